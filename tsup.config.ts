@@ -1,0 +1,21 @@
+import { defineConfig, type Options } from 'tsup';
+import { commandSources, entryPoints, exists } from './scripts/entry-points.ts';
+
+const sources = [...entryPoints().map(({ source }) => source), ...commandSources()].filter(exists);
+
+/** A name without the extension, so that `dist/` mirrors the folders. */
+const entry = Object.fromEntries(sources.map((source) => [source.replace(/\.ts$/, ''), source]));
+
+const options: Options = {
+  entry,
+  format: 'esm',
+  target: 'node22',
+  platform: 'node',
+  dts: true,
+  // Shared code, the core above all, exists once: its classes and symbols are the same from every entry point.
+  splitting: true,
+  sourcemap: true,
+  clean: true,
+};
+
+export default defineConfig(sources.length === 0 ? [] : options);
