@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 
 /** One entry point of the package: what a user imports, the source it is built from, and the built file. */
 export interface EntryPoint {
@@ -11,20 +12,20 @@ export interface EntryPoint {
   built: string;
 }
 
-interface Manifest {
-  name: string;
-  exports: Record<string, string | { types: string; default: string }>;
-  bin: Record<string, string>;
-  dependencies: Record<string, string>;
-  peerDependencies: Record<string, string>;
-}
+const manifestSchema = z.object({
+  name: z.string(),
+  exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])),
+  bin: z.record(z.string(), z.string()),
+  dependencies: z.record(z.string(), z.string()),
+  peerDependencies: z.record(z.string(), z.string()),
+});
 
 /** Absolute path of the repository's root, with a trailing slash. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Reads package.json. It is ours, so its shape is taken on trust. */
-export function readManifest(): Manifest {
-  return JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+/** What the scripts need of package.json. */
+export function readManifest(): z.infer<typeof manifestSchema> {
+  return manifestSchema.parse(JSON.parse(readFileSync(`${root}package.json`, 'utf8')));
 }
 
 /** Path of the source of a built file: `./dist/middleware/cost.js` gives `middleware/cost.ts`. */
@@ -62,3 +63,17 @@ export function externalPackages(): string[] {
   const { dependencies, peerDependencies } = readManifest();
   return [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
 }
+
+/** Folders whose code is published; `test/`, `examples/`, `scripts/` and `bench/` are not among them. */
+export const publishedFolders = [
+  'src',
+  'middleware',
+  'providers',
+  'stores',
+  'conversation',
+  'server',
+  'client',
+  'interop',
+  'cli',
+  'testing',
+];

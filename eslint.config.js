@@ -1,0 +1,99 @@
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import jsdoc from 'eslint-plugin-jsdoc';
+import tseslint from 'typescript-eslint';
+import { entryPoints, externalPackages, publishedFolders, root } from './scripts/entry-points.ts';
+import { importDirection } from './scripts/lint/import-direction.ts';
+
+const published = publishedFolders.map((folder) => `${folder}/**/*.ts`);
+
+const sluice = {
+  rules: {
+    'import-direction': importDirection({
+      root,
+      published: publishedFolders,
+      entries: entryPoints().map(({ source }) => source),
+      packages: externalPackages(),
+      corePackages: ['zod'],
+    }),
+  },
+};
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/', 'bench/', 'test/package/plugin-fixture/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // Middleware are async functions and async generators by contract, also when they have nothing to wait for.
+      '@typescript-eslint/require-await': 'off',
+      'require-yield': 'off',
+      'no-constant-condition': ['error', { checkLoops: false }],
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'always' }],
+      'max-lines': ['error', { max: 400 }],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: published,
+    plugins: { sluice, jsdoc },
+    rules: {
+      'sluice/import-direction': 'error',
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'never' }],
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      'jsdoc/require-jsdoc': [
+        'error',
+        {
+          publicOnly: { esm: true },
+          require: { ClassDeclaration: true, FunctionDeclaration: true },
+          contexts: [
+            'TSInterfaceDeclaration',
+            'TSTypeAliasDeclaration',
+            'ExportNamedDeclaration > VariableDeclaration',
+          ],
+        },
+      ],
+      'jsdoc/require-description': ['error', { contexts: ['any'] }],
+      'jsdoc/no-types': 'error',
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    ignores: ['cli/**', 'examples/**', 'scripts/**', 'test/**', '*.config.ts'],
+    rules: { 'no-console': 'error' },
+  },
+  {
+    files: ['src/**/*.ts', 'client/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        'process',
+        'Buffer',
+        'setImmediate',
+        'clearImmediate',
+        'global',
+        '__dirname',
+        'require',
+      ],
+    },
+  },
+  {
+    files: ['test/**/*.ts', 'testing/**/*.ts'],
+    rules: {
+      // expect(client.method) and hand-made fakes.
+      '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-empty-function': 'off',
+    },
+  },
+);
