@@ -40,7 +40,8 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       'require-yield': 'off',
       'no-constant-condition': ['error', { checkLoops: false }],
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'always' }],
+      // A property's narrowing survives an await, so the rule calls a second look at a signal or a state needless.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
       'max-lines': ['error', { max: 400 }],
       eqeqeq: 'error',
     },
@@ -94,6 +95,10 @@ export default defineConfig(
       // expect(client.method) and hand-made fakes.
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-empty-function': 'off',
+      // JSON that a test has written itself, and expect.any(), which is typed so.
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
     },
   },
 );

@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
-          globalSetup: ['./scripts/build-when-stale.ts'],
+          globalSetup: ['./scripts/package-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

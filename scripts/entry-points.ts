@@ -14,6 +14,8 @@ export interface EntryPoint {
 
 const manifestSchema = z.object({
   name: z.string(),
+  version: z.string(),
+  allowScripts: z.record(z.string(), z.boolean()),
   exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])),
   bin: z.record(z.string(), z.string()),
   dependencies: z.record(z.string(), z.string()),

@@ -1,0 +1,31 @@
+/**
+ * `npm run budget` prints what each entry point costs; `npm run budget -- --write` records that, and a margin of 5 %, as
+ * the new budget. Grow a budget only for a reason that a reader of the diff accepts.
+ */
+import { writeFileSync } from 'node:fs';
+import { entryPoints, root } from './entry-points.ts';
+import { measureEntry, type EntrySize } from './entry-size.ts';
+
+const marginRatio = 1.05;
+const stepBytes = 100;
+
+const budget: Record<string, EntrySize> = {};
+for (const entry of entryPoints()) {
+  const size = await measureEntry(entry);
+  console.log(
+    `${entry.specifier.padEnd(32)} ${String(size.ownBytes).padStart(7)} bytes of our own, ` +
+      `${String(size.bundledBytes).padStart(7)} with dependencies; ${size.packages.join(', ') || 'no package'}`,
+  );
+  budget[entry.specifier] = {
+    ownBytes: withMargin(size.ownBytes),
+    bundledBytes: withMargin(size.bundledBytes),
+    packages: size.packages,
+  };
+}
+if (process.argv.includes('--write')) {
+  writeFileSync(`${root}test/package/budget.json`, `${JSON.stringify(budget, undefined, 2)}\n`);
+}
+
+function withMargin(bytes: number): number {
+  return Math.ceil((bytes * marginRatio) / stepBytes) * stepBytes;
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { whyForbidden, type ImportDirectionOptions } from '../../scripts/lint/import-direction.ts';
+
+const options: ImportDirectionOptions = {
+  root: '/repository/',
+  published: ['src', 'middleware', 'providers', 'server', 'client', 'cli', 'testing'],
+  entries: [
+    'src/index.ts',
+    'middleware/cost.ts',
+    'middleware/index.ts',
+    'providers/openai/index.ts',
+    'providers/anthropic/index.ts',
+  ],
+  packages: ['zod', 'p-retry', 'openai', '@anthropic-ai/sdk'],
+  corePackages: ['zod'],
+};
+
+const allowed: [file: string, specifier: string][] = [
+  ['src/stream.ts', './errors.ts'],
+  ['src/wire/parse.ts', '../errors.ts'],
+  ['src/options.ts', 'zod'],
+  ['middleware/cost.ts', '../src/index.ts'],
+  ['middleware/cost.ts', './prices.ts'],
+  ['middleware/retry.ts', 'p-retry'],
+  ['providers/openai/index.ts', '../../src/index.ts'],
+  ['providers/openai/index.ts', '../wire/sse.ts'],
+  ['providers/openai/chat/read.ts', '../usage.ts'],
+  ['providers/anthropic/index.ts', '@anthropic-ai/sdk'],
+  ['providers/anthropic/index.ts', '@anthropic-ai/sdk/core/error'],
+  ['cli/main.ts', '../providers/openai/index.ts'],
+  ['cli/main.ts', '../middleware/cost.ts'],
+  ['cli/main.ts', 'node:readline/promises'],
+  ['testing/server.ts', 'node:http'],
+  ['test/src/stream.test.ts', '../../src/stream.ts'],
+  ['test/src/stream.test.ts', 'vitest'],
+];
+
+const forbidden: [file: string, specifier: string, reason: string][] = [
+  ['src/pipeline.ts', '../middleware/cost.ts', 'src/ imports no other folder.'],
+  ['src/pipeline.ts', '../middleware/index.ts', 'src/ imports no other folder.'],
+  ['src/pipeline.ts', '../../elsewhere.ts', 'src/ imports no other folder.'],
+  ['src/pipeline.ts', 'node:events', "src/ uses no module of Node's."],
+  ['src/pipeline.ts', 'events', "src/ uses no module of Node's."],
+  ['src/pipeline.ts', 'openai', 'The core imports no openai.'],
+  ['client/index.ts', 'node:http', "client/ uses no module of Node's."],
+  ['middleware/cost.ts', '../src/errors.ts', 'Import the core through src/index.ts.'],
+  [
+    'middleware/cost.ts',
+    '../providers/openai/index.ts',
+    'middleware/ imports the core and its own files, no other folder.',
+  ],
+  [
+    'middleware/cost.ts',
+    'sluice',
+    'sluice is neither a runtime dependency nor an optional peer of the package.',
+  ],
+  [
+    'middleware/cost.ts',
+    'vitest',
+    'vitest is neither a runtime dependency nor an optional peer of the package.',
+  ],
+  ['middleware/cost.ts', 'fs', 'Write node:fs.'],
+  [
+    'providers/openai/index.ts',
+    '../anthropic/usage.ts',
+    'providers/anthropic/ is a plugin of its own; import its index.ts or move the shared code out of it.',
+  ],
+  [
+    'providers/wire/sse.ts',
+    '../openai/chat/read.ts',
+    'providers/openai/ is a plugin of its own; import its index.ts or move the shared code out of it.',
+  ],
+  [
+    'cli/main.ts',
+    '../providers/openai/chat.ts',
+    'providers/openai/chat.ts is no public entry; cli/ may import only the entries of other folders.',
+  ],
+  ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts.'],
+  [
+    'cli/main.ts',
+    '../test/support/clock.ts',
+    'test/support/clock.ts is no public entry; cli/ may import only the entries of other folders.',
+  ],
+];
+
+describe('the import-direction rule', () => {
+  test.each(allowed)('lets %s import %s', (file, specifier) => {
+    expect(whyForbidden(file, specifier, options)).toBeUndefined();
+  });
+
+  test.each(forbidden)('forbids %s to import %s', (file, specifier, reason) => {
+    expect(whyForbidden(file, specifier, options)).toBe(reason);
+  });
+});
