@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One entry point of the package: what a user imports, the source it is built from, and the built file. */
 export interface EntryPoint {

@@ -9,11 +9,7 @@ describe('the packed package', () => {
   test('has nothing that publint objects to', async () => {
     const manifest: Record<string, unknown> = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
     const tarball = await readFile(inject('tarball'));
-    const { messages } = await publint({
-      pkgDir: root,
-      strict: true,
-      pack: { tarball: toArrayBuffer(tarball) },
-    });
+    const { messages } = await publint({ strict: true, pack: { tarball: toArrayBuffer(tarball) } });
     expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
   });
 
