@@ -1,0 +1,19 @@
+import type { KnipConfig } from 'knip';
+import { commandSources, entryPoints } from './scripts/entry-points.ts';
+
+const config: KnipConfig = {
+  // A `!` marks what is published.
+  entry: [
+    ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
+    'scripts/budget.ts',
+    'scripts/package-setup.ts',
+    'test/**/*.test.ts',
+    'examples/*.ts',
+  ],
+  project: ['**/*.{ts,js}'],
+  ignore: ['test/package/plugin-fixture/**'],
+  // A type that an exported function mentions is exported with it.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+};
+
+export default config;
