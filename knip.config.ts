@@ -5,8 +5,6 @@ const config: KnipConfig = {
   // A `!` marks what is published.
   entry: [
     ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
-    'scripts/budget.ts',
-    'scripts/package-setup.ts',
     'test/**/*.test.ts',
     'examples/*.ts',
   ],
