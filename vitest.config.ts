@@ -8,6 +8,9 @@ const alias = entryPoints().map(({ specifier, source }) => ({
   replacement: root + source,
 }));
 
+/** These run the build: the package as a user gets it, the examples, and the code in the pages. */
+const onTheBuild = ['test/package/**', 'test/examples/**', 'test/docs/**'];
+
 export default defineConfig({
   test: {
     reporters: ['default', new SummaryReporter()],
@@ -17,17 +20,17 @@ export default defineConfig({
         test: {
           name: 'source',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**'],
+          exclude: onTheBuild,
           testTimeout: 15_000,
           hookTimeout: 15_000,
           typecheck: { enabled: false },
         },
       },
       {
-        // The built package, as a user gets it. It is built anew when a source is younger than the build.
+        // The build is made anew when a source is younger than it.
         test: {
           name: 'package',
-          include: ['test/package/**/*.test.ts'],
+          include: onTheBuild.map((folder) => `${folder}/*.test.ts`),
           globalSetup: ['./scripts/package-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
