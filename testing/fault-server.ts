@@ -105,6 +105,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
     try {
       record.arrived(await textOf(message, writer));
       hand(record);
+      if (writer.outcome !== undefined) return;
       const scripted = await scriptFor(record, writer);
       await playResponse(scripted, {
         writer,

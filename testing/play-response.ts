@@ -36,6 +36,7 @@ export async function playResponse(response: FaultResponse, target: PlayTarget):
   if (writer.outcome !== undefined) return;
   writer.head(status, { ...defaultHeaders(response, wire, requestIndex), ...response.headers });
   events.headers(status);
+  if (response.split !== undefined) await loopTurn();
   for (const step of steps(bodyFrames(response, wire), response)) {
     if (step.bytes !== undefined) await writer.write(step.bytes);
     if (step.pauseMs !== undefined) await Promise.race([delay(step.pauseMs), writer.closed]);

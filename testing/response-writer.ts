@@ -88,7 +88,8 @@ export function responseWriter(
   };
 }
 
-/** A turn of the event loop, in which a client of the same process can read what was written. Fake timers do not hold it. */
+/** A whole turn of the event loop, in which a client of the same process reads what was written. Fake timers do not hold it. */
 export async function loopTurn(): Promise<void> {
-  await new Promise<void>((resolve) => nextTurn(resolve));
+  // The first one may still fall into the turn that wrote, before the sockets are looked at.
+  await new Promise<void>((resolve) => nextTurn(() => nextTurn(resolve)));
 }

@@ -1,0 +1,82 @@
+import { connect, type Socket } from 'node:net';
+
+/** A client that speaks bytes, so that what a server really sent can be seen. */
+export interface RawClient {
+  readonly socket: Socket;
+  /** Everything received so far, as Latin-1: one character a byte. */
+  readonly received: string;
+  /** The body received so far without its chunked framing, as Latin-1. */
+  readonly body: string;
+  /** The sizes of the HTTP chunks of the body: one for each write of the server. */
+  readonly chunkSizes: readonly number[];
+  /** Whether the chunked body has come to its end. */
+  readonly bodyEnded: boolean;
+  /** Resolves with what ended the connection: `end` (FIN) or an error's code. */
+  readonly ended: Promise<string>;
+  /** Resolves when the condition holds after some data. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+/** Sends one POST and reads what comes. */
+export function rawPost(port: number, path: string, body = '{}', headers = ''): RawClient {
+  const socket = connect(port, '127.0.0.1');
+  const listeners = new Set<() => void>();
+  let received = '';
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+
+  function note(): void {
+    for (const listener of listeners) listener();
+  }
+
+  socket.setNoDelay(true);
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nhost: test\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  socket.on('data', function onData(data: Buffer) {
+    received += data.toString('latin1');
+    note();
+  });
+  socket.on('end', () => resolve('end'));
+  socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+
+  return {
+    socket,
+    get received() {
+      return received;
+    },
+    get body() {
+      return chunksOf(received).join('');
+    },
+    get chunkSizes() {
+      return chunksOf(received).map((chunk) => chunk.length);
+    },
+    get bodyEnded() {
+      return received.endsWith('\r\n0\r\n\r\n');
+    },
+    ended,
+    async until(condition) {
+      while (!condition()) {
+        await new Promise<void>(function wait(resume) {
+          listeners.add(function once() {
+            listeners.delete(once);
+            resume();
+          });
+        });
+      }
+    },
+  };
+}
+
+/** The chunks of a chunked body; the last one may be cut. */
+function chunksOf(received: string): string[] {
+  const chunks: string[] = [];
+  let position = received.indexOf('\r\n\r\n') + 4;
+  if (position < 4) return [];
+  for (;;) {
+    const line = received.indexOf('\r\n', position);
+    const size = line < 0 ? 0 : Number.parseInt(received.slice(position, line), 16);
+    if (!(size > 0)) return chunks;
+    chunks.push(received.slice(line + 2, line + 2 + size));
+    position = line + 2 + size + 2;
+  }
+}
