@@ -1,0 +1,47 @@
+import type { ProviderCall, Reply, StreamChunk } from '../../src/index.ts';
+import type { Limits } from './limits.ts';
+
+/** What the headers of an answer say, for a decoder's errors and its reply. */
+export interface ResponseInfo {
+  status: number;
+  requestId?: string | undefined;
+}
+
+/** Turns the parsed events of one wire into chunks. One instance a call. */
+export interface Decoder {
+  /**
+   * One event's parsed JSON payload with its SSE event name ('' where it has none). Pushes chunks into `out`.
+   * Throws `SluiceError` for error events, splices and caps.
+   */
+  event(data: Record<string, unknown>, name: string, out: StreamChunk[]): void;
+  /** True as soon as the wire's terminal event was seen: nothing more is read then, and `end()` is called. */
+  readonly finished: boolean;
+  /** The sentinel `[DONE]` came. Whether that ends the stream is for `finished` to say. */
+  sentinel?(): void;
+  /**
+   * The body ended, or `finished` is true: flushes last chunks (tool calls) into `out` and returns the reply. Throws
+   * `truncated` or `protocol` where this is no proper end. That a reply without any output is an error is checked by
+   * `wireStream`, not here.
+   */
+  end(out: StreamChunk[]): Reply;
+}
+
+/** One model call over HTTP, as a provider describes it to `wireStream`. */
+export interface WireCall {
+  /** The provider's name, for errors. */
+  provider: string;
+  /** Sends the request, as through an SDK's `.asResponse()`. Not called before the first pull. */
+  open(signal: AbortSignal): Promise<Response>;
+  /** Called once, when a usable answer has arrived. */
+  decoder(info: ResponseInfo): Decoder;
+  call: ProviderCall;
+  limits: Limits;
+  /** Scrubbed from every message. */
+  secrets: readonly string[];
+  /** With `includeRaw`: the request's body. The events are kept, and both are put on `reply.raw`. */
+  raw?: { request: unknown } | undefined;
+  /** A JSON answer, of an endpoint that cannot stream, as events for the decoder. Without it a JSON answer is an error. */
+  events?(body: Record<string, unknown>): Iterable<Record<string, unknown>>;
+  /** Sees a usable answer's headers before its first event, as for rate-limit headers. */
+  onResponse?(response: Response): void;
+}
