@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+
+import { faultServer } from '../../testing/fault-server.ts';
+import {
+  describeRecordings,
+  plainReading,
+  plainReplies,
+  recording,
+  recordings,
+  replyLines,
+  WIRES,
+} from './recordings.ts';
+
+const PATHS = {
+  'openai-chat': '/v1/chat/completions',
+  'openai-responses': '/v1/responses',
+  'anthropic-messages': '/v1/messages',
+};
+
+describeRecordings('the recordings', () => {
+  it('are there for every wire', () => {
+    expect(WIRES.map((wire) => recordings(wire).length > 0)).toEqual([true, true, true]);
+  });
+
+  it('come off the fault server line by line, split at random bytes', async () => {
+    await using server = await faultServer();
+    for (const recorded of recordings().filter((each) => each.lines.length < 100)) {
+      server.enqueue({ stream: recorded, split: { seed: 7, maxBytes: 500 } });
+      const response = await fetch(server.url + PATHS[recorded.wire], { method: 'POST' });
+      const body = await response.text();
+      const data = body.split('\n').filter((line) => line.startsWith('data: '));
+      const sentinel = recorded.wire === 'openai-chat' ? ['data: [DONE]'] : [];
+      expect(data, recorded.name).toEqual([...recorded.lines.map((line) => `data: ${line}`), ...sentinel]);
+    }
+    server.assertDrained();
+  });
+
+  it.each(recordings())('$wire/$name reads as text, thinking or calls, or as an error', ({ wire, lines }) => {
+    for (const reply of plainReplies(wire, lines)) {
+      expect(reply.error !== undefined || reply.finishReason !== undefined).toBe(true);
+      if (reply.error === undefined) expect(reply.usage?.outputTokens).toBeGreaterThan(0);
+    }
+  });
+
+  it('read: a chat stream with reasoning and a tool call', () => {
+    const { lines } = recording('openai-chat', 'deepseek-tool-call');
+    const reading = plainReading('openai-chat', lines);
+    expect(reading.thinking).toMatch(/^The user is asking for the weather/);
+    expect(reading).toMatchObject({
+      text: '',
+      toolCalls: [
+        { id: 'call_00_ioIn7yN9p1ZOMNpDLwd4MgAF', name: 'weather', arguments: { location: 'San Francisco' } },
+      ],
+      finishReason: 'tool_calls',
+      usage: {
+        inputTokens: 339,
+        outputTokens: 83,
+        totalTokens: 422,
+        cachedInputTokens: 320,
+        cacheWriteTokens: 0,
+        reasoningTokens: 39,
+      },
+    });
+  });
+
+  it('read: a Responses stream with reasoning text, text and a call', () => {
+    const { lines } = recording('openai-responses', 'open-responses-lmstudio-tool-call.1');
+    const reading = plainReading('openai-responses', lines);
+    expect(reading.toolCalls).toEqual([
+      { id: 'call_2025306790300011', name: 'weather', arguments: { location: 'San Francisco' } },
+    ]);
+    expect([reading.finishReason, reading.usage?.reasoningTokens]).toEqual(['tool_calls', 48]);
+  });
+
+  it('read: a Messages stream with server tools and a cache', () => {
+    const { lines } = recording('anthropic-messages', 'anthropic-code-execution-20260120-prompt-cache.1');
+    const reading = plainReading('anthropic-messages', lines);
+    expect(reading.toolCalls).toEqual([]);
+    expect(reading.usage).toEqual({
+      inputTokens: 6 + 3337 + 6289,
+      outputTokens: 198,
+      totalTokens: 6 + 3337 + 6289 + 198,
+      cachedInputTokens: 6289,
+      cacheWriteTokens: 3337,
+      reasoningTokens: 0,
+    });
+  });
+
+  it('read: what is broken on purpose', () => {
+    const duplicate = recording('anthropic-messages', 'anthropic-duplicate-message-start');
+    const spliced = recording('anthropic-messages', 'anthropic-spliced-message-start');
+    const failed = recording('openai-responses', 'openai-error.1');
+    const noCall = recording('anthropic-messages', 'anthropic-tool-no-args');
+    expect(plainReading(duplicate.wire, duplicate.lines)).toMatchObject({
+      text: 'Hello, World!',
+      spliced: false,
+    });
+    expect(plainReading(spliced.wire, spliced.lines).spliced).toBe(true);
+    expect(plainReading(failed.wire, failed.lines).error).toMatch(/^You exceeded your current quota/);
+    expect(plainReading(noCall.wire, noCall.lines).toolCalls[0]?.arguments).toEqual({});
+  });
+
+  it('read: several replies in one recording, together and one by one', () => {
+    const { wire, lines } = recording('anthropic-messages', 'anthropic-tool-search-regex.1');
+    const replies = plainReplies(wire, lines);
+    expect(replies.map((reply) => reply.finishReason)).toEqual(['tool_calls', 'stop']);
+    expect(replies.map((reply) => reply.toolCalls.length)).toEqual([1, 0]);
+    const whole = plainReading(wire, lines);
+    expect(whole.text).toBe(replies.map((reply) => reply.text).join(''));
+    expect([whole.finishReason, whole.spliced, whole.usage]).toEqual(['stop', false, replies[1]?.usage]);
+    expect(replyLines(wire, lines).flat()).toEqual(lines);
+  });
+});
+
+describe('the plain reading', () => {
+  it('adds reasoning that is counted beside the completion (xAI)', () => {
+    const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 22 };
+    const details = { completion_tokens_details: { reasoning_tokens: 7 } };
+    const line = JSON.stringify({ choices: [], usage: { ...usage, ...details } });
+    expect(plainReading('openai-chat', [line]).usage).toMatchObject({ outputTokens: 12, totalTokens: 22 });
+  });
+
+  it('keeps parallel calls apart that all have index 0', () => {
+    const piece = (id: string, text: string) =>
+      JSON.stringify({
+        choices: [
+          { index: 0, delta: { tool_calls: [{ index: 0, id, function: { name: id, arguments: text } }] } },
+        ],
+      });
+    expect(plainReading('openai-chat', [piece('a', '{"n":1}'), piece('b', '')]).toolCalls).toEqual([
+      { id: 'a', name: 'a', arguments: { n: 1 } },
+      { id: 'b', name: 'b', arguments: {} },
+    ]);
+  });
+
+  it('lets no null overwrite a count, and adds none up', () => {
+    const start = {
+      type: 'message_start',
+      message: { id: 'm', usage: { input_tokens: 9, output_tokens: 1 } },
+    };
+    const delta = { type: 'message_delta', delta: {}, usage: { input_tokens: null, output_tokens: 5 } };
+    const lines = [start, delta, { ...delta, usage: { output_tokens: 6 } }].map((event) =>
+      JSON.stringify(event),
+    );
+    expect(plainReading('anthropic-messages', lines).usage).toMatchObject({
+      inputTokens: 9,
+      outputTokens: 6,
+    });
+  });
+});
