@@ -55,7 +55,8 @@ interface FaultOptions {
  *
  * - `eof`: the body ends, cleanly for HTTP. Instead of the headers it is the same as `fin`.
  * - `fin`: the connection is closed by FIN, without the end of the chunked body.
- * - `rst`: the connection is reset.
+ * - `rst`: the connection is reset. What a client has not read by then may be lost to it, as on any network; let the
+ *   fault wait for a `gate` where that matters (bodies beyond what socket buffers hold).
  * - `stall`: nothing more is sent; the connection stays open until the client leaves or the server closes.
  * - `garbage`: rubbish is put into the body; then the body goes on (`then: 'continue'`, the default) or ends cleanly
  *   (`'eof'`). `data` is the rubbish, or its length in bytes (default 64). Made rubbish has no line end and holds only

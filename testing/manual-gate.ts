@@ -8,7 +8,7 @@ export type Gate = Promise<unknown> | ((event: number) => unknown);
 export interface ManualGate {
   /** Give this to a response's `gate`. */
   readonly gate: (event: number) => Promise<void>;
-  /** How many have been let through or may still pass at once. */
+  /** How many may pass in total, those that have passed included. */
   readonly released: number;
   /** Lets the next `count` events through. Default 1. */
   release(count?: number): void;

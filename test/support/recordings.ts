@@ -27,12 +27,12 @@ export interface Recording {
 export const WIRES: readonly Wire[] = ['openai-chat', 'openai-responses', 'anthropic-messages'];
 
 /** Where the recordings are: `SLUICE_RECORDINGS`, or the folder beside the repository. */
-export const recordingsFolder = resolve(
+const recordingsFolder = resolve(
   process.env.SLUICE_RECORDINGS ?? fileURLToPath(new URL('../../../shared/recordings', import.meta.url)),
 );
 
 /** Whether the recordings are there. */
-export function haveRecordings(): boolean {
+function haveRecordings(): boolean {
   return existsSync(recordingsFolder);
 }
 
