@@ -1,0 +1,87 @@
+import OpenAI from 'openai';
+
+import { providerFetch } from '../wire/index.ts';
+import type { Settings } from './options.ts';
+
+/** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
+export interface OpenAICallOptions {
+  signal?: AbortSignal;
+  maxRetries?: number;
+  timeout?: number;
+}
+
+/** One endpoint of the SDK, as far as it is used: the raw response of a `create`. */
+export interface OpenAIEndpoint {
+  create(body: object, options?: OpenAICallOptions): { asResponse(): Promise<Response> };
+}
+
+/** What is needed of a ready client: an `OpenAI` or `AzureOpenAI` of the `openai` package, or anything shaped like one. */
+export interface OpenAIClient {
+  readonly baseURL?: string;
+  chat: { completions: OpenAIEndpoint };
+  responses: OpenAIEndpoint;
+  close?(): void | Promise<void>;
+}
+
+/** A client with the way to free what was made for it. */
+export interface OwnedClient {
+  client: OpenAIClient;
+  close(): Promise<void>;
+}
+
+/** The longest delay of a timer, in milliseconds: longer ones fire at once. */
+const NEVER_MS = 2_147_483_647;
+
+/** The options of a request on any client, also one that was passed in with retries of its own. */
+export function callOptions(signal: AbortSignal): OpenAICallOptions {
+  return { signal, maxRetries: 0, timeout: NEVER_MS };
+}
+
+/**
+ * The caller's client, or one made from the options. Of the variables that the SDK reads from the environment none has an
+ * effect on the one made here: a base URL, a header or an administrator's key from there could send to, or reach, a host that
+ * nobody named.
+ */
+export function makeClient(settings: Settings): OwnedClient {
+  const { client } = settings;
+  if (client !== undefined) {
+    return { client, close: async () => (settings.own ? await client.close?.() : undefined) };
+  }
+  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+  return {
+    client: new OpenAI({
+      baseURL: settings.baseURL,
+      // The SDK refuses to be made without a key; the header below decides what is sent.
+      apiKey: settings.apiKey ?? 'none',
+      adminAPIKey: null,
+      organization: settings.organization ?? null,
+      project: settings.project ?? null,
+      webhookSecret: null,
+      maxRetries: 0,
+      timeout: NEVER_MS,
+      logLevel: 'off',
+      fetch: transport.fetch,
+      fetchOptions: { redirect: 'error' },
+      defaultHeaders: {
+        ...withoutEnvironmentHeaders(),
+        Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
+        ...settings.headers,
+      },
+    }),
+    close: () => transport.close(),
+  };
+}
+
+/** Takes back what the SDK adds from `OPENAI_CUSTOM_HEADERS`; a header of null is not sent. */
+function withoutEnvironmentHeaders(): Record<string, null> {
+  const lines = typeof process === 'undefined' ? undefined : process.env['OPENAI_CUSTOM_HEADERS'];
+  const removed: Record<string, null> = {};
+  for (const line of lines?.split('\n') ?? []) {
+    const name = line.slice(0, Math.max(line.indexOf(':'), 0)).trim().toLowerCase();
+    if (name !== '' && !KEPT_HEADERS.has(name)) removed[name] = null;
+  }
+  return removed;
+}
+
+/** Set by the SDK or by us after the environment's, or named in another case below. */
+const KEPT_HEADERS: ReadonlySet<string> = new Set(['authorization', 'accept', 'content-type', 'user-agent']);

@@ -1,0 +1,26 @@
+import { SluiceError } from '../../src/index.ts';
+import type { ErrorCode, ProviderCall, Usage } from '../../src/index.ts';
+import type { Limits, ResponseInfo } from '../wire/index.ts';
+
+/** What both decoders of OpenAI's wires are made with. */
+export interface Decoding {
+  provider: string;
+  call: ProviderCall;
+  limits: Limits;
+  info: ResponseInfo;
+}
+
+/** An error that a decoder found in the stream. */
+export function streamError(
+  { provider, info }: Decoding,
+  code: ErrorCode,
+  message: string,
+  retryable?: boolean,
+): SluiceError {
+  return new SluiceError(code, `${provider}: ${message}`, { provider, requestId: info.requestId, retryable });
+}
+
+/** Writes on the record of the call what the wire has told so far. */
+export function noteUsage({ call }: Decoding, usage: Usage | undefined): void {
+  if (usage !== undefined) call.call.usage = usage;
+}

@@ -1,0 +1,57 @@
+import type { ModelRequest, Provider, ProviderCall, Reply, Stream, StreamChunk } from '../../src/index.ts';
+import { wireStream } from '../wire/index.ts';
+import type { ResponseInfo } from '../wire/index.ts';
+import { ChatDecoder, chatEvents } from './chat-decoder.ts';
+import { chatRequest } from './chat-request.ts';
+import { callOptions, makeClient } from './client.ts';
+import { parseOptions } from './options.ts';
+import type { OpenAIOptions } from './options.ts';
+import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
+import { responsesRequest } from './responses-request.ts';
+import { building } from './shared.ts';
+
+export { DEFAULT_MODEL } from './options.ts';
+export type { OpenAIOptions } from './options.ts';
+export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.ts';
+
+/**
+ * OpenAI and every server compatible with it (Ollama, vLLM, LM Studio, Groq, DeepSeek, OpenRouter, ...), over Chat Completions
+ * or Responses. Requests go through the official SDK, which neither retries nor logs here.
+ *
+ * What a request asks and the wire cannot say is a warning, or with `strict` an error of code `invalid_request` before anything
+ * is sent. `providerOptions[name]` is merged over the body: its fields win, objects key by key, `tools` and `include` are joined.
+ * Throws `invalid_options` with all problems at once.
+ *
+ * @example
+ * openai({ model: 'gpt-6-luna' });
+ * openai({ name: 'ollama', baseURL: 'http://127.0.0.1:11434/v1', model: 'llama3.2' });
+ */
+export function openai(options: OpenAIOptions = {}): Provider {
+  const settings = parseOptions(options);
+  const { name, model, api } = settings;
+  const owned = makeClient(settings);
+  const endpoint = api === 'chat' ? owned.client.chat.completions : owned.client.responses;
+  const toBody = api === 'chat' ? chatRequest : responsesRequest;
+  const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
+  const secrets = settings.apiKey === undefined ? [] : [settings.apiKey];
+
+  function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
+    const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
+    return wireStream({
+      provider: name,
+      call,
+      limits: settings.limits,
+      secrets,
+      raw,
+      async open(signal) {
+        const body = toBody(building(settings, request, (message) => call.warn(message)));
+        if (raw !== undefined) raw.request = body;
+        return await endpoint.create(body, callOptions(signal)).asResponse();
+      },
+      decoder: (info: ResponseInfo) => new Wire({ provider: name, call, limits: settings.limits, info }),
+      ...(!settings.stream && { events: api === 'chat' ? chatEvents : responsesEvents }),
+    });
+  }
+
+  return { name, model, stream, close: () => owned.close() };
+}
