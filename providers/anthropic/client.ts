@@ -1,0 +1,116 @@
+import { Anthropic } from '@anthropic-ai/sdk';
+
+import { isRecord, providerFetch, text } from '../wire/index.ts';
+import { isAnthropic, type Settings } from './options.ts';
+
+/** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
+export interface AnthropicCallOptions {
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+  maxRetries?: number;
+  timeout?: number;
+  fetchOptions?: { redirect?: 'error' };
+}
+
+/**
+ * What is needed of a ready client: an `Anthropic`, `AnthropicBedrock` or `AnthropicVertex` of Anthropic's packages, or
+ * anything shaped like one.
+ */
+export interface AnthropicClient {
+  readonly messages: {
+    create(body: object, options?: AnthropicCallOptions): { asResponse(): Promise<Response> };
+  };
+  close?(): void | Promise<void>;
+}
+
+/** A client with what a call needs to know of it. */
+export interface Connection {
+  /** Sends a request; the answer's body is not touched. */
+  send(body: object, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
+  /** What must not appear in any message. */
+  secrets: readonly string[];
+  close(): Promise<void>;
+}
+
+/** The longest delay of a timer, in milliseconds: longer ones fire at once. */
+const NEVER_MS = 2_147_483_647;
+
+/** The caller's client, or one made from the options. */
+export function connect(settings: Settings): Connection {
+  const { client } = settings;
+  if (client === undefined) return ownConnection(settings);
+  return {
+    send: (body, headers, signal) => client.messages.create(body, callOptions(headers, signal)).asResponse(),
+    secrets: secretsOf(client),
+    close: async () => (settings.own ? await client.close?.() : undefined),
+  };
+}
+
+function callOptions(headers: Record<string, string>, signal: AbortSignal) {
+  return { signal, headers, maxRetries: 0, timeout: NEVER_MS, fetchOptions: { redirect: 'error' as const } };
+}
+
+/**
+ * Of the variables that the SDK reads from the environment none has an effect here: a base URL, a header or another
+ * credential from there could send to a host that nobody named, or as somebody else.
+ */
+function ownConnection(settings: Settings): Connection {
+  const { apiKey, baseURL } = settings;
+  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+  const sdk = new Anthropic({
+    baseURL,
+    // Without one the SDK would look for other credentials; the header below decides what is sent.
+    apiKey: apiKey ?? 'none',
+    webhookKey: null,
+    maxRetries: 0,
+    timeout: NEVER_MS,
+    logLevel: 'off',
+    openTelemetry: false,
+    fetch: transport.fetch,
+    defaultHeaders: { ...withoutEnvironmentHeaders(), ...credentials(apiKey, baseURL) },
+  });
+  return {
+    // Not messages.create(): it writes to the console where a model is old, whatever the log level.
+    send: (body, headers, signal) =>
+      sdk.post('/v1/messages', { body, stream: true, ...callOptions(headers, signal) }).asResponse(),
+    secrets: apiKey === undefined ? [] : [apiKey],
+    close: () => transport.close(),
+  };
+}
+
+/** Servers that only imitate the API know its older header alone. */
+function credentials(apiKey: string | undefined, baseURL: string): Record<string, string | null> {
+  if (apiKey === undefined) return { authorization: null };
+  return isAnthropic(baseURL) ? {} : { 'x-api-key': apiKey };
+}
+
+/** Takes back what the SDK adds from `ANTHROPIC_CUSTOM_HEADERS`; a header of null is not sent. */
+function withoutEnvironmentHeaders(): Record<string, null> {
+  const lines = typeof process === 'undefined' ? undefined : process.env['ANTHROPIC_CUSTOM_HEADERS'];
+  const removed: Record<string, null> = {};
+  for (const line of lines?.split('\n') ?? []) {
+    const name = line
+      .slice(0, Math.max(line.indexOf(':'), 0))
+      .trim()
+      .toLowerCase();
+    if (name !== '' && !KEPT_HEADERS.has(name)) removed[name] = null;
+  }
+  return removed;
+}
+
+/** Set by the SDK or by us behind those of the environment. */
+const KEPT_HEADERS: ReadonlySet<string> = new Set([
+  'accept',
+  'authorization',
+  'content-type',
+  'user-agent',
+  'anthropic-version',
+]);
+
+function secretsOf(client: object): string[] {
+  if (!isRecord(client)) return [];
+  return [client['apiKey'], client['authToken']]
+    .map(text)
+    .filter((secret) => secret !== undefined && secret !== '')
+    .map(String);
+}

@@ -1,0 +1,51 @@
+import type { Provider } from '../../src/index.ts';
+import { wireStream } from '../wire/index.ts';
+import { connect } from './client.ts';
+import { MessagesDecoder } from './decoder.ts';
+import { parseOptions, type AnthropicOptions } from './options.ts';
+import { wireRequest } from './request.ts';
+import { wholeMessageEvents } from './whole.ts';
+
+export type { AnthropicCallOptions, AnthropicClient } from './client.ts';
+export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './options.ts';
+
+/**
+ * Anthropic's Messages API, on the official SDK: Claude at Anthropic, at Bedrock or Vertex through a ready `client`, and
+ * servers that imitate the API through `baseURL`. Nothing is sent before the first pull; nothing is retried here.
+ *
+ * `providerOptions: { anthropic: { ... } }` of a request wins over the body's fields; its `tools` (server tools) are added
+ * to the request's, its `betas` to the header, its `output_config` field by field.
+ *
+ * Throws `invalid_options` with all problems at once.
+ *
+ * @example
+ * const pipeline = new Pipeline([provider(anthropic({ model: 'claude-sonnet-5-5' }))]);
+ */
+export function anthropic(options: AnthropicOptions = {}): Provider {
+  const settings = parseOptions(options);
+  const connection = connect(settings);
+  const { name, limits } = settings;
+  return {
+    name,
+    model: settings.model,
+    stream(request, call) {
+      const raw: { request: unknown } | undefined =
+        request.parameters.includeRaw === true ? { request: undefined } : undefined;
+      return wireStream({
+        provider: name,
+        async open(signal) {
+          const { body, headers } = wireRequest(request, settings, call);
+          if (raw !== undefined) raw.request = body;
+          return connection.send(body, headers, signal);
+        },
+        decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info }),
+        call,
+        limits,
+        secrets: connection.secrets,
+        raw,
+        ...(!settings.stream && { events: wholeMessageEvents }),
+      });
+    },
+    close: () => connection.close(),
+  };
+}

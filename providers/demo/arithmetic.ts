@@ -1,0 +1,111 @@
+/** An arithmetic question found in a text. */
+export interface Calculation {
+  /** The expression in the usual signs: `17 * 23`. */
+  expression: string;
+  value: number;
+  /** The numbers in it, in order. */
+  operands: number[];
+  /** The first operator: one of + - * / ^ %. */
+  operator: string;
+}
+
+/** Longer texts are no arithmetic. */
+const MAX_LENGTH = 2_000;
+
+const WORDS: readonly (readonly [word: RegExp, sign: string])[] = [
+  [/\bplus\b/gi, '+'],
+  [/\bminus\b/gi, '-'],
+  [/\b(?:times|multiplied by)\b/gi, '*'],
+  [/\b(?:divided by|over)\b/gi, '/'],
+  [/\bto the power of\b/gi, '^'],
+  [/[×·]/g, '*'],
+  [/÷/g, '/'],
+  [/[−–]/g, '-'],
+  [/\*\*/g, '^'],
+  [/(?<=\d\s?)x(?=\s?\d)/gi, '*'],
+  [/(?<=\d),(?=\d{3})/g, ''],
+];
+
+/** Finds the first arithmetic expression in a text and works it out; undefined where there is none. */
+export function calculation(text: string): Calculation | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
+  const signs = WORDS.reduce((written, [word, sign]) => written.replaceAll(word, sign), text);
+  for (const [run] of signs.matchAll(/[\d.+\-*/^%()\s]+/g)) {
+    const expression = run
+      .replace(/[\s+*/^%).(-]+$/, (end) => (end.trim().startsWith(')') ? ')' : ''))
+      .trim();
+    const found = evaluated(expression);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A number without the noise of binary fractions. */
+export function formatNumber(value: number): string {
+  return String(Number(value.toPrecision(12)));
+}
+
+function evaluated(expression: string): Calculation | undefined {
+  const tokens = expression.match(/\d+(?:\.\d+)?|\.\d+|[+\-*/^%()]/g) ?? [];
+  const operands = tokens.filter((token) => /\d/.test(token)).map(Number);
+  const operator = tokens.find((token, index) => index > 0 && /[+\-*/^%]/.test(token));
+  // "2024-11-21" and "1.2.3" are no sums: every character must have been understood.
+  if (operands.length < 2 || operator === undefined || tokens.join('') !== expression.replaceAll(/\s/g, '')) {
+    return undefined;
+  }
+  if (/^\d{4}-\d{2}-\d{2}$/.test(expression)) return undefined;
+  const value = parse(tokens);
+  if (value === undefined || !Number.isFinite(value)) return undefined;
+  return { expression, value, operands, operator };
+}
+
+/** Binding strength of the operators; `^` binds to the right. */
+const STRENGTH: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 4 };
+
+/** Precedence climbing; undefined where the tokens are no expression. */
+function parse(tokens: readonly string[]): number | undefined {
+  let position = 0;
+  let depth = 0;
+
+  function operand(): number {
+    const token = tokens[position++];
+    if (token === '-') return -sum(3);
+    if (token === '+') return sum(3);
+    if (token !== '(') return token === undefined || !/\d/.test(token) ? NaN : Number(token);
+    depth += 1;
+    const inner = depth > 100 ? NaN : sum(1);
+    depth -= 1;
+    return tokens[position++] === ')' ? inner : NaN;
+  }
+
+  function sum(strength: number): number {
+    let left = operand();
+    for (;;) {
+      const operator = tokens[position] ?? '';
+      const own = STRENGTH[operator];
+      if (own === undefined || own < strength || Number.isNaN(left)) return left;
+      position += 1;
+      left = apply(operator, left, sum(operator === '^' ? own : own + 1));
+    }
+  }
+
+  const value = sum(1);
+  return position === tokens.length && !Number.isNaN(value) ? value : undefined;
+}
+
+function apply(operator: string, left: number, right: number): number {
+  switch (operator) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '/':
+      return left / right;
+    case '%':
+      return left % right;
+    default:
+      return left ** right;
+  }
+}
