@@ -1,0 +1,140 @@
+import type {
+  Call,
+  ModelRequest,
+  ProviderCall,
+  Reply,
+  SluiceError,
+  StreamChunk,
+} from '../../../src/index.ts';
+import { isSluiceError } from '../../../src/index.ts';
+import { ChatDecoder } from '../../../providers/openai/chat-decoder.ts';
+import { chatRequest } from '../../../providers/openai/chat-request.ts';
+import { openai } from '../../../providers/openai/index.ts';
+import type { OpenAIOptions } from '../../../providers/openai/index.ts';
+import { parseOptions } from '../../../providers/openai/options.ts';
+import { ResponsesDecoder } from '../../../providers/openai/responses-decoder.ts';
+import { responsesRequest } from '../../../providers/openai/responses-request.ts';
+import { building } from '../../../providers/openai/shared.ts';
+
+/** What a call to a provider says beside its chunks. */
+export interface Observed extends ProviderCall {
+  readonly call: Call;
+  readonly warnings: string[];
+}
+
+/** A provider's call outside any pipeline. */
+export function providerCall(request: ModelRequest, signal = new AbortController().signal): Observed {
+  const warnings: string[] = [];
+  const call: Call = {
+    number: 1,
+    request,
+    span: {
+      span: { id: '1', kind: 'call', name: 'test', startMs: 0, attributes: {} },
+      set() {},
+      end() {},
+    },
+    provider: undefined,
+    model: undefined,
+    usage: undefined,
+    serviceTier: undefined,
+    cost: undefined,
+    outputCharacters: 0,
+  };
+  return { signal, deadline: undefined, call, warnings, warn: (message) => warnings.push(message) };
+}
+
+/** A request with one question. */
+export function ask(changes: Partial<ModelRequest> = {}): ModelRequest {
+  return { messages: [{ role: 'user', content: 'Hi' }], parameters: {}, ...changes };
+}
+
+/** A request's body as the provider would send it, with the warnings. */
+export function bodyOf(
+  request: ModelRequest,
+  options: OpenAIOptions = {},
+): { body: Record<string, unknown>; warnings: string[] } {
+  const settings = parseOptions({ apiKey: 'test', ...options });
+  const warnings: string[] = [];
+  const build = building(settings, request, (message) => warnings.push(message));
+  return { body: settings.api === 'chat' ? chatRequest(build) : responsesRequest(build), warnings };
+}
+
+/** What came of a stream. */
+export interface Told {
+  chunks: StreamChunk[];
+  reply?: Reply;
+  error?: SluiceError;
+  call: Call;
+  warnings: string[];
+}
+
+/** Events through a decoder, without a network. `sentinel`: `[DONE]` follows (chat). */
+export function decode(
+  api: 'chat' | 'responses',
+  events: readonly unknown[],
+  { sentinel = api === 'chat' } = {},
+): Told {
+  const call = providerCall(ask());
+  const settings = parseOptions({ apiKey: 'test' });
+  const decoding = { provider: 'openai', call, limits: settings.limits, info: { status: 200, requestId: 'req_1' } };
+  const decoder = api === 'chat' ? new ChatDecoder(decoding) : new ResponsesDecoder(decoding);
+  const chunks: StreamChunk[] = [];
+  const told: Told = { chunks, call: call.call, warnings: call.warnings };
+  try {
+    for (const event of events) {
+      if (decoder.finished) break;
+      const data: Record<string, unknown> = JSON.parse(JSON.stringify(event));
+      decoder.event(data, '', chunks);
+    }
+    if (sentinel && 'sentinel' in decoder) decoder.sentinel();
+    told.reply = decoder.end(chunks);
+  } catch (error) {
+    if (!isSluiceError(error)) throw error;
+    told.error = error;
+  }
+  return told;
+}
+
+/** One call over a socket, read to its end. */
+export async function run(options: OpenAIOptions, request: ModelRequest = ask()): Promise<Told> {
+  const provider = openai({ apiKey: 'test', ...options });
+  const call = providerCall(request);
+  const chunks: StreamChunk[] = [];
+  const told: Told = { chunks, call: call.call, warnings: call.warnings };
+  const stream = provider.stream(request, call);
+  try {
+    for (;;) {
+      const result = await stream.next();
+      if (result.done) break;
+      chunks.push(result.value);
+    }
+    told.reply = stream.reply;
+  } catch (error) {
+    if (!isSluiceError(error)) throw error;
+    told.error = error;
+  }
+  await provider.close?.();
+  return told;
+}
+
+/** The text of the chunks of one type. */
+export function joined(chunks: readonly StreamChunk[], type: 'content' | 'thinking'): string {
+  return chunks.map((chunk) => (chunk.type === type ? chunk.content : '')).join('');
+}
+
+/** The finished calls. */
+export function callsOf(chunks: readonly StreamChunk[]): { id: string; name: string; arguments: unknown }[] {
+  return chunks.flatMap((chunk) =>
+    chunk.type === 'tool_call' ? [{ id: chunk.id, name: chunk.name, arguments: chunk.arguments }] : [],
+  );
+}
+
+/** A chunk of Chat Completions. */
+export function chat(delta: object, more: object = {}): object {
+  return { id: 'c1', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason: null, ...more }] };
+}
+
+/** The last chunk of Chat Completions. */
+export function finish(reason: string, more: object = {}): object {
+  return { id: 'c1', object: 'chat.completion.chunk', choices: [{ index: 0, delta: {}, finish_reason: reason }], ...more };
+}
