@@ -1,0 +1,154 @@
+import type { StreamChunk, ToolCallChunk } from './chunks.ts';
+import type { Message, Part, TextPart, ThinkingPart } from './messages.ts';
+import type { Partial } from './partial.ts';
+import type { ToolCall } from './result.ts';
+
+/**
+ * Joins chunks into parts and messages. Linear in the number of chunks: text grows as a string, parts are never
+ * copied. A `reset` drops what it voids.
+ */
+export class Accumulator {
+  #parts: Part[] = [];
+  /** The call that made each part. */
+  #calls: number[] = [];
+  /** The part that the next piece of text or thinking belongs to. */
+  #text: TextPart | undefined;
+  #thinking: ThinkingPart | undefined;
+  #call = -1;
+
+  add(chunk: StreamChunk): void {
+    switch (chunk.type) {
+      case 'content': {
+        const call = chunk.call ?? 0;
+        if (chunk.content !== '' || chunk.citations !== undefined || chunk.refusal !== undefined) {
+          const text = this.#text !== undefined && this.#call === call ? this.#text : this.#openText(call);
+          text.text += chunk.content;
+          if (chunk.citations !== undefined) (text.citations ??= []).push(...chunk.citations);
+          if (chunk.refusal !== undefined) text.refusal = true;
+        }
+        if (chunk.block !== undefined) this.#push({ type: 'provider', block: chunk.block }, call);
+        return;
+      }
+      case 'thinking': {
+        const call = chunk.call ?? 0;
+        if (this.#thinking === undefined || this.#call !== call) this.#openThinking(call);
+        if (this.#thinking === undefined) return;
+        this.#thinking.text += chunk.content;
+        if (chunk.block !== undefined) {
+          this.#thinking.block = chunk.block;
+          this.#thinking = undefined;
+        }
+        return;
+      }
+      case 'tool_call':
+        this.#push(toolCallPart(chunk), chunk.call ?? 0);
+        return;
+      case 'tool_result': {
+        const { id, name, content, isError } = chunk;
+        this.#push({ type: 'tool_result', id, name, content, ...(isError && { isError }) }, chunk.call ?? 0);
+        return;
+      }
+      case 'reset':
+        this.#reset(chunk.from);
+        return;
+      case 'tool_call_delta':
+        return;
+    }
+  }
+
+  /** The joined text. */
+  get content(): string {
+    let content = '';
+    for (const part of this.#parts) if (part.type === 'text') content += part.text;
+    return content;
+  }
+
+  get thinking(): string {
+    let thinking = '';
+    for (const part of this.#parts) if (part.type === 'thinking') thinking += part.text;
+    return thinking;
+  }
+
+  get toolCalls(): ToolCall[] {
+    const calls: ToolCall[] = [];
+    for (const part of this.#parts) {
+      if (part.type === 'tool_call') calls.push({ id: part.id, name: part.name, arguments: part.arguments });
+    }
+    return calls;
+  }
+
+  /** Copies of the parts, in order. */
+  get parts(): Part[] {
+    return this.#parts.map((part) => ({ ...part }));
+  }
+
+  partial(): Partial {
+    return { content: this.content, thinking: this.thinking, toolCalls: this.toolCalls, parts: this.parts };
+  }
+
+  /** Everything as one assistant message; plain text where there is nothing else. */
+  message(): Message {
+    return assistant(this.parts);
+  }
+
+  /** As messages: assistant turns with the tool results between them. */
+  messages(): Message[] {
+    const messages: Message[] = [];
+    let run: Part[] = [];
+    let results = false;
+    const flush = (): void => {
+      if (run.length > 0) messages.push(results ? { role: 'tool', content: run } : assistant(run));
+      run = [];
+    };
+    for (const part of this.parts) {
+      const isResult = part.type === 'tool_result';
+      if (isResult !== results) flush();
+      results = isResult;
+      run.push(part);
+    }
+    flush();
+    return messages;
+  }
+
+  #openText(call: number): TextPart {
+    const text: TextPart = { type: 'text', text: '' };
+    this.#push(text, call);
+    this.#text = text;
+    this.#call = call;
+    return text;
+  }
+
+  #openThinking(call: number): void {
+    const thinking: ThinkingPart = { type: 'thinking', text: '' };
+    this.#push(thinking, call);
+    this.#thinking = thinking;
+    this.#call = call;
+  }
+
+  #push(part: Part, call: number): void {
+    this.#parts.push(part);
+    this.#calls.push(call);
+    this.#text = undefined;
+    this.#thinking = undefined;
+  }
+
+  #reset(from: number): void {
+    const keep = (_: unknown, index: number): boolean => (this.#calls[index] ?? 0) < from;
+    this.#parts = this.#parts.filter(keep);
+    this.#calls = this.#calls.filter((call) => call < from);
+    this.#text = undefined;
+    this.#thinking = undefined;
+  }
+}
+
+function toolCallPart(chunk: ToolCallChunk): Part {
+  const { id, name, block } = chunk;
+  return { type: 'tool_call', id, name, arguments: chunk.arguments, ...(block !== undefined && { block }) };
+}
+
+function assistant(parts: Part[]): Message {
+  const [only] = parts;
+  if (parts.length === 0) return { role: 'assistant', content: '' };
+  const plain = parts.length === 1 && only?.type === 'text' && only.citations === undefined && only.refusal === undefined;
+  return { role: 'assistant', content: plain ? only.text : parts };
+}

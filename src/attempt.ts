@@ -1,0 +1,213 @@
+import type { CallRecord } from './call-record.ts';
+import type { StreamChunk } from './chunks.ts';
+import { LayerContext } from './layer-context.ts';
+import { SluiceError, abortedError, kindOf } from './errors.ts';
+import type { Execution } from './execution.ts';
+import { fold } from './layer.ts';
+import type { Layer } from './layer.ts';
+import type { Middleware, Next } from './middleware.ts';
+import { middlewareError } from './middleware-error.ts';
+import type { ModelRequest, Reply } from './request.ts';
+import { GeneratorSource } from './source.ts';
+import type { GeneratorLike } from './source.ts';
+import { Stream } from './stream.ts';
+import type { Opened, StreamEnd } from './stream.ts';
+import { andThen } from './teardown.ts';
+import type { MaybePromise } from './teardown.ts';
+
+/** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
+export class Attempt extends Stream<StreamChunk, Reply> {
+  readonly execution: Execution;
+  readonly layer: Layer;
+  readonly request: ModelRequest;
+  readonly #parent: Attempt | undefined;
+  /** Attempts that this layer opened and that have not ended. */
+  #children: Attempt[] = [];
+  #lastReply: Partial<Reply> | undefined;
+  #went = false;
+  #ranOther = false;
+  #controller: AbortController | undefined;
+  #aborted: SluiceError | undefined;
+  #call: CallRecord | undefined;
+
+  constructor(execution: Execution, layer: Layer, request: ModelRequest, parent: Attempt | undefined) {
+    super(() => Promise.reject(new Error('open() is overridden')), execution, layer.name, parent?.layer.name ?? 'the consumer');
+    this.execution = execution;
+    this.layer = layer;
+    this.request = request;
+    this.#parent = parent;
+  }
+
+  /** The signal of this layer, made on first use. */
+  get layerSignal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether the layer's body has had its end. */
+  get over(): boolean {
+    return this.ended || this.#aborted !== undefined;
+  }
+
+  /** The `next` of this layer. */
+  readonly next_: Next = (changes) => {
+    const { below, name } = this.layer;
+    if (this.ended) throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
+    if (below === undefined) {
+      throw middlewareError(name, 'called next(), but nothing is below it. Put a provider at the end of the stack.');
+    }
+    this.#went = true;
+    return new Attempt(this.execution, below, merge(this.request, changes), this);
+  };
+
+  /** `context.run`: another middleware as a layer below this one. */
+  runOther(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
+    const { name, below } = this.layer;
+    if (this.ended) throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
+    const layer = fold([middleware], below);
+    if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
+    this.#went = true;
+    this.#ranOther = true;
+    return new Attempt(this.execution, layer, merge(this.request, changes), this);
+  }
+
+  /** Ends the attempt from outside; resolves when it is torn down. */
+  cancel(error: SluiceError): MaybePromise<void> {
+    return this.force(error, false);
+  }
+
+  protected override open(): MaybePromise<Opened<StreamChunk, Reply>> {
+    const refused = this.#aborted ?? this.#parent?.refusal ?? this.execution.refusal;
+    if (refused !== undefined) throw refused;
+    this.#parent?.adoptChild(this);
+    const { terminal, last, middleware } = this.layer;
+    const context = new LayerContext(this);
+    if (terminal !== undefined) {
+      const call = this.#openCall();
+      this.tapFirst({ chunk: (chunk) => call.see(chunk) });
+      return terminal.body(context, call);
+    }
+    if (last) this.tapFirst({ chunk: (chunk) => this.#asLast(chunk) });
+    return this.#opened(middleware(context, this.next_));
+  }
+
+  /** Why a new attempt below this layer is refused. */
+  get refusal(): SluiceError | undefined {
+    if (this.#aborted !== undefined) return this.#aborted;
+    return this.ended ? abortedError(undefined, `The attempt of "${this.layer.name}" is over.`) : undefined;
+  }
+
+  protected adoptChild(child: Attempt): void {
+    this.#children.push(child);
+  }
+
+  protected override signal(error: SluiceError): void {
+    if (this.#aborted === undefined) {
+      this.#aborted = error;
+      this.#controller?.abort(error);
+    }
+    for (const child of this.#children) child.signal(error);
+    super.signal(error);
+  }
+
+  protected override closeOthers(error: SluiceError): MaybePromise<void> {
+    const open = this.#children.filter((child) => !child.ended && !child.isFusedInto(this));
+    if (open.length === 0) return;
+    return Promise.all(open.map((child) => child.cancel(error))).then(() => undefined);
+  }
+
+  protected override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
+    return andThen(this.closeOthers(abortedError(undefined, 'Its layer ended without it.')), () => this.#concluded(ending));
+  }
+
+  protected override finished(ending: StreamEnd<Reply>): void {
+    const parent = this.#parent;
+    if (parent === undefined) return;
+    parent.#children = parent.#children.filter((child) => child !== this);
+    if (ending.reply !== undefined) parent.#lastReply = ending.reply;
+  }
+
+  protected override ending(ending: StreamEnd<Reply>): void {
+    if (this.layer.last && this.layer.terminal === undefined && !this.#went) this.#call ??= this.#openCall();
+    const call = this.#call;
+    if (call === undefined) return;
+    this.execution.callEnded(call, ending.reply?.raw);
+    for (const warning of call.end(ending)) this.execution.warn(warning);
+  }
+
+  #concluded(ending: StreamEnd<Reply>): StreamEnd<Reply> {
+    if (ending.outcome !== 'completed') return ending;
+    const reply = this.#replyOf(ending.reply);
+    if (reply !== undefined) return reply === ending.reply ? ending : { outcome: 'completed', reply };
+    const message = this.#went
+      ? 'returned no reply with a finishReason, and let none through.'
+      : 'neither called next() nor returned a reply with a finishReason.';
+    return { outcome: 'failed', error: middlewareError(this.layer.name, message) };
+  }
+
+  /** A partial reply overlays the last one that the layer let through. */
+  #replyOf(said: Partial<Reply> | undefined | void): Reply | undefined {
+    const below = this.#lastReply;
+    if (said !== undefined && said === below && isReply(said)) return said;
+    if (said !== undefined && typeof said !== 'object') return undefined;
+    const reply = { ...below, ...said };
+    if (isReply(reply)) return reply;
+    return this.#went ? { ...reply, finishReason: 'other' } : undefined;
+  }
+
+  /** Without a mark, the last layer is the terminal one unless it runs another middleware. */
+  #asLast(chunk: StreamChunk): void {
+    if (this.#ranOther) return;
+    this.#call ??= this.#openCall();
+    this.#call.see(chunk);
+  }
+
+  #openCall(): CallRecord {
+    const call = this.execution.newCall(this, this.layer.name, this.request);
+    this.#call = call;
+    this.execution.announce(call);
+    return call;
+  }
+
+  #opened(
+    body: ReturnType<Middleware>,
+  ): MaybePromise<Opened<StreamChunk, Reply>> {
+    if (body instanceof Stream) return body;
+    if (isThenable(body)) return Promise.resolve(body).then((late) => this.#checked(late));
+    return this.#checked(body);
+  }
+
+  #checked(body: unknown): Opened<StreamChunk, Reply> {
+    if (body instanceof Stream) return body;
+    if (isGenerator(body)) return new GeneratorSource<StreamChunk, Reply>(body);
+    const mend = 'return the stream of next(), or yield* it from an async generator.';
+    throw middlewareError(this.layer.name, `returned ${kindOf(body)}, not a stream: ${mend}`);
+  }
+}
+
+function merge(request: ModelRequest, changes: Partial<ModelRequest> | undefined): ModelRequest {
+  return changes === undefined ? request : { ...request, ...changes };
+}
+
+function isReply(reply: Partial<Reply>): reply is Reply {
+  return reply.finishReason !== undefined;
+}
+
+function isThenable<T>(value: unknown): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function isGenerator(value: unknown): value is GeneratorLike<StreamChunk, Reply> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Symbol.asyncIterator in value &&
+    'next' in value &&
+    typeof value.next === 'function' &&
+    'return' in value &&
+    typeof value.return === 'function'
+  );
+}

@@ -1,0 +1,88 @@
+import type { Call, CallEnd, CallObserver } from './call.ts';
+import type { StreamChunk } from './chunks.ts';
+import type { ModelRequest } from './request.ts';
+import type { SpanHandle } from './trace.ts';
+import type { StreamEnd } from './stream.ts';
+import type { Reply } from './request.ts';
+import { estimateInputTokens, estimateTokens } from './tokens.ts';
+import { noUsage } from './usage.ts';
+import type { Cost, Usage } from './usage.ts';
+
+/** The runtime's record of one run of the terminal middleware. */
+export class CallRecord implements Call {
+  readonly number: number;
+  readonly request: ModelRequest;
+  readonly span: SpanHandle;
+  provider: string | undefined;
+  model: string | undefined;
+  usage: Usage | undefined;
+  serviceTier: string | undefined;
+  cost: Cost | undefined;
+  outputCharacters = 0;
+  #looks: NonNullable<CallObserver['chunk']>[] = [];
+  #ends: NonNullable<CallObserver['end']>[] = [];
+
+  constructor(number: number, request: ModelRequest, span: SpanHandle) {
+    this.number = number;
+    this.request = request;
+    this.span = span;
+    this.model = request.model;
+  }
+
+  observe(observer: CallObserver): void {
+    if (observer.chunk !== undefined) this.#looks.push(observer.chunk.bind(observer));
+    if (observer.end !== undefined) this.#ends.push(observer.end.bind(observer));
+  }
+
+  /** Numbers a chunk and shows it to the observers. */
+  see(chunk: StreamChunk): void {
+    chunk.call = this.number;
+    if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
+    else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
+    for (const look of this.#looks) look(chunk);
+  }
+
+  /** Settles usage, tells the observers, closes the span. Returns warnings of observers that threw. */
+  end(ending: StreamEnd<Reply>): string[] {
+    const { outcome, reply, error } = ending;
+    this.provider = reply?.provider ?? this.provider;
+    this.model = reply?.model ?? this.model;
+    this.serviceTier = reply?.serviceTier ?? this.serviceTier;
+    const usage = this.#settleUsage(ending);
+    this.usage = usage;
+    const end: CallEnd = { outcome, reply, error, usage };
+    const warnings: string[] = [];
+    for (const hear of this.#ends) {
+      try {
+        hear(end);
+      } catch (thrown) {
+        warnings.push(`An observer of call ${this.number} threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`);
+      }
+    }
+    if (this.provider !== undefined) this.span.set({ provider: this.provider });
+    if (this.model !== undefined) this.span.set({ model: this.model });
+    if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });
+    this.span.end({ outcome, usage, cost: this.cost, errorCode: error?.code });
+    return warnings;
+  }
+
+  /** What the provider said; what it left unsaid is estimated and marked so. */
+  #settleUsage({ reply, error }: StreamEnd<Reply>): Usage {
+    if (reply?.usage !== undefined) return reply.usage;
+    const reported = this.usage;
+    const nothingCame = this.outputCharacters === 0 && reported === undefined;
+    // Refused before any token was made: no provider bills that.
+    if (nothingCame && error?.status !== undefined) return noUsage();
+    // Never answered, so most likely never run.
+    if (nothingCame && error?.code === 'network') return { ...noUsage(), estimated: true };
+    const inputTokens = reported?.inputTokens ?? estimateInputTokens(this.request);
+    const outputTokens = Math.max(reported?.outputTokens ?? 0, estimateTokens(this.outputCharacters));
+    return {
+      ...(reported ?? noUsage()),
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      estimated: true,
+    };
+  }
+}

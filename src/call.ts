@@ -1,0 +1,43 @@
+import type { StreamChunk } from './chunks.ts';
+import type { SluiceError } from './errors.ts';
+import type { ModelRequest, Reply } from './request.ts';
+import type { Outcome } from './result.ts';
+import type { SpanHandle } from './trace.ts';
+import type { Cost, Usage } from './usage.ts';
+
+/** How a model call ended. */
+export interface CallEnd {
+  outcome: Outcome;
+  /** Present where the call completed. */
+  reply?: Reply | undefined;
+  error?: SluiceError | undefined;
+  /** What the provider reported, else an estimate marked so. */
+  usage: Usage;
+}
+
+/** What an observer of a call wants to hear. Both are synchronous and on the hot path. */
+export interface CallObserver {
+  chunk?(chunk: StreamChunk): void;
+  end?(end: CallEnd): void;
+}
+
+/** One run of the terminal middleware. */
+export interface Call {
+  /** From 1 within the execution, in order of the start. */
+  readonly number: number;
+  /** The request as the terminal middleware sees it. */
+  readonly request: ModelRequest;
+  readonly span: SpanHandle;
+  /** The provider's name, as soon as it is known. */
+  provider: string | undefined;
+  /** The model asked for, then the one that answered. */
+  model: string | undefined;
+  /** What the provider has reported so far; providers set it while they stream. */
+  usage: Usage | undefined;
+  /** The tier that is billed, where the provider says so. */
+  serviceTier: string | undefined;
+  /** Set by whoever knows the prices; it is what the execution's cost sums. */
+  cost: Cost | undefined;
+  /** Characters of content, thinking and tool arguments so far: the base of an estimate. */
+  readonly outputCharacters: number;
+}

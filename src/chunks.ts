@@ -1,0 +1,84 @@
+import type { ProviderBlock } from './messages.ts';
+import type { ExecutionResult } from './result.ts';
+
+interface ChunkBase {
+  /** Number of the model call that made it, from 1; 0 or absent: no call did. The runtime sets it. */
+  call?: number;
+}
+
+/** A piece of the answer's text. */
+export interface ContentChunk extends ChunkBase {
+  type: 'content';
+  content: string;
+  /** Citations that belong to the text so far, as the provider gave them. */
+  citations?: unknown[];
+  /** The model declines; the text says so. */
+  refusal?: true;
+  /** A block of the provider that stands after the text so far, kept verbatim for the next turn. */
+  block?: ProviderBlock;
+}
+
+/** A piece of the model's thinking. With `block` it closes the thinking so far and carries its verbatim form. */
+export interface ThinkingChunk extends ChunkBase {
+  type: 'thinking';
+  content: string;
+  block?: ProviderBlock;
+}
+
+/** A piece of a tool call that is still being written: provisional, never to be run. */
+export interface ToolCallDeltaChunk extends ChunkBase {
+  type: 'tool_call_delta';
+  id: string;
+  name?: string;
+  /** The next characters of the arguments' JSON text. */
+  argumentsDelta: string;
+}
+
+/** A finished tool call with parsed arguments. */
+export interface ToolCallChunk extends ChunkBase {
+  type: 'tool_call';
+  id: string;
+  name: string;
+  arguments: unknown;
+  block?: ProviderBlock;
+}
+
+/** What a tool answered. */
+export interface ToolResultChunk extends ChunkBase {
+  type: 'tool_result';
+  id: string;
+  name: string;
+  content: string;
+  isError: boolean;
+}
+
+/** Voids every chunk whose `call` is at least `from`: whoever keeps chunks drops them. */
+export interface ResetChunk extends ChunkBase {
+  type: 'reset';
+  from: number;
+  reason: string;
+}
+
+/** What travels inside a pipeline, between middleware. */
+export type StreamChunk =
+  | ContentChunk
+  | ThinkingChunk
+  | ToolCallDeltaChunk
+  | ToolCallChunk
+  | ToolResultChunk
+  | ResetChunk;
+
+/** The last chunk of an execution. */
+export interface DoneChunk extends ChunkBase {
+  type: 'done';
+  result: ExecutionResult;
+}
+
+/** Set at the edge: `index` is dense from 0. */
+interface Stamped {
+  call: number;
+  index: number;
+}
+
+/** What the consumer of an execution reads. */
+export type ExecutionChunk = (StreamChunk & Stamped) | (DoneChunk & Stamped);

@@ -1,0 +1,68 @@
+import type { ContextKey } from './keys.ts';
+import type { Logger } from './log.ts';
+import type { Middleware } from './middleware.ts';
+import type { Call, CallObserver } from './call.ts';
+import type { ModelRequest, Reply } from './request.ts';
+import type { Outcome } from './result.ts';
+import type { SluiceError } from './errors.ts';
+import type { Stream } from './stream.ts';
+import type { StreamChunk } from './chunks.ts';
+import type { Attributes, SpanHandle, SpanKind, SpanListener, Span } from './trace.ts';
+import type { Cost, Usage } from './usage.ts';
+
+/** How an execution ended, as its `onEnd` hooks see it. */
+export interface ExecutionEnd {
+  outcome: Outcome;
+  /** Why it was interrupted. */
+  reason?: string | undefined;
+  error?: SluiceError | undefined;
+  usage: Usage;
+  cost: Cost;
+  /** From the first pull to now. */
+  latencyMs: number;
+  timeToFirstChunkMs?: number | undefined;
+}
+
+/** Values of a session, typed by their keys; saved with the turn. */
+export interface SessionView {
+  readonly id: string;
+  readonly owner: string;
+  get<T>(key: ContextKey<T>): T | undefined;
+  set<T>(key: ContextKey<T>, value: T): void;
+}
+
+/**
+ * What a middleware knows and may do. `request` and `signal` belong to the layer; everything else is shared by the
+ * whole execution.
+ */
+export interface ExecutionContext {
+  /** Id of the execution. */
+  readonly id: string;
+  /** The request as this layer sees it. Read-only: hand changes to `next()`. */
+  readonly request: ModelRequest;
+  /** Aborted when the attempt that this layer is part of ends early. Its reason is a `SluiceError`. */
+  readonly signal: AbortSignal;
+  /** When the execution must be over, in milliseconds since the epoch; undefined: no limit. */
+  readonly deadline: number | undefined;
+  readonly log: Logger;
+  /** The spans so far. */
+  readonly trace: readonly Span[];
+  /** The session's values; undefined where the execution has no session. */
+  readonly session: SessionView | undefined;
+  /** The caller's metadata. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  get<T>(key: ContextKey<T>): T | undefined;
+  set<T>(key: ContextKey<T>, value: T): void;
+  /** Observes every later model call of the execution, wherever in the stack it is made. */
+  onCall(observer: (call: Call) => CallObserver | void): void;
+  /** Runs once, before the consumer hears of the end; hooks run in reverse order and are awaited. */
+  onEnd(hook: (end: ExecutionEnd) => void | Promise<void>): void;
+  /** Ends the execution on purpose: the current chunk is delivered, the rest dropped. Never throws; the first call wins. */
+  interrupt(reason: string): void;
+  /** Runs another middleware as a layer below this one, with this layer's `next`. */
+  run(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply>;
+  /** Adds to `result.warnings`. */
+  warn(message: string): void;
+  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle;
+  onSpan(listener: SpanListener): void;
+}

@@ -1,0 +1,253 @@
+import { Accumulator } from './accumulator.ts';
+import { Attempt } from './attempt.ts';
+import type { ExecutionChunk, StreamChunk } from './chunks.ts';
+import { SluiceError } from './errors.ts';
+import type { Execution } from './execution.ts';
+import type { Layer } from './layer.ts';
+import type { Message } from './messages.ts';
+import type { Partial as PartialReply } from './partial.ts';
+import type { ModelRequest, Reply } from './request.ts';
+import type { ExecutionResult, Outcome } from './result.ts';
+import { isSluiceError } from './errors.ts';
+import { middlewareError } from './middleware-error.ts';
+import { end, isEnd } from './source.ts';
+import type { BatchSource, Pulled } from './source.ts';
+import { Stream } from './stream.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
+import type { Turn } from './turn.ts';
+
+/** What one execution needs of its pipeline. */
+export interface EdgeSettings {
+  execution: Execution;
+  stack: Layer;
+  /** The request without its messages' history. */
+  request: ModelRequest;
+  signal: AbortSignal | undefined;
+  /** The limits that count from the start; 0 and undefined: none. */
+  timeoutsMs: readonly (number | undefined)[];
+  /** Milliseconds since the epoch. */
+  deadline: number | undefined;
+  /** Waits for a slot; what it returns gives it back. */
+  slot(signal: AbortSignal): Promise<() => void>;
+  /** Waits for the session and loads it; undefined where there is none. */
+  turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
+  /** Called when it starts and ends, for the pipeline's shutdown. */
+  started(): void;
+  finished(): void;
+}
+
+/** Where an execution meets its consumer: it stamps, accumulates, settles the outcome and makes the result. */
+export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
+  readonly execution: Execution;
+  readonly accumulator = new Accumulator();
+  readonly #settings: EdgeSettings;
+  readonly #waiting = new AbortController();
+  #root: Attempt | undefined;
+  #turn: Turn | undefined;
+  #releaseSlot: (() => void) | undefined;
+  #stage: 'new' | 'running' | 'done' = 'new';
+  #finishing: Promise<void> | undefined;
+  #result: ExecutionResult | undefined;
+  #reply: Reply | undefined;
+  #index = 0;
+  #startedAt = 0;
+  #firstAt: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #guard: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the stream from a signal or timer. Set by the stream. */
+  onAbort: (error: SluiceError, keep: boolean) => void = () => undefined;
+
+  constructor(settings: EdgeSettings) {
+    this.#settings = settings;
+    this.execution = settings.execution;
+  }
+
+  pull(): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+    if (this.#stage === 'new') return this.#begin();
+    if (this.#result !== undefined) return end(this.#result);
+    return this.#read();
+  }
+
+  /** Torn down from the consumer's side; the outcome has been decided by whoever did it. */
+  close(error: SluiceError): Promise<void> {
+    this.execution.decide('cancelled', error);
+    this.#waiting.abort(error);
+    return this.#finish();
+  }
+
+  partial(): PartialReply {
+    return { ...this.accumulator.partial(), usage: this.execution.usage };
+  }
+
+  async #begin(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+    const { signal, deadline, started, stack, request } = this.#settings;
+    this.#stage = 'running';
+    this.#startedAt = performance.now();
+    this.execution.start();
+    started();
+    try {
+      if (signal?.aborted === true) throw cancelled(signal.reason);
+      signal?.addEventListener('abort', this.#onSignal, { once: true });
+      if (deadline !== undefined) this.#limit(deadline - Date.now(), 'queue');
+      this.#turn = await this.#settings.turn?.(this.#waiting.signal);
+      this.#releaseSlot = await this.#settings.slot(this.#waiting.signal);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    if (this.execution.outcome !== undefined) return this.#conclude();
+    this.#startClock();
+    this.execution.session = this.#turn?.view;
+    const messages = [...(this.#turn?.history ?? []), ...request.messages];
+    this.#root = new Attempt(this.execution, stack, { ...request, messages }, undefined);
+    return this.#read();
+  }
+
+  #startClock(): void {
+    const { deadline, timeoutsMs } = this.#settings;
+    const limits = timeoutsMs.filter((ms) => ms !== undefined && ms > 0).map((ms) => Date.now() + (ms ?? 0));
+    if (deadline !== undefined) limits.push(deadline);
+    if (limits.length === 0) return;
+    this.execution.deadline = Math.min(...limits);
+    this.#limit(this.execution.deadline - Date.now(), 'total');
+  }
+
+  #limit(ms: number, phase: 'queue' | 'total'): void {
+    clearTimeout(this.#timer);
+    const wait = Math.min(Math.max(Math.ceil(ms), 0), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => {
+      const what = phase === 'queue' ? 'still waited for its turn' : 'was not done';
+      const error = new SluiceError('timeout', `The execution ${what} when its time was over.`, { phase });
+      if (this.execution.decide('failed', error)) this.onAbort(error, true);
+    }, wait);
+  }
+
+  readonly #onSignal = (): void => {
+    const error = cancelled(this.#settings.signal?.reason);
+    if (this.execution.decide('cancelled', error)) this.onAbort(error, false);
+  };
+
+  #read(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+    if (this.#root === undefined || this.execution.outcome !== undefined) return this.#conclude();
+    return Stream.pullFrom(this.#root).then(this.#onBatch, this.#onFailed);
+  }
+
+  readonly #onBatch = (pulled: Pulled<StreamChunk, Reply>): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> => {
+    if (isEnd(pulled)) {
+      this.#reply = pulled.reply;
+      this.execution.decide('completed');
+      return this.#conclude();
+    }
+    const batch = this.execution.halted ? pulled.filter((chunk) => (chunk.call ?? 0) > 0) : pulled;
+    if (batch.length === 0) return this.#read();
+    this.#firstAt ??= performance.now();
+    return batch.map(this.#stamp);
+  };
+
+  readonly #stamp = (chunk: StreamChunk): ExecutionChunk => {
+    this.accumulator.add(chunk);
+    return Object.assign(chunk, { call: chunk.call ?? 0, index: this.#index++ });
+  };
+
+  readonly #onFailed = (error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> => this.#failed(error);
+
+  #failed(error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+    const mine = isSluiceError(error) ? error : middlewareError('pipeline', 'failed (see the cause).', error);
+    this.execution.decide(mine.code === 'aborted' ? 'cancelled' : 'failed', mine);
+    return this.#conclude();
+  }
+
+  /** Once the outcome is decided: settles everything, then answers with the last chunk or throws the error. */
+  async #conclude(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+    await this.#finish();
+    const { outcome, error } = this.execution;
+    if (this.#result === undefined) throw error ?? new SluiceError('aborted', `The execution was ${outcome}.`);
+    return [{ type: 'done', result: this.#result, call: 0, index: this.#index++ }];
+  }
+
+  /** After an interrupt: reads on at once, and frees a layer that holds the last chunk back. */
+  halt(readOn: () => void): void {
+    this.#guard = setTimeout(() => {
+      void this.#root?.cancel(new SluiceError('aborted', 'The execution was interrupted.'));
+    }, this.execution.closeTimeoutMs);
+    readOn();
+  }
+
+  #finish(): Promise<void> {
+    this.#finishing ??= this.#finishOnce();
+    return this.#finishing;
+  }
+
+  async #finishOnce(): Promise<void> {
+    const { execution } = this;
+    clearTimeout(this.#timer);
+    this.#settings.signal?.removeEventListener('abort', this.#onSignal);
+    if (this.#root !== undefined && !this.#root.ended) {
+      await this.#root.cancel(execution.error ?? new SluiceError('aborted', `The execution was ${execution.outcome}.`));
+    }
+    clearTimeout(this.#guard);
+    const times = {
+      latencyMs: performance.now() - this.#startedAt,
+      ...(this.#firstAt !== undefined && { timeToFirstChunkMs: this.#firstAt - this.#startedAt }),
+    };
+    const ended = await execution.end(times);
+    const replies = this.accumulator.messages();
+    const whole = ended.outcome === 'completed';
+    const messages = whole ? replies : replies.map(marked);
+    try {
+      await this.#turn?.finish({ outcome: ended.outcome, messages, usage: ended.usage, cost: ended.cost });
+    } catch (error) {
+      execution.warn(`The turn was not saved: ${isSluiceError(error) ? error.message : 'the store failed'}.`);
+    }
+    this.#turn?.release();
+    this.#releaseSlot?.();
+    this.#settings.finished();
+    if (execution.error !== undefined) execution.error.partial = this.partial();
+    if (ended.outcome === 'completed' || ended.outcome === 'interrupted') {
+      this.#result = this.#resultOf(ended.outcome, [...this.#settings.request.messages, ...messages], times);
+    }
+    this.#stage = 'done';
+  }
+
+  #resultOf(
+    outcome: Extract<Outcome, 'completed' | 'interrupted'>,
+    messages: Message[],
+    times: Pick<ExecutionResult, 'latencyMs' | 'timeToFirstChunkMs'>,
+  ): ExecutionResult {
+    const { execution, accumulator } = this;
+    const last = execution.calls.at(-1);
+    const provider = this.#reply?.provider ?? last?.provider;
+    const model = this.#reply?.model ?? last?.model;
+    return {
+      id: execution.id,
+      outcome,
+      ...(execution.reason !== undefined && { reason: execution.reason }),
+      response: {
+        content: accumulator.content,
+        thinking: accumulator.thinking,
+        toolCalls: accumulator.toolCalls,
+        finishReason: this.#reply?.finishReason ?? 'other',
+        parts: accumulator.parts,
+      },
+      messages,
+      usage: execution.usage,
+      cost: execution.cost,
+      trace: execution.trace.spans,
+      warnings: execution.warnings,
+      ...times,
+      ...(provider !== undefined && { provider }),
+      ...(model !== undefined && { model }),
+      ...(this.#turn !== undefined && { sessionId: this.#turn.view.id }),
+      metadata: execution.metadata,
+      ...(execution.raw.length > 0 && { raw: execution.raw }),
+    };
+  }
+}
+
+function marked(message: Message): Message {
+  return { ...message, partial: true };
+}
+
+function cancelled(reason: unknown): SluiceError {
+  if (isSluiceError(reason) && reason.code !== 'aborted') return reason;
+  return new SluiceError('aborted', 'The execution was aborted by its signal.', { cause: reason });
+}

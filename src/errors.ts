@@ -1,0 +1,142 @@
+import type { Partial as PartialReply } from './partial.ts';
+
+/** Every reason for which an execution can fail. The union is closed: a switch over it can be exhaustive. */
+export type ErrorCode =
+  | 'aborted'
+  | 'timeout'
+  | 'truncated'
+  | 'protocol'
+  | 'network'
+  | 'rate_limited'
+  | 'overloaded'
+  | 'server'
+  | 'authentication'
+  | 'permission'
+  | 'not_found'
+  | 'invalid_request'
+  | 'context_length'
+  | 'content_filter'
+  | 'invalid_options'
+  | 'middleware'
+  | 'shutting_down'
+  | 'queue_full'
+  | 'budget'
+  | 'guard'
+  | 'tool'
+  | 'output'
+  | 'session_busy'
+  | 'conflict'
+  | 'lease_lost'
+  | 'store';
+
+/** Which clock ran out, for errors of code `timeout`. */
+export type TimeoutPhase = 'first_chunk' | 'idle' | 'total' | 'queue';
+
+/** What is known of an error beside its code and message. */
+export interface ErrorDetails {
+  /** Whether the same call may succeed when it is made again. Default: by the code. */
+  retryable?: boolean | undefined;
+  /** The error underneath, as in the standard `Error`. */
+  cause?: unknown;
+  /** HTTP status of the provider's answer. */
+  status?: number | undefined;
+  /** Name of the provider that failed, such as `openai`. */
+  provider?: string | undefined;
+  /** The provider's id of the request, to quote to its support. */
+  requestId?: string | undefined;
+  /** How long the provider asked to wait before another try, in milliseconds. */
+  retryAfterMs?: number | undefined;
+  /** How many attempts were made in all. */
+  attempts?: number | undefined;
+  /** Which clock ran out; with code `timeout`. */
+  phase?: TimeoutPhase | undefined;
+  /** Name of the middleware at fault; with code `middleware`. */
+  middleware?: string | undefined;
+  /** What had been received when it failed. Set by the edge of the pipeline. */
+  partial?: PartialReply | undefined;
+}
+
+/** What a client may see of an error: nothing that could hold a prompt or a key. */
+export interface ErrorJson {
+  code: ErrorCode;
+  message: string;
+  requestId?: string;
+}
+
+const BRAND = Symbol.for('sluice.error');
+
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'timeout',
+  'truncated',
+  'network',
+  'rate_limited',
+  'overloaded',
+  'server',
+  'store',
+]);
+
+/**
+ * The one error of the library. Decide on its fields (`code`, `retryable`, `status`), never on its message.
+ *
+ * @example
+ * try { await pipeline.execute('user', 'Hi'); }
+ * catch (error) { if (isSluiceError(error) && error.code === 'rate_limited') wait(error.retryAfterMs); }
+ */
+export class SluiceError extends Error {
+  override readonly name = 'SluiceError';
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly status?: number | undefined;
+  readonly provider?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly phase?: TimeoutPhase | undefined;
+  readonly middleware?: string | undefined;
+  attempts?: number | undefined;
+  partial?: PartialReply | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.retryable = details.retryable ?? RETRYABLE.has(code);
+    for (const key of ['status', 'provider', 'requestId', 'retryAfterMs', 'phase', 'middleware'] as const) {
+      if (details[key] !== undefined) Object.defineProperty(this, key, { value: details[key], enumerable: true });
+    }
+    if (details.attempts !== undefined) this.attempts = details.attempts;
+    if (details.partial !== undefined) this.partial = details.partial;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Code, message and request id: what a client may see. */
+  toJSON(): ErrorJson {
+    return { code: this.code, message: this.message, ...(this.requestId !== undefined && { requestId: this.requestId }) };
+  }
+}
+
+/** Whether a value is a {@link SluiceError}, also one that another copy of the package made. */
+export function isSluiceError(value: unknown): value is SluiceError {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/**
+ * The first `SluiceError` along the chain of causes, or undefined. Use it to classify an error that other code wrapped.
+ */
+export function findSluiceError(error: unknown): SluiceError | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 16; at = at.cause, depth++) {
+    if (isSluiceError(at)) return at;
+  }
+  return undefined;
+}
+
+/** The error of an execution, attempt or wait that was ended on purpose; its cause is the reason given. */
+export function abortedError(reason?: unknown, message = 'The execution was aborted.'): SluiceError {
+  if (isSluiceError(reason) && reason.code === 'aborted') return reason;
+  return new SluiceError('aborted', message, { cause: reason });
+}
+
+/** Names the kind of a value for a message: `null`, `array`, `string`, `number`, ... never the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value;
+}

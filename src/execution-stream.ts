@@ -1,0 +1,70 @@
+import type { ExecutionChunk } from './chunks.ts';
+import type { Edge } from './edge.ts';
+import { SluiceError } from './errors.ts';
+import type { Partial } from './partial.ts';
+import type { ExecutionResult } from './result.ts';
+import { Stream } from './stream.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
+
+/** The stream of one execution: it reads ahead up to `bufferSize` chunks once it has been pulled. */
+export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
+  readonly #edge: Edge;
+  readonly #bufferSize: number;
+
+  constructor(edge: Edge, bufferSize: number) {
+    // The edge bounds its own teardown: layers by closeTimeoutMs, hooks by their own time.
+    const host = { closeTimeoutMs: LONGEST_TIMER_MS, halted: false, buffered: 0, warn: (text: string) => edge.execution.warn(text) };
+    super(() => edge, host, 'execution');
+    this.#edge = edge;
+    this.#bufferSize = bufferSize;
+    edge.onAbort = (error, keep) => void this.force(error, keep);
+    edge.execution.onHalt = () => edge.halt(() => this.readOn());
+  }
+
+  override get partial(): Partial {
+    return this.#edge.partial();
+  }
+
+  /** Ends the execution as cancelled. If its outcome is settled already, waits for its end. */
+  override async close(reason?: unknown): Promise<void> {
+    const { execution } = this.#edge;
+    if (!this.started || this.ended) return super.close(reason);
+    if (!execution.decide('cancelled', new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason }))) {
+      return this.#settled();
+    }
+    return super.close(reason);
+  }
+
+  /** Ends a running execution because its pipeline shuts down; resolves when it is torn down. */
+  async shutDown(error: SluiceError): Promise<void> {
+    if (this.#edge.execution.decide('failed', error)) await this.force(error, true);
+    else await this.#settled();
+  }
+
+  override abort(error: SluiceError): void {
+    if (this.#edge.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error)) super.abort(error);
+  }
+
+  protected override closeError(reason: unknown): SluiceError {
+    return this.#edge.execution.error ?? super.closeError(reason);
+  }
+
+  protected override wantsMore(buffered: number): boolean {
+    return buffered < this.#bufferSize || this.#edge.execution.halted;
+  }
+
+  async #settled(): Promise<void> {
+    try {
+      while ((await this.next()).done !== true);
+    } catch {
+      // The outcome was a failure that its reader has been told of.
+    }
+  }
+}
+
+/** Waits for the end of a stream that nobody reads chunk by chunk. */
+export async function drain(stream: ExecutionStream): Promise<ExecutionResult> {
+  while ((await stream.read()) !== undefined);
+  return stream.result;
+}
+

@@ -1,0 +1,166 @@
+import type { Attempt } from './attempt.ts';
+import type { Call, CallObserver } from './call.ts';
+import { CallRecord } from './call-record.ts';
+import type { ExecutionEnd, SessionView } from './context.ts';
+import { SluiceError } from './errors.ts';
+import { Values } from './keys.ts';
+import type { ContextEntry } from './keys.ts';
+import type { Logger } from './log.ts';
+import { middlewareError } from './middleware-error.ts';
+import type { ModelRequest, RawExchange } from './request.ts';
+import type { Outcome } from './result.ts';
+import { bounded } from './teardown.ts';
+import type { Host } from './teardown.ts';
+import { Trace } from './trace.ts';
+import type { Attributes, SpanHandle, SpanKind } from './trace.ts';
+import { sumCost, sumUsage } from './usage.ts';
+import type { Cost, Usage } from './usage.ts';
+
+type CallWatcher = (call: Call) => CallObserver | void;
+type EndHook = (end: ExecutionEnd) => void | Promise<void>;
+
+/** What one execution is made with. */
+export interface ExecutionSettings {
+  closeTimeoutMs: number;
+  hookTimeoutMs: number;
+  metadata: Record<string, unknown>;
+  values: Iterable<ContextEntry> | undefined;
+  log: Logger;
+}
+
+/** What all layers of one execution share, and its one outcome: the first that decides wins. */
+export class Execution implements Host {
+  readonly id: string = `exec_${crypto.randomUUID()}`;
+  readonly trace: Trace = new Trace(this.id);
+  readonly values: Values;
+  readonly metadata: Record<string, unknown>;
+  readonly log: Logger;
+  readonly closeTimeoutMs: number;
+  readonly warnings: string[] = [];
+  readonly calls: CallRecord[] = [];
+  readonly raw: RawExchange[] = [];
+  session: SessionView | undefined;
+  deadline: number | undefined;
+  halted = false;
+  buffered = 0;
+  outcome: Outcome | undefined;
+  error: SluiceError | undefined;
+  reason: string | undefined;
+  /** Told once when the execution is interrupted. */
+  onHalt: (() => void) | undefined;
+
+  readonly #settings: ExecutionSettings;
+  readonly #open = new Map<CallRecord, Attempt>();
+  #watchers: CallWatcher[] = [];
+  #hooks: { hook: EndHook; name: string }[] = [];
+  #span: SpanHandle | undefined;
+  #ended = false;
+
+  constructor(settings: ExecutionSettings) {
+    this.#settings = settings;
+    this.closeTimeoutMs = settings.closeTimeoutMs;
+    this.metadata = settings.metadata;
+    this.values = new Values(settings.values);
+    this.log = settings.log;
+  }
+
+  start(): void {
+    this.#span = this.trace.open('execution', 'execution');
+  }
+
+  /** Settles the outcome. False where it was settled before. */
+  decide(outcome: Outcome, error?: SluiceError): boolean {
+    if (this.outcome !== undefined) return false;
+    this.outcome = outcome;
+    this.error = error;
+    return true;
+  }
+
+  /** Why a new attempt is refused, if it is. */
+  get refusal(): SluiceError | undefined {
+    if (this.outcome === undefined) return undefined;
+    return new SluiceError('aborted', 'The execution is over: no new call is made.', { cause: this.error });
+  }
+
+  interrupt(reason: string): void {
+    if (!this.decide('interrupted')) return;
+    this.reason = reason;
+    this.halted = true;
+    const error = new SluiceError('aborted', 'The execution was interrupted.', { cause: reason });
+    for (const attempt of [...this.#open.values()]) void attempt.cancel(error);
+    this.onHalt?.();
+  }
+
+  warn(message: string): void {
+    if (!this.warnings.includes(message)) this.warnings.push(message);
+  }
+
+  onCall(watcher: CallWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  onEnd(hook: EndHook, name: string): void {
+    if (this.#ended) throw middlewareError(name, 'called onEnd() after the execution had ended.');
+    this.#hooks.push({ hook, name });
+  }
+
+  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle {
+    return this.trace.open(kind, name, attributes, this.#span?.span.id);
+  }
+
+  newCall(attempt: Attempt, name: string, request: ModelRequest): CallRecord {
+    const number = this.calls.length + 1;
+    const call = new CallRecord(number, request, this.span('call', name, { call: number }));
+    this.calls.push(call);
+    this.#open.set(call, attempt);
+    return call;
+  }
+
+  /** Shows a new call to those who observe calls; one that throws refuses it. */
+  announce(call: CallRecord): void {
+    for (const watch of this.#watchers) {
+      const observer = watch(call);
+      if (observer !== undefined) call.observe(observer);
+    }
+  }
+
+  callEnded(call: CallRecord, raw: { request: unknown; reply: unknown[] } | undefined): void {
+    this.#open.delete(call);
+    if (raw !== undefined) this.raw.push({ call: call.number, ...raw });
+  }
+
+  /** Sum over all calls, those that failed too. */
+  get usage(): Usage {
+    return sumUsage(this.calls.flatMap((call) => (call.usage === undefined ? [] : [call.usage])));
+  }
+
+  get cost(): Cost {
+    return sumCost(this.calls.map((call) => call.cost));
+  }
+
+  /** Closes the span and runs the hooks, the last registered first. */
+  async end(times: Pick<ExecutionEnd, 'latencyMs' | 'timeToFirstChunkMs'>): Promise<ExecutionEnd> {
+    const end: ExecutionEnd = {
+      outcome: this.outcome ?? 'failed',
+      ...(this.reason !== undefined && { reason: this.reason }),
+      ...(this.error !== undefined && { error: this.error }),
+      usage: this.usage,
+      cost: this.cost,
+      ...times,
+    };
+    const { outcome, usage, cost } = end;
+    this.#span?.end({ outcome, usage, cost, errorCode: this.error?.code });
+    const host: Host = { closeTimeoutMs: this.#settings.hookTimeoutMs, halted: false, buffered: 0, warn: (text) => this.warn(text) };
+    while (this.#hooks.length > 0) {
+      const last = this.#hooks.pop();
+      if (last === undefined) break;
+      await bounded(host, `onEnd of ${last.name}`, this.#run(last.hook, end));
+    }
+    this.#ended = true;
+    return end;
+  }
+
+  async #run(hook: EndHook, end: ExecutionEnd): Promise<void> {
+    await hook(end);
+  }
+}

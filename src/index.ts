@@ -1,0 +1,72 @@
+/**
+ * Sluice: a runtime for LLM calls made of composable middleware.
+ *
+ * @module
+ */
+export { Pipeline } from './pipeline.ts';
+export type { ExecutionOptions, PipelineOptions } from './options.ts';
+export { parseOptions } from './options.ts';
+export { compose, terminal } from './layer.ts';
+export type { TerminalBody, TerminalOptions } from './layer.ts';
+export { Stream } from './stream.ts';
+export type { StreamEnd, Tap } from './stream.ts';
+export { End, end } from './source.ts';
+export type { BatchSource, Pulled, Readable } from './source.ts';
+export { SluiceError, findSluiceError, isSluiceError } from './errors.ts';
+export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './errors.ts';
+export { contextKey } from './keys.ts';
+export type { ContextEntry, ContextKey } from './keys.ts';
+export type { Middleware, Next } from './middleware.ts';
+export type { ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
+export type { Call, CallEnd, CallObserver } from './call.ts';
+export type { Provider, ProviderCall } from './provider.ts';
+export { textOf } from './messages.ts';
+export type {
+  AudioPart,
+  FilePart,
+  ImagePart,
+  Input,
+  Message,
+  Part,
+  ProviderBlock,
+  ProviderPart,
+  Role,
+  TextPart,
+  ThinkingPart,
+  ToolCallPart,
+  ToolResultPart,
+} from './messages.ts';
+export type {
+  ContentChunk,
+  DoneChunk,
+  ExecutionChunk,
+  ResetChunk,
+  StreamChunk,
+  ThinkingChunk,
+  ToolCallChunk,
+  ToolCallDeltaChunk,
+  ToolResultChunk,
+} from './chunks.ts';
+export type {
+  CacheBreakpoint,
+  FinishReason,
+  ModelRequest,
+  Parameters,
+  RawExchange,
+  ReasoningOptions,
+  Reply,
+  ResponseFormat,
+  ToolChoice,
+  ToolDefinition,
+} from './request.ts';
+export type { ExecutionResult, Outcome, Response, ToolCall } from './result.ts';
+export type { Partial as PartialReply } from './partial.ts';
+export type { Cost, Usage } from './usage.ts';
+export { noUsage, sumCost, sumUsage } from './usage.ts';
+export { estimateInputTokens, estimateTokens } from './tokens.ts';
+export type { Attributes, Span, SpanEnd, SpanHandle, SpanKind, SpanListener } from './trace.ts';
+export { silent, toLogger } from './log.ts';
+export type { Logger, LoggerLike } from './log.ts';
+export { MemoryStore } from './memory-store.ts';
+export type { MemoryStoreOptions } from './memory-store.ts';
+export type { AppendOptions, Lease, SessionEntry, SessionKey, SessionPage, SessionState, StateStore } from './store.ts';

@@ -1,0 +1,39 @@
+/** A typed key of the context's and the session's values. Two keys of one name are different keys. */
+export interface ContextKey<T> {
+  readonly name: string;
+  /** An entry for the option `values`: `values: [Tenant.with('acme')]`. */
+  with(value: T): ContextEntry;
+}
+
+/** A key with its value. */
+export type ContextEntry = readonly [key: ContextKey<unknown>, value: unknown];
+
+/**
+ * Makes a key under which middleware share a value of type `T` within one execution.
+ *
+ * @example
+ * const Tenant = contextKey<string>('tenant');
+ * context.set(Tenant, 'acme'); context.get(Tenant); // string | undefined
+ */
+export function contextKey<T>(name: string): ContextKey<T> {
+  const key: ContextKey<T> = { name, with: (value) => [key, value] };
+  return key;
+}
+
+/** Values under typed keys. */
+export class Values {
+  readonly #values = new Map<ContextKey<unknown>, unknown>();
+
+  constructor(entries?: Iterable<ContextEntry>) {
+    for (const [key, value] of entries ?? []) this.#values.set(key, value);
+  }
+
+  get<T>(key: ContextKey<T>): T | undefined;
+  get(key: ContextKey<unknown>): unknown {
+    return this.#values.get(key);
+  }
+
+  set<T>(key: ContextKey<T>, value: T): void {
+    this.#values.set(key, value);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Call } from './call.ts';
+import type { StreamChunk } from './chunks.ts';
+import type { ExecutionContext } from './context.ts';
+import { SluiceError, kindOf } from './errors.ts';
+import type { Middleware } from './middleware.ts';
+import type { Reply } from './request.ts';
+import type { Stream } from './stream.ts';
+
+/** The body of a terminal middleware: it makes one model call. */
+export type TerminalBody = (context: ExecutionContext, call: Call) => Stream<StreamChunk, Reply>;
+
+/** What a terminal middleware says of itself. */
+export interface TerminalOptions {
+  /** Name in errors, traces and logs. */
+  name: string;
+  /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
+  close?: (() => Promise<void>) | undefined;
+}
+
+interface Terminal extends TerminalOptions {
+  body: TerminalBody;
+}
+
+const terminals = new WeakMap<Middleware, Terminal>();
+const stacks = new WeakMap<Middleware, readonly Middleware[]>();
+
+/**
+ * Marks a middleware as one that makes model calls itself, wherever it stands or whoever runs it: each run of it is a call, numbered,
+ * traced and observed by `onCall`. `provider()` is made of it; use it for an endpoint of your own.
+ */
+export function terminal(options: TerminalOptions, body: TerminalBody): Middleware {
+  const middleware: Middleware = (context) => context.run(middleware);
+  terminals.set(middleware, { ...options, body });
+  return middleware;
+}
+
+/** The terminal's own word, or undefined for any other middleware. */
+export function terminalOf(middleware: Middleware): Terminal | undefined {
+  return terminals.get(middleware);
+}
+
+/**
+ * Several middleware as one, outermost first.
+ *
+ * @example
+ * const careful = compose(retry(), timeout({ idleMs: 20_000 }));
+ */
+export function compose(...middleware: readonly Middleware[]): Middleware {
+  const stack = flatten(middleware);
+  const composed: Middleware = (context) => context.run(composed);
+  stacks.set(composed, stack);
+  return composed;
+}
+
+/** The middleware with composed ones taken apart. Throws `invalid_options` for what is no function. */
+export function flatten(middleware: readonly Middleware[]): Middleware[] {
+  return middleware.flatMap((one, index) => {
+    if (typeof one !== 'function') {
+      const mend = 'give a function, as logging() returns; was the factory passed without calling it?';
+      throw new SluiceError('invalid_options', `middleware[${index}] is ${kindOf(one)}: ${mend}`);
+    }
+    return stacks.get(one) ?? [one];
+  });
+}
+
+/** One place in a folded stack. */
+export interface Layer {
+  name: string;
+  middleware: Middleware;
+  terminal: Terminal | undefined;
+  /** The last of its stack: taken for a terminal one unless it runs another middleware. */
+  last: boolean;
+  below: Layer | undefined;
+}
+
+/** Folds a stack into linked layers over `below`, once. */
+export function fold(middleware: readonly Middleware[], below?: Layer): Layer | undefined {
+  const stack = flatten(middleware);
+  return stack.reduceRight<Layer | undefined>((under, one, index) => {
+    const marked = terminalOf(one);
+    const name = marked?.name ?? (one.name === '' ? `#${index + 1}` : one.name);
+    return { name, middleware: one, terminal: marked, last: under === undefined, below: under };
+  }, below);
+}

@@ -1,0 +1,116 @@
+import * as z from 'zod';
+import { SluiceError, kindOf } from './errors.ts';
+import type { ContextEntry } from './keys.ts';
+import type { LoggerLike } from './log.ts';
+import type { Parameters, ResponseFormat, ToolDefinition } from './request.ts';
+import type { StateStore } from './store.ts';
+
+/** How a pipeline runs its executions. */
+export interface PipelineOptions {
+  /** Executions that run at once; more wait in order. Default: 100. */
+  maxConcurrentExecutions?: number;
+  /** Chunks that may wait for the consumer before reading stops. Default: 10. */
+  streamBufferSize?: number;
+  /** Longest run of an execution in milliseconds, without its waits for a slot and for its session. 0: no limit. Default: 30,000. */
+  executionTimeoutMs?: number;
+  /** How long `shutdown()` lets running executions go on, in milliseconds. Default: 10,000. */
+  shutdownTimeoutMs?: number;
+  /** How long a teardown waits for a middleware that ignores its signal, in milliseconds. Default: 1,000. */
+  closeTimeoutMs?: number;
+  /** How long each `onEnd` hook may take, in milliseconds. Default: 5,000. */
+  hookTimeoutMs?: number;
+  /** Most turns that may wait for one busy session. Default: 16. */
+  maxQueuedTurns?: number;
+  /** Where sessions live. Default: in memory, bounded by age and count. */
+  store?: StateStore;
+  /** Where `context.log` writes. Default: nowhere. */
+  logger?: LoggerLike;
+  /** Whether `shutdown()` closes the store and the providers passed in. Default: false, they belong to the caller. */
+  own?: boolean;
+}
+
+/** What one execution is called with. */
+export interface ExecutionOptions {
+  /** Aborts it: its consumer gets an `aborted` error with what had come. */
+  signal?: AbortSignal;
+  /** Longest run in milliseconds; the earliest of this, `executionTimeoutMs` and `deadline` wins. */
+  timeoutMs?: number;
+  /** When it must be over, waits included: a date or milliseconds since the epoch. */
+  deadline?: number | Date;
+  /** Overrides the provider's model. */
+  model?: string;
+  parameters?: Parameters;
+  /** Tools offered to the model. */
+  tools?: readonly ToolDefinition[];
+  responseFormat?: ResponseFormat;
+  /** Plain data of the caller's, handed back in the result. */
+  metadata?: Record<string, unknown>;
+  /** Typed values for the middleware: `[Tenant.with('acme')]`, or pairs of key and value. */
+  values?: Iterable<ContextEntry>;
+}
+
+const count = (least: number): z.ZodInt => z.int().min(least);
+const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const methods = <T>(...names: string[]): z.ZodType<T> =>
+  z.custom<T>(
+    (value) => typeof value === 'object' && value !== null && names.every((name) => hasMethod(value, name)),
+    `an object with the methods ${names.join(', ')}`,
+  );
+
+const pipelineSchema = z.strictObject({
+  maxConcurrentExecutions: count(1).default(100),
+  streamBufferSize: count(0).default(10),
+  executionTimeoutMs: milliseconds.default(30_000),
+  shutdownTimeoutMs: milliseconds.default(10_000),
+  closeTimeoutMs: milliseconds.default(1_000),
+  hookTimeoutMs: milliseconds.default(5_000),
+  maxQueuedTurns: count(0).default(16),
+  store: methods<StateStore>('load', 'append', 'lease', 'close').optional(),
+  logger: methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
+  own: z.boolean().default(false),
+});
+
+const executionSchema = z.strictObject({
+  signal: z.custom((value) => value instanceof AbortSignal, 'an AbortSignal').optional(),
+  timeoutMs: milliseconds.optional(),
+  deadline: z.union([z.number(), z.date()]).optional(),
+  model: z.string().min(1).optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+  tools: z.array(z.looseObject({ name: z.string(), parameters: z.record(z.string(), z.unknown()) })).optional(),
+  responseFormat: z.looseObject({ type: z.enum(['text', 'json', 'json_schema']) }).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  values: z.custom((value) => typeof value === 'object' && value !== null && Symbol.iterator in value, 'an iterable of [key, value] pairs').optional(),
+});
+
+/** The options with their defaults. Throws `invalid_options` naming every wrong field at once. */
+export function pipelineOptions(options: PipelineOptions): z.output<typeof pipelineSchema> {
+  return parseOptions('Pipeline options', pipelineSchema, options);
+}
+
+/** Checks the options of one execution. */
+export function checkExecutionOptions(options: ExecutionOptions): void {
+  parseOptions('Execution options', executionSchema, options);
+}
+
+/**
+ * Parses options with a zod schema. Throws one `invalid_options` error that names every wrong field, the kind of the value found there, never
+ * the value, and what is wanted instead.
+ */
+export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => describe(issue, options));
+  throw new SluiceError('invalid_options', `${what}: ${lines.join('; ')}.`);
+}
+
+function describe(issue: z.core.$ZodIssue, options: unknown): string {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${key} is not an option`).join('; ');
+  const path = issue.path.map(String).join('.') || 'the value';
+  let value = options;
+  for (const key of issue.path) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return `${path} is ${kindOf(value)}: ${issue.message.replace(/^Invalid input: /, '')}`;
+}
+
+function hasMethod(value: object, name: string): boolean {
+  return name in value && typeof Reflect.get(value, name) === 'function';
+}

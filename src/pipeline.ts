@@ -1,0 +1,221 @@
+import { Edge } from './edge.ts';
+import { SluiceError, kindOf } from './errors.ts';
+import { Execution } from './execution.ts';
+import { ExecutionStream, drain } from './execution-stream.ts';
+import type { ExecutionChunk } from './chunks.ts';
+import { flatten, fold, terminalOf } from './layer.ts';
+import type { Layer } from './layer.ts';
+import { silent, toLogger } from './log.ts';
+import type { Logger } from './log.ts';
+import { MemoryStore } from './memory-store.ts';
+import { checkMessages } from './messages.ts';
+import type { Input, Message, Part, Role } from './messages.ts';
+import type { Middleware } from './middleware.ts';
+import { checkExecutionOptions, pipelineOptions } from './options.ts';
+import type { ExecutionOptions, PipelineOptions } from './options.ts';
+import type { ExecutionResult } from './result.ts';
+import { Slots } from './slots.ts';
+import { sessionKey } from './store.ts';
+import type { SessionKey, StateStore } from './store.ts';
+import type { Stream } from './stream.ts';
+import { openTurn } from './turn.ts';
+import type { Turn } from './turn.ts';
+
+type Content = string | Part[];
+/** Role and content, or messages; then options. */
+type Arguments =
+  | [role: Role, content: Content, options?: ExecutionOptions]
+  | [input: Input, options?: ExecutionOptions];
+
+/**
+ * Middleware folded around one execution at a time.
+ *
+ * @example
+ * const pipeline = new Pipeline([logging(), retry(), provider(openai())]);
+ * const { response, usage } = await pipeline.execute('user', 'Write a haiku');
+ */
+export class Pipeline implements AsyncDisposable {
+  readonly #stack: Layer;
+  readonly #middleware: readonly Middleware[];
+  readonly #options: ReturnType<typeof pipelineOptions>;
+  readonly #log: Logger;
+  readonly #slots: Slots;
+  readonly #store: StateStore;
+  readonly #lines = new Map<string, { slots: Slots; users: number }>();
+  readonly #running = new Set<ExecutionStream>();
+  #idle: PromiseWithResolvers<void> | undefined;
+  #shutdown: Promise<void> | undefined;
+
+  /** Throws `invalid_options`, naming every wrong option at once. */
+  constructor(middleware: readonly Middleware[], options: PipelineOptions = {}) {
+    if (!Array.isArray(middleware)) {
+      throw new SluiceError('invalid_options', `middleware is ${kindOf(middleware)}: give an array of middleware.`);
+    }
+    this.#options = pipelineOptions(options);
+    this.#middleware = flatten(middleware);
+    const stack = fold(this.#middleware);
+    if (stack === undefined) {
+      throw new SluiceError('invalid_options', 'middleware is an empty array: put at least a provider in it.');
+    }
+    this.#stack = stack;
+    this.#log = options.logger === undefined ? silent : toLogger(options.logger);
+    this.#slots = new Slots(this.#options.maxConcurrentExecutions);
+    this.#store = options.store ?? new MemoryStore();
+  }
+
+  /** Runs to the end. Resolves for completed and interrupted executions, rejects with a `SluiceError` otherwise. */
+  async execute(...call: Arguments): Promise<ExecutionResult> {
+    return drain(this.#open(undefined, call));
+  }
+
+  /** The same as a stream. Nothing happens before its first pull. */
+  executeStream(...call: Arguments): Stream<ExecutionChunk, ExecutionResult> {
+    return this.#open(undefined, call);
+  }
+
+  /** One turn of a session, to the end. `[]` in place of a message runs the stored conversation again. */
+  async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
+    return drain(this.#open(sessionId, call));
+  }
+
+  /** One turn of a session, as a stream. */
+  executeStreamWithContext(sessionId: SessionKey, ...call: Arguments): Stream<ExecutionChunk, ExecutionResult> {
+    return this.#open(sessionId, call);
+  }
+
+  /**
+   * Refuses new executions, lets running ones finish until `shutdownTimeoutMs` or the signal's abort, aborts the rest, then closes what the pipeline
+   * owns. Idempotent.
+   */
+  shutdown(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#shutdown ??= this.#shutDown(options.signal);
+    return this.#shutdown;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
+    const { input, options } = parseArguments(call);
+    checkExecutionOptions(options);
+    if (session !== undefined) checkSessionKey(session);
+    else if (input.length === 0) throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
+    const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
+    const execution = new Execution({
+      closeTimeoutMs,
+      hookTimeoutMs,
+      metadata: options.metadata ?? {},
+      values: options.values,
+      log: this.#log,
+    });
+    const edge = new Edge({
+      execution,
+      stack: this.#stack,
+      request: {
+        messages: input,
+        parameters: options.parameters ?? {},
+        ...(options.model !== undefined && { model: options.model }),
+        ...(options.tools !== undefined && { tools: options.tools }),
+        ...(options.responseFormat !== undefined && { responseFormat: options.responseFormat }),
+      },
+      signal: options.signal,
+      timeoutsMs: [executionTimeoutMs, options.timeoutMs],
+      deadline: options.deadline instanceof Date ? options.deadline.getTime() : options.deadline,
+      slot: (signal) => this.#slots.acquire(signal),
+      turn: session === undefined ? undefined : (signal) => this.#turn(session, input, signal),
+      started: () => this.#started(stream),
+      finished: () => this.#finished(stream),
+    });
+    const stream = new ExecutionStream(edge, streamBufferSize);
+    return stream;
+  }
+
+  #started(stream: ExecutionStream): void {
+    this.#running.add(stream);
+    if (this.#shutdown !== undefined) throw new SluiceError('shutting_down', 'The pipeline is shutting down: no new execution is taken.');
+  }
+
+  #finished(stream: ExecutionStream): void {
+    this.#running.delete(stream);
+    if (this.#running.size === 0) this.#idle?.resolve();
+  }
+
+  /** Queues behind the other turns of the same session in this process, without holding an execution slot. */
+  async #turn(key: SessionKey, input: readonly Message[], signal: AbortSignal): Promise<Turn> {
+    const name = JSON.stringify(sessionKey(key));
+    const line = this.#lines.get(name) ?? { slots: new Slots(1), users: 0 };
+    if (line.slots.waiting >= this.#options.maxQueuedTurns && line.users > 0) {
+      throw new SluiceError('session_busy', `${line.users} turns of this session wait already: try again later.`, { retryable: true });
+    }
+    this.#lines.set(name, line);
+    line.users++;
+    const leave = (): void => {
+      if (--line.users === 0) this.#lines.delete(name);
+    };
+    try {
+      const turn = await openTurn(this.#store, key, input, line.slots, signal);
+      return {
+        ...turn,
+        release: () => {
+          turn.release();
+          leave();
+        },
+      };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #shutDown(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#running.size > 0 && signal?.aborted !== true) await this.#drained(signal);
+    const error = new SluiceError('shutting_down', 'The pipeline was shut down before the execution was done.');
+    await Promise.all([...this.#running].map((stream) => stream.shutDown(error)));
+    if (this.#options.own || this.#options.store === undefined) await this.#store.close();
+    if (!this.#options.own) return;
+    await Promise.all(this.#middleware.map((middleware) => terminalOf(middleware)?.close?.()));
+  }
+
+  /** Waits until nothing runs, the time is over or the signal aborts. */
+  async #drained(signal: AbortSignal | undefined): Promise<void> {
+    const idle = Promise.withResolvers<void>();
+    this.#idle = idle;
+    const timer = setTimeout(idle.resolve, this.#options.shutdownTimeoutMs);
+    const stop = (): void => idle.resolve();
+    signal?.addEventListener('abort', stop, { once: true });
+    await idle.promise;
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+function parseArguments(call: Arguments): { input: Message[]; options: ExecutionOptions } {
+  const [first, second, third] = call;
+  if (typeof first === 'string') {
+    if (typeof second !== 'string' && !Array.isArray(second)) {
+      throw new SluiceError('invalid_options', `content is ${kindOf(second)}: give a string or an array of parts.`);
+    }
+    return { input: checkMessages({ role: first, content: second }), options: third ?? {} };
+  }
+  if (typeof first !== 'object' || first === null) {
+    throw new SluiceError('invalid_options', `role is ${kindOf(first)}: give a role and content, a message or messages.`);
+  }
+  if (typeof second === 'string' || Array.isArray(second)) {
+    throw new SluiceError('invalid_options', `options is ${kindOf(second)}: give an object after the messages.`);
+  }
+  return { input: checkMessages(first), options: second ?? {} };
+}
+
+function checkSessionKey(key: SessionKey): void {
+  const parts: unknown = typeof key === 'string' ? { owner: '', id: key } : key;
+  const ok =
+    typeof parts === 'object' &&
+    parts !== null &&
+    'id' in parts &&
+    typeof parts.id === 'string' &&
+    parts.id !== '' &&
+    'owner' in parts &&
+    typeof parts.owner === 'string';
+  if (!ok) throw new SluiceError('invalid_options', `sessionId is ${kindOf(key)}: give a string that is not empty, or { owner, id }.`);
+}

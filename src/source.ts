@@ -1,0 +1,147 @@
+import type { SluiceError } from './errors.ts';
+
+/** The end of a source, with what it has to say at the end. Make one with {@link end}. */
+export class End<R> {
+  readonly reply: R;
+
+  constructor(reply: R) {
+    this.reply = reply;
+  }
+}
+
+/** What `pull()` answers with when there are no more chunks. */
+export function end<R>(reply: R): End<R> {
+  return new End(reply);
+}
+
+/** A batch of chunks (all of one network read, say), or the end. */
+export type Pulled<C, R> = readonly C[] | End<R>;
+
+/** Whether a pull came to the end. */
+export function isEnd<C, R>(pulled: Pulled<C, R>): pulled is End<R> {
+  return pulled instanceof End;
+}
+
+/** What a stream reads from: the form for providers and others who have batches. */
+export interface BatchSource<C, R> {
+  /** The next batch, or `end(reply)`. Called again only when the last call has settled. Rejects when the source fails. */
+  pull(): Pulled<C, R> | Promise<Pulled<C, R>>;
+  /**
+   * Ends the source early and frees what it holds. A pending `pull()` should settle soon; what it answers is dropped. Called at most once,
+   * and not after the end or a failure.
+   */
+  close(error: SluiceError): void | Promise<void>;
+}
+
+/** Whatever {@link sourceOf} can read. */
+export type Readable<C, R> = Iterable<C> | AsyncIterable<C, R | undefined | void> | ReadableStream<C>;
+
+/** Reads an array as one batch, anything else chunk by chunk. `reply` is the end of what cannot name its own. */
+export function sourceOf<C, R>(readable: Readable<C, R>, reply: R): BatchSource<C, R> {
+  if (Array.isArray(readable)) return new ArraySource<C, R>(readable, reply);
+  if (readable instanceof ReadableStream) return new ReaderSource(readable.getReader(), reply);
+  if (Symbol.asyncIterator in readable) return new IteratorSource(readable[Symbol.asyncIterator](), reply);
+  return new IteratorSource(readable[Symbol.iterator](), reply);
+}
+
+class ArraySource<C, R> implements BatchSource<C, R> {
+  #chunks: readonly C[];
+  readonly #reply: R;
+
+  constructor(chunks: readonly C[], reply: R) {
+    this.#chunks = chunks;
+    this.#reply = reply;
+  }
+
+  pull(): Pulled<C, R> {
+    const chunks = this.#chunks;
+    if (chunks.length === 0) return end(this.#reply);
+    this.#chunks = [];
+    return chunks.slice();
+  }
+
+  close(): void {
+    this.#chunks = [];
+  }
+}
+
+class IteratorSource<C, R> implements BatchSource<C, R> {
+  readonly #iterator: AsyncIterator<C, R | undefined | void> | Iterator<C, R | undefined | void>;
+  readonly #reply: R;
+
+  constructor(iterator: AsyncIterator<C, R | undefined | void> | Iterator<C, R | undefined | void>, reply: R) {
+    this.#iterator = iterator;
+    this.#reply = reply;
+  }
+
+  async pull(): Promise<Pulled<C, R>> {
+    const result = await this.#iterator.next();
+    return result.done === true ? end(result.value ?? this.#reply) : [result.value];
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+}
+
+class ReaderSource<C, R> implements BatchSource<C, R> {
+  readonly #reader: ReadableStreamDefaultReader<C>;
+  readonly #reply: R;
+
+  constructor(reader: ReadableStreamDefaultReader<C>, reply: R) {
+    this.#reader = reader;
+    this.#reply = reply;
+  }
+
+  async pull(): Promise<Pulled<C, R>> {
+    const result = await this.#reader.read();
+    return result.done ? end(this.#reply) : [result.value];
+  }
+
+  close(error: SluiceError): Promise<void> {
+    return this.#reader.cancel(error);
+  }
+}
+
+/** What the runtime needs of an async generator. */
+export interface GeneratorLike<C, R> {
+  next(): Promise<IteratorResult<C, R>>;
+  return(): Promise<IteratorResult<C, R>>;
+}
+
+/**
+ * An async generator as a source. `flights` counts the reads under way, `flight` is the last of them, so that a teardown can wait for a body
+ * that is running.
+ */
+export class GeneratorSource<C, R> implements BatchSource<C, R> {
+  readonly generator: GeneratorLike<C, R>;
+  flights = 0;
+  flight: Promise<unknown> | undefined;
+
+  constructor(generator: GeneratorLike<C, R>) {
+    this.generator = generator;
+  }
+
+  pull(): Promise<Pulled<C, R>> {
+    const flight = this.generator.next();
+    this.flights++;
+    this.flight = flight;
+    return flight.then(
+      (result) => {
+        this.flights--;
+        return result.done === true ? end(result.value) : [result.value];
+      },
+      (error: unknown) => {
+        this.flights--;
+        throw error;
+      },
+    );
+  }
+
+  /** Lets a running body come to its end, then runs the `finally` blocks of a suspended one. */
+  async close(): Promise<void> {
+    if (this.flights > 0) await this.flight?.then(undefined, () => undefined);
+    const result = await this.generator.return();
+    if (result.done !== true) throw new Error('it yields in a finally block');
+  }
+}

@@ -1,0 +1,91 @@
+import type { Outcome } from './result.ts';
+import type { Cost, Usage } from './usage.ts';
+
+/** What a span measures: the execution, one model call, or one run of a tool. */
+export type SpanKind = 'execution' | 'call' | 'tool';
+
+/** Values that a span may carry. Prompts and keys never do. */
+export type Attributes = Record<string, string | number | boolean>;
+
+/** One finished or running piece of work: plain data. */
+export interface Span {
+  id: string;
+  parentId?: string;
+  kind: SpanKind;
+  name: string;
+  /** Milliseconds since the epoch. */
+  startMs: number;
+  /** Absent while it runs. */
+  durationMs?: number;
+  outcome?: Outcome;
+  attributes: Attributes;
+  usage?: Usage;
+  cost?: Cost;
+  /** The error's code where it failed. */
+  errorCode?: string;
+}
+
+/** How a span ends. */
+export interface SpanEnd {
+  outcome: Outcome;
+  usage?: Usage | undefined;
+  cost?: Cost | undefined;
+  errorCode?: string | undefined;
+}
+
+/** A running span. `end` counts once. */
+export interface SpanHandle {
+  readonly span: Span;
+  set(attributes: Attributes): void;
+  end(end?: SpanEnd): void;
+}
+
+/** Told of each span's start and end, as for an exporter. */
+export interface SpanListener {
+  start?(span: Span): void;
+  end?(span: Span): void;
+}
+
+/** The spans of one execution, in order of their start. */
+export class Trace {
+  readonly spans: Span[] = [];
+  #listeners: SpanListener[] | undefined;
+  #next = 1;
+  readonly #prefix: string;
+
+  constructor(executionId: string) {
+    this.#prefix = executionId;
+  }
+
+  listen(listener: SpanListener): void {
+    (this.#listeners ??= []).push(listener);
+    for (const span of this.spans) listener.start?.(span);
+  }
+
+  open(kind: SpanKind, name: string, attributes: Attributes = {}, parentId?: string): SpanHandle {
+    const span: Span = {
+      id: `${this.#prefix}.${this.#next++}`,
+      ...(parentId !== undefined && { parentId }),
+      kind,
+      name,
+      startMs: Date.now(),
+      attributes: { ...attributes },
+    };
+    const started = performance.now();
+    this.spans.push(span);
+    this.#listeners?.forEach((listener) => listener.start?.(span));
+    return {
+      span,
+      set: (more) => void Object.assign(span.attributes, more),
+      end: (end) => {
+        if (span.durationMs !== undefined) return;
+        span.durationMs = performance.now() - started;
+        span.outcome = end?.outcome ?? 'completed';
+        if (end?.usage) span.usage = end.usage;
+        if (end?.cost) span.cost = end.cost;
+        if (end?.errorCode !== undefined) span.errorCode = end.errorCode;
+        this.#listeners?.forEach((listener) => listener.end?.(span));
+      },
+    };
+  }
+}
