@@ -2,7 +2,7 @@ import type { Provider } from '../../src/index.ts';
 import { wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { MessagesDecoder } from './decoder.ts';
-import { parseOptions, type AnthropicOptions } from './options.ts';
+import { anthropicSettings, type AnthropicOptions } from './options.ts';
 import { wireRequest } from './request.ts';
 import { wholeMessageEvents } from './whole.ts';
 
@@ -22,7 +22,7 @@ export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './option
  * const pipeline = new Pipeline([provider(anthropic({ model: 'claude-sonnet-5-5' }))]);
  */
 export function anthropic(options: AnthropicOptions = {}): Provider {
-  const settings = parseOptions(options);
+  const settings = anthropicSettings(options);
   const connection = connect(settings);
   const { name, limits } = settings;
   return {

@@ -103,9 +103,8 @@ function blockOf(part: Part, role: Message['role'], refuse: Refuse): Block | und
       if (role === 'user' || role === 'tool') {
         return part.type === 'image' ? imageBlock(part, refuse) : documentBlock(part, refuse);
       }
-      return refuse(
-        `a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`,
-      );
+      refuse(`a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`);
+      return undefined;
     case 'audio':
       refuse('a part of type audio cannot be sent, it is left out');
       return undefined;

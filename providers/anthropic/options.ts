@@ -1,6 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
-import { SluiceError, kindOf } from '../../src/index.ts';
+import { parseOptions } from '../../src/index.ts';
 import { limitsSchema, type Limits } from '../wire/index.ts';
 import type { AnthropicClient } from './client.ts';
 import { MIN_BUDGET_TOKENS } from './thinking.ts';
@@ -80,94 +80,75 @@ export interface Settings {
 const HEADER_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
-const filled = z.string().refine((value) => value.trim() !== '');
-const headerValue = filled.refine((value) => HEADER_VALUE.test(value) && value === value.trim());
-const clientShape = z.custom<AnthropicClient>(
-  (value) => typeof value === 'object' && value !== null && 'messages' in value,
-);
-const fetchShape = z.custom<typeof globalThis.fetch>((value) => typeof value === 'function');
+const flag = z.boolean('true or false');
+const filled = z.string('a name').refine((value) => value.trim() !== '', 'a name that is not empty');
+const line = z.string('a string').refine(isHeaderLine, 'one line without spaces around it, fit for a header');
+const tokens = (least: number): z.ZodInt =>
+  z.int(`a whole number from ${least}`).min(least, `a whole number from ${least}`);
 
-const schema = z.strictObject({
-  model: filled.optional(),
-  apiKey: headerValue.optional(),
-  baseURL: z.string().refine(isHttpUrl).optional(),
-  thinking: z.strictObject({ budgetTokens: z.number().int().min(MIN_BUDGET_TOKENS) }).optional(),
-  maxTokens: z.number().int().positive().optional(),
-  headers: z
-    .record(
-      z.string().refine((name) => HEADER_NAME.test(name)),
-      z.string().refine((value) => HEADER_VALUE.test(value)),
-    )
-    .optional(),
-  betas: z.array(headerValue).optional(),
-  client: clientShape.optional(),
-  own: z.boolean().optional(),
-  fetch: fetchShape.optional(),
-  dispatcher: z.unknown(),
-  stream: z.boolean().optional(),
-  limits: limitsSchema.prefault({}),
-  strict: z.boolean().optional(),
-  name: filled.optional(),
-});
-
-/** What to do about each option; the values themselves are never told, one of them is a key. */
-const MENDS: Readonly<Record<string, string>> = {
-  model: 'give the name of a model',
-  apiKey: 'give the key as one line without spaces around it',
-  baseURL: 'give an http or https address such as "http://127.0.0.1:8080", or leave it out for Anthropic',
-  thinking: `give { budgetTokens } with a whole number from ${MIN_BUDGET_TOKENS}`,
-  maxTokens: 'give a positive whole number',
-  headers: 'give an object of header names and one-line strings',
-  betas: 'give a list of names such as "context-management-2025-06-27"',
-  client: 'give a client of @anthropic-ai/sdk, @anthropic-ai/bedrock-sdk or @anthropic-ai/vertex-sdk',
-  own: 'give true or false',
-  fetch: 'give a function such as globalThis.fetch',
-  stream: 'give true or false',
-  limits: 'give positive whole numbers for maxEventBytes, maxOutputCharacters, maxToolCalls or maxToolIndex',
-  strict: 'give true or false',
-  name: 'give a name such as "bedrock"',
-};
+const schema = z
+  .strictObject({
+    model: filled.optional(),
+    apiKey: line.optional(),
+    baseURL: z
+      .string('an address')
+      .refine(isHttpUrl, 'an http or https address; leave it out for https://api.anthropic.com')
+      .optional(),
+    thinking: z.strictObject({ budgetTokens: tokens(MIN_BUDGET_TOKENS) }).optional(),
+    maxTokens: tokens(1).optional(),
+    headers: z
+      .record(
+        z.string().refine((name) => HEADER_NAME.test(name), 'the name of a header'),
+        z.string('a string').refine((value) => HEADER_VALUE.test(value), 'one line, fit for a header'),
+      )
+      .optional(),
+    betas: z.array(line).optional(),
+    client: z.custom<AnthropicClient>(isClient, 'a client of @anthropic-ai/sdk or of its sisters').optional(),
+    own: flag.optional(),
+    fetch: z.custom<typeof globalThis.fetch>((value) => typeof value === 'function', 'a function').optional(),
+    dispatcher: z.unknown(),
+    stream: flag.optional(),
+    limits: limitsSchema.prefault({}),
+    strict: flag.optional(),
+    name: filled.optional(),
+  })
+  .superRefine(checkTogether);
 
 /** What a ready client brings along itself. */
 const CLIENT_OWN = ['apiKey', 'baseURL', 'fetch', 'dispatcher'] as const;
 
-/** Checks the options. Throws one `invalid_options` that names every problem with its mend, and no value. */
-export function parseOptions(options: AnthropicOptions): Settings {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) throw wrong(problemsOf(parsed.error.issues, options));
-  const given = parsed.data;
-  const problems: string[] = [];
-  if (given.client !== undefined) {
-    for (const key of CLIENT_OWN) {
-      if (given[key] !== undefined) {
-        problems.push(`${key} stands beside client, which has its own: leave one of the two out`);
-      }
+function checkTogether(given: Omit<AnthropicOptions, 'limits'>, context: z.RefinementCtx): void {
+  const { client, own, fetch, dispatcher, thinking, maxTokens } = given;
+  const wrong = (field: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [field], message });
+  if (client !== undefined) {
+    for (const field of CLIENT_OWN) {
+      if (given[field] !== undefined) wrong(field, 'client has its own, leave one of the two out');
+    }
+  } else {
+    if (own === true) wrong('own', 'there is no client that it is about, give one or leave it out');
+    const key = apiKeyOf(given);
+    if (key === undefined && isAnthropic(given.baseURL ?? DEFAULT_BASE_URL)) {
+      wrong('apiKey', 'a key, here or as ANTHROPIC_API_KEY in the environment');
+    } else if (key !== undefined && !isHeaderLine(key)) {
+      wrong('apiKey', 'ANTHROPIC_API_KEY in the environment is not fit for a header, set it as one line');
+    }
+    if (fetch !== undefined && dispatcher !== undefined) {
+      wrong('dispatcher', 'fetch would not use it, leave one of the two out');
     }
   }
-  if (given.own === true && given.client === undefined) {
-    problems.push('own is true without a client: give the client that it is about, or leave it out');
+  if (maxTokens !== undefined && thinking !== undefined && maxTokens <= thinking.budgetTokens) {
+    wrong('maxTokens', 'more than thinking.budgetTokens, which it includes');
   }
-  if (given.fetch !== undefined && given.dispatcher !== undefined) {
-    problems.push('dispatcher stands beside fetch, which would not use it: leave one of the two out');
-  }
-  if (given.thinking !== undefined && given.maxTokens !== undefined) {
-    if (given.maxTokens <= given.thinking.budgetTokens) {
-      problems.push('maxTokens includes thinking: make it larger than thinking.budgetTokens');
-    }
-  }
-  const baseURL = given.baseURL ?? DEFAULT_BASE_URL;
-  const apiKey = given.client === undefined ? (given.apiKey ?? environmentKey()) : undefined;
-  if (given.client === undefined && apiKey === undefined && isAnthropic(baseURL)) {
-    problems.push('apiKey is missing: give it, or set ANTHROPIC_API_KEY in the environment');
-  }
-  if (apiKey !== undefined && !headerValue.safeParse(apiKey).success) {
-    problems.push('ANTHROPIC_API_KEY in the environment cannot be a header: set the key as one line');
-  }
-  if (problems.length > 0) throw wrong(problems);
+}
+
+/** Checks the options. Throws one `invalid_options` that names every problem, and no value: one of them is a key. */
+export function anthropicSettings(options: AnthropicOptions): Settings {
+  const given = parseOptions('anthropic()', schema, options);
   return {
     model: given.model ?? DEFAULT_MODEL,
-    apiKey,
-    baseURL,
+    apiKey: given.client === undefined ? apiKeyOf(given) : undefined,
+    baseURL: given.baseURL ?? DEFAULT_BASE_URL,
     budgetTokens: given.thinking?.budgetTokens,
     maxTokens: given.maxTokens,
     headers: lowerCase(given.headers ?? {}),
@@ -183,53 +164,28 @@ export function parseOptions(options: AnthropicOptions): Settings {
   };
 }
 
-function environmentKey(): string | undefined {
-  const key = typeof process === 'undefined' ? undefined : process.env['ANTHROPIC_API_KEY']?.trim();
-  return key === '' ? undefined : key;
-}
-
 /** Whether an address is Anthropic's own, where nothing works without a key. */
 export function isAnthropic(baseURL: string): boolean {
   return /(?:^|\.)anthropic\.com$/.test(new URL(baseURL).hostname);
+}
+
+function apiKeyOf({ apiKey }: Pick<AnthropicOptions, 'apiKey'>): string | undefined {
+  const environment = typeof process === 'undefined' ? undefined : process.env['ANTHROPIC_API_KEY']?.trim();
+  return apiKey ?? (environment === '' ? undefined : environment);
+}
+
+function isHeaderLine(value: string): boolean {
+  return value !== '' && value === value.trim() && HEADER_VALUE.test(value);
 }
 
 function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
+function isClient(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'messages' in value;
+}
+
 function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-function problemsOf(issues: readonly z.core.$ZodIssue[], options: unknown): string[] {
-  const problems = new Set<string>();
-  for (const issue of issues) {
-    if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) {
-        problems.add(`${[...issue.path, key].join('.')} is not an option: take it out or mend its name`);
-      }
-      continue;
-    }
-    const field = String(issue.path[0] ?? 'options');
-    const kind = describe(valueAt(options, issue.path));
-    problems.add(`${issue.path.join('.') || 'options'} is ${kind}: ${MENDS[field] ?? 'give an object'}`);
-  }
-  return [...problems];
-}
-
-function describe(value: unknown): string {
-  return value === '' ? 'an empty string' : `of kind ${kindOf(value)}`;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let inner = value;
-  for (const key of path) {
-    if (typeof inner !== 'object' || inner === null || !Object.hasOwn(inner, key)) return undefined;
-    inner = Reflect.get(inner, key);
-  }
-  return inner;
-}
-
-function wrong(problems: readonly string[]): SluiceError {
-  return new SluiceError('invalid_options', `anthropic(): ${problems.join('; ')}.`);
 }

@@ -1,6 +1,13 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
-import { SluiceError, Stream, type ModelRequest, type Provider, type ProviderCall } from '../../src/index.ts';
+import {
+  parseOptions,
+  SluiceError,
+  Stream,
+  type ModelRequest,
+  type Provider,
+  type ProviderCall,
+} from '../../src/index.ts';
 import { plan } from './plan.ts';
 import { performance } from './perform.ts';
 
@@ -24,15 +31,7 @@ const schema = z.strictObject({ wordDelayMs: z.number().min(0).max(60_000).defau
  * const pipeline = new Pipeline([provider(demo({ wordDelayMs: 0 }))]);
  */
 export function demo(options: DemoOptions = {}): Provider {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    const fields = parsed.error.issues.map((issue) => issue.path.join('.') || 'options');
-    throw new SluiceError(
-      'invalid_options',
-      `demo(): ${[...new Set(fields)].join(', ')} is wrong: give { wordDelayMs } with milliseconds from 0 to 60,000.`,
-    );
-  }
-  const { wordDelayMs } = parsed.data;
+  const { wordDelayMs } = parseOptions('demo()', schema, options);
   return {
     name: 'demo',
     model: 'demo',

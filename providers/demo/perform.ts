@@ -1,6 +1,8 @@
 import {
   abortedError,
   end,
+  estimateInputTokens,
+  estimateTokens,
   type BatchSource,
   type End,
   type FinishReason,
@@ -13,7 +15,7 @@ import {
 } from '../../src/index.ts';
 import type { Plan, PlannedCall } from './plan.ts';
 
-/** How many characters count as one token. */
+/** As `estimateTokens` counts. */
 const CHARACTERS_A_TOKEN = 4;
 
 /** What is going to be said, after the request's limits. */
@@ -31,7 +33,7 @@ export function performance(
   wordDelayMs: number,
 ): BatchSource<StreamChunk, Reply> {
   const { chunks, finishReason, rawFinishReason } = scriptOf(plan, request);
-  const inputTokens = tokensOf(inputCharacters(request));
+  const inputTokens = estimateInputTokens(request);
   const raw = request.parameters.includeRaw === true ? rawRequest(request) : undefined;
   const wait = waiter(call.signal);
   let next = 0;
@@ -39,14 +41,14 @@ export function performance(
   let reasoningCharacters = 0;
 
   function usage(): Usage {
-    const outputTokens = tokensOf(outputCharacters);
+    const outputTokens = estimateTokens(outputCharacters);
     return {
       inputTokens,
       outputTokens,
       totalTokens: inputTokens + outputTokens,
       cachedInputTokens: 0,
       cacheWriteTokens: 0,
-      reasoningTokens: Math.min(tokensOf(reasoningCharacters), outputTokens),
+      reasoningTokens: Math.min(estimateTokens(reasoningCharacters), outputTokens),
     };
   }
 
@@ -178,19 +180,6 @@ function whole(text: string): string {
 function charactersOf(chunk: StreamChunk): number {
   if (chunk.type === 'content' || chunk.type === 'thinking') return chunk.content.length;
   return chunk.type === 'tool_call_delta' ? chunk.argumentsDelta.length : 0;
-}
-
-function inputCharacters(request: ModelRequest): number {
-  let characters = 0;
-  for (const { content } of request.messages) {
-    characters += typeof content === 'string' ? content.length : JSON.stringify(content).length;
-  }
-  const tools = request.tools ?? [];
-  return tools.length === 0 ? characters : characters + JSON.stringify(tools).length;
-}
-
-function tokensOf(characters: number): number {
-  return Math.ceil(characters / CHARACTERS_A_TOKEN);
 }
 
 function rawRequest(request: ModelRequest): unknown {

@@ -1,0 +1,505 @@
+import { describe, expect, it } from 'vitest';
+
+import { isSluiceError, type SluiceError } from '../../../src/index.ts';
+import { decode, decoderOf, fakeCall } from './support.ts';
+
+const USAGE = {
+  input_tokens: 12,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: 1,
+};
+
+function opening(id = 'msg_1', message: object = {}): object {
+  return {
+    type: 'message_start',
+    message: { id, type: 'message', model: 'claude-x', content: [], usage: USAGE, ...message },
+  };
+}
+
+function block(index: number, start: object, ...deltas: object[]): object[] {
+  return [
+    { type: 'content_block_start', index, content_block: start },
+    ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
+    { type: 'content_block_stop', index },
+  ];
+}
+
+function ending(stop_reason: string | null = 'end_turn', usage: object = { output_tokens: 9 }): object[] {
+  return [
+    { type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage },
+    { type: 'message_stop' },
+  ];
+}
+
+const text = (content: string) => ({ type: 'text_delta', text: content });
+const json = (partial_json: string) => ({ type: 'input_json_delta', partial_json });
+const TEXT = { type: 'text', text: '' };
+
+function call(name = 'add', more: object = {}): object {
+  return { type: 'tool_use', id: `toolu_${name}`, name, input: {}, ...more };
+}
+
+/** The error of decoding these events. */
+function failure(events: readonly object[], limits = {}): SluiceError {
+  try {
+    decode(events, limits);
+  } catch (error) {
+    if (isSluiceError(error)) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+describe('the decoder of the Messages API', () => {
+  it('turns text deltas into content chunks and the rest into the reply', () => {
+    const { chunks, reply } = decode([opening(), ...block(0, TEXT, text('Hel'), text('lo')), ...ending()]);
+    expect(chunks).toEqual([
+      { type: 'content', content: 'Hel', call: 0 },
+      { type: 'content', content: 'lo', call: 0 },
+    ]);
+    expect(reply).toMatchObject({
+      finishReason: 'stop',
+      rawFinishReason: 'end_turn',
+      model: 'claude-x',
+      provider: 'anthropic',
+      requestId: 'req_7',
+    });
+  });
+
+  it('takes text and thinking that stand whole in the start of their block', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(0, { type: 'thinking', thinking: 'Hm.', signature: 'sig' }),
+      ...block(1, { type: 'text', text: 'Yes' }),
+      ...ending(),
+    ]);
+    expect(chunks).toEqual([
+      { type: 'thinking', content: 'Hm.', call: 0 },
+      {
+        type: 'thinking',
+        content: '',
+        block: { provider: 'anthropic', data: { type: 'thinking', thinking: 'Hm.', signature: 'sig' } },
+        call: 0,
+      },
+      { type: 'content', content: 'Yes', call: 0 },
+    ]);
+  });
+
+  it('R28 closes thinking with the block as it must go back, signature included', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(
+        0,
+        { type: 'thinking', thinking: '', signature: '' },
+        { type: 'thinking_delta', thinking: 'One, ' },
+        { type: 'thinking_delta', thinking: 'two.' },
+        { type: 'signature_delta', signature: 'EqQB==' },
+      ),
+      ...block(1, { type: 'redacted_thinking', data: 'Em8K' }),
+      ...block(2, TEXT, text('Three')),
+      ...ending(),
+    ]);
+    expect(chunks.filter((chunk) => chunk.type === 'thinking')).toEqual([
+      { type: 'thinking', content: 'One, ', call: 0 },
+      { type: 'thinking', content: 'two.', call: 0 },
+      {
+        type: 'thinking',
+        content: '',
+        block: {
+          provider: 'anthropic',
+          data: { type: 'thinking', thinking: 'One, two.', signature: 'EqQB==' },
+        },
+        call: 0,
+      },
+      {
+        type: 'thinking',
+        content: '',
+        block: { provider: 'anthropic', data: { type: 'redacted_thinking', data: 'Em8K' } },
+        call: 0,
+      },
+    ]);
+  });
+
+  it('keeps the signature of thinking whose text is not shown', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(
+        0,
+        { type: 'thinking', thinking: '', signature: '' },
+        { type: 'signature_delta', signature: 'EqQB==' },
+      ),
+      ...block(1, TEXT, text('Hi')),
+      ...ending(),
+    ]);
+    expect(chunks[0]).toMatchObject({ content: '', block: { data: { thinking: '', signature: 'EqQB==' } } });
+  });
+
+  it('streams the arguments of a tool call and finishes it with parsed ones', () => {
+    const { chunks, reply } = decode([
+      opening(),
+      ...block(0, call('add'), json(''), json('{"a":'), json('1}')),
+      ...ending('tool_use'),
+    ]);
+    expect(chunks).toEqual([
+      { type: 'tool_call_delta', id: 'toolu_add', name: 'add', argumentsDelta: '', call: 0 },
+      { type: 'tool_call_delta', id: 'toolu_add', argumentsDelta: '{"a":', call: 0 },
+      { type: 'tool_call_delta', id: 'toolu_add', argumentsDelta: '1}', call: 0 },
+      { type: 'tool_call', id: 'toolu_add', name: 'add', arguments: { a: 1 }, call: 0 },
+    ]);
+    expect(reply.finishReason).toBe('tool_calls');
+  });
+
+  it('R24 finishes no call before something has followed it', () => {
+    const events = [opening(), ...block(0, call(), json('{"a":1}'))];
+    const open: string[] = [];
+    const { chunks } = decode([...events, ...ending('tool_use')]);
+    for (const { type } of chunks.slice(0, -1)) open.push(type);
+    expect(open).toEqual(['tool_call_delta', 'tool_call_delta']);
+    expect(chunks.at(-1)?.type).toBe('tool_call');
+    expect(failure(events).code).toBe('truncated');
+  });
+
+  it.each([
+    ['no delta', []],
+    ['an empty delta', [json('')]],
+    ['blanks', [json('  \n')]],
+  ])('R26 reads %s as arguments {}', (_name, deltas) => {
+    const { chunks } = decode([opening(), ...block(0, call(), ...deltas), ...ending('tool_use')]);
+    expect(chunks.at(-1)).toMatchObject({ type: 'tool_call', arguments: {} });
+  });
+
+  it('takes arguments that stand whole in the start of their block', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(0, call('add', { input: { a: 1 } })),
+      ...ending('tool_use'),
+    ]);
+    expect(chunks.slice(1)).toEqual([
+      { type: 'tool_call_delta', id: 'toolu_add', argumentsDelta: '{"a":1}', call: 0 },
+      { type: 'tool_call', id: 'toolu_add', name: 'add', arguments: { a: 1 }, call: 0 },
+    ]);
+  });
+
+  it('takes calls that stand whole in the opening of the message', () => {
+    const content = [call('add', { input: { a: 1 } })];
+    const { chunks } = decode([opening('msg_1', { content }), ...ending('tool_use')]);
+    expect(chunks.at(-1)).toMatchObject({ type: 'tool_call', name: 'add', arguments: { a: 1 } });
+  });
+
+  it('keeps calls, texts and server tools in the order of their blocks', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(0, call('first'), json('{}')),
+      ...block(1, TEXT, text('and')),
+      ...block(2, call('second'), json('{}')),
+      ...block(
+        3,
+        { type: 'server_tool_use', id: 'srv', name: 'web_search', input: {} },
+        json('{"query":"x"}'),
+      ),
+      ...ending('tool_use'),
+    ]);
+    const order = chunks
+      .filter(({ type }) => type !== 'tool_call_delta')
+      .map((chunk) => (chunk.type === 'tool_call' ? chunk.name : JSON.stringify(chunk)));
+    expect(order).toEqual([
+      'first',
+      '{"type":"content","content":"and","call":0}',
+      'second',
+      '{"type":"content","content":"","block":{"provider":"anthropic","data":{"type":"server_tool_use","id":"srv","name":"web_search","input":{"query":"x"}}},"call":0}',
+    ]);
+  });
+
+  it('R23 gives out no call that the length limit has cut', () => {
+    for (const deltas of [[json('{"path":"/et')], [json('')], []]) {
+      const { chunks, reply } = decode([
+        opening(),
+        ...block(0, call('ok'), json('{"a":1}')),
+        ...block(1, call('cut'), ...deltas),
+        ...ending('max_tokens'),
+      ]);
+      expect(chunks.filter(({ type }) => type === 'tool_call')).toMatchObject([{ name: 'ok' }]);
+      expect(reply.finishReason).toBe('length');
+    }
+  });
+
+  it('refuses arguments that are no JSON in a call that was not cut', () => {
+    const error = failure([opening(), ...block(0, call(), json('{"a":')), ...ending('tool_use')]);
+    expect(error).toMatchObject({ code: 'protocol', provider: 'anthropic' });
+  });
+
+  it('keeps who called a tool, so that the call goes back with it', () => {
+    const caller = { type: 'code_execution_20250825', tool_id: 'srv_1' };
+    const { chunks } = decode([
+      opening(),
+      ...block(0, call('add', { caller }), json('{"a":1}')),
+      ...block(1, call('sub', { caller: { type: 'direct' } }), json('{}')),
+      ...ending('tool_use'),
+    ]);
+    expect(chunks.filter(({ type }) => type === 'tool_call')).toEqual([
+      {
+        type: 'tool_call',
+        id: 'toolu_add',
+        name: 'add',
+        arguments: { a: 1 },
+        block: {
+          provider: 'anthropic',
+          data: { type: 'tool_use', id: 'toolu_add', name: 'add', input: { a: 1 }, caller },
+        },
+        call: 0,
+      },
+      { type: 'tool_call', id: 'toolu_sub', name: 'sub', arguments: {}, call: 0 },
+    ]);
+  });
+
+  it('keeps citations with the text that they belong to', () => {
+    const citation = { type: 'char_location', cited_text: 'x', document_index: 0 };
+    const { chunks } = decode([
+      opening(),
+      ...block(0, { type: 'text', text: '', citations: [] }, text('So'), {
+        type: 'citations_delta',
+        citation,
+      }),
+      ...ending(),
+    ]);
+    expect(chunks).toEqual([
+      { type: 'content', content: 'So', call: 0 },
+      { type: 'content', content: '', citations: [citation], call: 0 },
+    ]);
+  });
+
+  it.each([
+    {
+      type: 'web_search_tool_result',
+      tool_use_id: 'srv',
+      content: [{ type: 'web_search_result', url: 'u' }],
+    },
+    { type: 'mcp_tool_use', id: 'mcp', name: 'n', server_name: 's', input: { q: 1 } },
+    { type: 'container_upload', file_id: 'file_1' },
+    { type: 'something_of_next_year', deep: { nested: [null, 1] } },
+  ])('keeps a $type block as it came', (start) => {
+    const { chunks } = decode([opening(), ...block(0, start), ...ending()]);
+    expect(chunks).toEqual([
+      { type: 'content', content: '', block: { provider: 'anthropic', data: start }, call: 0 },
+    ]);
+  });
+
+  it('puts a compaction block together from its deltas', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(
+        0,
+        { type: 'compaction', content: null, encrypted_content: null },
+        { type: 'compaction_delta', content: 'So far: ', encrypted_content: null },
+        { type: 'compaction_delta', content: 'nothing.', encrypted_content: 'x1' },
+      ),
+      ...ending(),
+    ]);
+    expect(chunks[0]).toMatchObject({
+      block: { data: { type: 'compaction', content: 'So far: nothing.', encrypted_content: 'x1' } },
+    });
+  });
+
+  it('passes over pings, unknown events and unknown deltas', () => {
+    const { chunks } = decode([
+      { type: 'ping' },
+      opening(),
+      { type: 'of_next_year', index: 'x' },
+      ...block(0, TEXT, text('a'), { type: 'of_next_year', text: 'no' }, text('b')),
+      {},
+      ...ending(),
+    ]);
+    expect(chunks.map((chunk) => chunk.type === 'content' && chunk.content)).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['end_turn', 'stop'],
+    ['stop_sequence', 'stop'],
+    ['max_tokens', 'length'],
+    ['model_context_window_exceeded', 'length'],
+    ['tool_use', 'tool_calls'],
+    ['refusal', 'refusal'],
+    ['pause_turn', 'pause'],
+    ['of_next_year', 'other'],
+  ])('maps the stop reason %s to %s', (raw, finishReason) => {
+    const { reply } = decode([opening(), ...block(0, TEXT, text('x')), ...ending(raw)]);
+    expect(reply).toMatchObject({ finishReason, rawFinishReason: raw });
+  });
+
+  it('takes a message that ends without a reason as complete', () => {
+    expect(decode([opening(), ...block(0, TEXT, text('x')), ...ending(null)]).reply.finishReason).toBe(
+      'stop',
+    );
+    expect(decode([opening(), ...block(0, call()), ...ending(null)]).reply.finishReason).toBe('tool_calls');
+  });
+
+  it('tells why the model refused', () => {
+    const { call: seen } = decode([
+      opening(),
+      {
+        type: 'message_delta',
+        delta: { stop_reason: 'refusal', stop_details: { type: 'refusal', explanation: 'Not this.' } },
+      },
+      { type: 'message_stop' },
+    ]);
+    expect(seen.warnings).toEqual(['anthropic: the model refused: Not this.']);
+  });
+});
+
+describe('the usage of the Messages API', () => {
+  it('replaces cumulative counts and leaves alone what is null', () => {
+    const { reply } = decode([
+      opening('msg_1', {
+        usage: {
+          input_tokens: 2,
+          cache_creation_input_tokens: 3068,
+          cache_read_input_tokens: 5,
+          output_tokens: 69,
+        },
+      }),
+      ...block(0, TEXT, text('x')),
+      { type: 'message_delta', delta: {}, usage: { output_tokens: 100, input_tokens: null } },
+      ...ending('end_turn', {
+        output_tokens: 198,
+        input_tokens: 6,
+        cache_creation_input_tokens: null,
+        cache_read_input_tokens: 6289,
+        output_tokens_details: { thinking_tokens: 40 },
+      }),
+    ]);
+    expect(reply.usage).toEqual({
+      inputTokens: 6 + 3068 + 6289,
+      outputTokens: 198,
+      totalTokens: 6 + 3068 + 6289 + 198,
+      cachedInputTokens: 6289,
+      cacheWriteTokens: 3068,
+      reasoningTokens: 40,
+      raw: {
+        input_tokens: 6,
+        cache_creation_input_tokens: 3068,
+        cache_read_input_tokens: 6289,
+        output_tokens: 198,
+        output_tokens_details: { thinking_tokens: 40 },
+      },
+    });
+  });
+
+  it('R38 is on the call as soon as the opening tells it, marked estimated until the end does', () => {
+    const call = fakeCall();
+    const decoder = decoderOf(call);
+    decoder.event({ ...opening('msg_1', { usage: { ...USAGE, service_tier: 'priority' } }) }, '', []);
+    expect(call.call).toMatchObject({
+      model: 'claude-x',
+      serviceTier: 'priority',
+      usage: { inputTokens: 12, outputTokens: 1, estimated: true },
+    });
+    for (const event of ending()) decoder.event({ ...event }, '', []);
+    expect(call.call.usage).toMatchObject({ inputTokens: 12, outputTokens: 9 });
+    expect(call.call.usage).not.toHaveProperty('estimated');
+  });
+});
+
+describe('broken streams of the Messages API', () => {
+  it('R1 an end without message_stop is truncated, also behind the stop reason', () => {
+    const whole = [opening(), ...block(0, TEXT, text('Hel')), ...ending()];
+    const codes = whole.map((_event, length) => failure(whole.slice(0, length)).code);
+    expect(codes).toEqual(whole.map(() => 'truncated'));
+    expect(failure(whole.slice(0, 3)).retryable).toBe(true);
+  });
+
+  it.each([
+    ['overloaded_error', 'overloaded', true],
+    ['rate_limit_error', 'rate_limited', true],
+    ['api_error', 'server', true],
+    ['invalid_request_error', 'invalid_request', false],
+    ['authentication_error', 'authentication', false],
+  ])('R3 R4 the error event %s after 200 is a typed error', (type, code, retryable) => {
+    const error = { type: 'error', error: { type, message: 'No.' }, request_id: 'req_9' };
+    const thrown = failure([opening(), ...block(0, TEXT, text('Hel')), error]);
+    expect(thrown).toMatchObject({ code, retryable, provider: 'anthropic', requestId: 'req_9' });
+  });
+
+  it('R8 tolerates the same opening twice', () => {
+    const { chunks, reply } = decode([opening(), opening(), ...block(0, TEXT, text('Hi')), ...ending()]);
+    expect(chunks).toHaveLength(1);
+    expect(reply.usage?.inputTokens).toBe(12);
+  });
+
+  it('R8 refuses a second message in the stream', () => {
+    const first = [opening(), ...block(0, TEXT, text('Hel'))];
+    const other = failure([opening('msg_1'), opening('msg_2')]);
+    const behindContent = failure([...first, opening('msg_2'), ...block(0, TEXT, text('lo')), ...ending()]);
+    const sameId = failure([...first, opening('msg_1'), ...ending()]);
+    expect([other.code, behindContent.code, sameId.code]).toEqual(['protocol', 'protocol', 'protocol']);
+  });
+
+  it('R8 refuses a block that begins twice and a delta behind the end of its block', () => {
+    const first = [opening(), ...block(0, TEXT, text('Hel'))];
+    const late = { type: 'content_block_delta', index: 0, delta: text('lo') };
+    expect(failure([...first, ...block(0, TEXT, text('lo')), ...ending()]).code).toBe('protocol');
+    expect(failure([...first, late, ...ending()]).code).toBe('protocol');
+  });
+
+  it('reads blocks whose start or stop a server left out', () => {
+    const { chunks } = decode([
+      { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'Hm' } },
+      { type: 'content_block_delta', index: 1, delta: text('Hi') },
+      { type: 'content_block_start', index: 2, content_block: call() },
+      { type: 'content_block_delta', index: 2, delta: json('{"a":1}') },
+      ...ending('tool_use'),
+    ]);
+    expect(chunks.map(({ type }) => type)).toEqual([
+      'thinking',
+      'content',
+      'tool_call_delta',
+      'tool_call_delta',
+      'thinking',
+      'tool_call',
+    ]);
+  });
+
+  it('S9 keeps __proto__ in arguments a plain field', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(0, call(), json('{"__proto__":{"polluted":true}}')),
+      ...ending('tool_use'),
+    ]);
+    const last = chunks.at(-1);
+    const args = last?.type === 'tool_call' ? last.arguments : undefined;
+    expect(Object.keys(args ?? {})).toEqual(['__proto__']);
+    expect('polluted' in {}).toBe(false);
+  });
+
+  it.each(['__proto__', 'constructor', -1, 0.5, 4096, null, undefined])(
+    'S9 S10 refuses the index %s of a block',
+    (index) => {
+      const start = { type: 'content_block_start', index, content_block: TEXT };
+      expect(failure([opening(), start]).code).toBe('protocol');
+      expect(failure([opening(), { type: 'content_block_delta', index, delta: text('x') }]).code).toBe(
+        'protocol',
+      );
+    },
+  );
+
+  it('S10 caps the characters of text, thinking, arguments and kept blocks together', () => {
+    const limits = { maxOutputCharacters: 20 };
+    const kinds = [
+      block(0, TEXT, text('x'.repeat(11)), text('x'.repeat(11))),
+      block(0, { type: 'thinking', thinking: '' }, { type: 'thinking_delta', thinking: 'x'.repeat(30) }),
+      block(0, call(), json(`"${'x'.repeat(30)}"`)),
+      block(0, { type: 'web_fetch_tool_result', content: { data: 'x'.repeat(30) } }),
+      block(0, { type: 'server_tool_use' }, json('x'.repeat(30))),
+    ];
+    const errors = kinds.map((events) => failure([opening(), ...events, ...ending()], limits).message);
+    expect(errors).toEqual(kinds.map(() => 'The reply is longer than 20 characters.'));
+  });
+
+  it('S10 caps the number of tool calls', () => {
+    const calls = [0, 1, 2].flatMap((index) => block(index, call(`t${index}`)));
+    expect(failure([opening(), ...calls, ...ending()], { maxToolCalls: 2 })).toMatchObject({
+      code: 'protocol',
+      message: 'The reply has more than 2 tool calls.',
+    });
+  });
+});

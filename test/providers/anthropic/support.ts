@@ -1,0 +1,96 @@
+import type { Call, ModelRequest, ProviderCall, Reply, StreamChunk } from '../../../src/index.ts';
+import { MessagesDecoder } from '../../../providers/anthropic/decoder.ts';
+import { limitsSchema, type Limits } from '../../../providers/wire/index.ts';
+import type { PlainReading } from '../../support/plain-reading.ts';
+
+/** A provider's call made by hand, with what was told to it. */
+export interface FakeCall extends ProviderCall {
+  readonly call: Call;
+  readonly warnings: string[];
+}
+
+export function fakeCall(request: ModelRequest = ask('Hi'), signal = new AbortController().signal): FakeCall {
+  const warnings: string[] = [];
+  return {
+    signal,
+    deadline: undefined,
+    warnings,
+    warn: (message) => void warnings.push(message),
+    call: {
+      number: 1,
+      request,
+      span: {
+        span: { id: 's', kind: 'call', name: 'test', startMs: 0, attributes: {} },
+        set() {},
+        end() {},
+      },
+      provider: undefined,
+      model: undefined,
+      usage: undefined,
+      serviceTier: undefined,
+      cost: undefined,
+      outputCharacters: 0,
+    },
+  };
+}
+
+/** A request of one question. */
+export function ask(content: string, more: Partial<ModelRequest> = {}): ModelRequest {
+  return { messages: [{ role: 'user', content }], parameters: {}, ...more };
+}
+
+export const LIMITS: Limits = limitsSchema.parse({});
+
+export interface Decoded {
+  chunks: StreamChunk[];
+  reply: Reply;
+  call: FakeCall;
+}
+
+/** A decoder for an answer with the request id `req_7`. */
+export function decoderOf(call: ProviderCall, limits: Partial<Limits> = {}): MessagesDecoder {
+  return new MessagesDecoder({
+    provider: 'anthropic',
+    call,
+    limits: { ...LIMITS, ...limits },
+    info: { status: 200, requestId: 'req_7' },
+  });
+}
+
+/** Feeds events to a decoder and ends it. */
+export function decode(events: readonly object[], limits: Partial<Limits> = {}): Decoded {
+  const call = fakeCall();
+  const chunks: StreamChunk[] = [];
+  const decoder = decoderOf(call, limits);
+  for (const event of events) {
+    if (decoder.finished) break;
+    decoder.event({ ...event }, '', chunks);
+  }
+  const reply = decoder.end(chunks);
+  return { chunks, reply, call };
+}
+
+/** What chunks and their reply say, in the form of a plain reading. */
+export function readingOf(
+  chunks: readonly StreamChunk[],
+  reply: Reply,
+): Omit<PlainReading, 'error' | 'spliced'> {
+  const { usage } = reply;
+  return {
+    text: chunks.map((chunk) => (chunk.type === 'content' ? chunk.content : '')).join(''),
+    thinking: chunks.map((chunk) => (chunk.type === 'thinking' ? chunk.content : '')).join(''),
+    toolCalls: chunks
+      .filter((chunk) => chunk.type === 'tool_call')
+      .map((chunk) => ({ id: chunk.id, name: chunk.name, arguments: chunk.arguments })),
+    finishReason: reply.finishReason,
+    rawFinishReason: reply.rawFinishReason,
+    usage: usage && {
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      totalTokens: usage.totalTokens,
+      cachedInputTokens: usage.cachedInputTokens,
+      cacheWriteTokens: usage.cacheWriteTokens,
+      reasoningTokens: usage.reasoningTokens,
+    },
+  };
+}
