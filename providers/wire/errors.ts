@@ -1,4 +1,7 @@
-import type { SluiceError } from '../../src/index.ts';
+import { isSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../src/index.ts';
+import { kindOfError, kindOfSocketError, type Kind } from './error-codes.ts';
+import { isRecord, text } from './json.ts';
+import { quoted, safeCause, scrub } from './scrub.ts';
 
 /** Where a provider's error object came from. */
 export interface ErrorInfo {
@@ -9,5 +12,206 @@ export interface ErrorInfo {
   secrets?: readonly string[] | undefined;
 }
 
-export declare function toSluiceError(error: unknown, provider: string, secrets: readonly string[]): SluiceError;
-export declare function errorFromBody(body: Record<string, unknown>, info: ErrorInfo): SluiceError;
+/** An answer whose status is an error. `body` is parsed JSON, or text where it is none. */
+export interface FailedAnswer {
+  status: number;
+  headers?: HeaderReader | undefined;
+  body: unknown;
+}
+
+interface HeaderReader {
+  get(name: string): string | null;
+}
+
+/** How deep a chain of causes is followed. */
+const MAX_CAUSES = 8;
+
+/**
+ * Whatever an SDK or a socket threw as a `SluiceError`: by status and by the body's own words, by the socket's code along the
+ * chain of causes, never by a message's text. The provider's message is passed on, scrubbed and at most 300 characters long.
+ * `fallback` is the code of what nothing is known of.
+ */
+export function toSluiceError(
+  error: unknown,
+  provider: string,
+  secrets: readonly string[],
+  fallback: ErrorCode = 'protocol',
+): SluiceError {
+  const chain = causesOf(error);
+  const own = chain.find(isSluiceError);
+  if (own !== undefined) return signed(own, provider, secrets);
+  for (const at of chain) {
+    if (isRecord(at) && typeof at['status'] === 'number' && 'headers' in at) {
+      const headers = isHeaders(at['headers']) ? at['headers'] : undefined;
+      const answer = { status: at['status'], headers, body: at['error'] ?? text(at['message']) };
+      return statusError(answer, { provider, secrets }, error);
+    }
+  }
+  const kind: Kind = kindOfChain(chain) ?? { code: fallback };
+  if (kind.code === 'aborted') return abortedBy(safeCause(error, secrets));
+  return new SluiceError(kind.code, `${provider}: ${describe(chain, secrets)}`, {
+    retryable: kind.retryable,
+    phase: kind.phase,
+    provider,
+    cause: safeCause(error, secrets),
+  });
+}
+
+/** The error of a call that was ended on purpose; its cause is the reason given. */
+export function abortedBy(reason: unknown): SluiceError {
+  if (isSluiceError(reason) && reason.code === 'aborted') return reason;
+  return new SluiceError('aborted', 'The call was aborted.', { cause: reason });
+}
+
+/** The error of an answer whose status is not ok. */
+export function statusError(
+  answer: FailedAnswer,
+  info: { provider: string; secrets?: readonly string[] },
+  cause?: unknown,
+): SluiceError {
+  const { status, headers, body } = answer;
+  const secrets = info.secrets ?? [];
+  const said = errorObject(body);
+  const kind = kindOfError(wordsOf(said), status);
+  const verdict = headers?.get('x-should-retry');
+  return new SluiceError(kind.code, sentence(`${info.provider} answered ${status}`, said, secrets), {
+    retryable: verdict === 'true' ? true : verdict === 'false' ? false : kind.retryable,
+    status,
+    provider: info.provider,
+    requestId:
+      headers?.get('x-request-id') ??
+      headers?.get('request-id') ??
+      (isRecord(body) ? text(body['request_id']) : undefined),
+    retryAfterMs: headers === undefined ? undefined : retryAfterMsOf(headers),
+    cause: cause === undefined ? undefined : safeCause(cause, secrets),
+  });
+}
+
+/**
+ * A provider's error object (of an error event behind a 200, or a body) as a typed error, classified by its `code`, `type` and
+ * `status`, never by its message.
+ */
+export function errorFromBody(body: Record<string, unknown>, info: ErrorInfo): SluiceError {
+  const { provider, secrets = [], requestId } = info;
+  const said = errorObject(body);
+  const status =
+    statusOf(said) ?? (info.status !== undefined && info.status >= 400 ? info.status : undefined);
+  const kind = kindOfError(wordsOf(said), status);
+  return new SluiceError(kind.code, sentence(`${provider} sent an error`, said, secrets), {
+    retryable: kind.retryable,
+    status,
+    provider,
+    requestId: requestId ?? text(body['request_id']),
+  });
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined where there is none or it makes no sense. */
+export function retryAfterMsOf(headers: HeaderReader): number | undefined {
+  const milliseconds = numberOf(headers.get('retry-after-ms'));
+  if (milliseconds !== undefined) return milliseconds;
+  const value = headers.get('retry-after');
+  const seconds = numberOf(value);
+  if (seconds !== undefined) return seconds * 1_000;
+  const date = value === null ? NaN : Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+function numberOf(value: string | null): number | undefined {
+  if (value === null || !/^\s*\d+(?:\.\d+)?\s*$/.test(value)) return undefined;
+  return Number(value);
+}
+
+/** The object that says what went wrong: inside `error`, at the top, in a list of one (Gemini), or a text. */
+function errorObject(body: unknown): Record<string, unknown> {
+  const one: unknown = Array.isArray(body) ? body[0] : body;
+  if (typeof one === 'string') return { message: one };
+  if (!isRecord(one)) return {};
+  const inner = one['error'];
+  if (isRecord(inner)) return inner;
+  return typeof inner === 'string' ? { ...one, message: inner } : one;
+}
+
+/** The words that say what it is, most telling first. */
+function wordsOf(said: Record<string, unknown>): string[] {
+  const inner = said['innererror'];
+  const words = [said['code'], said['type'], said['error_type'], isRecord(inner) ? inner['code'] : undefined];
+  const status = said['status'];
+  return [...words, status].filter((word) => typeof word === 'string');
+}
+
+/** A status inside an error object: a number, or one written as text. */
+function statusOf(said: Record<string, unknown>): number | undefined {
+  for (const value of [said['code'], said['status'], said['status_code']]) {
+    const status = typeof value === 'string' && /^[45]\d\d$/.test(value) ? Number(value) : value;
+    if (typeof status === 'number' && status >= 400 && status < 600) return status;
+  }
+  return undefined;
+}
+
+function sentence(what: string, said: Record<string, unknown>, secrets: readonly string[]): string {
+  const word = wordsOf(said).find((one) => one !== 'error');
+  const message = quoted(text(said['message']) ?? text(said['detail']) ?? '', secrets);
+  return `${what}${word === undefined ? '' : ` (${quoted(word, secrets)})`}${message === '' ? '.' : `: ${message}`}`;
+}
+
+/** The error and what caused it, outermost first. */
+function causesOf(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let at = error; at !== undefined && at !== null && chain.length < MAX_CAUSES;) {
+    chain.push(at);
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return chain;
+}
+
+function kindOfChain(chain: readonly unknown[]): Kind | undefined {
+  for (const at of chain) {
+    const kind =
+      at instanceof Error && 'code' in at && typeof at.code === 'string' && kindOfSocketError(at.code);
+    if (kind) return kind;
+  }
+  for (const at of chain) {
+    const kind = at instanceof Error ? kindOfName(at) : undefined;
+    if (kind !== undefined) return kind;
+  }
+  return undefined;
+}
+
+/** What SDKs and `fetch` throw without a code. The SDKs name their classes, not always their errors. */
+function kindOfName(error: Error): Kind | undefined {
+  const names = [error.name, error.constructor.name];
+  if (names.includes('APIConnectionTimeoutError') || names.includes('TimeoutError'))
+    return { code: 'timeout', phase: 'first_chunk' };
+  if (names.includes('APIUserAbortError') || names.includes('AbortError')) return { code: 'aborted' };
+  if (names.includes('APIConnectionError')) return { code: 'network' };
+  // The two texts of Node's own fetch for a connection that failed or broke, which it gives no code.
+  if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) {
+    return { code: 'network' };
+  }
+  return undefined;
+}
+
+/** The innermost message says most: the outer ones are "Connection error." and "fetch failed". */
+function describe(chain: readonly unknown[], secrets: readonly string[]): string {
+  const messages = chain.map((at) => (at instanceof Error ? at.message : typeof at === 'string' ? at : ''));
+  const message = quoted(messages.findLast((one) => one !== '') ?? '', secrets);
+  return message === '' ? 'the call failed.' : message;
+}
+
+function isHeaders(value: unknown): value is HeaderReader {
+  return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
+}
+
+/** One of ours, with the provider's name and without secrets. */
+function signed(error: SluiceError, provider: string, secrets: readonly string[]): SluiceError {
+  const message = scrub(error.message, secrets);
+  const cause = error.cause === undefined ? undefined : safeCause(error.cause, secrets);
+  if (message === error.message && cause === error.cause && error.provider !== undefined) return error;
+  const details: ErrorDetails = { ...detailsOf(error), provider: error.provider ?? provider, cause };
+  return new SluiceError(error.code, message, details);
+}
+
+function detailsOf(error: SluiceError): ErrorDetails {
+  const { retryable, status, requestId, retryAfterMs, attempts, phase, middleware, partial } = error;
+  return { retryable, status, requestId, retryAfterMs, attempts, phase, middleware, partial };
+}

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What one call may take up before it is ended with a `protocol` error that names the limit. */
 export interface Limits {

@@ -1,17 +1,88 @@
+import { SluiceError } from '../../src/index.ts';
+import { dispatchRequest, plainRequest } from './dispatch-fetch.ts';
+import { leaseShared, loadUndici, ownDispatcher, type Lease, type LoadUndici } from './shared-dispatcher.ts';
+
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
-  /** The caller's own; it wins. */
+  /** The caller's own; it wins. Redirects are refused there too. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** An undici dispatcher, as a `ProxyAgent`; it stays the caller's. */
+  /** An undici 8 dispatcher, as a `ProxyAgent`; it stays the caller's. */
   dispatcher?: unknown;
 }
 
 /** A `fetch` and the way to free what it holds. */
 export interface ProviderFetch {
   fetch: typeof globalThis.fetch;
+  /** Frees what it made; calls that are still running then fail, later ones are refused. */
   close(): Promise<void>;
 }
 
-export declare function providerFetch(options: ProviderFetchOptions): ProviderFetch;
-/** Throws `invalid_options`, never telling the value, where a string cannot be a header's value. */
-export declare function checkHeaderValue(name: string, value: string): void;
+/**
+ * A `fetch` for the SDKs: over the `dispatch` of npm's undici when that is installed (one shared dispatcher, HTTP/1.1, kept-alive
+ * connections), else Node's own. It follows no redirects, decodes gzip, deflate, br and zstd, and has no deadlines of its own.
+ * `HTTP_PROXY` and its kin count only with `NODE_USE_ENV_PROXY=1`, as for Node's own `fetch`. Throws `invalid_options` for
+ * a `dispatcher` that is none.
+ */
+export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
+  const own = options.dispatcher === undefined ? undefined : ownDispatcher(options.dispatcher);
+  if (options.fetch !== undefined) return strictFetch(options.fetch);
+  let lease: Lease | undefined = own;
+  let loading: ReturnType<LoadUndici> | undefined;
+  let closed = false;
+
+  async function leased(): Promise<Lease | undefined> {
+    loading ??= load();
+    const undici = await loading;
+    if (undici !== undefined && !closed) lease ??= leaseShared(undici);
+    return lease;
+  }
+
+  return {
+    async fetch(input, init = {}) {
+      if (closed) throw closedError();
+      const { dispatcher } = lease ?? (await leased()) ?? {};
+      if (closed) throw closedError();
+      const request = dispatcher === undefined ? undefined : plainRequest(input, init);
+      if (dispatcher !== undefined && request !== undefined) return dispatchRequest(dispatcher, request);
+      // Node's own fetch does not go through the caller's proxy, and a request must not slip past it.
+      if (own !== undefined) {
+        throw new SluiceError(
+          'invalid_request',
+          'A body that is a form or a stream cannot go through a dispatcher.',
+        );
+      }
+      return globalThis.fetch(input, { ...init, redirect: 'error' });
+    },
+    async close() {
+      closed = true;
+      await lease?.release();
+    },
+  };
+}
+
+/** The caller's `fetch`, following no redirects. */
+function strictFetch(fetch: typeof globalThis.fetch): ProviderFetch {
+  return {
+    fetch: (input, init) => fetch(input, { ...init, redirect: 'error' }),
+    close: async () => undefined,
+  };
+}
+
+function closedError(): SluiceError {
+  return new SluiceError('shutting_down', 'The provider is closed.');
+}
+
+/** The characters that may stand in a header's value (RFC 9110, section 5.5), spaces inside included. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * Throws `invalid_options` where a string cannot be a header's value; the message never tells the value. SDKs would put
+ * an API key with a line break into their error.
+ */
+export function checkHeaderValue(name: string, value: string): void {
+  if (HEADER_VALUE.test(value)) return;
+  throw new SluiceError(
+    'invalid_options',
+    `${name} holds a character that no HTTP header may: look for a line break at its end.`,
+  );
+}

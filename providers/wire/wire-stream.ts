@@ -1,4 +1,156 @@
-import type { Reply, Stream, StreamChunk } from '../../src/index.ts';
+import { end, Stream, type BatchSource, type End } from '../../src/index.ts';
+import type { Reply, SluiceError, StreamChunk } from '../../src/index.ts';
+import { abortedBy, toSluiceError } from './errors.ts';
+import { EventReader } from './event-reader.ts';
+import { drain, rawBodyOf, type RawBody } from './raw-body.ts';
+import { checkedResponse, readJsonEvents, requestIdOf } from './response.ts';
 import type { WireCall } from './wire.ts';
 
-export declare function wireStream(wire: WireCall): Stream<StreamChunk, Reply>;
+type Batch = readonly StreamChunk[] | End<Reply>;
+
+/** One model call over HTTP as a stream: nothing is sent before the first pull. */
+export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
+  return Stream.fromSource(() => new WireSource(wire));
+}
+
+/**
+ * Pulls one HTTP answer through a decoder. A batch is what one read of the socket brought. Whatever ends it (the wire's end, an
+ * error, `close()`, the call's signal) frees the connection and takes away the one listener, once.
+ */
+export class WireSource implements BatchSource<StreamChunk, Reply> {
+  readonly #wire: WireCall;
+  readonly #controller = new AbortController();
+  #opened = false;
+  /** Why it was closed or failed: every pull from then on rejects with it. */
+  #error: SluiceError | undefined;
+  /** What the pull behind the last batch answers. */
+  #reply: Reply | undefined;
+  /** Rejects a pull that waits for the headers: a client may ignore its signal. */
+  #interrupt: ((error: SluiceError) => void) | undefined;
+  #body: RawBody | undefined;
+  #reader: EventReader | undefined;
+
+  constructor(wire: WireCall) {
+    this.#wire = wire;
+  }
+
+  pull(): Batch | Promise<Batch> {
+    const reader = this.#reader;
+    if (!this.#opened) return this.#open();
+    if (this.#error !== undefined || this.#reply !== undefined || reader === undefined) return this.#over();
+    return this.#available(reader) ?? this.#wait(reader);
+  }
+
+  close(error: SluiceError): void {
+    if (this.#error !== undefined || this.#reply !== undefined) return;
+    this.#fail(error);
+    this.#controller.abort(error);
+    this.#interrupt?.(error);
+  }
+
+  /** The end or the error; a failure that came in one read with good chunks is told after them. */
+  async #over(): Promise<Batch> {
+    if (this.#reply !== undefined) return end(this.#reply);
+    throw this.#error ?? abortedBy(undefined);
+  }
+
+  async #open(): Promise<Batch> {
+    this.#opened = true;
+    const { signal } = this.#wire.call;
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener('abort', this.#abort, { once: true });
+    if (this.#error !== undefined) throw this.#error;
+    let reader: EventReader;
+    try {
+      const response = await this.#headers();
+      this.#body = rawBodyOf(response);
+      reader = await this.#read(response, this.#body);
+      this.#reader = reader;
+    } catch (error) {
+      throw this.#fail(error, 'invalid_request');
+    }
+    if (this.#error !== undefined) throw this.#error;
+    return this.#available(reader) ?? this.#wait(reader);
+  }
+
+  #headers(): Promise<Response> {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#interrupt = reject;
+    const opening = this.#wire.open(this.#controller.signal);
+    opening.then((response) => {
+      this.#interrupt = undefined;
+      resolve(response);
+      // Too late: nobody will read it.
+      if (this.#error !== undefined) rawBodyOf(response).cancel(this.#error);
+    }, reject);
+    return promise;
+  }
+
+  /** Checks the answer and starts its reader; a JSON answer is read whole. */
+  async #read(response: Response, body: RawBody): Promise<EventReader> {
+    const wire = this.#wire;
+    const kind = await checkedResponse(response, body, wire);
+    wire.onResponse?.(response);
+    const requestId = requestIdOf(response.headers);
+    const reader = new EventReader(wire, { status: response.status, requestId });
+    if (kind === 'json') await readJsonEvents(response, body, wire, reader);
+    return reader;
+  }
+
+  async #wait(reader: EventReader): Promise<Batch> {
+    for (;;) {
+      await this.#body?.ready();
+      if (this.#error !== undefined) throw this.#error;
+      const batch = this.#available(reader);
+      if (batch !== undefined) return batch;
+    }
+  }
+
+  /** What has come, decoded; undefined where that is nothing yet. */
+  #available(reader: EventReader): Batch | Promise<Batch> | undefined {
+    try {
+      const parts = this.#take(reader);
+      if (parts !== undefined) for (const part of parts) reader.feed(part);
+      reader.meter();
+      if (parts === undefined || reader.finished) this.#complete(reader);
+    } catch (error) {
+      this.#fail(error);
+    }
+    const chunks = reader.take();
+    if (chunks !== undefined) return chunks;
+    return this.#error !== undefined || this.#reply !== undefined ? this.#over() : undefined;
+  }
+
+  #take(reader: EventReader): readonly Uint8Array[] | undefined {
+    if (reader.finished) return undefined;
+    try {
+      return this.#body?.take();
+    } catch (error) {
+      throw toSluiceError(error, this.#wire.provider, this.#wire.secrets, 'network');
+    }
+  }
+
+  #complete(reader: EventReader): void {
+    this.#reply = reader.end();
+    this.#release();
+    if (this.#body !== undefined) drain(this.#body);
+  }
+
+  /** Ends it with an error and frees what it holds; the first error stays. */
+  #fail(error: unknown, fallback?: 'invalid_request'): SluiceError {
+    if (this.#error !== undefined) return this.#error;
+    const { provider, secrets } = this.#wire;
+    this.#error = toSluiceError(error, provider, secrets, fallback);
+    this.#release();
+    this.#body?.cancel(this.#error);
+    return this.#error;
+  }
+
+  #release(): void {
+    this.#wire.call.signal.removeEventListener('abort', this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    this.close(abortedBy(this.#wire.call.signal.reason));
+  };
+}

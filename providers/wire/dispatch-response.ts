@@ -1,0 +1,128 @@
+import { RAW_BODY, readText, type RawBody } from './raw-body.ts';
+
+type HeaderRecord = Record<string, string | string[] | undefined>;
+
+/** Most bytes of the body of an answer that is not ok: it becomes part of an error. */
+const MAX_ERROR_BODY_BYTES = 1024 * 1024;
+
+/**
+ * A `Response` (by its interface: making a real one costs as much as a read) over a raw body. What the fast path does not need (headers, the web stream) is made when somebody asks; what only
+ * few ask for is left to a real `Response`.
+ */
+export class DispatchResponse implements Response {
+  readonly url: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly ok: boolean;
+  readonly redirected = false;
+  readonly type = 'basic';
+  readonly [RAW_BODY]: RawBody | undefined;
+  readonly #record: HeaderRecord;
+  #headers: Headers | undefined;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #used = false;
+
+  constructor(
+    url: string,
+    status: number,
+    statusText: string,
+    headers: HeaderRecord,
+    body: RawBody | undefined,
+  ) {
+    this.url = url;
+    this.status = status;
+    this.statusText = statusText;
+    this.ok = status >= 200 && status < 300;
+    this.#record = headers;
+    this[RAW_BODY] = body;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= headersOf(this.#record);
+    return this.#headers;
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    const raw = this[RAW_BODY];
+    if (raw === undefined) return null;
+    this.#stream ??= webStream(raw, () => (this.#used = true));
+    return this.#stream;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#used || this.#stream?.locked === true;
+  }
+
+  async text(): Promise<string> {
+    const raw = this[RAW_BODY];
+    if (this.ok || raw === undefined || this.bodyUsed) return this.#standard().text();
+    this.#used = true;
+    const { text } = await readText(raw, MAX_ERROR_BODY_BYTES);
+    return text;
+  }
+
+  async json(): Promise<unknown> {
+    const value: unknown = JSON.parse(await this.text());
+    return value;
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#standard().arrayBuffer();
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.arrayBuffer());
+  }
+
+  async blob(): Promise<Blob> {
+    return this.#standard().blob();
+  }
+
+  async formData(): Promise<FormData> {
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- part of the interface
+    return this.#standard().formData();
+  }
+
+  clone(): Response {
+    return this.#standard().clone();
+  }
+
+  #standard(): Response {
+    return new Response(this.body, { status: this.status, headers: this.headers });
+  }
+}
+
+function headersOf(record: HeaderRecord): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(record)) {
+    if (value === undefined) continue;
+    if (typeof value === 'string') headers.append(name, value);
+    else for (const one of value) headers.append(name, one);
+  }
+  return headers;
+}
+
+function webStream(raw: RawBody, onUse: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        onUse();
+        for (;;) {
+          const parts = raw.take();
+          if (parts === undefined) {
+            controller.close();
+            return;
+          }
+          for (const part of parts) controller.enqueue(new Uint8Array(part));
+          if (parts.length > 0) return;
+          await raw.ready();
+        }
+      },
+      cancel(reason) {
+        onUse();
+        raw.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
