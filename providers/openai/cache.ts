@@ -41,7 +41,8 @@ function mark(build: Building, perMessage: Json[][], wire: Wire): Json {
   }
   for (const breakpoint of promptCache.slice(-MOST_BREAKPOINTS)) {
     const { at, ttl } = typeof breakpoint === 'object' ? breakpoint : { at: breakpoint, ttl: undefined };
-    if (ttl === '1h') build.unsupported('promptCache ttl "1h" cannot be honoured: the prefix lives 30 minutes');
+    if (ttl === '1h')
+      build.unsupported('promptCache ttl "1h" cannot be honoured: the prefix lives 30 minutes');
     const target = targetOf(build, perMessage, at, wire);
     if (target === undefined) {
       build.unsupported(`the promptCache breakpoint at ${at} cannot be honoured, it is left out`);

@@ -71,7 +71,7 @@ export class ChatDecoder implements Decoder {
     const finishReason = this.#finishReason();
     this.#calls.end(finishReason, out);
     if (this.#citations !== undefined) {
-      out.push({ type: 'content', content: '', citations: this.#citations });
+      out.push({ type: 'content', content: '', citations: this.#citations, call: 0 });
     }
     const { call } = this.#decoding.call;
     return {
@@ -116,21 +116,21 @@ export class ChatDecoder implements Decoder {
   #delta(delta: Record<string, unknown>, out: StreamChunk[]): void {
     const before = out.length;
     const thinking = text(delta['reasoning_content']) || text(delta['reasoning']);
-    if (thinking) out.push({ type: 'thinking', content: thinking });
+    if (thinking) out.push({ type: 'thinking', content: thinking, call: 0 });
     const content = delta['content'];
     if (typeof content === 'string') {
-      if (content !== '') out.push({ type: 'content', content });
+      if (content !== '') out.push({ type: 'content', content, call: 0 });
     } else if (Array.isArray(content)) {
       for (const part of content) contentPart(part, out);
     }
     const refusal = delta['refusal'];
     if (typeof refusal === 'string' && refusal !== '') {
       this.#refused = true;
-      out.push({ type: 'content', content: refusal, refusal: true });
+      out.push({ type: 'content', content: refusal, refusal: true, call: 0 });
     }
     const citations = delta['annotations'];
     if (Array.isArray(citations) && citations.length > 0) {
-      out.push({ type: 'content', content: '', citations });
+      out.push({ type: 'content', content: '', citations, call: 0 });
     }
     const calls = delta['tool_calls'];
     if (Array.isArray(calls)) for (const call of calls) if (isRecord(call)) this.#toolCall(call, out);
@@ -167,7 +167,10 @@ export class ChatDecoder implements Decoder {
   }
 
   #failure(body: Record<string, unknown>): SluiceError {
-    return errorFromBody(body, { provider: this.#decoding.provider, requestId: this.#decoding.info.requestId });
+    return errorFromBody(body, {
+      provider: this.#decoding.provider,
+      requestId: this.#decoding.info.requestId,
+    });
   }
 
   #end(finish: string): void {
@@ -207,14 +210,15 @@ function groqUsage(value: unknown): unknown {
 function contentPart(part: unknown, out: StreamChunk[]): void {
   if (!isRecord(part)) return;
   const said = text(part['text']);
-  if (said) out.push({ type: 'content', content: said });
+  if (said) out.push({ type: 'content', content: said, call: 0 });
   const thoughts = part['thinking'];
-  if (typeof thoughts === 'string' && thoughts !== '') out.push({ type: 'thinking', content: thoughts });
+  if (typeof thoughts === 'string' && thoughts !== '')
+    out.push({ type: 'thinking', content: thoughts, call: 0 });
   if (Array.isArray(thoughts)) {
     for (const thought of thoughts) {
       const thinking = isRecord(thought) ? text(thought['text']) : undefined;
-      if (thinking) out.push({ type: 'thinking', content: thinking });
+      if (thinking) out.push({ type: 'thinking', content: thinking, call: 0 });
     }
   }
-  if (part['type'] === 'reference') out.push({ type: 'content', content: '', citations: [part] });
+  if (part['type'] === 'reference') out.push({ type: 'content', content: '', citations: [part], call: 0 });
 }

@@ -1,12 +1,5 @@
 import type { Message, Part, TextPart, ToolCallPart, ToolResultPart } from '../../src/index.ts';
-import {
-  addressOf,
-  argumentsText,
-  audioFormat,
-  blockData,
-  foreignBlock,
-  leftOut,
-} from './shared.ts';
+import { addressOf, argumentsText, audioFormat, blockData, foreignBlock, leftOut } from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /** The wire that blocks of Chat Completions are marked with: calls of custom tools. */

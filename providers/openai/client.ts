@@ -3,11 +3,12 @@ import OpenAI from 'openai';
 import { providerFetch } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
-/** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
+/** How one request is made: no retries and no clock of the SDK, both are done elsewhere, and no redirects. */
 export interface OpenAICallOptions {
   signal?: AbortSignal;
   maxRetries?: number;
   timeout?: number;
+  fetchOptions?: { redirect?: 'error' };
 }
 
 /** One endpoint of the SDK, as far as it is used: the raw response of a `create`. */
@@ -18,6 +19,8 @@ export interface OpenAIEndpoint {
 /** What is needed of a ready client: an `OpenAI` or `AzureOpenAI` of the `openai` package, or anything shaped like one. */
 export interface OpenAIClient {
   readonly baseURL?: string;
+  /** Read only so that it can be kept out of messages. */
+  readonly apiKey?: string | null;
   chat: { completions: OpenAIEndpoint };
   responses: OpenAIEndpoint;
   close?(): void | Promise<void>;
@@ -34,7 +37,7 @@ const NEVER_MS = 2_147_483_647;
 
 /** The options of a request on any client, also one that was passed in with retries of its own. */
 export function callOptions(signal: AbortSignal): OpenAICallOptions {
-  return { signal, maxRetries: 0, timeout: NEVER_MS };
+  return { signal, maxRetries: 0, timeout: NEVER_MS, fetchOptions: { redirect: 'error' } };
 }
 
 /**
@@ -61,7 +64,6 @@ export function makeClient(settings: Settings): OwnedClient {
       timeout: NEVER_MS,
       logLevel: 'off',
       fetch: transport.fetch,
-      fetchOptions: { redirect: 'error' },
       defaultHeaders: {
         ...withoutEnvironmentHeaders(),
         Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
@@ -72,12 +74,21 @@ export function makeClient(settings: Settings): OwnedClient {
   };
 }
 
+/** What must appear in no message: the key, and what may be one among the headers. */
+export function secretsOf({ apiKey, headers, client }: Settings): string[] {
+  const values = [apiKey, client?.apiKey, ...Object.values(headers).flatMap((value) => value.split(/\s+/))];
+  return values.filter((value): value is string => typeof value === 'string' && value.length >= 8);
+}
+
 /** Takes back what the SDK adds from `OPENAI_CUSTOM_HEADERS`; a header of null is not sent. */
 function withoutEnvironmentHeaders(): Record<string, null> {
   const lines = typeof process === 'undefined' ? undefined : process.env['OPENAI_CUSTOM_HEADERS'];
   const removed: Record<string, null> = {};
   for (const line of lines?.split('\n') ?? []) {
-    const name = line.slice(0, Math.max(line.indexOf(':'), 0)).trim().toLowerCase();
+    const name = line
+      .slice(0, Math.max(line.indexOf(':'), 0))
+      .trim()
+      .toLowerCase();
     if (name !== '' && !KEPT_HEADERS.has(name)) removed[name] = null;
   }
   return removed;

@@ -3,7 +3,7 @@ import { wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat-decoder.ts';
 import { chatRequest } from './chat-request.ts';
-import { callOptions, makeClient } from './client.ts';
+import { callOptions, makeClient, secretsOf } from './client.ts';
 import { parseOptions } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
@@ -33,7 +33,6 @@ export function openai(options: OpenAIOptions = {}): Provider {
   const endpoint = api === 'chat' ? owned.client.chat.completions : owned.client.responses;
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
-  const secrets = settings.apiKey === undefined ? [] : [settings.apiKey];
 
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
     const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
@@ -41,7 +40,8 @@ export function openai(options: OpenAIOptions = {}): Provider {
       provider: name,
       call,
       limits: settings.limits,
-      secrets,
+      // Read anew for each call: a client's token may be renewed.
+      secrets: secretsOf(settings),
       raw,
       async open(signal) {
         const body = toBody(building(settings, request, (message) => call.warn(message)));

@@ -1,6 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
-import { SluiceError, kindOf } from '../../src/index.ts';
+import { SluiceError } from '../../src/index.ts';
 import { limitsSchema } from '../wire/index.ts';
 import type { Limits } from '../wire/index.ts';
 import type { OpenAIClient } from './client.ts';
@@ -111,7 +111,7 @@ const schema = z.strictObject({
   client: clientShape.optional(),
   own: z.boolean().optional(),
   fetch: fetchShape.optional(),
-  dispatcher: z.unknown(),
+  dispatcher: z.unknown().optional(),
   stream: z.boolean().optional(),
   limits: limitsSchema.prefault({}),
   strict: z.boolean().optional(),
@@ -235,8 +235,11 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], options: unknown): stri
   return [...problems];
 }
 
+/** The kind of a value, never the value. */
 function describe(value: unknown): string {
-  return value === '' ? 'an empty string' : `of kind ${kindOf(value)}`;
+  if (value === '') return 'an empty string';
+  if (value === null) return 'of kind null';
+  return `of kind ${Array.isArray(value) ? 'array' : typeof value}`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

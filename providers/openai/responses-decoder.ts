@@ -113,7 +113,11 @@ export class ResponsesDecoder implements Decoder {
     if (item.closed) return;
     const isCall = whole['type'] === 'function_call' || whole['type'] === 'custom_tool_call';
     if (isCall && ++this.#calls > this.#decoding.limits.maxToolCalls) {
-      throw streamError(this.#decoding, 'protocol', `more than ${this.#decoding.limits.maxToolCalls} tool calls (maxToolCalls)`);
+      throw streamError(
+        this.#decoding,
+        'protocol',
+        `more than ${this.#decoding.limits.maxToolCalls} tool calls (maxToolCalls)`,
+      );
     }
     const before = out.length;
     item.close(whole, out);
@@ -154,7 +158,8 @@ export class ResponsesDecoder implements Decoder {
     // Servers that announce an item only here, and answers that were not streamed.
     const output = Array.isArray(whole['output']) ? whole['output'] : [];
     output.forEach((item: unknown, index) => {
-      if (isRecord(item) && !this.#isClosed(item, index)) this.#close(this.#item({ output_index: index }), item, out);
+      if (isRecord(item) && !this.#isClosed(item, index))
+        this.#close(this.#item({ output_index: index }), item, out);
     });
     this.#last = { ...whole, status };
     this.finished = true;

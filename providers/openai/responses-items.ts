@@ -42,11 +42,14 @@ export class OutputItem {
   citation(citation: unknown, out: StreamChunk[]): void {
     if (!isRecord(citation)) return;
     this.#citations++;
-    out.push({ type: 'content', content: '', citations: [citation] });
+    out.push({ type: 'content', content: '', citations: [citation], call: 0 });
   }
 
   /** The opening, or more characters, of a call of one of the client's tools. */
-  callPiece(piece: { id?: unknown; name?: unknown; arguments?: unknown; input?: unknown }, out: StreamChunk[]): void {
+  callPiece(
+    piece: { id?: unknown; name?: unknown; arguments?: unknown; input?: unknown },
+    out: StreamChunk[],
+  ): void {
     this.#assembler().add({ index: 0, ...piece }, out);
   }
 
@@ -63,7 +66,7 @@ export class OutputItem {
       case 'custom_tool_call':
         return this.#closeCall(item, out);
       default:
-        out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: item } });
+        out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: item }, call: 0 });
     }
   }
 
@@ -80,14 +83,14 @@ export class OutputItem {
     // Models that speak before they are done want to hear on the next turn which of their messages was which.
     if (typeof item['phase'] === 'string') {
       const { content: _content, ...header } = item;
-      out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: header } });
+      out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: header }, call: 0 });
     }
   }
 
   #closeReasoning(item: Record<string, unknown>, out: StreamChunk[]): void {
     recordsOf(item['summary']).forEach((part, index) => this.whole('summary', index, part['text'], out));
     recordsOf(item['content']).forEach((part, index) => this.whole('thinking', index, part['text'], out));
-    out.push({ type: 'thinking', content: '', block: { provider: RESPONSES_WIRE, data: item } });
+    out.push({ type: 'thinking', content: '', block: { provider: RESPONSES_WIRE, data: item }, call: 0 });
   }
 
   #closeCall(item: Record<string, unknown>, out: StreamChunk[]): void {
@@ -116,9 +119,9 @@ export class OutputItem {
 }
 
 function chunkOf(kind: PieceKind, content: string): StreamChunk {
-  if (kind === 'text') return { type: 'content', content };
-  if (kind === 'refusal') return { type: 'content', content, refusal: true };
-  return { type: 'thinking', content };
+  if (kind === 'text') return { type: 'content', content, call: 0 };
+  if (kind === 'refusal') return { type: 'content', content, refusal: true, call: 0 };
+  return { type: 'thinking', content, call: 0 };
 }
 
 function recordsOf(value: unknown): Record<string, unknown>[] {

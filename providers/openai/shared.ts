@@ -60,11 +60,15 @@ export function withProviderFields(body: Json, fields: Json): Json {
   const merged = { ...body };
   for (const [key, value] of Object.entries(fields)) {
     const old = merged[key];
-    if (JOINED.has(key) && Array.isArray(old) && Array.isArray(value)) {
-      merged[key] = [...new Set<unknown>([...old, ...value])];
-    } else merged[key] = isRecord(old) && isRecord(value) ? { ...old, ...value } : value;
+    const [first, second] = JOINED.has(key) ? [listOf(old), listOf(value)] : [];
+    if (first !== undefined && second !== undefined) merged[key] = [...new Set([...first, ...second])];
+    else merged[key] = isRecord(old) && isRecord(value) ? { ...old, ...value } : value;
   }
   return merged;
+}
+
+function listOf(value: unknown): unknown[] | undefined {
+  return Array.isArray(value) ? value : undefined;
 }
 
 /** A part's bytes as a data URL, or the address it was given with. */
@@ -93,7 +97,9 @@ export function blockData(block: ProviderBlock | undefined, wire: string): Json 
 
 /** Says which part of a message the wire has no place for. */
 export function leftOut(build: Building, part: Part, role: string): void {
-  build.unsupported(`a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`);
+  build.unsupported(
+    `a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`,
+  );
 }
 
 /** Says that another provider's block is left out. */

@@ -108,7 +108,13 @@ describe('a request to Chat Completions', () => {
 
   it('maps a round of tools, with results that came in one message', () => {
     const { messages } = messagesOf(
-      { role: 'system', content: [{ type: 'text', text: 'Be ' }, { type: 'text', text: 'brief' }] },
+      {
+        role: 'system',
+        content: [
+          { type: 'text', text: 'Be ' },
+          { type: 'text', text: 'brief' },
+        ],
+      },
       {
         role: 'assistant',
         content: [
@@ -122,7 +128,13 @@ describe('a request to Chat Completions', () => {
         role: 'tool',
         content: [
           { type: 'tool_result', id: 'a', name: 'add', content: '2' },
-          { type: 'tool_result', id: 'b', name: 'now', content: [{ type: 'text', text: 'noon' }], isError: true },
+          {
+            type: 'tool_result',
+            id: 'b',
+            name: 'now',
+            content: [{ type: 'text', text: 'noon' }],
+            isError: true,
+          },
         ],
       },
     );
@@ -168,7 +180,9 @@ describe('a request to Chat Completions', () => {
   });
 
   it('leaves out a reply that was cut before its first word', () => {
-    expect(messagesOf({ role: 'assistant', content: '', partial: true }, { role: 'user', content: 'Go on' })).toEqual({
+    expect(
+      messagesOf({ role: 'assistant', content: '', partial: true }, { role: 'user', content: 'Go on' }),
+    ).toEqual({
       messages: [{ role: 'user', content: 'Go on' }],
       warnings: [],
     });
@@ -176,7 +190,13 @@ describe('a request to Chat Completions', () => {
 
   it('sends thinking back only in the field that the server names', () => {
     const messages: Message[] = [
-      { role: 'assistant', content: [{ type: 'thinking', text: 'hm' }, { type: 'text', text: 'Yes' }] },
+      {
+        role: 'assistant',
+        content: [
+          { type: 'thinking', text: 'hm' },
+          { type: 'text', text: 'Yes' },
+        ],
+      },
     ];
     expect(bodyOf(ask({ messages })).body['messages']).toEqual([{ role: 'assistant', content: 'Yes' }]);
     expect(bodyOf(ask({ messages }), { reasoningField: 'reasoning_content' }).body['messages']).toEqual([
@@ -191,7 +211,10 @@ describe('a request to Chat Completions', () => {
       ask({
         messages: [
           { role: 'assistant', content: [foreign, foreign, { type: 'text', text: 'x' }] },
-          user({ type: 'audio', data: 'A', mediaType: 'audio/ogg' }, { type: 'file', url: 'https://h/a.pdf' }),
+          user(
+            { type: 'audio', data: 'A', mediaType: 'audio/ogg' },
+            { type: 'file', url: 'https://h/a.pdf' },
+          ),
           { role: 'tool', content: [{ type: 'tool_result', id: 'a', name: 't', content: [image] }] },
         ],
         parameters: { reasoning: { budgetTokens: 100, summary: 'auto' } },
@@ -244,14 +267,22 @@ describe('a request to Chat Completions', () => {
         parameters: {
           temperature: 1,
           providerOptions: {
-            openai: { temperature: 0, stream: false, tools: [{ type: 'custom' }], stream_options: { include_obfuscation: false } },
+            openai: {
+              temperature: 0,
+              stream: false,
+              tools: [{ type: 'custom' }],
+              stream_options: { include_obfuscation: false },
+            },
           },
         },
       }),
     );
     expect(body['temperature']).toBe(0);
     expect(body['stream']).toBe(true);
-    expect(body['tools']).toEqual([{ type: 'function', function: { name: 'add', parameters: {} } }, { type: 'custom' }]);
+    expect(body['tools']).toEqual([
+      { type: 'function', function: { name: 'add', parameters: {} } },
+      { type: 'custom' },
+    ]);
     expect(body['stream_options']).toEqual({ include_usage: true, include_obfuscation: false });
   });
 

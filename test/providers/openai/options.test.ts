@@ -43,7 +43,15 @@ describe('the options of openai()', () => {
   });
 
   it('are refused all at once, each with its name, its kind and the mend', () => {
-    const bad: object = { model: 3, apiKey: '', baseURL: 'ftp://x', api: 'speech', stream: 'yes', modle: 'x', limits: { maxToolCalls: 0 } };
+    const bad: object = {
+      model: 3,
+      apiKey: '',
+      baseURL: 'ftp://x',
+      api: 'speech',
+      stream: 'yes',
+      modle: 'x',
+      limits: { maxToolCalls: 0 },
+    };
     const { code, message } = failure(() => openai(bad));
     expect(code).toBe('invalid_options');
     expect(message).toContain('model is of kind number: give the name of a model');
@@ -72,7 +80,9 @@ describe('the options of openai()', () => {
   });
 
   it('S12 an empty base URL is refused, it would mean another host', () => {
-    expect(failure(() => openai({ apiKey: 'k', baseURL: '' })).message).toContain('baseURL is an empty string');
+    expect(failure(() => openai({ apiKey: 'k', baseURL: '' })).message).toContain(
+      'baseURL is an empty string',
+    );
   });
 
   it.each(['canary\nx', 'canary\r', ' canary', 'canary\u0000', 'canary\u{1f600}'])(

@@ -25,7 +25,11 @@ function readingOf({ chunks, reply, error, call }: Told): Partial<PlainReading> 
   };
 }
 
-function expected({ rawFinishReason: _raw, spliced: _spliced, ...reading }: PlainReading): Partial<PlainReading> {
+function expected({
+  rawFinishReason: _raw,
+  spliced: _spliced,
+  ...reading
+}: PlainReading): Partial<PlainReading> {
   return reading;
 }
 
@@ -66,7 +70,12 @@ describeRecordings('single recordings', () => {
     if (found === undefined) throw new Error('the recording is not there');
     server.enqueue({ stream: found });
     const { error, chunks } = await run({ baseURL: server.openaiBaseURL, api: 'responses' });
-    expect(error).toMatchObject({ code: 'rate_limited', retryable: false, provider: 'openai', requestId: 'req_0' });
+    expect(error).toMatchObject({
+      code: 'rate_limited',
+      retryable: false,
+      provider: 'openai',
+      requestId: 'req_0',
+    });
     expect(chunks).toEqual([]);
   });
 });

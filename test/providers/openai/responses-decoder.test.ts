@@ -2,9 +2,20 @@ import { describe, expect, it } from 'vitest';
 
 import { callsOf, decode, joined } from './support.ts';
 
-const created = (id = 'resp_1'): object => ({ type: 'response.created', response: { id, model: 'm', service_tier: 'auto' } });
-const added = (output_index: number, item: object): object => ({ type: 'response.output_item.added', output_index, item });
-const done = (output_index: number, item: object): object => ({ type: 'response.output_item.done', output_index, item });
+const created = (id = 'resp_1'): object => ({
+  type: 'response.created',
+  response: { id, model: 'm', service_tier: 'auto' },
+});
+const added = (output_index: number, item: object): object => ({
+  type: 'response.output_item.added',
+  output_index,
+  item,
+});
+const done = (output_index: number, item: object): object => ({
+  type: 'response.output_item.done',
+  output_index,
+  item,
+});
 const delta = (content: string, output_index = 0): object => ({
   type: 'response.output_text.delta',
   output_index,
@@ -29,7 +40,12 @@ describe('the decoder of Responses', () => {
       created(),
       { type: 'response.in_progress', response: { id: 'resp_1' } },
       added(0, { type: 'message', content: [] }),
-      { type: 'response.content_part.added', output_index: 0, content_index: 0, part: { type: 'output_text', text: '' } },
+      {
+        type: 'response.content_part.added',
+        output_index: 0,
+        content_index: 0,
+        part: { type: 'output_text', text: '' },
+      },
       delta('Hel'),
       delta('lo'),
       { type: 'response.output_text.done', output_index: 0, content_index: 0, text: 'Hello' },
@@ -70,7 +86,14 @@ describe('the decoder of Responses', () => {
   });
 
   it.each([
-    ['the done event of the text', [{ type: 'response.output_text.done', output_index: 0, content_index: 0, text: 'Hello' }, done(0, message('Hello')), ended({ output: [message('Hello')] })]],
+    [
+      'the done event of the text',
+      [
+        { type: 'response.output_text.done', output_index: 0, content_index: 0, text: 'Hello' },
+        done(0, message('Hello')),
+        ended({ output: [message('Hello')] }),
+      ],
+    ],
     ['the done event of the item', [done(0, message('Hello')), ended({ output: [message('Hello')] })]],
     ['the final response', [ended({ output: [message('Hello')] })]],
     ['the deltas, with an item that is never done', [delta('Hello'), ended({ output: [message('Hello')] })]],
@@ -79,7 +102,12 @@ describe('the decoder of Responses', () => {
   });
 
   it('R28 hands thinking on, and the reasoning item as it was when done', () => {
-    const item = { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Hm' }], encrypted_content: 'final' };
+    const item = {
+      type: 'reasoning',
+      id: 'rs_1',
+      summary: [{ type: 'summary_text', text: 'Hm' }],
+      encrypted_content: 'final',
+    };
     const { chunks } = decode('responses', [
       created(),
       added(0, { ...item, summary: [], encrypted_content: 'first' }),
@@ -110,7 +138,14 @@ describe('the decoder of Responses', () => {
   });
 
   it('R24 hands a call on when its item is done, with parsed arguments and the item', () => {
-    const item = { type: 'function_call', id: 'fc_1', call_id: 'a', name: 'add', arguments: '{"x":1}', status: 'completed' };
+    const item = {
+      type: 'function_call',
+      id: 'fc_1',
+      call_id: 'a',
+      name: 'add',
+      arguments: '{"x":1}',
+      status: 'completed',
+    };
     const { chunks, reply } = decode('responses', [
       created(),
       added(0, { ...item, arguments: '' }),
@@ -121,10 +156,12 @@ describe('the decoder of Responses', () => {
       ended({ output: [item] }),
     ]);
     const deltas = chunks.flatMap((chunk) => (chunk.type === 'tool_call_delta' ? [chunk] : []));
-    expect(deltas.map((chunk) => [chunk.id, chunk.argumentsDelta]).filter(([, text]) => text !== '')).toEqual([
-      ['a', '{"x":'],
-      ['a', '1}'],
-    ]);
+    expect(deltas.map((chunk) => [chunk.id, chunk.argumentsDelta]).filter(([, text]) => text !== '')).toEqual(
+      [
+        ['a', '{"x":'],
+        ['a', '1}'],
+      ],
+    );
     expect(chunks.at(-1)).toEqual({
       type: 'tool_call',
       id: 'a',
@@ -145,7 +182,12 @@ describe('the decoder of Responses', () => {
 
   it('keeps calls among the reasoning that they belong to', () => {
     const reasoning = (id: string): object => ({ type: 'reasoning', id, summary: [] });
-    const call = (id: string): object => ({ type: 'function_call', call_id: id, name: 'add', arguments: '{}' });
+    const call = (id: string): object => ({
+      type: 'function_call',
+      call_id: id,
+      name: 'add',
+      arguments: '{}',
+    });
     const { chunks } = decode('responses', [
       created(),
       ...[reasoning('r1'), call('a'), reasoning('r2'), call('b')].map((item, index) => done(index, item)),
@@ -163,7 +205,11 @@ describe('the decoder of Responses', () => {
       done(0, { type: 'function_call', call_id: 'a', name: 'add', arguments: '{"x":', status: 'incomplete' }),
       ended({ incomplete_details: { reason: 'max_output_tokens' } }, 'response.incomplete'),
     ]);
-    expect([callsOf(chunks), reply?.finishReason, reply?.rawFinishReason]).toEqual([[], 'length', 'max_output_tokens']);
+    expect([callsOf(chunks), reply?.finishReason, reply?.rawFinishReason]).toEqual([
+      [],
+      'length',
+      'max_output_tokens',
+    ]);
   });
 
   it('hands the input of a custom tool on as a string', () => {
@@ -180,29 +226,35 @@ describe('the decoder of Responses', () => {
     expect(reply?.finishReason).toBe('tool_calls');
   });
 
-  it.each(['web_search_call', 'mcp_call', 'code_interpreter_call', 'shell_call', 'compaction', 'something_new'])(
-    'keeps a server-side %s whole, in its place',
-    (type) => {
-      const item = { type, id: 'x_1', status: 'completed', action: { deep: [1] } };
-      const { chunks, reply } = decode('responses', [
-        created(),
-        added(0, { type, id: 'x_1' }),
-        { type: `response.${type}.searching`, output_index: 0 },
-        done(0, item),
-        done(1, message('Found')),
-        ended({ output: [item, message('Found')] }),
-      ]);
-      expect(chunks).toEqual([
-        { type: 'content', content: '', block: { provider: 'openai.responses', data: item } },
-        { type: 'content', content: 'Found' },
-      ]);
-      expect(reply?.finishReason).toBe('stop');
-    },
-  );
+  it.each([
+    'web_search_call',
+    'mcp_call',
+    'code_interpreter_call',
+    'shell_call',
+    'compaction',
+    'something_new',
+  ])('keeps a server-side %s whole, in its place', (type) => {
+    const item = { type, id: 'x_1', status: 'completed', action: { deep: [1] } };
+    const { chunks, reply } = decode('responses', [
+      created(),
+      added(0, { type, id: 'x_1' }),
+      { type: `response.${type}.searching`, output_index: 0 },
+      done(0, item),
+      done(1, message('Found')),
+      ended({ output: [item, message('Found')] }),
+    ]);
+    expect(chunks).toEqual([
+      { type: 'content', content: '', block: { provider: 'openai.responses', data: item } },
+      { type: 'content', content: 'Found' },
+    ]);
+    expect(reply?.finishReason).toBe('stop');
+  });
 
   it('keeps citations, announced or only on the done item, once', () => {
     const annotation = { type: 'url_citation', url: 'https://a' };
-    const cited = message('Hi', { content: [{ type: 'output_text', text: 'Hi', annotations: [annotation] }] });
+    const cited = message('Hi', {
+      content: [{ type: 'output_text', text: 'Hi', annotations: [annotation] }],
+    });
     const chunk = { type: 'content', content: '', citations: [annotation] };
     const announced = decode('responses', [
       created(),
@@ -231,7 +283,12 @@ describe('the decoder of Responses', () => {
   });
 
   it("keeps a message's phase for the way back, without its text", () => {
-    const { chunks } = decode('responses', [created(), delta('Hm'), done(0, message('Hm', { phase: 'commentary' })), ended()]);
+    const { chunks } = decode('responses', [
+      created(),
+      delta('Hm'),
+      done(0, message('Hm', { phase: 'commentary' })),
+      ended(),
+    ]);
     expect(chunks.at(-1)).toEqual({
       type: 'content',
       content: '',
@@ -250,73 +307,5 @@ describe('the decoder of Responses', () => {
       ended({ output: [{ ...message('Hi'), id: 'd' }] }),
     ]);
     expect(joined(chunks, 'content')).toBe('Hi');
-  });
-});
-
-describe('the end of a Responses stream', () => {
-  it.each([
-    ['max_output_tokens', 'length'],
-    ['content_filter', 'content_filter'],
-    ['moon', 'other'],
-  ])('that is incomplete for %s is a %s', (reason, finishReason) => {
-    const { reply } = decode('responses', [
-      created(),
-      delta('x'),
-      ended({ incomplete_details: { reason } }, 'response.incomplete'),
-    ]);
-    expect([reply?.finishReason, reply?.rawFinishReason]).toEqual([finishReason, reason]);
-  });
-
-  it('R1 without a final event is a truncation', () => {
-    const { error, chunks } = decode('responses', [created(), delta('Hel'), done(0, message('Hel'))]);
-    expect([error?.code, error?.retryable, joined(chunks, 'content')]).toEqual(['truncated', true, 'Hel']);
-  });
-
-  it.each([
-    ['nested', { type: 'error', error: { type: 'server_error', code: 'server_error', message: 'Sorry' } }, 'server', true],
-    ['flat', { type: 'error', code: 'rate_limit_exceeded', message: 'Slow', param: null }, 'rate_limited', true],
-    ['quota', { type: 'error', error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'Pay' } }, 'rate_limited', false],
-    ['failed', ended({ error: { code: 'server_error', message: 'Sorry' } }, 'response.failed'), 'server', true],
-  ])('R3 R4 an error after 200 is a typed error (%s)', (_name, event, code, retryable) => {
-    const { error } = decode('responses', [created(), event]);
-    expect([error?.code, error?.retryable, error?.provider]).toEqual([code, retryable, 'openai']);
-  });
-
-  it('R38 a failed response leaves its usage on the call', () => {
-    const usage = { input_tokens: 5, output_tokens: 2 };
-    const { call, error } = decode('responses', [created(), ended({ usage, error: { code: 'server_error', message: 'x' } }, 'response.failed')]);
-    expect([error?.code, call.usage?.totalTokens]).toEqual(['server', 7]);
-  });
-
-  it('a cancelled response is no whole answer', () => {
-    expect(decode('responses', [created(), delta('x'), ended({}, 'response.cancelled')]).error?.code).toBe('truncated');
-  });
-
-  it('R8 a second response spliced into the stream is refused', () => {
-    const { error, chunks } = decode('responses', [created('a'), delta('One'), created('b'), delta('Two', 1), ended()]);
-    expect([error?.code, joined(chunks, 'content')]).toEqual(['protocol', 'One']);
-  });
-
-  it('R8 a repeated opening is not a splice', () => {
-    expect(decode('responses', [created(), created(), delta('One'), created(), ended()]).reply?.finishReason).toBe('stop');
-  });
-
-  it('reads nothing after it', () => {
-    const { chunks } = decode('responses', [created(), delta('One'), ended(), created('b'), delta('Two')]);
-    expect(joined(chunks, 'content')).toBe('One');
-  });
-
-  it('S10 more calls than the cap end the call with a protocol error', () => {
-    const calls = Array.from({ length: 1_025 }, (_, index) =>
-      done(index, { type: 'function_call', call_id: `c${index}`, name: 'add', arguments: '{}' }),
-    );
-    expect(decode('responses', [created(), ...calls, ended()]).error?.code).toBe('protocol');
-  });
-
-  it('S9 pollutes nothing with __proto__ in arguments and places', () => {
-    const item = { type: 'function_call', call_id: '__proto__', name: 'add', arguments: '{"__proto__":{"polluted":1}}' };
-    const { chunks } = decode('responses', [created(), { ...done(0, item), output_index: '__proto__' }, ended()]);
-    expect(callsOf(chunks)[0]?.id).toBe('__proto__');
-    expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 });

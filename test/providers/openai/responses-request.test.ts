@@ -19,7 +19,14 @@ const call = (id: string): Part => ({
   arguments: { x: 1 },
   block: {
     provider: 'openai.responses',
-    data: { type: 'function_call', id: `fc_${id}`, call_id: id, name: 'add', arguments: '{"x": 1}', status: 'completed' },
+    data: {
+      type: 'function_call',
+      id: `fc_${id}`,
+      call_id: id,
+      name: 'add',
+      arguments: '{"x": 1}',
+      status: 'completed',
+    },
   },
 });
 
@@ -71,7 +78,9 @@ describe('a request to Responses', () => {
           toolChoice: { name: 'add' },
           parallelToolCalls: true,
           reasoning: { effort: 'high', budgetTokens: 9, summary: 'detailed' },
-          providerOptions: { openai: { store: true, text: { verbosity: 'low' }, tools: [{ type: 'web_search' }] } },
+          providerOptions: {
+            openai: { store: true, text: { verbosity: 'low' }, tools: [{ type: 'web_search' }] },
+          },
         },
         tools: [{ name: 'add', parameters: { type: 'object' } }],
         responseFormat: { type: 'json_schema', name: 'answer', schema: { type: 'object' } },
@@ -131,7 +140,10 @@ describe('a request to Responses', () => {
             type: 'tool_result',
             id: 'a',
             name: 'add',
-            content: [{ type: 'text', text: 'plot' }, { type: 'image', data: 'EE', mediaType: 'image/png' }],
+            content: [
+              { type: 'text', text: 'plot' },
+              { type: 'image', data: 'EE', mediaType: 'image/png' },
+            ],
           },
         ],
       },
@@ -168,7 +180,14 @@ describe('a request to Responses', () => {
     const messages = [assistant(reasoning('r1'), call('a'), reasoning('r2'), { type: 'text', text: 'Done' })];
     expect(inputOf(messages).input).toEqual([
       { type: 'reasoning', id: 'r1', summary: [], encrypted_content: 'secret r1' },
-      { type: 'function_call', id: 'fc_a', call_id: 'a', name: 'add', arguments: '{"x": 1}', status: 'completed' },
+      {
+        type: 'function_call',
+        id: 'fc_a',
+        call_id: 'a',
+        name: 'add',
+        arguments: '{"x": 1}',
+        status: 'completed',
+      },
       { type: 'reasoning', id: 'r2', summary: [], encrypted_content: 'secret r2' },
       { role: 'assistant', content: 'Done' },
     ]);
@@ -198,11 +217,19 @@ describe('a request to Responses', () => {
     const { input } = inputOf([assistant(reasoning('r1', { encrypted_content: null }), call('a'))], {
       providerOptions: { openai: { store: true } },
     });
-    expect(input).toMatchObject([{ type: 'reasoning', id: 'r1' }, { type: 'function_call', id: 'fc_a' }]);
+    expect(input).toMatchObject([
+      { type: 'reasoning', id: 'r1' },
+      { type: 'function_call', id: 'fc_a' },
+    ]);
   });
 
   it('sends items of server-side tools back whole, and those of others not at all', () => {
-    const item = { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'q' } };
+    const item = {
+      type: 'web_search_call',
+      id: 'ws_1',
+      status: 'completed',
+      action: { type: 'search', query: 'q' },
+    };
     const { input, warnings } = inputOf([
       assistant(
         { type: 'provider', block: { provider: 'openai.responses', data: item } },

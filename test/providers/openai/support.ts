@@ -76,7 +76,12 @@ export function decode(
 ): Told {
   const call = providerCall(ask());
   const settings = parseOptions({ apiKey: 'test' });
-  const decoding = { provider: 'openai', call, limits: settings.limits, info: { status: 200, requestId: 'req_1' } };
+  const decoding = {
+    provider: 'openai',
+    call,
+    limits: settings.limits,
+    info: { status: 200, requestId: 'req_1' },
+  };
   const decoder = api === 'chat' ? new ChatDecoder(decoding) : new ResponsesDecoder(decoding);
   const chunks: StreamChunk[] = [];
   const told: Told = { chunks, call: call.call, warnings: call.warnings };
@@ -92,7 +97,12 @@ export function decode(
     if (!isSluiceError(error)) throw error;
     told.error = error;
   }
-  return told;
+  return withoutCall(told);
+}
+
+/** Which call a chunk is of is the runtime's to say; here all say 0. */
+function withoutCall(told: Told): Told {
+  return { ...told, chunks: told.chunks.map(({ call: _call, ...chunk }) => chunk) };
 }
 
 /** One call over a socket, read to its end. */
@@ -114,7 +124,7 @@ export async function run(options: OpenAIOptions, request: ModelRequest = ask())
     told.error = error;
   }
   await provider.close?.();
-  return told;
+  return withoutCall(told);
 }
 
 /** The text of the chunks of one type. */
@@ -131,10 +141,20 @@ export function callsOf(chunks: readonly StreamChunk[]): { id: string; name: str
 
 /** A chunk of Chat Completions. */
 export function chat(delta: object, more: object = {}): object {
-  return { id: 'c1', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason: null, ...more }] };
+  return {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    model: 'm',
+    choices: [{ index: 0, delta, finish_reason: null, ...more }],
+  };
 }
 
 /** The last chunk of Chat Completions. */
 export function finish(reason: string, more: object = {}): object {
-  return { id: 'c1', object: 'chat.completion.chunk', choices: [{ index: 0, delta: {}, finish_reason: reason }], ...more };
+  return {
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    choices: [{ index: 0, delta: {}, finish_reason: reason }],
+    ...more,
+  };
 }
