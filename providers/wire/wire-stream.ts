@@ -59,36 +59,42 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     const { signal } = this.#wire.call;
     if (signal.aborted) this.#abort();
     else signal.addEventListener('abort', this.#abort, { once: true });
-    if (this.#error !== undefined) throw this.#error;
+    this.#checkOpen();
     let reader: EventReader;
     try {
       const response = await this.#headers();
-      this.#body = rawBodyOf(response);
-      reader = await this.#read(response, this.#body);
+      reader = await this.#read(response);
       this.#reader = reader;
     } catch (error) {
       throw this.#fail(error, 'invalid_request');
     }
-    if (this.#error !== undefined) throw this.#error;
+    this.#checkOpen();
     return this.#available(reader) ?? this.#wait(reader);
   }
 
+  /** The answer, or a rejection as soon as the call is closed. */
   #headers(): Promise<Response> {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#interrupt = reject;
-    const opening = this.#wire.open(this.#controller.signal);
-    opening.then((response) => {
-      this.#interrupt = undefined;
-      resolve(response);
-      // Too late: nobody will read it.
-      if (this.#error !== undefined) rawBodyOf(response).cancel(this.#error);
-    }, reject);
+    this.#request().then(resolve, reject);
     return promise;
   }
 
+  async #request(): Promise<Response> {
+    const response = await this.#wire.open(this.#controller.signal);
+    this.#interrupt = undefined;
+    this.#body = rawBodyOf(response);
+    // Too late: nobody will read it.
+    if (this.#error !== undefined) this.#body.cancel(this.#error);
+    return response;
+  }
+
   /** Checks the answer and starts its reader; a JSON answer is read whole. */
-  async #read(response: Response, body: RawBody): Promise<EventReader> {
+  async #read(response: Response): Promise<EventReader> {
     const wire = this.#wire;
+    const body = this.#body;
+    this.#checkOpen();
+    if (body === undefined) throw new TypeError('The answer has no body.');
     const kind = await checkedResponse(response, body, wire);
     wire.onResponse?.(response);
     const requestId = requestIdOf(response.headers);
@@ -100,7 +106,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
   async #wait(reader: EventReader): Promise<Batch> {
     for (;;) {
       await this.#body?.ready();
-      if (this.#error !== undefined) throw this.#error;
+      this.#checkOpen();
       const batch = this.#available(reader);
       if (batch !== undefined) return batch;
     }
@@ -134,6 +140,11 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     this.#reply = reader.end();
     this.#release();
     if (this.#body !== undefined) drain(this.#body);
+  }
+
+  /** Throws why it was closed. */
+  #checkOpen(): void {
+    if (this.#error !== undefined) throw this.#error;
   }
 
   /** Ends it with an error and frees what it holds; the first error stays. */
