@@ -1,7 +1,14 @@
 import { defineConfig, type Options } from 'tsup';
 import { commandSources, entryPoints, exists } from './scripts/entry-points.ts';
 
-const sources = [...entryPoints().map(({ source }) => source), ...commandSources()].filter(exists);
+const listed = [...entryPoints().map(({ source }) => source), ...commandSources()];
+const missing = listed.filter((source) => !exists(source));
+if (missing.length > 0) {
+  const message = `package.json lists entry points without a source: ${missing.join(', ')}`;
+  if (process.env.CI) throw new Error(message);
+  console.warn(message);
+}
+const sources = listed.filter(exists);
 
 /** A name without the extension, so that `dist/` mirrors the folders. */
 const entry = Object.fromEntries(sources.map((source) => [source.replace(/\.ts$/, ''), source]));
