@@ -1,0 +1,434 @@
+import { getEventListeners } from 'node:events';
+import { createServer as createTlsServer } from 'node:https';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { Agent, ProxyAgent } from 'undici';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkHeaderValue, providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
+import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
+import { failure, handServer } from './support.ts';
+
+const open: (() => Promise<void>)[] = [];
+
+/** A transport that is closed behind the test. */
+function transport(...options: Parameters<typeof providerFetch>): typeof fetch {
+  const made = providerFetch(...options);
+  open.push(() => made.close());
+  return made.fetch;
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((close) => close()));
+});
+
+async function bytesOf(response: Response): Promise<string> {
+  const body = rawBodyOf(response);
+  let all = '';
+  for (;;) {
+    const parts = body.take();
+    if (parts === undefined) return all;
+    for (const part of parts) all += Buffer.from(part).toString('latin1');
+    if (parts.length === 0) await body.ready();
+  }
+}
+
+const codeOf = (error: unknown) => toSluiceError(error, 'test', []).code;
+
+describe('a request', () => {
+  it('sends method, path with query, headers and a text body', async () => {
+    await using server = await handServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        response.end(JSON.stringify([request.method, request.url, request.headers['x-a'], body]));
+      });
+    });
+    const response = await transport({})(`${server.url}/v1/chat?x=1`, {
+      method: 'post',
+      headers: new Headers({ 'x-a': 'b' }),
+      body: 'grün',
+    });
+    expect(await response.json()).toEqual(['POST', '/v1/chat?x=1', 'b', 'grün']);
+  });
+
+  it('sends bytes, and a form or a stream through the global fetch', async () => {
+    await using server = await handServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => response.end(body));
+    });
+    const fetch = transport({});
+    const whole = await fetch(server.url, { method: 'POST', body: Buffer.from('bytes') });
+    const part = await fetch(server.url, {
+      method: 'POST',
+      body: new Uint8Array([0, 104, 105, 0]).subarray(1, 3),
+    });
+    const form = new FormData();
+    form.append('field', 'value');
+    const sent = await fetch(server.url, { method: 'POST', body: form });
+    expect([await whole.text(), await part.text()]).toEqual(['bytes', 'hi']);
+    expect(await sent.text()).toContain('value');
+  });
+
+  it('S13 refuses a header value that could end its line, and does not tell it', async () => {
+    const fetch = transport({});
+    const error = await failure(fetch('http://127.0.0.1:1', { headers: [['x-key', 'sk-secret\r\nx: y']] }));
+    expect(codeOf(error)).toBe('invalid_options');
+    expect(String(error)).not.toContain('sk-secret');
+    expect(() => checkHeaderValue('apiKey', 'sk-secret\n')).toThrow(
+      'apiKey holds a character that no HTTP header may',
+    );
+    expect(checkHeaderValue('apiKey', 'sk-sécret ok')).toBeUndefined();
+  });
+
+  it('refuses an address that is none, and one with a password, without telling it', async () => {
+    const fetch = transport({});
+    const errors = await Promise.all(
+      ['nowhere', 'ftp://127.0.0.1/', 'http://me:word@127.0.0.1/'].map((url) => failure(fetch(url))),
+    );
+    expect(errors.map(codeOf)).toEqual(['invalid_options', 'invalid_options', 'invalid_options']);
+    expect(errors.join()).not.toContain('word@');
+  });
+
+  it('S12 follows no redirect, sends nothing to the other place and frees the connection', async () => {
+    await using other = await handServer((_request, response) => response.end('the other place'));
+    await using server = await handServer((_request, response) => {
+      response.writeHead(307, { location: other.url });
+      response.write('a body that goes on');
+    });
+    const error = toSluiceError(
+      await failure(transport({})(server.url, { method: 'POST', body: 'x' })),
+      'test',
+      [],
+    );
+    expect([error.code, error.status, error.retryable]).toEqual(['protocol', 307, false]);
+    await server.socketsClosed();
+    expect(other.requests).toHaveLength(0);
+  });
+
+  it("S12 a caller's own fetch is told to follow no redirect", async () => {
+    const seen: unknown[] = [];
+    const own: typeof fetch = async (_input, init) => {
+      seen.push(init?.redirect, init?.method);
+      return new Response('mine');
+    };
+    const response = await transport({ fetch: own })('http://nowhere.invalid/', {
+      method: 'POST',
+      redirect: 'follow',
+    });
+    expect([await response.text(), ...seen]).toEqual(['mine', 'error', 'POST']);
+  });
+});
+
+describe('a connection', () => {
+  it('is used again when the body was read to its end, and by every provider', async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const [first, second] = [transport({}), transport({})];
+    for (const fetch of [first, second, first]) {
+      expect(await (await fetch(server.url)).text()).toBe('whole');
+      await new Promise(setImmediate);
+    }
+    expect(server.connections).toEqual({ made: 1, open: 1 });
+  });
+
+  it('is closed with the last provider, whose later calls are refused', async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const [first, second] = [providerFetch({}), providerFetch({})];
+    await (await first.fetch(server.url)).text();
+    await (await second.fetch(server.url)).text();
+    await first.close();
+    await first.close();
+    expect(codeOf(await failure(first.fetch(server.url)))).toBe('shutting_down');
+    expect(await (await second.fetch(server.url)).text()).toBe('whole');
+    await second.close();
+    await server.socketsClosed();
+    expect(server.connections.open).toBe(0);
+  });
+
+  it('that is refused is a network error', async () => {
+    const server = await handServer(() => undefined);
+    await server[Symbol.asyncDispose]();
+    const error = toSluiceError(await failure(transport({})(server.url)), 'test', []);
+    expect([error.code, error.retryable]).toEqual(['network', true]);
+  });
+
+  it('whose host speaks no TLS, or has a certificate of its own making, is a network error', async () => {
+    await using plain = await handServer((_request, response) => response.end());
+    const broken = createTlsServer({}, () => undefined);
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
+    const address = broken.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const fetch = transport({});
+    const errors = await Promise.all([
+      failure(fetch(plain.url.replace('http:', 'https:'))),
+      failure(fetch(`https://127.0.0.1:${address.port}`)),
+    ]);
+    broken.close();
+    expect(errors.map(codeOf)).toEqual(['network', 'network']);
+  });
+
+  it("goes through the caller's dispatcher, which stays open", async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const agent = new Agent({ connections: 1 });
+    const made = providerFetch({ dispatcher: agent });
+    expect(await (await made.fetch(server.url)).text()).toBe('whole');
+    await made.close();
+    expect(agent.destroyed || agent.closed).toBe(false);
+    await agent.close();
+  });
+
+  it("goes through the caller's proxy, past which no form slips", async () => {
+    await using proxy = await handServer((request, response) => response.end(`proxied ${request.url}`));
+    const agent = new ProxyAgent({ uri: proxy.url, proxyTunnel: false });
+    const fetch = transport({ dispatcher: agent });
+    expect(await (await fetch('http://models.invalid/v1')).text()).toBe('proxied http://models.invalid/v1');
+    const error = await failure(fetch(proxy.url, { method: 'POST', body: new FormData() }));
+    expect(codeOf(error)).toBe('invalid_request');
+    await agent.close();
+  });
+
+  it('needs a dispatcher that is one', () => {
+    expect(() => providerFetch({ dispatcher: 'http://proxy' })).toThrow(
+      'dispatcher is not an undici dispatcher',
+    );
+  });
+
+  it('is made by the global fetch where undici is not installed', async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const response = await transport({}, async () => undefined)(server.url);
+    expect([response.constructor, await response.text()]).toEqual([Response, 'whole']);
+  });
+});
+
+describe('an answer', () => {
+  it('has what SDKs read of a response', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(429, 'Slow Down', { 'retry-after': '7', 'set-cookie': ['a=1', 'b=2'] });
+      response.end('{"error":{}}');
+    });
+    const response = await transport({})(`${server.url}/x`);
+    expect([response.ok, response.status, response.statusText, response.url, response.redirected]).toEqual([
+      false,
+      429,
+      'Slow Down',
+      `${server.url}/x`,
+      false,
+    ]);
+    expect(response.headers.get('Retry-After')).toBe('7');
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([
+      false,
+      '{"error":{}}',
+      true,
+    ]);
+  });
+
+  it('can be read as a web stream, and by every method of a response', async () => {
+    await using server = await handServer((_request, response) => response.end('{"a":"é"}'));
+    const fetch = transport({});
+    const reader = (await fetch(server.url)).body?.getReader();
+    const first = await reader?.read();
+    expect(Buffer.from(first?.value ?? []).toString()).toBe('{"a":"é"}');
+    expect((await reader?.read())?.done).toBe(true);
+    expect(await (await fetch(server.url)).json()).toEqual({ a: 'é' });
+    expect((await (await fetch(server.url)).arrayBuffer()).byteLength).toBe(10);
+    expect((await (await fetch(server.url)).bytes()).byteLength).toBe(10);
+    expect((await (await fetch(server.url)).blob()).size).toBe(10);
+    expect(await (await fetch(server.url)).clone().text()).toBe('{"a":"é"}');
+  });
+
+  it('frees its socket when its web stream is cancelled', async () => {
+    await using server = await handServer((_request, response) => response.write('it goes on'));
+    const response = await transport({})(server.url);
+    await response.body?.cancel();
+    await server.socketsClosed();
+    expect(server.connections.open).toBe(0);
+  });
+
+  it('without content has no body', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(204);
+      response.end();
+    });
+    const response = await transport({})(server.url);
+    expect([response.body, await bytesOf(response)]).toEqual([null, '']);
+    const head = await transport({})(server.url, { method: 'HEAD' });
+    expect([head.body, await bytesOf(head)]).toEqual([null, '']);
+  });
+
+  it('R16 with an error status and an endless body is cut off, and its socket freed', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(500);
+      const write = () =>
+        void (response.write('x'.repeat(65_536)) ? setImmediate(write) : response.once('drain', write));
+      write();
+    });
+    const text = await (await transport({})(server.url)).text();
+    expect(text).toHaveLength(1024 * 1024);
+    await server.socketsClosed();
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['zstd', zstdCompressSync],
+  ])('is decoded from %s', async (coding, compress) => {
+    await using server = await handServer((_request, response) => {
+      response.setHeader('content-encoding', coding);
+      response.end(compress(Buffer.from('data: {"a":1}\n\n'.repeat(1000))));
+    });
+    const text = await bytesOf(await transport({})(server.url));
+    expect(text).toBe('data: {"a":1}\n\n'.repeat(1000));
+  });
+
+  it('is decoded from several codings, and refused with one that nobody knows', async () => {
+    await using server = await handServer((request, response) => {
+      response.setHeader('content-encoding', request.url === '/two' ? 'gzip, br' : 'rot13');
+      response.end(brotliCompressSync(gzipSync(Buffer.from('twice'))));
+    });
+    const fetch = transport({});
+    expect(await bytesOf(await fetch(`${server.url}/two`))).toBe('twice');
+    const error = await failure(fetch(server.url));
+    expect([codeOf(error), String(error)]).toEqual(['protocol', expect.stringContaining('rot13')]);
+  });
+
+  it('that breaks off inside a compressed body is a network error', async () => {
+    await using server = await handServer((_request, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      response.end(gzipSync(Buffer.from('whole')).subarray(0, 12));
+    });
+    const error = await failure(bytesOf(await transport({})(server.url)));
+    expect(codeOf(error)).toBe('network');
+  });
+
+  it.each([
+    ['is reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+    ['is closed', (socket: { destroy(): void }) => socket.destroy()],
+  ])('whose connection %s in the body gives what came, then a network error', async (_how, cut) => {
+    await using server = await handServer((request, response) => {
+      response.write('what came', () => setImmediate(() => cut(request.socket)));
+    });
+    const body = rawBodyOf(await transport({})(server.url));
+    await body.ready();
+    expect(Buffer.concat(body.take() ?? []).toString()).toBe('what came');
+    await body.ready();
+    expect(codeOf(await failure(Promise.resolve().then(() => body.take())))).toBe('network');
+  });
+
+  it('shorter than its content-length is a network error', async () => {
+    await using server = await handServer((request, response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('short', () => request.socket.end());
+    });
+    const error = await failure(bytesOf(await transport({})(server.url)));
+    expect(codeOf(error)).toBe('network');
+  });
+
+  it('ends with trailers, which are dropped', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(200, { trailer: 'x-sum' });
+      response.write('body');
+      response.addTrailers({ 'x-sum': '1' });
+      response.end();
+    });
+    expect(await bytesOf(await transport({})(server.url))).toBe('body');
+  });
+
+  it('pauses its socket while nobody reads', async () => {
+    let taken = 0;
+    await using server = await handServer((_request, response) => {
+      const write = () => {
+        taken += 65_536;
+        if (taken > 64 * 1024 * 1024) response.end();
+        else if (response.write('x'.repeat(65_536))) setImmediate(write);
+        else response.once('drain', write);
+      };
+      write();
+    });
+    const body = rawBodyOf(await transport({})(server.url));
+    let before = -1;
+    while (before !== taken) {
+      before = taken;
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    }
+    // What the two kernels hold, and one read.
+    expect(taken).toBeLessThan(16 * 1024 * 1024);
+    const waiting = (body.take() ?? []).reduce((sum, part) => sum + part.length, 0);
+    expect(waiting).toBeLessThanOrEqual(192 * 1024);
+    await body.ready();
+    expect(body.take()?.length).toBeGreaterThan(0);
+    body.cancel();
+    await server.socketsClosed();
+  });
+});
+
+describe('a signal', () => {
+  it('that is aborted already sends nothing', async () => {
+    await using server = await handServer((_request, response) => response.end());
+    const reason = new Error('before');
+    expect(await failure(transport({})(server.url, { signal: AbortSignal.abort(reason) }))).toBe(reason);
+    expect(server.connections.made).toBe(0);
+  });
+
+  it('ends a request that waits for its headers, and frees the socket', async () => {
+    const controller = new AbortController();
+    await using server = await handServer(() => controller.abort(new Error('enough')));
+    const error = await failure(transport({})(server.url, { signal: controller.signal }));
+    expect(String(error)).toBe('Error: enough');
+    await server.socketsClosed();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('ends a request that has not been sent yet', async () => {
+    const agent = new Agent({ connections: 1 });
+    await using server = await handServer(() => undefined);
+    const fetch = transport({ dispatcher: agent });
+    const first = new AbortController();
+    const blocking = failure(fetch(server.url, { signal: first.signal }));
+    const second = new AbortController();
+    const queued = failure(fetch(server.url, { signal: second.signal }));
+    second.abort(new Error('in the queue'));
+    expect(String(await queued)).toBe('Error: in the queue');
+    first.abort(new Error('running'));
+    expect(String(await blocking)).toBe('Error: running');
+    await server.socketsClosed();
+    expect(server.requests.length).toBeLessThanOrEqual(1);
+    await agent.destroy();
+  });
+
+  it('ends a body that is being read, and frees the socket', async () => {
+    await using server = await handServer((_request, response) => response.write('it goes on'));
+    const controller = new AbortController();
+    const body = rawBodyOf(await transport({})(server.url, { signal: controller.signal }));
+    await body.ready();
+    body.take();
+    const waiting = body.ready();
+    controller.abort(new Error('enough'));
+    await waiting;
+    expect(() => body.take()).toThrow('enough');
+    await server.socketsClosed();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('R12 that lives long has no listener left after 1,000 calls of every outcome', async () => {
+    await using server = await handServer((request, response) => {
+      if (request.url === '/0') response.end('whole');
+      else if (request.url === '/1') response.writeHead(302).end();
+      else if (request.url === '/2') request.socket.destroy();
+      else response.write('it goes on');
+    });
+    const { signal } = new AbortController();
+    const fetch = transport({});
+    for (let call = 0; call < 1_000; call++) {
+      try {
+        const response = await fetch(`${server.url}/${call % 4}`, { signal });
+        if (call % 4 === 0) await bytesOf(response);
+        else rawBodyOf(response).cancel();
+      } catch {
+        // Half of the calls are meant to fail.
+      }
+    }
+    expect(server.requests).toHaveLength(1_000);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+});
