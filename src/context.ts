@@ -5,7 +5,7 @@ import type { Call, CallObserver } from './call.ts';
 import type { ModelRequest, Reply } from './request.ts';
 import type { Outcome } from './result.ts';
 import type { SluiceError } from './errors.ts';
-import type { Stream } from './stream.ts';
+import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
 import type { Attributes, SpanHandle, SpanKind, SpanListener, Span } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from './context.ts';
 import type { ModelRequest, Reply } from './request.ts';
-import type { Stream } from './stream.ts';
+import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
 
 /**

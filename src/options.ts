@@ -3,7 +3,7 @@ import { SluiceError, kindOf } from './errors.ts';
 import type { ContextEntry } from './keys.ts';
 import type { LoggerLike } from './log.ts';
 import type { Parameters, ResponseFormat, ToolDefinition } from './request.ts';
-import type { StateStore } from './store.ts';
+import type { StateStore } from './session/store.ts';
 
 /** How a pipeline runs its executions. */
 export interface PipelineOptions {

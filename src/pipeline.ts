@@ -1,25 +1,25 @@
-import { Edge } from './edge.ts';
+import { Edge } from './execution/edge.ts';
 import { SluiceError, kindOf } from './errors.ts';
-import { Execution } from './execution.ts';
-import { ExecutionStream, drain } from './execution-stream.ts';
+import { Execution } from './execution/execution.ts';
+import { ExecutionStream, drain } from './execution/execution-stream.ts';
 import type { ExecutionChunk } from './chunks.ts';
-import { flatten, fold, terminalOf } from './layer.ts';
-import type { Layer } from './layer.ts';
+import { flatten, fold, terminalOf } from './execution/layer.ts';
+import type { Layer } from './execution/layer.ts';
 import { silent, toLogger } from './log.ts';
 import type { Logger } from './log.ts';
-import { MemoryStore } from './memory-store.ts';
+import { MemoryStore } from './session/memory-store.ts';
 import { checkMessages } from './messages.ts';
 import type { Input, Message, Part, Role } from './messages.ts';
 import type { Middleware } from './middleware.ts';
 import { checkExecutionOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
-import { Slots } from './slots.ts';
-import { sessionKey } from './store.ts';
-import type { SessionKey, StateStore } from './store.ts';
-import type { Stream } from './stream.ts';
-import { openTurn } from './turn.ts';
-import type { Turn } from './turn.ts';
+import { Slots } from './execution/slots.ts';
+import { sessionKey } from './session/store.ts';
+import type { SessionKey, StateStore } from './session/store.ts';
+import type { Stream } from './stream/stream.ts';
+import { openTurn } from './session/turn.ts';
+import type { Turn } from './session/turn.ts';
 
 type Content = string | Part[];
 /** Role and content, or messages; then options. */

@@ -1,7 +1,7 @@
 import type { StreamChunk } from './chunks.ts';
 import type { Call } from './call.ts';
 import type { ModelRequest, Reply } from './request.ts';
-import type { Stream } from './stream.ts';
+import type { Stream } from './stream/stream.ts';
 
 /** What a provider gets beside the request. */
 export interface ProviderCall {

@@ -1,7 +1,7 @@
-import { SluiceError } from './errors.ts';
+import { SluiceError } from '../errors.ts';
 import { sessionKey } from './store.ts';
 import type { AppendOptions, Lease, SessionEntry, SessionKey, SessionPage, SessionState, StateStore } from './store.ts';
-import { noUsage, sumCost, sumUsage } from './usage.ts';
+import { noUsage, sumCost, sumUsage } from '../usage.ts';
 
 /** Bounds of the in-memory store. */
 export interface MemoryStoreOptions {

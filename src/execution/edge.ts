@@ -1,20 +1,20 @@
 import { Accumulator } from './accumulator.ts';
 import { Attempt } from './attempt.ts';
-import type { ExecutionChunk, StreamChunk } from './chunks.ts';
-import { SluiceError } from './errors.ts';
+import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
+import { SluiceError } from '../errors.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
-import type { Message } from './messages.ts';
-import type { Partial as PartialReply } from './partial.ts';
-import type { ModelRequest, Reply } from './request.ts';
-import type { ExecutionResult, Outcome } from './result.ts';
-import { isSluiceError } from './errors.ts';
+import type { Message } from '../messages.ts';
+import type { Partial as PartialReply } from '../partial.ts';
+import type { ModelRequest, Reply } from '../request.ts';
+import type { ExecutionResult, Outcome } from '../result.ts';
+import { isSluiceError } from '../errors.ts';
 import { middlewareError } from './middleware-error.ts';
-import { end, isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
-import { Stream } from './stream.ts';
+import { end, isEnd } from '../stream/source.ts';
+import type { BatchSource, Pulled } from '../stream/source.ts';
+import { Stream } from '../stream/stream.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
-import type { Turn } from './turn.ts';
+import type { Turn } from '../session/turn.ts';
 
 /** What one execution needs of its pipeline. */
 export interface EdgeSettings {

@@ -1,6 +1,6 @@
-import type { Message, ToolCallPart } from './messages.ts';
-import type { Outcome } from './result.ts';
-import type { Cost, Usage } from './usage.ts';
+import type { Message, ToolCallPart } from '../messages.ts';
+import type { Outcome } from '../result.ts';
+import type { Cost, Usage } from '../usage.ts';
 
 /** A session's name: an id, or an id of one owner (tenant or user). Two owners' ids never meet. */
 export type SessionKey = string | { owner: string; id: string };

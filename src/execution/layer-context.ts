@@ -1,13 +1,13 @@
 import type { Attempt } from './attempt.ts';
-import type { Call, CallObserver } from './call.ts';
-import type { StreamChunk } from './chunks.ts';
-import type { ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
-import type { ContextKey } from './keys.ts';
-import type { Logger } from './log.ts';
-import type { Middleware } from './middleware.ts';
-import type { ModelRequest, Reply } from './request.ts';
-import type { Stream } from './stream.ts';
-import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from './trace.ts';
+import type { Call, CallObserver } from '../call.ts';
+import type { StreamChunk } from '../chunks.ts';
+import type { ExecutionContext, ExecutionEnd, SessionView } from '../context.ts';
+import type { ContextKey } from '../keys.ts';
+import type { Logger } from '../log.ts';
+import type { Middleware } from '../middleware.ts';
+import type { ModelRequest, Reply } from '../request.ts';
+import type { Stream } from '../stream/stream.ts';
+import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from '../trace.ts';
 
 /** One layer's view of an execution. Cheap to make: everything shared is asked of the execution. */
 export class LayerContext implements ExecutionContext {

@@ -1,19 +1,20 @@
 import type { CallRecord } from './call-record.ts';
-import type { StreamChunk } from './chunks.ts';
+import type { StreamChunk } from '../chunks.ts';
 import { LayerContext } from './layer-context.ts';
-import { SluiceError, abortedError, kindOf } from './errors.ts';
+import { SluiceError, abortedError, kindOf } from '../errors.ts';
 import type { Execution } from './execution.ts';
 import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
-import type { Middleware, Next } from './middleware.ts';
+import type { Middleware, Next } from '../middleware.ts';
 import { middlewareError } from './middleware-error.ts';
-import type { ModelRequest, Reply } from './request.ts';
-import { GeneratorSource } from './source.ts';
-import type { GeneratorLike } from './source.ts';
-import { Stream } from './stream.ts';
-import type { Opened, StreamEnd } from './stream.ts';
-import { andThen } from './teardown.ts';
-import type { MaybePromise } from './teardown.ts';
+import type { ModelRequest, Reply } from '../request.ts';
+import { GeneratorSource } from '../stream/source.ts';
+import type { GeneratorLike } from '../stream/source.ts';
+import { Stream } from '../stream/stream.ts';
+import type { Opened } from '../stream/core.ts';
+import type { StreamEnd } from '../stream/tap.ts';
+import { andThen } from '../stream/teardown.ts';
+import type { MaybePromise } from '../stream/teardown.ts';
 
 /** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
 export class Attempt extends Stream<StreamChunk, Reply> {
@@ -87,10 +88,10 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     const context = new LayerContext(this);
     if (terminal !== undefined) {
       const call = this.#openCall();
-      this.tapFirst({ chunk: (chunk) => call.see(chunk) });
+      this.addTap((chunk) => call.see(chunk), 'first');
       return terminal.body(context, call);
     }
-    if (last) this.tapFirst({ chunk: (chunk) => this.#asLast(chunk) });
+    if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
     return this.#opened(middleware(context, this.next_));
   }
 
@@ -130,12 +131,14 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 
-  protected override ending(ending: StreamEnd<Reply>): void {
+  protected override ending(came: StreamEnd<Reply>): StreamEnd<Reply> {
+    const ending = super.ending(came);
     if (this.layer.last && this.layer.terminal === undefined && !this.#went) this.#call ??= this.#openCall();
     const call = this.#call;
-    if (call === undefined) return;
+    if (call === undefined) return ending;
     this.execution.callEnded(call, ending.reply?.raw);
     for (const warning of call.end(ending)) this.execution.warn(warning);
+    return ending;
   }
 
   #concluded(ending: StreamEnd<Reply>): StreamEnd<Reply> {

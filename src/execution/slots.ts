@@ -1,4 +1,4 @@
-import { SluiceError, abortedError } from './errors.ts';
+import { SluiceError, abortedError } from '../errors.ts';
 
 interface Waiting {
   enter(): void;

@@ -1,12 +1,12 @@
-import type { SessionView } from './context.ts';
-import { SluiceError, isSluiceError } from './errors.ts';
-import type { ContextKey } from './keys.ts';
-import type { Message } from './messages.ts';
-import type { Outcome } from './result.ts';
-import type { Slots } from './slots.ts';
+import type { SessionView } from '../context.ts';
+import { SluiceError, isSluiceError } from '../errors.ts';
+import type { ContextKey } from '../keys.ts';
+import type { Message } from '../messages.ts';
+import type { Outcome } from '../result.ts';
+import type { Slots } from '../execution/slots.ts';
 import { sessionKey } from './store.ts';
 import type { Lease, SessionEntry, SessionKey, SessionState, StateStore } from './store.ts';
-import type { Cost, Usage } from './usage.ts';
+import type { Cost, Usage } from '../usage.ts';
 
 /** How a turn ended, for the session. */
 export interface TurnEnd {

@@ -1,12 +1,12 @@
-import type { Call, CallEnd, CallObserver } from './call.ts';
-import type { StreamChunk } from './chunks.ts';
-import type { ModelRequest } from './request.ts';
-import type { SpanHandle } from './trace.ts';
-import type { StreamEnd } from './stream.ts';
-import type { Reply } from './request.ts';
-import { estimateInputTokens, estimateTokens } from './tokens.ts';
-import { noUsage } from './usage.ts';
-import type { Cost, Usage } from './usage.ts';
+import type { Call, CallEnd, CallObserver } from '../call.ts';
+import type { StreamChunk } from '../chunks.ts';
+import type { ModelRequest } from '../request.ts';
+import type { SpanHandle } from '../trace.ts';
+import type { StreamEnd } from '../stream/tap.ts';
+import type { Reply } from '../request.ts';
+import { estimateInputTokens, estimateTokens } from '../tokens.ts';
+import { noUsage } from '../usage.ts';
+import type { Cost, Usage } from '../usage.ts';
 
 /** The runtime's record of one run of the terminal middleware. */
 export class CallRecord implements Call {

@@ -1,10 +1,10 @@
-import type { Call } from './call.ts';
-import type { StreamChunk } from './chunks.ts';
-import type { ExecutionContext } from './context.ts';
-import { SluiceError, kindOf } from './errors.ts';
-import type { Middleware } from './middleware.ts';
-import type { Reply } from './request.ts';
-import type { Stream } from './stream.ts';
+import type { Call } from '../call.ts';
+import type { StreamChunk } from '../chunks.ts';
+import type { ExecutionContext } from '../context.ts';
+import { SluiceError, kindOf } from '../errors.ts';
+import type { Middleware } from '../middleware.ts';
+import type { Reply } from '../request.ts';
+import type { Stream } from '../stream/stream.ts';
 
 /** The body of a terminal middleware: it makes one model call. */
 export type TerminalBody = (context: ExecutionContext, call: Call) => Stream<StreamChunk, Reply>;

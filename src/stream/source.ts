@@ -1,4 +1,4 @@
-import type { SluiceError } from './errors.ts';
+import type { SluiceError } from '../errors.ts';
 
 /** The end of a source, with what it has to say at the end. Make one with {@link end}. */
 export class End<R> {
@@ -110,38 +110,47 @@ export interface GeneratorLike<C, R> {
 }
 
 /**
- * An async generator as a source. `flights` counts the reads under way, `flight` is the last of them, so that a teardown can wait for a body
- * that is running.
+ * An async generator as a source. It knows its reads under way, so that a teardown can wait for a body that is running.
  */
 export class GeneratorSource<C, R> implements BatchSource<C, R> {
-  readonly generator: GeneratorLike<C, R>;
-  flights = 0;
-  flight: Promise<unknown> | undefined;
+  readonly #generator: GeneratorLike<C, R>;
+  #flights = 0;
+  #flight: Promise<unknown> | undefined;
 
   constructor(generator: GeneratorLike<C, R>) {
-    this.generator = generator;
+    this.#generator = generator;
+  }
+
+  /** One read. The caller must say when it has landed. */
+  fly(): Promise<IteratorResult<C, R>> {
+    const flight = this.#generator.next();
+    this.#flights++;
+    this.#flight = flight;
+    return flight;
+  }
+
+  landed(): void {
+    this.#flights--;
   }
 
   pull(): Promise<Pulled<C, R>> {
-    const flight = this.generator.next();
-    this.flights++;
-    this.flight = flight;
-    return flight.then(
-      (result) => {
-        this.flights--;
-        return result.done === true ? end(result.value) : [result.value];
-      },
-      (error: unknown) => {
-        this.flights--;
-        throw error;
-      },
-    );
+    return this.fly().then(this.#onResult, this.#onError);
   }
 
   /** Lets a running body come to its end, then runs the `finally` blocks of a suspended one. */
   async close(): Promise<void> {
-    if (this.flights > 0) await this.flight?.then(undefined, () => undefined);
-    const result = await this.generator.return();
+    if (this.#flights > 0) await this.#flight?.then(undefined, () => undefined);
+    const result = await this.#generator.return();
     if (result.done !== true) throw new Error('it yields in a finally block');
   }
+
+  readonly #onResult = (result: IteratorResult<C, R>): Pulled<C, R> => {
+    this.#flights--;
+    return result.done === true ? end(result.value) : [result.value];
+  };
+
+  readonly #onError = (error: unknown): never => {
+    this.#flights--;
+    throw error;
+  };
 }

@@ -1,9 +1,9 @@
-import type { ExecutionChunk } from './chunks.ts';
+import type { ExecutionChunk } from '../chunks.ts';
 import type { Edge } from './edge.ts';
-import { SluiceError } from './errors.ts';
-import type { Partial } from './partial.ts';
-import type { ExecutionResult } from './result.ts';
-import { Stream } from './stream.ts';
+import { SluiceError } from '../errors.ts';
+import type { Partial } from '../partial.ts';
+import type { ExecutionResult } from '../result.ts';
+import { Stream } from '../stream/stream.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
 
 /** The stream of one execution: it reads ahead up to `bufferSize` chunks once it has been pulled. */

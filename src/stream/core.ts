@@ -1,0 +1,490 @@
+import { abortedError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../execution/middleware-error.ts';
+import type { Outcome } from '../result.ts';
+import { FusedTaps } from './fused-taps.ts';
+import { Outlet } from './outlet.ts';
+import type { Waiter } from './outlet.ts';
+import { GeneratorSource, end, isEnd } from './source.ts';
+import type { BatchSource, Pulled } from './source.ts';
+import { bound } from './tap.ts';
+import type { Look, StreamEnd, Tap } from './tap.ts';
+import { andThen, bounded, standaloneHost } from './teardown.ts';
+import type { Host, MaybePromise } from './teardown.ts';
+
+/** What a stream opens into: something to read, or another stream that it forwards. */
+export type Opened<C, R> = BatchSource<C, R> | StreamCore<C, R>;
+
+// Method signatures, so that a stream of a narrow chunk type is a stream of a wide one.
+interface Handlers<C, R> {
+  flight(result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
+  thrown(error: unknown): Promise<IteratorResult<C, R>>;
+  pulled(pulled: Pulled<C, R>): void;
+  failed(error: unknown): void;
+}
+
+/** Why a stream ends early. Streams below `at` see `aborted`, `at` itself and those above it see `error`. */
+interface Forced<C, R> {
+  at: StreamCore<C, R>;
+  error: SluiceError;
+}
+
+/**
+ * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
+ * source, and one loop runs the taps of both. `#inner` and `#adopter` are the two sides of that; the outermost one (`#top`) reads for all.
+ *
+ * The file is long for one reason: start, reading and end are the states of one machine, and each must know of the others.
+ */
+export abstract class StreamCore<C, R> {
+  readonly #host: Host;
+  /** Whose body or source this is, for errors and warnings. */
+  readonly #name: string;
+  /** Who added the taps: the layer above. */
+  readonly #owner: string;
+
+  #phase: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
+  #opening: Promise<void> | undefined;
+  #source: BatchSource<C, R> | undefined;
+  #generator: GeneratorSource<C, R> | undefined;
+  #inner: StreamCore<C, R> | undefined;
+  #adopter: StreamCore<C, R> | undefined;
+
+  #taps: Tap<C, R>[] = [];
+  /** The taps of the chain so far, this stream's last. */
+  #fused = new FusedTaps<C, R, StreamCore<C, R>>();
+
+  readonly #outlet = new Outlet<C, R>();
+  #pulling = false;
+  #forced: Forced<C, R> | undefined;
+  #tearing: Promise<void> | undefined;
+  /** Set where a tap forced the end: settles when the teardown behind the current chunk is over. */
+  #cut: PromiseWithResolvers<void> | undefined;
+  #ending: StreamEnd<R> | undefined;
+  #result: PromiseWithResolvers<R> | undefined;
+
+  protected constructor(host: Host = standaloneHost(), name = 'stream', owner = name) {
+    this.#host = host;
+    this.#name = name;
+    this.#owner = owner;
+  }
+
+  /** Whether it has ended, with everything below it. */
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** What it ended with; undefined before the end and where it failed. */
+  get reply(): R | undefined {
+    return this.#ending?.reply;
+  }
+
+  /** Settles at the end: with the reply, or with the error. Reading it neither starts the stream nor makes it run ahead. */
+  get result(): Promise<R> {
+    if (this.#result === undefined) {
+      this.#result = Promise.withResolvers<R>();
+      this.#result.promise.catch(() => undefined); // nobody has to read it
+      this.#settleResult();
+    }
+    return this.#result.promise;
+  }
+
+  /** The next chunk, or the end with the reply. Concurrent calls are answered in order. Rejects with the stream's `SluiceError`. */
+  next(): Promise<IteratorResult<C, R>> {
+    const chunk = this.#outlet.take();
+    if (chunk !== undefined) {
+      if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    const source = this.#generator;
+    if (source !== undefined && this.#host.buffered > 0 && this.#quiet) {
+      // The short way: the generator's read is answered from memory, so one hop is enough. Otherwise it may wait for long, and a
+      // reader must be freed even when the body ignores its signal: then a promise of our own is worth its price.
+      return source.fly().then(this.#on.flight, this.#on.thrown);
+    }
+    return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
+  }
+
+  /** The next batch, or the end. */
+  protected pull(): Promise<Pulled<C, R>> {
+    return new Promise((resolve, reject) => this.#wait({ batch: resolve, reject }));
+  }
+
+  /** Starts the stream. Settles when its first chunk is there or it has ended well; rejects with its error. Consumes nothing. */
+  async ready(): Promise<void> {
+    if (this.#outlet.size > 0) return;
+    const batch = await this.pull();
+    if (!isEnd(batch)) this.#outlet.unread(batch);
+  }
+
+  /** Ends the stream: a pending `next()` answers done, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
+  async close(reason?: unknown): Promise<void> {
+    if (this.#ending !== undefined) return this.#outlet.clear();
+    this.#outlet.close();
+    await this.force(this.closeError(reason), false);
+  }
+
+  /** The async-iterator protocol's way to say `close()`, as `break` does. */
+  async return(): Promise<IteratorResult<C, R>> {
+    await this.close();
+    return { done: true, value: this.#outlet.reply };
+  }
+
+  /** Ends this attempt with an error, from a tap or a timer; what was received before is still delivered. Never throws. */
+  abort(error: SluiceError): void {
+    void this.force(error, true);
+  }
+
+  // ---- Hooks for the kinds of stream ----
+
+  /** Makes what is read; called at the first pull. */
+  protected abstract open(): MaybePromise<Opened<C, R>>;
+
+  /** Called with the end that the source came to, before taps hear of it; may change it and may take its time. */
+  protected conclude(ending: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
+    return ending;
+  }
+
+  /** Tells everything below, at once, that it is over. */
+  protected signal(error: SluiceError): void {
+    this.#inner?.signal(error);
+  }
+
+  /** Ends what this stream's body has opened beside what it returned. */
+  protected closeOthers(_error: SluiceError): MaybePromise<void> {}
+
+  /** Called once at the end of a started stream, before the taps hear of it; what it returns is what they hear. */
+  protected ending(ending: StreamEnd<R>): StreamEnd<R> {
+    return ending;
+  }
+
+  /** Called once, when the taps have heard of the end. */
+  protected finished(_ending: StreamEnd<R>): void {}
+
+  /** Whether to read on although nobody waits. */
+  protected wantsMore(_buffered: number): boolean {
+    return false;
+  }
+
+  /** The error that a `close()` ends the stream with. */
+  protected closeError(reason: unknown): SluiceError {
+    return abortedError(reason, 'The stream was closed before its end.');
+  }
+
+  // ---- What they may use ----
+
+  /** Whether it has been pulled. */
+  protected get started(): boolean {
+    return this.#phase !== 'idle';
+  }
+
+  /** Whose taps these are. */
+  protected get owner(): string {
+    return this.#owner;
+  }
+
+  protected get host(): Host {
+    return this.#host;
+  }
+
+  /** Whether `outer` hands this stream on as its own. */
+  protected isFusedInto(outer: StreamCore<C, R>): boolean {
+    return this.#adopter === outer;
+  }
+
+  protected addTap(tap: Look<C> | Tap<C, R>, where: 'first' | 'last'): void {
+    if (where === 'first') this.#taps.unshift(bound(tap));
+    else this.#taps.push(bound(tap));
+  }
+
+  /** Reads on, as for a read-ahead. */
+  protected readOn(): void {
+    this.#kick();
+  }
+
+  /** Ends the stream early; resolves when it is torn down. `keep`: what is buffered is still delivered. */
+  protected force(error: SluiceError, keep: boolean): MaybePromise<void> {
+    const top = this.#top;
+    if (top.#ending !== undefined) return;
+    if (top.#forced !== undefined) return top.#tearing;
+    top.#forced = { at: this, error };
+    if (!keep) top.#outlet.clear();
+    if (top.#fused.running) {
+      // A tap called: the loop tears down behind the current chunk.
+      top.#fused.stopped = true;
+      top.#cut = Promise.withResolvers();
+      return top.#cut.promise;
+    }
+    return top.#tearDown();
+  }
+
+  /** The reading end for sources over a stream. */
+  static pullFrom<C, R>(stream: StreamCore<C, R>): Promise<Pulled<C, R>> {
+    return stream.pull();
+  }
+
+  /** The closing end for sources over a stream. */
+  static forceOn<C, R>(stream: StreamCore<C, R>, error: SluiceError): MaybePromise<void> {
+    return stream.force(error, false);
+  }
+
+  // ---- Reading ----
+
+  readonly #on: Handlers<C, R> = {
+    flight: (result) => {
+      if (this.#generator !== undefined) this.#generator.landed();
+      if (this.#forced === undefined && result.done !== true && this.#fused.idle) return result;
+      // Not a plain chunk: on by the common way.
+      return new Promise((resolve, reject) => {
+        this.#outlet.wait({ chunk: resolve, reject });
+        this.#accept(result.done === true ? end(result.value) : [result.value]);
+      });
+    },
+    thrown: (error) => {
+      if (this.#generator !== undefined) this.#generator.landed();
+      return new Promise((resolve, reject) => {
+        this.#outlet.wait({ chunk: resolve, reject });
+        this.#fail(error);
+      });
+    },
+    pulled: (pulled) => this.#accept(pulled),
+    failed: (error) => this.#fail(error),
+  };
+
+  /** Whether nothing is under way that a read would have to queue behind. */
+  get #quiet(): boolean {
+    return !this.#outlet.awaited && !this.#pulling && this.#forced === undefined && this.#ending === undefined;
+  }
+
+  get #top(): StreamCore<C, R> {
+    return this.#adopter === undefined ? this : this.#adopter.#top;
+  }
+
+  get #base(): StreamCore<C, R> {
+    return this.#inner === undefined ? this : this.#inner.#base;
+  }
+
+  #wait(waiter: Waiter<C, R>): void {
+    this.#outlet.wait(waiter);
+    if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
+    if (this.#outlet.awaited) this.#kick();
+  }
+
+  #kick(): void {
+    if (this.#pulling || this.#ending !== undefined || this.#forced !== undefined) return;
+    this.#pulling = true;
+    if (this.#phase === 'idle') {
+      const started = this.#start();
+      if (started instanceof Promise) this.#opening = started.then(() => this.#opened());
+      else this.#opened();
+      return;
+    }
+    this.#fused.pull();
+    let pulled: MaybePromise<Pulled<C, R>>;
+    try {
+      pulled = this.#source === undefined ? [] : this.#source.pull();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (pulled instanceof Promise) pulled.then(this.#on.pulled, this.#on.failed);
+    else this.#accept(pulled);
+  }
+
+  #opened(): void {
+    this.#opening = undefined;
+    this.#pulling = false;
+    this.#kick();
+  }
+
+  #accept(pulled: Pulled<C, R>): void {
+    if (this.#forced !== undefined || this.#ending !== undefined) return;
+    if (isEnd(pulled)) {
+      this.#pulling = true;
+      void this.#settle({ outcome: 'completed', reply: pulled.reply });
+      return;
+    }
+    const batch = this.#fused.idle ? pulled : this.#look(pulled);
+    this.#pulling = false;
+    if (batch.length > 0) this.#outlet.put(batch);
+    if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
+    if (this.#isForced()) void this.#tearDown();
+    else if (this.#outlet.awaited || this.wantsMore(this.#outlet.size)) this.#kick();
+  }
+
+  /** Asked again after the taps ran: one of them may have ended the stream. */
+  #isForced(): boolean {
+    return this.#forced !== undefined;
+  }
+
+  #look(batch: readonly C[]): readonly C[] {
+    return this.#fused.run(batch, this.#host, ({ at = this, thrown }) => {
+      this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#forced !== undefined || this.#ending !== undefined) return;
+    this.#pulling = true;
+    const mine = asSluiceError(error, this.#base.#name);
+    void this.#settle({ outcome: this.#outcomeOf(mine), error: mine });
+  }
+
+  #outcomeOf(error: SluiceError): Outcome {
+    if (error.code !== 'aborted') return 'failed';
+    return this.#host.halted ? 'interrupted' : 'cancelled';
+  }
+
+  // ---- Start ----
+
+  #start(): MaybePromise<void> {
+    this.#phase = 'opening';
+    let opened: MaybePromise<Opened<C, R>>;
+    try {
+      opened = this.open();
+    } catch (error) {
+      this.#failStart(error);
+      return;
+    }
+    if (!(opened instanceof Promise)) return this.#attach(opened);
+    return opened.then(
+      (late) => this.#attach(late),
+      (error: unknown) => this.#failStart(error),
+    );
+  }
+
+  /** A failure before there is a source: it comes as the first pull's. */
+  #failStart(error: unknown): void {
+    if (this.#phase === 'opening') this.#phase = 'open';
+    const mine = asSluiceError(error, this.#name);
+    this.#source = { pull: () => Promise.reject(mine), close: () => undefined };
+  }
+
+  #attach(opened: Opened<C, R>): MaybePromise<void> {
+    const forced = this.#top.#forced;
+    if (forced !== undefined) return this.#discard(opened, abortedError(forced.error));
+    if (opened instanceof StreamCore) return this.#adopt(opened);
+    this.#phase = 'open';
+    this.#source = opened;
+    if (opened instanceof GeneratorSource) this.#generator = opened;
+    this.#fused.add(this.#taps, this);
+  }
+
+  /** Forwards another stream: an unstarted one is fused with this one, a started one is read as it is. */
+  #adopt(inner: StreamCore<C, R>): MaybePromise<void> {
+    if (inner.#adopter !== undefined || inner === this) {
+      this.#failStart(new Error('a stream was returned twice'));
+      return;
+    }
+    if (inner.#phase !== 'idle') return this.#attach(asSource(inner));
+    this.#inner = inner;
+    inner.#adopter = this;
+    return andThen(inner.#start(), () => {
+      if (this.#phase === 'ended') return;
+      this.#phase = 'open';
+      this.#source = inner.#source;
+      this.#generator = inner.#generator;
+      this.#fused = inner.#fused;
+      this.#fused.add(this.#taps, this);
+    });
+  }
+
+  /** What a body returned when its time was over: it counts as started, so its taps hear of the end. */
+  #discard(opened: Opened<C, R>, error: SluiceError): MaybePromise<void> {
+    if (!(opened instanceof StreamCore)) return bounded(this.#host, this.#name, closing(opened, error));
+    if (opened.#phase === 'idle') opened.#phase = 'open';
+    return opened.force(error, false);
+  }
+
+  // ---- The end ----
+
+  /** The source's own end, or failure: told to every stream of the chain, innermost first. */
+  #settle(ending: StreamEnd<R>): MaybePromise<void> {
+    const inner = this.#inner;
+    return andThen(inner === undefined ? undefined : inner.#settle(ending), () => {
+      const below = inner === undefined ? ending : (inner.#ending ?? ending);
+      return andThen(this.conclude(below), (mine) => this.#finish(mine));
+    });
+  }
+
+  #tearDown(): MaybePromise<void> {
+    const forced = this.#forced;
+    if (forced === undefined || this.#tearing !== undefined) return this.#tearing;
+    if (this.#phase === 'idle') {
+      // Never pulled: no body ran, so no tap hears of it.
+      this.#phase = 'ended';
+      this.#settleOutlet({ outcome: this.#outcomeOf(forced.error), error: forced.error });
+      return;
+    }
+    forced.at.signal(abortedError(forced.error));
+    this.#tearing = this.#unwind(forced).then(() => this.#cut?.resolve());
+    return this.#tearing;
+  }
+
+  /** The wire first, then the bodies and taps of the chain, innermost first. */
+  async #unwind(forced: Forced<C, R>): Promise<void> {
+    const below = abortedError(forced.error);
+    const source = this.#source ?? this.#base.#source;
+    if (source !== undefined && !(source instanceof GeneratorSource)) {
+      await bounded(this.#host, this.#base.#name, closing(source, below));
+    }
+    let error = below;
+    for (const stream of this.#chain()) {
+      if (stream === forced.at) error = forced.error;
+      await stream.closeOthers(below);
+      if (stream.#inner === undefined) {
+        if (source instanceof GeneratorSource) await bounded(this.#host, stream.#name, closing(source, below));
+        if (this.#opening !== undefined) await bounded(this.#host, stream.#name, this.#opening);
+      }
+      if (stream.#ending === undefined) stream.#finish({ outcome: this.#outcomeOf(error), error });
+    }
+  }
+
+  /** The fused streams, innermost first. */
+  #chain(): StreamCore<C, R>[] {
+    return this.#inner === undefined ? [this] : [...this.#inner.#chain(), this];
+  }
+
+  #finish(came: StreamEnd<R>): void {
+    this.#phase = 'ended';
+    const ending = this.ending(came);
+    for (const tap of this.#taps) {
+      try {
+        tap.end?.(ending);
+      } catch (error) {
+        const kind = error instanceof Error ? error.name : 'a value that is no Error';
+        this.#host.warn(`A tap of "${this.#owner}" threw ${kind} at the end of its stream.`);
+      }
+    }
+    this.#ending = ending;
+    this.finished(ending);
+    this.#settleOutlet(ending);
+  }
+
+  #settleOutlet(ending: StreamEnd<R>): void {
+    this.#ending = ending;
+    this.#settleResult();
+    this.#outlet.settle(ending);
+  }
+
+  #settleResult(): void {
+    if (this.#result === undefined || this.#ending === undefined) return;
+    if (this.#ending.error !== undefined) this.#result.reject(this.#ending.error);
+    else this.#result.resolve(this.#outlet.reply);
+  }
+}
+
+/** A started stream as a source. */
+function asSource<C, R>(stream: StreamCore<C, R>): BatchSource<C, R> {
+  return {
+    pull: () => StreamCore.pullFrom(stream),
+    close: (error) => StreamCore.forceOn(stream, error),
+  };
+}
+
+function closing<C, R>(source: BatchSource<C, R>, error: SluiceError): MaybePromise<void> {
+  try {
+    return source.close(error);
+  } catch (thrown) {
+    return Promise.reject(asSluiceError(thrown, 'source'));
+  }
+}

@@ -1,0 +1,58 @@
+import type { Look, Tap } from './tap.ts';
+import type { Host } from './teardown.ts';
+
+/** A tap that threw: whose it is, and what it threw. */
+export interface TapFailure<S> {
+  at: S | undefined;
+  thrown: unknown;
+}
+
+/** The taps of a chain of fused streams `S`, inner first, run in one synchronous loop. */
+export class FusedTaps<C, R, S> {
+  #looks: Look<C>[] = [];
+  /** Whose each look is. */
+  #lookers: S[] = [];
+  #pulls: NonNullable<Tap<C, R>['pull']>[] = [];
+  /** Whether the loop runs right now: whoever ends the stream then must wait for the current chunk. */
+  running = false;
+  /** Set by a tap's doing: the batch is cut behind the current chunk. */
+  stopped = false;
+
+  get idle(): boolean {
+    return this.#looks.length === 0;
+  }
+
+  add(taps: readonly Tap<C, R>[], stream: S): void {
+    for (const { chunk, pull } of taps) {
+      if (pull !== undefined) this.#pulls.push(pull);
+      if (chunk === undefined) continue;
+      this.#looks.push(chunk);
+      this.#lookers.push(stream);
+    }
+  }
+
+  /** Tells those who measure waiting that the source is about to be asked. */
+  pull(): void {
+    for (const pull of this.#pulls) pull();
+  }
+
+  /** What of the batch goes on: all of it, or what came before a tap threw, or ended the stream or the execution. */
+  run(batch: readonly C[], host: Host, failed: (failure: TapFailure<S>) => void): readonly C[] {
+    const looks = this.#looks;
+    const halted = host.halted;
+    let seen = 0;
+    let tap = 0;
+    this.running = true;
+    try {
+      for (const chunk of batch) {
+        for (tap = 0; tap < looks.length; tap++) looks[tap]?.(chunk);
+        seen++;
+        if (this.stopped || (!halted && host.halted)) break;
+      }
+    } catch (thrown) {
+      failed({ at: this.#lookers[tap], thrown });
+    }
+    this.running = false;
+    return seen === batch.length ? batch : batch.slice(0, seen);
+  }
+}

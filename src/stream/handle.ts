@@ -1,0 +1,71 @@
+import type { ExecutionChunk, ToolCallChunk } from '../chunks.ts';
+import { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../execution/middleware-error.ts';
+
+/** How far a stream is. */
+export interface Progress {
+  /** Chunks so far. */
+  chunks: number;
+  /** Characters of content so far. */
+  characters: number;
+  /** Since the first pull. */
+  elapsedMs: number;
+}
+
+/** What to do with a stream. Exactly one of `onComplete` and `onError` is called, last. */
+export interface Handler<R> {
+  onContent?(content: string): void | Promise<void>;
+  onThinking?(thinking: string): void | Promise<void>;
+  onToolCall?(call: ToolCallChunk): void | Promise<void>;
+  onProgress?(progress: Progress): void | Promise<void>;
+  onComplete?(reply: R): void | Promise<void>;
+  onError?(error: SluiceError): void | Promise<void>;
+}
+
+/** How often `onProgress` is called. */
+export interface HandleOptions {
+  /** Every so many chunks. Default: 1. */
+  every?: number;
+}
+
+/** What is read: any stream of an execution. */
+interface Handled<R> {
+  next(): Promise<IteratorResult<ExecutionChunk, R>>;
+  close(reason?: unknown): Promise<void>;
+}
+
+/** See `Stream.handle`. */
+export async function handle<R>(stream: Handled<R>, handler: Handler<R>, options: HandleOptions = {}): Promise<R | undefined> {
+  const { every = 1 } = options;
+  if (!Number.isInteger(every) || every < 1) throw new SluiceError('invalid_options', 'every is not a whole number of chunks, 1 or more.');
+  const progress: Progress = { chunks: 0, characters: 0, elapsedMs: 0 };
+  const started = performance.now();
+  let reply: R;
+  try {
+    for (;;) {
+      const result = await stream.next();
+      if (result.done === true) {
+        reply = result.value;
+        break;
+      }
+      await dispatch(result.value, handler);
+      progress.chunks++;
+      if (result.value.type === 'content') progress.characters += result.value.content.length;
+      if (progress.chunks % every !== 0 || handler.onProgress === undefined) continue;
+      await handler.onProgress({ ...progress, elapsedMs: performance.now() - started });
+    }
+  } catch (error) {
+    await stream.close(error);
+    if (handler.onError === undefined) throw error;
+    await handler.onError(asSluiceError(error, 'handler'));
+    return undefined;
+  }
+  await handler.onComplete?.(reply);
+  return reply;
+}
+
+async function dispatch<R>(chunk: ExecutionChunk, handler: Handler<R>): Promise<void> {
+  if (chunk.type === 'content' && chunk.content !== '') await handler.onContent?.(chunk.content);
+  else if (chunk.type === 'thinking' && chunk.content !== '') await handler.onThinking?.(chunk.content);
+  else if (chunk.type === 'tool_call') await handler.onToolCall?.(chunk);
+}

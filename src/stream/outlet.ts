@@ -1,0 +1,113 @@
+import type { SluiceError } from '../errors.ts';
+import { end } from './source.ts';
+import type { Pulled } from './source.ts';
+import type { StreamEnd } from './tap.ts';
+
+/** Somebody who waits for the next chunk, or for the next batch. */
+export interface Waiter<C, R> {
+  chunk?(result: IteratorResult<C, R>): void;
+  batch?(batch: Pulled<C, R>): void;
+  reject(error: unknown): void;
+}
+
+/** The reading end of a stream: chunks that wait for a reader, or readers that wait for a chunk, in order. */
+export class Outlet<C, R> {
+  #buffer: readonly C[] = [];
+  #at = 0;
+  #waiters: Waiter<C, R>[] = [];
+  #closed = false;
+  #ending: StreamEnd<R> | undefined;
+
+  /** Chunks that wait. */
+  get size(): number {
+    return this.#buffer.length - this.#at;
+  }
+
+  /** Whether somebody waits. */
+  get awaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  /** The next chunk, if it is there and nobody asked before. */
+  take(): C | undefined {
+    if (this.#waiters.length > 0) return undefined;
+    const chunk = this.#buffer[this.#at];
+    if (chunk !== undefined) this.#at++;
+    return chunk;
+  }
+
+  put(batch: readonly C[]): void {
+    this.#buffer = this.size === 0 ? batch : this.#rest().concat(batch);
+    this.#at = 0;
+    this.#serve();
+  }
+
+  /** Gives a batch back, to be read again. */
+  unread(batch: readonly C[]): void {
+    this.#buffer = batch.concat(this.#rest());
+    this.#at = 0;
+    this.#serve();
+  }
+
+  clear(): void {
+    this.#buffer = [];
+    this.#at = 0;
+  }
+
+  wait(waiter: Waiter<C, R>): void {
+    this.#waiters.push(waiter);
+    this.#serve();
+  }
+
+  /** The reader wants no more: those who wait hear that it is done. */
+  close(): void {
+    this.#closed = true;
+    this.clear();
+    this.#serve();
+  }
+
+  /** The stream has ended: readers hear of it behind the chunks that wait. */
+  settle(ending: StreamEnd<R>): void {
+    this.#ending = ending;
+    this.#serve();
+  }
+
+  /** The reply, or nothing: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
+  get reply(): R {
+    const nothing: { reply?: R | undefined } = { reply: this.#ending?.reply };
+    return nothing.reply!;
+  }
+
+  get #error(): SluiceError | undefined {
+    return this.#closed ? undefined : this.#ending?.error;
+  }
+
+  #serve(): void {
+    while (this.#waiters.length > 0) {
+      const chunk = this.#buffer[this.#at];
+      const over = this.#ending !== undefined || this.#closed;
+      if (chunk === undefined && !over) return;
+      const waiter = this.#waiters.shift();
+      if (chunk === undefined) {
+        this.#answerEnd(waiter);
+      } else if (waiter?.chunk !== undefined) {
+        this.#at++;
+        waiter.chunk({ done: false, value: chunk });
+      } else {
+        const rest = this.#rest();
+        this.clear();
+        waiter?.batch?.(rest);
+      }
+    }
+  }
+
+  #answerEnd(waiter: Waiter<C, R> | undefined): void {
+    if (this.#error !== undefined) waiter?.reject(this.#error);
+    else if (waiter?.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
+    else waiter?.batch?.(end(this.reply));
+  }
+
+  #rest(): readonly C[] {
+    return this.#at === 0 ? this.#buffer : this.#buffer.slice(this.#at);
+  }
+}

@@ -1,0 +1,144 @@
+import { SluiceError, abortedError } from '../errors.ts';
+import { StreamCore } from './core.ts';
+import { isEnd } from './source.ts';
+import type { BatchSource, Pulled } from './source.ts';
+
+/** What happens when one branch is read faster than another. */
+export interface TeeOptions {
+  /**
+   * `block` (default): the fast branch waits for the slow one. `drop-oldest`: the slow one loses its oldest chunks, never the last one of the stream. `error`: the slow
+   * one fails with `queue_full`.
+   */
+  overflow?: 'block' | 'drop-oldest' | 'error';
+  /** Chunks that may wait in one branch. Default: 16. */
+  bufferSize?: number;
+  /** With `block`: how long a branch may wait for an unread one before it fails, naming it. 0: no limit. Default: 30,000. */
+  idleTimeoutMs?: number;
+}
+
+/** A tuple of `N` branches. */
+export type Branches<T, N extends number, Built extends T[] = []> = number extends N
+  ? T[]
+  : Built['length'] extends N
+    ? Built
+    : Branches<T, N, [...Built, T]>;
+
+interface Branch<C> {
+  queue: C[];
+  open: boolean;
+  error: SluiceError | undefined;
+}
+
+/** Reads one stream for several readers; see `Stream.tee`. */
+export class Tee<C, R> {
+  readonly sources: BatchSource<C, R>[];
+  readonly #stream: StreamCore<C, R>;
+  readonly #branches: Branch<C>[];
+  readonly #overflow: NonNullable<TeeOptions['overflow']>;
+  readonly #bufferSize: number;
+  readonly #idleTimeoutMs: number;
+  #ended: Pulled<C, R> | undefined;
+  #failed: { error: unknown } | undefined;
+  #reading: Promise<void> | undefined;
+  /** Settles when a branch has been read or closed. */
+  #moved = Promise.withResolvers<void>();
+
+  constructor(stream: StreamCore<C, R>, n: number, { overflow = 'block', bufferSize = 16, idleTimeoutMs = 30_000 }: TeeOptions) {
+    if (!Number.isInteger(n) || n < 1) throw new SluiceError('invalid_options', 'tee(n) takes a whole number of branches, 1 or more.');
+    this.#stream = stream;
+    this.#overflow = overflow;
+    this.#bufferSize = bufferSize;
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#branches = Array.from({ length: n }, () => ({ queue: [], open: true, error: undefined }));
+    this.sources = this.#branches.map((branch) => ({
+      pull: () => this.#pull(branch),
+      close: (error: SluiceError) => this.#close(branch, error),
+    }));
+  }
+
+  async #pull(branch: Branch<C>): Promise<Pulled<C, R>> {
+    for (;;) {
+      if (branch.queue.length > 0) {
+        const batch = branch.queue;
+        branch.queue = [];
+        this.#move();
+        return batch;
+      }
+      if (branch.error !== undefined) throw branch.error;
+      if (this.#failed !== undefined) throw this.#failed.error;
+      if (this.#ended !== undefined) return this.#ended;
+      if (!branch.open) throw abortedError(undefined, 'This branch was closed.');
+      await this.#room(branch);
+      this.#reading ??= this.#read();
+      await this.#reading;
+    }
+  }
+
+  /** With `block`: waits until no other branch is full. */
+  async #room(branch: Branch<C>): Promise<void> {
+    while (this.#overflow === 'block') {
+      const full = this.#branches.find((other) => other !== branch && other.open && other.queue.length >= this.#bufferSize);
+      if (full === undefined || branch.queue.length > 0 || !branch.open) return;
+      await this.#waitFor(full);
+    }
+  }
+
+  async #waitFor(full: Branch<C>): Promise<void> {
+    if (this.#idleTimeoutMs === 0) return this.#moved.promise;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
+        const mend = 'read it, close it, or choose another overflow';
+        reject(new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${mend}.`, { phase: 'idle' }));
+      }, this.#idleTimeoutMs);
+    });
+    try {
+      await Promise.race([this.#moved.promise, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const pulled = await StreamCore.pullFrom(this.#stream);
+      if (isEnd(pulled)) this.#ended = pulled;
+      else for (const branch of this.#branches) this.#give(branch, pulled);
+    } catch (error) {
+      this.#failed = { error };
+    }
+    this.#reading = undefined;
+    this.#move();
+  }
+
+  #give(branch: Branch<C>, batch: readonly C[]): void {
+    if (!branch.open || branch.error !== undefined) return;
+    for (const chunk of batch) branch.queue.push(copied(chunk));
+    const over = branch.queue.length - Math.max(this.#bufferSize, batch.length);
+    if (over <= 0) return;
+    if (this.#overflow === 'drop-oldest') branch.queue.splice(0, over);
+    if (this.#overflow === 'error') {
+      const name = `branch ${this.#branches.indexOf(branch)} of ${this.#branches.length}`;
+      branch.error = new SluiceError('queue_full', `tee: ${name} was read too slowly.`);
+    }
+  }
+
+  /** The last branch to close closes the stream. */
+  async #close(branch: Branch<C>, error: SluiceError): Promise<void> {
+    branch.open = false;
+    branch.queue = [];
+    this.#move();
+    if (this.#branches.every((other) => !other.open)) await StreamCore.forceOn(this.#stream, error);
+  }
+
+  #move(): void {
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
+  }
+}
+
+/** A chunk belongs to one reader. */
+function copied<C>(chunk: C): C {
+  return typeof chunk === 'object' && chunk !== null ? { ...chunk } : chunk;
+}

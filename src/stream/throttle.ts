@@ -1,0 +1,91 @@
+import type { ExecutionChunk } from '../chunks.ts';
+import { SluiceError } from '../errors.ts';
+import { StreamCore } from './core.ts';
+import { isEnd } from './source.ts';
+import type { BatchSource, Pulled } from './source.ts';
+import type { MaybePromise } from './teardown.ts';
+
+/** Joins pieces of text over a time; see `Stream.throttle`. */
+export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
+  readonly #stream: StreamCore<ExecutionChunk, R>;
+  readonly #ms: number;
+  #held: ExecutionChunk | undefined;
+  #index = 0;
+  /** The read under way: it outlives the pull that was answered by the timer. */
+  #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
+
+  constructor(stream: StreamCore<ExecutionChunk, R>, ms: number) {
+    if (!(ms >= 0)) throw new SluiceError('invalid_options', 'throttle(ms) takes a number of milliseconds, 0 or more.');
+    this.#stream = stream;
+    this.#ms = ms;
+  }
+
+  async pull(): Promise<Pulled<ExecutionChunk, R>> {
+    const timer = new Timer(this.#ms);
+    try {
+      for (;;) {
+        this.#reading ??= StreamCore.pullFrom(this.#stream);
+        const pulled = await (this.#held === undefined ? this.#reading : Promise.race([this.#reading, timer.over]));
+        if (pulled === 'over') return this.#letGo([]);
+        if (isEnd(pulled)) return this.#held === undefined ? pulled : this.#letGo([]);
+        this.#reading = undefined;
+        const out: ExecutionChunk[] = [];
+        for (const chunk of pulled) this.#add(chunk, out);
+        if (out.length > 0) return out;
+        timer.start();
+      }
+    } catch (error) {
+      if (this.#held === undefined) throw error;
+      return this.#letGo([]); // the read is still there: the next pull meets its error
+    } finally {
+      timer.stop();
+    }
+  }
+
+  close(error: SluiceError): MaybePromise<void> {
+    this.#held = undefined;
+    return StreamCore.forceOn(this.#stream, error);
+  }
+
+  #add(chunk: ExecutionChunk, out: ExecutionChunk[]): void {
+    const held = this.#held;
+    const joins = chunk.type === 'content' || chunk.type === 'thinking';
+    const plain = joins && chunk.block === undefined && !(chunk.type === 'content' && chunk.citations !== undefined);
+    if (plain && held?.type === chunk.type && held.call === chunk.call) {
+      held.content += chunk.content;
+      return;
+    }
+    this.#letGo(out);
+    if (plain) this.#held = { ...chunk };
+    else out.push({ ...chunk, index: this.#index++ });
+  }
+
+  #letGo(out: ExecutionChunk[]): ExecutionChunk[] {
+    if (this.#held !== undefined) out.push({ ...this.#held, index: this.#index++ });
+    this.#held = undefined;
+    return out;
+  }
+}
+
+/** One wait, started at most once. */
+class Timer {
+  readonly #ms: number;
+  readonly #over = Promise.withResolvers<'over'>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  get over(): Promise<'over'> {
+    return this.#over.promise;
+  }
+
+  start(): void {
+    this.#timer ??= setTimeout(() => this.#over.resolve('over'), this.#ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
