@@ -19,6 +19,13 @@ export interface FailedAnswer {
   body: unknown;
 }
 
+/** What is known beside the error itself. */
+export interface ErrorContext {
+  /** The code of what nothing is known of. Default `protocol`. */
+  fallback?: ErrorCode | undefined;
+  requestId?: string | undefined;
+}
+
 interface HeaderReader {
   get(name: string): string | null;
 }
@@ -29,17 +36,16 @@ const MAX_CAUSES = 8;
 /**
  * Whatever an SDK or a socket threw as a `SluiceError`: by status and by the body's own words, by the socket's code along the
  * chain of causes, never by a message's text. The provider's message is passed on, scrubbed and at most 300 characters long.
- * `fallback` is the code of what nothing is known of.
  */
 export function toSluiceError(
   error: unknown,
   provider: string,
   secrets: readonly string[],
-  fallback: ErrorCode = 'protocol',
+  context: ErrorContext = {},
 ): SluiceError {
   const chain = causesOf(error);
   const own = chain.find(isSluiceError);
-  if (own !== undefined) return signed(own, provider, secrets);
+  if (own !== undefined) return signed(own, provider, secrets, context.requestId);
   for (const at of chain) {
     if (isRecord(at) && typeof at['status'] === 'number' && 'headers' in at) {
       const headers = isHeaders(at['headers']) ? at['headers'] : undefined;
@@ -47,12 +53,13 @@ export function toSluiceError(
       return statusError(answer, { provider, secrets }, error);
     }
   }
-  const kind: Kind = kindOfChain(chain) ?? { code: fallback };
+  const kind: Kind = kindOfChain(chain) ?? { code: context.fallback ?? 'protocol' };
   if (kind.code === 'aborted') return abortedBy(safeCause(error, secrets));
   return new SluiceError(kind.code, `${provider}: ${describe(chain, secrets)}`, {
     retryable: kind.retryable,
     phase: kind.phase,
     provider,
+    requestId: context.requestId,
     cause: safeCause(error, secrets),
   });
 }
@@ -202,13 +209,25 @@ function isHeaders(value: unknown): value is HeaderReader {
   return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
 }
 
-/** One of ours, with the provider's name and without secrets. */
-function signed(error: SluiceError, provider: string, secrets: readonly string[]): SluiceError {
+/** One of ours, with the provider's name and the request's id, and without secrets. */
+function signed(
+  error: SluiceError,
+  provider: string,
+  secrets: readonly string[],
+  requestId: string | undefined,
+): SluiceError {
   const message = scrub(error.message, secrets);
   const cause = error.cause === undefined ? undefined : safeCause(error.cause, secrets);
-  if (message === error.message && cause === error.cause && error.provider !== undefined) return error;
-  const details: ErrorDetails = { ...detailsOf(error), provider: error.provider ?? provider, cause };
-  return new SluiceError(error.code, message, details);
+  const details: ErrorDetails = {
+    ...detailsOf(error),
+    provider: error.provider ?? provider,
+    requestId: error.requestId ?? requestId,
+    cause,
+  };
+  const same = message === error.message && cause === error.cause && details.provider === error.provider;
+  return same && details.requestId === error.requestId
+    ? error
+    : new SluiceError(error.code, message, details);
 }
 
 function detailsOf(error: SluiceError): ErrorDetails {

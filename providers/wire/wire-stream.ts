@@ -28,6 +28,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
   /** Rejects a pull that waits for the headers: a client may ignore its signal. */
   #interrupt: ((error: SluiceError) => void) | undefined;
   #body: RawBody | undefined;
+  #requestId: string | undefined;
   #reader: EventReader | undefined;
 
   constructor(wire: WireCall) {
@@ -43,7 +44,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
 
   close(error: SluiceError): void {
     if (this.#error !== undefined || this.#reply !== undefined) return;
-    this.#fail(error);
+    this.#end(error);
     this.#controller.abort(error);
     this.#interrupt?.(error);
   }
@@ -97,8 +98,8 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     if (body === undefined) throw new TypeError('The answer has no body.');
     const kind = await checkedResponse(response, body, wire);
     wire.onResponse?.(response);
-    const requestId = requestIdOf(response.headers);
-    const reader = new EventReader(wire, { status: response.status, requestId });
+    this.#requestId = requestIdOf(response.headers);
+    const reader = new EventReader(wire, { status: response.status, requestId: this.#requestId });
     if (kind === 'json') await readJsonEvents(response, body, wire, reader);
     return reader;
   }
@@ -132,7 +133,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     try {
       return this.#body?.take();
     } catch (error) {
-      throw toSluiceError(error, this.#wire.provider, this.#wire.secrets, 'network');
+      throw toSluiceError(error, this.#wire.provider, this.#wire.secrets, { fallback: 'network' });
     }
   }
 
@@ -151,10 +152,14 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
   #fail(error: unknown, fallback?: 'invalid_request'): SluiceError {
     if (this.#error !== undefined) return this.#error;
     const { provider, secrets } = this.#wire;
-    this.#error = toSluiceError(error, provider, secrets, fallback);
+    return this.#end(toSluiceError(error, provider, secrets, { fallback, requestId: this.#requestId }));
+  }
+
+  #end(error: SluiceError): SluiceError {
+    this.#error = error;
     this.#release();
-    this.#body?.cancel(this.#error);
-    return this.#error;
+    this.#body?.cancel(error);
+    return error;
   }
 
   #release(): void {

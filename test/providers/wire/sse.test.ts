@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SseReader } from '../../../providers/wire/sse.ts';
+
+function read(bytes: Uint8Array, cuts: readonly number[] = [], max = 1_000): [string, string][] {
+  const events: [string, string][] = [];
+  const reader = new SseReader((data, name) => events.push([data, name]), max);
+  let from = 0;
+  for (const cut of [...cuts, bytes.length]) {
+    reader.feed(bytes.subarray(from, cut));
+    from = cut;
+  }
+  return events;
+}
+
+describe('the reader of event streams', () => {
+  it.each(['\n', '\r\n', '\r'])('reads data and names with line ends %j at every split', (end) => {
+    const lines = [
+      '\ufeff: hello',
+      'event: a',
+      'data: grün 🙂',
+      '',
+      'data:two',
+      'data: lines',
+      '',
+      'id: 7',
+      'x: y',
+      '',
+      'data: end',
+      '',
+      'data: cut off',
+    ];
+    const bytes = Buffer.from(lines.join(end) + (end === '\r' ? '' : end));
+    const expected = [
+      ['grün 🙂', 'a'],
+      ['two\nlines', ''],
+      ['end', ''],
+    ];
+    for (let cut = 0; cut <= bytes.length; cut++) expect(read(bytes, [cut])).toEqual(expected);
+    expect(read(bytes, [...bytes.keys()])).toEqual(expected);
+  });
+
+  it('gives back any text, whatever the reads', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' })), fc.infiniteStream(fc.nat(9)), (texts, sizes) => {
+        const data = texts.map((text) => JSON.stringify(text));
+        const bytes = Buffer.from(data.map((one) => `data: ${one}\n\n`).join(''));
+        const cuts: number[] = [];
+        for (let at = 0; at < bytes.length;) {
+          at += Number(sizes.next().value) + 1;
+          if (at < bytes.length) cuts.push(at);
+        }
+        expect(read(bytes, cuts).map(([one]) => one)).toEqual(data);
+      }),
+    );
+  });
+
+  it('S10 ends an event that is too long, in one read or in many, and buffers no more of it', () => {
+    const long = Buffer.from(`data: ${'x'.repeat(1_001)}\n\n`);
+    const many = [...long.keys()].filter((at) => at % 100 === 99);
+    expect(() => read(long)).toThrow('limits.maxEventBytes (1000)');
+    expect(() => read(long, many)).toThrow('limits.maxEventBytes (1000)');
+    expect(() => read(Buffer.from('data: x\n'.repeat(600)))).toThrow('limits.maxEventBytes (1000)');
+    expect(read(Buffer.from(`data: ${'x'.repeat(1_000)}\n\n`))).toHaveLength(1);
+  });
+
+  it('does not take comments for an event that grows', () => {
+    const reader = new SseReader(() => expect.fail('no event was sent'), 100);
+    for (let at = 0; at < 1_000; at++) reader.feed(Buffer.from(': keep-alive '.repeat(10)));
+  });
+});

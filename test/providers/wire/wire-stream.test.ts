@@ -1,0 +1,401 @@
+import { getEventListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { End, isSluiceError, SluiceError, type Reply, type StreamChunk } from '../../../src/index.ts';
+import { providerFetch, wireStream, type WireCall } from '../../../providers/wire/index.ts';
+import { WireSource } from '../../../providers/wire/wire-stream.ts';
+import { failure, handServer, limits, sse, TestDecoder, wireCall } from './support.ts';
+
+const transport = providerFetch({});
+afterEach(() => expect(unhandled).toEqual([]));
+const unhandled: unknown[] = [];
+process.on('unhandledRejection', (error) => unhandled.push(error));
+
+/** Answers with an event stream of these bytes. */
+function stream(response: ServerResponse, body = ''): ServerResponse {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-request-id': 'req_1' });
+  response.write(body);
+  return response;
+}
+
+/** The texts of a source, and how it ended. */
+async function drained(wire: WireCall): Promise<{ said: string[]; reply?: Reply; error?: unknown }> {
+  const source = new WireSource(wire);
+  const said: string[] = [];
+  try {
+    for (;;) {
+      const pulled = await source.pull();
+      if (pulled instanceof End) return { said, reply: pulled.reply };
+      said.push(pulled.map(wordOf).join('|'));
+    }
+  } catch (error) {
+    return { said, error };
+  }
+}
+
+const wordOf = (chunk: StreamChunk) => (chunk.type === 'content' ? chunk.content : chunk.type);
+
+const at = (url: string, more: Parameters<typeof wireCall>[1] = {}) =>
+  wireCall((signal) => transport.fetch(url, { signal, method: 'POST', body: '{}' }), more);
+
+const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
+
+/** A `Response` of somebody's own fetch. */
+function foreign(
+  body: string | ReadableStream<Uint8Array>,
+  type = 'text/event-stream',
+  status = 200,
+): Response {
+  return new Response(body, { status, headers: { 'content-type': type, 'request-id': 'req_f' } });
+}
+
+describe('a wire stream', () => {
+  it('sends nothing before the first pull, then reads chunks and the reply', async () => {
+    await using server = await handServer((_request, response) => {
+      stream(response, sse({ say: 'Hel' }, { say: 'lo' }, { stop: 'stop' })).end();
+    });
+    const reading = wireStream(at(server.url));
+    await new Promise(setImmediate);
+    expect(server.requests).toHaveLength(0);
+    const words: string[] = [];
+    for await (const chunk of reading) words.push(wordOf(chunk));
+    expect(words).toEqual(['Hel', 'lo']);
+    expect(reading.reply).toEqual({ finishReason: 'stop', provider: 'test', requestId: 'req_1' });
+  });
+
+  it('makes one batch of all events of one read', async () => {
+    await using server = await handServer((_request, response) => {
+      stream(response);
+      // Many chunks of the framing, one read of the socket.
+      response.cork();
+      for (let word = 0; word < 50; word++) response.write(sse({ say: String(word) }));
+      response.uncork();
+      response.end(sse({ stop: 'stop' }));
+    });
+    const { said } = await drained(at(server.url));
+    expect(said.join('|')).toBe([...Array(50).keys()].join('|'));
+    expect(said.length).toBeLessThanOrEqual(3);
+  });
+
+  it('reads the bodies of a fetch that is not ours, at any split', async () => {
+    const bytes = Buffer.from(sse({ say: 'grün 🙂' }, '[DONE]'));
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(bytes.subarray(0, cut));
+          controller.enqueue(bytes.subarray(cut));
+          controller.close();
+        },
+      });
+      const { said, reply } = await drained(wireCall(async () => foreign(body)));
+      expect([said, reply?.requestId]).toEqual([['grün 🙂'], 'req_f']);
+    }
+  });
+
+  it('stops reading at the end of the wire and uses the connection again', async () => {
+    await using server = await handServer((_request, response) => {
+      stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'behind the end' }));
+      setImmediate(() => response.end(sse({ boom: 'late' })));
+    });
+    for (let call = 0; call < 3; call++) {
+      expect(await drained(at(server.url))).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
+      // What is left is read behind the reply's back.
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    }
+    expect(server.connections.made).toBe(1);
+  });
+
+  it('cuts a body that goes on behind the end of the wire', async () => {
+    await using server = await handServer((_request, response) => {
+      stream(response, sse({ say: 'a' }, '[DONE]'));
+      const write = () =>
+        void (response.write('x'.repeat(65_536)) ? setImmediate(write) : response.once('drain', write));
+      write();
+    });
+    expect((await drained(at(server.url))).reply?.finishReason).toBe('stop');
+    await server.socketsClosed();
+  });
+
+  it('keeps request and events with includeRaw', async () => {
+    const wire = wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'stop' })), {
+      raw: { request: { ask: 1 } },
+    });
+    const { reply } = await drained(wire);
+    expect(reply?.raw).toEqual({ request: { ask: 1 }, reply: [{ say: 'a' }, { stop: 'stop' }] });
+  });
+
+  it('hands event names to the decoder, and shows the headers before the first event', async () => {
+    const decoder = new TestDecoder();
+    const seen: unknown[] = [];
+    const wire = wireCall(
+      async () => foreign('event: ping\ndata: {"say":"a"}\n\ndata: {"stop":"stop"}\n\n'),
+      {
+        decoder: (info) => {
+          seen.push(info);
+          return decoder;
+        },
+        onResponse: (response) => seen.push(response.headers.get('request-id')),
+      },
+    );
+    await drained(wire);
+    expect([decoder.names, seen]).toEqual([
+      ['ping', ''],
+      ['req_f', { status: 200, requestId: 'req_f' }],
+    ]);
+  });
+});
+
+describe('a wire stream that ends badly', () => {
+  it.each([
+    ['R1 without its end', sse({ say: 'a' }), 'truncated', true, ['a']],
+    ['R1 inside an event', `${sse({ say: 'a' })}data: {"stop"`, 'truncated', true, ['a']],
+    ['R3 with an error event', sse({ say: 'a' }, { boom: 'too busy' }), 'overloaded', true, ['a']],
+    ['R7 without any output', sse({ stop: 'stop' }), 'truncated', true, []],
+    ['R7 without a single event', '', 'truncated', true, []],
+    ['with an event that is no JSON', sse({ say: 'a' }, '{"secret words"'), 'protocol', false, ['a']],
+    ['with an event that is a list', sse('[1, 2, 3, 4, 5]'), 'protocol', false, []],
+    [
+      'with an error event that is no JSON',
+      'event: error\ndata: Internal Server Error\n\n',
+      'server',
+      true,
+      [],
+    ],
+  ])('%s gives what came, then a typed error', async (_how, body, code, retryable, words) => {
+    await using server = await handServer((_request, response) => stream(response, body).end());
+    const { said, error } = await drained(at(server.url));
+    expect([said, tellOf(error)]).toEqual([words, [code, retryable]]);
+    expect(error).toMatchObject({ provider: 'test' });
+    expect(String(error)).not.toContain('secret words');
+  });
+
+  it('R2 has no sentinel but a finish reason: that is an end', async () => {
+    const { reply } = await drained(
+      wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'length', more: 1 }))),
+    );
+    expect(reply?.finishReason).toBe('length');
+  });
+
+  it('R7 may have no output where it was cut by length', async () => {
+    const { reply } = await drained(wireCall(async () => foreign(sse({ stop: 'length' }))));
+    expect(reply?.finishReason).toBe('length');
+  });
+
+  it('takes empty events and padded sentinels for what they are', async () => {
+    const body = `data:\n\ndata: \n\n${sse({ say: 'a' })}data:  [DONE] \n\n`;
+    expect(await drained(wireCall(async () => foreign(body)))).toMatchObject({ said: ['a'], reply: {} });
+  });
+
+  it('delivers the chunks that the decoder holds until the end', async () => {
+    const { said } = await drained(wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'tail' }))));
+    expect(said.join('|')).toBe('a|!');
+  });
+
+  it.each([
+    ['rst', (response: ServerResponse) => response.socket?.resetAndDestroy()],
+    ['fin', (response: ServerResponse) => response.socket?.end()],
+  ])('by %s gives what came, then a network error', async (_how, cut) => {
+    let answer: ServerResponse | undefined;
+    await using server = await handServer((_request, response) => {
+      answer = stream(response, sse({ say: 'a' }));
+    });
+    const source = new WireSource(at(server.url));
+    expect(await source.pull()).toMatchObject([{ content: 'a' }]);
+    if (answer !== undefined) cut(answer);
+    const error = await failure(Promise.resolve(source.pull()));
+    expect(error).toMatchObject({ code: 'network', retryable: true, provider: 'test', requestId: 'req_1' });
+  });
+
+  it.each([
+    ['an HTML page', 'text/html', '<html>Sign in</html>', ['protocol', false], 'text/html'],
+    ['JSON that is no error', 'application/json', '{"say":"a"}', ['protocol', false], 'application/json'],
+    [
+      'a JSON error',
+      'application/json',
+      '{"error":{"type":"overloaded_error","message":"Busy"}}',
+      ['overloaded', true],
+      'Busy',
+    ],
+    [
+      'an error object',
+      'application/json',
+      '{"object":"error","message":"no","code":404}',
+      ['not_found', false],
+      'no',
+    ],
+  ])('as %s under a 200 is a typed error', async (_what, type, body, tell, words) => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(200, { 'content-type': type });
+      response.end(body);
+    });
+    const { error } = await drained(at(server.url));
+    expect([tellOf(error), String(error)]).toEqual([tell, expect.stringContaining(words)]);
+  });
+
+  it('R16 as an endless HTML page is cut off at once', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      response.write('<html>');
+    });
+    expect(tellOf((await drained(at(server.url))).error)).toEqual(['protocol', false]);
+    await server.socketsClosed();
+  });
+
+  it('with an error status is the error of its body, where no SDK has thrown it', async () => {
+    const body = '{"error":{"message":"Slow down","code":"rate_limit_exceeded"}}';
+    const { error } = await drained(wireCall(async () => foreign(body, 'application/json', 429)));
+    expect(error).toMatchObject({ code: 'rate_limited', status: 429, requestId: 'req_f' });
+  });
+
+  it.each([
+    [{ maxEventBytes: 10 }, sse({ say: 'a long word' }), 'maxEventBytes', []],
+    [
+      { maxOutputCharacters: 3 },
+      sse({ say: 'ab' }, { say: 'cd' }, { stop: 'stop' }),
+      'maxOutputCharacters',
+      ['ab|cd'],
+    ],
+  ])('S10 over %j is a protocol error that names the limit', async (over, body, name, words) => {
+    const wire = wireCall(async () => foreign(body), { limits: { ...limits, ...over } });
+    const { said, error } = await drained(wire);
+    expect([said, tellOf(error), String(error)]).toEqual([
+      words,
+      ['protocol', false],
+      expect.stringContaining(name),
+    ]);
+  });
+
+  it('S1 tells no secret, in no message and no cause', async () => {
+    const key = 'canary-0123456789';
+    const wire = wireCall(
+      () => Promise.reject(new TypeError(`"Bearer ${key}\n" is an invalid header value.`)),
+      {
+        secrets: [`${key}\n`],
+      },
+    );
+    const { error } = await drained(wire);
+    expect(tellOf(error)).toEqual(['invalid_request', false]);
+    const { inspect } = await import('node:util');
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(key);
+  });
+});
+
+describe('a JSON answer', () => {
+  const events = (body: Record<string, unknown>) => [{ say: body['say'] }, { stop: 'stop' }];
+
+  it('is decoded as its events, in one batch', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end('{"say":"whole"}');
+    });
+    const { said, reply } = await drained(at(server.url, { events, raw: { request: 1 } }));
+    expect([said, reply?.raw]).toEqual([['whole'], { request: 1, reply: [{ say: 'whole' }] }]);
+  });
+
+  it.each([
+    ['no JSON', '<oops>', 'protocol', undefined],
+    ['an error', '{"error":{"code":503,"message":"x"}}', 'overloaded', 503],
+    ['too long', JSON.stringify({ say: 'x'.repeat(200) }), 'protocol', 200],
+  ])('that is %s is a typed error', async (_what, body, code, status) => {
+    const wire = wireCall(async () => foreign(body, 'application/json'), {
+      events,
+      limits: { ...limits, maxEventBytes: 100 },
+    });
+    const { error } = await drained(wire);
+    expect(error).toMatchObject({ code, ...(status !== undefined && { status }) });
+  });
+});
+
+describe('a wire stream that is closed or aborted', () => {
+  it('while its headers are pending frees the socket and rejects the pull', async () => {
+    const controller = new AbortController();
+    await using server = await handServer(() => controller.abort('enough'));
+    const { error } = await drained(at(server.url, { signal: controller.signal }));
+    expect(error).toMatchObject({ code: 'aborted', cause: 'enough' });
+    await server.socketsClosed();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('in the middle of its body frees the socket and rejects the pull', async () => {
+    const controller = new AbortController();
+    await using server = await handServer((_request, response) => stream(response, sse({ say: 'a' })));
+    const source = new WireSource(at(server.url, { signal: controller.signal }));
+    expect(await source.pull()).toHaveLength(1);
+    const pending = failure(Promise.resolve(source.pull()));
+    controller.abort('enough');
+    expect(await pending).toMatchObject({ code: 'aborted', cause: 'enough' });
+    expect(await failure(Promise.resolve(source.pull()))).toMatchObject({ code: 'aborted' });
+    await server.socketsClosed();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('before its start sends nothing', async () => {
+    const { error } = await drained(
+      wireCall(() => expect.fail('it was opened'), { signal: AbortSignal.abort('no') }),
+    );
+    expect(error).toMatchObject({ code: 'aborted', cause: 'no' });
+  });
+
+  it('by its reader rejects with the error given, and later aborts change nothing', async () => {
+    const controller = new AbortController();
+    await using server = await handServer((_request, response) => stream(response));
+    const source = new WireSource(at(server.url, { signal: controller.signal }));
+    const pending = failure(Promise.resolve(source.pull()));
+    while (server.requests.length === 0) await new Promise(setImmediate);
+    const reason = new SluiceError('timeout', 'Too slow.');
+    source.close(reason);
+    controller.abort('later');
+    expect(await pending).toBe(reason);
+    await server.socketsClosed();
+  });
+
+  it('under a client that ignores its signal rejects at once, and cancels the answer that comes too late', async () => {
+    const late = Promise.withResolvers<Response>();
+    let cancelled: unknown;
+    const source = new WireSource(wireCall(() => late.promise));
+    const pending = failure(Promise.resolve(source.pull()));
+    const reason = new SluiceError('aborted', 'Enough.');
+    source.close(reason);
+    expect(await pending).toBe(reason);
+    late.resolve(foreign(new ReadableStream({ cancel: (why) => void (cancelled = why) })));
+    await new Promise(setImmediate);
+    expect(cancelled).toBe(reason);
+  });
+
+  it('R12 leaves no listener on a long-lived signal after 1,000 calls', async () => {
+    const { signal } = new AbortController();
+    const ends = [sse({ say: 'a' }, '[DONE]'), sse({ say: 'a' }), sse('{{{{{{{{{{{{'), ''];
+    for (let call = 0; call < 1_000; call++) {
+      await drained(wireCall(async () => foreign(ends[call % 4] ?? ''), { signal }));
+    }
+    const closed = new WireSource(wireCall(() => Promise.withResolvers<Response>().promise, { signal }));
+    const pending = failure(Promise.resolve(closed.pull()));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    closed.close(new SluiceError('aborted', 'Enough.'));
+    await pending;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('reads nothing from the socket while nobody pulls', async () => {
+    let written = 0;
+    await using server = await handServer((_request, response) => {
+      stream(response);
+      const write = () => {
+        written += 1;
+        if (response.write(sse({ say: 'x'.repeat(65_000) }))) setImmediate(write);
+        else response.once('drain', write);
+      };
+      write();
+    });
+    const source = new WireSource(at(server.url));
+    await source.pull();
+    let before = -1;
+    while (before !== written) {
+      before = written;
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    }
+    expect(written).toBeLessThan(250);
+    source.close(new SluiceError('aborted', 'Enough.'));
+    await server.socketsClosed();
+  });
+});
