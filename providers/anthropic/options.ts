@@ -106,7 +106,7 @@ const schema = z
     client: z.custom<AnthropicClient>(isClient, 'a client of @anthropic-ai/sdk or of its sisters').optional(),
     own: flag.optional(),
     fetch: z.custom<typeof globalThis.fetch>((value) => typeof value === 'function', 'a function').optional(),
-    dispatcher: z.unknown(),
+    dispatcher: z.unknown().optional(),
     stream: flag.optional(),
     limits: limitsSchema.prefault({}),
     strict: flag.optional(),

@@ -1,15 +1,15 @@
 import {
-  abortedError,
   end,
   estimateInputTokens,
   estimateTokens,
+  isSluiceError,
+  SluiceError,
   type BatchSource,
   type End,
   type FinishReason,
   type ModelRequest,
   type ProviderCall,
   type Reply,
-  type SluiceError,
   type StreamChunk,
   type Usage,
 } from '../../src/index.ts';
@@ -76,13 +76,19 @@ export function performance(
 
   return {
     pull() {
-      if (call.signal.aborted) throw abortedError(call.signal.reason);
+      if (call.signal.aborted) throw abortedBy(call.signal.reason);
       if (next === 0) call.call.usage = usage();
       if (wordDelayMs === 0 || next >= chunks.length) return step();
       return wait.for(wordDelayMs).then(step);
     },
     close: (error) => wait.stop(error),
   };
+}
+
+/** The error of a signal; its own where it has one. */
+function abortedBy(reason: unknown): SluiceError {
+  if (isSluiceError(reason) && reason.code === 'aborted') return reason;
+  return new SluiceError('aborted', 'The call was aborted.', { cause: reason, provider: 'demo' });
 }
 
 /** One wait at a time, ended by the signal or by `stop`; leaves neither a timer nor a listener behind. */
@@ -98,7 +104,7 @@ function waiter(signal: AbortSignal) {
         }
         function onAbort(): void {
           settle();
-          reject(abortedError(signal.reason));
+          reject(abortedBy(signal.reason));
         }
         const timer = setTimeout(function onTime() {
           settle();

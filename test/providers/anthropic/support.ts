@@ -1,4 +1,5 @@
-import type { Call, ModelRequest, ProviderCall, Reply, StreamChunk } from '../../../src/index.ts';
+import { isSluiceError, type SluiceError } from '../../../src/index.ts';
+import type { Call, ModelRequest, ProviderCall, Reply, Stream, StreamChunk } from '../../../src/index.ts';
 import { MessagesDecoder } from '../../../providers/anthropic/decoder.ts';
 import { limitsSchema, type Limits } from '../../../providers/wire/index.ts';
 import type { PlainReading } from '../../support/plain-reading.ts';
@@ -70,6 +71,17 @@ export function decode(events: readonly object[], limits: Partial<Limits> = {}):
   return { chunks, reply, call };
 }
 
+/** The error of decoding these events. */
+export function failure(events: readonly object[], limits: Partial<Limits> = {}): SluiceError {
+  try {
+    decode(events, limits);
+  } catch (error) {
+    if (isSluiceError(error)) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
 /** What chunks and their reply say, in the form of a plain reading. */
 export function readingOf(
   chunks: readonly StreamChunk[],
@@ -93,4 +105,21 @@ export function readingOf(
       reasoningTokens: usage.reasoningTokens,
     },
   };
+}
+
+/** The blocks that content chunks kept. */
+export function keptBlocks(chunks: readonly StreamChunk[]): unknown[] {
+  return chunks.flatMap((chunk) =>
+    chunk.type === 'content' && chunk.block !== undefined ? [chunk.block.data] : [],
+  );
+}
+
+/** Reads a provider's stream to its end. */
+export async function readStream(
+  stream: Stream<StreamChunk, Reply>,
+): Promise<{ chunks: StreamChunk[]; reply: Reply }> {
+  const chunks: StreamChunk[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  if (stream.reply === undefined) throw new Error('the stream ended without a reply');
+  return { chunks, reply: stream.reply };
 }

@@ -1,0 +1,44 @@
+/** The usage of an opening. */
+export const USAGE = {
+  input_tokens: 12,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+  output_tokens: 1,
+};
+
+/** A message_start. */
+export function opening(id = 'msg_1', message: object = {}): object {
+  return {
+    type: 'message_start',
+    message: { id, type: 'message', model: 'claude-x', content: [], usage: USAGE, ...message },
+  };
+}
+
+/** A whole content block. */
+export function block(index: number, start: object, ...deltas: object[]): object[] {
+  return [
+    { type: 'content_block_start', index, content_block: start },
+    ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
+    { type: 'content_block_stop', index },
+  ];
+}
+
+/** message_delta and message_stop. */
+export function ending(
+  stop_reason: string | null = 'end_turn',
+  usage: object = { output_tokens: 9 },
+): object[] {
+  return [
+    { type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage },
+    { type: 'message_stop' },
+  ];
+}
+
+export const text = (content: string) => ({ type: 'text_delta', text: content });
+export const json = (partial_json: string) => ({ type: 'input_json_delta', partial_json });
+export const TEXT = { type: 'text', text: '' };
+
+/** The start of a tool call. */
+export function call(name = 'add', more: object = {}): object {
+  return { type: 'tool_use', id: `toolu_${name}`, name, input: {}, ...more };
+}
