@@ -61,12 +61,7 @@ export interface ResetChunk extends ChunkBase {
 
 /** What travels inside a pipeline, between middleware. */
 export type StreamChunk =
-  | ContentChunk
-  | ThinkingChunk
-  | ToolCallDeltaChunk
-  | ToolCallChunk
-  | ToolResultChunk
-  | ResetChunk;
+  ContentChunk | ThinkingChunk | ToolCallDeltaChunk | ToolCallChunk | ToolResultChunk | ResetChunk;
 
 /** The last chunk of an execution. */
 export interface DoneChunk extends ChunkBase {

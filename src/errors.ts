@@ -100,7 +100,8 @@ export class SluiceError extends Error {
     this.code = code;
     this.retryable = details.retryable ?? RETRYABLE.has(code);
     for (const key of ['status', 'provider', 'requestId', 'retryAfterMs', 'phase', 'middleware'] as const) {
-      if (details[key] !== undefined) Object.defineProperty(this, key, { value: details[key], enumerable: true });
+      if (details[key] !== undefined)
+        Object.defineProperty(this, key, { value: details[key], enumerable: true });
     }
     if (details.attempts !== undefined) this.attempts = details.attempts;
     if (details.partial !== undefined) this.partial = details.partial;
@@ -109,7 +110,11 @@ export class SluiceError extends Error {
 
   /** Code, message and request id: what a client may see. */
   toJSON(): ErrorJson {
-    return { code: this.code, message: this.message, ...(this.requestId !== undefined && { requestId: this.requestId }) };
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.requestId !== undefined && { requestId: this.requestId }),
+    };
   }
 }
 

@@ -71,4 +71,12 @@ export { silent, toLogger } from './log.ts';
 export type { Logger, LoggerLike } from './log.ts';
 export { MemoryStore } from './session/memory-store.ts';
 export type { MemoryStoreOptions } from './session/memory-store.ts';
-export type { AppendOptions, Lease, SessionEntry, SessionKey, SessionPage, SessionState, StateStore } from './session/store.ts';
+export type {
+  AppendOptions,
+  Lease,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  StateStore,
+} from './session/store.ts';

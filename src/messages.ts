@@ -83,14 +83,7 @@ export interface ProviderPart {
 
 /** One piece of a message. */
 export type Part =
-  | TextPart
-  | ThinkingPart
-  | ImagePart
-  | AudioPart
-  | FilePart
-  | ToolCallPart
-  | ToolResultPart
-  | ProviderPart;
+  TextPart | ThinkingPart | ImagePart | AudioPart | FilePart | ToolCallPart | ToolResultPart | ProviderPart;
 
 /** One message of a conversation: plain data. */
 export interface Message {

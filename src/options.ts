@@ -76,10 +76,17 @@ const executionSchema = z.strictObject({
   deadline: z.union([z.number(), z.date()]).optional(),
   model: z.string().min(1).optional(),
   parameters: z.record(z.string(), z.unknown()).optional(),
-  tools: z.array(z.looseObject({ name: z.string(), parameters: z.record(z.string(), z.unknown()) })).optional(),
+  tools: z
+    .array(z.looseObject({ name: z.string(), parameters: z.record(z.string(), z.unknown()) }))
+    .optional(),
   responseFormat: z.looseObject({ type: z.enum(['text', 'json', 'json_schema']) }).optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
-  values: z.custom((value) => typeof value === 'object' && value !== null && Symbol.iterator in value, 'an iterable of [key, value] pairs').optional(),
+  values: z
+    .custom(
+      (value) => typeof value === 'object' && value !== null && Symbol.iterator in value,
+      'an iterable of [key, value] pairs',
+    )
+    .optional(),
 });
 
 /** The options with their defaults. Throws `invalid_options` naming every wrong field at once. */
@@ -104,10 +111,12 @@ export function parseOptions<S extends z.ZodType>(what: string, schema: S, optio
 }
 
 function describe(issue: z.core.$ZodIssue, options: unknown): string {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${key} is not an option`).join('; ');
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${key} is not an option`).join('; ');
   const path = issue.path.map(String).join('.') || 'the value';
   let value = options;
-  for (const key of issue.path) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  for (const key of issue.path)
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
   return `${path} is ${kindOf(value)}: ${issue.message.replace(/^Invalid input: /, '')}`;
 }
 

@@ -24,8 +24,7 @@ import type { Turn } from './session/turn.ts';
 type Content = string | Part[];
 /** Role and content, or messages; then options. */
 type Arguments =
-  | [role: Role, content: Content, options?: ExecutionOptions]
-  | [input: Input, options?: ExecutionOptions];
+  [role: Role, content: Content, options?: ExecutionOptions] | [input: Input, options?: ExecutionOptions];
 
 /**
  * Middleware folded around one execution at a time.
@@ -49,13 +48,19 @@ export class Pipeline implements AsyncDisposable {
   /** Throws `invalid_options`, naming every wrong option at once. */
   constructor(middleware: readonly Middleware[], options: PipelineOptions = {}) {
     if (!Array.isArray(middleware)) {
-      throw new SluiceError('invalid_options', `middleware is ${kindOf(middleware)}: give an array of middleware.`);
+      throw new SluiceError(
+        'invalid_options',
+        `middleware is ${kindOf(middleware)}: give an array of middleware.`,
+      );
     }
     this.#options = pipelineOptions(options);
     this.#middleware = flatten(middleware);
     const stack = fold(this.#middleware);
     if (stack === undefined) {
-      throw new SluiceError('invalid_options', 'middleware is an empty array: put at least a provider in it.');
+      throw new SluiceError(
+        'invalid_options',
+        'middleware is an empty array: put at least a provider in it.',
+      );
     }
     this.#stack = stack;
     this.#log = options.logger === undefined ? silent : toLogger(options.logger);
@@ -79,7 +84,10 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** One turn of a session, as a stream. */
-  executeStreamWithContext(sessionId: SessionKey, ...call: Arguments): Stream<ExecutionChunk, ExecutionResult> {
+  executeStreamWithContext(
+    sessionId: SessionKey,
+    ...call: Arguments
+  ): Stream<ExecutionChunk, ExecutionResult> {
     return this.#open(sessionId, call);
   }
 
@@ -100,7 +108,8 @@ export class Pipeline implements AsyncDisposable {
     const { input, options } = parseArguments(call);
     checkExecutionOptions(options);
     if (session !== undefined) checkSessionKey(session);
-    else if (input.length === 0) throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
+    else if (input.length === 0)
+      throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
     const execution = new Execution({
       closeTimeoutMs,
@@ -133,7 +142,8 @@ export class Pipeline implements AsyncDisposable {
 
   #started(stream: ExecutionStream): void {
     this.#running.add(stream);
-    if (this.#shutdown !== undefined) throw new SluiceError('shutting_down', 'The pipeline is shutting down: no new execution is taken.');
+    if (this.#shutdown !== undefined)
+      throw new SluiceError('shutting_down', 'The pipeline is shutting down: no new execution is taken.');
   }
 
   #finished(stream: ExecutionStream): void {
@@ -146,7 +156,11 @@ export class Pipeline implements AsyncDisposable {
     const name = JSON.stringify(sessionKey(key));
     const line = this.#lines.get(name) ?? { slots: new Slots(1), users: 0 };
     if (line.slots.waiting >= this.#options.maxQueuedTurns && line.users > 0) {
-      throw new SluiceError('session_busy', `${line.users} turns of this session wait already: try again later.`, { retryable: true });
+      throw new SluiceError(
+        'session_busy',
+        `${line.users} turns of this session wait already: try again later.`,
+        { retryable: true },
+      );
     }
     this.#lines.set(name, line);
     line.users++;
@@ -170,11 +184,14 @@ export class Pipeline implements AsyncDisposable {
 
   async #shutDown(signal: AbortSignal | undefined): Promise<void> {
     if (this.#running.size > 0 && signal?.aborted !== true) await this.#drained(signal);
-    const error = new SluiceError('shutting_down', 'The pipeline was shut down before the execution was done.');
+    const error = new SluiceError(
+      'shutting_down',
+      'The pipeline was shut down before the execution was done.',
+    );
     await Promise.all([...this.#running].map((stream) => stream.shutDown(error)));
     if (this.#options.own || this.#options.store === undefined) await this.#store.close();
     if (!this.#options.own) return;
-    await Promise.all(this.#middleware.map((middleware) => terminalOf(middleware)?.close?.()));
+    await Promise.all(this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
   }
 
   /** Waits until nothing runs, the time is over or the signal aborts. */
@@ -194,15 +211,24 @@ function parseArguments(call: Arguments): { input: Message[]; options: Execution
   const [first, second, third] = call;
   if (typeof first === 'string') {
     if (typeof second !== 'string' && !Array.isArray(second)) {
-      throw new SluiceError('invalid_options', `content is ${kindOf(second)}: give a string or an array of parts.`);
+      throw new SluiceError(
+        'invalid_options',
+        `content is ${kindOf(second)}: give a string or an array of parts.`,
+      );
     }
     return { input: checkMessages({ role: first, content: second }), options: third ?? {} };
   }
   if (typeof first !== 'object' || first === null) {
-    throw new SluiceError('invalid_options', `role is ${kindOf(first)}: give a role and content, a message or messages.`);
+    throw new SluiceError(
+      'invalid_options',
+      `role is ${kindOf(first)}: give a role and content, a message or messages.`,
+    );
   }
   if (typeof second === 'string' || Array.isArray(second)) {
-    throw new SluiceError('invalid_options', `options is ${kindOf(second)}: give an object after the messages.`);
+    throw new SluiceError(
+      'invalid_options',
+      `options is ${kindOf(second)}: give an object after the messages.`,
+    );
   }
   return { input: checkMessages(first), options: second ?? {} };
 }
@@ -217,5 +243,9 @@ function checkSessionKey(key: SessionKey): void {
     parts.id !== '' &&
     'owner' in parts &&
     typeof parts.owner === 'string';
-  if (!ok) throw new SluiceError('invalid_options', `sessionId is ${kindOf(key)}: give a string that is not empty, or { owner, id }.`);
+  if (!ok)
+    throw new SluiceError(
+      'invalid_options',
+      `sessionId is ${kindOf(key)}: give a string that is not empty, or { owner, id }.`,
+    );
 }

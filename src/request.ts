@@ -37,10 +37,7 @@ export interface ReasoningOptions {
  * (negative: from the end).
  */
 export type CacheBreakpoint =
-  | 'tools'
-  | 'system'
-  | number
-  | { at: 'tools' | 'system' | number; ttl?: '5m' | '1h' };
+  'tools' | 'system' | number | { at: 'tools' | 'system' | number; ttl?: '5m' | '1h' };
 
 /** How a call is sampled and bounded. What a provider cannot honour becomes a warning, or an error with `strict`. */
 export interface Parameters {
@@ -75,7 +72,8 @@ export interface ModelRequest {
 }
 
 /** Why the model stopped. `pause`: the provider paused a long turn, send the reply back to go on. */
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'refusal' | 'pause' | 'other';
+export type FinishReason =
+  'stop' | 'length' | 'tool_calls' | 'content_filter' | 'refusal' | 'pause' | 'other';
 
 /** The raw request and reply of one call, with `includeRaw`. Never holds headers that authenticate. */
 export interface RawExchange {

@@ -17,7 +17,8 @@ export function estimateTokens(text: string | number): number {
 export function estimateInputTokens(request: ModelRequest): number {
   let tokens = 0;
   for (const message of request.messages) tokens += TOKENS_PER_MESSAGE + messageTokens(message);
-  if (request.tools !== undefined && request.tools.length > 0) tokens += estimateTokens(JSON.stringify(request.tools));
+  if (request.tools !== undefined && request.tools.length > 0)
+    tokens += estimateTokens(JSON.stringify(request.tools));
   return tokens;
 }
 

@@ -149,6 +149,7 @@ function toolCallPart(chunk: ToolCallChunk): Part {
 function assistant(parts: Part[]): Message {
   const [only] = parts;
   if (parts.length === 0) return { role: 'assistant', content: '' };
-  const plain = parts.length === 1 && only?.type === 'text' && only.citations === undefined && only.refusal === undefined;
+  const plain =
+    parts.length === 1 && only?.type === 'text' && only.citations === undefined && only.refusal === undefined;
   return { role: 'assistant', content: plain ? only.text : parts };
 }

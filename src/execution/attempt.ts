@@ -1,7 +1,8 @@
 import type { CallRecord } from './call-record.ts';
 import type { StreamChunk } from '../chunks.ts';
 import { LayerContext } from './layer-context.ts';
-import { SluiceError, abortedError, kindOf } from '../errors.ts';
+import { abortedError, kindOf } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
 import type { Execution } from './execution.ts';
 import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
@@ -32,7 +33,12 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   #call: CallRecord | undefined;
 
   constructor(execution: Execution, layer: Layer, request: ModelRequest, parent: Attempt | undefined) {
-    super(() => Promise.reject(new Error('open() is overridden')), execution, layer.name, parent?.layer.name ?? 'the consumer');
+    super(
+      () => Promise.reject(new Error('open() is overridden')),
+      execution,
+      layer.name,
+      parent?.layer.name ?? 'the consumer',
+    );
     this.execution = execution;
     this.layer = layer;
     this.request = request;
@@ -56,9 +62,13 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   /** The `next` of this layer. */
   readonly next_: Next = (changes) => {
     const { below, name } = this.layer;
-    if (this.ended) throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
+    if (this.ended)
+      throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
     if (below === undefined) {
-      throw middlewareError(name, 'called next(), but nothing is below it. Put a provider at the end of the stack.');
+      throw middlewareError(
+        name,
+        'called next(), but nothing is below it. Put a provider at the end of the stack.',
+      );
     }
     this.#went = true;
     return new Attempt(this.execution, below, merge(this.request, changes), this);
@@ -67,7 +77,8 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   /** `context.run`: another middleware as a layer below this one. */
   runOther(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
     const { name, below } = this.layer;
-    if (this.ended) throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
+    if (this.ended)
+      throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
     const layer = fold([middleware], below);
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
     this.#went = true;
@@ -117,11 +128,13 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   protected override closeOthers(error: SluiceError): MaybePromise<void> {
     const open = this.#children.filter((child) => !child.ended && !child.isFusedInto(this));
     if (open.length === 0) return;
-    return Promise.all(open.map((child) => child.cancel(error))).then(() => undefined);
+    return Promise.all(open.map(async (child) => child.cancel(error))).then(() => undefined);
   }
 
   protected override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
-    return andThen(this.closeOthers(abortedError(undefined, 'Its layer ended without it.')), () => this.#concluded(ending));
+    return andThen(this.closeOthers(abortedError(undefined, 'Its layer ended without it.')), () =>
+      this.#concluded(ending),
+    );
   }
 
   protected override finished(ending: StreamEnd<Reply>): void {
@@ -175,9 +188,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     return call;
   }
 
-  #opened(
-    body: ReturnType<Middleware>,
-  ): MaybePromise<Opened<StreamChunk, Reply>> {
+  #opened(body: ReturnType<Middleware>): MaybePromise<Opened<StreamChunk, Reply>> {
     if (body instanceof Stream) return body;
     if (isThenable(body)) return Promise.resolve(body).then((late) => this.#checked(late));
     return this.#checked(body);

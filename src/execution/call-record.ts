@@ -56,7 +56,9 @@ export class CallRecord implements Call {
       try {
         hear(end);
       } catch (thrown) {
-        warnings.push(`An observer of call ${this.number} threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`);
+        warnings.push(
+          `An observer of call ${this.number} threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`,
+        );
       }
     }
     if (this.provider !== undefined) this.span.set({ provider: this.provider });

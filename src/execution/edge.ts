@@ -32,8 +32,8 @@ export interface EdgeSettings {
   /** Waits for the session and loads it; undefined where there is none. */
   turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
   /** Called when it starts and ends, for the pipeline's shutdown. */
-  started(): void;
-  finished(): void;
+  started(this: void): void;
+  finished(this: void): void;
 }
 
 /** Where an execution meets its consumer: it stamps, accumulates, settles the outcome and makes the result. */
@@ -131,7 +131,9 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     return Stream.pullFrom(this.#root).then(this.#onBatch, this.#onFailed);
   }
 
-  readonly #onBatch = (pulled: Pulled<StreamChunk, Reply>): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> => {
+  readonly #onBatch = (
+    pulled: Pulled<StreamChunk, Reply>,
+  ): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> => {
     if (isEnd(pulled)) {
       this.#reply = pulled.reply;
       this.execution.decide('completed');
@@ -148,7 +150,8 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     return Object.assign(chunk, { call: chunk.call ?? 0, index: this.#index++ });
   };
 
-  readonly #onFailed = (error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> => this.#failed(error);
+  readonly #onFailed = (error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> =>
+    this.#failed(error);
 
   #failed(error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
     const mine = isSluiceError(error) ? error : middlewareError('pipeline', 'failed (see the cause).', error);
@@ -160,7 +163,8 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
   async #conclude(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
     await this.#finish();
     const { outcome, error } = this.execution;
-    if (this.#result === undefined) throw error ?? new SluiceError('aborted', `The execution was ${outcome}.`);
+    if (this.#result === undefined)
+      throw error ?? new SluiceError('aborted', `The execution was ${outcome}.`);
     return [{ type: 'done', result: this.#result, call: 0, index: this.#index++ }];
   }
 
@@ -182,7 +186,9 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     clearTimeout(this.#timer);
     this.#settings.signal?.removeEventListener('abort', this.#onSignal);
     if (this.#root !== undefined && !this.#root.ended) {
-      await this.#root.cancel(execution.error ?? new SluiceError('aborted', `The execution was ${execution.outcome}.`));
+      await this.#root.cancel(
+        execution.error ?? new SluiceError('aborted', `The execution was ${execution.outcome}.`),
+      );
     }
     clearTimeout(this.#guard);
     const times = {

@@ -13,7 +13,12 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
 
   constructor(edge: Edge, bufferSize: number) {
     // The edge bounds its own teardown: layers by closeTimeoutMs, hooks by their own time.
-    const host = { closeTimeoutMs: LONGEST_TIMER_MS, halted: false, buffered: 0, warn: (text: string) => edge.execution.warn(text) };
+    const host = {
+      closeTimeoutMs: LONGEST_TIMER_MS,
+      halted: false,
+      buffered: 0,
+      warn: (text: string) => edge.execution.warn(text),
+    };
     super(() => edge, host, 'execution');
     this.#edge = edge;
     this.#bufferSize = bufferSize;
@@ -29,7 +34,12 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
   override async close(reason?: unknown): Promise<void> {
     const { execution } = this.#edge;
     if (!this.started || this.ended) return super.close(reason);
-    if (!execution.decide('cancelled', new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason }))) {
+    if (
+      !execution.decide(
+        'cancelled',
+        new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason }),
+      )
+    ) {
       return this.#settled();
     }
     return super.close(reason);
@@ -42,7 +52,8 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
   }
 
   override abort(error: SluiceError): void {
-    if (this.#edge.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error)) super.abort(error);
+    if (this.#edge.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error))
+      super.abort(error);
   }
 
   protected override closeError(reason: unknown): SluiceError {
@@ -67,4 +78,3 @@ export async function drain(stream: ExecutionStream): Promise<ExecutionResult> {
   while ((await stream.read()) !== undefined);
   return stream.result;
 }
-

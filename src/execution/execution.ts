@@ -150,7 +150,12 @@ export class Execution implements Host {
     };
     const { outcome, usage, cost } = end;
     this.#span?.end({ outcome, usage, cost, errorCode: this.error?.code });
-    const host: Host = { closeTimeoutMs: this.#settings.hookTimeoutMs, halted: false, buffered: 0, warn: (text) => this.warn(text) };
+    const host: Host = {
+      closeTimeoutMs: this.#settings.hookTimeoutMs,
+      halted: false,
+      buffered: 0,
+      warn: (text) => this.warn(text),
+    };
     while (this.#hooks.length > 0) {
       const last = this.#hooks.pop();
       if (last === undefined) break;

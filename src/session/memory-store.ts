@@ -1,6 +1,14 @@
 import { SluiceError } from '../errors.ts';
 import { sessionKey } from './store.ts';
-import type { AppendOptions, Lease, SessionEntry, SessionKey, SessionPage, SessionState, StateStore } from './store.ts';
+import type {
+  AppendOptions,
+  Lease,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  StateStore,
+} from './store.ts';
 import { noUsage, sumCost, sumUsage } from '../usage.ts';
 
 /** Bounds of the in-memory store. */
@@ -38,7 +46,8 @@ export class MemoryStore implements StateStore {
     const kept = this.#use(key);
     if (kept === undefined || kept.state.version === 0) return undefined;
     const { messages, ...rest } = kept.state;
-    const window = options.last === undefined ? messages : messages.slice(Math.max(0, messages.length - options.last));
+    const window =
+      options.last === undefined ? messages : messages.slice(Math.max(0, messages.length - options.last));
     return structuredClone({ ...rest, messages: window });
   }
 
@@ -49,7 +58,10 @@ export class MemoryStore implements StateStore {
       throw new SluiceError('lease_lost', `The lease of session "${state.id}" went to another writer.`);
     }
     if (state.version !== options.expectedVersion) {
-      throw new SluiceError('conflict', `Session "${state.id}" is at version ${state.version}, not ${options.expectedVersion}: load it again.`);
+      throw new SluiceError(
+        'conflict',
+        `Session "${state.id}" is at version ${state.version}, not ${options.expectedVersion}: load it again.`,
+      );
     }
     for (const entry of structuredClone(entries)) {
       state.messages.push(entry.message);
@@ -60,10 +72,17 @@ export class MemoryStore implements StateStore {
     return this.#touch(state);
   }
 
-  async update(key: SessionKey, metadata: Record<string, unknown>, options: { expectedVersion: number }): Promise<number> {
+  async update(
+    key: SessionKey,
+    metadata: Record<string, unknown>,
+    options: { expectedVersion: number },
+  ): Promise<number> {
     const { state } = this.#ensure(key);
     if (state.version !== options.expectedVersion) {
-      throw new SluiceError('conflict', `Session "${state.id}" is at version ${state.version}, not ${options.expectedVersion}: load it again.`);
+      throw new SluiceError(
+        'conflict',
+        `Session "${state.id}" is at version ${state.version}, not ${options.expectedVersion}: load it again.`,
+      );
     }
     const entries = Object.entries({ ...state.metadata, ...structuredClone(metadata) });
     state.metadata = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
@@ -91,7 +110,12 @@ export class MemoryStore implements StateStore {
     if (kept === undefined) throw new SluiceError('not_found', `There is no session "${id}" to fork.`);
     const copy = { owner, id: `${id}~${++this.#forks}` };
     const fork = this.#ensure(copy);
-    fork.state = { ...structuredClone(kept.state), ...copy, messages: structuredClone(kept.state.messages.slice(0, at)), version: 1 };
+    fork.state = {
+      ...structuredClone(kept.state),
+      ...copy,
+      messages: structuredClone(kept.state.messages.slice(0, at)),
+      version: 1,
+    };
     return copy;
   }
 

@@ -63,7 +63,11 @@ export interface StateStore {
   /** Atomic, and idempotent by `turnId`. Resolves to the new version. */
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */
-  update(key: SessionKey, metadata: Record<string, unknown>, options: { expectedVersion: number }): Promise<number>;
+  update(
+    key: SessionKey,
+    metadata: Record<string, unknown>,
+    options: { expectedVersion: number },
+  ): Promise<number>;
   list(options: { owner: string; limit?: number; cursor?: string }): Promise<SessionPage>;
   /** Copies a session, or its first `at` messages, under a new id of the same owner. */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;

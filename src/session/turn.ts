@@ -71,7 +71,11 @@ async function openLeased(
     let version = state?.version ?? 0;
     const entries: SessionEntry[] = input.map((message) => ({ message }));
     if (entries.length > 0) {
-      version = await store.append(key, entries, { expectedVersion: version, turnId: `${turnId}.input`, lease });
+      version = await store.append(key, entries, {
+        expectedVersion: version,
+        turnId: `${turnId}.input`,
+        lease,
+      });
     }
     const { view, changes } = sessionView(key, state);
     return {
@@ -80,9 +84,14 @@ async function openLeased(
       async finish(end) {
         const reply = replyEntries(end);
         if (reply.length > 0) {
-          version = await store.append(key, reply, { expectedVersion: version, turnId: `${turnId}.reply`, lease });
+          version = await store.append(key, reply, {
+            expectedVersion: version,
+            turnId: `${turnId}.reply`,
+            lease,
+          });
         }
-        if (changes.size > 0) await store.update(key, Object.fromEntries(changes), { expectedVersion: version });
+        if (changes.size > 0)
+          await store.update(key, Object.fromEntries(changes), { expectedVersion: version });
       },
       release,
     };
@@ -108,7 +117,10 @@ function withoutToolCalls(message: Message): Message[] {
   return content.length === 0 ? [] : [{ ...message, content }];
 }
 
-function sessionView(key: SessionKey, state: SessionState | undefined): { view: SessionView; changes: Map<string, unknown> } {
+function sessionView(
+  key: SessionKey,
+  state: SessionState | undefined,
+): { view: SessionView; changes: Map<string, unknown> } {
   const saved = new Map(Object.entries(state?.metadata ?? {}));
   const changes = new Map<string, unknown>();
   const { owner, id } = sessionKey(key);

@@ -1,3 +1,4 @@
+/* eslint max-lines: ['error', 500] -- start, reading and end are the states of one machine, and each must know of the others */
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
@@ -8,7 +9,7 @@ import type { Waiter } from './outlet.ts';
 import { GeneratorSource, end, isEnd } from './source.ts';
 import type { BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
-import type { Look, StreamEnd, Tap } from './tap.ts';
+import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 
@@ -17,10 +18,10 @@ export type Opened<C, R> = BatchSource<C, R> | StreamCore<C, R>;
 
 // Method signatures, so that a stream of a narrow chunk type is a stream of a wide one.
 interface Handlers<C, R> {
-  flight(result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
-  thrown(error: unknown): Promise<IteratorResult<C, R>>;
-  pulled(pulled: Pulled<C, R>): void;
-  failed(error: unknown): void;
+  flight(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
+  thrown(this: void, error: unknown): Promise<IteratorResult<C, R>>;
+  pulled(this: void, pulled: Pulled<C, R>): void;
+  failed(this: void, error: unknown): void;
 }
 
 /** Why a stream ends early. Streams below `at` see `aborted`, `at` itself and those above it see `error`. */
@@ -33,7 +34,6 @@ interface Forced<C, R> {
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
  * source, and one loop runs the taps of both. `#inner` and `#adopter` are the two sides of that; the outermost one (`#top`) reads for all.
  *
- * The file is long for one reason: start, reading and end are the states of one machine, and each must know of the others.
  */
 export abstract class StreamCore<C, R> {
   readonly #host: Host;
@@ -49,7 +49,7 @@ export abstract class StreamCore<C, R> {
   #inner: StreamCore<C, R> | undefined;
   #adopter: StreamCore<C, R> | undefined;
 
-  #taps: Tap<C, R>[] = [];
+  #taps: BoundTap<C, R>[] = [];
   /** The taps of the chain so far, this stream's last. */
   #fused = new FusedTaps<C, R, StreamCore<C, R>>();
 
@@ -118,7 +118,10 @@ export abstract class StreamCore<C, R> {
 
   /** Ends the stream: a pending `next()` answers done, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
   async close(reason?: unknown): Promise<void> {
-    if (this.#ending !== undefined) return this.#outlet.clear();
+    if (this.#ending !== undefined) {
+      this.#outlet.clear();
+      return;
+    }
     this.#outlet.close();
     await this.force(this.closeError(reason), false);
   }
@@ -252,7 +255,9 @@ export abstract class StreamCore<C, R> {
 
   /** Whether nothing is under way that a read would have to queue behind. */
   get #quiet(): boolean {
-    return !this.#outlet.awaited && !this.#pulling && this.#forced === undefined && this.#ending === undefined;
+    return (
+      !this.#outlet.awaited && !this.#pulling && this.#forced === undefined && this.#ending === undefined
+    );
   }
 
   get #top(): StreamCore<C, R> {
@@ -432,7 +437,8 @@ export abstract class StreamCore<C, R> {
       if (stream === forced.at) error = forced.error;
       await stream.closeOthers(below);
       if (stream.#inner === undefined) {
-        if (source instanceof GeneratorSource) await bounded(this.#host, stream.#name, closing(source, below));
+        if (source instanceof GeneratorSource)
+          await bounded(this.#host, stream.#name, closing(source, below));
         if (this.#opening !== undefined) await bounded(this.#host, stream.#name, this.#opening);
       }
       if (stream.#ending === undefined) stream.#finish({ outcome: this.#outcomeOf(error), error });

@@ -1,4 +1,4 @@
-import type { Look, Tap } from './tap.ts';
+import type { BoundTap, Look } from './tap.ts';
 import type { Host } from './teardown.ts';
 
 /** A tap that threw: whose it is, and what it threw. */
@@ -12,7 +12,7 @@ export class FusedTaps<C, R, S> {
   #looks: Look<C>[] = [];
   /** Whose each look is. */
   #lookers: S[] = [];
-  #pulls: NonNullable<Tap<C, R>['pull']>[] = [];
+  #pulls: NonNullable<BoundTap<C, R>['pull']>[] = [];
   /** Whether the loop runs right now: whoever ends the stream then must wait for the current chunk. */
   running = false;
   /** Set by a tap's doing: the batch is cut behind the current chunk. */
@@ -22,7 +22,7 @@ export class FusedTaps<C, R, S> {
     return this.#looks.length === 0;
   }
 
-  add(taps: readonly Tap<C, R>[], stream: S): void {
+  add(taps: readonly BoundTap<C, R>[], stream: S): void {
     for (const { chunk, pull } of taps) {
       if (pull !== undefined) this.#pulls.push(pull);
       if (chunk === undefined) continue;

@@ -35,9 +35,14 @@ interface Handled<R> {
 }
 
 /** See `Stream.handle`. */
-export async function handle<R>(stream: Handled<R>, handler: Handler<R>, options: HandleOptions = {}): Promise<R | undefined> {
+export async function handle<R>(
+  stream: Handled<R>,
+  handler: Handler<R>,
+  options: HandleOptions = {},
+): Promise<R | undefined> {
   const { every = 1 } = options;
-  if (!Number.isInteger(every) || every < 1) throw new SluiceError('invalid_options', 'every is not a whole number of chunks, 1 or more.');
+  if (!Number.isInteger(every) || every < 1)
+    throw new SluiceError('invalid_options', 'every is not a whole number of chunks, 1 or more.');
   const progress: Progress = { chunks: 0, characters: 0, elapsedMs: 0 };
   const started = performance.now();
   let reply: R;

@@ -17,6 +17,8 @@ export class Outlet<C, R> {
   #waiters: Waiter<C, R>[] = [];
   #closed = false;
   #ending: StreamEnd<R> | undefined;
+  /** Unset where there is none: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
+  #reply!: R;
 
   /** Chunks that wait. */
   get size(): number {
@@ -69,13 +71,13 @@ export class Outlet<C, R> {
   /** The stream has ended: readers hear of it behind the chunks that wait. */
   settle(ending: StreamEnd<R>): void {
     this.#ending = ending;
+    if (ending.reply !== undefined) this.#reply = ending.reply;
     this.#serve();
   }
 
-  /** The reply, or nothing: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
+  /** The reply, or nothing where the stream was closed before its end. */
   get reply(): R {
-    const nothing: { reply?: R | undefined } = { reply: this.#ending?.reply };
-    return nothing.reply!;
+    return this.#reply;
   }
 
   get #error(): SluiceError | undefined {

@@ -69,7 +69,10 @@ class IteratorSource<C, R> implements BatchSource<C, R> {
   readonly #iterator: AsyncIterator<C, R | undefined | void> | Iterator<C, R | undefined | void>;
   readonly #reply: R;
 
-  constructor(iterator: AsyncIterator<C, R | undefined | void> | Iterator<C, R | undefined | void>, reply: R) {
+  constructor(
+    iterator: AsyncIterator<C, R | undefined | void> | Iterator<C, R | undefined | void>,
+    reply: R,
+  ) {
     this.#iterator = iterator;
     this.#reply = reply;
   }

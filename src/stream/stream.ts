@@ -30,7 +30,12 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
   #collector: Collector<R> | undefined;
 
   /** For the runtime; use {@link Stream.from} or {@link Stream.fromSource}. */
-  protected constructor(opener: () => MaybePromise<Opened<C, R>>, host?: Host, name?: string, owner?: string) {
+  protected constructor(
+    opener: () => MaybePromise<Opened<C, R>>,
+    host?: Host,
+    name?: string,
+    owner?: string,
+  ) {
     super(host, name, owner);
     this.#opener = opener;
   }
@@ -40,8 +45,14 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
   static from<C, R>(readable: Readable<C, R>, reply: R): Stream<C, R>;
   static from<C, R>(readable: Readable<C, R>, reply?: R): Stream<C, R | undefined> {
     const valid = typeof readable === 'object' && readable !== null;
-    if (!valid || !(Symbol.iterator in readable || Symbol.asyncIterator in readable || 'getReader' in readable)) {
-      throw new SluiceError('invalid_options', 'Stream.from() takes an array, an iterable, an async iterable or a ReadableStream.');
+    if (
+      !valid ||
+      !(Symbol.iterator in readable || Symbol.asyncIterator in readable || 'getReader' in readable)
+    ) {
+      throw new SluiceError(
+        'invalid_options',
+        'Stream.from() takes an array, an iterable, an async iterable or a ReadableStream.',
+      );
     }
     return new Stream<C, R | undefined>(() => sourceOf<C, R | undefined>(readable, reply));
   }
@@ -70,7 +81,10 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
   /** Looks at every chunk, and at the end. Returns this same stream; costs next to nothing. Add taps before the first pull. */
   tap(tap: Look<C> | Tap<C, R>): this {
     if (this.started) {
-      throw new SluiceError('middleware', 'tap() came after the stream had started: add taps before the first pull.');
+      throw new SluiceError(
+        'middleware',
+        'tap() came after the stream had started: add taps before the first pull.',
+      );
     }
     this.addTap(tap, 'last');
     return this;
@@ -94,7 +108,9 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
     this.#collector = {
       partial: () => accumulator.partial(),
       sign: (ending) =>
-        ending.reply === undefined ? ending : { ...ending, reply: { ...ending.reply, message: accumulator.message() } },
+        ending.reply === undefined
+          ? ending
+          : { ...ending, reply: { ...ending.reply, message: accumulator.message() } },
     };
     return this;
   }
@@ -108,7 +124,9 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
 
   /** The pieces of the answer's text. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
-    return this.#derive((batch) => batch.flatMap((chunk) => (chunk.type === 'content' && chunk.content !== '' ? [chunk.content] : [])));
+    return this.#derive((batch) =>
+      batch.flatMap((chunk) => (chunk.type === 'content' && chunk.content !== '' ? [chunk.content] : [])),
+    );
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
@@ -143,7 +161,11 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
    * Reads the stream to its end, calling the handlers. Resolves to the reply; rejects with the error where there is no `onError` to take it. A handler that throws
    * ends the stream.
    */
-  handle(this: Stream<ExecutionChunk, R>, handler: Handler<R>, options?: HandleOptions): Promise<R | undefined> {
+  handle(
+    this: Stream<ExecutionChunk, R>,
+    handler: Handler<R>,
+    options?: HandleOptions,
+  ): Promise<R | undefined> {
     return handle(this, handler, options);
   }
 

@@ -16,11 +16,18 @@ export interface Tap<C, R> {
   pull?(): void;
 }
 
-/** The part of a tap that looks at chunks. */
-export type Look<C> = NonNullable<Tap<C, unknown>['chunk']>;
-
 /** A tap of which `this` does not matter. */
-export function bound<C, R>(tap: Look<C> | Tap<C, R>): Tap<C, R> {
+export interface BoundTap<C, R> {
+  chunk?(this: void, chunk: C): void;
+  end?(this: void, end: StreamEnd<R>): void;
+  pull?(this: void): void;
+}
+
+/** The part of a tap that looks at chunks. */
+export type Look<C> = NonNullable<BoundTap<C, unknown>['chunk']>;
+
+/** Binds a tap's functions to it. */
+export function bound<C, R>(tap: Look<C> | Tap<C, R>): BoundTap<C, R> {
   if (typeof tap === 'function') return { chunk: tap };
   return {
     ...(tap.chunk && { chunk: tap.chunk.bind(tap) }),

@@ -39,7 +39,13 @@ export async function bounded(host: Host, name: string, work: MaybePromise<unkno
       `"${name}" ignored its signal and was abandoned after ${host.closeTimeoutMs} ms.`,
     );
   });
-  const warning = await Promise.race([work.then(() => undefined, (error: unknown) => failed(name, error)), late]);
+  const warning = await Promise.race([
+    work.then(
+      () => undefined,
+      (error: unknown) => failed(name, error),
+    ),
+    late,
+  ]);
   clearTimeout(timer);
   if (warning !== undefined) host.warn(warning);
 }

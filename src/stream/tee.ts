@@ -43,8 +43,13 @@ export class Tee<C, R> {
   /** Settles when a branch has been read or closed. */
   #moved = Promise.withResolvers<void>();
 
-  constructor(stream: StreamCore<C, R>, n: number, { overflow = 'block', bufferSize = 16, idleTimeoutMs = 30_000 }: TeeOptions) {
-    if (!Number.isInteger(n) || n < 1) throw new SluiceError('invalid_options', 'tee(n) takes a whole number of branches, 1 or more.');
+  constructor(
+    stream: StreamCore<C, R>,
+    n: number,
+    { overflow = 'block', bufferSize = 16, idleTimeoutMs = 30_000 }: TeeOptions,
+  ) {
+    if (!Number.isInteger(n) || n < 1)
+      throw new SluiceError('invalid_options', 'tee(n) takes a whole number of branches, 1 or more.');
     this.#stream = stream;
     this.#overflow = overflow;
     this.#bufferSize = bufferSize;
@@ -77,7 +82,9 @@ export class Tee<C, R> {
   /** With `block`: waits until no other branch is full. */
   async #room(branch: Branch<C>): Promise<void> {
     while (this.#overflow === 'block') {
-      const full = this.#branches.find((other) => other !== branch && other.open && other.queue.length >= this.#bufferSize);
+      const full = this.#branches.find(
+        (other) => other !== branch && other.open && other.queue.length >= this.#bufferSize,
+      );
       if (full === undefined || branch.queue.length > 0 || !branch.open) return;
       await this.#waitFor(full);
     }
@@ -90,7 +97,11 @@ export class Tee<C, R> {
       timer = setTimeout(() => {
         const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
         const mend = 'read it, close it, or choose another overflow';
-        reject(new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${mend}.`, { phase: 'idle' }));
+        reject(
+          new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${mend}.`, {
+            phase: 'idle',
+          }),
+        );
       }, this.#idleTimeoutMs);
     });
     try {

@@ -15,7 +15,8 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
 
   constructor(stream: StreamCore<ExecutionChunk, R>, ms: number) {
-    if (!(ms >= 0)) throw new SluiceError('invalid_options', 'throttle(ms) takes a number of milliseconds, 0 or more.');
+    if (!(ms >= 0))
+      throw new SluiceError('invalid_options', 'throttle(ms) takes a number of milliseconds, 0 or more.');
     this.#stream = stream;
     this.#ms = ms;
   }
@@ -25,7 +26,9 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
     try {
       for (;;) {
         this.#reading ??= StreamCore.pullFrom(this.#stream);
-        const pulled = await (this.#held === undefined ? this.#reading : Promise.race([this.#reading, timer.over]));
+        const pulled = await (this.#held === undefined
+          ? this.#reading
+          : Promise.race([this.#reading, timer.over]));
         if (pulled === 'over') return this.#letGo([]);
         if (isEnd(pulled)) return this.#held === undefined ? pulled : this.#letGo([]);
         this.#reading = undefined;
@@ -50,7 +53,8 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   #add(chunk: ExecutionChunk, out: ExecutionChunk[]): void {
     const held = this.#held;
     const joins = chunk.type === 'content' || chunk.type === 'thinking';
-    const plain = joins && chunk.block === undefined && !(chunk.type === 'content' && chunk.citations !== undefined);
+    const plain =
+      joins && chunk.block === undefined && !(chunk.type === 'content' && chunk.citations !== undefined);
     if (plain && held?.type === chunk.type && held.call === chunk.call) {
       held.content += chunk.content;
       return;
