@@ -60,8 +60,6 @@ export function makeClient(settings: Settings): OwnedClient {
       organization: settings.organization ?? null,
       project: settings.project ?? null,
       webhookSecret: null,
-      maxRetries: 0,
-      timeout: NEVER_MS,
       logLevel: 'off',
       fetch: transport.fetch,
       defaultHeaders: {

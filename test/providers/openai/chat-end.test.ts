@@ -38,16 +38,16 @@ describe('the end of a chat stream', () => {
         choices: [{ index: 0, delta: {}, finish_reason: 'error' }],
       },
     ],
-    [
-      'the choice',
-      {
-        choices: [{ index: 0, delta: {}, error: { code: 502, message: 'upstream' }, finish_reason: 'error' }],
-      },
-    ],
     ['a bare finish reason', finish('error')],
   ])('R3 an error after 200 is a typed error (%s)', (_name, event) => {
     const { error } = decode('chat', [chat({ content: 'x' }), event]);
     expect([error?.code, error?.provider, error?.retryable]).toEqual(['server', 'openai', true]);
+  });
+
+  it('R3 an error that stands in the choice keeps its type', () => {
+    const error = { code: 429, message: 'upstream is busy' };
+    const event = { choices: [{ index: 0, delta: {}, error, finish_reason: 'error' }] };
+    expect(decode('chat', [event]).error).toMatchObject({ code: 'rate_limited', retryable: true });
   });
 
   it('R3 an overload after 200 is told as such', () => {

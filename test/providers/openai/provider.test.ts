@@ -8,7 +8,8 @@ import { faultServer } from '../../../testing/fault-server.ts';
 import type { FaultServer } from '../../../testing/fault-server.ts';
 import { ask, callsOf, chat, finish, joined, providerCall, run } from './support.ts';
 
-const CANARY = 'sk-canary-0123456789abcdef';
+/** Shaped like no provider's keys, which are known by their looks. */
+const CANARY = 'CANARY0123456789abcdef';
 
 let server: FaultServer;
 
@@ -353,6 +354,14 @@ describe('a ready client', () => {
       'Hello',
       'Bearer ready',
     ]);
+  });
+
+  it('S12 follows no redirect either', async () => {
+    await using other = await faultServer({ always: hello });
+    server.enqueue({ status: 307, headers: { location: `${other.openaiBaseURL}/chat/completions` } });
+    const client = new OpenAI({ apiKey: CANARY, baseURL: server.openaiBaseURL, logLevel: 'off' });
+    const { error, reply } = await run({ client, apiKey: undefined });
+    expect([reply, error?.provider, other.requests.length]).toEqual([undefined, 'openai', 0]);
   });
 
   it('for Azure finds its deployment', async () => {
