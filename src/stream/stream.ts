@@ -62,7 +62,7 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
     return new Stream(typeof source === 'function' ? source : () => source);
   }
 
-  [Symbol.asyncIterator](): this {
+  [Symbol.asyncIterator](): AsyncIterableIterator<C, R> {
     return this;
   }
 
