@@ -124,7 +124,7 @@ function shortest(content: Json[]): string | Json[] {
 }
 
 /** The text of parts that hold nothing else; the others are left out and named. */
-export function onlyText(build: Building, parts: readonly Part[], role: string): string {
+function onlyText(build: Building, parts: readonly Part[], role: string): string {
   for (const part of parts) if (part.type !== 'text') leftOut(build, part, role);
   return parts
     .filter((part): part is TextPart => part.type === 'text')

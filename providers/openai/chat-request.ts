@@ -1,7 +1,14 @@
 import type { ResponseFormat, ToolChoice } from '../../src/index.ts';
 import { markChat } from './cache.ts';
 import { chatMessages } from './chat-messages.ts';
-import { defined, jsonSchema, providerFields, withProviderFields } from './shared.ts';
+import {
+  choiceOfTools,
+  defined,
+  jsonSchema,
+  parallelCalls,
+  providerFields,
+  withProviderFields,
+} from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /**
@@ -11,6 +18,7 @@ import type { Building, Json } from './shared.ts';
 export function chatRequest(build: Building): Json {
   const { settings, request } = build;
   const { parameters } = request;
+  const fields = providerFields(build);
   const { reasoning, stopSequences } = parameters;
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) => ({
     type: 'function',
@@ -30,9 +38,8 @@ export function chatRequest(build: Building): Json {
       messages: perMessage.flat(),
       ...cache,
       tools: tools.length > 0 ? tools : undefined,
-      // Without tools the API refuses these two, and they say nothing.
-      tool_choice: tools.length > 0 ? toolChoice(parameters.toolChoice) : undefined,
-      parallel_tool_calls: tools.length > 0 ? parameters.parallelToolCalls : undefined,
+      tool_choice: toolChoice(choiceOfTools(build, fields)),
+      parallel_tool_calls: parallelCalls(build, fields),
       response_format: responseFormat(request.responseFormat),
       temperature: parameters.temperature,
       top_p: parameters.topP,
@@ -44,7 +51,7 @@ export function chatRequest(build: Building): Json {
       reasoning_effort: reasoning?.effort,
       ...(settings.stream && settings.includeUsage && { stream_options: { include_usage: true } }),
     }),
-    providerFields(build),
+    fields,
   );
   return { ...body, stream: settings.stream };
 }

@@ -44,6 +44,9 @@ export function openai(options: OpenAIOptions = {}): Provider {
       secrets: secretsOf(settings),
       raw,
       async open(signal) {
+        // Known before the wire tells: a call that is cut short early is billed by them.
+        call.call.provider = name;
+        call.call.model ??= model;
         const body = toBody(building(settings, request, (message) => call.warn(message)));
         if (raw !== undefined) raw.request = body;
         return await endpoint.create(body, callOptions(signal)).asResponse();

@@ -6,7 +6,7 @@ import type { Limits } from '../wire/index.ts';
 import type { OpenAIClient } from './client.ts';
 
 /** Where requests go when nothing else is said. */
-export const DEFAULT_BASE_URL = 'https://api.openai.com/v1';
+const DEFAULT_BASE_URL = 'https://api.openai.com/v1';
 
 /** The model asked for when neither the options nor the request name one: OpenAI's small one of the current family. */
 export const DEFAULT_MODEL = 'gpt-6-luna';

@@ -1,7 +1,14 @@
 import type { ReasoningOptions, ResponseFormat, ToolChoice } from '../../src/index.ts';
 import { markResponses } from './cache.ts';
 import { customCallsOf, responsesItems } from './responses-input.ts';
-import { defined, jsonSchema, providerFields, withProviderFields } from './shared.ts';
+import {
+  choiceOfTools,
+  defined,
+  jsonSchema,
+  parallelCalls,
+  providerFields,
+  withProviderFields,
+} from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /** Models that reason, by their names; the others refuse to be asked for encrypted reasoning. */
@@ -35,8 +42,8 @@ export function responsesRequest(build: Building): Json {
       store: false,
       include: asksEncrypted ? ['reasoning.encrypted_content'] : undefined,
       tools: tools.length > 0 ? tools : undefined,
-      tool_choice: tools.length > 0 ? toolChoice(parameters.toolChoice) : undefined,
-      parallel_tool_calls: tools.length > 0 ? parameters.parallelToolCalls : undefined,
+      tool_choice: toolChoice(choiceOfTools(build, extra)),
+      parallel_tool_calls: parallelCalls(build, extra),
       text: textFormat(request.responseFormat),
       temperature: parameters.temperature,
       top_p: parameters.topP,

@@ -7,6 +7,7 @@ import type {
   ProviderBlock,
   ResponseFormat,
   ToolCallPart,
+  ToolChoice,
 } from '../../src/index.ts';
 import { isRecord } from '../wire/index.ts';
 import type { Settings } from './options.ts';
@@ -65,6 +66,28 @@ export function withProviderFields(body: Json, fields: Json): Json {
     else merged[key] = isRecord(old) && isRecord(value) ? { ...old, ...value } : value;
   }
   return merged;
+}
+
+/**
+ * The choice among the tools, where there are any, ours or the caller's own: without tools the API refuses the field, and a choice
+ * that prescribes one cannot be honoured.
+ */
+export function choiceOfTools(build: Building, fields: Json): ToolChoice | undefined {
+  const choice = build.request.parameters.toolChoice;
+  if (hasTools(build, fields)) return choice;
+  if (choice === 'required' || typeof choice === 'object') {
+    build.unsupported('toolChoice cannot be honoured: there are no tools');
+  }
+  return undefined;
+}
+
+/** Whether parallel calls are wished for; like the choice, it is refused where there are no tools. */
+export function parallelCalls(build: Building, fields: Json): boolean | undefined {
+  return hasTools(build, fields) ? build.request.parameters.parallelToolCalls : undefined;
+}
+
+function hasTools({ request }: Building, fields: Json): boolean {
+  return (request.tools?.length ?? 0) > 0 || (listOf(fields['tools'])?.length ?? 0) > 0;
 }
 
 function listOf(value: unknown): unknown[] | undefined {

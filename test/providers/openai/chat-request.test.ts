@@ -286,6 +286,18 @@ describe('a request to Chat Completions', () => {
     expect(body['stream_options']).toEqual({ include_usage: true, include_obfuscation: false });
   });
 
+  it('says nothing of tools where there are none, and warns where one is prescribed', () => {
+    const silent = bodyOf(ask({ parameters: { toolChoice: 'auto', parallelToolCalls: false } }));
+    expect(silent.warnings).toEqual([]);
+    expect(Object.keys(silent.body)).not.toEqual(expect.arrayContaining([expect.stringMatching(/tool/)]));
+    expect(bodyOf(ask({ parameters: { toolChoice: 'required' } })).warnings).toEqual([
+      'openai: toolChoice cannot be honoured: there are no tools',
+    ]);
+    const providerOptions = { openai: { tools: [{ type: 'custom' }] } };
+    const { body, warnings } = bodyOf(ask({ parameters: { toolChoice: 'required', providerOptions } }));
+    expect([body['tool_choice'], warnings]).toEqual(['required', []]);
+  });
+
   it('marks the ends of a cached prefix for models that read such marks', () => {
     const request = ask({
       messages: [

@@ -168,7 +168,8 @@ describe('faults of the OpenAI provider', () => {
       headers: { 'retry-after': '7' },
       body: { error: { type: 'rate_limit_error', message: 'Slow' } },
     });
-    const { error } = await run({ baseURL: server.openaiBaseURL });
+    const { error, call } = await run({ baseURL: server.openaiBaseURL });
+    expect([call.provider, call.model]).toEqual(['openai', 'gpt-6-luna']);
     expect(error).toMatchObject({
       code: 'rate_limited',
       status: 429,
