@@ -21,6 +21,20 @@ export interface CallObserver {
   end?(end: CallEnd): void;
 }
 
+/** What a provider's headers say of its limits. What it leaves unsaid is absent. */
+export interface RateLimits {
+  /** When the headers came, in milliseconds since the epoch. */
+  atMs: number;
+  limitRequests?: number;
+  remainingRequests?: number;
+  /** From `atMs` until all requests are free again. */
+  resetRequestsMs?: number;
+  limitTokens?: number;
+  remainingTokens?: number;
+  /** From `atMs` until all tokens are free again. */
+  resetTokensMs?: number;
+}
+
 /** One run of the terminal middleware. */
 export interface Call {
   /** From 1 within the execution, in order of the start. */
@@ -36,6 +50,8 @@ export interface Call {
   usage: Usage | undefined;
   /** The tier that is billed, where the provider says so. */
   serviceTier: string | undefined;
+  /** Set by providers as soon as the headers are there, those of errors too. */
+  rateLimits?: RateLimits | undefined;
   /** Set by whoever knows the prices; it is what the execution's cost sums. */
   cost: Cost | undefined;
   /** Characters of content, thinking and tool arguments so far: the base of an estimate. */

@@ -20,7 +20,7 @@ export { contextKey } from './keys.ts';
 export type { ContextEntry, ContextKey } from './keys.ts';
 export type { Middleware, Next } from './middleware.ts';
 export type { ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
-export type { Call, CallEnd, CallObserver } from './call.ts';
+export type { Call, CallEnd, CallObserver, RateLimits } from './call.ts';
 export type { Provider, ProviderCall } from './provider.ts';
 export { textOf } from './messages.ts';
 export type {

@@ -182,9 +182,17 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   }
 
   #openCall(): CallRecord {
-    const call = this.execution.newCall(this, this.layer.name, this.request);
+    const { name, terminal } = this.layer;
+    const call = this.execution.newCall(this, name, this.request);
+    call.provider = terminal?.provider;
+    call.model ??= terminal?.model;
     this.#call = call;
-    this.execution.announce(call);
+    try {
+      this.execution.announce(call);
+    } catch (error) {
+      call.refused = true;
+      throw error;
+    }
     return call;
   }
 

@@ -1,4 +1,4 @@
-import type { Call, CallEnd, CallObserver } from '../call.ts';
+import type { Call, CallEnd, CallObserver, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
@@ -18,7 +18,10 @@ export class CallRecord implements Call {
   usage: Usage | undefined;
   serviceTier: string | undefined;
   cost: Cost | undefined;
+  rateLimits: RateLimits | undefined;
   outputCharacters = 0;
+  /** An observer threw at the start: the call was not made. */
+  refused = false;
   #looks: NonNullable<CallObserver['chunk']>[] = [];
   #ends: NonNullable<CallObserver['end']>[] = [];
 
@@ -70,6 +73,7 @@ export class CallRecord implements Call {
 
   /** What the provider said; what it left unsaid is estimated and marked so. */
   #settleUsage({ reply, error }: StreamEnd<Reply>): Usage {
+    if (this.refused) return noUsage();
     if (reply?.usage !== undefined) return reply.usage;
     const reported = this.usage;
     const nothingCame = this.outputCharacters === 0 && reported === undefined;

@@ -13,6 +13,10 @@ export type TerminalBody = (context: ExecutionContext, call: Call) => Stream<Str
 export interface TerminalOptions {
   /** Name in errors, traces and logs. */
   name: string;
+  /** Of the calls it makes, for whoever prices or limits them before the wire tells. */
+  provider?: string | undefined;
+  /** Where the request names none. */
+  model?: string | undefined;
   /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
   close?: (() => Promise<void>) | undefined;
 }
