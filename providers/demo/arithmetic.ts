@@ -12,7 +12,21 @@ export interface Calculation {
 /** Longer texts are no arithmetic. */
 const MAX_LENGTH = 2_000;
 
+const NUMBER = String.raw`(-?\d+(?:\.\d+)?)`;
+
+function phrase(pattern: string): RegExp {
+  return new RegExp(
+    String.raw`\b${pattern}`.replaceAll('N', () => NUMBER),
+    'gi',
+  );
+}
+
 const WORDS: readonly (readonly [word: RegExp, sign: string])[] = [
+  [/(?<=\d),(?=\d{3})/g, ''],
+  [phrase('(?:add|sum of|adding|sum) N (?:and|to|with) N'), '$1 + $2'],
+  [phrase('(?:multiply|multiplying|product of) N (?:and|by|with) N'), '$1 * $2'],
+  [phrase('(?:divide|dividing) N by N'), '$1 / $2'],
+  [phrase('(?:subtract|subtracting) N from N'), '$2 - $1'],
   [/\bplus\b/gi, '+'],
   [/\bminus\b/gi, '-'],
   [/\b(?:times|multiplied by)\b/gi, '*'],
@@ -23,19 +37,22 @@ const WORDS: readonly (readonly [word: RegExp, sign: string])[] = [
   [/[−–]/g, '-'],
   [/\*\*/g, '^'],
   [/(?<=\d\s?)x(?=\s?\d)/gi, '*'],
-  [/(?<=\d),(?=\d{3})/g, ''],
 ];
+
+const ASKING = /\b(?:calculate|compute|what(?:'s|’s| is)|how much|minus|subtract|work out|evaluate)\b/i;
 
 /** Finds the first arithmetic expression in a text and works it out; undefined where there is none. */
 export function calculation(text: string): Calculation | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const signs = WORDS.reduce((written, [word, sign]) => written.replaceAll(word, sign), text);
+  const isAsked = ASKING.test(text);
   for (const [run] of signs.matchAll(/[\d.+\-*/^%()\s]+/g)) {
     const expression = run
       .replace(/[\s+*/^%).(-]+$/, (end) => (end.trim().startsWith(')') ? ')' : ''))
       .trim();
     const found = evaluated(expression);
-    if (found !== undefined) return found;
+    // "555-1234" is a sum only for who asks for one.
+    if (found !== undefined && (isAsked || /\s|[+*/^%(]/.test(expression))) return found;
   }
   return undefined;
 }

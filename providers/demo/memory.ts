@@ -20,7 +20,10 @@ export function recall(messages: readonly Message[], prompt: string): string | u
     }
     return quoteOf(earlier, place, 'This is the first thing you have said.', 'What you said');
   }
-  const asked = ASKED_FACT.exec(prompt)?.[1]?.trim() ?? (ASKED_NAME.test(prompt) ? 'name' : undefined);
+  const asked =
+    ASKED_FACT.exec(prompt)?.[1]
+      ?.split(/\s+and\b/i)[0]
+      ?.trim() ?? (ASKED_NAME.test(prompt) ? 'name' : undefined);
   if (asked !== undefined && !prompt.toLowerCase().includes(`my ${asked.toLowerCase()} is`)) {
     const fact = factsOf(earlier).get(asked.toLowerCase());
     return fact === undefined ? `You have not told me your ${asked} yet.` : `Your ${asked} is ${fact}.`;

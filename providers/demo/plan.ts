@@ -3,6 +3,7 @@ import { calculation, formatNumber, type Calculation } from './arithmetic.ts';
 import { haiku } from './haiku.ts';
 import { recall } from './memory.ts';
 import { calculatorArguments, sample } from './schema-sample.ts';
+import { story } from './story.ts';
 
 /** A tool call that is going to be made. */
 export interface PlannedCall {
@@ -100,7 +101,8 @@ function toolFor(
   asked: Calculation | undefined,
 ): ToolDefinition | undefined {
   if (typeof choice === 'object') return tools.find(({ name }) => name === choice.name);
-  const calculator = asked === undefined ? undefined : tools.find(isCalculator);
+  const calculates = asked !== undefined || /\b(?:calculat|comput)/i.test(prompt);
+  const calculator = calculates ? tools.find(isCalculator) : undefined;
   const named = calculator ?? tools.find((tool) => isNamed(tool, prompt));
   return choice === 'required' ? (named ?? tools[0]) : named;
 }
@@ -135,6 +137,8 @@ function lastUserText(messages: readonly Message[]): string {
 function replyTo(messages: readonly Message[], prompt: string, asked: Calculation | undefined): string {
   const subject = /\bhaiku\b(?:.*?\b(?:about|on|of|for)\s+(?:the |an? )?([^.!?\n]+))?/i.exec(prompt);
   if (subject !== null) return haiku((subject[1] ?? 'water').trim());
+  const tale = /\b(?:story|tale|fairy tale)\b(?:.*?\b(?:about|of) ([^.!?\n]+))?/i.exec(prompt);
+  if (tale !== null) return story((tale[1] ?? 'a river').trim());
   const remembered = recall(messages, prompt);
   if (remembered !== undefined) return remembered;
   if (asked !== undefined) return `${asked.expression} is ${formatNumber(asked.value)}.`;

@@ -6,6 +6,7 @@ type Json = Record<string, unknown>;
 const MAX_DEPTH = 8;
 
 const EXPRESSION = /expr|formula|calculation|equation|input|query|problem|question/i;
+const PLACE = /city|town|place|location|country|region/i;
 const OPERATION = /^op$|operat|action|kind|function/i;
 
 const OPERATORS: Readonly<Record<string, RegExp>> = {
@@ -18,19 +19,19 @@ const OPERATORS: Readonly<Record<string, RegExp>> = {
 };
 
 /** A value that fits a JSON Schema, taken from the prompt where a text is wanted. */
-export function sample(schema: unknown, prompt: string, depth = 0): unknown {
+export function sample(schema: unknown, prompt: string, name = '', depth = 0): unknown {
   if (!isJson(schema) || depth > MAX_DEPTH) return null;
   if ('const' in schema) return schema['const'];
   if (Array.isArray(schema['enum']) && schema['enum'].length > 0) return schema['enum'][0];
   if ('default' in schema) return schema['default'];
   const choices = schema['anyOf'] ?? schema['oneOf'] ?? schema['allOf'];
-  if (Array.isArray(choices) && choices.length > 0) return sample(choices[0], prompt, depth + 1);
+  if (Array.isArray(choices) && choices.length > 0) return sample(choices[0], prompt, name, depth + 1);
   switch (typeOf(schema)) {
     case 'object':
       return sampleObject(schema, prompt, depth);
     case 'array': {
       const least = typeof schema['minItems'] === 'number' ? Math.min(schema['minItems'], 10) : 1;
-      return Array.from({ length: least }, () => sample(schema['items'] ?? {}, prompt, depth + 1));
+      return Array.from({ length: least }, () => sample(schema['items'] ?? {}, prompt, name, depth + 1));
     }
     case 'number':
     case 'integer':
@@ -40,7 +41,7 @@ export function sample(schema: unknown, prompt: string, depth = 0): unknown {
     case 'null':
       return null;
     default:
-      return prompt === '' ? 'demo' : prompt.slice(0, 80);
+      return sampleText(prompt, name);
   }
 }
 
@@ -79,9 +80,17 @@ function sampleObject(schema: Json, prompt: string, depth: number): Json {
   const properties = isJson(schema['properties']) ? schema['properties'] : {};
   const required = Array.isArray(schema['required']) ? schema['required'] : Object.keys(properties);
   for (const name of Object.keys(properties)) {
-    if (required.includes(name)) put(object, name, sample(properties[name], prompt, depth + 1));
+    if (required.includes(name)) put(object, name, sample(properties[name], prompt, name, depth + 1));
   }
   return object;
+}
+
+/** What the prompt says of a place where one is wanted, else the prompt. */
+function sampleText(prompt: string, name: string): string {
+  const place = PLACE.test(name)
+    ? /\b(?:in|at|for|near|of) (\p{Lu}[\p{L}-]*(?: \p{Lu}[\p{L}-]*)*)/u.exec(prompt)
+    : null;
+  return place?.[1] ?? (prompt === '' ? 'demo' : prompt.slice(0, 80));
 }
 
 function typeOf(schema: Json): unknown {
