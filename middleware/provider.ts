@@ -1,0 +1,64 @@
+import { SluiceError, terminal } from '../src/index.ts';
+import type { Middleware, ModelRequest, Parameters, Provider, ProviderCall } from '../src/index.ts';
+
+/**
+ * The terminal middleware: each run of it makes one call of `model` and streams its answer. It stands last in a stack.
+ *
+ * `defaults` are parameters for requests that do not set them. They are merged key by key, not deeply: a key that the request sets
+ * replaces the whole default, one that is `undefined` there does not.
+ *
+ * Throws `invalid_options` when `model` is no provider or `defaults` is no object.
+ *
+ * @example
+ * const pipeline = new Pipeline([provider(openai({ model: 'gpt-5-mini' }), { temperature: 0 })]);
+ */
+export function provider(model: Provider, defaults?: Parameters): Middleware {
+  checkProvider(model);
+  if (defaults !== undefined) checkDefaults(defaults);
+  const close = model.close === undefined ? undefined : async () => model.close?.();
+  return terminal({ name: model.name, close }, function provider(context, call) {
+    call.provider = model.name;
+    call.model = context.request.model ?? model.model;
+    const providerCall: ProviderCall = {
+      // Asked for late, so that a provider that needs no signal costs none.
+      get signal() {
+        return context.signal;
+      },
+      get deadline() {
+        return context.deadline;
+      },
+      call,
+      warn: (message) => context.warn(message),
+    };
+    const request = defaults === undefined ? context.request : withDefaults(context.request, defaults);
+    return model.stream(request, providerCall);
+  });
+}
+
+function withDefaults(request: ModelRequest, defaults: Parameters): ModelRequest {
+  const set = Object.entries(request.parameters).filter(([, value]) => value !== undefined);
+  return { ...request, parameters: { ...defaults, ...Object.fromEntries(set) } };
+}
+
+function checkProvider(model: unknown): void {
+  const isObject = typeof model === 'object' && model !== null;
+  const lacks = (['name', 'model', 'stream'] as const).filter((key) => {
+    const value: unknown = isObject ? Reflect.get(model, key) : undefined;
+    return typeof value !== (key === 'stream' ? 'function' : 'string') || value === '';
+  });
+  if (lacks.length === 0) return;
+  const mend =
+    'give a provider such as openai() or demo(), or an object { name, model, stream(request, call) }';
+  throw new SluiceError(
+    'invalid_options',
+    `provider(): what was given has no ${lacks.join(', no ')}: ${mend}.`,
+  );
+}
+
+function checkDefaults(defaults: unknown): void {
+  if (typeof defaults === 'object' && defaults !== null && !Array.isArray(defaults)) return;
+  throw new SluiceError(
+    'invalid_options',
+    'provider(): the second argument is no object: give parameters such as { temperature: 0 }.',
+  );
+}
