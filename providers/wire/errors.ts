@@ -119,7 +119,8 @@ export function retryAfterMsOf(headers: HeaderReader): number | undefined {
   const value = headers.get('retry-after');
   const seconds = numberOf(value);
   if (seconds !== undefined) return seconds * 1_000;
-  const date = value === null ? NaN : Date.parse(value);
+  // Date.parse() takes '-1' for a year; a date of HTTP begins with the name of a day.
+  const date = value === null || !/^\s*[a-z]/i.test(value) ? NaN : Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 

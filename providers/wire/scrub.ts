@@ -8,7 +8,7 @@ const MIN_SECRET_CHARACTERS = 4;
 
 /** What API keys look like, masked ones too. Linear: no repetition inside another. */
 const KEY_LIKE =
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|r8|key)[-_][\w*.-]{8,}|\bAIza[\w-]{20,}|\bBearer +[^\s"',]{8,}/gi;
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|r8)[-_][\w*.-]{8,}|\bAIza[\w-]{20,}|\bBearer +[^\s"',]{8,}/gi;
 
 /** A text without the secrets and without anything that looks like an API key. */
 export function scrub(text: string, secrets: readonly string[]): string {

@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Reply, StreamChunk } from '../../../src/index.ts';
-import { count, limitsSchema, text, type Decoder, type WireCall } from '../../../providers/wire/index.ts';
+import {
+  count,
+  limitsSchema,
+  text,
+  type providerFetch,
+  type Decoder,
+  type WireCall,
+} from '../../../providers/wire/index.ts';
+import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
 import { SluiceError } from '../../../src/index.ts';
 
 /** A server of one test, answering by hand, and its address. */
@@ -54,6 +62,43 @@ export async function handServer(
       await socketsClosed();
     },
   };
+}
+
+/** Writes the same text again and again, as fast as the client reads it. */
+export function endless(response: ServerResponse, text: string, onWrite?: () => void): void {
+  function write(): void {
+    onWrite?.();
+    if (response.write(text)) setImmediate(write);
+    else response.once('drain', write);
+  }
+  write();
+}
+
+/** Makes transports that are closed behind the test. */
+export function transports(make: typeof providerFetch) {
+  const open: (() => Promise<void>)[] = [];
+  return {
+    transport(...options: Parameters<typeof providerFetch>): typeof fetch {
+      const made = make(...options);
+      open.push(() => made.close());
+      return made.fetch;
+    },
+    async closeAll(): Promise<void> {
+      await Promise.all(open.splice(0).map((close) => close()));
+    },
+  };
+}
+
+/** All bytes of a response, as Latin-1. */
+export async function bytesOf(response: Response): Promise<string> {
+  const body = rawBodyOf(response);
+  let all = '';
+  for (;;) {
+    const parts = body.take();
+    if (parts === undefined) return all;
+    for (const part of parts) all += Buffer.from(part).toString('latin1');
+    if (parts.length === 0) await body.ready();
+  }
 }
 
 /** A wire for tests: `{ say }`, `{ stop }`, `{ tool }`, `{ boom }` events; `[DONE]` ends it as `{ stop }` does. */

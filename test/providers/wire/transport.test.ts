@@ -1,35 +1,13 @@
 import { getEventListeners } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Agent, ProxyAgent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkHeaderValue, providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
 import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
-import { failure, handServer } from './support.ts';
+import { bytesOf, failure, handServer, transports } from './support.ts';
 
-const open: (() => Promise<void>)[] = [];
-
-/** A transport that is closed behind the test. */
-function transport(...options: Parameters<typeof providerFetch>): typeof fetch {
-  const made = providerFetch(...options);
-  open.push(() => made.close());
-  return made.fetch;
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()));
-});
-
-async function bytesOf(response: Response): Promise<string> {
-  const body = rawBodyOf(response);
-  let all = '';
-  for (;;) {
-    const parts = body.take();
-    if (parts === undefined) return all;
-    for (const part of parts) all += Buffer.from(part).toString('latin1');
-    if (parts.length === 0) await body.ready();
-  }
-}
+const { transport, closeAll } = transports(providerFetch);
+afterEach(closeAll);
 
 const codeOf = (error: unknown) => toSluiceError(error, 'test', []).code;
 
@@ -77,7 +55,7 @@ describe('a request', () => {
     expect(() => checkHeaderValue('apiKey', 'sk-secret\n')).toThrow(
       'apiKey holds a character that no HTTP header may',
     );
-    expect(checkHeaderValue('apiKey', 'sk-sécret ok')).toBeUndefined();
+    expect(() => checkHeaderValue('apiKey', 'sk-sécret ok')).not.toThrow();
   });
 
   it('refuses an address that is none, and one with a password, without telling it', async () => {
@@ -196,169 +174,6 @@ describe('a connection', () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const response = await transport({}, async () => undefined)(server.url);
     expect([response.constructor, await response.text()]).toEqual([Response, 'whole']);
-  });
-});
-
-describe('an answer', () => {
-  it('has what SDKs read of a response', async () => {
-    await using server = await handServer((_request, response) => {
-      response.writeHead(429, 'Slow Down', { 'retry-after': '7', 'set-cookie': ['a=1', 'b=2'] });
-      response.end('{"error":{}}');
-    });
-    const response = await transport({})(`${server.url}/x`);
-    expect([response.ok, response.status, response.statusText, response.url, response.redirected]).toEqual([
-      false,
-      429,
-      'Slow Down',
-      `${server.url}/x`,
-      false,
-    ]);
-    expect(response.headers.get('Retry-After')).toBe('7');
-    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
-    expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([
-      false,
-      '{"error":{}}',
-      true,
-    ]);
-  });
-
-  it('can be read as a web stream, and by every method of a response', async () => {
-    await using server = await handServer((_request, response) => response.end('{"a":"é"}'));
-    const fetch = transport({});
-    const reader = (await fetch(server.url)).body?.getReader();
-    const first = await reader?.read();
-    expect(Buffer.from(first?.value ?? []).toString()).toBe('{"a":"é"}');
-    expect((await reader?.read())?.done).toBe(true);
-    expect(await (await fetch(server.url)).json()).toEqual({ a: 'é' });
-    expect((await (await fetch(server.url)).arrayBuffer()).byteLength).toBe(10);
-    expect((await (await fetch(server.url)).bytes()).byteLength).toBe(10);
-    expect((await (await fetch(server.url)).blob()).size).toBe(10);
-    expect(await (await fetch(server.url)).clone().text()).toBe('{"a":"é"}');
-  });
-
-  it('frees its socket when its web stream is cancelled', async () => {
-    await using server = await handServer((_request, response) => response.write('it goes on'));
-    const response = await transport({})(server.url);
-    await response.body?.cancel();
-    await server.socketsClosed();
-    expect(server.connections.open).toBe(0);
-  });
-
-  it('without content has no body', async () => {
-    await using server = await handServer((_request, response) => {
-      response.writeHead(204);
-      response.end();
-    });
-    const response = await transport({})(server.url);
-    expect([response.body, await bytesOf(response)]).toEqual([null, '']);
-    const head = await transport({})(server.url, { method: 'HEAD' });
-    expect([head.body, await bytesOf(head)]).toEqual([null, '']);
-  });
-
-  it('R16 with an error status and an endless body is cut off, and its socket freed', async () => {
-    await using server = await handServer((_request, response) => {
-      response.writeHead(500);
-      const write = () =>
-        void (response.write('x'.repeat(65_536)) ? setImmediate(write) : response.once('drain', write));
-      write();
-    });
-    const text = await (await transport({})(server.url)).text();
-    expect(text).toHaveLength(1024 * 1024);
-    await server.socketsClosed();
-  });
-
-  it.each([
-    ['gzip', gzipSync],
-    ['br', brotliCompressSync],
-    ['deflate', deflateSync],
-    ['zstd', zstdCompressSync],
-  ])('is decoded from %s', async (coding, compress) => {
-    await using server = await handServer((_request, response) => {
-      response.setHeader('content-encoding', coding);
-      response.end(compress(Buffer.from('data: {"a":1}\n\n'.repeat(1000))));
-    });
-    const text = await bytesOf(await transport({})(server.url));
-    expect(text).toBe('data: {"a":1}\n\n'.repeat(1000));
-  });
-
-  it('is decoded from several codings, and refused with one that nobody knows', async () => {
-    await using server = await handServer((request, response) => {
-      response.setHeader('content-encoding', request.url === '/two' ? 'gzip, br' : 'rot13');
-      response.end(brotliCompressSync(gzipSync(Buffer.from('twice'))));
-    });
-    const fetch = transport({});
-    expect(await bytesOf(await fetch(`${server.url}/two`))).toBe('twice');
-    const error = await failure(fetch(server.url));
-    expect([codeOf(error), String(error)]).toEqual(['protocol', expect.stringContaining('rot13')]);
-  });
-
-  it('that breaks off inside a compressed body is a network error', async () => {
-    await using server = await handServer((_request, response) => {
-      response.setHeader('content-encoding', 'gzip');
-      response.end(gzipSync(Buffer.from('whole')).subarray(0, 12));
-    });
-    const error = await failure(bytesOf(await transport({})(server.url)));
-    expect(codeOf(error)).toBe('network');
-  });
-
-  it.each([
-    ['is reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
-    ['is closed', (socket: { destroy(): void }) => socket.destroy()],
-  ])('whose connection %s in the body gives what came, then a network error', async (_how, cut) => {
-    await using server = await handServer((request, response) => {
-      response.write('what came', () => setImmediate(() => cut(request.socket)));
-    });
-    const body = rawBodyOf(await transport({})(server.url));
-    await body.ready();
-    expect(Buffer.concat(body.take() ?? []).toString()).toBe('what came');
-    await body.ready();
-    expect(codeOf(await failure(Promise.resolve().then(() => body.take())))).toBe('network');
-  });
-
-  it('shorter than its content-length is a network error', async () => {
-    await using server = await handServer((request, response) => {
-      response.writeHead(200, { 'content-length': '100' });
-      response.write('short', () => request.socket.end());
-    });
-    const error = await failure(bytesOf(await transport({})(server.url)));
-    expect(codeOf(error)).toBe('network');
-  });
-
-  it('ends with trailers, which are dropped', async () => {
-    await using server = await handServer((_request, response) => {
-      response.writeHead(200, { trailer: 'x-sum' });
-      response.write('body');
-      response.addTrailers({ 'x-sum': '1' });
-      response.end();
-    });
-    expect(await bytesOf(await transport({})(server.url))).toBe('body');
-  });
-
-  it('pauses its socket while nobody reads', async () => {
-    let taken = 0;
-    await using server = await handServer((_request, response) => {
-      const write = () => {
-        taken += 65_536;
-        if (taken > 64 * 1024 * 1024) response.end();
-        else if (response.write('x'.repeat(65_536))) setImmediate(write);
-        else response.once('drain', write);
-      };
-      write();
-    });
-    const body = rawBodyOf(await transport({})(server.url));
-    let before = -1;
-    while (before !== taken) {
-      before = taken;
-      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
-    }
-    // What the two kernels hold, and one read.
-    expect(taken).toBeLessThan(16 * 1024 * 1024);
-    const waiting = (body.take() ?? []).reduce((sum, part) => sum + part.length, 0);
-    expect(waiting).toBeLessThanOrEqual(192 * 1024);
-    await body.ready();
-    expect(body.take()?.length).toBeGreaterThan(0);
-    body.cancel();
-    await server.socketsClosed();
   });
 });
 

@@ -1,53 +1,13 @@
-import { getEventListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
-import { End, isSluiceError, SluiceError, type Reply, type StreamChunk } from '../../../src/index.ts';
-import { providerFetch, wireStream, type WireCall } from '../../../providers/wire/index.ts';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { isSluiceError } from '../../../src/index.ts';
+import { wireStream } from '../../../providers/wire/index.ts';
 import { WireSource } from '../../../providers/wire/wire-stream.ts';
-import { failure, handServer, limits, sse, TestDecoder, wireCall } from './support.ts';
-
-const transport = providerFetch({});
-afterEach(() => expect(unhandled).toEqual([]));
-const unhandled: unknown[] = [];
-process.on('unhandledRejection', (error) => unhandled.push(error));
-
-/** Answers with an event stream of these bytes. */
-function stream(response: ServerResponse, body = ''): ServerResponse {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-request-id': 'req_1' });
-  response.write(body);
-  return response;
-}
-
-/** The texts of a source, and how it ended. */
-async function drained(wire: WireCall): Promise<{ said: string[]; reply?: Reply; error?: unknown }> {
-  const source = new WireSource(wire);
-  const said: string[] = [];
-  try {
-    for (;;) {
-      const pulled = await source.pull();
-      if (pulled instanceof End) return { said, reply: pulled.reply };
-      said.push(pulled.map(wordOf).join('|'));
-    }
-  } catch (error) {
-    return { said, error };
-  }
-}
-
-const wordOf = (chunk: StreamChunk) => (chunk.type === 'content' ? chunk.content : chunk.type);
-
-const at = (url: string, more: Parameters<typeof wireCall>[1] = {}) =>
-  wireCall((signal) => transport.fetch(url, { signal, method: 'POST', body: '{}' }), more);
+import { endless, failure, handServer, limits, sse, TestDecoder, wireCall } from './support.ts';
+import { at, drained, foreign, stream, wordOf } from './wire-support.ts';
 
 const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
-
-/** A `Response` of somebody's own fetch. */
-function foreign(
-  body: string | ReadableStream<Uint8Array>,
-  type = 'text/event-stream',
-  status = 200,
-): Response {
-  return new Response(body, { status, headers: { 'content-type': type, 'request-id': 'req_f' } });
-}
 
 describe('a wire stream', () => {
   it('sends nothing before the first pull, then reads chunks and the reply', async () => {
@@ -108,9 +68,7 @@ describe('a wire stream', () => {
   it('cuts a body that goes on behind the end of the wire', async () => {
     await using server = await handServer((_request, response) => {
       stream(response, sse({ say: 'a' }, '[DONE]'));
-      const write = () =>
-        void (response.write('x'.repeat(65_536)) ? setImmediate(write) : response.once('drain', write));
-      write();
+      endless(response, 'x'.repeat(65_536));
     });
     expect((await drained(at(server.url))).reply?.finishReason).toBe('stop');
     await server.socketsClosed();
@@ -275,7 +233,6 @@ describe('a wire stream that ends badly', () => {
     );
     const { error } = await drained(wire);
     expect(tellOf(error)).toEqual(['invalid_request', false]);
-    const { inspect } = await import('node:util');
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(key);
   });
 });
@@ -303,99 +260,5 @@ describe('a JSON answer', () => {
     });
     const { error } = await drained(wire);
     expect(error).toMatchObject({ code, ...(status !== undefined && { status }) });
-  });
-});
-
-describe('a wire stream that is closed or aborted', () => {
-  it('while its headers are pending frees the socket and rejects the pull', async () => {
-    const controller = new AbortController();
-    await using server = await handServer(() => controller.abort('enough'));
-    const { error } = await drained(at(server.url, { signal: controller.signal }));
-    expect(error).toMatchObject({ code: 'aborted', cause: 'enough' });
-    await server.socketsClosed();
-    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
-  });
-
-  it('in the middle of its body frees the socket and rejects the pull', async () => {
-    const controller = new AbortController();
-    await using server = await handServer((_request, response) => stream(response, sse({ say: 'a' })));
-    const source = new WireSource(at(server.url, { signal: controller.signal }));
-    expect(await source.pull()).toHaveLength(1);
-    const pending = failure(Promise.resolve(source.pull()));
-    controller.abort('enough');
-    expect(await pending).toMatchObject({ code: 'aborted', cause: 'enough' });
-    expect(await failure(Promise.resolve(source.pull()))).toMatchObject({ code: 'aborted' });
-    await server.socketsClosed();
-    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
-  });
-
-  it('before its start sends nothing', async () => {
-    const { error } = await drained(
-      wireCall(() => expect.fail('it was opened'), { signal: AbortSignal.abort('no') }),
-    );
-    expect(error).toMatchObject({ code: 'aborted', cause: 'no' });
-  });
-
-  it('by its reader rejects with the error given, and later aborts change nothing', async () => {
-    const controller = new AbortController();
-    await using server = await handServer((_request, response) => stream(response));
-    const source = new WireSource(at(server.url, { signal: controller.signal }));
-    const pending = failure(Promise.resolve(source.pull()));
-    while (server.requests.length === 0) await new Promise(setImmediate);
-    const reason = new SluiceError('timeout', 'Too slow.');
-    source.close(reason);
-    controller.abort('later');
-    expect(await pending).toBe(reason);
-    await server.socketsClosed();
-  });
-
-  it('under a client that ignores its signal rejects at once, and cancels the answer that comes too late', async () => {
-    const late = Promise.withResolvers<Response>();
-    let cancelled: unknown;
-    const source = new WireSource(wireCall(() => late.promise));
-    const pending = failure(Promise.resolve(source.pull()));
-    const reason = new SluiceError('aborted', 'Enough.');
-    source.close(reason);
-    expect(await pending).toBe(reason);
-    late.resolve(foreign(new ReadableStream({ cancel: (why) => void (cancelled = why) })));
-    await new Promise(setImmediate);
-    expect(cancelled).toBe(reason);
-  });
-
-  it('R12 leaves no listener on a long-lived signal after 1,000 calls', async () => {
-    const { signal } = new AbortController();
-    const ends = [sse({ say: 'a' }, '[DONE]'), sse({ say: 'a' }), sse('{{{{{{{{{{{{'), ''];
-    for (let call = 0; call < 1_000; call++) {
-      await drained(wireCall(async () => foreign(ends[call % 4] ?? ''), { signal }));
-    }
-    const closed = new WireSource(wireCall(() => Promise.withResolvers<Response>().promise, { signal }));
-    const pending = failure(Promise.resolve(closed.pull()));
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
-    closed.close(new SluiceError('aborted', 'Enough.'));
-    await pending;
-    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
-  });
-
-  it('reads nothing from the socket while nobody pulls', async () => {
-    let written = 0;
-    await using server = await handServer((_request, response) => {
-      stream(response);
-      const write = () => {
-        written += 1;
-        if (response.write(sse({ say: 'x'.repeat(65_000) }))) setImmediate(write);
-        else response.once('drain', write);
-      };
-      write();
-    });
-    const source = new WireSource(at(server.url));
-    await source.pull();
-    let before = -1;
-    while (before !== written) {
-      before = written;
-      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
-    }
-    expect(written).toBeLessThan(250);
-    source.close(new SluiceError('aborted', 'Enough.'));
-    await server.socketsClosed();
   });
 });

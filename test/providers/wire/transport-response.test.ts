@@ -1,0 +1,165 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
+import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
+import { bytesOf, endless, failure, handServer, transports } from './support.ts';
+
+const { transport, closeAll } = transports(providerFetch);
+afterEach(closeAll);
+
+const codeOf = (error: unknown) => toSluiceError(error, 'test', []).code;
+
+describe('an answer', () => {
+  it('has what SDKs read of a response', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(429, 'Slow Down', { 'retry-after': '7', 'set-cookie': ['a=1', 'b=2'] });
+      response.end('{"error":{}}');
+    });
+    const response = await transport({})(`${server.url}/x`);
+    expect([response.ok, response.status, response.statusText, response.url, response.redirected]).toEqual([
+      false,
+      429,
+      'Slow Down',
+      `${server.url}/x`,
+      false,
+    ]);
+    expect(response.headers.get('Retry-After')).toBe('7');
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([
+      false,
+      '{"error":{}}',
+      true,
+    ]);
+  });
+
+  it('can be read as a web stream, and by every method of a response', async () => {
+    await using server = await handServer((_request, response) => response.end('{"a":"é"}'));
+    const fetch = transport({});
+    const reader = (await fetch(server.url)).body?.getReader();
+    const first = await reader?.read();
+    expect(Buffer.from(first?.value ?? []).toString()).toBe('{"a":"é"}');
+    expect((await reader?.read())?.done).toBe(true);
+    expect(await (await fetch(server.url)).json()).toEqual({ a: 'é' });
+    expect((await (await fetch(server.url)).arrayBuffer()).byteLength).toBe(10);
+    expect((await (await fetch(server.url)).bytes()).byteLength).toBe(10);
+    expect((await (await fetch(server.url)).blob()).size).toBe(10);
+    expect(await (await fetch(server.url)).clone().text()).toBe('{"a":"é"}');
+  });
+
+  it('frees its socket when its web stream is cancelled', async () => {
+    await using server = await handServer((_request, response) => response.write('it goes on'));
+    const response = await transport({})(server.url);
+    await response.body?.cancel();
+    await server.socketsClosed();
+    expect(server.connections.open).toBe(0);
+  });
+
+  it('without content has no body', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(204);
+      response.end();
+    });
+    const response = await transport({})(server.url);
+    expect([response.body, await bytesOf(response)]).toEqual([null, '']);
+    const head = await transport({})(server.url, { method: 'HEAD' });
+    expect([head.body, await bytesOf(head)]).toEqual([null, '']);
+  });
+
+  it('R16 with an error status and an endless body is cut off, and its socket freed', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(500);
+      endless(response, 'x'.repeat(65_536));
+    });
+    const text = await (await transport({})(server.url)).text();
+    expect(text).toHaveLength(1024 * 1024);
+    await server.socketsClosed();
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['zstd', zstdCompressSync],
+  ])('is decoded from %s', async (coding, compress) => {
+    await using server = await handServer((_request, response) => {
+      response.setHeader('content-encoding', coding);
+      response.end(compress(Buffer.from('data: {"a":1}\n\n'.repeat(1000))));
+    });
+    const text = await bytesOf(await transport({})(server.url));
+    expect(text).toBe('data: {"a":1}\n\n'.repeat(1000));
+  });
+
+  it('is decoded from several codings, and refused with one that nobody knows', async () => {
+    await using server = await handServer((request, response) => {
+      response.setHeader('content-encoding', request.url === '/two' ? 'gzip, br' : 'rot13');
+      response.end(brotliCompressSync(gzipSync(Buffer.from('twice'))));
+    });
+    const fetch = transport({});
+    expect(await bytesOf(await fetch(`${server.url}/two`))).toBe('twice');
+    const error = await failure(fetch(server.url));
+    expect([codeOf(error), String(error)]).toEqual(['protocol', expect.stringContaining('rot13')]);
+  });
+
+  it('that breaks off inside a compressed body is a network error', async () => {
+    await using server = await handServer((_request, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      response.end(gzipSync(Buffer.from('whole')).subarray(0, 12));
+    });
+    const error = await failure(bytesOf(await transport({})(server.url)));
+    expect(codeOf(error)).toBe('network');
+  });
+
+  it.each([
+    ['is reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+    ['is closed', (socket: { destroy(): void }) => socket.destroy()],
+  ])('whose connection %s in the body gives what came, then a network error', async (_how, cut) => {
+    await using server = await handServer((request, response) => {
+      response.write('what came', () => setImmediate(() => cut(request.socket)));
+    });
+    const body = rawBodyOf(await transport({})(server.url));
+    await body.ready();
+    expect(Buffer.concat(body.take() ?? []).toString()).toBe('what came');
+    await body.ready();
+    expect(codeOf(await failure(Promise.resolve().then(() => body.take())))).toBe('network');
+  });
+
+  it('shorter than its content-length is a network error', async () => {
+    await using server = await handServer((request, response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('short', () => request.socket.end());
+    });
+    const error = await failure(bytesOf(await transport({})(server.url)));
+    expect(codeOf(error)).toBe('network');
+  });
+
+  it('ends with trailers, which are dropped', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(200, { trailer: 'x-sum' });
+      response.write('body');
+      response.addTrailers({ 'x-sum': '1' });
+      response.end();
+    });
+    expect(await bytesOf(await transport({})(server.url))).toBe('body');
+  });
+
+  it('pauses its socket while nobody reads', async () => {
+    let taken = 0;
+    await using server = await handServer((_request, response) => {
+      endless(response, 'x'.repeat(65_536), () => (taken += 65_536));
+    });
+    const body = rawBodyOf(await transport({})(server.url));
+    let before = -1;
+    while (before !== taken) {
+      before = taken;
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    }
+    // What the two kernels hold, and one read.
+    expect(taken).toBeLessThan(16 * 1024 * 1024);
+    const waiting = (body.take() ?? []).reduce((sum, part) => sum + part.length, 0);
+    expect(waiting).toBeLessThanOrEqual(192 * 1024);
+    await body.ready();
+    expect(body.take()?.length).toBeGreaterThan(0);
+    body.cancel();
+    await server.socketsClosed();
+  });
+});
