@@ -24,6 +24,12 @@ interface Handlers<C, R> {
   failed(this: void, error: unknown): void;
 }
 
+interface Deferred<R> {
+  promise: Promise<R>;
+  resolve(this: void, reply: R): void;
+  reject(this: void, error: unknown): void;
+}
+
 /** Why a stream ends early. Streams below `at` see `aborted`, `at` itself and those above it see `error`. */
 interface Forced<C, R> {
   at: StreamCore<C, R>;
@@ -60,7 +66,7 @@ export abstract class StreamCore<C, R> {
   /** Set where a tap forced the end: settles when the teardown behind the current chunk is over. */
   #cut: PromiseWithResolvers<void> | undefined;
   #ending: StreamEnd<R> | undefined;
-  #result: PromiseWithResolvers<R> | undefined;
+  #result: Deferred<R> | undefined;
 
   protected constructor(host: Host = standaloneHost(), name = 'stream', owner = name) {
     this.#host = host;

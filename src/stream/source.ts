@@ -137,7 +137,7 @@ export class GeneratorSource<C, R> implements BatchSource<C, R> {
   }
 
   pull(): Promise<Pulled<C, R>> {
-    return this.fly().then(this.#onResult, this.#onError);
+    return this.fly().then(this.#on.result, this.#on.error);
   }
 
   /** Lets a running body come to its end, then runs the `finally` blocks of a suspended one. */
@@ -147,13 +147,20 @@ export class GeneratorSource<C, R> implements BatchSource<C, R> {
     if (result.done !== true) throw new Error('it yields in a finally block');
   }
 
-  readonly #onResult = (result: IteratorResult<C, R>): Pulled<C, R> => {
-    this.#flights--;
-    return result.done === true ? end(result.value) : [result.value];
+  readonly #on: Landing<C, R> = {
+    result: (result) => {
+      this.#flights--;
+      return result.done === true ? end(result.value) : [result.value];
+    },
+    error: (error) => {
+      this.#flights--;
+      throw error;
+    },
   };
+}
 
-  readonly #onError = (error: unknown): never => {
-    this.#flights--;
-    throw error;
-  };
+// Method signatures, so that a source of a narrow chunk type is a source of a wide one.
+interface Landing<C, R> {
+  result(this: void, result: IteratorResult<C, R>): Pulled<C, R>;
+  error(this: void, error: unknown): never;
 }
