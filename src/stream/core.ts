@@ -105,6 +105,7 @@ export abstract class StreamCore<C, R> {
     if (source !== undefined && this.#host.buffered > 0 && this.#quiet) {
       // The short way: the generator's read is answered from memory, so one hop is enough. Otherwise it may wait for long, and a
       // reader must be freed even when the body ignores its signal: then a promise of our own is worth its price.
+      this.#fused.pull();
       return source.fly().then(this.#on.flight, this.#on.thrown);
     }
     return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
