@@ -53,12 +53,13 @@ describe('a wire stream', () => {
   });
 
   it('stops reading at the end of the wire and uses the connection again', async () => {
+    let answer: ServerResponse | undefined;
     await using server = await handServer((_request, response) => {
-      stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'behind the end' }));
-      setImmediate(() => response.end(sse({ boom: 'late' })));
+      answer = stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'behind the end' }));
     });
     for (let call = 0; call < 3; call++) {
       expect(await drained(at(server.url))).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
+      answer?.end(sse({ boom: 'late' }));
       // What is left is read behind the reply's back.
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     }
