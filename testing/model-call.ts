@@ -1,0 +1,49 @@
+import { terminal } from '../src/index.ts';
+import type { Call, Middleware, ModelRequest, Provider, ProviderCall } from '../src/index.ts';
+
+/** A provider at the end of a stack. */
+export function modelCall(model: Provider): Middleware {
+  return terminal({ name: model.name }, function callModel(context, call) {
+    call.provider = model.name;
+    call.model ??= model.model;
+    return model.stream(context.request, {
+      signal: context.signal,
+      deadline: context.deadline,
+      call,
+      warn: (message) => context.warn(message),
+    });
+  });
+}
+
+/** A call of a provider outside any pipeline, with what the provider warned of. */
+export interface DirectCall extends ProviderCall {
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What a provider's `stream(request, call)` takes as its second argument, for tests that drive a provider by itself.
+ *
+ * @example
+ * const call = directCall(request);
+ * for await (const chunk of provider.stream(request, call)) chunks.push(chunk);
+ * expect(call.call.usage?.outputTokens).toBe(8);
+ */
+export function directCall(request: ModelRequest, signal = new AbortController().signal): DirectCall {
+  const warnings: string[] = [];
+  const call: Call = {
+    number: 1,
+    request,
+    span: {
+      span: { id: 'direct', kind: 'call', name: 'direct', startMs: 0, attributes: {} },
+      set: () => undefined,
+      end: () => undefined,
+    },
+    provider: undefined,
+    model: undefined,
+    usage: undefined,
+    serviceTier: undefined,
+    cost: undefined,
+    outputCharacters: 0,
+  };
+  return { signal, deadline: undefined, call, warnings, warn: (message) => void warnings.push(message) };
+}

@@ -1,0 +1,131 @@
+import * as z from 'zod';
+
+import { parseOptions, SluiceError } from '../src/index.ts';
+import type { FinishReason, ModelRequest, Reply, StreamChunk, Usage } from '../src/index.ts';
+import { deltasOf, filledToolCalls, filledUsage } from './made-stream.ts';
+import type { MadeText, MadeToolCall, MadeUsage } from './made-stream.ts';
+import type { Gate } from './manual-gate.ts';
+
+/** What the scripted model answers to one call. The chunks come in this order: thinking, text, tool calls. */
+export interface ScriptedReply {
+  /** Split into words, or the very pieces. */
+  readonly text?: MadeText;
+  readonly thinking?: MadeText;
+  /** Each comes as deltas of its arguments and then whole. */
+  readonly toolCalls?: readonly MadeToolCall[];
+  /** In place of `thinking`, `text` and `toolCalls`: the very chunks. */
+  readonly chunks?: readonly StreamChunk[];
+  /** Chunks handed over by one read. Default: all of them; with a `gate`: 1. */
+  readonly batchSize?: number;
+  /** Held before each read: it is asked with the read's number, from 0; the read that ends the stream counts as one more. */
+  readonly gate?: Gate;
+  /** Chunks that come before `error` or `hang`. Default: all of them. */
+  readonly after?: number;
+  /** Fails in place of ending. Give a `SluiceError`, as a provider does; another error shows what becomes of it. */
+  readonly error?: Error;
+  /** Neither ends nor fails: waits until it is closed or aborted. */
+  readonly hang?: boolean;
+  /** Default: 12 tokens in, 8 out. `false`: the model does not say. */
+  readonly usage?: MadeUsage | false;
+  /** Default: `tool_calls` with tool calls, else `stop`. */
+  readonly finishReason?: FinishReason;
+  /** The model that answers. Default: the provider's. */
+  readonly model?: string;
+  readonly requestId?: string;
+}
+
+/** A text alone, a whole reply, or a function that makes either from the request and the number of the call, from 1. */
+export type ScriptedAnswer =
+  string | ScriptedReply | ((request: ModelRequest, call: number) => string | ScriptedReply);
+
+/** A reply, ready to be played. */
+export interface Script {
+  readonly batches: readonly (readonly StreamChunk[])[];
+  readonly gate: Gate | undefined;
+  /** How it ends. */
+  readonly ending: { readonly reply: Reply } | { readonly error: Error } | 'hang';
+}
+
+const text = z.union([z.string(), z.array(z.string())]).optional();
+const schema = z.strictObject({
+  text,
+  thinking: text,
+  toolCalls: z.array(z.looseObject({ name: z.string() })).optional(),
+  chunks: z.array(z.looseObject({ type: z.string() })).optional(),
+  batchSize: z.int().min(1).optional(),
+  gate: z.custom((value) => typeof value === 'function' || value instanceof Promise).optional(),
+  after: z.int().min(0).optional(),
+  error: z.instanceof(Error).optional(),
+  hang: z.boolean().optional(),
+  usage: z.union([z.looseObject({}), z.literal(false)]).optional(),
+  finishReason: z.string().optional(),
+  model: z.string().optional(),
+  requestId: z.string().optional(),
+});
+
+/** Makes a reply ready. Throws `invalid_options` for one that cannot be played. */
+export function scriptOf(answer: string | ScriptedReply, provider: { name: string; model: string }): Script {
+  const reply = typeof answer === 'string' ? { text: answer } : answer;
+  parseOptions('scripted() reply', schema, reply);
+  if (reply.error !== undefined && reply.hang === true) throw wrong('error and hang exclude each other');
+  if (reply.after !== undefined && reply.error === undefined && reply.hang !== true) {
+    throw wrong('after says when error or hang strikes: give one of them');
+  }
+  const chunks = (reply.chunks ?? chunksOf(reply)).slice(0, reply.after);
+  const size = reply.batchSize ?? (reply.gate === undefined ? chunks.length : 1);
+  return { batches: batched(chunks, size), gate: reply.gate, ending: endingOf(reply, provider) };
+}
+
+function chunksOf(reply: ScriptedReply): StreamChunk[] {
+  return [
+    ...deltasOf(reply.thinking).map((content): StreamChunk => ({ type: 'thinking', content, call: 0 })),
+    ...deltasOf(reply.text).map((content): StreamChunk => ({ type: 'content', content, call: 0 })),
+    ...filledToolCalls(reply.toolCalls, 'call').flatMap(({ id, name, text: json, deltas }): StreamChunk[] => [
+      ...deltas.map((argumentsDelta, index): StreamChunk => {
+        const type = 'tool_call_delta';
+        return index === 0
+          ? { type, id, name, argumentsDelta, call: 0 }
+          : { type, id, argumentsDelta, call: 0 };
+      }),
+      { type: 'tool_call', id, name, arguments: parsed(json, name), call: 0 },
+    ]),
+  ];
+}
+
+function parsed(json: string, name: string): unknown {
+  try {
+    return json.trim() === '' ? {} : JSON.parse(json);
+  } catch {
+    throw wrong(`the arguments of ${name} are no JSON; to script a broken call, give its chunks`);
+  }
+}
+
+function batched(chunks: readonly StreamChunk[], size: number): StreamChunk[][] {
+  const batches: StreamChunk[][] = [];
+  for (let at = 0; at < chunks.length; at += size) batches.push(chunks.slice(at, at + size));
+  return batches;
+}
+
+function endingOf(reply: ScriptedReply, provider: { name: string; model: string }): Script['ending'] {
+  if (reply.error !== undefined) return { error: reply.error };
+  if (reply.hang === true) return 'hang';
+  const called = (reply.toolCalls?.length ?? 0) > 0 || reply.chunks?.some(({ type }) => type === 'tool_call');
+  return {
+    reply: {
+      finishReason: reply.finishReason ?? (called === true ? 'tool_calls' : 'stop'),
+      provider: provider.name,
+      model: reply.model ?? provider.model,
+      ...(reply.usage !== false && { usage: usageOf(reply.usage) }),
+      ...(reply.requestId !== undefined && { requestId: reply.requestId }),
+    },
+  };
+}
+
+function usageOf(usage: MadeUsage | undefined): Usage {
+  const filled = filledUsage(usage);
+  return { ...filled, totalTokens: filled.inputTokens + filled.outputTokens };
+}
+
+function wrong(problem: string): SluiceError {
+  return new SluiceError('invalid_options', `scripted() reply: ${problem}.`);
+}

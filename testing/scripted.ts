@@ -1,0 +1,224 @@
+import { end, SluiceError, Stream } from '../src/index.ts';
+import type {
+  BatchSource,
+  End,
+  ModelRequest,
+  Provider,
+  ProviderCall,
+  Reply,
+  StreamChunk,
+} from '../src/index.ts';
+import { pass } from './manual-gate.ts';
+import { scriptOf } from './scripted-reply.ts';
+import type { Script, ScriptedAnswer } from './scripted-reply.ts';
+
+/** Options of {@link scripted}. */
+export interface ScriptedOptions {
+  /** The provider's name, as prices and `providerOptions` go by it. Default `scripted`. */
+  readonly name?: string;
+  /** Default `scripted`. */
+  readonly model?: string;
+  /** The last reply answers all further calls, too. Default false: a call too many is an error. */
+  readonly repeat?: boolean;
+}
+
+/** What became of one call of a scripted provider. */
+export interface ScriptedCall {
+  /** From 1, in the order of the first reads. */
+  readonly number: number;
+  readonly request: ModelRequest;
+  readonly signal: AbortSignal;
+  /**
+   * `open` from its first read on; then how it ended: `completed` with its reply, `failed` with its scripted error, `closed`
+   * by whoever read it or by its signal.
+   */
+  readonly state: 'open' | 'completed' | 'failed' | 'closed';
+  /** Chunks handed over so far. */
+  readonly chunks: number;
+  /** Why it was closed, or what it failed with. */
+  readonly error: Error | undefined;
+}
+
+/** A provider that plays a script and remembers what was asked of it. */
+export interface ScriptedProvider extends Provider {
+  /** The requests of all calls so far. */
+  readonly requests: readonly ModelRequest[];
+  /** All calls so far. A stream that nobody has read is none. */
+  readonly calls: readonly ScriptedCall[];
+  /** Calls that are under way. */
+  readonly openCalls: number;
+  /** How often the provider was closed. */
+  readonly closed: number;
+  /** The next call that no earlier `nextCall()` has returned; waits for its first read. */
+  nextCall(): Promise<ScriptedCall>;
+  /** Scripts further calls. */
+  enqueue(...answers: ScriptedAnswer[]): void;
+  close(): Promise<void>;
+}
+
+/**
+ * An in-memory provider for tests: it answers each call with the next reply of its script, without a clock and without a
+ * network. A call that finds no reply fails with `invalid_options`, which no retry repeats.
+ *
+ * Throws `invalid_options` for a reply that cannot be played.
+ *
+ * @example
+ * const model = scripted([{ error: new SluiceError('overloaded', 'Busy.') }, 'Hello world']);
+ * const pipeline = new Pipeline([retry({ initialDelayMs: 0 }), provider(model)]);
+ * expect((await pipeline.execute('user', 'Hi')).response.content).toBe('Hello world');
+ * expect(model.calls.map(({ state }) => state)).toEqual(['failed', 'completed']);
+ */
+export function scripted(
+  answers: ScriptedAnswer | readonly ScriptedAnswer[],
+  options: ScriptedOptions = {},
+): ScriptedProvider {
+  const { name = 'scripted', model = 'scripted', repeat = false } = options;
+  const scripts: ((request: ModelRequest, call: number) => Script)[] = [];
+  const calls: CallRecord[] = [];
+  const unseen: CallRecord[] = [];
+  const askers: ((call: ScriptedCall) => void)[] = [];
+  let closed = 0;
+
+  function enqueue(...more: ScriptedAnswer[]): void {
+    for (const answer of more) {
+      if (typeof answer === 'function') {
+        scripts.push((request, call) => scriptOf(answer(request, call), { name, model }));
+        continue;
+      }
+      const script = scriptOf(answer, { name, model });
+      scripts.push(() => script);
+    }
+  }
+
+  function begin(request: ModelRequest, call: ProviderCall): BatchSource<StreamChunk, Reply> {
+    const record = new CallRecord(calls.length + 1, request, call.signal);
+    const make = scripts[calls.length] ?? (repeat ? scripts.at(-1) : undefined);
+    calls.push(record);
+    const asker = askers.shift();
+    if (asker === undefined) unseen.push(record);
+    else asker(record);
+    return new ScriptedSource(
+      make?.(request, record.number) ?? tooMany(record.number, scripts.length),
+      call,
+      record,
+    );
+  }
+
+  enqueue(...(isList(answers) ? answers : [answers]));
+
+  return {
+    name,
+    model,
+    get requests() {
+      return calls.map(({ request }) => request);
+    },
+    get calls() {
+      return calls;
+    },
+    get openCalls() {
+      return calls.filter(({ state }) => state === 'open').length;
+    },
+    get closed() {
+      return closed;
+    },
+    stream: (request, call) => Stream.fromSource(() => begin(request, call)),
+    nextCall() {
+      const call = unseen.shift();
+      return call === undefined ? new Promise((resolve) => askers.push(resolve)) : Promise.resolve(call);
+    },
+    enqueue,
+    close() {
+      closed++;
+      return Promise.resolve();
+    },
+  };
+}
+
+class CallRecord implements ScriptedCall {
+  readonly number: number;
+  readonly request: ModelRequest;
+  readonly signal: AbortSignal;
+  state: ScriptedCall['state'] = 'open';
+  chunks = 0;
+  error: Error | undefined;
+
+  constructor(number: number, request: ModelRequest, signal: AbortSignal) {
+    this.number = number;
+    this.request = request;
+    this.signal = signal;
+  }
+}
+
+/** Plays one script. */
+class ScriptedSource implements BatchSource<StreamChunk, Reply> {
+  readonly #script: Script;
+  readonly #call: ProviderCall;
+  readonly #record: CallRecord;
+  readonly #stopped = Promise.withResolvers<never>();
+  #reads = 0;
+
+  constructor(script: Script, call: ProviderCall, record: CallRecord) {
+    this.#script = script;
+    this.#call = call;
+    this.#record = record;
+    this.#stopped.promise.catch(() => undefined); // a read need not be pending
+    if (call.signal.aborted) this.#onAbort();
+    else call.signal.addEventListener('abort', this.#onAbort);
+  }
+
+  pull(): readonly StreamChunk[] | End<Reply> | Promise<readonly StreamChunk[] | End<Reply>> {
+    const { state } = this.#record;
+    if (state !== 'open') return this.#stopped.promise;
+    return this.#script.gate === undefined ? this.#step() : this.#held();
+  }
+
+  close(error: Error): void {
+    if (this.#record.state !== 'open') return;
+    this.#settle('closed', error);
+    this.#stopped.reject(error);
+  }
+
+  async #held(): Promise<readonly StreamChunk[] | End<Reply>> {
+    await Promise.race([pass(this.#script.gate, this.#reads), this.#stopped.promise]);
+    return this.#step();
+  }
+
+  #step(): readonly StreamChunk[] | End<Reply> | Promise<never> {
+    const batch = this.#script.batches[this.#reads++];
+    if (batch !== undefined) {
+      this.#record.chunks += batch.length;
+      // A chunk belongs to one execution, which numbers it.
+      return batch.map((chunk) => ({ ...chunk }));
+    }
+    const { ending } = this.#script;
+    if (ending === 'hang') return this.#stopped.promise;
+    if ('error' in ending) {
+      this.#settle('failed', ending.error);
+      throw ending.error;
+    }
+    this.#settle('completed');
+    this.#call.call.usage = ending.reply.usage;
+    return end({ ...ending.reply });
+  }
+
+  #settle(state: ScriptedCall['state'], error?: Error): void {
+    this.#record.state = state;
+    this.#record.error = error;
+    this.#call.signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => {
+    const { reason } = this.#call.signal;
+    this.close(new SluiceError('aborted', 'The call was aborted.', { cause: reason }));
+  };
+}
+
+function tooMany(call: number, scripted: number): Script {
+  const replies = scripted === 1 ? '1 reply is' : `${scripted} replies are`;
+  const message = `scripted(): call ${call} has no reply, ${replies} scripted. Add one, or set repeat.`;
+  return { batches: [], gate: undefined, ending: { error: new SluiceError('invalid_options', message) } };
+}
+
+function isList(answers: ScriptedAnswer | readonly ScriptedAnswer[]): answers is readonly ScriptedAnswer[] {
+  return Array.isArray(answers);
+}
