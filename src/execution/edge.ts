@@ -129,8 +129,8 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
   #read(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
     const { outcome } = this.execution;
     // An interrupted execution is read on: the chunk at which it was interrupted may still be in a generator layer.
-    const over = outcome !== undefined && outcome !== 'interrupted';
-    if (this.#root === undefined || this.#root.ended || over) return this.#conclude();
+    const over = outcome === 'interrupted' ? this.#root?.ended === true : outcome !== undefined;
+    if (this.#root === undefined || over) return this.#conclude();
     return Stream.pullFrom(this.#root).then(this.#onBatch, this.#onFailed);
   }
 
