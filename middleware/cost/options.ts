@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
+import type { Budget } from './budget.ts';
+import type { Ledger } from './ledger.ts';
+import type { ModelPrices } from './price-table.ts';
+
+/** What a model call cost, as `onCost` is told. */
+export interface CostEvent {
+  cost: Cost;
+  usage: Usage;
+  call: Call;
+  provider: string | undefined;
+  model: string | undefined;
+  executionId: string;
+  /** By the option `key`; `''` without it. */
+  key: string;
+}
+
+/** Options of `cost()`. All money is in US dollars. */
+export interface CostOptions {
+  /**
+   * Prices in US dollars per million tokens that win over the list's, by `'provider/model'`, `'model'` or `'provider/*'`:
+   * `{ 'ollama/*': { input: 0, output: 0 } }`.
+   */
+  prices?: Record<string, ModelPrices> | undefined;
+  /** The list's name of a provider, by its name here, as for a gateway: `{ 'my-gateway': 'openai' }`. */
+  providers?: Record<string, string> | undefined;
+  /** Limits on money. Default: none. */
+  budgets?: readonly Budget[] | undefined;
+  /** Whose money it is, such as the tenant's id: for `onCost`, and for budgets without a key of their own. Default: `''`, everybody's. */
+  key?: ((context: ExecutionContext) => string) | undefined;
+  /** Whether a call whose price is not known may be made although there are budgets. Default: `'refuse'`. */
+  unknownPrice?: 'allow' | 'refuse' | undefined;
+  /** Tokens of output that a call reserves of its budgets before it starts, at most its `maxTokens`. Default: 1,000. */
+  reserveOutputTokens?: number | undefined;
+  /** Told of each call's cost at its end, also when it failed. Synchronous; what it throws becomes a warning. */
+  onCost?: ((event: CostEvent) => void) | undefined;
+  /** Counts the budgets of days and months. Default: in memory, for this process alone and for as long as it lives. */
+  ledger?: Ledger | undefined;
+  /** The clock, in milliseconds since the epoch. Default: `Date.now`. */
+  now?: (() => number) | undefined;
+}
+
+const usd = z.number().min(0);
+const tokenPrices = z.strictObject({
+  input: usd,
+  output: usd,
+  cacheRead: usd.optional(),
+  cacheWrite: usd.optional(),
+});
+const modelPrices = tokenPrices.extend({ tiers: z.record(z.string(), tokenPrices).optional() });
+const callback = <T>(): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'a function');
+const keyed = callback<(context: ExecutionContext) => string>();
+
+const budget = z.strictObject({
+  usd,
+  per: z.enum(['execution', 'day', 'month']),
+  key: keyed.optional(),
+  name: z.string().min(1).optional(),
+});
+
+/** Checks the options and fills in the defaults. */
+export const costSchema = z.strictObject({
+  prices: z.record(z.string(), modelPrices).default({}),
+  providers: z.record(z.string(), z.string().min(1)).default({}),
+  budgets: z.array(budget).default([]),
+  key: keyed.optional(),
+  unknownPrice: z.enum(['allow', 'refuse']).default('refuse'),
+  reserveOutputTokens: z.int().min(0).default(1_000),
+  onCost: callback<(event: CostEvent) => void>().optional(),
+  ledger: z
+    .custom<Ledger>(
+      (value) =>
+        typeof value === 'object' && value !== null && 'add' in value && typeof value.add === 'function',
+      'an object with the method add',
+    )
+    .optional(),
+  now: callback<() => number>().default(() => Date.now),
+});
+
+/** The options with their defaults. */
+export type CostSettings = z.output<typeof costSchema>;
