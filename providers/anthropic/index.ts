@@ -3,6 +3,7 @@ import { wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { MessagesDecoder } from './decoder.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
+import { headersOf, rateLimitsOf } from './rate-limits.ts';
 import { wireRequest } from './request.ts';
 import { wholeMessageEvents } from './whole.ts';
 
@@ -31,12 +32,23 @@ export function anthropic(options: AnthropicOptions = {}): Provider {
     stream(request, call) {
       const raw: { request: unknown } | undefined =
         request.parameters.includeRaw === true ? { request: undefined } : undefined;
+      function note(answer: unknown): void {
+        const headers = headersOf(answer);
+        if (headers !== undefined) call.call.rateLimits = rateLimitsOf(headers, Date.now());
+      }
       return wireStream({
         provider: name,
         async open(signal) {
           const { body, headers } = wireRequest(request, settings, call);
           if (raw !== undefined) raw.request = body;
-          return connection.send(body, headers, signal);
+          try {
+            const response = await connection.send(body, headers, signal);
+            note(response);
+            return response;
+          } catch (error) {
+            note(error);
+            throw error;
+          }
         },
         decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info }),
         call,
