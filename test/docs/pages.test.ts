@@ -1,0 +1,19 @@
+import { globSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { root } from '../../scripts/entry-points.ts';
+import { programsOf, runProgram } from '../support/markdown.ts';
+
+const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root })];
+const programs = (await Promise.all(pages.map(programsOf))).flat();
+
+describe('the programs in the pages', () => {
+  test('there are some', () => {
+    expect(programs.filter(({ name }) => name.startsWith('README.md'))).toHaveLength(3);
+  });
+
+  test.each(programs)('$name runs and prints what it says', async (program) => {
+    const output = await runProgram(program);
+    const lines = output.split('\n');
+    expect(lines).toEqual(expect.arrayContaining(program.prints));
+  });
+});
