@@ -16,9 +16,8 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
   checkProvider(model);
   if (defaults !== undefined) checkDefaults(defaults);
   const close = model.close === undefined ? undefined : async () => model.close?.();
-  return terminal({ name: model.name, close }, function provider(context, call) {
-    call.provider = model.name;
-    call.model = context.request.model ?? model.model;
+  const { name } = model;
+  return terminal({ name, provider: name, model: model.model, close }, function provider(context, call) {
     const providerCall: ProviderCall = {
       // Asked for late, so that a provider that needs no signal costs none.
       get signal() {
