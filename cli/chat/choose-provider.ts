@@ -1,0 +1,120 @@
+import { UsageError } from '../usage-error.ts';
+
+/** The providers of the command line. */
+export const providerNames = ['openai', 'anthropic', 'demo'] as const;
+
+/** One of them. */
+export type ProviderName = (typeof providerNames)[number];
+
+/** Where the keys of those that need one are kept. */
+export const keyNames = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY' } as const;
+
+/** The models asked for without `--model`, for the help: the providers' own constants would load their SDKs. */
+export const defaultModels: Readonly<Record<ProviderName, string>> = {
+  openai: 'gpt-6-luna',
+  anthropic: 'claude-opus-5-5',
+  demo: 'demo',
+};
+
+/** What the command line says about the provider. */
+export interface ProviderWishes {
+  provider?: ProviderName | undefined;
+  model?: string | undefined;
+  baseUrl?: string | undefined;
+  api?: 'chat' | 'responses' | undefined;
+}
+
+/** The provider to talk to. */
+export interface ProviderChoice {
+  name: ProviderName;
+  model?: string | undefined;
+  baseURL?: string | undefined;
+  api?: 'chat' | 'responses' | undefined;
+  /** Without a key only where a server of the user's own may need none. */
+  apiKey?: string | undefined;
+  /** What the user should know about the choice. */
+  note?: string | undefined;
+}
+
+/**
+ * Chooses by `--provider`; then `--base-url` means a server compatible with OpenAI; then by the keys in the environment: none is the demo, one is
+ * its provider, of two `LLM_PROVIDER` says which, else Anthropic. Throws a `UsageError`.
+ */
+export function chooseProvider(
+  wishes: ProviderWishes,
+  environment: Readonly<Record<string, string | undefined>>,
+): ProviderChoice {
+  const keys = {
+    openai: keyOf('openai', environment),
+    anthropic: keyOf('anthropic', environment),
+    demo: undefined,
+  };
+  const { name, note } = nameOf(wishes, keys, environment);
+  check(wishes, name, keys[name]);
+  return { name, model: wishes.model, baseURL: wishes.baseUrl, api: wishes.api, apiKey: keys[name], note };
+}
+
+type Keys = Readonly<Record<ProviderName, string | undefined>>;
+
+function nameOf(
+  wishes: ProviderWishes,
+  keys: Keys,
+  environment: Readonly<Record<string, string | undefined>>,
+): { name: ProviderName; note?: string } {
+  if (wishes.provider !== undefined) return { name: wishes.provider };
+  const preferred = preferredProvider(environment);
+  if (wishes.baseUrl !== undefined) return { name: 'openai' };
+  if (preferred === 'demo' || (preferred !== undefined && keys[preferred] !== undefined))
+    return { name: preferred };
+  const name = keys.anthropic !== undefined ? 'anthropic' : keys.openai !== undefined ? 'openai' : 'demo';
+  if (preferred === undefined) return { name };
+  return { name, note: `LLM_PROVIDER is ${preferred}, but ${keyNames[preferred]} is not set.` };
+}
+
+function preferredProvider(
+  environment: Readonly<Record<string, string | undefined>>,
+): ProviderName | undefined {
+  const value = environment['LLM_PROVIDER']?.trim();
+  if (value === undefined || value === '') return undefined;
+  const known = providerNames.find((name) => name === value.toLowerCase());
+  if (known === undefined) {
+    throw new UsageError(
+      `LLM_PROVIDER is "${value.slice(0, 40)}": set it to ${providerNames.join(', ')}, or unset it.`,
+    );
+  }
+  return known;
+}
+
+function check({ model, baseUrl, api }: ProviderWishes, name: ProviderName, key: string | undefined): void {
+  if (api !== undefined && name !== 'openai') {
+    throw new UsageError(`--api is for openai and compatible servers; this is ${name}.`);
+  }
+  if (baseUrl !== undefined && !isHttpUrl(baseUrl)) {
+    throw new UsageError(
+      '--base-url is no http or https address: give one such as http://127.0.0.1:11434/v1.',
+    );
+  }
+  if (name !== 'demo') {
+    if (key !== undefined || baseUrl !== undefined) return;
+    throw new UsageError(`--provider ${name} needs a key: set ${keyNames[name]}.`);
+  }
+  if (baseUrl !== undefined)
+    throw new UsageError('--base-url makes no sense with the demo model, which is embedded.');
+  if (model !== undefined && model !== defaultModels.demo) {
+    throw new UsageError(
+      `--model ${model.slice(0, 80)} needs a provider: set ${keyNames.openai} or ${keyNames.anthropic}, or give --base-url. The demo has one model.`,
+    );
+  }
+}
+
+function keyOf(
+  name: 'openai' | 'anthropic',
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const key = environment[keyNames[name]]?.trim();
+  return key === '' ? undefined : key;
+}
+
+function isHttpUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}

@@ -1,0 +1,127 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+
+import type { Terminal, TerminalOutput } from '../terminal.ts';
+
+/** Reads messages from a terminal, with history and editing keys. */
+export interface LineEditor {
+  /** Shows the prompt; resolves to the next message, or undefined when the input has ended or the editor was closed. */
+  read(): Promise<string | undefined>;
+  /** What is typed and not sent. */
+  readonly line: string;
+  clearLine(): void;
+  /** Drops what was typed ahead while a reply came. */
+  dropTypedAhead(): void;
+  close(): void;
+}
+
+const PROMPT = '> ';
+/** Asks the terminal to mark pasted text, so that its newlines do not send it line by line. */
+const MARK_PASTES = '\u001B[?2004h';
+const LEAVE_PASTES = '\u001B[?2004l';
+
+/**
+ * A line editor on Node's readline. Between two `read()` nothing is echoed, so that what the user types does not mix with a reply; what was typed ahead
+ * is kept for the next `read()`.
+ */
+export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEditor {
+  // With answers going into a file, the user still sees what is typed.
+  const visible = terminal.output.isTTY === true ? terminal.output : terminal.errors;
+  const screen = mutable(visible);
+  const isTerminal = terminal.input.isTTY === true && visible.isTTY === true;
+  const editor = createInterface({
+    input: terminal.input,
+    output: screen.stream,
+    terminal: isTerminal,
+    prompt: PROMPT,
+    historySize: 500,
+    removeHistoryDuplicates: true,
+  });
+  const typedAhead: string[] = [];
+  let pasted: string[] = [];
+  let pasting = false;
+  let closed = false;
+  let waiting: ((message: string | undefined) => void) | undefined;
+
+  function onKey(_text: unknown, key: { name?: string | undefined } | undefined): void {
+    if (key?.name === 'paste-start') pasting = true;
+    if (key?.name === 'paste-end') pasting = false;
+  }
+
+  editor.on('line', function onLine(line) {
+    pasted.push(line);
+    if (pasting) return;
+    const message = pasted.join('\n');
+    pasted = [];
+    if (waiting === undefined) typedAhead.push(message);
+    else answer(message);
+  });
+  editor.on('SIGINT', onInterrupt);
+  // A terminal that is gone has ended, too.
+  editor.on('error', () => editor.close());
+  editor.on('close', function onClose() {
+    closed = true;
+    terminal.input.off('keypress', onKey);
+    if (isTerminal) visible.write(LEAVE_PASTES);
+    // The shell's prompt starts on a line of its own.
+    if (waiting !== undefined) visible.write('\n');
+    answer(undefined);
+  });
+  terminal.input.on('keypress', onKey);
+  if (isTerminal) visible.write(MARK_PASTES);
+
+  function answer(message: string | undefined): void {
+    const resolve = waiting;
+    waiting = undefined;
+    screen.mute();
+    resolve?.(message);
+  }
+
+  return {
+    read() {
+      const early = typedAhead.shift();
+      if (early !== undefined) {
+        visible.write(`${PROMPT}${early}\n`);
+        return Promise.resolve(early);
+      }
+      if (closed) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        waiting = resolve;
+        screen.unmute();
+        editor.prompt(true);
+      });
+    },
+    get line() {
+      return pasted.join('\n') + editor.line;
+    },
+    clearLine() {
+      pasted = [];
+      editor.write(null, { ctrl: true, name: 'e' });
+      editor.write(null, { ctrl: true, name: 'u' });
+    },
+    dropTypedAhead() {
+      typedAhead.length = 0;
+    },
+    close: () => editor.close(),
+  };
+}
+
+/** A stream that passes on to another one while it is not muted. */
+function mutable(target: TerminalOutput): { stream: Writable; mute(): void; unmute(): void } {
+  let muted = true;
+  const stream = new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      if (!muted) target.write(text);
+      done();
+    },
+  });
+  // readline wraps long lines by it.
+  Object.defineProperty(stream, 'columns', { get: () => target.columns });
+  target.on('resize', () => stream.emit('resize'));
+  return {
+    stream,
+    mute: () => void (muted = true),
+    unmute: () => void (muted = false),
+  };
+}

@@ -1,0 +1,56 @@
+import type { TerminalInput } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** How piped input is read. */
+export interface PipedOptions {
+  /** Give up when nothing at all has come for so long, in milliseconds. Default: wait for the end. */
+  patienceMs?: number | undefined;
+  signal: AbortSignal;
+}
+
+/** More than any model reads. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reads an input that is no terminal to its end. Undefined where nothing came in time: many callers leave an open pipe behind, and waiting for its end
+ * would be for ever. Throws a `UsageError` for what cannot be read.
+ */
+export function readPiped(
+  input: TerminalInput,
+  { patienceMs, signal }: PipedOptions,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    const timer =
+      patienceMs === undefined ? undefined : setTimeout(() => settle(() => resolve(undefined)), patienceMs);
+
+    function settle(how: () => void): void {
+      clearTimeout(timer);
+      input.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError).pause();
+      signal.removeEventListener('abort', onAbort);
+      how();
+    }
+    function onData(part: Uint8Array | string): void {
+      clearTimeout(timer);
+      const data = typeof part === 'string' ? Buffer.from(part) : part;
+      parts.push(data);
+      bytes += data.length;
+      if (bytes > MOST_BYTES)
+        settle(() => reject(new UsageError(`The input is longer than ${MOST_BYTES} bytes.`)));
+    }
+    function onEnd(): void {
+      settle(() => resolve(new TextDecoder().decode(Buffer.concat(parts))));
+    }
+    function onError(error: Error): void {
+      settle(() => reject(new UsageError(`The input cannot be read: ${error.message}`)));
+    }
+    function onAbort(): void {
+      settle(() => resolve(undefined));
+    }
+
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    input.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
+  });
+}

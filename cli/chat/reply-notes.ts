@@ -1,0 +1,24 @@
+import type { ExecutionResult } from '../../src/index.ts';
+import { oneLine } from '../clean-text.ts';
+
+/** What a reader of the reply should know beside its text, a line each. */
+export function replyNotes(result: ExecutionResult): string[] {
+  const notes = result.warnings.map((warning) => `warning: ${oneLine(warning)}`);
+  const { finishReason, toolCalls, content } = result.response;
+  if (result.outcome === 'interrupted')
+    notes.push(`stopped: ${oneLine(result.reason ?? 'no reason was given')}`);
+  for (const { name } of toolCalls)
+    notes.push(`note: the model asks for the tool ${oneLine(name, 80)}, which the chat does not have`);
+  const ending = endings[finishReason];
+  if (ending !== undefined && result.outcome === 'completed') notes.push(`note: ${ending}`);
+  if (content === '' && toolCalls.length === 0 && ending === undefined)
+    notes.push('note: the reply has no text');
+  return notes;
+}
+
+const endings: Partial<Record<ExecutionResult['response']['finishReason'], string>> = {
+  length: 'the reply was cut at the limit of tokens',
+  content_filter: 'the filter of the provider cut the reply',
+  refusal: 'the model declined to answer',
+  pause: 'the provider paused the reply; send a line to go on',
+};

@@ -1,0 +1,74 @@
+import { isSluiceError, type SluiceError } from '../src/index.ts';
+import { oneLine } from './clean-text.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { UsageError } from './usage-error.ts';
+
+/** What an error's hint may name. */
+export interface ErrorSetting {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The variable that holds the key in use. */
+  keyName?: string | undefined;
+  /** Where requests go. */
+  baseURL?: string | undefined;
+}
+
+const KEY_NAMES = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const;
+
+/** An error on one line: its code, its message, what can be done. Never a stack, never a key. */
+export function errorLine(error: unknown, setting: ErrorSetting): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!isSluiceError(error)) {
+    const what = error instanceof UsageError ? 'error' : 'error: unexpected';
+    return withoutKeys(`${what}: ${oneLine(message)}`, setting.environment);
+  }
+  const request = error.requestId === undefined ? '' : ` (request ${oneLine(error.requestId, 100)})`;
+  const hint = hintFor(error, setting);
+  const line = `error: ${error.code}: ${oneLine(message)}${request}${hint === undefined ? '' : ` ${hint}`}`;
+  return withoutKeys(line, setting.environment);
+}
+
+/** The exit code of an error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return exitCodes.usage;
+  return isSluiceError(error) && error.code === 'invalid_options' ? exitCodes.usage : exitCodes.failed;
+}
+
+/** The keys of the environment taken out of a text. The providers do so too; this holds for whatever else is printed. */
+export function withoutKeys(text: string, environment: ErrorSetting['environment']): string {
+  let safe = text;
+  for (const name of KEY_NAMES) {
+    const key = environment[name]?.trim();
+    if (key !== undefined && key !== '') safe = safe.replaceAll(key, `[${name}]`);
+  }
+  return safe;
+}
+
+function hintFor(error: SluiceError, { keyName, baseURL }: ErrorSetting): string | undefined {
+  const soon = error.retryAfterMs === undefined ? '' : ` in ${Math.ceil(error.retryAfterMs / 1000)} s`;
+  switch (error.code) {
+    case 'authentication':
+      return keyName === undefined ? 'Does the server want a key?' : `Is ${keyName} right?`;
+    case 'permission':
+      return keyName === undefined ? undefined : `The key in ${keyName} may not do this.`;
+    case 'not_found':
+      return 'Name another model with --model, or mend --base-url.';
+    case 'rate_limited':
+    case 'overloaded':
+    case 'server':
+      return `Try again${soon}.`;
+    case 'network':
+      return `Can ${baseURL === undefined ? 'the provider' : originOf(baseURL)} be reached from here?`;
+    case 'truncated':
+    case 'timeout':
+      return 'Try again.';
+    case 'context_length':
+      return 'The conversation is too long for the model: start a new one.';
+    default:
+      return undefined;
+  }
+}
+
+/** Without a path or credentials. */
+function originOf(baseURL: string): string {
+  return URL.canParse(baseURL) ? new URL(baseURL).origin : 'the address';
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+
+import { chooseProvider, defaultModels, type ProviderWishes } from '../../cli/chat/choose-provider.ts';
+import { UsageError } from '../../cli/usage-error.ts';
+import { DEFAULT_MODEL as anthropicModel } from '../../providers/anthropic/index.ts';
+import { demo } from '../../providers/demo/index.ts';
+import { DEFAULT_MODEL as openaiModel } from '../../providers/openai/index.ts';
+
+const OPENAI = { OPENAI_API_KEY: 'sk-openai' };
+const ANTHROPIC = { ANTHROPIC_API_KEY: 'sk-ant' };
+const BOTH = { ...OPENAI, ...ANTHROPIC };
+
+function chosen(environment: Record<string, string>, wishes: ProviderWishes = {}): string {
+  return chooseProvider(wishes, environment).name;
+}
+
+describe('chooseProvider', () => {
+  it('takes the demo without a key, the provider of a lone key, and Anthropic of two', () => {
+    expect([chosen({}), chosen(OPENAI), chosen(ANTHROPIC), chosen(BOTH)]).toEqual([
+      'demo',
+      'openai',
+      'anthropic',
+      'anthropic',
+    ]);
+  });
+
+  it('follows LLM_PROVIDER where both keys are set, whatever its case', () => {
+    expect(chosen({ ...BOTH, LLM_PROVIDER: 'openai' })).toBe('openai');
+    expect(chosen({ ...BOTH, LLM_PROVIDER: ' OpenAI ' })).toBe('openai');
+    expect(chosen({ ...BOTH, LLM_PROVIDER: 'demo' })).toBe('demo');
+    expect(chosen({ ...BOTH, LLM_PROVIDER: '' })).toBe('anthropic');
+  });
+
+  it('takes the provider whose key is there, and says so, where LLM_PROVIDER names the other', () => {
+    expect(chooseProvider({}, { ...ANTHROPIC, LLM_PROVIDER: 'openai' })).toMatchObject({
+      name: 'anthropic',
+      note: 'LLM_PROVIDER is openai, but OPENAI_API_KEY is not set.',
+    });
+    expect(chooseProvider({}, { LLM_PROVIDER: 'openai' })).toMatchObject({ name: 'demo' });
+  });
+
+  it('puts --provider before LLM_PROVIDER and the keys', () => {
+    expect(chosen({ ...BOTH, LLM_PROVIDER: 'anthropic' }, { provider: 'openai' })).toBe('openai');
+    expect(chosen(BOTH, { provider: 'demo' })).toBe('demo');
+  });
+
+  it('takes a key of blanks for none', () => {
+    expect(chosen({ OPENAI_API_KEY: '  ', ANTHROPIC_API_KEY: '' })).toBe('demo');
+  });
+
+  it('takes --base-url for a server compatible with OpenAI, which needs no key and gets none of Anthropic', () => {
+    expect(chooseProvider({ baseUrl: 'http://127.0.0.1:11434/v1' }, ANTHROPIC)).toMatchObject({
+      name: 'openai',
+      baseURL: 'http://127.0.0.1:11434/v1',
+      apiKey: undefined,
+    });
+  });
+
+  it('takes --base-url for a server that speaks as Anthropic with --provider anthropic', () => {
+    expect(chosen({}, { provider: 'anthropic', baseUrl: 'http://127.0.0.1:1' })).toBe('anthropic');
+  });
+
+  it.each<[string, ProviderWishes, Record<string, string>, string]>([
+    ['a provider without its key', { provider: 'openai' }, ANTHROPIC, 'set OPENAI_API_KEY'],
+    ['a provider without its key', { provider: 'anthropic' }, {}, 'set ANTHROPIC_API_KEY'],
+    ['an unknown LLM_PROVIDER', {}, { ...BOTH, LLM_PROVIDER: 'gemini' }, 'LLM_PROVIDER is "gemini"'],
+    ['an unknown LLM_PROVIDER without keys', {}, { LLM_PROVIDER: 'gemini' }, 'LLM_PROVIDER is "gemini"'],
+    ['a model for the demo', { model: 'gpt-6' }, {}, '--model gpt-6 needs a provider'],
+    ['a server for the demo', { provider: 'demo', baseUrl: 'http://127.0.0.1' }, {}, '--base-url'],
+    ['a server that is no address', { baseUrl: 'localhost' }, {}, '--base-url is no http'],
+    ['a wire of OpenAI at Anthropic', { provider: 'anthropic', api: 'chat' }, ANTHROPIC, '--api'],
+  ])('refuses %s', (_what, wishes, environment, message) => {
+    const choose = (): unknown => chooseProvider(wishes, environment);
+    expect(choose).toThrow(UsageError);
+    expect(choose).toThrow(message);
+  });
+});
+
+describe('the default models of the help', () => {
+  it('are those of the providers', () => {
+    expect(defaultModels).toEqual({ openai: openaiModel, anthropic: anthropicModel, demo: demo().model });
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+
+import { usageLine } from '../../cli/chat/usage-line.ts';
+import { noUsage, type ExecutionEnd } from '../../src/index.ts';
+
+function end(changes: Partial<ExecutionEnd> = {}): ExecutionEnd {
+  return {
+    outcome: 'completed',
+    usage: { ...noUsage(), inputTokens: 123, outputTokens: 45, totalTokens: 168 },
+    cost: { status: 'exact', totalUsd: 0.001_23 },
+    latencyMs: 1_900,
+    timeToFirstChunkMs: 412,
+    ...changes,
+  };
+}
+
+describe('usageLine', () => {
+  it('names the model, tokens, cost, first chunk and the whole time', () => {
+    expect(usageLine(end(), 'gpt-6')).toBe('[gpt-6 | 123 in, 45 out | $0.0012 | first chunk 0.4 s | 1.9 s]');
+  });
+
+  it('says of cached tokens and thinking what part they are', () => {
+    const usage = { ...end().usage, cachedInputTokens: 100, reasoningTokens: 30 };
+    expect(usageLine(end({ usage }), 'm')).toContain('123 in (100 cached), 45 out (30 thinking) |');
+  });
+
+  it('calls an unknown cost unknown, and an estimate an estimate', () => {
+    expect(usageLine(end({ cost: { status: 'unknown' } }), 'm')).toContain('| cost unknown |');
+    expect(usageLine(end({ cost: { status: 'estimated', totalUsd: 0.02 } }), 'm')).toContain(
+      '| about $0.0200 (estimated) |',
+    );
+    expect(usageLine(end({ usage: { ...end().usage, estimated: true } }), 'm')).toContain(
+      '45 out (estimated)',
+    );
+  });
+
+  it.each([
+    [0, '$0'],
+    [1.5, '$1.5000'],
+    [0.001, '$0.0010'],
+    [0.000_12, '$0.00012'],
+    [0.000_000_7, '$0.00000070'],
+  ])('writes %d dollars so that two digits can be read', (totalUsd, text) => {
+    expect(usageLine(end({ cost: { status: 'exact', totalUsd } }), 'm')).toContain(`| ${text} |`);
+  });
+
+  it('says that a reply was stopped, and leaves out a first chunk that never came', () => {
+    expect(usageLine(end({ outcome: 'cancelled', timeToFirstChunkMs: undefined }), 'm')).toBe(
+      '[stopped | m | 123 in, 45 out | $0.0012 | 1.9 s]',
+    );
+  });
+});
