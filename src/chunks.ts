@@ -4,6 +4,8 @@ import type { ExecutionResult } from './result.ts';
 interface ChunkBase {
   /** Number of the model call that made it, from 1; 0 or absent: no call did. The runtime sets it. */
   call?: number;
+  /** Place in the execution, set at its edge. */
+  index?: number;
 }
 
 /** A piece of the answer's text. */
@@ -69,11 +71,14 @@ export interface DoneChunk extends ChunkBase {
   result: ExecutionResult;
 }
 
-/** Set at the edge: `index` is dense from 0. */
+/** Set at the edge of an execution: `index` is dense from 0. */
 interface Stamped {
   call: number;
   index: number;
 }
 
+/** A chunk that has passed the edge. */
+export type StampedChunk = StreamChunk & Stamped;
+
 /** What the consumer of an execution reads. */
-export type ExecutionChunk = (StreamChunk & Stamped) | (DoneChunk & Stamped);
+export type ExecutionChunk = StampedChunk | (DoneChunk & Stamped);

@@ -1,6 +1,6 @@
 import { Accumulator } from './accumulator.ts';
 import { Attempt } from './attempt.ts';
-import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
+import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError } from '../errors.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
@@ -145,13 +145,18 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     const batch = this.execution.halted ? pulled.filter((chunk) => (chunk.call ?? 0) > 0) : pulled;
     if (batch.length === 0) return this.#read();
     this.#firstAt ??= performance.now();
-    return batch.map(this.#stamp);
+    this.#stamp(batch);
+    return batch;
   };
 
-  readonly #stamp = (chunk: StreamChunk): ExecutionChunk => {
-    this.accumulator.add(chunk);
-    return Object.assign(chunk, { call: chunk.call ?? 0, index: this.#index++ });
-  };
+  /** Keeps and numbers the chunks, in place: they belong to this execution. */
+  #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
+    for (const chunk of batch) {
+      this.accumulator.add(chunk);
+      chunk.call ??= 0;
+      chunk.index = this.#index++;
+    }
+  }
 
   readonly #onFailed = (error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> =>
     this.#failed(error);
