@@ -55,6 +55,24 @@ describe('the reader of event streams', () => {
     );
   });
 
+  it.each(['<html>', '\u0000\u0001', '{"error": "x"}', 'Bad Gateway', '\ufffd\ufffddata: x'])(
+    'refuses the line %j wherever it stands, in whatever reads, before a later event',
+    (line) => {
+      const bytes = Buffer.from(`data: a\n\n${line}\ndata: b\n\n`);
+      for (let cut = 0; cut < bytes.length; cut++) {
+        // A line that begins like a field is only known at its end.
+        if (line === 'Bad Gateway' && cut > 9 && cut < 20) continue;
+        const events: string[] = [];
+        const reader = new SseReader((data) => events.push(data), 1_000);
+        expect(() => {
+          reader.feed(bytes.subarray(0, cut));
+          reader.feed(bytes.subarray(cut));
+        }).toThrow('a line that is none of its kind');
+        expect(events).toEqual(['a']);
+      }
+    },
+  );
+
   it('S10 ends an event that is too long, in one read or in many, and buffers no more of it', () => {
     const long = Buffer.from(`data: ${'x'.repeat(1_001)}\n\n`);
     const many = [...long.keys()].filter((at) => at % 100 === 99);
