@@ -85,7 +85,7 @@ export function kindOfError(words: readonly string[], status: number | undefined
 }
 
 /** An HTTP status' kind. */
-export function kindOfStatus(status: number): Kind {
+function kindOfStatus(status: number): Kind {
   switch (status) {
     case 401:
       return kind('authentication');

@@ -113,7 +113,7 @@ export function errorFromBody(body: Record<string, unknown>, info: ErrorInfo): S
 }
 
 /** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined where there is none or it makes no sense. */
-export function retryAfterMsOf(headers: HeaderReader): number | undefined {
+function retryAfterMsOf(headers: HeaderReader): number | undefined {
   const milliseconds = numberOf(headers.get('retry-after-ms'));
   if (milliseconds !== undefined) return milliseconds;
   const value = headers.get('retry-after');

@@ -1,12 +1,7 @@
 export type { Decoder, ResponseInfo, WireCall } from './wire.ts';
 export { wireStream } from './wire-stream.ts';
 export { limitsSchema, type Limits } from './limits.ts';
-export { errorFromBody, toSluiceError, type ErrorInfo } from './errors.ts';
+export { errorFromBody, toSluiceError } from './errors.ts';
 export { count, isRecord, text } from './json.ts';
-export {
-  checkHeaderValue,
-  providerFetch,
-  type ProviderFetch,
-  type ProviderFetchOptions,
-} from './transport.ts';
+export { checkHeaderValue, providerFetch } from './transport.ts';
 export { ToolCallAssembler, type ToolCallPiece } from './tool-calls.ts';
