@@ -1,0 +1,75 @@
+import { SluiceError, contextKey, parseOptions, type Middleware } from '../src/index.ts';
+import { Gates } from './rate-limit/gates.ts';
+import { makeLimiter, rateLimitSchema, tokensFor } from './rate-limit/options.ts';
+import type { RateLimitOptions, RateLimitSettings } from './rate-limit/options.ts';
+import { Budgets } from './rate-limit/reservation.ts';
+import { Watch } from './rate-limit/watch.ts';
+import { Windows } from './rate-limit/windows.ts';
+
+export type { RateLimitOptions } from './rate-limit/options.ts';
+export type { Limiter, LimiterAnswer, LimiterOptions } from './rate-limit/windows.ts';
+
+/**
+ * Holds requests back: by requests and tokens a minute (on rate-limiter-flexible), by requests under way, and by what the provider's own
+ * headers say. Each request reserves an estimate of its tokens before it is sent and settles to what it used, however it ends. What does
+ * not fit waits, first in first out, up to `maxWaitMs`.
+ *
+ * Inside `retry` each attempt waits for its turn; outside, only the first one does and the further ones are counted.
+ *
+ * Fails with `rate_limited` (the wait would be too long; `retryAfterMs` where it is known; not retryable where the request is larger than a
+ * whole minute), `queue_full`, or `store` where the limiter's store fails. Throws `invalid_options`.
+ *
+ * @example
+ * new Pipeline([retry(), rateLimit({ requestsPerMinute: 500, tokensPerMinute: 200_000 }), provider(openai())]);
+ */
+export function rateLimit(options: RateLimitOptions = {}): Middleware {
+  const settings = parseOptions('rateLimit()', rateLimitSchema, options);
+  const { requestsPerMinute, tokensPerMinute } = settings;
+  const gates = new Gates(
+    new Budgets(
+      windows(settings, 'requests', requestsPerMinute),
+      windows(settings, 'tokens', tokensPerMinute),
+    ),
+    settings,
+  );
+  const Watched = contextKey<Watch>('rate limit');
+
+  return async function rateLimit(context, next) {
+    const tokens = tokensFor(context.request, settings);
+    if (tokensPerMinute !== undefined && tokens > tokensPerMinute) throw tooLarge(tokens, tokensPerMinute);
+    const watch = context.get(Watched) ?? new Watch(context, settings);
+    context.set(Watched, watch);
+    const gate = gates.of(settings.key(context));
+    const reservation = await gate.enter(tokens, {
+      get signal() {
+        return context.signal;
+      },
+      deadline: context.deadline,
+      onError: watch.onError,
+    });
+    const leave = watch.attempt(gate, reservation);
+    try {
+      return next().tap({ end: leave });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  };
+}
+
+function windows(
+  settings: RateLimitSettings,
+  what: 'requests' | 'tokens',
+  points: number | undefined,
+): Windows | undefined {
+  return points === undefined ? undefined : new Windows(makeLimiter(settings, what, points));
+}
+
+function tooLarge(tokens: number, tokensPerMinute: number): SluiceError {
+  const mend = 'lower maxTokens, raise tokensPerMinute or give estimate()';
+  return new SluiceError(
+    'rate_limited',
+    `The request is estimated at ${tokens} tokens, more than tokensPerMinute (${tokensPerMinute}) ever allows: ${mend}.`,
+    { retryable: false },
+  );
+}

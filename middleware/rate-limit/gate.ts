@@ -1,0 +1,245 @@
+import { SluiceError } from '../../src/index.ts';
+import { Learned } from './learned.ts';
+import { Reservation, type Budgets } from './reservation.ts';
+
+/** How many may come, beyond the queue, before it is known whether they have to wait at all. */
+const MAX_UNSEEN = 1_000;
+/** The longest wait of `setTimeout`, in milliseconds. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/** Limits of one gate beside the windows. */
+export interface GateSettings {
+  maxConcurrentRequests?: number | undefined;
+  maxWaitMs: number;
+  maxQueue: number;
+}
+
+/** Who asks to be let in. */
+export interface Entrant {
+  /** Asked for only by one that has to wait. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number | undefined;
+  /** Told of a store that failed to take what is given back. */
+  onError: (error: unknown) => void;
+}
+
+interface Waiter {
+  tokens: number;
+  /** When its wait is over, and when its execution is; milliseconds since the epoch. */
+  expiresAtMs: number;
+  deadlineMs: number;
+  onError: (error: unknown) => void;
+  /** Leaves the queue when its signal aborts. */
+  listen(): void;
+  admit(reservation: Reservation): void;
+  refuse(error: SluiceError): void;
+}
+
+/** Why the first of the queue cannot go, and for how long as far as is known. */
+interface Shortage {
+  waitMs: number | undefined;
+  /** What running calls settle for may end it sooner. */
+  mayEase: boolean;
+}
+
+/**
+ * The queue of one key: first in, first out, a large request is never overtaken. All waits share one timer, that of the first: the
+ * longest wait is the same for all, so the first is the first to give up, too.
+ */
+export class Gate {
+  readonly learned = new Learned();
+  readonly #key: string;
+  readonly #budgets: Budgets;
+  readonly #settings: GateSettings;
+  readonly #onIdle: (gate: Gate) => void;
+  #queue: Waiter[] = [];
+  #running = 0;
+  /** Reservations that are not settled. */
+  #reserved = 0;
+  #pumping = false;
+  #again = false;
+  #blocked = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(key: string, budgets: Budgets, settings: GateSettings, onIdle: (gate: Gate) => void) {
+    this.#key = key;
+    this.#budgets = budgets;
+    this.#settings = settings;
+    this.#onIdle = onIdle;
+  }
+
+  /** Whether it may be forgotten. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#running === 0 && this.#reserved === 0 && this.learned.faded;
+  }
+
+  /**
+   * Waits for its turn. What it answers holds a permit until `leave()`. Rejects with `rate_limited`, `queue_full`, `store`, or the reason
+   * of the signal.
+   */
+  enter(tokens: number, entrant: Entrant): Promise<Reservation> {
+    const { maxQueue, maxWaitMs } = this.#settings;
+    const room = this.#blocked ? maxQueue : maxQueue + MAX_UNSEEN;
+    if (this.#queue.length >= room) return Promise.reject(queueFull(maxQueue));
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#remove(waiter);
+        reject(reasonOf(entrant.signal));
+      };
+      let listens = false;
+      const unlisten = (): void => {
+        if (listens) entrant.signal.removeEventListener('abort', leave);
+      };
+      const waiter: Waiter = {
+        tokens,
+        expiresAtMs: Date.now() + maxWaitMs,
+        deadlineMs: entrant.deadline ?? Infinity,
+        onError: entrant.onError,
+        listen() {
+          if (listens) return;
+          listens = true;
+          if (entrant.signal.aborted) leave();
+          else entrant.signal.addEventListener('abort', leave, { once: true });
+        },
+        admit(reservation) {
+          unlisten();
+          resolve(reservation);
+        },
+        refuse(error) {
+          unlisten();
+          reject(error);
+        },
+      };
+      this.#queue.push(waiter);
+      if (this.#queue.length === 1) this.#wake();
+      else waiter.listen();
+    });
+  }
+
+  /** Gives the permit back. */
+  leave(): void {
+    this.#running--;
+    this.#wake();
+  }
+
+  /** A reservation for a call that does not wait, as a retry below. */
+  force(tokens: number, onError: (error: unknown) => void): Reservation {
+    this.learned.spend(tokens);
+    return this.#reservation(this.#budgets.force(this.#key, tokens), onError);
+  }
+
+  /** Looks again whether the first can go. */
+  #wake(): void {
+    this.#again = true;
+    if (!this.#pumping) void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    this.#blocked = false;
+    clearTimeout(this.#timer);
+    while (this.#again) {
+      this.#again = false;
+      for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+        const shortage = await this.#try(first);
+        if (shortage === undefined) continue;
+        if (this.#again) break;
+        if (!this.#waits(first, shortage)) continue;
+        break;
+      }
+    }
+    this.#pumping = false;
+    if (this.idle) this.#onIdle(this);
+  }
+
+  /** Lets a waiter in, or says what is short. A store that fails refuses it. */
+  async #try(first: Waiter): Promise<Shortage | undefined> {
+    const { maxConcurrentRequests = Infinity } = this.#settings;
+    if (this.#running >= maxConcurrentRequests) return { waitMs: undefined, mayEase: true };
+    const waitMs = this.learned.waitMs(first.tokens);
+    if (waitMs > 0) return { waitMs, mayEase: false };
+    try {
+      const taken = await this.#budgets.take(this.#key, first.tokens);
+      if ('waitMs' in taken) return taken;
+      const reservation = this.#reservation(Promise.resolve(taken), first.onError);
+      if (this.#queue[0] !== first) {
+        // It left while the store was asked.
+        reservation.cancel();
+        return undefined;
+      }
+      this.#queue.shift();
+      this.#running++;
+      this.learned.spend(first.tokens);
+      first.admit(reservation);
+    } catch (error) {
+      this.#refuse(
+        first,
+        error instanceof SluiceError
+          ? error
+          : new SluiceError('store', 'The rate limit failed.', { cause: error }),
+      );
+    }
+    return undefined;
+  }
+
+  /** Whether the first waits on; else it is refused, as no wait within its time would help. */
+  #waits(first: Waiter, { waitMs, mayEase }: Shortage): boolean {
+    if (this.#queue[0] !== first) return false;
+    const now = Date.now();
+    const retryAtMs = waitMs === undefined ? Infinity : now + waitMs;
+    const hopeless = retryAtMs > Math.min(first.expiresAtMs, first.deadlineMs) && !(mayEase && this.#mayEase);
+    if (now >= first.expiresAtMs || hopeless) {
+      this.#refuse(first, rateLimited(waitMs));
+      return false;
+    }
+    first.listen();
+    if (this.#queue[0] !== first) return false;
+    this.#blocked = true;
+    const { maxQueue } = this.#settings;
+    while (this.#queue.length > maxQueue) this.#queue.pop()?.refuse(queueFull(maxQueue));
+    const waitUntilMs = Math.min(retryAtMs, first.expiresAtMs);
+    this.#timer = setTimeout(() => this.#wake(), Math.min(waitUntilMs - now, LONGEST_TIMER_MS));
+    return true;
+  }
+
+  get #mayEase(): boolean {
+    return this.#running > 0 || this.#reserved > 0;
+  }
+
+  #refuse(waiter: Waiter, error: SluiceError): void {
+    this.#queue = this.#queue.filter((other) => other !== waiter);
+    waiter.refuse(error);
+  }
+
+  #remove(waiter: Waiter): void {
+    const wasFirst = this.#queue[0] === waiter;
+    this.#queue = this.#queue.filter((other) => other !== waiter);
+    if (wasFirst) this.#wake();
+  }
+
+  #reservation(leases: ReturnType<Budgets['force']>, onError: (error: unknown) => void): Reservation {
+    this.#reserved++;
+    return new Reservation(this.#budgets, this.#key, leases, onError, () => {
+      this.#reserved--;
+      this.#wake();
+    });
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  const reason: unknown = signal.reason;
+  return reason instanceof Error
+    ? reason
+    : new SluiceError('aborted', 'The wait was ended.', { cause: reason });
+}
+
+function rateLimited(retryAfterMs: number | undefined): SluiceError {
+  const message = 'The rate limit left no room for the request within maxWaitMs: it was not sent.';
+  return new SluiceError('rate_limited', message, { retryAfterMs });
+}
+
+function queueFull(maxQueue: number): SluiceError {
+  const message = `The queue of the rate limit is full: ${maxQueue} requests wait for this key already.`;
+  return new SluiceError('queue_full', message);
+}

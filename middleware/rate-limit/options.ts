@@ -1,0 +1,92 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import * as z from 'zod';
+import {
+  SluiceError,
+  estimateInputTokens,
+  type ExecutionContext,
+  type ModelRequest,
+} from '../../src/index.ts';
+import type { Limiter, LimiterOptions } from './windows.ts';
+
+/** Options of `rateLimit()`. Every limit is one of each key. */
+export interface RateLimitOptions {
+  /** Default: no limit. */
+  requestsPerMinute?: number | undefined;
+  /** Tokens of input and output together. Default: no limit. */
+  tokensPerMinute?: number | undefined;
+  /** Requests under way at once in this process. Default: no limit. */
+  maxConcurrentRequests?: number | undefined;
+  /** Who is limited, such as the tenant's or the API key's id. Default: `''`, all together. */
+  key?: ((context: ExecutionContext) => string) | undefined;
+  /** Longest wait of a request in the queue, in milliseconds; 0: it is refused at once. Default: 30,000. */
+  maxWaitMs?: number | undefined;
+  /** Most requests that wait for one key. Default: 1,000. */
+  maxQueue?: number | undefined;
+  /** Tokens to reserve for a request. Default: an estimate of its input, and its `maxTokens` or `estimatedOutputTokens`. */
+  estimate?: ((request: ModelRequest) => number) | undefined;
+  /** Tokens of output reserved for a request without `maxTokens`. Default: 1,000. */
+  estimatedOutputTokens?: number | undefined;
+  /** Whether to hold requests back by what the provider's headers say, and after its 429 with Retry-After. Default: true. */
+  learn?: boolean | undefined;
+  /** Longest time that a Retry-After holds a key back, in milliseconds. Default: 60,000. */
+  maxPauseMs?: number | undefined;
+  /**
+   * Makes a limiter of rate-limiter-flexible, as for Redis: `(options) => new RateLimiterRedis({ ...options, storeClient })`. Asked once for
+   * the requests and once for the tokens. Default: in memory.
+   */
+  limiter?: ((options: LimiterOptions) => Limiter) | undefined;
+}
+
+const count = z.int().min(1);
+const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const callback = <T>(): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'a function');
+
+const schema = z.strictObject({
+  requestsPerMinute: count.optional(),
+  tokensPerMinute: count.optional(),
+  maxConcurrentRequests: count.optional(),
+  key: callback<(context: ExecutionContext) => string>().default(() => () => ''),
+  maxWaitMs: milliseconds.default(30_000),
+  maxQueue: count.default(1_000),
+  estimate: callback<(request: ModelRequest) => number>().optional(),
+  estimatedOutputTokens: z.int().min(0).default(1_000),
+  learn: z.boolean().default(true),
+  maxPauseMs: milliseconds.default(60_000),
+  limiter: callback<(options: LimiterOptions) => Limiter>().default(
+    () => (options: LimiterOptions) => new RateLimiterMemory(options),
+  ),
+});
+
+/** Checks the options and fills in the defaults. */
+export const rateLimitSchema = schema;
+
+/** The options with their defaults. */
+export type RateLimitSettings = z.output<typeof schema>;
+
+/** Makes one limiter. Throws `invalid_options` where the option `limiter` gives none. */
+export function makeLimiter(
+  settings: RateLimitSettings,
+  what: 'requests' | 'tokens',
+  points: number,
+): Limiter {
+  const made: unknown = settings.limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 });
+  if (isLimiter(made)) return made;
+  const mend = 'return a limiter of rate-limiter-flexible, with the methods consume, penalty and reward';
+  throw new SluiceError('invalid_options', `rateLimit(): limiter gave none: ${mend}.`);
+}
+
+/** Tokens to reserve for a request. Throws `invalid_options` where the option `estimate` gives no number. */
+export function tokensFor(request: ModelRequest, settings: RateLimitSettings): number {
+  const { estimate, estimatedOutputTokens } = settings;
+  const tokens =
+    estimate === undefined
+      ? estimateInputTokens(request) + (request.parameters.maxTokens ?? estimatedOutputTokens)
+      : estimate(request);
+  if (Number.isFinite(tokens) && tokens >= 0) return Math.ceil(tokens);
+  throw new SluiceError('invalid_options', 'rateLimit(): estimate gave no number of at least 0.');
+}
+
+function isLimiter(value: unknown): value is Limiter {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['consume', 'penalty', 'reward'].every((name) => typeof Reflect.get(value, name) === 'function');
+}

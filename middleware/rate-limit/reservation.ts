@@ -1,0 +1,88 @@
+import type { Lease, Windows } from './windows.ts';
+
+/** What a request has taken of both windows. */
+export interface Leases {
+  request: Lease | undefined;
+  tokens: Lease | undefined;
+}
+
+/** The windows of requests and of tokens, taken together or not at all. */
+export class Budgets {
+  readonly #requests: Windows | undefined;
+  readonly #tokens: Windows | undefined;
+
+  constructor(requests: Windows | undefined, tokens: Windows | undefined) {
+    this.#requests = requests;
+    this.#tokens = tokens;
+  }
+
+  /** Takes one request and its tokens, or says how long there is nothing. Throws `store`. */
+  async take(key: string, tokens: number): Promise<Leases | { waitMs: number; mayEase: boolean }> {
+    const request = await this.#requests?.take(key, 1);
+    if (typeof request === 'number') return { waitMs: request, mayEase: false };
+    const some = await this.#tokens?.take(key, tokens);
+    if (typeof some !== 'number') return { request, tokens: some };
+    if (request !== undefined) await this.#requests?.settle(key, request, 0);
+    return { waitMs: some, mayEase: true };
+  }
+
+  /** Counts a request that does not wait. Throws `store`. */
+  async force(key: string, tokens: number): Promise<Leases> {
+    const request = await this.#requests?.force(key, 1);
+    return { request, tokens: await this.#tokens?.force(key, tokens) };
+  }
+
+  /** Sets the leases to what was really used. Throws `store`. */
+  async settle(key: string, leases: Leases, requests: number, tokens: number): Promise<void> {
+    if (leases.request !== undefined) await this.#requests?.settle(key, leases.request, requests);
+    if (leases.tokens !== undefined) await this.#tokens?.settle(key, leases.tokens, tokens);
+  }
+}
+
+/** What one call holds of its key's windows. It ends once: settled to what was used, or cancelled. */
+export class Reservation {
+  readonly #budgets: Budgets;
+  readonly #key: string;
+  readonly #leases: Promise<Leases>;
+  readonly #onError: (error: unknown) => void;
+  readonly #onEnd: () => void;
+  #open = true;
+
+  /** `onError`: told of a store that failed to take the settlement. */
+  constructor(
+    budgets: Budgets,
+    key: string,
+    leases: Promise<Leases>,
+    onError: (error: unknown) => void,
+    onEnd: () => void,
+  ) {
+    this.#budgets = budgets;
+    this.#key = key;
+    this.#leases = leases;
+    this.#onError = onError;
+    this.#onEnd = onEnd;
+    // A failure is told when it is settled.
+    leases.catch(() => undefined);
+  }
+
+  /** The call is over and has used so many tokens. */
+  settle(tokens: number): void {
+    void this.#end(1, tokens);
+  }
+
+  /** No call was made: everything comes back. */
+  cancel(): void {
+    void this.#end(0, 0);
+  }
+
+  async #end(requests: number, tokens: number): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    try {
+      await this.#budgets.settle(this.#key, await this.#leases, requests, Math.ceil(tokens));
+    } catch (error) {
+      this.#onError(error);
+    }
+    this.#onEnd();
+  }
+}

@@ -1,0 +1,64 @@
+import type { Call, CallObserver, ExecutionContext } from '../../src/index.ts';
+import type { Gate } from './gate.ts';
+import { tokensFor, type RateLimitSettings } from './options.ts';
+import type { Reservation } from './reservation.ts';
+
+/**
+ * Ties the calls of one execution to their reservations: a call takes the oldest one that waited for it; one that none waited for, as
+ * a retry below, is counted without a wait. Calls made while no attempt of this layer is open belong to another branch.
+ */
+export class Watch {
+  /** Told of a store that failed to take a settlement. */
+  readonly onError = (error: unknown): void =>
+    this.#context.log.error('the rate limit could not be settled', {
+      error: error instanceof Error ? error.name : typeof error,
+    });
+  readonly #context: ExecutionContext;
+  readonly #settings: RateLimitSettings;
+  #open: { gate: Gate; reservation: Reservation; claimed: boolean }[] = [];
+
+  constructor(context: ExecutionContext, settings: RateLimitSettings) {
+    this.#context = context;
+    this.#settings = settings;
+    context.onCall((call) => this.#watch(call));
+  }
+
+  /** An attempt has its permit and its reservation; what it answers gives both back. */
+  attempt(gate: Gate, reservation: Reservation): () => void {
+    const mine = { gate, reservation, claimed: false };
+    this.#open.push(mine);
+    return () => {
+      this.#open = this.#open.filter((other) => other !== mine);
+      if (!mine.claimed) reservation.cancel();
+      gate.leave();
+    };
+  }
+
+  #watch(call: Call): CallObserver | undefined {
+    const waited = this.#open.find(({ claimed }) => !claimed);
+    const attempt = waited ?? this.#open.at(-1);
+    if (attempt === undefined) return undefined;
+    const { gate } = attempt;
+    let reservation = attempt.reservation;
+    if (waited !== undefined) waited.claimed = true;
+    else reservation = gate.force(tokensFor(call.request, this.#settings), this.onError);
+
+    let learned = !this.#settings.learn;
+    const learn = (): void => {
+      if (learned || call.rateLimits === undefined) return;
+      learned = true;
+      gate.learned.learn(call.rateLimits);
+    };
+    return {
+      ...(this.#settings.learn && { chunk: learn }),
+      end: ({ usage, error }) => {
+        learn();
+        const retryAfterMs = error?.code === 'rate_limited' ? error.retryAfterMs : undefined;
+        if (this.#settings.learn && retryAfterMs !== undefined) {
+          gate.learned.pause(Math.min(retryAfterMs, this.#settings.maxPauseMs));
+        }
+        reservation.settle(usage.totalTokens);
+      },
+    };
+  }
+}

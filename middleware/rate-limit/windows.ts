@@ -1,0 +1,92 @@
+import { SluiceError } from '../../src/index.ts';
+
+/** How a limiter of rate-limiter-flexible is asked for: points for each key in each window. */
+export interface LimiterOptions {
+  keyPrefix: string;
+  points: number;
+  /** Length of a window in seconds. */
+  duration: number;
+}
+
+/** What a limiter answers, and what it rejects with where the points do not suffice: `RateLimiterRes`. */
+export interface LimiterAnswer {
+  /** Milliseconds until the key's window is over. */
+  readonly msBeforeNext: number;
+}
+
+/** The part of rate-limiter-flexible's `RateLimiterAbstract` that is used: each step is atomic. */
+export interface Limiter {
+  consume(key: string, points: number): Promise<LimiterAnswer>;
+  penalty(key: string, points: number): Promise<LimiterAnswer>;
+  reward(key: string, points: number): Promise<LimiterAnswer>;
+}
+
+/** Points taken from a window; they come back by themselves when it is over. */
+export interface Lease {
+  points: number;
+  /** Milliseconds since the epoch. */
+  untilMs: number;
+}
+
+/** Takes points of a key's window. All amounts are whole: stores count in integers. */
+export class Windows {
+  readonly #limiter: Limiter;
+
+  constructor(limiter: Limiter) {
+    this.#limiter = limiter;
+  }
+
+  /** Takes points, or answers with the milliseconds until there may be enough. Throws `store`. */
+  async take(key: string, points: number): Promise<Lease | number> {
+    try {
+      return lease(points, await this.#limiter.consume(key, points));
+    } catch (rejected) {
+      if (!isAnswer(rejected)) throw storeError(rejected);
+      // A limiter counts first and looks then: what did not fit is counted, too.
+      await this.#change(key, lease(points, rejected), -points);
+      return Math.max(1, rejected.msBeforeNext);
+    }
+  }
+
+  /** Counts what cannot wait, whatever is left. Throws `store`. */
+  async force(key: string, points: number): Promise<Lease> {
+    try {
+      return lease(points, await this.#limiter.penalty(key, points));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  /** Makes a lease larger or smaller, while its window lasts. Throws `store`. */
+  async settle(key: string, taken: Lease, points: number): Promise<void> {
+    await this.#change(key, taken, points - taken.points);
+  }
+
+  async #change(key: string, { untilMs }: Lease, points: number): Promise<void> {
+    // Behind the window's end there is nothing to give back: it would be a present to the next one.
+    if (points === 0 || Date.now() >= untilMs) return;
+    try {
+      if (points > 0) await this.#limiter.penalty(key, points);
+      else await this.#limiter.reward(key, -points);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}
+
+function lease(points: number, { msBeforeNext }: LimiterAnswer): Lease {
+  return { points, untilMs: Date.now() + msBeforeNext };
+}
+
+function isAnswer(value: unknown): value is LimiterAnswer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'msBeforeNext' in value &&
+    typeof value.msBeforeNext === 'number'
+  );
+}
+
+function storeError(cause: unknown): SluiceError {
+  return new SluiceError('store', 'The store of the rate limit failed.', { cause });
+}
