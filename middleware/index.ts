@@ -4,6 +4,12 @@
  *
  * @module
  */
+export { logging } from './logging.ts';
+export type { LoggingOptions } from './logging.ts';
 export { provider } from './provider.ts';
+export { retry } from './retry.ts';
+export type { AfterContent, RetryEvent, RetryOptions } from './retry.ts';
 export { system } from './system.ts';
 export type { SystemText } from './system.ts';
+export { timeout } from './timeout.ts';
+export type { TimeoutOptions } from './timeout.ts';

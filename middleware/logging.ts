@@ -1,0 +1,209 @@
+import * as z from 'zod';
+import { contextKey, parseOptions, silent, toLogger } from '../src/index.ts';
+import type {
+  Call,
+  CallEnd,
+  CallObserver,
+  Cost,
+  ExecutionContext,
+  ExecutionEnd,
+  Logger,
+  LoggerLike,
+  Middleware,
+  Outcome,
+  Reply,
+  SluiceError,
+  Stream,
+  StreamChunk,
+  Usage,
+} from '../src/index.ts';
+
+/** Options of {@link logging}. */
+export interface LoggingOptions {
+  /** Any logger with `info`, `warn`, `error` and `debug`, such as pino or the console. Default: the pipeline's, else the console. */
+  logger?: LoggerLike;
+  /**
+   * Also logs what was said: messages, text, thinking, tool calls, the texts of errors and the reason of an interruption. Default: false.
+   */
+  content?: boolean;
+}
+
+const METHODS = ['debug', 'info', 'warn', 'error'] as const;
+const schema = z.strictObject({
+  logger: z.custom<LoggerLike>(isLogger, 'an object with the methods info, warn, error and debug').optional(),
+  content: z.boolean().default(false),
+});
+
+/**
+ * Logs one structured line at the start and one at the end of each execution and of each attempt, that is each call of a model, the
+ * retried and hedged ones too. Its place in the stack does not matter.
+ *
+ * Starts are logged as `info` (an execution) and `debug` (an attempt), good ends as `info`, a failed attempt as `warn`, a failed execution as `error`. Without `content` no line
+ * holds a prompt, an answer or an error's text; keys are never logged.
+ *
+ * Throws `invalid_options`.
+ *
+ * @example
+ * new Pipeline([logging({ logger: pino() }), retry(), provider(openai())]);
+ */
+export function logging(options: LoggingOptions = {}): Middleware {
+  const { logger, content } = parseOptions('logging()', schema, options);
+  const given = logger === undefined ? undefined : toLogger(logger);
+  const Lines = contextKey<ExecutionLines>('logging');
+  return function logging(context, next) {
+    let lines = context.get(Lines);
+    if (lines === undefined) {
+      // A retry above runs this body again: an execution has one set of lines all the same.
+      lines = new ExecutionLines(context, given ?? fallback(context), content);
+      context.set(Lines, lines);
+    }
+    return content ? lines.follow(next().collect()) : next();
+  };
+}
+
+function fallback(context: ExecutionContext): Logger {
+  return context.log === silent ? toLogger(console) : context.log;
+}
+
+/** The lines of one execution. */
+class ExecutionLines {
+  readonly #context: ExecutionContext;
+  readonly #log: Logger;
+  readonly #content: boolean;
+  #calls = 0;
+  #answer: Stream<StreamChunk, Reply> | undefined;
+
+  constructor(context: ExecutionContext, log: Logger, content: boolean) {
+    this.#context = context;
+    this.#log = log;
+    this.#content = content;
+    const { id, session, request } = context;
+    log.info('execution started', {
+      event: 'execution_start',
+      executionId: id,
+      ...present({ sessionId: session?.id, model: request.model }),
+      messageCount: request.messages.length,
+      ...(content && { messages: request.messages }),
+    });
+    context.onCall((call) => this.#attempt(call));
+    context.onEnd((end) => this.#ended(end));
+  }
+
+  /** Keeps the stream whose content is the answer: that of the last attempt at the layers below. */
+  follow(answer: Stream<StreamChunk, Reply>): Stream<StreamChunk, Reply> {
+    this.#answer = answer;
+    return answer;
+  }
+
+  #ended(end: ExecutionEnd): void {
+    const { outcome, reason, error, usage, cost, latencyMs, timeToFirstChunkMs } = end;
+    this.#log[levelOf(outcome, 'error')](`execution ${outcome}`, {
+      event: 'execution_end',
+      executionId: this.#context.id,
+      outcome,
+      calls: this.#calls,
+      ...present({ latencyMs, timeToFirstChunkMs }),
+      ...tokens(usage),
+      ...money(cost),
+      ...failure(error, this.#content),
+      ...(this.#content && present({ reason, ...said(this.#answer) })),
+    });
+  }
+
+  #attempt(call: Call): CallObserver {
+    const startedAt = performance.now();
+    this.#calls++;
+    const ids = { executionId: this.#context.id, call: call.number };
+    this.#log.debug('attempt started', {
+      event: 'attempt_start',
+      ...ids,
+      ...present({ model: call.model }),
+      messageCount: call.request.messages.length,
+      ...(this.#content && { messages: call.request.messages }),
+    });
+    const heard = this.#content ? new Heard() : undefined;
+    return {
+      ...(heard && { chunk: (chunk) => heard.add(chunk) }),
+      end: (end) => {
+        this.#log[levelOf(end.outcome, 'warn')](`attempt ${end.outcome}`, {
+          event: 'attempt_end',
+          ...ids,
+          outcome: end.outcome,
+          durationMs: performance.now() - startedAt,
+          ...answered(call, end),
+          ...failure(end.error, this.#content),
+          ...(heard && present(heard.fields)),
+        });
+      },
+    };
+  }
+}
+
+/** What one call said. */
+class Heard {
+  readonly fields: { content?: string; thinking?: string; toolCalls?: object[] } = {};
+
+  add(chunk: StreamChunk): void {
+    const { fields } = this;
+    if (chunk.type === 'content') fields.content = (fields.content ?? '') + chunk.content;
+    else if (chunk.type === 'thinking') fields.thinking = (fields.thinking ?? '') + chunk.content;
+    else if (chunk.type === 'tool_call') {
+      (fields.toolCalls ??= []).push({ id: chunk.id, name: chunk.name, arguments: chunk.arguments });
+    }
+  }
+}
+
+function answered(call: Call, { reply, usage }: CallEnd): object {
+  const { provider, model, cost } = call;
+  const { finishReason, requestId } = reply ?? {};
+  return {
+    ...present({ provider, model, requestId, finishReason }),
+    ...tokens(usage),
+    ...money(cost),
+  };
+}
+
+function said(answer: Stream<StreamChunk, Reply> | undefined): object {
+  const { content, thinking, toolCalls } = answer?.partial ?? {};
+  return { content, thinking: thinking || undefined, toolCalls: toolCalls?.length ? toolCalls : undefined };
+}
+
+function tokens({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated }: Usage): object {
+  return present({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated });
+}
+
+/** Nothing where nobody has set a price. */
+function money(cost: Cost | undefined): object {
+  return cost === undefined ? {} : present({ costUsd: cost.totalUsd, costStatus: cost.status });
+}
+
+function failure(error: SluiceError | undefined, content: boolean): object {
+  if (error === undefined) return {};
+  const { code, phase, status, provider, requestId, retryable, retryAfterMs, attempts, middleware } = error;
+  return present({
+    errorCode: code,
+    phase,
+    status,
+    provider,
+    requestId,
+    retryable,
+    retryAfterMs,
+    attempts,
+    middleware,
+    errorMessage: content ? error.message : undefined,
+  });
+}
+
+function levelOf(outcome: Outcome, failed: 'warn' | 'error'): 'info' | 'warn' | 'error' {
+  return outcome === 'failed' ? failed : 'info';
+}
+
+/** The fields that are known. */
+function present(fields: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function isLogger(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
+}

@@ -1,0 +1,30 @@
+import { Stream } from '../src/index.ts';
+import type { Middleware } from '../src/index.ts';
+import { Attempts } from './retry/attempts.ts';
+import { retrySettings } from './retry/options.ts';
+import type { RetryOptions } from './retry/options.ts';
+import { Resumed } from './retry/resumed.ts';
+
+export type { AfterContent, RetryEvent, RetryOptions } from './retry/options.ts';
+
+/**
+ * Makes a failed attempt again, with growing waits, as long as nothing of it has been delivered; what happens behind the first chunk says
+ * `afterContent`. A provider's `Retry-After` is honoured, a wait that would pass the execution's deadline is not begun, and every
+ * wait ends when the execution does.
+ *
+ * When there is no further attempt the last error is thrown as it came, with `attempts` set. Each attempt is one request: the
+ * providers do not retry by themselves.
+ *
+ * Throws `invalid_options`.
+ *
+ * @example
+ * new Pipeline([retry({ maxRetries: 5, onRetry: ({ error, delayMs }) => metrics.retry(error.code, delayMs) }), provider(openai())]);
+ */
+export function retry(options: RetryOptions = {}): Middleware {
+  const settings = retrySettings(options);
+  return function retry(context, next) {
+    const attempts = new Attempts(context, next, settings);
+    if (settings.afterContent === 'fail') return attempts.open();
+    return Stream.fromSource(new Resumed(context, attempts, settings));
+  };
+}

@@ -1,0 +1,138 @@
+import { end } from '../../src/index.ts';
+import type {
+  BatchSource,
+  ContentChunk,
+  ExecutionContext,
+  ModelRequest,
+  Pulled,
+  Reply,
+  ResetChunk,
+  Stream,
+  StreamChunk,
+} from '../../src/index.ts';
+import type { Attempts } from './attempts.ts';
+import { underlying } from './classify.ts';
+import { Delivered } from './delivered.ts';
+import type { RetrySettings } from './options.ts';
+import { Seam } from './seam.ts';
+
+/** How a failure behind the first chunk is mended. */
+interface Mend {
+  /** The request of the next attempt, where it is another. */
+  changes?: Partial<ModelRequest>;
+  /** Tells the reader to drop what it has. */
+  reset?: ResetChunk;
+  /** Joins the next attempt's text to what was delivered. */
+  seam?: Seam;
+}
+
+/** The chunks of all attempts as one stream: behind a failure it goes on as `afterContent` says. */
+export class Resumed implements BatchSource<StreamChunk, Reply> {
+  readonly #context: ExecutionContext;
+  readonly #attempts: Attempts;
+  readonly #settings: RetrySettings;
+  readonly #delivered = new Delivered();
+  #stream: Stream<StreamChunk, Reply> | undefined;
+  #mend: Mend = {};
+  /** The last chunk that the seam holds back. */
+  #held: ContentChunk | undefined;
+
+  constructor(context: ExecutionContext, attempts: Attempts, settings: RetrySettings) {
+    this.#context = context;
+    this.#attempts = attempts;
+    this.#settings = settings;
+  }
+
+  async pull(): Promise<Pulled<StreamChunk, Reply>> {
+    for (;;) {
+      const chunks = await this.#read();
+      if (chunks === undefined) return end(this.#reply());
+      if (chunks.length === 0) continue;
+      for (const chunk of chunks) this.#delivered.add(chunk);
+      return chunks;
+    }
+  }
+
+  /** The attempt under way is below this layer: the runtime closes it. */
+  close(): void {}
+
+  async #read(): Promise<readonly StreamChunk[] | undefined> {
+    this.#stream ??= await this.#attempts.open();
+    let batch: readonly StreamChunk[] | undefined;
+    try {
+      batch = await this.#stream.read();
+    } catch (error) {
+      return this.#recover(error);
+    }
+    if (this.#mend.seam === undefined) return batch;
+    if (batch !== undefined) return this.#joined(batch, this.#mend.seam);
+    const rest = this.#released(this.#mend.seam);
+    return rest.length === 0 ? undefined : rest;
+  }
+
+  /** Opens the next attempt; throws the error where there is none. What came stays until the next attempt has something better. */
+  async #recover(error: unknown): Promise<readonly StreamChunk[]> {
+    const mend = this.#settings.afterContent === 'reset' ? this.#resetting(error) : this.#continuing(error);
+    if (mend === undefined || !(await this.#attempts.again(error))) throw error;
+    this.#stream = await this.#attempts.open(mend.changes);
+    this.#mend = mend;
+    this.#held = undefined;
+    if (mend.reset === undefined) return [];
+    this.#delivered.clear();
+    return [mend.reset];
+  }
+
+  #resetting(error: unknown): Mend | undefined {
+    const { from, ran, nothing } = this.#delivered;
+    if (nothing) return {};
+    if (from < 1 || (ran && !this.#settings.rerunTools)) return undefined;
+    return { reset: { type: 'reset', from, reason: underlying(error)?.code ?? 'failed' } };
+  }
+
+  #continuing(error: unknown): Mend | undefined {
+    const { text, acted } = this.#delivered;
+    if (acted) return undefined;
+    // There is no text to go on from, only thinking: it begins anew.
+    if (text === '') return this.#resetting(error);
+    const messages = [
+      ...this.#context.request.messages,
+      { role: 'assistant', content: text } as const,
+      { role: 'user', content: this.#settings.resumePrompt(text) } as const,
+    ];
+    // The rest of an answer cannot have the form of a whole one.
+    return { changes: { messages, responseFormat: undefined }, seam: new Seam(text) };
+  }
+
+  /** The chunks of an attempt that goes on. Its thinking is about the going on: it is no part of the answer. */
+  #joined(batch: readonly StreamChunk[], seam: Seam): StreamChunk[] {
+    const joined: StreamChunk[] = [];
+    for (const chunk of batch) {
+      if (chunk.type === 'thinking') continue;
+      if (chunk.type === 'content' && isPlain(chunk)) {
+        const content = seam.push(chunk.content);
+        this.#held = content === '' ? chunk : undefined;
+        if (content !== '') joined.push(content === chunk.content ? chunk : { ...chunk, content });
+      } else {
+        joined.push(...this.#released(seam), chunk);
+      }
+    }
+    return joined;
+  }
+
+  #released(seam: Seam): StreamChunk[] {
+    const held = this.#held;
+    this.#held = undefined;
+    const content = seam.flush();
+    return held === undefined || content === '' ? [] : [{ ...held, content }];
+  }
+
+  #reply(): Reply {
+    const reply = this.#stream?.reply ?? { finishReason: 'other' };
+    // What a layer below has collected is the last attempt's part alone.
+    return this.#mend.seam === undefined ? reply : { ...reply, message: undefined };
+  }
+}
+
+function isPlain(chunk: ContentChunk): boolean {
+  return chunk.citations === undefined && chunk.refusal === undefined && chunk.block === undefined;
+}
