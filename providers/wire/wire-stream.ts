@@ -3,6 +3,7 @@ import type { Reply, SluiceError, StreamChunk } from '../../src/index.ts';
 import { abortedBy, toSluiceError } from './errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from './raw-body.ts';
+import { rateLimitsOf } from './rate-limit-headers.ts';
 import { checkedResponse, readJsonEvents, requestIdOf } from './response.ts';
 import type { WireCall } from './wire.ts';
 
@@ -96,6 +97,8 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     const body = this.#body;
     this.#checkOpen();
     if (body === undefined) throw new TypeError('The answer has no body.');
+    // Before the status is looked at: an answer of 429 tells of the limits, too.
+    wire.call.call.rateLimits = rateLimitsOf(response.headers);
     const kind = await checkedResponse(response, body, wire);
     wire.onResponse?.(response);
     this.#requestId = requestIdOf(response.headers);
