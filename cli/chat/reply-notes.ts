@@ -3,7 +3,8 @@ import { oneLine } from '../clean-text.ts';
 
 /** What a reader of the reply should know beside its text, a line each. */
 export function replyNotes(result: ExecutionResult): string[] {
-  const notes = result.warnings.map((warning) => `warning: ${oneLine(warning)}`);
+  const warnings = result.warnings.filter((warning) => !isToldByUsageLine(warning, result));
+  const notes = warnings.map((warning) => `warning: ${oneLine(warning)}`);
   const { finishReason, toolCalls, content } = result.response;
   if (result.outcome === 'interrupted')
     notes.push(`stopped: ${oneLine(result.reason ?? 'no reason was given')}`);
@@ -22,3 +23,8 @@ const endings: Partial<Record<ExecutionResult['response']['finishReason'], strin
   refusal: 'the model declined to answer',
   pause: 'the provider paused the reply; send a line to go on',
 };
+
+/** "cost unknown" says it already, and the mend is one for code. */
+function isToldByUsageLine(warning: string, { cost }: ExecutionResult): boolean {
+  return cost.status === 'unknown' && warning.startsWith('No price is known');
+}

@@ -1,0 +1,66 @@
+import { MemoryStore, Pipeline } from '../../src/index.ts';
+import type { ExecutionEnd, LoggerLike, Middleware, Provider, SluiceError } from '../../src/index.ts';
+import { logging } from '../../middleware/logging.ts';
+import { provider as providerLayer } from '../../middleware/provider.ts';
+import { retry } from '../../middleware/retry.ts';
+import { system } from '../../middleware/system.ts';
+import { timeout } from '../../middleware/timeout.ts';
+import { isMissing } from './load-provider.ts';
+
+/** What the chat's pipeline is made of. */
+export interface ChatPipelineOptions {
+  provider: Provider;
+  system?: string | undefined;
+  /** Where logging goes; undefined: no logging. */
+  logger?: LoggerLike | undefined;
+  /** Told what each execution took, before its last chunk is delivered. */
+  onEnd: (end: ExecutionEnd) => void;
+  /** Told before each new attempt. */
+  onRetry: (error: SluiceError, delayMs: number) => void;
+}
+
+/**
+ * A model may think in silence for minutes, so there is no limit on a whole reply, and a wide one on its first chunk. Then it is writing: silence means
+ * that the connection is lost.
+ */
+const FIRST_CHUNK_MS = 300_000;
+const IDLE_MS = 120_000;
+
+/** The pipeline of a chat; it owns the provider. */
+export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeline> {
+  const { logger, onRetry } = options;
+  const stack: Middleware[] = [
+    tally(options.onEnd),
+    ...(logger === undefined ? [] : [logging()]),
+    ...(options.system === undefined ? [] : [system(options.system)]),
+    ...(await costIfInstalled()),
+    retry({ onRetry: ({ error, delayMs }) => onRetry(error, delayMs) }),
+    timeout({ firstChunkMs: FIRST_CHUNK_MS, idleMs: IDLE_MS }),
+    providerLayer(options.provider),
+  ];
+  return new Pipeline(stack, {
+    executionTimeoutMs: 0,
+    own: true,
+    // A chat may be left open overnight and go on in the morning.
+    store: new MemoryStore({ maxAgeMs: Number.MAX_SAFE_INTEGER }),
+    ...(logger !== undefined && { logger }),
+  });
+}
+
+function tally(onEnd: (end: ExecutionEnd) => void): Middleware {
+  return function tally(context, next) {
+    context.onEnd(onEnd);
+    return next();
+  };
+}
+
+/** Without the optional package of prices a chat works, and calls its cost unknown. */
+async function costIfInstalled(): Promise<Middleware[]> {
+  try {
+    const { cost } = await import('../../middleware/cost.ts');
+    return [cost()];
+  } catch (error) {
+    if (isMissing('@pydantic/genai-prices', error)) return [];
+    throw error;
+  }
+}

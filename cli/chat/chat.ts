@@ -1,0 +1,143 @@
+import type {
+  ExecutionEnd,
+  ExecutionOptions,
+  ExecutionResult,
+  Parameters,
+  Provider,
+} from '../../src/index.ts';
+import { oneLine } from '../clean-text.ts';
+import { errorLine, exitCodeOf, withoutKeys, type ErrorSetting } from '../error-line.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { outlet } from '../outlet.ts';
+import { dimmer, type Terminal } from '../terminal.ts';
+import { chatPipeline } from './chat-pipeline.ts';
+import { jsonRenderer, textRenderer, type Renderer } from './renderer.ts';
+import { replyNotes } from './reply-notes.ts';
+import { usageLine } from './usage-line.ts';
+
+/** What a chat is made with. */
+export interface ChatSettings {
+  provider: Provider;
+  /** Id of the conversation. */
+  session: string;
+  /** Print chunks as lines of JSON instead of text. */
+  json: boolean;
+  /** Log to `terminal.errors`. */
+  verbose: boolean;
+  system?: string | undefined;
+  parameters: Parameters;
+  /** For the hints of errors. */
+  setting: ErrorSetting;
+}
+
+/** A conversation with a model that prints to a terminal. */
+export interface Chat {
+  /** Sends one message and prints the reply; an abort of `stop` ends it, and keeps what came. Errors are printed, not thrown. */
+  ask(prompt: string, stop: AbortSignal): Promise<ExitCode>;
+  /** Prints one line beside the conversation, dimmed on a terminal. */
+  tell(line: string): void;
+  /** Aborted when nobody reads the answers any more. */
+  readonly gone: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** Opens a chat. Throws `invalid_options` for what its middleware do not take. */
+export async function openChat(settings: ChatSettings, terminal: Terminal): Promise<Chat> {
+  const { provider, session, json, setting, parameters } = settings;
+  const output = outlet(terminal.output);
+  const errors = outlet(terminal.errors);
+  const dim = dimmer(terminal.errors, terminal.environment);
+  const options: ExecutionOptions = { parameters };
+  /** What holds for every turn is said once. */
+  const warned = new Set<string>();
+  let end: ExecutionEnd | undefined;
+
+  const pipeline = await chatPipeline({
+    provider,
+    system: settings.system,
+    logger: settings.verbose ? lineLogger(tell) : undefined,
+    onEnd: (ended) => (end = ended),
+    onRetry: ({ code, message }, delayMs) =>
+      tell(oneLine(`note: trying again in ${(delayMs / 1000).toFixed(1)} s, after ${code}: ${message}`)),
+  });
+
+  function tell(line: string): void {
+    void errors.write(`${dim(withoutKeys(line, terminal.environment))}\n`);
+  }
+
+  function renderer(): Renderer {
+    if (json) return jsonRenderer(output);
+    const style = terminal.output.isTTY === true ? dimmer(terminal.output, terminal.environment) : undefined;
+    return textRenderer(output, { thinking: style });
+  }
+
+  async function ask(prompt: string, stop: AbortSignal): Promise<ExitCode> {
+    end = undefined;
+    const print = renderer();
+    try {
+      const stream = pipeline.executeStreamWithContext(session, 'user', prompt, options);
+      const result = await play(stream, print, AbortSignal.any([stop, output.gone]));
+      print.end();
+      if (!json && !output.gone.aborted) report(result);
+      return result === undefined ? exitCodes.interrupted : exitCodes.ok;
+    } catch (error) {
+      print.end();
+      void errors.write(`${errorLine(error, setting)}\n`);
+      if (!json) report(undefined);
+      return exitCodeOf(error);
+    }
+  }
+
+  /** What the reply took, wherever it ended: a stopped one costs, too. */
+  function report(result: ExecutionResult | undefined): void {
+    for (const note of result === undefined ? [] : replyNotes(result)) {
+      if (!warned.has(note)) tell(note);
+      if (note.startsWith('warning: ')) warned.add(note);
+    }
+    const failedFree = end?.outcome === 'failed' && end.usage.totalTokens === 0;
+    if (end !== undefined && !failedFree) tell(usageLine(end, oneLine(result?.model ?? provider.model, 80)));
+  }
+
+  return { ask, tell, gone: output.gone, close: () => pipeline.shutdown({ signal: AbortSignal.abort() }) };
+}
+
+type ReplyStream = ReturnType<Awaited<ReturnType<typeof chatPipeline>>['executeStreamWithContext']>;
+
+/** Reads a reply to its end. Undefined where it was stopped; then everything below is torn down before this returns. */
+async function play(
+  stream: ReplyStream,
+  print: Renderer,
+  stop: AbortSignal,
+): Promise<ExecutionResult | undefined> {
+  const stopped = Promise.withResolvers<void>();
+  let closing: Promise<void> | undefined;
+  function onStop(): void {
+    closing = stream.close('stopped by the user');
+    stopped.resolve();
+  }
+  if (stop.aborted) return undefined;
+  stop.addEventListener('abort', onStop, { once: true });
+  try {
+    for await (const chunk of stream) {
+      const behind = print.chunk(chunk);
+      // A reader that stands still must not stand in the way of a stop.
+      if (behind !== undefined) await Promise.race([behind, stopped.promise]);
+      if (chunk.type === 'done') return chunk.result;
+    }
+    return undefined;
+  } finally {
+    stop.removeEventListener('abort', onStop);
+    await (closing ?? stream.close());
+  }
+}
+
+/** Log lines as text: the level, the message, the fields as JSON. */
+function lineLogger(tell: (line: string) => void) {
+  const write =
+    (level: string) =>
+    (message: unknown, fields?: unknown): void => {
+      const rest = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
+      tell(oneLine(`${level} ${String(message)}${rest}`, 2_000));
+    };
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}

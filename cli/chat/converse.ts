@@ -1,0 +1,60 @@
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import type { Terminal } from '../terminal.ts';
+import type { Chat } from './chat.ts';
+import { lineEditor } from './line-editor.ts';
+
+const HELP = 'Ctrl-C stops a reply, clears a line, and leaves at an empty one. /exit and Ctrl-D leave, too.';
+
+/**
+ * The conversation: a prompt, a reply, a prompt, until the user leaves. An error of one turn is printed, and the conversation goes on.
+ *
+ * Ctrl-C stops the reply that comes; a second one, while the first takes effect, leaves at once with 130. At the prompt it clears the line, and at an
+ * empty one it leaves, as `/exit` and the end of the input do, with 0.
+ */
+export async function converse(chat: Chat, terminal: Terminal): Promise<ExitCode> {
+  const left = Promise.withResolvers<ExitCode>();
+  let stop: AbortController | undefined;
+
+  function onInterrupt(): void {
+    if (stop === undefined) {
+      if (editor.line === '') editor.close();
+      else editor.clearLine();
+    } else if (stop.signal.aborted) {
+      left.resolve(exitCodes.interrupted);
+    } else {
+      editor.dropTypedAhead();
+      stop.abort();
+    }
+  }
+
+  async function takeTurns(): Promise<ExitCode> {
+    for (;;) {
+      const line = await editor.read();
+      if (line === undefined || chat.gone.aborted) return exitCodes.ok;
+      const message = line.trim();
+      if (message === '/exit' || message === '/quit') return exitCodes.ok;
+      if (message === '/help') chat.tell(HELP);
+      else if (/^\/[a-z]+$/.test(message))
+        chat.tell(`There is no ${message.slice(0, 40)}. /help tells what there is.`);
+      else if (message !== '') await takeTurn(message);
+    }
+  }
+
+  async function takeTurn(message: string): Promise<void> {
+    stop = new AbortController();
+    try {
+      await chat.ask(message, stop.signal);
+    } finally {
+      stop = undefined;
+    }
+  }
+
+  const editor = lineEditor(terminal, onInterrupt);
+  const release = terminal.onInterrupt(onInterrupt);
+  try {
+    return await Promise.race([takeTurns(), left.promise]);
+  } finally {
+    release();
+    editor.close();
+  }
+}

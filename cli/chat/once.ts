@@ -1,0 +1,66 @@
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import { isReaderGone } from '../outlet.ts';
+import type { Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+import type { Chat } from './chat.ts';
+import { readPiped } from './read-piped.ts';
+
+/** How long an open pipe beside a prompt may stay silent, in milliseconds. */
+const PATIENCE_MS = 3_000;
+
+/**
+ * Answers once: to the prompt, to what is piped in, or to both joined by a blank line. The first interrupt stops the reply, a second does not wait for
+ * its end. Throws a `UsageError` where there is nothing to ask.
+ *
+ * @param words the prompt; a lone `-` among them stands for the piped input, to be waited for however long it takes
+ */
+export async function answerOnce(
+  chat: Chat,
+  words: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const stop = new AbortController();
+  const left = Promise.withResolvers<ExitCode>();
+  const release = terminal.onInterrupt(function interrupt() {
+    if (stop.signal.aborted) left.resolve(exitCodes.interrupted);
+    else stop.abort();
+  });
+  try {
+    const prompt = await promptOf(words, chat, terminal, stop.signal);
+    if (stop.signal.aborted) return exitCodes.interrupted;
+    if (prompt === '') throw new UsageError('There is nothing to ask: give a prompt, or pipe one in.');
+    const code = await Promise.race([chat.ask(prompt, stop.signal), left.promise]);
+    return chat.gone.aborted ? codeOfGone(chat) : code;
+  } finally {
+    release();
+  }
+}
+
+/** A reader that has had enough is no failure; a full disk is one. */
+function codeOfGone(chat: Chat): ExitCode {
+  const reason: unknown = chat.gone.reason;
+  if (isReaderGone(reason)) return exitCodes.ok;
+  chat.tell(`error: the answer cannot be written: ${reason instanceof Error ? reason.message : 'unknown'}`);
+  return exitCodes.failed;
+}
+
+async function promptOf(
+  words: readonly string[],
+  chat: Chat,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<string> {
+  const asked = words
+    .filter((word) => word !== '-')
+    .join(' ')
+    .trim();
+  const insist = asked === '' || words.includes('-');
+  if (terminal.input.isTTY === true && !words.includes('-')) return asked;
+  const piped = await readPiped(terminal.input, { signal, patienceMs: insist ? undefined : PATIENCE_MS });
+  if (piped === undefined && !signal.aborted) {
+    chat.tell(
+      `note: nothing came through the pipe in ${PATIENCE_MS / 1000} s, going on without it; "-" waits.`,
+    );
+  }
+  return [asked, piped?.trim() ?? ''].filter((text) => text !== '').join('\n\n');
+}

@@ -1,0 +1,131 @@
+import { InvalidArgumentError, Option } from 'commander';
+import * as z from 'zod';
+
+import type { Parameters } from '../../src/index.ts';
+import { openChat } from '../chat/chat.ts';
+import {
+  chooseProvider,
+  defaultModels,
+  keyNames,
+  providerNames,
+  type ProviderChoice,
+} from '../chat/choose-provider.ts';
+import { converse } from '../chat/converse.ts';
+import { loadProvider } from '../chat/load-provider.ts';
+import { answerOnce } from '../chat/once.ts';
+import type { Terminal } from '../terminal.ts';
+import type { AddCommand } from './command.ts';
+
+const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
+
+const optionsSchema = z.strictObject({
+  provider: z.enum(providerNames).optional(),
+  model: z.string().optional(),
+  baseUrl: z.string().optional(),
+  api: z.enum(['chat', 'responses']).optional(),
+  session: z.string().default('chat'),
+  json: z.boolean().default(false),
+  system: z.string().optional(),
+  reasoning: z.enum(efforts).optional(),
+  maxTokens: z.int().optional(),
+  verbose: z.boolean().default(false),
+});
+
+type ChatOptions = z.output<typeof optionsSchema>;
+
+/** `sluice chat`: a conversation in the terminal, or one answer. */
+export const addChat: AddCommand = (program, terminal, done) => {
+  program
+    .command('chat')
+    .description('Talk to a model. With a prompt, or with input through a pipe, answer once.')
+    .argument('[prompt...]', 'what to ask; "-" stands for the piped input')
+    .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
+    .option('--model <name>', 'the model', filled)
+    .option(
+      '--base-url <url>',
+      'another server; without --provider, one compatible with OpenAI; a key is optional',
+      filled,
+    )
+    .addOption(
+      new Option('--api <wire>', "which of OpenAI's wires (default: chat)").choices(['chat', 'responses']),
+    )
+    .option('--session <name>', "name of the conversation, for the process's life", filled)
+    .option('--system <text>', 'a system message', filled)
+    .addOption(new Option('--reasoning <effort>', 'how much the model thinks').choices(efforts))
+    .option('--max-tokens <count>', 'most tokens of a reply', positive)
+    .option('--json', 'print every chunk as a line of JSON')
+    .option('--verbose', 'log to standard error')
+    .version(program.version() ?? '', '-V, --version')
+    .addHelpText('after', helpText())
+    .action(async (words: string[], options: unknown) => {
+      done(await chat(words, optionsSchema.parse(options), terminal));
+    });
+};
+
+async function chat(words: readonly string[], options: ChatOptions, terminal: Terminal): Promise<number> {
+  const choice = chooseProvider(options, terminal.environment);
+  const provider = await loadProvider(choice);
+  const opened = await openChat(
+    {
+      provider,
+      session: options.session,
+      json: options.json,
+      verbose: options.verbose,
+      system: options.system,
+      parameters: parametersOf(options),
+      setting: { environment: terminal.environment, keyName: keyNameOf(choice), baseURL: choice.baseURL },
+    },
+    terminal,
+  );
+  const converses = words.length === 0 && terminal.input.isTTY === true;
+  if (choice.note !== undefined) opened.tell(`note: ${choice.note}`);
+  if (converses) opened.tell(banner(choice, provider.model));
+  const code = await (converses ? converse(opened, terminal) : answerOnce(opened, words, terminal));
+  // Who was interrupted twice does not wait for the teardown: the process ends.
+  if (code !== 130) await opened.close();
+  return code;
+}
+
+function parametersOf({ reasoning, maxTokens }: ChatOptions): Parameters {
+  return {
+    ...(reasoning !== undefined && { reasoning: { effort: reasoning } }),
+    ...(maxTokens !== undefined && { maxTokens }),
+  };
+}
+
+function banner({ name, baseURL }: ProviderChoice, model: string): string {
+  const leave = 'Ctrl-C stops a reply, /exit leaves.';
+  if (name === 'demo') {
+    return `The demo model, which is no real one: set ${keyNames.openai} or ${keyNames.anthropic} for a real one. ${leave}`;
+  }
+  const where = baseURL === undefined ? name : `${name} at ${new URL(baseURL).origin}`;
+  return `${model} by ${where}. ${leave}`;
+}
+
+function keyNameOf({ name, apiKey }: ProviderChoice): string | undefined {
+  return name === 'demo' || apiKey === undefined ? undefined : keyNames[name];
+}
+
+function filled(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('Give a text that is not empty.');
+  return value;
+}
+
+function positive(value: string): number {
+  const count = Number(value);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InvalidArgumentError('Give a whole number from 1.');
+  return count;
+}
+
+function helpText(): string {
+  const models = providerNames.map((name) => `  ${name.padEnd(11)}${defaultModels[name]}`);
+  return `
+Default models:
+${models.join('\n')}
+
+Without --provider: the demo without a key, else the provider of the key. With both keys, LLM_PROVIDER says
+which, else it is anthropic. Keys: ${keyNames.openai}, ${keyNames.anthropic}.
+
+Exit codes: 0 answered, 1 failed, 2 a wrong option or setting, 130 interrupted.`;
+}
