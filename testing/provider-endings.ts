@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+
+import { settled } from './contract.ts';
+import { directCall } from './model-call.ts';
+import type { ProviderCase } from './provider-contract.ts';
+import { failing, SAID, tell } from './provider-stage.ts';
+import { eventWith } from './wire-answers.ts';
+
+/** When every provider begins, and how it ends before its end. */
+export const endingCases: readonly ProviderCase[] = [
+  {
+    name: 'sends nothing before the first read',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server }) => {
+        const call = directCall(request);
+        const stream = provider.stream(request, call);
+        await settled();
+        assert.deepEqual([server?.requests.length ?? 0, server?.openSockets ?? 0], [0, 0]);
+        assert.equal(call.call.usage, undefined);
+        await stream.close();
+        assert.equal((await stream.next()).done, true);
+        assert.equal(server?.requests.length ?? 0, 0);
+      }),
+  },
+  {
+    name: 'does nothing for a signal that is aborted already',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server }) => {
+        const { error } = await failing(provider.stream(request, directCall(request, AbortSignal.abort())));
+        assert.equal(error.code, 'aborted');
+        assert.equal(server?.requests.length ?? 0, 0);
+      }),
+  },
+  {
+    name: 'can be closed half way, and again',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server }) => {
+        const stream = provider.stream(request, directCall(request));
+        assert.equal((await stream.next()).done, false);
+        await Promise.all([stream.close(), stream.close()]);
+        await stream.close();
+        assert.equal((await stream.next()).done, true);
+        await server?.idle();
+      }),
+  },
+  {
+    name: 'fails as aborted when its signal aborts half way',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server, answers }) => {
+        if (answers !== undefined) {
+          const stream = answers.stream(SAID.text);
+          server?.always({ stream, fault: { kind: 'stall', at: { event: eventWith(stream, 'run') } } });
+        }
+        const controller = new AbortController();
+        const stream = provider.stream(request, directCall(request, controller.signal));
+        const first = await stream.next();
+        assert.equal(first.done, false);
+        controller.abort();
+        const { error } = await failing(stream);
+        assert.equal(error.code, 'aborted');
+      }),
+  },
+  {
+    name: 'can be asked again after a call was closed',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request }) => {
+        const stream = provider.stream(request, directCall(request));
+        await stream.next();
+        await stream.close();
+        const { content } = await tell(provider, request);
+        assert.notEqual(content, '');
+      }),
+  },
+  {
+    name: 'keeps calls at the same time apart',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server, answers }) => {
+        const controller = new AbortController();
+        const names = ['Danube', 'Elbe', 'Rhine'];
+        const requests = names.map((name) => ({
+          ...request,
+          messages: [...request.messages, { role: 'user' as const, content: `Say ${name}.` }],
+        }));
+        const alone = [];
+        if (answers !== undefined) {
+          server?.always(({ rawBody }) => {
+            const name = names.find((one) => rawBody.includes(one)) ?? 'nobody';
+            return { stream: answers.stream({ text: `It is the ${name}.` }), split: 'event' };
+          });
+        }
+        for (const one of requests) alone.push((await tell(provider, one)).content);
+        const stray = provider.stream(request, directCall(request, controller.signal));
+        const together = Promise.all(requests.map((one) => tell(provider, one)));
+        await stray.next();
+        controller.abort();
+        assert.deepEqual(
+          (await together).map(({ content }) => content),
+          alone,
+        );
+        if (server !== undefined)
+          assert.deepEqual(
+            alone,
+            names.map((name) => `It is the ${name}.`),
+          );
+        await stray.close();
+      }),
+  },
+  {
+    name: 'makes chunks that belong to one call alone',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request }) => {
+        const first = await tell(provider, request);
+        for (const chunk of first.chunks) if (chunk.type === 'content') chunk.content = 'spoilt';
+        const second = await tell(provider, request);
+        assert.equal(second.content.includes('spoilt'), false, 'chunks are shared between calls');
+      }),
+  },
+  {
+    name: 'can be closed twice itself',
+    run: (subject) =>
+      subject.onStage('text', async ({ provider, request, server }) => {
+        await tell(provider, request);
+        await provider.close?.();
+        await provider.close?.();
+        await server?.idle();
+      }),
+  },
+];
