@@ -71,6 +71,8 @@ class ExecutionLines {
   readonly #log: Logger;
   readonly #content: boolean;
   #calls = 0;
+  /** The last line of each attempt under way, by its span: prices are known when the span ends. */
+  readonly #closing = new Map<string, () => void>();
   #answer: Stream<StreamChunk, Reply> | undefined;
 
   constructor(context: ExecutionContext, log: Logger, content: boolean) {
@@ -86,6 +88,7 @@ class ExecutionLines {
       ...(content && { messages: request.messages }),
     });
     context.onCall((call) => this.#attempt(call));
+    context.onSpan({ end: ({ id: span }) => this.#closing.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
   }
 
@@ -111,7 +114,6 @@ class ExecutionLines {
   }
 
   #attempt(call: Call): CallObserver {
-    const startedAt = performance.now();
     this.#calls++;
     const ids = { executionId: this.#context.id, call: call.number };
     this.#log.debug('attempt started', {
@@ -125,14 +127,18 @@ class ExecutionLines {
     return {
       ...(heard && { chunk: (chunk) => heard.add(chunk) }),
       end: (end) => {
-        this.#log[levelOf(end.outcome, 'warn')](`attempt ${end.outcome}`, {
-          event: 'attempt_end',
-          ...ids,
-          outcome: end.outcome,
-          durationMs: performance.now() - startedAt,
-          ...answered(call, end),
-          ...failure(end.error, this.#content),
-          ...(heard && present(heard.fields)),
+        const { span } = call.span;
+        this.#closing.set(span.id, () => {
+          this.#closing.delete(span.id);
+          this.#log[levelOf(end.outcome, 'warn')](`attempt ${end.outcome}`, {
+            event: 'attempt_end',
+            ...ids,
+            outcome: end.outcome,
+            durationMs: span.durationMs,
+            ...answered(call, end),
+            ...failure(end.error, this.#content),
+            ...(heard && present(heard.fields)),
+          });
         });
       },
     };
@@ -155,9 +161,10 @@ class Heard {
 
 function answered(call: Call, { reply, usage }: CallEnd): object {
   const { provider, model, cost } = call;
+  const { attempt } = call.span.span.attributes;
   const { finishReason, requestId } = reply ?? {};
   return {
-    ...present({ provider, model, requestId, finishReason }),
+    ...present({ attempt, provider, model, requestId, finishReason }),
     ...tokens(usage),
     ...money(cost),
   };
