@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Reply, StreamChunk } from '../../../src/index.ts';
+import type { Call, Reply, Span, StreamChunk } from '../../../src/index.ts';
 import {
   count,
   limitsSchema,
@@ -134,6 +134,22 @@ export class TestDecoder implements Decoder {
 
 export const limits = limitsSchema.parse({});
 
+/** The record of a call, as the runtime makes it: what the wire may set is settable. */
+function callRecord(): Call {
+  const span: Span = { id: 'call_1', kind: 'call', name: 'test', startMs: 0, attributes: {} };
+  return {
+    number: 1,
+    request: { messages: [], parameters: {} },
+    span: { span, set() {}, end() {} },
+    provider: undefined,
+    model: undefined,
+    usage: undefined,
+    serviceTier: undefined,
+    cost: undefined,
+    outputCharacters: 0,
+  };
+}
+
 /** A call whose context is nothing but a signal. */
 export function wireCall(
   open: WireCall['open'],
@@ -147,9 +163,7 @@ export function wireCall(
     call: {
       signal,
       deadline: undefined,
-      get call(): never {
-        throw new Error('the wire has no business with the call record');
-      },
+      call: callRecord(),
       warn() {},
     },
     limits,
