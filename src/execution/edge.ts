@@ -11,8 +11,9 @@ import type { ExecutionResult, Outcome } from '../result.ts';
 import { isSluiceError } from '../errors.ts';
 import { middlewareError } from './middleware-error.ts';
 import { end, isEnd } from '../stream/source.ts';
-import type { BatchSource, Pulled } from '../stream/source.ts';
-import { Stream } from '../stream/stream.ts';
+import type { AskedSource, Asker, Pulled } from '../stream/source.ts';
+import { StreamCore } from '../stream/core.ts';
+import type { Waiter } from '../stream/outlet.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Turn } from '../session/turn.ts';
 
@@ -37,11 +38,12 @@ export interface EdgeSettings {
 }
 
 /** Where an execution meets its consumer: it stamps, accumulates, settles the outcome and makes the result. */
-export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
+export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   readonly execution: Execution;
   readonly accumulator = new Accumulator();
   readonly #settings: EdgeSettings;
   readonly #waiting = new AbortController();
+  #asker: Asker<ExecutionChunk, ExecutionResult> | undefined;
   #root: Attempt | undefined;
   #turn: Turn | undefined;
   #releaseSlot: (() => void) | undefined;
@@ -62,10 +64,11 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     this.execution = settings.execution;
   }
 
-  pull(): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> {
-    if (this.#stage === 'new') return this.#begin();
-    if (this.#result !== undefined) return end(this.#result);
-    return this.#read();
+  ask(asker: Asker<ExecutionChunk, ExecutionResult>): void {
+    this.#asker = asker;
+    if (this.#stage === 'new') void this.#begin();
+    else if (this.#result !== undefined) asker.pulled(end(this.#result));
+    else this.#read();
   }
 
   /** Torn down from the consumer's side; the outcome has been decided by whoever did it. */
@@ -79,7 +82,7 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     return { ...this.accumulator.partial(), usage: this.execution.usage };
   }
 
-  async #begin(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+  async #begin(): Promise<void> {
     const { signal, deadline, started, stack, request } = this.#settings;
     this.#stage = 'running';
     this.#startedAt = performance.now();
@@ -92,14 +95,18 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
       this.#turn = await this.#settings.turn?.(this.#waiting.signal);
       this.#releaseSlot = await this.#settings.slot(this.#waiting.signal);
     } catch (error) {
-      return this.#failed(error);
+      this.#failed(error);
+      return;
     }
-    if (this.execution.outcome !== undefined) return this.#conclude();
+    if (this.execution.outcome !== undefined) {
+      await this.#conclude();
+      return;
+    }
     this.#startClock();
     this.execution.session = this.#turn?.view;
     const messages = [...(this.#turn?.history ?? []), ...request.messages];
     this.#root = new Attempt(this.execution, stack, { ...request, messages }, undefined);
-    return this.#read();
+    this.#read();
   }
 
   #startClock(): void {
@@ -126,28 +133,35 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     if (this.execution.decide('cancelled', error)) this.onAbort(error, false);
   };
 
-  #read(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+  #read(): void {
     const { outcome } = this.execution;
     // An interrupted execution is read on: the chunk at which it was interrupted may still be in a generator layer.
     const over = outcome === 'interrupted' ? this.#root?.ended === true : outcome !== undefined;
-    if (this.#root === undefined || over) return this.#conclude();
-    return Stream.pullFrom(this.#root).then(this.#onBatch, this.#onFailed);
+    if (this.#root === undefined || over) void this.#conclude();
+    else StreamCore.waitOn(this.#root, this.#reader);
   }
 
-  readonly #onBatch = (
-    pulled: Pulled<StreamChunk, Reply>,
-  ): Pulled<ExecutionChunk, ExecutionResult> | Promise<Pulled<ExecutionChunk, ExecutionResult>> => {
+  readonly #reader: Waiter<StreamChunk, Reply> = {
+    batch: (pulled) => this.#onBatch(pulled),
+    reject: (error) => this.#failed(error),
+  };
+
+  #onBatch(pulled: Pulled<StreamChunk, Reply>): void {
     if (isEnd(pulled)) {
       this.#reply = pulled.reply;
       this.execution.decide('completed');
-      return this.#conclude();
+      void this.#conclude();
+      return;
     }
     const batch = this.execution.halted ? pulled.filter((chunk) => (chunk.call ?? 0) > 0) : pulled;
-    if (batch.length === 0) return this.#read();
+    if (batch.length === 0) {
+      this.#read();
+      return;
+    }
     this.#firstAt ??= performance.now();
     this.#stamp(batch);
-    return batch;
-  };
+    this.#asker?.pulled(batch);
+  }
 
   /** Keeps and numbers the chunks, in place: they belong to this execution. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
@@ -158,22 +172,21 @@ export class Edge implements BatchSource<ExecutionChunk, ExecutionResult> {
     }
   }
 
-  readonly #onFailed = (error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> =>
-    this.#failed(error);
-
-  #failed(error: unknown): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+  #failed(error: unknown): void {
     const mine = isSluiceError(error) ? error : middlewareError('pipeline', 'failed (see the cause).', error);
     this.execution.decide(mine.code === 'aborted' ? 'cancelled' : 'failed', mine);
-    return this.#conclude();
+    void this.#conclude();
   }
 
-  /** Once the outcome is decided: settles everything, then answers with the last chunk or throws the error. */
-  async #conclude(): Promise<Pulled<ExecutionChunk, ExecutionResult>> {
+  /** Once the outcome is decided: settles everything, then answers with the last chunk or the error. */
+  async #conclude(): Promise<void> {
     await this.#finish();
     const { outcome, error } = this.execution;
-    if (this.#result === undefined)
-      throw error ?? new SluiceError('aborted', `The execution was ${outcome}.`);
-    return [{ type: 'done', result: this.#result, call: 0, index: this.#index++ }];
+    if (this.#result === undefined) {
+      this.#asker?.failed(error ?? new SluiceError('aborted', `The execution was ${outcome}.`));
+    } else {
+      this.#asker?.pulled([{ type: 'done', result: this.#result, call: 0, index: this.#index++ }]);
+    }
   }
 
   /** After an interrupt: reads on at once, and frees a layer that holds the last chunk back. */

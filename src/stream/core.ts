@@ -7,21 +7,19 @@ import { FusedTaps } from './fused-taps.ts';
 import { Outlet } from './outlet.ts';
 import type { Waiter } from './outlet.ts';
 import { GeneratorSource, end, isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
+import type { AskedSource, Asker, BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 
 /** What a stream opens into: something to read, or another stream that it forwards. */
-export type Opened<C, R> = BatchSource<C, R> | StreamCore<C, R>;
+export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C, R>;
 
 // Method signatures, so that a stream of a narrow chunk type is a stream of a wide one.
-interface Handlers<C, R> {
+interface Handlers<C, R> extends Asker<C, R> {
   flight(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
   thrown(this: void, error: unknown): Promise<IteratorResult<C, R>>;
-  pulled(this: void, pulled: Pulled<C, R>): void;
-  failed(this: void, error: unknown): void;
 }
 
 interface Deferred<R> {
@@ -50,7 +48,7 @@ export abstract class StreamCore<C, R> {
 
   #phase: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
   #opening: Promise<void> | undefined;
-  #source: BatchSource<C, R> | undefined;
+  #source: BatchSource<C, R> | AskedSource<C, R> | undefined;
   #generator: GeneratorSource<C, R> | undefined;
   #inner: StreamCore<C, R> | undefined;
   #adopter: StreamCore<C, R> | undefined;
@@ -232,6 +230,11 @@ export abstract class StreamCore<C, R> {
     return stream.pull();
   }
 
+  /** The reading end for asked sources over a stream. */
+  static waitOn<C, R>(stream: StreamCore<C, R>, waiter: Waiter<C, R>): void {
+    stream.#wait(waiter);
+  }
+
   /** The closing end for sources over a stream. */
   static forceOn<C, R>(stream: StreamCore<C, R>, error: SluiceError): MaybePromise<void> {
     return stream.force(error, false);
@@ -291,9 +294,15 @@ export abstract class StreamCore<C, R> {
       return;
     }
     this.#fused.pull();
+    const source = this.#source;
+    if (source === undefined) return;
+    if ('ask' in source) {
+      source.ask(this.#on);
+      return;
+    }
     let pulled: MaybePromise<Pulled<C, R>>;
     try {
-      pulled = this.#source === undefined ? [] : this.#source.pull();
+      pulled = source.pull();
     } catch (error) {
       this.#fail(error);
       return;
@@ -494,7 +503,7 @@ function asSource<C, R>(stream: StreamCore<C, R>): BatchSource<C, R> {
   };
 }
 
-function closing<C, R>(source: BatchSource<C, R>, error: SluiceError): MaybePromise<void> {
+function closing<C, R>(source: Pick<BatchSource<C, R>, 'close'>, error: SluiceError): MaybePromise<void> {
   try {
     return source.close(error);
   } catch (thrown) {

@@ -106,19 +106,30 @@ class ReaderSource<C, R> implements BatchSource<C, R> {
   }
 }
 
+/** Who is told what a source has. */
+export interface Asker<C, R> {
+  pulled(this: void, pulled: Pulled<C, R>): void;
+  failed(this: void, error: unknown): void;
+}
+
+/** A source that answers by a call instead of a promise, which saves hops: the runtime's own kinds. Otherwise as {@link BatchSource}. */
+export interface AskedSource<C, R> {
+  ask(asker: Asker<C, R>): void;
+  close(error: SluiceError): void | Promise<void>;
+}
+
 /** What the runtime needs of an async generator. */
 export interface GeneratorLike<C, R> {
   next(): Promise<IteratorResult<C, R>>;
   return(): Promise<IteratorResult<C, R>>;
 }
 
-/**
- * An async generator as a source. It knows its reads under way, so that a teardown can wait for a body that is running.
- */
-export class GeneratorSource<C, R> implements BatchSource<C, R> {
+/** An async generator as a source. It knows its reads under way, so that a teardown can wait for a body that is running. */
+export class GeneratorSource<C, R> implements AskedSource<C, R> {
   readonly #generator: GeneratorLike<C, R>;
   #flights = 0;
   #flight: Promise<unknown> | undefined;
+  #asker: Asker<C, R> | undefined;
 
   constructor(generator: GeneratorLike<C, R>) {
     this.#generator = generator;
@@ -136,8 +147,9 @@ export class GeneratorSource<C, R> implements BatchSource<C, R> {
     this.#flights--;
   }
 
-  pull(): Promise<Pulled<C, R>> {
-    return this.fly().then(this.#on.result, this.#on.error);
+  ask(asker: Asker<C, R>): void {
+    this.#asker = asker;
+    this.fly().then(this.#on.result, this.#on.error);
   }
 
   /** Lets a running body come to its end, then runs the `finally` blocks of a suspended one. */
@@ -150,17 +162,17 @@ export class GeneratorSource<C, R> implements BatchSource<C, R> {
   readonly #on: Landing<C, R> = {
     result: (result) => {
       this.#flights--;
-      return result.done === true ? end(result.value) : [result.value];
+      this.#asker?.pulled(result.done === true ? end(result.value) : [result.value]);
     },
     error: (error) => {
       this.#flights--;
-      throw error;
+      this.#asker?.failed(error);
     },
   };
 }
 
 // Method signatures, so that a source of a narrow chunk type is a source of a wide one.
 interface Landing<C, R> {
-  result(this: void, result: IteratorResult<C, R>): Pulled<C, R>;
-  error(this: void, error: unknown): never;
+  result(this: void, result: IteratorResult<C, R>): void;
+  error(this: void, error: unknown): void;
 }
