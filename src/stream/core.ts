@@ -10,7 +10,7 @@ import { GeneratorSource, end, isEnd } from './source.ts';
 import type { AskedSource, Asker, BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
-import { andThen, bounded, standaloneHost } from './teardown.ts';
+import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 
 /** What a stream opens into: something to read, or another stream that it forwards. */
@@ -501,12 +501,4 @@ function asSource<C, R>(stream: StreamCore<C, R>): BatchSource<C, R> {
     pull: () => StreamCore.pullFrom(stream),
     close: (error) => StreamCore.forceOn(stream, error),
   };
-}
-
-function closing<C, R>(source: Pick<BatchSource<C, R>, 'close'>, error: SluiceError): MaybePromise<void> {
-  try {
-    return source.close(error);
-  } catch (thrown) {
-    return Promise.reject(asSluiceError(thrown, 'source'));
-  }
 }

@@ -1,3 +1,6 @@
+import type { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../execution/middleware-error.ts';
+
 /** What a stream needs of the execution that it belongs to. */
 export interface Host {
   /** How long a teardown waits for a layer that ignores its signal, in milliseconds. */
@@ -53,4 +56,17 @@ export async function bounded(host: Host, name: string, work: MaybePromise<unkno
 function failed(name: string, error: unknown): string {
   const kind = error instanceof Error ? error.name : 'a value that is no Error';
   return `"${name}" threw ${kind} while it was torn down.`;
+}
+
+/** Closes a source; what it throws at once comes as a rejection. */
+export function closing(source: Closable, error: SluiceError): MaybePromise<void> {
+  try {
+    return source.close(error);
+  } catch (thrown) {
+    return Promise.reject(asSluiceError(thrown, 'source'));
+  }
+}
+
+interface Closable {
+  close(error: SluiceError): MaybePromise<void>;
 }
