@@ -77,9 +77,15 @@ export class Accumulator {
     return calls;
   }
 
-  /** Copies of the parts, in order. */
+  /** Copies of the parts, in order. Text that one call began and another went on with is one part. */
   get parts(): Part[] {
-    return this.#parts.map((part) => ({ ...part }));
+    const parts: Part[] = [];
+    for (const part of this.#parts) {
+      const last = parts.at(-1);
+      if (last !== undefined && isPlainText(last) && isPlainText(part)) last.text += part.text;
+      else parts.push({ ...part });
+    }
+    return parts;
   }
 
   partial(): Partial {
@@ -149,7 +155,10 @@ function toolCallPart(chunk: ToolCallChunk): Part {
 function assistant(parts: Part[]): Message {
   const [only] = parts;
   if (parts.length === 0) return { role: 'assistant', content: '' };
-  const plain =
-    parts.length === 1 && only?.type === 'text' && only.citations === undefined && only.refusal === undefined;
+  const plain = parts.length === 1 && only !== undefined && isPlainText(only);
   return { role: 'assistant', content: plain ? only.text : parts };
+}
+
+function isPlainText(part: Part): part is TextPart {
+  return part.type === 'text' && part.citations === undefined && part.refusal === undefined;
 }
