@@ -24,7 +24,7 @@ export async function loadProvider(choice: ProviderChoice): Promise<Provider> {
 }
 
 /** Loads a module that stands on an optional package; without the package, says what to install. */
-export async function withPeer<T>(packageName: string, load: () => Promise<T>): Promise<T> {
+async function withPeer<T>(packageName: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (error) {

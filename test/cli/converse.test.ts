@@ -153,6 +153,7 @@ describe('converse', () => {
     pace.open();
     await sees(/two\n[^]*> ahead\nSecond reply\n[^]*> half/);
     expect(conversation(model).at(-1)).toBe('user: ahead');
+    expect(stripVTControlCharacters(terminal.output.text)).toContain('> Count\r\nOne two\n');
     terminal.type(CTRL_C + CTRL_C);
     expect(await left).toBe(0);
   });
@@ -234,8 +235,7 @@ describe('converse', () => {
     );
     await say('Hi');
     expect(terminal.output.text).toContain('abc\n');
-    for (const part of ['pwn', '\u001B[2J', '\u001B]'])
-      expect(terminal.output.text).not.toContain(part);
+    for (const part of ['pwn', '\u001B[2J', '\u001B]']) expect(terminal.output.text).not.toContain(part);
     terminal.type(CTRL_D);
     expect(await left).toBe(0);
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** The command line's source; this Node runs it as it is. */
-export const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** A running command line. */
 export interface RunningCli extends AsyncDisposable {
@@ -48,9 +48,12 @@ export async function runCli(
   return { code, stdout: running.stdout, stderr: running.stderr };
 }
 
+/** Runs a command on a terminal of its own; part of util-linux. */
+const PSEUDO_TERMINAL = 'script';
+
 /** Whether util-linux's `script` is here, which lends a process a terminal. */
 export function hasPseudoTerminal(): boolean {
-  const { stdout } = spawnSync('script', ['--version'], { encoding: 'utf8' });
+  const { stdout } = spawnSync(PSEUDO_TERMINAL, ['--version'], { encoding: 'utf8' });
   return stdout?.includes('util-linux') ?? false;
 }
 
@@ -70,7 +73,7 @@ export function startCliOnTerminal(
     `exec ${command}`,
     '/dev/null',
   ];
-  return start('script', script, { TERM: 'xterm', SHELL: '/bin/sh', ...environment });
+  return start(PSEUDO_TERMINAL, script, { TERM: 'xterm', SHELL: '/bin/sh', ...environment });
 }
 
 function start(file: string, args: readonly string[], environment: Record<string, string> = {}): RunningCli {
