@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { settled } from './contract.ts';
 import { directCall } from './model-call.ts';
 import type { ProviderCase } from './provider-contract.ts';
+import type { ProviderStage } from './provider-stage.ts';
 import { failing, SAID, tell } from './provider-stage.ts';
 import { eventWith } from './wire-answers.ts';
 
@@ -73,37 +74,7 @@ export const endingCases: readonly ProviderCase[] = [
   },
   {
     name: 'keeps calls at the same time apart',
-    run: (subject) =>
-      subject.onStage('text', async ({ provider, request, server, answers }) => {
-        const controller = new AbortController();
-        const names = ['Danube', 'Elbe', 'Rhine'];
-        const requests = names.map((name) => ({
-          ...request,
-          messages: [...request.messages, { role: 'user' as const, content: `Say ${name}.` }],
-        }));
-        const alone = [];
-        if (answers !== undefined) {
-          server?.always(({ rawBody }) => {
-            const name = names.find((one) => rawBody.includes(one)) ?? 'nobody';
-            return { stream: answers.stream({ text: `It is the ${name}.` }), split: 'event' };
-          });
-        }
-        for (const one of requests) alone.push((await tell(provider, one)).content);
-        const stray = provider.stream(request, directCall(request, controller.signal));
-        const together = Promise.all(requests.map((one) => tell(provider, one)));
-        await stray.next();
-        controller.abort();
-        assert.deepEqual(
-          (await together).map(({ content }) => content),
-          alone,
-        );
-        if (server !== undefined)
-          assert.deepEqual(
-            alone,
-            names.map((name) => `It is the ${name}.`),
-          );
-        await stray.close();
-      }),
+    run: (subject) => subject.onStage('text', checkApart),
   },
   {
     name: 'makes chunks that belong to one call alone',
@@ -126,3 +97,47 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
 ];
+
+/** Calls at the same time give what each gives alone, also when another one is aborted in their midst. */
+async function checkApart({ provider, request, server, answers }: ProviderStage): Promise<void> {
+  const names = ['Danube', 'Elbe', 'Rhine'];
+  const requests = names.map((name) => ({
+    ...request,
+    messages: [...request.messages, { role: 'user' as const, content: `Say ${name}.` }],
+  }));
+  let held = Promise.resolve();
+  if (answers !== undefined) {
+    server?.always(function answer({ rawBody }) {
+      const stream = answers.stream({
+        text: `It is the ${names.find((one) => rawBody.includes(one)) ?? 'sea'}.`,
+      });
+      const last = stream.lines.length - 1;
+      return { stream, split: 'event', gate: (event) => (event < last ? undefined : held) };
+    });
+  }
+  const alone = [];
+  for (const one of requests) alone.push((await tell(provider, one)).content);
+  if (server !== undefined)
+    assert.deepEqual(
+      alone,
+      names.map((name) => `It is the ${name}.`),
+    );
+
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  held = promise.then(() => undefined);
+  const controller = new AbortController();
+  const stray = provider.stream(request, directCall(request, controller.signal));
+  const together = Promise.all(requests.map((one) => tell(provider, one)));
+  const over = together.then(
+    (told) => told.map(({ content }) => content),
+    (error: unknown) => error,
+  );
+  await stray.next();
+  for (let turn = 0; turn < 1_000 && server !== undefined && server.openRequests < 4; turn++)
+    await settled(1);
+  controller.abort();
+  await stray.next().catch(() => undefined);
+  resolve(undefined);
+  assert.deepEqual(await over, alone);
+  await stray.close();
+}
