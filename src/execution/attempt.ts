@@ -117,10 +117,10 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   }
 
   protected override signal(error: SluiceError): void {
-    if (this.#aborted === undefined) {
-      this.#aborted = error;
-      this.#controller?.abort(error);
-    }
+    // Told once: what this stream is fused with is one of its children, too. Whatever is opened later is refused.
+    if (this.#aborted !== undefined) return;
+    this.#aborted = error;
+    this.#controller?.abort(error);
     for (const child of this.#children) child.signal(error);
     super.signal(error);
   }
