@@ -52,7 +52,7 @@ export function budgetError(budget: Budget): SluiceError {
 
 /**
  * What one call holds of one budget: reserved before it starts, widened while it streams, settled to what it cost. The sum of all
- * that is held and spent passes the limit only by what a call has already used.
+ * that is held and spent passes the limit only by what a call turns out to have used.
  */
 export class Hold {
   readonly budget: Budget;
@@ -81,8 +81,8 @@ export class Hold {
   }
 
   /**
-   * Reserves what the input costs, and of what the output may cost as much as is left. False, and nothing held, where not even the
-   * input fits.
+   * Reserves what the input costs, and of what the output may cost as much as is left. False, and nothing held, where nothing is left
+   * beyond the input.
    */
   reserve(inputUsd: number, outputUsd: number): boolean {
     this.#add(inputUsd + outputUsd, inputUsd);
@@ -91,16 +91,19 @@ export class Hold {
     return fits;
   }
 
-  /** Widens the hold to what the call has used so far. False where that passes the limit. */
-  cover(usedUsd: number): boolean {
-    if (usedUsd <= this.#heldUsd) return true;
-    this.#add(usedUsd - this.#heldUsd, usedUsd);
-    return this.#totalUsd <= this.budget.usd;
+  /**
+   * Widens the hold, where the call has used it up, by as much of a further block as is left. False where nothing is left.
+   */
+  cover(usedUsd: number, blockUsd: number): boolean {
+    const restUsd = this.room(usedUsd);
+    if (restUsd > 0 || (restUsd === 0 && blockUsd === 0)) return true;
+    this.#add(blockUsd - restUsd, usedUsd);
+    return this.#trim(usedUsd);
   }
 
-  /** How much more the call may use, as far as is known. */
+  /** How much more the call may use before the hold must be widened. */
   room(usedUsd: number): number {
-    return this.#heldUsd - usedUsd + Math.max(0, this.budget.usd - this.#totalUsd);
+    return rounded(this.#heldUsd - usedUsd);
   }
 
   /** Ends the hold with what the call cost; undefined keeps what is held, as nobody knows better. */
@@ -112,9 +115,9 @@ export class Hold {
 
   /** Gives back what does not fit. */
   #trim(neededUsd: number): boolean {
-    const over = this.#totalUsd - this.budget.usd;
+    const over = rounded(this.#totalUsd - this.budget.usd);
     if (over <= 0) return true;
-    if (over > this.#heldUsd - neededUsd) return false;
+    if (over >= rounded(this.#heldUsd - neededUsd)) return false;
     this.#add(-over, neededUsd);
     return true;
   }

@@ -66,10 +66,11 @@ export class CallCosts {
         const usedUsd = meter.read();
         let room = Infinity;
         for (const hold of holds) {
-          room = Math.min(room, hold.cover(usedUsd) ? hold.room(usedUsd) : -1);
-          if (room >= 0 && (room > 0 || meter.usdPerCharacter === 0)) continue;
-          over(hold);
-          return;
+          if (!hold.cover(usedUsd, meter.blockUsd)) {
+            over(hold);
+            return;
+          }
+          room = Math.min(room, hold.room(usedUsd));
         }
         meter.next(room);
       },
@@ -116,9 +117,10 @@ export class CallCosts {
   }
 
   #end(call: Call, asked: string | undefined, { usage }: CallEnd): void {
-    const { cost, warning } = this.#table.price(call, billed(call, usage), asked);
+    const { cost, warning, note } = this.#table.price(call, billed(call, usage), asked);
     call.cost = cost;
     if (warning !== undefined) this.#context.warn(warning);
+    if (note !== undefined) this.#context.log.warn(note);
     this.#settings.onCost?.({
       cost,
       usage,
@@ -131,7 +133,9 @@ export class CallCosts {
   }
 
   #usd(call: Call, usage: Usage, asked: string | undefined): number | undefined {
-    return this.#table.price(call, usage, asked).cost.totalUsd;
+    const { cost, note } = this.#table.price(call, usage, asked);
+    if (note !== undefined) this.#context.log.warn(note);
+    return cost.totalUsd;
   }
 
   async #look(asked: readonly { budget: Budget; sum: Promise<number> }[]): Promise<void> {

@@ -2,8 +2,6 @@ import { estimateInputTokens, estimateTokens, noUsage, type Call, type Usage } f
 
 /** How many characters may pass before the budgets are looked at again. */
 const CHARACTERS_PER_LOOK = 1_000;
-/** As in `estimateTokens`. */
-const CHARACTERS_PER_TOKEN = 4;
 
 /** What one running call has cost so far, looked at now and then. */
 export class Meter {
@@ -14,13 +12,14 @@ export class Meter {
   #seen: Usage | undefined;
   /** Whether there is a price at all. */
   known = true;
-  usdPerCharacter: number;
+  /** What the characters between two looks cost. */
+  readonly blockUsd: number;
 
   constructor(call: Call, price: (usage: Usage) => number | undefined) {
     this.#call = call;
     this.#price = price;
     this.#inputTokens = estimateInputTokens(call.request);
-    this.usdPerCharacter = this.outputUsd(1_000) / (1_000 * CHARACTERS_PER_TOKEN);
+    this.blockUsd = this.outputUsd(estimateTokens(CHARACTERS_PER_LOOK));
   }
 
   /** Whether enough has come since the last look. Asked at every chunk. */
@@ -42,10 +41,10 @@ export class Meter {
     return this.#usd({ ...input, outputTokens }) - this.#usd(input);
   }
 
-  /** Sets the next look: where the room ends, and now and then before. */
+  /** Sets the next look: where so much is used, and now and then before. */
   next(roomUsd: number): void {
-    const characters = this.usdPerCharacter > 0 ? Math.ceil(roomUsd / this.usdPerCharacter) : Infinity;
-    this.#nextAt = this.#call.outputCharacters + Math.max(1, Math.min(CHARACTERS_PER_LOOK, characters));
+    const share = this.blockUsd > 0 ? Math.min(1, roomUsd / this.blockUsd) : 1;
+    this.#nextAt = this.#call.outputCharacters + Math.max(1, Math.ceil(share * CHARACTERS_PER_LOOK));
   }
 
   #usd(usage: Usage): number {

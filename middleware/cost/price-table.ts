@@ -16,10 +16,13 @@ export interface ModelPrices extends TokenPrices {
   tiers?: Record<string, TokenPrices> | undefined;
 }
 
-/** A cost, and what to warn of. */
+/** A cost, and what to tell about it. */
 export interface Priced {
   cost: Cost;
+  /** Why it is less than exact, where the execution should say so. */
   warning?: string | undefined;
+  /** For the log, once a model. */
+  note?: string | undefined;
 }
 
 interface Quote {
@@ -65,6 +68,9 @@ export class PriceTable {
   readonly #now: () => number;
   readonly #listed = new Map<string, { prices: ModelPrice | undefined; untilMs: number }>();
 
+  /** Names that the log has been told of. */
+  readonly #noted = new Set<string>();
+
   /** `own`: prices by `model`, `provider/model` or `provider/*`. `aliases`: a provider's name in the list, by its name here. */
   constructor(own: Record<string, ModelPrices>, aliases: Record<string, string>, now: () => number) {
     for (const [name, { tiers, ...prices }] of Object.entries(own)) {
@@ -83,7 +89,7 @@ export class PriceTable {
       return { cost: { status: usage.estimated === true ? 'estimated' : 'exact', totalUsd: 0 } };
     }
     const quote = this.#quote(provider, model, asked);
-    if (quote === undefined) return { cost: { status: 'unknown' }, warning: unknownPrice(provider, model) };
+    if (quote === undefined) return this.#unknown(provider, model);
     const tier = call.serviceTier ?? '';
     const atTier = quote.tiers?.get(tier);
     const half = HALF_PRICE_TIERS.has(`${this.#listName(provider)}/${tier}`);
@@ -95,7 +101,7 @@ export class PriceTable {
       };
     }
     const amounts = amountsOf(usage, atTier ?? quote.prices);
-    if (amounts === undefined) return { cost: { status: 'unknown' }, warning: unknownPrice(provider, model) };
+    if (amounts === undefined) return this.#unknown(provider, model);
     // Nothing, however much it was.
     if (Object.values(atTier ?? quote.prices).every((usd) => usd === 0)) {
       return { cost: { status: 'exact', ...amounts } };
@@ -109,6 +115,17 @@ export class PriceTable {
       ...(halved && {
         warning: `The tier "${tier}" of model "${model}" is taken for half the list price.`,
       }),
+    };
+  }
+
+  #unknown(provider: string | undefined, model: string | undefined): Priced {
+    const name = `${provider ?? 'unknown'}/${model ?? '*'}`;
+    if (this.#noted.has(name) || this.#noted.size >= MAX_REMEMBERED) return { cost: { status: 'unknown' } };
+    this.#noted.add(name);
+    const mend = `give cost({ prices: { '${name}': { input, output } } })`;
+    return {
+      cost: { status: 'unknown' },
+      note: `no price is known for "${name}", so its cost is unknown: ${mend}`,
     };
   }
 
@@ -162,9 +179,4 @@ function modelPrice(prices: TokenPrices): ModelPrice {
     ...(prices.cacheRead !== undefined && { cache_read_mtok: prices.cacheRead }),
     ...(prices.cacheWrite !== undefined && { cache_write_mtok: prices.cacheWrite }),
   };
-}
-
-function unknownPrice(provider: string | undefined, model: string | undefined): string {
-  const name = `${provider ?? 'unknown'}/${model ?? '*'}`;
-  return `No price is known for "${name}", so its cost is unknown: give cost({ prices: { '${name}': { input, output } } }).`;
 }

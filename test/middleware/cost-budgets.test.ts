@@ -1,0 +1,342 @@
+import * as fc from 'fast-check';
+import { Pipeline, SluiceError } from 'sluice';
+import type { Middleware } from 'sluice';
+import { MemoryLedger, cost } from 'sluice/middleware/cost';
+import type { Budget, CostOptions, Ledger } from 'sluice/middleware/cost';
+import { provider } from 'sluice/middleware/provider';
+import { retry } from 'sluice/middleware/retry';
+import { manualGate, scripted } from 'sluice/testing';
+import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+
+/** A dollar for a million tokens of output; input is free. */
+const PRICES = { 'scripted/*': { input: 0, output: 1 } };
+const MILLION = { text: 'Hello', usage: { inputTokens: 0, outputTokens: 1_000_000 } };
+
+interface Stage {
+  pipeline: Pipeline;
+  model: ScriptedProvider;
+  ledger: MemoryLedger;
+  /** The counters' values by name. */
+  sums: Map<string, number>;
+}
+
+/** A pipeline with budgets over a scripted model, and a ledger that can be read. */
+function stage(
+  budgets: Budget[],
+  answers: ScriptedAnswer | ScriptedAnswer[],
+  options: CostOptions = {},
+  above: Middleware[] = [],
+): Stage {
+  const ledger = new MemoryLedger(options.now);
+  const sums = new Map<string, number>();
+  const seen: Ledger = {
+    add(counter, usd, expiresAtMs) {
+      const sum = ledger.add(counter, usd, expiresAtMs);
+      sums.set(counter, sum);
+      return sum;
+    },
+  };
+  const model = scripted(answers, { repeat: true });
+  const priced = cost({ prices: PRICES, budgets, ledger: seen, ...options });
+  return {
+    pipeline: new Pipeline([...above, priced, provider(model)], { executionTimeoutMs: 0 }),
+    model,
+    ledger,
+    sums,
+  };
+}
+
+const ask = (pipeline: Pipeline, metadata = {}) => pipeline.execute('user', 'Hi', { metadata });
+const codeOf = (running: Promise<unknown>): Promise<string> =>
+  running.then(
+    () => 'completed',
+    (error: unknown) => (error instanceof SluiceError ? error.code : 'unknown'),
+  );
+
+describe('before a call', () => {
+  test('a budget that is used up refuses it with an error that is not retried, and nothing is sent', async () => {
+    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, {}, [retry({ initialDelayMs: 0 })]);
+    await ask(pipeline);
+    const error = await ask(pipeline).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'budget',
+      retryable: false,
+      message: 'The budget of $1 per day is used up.',
+    });
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('a refused call has no usage, costs nothing and leaves the budget as it was', async () => {
+    const ends: unknown[] = [];
+    const watch: Middleware = function watch(context, next) {
+      context.onEnd(({ usage: used, cost: sum }) => void ends.push({ tokens: used.totalTokens, sum }));
+      return next();
+    };
+    const { pipeline, sums } = stage([{ usd: 1, per: 'day' }], MILLION, {}, [watch]);
+    await ask(pipeline);
+    await codeOf(ask(pipeline));
+    expect(ends[1]).toEqual({ tokens: 0, sum: { status: 'exact', totalUsd: 0 } });
+    expect([...sums.values()]).toEqual([1]);
+  });
+
+  test('budgets are kept by key', async () => {
+    const byTenant: Budget = { usd: 1, per: 'day', key: ({ metadata }) => String(metadata['tenant']) };
+    const { pipeline } = stage([byTenant], MILLION);
+    expect(await codeOf(ask(pipeline, { tenant: 'a' }))).toBe('completed');
+    expect(await codeOf(ask(pipeline, { tenant: 'a' }))).toBe('budget');
+    expect(await codeOf(ask(pipeline, { tenant: 'b' }))).toBe('completed');
+  });
+
+  test('keys and names that look alike are different counters', async () => {
+    const key: Budget['key'] = ({ metadata }) => String(metadata['tenant']);
+    const { sums, pipeline } = stage([{ usd: 9, per: 'day', name: 'x', key }], MILLION);
+    await ask(pipeline, { tenant: 'a","2026-01-01' });
+    await ask(pipeline, { tenant: 'a' });
+    expect(sums.size).toBe(2);
+  });
+
+  test('a day ends at midnight of UTC, a month with its last day', async () => {
+    let now = Date.parse('2026-01-31T23:59:59.999Z');
+    const daily = stage([{ usd: 1, per: 'day' }], MILLION, { now: () => now });
+    const monthly = stage([{ usd: 1, per: 'month' }], MILLION, { now: () => now });
+    await Promise.all([ask(daily.pipeline), ask(monthly.pipeline)]);
+    expect(await codeOf(ask(daily.pipeline))).toBe('budget');
+    now += 1;
+    expect(await codeOf(ask(daily.pipeline))).toBe('completed');
+    expect(await codeOf(ask(monthly.pipeline))).toBe('completed');
+    now = Date.parse('2026-02-28T12:00:00Z');
+    expect(await codeOf(ask(daily.pipeline))).toBe('completed');
+    expect(await codeOf(ask(monthly.pipeline))).toBe('budget');
+  });
+
+  test('a model without a known price is refused, unless that is allowed', async () => {
+    const prices = { other: { input: 1, output: 1 } };
+    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, { prices });
+    const error = await ask(pipeline).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'budget', retryable: false });
+    expect((error as Error).message).toContain('No price is known for "scripted/scripted"');
+    expect(model.calls).toHaveLength(0);
+    const lenient = stage([{ usd: 1, per: 'day' }], MILLION, { prices, unknownPrice: 'allow' });
+    expect(await codeOf(ask(lenient.pipeline))).toBe('completed');
+  });
+
+  test('a model that costs nothing may be called with nothing', async () => {
+    const { pipeline } = stage([{ usd: 0, per: 'execution' }], MILLION, {
+      prices: { scripted: { input: 0, output: 0 } },
+    });
+    expect(await codeOf(ask(pipeline))).toBe('completed');
+  });
+});
+
+describe('during a stream', () => {
+  const words = Array.from({ length: 100 }, (_, index) => `${String(index).padStart(3, '0')} `);
+
+  test('the execution is interrupted when its call outgrows the budget, and keeps what came', async () => {
+    // 25 tokens, 100 characters.
+    const { pipeline } = stage([{ usd: 25e-6, per: 'execution', name: 'small' }], {
+      text: words,
+      usage: false,
+    });
+    const result = await ask(pipeline);
+    expect(result.outcome).toBe('interrupted');
+    expect(result.reason).toBe('The budget "small" of $0.000025 per execution is used up.');
+    expect(result.response.content).toHaveLength(100);
+    expect(result.cost).toMatchObject({ status: 'estimated', totalUsd: 25e-6 });
+  });
+
+  test('R39 a day that is shared is not passed by streams that run at once', async () => {
+    const gate = manualGate();
+    // Room for 400 characters in all; each stream would take 400.
+    const { pipeline, sums } = stage(
+      [{ usd: 100e-6, per: 'day' }],
+      { text: words, gate: gate.gate, usage: false },
+      { reserveOutputTokens: 25 },
+    );
+    const running = Promise.all(
+      Array.from({ length: 6 }, () => ask(pipeline).catch((error: unknown) => error)),
+    );
+    gate.open();
+    const ends = await running;
+    const codes = ends.map((end) => (end instanceof SluiceError ? end.code : 'ran'));
+    expect(codes.toSorted()).toEqual(['budget', 'budget', 'ran', 'ran', 'ran', 'ran']);
+    const [sum = 0] = sums.values();
+    expect(sum).toBeLessThanOrEqual(104e-6);
+    expect(sum).toBeGreaterThan(90e-6);
+  });
+
+  test('a new call does not take away what a running one holds', async () => {
+    const gate = manualGate();
+    const { pipeline } = stage(
+      [{ usd: 100e-6, per: 'day' }],
+      { text: words.slice(0, 59), gate: gate.gate, usage: false },
+      { reserveOutputTokens: 60 },
+    );
+    const first = ask(pipeline);
+    const second = codeOf(ask(pipeline).then(({ outcome }) => expect(outcome).toBe('interrupted')));
+    gate.open();
+    expect((await first).outcome).toBe('completed');
+    expect(await second).toBe('completed');
+  });
+});
+
+describe('R39 reservations', () => {
+  test('of calls that run at once count against each other before anything is known', async () => {
+    const gate = manualGate();
+    // Each reserves 1,000 tokens and uses 10.
+    const answer = { text: 'Hello', usage: { inputTokens: 0, outputTokens: 10 }, gate: gate.gate };
+    const { pipeline, sums } = stage([{ usd: 0.003, per: 'day' }], answer);
+    const running = Array.from({ length: 10 }, () => codeOf(ask(pipeline)));
+    gate.open();
+    const codes = await Promise.all(running);
+    expect(codes.filter((code) => code === 'completed')).toHaveLength(3);
+    expect(codes.filter((code) => code === 'budget')).toHaveLength(7);
+    expect([...sums.values()]).toEqual([30e-6]);
+    expect(await codeOf(ask(pipeline))).toBe('completed');
+  });
+
+  test.each([
+    ['completed', { text: 'Hello', usage: { inputTokens: 0, outputTokens: 10 } }, 10],
+    [
+      'refused',
+      { error: new SluiceError('rate_limited', 'Later.', { status: 429 }), after: 0, usage: false },
+      0,
+    ],
+    [
+      'failed half-way',
+      { text: ['x'.repeat(40), 'y'], error: new SluiceError('truncated', 'Cut.'), after: 1, usage: false },
+      10,
+    ],
+  ] as const)('become what was used when the call has %s', async (_how, answer, outputTokens) => {
+    const { pipeline, sums } = stage([{ usd: 1, per: 'month' }], answer);
+    await codeOf(ask(pipeline));
+    expect([...sums.values()]).toEqual([outputTokens / 1e6]);
+  });
+
+  test('become what was used when the stream is closed', async () => {
+    const gate = manualGate();
+    const { pipeline, sums } = stage([{ usd: 1, per: 'month' }], {
+      text: ['x'.repeat(40), 'y'],
+      gate: gate.gate,
+      usage: false,
+    });
+    const stream = pipeline.executeStream('user', 'Hi');
+    gate.release(1);
+    await stream.next();
+    expect([...sums.values()]).toEqual([0.001]);
+    await stream.close();
+    expect([...sums.values()]).toEqual([10e-6]);
+  });
+
+  test('of a stream that is never pulled are not made', async () => {
+    const { pipeline, sums } = stage([{ usd: 1, per: 'month' }], MILLION);
+    const stream = pipeline.executeStream('user', 'Hi');
+    await stream.close();
+    expect(sums.size).toBe(0);
+  });
+
+  test('R38 what the model has issued is what the ledger has recorded, whenever streams are cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            tokens: fc.integer({ min: 1, max: 5_000 }),
+            cutAfter: fc.option(fc.nat(3)),
+            fails: fc.boolean(),
+          }),
+          {
+            minLength: 1,
+            maxLength: 12,
+          },
+        ),
+        async (calls) => {
+          const answers = calls.map(({ tokens, fails }): ScriptedAnswer => {
+            const text = ['aaaa', 'bbbb', 'cccc', 'dddd'];
+            const error = new SluiceError('truncated', 'Cut.');
+            return {
+              text,
+              batchSize: 1,
+              usage: { inputTokens: 7, outputTokens: tokens },
+              ...(fails && { error, after: 2 }),
+            };
+          });
+          const prices = { 'scripted/*': { input: 3, output: 1 } };
+          const issued: number[] = [];
+          const { pipeline, sums } = stage([{ usd: 1_000, per: 'day' }], answers, {
+            prices,
+            onCost: ({ usage: used, cost: sum }) => {
+              expect(sum.status).toBe(used.estimated === true ? 'estimated' : 'exact');
+              issued.push(used.inputTokens * 3 + used.outputTokens);
+            },
+          });
+          await Promise.all(
+            calls.map(async ({ cutAfter }) => {
+              const stream = pipeline.executeStream('user', 'Hi');
+              try {
+                for (let read = 0; cutAfter === null || read < cutAfter; read++)
+                  if ((await stream.next()).done === true) break;
+              } catch {
+                // A failure of the script.
+              }
+              await stream.close();
+            }),
+          );
+          const [recorded = 0] = sums.values();
+          expect(Math.round(recorded * 1e6)).toBe(issued.reduce((sum, one) => sum + one, 0));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('the ledger', () => {
+  test('forgets counters whose time is over, and those that are at 0', () => {
+    let now = 0;
+    const ledger = new MemoryLedger(() => now);
+    ledger.add('taken back', 0.3, 1_000);
+    expect(ledger.add('taken back', -0.3, 1_000)).toBe(0);
+    expect(ledger.size).toBe(0);
+    for (let index = 0; index < 998; index++) ledger.add(`old ${index}`, 1, 10);
+    ledger.add('kept', 0.1, 1_000);
+    now = 20;
+    ledger.add('new', 1, 1_000);
+    expect(ledger.size).toBe(2);
+    expect(ledger.add('kept', 0.2, 1_000)).toBe(0.3);
+  });
+
+  test('may be asynchronous: a budget that is used up refuses the execution, one that is passed interrupts it', async () => {
+    const sums = new Map<string, number>();
+    const remote: Ledger = {
+      async add(counter, usd) {
+        await Promise.resolve();
+        const sum = (sums.get(counter) ?? 0) + usd;
+        sums.set(counter, sum);
+        return sum;
+      },
+    };
+    const gate = manualGate();
+    const { pipeline, model } = stage(
+      [{ usd: 1, per: 'day' }],
+      { ...MILLION, gate: gate.gate },
+      { ledger: remote, prices: { scripted: { input: 1e6, output: 1 } } },
+    );
+    // Passed by others between the look and the reservation.
+    const racing = ask(pipeline);
+    await model.nextCall();
+    gate.open();
+    expect(await racing).toMatchObject({
+      outcome: 'interrupted',
+      reason: 'The budget of $1 per day is used up.',
+    });
+    expect(await codeOf(ask(pipeline))).toBe('budget');
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('that fails is an error of code store before anything is sent', async () => {
+    const broken: Ledger = { add: () => Promise.reject(new Error('gone')) };
+    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, { ledger: broken });
+    expect(await codeOf(ask(pipeline))).toBe('store');
+    expect(model.calls).toHaveLength(0);
+  });
+});
