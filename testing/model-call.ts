@@ -28,7 +28,10 @@ export interface DirectCall extends ProviderCall {
  * for await (const chunk of provider.stream(request, call)) chunks.push(chunk);
  * expect(call.call.usage?.outputTokens).toBe(8);
  */
-export function directCall(request: ModelRequest, signal = new AbortController().signal): DirectCall {
+export function directCall(
+  request: ModelRequest,
+  signal: AbortSignal = new AbortController().signal,
+): DirectCall {
   const warnings: string[] = [];
   const call: Call = {
     number: 1,

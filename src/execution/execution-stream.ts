@@ -34,14 +34,9 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
   override async close(reason?: unknown): Promise<void> {
     const { execution } = this.#edge;
     if (!this.started || this.ended) return super.close(reason);
-    if (
-      !execution.decide(
-        'cancelled',
-        new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason }),
-      )
-    ) {
-      return this.#settled();
-    }
+    const error = new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason });
+    // A second close waits for the same teardown; any other outcome has an end of its own.
+    if (!execution.decide('cancelled', error) && execution.outcome !== 'cancelled') return this.#settled();
     return super.close(reason);
   }
 
