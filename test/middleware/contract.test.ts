@@ -1,31 +1,53 @@
-import { logging, provider, retry, system, timeout } from 'sluice/middleware';
-import { middlewareContract } from 'sluice/testing';
-import { silent } from 'sluice';
-import { describe, expect, test } from 'vitest';
+import { describe, it } from 'vitest';
 
-const quiet = { logger: silent };
-const limits = { firstChunkMs: 60_000, idleMs: 60_000, totalMs: 600_000 };
+import { cost } from '../../middleware/cost.ts';
+import { logging } from '../../middleware/logging.ts';
+import { rateLimit } from '../../middleware/rate-limit.ts';
+import { retry } from '../../middleware/retry.ts';
+import { system } from '../../middleware/system.ts';
+import { timeout } from '../../middleware/timeout.ts';
+import { compose, silent } from '../../src/index.ts';
+import { middlewareContract } from '../../testing/index.ts';
 
-const subjects = {
-  logging: { make: () => logging(quiet) },
-  'logging with content': { make: () => logging({ ...quiet, content: true }) },
-  retry: { make: () => retry({ maxRetries: 0 }) },
-  'retry that resets': { make: () => retry({ maxRetries: 0, afterContent: 'reset' }) },
-  'retry that goes on': { make: () => retry({ maxRetries: 0, afterContent: 'continue' }) },
-  timeout: { make: () => timeout(limits) },
-  system: { make: () => system('Be brief.'), changes: ['request'] as const },
-};
+const runner = { describe, test: it };
+const limits = { requestsPerMinute: 1_000, tokensPerMinute: 1_000_000, maxConcurrentRequests: 100 };
 
-for (const [name, subject] of Object.entries(subjects)) {
-  middlewareContract({ name, ...subject, describe, test });
-}
-
-test('the barrel holds what needs no optional package', () => {
-  expect([logging, provider, retry, system, timeout].map(({ name }) => name)).toEqual([
-    'logging',
-    'provider',
-    'retry',
-    'system',
-    'timeout',
-  ]);
+middlewareContract({ ...runner, name: 'logging()', make: () => logging({ logger: silent }) });
+middlewareContract({
+  ...runner,
+  name: 'logging({ content: true })',
+  make: () => logging({ content: true, logger: silent }),
+});
+middlewareContract({ ...runner, name: 'retry()', make: () => retry() });
+middlewareContract({
+  ...runner,
+  name: 'retry({ afterContent: "reset" })',
+  make: () => retry({ afterContent: 'reset' }),
+});
+middlewareContract({
+  ...runner,
+  name: 'retry({ afterContent: "continue" })',
+  make: () => retry({ afterContent: 'continue' }),
+});
+middlewareContract({ ...runner, name: 'rateLimit()', make: () => rateLimit(limits) });
+middlewareContract({ ...runner, name: 'cost()', make: () => cost(), changes: ['cost'] });
+middlewareContract({
+  ...runner,
+  name: 'timeout()',
+  make: () => timeout({ firstChunkMs: 60_000, idleMs: 60_000, totalMs: 60_000 }),
+});
+middlewareContract({ ...runner, name: 'system()', make: () => system('Be brief.'), changes: ['request'] });
+middlewareContract({
+  ...runner,
+  name: 'all of them',
+  make: () =>
+    compose(
+      logging({ logger: silent }),
+      system('Be brief.'),
+      cost(),
+      rateLimit(limits),
+      retry(),
+      timeout({ firstChunkMs: 60_000, idleMs: 60_000, totalMs: 60_000 }),
+    ),
+  changes: ['request', 'cost'],
 });
