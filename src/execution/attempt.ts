@@ -26,7 +26,9 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   /** Attempts that this layer opened and that have not ended. */
   #children: Attempt[] = [];
   #lastReply: Partial<Reply> | undefined;
+  /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
   #went = false;
+  #pulledOne = false;
   #ranOther = false;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
@@ -113,6 +115,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   }
 
   protected adoptChild(child: Attempt): void {
+    this.#pulledOne = true;
     this.#children.push(child);
   }
 
@@ -171,7 +174,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (said !== undefined && typeof said !== 'object') return undefined;
     const reply = { ...below, ...said };
     if (isReply(reply)) return reply;
-    return this.#went ? { ...reply, finishReason: 'other' } : undefined;
+    return this.#pulledOne ? { ...reply, finishReason: 'other' } : undefined;
   }
 
   /** Without a mark, the last layer is the terminal one unless it runs another middleware. */
