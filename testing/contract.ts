@@ -1,7 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { clearTimeout, setTimeout } from 'node:timers';
 
-/** The functions of a test runner: vitest's, Jest's or `node:test`'s `test` and `describe`. */
+/**
+ * The functions of a test runner, such as `test` and `describe` of vitest or of `node:test`. The cases count what is left in the
+ * process, so they have to run one after the other, as they do by default.
+ */
 export interface TestRunner {
   test(name: string, body: () => Promise<void>): unknown;
   /** Groups the cases; without it their names begin with the suite's. */
@@ -18,7 +21,7 @@ export interface ContractCase {
 }
 
 /** The default of {@link TestRunner.timeoutMs}. */
-export const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** Registers cases with a test runner. */
 export function register(title: string, cases: readonly ContractCase[], runner: TestRunner): void {

@@ -146,6 +146,16 @@ export const endingCases: readonly MiddlewareCase[] = [
       checkInterrupt(stageOf(make(), endless, { below: stopper }), execution),
   },
   {
+    name: 'lets an attempt be ended from above',
+    unless: ['pace', 'text'],
+    run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { above: breaker }), execution),
+  },
+  {
+    name: 'lets an attempt be ended from below',
+    unless: ['pace', 'text', 'errors'],
+    run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { below: breaker }), execution),
+  },
+  {
     name: 'ends each stream that it starts once, however it ends',
     async run({ make, execution }) {
       const middleware = make();
@@ -179,6 +189,22 @@ const stopper: Middleware = function stopper(context, next) {
     if (chunk.type === 'content' && chunk.content === 'run ') context.interrupt('enough');
   });
 };
+
+/** Ends the attempt below it with an error of its own, as a guard does. */
+const breaker: Middleware = function breaker(_context, next) {
+  const stream = next();
+  return stream.tap((chunk) => {
+    if (chunk.type === 'content' && chunk.content === 'run ') {
+      stream.abort(new SluiceError('guard', 'It must not run.'));
+    }
+  });
+};
+
+async function checkAbort({ model, pipeline }: Stage, execution: object): Promise<void> {
+  const { content, error } = await readToFailure(pipeline.executeStream('user', 'Hi', execution));
+  assert.deepEqual([error.code, content], ['guard', 'Rivers run ']);
+  assertFreed(model.calls);
+}
 
 async function checkInterrupt({ model, pipeline }: Stage, execution: object): Promise<void> {
   const { outcome, reason, response, warnings } = await pipeline.execute('user', 'Hi', execution);

@@ -158,6 +158,16 @@ const broken: Record<string, () => Middleware> = {
   'frees the model when its reader stops reading': deaf,
   'lets an interrupt from above through': deaf,
   'lets an interrupt from below through': deaf,
+  'lets an attempt be ended from above': deaf,
+  'lets an attempt be ended from below': () =>
+    async function* patching(_context, next) {
+      try {
+        return yield* next();
+      } catch (error) {
+        if (error instanceof SluiceError && error.code === 'guard') return { finishReason: 'stop' };
+        throw error;
+      }
+    },
   'ends each stream that it starts once, however it ends': deaf,
   'leaves no listener on a signal that lives longer': () =>
     function sticky(context, next) {
