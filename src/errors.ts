@@ -86,14 +86,15 @@ export class SluiceError extends Error {
   override readonly name = 'SluiceError';
   readonly code: ErrorCode;
   readonly retryable: boolean;
-  readonly status?: number | undefined;
-  readonly provider?: string | undefined;
-  readonly requestId?: string | undefined;
-  readonly retryAfterMs?: number | undefined;
-  readonly phase?: TimeoutPhase | undefined;
-  readonly middleware?: string | undefined;
-  attempts?: number | undefined;
-  partial?: PartialReply | undefined;
+  // Declared only, so that an error has just the fields that are known of it.
+  declare readonly status?: number | undefined;
+  declare readonly provider?: string | undefined;
+  declare readonly requestId?: string | undefined;
+  declare readonly retryAfterMs?: number | undefined;
+  declare readonly phase?: TimeoutPhase | undefined;
+  declare readonly middleware?: string | undefined;
+  declare attempts?: number | undefined;
+  declare partial?: PartialReply | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

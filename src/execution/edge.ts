@@ -87,8 +87,8 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     this.#stage = 'running';
     this.#startedAt = performance.now();
     this.execution.start();
-    started();
     try {
+      started();
       if (signal?.aborted === true) throw cancelled(signal.reason);
       signal?.addEventListener('abort', this.#onSignal, { once: true });
       if (deadline !== undefined) this.#limit(deadline - Date.now(), 'queue');

@@ -13,7 +13,7 @@ describe('the programs in the pages', () => {
 
   test.each(programs)('$name runs and prints what it says', async (program) => {
     const output = await runProgram(program);
-    const lines = output.split('\n');
+    const lines = output.split('\n').map((line) => line.trimEnd());
     expect(lines).toEqual(expect.arrayContaining(program.prints));
   });
 });
