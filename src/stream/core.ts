@@ -484,8 +484,8 @@ export abstract class StreamCore<C, R> {
 
   #settleOutlet(ending: StreamEnd<R>): void {
     this.#ending = ending;
-    this.#settleResult();
     this.#outlet.settle(ending);
+    this.#settleResult();
   }
 
   #settleResult(): void {
