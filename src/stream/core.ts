@@ -4,6 +4,7 @@ import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
 import type { Outcome } from '../result.ts';
 import { FusedTaps } from './fused-taps.ts';
+import type { TapFailure } from './fused-taps.ts';
 import { Outlet } from './outlet.ts';
 import type { Waiter } from './outlet.ts';
 import { GeneratorSource, end, isEnd } from './source.ts';
@@ -20,6 +21,7 @@ export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C,
 interface Handlers<C, R> extends Asker<C, R> {
   flight(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
   thrown(this: void, error: unknown): Promise<IteratorResult<C, R>>;
+  tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
 }
 
 interface Deferred<R> {
@@ -100,10 +102,9 @@ export abstract class StreamCore<C, R> {
       return Promise.resolve({ done: false, value: chunk });
     }
     const source = this.#generator;
-    if (source !== undefined && this.#host.buffered > 0 && this.#quiet) {
+    if (source !== undefined && this.#host.buffered > 0 && this.#quiet && this.#fused.timeless) {
       // The short way: the generator's read is answered from memory, so one hop is enough. Otherwise it may wait for long, and a
       // reader must be freed even when the body ignores its signal: then a promise of our own is worth its price.
-      this.#fused.pull();
       return source.fly().then(this.#on.flight, this.#on.thrown);
     }
     return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
@@ -261,6 +262,9 @@ export abstract class StreamCore<C, R> {
     },
     pulled: (pulled) => this.#accept(pulled),
     failed: (error) => this.#fail(error),
+    tapFailed: ({ at = this, thrown }) => {
+      this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
+    },
   };
 
   /** Whether nothing is under way that a read would have to queue behind. */
@@ -293,7 +297,11 @@ export abstract class StreamCore<C, R> {
       else this.#opened();
       return;
     }
-    this.#fused.pull();
+    this.#fused.pull(this.#on.tapFailed);
+    if (this.#isForced()) {
+      void this.#tearDown();
+      return;
+    }
     const source = this.#source;
     if (source === undefined) return;
     if ('ask' in source) {
@@ -338,9 +346,7 @@ export abstract class StreamCore<C, R> {
   }
 
   #look(batch: readonly C[]): readonly C[] {
-    return this.#fused.run(batch, this.#host, ({ at = this, thrown }) => {
-      this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
-    });
+    return this.#fused.run(batch, this.#host, this.#on.tapFailed);
   }
 
   #fail(error: unknown): void {

@@ -13,6 +13,8 @@ export class FusedTaps<C, R, S> {
   /** Whose each look is. */
   #lookers: S[] = [];
   #pulls: NonNullable<BoundTap<C, R>['pull']>[] = [];
+  /** Whose each pull is. */
+  #pullers: S[] = [];
   /** Whether the loop runs right now: whoever ends the stream then must wait for the current chunk. */
   running = false;
   /** Set by a tap's doing: the batch is cut behind the current chunk. */
@@ -22,9 +24,17 @@ export class FusedTaps<C, R, S> {
     return this.#looks.length === 0;
   }
 
+  /** Whether nobody measures waiting. */
+  get timeless(): boolean {
+    return this.#pulls.length === 0;
+  }
+
   add(taps: readonly BoundTap<C, R>[], stream: S): void {
     for (const { chunk, pull } of taps) {
-      if (pull !== undefined) this.#pulls.push(pull);
+      if (pull !== undefined) {
+        this.#pulls.push(pull);
+        this.#pullers.push(stream);
+      }
       if (chunk === undefined) continue;
       this.#looks.push(chunk);
       this.#lookers.push(stream);
@@ -32,8 +42,13 @@ export class FusedTaps<C, R, S> {
   }
 
   /** Tells those who measure waiting that the source is about to be asked. */
-  pull(): void {
-    for (const pull of this.#pulls) pull();
+  pull(failed: (failure: TapFailure<S>) => void): void {
+    let tap = 0;
+    try {
+      for (; tap < this.#pulls.length; tap++) this.#pulls[tap]?.();
+    } catch (thrown) {
+      failed({ at: this.#pullers[tap], thrown });
+    }
   }
 
   /** What of the batch goes on: all of it, or what came before a tap threw, or ended the stream or the execution. */
