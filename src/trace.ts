@@ -40,7 +40,7 @@ export interface SpanHandle {
   end(end?: SpanEnd): void;
 }
 
-/** Told of each span's start and end, as for an exporter. */
+/** Told of each span's start and end, as for an exporter. What it throws becomes a warning. */
 export interface SpanListener {
   start?(span: Span): void;
   end?(span: Span): void;
@@ -52,14 +52,16 @@ export class Trace {
   #listeners: SpanListener[] | undefined;
   #next = 1;
   readonly #prefix: string;
+  readonly #warn: (message: string) => void;
 
-  constructor(executionId: string) {
+  constructor(executionId: string, warn: (message: string) => void = () => undefined) {
     this.#prefix = executionId;
+    this.#warn = warn;
   }
 
   listen(listener: SpanListener): void {
     (this.#listeners ??= []).push(listener);
-    for (const span of this.spans) listener.start?.(span);
+    for (const span of this.spans) this.#tell(listener, 'start', span);
   }
 
   open(kind: SpanKind, name: string, attributes: Attributes = {}, parentId?: string): SpanHandle {
@@ -73,7 +75,7 @@ export class Trace {
     };
     const started = performance.now();
     this.spans.push(span);
-    this.#listeners?.forEach((listener) => listener.start?.(span));
+    this.#listeners?.forEach((listener) => this.#tell(listener, 'start', span));
     return {
       span,
       set: (more) => void Object.assign(span.attributes, more),
@@ -84,8 +86,18 @@ export class Trace {
         if (end?.usage) span.usage = end.usage;
         if (end?.cost) span.cost = end.cost;
         if (end?.errorCode !== undefined) span.errorCode = end.errorCode;
-        this.#listeners?.forEach((listener) => listener.end?.(span));
+        this.#listeners?.forEach((listener) => this.#tell(listener, 'end', span));
       },
     };
+  }
+
+  /** A listener only looks on: one that throws must not end what it looks at. */
+  #tell(listener: SpanListener, what: 'start' | 'end', span: Span): void {
+    try {
+      listener[what]?.(span);
+    } catch (error) {
+      const kind = error instanceof Error ? error.name : 'a value that is no Error';
+      this.#warn(`A span listener threw ${kind} at the ${what} of a span.`);
+    }
   }
 }

@@ -31,7 +31,7 @@ export interface ExecutionSettings {
 /** What all layers of one execution share, and its one outcome: the first that decides wins. */
 export class Execution implements Host {
   readonly id: string = `exec_${crypto.randomUUID()}`;
-  readonly trace: Trace = new Trace(this.id);
+  readonly trace: Trace = new Trace(this.id, (message) => this.warn(message));
   readonly values: Values;
   readonly metadata: Record<string, unknown>;
   readonly log: Logger;
