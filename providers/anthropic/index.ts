@@ -3,11 +3,11 @@ import { wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { MessagesDecoder } from './decoder.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
-import { headersOf, rateLimitsOf } from './rate-limits.ts';
 import { wireRequest } from './request.ts';
 import { wholeMessageEvents } from './whole.ts';
 
 export type { AnthropicCallOptions, AnthropicClient } from './client.ts';
+export type { Limits } from '../wire/index.ts';
 export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './options.ts';
 
 /**
@@ -32,23 +32,12 @@ export function anthropic(options: AnthropicOptions = {}): Provider {
     stream(request, call) {
       const raw: { request: unknown } | undefined =
         request.parameters.includeRaw === true ? { request: undefined } : undefined;
-      function note(answer: unknown): void {
-        const headers = headersOf(answer);
-        if (headers !== undefined) call.call.rateLimits = rateLimitsOf(headers, Date.now());
-      }
       return wireStream({
         provider: name,
         async open(signal) {
           const { body, headers } = wireRequest(request, settings, call);
           if (raw !== undefined) raw.request = body;
-          try {
-            const response = await connection.send(body, headers, signal);
-            note(response);
-            return response;
-          } catch (error) {
-            note(error);
-            throw error;
-          }
+          return connection.send(body, headers, signal);
         },
         decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info }),
         call,

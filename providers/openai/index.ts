@@ -10,6 +10,7 @@ import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
 import { responsesRequest } from './responses-request.ts';
 import { building } from './shared.ts';
 
+export type { Limits } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
 export type { OpenAIOptions } from './options.ts';
 export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.ts';

@@ -39,6 +39,16 @@ export function rateLimitsOf(headers: HeaderReader, nowMs = Date.now()): RateLim
   };
 }
 
+/** The headers of an answer, or of the error that an SDK made of one. */
+export function headersOf(answer: unknown): HeaderReader | undefined {
+  if (typeof answer !== 'object' || answer === null || !('headers' in answer)) return undefined;
+  return isHeaderReader(answer.headers) ? answer.headers : undefined;
+}
+
+function isHeaderReader(value: unknown): value is HeaderReader {
+  return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
+}
+
 function openaiLimit(headers: HeaderReader, what: string): Told | undefined {
   return told(
     headers.get(`x-ratelimit-limit-${what}`),

@@ -3,7 +3,7 @@ import type { Reply, SluiceError, StreamChunk } from '../../src/index.ts';
 import { abortedBy, toSluiceError } from './errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from './raw-body.ts';
-import { rateLimitsOf } from './rate-limit-headers.ts';
+import { headersOf, rateLimitsOf } from './rate-limit-headers.ts';
 import { checkedResponse, readJsonEvents, requestIdOf } from './response.ts';
 import type { WireCall } from './wire.ts';
 
@@ -68,6 +68,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
       reader = await this.#read(response);
       this.#reader = reader;
     } catch (error) {
+      this.#noteLimits(error);
       throw this.#fail(error, 'invalid_request');
     }
     this.#checkOpen();
@@ -98,13 +99,18 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     this.#checkOpen();
     if (body === undefined) throw new TypeError('The answer has no body.');
     // Before the status is looked at: an answer of 429 tells of the limits, too.
-    wire.call.call.rateLimits = rateLimitsOf(response.headers);
+    this.#noteLimits(response);
     const kind = await checkedResponse(response, body, wire);
-    wire.onResponse?.(response);
     this.#requestId = requestIdOf(response.headers);
     const reader = new EventReader(wire, { status: response.status, requestId: this.#requestId });
     if (kind === 'json') await readJsonEvents(response, body, wire, reader);
     return reader;
+  }
+
+  /** A refusal tells the limits, too; the SDK makes an error of it that carries the headers. */
+  #noteLimits(answer: unknown): void {
+    const headers = headersOf(answer);
+    if (headers !== undefined) this.#wire.call.call.rateLimits = rateLimitsOf(headers);
   }
 
   async #wait(reader: EventReader): Promise<Batch> {

@@ -42,6 +42,4 @@ export interface WireCall {
   raw?: { request: unknown } | undefined;
   /** A JSON answer, of an endpoint that cannot stream, as events for the decoder. Without it a JSON answer is an error. */
   events?(body: Record<string, unknown>): Iterable<Record<string, unknown>>;
-  /** Sees a usable answer's headers before its first event, as for rate-limit headers. */
-  onResponse?(response: Response): void;
 }
