@@ -8,7 +8,8 @@ const config: KnipConfig = {
     'test/**/*.test.ts',
     'examples/*.ts',
   ],
-  project: ['**/*.{ts,js}'],
+  // The bench is a package of its own.
+  project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/plugin-fixture/**'],
   // A type that an exported function mentions is exported with it.
   ignoreExportsUsedInFile: { interface: true, type: true },
