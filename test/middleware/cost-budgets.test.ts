@@ -88,6 +88,17 @@ describe('before a call', () => {
     expect(await codeOf(ask(pipeline, { tenant: 'b' }))).toBe('completed');
   });
 
+  test('R39 a call that one budget refuses leaves the others as they were', async () => {
+    const budgets: Budget[] = [
+      { usd: 9, per: 'month' },
+      { usd: 1, per: 'day' },
+    ];
+    const { pipeline, sums } = stage(budgets, MILLION);
+    await ask(pipeline);
+    expect(await codeOf(ask(pipeline))).toBe('budget');
+    expect([...sums.values()]).toEqual([1, 1]);
+  });
+
   test('keys and names that look alike are different counters', async () => {
     const key: Budget['key'] = ({ metadata }) => String(metadata['tenant']);
     const { sums, pipeline } = stage([{ usd: 9, per: 'day', name: 'x', key }], MILLION);

@@ -197,6 +197,13 @@ test('memory is bounded by the keys in use', async () => {
   await vi.advanceTimersByTimeAsync(0);
   // Those that are not held back are forgotten at once, the others when their number has doubled.
   expect(gates.size).toBeLessThanOrEqual(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
+  const before = gates.size;
+  const gate = gates.of('one more');
+  (await gate.enter(1, entrant)).settle(1);
+  gate.leave();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gates.size).toBe(before);
 });
 
 test('over a socket: the headers of one answer hold the next request back, and a 429 with Retry-After does', async () => {

@@ -83,6 +83,29 @@ test('two processes share the limits of one store', async () => {
   expect(codes.toSorted()).toEqual(['done', 'done', 'done', 'rate_limited', 'rate_limited', 'rate_limited']);
 });
 
+test('attempts that run at once are counted once each', async () => {
+  const made: RateLimiterMemory[] = [];
+  const limiter = (options: LimiterOptions): Limiter => {
+    const one = new RateLimiterMemory(options);
+    made.push(one);
+    return one;
+  };
+  const twice: Middleware = async function* twice(_context, next) {
+    const [first, second] = [next(), next()];
+    await Promise.all([first.ready(), second.ready()]);
+    const reply = yield* first;
+    await second.read();
+    return reply;
+  };
+  const model = scripted(HELLO, { repeat: true });
+  await new Pipeline([twice, rateLimit({ requestsPerMinute: 9, limiter }), provider(model)]).execute(
+    'user',
+    'Hi',
+  );
+  expect(model.calls).toHaveLength(2);
+  expect((await made[0]?.get(''))?.consumedPoints).toBe(2);
+});
+
 test('R39 one that leaves while the store is asked gives back what it was given', async () => {
   const made: ReturnType<typeof remote>[] = [];
   const limiter = (options: LimiterOptions): Limiter => {

@@ -329,6 +329,30 @@ describe('R22 a wait', () => {
     expect(log).toEqual(['0 a done', '5 b aborted', '60 c done']);
   });
 
+  test('of a large request that leaves lets a small one go at once, and leaves no timer behind', async () => {
+    const { ask, log } = stage(
+      {
+        tokensPerMinute: 100,
+        estimate: ({ parameters }) => parameters.maxTokens ?? 0,
+        maxWaitMs: 90_000,
+      },
+      ({ parameters }) => ({
+        text: 'Hello',
+        usage: { inputTokens: 0, outputTokens: parameters.maxTokens ?? 0 },
+      }),
+    );
+    const stop = new AbortController();
+    await ask('first', { maxTokens: 50 });
+    const before = vi.getTimerCount();
+    void ask('large', { maxTokens: 90, signal: stop.signal });
+    void ask('small', { maxTokens: 10 });
+    await until(5_000);
+    stop.abort();
+    await until(0);
+    expect(log.toSorted()).toEqual(['0 first done', '5 large aborted', '5 small done']);
+    expect(vi.getTimerCount()).toBe(before);
+  });
+
   test('ends for one in the middle of the queue, too', async () => {
     const { ask, log } = stage({ requestsPerMinute: 1, maxWaitMs: 90_000 });
     const stop = new AbortController();
