@@ -33,9 +33,15 @@ export class EventReader {
     return this.#decoder.finished;
   }
 
-  /** Bytes of an event stream. */
+  /** Bytes of an event stream; those behind its end are dropped. */
   feed(bytes: Uint8Array): void {
-    this.#sse.feed(bytes);
+    if (this.finished) return;
+    try {
+      this.#sse.feed(bytes);
+    } catch (error) {
+      // Whether it came in one read with the end or behind it: the reply is whole.
+      if (!this.finished) throw error;
+    }
   }
 
   /** A whole JSON answer, as the events that it stands for. */

@@ -5,12 +5,16 @@ import { SseReader } from '../../../providers/wire/sse.ts';
 function read(bytes: Uint8Array, cuts: readonly number[] = [], max = 1_000): [string, string][] {
   const events: [string, string][] = [];
   const reader = new SseReader((data, name) => events.push([data, name]), max);
+  feed(reader, bytes, cuts);
+  return events;
+}
+
+function feed(reader: SseReader, bytes: Uint8Array, cuts: readonly number[]): void {
   let from = 0;
   for (const cut of [...cuts, bytes.length]) {
     reader.feed(bytes.subarray(from, cut));
     from = cut;
   }
-  return events;
 }
 
 describe('the reader of event streams', () => {
@@ -74,6 +78,40 @@ describe('the reader of event streams', () => {
       expect(() => read(bytes, [...bytes.keys()])).toThrow('a line that is none of its kind');
     },
   );
+
+  it.each([
+    ['a field name that is cut', 'da', '\nta: {"a":1}\n\n'],
+    ['a field name with a word in it', 'da', 'garbageta: {"a":1}\n\n'],
+    ['a line end behind the name', 'data', '\n: {"a":1}\n\n'],
+    ['a carriage return behind the name', 'data', '\r: {"a":1}\n\n'],
+    ['a field behind the name', 'data', '\nx: y\n: {"a":1}\n\n'],
+    ['a sentinel under another name', 'da', '\nta: [DONE]\n\n'],
+    ['a word alone', '', 'garbage\n\n'],
+  ])('loses no event in silence: %s is refused, in whatever reads', (_how, before, behind) => {
+    const good = 'data: b\n\n';
+    const bytes = Buffer.from(good + before + behind);
+    for (const cuts of [[], ...[...bytes.keys()].map((cut) => [cut]), [...bytes.keys()]]) {
+      const events: string[] = [];
+      const reader = new SseReader((data) => events.push(data), 1_000);
+      expect(() => feed(reader, bytes, cuts), `cut at ${cuts.join()}`).toThrow('a line that is none of its kind');
+      expect(events.filter((data) => data !== '')).toEqual(['b']);
+    }
+  });
+
+  it.each([
+    ['a byte that begins nothing', [0xff]],
+    ['half a character', [0xe2, 0x82]],
+    ['a surrogate', [0xed, 0xa0, 0x80]],
+  ])('refuses %s, where a replacement character that was sent is text', (_what, garbage) => {
+    const before = Buffer.from('data: \ufffd\n\ndata: a\ufffd');
+    const bytes = Buffer.concat([before, Buffer.from(garbage), Buffer.from('\ufffdb\n\n')]);
+    for (const cuts of [[], ...[...bytes.keys()].map((cut) => [cut]), [...bytes.keys()]]) {
+      const events: string[] = [];
+      const reader = new SseReader((data) => events.push(data), 1_000);
+      expect(() => feed(reader, bytes, cuts), `cut at ${cuts.join()}`).toThrow('bytes that are no UTF-8');
+      expect(events).toEqual(['\ufffd']);
+    }
+  });
 
   it('S10 ends an event that is too long, in one read or in many, and buffers no more of it', () => {
     const long = Buffer.from(`data: ${'x'.repeat(1_001)}\n\n`);

@@ -66,6 +66,14 @@ describe('a wire stream', () => {
     expect(server.connections.made).toBe(1);
   });
 
+  it('is whole whatever stands behind the end of the wire, in the same read too', async () => {
+    for (const behind of ['<html>', '\ufffd\u0001', 'data: {"boom"\n\n', `data: ${'x'.repeat(2_000)}`]) {
+      const body = sse({ say: 'a' }, '[DONE]') + behind;
+      const wire = wireCall(async () => foreign(body), { limits: { ...limits, maxEventBytes: 1_000 } });
+      expect(await drained(wire)).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
+    }
+  });
+
   it('cuts a body that goes on behind the end of the wire', async () => {
     await using server = await handServer((_request, response) => {
       stream(response, sse({ say: 'a' }, '[DONE]'));
