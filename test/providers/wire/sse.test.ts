@@ -93,7 +93,9 @@ describe('the reader of event streams', () => {
     for (const cuts of [[], ...[...bytes.keys()].map((cut) => [cut]), [...bytes.keys()]]) {
       const events: string[] = [];
       const reader = new SseReader((data) => events.push(data), 1_000);
-      expect(() => feed(reader, bytes, cuts), `cut at ${cuts.join()}`).toThrow('a line that is none of its kind');
+      expect(() => feed(reader, bytes, cuts), `cut at ${cuts.join()}`).toThrow(
+        'a line that is none of its kind',
+      );
       expect(events.filter((data) => data !== '')).toEqual(['b']);
     }
   });
