@@ -1,0 +1,12 @@
+import { burst, call, firstChunk, paced } from './speed.ts';
+import { held, memory } from './open-streams.ts';
+import type { Scenario, ScenarioId } from './scenario.ts';
+
+const all: readonly Scenario[] = [burst, paced, call, memory, firstChunk, held];
+
+/** The scenario of a name. */
+export function scenario(id: ScenarioId): Scenario {
+  const found = all.find((one) => one.id === id);
+  if (found === undefined) throw new Error(`There is no scenario ${id}.`);
+  return found;
+}

@@ -1,0 +1,91 @@
+import { cpuOf } from './scenario.ts';
+import type { Caller, Scenario, Size } from './scenario.ts';
+
+const BURST_STREAMS = 10;
+const BURST_CHUNKS = 1_000;
+const PACED_STREAMS = 100;
+const CONCURRENT_CALLS = 10;
+
+/** Processor time that a run of the burst takes at least, in microseconds. */
+function leastCpu(size: Size): number {
+  return size === 'quick' ? 100_000 : 500_000;
+}
+
+function pacedChunks(size: Size): number {
+  return size === 'quick' ? 100 : 200;
+}
+
+export const burst: Scenario = {
+  id: 'burst',
+  title: 'A chunk in a burst',
+  unit: 'µs CPU a chunk',
+  how: `${BURST_STREAMS} streams of ${BURST_CHUNKS} chunks at once, 16 chunks a write, as fast as they are read; round after round, until a run has taken 0.5 s of CPU (quick: 0.1 s)`,
+  calls: BURST_STREAMS,
+  script: () => ({ chunks: BURST_CHUNKS, perWrite: 16, paceMs: 0 }),
+  async warmUp(caller) {
+    for (let round = 0; round < 2; round++) await caller.together(BURST_STREAMS);
+  },
+  async run(caller, size) {
+    let cpu = 0;
+    let rounds = 0;
+    for (; cpu < leastCpu(size); rounds++) cpu += await cpuOf(() => caller.together(BURST_STREAMS));
+    return cpu / (rounds * BURST_STREAMS * BURST_CHUNKS);
+  },
+};
+
+export const paced: Scenario = {
+  id: 'paced',
+  title: 'A chunk at a pace',
+  unit: 'µs CPU a chunk',
+  how: `${PACED_STREAMS} streams at once, one chunk each every 5 ms; the calls' own cost is part of it`,
+  calls: PACED_STREAMS,
+  script: (size) => ({ chunks: pacedChunks(size), perWrite: 1, paceMs: 5 }),
+  warmUp: (caller) => caller.together(PACED_STREAMS),
+  async run(caller, size) {
+    const cpu = await cpuOf(() => caller.together(PACED_STREAMS));
+    return cpu / (PACED_STREAMS * pacedChunks(size));
+  },
+};
+
+export const call: Scenario = {
+  id: 'call',
+  title: 'A call of one chunk',
+  unit: 'µs CPU a call',
+  how: `calls whose answer is one chunk, ${CONCURRENT_CALLS} at a time`,
+  calls: CONCURRENT_CALLS,
+  script: () => ({ chunks: 1, perWrite: 1, paceMs: 0 }),
+  warmUp: (caller) => calls(caller, 300),
+  async run(caller, size) {
+    const count = size === 'quick' ? 300 : 1_000;
+    return (await cpuOf(() => calls(caller, count))) / count;
+  },
+};
+
+async function calls(caller: Caller, count: number): Promise<void> {
+  let left = count;
+  async function oneAfterTheOther(): Promise<void> {
+    while (left-- > 0) await caller.call();
+  }
+  await Promise.all(Array.from({ length: CONCURRENT_CALLS }, oneAfterTheOther));
+}
+
+export const firstChunk: Scenario = {
+  id: 'first-chunk',
+  title: 'Time to the first chunk, p50',
+  unit: 'ms',
+  how: 'from the call to its first piece of text, one call after the other, answers of 20 chunks',
+  calls: 1,
+  script: () => ({ chunks: 20, perWrite: 1, paceMs: 0 }),
+  async warmUp(caller) {
+    for (let count = 0; count < 200; count++) await caller.call();
+  },
+  async run(caller, size) {
+    const times: number[] = [];
+    for (let count = 0; count < (size === 'quick' ? 150 : 500); count++) {
+      const started = performance.now();
+      await caller.call(() => times.push(performance.now() - started));
+    }
+    times.sort((a, b) => a - b);
+    return times[Math.floor(times.length / 2)] ?? Number.NaN;
+  },
+};

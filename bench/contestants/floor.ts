@@ -1,0 +1,36 @@
+import { API_KEY, MODEL, PROMPT } from './reader.ts';
+import type { Open } from './reader.ts';
+
+interface ChatChunk {
+  choices: { delta: { content?: string | null } }[];
+}
+
+/** Nothing but what must be done: fetch, split at the blank lines, parse each event. */
+export const open: Open = ({ baseURL }) => {
+  const body = JSON.stringify({
+    model: MODEL,
+    messages: [{ role: 'user', content: PROMPT }],
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${API_KEY}` };
+
+  return async function read(seen) {
+    const response = await fetch(`${baseURL}/chat/completions`, { method: 'POST', headers, body });
+    if (!response.ok || response.body === null) throw new Error(`status ${response.status}`);
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const bytes of response.body) {
+      const events = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
+      rest = events.pop() ?? '';
+      for (const event of events) {
+        const data = event.slice('data: '.length);
+        if (data === '[DONE]') return;
+        const chunk = JSON.parse(data) as ChatChunk;
+        const piece = chunk.choices[0]?.delta.content;
+        if (piece) seen(piece);
+      }
+    }
+    throw new Error('The stream ended without [DONE].');
+  };
+};

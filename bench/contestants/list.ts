@@ -1,0 +1,103 @@
+/** A contestant, as far as it is known without loading it. */
+export interface Contestant {
+  id: string;
+  label: string;
+  wire: 'chat' | 'messages';
+  /** Packages whose versions matter to it. */
+  packages: readonly string[];
+  /** What it does, in words. */
+  does: string;
+}
+
+const SLUICE = ['sluice', 'undici', 'rate-limiter-flexible', '@pydantic/genai-prices'] as const;
+
+/** All contestants. Each one's module is `./<id>.ts`, loaded by the process that measures it and by no other. */
+export const contestants = [
+  {
+    id: 'sluice',
+    label: 'Sluice, five middleware',
+    wire: 'chat',
+    packages: [...SLUICE, 'openai'],
+    does: 'a `Pipeline` of `logging`, `cost`, `retry`, `rateLimit`, `timeout` and `provider(openai())`, its `executeStream()` read with `for await`',
+  },
+  {
+    id: 'floor',
+    label: 'fetch + JSON.parse, by hand',
+    wire: 'chat',
+    packages: [],
+    does: 'the built-in `fetch`, the body split at blank lines, each event parsed: no retries, no checks, no errors. The floor',
+  },
+  {
+    id: 'openai-sdk',
+    label: 'OpenAI SDK',
+    wire: 'chat',
+    packages: ['openai'],
+    does: '`client.chat.completions.create({ stream: true })`, read with `for await`',
+  },
+  {
+    id: 'ai-sdk',
+    label: 'Vercel AI SDK',
+    wire: 'chat',
+    packages: ['ai', '@ai-sdk/openai'],
+    does: '`streamText({ model: openai.chat(...) })`, its `textStream` read',
+  },
+  {
+    id: 'langchain',
+    label: 'LangChain.js',
+    wire: 'chat',
+    packages: ['@langchain/openai', '@langchain/core'],
+    does: '`new ChatOpenAI().stream()`, read with `for await`',
+  },
+  {
+    id: 'mastra',
+    label: 'Mastra',
+    wire: 'chat',
+    packages: ['@mastra/core'],
+    does: '`new Agent({ model: { id, url, apiKey } }).stream()`, its `textStream` read',
+  },
+  {
+    id: 'genkit',
+    label: 'Genkit',
+    wire: 'chat',
+    packages: ['genkit', '@genkit-ai/compat-oai'],
+    does: '`ai.generateStream()` over its OpenAI-compatible plugin, `stream` read and `response` awaited',
+  },
+  {
+    id: 'tanstack',
+    label: 'TanStack AI',
+    wire: 'chat',
+    packages: ['@tanstack/ai', '@tanstack/ai-openai'],
+    does: '`chat()` over its adapter of Chat Completions, read with `for await`',
+  },
+  {
+    id: 'openai-agents',
+    label: 'OpenAI Agents',
+    wire: 'chat',
+    packages: ['@openai/agents'],
+    does: '`runner.run(agent, ..., { stream: true })` over Chat Completions without tracing, `toTextStream()` read and `completed` awaited',
+  },
+  {
+    id: 'sluice-anthropic',
+    label: 'Sluice, five middleware (Anthropic)',
+    wire: 'messages',
+    packages: [...SLUICE, '@anthropic-ai/sdk'],
+    does: 'the same five, and `provider(anthropic())`',
+  },
+  {
+    id: 'anthropic-sdk',
+    label: 'Anthropic SDK',
+    wire: 'messages',
+    packages: ['@anthropic-ai/sdk'],
+    does: '`client.messages.create({ stream: true })`, read with `for await`',
+  },
+] as const satisfies readonly Contestant[];
+
+/** The name of a contestant. */
+export type ContestantId = (typeof contestants)[number]['id'];
+
+/** What is known of one. */
+export function contestant(id: ContestantId): Contestant {
+  const found = contestants.find((one) => one.id === id);
+  if (found === undefined) throw new Error(`There is no contestant ${id}.`);
+  return found;
+}

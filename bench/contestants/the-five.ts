@@ -1,0 +1,48 @@
+import { Pipeline } from 'sluice';
+import type { Middleware } from 'sluice';
+import { logging, retry, timeout } from 'sluice/middleware';
+import { cost } from 'sluice/middleware/cost';
+import { rateLimit } from 'sluice/middleware/rate-limit';
+import type { Reader, Upstream } from './reader.ts';
+import { PROMPT } from './reader.ts';
+
+/**
+ * "The five", all at work: each line of the log is made and serialised (and thrown away), each call is priced, counted against limits that
+ * are never reached, and watched by three clocks.
+ */
+export function theFive(): Middleware[] {
+  return [
+    logging(),
+    cost(),
+    retry(),
+    rateLimit({
+      requestsPerMinute: 10_000_000,
+      tokensPerMinute: 100_000_000_000,
+      maxConcurrentRequests: 20_000,
+      maxQueue: 20_000,
+    }),
+    timeout({ firstChunkMs: 60_000, idleMs: 30_000, totalMs: 600_000 }),
+  ];
+}
+
+/** Lines that are made, but go nowhere: a terminal or a disk would be measured otherwise. */
+export const logger = { debug: drop, info: drop, warn: drop, error: drop };
+
+function drop(...line: unknown[]): void {
+  JSON.stringify(line);
+}
+
+/** Reads a pipeline of the five and a provider with `for await`. */
+export function readerOf(terminal: Middleware, { calls }: Pick<Upstream, 'calls'>): Reader {
+  const pipeline = new Pipeline([...theFive(), terminal], {
+    logger,
+    maxConcurrentExecutions: Math.max(100, calls),
+    executionTimeoutMs: 600_000,
+  });
+
+  return async function read(seen) {
+    for await (const chunk of pipeline.executeStream('user', PROMPT)) {
+      if (chunk.type === 'content') seen(chunk.content);
+    }
+  };
+}

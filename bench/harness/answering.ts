@@ -1,0 +1,24 @@
+/** A message from a worker: a number that it has measured, `ready`, or what went wrong. */
+export type Answer = { ready: true } | { result: unknown } | { error: string };
+
+/**
+ * The worker's end: makes itself ready for the task it was started with, then answers each request of its parent with one run.
+ */
+export function serve<Task, Result>(prepare: (task: Task) => Promise<() => Promise<Result>>): void {
+  const task = JSON.parse(process.argv[2] ?? 'null') as Task;
+  const ready = prepare(task);
+  process.on('message', () => void answer(async () => ({ result: await (await ready)() })));
+  process.on('disconnect', () => process.exit());
+  void answer(async () => {
+    await ready;
+    return { ready: true };
+  });
+}
+
+async function answer(make: () => Promise<Answer>): Promise<void> {
+  try {
+    process.send?.(await make());
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+}

@@ -1,0 +1,60 @@
+import { Worker } from './worker.ts';
+
+/** One side of a comparison: how its worker is started. */
+export interface Side {
+  id: string;
+  label: string;
+  module: string;
+  task: unknown;
+}
+
+/** How the sides take turns. */
+export interface Turns {
+  runs: number;
+  /** `each`: a new process for each run. `kept`: one for all runs of a side. `abreast`: new ones, all sides at the same time. */
+  processes: 'each' | 'kept' | 'abreast';
+}
+
+/**
+ * Runs all sides in turn, as often as asked: A B C, B C A, C A B. What a machine does meanwhile meets all of them alike. Each side has
+ * a process of its own, so that no compiled code and no heap is shared.
+ */
+export async function interleave<Result>(
+  sides: readonly Side[],
+  turns: Turns,
+): Promise<Map<string, Result[]>> {
+  const results = new Map<string, Result[]>(sides.map(({ id }) => [id, []]));
+  const add = (id: string, result: Result): number | undefined => results.get(id)?.push(result);
+  if (turns.processes === 'kept') {
+    await using started = new AsyncDisposableStack();
+    const workers = sides.map((side) => ({ id: side.id, worker: started.use(start<Result>(side)) }));
+    await Promise.all(workers.map(({ worker }) => worker.ready()));
+    for (let run = 0; run < turns.runs; run++) {
+      for (const { id, worker } of rotated(workers, run)) add(id, await worker.run());
+    }
+    return results;
+  }
+  for (let run = 0; run < turns.runs; run++) {
+    if (turns.processes === 'abreast') {
+      await Promise.all(sides.map(async (side) => add(side.id, await runOnce<Result>(side))));
+    } else {
+      for (const side of rotated(sides, run)) add(side.id, await runOnce<Result>(side));
+    }
+  }
+  return results;
+}
+
+function start<Result>({ label, module, task }: Side): Worker<Result> {
+  return new Worker<Result>(label, module, task);
+}
+
+async function runOnce<Result>(side: Side): Promise<Result> {
+  await using worker = start<Result>(side);
+  await worker.ready();
+  return await worker.run();
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}

@@ -1,0 +1,86 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Answer } from './answering.ts';
+
+/** The parent's end of a worker process. */
+export class Worker<Result> implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  #last: Promise<unknown>;
+  /** The end of what it has complained of: shown when it fails. */
+  #complaints = '';
+
+  /** Starts the process. Nothing else should be measured before `ready()`. */
+  constructor(name: string, module: string, task: unknown) {
+    this.#name = name;
+    this.#child = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [JSON.stringify(task)], {
+      execArgv: ['--expose-gc', '--no-warnings'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaints = (this.#complaints + text).slice(-2_000);
+    });
+    this.#last = this.#answer();
+    this.#last.catch(() => undefined);
+  }
+
+  async ready(): Promise<void> {
+    await this.#last;
+  }
+
+  /** One run. */
+  async run(): Promise<Result> {
+    await this.#last;
+    const answer = this.#answer();
+    this.#last = answer;
+    this.#child.send('run');
+    return (await answer) as Result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill();
+    await gone;
+  }
+
+  #answer(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        this.#child.off('message', onMessage);
+        this.#child.off('exit', onExit);
+        done();
+      };
+      const onMessage = (answer: Answer): void => {
+        settle(() => {
+          if ('error' in answer) reject(new Error(`${this.#name}: ${answer.error}`));
+          else resolve('result' in answer ? answer.result : undefined);
+        });
+      };
+      const onExit = (code: number | null): void => {
+        settle(() =>
+          reject(
+            new Error(`${this.#name} ended by itself, with code ${code ?? 'none'}.\n${this.#complaints}`),
+          ),
+        );
+      };
+      this.#child.on('message', onMessage);
+      this.#child.on('exit', onExit);
+    });
+  }
+}
+
+/** Starts the upstream; its address comes with it. */
+export async function startUpstream(): Promise<{ origin: string; close: () => void }> {
+  const child = fork(fileURLToPath(new URL('../upstream/main.ts', import.meta.url)), {
+    execArgv: ['--no-warnings'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const { port } = await new Promise<{ port: number }>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as { port: number }));
+    child.once('exit', () => reject(new Error('The upstream ended before it listened.')));
+  });
+  return { origin: `http://127.0.0.1:${port}`, close: () => child.kill() };
+}

@@ -1,0 +1,59 @@
+import { provider } from 'sluice/middleware';
+import { scripted } from 'sluice/testing';
+import type { Reader } from '../contestants/reader.ts';
+import { PROMPT } from '../contestants/reader.ts';
+import { readerOf } from '../contestants/the-five.ts';
+import { Caller, cpuOf } from '../client/scenario.ts';
+import { answerOf, pieceAt } from '../upstream/text.ts';
+
+const CHUNKS = 20;
+const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
+
+/** Executions without a network, in microseconds each: `sluice` on its scripted provider, `ai-sdk` on its mock model. */
+export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
+  const reader = who === 'sluice' ? sluice() : await aiSdk();
+  const caller = new Caller(who, reader, answerOf(CHUNKS));
+  for (let time = 0; time < 200; time++) await caller.call();
+  return async function run() {
+    const times = 200;
+    const cpu = await cpuOf(async () => {
+      for (let time = 0; time < times; time++) await caller.call();
+    });
+    return cpu / times;
+  };
+}
+
+function sluice(): Reader {
+  return readerOf(provider(scripted({ text: pieces }, { repeat: true })), { calls: 1 });
+}
+
+/** As its page on testing says, without the delays between chunks that its simulated stream has by default. */
+async function aiSdk(): Promise<Reader> {
+  const { simulateReadableStream, streamText } = await import('ai');
+  const { MockLanguageModelV4 } = await import('ai/test');
+  const model = new MockLanguageModelV4({
+    doStream: async () => ({
+      stream: simulateReadableStream({
+        initialDelayInMs: null,
+        chunkDelayInMs: null,
+        chunks: [
+          { type: 'text-start', id: 'text-1' },
+          ...pieces.map((delta) => ({ type: 'text-delta' as const, id: 'text-1', delta })),
+          { type: 'text-end', id: 'text-1' },
+          {
+            type: 'finish',
+            finishReason: { unified: 'stop', raw: undefined },
+            usage: {
+              inputTokens: { total: 12, noCache: 12, cacheRead: undefined, cacheWrite: undefined },
+              outputTokens: { total: CHUNKS, text: CHUNKS, reasoning: undefined },
+            },
+          },
+        ],
+      }),
+    }),
+  });
+  return async function read(seen) {
+    const { textStream } = streamText({ model, prompt: PROMPT });
+    for await (const piece of textStream) seen(piece);
+  };
+}

@@ -1,0 +1,60 @@
+import { Pipeline } from 'sluice';
+import type { Message, Middleware } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { cpuOf } from '../client/scenario.ts';
+import type { Size } from '../client/scenario.ts';
+import { logger, theFive } from '../contestants/the-five.ts';
+import { layers, nsPerChunk } from './layers.ts';
+import { source } from './source.ts';
+
+/** What grows, and by how much. */
+export interface Growth {
+  /** Nanoseconds a chunk, the five, answers of 1,000 and of 100,000 chunks. */
+  chunks1000: number;
+  chunks100000: number;
+  /** Nanoseconds a chunk, 5 and 40 middleware that look at each chunk. */
+  middleware5: number;
+  middleware40: number;
+  /** The full bench alone: the same, but 35 of the 40 let the stream pass without a look, as most middleware do. */
+  passing40?: number;
+  /** The full bench alone: microseconds an execution, the five, 20 chunks, after 10 and after 1,000 messages. */
+  history10?: number;
+  history1000?: number;
+}
+
+/** One run. */
+export async function growth(size: Size): Promise<Growth> {
+  const answer = { chunks: 10_000, perRead: 1, times: size === 'quick' ? 2 : 5 };
+  const grown: Growth = {
+    chunks1000: await nsPerChunk(theFive(), { chunks: 1_000, perRead: 16, times: 100 }),
+    chunks100000: await nsPerChunk(theFive(), { chunks: 100_000, perRead: 16, times: 1 }),
+    middleware5: await nsPerChunk(layers('fused', 5), answer),
+    middleware40: await nsPerChunk(layers('fused', 40), answer),
+  };
+  if (size === 'quick') return grown;
+  const passings = Array.from({ length: 35 }, () => passing);
+  return {
+    ...grown,
+    passing40: await nsPerChunk([...layers('fused', 5), ...passings], answer),
+    history10: await usPerExecution(10),
+    history1000: await usPerExecution(1_000),
+  };
+}
+
+const passing: Middleware = function passing(_context, next) {
+  return next();
+};
+
+async function usPerExecution(messages: number): Promise<number> {
+  const history = Array.from({ length: messages }, (_, index): Message => ({
+    role: index % 2 === 0 ? 'user' : 'assistant',
+    content: `This was said in turn ${index}.`,
+  }));
+  history.push({ role: 'user', content: 'And now?' });
+  const pipeline = new Pipeline([...theFive(), provider(source(20, 16))], { logger });
+  const times = 100;
+  const cpu = await cpuOf(async () => {
+    for (let time = 0; time < times; time++) await pipeline.execute(history);
+  });
+  return cpu / times;
+}

@@ -1,0 +1,46 @@
+/**
+ * The bench. `npm run bench` measures everything and writes RESULTS.md and results.svg; `-- --quick` measures, in less than a minute, what
+ * the table of ratios needs, and writes nothing; `-- --json` prints that table as the last line.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { Size } from './client/scenario.ts';
+import { machine } from './harness/machine.ts';
+import { installLibrary, installPeers } from './harness/set-up.ts';
+import { startUpstream } from './harness/worker.ts';
+import { measure } from './measure.ts';
+import { RUNS } from './plan.ts';
+import { chartOf } from './report/chart.ts';
+import { pageOf } from './report/page.ts';
+import type { Circumstances } from './report/page.ts';
+import { asObject, heldRow, ratios } from './report/ratios.ts';
+import { pictured } from './report/tables.ts';
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+});
+const size: Size = values.quick ? 'quick' : 'full';
+
+installPeers();
+installLibrary();
+
+const circumstances: Circumstances = {
+  machine: machine(),
+  runs: RUNS,
+  processes:
+    size === 'quick'
+      ? 'each contestant in one process for all of them (for memory: one a run)'
+      : 'each contestant in a new process for each of them',
+};
+const upstream = await startUpstream();
+const measured = await measure(size, upstream.origin);
+upstream.close();
+
+const rows = size === 'quick' ? ratios : [...ratios, heldRow];
+console.log(pageOf(measured, rows, circumstances));
+if (size === 'full') {
+  const file = (name: string): URL => new URL(name, import.meta.url);
+  writeFileSync(file('RESULTS.md'), pageOf(measured, rows, circumstances, 'results.svg'));
+  writeFileSync(file('results.svg'), chartOf(pictured(measured)));
+}
+if (values.json) console.log(JSON.stringify(asObject(rows, measured)));

@@ -1,0 +1,52 @@
+import type { ScenarioId, Size } from './client/scenario.ts';
+import { scenario } from './client/scenarios.ts';
+import { contestant } from './contestants/list.ts';
+import type { ContestantId } from './contestants/list.ts';
+import { interleave } from './harness/rounds.ts';
+import type { Side, Turns } from './harness/rounds.ts';
+import type { Growth } from './in-memory/growth.ts';
+import type { LayerCosts } from './in-memory/layers.ts';
+import type { MemoryTask } from './in-memory/worker.ts';
+import { RUNS, plan } from './plan.ts';
+import type { Measured } from './report/ratios.ts';
+
+/** Measures all that a size asks for. Says on standard error what it is at. */
+export async function measure(size: Size, origin: string): Promise<Measured> {
+  const scenarios: Measured['scenarios'] = new Map();
+  for (const [name, ids] of Object.entries(plan[size])) {
+    const id = name as ScenarioId;
+    const sides = ids.map((one) => clientSide(one, id, size, origin));
+    scenarios.set(id, await timed(id, () => interleave<number>(sides, turnsOf(id, size))));
+  }
+  const inMemory: Turns = { runs: RUNS, processes: size === 'quick' ? 'kept' : 'each' };
+  const executions = await timed('executions in memory', () =>
+    interleave<number>([memorySide('sluice', size), memorySide('ai-sdk', size)], inMemory),
+  );
+  const layers = await timed('layers', () => interleave<LayerCosts>([memorySide('layers', size)], inMemory));
+  const growth = await timed('growth', () => interleave<Growth>([memorySide('growth', size)], inMemory));
+  return { scenarios, executions, layers: layers.get('layers') ?? [], growth: growth.get('growth') ?? [] };
+}
+
+function turnsOf(id: ScenarioId, size: Size): Turns {
+  const { once = false } = scenario(id);
+  if (size === 'full') return { runs: RUNS, processes: 'each' };
+  // Memory does not mind a neighbour as time does.
+  return { runs: RUNS, processes: once ? 'abreast' : 'kept' };
+}
+
+function clientSide(id: ContestantId, name: ScenarioId, size: Size, origin: string): Side {
+  const { label } = contestant(id);
+  return { id, label, module: 'client/worker.ts', task: { contestant: id, scenario: name, size, origin } };
+}
+
+function memorySide(what: MemoryTask['what'], size: Size): Side {
+  const task: MemoryTask = { what, size };
+  return { id: what, label: what, module: 'in-memory/worker.ts', task };
+}
+
+async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  const started = performance.now();
+  const result = await work();
+  console.error(`${what}: ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+  return result;
+}

@@ -1,0 +1,31 @@
+/** Profiles one contestant at one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile`. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
+import { prepare } from './client/prepare.ts';
+import { scenario } from './client/scenarios.ts';
+import type { ScenarioId } from './client/scenario.ts';
+import { contestants } from './contestants/list.ts';
+import { installLibrary, installPeers } from './harness/set-up.ts';
+import { startUpstream } from './harness/worker.ts';
+
+const [work = 'burst', who = 'sluice', runs = '5'] = process.argv.slice(2);
+const known = contestants.find(({ id }) => id === who);
+if (known === undefined) throw new Error(`There is no contestant ${who}.`);
+const { id, unit } = scenario(work as ScenarioId);
+
+installPeers();
+if (process.env['SKIP_BUILD'] === undefined) installLibrary();
+const upstream = await startUpstream();
+const run = await prepare({ contestant: known.id, scenario: id, size: 'quick', origin: upstream.origin });
+const session = new Session();
+session.connect();
+await session.post('Profiler.enable');
+await session.post('Profiler.setSamplingInterval', { interval: 200 });
+await session.post('Profiler.start');
+for (let number = 0; number < Number(runs); number++) console.log(`${(await run()).toFixed(2)} ${unit}`);
+const { profile } = await session.post('Profiler.stop');
+const folder = new URL('profiles/', import.meta.url);
+mkdirSync(folder, { recursive: true });
+writeFileSync(new URL(`${id}-${known.id}.cpuprofile`, folder), JSON.stringify(profile));
+upstream.close();
+process.exit();

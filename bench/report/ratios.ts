@@ -1,0 +1,151 @@
+import type { ContestantId } from '../contestants/list.ts';
+import type { ScenarioId } from '../client/scenario.ts';
+import { median, medianRatio } from '../harness/statistics.ts';
+import type { LayerCosts } from '../in-memory/layers.ts';
+import type { Growth } from '../in-memory/growth.ts';
+
+/** Everything that was measured: for each side the numbers of its runs. */
+export interface Measured {
+  scenarios: Map<ScenarioId, Map<string, number[]>>;
+  executions: Map<string, number[]>;
+  layers: LayerCosts[];
+  growth: Growth[];
+}
+
+/** One row of the table that Sluice is held to. */
+export interface Ratio {
+  key: string;
+  work: string;
+  beside: string;
+  /** The most that is allowed. */
+  atMost: number;
+  /** Decimals that mean something. */
+  decimals: number;
+  value: (measured: Measured) => number;
+}
+
+const WORK: Record<ScenarioId, string> = {
+  burst: 'A chunk in a burst',
+  paced: 'A chunk at a pace',
+  call: 'A call of one chunk',
+  memory: 'Memory of an open stream',
+  'first-chunk': 'Time to the first chunk',
+  held: 'Held streams',
+};
+
+/** The rows. A ratio is the median of the ratios of the runs; smaller is better in each. */
+export const ratios: readonly Ratio[] = [
+  beside('burst_vs_openai', 'burst', 'openai-sdk', 'OpenAI SDK', 0.3),
+  beside('burst_vs_floor', 'burst', 'floor', 'fetch + JSON.parse, by hand', 1.1),
+  beside('burst_vs_langchain', 'burst', 'langchain', 'LangChain.js', 0.16),
+  beside('burst_vs_ai_sdk', 'burst', 'ai-sdk', 'Vercel AI SDK', 0.08),
+  beside('burst_vs_mastra', 'burst', 'mastra', 'Mastra', 0.11),
+  beside('anthropic_burst_vs_sdk', 'burst', 'anthropic-sdk', 'Anthropic SDK', 0.7, 'sluice-anthropic'),
+  beside('paced_vs_openai', 'paced', 'openai-sdk', 'OpenAI SDK', 0.45),
+  beside('paced_vs_ai_sdk', 'paced', 'ai-sdk', 'Vercel AI SDK', 0.22),
+  beside('paced_vs_langchain', 'paced', 'langchain', 'LangChain.js', 0.32),
+  beside('call_vs_openai', 'call', 'openai-sdk', 'OpenAI SDK', 0.6),
+  beside('memory_vs_openai', 'memory', 'openai-sdk', 'OpenAI SDK', 0.62),
+  layer('layer_fused_ns', 'One more middleware, a fused tap', 'fused', 8),
+  layer('layer_generator_ns', 'One more middleware, a generator with `yield*`', 'generator', 120),
+  beside('ttfc_vs_openai', 'first-chunk', 'openai-sdk', 'OpenAI SDK', 0.95),
+  {
+    key: 'inmemory_vs_ai_sdk',
+    work: 'An execution in memory',
+    beside: 'Vercel AI SDK with its mock model',
+    atMost: 0.1,
+    decimals: 3,
+    value: ({ executions }) => medianRatio(executions.get('sluice') ?? [], executions.get('ai-sdk') ?? []),
+  },
+  grown(
+    'growth_chunks',
+    'A chunk of an answer of 100,000',
+    'a chunk of one of 1,000',
+    1.1,
+    'chunks100000',
+    'chunks1000',
+  ),
+  grown(
+    'growth_middleware',
+    'A chunk through 40 middleware',
+    'a chunk through 5',
+    1.4,
+    'middleware40',
+    'middleware5',
+  ),
+];
+
+/** A row of the full bench alone. */
+export const heldRow: Ratio = {
+  key: 'held_10000_rss_mb',
+  work: 'Ten thousand held streams, peak RSS',
+  beside: 'MB',
+  atMost: 500,
+  decimals: 0,
+  value: ({ scenarios }) => median(scenarios.get('held')?.get('sluice') ?? []),
+};
+
+function beside(
+  key: string,
+  scenario: ScenarioId,
+  other: ContestantId,
+  label: string,
+  atMost: number,
+  mine: ContestantId = 'sluice',
+): Ratio {
+  return {
+    key,
+    work: mine === 'sluice' ? WORK[scenario] : `${WORK[scenario]}, Anthropic`,
+    beside: label,
+    atMost,
+    decimals: 3,
+    value({ scenarios }) {
+      const sides = scenarios.get(scenario);
+      return medianRatio(sides?.get(mine) ?? [], sides?.get(other) ?? []);
+    },
+  };
+}
+
+/** Of one chunk a read and sixteen the dearer. */
+function layer(key: string, work: string, kind: string, atMost: number): Ratio {
+  return {
+    key,
+    work,
+    beside: 'ns a chunk',
+    atMost,
+    decimals: 1,
+    value: ({ layers }) =>
+      Math.max(
+        ...['1', '16'].map((perRead) => median(layers.map((run) => run[`${kind}-${perRead}`] ?? Number.NaN))),
+      ),
+  };
+}
+
+type GrowthKey = 'chunks1000' | 'chunks100000' | 'middleware5' | 'middleware40';
+
+function grown(
+  key: string,
+  work: string,
+  label: string,
+  atMost: number,
+  large: GrowthKey,
+  small: GrowthKey,
+): Ratio {
+  const value = ({ growth }: Measured): number =>
+    medianRatio(
+      growth.map((run) => run[large]),
+      growth.map((run) => run[small]),
+    );
+  return { key, work, beside: label, atMost, decimals: 3, value };
+}
+
+/** The values by their keys, for programs. */
+export function asObject(rows: readonly Ratio[], measured: Measured): Record<string, number> {
+  return Object.fromEntries(
+    rows.map(({ key, value, decimals }) => {
+      const number = value(measured);
+      if (!Number.isFinite(number)) throw new Error(`${key} was not measured.`);
+      return [key, Number(number.toFixed(decimals))];
+    }),
+  );
+}

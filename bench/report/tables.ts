@@ -1,0 +1,123 @@
+import { contestant, contestants } from '../contestants/list.ts';
+import type { ContestantId } from '../contestants/list.ts';
+import type { Scenario, ScenarioId } from '../client/scenario.ts';
+import { scenario } from '../client/scenarios.ts';
+import { median } from '../harness/statistics.ts';
+import type { Growth } from '../in-memory/growth.ts';
+import type { Measured } from './ratios.ts';
+
+/** What was measured of one kind of work. */
+export interface Table {
+  title: string;
+  unit: string;
+  how: string;
+  rows: { label: string; runs: readonly number[] }[];
+}
+
+/** All tables, in the order of the plan. */
+export function tablesOf(measured: Measured): Table[] {
+  const tables = [...measured.scenarios].map(([id, sides]) => scenarioTable(scenario(id), sides));
+  return [...tables, executionTable(measured), layerTable(measured), growthTable(measured)];
+}
+
+function scenarioTable({ title, unit, how }: Scenario, sides: Map<string, number[]>): Table {
+  const known = contestants.filter(({ id }) => sides.has(id));
+  return { title, unit, how, rows: known.map(({ id }) => ({ label: label(id), runs: sides.get(id) ?? [] })) };
+}
+
+function label(id: ContestantId): string {
+  return contestant(id).label;
+}
+
+function executionTable({ executions }: Measured): Table {
+  const rows = [
+    { label: 'Sluice, five middleware, scripted provider', runs: executions.get('sluice') ?? [] },
+    { label: 'Vercel AI SDK, its mock model', runs: executions.get('ai-sdk') ?? [] },
+  ];
+  return {
+    title: 'An execution in memory',
+    unit: 'µs CPU',
+    how: 'answers of 20 chunks, one execution after the other, no network',
+    rows,
+  };
+}
+
+const KINDS = {
+  fused: 'fused tap',
+  generator: 'generator, `yield*`',
+  loop: 'generator, `for await ... yield`',
+};
+
+function layerTable({ layers }: Measured): Table {
+  const known = Object.entries(KINDS).filter(([kind]) =>
+    layers.every((run) => run[`${kind}-1`] !== undefined),
+  );
+  const rows = known.flatMap(([kind, label]) =>
+    [1, 16].map((perRead) => ({
+      label: `${label}, ${perRead === 1 ? 'one chunk' : `${perRead} chunks`} a read`,
+      runs: layers.map((run) => run[`${kind}-${perRead}`] ?? Number.NaN),
+    })),
+  );
+  const how =
+    'a stack with 40 (taps) or 10 (generators) pass-through middleware less one without, over a provider in memory, divided by their number';
+  return { title: 'One more middleware', unit: 'ns CPU a chunk', how, rows };
+}
+
+const GROWTH: Record<keyof Growth, [label: string, unit: string]> = {
+  chunks1000: ['the five, answers of 1,000 chunks', 'ns a chunk'],
+  chunks100000: ['the five, answers of 100,000 chunks', 'ns a chunk'],
+  middleware5: ['5 middleware that look at each chunk', 'ns a chunk'],
+  middleware40: ['40 middleware that look at each chunk', 'ns a chunk'],
+  passing40: ['the first 5 and 35 that do not', 'ns a chunk'],
+  history10: ['the five, 20 chunks, behind 10 messages', 'µs an execution'],
+  history1000: ['the five, 20 chunks, behind 1,000 messages', 'µs an execution'],
+};
+
+function growthTable({ growth }: Measured): Table {
+  const rows = (Object.keys(GROWTH) as (keyof Growth)[])
+    .filter((key) => growth.every((run) => run[key] !== undefined))
+    .map((key) => ({
+      label: GROWTH[key].join(', '),
+      runs: growth.map((run) => run[key] ?? Number.NaN),
+    }));
+  const how =
+    'over a provider in memory; the answers of 1,000 and 100,000 chunks come 16 a read, the others one';
+  return { title: 'Growth', unit: 'CPU', how, rows };
+}
+
+/** A number with as many digits as its size deserves. */
+export function digits(value: number): string {
+  const size = Math.abs(value);
+  return value.toLocaleString('en', { maximumFractionDigits: size < 10 ? 2 : size < 100 ? 1 : 0 });
+}
+
+/** A table as Markdown: median, least and most of each row, and what a row is of the first one. */
+export function markdownOf({ title, unit, how, rows }: Table): string {
+  const lines = rows.map(({ label, runs }) =>
+    cells(label, digits(median(runs)), digits(Math.min(...runs)), digits(Math.max(...runs))),
+  );
+  return [
+    `## ${title}, ${unit}`,
+    '',
+    `${how[0]?.toUpperCase() ?? ''}${how.slice(1)}.`,
+    '',
+    cells('', 'median', 'min', 'max'),
+    '| --- | ---: | ---: | ---: |',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+/** One row of a Markdown table. */
+export function cells(...texts: string[]): string {
+  return `| ${texts.join(' | ')} |`;
+}
+
+/** The tables that are worth a picture: those with contestants in them. */
+export function pictured(measured: Measured): Table[] {
+  const shown: ScenarioId[] = ['burst', 'paced', 'call', 'memory', 'first-chunk'];
+  return shown.flatMap((id) => {
+    const sides = measured.scenarios.get(id);
+    return sides === undefined ? [] : [scenarioTable(scenario(id), sides)];
+  });
+}
