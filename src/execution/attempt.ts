@@ -12,7 +12,7 @@ import type { ModelRequest, Reply } from '../request.ts';
 import { GeneratorSource } from '../stream/source.ts';
 import type { GeneratorLike } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
-import type { Opened } from '../stream/core.ts';
+import type { Opened } from '../stream/core-types.ts';
 import type { StreamEnd } from '../stream/tap.ts';
 import { andThen } from '../stream/teardown.ts';
 import type { MaybePromise } from '../stream/teardown.ts';
@@ -29,6 +29,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
   #went = false;
   #pulledOne = false;
+  #ran = false;
   #ranOther = false;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
@@ -56,15 +57,18 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     return this.#controller.signal;
   }
 
-  /** Whether the layer's body has had its end. */
-  get over(): boolean {
-    return this.ended || this.#aborted !== undefined;
+  /**
+   * Ended without an abort. A body that was abandoned may still come to its `next()`: what it returns then is refused when it is read, and its taps
+   * hear of the end, so that a permit taken too late is given back.
+   */
+  get #overWell(): boolean {
+    return this.ended && this.#aborted === undefined;
   }
 
   /** The `next` of this layer. */
   readonly next_: Next = (changes) => {
     const { below, name } = this.layer;
-    if (this.ended)
+    if (this.#overWell)
       throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
     if (below === undefined) {
       throw middlewareError(
@@ -79,7 +83,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   /** `context.run`: another middleware as a layer below this one. */
   runOther(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
     const { name, below } = this.layer;
-    if (this.ended)
+    if (this.#overWell)
       throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
     const layer = fold([middleware], below);
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
@@ -98,6 +102,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (refused !== undefined) throw refused;
     this.#parent?.adoptChild(this);
     const { terminal, last, middleware } = this.layer;
+    this.#ran = true;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
       const call = this.#openCall();
@@ -149,7 +154,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
 
   protected override ending(came: StreamEnd<Reply>): StreamEnd<Reply> {
     const ending = super.ending(came);
-    if (this.layer.last && this.layer.terminal === undefined && !this.#went) this.#call ??= this.#openCall();
+    if (this.#ran && this.layer.last && this.layer.terminal === undefined && !this.#went) this.#callAtLast();
     const call = this.#call;
     if (call === undefined) return ending;
     this.execution.callEnded(call, ending.reply?.raw);
@@ -182,6 +187,15 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (this.#ranOther) return;
     this.#call ??= this.#openCall();
     this.#call.see(chunk);
+  }
+
+  /** The call of an unmarked last layer that gave no chunk. */
+  #callAtLast(): void {
+    try {
+      this.#call ??= this.#openCall();
+    } catch {
+      this.execution.warn('An observer of calls refused one that was over: it had given no chunk.');
+    }
   }
 
   #openCall(): CallRecord {

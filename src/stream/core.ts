@@ -3,38 +3,16 @@ import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
 import type { Outcome } from '../result.ts';
+import type { Deferred, Forced, Handlers, Opened } from './core-types.ts';
 import { FusedTaps } from './fused-taps.ts';
-import type { TapFailure } from './fused-taps.ts';
 import { Outlet } from './outlet.ts';
 import type { Waiter } from './outlet.ts';
 import { GeneratorSource, end, isEnd } from './source.ts';
-import type { AskedSource, Asker, BatchSource, Pulled } from './source.ts';
+import type { AskedSource, BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
-
-/** What a stream opens into: something to read, or another stream that it forwards. */
-export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C, R>;
-
-// Method signatures, so that a stream of a narrow chunk type is a stream of a wide one.
-interface Handlers<C, R> extends Asker<C, R> {
-  flight(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
-  thrown(this: void, error: unknown): Promise<IteratorResult<C, R>>;
-  tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
-}
-
-interface Deferred<R> {
-  promise: Promise<R>;
-  resolve(this: void, reply: R): void;
-  reject(this: void, error: unknown): void;
-}
-
-/** Why a stream ends early. Streams below `at` see `aborted`, `at` itself and those above it see `error`. */
-interface Forced<C, R> {
-  at: StreamCore<C, R>;
-  error: SluiceError;
-}
 
 /**
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
@@ -61,8 +39,13 @@ export abstract class StreamCore<C, R> {
 
   readonly #outlet = new Outlet<C, R>();
   #pulling = false;
+  /** Who reads on the short way, see `next()`. */
+  #flyer: Waiter<C, R>['chunk'] | undefined;
+  #flyerFails: Waiter<C, R>['reject'] | undefined;
   #forced: Forced<C, R> | undefined;
   #tearing: Promise<void> | undefined;
+  /** Whether the source has come to its end or failed: it is not closed then. */
+  #dry = false;
   /** Set where a tap forced the end: settles when the teardown behind the current chunk is over. */
   #cut: PromiseWithResolvers<void> | undefined;
   #ending: StreamEnd<R> | undefined;
@@ -103,9 +86,11 @@ export abstract class StreamCore<C, R> {
     }
     const source = this.#generator;
     if (source !== undefined && this.#host.buffered > 0 && this.#quiet && this.#fused.timeless) {
-      // The short way: the generator's read is answered from memory, so one hop is enough. Otherwise it may wait for long, and a
-      // reader must be freed even when the body ignores its signal: then a promise of our own is worth its price.
-      return source.fly().then(this.#on.flight, this.#on.thrown);
+      // The short way: the generator's read is most likely answered from memory. The promise is our own all the same, so that its reader
+      // can be freed when the body waits for something else and ignores its signal.
+      const read = new Promise(this.#on.take);
+      source.fly().then(this.#on.flight, this.#on.thrown);
+      return read;
     }
     return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
   }
@@ -214,8 +199,9 @@ export abstract class StreamCore<C, R> {
   protected force(error: SluiceError, keep: boolean): MaybePromise<void> {
     const top = this.#top;
     if (top.#ending !== undefined) return;
-    if (top.#forced !== undefined) return top.#tearing;
+    if (top.#forced !== undefined) return top.#tearing ?? top.#cut?.promise;
     top.#forced = { at: this, error };
+    top.#queueFlyer();
     if (!keep) top.#outlet.clear();
     if (top.#fused.running) {
       // A tap called: the loop tears down behind the current chunk.
@@ -244,21 +230,25 @@ export abstract class StreamCore<C, R> {
   // ---- Reading ----
 
   readonly #on: Handlers<C, R> = {
+    take: (resolve, reject) => {
+      this.#flyer = resolve;
+      this.#flyerFails = reject;
+    },
     flight: (result) => {
-      if (this.#generator !== undefined) this.#generator.landed();
-      if (this.#forced === undefined && result.done !== true && this.#fused.idle) return result;
-      // Not a plain chunk: on by the common way.
-      return new Promise((resolve, reject) => {
-        this.#outlet.wait({ chunk: resolve, reject });
-        this.#accept(result.done === true ? end(result.value) : [result.value]);
-      });
+      this.#generator?.landed();
+      const answer = this.#flyer;
+      if (answer !== undefined && result.done !== true && this.#fused.idle) {
+        this.#flyer = undefined;
+        answer(result);
+        return;
+      }
+      this.#queueFlyer();
+      this.#accept(result.done === true ? end(result.value) : [result.value]);
     },
     thrown: (error) => {
-      if (this.#generator !== undefined) this.#generator.landed();
-      return new Promise((resolve, reject) => {
-        this.#outlet.wait({ chunk: resolve, reject });
-        this.#fail(error);
-      });
+      this.#generator?.landed();
+      this.#queueFlyer();
+      this.#fail(error);
     },
     pulled: (pulled) => this.#accept(pulled),
     failed: (error) => this.#fail(error),
@@ -270,7 +260,11 @@ export abstract class StreamCore<C, R> {
   /** Whether nothing is under way that a read would have to queue behind. */
   get #quiet(): boolean {
     return (
-      !this.#outlet.awaited && !this.#pulling && this.#forced === undefined && this.#ending === undefined
+      this.#flyer === undefined &&
+      !this.#outlet.awaited &&
+      !this.#pulling &&
+      this.#forced === undefined &&
+      this.#ending === undefined
     );
   }
 
@@ -282,7 +276,18 @@ export abstract class StreamCore<C, R> {
     return this.#inner === undefined ? this : this.#inner.#base;
   }
 
+  /** Puts a reader on the short way among the others, first: what its read brings is taken in like any other. */
+  #queueFlyer(): void {
+    const chunk = this.#flyer;
+    const reject = this.#flyerFails;
+    if (chunk === undefined || reject === undefined) return;
+    this.#flyer = undefined;
+    this.#pulling = true;
+    this.#outlet.wait({ chunk, reject });
+  }
+
   #wait(waiter: Waiter<C, R>): void {
+    this.#queueFlyer();
     this.#outlet.wait(waiter);
     if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
     if (this.#outlet.awaited) this.#kick();
@@ -329,6 +334,7 @@ export abstract class StreamCore<C, R> {
     if (this.#forced !== undefined || this.#ending !== undefined) return;
     if (isEnd(pulled)) {
       this.#pulling = true;
+      this.#dry = true;
       void this.#settle({ outcome: 'completed', reply: pulled.reply });
       return;
     }
@@ -352,6 +358,7 @@ export abstract class StreamCore<C, R> {
   #fail(error: unknown): void {
     if (this.#forced !== undefined || this.#ending !== undefined) return;
     this.#pulling = true;
+    this.#dry = true;
     const mine = asSluiceError(error, this.#base.#name);
     void this.#settle({ outcome: this.#outcomeOf(mine), error: mine });
   }
@@ -450,7 +457,7 @@ export abstract class StreamCore<C, R> {
   /** The wire first, then the bodies and taps of the chain, innermost first. */
   async #unwind(forced: Forced<C, R>): Promise<void> {
     const below = abortedError(forced.error);
-    const source = this.#source ?? this.#base.#source;
+    const source = this.#dry ? undefined : (this.#source ?? this.#base.#source);
     if (source !== undefined && !(source instanceof GeneratorSource)) {
       await bounded(this.#host, this.#base.#name, closing(source, below));
     }
@@ -463,7 +470,7 @@ export abstract class StreamCore<C, R> {
           await bounded(this.#host, stream.#name, closing(source, below));
         if (this.#opening !== undefined) await bounded(this.#host, stream.#name, this.#opening);
       }
-      if (stream.#ending === undefined) stream.#finish({ outcome: this.#outcomeOf(error), error });
+      stream.#finish({ outcome: this.#outcomeOf(error), error });
     }
   }
 
@@ -473,6 +480,8 @@ export abstract class StreamCore<C, R> {
   }
 
   #finish(came: StreamEnd<R>): void {
+    // A teardown may come while an end is still being concluded: the first to get here tells the taps.
+    if (this.#ending !== undefined) return;
     this.#phase = 'ended';
     const ending = this.ending(came);
     for (const tap of this.#taps) {

@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
 import type { Reply } from '../request.ts';
 import { StreamCore } from './core.ts';
-import type { Opened } from './core.ts';
+import type { Opened } from './core-types.ts';
 import { StreamSource } from './derived.ts';
 import { handle } from './handle.ts';
 import type { HandleOptions, Handler } from './handle.ts';

@@ -1,0 +1,28 @@
+import type { SluiceError } from '../errors.ts';
+import type { StreamCore } from './core.ts';
+import type { TapFailure } from './fused-taps.ts';
+import type { AskedSource, Asker, BatchSource } from './source.ts';
+
+/** What a stream opens into: something to read, or another stream that it forwards. */
+export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C, R>;
+
+/** What a stream's source calls. Method signatures, so that a stream of a narrow chunk type is a stream of a wide one. */
+export interface Handlers<C, R> extends Asker<C, R> {
+  take(this: void, resolve: (result: IteratorResult<C, R>) => void, reject: (error: unknown) => void): void;
+  flight(this: void, result: IteratorResult<C, R>): void;
+  thrown(this: void, error: unknown): void;
+  tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
+}
+
+/** The promise of a reply, with its ends. */
+export interface Deferred<R> {
+  promise: Promise<R>;
+  resolve(this: void, reply: R): void;
+  reject(this: void, error: unknown): void;
+}
+
+/** Why a stream ends early. Streams below `at` see `aborted`, `at` itself and those above it see `error`. */
+export interface Forced<C, R> {
+  at: StreamCore<C, R>;
+  error: SluiceError;
+}
