@@ -1,6 +1,6 @@
 import type { Cost, ExecutionEnd, Usage } from '../../src/index.ts';
 
-/** What a reply took, as `[demo | 123 in, 45 out | $0.0012 | first chunk 0.4 s | 1.9 s]`. */
+/** What a reply took, as `[demo | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]`. */
 export function usageLine(end: ExecutionEnd, model: string): string {
   const parts = [model, tokens(end.usage), money(end.cost)];
   if (end.timeToFirstChunkMs !== undefined) parts.push(`first chunk ${seconds(end.timeToFirstChunkMs)}`);
@@ -12,7 +12,7 @@ export function usageLine(end: ExecutionEnd, model: string): string {
 function tokens(usage: Usage): string {
   const input = `${usage.inputTokens} in${detail('cached', usage.cachedInputTokens)}`;
   const output = `${usage.outputTokens} out${detail('thinking', usage.reasoningTokens)}`;
-  return `${input}, ${output}${usage.estimated === true ? ' (estimated)' : ''}`;
+  return `tokens ${input}, ${output}${usage.estimated === true ? ' (estimated)' : ''}`;
 }
 
 function detail(name: string, count: number): string {
@@ -22,7 +22,7 @@ function detail(name: string, count: number): string {
 /** An unknown cost is called so; it is never a number. */
 function money({ status, totalUsd }: Cost): string {
   if (status === 'unknown' || totalUsd === undefined) return 'cost unknown';
-  return status === 'estimated' ? `about ${dollars(totalUsd)} (estimated)` : dollars(totalUsd);
+  return status === 'estimated' ? `cost about ${dollars(totalUsd)} (estimated)` : `cost ${dollars(totalUsd)}`;
 }
 
 /** To four places, or as many as show two digits of a smaller sum. */

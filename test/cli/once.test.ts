@@ -7,7 +7,7 @@ import { manualGate } from '../../testing/manual-gate.ts';
 import { scripted, type ScriptedProvider } from '../../testing/scripted.ts';
 import { fakeTerminal, type FakeTerminal } from './fake-terminal.ts';
 
-const USAGE = /\[scripted \| 12 in, 8 out \| cost unknown \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/;
+const USAGE = /\[scripted \| tokens 12 in, 8 out \| cost unknown \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/;
 
 function chatWith(
   provider: ScriptedProvider,

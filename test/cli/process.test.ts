@@ -16,7 +16,7 @@ describe('sluice chat, as a process', () => {
     expect(code).toBe(0);
     expect(stdout.split('\n').filter((line) => line !== '').length).toBeGreaterThan(3);
     expect(stdout).toContain('demo model');
-    expect(stderr).toMatch(/^\[demo \| \d+ in, \d+ out \| \$0 \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/);
+    expect(stderr).toMatch(/^\[demo \| tokens \d+ in, \d+ out \| cost \$0 \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/);
   });
 
   it('talks to a server compatible with OpenAI, without a key', async () => {
@@ -34,7 +34,7 @@ describe('sluice chat, as a process', () => {
     ];
     const { code, stdout, stderr } = await runCli(['chat', ...flags, 'Say', 'hello']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Hello there\n' });
-    expect(stderr).toMatch(/^\[llama \| 12 in, 8 out \| cost unknown \| first chunk .* s\]\n$/);
+    expect(stderr).toMatch(/^\[llama \| tokens 12 in, 8 out \| cost unknown \| first chunk .* s\]\n$/);
     expect(server.requests[0]?.body).toMatchObject({
       model: 'llama',
       max_tokens: 50,

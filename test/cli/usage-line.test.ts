@@ -16,7 +16,7 @@ function end(changes: Partial<ExecutionEnd> = {}): ExecutionEnd {
 
 describe('usageLine', () => {
   it('names the model, tokens, cost, first chunk and the whole time', () => {
-    expect(usageLine(end(), 'gpt-6')).toBe('[gpt-6 | 123 in, 45 out | $0.0012 | first chunk 0.4 s | 1.9 s]');
+    expect(usageLine(end(), 'gpt-6')).toBe('[gpt-6 | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]');
   });
 
   it('says of cached tokens and thinking what part they are', () => {
@@ -27,7 +27,7 @@ describe('usageLine', () => {
   it('calls an unknown cost unknown, and an estimate an estimate', () => {
     expect(usageLine(end({ cost: { status: 'unknown' } }), 'm')).toContain('| cost unknown |');
     expect(usageLine(end({ cost: { status: 'estimated', totalUsd: 0.02 } }), 'm')).toContain(
-      '| about $0.0200 (estimated) |',
+      '| cost about $0.0200 (estimated) |',
     );
     expect(usageLine(end({ usage: { ...end().usage, estimated: true } }), 'm')).toContain(
       '45 out (estimated)',
@@ -41,12 +41,12 @@ describe('usageLine', () => {
     [0.000_12, '$0.00012'],
     [0.000_000_7, '$0.00000070'],
   ])('writes %d dollars so that two digits can be read', (totalUsd, text) => {
-    expect(usageLine(end({ cost: { status: 'exact', totalUsd } }), 'm')).toContain(`| ${text} |`);
+    expect(usageLine(end({ cost: { status: 'exact', totalUsd } }), 'm')).toContain(`| cost ${text} |`);
   });
 
   it('says that a reply was stopped, and leaves out a first chunk that never came', () => {
     expect(usageLine(end({ outcome: 'cancelled', timeToFirstChunkMs: undefined }), 'm')).toBe(
-      '[stopped | m | 123 in, 45 out | $0.0012 | 1.9 s]',
+      '[stopped | m | tokens 123 in, 45 out | cost $0.0012 | 1.9 s]',
     );
   });
 });
