@@ -167,3 +167,16 @@ export const shapeNames: readonly Shape[] = [
   'generator that loops',
   'generator that delegates',
 ];
+
+/** Logs what a layer's hooks and taps hear of the end. */
+export function witness(log: string[], name = 'witness'): Middleware {
+  return function witness(context, next) {
+    context.onEnd(({ outcome, error, reason }) => {
+      log.push(`${name} onEnd ${[outcome, error?.code, reason].filter(Boolean).join(' ')}`);
+    });
+    return next().tap({
+      end: ({ outcome, error }) =>
+        log.push(`${name} end ${[outcome, error?.code].filter(Boolean).join(' ')}`),
+    });
+  };
+}
