@@ -1,4 +1,4 @@
-/* eslint max-lines: ['error', 520] -- start, reading and end are the states of one machine, and each must know of the others */
+/* eslint max-lines: ['error', 540] -- start, reading and end are the states of one machine, and each must know of the others */
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
@@ -243,14 +243,16 @@ export abstract class StreamCore<C, R> {
         return;
       }
       this.#queueFlyer();
-      this.#accept(result.done === true ? end(result.value) : [result.value]);
+      this.#on.pulled(result.done === true ? end(result.value) : [result.value]);
     },
     thrown: (error) => {
       this.#generator?.landed();
       this.#queueFlyer();
       this.#fail(error);
     },
-    pulled: (pulled) => this.#accept(pulled),
+    pulled: (pulled) => {
+      if (this.#accept(pulled)) this.#kick();
+    },
     failed: (error) => this.#fail(error),
     tapFailed: ({ at = this, thrown }) => {
       this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
@@ -302,26 +304,35 @@ export abstract class StreamCore<C, R> {
       else this.#opened();
       return;
     }
-    this.#fused.pull(this.#on.tapFailed);
-    if (this.#isForced()) {
-      void this.#tearDown();
-      return;
-    }
     const source = this.#source;
-    if (source === undefined) return;
+    if (!this.#toldOfPull() || source === undefined) return;
     if ('ask' in source) {
       source.ask(this.#on);
       return;
     }
     let pulled: MaybePromise<Pulled<C, R>>;
-    try {
-      pulled = source.pull();
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    if (pulled instanceof Promise) pulled.then(this.#on.pulled, this.#on.failed);
-    else this.#accept(pulled);
+    // A loop, so that a source that answers at once does not pile up calls.
+    do {
+      this.#pulling = true;
+      try {
+        pulled = source.pull();
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      if (pulled instanceof Promise) {
+        pulled.then(this.#on.pulled, this.#on.failed);
+        return;
+      }
+    } while (this.#accept(pulled) && this.#toldOfPull());
+  }
+
+  /** Tells those who measure waiting; false where one of them ended the stream. */
+  #toldOfPull(): boolean {
+    this.#fused.pull(this.#on.tapFailed);
+    if (!this.#isForced()) return true;
+    void this.#tearDown();
+    return false;
   }
 
   #opened(): void {
@@ -330,20 +341,23 @@ export abstract class StreamCore<C, R> {
     this.#kick();
   }
 
-  #accept(pulled: Pulled<C, R>): void {
-    if (this.#forced !== undefined || this.#ending !== undefined) return;
+  /** Takes in what was read; true where more is to be read. */
+  #accept(pulled: Pulled<C, R>): boolean {
+    if (this.#forced !== undefined || this.#ending !== undefined) return false;
+    // Until all of it is handed on: a reader that asks at once for more is heard at the end, not in the midst.
+    this.#pulling = true;
     if (isEnd(pulled)) {
-      this.#pulling = true;
       this.#dry = true;
       void this.#settle({ outcome: 'completed', reply: pulled.reply });
-      return;
+      return false;
     }
     const batch = this.#fused.idle ? pulled : this.#look(pulled);
-    this.#pulling = false;
     if (batch.length > 0) this.#outlet.put(batch);
     if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
-    if (this.#isForced()) void this.#tearDown();
-    else if (this.#outlet.awaited || this.wantsMore(this.#outlet.size)) this.#kick();
+    this.#pulling = false;
+    if (!this.#isForced()) return this.#outlet.awaited || this.wantsMore(this.#outlet.size);
+    void this.#tearDown();
+    return false;
   }
 
   /** Asked again after the taps ran: one of them may have ended the stream. */

@@ -13,6 +13,8 @@ export interface Waiter<C, R> {
 /** The reading end of a stream: chunks that wait for a reader, or readers that wait for a chunk, in order. */
 export class Outlet<C, R> {
   #buffer: readonly C[] = [];
+  /** The buffer where it is one of its own, not a batch that somebody gave: more can be added without a copy. */
+  #own: C[] | undefined;
   #at = 0;
   #waiters: Waiter<C, R>[] = [];
   #closed = false;
@@ -39,21 +41,19 @@ export class Outlet<C, R> {
   }
 
   put(batch: readonly C[]): void {
-    this.#buffer = this.size === 0 ? batch : this.#rest().concat(batch);
-    this.#at = 0;
+    if (this.size === 0) this.#set(batch);
+    else this.#add(batch);
     this.#serve();
   }
 
   /** Gives a batch back, to be read again. */
   unread(batch: readonly C[]): void {
-    this.#buffer = batch.concat(this.#rest());
-    this.#at = 0;
+    this.#set(batch.concat(this.#rest()));
     this.#serve();
   }
 
   clear(): void {
-    this.#buffer = [];
-    this.#at = 0;
+    this.#set([]);
   }
 
   wait(waiter: Waiter<C, R>): void {
@@ -107,6 +107,22 @@ export class Outlet<C, R> {
     if (this.#error !== undefined) waiter?.reject(this.#error);
     else if (waiter?.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
     else waiter?.batch?.(end(this.reply));
+  }
+
+  #set(buffer: readonly C[]): void {
+    this.#buffer = buffer;
+    this.#at = 0;
+    this.#own = undefined;
+  }
+
+  #add(batch: readonly C[]): void {
+    // Copied where what has been taken is more than what waits: linear in all, and nothing taken is held for long.
+    if (this.#own === undefined || this.#at > this.size) {
+      const own = [...this.#rest()];
+      this.#set(own);
+      this.#own = own;
+    }
+    for (const chunk of batch) this.#own.push(chunk);
   }
 
   #rest(): readonly C[] {
