@@ -184,14 +184,20 @@ export class Pipeline implements AsyncDisposable {
 
   async #shutDown(signal: AbortSignal | undefined): Promise<void> {
     if (this.#running.size > 0 && signal?.aborted !== true) await this.#drained(signal);
-    const error = new SluiceError(
-      'shutting_down',
-      'The pipeline was shut down before the execution was done.',
-    );
-    await Promise.all([...this.#running].map((stream) => stream.shutDown(error)));
-    if (this.#options.own || this.#options.store === undefined) await this.#store.close();
-    if (!this.#options.own) return;
-    await Promise.all(this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
+    await Promise.all([...this.#running].map((stream) => stream.shutDown()));
+    while (this.#running.size > 0) await this.#nextIdle();
+    const closes: Promise<void>[] = [];
+    if (this.#options.own || this.#options.store === undefined) closes.push(this.#store.close());
+    if (this.#options.own)
+      closes.push(...this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
+    // All are closed before one that failed is told of.
+    const failed = (await Promise.allSettled(closes)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  #nextIdle(): Promise<void> {
+    this.#idle = Promise.withResolvers<void>();
+    return this.#idle.promise;
   }
 
   /** Waits until nothing runs, the time is over or the signal aborts. */

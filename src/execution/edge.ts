@@ -91,7 +91,10 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
       started();
       if (signal?.aborted === true) throw cancelled(signal.reason);
       signal?.addEventListener('abort', this.#onSignal, { once: true });
-      if (deadline !== undefined) this.#limit(deadline - Date.now(), 'queue');
+      if (deadline !== undefined) {
+        if (deadline <= Date.now()) throw timeout('queue');
+        this.#limit(deadline - Date.now(), 'queue');
+      }
       this.#turn = await this.#settings.turn?.(this.#waiting.signal);
       this.#releaseSlot = await this.#settings.slot(this.#waiting.signal);
     } catch (error) {
@@ -122,8 +125,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     clearTimeout(this.#timer);
     const wait = Math.min(Math.max(Math.ceil(ms), 0), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => {
-      const what = phase === 'queue' ? 'still waited for its turn' : 'was not done';
-      const error = new SluiceError('timeout', `The execution ${what} when its time was over.`, { phase });
+      const error = timeout(phase);
       if (this.execution.decide('failed', error)) this.onAbort(error, true);
     }, wait);
   }
@@ -173,7 +175,9 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   }
 
   #failed(error: unknown): void {
-    const mine = isSluiceError(error) ? error : middlewareError('pipeline', 'failed (see the cause).', error);
+    const mine = isSluiceError(error)
+      ? ownError(error)
+      : middlewareError('pipeline', 'failed (see the cause).', error);
     this.execution.decide(mine.code === 'aborted' ? 'cancelled' : 'failed', mine);
     void this.#conclude();
   }
@@ -275,6 +279,27 @@ function marked(message: Message): Message {
 }
 
 function cancelled(reason: unknown): SluiceError {
-  if (isSluiceError(reason) && reason.code !== 'aborted') return reason;
+  if (isSluiceError(reason) && reason.code !== 'aborted') return copyOf(reason);
   return new SluiceError('aborted', 'The execution was aborted by its signal.', { cause: reason });
+}
+
+function timeout(phase: 'queue' | 'total'): SluiceError {
+  const what = phase === 'queue' ? 'still waited for its turn' : 'was not done';
+  return new SluiceError('timeout', `The execution ${what} when its time was over.`, { phase });
+}
+
+/** Errors that an execution has put its partial on. */
+const owned = new WeakSet<SluiceError>();
+
+/** The error for one execution alone: what was received by one must not show in the error of another that meets the same object. */
+function ownError(error: SluiceError): SluiceError {
+  const mine = owned.has(error) || !Object.isExtensible(error) ? copyOf(error) : error;
+  owned.add(mine);
+  return mine;
+}
+
+function copyOf(error: SluiceError): SluiceError {
+  const { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable } = error;
+  const details = { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable };
+  return new SluiceError(error.code, error.message, { ...details, cause: error });
 }

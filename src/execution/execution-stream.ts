@@ -40,10 +40,13 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
     return super.close(reason);
   }
 
-  /** Ends a running execution because its pipeline shuts down; resolves when it is torn down. */
-  async shutDown(error: SluiceError): Promise<void> {
+  /** Ends a running execution because its pipeline shuts down. One whose outcome is settled comes to its end by itself. */
+  async shutDown(): Promise<void> {
+    const error = new SluiceError(
+      'shutting_down',
+      'The pipeline was shut down before the execution was done.',
+    );
     if (this.#edge.execution.decide('failed', error)) await this.force(error, true);
-    else await this.#settled();
   }
 
   override abort(error: SluiceError): void {
