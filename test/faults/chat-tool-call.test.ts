@@ -1,0 +1,3 @@
+import { faultMatrix } from './matrix.ts';
+
+faultMatrix('openai-chat', 'deepseek-tool-call', { tail: 800 });

@@ -1,0 +1,91 @@
+import { expect, it } from 'vitest';
+
+import { MessagesDecoder } from '../../providers/anthropic/decoder.ts';
+import { ChatDecoder } from '../../providers/openai/chat-decoder.ts';
+import { ResponsesDecoder } from '../../providers/openai/responses-decoder.ts';
+import { EventReader } from '../../providers/wire/event-reader.ts';
+import { limitsSchema, type Decoder, type ResponseInfo } from '../../providers/wire/index.ts';
+import { isSluiceError } from '../../src/index.ts';
+import type { Wire } from '../../testing/wires.ts';
+import { ask, providerCall } from '../providers/openai/support.ts';
+import { describeRecordings } from '../support/recordings.ts';
+import { GARBAGE } from './garbage.ts';
+import { SUBJECTS } from './subjects.ts';
+import { eventsBefore, subject, type Subject } from './subject.ts';
+
+const limits = limitsSchema.parse({});
+
+function decoderOf(wire: Wire, info: ResponseInfo): Decoder {
+  const options = { provider: 'test', call: providerCall(ask()), limits, info };
+  if (wire === 'anthropic-messages') return new MessagesDecoder(options);
+  return wire === 'openai-chat' ? new ChatDecoder(options) : new ResponsesDecoder(options);
+}
+
+/** Reads pieces of a body without a socket: the chunks as JSON, and how it ended. */
+function read(wire: Wire, pieces: readonly Uint8Array[]): { chunks: string[]; end: string } {
+  const call = providerCall(ask());
+  const reader = new EventReader(
+    {
+      provider: 'test',
+      open: () => Promise.reject(new Error('there is no network')),
+      decoder: (info) => decoderOf(wire, info),
+      call,
+      limits,
+      secrets: [],
+    },
+    { status: 200 },
+  );
+  let end = 'completed';
+  try {
+    for (const piece of pieces) reader.feed(piece);
+    reader.end();
+  } catch (error) {
+    end = isSluiceError(error) ? error.code : String(error);
+  }
+  return { chunks: (reader.take() ?? []).map((chunk) => JSON.stringify(chunk)), end };
+}
+
+/** The first events of a recording: as many as its first 4 KiB reach into, and one more. */
+function beginningOf({ bytes, ends }: Subject): Buffer {
+  const last = ends.findIndex((end) => end > 4_096);
+  return bytes.subarray(0, last === -1 ? bytes.length : (ends[last + 1] ?? bytes.length));
+}
+
+describeRecordings('all kinds of garbage at any byte', () => {
+  it.each(SUBJECTS)(
+    '$wire/$name: what is delivered is a beginning of the reply, what is completed is all of it',
+    { timeout: 60_000 },
+    ({ wire, name }) => {
+      const recorded = subject(wire, name);
+      const bytes = beginningOf(recorded);
+      const clean = read(wire, [bytes]);
+      const countAt = [0, ...recorded.ends.filter((end) => end <= bytes.length)].map(
+        (end) => read(wire, [bytes.subarray(0, end), Buffer.from('\n\u0001\n')]).chunks.length,
+      );
+      const problems: string[] = [];
+      let cells = 0;
+      for (let offset = 0; offset <= Math.min(bytes.length, 4_096); offset++) {
+        const [before, behind] = [bytes.subarray(0, offset), bytes.subarray(offset)];
+        for (const garbage of GARBAGE) {
+          const whole = (offset + cells++) % 2 === 0;
+          const pieces = [before, garbage.bytes, behind];
+          const { chunks, end } = read(wire, whole ? [Buffer.concat(pieces)] : pieces);
+          const wrong = chunks.findIndex((chunk, at) => chunk !== clean.chunks[at]);
+          const least = countAt[eventsBefore(recorded, offset)] ?? 0;
+          const right =
+            wrong === -1 &&
+            chunks.length >= least &&
+            (end === clean.end
+              ? chunks.length === clean.chunks.length
+              : end === 'protocol' || end === 'truncated');
+          if (!right) {
+            const read = whole ? 'in one read' : 'in three reads';
+            problems.push(`${garbage.name} at byte ${offset}, ${read}: ${end} after ${chunks.length} chunks`);
+          }
+        }
+      }
+      expect(problems.slice(0, 12), `${problems.length} of ${cells} cells`).toEqual([]);
+      expect(cells).toBeGreaterThan(20_000);
+    },
+  );
+});

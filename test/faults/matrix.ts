@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+
+import { unhandledRejectionsOf } from '../../testing/leaks.ts';
+import type { Wire } from '../../testing/wires.ts';
+import { describeRecordings } from '../support/recordings.ts';
+import { cellsOf, FAULTS } from './cell.ts';
+import { play } from './play.ts';
+import { subject } from './subject.ts';
+import { yardstickOf } from './yardstick.ts';
+
+/**
+ * The fault matrix of one recording: each byte offset of its first 4 KiB, and of its last `tail` bytes, with each fault. Each cell is
+ * one execution over a socket.
+ */
+export function faultMatrix(wire: Wire, name: string, { tail = 0 } = {}): void {
+  describeRecordings(`the fault matrix of ${wire}/${name}`, () => {
+    const recorded = subject(wire, name);
+    const yardstick = yardstickOf(recorded);
+
+    it.each(FAULTS.map((kind) => ({ kind, cells: cellsOf(recorded, kind, tail) })))(
+      '$kind at $cells.length places: one outcome each, nothing twice, nothing lost, no socket left',
+      { timeout: 110_000 },
+      async ({ cells }) => {
+        const problems: string[] = [];
+        const limit = Error.stackTraceLimit;
+        // Thousands of errors are made, and nobody looks at where.
+        Error.stackTraceLimit = 2;
+        const rejections = await unhandledRejectionsOf(async () => {
+          problems.push(...(await play(recorded, await yardstick, cells)));
+        });
+        Error.stackTraceLimit = limit;
+        expect(problems.slice(0, 12), `${problems.length} problems in ${cells.length} cells`).toEqual([]);
+        expect(rejections).toEqual([]);
+      },
+    );
+  });
+}

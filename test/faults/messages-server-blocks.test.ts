@@ -1,0 +1,3 @@
+import { faultMatrix } from './matrix.ts';
+
+faultMatrix('anthropic-messages', 'anthropic-code-execution-20260120-prompt-cache.1');

@@ -1,0 +1,101 @@
+import { provider } from '../../middleware/provider.ts';
+import { Pipeline, SluiceError, type ExecutionContext, type Next } from '../../src/index.ts';
+import { faultServer } from '../../testing/fault-server.ts';
+import type { RecordedRequest } from '../../testing/recorded-request.ts';
+import { accountOf } from './account.ts';
+import { faultOf, nameOf, type Cell } from './cell.ts';
+import { inParallel, providerOf } from './stage.ts';
+import { eventsBefore, type Subject } from './subject.ts';
+import { problemsOf } from './verdict.ts';
+import type { Yardstick } from './yardstick.ts';
+
+/** How many executions run at a time. */
+const WIDTH = 32;
+
+/** A cell that is being played: what its server, its layer and its consumer tell each other. */
+class Scene {
+  readonly cell: Cell;
+  /** The consumer has all chunks that were sent before the fault. */
+  readonly received = Promise.withResolvers<void>();
+  /** The consumer has seen the end. */
+  readonly over = Promise.withResolvers<void>();
+  /** Everything before the fault has been sent. */
+  readonly reached = Promise.withResolvers<void>();
+  readonly endings: string[] = [];
+  abort: (error: SluiceError) => void = () => undefined;
+
+  constructor(cell: Cell) {
+    this.cell = cell;
+  }
+}
+
+/** Plays all cells over one server and one provider; tells what went wrong. */
+export async function play(
+  recorded: Subject,
+  yardstick: Yardstick,
+  cells: readonly Cell[],
+): Promise<string[]> {
+  const problems: string[] = [];
+  const scenes = new Map<string, Scene>();
+  await using server = await faultServer();
+  const model = providerOf(recorded.wire, server);
+  const pipeline = new Pipeline([watch, provider(model)], { executionTimeoutMs: 20_000 });
+
+  function watch(context: ExecutionContext, next: Next) {
+    const scene = scenes.get(keyOf(context.request.messages[0]?.content));
+    context.onEnd(() => void scene?.endings.push('onEnd'));
+    const stream = next().tap({ end: () => void scene?.endings.push('tap') });
+    if (scene !== undefined) scene.abort = (error) => stream.abort(error);
+    return stream;
+  }
+
+  server.always(function answer({ rawBody }: RecordedRequest) {
+    const scene = scenes.get(keyOf(rawBody));
+    return scene === undefined
+      ? undefined
+      : { stream: recorded, fault: faultOf(scene.cell, () => gateOf(recorded, scene)) };
+  });
+
+  await inParallel(cells, WIDTH, async function playOne(cell) {
+    const scene = new Scene(cell);
+    const key = `cell-${cell.offset}.`;
+    scenes.set(key, scene);
+    const caller = new AbortController();
+    const stream = pipeline.executeStream('user', key, { signal: caller.signal });
+    const least = yardstick.countAt[eventsBefore(recorded, cell.offset)] ?? 0;
+    if (least === 0) scene.received.resolve();
+    if (cell.kind === 'stall' && cell.offset < recorded.terminalAt) {
+      void Promise.all([scene.reached.promise, scene.received.promise]).then(function rescue() {
+        if (cell.rescue === 'signal') caller.abort();
+        else if (cell.rescue === 'close') void stream.close();
+        else scene.abort(new SluiceError('timeout', 'Nothing came for too long.', { phase: 'idle' }));
+      });
+    }
+    const account = await accountOf(stream, (count) => {
+      if (count >= least) scene.received.resolve();
+    });
+    scene.over.resolve();
+    const found = problemsOf(recorded, yardstick, cell, account);
+    if (scene.endings.join() !== 'tap,onEnd') found.push(`endings: ${scene.endings.join()}`);
+    problems.push(...found.map((problem) => `${recorded.name}, ${nameOf(cell)}: ${problem}`));
+    scenes.delete(key);
+  });
+
+  await server.idle();
+  await model.close?.();
+  await server.socketsClosed();
+  if (server.openSockets !== 0 || server.openRequests !== 0) problems.push('sockets or requests are left');
+  server.assertDrained();
+  return problems;
+}
+
+/** A reset may take with it what was not read yet: it waits until all was. A stall only tells that it is there. */
+async function gateOf(recorded: Subject, scene: Scene): Promise<void> {
+  scene.reached.resolve();
+  if (scene.cell.kind !== 'rst') return;
+  await (scene.cell.offset < recorded.terminalAt ? scene.received : scene.over).promise;
+}
+
+function keyOf(text: unknown): string {
+  return typeof text === 'string' ? (/cell--?\d+\./.exec(text)?.[0] ?? '') : '';
+}

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { provider } from '../../middleware/provider.ts';
+import { isSluiceError, Pipeline, type SluiceError } from '../../src/index.ts';
+import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
+import { describeRecordings, plainReplies, recordings, replyLines } from '../support/recordings.ts';
+import type { Recording } from '../support/recordings.ts';
+import { accountOf, type Account } from './account.ts';
+import { providerOf } from './stage.ts';
+
+/** Splits are other ones in each run; `SLUICE_TEST_SEED` brings a run back. */
+const SEED = Number(process.env['SLUICE_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+
+/** How many writes a body comes in, about. */
+const WRITES = 250;
+
+const replies = recordings().flatMap((recorded) => {
+  const readings = plainReplies(recorded.wire, recorded.lines);
+  return replyLines(recorded.wire, recorded.lines).map((lines, at) => {
+    const reading = readings[at];
+    if (reading === undefined) throw new Error(`there is no reading of ${recorded.name}`);
+    const name = `${recorded.wire}/${recorded.name}${readings.length > 1 ? `, reply ${at + 1}` : ''}`;
+    return { name, recorded: { ...recorded, lines }, reading };
+  });
+});
+const isGood = ({ reading }: (typeof replies)[number]): boolean =>
+  reading.error === undefined && !reading.spliced;
+
+describeRecordings(
+  `every recording through a pipeline, at random byte boundaries (SLUICE_TEST_SEED=${SEED})`,
+  () => {
+    let server: FaultServer;
+    beforeAll(async () => {
+      server = await faultServer();
+    });
+    afterAll(() => server.close());
+
+    async function replay(recorded: Recording): Promise<Account> {
+      const maxBytes = Math.max(9, Math.ceil((2 * recorded.lines.join('').length) / WRITES));
+      server.enqueue({ stream: recorded, split: { seed: SEED, maxBytes } });
+      const model = providerOf(recorded.wire, server);
+      await using pipeline = new Pipeline([provider(model)], { own: true });
+      return await accountOf(pipeline.executeStream('user', 'Hi'));
+    }
+
+    it.each(replies.filter(isGood))('$name gives what its lines say', async ({ recorded, reading }) => {
+      const { text, thinking, toolCalls, done, error } = await replay(recorded);
+      expect(error).toBeUndefined();
+      const [result] = done;
+      const { raw: _raw, ...usage } = result?.usage ?? {};
+      const said = { text, thinking, toolCalls };
+      const expected = { text: reading.text, thinking: reading.thinking, toolCalls: reading.toolCalls };
+      expect(said).toEqual(expected);
+      const { content, thinking: thought, toolCalls: calls, finishReason } = result?.response ?? {};
+      expect({ text: content, thinking: thought, toolCalls: calls }).toEqual(expected);
+      expect(finishReason).toBe(reading.finishReason);
+      if (reading.usage !== undefined) expect(usage).toEqual(reading.usage);
+      server.assertDrained();
+    });
+
+    it.each(replies.filter((reply) => !isGood(reply)))('$name is refused', async ({ recorded, reading }) => {
+      const { done, result } = await replay(recorded);
+      expect(done).toEqual([]);
+      expect(isSluiceError(result)).toBe(true);
+      if (reading.spliced) expect(result).toMatchObject({ code: 'protocol' });
+    });
+
+    function named(part: string) {
+      const found = replies.find(({ name }) => name.includes(part));
+      if (found === undefined) throw new Error(`there is no recording ${part}`);
+      return found;
+    }
+
+    async function failureOf(part: string): Promise<SluiceError | string> {
+      const { result } = await replay(named(part).recorded);
+      return typeof result === 'string' ? result : result;
+    }
+
+    it('R8 takes an opening that is repeated for one, and refuses a second message', async () => {
+      expect((await replay(named('duplicate-message-start').recorded)).done).toHaveLength(1);
+      expect(await failureOf('spliced-message-start')).toMatchObject({
+        code: 'protocol',
+        provider: 'anthropic',
+      });
+    });
+
+    it('R3 tells an error after 200 by its type', async () => {
+      expect(await failureOf('openai-error')).toMatchObject({
+        code: 'rate_limited',
+        retryable: false,
+        provider: 'openai',
+      });
+    });
+
+    it('reads a stream that opens with a chunk without choices', async () => {
+      const { recorded, reading } = named('azure-model-router');
+      const account = await replay(recorded);
+      expect([account.text, account.done.length]).toEqual([reading.text, 1]);
+      expect(reading.text.length).toBeGreaterThan(0);
+    });
+
+    it('has replies of all kinds', () => {
+      const good = replies.filter(isGood).map(({ reading }) => reading);
+      expect(good.length).toBeGreaterThan(40);
+      expect(good.some(({ thinking }) => thinking !== '')).toBe(true);
+      expect(good.some(({ toolCalls }) => toolCalls.length > 0)).toBe(true);
+      expect(replies.length - good.length).toBe(2);
+    });
+  },
+);

@@ -1,0 +1,3 @@
+import { faultMatrix } from './matrix.ts';
+
+faultMatrix('openai-responses', 'open-responses-lmstudio-tool-call.1', { tail: 800 });

@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { provider } from '../../middleware/provider.ts';
+import { retry, type AfterContent } from '../../middleware/retry.ts';
+import { isSluiceError, Pipeline } from '../../src/index.ts';
+import { chatStream } from '../../testing/chat-stream.ts';
+import { faultServer } from '../../testing/fault-server.ts';
+import type { FaultResponse } from '../../testing/fault-response.ts';
+import { messagesStream } from '../../testing/messages-stream.ts';
+import { responsesStream } from '../../testing/responses-stream.ts';
+import type { RecordedRequest } from '../../testing/recorded-request.ts';
+import { accountOf, type Account } from './account.ts';
+import { faultOf, nameOf, type Cell } from './cell.ts';
+import { inParallel, providerOf } from './stage.ts';
+import { eventsBefore, saidBefore, type Subject } from './subject.ts';
+import type { Yardstick } from './yardstick.ts';
+
+/** How many executions run at a time. */
+const WIDTH = 32;
+
+/** How many characters the model repeats when it goes on from a text. */
+const OVERLAP = 6;
+
+/** What must become of an execution whose first attempt fails. */
+type Fate =
+  /** The first attempt was whole. */
+  | 'whole'
+  /** A second attempt replaced it. */
+  | 'anew'
+  /** A second attempt went on from its text. */
+  | 'continued'
+  /** There is no second attempt. */
+  | 'failed';
+
+function fateOf(subject: Subject, yardstick: Yardstick, cell: Cell, mode: AfterContent): Fate {
+  if (cell.offset >= (cell.kind === 'eof' ? subject.finishedAt : subject.terminalAt)) return 'whole';
+  const delivered = yardstick.chunks.slice(0, yardstick.countAt[eventsBefore(subject, cell.offset)] ?? 0);
+  if (delivered.length === 0) return 'anew';
+  if (mode === 'fail') return 'failed';
+  if (mode === 'reset') return 'anew';
+  // Who has called a tool, or used one of the server's, cannot be asked to go on from its text.
+  const acted = delivered.some((chunk) => chunk.startsWith('{"type":"tool_call"') || hasBlock(chunk));
+  if (acted) return 'failed';
+  return saidBefore(subject, cell.offset).text === '' ? 'anew' : 'continued';
+}
+
+function hasBlock(chunk: string): boolean {
+  return chunk.startsWith('{"type":"content"') && chunk.includes('"block":');
+}
+
+/** Plays cells with a retry in front: the first attempt of each fails as its cell says, the next one is whole. Tells what is wrong. */
+export async function playRetried(
+  recorded: Subject,
+  yardstick: Yardstick,
+  cells: readonly Cell[],
+  mode: AfterContent,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const requests = new Map<string, number>();
+  const byKey = new Map<string, { cell: Cell; received: PromiseWithResolvers<void> }>();
+  await using server = await faultServer();
+  const model = providerOf(recorded.wire, server);
+  const waits = { maxRetries: 2, initialDelayMs: 0, jitter: false };
+  const pipeline = new Pipeline([retry({ ...waits, afterContent: mode }), provider(model)], {
+    executionTimeoutMs: 20_000,
+  });
+
+  server.always(function answer({ rawBody }: RecordedRequest): FaultResponse | undefined {
+    const key = /cell-\d+-\w+\./.exec(rawBody)?.[0] ?? '';
+    const scene = byKey.get(key);
+    if (scene === undefined) return undefined;
+    const attempt = (requests.get(key) ?? 0) + 1;
+    requests.set(key, attempt);
+    const { cell, received } = scene;
+    if (attempt === 1) return { stream: recorded, fault: faultOf(cell, () => received.promise) };
+    return fateOf(recorded, yardstick, cell, mode) === 'continued'
+      ? { stream: restOf(recorded, saidBefore(recorded, cell.offset).text) }
+      : { stream: recorded };
+  });
+
+  await inParallel(cells, WIDTH, async function playOne(cell) {
+    const key = `cell-${cell.offset}-${cell.kind}.`;
+    const received = Promise.withResolvers<void>();
+    byKey.set(key, { cell, received });
+    const least = yardstick.countAt[eventsBefore(recorded, cell.offset)] ?? 0;
+    if (least === 0) received.resolve();
+    const account = await accountOf(pipeline.executeStream('user', key), (count) => {
+      // The chunks are there; of an end that was sent with them the reader must hear, too.
+      if (count >= least && cell.offset < recorded.terminalAt) received.resolve();
+    });
+    received.resolve();
+    const fate = fateOf(recorded, yardstick, cell, mode);
+    const found = problemsOf(recorded, cell, fate, account, requests.get(key) ?? 0);
+    problems.push(
+      ...found.map((problem) => `${recorded.name}, ${mode}, ${nameOf(cell)}, ${fate}: ${problem}`),
+    );
+  });
+
+  await server.idle();
+  await model.close?.();
+  await server.socketsClosed();
+  server.assertDrained();
+  return problems;
+}
+
+/** An answer that goes on from a text: it repeats a few of its characters, and calls the tools that the whole one calls. */
+function restOf({ wire, reading }: Subject, partial: string) {
+  const text = reading.text.slice(Math.max(0, partial.length - OVERLAP));
+  const toolCalls = reading.toolCalls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args }));
+  const made = { text, ...(toolCalls.length > 0 && { toolCalls }) };
+  if (wire === 'anthropic-messages') return messagesStream(made);
+  return wire === 'openai-chat' ? chatStream(made) : responsesStream(made);
+}
+
+function problemsOf(subject: Subject, cell: Cell, fate: Fate, account: Account, requests: number): string[] {
+  const problems: string[] = [];
+  const { reading } = subject;
+  const { text, thinking, toolCalls, done, error, result, after } = account;
+  const failed = fate === 'failed';
+  const expectedRequests = fate === 'anew' || fate === 'continued' ? 2 : 1;
+  if (requests !== expectedRequests) problems.push(`${requests} requests in place of ${expectedRequests}`);
+  if (done.length + (error === undefined ? 0 : 1) !== 1 || after === 'a chunk')
+    problems.push('not one outcome');
+  if (result !== (error ?? 'resolved')) problems.push('the result says something else than the stream');
+  const said = failed ? saidBefore(subject, cell.offset) : reading;
+  if (text !== said.text) problems.push(`text is ${JSON.stringify(text)}`);
+  if (fate !== 'continued' && thinking !== said.thinking)
+    problems.push(`thinking is ${JSON.stringify(thinking)}`);
+  if (failed) {
+    const isRight =
+      isSluiceError(error) &&
+      ['network', 'truncated'].includes(error.code) &&
+      error.partial?.content === text &&
+      error.partial.thinking === thinking;
+    if (!isRight) problems.push(`the error is ${String(error)}`);
+    return problems;
+  }
+  if (!isDeepStrictEqual(toolCalls, reading.toolCalls))
+    problems.push(`calls are ${JSON.stringify(toolCalls)}`);
+  const response = done[0]?.response;
+  if (response?.content !== reading.text)
+    problems.push(`the result's text is ${JSON.stringify(response?.content)}`);
+  if (!isDeepStrictEqual(response?.toolCalls, reading.toolCalls)) problems.push("the result's calls differ");
+  return problems;
+}

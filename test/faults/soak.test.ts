@@ -1,0 +1,209 @@
+import { getEventListeners } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
+
+import { expect, it } from 'vitest';
+
+import { provider } from '../../middleware/provider.ts';
+import { retry } from '../../middleware/retry.ts';
+import { timeout } from '../../middleware/timeout.ts';
+import { isSluiceError, Pipeline, type ErrorCode } from '../../src/index.ts';
+import type { Fault, FaultResponse } from '../../testing/fault-response.ts';
+import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
+import { timersLeftBy, unhandledRejectionsOf } from '../../testing/leaks.ts';
+import { describeRecordings } from '../support/recordings.ts';
+import { accountOf, type Account } from './account.ts';
+import { GARBAGE } from './garbage.ts';
+import { inParallel, providerOf } from './stage.ts';
+import { subject, type Subject } from './subject.ts';
+import { SUBJECTS } from './subjects.ts';
+
+/** Another one in each run; `SLUICE_TEST_SEED` brings a run back. */
+const SEED = Number(process.env['SLUICE_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+
+const EXECUTIONS = 300;
+const WIDTH = 50;
+
+/** What one execution of the soak does. */
+interface Job {
+  readonly key: string;
+  readonly recorded: Subject;
+  /** What happens to its requests, first to last; none behind the end of the list. */
+  readonly faults: readonly (Fault | undefined)[];
+  /** Its caller aborts it behind so many chunks, or when it stalls. */
+  readonly abortAt: number | undefined;
+  /** It reads so many chunks, then nothing until it is let go. */
+  readonly pauseAt: number | undefined;
+}
+
+/** Numbers from 0 to below 1, the same for the same seed: mulberry32 (T. Ettinger, public domain). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return function random() {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function jobsOf(random: () => number, stalled: (key: string) => void): Job[] {
+  const subjects = SUBJECTS.map(({ wire, name }) => subject(wire, name));
+  const upTo = (count: number): number => Math.floor(random() * count);
+  return Array.from({ length: EXECUTIONS }, (_, at) => {
+    const recorded = subjects[upTo(subjects.length)] ?? subjects[0];
+    if (recorded === undefined) throw new Error('there are no recordings');
+    const key = `job-${at}.`;
+    const aborted = at % 5 === 0;
+    const faults = Array.from({ length: upTo(4) }, () => faultOf());
+    // Only who is aborted may stall: nothing else would end it but time.
+    if (aborted) faults.push({ kind: 'stall', at: { byte: byte() }, gate: async () => stalled(key) });
+    return {
+      key,
+      recorded,
+      faults,
+      abortAt: aborted ? upTo(12) : undefined,
+      pauseAt: at % 10 === 1 ? 1 + upTo(6) : undefined,
+    };
+
+    function byte(): number {
+      return upTo(recorded === undefined ? 0 : recorded.terminalAt);
+    }
+    function faultOf(): Fault | undefined {
+      const kinds = ['fin', 'rst', 'eof', 'garbage'] as const;
+      const kind = kinds[upTo(kinds.length)] ?? 'fin';
+      const data = GARBAGE[upTo(GARBAGE.length)]?.bytes ?? 1;
+      // Half of them before any chunk, so that they are tried again.
+      const at = random() < 0.5 ? ('headers' as const) : { byte: byte() };
+      return kind === 'garbage' ? { kind, at, data } : { kind, at };
+    }
+  });
+}
+
+/** The codes with which a job may fail. */
+const CODES: readonly ErrorCode[] = ['network', 'truncated', 'protocol'];
+
+function problemsOf({ recorded, abortAt, key }: Job, account: Account): string[] {
+  const { reading } = recorded;
+  const { text, thinking, toolCalls, done, result, error, after } = account;
+  const problems: string[] = [];
+  const codes = abortAt === undefined ? CODES : [...CODES, 'aborted' as const];
+  if (done.length + (error === undefined ? 0 : 1) !== 1 || after === 'a chunk')
+    problems.push('not one outcome');
+  if (result !== (error ?? 'resolved')) problems.push('the result says something else than the stream');
+  if (error !== undefined && !(isSluiceError(error) && codes.includes(error.code)))
+    problems.push(String(error));
+  const partial = isSluiceError(error) ? (error.partial?.content ?? '-') : text;
+  // What had come when it was aborted, but was not read yet, is in the partial alone.
+  const aborted = isSluiceError(error) && error.code === 'aborted';
+  if (aborted ? !partial.startsWith(text) || !reading.text.startsWith(partial) : partial !== text) {
+    problems.push(`partial is ${JSON.stringify(partial)}, delivered was ${JSON.stringify(text)}`);
+  }
+  if (!reading.text.startsWith(text) || !reading.thinking.startsWith(thinking))
+    problems.push('text is wrong');
+  if (!isDeepStrictEqual(toolCalls, reading.toolCalls.slice(0, toolCalls.length)))
+    problems.push('calls are wrong');
+  if (done.length === 1 && text !== reading.text) problems.push('completed without all text');
+  return problems.map((problem) => `${recorded.name}, ${key} ${problem}`);
+}
+
+/** Runs the soak; tells what was wrong, and how many ended in which way. */
+async function soak(
+  server: FaultServer,
+  shared: AbortSignal,
+): Promise<{ problems: string[]; ends: string[] }> {
+  const stalls = new Map<string, () => void>();
+  const attempts = new Map<string, number>();
+  const letGo = Promise.withResolvers<void>();
+  const jobs = jobsOf(randomOf(SEED), (key) => stalls.get(key)?.());
+  const byKey = new Map(jobs.map((job) => [job.key, job]));
+  const waits = { maxRetries: 3, initialDelayMs: 0 };
+  const limits = { firstChunkMs: 600_000, idleMs: 600_000, totalMs: 600_000 };
+  const models = new Map(SUBJECTS.map(({ wire }) => [wire, providerOf(wire, server)]));
+  const pipelines = new Map(
+    [...models].map(([wire, model]) => [
+      wire,
+      new Pipeline([retry(waits), timeout(limits), provider(model)]),
+    ]),
+  );
+
+  server.always(function answer({ rawBody }): FaultResponse | undefined {
+    const job = byKey.get(/job-\d+\./.exec(rawBody)?.[0] ?? '');
+    if (job === undefined) return undefined;
+    const attempt = attempts.get(job.key) ?? 0;
+    attempts.set(job.key, attempt + 1);
+    const fault = job.faults[attempt];
+    return { stream: job.recorded, split: { seed: SEED + attempt, maxBytes: 900 }, ...(fault && { fault }) };
+  });
+
+  const problems: string[] = [];
+  const ends: string[] = [];
+  const slow: Promise<void>[] = [];
+
+  async function run(job: Job): Promise<void> {
+    const own = new AbortController();
+    // Whoever is not aborted hangs on the signal that lives for the whole process.
+    const signal = job.abortAt === undefined ? shared : own.signal;
+    const stop = (): void => own.abort();
+    if (job.abortAt === 0) stop();
+    stalls.set(job.key, stop);
+    const stream = pipelines.get(job.recorded.wire)?.executeStream('user', job.key, { signal });
+    if (stream === undefined) throw new Error('there is no pipeline');
+    const account = await accountOf(stream, (count) => {
+      if (count === job.abortAt) stop();
+      return count === job.pauseAt ? letGo.promise : undefined;
+    });
+    problems.push(...problemsOf(job, account));
+    ends.push(isSluiceError(account.error) ? account.error.code : 'completed');
+  }
+
+  await inParallel(jobs, WIDTH, async function start(job) {
+    if (job.pauseAt === undefined) await run(job);
+    // Slow readers stand aside, all at once, until everybody else is through.
+    else slow.push(run(job));
+  });
+  letGo.resolve();
+  await Promise.all(slow);
+  await server.idle();
+  for (const pipeline of pipelines.values()) await pipeline.shutdown();
+  for (const model of models.values()) await model.close?.();
+  await server.socketsClosed();
+  server.assertDrained();
+  return { problems, ends };
+}
+
+const count = (kind: string): number =>
+  process.getActiveResourcesInfo().filter((name) => name === kind).length;
+
+describeRecordings('a soak', () => {
+  it(`R12 leaves nothing behind: ${EXECUTIONS} executions with faults, aborts and slow readers (SLUICE_TEST_SEED=${SEED})`, async () => {
+    const shared = new AbortController().signal;
+    const timersBefore = count('Timeout');
+    let told: Awaited<ReturnType<typeof soak>> = { problems: ['it did not run'], ends: [] };
+    let timers = -1;
+    let sockets = -1;
+    const rejections = await unhandledRejectionsOf(async () => {
+      timers = await timersLeftBy(async () => {
+        await using server = await faultServer();
+        told = await soak(server, shared);
+        sockets = server.openSockets + server.openRequests;
+      });
+    });
+    expect(told.problems.slice(0, 12)).toEqual([]);
+    expect(told.ends).toHaveLength(EXECUTIONS);
+    // All three kinds of end are there: the soak would show nothing otherwise.
+    const seen = [
+      told.ends.includes('completed'),
+      told.ends.includes('aborted'),
+      told.ends.includes('network'),
+    ];
+    expect(seen).toEqual([true, true, true]);
+    expect(rejections).toEqual([]);
+    expect({ sockets, timers, listeners: getEventListeners(shared, 'abort').length }).toEqual({
+      sockets: 0,
+      timers: 0,
+      listeners: 0,
+    });
+    expect(count('Timeout')).toBeLessThanOrEqual(timersBefore);
+    expect(count('TCPSocketWrap')).toBe(0);
+  }, 60_000);
+});

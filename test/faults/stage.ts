@@ -1,0 +1,52 @@
+import { anthropic } from '../../providers/anthropic/index.ts';
+import { openai } from '../../providers/openai/index.ts';
+import type { Provider } from '../../src/index.ts';
+import type { FaultServer } from '../../testing/fault-server.ts';
+import type { Wire } from '../../testing/wires.ts';
+
+/** Where a provider sends its requests: to a server, or to a function in place of the network. */
+export type Endpoint = Pick<FaultServer, 'openaiBaseURL' | 'anthropicBaseURL'> | typeof fetch;
+
+/** The provider that speaks a wire. */
+export function providerOf(wire: Wire, endpoint: Endpoint): Provider {
+  const common = { apiKey: 'test', model: 'test-model' };
+  if (wire === 'anthropic-messages') {
+    return typeof endpoint === 'function'
+      ? anthropic({ ...common, baseURL: 'http://127.0.0.1:1', fetch: endpoint })
+      : anthropic({ ...common, baseURL: endpoint.anthropicBaseURL });
+  }
+  const api = wire === 'openai-chat' ? 'chat' : 'responses';
+  return typeof endpoint === 'function'
+    ? openai({ ...common, api, baseURL: 'http://127.0.0.1:1/v1', fetch: endpoint })
+    : openai({ ...common, api, baseURL: endpoint.openaiBaseURL });
+}
+
+/** A `fetch` that answers with an event stream of these bytes; behind them the body ends, or it breaks. */
+export function answering(body: () => { bytes: Uint8Array; breaks: boolean }): typeof fetch {
+  return async function answer() {
+    const { bytes, breaks } = body();
+    let sent = false;
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (!sent) controller.enqueue(Uint8Array.from(bytes));
+        else if (breaks) controller.error(new TypeError('terminated'));
+        else controller.close();
+        sent = true;
+      },
+    });
+    return new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
+  };
+}
+
+/** Runs jobs, at most `width` of them at a time. */
+export async function inParallel<T>(
+  jobs: readonly T[],
+  width: number,
+  run: (job: T) => Promise<void>,
+): Promise<void> {
+  const queue = jobs.values();
+  async function worker(): Promise<void> {
+    for (const job of queue) await run(job);
+  }
+  await Promise.all(Array.from({ length: width }, worker));
+}

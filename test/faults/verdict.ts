@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { isSluiceError, type ErrorCode } from '../../src/index.ts';
+import type { Account } from './account.ts';
+import type { Cell } from './cell.ts';
+import { eventsBefore, saidBefore, type Subject } from './subject.ts';
+import type { Yardstick } from './yardstick.ts';
+
+/** How a cell must end: as a whole reply, or with an error of one of these codes. Garbage may do either. */
+interface Expected {
+  readonly whole: boolean;
+  readonly codes: readonly ErrorCode[];
+}
+
+function expectedEnd(subject: Subject, cell: Cell): Expected {
+  const ended = cell.offset >= subject.terminalAt;
+  switch (cell.kind) {
+    case 'fin':
+    case 'rst':
+      return { whole: ended, codes: ended ? [] : ['network'] };
+    case 'stall':
+      return { whole: ended, codes: ended ? [] : [cell.rescue === 'timeout' ? 'timeout' : 'aborted'] };
+    case 'eof': {
+      const whole = cell.offset >= subject.finishedAt;
+      return { whole, codes: whole ? [] : ['truncated'] };
+    }
+    case 'garbage':
+      return { whole: true, codes: ended ? [] : ['protocol', 'truncated'] };
+  }
+}
+
+/** What is wrong with how a cell ended; nothing where it ended as it must. */
+export function problemsOf(subject: Subject, yardstick: Yardstick, cell: Cell, account: Account): string[] {
+  return [
+    ...outcomeProblems(subject, cell, account),
+    ...deliveryProblems(subject, yardstick, cell, account),
+    ...partialProblems(account),
+  ];
+}
+
+/** One terminal outcome, of the right kind, said the same by the stream and by its result. */
+function outcomeProblems(subject: Subject, cell: Cell, account: Account): string[] {
+  const problems: string[] = [];
+  const { done, error, result, after } = account;
+  const { whole, codes } = expectedEnd(subject, cell);
+  if (done.length + (result === 'resolved' ? 0 : 1) !== 1)
+    problems.push(`${done.length} done, result ${tell(result)}`);
+  if (after === 'a chunk') problems.push('a chunk came behind the end');
+  // Who closes a stream itself is not told by an exception that it was closed.
+  const closed = cell.kind === 'stall' && cell.rescue === 'close';
+  if (error !== undefined ? error !== result : result !== 'resolved' && !closed) {
+    problems.push(`it threw ${tell(error)}, its result is ${tell(result)}`);
+  }
+  if (result === 'resolved' && !whole) problems.push(`completed, but should fail with ${codes.join(' or ')}`);
+  if (result !== 'resolved' && !(isSluiceError(result) && codes.includes(result.code))) {
+    problems.push(`failed with ${tell(result)}, should be ${codes.join(' or ') || 'completed'}`);
+  }
+  return problems;
+}
+
+/** Nothing twice, nothing lost, nothing made up. */
+function deliveryProblems(subject: Subject, yardstick: Yardstick, cell: Cell, account: Account): string[] {
+  const problems: string[] = [];
+  const { chunks, text, thinking, toolCalls, done } = account;
+  const { reading } = subject;
+  const wrong = chunks.findIndex((chunk, at) => chunk !== yardstick.chunks[at]);
+  if (wrong !== -1) problems.push(`chunk ${wrong} is ${chunks[wrong]?.slice(0, 120)}`);
+  if (!reading.text.startsWith(text))
+    problems.push(`text is no beginning of the reply: ${JSON.stringify(text)}`);
+  if (!reading.thinking.startsWith(thinking)) problems.push('thinking is no beginning of the reply');
+  if (!isDeepStrictEqual(toolCalls, reading.toolCalls.slice(0, toolCalls.length)))
+    problems.push('tool calls differ');
+
+  const said = saidBefore(subject, cell.offset);
+  const least = yardstick.countAt[eventsBefore(subject, cell.offset)] ?? 0;
+  if (text.length < said.text.length || thinking.length < said.thinking.length || chunks.length < least) {
+    problems.push(`lost: ${chunks.length} of ${least} chunks before the fault`);
+  }
+  // Behind a cut nothing can come; garbage may make whole what stood before it.
+  if (done.length === 0 && cell.kind !== 'garbage' && chunks.length > least)
+    problems.push('more than was sent');
+  const [result] = done;
+  if (result !== undefined) {
+    const { content, finishReason } = result.response;
+    const same =
+      chunks.length === yardstick.chunks.length &&
+      content === reading.text &&
+      result.response.thinking === reading.thinking &&
+      finishReason === reading.finishReason &&
+      isDeepStrictEqual(result.response.toolCalls, reading.toolCalls);
+    if (!same)
+      problems.push(`completed with another reply: ${chunks.length} of ${yardstick.chunks.length} chunks`);
+  }
+  return problems;
+}
+
+/** The error carries what was delivered, not more and not less. */
+function partialProblems({ result, text, thinking, toolCalls }: Account): string[] {
+  if (!isSluiceError(result)) return [];
+  const { partial } = result;
+  const same =
+    partial?.content === text &&
+    partial.thinking === thinking &&
+    isDeepStrictEqual(partial.toolCalls, toolCalls);
+  return same
+    ? []
+    : [`partial is ${JSON.stringify(partial)?.slice(0, 160)}, delivered was ${JSON.stringify(text)}`];
+}
+
+function tell(value: unknown): string {
+  if (isSluiceError(value)) return `${value.code} (${value.message})`;
+  return value instanceof Error ? `${value.name} (${value.message})` : String(value);
+}
