@@ -180,3 +180,19 @@ export function witness(log: string[], name = 'witness'): Middleware {
     });
   };
 }
+
+/** A model of which each run waits for a `finish()`, in order; `log` says what it was asked. */
+export function counted(log: string[]): { middleware: Middleware; finish(): void } {
+  const gates: (() => void)[] = [];
+  const middleware: Middleware = async function* counted(context) {
+    const name = context.request.messages.at(-1)?.content;
+    log.push(`${String(name)} runs`);
+    await new Promise<void>((resolve, reject) => {
+      gates.push(resolve);
+      context.signal.addEventListener('abort', () => reject(new Error('aborted')));
+    });
+    yield text('x');
+    return { finishReason: 'stop' };
+  };
+  return { middleware, finish: () => gates.shift()?.() };
+}
