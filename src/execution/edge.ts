@@ -150,12 +150,11 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
 
   #onBatch(pulled: Pulled<StreamChunk, Reply>): void {
     if (isEnd(pulled)) {
-      this.#reply = pulled.reply;
-      this.execution.decide('completed');
+      if (this.execution.decide('completed')) this.#reply = pulled.reply;
       void this.#conclude();
       return;
     }
-    const batch = this.execution.halted ? pulled.filter((chunk) => (chunk.call ?? 0) > 0) : pulled;
+    const batch = this.execution.halted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
     if (batch.length === 0) {
       this.#read();
       return;
@@ -163,6 +162,11 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     this.#firstAt ??= performance.now();
     this.#stamp(batch);
     this.#asker?.pulled(batch);
+  }
+
+  /** After an interrupt: whether a chunk was on its way before it. What a layer adds now has no call. */
+  #isCurrent(chunk: StreamChunk): boolean {
+    return (chunk.call ?? 0) > 0 || this.execution.current.includes(chunk);
   }
 
   /** Keeps and numbers the chunks, in place: they belong to this execution. */

@@ -16,6 +16,7 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
     const host = {
       closeTimeoutMs: LONGEST_TIMER_MS,
       halted: false,
+      current: [],
       buffered: 0,
       warn: (text: string) => edge.execution.warn(text),
     };

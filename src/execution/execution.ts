@@ -42,6 +42,7 @@ export class Execution implements Host {
   session: SessionView | undefined;
   deadline: number | undefined;
   halted = false;
+  current: readonly unknown[] = [];
   buffered = 0;
   outcome: Outcome | undefined;
   error: SluiceError | undefined;
@@ -153,6 +154,7 @@ export class Execution implements Host {
     const host: Host = {
       closeTimeoutMs: this.#settings.hookTimeoutMs,
       halted: false,
+      current: [],
       buffered: 0,
       warn: (text) => this.warn(text),
     };

@@ -68,6 +68,8 @@ export class FusedTaps<C, R, S> {
       failed({ at: this.#lookers[tap], thrown });
     }
     this.running = false;
-    return seen === batch.length ? batch : batch.slice(0, seen);
+    const passed = seen === batch.length ? batch : batch.slice(0, seen);
+    if (!halted && host.halted) host.current = passed;
+    return passed;
   }
 }

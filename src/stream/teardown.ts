@@ -7,6 +7,8 @@ export interface Host {
   readonly closeTimeoutMs: number;
   /** Set when the execution was interrupted: batches are cut after the current chunk. */
   halted: boolean;
+  /** The batch, cut, in which a tap interrupted the execution. */
+  current: readonly unknown[];
   /**
    * Chunks of the last read that nobody has taken yet. While there are some, a generator's read is answered from memory and takes
    * the short way (see `Stream.next`).
@@ -17,7 +19,7 @@ export interface Host {
 
 /** The host of a stream outside any execution. */
 export function standaloneHost(): Host {
-  return { closeTimeoutMs: 1_000, halted: false, buffered: 0, warn: () => undefined };
+  return { closeTimeoutMs: 1_000, halted: false, current: [], buffered: 0, warn: () => undefined };
 }
 
 /** Either of the two, without a hop where nothing is waited for. */
