@@ -17,23 +17,29 @@ import { asObject, heldRow, ratios } from './report/ratios.ts';
 import { pictured } from './report/tables.ts';
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    runs: { type: 'string', default: String(RUNS) },
+  },
 });
 const size: Size = values.quick ? 'quick' : 'full';
+const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number of at least 1.');
 
 installPeers();
 installLibrary();
 
 const circumstances: Circumstances = {
   machine: machine(),
-  runs: RUNS,
+  runs,
   processes:
     size === 'quick'
       ? 'each contestant in one process for all of them (for memory: one a run)'
       : 'each contestant in a new process for each of them',
 };
 const upstream = await startUpstream();
-const measured = await measure(size, upstream.origin);
+const measured = await measure(size, runs, upstream.origin);
 upstream.close();
 
 const rows = size === 'quick' ? ratios : [...ratios, heldRow];

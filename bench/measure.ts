@@ -5,33 +5,41 @@ import type { ContestantId } from './contestants/list.ts';
 import { interleave } from './harness/rounds.ts';
 import type { Side, Turns } from './harness/rounds.ts';
 import type { Growth } from './in-memory/growth.ts';
-import type { LayerCosts } from './in-memory/layers.ts';
+import type { ByRead } from './in-memory/kinds.ts';
 import type { MemoryTask } from './in-memory/worker.ts';
-import { RUNS, plan } from './plan.ts';
+import { plan } from './plan.ts';
 import type { Measured } from './report/ratios.ts';
 
+const KINDS = ['none', 'fused', 'generator', 'loop'] as const;
+
 /** Measures all that a size asks for. Says on standard error what it is at. */
-export async function measure(size: Size, origin: string): Promise<Measured> {
+export async function measure(size: Size, runs: number, origin: string): Promise<Measured> {
   const scenarios: Measured['scenarios'] = new Map();
   for (const [name, ids] of Object.entries(plan[size])) {
     const id = name as ScenarioId;
     const sides = ids.map((one) => clientSide(one, id, size, origin));
-    scenarios.set(id, await timed(id, () => interleave<number>(sides, turnsOf(id, size))));
+    scenarios.set(id, await timed(id, () => interleave<number>(sides, turnsOf(id, size, runs))));
   }
-  const inMemory: Turns = { runs: RUNS, processes: size === 'quick' ? 'kept' : 'each' };
+  const inMemory: Turns = { runs, processes: size === 'quick' ? 'kept' : 'each' };
   const executions = await timed('executions in memory', () =>
     interleave<number>([memorySide('sluice', size), memorySide('ai-sdk', size)], inMemory),
   );
-  const layers = await timed('layers', () => interleave<LayerCosts>([memorySide('layers', size)], inMemory));
+  const kinds = size === 'quick' ? (['none', 'fused', 'generator'] as const) : KINDS;
+  const layers = await timed('layers', () =>
+    interleave<ByRead>(
+      kinds.map((kind) => memorySide(kind, size)),
+      inMemory,
+    ),
+  );
   const growth = await timed('growth', () => interleave<Growth>([memorySide('growth', size)], inMemory));
-  return { scenarios, executions, layers: layers.get('layers') ?? [], growth: growth.get('growth') ?? [] };
+  return { scenarios, executions, layers, growth: growth.get('growth') ?? [] };
 }
 
-function turnsOf(id: ScenarioId, size: Size): Turns {
+function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {
   const { once = false } = scenario(id);
-  if (size === 'full') return { runs: RUNS, processes: 'each' };
+  if (size === 'full') return { runs, processes: 'each' };
   // Memory does not mind a neighbour as time does.
-  return { runs: RUNS, processes: once ? 'abreast' : 'kept' };
+  return { runs, processes: once ? 'abreast' : 'kept' };
 }
 
 function clientSide(id: ContestantId, name: ScenarioId, size: Size, origin: string): Side {

@@ -32,4 +32,5 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
   },
 };
 
+/** Interleaved runs where nothing else is said. */
 export const RUNS = 5;

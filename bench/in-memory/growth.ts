@@ -24,7 +24,7 @@ export interface Growth {
 
 /** One run. */
 export async function growth(size: Size): Promise<Growth> {
-  const answer = { chunks: 10_000, perRead: 1, times: size === 'quick' ? 2 : 5 };
+  const answer = { chunks: 20_000, perRead: 1, times: size === 'quick' ? 1 : 5 };
   const grown: Growth = {
     chunks1000: await nsPerChunk(theFive(), { chunks: 1_000, perRead: 16, times: 100 }),
     chunks100000: await nsPerChunk(theFive(), { chunks: 100_000, perRead: 16, times: 1 }),

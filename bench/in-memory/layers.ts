@@ -4,11 +4,9 @@ import { provider } from 'sluice/middleware';
 import { cpuOf } from '../client/scenario.ts';
 import type { Size } from '../client/scenario.ts';
 import { logger } from '../contestants/the-five.ts';
-import { median } from '../harness/statistics.ts';
+import { LAYERS } from './kinds.ts';
+import type { ByRead, Kind } from './kinds.ts';
 import { source } from './source.ts';
-
-/** A middleware that lets everything pass, written in one of the ways that the contract allows. */
-export type Kind = 'fused' | 'generator' | 'loop';
 
 const makers: Record<Kind, () => Middleware> = {
   fused() {
@@ -55,29 +53,12 @@ export async function nsPerChunk(
   return (cpu * 1_000) / (chunks * times);
 }
 
-/** Layers of a kind in one stack: many of the cheap ones, so that they are seen beside what all the rest costs. */
-const LAYERS: Record<Kind, number> = { fused: 40, generator: 10, loop: 10 };
-/** Chunks that one read brings: one, the shape of a paced stream, and sixteen, that of a burst. */
-export const PER_READ = [1, 16] as const;
-
-/** What one more layer costs, in nanoseconds a chunk, by kind and chunks a read. */
-export type LayerCosts = Record<string, number>;
-
-/** One run: a stack without, then with layers of each kind, each in turn twice. */
-export async function layerCosts(size: Size): Promise<LayerCosts> {
-  const kindsOfSize: Kind[] = size === 'quick' ? ['fused', 'generator'] : ['fused', 'generator', 'loop'];
-  const costs: LayerCosts = {};
-  for (const perRead of PER_READ) {
-    const answer = { chunks: 5_000, perRead, times: size === 'quick' ? 2 : 8 };
-    const kinds: Record<Kind, number[]> = { fused: [], generator: [], loop: [] };
-    for (let turn = 0; turn < 2; turn++) {
-      const without = await nsPerChunk([], answer);
-      for (const kind of kindsOfSize) {
-        const withLayers = await nsPerChunk(layers(kind, LAYERS[kind]), answer);
-        kinds[kind].push((withLayers - without) / LAYERS[kind]);
-      }
-    }
-    for (const kind of kindsOfSize) costs[`${kind}-${perRead}`] = median(kinds[kind]);
-  }
-  return costs;
+/** One run over a stack with layers of a kind, or with none. */
+export async function stackCosts(kind: Kind | 'none', size: Size): Promise<ByRead> {
+  const stack = kind === 'none' ? [] : layers(kind, LAYERS[kind]);
+  const answer = { chunks: 20_000, times: size === 'quick' ? 1 : 6 };
+  return {
+    1: await nsPerChunk(stack, { ...answer, perRead: 1 }),
+    16: await nsPerChunk(stack, { ...answer, perRead: 16 }),
+  };
 }

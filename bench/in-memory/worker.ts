@@ -3,17 +3,18 @@ import type { Size } from '../client/scenario.ts';
 import { serve } from '../harness/answering.ts';
 import { executions } from './execution.ts';
 import { growth } from './growth.ts';
-import { layerCosts } from './layers.ts';
+import { stackCosts } from './layers.ts';
+import type { Kind } from './kinds.ts';
 
 /** What a worker is started with. */
 export interface MemoryTask {
+  what: Kind | 'none' | 'growth' | 'sluice' | 'ai-sdk';
   size: Size;
-  what: 'layers' | 'growth' | 'sluice' | 'ai-sdk';
 }
 
 serve(async ({ what, size }: MemoryTask): Promise<() => Promise<unknown>> => {
   if (what === 'sluice' || what === 'ai-sdk') return executions(what);
-  const run = (): Promise<unknown> => (what === 'layers' ? layerCosts(size) : growth(size));
+  const run = (): Promise<unknown> => (what === 'growth' ? growth(size) : stackCosts(what, size));
   await run();
   return run;
 });

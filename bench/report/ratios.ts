@@ -1,14 +1,16 @@
 import type { ContestantId } from '../contestants/list.ts';
 import type { ScenarioId } from '../client/scenario.ts';
 import { median, medianRatio } from '../harness/statistics.ts';
-import type { LayerCosts } from '../in-memory/layers.ts';
+import { LAYERS, PER_READ } from '../in-memory/kinds.ts';
+import type { ByRead, Kind } from '../in-memory/kinds.ts';
 import type { Growth } from '../in-memory/growth.ts';
 
 /** Everything that was measured: for each side the numbers of its runs. */
 export interface Measured {
   scenarios: Map<ScenarioId, Map<string, number[]>>;
   executions: Map<string, number[]>;
-  layers: LayerCosts[];
+  /** Stacks with layers of a kind, and with none. */
+  layers: Map<string, ByRead[]>;
   growth: Growth[];
 }
 
@@ -106,18 +108,24 @@ function beside(
   };
 }
 
+/** What one layer of a kind adds, in nanoseconds a chunk, in each run. */
+export function layerCosts({ layers }: Measured, kind: Kind, perRead: keyof ByRead): number[] {
+  const without = layers.get('none') ?? [];
+  const stacks = layers.get(kind) ?? [];
+  return stacks.map(
+    (run, index) => (run[perRead] - (without[index]?.[perRead] ?? Number.NaN)) / LAYERS[kind],
+  );
+}
+
 /** Of one chunk a read and sixteen the dearer. */
-function layer(key: string, work: string, kind: string, atMost: number): Ratio {
+function layer(key: string, work: string, kind: Kind, atMost: number): Ratio {
   return {
     key,
     work,
     beside: 'ns a chunk',
     atMost,
     decimals: 1,
-    value: ({ layers }) =>
-      Math.max(
-        ...['1', '16'].map((perRead) => median(layers.map((run) => run[`${kind}-${perRead}`] ?? Number.NaN))),
-      ),
+    value: (measured) => Math.max(...PER_READ.map((perRead) => median(layerCosts(measured, kind, perRead)))),
   };
 }
 

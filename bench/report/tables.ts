@@ -4,6 +4,9 @@ import type { Scenario, ScenarioId } from '../client/scenario.ts';
 import { scenario } from '../client/scenarios.ts';
 import { median } from '../harness/statistics.ts';
 import type { Growth } from '../in-memory/growth.ts';
+import { PER_READ } from '../in-memory/kinds.ts';
+import type { Kind } from '../in-memory/kinds.ts';
+import { layerCosts } from './ratios.ts';
 import type { Measured } from './ratios.ts';
 
 /** What was measured of one kind of work. */
@@ -42,20 +45,18 @@ function executionTable({ executions }: Measured): Table {
   };
 }
 
-const KINDS = {
+const KINDS: Record<Kind, string> = {
   fused: 'fused tap',
   generator: 'generator, `yield*`',
   loop: 'generator, `for await ... yield`',
 };
 
-function layerTable({ layers }: Measured): Table {
-  const known = Object.entries(KINDS).filter(([kind]) =>
-    layers.every((run) => run[`${kind}-1`] !== undefined),
-  );
-  const rows = known.flatMap(([kind, label]) =>
-    [1, 16].map((perRead) => ({
-      label: `${label}, ${perRead === 1 ? 'one chunk' : `${perRead} chunks`} a read`,
-      runs: layers.map((run) => run[`${kind}-${perRead}`] ?? Number.NaN),
+function layerTable(measured: Measured): Table {
+  const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => measured.layers.has(kind));
+  const rows = kinds.flatMap((kind) =>
+    PER_READ.map((perRead) => ({
+      label: `${KINDS[kind]}, ${perRead === 1 ? 'one chunk' : `${perRead} chunks`} a read`,
+      runs: layerCosts(measured, kind, perRead),
     })),
   );
   const how =
