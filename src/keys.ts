@@ -1,3 +1,5 @@
+import { SluiceError, kindOf } from './errors.ts';
+
 /** A typed key of the context's and the session's values. Two keys of one name are different keys. */
 export interface ContextKey<T> {
   readonly name: string;
@@ -16,8 +18,20 @@ export type ContextEntry = readonly [key: ContextKey<unknown>, value: unknown];
  * context.set(Tenant, 'acme'); context.get(Tenant); // string | undefined
  */
 export function contextKey<T>(name: string): ContextKey<T> {
+  if (typeof name !== 'string')
+    throw new SluiceError('invalid_options', `contextKey(): name is ${kindOf(name)}: give a string.`);
   const key: ContextKey<T> = { name, with: (value) => [key, value] };
   return key;
+}
+
+function checkEntry(entry: unknown): void {
+  const key: unknown = Array.isArray(entry) ? entry[0] : undefined;
+  if (typeof key === 'object' && key !== null && 'name' in key) return;
+  const found = Array.isArray(entry) ? `an entry under a key that is ${kindOf(key)}` : kindOf(entry);
+  throw new SluiceError(
+    'invalid_options',
+    `values holds ${found}: give entries under keys of contextKey(), such as [Tenant.with('acme')].`,
+  );
 }
 
 /** Values under typed keys. */
@@ -25,7 +39,10 @@ export class Values {
   readonly #values = new Map<ContextKey<unknown>, unknown>();
 
   constructor(entries?: Iterable<ContextEntry>) {
-    for (const [key, value] of entries ?? []) this.#values.set(key, value);
+    for (const entry of entries ?? []) {
+      checkEntry(entry);
+      this.#values.set(entry[0], entry[1]);
+    }
   }
 
   get<T>(key: ContextKey<T>): T | undefined;

@@ -1,5 +1,3 @@
-import { SluiceError, kindOf } from './errors.ts';
-
 /** Who speaks. `tool` messages hold the results of tool calls. */
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
@@ -95,58 +93,8 @@ export interface Message {
   partial?: true;
 }
 
-const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool']);
-
-const PART_TYPES: ReadonlySet<string> = new Set([
-  'text',
-  'thinking',
-  'image',
-  'audio',
-  'file',
-  'tool_call',
-  'tool_result',
-  'provider',
-]);
-
 /** What `execute` takes in place of role and content. */
 export type Input = Message | readonly Message[];
-
-/** Checks messages that a caller gave. Throws `invalid_options`, naming the field, the value's kind and the mend. */
-export function checkMessages(input: Input): Message[] {
-  const messages: readonly Message[] = isList(input) ? input : [input];
-  messages.forEach((message, index) => {
-    checkMessage(message, isList(input) ? `messages[${index}]` : 'message');
-  });
-  return [...messages];
-}
-
-function isList(input: Input): input is readonly Message[] {
-  return Array.isArray(input);
-}
-
-function checkMessage(message: unknown, path: string): void {
-  if (typeof message !== 'object' || message === null) {
-    throw wrong(path, message, 'give an object { role, content }');
-  }
-  const role = 'role' in message ? message.role : undefined;
-  if (typeof role !== 'string' || !ROLES.has(role)) {
-    const got = typeof role === 'string' ? `the string ${JSON.stringify(role.slice(0, 40))}` : undefined;
-    throw wrong(`${path}.role`, role, 'give one of system, user, assistant, tool', got);
-  }
-  const content = 'content' in message ? message.content : undefined;
-  if (typeof content === 'string') return;
-  if (!Array.isArray(content)) throw wrong(`${path}.content`, content, 'give a string or an array of parts');
-  content.forEach((part: unknown, index) => {
-    const type = typeof part === 'object' && part !== null && 'type' in part ? part.type : undefined;
-    if (typeof type !== 'string' || !PART_TYPES.has(type)) {
-      throw wrong(`${path}.content[${index}].type`, type, `give one of ${[...PART_TYPES].join(', ')}`);
-    }
-  });
-}
-
-function wrong(path: string, value: unknown, mend: string, got = kindOf(value)): SluiceError {
-  return new SluiceError('invalid_options', `${path} is ${got}: ${mend}.`);
-}
 
 /** The text of a message: its text parts joined. */
 export function textOf(message: Message): string {

@@ -2,7 +2,10 @@ import * as z from 'zod';
 import { SluiceError, kindOf } from './errors.ts';
 import type { ContextEntry } from './keys.ts';
 import type { LoggerLike } from './log.ts';
-import type { Parameters, ResponseFormat, ToolDefinition } from './request.ts';
+import { checkMessages } from './check-messages.ts';
+import { plainFault } from './plain-data.ts';
+import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
+import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';
 import type { StateStore } from './session/store.ts';
 
 /** How a pipeline runs its executions. */
@@ -54,7 +57,7 @@ const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const methods = <T>(...names: string[]): z.ZodType<T> =>
   z.custom<T>(
     (value) => typeof value === 'object' && value !== null && names.every((name) => hasMethod(value, name)),
-    `an object with the methods ${names.join(', ')}`,
+    `give an object with the methods ${names.join(', ')}`,
   );
 
 const pipelineSchema = z.strictObject({
@@ -71,20 +74,20 @@ const pipelineSchema = z.strictObject({
 });
 
 const executionSchema = z.strictObject({
-  signal: z.custom((value) => value instanceof AbortSignal, 'an AbortSignal').optional(),
-  timeoutMs: milliseconds.optional(),
-  deadline: z.union([z.number(), z.date()]).optional(),
-  model: z.string().min(1).optional(),
-  parameters: z.record(z.string(), z.unknown()).optional(),
-  tools: z
-    .array(z.looseObject({ name: z.string(), parameters: z.record(z.string(), z.unknown()) }))
+  signal: z
+    .custom((value) => value instanceof AbortSignal, 'give an AbortSignal, such as controller.signal')
     .optional(),
-  responseFormat: z.looseObject({ type: z.enum(['text', 'json', 'json_schema']) }).optional(),
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  timeoutMs: milliseconds.optional(),
+  deadline: z.union([z.number(), z.date()], 'give a valid Date, or milliseconds since the epoch').optional(),
+  model: z.string().min(1).optional(),
+  parameters: parametersSchema.optional(),
+  tools: z.array(toolSchema).optional(),
+  responseFormat: responseFormatSchema.optional(),
+  metadata: z.record(z.string(), z.unknown()).superRefine(requirePlain).optional(),
   values: z
     .custom(
       (value) => typeof value === 'object' && value !== null && Symbol.iterator in value,
-      'an iterable of [key, value] pairs',
+      "give an array of entries such as [Tenant.with('acme')]",
     )
     .optional(),
 });
@@ -99,9 +102,39 @@ export function checkExecutionOptions(options: ExecutionOptions): void {
   parseOptions('Execution options', executionSchema, options);
 }
 
+/** Checks parameters given elsewhere than in the options of an execution; `what` says where. */
+export function checkParameters(what: string, parameters: Parameters): void {
+  parseOptions(what, parametersSchema, parameters);
+}
+
+const changesSchema = z.strictObject({
+  messages: z.array(z.unknown()).optional(),
+  parameters: parametersSchema.optional(),
+  model: z.string().min(1).optional(),
+  tools: z.array(toolSchema).optional(),
+  responseFormat: responseFormatSchema.optional(),
+});
+
+/** Checks what a middleware hands to `next()`. */
+export function checkChanges(changes: Partial<ModelRequest>): void {
+  parseOptions('The request', changesSchema, changes);
+  for (const key of ['messages', 'parameters'] as const) {
+    if (key in changes && changes[key] === undefined)
+      throw new SluiceError('invalid_options', `The request: ${key} is undefined: leave it out to keep it as it is.`);
+  }
+  if (changes.messages !== undefined) checkMessages(changes.messages);
+}
+
+/** What goes into a result must survive JSON and cloning. */
+function requirePlain(value: Record<string, unknown>, context: z.RefinementCtx): void {
+  const fault = plainFault(value);
+  if (fault !== undefined)
+    context.addIssue({ code: 'custom', path: fault, message: 'give plain data, as JSON has it' });
+}
+
 /**
  * Parses options with a zod schema. Throws one `invalid_options` error that names every wrong field, the kind of the value found there, never
- * the value, and what is wanted instead.
+ * the value, and what to give instead.
  */
 export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
   const parsed = schema.safeParse(options);
@@ -111,14 +144,54 @@ export function parseOptions<S extends z.ZodType>(what: string, schema: S, optio
 }
 
 function describe(issue: z.core.$ZodIssue, options: unknown): string {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${key} is not an option`).join('; ');
-  const path = issue.path.map(String).join('.') || 'the value';
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const inside = path === '' ? '' : `${path}.`;
+    return issue.keys
+      .map((key) => `${inside}${key} is not an option: take it out or mend its name`)
+      .join('; ');
+  }
   let value = options;
   for (const key of issue.path)
     value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  return `${path} is ${kindOf(value)}: ${issue.message.replace(/^Invalid input: /, '')}`;
+  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${mendOf(issue)}`;
 }
+
+/** The kind of a value; of numbers, which hold no secret, the value. */
+function foundAs(value: unknown): string {
+  if (typeof value === 'number') return `the number ${value}`;
+  if (value === '') return 'an empty string';
+  return kindOf(value);
+}
+
+function mendOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `give ${EXPECTED[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `give ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'give one that is not empty'
+        : `give a number of at least ${issue.minimum}`;
+    case 'too_big':
+      return `give a number of at most ${issue.maximum}`;
+    default:
+      return issue.message.replace(/^Invalid input: /, '');
+  }
+}
+
+/** The kinds that a schema names, as a reader would. */
+const EXPECTED: Readonly<Partial<Record<string, string>>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'an array',
+  function: 'a function',
+};
 
 function hasMethod(value: object, name: string): boolean {
   return name in value && typeof Reflect.get(value, name) === 'function';

@@ -8,7 +8,7 @@ import type { Layer } from './execution/layer.ts';
 import { silent, toLogger } from './log.ts';
 import type { Logger } from './log.ts';
 import { MemoryStore } from './session/memory-store.ts';
-import { checkMessages } from './messages.ts';
+import { checkMessages } from './check-messages.ts';
 import type { Input, Message, Part, Role } from './messages.ts';
 import type { Middleware } from './middleware.ts';
 import { checkExecutionOptions, pipelineOptions } from './options.ts';

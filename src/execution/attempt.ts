@@ -4,6 +4,7 @@ import { LayerContext } from './layer-context.ts';
 import { abortedError, kindOf } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Execution } from './execution.ts';
+import { checkChanges } from '../options.ts';
 import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
 import type { Middleware, Next } from '../middleware.ts';
@@ -77,7 +78,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
       );
     }
     this.#went = true;
-    return new Attempt(this.execution, below, merge(this.request, changes), this);
+    return new Attempt(this.execution, below, this.#changed('next', changes), this);
   };
 
   /** `context.run`: another middleware as a layer below this one. */
@@ -89,7 +90,19 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
     this.#went = true;
     this.#ranOther = true;
-    return new Attempt(this.execution, layer, merge(this.request, changes), this);
+    return new Attempt(this.execution, layer, this.#changed('run', changes), this);
+  }
+
+  /** The request with this layer's changes. */
+  #changed(verb: string, changes: Partial<ModelRequest> | undefined): ModelRequest {
+    if (changes === undefined) return this.request;
+    try {
+      checkChanges(changes);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'it is no request';
+      throw middlewareError(this.layer.name, `called ${verb}() with a wrong change: ${why}`, error);
+    }
+    return { ...this.request, ...changes };
   }
 
   /** Ends the attempt from outside; resolves when it is torn down. */
@@ -107,7 +120,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (terminal !== undefined) {
       const call = this.#openCall();
       this.addTap((chunk) => call.see(chunk), 'first');
-      return terminal.body(context, call);
+      return this.#opened(terminal.body(context, call));
     }
     if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
     return this.#opened(middleware(context, this.next_));
@@ -222,13 +235,12 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   #checked(body: unknown): Opened<StreamChunk, Reply> {
     if (body instanceof Stream) return body;
     if (isGenerator(body)) return new GeneratorSource<StreamChunk, Reply>(body);
-    const mend = 'return the stream of next(), or yield* it from an async generator.';
+    const mend =
+      typeof body === 'function'
+        ? 'was the factory passed without calling it?'
+        : 'return the stream of next(), or yield* it from an async generator.';
     throw middlewareError(this.layer.name, `returned ${kindOf(body)}, not a stream: ${mend}`);
   }
-}
-
-function merge(request: ModelRequest, changes: Partial<ModelRequest> | undefined): ModelRequest {
-  return changes === undefined ? request : { ...request, ...changes };
 }
 
 function isReply(reply: Partial<Reply>): reply is Reply {

@@ -51,10 +51,10 @@ export class CallRecord implements Call {
     this.provider = reply?.provider ?? this.provider;
     this.model = reply?.model ?? this.model;
     this.serviceTier = reply?.serviceTier ?? this.serviceTier;
-    const usage = this.#settleUsage(ending);
+    const warnings: string[] = [];
+    const usage = this.#usageOf(ending, warnings);
     this.usage = usage;
     const end: CallEnd = { outcome, reply, error, usage };
-    const warnings: string[] = [];
     for (const hear of this.#ends) {
       try {
         hear(end);
@@ -69,6 +69,17 @@ export class CallRecord implements Call {
     if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });
     this.span.end({ outcome, usage, cost: this.cost, errorCode: error?.code });
     return warnings;
+  }
+
+  /** An end is never lost to an estimate: a request that nobody could count is told as a warning. */
+  #usageOf(ending: StreamEnd<Reply>, warnings: string[]): Usage {
+    try {
+      return this.#settleUsage(ending);
+    } catch (thrown) {
+      const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
+      warnings.push(`The tokens of call ${this.number} could not be estimated (${kind}).`);
+      return { ...noUsage(), estimated: true };
+    }
   }
 
   /** What the provider said; what it left unsaid is estimated and marked so. */

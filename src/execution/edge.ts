@@ -46,7 +46,8 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   #asker: Asker<ExecutionChunk, ExecutionResult> | undefined;
   #root: Attempt | undefined;
   #turn: Turn | undefined;
-  #releaseSlot: (() => void) | undefined;
+  /** Gives back what was waited for: the session, the slot. Undefined when that has been done. */
+  #held: (() => void)[] | undefined = [];
   #stage: 'new' | 'running' | 'done' = 'new';
   #finishing: Promise<void> | undefined;
   #result: ExecutionResult | undefined;
@@ -95,8 +96,10 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
         if (deadline <= Date.now()) throw timeout('queue');
         this.#limit(deadline - Date.now(), 'queue');
       }
-      this.#turn = await this.#settings.turn?.(this.#waiting.signal);
-      this.#releaseSlot = await this.#settings.slot(this.#waiting.signal);
+      const turn = await this.#settings.turn?.(this.#waiting.signal);
+      if (turn !== undefined) this.#hold(() => turn.release());
+      this.#turn = turn;
+      this.#hold(await this.#settings.slot(this.#waiting.signal));
     } catch (error) {
       this.#failed(error);
       return;
@@ -110,6 +113,12 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     const messages = [...(this.#turn?.history ?? []), ...request.messages];
     this.#root = new Attempt(this.execution, stack, { ...request, messages }, undefined);
     this.#read();
+  }
+
+  /** What comes when the execution is over already, as from a slow store, is given back at once. */
+  #hold(release: () => void): void {
+    if (this.#held === undefined) release();
+    else this.#held.push(release);
   }
 
   #startClock(): void {
@@ -233,8 +242,8 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     } catch (error) {
       execution.warn(`The turn was not saved: ${isSluiceError(error) ? error.message : 'the store failed'}.`);
     }
-    this.#turn?.release();
-    this.#releaseSlot?.();
+    this.#held?.forEach((release) => release());
+    this.#held = undefined;
     this.#settings.finished();
     if (execution.error !== undefined) execution.error.partial = this.partial();
     if (ended.outcome === 'completed' || ended.outcome === 'interrupted') {

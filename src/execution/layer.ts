@@ -33,9 +33,19 @@ const stacks = new WeakMap<Middleware, readonly Middleware[]>();
  * traced and observed by `onCall`. `provider()` is made of it; use it for an endpoint of your own.
  */
 export function terminal(options: TerminalOptions, body: TerminalBody): Middleware {
+  checkTerminal(options, body);
   const middleware: Middleware = (context) => context.run(middleware);
   terminals.set(middleware, { ...options, body });
   return middleware;
+}
+
+function checkTerminal(options: unknown, body: unknown): void {
+  const name: unknown = typeof options === 'object' && options !== null && 'name' in options ? options.name : undefined;
+  const problems: string[] = [];
+  if (typeof name !== 'string' || name === '') problems.push(`options.name is ${kindOf(name)}: give a name`);
+  if (typeof body !== 'function')
+    problems.push(`body is ${kindOf(body)}: give a function (context, call) that returns a Stream`);
+  if (problems.length > 0) throw new SluiceError('invalid_options', `terminal(): ${problems.join('; ')}.`);
 }
 
 /** The terminal's own word, or undefined for any other middleware. */
@@ -80,9 +90,22 @@ export interface Layer {
 /** Folds a stack into linked layers over `below`, once. */
 export function fold(middleware: readonly Middleware[], below?: Layer): Layer | undefined {
   const stack = flatten(middleware);
+  checkOrder(stack);
   return stack.reduceRight<Layer | undefined>((under, one, index) => {
     const marked = terminalOf(one);
     const name = marked?.name ?? (one.name === '' ? `#${index + 1}` : one.name);
     return { name, middleware: one, terminal: marked, last: under === undefined, below: under };
   }, below);
+}
+
+/** What stands below a terminal middleware would never run. */
+function checkOrder(stack: readonly Middleware[]): void {
+  const at = stack.findIndex((one, index) => terminals.has(one) && index < stack.length - 1);
+  const name = stack[at] === undefined ? undefined : terminals.get(stack[at])?.name;
+  if (name === undefined) return;
+  const below = stack[at + 1]?.name || `#${at + 2}`;
+  throw new SluiceError(
+    'invalid_options',
+    `middleware[${at}] ("${name}") makes the model call, so "${below}" below it would never run: put it last.`,
+  );
 }

@@ -22,9 +22,10 @@ export interface MemoryStoreOptions {
 interface Kept {
   state: SessionState;
   turns: Set<string>;
-  /** Leases given out and not released. */
+  /** The newest lease's. */
   token: number;
   leasedUntil: number;
+  usedAt: number;
 }
 
 /**
@@ -36,6 +37,8 @@ export class MemoryStore implements StateStore {
   /** In order of last use, the longest unused first. */
   readonly #sessions = new Map<string, Kept>();
   #forks = 0;
+  /** One count for all sessions: a lease of a session that was deleted is older than any of its successor's. */
+  #tokens = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#maxAgeMs = options.maxAgeMs ?? 3_600_000;
@@ -107,8 +110,10 @@ export class MemoryStore implements StateStore {
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
     const kept = this.#use(key);
     const { owner, id } = sessionKey(key);
-    if (kept === undefined) throw new SluiceError('not_found', `There is no session "${id}" to fork.`);
-    const copy = { owner, id: `${id}~${++this.#forks}` };
+    if (kept === undefined || kept.state.version === 0)
+      throw new SluiceError('not_found', `There is no session "${id}" to fork.`);
+    let copy = { owner, id: `${id}~${++this.#forks}` };
+    while (this.#sessions.has(nameOf(copy))) copy = { owner, id: `${id}~${++this.#forks}` };
     const fork = this.#ensure(copy);
     fork.state = {
       ...structuredClone(kept.state),
@@ -134,7 +139,8 @@ export class MemoryStore implements StateStore {
     if (kept.leasedUntil > Date.now()) {
       throw new SluiceError('session_busy', `Session "${kept.state.id}" is in use.`, { retryable: true });
     }
-    const token = ++kept.token;
+    const token = ++this.#tokens;
+    kept.token = token;
     kept.leasedUntil = Date.now() + ttlMs;
     return {
       token,
@@ -170,6 +176,7 @@ export class MemoryStore implements StateStore {
       this.#sessions.delete(name);
       return undefined;
     }
+    kept.usedAt = Date.now();
     this.#sessions.delete(name);
     this.#sessions.set(name, kept);
     return kept;
@@ -191,14 +198,14 @@ export class MemoryStore implements StateStore {
       createdAt: now,
       updatedAt: now,
     };
-    const kept: Kept = { state, turns: new Set(), token: 0, leasedUntil: 0 };
+    const kept: Kept = { state, turns: new Set(), token: 0, leasedUntil: 0, usedAt: now };
     this.#sessions.set(nameOf(key), kept);
     return kept;
   }
 
   #expired(kept: Kept): boolean {
     const now = Date.now();
-    return kept.leasedUntil <= now && now - kept.state.updatedAt > this.#maxAgeMs;
+    return kept.leasedUntil <= now && now - kept.usedAt > this.#maxAgeMs;
   }
 
   /** Drops what is too old, then the longest unused until there is room for one more. */

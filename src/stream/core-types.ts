@@ -11,6 +11,8 @@ export interface Handlers<C, R> extends Asker<C, R> {
   take(this: void, resolve: (result: IteratorResult<C, R>) => void, reject: (error: unknown) => void): void;
   flight(this: void, result: IteratorResult<C, R>): void;
   thrown(this: void, error: unknown): void;
+  landed(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
+  crashed(this: void, error: unknown): Promise<IteratorResult<C, R>>;
   tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
 }
 

@@ -14,6 +14,9 @@ import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 
+/** A generator that has answered so many reads is trusted to answer from memory: see docs/decisions/0002-one-hop-a-generator.md. */
+const TRUSTED_READS = 64;
+
 /**
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
  * source, and one loop runs the taps of both. `#inner` and `#adopter` are the two sides of that; the outermost one (`#top`) reads for all.
@@ -39,7 +42,9 @@ export abstract class StreamCore<C, R> {
 
   readonly #outlet = new Outlet<C, R>();
   #pulling = false;
-  /** Who reads on the short way, see `next()`. */
+  /** Reads of a generator that had a promise of their own. */
+  #reads = 0;
+  /** Who waits on such a read. */
   #flyer: Waiter<C, R>['chunk'] | undefined;
   #flyerFails: Waiter<C, R>['reject'] | undefined;
   #forced: Forced<C, R> | undefined;
@@ -85,11 +90,15 @@ export abstract class StreamCore<C, R> {
       return Promise.resolve({ done: false, value: chunk });
     }
     const source = this.#generator;
-    if (source !== undefined && this.#host.buffered > 0 && this.#quiet && this.#fused.timeless) {
-      // The short way: the generator's read is most likely answered from memory. The promise is our own all the same, so that its reader
-      // can be freed when the body waits for something else and ignores its signal.
+    if (source !== undefined && this.#fused.timeless && this.#quiet) {
+      if (this.#reads >= TRUSTED_READS && this.#host.buffered > 0) {
+        // The shortest way, one hop: a body that has always answered has a read to answer from memory.
+        return source.next().then(this.#on.landed, this.#on.crashed);
+      }
+      // The promise is our own, so that its reader can be freed when the body ignores its signal.
+      this.#reads++;
       const read = new Promise(this.#on.take);
-      source.fly().then(this.#on.flight, this.#on.thrown);
+      source.next().then(this.#on.flight, this.#on.thrown);
       return read;
     }
     return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
@@ -235,7 +244,6 @@ export abstract class StreamCore<C, R> {
       this.#flyerFails = reject;
     },
     flight: (result) => {
-      this.#generator?.landed();
       const answer = this.#flyer;
       if (answer !== undefined && result.done !== true && this.#fused.idle) {
         this.#flyer = undefined;
@@ -246,10 +254,22 @@ export abstract class StreamCore<C, R> {
       this.#on.pulled(result.done === true ? end(result.value) : [result.value]);
     },
     thrown: (error) => {
-      this.#generator?.landed();
       this.#queueFlyer();
       this.#fail(error);
     },
+    landed: (result) => {
+      const plain = result.done !== true && this.#fused.idle;
+      if (plain && this.#forced === undefined && this.#ending === undefined) return result;
+      return new Promise((resolve, reject) => {
+        this.#outlet.wait({ chunk: resolve, reject });
+        this.#accept(result.done === true ? end(result.value) : [result.value]);
+      });
+    },
+    crashed: (error) =>
+      new Promise((resolve, reject) => {
+        this.#outlet.wait({ chunk: resolve, reject });
+        this.#fail(error);
+      }),
     pulled: (pulled) => {
       if (this.#accept(pulled)) this.#kick();
     },
@@ -525,9 +545,9 @@ export abstract class StreamCore<C, R> {
 }
 
 /** A started stream as a source. */
-function asSource<C, R>(stream: StreamCore<C, R>): BatchSource<C, R> {
+function asSource<C, R>(stream: StreamCore<C, R>): AskedSource<C, R> {
   return {
-    pull: () => StreamCore.pullFrom(stream),
+    ask: ({ pulled, failed }) => StreamCore.waitOn(stream, { batch: pulled, reject: failed }),
     close: (error) => StreamCore.forceOn(stream, error),
   };
 }

@@ -124,50 +124,34 @@ export interface GeneratorLike<C, R> {
   return(): Promise<IteratorResult<C, R>>;
 }
 
-/** An async generator as a source. It knows its reads under way, so that a teardown can wait for a body that is running. */
+/** An async generator as a source. */
 export class GeneratorSource<C, R> implements AskedSource<C, R> {
   readonly #generator: GeneratorLike<C, R>;
-  #flights = 0;
-  #flight: Promise<unknown> | undefined;
   #asker: Asker<C, R> | undefined;
 
   constructor(generator: GeneratorLike<C, R>) {
     this.#generator = generator;
   }
 
-  /** One read. The caller must say when it has landed. */
-  fly(): Promise<IteratorResult<C, R>> {
-    const flight = this.#generator.next();
-    this.#flights++;
-    this.#flight = flight;
-    return flight;
-  }
-
-  landed(): void {
-    this.#flights--;
+  /** One read past `ask`. */
+  next(): Promise<IteratorResult<C, R>> {
+    return this.#generator.next();
   }
 
   ask(asker: Asker<C, R>): void {
     this.#asker = asker;
-    this.fly().then(this.#on.result, this.#on.error);
+    this.#generator.next().then(this.#on.result, this.#on.error);
   }
 
-  /** Lets a running body come to its end, then runs the `finally` blocks of a suspended one. */
+  /** Runs the `finally` blocks of a suspended body; behind a read under way, since a generator answers in order. */
   async close(): Promise<void> {
-    if (this.#flights > 0) await this.#flight?.then(undefined, () => undefined);
     const result = await this.#generator.return();
     if (result.done !== true) throw new Error('it yields in a finally block');
   }
 
   readonly #on: Landing<C, R> = {
-    result: (result) => {
-      this.#flights--;
-      this.#asker?.pulled(result.done === true ? end(result.value) : [result.value]);
-    },
-    error: (error) => {
-      this.#flights--;
-      this.#asker?.failed(error);
-    },
+    result: (result) => this.#asker?.pulled(result.done === true ? end(result.value) : [result.value]),
+    error: (error) => this.#asker?.failed(error),
   };
 }
 

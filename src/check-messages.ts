@@ -1,0 +1,145 @@
+import { SluiceError, kindOf } from './errors.ts';
+import type { Input, Message, Part } from './messages.ts';
+
+const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool']);
+
+type Fields = Readonly<Record<string, unknown>>;
+/** What a field has to be: the check, and the mend for a message. */
+type Rule = readonly [fits: (value: unknown) => boolean, mend: string];
+
+const isString = (value: unknown): boolean => typeof value === 'string';
+const isFilled = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const optional = ([fits, mend]: Rule): Rule => [(value) => value === undefined || fits(value), mend];
+const oneOf = (...values: readonly unknown[]): Rule => [
+  (value) => values.includes(value),
+  `give ${values.map((value) => JSON.stringify(value)).join(' or ')}, or leave it out`,
+];
+
+const STRING: Rule = [isString, 'give a string'];
+const ID: Rule = [isFilled, "give the call's id"];
+const NAME: Rule = [isFilled, "give the tool's name"];
+const URL_TEXT: Rule = [isFilled, 'give an address, https or data:, as a string'];
+const BASE64: Rule = [isFilled, 'give the bytes as a base64 string'];
+const MEDIA_TYPE: Rule = [isFilled, 'give one such as "image/png"'];
+const LIST: Rule = [Array.isArray, 'give an array, or leave it out'];
+const BLOCK: Rule = [
+  (value) => isRecord(value) && typeof value.provider === 'string' && 'data' in value,
+  'give { provider, data } as it came',
+];
+const FLAG: Rule = [(value) => typeof value === 'boolean', 'give true or false, or leave it out'];
+const ANY: Rule = [() => true, ''];
+
+/** Every field of every kind of part. */
+const PARTS: Readonly<Record<Part['type'], Readonly<Record<string, Rule>>>> = {
+  text: { text: STRING, citations: optional(LIST), refusal: optional(oneOf(true)) },
+  thinking: { text: STRING, block: optional(BLOCK) },
+  image: {
+    url: optional(URL_TEXT),
+    data: optional(BASE64),
+    mediaType: optional(MEDIA_TYPE),
+    detail: optional(oneOf('auto', 'low', 'high')),
+  },
+  audio: { data: BASE64, mediaType: [isFilled, 'give one such as "audio/wav"'] },
+  file: {
+    url: optional(URL_TEXT),
+    data: optional(BASE64),
+    fileId: optional(STRING),
+    mediaType: optional(MEDIA_TYPE),
+    filename: optional(STRING),
+  },
+  tool_call: { id: ID, name: NAME, arguments: ANY, block: optional(BLOCK) },
+  tool_result: {
+    id: ID,
+    name: NAME,
+    content: [(value) => isString(value) || Array.isArray(value), 'give a string or an array of parts'],
+    isError: optional(FLAG),
+  },
+  provider: { block: BLOCK },
+};
+
+/** Kinds of part of which one of some fields must be there. */
+const SOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
+  image: ['url', 'data'],
+  file: ['url', 'data', 'fileId'],
+};
+
+/** What a tool result may hold. */
+const IN_RESULT: ReadonlySet<string> = new Set(['text', 'image', 'file']);
+
+/** Checks messages that a caller gave. Throws `invalid_options`, naming the field, the value's kind and the mend. */
+export function checkMessages(input: Input): Message[] {
+  const messages: readonly Message[] = isList(input) ? input : [input];
+  messages.forEach((message, index) => {
+    checkMessage(message, isList(input) ? `messages[${index}]` : 'message');
+  });
+  return [...messages];
+}
+
+function isList(input: Input): input is readonly Message[] {
+  return Array.isArray(input);
+}
+
+function checkMessage(message: unknown, path: string): void {
+  if (!isRecord(message)) throw wrong(path, message, 'give an object { role, content }');
+  const { role, content } = message;
+  if (typeof role !== 'string' || !ROLES.has(role)) {
+    const got = typeof role === 'string' ? `the string ${JSON.stringify(role.slice(0, 40))}` : undefined;
+    throw wrong(`${path}.role`, role, 'give one of system, user, assistant, tool', got);
+  }
+  if (role === 'tool') {
+    const mend = "give an array of parts { type: 'tool_result', id, name, content }";
+    if (!Array.isArray(content))
+      throw wrong(`${path}.content`, content, `of a message of role tool: ${mend}`);
+  }
+  if (typeof content === 'string') return;
+  if (!Array.isArray(content)) throw wrong(`${path}.content`, content, 'give a string or an array of parts');
+  content.forEach((part: unknown, index) => checkPart(part, `${path}.content[${index}]`));
+}
+
+function checkPart(part: unknown, path: string, allowed?: ReadonlySet<string>): void {
+  if (!isRecord(part)) throw wrong(path, part, "give an object such as { type: 'text', text }");
+  const { type } = part;
+  const known = typeof type === 'string' && Object.hasOwn(PARTS, type) && (allowed?.has(type) ?? true);
+  if (!known || !isPartType(type)) {
+    const got = typeof type === 'string' ? `the string ${JSON.stringify(type.slice(0, 40))}` : undefined;
+    throw wrong(`${path}.type`, type, `give one of ${[...(allowed ?? Object.keys(PARTS))].join(', ')}`, got);
+  }
+  checkFields(part, PARTS[type], path);
+  const sources = SOURCES[type];
+  if (sources !== undefined && sources.every((field) => part[field] === undefined)) {
+    throw new SluiceError(
+      'invalid_options',
+      `${path} of type ${type} has nothing in it: give ${sources.join(' or ')}.`,
+    );
+  }
+  if (type === 'image' && part.data !== undefined && part.mediaType === undefined)
+    throw wrong(`${path}.mediaType`, undefined, 'give one such as "image/png" with data');
+  if (type !== 'tool_result' || !Array.isArray(part.content)) return;
+  part.content.forEach((inner: unknown, index) => checkPart(inner, `${path}.content[${index}]`, IN_RESULT));
+}
+
+function checkFields(part: Fields, rules: Readonly<Record<string, Rule>>, path: string): void {
+  for (const key of Object.keys(part)) {
+    if (key === 'type' || Object.hasOwn(rules, key)) continue;
+    const mend = `take it out, or mend its name: there are ${Object.keys(rules).join(', ')}`;
+    throw new SluiceError(
+      'invalid_options',
+      `${path}.${key} is no field of a part of type ${String(part.type)}: ${mend}.`,
+    );
+  }
+  for (const [key, [fits, mend]] of Object.entries(rules)) {
+    if (!fits(part[key])) throw wrong(`${path}.${key}`, part[key], mend);
+  }
+}
+
+function isPartType(type: unknown): type is Part['type'] {
+  return typeof type === 'string' && Object.hasOwn(PARTS, type);
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function wrong(path: string, value: unknown, mend: string, got = kindOf(value)): SluiceError {
+  return new SluiceError('invalid_options', `${path} is ${got}: ${mend}.`);
+}
