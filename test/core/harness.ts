@@ -74,9 +74,11 @@ export class Model {
   }
 }
 
-/** A model that answers at once: one batch of text and its end. */
+/** A model that answers each call at once: one batch of text and its end. */
 export function says(...pieces: string[]): Middleware {
-  return new Model().give(texts(...pieces), stop()).middleware;
+  return terminal({ name: 'model', provider: 'model', model: 'model-1' }, () =>
+    Stream.from<StreamChunk, Reply>(texts(...pieces), { finishReason: 'stop' }),
+  );
 }
 
 /** A model that gives each of these answers in turn, one a call; an error ends its call. */

@@ -260,7 +260,8 @@ describe('onEnd', () => {
         });
         return next();
       };
-    for await (const chunk of open([hooked('a'), hooked('b'), says('x')])) log.push(chunk.type);
+    for await (const chunk of open([hooked('a'), hooked('b'), says('x')], { streamBufferSize: 0 }))
+      log.push(chunk.type);
     expect(log).toEqual(['content', 'b begins', 'b ends', 'a begins', 'a ends', 'done']);
   });
 
