@@ -275,8 +275,9 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
       messages,
       usage: execution.usage,
       cost: execution.cost,
-      trace: execution.trace.spans,
-      warnings: execution.warnings,
+      // Copies: what an abandoned layer still does must not change a result that was given away.
+      trace: execution.trace.spans.map((span) => ({ ...span, attributes: { ...span.attributes } })),
+      warnings: [...execution.warnings],
       ...times,
       ...(provider !== undefined && { provider }),
       ...(model !== undefined && { model }),
