@@ -5,7 +5,7 @@ import type { RecordedRequest } from '../../testing/recorded-request.ts';
 import { accountOf } from './account.ts';
 import { faultOf, nameOf, type Cell } from './cell.ts';
 import { inParallel, providerOf } from './stage.ts';
-import { eventsBefore, type Subject } from './subject.ts';
+import { answerOf, eventsBefore, type Subject } from './subject.ts';
 import { problemsOf } from './verdict.ts';
 import type { Yardstick } from './yardstick.ts';
 
@@ -53,7 +53,7 @@ export async function play(
     const scene = scenes.get(keyOf(rawBody));
     return scene === undefined
       ? undefined
-      : { stream: recorded, fault: faultOf(scene.cell, () => gateOf(recorded, scene)) };
+      : { ...answerOf(recorded), fault: faultOf(scene.cell, () => gateOf(recorded, scene)) };
   });
 
   await inParallel(cells, WIDTH, async function playOne(cell) {

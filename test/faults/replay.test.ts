@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { provider } from '../../middleware/provider.ts';
-import { isSluiceError, Pipeline, type SluiceError } from '../../src/index.ts';
+import { isSluiceError, Pipeline } from '../../src/index.ts';
 import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
 import { describeRecordings, plainReplies, recordings, replyLines } from '../support/recordings.ts';
 import type { Recording } from '../support/recordings.ts';
@@ -71,9 +71,8 @@ describeRecordings(
       return found;
     }
 
-    async function failureOf(part: string): Promise<SluiceError | string> {
-      const { result } = await replay(named(part).recorded);
-      return typeof result === 'string' ? result : result;
+    async function failureOf(part: string): Promise<Account['result']> {
+      return (await replay(named(part).recorded)).result;
     }
 
     it('R8 takes an opening that is repeated for one, and refuses a second message', async () => {

@@ -12,7 +12,7 @@ import type { RecordedRequest } from '../../testing/recorded-request.ts';
 import { accountOf, type Account } from './account.ts';
 import { faultOf, nameOf, type Cell } from './cell.ts';
 import { inParallel, providerOf } from './stage.ts';
-import { eventsBefore, saidBefore, type Subject } from './subject.ts';
+import { answerOf, eventsBefore, saidBefore, type Subject } from './subject.ts';
 import type { Yardstick } from './yardstick.ts';
 
 /** How many executions run at a time. */
@@ -72,10 +72,10 @@ export async function playRetried(
     const attempt = (requests.get(key) ?? 0) + 1;
     requests.set(key, attempt);
     const { cell, received } = scene;
-    if (attempt === 1) return { stream: recorded, fault: faultOf(cell, () => received.promise) };
+    if (attempt === 1) return { ...answerOf(recorded), fault: faultOf(cell, () => received.promise) };
     return fateOf(recorded, yardstick, cell, mode) === 'continued'
       ? { stream: restOf(recorded, saidBefore(recorded, cell.offset).text) }
-      : { stream: recorded };
+      : answerOf(recorded);
   });
 
   await inParallel(cells, WIDTH, async function playOne(cell) {

@@ -1,8 +1,6 @@
+import type { FaultResponse } from '../../testing/fault-response.ts';
 import { encodeStream, type Wire } from '../../testing/wires.ts';
 import { plainReading, recordings, replyLines, type PlainReading } from '../support/recordings.ts';
-
-/** A range of byte offsets of a body, its end included. */
-export type Range = readonly [from: number, to: number];
 
 /** The first bytes that every recording is cut in. */
 const FIRST_BYTES = 4_096;
@@ -65,6 +63,11 @@ function spoken(lines: readonly string[]): string[] {
   return lines.filter((line) => !line.includes('"tool_calls":['));
 }
 
+/** The answer that holds a recording, encoded once for all requests. */
+export function answerOf({ bytes }: Subject): FaultResponse {
+  return { body: bytes, headers: { 'content-type': 'text/event-stream' } };
+}
+
 /** How many events lie whole before an offset. */
 export function eventsBefore({ ends }: Subject, offset: number): number {
   let count = 0;
@@ -77,10 +80,15 @@ export function saidBefore(subject: Subject, offset: number): Said {
   return subject.said[eventsBefore(subject, offset)] ?? { text: '', thinking: '' };
 }
 
-/** The offsets of the matrix: each of the first 4 KiB, and, where it is asked for, of the last `tail` bytes. */
+/** The bytes at a recording's end are cut in at a part of the offsets: all that stands before them is sent each time. */
+const TAIL_STEP = 3;
+
+/** The offsets of the matrix: each of the first 4 KiB, and, where it is asked for, some of the last `tail` bytes. */
 export function offsetsOf({ bytes }: Subject, tail = 0): number[] {
   const last = bytes.length;
-  const first = Array.from({ length: Math.min(FIRST_BYTES, last) + 1 }, (_, offset) => offset);
-  const from = Math.max(FIRST_BYTES + 1, last - tail);
-  return [...first, ...Array.from({ length: Math.max(0, last - from + 1) }, (_, at) => from + at)];
+  const offsets = Array.from({ length: Math.min(FIRST_BYTES, last) + 1 }, (_, offset) => offset);
+  for (let offset = last - tail; offset < last; offset += TAIL_STEP)
+    if (offset > FIRST_BYTES) offsets.push(offset);
+  if (last > FIRST_BYTES && tail > 0) offsets.push(last);
+  return offsets;
 }
