@@ -9,7 +9,7 @@ const alias = entryPoints().map(({ specifier, source }) => ({
 }));
 
 /** These run the build: the package as a user gets it, the examples, and the code in the pages. */
-const onTheBuild = ['test/package/**', 'test/examples/**', 'test/docs/**'];
+const onTheBuild = ['test/package/**', 'test/examples/**', 'test/docs/**', 'test/performance/**'];
 
 export default defineConfig({
   test: {
