@@ -1,4 +1,4 @@
-import { SluiceError, terminal } from '../src/index.ts';
+import { SluiceError, checkParameters, terminal } from '../src/index.ts';
 import type { Middleware, ModelRequest, Parameters, Provider, ProviderCall } from '../src/index.ts';
 
 /**
@@ -7,14 +7,14 @@ import type { Middleware, ModelRequest, Parameters, Provider, ProviderCall } fro
  * `defaults` are parameters for requests that do not set them. They are merged key by key, not deeply: a key that the request sets
  * replaces the whole default, one that is `undefined` there does not.
  *
- * Throws `invalid_options` when `model` is no provider or `defaults` is no object.
+ * Throws `invalid_options` when `model` is no provider or `defaults` are no parameters, naming every wrong field.
  *
  * @example
  * const pipeline = new Pipeline([provider(openai({ model: 'gpt-5-mini' }), { temperature: 0 })]);
  */
 export function provider(model: Provider, defaults?: Parameters): Middleware {
   checkProvider(model);
-  if (defaults !== undefined) checkDefaults(defaults);
+  if (defaults !== undefined) checkParameters('provider(), second argument', defaults);
   const close = model.close === undefined ? undefined : async () => model.close?.();
   const { name } = model;
   return terminal({ name, provider: name, model: model.model, close }, function provider(context, call) {
@@ -51,13 +51,5 @@ function checkProvider(model: unknown): void {
   throw new SluiceError(
     'invalid_options',
     `provider(): what was given has no ${lacks.join(', no ')}: ${mend}.`,
-  );
-}
-
-function checkDefaults(defaults: unknown): void {
-  if (typeof defaults === 'object' && defaults !== null && !Array.isArray(defaults)) return;
-  throw new SluiceError(
-    'invalid_options',
-    'provider(): the second argument is no object: give parameters such as { temperature: 0 }.',
   );
 }

@@ -106,7 +106,7 @@ function checkPart(part: unknown, path: string, allowed?: ReadonlySet<string>): 
   }
   checkFields(part, PARTS[type], path);
   const sources = SOURCES[type];
-  if (sources !== undefined && sources.every((field) => part[field] === undefined)) {
+  if (sources?.every((field) => part[field] === undefined) === true) {
     throw new SluiceError(
       'invalid_options',
       `${path} of type ${type} has nothing in it: give ${sources.join(' or ')}.`,

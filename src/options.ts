@@ -73,10 +73,14 @@ const pipelineSchema = z.strictObject({
   own: z.boolean().default(false),
 });
 
+const signal = z
+  .custom((value) => value instanceof AbortSignal, 'give an AbortSignal, such as controller.signal')
+  .optional();
+
+const shutdownSchema = z.strictObject({ signal });
+
 const executionSchema = z.strictObject({
-  signal: z
-    .custom((value) => value instanceof AbortSignal, 'give an AbortSignal, such as controller.signal')
-    .optional(),
+  signal,
   timeoutMs: milliseconds.optional(),
   deadline: z.union([z.number(), z.date()], 'give a valid Date, or milliseconds since the epoch').optional(),
   model: z.string().min(1).optional(),
@@ -102,6 +106,11 @@ export function checkExecutionOptions(options: ExecutionOptions): void {
   parseOptions('Execution options', executionSchema, options);
 }
 
+/** Checks the options of `shutdown()`. */
+export function checkShutdownOptions(options: object): void {
+  parseOptions('shutdown()', shutdownSchema, options);
+}
+
 /** Checks parameters given elsewhere than in the options of an execution; `what` says where. */
 export function checkParameters(what: string, parameters: Parameters): void {
   parseOptions(what, parametersSchema, parameters);
@@ -120,7 +129,10 @@ export function checkChanges(changes: Partial<ModelRequest>): void {
   parseOptions('The request', changesSchema, changes);
   for (const key of ['messages', 'parameters'] as const) {
     if (key in changes && changes[key] === undefined)
-      throw new SluiceError('invalid_options', `The request: ${key} is undefined: leave it out to keep it as it is.`);
+      throw new SluiceError(
+        'invalid_options',
+        `The request: ${key} is undefined: leave it out to keep it as it is.`,
+      );
   }
   if (changes.messages !== undefined) checkMessages(changes.messages);
 }
@@ -157,14 +169,13 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
   return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${mendOf(issue)}`;
 }
 
-/** The kind of a value; of numbers, which hold no secret, the value. */
 function foundAs(value: unknown): string {
-  if (typeof value === 'number') return `the number ${value}`;
-  if (value === '') return 'an empty string';
-  return kindOf(value);
+  return Number.isNaN(value) ? 'NaN' : kindOf(value);
 }
 
+/** The mend that the schema names, else one in our words in place of zod's. */
 function mendOf(issue: z.core.$ZodIssue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return `give ${EXPECTED[issue.expected] ?? issue.expected}`;
@@ -177,7 +188,7 @@ function mendOf(issue: z.core.$ZodIssue): string {
     case 'too_big':
       return `give a number of at most ${issue.maximum}`;
     default:
-      return issue.message.replace(/^Invalid input: /, '');
+      return 'give what its type says';
   }
 }
 

@@ -11,7 +11,7 @@ import { MemoryStore } from './session/memory-store.ts';
 import { checkMessages } from './check-messages.ts';
 import type { Input, Message, Part, Role } from './messages.ts';
 import type { Middleware } from './middleware.ts';
-import { checkExecutionOptions, pipelineOptions } from './options.ts';
+import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
 import { Slots } from './execution/slots.ts';
@@ -96,6 +96,7 @@ export class Pipeline implements AsyncDisposable {
    * owns. Idempotent.
    */
   shutdown(options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkShutdownOptions(options);
     this.#shutdown ??= this.#shutDown(options.signal);
     return this.#shutdown;
   }

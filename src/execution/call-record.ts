@@ -1,5 +1,6 @@
 import type { Call, CallEnd, CallObserver, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
+import { chunkError, isChunk } from './check-chunk.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
 import type { StreamEnd } from '../stream/tap.ts';
@@ -39,6 +40,7 @@ export class CallRecord implements Call {
 
   /** Numbers a chunk and shows it to the observers. */
   see(chunk: StreamChunk): void {
+    if (!isChunk(chunk)) throw chunkError(this.span.span.name, chunk);
     chunk.call = this.number;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;

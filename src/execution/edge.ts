@@ -2,6 +2,7 @@ import { Accumulator } from './accumulator.ts';
 import { Attempt } from './attempt.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError } from '../errors.ts';
+import { chunkError, isChunk } from './check-chunk.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
 import type { Message } from '../messages.ts';
@@ -169,7 +170,12 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
       return;
     }
     this.#firstAt ??= performance.now();
-    this.#stamp(batch);
+    try {
+      this.#stamp(batch);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
     this.#asker?.pulled(batch);
   }
 
@@ -181,6 +187,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   /** Keeps and numbers the chunks, in place: they belong to this execution. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
     for (const chunk of batch) {
+      if (!isChunk(chunk)) throw chunkError(undefined, chunk);
       this.accumulator.add(chunk);
       chunk.call ??= 0;
       chunk.index = this.#index++;

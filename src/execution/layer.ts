@@ -40,7 +40,8 @@ export function terminal(options: TerminalOptions, body: TerminalBody): Middlewa
 }
 
 function checkTerminal(options: unknown, body: unknown): void {
-  const name: unknown = typeof options === 'object' && options !== null && 'name' in options ? options.name : undefined;
+  const name: unknown =
+    typeof options === 'object' && options !== null && 'name' in options ? options.name : undefined;
   const problems: string[] = [];
   if (typeof name !== 'string' || name === '') problems.push(`options.name is ${kindOf(name)}: give a name`);
   if (typeof body !== 'function')

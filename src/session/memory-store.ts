@@ -1,4 +1,6 @@
+import * as z from 'zod';
 import { SluiceError } from '../errors.ts';
+import { parseOptions } from '../options.ts';
 import { sessionKey } from './store.ts';
 import type {
   AppendOptions,
@@ -18,6 +20,11 @@ export interface MemoryStoreOptions {
   /** Most sessions kept; the longest unused go first. Default: 1,000. */
   maxSessions?: number;
 }
+
+const schema = z.strictObject({
+  maxAgeMs: z.number().min(0).default(3_600_000),
+  maxSessions: z.int().min(1).default(1_000),
+});
 
 interface Kept {
   state: SessionState;
@@ -41,8 +48,9 @@ export class MemoryStore implements StateStore {
   #tokens = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
-    this.#maxAgeMs = options.maxAgeMs ?? 3_600_000;
-    this.#maxSessions = options.maxSessions ?? 1_000;
+    const { maxAgeMs, maxSessions } = parseOptions('MemoryStore options', schema, options);
+    this.#maxAgeMs = maxAgeMs;
+    this.#maxSessions = maxSessions;
   }
 
   async load(key: SessionKey, options: { last?: number } = {}): Promise<SessionState | undefined> {

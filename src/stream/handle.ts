@@ -1,5 +1,5 @@
 import type { ExecutionChunk, ToolCallChunk } from '../chunks.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, kindOf } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
 
 /** How far a stream is. */
@@ -40,6 +40,7 @@ export async function handle<R>(
   handler: Handler<R>,
   options: HandleOptions = {},
 ): Promise<R | undefined> {
+  checkHandler(handler);
   const { every = 1 } = options;
   if (!Number.isInteger(every) || every < 1)
     throw new SluiceError('invalid_options', 'every is not a whole number of chunks, 1 or more.');
@@ -73,4 +74,30 @@ async function dispatch<R>(chunk: ExecutionChunk, handler: Handler<R>): Promise<
   if (chunk.type === 'content' && chunk.content !== '') await handler.onContent?.(chunk.content);
   else if (chunk.type === 'thinking' && chunk.content !== '') await handler.onThinking?.(chunk.content);
   else if (chunk.type === 'tool_call') await handler.onToolCall?.(chunk);
+}
+
+const HANDLERS: readonly string[] = [
+  'onContent',
+  'onThinking',
+  'onToolCall',
+  'onProgress',
+  'onComplete',
+  'onError',
+] satisfies (keyof Handler<unknown>)[];
+
+/** A misspelt handler would never be called. */
+function checkHandler(handler: unknown): void {
+  if (typeof handler !== 'object' || handler === null)
+    throw new SluiceError(
+      'invalid_options',
+      `handle(): handler is ${kindOf(handler)}: give an object of functions.`,
+    );
+  const given = Object.entries(handler);
+  const problems = given.flatMap(([key, value]: [string, unknown]) => {
+    if (key.startsWith('on') && !HANDLERS.includes(key))
+      return [`${key} is no handler: there are ${HANDLERS.join(', ')}`];
+    const wrong = HANDLERS.includes(key) && value !== undefined && typeof value !== 'function';
+    return wrong ? [`${key} is ${kindOf(value)}: give a function`] : [];
+  });
+  if (problems.length > 0) throw new SluiceError('invalid_options', `handle(): ${problems.join('; ')}.`);
 }

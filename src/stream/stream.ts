@@ -15,7 +15,7 @@ import type { Look, StreamEnd, Tap } from './tap.ts';
 import { Tee } from './tee.ts';
 import type { Branches, TeeOptions } from './tee.ts';
 import type { Host, MaybePromise } from './teardown.ts';
-import { ThrottleSource } from './throttle.ts';
+import { ThrottleSource, checkThrottle } from './throttle.ts';
 
 /** Chunks that text can be taken from. */
 type TextChunk = StreamChunk | ExecutionChunk;
@@ -147,6 +147,7 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
    * timer, before a chunk of another kind, and at the end.
    */
   throttle(this: Stream<ExecutionChunk, R>, ms: number): Stream<ExecutionChunk, R> {
+    checkThrottle(ms);
     return new Stream(() => new ThrottleSource(this, ms));
   }
 

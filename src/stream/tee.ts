@@ -1,4 +1,4 @@
-import { SluiceError, abortedError } from '../errors.ts';
+import { SluiceError, abortedError, kindOf } from '../errors.ts';
 import { StreamCore } from './core.ts';
 import { isEnd } from './source.ts';
 import type { BatchSource, Pulled } from './source.ts';
@@ -48,8 +48,7 @@ export class Tee<C, R> {
     n: number,
     { overflow = 'block', bufferSize = 16, idleTimeoutMs = 30_000 }: TeeOptions,
   ) {
-    if (!Number.isInteger(n) || n < 1)
-      throw new SluiceError('invalid_options', 'tee(n) takes a whole number of branches, 1 or more.');
+    checkTee(n, { overflow, bufferSize, idleTimeoutMs });
     this.#stream = stream;
     this.#overflow = overflow;
     this.#bufferSize = bufferSize;
@@ -152,4 +151,18 @@ export class Tee<C, R> {
 /** A chunk belongs to one reader. */
 function copied<C>(chunk: C): C {
   return typeof chunk === 'object' && chunk !== null ? { ...chunk } : chunk;
+}
+
+function checkTee(n: number, { overflow, bufferSize, idleTimeoutMs }: Required<TeeOptions>): void {
+  const problems: string[] = [];
+  const isCount = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 1;
+  if (!isCount(n)) problems.push(`n is ${kindOf(n)}: give a whole number of branches, 1 or more`);
+  if (!['block', 'drop-oldest', 'error'].includes(overflow))
+    problems.push(`overflow is ${kindOf(overflow)}: give "block", "drop-oldest" or "error"`);
+  if (!isCount(bufferSize))
+    problems.push(`bufferSize is ${kindOf(bufferSize)}: give a whole number of chunks, 1 or more`);
+  if (!(typeof idleTimeoutMs === 'number' && idleTimeoutMs >= 0))
+    problems.push(`idleTimeoutMs is ${kindOf(idleTimeoutMs)}: give milliseconds, 0 for no limit`);
+  if (problems.length > 0)
+    throw new SluiceError('invalid_options', `tee(n, options): ${problems.join('; ')}.`);
 }

@@ -1,9 +1,19 @@
 import type { ExecutionChunk } from '../chunks.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, kindOf } from '../errors.ts';
 import { StreamCore } from './core.ts';
 import { isEnd } from './source.ts';
 import type { BatchSource, Pulled } from './source.ts';
 import type { MaybePromise } from './teardown.ts';
+
+/** Throws `invalid_options` where `ms` is no time. */
+export function checkThrottle(ms: number): void {
+  if (typeof ms === 'number' && ms >= 0) return;
+  const found = typeof ms === 'number' ? String(ms) : kindOf(ms);
+  throw new SluiceError(
+    'invalid_options',
+    `throttle(ms): ms is ${found}: give a number of milliseconds, 0 or more.`,
+  );
+}
 
 /** Joins pieces of text over a time; see `Stream.throttle`. */
 export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
@@ -15,8 +25,6 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
 
   constructor(stream: StreamCore<ExecutionChunk, R>, ms: number) {
-    if (!(ms >= 0))
-      throw new SluiceError('invalid_options', 'throttle(ms) takes a number of milliseconds, 0 or more.');
     this.#stream = stream;
     this.#ms = ms;
   }

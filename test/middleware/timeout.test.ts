@@ -224,7 +224,7 @@ describe('timeout', () => {
     [{ idleMs: -1 }, 'idleMs'],
     [{ idleMs: 1, first: 2 }, 'first is not an option'],
     [{ totalMs: Number.POSITIVE_INFINITY }, 'totalMs'],
-    [undefined, 'expected object'],
+    [undefined, 'give an object'],
   ])('refuses %j when it is made', (options, message) => {
     expect(() => Reflect.apply(timeout, undefined, [options])).toThrow(
       expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining(message) }),

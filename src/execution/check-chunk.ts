@@ -1,0 +1,37 @@
+import type { StreamChunk } from '../chunks.ts';
+import { SluiceError, kindOf } from '../errors.ts';
+import { middlewareError } from './middleware-error.ts';
+
+/** Whether plain JavaScript has given what the types promise. On the hot path: it looks at what its callers read anyway. */
+export function isChunk(chunk: StreamChunk | undefined): boolean {
+  switch (chunk?.type) {
+    case 'content':
+    case 'thinking':
+      return typeof chunk.content === 'string';
+    case 'tool_call_delta':
+      return typeof chunk.argumentsDelta === 'string';
+    case 'tool_call':
+    case 'tool_result':
+      return typeof chunk.id === 'string' && typeof chunk.name === 'string';
+    case 'reset':
+      return typeof chunk.from === 'number';
+    default:
+      return false;
+  }
+}
+
+/** The error of a layer that gave something else. At the edge it is not known whose doing it is. */
+export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
+  const mend = "give chunks such as { type: 'content', content: 'text' }";
+  const said = `gave a chunk that is ${faultOf(chunk)}: ${mend}.`;
+  return name === undefined
+    ? new SluiceError('middleware', `A middleware ${said}`)
+    : middlewareError(name, said);
+}
+
+function faultOf(chunk: unknown): string {
+  if (typeof chunk !== 'object' || chunk === null) return kindOf(chunk);
+  const type: unknown = 'type' in chunk ? chunk.type : undefined;
+  if (typeof type !== 'string') return `an object whose type is ${kindOf(type)}`;
+  return `of type ${JSON.stringify(type.slice(0, 40))}, which has no such fields or does not exist`;
+}

@@ -1,0 +1,364 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryStore, Pipeline, Stream, compose, contextKey, isSluiceError, terminal } from 'sluice';
+import type { Middleware, StreamChunk } from 'sluice';
+import { logging, provider, retry } from 'sluice/middleware';
+import { scripted } from 'sluice/testing';
+
+const model = (): Middleware => provider(scripted('Hello', { repeat: true }));
+
+/** Calls a method as plain JavaScript would: with whatever is given. */
+async function execute(...given: unknown[]): Promise<unknown> {
+  const pipeline = new Pipeline([model()]);
+  return Reflect.apply(pipeline.execute, pipeline, given);
+}
+
+/** What it fails with, as code and message. */
+async function refusal(run: () => unknown): Promise<string> {
+  try {
+    await run();
+  } catch (error) {
+    return isSluiceError(error) ? `${error.code}: ${error.message}` : `not ours: ${String(error)}`;
+  }
+  return 'no error';
+}
+
+describe('a message of the wrong shape is refused with its field, its kind and the mend', () => {
+  const part = (value: unknown): unknown[] => ['user', [value]];
+  test.each<[string, unknown[], string]>([
+    ['no text', part({ type: 'text' }), 'message.content[0].text is undefined: give a string.'],
+    [
+      'a misspelt type',
+      part({ type: 'txt', text: 'x' }),
+      'message.content[0].type is the string "txt": give one of text, thinking,',
+    ],
+    [
+      'a string as part',
+      part('x'),
+      "message.content[0] is string: give an object such as { type: 'text', text }.",
+    ],
+    [
+      'an empty image',
+      part({ type: 'image' }),
+      'message.content[0] of type image has nothing in it: give url or data.',
+    ],
+    [
+      'bytes',
+      part({ type: 'image', data: Buffer.from('x'), mediaType: 'image/png' }),
+      'message.content[0].data is object: give the bytes as a base64 string.',
+    ],
+    [
+      'data of no type',
+      part({ type: 'image', data: 'AAAA' }),
+      'message.content[0].mediaType is undefined: give one such as "image/png" with data.',
+    ],
+    [
+      'an unknown detail',
+      part({ type: 'image', url: 'https://a.example/b.png', detail: 'ultra' }),
+      'message.content[0].detail is string: give "auto" or "low" or "high", or leave it out.',
+    ],
+    [
+      "another library's field",
+      part({ type: 'image', url: 'https://a.example/b.png', image_url: 'x' }),
+      'message.content[0].image_url is no field of a part of type image: take it out, or mend its name: there are url, data, mediaType, detail.',
+    ],
+    [
+      'sound of no type',
+      part({ type: 'audio', data: 'AAAA' }),
+      'message.content[0].mediaType is undefined: give one such as "audio/wav".',
+    ],
+    [
+      'an empty file',
+      part({ type: 'file' }),
+      'message.content[0] of type file has nothing in it: give url or data or fileId.',
+    ],
+    [
+      'a result of nothing',
+      ['tool', [{ type: 'tool_result', id: 'a', name: 'b' }]],
+      'message.content[0].content is undefined: give a string or an array of parts.',
+    ],
+    [
+      'a result of no call',
+      ['tool', [{ type: 'tool_result', name: 'b', content: 'x' }]],
+      "message.content[0].id is undefined: give the call's id.",
+    ],
+    [
+      'sound in a result',
+      ['tool', [{ type: 'tool_result', id: 'a', name: 'b', content: [{ type: 'audio' }] }]],
+      'message.content[0].content[0].type is the string "audio": give one of text, image, file.',
+    ],
+    [
+      'a bare answer of a tool',
+      ['tool', '42'],
+      'message.content is string: of a message of role tool: give an array of parts',
+    ],
+    [
+      'the second of several',
+      [
+        [
+          { role: 'user', content: 'x' },
+          { role: 'usr', content: 'x' },
+        ],
+      ],
+      'messages[1].role is the string "usr": give one of system, user, assistant, tool.',
+    ],
+  ])('%s', async (_, given, message) => {
+    expect(await refusal(() => execute(...given))).toContain(`invalid_options: ${message}`);
+  });
+});
+
+describe('an option of an execution that is wrong is refused with its field and the mend', () => {
+  test.each<[string, unknown, string]>([
+    [
+      'a misspelt parameter',
+      { parameters: { temprature: 1 } },
+      'parameters.temprature is not an option: take it out or mend its name',
+    ],
+    [
+      'a hot temperature',
+      { parameters: { temperature: 'hot' } },
+      'parameters.temperature is string: give a number',
+    ],
+    [
+      'fewer than no tokens',
+      { parameters: { maxTokens: -5 } },
+      'parameters.maxTokens is number: give a number of at least 1',
+    ],
+    [
+      'an unknown effort',
+      { parameters: { reasoning: { effort: 'lots' } } },
+      'parameters.reasoning.effort is string: give "none" or "minimal"',
+    ],
+    [
+      'an unknown choice',
+      { parameters: { toolChoice: 'any' } },
+      'parameters.toolChoice is string: give "auto", "none", "required" or { name }',
+    ],
+    [
+      'a cache that is on',
+      { parameters: { promptCache: true } },
+      'parameters.promptCache is boolean: give "auto" or an array of',
+    ],
+    [
+      "OpenAI's shape of a tool",
+      { tools: [{ type: 'function', function: {} }] },
+      'tools.0.name is undefined: give a string; tools.0.parameters is undefined: a JSON Schema as an object; tools.0.type is not an option',
+    ],
+    [
+      "Anthropic's shape of a tool",
+      { tools: [{ name: 'a', input_schema: {} }] },
+      'tools.0.input_schema is not an option',
+    ],
+    [
+      'a schema that is missing',
+      { responseFormat: { type: 'json_schema', name: 'a' } },
+      'responseFormat.schema is undefined: a JSON Schema as an object',
+    ],
+    [
+      'a controller as signal',
+      { signal: new AbortController() },
+      'signal is object: give an AbortSignal, such as controller.signal',
+    ],
+    [
+      'no date',
+      { deadline: new Date('never') },
+      'deadline is object: give a valid Date, or milliseconds since the epoch',
+    ],
+    [
+      'values without keys',
+      { values: [['tenant', 'acme']] },
+      'values holds an entry under a key that is string: give entries under keys of contextKey()',
+    ],
+    ['a key without a value', { values: [contextKey('tenant')] }, 'values holds object: give entries'],
+    [
+      'a function in metadata',
+      { metadata: { a: { b: () => 1 } } },
+      'metadata.a.b is function: give plain data, as JSON has it',
+    ],
+    ['a bigint in metadata', { metadata: { a: 1n } }, 'metadata.a is bigint: give plain data'],
+  ])('%s', async (_, options, message) => {
+    expect(await refusal(() => execute('user', 'x', options))).toContain(message);
+  });
+
+  test('a circle in metadata', async () => {
+    const metadata: Record<string, unknown> = {};
+    metadata.self = { metadata };
+    expect(await refusal(() => execute('user', 'x', { metadata }))).toContain(
+      'metadata.self.metadata.self is object: give plain',
+    );
+  });
+
+  test('every one of several is named at once', async () => {
+    const text = await refusal(() => execute('user', 'x', { timeout: 1, timeoutMs: -1, model: '' }));
+    expect(text).toBe(
+      'invalid_options: Execution options: timeoutMs is number: give a number of at least 0; model is string: give one that is not empty; timeout is not an option: take it out or mend its name.',
+    );
+  });
+
+  test('the defaults of provider() too', async () => {
+    const given = [scripted('x'), { temprature: 0 }];
+    expect(await refusal(() => Reflect.apply(provider, undefined, given))).toContain(
+      'temprature is not an option',
+    );
+  });
+});
+
+describe('a stack that cannot work is refused when it is built', () => {
+  test('something below the provider', async () => {
+    const text =
+      'invalid_options: middleware[0] ("scripted") makes the model call, so "logging" below it would never run: put it last.';
+    expect(await refusal(() => new Pipeline([model(), logging()]))).toBe(text);
+    expect(await refusal(() => new Pipeline([compose(model()), logging()]))).toBe(text);
+  });
+
+  test('a terminal middleware without a name and a body', async () => {
+    expect(await refusal(() => Reflect.apply(terminal, undefined, [{}]))).toBe(
+      'invalid_options: terminal(): options.name is undefined: give a name; body is undefined: give a function (context, call) that returns a Stream.',
+    );
+  });
+});
+
+describe("a layer's mistake is an error that names it, and nothing is left open", () => {
+  /** As plain JavaScript has it, without a type that forbids the mistake. */
+  const layer = (name: string, body: unknown): Middleware => {
+    const middleware: Middleware = (context, next) =>
+      Reflect.apply(asFunction(body), undefined, [context, next]);
+    return Object.defineProperty(middleware, 'name', { value: name });
+  };
+  const asFunction = (body: unknown): ((...given: unknown[]) => ReturnType<Middleware>) => {
+    if (!isBody(body)) throw new Error('no function');
+    return body;
+  };
+  const isBody = (body: unknown): body is (...given: unknown[]) => ReturnType<Middleware> =>
+    typeof body === 'function';
+  const next = (...given: unknown[]): Middleware =>
+    layer('odd', (_context: unknown, below: unknown) => asFunction(below)(...given));
+
+  test.each<[string, unknown, string]>([
+    ['a key that is none', { message: [] }, 'message is not an option'],
+    ['a text', 'x', 'what was given is string: give an object'],
+    ['messages that are none', { messages: 'x' }, 'messages is string: give an array'],
+    [
+      'messages of the wrong shape',
+      { messages: [{ role: 'user' }] },
+      'messages[0].content is undefined: give a string or an array of parts',
+    ],
+    [
+      'undefined messages',
+      { messages: undefined },
+      'messages is undefined: leave it out to keep it as it is',
+    ],
+    ['misspelt parameters', { parameters: { maxToken: 1 } }, 'parameters.maxToken is not an option'],
+  ])('next() called with %s', async (_, changes, message) => {
+    const text = await refusal(() => new Pipeline([next(changes), model()]).execute('user', 'x'));
+    expect(text).toContain('middleware: Middleware "odd" called next() with a wrong change: ');
+    expect(text).toContain(message);
+  });
+
+  test('a factory that was not called', async () => {
+    // @ts-expect-error it is no middleware
+    const pipeline = new Pipeline([retry, model()]);
+    expect(await refusal(() => pipeline.execute('user', 'x'))).toBe(
+      'middleware: Middleware "retry" returned function, not a stream: was the factory passed without calling it?',
+    );
+  });
+
+  test('a terminal body that returns no stream', async () => {
+    // @ts-expect-error it returns no stream
+    const pipeline = new Pipeline([terminal({ name: 'mine' }, () => 5)]);
+    expect(await refusal(() => pipeline.execute('user', 'x'))).toContain(
+      'Middleware "mine" returned number, not a stream',
+    );
+  });
+
+  test.each<[string, unknown]>([
+    ['a text', 'x'],
+    ['nothing', undefined],
+    ['a misspelt type', { type: 'contnt', content: 'x' }],
+    ['no text', { type: 'content' }],
+    ['the chunk of the end', { type: 'done' }],
+  ])('a chunk that is %s', async (_, chunk) => {
+    const chunks = Stream.from<StreamChunk, { finishReason: 'stop' }>(
+      // @ts-expect-error it is no chunk
+      [chunk],
+      { finishReason: 'stop' },
+    );
+    const text = await refusal(() =>
+      new Pipeline([terminal({ name: 'mine' }, () => chunks)]).execute('user', 'x'),
+    );
+    expect(text).toMatch(/^middleware: Middleware "mine" gave a chunk that is /);
+    if (chunk === undefined) return;
+    const yields = layer('odd', async function* yields(_context: unknown, below: unknown) {
+      yield chunk;
+      return yield* asGenerator(asFunction(below)());
+    });
+    const outer = await refusal(() => new Pipeline([yields, model()]).execute('user', 'x'));
+    expect(outer).toMatch(/^middleware: A middleware gave a chunk that is /);
+  });
+
+  const asGenerator = (stream: unknown): Stream<StreamChunk, unknown> => {
+    if (!(stream instanceof Stream)) throw new Error('no stream');
+    return stream;
+  };
+
+  test('a stored message that nobody can count ends in a warning, not in a hang', async () => {
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    const pipeline = new Pipeline([provider(scripted({ text: 'ok', usage: false }))]);
+    const { warnings, outcome } = await pipeline.execute({
+      role: 'assistant',
+      content: [{ type: 'tool_call', id: 'a', name: 'b', arguments: circle }],
+    });
+    expect([outcome, warnings]).toEqual([
+      'completed',
+      ['The tokens of call 1 could not be estimated (TypeError).'],
+    ]);
+  });
+});
+
+describe('what is called beside an execution', () => {
+  const call = (name: 'throttle' | 'tee' | 'handle', ...given: unknown[]): Promise<string> =>
+    refusal(() => {
+      const stream = new Pipeline([model()]).executeStream('user', 'x');
+      return Reflect.apply(stream[name], stream, given);
+    });
+
+  test('a throttle without a time, when it is made', async () => {
+    expect(await call('throttle')).toBe(
+      'invalid_options: throttle(ms): ms is undefined: give a number of milliseconds, 0 or more.',
+    );
+    expect(await call('throttle', -1)).toContain('ms is -1');
+  });
+
+  test('a tee with wrong options, all at once', async () => {
+    expect(await call('tee', 0, { overflow: 'drop', bufferSize: 0, idleTimeoutMs: -1 })).toBe(
+      'invalid_options: tee(n, options): n is number: give a whole number of branches, 1 or more; overflow is string: give "block", "drop-oldest" or "error"; bufferSize is number: give a whole number of chunks, 1 or more; idleTimeoutMs is number: give milliseconds, 0 for no limit.',
+    );
+  });
+
+  test('a handler under a name that is none', async () => {
+    expect(await call('handle', { onToken: () => 1, onContent: 5 })).toBe(
+      'invalid_options: handle(): onToken is no handler: there are onContent, onThinking, onToolCall, onProgress, onComplete, onError; onContent is number: give a function.',
+    );
+    expect(await call('handle')).toContain('handler is undefined: give an object of functions.');
+  });
+
+  test('a shutdown with a time of its own', async () => {
+    const pipeline = new Pipeline([model()]);
+    expect(await refusal(() => Reflect.apply(pipeline.shutdown, pipeline, [{ timeoutMs: 5 }]))).toBe(
+      'invalid_options: shutdown(): timeoutMs is not an option: take it out or mend its name.',
+    );
+    expect((await pipeline.execute('user', 'x')).outcome).toBe('completed');
+  });
+
+  test('a key without a name', async () => {
+    expect(await refusal(() => Reflect.apply(contextKey, undefined, []))).toBe(
+      'invalid_options: contextKey(): name is undefined: give a string.',
+    );
+  });
+
+  test('bounds of the store in memory', async () => {
+    expect(await refusal(() => Reflect.construct(MemoryStore, [{ maxAgeMs: -1, maxSession: 4 }]))).toBe(
+      'invalid_options: MemoryStore options: maxAgeMs is number: give a number of at least 0; maxSession is not an option: take it out or mend its name.',
+    );
+  });
+});
