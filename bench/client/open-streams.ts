@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { collect } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 const OPEN = 1_000;
@@ -9,19 +8,17 @@ export const memory: Scenario = {
   id: 'memory',
   title: 'Memory of an open stream',
   unit: 'kB RSS a stream',
-  how: `resident memory with ${OPEN.toLocaleString('en')} streams open that have each delivered text, less what it was before, garbage collected both times`,
+  how: `resident memory with ${OPEN.toLocaleString('en')} streams open that have each delivered text, less what it was before`,
   calls: OPEN,
   once: true,
   script: () => ({ chunks: 300, perWrite: 1, paceMs: 400 }),
   async warmUp() {
-    // The first call has loaded everything; more would leave behind a heap that the streams then fill unseen.
+    // One call has loaded everything; more would leave behind a heap that the streams then fill unseen.
   },
   async run(caller) {
-    collect();
     const before = process.memoryUsage.rss();
     await caller.hold(OPEN);
     await sleep(100);
-    collect();
     return (process.memoryUsage.rss() - before) / OPEN / 1_000;
   },
 };

@@ -12,9 +12,9 @@ export interface Scenario {
   script(size: Size): Script;
   /** Calls that are open at once. */
   calls: number;
-  /** Whether a process is good for one run alone. */
+  /** Whether a process is good for one run alone; nothing but one call comes before it then. */
   once?: boolean;
-  /** Work done before the first run, so that the compiler is done with it. */
+  /** The same work, done before the first run. */
   warmUp(caller: Caller, size: Size): Promise<void>;
   /** One run: the number that counts. */
   run(caller: Caller, size: Size): Promise<number>;
@@ -76,17 +76,13 @@ export class Caller {
   }
 }
 
-/** Processor time of this process, user and system, in microseconds. */
+/**
+ * Processor time of this process, user and system, in microseconds. No collection of garbage is forced before: one at a moment at which
+ * nothing is open throws away the hidden classes, and with them compiled code, that a program at work keeps.
+ */
 export async function cpuOf(work: () => Promise<unknown>): Promise<number> {
-  collect();
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
   return user + system;
-}
-
-/** Collects garbage, so that no run pays for the one before it. */
-export function collect(): void {
-  if (globalThis.gc === undefined) throw new Error('Run node with --expose-gc.');
-  globalThis.gc();
 }

@@ -22,9 +22,7 @@ export const burst: Scenario = {
   how: `${BURST_STREAMS} streams of ${BURST_CHUNKS} chunks at once, 16 chunks a write, as fast as they are read; round after round, until a run has taken 0.5 s of CPU (quick: 0.06 s)`,
   calls: BURST_STREAMS,
   script: () => ({ chunks: BURST_CHUNKS, perWrite: 16, paceMs: 0 }),
-  async warmUp(caller, size) {
-    for (let round = 0; round < (size === 'quick' ? 1 : 3); round++) await caller.together(BURST_STREAMS);
-  },
+  warmUp: (caller) => caller.together(BURST_STREAMS),
   async run(caller, size) {
     let cpu = 0;
     let rounds = 0;
@@ -54,7 +52,7 @@ export const call: Scenario = {
   how: `calls whose answer is one chunk, ${CONCURRENT_CALLS} at a time`,
   calls: CONCURRENT_CALLS,
   script: () => ({ chunks: 1, perWrite: 1, paceMs: 0 }),
-  warmUp: (caller) => calls(caller, 200),
+  warmUp: (caller) => calls(caller, 100),
   async run(caller, size) {
     const count = size === 'quick' ? 200 : 1_000;
     return (await cpuOf(() => calls(caller, count))) / count;
@@ -77,7 +75,7 @@ export const firstChunk: Scenario = {
   calls: 1,
   script: () => ({ chunks: 20, perWrite: 1, paceMs: 0 }),
   async warmUp(caller) {
-    for (let count = 0; count < 100; count++) await caller.call();
+    for (let count = 0; count < 50; count++) await caller.call();
   },
   async run(caller, size) {
     const times: number[] = [];

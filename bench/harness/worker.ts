@@ -15,7 +15,7 @@ export class Worker<Result> implements AsyncDisposable {
   constructor(name: string, module: string, task: unknown) {
     this.#name = name;
     this.#child = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [JSON.stringify(task)], {
-      execArgv: ['--expose-gc', '--no-warnings'],
+      execArgv: ['--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, NODE_ENV: 'production' },
     });

@@ -13,7 +13,7 @@ const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
 export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
   const reader = who === 'sluice' ? sluice() : await aiSdk();
   const caller = new Caller(who, reader, answerOf(CHUNKS));
-  for (let time = 0; time < 100; time++) await caller.call();
+  for (let time = 0; time < 400; time++) await caller.call();
   return async function run() {
     const times = 150;
     const cpu = await cpuOf(async () => {
