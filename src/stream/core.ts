@@ -20,7 +20,6 @@ const TRUSTED_READS = 64;
 /**
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
  * source, and one loop runs the taps of both. `#inner` and `#adopter` are the two sides of that; the outermost one (`#top`) reads for all.
- *
  */
 export abstract class StreamCore<C, R> {
   readonly #host: Host;
@@ -44,7 +43,9 @@ export abstract class StreamCore<C, R> {
   #pulling = false;
   /** Reads of a generator that had a promise of their own. */
   #reads = 0;
-  /** Who waits on such a read. */
+  /** Whether a read of one hop is under way. */
+  #hopping = false;
+  /** Who waits on a read that has a promise of its own. */
   #flyer: Waiter<C, R>['chunk'] | undefined;
   #flyerFails: Waiter<C, R>['reject'] | undefined;
   #forced: Forced<C, R> | undefined;
@@ -93,6 +94,7 @@ export abstract class StreamCore<C, R> {
     if (source !== undefined && this.#fused.timeless && this.#quiet) {
       if (this.#reads >= TRUSTED_READS && this.#host.buffered > 0) {
         // The shortest way, one hop: a body that has always answered has a read to answer from memory.
+        this.#hopping = true;
         return source.next().then(this.#on.landed, this.#on.crashed);
       }
       // The promise is our own, so that its reader can be freed when the body ignores its signal.
@@ -258,16 +260,21 @@ export abstract class StreamCore<C, R> {
       this.#fail(error);
     },
     landed: (result) => {
+      this.#hopping = false;
       const plain = result.done !== true && this.#fused.idle;
       if (plain && this.#forced === undefined && this.#ending === undefined) return result;
       return new Promise((resolve, reject) => {
-        this.#outlet.wait({ chunk: resolve, reject });
+        const asked = this.#pulling;
+        this.#outlet.waitFirst({ chunk: resolve, reject });
         this.#accept(result.done === true ? end(result.value) : [result.value]);
+        // A read that came behind this one is still under way.
+        if (asked) this.#pulling = true;
       });
     },
     crashed: (error) =>
       new Promise((resolve, reject) => {
-        this.#outlet.wait({ chunk: resolve, reject });
+        this.#hopping = false;
+        this.#outlet.waitFirst({ chunk: resolve, reject });
         this.#fail(error);
       }),
     pulled: (pulled) => {
@@ -283,6 +290,7 @@ export abstract class StreamCore<C, R> {
   get #quiet(): boolean {
     return (
       this.#flyer === undefined &&
+      !this.#hopping &&
       !this.#outlet.awaited &&
       !this.#pulling &&
       this.#forced === undefined &&

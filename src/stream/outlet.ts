@@ -61,6 +61,12 @@ export class Outlet<C, R> {
     this.#serve();
   }
 
+  /** For a reader that has asked before all who wait. */
+  waitFirst(waiter: Waiter<C, R>): void {
+    this.#waiters.unshift(waiter);
+    this.#serve();
+  }
+
   /** The reader wants no more: those who wait hear that it is done. */
   close(): void {
     this.#closed = true;
