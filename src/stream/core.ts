@@ -261,8 +261,7 @@ export abstract class StreamCore<C, R> {
     },
     landed: (result) => {
       this.#hopping = false;
-      const plain = result.done !== true && this.#fused.idle;
-      if (plain && this.#forced === undefined && this.#ending === undefined) return result;
+      if (!this.ended && !this.#isForced() && result.done !== true && this.#fused.idle) return result;
       return new Promise((resolve, reject) => {
         const asked = this.#pulling;
         this.#outlet.waitFirst({ chunk: resolve, reject });
