@@ -8,7 +8,9 @@ test('an execution that comes after the shutdown rejects, and nothing is left un
   const note = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', note);
   await expect(pipeline.execute('user', 'late')).rejects.toMatchObject({ code: 'shutting_down' });
-  await expect(pipeline.executeStream('user', 'late').next()).rejects.toMatchObject({ code: 'shutting_down' });
+  await expect(pipeline.executeStream('user', 'late').next()).rejects.toMatchObject({
+    code: 'shutting_down',
+  });
   await new Promise(setImmediate);
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
