@@ -80,6 +80,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** One turn of a session, to the end. `[]` in place of a message runs the stored conversation again. */
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
+    checkSessionKey(sessionId);
     return drain(this.#open(sessionId, call));
   }
 
@@ -88,6 +89,7 @@ export class Pipeline implements AsyncDisposable {
     sessionId: SessionKey,
     ...call: Arguments
   ): Stream<ExecutionChunk, ExecutionResult> {
+    checkSessionKey(sessionId);
     return this.#open(sessionId, call);
   }
 
@@ -108,8 +110,7 @@ export class Pipeline implements AsyncDisposable {
   #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
     const { input, options } = parseArguments(call);
     checkExecutionOptions(options);
-    if (session !== undefined) checkSessionKey(session);
-    else if (input.length === 0)
+    if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
     const execution = new Execution({

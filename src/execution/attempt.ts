@@ -153,6 +153,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   }
 
   protected override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
+    if (this.#children.length === 0) return this.#concluded(ending);
     return andThen(this.closeOthers(abortedError(undefined, 'Its layer ended without it.')), () =>
       this.#concluded(ending),
     );

@@ -1,5 +1,6 @@
 import type { ExecutionChunk } from '../chunks.ts';
 import type { Edge } from './edge.ts';
+import { asSluiceError } from './middleware-error.ts';
 import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
 import type { ExecutionResult } from '../result.ts';
@@ -50,7 +51,8 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
     if (this.#edge.execution.decide('failed', error)) await this.force(error, true);
   }
 
-  override abort(error: SluiceError): void {
+  override abort(given: SluiceError): void {
+    const error = asSluiceError(given, this.owner);
     if (this.#edge.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error))
       super.abort(error);
   }

@@ -2,7 +2,7 @@ import type { Attempt } from './attempt.ts';
 import type { Call, CallObserver } from '../call.ts';
 import { CallRecord } from './call-record.ts';
 import type { ExecutionEnd, SessionView } from '../context.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
 import type { ContextEntry } from '../keys.ts';
 import type { Logger } from '../log.ts';
@@ -96,11 +96,13 @@ export class Execution implements Host {
     if (!this.warnings.includes(message)) this.warnings.push(message);
   }
 
-  onCall(watcher: CallWatcher): void {
+  onCall(watcher: CallWatcher, name: string): void {
+    requireFunction(watcher, name, 'onCall');
     this.#watchers.push(watcher);
   }
 
   onEnd(hook: EndHook, name: string): void {
+    requireFunction(hook, name, 'onEnd');
     if (this.#ended) throw middlewareError(name, 'called onEnd() after the execution had ended.');
     this.#hooks.push({ hook, name });
   }
@@ -170,4 +172,9 @@ export class Execution implements Host {
   async #run(hook: EndHook, end: ExecutionEnd): Promise<void> {
     await hook(end);
   }
+}
+
+function requireFunction(given: unknown, name: string, verb: string): void {
+  if (typeof given === 'function') return;
+  throw middlewareError(name, `called ${verb}() with ${kindOf(given)}: give a function.`);
 }

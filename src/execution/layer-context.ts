@@ -58,7 +58,7 @@ export class LayerContext implements ExecutionContext {
   }
 
   onCall(observer: (call: Call) => CallObserver | void): void {
-    this.#attempt.execution.onCall(observer);
+    this.#attempt.execution.onCall(observer, this.#attempt.layer.name);
   }
 
   onEnd(hook: (end: ExecutionEnd) => void | Promise<void>): void {

@@ -136,7 +136,7 @@ export abstract class StreamCore<C, R> {
 
   /** Ends this attempt with an error, from a tap or a timer; what was received before is still delivered. Never throws. */
   abort(error: SluiceError): void {
-    void this.force(error, true);
+    void this.force(asSluiceError(error, this.#owner), true);
   }
 
   // ---- Hooks for the kinds of stream ----

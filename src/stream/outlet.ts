@@ -1,7 +1,10 @@
-import type { SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
 import { end } from './source.ts';
 import type { Pulled } from './source.ts';
 import type { StreamEnd } from './tap.ts';
+
+const NO_CHUNK =
+  "A middleware gave a chunk that is undefined: give chunks such as { type: 'content', content: 'text' }.";
 
 /** Somebody who waits for the next chunk, or for the next batch. */
 export interface Waiter<C, R> {
@@ -16,7 +19,9 @@ export class Outlet<C, R> {
   /** The buffer where it is one of its own, not a batch that somebody gave: more can be added without a copy. */
   #own: C[] | undefined;
   #at = 0;
-  #waiters: Waiter<C, R>[] = [];
+  /** Who waits longest; nearly always the only one, so that no list is needed. */
+  #waiter: Waiter<C, R> | undefined;
+  #others: Waiter<C, R>[] | undefined;
   #closed = false;
   #ending: StreamEnd<R> | undefined;
   /** Unset where there is none: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
@@ -29,12 +34,12 @@ export class Outlet<C, R> {
 
   /** Whether somebody waits. */
   get awaited(): boolean {
-    return this.#waiters.length > 0;
+    return this.#waiter !== undefined;
   }
 
   /** The next chunk, if it is there and nobody asked before. */
   take(): C | undefined {
-    if (this.#waiters.length > 0) return undefined;
+    if (this.#waiter !== undefined) return undefined;
     const chunk = this.#buffer[this.#at];
     if (chunk !== undefined) this.#at++;
     return chunk;
@@ -57,13 +62,15 @@ export class Outlet<C, R> {
   }
 
   wait(waiter: Waiter<C, R>): void {
-    this.#waiters.push(waiter);
+    if (this.#waiter === undefined) this.#waiter = waiter;
+    else (this.#others ??= []).push(waiter);
     this.#serve();
   }
 
   /** For a reader that has asked before all who wait. */
   waitFirst(waiter: Waiter<C, R>): void {
-    this.#waiters.unshift(waiter);
+    if (this.#waiter !== undefined) (this.#others ??= []).unshift(this.#waiter);
+    this.#waiter = waiter;
     this.#serve();
   }
 
@@ -91,28 +98,33 @@ export class Outlet<C, R> {
   }
 
   #serve(): void {
-    while (this.#waiters.length > 0) {
+    while (this.#waiter !== undefined) {
       const chunk = this.#buffer[this.#at];
       const over = this.#ending !== undefined || this.#closed;
-      if (chunk === undefined && !over) return;
-      const waiter = this.#waiters.shift();
-      if (chunk === undefined) {
+      const empty = this.size === 0;
+      if (empty && !over) return;
+      const waiter = this.#waiter;
+      this.#waiter = this.#others?.shift();
+      if (chunk === undefined && !empty) {
+        this.#at++;
+        waiter.reject(new SluiceError('middleware', NO_CHUNK));
+      } else if (chunk === undefined) {
         this.#answerEnd(waiter);
-      } else if (waiter?.chunk !== undefined) {
+      } else if (waiter.chunk !== undefined) {
         this.#at++;
         waiter.chunk({ done: false, value: chunk });
       } else {
         const rest = this.#rest();
         this.clear();
-        waiter?.batch?.(rest);
+        waiter.batch?.(rest);
       }
     }
   }
 
-  #answerEnd(waiter: Waiter<C, R> | undefined): void {
-    if (this.#error !== undefined) waiter?.reject(this.#error);
-    else if (waiter?.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
-    else waiter?.batch?.(end(this.reply));
+  #answerEnd(waiter: Waiter<C, R>): void {
+    if (this.#error !== undefined) waiter.reject(this.#error);
+    else if (waiter.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
+    else waiter.batch?.(end(this.reply));
   }
 
   #set(buffer: readonly C[]): void {

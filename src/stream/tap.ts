@@ -1,4 +1,4 @@
-import type { SluiceError } from '../errors.ts';
+import { SluiceError, kindOf } from '../errors.ts';
 import type { Outcome } from '../result.ts';
 
 /** How a stream ended. `reply` where it completed, `error` where it did not. */
@@ -29,9 +29,23 @@ export type Look<C> = NonNullable<BoundTap<C, unknown>['chunk']>;
 /** Binds a tap's functions to it. */
 export function bound<C, R>(tap: Look<C> | Tap<C, R>): BoundTap<C, R> {
   if (typeof tap === 'function') return { chunk: tap };
+  checkTap(tap);
   return {
     ...(tap.chunk && { chunk: tap.chunk.bind(tap) }),
     ...(tap.end && { end: tap.end.bind(tap) }),
     ...(tap.pull && { pull: tap.pull.bind(tap) }),
   };
+}
+
+function checkTap(tap: unknown): void {
+  if (typeof tap !== 'object' || tap === null)
+    throw new SluiceError(
+      'invalid_options',
+      `tap() was given ${kindOf(tap)}: give a function or { chunk, end, pull }.`,
+    );
+  for (const key of ['chunk', 'end', 'pull']) {
+    const value: unknown = Reflect.get(tap, key);
+    if (value !== undefined && typeof value !== 'function')
+      throw new SluiceError('invalid_options', `tap(): ${key} is ${kindOf(value)}: give a function.`);
+  }
 }
