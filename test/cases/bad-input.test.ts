@@ -1,110 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryStore, Pipeline, Stream, compose, contextKey, isSluiceError, terminal } from 'sluice';
-import type { Middleware, StreamChunk } from 'sluice';
+import { MemoryStore, Pipeline, Stream, compose, contextKey, terminal } from 'sluice';
+import type { ExecutionContext, Middleware, Reply, StreamChunk } from 'sluice';
 import { logging, provider, retry } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
-
-const model = (): Middleware => provider(scripted('Hello', { repeat: true }));
-
-/** Calls a method as plain JavaScript would: with whatever is given. */
-async function execute(...given: unknown[]): Promise<unknown> {
-  const pipeline = new Pipeline([model()]);
-  return Reflect.apply(pipeline.execute, pipeline, given);
-}
-
-/** What it fails with, as code and message. */
-async function refusal(run: () => unknown): Promise<string> {
-  try {
-    await run();
-  } catch (error) {
-    return isSluiceError(error) ? `${error.code}: ${error.message}` : `not ours: ${String(error)}`;
-  }
-  return 'no error';
-}
-
-describe('a message of the wrong shape is refused with its field, its kind and the mend', () => {
-  const part = (value: unknown): unknown[] => ['user', [value]];
-  test.each<[string, unknown[], string]>([
-    ['no text', part({ type: 'text' }), 'message.content[0].text is undefined: give a string.'],
-    [
-      'a misspelt type',
-      part({ type: 'txt', text: 'x' }),
-      'message.content[0].type is the string "txt": give one of text, thinking,',
-    ],
-    [
-      'a string as part',
-      part('x'),
-      "message.content[0] is string: give an object such as { type: 'text', text }.",
-    ],
-    [
-      'an empty image',
-      part({ type: 'image' }),
-      'message.content[0] of type image has nothing in it: give url or data.',
-    ],
-    [
-      'bytes',
-      part({ type: 'image', data: Buffer.from('x'), mediaType: 'image/png' }),
-      'message.content[0].data is object: give the bytes as a base64 string.',
-    ],
-    [
-      'data of no type',
-      part({ type: 'image', data: 'AAAA' }),
-      'message.content[0].mediaType is undefined: give one such as "image/png" with data.',
-    ],
-    [
-      'an unknown detail',
-      part({ type: 'image', url: 'https://a.example/b.png', detail: 'ultra' }),
-      'message.content[0].detail is string: give "auto" or "low" or "high", or leave it out.',
-    ],
-    [
-      "another library's field",
-      part({ type: 'image', url: 'https://a.example/b.png', image_url: 'x' }),
-      'message.content[0].image_url is no field of a part of type image: take it out, or mend its name: there are url, data, mediaType, detail.',
-    ],
-    [
-      'sound of no type',
-      part({ type: 'audio', data: 'AAAA' }),
-      'message.content[0].mediaType is undefined: give one such as "audio/wav".',
-    ],
-    [
-      'an empty file',
-      part({ type: 'file' }),
-      'message.content[0] of type file has nothing in it: give url or data or fileId.',
-    ],
-    [
-      'a result of nothing',
-      ['tool', [{ type: 'tool_result', id: 'a', name: 'b' }]],
-      'message.content[0].content is undefined: give a string or an array of parts.',
-    ],
-    [
-      'a result of no call',
-      ['tool', [{ type: 'tool_result', name: 'b', content: 'x' }]],
-      "message.content[0].id is undefined: give the call's id.",
-    ],
-    [
-      'sound in a result',
-      ['tool', [{ type: 'tool_result', id: 'a', name: 'b', content: [{ type: 'audio' }] }]],
-      'message.content[0].content[0].type is the string "audio": give one of text, image, file.',
-    ],
-    [
-      'a bare answer of a tool',
-      ['tool', '42'],
-      'message.content is string: of a message of role tool: give an array of parts',
-    ],
-    [
-      'the second of several',
-      [
-        [
-          { role: 'user', content: 'x' },
-          { role: 'usr', content: 'x' },
-        ],
-      ],
-      'messages[1].role is the string "usr": give one of system, user, assistant, tool.',
-    ],
-  ])('%s', async (_, given, message) => {
-    expect(await refusal(() => execute(...given))).toContain(`invalid_options: ${message}`);
-  });
-});
+import { execute, model, refusal } from './refusal.ts';
 
 describe('an option of an execution that is wrong is refused with its field and the mend', () => {
   test.each<[string, unknown, string]>([
@@ -286,7 +185,6 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
       new Pipeline([terminal({ name: 'mine' }, () => chunks)]).execute('user', 'x'),
     );
     expect(text).toMatch(/^middleware: Middleware "mine" gave a chunk that is /);
-    if (chunk === undefined) return;
     const yields = layer('odd', async function* yields(_context: unknown, below: unknown) {
       yield chunk;
       return yield* asGenerator(asFunction(below)());
@@ -299,6 +197,41 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
     if (!(stream instanceof Stream)) throw new Error('no stream');
     return stream;
   };
+
+  test.each<[string, (context: ExecutionContext, stream: Stream<StreamChunk, Reply>) => unknown, string]>([
+    [
+      'an abort without an error',
+      (_context, stream) => stream.tap(() => void Reflect.apply(stream.abort, stream, [])),
+      'Middleware "odd" threw a value of kind undefined, not an Error.',
+    ],
+    [
+      'a tap that is none',
+      (_context, stream) => Reflect.apply(stream.tap, stream, [5]),
+      'tap() was given number: give a function or',
+    ],
+    [
+      'a tap of no functions',
+      (_context, stream) => Reflect.apply(stream.tap, stream, [{ end: 5 }]),
+      'tap(): end is number: give a function.',
+    ],
+    [
+      'an observer that is none',
+      (context) => Reflect.apply(context.onCall, context, [5]),
+      'Middleware "odd" called onCall() with number: give a function.',
+    ],
+    [
+      'a hook that is none',
+      (context) => Reflect.apply(context.onEnd, context, []),
+      'Middleware "odd" called onEnd() with undefined: give a function.',
+    ],
+  ])('%s', async (_, wrong, message) => {
+    const odd: Middleware = function odd(context, below) {
+      const stream = below();
+      wrong(context, stream);
+      return stream;
+    };
+    expect(await refusal(() => new Pipeline([odd, model()]).execute('user', 'x'))).toContain(message);
+  });
 
   test('a stored message that nobody can count ends in a warning, not in a hang', async () => {
     const circle: Record<string, unknown> = {};
@@ -348,6 +281,15 @@ describe('what is called beside an execution', () => {
       'invalid_options: shutdown(): timeoutMs is not an option: take it out or mend its name.',
     );
     expect((await pipeline.execute('user', 'x')).outcome).toBe('completed');
+  });
+
+  test('a turn of no session', async () => {
+    const pipeline = new Pipeline([model()]);
+    const given = [undefined, 'user', 'x'];
+    const text =
+      'invalid_options: sessionId is undefined: give a string that is not empty, or { owner, id }.';
+    expect(await refusal(() => Reflect.apply(pipeline.executeWithContext, pipeline, given))).toBe(text);
+    expect(await refusal(() => Reflect.apply(pipeline.executeStreamWithContext, pipeline, given))).toBe(text);
   });
 
   test('a key without a name', async () => {

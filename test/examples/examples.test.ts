@@ -19,6 +19,7 @@ const prints: Record<string, RegExp> = {
   'session.ts': /user-123 -> .*Ada[\s\S]*\(partial\)[\s\S]*turns 3/,
   'shutdown.ts': /refused: shutting_down\nfinished: I was already talking\.\nproviders closed: 1/,
   'streams.ts': /line {4}"second line"[\s\S]*tee {5}true[\s\S]*partial "First line/,
+  'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
   'write-a-middleware.ts': /interrupted - long enough - One two three[\s\S]*permission - No tenant\./,
 };
 

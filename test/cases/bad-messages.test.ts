@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { execute, refusal } from './refusal.ts';
+
+describe('a message of the wrong shape is refused with its field, its kind and the mend', () => {
+  const part = (value: unknown): unknown[] => ['user', [value]];
+  test.each<[string, unknown[], string]>([
+    ['no text', part({ type: 'text' }), 'message.content[0].text is undefined: give a string.'],
+    [
+      'a misspelt type',
+      part({ type: 'txt', text: 'x' }),
+      'message.content[0].type is the string "txt": give one of text, thinking,',
+    ],
+    [
+      'a string as part',
+      part('x'),
+      "message.content[0] is string: give an object such as { type: 'text', text }.",
+    ],
+    [
+      'an empty image',
+      part({ type: 'image' }),
+      'message.content[0] of type image has nothing in it: give url or data.',
+    ],
+    [
+      'bytes',
+      part({ type: 'image', data: Buffer.from('x'), mediaType: 'image/png' }),
+      'message.content[0].data is object: give the bytes as a base64 string.',
+    ],
+    [
+      'data of no type',
+      part({ type: 'image', data: 'AAAA' }),
+      'message.content[0].mediaType is undefined: give one such as "image/png" with data.',
+    ],
+    [
+      'an unknown detail',
+      part({ type: 'image', url: 'https://a.example/b.png', detail: 'ultra' }),
+      'message.content[0].detail is string: give "auto" or "low" or "high", or leave it out.',
+    ],
+    [
+      "another library's field",
+      part({ type: 'image', url: 'https://a.example/b.png', image_url: 'x' }),
+      'message.content[0].image_url is no field of a part of type image: take it out, or mend its name: there are url, data, mediaType, detail.',
+    ],
+    [
+      'sound of no type',
+      part({ type: 'audio', data: 'AAAA' }),
+      'message.content[0].mediaType is undefined: give one such as "audio/wav".',
+    ],
+    [
+      'an empty file',
+      part({ type: 'file' }),
+      'message.content[0] of type file has nothing in it: give url or data or fileId.',
+    ],
+    [
+      'a result of nothing',
+      ['tool', [{ type: 'tool_result', id: 'a', name: 'b' }]],
+      'message.content[0].content is undefined: give a string or an array of parts.',
+    ],
+    [
+      'a result of no call',
+      ['tool', [{ type: 'tool_result', name: 'b', content: 'x' }]],
+      "message.content[0].id is undefined: give the call's id.",
+    ],
+    [
+      'sound in a result',
+      ['tool', [{ type: 'tool_result', id: 'a', name: 'b', content: [{ type: 'audio' }] }]],
+      'message.content[0].content[0].type is the string "audio": give one of text, image, file.',
+    ],
+    [
+      'a bare answer of a tool',
+      ['tool', '42'],
+      'message.content is string: of a message of role tool: give an array of parts',
+    ],
+    [
+      'the second of several',
+      [
+        [
+          { role: 'user', content: 'x' },
+          { role: 'usr', content: 'x' },
+        ],
+      ],
+      'messages[1].role is the string "usr": give one of system, user, assistant, tool.',
+    ],
+  ])('%s', async (_, given, message) => {
+    expect(await refusal(() => execute(...given))).toContain(`invalid_options: ${message}`);
+  });
+});

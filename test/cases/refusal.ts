@@ -1,0 +1,23 @@
+import { Pipeline, isSluiceError } from 'sluice';
+import type { Middleware } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { scripted } from 'sluice/testing';
+
+/** A model that always answers. */
+export const model = (): Middleware => provider(scripted('Hello', { repeat: true }));
+
+/** Calls a method as plain JavaScript would: with whatever is given. */
+export async function execute(...given: unknown[]): Promise<unknown> {
+  const pipeline = new Pipeline([model()]);
+  return Reflect.apply(pipeline.execute, pipeline, given);
+}
+
+/** What it fails with, as code and message. */
+export async function refusal(run: () => unknown): Promise<string> {
+  try {
+    await run();
+  } catch (error) {
+    return isSluiceError(error) ? `${error.code}: ${error.message}` : `not ours: ${String(error)}`;
+  }
+  return 'no error';
+}
