@@ -57,6 +57,7 @@ export abstract class StreamCore<C, R> {
   #ending: StreamEnd<R> | undefined;
   #result: Deferred<R> | undefined;
 
+  /** For the runtime. @internal */
   protected constructor(host: Host = standaloneHost(), name = 'stream', owner = name) {
     this.#host = host;
     this.#name = name;
@@ -106,7 +107,7 @@ export abstract class StreamCore<C, R> {
     return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
   }
 
-  /** The next batch, or the end. */
+  /** The next batch, or the end. @internal */
   protected pull(): Promise<Pulled<C, R>> {
     return new Promise((resolve, reject) => this.#wait({ batch: resolve, reject }));
   }
@@ -141,72 +142,74 @@ export abstract class StreamCore<C, R> {
 
   // ---- Hooks for the kinds of stream ----
 
-  /** Makes what is read; called at the first pull. */
+  /** Makes what is read; called at the first pull. @internal */
   protected abstract open(): MaybePromise<Opened<C, R>>;
 
-  /** Called with the end that the source came to, before taps hear of it; may change it and may take its time. */
+  /** Called with the end that the source came to, before taps hear of it; may change it and may take its time. @internal */
   protected conclude(ending: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
     return ending;
   }
 
-  /** Tells everything below, at once, that it is over. */
+  /** Tells everything below, at once, that it is over. @internal */
   protected signal(error: SluiceError): void {
     this.#inner?.signal(error);
   }
 
-  /** Ends what this stream's body has opened beside what it returned. */
+  /** Ends what this stream's body has opened beside what it returned. @internal */
   protected closeOthers(_error: SluiceError): MaybePromise<void> {}
 
-  /** Called once at the end of a started stream, before the taps hear of it; what it returns is what they hear. */
+  /** Called once at the end of a started stream, before the taps hear of it; what it returns is what they hear. @internal */
   protected ending(ending: StreamEnd<R>): StreamEnd<R> {
     return ending;
   }
 
-  /** Called once, when the taps have heard of the end. */
+  /** Called once, when the taps have heard of the end. @internal */
   protected finished(_ending: StreamEnd<R>): void {}
 
-  /** Whether to read on although nobody waits. */
+  /** Whether to read on although nobody waits. @internal */
   protected wantsMore(_buffered: number): boolean {
     return false;
   }
 
-  /** The error that a `close()` ends the stream with. */
+  /** The error that a `close()` ends the stream with. @internal */
   protected closeError(reason: unknown): SluiceError {
     return abortedError(reason, 'The stream was closed before its end.');
   }
 
   // ---- What they may use ----
 
-  /** Whether it has been pulled. */
+  /** Whether it has been pulled. @internal */
   protected get started(): boolean {
     return this.#phase !== 'idle';
   }
 
-  /** Whose taps these are. */
+  /** Whose taps these are. @internal */
   protected get owner(): string {
     return this.#owner;
   }
 
+  /** What it needs of its execution. @internal */
   protected get host(): Host {
     return this.#host;
   }
 
-  /** Whether `outer` hands this stream on as its own. */
+  /** Whether `outer` hands this stream on as its own. @internal */
   protected isFusedInto(outer: StreamCore<C, R>): boolean {
     return this.#adopter === outer;
   }
 
+  /** Adds a tap before or behind the others. @internal */
   protected addTap(tap: Look<C> | Tap<C, R>, where: 'first' | 'last'): void {
     if (where === 'first') this.#taps.unshift(bound(tap));
     else this.#taps.push(bound(tap));
   }
 
-  /** Reads on, as for a read-ahead. */
+  /** Reads on, as for a read-ahead. @internal */
   protected readOn(): void {
     this.#kick();
   }
 
-  /** Ends the stream early; resolves when it is torn down. `keep`: what is buffered is still delivered. */
+  /** Ends the stream early; resolves when it is torn down. `keep`: what is buffered is still delivered. @internal */
   protected force(error: SluiceError, keep: boolean): MaybePromise<void> {
     const top = this.#top;
     if (top.#ending !== undefined) return;
@@ -223,17 +226,17 @@ export abstract class StreamCore<C, R> {
     return top.#tearDown();
   }
 
-  /** The reading end for sources over a stream. */
+  /** The reading end for sources over a stream. @internal */
   static pullFrom<C, R>(stream: StreamCore<C, R>): Promise<Pulled<C, R>> {
     return stream.pull();
   }
 
-  /** The reading end for asked sources over a stream. */
+  /** The reading end for asked sources over a stream. @internal */
   static waitOn<C, R>(stream: StreamCore<C, R>, waiter: Waiter<C, R>): void {
     stream.#wait(waiter);
   }
 
-  /** The closing end for sources over a stream. */
+  /** The closing end for sources over a stream. @internal */
   static forceOn<C, R>(stream: StreamCore<C, R>, error: SluiceError): MaybePromise<void> {
     return stream.force(error, false);
   }

@@ -187,10 +187,12 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
 
   // ---- For the runtime ----
 
+  /** What it was made with. @internal */
   protected override open(): MaybePromise<Opened<C, R>> {
     return this.#opener();
   }
 
+  /** With what was collected. @internal */
   protected override ending(ending: StreamEnd<R>): StreamEnd<R> {
     return this.#collector === undefined ? ending : this.#collector.sign(ending);
   }
