@@ -6,6 +6,8 @@ const config: KnipConfig = {
   entry: [
     ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
     'test/**/*.test.ts',
+    // Run in a process of its own.
+    'test/performance/count.ts',
     'examples/*.ts',
   ],
   // The bench is a package of its own.

@@ -31,7 +31,9 @@ async function ask(name: string, model: Provider): Promise<void> {
   for (const warning of warnings) console.log(`  warning: ${warning}`);
 }
 
-server.enqueue({ stream: chatStream({ text: '{"animal":"cat"}', usage: { inputTokens: 90, outputTokens: 6 } }) });
+server.enqueue({
+  stream: chatStream({ text: '{"animal":"cat"}', usage: { inputTokens: 90, outputTokens: 6 } }),
+});
 await ask('openai chat', openai({ apiKey, baseURL: server.openaiBaseURL }));
 
 server.enqueue({ stream: responsesStream({ text: '{"animal":"cat"}' }) });
@@ -41,6 +43,9 @@ server.enqueue({ stream: chatStream({ text: '{"animal":"cat"}' }) });
 await ask('a local server', openai({ name: 'ollama', model: 'llava', baseURL: server.openaiBaseURL }));
 
 server.enqueue({ stream: messagesStream({ thinking: 'Whiskers.', text: '{"animal":"cat"}' }) });
-await ask('anthropic', anthropic({ apiKey, baseURL: server.anthropicBaseURL, thinking: { budgetTokens: 1024 } }));
+await ask(
+  'anthropic',
+  anthropic({ apiKey, baseURL: server.anthropicBaseURL, thinking: { budgetTokens: 1024 } }),
+);
 
 for (const { method, path } of server.requests) console.log(method, path);

@@ -26,6 +26,10 @@ await stream.close();
 
 const session = await store.load(key);
 for (const message of session?.messages ?? []) {
-  console.log(message.role.padEnd(9), message.partial === true ? '(partial)' : '', JSON.stringify(message.content).slice(0, 60));
+  console.log(
+    message.role.padEnd(9),
+    message.partial === true ? '(partial)' : '',
+    JSON.stringify(message.content).slice(0, 60),
+  );
 }
 console.log('turns', session?.metadata['turns'], 'tokens', session?.usage.totalTokens);

@@ -19,7 +19,8 @@ console.log('tee    ', shown === kept);
 
 await open().handle(
   {
-    onProgress: ({ chunks, characters }) => console.log('so far ', chunks, 'chunks,', characters, 'characters'),
+    onProgress: ({ chunks, characters }) =>
+      console.log('so far ', chunks, 'chunks,', characters, 'characters'),
     onComplete: ({ usage }) => console.log('tokens ', usage.totalTokens),
     onError: (error) => console.error(error.code),
   },

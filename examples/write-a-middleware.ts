@@ -8,7 +8,9 @@ const Tenant = contextKey<string>('tenant');
 /** Before and after. */
 const timed: Middleware = async function* timed(context, next) {
   const reply = yield* next();
-  console.log(`${context.get(Tenant) ?? 'nobody'}: ${reply.finishReason}, ${reply.usage?.totalTokens ?? 0} tokens`);
+  console.log(
+    `${context.get(Tenant) ?? 'nobody'}: ${reply.finishReason}, ${reply.usage?.totalTokens ?? 0} tokens`,
+  );
   return reply;
 };
 
@@ -23,7 +25,8 @@ const short: Middleware = function short(context, next) {
 
 /** Something to wait for first. */
 const permitted: Middleware = async function permitted(context, next) {
-  if ((await Promise.resolve(context.get(Tenant))) === undefined) throw new SluiceError('permission', 'No tenant.');
+  if ((await Promise.resolve(context.get(Tenant))) === undefined)
+    throw new SluiceError('permission', 'No tenant.');
   return next();
 };
 
@@ -39,11 +42,15 @@ const either = (first: Middleware, second: Middleware): Middleware =>
     }
   };
 
-const broken = provider(scripted([{ error: new SluiceError('server', 'Down.', { status: 500 }) }], { repeat: true }));
+const broken = provider(
+  scripted([{ error: new SluiceError('server', 'Down.', { status: 500 }) }], { repeat: true }),
+);
 const working = provider(scripted('One two three four five six', { repeat: true }));
 await using pipeline = new Pipeline([timed, permitted, short, either(broken, working)]);
 
-const { outcome, reason, response } = await pipeline.execute('user', 'Count', { values: [Tenant.with('acme')] });
+const { outcome, reason, response } = await pipeline.execute('user', 'Count', {
+  values: [Tenant.with('acme')],
+});
 console.log(outcome, '-', reason, '-', response.content);
 
 try {

@@ -1,4 +1,4 @@
-/* eslint max-lines: ['error', 560] -- start, reading and end are the states of one machine, and each must know of the others */
+/* eslint max-lines: ['error', 600] -- start, reading and end are the states of one machine, and each must know of the others */
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
@@ -37,9 +37,10 @@ export abstract class StreamCore<C, R> {
 
   #taps: BoundTap<C, R>[] = [];
   /** The taps of the chain so far, this stream's last. */
-  #fused = new FusedTaps<C, R, StreamCore<C, R>>();
+  #fusedTaps: FusedTaps<C, R, StreamCore<C, R>> | undefined;
 
-  readonly #outlet = new Outlet<C, R>();
+  #madeOutlet: Outlet<C, R> | undefined;
+  #madeHandlers: Handlers<C, R> | undefined;
   #pulling = false;
   /** Reads of a generator that had a promise of their own. */
   #reads = 0;
@@ -243,50 +244,72 @@ export abstract class StreamCore<C, R> {
 
   // ---- Reading ----
 
-  readonly #on: Handlers<C, R> = {
-    take: (resolve, reject) => {
-      this.#flyer = resolve;
-      this.#flyerFails = reject;
-    },
-    flight: (result) => {
-      const answer = this.#flyer;
-      if (answer !== undefined && result.done !== true && this.#fused.idle) {
-        this.#flyer = undefined;
-        answer(result);
-        return;
-      }
-      this.#queueFlyer();
-      this.#on.pulled(result.done === true ? end(result.value) : [result.value]);
-    },
-    thrown: (error) => {
-      this.#queueFlyer();
-      this.#fail(error);
-    },
-    landed: (result) => {
-      this.#hopping = false;
-      if (!this.ended && !this.#isForced() && result.done !== true && this.#fused.idle) return result;
-      return new Promise((resolve, reject) => {
-        const asked = this.#pulling;
-        this.#outlet.waitFirst({ chunk: resolve, reject });
-        this.#accept(result.done === true ? end(result.value) : [result.value]);
-        // A read that came behind this one is still under way.
-        if (asked) this.#pulling = true;
-      });
-    },
-    crashed: (error) =>
-      new Promise((resolve, reject) => {
-        this.#hopping = false;
-        this.#outlet.waitFirst({ chunk: resolve, reject });
+  // Made on first use: of a chain of fused streams only the outermost one reads.
+
+  get #outlet(): Outlet<C, R> {
+    if (this.#madeOutlet === undefined) {
+      this.#madeOutlet = new Outlet();
+      if (this.#ending !== undefined) this.#madeOutlet.settle(this.#ending);
+    }
+    return this.#madeOutlet;
+  }
+
+  get #fused(): FusedTaps<C, R, StreamCore<C, R>> {
+    this.#fusedTaps ??= new FusedTaps();
+    return this.#fusedTaps;
+  }
+
+  get #on(): Handlers<C, R> {
+    this.#madeHandlers ??= this.#makeHandlers();
+    return this.#madeHandlers;
+  }
+
+  #makeHandlers(): Handlers<C, R> {
+    return {
+      take: (resolve, reject) => {
+        this.#flyer = resolve;
+        this.#flyerFails = reject;
+      },
+      flight: (result) => {
+        const answer = this.#flyer;
+        if (answer !== undefined && result.done !== true && this.#fused.idle) {
+          this.#flyer = undefined;
+          answer(result);
+          return;
+        }
+        this.#queueFlyer();
+        this.#on.pulled(result.done === true ? end(result.value) : [result.value]);
+      },
+      thrown: (error) => {
+        this.#queueFlyer();
         this.#fail(error);
-      }),
-    pulled: (pulled) => {
-      if (this.#accept(pulled)) this.#kick();
-    },
-    failed: (error) => this.#fail(error),
-    tapFailed: ({ at = this, thrown }) => {
-      this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
-    },
-  };
+      },
+      landed: (result) => {
+        this.#hopping = false;
+        if (!this.ended && !this.#isForced() && result.done !== true && this.#fused.idle) return result;
+        return new Promise((resolve, reject) => {
+          const asked = this.#pulling;
+          this.#outlet.waitFirst({ chunk: resolve, reject });
+          this.#accept(result.done === true ? end(result.value) : [result.value]);
+          // A read that came behind this one is still under way.
+          if (asked) this.#pulling = true;
+        });
+      },
+      crashed: (error) =>
+        new Promise((resolve, reject) => {
+          this.#hopping = false;
+          this.#outlet.waitFirst({ chunk: resolve, reject });
+          this.#fail(error);
+        }),
+      pulled: (pulled) => {
+        if (this.#accept(pulled)) this.#kick();
+      },
+      failed: (error) => this.#fail(error),
+      tapFailed: ({ at = this, thrown }) => {
+        this.#forced ??= { at, error: asSluiceError(thrown, at.#owner) };
+      },
+    };
+  }
 
   /** Whether nothing is under way that a read would have to queue behind. */
   get #quiet(): boolean {
@@ -461,7 +484,7 @@ export abstract class StreamCore<C, R> {
       this.#phase = 'open';
       this.#source = inner.#source;
       this.#generator = inner.#generator;
-      this.#fused = inner.#fused;
+      this.#fusedTaps = inner.#fused;
       this.#fused.add(this.#taps, this);
     });
   }
@@ -543,7 +566,7 @@ export abstract class StreamCore<C, R> {
 
   #settleOutlet(ending: StreamEnd<R>): void {
     this.#ending = ending;
-    this.#outlet.settle(ending);
+    this.#madeOutlet?.settle(ending);
     this.#settleResult();
   }
 

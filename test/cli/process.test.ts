@@ -16,7 +16,9 @@ describe('sluice chat, as a process', () => {
     expect(code).toBe(0);
     expect(stdout.split('\n').filter((line) => line !== '').length).toBeGreaterThan(3);
     expect(stdout).toContain('demo model');
-    expect(stderr).toMatch(/^\[demo \| tokens \d+ in, \d+ out \| cost \$0 \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/);
+    expect(stderr).toMatch(
+      /^\[demo \| tokens \d+ in, \d+ out \| cost \$0 \| first chunk \d+\.\d s \| \d+\.\d s\]\n$/,
+    );
   });
 
   it('talks to a server compatible with OpenAI, without a key', async () => {

@@ -16,7 +16,9 @@ function end(changes: Partial<ExecutionEnd> = {}): ExecutionEnd {
 
 describe('usageLine', () => {
   it('names the model, tokens, cost, first chunk and the whole time', () => {
-    expect(usageLine(end(), 'gpt-6')).toBe('[gpt-6 | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]');
+    expect(usageLine(end(), 'gpt-6')).toBe(
+      '[gpt-6 | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]',
+    );
   });
 
   it('says of cached tokens and thinking what part they are', () => {

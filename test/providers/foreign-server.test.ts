@@ -43,7 +43,13 @@ describe.each(Object.entries(wires))('%s against aimock', (_name, make) => {
   it('streams a text in pieces', async () => {
     mock.onMessage('hello', {
       content: 'Hi there, nice to meet you!',
-      usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18, input_tokens: 11, output_tokens: 7 },
+      usage: {
+        prompt_tokens: 11,
+        completion_tokens: 7,
+        total_tokens: 18,
+        input_tokens: 11,
+        output_tokens: 7,
+      },
     });
     const chunks: ExecutionChunk[] = [];
     const stream = pipeline.executeStream('user', 'hello');

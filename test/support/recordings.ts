@@ -6,13 +6,7 @@ import { describe, it } from 'vitest';
 
 import type { Wire } from '../../testing/wires.ts';
 
-export {
-  plainReading,
-  plainReplies,
-  replyLines,
-  type PlainReading,
-  type PlainUsage,
-} from './plain-reading.ts';
+export { plainReading, plainReplies, replyLines, type PlainReading } from './plain-reading.ts';
 
 /** A recorded stream of a real provider. It can be given to the fault server as a `stream`. */
 export interface Recording {

@@ -40,7 +40,7 @@ export function ask(content: string, more: Partial<ModelRequest> = {}): ModelReq
   return { messages: [{ role: 'user', content }], parameters: {}, ...more };
 }
 
-export const LIMITS: Limits = limitsSchema.parse({});
+const LIMITS: Limits = limitsSchema.parse({});
 
 export interface Decoded {
   chunks: StreamChunk[];
