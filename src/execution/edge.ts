@@ -111,7 +111,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     }
     this.#startClock();
     this.execution.session = this.#turn?.view;
-    const messages = [...(this.#turn?.history ?? []), ...request.messages];
+    const messages = Object.freeze([...(this.#turn?.history ?? []), ...request.messages]);
     this.#root = new Attempt(this.execution, stack, { ...request, messages }, undefined);
     this.#read();
   }

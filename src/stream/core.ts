@@ -1,7 +1,7 @@
 /* eslint max-lines: ['error', 600] -- start, reading and end are the states of one machine, and each must know of the others */
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
-import { asSluiceError } from '../execution/middleware-error.ts';
+import { asSluiceError, middlewareError } from '../execution/middleware-error.ts';
 import type { Outcome } from '../result.ts';
 import type { Deferred, Forced, Handlers, Opened } from './core-types.ts';
 import { FusedTaps } from './fused-taps.ts';
@@ -473,7 +473,13 @@ export abstract class StreamCore<C, R> {
   /** Forwards another stream: an unstarted one is fused with this one, a started one is read as it is. */
   #adopt(inner: StreamCore<C, R>): MaybePromise<void> {
     if (inner.#adopter !== undefined || inner === this) {
-      this.#failStart(new Error('a stream was returned twice'));
+      const mend = 'return each stream of next() once.';
+      this.#failStart(middlewareError(this.#name, `returned a stream that is handed on already: ${mend}`));
+      return;
+    }
+    if (inner.ended && inner.#outlet.taken) {
+      const mend = 'return it unread, or yield its chunks from an async generator.';
+      this.#failStart(middlewareError(this.#name, `returned a stream that it had read to its end: ${mend}`));
       return;
     }
     if (inner.#phase !== 'idle') return this.#attach(asSource(inner));

@@ -23,6 +23,7 @@ export class Outlet<C, R> {
   #waiter: Waiter<C, R> | undefined;
   #others: Waiter<C, R>[] | undefined;
   #closed = false;
+  #taken = false;
   #ending: StreamEnd<R> | undefined;
   /** Unset where there is none: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
   #reply!: R;
@@ -30,6 +31,11 @@ export class Outlet<C, R> {
   /** Chunks that wait. */
   get size(): number {
     return this.#buffer.length - this.#at;
+  }
+
+  /** Whether somebody has read a chunk and kept it. */
+  get taken(): boolean {
+    return this.#taken;
   }
 
   /** Whether somebody waits. */
@@ -41,7 +47,9 @@ export class Outlet<C, R> {
   take(): C | undefined {
     if (this.#waiter !== undefined) return undefined;
     const chunk = this.#buffer[this.#at];
-    if (chunk !== undefined) this.#at++;
+    if (chunk === undefined) return undefined;
+    this.#at++;
+    this.#taken = true;
     return chunk;
   }
 
@@ -54,6 +62,7 @@ export class Outlet<C, R> {
   /** Gives a batch back, to be read again. */
   unread(batch: readonly C[]): void {
     this.#set(batch.concat(this.#rest()));
+    this.#taken = false;
     this.#serve();
   }
 
@@ -112,9 +121,11 @@ export class Outlet<C, R> {
         this.#answerEnd(waiter);
       } else if (waiter.chunk !== undefined) {
         this.#at++;
+        this.#taken = true;
         waiter.chunk({ done: false, value: chunk });
       } else {
         const rest = this.#rest();
+        this.#taken = true;
         this.clear();
         waiter.batch?.(rest);
       }

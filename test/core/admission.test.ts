@@ -22,7 +22,7 @@ describe('maxConcurrentExecutions', () => {
     expect(log).toEqual(['a runs', 'b runs', 'c runs', 'd runs']);
   });
 
-  test('one that aborts while it waits leaves the queue; the next in line moves up', async () => {
+  test('R22 one that aborts while it waits leaves the queue; the next in line moves up', async () => {
     const log: string[] = [];
     const { middleware, finish } = counted(log);
     const pipeline = new Pipeline([middleware], { maxConcurrentExecutions: 1 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Pipeline, SluiceError, compose } from 'sluice';
-import type { Middleware, Reply, StreamChunk, Stream } from 'sluice';
+import { Pipeline, SluiceError, Stream, compose } from 'sluice';
+import type { Middleware, Reply, StreamChunk } from 'sluice';
 import { Model, failureOf, says, shapeNames, shapes, texts } from './harness.ts';
 
 describe('names in errors', () => {
@@ -104,7 +104,7 @@ describe('misuse', () => {
     };
     const error = await failureOf(new Pipeline([twice, says('a')]).execute('user', 'hi'));
     expect(error).toMatchObject({ code: 'middleware', middleware: 'one' });
-    expect(error.cause).toMatchObject({ message: 'a stream was returned twice' });
+    expect(error.message).toMatch(/handed on already/);
   });
 
   test('next() with nothing below says where the provider belongs', async () => {
@@ -149,3 +149,28 @@ describe('misuse', () => {
 function fails(): never {
   throw new RangeError('no');
 }
+
+test('a stream that a middleware has read to its end and returns is an error that names it', async () => {
+  const greedy: Middleware = async function greedy(_context, next) {
+    const stream = next();
+    while ((await stream.next()).done !== true);
+    return stream;
+  };
+  const model: Middleware = () =>
+    Stream.from([{ type: 'content', content: 'lost' }], { finishReason: 'stop' });
+  await expect(new Pipeline([greedy, model]).execute('user', 'hi')).rejects.toMatchObject({
+    code: 'middleware',
+    middleware: 'greedy',
+  });
+});
+
+test('the messages of a request cannot be changed in place', async () => {
+  const meddler: Middleware = function meddler(context, next) {
+    Reflect.apply(Array.prototype.push, context.request.messages, [{ role: 'user', content: 'more' }]);
+    return next();
+  };
+  const model: Middleware = () => Stream.from([{ type: 'content', content: 'a' }], { finishReason: 'stop' });
+  await expect(new Pipeline([meddler, model]).execute('user', 'hi')).rejects.toMatchObject({
+    code: 'middleware',
+  });
+});

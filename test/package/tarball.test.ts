@@ -29,7 +29,15 @@ describe("the packed package, installed in a user's project", () => {
 
   test('holds what is built and the pages about it, nothing else', async () => {
     const files = await readdir(join(project.folder, 'node_modules/sluice'));
-    expect(files.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
+    expect(files.sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist',
+      'docs',
+      'examples',
+      'package.json',
+    ]);
   });
 
   test('lets a plugin written from the README compile under strict, and run', async () => {
