@@ -1,6 +1,6 @@
 import { Anthropic } from '@anthropic-ai/sdk';
 
-import { isRecord, providerFetch, text } from '../wire/index.ts';
+import { isRecord, providerFetch, text, withoutEnvironmentHeaders } from '../wire/index.ts';
 import { isAnthropic, type Settings } from './options.ts';
 
 /** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
@@ -67,7 +67,10 @@ function ownConnection(settings: Settings): Connection {
     logLevel: 'off',
     openTelemetry: false,
     fetch: transport.fetch,
-    defaultHeaders: { ...withoutEnvironmentHeaders(), ...credentials(apiKey, baseURL) },
+    defaultHeaders: {
+      ...withoutEnvironmentHeaders('ANTHROPIC_CUSTOM_HEADERS', KEPT_HEADERS),
+      ...credentials(apiKey, baseURL),
+    },
   });
   return {
     // Not messages.create(): it writes to the console where a model is old, whatever the log level.
@@ -82,20 +85,6 @@ function ownConnection(settings: Settings): Connection {
 function credentials(apiKey: string | undefined, baseURL: string): Record<string, string | null> {
   if (apiKey === undefined) return { authorization: null };
   return isAnthropic(baseURL) ? {} : { 'x-api-key': apiKey };
-}
-
-/** Takes back what the SDK adds from `ANTHROPIC_CUSTOM_HEADERS`; a header of null is not sent. */
-function withoutEnvironmentHeaders(): Record<string, null> {
-  const lines = typeof process === 'undefined' ? undefined : process.env['ANTHROPIC_CUSTOM_HEADERS'];
-  const removed: Record<string, null> = {};
-  for (const line of lines?.split('\n') ?? []) {
-    const name = line
-      .slice(0, Math.max(line.indexOf(':'), 0))
-      .trim()
-      .toLowerCase();
-    if (name !== '' && !KEPT_HEADERS.has(name)) removed[name] = null;
-  }
-  return removed;
 }
 
 /** Set by the SDK or by us behind those of the environment. */

@@ -1,7 +1,15 @@
 import * as z from 'zod';
 
 import { parseOptions } from '../../src/index.ts';
-import { limitsSchema, type Limits } from '../wire/index.ts';
+import {
+  environmentValue,
+  isHeaderLine,
+  isHeaderName,
+  isHeaderValue,
+  isHttpUrl,
+  limitsSchema,
+  type Limits,
+} from '../wire/index.ts';
 import type { AnthropicClient } from './client.ts';
 import { MIN_BUDGET_TOKENS } from './thinking.ts';
 
@@ -77,9 +85,6 @@ export interface Settings {
   name: string;
 }
 
-const HEADER_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
-const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-
 const flag = z.boolean('true or false');
 const filled = z.string('a name').refine((value) => value.trim() !== '', 'a name that is not empty');
 const line = z.string('a string').refine(isHeaderLine, 'one line without spaces around it, fit for a header');
@@ -98,8 +103,8 @@ const schema = z
     maxTokens: tokens(1).optional(),
     headers: z
       .record(
-        z.string().refine((name) => HEADER_NAME.test(name), 'the name of a header'),
-        z.string('a string').refine((value) => HEADER_VALUE.test(value), 'one line, fit for a header'),
+        z.string().refine(isHeaderName, 'the name of a header'),
+        z.string('a string').refine(isHeaderValue, 'one line, fit for a header'),
       )
       .optional(),
     betas: z.array(line).optional(),
@@ -170,16 +175,7 @@ export function isAnthropic(baseURL: string): boolean {
 }
 
 function apiKeyOf({ apiKey }: Pick<AnthropicOptions, 'apiKey'>): string | undefined {
-  const environment = typeof process === 'undefined' ? undefined : process.env['ANTHROPIC_API_KEY']?.trim();
-  return apiKey ?? (environment === '' ? undefined : environment);
-}
-
-function isHeaderLine(value: string): boolean {
-  return value !== '' && value === value.trim() && HEADER_VALUE.test(value);
-}
-
-function isHttpUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+  return apiKey ?? environmentValue('ANTHROPIC_API_KEY');
 }
 
 function isClient(value: unknown): boolean {

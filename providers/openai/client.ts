@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 
-import { providerFetch } from '../wire/index.ts';
+import { providerFetch, withoutEnvironmentHeaders } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
 /** How one request is made: no retries and no clock of the SDK, both are done elsewhere, and no redirects. */
@@ -63,7 +63,7 @@ export function makeClient(settings: Settings): OwnedClient {
       logLevel: 'off',
       fetch: transport.fetch,
       defaultHeaders: {
-        ...withoutEnvironmentHeaders(),
+        ...withoutEnvironmentHeaders('OPENAI_CUSTOM_HEADERS', KEPT_HEADERS),
         Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
         ...settings.headers,
       },
@@ -76,20 +76,6 @@ export function makeClient(settings: Settings): OwnedClient {
 export function secretsOf({ apiKey, headers, client }: Settings): string[] {
   const values = [apiKey, client?.apiKey, ...Object.values(headers).flatMap((value) => value.split(/\s+/))];
   return values.filter((value): value is string => typeof value === 'string' && value.length >= 8);
-}
-
-/** Takes back what the SDK adds from `OPENAI_CUSTOM_HEADERS`; a header of null is not sent. */
-function withoutEnvironmentHeaders(): Record<string, null> {
-  const lines = typeof process === 'undefined' ? undefined : process.env['OPENAI_CUSTOM_HEADERS'];
-  const removed: Record<string, null> = {};
-  for (const line of lines?.split('\n') ?? []) {
-    const name = line
-      .slice(0, Math.max(line.indexOf(':'), 0))
-      .trim()
-      .toLowerCase();
-    if (name !== '' && !KEPT_HEADERS.has(name)) removed[name] = null;
-  }
-  return removed;
 }
 
 /** Set by the SDK or by us after the environment's, or named in another case below. */

@@ -1,7 +1,14 @@
 import * as z from 'zod';
 
 import { SluiceError } from '../../src/index.ts';
-import { limitsSchema } from '../wire/index.ts';
+import {
+  environmentValue,
+  isHeaderLine,
+  isHeaderName,
+  isHeaderValue,
+  isHttpUrl,
+  limitsSchema,
+} from '../wire/index.ts';
 import type { Limits } from '../wire/index.ts';
 import type { OpenAIClient } from './client.ts';
 
@@ -85,11 +92,8 @@ export interface Settings {
   encryptedReasoning: boolean | undefined;
 }
 
-const HEADER_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
-const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-
 const filled = z.string().refine((value) => value.trim() !== '');
-const headerValue = filled.refine((value) => HEADER_VALUE.test(value) && value === value.trim());
+const headerValue = z.string().refine(isHeaderLine);
 const clientShape = z.custom<OpenAIClient>(
   (value) => typeof value === 'object' && value !== null && 'chat' in value && 'responses' in value,
 );
@@ -102,12 +106,7 @@ const schema = z.strictObject({
   api: z.enum(['chat', 'responses']).optional(),
   organization: headerValue.optional(),
   project: headerValue.optional(),
-  headers: z
-    .record(
-      z.string().refine((name) => HEADER_NAME.test(name)),
-      z.string().refine((value) => HEADER_VALUE.test(value)),
-    )
-    .optional(),
+  headers: z.record(z.string().refine(isHeaderName), z.string().refine(isHeaderValue)).optional(),
   client: clientShape.optional(),
   own: z.boolean().optional(),
   fetch: fetchShape.optional(),
@@ -172,7 +171,8 @@ export function parseOptions(options: OpenAIOptions): Settings {
     problems.push('own is true without a client: give the client that it is about, or leave it out');
   }
   const baseURL = given.client === undefined ? (given.baseURL ?? DEFAULT_BASE_URL) : given.client.baseURL;
-  const apiKey = given.client === undefined ? (given.apiKey ?? environmentKey()) : undefined;
+  const apiKey =
+    given.client === undefined ? (given.apiKey ?? environmentValue('OPENAI_API_KEY')) : undefined;
   if (given.client === undefined && apiKey === undefined && isOpenAI(baseURL)) {
     problems.push('apiKey is missing: give it, or set OPENAI_API_KEY in the environment');
   }
@@ -203,20 +203,11 @@ export function parseOptions(options: OpenAIOptions): Settings {
   };
 }
 
-function environmentKey(): string | undefined {
-  const key = typeof process === 'undefined' ? undefined : process.env['OPENAI_API_KEY']?.trim();
-  return key === '' ? undefined : key;
-}
-
 /** Whether an address is OpenAI's own or Azure's. A client that does not tell its address counts as one. */
 function isOpenAI(baseURL: string | undefined): boolean {
   if (baseURL === undefined || !URL.canParse(baseURL)) return true;
   const { hostname } = new URL(baseURL);
   return /(?:^|\.)(?:openai\.com|openai\.azure\.com|services\.ai\.azure\.com)$/.test(hostname);
-}
-
-function isHttpUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
 function problemsOf(issues: readonly z.core.$ZodIssue[], options: unknown): string[] {

@@ -5,3 +5,11 @@ export { errorFromBody, toSluiceError } from './errors.ts';
 export { count, isRecord, text } from './json.ts';
 export { checkHeaderValue, providerFetch } from './transport.ts';
 export { ToolCallAssembler, type ToolCallPiece } from './tool-calls.ts';
+export {
+  environmentValue,
+  isHeaderLine,
+  isHeaderName,
+  isHeaderValue,
+  isHttpUrl,
+  withoutEnvironmentHeaders,
+} from './settings.ts';

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../src/index.ts';
 import { dispatchRequest, plainRequest } from './dispatch-fetch.ts';
 import { leaseShared, loadUndici, ownDispatcher, type Lease, type LoadUndici } from './shared-dispatcher.ts';
+import { isHeaderValue } from './settings.ts';
 
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
@@ -72,15 +73,12 @@ function closedError(): SluiceError {
   return new SluiceError('shutting_down', 'The provider is closed.');
 }
 
-/** The characters that may stand in a header's value (RFC 9110, section 5.5), spaces inside included. */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
 /**
  * Throws `invalid_options` where a string cannot be a header's value; the message never tells the value. SDKs would put
  * an API key with a line break into their error.
  */
 export function checkHeaderValue(name: string, value: string): void {
-  if (HEADER_VALUE.test(value)) return;
+  if (isHeaderValue(value)) return;
   throw new SluiceError(
     'invalid_options',
     `${name} holds a character that no HTTP header may: look for a line break at its end.`,
