@@ -19,10 +19,14 @@ export class CallRecord implements Call {
   usage: Usage | undefined;
   serviceTier: string | undefined;
   cost: Cost | undefined;
-  rateLimits: RateLimits | undefined;
   outputCharacters = 0;
-  /** An observer threw at the start: the call was not made. */
+  /** An observer threw at the start, or has it wait: the call was not made (yet). */
   refused = false;
+  /** What the call waits for, as its observers say. */
+  ready: Promise<unknown> | undefined;
+  #rateLimits: RateLimits | undefined;
+  readonly #warnings: string[] = [];
+  #learners: NonNullable<CallObserver['rateLimits']>[] = [];
   #looks: NonNullable<CallObserver['chunk']>[] = [];
   #ends: NonNullable<CallObserver['end']>[] = [];
 
@@ -34,8 +38,27 @@ export class CallRecord implements Call {
   }
 
   observe(observer: CallObserver): void {
+    if (observer.ready !== undefined) this.#waitFor(observer.ready);
+    if (observer.rateLimits !== undefined) this.#learners.push(observer.rateLimits.bind(observer));
     if (observer.chunk !== undefined) this.#looks.push(observer.chunk.bind(observer));
     if (observer.end !== undefined) this.#ends.push(observer.end.bind(observer));
+  }
+
+  #waitFor(ready: Promise<unknown>): void {
+    this.ready = this.ready === undefined ? ready : Promise.all([this.ready, ready]);
+    // Told of by whoever waits.
+    this.ready.catch(() => undefined);
+  }
+
+  get rateLimits(): RateLimits | undefined {
+    return this.#rateLimits;
+  }
+
+  /** Set by the provider when the headers are there. */
+  set rateLimits(limits: RateLimits | undefined) {
+    this.#rateLimits = limits;
+    if (limits === undefined) return;
+    for (const learn of this.#learners) this.#tell(() => learn(limits));
   }
 
   /** Numbers a chunk and shows it to the observers. */
@@ -53,33 +76,34 @@ export class CallRecord implements Call {
     this.provider = reply?.provider ?? this.provider;
     this.model = reply?.model ?? this.model;
     this.serviceTier = reply?.serviceTier ?? this.serviceTier;
-    const warnings: string[] = [];
-    const usage = this.#usageOf(ending, warnings);
+    const usage = this.#usageOf(ending);
     this.usage = usage;
     const end: CallEnd = { outcome, reply, error, usage };
-    for (const hear of this.#ends) {
-      try {
-        hear(end);
-      } catch (thrown) {
-        warnings.push(
-          `An observer of call ${this.number} threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`,
-        );
-      }
-    }
+    for (const hear of this.#ends) this.#tell(() => hear(end));
     if (this.provider !== undefined) this.span.set({ provider: this.provider });
     if (this.model !== undefined) this.span.set({ model: this.model });
     if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });
     this.span.end({ outcome, usage, cost: this.cost, errorCode: error?.code });
-    return warnings;
+    return this.#warnings;
+  }
+
+  /** An observer of what has happened must not change it by throwing. */
+  #tell(say: () => void): void {
+    try {
+      say();
+    } catch (thrown) {
+      const kind = thrown instanceof Error ? thrown.name : 'no Error';
+      this.#warnings.push(`An observer of call ${this.number} threw ${kind}.`);
+    }
   }
 
   /** An end is never lost to an estimate: a request that nobody could count is told as a warning. */
-  #usageOf(ending: StreamEnd<Reply>, warnings: string[]): Usage {
+  #usageOf(ending: StreamEnd<Reply>): Usage {
     try {
       return this.#settleUsage(ending);
     } catch (thrown) {
       const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
-      warnings.push(`The tokens of call ${this.number} could not be estimated (${kind}).`);
+      this.#warnings.push(`The tokens of call ${this.number} could not be estimated (${kind}).`);
       return { ...noUsage(), estimated: true };
     }
   }

@@ -1,6 +1,7 @@
 import { Accumulator } from './accumulator.ts';
 import { Attempt } from './attempt.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
+import type { ExecutionEnd } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import type { Execution } from './execution.ts';
@@ -52,6 +53,8 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   #stage: 'new' | 'running' | 'done' = 'new';
   #finishing: Promise<void> | undefined;
   #result: ExecutionResult | undefined;
+  /** What of the turn could not be stored. */
+  #unsaved: Message[] | undefined;
   #reply: Reply | undefined;
   #index = 0;
   #startedAt = 0;
@@ -111,8 +114,9 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     }
     this.#startClock();
     this.execution.session = this.#turn?.view;
-    const messages = Object.freeze([...(this.#turn?.history ?? []), ...request.messages]);
-    this.#root = new Attempt(this.execution, stack, { ...request, messages }, undefined);
+    const messages = Object.freeze([...(this.#turn?.messages ?? request.messages)]);
+    const top = this.#turn?.replay?.layer ?? stack;
+    this.#root = new Attempt(this.execution, top, { ...request, messages }, undefined);
     this.#read();
   }
 
@@ -244,30 +248,30 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     const replies = this.accumulator.messages();
     const whole = ended.outcome === 'completed';
     const messages = whole ? replies : replies.map(marked);
-    try {
-      await this.#turn?.finish({ outcome: ended.outcome, messages, usage: ended.usage, cost: ended.cost });
-    } catch (error) {
-      execution.warn(`The turn was not saved: ${isSluiceError(error) ? error.message : 'the store failed'}.`);
-    }
+    const { outcome, reason, usage, cost } = ended;
+    this.#unsaved = await this.#turn?.finish({
+      ...{ outcome, reason, usage, cost, messages, finishReason: this.#reply?.finishReason },
+      ...this.#answerer(),
+    });
+    execution.turnStored(this.#unsaved === undefined);
     this.#held?.forEach((release) => release());
     this.#held = undefined;
     this.#settings.finished();
     if (execution.error !== undefined) execution.error.partial = this.partial();
     if (ended.outcome === 'completed' || ended.outcome === 'interrupted') {
-      this.#result = this.#resultOf(ended.outcome, [...this.#settings.request.messages, ...messages], times);
+      this.#result = this.#resultOf(ended, ended.outcome, [...this.#settings.request.messages, ...messages]);
     }
     this.#stage = 'done';
   }
 
   #resultOf(
+    ended: ExecutionEnd,
     outcome: Extract<Outcome, 'completed' | 'interrupted'>,
     messages: Message[],
-    times: Pick<ExecutionResult, 'latencyMs' | 'timeToFirstChunkMs'>,
   ): ExecutionResult {
     const { execution, accumulator } = this;
-    const last = execution.calls.at(-1);
-    const provider = this.#reply?.provider ?? last?.provider;
-    const model = this.#reply?.model ?? last?.model;
+    const { usage, cost } = this.#turn?.replay ?? ended;
+    const { latencyMs, timeToFirstChunkMs } = ended;
     return {
       id: execution.id,
       outcome,
@@ -280,18 +284,28 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
         parts: accumulator.parts,
       },
       messages,
-      usage: execution.usage,
-      cost: execution.cost,
+      usage,
+      cost,
       // Copies: what an abandoned layer still does must not change a result that was given away.
       trace: execution.trace.spans.map((span) => ({ ...span, attributes: { ...span.attributes } })),
       warnings: [...execution.warnings],
-      ...times,
-      ...(provider !== undefined && { provider }),
-      ...(model !== undefined && { model }),
+      latencyMs,
+      ...(timeToFirstChunkMs !== undefined && { timeToFirstChunkMs }),
+      ...this.#answerer(),
       ...(this.#turn !== undefined && { sessionId: this.#turn.view.id }),
+      ...(this.#turn?.replay !== undefined && { replayed: true }),
+      ...(this.#unsaved !== undefined && { unsaved: this.#unsaved }),
       metadata: execution.metadata,
       ...(execution.raw.length > 0 && { raw: execution.raw }),
     };
+  }
+
+  /** Who answered, as far as that is known. */
+  #answerer(): Pick<ExecutionResult, 'provider' | 'model'> {
+    const last = this.execution.calls.at(-1);
+    const provider = this.#reply?.provider ?? last?.provider;
+    const model = this.#reply?.model ?? last?.model;
+    return { ...(provider !== undefined && { provider }), ...(model !== undefined && { model }) };
   }
 }
 

@@ -18,14 +18,17 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
       closeTimeoutMs: LONGEST_TIMER_MS,
       halted: false,
       current: [],
-      buffered: 0,
       warn: (text: string) => edge.execution.warn(text),
     };
     super(() => edge, host, 'execution');
     this.#edge = edge;
     this.#bufferSize = bufferSize;
-    edge.onAbort = (error, keep) => void this.force(error, keep);
-    edge.execution.onHalt = () => edge.halt(() => this.readOn());
+    // By a name first: V8 puts a function written behind `x.y =` into old space, where it would keep the whole execution until a full
+    // collection.
+    const onAbort = (error: SluiceError, keep: boolean): void => void this.force(error, keep);
+    const onHalt = (): void => edge.halt(() => this.readOn());
+    edge.onAbort = onAbort;
+    edge.execution.onHalt = onHalt;
   }
 
   override get partial(): Partial {

@@ -1,7 +1,7 @@
 import type { Attempt } from './attempt.ts';
 import type { Call, CallObserver } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
-import type { ExecutionContext, ExecutionEnd, SessionView } from '../context.ts';
+import type { EndHook, ExecutionContext, SessionView } from '../context.ts';
 import type { ContextKey } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import type { Middleware } from '../middleware.ts';
@@ -61,7 +61,7 @@ export class LayerContext implements ExecutionContext {
     this.#attempt.execution.onCall(observer, this.#attempt.layer.name);
   }
 
-  onEnd(hook: (end: ExecutionEnd) => void | Promise<void>): void {
+  onEnd(hook: EndHook): void {
     this.#attempt.execution.onEnd(hook, this.#attempt.layer.name);
   }
 

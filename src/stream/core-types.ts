@@ -8,11 +8,7 @@ export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C,
 
 /** What a stream's source calls. Method signatures, so that a stream of a narrow chunk type is a stream of a wide one. */
 export interface Handlers<C, R> extends Asker<C, R> {
-  take(this: void, resolve: (result: IteratorResult<C, R>) => void, reject: (error: unknown) => void): void;
-  flight(this: void, result: IteratorResult<C, R>): void;
-  thrown(this: void, error: unknown): void;
-  landed(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
-  crashed(this: void, error: unknown): Promise<IteratorResult<C, R>>;
+  queue(this: void, resolve: (result: IteratorResult<C, R>) => void, reject: (error: unknown) => void): void;
   tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
 }
 
@@ -27,4 +23,10 @@ export interface Deferred<R> {
 export interface Forced<C, R> {
   at: StreamCore<C, R>;
   error: SluiceError;
+}
+
+/** Chunks that were read ahead, and how many of the chain's taps have seen them. */
+export interface Early<C> {
+  batch: readonly C[];
+  seenBy: number;
 }

@@ -3,19 +3,18 @@ import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError, middlewareError } from '../execution/middleware-error.ts';
 import type { Outcome } from '../result.ts';
-import type { Deferred, Forced, Handlers, Opened } from './core-types.ts';
+import type { Deferred, Early, Forced, Handlers, Opened } from './core-types.ts';
 import { FusedTaps } from './fused-taps.ts';
+import { GeneratorReads } from './generator-reads.ts';
+import type { Reading } from './generator-reads.ts';
 import { Outlet } from './outlet.ts';
 import type { Waiter } from './outlet.ts';
-import { GeneratorSource, end, isEnd } from './source.ts';
+import { GeneratorSource, isEnd } from './source.ts';
 import type { AskedSource, BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
-
-/** A generator that has answered so many reads is trusted to answer from memory: see docs/decisions/0002-one-hop-a-generator.md. */
-const TRUSTED_READS = 64;
 
 /**
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
@@ -31,7 +30,6 @@ export abstract class StreamCore<C, R> {
   #phase: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
   #opening: Promise<void> | undefined;
   #source: BatchSource<C, R> | AskedSource<C, R> | undefined;
-  #generator: GeneratorSource<C, R> | undefined;
   #inner: StreamCore<C, R> | undefined;
   #adopter: StreamCore<C, R> | undefined;
 
@@ -39,16 +37,14 @@ export abstract class StreamCore<C, R> {
   /** The taps of the chain so far, this stream's last. */
   #fusedTaps: FusedTaps<C, R, StreamCore<C, R>> | undefined;
 
+  /** What a stream that was handed on after its start had read ahead. */
+  #early: Early<C> | undefined;
+
   #madeOutlet: Outlet<C, R> | undefined;
   #madeHandlers: Handlers<C, R> | undefined;
   #pulling = false;
-  /** Reads of a generator that had a promise of their own. */
-  #reads = 0;
-  /** Whether a read of one hop is under way. */
-  #hopping = false;
-  /** Who waits on a read that has a promise of its own. */
-  #flyer: Waiter<C, R>['chunk'] | undefined;
-  #flyerFails: Waiter<C, R>['reject'] | undefined;
+  /** The short ways to read the source where it is a generator, made on first use. */
+  #reads: GeneratorReads<C, R> | undefined;
   #forced: Forced<C, R> | undefined;
   #tearing: Promise<void> | undefined;
   /** Whether the source has come to its end or failed: it is not closed then. */
@@ -87,25 +83,19 @@ export abstract class StreamCore<C, R> {
 
   /** The next chunk, or the end with the reply. Concurrent calls are answered in order. Rejects with the stream's `SluiceError`. */
   next(): Promise<IteratorResult<C, R>> {
+    const reads = this.#reads;
+    return reads?.ready === true ? reads.hop() : this.#nextInOrder();
+  }
+
+  #nextInOrder(): Promise<IteratorResult<C, R>> {
     const chunk = this.#outlet.take();
-    if (chunk !== undefined) {
-      if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
-      return Promise.resolve({ done: false, value: chunk });
+    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+    const source = this.#source;
+    if (source instanceof GeneratorSource && this.#fused.timeless && this.#quiet) {
+      this.#reads ??= new GeneratorReads(source.body, this.#reading());
+      return this.#reads.fly();
     }
-    const source = this.#generator;
-    if (source !== undefined && this.#fused.timeless && this.#quiet) {
-      if (this.#reads >= TRUSTED_READS && this.#host.buffered > 0) {
-        // The shortest way, one hop: a body that has always answered has a read to answer from memory.
-        this.#hopping = true;
-        return source.next().then(this.#on.landed, this.#on.crashed);
-      }
-      // The promise is our own, so that its reader can be freed when the body ignores its signal.
-      this.#reads++;
-      const read = new Promise(this.#on.take);
-      source.next().then(this.#on.flight, this.#on.thrown);
-      return read;
-    }
-    return new Promise((resolve, reject) => this.#wait({ chunk: resolve, reject }));
+    return new Promise(this.#on.queue);
   }
 
   /** The next batch, or the end. @internal */
@@ -216,7 +206,7 @@ export abstract class StreamCore<C, R> {
     if (top.#ending !== undefined) return;
     if (top.#forced !== undefined) return top.#tearing ?? top.#cut?.promise;
     top.#forced = { at: this, error };
-    top.#queueFlyer();
+    top.#leaveShortWay();
     if (!keep) top.#outlet.clear();
     if (top.#fused.running) {
       // A tap called: the loop tears down behind the current chunk.
@@ -266,41 +256,7 @@ export abstract class StreamCore<C, R> {
 
   #makeHandlers(): Handlers<C, R> {
     return {
-      take: (resolve, reject) => {
-        this.#flyer = resolve;
-        this.#flyerFails = reject;
-      },
-      flight: (result) => {
-        const answer = this.#flyer;
-        if (answer !== undefined && result.done !== true && this.#fused.idle) {
-          this.#flyer = undefined;
-          answer(result);
-          return;
-        }
-        this.#queueFlyer();
-        this.#on.pulled(result.done === true ? end(result.value) : [result.value]);
-      },
-      thrown: (error) => {
-        this.#queueFlyer();
-        this.#fail(error);
-      },
-      landed: (result) => {
-        this.#hopping = false;
-        if (!this.ended && !this.#isForced() && result.done !== true && this.#fused.idle) return result;
-        return new Promise((resolve, reject) => {
-          const asked = this.#pulling;
-          this.#outlet.waitFirst({ chunk: resolve, reject });
-          this.#accept(result.done === true ? end(result.value) : [result.value]);
-          // A read that came behind this one is still under way.
-          if (asked) this.#pulling = true;
-        });
-      },
-      crashed: (error) =>
-        new Promise((resolve, reject) => {
-          this.#hopping = false;
-          this.#outlet.waitFirst({ chunk: resolve, reject });
-          this.#fail(error);
-        }),
+      queue: (resolve, reject) => this.#wait({ chunk: resolve, reject }),
       pulled: (pulled) => {
         if (this.#accept(pulled)) this.#kick();
       },
@@ -311,11 +267,31 @@ export abstract class StreamCore<C, R> {
     };
   }
 
+  #reading(): Reading<C, R> {
+    const { pulled, failed } = this.#on;
+    return {
+      plain: () => this.#ending === undefined && this.#forced === undefined && this.#fused.idle,
+      pulled,
+      failed,
+      first: (waiter) => this.#queue(waiter),
+      late: (late, waiter) => {
+        const asked = this.#pulling;
+        this.#outlet.waitFirst(waiter);
+        this.#accept(late);
+        // A read that came behind this one is still under way.
+        if (asked) this.#pulling = true;
+      },
+      lateFailure: (error, waiter) => {
+        this.#outlet.waitFirst(waiter);
+        this.#fail(error);
+      },
+    };
+  }
+
   /** Whether nothing is under way that a read would have to queue behind. */
   get #quiet(): boolean {
     return (
-      this.#flyer === undefined &&
-      !this.#hopping &&
+      this.#reads?.busy !== true &&
       !this.#outlet.awaited &&
       !this.#pulling &&
       this.#forced === undefined &&
@@ -331,20 +307,20 @@ export abstract class StreamCore<C, R> {
     return this.#inner === undefined ? this : this.#inner.#base;
   }
 
-  /** Puts a reader on the short way among the others, first: what its read brings is taken in like any other. */
-  #queueFlyer(): void {
-    const chunk = this.#flyer;
-    const reject = this.#flyerFails;
-    if (chunk === undefined || reject === undefined) return;
-    this.#flyer = undefined;
+  /** Puts a reader that was on a short way among the others, first: what its read brings is taken in like any other. */
+  #leaveShortWay(): void {
+    const waiter = this.#reads?.leave();
+    if (waiter !== undefined) this.#queue(waiter);
+  }
+
+  #queue(waiter: Waiter<C, R>): void {
     this.#pulling = true;
-    this.#outlet.wait({ chunk, reject });
+    this.#outlet.wait(waiter);
   }
 
   #wait(waiter: Waiter<C, R>): void {
-    this.#queueFlyer();
+    this.#leaveShortWay();
     this.#outlet.wait(waiter);
-    if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
     if (this.#outlet.awaited) this.#kick();
   }
 
@@ -357,6 +333,7 @@ export abstract class StreamCore<C, R> {
       else this.#opened();
       return;
     }
+    if (this.#early !== undefined && !this.#takeEarly(this.#early)) return;
     const source = this.#source;
     if (!this.#toldOfPull() || source === undefined) return;
     if ('ask' in source) {
@@ -394,8 +371,16 @@ export abstract class StreamCore<C, R> {
     this.#kick();
   }
 
+  /** Takes in what was read ahead, which some of the taps have seen; true where more is to be read. */
+  #takeEarly({ batch, seenBy }: Early<C>): boolean {
+    this.#early = undefined;
+    if (!this.#accept(batch, seenBy)) return false;
+    this.#pulling = true;
+    return true;
+  }
+
   /** Takes in what was read; true where more is to be read. */
-  #accept(pulled: Pulled<C, R>): boolean {
+  #accept(pulled: Pulled<C, R>, seenBy = 0): boolean {
     if (this.#forced !== undefined || this.#ending !== undefined) return false;
     // Until all of it is handed on: a reader that asks at once for more is heard at the end, not in the midst.
     this.#pulling = true;
@@ -404,9 +389,8 @@ export abstract class StreamCore<C, R> {
       void this.#settle({ outcome: 'completed', reply: pulled.reply });
       return false;
     }
-    const batch = this.#fused.idle ? pulled : this.#look(pulled);
+    const batch = this.#fused.size === seenBy ? pulled : this.#look(pulled, seenBy);
     if (batch.length > 0) this.#outlet.put(batch);
-    if (this.#generator === undefined) this.#host.buffered = this.#outlet.size;
     this.#pulling = false;
     if (!this.#isForced()) return this.#outlet.awaited || this.wantsMore(this.#outlet.size);
     void this.#tearDown();
@@ -418,8 +402,8 @@ export abstract class StreamCore<C, R> {
     return this.#forced !== undefined;
   }
 
-  #look(batch: readonly C[]): readonly C[] {
-    return this.#fused.run(batch, this.#host, this.#on.tapFailed);
+  #look(batch: readonly C[], seenBy: number): readonly C[] {
+    return this.#fused.run(batch, this.#host, this.#on.tapFailed, seenBy);
   }
 
   #fail(error: unknown): void {
@@ -466,11 +450,10 @@ export abstract class StreamCore<C, R> {
     if (opened instanceof StreamCore) return this.#adopt(opened);
     this.#phase = 'open';
     this.#source = opened;
-    if (opened instanceof GeneratorSource) this.#generator = opened;
     this.#fused.add(this.#taps, this);
   }
 
-  /** Forwards another stream: an unstarted one is fused with this one, a started one is read as it is. */
+  /** Forwards another stream: it is fused with this one, unless somebody waits for a read of it or it has ended: then it is read as it is. */
   #adopt(inner: StreamCore<C, R>): MaybePromise<void> {
     if (inner.#adopter !== undefined || inner === this) {
       const mend = 'return each stream of next() once.';
@@ -482,17 +465,23 @@ export abstract class StreamCore<C, R> {
       this.#failStart(middlewareError(this.#name, `returned a stream that it had read to its end: ${mend}`));
       return;
     }
-    if (inner.#phase !== 'idle') return this.#attach(asSource(inner));
+    const started = inner.#phase !== 'idle';
+    if (started && (inner.#phase !== 'open' || !inner.#quiet)) return this.#attach(asSource(inner));
     this.#inner = inner;
     inner.#adopter = this;
-    return andThen(inner.#start(), () => {
+    return andThen(started ? undefined : inner.#start(), () => {
       if (this.#phase === 'ended') return;
       this.#phase = 'open';
       this.#source = inner.#source;
-      this.#generator = inner.#generator;
       this.#fusedTaps = inner.#fused;
+      this.#early = started ? inner.#handEarly() : inner.#early;
       this.#fused.add(this.#taps, this);
     });
+  }
+
+  /** What it has read ahead, for the stream that it is handed on as. */
+  #handEarly(): Early<C> | undefined {
+    return this.#outlet.size === 0 ? this.#early : { batch: this.#outlet.hand(), seenBy: this.#fused.size };
   }
 
   /** What a body returned when its time was over: it counts as started, so its taps hear of the end. */

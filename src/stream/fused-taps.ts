@@ -20,6 +20,11 @@ export class FusedTaps<C, R, S> {
   /** Set by a tap's doing: the batch is cut behind the current chunk. */
   stopped = false;
 
+  /** How many look at chunks. */
+  get size(): number {
+    return this.#looks.length;
+  }
+
   get idle(): boolean {
     return this.#looks.length === 0;
   }
@@ -51,8 +56,11 @@ export class FusedTaps<C, R, S> {
     }
   }
 
-  /** What of the batch goes on: all of it, or what came before a tap threw, or ended the stream or the execution. */
-  run(batch: readonly C[], host: Host, failed: (failure: TapFailure<S>) => void): readonly C[] {
+  /**
+   * What of the batch goes on: all of it, or what came before a tap threw, or ended the stream or the execution. The first `from` taps have seen it
+   * already.
+   */
+  run(batch: readonly C[], host: Host, failed: (failure: TapFailure<S>) => void, from = 0): readonly C[] {
     const looks = this.#looks;
     const halted = host.halted;
     let seen = 0;
@@ -60,7 +68,7 @@ export class FusedTaps<C, R, S> {
     this.running = true;
     try {
       for (const chunk of batch) {
-        for (tap = 0; tap < looks.length; tap++) looks[tap]?.(chunk);
+        for (tap = from; tap < looks.length; tap++) looks[tap]?.(chunk);
         seen++;
         if (this.stopped || (!halted && host.halted)) break;
       }

@@ -6,6 +6,8 @@ import type { StreamEnd } from './tap.ts';
 const NO_CHUNK =
   "A middleware gave a chunk that is undefined: give chunks such as { type: 'content', content: 'text' }.";
 
+const NOTHING: readonly never[] = [];
+
 /** Somebody who waits for the next chunk, or for the next batch. */
 export interface Waiter<C, R> {
   chunk?(result: IteratorResult<C, R>): void;
@@ -15,7 +17,7 @@ export interface Waiter<C, R> {
 
 /** The reading end of a stream: chunks that wait for a reader, or readers that wait for a chunk, in order. */
 export class Outlet<C, R> {
-  #buffer: readonly C[] = [];
+  #buffer: readonly C[] = NOTHING;
   /** The buffer where it is one of its own, not a batch that somebody gave: more can be added without a copy. */
   #own: C[] | undefined;
   #at = 0;
@@ -54,7 +56,16 @@ export class Outlet<C, R> {
   }
 
   put(batch: readonly C[]): void {
-    if (this.size === 0) this.#set(batch);
+    const empty = this.size === 0;
+    const waiter = this.#waiter;
+    if (empty && waiter?.batch !== undefined && batch[0] !== undefined && !this.#closed) {
+      // All of it to the one who waits for it, past the buffer.
+      this.#waiter = this.#others?.shift();
+      this.#taken = true;
+      waiter.batch(batch);
+      return;
+    }
+    if (empty) this.#set(batch);
     else this.#add(batch);
     this.#serve();
   }
@@ -67,7 +78,14 @@ export class Outlet<C, R> {
   }
 
   clear(): void {
-    this.#set([]);
+    this.#set(NOTHING);
+  }
+
+  /** All that waits, for another outlet. */
+  hand(): readonly C[] {
+    const rest = this.#rest();
+    this.clear();
+    return rest;
   }
 
   wait(waiter: Waiter<C, R>): void {
@@ -124,10 +142,8 @@ export class Outlet<C, R> {
         this.#taken = true;
         waiter.chunk({ done: false, value: chunk });
       } else {
-        const rest = this.#rest();
         this.#taken = true;
-        this.clear();
-        waiter.batch?.(rest);
+        waiter.batch?.(this.hand());
       }
     }
   }

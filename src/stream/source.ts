@@ -112,8 +112,9 @@ export interface Asker<C, R> {
   failed(this: void, error: unknown): void;
 }
 
-/** A source that answers by a call instead of a promise, which saves hops: the runtime's own kinds. Otherwise as {@link BatchSource}. */
+/** A source that answers by a call instead of a promise, which saves hops on a hot path. Otherwise as {@link BatchSource}. */
 export interface AskedSource<C, R> {
+  /** Calls `pulled` or `failed` of the asker, once, at once or later. Called again only when the last call was answered. */
   ask(asker: Asker<C, R>): void;
   close(error: SluiceError): void | Promise<void>;
 }
@@ -126,26 +127,21 @@ export interface GeneratorLike<C, R> {
 
 /** An async generator as a source. */
 export class GeneratorSource<C, R> implements AskedSource<C, R> {
-  readonly #generator: GeneratorLike<C, R>;
+  readonly body: GeneratorLike<C, R>;
   #asker: Asker<C, R> | undefined;
 
-  constructor(generator: GeneratorLike<C, R>) {
-    this.#generator = generator;
-  }
-
-  /** One read past `ask`. */
-  next(): Promise<IteratorResult<C, R>> {
-    return this.#generator.next();
+  constructor(body: GeneratorLike<C, R>) {
+    this.body = body;
   }
 
   ask(asker: Asker<C, R>): void {
     this.#asker = asker;
-    this.#generator.next().then(this.#on.result, this.#on.error);
+    this.body.next().then(this.#on.result, this.#on.error);
   }
 
   /** Runs the `finally` blocks of a suspended body; behind a read under way, since a generator answers in order. */
   async close(): Promise<void> {
-    const result = await this.#generator.return();
+    const result = await this.body.return();
     if (result.done !== true) throw new Error('it yields in a finally block');
   }
 

@@ -10,7 +10,7 @@ import { handle } from './handle.ts';
 import type { HandleOptions, Handler } from './handle.ts';
 import { linesOf } from './lines.ts';
 import { isEnd, sourceOf } from './source.ts';
-import type { BatchSource, Readable } from './source.ts';
+import type { AskedSource, BatchSource, Readable } from './source.ts';
 import type { Look, StreamEnd, Tap } from './tap.ts';
 import { Tee } from './tee.ts';
 import type { Branches, TeeOptions } from './tee.ts';
@@ -58,7 +58,7 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
   }
 
   /** A stream of batches; the function form is called at the first pull. */
-  static fromSource<C, R>(source: BatchSource<C, R> | (() => BatchSource<C, R>)): Stream<C, R> {
+  static fromSource<C, R>(source: Source<C, R> | (() => Source<C, R>)): Stream<C, R> {
     return new Stream(typeof source === 'function' ? source : () => source);
   }
 
@@ -201,6 +201,8 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
     return new Stream<D, R>(() => new StreamSource(this, change), this.host, this.owner);
   }
 }
+
+type Source<C, R> = BatchSource<C, R> | AskedSource<C, R>;
 
 interface Collector<R> {
   partial(): Partial;

@@ -9,17 +9,12 @@ export interface Host {
   halted: boolean;
   /** The batch, cut, in which a tap interrupted the execution. */
   current: readonly unknown[];
-  /**
-   * Chunks of the last read that nobody has taken yet. While there are some, a generator's read is answered from memory and takes
-   * the short way (see `Stream.next`).
-   */
-  buffered: number;
   warn(message: string): void;
 }
 
 /** The host of a stream outside any execution. */
 export function standaloneHost(): Host {
-  return { closeTimeoutMs: 1_000, halted: false, current: [], buffered: 0, warn: () => undefined };
+  return { closeTimeoutMs: 1_000, halted: false, current: [], warn: () => undefined };
 }
 
 /** Either of the two, without a hop where nothing is waited for. */
