@@ -15,8 +15,15 @@ export interface CallEnd {
   usage: Usage;
 }
 
-/** What an observer of a call wants to hear. Both are synchronous and on the hot path. */
+/** What an observer of a call wants to hear. All but `ready` is synchronous, and `chunk` is on the hot path. */
 export interface CallObserver {
+  /**
+   * The call waits for it: nothing is sent before it resolves, nothing at all where it rejects. A call that no `terminal()` marks is seen when it
+   * is made already, and does not wait.
+   */
+  ready?: Promise<unknown> | undefined;
+  /** The provider's headers have told of its limits. */
+  rateLimits?(limits: RateLimits): void;
   chunk?(chunk: StreamChunk): void;
   end?(end: CallEnd): void;
 }

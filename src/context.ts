@@ -23,6 +23,12 @@ export interface ExecutionEnd {
   timeToFirstChunkMs?: number | undefined;
 }
 
+/** Runs at the end of an execution. What it resolves to is called when its turn is stored; `stored` is false where the store gave up. */
+export type EndHook = (end: ExecutionEnd) => AfterTurn | Promise<AfterTurn>;
+
+/** What a hook has done behind the turn, if anything. */
+export type AfterTurn = void | ((stored: boolean) => void);
+
 /** Values of a session, typed by their keys; saved with the turn. */
 export interface SessionView {
   readonly id: string;
@@ -55,8 +61,11 @@ export interface ExecutionContext {
   set<T>(key: ContextKey<T>, value: T): void;
   /** Observes every later model call of the execution, wherever in the stack it is made. */
   onCall(observer: (call: Call) => CallObserver | void): void;
-  /** Runs once, before the consumer hears of the end; hooks run in reverse order and are awaited. */
-  onEnd(hook: (end: ExecutionEnd) => void | Promise<void>): void;
+  /**
+   * Runs once, before the consumer hears of the end; hooks run in reverse order and are awaited. A function that a hook resolves to is called once the
+   * turn is stored, before the consumer hears of the end, too.
+   */
+  onEnd(hook: EndHook): void;
   /** Ends the execution on purpose: the current chunk is delivered, the rest dropped. Never throws; the first call wins. */
   interrupt(reason: string): void;
   /** Runs another middleware as a layer below this one, with this layer's `next`. */

@@ -13,13 +13,13 @@ export type { StreamEnd, Tap } from './stream/tap.ts';
 export type { HandleOptions, Handler, Progress } from './stream/handle.ts';
 export type { TeeOptions } from './stream/tee.ts';
 export { End, end } from './stream/source.ts';
-export type { BatchSource, Pulled, Readable } from './stream/source.ts';
+export type { AskedSource, Asker, BatchSource, Pulled, Readable } from './stream/source.ts';
 export { SluiceError, abortedError, findSluiceError, isSluiceError } from './errors.ts';
 export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './errors.ts';
 export { contextKey } from './keys.ts';
 export type { ContextEntry, ContextKey } from './keys.ts';
 export type { Middleware, Next } from './middleware.ts';
-export type { ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
+export type { AfterTurn, EndHook, ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
 export type { Call, CallEnd, CallObserver, RateLimits } from './call.ts';
 export type { Provider, ProviderCall } from './provider.ts';
 export { textOf } from './messages.ts';
@@ -74,9 +74,48 @@ export type { MemoryStoreOptions } from './session/memory-store.ts';
 export type {
   AppendOptions,
   Lease,
+  LeaseOptions,
+  ListOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
   SessionState,
+  Spend,
+  SpendScope,
   StateStore,
+  StoredTurn,
+  TurnEnd,
 } from './session/store.ts';
+export type { OnBusy } from './session/line.ts';
+// For stores: what all of them check, store and refuse alike.
+export { checkSessionKey } from './session/check-key.ts';
+export {
+  checkAppend,
+  checkFork,
+  checkLease,
+  checkList,
+  checkLoad,
+  checkOwner,
+  checkSpend,
+  checkTurn,
+  checkUpdate,
+} from './session/check-call.ts';
+export {
+  decodeSession,
+  decodeSpend,
+  decodeTurn,
+  encodeSession,
+  encodeSpend,
+  encodeTurn,
+} from './session/stored.ts';
+export type { StoredPlace } from './session/stored.ts';
+export { addTurn, mergeMetadata, noSpend } from './session/spend.ts';
+export {
+  conflictError,
+  leaseLostError,
+  noSessionError,
+  sessionBusyError,
+  sessionName,
+  storeFailedError,
+  unreadableError,
+} from './session/store-errors.ts';

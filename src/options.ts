@@ -3,6 +3,8 @@ import { SluiceError, kindOf } from './errors.ts';
 import type { ContextEntry } from './keys.ts';
 import type { LoggerLike } from './log.ts';
 import { checkMessages } from './check-messages.ts';
+import { checkId } from './session/check-key.ts';
+import type { OnBusy } from './session/line.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
 import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';
@@ -22,8 +24,18 @@ export interface PipelineOptions {
   closeTimeoutMs?: number;
   /** How long each `onEnd` hook may take, in milliseconds. Default: 5,000. */
   hookTimeoutMs?: number;
-  /** Most turns that may wait for one busy session. Default: 16. */
+  /** Most turns of this process that may wait for one busy session. Default: 16. */
   maxQueuedTurns?: number;
+  /**
+   * What a turn does that finds its session busy: `queue` waits its turn, `reject` fails with `session_busy`, `supersede` ends the turns before
+   * it. A call may say otherwise. Default: `queue`.
+   */
+  onBusy?: OnBusy;
+  /**
+   * How many messages of a session a turn reads, its own input not counted: the newest, from a message of the user on, so that turns stay whole. The
+   * cost of a turn is then independent of the length of its session. Default: all.
+   */
+  historyLimit?: number;
   /** Where sessions live. Default: in memory, bounded by age and count. */
   store?: StateStore;
   /** Where `context.log` writes. Default: nowhere. */
@@ -50,6 +62,13 @@ export interface ExecutionOptions {
   metadata?: Record<string, unknown>;
   /** Typed values for the middleware: `[Tenant.with('acme')]`, or pairs of key and value. */
   values?: Iterable<ContextEntry>;
+  /**
+   * The caller's id of this turn of a session, so that it can be sent again: a turn that was finished is not run again, its stored result is
+   * given; one that was not is taken up where its input is stored already. Well-formed text of at most 500 UTF-8 bytes. Default: a random one.
+   */
+  turnId?: string;
+  /** What this turn does when it finds its session busy. Default: the pipeline's `onBusy`. */
+  onBusy?: OnBusy;
 }
 
 const count = (least: number): z.ZodInt => z.int().min(least);
@@ -60,6 +79,8 @@ const methods = <T>(...names: string[]): z.ZodType<T> =>
     `give an object with the methods ${names.join(', ')}`,
   );
 
+const onBusy = z.enum(['queue', 'reject', 'supersede']);
+
 const pipelineSchema = z.strictObject({
   maxConcurrentExecutions: count(1).default(100),
   streamBufferSize: count(0).default(10),
@@ -68,7 +89,9 @@ const pipelineSchema = z.strictObject({
   closeTimeoutMs: milliseconds.default(1_000),
   hookTimeoutMs: milliseconds.default(5_000),
   maxQueuedTurns: count(0).default(16),
-  store: methods<StateStore>('load', 'append', 'lease', 'close').optional(),
+  onBusy: onBusy.default('queue'),
+  historyLimit: count(1).optional(),
+  store: methods<StateStore>('load', 'turn', 'append', 'lease', 'close').optional(),
   logger: methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
   own: z.boolean().default(false),
 });
@@ -94,6 +117,8 @@ const executionSchema = z.strictObject({
       "give an array of entries such as [Tenant.with('acme')]",
     )
     .optional(),
+  turnId: z.string().min(1).optional(),
+  onBusy: onBusy.optional(),
 });
 
 /** The options with their defaults. Throws `invalid_options` naming every wrong field at once. */
@@ -101,9 +126,21 @@ export function pipelineOptions(options: PipelineOptions): z.output<typeof pipel
   return parseOptions('Pipeline options', pipelineSchema, options);
 }
 
-/** Checks the options of one execution. */
-export function checkExecutionOptions(options: ExecutionOptions): void {
+/** Most bytes of a turn's id, which stores keep with a suffix. */
+const MAX_TURN_ID_BYTES = 500;
+
+/** Checks the options of one execution; `inSession`: of a turn of a session. */
+export function checkExecutionOptions(options: ExecutionOptions, inSession: boolean): void {
   parseOptions('Execution options', executionSchema, options);
+  if (options.turnId !== undefined) checkId('turnId', options.turnId, MAX_TURN_ID_BYTES);
+  if (inSession) return;
+  for (const name of ['turnId', 'onBusy'] as const) {
+    if (options[name] === undefined) continue;
+    throw new SluiceError(
+      'invalid_options',
+      `Execution options: ${name} is for turns of a session: take it out, or call executeWithContext().`,
+    );
+  }
 }
 
 /** Checks the options of `shutdown()`. */

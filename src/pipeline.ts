@@ -14,12 +14,12 @@ import type { Middleware } from './middleware.ts';
 import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
+import { keepShapes } from './execution/shapes.ts';
 import { Slots } from './execution/slots.ts';
-import { sessionKey } from './session/store.ts';
+import { checkSessionKey } from './session/check-key.ts';
 import type { SessionKey, StateStore } from './session/store.ts';
 import type { Stream } from './stream/stream.ts';
 import { openTurn } from './session/turn.ts';
-import type { Turn } from './session/turn.ts';
 
 type Content = string | Part[];
 /** Role and content, or messages; then options. */
@@ -34,13 +34,13 @@ type Arguments =
  * const { response, usage } = await pipeline.execute('user', 'Write a haiku');
  */
 export class Pipeline implements AsyncDisposable {
+  /** Where its sessions live: the option `store`, or its own in memory. */
+  readonly store: StateStore;
   readonly #stack: Layer;
   readonly #middleware: readonly Middleware[];
   readonly #options: ReturnType<typeof pipelineOptions>;
   readonly #log: Logger;
   readonly #slots: Slots;
-  readonly #store: StateStore;
-  readonly #lines = new Map<string, { slots: Slots; users: number }>();
   readonly #running = new Set<ExecutionStream>();
   #idle: PromiseWithResolvers<void> | undefined;
   #shutdown: Promise<void> | undefined;
@@ -65,7 +65,8 @@ export class Pipeline implements AsyncDisposable {
     this.#stack = stack;
     this.#log = options.logger === undefined ? silent : toLogger(options.logger);
     this.#slots = new Slots(this.#options.maxConcurrentExecutions);
-    this.#store = options.store ?? new MemoryStore();
+    this.store = options.store ?? new MemoryStore();
+    keepShapes();
   }
 
   /** Runs to the end. Resolves for completed and interrupted executions, rejects with a `SluiceError` otherwise. */
@@ -109,10 +110,11 @@ export class Pipeline implements AsyncDisposable {
 
   #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
     const { input, options } = parseArguments(call);
-    checkExecutionOptions(options);
+    checkExecutionOptions(options, session !== undefined);
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
+    const { maxQueuedTurns, historyLimit } = this.#options;
     const execution = new Execution({
       closeTimeoutMs,
       hookTimeoutMs,
@@ -134,7 +136,22 @@ export class Pipeline implements AsyncDisposable {
       timeoutsMs: [executionTimeoutMs, options.timeoutMs],
       deadline: options.deadline instanceof Date ? options.deadline.getTime() : options.deadline,
       slot: (signal) => this.#slots.acquire(signal),
-      turn: session === undefined ? undefined : (signal) => this.#turn(session, input, signal),
+      turn:
+        session === undefined
+          ? undefined
+          : (signal) =>
+              openTurn({
+                store: this.store,
+                key: session,
+                input,
+                turnId: options.turnId,
+                onBusy: options.onBusy ?? this.#options.onBusy,
+                maxQueuedTurns,
+                historyLimit,
+                signal,
+                warn: (message) => execution.warn(message),
+                abort: (error) => stream.abort(error),
+              }),
       started: () => this.#started(stream),
       finished: () => this.#finished(stream),
     });
@@ -153,43 +170,12 @@ export class Pipeline implements AsyncDisposable {
     if (this.#running.size === 0) this.#idle?.resolve();
   }
 
-  /** Queues behind the other turns of the same session in this process, without holding an execution slot. */
-  async #turn(key: SessionKey, input: readonly Message[], signal: AbortSignal): Promise<Turn> {
-    const name = JSON.stringify(sessionKey(key));
-    const line = this.#lines.get(name) ?? { slots: new Slots(1), users: 0 };
-    if (line.slots.waiting >= this.#options.maxQueuedTurns && line.users > 0) {
-      throw new SluiceError(
-        'session_busy',
-        `${line.users} turns of this session wait already: try again later.`,
-        { retryable: true },
-      );
-    }
-    this.#lines.set(name, line);
-    line.users++;
-    const leave = (): void => {
-      if (--line.users === 0) this.#lines.delete(name);
-    };
-    try {
-      const turn = await openTurn(this.#store, key, input, line.slots, signal);
-      return {
-        ...turn,
-        release: () => {
-          turn.release();
-          leave();
-        },
-      };
-    } catch (error) {
-      leave();
-      throw error;
-    }
-  }
-
   async #shutDown(signal: AbortSignal | undefined): Promise<void> {
     if (this.#running.size > 0 && signal?.aborted !== true) await this.#drained(signal);
     await Promise.all([...this.#running].map((stream) => stream.shutDown()));
     while (this.#running.size > 0) await this.#nextIdle();
     const closes: Promise<void>[] = [];
-    if (this.#options.own || this.#options.store === undefined) closes.push(this.#store.close());
+    if (this.#options.own || this.#options.store === undefined) closes.push(this.store.close());
     if (this.#options.own)
       closes.push(...this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
     // All are closed before one that failed is told of.
@@ -239,21 +225,4 @@ function parseArguments(call: Arguments): { input: Message[]; options: Execution
     );
   }
   return { input: checkMessages(first), options: second ?? {} };
-}
-
-function checkSessionKey(key: SessionKey): void {
-  const parts: unknown = typeof key === 'string' ? { owner: '', id: key } : key;
-  const ok =
-    typeof parts === 'object' &&
-    parts !== null &&
-    'id' in parts &&
-    typeof parts.id === 'string' &&
-    parts.id !== '' &&
-    'owner' in parts &&
-    typeof parts.owner === 'string';
-  if (!ok)
-    throw new SluiceError(
-      'invalid_options',
-      `sessionId is ${kindOf(key)}: give a string that is not empty, or { owner, id }.`,
-    );
 }

@@ -14,3 +14,30 @@ export function plainFault(value: unknown, above: readonly unknown[] = []): stri
 function isPlain(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof value);
 }
+
+/** A copy of a value, as JSON would make it and read it again, without the way over text. Throws what `JSON.stringify` throws. */
+export function jsonCopy<T>(value: T): T;
+export function jsonCopy(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : null; // -0 is 0
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+  if (typeof value !== 'object') return viaText(value);
+  if (Array.isArray(value)) return value.map((inner: unknown) => jsonCopy(inner) ?? null);
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return viaText(value);
+  const copy: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    const copied: unknown = jsonCopy(inner);
+    if (copied === undefined) continue;
+    // As data: an assignment to this key sets the prototype.
+    if (key === '__proto__') Object.defineProperty(copy, key, { ...OWN, value: copied });
+    else copy[key] = copied;
+  }
+  return copy;
+}
+
+const OWN: PropertyDescriptor = { writable: true, enumerable: true, configurable: true };
+
+function viaText(value: unknown): unknown {
+  const text: string | undefined = JSON.stringify(value);
+  const copy: unknown = text === undefined ? undefined : JSON.parse(text);
+  return copy;
+}

@@ -26,6 +26,11 @@ export interface Provider {
    * it, or aborting the signal, frees the socket.
    */
   stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply>;
+  /**
+   * How many input tokens a request has, by the provider's own count. One small request of its own, which is no model call; rejects as a call
+   * does. Absent where the provider has no such endpoint.
+   */
+  countTokens?(request: ModelRequest, options: { signal: AbortSignal }): Promise<number>;
   /** Frees what the provider made itself. */
   close?(): Promise<void>;
 }

@@ -45,6 +45,10 @@ export interface ExecutionResult {
   provider?: string;
   model?: string;
   sessionId?: string;
+  /** The turn was finished before: this is its stored reply. Usage and cost are what it took then; nothing was spent now. */
+  replayed?: true;
+  /** The reply's messages that could not be stored in the session; a warning says why. */
+  unsaved?: Message[];
   /** The caller's metadata, as given. */
   metadata: Record<string, unknown>;
   /** With `includeRaw`: request and reply of each call. */

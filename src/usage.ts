@@ -41,10 +41,11 @@ export function noUsage(): Usage {
   };
 }
 
-/** The sum of usages; estimated as soon as one is. Raw objects are left out. */
-export function sumUsage(usages: Iterable<Usage>): Usage {
+/** The sum of the usages that are known; estimated as soon as one is. Raw objects are left out. */
+export function sumUsage(usages: Iterable<Usage | undefined>): Usage {
   const sum = noUsage();
   for (const usage of usages) {
+    if (usage === undefined) continue;
     sum.inputTokens += usage.inputTokens;
     sum.outputTokens += usage.outputTokens;
     sum.totalTokens += usage.totalTokens;
@@ -63,17 +64,15 @@ const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteU
  * not offered as a total); one estimate makes it estimated. No calls cost exactly nothing.
  */
 export function sumCost(costs: readonly (Cost | undefined)[]): Cost {
-  let status: Cost['status'] = 'exact';
-  const sum: Cost = { status };
+  if (costs.length === 0) return { status: 'exact', totalUsd: 0 };
+  const sum: Cost = { status: 'exact' };
   for (const cost of costs) {
     if (cost === undefined || cost.status === 'unknown') return { status: 'unknown' };
-    if (cost.status === 'estimated') status = 'estimated';
+    if (cost.status === 'estimated') sum.status = 'estimated';
+    for (const field of MONEY) {
+      const usd = cost[field];
+      if (usd !== undefined) sum[field] = (sum[field] ?? 0) + usd;
+    }
   }
-  if (costs.length === 0) return { status, totalUsd: 0 };
-  for (const field of MONEY) {
-    const known = costs.map((cost) => cost?.[field]).filter((usd) => usd !== undefined);
-    if (known.length > 0) sum[field] = known.reduce((total, usd) => total + usd, 0);
-  }
-  sum.status = status;
   return sum;
 }

@@ -1,6 +1,6 @@
 /**
  * What authors of plugins test with: a fault server that speaks the wires of LLM providers, a scripted provider, and the contracts
- * that every middleware and every provider keeps. No test runner comes with it, and none is imported.
+ * that every middleware, every provider and every session store keeps. No test runner comes with it, and none is imported.
  *
  * @module
  */
@@ -43,4 +43,6 @@ export type {
   WireProviderOptions,
 } from './provider-contract.ts';
 export type { Endpoint, Scene } from './provider-stage.ts';
+export { stateStoreCases, stateStoreContract } from './state-store-contract.ts';
+export type { StateStoreContractOptions } from './state-store-contract.ts';
 export type { ContractCase, TestRunner } from './contract.ts';

@@ -120,7 +120,8 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (terminal !== undefined) {
       const call = this.#openCall();
       this.addTap((chunk) => call.see(chunk), 'first');
-      return this.#opened(terminal.body(context, call));
+      const send = (): MaybePromise<Opened<StreamChunk, Reply>> => this.#opened(terminal.body(context, call));
+      return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
     if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
     return this.#opened(middleware(context, this.next_));
@@ -225,6 +226,23 @@ export class Attempt extends Stream<StreamChunk, Reply> {
       throw error;
     }
     return call;
+  }
+
+  /** Nothing is sent while an observer has the call wait, nor when the attempt has ended by then. */
+  async #whenReady<T>(call: CallRecord, ready: Promise<unknown>, send: () => MaybePromise<T>): Promise<T> {
+    call.refused = true;
+    const ended = Promise.withResolvers<never>();
+    const { layerSignal } = this;
+    const stop = (): void => ended.reject(this.#aborted);
+    layerSignal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.race([ready, ended.promise]);
+    } finally {
+      layerSignal.removeEventListener('abort', stop);
+    }
+    if (this.#aborted !== undefined) throw this.#aborted;
+    call.refused = false;
+    return send();
   }
 
   #opened(body: ReturnType<Middleware>): MaybePromise<Opened<StreamChunk, Reply>> {

@@ -1,7 +1,7 @@
 import type { Attempt } from './attempt.ts';
 import type { Call, CallObserver } from '../call.ts';
 import { CallRecord } from './call-record.ts';
-import type { ExecutionEnd, SessionView } from '../context.ts';
+import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
 import type { ContextEntry } from '../keys.ts';
@@ -17,7 +17,6 @@ import { sumCost, sumUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
 type CallWatcher = (call: Call) => CallObserver | void;
-type EndHook = (end: ExecutionEnd) => void | Promise<void>;
 
 /** What one execution is made with. */
 export interface ExecutionSettings {
@@ -43,7 +42,6 @@ export class Execution implements Host {
   deadline: number | undefined;
   halted = false;
   current: readonly unknown[] = [];
-  buffered = 0;
   outcome: Outcome | undefined;
   error: SluiceError | undefined;
   reason: string | undefined;
@@ -54,6 +52,7 @@ export class Execution implements Host {
   readonly #open = new Map<CallRecord, Attempt>();
   #watchers: CallWatcher[] = [];
   #hooks: { hook: EndHook; name: string }[] = [];
+  #afterTurn: Exclude<AfterTurn, void>[] = [];
   #span: SpanHandle | undefined;
   #ended = false;
 
@@ -134,7 +133,7 @@ export class Execution implements Host {
 
   /** Sum over all calls, those that failed too. */
   get usage(): Usage {
-    return sumUsage(this.calls.flatMap((call) => (call.usage === undefined ? [] : [call.usage])));
+    return sumUsage(this.calls.map((call) => call.usage));
   }
 
   get cost(): Cost {
@@ -157,7 +156,6 @@ export class Execution implements Host {
       closeTimeoutMs: this.#settings.hookTimeoutMs,
       halted: false,
       current: [],
-      buffered: 0,
       warn: (text) => this.warn(text),
     };
     while (this.#hooks.length > 0) {
@@ -169,8 +167,20 @@ export class Execution implements Host {
     return end;
   }
 
+  /** Once the turn is stored, or could not be: tells those that waited for it. */
+  turnStored(stored: boolean): void {
+    for (const hear of this.#afterTurn.splice(0)) {
+      try {
+        hear(stored);
+      } catch (thrown) {
+        this.warn(`What onEnd() left for later threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`);
+      }
+    }
+  }
+
   async #run(hook: EndHook, end: ExecutionEnd): Promise<void> {
-    await hook(end);
+    const after = await hook(end);
+    if (typeof after === 'function') this.#afterTurn.push(after);
   }
 }
 

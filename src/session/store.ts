@@ -1,84 +1,176 @@
 import type { Message, ToolCallPart } from '../messages.ts';
+import type { FinishReason } from '../request.ts';
 import type { Outcome } from '../result.ts';
 import type { Cost, Usage } from '../usage.ts';
 
-/** A session's name: an id, or an id of one owner (tenant or user). Two owners' ids never meet. */
+/**
+ * A session's name: an id, or an id of one owner (tenant or user). Two owners' ids never meet. Both are data: any well-formed text of
+ * at most 512 UTF-8 bytes, the id not empty. An id alone belongs to the owner `''`.
+ */
 export type SessionKey = string | { owner: string; id: string };
 
-/** One appended piece of a session. */
+/** One appended message. `message.partial` marks a reply that was cut short. */
 export interface SessionEntry {
   message: Message;
-  /** What the turn that it belongs to cost; on the last entry of a turn. */
-  usage?: Usage;
-  cost?: Cost;
-  outcome?: Outcome;
 }
 
-/** A session as it is loaded. */
+/** How a turn ended; stored with its last append. */
+export interface TurnEnd {
+  outcome: Outcome;
+  /** Why it was interrupted. */
+  reason?: string | undefined;
+  finishReason?: FinishReason | undefined;
+  /** Sum over the turn's calls. */
+  usage: Usage;
+  cost: Cost;
+  model?: string | undefined;
+  provider?: string | undefined;
+  /** The fencing token of the lease that the turn ran under: it tells two runs of one turn apart. */
+  leaseToken?: number | undefined;
+}
+
+/** One append, as it was stored. */
+export interface StoredTurn {
+  turnId: string;
+  messages: Message[];
+  end?: TurnEnd | undefined;
+  /** The session's version after it. */
+  version: number;
+}
+
+/** A session as it is loaded. Times are milliseconds since the epoch. */
 export interface SessionState {
   owner: string;
   id: string;
+  /** All, or the newest of them: see `last`. */
   messages: Message[];
+  /** How many messages there are in all. */
+  messageCount: number;
   /** Tool calls that wait for approval. */
   pending: ToolCallPart[];
   metadata: Record<string, unknown>;
   /** Sum over all turns so far. */
   usage: Usage;
+  /** Sum over all turns so far: unknown as soon as one is, estimated as soon as one is. */
   cost: Cost;
-  /** Grows with every change. */
+  /** Turns that have ended: appends with an `end`. */
+  turns: number;
+  /** Grows by one with every append and update. */
   version: number;
   createdAt: number;
   updatedAt: number;
+  /** When it is gone unless it is used before; absent without a `ttlMs`. */
+  expiresAt?: number | undefined;
+}
+
+/** What was spent so far: by one session or by an owner. */
+export interface Spend {
+  usage: Usage;
+  cost: Cost;
+  turns: number;
 }
 
 /** The right to append to a session, for a time. */
 export interface Lease {
-  /** Grows with every lease of the session: a store refuses an append with an older one. */
+  /** Grows with every lease of the session, over its deletion too: a store refuses an append with an older one. */
   readonly token: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by the clock of the store. */
   readonly expiresAt: number;
+  /** Puts the end off to `ttlMs` from now. Rejects with `lease_lost` when it was released, or is another's by now. */
   renew(ttlMs: number): Promise<void>;
+  /** Ends it. Does nothing where it is another's by now. */
   release(): Promise<void>;
 }
 
-/** How an append is guarded. */
+/** How a session is leased. */
+export interface LeaseOptions {
+  /** Takes it at once from whoever has it, whose appends and renewals are refused from now on. Default: false. */
+  takeOver?: boolean | undefined;
+}
+
+/** How an append is guarded, and what it stores beside messages. */
 export interface AppendOptions {
   /** The version that the writer saw; another one is a `conflict`. */
   expectedVersion: number;
-  /** The same part of the same turn twice is stored once. */
+  /**
+   * The same id twice is stored once: the second append resolves to the version now and changes nothing, whatever lease and version it
+   * has. Well-formed text of 1 to 512 UTF-8 bytes.
+   */
   turnId: string;
+  /** A stale one is refused as `lease_lost`: one with an older token, or of a session that was deleted since. */
   lease?: Lease | undefined;
+  /** Merged into the session's metadata; a key set to undefined is removed. Plain data, as JSON has it. */
+  metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Replaces the calls that wait for approval. */
+  pending?: readonly ToolCallPart[] | undefined;
+  /** Adds its usage and cost to the sums of the session and of the owner. */
+  end?: TurnEnd | undefined;
+}
+
+/** What `list` is asked. */
+export interface ListOptions {
+  owner: string;
+  /** Most sessions of one page. Default: 100. */
+  limit?: number | undefined;
+  /** The last page's. */
+  cursor?: string | undefined;
 }
 
 /** What `list` answers. */
 export interface SessionPage {
   sessions: { owner: string; id: string; version: number; updatedAt: number }[];
   /** Give it to the next `list`; absent on the last page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
-/** Where sessions live. Every method rejects with a `SluiceError` of code `store`, `conflict` or `lease_lost`. */
+/** Whose spend is asked: a session's, or without an id the owner's. */
+export interface SpendScope {
+  owner: string;
+  id?: string | undefined;
+}
+
+/**
+ * Where sessions live. `stateStoreContract` of `sluice/testing` is its suite.
+ *
+ * Every method rejects with a `SluiceError`: `invalid_options` for a bad key or option, `conflict`, `lease_lost`, `session_busy`, and
+ * `store` for the rest: retryable where the database failed, not retryable where what it holds cannot be read. What goes in and comes
+ * out is copied, as JSON would.
+ *
+ * A store with a `ttlMs` drops a session that was neither appended to, updated nor leased for so long, but none while it is leased.
+ */
 export interface StateStore {
-  load(key: SessionKey, options?: { last?: number }): Promise<SessionState | undefined>;
-  /** Atomic, and idempotent by `turnId`. Resolves to the new version. */
+  /** Undefined where there is none. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
+  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined>;
+  /** What was appended under an id; undefined where nothing was. */
+  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined>;
+  /**
+   * Stores all of it or nothing, once a `turnId`. Resolves to the new version. A session begins with its first append, at version 0.
+   * `entries` may be empty when metadata, pending or end is given.
+   */
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */
   update(
     key: SessionKey,
-    metadata: Record<string, unknown>,
+    metadata: Readonly<Record<string, unknown>>,
     options: { expectedVersion: number },
   ): Promise<number>;
-  list(options: { owner: string; limit?: number; cursor?: string }): Promise<SessionPage>;
-  /** Copies a session, or its first `at` messages, under a new id of the same owner. */
+  /**
+   * What was spent, without reading messages. An owner's outlives the deletion and the expiry of its sessions. Exactly nothing where
+   * nothing is known.
+   */
+  spend(scope: SpendScope): Promise<Spend>;
+  /** An owner's sessions, each once, in an order of the store's own. */
+  list(options: ListOptions): Promise<SessionPage>;
+  /**
+   * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, and the pending calls if it is not
+   * cut. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` where there is nothing to copy.
+   */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;
+  /** An append under a lease taken before is refused. Does nothing where there is no such session. */
   delete(key: SessionKey): Promise<void>;
-  /** Deletes every session of an owner; resolves to their number. */
+  /** Deletes all of an owner: sessions, turns, leases and what was spent. Resolves to the number of its sessions. */
   forget(owner: string): Promise<number>;
-  lease(key: SessionKey, ttlMs: number): Promise<Lease>;
+  /** Rejects with `session_busy`, retryable, while another has it. A session need not exist to be leased. */
+  lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease>;
   close(): Promise<void>;
-}
-
-/** A key in its long form. */
-export function sessionKey(key: SessionKey): { owner: string; id: string } {
-  return typeof key === 'string' ? { owner: '', id: key } : { owner: key.owner, id: key.id };
 }

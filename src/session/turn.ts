@@ -1,146 +1,143 @@
 import type { SessionView } from '../context.ts';
-import { SluiceError, isSluiceError } from '../errors.ts';
-import type { ContextKey } from '../keys.ts';
+import { isSluiceError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import type { Outcome } from '../result.ts';
-import type { Slots } from '../execution/slots.ts';
-import { sessionKey } from './store.ts';
-import type { Lease, SessionEntry, SessionKey, SessionState, StateStore } from './store.ts';
-import type { Cost, Usage } from '../usage.ts';
+import { throwIfAborted } from './delay.ts';
+import { holdLease } from './held-lease.ts';
+import type { HeldLease } from './held-lease.ts';
+import { enterLine } from './line.ts';
+import type { OnBusy } from './line.ts';
+import { isFinished, replayOf } from './replay.ts';
+import type { FinishedTurn, Replay } from './replay.ts';
+import { beginTurn } from './turn-begin.ts';
+import { TurnReply } from './turn-reply.ts';
+import type { ReplyEnd } from './turn-reply.ts';
+import { sessionView } from './session-view.ts';
+import { storeFailedError } from './store-errors.ts';
+import type { SessionKey, StateStore, StoredTurn } from './store.ts';
 
-/** How a turn ended, for the session. */
-export interface TurnEnd {
-  outcome: Outcome;
-  /** The reply's messages. */
-  messages: Message[];
-  usage: Usage;
-  cost: Cost;
-}
-
-/** One turn of a session: nobody else writes to it until `release()`. */
+/** One turn of a session: nobody else writes to it until it is over. */
 export interface Turn {
-  /** The messages of the session before this turn. */
-  readonly history: Message[];
+  /** What the model is to be asked: the session's messages and the caller's. */
+  readonly messages: readonly Message[];
   readonly view: SessionView;
-  finish(end: TurnEnd): Promise<void>;
+  /** Set where the turn was finished before: its reply stands, and nothing is asked. */
+  readonly replay?: Replay | undefined;
+  /** Stores the reply and frees the session. Never rejects: resolves to the messages that could not be stored, if so. */
+  finish(end: ReplyEnd): Promise<Message[] | undefined>;
+  /** Frees the session. Idempotent. */
   release(): void;
 }
 
-/** A lease outlives any turn that still renews it, and ends soon after a crash. */
-const LEASE_MS = 60_000;
+/** What a turn is opened with. */
+export interface TurnRequest {
+  readonly store: StateStore;
+  readonly key: SessionKey;
+  /** The caller's messages; none to run the stored ones again. */
+  readonly input: readonly Message[];
+  /** The caller's id of the turn, if it has one. */
+  readonly turnId: string | undefined;
+  readonly onBusy: OnBusy;
+  readonly maxQueuedTurns: number;
+  /** How many of the session's messages are read; undefined: all. */
+  readonly historyLimit: number | undefined;
+  readonly signal: AbortSignal;
+  /** Adds to the warnings of the result. */
+  warn(this: void, message: string): void;
+  /** Ends the execution: the session went to another. */
+  abort(this: void, error: SluiceError): void;
+}
+
+/** What is known of a turn that the caller has named. */
+export interface KnownTurn {
+  /** Its reply, if it is finished. */
+  finished: FinishedTurn | undefined;
+  /** Under which id its next reply is stored. */
+  replyId: string;
+}
 
 /**
- * Waits for the session, loads it and stores the caller's messages, so that they outlive whatever comes next.
- * `line` admits one turn of this session at a time, first come first served.
+ * Waits for the session, loads it and stores the caller's messages, so that they outlive whatever comes next. A turn that was finished before is
+ * not run again.
  */
-export async function openTurn(
-  store: StateStore,
-  key: SessionKey,
-  input: readonly Message[],
-  line: Slots,
-  signal: AbortSignal,
-): Promise<Turn> {
-  const leave = await line.acquire(signal);
+export async function openTurn(request: TurnRequest): Promise<Turn> {
   try {
-    const lease = await store.lease(key, LEASE_MS);
-    return await openLeased(store, key, input, lease, leave);
+    return await open(request);
   } catch (error) {
-    leave();
-    throw asStoreError(error);
+    throw isSluiceError(error) ? error : storeFailedError('the beginning of a turn', error);
+  }
+}
+
+async function open(request: TurnRequest): Promise<Turn> {
+  const { store, key, onBusy, maxQueuedTurns, signal, abort } = request;
+  const turnId = request.turnId ?? crypto.randomUUID();
+  for (;;) {
+    const known = await knownTurn(request, turnId);
+    if (known.finished !== undefined) return finishedTurn(key, known.finished);
+    const place = await enterLine(store, key, { turnId, onBusy, maxQueuedTurns, signal, stop: abort });
+    // The same turn ran meanwhile: its result is there now, unless it failed.
+    if (place === undefined) continue;
+    let held: HeldLease | undefined;
+    try {
+      held = await holdLease(store, key, onBusy, signal, abort);
+      return await openLeased(request, turnId, held, place.leave);
+    } catch (error) {
+      await held?.release();
+      place.leave();
+      throw error;
+    }
   }
 }
 
 async function openLeased(
-  store: StateStore,
-  key: SessionKey,
-  input: readonly Message[],
-  lease: Lease,
+  request: TurnRequest,
+  turnId: string,
+  held: HeldLease,
   leave: () => void,
 ): Promise<Turn> {
-  const renewal = setInterval(() => {
-    lease.renew(LEASE_MS).catch(() => clearInterval(renewal));
-  }, LEASE_MS / 3);
-  const release = (): void => {
-    clearInterval(renewal);
-    lease.release().catch(() => undefined); // it ends by itself
+  // Another process may have finished it while this one waited.
+  const known = await knownTurn(request, turnId);
+  if (known.finished !== undefined) {
+    await held.release();
+    leave();
+    return finishedTurn(request.key, known.finished);
+  }
+  throwIfAborted(request.signal);
+  const begun = await beginTurn(request, turnId, held);
+  const { view, changes } = sessionView(request.key, begun.metadata);
+  const reply = new TurnReply(request, held, { replyId: known.replyId, changes, ...begun });
+  const release = async (): Promise<void> => {
+    await held.release();
     leave();
   };
-  try {
-    const state = await store.load(key);
-    const turnId = crypto.randomUUID();
-    let version = state?.version ?? 0;
-    const entries: SessionEntry[] = input.map((message) => ({ message }));
-    if (entries.length > 0) {
-      version = await store.append(key, entries, {
-        expectedVersion: version,
-        turnId: `${turnId}.input`,
-        lease,
-      });
-    }
-    const { view, changes } = sessionView(key, state);
-    return {
-      history: state?.messages ?? [],
-      view,
-      async finish(end) {
-        const reply = replyEntries(end);
-        if (reply.length > 0) {
-          version = await store.append(key, reply, {
-            expectedVersion: version,
-            turnId: `${turnId}.reply`,
-            lease,
-          });
-        }
-        if (changes.size > 0)
-          await store.update(key, Object.fromEntries(changes), { expectedVersion: version });
-      },
-      release,
-    };
-  } catch (error) {
-    clearInterval(renewal);
-    await lease.release();
-    throw error;
-  }
-}
-
-/** What is stored of a reply: whole, or as a partial without dangling tool calls. */
-function replyEntries({ outcome, messages, usage, cost }: TurnEnd): SessionEntry[] {
-  const kept = outcome === 'completed' ? messages : messages.flatMap(withoutToolCalls);
-  return kept.map((message, index) =>
-    index === kept.length - 1 ? { message, usage, cost, outcome } : { message },
-  );
-}
-
-function withoutToolCalls(message: Message): Message[] {
-  if (typeof message.content === 'string') return message.content === '' ? [] : [message];
-  if (message.role === 'tool') return [];
-  const content = message.content.filter((part) => part.type === 'text');
-  return content.length === 0 ? [] : [{ ...message, content }];
-}
-
-function sessionView(
-  key: SessionKey,
-  state: SessionState | undefined,
-): { view: SessionView; changes: Map<string, unknown> } {
-  const saved = new Map(Object.entries(state?.metadata ?? {}));
-  const changes = new Map<string, unknown>();
-  const { owner, id } = sessionKey(key);
-  function get<T>(name: ContextKey<T>): T | undefined;
-  function get(name: ContextKey<unknown>): unknown {
-    return saved.get(name.name);
-  }
-  const view: SessionView = {
-    id,
-    owner,
-    get,
-    set: (name, value) => {
-      saved.set(name.name, value);
-      changes.set(name.name, value);
+  return {
+    messages: begun.messages,
+    view,
+    async finish(end) {
+      const unsaved = await reply.save(end);
+      await release();
+      return unsaved;
     },
+    release: () => void release(),
   };
-  return { view, changes };
 }
 
-function asStoreError(error: unknown): SluiceError {
-  if (isSluiceError(error)) return error;
-  return new SluiceError('store', 'The session store failed (see the cause).', { cause: error });
+/** A turn that the caller has named may have been run before, and have failed: each try has a reply of its own. */
+async function knownTurn({ store, key, turnId: named }: TurnRequest, turnId: string): Promise<KnownTurn> {
+  for (let number = 1; ; number++) {
+    const replyId = number === 1 ? `${turnId}.reply` : `${turnId}.reply.${number}`;
+    const stored: StoredTurn | undefined = named === undefined ? undefined : await store.turn(key, replyId);
+    if (stored === undefined) return { finished: undefined, replyId };
+    if (isFinished(stored)) return { finished: stored, replyId };
+  }
+}
+
+function finishedTurn(key: SessionKey, stored: FinishedTurn): Turn {
+  return {
+    messages: [],
+    view: sessionView(key, {}).view,
+    replay: replayOf(stored),
+    finish: () => Promise.resolve(undefined),
+    release: () => undefined,
+  };
 }

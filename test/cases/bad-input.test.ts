@@ -299,8 +299,8 @@ describe('what is called beside an execution', () => {
   });
 
   test('bounds of the store in memory', async () => {
-    expect(await refusal(() => Reflect.construct(MemoryStore, [{ maxAgeMs: -1, maxSession: 4 }]))).toBe(
-      'invalid_options: MemoryStore options: maxAgeMs is number: give a number of at least 0; maxSession is not an option: take it out or mend its name.',
+    expect(await refusal(() => Reflect.construct(MemoryStore, [{ ttlMs: -1, maxSession: 4 }]))).toBe(
+      'invalid_options: MemoryStore options: ttlMs is number: give a number of at least 1; maxSession is not an option: take it out or mend its name.',
     );
   });
 });

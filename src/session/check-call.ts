@@ -1,0 +1,121 @@
+import * as z from 'zod';
+import { SluiceError } from '../errors.ts';
+import { parseOptions } from '../options.ts';
+import { plainFault } from '../plain-data.ts';
+import { checkId, checkSessionKey } from './check-key.ts';
+import { messagesSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
+import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope } from './store.ts';
+
+const version = z.int().min(0);
+const metadata = z.custom<Readonly<Record<string, unknown>>>(
+  (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && plainFault(value) === undefined,
+  'give an object of plain data, as JSON has it',
+);
+
+const appendSchema = z.object({
+  expectedVersion: version,
+  turnId: z.string().min(1),
+  metadata: metadata.optional(),
+  pending: pendingSchema.optional(),
+  end: turnEndSchema.optional(),
+  entries: z.array(z.object({ message: z.unknown() })),
+});
+const updateSchema = z.object({ metadata, expectedVersion: version });
+const listSchema = z.object({
+  owner: z.string(),
+  limit: z.int().min(1).default(100),
+  cursor: z.string().optional(),
+});
+const loadSchema = z.object({ last: z.int().min(0).optional() });
+const forkSchema = z.object({ at: z.int().min(0).optional() });
+const leaseSchema = z.object({ ttlMs: z.number().min(1).max(Number.MAX_SAFE_INTEGER) });
+
+const ownerSchema = z.string('give a string');
+const turnIdSchema = z.string('give a string that is not empty').min(1);
+
+interface Key {
+  owner: string;
+  id: string;
+}
+
+/** Checks what `load` was given; every store calls it. Throws `invalid_options`, as the other checks do. */
+export function checkLoad(key: SessionKey, options: { last?: number | undefined }): Key {
+  parseOptions('load()', loadSchema, options);
+  return checkSessionKey(key);
+}
+
+/** Checks what `turn` was given. */
+export function checkTurn(key: SessionKey, turnId: string): Key {
+  checkTurnId(turnId);
+  return checkSessionKey(key);
+}
+
+/** Checks what `append` was given: that a store can keep it, and that there is something to keep. */
+export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Key {
+  parseOptions('append()', appendSchema, { ...options, entries });
+  parseOptions(
+    'append(): the messages of the entries',
+    messagesSchema,
+    entries.map(({ message }) => message),
+  );
+  checkTurnId(options.turnId);
+  const { metadata, pending, end } = options;
+  if (entries.length === 0 && metadata === undefined && pending === undefined && end === undefined) {
+    throw new SluiceError(
+      'invalid_options',
+      'append() has nothing to store: give entries, metadata, pending or end.',
+    );
+  }
+  return checkSessionKey(key);
+}
+
+/** Checks what `update` was given. */
+export function checkUpdate(
+  key: SessionKey,
+  metadata: Readonly<Record<string, unknown>>,
+  options: { expectedVersion: number },
+): Key {
+  parseOptions('update()', updateSchema, { ...options, metadata });
+  return checkSessionKey(key);
+}
+
+/** Checks what `list` was given, and fills in the limit. */
+export function checkList(options: ListOptions): {
+  owner: string;
+  limit: number;
+  cursor?: string | undefined;
+} {
+  const parsed = parseOptions('list()', listSchema, options);
+  checkId('owner', parsed.owner);
+  return parsed;
+}
+
+/** Checks what `spend` was given. */
+export function checkSpend(scope: SpendScope): void {
+  checkOwner(scope.owner);
+  if (scope.id !== undefined) checkSessionKey({ owner: scope.owner, id: scope.id });
+}
+
+/** Checks what `fork` was given. */
+export function checkFork(key: SessionKey, at: number | undefined): Key {
+  parseOptions('fork()', forkSchema, { at });
+  return checkSessionKey(key);
+}
+
+/** Checks what `lease` was given. */
+export function checkLease(key: SessionKey, ttlMs: number): Key {
+  parseOptions('lease()', leaseSchema, { ttlMs });
+  return checkSessionKey(key);
+}
+
+/** Checks an owner alone, as `forget` is given one. */
+export function checkOwner(owner: string): void {
+  parseOptions('owner', ownerSchema, owner);
+  checkId('owner', owner);
+}
+
+function checkTurnId(turnId: string): void {
+  parseOptions('turnId', turnIdSchema, turnId);
+  checkId('turnId', turnId);
+}

@@ -1,0 +1,108 @@
+import { SluiceError, findSluiceError, isSluiceError } from '../errors.ts';
+import { delay, throwIfAborted, within } from './delay.ts';
+import type { OnBusy } from './line.ts';
+import type { Lease, SessionKey, StateStore } from './store.ts';
+
+/** How long a lease runs: it outlives a turn that renews it by a third of that, and ends soon after a crash. In milliseconds. */
+const LEASE_MS = 15_000;
+/** How soon a renewal that failed is tried again. */
+const RENEW_AGAIN_MS = 1_000;
+/** How often a session that another process has is asked for: from, and at most. */
+const POLL_MS = [5, 250] as const;
+/** How long the end of a turn waits for its lease to be given back. */
+const RELEASE_MS = 1_000;
+
+/** A lease that is renewed until it is released. */
+export class HeldLease {
+  readonly lease: Lease;
+  /** By this process's clock, which only ever goes on. */
+  #until: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #renewing: Promise<void> = Promise.resolve();
+  #released: Promise<void> | undefined;
+  readonly #lost: (error: SluiceError) => void;
+
+  /** `lost` is told once, when another has the session. */
+  constructor(lease: Lease, leasedAt: number, lost: (error: SluiceError) => void) {
+    this.lease = lease;
+    this.#lost = lost;
+    this.#until = leasedAt + LEASE_MS;
+    this.#renewIn(LEASE_MS / 3);
+  }
+
+  /** How long it runs if it is not renewed, in milliseconds; 0: it has run out. */
+  get leftMs(): number {
+    return Math.max(0, this.#until - performance.now());
+  }
+
+  /** Gives it back. Never rejects: a lease that cannot be given back ends by itself. */
+  release(): Promise<void> {
+    this.#released ??= this.#releaseOnce();
+    return this.#released;
+  }
+
+  #renewIn(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#renewing = this.#renew();
+    }, ms);
+  }
+
+  async #renew(): Promise<void> {
+    const asked = performance.now();
+    let nextMs = LEASE_MS / 3;
+    try {
+      await this.lease.renew(LEASE_MS);
+      this.#until = asked + LEASE_MS;
+    } catch (error) {
+      const known = findSluiceError(error);
+      if (known?.code === 'lease_lost') {
+        if (this.#released === undefined) this.#lost(known);
+        return;
+      }
+      // The store failed. That cuts no reply: while nobody else takes the session, it stays this turn's.
+      nextMs = RENEW_AGAIN_MS;
+    }
+    if (this.#released === undefined) this.#renewIn(nextMs);
+  }
+
+  async #releaseOnce(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      // A renewal that overtakes the release would keep the session busy.
+      await within(
+        RELEASE_MS,
+        this.#renewing.then(() => this.lease.release()),
+        late,
+      );
+    } catch {
+      // It ends by itself.
+    }
+  }
+}
+
+/** Leases a session. While another process has it: waits, takes it over, or rejects with `session_busy`. */
+export async function holdLease(
+  store: StateStore,
+  key: SessionKey,
+  onBusy: OnBusy,
+  signal: AbortSignal,
+  lost: (error: SluiceError) => void,
+): Promise<HeldLease> {
+  const options = onBusy === 'supersede' ? { takeOver: true } : {};
+  const [from, most] = POLL_MS;
+  for (let waitMs: number = from; ; waitMs = Math.min(2 * waitMs, most)) {
+    throwIfAborted(signal);
+    const asked = performance.now();
+    try {
+      return new HeldLease(await store.lease(key, LEASE_MS, options), asked, lost);
+    } catch (error) {
+      if (onBusy !== 'queue' || !isSluiceError(error) || error.code !== 'session_busy') throw error;
+    }
+    // Between the half and the whole, so that many who wait do not ask in step.
+    await delay(waitMs * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+function late(): SluiceError {
+  return new SluiceError('store', 'The lease was not given back in time.');
+}

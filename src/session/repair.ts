@@ -1,0 +1,193 @@
+import type { Message, Part, ProviderPart } from '../messages.ts';
+
+/** Messages that every provider takes, and what had to be left out for that. */
+export interface Repaired {
+  messages: Message[];
+  /** One sentence for a warning; undefined where all was well. */
+  warning: string | undefined;
+}
+
+/** What follows the messages. */
+export interface RepairOptions {
+  /** Messages that come behind them, whose tool results answer their last calls. */
+  followedBy?: readonly Message[];
+  /** What is known of a reply at the very end. `open`: its calls of tools may still be answered; `paused`: the provider goes on behind it. */
+  lastReply?: 'open' | 'paused' | undefined;
+}
+
+interface Faults {
+  calls: number;
+  results: number;
+  thinking: number;
+  empty: number;
+}
+
+/**
+ * Leaves out of a conversation what a provider would refuse it for, and for good: calls of tools without a result, with the reasoning that led to them,
+ * results without their call, thinking with nothing behind it, empty messages. All else stays as it is, to the byte.
+ */
+export function repaired(messages: readonly Message[], options: RepairOptions = {}): Repaired {
+  const { followedBy = [], lastReply } = options;
+  const faults: Faults = { calls: 0, results: 0, thinking: 0, empty: 0 };
+  const kept: Message[] = [];
+  let unanswered = new Set<string>();
+  messages.forEach((message, at) => {
+    let mended = message;
+    if (message.role === 'assistant') {
+      const last = at === messages.length - 1 && followedBy.length === 0 ? lastReply : undefined;
+      if (last !== 'paused') {
+        mended = mendReply(message, faults, {
+          calls: last === 'open' ? undefined : answersBehind(messages, at, followedBy),
+          serverCalls: serverAnswers(messages, at),
+        });
+      }
+      unanswered = new Set(callsOf(mended));
+    } else if (isAnswer(message)) {
+      mended = mendAnswer(message, unanswered, faults);
+      if (saysMore(message)) unanswered.clear();
+    } else {
+      unanswered.clear();
+    }
+    if (!isEmpty(mended)) kept.push(mended);
+    else if (mended === message) faults.empty++;
+  });
+  return { messages: kept, warning: warningOf(faults) };
+}
+
+/**
+ * The messages of a window that does not reach back to the beginning: from its first message of the user on, so that it holds whole turns. Where
+ * there is none, all but the results whose calls are outside.
+ */
+export function wholeTurns(messages: readonly Message[]): Message[] {
+  const first = messages.findIndex((message) => message.role === 'user' && !isAnswer(message));
+  if (first >= 0) return messages.slice(first);
+  const known = messages.findIndex((message) => !isAnswer(message));
+  return known < 0 ? [] : messages.slice(known);
+}
+
+/** The ids that are answered directly behind a message. */
+function answersBehind(
+  messages: readonly Message[],
+  at: number,
+  followedBy: readonly Message[],
+): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (let next = at + 1; ; next++) {
+    const message = messages[next] ?? followedBy[next - messages.length];
+    if (message === undefined || !isAnswer(message)) return ids;
+    for (const part of partsOf(message)) if (part.type === 'tool_result') ids.add(part.id);
+    if (saysMore(message)) return ids;
+  }
+}
+
+/** The ids of the calls that have a result: of tools (undefined: all may still get one), and of the provider's own tools. */
+interface Answered {
+  calls: ReadonlySet<string> | undefined;
+  serverCalls: ReadonlySet<unknown>;
+}
+
+/** A reply without calls that nothing answers. */
+function mendReply(message: Message, faults: Faults, answered: Answered): Message {
+  if (typeof message.content === 'string') return message;
+  const parts = message.content;
+  const isLost = (part: Part | undefined): boolean =>
+    (part?.type === 'tool_call' && answered.calls?.has(part.id) === false) ||
+    (part?.type === 'provider' && isServerCall(part) && !answered.serverCalls.has(idOf(part)));
+  const kept: Part[] = [];
+  parts.forEach((part, at) => {
+    if (isLost(part)) faults.calls++;
+    else if (part.type !== 'thinking') kept.push(part);
+    else {
+      const behind = parts.findIndex(({ type }, next) => next > at && type !== 'thinking');
+      // Reasoning goes with the call that it led to; of several calls one that is left keeps it.
+      const next = isLost(parts[behind]) ? callLeft(parts, behind, isLost) : parts[behind];
+      if (next === undefined) faults.thinking++;
+      else kept.push(part);
+    }
+  });
+  return kept.length === parts.length ? message : { ...message, content: kept };
+}
+
+/** The first call of an unbroken row from `at` on that is not lost. */
+function callLeft(
+  parts: readonly Part[],
+  at: number,
+  isLost: (part: Part | undefined) => boolean,
+): Part | undefined {
+  for (let next = at; parts[next]?.type === 'tool_call'; next++) if (!isLost(parts[next])) return parts[next];
+  return undefined;
+}
+
+/** A block of the provider that calls one of its own tools. Its result is a block that refers to its `id` by `tool_use_id`. */
+function isServerCall({ block }: ProviderPart): boolean {
+  const type = fieldOf(block.data, 'type');
+  return typeof type === 'string' && type.endsWith('tool_use');
+}
+
+function idOf({ block }: ProviderPart): unknown {
+  return fieldOf(block.data, 'id');
+}
+
+/** The ids that blocks refer to, in a message and in the replies directly behind it. */
+function serverAnswers(messages: readonly Message[], at: number): ReadonlySet<unknown> {
+  const ids = new Set<unknown>();
+  for (let next = at; messages[next]?.role === 'assistant'; next++) {
+    for (const part of partsOf(messages[next]))
+      if (part.type === 'provider') ids.add(fieldOf(part.block.data, 'tool_use_id'));
+  }
+  return ids;
+}
+
+function fieldOf(data: unknown, field: string): unknown {
+  return typeof data === 'object' && data !== null ? Reflect.get(data, field) : undefined;
+}
+
+/** Results without those whose call is not there, or was answered before. */
+function mendAnswer(message: Message, unanswered: Set<string>, faults: Faults): Message {
+  const parts = partsOf(message);
+  const kept = parts.filter((part) => part.type !== 'tool_result' || unanswered.delete(part.id));
+  faults.results += parts.length - kept.length;
+  return kept.length === parts.length ? message : { ...message, content: kept };
+}
+
+function isAnswer(message: Message): boolean {
+  return message.role === 'tool' || partsOf(message).some(({ type }) => type === 'tool_result');
+}
+
+/** Whether the user speaks in it as well: results that come behind that come too late. */
+function saysMore(message: Message): boolean {
+  return message.role !== 'tool' && partsOf(message).some(({ type }) => type !== 'tool_result');
+}
+
+function callsOf(message: Message): string[] {
+  return partsOf(message).flatMap((part) => (part.type === 'tool_call' ? [part.id] : []));
+}
+
+function partsOf(message: Message | undefined): readonly Part[] {
+  return message === undefined || typeof message.content === 'string' ? [] : message.content;
+}
+
+/** Blank text alone is refused by some providers too. */
+function isEmpty({ content }: Message): boolean {
+  if (typeof content === 'string') return content.trim() === '';
+  return content.every((part) => part.type === 'text' && part.text.trim() === '');
+}
+
+function warningOf({ calls, results, thinking, empty }: Faults): string | undefined {
+  const left = [
+    count(calls, 'tool call without its result', 'tool calls without their results'),
+    count(results, 'tool result without its call', 'tool results without their calls'),
+    count(
+      thinking,
+      'piece of thinking with nothing behind it',
+      'pieces of thinking with nothing behind them',
+    ),
+    count(empty, 'empty message', 'empty messages'),
+  ].filter((text) => text !== undefined);
+  return left.length === 0 ? undefined : `The stored conversation was repaired: ${left.join(', ')} left out.`;
+}
+
+function count(number: number, one: string, many: string): string | undefined {
+  if (number === 0) return undefined;
+  return number === 1 ? `1 ${one}` : `${number} ${many}`;
+}

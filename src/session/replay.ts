@@ -1,0 +1,78 @@
+import type { StreamChunk } from '../chunks.ts';
+import type { Layer } from '../execution/layer.ts';
+import type { Message } from '../messages.ts';
+import type { Middleware } from '../middleware.ts';
+import type { StoredTurn, TurnEnd } from './store.ts';
+import type { Cost, Usage } from '../usage.ts';
+
+/** The stored reply of a turn, to be given once more: in place of the stack, without a model call. */
+export interface Replay {
+  readonly layer: Layer;
+  /** What the turn used and cost when it ran. */
+  readonly usage: Usage;
+  readonly cost: Cost;
+}
+
+/** A turn that came to its end: asked again it has the same result. */
+export interface FinishedTurn extends StoredTurn {
+  end: TurnEnd;
+}
+
+/** Whether a stored reply stands: a turn that failed or was cancelled is run again. */
+export function isFinished(turn: StoredTurn): turn is FinishedTurn {
+  return turn.end?.outcome === 'completed' || turn.end?.outcome === 'interrupted';
+}
+
+/** The reply of a finished turn as a stack of its own. */
+export function replayOf({ messages, end }: FinishedTurn): Replay {
+  const replay: Middleware = async function* replay(context) {
+    yield* messages.flatMap(chunksOf);
+    const { finishReason = 'other', model, provider } = end;
+    if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
+    return { finishReason, model, provider };
+  };
+  // Not the last of a stack: that would be taken for a model call.
+  const layer: Layer = {
+    name: 'replay',
+    middleware: replay,
+    terminal: undefined,
+    last: false,
+    below: undefined,
+  };
+  return { layer, usage: end.usage, cost: end.cost };
+}
+
+/** The chunks that add up to a message. */
+function chunksOf({ content }: Message): StreamChunk[] {
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'content', content }];
+  return content.flatMap((part): StreamChunk[] => {
+    switch (part.type) {
+      case 'text': {
+        const { text, citations, refusal } = part;
+        return [
+          { type: 'content', content: text, ...(citations && { citations }), ...(refusal && { refusal }) },
+        ];
+      }
+      case 'thinking':
+        return [{ type: 'thinking', content: part.text, ...(part.block && { block: part.block }) }];
+      case 'provider':
+        return [{ type: 'content', content: '', block: part.block }];
+      case 'tool_call': {
+        const { id, name, arguments: given, block } = part;
+        return [{ type: 'tool_call', id, name, arguments: given, ...(block && { block }) }];
+      }
+      case 'tool_result': {
+        const { id, name, isError = false } = part;
+        const text =
+          typeof part.content === 'string'
+            ? part.content
+            : part.content.map((inner) => (inner.type === 'text' ? inner.text : '')).join('');
+        return [{ type: 'tool_result', id, name, content: text, isError }];
+      }
+      case 'image':
+      case 'audio':
+      case 'file':
+        return [];
+    }
+  });
+}

@@ -1,0 +1,37 @@
+import type { SessionView } from '../context.ts';
+import { SluiceError } from '../errors.ts';
+import type { ContextKey } from '../keys.ts';
+import { plainFault } from '../plain-data.ts';
+import { sessionKey } from './check-key.ts';
+import type { SessionKey } from './store.ts';
+
+/** The session's values as the middleware of one turn see them; `changes` are what they set, to be stored with the turn. */
+export function sessionView(
+  key: SessionKey,
+  metadata: Readonly<Record<string, unknown>>,
+): { view: SessionView; changes: ReadonlyMap<string, unknown> } {
+  const saved = new Map(Object.entries(metadata));
+  const changes = new Map<string, unknown>();
+  const { owner, id } = sessionKey(key);
+  function get<T>(name: ContextKey<T>): T | undefined;
+  function get(name: ContextKey<unknown>): unknown {
+    return saved.get(name.name);
+  }
+  const view: SessionView = {
+    id,
+    owner,
+    get,
+    set: ({ name }, value) => {
+      const fault = plainFault(value);
+      if (fault !== undefined) {
+        throw new SluiceError(
+          'invalid_options',
+          `session.set(): ${[name, ...fault].join('.')} cannot be stored: give plain data, as JSON has it.`,
+        );
+      }
+      saved.set(name, value);
+      changes.set(name, value);
+    },
+  };
+  return { view, changes };
+}

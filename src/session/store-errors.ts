@@ -1,0 +1,51 @@
+import { SluiceError } from '../errors.ts';
+import { sessionKey } from './check-key.ts';
+import type { SessionKey } from './store.ts';
+
+/** A session's name for a message: its id in quotes, and its owner's where it has one. */
+export function sessionName(key: SessionKey): string {
+  const { owner, id } = sessionKey(key);
+  const quoted = `session ${JSON.stringify(id)}`;
+  return owner === '' ? quoted : `${quoted} of ${JSON.stringify(owner)}`;
+}
+
+/** `conflict`: the session is at another version than the writer saw. */
+export function conflictError(key: SessionKey, version: number, expectedVersion: number): SluiceError {
+  return new SluiceError(
+    'conflict',
+    `The ${sessionName(key)} is at version ${version}, not ${expectedVersion}: load it again.`,
+  );
+}
+
+/** `lease_lost`: the lease ended and is another's by now. */
+export function leaseLostError(key: SessionKey): SluiceError {
+  return new SluiceError(
+    'lease_lost',
+    `The lease of the ${sessionName(key)} is lost: another has it, or it was given back.`,
+  );
+}
+
+/** `session_busy`, retryable: another has the lease. */
+export function sessionBusyError(key: SessionKey): SluiceError {
+  return new SluiceError('session_busy', `The ${sessionName(key)} is in use.`, { retryable: true });
+}
+
+/** `not_found`: there is no such session. */
+export function noSessionError(key: SessionKey): SluiceError {
+  return new SluiceError('not_found', `There is no ${sessionName(key)}.`);
+}
+
+/** `store`, retryable: the database failed. `doing` says at what, such as `append`. */
+export function storeFailedError(doing: string, cause: unknown): SluiceError {
+  return new SluiceError('store', `The session store failed at ${doing} (see the cause).`, {
+    retryable: true,
+    cause,
+  });
+}
+
+/** `store`, not retryable: what is stored cannot be read. Names the session and the row, never what it holds. */
+export function unreadableError(key: SessionKey, row: string, why: string): SluiceError {
+  return new SluiceError('store', `The ${sessionName(key)} cannot be read: its ${row} ${why}.`, {
+    retryable: false,
+  });
+}

@@ -1,0 +1,102 @@
+import { isSluiceError } from '../errors.ts';
+import type { Message } from '../messages.ts';
+import { throwIfAborted } from './delay.ts';
+import type { HeldLease } from './held-lease.ts';
+import { repaired, wholeTurns } from './repair.ts';
+import type { SessionState } from './store.ts';
+import type { TurnRequest } from './turn.ts';
+
+/** A turn whose input is stored. */
+export interface BegunTurn {
+  /** What the model is to be asked. */
+  readonly messages: readonly Message[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The session's, with the input. */
+  readonly version: number;
+}
+
+/** Set in a session's metadata where its last reply was paused by the provider and is to be sent back, to go on. */
+export const PAUSED = 'sluice.paused';
+
+/** How often a turn loads again that another writer was faster than: an `update`, since the turn has the lease. */
+const CONFLICTS = 5;
+
+/** Loads the session and stores the caller's messages, unless this turn has stored them before. */
+export async function beginTurn(request: TurnRequest, turnId: string, held: HeldLease): Promise<BegunTurn> {
+  const { store, key, input, historyLimit } = request;
+  const inputId = `${turnId}.input`;
+  const known = request.turnId === undefined ? undefined : await store.turn(key, inputId);
+  if (known !== undefined || input.length === 0) return beginAgain(request, known?.messages ?? []);
+  for (let conflicts = 0; ; conflicts++) {
+    const state = await store.load(key, { last: historyLimit });
+    const { metadata = {}, version = 0 } = state ?? {};
+    const messages = followed(request, readOf(state), input);
+    throwIfAborted(request.signal);
+    try {
+      const entries = input.map((message) => ({ message }));
+      const { lease } = held;
+      const stored = await store.append(key, entries, { expectedVersion: version, turnId: inputId, lease });
+      return { messages, metadata, version: stored };
+    } catch (error) {
+      if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;
+    }
+  }
+}
+
+/** The stored conversation once more; `input` is stored already, and is what is to be answered if there is any. */
+async function beginAgain(request: TurnRequest, input: readonly Message[]): Promise<BegunTurn> {
+  const { store, key, historyLimit } = request;
+  let state = await store.load(key, {
+    last: historyLimit === undefined ? undefined : Math.max(historyLimit, input.length),
+  });
+  // A window that holds replies alone.
+  if (state !== undefined && isCut(state) && askedIn(state, input)?.length === 0)
+    state = await store.load(key);
+  const { metadata = {}, version = 0 } = state ?? {};
+  const lastReply = metadata[PAUSED] === true ? 'paused' : undefined;
+  const asked = askedIn(state, input);
+  const messages =
+    asked === undefined ? followed(request, readOf(state), input) : followed(request, asked, [], lastReply);
+  return { messages, metadata, version };
+}
+
+/**
+ * Up to the message that is to be answered: without the replies that there are to it, unless the provider has only paused. Undefined where other
+ * turns came behind the input: it is asked again then, not they.
+ */
+function askedIn(state: SessionState | undefined, input: readonly Message[]): Message[] | undefined {
+  const messages = readOf(state);
+  if (state?.metadata[PAUSED] === true && input.length === 0) return messages;
+  for (let end = messages.length; ; end--) {
+    const isReply = messages[end - 1]?.role === 'assistant';
+    if (input.length > 0 ? endsWith(messages.slice(0, end), input) : !isReply) return messages.slice(0, end);
+    if (!isReply) return undefined;
+  }
+}
+
+/** What is read of a session. */
+function readOf(state: SessionState | undefined): Message[] {
+  if (state === undefined) return [];
+  return isCut(state) ? wholeTurns(state.messages) : state.messages;
+}
+
+function isCut({ messages, messageCount }: SessionState): boolean {
+  return messages.length < messageCount;
+}
+
+/** Stored messages and what follows them, as valid input of a model. */
+function followed(
+  { warn }: TurnRequest,
+  stored: readonly Message[],
+  input: readonly Message[],
+  lastReply?: 'paused',
+): Message[] {
+  const { messages, warning } = repaired(stored, { followedBy: input, lastReply });
+  if (warning !== undefined) warn(warning);
+  return [...messages, ...input];
+}
+
+function endsWith(messages: readonly Message[], end: readonly Message[]): boolean {
+  const tail = messages.slice(Math.max(0, messages.length - end.length));
+  return JSON.stringify(tail) === JSON.stringify(end);
+}

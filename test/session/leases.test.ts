@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MemoryStore, Pipeline, SluiceError } from 'sluice';
+import { Model, failureOf, readAll, says, stop, texts } from '../core/harness.ts';
+import { TroubledStore, linesOf, processes } from './stage.ts';
+
+const LEASE_MS = 15_000;
+const down = new SluiceError('store', 'down');
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** A turn whose reply has begun, and that ends when the test says so. */
+async function running(store: MemoryStore): Promise<{ model: Model; read: ReturnType<typeof readAll> }> {
+  const model = new Model().give(texts('a '));
+  const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });
+  const read = readAll(pipeline.executeStreamWithContext('s', 'user', 'hi'));
+  await vi.advanceTimersByTimeAsync(0);
+  return { model, read };
+}
+
+describe('a turn that takes long', () => {
+  test('renews its lease every third of it, and keeps the session', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    for (let second = 0; second < 60; second++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect((await failureOf(store.lease('s', 1_000))).code).toBe('session_busy');
+    }
+    expect(store.log.filter((line) => line === `renew ${LEASE_MS}`)).toHaveLength(12);
+    model.give(texts('b'), stop());
+    await vi.advanceTimersByTimeAsync(0);
+    expect((await read).content).toBe('a b');
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a b']);
+    expect(vi.getTimerCount()).toBe(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(store.count('renew')).toBe(12);
+  });
+
+  test('gives the session back when it is over, also where it waits for a renewal just then', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    const gate = Promise.withResolvers<void>();
+    store.trouble('renew', gate.promise);
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    model.give(stop());
+    await vi.advanceTimersByTimeAsync(100);
+    expect(store.count('release')).toBe(0);
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    await read;
+    expect(store.log.at(-1)).toBe('release');
+    await (await store.lease('s', 1_000)).release();
+  });
+
+  test('ends although its lease cannot be given back: that ends by itself', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    store.trouble('release', new Promise<never>(() => undefined));
+    model.give(stop());
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await read).result?.outcome).toBe('completed');
+    expect((await failureOf(store.lease('s', 1_000))).code).toBe('session_busy');
+    await vi.advanceTimersByTimeAsync(LEASE_MS);
+    await store.lease('s', 1_000);
+  });
+});
+
+describe('R42 a lease that is lost', () => {
+  test('aborts the turn at its next renewal, with that error and what had come; its append is refused', async () => {
+    const [one, two] = processes();
+    const { read } = await running(one);
+    await two.lease('s', 600_000, { takeOver: true });
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    const { content, error } = await read;
+    expect([content, error?.code, error?.partial?.content]).toEqual(['a ', 'lease_lost', 'a ']);
+    expect(await linesOf(one)).toEqual(['user: hi']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('frees the next turn of this process', async () => {
+    const [one, two] = processes();
+    const { read } = await running(one);
+    const theirs = await two.lease('s', 600_000, { takeOver: true });
+    const next = new Pipeline([says('b')], { store: one, executionTimeoutMs: 0 }).executeWithContext(
+      's',
+      'user',
+      'b',
+    );
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    expect((await read).error?.code).toBe('lease_lost');
+    await theirs.release();
+    await vi.advanceTimersByTimeAsync(250);
+    expect((await next).outcome).toBe('completed');
+  });
+
+  test('between the last renewal and the end leaves the reply to its reader, unsaved', async () => {
+    const [one, two] = processes();
+    const { model, read } = await running(one);
+    const theirs = await two.lease('s', 600_000, { takeOver: true });
+    await two.append('s', [{ message: { role: 'user', content: 'theirs' } }], {
+      expectedVersion: 1,
+      turnId: 't',
+      lease: theirs,
+    });
+    model.give(texts('b'), stop());
+    await vi.advanceTimersByTimeAsync(0);
+    const { result } = await read;
+    expect([result?.response.content, result?.unsaved]).toEqual([
+      'a b',
+      [{ role: 'assistant', content: 'a b' }],
+    ]);
+    expect(result?.warnings).toEqual([
+      'The turn was not saved: The lease of the session "s" is lost: another has it, or it was given back.',
+    ]);
+    expect(await linesOf(one)).toEqual(['user: hi', 'user: theirs']);
+  });
+
+  test('by the deletion of the session ends the turn, too', async () => {
+    const store = new MemoryStore();
+    const { read } = await running(store);
+    await store.delete('s');
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    expect((await read).error?.code).toBe('lease_lost');
+    expect(await store.load('s')).toBeUndefined();
+  });
+});
+
+describe('a store that fails while a reply streams', () => {
+  test('cuts nothing: renewals are tried again, and one that succeeds keeps the session', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    store.trouble('renew', down, 8);
+    await vi.advanceTimersByTimeAsync(LEASE_MS - 1);
+    expect(store.count('renew')).toBe(9);
+    expect((await failureOf(store.lease('s', 1_000))).code).toBe('session_busy');
+    await vi.advanceTimersByTimeAsync(LEASE_MS);
+    expect((await failureOf(store.lease('s', 1_000))).code).toBe('session_busy');
+    model.give(texts('b'), stop());
+    await vi.advanceTimersByTimeAsync(0);
+    expect((await read).result?.unsaved).toBeUndefined();
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a b']);
+  });
+
+  test('for longer than the lease: the reply goes on, and is stored where nobody took the session', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    store.trouble('renew', new Error('no route'), 1_000);
+    await vi.advanceTimersByTimeAsync(4 * LEASE_MS);
+    model.give(texts('b'), stop());
+    await vi.advanceTimersByTimeAsync(0);
+    const { content, result } = await read;
+    expect([content, result?.warnings]).toEqual(['a b', []]);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a b']);
+  });
+});

@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MemoryStore } from 'sluice';
+import type { StateStore, StoredTurn } from 'sluice';
+import { settled } from '../core/harness.ts';
+import { violationsOf, type KeptSession } from '../histories/check.ts';
+import type { LogLine } from '../histories/log.ts';
+import { randomOf } from '../histories/random.ts';
+import type { Fate } from './scheduled-store.ts';
+import { seedOf } from './seed.ts';
+import { TurnProcess, type Ask } from './turn-process.ts';
+
+const RUNS = 2_000;
+/** So many steps must be enough for every turn to come to its end. */
+const STEPS = 20_000;
+
+interface Asked extends Ask {
+  process: number;
+}
+
+const plan = fc.record({
+  /** The same turn may be asked several times, of several processes. */
+  asks: fc.array(
+    fc.record<Asked>({
+      process: fc.nat(1),
+      turn: fc.constantFrom('t1', 't2', 't3', 't4'),
+      session: fc.constant('s'),
+      onBusy: fc.constantFrom('queue', 'queue', 'reject', 'supersede'),
+      leaves: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 6 },
+  ),
+  /** What becomes of the calls of the store, in their order; those behind it go well. */
+  fates: fc.array(fc.constantFrom<Fate>('well', 'well', 'well', 'well', 'refused', 'answer lost'), {
+    maxLength: 40,
+  }),
+  /** After which step the first process dies. */
+  death: fc.option(fc.nat(120), { nil: undefined }),
+  /** Where the clock goes on although something else could happen. */
+  ticks: fc.infiniteStream(fc.nat(9)),
+  historyLimit: fc.option(fc.constant(3), { nil: undefined }),
+});
+
+describe('turns of two processes on one session', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  test(`R31 R33 R34 R42 R43 nothing acknowledged is lost, doubled or interleaved, and all comes to an end (${RUNS} schedules)`, async () => {
+    const seed = seedOf('the model of turns');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        plan,
+        async (scheduler, { asks, fates, death, ticks, historyLimit }) => {
+          const store = new MemoryStore({ ttlMs: 86_400_000 });
+          const log: LogLine[] = [];
+          const random = randomOf(1);
+          const fate = (): Fate => fates.shift() ?? 'well';
+          const process = (): TurnProcess =>
+            new TurnProcess({ store, scheduler, fate, log, random, historyLimit });
+          const processes = [process(), process()];
+          const run = async (ask: Asked): Promise<void> => {
+            log.push({ what: 'begin', turn: ask.turn, session: ask.session });
+            // Who gets no answer from a process that is dead asks the other one.
+            if ((await processes[ask.process]?.ask(ask)) !== true) await processes[1]?.ask(ask);
+          };
+          await drive(scheduler, Promise.all(asks.map(run)), ticks, (step) => {
+            if (step === death) processes[0]?.die();
+          });
+          vi.clearAllTimers();
+          const kept = await keptOf(store, [...new Set(asks.map(({ turn }) => turn))]);
+          const spend = await store.spend({ owner: 'o' });
+          expect(violationsOf({ logs: log, sessions: kept, spend })).toEqual([]);
+        },
+      ),
+      { numRuns: RUNS, seed },
+    );
+  }, 180_000);
+});
+
+/** Does one thing after the other: a task that the scheduler chooses, or the next timer. */
+async function drive(
+  scheduler: fc.Scheduler,
+  all: Promise<unknown>,
+  ticks: fc.Stream<number>,
+  onStep: (step: number) => void,
+): Promise<void> {
+  let over = false;
+  const watched = all.finally(() => (over = true));
+  watched.catch(() => undefined);
+  for (let step = 0; step < STEPS; step++) {
+    await settled();
+    if (over) {
+      await watched;
+      return;
+    }
+    onStep(step);
+    const tick = ticks.next().value === 0;
+    if (scheduler.count() > 0 && !(tick && vi.getTimerCount() > 0)) await scheduler.waitNext(1);
+    else if (vi.getTimerCount() > 0) await vi.advanceTimersToNextTimerAsync();
+    else throw new Error('Nothing can happen any more, and not all turns are at their end.');
+  }
+  throw new Error(`The turns are not at their end after ${STEPS} steps.`);
+}
+
+async function keptOf(store: StateStore, turns: readonly string[]): Promise<KeptSession[]> {
+  const key = { owner: 'o', id: 's' };
+  const state = await store.load(key);
+  if (state === undefined) return [];
+  const stored: StoredTurn[] = [];
+  for (const turn of turns) {
+    const replies = Array.from({ length: 30 }, (_, at) =>
+      at === 0 ? `${turn}.reply` : `${turn}.reply.${at + 1}`,
+    );
+    for (const id of [`${turn}.input`, ...replies]) {
+      const found = await store.turn(key, id);
+      if (found !== undefined) stored.push(found);
+    }
+  }
+  return [{ state, turns: stored }];
+}

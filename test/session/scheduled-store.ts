@@ -1,0 +1,111 @@
+import type fc from 'fast-check';
+import { SluiceError } from 'sluice';
+import type {
+  AppendOptions,
+  Lease,
+  LeaseOptions,
+  ListOptions,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  Spend,
+  SpendScope,
+  StateStore,
+  StoredTurn,
+} from 'sluice';
+
+/** What becomes of one call: it fails before anything is done, or after; or it goes well. */
+export type Fate = 'well' | 'refused' | 'answer lost';
+
+/** What a process reaches its store through: each call and each answer arrives when the scheduler says so, if at all. */
+export class ScheduledStore implements StateStore {
+  readonly #store: StateStore;
+  readonly #scheduler: fc.Scheduler;
+  readonly #fate: () => Fate;
+  #dead = false;
+
+  constructor(store: StateStore, scheduler: fc.Scheduler, fate: () => Fate) {
+    this.#store = store;
+    this.#scheduler = scheduler;
+    this.#fate = fate;
+  }
+
+  /** The process is gone: what it had asked may still happen, and nothing comes back. */
+  die(): void {
+    this.#dead = true;
+  }
+
+  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+    return this.#call('load', () => this.#store.load(key, options));
+  }
+
+  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
+    return this.#call('turn', () => this.#store.turn(key, turnId));
+  }
+
+  append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
+    return this.#call(`append ${options.turnId}`, () => this.#store.append(key, entries, options));
+  }
+
+  async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    const lease = await this.#call('lease', () => this.#store.lease(key, ttlMs, options));
+    return {
+      token: lease.token,
+      get expiresAt() {
+        return lease.expiresAt;
+      },
+      renew: (ms) => this.#call('renew', () => lease.renew(ms)),
+      release: () => this.#call('release', () => lease.release()),
+    };
+  }
+
+  update(...given: Parameters<StateStore['update']>): Promise<number> {
+    return this.#store.update(...given);
+  }
+
+  spend(scope: SpendScope): Promise<Spend> {
+    return this.#store.spend(scope);
+  }
+
+  list(options: ListOptions): Promise<SessionPage> {
+    return this.#store.list(options);
+  }
+
+  fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
+    return this.#store.fork(key, at);
+  }
+
+  delete(key: SessionKey): Promise<void> {
+    return this.#store.delete(key);
+  }
+
+  forget(owner: string): Promise<number> {
+    return this.#store.forget(owner);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #call<T>(name: string, run: () => Promise<T>): Promise<T> {
+    if (this.#dead) return new Promise<never>(() => undefined);
+    const fate = this.#fate();
+    await this.#scheduler.schedule(Promise.resolve(), `${name} arrives`);
+    const done = fate === 'refused' ? undefined : await outcomeOf(run);
+    await this.#scheduler.schedule(Promise.resolve(), `${name} is answered: ${fate}`);
+    if (this.#dead) return new Promise<never>(() => undefined);
+    if (done === undefined || fate === 'answer lost')
+      throw new SluiceError('store', `The line is bad (${fate}).`);
+    if ('error' in done) throw done.error;
+    return done.value;
+  }
+}
+
+async function outcomeOf<T>(run: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await run() };
+  } catch (error) {
+    return { error };
+  }
+}

@@ -1,0 +1,281 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryStore, Pipeline, SluiceError } from 'sluice';
+import type { ExecutionChunk, Message, Middleware, StreamChunk } from 'sluice';
+import { answers, counted, failureOf, readAll, says, settled, stop, texts, tokens } from '../core/harness.ts';
+import { TroubledStore, linesOf, processes } from './stage.ts';
+
+const turnId = 'turn-1';
+const crash = new SluiceError('server', 'down');
+
+describe('a turn that is sent again', () => {
+  test('R43 has its stored result: the model is not called, and nothing is stored twice', async () => {
+    const store = new MemoryStore();
+    const reply = stop({ usage: tokens(5, 7), finishReason: 'length', model: 'm-2' });
+    const { middleware, calls } = answers([texts('once'), reply]);
+    const priced: Middleware = function priced(context, next) {
+      context.onCall((call) => ({
+        end: () => void (call.cost = { status: 'exact', totalUsd: 0.5 }),
+      }));
+      return next();
+    };
+    const pipeline = new Pipeline([priced, middleware], { store });
+    const first = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    const again = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    expect(calls).toHaveLength(1);
+    const same = ({
+      response,
+      messages,
+      usage,
+      cost,
+      model,
+      provider,
+      outcome,
+      sessionId,
+    }: typeof first): unknown => ({
+      ...{ response, messages, usage, cost, model, provider, outcome, sessionId },
+    });
+    expect(same(again)).toEqual(same(first));
+    expect([first.replayed, again.replayed, again.cost.totalUsd, again.model]).toEqual([
+      undefined,
+      true,
+      0.5,
+      'm-2',
+    ]);
+    expect(again.trace.filter(({ kind }) => kind === 'call')).toEqual([]);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: once']);
+    expect((await store.spend({ owner: '' })).cost.totalUsd).toBe(0.5);
+  });
+
+  test('streams what was streamed: thinking, tools, their results and blocks', async () => {
+    const block = { provider: 'p', data: { signature: 'c2ln' } };
+    const chunks: StreamChunk[] = [
+      { type: 'thinking', content: 'Hm.' },
+      { type: 'thinking', content: '', block },
+      { type: 'content', content: 'I look. ', citations: [{ url: 'x' }] },
+      { type: 'content', content: '', block },
+      { type: 'tool_call', id: 'c', name: 'look', arguments: { at: [1] }, block },
+      { type: 'tool_result', id: 'c', name: 'look', content: 'none', isError: true },
+      { type: 'content', content: 'Nothing there.' },
+    ];
+    const model: Middleware = async function* model() {
+      yield* chunks.map((chunk) => ({ ...chunk }));
+      return { finishReason: 'stop' };
+    };
+    const pipeline = new Pipeline([model]);
+    const first = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    const stream = pipeline.executeStreamWithContext('s', 'user', 'hi', { turnId });
+    const again: ExecutionChunk[] = [];
+    for await (const chunk of stream) again.push(chunk);
+    expect(again.map(({ type }) => type)).toEqual([...first.response.parts.map(typeOf), 'done']);
+    const { response, messages } = await stream.result;
+    expect([response, messages]).toEqual([first.response, first.messages]);
+  });
+
+  test('one that was interrupted stays so, with its reason and what had come', async () => {
+    const store = new MemoryStore();
+    const stops: Middleware = function stops(context, next) {
+      return next().tap((chunk) => {
+        if (chunk.type === 'content') context.interrupt('enough');
+      });
+    };
+    const { middleware, calls } = answers([texts('half'), stop()]);
+    const pipeline = new Pipeline([stops, middleware], { store });
+    const first = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    const again = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    for (const { outcome, reason, response, messages } of [first, again])
+      expect([outcome, reason, response.content, messages.at(-1)?.partial]).toEqual([
+        'interrupted',
+        'enough',
+        'half',
+        true,
+      ]);
+    expect(calls).toHaveLength(1);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: half *']);
+  });
+
+  test('is answered while another turn has the session', async () => {
+    const { middleware, finish } = counted([]);
+    const pipeline = new Pipeline([middleware], { onBusy: 'reject' });
+    const first = pipeline.executeWithContext('s', 'user', 'a', { turnId });
+    await settled();
+    finish();
+    await first;
+    const other = pipeline.executeWithContext('s', 'user', 'b');
+    await settled();
+    expect((await pipeline.executeWithContext('s', 'user', 'a', { turnId })).replayed).toBe(true);
+    finish();
+    await other;
+  });
+
+  test('ids of different sessions and owners do not meet', async () => {
+    const { middleware, calls } = answers([texts('a'), stop()], [texts('b'), stop()]);
+    const pipeline = new Pipeline([middleware]);
+    await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    await pipeline.executeWithContext({ owner: 'acme', id: 's' }, 'user', 'hi', { turnId });
+    expect(calls).toHaveLength(2);
+  });
+});
+
+describe('a turn that did not come to its end', () => {
+  test('R31 with its input stored and no reply, as after a crash, runs and stores the input once', async () => {
+    const store = new MemoryStore();
+    await store.append('s', [{ message: { role: 'user', content: 'hi' } }], {
+      expectedVersion: 0,
+      turnId: `${turnId}.input`,
+    });
+    const { middleware, calls } = answers([texts('ok'), stop()]);
+    const { messages } = await new Pipeline([middleware], { store }).executeWithContext('s', 'user', 'hi', {
+      turnId,
+    });
+    expect(calls[0]?.request.messages).toEqual([{ role: 'user', content: 'hi' }]);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: ok']);
+    expect(messages).toHaveLength(2);
+  });
+
+  test('that failed is run again, as often as it takes; its partial reply is not sent', async () => {
+    const store = new MemoryStore();
+    const { middleware, calls } = answers([texts('one '), crash], [crash], [texts('whole'), stop()]);
+    const pipeline = new Pipeline([middleware], { store });
+    for (let failure = 0; failure < 2; failure++)
+      expect((await failureOf(pipeline.executeWithContext('s', 'user', 'hi', { turnId }))).code).toBe(
+        'server',
+      );
+    expect((await pipeline.executeWithContext('s', 'user', 'hi', { turnId })).response.content).toBe('whole');
+    expect((await pipeline.executeWithContext('s', 'user', 'hi', { turnId })).replayed).toBe(true);
+    expect(calls.map(({ request }) => request.messages)).toEqual(
+      Array.from({ length: 3 }, () => [{ role: 'user', content: 'hi' }]),
+    );
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: one  *', 'assistant: whole']);
+    expect((await store.load('s'))?.turns).toBe(3);
+  });
+
+  test('is asked again itself where other turns came behind it', async () => {
+    const store = new MemoryStore();
+    const { middleware, calls } = answers([crash], [texts('of b'), stop()], [texts('of a'), stop()]);
+    const pipeline = new Pipeline([middleware], { store });
+    await failureOf(pipeline.executeWithContext('s', 'user', 'a', { turnId }));
+    await pipeline.executeWithContext('s', 'user', 'b');
+    await pipeline.executeWithContext('s', 'user', 'a', { turnId });
+    expect(calls.at(-1)?.request.messages.map(({ content }) => content)).toEqual(['a', 'b', 'of b', 'a']);
+    expect(await linesOf(store)).toEqual(['user: a', 'user: b', 'assistant: of b', 'assistant: of a']);
+  });
+});
+
+describe('the same turn twice at once', () => {
+  test('in one process: the second waits for the first and has its result, whatever onBusy says', async () => {
+    const store = new MemoryStore();
+    const log: string[] = [];
+    const { middleware, finish } = counted(log);
+    const pipelines = [1, 2].map(() => new Pipeline([middleware], { store, maxQueuedTurns: 0 }));
+    const turns = (['queue', 'reject', 'supersede'] as const).map((onBusy, at) =>
+      (pipelines[at % 2] ?? new Pipeline([middleware])).executeWithContext('s', 'user', 'hi', {
+        turnId,
+        onBusy,
+      }),
+    );
+    await settled();
+    finish();
+    const results = await Promise.all(turns);
+    expect(results.map(({ response, replayed }) => [response.content, replayed])).toEqual([
+      ['x', undefined],
+      ['x', true],
+      ['x', true],
+    ]);
+    expect(log).toEqual(['hi runs']);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: x']);
+  });
+
+  test('in one process: when the first fails, the second runs it', async () => {
+    const { middleware, calls } = answers([texts('a'), crash], [texts('b'), stop()]);
+    const pipeline = new Pipeline([middleware]);
+    const turns = [
+      readAll(pipeline.executeStreamWithContext('s', 'user', 'hi', { turnId })),
+      readAll(pipeline.executeStreamWithContext('s', 'user', 'hi', { turnId })),
+    ];
+    const [first, second] = await Promise.all(turns);
+    expect([first?.error?.code, second?.content]).toEqual(['server', 'b']);
+    expect(calls).toHaveLength(2);
+  });
+
+  test('in one process: the second stops waiting when it is aborted', async () => {
+    const { middleware, finish } = counted([]);
+    const pipeline = new Pipeline([middleware]);
+    const abort = new AbortController();
+    const first = pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    const second = failureOf(
+      pipeline.executeWithContext('s', 'user', 'hi', { turnId, signal: abort.signal }),
+    );
+    await settled();
+    abort.abort();
+    expect((await second).code).toBe('aborted');
+    finish();
+    expect((await first).outcome).toBe('completed');
+  });
+
+  test('in two processes: the second waits for the session and finds the result', async () => {
+    const [one, two] = processes();
+    const { middleware, finish } = counted([]);
+    const first = new Pipeline([middleware], { store: one }).executeWithContext('s', 'user', 'hi', {
+      turnId,
+    });
+    await settled();
+    const never = answers();
+    const second = new Pipeline([never.middleware], { store: two }).executeWithContext('s', 'user', 'hi', {
+      turnId,
+    });
+    await settled();
+    finish();
+    expect([(await first).response.content, (await second).response.content]).toEqual(['x', 'x']);
+    expect(never.calls).toEqual([]);
+    expect(await linesOf(one)).toEqual(['user: hi', 'assistant: x']);
+    for (const store of [one, two]) {
+      const next = new Pipeline([says('b')], { store, onBusy: 'reject' });
+      expect((await next.executeWithContext('s', 'user', 'next')).outcome).toBe('completed');
+    }
+  });
+});
+
+describe('the option', () => {
+  test('without it no turn is looked up, and the same message is a new turn', async () => {
+    const store = new TroubledStore();
+    const pipeline = new Pipeline([says('a')], { store });
+    for (let turn = 0; turn < 2; turn++) await pipeline.executeWithContext('s', 'user', 'hi');
+    expect(store.log).toEqual(
+      Array.from({ length: 2 }, () => [
+        'lease',
+        'load {}',
+        'append random.input',
+        'append random.reply',
+        'release',
+      ]).flat(),
+    );
+    expect(await linesOf(store)).toHaveLength(4);
+  });
+
+  test.each([
+    ['', 'turnId is string: give one that is not empty'],
+    ['half \ud800', 'turnId holds half a surrogate pair'],
+    ['x'.repeat(501), 'turnId is too long: give at most 500 UTF-8 bytes'],
+  ])('is refused where no store could keep it: %j', async (bad, message) => {
+    const error = await failureOf(
+      new Pipeline([says('a')]).executeWithContext('s', 'user', 'x', { turnId: bad }),
+    );
+    expect([error.code, error.message.includes(message)]).toEqual(['invalid_options', true]);
+  });
+
+  test('is refused without a session', async () => {
+    const error = await failureOf(new Pipeline([says('a')]).execute('user', 'x', { turnId }));
+    expect(error.message).toContain('turnId is for turns of a session');
+  });
+
+  test('of 500 bytes is kept', async () => {
+    const pipeline = new Pipeline([says('a')]);
+    const long = 'é'.repeat(250);
+    await pipeline.executeWithContext('s', 'user', 'x', { turnId: long });
+    expect((await pipeline.executeWithContext('s', 'user', 'x', { turnId: long })).replayed).toBe(true);
+  });
+});
+
+function typeOf(part: Exclude<Message['content'], string>[number]): string {
+  return part.type === 'text' || part.type === 'provider' ? 'content' : part.type;
+}
