@@ -1,6 +1,7 @@
 import { Anthropic } from '@anthropic-ai/sdk';
 
-import { isRecord, providerFetch, text, withoutEnvironmentHeaders } from '../wire/index.ts';
+import { SluiceError } from '../../src/index.ts';
+import { Endpoint, isRecord, providerFetch, text, withoutEnvironmentHeaders } from '../wire/index.ts';
 import { isAnthropic, type Settings } from './options.ts';
 
 /** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
@@ -19,6 +20,7 @@ export interface AnthropicCallOptions {
 export interface AnthropicClient {
   readonly messages: {
     create(body: object, options?: AnthropicCallOptions): { asResponse(): Promise<Response> };
+    countTokens?(body: object, options?: AnthropicCallOptions): { asResponse(): Promise<Response> };
   };
   close?(): void | Promise<void>;
 }
@@ -27,6 +29,8 @@ export interface AnthropicClient {
 export interface Connection {
   /** Sends a request; the answer's body is not touched. */
   send(body: object, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
+  /** Asks how many tokens a request has. Rejects with `invalid_options` where the client has no such verb. */
+  count(body: object, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
   /** What must not appear in any message. */
   secrets: readonly string[];
   close(): Promise<void>;
@@ -41,6 +45,11 @@ export function connect(settings: Settings): Connection {
   if (client === undefined) return ownConnection(settings);
   return {
     send: (body, headers, signal) => client.messages.create(body, callOptions(headers, signal)).asResponse(),
+    async count(body, headers, signal) {
+      const counted = client.messages.countTokens?.(body, callOptions(headers, signal));
+      if (counted !== undefined) return counted.asResponse();
+      throw new SluiceError('invalid_options', 'The client has no messages.countTokens(): count otherwise.');
+    },
     secrets: secretsOf(client),
     close: async () => (settings.own ? await client.close?.() : undefined),
   };
@@ -72,10 +81,22 @@ function ownConnection(settings: Settings): Connection {
       ...credentials(apiKey, baseURL),
     },
   });
+  const endpoint = new Endpoint(
+    (headers) =>
+      sdk.buildRequest({
+        method: 'post',
+        path: '/v1/messages',
+        body: {},
+        headers,
+        stream: true,
+        timeout: NEVER_MS,
+      }),
+    transport,
+  );
   return {
-    // Not messages.create(): it writes to the console where a model is old, whatever the log level.
-    send: (body, headers, signal) =>
-      sdk.post('/v1/messages', { body, stream: true, ...callOptions(headers, signal) }).asResponse(),
+    send: (body, headers, signal) => endpoint.post(body, headers, signal),
+    count: (body, headers, signal) =>
+      sdk.post('/v1/messages/count_tokens', { body, ...callOptions(headers, signal) }).asResponse(),
     secrets: apiKey === undefined ? [] : [apiKey],
     close: () => transport.close(),
   };

@@ -1,6 +1,7 @@
 import type { Provider } from '../../src/index.ts';
 import { wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
+import { countTokens } from './count-tokens.ts';
 import { MessagesDecoder } from './decoder.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
 import { wireRequest } from './request.ts';
@@ -22,7 +23,9 @@ export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './option
  * @example
  * const pipeline = new Pipeline([provider(anthropic({ model: 'claude-sonnet-5-5' }))]);
  */
-export function anthropic(options: AnthropicOptions = {}): Provider {
+export function anthropic(
+  options: AnthropicOptions = {},
+): Provider & Required<Pick<Provider, 'countTokens'>> {
   const settings = anthropicSettings(options);
   const connection = connect(settings);
   const { name, limits } = settings;
@@ -47,6 +50,7 @@ export function anthropic(options: AnthropicOptions = {}): Provider {
         ...(!settings.stream && { events: wholeMessageEvents }),
       });
     },
+    countTokens: (request, { signal }) => countTokens(connection, settings, request, signal),
     close: () => connection.close(),
   };
 }

@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 
-import { providerFetch, withoutEnvironmentHeaders } from '../wire/index.ts';
+import { Endpoint, providerFetch, withoutEnvironmentHeaders } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
 /** How one request is made: no retries and no clock of the SDK, both are done elsewhere, and no redirects. */
@@ -26,9 +26,11 @@ export interface OpenAIClient {
   close?(): void | Promise<void>;
 }
 
-/** A client with the way to free what was made for it. */
-export interface OwnedClient {
-  client: OpenAIClient;
+/** The way to one endpoint. */
+export interface Connection {
+  /** Sends a request; the answer's body is not touched. */
+  send(body: object, signal: AbortSignal): Promise<Response>;
+  /** Frees what was made for it. */
   close(): Promise<void>;
 }
 
@@ -36,41 +38,56 @@ export interface OwnedClient {
 const NEVER_MS = 2_147_483_647;
 
 /** The options of a request on any client, also one that was passed in with retries of its own. */
-export function callOptions(signal: AbortSignal): OpenAICallOptions {
+function callOptions(signal: AbortSignal): OpenAICallOptions {
   return { signal, maxRetries: 0, timeout: NEVER_MS, fetchOptions: { redirect: 'error' } };
 }
 
-/**
- * The caller's client, or one made from the options. Of the variables that the SDK reads from the environment none has an
- * effect on the one made here: a base URL, a header or an administrator's key from there could send to, or reach, a host that
- * nobody named.
- */
-export function makeClient(settings: Settings): OwnedClient {
-  const { client } = settings;
-  if (client !== undefined) {
-    return { client, close: async () => (settings.own ? await client.close?.() : undefined) };
-  }
-  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+/** Over the caller's client, or over one made from the options. */
+export function connect(settings: Settings): Connection {
+  const { client, api } = settings;
+  if (client === undefined) return ownConnection(settings);
+  const endpoint = api === 'chat' ? client.chat.completions : client.responses;
   return {
-    client: new OpenAI({
-      baseURL: settings.baseURL,
-      // The SDK refuses to be made without a key; the header below decides what is sent.
-      apiKey: settings.apiKey ?? 'none',
-      adminAPIKey: null,
-      organization: settings.organization ?? null,
-      project: settings.project ?? null,
-      webhookSecret: null,
-      logLevel: 'off',
-      fetch: transport.fetch,
-      defaultHeaders: {
-        ...withoutEnvironmentHeaders('OPENAI_CUSTOM_HEADERS', KEPT_HEADERS),
-        Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
-        ...settings.headers,
-      },
-    }),
+    send: (body, signal) => endpoint.create(body, callOptions(signal)).asResponse(),
+    close: async () => (settings.own ? await client.close?.() : undefined),
+  };
+}
+
+/**
+ * Of the variables that the SDK reads from the environment none has an effect here: a base URL, a header or an administrator's key from there
+ * could send to, or reach, a host that nobody named.
+ */
+function ownConnection(settings: Settings): Connection {
+  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+  const sdk = new OpenAI({
+    baseURL: settings.baseURL,
+    // The SDK refuses to be made without a key; the header below decides what is sent.
+    apiKey: settings.apiKey ?? 'none',
+    adminAPIKey: null,
+    organization: settings.organization ?? null,
+    project: settings.project ?? null,
+    webhookSecret: null,
+    logLevel: 'off',
+    fetch: transport.fetch,
+    defaultHeaders: {
+      ...withoutEnvironmentHeaders('OPENAI_CUSTOM_HEADERS', KEPT_HEADERS),
+      Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
+      ...settings.headers,
+    },
+  });
+  const path = settings.api === 'chat' ? '/chat/completions' : '/responses';
+  const endpoint = new Endpoint(
+    (headers) =>
+      sdk.buildRequest({ method: 'post', path, body: {}, headers, stream: true, timeout: NEVER_MS }),
+    transport,
+  );
+  return {
+    send: (body, signal) => endpoint.post(body, NO_HEADERS, signal),
     close: () => transport.close(),
   };
 }
+
+const NO_HEADERS = {};
 
 /** What must appear in no message: the key, and what may be one among the headers. */
 export function secretsOf({ apiKey, headers, client }: Settings): string[] {

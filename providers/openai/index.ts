@@ -3,7 +3,7 @@ import { wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat-decoder.ts';
 import { chatRequest } from './chat-request.ts';
-import { callOptions, makeClient, secretsOf } from './client.ts';
+import { connect, secretsOf } from './client.ts';
 import { parseOptions } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
@@ -30,8 +30,7 @@ export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.t
 export function openai(options: OpenAIOptions = {}): Provider {
   const settings = parseOptions(options);
   const { name, model, api } = settings;
-  const owned = makeClient(settings);
-  const endpoint = api === 'chat' ? owned.client.chat.completions : owned.client.responses;
+  const connection = connect(settings);
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
 
@@ -50,12 +49,12 @@ export function openai(options: OpenAIOptions = {}): Provider {
         call.call.model ??= model;
         const body = toBody(building(settings, request, (message) => call.warn(message)));
         if (raw !== undefined) raw.request = body;
-        return await endpoint.create(body, callOptions(signal)).asResponse();
+        return connection.send(body, signal);
       },
       decoder: (info: ResponseInfo) => new Wire({ provider: name, call, limits: settings.limits, info }),
       ...(!settings.stream && { events: api === 'chat' ? chatEvents : responsesEvents }),
     });
   }
 
-  return { name, model, stream, close: () => owned.close() };
+  return { name, model, stream, close: () => connection.close() };
 }

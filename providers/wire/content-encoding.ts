@@ -1,7 +1,7 @@
 import { Readable, pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { SluiceError } from '../../src/index.ts';
-import { PulledBody, type RawBody } from './raw-body.ts';
+import { PulledBody, readyOf, type RawBody } from './raw-body.ts';
 
 /** As many codings as a server can reasonably stack; more are an attack. */
 const MAX_CODINGS = 3;
@@ -43,7 +43,7 @@ async function* bytesOf(body: RawBody): AsyncGenerator<Uint8Array, void> {
     const parts = body.take();
     if (parts === undefined) return;
     yield* parts;
-    if (parts.length === 0) await body.ready();
+    if (parts.length === 0) await readyOf(body);
   }
 }
 

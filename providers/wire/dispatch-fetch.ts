@@ -14,13 +14,28 @@ export function isDispatcher(value: unknown): value is Dispatches {
   );
 }
 
+/** Where a request goes and what stands in its head. */
+export interface Target {
+  href: string;
+  origin: string;
+  /** With the query. */
+  path: string;
+  /** Names and values alternately. */
+  headers: string[];
+}
+
 /** A request that {@link dispatchRequest} can send: bodies that are whole in memory, an address as text. */
 export interface PlainRequest {
-  url: URL;
+  target: Target;
   method: string;
-  headers: string[];
   body: string | Uint8Array | null;
   signal: AbortSignal | undefined;
+}
+
+/** An address and headers, checked. Throws `invalid_options` where they can be none. */
+export function targetOf(input: string | URL, headers: RequestInit['headers']): Target {
+  const { href, origin, pathname, search } = addressOf(input);
+  return { href, origin, path: pathname + search, headers: headerList(headers) };
 }
 
 /** What `fetch` was given as a plain request; `undefined` where only a real `fetch` can send it (forms, streams). */
@@ -29,9 +44,8 @@ export function plainRequest(input: string | URL | Request, init: RequestInit): 
   const body = plainBody(init.body);
   if (body === undefined) return undefined;
   return {
-    url: addressOf(input),
+    target: targetOf(input, init.headers),
     method: init.method?.toUpperCase() ?? 'GET',
-    headers: headerList(init.headers),
     body,
     signal: init.signal ?? undefined,
   };
@@ -42,7 +56,7 @@ export function plainRequest(input: string | URL | Request, init: RequestInit): 
  * redirect. There are no deadlines here: they belong to the caller.
  */
 export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): Promise<Response> {
-  const { url, method, headers, body, signal } = request;
+  const { target, method, body, signal } = request;
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       const reason: unknown = signal.reason;
@@ -53,14 +67,14 @@ export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): 
       );
       return;
     }
-    const exchange = new Exchange(url.href, method, signal, { resolve, reject });
+    const exchange = new Exchange(target.href, method, signal, { resolve, reject });
     try {
       dispatcher.dispatch(
         {
-          origin: url.origin,
-          path: url.pathname + url.search,
+          origin: target.origin,
+          path: target.path,
           method,
-          headers,
+          headers: target.headers,
           body,
           headersTimeout: 0,
           bodyTimeout: 0,

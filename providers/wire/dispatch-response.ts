@@ -1,6 +1,16 @@
-import { RAW_BODY, readText, type RawBody } from './raw-body.ts';
+import { RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
 
 type HeaderRecord = Record<string, string | string[] | undefined>;
+
+/** Reads headers by their names, in lower case. */
+export interface HeaderReader {
+  get(name: string): string | null;
+}
+
+/** The headers of an answer; of one of ours without making `Headers` of them, which costs as much as all that is read from them. */
+export function headersOfResponse(response: Response): HeaderReader {
+  return response instanceof DispatchResponse ? response.reader : response.headers;
+}
 
 /** Most bytes of the body of an answer that is not ok: it becomes part of an error. */
 const MAX_ERROR_BODY_BYTES = 1024 * 1024;
@@ -35,6 +45,10 @@ export class DispatchResponse implements Response {
     this.ok = status >= 200 && status < 300;
     this.#record = headers;
     this[RAW_BODY] = body;
+  }
+
+  get reader(): HeaderReader {
+    return { get: (name) => joined(this.#record[name]) };
   }
 
   get headers(): Headers {
@@ -92,6 +106,10 @@ export class DispatchResponse implements Response {
   }
 }
 
+function joined(value: string | string[] | undefined): string | null {
+  return typeof value === 'string' ? value : (value?.join(', ') ?? null);
+}
+
 function headersOf(record: HeaderRecord): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(record)) {
@@ -115,7 +133,7 @@ function webStream(raw: RawBody, onUse: () => void): ReadableStream<Uint8Array<A
           }
           for (const part of parts) controller.enqueue(new Uint8Array(part));
           if (parts.length > 0) return;
-          await raw.ready();
+          await readyOf(raw);
         }
       },
       cancel(reason) {

@@ -10,6 +10,8 @@ const HIGH_WATER_BYTES = 64 * 1024;
 const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 305, 307, 308]);
 
 const NOTHING: readonly Uint8Array[] = [];
+/** Before anything waits; never added to. */
+const NONE: Uint8Array[] = [];
 
 /** What an {@link Exchange} settles: the promise that `fetch` gave out. */
 export interface Settle {
@@ -24,13 +26,13 @@ export interface Settle {
 export class Exchange implements Dispatcher.DispatchHandler, RawBody {
   readonly #url: string;
   readonly #method: string;
-  readonly #settle: Settle;
+  /** Let go when it is settled: its promise holds the answer's headers. */
+  #settle: Settle | undefined;
   readonly #signal: AbortSignal | undefined;
   #controller: Dispatcher.DispatchController | undefined;
-  #answered = false;
   #over = false;
   #failure: { error: unknown } | undefined;
-  #parts: Uint8Array[] = [];
+  #parts: Uint8Array[] = NONE;
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
 
@@ -68,21 +70,24 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
       controller.abort(error);
       return;
     }
-    this.#answered = true;
+    const settle = this.#settle;
+    this.#settle = undefined;
     const empty = this.#method === 'HEAD' || status === 204 || status === 304;
     try {
       const body = empty ? undefined : decodedBody(this, headers['content-encoding']);
       // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it implements the interface
-      this.#settle.resolve(new DispatchResponse(this.#url, status, statusText, headers, body));
+      settle?.resolve(new DispatchResponse(this.#url, status, statusText, headers, body));
     } catch (error) {
-      this.#settle.reject(error);
+      settle?.reject(error);
       this.cancel(error);
     }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
     if (this.#over) return;
-    this.#parts.push(bytes);
+    // A list of one where one is all: push() makes room for sixteen more.
+    if (this.#waitingBytes === 0) this.#parts = [bytes];
+    else this.#parts.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#wake !== undefined) this.#awaken();
     else if (this.#waitingBytes > HIGH_WATER_BYTES) controller.pause();
@@ -104,7 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
   take(): readonly Uint8Array[] | undefined {
     if (this.#waitingBytes > 0) {
       const parts = this.#parts;
-      this.#parts = [];
+      this.#parts = NONE;
       this.#waitingBytes = 0;
       return parts;
     }
@@ -112,17 +117,18 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     return this.#over ? undefined : NOTHING;
   }
 
-  ready(): Promise<void> {
-    if (this.#waitingBytes > 0 || this.#over) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#controller?.resume();
-    });
+  wait(wake: () => void): void {
+    if (this.#waitingBytes > 0 || this.#over) {
+      wake();
+      return;
+    }
+    this.#wake = wake;
+    this.#controller?.resume();
   }
 
   cancel(reason?: unknown): void {
     if (this.#over) return;
-    this.#parts = [];
+    this.#parts = NONE;
     this.#waitingBytes = 0;
     this.#finish();
     this.#controller?.abort(errorOf(reason));
@@ -138,7 +144,8 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#failure = { error };
-    if (!this.#answered) this.#settle.reject(error);
+    this.#settle?.reject(error);
+    this.#settle = undefined;
     this.#finish();
   }
 

@@ -1,8 +1,10 @@
 export type { Decoder, ResponseInfo, WireCall } from './wire.ts';
+export { Endpoint } from './endpoint.ts';
 export { wireStream } from './wire-stream.ts';
 export { limitsSchema, type Limits } from './limits.ts';
-export { errorFromBody, toSluiceError } from './errors.ts';
+export { errorFromBody, statusError, toSluiceError } from './errors.ts';
 export { count, isRecord, text } from './json.ts';
+export { rawBodyOf, readText } from './raw-body.ts';
 export { checkHeaderValue, providerFetch } from './transport.ts';
 export { ToolCallAssembler, type ToolCallPiece } from './tool-calls.ts';
 export {

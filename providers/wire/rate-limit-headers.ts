@@ -1,8 +1,5 @@
 import type { RateLimits } from '../../src/index.ts';
-
-interface HeaderReader {
-  get(name: string): string | null;
-}
+import type { HeaderReader } from './dispatch-response.ts';
 
 /** A longer reset is something else, as a date written as a number. */
 const LONGEST_RESET_MS = 86_400_000;
@@ -39,7 +36,7 @@ export function rateLimitsOf(headers: HeaderReader, nowMs = Date.now()): RateLim
   };
 }
 
-/** The headers of an answer, or of the error that an SDK made of one. */
+/** The headers that an error of an SDK carries. */
 export function headersOf(answer: unknown): HeaderReader | undefined {
   if (typeof answer !== 'object' || answer === null || !('headers' in answer)) return undefined;
   return isHeaderReader(answer.headers) ? answer.headers : undefined;
@@ -85,6 +82,9 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 /** A duration as Go writes it, `1h2m3.5s` or `20ms`; a bare number is seconds. */
 function durationMs(value: string | null): number | undefined {
   if (value === null || value.length > 40) return undefined;
+  // The shapes of a server at ease, which stand in nearly every answer.
+  const simple = /^(\d+)(ms|s)$/.exec(value);
+  if (simple !== null) return Number(simple[1]) * (simple[2] === 'ms' ? 1 : 1_000);
   if (/^\d+(?:\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1_000);
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/.test(value)) return undefined;
   let sum = 0;

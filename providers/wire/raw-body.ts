@@ -7,8 +7,8 @@ export interface RawBody {
    * body, after everything before it was taken.
    */
   take(): readonly Uint8Array[] | undefined;
-  /** Reads on, and resolves when `take()` has something to say. Never rejects; one waits at a time. */
-  ready(): Promise<void>;
+  /** Reads on, and calls once `take()` has something to say: at once where it has. One waits at a time. */
+  wait(wake: () => void): void;
   /** Frees the socket. Idempotent; what has not been taken is dropped. */
   cancel(reason?: unknown): void;
 }
@@ -17,6 +17,11 @@ export interface RawBody {
 export const RAW_BODY: unique symbol = Symbol('sluice.rawBody');
 
 const NOTHING: readonly Uint8Array[] = [];
+
+/** Resolves when `take()` of a body has something to say. */
+export function readyOf(body: RawBody): Promise<void> {
+  return new Promise((resolve) => body.wait(resolve));
+}
 
 /** The bytes of a response, of our transport or of anybody's `fetch`. */
 export function rawBodyOf(response: Response): RawBody {
@@ -36,7 +41,7 @@ export function rawBodyOf(response: Response): RawBody {
 }
 
 function isRawBody(value: unknown): value is RawBody {
-  return typeof value === 'object' && value !== null && 'take' in value && 'ready' in value;
+  return typeof value === 'object' && value !== null && 'take' in value && 'wait' in value;
 }
 
 async function nothing(): Promise<undefined> {
@@ -78,12 +83,13 @@ export class PulledBody implements RawBody {
     return this.#ended ? undefined : NOTHING;
   }
 
-  ready(): Promise<void> {
-    if (this.#bytes !== undefined || this.#failure !== undefined || this.#ended) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#next().then(this.#came, this.#broke);
-    });
+  wait(wake: () => void): void {
+    if (this.#bytes !== undefined || this.#failure !== undefined || this.#ended) {
+      wake();
+      return;
+    }
+    this.#wake = wake;
+    this.#next().then(this.#came, this.#broke);
   }
 
   cancel(reason?: unknown): void {
@@ -91,19 +97,25 @@ export class PulledBody implements RawBody {
     this.#ended = true;
     this.#bytes = undefined;
     this.#cancel?.(reason);
-    this.#wake?.();
+    this.#awaken();
   }
 
   readonly #came = (bytes: Uint8Array | undefined): void => {
     if (bytes === undefined) this.#ended = true;
     else if (!this.#ended) this.#bytes = bytes;
-    this.#wake?.();
+    this.#awaken();
   };
 
   readonly #broke = (error: unknown): void => {
     this.#failure ??= { error };
-    this.#wake?.();
+    this.#awaken();
   };
+
+  #awaken(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
 }
 
 /** Most bytes and milliseconds that {@link drain} spends on what is left of a body. */
@@ -132,7 +144,7 @@ export function drain(body: RawBody): void {
     const timer = setTimeout(() => body.cancel(), DRAIN_MS);
     timer.unref();
     try {
-      do await body.ready();
+      do await readyOf(body);
       while (!takeAll());
     } catch {
       // The reply is complete: that its connection broke behind the end concerns nobody.
@@ -164,6 +176,6 @@ export async function readText(body: RawBody, maxBytes: number): Promise<{ text:
         return { text, whole: false };
       }
     }
-    if (parts.length === 0) await body.ready();
+    if (parts.length === 0) await readyOf(body);
   }
 }

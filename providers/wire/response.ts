@@ -1,4 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
+import { headersOfResponse } from './dispatch-response.ts';
+import type { HeaderReader } from './dispatch-response.ts';
 import { errorFromBody, statusError } from './errors.ts';
 import type { EventReader } from './event-reader.ts';
 import { isRecord } from './json.ts';
@@ -9,12 +11,12 @@ import type { WireCall } from './wire.ts';
 const MAX_ERROR_BODY_BYTES = 1024 * 1024;
 
 /** The provider's id of the request. */
-export function requestIdOf(headers: Headers): string | undefined {
+export function requestIdOf(headers: HeaderReader): string | undefined {
   return headers.get('x-request-id') ?? headers.get('request-id') ?? undefined;
 }
 
 /** The media type alone, in lower case; '' where the server names none. */
-function mediaTypeOf(headers: Headers): string {
+function mediaTypeOf(headers: HeaderReader): string {
   return (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
@@ -29,7 +31,8 @@ export async function checkedResponse(
   wire: WireCall,
 ): Promise<'events' | 'json'> {
   const { provider, secrets } = wire;
-  const { status, headers } = response;
+  const { status } = response;
+  const headers = headersOfResponse(response);
   if (!response.ok) {
     const { text } = await readText(body, MAX_ERROR_BODY_BYTES);
     throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets });
@@ -64,7 +67,7 @@ export async function readJsonEvents(
   reader: EventReader,
 ): Promise<void> {
   const { provider, secrets, limits } = wire;
-  const info = { provider, status: response.status, requestId: requestIdOf(response.headers) };
+  const info = { provider, status: response.status, requestId: requestIdOf(headersOfResponse(response)) };
   const { text, whole } = await readText(body, limits.maxEventBytes);
   if (!whole) {
     const message = `The answer exceeds limits.maxEventBytes (${limits.maxEventBytes}).`;

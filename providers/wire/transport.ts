@@ -1,5 +1,5 @@
 import { SluiceError } from '../../src/index.ts';
-import { dispatchRequest, plainRequest } from './dispatch-fetch.ts';
+import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
 import { leaseShared, loadUndici, ownDispatcher, type Lease, type LoadUndici } from './shared-dispatcher.ts';
 import { isHeaderValue } from './settings.ts';
 
@@ -14,6 +14,8 @@ export interface ProviderFetchOptions {
 /** A `fetch` and the way to free what it holds. */
 export interface ProviderFetch {
   fetch: typeof globalThis.fetch;
+  /** The same for a body as text to a target that is checked already. */
+  post(target: Target, body: string, signal: AbortSignal): Promise<Response>;
   /** Frees what it made; calls that are still running then fail, later ones are refused. */
   close(): Promise<void>;
 }
@@ -38,11 +40,21 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
     return lease;
   }
 
+  async function usedDispatcher(): Promise<Dispatches | undefined> {
+    if (closed) throw closedError();
+    const { dispatcher } = lease ?? (await leased()) ?? {};
+    if (closed) throw closedError();
+    return dispatcher;
+  }
+
   return {
+    async post(target, body, signal) {
+      const dispatcher = await usedDispatcher();
+      if (dispatcher === undefined) return fetchTarget(globalThis.fetch, target, body, signal);
+      return dispatchRequest(dispatcher, { target, method: 'POST', body, signal });
+    },
     async fetch(input, init = {}) {
-      if (closed) throw closedError();
-      const { dispatcher } = lease ?? (await leased()) ?? {};
-      if (closed) throw closedError();
+      const dispatcher = await usedDispatcher();
       const request = dispatcher === undefined ? undefined : plainRequest(input, init);
       if (dispatcher !== undefined && request !== undefined) return dispatchRequest(dispatcher, request);
       // Node's own fetch does not go through the caller's proxy, and a request must not slip past it.
@@ -65,8 +77,20 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
 function strictFetch(fetch: typeof globalThis.fetch): ProviderFetch {
   return {
     fetch: (input, init) => fetch(input, { ...init, redirect: 'error' }),
+    post: (target, body, signal) => fetchTarget(fetch, target, body, signal),
     close: async () => undefined,
   };
+}
+
+async function fetchTarget(
+  fetch: typeof globalThis.fetch,
+  { href, headers }: Target,
+  body: string,
+  signal: AbortSignal,
+): Promise<Response> {
+  const named = new Headers();
+  for (let at = 0; at + 1 < headers.length; at += 2) named.append(headers[at] ?? '', headers[at + 1] ?? '');
+  return fetch(href, { method: 'POST', headers: named, body, signal, redirect: 'error' });
 }
 
 function closedError(): SluiceError {

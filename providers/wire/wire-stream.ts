@@ -1,5 +1,7 @@
-import { end, Stream, type BatchSource, type End } from '../../src/index.ts';
+import { end, Stream, type AskedSource, type Asker } from '../../src/index.ts';
 import type { Reply, SluiceError, StreamChunk } from '../../src/index.ts';
+import { headersOfResponse } from './dispatch-response.ts';
+import type { HeaderReader } from './dispatch-response.ts';
 import { abortedBy, toSluiceError } from './errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from './raw-body.ts';
@@ -7,7 +9,8 @@ import { headersOf, rateLimitsOf } from './rate-limit-headers.ts';
 import { checkedResponse, readJsonEvents, requestIdOf } from './response.ts';
 import type { WireCall } from './wire.ts';
 
-type Batch = readonly StreamChunk[] | End<Reply>;
+/** Behind what a promise does now: all that undici tells of one read of a socket. */
+const now = Promise.resolve();
 
 /** One model call over HTTP as a stream: nothing is sent before the first pull. */
 export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
@@ -18,15 +21,16 @@ export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
  * Pulls one HTTP answer through a decoder. A batch is what one read of the socket brought. Whatever ends it (the wire's end, an
  * error, `close()`, the call's signal) frees the connection and takes away the one listener, once.
  */
-export class WireSource implements BatchSource<StreamChunk, Reply> {
+export class WireSource implements AskedSource<StreamChunk, Reply> {
   readonly #wire: WireCall;
   readonly #controller = new AbortController();
   #opened = false;
-  /** Why it was closed or failed: every pull from then on rejects with it. */
+  /** Why it was closed or failed: whoever asks from then on is told it. */
   #error: SluiceError | undefined;
-  /** What the pull behind the last batch answers. */
+  /** What is answered behind the last batch. */
   #reply: Reply | undefined;
-  /** Rejects a pull that waits for the headers: a client may ignore its signal. */
+  #asker: Asker<StreamChunk, Reply> | undefined;
+  /** Rejects the wait for the headers: a client may ignore its signal. */
   #interrupt: ((error: SluiceError) => void) | undefined;
   #body: RawBody | undefined;
   #requestId: string | undefined;
@@ -36,11 +40,10 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     this.#wire = wire;
   }
 
-  pull(): Batch | Promise<Batch> {
-    const reader = this.#reader;
-    if (!this.#opened) return this.#open();
-    if (this.#error !== undefined || this.#reply !== undefined || reader === undefined) return this.#over();
-    return this.#available(reader) ?? this.#wait(reader);
+  ask(asker: Asker<StreamChunk, Reply>): void {
+    this.#asker = asker;
+    if (this.#opened) this.#read();
+    else void this.#open();
   }
 
   close(error: SluiceError): void {
@@ -50,29 +53,35 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     this.#interrupt?.(error);
   }
 
-  /** The end or the error; a failure that came in one read with good chunks is told after them. */
-  async #over(): Promise<Batch> {
-    if (this.#reply !== undefined) return end(this.#reply);
-    throw this.#error ?? abortedBy(undefined);
+  /** Answers with what is there: chunks, the end, or the error (behind the chunks that came with it); else waits for more. */
+  #read(): void {
+    const reader = this.#reader;
+    const over = this.#error !== undefined || this.#reply !== undefined;
+    const chunks = over || reader === undefined ? undefined : this.#available(reader);
+    if (chunks !== undefined) this.#asker?.pulled(chunks);
+    else if (this.#reply !== undefined) this.#asker?.pulled(end(this.#reply));
+    else if (this.#error !== undefined || this.#body === undefined) {
+      this.#asker?.failed(this.#error ?? abortedBy(undefined));
+    } else this.#body.wait(this.#awaken);
   }
 
-  async #open(): Promise<Batch> {
+  readonly #awaken = (): void => void now.then(this.#arrived);
+  readonly #arrived = (): void => this.#read();
+
+  async #open(): Promise<void> {
     this.#opened = true;
     const { signal } = this.#wire.call;
     if (signal.aborted) this.#abort();
     else signal.addEventListener('abort', this.#abort, { once: true });
-    this.#checkOpen();
-    let reader: EventReader;
     try {
+      this.#checkOpen();
       const response = await this.#headers();
-      reader = await this.#read(response);
-      this.#reader = reader;
+      this.#reader = await this.#start(response);
     } catch (error) {
-      this.#noteLimits(error);
-      throw this.#fail(error, 'invalid_request');
+      this.#noteLimits(headersOf(error));
+      this.#fail(error, 'invalid_request');
     }
-    this.#checkOpen();
-    return this.#available(reader) ?? this.#wait(reader);
+    this.#read();
   }
 
   /** The answer, or a rejection as soon as the call is closed. */
@@ -93,37 +102,27 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
   }
 
   /** Checks the answer and starts its reader; a JSON answer is read whole. */
-  async #read(response: Response): Promise<EventReader> {
+  async #start(response: Response): Promise<EventReader> {
     const wire = this.#wire;
     const body = this.#body;
     this.#checkOpen();
     if (body === undefined) throw new TypeError('The answer has no body.');
     // Before the status is looked at: an answer of 429 tells of the limits, too.
-    this.#noteLimits(response);
+    this.#noteLimits(headersOfResponse(response));
     const kind = await checkedResponse(response, body, wire);
-    this.#requestId = requestIdOf(response.headers);
+    this.#requestId = requestIdOf(headersOfResponse(response));
     const reader = new EventReader(wire, { status: response.status, requestId: this.#requestId });
     if (kind === 'json') await readJsonEvents(response, body, wire, reader);
     return reader;
   }
 
   /** A refusal tells the limits, too; the SDK makes an error of it that carries the headers. */
-  #noteLimits(answer: unknown): void {
-    const headers = headersOf(answer);
+  #noteLimits(headers: HeaderReader | undefined): void {
     if (headers !== undefined) this.#wire.call.call.rateLimits = rateLimitsOf(headers);
   }
 
-  async #wait(reader: EventReader): Promise<Batch> {
-    for (;;) {
-      await this.#body?.ready();
-      this.#checkOpen();
-      const batch = this.#available(reader);
-      if (batch !== undefined) return batch;
-    }
-  }
-
   /** What has come, decoded; undefined where that is nothing yet. */
-  #available(reader: EventReader): Batch | Promise<Batch> | undefined {
+  #available(reader: EventReader): StreamChunk[] | undefined {
     try {
       const parts = this.#take(reader);
       if (parts !== undefined) for (const part of parts) reader.feed(part);
@@ -132,9 +131,7 @@ export class WireSource implements BatchSource<StreamChunk, Reply> {
     } catch (error) {
       this.#fail(error);
     }
-    const chunks = reader.take();
-    if (chunks !== undefined) return chunks;
-    return this.#error !== undefined || this.#reply !== undefined ? this.#over() : undefined;
+    return reader.take();
   }
 
   #take(reader: EventReader): readonly Uint8Array[] | undefined {

@@ -72,11 +72,15 @@ test.each(['soon', '1735689600', '-1s', '1s'.repeat(30)])('takes a reset of %s f
   ).toEqual({ atMs: NOW, limitRequests: 5, remainingRequests: 0 });
 });
 
-test('a call tells the limits at its first chunk, and those of an answer with an error status at its end', async () => {
+test('a call tells the limits before its first chunk, and those of an answer with an error status at its end', async () => {
   await using server = await faultServer();
   const seen: [string, number | undefined][] = [];
   const watch: Middleware = function watch(context, next) {
     context.onCall((call: Call) => ({
+      rateLimits: (limits) => {
+        seen.push(['limits', limits.remainingRequests]);
+        throw new TypeError('An observer changes nothing.');
+      },
       chunk: () => seen.push(['chunk', call.rateLimits?.remainingRequests]),
       end: () => seen.push(['end', call.rateLimits?.remainingRequests]),
     }));
@@ -99,7 +103,8 @@ test('a call tells the limits at its first chunk, and those of an answer with an
     watch,
     provider(anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL })),
   ]);
-  await claude.execute('user', 'Hi');
+  const { warnings } = await claude.execute('user', 'Hi');
+  expect(warnings).toEqual(['An observer of call 1 threw TypeError.']);
   const error = await claude.execute('user', 'Hi').catch((thrown: unknown) => thrown);
   expect(isSluiceError(error) && error.code).toBe('rate_limited');
   await new Pipeline([watch, provider(openai({ apiKey: 'k', baseURL: server.openaiBaseURL }))]).execute(
@@ -107,9 +112,12 @@ test('a call tells the limits at its first chunk, and those of an answer with an
     'Hi',
   );
   expect(seen).toEqual([
+    ['limits', 7],
     ['chunk', 7],
     ['end', 7],
+    ['limits', 0],
     ['end', 0],
+    ['limits', 8],
     ['chunk', 8],
     ['end', 8],
   ]);

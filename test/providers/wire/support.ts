@@ -9,7 +9,7 @@ import {
   type Decoder,
   type WireCall,
 } from '../../../providers/wire/index.ts';
-import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
+import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
 import { SluiceError } from '../../../src/index.ts';
 
 /** A server of one test, answering by hand, and its address. */
@@ -97,7 +97,7 @@ export async function bytesOf(response: Response): Promise<string> {
     const parts = body.take();
     if (parts === undefined) return all;
     for (const part of parts) all += Buffer.from(part).toString('latin1');
-    if (parts.length === 0) await body.ready();
+    if (parts.length === 0) await readyOf(body);
   }
 }
 

@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
-import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
+import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
 import { bytesOf, endless, failure, handServer, transports } from './support.ts';
 
 const { transport, closeAll } = transports(providerFetch);
@@ -117,9 +117,9 @@ describe('an answer', () => {
       response.write('what came', () => setImmediate(() => cut(request.socket)));
     });
     const body = rawBodyOf(await transport({})(server.url));
-    await body.ready();
+    await readyOf(body);
     expect(Buffer.concat(body.take() ?? []).toString()).toBe('what came');
-    await body.ready();
+    await readyOf(body);
     expect(codeOf(await failure(Promise.resolve().then(() => body.take())))).toBe('network');
   });
 
@@ -157,7 +157,7 @@ describe('an answer', () => {
     expect(taken).toBeLessThan(16 * 1024 * 1024);
     const waiting = (body.take() ?? []).reduce((sum, part) => sum + part.length, 0);
     expect(waiting).toBeLessThanOrEqual(192 * 1024);
-    await body.ready();
+    await readyOf(body);
     expect(body.take()?.length).toBeGreaterThan(0);
     body.cancel();
     await server.socketsClosed();

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { Agent, ProxyAgent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkHeaderValue, providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
-import { rawBodyOf } from '../../../providers/wire/raw-body.ts';
+import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
 import { bytesOf, failure, handServer, transports } from './support.ts';
 
 const { transport, closeAll } = transports(providerFetch);
@@ -220,9 +220,9 @@ describe('a signal', () => {
     await using server = await handServer((_request, response) => response.write('it goes on'));
     const controller = new AbortController();
     const body = rawBodyOf(await transport({})(server.url, { signal: controller.signal }));
-    await body.ready();
+    await readyOf(body);
     body.take();
-    const waiting = body.ready();
+    const waiting = readyOf(body);
     controller.abort(new Error('enough'));
     await waiting;
     expect(() => body.take()).toThrow('enough');

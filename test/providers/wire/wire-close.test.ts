@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/index.ts';
 import { WireSource } from '../../../providers/wire/wire-stream.ts';
 import { endless, failure, handServer, sse, wireCall } from './support.ts';
-import { at, drained, foreign, stream } from './wire-support.ts';
+import { at, drained, foreign, stream, pull } from './wire-support.ts';
 
 describe('a wire stream that is closed or aborted', () => {
   it('while its headers are pending frees the socket and rejects the pull', async () => {
@@ -19,11 +19,11 @@ describe('a wire stream that is closed or aborted', () => {
     const controller = new AbortController();
     await using server = await handServer((_request, response) => stream(response, sse({ say: 'a' })));
     const source = new WireSource(at(server.url, { signal: controller.signal }));
-    expect(await source.pull()).toHaveLength(1);
-    const pending = failure(Promise.resolve(source.pull()));
+    expect(await pull(source)).toHaveLength(1);
+    const pending = failure(pull(source));
     controller.abort('enough');
     expect(await pending).toMatchObject({ code: 'aborted', cause: 'enough' });
-    expect(await failure(Promise.resolve(source.pull()))).toMatchObject({ code: 'aborted' });
+    expect(await failure(pull(source))).toMatchObject({ code: 'aborted' });
     await server.socketsClosed();
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
@@ -39,7 +39,7 @@ describe('a wire stream that is closed or aborted', () => {
     const controller = new AbortController();
     await using server = await handServer((_request, response) => stream(response));
     const source = new WireSource(at(server.url, { signal: controller.signal }));
-    const pending = failure(Promise.resolve(source.pull()));
+    const pending = failure(pull(source));
     while (server.requests.length === 0) await new Promise(setImmediate);
     const reason = new SluiceError('timeout', 'Too slow.');
     source.close(reason);
@@ -52,7 +52,7 @@ describe('a wire stream that is closed or aborted', () => {
     const late = Promise.withResolvers<Response>();
     let cancelled: unknown;
     const source = new WireSource(wireCall(() => late.promise));
-    const pending = failure(Promise.resolve(source.pull()));
+    const pending = failure(pull(source));
     const reason = new SluiceError('aborted', 'Enough.');
     source.close(reason);
     expect(await pending).toBe(reason);
@@ -68,7 +68,7 @@ describe('a wire stream that is closed or aborted', () => {
       await drained(wireCall(async () => foreign(ends[call % 4] ?? ''), { signal }));
     }
     const closed = new WireSource(wireCall(() => Promise.withResolvers<Response>().promise, { signal }));
-    const pending = failure(Promise.resolve(closed.pull()));
+    const pending = failure(pull(closed));
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     closed.close(new SluiceError('aborted', 'Enough.'));
     await pending;
@@ -82,7 +82,7 @@ describe('a wire stream that is closed or aborted', () => {
       endless(response, sse({ say: 'x'.repeat(65_000) }), () => (written += 1));
     });
     const source = new WireSource(at(server.url));
-    await source.pull();
+    await pull(source);
     let before = -1;
     while (before !== written) {
       before = written;

@@ -5,7 +5,7 @@ import { isSluiceError } from '../../../src/index.ts';
 import { wireStream } from '../../../providers/wire/index.ts';
 import { WireSource } from '../../../providers/wire/wire-stream.ts';
 import { endless, failure, handServer, limits, sse, TestDecoder, wireCall } from './support.ts';
-import { at, drained, foreign, stream, wordOf } from './wire-support.ts';
+import { at, drained, foreign, stream, wordOf, pull } from './wire-support.ts';
 
 const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
 
@@ -163,9 +163,9 @@ describe('a wire stream that ends badly', () => {
       answer = stream(response, sse({ say: 'a' }));
     });
     const source = new WireSource(at(server.url));
-    expect(await source.pull()).toMatchObject([{ content: 'a' }]);
+    expect(await pull(source)).toMatchObject([{ content: 'a' }]);
     if (answer !== undefined) cut(answer);
-    const error = await failure(Promise.resolve(source.pull()));
+    const error = await failure(pull(source));
     expect(error).toMatchObject({ code: 'network', retryable: true, provider: 'test', requestId: 'req_1' });
   });
 

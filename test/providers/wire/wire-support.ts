@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { End, type Reply, type StreamChunk } from '../../../src/index.ts';
+import { End, type Pulled, type Reply, type StreamChunk } from '../../../src/index.ts';
 import { providerFetch, type WireCall } from '../../../providers/wire/index.ts';
 import { WireSource } from '../../../providers/wire/wire-stream.ts';
 import { wireCall } from './support.ts';
@@ -13,13 +13,18 @@ export function stream(response: ServerResponse, body = ''): ServerResponse {
   return response;
 }
 
+/** The next batch of a source, or its end. */
+export function pull(source: WireSource): Promise<Pulled<StreamChunk, Reply>> {
+  return new Promise((resolve, reject) => source.ask({ pulled: resolve, failed: reject }));
+}
+
 /** The texts of a source, and how it ended. */
 export async function drained(wire: WireCall): Promise<{ said: string[]; reply?: Reply; error?: unknown }> {
   const source = new WireSource(wire);
   const said: string[] = [];
   try {
     for (;;) {
-      const pulled = await source.pull();
+      const pulled = await pull(source);
       if (pulled instanceof End) return { said, reply: pulled.reply };
       said.push(pulled.map(wordOf).join('|'));
     }

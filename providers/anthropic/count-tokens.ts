@@ -1,0 +1,40 @@
+import { SluiceError, type ModelRequest } from '../../src/index.ts';
+import { count, isRecord, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
+import type { Connection } from './client.ts';
+import type { Settings } from './options.ts';
+import { wireRequest } from './request.ts';
+
+/**
+ * What the endpoint takes of a request's body; it refuses the rest.
+ * Source: https://platform.claude.com/docs/en/api/messages-count-tokens
+ */
+const COUNTED = ['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config'] as const;
+
+/** The answer is one number. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Asks the API how many input tokens a request has. Nothing is billed for it; it has a rate limit of its own. */
+export async function countTokens(
+  connection: Connection,
+  settings: Settings,
+  request: ModelRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  const { name: provider } = settings;
+  const { secrets } = connection;
+  // What the API cannot honour is told by the call itself.
+  const { body, headers } = wireRequest(request, settings, { warn: () => undefined });
+  const counted = Object.fromEntries(COUNTED.filter((key) => key in body).map((key) => [key, body[key]]));
+  try {
+    const response = await connection.count(counted, headers, signal);
+    const { status, ok } = response;
+    const { text } = await readText(rawBodyOf(response), MAX_ANSWER_BYTES);
+    const answer: unknown = JSON.parse(text);
+    if (!ok) throw statusError({ status, headers: response.headers, body: answer }, { provider, secrets });
+    const tokens = isRecord(answer) ? count(answer['input_tokens']) : undefined;
+    if (tokens !== undefined) return tokens;
+    throw new SluiceError('protocol', `${provider} answered with no count of tokens.`, { provider, status });
+  } catch (error) {
+    throw toSluiceError(error, provider, secrets);
+  }
+}
