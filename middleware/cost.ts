@@ -1,7 +1,7 @@
 import { contextKey, parseOptions, type Middleware } from '../src/index.ts';
 import { CallCosts } from './cost/call-costs.ts';
 import { MemoryLedger } from './cost/ledger.ts';
-import { costSchema, type CostOptions } from './cost/options.ts';
+import { costOptionsSchema, type CostOptions } from './cost/options.ts';
 import { PriceTable } from './cost/price-table.ts';
 
 export type { Budget } from './cost/budget.ts';
@@ -9,6 +9,7 @@ export { MemoryLedger } from './cost/ledger.ts';
 export type { Ledger } from './cost/ledger.ts';
 export type { CostEvent, CostOptions } from './cost/options.ts';
 export type { ModelPrices, TokenPrices } from './cost/price-table.ts';
+export type { SpendStore } from './cost/spent.ts';
 
 /**
  * Says what each model call cost, and keeps budgets. It watches calls, so its place in the stack does not matter: retried, hedged and
@@ -27,7 +28,7 @@ export type { ModelPrices, TokenPrices } from './cost/price-table.ts';
  * new Pipeline([cost({ budgets: [{ usd: 5, per: 'day', key: (context) => context.get(Tenant) ?? '' }] }), provider(openai())]);
  */
 export function cost(options: CostOptions = {}): Middleware {
-  const settings = parseOptions('cost()', costSchema, options);
+  const settings = parseOptions('cost()', costOptionsSchema, options);
   const table = new PriceTable(settings.prices, settings.providers, settings.now);
   const ledger = settings.ledger ?? new MemoryLedger(settings.now);
   const Watched = contextKey<true>('cost');
@@ -37,7 +38,6 @@ export function cost(options: CostOptions = {}): Middleware {
     context.set(Watched, true);
     const costs = new CallCosts(context, settings, table, ledger);
     context.onCall((call) => costs.watch(call));
-    const ready = costs.ready();
-    return ready === undefined ? next() : ready.then(() => next());
+    return next();
   };
 }

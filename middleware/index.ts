@@ -1,6 +1,6 @@
 /**
- * The middleware that need no optional package. The others have entry points of their own: `sluice/middleware/cost`,
- * `sluice/middleware/rate-limit`.
+ * The middleware that know no optional package. The others have entry points of their own: `sluice/middleware/context-window`,
+ * `sluice/middleware/cost`, `sluice/middleware/rate-limit`.
  *
  * @module
  */

@@ -80,13 +80,17 @@ class ExecutionLines {
     this.#log = log;
     this.#content = content;
     const { id, session, request } = context;
-    log.info('execution started', {
-      event: 'execution_start',
-      executionId: id,
-      ...present({ sessionId: session?.id, model: request.model }),
-      messageCount: request.messages.length,
-      ...(content && { messages: request.messages }),
-    });
+    log.info(
+      'execution started',
+      present({
+        event: 'execution_start',
+        executionId: id,
+        sessionId: session?.id,
+        model: request.model,
+        messageCount: request.messages.length,
+        messages: content ? request.messages : undefined,
+      }),
+    );
     context.onCall((call) => this.#attempt(call));
     context.onSpan({ end: ({ id: span }) => this.#closing.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
@@ -100,29 +104,37 @@ class ExecutionLines {
 
   #ended(end: ExecutionEnd): void {
     const { outcome, reason, error, usage, cost, latencyMs, timeToFirstChunkMs } = end;
-    this.#log[levelOf(outcome, 'error')](`execution ${outcome}`, {
-      event: 'execution_end',
-      executionId: this.#context.id,
-      outcome,
-      calls: this.#calls,
-      ...present({ latencyMs, timeToFirstChunkMs }),
-      ...tokens(usage),
-      ...money(cost),
-      ...failure(error, this.#content),
-      ...(this.#content && present({ reason, ...said(this.#answer) })),
-    });
+    this.#log[levelOf(outcome, 'error')](
+      `execution ${outcome}`,
+      present({
+        event: 'execution_end',
+        executionId: this.#context.id,
+        outcome,
+        calls: this.#calls,
+        latencyMs,
+        timeToFirstChunkMs,
+        ...tokens(usage),
+        ...money(cost),
+        ...failure(error, this.#content),
+        ...(this.#content && { reason, ...said(this.#answer) }),
+      }),
+    );
   }
 
   #attempt(call: Call): CallObserver {
     this.#calls++;
-    const ids = { executionId: this.#context.id, call: call.number };
-    this.#log.debug('attempt started', {
-      event: 'attempt_start',
-      ...ids,
-      ...present({ model: call.model }),
-      messageCount: call.request.messages.length,
-      ...(this.#content && { messages: call.request.messages }),
-    });
+    const { id } = this.#context;
+    this.#log.debug(
+      'attempt started',
+      present({
+        event: 'attempt_start',
+        executionId: id,
+        call: call.number,
+        model: call.model,
+        messageCount: call.request.messages.length,
+        messages: this.#content ? call.request.messages : undefined,
+      }),
+    );
     const heard = this.#content ? new Heard() : undefined;
     return {
       ...(heard && { chunk: (chunk) => heard.add(chunk) }),
@@ -130,15 +142,19 @@ class ExecutionLines {
         const { span } = call.span;
         this.#closing.set(span.id, () => {
           this.#closing.delete(span.id);
-          this.#log[levelOf(end.outcome, 'warn')](`attempt ${end.outcome}`, {
-            event: 'attempt_end',
-            ...ids,
-            outcome: end.outcome,
-            durationMs: span.durationMs,
-            ...answered(call, end),
-            ...failure(end.error, this.#content),
-            ...(heard && present(heard.fields)),
-          });
+          this.#log[levelOf(end.outcome, 'warn')](
+            `attempt ${end.outcome}`,
+            present({
+              event: 'attempt_end',
+              executionId: id,
+              call: call.number,
+              outcome: end.outcome,
+              durationMs: span.durationMs,
+              ...answered(call, end),
+              ...failure(end.error, this.#content),
+              ...heard?.fields,
+            }),
+          );
         });
       },
     };
@@ -164,7 +180,11 @@ function answered(call: Call, { reply, usage }: CallEnd): object {
   const { attempt } = call.span.span.attributes;
   const { finishReason, requestId } = reply ?? {};
   return {
-    ...present({ attempt, provider, model, requestId, finishReason }),
+    attempt,
+    provider,
+    model,
+    requestId,
+    finishReason,
     ...tokens(usage),
     ...money(cost),
   };
@@ -176,18 +196,18 @@ function said(answer: Stream<StreamChunk, Reply> | undefined): object {
 }
 
 function tokens({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated }: Usage): object {
-  return present({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated });
+  return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated };
 }
 
 /** Nothing where nobody has set a price. */
 function money(cost: Cost | undefined): object {
-  return cost === undefined ? {} : present({ costUsd: cost.totalUsd, costStatus: cost.status });
+  return cost === undefined ? {} : { costUsd: cost.totalUsd, costStatus: cost.status };
 }
 
 function failure(error: SluiceError | undefined, content: boolean): object {
   if (error === undefined) return {};
   const { code, phase, status, provider, requestId, retryable, retryAfterMs, attempts, middleware } = error;
-  return present({
+  return {
     errorCode: code,
     phase,
     status,
@@ -198,7 +218,7 @@ function failure(error: SluiceError | undefined, content: boolean): object {
     attempts,
     middleware,
     errorMessage: content ? error.message : undefined,
-  });
+  };
 }
 
 function levelOf(outcome: Outcome, failed: 'warn' | 'error'): 'info' | 'warn' | 'error' {
@@ -207,7 +227,9 @@ function levelOf(outcome: Outcome, failed: 'warn' | 'error'): 'info' | 'warn' | 
 
 /** The fields that are known. */
 function present(fields: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const known: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) known[name] = value;
+  return known;
 }
 
 function isLogger(value: unknown): boolean {

@@ -1,5 +1,13 @@
 import { SluiceError, checkParameters, terminal } from '../src/index.ts';
-import type { Middleware, ModelRequest, Parameters, Provider, ProviderCall } from '../src/index.ts';
+import type {
+  Call,
+  ExecutionContext,
+  Middleware,
+  ModelRequest,
+  Parameters,
+  Provider,
+  ProviderCall,
+} from '../src/index.ts';
 
 /**
  * The terminal middleware: each run of it makes one call of `model` and streams its answer. It stands last in a stack.
@@ -18,20 +26,33 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
   const close = model.close === undefined ? undefined : async () => model.close?.();
   const { name } = model;
   return terminal({ name, provider: name, model: model.model, close }, function provider(context, call) {
-    const providerCall: ProviderCall = {
-      // Asked for late, so that a provider that needs no signal costs none.
-      get signal() {
-        return context.signal;
-      },
-      get deadline() {
-        return context.deadline;
-      },
-      call,
-      warn: (message) => context.warn(message),
-    };
     const request = defaults === undefined ? context.request : withDefaults(context.request, defaults);
-    return model.stream(request, providerCall);
+    return model.stream(request, new CallOfLayer(context, call));
   });
+}
+
+/**
+ * What the provider is told. Asked of the context when it is needed, so that a provider that needs no signal costs none. A class, since an object
+ * with getters of its own costs a hidden class each.
+ */
+class CallOfLayer implements ProviderCall {
+  readonly call: Call;
+  readonly #context: ExecutionContext;
+
+  constructor(context: ExecutionContext, call: Call) {
+    this.#context = context;
+    this.call = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+
+  get deadline(): number | undefined {
+    return this.#context.deadline;
+  }
+
+  readonly warn = (message: string): void => this.#context.warn(message);
 }
 
 function withDefaults(request: ModelRequest, defaults: Parameters): ModelRequest {

@@ -40,13 +40,7 @@ export function rateLimit(options: RateLimitOptions = {}): Middleware {
     const watch = context.get(Watched) ?? new Watch(context, settings);
     context.set(Watched, watch);
     const gate = gates.of(settings.key(context));
-    const reservation = await gate.enter(tokens, {
-      get signal() {
-        return context.signal;
-      },
-      deadline: context.deadline,
-      onError: watch.onError,
-    });
+    const reservation = await gate.enter(tokens, context, watch.onError);
     const leave = watch.attempt(gate, reservation);
     try {
       return next().tap({ end: leave });

@@ -6,9 +6,12 @@ import { rounded } from './rates.ts';
 export interface Budget {
   /** In US dollars. */
   usd: number;
-  /** Days and months are those of UTC. */
-  per: 'execution' | 'day' | 'month';
-  /** Whose budget it is, such as the tenant's id; each key has a budget of its own. Default: the `key` of `cost()`. */
+  /**
+   * Days and months are those of UTC. A session's and an owner's begin with their first turn and have no end: what was spent so far is what the option
+   * `store` says. They do not hold for an execution without a session.
+   */
+  per: 'execution' | 'session' | 'owner' | 'day' | 'month';
+  /** Whose budget of days or months it is, such as the tenant's id; each key has a budget of its own. Default: the `key` of `cost()`. */
   key?: ((context: ExecutionContext) => string) | undefined;
   /** Its name in errors and reasons, and of its counters. Two budgets of one period need two names where they share a key. */
   name?: string | undefined;
@@ -25,8 +28,9 @@ const DAY_MS = 86_400_000;
 /** The counter of a budget for a key at a time. */
 export function counterOf(budget: Budget, key: string, nowMs: number): Counter {
   const name = budget.name ?? '';
-  if (budget.per === 'execution') {
-    return { name: JSON.stringify(['execution', name]), expiresAtMs: Number.MAX_SAFE_INTEGER };
+  // Counters of one execution, or of an owner's turns that run at the same time.
+  if (budget.per === 'execution' || budget.per === 'session' || budget.per === 'owner') {
+    return { name: JSON.stringify([budget.per, name, key]), expiresAtMs: Number.MAX_SAFE_INTEGER };
   }
   const now = new Date(nowMs);
   const iso = now.toISOString();
@@ -61,11 +65,9 @@ export class Hold {
   readonly #onLate: (hold: Hold) => void;
   readonly #onError: (error: unknown) => void;
   #heldUsd = 0;
-  /** The counter's last known value. */
-  #totalUsd = 0;
   #open = true;
 
-  /** `onLate`: an asynchronous ledger has answered that the limit is passed. `onError`: it has failed. */
+  /** `onLate`: an asynchronous ledger has answered, while the call streams, that the limit is passed. `onError`: it has failed then. */
   constructor(
     budget: Budget,
     counter: Counter,
@@ -82,23 +84,26 @@ export class Hold {
 
   /**
    * Reserves what the input costs, and of what the output may cost as much as is left. False, and nothing held, where nothing is left
-   * beyond the input.
+   * beyond the input. A promise, where the ledger is asynchronous; it rejects where that fails.
    */
-  reserve(inputUsd: number, outputUsd: number): boolean {
-    this.#add(inputUsd + outputUsd, inputUsd);
-    const fits = this.#trim(inputUsd);
-    if (!fits) this.settle(0);
-    return fits;
+  reserve(inputUsd: number, outputUsd: number): boolean | Promise<boolean> {
+    const sum = this.#add(inputUsd + outputUsd);
+    return typeof sum === 'number' ? this.#granted(sum, inputUsd) : this.#grantedLater(sum, inputUsd);
   }
 
   /**
    * Widens the hold, where the call has used it up, by as much of a further block as is left. False where nothing is left.
    */
   cover(usedUsd: number, blockUsd: number): boolean {
+    if (!this.#open) return false;
     const restUsd = this.room(usedUsd);
     if (restUsd > 0 || (restUsd === 0 && blockUsd === 0)) return true;
-    this.#add(blockUsd - restUsd, usedUsd);
-    return this.#trim(usedUsd);
+    const sum = this.#add(blockUsd - restUsd);
+    if (typeof sum === 'number') return this.#trim(sum, usedUsd);
+    sum.then((total) => {
+      if (this.#open && !this.#trim(total, usedUsd)) this.#onLate(this);
+    }, this.#onError);
+    return true;
   }
 
   /** How much more the call may use before the hold must be widened. */
@@ -110,31 +115,43 @@ export class Hold {
   settle(usd: number | undefined): void {
     if (!this.#open) return;
     this.#open = false;
-    if (usd !== undefined && usd !== this.#heldUsd) this.#add(usd - this.#heldUsd, usd);
+    if (usd !== undefined && usd !== this.#heldUsd) this.#change(usd - this.#heldUsd);
+  }
+
+  #granted(totalUsd: number, inputUsd: number): boolean {
+    const fits = this.#trim(totalUsd, inputUsd);
+    if (!fits) this.settle(0);
+    return fits;
+  }
+
+  async #grantedLater(sum: Promise<number>, inputUsd: number): Promise<boolean> {
+    try {
+      return this.#granted(await sum, inputUsd);
+    } catch (error) {
+      // Whether it was counted is not known: to give it back could be a present.
+      this.#open = false;
+      throw error;
+    }
   }
 
   /** Gives back what does not fit. */
-  #trim(neededUsd: number): boolean {
-    const over = rounded(this.#totalUsd - this.budget.usd);
+  #trim(totalUsd: number, neededUsd: number): boolean {
+    const over = rounded(totalUsd - this.budget.usd);
     if (over <= 0) return true;
     if (over >= rounded(this.#heldUsd - neededUsd)) return false;
-    this.#add(-over, neededUsd);
+    this.#change(-over);
     return true;
   }
 
-  #add(change: number, neededUsd: number): void {
-    const usd = rounded(change);
-    this.#heldUsd = rounded(this.#heldUsd + usd);
-    const sum = this.#ledger.add(this.#counter.name, usd, this.#counter.expiresAtMs);
-    if (typeof sum === 'number') {
-      this.#totalUsd = sum;
-      return;
-    }
-    sum.then((total) => this.#heard(total, neededUsd), this.#onError);
+  /** A change whose sum says nothing new: what others have added meanwhile is theirs to give back. */
+  #change(usd: number): void {
+    const sum = this.#add(usd);
+    if (typeof sum !== 'number') sum.catch(this.#onError);
   }
 
-  #heard(totalUsd: number, neededUsd: number): void {
-    this.#totalUsd = totalUsd;
-    if (this.#open && !this.#trim(neededUsd)) this.#onLate(this);
+  #add(change: number): number | Promise<number> {
+    const usd = rounded(change);
+    this.#heldUsd = rounded(this.#heldUsd + usd);
+    return this.#ledger.add(this.#counter.name, usd, this.#counter.expiresAtMs);
   }
 }

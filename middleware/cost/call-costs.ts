@@ -2,6 +2,7 @@ import {
   SluiceError,
   estimateInputTokens,
   estimateTokens,
+  isSluiceError,
   type Call,
   type CallEnd,
   type CallObserver,
@@ -13,54 +14,70 @@ import { MemoryLedger, type Ledger } from './ledger.ts';
 import { Meter } from './meter.ts';
 import type { CostSettings } from './options.ts';
 import type { PriceTable } from './price-table.ts';
+import { OwnerLedger, SessionLedger, spentOf } from './spent.ts';
 
 /** Prices and budgets for the calls of one execution. */
 export class CallCosts {
   readonly #context: ExecutionContext;
   readonly #settings: CostSettings;
   readonly #table: PriceTable;
-  readonly #shared: Ledger;
   readonly #key: string;
   readonly #budgets: readonly { budget: Budget; key: string; ledger: Ledger }[];
+  readonly #owners: OwnerLedger[] = [];
 
   constructor(context: ExecutionContext, settings: CostSettings, table: PriceTable, shared: Ledger) {
     this.#context = context;
     this.#settings = settings;
     this.#table = table;
-    this.#shared = shared;
     this.#key = settings.key?.(context) ?? '';
-    const { budgets } = settings;
-    const own = budgets.some(({ per }) => per === 'execution') ? new MemoryLedger(settings.now) : shared;
-    this.#budgets = budgets.map((budget) => ({
-      budget,
-      key: budget.key?.(context) ?? this.#key,
-      ledger: budget.per === 'execution' ? own : shared,
-    }));
+    const own = settings.budgets.length === 0 ? shared : new MemoryLedger(settings.now);
+    this.#budgets = settings.budgets.flatMap((budget) => this.#kept(budget, shared, own));
+    if (this.#owners.length > 0) context.onEnd(() => (stored) => this.#release(stored));
   }
 
-  /**
-   * Looks at the budgets of an asynchronous ledger before anything is sent, so that one that is used up refuses the execution. A synchronous
-   * one needs no look: each call asks it.
-   */
-  ready(): Promise<void> | undefined {
-    const now = this.#settings.now();
-    const looks = this.#budgets.map(({ budget, key, ledger }) => {
-      const { name, expiresAtMs } = counterOf(budget, key, now);
-      const sum = ledger === this.#shared ? ledger.add(name, 0, expiresAtMs) : 0;
-      return typeof sum === 'number' ? undefined : { budget, sum };
-    });
-    const asked = looks.filter((look) => look !== undefined);
-    return asked.length === 0 ? undefined : this.#look(asked);
+  /** A budget with what it is kept by; none where it does not hold for this execution. */
+  #kept(budget: Budget, shared: Ledger, own: Ledger): { budget: Budget; key: string; ledger: Ledger }[] {
+    const { store, unknownPrice, now } = this.#settings;
+    const { session } = this.#context;
+    switch (budget.per) {
+      case 'execution':
+        return [{ budget, key: '', ledger: own }];
+      case 'day':
+      case 'month':
+        return [{ budget, key: budget.key?.(this.#context) ?? this.#key, ledger: shared }];
+      case 'session':
+      case 'owner': {
+        if (session === undefined || store === undefined) return [];
+        const { owner, id } = session;
+        const isSession = budget.per === 'session';
+        const spent = spentOf(store, isSession ? { owner, id } : { owner }, unknownPrice === 'allow');
+        if (isSession) return [{ budget, key: '', ledger: new SessionLedger(own, spent) }];
+        const ledger = new OwnerLedger(shared, spent, now);
+        this.#owners.push(ledger);
+        return [{ budget, key: owner, ledger }];
+      }
+    }
   }
 
-  /** Reserves of the budgets for a new call. Throws `budget`: the call is not made then. */
+  /** What the store could not take stays with the ledger for as long as that keeps it. */
+  #release(stored: boolean): void {
+    if (!stored) return;
+    for (const ledger of this.#owners) ledger.release().catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    this.#context.log.error('the ledger of a budget failed', { error: nameOf(error) });
+  }
+
+  /** Reserves of the budgets for a new call, which waits for an asynchronous ledger. Throws `budget`: the call is not made then. */
   watch(call: Call): CallObserver {
     const asked = call.model;
     if (this.#budgets.length === 0) return { end: (ended) => this.#end(call, asked, ended) };
     const meter = new Meter(call, (usage) => this.#usd(call, usage, asked));
-    const holds = this.#reserve(call, meter);
+    const { holds, ready } = this.#reserve(call, meter);
     const over = (hold: Hold): void => this.#context.interrupt(`The ${describe(hold.budget)} is used up.`);
     return {
+      ready,
       chunk() {
         if (!meter.due) return;
         const usedUsd = meter.read();
@@ -84,12 +101,11 @@ export class CallCosts {
     };
   }
 
-  #reserve(call: Call, meter: Meter): Hold[] {
+  #reserve(call: Call, meter: Meter): { holds: Hold[]; ready: Promise<void> | undefined } {
     const { now, reserveOutputTokens, unknownPrice } = this.#settings;
     const inputUsd = meter.read();
     const outputTokens = Math.min(call.request.parameters.maxTokens ?? Infinity, reserveOutputTokens);
     const outputUsd = meter.outputUsd(outputTokens);
-    const holds: Hold[] = [];
     if (!meter.known && unknownPrice === 'refuse') {
       call.cost = { status: 'exact', totalUsd: 0 };
       const name = `${call.provider ?? 'unknown'}/${call.model ?? '*'}`;
@@ -98,22 +114,36 @@ export class CallCosts {
         retryable: false,
       });
     }
+    const holds: Hold[] = [];
+    const asked: Promise<Error | undefined>[] = [];
     for (const { budget, key, ledger } of this.#budgets) {
       const hold = new Hold(
         budget,
         counterOf(budget, key, now()),
         ledger,
         () => this.#context.interrupt(`The ${describe(budget)} is used up.`),
-        (error) => this.#context.log.error('the ledger of a budget failed', { error: nameOf(error) }),
+        (error) => this.#failed(error),
       );
-      if (!hold.reserve(inputUsd, outputUsd)) {
-        for (const other of holds) other.settle(0);
-        call.cost = { status: 'exact', totalUsd: 0 };
+      holds.push(hold);
+      const fits = hold.reserve(inputUsd, outputUsd);
+      if (fits === false) {
+        refuse(call, holds);
         throw budgetError(budget);
       }
-      holds.push(hold);
+      if (fits !== true) asked.push(refusalOf(budget, fits));
     }
-    return holds;
+    return { holds, ready: asked.length === 0 ? undefined : this.#allGranted(call, holds, asked) };
+  }
+
+  async #allGranted(
+    call: Call,
+    holds: readonly Hold[],
+    asked: readonly Promise<Error | undefined>[],
+  ): Promise<void> {
+    const refusal = (await Promise.all(asked)).find((one) => one !== undefined);
+    if (refusal === undefined) return;
+    refuse(call, holds);
+    throw refusal;
   }
 
   #end(call: Call, asked: string | undefined, { usage }: CallEnd): void {
@@ -137,14 +167,21 @@ export class CallCosts {
     if (note !== undefined) this.#context.log.warn(note);
     return cost.totalUsd;
   }
+}
 
-  async #look(asked: readonly { budget: Budget; sum: Promise<number> }[]): Promise<void> {
-    const sums = await Promise.all(asked.map(({ sum }) => sum)).catch((cause: unknown) => {
-      throw new SluiceError('store', 'The ledger of a budget failed: nothing was sent.', { cause });
-    });
-    asked.forEach(({ budget }, index) => {
-      if ((sums[index] ?? 0) >= budget.usd) throw budgetError(budget);
-    });
+/** Of a call that is not made nothing is held. */
+function refuse(call: Call, holds: readonly Hold[]): void {
+  for (const hold of holds) hold.settle(0);
+  call.cost = { status: 'exact', totalUsd: 0 };
+}
+
+/** Why a budget does not grant what a call asks for, if so. */
+async function refusalOf(budget: Budget, fits: Promise<boolean>): Promise<Error | undefined> {
+  try {
+    return (await fits) ? undefined : budgetError(budget);
+  } catch (cause) {
+    if (isSluiceError(cause)) return cause;
+    return new SluiceError('store', 'The ledger of a budget failed: the call was not made.', { cause });
   }
 }
 

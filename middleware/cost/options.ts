@@ -3,6 +3,7 @@ import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
 import type { Budget } from './budget.ts';
 import type { Ledger } from './ledger.ts';
 import type { ModelPrices } from './price-table.ts';
+import type { SpendStore } from './spent.ts';
 
 /** What a model call cost, as `onCost` is told. */
 export interface CostEvent {
@@ -37,6 +38,8 @@ export interface CostOptions {
   onCost?: ((event: CostEvent) => void) | undefined;
   /** Counts the budgets of days and months. Default: in memory, for this process alone and for as long as it lives. */
   ledger?: Ledger | undefined;
+  /** The pipeline's session store: it says what sessions and owners have spent. Needed for budgets of theirs. */
+  store?: SpendStore | undefined;
   /** The clock, in milliseconds since the epoch. Default: `Date.now`. */
   now?: (() => number) | undefined;
 }
@@ -54,13 +57,18 @@ const keyed = callback<(context: ExecutionContext) => string>();
 
 const budget = z.strictObject({
   usd,
-  per: z.enum(['execution', 'day', 'month']),
+  per: z.enum(['execution', 'session', 'owner', 'day', 'month']),
   key: keyed.optional(),
   name: z.string().min(1).optional(),
 });
+const object = <T>(method: string): z.ZodType<T> =>
+  z.custom<T>(
+    (value) =>
+      typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function',
+    `give an object with the method ${method}`,
+  );
 
-/** Checks the options and fills in the defaults. */
-export const costSchema = z.strictObject({
+const costSchema = z.strictObject({
   prices: z.record(z.string(), modelPrices).default({}),
   providers: z.record(z.string(), z.string().min(1)).default({}),
   budgets: z.array(budget).default([]),
@@ -68,14 +76,28 @@ export const costSchema = z.strictObject({
   unknownPrice: z.enum(['allow', 'refuse']).default('refuse'),
   reserveOutputTokens: z.int().min(0).default(1_000),
   onCost: callback<(event: CostEvent) => void>().optional(),
-  ledger: z
-    .custom<Ledger>(
-      (value) =>
-        typeof value === 'object' && value !== null && 'add' in value && typeof value.add === 'function',
-      'an object with the method add',
-    )
-    .optional(),
+  ledger: object<Ledger>('add').optional(),
+  store: object<SpendStore>('spend').optional(),
   now: callback<() => number>().default(() => Date.now),
+});
+
+/** Checks the options and fills in the defaults. */
+export const costOptionsSchema = costSchema.superRefine(({ budgets, store }, context) => {
+  for (const [index, { per, key }] of budgets.entries()) {
+    if (per !== 'session' && per !== 'owner') continue;
+    if (store === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['store'],
+        message: `give the pipeline's store: a budget is per ${per}`,
+      });
+    if (key !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['budgets', index, 'key'],
+        message: `leave it out: a budget per ${per} is that of the turn's own`,
+      });
+  }
 });
 
 /** The options with their defaults. */

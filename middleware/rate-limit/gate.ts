@@ -20,8 +20,6 @@ export interface Entrant {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadline: number | undefined;
-  /** Told of a store that failed to take what is given back. */
-  onError: (error: unknown) => void;
 }
 
 interface Waiter {
@@ -76,9 +74,9 @@ export class Gate {
 
   /**
    * Waits for its turn. What it answers holds a permit until `leave()`. Rejects with `rate_limited`, `queue_full`, `store`, or the reason
-   * of the signal.
+   * of the signal. `onError` is told of a store that failed to take what is given back.
    */
-  enter(tokens: number, entrant: Entrant): Promise<Reservation> {
+  enter(tokens: number, entrant: Entrant, onError: (error: unknown) => void): Promise<Reservation> {
     const { maxQueue, maxWaitMs } = this.#settings;
     const room = this.#blocked ? maxQueue : maxQueue + MAX_UNSEEN;
     if (this.#queue.length >= room) return Promise.reject(queueFull(maxQueue));
@@ -95,7 +93,7 @@ export class Gate {
         tokens,
         expiresAtMs: Date.now() + maxWaitMs,
         deadlineMs: entrant.deadline ?? Infinity,
-        onError: entrant.onError,
+        onError,
         listen() {
           if (listens) return;
           listens = true;

@@ -43,16 +43,9 @@ export class Watch {
     if (waited !== undefined) waited.claimed = true;
     else reservation = gate.force(tokensFor(call.request, this.#settings), this.onError);
 
-    let learned = !this.#settings.learn;
-    const learn = (): void => {
-      if (learned || call.rateLimits === undefined) return;
-      learned = true;
-      gate.learned.learn(call.rateLimits);
-    };
     return {
-      ...(this.#settings.learn && { chunk: learn }),
+      ...(this.#settings.learn && { rateLimits: (limits) => gate.learned.learn(limits) }),
       end: ({ usage, error }) => {
-        learn();
         const retryAfterMs = error?.code === 'rate_limited' ? error.retryAfterMs : undefined;
         if (this.#settings.learn && retryAfterMs !== undefined) {
           gate.learned.pause(Math.min(retryAfterMs, this.#settings.maxPauseMs));

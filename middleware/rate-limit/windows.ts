@@ -28,6 +28,12 @@ export interface Lease {
   untilMs: number;
 }
 
+/**
+ * How long before a window's end nothing is given back any more, in milliseconds: a step that a store runs late would give it to the next
+ * window, and let more through there than the limit.
+ */
+const CLOSING_MS = 1_000;
+
 /** Takes points of a key's window. All amounts are whole: stores count in integers. */
 export class Windows {
   readonly #limiter: Limiter;
@@ -63,8 +69,8 @@ export class Windows {
   }
 
   async #change(key: string, { untilMs }: Lease, points: number): Promise<void> {
-    // Behind the window's end there is nothing to give back: it would be a present to the next one.
-    if (points === 0 || Date.now() >= untilMs) return;
+    const leftMs = untilMs - Date.now();
+    if (points === 0 || leftMs <= (points < 0 ? CLOSING_MS : 0)) return;
     try {
       if (points > 0) await this.#limiter.penalty(key, points);
       else await this.#limiter.reward(key, -points);

@@ -1,12 +1,14 @@
 import { describe, it } from 'vitest';
 
+import { contextWindow } from '../../middleware/context-window.ts';
 import { cost } from '../../middleware/cost.ts';
 import { logging } from '../../middleware/logging.ts';
 import { rateLimit } from '../../middleware/rate-limit.ts';
 import { retry } from '../../middleware/retry.ts';
 import { system } from '../../middleware/system.ts';
 import { timeout } from '../../middleware/timeout.ts';
-import { compose, silent } from '../../src/index.ts';
+import { Stream, compose, silent } from '../../src/index.ts';
+import type { Middleware } from '../../src/index.ts';
 import { middlewareContract } from '../../testing/index.ts';
 
 const runner = { describe, test: it };
@@ -37,6 +39,39 @@ middlewareContract({
   make: () => timeout({ firstChunkMs: 60_000, idleMs: 60_000, totalMs: 60_000 }),
 });
 middlewareContract({ ...runner, name: 'system()', make: () => system('Be brief.'), changes: ['request'] });
+for (const strategy of ['drop-oldest', 'fail', 'summarize'] as const) {
+  middlewareContract({
+    ...runner,
+    name: `contextWindow({ strategy: "${strategy}" }) over what fits`,
+    make: () => contextWindow({ maxTokens: 10_000, strategy }),
+  });
+}
+
+/** Puts a conversation before the prompt that a small window does not hold. */
+const history: Middleware = function history(context, next) {
+  const turn = [
+    { role: 'user', content: 'word '.repeat(50) },
+    { role: 'assistant', content: 'word '.repeat(50) },
+  ] as const;
+  const turns = Array.from({ length: 16 }, () => turn).flat();
+  return next({ messages: [...turns, ...context.request.messages] });
+};
+/** Answers for the model where a summary is asked for, so that the model sees one call an execution. */
+const summaries: Middleware = function summaries(context, next) {
+  const [first] = context.request.messages;
+  return first?.role === 'system'
+    ? Stream.from([{ type: 'content', content: 'They said words.' }], { finishReason: 'stop' })
+    : next();
+};
+for (const strategy of ['drop-oldest', 'summarize'] as const) {
+  middlewareContract({
+    ...runner,
+    name: `contextWindow({ strategy: "${strategy}" }) over what does not`,
+    make: () =>
+      compose(history, contextWindow({ maxTokens: 2_000, strategy, counter: 'heuristic' }), summaries),
+    changes: ['request'],
+  });
+}
 middlewareContract({
   ...runner,
   name: 'all of them',

@@ -1,58 +1,12 @@
 import * as fc from 'fast-check';
-import { Pipeline, SluiceError } from 'sluice';
+import { SluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
-import { MemoryLedger, cost } from 'sluice/middleware/cost';
-import type { Budget, CostOptions, Ledger } from 'sluice/middleware/cost';
-import { provider } from 'sluice/middleware/provider';
+import type { Budget } from 'sluice/middleware/cost';
 import { retry } from 'sluice/middleware/retry';
-import { manualGate, scripted } from 'sluice/testing';
-import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
+import { manualGate } from 'sluice/testing';
+import type { ScriptedAnswer } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
-
-/** A dollar for a million tokens of output; input is free. */
-const PRICES = { 'scripted/*': { input: 0, output: 1 } };
-const MILLION = { text: 'Hello', usage: { inputTokens: 0, outputTokens: 1_000_000 } };
-
-interface Stage {
-  pipeline: Pipeline;
-  model: ScriptedProvider;
-  ledger: MemoryLedger;
-  /** The counters' values by name. */
-  sums: Map<string, number>;
-}
-
-/** A pipeline with budgets over a scripted model, and a ledger that can be read. */
-function stage(
-  budgets: Budget[],
-  answers: ScriptedAnswer | ScriptedAnswer[],
-  options: CostOptions = {},
-  above: Middleware[] = [],
-): Stage {
-  const ledger = new MemoryLedger(options.now);
-  const sums = new Map<string, number>();
-  const seen: Ledger = {
-    add(counter, usd, expiresAtMs) {
-      const sum = ledger.add(counter, usd, expiresAtMs);
-      sums.set(counter, sum);
-      return sum;
-    },
-  };
-  const model = scripted(answers, { repeat: true });
-  const priced = cost({ prices: PRICES, budgets, ledger: seen, ...options });
-  return {
-    pipeline: new Pipeline([...above, priced, provider(model)], { executionTimeoutMs: 0 }),
-    model,
-    ledger,
-    sums,
-  };
-}
-
-const ask = (pipeline: Pipeline, metadata = {}) => pipeline.execute('user', 'Hi', { metadata });
-const codeOf = (running: Promise<unknown>): Promise<string> =>
-  running.then(
-    () => 'completed',
-    (error: unknown) => (error instanceof SluiceError ? error.code : 'unknown'),
-  );
+import { MILLION, ask, codeOf, stage } from './cost-stage.ts';
 
 describe('before a call', () => {
   test('a budget that is used up refuses it with an error that is not retried, and nothing is sent', async () => {
@@ -298,56 +252,5 @@ describe('R39 reservations', () => {
       ),
       { numRuns: 60 },
     );
-  });
-});
-
-describe('the ledger', () => {
-  test('forgets counters whose time is over, and those that are at 0', () => {
-    let now = 0;
-    const ledger = new MemoryLedger(() => now);
-    ledger.add('taken back', 0.3, 1_000);
-    expect(ledger.add('taken back', -0.3, 1_000)).toBe(0);
-    expect(ledger.size).toBe(0);
-    for (let index = 0; index < 998; index++) ledger.add(`old ${index}`, 1, 10);
-    ledger.add('kept', 0.1, 1_000);
-    now = 20;
-    ledger.add('new', 1, 1_000);
-    expect(ledger.size).toBe(2);
-    expect(ledger.add('kept', 0.2, 1_000)).toBe(0.3);
-  });
-
-  test('may be asynchronous: a budget that is used up refuses the execution, one that is passed interrupts it', async () => {
-    const sums = new Map<string, number>();
-    const remote: Ledger = {
-      async add(counter, usd) {
-        await Promise.resolve();
-        const sum = (sums.get(counter) ?? 0) + usd;
-        sums.set(counter, sum);
-        return sum;
-      },
-    };
-    const gate = manualGate();
-    const { pipeline, model } = stage(
-      [{ usd: 1, per: 'day' }],
-      { ...MILLION, gate: gate.gate },
-      { ledger: remote, prices: { scripted: { input: 1e6, output: 1 } } },
-    );
-    // Passed by others between the look and the reservation.
-    const racing = ask(pipeline);
-    await model.nextCall();
-    gate.open();
-    expect(await racing).toMatchObject({
-      outcome: 'interrupted',
-      reason: 'The budget of $1 per day is used up.',
-    });
-    expect(await codeOf(ask(pipeline))).toBe('budget');
-    expect(model.calls).toHaveLength(1);
-  });
-
-  test('that fails is an error of code store before anything is sent', async () => {
-    const broken: Ledger = { add: () => Promise.reject(new Error('gone')) };
-    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, { ledger: broken });
-    expect(await codeOf(ask(pipeline))).toBe('store');
-    expect(model.calls).toHaveLength(0);
   });
 });

@@ -185,10 +185,11 @@ describe('beside retry', () => {
 
 test('memory is bounded by the keys in use', async () => {
   const gates = new Gates(new Budgets(undefined, undefined), { maxWaitMs: 0, maxQueue: 1 });
-  const entrant = { signal: new AbortController().signal, deadline: undefined, onError: () => undefined };
+  const entrant = { signal: new AbortController().signal, deadline: undefined };
+  const ignore = (): void => undefined;
   for (let index = 0; index < 5_000; index++) {
     const gate = gates.of(`key ${index}`);
-    const reservation = await gate.enter(1, entrant);
+    const reservation = await gate.enter(1, entrant, ignore);
     if (index % 2 === 0) gate.learned.pause(1_000);
     reservation.settle(1);
     gate.leave();
@@ -200,7 +201,7 @@ test('memory is bounded by the keys in use', async () => {
   await vi.advanceTimersByTimeAsync(2_000);
   const before = gates.size;
   const gate = gates.of('one more');
-  (await gate.enter(1, entrant)).settle(1);
+  (await gate.enter(1, entrant, ignore)).settle(1);
   gate.leave();
   await vi.advanceTimersByTimeAsync(0);
   expect(gates.size).toBe(before);

@@ -157,6 +157,25 @@ test('a store that fails refuses the request, and one that fails to take the set
   expect(lines).toEqual(['the rate limit could not be settled']);
 });
 
+test('R39 nothing is given back in the last second of a window: it could reach the next one', async () => {
+  const steps: string[] = [];
+  const gate = manualGate();
+  const limiter = (options: LimiterOptions): Limiter => remote(options, steps);
+  const limited = rateLimit({ tokensPerMinute: 1_000, estimate: () => 100, limiter, maxWaitMs: 0 });
+  const model = provider(scripted({ ...HELLO, gate: gate.gate }, { repeat: true }));
+  const pipeline = new Pipeline([limited, model], { executionTimeoutMs: 0 });
+  void pipeline.execute('user', 'Hi');
+  await vi.advanceTimersByTimeAsync(58_900);
+  gate.release(2);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(steps).toEqual(['consume sluice:tokens: 100', 'reward sluice:tokens: 90']);
+  void pipeline.execute('user', 'Hi');
+  await vi.advanceTimersByTimeAsync(500);
+  gate.open();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(steps.slice(2)).toEqual(['consume sluice:tokens: 100']);
+});
+
 test('R39 what the model has issued is what the limiter has recorded, whenever streams are cut', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -1,0 +1,115 @@
+import { SluiceError, contextKey } from '../src/index.ts';
+import type { Message, Middleware, ModelRequest } from '../src/index.ts';
+import { conversationOf } from './context-window/conversation.ts';
+import { counterOf } from './context-window/counter.ts';
+import { dropOldest, fittedFrom, type Fitted, type Run } from './context-window/fitted.ts';
+import { windowSettings } from './context-window/options.ts';
+import type { ContextWindowOptions, WindowCut, WindowStrategy } from './context-window/options.ts';
+import { summarize } from './context-window/summarize.ts';
+import { Window } from './context-window/window.ts';
+
+export type { CountingProvider, TokenCounter } from './context-window/counter.ts';
+export type {
+  ContextWindowOptions,
+  SummaryOptions,
+  WindowCut,
+  WindowOverflow,
+  WindowStrategy,
+} from './context-window/options.ts';
+export { conversationSummary } from './context-window/stored.ts';
+export type { StoredSummary } from './context-window/stored.ts';
+
+/**
+ * Keeps a conversation within the model's window. System messages and the newest turn are always sent; of the older turns whole ones are,
+ * and a tool call never without its result. What was stored stays stored: only the request is cut.
+ *
+ * Put it inside `system`, whose text it counts, and outside `retry`, `rateLimit` and `timeout`, which then hold for the call that makes a summary
+ * as for any other. It does no harm elsewhere: a request is fitted once, however often it is tried.
+ *
+ * Fails with `context_length`, not retryable, where the newest turn alone does not fit, or by the strategy `fail`. Throws `invalid_options`.
+ *
+ * @example
+ * new Pipeline([contextWindow({ maxTokens: 128_000, reserveForOutput: 16_000, strategy: 'summarize' }), retry(), provider(openai())]);
+ */
+export function contextWindow(options: ContextWindowOptions): Middleware {
+  const settings = windowSettings(options);
+  const { maxTokens, reserveForOutput, maxMessages } = settings;
+  const limits = { tokens: maxTokens - reserveForOutput, messages: maxMessages };
+  const Known = contextKey<WeakMap<ModelRequest, readonly Message[]>>('context window');
+
+  return async function contextWindow(context, next) {
+    const { request } = context;
+    const known = context.get(Known) ?? new WeakMap<ModelRequest, readonly Message[]>();
+    context.set(Known, known);
+    let messages = known.get(request);
+    if (messages === undefined) {
+      const conversation = conversationOf(request.messages);
+      if (conversation.unpaired > 0) {
+        const what = 'tool calls without a result, or results without a call';
+        context.warn(`contextWindow: ${conversation.unpaired} ${what}, were left out.`);
+      }
+      const counter = await counterOf(settings.counter, context);
+      const run = { context, next, settings, window: new Window(request, conversation, counter, limits) };
+      const fitted = await fit(run);
+      if (fitted.cut) tell(run, fitted);
+      messages = fitted.cut || conversation.unpaired > 0 ? fitted.messages : request.messages;
+      known.set(request, messages);
+    }
+    return messages === request.messages ? next() : next({ messages });
+  };
+}
+
+async function fit(run: Run): Promise<Fitted> {
+  const { window } = run;
+  const { strategy } = run.settings;
+  if (strategy === 'summarize') return summarize(run);
+  if (strategy === 'drop-oldest') return dropOldest(window);
+  if ((await window.oldestFitting(0)) === 0) return fittedFrom(window, 0);
+  if (strategy === 'fail') throw await window.overflow('the conversation', window.messages(0));
+  return byFunction(run, strategy);
+}
+
+/** What a function made is used as it is, once it is sure that it fits and that no call has lost its result. */
+async function byFunction({ context, window }: Run, strategy: WindowStrategy): Promise<Fitted> {
+  const turns = window.conversation.turns.map(({ spoken }) => spoken);
+  const messages = await strategy({
+    messages: window.messages(0),
+    turns,
+    limit: window.limits.tokens,
+    context,
+    count: (some) => window.count(some),
+  });
+  const wrong = !Array.isArray(messages)
+    ? 'returned no array of messages'
+    : conversationOf(messages).unpaired > 0
+      ? 'parted a tool call from its result'
+      : undefined;
+  if (wrong !== undefined) {
+    const middleware = 'contextWindow';
+    throw new SluiceError('middleware', `Middleware "${middleware}": its strategy ${wrong}.`, { middleware });
+  }
+  if ((await window.count(messages)) > window.limits.tokens)
+    throw await window.overflow('what the strategy made', messages);
+  const kept = new Set(messages);
+  const keptTurns = turns.filter((turn) => turn.every((message) => kept.has(message))).length;
+  return { messages, cut: true, keptTurns, summary: 'none' };
+}
+
+function tell({ context, window, settings }: Run, { keptTurns, summary }: Fitted): void {
+  const cut: WindowCut = {
+    executionId: context.id,
+    counter: window.counter.name,
+    tokens: window.tokens,
+    limit: window.limits.tokens,
+    keptTurns,
+    droppedTurns: window.conversation.turns.length - keptTurns,
+    summary,
+  };
+  context.log.debug('context window cut', { ...cut });
+  try {
+    settings.onCut?.(cut);
+  } catch (thrown) {
+    const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
+    context.warn(`contextWindow: onCut threw ${kind}.`);
+  }
+}

@@ -1,0 +1,97 @@
+import { SluiceError, estimateInputTokens, findSluiceError } from '../../src/index.ts';
+import type { ExecutionContext, Message, ModelRequest, Provider } from '../../src/index.ts';
+import { loadTokenizer, type CountText } from './tokenizer.ts';
+
+/** Counts the input tokens of a request, in tokens of its model. */
+export type TokenCounter = (
+  request: ModelRequest,
+  options: { signal: AbortSignal },
+) => number | Promise<number>;
+
+/** A provider that counts for itself, such as `anthropic()`. */
+export type CountingProvider = Required<Pick<Provider, 'name' | 'countTokens'>>;
+
+/** A way to count. */
+export interface Counter {
+  /** For errors, logs and events. */
+  readonly name: string;
+  /** Tokens of one message: exact for the count, unless there is a `remote` one. */
+  weigh(message: Message): number;
+  /** Tokens of what a request has beside its messages. */
+  weighRest(request: ModelRequest): number;
+  /** Asks for the count of a whole request. Without it the weights are the count. */
+  readonly remote?: (request: ModelRequest) => Promise<number>;
+}
+
+/** The counter that was asked for; without any, the tokenizer where it is installed. */
+export async function counterOf(
+  option: 'heuristic' | 'tokenizer' | TokenCounter | CountingProvider | undefined,
+  context: ExecutionContext,
+): Promise<Counter> {
+  if (option === 'heuristic') return heuristic;
+  const local = await tokenizer(option === 'tokenizer');
+  if (option === undefined || option === 'tokenizer') return local;
+  const isFunction = typeof option === 'function';
+  const name = isFunction ? 'function' : option.name;
+  const count: TokenCounter = isFunction ? option : (...asked) => option.countTokens(...asked);
+  return {
+    ...local,
+    name,
+    async remote(request) {
+      return (await remoteCount(count, request, context, name)) ?? countTokens(local, request);
+    },
+  };
+}
+
+/** The tokens of a request. */
+export async function countTokens(counter: Counter, request: ModelRequest): Promise<number> {
+  if (counter.remote !== undefined) return counter.remote(request);
+  return request.messages.reduce((sum, message) => sum + counter.weigh(message), counter.weighRest(request));
+}
+
+/** What a counter of the provider's or the caller's says; undefined, with a warning, where it fails: no turn is lost for that. */
+async function remoteCount(
+  count: TokenCounter,
+  request: ModelRequest,
+  context: ExecutionContext,
+  name: string,
+): Promise<number | undefined> {
+  const { signal } = context;
+  let tokens: number;
+  try {
+    tokens = await count(request, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const why = findSluiceError(error)?.code ?? (error instanceof Error ? error.name : 'no Error');
+    context.warn(`contextWindow: the counter "${name}" failed (${why}), so tokens were estimated.`);
+    return undefined;
+  }
+  if (Number.isFinite(tokens) && tokens >= 0) return tokens;
+  throw new SluiceError('invalid_options', 'contextWindow(): counter gave no number of at least 0.');
+}
+
+/** A counter in this process. Messages do not change, so each is counted once. */
+function localCounter(name: string, textTokens?: CountText): Counter {
+  const weights = new WeakMap<Message, number>();
+  return {
+    name,
+    weigh(message) {
+      const known = weights.get(message);
+      if (known !== undefined) return known;
+      const weight = estimateInputTokens({ messages: [message], parameters: {} }, textTokens);
+      weights.set(message, weight);
+      return weight;
+    },
+    weighRest: (request) => estimateInputTokens({ ...request, messages: [] }, textTokens),
+  };
+}
+
+const heuristic = localCounter('heuristic');
+let exact: Counter | undefined;
+
+async function tokenizer(required: boolean): Promise<Counter> {
+  const textTokens = await loadTokenizer(required);
+  if (textTokens === undefined) return heuristic;
+  exact ??= localCounter('gpt-tokenizer', textTokens);
+  return exact;
+}

@@ -1,0 +1,128 @@
+import * as z from 'zod';
+import { parseOptions } from '../../src/index.ts';
+import type { ExecutionContext, Message } from '../../src/index.ts';
+import type { CountingProvider, TokenCounter } from './counter.ts';
+
+/** What a strategy of one's own is given. */
+export interface WindowOverflow {
+  /** The messages of the request, in order. */
+  readonly messages: readonly Message[];
+  /** The same as whole turns, oldest first, without system messages. */
+  readonly turns: readonly (readonly Message[])[];
+  /** Most tokens of input: `maxTokens` less `reserveForOutput`. */
+  readonly limit: number;
+  readonly context: ExecutionContext;
+  /** Tokens of the request with these messages, tools included. */
+  count(messages: readonly Message[]): Promise<number>;
+}
+
+/** Makes the messages that are sent from some that do not fit. They must fit, with each tool call beside its result. */
+export type WindowStrategy = (overflow: WindowOverflow) => readonly Message[] | Promise<readonly Message[]>;
+
+/** A request that was cut. */
+export interface WindowCut {
+  executionId: string;
+  /** Who counted: `heuristic`, `gpt-tokenizer`, `function`, or the provider's name. */
+  counter: string;
+  /** Tokens of input that are sent. */
+  tokens: number;
+  /** Most tokens that may be. */
+  limit: number;
+  /** Turns that are sent as they are. With a strategy of one's own those that are still wholly there. */
+  keptTurns: number;
+  droppedTurns: number;
+  /** Whether a summary stands for what was dropped: one made now by a call of the model, or an earlier one. */
+  summary: 'none' | 'reused' | 'made';
+}
+
+/** How summaries are made. */
+export interface SummaryOptions {
+  /** Most tokens of a summary. Default: an eighth of what the window holds, at most 1,000. */
+  maxTokens?: number | undefined;
+  /** The model that writes it. Default: that of the request. */
+  model?: string | undefined;
+  /** What the model is told, in place of the built-in words. The summary so far and the transcript follow in a message of the user. */
+  instructions?: string | undefined;
+}
+
+/** Options of `contextWindow()`. */
+export interface ContextWindowOptions {
+  /** Tokens that the window holds, input and output together. */
+  maxTokens: number;
+  /**
+   * Most messages that are sent, system messages and a summary aside. The newest turn is sent whole, also when it has more. Default: no limit.
+   */
+  maxMessages?: number | undefined;
+  /** Tokens of the window that are left to the answer. Default: 0, `maxTokens` is all input. */
+  reserveForOutput?: number | undefined;
+  /**
+   * What happens when the conversation does not fit. `drop-oldest`: the oldest turns are left out. `summarize`: a summary stands in their place.
+   * `fail`: an error of code `context_length`. Or a function that makes the messages.
+   */
+  strategy: 'drop-oldest' | 'fail' | 'summarize' | WindowStrategy;
+  /**
+   * Who counts tokens. `heuristic`: four bytes a token. `tokenizer`: the package `gpt-tokenizer`. A provider that counts for itself, such as
+   * `anthropic()`, or a function: asked once or a few times a request. Default: `tokenizer` where it is installed, else `heuristic`.
+   */
+  counter?: 'heuristic' | 'tokenizer' | CountingProvider | TokenCounter | undefined;
+  /** With `summarize`. */
+  summary?: SummaryOptions | undefined;
+  /** Hears of each request that was cut. Synchronous; what it throws becomes a warning. */
+  onCut?: ((cut: WindowCut) => void) | undefined;
+}
+
+const count = z.int().min(1);
+const functionOf = <F>(): z.ZodType<F> => z.custom<F>((value) => typeof value === 'function', 'a function');
+const countingProvider = z.custom<CountingProvider>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'countTokens' in value &&
+    typeof value.countTokens === 'function',
+);
+
+const schema = z
+  .strictObject({
+    maxTokens: count,
+    maxMessages: count.default(Infinity),
+    reserveForOutput: z.int().min(0).default(0),
+    strategy: z.union(
+      [z.enum(['drop-oldest', 'fail', 'summarize']), functionOf<WindowStrategy>()],
+      'give "drop-oldest", "fail", "summarize" or a function',
+    ),
+    counter: z
+      .union(
+        [z.enum(['heuristic', 'tokenizer']), functionOf<TokenCounter>(), countingProvider],
+        'give "heuristic", "tokenizer", a function, or a provider with countTokens() such as anthropic()',
+      )
+      .optional(),
+    summary: z
+      .strictObject({
+        maxTokens: z.int().min(16).optional(),
+        model: z.string().min(1).optional(),
+        instructions: z.string().min(1).optional(),
+      })
+      .optional(),
+    onCut: functionOf<(cut: WindowCut) => void>().optional(),
+  })
+  .refine(({ maxTokens, reserveForOutput }) => reserveForOutput < maxTokens, {
+    path: ['reserveForOutput'],
+    message: 'give less than maxTokens, of which it is a part',
+  })
+  .refine(({ strategy, summary }) => summary === undefined || strategy === 'summarize', {
+    path: ['summary'],
+    message: 'only used with strategy: "summarize"',
+  })
+  .refine(
+    ({ maxTokens, reserveForOutput, summary }) =>
+      (summary?.maxTokens ?? 0) <= (maxTokens - reserveForOutput) / 2,
+    { path: ['summary', 'maxTokens'], message: 'give at most half of maxTokens less reserveForOutput' },
+  );
+
+/** The options with their defaults. */
+export type WindowSettings = z.output<typeof schema>;
+
+/** Checks the options. Throws `invalid_options`. */
+export function windowSettings(options: ContextWindowOptions): WindowSettings {
+  return parseOptions('contextWindow()', schema, options);
+}

@@ -1,0 +1,55 @@
+import type { Message } from '../../src/index.ts';
+
+/** Which tool call belongs to which result, by the places of their messages. */
+export interface Pairs {
+  /** For the message at each index, the last message that answers a call of it; -1: none does. */
+  readonly answeredAt: readonly number[];
+  /** Where calls without a result and results without a call stand: places in the content, by the index of their message. */
+  readonly unpaired: ReadonlyMap<number, ReadonlySet<number>>;
+}
+
+interface Place {
+  message: number;
+  part: number;
+}
+
+/** Pairs calls with results. An id that occurs again, as where each turn's calls are numbered from 1, means the newest open call. */
+export function pairsOf(messages: readonly Message[]): Pairs {
+  const answeredAt = messages.map(() => -1);
+  const unpaired = new Map<number, Set<number>>();
+  const open = new Map<string, Place[]>();
+  function leave({ message, part }: Place): void {
+    unpaired.set(message, (unpaired.get(message) ?? new Set()).add(part));
+  }
+  messages.forEach(({ content }, message) => {
+    if (typeof content === 'string') return;
+    content.forEach((one, part) => {
+      if (one.type === 'tool_call') {
+        const calls = open.get(one.id);
+        if (calls === undefined) open.set(one.id, [{ message, part }]);
+        else calls.push({ message, part });
+      } else if (one.type === 'tool_result') {
+        const call = open.get(one.id)?.pop();
+        if (call === undefined) leave({ message, part });
+        else answeredAt[call.message] = message;
+      }
+    });
+  });
+  for (const calls of open.values()) calls.forEach(leave);
+  return { answeredAt, unpaired };
+}
+
+/**
+ * A message without the parts that have no partner; undefined where nothing is left. The thinking that led to a call goes with the last call of
+ * its message: providers refuse it alone.
+ */
+export function withoutUnpaired(message: Message, unpaired: ReadonlySet<number>): Message | undefined {
+  if (typeof message.content === 'string') return message;
+  const paired = message.content.filter((_, part) => !unpaired.has(part));
+  const lostCall = message.content.some(({ type }, part) => type === 'tool_call' && unpaired.has(part));
+  const content =
+    lostCall && !paired.some(({ type }) => type === 'tool_call')
+      ? paired.filter(({ type }) => type !== 'thinking' && type !== 'provider')
+      : paired;
+  return content.length === 0 ? undefined : { ...message, content };
+}

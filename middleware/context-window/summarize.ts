@@ -1,0 +1,60 @@
+import { dropOldest, fittedFrom, tooLong, type Fitted, type Run } from './fitted.ts';
+import { keepSummary, knownSummary, summaryTurn, type KnownSummary } from './stored.ts';
+import { writeSummary } from './write-summary.ts';
+
+/** The default size of a summary. */
+const SHARE_OF_WINDOW = 8;
+const LARGEST_SUMMARY = 1_000;
+
+/**
+ * A summary stands for the turns that do not fit. A known one is taken as long as what follows it fits; then the model extends it over so
+ * many turns that half of the window is free again: a call each few turns, not each turn.
+ */
+export async function summarize(run: Run): Promise<Fitted> {
+  const { context, window, settings } = run;
+  const { tokens: limit } = window.limits;
+  const known = knownSummary(context, window.conversation);
+  if (known?.beyond !== true && (await window.oldestFitting(0)) === 0) return fittedFrom(window, 0);
+  if (known !== undefined) {
+    const turn = summaryTurn(known.stored.text);
+    if ((await window.oldestFitting(known.until, turn)) === known.until)
+      return fittedFrom(window, known.until, turn, 'reused');
+  }
+  const newest = await window.count(window.messages(window.newest));
+  if (newest > limit) throw await tooLong(window);
+  const room = settings.summary?.maxTokens ?? Math.min(LARGEST_SUMMARY, Math.floor(limit / SHARE_OF_WINDOW));
+  if (newest + room > limit) return withoutMore(run, known, 'there is no room for one');
+
+  const from = known?.until ?? 0;
+  const until = nextUntil(run, from, room, newest);
+  const turns = window.conversation.turns.slice(from, until);
+  const text = await writeSummary(run, turns, known?.stored.text, room);
+  if (text === undefined) return withoutMore(run, known, 'the model gave none');
+  keepSummary(context, window.conversation, text, until, known);
+  const turn = summaryTurn(text);
+  const fits = await window.oldestFitting(until, turn);
+  return fits === undefined
+    ? withoutMore(run, undefined, 'it did not fit')
+    : fittedFrom(window, fits, turn, 'made');
+}
+
+/** Where the next summary ends: what stays takes half of what is left beside it, and at least one turn goes. */
+function nextUntil({ window, settings }: Run, from: number, room: number, newest: number): number {
+  // Weights are rough beside a remote count: both are known of the newest turn.
+  const scale = window.weigh(window.newest) / Math.max(newest, 1);
+  const free = (window.limits.tokens - room) * scale - window.fixed;
+  const until = window.reach(from, window.fixed + free / 2, Math.ceil(settings.maxMessages / 2));
+  return Math.min(Math.max(until, from + 1), window.newest);
+}
+
+/** With the summary that is known, or with none: what it does not say is left out. */
+async function withoutMore(run: Run, known: KnownSummary | undefined, why: string): Promise<Fitted> {
+  const { context, window } = run;
+  context.warn(`contextWindow: older turns were left out without a summary: ${why}.`);
+  if (known !== undefined) {
+    const turn = summaryTurn(known.stored.text);
+    const from = await window.oldestFitting(known.until, turn);
+    if (from !== undefined) return fittedFrom(window, from, turn, 'reused');
+  }
+  return dropOldest(window);
+}

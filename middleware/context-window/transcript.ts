@@ -1,0 +1,53 @@
+import type { Message, Part } from '../../src/index.ts';
+
+const NAMES = { user: 'User', assistant: 'Assistant', tool: 'Tool', system: 'System' } as const;
+
+/** Messages as a text that a model can read without having been there. What the model thought, and bytes, are left out. */
+export function transcriptOf(messages: readonly Message[]): string {
+  return messages
+    .map(({ role, name, content }) => {
+      const said = typeof content === 'string' ? content : content.map(lineOf).filter(Boolean).join('\n');
+      return `${NAMES[role]}${name === undefined ? '' : ` (${name})`}: ${said}`;
+    })
+    .join('\n\n');
+}
+
+function lineOf(part: Part): string {
+  switch (part.type) {
+    case 'text':
+      return part.text;
+    case 'image':
+    case 'audio':
+      return `[${part.type}]`;
+    case 'file':
+      return part.filename === undefined ? '[file]' : `[file ${part.filename}]`;
+    case 'tool_call':
+      return `[calls ${part.name} with ${JSON.stringify(part.arguments)}]`;
+    case 'tool_result': {
+      const said = typeof part.content === 'string' ? part.content : part.content.map(lineOf).join('\n');
+      return `[${part.name} ${part.isError === true ? 'failed' : 'answered'}] ${said}`;
+    }
+    case 'thinking':
+    case 'provider':
+      return '';
+  }
+}
+
+/**
+ * A text cut to what weighs at most `limit`: its start is kept, or its end. Never within a surrogate pair; empty where there is hardly any
+ * room.
+ */
+export function clipped(
+  text: string,
+  limit: number,
+  keep: 'start' | 'end',
+  weigh: (text: string) => number,
+): string {
+  let kept = text;
+  for (let weight = weigh(kept); weight > limit; weight = weigh(kept)) {
+    const length = Math.floor((kept.length * Math.max(limit, 0) * 0.95) / weight);
+    if (length < 16) return '';
+    kept = (keep === 'start' ? kept.slice(0, length) : kept.slice(-length)).toWellFormed();
+  }
+  return kept;
+}

@@ -1,0 +1,137 @@
+import { SluiceError } from '../../src/index.ts';
+import type { Message, ModelRequest } from '../../src/index.ts';
+import { messagesFrom, systemOf, textKey, type Conversation, type Turn } from './conversation.ts';
+import { countTokens, type Counter } from './counter.ts';
+
+/** What a window holds. */
+export interface Limits {
+  /** Tokens of input. */
+  tokens: number;
+  /** Messages beside those of the system. */
+  messages: number;
+}
+
+/** Weights are rough beside a remote count, but not by more than this: what weighs more times the limit cannot fit, and is not sent to be counted. */
+const FIRST_LOOK = 4;
+
+/** Finds how much of one conversation fits. Nothing is weighed that is older than what does. */
+export class Window {
+  readonly conversation: Conversation;
+  readonly counter: Counter;
+  readonly limits: Limits;
+  /** Tokens of the messages that were counted last. */
+  tokens = 0;
+  readonly #request: ModelRequest;
+  readonly #rest: number;
+  /** Tokens of the system messages that stay of the turns before each one. */
+  readonly #systemBefore: number[] = [];
+
+  constructor(request: ModelRequest, conversation: Conversation, counter: Counter, limits: Limits) {
+    this.#request = request;
+    this.conversation = conversation;
+    this.counter = counter;
+    this.limits = limits;
+    this.#rest = counter.weighRest(request) + this.#sum(conversation.lead);
+    this.#weighSystem(conversation.turns);
+  }
+
+  /** The place of the newest turn, which is always sent. */
+  get newest(): number {
+    return Math.max(0, this.conversation.turns.length - 1);
+  }
+
+  /** The messages of a request from one turn on. */
+  messages(from: number, inserted: readonly Message[] = []): Message[] {
+    return messagesFrom(this.conversation, from, inserted);
+  }
+
+  /** The tokens of a request with these messages. */
+  async count(messages: readonly Message[]): Promise<number> {
+    this.tokens = await countTokens(this.counter, { ...this.#request, messages });
+    return this.tokens;
+  }
+
+  /**
+   * The oldest turn, not before `first`, from which on everything fits, with `inserted` in place of what is left out. Undefined where not even the
+   * newest turn does.
+   */
+  async oldestFitting(first: number, inserted: readonly Message[] = []): Promise<number | undefined> {
+    const { remote } = this.counter;
+    const { tokens: limit } = this.limits;
+    const extra = this.#sum(inserted);
+    let from = this.reach(first, limit * (remote === undefined ? 1 : FIRST_LOOK) - extra);
+    for (;;) {
+      const tokens = await this.count(this.messages(from, inserted));
+      if (tokens <= limit) return from;
+      if (from >= this.newest) return undefined;
+      // The weights are rough: taken to be wrong by the same share in what is left.
+      from = this.reach(from + 1, ((this.weigh(from) + extra) * limit) / tokens - extra);
+    }
+  }
+
+  /** The oldest turn, not before `first`, from which on the weights stay within `budget` and the messages within their number; at least the newest. */
+  reach(first: number, budget: number, most = this.limits.messages): number {
+    const { turns } = this.conversation;
+    let from = this.newest;
+    let weight = this.#weighTurn(from);
+    let messages = turns[from]?.spoken.length ?? 0;
+    while (from > first) {
+      weight += this.#weighTurn(from - 1);
+      messages += turns[from - 1]?.spoken.length ?? 0;
+      if (messages > most || weight + this.#fixed(from - 1) > budget) break;
+      from--;
+    }
+    return Math.max(from, first);
+  }
+
+  /** The weights of a request from one turn on. */
+  weigh(from: number): number {
+    let weight = this.#fixed(from);
+    for (let at = from; at < this.conversation.turns.length; at++) weight += this.#weighTurn(at);
+    return weight;
+  }
+
+  /** What is sent in any case, the newest turn aside. */
+  get fixed(): number {
+    return this.#fixed(this.newest);
+  }
+
+  /** The error of a conversation that is too long. */
+  async overflow(what: string, messages: readonly Message[]): Promise<SluiceError> {
+    const { tokens, messages: most } = this.limits;
+    const spoken = messages.filter(({ role }) => role !== 'system').length;
+    const room = Number.isFinite(most) ? `${tokens} tokens and ${most} messages` : `${tokens} tokens`;
+    const said = `${spoken} ${spoken === 1 ? 'message' : 'messages'}`;
+    const size = `${await this.count(messages)} tokens with the system prompt and tools, ${said}`;
+    return new SluiceError(
+      'context_length',
+      `contextWindow: ${what} (${size}, counted by ${this.counter.name}) does not fit the window (${room}).`,
+      { retryable: false },
+    );
+  }
+
+  #fixed(from: number): number {
+    return this.#rest + (this.#systemBefore[from] ?? 0);
+  }
+
+  #weighTurn(at: number): number {
+    return this.#sum(this.conversation.turns[at]?.messages ?? []);
+  }
+
+  #sum(messages: readonly Message[]): number {
+    return messages.reduce((sum, message) => sum + this.counter.weigh(message), 0);
+  }
+
+  #weighSystem(turns: readonly Turn[]): void {
+    const seen = new Set<string>();
+    let weight = 0;
+    for (const turn of turns) {
+      this.#systemBefore.push(weight);
+      for (const message of systemOf(turn)) {
+        const text = textKey(message);
+        if (!seen.has(text)) weight += this.counter.weigh(message);
+        seen.add(text);
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { SluiceError, type SpendScope, type StateStore } from '../../src/index.ts';
+import type { Ledger } from './ledger.ts';
+import { rounded } from './rates.ts';
+
+/** What is asked of a session store. */
+export type SpendStore = Pick<StateStore, 'spend'>;
+
+/** How many US dollars were spent so far. */
+type Spent = () => Promise<number>;
+
+const HOUR_MS = 3_600_000;
+
+/** Asks a store what was spent. Where a turn's price was unknown the sum is: then nothing is known to be left, unless that is allowed. */
+export function spentOf(store: SpendStore, scope: SpendScope, allowUnknown: boolean): Spent {
+  return async () => {
+    const { totalUsd } = (await store.spend(scope)).cost;
+    if (totalUsd !== undefined) return totalUsd;
+    if (allowUnknown) return 0;
+    const whose = scope.id === undefined ? 'owner' : 'session';
+    const mend = "give cost() the prices of all models, or unknownPrice: 'allow'";
+    throw new SluiceError('budget', `What the ${whose} has spent so far is not known: ${mend}.`, {
+      retryable: false,
+    });
+  };
+}
+
+/**
+ * The ledger of a session's budget in one execution: turns of a session come one after the other, so that what was spent before stands still
+ * while one runs.
+ */
+export class SessionLedger implements Ledger {
+  readonly #own: Ledger;
+  readonly #spent: Spent;
+  #before: Promise<number> | undefined;
+
+  /** `own` counts this execution. */
+  constructor(own: Ledger, spent: Spent) {
+    this.#own = own;
+    this.#spent = spent;
+  }
+
+  async add(counter: string, usd: number, expiresAtMs: number): Promise<number> {
+    const sum = this.#own.add(counter, usd, expiresAtMs);
+    this.#before ??= this.#spent();
+    return (await sum) + (await this.#before);
+  }
+}
+
+/**
+ * The ledger of an owner's budget in one execution. What the owner's running turns hold and have used is counted in the shared ledger, until the store
+ * has it. What is counted there is asked first, and the store then: so what goes from the one to the other meanwhile is seen twice, never not at all.
+ *
+ * A counter is that of an hour, and those of the neighbouring hours are read with it: what a process leaves behind that dies is gone after two.
+ */
+export class OwnerLedger implements Ledger {
+  readonly #shared: Ledger;
+  readonly #spent: Spent;
+  readonly #now: () => number;
+  readonly #added = new Map<string, number>();
+
+  constructor(shared: Ledger, spent: Spent, now: () => number) {
+    this.#shared = shared;
+    this.#spent = spent;
+    this.#now = now;
+  }
+
+  async add(counter: string, usd: number): Promise<number> {
+    const hour = Math.floor(this.#now() / HOUR_MS);
+    const expiresAtMs = (hour + 3) * HOUR_MS;
+    const mine = nameOf(counter, hour);
+    this.#added.set(mine, rounded((this.#added.get(mine) ?? 0) + usd));
+    const running = await Promise.all([
+      this.#shared.add(mine, usd, expiresAtMs),
+      ...[hour - 1, hour + 1].map((near) => this.#shared.add(nameOf(counter, near), 0, expiresAtMs)),
+    ]);
+    return running.reduce((sum, one) => sum + one, await this.#spent());
+  }
+
+  /** The store has what this execution spent. */
+  async release(): Promise<void> {
+    const expiresAtMs = (Math.floor(this.#now() / HOUR_MS) + 3) * HOUR_MS;
+    const added = [...this.#added];
+    this.#added.clear();
+    const back = async ([name, usd]: [string, number]): Promise<void> => {
+      if (usd !== 0) await this.#shared.add(name, -usd, expiresAtMs);
+    };
+    await Promise.all(added.map(back));
+  }
+}
+
+function nameOf(counter: string, hour: number): string {
+  return `${counter} ${hour}`;
+}

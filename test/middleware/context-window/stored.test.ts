@@ -1,0 +1,82 @@
+import { assistant, chat, pad, short, user } from './support.ts';
+import { ASK, pipelineOf, sentOf, summarizer } from './summaries.ts';
+import type { Message, Middleware } from 'sluice';
+import { conversationSummary, type StoredSummary } from 'sluice/middleware/context-window';
+import { describe, expect, test } from 'vitest';
+
+describe('a summary belongs to its conversation', () => {
+  const Kept: Middleware = function kept(context, next) {
+    if (context.session?.get(conversationSummary) === undefined) {
+      const stored = context.metadata['stored'];
+      if (stored !== undefined) context.session?.set(conversationSummary, stored as StoredSummary);
+    }
+    return next();
+  };
+
+  async function storedOf(messages: readonly Message[]): Promise<unknown> {
+    let stored: unknown;
+    const look: Middleware = async function* look(context, next) {
+      const reply = yield* next();
+      stored = context.session?.get(conversationSummary);
+      return reply;
+    };
+    const { pipeline } = pipelineOf(summarizer(), {}, { above: [look] });
+    await pipeline.executeWithContext('s', messages);
+    return JSON.parse(JSON.stringify(stored));
+  }
+
+  async function sentWith(stored: unknown, messages: readonly Message[]): Promise<string[]> {
+    const model = summarizer(() => 'new');
+    const { pipeline } = pipelineOf(model, {}, { above: [Kept] });
+    await pipeline.executeWithContext('other', messages, { metadata: { stored } });
+    return sentOf(model);
+  }
+
+  test('it is found again in the same messages, whatever the order of their fields', async () => {
+    const stored = await storedOf(chat(15));
+    expect(stored).toMatchObject({ v: 1, text: 'sum 1', messages: 20 });
+    const turned = chat(16).map(({ role, content }) => ({
+      content: [{ text: String(content), type: 'text' as const }],
+      role,
+    }));
+    const sent = await sentWith(stored, turned);
+    expect(sent.slice(0, 2)).toEqual([ASK, 'a:sum 1']);
+    expect(sent).toHaveLength(2 + 33 - 20);
+  });
+
+  test('it still stands for what was not loaded', async () => {
+    const stored = await storedOf(chat(15));
+    // The last 13 messages of 33: from turn 11 on, the first that it does not stand for.
+    expect(await sentWith(stored, chat(16).slice(-13))).toEqual([
+      ASK,
+      'a:sum 1',
+      ...chat(16).slice(-13).map(short),
+    ]);
+    // Two turns more were loaded: those that it stands for are not sent again.
+    expect(await sentWith(stored, chat(16).slice(-17))).toEqual([
+      ASK,
+      'a:sum 1',
+      ...chat(16).slice(-13).map(short),
+    ]);
+  });
+
+  test('a fork from before its end does not know it', async () => {
+    const stored = await storedOf(chat(15));
+    expect(await sentWith(stored, [...chat(3).slice(0, -1), user('another way')])).not.toContain('a:sum 1');
+    const other = [
+      ...chat(9).slice(0, -1),
+      ...Array.from({ length: 9 }, (_, at) => [user(pad(`x${at}`)), assistant(pad('y'))]).flat(),
+      user('z'),
+    ];
+    expect((await sentWith(stored, other)).slice(0, 2)).toEqual([ASK, 'a:new']);
+  });
+
+  test.each([
+    [null],
+    ['text'],
+    [{ v: 2, text: 'x' }],
+    [{ v: 1, text: '', messages: 2, first: '', last: '' }],
+  ])('a broken one (%j) is none', async (broken) => {
+    expect((await sentWith(broken, chat(15))).slice(0, 2)).toEqual([ASK, 'a:new']);
+  });
+});

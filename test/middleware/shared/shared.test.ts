@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, test } from 'vitest';
+import { redisStore } from 'sluice/stores/redis';
+import { root } from '../../../scripts/entry-points.ts';
+import { REDIS_URL, dropKeys, hasRedis, ioRedis, keysOf, testPrefix } from '../../support/redis.ts';
+import type { Counts, scenarios } from './scenarios.ts';
+
+const there = await hasRedis();
+const run = promisify(execFile);
+/** Of both libraries at once. */
+const LIBRARIES = ['redis', 'ioredis', 'redis'];
+const REQUESTS = 15;
+
+describe.skipIf(!there)('limits that processes share through Redis', () => {
+  let prefix = testPrefix();
+
+  afterEach(async () => {
+    const admin = ioRedis();
+    await dropKeys(admin, prefix);
+    await admin.quit();
+    prefix = testPrefix();
+  });
+
+  /** Plays a scenario in several processes at once; resolves to how all requests ended. */
+  const played = async (scenario: keyof typeof scenarios): Promise<Counts> => {
+    const program = join(root, 'test/middleware/shared/process.ts');
+    const outputs = await Promise.all(
+      LIBRARIES.map((library, at) =>
+        run(process.execPath, [program, scenario, REDIS_URL, library, prefix, `${at}`, `${REQUESTS}`]),
+      ),
+    );
+    const sums: Counts = {};
+    for (const { stdout } of outputs)
+      for (const [end, count] of Object.entries(JSON.parse(stdout) as Counts))
+        sums[end] = (sums[end] ?? 0) + count;
+    return sums;
+  };
+  /** The counters that begin so, by their value. */
+  const counters = async (kind: string): Promise<number[]> => {
+    const admin = ioRedis();
+    const keys = await keysOf(admin, `${prefix}:${kind}`);
+    const values = await Promise.all(keys.map((key) => admin.get(key)));
+    await admin.quit();
+    return values.map(Number);
+  };
+  const all = LIBRARIES.length * REQUESTS;
+
+  test('R39 requests a minute: exactly as many as the limit are sent', async () => {
+    expect(await played('requests')).toEqual({ completed: 20, rate_limited: all - 20 });
+    expect(await counters('sluice:requests')).toEqual([20]);
+  }, 60_000);
+
+  test('R39 tokens a minute: exactly as many as the limit are used', async () => {
+    expect(await played('tokens')).toEqual({ completed: 15, rate_limited: all - 15 });
+    expect(await counters('sluice:tokens')).toEqual([1_500]);
+  }, 60_000);
+
+  test('R39 tokens that were reserved and not used come back, to the last one', async () => {
+    const { completed = 0, rate_limited: refused = 0 } = await played('tokens that come back');
+    expect(completed + refused).toBe(all);
+    expect(completed).toBeGreaterThanOrEqual(6);
+    expect(completed).toBeLessThanOrEqual(15);
+    expect(await counters('sluice:tokens')).toEqual([completed * 100]);
+  }, 60_000);
+
+  test('R39 a budget of a day: exactly as much as the limit is spent', async () => {
+    expect(await played('budget')).toEqual({ completed: 20, budget: all - 20 });
+    expect(await counters('ledger')).toEqual([0.02]);
+  }, 60_000);
+
+  test('R39 money that was reserved and not spent comes back, to the last cent', async () => {
+    const { completed = 0, budget = 0 } = await played('budget that comes back');
+    expect(completed + budget).toBe(all);
+    expect(completed).toBeGreaterThanOrEqual(8);
+    expect(completed).toBeLessThanOrEqual(20);
+    expect((await counters('ledger'))[0]).toBeCloseTo(completed / 1_000, 12);
+  }, 60_000);
+
+  test('R39 a budget of an owner: never more than the limit, and in the end exactly as much', async () => {
+    const first = await played('budget of an owner');
+    expect(first['completed']).toBeLessThanOrEqual(10);
+    const second = await played('budget of an owner');
+    expect((first['completed'] ?? 0) + (second['completed'] ?? 0)).toBe(10);
+    const client = ioRedis();
+    const { cost, turns } = await redisStore({ client, prefix }).spend({ owner: 'acme' });
+    expect([cost.totalUsd, turns - 2 * all]).toEqual([0.01, 0]);
+    await client.quit();
+    // What ran is in the store, and held no more.
+    expect(await counters('ledger')).toEqual([]);
+  }, 60_000);
+});
