@@ -1,0 +1,223 @@
+import * as z from 'zod';
+
+import {
+  checkAppend,
+  checkFork,
+  checkSessionKey,
+  checkUpdate,
+  decodeSession,
+  encodeSession,
+  noSessionError,
+  parseOptions,
+} from '../../src/index.ts';
+import type {
+  AppendOptions,
+  Lease,
+  LeaseOptions,
+  ListOptions,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  Spend,
+  SpendScope,
+  StateStore,
+  StoredTurn,
+  ToolCallPart,
+} from '../../src/index.ts';
+import { keysSchema } from './keyring.ts';
+import type { EncryptionKey, MasterKey } from './keyring.ts';
+import { openedMessages, sealedEntries } from './sealed-messages.ts';
+import { SessionCipher } from './session-cipher.ts';
+
+const METHODS = ['load', 'turn', 'append', 'update', 'spend', 'list', 'delete', 'forget', 'lease', 'close'];
+
+const schema = z.object({
+  store: z.custom<StateStore>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      METHODS.every((name) => typeof Reflect.get(value, name) === 'function'),
+    'give a session store, such as sqliteStore({ path })',
+  ),
+  key: keysSchema,
+});
+
+/**
+ * A store over another that never sees what is said: messages, metadata (names of its keys, too), pending calls and the reasons of interruptions are
+ * encrypted with AES-256-GCM, each bound to its session and turn. Owners, ids, versions, times, usage, costs, models and how turns ended are not.
+ *
+ * What was encrypted with a key that is not given, was changed, or was moved to another place is a `store` error, not retryable. So is what was stored
+ * without encryption.
+ *
+ * Throws `invalid_options` for a key that is none. `close()` closes the store below.
+ *
+ * @example
+ * const store = encrypted(sqliteStore({ path: 'data/sessions.db' }), Buffer.from(process.env.SESSION_KEY ?? '', 'base64'));
+ */
+export function encrypted(store: StateStore, key: EncryptionKey): StateStore {
+  const parsed = parseOptions('encrypted()', schema, { store, key });
+  return new EncryptedStore(parsed.store, parsed.key);
+}
+
+class EncryptedStore implements StateStore {
+  readonly #store: StateStore;
+  readonly #keys: readonly MasterKey[];
+
+  constructor(store: StateStore, keys: readonly MasterKey[]) {
+    this.#store = store;
+    this.#keys = keys;
+  }
+
+  async load(
+    key: SessionKey,
+    options: { last?: number | undefined } = {},
+  ): Promise<SessionState | undefined> {
+    const state = await this.#store.load(key, options);
+    if (state === undefined) return undefined;
+    const cipher = this.#cipher(state);
+    const isAll = state.messages.length < (options.last ?? Number.POSITIVE_INFINITY);
+    return {
+      ...state,
+      messages: openedMessages(cipher, key, state.messages, { isAll }),
+      metadata: openedMetadata(cipher, key, state.metadata),
+      pending: openedPending(cipher, key, state.pending),
+    };
+  }
+
+  async turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
+    const stored = await this.#store.turn(key, turnId);
+    if (stored === undefined) return undefined;
+    const cipher = this.#cipher(checkSessionKey(key));
+    const messages = openedMessages(cipher, key, stored.messages, { isAll: true, turnId });
+    const { end } = stored;
+    if (end?.reason === undefined) return { ...stored, messages };
+    const reason = cipher.open(
+      end.reason,
+      ['reason', turnId],
+      `end of the turn at version ${stored.version}`,
+    );
+    return { ...stored, messages, end: { ...end, reason } };
+  }
+
+  async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
+    const cipher = this.#cipher(checkAppend(key, entries, options));
+    const { turnId, expectedVersion, metadata, pending, end } = options;
+    // It is stored at this version, or not at all.
+    const version = expectedVersion + 1;
+    const reason = end?.reason === undefined ? undefined : cipher.seal(end.reason, ['reason', turnId]);
+    return this.#store.append(key, sealedEntries(cipher, entries, { turnId, version }), {
+      ...options,
+      ...(metadata !== undefined && { metadata: sealedMetadata(cipher, metadata) }),
+      ...(pending !== undefined && { pending: sealedPending(cipher, pending) }),
+      ...(end !== undefined && { end: { ...end, reason } }),
+    });
+  }
+
+  async update(
+    key: SessionKey,
+    metadata: Readonly<Record<string, unknown>>,
+    options: { expectedVersion: number },
+  ): Promise<number> {
+    const cipher = this.#cipher(checkUpdate(key, metadata, options));
+    return this.#store.update(key, sealedMetadata(cipher, metadata), options);
+  }
+
+  /** What was sealed for one session does not open in another: a copy is sealed anew. */
+  async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
+    const { owner } = checkFork(key, at);
+    const state = await this.load(key);
+    if (state === undefined) throw noSessionError(key);
+    const { messages, metadata, pending } = state;
+    const copy = { owner, id: crypto.randomUUID() };
+    const kept = messages.slice(0, at);
+    await this.append(
+      copy,
+      kept.map((message) => ({ message })),
+      {
+        expectedVersion: 0,
+        turnId: `fork-${crypto.randomUUID()}`,
+        metadata,
+        pending: kept.length === messages.length ? pending : [],
+      },
+    );
+    return copy;
+  }
+
+  spend(scope: SpendScope): Promise<Spend> {
+    return this.#store.spend(scope);
+  }
+
+  list(options: ListOptions): Promise<SessionPage> {
+    return this.#store.list(options);
+  }
+
+  delete(key: SessionKey): Promise<void> {
+    return this.#store.delete(key);
+  }
+
+  forget(owner: string): Promise<number> {
+    return this.#store.forget(owner);
+  }
+
+  lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    return this.#store.lease(key, ttlMs, options);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #cipher({ owner, id }: { owner: string; id: string }): SessionCipher {
+    return new SessionCipher(this.#keys, { owner, id });
+  }
+}
+
+/**
+ * Each value under an alias of its key, so that the store below merges changes as ever. What stands under the alias of an earlier key of the ring
+ * is taken away.
+ */
+function sealedMetadata(
+  cipher: SessionCipher,
+  metadata: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const sealed: [string, string | undefined][] = [];
+  for (const [name, value] of Object.entries(metadata)) {
+    const [alias = '', ...earlier] = cipher.aliases(name);
+    for (const old of earlier) sealed.push([old, undefined]);
+    const text = encodeSession({ metadata: Object.fromEntries([[name, value]]), pending: [] });
+    sealed.push([alias, value === undefined ? undefined : cipher.seal(text, ['metadata', alias])]);
+  }
+  return Object.fromEntries(sealed);
+}
+
+function openedMetadata(
+  cipher: SessionCipher,
+  key: SessionKey,
+  metadata: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const row = 'metadata';
+  const opened = Object.entries(metadata).flatMap(([alias, sealed]) => {
+    const text = cipher.open(sealed, ['metadata', alias], row);
+    return Object.entries(decodeSession(text, { key, row }).metadata);
+  });
+  return Object.fromEntries(opened);
+}
+
+/** All calls as the arguments of one. */
+function sealedPending(cipher: SessionCipher, pending: readonly ToolCallPart[]): ToolCallPart[] {
+  if (pending.length === 0) return [];
+  const sealed = cipher.seal(encodeSession({ metadata: {}, pending }), ['pending']);
+  return [{ type: 'tool_call', id: 'sealed', name: 'sealed', arguments: sealed }];
+}
+
+function openedPending(
+  cipher: SessionCipher,
+  key: SessionKey,
+  pending: readonly ToolCallPart[],
+): ToolCallPart[] {
+  const row = 'pending calls';
+  return pending.flatMap(
+    ({ arguments: sealed }) => decodeSession(cipher.open(sealed, ['pending'], row), { key, row }).pending,
+  );
+}

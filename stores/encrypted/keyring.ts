@@ -1,0 +1,54 @@
+import { createHmac } from 'node:crypto';
+
+import * as z from 'zod';
+
+/** Keys of 32 bytes each, so that one can take the place of another. */
+export interface Keyring {
+  /** What is stored from now on is encrypted with it. */
+  current: Uint8Array;
+  /** Those of before, which what is stored may still be encrypted with. Default: none. */
+  previous?: Uint8Array | readonly Uint8Array[] | undefined;
+}
+
+/** 32 bytes, as `randomBytes(32)` makes them, or a ring of such keys. */
+export type EncryptionKey = Uint8Array | Keyring;
+
+const KEY_BYTES = 32;
+
+const keySchema = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === KEY_BYTES);
+
+/** An {@link EncryptionKey}, as a list whose first is the current one. */
+export const keysSchema = z
+  .union(
+    [
+      keySchema.transform((current) => [current]),
+      z
+        .strictObject({ current: keySchema, previous: z.union([keySchema, z.array(keySchema)]).default([]) })
+        .transform(({ current, previous }) => [
+          current,
+          ...(Array.isArray(previous) ? previous : [previous]),
+        ]),
+    ],
+    `give ${KEY_BYTES} bytes, such as randomBytes(${KEY_BYTES}) or Buffer.from(text, 'base64'), or { current, previous } of such`,
+  )
+  .transform((keys) => keys.map((bytes) => new MasterKey(bytes)));
+
+/** One of the user's keys. It encrypts nothing itself: each session has keys of its own, derived from it. */
+export class MasterKey {
+  /** Tells it from other keys; stored with all that it was used for. */
+  readonly id: string;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    // The caller may wipe its own.
+    this.#bytes = Uint8Array.from(bytes);
+    this.id = this.derived('id').subarray(0, 6).toString('base64url');
+  }
+
+  /** 32 bytes for one purpose. HMAC-SHA-256 as a derivation of keys (NIST SP 800-108, with what it is for as its one block). */
+  derived(...purpose: readonly string[]): Buffer {
+    return createHmac('sha256', this.#bytes)
+      .update(JSON.stringify(['sluice', ...purpose]))
+      .digest();
+  }
+}

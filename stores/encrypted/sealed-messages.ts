@@ -1,0 +1,79 @@
+import { decodeTurn, encodeTurn } from '../../src/index.ts';
+import type { Message, SessionEntry, SessionKey } from '../../src/index.ts';
+import type { About, SessionCipher } from './session-cipher.ts';
+
+/** Where a message stands: in which append, and there at which place of how many. */
+interface Position {
+  readonly turnId: string;
+  readonly version: number;
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The messages of an append, each as a message whose content is its place and the sealed text. */
+export function sealedEntries(
+  cipher: SessionCipher,
+  entries: readonly SessionEntry[],
+  { turnId, version }: { turnId: string; version: number },
+): SessionEntry[] {
+  const count = entries.length;
+  return entries.map((entry, index) => {
+    const position = { turnId, version, index, count };
+    const sealed = cipher.seal(encodeTurn([entry]), about(position));
+    const place = [version, index, count, Buffer.from(turnId).toString('base64url')];
+    // The role is sealed, too; this one says nothing.
+    return { message: { role: 'user', content: `${place.join('.')} ${sealed}` } };
+  });
+}
+
+/**
+ * Opens messages, which must stand as they were appended: none left out of an append, none moved, none twice. `isAll`: whether there are none
+ * before them.
+ */
+export function openedMessages(
+  cipher: SessionCipher,
+  key: SessionKey,
+  messages: readonly Message[],
+  { isAll, turnId }: { isAll: boolean; turnId?: string },
+): Message[] {
+  let before: Position | undefined;
+  const opened: Message[] = [];
+  for (const { content } of messages) {
+    const { position, sealed } = split(cipher, content);
+    const row = rowOf(position);
+    if (before === undefined ? isAll && position.index !== 0 : !follows(position, before))
+      throw cipher.fault(row, 'does not stand where it was stored');
+    if (turnId !== undefined && (position.turnId !== turnId || opened.length !== position.index))
+      throw cipher.fault(row, 'belongs to another turn');
+    for (const message of decodeTurn(cipher.open(sealed, about(position), row), { key, row }).messages)
+      opened.push(message);
+    before = position;
+  }
+  if (before !== undefined && before.index !== before.count - 1)
+    throw cipher.fault(rowOf(before), 'is not whole');
+  return opened;
+}
+
+function follows(next: Position, { version, index, count }: Position): boolean {
+  if (next.version === version) return next.index === index + 1;
+  return next.version > version && index === count - 1 && next.index === 0;
+}
+
+function split(cipher: SessionCipher, content: Message['content']): { position: Position; sealed: string } {
+  const [, version, index, count, turn = '', sealed = ''] =
+    (typeof content === 'string' ? /^(\d+)\.(\d+)\.(\d+)\.([\w-]+) (.+)$/.exec(content) : undefined) ?? [];
+  if (sealed === '') throw cipher.fault('messages', 'are not encrypted');
+  const turnId = Buffer.from(turn, 'base64url').toString();
+  return {
+    position: { turnId, version: Number(version), index: Number(index), count: Number(count) },
+    sealed,
+  };
+}
+
+function about({ turnId, version, index, count }: Position): About {
+  return ['message', turnId, version, index, count];
+}
+
+function rowOf({ version }: Position): string {
+  return `turn at version ${version}`;
+}

@@ -1,0 +1,168 @@
+import * as z from 'zod';
+import { SluiceError } from '../../src/index.ts';
+import type { Database } from './database.ts';
+import type { Names, PostgresStoreSettings } from './options.ts';
+import type { PostgresClient } from './pool.ts';
+import { spendDefinitions } from './spend-columns.ts';
+
+/** Each step makes of the tables of one version those of the next; what is released is never changed. The first makes version 1. */
+const STEPS: readonly ((names: Names) => string)[] = [
+  (names) => `
+CREATE SEQUENCE ${names.tokens};
+CREATE TABLE ${names.sessions} (
+  key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  owner text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  version bigint NOT NULL DEFAULT 0,
+  messages bigint NOT NULL DEFAULT 0,
+  content text NOT NULL,
+  token bigint NOT NULL DEFAULT 0,
+  leased_until timestamptz,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz,
+  ${spendDefinitions},
+  UNIQUE (owner, id)
+) WITH (fillfactor = 80);
+CREATE INDEX ${names.index('sessions_expiry')} ON ${names.sessions} (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE ${names.turns} (
+  session bigint NOT NULL REFERENCES ${names.sessions} ON DELETE CASCADE,
+  owner text COLLATE "C" NOT NULL,
+  turn_id text COLLATE "C" NOT NULL,
+  part integer NOT NULL,
+  version bigint NOT NULL,
+  upto bigint NOT NULL,
+  messages integer NOT NULL,
+  content text NOT NULL,
+  PRIMARY KEY (session, turn_id, part)
+);
+CREATE INDEX ${names.index('turns_window')} ON ${names.turns} (session, upto) WHERE messages > 0;
+CREATE TABLE ${names.owners} (
+  owner text COLLATE "C" PRIMARY KEY,
+  ${spendDefinitions}
+) WITH (fillfactor = 80);`,
+];
+
+/**
+ * The owner of the transaction, with a `=` before it: a setting is empty, not gone, once the transaction that made it is over, and the owner with
+ * no name must not be what such a connection sees.
+ */
+const POLICY = `owner = CASE WHEN current_setting('app.owner', true) LIKE '=%'
+  THEN substr(current_setting('app.owner', true), 2) END`;
+
+const stateRow = z.object({ there: z.boolean(), encoding: z.string() });
+const versionRow = z.object({ version: z.number() });
+const securityRow = z.object({ enabled: z.boolean(), active: z.boolean() });
+
+/** Brings the tables to this release's version, and enables the policies where they are asked for. */
+export async function migrate(
+  database: Database,
+  names: Names,
+  settings: PostgresStoreSettings,
+): Promise<void> {
+  // A role that may not make tables can call it where there is nothing to do.
+  const done = await database.transaction('migrate', (client) => isDone(client, names, settings));
+  if (done) return;
+  await database.transaction('migrate', async (client) => {
+    // Held until the transaction ends: of several processes the first one makes the tables, the others find them.
+    const lock = `sluice ${names.sessions}`;
+    await client.query({ text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', values: [lock] });
+    if (!(await exists(client, `to_regnamespace($1)`, names.schema)))
+      await run(client, `CREATE SCHEMA IF NOT EXISTS ${names.schema}`);
+    await run(
+      client,
+      `CREATE TABLE IF NOT EXISTS ${names.migrations}
+        (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())`,
+    );
+    const version = await versionOf(client, names);
+    for (const [index, step] of STEPS.entries()) {
+      if (index < version) continue;
+      await run(client, step(names));
+      await client.query({
+        text: `INSERT INTO ${names.migrations} (version) VALUES ($1)`,
+        values: [index + 1],
+      });
+    }
+    if (settings.rowLevelSecurity && !(await security(client, names)).enabled)
+      await run(client, policiesOf(names));
+  });
+}
+
+async function isDone(
+  client: PostgresClient,
+  names: Names,
+  { rowLevelSecurity }: PostgresStoreSettings,
+): Promise<boolean> {
+  const state = await one(
+    client,
+    stateRow,
+    `SELECT to_regclass($1) IS NOT NULL AS there, current_setting('server_encoding') AS encoding`,
+    [names.migrations],
+  );
+  if (state.encoding !== 'UTF8') {
+    const mend = 'give one made with ENCODING UTF8';
+    throw new SluiceError('store', `The database is of encoding ${state.encoding}: ${mend}.`, {
+      retryable: false,
+    });
+  }
+  if (!state.there || (await versionOf(client, names)) < STEPS.length) return false;
+  const { enabled, active } = await security(client, names);
+  if (active && !rowLevelSecurity) {
+    throw new SluiceError(
+      'invalid_options',
+      'postgresStore(): the tables have row level security, and this role sees nothing: set rowLevelSecurity.',
+    );
+  }
+  return enabled || !rowLevelSecurity;
+}
+
+async function versionOf(client: PostgresClient, names: Names): Promise<number> {
+  const text = `SELECT coalesce(max(version), 0) AS version FROM ${names.migrations}`;
+  const { version } = await one(client, versionRow, text, []);
+  if (version <= STEPS.length) return version;
+  throw new SluiceError(
+    'store',
+    `The tables are of version ${version}, and this release knows up to ${STEPS.length}: update it.`,
+    { retryable: false },
+  );
+}
+
+async function security(
+  client: PostgresClient,
+  names: Names,
+): Promise<{ enabled: boolean; active: boolean }> {
+  const text = `SELECT relrowsecurity AS enabled, row_security_active(oid) AS active FROM pg_class WHERE oid = to_regclass($1)`;
+  return one(client, securityRow, text, [names.sessions]);
+}
+
+/** FORCE: the role that made the tables is bound as well. */
+function policiesOf(names: Names): string {
+  return [names.sessions, names.turns, names.owners]
+    .map(
+      (table) => `
+ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS sluice_owner ON ${table};
+CREATE POLICY sluice_owner ON ${table} USING (${POLICY});`,
+    )
+    .join('');
+}
+
+async function exists(client: PostgresClient, found: string, name: string): Promise<boolean> {
+  const row = z.object({ there: z.boolean() });
+  return (await one(client, row, `SELECT ${found} IS NOT NULL AS there`, [name])).there;
+}
+
+async function one<R extends z.ZodType>(
+  client: PostgresClient,
+  row: R,
+  text: string,
+  values: unknown[],
+): Promise<z.output<R>> {
+  const { rows } = await client.query({ text, values });
+  return row.parse(rows[0]);
+}
+
+async function run(client: PostgresClient, text: string): Promise<void> {
+  await client.query({ text, values: [] });
+}

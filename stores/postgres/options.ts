@@ -1,0 +1,94 @@
+import * as z from 'zod';
+import { parseOptions } from '../../src/index.ts';
+import type { PostgresPool } from './pool.ts';
+
+/** Options of `postgresStore()`. */
+export interface PostgresStoreOptions {
+  /** A `Pool` of `pg`, or another with the same methods. It is the caller's, unless `own` is set. */
+  pool: PostgresPool;
+  /** Whether `close()` ends the pool. Default: false. */
+  own?: boolean | undefined;
+  /** The schema that the tables are in: small letters, digits and `_`. `migrate()` makes it. Default: `public`. */
+  schema?: string | undefined;
+  /** What the names of the tables begin with: small letters, digits and `_`, at most 32. Default: `sluice_`. */
+  prefix?: string | undefined;
+  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none ever is. */
+  ttlMs?: number | undefined;
+  /** How long a statement may take, in milliseconds; `pg` then gives its connection up. Default: 10,000. */
+  timeoutMs?: number | undefined;
+  /**
+   * Has the database keep the owners apart: `migrate()` enables policies on the tables, and each statement runs in a transaction that sets
+   * `app.owner`. They hold for every role that is no superuser and has no `BYPASSRLS`. Default: false.
+   */
+  rowLevelSecurity?: boolean | undefined;
+  /** Whether the server keeps the plans of the statements. Switch it off behind a pooler that cannot. Default: true. */
+  prepare?: boolean | undefined;
+}
+
+const METHODS = ['query', 'connect', 'on', 'end'];
+
+const milliseconds = z.number().min(1).max(Number.MAX_SAFE_INTEGER);
+/** S3: names cannot be parameters of a statement, so that only these are let into its text, and in quotes. */
+const name = (most: number): z.ZodString =>
+  z
+    .string()
+    .regex(
+      new RegExp(`^[a-z_][a-z0-9_]{0,${most - 1}}$`),
+      `give at most ${most} small letters, digits and _, and no digit first`,
+    );
+
+const schema = z.strictObject({
+  pool: z.custom<PostgresPool>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      METHODS.every((method) => typeof Reflect.get(value, method) === 'function'),
+    `give a Pool of pg: an object with the methods ${METHODS.join(', ')}`,
+  ),
+  own: z.boolean().default(false),
+  schema: name(63).default('public'),
+  prefix: name(32).default('sluice_'),
+  ttlMs: milliseconds.optional(),
+  // The most that a timer takes.
+  timeoutMs: milliseconds.max(2 ** 31 - 1).default(10_000),
+  rowLevelSecurity: z.boolean().default(false),
+  prepare: z.boolean().default(true),
+});
+
+/** The options with their defaults. */
+export type PostgresStoreSettings = z.output<typeof schema>;
+
+/** Checks the options and fills in the defaults. */
+export function postgresStoreSettings(options: PostgresStoreOptions): PostgresStoreSettings {
+  return parseOptions('postgresStore()', schema, options);
+}
+
+/** The names in the database, in quotes, ready for the text of a statement. */
+export interface Names {
+  schema: string;
+  sessions: string;
+  turns: string;
+  owners: string;
+  migrations: string;
+  /** A sequence: the fencing tokens of all sessions. */
+  tokens: string;
+  /** An object of the schema. */
+  of(name: string): string;
+  /** An index: it is in the schema of its table, and must not be told. */
+  index(name: string): string;
+}
+
+/** Puts the names together. */
+export function namesOf({ schema, prefix }: { schema: string; prefix: string }): Names {
+  const of = (name: string): string => `"${schema}"."${prefix}${name}"`;
+  return {
+    schema: `"${schema}"`,
+    sessions: of('sessions'),
+    turns: of('turns'),
+    owners: of('owners'),
+    migrations: of('migrations'),
+    tokens: of('tokens'),
+    of,
+    index: (name) => `"${prefix}${name}"`,
+  };
+}

@@ -1,0 +1,53 @@
+/** Who a session is. */
+export interface Place {
+  owner: string;
+  id: string;
+}
+
+/** Where a session's data lives: one slot, by the hash tag in the braces. */
+export interface SessionKeys {
+  /** A hash: version, lease, sums, rows of messages, turn ids. */
+  session: string;
+  /** A hash: the metadata, a key a field. */
+  metadata: string;
+}
+
+/** Where an owner's data lives: one slot, mostly another one than those of its sessions. */
+export interface OwnerKeys {
+  /** A sorted set of the ids of its sessions. May hold more than there are. */
+  index: string;
+  /** A sorted set: when ids were put into the index, for a while. */
+  recent: string;
+  /** A hash: what it has spent. */
+  spend: string;
+  /** A sorted set: turns that are being written and are not in the sums yet. Used in a cluster. */
+  open: string;
+}
+
+/**
+ * Names the keys. Owner and id are encoded (S14), so that neither braces nor separators of theirs mean anything: no two sessions share a key, and
+ * all keys of one share a slot.
+ */
+export class Keys {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  session({ owner, id }: Place): SessionKeys {
+    const tag = `{${encodeURIComponent(owner)}:${encodeURIComponent(id)}}`;
+    return { session: `${this.#prefix}:session:${tag}`, metadata: `${this.#prefix}:metadata:${tag}` };
+  }
+
+  owner(owner: string): OwnerKeys {
+    // No encoded text begins with @, and an empty tag would be none.
+    const tag = `{@${encodeURIComponent(owner)}}`;
+    return {
+      index: `${this.#prefix}:index:${tag}`,
+      recent: `${this.#prefix}:recent:${tag}`,
+      spend: `${this.#prefix}:spend:${tag}`,
+      open: `${this.#prefix}:open:${tag}`,
+    };
+  }
+}

@@ -1,0 +1,69 @@
+import { INDEX, PRELUDE, SUMS } from './lua.ts';
+import { script } from './server.ts';
+import type { Script } from './server.ts';
+
+// Scripts on what belongs to an owner: the index of its sessions, its sums, and in a cluster the turns that are on their way into them.
+
+/** Answers with ids of the index in their order. Keys: index. */
+export const PAGE: Script = script(`
+return redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], '+', 'LIMIT', 0, ARGV[2])
+`);
+
+/** Takes ids without a session out of the index, unless they were put into it lately. Keys: index, recent. */
+export const DROP: Script = script(`${PRELUDE}${INDEX}
+for _, id in ipairs(ARGV) do
+  if not isRecent(KEYS[2], id) then unlist(KEYS[1], KEYS[2], id) end
+end
+return {}
+`);
+
+/**
+ * Says that a session is about to be written to: puts it into the index, and where it adds to the sums opens a ticket for what it adds. Keys: index,
+ * recent, open, sums. Answers with the ticket, ids that may be stale, and old tickets. A ticket is the time in microseconds, so that none
+ * is given twice, also by a command that is sent again.
+ */
+export const REGISTER: Script = script(`${PRELUDE}${INDEX}
+local id, payload = arg(), arg()
+local others = list(KEYS[1], KEYS[2], id)
+if payload == '' then return {'', others, {}} end
+local ticket = math.max(micros, tonumber(redis.call('HGET', KEYS[4], 'ticket') or '0') + 1)
+redis.call('HSET', KEYS[4], 'ticket', whole(ticket))
+local old = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', whole(micros - 60000000), 'LIMIT', 0, 2)
+redis.call('ZADD', KEYS[3], whole(ticket), whole(ticket) .. ' ' .. payload)
+return {whole(ticket), others, old}
+`);
+
+/**
+ * Closes tickets: the first one's amounts are added to the sums, the others' are not. A ticket is closed once, so that nothing is added twice; with it go
+ * older ones of the same turn, of tries that came to nothing. Keys: open, sums.
+ */
+export const SETTLE: Script = script(`${PRELUDE}${SUMS}
+local stored, withdrawn = arg(), args()
+if stored ~= '' then
+  local entry = redis.call('ZRANGEBYSCORE', KEYS[1], stored, stored)[1]
+  if entry then
+    local function turnOf(text) return cjson.decode(string.match(text, ' (.*)$')) end
+    local turn = turnOf(entry)
+    redis.call('ZREM', KEYS[1], entry)
+    add(KEYS[2], '', turn.amounts)
+    for _, older in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. stored, 'LIMIT', 0, 100)) do
+      local other = turnOf(older)
+      if other.id == turn.id and other.turnId == turn.turnId then redis.call('ZREM', KEYS[1], older) end
+    end
+  end
+end
+for _, ticket in ipairs(withdrawn) do redis.call('ZREMRANGEBYSCORE', KEYS[1], ticket, ticket) end
+return {}
+`);
+
+/** Answers with the sums, and tickets that have been open for longer than an append takes, with their age. Keys: open, sums. */
+export const SPENT: Script = script(`${PRELUDE}
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(micros - 5000000), 'LIMIT', 0, 20)
+return {redis.call('HGETALL', KEYS[2]), old, whole(micros)}
+`);
+
+/** Forgets all of an owner. Keys: index, recent, open, sums. */
+export const CLEAR: Script = script(`
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+return {}
+`);

@@ -1,0 +1,129 @@
+import * as z from 'zod';
+import { checkSessionKey } from '../../src/index.ts';
+import type { Spend } from '../../src/index.ts';
+import type { Keys, Place } from './keys.ts';
+import { CLEAR, DROP, PAGE, REGISTER, SETTLE, SPENT } from './owner-scripts.ts';
+import { registeredOf, spentOf, textsOf } from './replies.ts';
+import type { Server } from './server.ts';
+import { LOOK, RESOLVE } from './session-scripts.ts';
+import { spendOf } from './sums.ts';
+
+/** A version and the time of the last change; undefined where there is no session. */
+interface Look {
+  version: number;
+  updatedAt: number;
+}
+
+const payload = z.object({ id: z.string(), turnId: z.string(), amounts: z.array(z.string()) });
+
+/** After so long the writer of a turn is taken for dead. */
+const ABANDONED_MICROS = 60_000_000;
+
+/**
+ * What belongs to an owner: the index of its sessions, and its sums.
+ *
+ * In a cluster they live in another slot than the sessions, and no script reaches both. So a session is put into the index before it is written
+ * to, and what is stale in the index is taken out when it is met. Sums go by tickets: one is opened before a turn is appended and is stored with it;
+ * closing it adds the amounts, once. What a crash leaves open is closed by whoever meets it, by what became of the append.
+ */
+export class Owners {
+  readonly #server: Server;
+  readonly #keys: Keys;
+
+  constructor(server: Server, keys: Keys) {
+    this.#server = server;
+    this.#keys = keys;
+  }
+
+  /** Ids from the index, in its order, behind a cursor. */
+  async page(owner: string, cursor: string | undefined, limit: number): Promise<string[]> {
+    const { index } = this.#keys.owner(owner);
+    const args = [cursor === undefined ? '-' : `(${cursor}`, String(limit)];
+    return textsOf('list', await this.#server.run('list', PAGE, { keys: [index], args }));
+  }
+
+  /** Looks at sessions, and takes ids out of the index that have none. */
+  async look(owner: string, ids: readonly string[]): Promise<(Look & { id: string })[]> {
+    const looks = await Promise.all(ids.map(async (id) => ({ id, look: await this.#look({ owner, id }) })));
+    const stale = looks.filter(({ look }) => look === undefined).map(({ id }) => id);
+    if (stale.length > 0) {
+      const { index, recent } = this.#keys.owner(owner);
+      await this.#server.run('list', DROP, { keys: [index, recent], args: stale });
+    }
+    return looks.flatMap(({ id, look }) =>
+      look === undefined || look.version === 0 ? [] : [{ id, ...look }],
+    );
+  }
+
+  /** In a cluster, before a write: puts the session into the index, and opens a ticket for what a turn adds to the sums. */
+  async register(
+    { owner, id }: Place,
+    turn?: { turnId: string; amounts: string[] },
+  ): Promise<{ ticket: string; others: string[]; old: string[] }> {
+    const { index, recent, open, spend } = this.#keys.owner(owner);
+    const args = [id, turn === undefined ? '' : JSON.stringify({ id, ...turn })];
+    return registeredOf(
+      await this.#server.run('append', REGISTER, { keys: [index, recent, open, spend], args }),
+    );
+  }
+
+  /** Closes tickets: adds what the one is for, and withdraws the others. */
+  async settle(owner: string, stored: string, withdrawn: readonly string[]): Promise<void> {
+    const { open, spend } = this.#keys.owner(owner);
+    const args = [stored, String(withdrawn.length), ...withdrawn];
+    await this.#server.run('append', SETTLE, { keys: [open, spend], args });
+  }
+
+  /** What an owner has spent, after what a crash has left open is closed. */
+  async spend(owner: string): Promise<Spend> {
+    const first = await this.#spent(owner);
+    const closed = await this.#close(owner, first.old, first.micros);
+    const { fields } = closed ? await this.#spent(owner) : first;
+    return spendOf(fields, { owner, id: '' });
+  }
+
+  /** Takes care of what a write has met: ids that may be stale, and old tickets. */
+  async tidy(owner: string, ids: readonly string[], tickets: readonly string[]): Promise<void> {
+    await this.look(owner, ids);
+    if (tickets.length > 0) await this.#close(owner, tickets, Infinity);
+  }
+
+  /** Forgets the index and the sums. */
+  async clear(owner: string): Promise<void> {
+    const { index, recent, open, spend } = this.#keys.owner(owner);
+    await this.#server.run('forget', CLEAR, { keys: [index, recent, open, spend], args: [] });
+  }
+
+  async #spent(owner: string): Promise<ReturnType<typeof spentOf>> {
+    const { open, spend } = this.#keys.owner(owner);
+    return spentOf(await this.#server.run('spend', SPENT, { keys: [open, spend], args: [] }));
+  }
+
+  async #look(place: Place): Promise<Look | undefined> {
+    const { session, metadata } = this.#keys.session(place);
+    const call = { keys: [session, metadata], args: [] };
+    const [version, updatedAt] = textsOf('list', await this.#server.run('list', LOOK, call));
+    return version === undefined ? undefined : { version: Number(version), updatedAt: Number(updatedAt) };
+  }
+
+  /** Closes tickets that nobody else will, by what became of their appends. Whether it closed any. */
+  async #close(owner: string, tickets: readonly string[], micros: number): Promise<boolean> {
+    let closed = false;
+    for (const entry of tickets) {
+      const space = entry.indexOf(' ');
+      const ticket = entry.slice(0, space);
+      const abandoned = micros - Number(ticket) > ABANDONED_MICROS;
+      const { id, turnId } = payload.parse(JSON.parse(entry.slice(space + 1)));
+      const { session, metadata } = this.#keys.session(checkSessionKey({ owner, id }));
+      const args = [turnId, ticket, abandoned ? '1' : '0'];
+      const call = { keys: [session, metadata], args };
+      const [became] = textsOf('spend', await this.#server.run('spend', RESOLVE, call));
+      // Of a session that is gone nobody knows whether the turn was in it. The model was paid.
+      if (became === 'stored' || (became === 'gone' && abandoned)) await this.settle(owner, ticket, []);
+      else if (became === 'void') await this.settle(owner, '', [ticket]);
+      else continue;
+      closed = true;
+    }
+    return closed;
+  }
+}

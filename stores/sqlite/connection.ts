@@ -1,0 +1,166 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { SluiceError, isSluiceError, storeFailedError } from '../../src/index.ts';
+import { prepareTables } from './schema.ts';
+import { Statements } from './statements.ts';
+
+/** What SQLite calls a database in memory. */
+export const IN_MEMORY = ':memory:';
+
+/** Primary result codes (https://sqlite.org/rescode.html). */
+const BUSY = 5;
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
+
+/** Longest wait between two tries to get at a file that another process has locked. */
+const MOST_WAIT_MS = 50;
+
+/** How a transaction is stored. */
+export interface WriteOptions {
+  /** Whether it outlives a power failure, not only the end of the process. Default: true. */
+  durable?: boolean;
+}
+
+interface Open {
+  readonly database: DatabaseSync;
+  readonly statements: Statements;
+  /** What `PRAGMA synchronous` is set to. */
+  synchronous: 'FULL' | 'NORMAL';
+}
+
+/**
+ * The way to the file: opened at its first use, and again after it failed.
+ *
+ * Each transaction runs in one go, without a wait, so that those of one process never meet. While another process writes, the wait for it is
+ * asynchronous: SQLite's own busy timeout would hold up the whole process.
+ */
+export class Connection {
+  readonly #path: string;
+  readonly #busyTimeoutMs: number;
+  #open: Open | undefined;
+  #isClosed = false;
+
+  constructor(path: string, busyTimeoutMs: number) {
+    this.#path = path;
+    this.#busyTimeoutMs = busyTimeoutMs;
+  }
+
+  /** Runs what reads, on one state of the database. `doing` is for the error. */
+  read<T>(doing: string, work: (statements: Statements) => T): Promise<T> {
+    return this.#retried(doing, ({ database, statements }) =>
+      transaction(database, 'BEGIN', () => work(statements)),
+    );
+  }
+
+  /** Runs what writes: all of it is stored, or where it throws nothing. */
+  write<T>(
+    doing: string,
+    work: (statements: Statements) => T,
+    { durable = true }: WriteOptions = {},
+  ): Promise<T> {
+    const synchronous = durable ? 'FULL' : 'NORMAL';
+    return this.#retried(doing, (open) => {
+      if (open.synchronous !== synchronous) open.database.exec(`PRAGMA synchronous = ${synchronous}`);
+      open.synchronous = synchronous;
+      return transaction(open.database, 'BEGIN IMMEDIATE', () => work(open.statements));
+    });
+  }
+
+  /** Takes what was deleted out of the log of writes, too, unless another process reads it just now. */
+  emptyLog(): void {
+    try {
+      this.#open?.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // What is left is overwritten by later writes.
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  async #retried<T>(doing: string, work: (open: Open) => T): Promise<T> {
+    const until = performance.now() + this.#busyTimeoutMs;
+    for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, MOST_WAIT_MS)) {
+      if (this.#isClosed) {
+        throw new SluiceError('store', 'The session store is closed.', { retryable: false });
+      }
+      try {
+        this.#open ??= open(this.#path);
+        return work(this.#open);
+      } catch (error) {
+        if (isSluiceError(error)) throw error;
+        if (codeOf(error) !== BUSY) throw this.#failed(doing, error);
+        if (performance.now() >= until) throw storeFailedError(doing, error);
+      }
+      // Between the half and the whole, so that processes do not ask in step.
+      await delay(waitMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  #failed(doing: string, error: unknown): SluiceError {
+    // The next call opens the file anew, which may help. A database in memory would be lost.
+    if (this.#path !== IN_MEMORY) this.#drop();
+    const code = codeOf(error);
+    if (code !== CORRUPT && code !== NOT_A_DATABASE) return storeFailedError(doing, error);
+    const what = code === CORRUPT ? 'is damaged' : 'is no database of SQLite';
+    const message = `The session store failed at ${doing}: ${JSON.stringify(this.#path)} ${what}.`;
+    return new SluiceError('store', message, { retryable: false, cause: error });
+  }
+
+  #drop(): void {
+    const dropped = this.#open;
+    this.#open = undefined;
+    try {
+      dropped?.database.close();
+    } catch {
+      // There is nothing left to free.
+    }
+  }
+}
+
+/** The primary result code of an error of SQLite's. */
+function codeOf(error: unknown): number | undefined {
+  const code: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  // The extended code has it in its lowest byte.
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+function transaction<T>(database: DatabaseSync, begin: string, work: () => T): T {
+  database.exec(begin);
+  try {
+    const done = work();
+    database.exec('COMMIT');
+    return done;
+  } catch (error) {
+    // SQLite has ended it by itself after some failures, such as a full disk.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function open(path: string): Open {
+  if (path !== IN_MEMORY) createPrivate(path);
+  const database = new DatabaseSync(path);
+  try {
+    // Readers and a writer do not wait for each other. The file keeps this setting.
+    database.exec('PRAGMA journal_mode = WAL');
+    // What is deleted is overwritten, not only let go of.
+    database.exec('PRAGMA secure_delete = ON; PRAGMA synchronous = FULL');
+    prepareTables(database, path);
+    return { database, statements: new Statements(database), synchronous: 'FULL' };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Creates a file that nobody else may read, and its directory, where they are missing. SQLite gives its other files the same rights. */
+function createPrivate(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+}

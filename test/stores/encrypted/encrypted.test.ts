@@ -1,0 +1,310 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { MemoryStore, noUsage } from 'sluice';
+import type { StateStore } from 'sluice';
+import { encrypted } from 'sluice/stores/encrypted';
+import { sqliteStore } from 'sluice/stores/sqlite';
+import { failureOf } from '../../core/harness.ts';
+import { around, contents, end, entries, entry, newPath } from '../sqlite/stage.ts';
+
+const SECRET = 'canary-4711';
+const place = { owner: 'ada', id: 'talk' };
+
+describe('what is stored', () => {
+  test('holds nothing that was said, set, asked or given as a reason', async () => {
+    const path = newPath();
+    const store = encrypted(sqliteStore({ path }), randomBytes(32));
+    const call = { type: 'tool_call', id: SECRET, name: SECRET, arguments: { SECRET } } as const;
+    await store.append(
+      place,
+      [
+        { message: { role: 'assistant', content: [{ type: 'text', text: SECRET }, call], partial: true } },
+        { message: { role: 'tool', name: SECRET, content: SECRET } },
+      ],
+      {
+        expectedVersion: 0,
+        turnId: 'turn-1',
+        metadata: { [`key ${SECRET}`]: SECRET },
+        pending: [call],
+        end: { ...end, outcome: 'interrupted', reason: SECRET },
+      },
+    );
+    await store.update(place, { [`more ${SECRET}`]: SECRET }, { expectedVersion: 1 });
+    const fork = await store.fork(place);
+    await store.close();
+    const bytes = readFileSync(path, 'latin1');
+    for (const plain of ['ada', 'talk', 'turn-1', fork.id, '"totalUsd":0.5']) expect(bytes).toContain(plain);
+    for (const sealed of [SECRET, '4711', 'assistant', 'tool"', 'partial', 'key ', 'SECRET'])
+      expect(bytes).not.toContain(sealed);
+  });
+
+  test('the same text is never the same twice, a key of the metadata is within its session', async () => {
+    const below = new MemoryStore();
+    const store = encrypted(below, randomBytes(32));
+    for (const id of ['a', 'b'])
+      await store.append(id, [entry('x'), entry('x')], {
+        expectedVersion: 0,
+        turnId: 't',
+        metadata: { mood: 1 },
+      });
+    const [a, b] = [await below.load('a'), await below.load('b')];
+    expect(new Set([...contents(a), ...contents(b)]).size).toBe(4);
+    await store.update('a', { mood: 1 }, { expectedVersion: 1 });
+    const again = await below.load('a');
+    expect(Object.keys(again?.metadata ?? {})).toEqual(Object.keys(a?.metadata ?? {}));
+    expect(Object.keys(again?.metadata ?? {})).not.toEqual(Object.keys(b?.metadata ?? {}));
+  });
+});
+
+describe('keys', () => {
+  const written = async (store: StateStore, key: Uint8Array): Promise<void> => {
+    const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
+    const options = { expectedVersion: 0, turnId: 't', metadata: { mood: SECRET }, pending: [call] };
+    await encrypted(store, key).append(place, [entry(SECRET)], { ...options, end: { ...end, reason: 'r' } });
+  };
+
+  test('with a wrong one what is sealed is a store error, not to be tried again; the rest goes on', async () => {
+    const below = new MemoryStore();
+    const key = randomBytes(32);
+    await written(below, key);
+    const wrong = encrypted(below, randomBytes(32));
+    for (const read of [
+      () => wrong.load(place),
+      () => wrong.load(place, { last: 1 }),
+      () => wrong.load(place, { last: 0 }),
+      () => wrong.turn(place, 't'),
+      () => wrong.fork(place),
+    ]) {
+      const error = await failureOf(read());
+      expect(error).toMatchObject({ code: 'store', retryable: false });
+      expect(error.message).toMatch(/^The session "talk" of "ada" cannot be read: .* with another key\.$/);
+      expect(JSON.stringify(error)).not.toContain(key.toString('base64').slice(0, 8));
+    }
+    expect((await wrong.list({ owner: 'ada' })).sessions).toHaveLength(1);
+    expect((await wrong.spend(place)).turns).toBe(1);
+    await wrong.delete(place);
+    expect(await below.load(place)).toBe(undefined);
+  });
+
+  test('a ring reads what was sealed with a key of before, and seals with the current one', async () => {
+    const below = new MemoryStore();
+    const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)];
+    await written(below, first);
+    const ring = encrypted(below, { current: third, previous: [second, first] });
+    expect(contents(await ring.load(place))).toEqual([SECRET]);
+    expect(contents(await ring.turn(place, 't'))).toEqual([SECRET]);
+    await ring.append(place, [entry('new')], {
+      expectedVersion: 1,
+      turnId: 't2',
+      metadata: { mood: 'changed' },
+      pending: [],
+    });
+    const state = await ring.load(place);
+    expect([contents(state), state?.metadata, state?.pending]).toEqual([
+      [SECRET, 'new'],
+      { mood: 'changed' },
+      [],
+    ]);
+    expect(Object.keys((await below.load(place))?.metadata ?? {})).toHaveLength(1);
+    expect(contents(await encrypted(below, third).load(place, { last: 1 }))).toEqual(['new']);
+    expect(await failureOf(encrypted(below, third).load(place))).toMatchObject({ code: 'store' });
+
+    const fork = await ring.fork(place);
+    expect(contents(await encrypted(below, third).load(fork))).toEqual([SECRET, 'new']);
+  });
+
+  test('a key of the metadata that was set under a key of before can be taken away', async () => {
+    const below = new MemoryStore();
+    const [old, current] = [randomBytes(32), randomBytes(32)];
+    await written(below, old);
+    const ring = encrypted(below, { current, previous: old });
+    await ring.update(place, { mood: undefined }, { expectedVersion: 1 });
+    expect((await ring.load(place))?.metadata).toEqual({});
+    expect((await below.load(place))?.metadata).toEqual({});
+  });
+
+  test('is copied: who wipes his own changes nothing', async () => {
+    const key = randomBytes(32);
+    const store = encrypted(new MemoryStore(), key);
+    await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
+    key.fill(0);
+    expect(contents(await store.load('s'))).toEqual(['a']);
+  });
+
+  test.each([
+    ['a text', 'k'.repeat(32)],
+    ['too short', new Uint8Array(31)],
+    ['too long', new Uint8Array(33)],
+    ['nothing', undefined],
+    ['a ring without a current one', { previous: new Uint8Array(32) }],
+    ['a ring with a short one', { current: new Uint8Array(32), previous: [new Uint8Array(16)] }],
+    ['a ring with another field', { current: new Uint8Array(32), next: new Uint8Array(32) }],
+  ])('is refused: %s', (_what, key) => {
+    const make = (): unknown => Reflect.apply(encrypted, undefined, [new MemoryStore(), key]);
+    expect(make).toThrow(expect.objectContaining({ code: 'invalid_options' }));
+    expect(make).toThrow(/^encrypted\(\): key( is .*: give 32 bytes|\.next is not an option)/);
+    expect(make).not.toThrow(/kkkk/);
+  });
+
+  test('what is no store is refused', () => {
+    const make = (): unknown => Reflect.apply(encrypted, undefined, [{ load: () => 1 }, new Uint8Array(32)]);
+    expect(make).toThrow(/^encrypted\(\): store is object: give a session store/);
+  });
+});
+
+describe('tampering', () => {
+  const path = newPath();
+  const store = encrypted(sqliteStore({ path }), randomBytes(32));
+  const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
+
+  /** Two sessions of two turns each. */
+  async function fresh(): Promise<void> {
+    for (const id of ['a', 'b']) {
+      await store.delete(id);
+      await store.append(id, entries(3), {
+        expectedVersion: 0,
+        turnId: 't1',
+        metadata: { mood: 'calm', rank: 'user' },
+        pending: [call],
+      });
+      await store.append(id, entries(2), { expectedVersion: 1, turnId: 't2', end: { ...end, reason: 'r1' } });
+      await store.append(id, [], { expectedVersion: 2, turnId: 't3', end: { ...end, reason: 'r2' } });
+    }
+  }
+
+  interface Stored {
+    messages: { content: string; role: string }[];
+    end?: { reason: string };
+    metadata: Record<string, string>;
+    pending: { arguments: string }[];
+  }
+
+  /** Changes what is stored, as who can write to the file can. */
+  function tamper(table: 'turns' | 'contents', ids: string[], change: (rows: Stored[]) => void): void {
+    around(path, (database) => {
+      const found = database
+        .prepare(
+          `SELECT ${table}.rowid AS at, content FROM ${table} JOIN sessions USING (session)
+                  WHERE id IN (${ids.map(() => '?').join()}) ORDER BY ${table}.rowid`,
+        )
+        .all(...ids);
+      const rows = found.map(({ content }): Stored => JSON.parse(String(content)));
+      change(rows);
+      const update = database.prepare(`UPDATE ${table} SET content = ? WHERE rowid = ?`);
+      for (const [at, row] of rows.entries()) update.run(JSON.stringify(row), found[at]?.at ?? null);
+    });
+  }
+
+  async function isRefused(read: Promise<unknown>): Promise<void> {
+    const error = await failureOf(read);
+    expect(error).toMatchObject({ code: 'store', retryable: false });
+    expect(error.message).toMatch(/^The session "a" cannot be read: its /);
+  }
+
+  function swapped(list: unknown[], from: number, to: number): void {
+    const [a, b] = [list[from], list[to]];
+    if (a === undefined || b === undefined) throw new Error('nothing to swap');
+    [list[from], list[to]] = [b, a];
+  }
+
+  test('nothing of it: all can be read', async () => {
+    await fresh();
+    expect(contents(await store.load('a'))).toEqual(['m0', 'm1', 'm2', 'm0', 'm1']);
+  });
+
+  test.each<[string, string[], (rows: Stored[]) => void]>([
+    ['messages of a turn swapped', ['a'], ([row]) => swapped(row?.messages ?? [], 0, 1)],
+    ['a message in its place twice', ['a'], ([row]) => row?.messages.splice(1, 1, { ...messageOf(row, 0) })],
+    ['a message left out', ['a'], ([row]) => row?.messages.splice(1, 1)],
+    ['the first left out', ['a'], ([row]) => row?.messages.shift()],
+    ['the last of a turn left out', ['a'], ([row]) => row?.messages.pop()],
+    ['the first of a later turn left out', ['a'], ([, row]) => row?.messages.shift()],
+    ['the last of all left out', ['a'], ([, row]) => row?.messages.pop()],
+    ['turns swapped', ['a'], (rows) => swapped(rows, 0, 1)],
+    ['a turn in the place of another', ['a'], (rows) => rows.splice(1, 1, structuredClone(rowOf(rows, 0)))],
+    ["another session's turn", ['a', 'b'], (rows) => swapped(rows, 1, 4)],
+    [
+      'one character of it changed',
+      ['a'],
+      ([row]) => (messageOf(row, 0).content = flipped(messageOf(row, 0).content, -5)),
+    ],
+    [
+      'another version written to it',
+      ['a'],
+      ([row]) => (messageOf(row, 0).content = `0${messageOf(row, 0).content}`.replace('01', '7')),
+    ],
+    ['cut short', ['a'], ([row]) => (messageOf(row, 0).content = messageOf(row, 0).content.slice(0, 60))],
+    ['a plain message put in', ['a'], ([row]) => (messageOf(row, 0).content = 'I am the admin.')],
+  ])('messages: %s', async (_what, ids, change) => {
+    await fresh();
+    tamper('turns', ids, change);
+    await isRefused(store.load('a'));
+  });
+
+  test.each<[string, string[], (rows: Stored[]) => void]>([
+    ['values swapped', ['a'], ([row]) => swapValues(row)],
+    ["another session's", ['a', 'b'], (rows) => swapped(rows, 0, 1)],
+    ['a plain value put in', ['a'], ([row]) => (rowOf([row], 0).metadata['rank'] = 'admin')],
+    ['pending calls made up', ['a'], ([row]) => (pendingOf(row).arguments = 'x')],
+  ])('metadata: %s', async (_what, ids, change) => {
+    await fresh();
+    tamper('contents', ids, change);
+    await isRefused(store.load('a', { last: 0 }));
+  });
+
+  test('a turn under the id of another, and its reason', async () => {
+    await fresh();
+    around(path, (database) => {
+      const rename = database.prepare(
+        "UPDATE turns SET turn = ? WHERE turn = ? AND session = (SELECT session FROM sessions WHERE id = 'a')",
+      );
+      for (const [to, from] of [
+        ['x', 't1'],
+        ['t1', 't2'],
+        ['t2', 't3'],
+      ] as const)
+        rename.run(to, from);
+    });
+    await isRefused(store.turn('a', 'x'));
+    await isRefused(store.turn('a', 't1'));
+    await isRefused(store.turn('a', 't2'));
+  });
+
+  test('what was stored before without encryption is refused', async () => {
+    const below = new MemoryStore();
+    await below.append('a', [entry('plain')], {
+      expectedVersion: 0,
+      turnId: 't',
+      end: { ...end, usage: noUsage() },
+    });
+    await isRefused(encrypted(below, randomBytes(32)).load('a'));
+  });
+});
+
+type Row<T> = T | undefined;
+
+function rowOf<T>(rows: readonly Row<T>[], at: number): T {
+  const row = rows[at];
+  if (row === undefined) throw new Error('no such row');
+  return row;
+}
+
+function messageOf(row: Row<{ messages: { content: string; role: string }[] }>, at: number) {
+  return rowOf(row?.messages ?? [], at);
+}
+
+function pendingOf(row: Row<{ pending: { arguments: string }[] }>) {
+  return rowOf(row?.pending ?? [], 0);
+}
+
+function swapValues(row: Row<{ metadata: Record<string, string> }>): void {
+  const { metadata } = rowOf([row], 0);
+  const [a = '', b = ''] = Object.keys(metadata);
+  [metadata[a], metadata[b]] = [metadata[b] ?? '', metadata[a] ?? ''];
+}
+
+function flipped(text: string, at: number): string {
+  const character = text.at(at) === 'A' ? 'B' : 'A';
+  return text.slice(0, at) + character + text.slice(text.length + at + 1);
+}

@@ -1,0 +1,72 @@
+import { expect, test, vi } from 'vitest';
+import { MemoryStore } from 'sluice';
+import type { SessionState, TurnEnd } from 'sluice';
+import { exportOwner } from 'sluice/stores/export-owner';
+import { failureOf, tokens } from '../core/harness.ts';
+
+const end: TurnEnd = {
+  outcome: 'completed',
+  usage: tokens(1, 2),
+  cost: { status: 'exact', totalUsd: 0.5 },
+};
+
+/** A store in which somebody has said something, in so many sessions; and somebody else, too. */
+async function stored(count: number): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  for (const owner of ['ada', 'bob']) {
+    for (let at = 0; at < count; at++) {
+      await store.append(
+        { owner, id: `s${at}` },
+        [{ message: { role: 'user', content: `${owner} ${at}` } }],
+        {
+          expectedVersion: 0,
+          turnId: 't',
+          metadata: { at },
+          end,
+        },
+      );
+    }
+  }
+  return store;
+}
+
+test('gives every session of an owner, over all pages, and in the end what was spent', async () => {
+  const store = await stored(250);
+  await store.delete({ owner: 'ada', id: 's7' });
+  const sessions: SessionState[] = [];
+  const all = exportOwner(store, 'ada');
+  let next = await all.next();
+  for (; next.done !== true; next = await all.next()) sessions.push(next.value);
+  expect(sessions).toHaveLength(249);
+  const contents = sessions.flatMap(({ messages }) => messages.map(({ content }) => content));
+  expect(new Set(contents).size).toBe(249);
+  expect(contents.every((content) => String(content).startsWith('ada '))).toBe(true);
+  expect(
+    sessions.every(
+      ({ owner, id, metadata, turns }) =>
+        owner === 'ada' && id === `s${String(metadata['at'])}` && turns === 1,
+    ),
+  ).toBe(true);
+  expect(next.value).toEqual(await store.spend({ owner: 'ada' }));
+  expect(next.value.turns).toBe(250);
+});
+
+test('holds one session at a time, and leaves out one that is deleted meanwhile', async () => {
+  const store = await stored(3);
+  const load = vi.spyOn(store, 'load');
+  const ids: string[] = [];
+  for await (const { id } of exportOwner(store, 'ada')) {
+    ids.push(id);
+    expect(load).toHaveBeenCalledTimes(ids.length);
+    if (id === 's1') await store.delete({ owner: 'ada', id: 's2' });
+  }
+  expect(ids).toEqual(['s0', 's1']);
+});
+
+test('of somebody unknown there is nothing; who is nobody is refused', async () => {
+  const store = await stored(1);
+  expect(await exportOwner(store, 'eve').next()).toMatchObject({ done: true, value: { turns: 0 } });
+  expect(await failureOf(exportOwner(store, 'x'.repeat(513)).next())).toMatchObject({
+    code: 'invalid_options',
+  });
+});

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest';
+import { isSluiceError } from 'sluice';
+import type { StateStore } from 'sluice';
+import type { IoRedisClient } from 'sluice/stores/redis';
+import { REGISTER, SETTLE } from '../../../stores/redis/owner-scripts.ts';
+import type { Script } from '../../../stores/redis/server.ts';
+import { APPEND, RESOLVE } from '../../../stores/redis/session-scripts.ts';
+import { failureOf, tokens } from '../../core/harness.ts';
+import { until } from '../../support/redis-servers.ts';
+import { appendInTwoProcesses } from './processes.ts';
+import { anOwner, contents, end, entry, onCluster } from './stage.ts';
+
+const LIBRARIES = ['redis', 'ioredis'] as const;
+
+onCluster('a cluster of three masters', (stage) => {
+  const { open, client, admin, cluster, sessionKey } = stage;
+  const openKey = (owner: string): string => `sluice:open:{@${encodeURIComponent(owner)}}`;
+
+  test(
+    'R34 two processes lose nothing of what they append',
+    () =>
+      appendInTwoProcesses(
+        stage,
+        cluster()
+          .nodes.map(({ port }) => port)
+          .join(','),
+      ),
+    30_000,
+  );
+
+  test('S14 all keys of a session are in one slot, whatever its name', async () => {
+    const owner = `${anOwner()}}{a}:`;
+    const store = open();
+    for (const id of ['{', '}', '{}', 'a}b{c', '{x}{y}', ':', '\0', '%7B'])
+      await store.append({ owner, id }, [entry('a')], {
+        expectedVersion: 0,
+        turnId: 't',
+        metadata: { a: 1 },
+      });
+    const slots = new Map<string, Set<unknown>>();
+    for (const master of cluster().masters)
+      for await (const keys of master.admin.scanStream({ match: 'sluice:*', count: 1_000 }))
+        for (const key of keys as string[]) {
+          const tag = key.slice(key.indexOf('{'));
+          if (!tag.includes(encodeURIComponent(owner)) || key.startsWith('sluice:index')) continue;
+          slots.set(tag, (slots.get(tag) ?? new Set<unknown>()).add(await admin().cluster('KEYSLOT', key)));
+        }
+    expect([...slots.values()].filter((found) => found.size !== 1)).toEqual([]);
+    // Eight sessions, and their owner.
+    expect(slots.size).toBe(9);
+    await store.forget(owner);
+  });
+
+  describe('a writer that dies', () => {
+    /** A store whose client is cut off when it comes to a script, or held up there. */
+    const mortal = (script: Script, instead: () => Promise<void>): StateStore => {
+      const real = admin();
+      const client: IoRedisClient = {
+        async evalsha(digest, ...call) {
+          if (digest === script.digest) await instead();
+          return real.evalsha(digest, ...call);
+        },
+        eval: (...call) => real.eval(...call),
+        quit: () => Promise.resolve(),
+      };
+      return open({ client });
+    };
+    const dead = (): Promise<void> => Promise.reject(new Error('dead'));
+    const options = { expectedVersion: 0, turnId: 't', end };
+    const openTickets = (owner: string): Promise<string[]> => admin().zrange(openKey(owner), '0', '-1');
+    /** Makes the one open ticket so many seconds older, in the session, too. */
+    const age = async (key: { owner: string; id: string }, seconds: number): Promise<void> => {
+      const [entryNow = ''] = await openTickets(key.owner);
+      const ticket = entryNow.slice(0, entryNow.indexOf(' '));
+      const older = String(Number(ticket) - seconds * 1e6);
+      await admin().zrem(openKey(key.owner), entryNow);
+      await admin().zadd(openKey(key.owner), older, entryNow.replace(ticket, older));
+      const turn = await admin().hget(sessionKey(key), 'turn:t');
+      if (turn !== null) await admin().hset(sessionKey(key), 'turn:t', turn.replace(ticket, older));
+    };
+
+    test('between the session and the sums: the next reader adds the turn, once', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const store = mortal(SETTLE, dead);
+      expect(await failureOf(store.append(key, [entry('a')], options))).toMatchObject({
+        code: 'store',
+        retryable: true,
+      });
+      expect((await open().load(key))?.turns).toBe(1);
+      // It may be on its way.
+      expect((await open().spend({ owner: key.owner })).turns).toBe(0);
+      await age(key, 10);
+      const spends = await Promise.all([1, 2, 3].map(() => open().spend({ owner: key.owner })));
+      expect(spends.map(({ turns }) => turns)).toEqual([1, 1, 1]);
+      expect((await open().spend({ owner: key.owner })).usage).toEqual(tokens(1, 2));
+      expect(await openTickets(key.owner)).toEqual([]);
+      await open().forget(key.owner);
+    });
+
+    test('R43 between the session and the sums: the same append again adds the turn, once', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const store = mortal(SETTLE, dead);
+      await failureOf(store.append(key, [entry('a')], options));
+      for (let again = 0; again < 3; again++)
+        expect(
+          await open().append(key, [entry('a')], { ...options, end: { ...end, usage: tokens(9, 9) } }),
+        ).toBe(1);
+      expect((await open().spend({ owner: key.owner })).usage).toEqual(tokens(1, 2));
+      expect(await openTickets(key.owner)).toEqual([]);
+      await open().forget(key.owner);
+    });
+
+    test('before it wrote to the session: nothing is added, and no session is listed', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      let tries = 0;
+      // The first try is that of one script for all, which a cluster refuses.
+      const store = mortal(APPEND, async () => (++tries === 1 ? undefined : dead()));
+      await failureOf(store.append(key, [entry('a')], options));
+      expect(await openTickets(key.owner)).toHaveLength(1);
+      expect((await open().list({ owner: key.owner })).sessions).toEqual([]);
+      await open().append(key, [entry('other')], { expectedVersion: 0, turnId: 'other' });
+      await age(key, 10);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(0);
+      expect(await openTickets(key.owner)).toHaveLength(1);
+      await age(key, 120);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(0);
+      expect(await openTickets(key.owner)).toEqual([]);
+      await open().forget(key.owner);
+    });
+
+    test('and of whose session nothing is left: the turn counts, since its model was paid', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const store = mortal(SETTLE, dead);
+      await failureOf(store.append(key, [entry('a')], options));
+      await open().delete(key);
+      await age(key, 10);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(0);
+      await age(key, 120);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(1);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(1);
+      await open().forget(key.owner);
+    });
+
+    test('is closed by the next writer, too, without a read', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const store = mortal(SETTLE, dead);
+      await failureOf(store.append(key, [entry('a')], options));
+      await age(key, 120);
+      const next = open();
+      await next.append({ owner: key.owner, id: 'next' }, [entry('b')], options);
+      // What nobody waits for is over then.
+      await next.close();
+      expect(await openTickets(key.owner)).toEqual([]);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(2);
+      await open().forget(key.owner);
+    });
+
+    test('only seemed dead: its append comes late, is stored and counts once', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const paused = Promise.withResolvers<void>();
+      let tries = 0;
+      const store = mortal(APPEND, async () => (++tries === 2 ? paused.promise : undefined));
+      await open().append(key, [entry('first')], { expectedVersion: 0, turnId: 'first' });
+      const late = store.append(key, [entry('late')], { expectedVersion: 1, turnId: 't', end });
+      await until(async () => (await openTickets(key.owner)).length === 1);
+      // As a reader does after a minute: it withdraws the ticket.
+      const [found = ''] = await openTickets(key.owner);
+      const ticket = found.slice(0, found.indexOf(' '));
+      const became = await admin().eval(RESOLVE.text, 1, sessionKey(key), 't', ticket, '1');
+      expect(became).toEqual(['void']);
+      await admin().zrem(openKey(key.owner), found);
+      paused.resolve();
+      expect(await late).toBe(2);
+      expect(contents(await open().load(key))).toEqual(['first', 'late']);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(1);
+      expect(await openTickets(key.owner)).toEqual([]);
+      await open().forget(key.owner);
+    });
+
+    test('R43 a ticket that a client asked for twice counts once, also when its session is gone', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const real = admin();
+      const twice: IoRedisClient = {
+        async evalsha(digest, ...call) {
+          if (digest === REGISTER.digest) await real.evalsha(digest, ...call).catch(() => undefined);
+          return real.evalsha(digest, ...call);
+        },
+        eval: (...call) => real.eval(...call),
+        quit: () => Promise.resolve(),
+      };
+      await open().append({ owner: key.owner, id: 'other' }, [entry('a')], options);
+      await open({ client: twice }).append(key, [entry('a')], options);
+      expect(await openTickets(key.owner)).toEqual([]);
+      expect((await open().spend({ owner: key.owner })).turns).toBe(2);
+      await open().forget(key.owner);
+    });
+
+    test('an append that is refused leaves nothing open', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const store = open();
+      await store.append(key, [entry('a')], { ...options, turnId: 'first' });
+      expect(await failureOf(store.append(key, [entry('b')], options))).toMatchObject({ code: 'conflict' });
+      expect(await openTickets(key.owner)).toEqual([]);
+      expect((await store.spend({ owner: key.owner })).turns).toBe(1);
+      await store.forget(key.owner);
+    });
+  });
+
+  test.each(LIBRARIES)('%s: goes on when a slot moves to another master (MOVED)', async (library) => {
+    const key = { owner: anOwner(), id: 's' };
+    const store = open({ client: client(library) });
+    await store.append(key, [entry('before')], { expectedVersion: 0, turnId: 't1', end, metadata: { a: 1 } });
+    const { master, slot } = await cluster().ownerOf(sessionKey(key));
+    const to = cluster().masters.find((other) => other !== master);
+    if (to === undefined) throw new Error('There is one master only.');
+    await cluster().moveSlot(slot, master, to);
+    expect((await cluster().ownerOf(sessionKey(key))).master).toBe(to);
+    const lease = await store.lease(key, 60_000);
+    await store.append(key, [entry('behind')], { expectedVersion: 1, turnId: 't2', end, lease });
+    await lease.release();
+    const state = await store.load(key);
+    expect([contents(state), state?.metadata, state?.turns]).toEqual([['before', 'behind'], { a: 1 }, 2]);
+    expect((await store.spend({ owner: key.owner })).turns).toBe(2);
+    await store.forget(key.owner);
+  });
+
+  // The last one: a master is gone behind it.
+  test('both clients go on when a master dies and its replica takes over', async () => {
+    const [first] = cluster().masters;
+    if (first === undefined) throw new Error('There is no master.');
+    const sessions = [];
+    for (const library of LIBRARIES) {
+      const owner = anOwner();
+      let number = 0;
+      let key = { owner, id: `s${number}` };
+      while ((await cluster().ownerOf(sessionKey(key))).master !== first) key = { owner, id: `s${++number}` };
+      const store = open({ client: client(library), timeoutMs: 2_000 });
+      const lease = await store.lease(key, 600_000);
+      await store.append(key, [entry('before')], { expectedVersion: 0, turnId: 't1', lease });
+      sessions.push({ store, key, lease });
+    }
+    // What the replica has not got is lost with its master: see the page.
+    expect(await first.admin.wait(1, 5_000)).toBe(1);
+    await first.kill();
+    for (const { store, key, lease } of sessions) {
+      await until(async () => {
+        try {
+          await store.append(key, [entry('behind')], { expectedVersion: 1, turnId: 't2', lease });
+          return true;
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'store', retryable: true });
+          return false;
+        }
+      });
+      expect(contents(await store.load(key))).toEqual(['before', 'behind']);
+      const next = await store.lease(key, 60_000, { takeOver: true });
+      expect(next.token).toBeGreaterThan(lease.token);
+      const stale = await failureOf(
+        store.append(key, [entry('x')], { expectedVersion: 2, turnId: 't3', lease }),
+      );
+      expect(isSluiceError(stale) && stale.code).toBe('lease_lost');
+    }
+  }, 60_000);
+});
