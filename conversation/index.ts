@@ -1,0 +1,21 @@
+/**
+ * Conversations over a pipeline, and prompt packs.
+ *
+ * @module
+ */
+export { openConversation } from './open.ts';
+export type { PackConversationOptions, PipelineConversationOptions } from './open.ts';
+export { Conversation } from './conversation.ts';
+export { loadPack, parsePack } from './pack.ts';
+export type {
+  PackModelOverride,
+  PackParameters,
+  PackPrompt,
+  PackTemplateEngine,
+  PackTool,
+  PackToolPolicy,
+  PackValidation,
+  PackValidator,
+  PackVariable,
+  PromptPack,
+} from './pack-types.ts';

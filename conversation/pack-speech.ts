@@ -1,0 +1,72 @@
+import { contextKey } from '../src/index.ts';
+import type { ExecutionOptions, Middleware } from '../src/index.ts';
+import type { SystemText } from '../middleware/index.ts';
+import type { Prompt } from './prompt.ts';
+
+/** The filled-in prompt of one turn. */
+const SystemPrompt = contextKey<string>('conversation.system');
+const Warnings = contextKey<readonly string[]>('conversation.warnings');
+
+/** What a pack's prompt adds to the turns of one conversation: its system prompt, its parameters and its warnings. */
+export class PackSpeech {
+  readonly warnings: readonly string[];
+  readonly #prompt: Prompt;
+  readonly #model: string;
+  readonly #values: Map<string, string>;
+
+  constructor(
+    prompt: Prompt,
+    model: string,
+    warnings: readonly string[],
+    values = new Map<string, string>(),
+  ) {
+    this.#prompt = prompt;
+    this.#model = model;
+    this.warnings = warnings;
+    this.#values = values;
+  }
+
+  set(name: string, value: unknown): void {
+    if (value === undefined) this.#values.delete(name);
+    else this.#values.set(name, this.#prompt.textOf(name, value));
+  }
+
+  /** Options of a turn with what the pack says; the caller's parameters go before the pack's. */
+  turn(options: ExecutionOptions): ExecutionOptions {
+    const { model = this.#model, parameters = {}, values = [] } = options;
+    if (!isRecord(parameters) || !isIterable(values)) return options; // the pipeline refuses them
+    const own = Object.entries(parameters).filter(([, value]) => value !== undefined);
+    return {
+      ...options,
+      parameters: { ...this.#prompt.parameters(model), ...Object.fromEntries(own) },
+      values: [
+        ...values,
+        SystemPrompt.with(this.#prompt.system(this.#values, model)),
+        Warnings.with(this.warnings),
+      ],
+    };
+  }
+
+  copy(): PackSpeech {
+    return new PackSpeech(this.#prompt, this.#model, this.warnings, new Map(this.#values));
+  }
+}
+
+/** The text for `system()`. */
+export const systemPrompt: SystemText = (context) => context.get(SystemPrompt);
+
+/** Puts the pack's warnings on every result. */
+export function packWarnings(): Middleware {
+  return function packWarnings(context, next) {
+    for (const warning of context.get(Warnings) ?? []) context.warn(warning);
+    return next();
+  };
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}

@@ -1,0 +1,143 @@
+import { SluiceError } from '../src/index.ts';
+import type { Parameters } from '../src/index.ts';
+import { packParameters, unsentParameters } from './parameters.ts';
+import type { PackPrompt, PackVariable, PromptPack } from './pack-types.ts';
+import { compileTemplate, delimitersOf, fill, variablesOf } from './template.ts';
+import type { Piece, Scope } from './template.ts';
+import { isKnownType, textOfValue } from './variables.ts';
+
+/** Values of variables as text, by name. */
+export type Values = ReadonlyMap<string, string>;
+
+/** One prompt of a pack, ready to be filled in. */
+export class Prompt {
+  readonly #name: string;
+  readonly #prompt: PackPrompt;
+  readonly #declared: ReadonlyMap<string, PackVariable>;
+  readonly #defaults: Values;
+  readonly #template: readonly Piece[];
+  /** The templates of `model_overrides`, by the model's name. */
+  readonly #overrides: ReadonlyMap<string, readonly Piece[]>;
+  /** What may be set: declared variables, and those that a template or fragment names. */
+  readonly #names: ReadonlySet<string>;
+
+  /** Throws `invalid_options` with the JSON path of what is wrong. */
+  constructor(pack: PromptPack, name: string) {
+    const prompt = ownValue(pack.prompts, name);
+    if (prompt === undefined) {
+      const there = Object.keys(pack.prompts).join(', ');
+      throw new SluiceError('invalid_options', `Pack: prompts.${name} is not there: name one of ${there}.`);
+    }
+    const path = `prompts.${name}`;
+    const variables = prompt.variables ?? [];
+    this.#name = name;
+    this.#prompt = prompt;
+    this.#declared = new Map(variables.map((variable) => [variable.name, variable]));
+    this.#defaults = defaultsOf(variables, path);
+    const scope = scopeOf(pack, this.#declared);
+    this.#template = compileTemplate(prompt.system_template, `${path}.system_template`, scope);
+    this.#overrides = new Map(
+      Object.entries(prompt.model_overrides ?? {}).map(([model, override]) => {
+        const { system_template_prefix: before = '', system_template_suffix: after = '' } = override;
+        const template = `${before}${override.system_template ?? prompt.system_template}${after}`;
+        return [model, compileTemplate(template, `${path}.model_overrides.${model}`, scope)];
+      }),
+    );
+    const named = [this.#template, ...this.#overrides.values()].flatMap(variablesOf);
+    this.#names = new Set([...this.#declared.keys(), ...named]);
+  }
+
+  /**
+   * Checks a value against its variable's declaration and gives its text. Throws `invalid_options`, also for a name that is
+   * neither declared nor in a template.
+   */
+  textOf(name: string, value: unknown): string {
+    if (!this.#names.has(name)) {
+      const there = [...this.#names].join(', ') || 'none';
+      throw new SluiceError(
+        'invalid_options',
+        `The prompt ${this.#name} has no variable "${name.slice(0, 100)}": there are ${there}.`,
+      );
+    }
+    return textOfValue(value, this.#declared.get(name), `Variable ${name}`);
+  }
+
+  /**
+   * The system prompt for a model. A variable without a value has its default, an optional one none; a required one that has neither is
+   * `invalid_options`, as is one that the prompt does not declare.
+   */
+  system(values: Values, model: string): string {
+    const missing = new Set<string>();
+    const text = fill(this.#overrides.get(model) ?? this.#template, (name) => {
+      const value = values.get(name) ?? this.#defaults.get(name);
+      if (value === undefined && this.#declared.get(name)?.required !== false) missing.add(name);
+      return value ?? '';
+    });
+    for (const { name, required } of this.#declared.values())
+      if (required && !values.has(name) && !this.#defaults.has(name)) missing.add(name);
+    if (missing.size > 0) {
+      const mend = 'set them with setVariable(), or in variables when you open the conversation';
+      throw new SluiceError(
+        'invalid_options',
+        `The prompt ${this.#name} has variables without a value: ${[...missing].join(', ')}: ${mend}.`,
+      );
+    }
+    return text;
+  }
+
+  /** The pack's parameters for a model. */
+  parameters(model: string): Parameters {
+    const { parameters, model_overrides: overrides = {} } = this.#prompt;
+    return packParameters({ ...parameters, ...ownValue(overrides, model)?.parameters });
+  }
+
+  /** What of the prompt has no effect, one sentence each. `provider` is the provider's name. */
+  unused(provider: string): string[] {
+    const { tools = [], validators = [], parameters = {}, model_overrides: overrides = {} } = this.#prompt;
+    const all = [parameters, ...Object.values(overrides).map((override) => override.parameters ?? {})];
+    const enabled = validators.filter((validator) => validator.enabled).map(({ type }) => type);
+    const policy = this.#prompt.tool_policy !== undefined;
+    const other = ['evals', 'media', 'pipeline'].filter((field) => this.#prompt[field] !== undefined);
+    const unknown = [...this.#declared.values()].filter(({ type }) => !isKnownType(type));
+    return [
+      ...(tools.length > 0 ? [`its tools are not offered to the model (${tools.join(', ')})`] : []),
+      ...(policy ? ['its tool_policy is not applied'] : []),
+      ...(enabled.length > 0 ? [`its validators are not run (${enabled.join(', ')})`] : []),
+      ...other.map((field) => `its field ${field} has no effect`),
+      ...unsentParameters(all, provider),
+      ...unknown.map(({ name, type }) => `values of ${name} are not checked, their type is ${type}`),
+    ].map((what) => `The prompt ${this.#name} of the pack: ${what}.`);
+  }
+}
+
+function scopeOf(pack: PromptPack, declared: ReadonlyMap<string, PackVariable>): Scope {
+  const delimiters = delimitersOf(pack.template_engine.syntax);
+  if (delimiters === undefined) {
+    const mend = 'give one such as "{{variable}}": a name between braces';
+    throw new SluiceError('invalid_options', `Pack: template_engine.syntax is not known: ${mend}.`);
+  }
+  return {
+    delimiters,
+    fragments: new Map(Object.entries(pack.fragments ?? {})),
+    declared: new Set(declared.keys()),
+  };
+}
+
+function defaultsOf(variables: readonly PackVariable[], path: string): Values {
+  const defaults = new Map<string, string>();
+  const seen = new Set<string>();
+  for (const [index, variable] of variables.entries()) {
+    const place = `Pack: ${path}.variables.${index}`;
+    if (seen.has(variable.name))
+      throw new SluiceError('invalid_options', `${place}.name is there twice: take one of them out.`);
+    seen.add(variable.name);
+    if (variable.default !== undefined)
+      defaults.set(variable.name, textOfValue(variable.default, variable, `${place}.default`));
+  }
+  return defaults;
+}
+
+/** A value of a map of the pack: not one that every object inherits. */
+function ownValue<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
