@@ -63,6 +63,8 @@ function hintFor(error: SluiceError, { keyName, baseURL }: ErrorSetting): string
       return 'Try again.';
     case 'context_length':
       return 'The conversation is too long for the model: start a new one.';
+    case 'store':
+      return error.cause instanceof Error ? `The cause: ${oneLine(error.cause.message)}.` : undefined;
     default:
       return undefined;
   }

@@ -1,5 +1,12 @@
 import { MemoryStore, Pipeline } from '../../src/index.ts';
-import type { ExecutionEnd, LoggerLike, Middleware, Provider, SluiceError } from '../../src/index.ts';
+import type {
+  ExecutionEnd,
+  LoggerLike,
+  Middleware,
+  Provider,
+  SluiceError,
+  StateStore,
+} from '../../src/index.ts';
 import { logging } from '../../middleware/logging.ts';
 import { provider as providerLayer } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
@@ -11,6 +18,8 @@ import { isMissing } from './load-provider.ts';
 export interface ChatPipelineOptions {
   provider: Provider;
   system?: string | undefined;
+  /** Where sessions live. Default: in memory. */
+  store?: StateStore | undefined;
   /** Where logging goes; undefined: no logging. */
   logger?: LoggerLike | undefined;
   /** Told what each execution took, before its last chunk is delivered. */
@@ -26,7 +35,7 @@ export interface ChatPipelineOptions {
 const FIRST_CHUNK_MS = 300_000;
 const IDLE_MS = 120_000;
 
-/** The pipeline of a chat; it owns the provider. */
+/** The pipeline of a chat; it owns the provider and the store. */
 export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeline> {
   const { logger, onRetry } = options;
   const stack: Middleware[] = [
@@ -42,7 +51,7 @@ export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeli
     executionTimeoutMs: 0,
     own: true,
     // A chat may be left open overnight and go on in the morning.
-    store: new MemoryStore({ maxAgeMs: Number.MAX_SAFE_INTEGER }),
+    store: options.store ?? new MemoryStore({ ttlMs: Number.MAX_SAFE_INTEGER }),
     ...(logger !== undefined && { logger }),
   });
 }

@@ -2,9 +2,12 @@ import type {
   ExecutionEnd,
   ExecutionOptions,
   ExecutionResult,
+  OnBusy,
   Parameters,
   Provider,
+  StateStore,
 } from '../../src/index.ts';
+import { findSluiceError } from '../../src/index.ts';
 import { oneLine } from '../clean-text.ts';
 import { errorLine, exitCodeOf, withoutKeys, type ErrorSetting } from '../error-line.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
@@ -20,6 +23,8 @@ export interface ChatSettings {
   provider: Provider;
   /** Id of the conversation. */
   session: string;
+  /** Where it lives; closed with the chat. Default: in memory, as long as the chat. */
+  store?: StateStore | undefined;
   /** Print chunks as lines of JSON instead of text. */
   json: boolean;
   /** Log to `terminal.errors`. */
@@ -55,6 +60,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
   const pipeline = await chatPipeline({
     provider,
     system: settings.system,
+    store: settings.store,
     logger: settings.verbose ? lineLogger(tell) : undefined,
     onEnd: (ended) => (end = ended),
     onRetry: ({ code, message }, delayMs) =>
@@ -74,9 +80,19 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
   async function ask(prompt: string, stop: AbortSignal): Promise<ExitCode> {
     end = undefined;
     const print = renderer();
+    const stopped = AbortSignal.any([stop, output.gone]);
+    const turn = (onBusy: OnBusy) =>
+      play(
+        pipeline.executeStreamWithContext(session, 'user', prompt, { ...options, onBusy }),
+        print,
+        stopped,
+      );
     try {
-      const stream = pipeline.executeStreamWithContext(session, 'user', prompt, options);
-      const result = await play(stream, print, AbortSignal.any([stop, output.gone]));
+      const result = await turn('reject').catch((error: unknown) => {
+        if (findSluiceError(error)?.code !== 'session_busy') throw error;
+        tell('note: another process is in this session; waiting for the end of its reply.');
+        return turn('queue');
+      });
       print.end();
       if (!json && !output.gone.aborted) report(result);
       return result === undefined ? exitCodes.interrupted : exitCodes.ok;

@@ -1,7 +1,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
 
-import type { Parameters } from '../../src/index.ts';
+import { checkSessionKey } from '../../src/index.ts';
+import type { Parameters, StateStore } from '../../src/index.ts';
 import { openChat } from '../chat/chat.ts';
 import {
   chooseProvider,
@@ -13,6 +14,8 @@ import {
 import { converse } from '../chat/converse.ts';
 import { loadProvider } from '../chat/load-provider.ts';
 import { answerOnce } from '../chat/once.ts';
+import { sessionStore } from '../chat/session-store.ts';
+import { oneLine } from '../clean-text.ts';
 import type { Terminal } from '../terminal.ts';
 import type { AddCommand } from './command.ts';
 
@@ -23,7 +26,7 @@ const optionsSchema = z.strictObject({
   model: z.string().optional(),
   baseUrl: z.string().optional(),
   api: z.enum(['chat', 'responses']).optional(),
-  session: z.string().default('chat'),
+  session: z.string().optional(),
   json: z.boolean().default(false),
   system: z.string().optional(),
   reasoning: z.enum(efforts).optional(),
@@ -49,7 +52,11 @@ export const addChat: AddCommand = (program, terminal, done) => {
     .addOption(
       new Option('--api <wire>', "which of OpenAI's wires (default: chat)").choices(['chat', 'responses']),
     )
-    .option('--session <name>', "name of the conversation, for the process's life", filled)
+    .option(
+      '--session <name>',
+      'go on with the conversation of this name; it is kept on this machine',
+      filled,
+    )
     .option('--system <text>', 'a system message', filled)
     .addOption(new Option('--reasoning <effort>', 'how much the model thinks').choices(efforts))
     .option('--max-tokens <count>', 'most tokens of a reply', positive)
@@ -63,12 +70,18 @@ export const addChat: AddCommand = (program, terminal, done) => {
 };
 
 async function chat(words: readonly string[], options: ChatOptions, terminal: Terminal): Promise<number> {
+  const { session = 'chat' } = options;
+  checkSessionKey(session);
   const choice = chooseProvider(options, terminal.environment);
   const provider = await loadProvider(choice);
+  const store = options.session === undefined ? undefined : await sessionStore(terminal.environment);
+  const converses = words.length === 0 && terminal.input.isTTY === true;
+  const soFar = converses && store !== undefined ? await soFarOf(store, session) : undefined;
   const opened = await openChat(
     {
       provider,
-      session: options.session,
+      session,
+      store,
       json: options.json,
       verbose: options.verbose,
       system: options.system,
@@ -77,13 +90,22 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
     },
     terminal,
   );
-  const converses = words.length === 0 && terminal.input.isTTY === true;
   if (choice.note !== undefined) opened.tell(`note: ${choice.note}`);
   if (converses) opened.tell(banner(choice, provider.model));
+  if (soFar !== undefined) opened.tell(soFar);
   const code = await (converses ? converse(opened, terminal) : answerOnce(opened, words, terminal));
   // Who was interrupted twice does not wait for the teardown: the process ends.
   if (code !== 130) await opened.close();
   return code;
+}
+
+/** What there is of a conversation already. */
+async function soFarOf(store: StateStore, session: string): Promise<string> {
+  const state = await store.load(session, { last: 1 });
+  const name = oneLine(JSON.stringify(session), 100);
+  if (state === undefined || state.messageCount === 0) return `Session ${name} is new.`;
+  const unanswered = state.messages.at(-1)?.role === 'user' ? '; the last has no reply' : '';
+  return `Session ${name} goes on: ${state.messageCount} messages so far${unanswered}.`;
 }
 
 function parametersOf({ reasoning, maxTokens }: ChatOptions): Parameters {
