@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import type { Message, SessionState, StoredTurn, TurnEnd } from 'sluice';
+import { tokens } from '../core/harness.ts';
+import { violationsOf } from './check.ts';
+import type { Kept } from './check.ts';
+import type { LogLine } from './log.ts';
+import { END, stamped } from './stamp.ts';
+
+const end: TurnEnd = { outcome: 'completed', usage: tokens(1, 1), cost: { status: 'unknown' } };
+const user = (content: string): Message => ({ role: 'user', content });
+const reply = (turn: string, seen: number, asked: string[]): Message => ({
+  role: 'assistant',
+  content: `${stamped({ turn, nonce: `n-${turn}`, seen, fresh: true, asked })}word${END}`,
+});
+const contentOf = ({ content }: Message): string => (typeof content === 'string' ? content : '');
+
+/** A turn that was acknowledged: all as it should be. */
+function sound(): {
+  logs: LogLine[];
+  turns: StoredTurn[];
+  state: Partial<SessionState>;
+  turnsOfOwner: number;
+} {
+  const first = reply('a', 1, ['a']);
+  const turns: StoredTurn[] = [
+    { turnId: 'a.input', messages: [user('a')], version: 1 },
+    { turnId: 'a.reply', messages: [first], end, version: 2 },
+  ];
+  return {
+    turns,
+    logs: [
+      { what: 'begin', turn: 'a', session: 's' },
+      { what: 'ack', turn: 'a', session: 's', content: contentOf(first), replayed: false },
+    ],
+    state: {},
+    turnsOfOwner: 1,
+  };
+}
+
+function keptOf({ logs, turns, state, turnsOfOwner }: ReturnType<typeof sound>): Kept {
+  const messages = turns.toSorted((a, b) => a.version - b.version).flatMap((turn) => turn.messages);
+  const ends = turns.filter((turn) => turn.end !== undefined).length;
+  const spent = { usage: tokens(ends, ends), cost: { status: 'unknown' } as const, turns: ends };
+  return {
+    logs,
+    spend: { ...spent, usage: tokens(turnsOfOwner, turnsOfOwner), turns: turnsOfOwner },
+    sessions: [
+      {
+        turns,
+        state: {
+          ...{ owner: '', id: 's', messages, messageCount: messages.length, pending: [], metadata: {} },
+          ...{ ...spent, version: turns.length, createdAt: 1, updatedAt: 1 },
+          ...state,
+        },
+      },
+    ],
+  };
+}
+
+describe('the checker of histories', () => {
+  test('finds nothing wrong with what is right', () => {
+    expect(violationsOf(keptOf(sound()))).toEqual([]);
+  });
+
+  const wrong: [string, RegExp, (kept: ReturnType<typeof sound>) => void][] = [
+    ['a lost reply', /its reply is lost/, ({ turns }) => turns.pop()],
+    [
+      'another reply than was acknowledged',
+      /its reply is lost/,
+      ({ logs }) => {
+        logs.push({ what: 'ack', turn: 'a', session: 's', content: 'other', replayed: false });
+      },
+    ],
+    ['a lost input', /its input is lost/, ({ turns }) => turns.shift()],
+    [
+      'a message twice',
+      /the message a is stored twice/,
+      ({ turns }) => {
+        turns.push({ turnId: 'b.input', messages: [user('a')], version: 3 });
+      },
+    ],
+    [
+      'two finished replies to one turn',
+      /a finished reply of a is stored twice/,
+      ({ turns }) => {
+        turns.push({ turnId: 'a.reply.2', messages: [reply('a', 2, [])], end, version: 3 });
+      },
+    ],
+    [
+      'an append in between',
+      /interleaved/,
+      ({ turns }) => {
+        turns.splice(
+          1,
+          1,
+          { turnId: 'b.input', messages: [user('b')], version: 2 },
+          { ...turnAt(turns, 1), version: 3 },
+        );
+      },
+    ],
+    [
+      'a model that was asked something else',
+      /was not asked what is stored/,
+      ({ turns }) => {
+        turns[1] = { ...turnAt(turns, 1), messages: [reply('a', 1, ['x', 'a'])] };
+      },
+    ],
+    [
+      'half a reply as a whole one',
+      /its text is not/,
+      ({ turns, logs }) => {
+        const half = { role: 'assistant', content: 'half' } as const;
+        turns[1] = { ...turnAt(turns, 1), messages: [half] };
+        logs[1] = { what: 'ack', turn: 'a', session: 's', content: 'half', replayed: false };
+      },
+    ],
+    [
+      'a partial reply that is not marked',
+      /is not marked partial/,
+      ({ turns }) => {
+        turns[1] = { ...turnAt(turns, 1), end: { ...end, outcome: 'failed' } };
+      },
+    ],
+    ['an append that nobody made', /its appends have/, ({ state }) => (state.version = 3)],
+    ['messages in another order', /not those of its appends/, ({ state }) => (state.messages = [])],
+    ['a wrong count', /counts 7 messages/, ({ state }) => (state.messageCount = 7)],
+    [
+      'a session’s usage twice',
+      /usage is not that of its turns/,
+      ({ state }) => (state.usage = tokens(2, 2)),
+    ],
+    ['an owner’s spend twice', /the owner has 2 turns/, (kept) => (kept.turnsOfOwner = 2)],
+    [
+      'input that no provider takes',
+      /no valid input: the last call has no result/,
+      ({ turns }) => {
+        const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
+        turns.push({ turnId: 'b.input', messages: [{ role: 'assistant', content: [call] }], version: 3 });
+      },
+    ],
+    [
+      'a turn without an end',
+      /b was never acknowledged/,
+      ({ logs }) => {
+        logs.push({ what: 'begin', turn: 'b', session: 's' });
+      },
+    ],
+    [
+      'what a worker saw itself',
+      /seen/,
+      ({ logs }) => {
+        logs.push({ what: 'violation', text: 'seen' });
+      },
+    ],
+  ];
+
+  test.each(wrong)('finds %s', (_what, says, spoil) => {
+    const kept = sound();
+    spoil(kept);
+    expect(violationsOf(keptOf(kept)).join('\n')).toMatch(says);
+  });
+
+  test('does not ask for a turn that was abandoned', () => {
+    const kept = sound();
+    kept.logs.push({ what: 'begin', turn: 'b', session: 's' }, { what: 'abandon', turn: 'b', session: 's' });
+    expect(violationsOf(keptOf(kept))).toEqual([]);
+  });
+});
+
+function turnAt(turns: readonly StoredTurn[], at: number): StoredTurn {
+  const turn = turns[at];
+  if (turn === undefined) throw new Error('There is no such turn.');
+  return turn;
+}

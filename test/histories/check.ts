@@ -1,0 +1,156 @@
+import { isDeepStrictEqual } from 'node:util';
+import { noUsage, sumUsage } from '../../src/index.ts';
+import type { Message, SessionState, Spend, StoredTurn } from '../../src/index.ts';
+import type { LogLine } from './log.ts';
+import { ASKED, END, inputFault, nameOf, stampOf, textIn } from './stamp.ts';
+
+/** A session as a history left it, with every append that the ids in the logs lead to. */
+export interface KeptSession {
+  state: SessionState;
+  turns: StoredTurn[];
+}
+
+/** What was kept, and what the workers had said. */
+export interface Kept {
+  logs: readonly LogLine[];
+  sessions: readonly KeptSession[];
+  /** Of the owner of all the sessions. */
+  spend: Spend;
+}
+
+/** Everything that must not be, one sentence each. None: the history is right. */
+export function violationsOf({ logs, sessions, spend }: Kept): string[] {
+  const found = logs.flatMap((line) => (line.what === 'violation' ? [line.text] : []));
+  for (const session of sessions) found.push(...sessionFaults(session));
+  found.push(...ackFaults(logs, sessions), ...doubled(sessions), ...spendFaults(sessions, spend));
+  return found;
+}
+
+/** The content of a reply, over all its messages. */
+function contentOf(messages: readonly Message[]): string {
+  return messages.map((message) => (message.role === 'assistant' ? textIn(message) : '')).join('');
+}
+
+function sessionFaults({ state, turns }: KeptSession): string[] {
+  const at = (text: string): string => `session ${state.id}: ${text}`;
+  const found: string[] = [];
+  const fault = inputFault(state.messages);
+  if (fault !== undefined) found.push(at(`what is loaded is no valid input: ${fault}`));
+  const ordered = turns.toSorted((a, b) => a.version - b.version);
+  if (
+    !isDeepStrictEqual(
+      ordered.map(({ version }) => version),
+      numbers(state.version),
+    )
+  )
+    found.push(
+      at(
+        `has version ${state.version}, and its appends have ${ordered.map((turn) => turn.version).join(' ')}`,
+      ),
+    );
+  if (
+    !isDeepStrictEqual(
+      state.messages,
+      ordered.flatMap(({ messages }) => messages),
+    )
+  )
+    found.push(at('its messages are not those of its appends, in their order'));
+  if (state.messageCount !== state.messages.length)
+    found.push(at(`counts ${state.messageCount} messages, and has ${state.messages.length}`));
+  const ends = ordered.flatMap(({ end }) => (end === undefined ? [] : [end]));
+  if (state.turns !== ends.length)
+    found.push(at(`counts ${state.turns} turns, and ${ends.length} have ended`));
+  if (!isDeepStrictEqual(plain(state.usage), plain(sumUsage(ends.map(({ usage }) => usage)))))
+    found.push(at('its usage is not that of its turns'));
+  let before: Message[] = [];
+  for (const turn of ordered) {
+    if (!turn.turnId.endsWith('.input')) found.push(...replyFaults(turn, ordered, before).map(at));
+    before = [...before, ...turn.messages];
+  }
+  return found;
+}
+
+/** Whether a reply is whole, and nothing came between it and what its model had seen. */
+function replyFaults(turn: StoredTurn, all: readonly StoredTurn[], before: readonly Message[]): string[] {
+  const found: string[] = [];
+  const content = contentOf(turn.messages);
+  const whole = turn.end?.outcome === 'completed';
+  const partial = turn.messages.some((message) => message.partial === true);
+  if (turn.end === undefined) found.push(`${turn.turnId} has no end`);
+  // A reply that is cut behind its last word has all of them.
+  if (whole && !content.endsWith(END)) found.push(`${turn.turnId} is completed, and its text is not`);
+  if (turn.messages.length > 0 && whole === partial)
+    found.push(
+      `${turn.turnId} ended ${turn.end?.outcome ?? ''}, and is ${partial ? '' : 'not '}marked partial`,
+    );
+  const stamp = stampOf(content);
+  if (stamp === undefined) return found;
+  if (stamp.seen !== turn.version - 1)
+    found.push(
+      `${turn.turnId} is version ${turn.version}, and its model had seen ${stamp.seen}: interleaved`,
+    );
+  if (!turn.turnId.startsWith(`${stamp.turn}.reply`)) found.push(`${turn.turnId} answers ${stamp.turn}`);
+  if (stamp.fresh) {
+    const input = all.find(({ turnId }) => turnId === `${stamp.turn}.input`);
+    if (input?.version !== turn.version - 1)
+      found.push(`${turn.turnId} does not follow its input: interleaved`);
+    const asked = stamp.windowed === true ? Math.max(1, stamp.asked.length) : ASKED;
+    if (!isDeepStrictEqual(before.slice(-asked).map(nameOf), stamp.asked))
+      found.push(`${turn.turnId}: the model was not asked what is stored before it`);
+  }
+  return found;
+}
+
+/** Whether what was acknowledged is there, and all that was begun was acknowledged in the end. */
+function ackFaults(logs: readonly LogLine[], sessions: readonly KeptSession[]): string[] {
+  const found: string[] = [];
+  const kept = new Map(
+    sessions.map(({ state, turns }) => [state.id, new Map(turns.map((turn) => [turn.turnId, turn]))]),
+  );
+  const done = new Set<string>();
+  for (const line of logs) {
+    if (line.what === 'abandon') done.add(line.turn);
+    if (line.what !== 'ack') continue;
+    done.add(line.turn);
+    const turns = kept.get(line.session) ?? new Map<string, StoredTurn>();
+    if (!turns.has(`${line.turn}.input`)) found.push(`${line.turn} was acknowledged, and its input is lost`);
+    const replies = [...turns.values()].filter(
+      ({ turnId, end }) => turnId.startsWith(`${line.turn}.reply`) && end?.outcome === 'completed',
+    );
+    if (!replies.some(({ messages }) => contentOf(messages) === line.content))
+      found.push(`${line.turn} was acknowledged, and its reply is lost`);
+  }
+  for (const line of logs)
+    if (line.what === 'begin' && !done.has(line.turn)) found.push(`${line.turn} was never acknowledged`);
+  return found;
+}
+
+/** Whether anything is there twice: a user's message, a run of the model, the finished reply to one turn. */
+function doubled(sessions: readonly KeptSession[]): string[] {
+  const seen = new Set<string>();
+  const found: string[] = [];
+  const once = (what: string): void => {
+    if (seen.has(what)) found.push(`${what} is stored twice`);
+    seen.add(what);
+  };
+  for (const { state, turns } of sessions) {
+    for (const message of state.messages) if (message.role === 'user') once(`the message ${textIn(message)}`);
+    for (const { turnId, messages, end } of turns) {
+      const stamp = stampOf(contentOf(messages));
+      if (stamp !== undefined) once(`the reply ${stamp.nonce}`);
+      if (end?.outcome === 'completed') once(`a finished reply of ${turnId.replace(/\.reply(\.\d+)?$/, '')}`);
+    }
+  }
+  return found;
+}
+
+function spendFaults(sessions: readonly KeptSession[], spend: Spend): string[] {
+  const usage = sumUsage(sessions.map(({ state }) => state.usage));
+  const turns = sessions.reduce((sum, { state }) => sum + state.turns, 0);
+  return spend.turns === turns && isDeepStrictEqual(plain(spend.usage), plain(usage))
+    ? []
+    : [`the owner has ${spend.turns} turns, and the sessions ${turns}; or their usage is another`];
+}
+
+const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
+const plain = (usage: object): unknown => ({ ...noUsage(), ...JSON.parse(JSON.stringify(usage)) });

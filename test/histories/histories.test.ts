@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { hasRedisServer } from '../support/redis-servers.ts';
+import { hasPostgres } from '../support/postgres.ts';
+import { backends, shares } from './backends.ts';
+import { runHistory } from './run.ts';
+
+/** Together 200. `npm run histories` makes 2,000 happen. */
+const FAULTS = shares(200, 3);
+const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+const there: Readonly<Record<string, () => Promise<boolean> | boolean>> = {
+  postgres: hasPostgres,
+  redis: hasRedisServer,
+  sqlite: () => true,
+};
+
+describe(`histories, seed ${seed}`, () => {
+  test.each(Object.entries(backends).map(([name, make], at) => ({ name, make, at })))(
+    'R33 R34 R42 R43 $name: no acknowledged turn is lost, doubled or interleaved, whatever happens to processes, server and line',
+    async ({ name, make, at }) => {
+      if ((await there[name]?.()) !== true) return;
+      const faults = FAULTS[at] ?? 0;
+      console.log(`histories of ${name}: SLUICE_SEED=${seed}`);
+      const backend = await make();
+      try {
+        const history = await runHistory({ backend, faults, seed: seed + at });
+        console.log(
+          `histories of ${name}: ${faults} faults, ${history.begun} turns, ${history.acknowledged} acknowledged`,
+        );
+        expect(history.violations).toEqual([]);
+        expect(Object.values(history.faults).reduce((sum, count) => sum + count, 0)).toBe(faults);
+        // A history in which nothing happens shows nothing.
+        expect(history.acknowledged).toBeGreaterThan(faults / 2);
+      } finally {
+        await backend.stop();
+      }
+    },
+    300_000,
+  );
+});

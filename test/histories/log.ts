@@ -1,0 +1,46 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+
+/** What a worker says of its turns, in order. What it says is on the disk before it goes on. */
+export type LogLine =
+  | { what: 'begin'; turn: string; session: string }
+  /** The caller was told that the turn is finished and stored, with this content. */
+  | { what: 'ack'; turn: string; session: string; content: string; replayed: boolean }
+  | { what: 'fail'; turn: string; session: string; code: string }
+  /** Nobody asks for it any more. */
+  | { what: 'abandon'; turn: string; session: string }
+  /** What must not be, seen by the worker itself. */
+  | { what: 'violation'; text: string };
+
+/** A worker's log. A process that is killed leaves at most half a line, which nobody was told of. */
+export class Log {
+  readonly #file: number;
+
+  constructor(path: string) {
+    const torn = existsSync(path) && !/(^|\n)$/.test(readFileSync(path, 'utf8'));
+    this.#file = openSync(path, 'a');
+    if (torn) writeSync(this.#file, '\n');
+  }
+
+  write(line: LogLine): void {
+    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+    fsyncSync(this.#file);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** The whole lines of a log. */
+export function readLog(path: string): LogLine[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return line === '' ? [] : [JSON.parse(line) as LogLine];
+      } catch {
+        return [];
+      }
+    });
+}

@@ -1,0 +1,313 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { StateStore, StoredTurn } from '../../src/index.ts';
+import { endsWithUs } from '../support/ends-with-us.ts';
+import { pause, type Backend } from './backend.ts';
+import { violationsOf } from './check.ts';
+import type { KeptSession } from './check.ts';
+import { readLog } from './log.ts';
+import type { LogLine } from './log.ts';
+import { between, oneOf, randomOf } from './random.ts';
+import type { Random } from './random.ts';
+import type { WorkerSpec } from './worker.ts';
+
+/** How a history is made. */
+export interface HistoryOptions {
+  backend: Backend;
+  /** How many bad things happen. */
+  faults: number;
+  /** Decides which, when and to whom. The machine decides the rest. */
+  seed: number;
+  workers?: number;
+  sessions?: number;
+  /** Told of each fault. */
+  onFault?: (number: number, name: string) => void;
+}
+
+/** What came of it. */
+export interface History {
+  store: string;
+  seed: number;
+  ms: number;
+  faults: Record<string, number>;
+  /** Turns that a worker was asked for. */
+  begun: number;
+  /** Turns of which a worker said that they are stored. */
+  acknowledged: number;
+  /** How often a stored reply was given once more. */
+  replayed: number;
+  /** Tries that failed, by the code of their error. */
+  failures: Record<string, number>;
+  /** Messages that are stored. */
+  messages: number;
+  violations: string[];
+}
+
+const LEASE_MS = 1_000;
+/** How long the workers may take to finish what is open, once nothing bad happens any more. */
+const DRAIN_MS = 60_000;
+const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
+
+/** Runs workers on shared sessions, does bad things to them and to their store, and looks at what is stored in the end. */
+export async function runHistory(options: HistoryOptions): Promise<History> {
+  const { backend, faults, seed, workers: count = 4, sessions: many = 6, onFault } = options;
+  const random = randomOf(seed);
+  const began = Date.now();
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-history-'));
+  const sessions = Array.from({ length: many }, (_, at) => `s${at}`);
+  const violations: string[] = [];
+  const workers = Array.from(
+    { length: count },
+    (_, at) =>
+      new Worker(
+        {
+          name: `w${at}`,
+          store: backend.spec(at),
+          log: join(folder, `w${at}.log`),
+          seed,
+          owner: 'history',
+          sessions,
+          leaseMs: LEASE_MS,
+          clients: 3,
+          ...(at % 2 === 1 && { historyLimit: 6 }),
+          startedAt: began,
+        },
+        folder,
+        violations,
+      ),
+  );
+  const happened: Record<string, number> = {};
+  try {
+    for (const one of workers) one.start();
+    const kinds = kindsOf(backend, workers);
+    const running = new Set<Promise<void>>();
+    for (let number = 1; number <= faults; number++) {
+      await pause(random, 200, 700);
+      let chosen = chosenOf(kinds, random);
+      while (chosen === undefined) {
+        await Promise.race(running);
+        chosen = chosenOf(kinds, random);
+      }
+      const { kind, free } = chosen;
+      happened[kind.name] = (happened[kind.name] ?? 0) + 1;
+      onFault?.(number, kind.name);
+      const run: Promise<void> = kind.run(random, free).finally(() => running.delete(run));
+      running.add(run);
+    }
+    await Promise.all(running);
+    await Promise.all(workers.map((one) => one.drain()));
+    const logs = workers.flatMap(({ spec }) => readLog(spec.log));
+    const store = await backend.open();
+    try {
+      const kept = await Promise.all(sessions.map((id) => keptOf(store, { owner: 'history', id }, logs)));
+      const spend = await store.spend({ owner: 'history' });
+      const found = kept.filter((one) => one !== undefined);
+      violations.push(...violationsOf({ logs, sessions: found, spend }));
+      return {
+        store: backend.name,
+        seed,
+        ms: Date.now() - began,
+        faults: happened,
+        ...figuresOf(logs),
+        messages: found.reduce((sum, { state }) => sum + state.messageCount, 0),
+        violations,
+      };
+    } finally {
+      await store.close();
+    }
+  } finally {
+    for (const one of workers) one.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A kind of fault, and whom it can happen to now. */
+interface Kind {
+  name: string;
+  weight: number;
+  targets: () => Target[];
+  run(random: Random, target: Target): Promise<void>;
+}
+
+/** What one bad thing happens to at a time. */
+interface Target {
+  busy: boolean;
+}
+
+function kindsOf(backend: Backend, workers: readonly Worker[]): Kind[] {
+  const server: Target = { busy: false };
+  const onWorkers = (run: (random: Random, target: Worker) => Promise<void>): Kind['run'] => {
+    return async (random, target) => {
+      if (target instanceof Worker) await run(random, target);
+    };
+  };
+  const kinds: Kind[] = [
+    {
+      name: 'process killed',
+      weight: 4,
+      targets: () => [...workers],
+      run: onWorkers((random, target) => target.killed(random)),
+    },
+    {
+      name: 'process paused past its lease',
+      weight: 3,
+      targets: () => [...workers],
+      run: onWorkers((random, target) => target.paused(between(random, 1.1, 1.7) * LEASE_MS)),
+    },
+    ...Object.entries(backend.faults).map(([name, { weight, run }]) => ({
+      name,
+      weight,
+      targets: () => [server],
+      run: (random: Random) => run(random),
+    })),
+  ];
+  return kinds.map((kind) => ({
+    ...kind,
+    async run(random, target) {
+      target.busy = true;
+      try {
+        await kind.run(random, target);
+      } finally {
+        target.busy = false;
+      }
+    },
+  }));
+}
+
+/** A kind that can happen now, the heavier the likelier, and to whom. */
+function chosenOf(kinds: readonly Kind[], random: Random): { kind: Kind; free: Target } | undefined {
+  const possible = kinds.flatMap((kind) => {
+    const free = kind.targets().filter(({ busy }) => !busy);
+    return free.length === 0 ? [] : [{ kind, free }];
+  });
+  let at = random() * possible.reduce((sum, { kind }) => sum + kind.weight, 0);
+  for (const { kind, free } of possible) {
+    at -= kind.weight;
+    if (at <= 0) return { kind, free: oneOf(random, free) };
+  }
+  return undefined;
+}
+
+class Worker implements Target {
+  busy = false;
+  readonly spec: WorkerSpec;
+  readonly #folder: string;
+  readonly #violations: string[];
+  #starts = 0;
+  #child: ChildProcess | undefined;
+  #errors = '';
+  /** Its end is expected. */
+  #ending = false;
+
+  constructor(spec: WorkerSpec, folder: string, violations: string[]) {
+    this.spec = spec;
+    this.#folder = folder;
+    this.#violations = violations;
+  }
+
+  start(): void {
+    this.#ending = false;
+    this.#errors = '';
+    const spec: WorkerSpec = { ...this.spec, seed: this.spec.seed + this.#starts++ * 7919 };
+    const child = endsWithUs(
+      spawn(process.execPath, [worker, JSON.stringify(spec)], {
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        env: { ...process.env, NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
+      }),
+    );
+    child.stderr?.on('data', (data) => (this.#errors += String(data)));
+    child.on('error', () => undefined);
+    child.on('exit', (code, signal) => {
+      if (this.#ending && (code === 0 || signal === 'SIGKILL')) return;
+      this.#violations.push(`${spec.name} ended by itself: ${String(code ?? signal)} ${this.#errors}`);
+    });
+    this.#child = child;
+  }
+
+  /** Killed, and started again a little later. */
+  async killed(random: Random): Promise<void> {
+    await this.#end('SIGKILL');
+    await pause(random, 0, 300);
+    this.start();
+  }
+
+  /** Stopped where it stands, and let go on. */
+  async paused(ms: number): Promise<void> {
+    this.#child?.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Has it finish what is open. */
+  async drain(): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode !== null) return;
+    this.#ending = true;
+    const ended = once(child, 'exit');
+    child.send('drain');
+    const late = setTimeout(() => {
+      this.#violations.push(`${this.spec.name} did not come to an end in ${DRAIN_MS} ms`);
+      child.kill('SIGKILL');
+    }, DRAIN_MS);
+    await ended;
+    clearTimeout(late);
+  }
+
+  kill(): void {
+    this.#ending = true;
+    this.#child?.kill('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    this.#ending = true;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+}
+
+/** A session, with every append that a turn of the logs can have made. */
+async function keptOf(
+  store: StateStore,
+  key: { owner: string; id: string },
+  logs: readonly LogLine[],
+): Promise<KeptSession | undefined> {
+  const state = await store.load(key);
+  if (state === undefined) return undefined;
+  const ids = new Set(
+    logs.flatMap((line) => (line.what === 'begin' && line.session === key.id ? [line.turn] : [])),
+  );
+  const turns: StoredTurn[] = [];
+  for (const id of ids) {
+    const input = await store.turn(key, `${id}.input`);
+    if (input !== undefined) turns.push(input);
+    for (let number = 1; ; number++) {
+      const reply = await store.turn(key, number === 1 ? `${id}.reply` : `${id}.reply.${number}`);
+      if (reply === undefined) break;
+      turns.push(reply);
+    }
+  }
+  return { state, turns };
+}
+
+function figuresOf(
+  logs: readonly LogLine[],
+): Pick<History, 'begun' | 'acknowledged' | 'replayed' | 'failures'> {
+  const [begun, acknowledged] = [new Set<string>(), new Set<string>()];
+  let replayed = 0;
+  const failures: Record<string, number> = {};
+  for (const line of logs) {
+    if (line.what === 'begin') begun.add(line.turn);
+    if (line.what === 'fail') failures[line.code] = (failures[line.code] ?? 0) + 1;
+    if (line.what !== 'ack') continue;
+    acknowledged.add(line.turn);
+    if (line.replayed) replayed++;
+  }
+  return { begun: begun.size, acknowledged: acknowledged.size, replayed, failures };
+}
