@@ -2,52 +2,19 @@
  * Counts what an execution creates for each chunk that it delivers, in a process of its own: promises and timers by `async_hooks`, bytes by the growth of a young heap that
  * is never collected. Counts do not depend on the machine's speed, so they can be asserted.
  *
- * Run as `node --expose-gc --min-semi-space-size=256 --max-semi-space-size=256 test/performance/count.ts LAYERS`, where LAYERS is `none`, `five` or `generator`. Prints one line of JSON.
+ * Run as `node --expose-gc --no-concurrent-recompilation --min-semi-space-size=256 --max-semi-space-size=256 test/performance/count.ts LAYERS PER_READ`, where LAYERS is `none`, `five` or `generator`. Prints one line of JSON.
  */
 import { createHook } from 'node:async_hooks';
-import { Pipeline, Stream, end, noUsage } from 'sluice';
-import type { Middleware, Provider, Reply, StreamChunk } from 'sluice';
-import { logging, provider, retry, timeout } from 'sluice/middleware';
-import { cost } from 'sluice/middleware/cost';
-import { rateLimit } from 'sluice/middleware/rate-limit';
+import { Pipeline } from 'sluice';
+import type { Middleware } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { source, theFive } from './five.ts';
 
-const PER_READ = 16;
-
-/** So many chunks in memory, 16 a read, each read a promise as from a socket. */
-function source(chunks: number): Provider {
-  return {
-    name: 'openai',
-    model: 'gpt-4.1-nano',
-    stream: () => {
-      let at = 0;
-      return Stream.fromSource<StreamChunk, Reply>({
-        pull: async () => {
-          if (at >= chunks) return end<Reply>({ finishReason: 'stop', usage: noUsage() });
-          at += PER_READ;
-          return Array.from({ length: PER_READ }, (): StreamChunk => ({
-            type: 'content',
-            content: 'word ',
-            call: 0,
-            index: 0,
-          }));
-        },
-        close: () => undefined,
-      });
-    },
-  };
-}
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const perRead = Number(process.argv[3]);
 
 const stacks: Record<string, () => Middleware[]> = {
   none: () => [],
-  five: () => [
-    logging({ logger: quiet }),
-    cost(),
-    retry(),
-    rateLimit({ requestsPerMinute: 1_000_000, tokensPerMinute: 1_000_000_000 }),
-    timeout({ firstChunkMs: 60_000, idleMs: 60_000 }),
-  ],
+  five: theFive,
   generator: () => [
     async function* generator(_context, next) {
       return yield* next();
@@ -63,7 +30,7 @@ interface Counts {
 
 /** Reads one execution of so many chunks. */
 async function read(stack: Middleware[], chunks: number): Promise<void> {
-  const pipeline = new Pipeline([...stack, provider(source(chunks))], { executionTimeoutMs: 0 });
+  const pipeline = new Pipeline([...stack, provider(source(chunks, perRead))], { executionTimeoutMs: 0 });
   let came = 0;
   for await (const chunk of pipeline.executeStream('user', 'Go on')) if (chunk.type === 'content') came++;
   if (came !== chunks) throw new Error(`${came} chunks came out of ${chunks}.`);

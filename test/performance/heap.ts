@@ -1,0 +1,86 @@
+/**
+ * What the garbage collector meets, in a process of its own: `survivors` prints how much of what an execution of the five allocates outlives a collection of young objects
+ * after its end; `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and then 40 open streams.
+ *
+ * Run as `node --expose-gc --no-allocation-site-pretenuring test/performance/heap.ts survivors`, or `... tables 3`. Prints one line of JSON.
+ */
+import { getHeapSnapshot } from 'node:v8';
+import { Pipeline } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { source, theFive } from './five.ts';
+
+const OPEN = 40;
+
+const pipeline = new Pipeline([...theFive(), provider(source(20, 1))]);
+const { gc } = globalThis;
+if (gc === undefined) throw new Error('Run it with --expose-gc.');
+
+async function executions(count: number): Promise<void> {
+  for (let at = 0; at < count; at++) {
+    for await (const chunk of pipeline.executeStream('user', 'Go on')) {
+      if (chunk.type === 'done' && chunk.result.outcome !== 'completed') throw new Error('It was cut short.');
+    }
+  }
+}
+
+/** What keeps a turn of the event loop alive is let go. */
+async function collect(options?: NodeJS.GCOptions): Promise<void> {
+  await new Promise(setImmediate);
+  gc?.({ execution: 'sync', ...options });
+  await new Promise(setImmediate);
+}
+
+async function survivors(): Promise<object> {
+  await executions(3_000);
+  await collect();
+  await collect();
+  const before = process.memoryUsage().heapUsed;
+  await executions(200);
+  const allocated = process.memoryUsage().heapUsed - before;
+  await collect({ type: 'minor' });
+  await collect({ type: 'minor' });
+  return { allocated, survived: process.memoryUsage().heapUsed - before };
+}
+
+interface Snapshot {
+  snapshot: { meta: { node_fields: string[]; node_types: string[][]; edge_fields: string[] } };
+  nodes: number[];
+  edges: number[];
+  strings: string[];
+}
+
+/** How many hash tables of properties the instances of each class have. */
+async function tables(): Promise<Map<string, number>> {
+  const pieces: Buffer[] = [];
+  for await (const piece of getHeapSnapshot()) pieces.push(Buffer.from(piece));
+  const { snapshot, nodes, edges, strings }: Snapshot = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+  const { node_fields: fields, node_types: types, edge_fields: edgeFields } = snapshot.meta;
+  const edgesOf = fields.indexOf('edge_count');
+  const array = types[0]?.indexOf('array');
+  const found = new Map<string, number>();
+  let edge = 0;
+  for (let node = 0; node < nodes.length; node += fields.length) {
+    for (let left = nodes[node + edgesOf] ?? 0; left > 0; left--, edge += edgeFields.length) {
+      const to = edges[edge + 2] ?? 0;
+      if (nodes[to] !== array || strings[nodes[to + 1] ?? -1] !== '(object properties)') continue;
+      const name = strings[nodes[node + 1] ?? -1] ?? '';
+      found.set(name, (found.get(name) ?? 0) + 1);
+    }
+  }
+  return found;
+}
+
+async function slowClasses(first: number): Promise<string[]> {
+  await executions(first);
+  await collect();
+  await collect();
+  const before = await tables();
+  const open = Array.from({ length: OPEN }, () => pipeline.executeStream('user', 'Go on'));
+  for (const stream of open) await stream.next();
+  const after = await tables();
+  await Promise.all(open.map((stream) => stream.close()));
+  return [...after].filter(([name, count]) => count - (before.get(name) ?? 0) >= OPEN).map(([name]) => name);
+}
+
+const [what, count] = process.argv.slice(2);
+console.log(JSON.stringify(what === 'survivors' ? await survivors() : await slowClasses(Number(count))));
