@@ -33,10 +33,7 @@ installLibrary();
 const circumstances: Circumstances = {
   machine: machine(),
   runs,
-  processes:
-    size === 'quick'
-      ? 'each contestant in one process for all of them (for memory: one a run)'
-      : 'each contestant in a new process for each of them',
+  processes: 'each contestant in one process for all of them (for memory: one a run)',
 };
 const upstream = await startUpstream();
 const measured = await measure(size, runs, upstream.origin);

@@ -20,7 +20,7 @@ export async function measure(size: Size, runs: number, origin: string): Promise
     const sides = ids.map((one) => clientSide(one, id, size, origin));
     scenarios.set(id, await timed(id, () => interleave<number>(sides, turnsOf(id, size, runs))));
   }
-  const inMemory: Turns = { runs, processes: size === 'quick' ? 'kept' : 'each' };
+  const inMemory: Turns = { runs, processes: 'kept' };
   const executions = await timed('executions in memory', () =>
     interleave<number>([memorySide('sluice', size), memorySide('ai-sdk', size)], inMemory),
   );
@@ -37,9 +37,9 @@ export async function measure(size: Size, runs: number, origin: string): Promise
 
 function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {
   const { once = false } = scenario(id);
-  if (size === 'full') return { runs, processes: 'each' };
+  if (!once) return { runs, processes: 'kept' };
   // Memory does not mind a neighbour as time does.
-  return { runs, processes: once ? 'abreast' : 'kept' };
+  return { runs, processes: size === 'quick' ? 'abreast' : 'each' };
 }
 
 function clientSide(id: ContestantId, name: ScenarioId, size: Size, origin: string): Side {

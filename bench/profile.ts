@@ -1,4 +1,4 @@
-/** Profiles one contestant at one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile`. */
+/** Profiles one contestant at one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile` and a flame picture of it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { prepare } from './client/prepare.ts';
@@ -7,6 +7,7 @@ import type { ScenarioId } from './client/scenario.ts';
 import { contestants } from './contestants/list.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
 import { startUpstream } from './harness/worker.ts';
+import { flameOf } from './report/flame.ts';
 
 const [work = 'burst', who = 'sluice', runs = '5'] = process.argv.slice(2);
 const known = contestants.find(({ id }) => id === who);
@@ -27,5 +28,7 @@ const { profile } = await session.post('Profiler.stop');
 const folder = new URL('profiles/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 writeFileSync(new URL(`${id}-${known.id}.cpuprofile`, folder), JSON.stringify(profile));
+const title = `${known.label}: ${id}, ${runs} runs`;
+writeFileSync(new URL(`${id}-${known.id}.svg`, folder), flameOf(profile, title));
 upstream.close();
 process.exit();

@@ -28,14 +28,26 @@ export async function prepare(task: Task): Promise<() => Promise<number>> {
   const caller = callerOf(played, calls);
   // The first call alone: what is set up at the first use, or fails at it, does so once.
   await callerOf({ chunks: 20, perWrite: 1, paceMs: 0 }, 1).call();
-  if (once !== true) await compile(callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, 10), task.size);
+  if (once !== true) {
+    const long = callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
+    const short = callerOf({ chunks: 1, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
+    await compile(long, short, task.size);
+  }
   await warmUp(caller, task.size);
   return () => run(caller, task.size);
 }
 
-/** Works until the compiler is done with most of it: as long for everybody, and two rounds at least. */
-async function compile(caller: Caller, size: Size): Promise<void> {
-  const leastCpu = size === 'quick' ? 400_000 : 1_500_000;
-  let cpu = 0;
-  for (let round = 0; round < 2 || cpu < leastCpu; round++) cpu += await cpuOf(() => caller.together(10));
+const CALLS_AT_ONCE = 10;
+
+/**
+ * Works until the compiler is done with most of it: as long for everybody, one half of the time with long answers and one with calls of one chunk, two
+ * rounds of each at least.
+ */
+async function compile(long: Caller, short: Caller, size: Size): Promise<void> {
+  const half = size === 'quick' ? 300_000 : 1_500_000;
+  for (const caller of [long, short]) {
+    let cpu = 0;
+    for (let round = 0; round < 2 || cpu < half; round++)
+      cpu += await cpuOf(() => caller.together(CALLS_AT_ONCE));
+  }
 }

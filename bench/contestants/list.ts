@@ -21,6 +21,13 @@ export const contestants = [
     does: 'a `Pipeline` of `logging`, `cost`, `retry`, `rateLimit`, `timeout` and `provider(openai())`, its `executeStream()` read with `for await`',
   },
   {
+    id: 'sluice-alone',
+    label: 'Sluice, no middleware',
+    wire: 'chat',
+    packages: ['sluice', 'undici', 'openai'],
+    does: 'the same without the five: what they cost is the difference',
+  },
+  {
     id: 'floor',
     label: 'fetch + JSON.parse, by hand',
     wire: 'chat',

@@ -4,23 +4,26 @@ import type { Reader } from '../contestants/reader.ts';
 import { PROMPT } from '../contestants/reader.ts';
 import { readerOf } from '../contestants/the-five.ts';
 import { Caller, cpuOf } from '../client/scenario.ts';
+import type { Size } from '../client/scenario.ts';
 import { answerOf, pieceAt } from '../upstream/text.ts';
 
 const CHUNKS = 20;
 const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
 
-/** Executions without a network, in microseconds each: `sluice` on its scripted provider, `ai-sdk` on its mock model. */
-export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
+/**
+ * Executions without a network, in microseconds each: `sluice` on its scripted provider, `ai-sdk` on its mock model. Both work as long before
+ * the first run.
+ */
+export async function executions(who: 'sluice' | 'ai-sdk', size: Size): Promise<() => Promise<number>> {
   const reader = who === 'sluice' ? sluice() : await aiSdk();
   const caller = new Caller(who, reader, answerOf(CHUNKS));
-  for (let time = 0; time < 400; time++) await caller.call();
-  return async function run() {
-    const times = 150;
-    const cpu = await cpuOf(async () => {
+  const least = size === 'quick' ? 400_000 : 1_500_000;
+  const calls = (times: number) =>
+    cpuOf(async () => {
       for (let time = 0; time < times; time++) await caller.call();
     });
-    return cpu / times;
-  };
+  for (let cpu = 0; cpu < least;) cpu += await calls(20);
+  return async () => (await calls(150)) / 150;
 }
 
 function sluice(): Reader {

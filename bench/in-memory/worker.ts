@@ -13,7 +13,7 @@ export interface MemoryTask {
 }
 
 serve(async ({ what, size }: MemoryTask): Promise<() => Promise<unknown>> => {
-  if (what === 'sluice' || what === 'ai-sdk') return executions(what);
+  if (what === 'sluice' || what === 'ai-sdk') return executions(what, size);
   const run = (): Promise<unknown> => (what === 'growth' ? growth(size) : stackCosts(what, size));
   await run();
   return run;

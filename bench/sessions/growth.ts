@@ -1,0 +1,49 @@
+import { median } from '../harness/statistics.ts';
+import type { Size } from '../client/scenario.ts';
+import { begin, turnsOn } from './conversation.ts';
+import { openBackend } from './stores.ts';
+import type { StoreId } from './stores.ts';
+import type { Places } from './places.ts';
+
+/** Messages that a session has before its next turn: fewer than the window, more, and very many. */
+export const LENGTHS = [10, 100, 10_000] as const;
+export type Length = (typeof LENGTHS)[number];
+
+/** How long one run measures, in milliseconds, and how many turns of each length at least. */
+export const GROWTH_MS: Record<Size, number> = { quick: 100, full: 2_000 };
+const LEAST = 12;
+
+/** Microseconds that the next turn takes, p50, by the messages that the session has. */
+export type Growth = Record<Length, number>;
+
+/** Makes one store ready; each call of what it resolves to is one run. */
+export async function growthOf(id: StoreId, places: Places, size: Size): Promise<() => Promise<Growth>> {
+  const { store, beforehand = store } = await openBackend(id, places);
+  const turn = turnsOn(store);
+  const own = crypto.randomUUID();
+  const [short, middle, long] = LENGTHS;
+  for (const length of [middle, long]) await begin(beforehand, `${own}-${length}`, length);
+  let shorts = 0;
+
+  async function growth(ms: number): Promise<Growth> {
+    const times: Record<Length, number[]> = { [short]: [], [middle]: [], [long]: [] };
+    for (let spent = 0, round = 0; round < LEAST || spent < ms; round++) {
+      // A turn makes a short session longer: each has one alone.
+      const shortId = `${own}-${short}-${shorts++}`;
+      await begin(beforehand, shortId, short);
+      for (let next = 0; next < LENGTHS.length; next++) {
+        const length = LENGTHS[(round + next) % LENGTHS.length] ?? short;
+        const started = performance.now();
+        await turn(length === short ? shortId : `${own}-${length}`);
+        const took = performance.now() - started;
+        times[length].push(took * 1_000);
+        spent += took;
+      }
+    }
+    return { [short]: median(times[short]), [middle]: median(times[middle]), [long]: median(times[long]) };
+  }
+
+  // As compiled code and the plans of a server are after a while.
+  await growth(GROWTH_MS[size] / 3);
+  return () => growth(GROWTH_MS[size]);
+}

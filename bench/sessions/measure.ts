@@ -1,0 +1,46 @@
+import type { Size } from '../client/scenario.ts';
+import { interleave } from '../harness/rounds.ts';
+import type { Side, Turns } from '../harness/rounds.ts';
+import type { Growth } from './growth.ts';
+import type { Places } from './places.ts';
+import type { Speed, SpeedOf } from './speed.ts';
+import type { StoreEntry } from './stores.ts';
+import type { SessionTask } from './worker.ts';
+
+/** What was measured: for each side the results of its runs. */
+export interface MeasuredSessions {
+  stores: readonly StoreEntry[];
+  /** By the id of a store, that id and ` bare`, or `execution`. */
+  speed: Map<string, Speed[]>;
+  growth: Map<string, Growth[]>;
+}
+
+/** Measures the stores. Says on standard error what it is at. */
+export async function measure(
+  stores: readonly StoreEntry[],
+  places: Places,
+  { size, runs }: { size: Size; runs: number },
+): Promise<MeasuredSessions> {
+  const turns: Turns = { runs, processes: size === 'quick' ? 'kept' : 'each' };
+  const side = (id: string, what: { speed: SpeedOf } | { growth: StoreEntry['id'] }): Side => {
+    const task: SessionTask = { size, places, ...what };
+    return { id, label: id, module: 'sessions/worker.ts', task };
+  };
+  const speeds = stores.flatMap(({ id }) => [
+    side(id, { speed: { store: id, bare: false } }),
+    side(`${id} bare`, { speed: { store: id, bare: true } }),
+  ]);
+  const growths = stores.map(({ id }) => side(id, { growth: id }));
+  const speed = await timed('turns, and bare writes', () =>
+    interleave<Speed>([side('execution', { speed: 'execution' }), ...speeds], turns),
+  );
+  const growth = await timed('long sessions', () => interleave<Growth>(growths, turns));
+  return { stores, speed, growth };
+}
+
+async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  const started = performance.now();
+  const result = await work();
+  console.error(`${what}: ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+  return result;
+}

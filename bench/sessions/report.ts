@@ -1,0 +1,179 @@
+import { medianRatio, median } from '../harness/statistics.ts';
+import { versionOf } from '../harness/set-up.ts';
+import { cells, digits, markdownOf } from '../report/tables.ts';
+import type { Size } from '../client/scenario.ts';
+import { WINDOW } from './conversation.ts';
+import type { RecordedTurn } from './conversation.ts';
+import { GROWTH_MS, LENGTHS } from './growth.ts';
+import type { Length } from './growth.ts';
+import type { MeasuredSessions } from './measure.ts';
+import { RUN_MS, TOGETHER } from './speed.ts';
+import type { Speed } from './speed.ts';
+import type { StoreEntry } from './stores.ts';
+
+/** The most that the next turn of the longest session may take, as a multiple of the shortest's. */
+const MOST_GROWTH = 1.5;
+
+/** How the runs were made. */
+export interface Circumstances {
+  /** Lines of text: the machine, and the services on it. */
+  where: readonly string[];
+  missing: readonly string[];
+  runs: number;
+  size: Size;
+  turn: RecordedTurn;
+}
+
+/** The numbers of one store: medians of the runs, and ratios within a run. */
+interface Row {
+  store: StoreEntry;
+  addedUs: number;
+  bareUs: number;
+  besideBare: number;
+  perSecond: number;
+  barePerSecond: number;
+  growth: number;
+  growthBehindWindow: number;
+}
+
+function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
+  const added = addedUs(store, measured);
+  const bare = column(measured, `${store.id} bare`, 'us');
+  const [short, middle, long] = LENGTHS;
+  return {
+    store,
+    addedUs: median(added),
+    bareUs: median(bare),
+    besideBare: medianRatio(added, bare),
+    perSecond: median(column(measured, store.id, 'perSecond')),
+    barePerSecond: median(column(measured, `${store.id} bare`, 'perSecond')),
+    growth: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, short)),
+    growthBehindWindow: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, middle)),
+  };
+}
+
+/** What a store adds to an execution, in each run. */
+function addedUs({ id }: StoreEntry, measured: MeasuredSessions): number[] {
+  const without = column(measured, 'execution', 'us');
+  return column(measured, id, 'us').map((us, run) => us - (without[run] ?? Number.NaN));
+}
+
+function column({ speed }: MeasuredSessions, side: string, name: keyof Speed): number[] {
+  return (speed.get(side) ?? []).map((run) => run[name]);
+}
+
+function nextTurns({ id }: StoreEntry, { growth }: MeasuredSessions, length: Length): number[] {
+  return (growth.get(id) ?? []).map((run) => run[length]);
+}
+
+/** The values by their keys, for programs. */
+export function asObject(measured: MeasuredSessions): Record<string, number> {
+  const rows = measured.stores.map((store) => rowOf(store, measured));
+  const entries = rows.flatMap(({ store: { id }, ...row }): [string, number, number][] => [
+    [`${id}_turns_per_second`, row.perSecond, 0],
+    [`${id}_added_us`, row.addedUs, 1],
+    [`${id}_bare_write_us`, row.bareUs, 1],
+    [`${id}_added_vs_bare_write`, row.besideBare, 2],
+    [`${id}_10000_vs_10_messages`, row.growth, 3],
+  ]);
+  return Object.fromEntries(
+    entries.map(([key, number, decimals]) => {
+      if (!Number.isFinite(number)) throw new Error(`${key} was not measured.`);
+      return [key, Number(number.toFixed(decimals))];
+    }),
+  );
+}
+
+/** The page of results, as Markdown. */
+export function pageOf(measured: MeasuredSessions, how: Circumstances): string {
+  const { size, runs, turn, missing } = how;
+  const processes = size === 'quick' ? 'one process a side for all of them' : 'a new process a side for each';
+  const bytes = turn.texts.map((text) => digits(Buffer.byteLength(text)));
+  return [
+    '# What sessions cost',
+    '',
+    ...how.where.map((line) => `- ${line}`),
+    ...missing.map((service) => `- **${service} was not reachable: it is left out**`),
+    `- ${runs} interleaved runs, ${processes}; medians, with the least and the most; a ratio is the median of the ratios of the runs. Times are of the clock on the wall`,
+    `- A turn is \`executeWithContext()\` with \`historyLimit: ${WINDOW}\` over a provider in memory. It asks its store for \`${turn.calls.join('`, `')}\`, gives the lease back, and writes ${bytes.join(' and ')} bytes`,
+    '- A bare write is the same bytes, written one behind the other by the same client, and nothing else: ' +
+      measured.stores.map(({ label, bare }) => `${label}: ${bare}`).join('; '),
+    '',
+    ...summary(measured),
+    ...tables(measured, size).map(markdownOf),
+  ].join('\n');
+}
+
+function summary(measured: MeasuredSessions): string[] {
+  const heads = [
+    'store',
+    'turns a second',
+    'added, µs a turn',
+    'bare writes, µs a turn',
+    'added / bare',
+    '10,000 / 100 messages',
+    '10,000 / 10 messages',
+    `at most ${MOST_GROWTH}`,
+  ];
+  const lines = measured.stores.map((store) => {
+    const row = rowOf(store, measured);
+    return cells(
+      store.label + (store.client === undefined ? '' : ` ${versionOf(store.client)}`),
+      digits(row.perSecond),
+      digits(row.addedUs),
+      digits(row.bareUs),
+      row.besideBare.toFixed(2),
+      row.growthBehindWindow.toFixed(3),
+      row.growth.toFixed(3),
+      row.growth <= MOST_GROWTH ? 'yes' : 'no',
+    );
+  });
+  const line = cells('---', ...heads.slice(1, -1).map(() => '---:'), '---');
+  return ['## In short', '', cells(...heads), line, ...lines, ''];
+}
+
+function tables(measured: MeasuredSessions, size: Size): Parameters<typeof markdownOf>[0][] {
+  const { stores } = measured;
+  const sides = stores.flatMap(({ id, label }) => [
+    { label, id },
+    { label: `${label}, bare writes`, id: `${id} bare` },
+  ]);
+  const all = [{ label: 'no session', id: 'execution' }, ...sides];
+  const of = (list: typeof sides, name: keyof Speed): { label: string; runs: number[] }[] =>
+    list.map(({ label, id }) => ({ label, runs: column(measured, id, name) }));
+  const together = `${TOGETHER} sessions at once, ${RUN_MS[size]} ms a run`;
+  return [
+    {
+      title: 'A turn, one after the other',
+      unit: 'µs, p50',
+      how: `${RUN_MS[size]} ms a run; without a session the same messages are given to \`execute()\``,
+      rows: of(all, 'us'),
+    },
+    {
+      title: 'What a store adds to an execution',
+      unit: 'µs a turn',
+      how: 'a turn less an execution without a session, in each run',
+      rows: stores.map((store) => ({ label: store.label, runs: addedUs(store, measured) })),
+    },
+    { title: 'Turns', unit: 'a second', how: together, rows: of(all, 'perSecond') },
+    {
+      title: 'CPU of the process that runs the turns',
+      unit: 'µs a turn',
+      how: `${together}; what a server takes is not in it`,
+      rows: of(all, 'cpuUs'),
+    },
+    {
+      title: 'The next turn of a session',
+      unit: 'µs, p50',
+      how: `by the messages that the session has, in turn, ${GROWTH_MS[size]} ms a run; a session of 10 messages has one turn alone, the others have all`,
+      rows: stores
+        .filter(({ id }) => measured.growth.has(id))
+        .flatMap((store) =>
+          LENGTHS.map((length) => ({
+            label: `${store.label}, ${digits(length)} messages`,
+            runs: nextTurns(store, measured, length),
+          })),
+        ),
+    },
+  ];
+}

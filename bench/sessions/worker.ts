@@ -1,0 +1,16 @@
+/** The process of one side. */
+import type { Size } from '../client/scenario.ts';
+import { serve } from '../harness/answering.ts';
+import { growthOf } from './growth.ts';
+import { speedOf } from './speed.ts';
+import type { SpeedOf } from './speed.ts';
+import type { Places } from './places.ts';
+import type { StoreId } from './stores.ts';
+
+/** What a worker is started with. */
+export type SessionTask = { size: Size; places: Places } & ({ speed: SpeedOf } | { growth: StoreId });
+
+serve(async (task: SessionTask): Promise<() => Promise<unknown>> => {
+  const { size, places } = task;
+  return 'speed' in task ? speedOf(task.speed, places, size) : growthOf(task.growth, places, size);
+});
