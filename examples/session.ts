@@ -11,7 +11,7 @@ const counted: Middleware = function counted(context, next) {
   return next();
 };
 
-const store = new MemoryStore({ maxAgeMs: 600_000, maxSessions: 100 });
+const store = new MemoryStore({ ttlMs: 600_000, maxSessions: 100 });
 await using pipeline = new Pipeline([counted, provider(demo({ wordDelayMs: 0 }))], { store });
 const key = { owner: 'acme', id: 'user-123' };
 

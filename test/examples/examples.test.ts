@@ -10,13 +10,29 @@ const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsW
 
 /** A line that each example prints when it works; examples are checked in detail by the tests of what they show. */
 const prints: Record<string, RegExp> = {
+  'context-window.ts': /summarize\n.*\| Ada wants to travel[\s\S]*stored: 18 messages[\s\S]*context_length: /,
   'cost.ts': /\$|usd/i,
+  'conversation.ts':
+    /user-123 -> .*Ada[\s\S]*tokens, cost unknown[\s\S]*fork: 4 messages; the first one has 10\ncleared: 0/,
+  'export-owner.ts': /exported: 2 sessions, complete\nforgotten: 2 sessions\nleft: 0 of ada, 1 of bob/,
   'first-pipeline.ts': /-- stop, \d+ tokens/,
   'logging.ts': /attempt failed .*529[\s\S]*execution completed/,
+  'prompt-pack.ts':
+    /note: .*validators are not run[\s\S]*French \{\{company\}\}, in at most 1[\s\S]*without a value: company/,
   'providers.ts': /anthropic: \{"animal":"cat"\} \(stop, \d+ tokens\)\n {2}thought: Whiskers\./,
   'rate-limit.ts': /./,
   'retry.ts': /./,
+  'session-encrypted.ts':
+    /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,
+  'session-sqlite.ts':
+    /my name\? -> .*Ada[\s\S]*4 messages, the last by the assistant\nacme: 2 turns, \d+ tokens/,
+  'session-turns.ts':
+    /one answer: true - replayed: true\nrejected: session_busy - retryable: true\nsuperseded: [\s\S]*instead: Your name is Ada[\s\S]*\(partial\)[\s\S]*4 turns/,
   'session.ts': /user-123 -> .*Ada[\s\S]*\(partial\)[\s\S]*turns 3/,
+  'session-postgres.ts': /skipped: |my name\? -> .*Ada[\s\S]*acme: 2 turns, \d+ tokens\nforgotten: 1 session/,
+  'session-redis.ts': /skipped: |my name\? -> .*Ada[\s\S]*acme: 2 turns, \d+ tokens\nforgotten: 1 session/,
+  'shared-limits.ts':
+    /skipped: |5 answered, 5 rate_limited[\s\S]*3 answered, 7 budget[\s\S]*4 answered, 6 budget/,
   'shutdown.ts': /refused: shutting_down\nfinished: I was already talking\.\nproviders closed: 1/,
   'streams.ts': /line {4}"second line"[\s\S]*tee {5}true[\s\S]*partial "First line/,
   'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
