@@ -7,12 +7,17 @@ const config: KnipConfig = {
     ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
     'test/**/*.test.ts',
     // Run in a process of its own.
-    'test/performance/count.ts',
+    'test/performance/{count,heap}.ts',
+    'test/middleware/shared/process.ts',
+    'test/stores/**/*.ts',
+    'test/histories/{main,worker}.ts',
     'examples/*.ts',
   ],
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/plugin-fixture/**'],
+  // A service that tests start.
+  ignoreBinaries: ['redis-server'],
   // A type that an exported function mentions is exported with it.
   ignoreExportsUsedInFile: { interface: true, type: true },
 };

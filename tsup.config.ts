@@ -32,6 +32,8 @@ const options: Options = {
   format: 'esm',
   target: 'node22',
   platform: 'node',
+  // `node:sqlite` has no other name.
+  removeNodeProtocol: false,
   dts: true,
   // Shared code, the core above all, exists once: its classes and symbols are the same from every entry point.
   splitting: true,

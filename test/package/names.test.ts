@@ -3,6 +3,7 @@ import { entryPoints, root } from '../../scripts/entry-points.ts';
 
 /** What each factory needs to be called. */
 const options: Readonly<Record<string, unknown>> = {
+  contextWindow: { maxTokens: 1_000, strategy: 'fail' },
   timeout: { idleMs: 1_000 },
   system: 'Be brief.',
 };
