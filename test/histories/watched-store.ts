@@ -2,28 +2,23 @@ import type {
   AppendOptions,
   Lease,
   LeaseOptions,
-  ListOptions,
   SessionEntry,
   SessionKey,
-  SessionPage,
   SessionState,
-  Spend,
-  SpendScope,
   StateStore,
-  StoredTurn,
 } from '../../src/index.ts';
+import { ForwardingStore } from '../support/forwarding-store.ts';
 
 /**
  * A store whose leases are short, so that a history need not wait for the long ones, and that remembers which version of a session its process has
  * seen. The turns themselves think that they have fifteen seconds: what they write too late the store must refuse.
  */
-export class WatchedStore implements StateStore {
-  readonly #store: StateStore;
+export class WatchedStore extends ForwardingStore {
   readonly #leaseMs: number;
   readonly #seen = new Map<string, { version: number; inputOf: string | undefined }>();
 
   constructor(store: StateStore, leaseMs: number) {
-    this.#store = store;
+    super(store);
     this.#leaseMs = leaseMs;
   }
 
@@ -32,21 +27,28 @@ export class WatchedStore implements StateStore {
     return this.#seen.get(id) ?? { version: 0, inputOf: undefined };
   }
 
-  async load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
-    const state = await this.#store.load(key, options);
+  override async load(
+    key: SessionKey,
+    options?: { last?: number | undefined },
+  ): Promise<SessionState | undefined> {
+    const state = await this.store.load(key, options);
     this.#see(key, state?.version ?? 0, undefined);
     return state;
   }
 
-  async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
-    const version = await this.#store.append(key, entries, options);
+  override async append(
+    key: SessionKey,
+    entries: readonly SessionEntry[],
+    options: AppendOptions,
+  ): Promise<number> {
+    const version = await this.store.append(key, entries, options);
     const inputOf = /^(.*)\.input$/.exec(options.turnId)?.[1];
     if (inputOf !== undefined) this.#see(key, version, inputOf);
     return version;
   }
 
-  async lease(key: SessionKey, _ttlMs: number, options?: LeaseOptions): Promise<Lease> {
-    const lease = await this.#store.lease(key, this.#leaseMs, options);
+  override async lease(key: SessionKey, _ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    const lease = await this.store.lease(key, this.#leaseMs, options);
     const leaseMs = this.#leaseMs;
     return {
       token: lease.token,
@@ -56,38 +58,6 @@ export class WatchedStore implements StateStore {
       renew: () => lease.renew(leaseMs),
       release: () => lease.release(),
     };
-  }
-
-  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
-    return this.#store.turn(key, turnId);
-  }
-
-  update(...given: Parameters<StateStore['update']>): Promise<number> {
-    return this.#store.update(...given);
-  }
-
-  spend(scope: SpendScope): Promise<Spend> {
-    return this.#store.spend(scope);
-  }
-
-  list(options: ListOptions): Promise<SessionPage> {
-    return this.#store.list(options);
-  }
-
-  fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
-    return this.#store.fork(key, at);
-  }
-
-  delete(key: SessionKey): Promise<void> {
-    return this.#store.delete(key);
-  }
-
-  forget(owner: string): Promise<number> {
-    return this.#store.forget(owner);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 
   /** An answer that comes late, to a turn that another has pushed aside, is no news. */

@@ -4,29 +4,25 @@ import type {
   AppendOptions,
   Lease,
   LeaseOptions,
-  ListOptions,
   SessionEntry,
   SessionKey,
-  SessionPage,
   SessionState,
-  Spend,
-  SpendScope,
   StateStore,
   StoredTurn,
 } from 'sluice';
+import { ForwardingStore } from '../support/forwarding-store.ts';
 
 /** What becomes of one call: it fails before anything is done, or after; or it goes well. */
 export type Fate = 'well' | 'refused' | 'answer lost';
 
 /** What a process reaches its store through: each call and each answer arrives when the scheduler says so, if at all. */
-export class ScheduledStore implements StateStore {
-  readonly #store: StateStore;
+export class ScheduledStore extends ForwardingStore {
   readonly #scheduler: fc.Scheduler;
   readonly #fate: () => Fate;
   #dead = false;
 
   constructor(store: StateStore, scheduler: fc.Scheduler, fate: () => Fate) {
-    this.#store = store;
+    super(store);
     this.#scheduler = scheduler;
     this.#fate = fate;
   }
@@ -36,20 +32,24 @@ export class ScheduledStore implements StateStore {
     this.#dead = true;
   }
 
-  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
-    return this.#call('load', () => this.#store.load(key, options));
+  override load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+    return this.#call('load', () => this.store.load(key, options));
   }
 
-  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
-    return this.#call('turn', () => this.#store.turn(key, turnId));
+  override turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
+    return this.#call('turn', () => this.store.turn(key, turnId));
   }
 
-  append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
-    return this.#call(`append ${options.turnId}`, () => this.#store.append(key, entries, options));
+  override append(
+    key: SessionKey,
+    entries: readonly SessionEntry[],
+    options: AppendOptions,
+  ): Promise<number> {
+    return this.#call(`append ${options.turnId}`, () => this.store.append(key, entries, options));
   }
 
-  async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
-    const lease = await this.#call('lease', () => this.#store.lease(key, ttlMs, options));
+  override async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    const lease = await this.#call('lease', () => this.store.lease(key, ttlMs, options));
     return {
       token: lease.token,
       get expiresAt() {
@@ -60,31 +60,8 @@ export class ScheduledStore implements StateStore {
     };
   }
 
-  update(...given: Parameters<StateStore['update']>): Promise<number> {
-    return this.#store.update(...given);
-  }
-
-  spend(scope: SpendScope): Promise<Spend> {
-    return this.#store.spend(scope);
-  }
-
-  list(options: ListOptions): Promise<SessionPage> {
-    return this.#store.list(options);
-  }
-
-  fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
-    return this.#store.fork(key, at);
-  }
-
-  delete(key: SessionKey): Promise<void> {
-    return this.#store.delete(key);
-  }
-
-  forget(owner: string): Promise<number> {
-    return this.#store.forget(owner);
-  }
-
-  close(): Promise<void> {
+  /** The other processes go on with it. */
+  override close(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -1,0 +1,67 @@
+import type {
+  AppendOptions,
+  Lease,
+  LeaseOptions,
+  ListOptions,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  Spend,
+  SpendScope,
+  StateStore,
+  StoredTurn,
+} from 'sluice';
+
+/** A store that hands every call on to another: the base of those that do something else at a few of them. */
+export class ForwardingStore implements StateStore {
+  protected readonly store: StateStore;
+
+  constructor(store: StateStore) {
+    this.store = store;
+  }
+
+  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+    return this.store.load(key, options);
+  }
+
+  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
+    return this.store.turn(key, turnId);
+  }
+
+  append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
+    return this.store.append(key, entries, options);
+  }
+
+  update(...given: Parameters<StateStore['update']>): Promise<number> {
+    return this.store.update(...given);
+  }
+
+  spend(scope: SpendScope): Promise<Spend> {
+    return this.store.spend(scope);
+  }
+
+  list(options: ListOptions): Promise<SessionPage> {
+    return this.store.list(options);
+  }
+
+  fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
+    return this.store.fork(key, at);
+  }
+
+  delete(key: SessionKey): Promise<void> {
+    return this.store.delete(key);
+  }
+
+  forget(owner: string): Promise<number> {
+    return this.store.forget(owner);
+  }
+
+  lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    return this.store.lease(key, ttlMs, options);
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+}
