@@ -62,8 +62,16 @@ local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(micros - 5000000)
 return {redis.call('HGETALL', KEYS[2]), old, whole(micros)}
 `);
 
-/** Forgets all of an owner. Keys: index, recent, open, sums. */
+/** Takes ids out of the index, new ones too. Keys: index, recent. */
+export const UNLIST: Script = script(`${PRELUDE}${INDEX}
+for _, id in ipairs(ARGV) do unlist(KEYS[1], KEYS[2], id) end
+return {}
+`);
+
+/**
+ * Forgets the sums of an owner. The index is left: what was in it went with its sessions, and what is in it now has begun since. Keys: open, sums.
+ */
 export const CLEAR: Script = script(`
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('UNLINK', KEYS[1], KEYS[2])
 return {}
 `);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { checkSessionKey } from '../../src/index.ts';
 import type { Spend } from '../../src/index.ts';
 import type { Keys, Place } from './keys.ts';
-import { CLEAR, DROP, PAGE, REGISTER, SETTLE, SPENT } from './owner-scripts.ts';
+import { CLEAR, DROP, PAGE, REGISTER, SETTLE, SPENT, UNLIST } from './owner-scripts.ts';
 import { registeredOf, spentOf, textsOf } from './replies.ts';
 import type { Server } from './server.ts';
 import { LOOK, RESOLVE } from './session-scripts.ts';
@@ -88,10 +88,20 @@ export class Owners {
     if (tickets.length > 0) await this.#close(owner, tickets, Infinity);
   }
 
-  /** Forgets the index and the sums. */
+  /** In a cluster, behind the deletion of sessions: takes them out of the index, but those that have begun again. */
+  async unlist(owner: string, ids: readonly string[]): Promise<void> {
+    const { index, recent } = this.#keys.owner(owner);
+    await this.#server.run('forget', UNLIST, { keys: [index, recent], args: [...ids] });
+    const again = async (id: string): Promise<void> => {
+      if ((await this.#look({ owner, id })) !== undefined) await this.register({ owner, id });
+    };
+    await Promise.all(ids.map(again));
+  }
+
+  /** Forgets the sums. */
   async clear(owner: string): Promise<void> {
-    const { index, recent, open, spend } = this.#keys.owner(owner);
-    await this.#server.run('forget', CLEAR, { keys: [index, recent, open, spend], args: [] });
+    const { open, spend } = this.#keys.owner(owner);
+    await this.#server.run('forget', CLEAR, { keys: [open, spend], args: [] });
   }
 
   async #spent(owner: string): Promise<ReturnType<typeof spentOf>> {

@@ -38,7 +38,10 @@ export class Sessions {
     return this.#server.run(doing, script, { keys: [session, metadata], args });
   }
 
-  /** Runs a script that may change the index of the owner. */
+  /**
+   * Runs a script that may change the index of the owner. In a cluster a session that begins goes into the index before it is there, so that no crash
+   * leaves one that is not, and once more behind it, as its owner may have been forgotten in between.
+   */
   async write(
     doing: string,
     script: Script,
@@ -49,7 +52,9 @@ export class Sessions {
     const together = await this.#together(doing, script, place, args);
     if (together !== undefined) return together;
     if (begins) await this.#register(place);
-    return answerOf(doing, await this.run(doing, script, place, args));
+    const answer = answerOf(doing, await this.run(doing, script, place, args));
+    if (begins && answer.word === 'stored') await this.#register(place);
+    return answer;
   }
 
   /**
@@ -73,13 +78,20 @@ export class Sessions {
       // Whoever meets it withdraws it else.
       else if (withdrawn.length > 0) await this.#owners.settle(owner, '', withdrawn).catch(() => undefined);
       // Somebody took this writer for dead and withdrew the ticket: the append has another try, under a new one.
-      if (word !== 'void') return answer;
+      if (word === 'void') continue;
+      if (begins && word === 'stored') await this.#register(place);
+      return answer;
     }
   }
 
   /** Puts a session into the index that has begun, where its script could not. */
   async list(place: Place): Promise<void> {
     if (this.#split) await this.#register(place);
+  }
+
+  /** Takes deleted sessions out of the index, where their scripts could not. */
+  async unlist(owner: string, ids: readonly string[]): Promise<void> {
+    if (this.#split && ids.length > 0) await this.#owners.unlist(owner, ids);
   }
 
   /** Waits for what nobody else does. */

@@ -191,6 +191,7 @@ class RedisStore implements StateStore {
     for (;;) {
       const ids = await this.#owners.page(owner, behind, MOST_LOOKS);
       for (const was of await Promise.all(ids.map((id) => this.#delete({ owner, id })))) if (was) deleted++;
+      await this.#sessions.unlist(owner, ids);
       if (ids.length < MOST_LOOKS) break;
       behind = ids.at(-1);
     }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isSluiceError } from 'sluice';
 import type { StateStore } from 'sluice';
 import type { IoRedisClient } from 'sluice/stores/redis';
-import { REGISTER, SETTLE } from '../../../stores/redis/owner-scripts.ts';
+import { CLEAR, REGISTER, SETTLE, UNLIST } from '../../../stores/redis/owner-scripts.ts';
 import type { Script } from '../../../stores/redis/server.ts';
 import { APPEND, RESOLVE } from '../../../stores/redis/session-scripts.ts';
 import { failureOf, tokens } from '../../core/harness.ts';
@@ -193,6 +193,37 @@ onCluster('a cluster of three masters', (stage) => {
       expect(await openTickets(key.owner)).toEqual([]);
       expect((await open().spend({ owner: key.owner })).turns).toBe(2);
       await open().forget(key.owner);
+    });
+
+    test('a session that begins while its owner is forgotten is listed, and can be forgotten', async () => {
+      const owner = anOwner();
+      const listed = async (): Promise<string[]> =>
+        (await open().list({ owner })).sessions.map(({ id }) => id);
+      const paused = Promise.withResolvers<void>();
+      let tries = 0;
+      const slow = mortal(APPEND, async () => (++tries === 2 ? paused.promise : undefined));
+      const late = slow.append({ owner, id: 'late' }, [entry('a')], options);
+      await until(async () => (await openTickets(owner)).length === 1);
+      await open().append({ owner, id: 'old' }, [entry('a')], options);
+      const forgets = mortal(CLEAR, async () => {
+        await open().append({ owner, id: 'new' }, [entry('a')], options);
+      });
+      expect(await forgets.forget(owner)).toBe(1);
+      paused.resolve();
+      await late;
+      expect(await listed()).toEqual(['late', 'new']);
+      const forgetsAgain = mortal(UNLIST, async () => {
+        await open().append({ owner, id: 'new' }, [entry('b')], options);
+      });
+      expect(await forgetsAgain.forget(owner)).toBe(2);
+      expect(await listed()).toEqual(['new']);
+      expect(await open().forget(owner)).toBe(1);
+      expect(await listed()).toEqual([]);
+      expect((await open().spend({ owner })).turns).toBe(0);
+      const left = await Promise.all(
+        ['index', 'recent', 'open', 'spend'].map((kind) => admin().exists(`sluice:${kind}:{@${owner}}`)),
+      );
+      expect(left).toEqual([0, 0, 0, 0]);
     });
 
     test('an append that is refused leaves nothing open', async () => {

@@ -2,6 +2,7 @@ import { createClient, createClientPool, createSentinel } from 'redis';
 import { describe, expect, test } from 'vitest';
 import { redisStore } from 'sluice/stores/redis';
 import type { IoRedisClient, NodeRedisClient, RedisClient, RedisStoreOptions } from 'sluice/stores/redis';
+import { CLEAR } from '../../../stores/redis/owner-scripts.ts';
 import { failureOf } from '../../core/harness.ts';
 import { keysOf } from '../../support/redis.ts';
 import { until } from '../../support/redis-servers.ts';
@@ -85,6 +86,24 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await store.lease({ ...key, id: 'only leased' }, 60_000);
     expect(await mine(key.owner)).toHaveLength(6);
     expect(await store.forget(key.owner)).toBe(1);
+    expect(await mine(key.owner)).toEqual([]);
+  });
+
+  test('a session that begins while its owner is forgotten is listed, and can be forgotten', async () => {
+    const key = { owner: anOwner(), id: 'new' };
+    const held: IoRedisClient = {
+      async evalsha(digest, ...call) {
+        if (digest === CLEAR.digest)
+          await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
+        return admin().evalsha(digest, ...call);
+      },
+      eval: (...call) => admin().eval(...call),
+      quit: () => Promise.resolve(),
+    };
+    await open().append({ ...key, id: 'old' }, [entry('a')], { expectedVersion: 0, turnId: 't' });
+    expect(await open({ client: held }).forget(key.owner)).toBe(1);
+    expect((await open().list({ owner: key.owner })).sessions).toMatchObject([{ id: 'new' }]);
+    expect(await open().forget(key.owner)).toBe(1);
     expect(await mine(key.owner)).toEqual([]);
   });
 
