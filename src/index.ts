@@ -96,6 +96,7 @@ export {
   checkList,
   checkLoad,
   checkOwner,
+  checkSameRun,
   checkSpend,
   checkTurn,
   checkUpdate,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { isSluiceError } from '../src/index.ts';
 import type { Lease, StateStore } from '../src/index.ts';
 import type { StoreCase } from './state-store-contract.ts';
-import { contentsOf, entries, eventually, refused, write } from './state-store-stage.ts';
+import { contentsOf, ended, entries, eventually, refused, tokens, write } from './state-store-stage.ts';
 
 const LONG_MS = 60_000;
 
@@ -66,6 +66,59 @@ export const leaseCases: readonly StoreCase[] = [
       await other.lease(key(), LONG_MS, { takeOver: true });
       assert.equal(await append(), 1);
       assert.deepEqual(contentsOf(await store.load(key())), ['a']);
+    },
+  },
+  {
+    name: 'R42 R43 an append under an id that another run of its turn has stored is refused',
+    async run({ store, other, key }) {
+      const spent = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
+      const old = await store.lease(key(), LONG_MS);
+      const lease = await other.lease(key(), LONG_MS, { takeOver: true });
+      const append = (by: Lease, content: string): Promise<number> =>
+        store.append(key(), entries(content), {
+          expectedVersion: 0,
+          turnId: 't1',
+          lease: by,
+          end: { ...spent, leaseToken: by.token },
+        });
+      assert.equal(await append(lease, 'theirs'), 1);
+      await refused(append(old, 'mine'), 'lease_lost', false);
+      assert.equal(await append(lease, 'theirs'), 1);
+      assert.equal(
+        await store.append(key(), entries('anyone'), { expectedVersion: 0, turnId: 't1', end: spent }),
+        1,
+      );
+      const state = await store.load(key());
+      assert.deepEqual([contentsOf(state), state?.turns], [['theirs'], 1]);
+    },
+  },
+  {
+    name: 'an append gives its lease back where it stores, and is acknowledged again',
+    async run({ store, other, key }) {
+      const lease = await store.lease(key(), LONG_MS);
+      const append = (expectedVersion: number, release = true): Promise<number> =>
+        store.append(key(), entries('a'), {
+          expectedVersion,
+          turnId: `t${expectedVersion}`,
+          lease,
+          release,
+        });
+      await append(0, false);
+      await refused(append(7), 'conflict');
+      await refused(other.lease(key(), LONG_MS), 'session_busy');
+      assert.equal(await append(1), 2);
+      await refused(lease.renew(LONG_MS), 'lease_lost');
+      const next = await other.lease(key(), LONG_MS);
+      assert.equal(await append(1), 2);
+      await lease.release();
+      await refused(store.lease(key(), LONG_MS), 'session_busy');
+      await refused(append(2), 'lease_lost');
+      assert.equal(
+        await other.append(key(), entries('b'), { expectedVersion: 2, turnId: 'next', lease: next }),
+        3,
+      );
+      const without = { expectedVersion: 3, turnId: 'without', release: true };
+      await refused(store.append(key(), entries('c'), without), 'invalid_options');
     },
   },
   {

@@ -4,7 +4,8 @@ import { parseOptions } from '../options.ts';
 import { plainFault } from '../plain-data.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
 import { messagesSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
-import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope } from './store.ts';
+import { leaseLostError } from './store-errors.ts';
+import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope, TurnEnd } from './store.ts';
 
 const version = z.int().min(0);
 const metadata = z.custom<Readonly<Record<string, unknown>>>(
@@ -19,6 +20,7 @@ const appendSchema = z.object({
   metadata: metadata.optional(),
   pending: pendingSchema.optional(),
   end: turnEndSchema.optional(),
+  release: z.boolean().optional(),
   entries: z.array(z.object({ message: z.unknown() })),
 });
 const updateSchema = z.object({ metadata, expectedVersion: version });
@@ -67,7 +69,17 @@ export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], o
       'append() has nothing to store: give entries, metadata, pending or end.',
     );
   }
+  if (options.release === true && options.lease === undefined)
+    throw new SluiceError('invalid_options', 'append() has no lease to give back: give the lease, too.');
   return checkSessionKey(key);
+}
+
+/**
+ * Checks an append whose turn id is stored already: that it is the same run of the turn. `stored` is the end that is there, `end` the append's.
+ * Throws `lease_lost` where they ran under different leases: the stored reply is another's.
+ */
+export function checkSameRun(key: SessionKey, end: TurnEnd | undefined, stored: TurnEnd | undefined): void {
+  if (end?.leaseToken !== undefined && stored?.leaseToken !== end.leaseToken) throw leaseLostError(key);
 }
 
 /** Checks what `update` was given. */

@@ -35,6 +35,12 @@ export class HeldLease {
     return Math.max(0, this.#until - performance.now());
   }
 
+  /** Says that it was given back with an append. A renewal under way is refused, or came before. */
+  wasReleased(): void {
+    clearTimeout(this.#timer);
+    this.#released ??= Promise.resolve();
+  }
+
   /** Gives it back. Never rejects: a lease that cannot be given back ends by itself. */
   release(): Promise<void> {
     this.#released ??= this.#releaseOnce();

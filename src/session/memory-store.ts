@@ -10,6 +10,7 @@ import {
   checkList,
   checkLoad,
   checkOwner,
+  checkSameRun,
   checkSpend,
   checkTurn,
   checkUpdate,
@@ -113,9 +114,13 @@ export class MemoryStore implements StateStore {
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
-    const { turnId, expectedVersion, lease, metadata, pending, end } = options;
+    const { turnId, expectedVersion, lease, release, metadata, pending, end } = options;
     const known = this.#use(place);
-    if (known?.turns.has(turnId) === true) return known.version;
+    const same = known?.turns.get(turnId);
+    if (known !== undefined && same !== undefined) {
+      checkSameRun(key, end, same.end);
+      return known.version;
+    }
     if (lease !== undefined && lease.token !== known?.token) throw leaseLostError(key);
     const version = known?.version ?? 0;
     if (version !== expectedVersion) throw conflictError(key, version, expectedVersion);
@@ -129,6 +134,7 @@ export class MemoryStore implements StateStore {
     if (change.pending !== undefined) kept.pending = [...change.pending];
     if (merged !== undefined) kept.metadata = merged;
     if (change.end !== undefined) this.#spent(kept, change.end);
+    if (release === true) kept.leasedUntil = 0;
     this.#touch(kept);
     kept.turns.set(turnId, { from, to: kept.messages.length, end: change.end, version: kept.version });
     return kept.version;
@@ -201,8 +207,9 @@ export class MemoryStore implements StateStore {
     const token = ++this.#tokens;
     kept.token = token;
     let released = false;
-    // Of a session whose time is over no lease is left either.
-    const mine = (): boolean => !released && kept.token === token && this.#use(place) === kept;
+    // Given back with an append, it has no end. Of a session whose time is over no lease is left either.
+    const mine = (): boolean =>
+      !released && kept.token === token && kept.leasedUntil > 0 && this.#use(place) === kept;
     const hold = (ms: number): void => {
       kept.leasedUntil = Date.now() + ms;
       this.#keep(kept);

@@ -94,11 +94,14 @@ export interface AppendOptions {
   expectedVersion: number;
   /**
    * The same id twice is stored once: the second append resolves to the version now and changes nothing, whatever lease and version it
-   * has. Well-formed text of 1 to 512 UTF-8 bytes.
+   * has. Only one whose `end` has a `leaseToken`, and the stored end another, is refused as `lease_lost`: see `checkSameRun`. Well-formed
+   * text of 1 to 512 UTF-8 bytes.
    */
   turnId: string;
   /** A stale one is refused as `lease_lost`: one with an older token, or of a session that was deleted since. */
   lease?: Lease | undefined;
+  /** Gives the lease back in the same step, where it stores. Default: false. */
+  release?: boolean | undefined;
   /** Merged into the session's metadata; a key set to undefined is removed. Plain data, as JSON has it. */
   metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Replaces the calls that wait for approval. */

@@ -15,40 +15,67 @@ export interface BegunTurn {
   readonly version: number;
 }
 
+/** What a turn finds under its lease. */
+export interface FoundSession {
+  readonly state: SessionState | undefined;
+  /** Its input, where it was stored before. */
+  readonly input: readonly Message[] | undefined;
+}
+
 /** Set in a session's metadata where its last reply was paused by the provider and is to be sent back, to go on. */
 export const PAUSED = 'sluice.paused';
 
 /** How often a turn loads again that another writer was faster than: an `update`, since the turn has the lease. */
 const CONFLICTS = 5;
 
-/** Loads the session and stores the caller's messages, unless this turn has stored them before. */
-export async function beginTurn(request: TurnRequest, turnId: string, held: HeldLease): Promise<BegunTurn> {
+/** Loads the session, and looks for the input of a turn that the caller has named. */
+export async function findSession(request: TurnRequest, turnId: string): Promise<FoundSession> {
+  const { store, key, turnId: named, historyLimit } = request;
+  const [state, stored] = await Promise.all([
+    store.load(key, { last: historyLimit }),
+    named === undefined ? undefined : store.turn(key, inputIdOf(turnId)),
+  ]);
+  return { state, input: stored?.messages };
+}
+
+/** Stores the caller's messages behind what was found, unless this turn has stored them before. */
+export async function beginTurn(
+  request: TurnRequest,
+  turnId: string,
+  held: HeldLease,
+  found: FoundSession,
+): Promise<BegunTurn> {
   const { store, key, input, historyLimit } = request;
-  const inputId = `${turnId}.input`;
-  const known = request.turnId === undefined ? undefined : await store.turn(key, inputId);
-  if (known !== undefined || input.length === 0) return beginAgain(request, known?.messages ?? []);
+  if (found.input !== undefined || input.length === 0) return beginAgain(request, found);
+  let { state } = found;
   for (let conflicts = 0; ; conflicts++) {
-    const state = await store.load(key, { last: historyLimit });
     const { metadata = {}, version = 0 } = state ?? {};
     const messages = followed(request, readOf(state), input);
     throwIfAborted(request.signal);
     try {
       const entries = input.map((message) => ({ message }));
       const { lease } = held;
-      const stored = await store.append(key, entries, { expectedVersion: version, turnId: inputId, lease });
+      const options = { expectedVersion: version, turnId: inputIdOf(turnId), lease };
+      const stored = await store.append(key, entries, options);
       return { messages, metadata, version: stored };
     } catch (error) {
       if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;
     }
+    state = await store.load(key, { last: historyLimit });
   }
 }
 
-/** The stored conversation once more; `input` is stored already, and is what is to be answered if there is any. */
-async function beginAgain(request: TurnRequest, input: readonly Message[]): Promise<BegunTurn> {
+function inputIdOf(turnId: string): string {
+  return `${turnId}.input`;
+}
+
+/** The stored conversation once more; the input is stored already, and is what is to be answered if there is any. */
+async function beginAgain(request: TurnRequest, found: FoundSession): Promise<BegunTurn> {
   const { store, key, historyLimit } = request;
-  let state = await store.load(key, {
-    last: historyLimit === undefined ? undefined : Math.max(historyLimit, input.length),
-  });
+  const { input = [] } = found;
+  let { state } = found;
+  if (historyLimit !== undefined && input.length > historyLimit)
+    state = await store.load(key, { last: input.length });
   // A window that holds replies alone.
   if (state !== undefined && isCut(state) && askedIn(state, input)?.length === 0)
     state = await store.load(key);

@@ -3,7 +3,6 @@ import type { Message } from '../messages.ts';
 import { within } from './delay.ts';
 import type { HeldLease } from './held-lease.ts';
 import { repaired } from './repair.ts';
-import { leaseLostError } from './store-errors.ts';
 import type { TurnEnd } from './store.ts';
 import type { TurnRequest } from './turn.ts';
 import { PAUSED } from './turn-begin.ts';
@@ -29,7 +28,7 @@ const MOST_WAIT_MS = 2_000;
 /** Time for one last try of an append when the lease has run out. */
 const LAST_MS = 1_000;
 
-/** Stores the reply of a turn: its messages, values, usage and cost in one append. */
+/** Stores the reply of a turn: its messages, values, usage and cost in one append, which gives the lease back. */
 export class TurnReply {
   readonly #request: TurnRequest;
   readonly #held: HeldLease;
@@ -83,27 +82,17 @@ export class TurnReply {
         expectedVersion: this.#version,
         turnId: replyId,
         lease: this.#held.lease,
+        release: true,
         end: { ...end, leaseToken: this.#held.lease.token },
         ...(Object.keys(changed).length > 0 && { metadata: changed }),
       });
-      await this.#confirm();
+      this.#held.wasReleased();
     } catch (error) {
       // Not another turn, since this one has the lease: an `update`, behind which the reply has its place.
       if (isSluiceError(error) && error.code === 'conflict')
         this.#version = (await store.load(key, { last: 0 }))?.version ?? 0;
       throw error;
     }
-  }
-
-  /**
-   * Whether it is this reply that is stored under its id. A turn that the caller has named may have been run by another process since this one lost
-   * its lease, and an append under an id that is there changes nothing, whatever it holds.
-   */
-  async #confirm(): Promise<void> {
-    const { store, key, turnId } = this.#request;
-    if (turnId === undefined) return;
-    const stored = await store.turn(key, this.#place.replyId);
-    if (stored !== undefined && stored.end?.leaseToken !== this.#held.lease.token) throw leaseLostError(key);
   }
 }
 

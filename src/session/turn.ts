@@ -9,7 +9,7 @@ import { enterLine } from './line.ts';
 import type { OnBusy } from './line.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
-import { beginTurn } from './turn-begin.ts';
+import { beginTurn, findSession } from './turn-begin.ts';
 import { TurnReply } from './turn-reply.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
@@ -95,15 +95,15 @@ async function openLeased(
   held: HeldLease,
   leave: () => void,
 ): Promise<Turn> {
-  // Another process may have finished it while this one waited.
-  const known = await knownTurn(request, turnId);
+  // Side by side, since nobody else appends now. Another process may have finished the turn while this one waited.
+  const [known, found] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
   if (known.finished !== undefined) {
     await held.release();
     leave();
     return finishedTurn(request.key, known.finished);
   }
   throwIfAborted(request.signal);
-  const begun = await beginTurn(request, turnId, held);
+  const begun = await beginTurn(request, turnId, held, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
   const reply = new TurnReply(request, held, { replyId: known.replyId, changes, ...begun });
   const release = async (): Promise<void> => {

@@ -23,13 +23,13 @@ export const spendRow = z.object({ spend: z.string() });
 export const keyRow = z.object({ key: z.string() });
 /** A session of a list. */
 export const listRow = z.object({ id: z.string(), version: number, updated: number });
-/** What a write found, and whether its turn is stored. */
+/** What a write found, and the last part of its turn where that is stored. */
 export const lookRow = z.object({
   version: number,
   token: number,
   content: z.string(),
   alive: flag,
-  stored: flag,
+  stored: z.string().nullable(),
 });
 /** A part of an append. */
 export const partRow = z.object({ version: number, messages: number, content: z.string(), upto: number });

@@ -25,17 +25,18 @@ export function statementsOf(names: Names) {
    * One statement, and so all or nothing. The row of the session is locked by its update, and its version, its lease's token and its end are looked
    * at anew once the lock is there.
    * $3 expected version, $4 token or null, $5 turn id, $6 ttl or null, $7 content or null, $8 contents of the parts, $9 messages in each,
-   * $10 messages up to and with each; with an end $11, what was spent.
+   * $10 messages up to and with each, $11 whether the lease is given back; with an end $12, what was spent.
    */
   const append = (paid: boolean): string => `
-WITH ${paid ? `spent AS (SELECT * FROM ${spendRecord('$11')}),` : ''}
+WITH ${paid ? `spent AS (SELECT * FROM ${spendRecord('$12')}),` : ''}
 kept AS (
   UPDATE ${sessions} AS s SET
     version = s.version + 1,
     messages = s.messages + ($10::int[])[cardinality($10::int[])],
     content = coalesce($7::text, s.content),
     updated_at = clock_timestamp(),
-    expires_at = ${keptUntil('$6', 's.leased_until')}
+    leased_until = CASE WHEN NOT $11::boolean THEN s.leased_until END,
+    expires_at = ${keptUntil('$6', 'CASE WHEN NOT $11::boolean THEN s.leased_until END')}
     ${paid ? `, ${spendSum('s', 'spent')} FROM spent` : ''}
   WHERE ${mine('s')} AND s.version = $3::bigint AND ($4::bigint IS NULL OR s.token = $4::bigint) AND ${alive('s')}
     AND NOT EXISTS (SELECT FROM ${turns} AS t WHERE t.session = s.key AND t.turn_id = $5)
@@ -68,10 +69,10 @@ UPDATE ${sessions} AS s SET version = s.version + 1, content = $4, updated_at = 
 WHERE ${mine('s')} AND s.version = $3::bigint AND ${alive('s')}
 RETURNING s.version::text`,
 
-    /** Why nothing was appended. $3 turn id, or null. */
+    /** Why nothing was appended: `stored` is the last part of the turn. $3 turn id, or null. */
     look: `
 SELECT s.version::text, s.token::text, s.content, ${alive('s')}::text AS alive,
-  EXISTS (SELECT FROM ${turns} AS t WHERE t.session = s.key AND t.turn_id = $3)::text AS stored
+  (SELECT t.content FROM ${turns} AS t WHERE t.session = s.key AND t.turn_id = $3 ORDER BY t.part DESC LIMIT 1) AS stored
 FROM ${sessions} AS s WHERE ${mine('s')}`,
 
     /** A row for the first append. $3 content. */

@@ -1,6 +1,8 @@
 import {
+  checkSameRun,
   conflictError,
   decodeSession,
+  decodeTurn,
   encodeSession,
   encodeTurn,
   leaseLostError,
@@ -29,7 +31,7 @@ interface Place {
 }
 
 /** What guards a write, and what it merges. */
-interface Guard extends Pick<AppendOptions, 'expectedVersion' | 'lease' | 'metadata' | 'pending'> {
+interface Guard extends Pick<AppendOptions, 'expectedVersion' | 'lease' | 'metadata' | 'pending' | 'end'> {
   doing: string;
   turnId: string | null;
 }
@@ -53,10 +55,10 @@ export class Writer {
     entries: readonly SessionEntry[],
     options: AppendOptions,
   ): Promise<number> {
-    const { expectedVersion, turnId, lease, end } = options;
+    const { expectedVersion, turnId, lease, release = false, end } = options;
     const text = end === undefined ? this.#statements.append : this.#statements.appendPaid;
     const guards = [toText(place.id), expectedVersion, lease?.token ?? null, toText(turnId), this.#ttlMs];
-    const added = [...partsOf(entries, end), ...(end === undefined ? [] : [spendParameter(end)])];
+    const added = [...partsOf(entries, end), release, ...(end === undefined ? [] : [spendParameter(end)])];
     return this.#written(place, key, { ...options, doing: 'append' }, (content) =>
       this.#database.rows('append', versionRow, text, place.owner, [...guards, content ?? null, ...added]),
     );
@@ -108,14 +110,18 @@ export class Writer {
   async #prepared(
     { owner, id }: Place,
     key: SessionKey,
-    { doing, turnId, expectedVersion, lease }: Guard,
+    { doing, turnId, expectedVersion, lease, end }: Guard,
   ): Promise<{ stored: number } | { content: string }> {
     const rows = (text: string, ...values: unknown[]): Promise<unknown[]> =>
       this.#database.rows(doing, noRow, text, owner, [toText(id), ...values]);
     const values = [toText(id), turnId === null ? null : toText(turnId)];
     const [found] = await this.#database.rows(doing, lookRow, this.#statements.look, owner, values);
     const known = found?.alive === true ? found : undefined;
-    if (known?.stored === true) return { stored: known.version };
+    if (known !== undefined && known.stored !== null) {
+      if (end?.leaseToken !== undefined)
+        checkSameRun(key, end, decodeTurn(known.stored, { key, row: 'turn that was appended before' }).end);
+      return { stored: known.version };
+    }
     if (lease !== undefined && lease.token !== known?.token) throw leaseLostError(key);
     const version = known?.version ?? 0;
     if (version !== expectedVersion) throw conflictError(key, version, expectedVersion);

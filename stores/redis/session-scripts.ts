@@ -11,7 +11,7 @@ import { SUM_FIELDS } from './sums.ts';
  * `known` (version, the ticket of the first append), `lease_lost`, `conflict` (version), or `void` where its ticket was withdrawn.
  */
 export const APPEND: Script = script(`${PRELUDE}${SESSION}${INDEX}${SUMS}
-local id, turnId, expected, lease, ttl, ticket = arg(), arg(), arg(), arg(), arg(), arg()
+local id, turnId, expected, lease, release, ttl, ticket = arg(), arg(), arg(), arg(), arg(), arg(), arg()
 local turn = field('turn:' .. turnId)
 if turn then return {'known', whole(version), string.match(turn, '^%S+ %S+ %S+ (.*)$')} end
 if lease ~= '' and lease ~= field('token') then return {'lease_lost'} end
@@ -26,6 +26,7 @@ if bare ~= '' then set('end:' .. next, '0 ' .. bare) end
 if pending ~= '' then set('pending', pending) end
 merge(sets, gone)
 add(session, 'sum:', amounts)
+if release == '1' then set('leasedUntil', '0') end
 changed(ttl)
 local others = {}
 if KEYS[3] then

@@ -6,6 +6,7 @@ import {
   checkList,
   checkLoad,
   checkOwner,
+  checkSameRun,
   checkSessionKey,
   checkSpend,
   checkTurn,
@@ -100,13 +101,14 @@ class RedisStore implements StateStore {
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
-    const { turnId, expectedVersion, lease, metadata = {}, pending, end } = options;
+    const { turnId, expectedVersion, lease, release, metadata = {}, pending, end } = options;
     const amounts = end === undefined ? [] : additionsOf(end);
     const argsWith = (ticket: string): string[] => [
       place.id,
       turnId,
       String(expectedVersion),
       lease === undefined ? '' : String(lease.token),
+      release === true ? '1' : '0',
       this.#ttl,
       ticket,
       ...listOf(rowsOf(entries, end)),
@@ -117,6 +119,9 @@ class RedisStore implements StateStore {
     ];
     const turn = end === undefined ? undefined : { turnId, amounts };
     const answer = await this.#sessions.append(place, argsWith, { begins: expectedVersion === 0, turn });
+    // A turn that is stored does not change: it can be looked at behind the append.
+    if (answer.word === 'known' && end?.leaseToken !== undefined)
+      checkSameRun(key, end, (await this.turn(key, turnId))?.end ?? end);
     return versionOf(key, answer, expectedVersion);
   }
 

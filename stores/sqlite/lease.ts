@@ -9,6 +9,9 @@ import type { Statements } from './statements.ts';
 /** A failure of power that takes a lease away takes its holder, too, and every later token. */
 const WRITE = { durable: false };
 
+/** What a session has whose lease was given back. */
+export const GIVEN_BACK = { leasedUntil: 0, holder: undefined };
+
 /** Takes a lease. One whose process has ended counts as given back. */
 export async function takeLease(
   connection: Connection,
@@ -32,7 +35,8 @@ export async function takeLease(
   function renew(sql: Statements, ms: number): number {
     const now = Date.now();
     const row = sessions.alive(sql, place, now);
-    if (released || row?.token !== token) throw leaseLostError(key);
+    // Given back with an append, it has no end.
+    if (released || row?.token !== token || row.leasedUntil === 0) throw leaseLostError(key);
     const until = timeAfter(now, ms);
     sessions.save(sql, { ...row, leasedUntil: until }, now);
     return until;
@@ -40,7 +44,7 @@ export async function takeLease(
 
   function release(sql: Statements): void {
     const row = sql.session(place);
-    if (row?.token === token) sql.updateSession({ ...row, leasedUntil: 0, holder: undefined });
+    if (row?.token === token) sql.updateSession({ ...row, ...GIVEN_BACK });
   }
 
   const taken = await connection.write('lease', take, WRITE);

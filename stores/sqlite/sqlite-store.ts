@@ -9,6 +9,7 @@ import {
   checkList,
   checkLoad,
   checkOwner,
+  checkSameRun,
   checkSessionKey,
   checkSpend,
   checkTurn,
@@ -41,7 +42,7 @@ import type {
 } from '../../src/index.ts';
 import { Connection, IN_MEMORY } from './connection.ts';
 import { textOfId } from './id-text.ts';
-import { takeLease } from './lease.ts';
+import { GIVEN_BACK, takeLease } from './lease.ts';
 import { Sessions } from './sessions.ts';
 import type { SessionRow, Statements } from './statements.ts';
 import { copyTurns, insertParts, joined, partsOf } from './turn-rows.ts';
@@ -134,16 +135,21 @@ class SqliteStore implements StateStore {
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
-    const { turnId, expectedVersion, lease, metadata, pending, end } = options;
+    const { turnId, expectedVersion, lease, release, metadata, pending, end } = options;
     // Before the file is locked.
     const parts = partsOf(entries, end);
     return this.#connection.write('append', (sql) => {
       const now = Date.now();
       const known = this.#sessions.alive(sql, place, now);
-      if (known !== undefined && sql.hasTurn(known.session, turnId)) return known.version;
+      if (known !== undefined && sql.hasTurn(known.session, turnId)) {
+        if (end?.leaseToken !== undefined)
+          checkSameRun(key, end, joined(key, sql.turn(known.session, turnId)).end);
+        return known.version;
+      }
       if (lease !== undefined && lease.token !== known?.token) throw leaseLostError(key);
       checkVersion(key, known, expectedVersion);
-      const row = known ?? this.#sessions.begun(sql, place, now);
+      const found = known ?? this.#sessions.begun(sql, place, now);
+      const row = release === true ? { ...found, ...GIVEN_BACK } : found;
       insertParts(sql, row, turnId, parts);
       const messages = row.messages + entries.length;
       if (metadata !== undefined || pending !== undefined) change(sql, key, row, { metadata, pending });

@@ -5,6 +5,8 @@ import { TroubledStore, linesOf, processes } from './stage.ts';
 
 const LEASE_MS = 15_000;
 const down = new SluiceError('store', 'down');
+/** For good: it is not tried again. */
+const broken = new SluiceError('store', 'broken', { retryable: false });
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
@@ -36,11 +38,56 @@ describe('a turn that takes long', () => {
     expect(store.count('renew')).toBe(12);
   });
 
-  test('gives the session back when it is over, also where it waits for a renewal just then', async () => {
+  test('gives the session back with its reply, also where a renewal comes late', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     const gate = Promise.withResolvers<void>();
     store.trouble('renew', gate.promise);
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    model.give(stop());
+    await vi.advanceTimersByTimeAsync(0);
+    const { result, error } = await read;
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([result?.outcome, error, store.count('renew'), store.count('release')]).toEqual([
+      'completed',
+      undefined,
+      1,
+      0,
+    ]);
+    await (await store.lease('s', 1_000)).release();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('R43 that is told at a renewal that its lease is given back, while the answer of its reply is lost, has stored it', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    const append = store.append.bind(store);
+    const lost = Promise.withResolvers<void>();
+    let appends = 0;
+    store.append = async (...given) => {
+      const version = await append(...given);
+      if (++appends > 1) return version;
+      await lost.promise;
+      throw down;
+    };
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3 - 1);
+    model.give(stop());
+    await vi.advanceTimersByTimeAsync(1);
+    expect(store.count('renew')).toBe(1);
+    lost.resolve();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const { result, error } = await read;
+    expect([result?.outcome, result?.warnings, error, appends]).toEqual(['completed', [], undefined, 2]);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a ']);
+  });
+
+  test('whose reply cannot be stored gives the session back behind a renewal that is under way', async () => {
+    const store = new TroubledStore();
+    const { model, read } = await running(store);
+    const gate = Promise.withResolvers<void>();
+    store.trouble('renew', gate.promise);
+    store.trouble('append', broken);
     await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
     model.give(stop());
     await vi.advanceTimersByTimeAsync(100);
@@ -55,6 +102,7 @@ describe('a turn that takes long', () => {
   test('ends although its lease cannot be given back: that ends by itself', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
+    store.trouble('append', broken);
     store.trouble('release', new Promise<never>(() => undefined));
     model.give(stop());
     await vi.advanceTimersByTimeAsync(1_000);

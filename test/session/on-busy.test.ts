@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MemoryStore, Pipeline } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError } from 'sluice';
 import type { Middleware, PipelineOptions } from 'sluice';
 import { Model, answers, counted, failureOf, readAll, says, settled, stop, texts } from '../core/harness.ts';
 import { TroubledStore, lineOf, linesOf, processes } from './stage.ts';
@@ -171,12 +171,14 @@ describe('reject', () => {
 test('a turn is over when its session is free, and not before', async () => {
   const store = new TroubledStore();
   const gate = Promise.withResolvers<void>();
+  store.trouble('append', Promise.resolve());
+  store.trouble('append', new SluiceError('store', 'broken', { retryable: false }));
   store.trouble('release', gate.promise);
   let over = false;
   const turn = new Pipeline([says('a')], { store }).executeWithContext('s', 'user', 'hi');
   void turn.then(() => (over = true));
   await settled();
-  expect([await linesOf(store), over]).toEqual([['user: hi', 'assistant: a'], false]);
+  expect([store.log.at(-1), over]).toEqual(['release', false]);
   gate.resolve();
   expect((await turn).outcome).toBe('completed');
 });

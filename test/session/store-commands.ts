@@ -12,6 +12,8 @@ export type Command =
       /** Added to the version that the client saw last. */
       off: number;
       lease: 'none' | 'newest' | 'oldest';
+      /** Gives the lease back, if it has one. */
+      release: boolean;
       end: boolean;
       metadata: Record<string, number | undefined> | undefined;
     }
@@ -43,6 +45,7 @@ export function commands({ clock }: { clock: boolean }): fc.Arbitrary<Command> {
         messages: fc.nat(3),
         off,
         lease: fc.constantFrom('none', 'none', 'newest', 'oldest'),
+        release: fc.boolean(),
         end: fc.boolean(),
         metadata: fc.option(metadata, { nil: undefined }),
       }),

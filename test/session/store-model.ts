@@ -6,7 +6,7 @@ import type { Command } from './store-commands.ts';
 
 interface ModelSession {
   messages: string[];
-  turns: Map<string, { messages: string[]; version: number; ended: boolean }>;
+  turns: Map<string, { messages: string[]; version: number; end: TurnEnd | undefined }>;
   metadata: Record<string, number>;
   spend: Spend;
   version: number;
@@ -97,7 +97,7 @@ export class StoreModel {
           stored && {
             messages: textsOf(stored.messages),
             version: stored.version,
-            ended: stored.end !== undefined,
+            end: stored.end,
           },
         ).toEqual(kept);
         return;
@@ -215,10 +215,15 @@ export class StoreModel {
     const { real } = lease ?? {};
     const contents = Array.from({ length: command.messages }, () => `m${this.#said++}`);
     const expectedVersion = Math.max(0, (client.seen.get(command.id) ?? 0) + command.off);
+    const end: TurnEnd | undefined = command.end
+      ? { ...END, ...(real !== undefined && { leaseToken: real.token }) }
+      : undefined;
     const nothing = command.messages === 0 && !command.end && command.metadata === undefined;
     const expected = ((): number | string => {
       if (nothing) return 'invalid_options';
-      if (kept?.turns.has(turnId(command.turn)) === true) return kept.version;
+      const same = kept?.turns.get(turnId(command.turn));
+      const isOthers = end?.leaseToken !== undefined && same?.end?.leaseToken !== end.leaseToken;
+      if (kept !== undefined && same !== undefined) return isOthers ? 'lease_lost' : kept.version;
       if (lease !== undefined && !this.#isNewest(lease)) return 'lease_lost';
       return expectedVersion === (kept?.version ?? 0) ? expectedVersion + 1 : 'conflict';
     })();
@@ -230,8 +235,8 @@ export class StoreModel {
         {
           expectedVersion,
           turnId: turnId(command.turn),
-          ...(real !== undefined && { lease: real }),
-          ...(command.end && { end: END }),
+          ...(real !== undefined && { lease: real, release: command.release }),
+          ...(end !== undefined && { end }),
           ...(command.metadata !== undefined && { metadata: command.metadata }),
         },
       ),
@@ -241,15 +246,19 @@ export class StoreModel {
     const session = kept ?? this.#begin(command.id);
     session.messages.push(...contents);
     merge(session, command.metadata ?? {});
-    if (command.end) {
-      session.spend = addTurn(session.spend, END);
-      this.#spend = addTurn(this.#spend, END);
+    if (end !== undefined) {
+      session.spend = addTurn(session.spend, end);
+      this.#spend = addTurn(this.#spend, end);
+    }
+    if (lease !== undefined && command.release) {
+      session.leasedUntil = 0;
+      lease.released = true;
     }
     this.#touch(session);
     session.turns.set(turnId(command.turn), {
       messages: contents,
       version: session.version,
-      ended: command.end,
+      end,
     });
     client.seen.set(command.id, session.version);
   }

@@ -246,10 +246,24 @@ describe('the option', () => {
         'load {}',
         'append random.input',
         'append random.reply',
-        'release',
       ]).flat(),
     );
     expect(await linesOf(store)).toHaveLength(4);
+  });
+
+  test('costs three look-ups, two of them beside the load', async () => {
+    const store = new TroubledStore();
+    const gate = Promise.withResolvers<void>();
+    store.trouble('load', gate.promise);
+    const turn = new Pipeline([says('a')], { store }).executeWithContext('s', 'user', 'hi', { turnId });
+    await settled();
+    expect([store.log.slice(0, 2), store.log.slice(2).sort()]).toEqual([
+      [`turn ${turnId}.reply`, 'lease'],
+      ['load {}', `turn ${turnId}.input`, `turn ${turnId}.reply`],
+    ]);
+    gate.resolve();
+    await turn;
+    expect(store.log.slice(5)).toEqual([`append ${turnId}.input`, `append ${turnId}.reply`]);
   });
 
   test.each([

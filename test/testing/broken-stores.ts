@@ -62,6 +62,7 @@ const anyVersion = appending(async (options, key, store) => ({
 }));
 const noLease = appending((options) => ({ ...options, lease: undefined }));
 const alwaysTaken = leasing((lease) => (key, ttlMs) => lease(key, ttlMs, { takeOver: true }));
+const neverReleases = appending(({ release: _, ...options }) => options);
 const forgetsTurns: Patch = (store) => {
   let count = 0;
   anyVersion(store);
@@ -269,6 +270,13 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return append(key, entries, options);
     };
   },
+  'R42 R43 an append under an id that another run of its turn has stored is refused': appending(
+    (options) => ({
+      ...options,
+      end: options.end && { ...options.end, leaseToken: undefined },
+    }),
+  ),
+  'an append gives its lease back where it stores, and is acknowledged again': neverReleases,
   'takeOver takes the session at once; the one it was taken from can do nothing any more': leasing(
     (lease) => (key, ttlMs) => lease(key, ttlMs),
   ),

@@ -23,16 +23,17 @@ await onPostgres('statements', ({ pool, open, count }) => {
     };
   };
 
-  test('a turn is five: lease, load, input, reply, release; values are parameters', async () => {
+  test('a turn is four: lease, load, input, reply; values are parameters', async () => {
     const { pool: listener, asked } = listening();
     const store = open({ pool: listener });
     const key = { owner: `${anOwner()}'"; DROP TABLE public.sluice_turns; --`, id: `$1 ' "` };
     const lease = await store.lease(key, 60_000);
     await store.load(key, { last: 20 });
     await store.append(key, [entry('canary')], { expectedVersion: 0, turnId: 't.input', lease });
-    await store.append(key, [entry('canary')], { expectedVersion: 1, turnId: 't.reply', lease, end });
-    await lease.release();
-    expect(asked).toHaveLength(5);
+    const reply = { turnId: 't.reply', lease, release: true, end };
+    await store.append(key, [entry('canary')], { ...reply, expectedVersion: 1 });
+    expect(asked).toHaveLength(4);
+    await (await store.lease(key, 60_000)).release();
     for (const { text } of asked) expect(text).not.toMatch(/canary|DROP|\$1 '/);
     expect(contents(await store.load(key))).toEqual(['canary', 'canary']);
   });
