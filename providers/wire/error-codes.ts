@@ -116,17 +116,22 @@ const NETWORK: ReadonlySet<string> = new Set([
   'ECONNABORTED',
   'EPIPE',
   'ENOTFOUND',
-  'EAI_AGAIN',
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENETDOWN',
   'EADDRNOTAVAIL',
+  // No more sockets.
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
   'ERR_STREAM_PREMATURE_CLOSE',
   'UND_ERR_SOCKET',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'UND_ERR_PRX_TLS',
+  // What undici calls a tunnel that the proxy refused. An abort of ours never ends in it: that carries the reason given.
+  'UND_ERR_ABORTED',
   // The connection was closed inside a chunked body.
   'HPE_INVALID_EOF_STATE',
   // A compressed body broke off.
@@ -135,13 +140,14 @@ const NETWORK: ReadonlySet<string> = new Set([
 
 /** The kind of an error of the socket, by its `code`; undefined where the code says nothing. */
 export function kindOfSocketError(code: string): Kind | undefined {
-  if (NETWORK.has(code)) return kind('network');
+  if (NETWORK.has(code) || code.startsWith('EAI_') || code.startsWith('ERR_HTTP2_')) return kind('network');
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return { code: 'timeout', phase: 'first_chunk' };
   if (code === 'UND_ERR_BODY_TIMEOUT') return { code: 'timeout', phase: 'idle' };
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return kind('invalid_options');
   if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return kind('shutting_down');
-  if (code.startsWith('HPE_') || code.startsWith('Z_') || code.startsWith('ERR__ERROR_'))
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
     return kind('protocol', false);
+  if (/^(?:HPE_|Z_|ERR__ERROR_|ZSTD_)/.test(code)) return kind('protocol', false);
   // A certificate does not get better by itself.
   if (/^(?:CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO$)/.test(code))
     return kind('network', false);

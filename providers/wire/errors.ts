@@ -47,11 +47,8 @@ export function toSluiceError(
   const own = chain.find(isSluiceError);
   if (own !== undefined) return signed(own, provider, secrets, context.requestId);
   for (const at of chain) {
-    if (isRecord(at) && typeof at['status'] === 'number' && 'headers' in at) {
-      const headers = isHeaders(at['headers']) ? at['headers'] : undefined;
-      const answer = { status: at['status'], headers, body: at['error'] ?? text(at['message']) };
-      return statusError(answer, { provider, secrets }, error);
-    }
+    const answer = answerIn(at);
+    if (answer !== undefined) return statusError(answer, { provider, secrets }, error);
   }
   const kind: Kind = kindOfChain(chain) ?? { code: context.fallback ?? 'protocol' };
   if (kind.code === 'aborted') return abortedBy(safeCause(error, secrets));
@@ -62,6 +59,19 @@ export function toSluiceError(
     requestId: context.requestId,
     cause: safeCause(error, secrets),
   });
+}
+
+/** The answer that an error was made of: by an SDK, or (`statusCode`, plain headers) by undici's `RetryAgent` and `responseError`. */
+function answerIn(error: unknown): FailedAnswer | undefined {
+  if (!isRecord(error) || !('headers' in error)) return undefined;
+  const { status, statusCode, headers } = error;
+  if (typeof status === 'number') {
+    const body = error['error'] ?? text(error['message']);
+    return { status, headers: isHeaders(headers) ? headers : undefined, body };
+  }
+  if (typeof statusCode !== 'number' || statusCode < 400 || !isRecord(headers)) return undefined;
+  const body = error['body'] ?? text(error['message']);
+  return { status: statusCode, headers: { get: (name) => text(headers[name]) ?? null }, body };
 }
 
 /** The error of a call that was ended on purpose; its cause is the reason given. */
@@ -178,11 +188,14 @@ function kindOfChain(chain: readonly unknown[]): Kind | undefined {
       at instanceof Error && 'code' in at && typeof at.code === 'string' && kindOfSocketError(at.code);
     if (kind) return kind;
   }
+  let network: Kind | undefined;
   for (const at of chain) {
     const kind = at instanceof Error ? kindOfName(at) : undefined;
-    if (kind !== undefined) return kind;
+    // A cause may say more than that the connection failed.
+    if (kind !== undefined && kind.code !== 'network') return kind;
+    network ??= kind;
   }
-  return undefined;
+  return network;
 }
 
 /** What SDKs and `fetch` throw without a code. The SDKs name their classes, not always their errors. */
@@ -192,6 +205,10 @@ function kindOfName(error: Error): Kind | undefined {
     return { code: 'timeout', phase: 'first_chunk' };
   if (names.includes('APIUserAbortError') || names.includes('AbortError')) return { code: 'aborted' };
   if (names.includes('APIConnectionError')) return { code: 'network' };
+  // What came is no HTTP; undici 8 has no code for most of it.
+  if (names.includes('HTTPParserError')) return { code: 'protocol', retryable: false };
+  // Node's own fetch, told to follow none: it would be answered the same again.
+  if (error.message === 'unexpected redirect') return { code: 'protocol', retryable: false };
   // The two texts of Node's own fetch for a connection that failed or broke, which it gives no code.
   if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) {
     return { code: 'network' };

@@ -34,8 +34,8 @@ export async function checkedResponse(
   const { status } = response;
   const headers = headersOfResponse(response);
   if (!response.ok) {
-    const { text } = await readText(body, MAX_ERROR_BODY_BYTES);
-    throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets });
+    const { text, broken } = await explanation(body);
+    throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets }, broken);
   }
   const type = mediaTypeOf(headers);
   if (type === 'text/event-stream' || type === '') return 'events';
@@ -57,6 +57,15 @@ export async function checkedResponse(
       retryable: false,
     },
   );
+}
+
+/** What a refusal says. One whose body breaks off is a refusal all the same: its status and headers have come. */
+async function explanation(body: RawBody): Promise<{ text: string; broken?: unknown }> {
+  try {
+    return await readText(body, MAX_ERROR_BODY_BYTES);
+  } catch (broken) {
+    return { text: '', broken };
+  }
 }
 
 /** Reads a whole JSON answer into the reader. Throws the error that it holds, `protocol` where it is none. */

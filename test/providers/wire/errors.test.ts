@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { inspect } from 'node:util';
+import { Agent, interceptors, RetryAgent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SluiceError } from '../../../src/index.ts';
 import { errorFromBody, providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
@@ -118,12 +119,50 @@ describe("an SDK's error", () => {
       'network',
     ],
     ['garbage in the framing', Object.assign(new Error('x'), { code: 'HPE_INVALID_CHUNK_SIZE' }), 'protocol'],
+    ['no more sockets', Object.assign(new Error('x'), { code: 'EMFILE' }), 'network'],
+    ['the resolver', Object.assign(new Error('x'), { code: 'EAI_FAIL' }), 'network'],
+    ['a stream of HTTP/2', Object.assign(new Error('x'), { code: 'ERR_HTTP2_STREAM_ERROR' }), 'network'],
     ['undici, slow', Object.assign(new Error('x'), { code: 'UND_ERR_BODY_TIMEOUT' }), 'timeout'],
     ['nothing known', new Error('what?'), 'protocol'],
     ['no error at all', 'just words', 'protocol'],
     ['nothing', undefined, 'protocol'],
   ])('of %s is %s', (_what, error, code) => {
     expect(tellOf(error)[0]).toBe(code);
+  });
+
+  it.each([
+    ['garbage in place of HTTP', 'HTTP/1.1', 'SSH-2.0-OpenSSH\r\n\r\n'],
+    ['a head of 20 kB', 'Headers Overflow', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`],
+  ])('of %s blames no request', async (_what, words, answer) => {
+    await using server = await handServer((request) => request.socket.end(answer));
+    const transport = providerFetch({});
+    const thrown = await failure(transport.fetch(server.url));
+    const error = toSluiceError(thrown, 'test', [], { fallback: 'invalid_request' });
+    expect([error.code, error.retryable]).toEqual(['protocol', false]);
+    expect(error.message).toContain(words);
+    await transport.close();
+  });
+
+  it("of a caller's dispatcher that throws refusals keeps what the server answered", async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(503, { 'retry-after': '3', 'x-request-id': 'req_1' }).end('later');
+    });
+    const agent = new Agent();
+    const said = { code: 'overloaded', status: 503, retryAfterMs: 3_000, requestId: 'req_1' };
+    const throwing = [agent.compose(interceptors.responseError()), new RetryAgent(agent, { maxRetries: 0 })];
+    for (const dispatcher of throwing) {
+      const thrown = await failure(providerFetch({ dispatcher }).fetch(server.url));
+      expect(toSluiceError(thrown, 'test', [])).toMatchObject(said);
+    }
+    await agent.close();
+  });
+
+  it("of Node's own fetch for a redirect is not worth another try", async () => {
+    await using server = await handServer((_request, response) =>
+      response.writeHead(302, { location: '/' }).end(),
+    );
+    const transport = providerFetch({ fetch: globalThis.fetch });
+    expect(tellOf(await failure(transport.fetch(server.url)))).toEqual(['protocol', false, undefined]);
   });
 
   it('round one of ours is ours, with the name of the provider', () => {

@@ -204,6 +204,21 @@ describe('a wire stream that ends badly', () => {
     await server.socketsClosed();
   });
 
+  it('R20 with an error status is its error, also where its body breaks off', async () => {
+    await using server = await handServer((request, response) => {
+      response.writeHead(429, { 'retry-after': '7', 'x-request-id': 'req_2', 'content-length': 100 });
+      response.write('{"error":', () => setImmediate(() => request.socket.resetAndDestroy()));
+    });
+    const { error } = await drained(at(server.url));
+    expect(error).toMatchObject({
+      code: 'rate_limited',
+      status: 429,
+      retryAfterMs: 7_000,
+      requestId: 'req_2',
+      cause: { code: 'ECONNRESET' },
+    });
+  });
+
   it('with an error status is the error of its body, where no SDK has thrown it', async () => {
     const body = '{"error":{"message":"Slow down","code":"rate_limit_exceeded"}}';
     const { error } = await drained(wireCall(async () => foreign(body, 'application/json', 429)));
