@@ -74,7 +74,7 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     this.#settle = undefined;
     const empty = this.#method === 'HEAD' || status === 204 || status === 304;
     try {
-      const body = empty ? undefined : decodedBody(this, headers['content-encoding']);
+      const body = empty ? undefined : decodedBody(this, status, headers['content-encoding']);
       // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it implements the interface
       settle?.resolve(new DispatchResponse(this.#url, status, statusText, headers, body));
     } catch (error) {

@@ -1,4 +1,4 @@
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
 import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
@@ -79,6 +79,7 @@ describe('an answer', () => {
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
     ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
     ['zstd', zstdCompressSync],
   ])('is decoded from %s', async (coding, compress) => {
     await using server = await handServer((_request, response) => {
@@ -99,6 +100,37 @@ describe('an answer', () => {
     const error = await failure(fetch(server.url));
     expect([codeOf(error), String(error)]).toEqual(['protocol', expect.stringContaining('rot13')]);
   });
+
+  it.each(['gzip', 'deflate', 'br', 'zstd'])('that is empty is so in %s, too', async (coding) => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(401, { 'content-encoding': coding, 'content-length': 0 });
+      response.end();
+    });
+    const response = await transport({})(server.url);
+    expect([response.status, await bytesOf(response)]).toEqual([401, '']);
+  });
+
+  it('with an error status is told by it, whatever coding its body has', async () => {
+    await using server = await handServer((_request, response) => {
+      response.writeHead(503, { 'content-encoding': 'aws-chunked' });
+      response.end('no');
+    });
+    const response = await transport({})(server.url);
+    expect([response.status, await bytesOf(response)]).toEqual([503, 'no']);
+  });
+
+  it.each(['gzip', 'deflate', 'br', 'zstd'])(
+    'that is no %s, though it says so, is a protocol error',
+    async (coding) => {
+      await using server = await handServer((_request, response) => {
+        response.setHeader('content-encoding', coding);
+        response.end('data: {"a":1}\n\n');
+      });
+      const thrown = await failure(bytesOf(await transport({})(server.url)));
+      expect(toSluiceError(thrown, 'test', [], { fallback: 'network' }).code).toBe('protocol');
+      await server.socketsClosed();
+    },
+  );
 
   it('that breaks off inside a compressed body is a network error', async () => {
     await using server = await handServer((_request, response) => {
