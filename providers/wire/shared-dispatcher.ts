@@ -2,7 +2,7 @@ import { SluiceError } from '../../src/index.ts';
 import { isDispatcher, type Dispatches } from './dispatch-fetch.ts';
 
 /** The module `undici`, as far as it is needed. */
-export type Undici = Pick<typeof import('undici'), 'Agent' | 'EnvHttpProxyAgent'>;
+export type Undici = Pick<typeof import('undici'), 'Agent' | 'EnvHttpProxyAgent' | 'getGlobalDispatcher'>;
 
 /** Loads undici; `undefined` where it is not installed. */
 export type LoadUndici = () => Promise<Undici | undefined>;
@@ -78,10 +78,26 @@ function makeDispatcher(undici: Undici): Shared {
   return usesEnvProxy() ? new undici.EnvHttpProxyAgent(options) : new undici.Agent(options);
 }
 
-/** The proxies of the environment count exactly where they count for Node's own `fetch`: on request. */
+/** The proxies of the environment count exactly where they count for Node's own `fetch`: on request. Flags win, the last one. */
 function usesEnvProxy(): boolean {
-  return process.env['NODE_USE_ENV_PROXY'] === '1' || process.execArgv.includes('--use-env-proxy');
+  const flags = [...(process.env['NODE_OPTIONS']?.split(/\s+/) ?? []), ...process.execArgv];
+  const flag = flags.findLast((one) => one === '--use-env-proxy' || one === '--no-use-env-proxy');
+  return flag === undefined ? process.env['NODE_USE_ENV_PROXY'] === '1' : flag === '--use-env-proxy';
 }
+
+/**
+ * The dispatcher that the program set for all its requests by undici's `setGlobalDispatcher()`: a proxy, or a mock. A plain `Agent` is none:
+ * there always is one, whoever made it.
+ */
+export function globalDispatcher(undici: Undici): Dispatches | undefined {
+  const set = undici.getGlobalDispatcher();
+  if (set instanceof undici.Agent) return undefined;
+  if (set instanceof undici.EnvHttpProxyAgent) return set;
+  // Node's own copy of undici has classes of the same names; the shared dispatcher does what those do.
+  return OF_NODE.has(set.constructor.name) ? undefined : set;
+}
+
+const OF_NODE: ReadonlySet<string> = new Set(['Agent', 'EnvHttpProxyAgent']);
 
 /** The caller's own dispatcher, checked. It stays theirs. */
 export function ownDispatcher(dispatcher: unknown): Lease {

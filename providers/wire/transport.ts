@@ -1,6 +1,7 @@
 import { SluiceError } from '../../src/index.ts';
 import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
-import { leaseShared, loadUndici, ownDispatcher, type Lease, type LoadUndici } from './shared-dispatcher.ts';
+import { globalDispatcher, leaseShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
+import type { Lease, LoadUndici, Undici } from './shared-dispatcher.ts';
 import { isHeaderValue } from './settings.ts';
 
 /** Options of {@link providerFetch}. */
@@ -23,7 +24,8 @@ export interface ProviderFetch {
 /**
  * A `fetch` for the SDKs: over the `dispatch` of npm's undici when that is installed (one shared dispatcher, HTTP/1.1, kept-alive
  * connections), else Node's own. It follows no redirects, decodes gzip, deflate, br and zstd, and has no deadlines of its own.
- * `HTTP_PROXY` and its kin count only with `NODE_USE_ENV_PROXY=1`, as for Node's own `fetch`. Throws `invalid_options` for
+ * `HTTP_PROXY` and its kin count only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, as for Node's own `fetch`; what the program set by
+ * undici's `setGlobalDispatcher()` before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` for
  * a `dispatcher` that is none.
  */
 export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
@@ -36,7 +38,7 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
   async function leased(): Promise<Lease | undefined> {
     loading ??= load();
     const undici = await loading;
-    if (undici !== undefined && !closed) lease ??= leaseShared(undici);
+    if (undici !== undefined && !closed) lease ??= leaseOf(undici);
     return lease;
   }
 
@@ -71,6 +73,12 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
       await lease?.release();
     },
   };
+}
+
+/** What the program set for all its requests, else the shared one. */
+function leaseOf(undici: Undici): Lease {
+  const set = globalDispatcher(undici);
+  return set === undefined ? leaseShared(undici) : ownDispatcher(set);
 }
 
 /** The caller's `fetch`, following no redirects. */
