@@ -57,8 +57,8 @@ export function conversationOf(messages: readonly Message[]): Conversation {
 }
 
 /**
- * The messages from one turn on, behind the system messages of all turns before it and what is put in their place. Of system messages before
- * it that say the same only the last is kept: a caller may give one with every turn.
+ * The messages from one turn on, behind the lead, the system messages of all turns before it and what is put in their place. Of system messages
+ * before it that say the same only the last is kept: a caller may give one with every turn.
  */
 export function messagesFrom(
   { lead, turns }: Conversation,
@@ -73,7 +73,8 @@ export function messagesFrom(
       older.set(text, message);
     }
   }
-  return [...lead, ...older.values(), ...inserted, ...turns.slice(from).flatMap((turn) => turn.messages)];
+  const first = older.size === 0 ? lead : lead.filter((message) => !older.has(textKey(message)));
+  return [...first, ...older.values(), ...inserted, ...turns.slice(from).flatMap((turn) => turn.messages)];
 }
 
 /** The system messages of a turn. */

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
 import type { Message, ModelRequest } from '../../src/index.ts';
-import { messagesFrom, systemOf, textKey, type Conversation, type Turn } from './conversation.ts';
+import { messagesFrom, systemOf, textKey, type Conversation } from './conversation.ts';
 import { countTokens, type Counter } from './counter.ts';
 
 /** What a window holds. */
@@ -32,7 +32,7 @@ export class Window {
     this.counter = counter;
     this.limits = limits;
     this.#rest = counter.weighRest(request) + this.#sum(conversation.lead);
-    this.#weighSystem(conversation.turns);
+    this.#weighSystem(conversation);
   }
 
   /** The place of the newest turn, which is always sent. */
@@ -122,8 +122,8 @@ export class Window {
     return messages.reduce((sum, message) => sum + this.counter.weigh(message), 0);
   }
 
-  #weighSystem(turns: readonly Turn[]): void {
-    const seen = new Set<string>();
+  #weighSystem({ lead, turns }: Conversation): void {
+    const seen = new Set(lead.map(textKey));
     let weight = 0;
     for (const turn of turns) {
       this.#systemBefore.push(weight);

@@ -175,10 +175,11 @@ describe('drop-oldest', () => {
       user('now'),
     ];
     const { sent } = await run(messages, { maxTokens: 100 });
-    expect(sent).toEqual(['s:be brief', 's:be brief', 's:be brief', 'u:4', 'a:4', 's:be brief', 'u:now']);
+    expect(sent).toEqual(['s:be brief', 's:be brief', 'u:4', 'a:4', 's:be brief', 'u:now']);
     // The order in which the last ones of their kind stand is kept.
     const changing = [system('a'), ...chat(1), system('b'), ...chat(1), system('a'), ...chat(1), user('now')];
-    expect((await run(changing, { maxTokens: 60 })).sent.slice(0, 3)).toEqual(['s:a', 's:b', 's:a']);
+    const { sent: changed } = await run(changing, { maxTokens: 60 });
+    expect(changed.filter((one) => one.startsWith('s:'))).toEqual(['s:b', 's:a']);
   });
 
   test('what stands before the first message of the user goes first', async () => {
