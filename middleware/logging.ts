@@ -72,7 +72,7 @@ class ExecutionLines {
   readonly #content: boolean;
   #calls = 0;
   /** The last line of each attempt under way, by its span: prices are known when the span ends. */
-  readonly #closing = new Map<string, () => void>();
+  #closing: Map<string, () => void> | undefined;
   #answer: Stream<StreamChunk, Reply> | undefined;
 
   constructor(context: ExecutionContext, log: Logger, content: boolean) {
@@ -92,7 +92,7 @@ class ExecutionLines {
       }),
     );
     context.onCall((call) => this.#attempt(call));
-    context.onSpan({ end: ({ id: span }) => this.#closing.get(span)?.() });
+    context.onSpan({ end: ({ id: span }) => this.#closing?.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
   }
 
@@ -140,8 +140,9 @@ class ExecutionLines {
       ...(heard && { chunk: (chunk) => heard.add(chunk) }),
       end: (end) => {
         const { span } = call.span;
+        this.#closing ??= new Map();
         this.#closing.set(span.id, () => {
-          this.#closing.delete(span.id);
+          this.#closing?.delete(span.id);
           this.#log[levelOf(end.outcome, 'warn')](
             `attempt ${end.outcome}`,
             present({
@@ -228,7 +229,10 @@ function levelOf(outcome: Outcome, failed: 'warn' | 'error'): 'info' | 'warn' | 
 /** The fields that are known. */
 function present(fields: object): Record<string, unknown> {
   const known: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) known[name] = value;
+  for (const name of Object.keys(fields)) {
+    const value: unknown = Reflect.get(fields, name);
+    if (value !== undefined) known[name] = value;
+  }
   return known;
 }
 

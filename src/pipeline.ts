@@ -135,7 +135,7 @@ export class Pipeline implements AsyncDisposable {
       signal: options.signal,
       timeoutsMs: [executionTimeoutMs, options.timeoutMs],
       deadline: options.deadline instanceof Date ? options.deadline.getTime() : options.deadline,
-      slot: (signal) => this.#slots.acquire(signal),
+      slot: (signalOf) => this.#slots.acquire(signalOf),
       turn:
         session === undefined
           ? undefined

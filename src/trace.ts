@@ -49,7 +49,7 @@ export interface SpanListener {
 /** The spans of one execution, in order of their start. */
 export class Trace {
   readonly spans: Span[] = [];
-  #listeners: SpanListener[] | undefined;
+  #listeners: readonly SpanListener[] = [];
   #next = 1;
   readonly #prefix: string;
   readonly #warn: (message: string) => void;
@@ -60,7 +60,7 @@ export class Trace {
   }
 
   listen(listener: SpanListener): void {
-    (this.#listeners ??= []).push(listener);
+    this.#listeners = this.#listeners.concat(listener);
     for (const span of this.spans) this.#tell(listener, 'start', span);
   }
 
@@ -73,22 +73,14 @@ export class Trace {
       startMs: Date.now(),
       attributes: { ...attributes },
     };
-    const started = performance.now();
     this.spans.push(span);
-    this.#listeners?.forEach((listener) => this.#tell(listener, 'start', span));
-    return {
-      span,
-      set: (more) => void Object.assign(span.attributes, more),
-      end: (end) => {
-        if (span.durationMs !== undefined) return;
-        span.durationMs = performance.now() - started;
-        span.outcome = end?.outcome ?? 'completed';
-        if (end?.usage) span.usage = end.usage;
-        if (end?.cost) span.cost = end.cost;
-        if (end?.errorCode !== undefined) span.errorCode = end.errorCode;
-        this.#listeners?.forEach((listener) => this.#tell(listener, 'end', span));
-      },
-    };
+    for (const listener of this.#listeners) this.#tell(listener, 'start', span);
+    return new OpenSpan(span, this);
+  }
+
+  /** Tells of the end of a span. */
+  ended(span: Span): void {
+    for (const listener of this.#listeners) this.#tell(listener, 'end', span);
   }
 
   /** A listener only looks on: one that throws must not end what it looks at. */
@@ -99,5 +91,31 @@ export class Trace {
       const kind = error instanceof Error ? error.name : 'a value that is no Error';
       this.#warn(`A span listener threw ${kind} at the ${what} of a span.`);
     }
+  }
+}
+
+class OpenSpan implements SpanHandle {
+  readonly span: Span;
+  readonly #trace: Trace;
+  readonly #startedAt = performance.now();
+
+  constructor(span: Span, trace: Trace) {
+    this.span = span;
+    this.#trace = trace;
+  }
+
+  set(attributes: Attributes): void {
+    Object.assign(this.span.attributes, attributes);
+  }
+
+  end(end?: SpanEnd): void {
+    const { span } = this;
+    if (span.durationMs !== undefined) return;
+    span.durationMs = performance.now() - this.#startedAt;
+    span.outcome = end?.outcome ?? 'completed';
+    if (end?.usage) span.usage = end.usage;
+    if (end?.cost) span.cost = end.cost;
+    if (end?.errorCode !== undefined) span.errorCode = end.errorCode;
+    this.#trace.ended(span);
   }
 }

@@ -29,7 +29,8 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, Finish
 export class ChatDecoder implements Decoder {
   finished = false;
   readonly #decoding: Decoding;
-  readonly #calls: ToolCallAssembler;
+  /** Made with the first piece of one. */
+  #calls: ToolCallAssembler | undefined;
   #finish = '';
   #id = '';
   /** A piece of the answer came: what comes with another id now is another answer. */
@@ -42,7 +43,6 @@ export class ChatDecoder implements Decoder {
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
-    this.#calls = new ToolCallAssembler({ provider: decoding.provider, limits: decoding.limits });
   }
 
   event(data: Record<string, unknown>, _name: string, out: StreamChunk[]): void {
@@ -69,7 +69,7 @@ export class ChatDecoder implements Decoder {
       throw streamError(this.#decoding, 'truncated', 'the stream stopped without a finish reason');
     }
     const finishReason = this.#finishReason();
-    this.#calls.end(finishReason, out);
+    this.#calls?.end(finishReason, out);
     if (this.#citations !== undefined) {
       out.push({ type: 'content', content: '', citations: this.#citations, call: 0 });
     }
@@ -136,9 +136,9 @@ export class ChatDecoder implements Decoder {
     if (Array.isArray(calls)) for (const call of calls) if (isRecord(call)) this.#toolCall(call, out);
     const legacy = delta['function_call'];
     if (isRecord(legacy)) {
-      this.#calls.add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
+      this.#assembler().add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
     }
-    if (out.length > before || this.#calls.size > 0) this.#begun = true;
+    if (out.length > before || this.#calls !== undefined) this.#begun = true;
   }
 
   #toolCall(call: Record<string, unknown>, out: StreamChunk[]): void {
@@ -146,11 +146,15 @@ export class ChatDecoder implements Decoder {
     const custom = call['custom'];
     if (isRecord(custom)) {
       const block = { provider: CHAT_WIRE, data: { type: 'custom' } };
-      this.#calls.add({ index, id, name: custom['name'], input: custom['input'] ?? '', block }, out);
+      this.#assembler().add({ index, id, name: custom['name'], input: custom['input'] ?? '', block }, out);
       return;
     }
     const called = isRecord(call['function']) ? call['function'] : call;
-    this.#calls.add({ index, id, name: called['name'], arguments: called['arguments'] }, out);
+    this.#assembler().add({ index, id, name: called['name'], arguments: called['arguments'] }, out);
+  }
+
+  #assembler(): ToolCallAssembler {
+    return (this.#calls ??= new ToolCallAssembler(this.#decoding));
   }
 
   /**
@@ -187,7 +191,7 @@ export class ChatDecoder implements Decoder {
     if (reason !== 'stop') return reason;
     if (this.#refused) return 'refusal';
     // OpenAI says stop when the one tool to call was prescribed, Ollama always did.
-    return this.#calls.size > 0 ? 'tool_calls' : 'stop';
+    return this.#calls !== undefined ? 'tool_calls' : 'stop';
   }
 
   #otherChoice(): void {

@@ -72,6 +72,8 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     }
     const settle = this.#settle;
     this.#settle = undefined;
+    // Each a buffer over what the socket read, kept until the body's end: most of what a stream holds.
+    controller.rawHeaders = null;
     const empty = this.#method === 'HEAD' || status === 204 || status === 304;
     try {
       const body = empty ? undefined : decodedBody(this, status, headers['content-encoding']);

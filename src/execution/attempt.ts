@@ -18,6 +18,8 @@ import type { StreamEnd } from '../stream/tap.ts';
 import { andThen } from '../stream/teardown.ts';
 import type { MaybePromise } from '../stream/teardown.ts';
 
+const NONE: readonly Attempt[] = [];
+
 /** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
 export class Attempt extends Stream<StreamChunk, Reply> {
   readonly execution: Execution;
@@ -25,7 +27,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   readonly request: ModelRequest;
   readonly #parent: Attempt | undefined;
   /** Attempts that this layer opened and that have not ended. */
-  #children: Attempt[] = [];
+  #children: readonly Attempt[] = NONE;
   #lastReply: Partial<Reply> | undefined;
   /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
   #went = false;
@@ -135,7 +137,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
 
   protected adoptChild(child: Attempt): void {
     this.#pulledOne = true;
-    this.#children.push(child);
+    this.#children = this.#children.concat(child);
   }
 
   protected override signal(error: SluiceError): void {
@@ -163,7 +165,8 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   protected override finished(ending: StreamEnd<Reply>): void {
     const parent = this.#parent;
     if (parent === undefined) return;
-    parent.#children = parent.#children.filter((child) => child !== this);
+    parent.#children =
+      parent.#children.length === 1 ? NONE : parent.#children.filter((child) => child !== this);
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 

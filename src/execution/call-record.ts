@@ -26,9 +26,9 @@ export class CallRecord implements Call {
   ready: Promise<unknown> | undefined;
   #rateLimits: RateLimits | undefined;
   readonly #warnings: string[] = [];
-  #learners: NonNullable<CallObserver['rateLimits']>[] = [];
-  #looks: NonNullable<CallObserver['chunk']>[] = [];
-  #ends: NonNullable<CallObserver['end']>[] = [];
+  #observers: readonly CallObserver[] = [];
+  /** Those of them that look at chunks. */
+  #lookers: readonly CallObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
     this.number = number;
@@ -39,9 +39,8 @@ export class CallRecord implements Call {
 
   observe(observer: CallObserver): void {
     if (observer.ready !== undefined) this.#waitFor(observer.ready);
-    if (observer.rateLimits !== undefined) this.#learners.push(observer.rateLimits.bind(observer));
-    if (observer.chunk !== undefined) this.#looks.push(observer.chunk.bind(observer));
-    if (observer.end !== undefined) this.#ends.push(observer.end.bind(observer));
+    this.#observers = this.#observers.concat(observer);
+    if (observer.chunk !== undefined) this.#lookers = this.#lookers.concat(observer);
   }
 
   #waitFor(ready: Promise<unknown>): void {
@@ -58,7 +57,7 @@ export class CallRecord implements Call {
   set rateLimits(limits: RateLimits | undefined) {
     this.#rateLimits = limits;
     if (limits === undefined) return;
-    for (const learn of this.#learners) this.#tell(() => learn(limits));
+    for (const observer of this.#observers) this.#tell(() => observer.rateLimits?.(limits));
   }
 
   /** Numbers a chunk and shows it to the observers. */
@@ -67,7 +66,7 @@ export class CallRecord implements Call {
     chunk.call = this.number;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
-    for (const look of this.#looks) look(chunk);
+    for (const observer of this.#lookers) observer.chunk?.(chunk);
   }
 
   /** Settles usage, tells the observers, closes the span. Returns warnings of observers that threw. */
@@ -79,7 +78,7 @@ export class CallRecord implements Call {
     const usage = this.#usageOf(ending);
     this.usage = usage;
     const end: CallEnd = { outcome, reply, error, usage };
-    for (const hear of this.#ends) this.#tell(() => hear(end));
+    for (const observer of this.#observers) this.#tell(() => observer.end?.(end));
     if (this.provider !== undefined) this.span.set({ provider: this.provider });
     if (this.model !== undefined) this.span.set({ model: this.model });
     if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });

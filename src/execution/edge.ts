@@ -31,7 +31,7 @@ export interface EdgeSettings {
   /** Milliseconds since the epoch. */
   deadline: number | undefined;
   /** Waits for a slot; what it returns gives it back. */
-  slot(signal: AbortSignal): Promise<() => void>;
+  slot(this: void, signalOf: () => AbortSignal): Promise<() => void>;
   /** Waits for the session and loads it; undefined where there is none. */
   turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
   /** Called when it starts and ends, for the pipeline's shutdown. */
@@ -44,12 +44,14 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   readonly execution: Execution;
   readonly accumulator = new Accumulator();
   readonly #settings: EdgeSettings;
-  readonly #waiting = new AbortController();
+  /** Of what it waits for before it runs, made on first use. */
+  #waiting: AbortController | undefined;
+  #closed: SluiceError | undefined;
   #asker: Asker<ExecutionChunk, ExecutionResult> | undefined;
   #root: Attempt | undefined;
   #turn: Turn | undefined;
   /** Gives back what was waited for: the session, the slot. Undefined when that has been done. */
-  #held: (() => void)[] | undefined = [];
+  #held: readonly (() => void)[] | undefined = [];
   #stage: 'new' | 'running' | 'done' = 'new';
   #finishing: Promise<void> | undefined;
   #result: ExecutionResult | undefined;
@@ -79,7 +81,8 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   /** Torn down from the consumer's side; the outcome has been decided by whoever did it. */
   close(error: SluiceError): Promise<void> {
     this.execution.decide('cancelled', error);
-    this.#waiting.abort(error);
+    this.#closed = error;
+    this.#waiting?.abort(error);
     return this.#finish();
   }
 
@@ -100,10 +103,10 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
         if (deadline <= Date.now()) throw timeout('queue');
         this.#limit(deadline - Date.now(), 'queue');
       }
-      const turn = await this.#settings.turn?.(this.#waiting.signal);
+      const turn = await this.#settings.turn?.(this.#waitSignal());
       if (turn !== undefined) this.#hold(() => turn.release());
       this.#turn = turn;
-      this.#hold(await this.#settings.slot(this.#waiting.signal));
+      this.#hold(await this.#settings.slot(this.#waitSignal));
     } catch (error) {
       this.#failed(error);
       return;
@@ -120,10 +123,18 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     this.#read();
   }
 
+  readonly #waitSignal = (): AbortSignal => {
+    if (this.#waiting === undefined) {
+      this.#waiting = new AbortController();
+      if (this.#closed !== undefined) this.#waiting.abort(this.#closed);
+    }
+    return this.#waiting.signal;
+  };
+
   /** What comes when the execution is over already, as from a slow store, is given back at once. */
   #hold(release: () => void): void {
     if (this.#held === undefined) release();
-    else this.#held.push(release);
+    else this.#held = this.#held.concat(release);
   }
 
   #startClock(): void {

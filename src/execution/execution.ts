@@ -50,8 +50,8 @@ export class Execution implements Host {
 
   readonly #settings: ExecutionSettings;
   readonly #open = new Map<CallRecord, Attempt>();
-  #watchers: CallWatcher[] = [];
-  #hooks: { hook: EndHook; name: string }[] = [];
+  #watchers: readonly CallWatcher[] = [];
+  #hooks: readonly { hook: EndHook; name: string }[] = [];
   #afterTurn: Exclude<AfterTurn, void>[] = [];
   #span: SpanHandle | undefined;
   #ended = false;
@@ -97,13 +97,13 @@ export class Execution implements Host {
 
   onCall(watcher: CallWatcher, name: string): void {
     requireFunction(watcher, name, 'onCall');
-    this.#watchers.push(watcher);
+    this.#watchers = this.#watchers.concat(watcher);
   }
 
   onEnd(hook: EndHook, name: string): void {
     requireFunction(hook, name, 'onEnd');
     if (this.#ended) throw middlewareError(name, 'called onEnd() after the execution had ended.');
-    this.#hooks.push({ hook, name });
+    this.#hooks = this.#hooks.concat({ hook, name });
   }
 
   span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle {
@@ -158,9 +158,8 @@ export class Execution implements Host {
       current: [],
       warn: (text) => this.warn(text),
     };
-    while (this.#hooks.length > 0) {
-      const last = this.#hooks.pop();
-      if (last === undefined) break;
+    for (let last = this.#hooks.at(-1); last !== undefined; last = this.#hooks.at(-1)) {
+      this.#hooks = this.#hooks.slice(0, -1);
       await bounded(host, `onEnd of ${last.name}`, this.#run(last.hook, end));
     }
     this.#ended = true;

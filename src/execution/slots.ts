@@ -18,11 +18,10 @@ export class Slots {
     return this.#queue.length;
   }
 
-  /** Waits for a slot; the function returned gives it back, once. Rejects with the signal's reason when it aborts first. */
-  async acquire(signal: AbortSignal): Promise<() => void> {
-    if (signal.aborted) throw abortedError(signal.reason);
+  /** Waits for a slot; the function returned gives it back, once. Where it has to wait, rejects with the signal's reason when it aborts first. */
+  async acquire(signalOf: () => AbortSignal): Promise<() => void> {
     if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
+    else await this.#wait(signalOf());
     let held = true;
     return () => {
       if (!held) return;
@@ -35,6 +34,7 @@ export class Slots {
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (signal.aborted) throw abortedError(signal.reason);
       const leave = (): void => {
         this.#queue = this.#queue.filter((other) => other !== mine);
         reject(signal.reason instanceof SluiceError ? signal.reason : abortedError(signal.reason));

@@ -16,6 +16,8 @@ import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 
+const NONE: readonly never[] = [];
+
 /**
  * The machine under every stream: it starts, reads and ends. A stream whose body only hands another stream on is fused with it: both share one
  * source, and one loop runs the taps of both. `#inner` and `#adopter` are the two sides of that; the outermost one (`#top`) reads for all.
@@ -33,7 +35,8 @@ export abstract class StreamCore<C, R> {
   #inner: StreamCore<C, R> | undefined;
   #adopter: StreamCore<C, R> | undefined;
 
-  #taps: BoundTap<C, R>[] = [];
+  /** A new list for each that is added: push() makes room for sixteen more. */
+  #taps: readonly BoundTap<C, R>[] = NONE;
   /** The taps of the chain so far, this stream's last. */
   #fusedTaps: FusedTaps<C, R, StreamCore<C, R>> | undefined;
 
@@ -191,8 +194,8 @@ export abstract class StreamCore<C, R> {
 
   /** Adds a tap before or behind the others. @internal */
   protected addTap(tap: Look<C> | Tap<C, R>, where: 'first' | 'last'): void {
-    if (where === 'first') this.#taps.unshift(bound(tap));
-    else this.#taps.push(bound(tap));
+    const mine = bound(tap);
+    this.#taps = where === 'first' ? [mine].concat(this.#taps) : this.#taps.concat(mine);
   }
 
   /** Reads on, as for a read-ahead. @internal */

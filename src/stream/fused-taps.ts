@@ -7,14 +7,17 @@ export interface TapFailure<S> {
   thrown: unknown;
 }
 
+const NONE: readonly never[] = [];
+
 /** The taps of a chain of fused streams `S`, inner first, run in one synchronous loop. */
 export class FusedTaps<C, R, S> {
-  #looks: Look<C>[] = [];
+  // New lists for each that is added: push() makes room for sixteen more.
+  #looks: readonly Look<C>[] = NONE;
   /** Whose each look is. */
-  #lookers: S[] = [];
-  #pulls: NonNullable<BoundTap<C, R>['pull']>[] = [];
+  #lookers: readonly S[] = NONE;
+  #pulls: readonly NonNullable<BoundTap<C, R>['pull']>[] = NONE;
   /** Whose each pull is. */
-  #pullers: S[] = [];
+  #pullers: readonly S[] = NONE;
   /** Whether the loop runs right now: whoever ends the stream then must wait for the current chunk. */
   running = false;
   /** Set by a tap's doing: the batch is cut behind the current chunk. */
@@ -37,12 +40,12 @@ export class FusedTaps<C, R, S> {
   add(taps: readonly BoundTap<C, R>[], stream: S): void {
     for (const { chunk, pull } of taps) {
       if (pull !== undefined) {
-        this.#pulls.push(pull);
-        this.#pullers.push(stream);
+        this.#pulls = this.#pulls.concat(pull);
+        this.#pullers = this.#pullers.concat(stream);
       }
       if (chunk === undefined) continue;
-      this.#looks.push(chunk);
-      this.#lookers.push(stream);
+      this.#looks = this.#looks.concat(chunk);
+      this.#lookers = this.#lookers.concat(stream);
     }
   }
 

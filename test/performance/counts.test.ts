@@ -65,6 +65,10 @@ describe('to the garbage collector', () => {
     expect(survived / allocated).toBeLessThan(0.05);
   });
 
+  test('an open stream with the five holds at most 17,000 bytes', async () => {
+    expect(await printed<number>('heap.ts', [], 'open')).toBeLessThanOrEqual(17_000);
+  });
+
   test.each([1, 3, 5])(
     'no object of a stream is a hash table after %i executions and a full collection',
     async (first) => {

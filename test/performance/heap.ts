@@ -1,8 +1,9 @@
 /**
  * What the garbage collector meets, in a process of its own: `survivors` prints how much of what an execution of the five allocates outlives a collection of young objects
- * after its end; `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and then 40 open streams.
+ * after its end; `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and then 40 open streams;
+ * `open` prints how many bytes an open stream with the five holds.
  *
- * Run as `node --expose-gc --no-allocation-site-pretenuring test/performance/heap.ts survivors`, or `... tables 3`. Prints one line of JSON.
+ * Run as `node --expose-gc --no-allocation-site-pretenuring test/performance/heap.ts survivors`, or `... tables 3`, or `... open`. Prints one line of JSON.
  */
 import { getHeapSnapshot } from 'node:v8';
 import { Pipeline } from 'sluice';
@@ -11,7 +12,7 @@ import { source, theFive } from './five.ts';
 
 const OPEN = 40;
 
-const pipeline = new Pipeline([...theFive(), provider(source(20, 1))]);
+const pipeline = new Pipeline([...theFive(), provider(source(20, 1))], { maxConcurrentExecutions: 1_000 });
 const { gc } = globalThis;
 if (gc === undefined) throw new Error('Run it with --expose-gc.');
 
@@ -40,6 +41,20 @@ async function survivors(): Promise<object> {
   await collect({ type: 'minor' });
   await collect({ type: 'minor' });
   return { allocated, survived: process.memoryUsage().heapUsed - before };
+}
+
+async function open(): Promise<number> {
+  await executions(3_000);
+  await collect();
+  await collect();
+  const before = process.memoryUsage().heapUsed;
+  const streams = Array.from({ length: 1_000 }, () => pipeline.executeStream('user', 'Go on'));
+  for (const stream of streams) await stream.next();
+  await collect();
+  await collect();
+  const held = (process.memoryUsage().heapUsed - before) / streams.length;
+  await Promise.all(streams.map((stream) => stream.close()));
+  return Math.round(held);
 }
 
 interface Snapshot {
@@ -83,4 +98,6 @@ async function slowClasses(first: number): Promise<string[]> {
 }
 
 const [what, count] = process.argv.slice(2);
-console.log(JSON.stringify(what === 'survivors' ? await survivors() : await slowClasses(Number(count))));
+if (what === 'survivors') console.log(JSON.stringify(await survivors()));
+else if (what === 'open') console.log(await open());
+else console.log(JSON.stringify(await slowClasses(Number(count))));

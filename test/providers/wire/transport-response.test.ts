@@ -1,4 +1,5 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { Agent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
 import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
@@ -30,6 +31,24 @@ describe('an answer', () => {
       '{"error":{}}',
       true,
     ]);
+  });
+
+  it('lets go of the bytes of its headers', async () => {
+    await using server = await handServer((_request, response) => response.write('it goes on'));
+    const agent = new Agent();
+    let controller: { rawHeaders?: unknown } | undefined;
+    const dispatcher = agent.compose((dispatch) => (options, handler) => {
+      const { onRequestStart } = handler;
+      handler.onRequestStart = (given, context) => {
+        controller = given;
+        onRequestStart?.call(handler, given, context);
+      };
+      return dispatch(options, handler);
+    });
+    const response = await transport({ dispatcher })(server.url);
+    expect(controller).toMatchObject({ rawHeaders: null });
+    await response.body?.cancel();
+    await agent.destroy();
   });
 
   it('can be read as a web stream, and by every method of a response', async () => {
