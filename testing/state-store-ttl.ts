@@ -107,6 +107,17 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'R34 R35 no write at its old version brings back a session that expired',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      await write(store, key(), 'a');
+      await gone(store, key());
+      await refused(store.append(key(), entries('late'), { expectedVersion: 1, turnId: 't2' }), 'conflict');
+      await refused(store.update(key(), { late: true }, { expectedVersion: 1 }), 'conflict');
+      assert.equal(await store.load(key()), undefined);
+    },
+  },
+  {
     name: 'R42 tokens go on where a session expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {

@@ -39,6 +39,27 @@ describe('what is stored', () => {
       expect(bytes).not.toContain(sealed);
   });
 
+  test('no nonce is used twice', async () => {
+    const below = new MemoryStore();
+    const store = encrypted(below, randomBytes(32));
+    const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
+    for (let turn = 0; turn < 5; turn++)
+      await store.append('s', [entry('x'), entry('x')], {
+        expectedVersion: turn,
+        turnId: `t${turn}`,
+        metadata: { [`mood${turn}`]: 1 },
+        pending: [call],
+        end: { ...end, reason: 'r' },
+      });
+    const stored = JSON.stringify([await below.load('s'), await below.turn('s', 't4')]);
+    // What is sealed begins with its nonce of 12 bytes, 16 characters of base64.
+    const sealed = new Set(
+      Array.from(stored.matchAll(/sluice-sealed-1\.[^."]+\.([\w-]+)/g), ([, data = '']) => data),
+    );
+    expect(sealed.size).toBe(10 + 5 + 1 + 1);
+    expect(new Set(Array.from(sealed, (data) => data.slice(0, 16))).size).toBe(sealed.size);
+  });
+
   test('the same text is never the same twice, a key of the metadata is within its session', async () => {
     const below = new MemoryStore();
     const store = encrypted(below, randomBytes(32));
@@ -221,6 +242,7 @@ describe('tampering', () => {
     ['the last of a turn left out', ['a'], ([row]) => row?.messages.pop()],
     ['the first of a later turn left out', ['a'], ([, row]) => row?.messages.shift()],
     ['the last of all left out', ['a'], ([, row]) => row?.messages.pop()],
+    ['what two messages say swapped, each in its place', ['a'], ([row]) => swapTexts(row?.messages ?? [])],
     ['turns swapped', ['a'], (rows) => swapped(rows, 0, 1)],
     ['a turn in the place of another', ['a'], (rows) => rows.splice(1, 1, structuredClone(rowOf(rows, 0)))],
     ["another session's turn", ['a', 'b'], (rows) => swapped(rows, 1, 4)],
@@ -296,6 +318,14 @@ function messageOf(row: Row<{ messages: { content: string; role: string }[] }>, 
 
 function pendingOf(row: Row<{ pending: { arguments: string }[] }>) {
   return rowOf(row?.pending ?? [], 0);
+}
+
+/** The sealed texts change places, and what says where they stand does not. */
+function swapTexts([first, second]: { content: string }[]): void {
+  if (first === undefined || second === undefined) throw new Error('nothing to swap');
+  const [one = [], two = []] = [first, second].map(({ content }) => content.split(' '));
+  first.content = `${one[0]} ${two[1]}`;
+  second.content = `${two[0]} ${one[1]}`;
 }
 
 function swapValues(row: Row<{ metadata: Record<string, string> }>): void {

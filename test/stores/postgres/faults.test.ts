@@ -113,6 +113,42 @@ await onPostgres('faults', ({ database, pool, open }) => {
       }
     });
 
+    test('that breaks between two statements ends no process, and is not used again', async () => {
+      const mine = database.pool({ max: 1 });
+      let broken = 0;
+      const store = open({
+        schema: 'secured',
+        rowLevelSecurity: true,
+        pool: {
+          query: (query) => mine.query(query),
+          async connect() {
+            const client = await mine.connect();
+            if (broken++ > 0) return client;
+            const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+            return {
+              async query(query) {
+                const answer = await client.query(query);
+                if (!query.text.startsWith('BEGIN')) return answer;
+                const ended = new Promise<void>((resolve) => client.once('end', resolve));
+                await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+                await ended;
+                return answer;
+              },
+              release: (destroy) => client.release(destroy),
+              on: (event, listener) => client.on(event, listener),
+              removeListener: (event, listener) => client.removeListener(event, listener),
+            };
+          },
+          on: () => undefined,
+          end: () => Promise.resolve(),
+        },
+      });
+      const key = { owner: anOwner(), id: 's' };
+      expect(await failureOf(store.load(key))).toMatchObject(failed);
+      expect(await store.load(key)).toBeUndefined();
+      expect(broken).toBe(2);
+    });
+
     test.each([false, true])(
       'that gives no answer is given up in time (row level security: %s)',
       async (rowLevelSecurity) => {

@@ -61,6 +61,25 @@ await onPostgres('as a role that may make nothing, with row level security', (st
     expect(contents(await store.load({ owner: theirs, id: 's' }))).toEqual([theirs]);
   });
 
+  test('S2 the role that made the tables is bound by the policies as well', async () => {
+    const maker = `${role}_maker`;
+    await pool.query(`CREATE ROLE "${maker}" LOGIN NOSUPERUSER; CREATE SCHEMA made AUTHORIZATION "${maker}"`);
+    const own = database.pool({ user: maker });
+    try {
+      const store = open({ pool: own, schema: 'made', rowLevelSecurity: true });
+      await store.migrate();
+      const key = { owner: anOwner(), id: 's' };
+      await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', end });
+      const tables = ['sessions', 'turns', 'owners'].map((table) => `SELECT owner FROM made.sluice_${table}`);
+      expect((await own.query(tables.join(' UNION ALL '))).rows).toEqual([]);
+      expect(contents(await store.load(key))).toEqual(['a']);
+      await store.delete(key);
+    } finally {
+      await own.end();
+      await pool.query(`DROP OWNED BY "${maker}" CASCADE; DROP ROLE "${maker}"`);
+    }
+  });
+
   test('no connection keeps the owner of a statement that failed', async () => {
     const one = database.pool({ user: role, max: 1 });
     const store = open({ ...secured(), pool: one, prefix: 'missing_' });

@@ -128,6 +128,14 @@ await onRedis('faults', (stage) => {
     },
   );
 
+  test('an error of a server that quotes the command holds nothing of it', async () => {
+    const quoting = "ERR unknown command 'evalsha', with args beginning with: 'abc' '2' 'canary-4711' ";
+    const refuses = (): Promise<never> => Promise.reject(new Error(quoting));
+    const error = await failureOf(redisStore({ client: { eval: refuses, evalSha: refuses } }).load('s'));
+    expect(inspect(error, { depth: 20, showHidden: true })).toContain("unknown command 'evalsha'");
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('canary');
+  });
+
   test('a client that answers with buffers is told of, and not tried again', async () => {
     const buffers = { eval: () => Promise.resolve([]), evalSha: () => Promise.resolve([Buffer.from('1')]) };
     expect(await failureOf(redisStore({ client: buffers, prefix }).load('s'))).toMatchObject({
