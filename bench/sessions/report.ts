@@ -95,7 +95,7 @@ export function pageOf(measured: MeasuredSessions, how: Circumstances): string {
     ...how.where.map((line) => `- ${line}`),
     ...missing.map((service) => `- **${service} was not reachable: it is left out**`),
     `- ${runs} interleaved runs, ${processes}; medians, with the least and the most; a ratio is the median of the ratios of the runs. Times are of the clock on the wall`,
-    `- A turn is \`executeWithContext()\` with \`historyLimit: ${WINDOW}\` over a provider in memory. It asks its store for \`${turn.calls.join('`, `')}\`, gives the lease back, and writes ${bytes.join(' and ')} bytes`,
+    `- A turn is \`executeWithContext()\` with \`historyLimit: ${WINDOW}\` over a provider in memory. It asks its store for \`${turn.calls.join('`, `')}\`, gives the lease back with the last one, and writes ${bytes.join(' and ')} bytes`,
     '- A bare write is the same bytes, written one behind the other by the same client, and nothing else: ' +
       measured.stores.map(({ label, bare }) => `${label}: ${bare}`).join('; '),
     '',
