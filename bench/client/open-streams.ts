@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scenario } from './scenario.ts';
 
 const OPEN = 1_000;
@@ -17,8 +16,7 @@ export const memory: Scenario = {
   },
   async run(caller) {
     const before = process.memoryUsage.rss();
-    await caller.hold(OPEN);
-    await sleep(100);
+    await caller.hold(OPEN, 100);
     return (process.memoryUsage.rss() - before) / OPEN / 1_000;
   },
 };
@@ -35,8 +33,7 @@ export const held: Scenario = {
     // The peak is that of the whole process: nothing comes before it.
   },
   async run(caller) {
-    await caller.hold(HELD);
-    await sleep(1_000);
+    await caller.hold(HELD, 1_000);
     return process.resourceUsage().maxRSS / 1_000;
   },
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script } from '../upstream/script.ts';
 import type { Reader } from '../contestants/reader.ts';
 
@@ -50,8 +51,8 @@ export class Caller {
     await Promise.all(Array.from({ length: count }, () => this.call()));
   }
 
-  /** Opens so many and returns when each has delivered a piece. They stay open, until the process ends. */
-  async hold(count: number): Promise<void> {
+  /** Opens so many and returns when each has delivered a piece and all have been open for `restMs` since. They stay open, until the process ends. */
+  async hold(count: number, restMs: number): Promise<void> {
     const texts = new Array<string>(count).fill('');
     const open = Promise.withResolvers<never>();
     const allBegun = new Promise<void>((resolve) => {
@@ -65,6 +66,8 @@ export class Caller {
       }
     });
     await Promise.race([allBegun, open.promise]);
+    // One that ends meanwhile would be counted as open, and take up less.
+    await Promise.race([sleep(restMs), open.promise]);
     for (const text of texts) if (!this.#answer.startsWith(text)) throw this.#wrong(text);
   }
 
