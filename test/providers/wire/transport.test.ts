@@ -108,6 +108,28 @@ describe('a connection', () => {
     expect(server.connections).toEqual({ made: 1, open: 1 });
   });
 
+  it('is there for each of 300 streams at once: none waits for another', async () => {
+    await using server = await handServer((_request, response) => response.write('it goes on'));
+    const fetch = transport({});
+    const bodies = await Promise.all(
+      Array.from({ length: 300 }, async () => rawBodyOf(await fetch(server.url))),
+    );
+    expect(server.connections).toEqual({ made: 300, open: 300 });
+    for (const body of bodies) body.cancel();
+    await server.socketsClosed();
+  });
+
+  it('that the server closed between two requests is made anew', async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const fetch = transport({});
+    for (const made of [1, 2]) {
+      expect(await (await fetch(server.url)).text()).toBe('whole');
+      expect(server.connections).toEqual({ made, open: 1 });
+      server.server.closeIdleConnections();
+      await server.socketsClosed();
+    }
+  });
+
   it('is closed with the last provider, whose later calls are refused', async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const [first, second] = [providerFetch({}), providerFetch({})];
