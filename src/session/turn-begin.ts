@@ -76,29 +76,39 @@ async function beginAgain(request: TurnRequest, found: FoundSession): Promise<Be
   let { state } = found;
   if (historyLimit !== undefined && input.length > historyLimit)
     state = await store.load(key, { last: input.length });
-  // A window that holds replies alone.
-  if (state !== undefined && isCut(state) && askedIn(state, input)?.length === 0)
+  let asked = askedIn(state, input);
+  if (asked === 'before') {
     state = await store.load(key);
+    asked = askedIn(state, input);
+  }
   const { metadata = {}, version = 0 } = state ?? {};
   const lastReply = metadata[PAUSED] === true ? 'paused' : undefined;
-  const asked = askedIn(state, input);
-  const messages =
-    asked === undefined ? followed(request, readOf(state), input) : followed(request, asked, [], lastReply);
+  const messages = Array.isArray(asked)
+    ? followed(request, asked, [], lastReply)
+    : followed(request, readOf(state), input);
   return { messages, metadata, version };
 }
 
 /**
- * Up to the message that is to be answered: without the replies that there are to it, unless the provider has only paused. Undefined where other
- * turns came behind the input: it is asked again then, not they.
+ * Up to the message that is to be answered: without the replies that there are to it, unless the provider has only paused. `before` where it is not in
+ * the window, which holds replies alone. Undefined where other turns came behind the input: it is asked again then, not they.
  */
-function askedIn(state: SessionState | undefined, input: readonly Message[]): Message[] | undefined {
+function askedIn(
+  state: SessionState | undefined,
+  input: readonly Message[],
+): Message[] | 'before' | undefined {
   const messages = readOf(state);
   if (state?.metadata[PAUSED] === true && input.length === 0) return messages;
-  for (let end = messages.length; ; end--) {
-    const isReply = messages[end - 1]?.role === 'assistant';
-    if (input.length > 0 ? endsWith(messages.slice(0, end), input) : !isReply) return messages.slice(0, end);
-    if (!isReply) return undefined;
-  }
+  let end = messages.length;
+  const isReply = (): boolean => {
+    const role = messages[end - 1]?.role;
+    // A turn that is known by its input takes its rounds of tools back, too.
+    return role === 'assistant' || (role === 'tool' && input.length > 0);
+  };
+  const isAsked = (): boolean => (input.length > 0 ? endsWith(messages.slice(0, end), input) : !isReply());
+  while (!isAsked() && isReply()) end--;
+  if (end === 0 && state !== undefined && isCut(state)) return 'before';
+  return isAsked() ? messages.slice(0, end) : undefined;
 }
 
 /** What is read of a session. */

@@ -149,6 +149,35 @@ describe('a turn that did not come to its end', () => {
     expect((await store.load('s'))?.turns).toBe(3);
   });
 
+  test.each([undefined, 1, 2, 4])(
+    'that failed behind a round of tools sends none of it, also out of a window of %s',
+    async (historyLimit) => {
+      const store = new MemoryStore();
+      const round = (id: string): StreamChunk[] => [
+        { type: 'tool_call', id, name: 'look', arguments: {} },
+        { type: 'tool_result', id, name: 'look', content: 'none', isError: false },
+      ];
+      const { middleware, calls } = answers(
+        [texts('before'), stop()],
+        [round('a'), round('b'), texts('half '), crash],
+        [texts('whole'), stop()],
+      );
+      const pipeline = new Pipeline([middleware], {
+        store,
+        ...(historyLimit !== undefined && { historyLimit }),
+      });
+      await pipeline.executeWithContext('s', 'user', 'first');
+      await failureOf(pipeline.executeWithContext('s', 'user', 'hi', { turnId }));
+      await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+      expect((await store.load('s'))?.messages.map(({ role }) => role).slice(2)).toEqual([
+        ...['user', 'assistant', 'tool', 'assistant', 'tool', 'assistant', 'assistant'],
+      ]);
+      const sent = calls[2]?.request.messages.map(({ content }) => content);
+      expect(sent).toEqual(['first', 'before', 'hi'].slice(-(sent?.length ?? 0)));
+      expect(sent).toContain('hi');
+    },
+  );
+
   test('is asked again itself where other turns came behind it', async () => {
     const store = new MemoryStore();
     const { middleware, calls } = answers([crash], [texts('of b'), stop()], [texts('of a'), stop()]);
