@@ -169,9 +169,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     store.fork = async (key) => fork(key);
   },
   'a fork has spent nothing and knows no turns; nothing is paid twice': (store) => {
-    const spend = store.spend.bind(store);
+    const [spend, fork] = [store.spend.bind(store), store.fork.bind(store)];
     let forks = 0;
-    const fork = store.fork.bind(store);
     store.fork = async (...given) => {
       forks++;
       return fork(...given);
@@ -321,6 +320,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     (lease) =>
       async (...given) => ({ ...(await lease(...given)), renew: () => Promise.resolve() }),
   ),
+  'R34 R35 no write at its old version brings back a session that expired': anyVersion,
   'R42 tokens go on where a session expired': leasing((lease) => async (...given) => ({
     ...(await lease(...given)),
     token: 1,
