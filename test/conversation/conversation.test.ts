@@ -202,6 +202,22 @@ describe('close', () => {
     expect((await pipeline.executeWithContext('s', 'user', 'two')).response.content).toBe('re: two');
   });
 
+  test('refuses a fork that the store was still copying', async () => {
+    const copying = Promise.withResolvers<void>();
+    const store = new (class extends MemoryStore {
+      override async fork(...given: Parameters<MemoryStore['fork']>): ReturnType<MemoryStore['fork']> {
+        await copying.promise;
+        return super.fork(...given);
+      }
+    })();
+    const conversation = openConversation({ pipeline: new Pipeline([provider(echo())], { store }) });
+    await conversation.send('one');
+    const fork = refusal(() => conversation.fork());
+    await conversation.close();
+    copying.resolve();
+    expect(await fork).toBe('shutting_down: The conversation is closed: open another one.');
+  });
+
   test('happens at the end of the scope', async () => {
     let conversation;
     {
