@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/entry-points.ts';
-import { programsOf, runProgram } from '../support/markdown.ts';
+import { compilerSays, programsOf, runProgram, typedBlocksOf } from '../support/markdown.ts';
 
 const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root })];
 const programs = (await Promise.all(pages.map(programsOf))).flat();
@@ -16,4 +16,16 @@ describe('the programs in the pages', () => {
     const lines = output.split('\n').map((line) => line.trimEnd());
     expect(lines).toEqual(expect.arrayContaining(program.prints));
   });
+});
+
+describe('the blocks in the pages that import', () => {
+  test.each(['nodenext', 'bundler'] as const)(
+    'have right types for a strict user of %s',
+    async (resolution) => {
+      const blocks = (await Promise.all(pages.map(typedBlocksOf))).flat();
+      expect(blocks.length).toBeGreaterThan(programs.length);
+      expect(await compilerSays(blocks, resolution)).toBe('');
+    },
+    60_000,
+  );
 });

@@ -26,6 +26,55 @@ export async function programsOf(page: string): Promise<Program[]> {
   });
 }
 
+/** The blocks in a page that name what they import, those that need a server or a key, too: their code, by page and line. */
+export async function typedBlocksOf(page: string): Promise<{ name: string; code: string }[]> {
+  const text = await readFile(join(root, page), 'utf8');
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => ({
+    name: `${page}:${text.slice(0, match.index).split('\n').length}`,
+    code: match[1] ?? '',
+  }));
+  return blocks.filter(({ code }) => /^import /m.test(code) && !code.includes(`from './`));
+}
+
+/**
+ * What the compiler says of blocks, as a strict user's would that resolves modules so: nothing, where all is well. On the declarations of the build.
+ */
+export async function compilerSays(
+  blocks: readonly { name: string; code: string }[],
+  moduleResolution: 'nodenext' | 'bundler',
+): Promise<string> {
+  const folder = join(root, 'dist', `pages-${moduleResolution}`);
+  await mkdir(folder, { recursive: true });
+  try {
+    const module = moduleResolution === 'nodenext' ? 'nodenext' : 'esnext';
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      target: 'es2024',
+      module,
+      moduleResolution,
+    };
+    const lib = ['es2024', 'esnext.disposable'];
+    const config = { compilerOptions: { ...compilerOptions, lib, types: ['node'] }, include: ['*.ts'] };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    for (const { name, code } of blocks)
+      await writeFile(join(folder, `${name.replace(/[^a-z0-9]+/gi, '-')}.ts`), `${code}\nexport {};\n`);
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const { stdout } = await run(process.execPath, [compiler, '-p', folder], { cwd: folder }).catch(said);
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The compiler writes what is wrong to its standard output, and fails. */
+function said(error: unknown): { stdout: string } {
+  if (error instanceof Error && 'stdout' in error && typeof error.stdout === 'string' && error.stdout !== '')
+    return { stdout: error.stdout };
+  throw error;
+}
+
 /** Runs a program on the build, as a file inside the package, without any key. Resolves to what it printed; rejects where it failed. */
 export async function runProgram({ name, code }: Program): Promise<string> {
   const folder = join(root, 'dist', 'pages');
