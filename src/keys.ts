@@ -24,6 +24,15 @@ export function contextKey<T>(name: string): ContextKey<T> {
   return key;
 }
 
+/** Refuses what JavaScript may hand over in place of a key, such as its name. `where` says to what. */
+export function checkContextKey(where: string, key: unknown): void {
+  if (typeof key === 'object' && key !== null && 'name' in key) return;
+  throw new SluiceError(
+    'invalid_options',
+    `${where}: the key is ${kindOf(key)}: give one made by contextKey(), such as const Tenant = contextKey('tenant').`,
+  );
+}
+
 function checkEntry(entry: unknown): void {
   const key: unknown = Array.isArray(entry) ? entry[0] : undefined;
   if (typeof key === 'object' && key !== null && 'name' in key) return;
@@ -47,10 +56,12 @@ export class Values {
 
   get<T>(key: ContextKey<T>): T | undefined;
   get(key: ContextKey<unknown>): unknown {
+    checkContextKey('get()', key);
     return this.#values.get(key);
   }
 
   set<T>(key: ContextKey<T>, value: T): void {
+    checkContextKey('set()', key);
     this.#values.set(key, value);
   }
 }

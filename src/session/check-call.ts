@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, kindOf } from '../errors.ts';
 import { parseOptions } from '../options.ts';
 import { plainFault } from '../plain-data.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
@@ -31,10 +31,8 @@ const listSchema = z.object({
 });
 const loadSchema = z.object({ last: z.int().min(0).optional() });
 const forkSchema = z.object({ at: z.int().min(0).optional() });
+const spendSchema = z.looseObject({ owner: z.string() });
 const leaseSchema = z.object({ ttlMs: z.number().min(1).max(Number.MAX_SAFE_INTEGER) });
-
-const ownerSchema = z.string('give a string');
-const turnIdSchema = z.string('give a string that is not empty').min(1);
 
 interface Key {
   owner: string;
@@ -105,6 +103,7 @@ export function checkList(options: ListOptions): {
 
 /** Checks what `spend` was given. */
 export function checkSpend(scope: SpendScope): void {
+  parseOptions('spend()', spendSchema, scope);
   checkOwner(scope.owner);
   if (scope.id !== undefined) checkSessionKey({ owner: scope.owner, id: scope.id });
 }
@@ -123,11 +122,15 @@ export function checkLease(key: SessionKey, ttlMs: number): Key {
 
 /** Checks an owner alone, as `forget` is given one. */
 export function checkOwner(owner: string): void {
-  parseOptions('owner', ownerSchema, owner);
+  if (typeof owner !== 'string')
+    throw new SluiceError('invalid_options', `owner is ${kindOf(owner)}: give a string.`);
   checkId('owner', owner);
 }
 
 function checkTurnId(turnId: string): void {
-  parseOptions('turnId', turnIdSchema, turnId);
+  if (typeof turnId !== 'string' || turnId === '') {
+    const found = turnId === '' ? 'empty' : kindOf(turnId);
+    throw new SluiceError('invalid_options', `turnId is ${found}: give a string that is not empty.`);
+  }
   checkId('turnId', turnId);
 }

@@ -13,22 +13,20 @@ export function sessionKey(key: SessionKey): { owner: string; id: string } {
 
 /** A key in its long form. Throws `invalid_options` where it is none. */
 export function checkSessionKey(key: SessionKey): { owner: string; id: string } {
-  const parts: unknown = typeof key === 'string' ? { owner: '', id: key } : key;
-  if (
-    typeof parts !== 'object' ||
-    parts === null ||
-    !('id' in parts && typeof parts.id === 'string' && parts.id !== '') ||
-    !('owner' in parts && typeof parts.owner === 'string')
-  ) {
-    throw new SluiceError(
-      'invalid_options',
-      `sessionId is ${kindOf(key)}: give a string that is not empty, or { owner, id }.`,
-    );
-  }
-  const { owner, id } = parts;
+  if (typeof key !== 'string' && (typeof key !== 'object' || key === null))
+    throw notAnId('sessionId', key, 'a string that is not empty, or { owner, id }');
+  const { owner, id } = sessionKey(key);
+  if (typeof owner !== 'string') throw notAnId('sessionId.owner', owner, "a string, '' where there is none");
+  const name = typeof key === 'string' ? 'sessionId' : 'sessionId.id';
+  if (typeof id !== 'string' || id === '') throw notAnId(name, id, 'a string that is not empty');
   checkId('owner', owner);
   checkId('sessionId', id);
   return { owner, id };
+}
+
+function notAnId(name: string, found: unknown, mend: string): SluiceError {
+  const kind = found === '' ? 'empty' : kindOf(found);
+  return new SluiceError('invalid_options', `${name} is ${kind}: give ${mend}.`);
 }
 
 /** Throws `invalid_options` where a text cannot be an id: too long, or not well-formed. `what` names it. */

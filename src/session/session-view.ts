@@ -1,5 +1,6 @@
 import type { SessionView } from '../context.ts';
 import { SluiceError } from '../errors.ts';
+import { checkContextKey } from '../keys.ts';
 import type { ContextKey } from '../keys.ts';
 import { plainFault } from '../plain-data.ts';
 import { sessionKey } from './check-key.ts';
@@ -15,13 +16,16 @@ export function sessionView(
   const { owner, id } = sessionKey(key);
   function get<T>(name: ContextKey<T>): T | undefined;
   function get(name: ContextKey<unknown>): unknown {
+    checkContextKey('session.get()', name);
     return saved.get(name.name);
   }
   const view: SessionView = {
     id,
     owner,
     get,
-    set: ({ name }, value) => {
+    set: (key, value) => {
+      checkContextKey('session.set()', key);
+      const { name } = key;
       const fault = plainFault(value);
       if (fault !== undefined) {
         throw new SluiceError(

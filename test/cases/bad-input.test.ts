@@ -292,6 +292,52 @@ describe('what is called beside an execution', () => {
     expect(await refusal(() => Reflect.apply(pipeline.executeStreamWithContext, pipeline, given))).toBe(text);
   });
 
+  test.each([
+    ['a number', 5, 'sessionId is number: give a string that is not empty, or { owner, id }'],
+    ['no text', '', 'sessionId is empty: give a string that is not empty'],
+    ['an owner alone', { owner: 'ada' }, 'sessionId.id is undefined: give a string that is not empty'],
+    [
+      'a misspelt owner',
+      { ownr: 'ada', id: 's' },
+      "sessionId.owner is undefined: give a string, '' where there is none",
+    ],
+  ])('a key of a session that is %s', async (_what, key, message) => {
+    const pipeline = new Pipeline([model()]);
+    const given = [key, 'user', 'x'];
+    expect(await refusal(() => Reflect.apply(pipeline.executeWithContext, pipeline, given))).toBe(
+      `invalid_options: ${message}.`,
+    );
+  });
+
+  test('an owner that is none', async () => {
+    const store = new MemoryStore();
+    expect(await refusal(() => Reflect.apply(store.forget, store, []))).toBe(
+      'invalid_options: owner is undefined: give a string.',
+    );
+    expect(await refusal(() => Reflect.apply(store.spend, store, ['ada']))).toBe(
+      'invalid_options: spend(): what was given is string: give an object.',
+    );
+    expect(await refusal(() => Reflect.apply(store.spend, store, [{ id: 's' }]))).toBe(
+      'invalid_options: spend(): owner is undefined: give a string.',
+    );
+  });
+
+  test.each(['get', 'set'] as const)('%s() with the name of a key in place of the key', async (name) => {
+    const wrong =
+      "the key is string: give one made by contextKey(), such as const Tenant = contextKey('tenant').";
+    const use = (valuesOf: (context: ExecutionContext) => object | undefined): Promise<string> =>
+      refusal(async () => {
+        const layer: Middleware = (context, next) => {
+          const values = valuesOf(context) ?? {};
+          Reflect.apply(Reflect.get(values, name), values, ['tenant', 5]);
+          return next();
+        };
+        await new Pipeline([layer, model()]).executeWithContext('s', 'user', 'x');
+      });
+    expect(await use((context) => context)).toBe(`invalid_options: ${name}(): ${wrong}`);
+    expect(await use(({ session }) => session)).toBe(`invalid_options: session.${name}(): ${wrong}`);
+  });
+
   test('a key without a name', async () => {
     expect(await refusal(() => Reflect.apply(contextKey, undefined, []))).toBe(
       'invalid_options: contextKey(): name is undefined: give a string.',
