@@ -35,6 +35,14 @@ export function noSessionError(key: SessionKey): SluiceError {
   return new SluiceError('not_found', `There is no ${sessionName(key)}.`);
 }
 
+/** `not_found`: a session without messages cannot be run again. */
+export function nothingToRunError(key: SessionKey): SluiceError {
+  return new SluiceError(
+    'not_found',
+    `The ${sessionName(key)} has no messages to run again: give at least one in place of [].`,
+  );
+}
+
 /** `store`, retryable: the database failed. `doing` says at what, such as `append`. */
 export function storeFailedError(doing: string, cause: unknown): SluiceError {
   return new SluiceError('store', `The session store failed at ${doing} (see the cause).`, {

@@ -3,6 +3,7 @@ import type { Message } from '../messages.ts';
 import { throwIfAborted } from './delay.ts';
 import type { HeldLease } from './held-lease.ts';
 import { repaired, wholeTurns } from './repair.ts';
+import { nothingToRunError } from './store-errors.ts';
 import type { SessionState } from './store.ts';
 import type { TurnRequest } from './turn.ts';
 
@@ -86,6 +87,7 @@ async function beginAgain(request: TurnRequest, found: FoundSession): Promise<Be
   const messages = Array.isArray(asked)
     ? followed(request, asked, [], lastReply)
     : followed(request, readOf(state), input);
+  if (messages.length === 0) throw nothingToRunError(key);
   return { messages, metadata, version };
 }
 

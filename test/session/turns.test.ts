@@ -82,6 +82,20 @@ describe('turns', () => {
     expect(model.calls.at(-1)?.request.messages).toEqual([{ role: 'user', content: 'hi' }]);
   });
 
+  test('[] where nothing is stored asks no model, stores nothing and leaves the session free', async () => {
+    const store = new MemoryStore();
+    const model = new Model().give(texts('ok'), stop());
+    const pipeline = new Pipeline([model.middleware], { store, onBusy: 'reject' });
+    const key = { owner: 'ada', id: 's' };
+    expect(await failureOf(pipeline.executeWithContext(key, []))).toMatchObject({
+      code: 'not_found',
+      message: 'The session "s" of "ada" has no messages to run again: give at least one in place of [].',
+    });
+    expect(model.calls).toEqual([]);
+    expect(await store.load(key)).toBeUndefined();
+    expect((await pipeline.executeWithContext(key, 'user', 'hi')).response.content).toBe('ok');
+  });
+
   test('R27 a partial reply is stored without its dangling tool calls', async () => {
     const store = new MemoryStore();
     const model = new Model().give(
