@@ -29,9 +29,14 @@ export const keysSchema = z
           ...(Array.isArray(previous) ? previous : [previous]),
         ]),
     ],
-    `give ${KEY_BYTES} bytes, such as randomBytes(${KEY_BYTES}) or Buffer.from(text, 'base64'), or { current, previous } of such`,
+    { error: ({ input }) => mendOf(input) },
   )
   .transform((keys) => keys.map((bytes) => new MasterKey(bytes)));
+
+function mendOf(input: unknown): string {
+  const found = input instanceof Uint8Array ? `it has ${input.length} bytes; ` : '';
+  return `${found}give ${KEY_BYTES} bytes, such as randomBytes(${KEY_BYTES}) or Buffer.from(text, 'base64'), or { current, previous } of such`;
+}
 
 /** One of the user's keys. It encrypts nothing itself: each session has keys of its own, derived from it. */
 export class MasterKey {

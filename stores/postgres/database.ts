@@ -25,6 +25,9 @@ const MENDS: Readonly<Partial<Record<string, string>>> = {
   '42703': 'the tables are older than this release: call migrate()',
   '3F000': 'there is no such schema: call migrate()',
   '42501': 'the role lacks a permission',
+  '3D000': 'there is no such database: create it, or mend the connection string',
+  '28000': 'the server does not let this role in: mend user and database of the connection, or pg_hba.conf',
+  '28P01': 'the password is wrong: mend the connection string',
   // invalid_sql_statement_name and duplicate_prepared_statement: each transaction has another connection.
   '26000': POOLER,
   '42P05': POOLER,

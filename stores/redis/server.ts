@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isSluiceError, storeFailedError } from '../../src/index.ts';
+import { SluiceError, isSluiceError, storeFailedError } from '../../src/index.ts';
 import { closeClient, runByDigest, runByText } from './client.ts';
 import type { RedisClient, ScriptCall } from './client.ts';
 
@@ -34,7 +34,7 @@ export class Server {
         }),
       );
     } catch (error) {
-      throw isSluiceError(error) ? error : storeFailedError(doing, withoutArguments(error));
+      throw isSluiceError(error) ? error : failed(doing, error);
     }
   }
 
@@ -69,6 +69,19 @@ export function isCrossSlot(error: unknown): boolean {
 
 function answersWith(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code);
+}
+
+function failed(doing: string, error: unknown): SluiceError {
+  const cause = withoutArguments(error);
+  // What node-redis says that was never connected, was closed, or gave up. It keeps commands only while it looks for a connection.
+  if (!(cause instanceof Error && cause.message === 'The client is closed'))
+    return storeFailedError(doing, cause);
+  const mend =
+    'the client is not connected: await client.connect() before the first turn, and close it after the last';
+  return new SluiceError('store', `The session store failed at ${doing}: ${mend}.`, {
+    retryable: true,
+    cause,
+  });
 }
 
 /** A client's error may hold the command that failed, and with it messages; a server's may quote its beginning. */

@@ -15,6 +15,9 @@ const BUSY = 5;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 
+/** Why the file, or the directory for it, cannot be made at all. */
+const MISPLACED = new Set(['EACCES', 'EEXIST', 'EISDIR', 'ENOTDIR', 'EPERM', 'EROFS']);
+
 /** Longest wait between two tries to get at a file that another process has locked. */
 const MOST_WAIT_MS = 50;
 
@@ -105,11 +108,11 @@ export class Connection {
   #failed(doing: string, error: unknown): SluiceError {
     // The next call opens the file anew, which may help. A database in memory would be lost.
     if (this.#path !== IN_MEMORY) this.#drop();
-    const code = codeOf(error);
-    if (code !== CORRUPT && code !== NOT_A_DATABASE) return storeFailedError(doing, error);
-    const what = code === CORRUPT ? 'is damaged' : 'is no database of SQLite';
+    const fault = faultOf(error);
+    if (fault === undefined) return storeFailedError(doing, error);
+    const { what, retryable } = fault;
     const message = `The session store failed at ${doing}: ${JSON.stringify(this.#path)} ${what}.`;
-    return new SluiceError('store', message, { retryable: false, cause: error });
+    return new SluiceError('store', message, { retryable, cause: error });
   }
 
   #drop(): void {
@@ -121,6 +124,16 @@ export class Connection {
       // There is nothing left to free.
     }
   }
+}
+
+/** What is known to be wrong with the file, or with its path, which somebody may set right. */
+function faultOf(error: unknown): { what: string; retryable: boolean } | undefined {
+  const code = codeOf(error);
+  if (code === CORRUPT) return { what: 'is damaged', retryable: false };
+  if (code === NOT_A_DATABASE) return { what: 'is no database of SQLite', retryable: false };
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!MISPLACED.has(reason)) return undefined;
+  return { what: `cannot be opened (${reason}): give the path of a file to read and write`, retryable: true };
 }
 
 /** The primary result code of an error of SQLite's. */

@@ -70,6 +70,23 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     });
   });
 
+  test.each([
+    [
+      'database',
+      { database: 'sluice_none' },
+      'there is no such database: create it, or mend the connection string',
+    ],
+    ['role', { user: 'sluice_none' }, 'the server does not let this role in'],
+  ])('says that there is no such %s', async (_what, options, message) => {
+    const wrong = database.pool(options);
+    expect(await failureOf(open({ pool: wrong }).migrate())).toMatchObject({
+      code: 'store',
+      retryable: false,
+      message: expect.stringContaining(message),
+    });
+    await wrong.end();
+  });
+
   test('refuses a database of another encoding', async () => {
     const name = `${database.name}_latin`;
     await pool.query(

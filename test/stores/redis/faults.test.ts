@@ -22,6 +22,16 @@ await onRedis('faults', (stage) => {
     30_000,
   );
 
+  test('a client of node-redis that was never connected is named, with the mend', async () => {
+    const store = open({ client: createClient({ url: REDIS_URL }) });
+    expect(await failureOf(store.load('s'))).toMatchObject({
+      code: 'store',
+      retryable: true,
+      message:
+        'The session store failed at load: the client is not connected: await client.connect() before the first turn, and close it after the last.',
+    });
+  });
+
   describe('a connection that breaks', () => {
     let proxy: TcpProxy;
     beforeAll(async () => {

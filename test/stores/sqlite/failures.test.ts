@@ -56,6 +56,10 @@ describe('failures', () => {
     const store = sqliteStore({ path: join(place, 'sessions.db') });
     const error = await failureOf(store.load('s'));
     expect(error).toMatchObject({ code: 'store', retryable: true, cause: expect.any(Error) });
+    expect(error).toHaveProperty(
+      'message',
+      `The session store failed at load: ${JSON.stringify(join(place, 'sessions.db'))} cannot be opened (EEXIST): give the path of a file to read and write.`,
+    );
     rmSync(place);
     mkdirSync(place);
     expect(await store.load('s')).toBe(undefined);
