@@ -79,9 +79,20 @@ export function openConversation(
   options: PipelineConversationOptions | PackConversationOptions,
 ): Conversation {
   if (typeof options === 'object' && options !== null && 'pipeline' in options) {
+    if ('pack' in options)
+      throw new SluiceError(
+        'invalid_options',
+        'openConversation(): pipeline and pack are both there: give one of them; a pack makes its own pipeline of pipelineOptions.',
+      );
     parseOptions('openConversation()', overPipeline, options);
     const key = keyOf(options.session);
     return new Conversation({ shared: new SharedPipeline(options.pipeline, false), key, speech: undefined });
+  }
+  if (typeof options === 'object' && options !== null && !('pack' in options)) {
+    throw new SluiceError(
+      'invalid_options',
+      'openConversation(): neither pipeline nor pack is there: give a pipeline, or a pack with prompt and provider.',
+    );
   }
   parseOptions('openConversation()', overPack, options);
   const key = keyOf(options.session);

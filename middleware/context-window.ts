@@ -81,9 +81,11 @@ async function byFunction({ context, window }: Run, strategy: WindowStrategy): P
   });
   const wrong = !Array.isArray(messages)
     ? 'returned no array of messages'
-    : conversationOf(messages).unpaired > 0
-      ? 'parted a tool call from its result'
-      : undefined;
+    : messages.length === 0
+      ? 'returned no message'
+      : conversationOf(messages).unpaired > 0
+        ? 'parted a tool call from its result'
+        : undefined;
   if (wrong !== undefined) {
     const middleware = 'contextWindow';
     throw new SluiceError('middleware', `Middleware "${middleware}": its strategy ${wrong}.`, { middleware });

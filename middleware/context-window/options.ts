@@ -72,7 +72,8 @@ export interface ContextWindowOptions {
 }
 
 const count = z.int().min(1);
-const functionOf = <F>(): z.ZodType<F> => z.custom<F>((value) => typeof value === 'function', 'a function');
+const functionOf = <F>(): z.ZodType<F> =>
+  z.custom<F>((value) => typeof value === 'function', 'give a function');
 const countingProvider = z.custom<CountingProvider>(
   (value) =>
     typeof value === 'object' &&

@@ -52,7 +52,8 @@ const tokenPrices = z.strictObject({
   cacheWrite: usd.optional(),
 });
 const modelPrices = tokenPrices.extend({ tiers: z.record(z.string(), tokenPrices).optional() });
-const callback = <T>(): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'a function');
+const callback = <T>(): z.ZodType<T> =>
+  z.custom<T>((value) => typeof value === 'function', 'give a function');
 const keyed = callback<(context: ExecutionContext) => string>();
 
 const budget = z.strictObject({

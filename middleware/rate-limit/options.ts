@@ -39,7 +39,8 @@ export interface RateLimitOptions {
 
 const count = z.int().min(1);
 const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
-const callback = <T>(): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', 'a function');
+const callback = <T>(): z.ZodType<T> =>
+  z.custom<T>((value) => typeof value === 'function', 'give a function');
 
 const schema = z.strictObject({
   requestsPerMinute: count.optional(),

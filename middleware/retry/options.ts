@@ -88,7 +88,8 @@ const CODES: Record<ErrorCode, true> = {
 const milliseconds = z.number().min(0).max(2_147_483_647);
 const status = z.int().min(100).max(599);
 const code = z.custom<ErrorCode>((value) => typeof value === 'string' && Object.hasOwn(CODES, value));
-const functionOf = <F>(): z.ZodType<F> => z.custom<F>((value) => typeof value === 'function', 'a function');
+const functionOf = <F>(): z.ZodType<F> =>
+  z.custom<F>((value) => typeof value === 'function', 'give a function');
 
 const schema = z
   .strictObject({
@@ -102,7 +103,7 @@ const schema = z
     retryOn: z
       .union(
         [z.array(z.union([status, code])), functionOf<(error: SluiceError) => boolean>()],
-        'a list of statuses and error codes, or a function',
+        'give a list of statuses and error codes, or a function',
       )
       .optional(),
     afterContent: z.enum(['fail', 'reset', 'continue']).default('fail'),

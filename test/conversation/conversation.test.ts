@@ -234,22 +234,27 @@ const notOptions: [what: string, options: unknown, message: string][] = [
   [
     'a wrong session',
     { pipeline: new Pipeline([provider(echo())]), session: '' },
-    'sessionId is string: give a string that is not empty, or { owner, id }',
+    'sessionId is empty: give a string that is not empty',
   ],
   [
     'a session without an owner',
     { pipeline: new Pipeline([provider(echo())]), session: { id: 's' } },
-    'sessionId is object: give a string that is not empty, or { owner, id }',
+    "sessionId.owner is undefined: give a string, '' where there is none",
   ],
   [
     'a pack beside a pipeline',
     { pipeline: new Pipeline([provider(echo())]), pack: {} },
-    'openConversation(): pack is not an option: take it out or mend its name',
+    'openConversation(): pipeline and pack are both there: give one of them; a pack makes its own pipeline of pipelineOptions',
   ],
   [
     'neither',
     {},
-    'openConversation(): pack is undefined: give a pack from loadPack() or parsePack(); prompt is undefined: give a string; provider is undefined: give a provider such as openai()',
+    'openConversation(): neither pipeline nor pack is there: give a pipeline, or a pack with prompt and provider',
+  ],
+  [
+    'a pack without the rest',
+    { pack: {} },
+    'openConversation(): prompt is undefined: give a string; provider is undefined: give a provider such as openai()',
   ],
 ];
 

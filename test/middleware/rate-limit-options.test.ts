@@ -14,6 +14,9 @@ test('wrong options are refused at once, each by its name', () => {
   expect(() => Reflect.apply(make, undefined, [wrong]) as unknown).toThrow(
     /requestsPerMinute.*tokensPerMinute.*key.*maxQueue.*perSecond/s,
   );
+  expect(() => Reflect.apply(make, undefined, [{ key: 'tenant' }]) as unknown).toThrow(
+    'rateLimit(): key is string: give a function.',
+  );
   const none: unknown = () => ({});
   expect(() => Reflect.apply(make, undefined, [{ requestsPerMinute: 1, limiter: none }]) as unknown).toThrow(
     'return a limiter of rate-limiter-flexible',

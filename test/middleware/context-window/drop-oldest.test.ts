@@ -309,6 +309,7 @@ describe('a strategy of one’s own', () => {
   test.each<[string, (messages: readonly Message[]) => unknown, object]>([
     ['too much', (messages) => messages, { code: 'context_length' }],
     ['a call without its result', () => [user('a'), assistant([call('x')])], { code: 'middleware' }],
+    ['nothing', () => [], { code: 'middleware', message: expect.stringContaining('returned no message') }],
     ['no array', () => 'text', { code: 'middleware', middleware: 'contextWindow' }],
     ['no messages', () => [{ role: 'nobody', content: 'x' }], { code: 'middleware' }],
   ])('fails the execution with %s', async (_, make, error) => {
