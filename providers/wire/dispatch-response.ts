@@ -92,6 +92,11 @@ export class DispatchResponse implements Response {
     return this.#standard().blob();
   }
 
+  /** Of newer releases of Node. */
+  textStream(): ReadableStream<string> {
+    return (this.body ?? new Blob([]).stream()).pipeThrough(new TextDecoderStream());
+  }
+
   async formData(): Promise<FormData> {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- part of the interface
     return this.#standard().formData();

@@ -2,6 +2,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompress
 import { Agent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { providerFetch, toSluiceError } from '../../../providers/wire/index.ts';
+import { DispatchResponse } from '../../../providers/wire/dispatch-response.ts';
 import { rawBodyOf, readyOf } from '../../../providers/wire/raw-body.ts';
 import { bytesOf, endless, failure, handServer, transports } from './support.ts';
 
@@ -62,6 +63,11 @@ describe('an answer', () => {
     expect((await (await fetch(server.url)).arrayBuffer()).byteLength).toBe(10);
     expect((await (await fetch(server.url)).bytes()).byteLength).toBe(10);
     expect((await (await fetch(server.url)).blob()).size).toBe(10);
+    const response = await fetch(server.url);
+    if (!(response instanceof DispatchResponse)) throw new Error('It came another way.');
+    let text = '';
+    for await (const piece of response.textStream()) text += piece;
+    expect(text).toBe('{"a":"é"}');
     expect(await (await fetch(server.url)).clone().text()).toBe('{"a":"é"}');
   });
 
