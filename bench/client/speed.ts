@@ -12,7 +12,7 @@ function leastCpu(size: Size): number {
 }
 
 function pacedChunks(size: Size): number {
-  return size === 'quick' ? 80 : 200;
+  return size === 'quick' ? 64 : 200;
 }
 
 export const burst: Scenario = {

@@ -11,7 +11,7 @@ export interface Side {
 /** How the sides take turns. */
 export interface Turns {
   runs: number;
-  /** `each`: a new process for each run. `kept`: one for all runs of a side. `abreast`: new ones, all sides at the same time. */
+  /** `each`: a new process for each run. `kept`: one for all runs of a side. `abreast`: new ones, all sides and two runs at the same time. */
   processes: 'each' | 'kept' | 'abreast';
 }
 
@@ -34,15 +34,21 @@ export async function interleave<Result>(
     }
     return results;
   }
-  for (let run = 0; run < turns.runs; run++) {
-    if (turns.processes === 'abreast') {
-      await Promise.all(sides.map(async (side) => add(side.id, await runOnce<Result>(side))));
-    } else {
-      for (const side of rotated(sides, run)) add(side.id, await runOnce<Result>(side));
+  if (turns.processes === 'abreast') {
+    for (let left = turns.runs; left > 0; left -= RUNS_ABREAST) {
+      const now = Array.from({ length: Math.min(left, RUNS_ABREAST) }, () => sides).flat();
+      await Promise.all(now.map(async (side) => add(side.id, await runOnce<Result>(side))));
     }
+    return results;
+  }
+  for (let run = 0; run < turns.runs; run++) {
+    for (const side of rotated(sides, run)) add(side.id, await runOnce<Result>(side));
   }
   return results;
 }
+
+/** Two processes a core wait for each other's pauses; more would wait for each other. */
+const RUNS_ABREAST = 2;
 
 function start<Result>({ label, module, task }: Side): Worker<Result> {
   return new Worker<Result>(label, module, task);
