@@ -110,7 +110,7 @@ export class Pipeline implements AsyncDisposable {
 
   #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
     const { input, options } = parseArguments(call);
-    checkExecutionOptions(options, session !== undefined);
+    if (options !== NO_OPTIONS) checkExecutionOptions(options, session !== undefined);
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
@@ -201,6 +201,9 @@ export class Pipeline implements AsyncDisposable {
   }
 }
 
+/** Of most calls: there is nothing to check. */
+const NO_OPTIONS: ExecutionOptions = Object.freeze({});
+
 function parseArguments(call: Arguments): { input: Message[]; options: ExecutionOptions } {
   const [first, second, third] = call;
   if (typeof first === 'string') {
@@ -210,7 +213,7 @@ function parseArguments(call: Arguments): { input: Message[]; options: Execution
         `content is ${kindOf(second)}: give a string or an array of parts.`,
       );
     }
-    return { input: checkMessages({ role: first, content: second }), options: third ?? {} };
+    return { input: checkMessages({ role: first, content: second }), options: third ?? NO_OPTIONS };
   }
   if (typeof first !== 'object' || first === null) {
     throw new SluiceError(
@@ -224,5 +227,5 @@ function parseArguments(call: Arguments): { input: Message[]; options: Execution
       `options is ${kindOf(second)}: give an object after the messages.`,
     );
   }
-  return { input: checkMessages(first), options: second ?? {} };
+  return { input: checkMessages(first), options: second ?? NO_OPTIONS };
 }

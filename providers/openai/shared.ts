@@ -142,5 +142,7 @@ export function jsonSchema(format: Extract<ResponseFormat, { type: 'json_schema'
 
 /** Fields with a value: what is undefined is left out. */
 export function defined(fields: Json): Json {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const known: Json = {};
+  for (const name of Object.keys(fields)) if (fields[name] !== undefined) known[name] = fields[name];
+  return known;
 }

@@ -153,7 +153,6 @@ describe('an answer', () => {
       });
       const thrown = await failure(bytesOf(await transport({})(server.url)));
       expect(toSluiceError(thrown, 'test', [], { fallback: 'network' }).code).toBe('protocol');
-      await server.socketsClosed();
     },
   );
 
