@@ -4,8 +4,9 @@ import { availableParallelism, cpus, loadavg, platform, release, totalmem } from
 /** Where and with what the numbers were measured, as lines of text. */
 export function machine(): string[] {
   const { node, v8 } = process.versions;
+  const [kernel = 'unknown'] = release().split('-');
   return [
-    `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB; ${platform()} ${release()}`,
+    `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB; ${platform()} ${kernel}`,
     `Node.js ${node} (V8 ${v8}); load before the first run: ${loadavg()[0]?.toFixed(2) ?? 'unknown'}`,
     `Sluice at ${commit()}; ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
   ];
