@@ -165,8 +165,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   protected override finished(ending: StreamEnd<Reply>): void {
     const parent = this.#parent;
     if (parent === undefined) return;
-    parent.#children =
-      parent.#children.length === 1 ? NONE : parent.#children.filter((child) => child !== this);
+    parent.#children = parent.#children.filter((child) => child !== this);
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 

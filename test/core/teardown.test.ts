@@ -291,6 +291,36 @@ describe('what comes late', () => {
     }
   });
 
+  test('a call that is refused at the abort does not keep another from being closed', async () => {
+    const log: string[] = [];
+    const hedging: Middleware = async function hedging(context, next) {
+      const first = next().tap({ end: ({ outcome }) => log.push(`first ${outcome}`) });
+      await first.read();
+      const refused = new Promise<void>((resolve) => {
+        context.signal.addEventListener('abort', () => {
+          const second = next().read();
+          second.catch(() => log.push('second refused')).finally(resolve);
+        });
+      });
+      return Stream.fromSource<StreamChunk, Reply>({
+        pull: () => new Promise<never>(() => undefined),
+        close: () => refused,
+      });
+    };
+    const model = new Model({ log }).give(texts('a'));
+    const stream = new Pipeline([hedging, model.middleware]).executeStream('user', 'hi');
+    const read = stream.next();
+    await settled();
+    await stream.close();
+    await read;
+    expect(log.toSorted()).toEqual([
+      'first cancelled',
+      'model 1 called',
+      'model 1 closed: aborted',
+      'second refused',
+    ]);
+  });
+
   test('a close while the end waits for a loser ends every tap once, and closes no source that has ended', async () => {
     const log: string[] = [];
     const gate = Promise.withResolvers<void>();
