@@ -79,9 +79,9 @@ describe('an answer', () => {
     expect(server.connections.open).toBe(0);
   });
 
-  it('without content has no body', async () => {
+  it.each([204, 304])('without content, of status %i, has no body', async (status) => {
     await using server = await handServer((_request, response) => {
-      response.writeHead(204);
+      response.writeHead(status);
       response.end();
     });
     const response = await transport({})(server.url);
@@ -156,10 +156,16 @@ describe('an answer', () => {
     },
   );
 
-  it('that breaks off inside a compressed body is a network error', async () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ])('that breaks off inside a body in %s is a network error', async (coding, compress) => {
+    const whole = compress(Buffer.from('whole'));
     await using server = await handServer((_request, response) => {
-      response.setHeader('content-encoding', 'gzip');
-      response.end(gzipSync(Buffer.from('whole')).subarray(0, 12));
+      response.setHeader('content-encoding', coding);
+      response.end(whole.subarray(0, whole.length - 4));
     });
     const error = await failure(bytesOf(await transport({})(server.url)));
     expect(codeOf(error)).toBe('network');

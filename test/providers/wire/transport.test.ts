@@ -67,21 +67,24 @@ describe('a request', () => {
     expect(errors.join()).not.toContain('word@');
   });
 
-  it('S12 follows no redirect, sends nothing to the other place and frees the connection', async () => {
-    await using other = await handServer((_request, response) => response.end('the other place'));
-    await using server = await handServer((_request, response) => {
-      response.writeHead(307, { location: other.url });
-      response.write('a body that goes on');
-    });
-    const error = toSluiceError(
-      await failure(transport({})(server.url, { method: 'POST', body: 'x' })),
-      'test',
-      [],
-    );
-    expect([error.code, error.status, error.retryable]).toEqual(['protocol', 307, false]);
-    await server.socketsClosed();
-    expect(other.requests).toHaveLength(0);
-  });
+  it.each([300, 301, 302, 303, 305, 307, 308])(
+    'S12 follows no redirect of status %i, sends nothing to the other place and frees the connection',
+    async (status) => {
+      await using other = await handServer((_request, response) => response.end('the other place'));
+      await using server = await handServer((_request, response) => {
+        response.writeHead(status, { location: other.url });
+        response.write('a body that goes on');
+      });
+      const error = toSluiceError(
+        await failure(transport({})(server.url, { method: 'POST', body: 'x' })),
+        'test',
+        [],
+      );
+      expect([error.code, error.status, error.retryable]).toEqual(['protocol', status, false]);
+      await server.socketsClosed();
+      expect(other.requests).toHaveLength(0);
+    },
+  );
 
   it("S12 a caller's own fetch is told to follow no redirect", async () => {
     const seen: unknown[] = [];
@@ -200,6 +203,18 @@ describe('a connection', () => {
 });
 
 describe('a signal', () => {
+  it('ends a request whose connection is never made', async () => {
+    const connecting = Promise.withResolvers<void>();
+    const dispatcher = new Agent({ connect: () => connecting.resolve() });
+    const controller = new AbortController();
+    const pending = failure(transport({ dispatcher })('http://127.0.0.1:9/', { signal: controller.signal }));
+    await connecting.promise;
+    const reason = new Error('enough');
+    controller.abort(reason);
+    expect(await pending).toBe(reason);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
   it('that is aborted already sends nothing', async () => {
     await using server = await handServer((_request, response) => response.end());
     const reason = new Error('before');
