@@ -26,6 +26,10 @@ const BLOCK: Rule = [
   (value) => isRecord(value) && typeof value.provider === 'string' && 'data' in value,
   'give { provider, data } as it came',
 ];
+const INVALID: Rule = [
+  (value) => isRecord(value) && typeof value.raw === 'string' && typeof value.reason === 'string',
+  'give { raw, reason } as it came, or leave it out',
+];
 const FLAG: Rule = [(value) => typeof value === 'boolean', 'give true or false, or leave it out'];
 const ANY: Rule = [() => true, ''];
 
@@ -46,13 +50,24 @@ const PARTS: Readonly<Record<Part['type'], Readonly<Record<string, Rule>>>> = {
     fileId: optional(STRING),
     mediaType: optional(MEDIA_TYPE),
     filename: optional(STRING),
+    id: optional(STRING),
+    block: optional(BLOCK),
   },
-  tool_call: { id: ID, name: NAME, arguments: ANY, block: optional(BLOCK) },
+  tool_call: {
+    id: ID,
+    name: NAME,
+    arguments: ANY,
+    providerExecuted: optional(oneOf(true)),
+    invalid: optional(INVALID),
+    block: optional(BLOCK),
+  },
   tool_result: {
     id: ID,
     name: NAME,
     content: [(value) => isString(value) || Array.isArray(value), 'give a string or an array of parts'],
     isError: optional(FLAG),
+    providerExecuted: optional(oneOf(true)),
+    block: optional(BLOCK),
   },
   provider: { block: BLOCK },
 };

@@ -1,4 +1,4 @@
-import type { ProviderBlock } from './messages.ts';
+import type { InvalidArguments, ProviderBlock } from './messages.ts';
 import type { ExecutionResult } from './result.ts';
 
 interface ChunkBase {
@@ -42,6 +42,10 @@ export interface ToolCallChunk extends ChunkBase {
   id: string;
   name: string;
   arguments: unknown;
+  /** The provider has run the tool itself: nobody else may run it. */
+  providerExecuted?: true;
+  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  invalid?: InvalidArguments;
   block?: ProviderBlock;
 }
 
@@ -52,6 +56,20 @@ export interface ToolResultChunk extends ChunkBase {
   name: string;
   content: string;
   isError: boolean;
+  /** The result of a call that the provider ran itself. */
+  providerExecuted?: true;
+  block?: ProviderBlock;
+}
+
+/** An image, a sound or another file that the model made: base64 `data`, or a `url`. One of the two is there. */
+export interface FileChunk extends ChunkBase {
+  type: 'file';
+  mediaType: string;
+  data?: string;
+  url?: string;
+  /** The provider's id of it. */
+  id?: string;
+  block?: ProviderBlock;
 }
 
 /** Voids every chunk whose `call` is at least `from`: whoever keeps chunks drops them. */
@@ -63,7 +81,13 @@ export interface ResetChunk extends ChunkBase {
 
 /** What travels inside a pipeline, between middleware. */
 export type StreamChunk =
-  ContentChunk | ThinkingChunk | ToolCallDeltaChunk | ToolCallChunk | ToolResultChunk | ResetChunk;
+  | ContentChunk
+  | ThinkingChunk
+  | ToolCallDeltaChunk
+  | ToolCallChunk
+  | ToolResultChunk
+  | FileChunk
+  | ResetChunk;
 
 /** The last chunk of an execution. */
 export interface DoneChunk extends ChunkBase {

@@ -3,11 +3,16 @@ export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 /**
  * Data of a provider that is sent back to it verbatim on the next turn: thinking signatures, encrypted reasoning,
- * server-side tool calls. Other providers leave it out.
+ * server-side tool calls. It goes back only over the same wire, to the same model at the same base URL; any other call
+ * leaves it out with a warning.
  */
 export interface ProviderBlock {
-  /** The wire it belongs to: `anthropic`, `openai.responses`, ... */
+  /** The wire it belongs to: `anthropic`, `openai.chat`, `openai.responses`. */
   provider: string;
+  /** The model that was asked for when the block came. Absent in a block made by hand: it goes to any model. */
+  model?: string;
+  /** The base URL that the block came from. Absent in a block made by hand, or if the client does not tell. */
+  baseURL?: string;
   /** The block as it came, plain JSON. */
   data: unknown;
 }
@@ -45,7 +50,10 @@ export interface AudioPart {
   mediaType: string;
 }
 
-/** A document, by `url`, by base64 `data` with its `mediaType`, or by the provider's `fileId`. */
+/**
+ * A document, or in a reply an image or a sound that the model made: by `url`, by base64 `data` with its `mediaType`, or by
+ * the provider's `fileId`.
+ */
 export interface FilePart {
   type: 'file';
   url?: string;
@@ -53,6 +61,17 @@ export interface FilePart {
   fileId?: string;
   mediaType?: string;
   filename?: string;
+  /** The provider's id of a file that the model made. */
+  id?: string;
+  block?: ProviderBlock;
+}
+
+/** Arguments of a tool call that could not be read. */
+export interface InvalidArguments {
+  /** The arguments as the model wrote them; cut if they are longer than the limit. */
+  raw: string;
+  /** What is wrong with them, in one sentence without their content. */
+  reason: string;
 }
 
 /** A finished tool call of the model; `arguments` are parsed. */
@@ -61,6 +80,10 @@ export interface ToolCallPart {
   id: string;
   name: string;
   arguments: unknown;
+  /** The provider has run the tool itself: nobody else may run it. */
+  providerExecuted?: true;
+  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  invalid?: InvalidArguments;
   block?: ProviderBlock;
 }
 
@@ -71,6 +94,9 @@ export interface ToolResultPart {
   name: string;
   content: string | (TextPart | ImagePart | FilePart)[];
   isError?: boolean;
+  /** The result of a call that the provider ran itself. It is part of the assistant's message. */
+  providerExecuted?: true;
+  block?: ProviderBlock;
 }
 
 /** A block that only its provider understands, kept in its place among the other parts. */

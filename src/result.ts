@@ -1,4 +1,4 @@
-import type { Message, Part } from './messages.ts';
+import type { InvalidArguments, Message, Part } from './messages.ts';
 import type { FinishReason, RawExchange } from './request.ts';
 import type { Span } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -11,6 +11,10 @@ export interface ToolCall {
   id: string;
   name: string;
   arguments: unknown;
+  /** The provider has run the tool itself: nobody else may run it. */
+  providerExecuted?: true;
+  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  invalid?: InvalidArguments;
 }
 
 /** The answer: what was streamed, after resets. */

@@ -13,7 +13,7 @@ interface Place {
   part: number;
 }
 
-/** Pairs calls with results. An id that occurs again, as where each turn's calls are numbered from 1, means the newest open call. */
+/** Pairs calls with results; calls that the provider ran itself are no concern of ours. An id that occurs again, as where each turn's calls are numbered from 1, means the newest open call. */
 export function pairsOf(messages: readonly Message[]): Pairs {
   const answeredAt = messages.map(() => -1);
   const unpaired = new Map<number, Set<number>>();
@@ -24,6 +24,7 @@ export function pairsOf(messages: readonly Message[]): Pairs {
   messages.forEach(({ content }, message) => {
     if (typeof content === 'string') return;
     content.forEach((one, part) => {
+      if ('providerExecuted' in one && one.providerExecuted === true) return;
       if (one.type === 'tool_call') {
         const calls = open.get(one.id);
         if (calls === undefined) open.set(one.id, [{ message, part }]);

@@ -4,9 +4,9 @@ import type { StreamChunk } from '../../src/index.ts';
 interface Piece {
   call: number;
   text: string;
-  /** A tool call or a block of the provider came: the text is not all that the model said. */
+  /** A tool call, a file or a block of the provider came: the text is not all that the model said. */
   acted: boolean;
-  /** A tool has run. */
+  /** A tool of ours has run. */
   ran: boolean;
 }
 
@@ -23,11 +23,11 @@ export class Delivered {
     if (chunk.type === 'content') {
       piece.text += chunk.content;
       if (chunk.block !== undefined) piece.acted = true;
-    } else if (chunk.type === 'tool_call') {
+    } else if (chunk.type === 'tool_call' || chunk.type === 'file') {
       piece.acted = true;
     } else if (chunk.type === 'tool_result') {
       piece.acted = true;
-      piece.ran = true;
+      if (chunk.providerExecuted !== true) piece.ran = true;
     }
   }
 

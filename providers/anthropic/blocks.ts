@@ -1,6 +1,6 @@
-import { SluiceError, type ProviderBlock, type StreamChunk } from '../../src/index.ts';
-import { isRecord, text } from '../wire/index.ts';
-import { WIRE } from './messages.ts';
+import type { StreamChunk } from '../../src/index.ts';
+import { blockFrom, checkedArguments, isRecord, readArguments, text } from '../wire/index.ts';
+import type { Limits, Origin, ReadArguments } from '../wire/index.ts';
 import { define } from './usage.ts';
 
 /** A content block that is being received. */
@@ -43,7 +43,7 @@ function pushText(content: string | undefined, out: StreamChunk[]): number {
 }
 
 /** Opens a block of thinking; its close carries the whole block, which goes back byte for byte on the next turn. */
-export function thinkingBlock(start: Record<string, unknown>, out: StreamChunk[]): OpenBlock {
+export function thinkingBlock(start: Record<string, unknown>, origin: Origin, out: StreamChunk[]): OpenBlock {
   const block = { ...start };
   let thinking = text(start['thinking']) ?? '';
   if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
@@ -62,16 +62,17 @@ export function thinkingBlock(start: Record<string, unknown>, out: StreamChunk[]
     },
     close(out) {
       block['thinking'] = thinking;
-      out.push({ type: 'thinking', content: '', block: ownBlock(block), call: 0 });
+      out.push({ type: 'thinking', content: '', block: blockFrom(origin, block), call: 0 });
     },
   };
 }
 
 /** Opens a block of encrypted thinking, which has nothing to read and goes back as it came. */
-export function redactedBlock(start: Record<string, unknown>): OpenBlock {
+export function redactedBlock(start: Record<string, unknown>, origin: Origin): OpenBlock {
   return {
     delta: () => 0,
-    close: (out) => void out.push({ type: 'thinking', content: '', block: ownBlock(start), call: 0 }),
+    close: (out) =>
+      void out.push({ type: 'thinking', content: '', block: blockFrom(origin, start), call: 0 }),
   };
 }
 
@@ -82,7 +83,7 @@ export function redactedBlock(start: Record<string, unknown>): OpenBlock {
 export function toolBlock(
   start: Record<string, unknown>,
   place: number,
-  provider: string,
+  { origin, limits }: { origin: Origin; limits: Limits },
   out: StreamChunk[],
 ): ToolBlock {
   const id = text(start['id']) || `call_${place}`;
@@ -92,15 +93,8 @@ export function toolBlock(
   let json = '';
   out.push({ type: 'tool_call_delta', id, name, argumentsDelta: '', call: 0 });
 
-  function parsed(): { value: unknown } | undefined {
-    if (json.trim() === '') return { value: given ?? {} };
-    try {
-      const value: unknown = JSON.parse(json);
-      return { value };
-    } catch {
-      return undefined;
-    }
-  }
+  const read = (): ReadArguments =>
+    json.trim() === '' && given !== undefined ? checkedArguments(given, limits) : readArguments(json, limits);
 
   return {
     delta(delta, out) {
@@ -110,17 +104,16 @@ export function toolBlock(
       out.push({ type: 'tool_call_delta', id, argumentsDelta, call: 0 });
       return argumentsDelta.length;
     },
-    isWhole: () => (json.trim() === '' ? given !== undefined : parsed() !== undefined),
+    isWhole: () => (json.trim() !== '' || given !== undefined) && read().invalid === undefined,
     close(out) {
-      const args = parsed();
-      if (args === undefined) {
-        throw new SluiceError('protocol', `The arguments of the call of ${name} are no JSON.`, { provider });
-      }
+      const args = read();
       if (json.trim() === '' && given !== undefined) {
         out.push({ type: 'tool_call_delta', id, argumentsDelta: JSON.stringify(given), call: 0 });
       }
-      const block = hasMore(start) ? { block: ownBlock({ ...start, input: args.value }) } : undefined;
-      out.push({ type: 'tool_call', id, name, arguments: args.value, ...block, call: 0 });
+      const block = hasMore(start)
+        ? { block: blockFrom(origin, { ...start, input: args.arguments }) }
+        : undefined;
+      out.push({ type: 'tool_call', id, name, ...args, ...block, call: 0 });
     },
   };
 }
@@ -139,7 +132,7 @@ function hasMore(start: Record<string, unknown>): boolean {
  * Opens any other block (server tools and their results, compaction, what is yet to be invented): it is put together
  * from its start and its deltas and kept for the next turn.
  */
-export function keptBlock(start: Record<string, unknown>): OpenBlock {
+export function keptBlock(start: Record<string, unknown>, origin: Origin): OpenBlock {
   const block = { ...start };
   let json = '';
   return {
@@ -166,13 +159,9 @@ export function keptBlock(start: Record<string, unknown>): OpenBlock {
           return;
         }
       }
-      out.push({ type: 'content', content: '', block: ownBlock(block), call: 0 });
+      out.push({ type: 'content', content: '', block: blockFrom(origin, block), call: 0 });
     },
   };
-}
-
-function ownBlock(data: unknown): ProviderBlock {
-  return { provider: WIRE, data };
 }
 
 /** How many characters of text a value holds, keys aside. */

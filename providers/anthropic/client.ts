@@ -2,7 +2,7 @@ import { Anthropic } from '@anthropic-ai/sdk';
 
 import { SluiceError } from '../../src/index.ts';
 import { Endpoint, isRecord, providerFetch, text, withoutEnvironmentHeaders } from '../wire/index.ts';
-import { isAnthropic, type Settings } from './options.ts';
+import { DEFAULT_BASE_URL, isAnthropic, type Settings } from './options.ts';
 
 /** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
 export interface AnthropicCallOptions {
@@ -18,6 +18,7 @@ export interface AnthropicCallOptions {
  * anything shaped like one.
  */
 export interface AnthropicClient {
+  readonly baseURL?: string;
   readonly messages: {
     create(body: object, options?: AnthropicCallOptions): { asResponse(): Promise<Response> };
     countTokens?(body: object, options?: AnthropicCallOptions): { asResponse(): Promise<Response> };
@@ -64,7 +65,7 @@ function callOptions(headers: Record<string, string>, signal: AbortSignal) {
  * credential from there could send to a host that nobody named, or as somebody else.
  */
 function ownConnection(settings: Settings): Connection {
-  const { apiKey, baseURL } = settings;
+  const { apiKey, baseURL = DEFAULT_BASE_URL } = settings;
   const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
   const sdk = new Anthropic({
     baseURL,

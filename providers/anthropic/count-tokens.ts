@@ -1,6 +1,7 @@
 import { SluiceError, type ModelRequest } from '../../src/index.ts';
-import { count, isRecord, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
+import { count, isRecord, originOf, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
 import type { Connection } from './client.ts';
+import { WIRE } from './messages.ts';
 import type { Settings } from './options.ts';
 import { wireRequest } from './request.ts';
 
@@ -23,7 +24,8 @@ export async function countTokens(
   const { name: provider } = settings;
   const { secrets } = connection;
   // What the API cannot honour is told by the call itself.
-  const { body, headers } = wireRequest(request, settings, { warn: () => undefined });
+  const origin = originOf(WIRE, request.model ?? settings.model, settings.baseURL);
+  const { body, headers } = wireRequest(request, settings, origin, { warn: () => undefined });
   const counted = Object.fromEntries(COUNTED.filter((key) => key in body).map((key) => [key, body[key]]));
   try {
     const response = await connection.count(counted, headers, signal);

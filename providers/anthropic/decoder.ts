@@ -7,10 +7,12 @@ import {
 } from '../../src/index.ts';
 import {
   errorFromBody,
+  finishReasonOf,
   isRecord,
   text,
   type Decoder,
   type Limits,
+  type Origin,
   type ResponseInfo,
 } from '../wire/index.ts';
 import {
@@ -32,18 +34,9 @@ export interface MessagesDecoderOptions {
   limits: Limits;
   /** The headers' part of the answer. */
   info: ResponseInfo;
+  /** What the blocks of the reply are marked with. */
+  origin: Origin;
 }
-
-/** Source: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
-const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
-  ['end_turn', 'stop'],
-  ['stop_sequence', 'stop'],
-  ['max_tokens', 'length'],
-  ['model_context_window_exceeded', 'length'],
-  ['tool_use', 'tool_calls'],
-  ['refusal', 'refusal'],
-  ['pause_turn', 'pause'],
-]);
 
 /**
  * Reads the events of the Messages API. Goes by each payload's own `type`, so that a stream without `event:` lines is
@@ -99,11 +92,11 @@ export class MessagesDecoder implements Decoder {
     }
     for (const block of this.#open.values()) this.#close(block, out);
     this.#open.clear();
-    const finishReason = finishReasonOf(this.#stopReason, this.#calls > 0);
+    const reason = finishReason(this.#stopReason, this.#calls > 0);
     // Stopped in the middle of a call: what there is of its arguments is not what the model meant.
-    if (finishReason !== 'length' || this.#pending?.isWhole() === true) this.#release(out);
+    if (reason !== 'length' || this.#pending?.isWhole() === true) this.#release(out);
     return {
-      finishReason,
+      finishReason: reason,
       rawFinishReason: this.#stopReason,
       usage: this.#usage.usage(),
       model: this.#options.call.call.model,
@@ -147,19 +140,19 @@ export class MessagesDecoder implements Decoder {
       case 'text':
         return textBlock(start, out);
       case 'thinking':
-        return thinkingBlock(start, out);
+        return thinkingBlock(start, this.#options.origin, out);
       case 'redacted_thinking':
-        return redactedBlock(start);
+        return redactedBlock(start, this.#options.origin);
       case 'tool_use': {
         this.#calls += 1;
-        const { provider, limits } = this.#options;
+        const { limits } = this.#options;
         if (this.#calls > limits.maxToolCalls) {
           throw this.#error('protocol', `The reply has more than ${limits.maxToolCalls} tool calls.`);
         }
-        return toolBlock(start, this.#calls, provider, out);
+        return toolBlock(start, this.#calls, this.#options, out);
       }
       default:
-        return keptBlock(start);
+        return keptBlock(start, this.#options.origin);
     }
   }
 
@@ -251,7 +244,7 @@ function isTool(block: OpenBlock): block is ToolBlock {
 }
 
 /** A server that leaves the reason out has still said that the message is complete. */
-function finishReasonOf(stopReason: string | undefined, called: boolean): FinishReason {
+function finishReason(stopReason: string | undefined, called: boolean): FinishReason {
   if (stopReason === undefined) return called ? 'tool_calls' : 'stop';
-  return FINISH_REASONS.get(stopReason) ?? 'other';
+  return finishReasonOf(stopReason);
 }

@@ -1,8 +1,9 @@
 import type { Provider } from '../../src/index.ts';
-import { wireStream } from '../wire/index.ts';
+import { originOf, wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { countTokens } from './count-tokens.ts';
 import { MessagesDecoder } from './decoder.ts';
+import { WIRE } from './messages.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
 import { wireRequest } from './request.ts';
 import { wholeMessageEvents } from './whole.ts';
@@ -35,14 +36,15 @@ export function anthropic(
     stream(request, call) {
       const raw: { request: unknown } | undefined =
         request.parameters.includeRaw === true ? { request: undefined } : undefined;
+      const origin = originOf(WIRE, request.model ?? settings.model, settings.baseURL);
       return wireStream({
         provider: name,
         async open(signal) {
-          const { body, headers } = wireRequest(request, settings, call);
+          const { body, headers } = wireRequest(request, settings, origin, call);
           if (raw !== undefined) raw.request = body;
           return connection.send(body, headers, signal);
         },
-        decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info }),
+        decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info, origin }),
         call,
         limits,
         secrets: connection.secrets,

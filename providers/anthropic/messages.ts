@@ -1,4 +1,5 @@
 import type { Message, Part, ProviderBlock, ToolCallPart, ToolResultPart } from '../../src/index.ts';
+import { blockData, type Origin } from '../wire/index.ts';
 import { documentBlock, imageBlock } from './media.ts';
 
 /** A content block of the wire: plain JSON. */
@@ -29,12 +30,16 @@ export const WIRE = 'anthropic';
  * their user message, and blocks of this API (thinking, server tools) go back as they came.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
-export function wireConversation(messages: readonly Message[], refuse: Refuse): WireConversation {
+export function wireConversation(
+  messages: readonly Message[],
+  origin: Origin,
+  refuse: Refuse,
+): WireConversation {
   const system: Block[] = [];
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
   for (const message of messages) {
-    const blocks = blocksOf(message, refuse);
+    const blocks = blocksOf(message, origin, refuse);
     lastBlocks.push(blocks.findLast(isCacheable));
     if (blocks.length === 0) continue;
     if (message.role === 'system') {
@@ -73,29 +78,27 @@ function trimPrefill(turns: WireMessage[], lastBlocks: (Block | undefined)[]): v
   if (place >= 0) lastBlocks[place] = trimmed;
 }
 
-function blocksOf(message: Message, refuse: Refuse): Block[] {
+function blocksOf(message: Message, origin: Origin, refuse: Refuse): Block[] {
   const parts: readonly Part[] =
     typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
   const blocks: Block[] = [];
   for (const part of parts) {
-    const block = blockOf(part, message.role, refuse);
+    const block = blockOf(part, message.role, origin, refuse);
     if (block !== undefined) blocks.push(block);
   }
   return blocks;
 }
 
-function blockOf(part: Part, role: Message['role'], refuse: Refuse): Block | undefined {
+function blockOf(part: Part, role: Message['role'], origin: Origin, refuse: Refuse): Block | undefined {
   switch (part.type) {
     case 'text':
       return textBlock(part.text, role === 'assistant' ? part.citations : undefined);
     case 'thinking':
-      // Thinking without a signature of this API is refused by it; it is the model's note to itself.
-      return ownData(part.block);
+    // Thinking without a signature of this API is refused by it; it is the model's note to itself.
     case 'provider':
-      if (part.block.provider !== WIRE) refuse(`a block that belongs to ${part.block.provider} is left out`);
-      return ownData(part.block);
+      return ownData(part.block, origin, refuse);
     case 'tool_call':
-      return toolUseBlock(part);
+      return toolUseBlock(part, origin, refuse);
     case 'tool_result':
       return toolResultBlock(part, refuse);
     case 'image':
@@ -111,8 +114,13 @@ function blockOf(part: Part, role: Message['role'], refuse: Refuse): Block | und
   }
 }
 
-function ownData(block: ProviderBlock | undefined): Block | undefined {
-  return block?.provider === WIRE && isBlock(block.data) ? block.data : undefined;
+/** A block's data if it goes back to where it came from; else undefined, and a warning says why. */
+function ownData(block: ProviderBlock | undefined, origin: Origin, refuse: Refuse): Block | undefined {
+  if (block === undefined) return undefined;
+  const found = blockData(block, origin);
+  if ('data' in found) return found.data;
+  refuse(found.foreign);
+  return undefined;
 }
 
 function isBlock(data: unknown): data is Block {
@@ -131,9 +139,9 @@ function isOwnCitation(citation: unknown): boolean {
   return isBlock(citation) && typeof citation['type'] === 'string' && citation['type'].endsWith('_location');
 }
 
-function toolUseBlock(part: ToolCallPart): Block {
+function toolUseBlock(part: ToolCallPart, origin: Origin, refuse: Refuse): Block {
   return {
-    ...ownData(part.block),
+    ...ownData(part.block, origin, refuse),
     type: 'tool_use',
     id: wireId(part.id),
     name: part.name,

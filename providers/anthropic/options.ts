@@ -69,7 +69,8 @@ export interface AnthropicOptions {
 export interface Settings {
   model: string;
   apiKey: string | undefined;
-  baseURL: string;
+  /** Undefined if a client that was passed in does not tell it. */
+  baseURL: string | undefined;
   budgetTokens: number | undefined;
   maxTokens: number | undefined;
   /** Names are lower-case. */
@@ -153,7 +154,7 @@ export function anthropicSettings(options: AnthropicOptions): Settings {
   return {
     model: given.model ?? DEFAULT_MODEL,
     apiKey: given.client === undefined ? apiKeyOf(given) : undefined,
-    baseURL: given.baseURL ?? DEFAULT_BASE_URL,
+    baseURL: given.client === undefined ? (given.baseURL ?? DEFAULT_BASE_URL) : given.client.baseURL,
     budgetTokens: given.thinking?.budgetTokens,
     maxTokens: given.maxTokens,
     headers: lowerCase(given.headers ?? {}),

@@ -7,7 +7,7 @@ import {
   type ToolChoice,
   type ToolDefinition,
 } from '../../src/index.ts';
-import { isRecord } from '../wire/index.ts';
+import { isRecord, type Origin } from '../wire/index.ts';
 import { markBreakpoints } from './cache.ts';
 import { wireConversation, type Block, type Refuse } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './models.ts';
@@ -43,6 +43,7 @@ const SAMPLING_VERSION = '2023-06-01';
 export function wireRequest(
   request: ModelRequest,
   settings: RequestSettings,
+  origin: Origin,
   call: Pick<ProviderCall, 'warn'>,
 ): WireRequest {
   const { parameters } = request;
@@ -52,7 +53,7 @@ export function wireRequest(
   const own = ownOptions(parameters, settings.name);
   const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
 
-  const conversation = wireConversation(request.messages, refuse);
+  const conversation = wireConversation(request.messages, origin, refuse);
   const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
   const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];
   if (parameters.promptCache !== undefined) {

@@ -1,25 +1,16 @@
 import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../src/index.ts';
-import { ToolCallAssembler, errorFromBody, isRecord, text } from '../wire/index.ts';
+import {
+  ToolCallAssembler,
+  blockFrom,
+  errorFromBody,
+  finishReasonOf,
+  isRecord,
+  text,
+} from '../wire/index.ts';
 import type { Decoder } from '../wire/index.ts';
-import { CHAT_WIRE } from './chat-messages.ts';
 import { noteUsage, streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
 import { chatUsage } from './usage.ts';
-
-/** Servers' words for the end of a reply. Beside OpenAI's own: Mistral's `model_length`, and names that local servers use. */
-const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
-  ['stop', 'stop'],
-  ['eos', 'stop'],
-  ['end_turn', 'stop'],
-  ['stop_sequence', 'stop'],
-  ['length', 'length'],
-  ['max_tokens', 'length'],
-  ['model_length', 'length'],
-  ['tool_calls', 'tool_calls'],
-  ['function_call', 'tool_calls'],
-  ['content_filter', 'content_filter'],
-  ['refusal', 'refusal'],
-]);
 
 /**
  * Chat Completions' stream of chunks, as OpenAI and the servers compatible with it send it. The reply is whole when a finish
@@ -145,7 +136,7 @@ export class ChatDecoder implements Decoder {
     const { index, id } = call;
     const custom = call['custom'];
     if (isRecord(custom)) {
-      const block = { provider: CHAT_WIRE, data: { type: 'custom' } };
+      const block = blockFrom(this.#decoding.origin, { type: 'custom' });
       this.#assembler().add({ index, id, name: custom['name'], input: custom['input'] ?? '', block }, out);
       return;
     }
@@ -187,7 +178,7 @@ export class ChatDecoder implements Decoder {
   }
 
   #finishReason(): FinishReason {
-    const reason = this.#finish === '' ? 'stop' : (FINISH_REASONS.get(this.#finish.toLowerCase()) ?? 'other');
+    const reason = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
     if (reason !== 'stop') return reason;
     if (this.#refused) return 'refusal';
     // OpenAI says stop when the one tool to call was prescribed, Ollama always did.

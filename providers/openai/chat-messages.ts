@@ -1,5 +1,5 @@
 import type { Message, Part, TextPart, ToolCallPart, ToolResultPart } from '../../src/index.ts';
-import { addressOf, argumentsText, audioFormat, blockData, foreignBlock, leftOut } from './shared.ts';
+import { addressOf, argumentsText, audioFormat, leftOut, ownBlock } from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /** The wire that blocks of Chat Completions are marked with: calls of custom tools. */
@@ -60,11 +60,8 @@ function inputPart(build: Building, part: Part): Json | undefined {
       }
       return { type: 'file', file: { filename: part.filename ?? 'file', file_data: data } };
     }
-    case 'provider': {
-      const data = blockData(part.block, CHAT_WIRE);
-      if (data === undefined) foreignBlock(build, part.block);
-      return data;
-    }
+    case 'provider':
+      return ownBlock(build, part.block);
     case 'thinking':
     case 'tool_call':
     case 'tool_result':
@@ -91,8 +88,8 @@ function assistantMessages(build: Building, parts: Part[], name: Json): Json[] {
     if (part.type === 'text' && part.refusal === true) refusal += part.text;
     else if (part.type === 'text') content += part.text;
     else if (part.type === 'thinking') thinking += part.text;
-    else if (part.type === 'tool_call') calls.push(toolCall(part));
-    else if (part.type === 'provider') foreignBlock(build, part.block);
+    else if (part.type === 'tool_call') calls.push(toolCall(build, part));
+    else if (part.type === 'provider') ownBlock(build, part.block);
     else leftOut(build, part, 'assistant');
   }
   const field = build.settings.reasoningField;
@@ -105,8 +102,8 @@ function assistantMessages(build: Building, parts: Part[], name: Json): Json[] {
   return [message];
 }
 
-function toolCall(part: ToolCallPart): Json {
-  const custom = blockData(part.block, CHAT_WIRE);
+function toolCall(build: Building, part: ToolCallPart): Json {
+  const custom = ownBlock(build, part.block);
   if (custom?.['type'] === 'custom') {
     const input = typeof part.arguments === 'string' ? part.arguments : argumentsText(part);
     return { id: part.id, type: 'custom', custom: { name: part.name, input } };

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../src/index.ts';
 import type { ErrorCode, ProviderCall, Usage } from '../../src/index.ts';
-import type { Limits, ResponseInfo } from '../wire/index.ts';
+import { mostUsage } from '../wire/index.ts';
+import type { Limits, Origin, ResponseInfo } from '../wire/index.ts';
 
 /** What both decoders of OpenAI's wires are made with. */
 export interface Decoding {
@@ -8,6 +9,8 @@ export interface Decoding {
   call: ProviderCall;
   limits: Limits;
   info: ResponseInfo;
+  /** What the blocks of the reply are marked with. */
+  origin: Origin;
 }
 
 /** An error that a decoder found in the stream. */
@@ -22,5 +25,5 @@ export function streamError(
 
 /** Writes on the record of the call what the wire has told so far. */
 export function noteUsage({ call }: Decoding, usage: Usage | undefined): void {
-  if (usage !== undefined) call.call.usage = usage;
+  if (usage !== undefined) call.call.usage = mostUsage(call.call.usage, usage);
 }

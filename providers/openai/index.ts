@@ -1,12 +1,14 @@
 import type { ModelRequest, Provider, ProviderCall, Reply, Stream, StreamChunk } from '../../src/index.ts';
-import { wireStream } from '../wire/index.ts';
+import { originOf, wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat-decoder.ts';
+import { CHAT_WIRE } from './chat-messages.ts';
 import { chatRequest } from './chat-request.ts';
 import { connect, secretsOf } from './client.ts';
 import { parseOptions } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
+import { RESPONSES_WIRE } from './responses-input.ts';
 import { responsesRequest } from './responses-request.ts';
 import { building } from './shared.ts';
 
@@ -33,9 +35,11 @@ export function openai(options: OpenAIOptions = {}): Provider {
   const connection = connect(settings);
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
+  const wire = api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
 
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
     const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
+    const origin = originOf(wire, request.model ?? model, settings.baseURL);
     return wireStream({
       provider: name,
       call,
@@ -47,11 +51,12 @@ export function openai(options: OpenAIOptions = {}): Provider {
         // Known before the wire tells: a call that is cut short early is billed by them.
         call.call.provider = name;
         call.call.model ??= model;
-        const body = toBody(building(settings, request, (message) => call.warn(message)));
+        const body = toBody(building({ settings, request, origin }, (message) => call.warn(message)));
         if (raw !== undefined) raw.request = body;
         return connection.send(body, signal);
       },
-      decoder: (info: ResponseInfo) => new Wire({ provider: name, call, limits: settings.limits, info }),
+      decoder: (info: ResponseInfo) =>
+        new Wire({ provider: name, call, limits: settings.limits, info, origin }),
       ...(!settings.stream && { events: api === 'chat' ? chatEvents : responsesEvents }),
     });
   }

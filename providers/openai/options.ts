@@ -73,7 +73,8 @@ export interface OpenAIOptions {
 export interface Settings {
   model: string;
   apiKey: string | undefined;
-  baseURL: string;
+  /** Undefined if a client that was passed in does not tell it. */
+  baseURL: string | undefined;
   api: 'chat' | 'responses';
   organization: string | undefined;
   project: string | undefined;
@@ -134,7 +135,8 @@ const MENDS: Readonly<Record<string, string>> = {
   own: 'give true or false',
   fetch: 'give a function such as globalThis.fetch',
   stream: 'give true or false',
-  limits: 'give positive whole numbers for maxEventBytes, maxOutputCharacters, maxToolCalls or maxToolIndex',
+  limits:
+    'give positive whole numbers for maxEventBytes, maxOutputCharacters, maxArgumentsCharacters, maxToolCalls or maxToolIndex',
   strict: 'give true or false',
   name: 'give a name such as "groq"',
   maxTokensField: 'give "max_completion_tokens" or "max_tokens"',
@@ -183,7 +185,7 @@ export function parseOptions(options: OpenAIOptions): Settings {
   return {
     model: given.model ?? DEFAULT_MODEL,
     apiKey,
-    baseURL: baseURL ?? '',
+    baseURL,
     api: given.api ?? 'chat',
     organization: given.organization,
     project: given.project,

@@ -1,5 +1,12 @@
-import type { Message, Part, TextPart, ToolCallPart, ToolResultPart } from '../../src/index.ts';
-import { addressOf, argumentsText, audioFormat, blockData, foreignBlock, leftOut } from './shared.ts';
+import type {
+  Message,
+  Part,
+  ProviderBlock,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../src/index.ts';
+import { addressOf, argumentsText, audioFormat, leftOut, ownBlock } from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /** The wire that blocks of Responses are marked with. */
@@ -14,12 +21,13 @@ export interface Writing {
 }
 
 /** The ids of the calls of custom tools in a conversation. */
-export function customCallsOf(messages: readonly Message[]): Set<string> {
+export function customCallsOf(build: Building): Set<string> {
   const ids = new Set<string>();
-  for (const { content } of messages) {
+  for (const { content } of build.request.messages) {
     if (typeof content === 'string') continue;
     for (const part of content) {
-      if (part.type === 'tool_call' && itemOf(part)?.['type'] === 'custom_tool_call') ids.add(part.id);
+      if (part.type === 'tool_call' && ownBlock(build, part.block)?.['type'] === 'custom_tool_call')
+        ids.add(part.id);
     }
   }
   return ids;
@@ -89,11 +97,9 @@ function toolOutput(build: Building, part: ToolResultPart, { customCalls }: Writ
   return { type, call_id: part.id, output };
 }
 
-function providerItem(build: Building, block: { provider: string; data: unknown }): Json[] {
-  const item = blockData(block, RESPONSES_WIRE);
-  if (item !== undefined) return [item];
-  foreignBlock(build, block);
-  return [];
+function providerItem(build: Building, block: ProviderBlock): Json[] {
+  const item = ownBlock(build, block);
+  return item === undefined ? [] : [item];
 }
 
 /**
@@ -108,12 +114,12 @@ function assistantItems(build: Building, parts: Part[], writing: Writing): Json[
       said.push(part);
       continue;
     }
-    const header = part.type === 'provider' ? messageHeader(part.block) : undefined;
+    const header = part.type === 'provider' ? messageHeader(build, part.block) : undefined;
     items.push(...messageItem(said, header));
     said = [];
     if (header !== undefined) continue;
     if (part.type === 'thinking') items.push(...reasoningItem(build, part.block));
-    else if (part.type === 'tool_call') items.push(callItem(part));
+    else if (part.type === 'tool_call') items.push(callItem(build, part));
     else if (part.type === 'provider') items.push(...providerItem(build, part.block));
     else leftOut(build, part, 'assistant');
   }
@@ -122,8 +128,8 @@ function assistantItems(build: Building, parts: Part[], writing: Writing): Json[
 }
 
 /** What a message item says beside its text; its text stands in the parts before. */
-function messageHeader(block: { provider: string; data: unknown }): Json | undefined {
-  const data = blockData(block, RESPONSES_WIRE);
+function messageHeader(build: Building, block: ProviderBlock): Json | undefined {
+  const data = ownBlock(build, block);
   return data?.['type'] === 'message' ? data : undefined;
 }
 
@@ -142,19 +148,15 @@ function messageItem(said: readonly TextPart[], header: Json | undefined): Json[
   return [{ role: 'assistant', content, ...phase }];
 }
 
-function reasoningItem(build: Building, block: { provider: string; data: unknown } | undefined): Json[] {
+function reasoningItem(build: Building, block: ProviderBlock | undefined): Json[] {
   // Thinking without its verbatim form (another provider's summary, a reply cut short) means nothing to this wire.
   return block === undefined ? [] : providerItem(build, block);
 }
 
-function callItem(part: ToolCallPart): Json {
-  const item = itemOf(part);
+function callItem(build: Building, part: ToolCallPart): Json {
+  const item = ownBlock(build, part.block);
   if (item !== undefined) return item;
   return { type: 'function_call', call_id: part.id, name: part.name, arguments: argumentsText(part) };
-}
-
-function itemOf(part: ToolCallPart): Json | undefined {
-  return blockData(part.block, RESPONSES_WIRE);
 }
 
 function paired(items: readonly Json[], { stateless }: Writing): Json[] {

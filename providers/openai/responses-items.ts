@@ -1,8 +1,7 @@
 import type { StreamChunk } from '../../src/index.ts';
-import { ToolCallAssembler, isRecord, text } from '../wire/index.ts';
+import { ToolCallAssembler, blockFrom, isRecord, text } from '../wire/index.ts';
 import type { Decoding } from './decoding.ts';
 import { streamError } from './decoding.ts';
-import { RESPONSES_WIRE } from './responses-input.ts';
 
 /** The pieces of an item that text comes in; a piece is one of a kind at an index. */
 export type PieceKind = 'text' | 'refusal' | 'summary' | 'thinking';
@@ -66,7 +65,7 @@ export class OutputItem {
       case 'custom_tool_call':
         return this.#closeCall(item, out);
       default:
-        out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: item }, call: 0 });
+        out.push({ type: 'content', content: '', block: blockFrom(this.#decoding.origin, item), call: 0 });
     }
   }
 
@@ -83,14 +82,14 @@ export class OutputItem {
     // Models that speak before they are done want to hear on the next turn which of their messages was which.
     if (typeof item['phase'] === 'string') {
       const { content: _content, ...header } = item;
-      out.push({ type: 'content', content: '', block: { provider: RESPONSES_WIRE, data: header }, call: 0 });
+      out.push({ type: 'content', content: '', block: blockFrom(this.#decoding.origin, header), call: 0 });
     }
   }
 
   #closeReasoning(item: Record<string, unknown>, out: StreamChunk[]): void {
     recordsOf(item['summary']).forEach((part, index) => this.whole('summary', index, part['text'], out));
     recordsOf(item['content']).forEach((part, index) => this.whole('thinking', index, part['text'], out));
-    out.push({ type: 'thinking', content: '', block: { provider: RESPONSES_WIRE, data: item }, call: 0 });
+    out.push({ type: 'thinking', content: '', block: blockFrom(this.#decoding.origin, item), call: 0 });
   }
 
   #closeCall(item: Record<string, unknown>, out: StreamChunk[]): void {
@@ -106,7 +105,7 @@ export class OutputItem {
         id,
         name: item['name'],
         ...(isCustom ? { input: item['input'] ?? '' } : { arguments: item['arguments'] ?? '' }),
-        block: { provider: RESPONSES_WIRE, data: item },
+        block: blockFrom(this.#decoding.origin, item),
       },
       this.#call === undefined ? out : [],
     );

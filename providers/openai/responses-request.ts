@@ -26,7 +26,7 @@ export function responsesRequest(build: Building): Json {
   const model = request.model ?? settings.model;
   const stateless = (extra['store'] ?? false) === false;
   refuse(build);
-  const writing = { stateless, customCalls: customCallsOf(request.messages) };
+  const writing = { stateless, customCalls: customCallsOf(build) };
   const perMessage = request.messages.map((message) => responsesItems(build, message, writing));
   const cache = markResponses(build, perMessage);
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) =>

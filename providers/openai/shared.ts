@@ -9,13 +9,16 @@ import type {
   ToolCallPart,
   ToolChoice,
 } from '../../src/index.ts';
-import { isRecord } from '../wire/index.ts';
+import { blockData, isRecord } from '../wire/index.ts';
+import type { Origin } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
 /** What a request is built with. */
 export interface Building {
   settings: Settings;
   request: ModelRequest;
+  /** Where it goes: blocks of another origin are left out. */
+  origin: Origin;
   /** Says, once each, what cannot be honoured: a warning, or with `strict` an error. */
   unsupported(message: string): void;
 }
@@ -25,15 +28,14 @@ export type Json = Record<string, unknown>;
 
 /** Starts building a request. Throws `invalid_request` at the first thing that cannot be honoured where that is asked for. */
 export function building(
-  settings: Settings,
-  request: ModelRequest,
+  call: Pick<Building, 'settings' | 'request' | 'origin'>,
   warn: (message: string) => void,
 ): Building {
+  const { settings, request } = call;
   const said = new Set<string>();
   const strict = request.parameters.strict ?? settings.strict;
   return {
-    settings,
-    request,
+    ...call,
     unsupported(message) {
       const whole = `${settings.name}: ${message}`;
       if (strict) throw new SluiceError('invalid_request', whole, { provider: settings.name });
@@ -112,10 +114,13 @@ export function argumentsText(part: ToolCallPart): string {
   return JSON.stringify(part.arguments ?? {});
 }
 
-/** A block's data where it belongs to one of the wires named, else undefined. */
-export function blockData(block: ProviderBlock | undefined, wire: string): Json | undefined {
-  if (block?.provider !== wire || typeof block.data !== 'object' || block.data === null) return undefined;
-  return { ...block.data };
+/** A block's data if it goes back to where it came from; else undefined, and a warning says why. */
+export function ownBlock(build: Building, block: ProviderBlock | undefined): Json | undefined {
+  if (block === undefined) return undefined;
+  const found = blockData(block, build.origin);
+  if ('data' in found) return { ...found.data };
+  build.unsupported(found.foreign);
+  return undefined;
 }
 
 /** Says which part of a message the wire has no place for. */
@@ -123,11 +128,6 @@ export function leftOut(build: Building, part: Part, role: string): void {
   build.unsupported(
     `a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`,
   );
-}
-
-/** Says that another provider's block is left out. */
-export function foreignBlock(build: Building, block: ProviderBlock): void {
-  build.unsupported(`a block that belongs to ${block.provider} is left out`);
 }
 
 /** A JSON Schema as the wire wants it, in the place where the two wires agree. */

@@ -25,9 +25,10 @@ export class OutputMeter {
         this.#characters += chunk.argumentsDelta.length;
         break;
       case 'tool_call':
+      case 'tool_result':
+      case 'file':
         this.#any = true;
         break;
-      case 'tool_result':
       case 'reset':
         break;
     }

@@ -1,4 +1,4 @@
-import type { StreamChunk, ToolCallChunk } from '../chunks.ts';
+import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from '../chunks.ts';
 import type { Message, Part, TextPart, ThinkingPart } from '../messages.ts';
 import type { Partial } from '../partial.ts';
 import type { ToolCall } from '../result.ts';
@@ -43,11 +43,12 @@ export class Accumulator {
       case 'tool_call':
         this.#push(toolCallPart(chunk), chunk.call ?? 0);
         return;
-      case 'tool_result': {
-        const { id, name, content, isError } = chunk;
-        this.#push({ type: 'tool_result', id, name, content, ...(isError && { isError }) }, chunk.call ?? 0);
+      case 'tool_result':
+        this.#push(toolResultPart(chunk), chunk.call ?? 0);
         return;
-      }
+      case 'file':
+        this.#push(filePart(chunk), chunk.call ?? 0);
+        return;
       case 'reset':
         this.#reset(chunk.from);
         return;
@@ -72,7 +73,9 @@ export class Accumulator {
   get toolCalls(): ToolCall[] {
     const calls: ToolCall[] = [];
     for (const part of this.#parts) {
-      if (part.type === 'tool_call') calls.push({ id: part.id, name: part.name, arguments: part.arguments });
+      if (part.type !== 'tool_call') continue;
+      const { type: _type, block: _block, ...call } = part;
+      calls.push(call);
     }
     return calls;
   }
@@ -107,7 +110,7 @@ export class Accumulator {
       run = [];
     };
     for (const part of this.parts) {
-      const isResult = part.type === 'tool_result';
+      const isResult = part.type === 'tool_result' && part.providerExecuted !== true;
       if (isResult !== results) flush();
       results = isResult;
       run.push(part);
@@ -148,8 +151,33 @@ export class Accumulator {
 }
 
 function toolCallPart(chunk: ToolCallChunk): Part {
-  const { id, name, block } = chunk;
-  return { type: 'tool_call', id, name, arguments: chunk.arguments, ...(block !== undefined && { block }) };
+  const { id, name, providerExecuted, invalid, block } = chunk;
+  return {
+    ...{ type: 'tool_call', id, name, arguments: chunk.arguments },
+    ...(providerExecuted === true && { providerExecuted }),
+    ...(invalid !== undefined && { invalid }),
+    ...(block !== undefined && { block }),
+  };
+}
+
+function toolResultPart(chunk: ToolResultChunk): Part {
+  const { id, name, content, isError, providerExecuted, block } = chunk;
+  return {
+    ...{ type: 'tool_result', id, name, content },
+    ...(isError && { isError }),
+    ...(providerExecuted === true && { providerExecuted }),
+    ...(block !== undefined && { block }),
+  };
+}
+
+function filePart({ mediaType, data, url, id, block }: FileChunk): Part {
+  return {
+    ...{ type: 'file', mediaType },
+    ...(data !== undefined && { data }),
+    ...(url !== undefined && { url }),
+    ...(id !== undefined && { id }),
+    ...(block !== undefined && { block }),
+  };
 }
 
 function assistant(parts: Part[]): Message {

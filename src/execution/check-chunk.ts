@@ -13,6 +13,11 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
     case 'tool_call':
     case 'tool_result':
       return typeof chunk.id === 'string' && typeof chunk.name === 'string';
+    case 'file':
+      return (
+        typeof chunk.mediaType === 'string' &&
+        (typeof chunk.data === 'string' || typeof chunk.url === 'string')
+      );
     case 'reset':
       return typeof chunk.from === 'number';
     default:

@@ -1,4 +1,4 @@
-import type { Message, Part, ProviderPart } from '../messages.ts';
+import type { Message, Part, ToolCallPart, ToolResultPart } from '../messages.ts';
 
 /** Messages that every provider takes, and what had to be left out for that. */
 export interface Repaired {
@@ -75,7 +75,7 @@ function answersBehind(
   for (let next = at + 1; ; next++) {
     const message = messages[next] ?? followedBy[next - messages.length];
     if (message === undefined || !isAnswer(message)) return ids;
-    for (const part of partsOf(message)) if (part.type === 'tool_result') ids.add(part.id);
+    for (const part of partsOf(message)) if (isClientResult(part)) ids.add(part.id);
     if (saysMore(message)) return ids;
   }
 }
@@ -90,9 +90,11 @@ interface Answered {
 function mendReply(message: Message, faults: Faults, answered: Answered): Message {
   if (typeof message.content === 'string') return message;
   const parts = message.content;
-  const isLost = (part: Part | undefined): boolean =>
-    (part?.type === 'tool_call' && answered.calls?.has(part.id) === false) ||
-    (part?.type === 'provider' && isServerCall(part) && !answered.serverCalls.has(idOf(part)));
+  const isLost = (part: Part | undefined): boolean => {
+    if (part === undefined) return false;
+    if (isClientCall(part)) return answered.calls?.has(part.id) === false;
+    return isServerCall(part) && !answered.serverCalls.has(idOf(part));
+  };
   const kept: Part[] = [];
   parts.forEach((part, at) => {
     if (isLost(part)) faults.calls++;
@@ -118,22 +120,36 @@ function callLeft(
   return undefined;
 }
 
-/** A block of the provider that calls one of its own tools. Its result is a block that refers to its `id` by `tool_use_id`. */
-function isServerCall({ block }: ProviderPart): boolean {
-  const type = fieldOf(block.data, 'type');
+function isClientCall(part: Part): part is ToolCallPart {
+  return part.type === 'tool_call' && part.providerExecuted !== true;
+}
+
+function isClientResult(part: Part): part is ToolResultPart {
+  return part.type === 'tool_result' && part.providerExecuted !== true;
+}
+
+/**
+ * A call that the provider runs itself and answers in a block of its own, which refers to its `id` by `tool_use_id`. Other
+ * providers put the answer into the call.
+ */
+function isServerCall(part: Part): boolean {
+  if (part.type !== 'provider' && part.type !== 'tool_call') return false;
+  const type = fieldOf(part.block?.data, 'type');
   return typeof type === 'string' && type.endsWith('tool_use');
 }
 
-function idOf({ block }: ProviderPart): unknown {
-  return fieldOf(block.data, 'id');
+function idOf(part: Part): unknown {
+  return part.type === 'provider' ? fieldOf(part.block.data, 'id') : 'id' in part ? part.id : undefined;
 }
 
 /** The ids that blocks refer to, in a message and in the replies directly behind it. */
 function serverAnswers(messages: readonly Message[], at: number): ReadonlySet<unknown> {
   const ids = new Set<unknown>();
   for (let next = at; messages[next]?.role === 'assistant'; next++) {
-    for (const part of partsOf(messages[next]))
+    for (const part of partsOf(messages[next])) {
       if (part.type === 'provider') ids.add(fieldOf(part.block.data, 'tool_use_id'));
+      else if (part.type === 'tool_result') ids.add(part.id);
+    }
   }
   return ids;
 }
@@ -145,22 +161,22 @@ function fieldOf(data: unknown, field: string): unknown {
 /** Results without those whose call is not there, or was answered before. */
 function mendAnswer(message: Message, unanswered: Set<string>, faults: Faults): Message {
   const parts = partsOf(message);
-  const kept = parts.filter((part) => part.type !== 'tool_result' || unanswered.delete(part.id));
+  const kept = parts.filter((part) => !isClientResult(part) || unanswered.delete(part.id));
   faults.results += parts.length - kept.length;
   return kept.length === parts.length ? message : { ...message, content: kept };
 }
 
 function isAnswer(message: Message): boolean {
-  return message.role === 'tool' || partsOf(message).some(({ type }) => type === 'tool_result');
+  return message.role === 'tool' || partsOf(message).some(isClientResult);
 }
 
 /** Whether the user speaks in it as well: results that come behind that come too late. */
 function saysMore(message: Message): boolean {
-  return message.role !== 'tool' && partsOf(message).some(({ type }) => type !== 'tool_result');
+  return message.role !== 'tool' && partsOf(message).some((part) => !isClientResult(part));
 }
 
 function callsOf(message: Message): string[] {
-  return partsOf(message).flatMap((part) => (part.type === 'tool_call' ? [part.id] : []));
+  return partsOf(message).flatMap((part) => (isClientCall(part) ? [part.id] : []));
 }
 
 function partsOf(message: Message | undefined): readonly Part[] {

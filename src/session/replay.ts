@@ -57,21 +57,21 @@ function chunksOf({ content }: Message): StreamChunk[] {
         return [{ type: 'thinking', content: part.text, ...(part.block && { block: part.block }) }];
       case 'provider':
         return [{ type: 'content', content: '', block: part.block }];
-      case 'tool_call': {
-        const { id, name, arguments: given, block } = part;
-        return [{ type: 'tool_call', id, name, arguments: given, ...(block && { block }) }];
-      }
+      case 'tool_call':
+        return [{ ...part }];
       case 'tool_result': {
-        const { id, name, isError = false } = part;
         const text =
           typeof part.content === 'string'
             ? part.content
             : part.content.map((inner) => (inner.type === 'text' ? inner.text : '')).join('');
-        return [{ type: 'tool_result', id, name, content: text, isError }];
+        return [{ ...part, content: text, isError: part.isError ?? false }];
+      }
+      case 'file': {
+        const { mediaType = 'application/octet-stream', data, url, id, block } = part;
+        return [{ type: 'file', mediaType, data, url, id, block }];
       }
       case 'image':
       case 'audio':
-      case 'file':
         return [];
     }
   });

@@ -7,7 +7,12 @@ import type { Cost, Usage } from '../usage.ts';
 
 /** JSON has no undefined: it is read as null. */
 const json = z.unknown().default(null);
-const block = z.object({ provider: z.string(), data: json });
+const block = z.object({
+  provider: z.string(),
+  model: z.string().optional(),
+  baseURL: z.string().optional(),
+  data: json,
+});
 
 const text = z.object({
   type: z.literal('text'),
@@ -31,12 +36,16 @@ const file = z.object({
   fileId: z.string().optional(),
   mediaType: z.string().optional(),
   filename: z.string().optional(),
+  id: z.string().optional(),
+  block: block.optional(),
 });
 const toolCall = z.object({
   type: z.literal('tool_call'),
   id: z.string(),
   name: z.string(),
   arguments: json,
+  providerExecuted: z.literal(true).optional(),
+  invalid: z.object({ raw: z.string(), reason: z.string() }).optional(),
   block: block.optional(),
 });
 const toolResult = z.object({
@@ -45,6 +54,8 @@ const toolResult = z.object({
   name: z.string(),
   content: z.union([z.string(), z.array(z.discriminatedUnion('type', [text, image, file]))]),
   isError: z.boolean().optional(),
+  providerExecuted: z.literal(true).optional(),
+  block: block.optional(),
 });
 const provider = z.object({ type: z.literal('provider'), block });
 const part = z.discriminatedUnion('type', [

@@ -1,4 +1,4 @@
-import type { ExecutionChunk, ToolCallChunk } from '../chunks.ts';
+import type { ExecutionChunk, FileChunk, ToolCallChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { asSluiceError } from '../execution/middleware-error.ts';
 
@@ -17,6 +17,7 @@ export interface Handler<R> {
   onContent?(content: string): void | Promise<void>;
   onThinking?(thinking: string): void | Promise<void>;
   onToolCall?(call: ToolCallChunk): void | Promise<void>;
+  onFile?(file: FileChunk): void | Promise<void>;
   onProgress?(progress: Progress): void | Promise<void>;
   onComplete?(reply: R): void | Promise<void>;
   onError?(error: SluiceError): void | Promise<void>;
@@ -74,12 +75,14 @@ async function dispatch<R>(chunk: ExecutionChunk, handler: Handler<R>): Promise<
   if (chunk.type === 'content' && chunk.content !== '') await handler.onContent?.(chunk.content);
   else if (chunk.type === 'thinking' && chunk.content !== '') await handler.onThinking?.(chunk.content);
   else if (chunk.type === 'tool_call') await handler.onToolCall?.(chunk);
+  else if (chunk.type === 'file') await handler.onFile?.(chunk);
 }
 
 const HANDLERS: readonly string[] = [
   'onContent',
   'onThinking',
   'onToolCall',
+  'onFile',
   'onProgress',
   'onComplete',
   'onError',

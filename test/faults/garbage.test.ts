@@ -4,7 +4,7 @@ import { MessagesDecoder } from '../../providers/anthropic/decoder.ts';
 import { ChatDecoder } from '../../providers/openai/chat-decoder.ts';
 import { ResponsesDecoder } from '../../providers/openai/responses-decoder.ts';
 import { EventReader } from '../../providers/wire/event-reader.ts';
-import { limitsSchema, type Decoder, type ResponseInfo } from '../../providers/wire/index.ts';
+import { limitsSchema, originOf, type Decoder, type ResponseInfo } from '../../providers/wire/index.ts';
 import { isSluiceError } from '../../src/index.ts';
 import type { Wire } from '../../testing/wires.ts';
 import { ask, providerCall } from '../providers/openai/support.ts';
@@ -16,7 +16,13 @@ import { eventsBefore, subject, type Subject } from './subject.ts';
 const limits = limitsSchema.parse({});
 
 function decoderOf(wire: Wire, info: ResponseInfo): Decoder {
-  const options = { provider: 'test', call: providerCall(ask()), limits, info };
+  const options = {
+    provider: 'test',
+    call: providerCall(ask()),
+    limits,
+    info,
+    origin: originOf(wire, 'test', undefined),
+  };
   if (wire === 'anthropic-messages') return new MessagesDecoder(options);
   return wire === 'openai-chat' ? new ChatDecoder(options) : new ResponsesDecoder(options);
 }

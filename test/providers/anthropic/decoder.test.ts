@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { StreamChunk } from '../../../src/index.ts';
 import { block, call, ending, json, opening, TEXT, text, USAGE } from './events.ts';
-import { decode, decoderOf, fakeCall, failure } from './support.ts';
+import { blockOf, decode, decoderOf, fakeCall } from './support.ts';
 
 describe('the decoder of the Messages API', () => {
   it('turns text deltas into content chunks and the rest into the reply', () => {
@@ -32,7 +32,7 @@ describe('the decoder of the Messages API', () => {
       {
         type: 'thinking',
         content: '',
-        block: { provider: 'anthropic', data: { type: 'thinking', thinking: 'Hm.', signature: 'sig' } },
+        block: blockOf({ type: 'thinking', thinking: 'Hm.', signature: 'sig' }),
         call: 0,
       },
       { type: 'content', content: 'Yes', call: 0 },
@@ -59,16 +59,13 @@ describe('the decoder of the Messages API', () => {
       {
         type: 'thinking',
         content: '',
-        block: {
-          provider: 'anthropic',
-          data: { type: 'thinking', thinking: 'One, two.', signature: 'EqQB==' },
-        },
+        block: blockOf({ type: 'thinking', thinking: 'One, two.', signature: 'EqQB==' }),
         call: 0,
       },
       {
         type: 'thinking',
         content: '',
-        block: { provider: 'anthropic', data: { type: 'redacted_thinking', data: 'Em8K' } },
+        block: blockOf({ type: 'redacted_thinking', data: 'Em8K' }),
         call: 0,
       },
     ]);
@@ -177,9 +174,24 @@ describe('the decoder of the Messages API', () => {
     }
   });
 
-  it('refuses arguments that are no JSON in a call that was not cut', () => {
-    const error = failure([opening(), ...block(0, call(), json('{"a":')), ...ending('tool_use')]);
-    expect(error).toMatchObject({ code: 'protocol', provider: 'anthropic' });
+  it('delivers a call whose arguments are not JSON as invalid, with what stands around it', () => {
+    const { chunks } = decode([
+      opening(),
+      ...block(0, call(), json('{"a":')),
+      ...block(1, call('sub'), json('{"b":1}')),
+      ...ending('tool_use'),
+    ]);
+    expect(chunks.filter(({ type }) => type === 'tool_call')).toEqual([
+      {
+        type: 'tool_call',
+        id: 'toolu_add',
+        name: 'add',
+        arguments: {},
+        invalid: { raw: '{"a":', reason: 'the arguments are not valid JSON' },
+        call: 0,
+      },
+      { type: 'tool_call', id: 'toolu_sub', name: 'sub', arguments: { b: 1 }, call: 0 },
+    ]);
   });
 
   it('keeps who called a tool, so that the call goes back with it', () => {
@@ -196,10 +208,7 @@ describe('the decoder of the Messages API', () => {
         id: 'toolu_add',
         name: 'add',
         arguments: { a: 1 },
-        block: {
-          provider: 'anthropic',
-          data: { type: 'tool_use', id: 'toolu_add', name: 'add', input: { a: 1 }, caller },
-        },
+        block: blockOf({ type: 'tool_use', id: 'toolu_add', name: 'add', input: { a: 1 }, caller }),
         call: 0,
       },
       { type: 'tool_call', id: 'toolu_sub', name: 'sub', arguments: {}, call: 0 },
@@ -233,9 +242,7 @@ describe('the decoder of the Messages API', () => {
     { type: 'something_of_next_year', deep: { nested: [null, 1] } },
   ])('keeps a $type block as it came', (start) => {
     const { chunks } = decode([opening(), ...block(0, start), ...ending()]);
-    expect(chunks).toEqual([
-      { type: 'content', content: '', block: { provider: 'anthropic', data: start }, call: 0 },
-    ]);
+    expect(chunks).toEqual([{ type: 'content', content: '', block: blockOf(start), call: 0 }]);
   });
 
   it('puts a compaction block together from its deltas', () => {

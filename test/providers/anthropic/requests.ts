@@ -1,4 +1,5 @@
 import { wireRequest, type RequestSettings } from '../../../providers/anthropic/request.ts';
+import { originOf } from '../../../providers/wire/index.ts';
 import type { Message, ModelRequest, Parameters } from '../../../src/index.ts';
 import { ask, fakeCall } from './support.ts';
 
@@ -21,7 +22,15 @@ const SETTINGS: RequestSettings = {
 /** The request on the wire, and what was warned of. */
 export function built(request: ModelRequest, settings: Partial<RequestSettings> = {}) {
   const call = fakeCall(request);
-  return { ...wireRequest(request, { ...SETTINGS, ...settings }, call), warnings: call.warnings };
+  return {
+    ...wireRequest(
+      request,
+      { ...SETTINGS, ...settings },
+      originOf('anthropic', request.model ?? settings.model ?? OLD, 'https://api.anthropic.com'),
+      call,
+    ),
+    warnings: call.warnings,
+  };
 }
 
 /** The request of a question with these parameters. */

@@ -1,7 +1,15 @@
 import { isSluiceError, type SluiceError } from '../../../src/index.ts';
-import type { Call, ModelRequest, ProviderCall, Reply, Stream, StreamChunk } from '../../../src/index.ts';
+import type {
+  Call,
+  ModelRequest,
+  ProviderBlock,
+  ProviderCall,
+  Reply,
+  Stream,
+  StreamChunk,
+} from '../../../src/index.ts';
 import { MessagesDecoder } from '../../../providers/anthropic/decoder.ts';
-import { limitsSchema, type Limits } from '../../../providers/wire/index.ts';
+import { blockFrom, limitsSchema, type Limits, type Origin } from '../../../providers/wire/index.ts';
 import type { PlainReading } from '../../support/plain-reading.ts';
 
 /** A provider's call made by hand, with what was told to it. */
@@ -42,6 +50,16 @@ export function ask(content: string, more: Partial<ModelRequest> = {}): ModelReq
 
 const LIMITS: Limits = limitsSchema.parse({});
 
+/** Where the answers of these tests come from. */
+export const ORIGIN: Origin = {
+  wire: 'anthropic',
+  model: 'claude-test',
+  baseURL: 'https://api.anthropic.com',
+};
+
+/** A block as these answers bring it. */
+export const blockOf = (data: unknown): ProviderBlock => blockFrom(ORIGIN, data);
+
 export interface Decoded {
   chunks: StreamChunk[];
   reply: Reply;
@@ -55,6 +73,7 @@ export function decoderOf(call: ProviderCall, limits: Partial<Limits> = {}): Mes
     call,
     limits: { ...LIMITS, ...limits },
     info: { status: 200, requestId: 'req_7' },
+    origin: ORIGIN,
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { callsOf, decode, joined } from './support.ts';
+import { blockOf, callsOf, decode, joined } from './support.ts';
 
 const created = (id = 'resp_1'): object => ({
   type: 'response.created',
@@ -121,7 +121,7 @@ describe('the decoder of Responses', () => {
     expect(chunks).toEqual([
       { type: 'thinking', content: 'H' },
       { type: 'thinking', content: 'm' },
-      { type: 'thinking', content: '', block: { provider: 'openai.responses', data: item } },
+      { type: 'thinking', content: '', block: blockOf(item) },
       { type: 'content', content: 'Yes' },
     ]);
   });
@@ -167,7 +167,7 @@ describe('the decoder of Responses', () => {
       id: 'a',
       name: 'add',
       arguments: { x: 1 },
-      block: { provider: 'openai.responses', data: item },
+      block: blockOf(item),
     });
     expect(callsOf(chunks)).toHaveLength(1);
     expect(reply?.finishReason).toBe('tool_calls');
@@ -244,7 +244,7 @@ describe('the decoder of Responses', () => {
       ended({ output: [item, message('Found')] }),
     ]);
     expect(chunks).toEqual([
-      { type: 'content', content: '', block: { provider: 'openai.responses', data: item } },
+      { type: 'content', content: '', block: blockOf(item) },
       { type: 'content', content: 'Found' },
     ]);
     expect(reply?.finishReason).toBe('stop');
@@ -292,10 +292,7 @@ describe('the decoder of Responses', () => {
     expect(chunks.at(-1)).toEqual({
       type: 'content',
       content: '',
-      block: {
-        provider: 'openai.responses',
-        data: { type: 'message', id: 'msg_1', role: 'assistant', phase: 'commentary' },
-      },
+      block: blockOf({ type: 'message', id: 'msg_1', role: 'assistant', phase: 'commentary' }),
     });
   });
 

@@ -1,15 +1,19 @@
 import type {
   Call,
   ModelRequest,
+  ProviderBlock,
   ProviderCall,
   Reply,
   SluiceError,
   StreamChunk,
 } from '../../../src/index.ts';
 import { isSluiceError } from '../../../src/index.ts';
+import { CHAT_WIRE } from '../../../providers/openai/chat-messages.ts';
+import { RESPONSES_WIRE } from '../../../providers/openai/responses-input.ts';
+import { blockFrom, originOf } from '../../../providers/wire/index.ts';
 import { ChatDecoder } from '../../../providers/openai/chat-decoder.ts';
 import { chatRequest } from '../../../providers/openai/chat-request.ts';
-import { openai } from '../../../providers/openai/index.ts';
+import { DEFAULT_MODEL, openai } from '../../../providers/openai/index.ts';
 import type { OpenAIOptions } from '../../../providers/openai/index.ts';
 import { parseOptions } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses-decoder.ts';
@@ -55,9 +59,15 @@ export function bodyOf(
 ): { body: Record<string, unknown>; warnings: string[] } {
   const settings = parseOptions({ apiKey: 'test', ...options });
   const warnings: string[] = [];
-  const build = building(settings, request, (message) => warnings.push(message));
+  const wire = settings.api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
+  const origin = originOf(wire, request.model ?? settings.model, settings.baseURL);
+  const build = building({ settings, request, origin }, (message) => warnings.push(message));
   return { body: settings.api === 'chat' ? chatRequest(build) : responsesRequest(build), warnings };
 }
+
+/** A block as an answer of Responses brings it. */
+export const blockOf = (data: unknown): ProviderBlock =>
+  blockFrom(originOf(RESPONSES_WIRE, DEFAULT_MODEL, 'https://api.openai.com/v1'), data);
 
 /** What came of a stream. */
 export interface Told {
@@ -81,6 +91,7 @@ export function decode(
     call,
     limits: settings.limits,
     info: { status: 200, requestId: 'req_1' },
+    origin: originOf(api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE, settings.model, settings.baseURL),
   };
   const decoder = api === 'chat' ? new ChatDecoder(decoding) : new ResponsesDecoder(decoding);
   const chunks: StreamChunk[] = [];

@@ -1,0 +1,54 @@
+import type { InvalidArguments } from '../../src/index.ts';
+import type { Limits } from './limits.ts';
+
+/** How deep the arguments of a call may be nested: deeper ones overflow the stack of whoever walks over them. */
+const MAX_DEPTH = 64;
+
+/** The arguments of a tool call: parsed, or `{}` and what is wrong with them. */
+export interface ReadArguments {
+  arguments: unknown;
+  invalid?: InvalidArguments;
+}
+
+/**
+ * Reads the JSON text of a call's arguments; blank text is `{}`. Text that is no JSON, is nested more than 64 deep or is longer
+ * than `maxArgumentsCharacters` makes the call invalid instead of failing the reply. A key `__proto__` is a plain field.
+ */
+export function readArguments(text: string, { maxArgumentsCharacters: max }: Limits): ReadArguments {
+  if (text.length > max) {
+    return invalidArguments(text.slice(0, max), `the arguments are longer than ${max} characters`);
+  }
+  if (text.trim() === '') return { arguments: {} };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's error quotes the arguments.
+    return invalidArguments(text, 'the arguments are not valid JSON');
+  }
+  return isDeeper(value, MAX_DEPTH) ? invalidArguments(text, TOO_DEEP) : { arguments: value };
+}
+
+/** Checks arguments that came as a value, not as text, as {@link readArguments} does. */
+export function checkedArguments(value: unknown, limits: Limits): ReadArguments {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? '';
+  } catch {
+    return invalidArguments('', TOO_DEEP);
+  }
+  return readArguments(text, limits);
+}
+
+const TOO_DEEP = `the arguments are nested more than ${MAX_DEPTH} levels deep`;
+
+/** A call whose arguments could not be read. A half character at the end, from a cut, is replaced. */
+export function invalidArguments(raw: string, reason: string): ReadArguments {
+  return { arguments: {}, invalid: { raw: raw.toWellFormed(), reason } };
+}
+
+/** Whether a value is nested in more than so many arrays and objects. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}

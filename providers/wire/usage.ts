@@ -1,0 +1,20 @@
+import type { Usage } from '../../src/index.ts';
+
+/**
+ * Joins what a wire has told of one call so far: no count ever falls. Some servers repeat the usage on every chunk, and a last
+ * one of 0 or null must not make a call free.
+ */
+export function mostUsage(before: Usage | undefined, now: Usage): Usage {
+  if (before === undefined) return now;
+  const inputTokens = Math.max(before.inputTokens, now.inputTokens);
+  const outputTokens = Math.max(before.outputTokens, now.outputTokens);
+  return {
+    ...now,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cachedInputTokens: Math.max(before.cachedInputTokens, now.cachedInputTokens),
+    cacheWriteTokens: Math.max(before.cacheWriteTokens, now.cacheWriteTokens),
+    reasoningTokens: Math.max(before.reasoningTokens, now.reasoningTokens),
+  };
+}
