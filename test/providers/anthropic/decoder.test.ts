@@ -157,7 +157,7 @@ describe('the decoder of the Messages API', () => {
       'first',
       '{"type":"content","content":"and","call":0}',
       'second',
-      '{"type":"content","content":"","block":{"provider":"anthropic","data":{"type":"server_tool_use","id":"srv","name":"web_search","input":{"query":"x"}}},"call":0}',
+      '{"type":"content","content":"","block":{"provider":"anthropic","model":"claude-test","baseURL":"https://api.anthropic.com","data":{"type":"server_tool_use","id":"srv","name":"web_search","input":{"query":"x"}}},"call":0}',
     ]);
   });
 
