@@ -1,5 +1,6 @@
 import { SluiceError, kindOf } from './errors.ts';
 import type { Input, Message, Part } from './messages.ts';
+import { wellFormed } from './well-formed.ts';
 
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool']);
 
@@ -81,13 +82,13 @@ const SOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
 /** What a tool result may hold. */
 const IN_RESULT: ReadonlySet<string> = new Set(['text', 'image', 'file']);
 
-/** Checks messages that a caller gave. Throws `invalid_options`, naming the field, the value's kind and the mend. */
+/** Checks messages that a caller gave; half a character in them becomes U+FFFD. Throws `invalid_options`, naming the field, the value's kind and the mend. */
 export function checkMessages(input: Input): Message[] {
   const messages: readonly Message[] = isList(input) ? input : [input];
   messages.forEach((message, index) => {
     checkMessage(message, isList(input) ? `messages[${index}]` : 'message');
   });
-  return [...messages];
+  return [...wellFormed(messages)];
 }
 
 function isList(input: Input): input is readonly Message[] {

@@ -4,6 +4,7 @@ import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import type { ExecutionEnd } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
+import { ChunkJoiner } from './chunk-joiner.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
 import type { Message } from '../messages.ts';
@@ -43,6 +44,7 @@ export interface EdgeSettings {
 export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   readonly execution: Execution;
   readonly accumulator = new Accumulator();
+  readonly #joiner = new ChunkJoiner();
   readonly #settings: EdgeSettings;
   /** Of what it waits for before it runs, made on first use. */
   #waiting: AbortController | undefined;
@@ -175,22 +177,33 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
 
   #onBatch(pulled: Pulled<StreamChunk, Reply>): void {
     if (isEnd(pulled)) {
-      if (this.execution.decide('completed')) this.#reply = pulled.reply;
-      void this.#conclude();
+      const rest = this.execution.decide('completed') ? this.#joiner.end() : [];
+      this.#reply = this.execution.outcome === 'completed' ? pulled.reply : undefined;
+      if (rest.length > 0) this.#deliver(rest);
+      else void this.#conclude();
       return;
     }
-    const batch = this.execution.halted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
-    if (batch.length === 0) {
-      this.#read();
-      return;
-    }
-    this.#firstAt ??= performance.now();
+    const current = this.execution.halted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
+    let batch: readonly StreamChunk[];
     try {
-      this.#stamp(batch);
+      batch = this.#checked(current);
     } catch (error) {
       this.#failed(error);
       return;
     }
+    if (batch.length === 0) this.#read();
+    else this.#deliver(batch);
+  }
+
+  /** Chunks as they may be delivered: with whole characters. */
+  #checked(batch: readonly StreamChunk[]): readonly StreamChunk[] {
+    for (const chunk of batch) if (!isChunk(chunk)) throw chunkError(undefined, chunk);
+    return this.#joiner.join(batch);
+  }
+
+  #deliver(batch: readonly StreamChunk[]): void {
+    this.#firstAt ??= performance.now();
+    this.#stamp(batch);
     this.#asker?.pulled(batch);
   }
 
@@ -202,7 +215,6 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   /** Keeps and numbers the chunks, in place: they belong to this execution. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
     for (const chunk of batch) {
-      if (!isChunk(chunk)) throw chunkError(undefined, chunk);
       this.accumulator.add(chunk);
       chunk.call ??= 0;
       chunk.index = this.#index++;

@@ -12,13 +12,12 @@ import { linesOf } from './lines.ts';
 import { isEnd, sourceOf } from './source.ts';
 import type { AskedSource, BatchSource, Readable } from './source.ts';
 import type { Look, StreamEnd, Tap } from './tap.ts';
+import { TextSource } from './text-source.ts';
+import type { TextChunk } from './text-source.ts';
 import { Tee } from './tee.ts';
 import type { Branches, TeeOptions } from './tee.ts';
 import type { Host, MaybePromise } from './teardown.ts';
 import { ThrottleSource, checkThrottle } from './throttle.ts';
-
-/** Chunks that text can be taken from. */
-type TextChunk = StreamChunk | ExecutionChunk;
 
 /**
  * A pull-style, lazy, single-consumer stream of chunks `C` that ends with a reply `R`.
@@ -122,11 +121,9 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
 
   // ---- Outside ----
 
-  /** The pieces of the answer's text. */
+  /** The pieces of the answer's text. No piece begins or ends within a character. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
-    return this.#derive((batch) =>
-      batch.flatMap((chunk) => (chunk.type === 'content' && chunk.content !== '' ? [chunk.content] : [])),
-    );
+    return new Stream(() => new TextSource(this), this.host, this.owner);
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
