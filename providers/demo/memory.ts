@@ -56,5 +56,5 @@ function ownWords(messages: readonly Message[]): string[] {
 function quoteOf(texts: readonly string[], place: string, none: string, what: string): string {
   const text = place === 'first' ? texts[0] : texts.at(-1);
   if (text === undefined) return none;
-  return `${what} ${place === 'first' ? 'first' : 'last'} was: “${text.length <= 300 ? text : `${text.slice(0, 299)}…`}”`;
+  return `${what} ${place === 'first' ? 'first' : 'last'} was: “${text.length <= 300 ? text : `${text.slice(0, 299).toWellFormed()}…`}”`;
 }

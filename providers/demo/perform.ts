@@ -157,7 +157,7 @@ function scriptOf(plan: Plan, request: ModelRequest): Script {
 }
 
 function callChunks({ id, name, arguments: args }: PlannedCall, json: string, isCut: boolean): StreamChunk[] {
-  const half = Math.ceil(json.length / 2);
+  const half = whole(json.slice(0, Math.ceil(json.length / 2))).length;
   const deltas: StreamChunk[] = [
     { type: 'tool_call_delta', id, name, argumentsDelta: json.slice(0, half), call: 0 },
     { type: 'tool_call_delta', id, argumentsDelta: json.slice(half), call: 0 },

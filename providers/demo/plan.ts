@@ -168,7 +168,7 @@ function summary(prompt: string): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
+  return text.length <= 200 ? text : `${text.slice(0, 199).toWellFormed()}…`;
 }
 
 function thoughts(prompt: string, asked: Calculation | undefined, answer: Plan): string {

@@ -24,7 +24,7 @@ export class EventReader {
     this.#info = info;
     this.#decoder = wire.decoder(info);
     this.#sse = new SseReader(this.#event, wire.limits.maxEventBytes);
-    this.#meter = new OutputMeter(wire.limits.maxOutputCharacters);
+    this.#meter = new OutputMeter(wire.limits.maxOutputCharacters, wire.call.call.request);
     this.#raw = wire.raw === undefined ? undefined : [];
   }
 

@@ -23,7 +23,9 @@ export function quoted(message: string, secrets: readonly string[]): string {
   const head = scrub(message.slice(0, 20 * MAX_MESSAGE_CHARACTERS), secrets);
   // eslint-disable-next-line no-control-regex -- a terminal would obey them
   const line = head.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
-  return line.length <= MAX_MESSAGE_CHARACTERS ? line : `${line.slice(0, MAX_MESSAGE_CHARACTERS)}…`;
+  return line.length <= MAX_MESSAGE_CHARACTERS
+    ? line
+    : `${line.slice(0, MAX_MESSAGE_CHARACTERS).toWellFormed()}…`;
 }
 
 /**

@@ -16,11 +16,16 @@ function saying(...chunks: StreamChunk[]): Pipeline {
 
 async function delivered(pipeline: Pipeline): Promise<ExecutionChunk[]> {
   const chunks: ExecutionChunk[] = [];
-  for await (const chunk of pipeline.executeStream('user', 'Hi')) if (chunk.type !== 'done') chunks.push(chunk);
+  for await (const chunk of pipeline.executeStream('user', 'Hi'))
+    if (chunk.type !== 'done') chunks.push(chunk);
   return chunks;
 }
 
-const delta = (id: string, argumentsDelta: string): StreamChunk => ({ type: 'tool_call_delta', id, argumentsDelta });
+const delta = (id: string, argumentsDelta: string): StreamChunk => ({
+  type: 'tool_call_delta',
+  id,
+  argumentsDelta,
+});
 const thought = (content: string): StreamChunk => ({ type: 'thinking', content });
 
 describe('characters that a model or a middleware splits', () => {
@@ -39,11 +44,9 @@ describe('characters that a model or a middleware splits', () => {
 
   it('R47 delivers thinking and the text after it with whole characters', async () => {
     const chunks = await delivered(saying(thought(`a${HIGH}`), thought(LOW), text(HIGH), text(`${LOW}.`)));
-    expect(chunks.map((chunk) => ('content' in chunk ? `${chunk.type} ${chunk.content}` : chunk.type))).toEqual([
-      'thinking a',
-      `thinking ${FACE}`,
-      `content ${FACE}.`,
-    ]);
+    expect(
+      chunks.map((chunk) => ('content' in chunk ? `${chunk.type} ${chunk.content}` : chunk.type)),
+    ).toEqual(['thinking a', `thinking ${FACE}`, `content ${FACE}.`]);
   });
 
   it('R47 joins the halves in the arguments of two calls that are written side by side', async () => {
@@ -126,14 +129,20 @@ describe('characters that a model or a middleware splits', () => {
     model.give(texts(`a${HIGH}`));
     await stream.next();
     await stream.close();
-    expect((await store.load('s'))?.messages.at(-1)).toEqual({ role: 'assistant', content: 'a', partial: true });
+    expect((await store.load('s'))?.messages.at(-1)).toEqual({
+      role: 'assistant',
+      content: 'a',
+      partial: true,
+    });
   });
 
   it("R47 replaces half a character in the caller's own text, sent and stored", async () => {
     const store = new MemoryStore();
     const model = scripted('Fine.');
     const pipeline = new Pipeline([provider(model)], { store });
-    const { messages } = await pipeline.executeWithContext('s', 'user', [{ type: 'text', text: `Hi ${HIGH}` }]);
+    const { messages } = await pipeline.executeWithContext('s', 'user', [
+      { type: 'text', text: `Hi ${HIGH}` },
+    ]);
     const expected = { role: 'user', content: [{ type: 'text', text: 'Hi \ufffd' }] };
     expect(model.requests[0]?.messages).toEqual([expected]);
     expect((await store.load('s'))?.messages[0]).toEqual(expected);
@@ -163,7 +172,9 @@ describe('characters that a model or a middleware splits', () => {
             chunks.push(text(whole.slice(at, at + size)));
             at += size;
           }
-          const got = (await delivered(saying(...chunks))).map((chunk) => ('content' in chunk ? chunk.content : ''));
+          const got = (await delivered(saying(...chunks))).map((chunk) =>
+            'content' in chunk ? chunk.content : '',
+          );
           expect(got.join('')).toBe(whole.toWellFormed());
           expect(got.every((piece) => piece.isWellFormed())).toBe(true);
         },
@@ -172,4 +183,3 @@ describe('characters that a model or a middleware splits', () => {
     );
   });
 });
-
