@@ -91,7 +91,8 @@ function joined(chunks: readonly ExecutionChunk[], type: 'content' | 'thinking')
   return chunks.map((chunk) => (chunk.type === type ? chunk.content : '')).join('');
 }
 
-function summaryOf({ chunks, result, error }: Played): unknown {
+/** What must be the same however a stream is split. */
+export function summaryOf({ chunks, result, error }: Played): unknown {
   return {
     content: joined(chunks, 'content'),
     thinking: joined(chunks, 'thinking'),
