@@ -16,38 +16,88 @@ const OUT_OF_MONEY = kind('rate_limited', false);
 
 /**
  * Words of `code` or `type` that say more than the status. OpenAI: the error codes of its guide and of `response.failed`; Anthropic:
- * the types of its errors page; Gemini: the statuses of google.rpc.Code; Azure's content filter; text-generation-inference's types.
+ * the types of its errors page; Gemini: the statuses of google.rpc.Code and the reasons of google.rpc.ErrorInfo; Azure's content
+ * filter; text-generation-inference's types; the codes of Moonshot, DashScope, Z.ai (numbers) and MiniMax (`base_resp`). What
+ * only spells one of them in another way is found by {@link PATTERNS}.
  */
 const SPECIFIC: ReadonlyMap<string, Kind> = new Map([
   ['context_length_exceeded', kind('context_length')],
+  // The name of the parameter is all that vLLM says.
+  ['input_tokens', kind('context_length')],
+  ['1261', kind('context_length')],
   ['insufficient_quota', OUT_OF_MONEY],
+  ['insufficient_balance', OUT_OF_MONEY],
+  ['insufficient_balance_error', OUT_OF_MONEY],
+  ['exceeded_current_quota_error', OUT_OF_MONEY],
+  ['usage_limit_reached', OUT_OF_MONEY],
+  ['arrearage', OUT_OF_MONEY],
+  ['1113', OUT_OF_MONEY],
+  ['1304', OUT_OF_MONEY],
+  ['1308', OUT_OF_MONEY],
+  ['base_resp.1008', OUT_OF_MONEY],
   ['billing_error', kind('permission')],
-  ['rate_limit_exceeded', kind('rate_limited')],
-  ['rate_limit_error', kind('rate_limited')],
   ['resource_exhausted', kind('rate_limited')],
+  ['request_quota_exceeded', kind('rate_limited')],
+  ['token_quota_exceeded', kind('rate_limited')],
   ['slow_down', kind('rate_limited')],
-  ['overloaded_error', kind('overloaded')],
-  ['overloaded', kind('overloaded')],
-  ['engine_overloaded', kind('overloaded')],
+  ['1302', kind('rate_limited')],
+  ['1303', kind('rate_limited')],
+  ['base_resp.1002', kind('rate_limited')],
+  ['base_resp.1039', kind('rate_limited')],
+  ['base_resp.1041', kind('rate_limited')],
   ['unavailable', kind('overloaded')],
-  ['service_unavailable', kind('overloaded')],
+  ['insufficient_system_resource', kind('overloaded')],
+  ['1305', kind('overloaded')],
   ['vector_store_timeout', kind('server')],
   ['timeout_error', kind('timeout')],
   ['deadline_exceeded', kind('timeout')],
+  ['context_deadline_exceeded', kind('timeout')],
+  ['base_resp.1001', kind('timeout')],
   ['authentication_error', kind('authentication')],
   ['invalid_api_key', kind('authentication')],
+  ['api_key_invalid', kind('authentication')],
+  ['invalid_authentication_error', kind('authentication')],
+  ['incorrect_api_key_error', kind('authentication')],
   ['unauthenticated', kind('authentication')],
+  ['unauthorized', kind('authentication')],
+  ['base_resp.1004', kind('authentication')],
+  ['base_resp.2049', kind('authentication')],
   ['permission_error', kind('permission')],
   ['permission_denied', kind('permission')],
+  ['access_denied', kind('permission')],
   ['not_found_error', kind('not_found')],
   ['model_not_found', kind('not_found')],
   ['not_found', kind('not_found')],
   ['notfounderror', kind('not_found')],
+  ['1211', kind('not_found')],
   ['content_filter', kind('content_filter')],
   ['content_policy_violation', kind('content_filter')],
   ['responsibleaipolicyviolation', kind('content_filter')],
+  ['data_inspection_failed', kind('content_filter')],
+  ['datainspectionfailed', kind('content_filter')],
+  ['1301', kind('content_filter')],
+  ['base_resp.1026', kind('content_filter')],
+  ['base_resp.1027', kind('content_filter')],
   ['request_too_large', kind('invalid_request')],
+  ['base_resp.2013', kind('invalid_request')],
 ]);
+
+/**
+ * How servers spell the rest, in lower case: `exceed_context_size_error` (llama.cpp), `model_max_prompt_tokens_exceeded` (Copilot),
+ * `engine_overloaded_error` (Moonshot), `service_tier_capacity_exceeded` (Mistral), `queue_exceeded` (Cerebras),
+ * `ModelAccountTpmRateLimitExceeded` (Volcengine), `ThrottlingException` (AWS).
+ */
+const PATTERNS: readonly (readonly [RegExp, Kind])[] = [
+  [
+    /context_?(?:length|size|window|limit|overflow)|max_?prompt_?tokens|(?:prompt|input)_?(?:is_?)?too_?long/,
+    kind('context_length'),
+  ],
+  [
+    /overload|capacity_?(?:exceeded|exhausted)|(?:at|over|no)_?capacity|queue_?(?:is_?)?(?:full|exceeded)|(?:server|system|engine|service)_?(?:is_?)?(?:busy|unavailable)/,
+    kind('overloaded'),
+  ],
+  [/rate_?limit|too_?many_?requests|throttl/, kind('rate_limited')],
+];
 
 /** Words that cover many causes (some servers have one for all): the status says more. */
 const GENERIC: ReadonlyMap<string, Kind> = new Map([
@@ -74,12 +124,18 @@ export function kindOfError(words: readonly string[], status: number | undefined
     const found = SPECIFIC.get(word);
     if (found !== undefined) return found;
   }
+  // Some servers write a sentence where a code belongs.
+  const names = lower.filter((word) => /^\S{1,100}$/.test(word));
+  for (const word of names) {
+    const found = PATTERNS.find(([pattern]) => pattern.test(word));
+    if (found !== undefined) return found[1];
+  }
   if (status !== undefined && status >= 400) return kindOfStatus(status);
-  for (const word of lower) {
+  for (const word of names) {
     const found = GENERIC.get(word);
     if (found !== undefined) return found;
-    // image_too_large, invalid_image_url, ...: the request's own fault, in `response.failed`.
-    if (/^(?:invalid|image|unsupported|empty|failed_to_download)_/.test(word)) return kind('invalid_request');
+    // image_too_large, invalid_image_url, InvalidParameter, ...: the request's own fault.
+    if (/^(?:invalid|image_|unsupported_|empty_|failed_to_download_)/.test(word)) return kind('invalid_request');
   }
   return kind('server');
 }

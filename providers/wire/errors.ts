@@ -1,7 +1,10 @@
 import { isSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../src/index.ts';
+import type { HeaderReader } from './dispatch-response.ts';
+import { layersOf, saidIn, statusIn, wordsIn } from './error-body.ts';
 import { kindOfError, kindOfSocketError, type Kind } from './error-codes.ts';
 import { isRecord, text } from './json.ts';
 import { quoted, safeCause, scrub } from './scrub.ts';
+import { waitInBody, waitInHeaders } from './told-wait.ts';
 
 /** Where a provider's error object came from. */
 export interface ErrorInfo {
@@ -24,10 +27,6 @@ export interface ErrorContext {
   /** The code of what nothing is known of. Default `protocol`. */
   fallback?: ErrorCode | undefined;
   requestId?: string | undefined;
-}
-
-interface HeaderReader {
-  get(name: string): string | null;
 }
 
 /** How deep a chain of causes is followed. */
@@ -80,7 +79,7 @@ export function abortedBy(reason: unknown): SluiceError {
   return new SluiceError('aborted', 'The call was aborted.', { cause: reason });
 }
 
-/** The error of an answer whose status is not ok. */
+/** The error of an answer whose status is not ok. A wait that its headers tell wins over one in its body. */
 export function statusError(
   answer: FailedAnswer,
   info: { provider: string; secrets?: readonly string[] },
@@ -88,87 +87,52 @@ export function statusError(
 ): SluiceError {
   const { status, headers, body } = answer;
   const secrets = info.secrets ?? [];
-  const said = errorObject(body);
-  const kind = kindOfError(wordsOf(said), status);
+  const layers = layersOf(body);
+  const kind = kindOfError(wordsIn(layers), status);
   const verdict = headers?.get('x-should-retry');
-  return new SluiceError(kind.code, sentence(`${info.provider} answered ${status}`, said, secrets), {
+  const wait = headers === undefined ? undefined : waitInHeaders(headers);
+  // A Retry-After of 0 names no time.
+  const inBody = wait !== undefined && wait > 0 ? undefined : waitInBody(layers, saidIn(layers));
+  return new SluiceError(kind.code, sentence(`${info.provider} answered ${status}`, layers, secrets), {
     retryable: verdict === 'true' ? true : verdict === 'false' ? false : kind.retryable,
     status,
     provider: info.provider,
-    requestId:
-      headers?.get('x-request-id') ??
-      headers?.get('request-id') ??
-      (isRecord(body) ? text(body['request_id']) : undefined),
-    retryAfterMs: headers === undefined ? undefined : retryAfterMsOf(headers),
+    requestId: headers?.get('x-request-id') ?? headers?.get('request-id') ?? requestIdIn(layers),
+    retryAfterMs: inBody ?? wait,
     cause: cause === undefined ? undefined : safeCause(cause, secrets),
   });
 }
 
 /**
- * A provider's error object (of an error event behind a 200, or a body) as a typed error, classified by its `code`, `type` and
- * `status`, never by its message.
+ * What a provider sent in place of an answer (an error event behind a 200, a body, a text) as a typed error, classified by its codes,
+ * types and statuses in whatever field they stand, never by its message.
  */
-export function errorFromBody(body: Record<string, unknown>, info: ErrorInfo): SluiceError {
+export function errorFromBody(body: unknown, info: ErrorInfo): SluiceError {
   const { provider, secrets = [], requestId } = info;
-  const said = errorObject(body);
+  const layers = layersOf(body);
   const status =
-    statusOf(said) ?? (info.status !== undefined && info.status >= 400 ? info.status : undefined);
-  const kind = kindOfError(wordsOf(said), status);
-  return new SluiceError(kind.code, sentence(`${provider} sent an error`, said, secrets), {
+    statusIn(layers) ?? (info.status !== undefined && info.status >= 400 ? info.status : undefined);
+  const kind = kindOfError(wordsIn(layers), status);
+  return new SluiceError(kind.code, sentence(`${provider} sent an error`, layers, secrets), {
     retryable: kind.retryable,
     status,
     provider,
-    requestId: requestId ?? text(body['request_id']),
+    requestId: requestId ?? requestIdIn(layers),
+    retryAfterMs: waitInBody(layers, saidIn(layers)),
   });
 }
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined where there is none or it makes no sense. */
-function retryAfterMsOf(headers: HeaderReader): number | undefined {
-  const milliseconds = numberOf(headers.get('retry-after-ms'));
-  if (milliseconds !== undefined) return milliseconds;
-  const value = headers.get('retry-after');
-  const seconds = numberOf(value);
-  if (seconds !== undefined) return seconds * 1_000;
-  // Date.parse() takes '-1' for a year; a date of HTTP begins with the name of a day.
-  const date = value === null || !/^\s*[a-z]/i.test(value) ? NaN : Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+function requestIdIn(layers: readonly Record<string, unknown>[]): string | undefined {
+  return layers.map((fields) => text(fields['request_id'])).find((id) => id !== undefined);
 }
 
-function numberOf(value: string | null): number | undefined {
-  if (value === null || !/^\s*\d+(?:\.\d+)?\s*$/.test(value)) return undefined;
-  return Number(value);
-}
-
-/** The object that says what went wrong: inside `error`, at the top, in a list of one (Gemini), or a text. */
-function errorObject(body: unknown): Record<string, unknown> {
-  const one: unknown = Array.isArray(body) ? body[0] : body;
-  if (typeof one === 'string') return { message: one };
-  if (!isRecord(one)) return {};
-  const inner = one['error'];
-  if (isRecord(inner)) return inner;
-  return typeof inner === 'string' ? { ...one, message: inner } : one;
-}
-
-/** The words that say what it is, most telling first. */
-function wordsOf(said: Record<string, unknown>): string[] {
-  const inner = said['innererror'];
-  const words = [said['code'], said['type'], said['error_type'], isRecord(inner) ? inner['code'] : undefined];
-  const status = said['status'];
-  return [...words, status].filter((word) => typeof word === 'string');
-}
-
-/** A status inside an error object: a number, or one written as text. */
-function statusOf(said: Record<string, unknown>): number | undefined {
-  for (const value of [said['code'], said['status'], said['status_code']]) {
-    const status = typeof value === 'string' && /^[45]\d\d$/.test(value) ? Number(value) : value;
-    if (typeof status === 'number' && status >= 400 && status < 600) return status;
-  }
-  return undefined;
-}
-
-function sentence(what: string, said: Record<string, unknown>, secrets: readonly string[]): string {
-  const word = wordsOf(said).find((one) => one !== 'error');
-  const message = quoted(text(said['message']) ?? text(said['detail']) ?? '', secrets);
+function sentence(
+  what: string,
+  layers: readonly Record<string, unknown>[],
+  secrets: readonly string[],
+): string {
+  const [word] = wordsIn(layers);
+  const message = quoted(saidIn(layers), secrets);
   return `${what}${word === undefined ? '' : ` (${quoted(word, secrets)})`}${message === '' ? '.' : `: ${message}`}`;
 }
 

@@ -2,6 +2,7 @@ export type { Decoder, ResponseInfo, WireCall } from './wire.ts';
 export { Endpoint } from './endpoint.ts';
 export { wireStream } from './wire-stream.ts';
 export { limitsSchema, type Limits } from './limits.ts';
+export { errorIn } from './error-body.ts';
 export { errorFromBody, statusError, toSluiceError } from './errors.ts';
 export { count, isRecord, text } from './json.ts';
 export { checkedArguments, invalidArguments, readArguments, type ReadArguments } from './arguments.ts';

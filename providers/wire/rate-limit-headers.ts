@@ -80,7 +80,7 @@ function count(value: string | null): number | undefined {
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A duration as Go writes it, `1h2m3.5s` or `20ms`; a bare number is seconds. */
-function durationMs(value: string | null): number | undefined {
+export function durationMs(value: string | null): number | undefined {
   if (value === null || value.length > 40) return undefined;
   // The shapes of a server at ease, which stand in nearly every answer.
   const simple = /^(\d+)(ms|s)$/.exec(value);
