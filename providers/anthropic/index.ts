@@ -49,7 +49,7 @@ export function anthropic(
         limits,
         secrets: connection.secrets,
         raw,
-        ...(!settings.stream && { events: wholeMessageEvents }),
+        events: wholeMessageEvents,
       });
     },
     countTokens: (request, { signal }) => countTokens(connection, settings, request, signal),

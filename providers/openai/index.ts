@@ -57,7 +57,7 @@ export function openai(options: OpenAIOptions = {}): Provider {
       },
       decoder: (info: ResponseInfo) =>
         new Wire({ provider: name, call, limits: settings.limits, info, origin }),
-      ...(!settings.stream && { events: api === 'chat' ? chatEvents : responsesEvents }),
+      events: api === 'chat' ? chatEvents : responsesEvents,
     });
   }
 

@@ -15,6 +15,19 @@ type Decompressor = (first: Uint8Array | undefined) => NodeJS.ReadWriteStream;
 /** As many codings as a server can reasonably stack; more are an attack. */
 const MAX_CODINGS = 3;
 
+/** What servers and proxies write that have not coded the body: nothing, its charset, or its framing. */
+const PLAIN: ReadonlySet<string> = new Set([
+  '',
+  'identity',
+  'none',
+  'utf-8',
+  'utf8',
+  'chunked',
+  'binary',
+  '8bit',
+  '7bit',
+]);
+
 const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompressor>([
   ['gzip', () => createGunzip()],
   ['x-gzip', () => createGunzip()],
@@ -33,7 +46,7 @@ export function decodedBody(body: RawBody, status: number, header: string | stri
     .toLowerCase()
     .split(',')
     .map((coding) => coding.trim())
-    .filter((coding) => coding !== '' && coding !== 'identity');
+    .filter((coding) => !PLAIN.has(coding));
   if (codings.length === 0) return body;
   const known = codings.map((coding) => DECOMPRESSORS.get(coding)).filter((one) => one !== undefined);
   if (known.length < codings.length || known.length > MAX_CODINGS) {

@@ -39,7 +39,17 @@ const TEXTS = [
 ];
 
 /** Where the words for programs stand, most telling first. */
-const CODES = ['code', 'type', 'error_type', 'reason', 'error_code', 'errorCode', 'errorcode', 'Code', '__type'];
+const CODES = [
+  'code',
+  'type',
+  'error_type',
+  'reason',
+  'error_code',
+  'errorCode',
+  'errorcode',
+  'Code',
+  '__type',
+];
 
 const STATUSES = [
   'code',
@@ -53,7 +63,17 @@ const STATUSES = [
 ];
 
 /** What stands in an answer or a part of one, and in no error. */
-const ANSWER = ['choices', 'output', 'content', 'delta', 'item', 'response', 'content_block', 'part', 'usage'];
+const ANSWER = [
+  'choices',
+  'output',
+  'content',
+  'delta',
+  'item',
+  'response',
+  'content_block',
+  'part',
+  'usage',
+];
 
 /** Texts that are evidence of an error if an object says nothing else. */
 const EVIDENCE = TEXTS.filter((key) => key !== 'title' && key !== 'raw');
@@ -99,11 +119,14 @@ function isError(fields: Fields): boolean {
   if (isAnswer(fields)) return false;
   if (fields['success'] === false || fields['ok'] === false || FAILED.has(status)) return true;
   if (statusIn([fields]) !== undefined) return true;
-  if (isSaid(fields['error_code']) || isSaid(fields['error_message']) || isSaid(fields['error_msg'])) return true;
+  if (isSaid(fields['error_code']) || isSaid(fields['error_message']) || isSaid(fields['error_msg']))
+    return true;
   if (SUCCEEDED.has(code) || !EVIDENCE.some((key) => isSaid(fields[key]))) return false;
   const hasCode = codesOf({ ...fields, type: undefined }).length > 0;
   if (hasCode && !(typeof type === 'string' && type.includes('.'))) return true;
-  return Object.keys(fields).every((key) => EVIDENCE.includes(key) || BESIDE.includes(key) || fields[key] === null);
+  return Object.keys(fields).every(
+    (key) => EVIDENCE.includes(key) || BESIDE.includes(key) || fields[key] === null,
+  );
 }
 
 /** Whether an object has what answers have, or a part of one. */
@@ -165,7 +188,8 @@ export function readable(said: string): string {
 function fieldsOf(value: unknown): Fields | undefined {
   if (Array.isArray(value)) {
     const list: unknown[] = value;
-    const telling = list.find((one) => isRecord(one) && 'reason' in one) ?? list.find((one) => isRecord(one)) ?? list[0];
+    const telling =
+      list.find((one) => isRecord(one) && 'reason' in one) ?? list.find((one) => isRecord(one)) ?? list[0];
     return Array.isArray(telling) ? undefined : fieldsOf(telling);
   }
   if (typeof value !== 'string') return isRecord(value) ? value : undefined;

@@ -135,7 +135,8 @@ export function kindOfError(words: readonly string[], status: number | undefined
     const found = GENERIC.get(word);
     if (found !== undefined) return found;
     // image_too_large, invalid_image_url, InvalidParameter, ...: the request's own fault.
-    if (/^(?:invalid|image_|unsupported_|empty_|failed_to_download_)/.test(word)) return kind('invalid_request');
+    if (/^(?:invalid|image_|unsupported_|empty_|failed_to_download_)/.test(word))
+      return kind('invalid_request');
   }
   return kind('server');
 }

@@ -1,8 +1,10 @@
 import { SluiceError, type Reply, type StreamChunk } from '../../src/index.ts';
-import { errorFromBody } from './errors.ts';
-import { isRecord } from './json.ts';
+import { errorIn, parsed } from './error-body.ts';
+import { errorFromBody, type ErrorInfo } from './errors.ts';
+import { isRecord, text } from './json.ts';
 import { OutputMeter } from './output-meter.ts';
 import { SseReader } from './sse.ts';
+import { isKeepAlive, StrayText } from './stray-text.ts';
 import type { Decoder, ResponseInfo, WireCall } from './wire.ts';
 
 /** The sentinel that ends the streams of OpenAI's chat wire. */
@@ -12,42 +14,44 @@ const DONE = '[DONE]';
 export class EventReader {
   readonly #wire: WireCall;
   readonly #info: ResponseInfo;
+  readonly #mediaType: string;
   readonly #decoder: Decoder;
   readonly #sse: SseReader;
   readonly #meter: OutputMeter;
   readonly #raw: unknown[] | undefined;
   #out: StreamChunk[] = [];
   #metered = 0;
+  #isBegun = false;
+  /** What came in place of events. */
+  #stray: StrayText | undefined;
+  /** That was a whole answer, which has been read. */
+  #isAnswered = false;
 
-  constructor(wire: WireCall, info: ResponseInfo) {
+  /** `mediaType` is what the server calls the body; what it is, its first bytes tell. */
+  constructor(wire: WireCall, info: ResponseInfo, mediaType = 'text/event-stream') {
     this.#wire = wire;
     this.#info = info;
+    this.#mediaType = mediaType;
     this.#decoder = wire.decoder(info);
-    this.#sse = new SseReader(this.#event, wire.limits.maxEventBytes);
+    this.#sse = new SseReader(this.#event, this.#strayed, wire.limits.maxEventBytes);
     this.#meter = new OutputMeter(wire.limits.maxOutputCharacters, wire.call.call.request);
     this.#raw = wire.raw === undefined ? undefined : [];
   }
 
-  /** Whether the wire's end was seen: what comes behind it is nothing to read. */
+  /** Whether the wire's end was seen: what comes after it is nothing to read. */
   get finished(): boolean {
-    return this.#decoder.finished;
+    return this.#isAnswered || this.#decoder.finished;
   }
 
-  /** Bytes of an event stream; those behind its end are dropped. */
+  /** Bytes of a body; those after its end are dropped. */
   feed(bytes: Uint8Array): void {
     if (this.finished) return;
     try {
       this.#sse.feed(bytes);
     } catch (error) {
-      // Whether it came in one read with the end or behind it: the reply is whole.
+      // Whether it came in one read with the end or after it: the reply is whole.
       if (!this.finished) throw error;
     }
-  }
-
-  /** A whole JSON answer, as the events that it stands for. */
-  json(body: Record<string, unknown>, events: Iterable<Record<string, unknown>>): void {
-    this.#raw?.push(body);
-    for (const event of events) this.#decoder.event(event, '', this.#out);
   }
 
   /** Counts the chunks that came since the last time. Throws `protocol` over the limit. */
@@ -71,6 +75,10 @@ export class EventReader {
 
   /** The stream is over: its last chunks, and its reply. Throws where that is no proper end. */
   end(): Reply {
+    if (!this.finished) {
+      this.#sse.end();
+      if (!this.finished && this.#stray !== undefined) this.#settle(this.#stray);
+    }
     const reply = this.#decoder.end(this.#out);
     this.meter();
     this.#meter.checkEnd(reply);
@@ -86,6 +94,7 @@ export class EventReader {
   readonly #event = (data: string, name: string): void => {
     const decoder = this.#decoder;
     if (decoder.finished) return;
+    if (name !== '' && isErrorName(name)) throw this.#errorEvent(data);
     // Shorter than any event; some servers pad it, and some send empty events to keep the connection alive.
     if (data.length < 10) {
       const word = data.trim();
@@ -95,33 +104,79 @@ export class EventReader {
         return;
       }
     }
-    const value = this.#parse(data, name);
+    const value = this.#parse(data);
+    if (value === undefined) return;
+    this.#isBegun = true;
     this.#raw?.push(value);
     decoder.event(value, name, this.#out);
   };
 
-  #parse(data: string, name: string): Record<string, unknown> {
+  /** The object of an event, or undefined if it only keeps the connection alive. */
+  #parse(data: string): Record<string, unknown> | undefined {
     let value: unknown;
     try {
       value = JSON.parse(data);
     } catch {
-      // The parser's own error quotes the payload: it is left out.
-      throw this.#malformed(data, name, 'is not valid JSON');
+      return this.#otherData(data);
     }
     if (isRecord(value)) return value;
-    throw this.#malformed(data, name, 'is no JSON object');
+    if (typeof value !== 'object' || value === null) return this.#otherData(String(value));
+    throw errorIn(value) === undefined
+      ? this.#malformed(data, 'is not a JSON object')
+      : errorFromBody(value, this.#errorInfo());
   }
 
-  #malformed(data: string, name: string, what: string): SluiceError {
-    const { provider, secrets } = this.#wire;
-    if (name === 'error') return errorFromBody({ message: data }, { ...this.#info, provider, secrets });
-    return new SluiceError(
-      'protocol',
-      `${provider} sent an event that ${what} (${data.length} characters).`,
-      {
-        provider,
-        requestId: this.#info.requestId,
-      },
-    );
+  /** Data that are no JSON: a word that keeps the connection alive, or an error. */
+  #otherData(data: string): undefined {
+    if (isKeepAlive(data)) return undefined;
+    // A gateway that breaks off within an event writes its error into the rest of it.
+    const last = parsed(data.slice(data.lastIndexOf('\n') + 1));
+    if (errorIn(last) !== undefined) throw errorFromBody(last, this.#errorInfo());
+    const isText = !/["{}]/.test(data);
+    // JSON is not quoted: it may be part of the reply.
+    throw isText
+      ? errorFromBody({ message: data }, this.#errorInfo())
+      : this.#malformed(data, 'is not valid JSON');
   }
+
+  #errorEvent(data: string): SluiceError {
+    const value = parsed(data);
+    const info = this.#errorInfo();
+    const requestId = (isRecord(value) ? text(value['request_id']) : undefined) ?? info.requestId;
+    return errorFromBody(value ?? data, { ...info, requestId });
+  }
+
+  readonly #strayed = (piece: string): void => {
+    if (this.finished) return;
+    const stray = (this.#stray ??= new StrayText(this.#wire.limits.maxEventBytes));
+    stray.add(piece);
+    if (stray.isOver) this.#settle(stray);
+  };
+
+  /** Reads what came in place of events as an answer, if it is one, or throws the error that it is. */
+  #settle(stray: StrayText): void {
+    const { events } = this.#wire;
+    const answer = this.#isBegun || events === undefined ? undefined : stray.answer();
+    if (answer === undefined || events === undefined) throw stray.error(this.#errorInfo(), this.#mediaType);
+    this.#isAnswered = true;
+    this.#raw?.push(answer);
+    for (const event of events.call(this.#wire, answer)) this.#decoder.event(event, '', this.#out);
+  }
+
+  #errorInfo(): ErrorInfo {
+    const { provider, secrets } = this.#wire;
+    return { ...this.#info, provider, secrets };
+  }
+
+  #malformed(data: string, what: string): SluiceError {
+    const { provider } = this.#wire;
+    const message = `${provider} sent an event that ${what} (${data.length} characters).`;
+    return new SluiceError('protocol', message, { provider, requestId: this.#info.requestId });
+  }
+}
+
+/** Whether an event's name says that it is an error. The last letter rules out nearly every other name. */
+function isErrorName(name: string): boolean {
+  const last = name.charAt(name.length - 1);
+  return (last === 'r' || last === 'n') && /(?:^|[._-])(?:error|exception)$|Exception$/.test(name);
 }

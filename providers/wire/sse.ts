@@ -2,8 +2,11 @@ import { createParser, type EventSourceMessage, type EventSourceParser } from 'e
 import { SluiceError } from '../../src/index.ts';
 import { Utf8Reader } from './utf8.ts';
 
-/** Takes one event: its data, and its name ('' where it has none). */
+/** Takes one event: its data, and its name ('' if it has none). */
 export type OnEvent = (data: string, name: string) => void;
+
+/** Takes what comes from the first line on that is no part of an event, piece by piece. */
+export type OnStray = (text: string) => void;
 
 /** What the parser reports; a type of its own, as the package's class is not generic over it. */
 interface Complaint {
@@ -14,23 +17,36 @@ interface Complaint {
 /** As many characters of a line that comes in pieces are kept to judge it by. */
 const HEAD_CHARACTERS = 64;
 
+/** Thrown out of the parser at a line that is none of an event stream. */
+const STRAY = new Error('A stray line.');
+
 /**
  * Bytes in, events out, synchronously: reads of any size, UTF-8 split anywhere, LF, CRLF and CR. An event is handed over when its blank
  * line has come; one that the end of the body cuts off is dropped, as the specification has it. Comments, and fields of other
- * names, are ignored as there. But a line that can be no field at all, and a payload that stands in a comment or under another
- * name, are errors: somebody wrote into the stream, and an event would be lost in silence. So are bytes that are no UTF-8.
+ * names, are ignored as there. But a line that can be no field at all, and a payload under another name, are stray text: somebody
+ * wrote into the stream, and an event, or the reason why there are no more, would be lost in silence. The stream ends with it.
  */
 export class SseReader {
   readonly #onEvent: OnEvent;
+  readonly #onStray: OnStray;
   readonly #maxEventCharacters: number;
   readonly #utf8 = new Utf8Reader();
   readonly #parser: EventSourceParser;
   /** How the line begins that the last read broke off. */
   #head = '';
+  /** The text that is parsed, and whether a `data` line without its colon stands in it, if anybody has asked. */
+  #text = '';
+  #isTextBare: boolean | undefined;
+  /** Such a line may stand in what earlier reads brought of the current event. */
+  #isBare = false;
+  #isFirst = true;
+  #strayLine: string | undefined;
+  #isStray = false;
 
   /** `maxEventCharacters` bounds one event, and with it what is buffered. */
-  constructor(onEvent: OnEvent, maxEventCharacters: number) {
+  constructor(onEvent: OnEvent, onStray: OnStray, maxEventCharacters: number) {
     this.#onEvent = onEvent;
+    this.#onStray = onStray;
     this.#maxEventCharacters = maxEventCharacters;
     this.#parser = createParser({
       maxBufferSize: maxEventCharacters,
@@ -40,8 +56,8 @@ export class SseReader {
   }
 
   /**
-   * Reads on. Throws what `onEvent` throws, and `protocol` for an event that is too long, for a line that is none and for bytes that
-   * are no text; the events before those are handed over first.
+   * Reads on. Throws what `onEvent` and `onStray` throw, and `protocol` for an event that is too long and for bytes that are no
+   * text; the events before those are handed over first.
    */
   feed(bytes: Uint8Array): void {
     const text = this.#utf8.read(bytes);
@@ -51,44 +67,93 @@ export class SseReader {
       return;
     }
     this.#read(text.slice(0, badLine));
-    throw new SluiceError('protocol', 'The event stream holds bytes that are no UTF-8.');
+    throw new SluiceError('protocol', 'The event stream holds bytes that are not UTF-8.');
+  }
+
+  /** The body is over: a last line without an end may be stray text, too. */
+  end(): void {
+    const head = this.#head;
+    const isCut = FIELD_NAMES.some((name) => name.startsWith(head));
+    if (!this.#isStray && !isCut && isStray(head, true)) this.#stray(head);
   }
 
   #read(text: string): void {
-    const rest = this.#head === '' ? 0 : this.#endLine(text);
-    const comment = rest === -1 ? -1 : strayComment(text, rest);
-    this.#parser.feed(comment === -1 ? text : text.slice(0, comment));
-    if (comment !== -1) throw notSse();
-    if (rest === -1 || text.endsWith('\n')) return;
+    if (text === '') return;
+    if (this.#isStray) {
+      this.#onStray(text);
+      return;
+    }
+    let firstLine = 0;
+    if (this.#head !== '') {
+      const end = text.search(/[\r\n]/);
+      const line = (this.#head + text.slice(0, end === -1 ? HEAD_CHARACTERS : end)).slice(0, HEAD_CHARACTERS);
+      if (isStray(line, end !== -1)) {
+        this.#stray(this.#head + text);
+        return;
+      }
+      this.#head = end === -1 ? line : '';
+      this.#isBare ||= end !== -1 && line === 'data';
+      if (end === -1) {
+        this.#feed(text, text.length, text.length);
+        return;
+      }
+      firstLine = end;
+    }
+    const start = text.endsWith('\n') ? text.length : this.#begin(text);
+    this.#feed(text, firstLine, start === -1 ? text.length : start);
+    this.#isFirst = false;
+    if (!text.endsWith('\n\n')) this.#isBare ||= hasBareData(text);
+  }
+
+  /**
+   * The last line goes on in the next read. Where it begins, if it is stray text already, else -1. The parser says nothing of such
+   * a line before its end, and of one that comes in pieces nothing at all.
+   */
+  #begin(text: string): number {
     const start = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;
-    this.#begin(text.slice(start, start + HEAD_CHARACTERS));
+    const head = text.slice(start, start + HEAD_CHARACTERS);
+    this.#head = this.#isFirst && start === 0 && head.startsWith('\ufeff') ? head.slice(1) : head;
+    return isStray(this.#head, false) ? start : -1;
   }
 
-  /** The parser says nothing of a bad line that comes in pieces, and of none before its end. */
-  #begin(head: string): void {
-    this.#head = head.startsWith('\ufeff') ? head.slice(1) : head;
-    if (isStray(this.#head, false)) throw notSse();
+  /**
+   * Parses a text up to `end`: what follows that is stray, and so is what follows a line that the parser finds to be. The first
+   * whole line in it begins no sooner than at `firstLine`.
+   */
+  #feed(text: string, firstLine: number, end: number): void {
+    let start = end;
+    this.#text = text;
+    this.#isTextBare = undefined;
+    try {
+      this.#parser.feed(end === text.length ? text : text.slice(0, end));
+    } catch (error) {
+      if (error !== STRAY) throw error;
+      start = startOf(this.#strayLine ?? '', text, firstLine);
+    }
+    this.#text = '';
+    if (start < text.length) this.#stray(text.slice(start));
   }
 
-  /** The line that the last read broke off goes on: tells where the text behind it begins, -1 where it does not end. */
-  #endLine(text: string): number {
-    const end = text.search(/[\r\n]/);
-    const more = text.slice(0, end === -1 ? HEAD_CHARACTERS : Math.min(end, HEAD_CHARACTERS));
-    this.#head = (this.#head + more).slice(0, HEAD_CHARACTERS);
-    if (isStray(this.#head, end !== -1)) throw notSse();
-    if (end !== -1) this.#head = '';
-    return end;
+  #stray(text: string): void {
+    this.#isStray = true;
+    this.#onStray(text);
   }
 
   readonly #event = (message: EventSourceMessage): void => {
     // One that came in a single read was never buffered.
     if (message.data.length > this.#maxEventCharacters) throw this.#tooLong();
+    if (message.data === '' && (this.#isBare || (this.#isTextBare ??= hasBareData(this.#text)))) {
+      throw new SluiceError('protocol', 'The event stream holds a data line that has lost its colon.');
+    }
+    this.#isBare = false;
     this.#onEvent(message.data, message.event ?? '');
   };
 
   readonly #complain = (complaint: Complaint): void => {
     if (complaint.type === 'max-buffer-size-exceeded') throw this.#tooLong();
-    if (complaint.type === 'unknown-field' && isStray(complaint.line ?? '', true)) throw notSse();
+    if (complaint.type !== 'unknown-field' || !isStray(complaint.line ?? '', true)) return;
+    this.#strayLine = complaint.line;
+    throw STRAY;
   };
 
   #tooLong(): SluiceError {
@@ -97,35 +162,34 @@ export class SseReader {
   }
 }
 
-const FIELDS: ReadonlySet<string> = new Set(['data', 'event', 'id', 'retry']);
+const FIELD_NAMES = ['data', 'event', 'id', 'retry'];
+const FIELDS: ReadonlySet<string> = new Set(FIELD_NAMES);
 const NAME = /^[\w.-]*$/;
-/** What follows a colon where it is the payload of an event. */
+/** llama.cpp wrote `error: {...}`; programs that break down write `RuntimeError: ...`. */
+const ERROR_NAME = /(?:error|exception|panic|fatal)$/i;
+/** What follows a colon if it is the payload of an event. */
 const PAYLOAD = /^\s*(?:\{|\[DONE\])/;
 
-/** Whether a line, or its beginning so far, is neither a field nor a comment, or one of them with a payload in it. */
-function isStray(line: string, whole: boolean): boolean {
+/** Whether a line, or its beginning so far, is neither a field nor a comment, or a field of another name with a payload in it. */
+function isStray(line: string, isWhole: boolean): boolean {
   const colon = line.indexOf(':');
   // A word alone is a field without a value to the specification, but what a server writes that breaks down.
-  if (colon === -1) return whole ? line !== '' && !FIELDS.has(line) : !NAME.test(line);
+  if (colon === -1) return isWhole ? line !== '' && !FIELDS.has(line) : !NAME.test(line);
   const name = line.slice(0, colon);
-  return !FIELDS.has(name) && (!NAME.test(name) || PAYLOAD.test(line.slice(colon + 1)));
+  if (name === '' || FIELDS.has(name)) return false;
+  return !NAME.test(name) || ERROR_NAME.test(name) || PAYLOAD.test(line.slice(colon + 1));
 }
 
-/** Where the first comment with a payload begins, from a line's start or end on; -1 where there is none. */
-function strayComment(text: string, from: number): number {
-  const ends = text.includes('\r') ? ['\n:', '\r:'] : ['\n:'];
-  const starts =
-    from === 0 && text.startsWith(':') && isStray(text.slice(0, HEAD_CHARACTERS), false) ? [0] : [];
-  for (const end of ends) {
-    for (let at = text.indexOf(end, from); at !== -1; at = text.indexOf(end, at + 1)) {
-      if (!isStray(text.slice(at + 1, at + 1 + HEAD_CHARACTERS), false)) continue;
-      starts.push(at + 1);
-      break;
-    }
+/** Whether a `data` line may stand in a text without its colon. The specification reads it as an empty one. */
+function hasBareData(text: string): boolean {
+  return (text.includes('data\n') || text.includes('data\r')) && /^data$/m.test(text);
+}
+
+/** Where a whole line begins in a text, from a place on. */
+function startOf(line: string, text: string, from: number): number {
+  for (let at = text.indexOf(line, from); at !== -1; at = text.indexOf(line, at + 1)) {
+    const isStart = at === 0 || '\r\n\ufeff'.includes(text.charAt(at - 1));
+    if (isStart && '\r\n'.includes(text.charAt(at + line.length))) return at;
   }
-  return starts.length === 0 ? -1 : Math.min(...starts);
-}
-
-function notSse(): SluiceError {
-  return new SluiceError('protocol', 'The event stream holds a line that is none of its kind.');
+  return from;
 }

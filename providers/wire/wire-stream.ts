@@ -6,7 +6,7 @@ import { abortedBy, toSluiceError } from './errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from './raw-body.ts';
 import { headersOf, rateLimitsOf } from './rate-limit-headers.ts';
-import { checkedResponse, readJsonEvents, requestIdOf } from './response.ts';
+import { checkedResponse, requestIdOf } from './response.ts';
 import type { WireCall } from './wire.ts';
 
 /** Behind what a promise does now: all that undici tells of one read of a socket. */
@@ -101,7 +101,7 @@ export class WireSource implements AskedSource<StreamChunk, Reply> {
     return response;
   }
 
-  /** Checks the answer and starts its reader; a JSON answer is read whole. */
+  /** Checks the answer and starts its reader. */
   async #start(response: Response): Promise<EventReader> {
     const wire = this.#wire;
     const body = this.#body;
@@ -109,11 +109,9 @@ export class WireSource implements AskedSource<StreamChunk, Reply> {
     if (body === undefined) throw new TypeError('The answer has no body.');
     // Before the status is looked at: an answer of 429 tells of the limits, too.
     this.#noteLimits(headersOfResponse(response));
-    const kind = await checkedResponse(response, body, wire);
+    const mediaType = await checkedResponse(response, body, wire);
     this.#requestId = requestIdOf(headersOfResponse(response));
-    const reader = new EventReader(wire, { status: response.status, requestId: this.#requestId });
-    if (kind === 'json') await readJsonEvents(response, body, wire, reader);
-    return reader;
+    return new EventReader(wire, { status: response.status, requestId: this.#requestId }, mediaType);
   }
 
   /** A refusal tells the limits, too; the SDK makes an error of it that carries the headers. */

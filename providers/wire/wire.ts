@@ -40,6 +40,9 @@ export interface WireCall {
   secrets: readonly string[];
   /** With `includeRaw`: the request's body. The events are kept, and both are put on `reply.raw`. */
   raw?: { request: unknown } | undefined;
-  /** A JSON answer, of an endpoint that cannot stream, as events for the decoder. Without it a JSON answer is an error. */
+  /**
+   * A whole answer in JSON as events for the decoder: of an endpoint that cannot stream, or of a server that was asked for a stream
+   * and does not care. Without it such an answer is an error.
+   */
   events?(body: Record<string, unknown>): Iterable<Record<string, unknown>>;
 }

@@ -115,6 +115,20 @@ describe('an answer', () => {
     expect(text).toBe('data: {"a":1}\n\n'.repeat(1000));
   });
 
+  it.each(['none', 'identity', 'utf-8', 'UTF8', 'chunked', 'binary', 'identity, chunked', ''])(
+    'whose coding is %j is plain, and so is it beside a coding',
+    async (coding) => {
+      await using server = await handServer((request, response) => {
+        const isCoded = request.url === '/coded';
+        response.setHeader('content-encoding', isCoded ? `gzip, ${coding}` : coding);
+        response.end(isCoded ? gzipSync(Buffer.from('coded')) : 'plain');
+      });
+      const fetch = transport({});
+      expect(await bytesOf(await fetch(server.url))).toBe('plain');
+      expect(await bytesOf(await fetch(`${server.url}/coded`))).toBe('coded');
+    },
+  );
+
   it('is decoded from several codings, and refused with one that nobody knows', async () => {
     await using server = await handServer((request, response) => {
       response.setHeader('content-encoding', request.url === '/two' ? 'gzip, br' : 'rot13');

@@ -258,21 +258,21 @@ describe('a wire stream that ends badly', () => {
 });
 
 describe('a JSON answer', () => {
-  const events = (body: Record<string, unknown>) => [{ say: body['say'] }, { stop: 'stop' }];
+  const events = (body: Record<string, unknown>) => [{ say: body['content'] }, { stop: 'stop' }];
 
   it('is decoded as its events, in one batch', async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.end('{"say":"whole"}');
+      response.end('{"content":"whole"}');
     });
     const { said, reply } = await drained(at(server.url, { events, raw: { request: 1 } }));
-    expect([said, reply?.raw]).toEqual([['whole'], { request: 1, reply: [{ say: 'whole' }] }]);
+    expect([said, reply?.raw]).toEqual([['whole'], { request: 1, reply: [{ content: 'whole' }] }]);
   });
 
   it.each([
     ['no JSON', '<oops>', 'protocol', undefined],
     ['an error', '{"error":{"code":503,"message":"x"}}', 'overloaded', 503],
-    ['too long', JSON.stringify({ say: 'x'.repeat(200) }), 'protocol', 200],
+    ['too long', JSON.stringify({ content: 'x'.repeat(200) }), 'protocol', 200],
   ])('that is %s is a typed error', async (_what, body, code, status) => {
     const wire = wireCall(async () => foreign(body, 'application/json'), {
       events,
