@@ -1,114 +1,119 @@
-import type { Message, Part, TextPart, ToolCallPart, ToolResultPart } from '../../src/index.ts';
-import { addressOf, argumentsText, audioFormat, leftOut, ownBlock } from './shared.ts';
+import type { Message, Part, TextPart, ToolResultPart } from '../../src/index.ts';
+import { BLANK_ERROR, isRecord } from '../wire/index.ts';
+import { assistantMessages } from './chat-assistant.ts';
+import { addressOf, audioFormat, mediaPart } from './media.ts';
+import { isEmptyText, leftOut, ownBlock, saysNothing } from './shared.ts';
 import type { Building, Json } from './shared.ts';
+import type { ThinkingBack } from './thinking-back.ts';
 
-/** The wire that blocks of Chat Completions are marked with: calls of custom tools. */
+/** The wire that blocks of Chat Completions are marked with: fields of messages and calls, sounds. */
 export const CHAT_WIRE = 'openai.chat';
 
 /** One message as messages of Chat Completions: results of tools become one message each. */
-export function chatMessages(build: Building, message: Message): Json[] {
+export function chatMessages(
+  build: Building,
+  message: Message,
+  thinkingBack: ThinkingBack | undefined,
+): Json[] {
   const name = message.name === undefined ? {} : { name: message.name };
   const parts: Part[] =
     typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
   switch (message.role) {
-    case 'system':
-      return [{ role: 'system', ...name, content: onlyText(build, parts, 'system') }];
+    case 'system': {
+      const content = onlyText(build, parts, 'system');
+      return content === '' ? [] : [{ role: 'system', ...name, content }];
+    }
     case 'assistant':
-      return assistantMessages(build, parts, name);
+      return assistantMessages(build, parts, name, thinkingBack);
     case 'user':
     case 'tool':
       return inputMessages(build, parts, message.role, name);
   }
 }
 
-function inputMessages(build: Building, parts: Part[], role: 'user' | 'tool', name: Json): Json[] {
-  const results = parts.filter((part) => part.type === 'tool_result');
-  const rest = parts.filter((part) => part.type !== 'tool_result');
-  const messages = results.map((part) => toolMessage(build, part));
-  if (role === 'tool') {
-    for (const part of rest) leftOut(build, part, role);
-    return messages;
+/**
+ * The messages of a request with each result right after the message that asked for it, before anything else that was said
+ * meanwhile: the API refuses any other order.
+ */
+export function resultsFirst(messages: readonly Json[]): readonly Json[] {
+  const answers = new Map<unknown, Json[]>();
+  for (const message of messages) {
+    const own: Json[] = [];
+    for (const id of callIds(message)) answers.set(id, own);
   }
-  const content = rest.map((part) => inputPart(build, part)).filter((part) => part !== undefined);
+  if (answers.size === 0) return messages;
+  const others = messages.filter((message) => {
+    const own = message['role'] === 'tool' ? answers.get(message['tool_call_id']) : undefined;
+    own?.push(message);
+    return own === undefined;
+  });
+  return others.flatMap((message) => [message, ...(answers.get(callIds(message)[0]) ?? [])]);
+}
+
+function callIds({ tool_calls: calls }: Json): unknown[] {
+  return Array.isArray(calls) ? calls.filter(isRecord).map(({ id }) => id) : [];
+}
+
+function inputMessages(build: Building, parts: Part[], role: 'user' | 'tool', name: Json): Json[] {
+  const messages: Json[] = [];
+  const content: Json[] = [];
+  for (const part of parts) {
+    if (part.type === 'tool_result' && part.providerExecuted !== true)
+      messages.push(toolMessage(build, part));
+    else if (role === 'tool') leftOut(build, part, role);
+    else if (!isEmptyText(part)) content.push(...inputPart(build, part));
+  }
   if (content.length > 0) messages.push({ role: 'user', ...name, content: shortest(content) });
+  else if (role === 'user' && saysNothing(parts)) messages.push({ role, ...name, content: '' });
   return messages;
 }
 
-function inputPart(build: Building, part: Part): Json | undefined {
+function inputPart(build: Building, part: Part): Json[] {
   switch (part.type) {
     case 'text':
-      return { type: 'text', text: part.text };
+      return [{ type: 'text', text: part.text }];
     case 'image': {
       const url = addressOf(part, 'image/png');
       if (url === undefined) break;
-      return { type: 'image_url', image_url: { url, ...(part.detail && { detail: part.detail }) } };
+      const detail = part.detail && { detail: part.detail };
+      return [{ type: 'image_url', image_url: { url, ...detail } }];
     }
     case 'audio': {
       const format = audioFormat(part.mediaType);
-      if (format === undefined) {
-        build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
-        return undefined;
-      }
-      return { type: 'input_audio', input_audio: { data: part.data, format } };
+      if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
+      build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      return [];
     }
     case 'file': {
-      if (part.fileId !== undefined) return { type: 'file', file: { file_id: part.fileId } };
+      if (part.fileId) return [{ type: 'file', file: { file_id: part.fileId } }];
+      const media = mediaPart(part);
+      if (media.type !== 'file') return inputPart(build, media);
       const data = addressOf(part, 'application/pdf');
       if (data?.startsWith('data:') !== true) {
         build.unsupported('a file by its address cannot be sent on this wire, it is left out');
-        return undefined;
+        return [];
       }
-      return { type: 'file', file: { filename: part.filename ?? 'file', file_data: data } };
+      return [{ type: 'file', file: { filename: part.filename ?? 'file', file_data: data } }];
     }
-    case 'provider':
-      return ownBlock(build, part.block);
+    case 'provider': {
+      const own = ownBlock(build, part.block);
+      return own === undefined ? [] : [own];
+    }
     case 'thinking':
     case 'tool_call':
     case 'tool_result':
       break;
   }
   leftOut(build, part, 'user');
-  return undefined;
+  return [];
 }
 
 function toolMessage(build: Building, part: ToolResultPart): Json {
-  const { content } = part;
-  if (typeof content === 'string') return { role: 'tool', tool_call_id: part.id, content };
-  const texts = content.filter((each) => each.type === 'text');
-  for (const each of content) if (each.type !== 'text') leftOut(build, each, 'tool');
-  return { role: 'tool', tool_call_id: part.id, content: texts.map((each) => each.text).join('') };
-}
-
-function assistantMessages(build: Building, parts: Part[], name: Json): Json[] {
-  let content = '';
-  let refusal = '';
-  let thinking = '';
-  const calls: Json[] = [];
-  for (const part of parts) {
-    if (part.type === 'text' && part.refusal === true) refusal += part.text;
-    else if (part.type === 'text') content += part.text;
-    else if (part.type === 'thinking') thinking += part.text;
-    else if (part.type === 'tool_call') calls.push(toolCall(build, part));
-    else if (part.type === 'provider') ownBlock(build, part.block);
-    else leftOut(build, part, 'assistant');
-  }
-  const field = build.settings.reasoningField;
-  const message: Json = { role: 'assistant', ...name, content: content === '' ? null : content };
-  if (refusal !== '') message['refusal'] = refusal;
-  if (field !== undefined && thinking !== '') message[field] = thinking;
-  if (calls.length > 0) message['tool_calls'] = calls;
-  // A reply that was cut before its first word: the API refuses a message with nothing in it.
-  if (content === '' && refusal === '' && calls.length === 0) return [];
-  return [message];
-}
-
-function toolCall(build: Building, part: ToolCallPart): Json {
-  const custom = ownBlock(build, part.block);
-  if (custom?.['type'] === 'custom') {
-    const input = typeof part.arguments === 'string' ? part.arguments : argumentsText(part);
-    return { id: part.id, type: 'custom', custom: { name: part.name, input } };
-  }
-  return { id: part.id, type: 'function', function: { name: part.name, arguments: argumentsText(part) } };
+  const parts: Part[] =
+    typeof part.content === 'string' ? [{ type: 'text', text: part.content }] : part.content;
+  const content = onlyText(build, parts, 'tool');
+  const isBlankError = part.isError === true && content.trim() === '';
+  return { role: 'tool', tool_call_id: part.id, content: isBlankError ? BLANK_ERROR : content };
 }
 
 /** Text alone goes as a string, which every compatible server understands. */

@@ -1,6 +1,9 @@
 import type { ResponseFormat, ToolChoice } from '../../src/index.ts';
+import { nothingToSend, wellFormed } from '../wire/index.ts';
 import { markChat } from './cache.ts';
-import { chatMessages } from './chat-messages.ts';
+import { pairedMessages } from './calls.ts';
+import { chatMessages, resultsFirst } from './chat-messages.ts';
+import { sampling } from './sampling.ts';
 import {
   choiceOfTools,
   defined,
@@ -10,6 +13,10 @@ import {
   withProviderFields,
 } from './shared.ts';
 import type { Building, Json } from './shared.ts';
+import { thinkingBack, toolTurns } from './thinking-back.ts';
+
+/** The longest id of a tool call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+const MAX_ID_LENGTH = 40;
 
 /**
  * The body of a request to Chat Completions.
@@ -19,7 +26,8 @@ export function chatRequest(build: Building): Json {
   const { settings, request } = build;
   const { parameters } = request;
   const fields = providerFields(build);
-  const { reasoning, stopSequences } = parameters;
+  const model = request.model ?? settings.model;
+  const { reasoning } = parameters;
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) => ({
     type: 'function',
     function: defined({ name, description, parameters: schema, strict }),
@@ -30,30 +38,43 @@ export function chatRequest(build: Building): Json {
   if (reasoning?.summary !== undefined) {
     build.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
   }
-  const perMessage = request.messages.map((message) => chatMessages(build, message));
+  const perMessage = wireMessages(build, model);
   const cache = markChat(build, perMessage);
+  const messages = resultsFirst(perMessage.flat());
+  if (messages.length === 0 && !('messages' in fields)) throw nothingToSend(settings.name, request.messages);
+  const take = sampling(build, fields, fields['reasoning_effort'] ?? reasoning?.effort);
   const body = withProviderFields(
     defined({
-      model: request.model ?? settings.model,
-      messages: perMessage.flat(),
+      model,
+      messages,
       ...cache,
       tools: tools.length > 0 ? tools : undefined,
       tool_choice: toolChoice(choiceOfTools(build, fields)),
       parallel_tool_calls: parallelCalls(build, fields),
       response_format: responseFormat(request.responseFormat),
-      temperature: parameters.temperature,
-      top_p: parameters.topP,
+      temperature: take('temperature'),
+      top_p: take('topP'),
       [settings.maxTokensField]: parameters.maxTokens,
-      stop: stopSequences !== undefined && stopSequences.length > 0 ? stopSequences : undefined,
+      stop: parameters.stopSequences?.length === 0 ? undefined : take('stopSequences'),
       seed: parameters.seed,
-      frequency_penalty: parameters.frequencyPenalty,
-      presence_penalty: parameters.presencePenalty,
+      frequency_penalty: take('frequencyPenalty'),
+      presence_penalty: take('presencePenalty'),
       reasoning_effort: reasoning?.effort,
       ...(settings.stream && settings.includeUsage && { stream_options: { include_usage: true } }),
     }),
     fields,
   );
-  return { ...body, stream: settings.stream };
+  return wellFormed({ ...body, stream: settings.stream });
+}
+
+/** Each message of the request as messages of the wire. */
+function wireMessages(build: Building, model: string): Json[][] {
+  const messages = pairedMessages(build, { maxLength: MAX_ID_LENGTH, keptId: () => undefined });
+  const back = thinkingBack(build.settings, model);
+  const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
+  return messages.map((message, at) =>
+    chatMessages(build, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),
+  );
 }
 
 function toolChoice(choice: ToolChoice | undefined): unknown {

@@ -58,10 +58,10 @@ export interface OpenAIOptions {
   /** Ask for usage at the end of a stream (chat). Turn it off for servers that refuse the field. Default true. */
   includeUsage?: boolean | undefined;
   /**
-   * The field in which the server wants the model's earlier thinking back (chat), as DeepSeek within a turn of tool calls.
-   * Default: it is not sent back.
+   * The field in which the server wants the model's earlier thinking back (chat); `none`: it does not want it. Default:
+   * `reasoning_content` in turns with tool calls for DeepSeek, Kimi, MiMo and GLM, known by host or model; else `none`.
    */
-  reasoningField?: 'reasoning_content' | 'reasoning' | undefined;
+  reasoningField?: 'reasoning_content' | 'reasoning' | 'none' | undefined;
   /**
    * Ask for encrypted reasoning, so that it can go back on the next turn though nothing is stored (responses). Default: for
    * models whose name says that they reason; others refuse it.
@@ -75,6 +75,8 @@ export interface Settings {
   apiKey: string | undefined;
   /** Undefined if a client that was passed in does not tell it. */
   baseURL: string | undefined;
+  /** The address is OpenAI's own or Azure's. A client that does not tell its address counts as one. */
+  isOpenAI: boolean;
   api: 'chat' | 'responses';
   organization: string | undefined;
   project: string | undefined;
@@ -89,7 +91,7 @@ export interface Settings {
   name: string;
   maxTokensField: 'max_completion_tokens' | 'max_tokens';
   includeUsage: boolean;
-  reasoningField: 'reasoning_content' | 'reasoning' | undefined;
+  reasoningField: 'reasoning_content' | 'reasoning' | 'none' | undefined;
   encryptedReasoning: boolean | undefined;
 }
 
@@ -118,7 +120,7 @@ const schema = z.strictObject({
   name: filled.optional(),
   maxTokensField: z.enum(['max_completion_tokens', 'max_tokens']).optional(),
   includeUsage: z.boolean().optional(),
-  reasoningField: z.enum(['reasoning_content', 'reasoning']).optional(),
+  reasoningField: z.enum(['reasoning_content', 'reasoning', 'none']).optional(),
   encryptedReasoning: z.boolean().optional(),
 });
 
@@ -141,7 +143,7 @@ const MENDS: Readonly<Record<string, string>> = {
   name: 'give a name such as "groq"',
   maxTokensField: 'give "max_completion_tokens" or "max_tokens"',
   includeUsage: 'give true or false',
-  reasoningField: 'give "reasoning_content" or "reasoning"',
+  reasoningField: 'give "reasoning_content", "reasoning" or "none"',
   encryptedReasoning: 'give true or false',
 };
 
@@ -173,9 +175,10 @@ export function parseOptions(options: OpenAIOptions): Settings {
     problems.push('own is true without a client: give the client that it is about, or leave it out');
   }
   const baseURL = given.client === undefined ? (given.baseURL ?? DEFAULT_BASE_URL) : given.client.baseURL;
+  const isOpenAI = isOpenAIAddress(baseURL);
   const apiKey =
     given.client === undefined ? (given.apiKey ?? environmentValue('OPENAI_API_KEY')) : undefined;
-  if (given.client === undefined && apiKey === undefined && isOpenAI(baseURL)) {
+  if (given.client === undefined && apiKey === undefined && isOpenAI) {
     problems.push('apiKey is missing: give it, or set OPENAI_API_KEY in the environment');
   }
   if (apiKey !== undefined && !headerValue.safeParse(apiKey).success) {
@@ -186,6 +189,7 @@ export function parseOptions(options: OpenAIOptions): Settings {
     model: given.model ?? DEFAULT_MODEL,
     apiKey,
     baseURL,
+    isOpenAI,
     api: given.api ?? 'chat',
     organization: given.organization,
     project: given.project,
@@ -198,15 +202,14 @@ export function parseOptions(options: OpenAIOptions): Settings {
     limits: given.limits,
     strict: given.strict ?? false,
     name: given.name ?? 'openai',
-    maxTokensField: given.maxTokensField ?? (isOpenAI(baseURL) ? 'max_completion_tokens' : 'max_tokens'),
+    maxTokensField: given.maxTokensField ?? (isOpenAI ? 'max_completion_tokens' : 'max_tokens'),
     includeUsage: given.includeUsage ?? true,
     reasoningField: given.reasoningField,
     encryptedReasoning: given.encryptedReasoning,
   };
 }
 
-/** Whether an address is OpenAI's own or Azure's. A client that does not tell its address counts as one. */
-function isOpenAI(baseURL: string | undefined): boolean {
+function isOpenAIAddress(baseURL: string | undefined): boolean {
   if (baseURL === undefined || !URL.canParse(baseURL)) return true;
   const { hostname } = new URL(baseURL);
   return /(?:^|\.)(?:openai\.com|openai\.azure\.com|services\.ai\.azure\.com)$/.test(hostname);

@@ -1,29 +1,23 @@
-import type {
-  Message,
-  Part,
-  ProviderBlock,
-  TextPart,
-  ToolCallPart,
-  ToolResultPart,
-} from '../../src/index.ts';
-import { addressOf, argumentsText, audioFormat, leftOut, ownBlock } from './shared.ts';
+import type { Message, Part, ProviderPart, ToolResultPart } from '../../src/index.ts';
+import { BLANK_ERROR } from '../wire/index.ts';
+import { addressOf, audioFormat, mediaPart } from './media.ts';
+import { assistantItems, type ReplyWriting } from './responses-assistant.ts';
+import { isEmptyText, leftOut, ownBlock, saysNothing } from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
 /** The wire that blocks of Responses are marked with. */
 export const RESPONSES_WIRE = 'openai.responses';
 
 /** How the items of a conversation are written. */
-export interface Writing {
-  /** Nothing is stored: a reasoning item is worth sending only with what it holds, its id resolves to nothing. */
-  stateless: boolean;
+export interface Writing extends ReplyWriting {
   /** Calls of custom tools: their results have a type of their own. */
   customCalls: ReadonlySet<string>;
 }
 
 /** The ids of the calls of custom tools in a conversation. */
-export function customCallsOf(build: Building): Set<string> {
+export function customCallsOf(build: Building, messages: readonly Message[]): Set<string> {
   const ids = new Set<string>();
-  for (const { content } of build.request.messages) {
+  for (const { content } of messages) {
     if (typeof content === 'string') continue;
     for (const part of content) {
       if (part.type === 'tool_call' && ownBlock(build, part.block)?.['type'] === 'custom_tool_call')
@@ -43,17 +37,25 @@ export function responsesItems(build: Building, message: Message, writing: Writi
   const items: Json[] = [];
   const content: Json[] = [];
   for (const part of parts) {
-    if (part.type === 'tool_result') items.push(toolOutput(build, part, writing));
-    else if (part.type === 'provider') items.push(...providerItem(build, part.block));
+    if (part.type === 'tool_result' && part.providerExecuted !== true)
+      items.push(toolOutput(build, part, writing));
+    else if (part.type === 'provider') items.push(...ownItem(build, part, writing));
     else if (role === 'tool' || (role === 'system' && part.type !== 'text')) leftOut(build, part, role);
-    else content.push(...inputPart(build, part, role));
+    else if (!isEmptyText(part)) content.push(...inputPart(build, part, role));
   }
   const [first] = content;
   if (first !== undefined) {
     const onlyText = content.length === 1 && first['type'] === 'input_text';
     items.push({ role, content: onlyText ? first['text'] : content });
+  } else if (role === 'user' && saysNothing(parts)) {
+    items.push({ role, content: '' });
   }
   return items;
+}
+
+function ownItem(build: Building, { block }: ProviderPart, { itemIds }: Writing): Json[] {
+  const item = ownBlock(build, block);
+  return item === undefined ? [] : [itemIds.checked(item)];
 }
 
 function inputPart(build: Building, part: Part, role: string): Json[] {
@@ -72,11 +74,17 @@ function inputPart(build: Building, part: Part, role: string): Json[] {
       return [];
     }
     case 'file': {
-      if (part.fileId !== undefined) return [{ type: 'input_file', file_id: part.fileId }];
+      const { fileId, filename } = part;
+      if (fileId && part.mediaType?.startsWith('image/') === true) {
+        return [{ type: 'input_image', file_id: fileId, detail: 'auto' }];
+      }
+      if (fileId) return [{ type: 'input_file', file_id: fileId }];
+      const media = mediaPart(part);
+      if (media.type !== 'file') return inputPart(build, media, role);
       const address = addressOf(part, 'application/pdf');
       if (address === undefined) break;
       if (!address.startsWith('data:')) return [{ type: 'input_file', file_url: address }];
-      return [{ type: 'input_file', filename: part.filename ?? 'file', file_data: address }];
+      return [{ type: 'input_file', filename: filename ?? 'file', file_data: address }];
     }
     case 'thinking':
     case 'tool_call':
@@ -89,100 +97,16 @@ function inputPart(build: Building, part: Part, role: string): Json[] {
 }
 
 function toolOutput(build: Building, part: ToolResultPart, { customCalls }: Writing): Json {
-  const output =
+  const type = customCalls.has(part.id) ? 'custom_tool_call_output' : 'function_call_output';
+  const content =
     typeof part.content === 'string'
       ? part.content
-      : part.content.flatMap((each) => inputPart(build, each, 'tool'));
-  const type = customCalls.has(part.id) ? 'custom_tool_call_output' : 'function_call_output';
+      : part.content.filter((each) => !isEmptyText(each)).flatMap((each) => inputPart(build, each, 'tool'));
+  const isBlank = typeof content === 'string' ? content.trim() === '' : content.every(isBlankInput);
+  const output = isBlank && part.isError === true ? BLANK_ERROR : content.length === 0 ? '' : content;
   return { type, call_id: part.id, output };
 }
 
-function providerItem(build: Building, block: ProviderBlock): Json[] {
-  const item = ownBlock(build, block);
-  return item === undefined ? [] : [item];
-}
-
-/**
- * A reply of the model as the items that it came as. A reasoning item goes back verbatim, and only together with the item
- * that followed it: alone it is refused, and so is an item that names its reasoning when that is gone.
- */
-function assistantItems(build: Building, parts: Part[], writing: Writing): Json[] {
-  const items: Json[] = [];
-  let said: TextPart[] = [];
-  for (const part of parts) {
-    if (part.type === 'text') {
-      said.push(part);
-      continue;
-    }
-    const header = part.type === 'provider' ? messageHeader(build, part.block) : undefined;
-    items.push(...messageItem(said, header));
-    said = [];
-    if (header !== undefined) continue;
-    if (part.type === 'thinking') items.push(...reasoningItem(build, part.block));
-    else if (part.type === 'tool_call') items.push(callItem(build, part));
-    else if (part.type === 'provider') items.push(...providerItem(build, part.block));
-    else leftOut(build, part, 'assistant');
-  }
-  items.push(...messageItem(said, undefined));
-  return paired(items, writing);
-}
-
-/** What a message item says beside its text; its text stands in the parts before. */
-function messageHeader(build: Building, block: ProviderBlock): Json | undefined {
-  const data = ownBlock(build, block);
-  return data?.['type'] === 'message' ? data : undefined;
-}
-
-function messageItem(said: readonly TextPart[], header: Json | undefined): Json[] {
-  const kept = said.filter((part) => part.text !== '');
-  if (kept.length === 0) return [];
-  const phase = header?.['phase'] === undefined ? {} : { phase: header['phase'] };
-  if (kept.every((part) => part.refusal !== true)) {
-    return [{ role: 'assistant', content: kept.map((part) => part.text).join(''), ...phase }];
-  }
-  const content = kept.map((part) =>
-    part.refusal === true
-      ? { type: 'refusal', refusal: part.text }
-      : { type: 'output_text', text: part.text },
-  );
-  return [{ role: 'assistant', content, ...phase }];
-}
-
-function reasoningItem(build: Building, block: ProviderBlock | undefined): Json[] {
-  // Thinking without its verbatim form (another provider's summary, a reply cut short) means nothing to this wire.
-  return block === undefined ? [] : providerItem(build, block);
-}
-
-function callItem(build: Building, part: ToolCallPart): Json {
-  const item = ownBlock(build, part.block);
-  if (item !== undefined) return item;
-  return { type: 'function_call', call_id: part.id, name: part.name, arguments: argumentsText(part) };
-}
-
-function paired(items: readonly Json[], { stateless }: Writing): Json[] {
-  const kept: Json[] = [];
-  let lostReasoning = false;
-  items.forEach((item, index) => {
-    if (item['type'] === 'reasoning') {
-      const next = items[index + 1];
-      const isFollowed = next !== undefined && next['type'] !== 'reasoning';
-      lostReasoning = !isFollowed || (stateless && !holdsReasoning(item));
-      if (!lostReasoning) kept.push(item);
-      return;
-    }
-    kept.push(lostReasoning && item['type'] === 'function_call' ? withoutId(item) : item);
-    lostReasoning = false;
-  });
-  return kept;
-}
-
-/** Whether a reasoning item means something without the server's store. */
-function holdsReasoning(item: Json): boolean {
-  const { encrypted_content: encrypted, content } = item;
-  return typeof encrypted === 'string' || (Array.isArray(content) && content.length > 0);
-}
-
-function withoutId(item: Json): Json {
-  const { id: _id, ...rest } = item;
-  return rest;
+function isBlankInput({ type, text }: Json): boolean {
+  return type === 'input_text' && typeof text === 'string' && text.trim() === '';
 }

@@ -1,6 +1,11 @@
-import type { ReasoningOptions, ResponseFormat, ToolChoice } from '../../src/index.ts';
+import type { Part, ReasoningOptions, ResponseFormat, ToolChoice } from '../../src/index.ts';
+import { blockData, isRecord, nothingToSend, text, wellFormed } from '../wire/index.ts';
 import { markResponses } from './cache.ts';
+import { carriesData, pairedMessages } from './calls.ts';
+import { ItemIds } from './item-ids.ts';
+import { reasons } from './models.ts';
 import { customCallsOf, responsesItems } from './responses-input.ts';
+import { sampling } from './sampling.ts';
 import {
   choiceOfTools,
   defined,
@@ -11,8 +16,14 @@ import {
 } from './shared.ts';
 import type { Building, Json } from './shared.ts';
 
-/** Models that reason, by their names; the others refuse to be asked for encrypted reasoning. */
-const REASONS = /^(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*-chat)|gpt-oss|codex|computer-use|grok)/;
+/** The longest id of a call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+const MAX_ID_LENGTH = 64;
+
+/** Fields of a request by which the server finds what was said before. */
+const EARLIER = ['previous_response_id', 'conversation'];
+
+/** Fields that say what the model answers if the conversation does not. */
+const INSTEAD_OF_INPUT = [...EARLIER, 'input', 'prompt'];
 
 /**
  * The body of a request to Responses. Nothing is stored at OpenAI unless `providerOptions` says `store: true`; reasoning comes
@@ -26,18 +37,32 @@ export function responsesRequest(build: Building): Json {
   const model = request.model ?? settings.model;
   const stateless = (extra['store'] ?? false) === false;
   refuse(build);
-  const writing = { stateless, customCalls: customCallsOf(build) };
-  const perMessage = request.messages.map((message) => responsesItems(build, message, writing));
+  const messages = pairedMessages(build, {
+    maxLength: MAX_ID_LENGTH,
+    keptId: (part) => keptCallId(build, part),
+    hasEarlier: EARLIER.some((field) => field in extra),
+  });
+  const writing = {
+    stateless,
+    customCalls: customCallsOf(build, messages),
+    itemIds: new ItemIds((id) => carriesData(build, id)),
+  };
+  const perMessage = messages.map((message) => responsesItems(build, message, writing));
   const cache = markResponses(build, perMessage);
+  const input = perMessage.flat();
+  if (input.length === 0 && !INSTEAD_OF_INPUT.some((field) => field in extra)) {
+    throw nothingToSend(settings.name, request.messages);
+  }
+  const take = sampling(build, extra, effortOf(build, extra));
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) =>
     // Left out, it would mean true here, and schemas that were not written for that are refused.
     defined({ type: 'function', name, description, parameters: schema, strict: strict ?? false }),
   );
-  const asksEncrypted = stateless && (settings.encryptedReasoning ?? REASONS.test(model));
+  const asksEncrypted = stateless && (settings.encryptedReasoning ?? reasons(model));
   const body = withProviderFields(
     defined({
       model,
-      input: perMessage.flat(),
+      input,
       ...cache,
       store: false,
       include: asksEncrypted ? ['reasoning.encrypted_content'] : undefined,
@@ -45,14 +70,25 @@ export function responsesRequest(build: Building): Json {
       tool_choice: toolChoice(choiceOfTools(build, extra)),
       parallel_tool_calls: parallelCalls(build, extra),
       text: textFormat(request.responseFormat),
-      temperature: parameters.temperature,
-      top_p: parameters.topP,
+      temperature: take('temperature'),
+      top_p: take('topP'),
       max_output_tokens: parameters.maxTokens,
       reasoning: reasoningField(parameters.reasoning),
     }),
     extra,
   );
-  return { ...body, stream: settings.stream };
+  return wellFormed({ ...body, stream: settings.stream });
+}
+
+/** The id that the verbatim form of a call has, if that goes back. */
+function keptCallId({ origin }: Building, part: Part): string | undefined {
+  if (!('block' in part) || part.block === undefined) return undefined;
+  const found = blockData(part.block, origin);
+  return 'data' in found ? text(found.data['call_id']) : undefined;
+}
+
+function effortOf({ request }: Building, { reasoning }: Json): unknown {
+  return (isRecord(reasoning) ? reasoning['effort'] : undefined) ?? request.parameters.reasoning?.effort;
 }
 
 /** Names what this wire has no field for. */

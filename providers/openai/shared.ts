@@ -1,15 +1,15 @@
 import { SluiceError } from '../../src/index.ts';
 import type {
-  FilePart,
-  ImagePart,
   ModelRequest,
   Part,
   ProviderBlock,
   ResponseFormat,
+  TextPart,
   ToolCallPart,
   ToolChoice,
+  ToolResultPart,
 } from '../../src/index.ts';
-import { blockData, isRecord } from '../wire/index.ts';
+import { blockData, isRecord, sentArguments, wellFormed } from '../wire/index.ts';
 import type { Origin } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
@@ -20,7 +20,7 @@ export interface Building {
   /** Where it goes: blocks of another origin are left out. */
   origin: Origin;
   /** Says, once each, what cannot be honoured: a warning, or with `strict` an error. */
-  unsupported(message: string): void;
+  unsupported(this: void, message: string): void;
 }
 
 /** A JSON object of a request. */
@@ -96,22 +96,14 @@ function listOf(value: unknown): unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
-/** A part's bytes as a data URL, or the address it was given with. */
-export function addressOf(part: ImagePart | FilePart, fallbackType: string): string | undefined {
-  if (part.url !== undefined) return part.url;
-  return part.data === undefined ? undefined : `data:${part.mediaType ?? fallbackType};base64,${part.data}`;
-}
-
-/** OpenAI's name of a sound format; it takes wav and mp3 alone. */
-export function audioFormat(mediaType: string): 'wav' | 'mp3' | undefined {
-  const type = mediaType.toLowerCase().split(';')[0]?.trim() ?? '';
-  if (/^audio\/(?:x-|vnd\.)?wave?$/.test(type)) return 'wav';
-  return /^audio\/(?:mpeg|mp3|x-mp3|mpeg3)$/.test(type) ? 'mp3' : undefined;
-}
-
-/** The JSON text of a call's arguments. */
+/** The JSON text of a call's arguments. A half character in them would still be one as an escape in the text. */
 export function argumentsText(part: ToolCallPart): string {
-  return JSON.stringify(part.arguments ?? {});
+  return JSON.stringify(wellFormed(sentArguments(part)) ?? {});
+}
+
+/** The text of a call of a custom tool: what the model wrote, as it wrote it. */
+export function inputText(part: ToolCallPart): string {
+  return typeof part.arguments === 'string' ? part.arguments : argumentsText(part);
 }
 
 /** A block's data if it goes back to where it came from; else undefined, and a warning says why. */
@@ -121,6 +113,28 @@ export function ownBlock(build: Building, block: ProviderBlock | undefined): Jso
   if ('data' in found) return { ...found.data };
   build.unsupported(found.foreign);
   return undefined;
+}
+
+/**
+ * The verbatim form of a call that a provider ran itself, or of its result. To another provider it means nothing: both are left
+ * out, and neither ever becomes a call of the client's.
+ */
+export function providerRun(build: Building, part: ToolCallPart | ToolResultPart): Json | undefined {
+  if (part.block !== undefined) return ownBlock(build, part.block);
+  // The verbatim form of the call holds its result, too.
+  if (part.type === 'tool_result') return undefined;
+  build.unsupported(`a call of ${part.name} that a provider ran itself is left out: its block is missing`);
+  return undefined;
+}
+
+/** Whether parts hold no more than empty text, or nothing. */
+export function saysNothing(parts: readonly Part[]): boolean {
+  return parts.every(isEmptyText);
+}
+
+/** Whether a part is a text without a character, which says nothing and which some servers refuse. */
+export function isEmptyText(part: Part): part is TextPart {
+  return part.type === 'text' && part.text === '';
 }
 
 /** Says which part of a message the wire has no place for. */

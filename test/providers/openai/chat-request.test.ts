@@ -215,6 +215,7 @@ describe('a request to Chat Completions', () => {
             { type: 'audio', data: 'A', mediaType: 'audio/ogg' },
             { type: 'file', url: 'https://h/a.pdf' },
           ),
+          { role: 'assistant', content: [{ type: 'tool_call', id: 'a', name: 't', arguments: {} }] },
           { role: 'tool', content: [{ type: 'tool_result', id: 'a', name: 't', content: [image] }] },
         ],
         parameters: { reasoning: { budgetTokens: 100, summary: 'auto' } },
