@@ -42,7 +42,7 @@ export function imageBlock(part: ImagePart, refuse: Refuse): Block | undefined {
  */
 export function documentBlock(part: FilePart, refuse: Refuse): Block | undefined {
   const isImage = part.mediaType?.startsWith('image/') === true;
-  if (part.fileId !== undefined) {
+  if (part.fileId) {
     const source = { type: 'file', file_id: part.fileId };
     return isImage ? { type: 'image', source } : titled({ type: 'document', source }, part);
   }
@@ -80,16 +80,23 @@ type Content = { url: string } | { data: string; mediaType: string | undefined }
 
 /** Where a part's bytes are; a data URL counts as data. */
 function contentOf(part: ImagePart | FilePart): Content | undefined {
-  if (part.data !== undefined) return { data: part.data, mediaType: mediaTypeOf(part.mediaType, part.data) };
-  if (part.url === undefined) return undefined;
+  if (part.data) return { data: part.data, mediaType: mediaTypeOf(part.mediaType, part.data) };
+  if (!part.url) return undefined;
   const comma = part.url.indexOf(',');
   if (!part.url.startsWith('data:') || comma < 0) return { url: part.url };
   const [type = '', ...attributes] = part.url.slice('data:'.length, comma).split(';');
   const body = part.url.slice(comma + 1);
-  const data = attributes.includes('base64')
-    ? body
-    : Buffer.from(decodeURIComponent(body), 'utf8').toString('base64');
+  const data = attributes.includes('base64') ? body : Buffer.from(unescaped(body), 'utf8').toString('base64');
   return { data, mediaType: mediaTypeOf(part.mediaType ?? (type === '' ? undefined : type), data) };
+}
+
+/** The text of a data URL; as it is if its escapes cannot be read. */
+function unescaped(body: string): string {
+  try {
+    return decodeURIComponent(body);
+  } catch {
+    return body;
+  }
 }
 
 function mediaTypeOf(named: string | undefined, data: string): string | undefined {

@@ -1,6 +1,6 @@
-import type { Message, Part, ProviderBlock, ToolCallPart, ToolResultPart } from '../../src/index.ts';
-import { blockData, type Origin } from '../wire/index.ts';
-import { documentBlock, imageBlock } from './media.ts';
+import type { Message, Part } from '../../src/index.ts';
+import { blockData, pairedCalls, text, type IdRule, type Origin } from '../wire/index.ts';
+import { blocksOf, type Mapping } from './content.ts';
 
 /** A content block of the wire: plain JSON. */
 export type Block = Record<string, unknown>;
@@ -20,10 +20,17 @@ export interface WireConversation {
   messages: WireMessage[];
   /** The last block that each message of the request became, where one did and it can carry a cache breakpoint. */
   lastBlocks: (Block | undefined)[];
+  /** The container in which the code of earlier replies ran, while it is there. */
+  container: string | undefined;
+  /** The user's last message, if nothing is left of it: without it the API would go on with the reply before. */
+  unsentAt: number | undefined;
 }
 
 /** The wire that blocks of this provider are marked with. */
 export const WIRE = 'anthropic';
+
+/** The API takes letters, digits, `_` and `-`; ids of other providers may hold more. It tells of no most length. */
+const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
 
 /**
  * Maps a conversation to `system` and `messages`: consecutive messages of one role become one, tool results come first in
@@ -35,27 +42,58 @@ export function wireConversation(
   origin: Origin,
   refuse: Refuse,
 ): WireConversation {
+  const mapping: Mapping = { origin, refuse };
+  const keptId = (part: Part): string | undefined => keptCallId(part, origin);
   const system: Block[] = [];
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
-  for (const message of messages) {
-    const blocks = blocksOf(message, origin, refuse);
+  let unsentAt: number | undefined;
+  pairedCalls(messages, { rule: ID_RULE, keptId, refuse }).forEach((message, at) => {
+    const blocks = blocksOf(message, mapping);
     lastBlocks.push(blocks.findLast(isCacheable));
-    if (blocks.length === 0) continue;
     if (message.role === 'system') {
       system.push(...blocks);
-      continue;
+      return;
     }
     const role = message.role === 'assistant' ? 'assistant' : 'user';
     const last = turns.at(-1);
+    if (blocks.length === 0) {
+      if (message.role === 'user' && last?.role !== 'user') unsentAt ??= at;
+      return;
+    }
+    unsentAt = undefined;
     if (last?.role === role) last.content.push(...blocks);
     else turns.push({ role, content: blocks });
-  }
+  });
   for (const turn of turns) if (turn.role === 'user') turn.content = resultsFirst(turn.content);
   trimPrefill(turns, lastBlocks);
-  return { system, messages: turns, lastBlocks };
+  return { system, messages: turns, lastBlocks, container: mapping.container, unsentAt };
 }
 
+/**
+ * Whether the reply that the model is to go on with after its tools' results begins with something else than its thinking, as one
+ * of another model does. The API refuses that beside a budget for thinking.
+ * Source: https://platform.claude.com/docs/en/build-with-claude/thinking-tool-workflows
+ */
+export function isThinkingLost(messages: readonly WireMessage[]): boolean {
+  if (messages.at(-1)?.role !== 'user' || !holdsResult(messages.at(-1))) return false;
+  const asked = messages.findLastIndex((message) => message.role === 'user' && !holdsResult(message));
+  const first = messages[asked + 1]?.content[0];
+  return first !== undefined && isCacheable(first);
+}
+
+function holdsResult(message: WireMessage | undefined): boolean {
+  return message?.content.some(({ type }) => type === 'tool_result') === true;
+}
+
+/** The id that the verbatim form of a call has, if that goes back. */
+function keptCallId(part: Part, origin: Origin): string | undefined {
+  if (!('block' in part) || part.block === undefined) return undefined;
+  const found = blockData(part.block, origin);
+  return 'data' in found ? text(found.data['id']) : undefined;
+}
+
+/** Whether a block can carry a cache breakpoint: all but thinking can. */
 function isCacheable(block: Block): boolean {
   return block['type'] !== 'thinking' && block['type'] !== 'redacted_thinking';
 }
@@ -76,109 +114,4 @@ function trimPrefill(turns: WireMessage[], lastBlocks: (Block | undefined)[]): v
   last.content[last.content.length - 1] = trimmed;
   const place = lastBlocks.indexOf(block);
   if (place >= 0) lastBlocks[place] = trimmed;
-}
-
-function blocksOf(message: Message, origin: Origin, refuse: Refuse): Block[] {
-  const parts: readonly Part[] =
-    typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
-  const blocks: Block[] = [];
-  for (const part of parts) {
-    const block = blockOf(part, message.role, origin, refuse);
-    if (block !== undefined) blocks.push(block);
-  }
-  return blocks;
-}
-
-function blockOf(part: Part, role: Message['role'], origin: Origin, refuse: Refuse): Block | undefined {
-  switch (part.type) {
-    case 'text':
-      return textBlock(part.text, role === 'assistant' ? part.citations : undefined);
-    case 'thinking':
-    // Thinking without a signature of this API is refused by it; it is the model's note to itself.
-    case 'provider':
-      return ownData(part.block, origin, refuse);
-    case 'tool_call':
-      return toolUseBlock(part, origin, refuse);
-    case 'tool_result':
-      return toolResultBlock(part, refuse);
-    case 'image':
-    case 'file':
-      if (role === 'user' || role === 'tool') {
-        return part.type === 'image' ? imageBlock(part, refuse) : documentBlock(part, refuse);
-      }
-      refuse(`a part of type ${part.type} in a message of role ${role} cannot be sent, it is left out`);
-      return undefined;
-    case 'audio':
-      refuse('a part of type audio cannot be sent, it is left out');
-      return undefined;
-  }
-}
-
-/** A block's data if it goes back to where it came from; else undefined, and a warning says why. */
-function ownData(block: ProviderBlock | undefined, origin: Origin, refuse: Refuse): Block | undefined {
-  if (block === undefined) return undefined;
-  const found = blockData(block, origin);
-  if ('data' in found) return found.data;
-  refuse(found.foreign);
-  return undefined;
-}
-
-function isBlock(data: unknown): data is Block {
-  return typeof data === 'object' && data !== null && !Array.isArray(data);
-}
-
-/** The API refuses text blocks that are empty or blank. */
-function textBlock(text: string, citations?: readonly unknown[]): Block | undefined {
-  if (text.trim() === '') return undefined;
-  const own = citations?.filter(isOwnCitation) ?? [];
-  return { type: 'text', text, ...(own.length > 0 && { citations: own }) };
-}
-
-/** Citations of another provider would be refused; all of this API's types end alike. */
-function isOwnCitation(citation: unknown): boolean {
-  return isBlock(citation) && typeof citation['type'] === 'string' && citation['type'].endsWith('_location');
-}
-
-function toolUseBlock(part: ToolCallPart, origin: Origin, refuse: Refuse): Block {
-  return {
-    ...ownData(part.block, origin, refuse),
-    type: 'tool_use',
-    id: wireId(part.id),
-    name: part.name,
-    input: inputOf(part.arguments),
-  };
-}
-
-function inputOf(args: unknown): Block {
-  if (isBlock(args)) return args;
-  return args === undefined || args === null ? {} : { value: args };
-}
-
-/** The API takes letters, digits, `_` and `-`; ids of other providers may hold more. */
-function wireId(id: string): string {
-  return id.replaceAll(/[^a-zA-Z0-9_-]/g, '_') || 'call';
-}
-
-function toolResultBlock(part: ToolResultPart, refuse: Refuse): Block {
-  const content = typeof part.content === 'string' ? part.content : resultBlocks(part.content, refuse);
-  return {
-    type: 'tool_result',
-    tool_use_id: wireId(part.id),
-    ...(content.length > 0 && { content }),
-    ...(part.isError === true && { is_error: true }),
-  };
-}
-
-function resultBlocks(parts: Exclude<ToolResultPart['content'], string>, refuse: Refuse): Block[] {
-  const blocks: Block[] = [];
-  for (const part of parts) {
-    const block =
-      part.type === 'text'
-        ? textBlock(part.text)
-        : part.type === 'image'
-          ? imageBlock(part, refuse)
-          : documentBlock(part, refuse);
-    if (block !== undefined) blocks.push(block);
-  }
-  return blocks;
 }

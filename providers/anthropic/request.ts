@@ -7,9 +7,9 @@ import {
   type ToolChoice,
   type ToolDefinition,
 } from '../../src/index.ts';
-import { isRecord, type Origin } from '../wire/index.ts';
+import { isRecord, nothingToSend, wellFormed, type Origin } from '../wire/index.ts';
 import { markBreakpoints } from './cache.ts';
-import { wireConversation, type Block, type Refuse } from './messages.ts';
+import { isThinkingLost, wireConversation, type Block, type Refuse } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './models.ts';
 import { wireThinking } from './thinking.ts';
 
@@ -54,6 +54,10 @@ export function wireRequest(
   const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
 
   const conversation = wireConversation(request.messages, origin, refuse);
+  const { container, unsentAt } = conversation;
+  if ((unsentAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
+    throw nothingToSend(settings.name, request.messages, unsentAt);
+  }
   const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
   const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];
   if (parameters.promptCache !== undefined) {
@@ -68,6 +72,7 @@ export function wireRequest(
       isMaxTokensNamed: parameters.maxTokens !== undefined,
       traits,
       isToolForced: toolChoice?.['type'] === 'any' || toolChoice?.['type'] === 'tool',
+      isThinkingLost: isThinkingLost(conversation.messages),
     },
     refuse,
   );
@@ -83,6 +88,7 @@ export function wireRequest(
     max_tokens: thinking.maxTokens,
     messages: conversation.messages,
     ...(conversation.system.length > 0 && { system: conversation.system }),
+    ...(container !== undefined && { container }),
     ...(tools.length > 0 && { tools }),
     ...(toolChoice !== undefined && { tool_choice: toolChoice }),
     ...(thinking.thinking !== undefined && { thinking: thinking.thinking }),
@@ -93,7 +99,7 @@ export function wireRequest(
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     stream: settings.stream,
   };
-  return { body, headers: headersOf(body, settings, ownBetas) };
+  return { body: wellFormed(body), headers: headersOf(body, settings, ownBetas) };
 }
 
 /** The fields that the caller gave for this provider. */

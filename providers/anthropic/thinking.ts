@@ -22,6 +22,8 @@ interface ThinkingInput {
   traits: ModelTraits;
   /** The tool choice forces a call. */
   isToolForced: boolean;
+  /** The reply to go on with does not begin with its thinking. */
+  isThinkingLost: boolean;
 }
 
 /**
@@ -57,6 +59,10 @@ export function wireThinking(input: ThinkingInput, refuse: Refuse): WireThinking
   }
   if (input.isToolForced) {
     refuse('the model cannot think where the tool choice forces a call: thinking is left out');
+    return { ...effortField, maxTokens };
+  }
+  if (input.isThinkingLost) {
+    refuse('the model cannot think on after a reply that came without its thinking: thinking is left out');
     return { ...effortField, maxTokens };
   }
   const budget = Math.max(budgetTokens, MIN_BUDGET_TOKENS);

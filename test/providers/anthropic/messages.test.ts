@@ -90,7 +90,7 @@ describe('messages on the wire', () => {
   });
 
   it('sends calls and their results, results first and right behind the calls', () => {
-    const { body } = messagesOf([
+    const { body, warnings } = messagesOf([
       { role: 'user', content: 'What is 1 + 2?' },
       {
         role: 'assistant',
@@ -148,11 +148,11 @@ describe('messages on the wire', () => {
             ],
             is_error: true,
           },
-          { type: 'tool_result', tool_use_id: 'toolu_3' },
           { type: 'text', text: 'Quick!' },
         ],
       },
     ]);
+    expect(warnings).toEqual(['anthropic: a result of the tool void answers no call, it is left out']);
   });
 
   it('wraps arguments that are no object, which the API would refuse', () => {
