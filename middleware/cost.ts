@@ -1,6 +1,6 @@
 import { contextKey, parseOptions, type Middleware } from '../src/index.ts';
 import { CallCosts } from './cost/call-costs.ts';
-import { MemoryLedger } from './cost/ledger.ts';
+import { MemoryLedger, timedLedger } from './cost/ledger.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
 import { PriceTable } from './cost/price-table.ts';
 
@@ -30,7 +30,10 @@ export type { SpendStore } from './cost/spent.ts';
 export function cost(options: CostOptions = {}): Middleware {
   const settings = parseOptions('cost()', costOptionsSchema, options);
   const table = new PriceTable(settings.prices, settings.providers, settings.now);
-  const ledger = settings.ledger ?? new MemoryLedger(settings.now);
+  const ledger =
+    settings.ledger === undefined
+      ? new MemoryLedger(settings.now)
+      : timedLedger(settings.ledger, settings.storeTimeoutMs);
   const Watched = contextKey<true>('cost');
   return function cost(context, next) {
     // Inside retry the body runs again, for an execution that is watched already.

@@ -88,6 +88,8 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store.ts';
+export { storeCall } from './session/store-call.ts';
+export type { StoreCallOptions } from './session/store-call.ts';
 export type { OnBusy } from './session/line.ts';
 // For stores: what all of them check, store and refuse alike.
 export { checkSessionKey } from './session/check-key.ts';

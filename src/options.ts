@@ -8,6 +8,7 @@ import type { OnBusy } from './session/line.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
 import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';
+import { STORE_TIMEOUT_MS } from './session/store-call.ts';
 import type { StateStore } from './session/store.ts';
 
 /** How a pipeline runs its executions. */
@@ -24,6 +25,8 @@ export interface PipelineOptions {
   closeTimeoutMs?: number;
   /** How long each `onEnd` hook may take, in milliseconds. Default: 5,000. */
   hookTimeoutMs?: number;
+  /** How long each call of the session store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
+  storeTimeoutMs?: number;
   /** Most turns of this process that may wait for one busy session. Default: 16. */
   maxQueuedTurns?: number;
   /**
@@ -88,6 +91,7 @@ const pipelineSchema = z.strictObject({
   shutdownTimeoutMs: milliseconds.default(10_000),
   closeTimeoutMs: milliseconds.default(1_000),
   hookTimeoutMs: milliseconds.default(5_000),
+  storeTimeoutMs: milliseconds.default(STORE_TIMEOUT_MS),
   maxQueuedTurns: count(0).default(16),
   onBusy: onBusy.default('queue'),
   historyLimit: count(1).optional(),

@@ -18,6 +18,7 @@ import { keepShapes } from './execution/shapes.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/check-key.ts';
 import type { SessionKey, StateStore } from './session/store.ts';
+import { TimedStore } from './session/timed-store.ts';
 import type { Stream } from './stream/stream.ts';
 import { openTurn } from './session/turn.ts';
 
@@ -34,8 +35,9 @@ type Arguments =
  * const { response, usage } = await pipeline.execute('user', 'Write a haiku');
  */
 export class Pipeline implements AsyncDisposable {
-  /** Where its sessions live: the option `store`, or its own in memory. */
+  /** Where its sessions live: the option `store`, or its own in memory. Each call has `storeTimeoutMs`. */
   readonly store: StateStore;
+  readonly #store: TimedStore;
   readonly #stack: Layer;
   readonly #middleware: readonly Middleware[];
   readonly #options: ReturnType<typeof pipelineOptions>;
@@ -65,7 +67,10 @@ export class Pipeline implements AsyncDisposable {
     this.#stack = stack;
     this.#log = options.logger === undefined ? silent : toLogger(options.logger);
     this.#slots = new Slots(this.#options.maxConcurrentExecutions);
-    this.store = options.store ?? new MemoryStore();
+    this.#store = new TimedStore(options.store ?? new MemoryStore(), {
+      timeoutMs: this.#options.storeTimeoutMs,
+    });
+    this.store = this.#store;
     keepShapes();
   }
 
@@ -141,7 +146,7 @@ export class Pipeline implements AsyncDisposable {
           ? undefined
           : (signal) =>
               openTurn({
-                store: this.store,
+                store: this.#store.until(signal),
                 key: session,
                 input,
                 turnId: options.turnId,

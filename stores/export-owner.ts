@@ -1,12 +1,22 @@
-import { checkOwner } from '../src/index.ts';
+import * as z from 'zod';
+
+import { checkOwner, parseOptions, storeCall } from '../src/index.ts';
 import type { SessionState, Spend, StateStore } from '../src/index.ts';
+
+/** How the store is asked. */
+export interface ExportOwnerOptions {
+  /** How long each call of the store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
+  storeTimeoutMs?: number | undefined;
+}
+
+const schema = z.strictObject({ storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
 
 /**
  * All that a store keeps of an owner, one session at a time: messages, metadata, pending calls, times, usage and cost. The generator returns what the
  * owner has spent in all, sessions that are gone by now included.
  *
  * What is written meanwhile may be in it or not; a session that is deleted meanwhile is left out. Throws what the store does, at the first `next()`
- * `invalid_options` for an owner that is none.
+ * `invalid_options` for an owner that is none or for wrong options.
  *
  * @example
  * for await (const session of exportOwner(store, 'user-123')) file.write(JSON.stringify(session) + '\n');
@@ -14,16 +24,18 @@ import type { SessionState, Spend, StateStore } from '../src/index.ts';
 export async function* exportOwner(
   store: StateStore,
   owner: string,
+  options: ExportOwnerOptions = {},
 ): AsyncGenerator<SessionState, Spend, undefined> {
   checkOwner(owner);
+  const { storeTimeoutMs: timeoutMs } = parseOptions('exportOwner()', schema, options);
   let cursor: string | undefined;
   do {
-    const page = await store.list({ owner, cursor });
+    const page = await storeCall('list', () => store.list({ owner, cursor }), { timeoutMs });
     for (const { id } of page.sessions) {
-      const session = await store.load({ owner, id });
+      const session = await storeCall('load', () => store.load({ owner, id }), { timeoutMs });
       if (session !== undefined) yield session;
     }
     cursor = page.cursor;
   } while (cursor !== undefined);
-  return store.spend({ owner });
+  return storeCall('spend', () => store.spend({ owner }), { timeoutMs });
 }

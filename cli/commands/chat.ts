@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
 
-import { checkSessionKey } from '../../src/index.ts';
+import { checkSessionKey, storeCall } from '../../src/index.ts';
 import type { Parameters, StateStore } from '../../src/index.ts';
 import { openChat } from '../chat/chat.ts';
 import {
@@ -101,7 +101,7 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
 
 /** What there is of a conversation already. */
 async function soFarOf(store: StateStore, session: string): Promise<string> {
-  const state = await store.load(session, { last: 1 });
+  const state = await storeCall('load', () => store.load(session, { last: 1 }));
   const name = oneLine(JSON.stringify(session), 100);
   if (state === undefined || state.messageCount === 0) return `Session ${name} is new.`;
   const unanswered = state.messages.at(-1)?.role === 'user' ? '; the last has no reply' : '';

@@ -37,7 +37,7 @@ export class CallCosts {
 
   /** A budget with what it is kept by; none where it does not hold for this execution. */
   #kept(budget: Budget, shared: Ledger, own: Ledger): { budget: Budget; key: string; ledger: Ledger }[] {
-    const { store, unknownPrice, now } = this.#settings;
+    const { store, storeTimeoutMs: timeoutMs, unknownPrice, now } = this.#settings;
     const { session } = this.#context;
     switch (budget.per) {
       case 'execution':
@@ -50,7 +50,8 @@ export class CallCosts {
         if (session === undefined || store === undefined) return [];
         const { owner, id } = session;
         const isSession = budget.per === 'session';
-        const spent = spentOf(store, isSession ? { owner, id } : { owner }, unknownPrice === 'allow');
+        const allowUnknown = unknownPrice === 'allow';
+        const spent = spentOf(store, isSession ? { owner, id } : { owner }, { allowUnknown, timeoutMs });
         if (isSession) return [{ budget, key: '', ledger: new SessionLedger(own, spent) }];
         const ledger = new OwnerLedger(shared, spent, now);
         this.#owners.push(ledger);

@@ -1,3 +1,4 @@
+import { storeCall } from '../../src/index.ts';
 import { rounded } from './rates.ts';
 
 /**
@@ -10,6 +11,16 @@ export interface Ledger {
    * forgotten after `expiresAtMs`, in milliseconds since the epoch.
    */
   add(counter: string, usd: number, expiresAtMs: number): number | Promise<number>;
+}
+
+/** A ledger of the caller's that rejects if it gives no answer in time. */
+export function timedLedger(ledger: Ledger, timeoutMs: number | undefined): Ledger {
+  return {
+    add(...given) {
+      const sum = ledger.add(...given);
+      return typeof sum === 'number' ? sum : storeCall('ledger.add', () => sum, { timeoutMs });
+    },
+  };
 }
 
 /** Counters in this process's memory. They are dropped when their time is over. */

@@ -40,6 +40,8 @@ export interface CostOptions {
   ledger?: Ledger | undefined;
   /** The pipeline's session store: it says what sessions and owners have spent. Needed for budgets of theirs. */
   store?: SpendStore | undefined;
+  /** How long the store and the ledger may take to answer, in milliseconds, before the call is refused with `store`. 0: no limit. Default: 5,000. */
+  storeTimeoutMs?: number | undefined;
   /** The clock, in milliseconds since the epoch. Default: `Date.now`. */
   now?: (() => number) | undefined;
 }
@@ -79,6 +81,7 @@ const costSchema = z.strictObject({
   onCost: callback<(event: CostEvent) => void>().optional(),
   ledger: object<Ledger>('add').optional(),
   store: object<SpendStore>('spend').optional(),
+  storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   now: callback<() => number>().default(() => Date.now),
 });
 

@@ -1,4 +1,4 @@
-import { SluiceError, type SpendScope, type StateStore } from '../../src/index.ts';
+import { SluiceError, storeCall, type SpendScope, type StateStore } from '../../src/index.ts';
 import type { Ledger } from './ledger.ts';
 import { rounded } from './rates.ts';
 
@@ -10,10 +10,21 @@ type Spent = () => Promise<number>;
 
 const HOUR_MS = 3_600_000;
 
+/** How a store is asked. */
+export interface SpentOptions {
+  /** Whether a sum that is not known counts as nothing. */
+  allowUnknown: boolean;
+  timeoutMs: number | undefined;
+}
+
 /** Asks a store what was spent. Where a turn's price was unknown the sum is: then nothing is known to be left, unless that is allowed. */
-export function spentOf(store: SpendStore, scope: SpendScope, allowUnknown: boolean): Spent {
+export function spentOf(
+  store: SpendStore,
+  scope: SpendScope,
+  { allowUnknown, timeoutMs }: SpentOptions,
+): Spent {
   return async () => {
-    const { totalUsd } = (await store.spend(scope)).cost;
+    const { totalUsd } = (await storeCall('spend', () => store.spend(scope), { timeoutMs })).cost;
     if (totalUsd !== undefined) return totalUsd;
     if (allowUnknown) return 0;
     const whose = scope.id === undefined ? 'owner' : 'session';

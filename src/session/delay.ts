@@ -34,14 +34,3 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
     signal.removeEventListener('abort', onAbort);
   }
 }
-
-/** What a promise resolves to. Rejects with what `late` makes when it takes longer than so many milliseconds. */
-export async function within<T>(ms: number, promise: Promise<T>, late: () => SluiceError): Promise<T> {
-  const over = Promise.withResolvers<never>();
-  const timer = setTimeout(() => over.reject(late()), ms);
-  try {
-    return await Promise.race([promise, over.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

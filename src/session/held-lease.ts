@@ -1,15 +1,19 @@
-import { SluiceError, findSluiceError, isSluiceError } from '../errors.ts';
-import { delay, throwIfAborted, within } from './delay.ts';
+import { isSluiceError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
+import { delay, throwIfAborted } from './delay.ts';
 import type { OnBusy } from './line.ts';
+import { storeCall } from './store-call.ts';
 import type { Lease, SessionKey, StateStore } from './store.ts';
 
 /** How long a lease runs: it outlives a turn that renews it by a third of that, and ends soon after a crash. In milliseconds. */
 const LEASE_MS = 15_000;
+/** How often it is renewed, and how long a renewal may take: one that hangs must not keep the next from being tried. */
+const RENEW_MS = LEASE_MS / 3;
 /** How soon a renewal that failed is tried again. */
 const RENEW_AGAIN_MS = 1_000;
 /** How often a session that another process has is asked for: from, and at most. */
 const POLL_MS = [5, 250] as const;
-/** How long the end of a turn waits for its lease to be given back. */
+/** How long the end of a turn waits for a renewal that is under way, and then for its lease to be given back. */
 const RELEASE_MS = 1_000;
 
 /** A lease that is renewed until it is released. */
@@ -27,7 +31,7 @@ export class HeldLease {
     this.lease = lease;
     this.#lost = lost;
     this.#until = leasedAt + LEASE_MS;
-    this.#renewIn(LEASE_MS / 3);
+    this.#renewIn(RENEW_MS);
   }
 
   /** How long it runs if it is not renewed, in milliseconds; 0: it has run out. */
@@ -55,14 +59,13 @@ export class HeldLease {
 
   async #renew(): Promise<void> {
     const asked = performance.now();
-    let nextMs = LEASE_MS / 3;
+    let nextMs = RENEW_MS;
     try {
-      await this.lease.renew(LEASE_MS);
+      await storeCall('renew', () => this.lease.renew(LEASE_MS), { timeoutMs: RENEW_MS });
       this.#until = asked + LEASE_MS;
     } catch (error) {
-      const known = findSluiceError(error);
-      if (known?.code === 'lease_lost') {
-        if (this.#released === undefined) this.#lost(known);
+      if (isSluiceError(error) && error.code === 'lease_lost') {
+        if (this.#released === undefined) this.#lost(error);
         return;
       }
       // The store failed. That cuts no reply: while nobody else takes the session, it stays this turn's.
@@ -74,12 +77,9 @@ export class HeldLease {
   async #releaseOnce(): Promise<void> {
     clearTimeout(this.#timer);
     try {
-      // A renewal that overtakes the release would keep the session busy.
-      await within(
-        RELEASE_MS,
-        this.#renewing.then(() => this.lease.release()),
-        late,
-      );
+      // A renewal that overtakes the release would keep the session busy. For one that hangs the release does not wait.
+      await storeCall('renew', () => this.#renewing, { timeoutMs: RELEASE_MS }).catch(() => undefined);
+      await storeCall('release', () => this.lease.release(), { timeoutMs: RELEASE_MS });
     } catch {
       // It ends by itself.
     }
@@ -107,8 +107,4 @@ export async function holdLease(
     // Between the half and the whole, so that many who wait do not ask in step.
     await delay(waitMs * (0.5 + Math.random() / 2), signal);
   }
-}
-
-function late(): SluiceError {
-  return new SluiceError('store', 'The lease was not given back in time.');
 }

@@ -3,9 +3,18 @@ import type { Message, Part, ToolCallPart, ToolResultPart } from '../messages.ts
 /** Messages that every provider takes, and what had to be left out for that. */
 export interface Repaired {
   messages: Message[];
-  /** One sentence for a warning; undefined where all was well. */
-  warning: string | undefined;
+  faults: Fault[];
 }
+
+/** One thing that had to be left out. */
+export interface Fault {
+  /** Which message it was in, counted from 0. */
+  at: number;
+  what: 'call' | 'result' | 'thinking' | 'message';
+}
+
+/** Is told what had to be left out of a message. */
+type Found = (what: Fault['what']) => void;
 
 /** What follows the messages. */
 export interface RepairOptions {
@@ -15,20 +24,13 @@ export interface RepairOptions {
   lastReply?: 'open' | 'paused' | undefined;
 }
 
-interface Faults {
-  calls: number;
-  results: number;
-  thinking: number;
-  empty: number;
-}
-
 /**
  * Leaves out of a conversation what a provider would refuse it for, and for good: calls of tools without a result, with the reasoning that led to them,
  * results without their call, thinking with nothing behind it, empty messages. All else stays as it is, to the byte.
  */
 export function repaired(messages: readonly Message[], options: RepairOptions = {}): Repaired {
   const { followedBy = [], lastReply } = options;
-  const faults: Faults = { calls: 0, results: 0, thinking: 0, empty: 0 };
+  const faults: Fault[] = [];
   const kept: Message[] = [];
   let unanswered = new Set<string>();
   messages.forEach((message, at) => {
@@ -36,22 +38,43 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
     if (message.role === 'assistant') {
       const last = at === messages.length - 1 && followedBy.length === 0 ? lastReply : undefined;
       if (last !== 'paused') {
-        mended = mendReply(message, faults, {
+        mended = mendReply(message, (what) => faults.push({ at, what }), {
           calls: last === 'open' ? undefined : answersBehind(messages, at, followedBy),
           serverCalls: serverAnswers(messages, at),
         });
       }
       unanswered = new Set(callsOf(mended));
     } else if (isAnswer(message)) {
-      mended = mendAnswer(message, unanswered, faults);
+      mended = mendAnswer(message, unanswered, (what) => faults.push({ at, what }));
       if (saysMore(message)) unanswered.clear();
     } else {
       unanswered.clear();
     }
     if (!isEmpty(mended)) kept.push(mended);
-    else if (mended === message) faults.empty++;
+    else if (mended === message) faults.push({ at, what: 'message' });
   });
-  return { messages: kept, warning: warningOf(faults) };
+  return { messages: kept, faults };
+}
+
+/** What was left out, in one sentence for a warning; undefined if nothing was. */
+export function repairWarning(faults: readonly Fault[]): string | undefined {
+  const count = (what: Fault['what']): number => faults.filter((fault) => fault.what === what).length;
+  const left = [
+    counted(count('call'), 'tool call without its result', 'tool calls without their results'),
+    counted(count('result'), 'tool result without its call', 'tool results without their calls'),
+    counted(
+      count('thinking'),
+      'piece of thinking with nothing behind it',
+      'pieces of thinking with nothing behind them',
+    ),
+    counted(count('message'), 'empty message', 'empty messages'),
+  ].filter((text) => text !== undefined);
+  return left.length === 0 ? undefined : `The stored conversation was repaired: ${left.join(', ')} left out.`;
+}
+
+function counted(number: number, one: string, many: string): string | undefined {
+  if (number === 0) return undefined;
+  return number === 1 ? `1 ${one}` : `${number} ${many}`;
 }
 
 /**
@@ -87,7 +110,7 @@ interface Answered {
 }
 
 /** A reply without calls that nothing answers. */
-function mendReply(message: Message, faults: Faults, answered: Answered): Message {
+function mendReply(message: Message, found: Found, answered: Answered): Message {
   if (typeof message.content === 'string') return message;
   const parts = message.content;
   const isLost = (part: Part | undefined): boolean => {
@@ -97,13 +120,13 @@ function mendReply(message: Message, faults: Faults, answered: Answered): Messag
   };
   const kept: Part[] = [];
   parts.forEach((part, at) => {
-    if (isLost(part)) faults.calls++;
+    if (isLost(part)) found('call');
     else if (part.type !== 'thinking') kept.push(part);
     else {
       const behind = parts.findIndex(({ type }, next) => next > at && type !== 'thinking');
       // Reasoning goes with the call that it led to; of several calls one that is left keeps it.
       const next = isLost(parts[behind]) ? callLeft(parts, behind, isLost) : parts[behind];
-      if (next === undefined) faults.thinking++;
+      if (next === undefined) found('thinking');
       else kept.push(part);
     }
   });
@@ -159,10 +182,13 @@ function fieldOf(data: unknown, field: string): unknown {
 }
 
 /** Results without those whose call is not there, or was answered before. */
-function mendAnswer(message: Message, unanswered: Set<string>, faults: Faults): Message {
+function mendAnswer(message: Message, unanswered: Set<string>, found: Found): Message {
   const parts = partsOf(message);
-  const kept = parts.filter((part) => !isClientResult(part) || unanswered.delete(part.id));
-  faults.results += parts.length - kept.length;
+  const kept = parts.filter((part) => {
+    const isKept = !isClientResult(part) || unanswered.delete(part.id);
+    if (!isKept) found('result');
+    return isKept;
+  });
   return kept.length === parts.length ? message : { ...message, content: kept };
 }
 
@@ -187,23 +213,4 @@ function partsOf(message: Message | undefined): readonly Part[] {
 function isEmpty({ content }: Message): boolean {
   if (typeof content === 'string') return content.trim() === '';
   return content.every((part) => part.type === 'text' && part.text.trim() === '');
-}
-
-function warningOf({ calls, results, thinking, empty }: Faults): string | undefined {
-  const left = [
-    count(calls, 'tool call without its result', 'tool calls without their results'),
-    count(results, 'tool result without its call', 'tool results without their calls'),
-    count(
-      thinking,
-      'piece of thinking with nothing behind it',
-      'pieces of thinking with nothing behind them',
-    ),
-    count(empty, 'empty message', 'empty messages'),
-  ].filter((text) => text !== undefined);
-  return left.length === 0 ? undefined : `The stored conversation was repaired: ${left.join(', ')} left out.`;
-}
-
-function count(number: number, one: string, many: string): string | undefined {
-  if (number === 0) return undefined;
-  return number === 1 ? `1 ${one}` : `${number} ${many}`;
 }

@@ -51,6 +51,13 @@ export function storeFailedError(doing: string, cause: unknown): SluiceError {
   });
 }
 
+/** `store`, retryable: the store gave no answer in time. `doing` says to what, such as `append`. */
+export function storeTimeoutError(doing: string, timeoutMs: number): SluiceError {
+  const what = `The store gave no answer to ${doing} within ${Math.round(timeoutMs)} ms (see storeTimeoutMs)`;
+  const fix = 'check that its database can be reached and that its pool has free connections';
+  return new SluiceError('store', `${what}: ${fix}.`, { retryable: true });
+}
+
 /** `store`, not retryable: what is stored cannot be read. Names the session and the row, never what it holds. */
 export function unreadableError(key: SessionKey, row: string, why: string): SluiceError {
   return new SluiceError('store', `The ${sessionName(key)} cannot be read: its ${row} ${why}.`, {

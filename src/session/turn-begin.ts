@@ -5,6 +5,8 @@ import type { HeldLease } from './held-lease.ts';
 import { repaired, wholeTurns } from './repair.ts';
 import { nothingToRunError } from './store-errors.ts';
 import type { SessionState } from './store.ts';
+import { reportRepair } from './told-repairs.ts';
+import type { MessageRange } from './told-repairs.ts';
 import type { TurnRequest } from './turn.ts';
 
 /** A turn whose input is stored. */
@@ -14,6 +16,8 @@ export interface BegunTurn {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** The session's, with the input. */
   readonly version: number;
+  /** Which repairs the turn's warnings have told of, if that is to be stored. */
+  readonly told: MessageRange | undefined;
 }
 
 /** What a turn finds under its lease. */
@@ -51,14 +55,14 @@ export async function beginTurn(
   let { state } = found;
   for (let conflicts = 0; ; conflicts++) {
     const { metadata = {}, version = 0 } = state ?? {};
-    const messages = followed(request, readOf(state), input);
+    const sent = followed(request, state, readOf(state), input);
     throwIfAborted(request.signal);
     try {
       const entries = input.map((message) => ({ message }));
       const { lease } = held;
       const options = { expectedVersion: version, turnId: inputIdOf(turnId), lease };
       const stored = await store.append(key, entries, options);
-      return { messages, metadata, version: stored };
+      return { ...sent, metadata, version: stored };
     } catch (error) {
       if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;
     }
@@ -84,11 +88,11 @@ async function beginAgain(request: TurnRequest, found: FoundSession): Promise<Be
   }
   const { metadata = {}, version = 0 } = state ?? {};
   const lastReply = metadata[PAUSED] === true ? 'paused' : undefined;
-  const messages = Array.isArray(asked)
-    ? followed(request, asked, [], lastReply)
-    : followed(request, readOf(state), input);
-  if (messages.length === 0) throw nothingToRunError(key);
-  return { messages, metadata, version };
+  const sent = Array.isArray(asked)
+    ? followed(request, state, asked, [], lastReply)
+    : followed(request, state, readOf(state), input);
+  if (sent.messages.length === 0) throw nothingToRunError(key);
+  return { ...sent, metadata, version };
 }
 
 /**
@@ -123,16 +127,23 @@ function isCut({ messages, messageCount }: SessionState): boolean {
   return messages.length < messageCount;
 }
 
-/** Stored messages and what follows them, as valid input of a model. */
+/** What was read of a session and what follows it, as valid input of a model. */
 function followed(
   { warn }: TurnRequest,
-  stored: readonly Message[],
+  state: SessionState | undefined,
+  read: readonly Message[],
   input: readonly Message[],
   lastReply?: 'paused',
-): Message[] {
-  const { messages, warning } = repaired(stored, { followedBy: input, lastReply });
+): Pick<BegunTurn, 'messages' | 'told'> {
+  const { messages, faults } = repaired(read, { followedBy: input, lastReply });
+  const sent = [...messages, ...input];
+  if (state === undefined) return { messages: sent, told: undefined };
+  const from = state.messageCount - readOf(state).length;
+  // A paused reply is not repaired yet.
+  const to = from + read.length - (lastReply === 'paused' ? 1 : 0);
+  const { warning, told } = reportRepair(faults, { from, to }, state);
   if (warning !== undefined) warn(warning);
-  return [...messages, ...input];
+  return { messages: sent, told };
 }
 
 function endsWith(messages: readonly Message[], end: readonly Message[]): boolean {

@@ -1,9 +1,11 @@
-import { SluiceError, findSluiceError, isSluiceError } from '../errors.ts';
+import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import { within } from './delay.ts';
 import type { HeldLease } from './held-lease.ts';
 import { repaired } from './repair.ts';
+import { storeError } from './store-call.ts';
 import type { TurnEnd } from './store.ts';
+import type { TimedStore } from './timed-store.ts';
+import { REPAIRED } from './told-repairs.ts';
 import type { TurnRequest } from './turn.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
@@ -20,12 +22,12 @@ export interface ReplyPlace extends BegunTurn {
   readonly changes: ReadonlyMap<string, unknown>;
 }
 
-/** How often an append is tried whose store fails: of a whole reply, and of what is left of one that nobody waits for any more. */
-const TRIES = { whole: 10, partial: 5 };
+/** How often an append is tried whose store fails, and for how long: of a whole reply, and of what is left of one that nobody waits for any more. */
+const LIMITS = { whole: { tries: 10, ms: 15_000 }, partial: { tries: 5, ms: 5_000 } };
 /** The wait before the second try, doubled each time, up to the most. */
 const WAIT_MS = 100;
 const MOST_WAIT_MS = 2_000;
-/** Time for one last try of an append when the lease has run out. */
+/** Time for one last try of an append when there is none left. */
 const LAST_MS = 1_000;
 
 /** Stores the reply of a turn: its messages, values, usage and cost in one append, which gives the lease back. */
@@ -43,25 +45,28 @@ export class TurnReply {
   }
 
   /**
-   * A store that fails is tried again until the lease has run out: the reply has reached its reader, nothing must take it back. Resolves to the messages
-   * that could not be stored, with a warning of it.
+   * A store that fails is tried again until the lease or the time has run out: the reply has reached its reader, nothing must take it back. Resolves to
+   * the messages that could not be stored, with a warning of it.
    */
   async save({ messages, ...end }: ReplyEnd): Promise<Message[] | undefined> {
     const whole = end.outcome === 'completed';
     const lastReply = !whole ? undefined : isPaused(end) ? 'paused' : 'open';
     const kept = repaired(messages, { lastReply }).messages;
-    const tries = whole ? TRIES.whole : TRIES.partial;
+    const limits = whole ? LIMITS.whole : LIMITS.partial;
+    const until = performance.now() + limits.ms;
+    const leftMs = (): number => Math.min(this.#held.leftMs, until - performance.now());
+    // What came of an execution that was aborted is stored, too.
+    const store = (): TimedStore => this.#request.store.within(Math.max(leftMs(), LAST_MS));
     let waitMs = WAIT_MS;
     for (let number = 1; ; number++) {
       try {
-        await within(Math.max(this.#held.leftMs, LAST_MS), this.#append(kept, end), tooLate);
+        await this.#append(store, kept, end);
         return undefined;
       } catch (error) {
-        const known = findSluiceError(error);
-        const again = known === undefined || known.retryable || known.code === 'conflict';
-        if (!again || number >= tries || waitMs >= this.#held.leftMs) {
-          const why = known === undefined ? 'the store failed.' : known.message;
-          this.#request.warn(`The turn was not saved: ${why}`);
+        const known = storeError('append', error);
+        const again = known.retryable || known.code === 'conflict';
+        if (!again || number >= limits.tries || waitMs >= leftMs()) {
+          this.#request.warn(`The turn was not saved: ${known.message}`);
           return kept;
         }
       }
@@ -70,15 +75,17 @@ export class TurnReply {
     }
   }
 
-  async #append(messages: readonly Message[], end: TurnEnd): Promise<void> {
-    const { store, key } = this.#request;
-    const { replyId, metadata, changes } = this.#place;
+  async #append(store: () => TimedStore, messages: readonly Message[], end: TurnEnd): Promise<void> {
+    const { key } = this.#request;
+    const { replyId, metadata, changes, told } = this.#place;
     const changed: Record<string, unknown> = Object.fromEntries(changes);
     const paused = isPaused(end);
     if (paused || (PAUSED in metadata && messages.length > 0)) changed[PAUSED] = paused || undefined;
+    // Only a result has warnings.
+    if (told !== undefined && hasResult(end)) changed[REPAIRED] = told;
     const entries = messages.map((message) => ({ message }));
     try {
-      await store.append(key, entries, {
+      await store().append(key, entries, {
         expectedVersion: this.#version,
         turnId: replyId,
         lease: this.#held.lease,
@@ -90,7 +97,7 @@ export class TurnReply {
     } catch (error) {
       // Not another turn, since this one has the lease: an `update`, behind which the reply has its place.
       if (isSluiceError(error) && error.code === 'conflict')
-        this.#version = (await store.load(key, { last: 0 }))?.version ?? 0;
+        this.#version = (await store().load(key, { last: 0 }))?.version ?? 0;
       throw error;
     }
   }
@@ -100,6 +107,6 @@ function isPaused({ outcome, finishReason }: TurnEnd): boolean {
   return outcome === 'completed' && finishReason === 'pause';
 }
 
-function tooLate(): SluiceError {
-  return new SluiceError('store', 'the store gave no answer while the turn had its session.');
+function hasResult({ outcome }: TurnEnd): boolean {
+  return outcome === 'completed' || outcome === 'interrupted';
 }

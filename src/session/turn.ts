@@ -14,7 +14,8 @@ import { TurnReply } from './turn-reply.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
 import { storeFailedError } from './store-errors.ts';
-import type { SessionKey, StateStore, StoredTurn } from './store.ts';
+import type { SessionKey, StoredTurn } from './store.ts';
+import type { TimedStore } from './timed-store.ts';
 
 /** One turn of a session: nobody else writes to it until it is over. */
 export interface Turn {
@@ -31,7 +32,8 @@ export interface Turn {
 
 /** What a turn is opened with. */
 export interface TurnRequest {
-  readonly store: StateStore;
+  /** Its calls end with the signal, too. */
+  readonly store: TimedStore;
   readonly key: SessionKey;
   /** The caller's messages; none to run the stored ones again. */
   readonly input: readonly Message[];
@@ -74,7 +76,7 @@ async function open(request: TurnRequest): Promise<Turn> {
   for (;;) {
     const known = await knownTurn(request, turnId);
     if (known.finished !== undefined) return finishedTurn(key, known.finished);
-    const place = await enterLine(store, key, { turnId, onBusy, maxQueuedTurns, signal, stop: abort });
+    const place = await enterLine(store.origin, key, { turnId, onBusy, maxQueuedTurns, signal, stop: abort });
     // The same turn ran meanwhile: its result is there now, unless it failed.
     if (place === undefined) continue;
     let held: HeldLease | undefined;

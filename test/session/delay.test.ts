@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SluiceError } from 'sluice';
-import { delay, unlessAborted, within } from '../../src/session/delay.ts';
+import { delay, unlessAborted } from '../../src/session/delay.ts';
 import { failureOf } from '../core/harness.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -14,13 +14,9 @@ const left = (signal: AbortSignal): number[] => [
 
 test('R22 a wait that is over leaves no listener and no timer', async () => {
   const { signal } = new AbortController();
-  const waits = [
-    delay(10, signal),
-    unlessAborted(Promise.resolve(1), signal),
-    within(10, Promise.resolve(2), late),
-  ];
+  const waits = [delay(10, signal), unlessAborted(Promise.resolve(1), signal)];
   await vi.advanceTimersByTimeAsync(10);
-  expect(await Promise.all(waits)).toEqual([undefined, 1, 2]);
+  expect(await Promise.all(waits)).toEqual([undefined, 1]);
   expect(left(signal)).toEqual([0, 0]);
 });
 
@@ -35,16 +31,3 @@ test('R22 a wait ends with its signal, whose reason it gives', async () => {
   expect(left(abort.signal)).toEqual([0, 0]);
   expect((await failureOf(delay(10, AbortSignal.abort('mine')))).cause).toBe('mine');
 });
-
-test('what takes too long is an error; what comes later troubles nobody', async () => {
-  const slow = Promise.withResolvers<never>();
-  const wait = failureOf(within(10, slow.promise, late));
-  await vi.advanceTimersByTimeAsync(10);
-  expect((await wait).message).toBe('Late.');
-  slow.reject(new Error('later'));
-  await vi.advanceTimersByTimeAsync(0);
-});
-
-function late(): SluiceError {
-  return new SluiceError('store', 'Late.');
-}

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Message, Part } from 'sluice';
-import { repaired, wholeTurns } from '../../src/session/repair.ts';
+import { wholeTurns } from '../../src/session/repair.ts';
+import { repaired } from './stage.ts';
 
 const id = fc.constantFrom('a', 'b', 'c');
 const text = fc.constantFrom('', ' ', 'x');

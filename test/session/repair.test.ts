@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStore, Pipeline } from 'sluice';
 import type { Message, Part, SessionKey } from 'sluice';
-import { repaired, wholeTurns } from '../../src/session/repair.ts';
+import { wholeTurns } from '../../src/session/repair.ts';
 import { Model, answers, readAll, stop, texts } from '../core/harness.ts';
-import { linesOf } from './stage.ts';
+import { linesOf, repaired } from './stage.ts';
 
 const user = (content: string): Message => ({ role: 'user', content });
 const says = (...content: Part[]): Message => ({ role: 'assistant', content });

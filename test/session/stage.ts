@@ -1,5 +1,6 @@
 import { MemoryStore } from 'sluice';
 import type { Message, SessionKey } from 'sluice';
+import { repairWarning, repaired as repair } from '../../src/session/repair.ts';
 
 type Verb = 'load' | 'turn' | 'append' | 'lease' | 'renew' | 'release';
 /** What a verb does in place of its work: fails, or waits first. */
@@ -88,4 +89,13 @@ export function processes(): [MemoryStore, MemoryStore] {
     },
   });
   return [store, other];
+}
+
+/** Messages as they are repaired, and the warning of it. */
+export function repaired(...given: Parameters<typeof repair>): {
+  messages: Message[];
+  warning: string | undefined;
+} {
+  const { messages, faults } = repair(...given);
+  return { messages, warning: repairWarning(faults) };
 }

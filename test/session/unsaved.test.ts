@@ -58,16 +58,19 @@ describe('a reply whose append fails', () => {
     expect((await turn).unsaved).toEqual(reply);
   });
 
-  test('that gets no answer is given back when the lease has run out', async () => {
-    const { turn } = await turnWith([never, 1_000]);
+  test('that gets no answer is tried again, and given back after 15 seconds', async () => {
+    const { store, turn } = await turnWith([never, 1_000]);
     let over = false;
     void turn.finally(() => (over = true));
-    await vi.advanceTimersByTimeAsync(5_000);
-    expect(over).toBe(false);
-    await vi.advanceTimersByTimeAsync(200_000);
-    const { warnings, unsaved } = await turn;
-    expect(unsaved).toEqual(reply);
-    expect(warnings[0]).toContain('the store gave no answer');
+    await vi.advanceTimersByTimeAsync(14_999);
+    expect([over, store.count('append')]).toEqual([false, 4]);
+    await vi.advanceTimersByTimeAsync(1);
+    const { outcome, warnings, unsaved } = await turn;
+    expect([outcome, unsaved]).toEqual(['completed', reply]);
+    expect(warnings).toEqual([
+      'The turn was not saved: The store gave no answer to append within 4700 ms (see storeTimeoutMs): check that its database can be reached and that its pool has free connections.',
+    ]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('for good, such as one that cannot be stored, is tried once', async () => {

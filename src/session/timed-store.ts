@@ -1,0 +1,136 @@
+import { storeCall } from './store-call.ts';
+import type {
+  AppendOptions,
+  Lease,
+  LeaseOptions,
+  ListOptions,
+  SessionEntry,
+  SessionKey,
+  SessionPage,
+  SessionState,
+  Spend,
+  SpendScope,
+  StateStore,
+  StoredTurn,
+} from './store.ts';
+
+/** Of each call: its longest wait (0: no limit), and what ends the wait, too. */
+interface Limits {
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * A store whose calls, and those of its leases, have a deadline: see {@link storeCall}. A lease that comes too late is given back at once. Other
+ * late answers are ignored: an append that is stored late is stored once, under its own turn's id and lease, or refused.
+ */
+export class TimedStore implements StateStore {
+  /** The store itself. */
+  readonly origin: StateStore;
+  readonly #limits: Limits;
+
+  constructor(store: StateStore, limits: Limits) {
+    this.origin = store instanceof TimedStore ? store.origin : store;
+    this.#limits = limits;
+  }
+
+  /** The same store, whose waits end with a signal. */
+  until(signal: AbortSignal): TimedStore {
+    return new TimedStore(this.origin, { ...this.#limits, signal });
+  }
+
+  /** The same store, whose waits end after so many milliseconds if not before, and with no signal. */
+  within(ms: number): TimedStore {
+    const { timeoutMs } = this.#limits;
+    return new TimedStore(this.origin, { timeoutMs: timeoutMs > 0 ? Math.min(timeoutMs, ms) : ms });
+  }
+
+  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+    return this.#call('load', () => this.origin.load(key, options));
+  }
+
+  turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
+    return this.#call('turn', () => this.origin.turn(key, turnId));
+  }
+
+  append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
+    const { lease } = options;
+    // A store may know its leases by their identity.
+    const given = lease instanceof TimedLease ? { ...options, lease: lease.origin } : options;
+    return this.#call('append', () => this.origin.append(key, entries, given));
+  }
+
+  update(
+    key: SessionKey,
+    metadata: Readonly<Record<string, unknown>>,
+    options: { expectedVersion: number },
+  ): Promise<number> {
+    return this.#call('update', () => this.origin.update(key, metadata, options));
+  }
+
+  spend(scope: SpendScope): Promise<Spend> {
+    return this.#call('spend', () => this.origin.spend(scope));
+  }
+
+  list(options: ListOptions): Promise<SessionPage> {
+    return this.#call('list', () => this.origin.list(options));
+  }
+
+  fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
+    return this.#call('fork', () => this.origin.fork(key, at));
+  }
+
+  delete(key: SessionKey): Promise<void> {
+    return this.#call('delete', () => this.origin.delete(key));
+  }
+
+  forget(owner: string): Promise<number> {
+    return this.#call('forget', () => this.origin.forget(owner));
+  }
+
+  async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+    const { timeoutMs } = this.#limits;
+    const late = (lease: Lease): void => giveBack(new TimedLease(lease, timeoutMs));
+    const call = (): Promise<Lease> => this.origin.lease(key, ttlMs, options);
+    return new TimedLease(await storeCall('lease', call, { ...this.#limits, late }), timeoutMs);
+  }
+
+  close(): Promise<void> {
+    return this.#call('close', () => this.origin.close());
+  }
+
+  #call<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    return storeCall(doing, call, this.#limits);
+  }
+}
+
+class TimedLease implements Lease {
+  readonly origin: Lease;
+  readonly #timeoutMs: number;
+
+  constructor(lease: Lease, timeoutMs: number) {
+    this.origin = lease;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get token(): number {
+    return this.origin.token;
+  }
+
+  get expiresAt(): number {
+    return this.origin.expiresAt;
+  }
+
+  renew(ttlMs: number): Promise<void> {
+    return storeCall('renew', () => this.origin.renew(ttlMs), { timeoutMs: this.#timeoutMs });
+  }
+
+  release(): Promise<void> {
+    return storeCall('release', () => this.origin.release(), { timeoutMs: this.#timeoutMs });
+  }
+}
+
+/** A lease that cannot be given back ends by itself. */
+function giveBack(lease: Lease): void {
+  lease.release().catch(() => undefined);
+}
