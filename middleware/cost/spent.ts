@@ -53,7 +53,13 @@ export class SessionLedger implements Ledger {
   async add(counter: string, usd: number, expiresAtMs: number): Promise<number> {
     const sum = this.#own.add(counter, usd, expiresAtMs);
     this.#before ??= this.#spent();
-    return (await sum) + (await this.#before);
+    try {
+      return (await sum) + (await this.#before);
+    } catch (error) {
+      // The next call asks again.
+      this.#before = undefined;
+      throw error;
+    }
   }
 }
 

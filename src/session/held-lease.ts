@@ -3,7 +3,8 @@ import type { SluiceError } from '../errors.ts';
 import { delay, throwIfAborted } from './delay.ts';
 import type { OnBusy } from './line.ts';
 import { storeCall } from './store-call.ts';
-import type { Lease, SessionKey, StateStore } from './store.ts';
+import type { SessionKey } from './store.ts';
+import type { TimedLease, TimedStore } from './timed-store.ts';
 
 /** How long a lease runs: it outlives a turn that renews it by a third of that, and ends soon after a crash. In milliseconds. */
 const LEASE_MS = 15_000;
@@ -18,7 +19,7 @@ const RELEASE_MS = 1_000;
 
 /** A lease that is renewed until it is released. */
 export class HeldLease {
-  readonly lease: Lease;
+  readonly lease: TimedLease;
   /** By this process's clock, which only ever goes on. */
   #until: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -27,7 +28,7 @@ export class HeldLease {
   readonly #lost: (error: SluiceError) => void;
 
   /** `lost` is told once, when another has the session. */
-  constructor(lease: Lease, leasedAt: number, lost: (error: SluiceError) => void) {
+  constructor(lease: TimedLease, leasedAt: number, lost: (error: SluiceError) => void) {
     this.lease = lease;
     this.#lost = lost;
     this.#until = leasedAt + LEASE_MS;
@@ -61,7 +62,7 @@ export class HeldLease {
     const asked = performance.now();
     let nextMs = RENEW_MS;
     try {
-      await storeCall('renew', () => this.lease.renew(LEASE_MS), { timeoutMs: RENEW_MS });
+      await this.lease.within(RENEW_MS).renew(LEASE_MS);
       this.#until = asked + LEASE_MS;
     } catch (error) {
       if (isSluiceError(error) && error.code === 'lease_lost') {
@@ -79,7 +80,7 @@ export class HeldLease {
     try {
       // A renewal that overtakes the release would keep the session busy. For one that hangs the release does not wait.
       await storeCall('renew', () => this.#renewing, { timeoutMs: RELEASE_MS }).catch(() => undefined);
-      await storeCall('release', () => this.lease.release(), { timeoutMs: RELEASE_MS });
+      await this.lease.within(RELEASE_MS).release();
     } catch {
       // It ends by itself.
     }
@@ -88,7 +89,7 @@ export class HeldLease {
 
 /** Leases a session. While another process has it: waits, takes it over, or rejects with `session_busy`. */
 export async function holdLease(
-  store: StateStore,
+  store: TimedStore,
   key: SessionKey,
   onBusy: OnBusy,
   signal: AbortSignal,

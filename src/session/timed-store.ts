@@ -41,8 +41,7 @@ export class TimedStore implements StateStore {
 
   /** The same store, whose waits end after so many milliseconds if not before, and with no signal. */
   within(ms: number): TimedStore {
-    const { timeoutMs } = this.#limits;
-    return new TimedStore(this.origin, { timeoutMs: timeoutMs > 0 ? Math.min(timeoutMs, ms) : ms });
+    return new TimedStore(this.origin, { timeoutMs: least(this.#limits.timeoutMs, ms) });
   }
 
   load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
@@ -88,7 +87,7 @@ export class TimedStore implements StateStore {
     return this.#call('forget', () => this.origin.forget(owner));
   }
 
-  async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
+  async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<TimedLease> {
     const { timeoutMs } = this.#limits;
     const late = (lease: Lease): void => giveBack(new TimedLease(lease, timeoutMs));
     const call = (): Promise<Lease> => this.origin.lease(key, ttlMs, options);
@@ -104,13 +103,20 @@ export class TimedStore implements StateStore {
   }
 }
 
-class TimedLease implements Lease {
+/** A lease whose calls have a deadline. */
+export class TimedLease implements Lease {
+  /** The lease itself. */
   readonly origin: Lease;
   readonly #timeoutMs: number;
 
   constructor(lease: Lease, timeoutMs: number) {
     this.origin = lease;
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** The same lease, whose waits end after so many milliseconds if not before. */
+  within(ms: number): TimedLease {
+    return new TimedLease(this.origin, least(this.#timeoutMs, ms));
   }
 
   get token(): number {
@@ -133,4 +139,9 @@ class TimedLease implements Lease {
 /** A lease that cannot be given back ends by itself. */
 function giveBack(lease: Lease): void {
   lease.release().catch(() => undefined);
+}
+
+/** The shorter of two waits; 0 is the longest. */
+function least(timeoutMs: number, ms: number): number {
+  return timeoutMs > 0 ? Math.min(timeoutMs, ms) : ms;
 }

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { MemoryStore, Pipeline, SluiceError } from 'sluice';
-import type { AppendOptions, Spend, StateStore } from 'sluice';
+import type { AppendOptions, Spend, SpendScope, StateStore } from 'sluice';
 import { cost } from 'sluice/middleware/cost';
 import type { Budget, CostOptions, Ledger } from 'sluice/middleware/cost';
 import { provider } from 'sluice/middleware/provider';
+import { retry } from 'sluice/middleware/retry';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
 import { failureOf, settled } from '../core/harness.ts';
@@ -43,6 +44,8 @@ function changed(store: StateStore, methods: Partial<StateStore>): StateStore {
     },
   });
 }
+
+afterEach(() => void vi.useRealTimers());
 
 describe('a budget of a session', () => {
   test('counts what the store says was spent, over pipelines', async () => {
@@ -200,6 +203,61 @@ describe('both', () => {
       const { turn, model } = over(store, [{ usd: 1, per }]);
       expect(await turn('acme', 's')).toBe('store');
       expect(model.calls).toHaveLength(0);
+    },
+  );
+
+  test.each(['session', 'owner'] as const)(
+    'where the store does not answer in time the call of a budget per %s is not made',
+    async (per) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const late = Promise.withResolvers<Spend>();
+      const store = changed(new MemoryStore(), { spend: () => late.promise });
+      for (const [options, ms] of [
+        [{}, 5_000],
+        [{ storeTimeoutMs: 300 }, 300],
+      ] as const) {
+        const { pipeline, model } = over(store, [{ usd: 1, per }], options);
+        const failed = failureOf(pipeline.executeWithContext('s', 'user', 'Hi'));
+        await vi.advanceTimersByTimeAsync(ms);
+        const { code, retryable, message } = await failed;
+        expect([code, retryable, model.calls.length]).toEqual(['store', true, 0]);
+        expect(message).toContain(`no answer to spend within ${ms} ms`);
+        expect(vi.getTimerCount()).toBe(0);
+      }
+      late.reject(new Error('late'));
+      await vi.advanceTimersByTimeAsync(0);
+    },
+  );
+
+  test.each(['session', 'owner'] as const)(
+    'where the store did not answer, the next try asks it again for a budget per %s',
+    async (per) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const inner = new MemoryStore();
+      let asked = 0;
+      const store = changed(inner, {
+        spend: (scope: SpendScope) => (asked++ === 0 ? new Promise<never>(() => undefined) : inner.spend(scope)),
+      });
+      const model = scripted(THOUSAND);
+      const priced = cost({ prices: PRICES, budgets: [{ usd: 1, per }], store });
+      const pipeline = new Pipeline([retry({ retryOn: ['store'] }), priced, provider(model)], { store });
+      const turn = pipeline.executeWithContext('s', 'user', 'Hi');
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect([(await turn).outcome, asked, model.calls.length]).toEqual(['completed', 2, 1]);
+    },
+  );
+
+  test.each(['day', 'owner'] as const)(
+    'where the ledger does not answer in time the call of a budget per %s is not made',
+    async (per) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const ledger: Ledger = { add: () => new Promise<never>(() => undefined) };
+      const { pipeline, model } = over(new MemoryStore(), [{ usd: 1, per }], { ledger });
+      const failed = failureOf(pipeline.executeWithContext('s', 'user', 'Hi'));
+      await vi.advanceTimersByTimeAsync(5_000);
+      const { code, retryable, message } = await failed;
+      expect([code, retryable, model.calls.length]).toEqual(['store', true, 0]);
+      expect(message).toContain('no answer to ledger.add within 5000 ms');
     },
   );
 

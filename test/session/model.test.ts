@@ -31,9 +31,16 @@ const plan = fc.record({
     { minLength: 1, maxLength: 6 },
   ),
   /** What becomes of the calls of the store, in their order; those behind it go well. */
-  fates: fc.array(fc.constantFrom<Fate>('well', 'well', 'well', 'well', 'refused', 'answer lost'), {
-    maxLength: 40,
-  }),
+  fates: fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: fc.constant<Fate>('well') },
+      {
+        weight: 2,
+        arbitrary: fc.constantFrom<Fate>('refused', 'answer lost', 'never arrives', 'never answered'),
+      },
+    ),
+    { maxLength: 40 },
+  ),
   /** After which step the first process dies. */
   death: fc.option(fc.nat(120), { nil: undefined }),
   /** Where the clock goes on although something else could happen. */

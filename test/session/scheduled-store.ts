@@ -12,8 +12,10 @@ import type {
 } from 'sluice';
 import { ForwardingStore } from '../support/forwarding-store.ts';
 
-/** What becomes of one call: it fails before anything is done, or after; or it goes well. */
-export type Fate = 'well' | 'refused' | 'answer lost';
+/** What becomes of one call: it goes well; it fails before anything is done, or after; or nobody ever hears of it again, done or not. */
+export type Fate = 'well' | 'refused' | 'answer lost' | 'never arrives' | 'never answered';
+
+const NEVER = new Promise<never>(() => undefined);
 
 /** What a process reaches its store through: each call and each answer arrives when the scheduler says so, if at all. */
 export class ScheduledStore extends ForwardingStore {
@@ -66,12 +68,14 @@ export class ScheduledStore extends ForwardingStore {
   }
 
   async #call<T>(name: string, run: () => Promise<T>): Promise<T> {
-    if (this.#dead) return new Promise<never>(() => undefined);
+    if (this.#dead) return NEVER;
     const fate = this.#fate();
+    if (fate === 'never arrives') return NEVER;
     await this.#scheduler.schedule(Promise.resolve(), `${name} arrives`);
     const done = fate === 'refused' ? undefined : await outcomeOf(run);
+    if (fate === 'never answered') return NEVER;
     await this.#scheduler.schedule(Promise.resolve(), `${name} is answered: ${fate}`);
-    if (this.#dead) return new Promise<never>(() => undefined);
+    if (this.#dead) return NEVER;
     if (done === undefined || fate === 'answer lost')
       throw new SluiceError('store', `The line is bad (${fate}).`);
     if ('error' in done) throw done.error;

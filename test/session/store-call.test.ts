@@ -118,7 +118,7 @@ describe('a call of a store', () => {
       [() => Promise.reject(wrapped), 'conflict', undefined],
       [() => Promise.reject(new Error('ECONNRESET')), 'store', new Error('ECONNRESET')],
       [() => Promise.reject(any('a word')), 'store', 'a word'],
-      [() => any(undefined).load(), 'store', expect.any(TypeError)],
+      [() => Reflect.apply(any(undefined), undefined, []), 'store', expect.any(TypeError)],
     ];
     for (const [call, code, cause] of cases) {
       const error = await failureOf(storeCall('load', call));
@@ -221,7 +221,8 @@ test('a lease that comes too late is given back at once, and what goes wrong wit
 
 test('a store is given its own leases back, by their identity', async () => {
   const memory = new MemoryStore();
-  const [leased, appended]: unknown[][] = [[], []];
+  const leased: unknown[] = [];
+  const appended: unknown[] = [];
   const store = storeWith(
     'append',
     any(async (...given: Parameters<StateStore['append']>) => {

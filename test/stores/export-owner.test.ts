@@ -70,3 +70,33 @@ test('of somebody unknown there is nothing; who is nobody is refused', async () 
     code: 'invalid_options',
   });
 });
+
+test.each(['list', 'load', 'spend'] as const)('%s that is never answered ends it in time', async (verb) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const store = await stored(1);
+    vi.spyOn(store, verb).mockReturnValue(new Promise<never>(() => undefined));
+    for (const [options, ms] of [
+      [{}, 5_000],
+      [{ storeTimeoutMs: 300 }, 300],
+    ] as const) {
+      const all = exportOwner(store, 'ada', options);
+      const failed = failureOf(verb === 'spend' ? all.next().then(() => all.next()) : all.next());
+      await vi.advanceTimersByTimeAsync(ms);
+      const { code, retryable, message } = await failed;
+      expect([code, retryable]).toEqual(['store', true]);
+      expect(message).toContain(`no answer to ${verb} within ${ms} ms`);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('options that are wrong are refused', async () => {
+  const store = await stored(1);
+  const error = await failureOf(exportOwner(store, 'ada', { storeTimeoutMs: -1 }).next());
+  expect(error).toMatchObject({
+    code: 'invalid_options',
+    message: 'exportOwner(): storeTimeoutMs is number: give a number of at least 0.',
+  });
+});
