@@ -27,7 +27,7 @@ const LIMITS = { whole: { tries: 10, ms: 15_000 }, partial: { tries: 5, ms: 5_00
 /** The wait before the second try, doubled each time, up to the most. */
 const WAIT_MS = 100;
 const MOST_WAIT_MS = 2_000;
-/** Time for one last try of an append when there is none left. */
+/** Time for one last try of an append when the lease has run out. */
 const LAST_MS = 1_000;
 
 /** Stores the reply of a turn: its messages, values, usage and cost in one append, which gives the lease back. */
@@ -54,9 +54,10 @@ export class TurnReply {
     const kept = repaired(messages, { lastReply }).messages;
     const limits = whole ? LIMITS.whole : LIMITS.partial;
     const until = performance.now() + limits.ms;
-    const leftMs = (): number => Math.min(this.#held.leftMs, until - performance.now());
+    const untilMs = (): number => Math.max(1, until - performance.now());
     // What came of an execution that was aborted is stored, too.
-    const store = (): TimedStore => this.#request.store.within(Math.max(leftMs(), LAST_MS));
+    const store = (): TimedStore =>
+      this.#request.store.within(Math.min(Math.max(this.#held.leftMs, LAST_MS), untilMs()));
     let waitMs = WAIT_MS;
     for (let number = 1; ; number++) {
       try {
@@ -65,7 +66,7 @@ export class TurnReply {
       } catch (error) {
         const known = storeError('append', error);
         const again = known.retryable || known.code === 'conflict';
-        if (!again || number >= limits.tries || waitMs >= leftMs()) {
+        if (!again || number >= limits.tries || waitMs >= Math.min(this.#held.leftMs, untilMs())) {
           this.#request.warn(`The turn was not saved: ${known.message}`);
           return kept;
         }

@@ -56,7 +56,10 @@ export interface SqliteStoreOptions {
   path: string;
   /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none is. */
   ttlMs?: number | undefined;
-  /** How long a call waits for other processes that write, in milliseconds, before it fails. Default: 5,000. */
+  /**
+   * How long a call waits for other processes that write, in milliseconds, before it fails. Keep it below the pipeline's `storeTimeoutMs`, so that the
+   * error says why. Default: 4,000.
+   */
   busyTimeoutMs?: number | undefined;
 }
 
@@ -66,7 +69,7 @@ const schema = z.strictObject({
     .min(1)
     .refine((path) => !path.includes('\0'), 'give the path of a file, or ":memory:"'),
   ttlMs: z.number().min(1).optional(),
-  busyTimeoutMs: z.number().min(0).default(5_000),
+  busyTimeoutMs: z.number().min(0).default(4_000),
 });
 
 /**

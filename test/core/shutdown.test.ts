@@ -114,7 +114,11 @@ describe('shutdown', () => {
       Stream.from<StreamChunk, Reply>([text('a')], { finishReason: 'stop' }),
     );
     const pipeline = pipelineOf([provider], { store, own: true });
-    await expect(pipeline.shutdown()).rejects.toThrow('stuck');
+    expect(await failureOf(pipeline.shutdown())).toMatchObject({
+      code: 'store',
+      message: 'The session store failed at close (see the cause).',
+      cause: new Error('stuck'),
+    });
     expect(log).toEqual(['provider closed']);
   });
 

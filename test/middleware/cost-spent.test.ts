@@ -236,7 +236,8 @@ describe('both', () => {
       const inner = new MemoryStore();
       let asked = 0;
       const store = changed(inner, {
-        spend: (scope: SpendScope) => (asked++ === 0 ? new Promise<never>(() => undefined) : inner.spend(scope)),
+        spend: (scope: SpendScope) =>
+          asked++ === 0 ? new Promise<never>(() => undefined) : inner.spend(scope),
       });
       const model = scripted(THOUSAND);
       const priced = cost({ prices: PRICES, budgets: [{ usd: 1, per }], store });

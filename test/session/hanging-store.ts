@@ -18,7 +18,11 @@ export const VERBS = [
 export type Verb = (typeof VERBS)[number];
 
 /** A store of somebody else's, one verb of which does what the test says. */
-export function storeWith(verb: Verb, does: () => unknown, store: StateStore = new MemoryStore()): StateStore {
+export function storeWith(
+  verb: Verb,
+  does: () => unknown,
+  store: StateStore = new MemoryStore(),
+): StateStore {
   return new Proxy(store, {
     get(target, name): unknown {
       if (name === verb) return does;

@@ -21,7 +21,10 @@ function begin(
   pipeline: Pipeline;
   calls: unknown[];
   gate: PromiseWithResolvers<void>;
-  turn: (content: string, more?: { deadline?: number; signal?: AbortSignal }) => ReturnType<Pipeline['execute']>;
+  turn: (
+    content: string,
+    more?: { deadline?: number; signal?: AbortSignal },
+  ) => ReturnType<Pipeline['execute']>;
 } {
   const store = new TroubledStore();
   const gate = Promise.withResolvers<void>();
@@ -165,7 +168,9 @@ describe('a turn that begins while its store hangs', () => {
       await late.promise;
       return leased;
     };
-    const failed = failureOf(new Pipeline([says('a')], { store: one }).executeWithContext('s', 'user', 'one'));
+    const failed = failureOf(
+      new Pipeline([says('a')], { store: one }).executeWithContext('s', 'user', 'one'),
+    );
     await vi.advanceTimersByTimeAsync(5_000);
     expect((await failed).code).toBe('store');
     one.lease = lease;

@@ -29,7 +29,11 @@ async function write(store: StateStore, ...messages: Message[]): Promise<void> {
 }
 
 /** The warnings of one turn. */
-async function turn(store: StateStore, options: { historyLimit?: number } = {}, key = 's'): Promise<string[]> {
+async function turn(
+  store: StateStore,
+  options: { historyLimit?: number } = {},
+  key = 's',
+): Promise<string[]> {
   const pipeline = new Pipeline([says('ok')], { store, ...options });
   return (await pipeline.executeWithContext(key, 'user', 'next')).warnings;
 }

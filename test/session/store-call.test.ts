@@ -13,6 +13,11 @@ afterEach(() => void vi.useRealTimers());
 /** Any value in place of what a store has promised. */
 const any = (value: unknown): never => value as never;
 
+/** Throws a value that need not be an error. */
+function thrown(value: unknown): never {
+  throw value;
+}
+
 /** What `pipeline.store` makes of a store. */
 const timed = (store: StateStore, storeTimeoutMs?: number): StateStore =>
   new Pipeline([says('a')], { store, ...(storeTimeoutMs !== undefined && { storeTimeoutMs }) }).store;
@@ -55,7 +60,9 @@ describe('a call of a store', () => {
     const answer = Promise.withResolvers<number>();
     const calls = [
       storeCall('load', () => answer.promise, { signal }),
-      failureOf(storeCall('load', () => answer.promise.then(() => Promise.reject(new Error('no'))), { signal })),
+      failureOf(
+        storeCall('load', () => answer.promise.then(() => Promise.reject(new Error('no'))), { signal }),
+      ),
       failureOf(storeCall('load', () => never, { signal, timeoutMs: 10 })),
     ];
     await settled();
@@ -117,7 +124,7 @@ describe('a call of a store', () => {
       [() => Promise.reject(mine), 'conflict', undefined],
       [() => Promise.reject(wrapped), 'conflict', undefined],
       [() => Promise.reject(new Error('ECONNRESET')), 'store', new Error('ECONNRESET')],
-      [() => Promise.reject(any('a word')), 'store', 'a word'],
+      [() => Promise.resolve().then(() => thrown('a word')), 'store', 'a word'],
       [() => Reflect.apply(any(undefined), undefined, []), 'store', expect.any(TypeError)],
     ];
     for (const [call, code, cause] of cases) {
@@ -152,7 +159,10 @@ describe('each method of a store', () => {
         throw new Error('no pool');
       }),
     );
-    expect(await failureOf(callVerb(store, verb))).toMatchObject({ code: 'store', cause: new Error('no pool') });
+    expect(await failureOf(callVerb(store, verb))).toMatchObject({
+      code: 'store',
+      cause: new Error('no pool'),
+    });
   });
 
   test.each(VERBS)('%s may answer without a promise, or with one of another kind', async (verb) => {
@@ -245,6 +255,8 @@ test('a store is given its own leases back, by their identity', async () => {
 
 test('the timeout of a pipeline is a number of milliseconds', () => {
   for (const storeTimeoutMs of [-1, Number.NaN, any('5s')]) {
-    expect(() => new Pipeline([says('a')], { storeTimeoutMs })).toThrow(/storeTimeoutMs is \w+: give a number/);
+    expect(() => new Pipeline([says('a')], { storeTimeoutMs })).toThrow(
+      /storeTimeoutMs is \w+: give a number/,
+    );
   }
 });

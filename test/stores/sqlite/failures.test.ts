@@ -50,6 +50,24 @@ describe('failures', () => {
     await store.close();
   });
 
+  test('a lock is waited for by default for 4 seconds, which is shorter than a pipeline waits for its store', async () => {
+    const path = newPath();
+    const store = sqliteStore({ path });
+    await store.load('s');
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const now = vi.spyOn(performance, 'now');
+    for (const ms of [0, 3_999, 4_000]) now.mockReturnValueOnce(ms);
+    const error = await failureOf(store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' }));
+    expect([error.code, error.message, now.mock.calls.length]).toEqual([
+      'store',
+      'The session store failed at append (see the cause).',
+      3,
+    ]);
+    other.close();
+    await store.close();
+  });
+
   test('a file that cannot be opened is a store error, to be tried again', async () => {
     const place = join(folder, 'in-the-way');
     writeFileSync(place, '');
