@@ -6,6 +6,7 @@ export interface NodeRedisClient {
   evalSha: NodeRedisEval;
   eval: NodeRedisEval;
   close?: () => unknown;
+  destroy?: () => unknown;
 }
 
 /** The part of a client of `ioredis`, or of its forks, that is used: of a `Redis` (with sentinels, too) or a `Cluster`. */
@@ -13,6 +14,7 @@ export interface IoRedisClient {
   evalsha(digest: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>;
   quit(): Promise<unknown>;
+  disconnect?(): void;
 }
 
 /** A client for Redis or Valkey. It is the caller's: connected by it, and closed by it. */
@@ -51,4 +53,10 @@ export function runByText(client: RedisClient, text: string, call: ScriptCall): 
 export async function closeClient(client: RedisClient): Promise<void> {
   if ('evalSha' in client) await client.close?.();
   else await client.quit();
+}
+
+/** Ends the connections at once: what is under way fails. */
+export async function destroyClient(client: RedisClient): Promise<void> {
+  if ('evalSha' in client) await client.destroy?.();
+  else client.disconnect?.();
 }

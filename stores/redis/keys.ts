@@ -4,14 +4,6 @@ export interface Place {
   id: string;
 }
 
-/** Where a session's data lives: one slot, by the hash tag in the braces. */
-export interface SessionKeys {
-  /** A hash: version, lease, sums, rows of messages, turn ids. */
-  session: string;
-  /** A hash: the metadata, a key a field. */
-  metadata: string;
-}
-
 /** Where an owner's data lives: one slot, mostly another one than those of its sessions. */
 export interface OwnerKeys {
   /** A sorted set of the ids of its sessions. May hold more than there are. */
@@ -26,7 +18,7 @@ export interface OwnerKeys {
 
 /**
  * Names the keys. Owner and id are encoded (S14), so that neither braces nor separators of theirs mean anything: no two sessions share a key, and
- * all keys of one share a slot.
+ * all keys of an owner share a slot.
  */
 export class Keys {
   readonly #prefix: string;
@@ -35,9 +27,12 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  session({ owner, id }: Place): SessionKeys {
-    const tag = `{${encodeURIComponent(owner)}:${encodeURIComponent(id)}}`;
-    return { session: `${this.#prefix}:session:${tag}`, metadata: `${this.#prefix}:metadata:${tag}` };
+  /**
+   * All of a session: version, lease, sums, metadata, rows of messages, turn ids. It is one hash, so that neither an eviction nor an expiry leaves
+   * half of it.
+   */
+  session({ owner, id }: Place): string {
+    return `${this.#prefix}:session:{${encodeURIComponent(owner)}:${encodeURIComponent(id)}}`;
   }
 
   owner(owner: string): OwnerKeys {

@@ -4,6 +4,7 @@ import type { RedisClient } from './client.ts';
 import { PRELUDE } from './lua.ts';
 import { clientSchema, prefixSchema, timeoutSchema } from './options.ts';
 import { Server, script } from './server.ts';
+import type { Script } from './server.ts';
 
 /** Options of `redisLedger()`. */
 export interface RedisLedgerOptions {
@@ -11,7 +12,7 @@ export interface RedisLedgerOptions {
   client: RedisClient;
   /** What the names of all keys begin with: no braces. Default: `sluice`. */
   prefix?: string | undefined;
-  /** How long it waits for an answer, in milliseconds, before it fails. Default: 10,000. */
+  /** How long it waits for an answer, in milliseconds, before it fails. Default: 5,000. */
   timeoutMs?: number | undefined;
 }
 
@@ -39,23 +40,24 @@ return redis.call('GET', KEYS[1]) or '0'
 const READ = script(`return redis.call('GET', KEYS[1]) or '0'`);
 
 /**
- * The option `ledger` of `cost()`, in Redis or Valkey: budgets that several processes share. Rejects with `store`, retryable, where the server fails.
- * Throws `invalid_options`.
+ * The option `ledger` of `cost()`, in Redis or Valkey: budgets that several processes share. Rejects with `store` if the server fails: retryable,
+ * unless somebody has to do something about it. Throws `invalid_options`.
  *
  * @example
  * cost({ budgets: [{ usd: 5, per: 'day' }], ledger: redisLedger({ client }) });
  */
 export function redisLedger(options: RedisLedgerOptions): RedisLedger {
   const { client, prefix, timeoutMs } = parseOptions('redisLedger()', schema, options);
-  const server = new Server(client, timeoutMs);
+  const server = new Server(client, timeoutMs, 'ledger');
+  const run = async (script: Script, keys: string[], args: string[]): Promise<number> =>
+    Number(sum.parse(await server.call('add', (call) => server.run(call, script, { keys, args }))));
   return {
     async add(counter, usd, expiresAtMs) {
       const tag = `{$${encodeURIComponent(counter.toWellFormed())}}`;
       const key = `${prefix}:ledger:${tag}`;
-      if (usd === 0) return Number(sum.parse(await server.run('add', READ, { keys: [key], args: [] })));
+      if (usd === 0) return run(READ, [key], []);
       const keys = [key, `${prefix}:step:${tag}:${crypto.randomUUID()}`];
-      const args = [String(usd), String(Math.ceil(expiresAtMs))];
-      return Number(sum.parse(await server.run('add', ADD, { keys, args })));
+      return run(ADD, keys, [String(usd), String(Math.ceil(expiresAtMs))]);
     },
   };
 }

@@ -19,7 +19,7 @@ local function whole(number) return string.format('%.0f', number) end
 
 /** For scripts on a session. `keep` puts its end off: by the whole time to live, and not before its lease ends. */
 export const SESSION = `
-local session, metadata = KEYS[1], KEYS[2]
+local session = KEYS[1]
 local function field(name) return redis.call('HGET', session, name) end
 local function number(name) return tonumber(field(name) or '0') end
 local function set(...) redis.call('HSET', session, ...) end
@@ -34,11 +34,9 @@ local function keep(ttl)
     local at = whole(math.max(ends, number('leasedUntil')))
     set('expiresAt', at)
     redis.call('PEXPIREAT', session, at)
-    redis.call('PEXPIREAT', metadata, at)
   elseif field('expiresAt') then
     redis.call('HDEL', session, 'expiresAt')
     redis.call('PERSIST', session)
-    redis.call('PERSIST', metadata)
   end
 end
 
@@ -50,9 +48,41 @@ local function changed(ttl)
   keep(ttl)
 end
 
+-- Each key of the metadata is a field. Their names are a field, too, since a load must not read through the whole hash. A name is JSON: it has no
+-- line break.
+local function fieldsOf(names)
+  local fields = {}
+  for name in string.gmatch(names, '[^\\n]+') do fields[#fields + 1] = 'metadata:' .. name end
+  return fields
+end
+
 local function merge(sets, gone)
-  for i = 1, #sets, 2 do redis.call('HSET', metadata, sets[i], sets[i + 1]) end
-  for i = 1, #gone do redis.call('HDEL', metadata, gone[i]) end
+  if #sets == 0 and #gone == 0 then return end
+  local names, known, isOther = {}, {}, false
+  for name in string.gmatch(field('names') or '', '[^\\n]+') do
+    names[#names + 1] = name
+    known[name] = true
+  end
+  for i = 1, #sets, 2 do
+    local name = sets[i]
+    set('metadata:' .. name, sets[i + 1])
+    if not known[name] then
+      names[#names + 1] = name
+      known[name], isOther = true, true
+    end
+  end
+  for _, name in ipairs(gone) do
+    if known[name] then
+      redis.call('HDEL', session, 'metadata:' .. name)
+      known[name], isOther = false, true
+    end
+  end
+  if not isOther then return end
+  local kept = {}
+  for _, name in ipairs(names) do
+    if known[name] then kept[#kept + 1] = name end
+  end
+  set('names', table.concat(kept, '\\n'))
 end
 
 -- A row holds some messages of one append. Before them stands how many there were: the window of a load ends by it.
@@ -86,6 +116,14 @@ end
 local function unlist(index, recent, id)
   redis.call('ZREM', index, id)
   redis.call('ZREM', recent, id)
+end
+`;
+
+/** For scripts that write to a session, after SESSION and INDEX: lists it when it begins, and again if the index was lost since. */
+export const LISTED = `
+local function listed(id)
+  if not KEYS[2] or (version > 1 and redis.call('ZSCORE', KEYS[2], id)) then return {} end
+  return list(KEYS[2], KEYS[3], id)
 end
 `;
 

@@ -15,7 +15,7 @@ export interface RedisStoreOptions {
   prefix?: string | undefined;
   /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none ever is. */
   ttlMs?: number | undefined;
-  /** How long the store waits for an answer, in milliseconds, before it fails. Default: 10,000. */
+  /** How long a call may take, in milliseconds, with all the commands it needs, before it fails. Default: 5,000. */
   timeoutMs?: number | undefined;
 }
 
@@ -31,12 +31,12 @@ export const prefixSchema = z
   .regex(/^[^{}]{1,64}$/, 'give 1 to 64 characters, and no braces')
   .default('sluice');
 
-/** How long a command may take; the most is what a timer takes. */
+/** How long a call may take; the most is what a timer takes. */
 export const timeoutSchema = z
   .number()
   .min(1)
   .max(2 ** 31 - 1)
-  .default(10_000);
+  .default(5_000);
 
 /** Checks the options and fills in the defaults. */
 export const storeSchema = z.strictObject({

@@ -4,7 +4,7 @@ import type { Spend } from '../../src/index.ts';
 import type { Keys, Place } from './keys.ts';
 import { CLEAR, DROP, PAGE, REGISTER, SETTLE, SPENT, UNLIST } from './owner-scripts.ts';
 import { registeredOf, spentOf, textsOf } from './replies.ts';
-import type { Server } from './server.ts';
+import type { Server, StoreCall } from './server.ts';
 import { LOOK, RESOLVE } from './session-scripts.ts';
 import { spendOf } from './sums.ts';
 
@@ -36,19 +36,21 @@ export class Owners {
   }
 
   /** Ids from the index, in its order, behind a cursor. */
-  async page(owner: string, cursor: string | undefined, limit: number): Promise<string[]> {
+  async page(call: StoreCall, owner: string, cursor: string | undefined, limit: number): Promise<string[]> {
     const { index } = this.#keys.owner(owner);
     const args = [cursor === undefined ? '-' : `(${cursor}`, String(limit)];
-    return textsOf('list', await this.#server.run('list', PAGE, { keys: [index], args }));
+    return textsOf(call.doing, await this.#server.run(call, PAGE, { keys: [index], args }));
   }
 
   /** Looks at sessions, and takes ids out of the index that have none. */
-  async look(owner: string, ids: readonly string[]): Promise<(Look & { id: string })[]> {
-    const looks = await Promise.all(ids.map(async (id) => ({ id, look: await this.#look({ owner, id }) })));
+  async look(call: StoreCall, owner: string, ids: readonly string[]): Promise<(Look & { id: string })[]> {
+    const looks = await Promise.all(
+      ids.map(async (id) => ({ id, look: await this.#look(call, { owner, id }) })),
+    );
     const stale = looks.filter(({ look }) => look === undefined).map(({ id }) => id);
     if (stale.length > 0) {
       const { index, recent } = this.#keys.owner(owner);
-      await this.#server.run('list', DROP, { keys: [index, recent], args: stale });
+      await this.#server.run(call, DROP, { keys: [index, recent], args: stale });
     }
     return looks.flatMap(({ id, look }) =>
       look === undefined || look.version === 0 ? [] : [{ id, ...look }],
@@ -57,80 +59,85 @@ export class Owners {
 
   /** In a cluster, before a write: puts the session into the index, and opens a ticket for what a turn adds to the sums. */
   async register(
+    call: StoreCall,
     { owner, id }: Place,
     turn?: { turnId: string; amounts: string[] },
   ): Promise<{ ticket: string; others: string[]; old: string[] }> {
     const { index, recent, open, spend } = this.#keys.owner(owner);
     const args = [id, turn === undefined ? '' : JSON.stringify({ id, ...turn })];
     return registeredOf(
-      await this.#server.run('append', REGISTER, { keys: [index, recent, open, spend], args }),
+      call.doing,
+      await this.#server.run(call, REGISTER, { keys: [index, recent, open, spend], args }),
     );
   }
 
   /** Closes tickets: adds what the one is for, and withdraws the others. */
-  async settle(owner: string, stored: string, withdrawn: readonly string[]): Promise<void> {
+  async settle(call: StoreCall, owner: string, stored: string, withdrawn: readonly string[]): Promise<void> {
     const { open, spend } = this.#keys.owner(owner);
     const args = [stored, String(withdrawn.length), ...withdrawn];
-    await this.#server.run('append', SETTLE, { keys: [open, spend], args });
+    await this.#server.run(call, SETTLE, { keys: [open, spend], args });
   }
 
   /** What an owner has spent, after what a crash has left open is closed. */
-  async spend(owner: string): Promise<Spend> {
-    const first = await this.#spent(owner);
-    const closed = await this.#close(owner, first.old, first.micros);
-    const { fields } = closed ? await this.#spent(owner) : first;
+  async spend(call: StoreCall, owner: string): Promise<Spend> {
+    const first = await this.#spent(call, owner);
+    const closed = await this.#close(call, owner, first.old, first.micros);
+    const { fields } = closed ? await this.#spent(call, owner) : first;
     return spendOf(fields, { owner, id: '' });
   }
 
   /** Takes care of what a write has met: ids that may be stale, and old tickets. */
-  async tidy(owner: string, ids: readonly string[], tickets: readonly string[]): Promise<void> {
-    await this.look(owner, ids);
-    if (tickets.length > 0) await this.#close(owner, tickets, Infinity);
+  async tidy(
+    call: StoreCall,
+    owner: string,
+    ids: readonly string[],
+    tickets: readonly string[],
+  ): Promise<void> {
+    await this.look(call, owner, ids);
+    if (tickets.length > 0) await this.#close(call, owner, tickets, Infinity);
   }
 
   /** In a cluster, behind the deletion of sessions: takes them out of the index, but those that have begun again. */
-  async unlist(owner: string, ids: readonly string[]): Promise<void> {
+  async unlist(call: StoreCall, owner: string, ids: readonly string[]): Promise<void> {
     const { index, recent } = this.#keys.owner(owner);
-    await this.#server.run('forget', UNLIST, { keys: [index, recent], args: [...ids] });
+    await this.#server.run(call, UNLIST, { keys: [index, recent], args: [...ids] });
     const again = async (id: string): Promise<void> => {
-      if ((await this.#look({ owner, id })) !== undefined) await this.register({ owner, id });
+      if ((await this.#look(call, { owner, id })) !== undefined) await this.register(call, { owner, id });
     };
     await Promise.all(ids.map(again));
   }
 
   /** Forgets the sums. */
-  async clear(owner: string): Promise<void> {
+  async clear(call: StoreCall, owner: string): Promise<void> {
     const { open, spend } = this.#keys.owner(owner);
-    await this.#server.run('forget', CLEAR, { keys: [open, spend], args: [] });
+    await this.#server.run(call, CLEAR, { keys: [open, spend], args: [] });
   }
 
-  async #spent(owner: string): Promise<ReturnType<typeof spentOf>> {
+  async #spent(call: StoreCall, owner: string): Promise<ReturnType<typeof spentOf>> {
     const { open, spend } = this.#keys.owner(owner);
-    return spentOf(await this.#server.run('spend', SPENT, { keys: [open, spend], args: [] }));
+    return spentOf(call.doing, await this.#server.run(call, SPENT, { keys: [open, spend], args: [] }));
   }
 
-  async #look(place: Place): Promise<Look | undefined> {
-    const { session, metadata } = this.#keys.session(place);
-    const call = { keys: [session, metadata], args: [] };
-    const [version, updatedAt] = textsOf('list', await this.#server.run('list', LOOK, call));
+  async #look(call: StoreCall, place: Place): Promise<Look | undefined> {
+    const command = { keys: [this.#keys.session(place)], args: [] };
+    const [version, updatedAt] = textsOf(call.doing, await this.#server.run(call, LOOK, command));
     return version === undefined ? undefined : { version: Number(version), updatedAt: Number(updatedAt) };
   }
 
   /** Closes tickets that nobody else will, by what became of their appends. Whether it closed any. */
-  async #close(owner: string, tickets: readonly string[], micros: number): Promise<boolean> {
+  async #close(call: StoreCall, owner: string, tickets: readonly string[], micros: number): Promise<boolean> {
     let closed = false;
     for (const entry of tickets) {
       const space = entry.indexOf(' ');
       const ticket = entry.slice(0, space);
       const abandoned = micros - Number(ticket) > ABANDONED_MICROS;
       const { id, turnId } = payload.parse(JSON.parse(entry.slice(space + 1)));
-      const { session, metadata } = this.#keys.session(checkSessionKey({ owner, id }));
+      const keys = [this.#keys.session(checkSessionKey({ owner, id }))];
       const args = [turnId, ticket, abandoned ? '1' : '0'];
-      const call = { keys: [session, metadata], args };
-      const [became] = textsOf('spend', await this.#server.run('spend', RESOLVE, call));
+      const [became] = textsOf(call.doing, await this.#server.run(call, RESOLVE, { keys, args }));
       // Of a session that is gone nobody knows whether the turn was in it. The model was paid.
-      if (became === 'stored' || (became === 'gone' && abandoned)) await this.settle(owner, ticket, []);
-      else if (became === 'void') await this.settle(owner, '', [ticket]);
+      if (became === 'stored' || (became === 'gone' && abandoned)) await this.settle(call, owner, ticket, []);
+      else if (became === 'void') await this.settle(call, owner, '', [ticket]);
       else continue;
       closed = true;
     }

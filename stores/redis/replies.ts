@@ -1,12 +1,7 @@
 import * as z from 'zod';
-import {
-  SluiceError,
-  decodeSession,
-  decodeTurn,
-  storeFailedError,
-  unreadableError,
-} from '../../src/index.ts';
+import { decodeSession, decodeTurn, unreadableError } from '../../src/index.ts';
 import type { Message, SessionState, StoredTurn } from '../../src/index.ts';
+import { unknownFormError } from './failures.ts';
 import type { Place } from './keys.ts';
 import { spendOf } from './sums.ts';
 
@@ -37,14 +32,20 @@ export function answerOf(doing: string, reply: unknown): Answer {
 }
 
 /** Sums, old tickets and the server's time in microseconds. */
-export function spentOf(reply: unknown): { fields: Map<string, string>; old: string[]; micros: number } {
-  const [fields, old, micros] = parsed('spend', page, reply);
+export function spentOf(
+  doing: string,
+  reply: unknown,
+): { fields: Map<string, string>; old: string[]; micros: number } {
+  const [fields, old, micros] = parsed(doing, page, reply);
   return { fields: pairsOf(fields), old, micros: Number(micros) };
 }
 
 /** The ticket, ids that may be stale, and old tickets. */
-export function registeredOf(reply: unknown): { ticket: string; others: string[]; old: string[] } {
-  const [ticket, others, old] = parsed('append', z.tuple([z.string(), texts, texts]), reply);
+export function registeredOf(
+  doing: string,
+  reply: unknown,
+): { ticket: string; others: string[]; old: string[] } {
+  const [ticket, others, old] = parsed(doing, z.tuple([z.string(), texts, texts]), reply);
   return { ticket, others, old };
 }
 
@@ -53,25 +54,38 @@ export interface ReadSession extends Omit<SessionState, 'messages'> {
   rows: Message[][];
 }
 
-/** A session as the script `LOAD` answers with it; undefined where there is none. */
-export function sessionOf(place: Place, reply: unknown): ReadSession | undefined {
-  const [names, stored, newest] = parsed('load', loaded, reply);
+/** A session as the script `LOAD` answers with it; undefined if there is none. `last` is how many messages were asked for. */
+export function sessionOf(
+  doing: string,
+  place: Place,
+  reply: unknown,
+  last = Infinity,
+): ReadSession | undefined {
+  const [names, stored, newest] = parsed(doing, loaded, reply);
   if (names === undefined) return undefined;
   const fields = pairsOf(names);
   const count = (name: string): number => Number(fields.get(name) ?? '0');
   const metadata: [string, unknown][] = [];
-  for (const text of pairsOf(stored ?? []).values())
+  for (const text of stored ?? [])
     metadata.push(...Object.entries(decodeSession(text, { key: place, row: 'metadata' }).metadata));
   const pending = fields.get('pending');
+  const messageCount = count('messages');
+  let before = messageCount;
   const rows = (newest ?? []).map((row, at) => {
     const where = at === 0 ? 'newest row of messages' : `row of messages ${at} before the newest`;
-    return decodeTurn(jsonOf(place, row, where), { key: place, row: where }).messages;
+    const { messages } = decodeTurn(jsonOf(place, row, where), { key: place, row: where });
+    before -= messages.length;
+    if (Number.parseInt(row) !== before) throw unreadableError(place, where, 'does not follow on the others');
+    return messages;
   });
+  // Never a shorter history in silence.
+  if (before > Math.max(0, messageCount - last))
+    throw unreadableError(place, 'oldest row of messages', 'is missing');
   const expiresAt = fields.get('expiresAt');
   return {
     ...place,
     rows: rows.reverse(),
-    messageCount: count('messages'),
+    messageCount,
     pending:
       pending === undefined ? [] : decodeSession(pending, { key: place, row: 'pending calls' }).pending,
     metadata: Object.fromEntries(metadata),
@@ -84,8 +98,8 @@ export function sessionOf(place: Place, reply: unknown): ReadSession | undefined
 }
 
 /** One append as the script `TURN` answers with it; undefined where there is none. */
-export function turnOf(place: Place, turnId: string, reply: unknown): StoredTurn | undefined {
-  const [version, ...rows] = textsOf('turn', reply);
+export function turnOf(doing: string, place: Place, turnId: string, reply: unknown): StoredTurn | undefined {
+  const [version, ...rows] = textsOf(doing, reply);
   if (version === undefined) return undefined;
   const where = `turn ${JSON.stringify(turnId)}`;
   const parts = rows.map((row) => decodeTurn(jsonOf(place, row, where), { key: place, row: where }));
@@ -108,12 +122,8 @@ function jsonOf(place: Place, row: string, where: string): string {
   throw unreadableError(place, where, 'is not as it was written');
 }
 
-/** A client may answer in another form, with buffers say: that is no failure that passes. */
 function parsed<S extends z.ZodType>(doing: string, schema: S, reply: unknown): z.output<S> {
   const result = schema.safeParse(reply);
   if (result.success) return result.data;
-  const { message } = storeFailedError(doing, undefined);
-  throw new SluiceError('store', `${message} The server answered in a form that is not known.`, {
-    retryable: false,
-  });
+  throw unknownFormError(doing);
 }

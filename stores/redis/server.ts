@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { SluiceError, isSluiceError, storeFailedError } from '../../src/index.ts';
-import { closeClient, runByDigest, runByText } from './client.ts';
+import { isSluiceError } from '../../src/index.ts';
+import { closeClient, destroyClient, runByDigest, runByText } from './client.ts';
 import type { RedisClient, ScriptCall } from './client.ts';
+import { failedError, noAnswerError } from './failures.ts';
 
 /** A script, and the digest by which a server that has seen it knows it. */
 export interface Script {
@@ -14,51 +15,85 @@ export function script(text: string): Script {
   return { text, digest: createHash('sha1').update(text).digest('hex') };
 }
 
-/** Runs scripts on a server through the caller's client. Whatever fails is a `store` error, retryable. */
+/** One call of the store or of the ledger, with all the commands that it needs. */
+export interface StoreCall {
+  /** Its name, such as `append`. */
+  readonly doing: string;
+  /** Its time is up: it has failed, and sends nothing more. */
+  readonly isOver: boolean;
+}
+
+/** Runs scripts on a server through the caller's client. Whatever fails is a `store` error. */
 export class Server {
   readonly #client: RedisClient;
   readonly #timeoutMs: number;
+  readonly #name: 'session store' | 'ledger';
 
-  constructor(client: RedisClient, timeoutMs: number) {
+  constructor(client: RedisClient, timeoutMs: number, name: 'session store' | 'ledger') {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
+    this.#name = name;
   }
 
-  /** Runs a script. `doing` says for what, such as `append`. */
-  async run(doing: string, { text, digest }: Script, call: ScriptCall): Promise<unknown> {
-    try {
-      return await this.#inTime(
-        runByDigest(this.#client, digest, call).catch((error: unknown) => {
-          if (!answersWith(error, 'NOSCRIPT')) throw error;
-          return runByText(this.#client, text, call);
-        }),
-      );
-    } catch (error) {
-      throw isSluiceError(error) ? error : failed(doing, error);
-    }
-  }
-
-  /** Ends the client's connections. */
-  async close(): Promise<void> {
-    try {
-      await closeClient(this.#client);
-    } catch (error) {
-      throw storeFailedError('close', withoutArguments(error));
-    }
-  }
-
-  /** A client that has lost its connection may keep a command for as long as it takes to get another one. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
+  /**
+   * Makes one call, whose commands together have `timeoutMs`: a client that has lost its connection may keep a command for as long as it takes to get
+   * another one. `work` goes on if an answer comes late, to give back what nobody waits for any more.
+   */
+  async call<T>(doing: string, work: (call: StoreCall) => Promise<T>): Promise<T> {
+    const call = { doing, isOver: false };
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(new Error(`No answer within ${this.#timeoutMs} ms.`)),
-      this.#timeoutMs,
-    );
+    const timer = setTimeout(() => {
+      call.isOver = true;
+      late.reject(this.#tooLate(call));
+    }, this.#timeoutMs);
     try {
-      return await Promise.race([answer, late.promise]);
+      return await Promise.race([work(call), late.promise]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Runs a script for a call. */
+  async run(call: StoreCall, { text, digest }: Script, command: ScriptCall): Promise<unknown> {
+    this.check(call);
+    try {
+      return await runByDigest(this.#client, digest, command);
+    } catch (error) {
+      if (!answersWith(error, 'NOSCRIPT')) throw this.#failed(call, command, error);
+    }
+    this.check(call);
+    try {
+      return await runByText(this.#client, text, command);
+    } catch (error) {
+      throw this.#failed(call, command, error);
+    }
+  }
+
+  /** Throws `store` if the time of a call is up. */
+  check(call: StoreCall): void {
+    if (call.isOver) throw this.#tooLate(call);
+  }
+
+  /** Ends the client's connections when the commands under way are answered. */
+  async close(call: StoreCall): Promise<void> {
+    try {
+      await closeClient(this.#client);
+    } catch (error) {
+      if (!isClosed(error)) throw this.#failed(call, { keys: [], args: [] }, error);
+    }
+  }
+
+  /** Ends the client's connections at once. Nobody waits for it, and it may fail. */
+  destroy(): void {
+    destroyClient(this.#client).catch(() => undefined);
+  }
+
+  #failed({ doing }: StoreCall, { keys }: ScriptCall, error: unknown): Error {
+    return isSluiceError(error) ? error : failedError({ name: this.#name, doing, keys }, error);
+  }
+
+  #tooLate({ doing }: StoreCall): Error {
+    return noAnswerError(this.#name, doing, this.#timeoutMs);
   }
 }
 
@@ -71,25 +106,7 @@ function answersWith(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code);
 }
 
-function failed(doing: string, error: unknown): SluiceError {
-  const cause = withoutArguments(error);
-  // What node-redis says that was never connected, was closed, or gave up. It keeps commands only while it looks for a connection.
-  if (!(cause instanceof Error && cause.message === 'The client is closed'))
-    return storeFailedError(doing, cause);
-  const mend =
-    'the client is not connected: await client.connect() before the first turn, and close it after the last';
-  return new SluiceError('store', `The session store failed at ${doing}: ${mend}.`, {
-    retryable: true,
-    cause,
-  });
-}
-
-/** A client's error may hold the command that failed, and with it messages; a server's may quote its beginning. */
-function withoutArguments(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const message = error.message.replace(/,? with args beginning with:.*$/s, '');
-  const clean = new Error(message);
-  clean.name = error.name;
-  if ('code' in error && typeof error.code === 'string') Object.assign(clean, { code: error.code });
-  return clean;
+/** What node-redis and ioredis say if they are closed already. */
+function isClosed(error: unknown): boolean {
+  return answersWith(error, 'The client is closed') || answersWith(error, 'Connection is closed');
 }

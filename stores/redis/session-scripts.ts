@@ -1,16 +1,16 @@
-import { INDEX, PRELUDE, SESSION, SUMS } from './lua.ts';
+import { INDEX, LISTED, PRELUDE, SESSION, SUMS } from './lua.ts';
 import { script } from './server.ts';
 import type { Script } from './server.ts';
 import { SUM_FIELDS } from './sums.ts';
 
-// Scripts on one session. Keys: its hash, its metadata; where all keys may be in one script, those of the owner behind them: index, recent,
+// Scripts on one session. Keys: its hash; if all keys may be in one script, those of the owner after it: index, recent,
 // sums. Each is atomic: a server runs one after the other, and replicates and logs what one wrote as one transaction.
 
 /**
  * Stores one append: unless its turn is known, its lease is stale, or its version is another. Answers `stored` (version, ids that may be stale),
  * `known` (version, the ticket of the first append), `lease_lost`, `conflict` (version), or `void` where its ticket was withdrawn.
  */
-export const APPEND: Script = script(`${PRELUDE}${SESSION}${INDEX}${SUMS}
+export const APPEND: Script = script(`${PRELUDE}${SESSION}${INDEX}${LISTED}${SUMS}
 local id, turnId, expected, lease, release, ttl, ticket = arg(), arg(), arg(), arg(), arg(), arg(), arg()
 local turn = field('turn:' .. turnId)
 if turn then return {'known', whole(version), string.match(turn, '^%S+ %S+ %S+ (.*)$')} end
@@ -28,16 +28,12 @@ merge(sets, gone)
 add(session, 'sum:', amounts)
 if release == '1' then set('leasedUntil', '0') end
 changed(ttl)
-local others = {}
-if KEYS[3] then
-  if version == 1 then others = list(KEYS[3], KEYS[4], id) end
-  add(KEYS[5], '', amounts)
-end
-return {'stored', whole(version), others}
+if KEYS[2] then add(KEYS[4], '', amounts) end
+return {'stored', whole(version), (version == 1 or #amounts > 0) and listed(id) or {}}
 `);
 
 /** Merges metadata. The nonce is the caller's own: a command that is sent again finds it, and changes nothing. */
-export const UPDATE: Script = script(`${PRELUDE}${SESSION}${INDEX}
+export const UPDATE: Script = script(`${PRELUDE}${SESSION}${INDEX}${LISTED}
 local id, expected, ttl, nonce, sets, gone = arg(), tonumber(arg()), arg(), arg(), args(), args()
 if version ~= expected then
   if version == expected + 1 and field('update') == nonce then return {'stored', whole(version), {}} end
@@ -46,26 +42,27 @@ end
 merge(sets, gone)
 set('update', nonce)
 changed(ttl)
-local others = {}
-if KEYS[3] and version == 1 then others = list(KEYS[3], KEYS[4], id) end
-return {'stored', whole(version), others}
+return {'stored', whole(version), listed(id)}
 `);
 
 /** Writes a session of many rows, as a copy of another. Does nothing where it was written before. */
-export const COPY: Script = script(`${PRELUDE}${SESSION}${INDEX}
+export const COPY: Script = script(`${PRELUDE}${SESSION}${INDEX}${LISTED}
 if version > 0 then return {'stored', whole(version), {}} end
 local id, ttl, pending, sets, gone, rows = arg(), arg(), arg(), args(), args(), args()
 addRows(rows)
 set('pending', pending)
 merge(sets, gone)
 changed(ttl)
-return {'stored', whole(version), KEYS[3] and list(KEYS[3], KEYS[4], id) or {}}
+return {'stored', whole(version), listed(id)}
 `);
 
 const FIELDS = [
-  ...['version', 'messages', 'createdAt', 'updatedAt', 'expiresAt', 'pending'],
+  ...['names', 'version', 'messages', 'createdAt', 'updatedAt', 'expiresAt', 'pending'],
   ...SUM_FIELDS.map((name) => `sum:${name}`),
 ];
+
+/** Most values that one command reads: Lua has an end to its arguments. */
+const MOST_VALUES = 1_000;
 
 /**
  * Answers with fields, metadata and rows, the newest row first; with nothing where nobody wrote to the session. With a number as the argument, only
@@ -87,14 +84,21 @@ if last ~= '0' then
 end
 local names = {${FIELDS.map((name) => `'${name}'`).join(', ')}}
 local values = redis.call('HMGET', session, unpack(names))
-local fields = {}
+local fields, metadata = {}, {}
 for i = 1, #names do
   if values[i] then
     fields[#fields + 1] = names[i]
     fields[#fields + 1] = values[i]
   end
 end
-return {fields, redis.call('HGETALL', metadata), rows}
+local described = fieldsOf(values[1] or '')
+for from = 1, #described, ${MOST_VALUES} do
+  local till = math.min(from + ${MOST_VALUES - 1}, #described)
+  for _, text in ipairs(redis.call('HMGET', session, unpack(described, from, till))) do
+    metadata[#metadata + 1] = text or ''
+  end
+end
+return {fields, metadata, rows}
 `);
 
 /** Answers with the version and the rows of one append, the oldest first. */
@@ -117,8 +121,8 @@ return {whole(version), field('updatedAt') or '0'}
 /** Deletes a session, its turns and its lease. Answers whether there was one. */
 export const DELETE: Script = script(`${PRELUDE}${SESSION}${INDEX}
 local id = arg()
-redis.call('UNLINK', session, metadata)
-if KEYS[3] then unlist(KEYS[3], KEYS[4], id) end
+redis.call('UNLINK', session)
+if KEYS[2] then unlist(KEYS[2], KEYS[3], id) end
 return {version > 0 and '1' or '0'}
 `);
 
@@ -137,7 +141,7 @@ set('token', token, 'leasedUntil', till, 'leased', nonce)
 keep(ttl)
 local isNew = version == 0 and last == -1
 local others = {}
-if KEYS[3] and isNew then others = list(KEYS[3], KEYS[4], id) end
+if KEYS[2] and isNew then others = list(KEYS[2], KEYS[3], id) end
 return {'leased', token, till, isNew and '1' or '0', others}
 `);
 
@@ -159,7 +163,7 @@ if version > 0 then
   set('leasedUntil', '0')
 else
   redis.call('UNLINK', session)
-  if KEYS[3] then unlist(KEYS[3], KEYS[4], id) end
+  if KEYS[2] then unlist(KEYS[2], KEYS[3], id) end
 end
 return {}
 `);

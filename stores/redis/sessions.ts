@@ -3,7 +3,7 @@ import type { Owners } from './owners.ts';
 import { answerOf } from './replies.ts';
 import type { Answer } from './replies.ts';
 import { isCrossSlot } from './server.ts';
-import type { Script, Server } from './server.ts';
+import type { Script, Server, StoreCall } from './server.ts';
 import { APPEND } from './session-scripts.ts';
 
 /** What a write to a session is beside its script. */
@@ -24,7 +24,7 @@ export class Sessions {
   readonly #owners: Owners;
   /** Whether an owner's keys and a session's cannot be in one script. It is seen at the first that is refused. */
   #split = false;
-  readonly #background = new Set<Promise<void>>();
+  readonly #background = new Set<Promise<unknown>>();
 
   constructor(server: Server, keys: Keys, owners: Owners) {
     this.#server = server;
@@ -33,9 +33,8 @@ export class Sessions {
   }
 
   /** Runs a script on a session alone. */
-  async run(doing: string, script: Script, place: Place, args: string[]): Promise<unknown> {
-    const { session, metadata } = this.#keys.session(place);
-    return this.#server.run(doing, script, { keys: [session, metadata], args });
+  async run(call: StoreCall, script: Script, place: Place, args: string[]): Promise<unknown> {
+    return this.#server.run(call, script, { keys: [this.#keys.session(place)], args });
   }
 
   /**
@@ -43,17 +42,17 @@ export class Sessions {
    * leaves one that is not, and once more behind it, as its owner may have been forgotten in between.
    */
   async write(
-    doing: string,
+    call: StoreCall,
     script: Script,
     place: Place,
     args: string[],
     { begins }: WriteOptions = { begins: false },
   ): Promise<Answer> {
-    const together = await this.#together(doing, script, place, args);
+    const together = await this.#together(call, script, place, args);
     if (together !== undefined) return together;
-    if (begins) await this.#register(place);
-    const answer = answerOf(doing, await this.run(doing, script, place, args));
-    if (begins && answer.word === 'stored') await this.#register(place);
+    if (begins) await this.#register(call, place);
+    const answer = answerOf(call.doing, await this.run(call, script, place, args));
+    if (begins && answer.word === 'stored') await this.#register(call, place);
     return answer;
   }
 
@@ -61,37 +60,46 @@ export class Sessions {
    * Appends. In a cluster the ticket that an append is stored with is closed behind it, once: the first one's, where its turn was stored before.
    */
   async append(
+    call: StoreCall,
     place: Place,
     argsWith: (ticket: string) => string[],
     { begins, turn }: WriteOptions,
   ): Promise<Answer> {
-    const together = await this.#together('append', APPEND, place, argsWith(''));
+    const together = await this.#together(call, APPEND, place, argsWith(''));
     if (together !== undefined) return together;
     const { owner } = place;
     for (;;) {
-      const ticket = turn === undefined && !begins ? '' : await this.#register(place, turn);
-      const answer = answerOf('append', await this.run('append', APPEND, place, argsWith(ticket)));
+      const ticket = turn === undefined && !begins ? '' : await this.#register(call, place, turn);
+      const answer = answerOf(call.doing, await this.run(call, APPEND, place, argsWith(ticket)));
       const { word, values } = answer;
       const stored = word === 'stored' ? ticket : word === 'known' ? (values[1] ?? '') : '';
       const withdrawn = ticket === '' || stored === ticket ? [] : [ticket];
-      if (stored !== '') await this.#owners.settle(owner, stored, withdrawn);
+      if (stored !== '') await this.#owners.settle(call, owner, stored, withdrawn);
       // Whoever meets it withdraws it else.
-      else if (withdrawn.length > 0) await this.#owners.settle(owner, '', withdrawn).catch(() => undefined);
+      else if (withdrawn.length > 0)
+        await this.#owners.settle(call, owner, '', withdrawn).catch(() => undefined);
       // Somebody took this writer for dead and withdrew the ticket: the append has another try, under a new one.
       if (word === 'void') continue;
-      if (begins && word === 'stored') await this.#register(place);
+      if (begins && word === 'stored') await this.#register(call, place);
       return answer;
     }
   }
 
   /** Puts a session into the index that has begun, where its script could not. */
-  async list(place: Place): Promise<void> {
-    if (this.#split) await this.#register(place);
+  async list(call: StoreCall, place: Place): Promise<void> {
+    if (this.#split) await this.#register(call, place);
   }
 
   /** Takes deleted sessions out of the index, where their scripts could not. */
-  async unlist(owner: string, ids: readonly string[]): Promise<void> {
-    if (this.#split && ids.length > 0) await this.#owners.unlist(owner, ids);
+  async unlist(call: StoreCall, owner: string, ids: readonly string[]): Promise<void> {
+    if (this.#split && ids.length > 0) await this.#owners.unlist(call, owner, ids);
+  }
+
+  /** Lets something go on that nobody waits for, and that may fail. */
+  later(work: Promise<unknown>): void {
+    const done = work.catch(() => undefined);
+    this.#background.add(done);
+    void done.then(() => this.#background.delete(done));
   }
 
   /** Waits for what nobody else does. */
@@ -100,13 +108,17 @@ export class Sessions {
   }
 
   /** In one step with what is the owner's; undefined in a cluster. */
-  async #together(doing: string, script: Script, place: Place, args: string[]): Promise<Answer | undefined> {
+  async #together(
+    call: StoreCall,
+    script: Script,
+    place: Place,
+    args: string[],
+  ): Promise<Answer | undefined> {
     if (this.#split) return undefined;
-    const { session, metadata } = this.#keys.session(place);
     const { index, recent, spend } = this.#keys.owner(place.owner);
     try {
-      const keys = [session, metadata, index, recent, spend];
-      const answer = answerOf(doing, await this.#server.run(doing, script, { keys, args }));
+      const keys = [this.#keys.session(place), index, recent, spend];
+      const answer = answerOf(call.doing, await this.#server.run(call, script, { keys, args }));
       this.#tidy(place.owner, answer.others, []);
       return answer;
     } catch (error) {
@@ -116,17 +128,15 @@ export class Sessions {
     }
   }
 
-  async #register(place: Place, turn?: WriteOptions['turn']): Promise<string> {
-    const { ticket, others, old } = await this.#owners.register(place, turn);
+  async #register(call: StoreCall, place: Place, turn?: WriteOptions['turn']): Promise<string> {
+    const { ticket, others, old } = await this.#owners.register(call, place, turn);
     this.#tidy(place.owner, others, old);
     return ticket;
   }
 
-  /** What expired leaves an id in the index: each session that begins looks after two. Nobody waits for it, and it may fail. */
+  /** What expired leaves an id in the index: each session that begins looks after two. */
   #tidy(owner: string, others: readonly string[], old: readonly string[]): void {
     if (others.length === 0 && old.length === 0) return;
-    const done = this.#owners.tidy(owner, others, old).catch(() => undefined);
-    this.#background.add(done);
-    void done.then(() => this.#background.delete(done));
+    this.later(this.#server.call('list', (call) => this.#owners.tidy(call, owner, others, old)));
   }
 }

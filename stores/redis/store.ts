@@ -38,6 +38,7 @@ import { changesOf, listOf, milliseconds, rowsOf } from './arguments.ts';
 import { Keys } from './keys.ts';
 import type { Place } from './keys.ts';
 import { RedisLease } from './lease.ts';
+import type { LeaseCommands } from './lease.ts';
 import { storeSchema } from './options.ts';
 import type { RedisStoreOptions, RedisStoreSettings } from './options.ts';
 import { Owners } from './owners.ts';
@@ -45,6 +46,7 @@ import { sessionOf, textsOf, turnOf } from './replies.ts';
 import type { Answer, ReadSession } from './replies.ts';
 import { Sessions } from './sessions.ts';
 import { Server } from './server.ts';
+import type { StoreCall } from './server.ts';
 import { COPY, DELETE, LEASE, LOAD, RELEASE, RENEW, TURN, UPDATE } from './session-scripts.ts';
 import { additionsOf } from './sums.ts';
 
@@ -70,7 +72,7 @@ class RedisStore implements StateStore {
   readonly #ttl: string;
 
   constructor({ client, own, prefix, ttlMs, timeoutMs }: RedisStoreSettings) {
-    this.#server = new Server(client, timeoutMs);
+    this.#server = new Server(client, timeoutMs, 'session store');
     const keys = new Keys(prefix);
     this.#owners = new Owners(this.#server, keys);
     this.#sessions = new Sessions(this.#server, keys, this.#owners);
@@ -84,7 +86,7 @@ class RedisStore implements StateStore {
   ): Promise<SessionState | undefined> {
     const place = checkLoad(key, options);
     const { last } = options;
-    const read = await this.#read(place, last);
+    const read = await this.#server.call('load', (call) => this.#read(call, place, last));
     if (read === undefined) return undefined;
     const { rows, ...rest } = read;
     const messages = rows.flat();
@@ -96,7 +98,7 @@ class RedisStore implements StateStore {
 
   async turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
     const place = checkTurn(key, turnId);
-    return turnOf(place, turnId, await this.#sessions.run('turn', TURN, place, [turnId]));
+    return this.#server.call('turn', (call) => this.#turn(call, place, turnId));
   }
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
@@ -118,11 +120,14 @@ class RedisStore implements StateStore {
       ...listOf(amounts),
     ];
     const turn = end === undefined ? undefined : { turnId, amounts };
-    const answer = await this.#sessions.append(place, argsWith, { begins: expectedVersion === 0, turn });
-    // A turn that is stored does not change: it can be looked at behind the append.
-    if (answer.word === 'known' && end?.leaseToken !== undefined)
-      checkSameRun(key, end, (await this.turn(key, turnId))?.end ?? end);
-    return versionOf(key, answer, expectedVersion);
+    return this.#server.call('append', async (call) => {
+      const begins = expectedVersion === 0;
+      const answer = await this.#sessions.append(call, place, argsWith, { begins, turn });
+      // A turn that is stored does not change: it can be looked at after the append.
+      if (answer.word === 'known' && end?.leaseToken !== undefined)
+        checkSameRun(key, end, (await this.#turn(call, place, turnId))?.end ?? end);
+      return versionOf(key, answer, expectedVersion);
+    });
   }
 
   async update(
@@ -134,17 +139,19 @@ class RedisStore implements StateStore {
     const { expectedVersion } = options;
     const nonce = crypto.randomUUID();
     const args = [place.id, String(expectedVersion), this.#ttl, nonce, ...changesOf(metadata)];
-    const answer = await this.#sessions.write('update', UPDATE, place, args, {
-      begins: expectedVersion === 0,
-    });
+    const begins = expectedVersion === 0;
+    const answer = await this.#server.call('update', (call) =>
+      this.#sessions.write(call, UPDATE, place, args, { begins }),
+    );
     return versionOf(key, answer, expectedVersion);
   }
 
   async spend(scope: SpendScope): Promise<Spend> {
     checkSpend(scope);
     const { owner, id } = scope;
-    if (id === undefined) return this.#owners.spend(owner);
-    const read = await this.#read({ owner, id }, 0);
+    const read = await this.#server.call('spend', async (call) =>
+      id === undefined ? this.#owners.spend(call, owner) : this.#read(call, { owner, id }, 0),
+    );
     if (read === undefined) return noSpend();
     const { usage, cost, turns } = read;
     return { usage, cost, turns };
@@ -156,19 +163,22 @@ class RedisStore implements StateStore {
     let behind = cursor;
     while (sessions.length < limit) {
       const asked = Math.min(limit - sessions.length, MOST_LOOKS);
-      const ids = await this.#owners.page(owner, behind, asked);
-      const found = await this.#owners.look(owner, ids);
+      const { ids, found } = await this.#server.call('list', async (call) => {
+        const ids = await this.#owners.page(call, owner, behind, asked);
+        return { ids, found: await this.#owners.look(call, owner, ids) };
+      });
       sessions.push(...found.map(({ id, version, updatedAt }) => ({ owner, id, version, updatedAt })));
       if (ids.length < asked) return { sessions };
       behind = ids.at(-1);
     }
-    const more = await this.#owners.page(owner, behind, 1);
+    const more = await this.#server.call('list', (call) => this.#owners.page(call, owner, behind, 1));
     return { sessions, ...(more.length > 0 && { cursor: behind }) };
   }
 
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
     const { owner } = checkFork(key, at);
-    const read = await this.#read(checkSessionKey(key), undefined);
+    const place = checkSessionKey(key);
+    const read = await this.#server.call('fork', (call) => this.#read(call, place, undefined));
     if (read === undefined) throw noSessionError(key);
     const copy = { owner, id: crypto.randomUUID() };
     const cut = at !== undefined && at < read.messageCount;
@@ -181,12 +191,22 @@ class RedisStore implements StateStore {
     }
     const pending = encodeSession({ metadata: {}, pending: cut ? [] : read.pending });
     const args = [copy.id, this.#ttl, pending, ...changesOf(read.metadata), ...listOf(rows)];
-    await this.#sessions.write('fork', COPY, copy, args, { begins: true });
-    return copy;
+    return this.#server.call('fork', async (call) => {
+      try {
+        await this.#sessions.write(call, COPY, copy, args, { begins: true });
+        this.#server.check(call);
+        return copy;
+      } catch (error) {
+        // It may be written all the same, and nobody knows its id.
+        this.#sessions.later(this.#server.call('delete', (again) => this.#delete(again, copy)));
+        throw error;
+      }
+    });
   }
 
   async delete(key: SessionKey): Promise<void> {
-    await this.#delete(checkSessionKey(key));
+    const place = checkSessionKey(key);
+    await this.#server.call('delete', (call) => this.#delete(call, place));
   }
 
   async forget(owner: string): Promise<number> {
@@ -194,13 +214,18 @@ class RedisStore implements StateStore {
     let deleted = 0;
     let behind: string | undefined;
     for (;;) {
-      const ids = await this.#owners.page(owner, behind, MOST_LOOKS);
-      for (const was of await Promise.all(ids.map((id) => this.#delete({ owner, id })))) if (was) deleted++;
-      await this.#sessions.unlist(owner, ids);
+      // Each page has a time of its own: an owner may have any number of sessions.
+      const ids = await this.#server.call('forget', async (call) => {
+        const ids = await this.#owners.page(call, owner, behind, MOST_LOOKS);
+        const were = await Promise.all(ids.map((id) => this.#delete(call, { owner, id })));
+        deleted += were.filter(Boolean).length;
+        await this.#sessions.unlist(call, owner, ids);
+        return ids;
+      });
       if (ids.length < MOST_LOOKS) break;
       behind = ids.at(-1);
     }
-    await this.#owners.clear(owner);
+    await this.#server.call('forget', (call) => this.#owners.clear(call, owner));
     return deleted;
   }
 
@@ -208,36 +233,64 @@ class RedisStore implements StateStore {
     const place = checkLease(key, ttlMs);
     const takeOver = options.takeOver === true ? '1' : '0';
     const args = [place.id, milliseconds(ttlMs), takeOver, crypto.randomUUID(), this.#ttl];
-    const { word, values } = await this.#sessions.write('lease', LEASE, place, args);
-    if (word === 'busy') throw sessionBusyError(key);
-    const [token, expiresAt, isNew] = values;
-    // It is in the index, so that forget() finds it.
-    if (isNew === '1') await this.#sessions.list(place);
-    const granted = { token: Number(token), expiresAt: Number(expiresAt) };
-    return new RedisLease(key, granted, {
-      renew: async (mine, ms) => {
-        const asked = [String(mine), milliseconds(ms), this.#ttl];
-        const [till] = textsOf('renew', await this.#sessions.run('renew', RENEW, place, asked));
-        return till === undefined ? undefined : Number(till);
-      },
-      release: async (mine) => {
-        await this.#sessions.write('release', RELEASE, place, [place.id, String(mine)]);
-      },
+    return this.#server.call('lease', async (call) => {
+      const { word, values } = await this.#sessions.write(call, LEASE, place, args);
+      if (word === 'busy') throw sessionBusyError(key);
+      const [token, expiresAt, isNew] = values;
+      const granted = { token: Number(token), expiresAt: Number(expiresAt) };
+      const lease = new RedisLease(key, granted, this.#leaseCommands(place));
+      try {
+        // It is in the index, so that forget() finds it.
+        if (isNew === '1') await this.#sessions.list(call, place);
+        this.#server.check(call);
+        return lease;
+      } catch (error) {
+        // Nobody has it: it would keep the session busy.
+        this.#sessions.later(lease.release());
+        throw error;
+      }
     });
   }
 
   async close(): Promise<void> {
-    await this.#sessions.idle();
-    if (this.#own) await this.#server.close();
+    try {
+      await this.#server.call('close', async (call) => {
+        await this.#sessions.idle();
+        if (this.#own) await this.#server.close(call);
+      });
+    } catch (error) {
+      // A server that does not answer keeps no connection of ours, and no process from ending.
+      if (this.#own) this.#server.destroy();
+      throw error;
+    }
   }
 
-  async #read(place: Place, last: number | undefined): Promise<ReadSession | undefined> {
+  #leaseCommands(place: Place): LeaseCommands {
+    return {
+      renew: (token, ms) =>
+        this.#server.call('renew', async (call) => {
+          const asked = [String(token), milliseconds(ms), this.#ttl];
+          const [till] = textsOf(call.doing, await this.#sessions.run(call, RENEW, place, asked));
+          return till === undefined ? undefined : Number(till);
+        }),
+      release: async (token) => {
+        const asked = [place.id, String(token)];
+        await this.#server.call('release', (call) => this.#sessions.write(call, RELEASE, place, asked));
+      },
+    };
+  }
+
+  async #read(call: StoreCall, place: Place, last: number | undefined): Promise<ReadSession | undefined> {
     const args = [last === undefined ? '' : String(last)];
-    return sessionOf(place, await this.#sessions.run('load', LOAD, place, args));
+    return sessionOf(call.doing, place, await this.#sessions.run(call, LOAD, place, args), last);
   }
 
-  async #delete(place: Place): Promise<boolean> {
-    const { word } = await this.#sessions.write('delete', DELETE, place, [place.id]);
+  async #turn(call: StoreCall, place: Place, turnId: string): Promise<StoredTurn | undefined> {
+    return turnOf(call.doing, place, turnId, await this.#sessions.run(call, TURN, place, [turnId]));
+  }
+
+  async #delete(call: StoreCall, place: Place): Promise<boolean> {
+    const { word } = await this.#sessions.write(call, DELETE, place, [place.id]);
     return word === '1';
   }
 }

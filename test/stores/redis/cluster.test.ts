@@ -255,6 +255,16 @@ onCluster('a cluster of three masters', (stage) => {
     await store.forget(key.owner);
   });
 
+  test('a client for a single server is told to be one for a cluster', async () => {
+    const [first] = cluster().masters;
+    if (first === undefined) throw new Error('There is no master.');
+    let key = { owner: anOwner(), id: 's' };
+    while ((await cluster().ownerOf(sessionKey(key))).master === first) key = { owner: anOwner(), id: 's' };
+    const error = await failureOf(open({ client: first.admin }).load(key));
+    expect(error).toMatchObject({ code: 'store', retryable: false });
+    expect(String(error)).toContain('give createCluster() of redis, or a Cluster of ioredis');
+  });
+
   // The last one: a master is gone behind it.
   test('both clients go on when a master dies and its replica takes over', async () => {
     const [first] = cluster().masters;

@@ -4,7 +4,7 @@ import { redisStore } from 'sluice/stores/redis';
 import type { IoRedisClient, NodeRedisClient, RedisClient, RedisStoreOptions } from 'sluice/stores/redis';
 import { CLEAR } from '../../../stores/redis/owner-scripts.ts';
 import { failureOf } from '../../core/harness.ts';
-import { keysOf } from '../../support/redis.ts';
+import { ioRedis, keysOf, nodeRedis } from '../../support/redis.ts';
 import { until } from '../../support/redis-servers.ts';
 import { anOwner, contents, end, entry, onRedis } from './stage.ts';
 
@@ -63,9 +63,9 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
       });
     expect((await store.list({ owner })).sessions).toHaveLength(2);
     const keys = await mine(owner);
-    // Two sessions with their metadata, index and recent ones.
-    expect(keys).toHaveLength(6);
-    for (const key of keys) expect(key).toMatch(/^[\w-]+:(session|metadata|index|recent):\{[\w@%*.':-]+\}$/);
+    // Two sessions, the index and the recent ones.
+    expect(keys).toHaveLength(4);
+    for (const key of keys) expect(key).toMatch(/^[\w-]+:(session|index|recent):\{[\w@%*.':-]+\}$/);
     expect(texts.size).toBeGreaterThan(2);
     for (const text of texts) {
       expect(text).not.toContain('🐙');
@@ -84,7 +84,8 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     expect(await mine(key.owner)).toEqual([]);
     await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', end, metadata: { a: 1 } });
     await store.lease({ ...key, id: 'only leased' }, 60_000);
-    expect(await mine(key.owner)).toHaveLength(6);
+    // Two sessions, the index, the recent ones and the sums.
+    expect(await mine(key.owner)).toHaveLength(5);
     expect(await store.forget(key.owner)).toBe(1);
     expect(await mine(key.owner)).toEqual([]);
   });
@@ -111,19 +112,14 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     const key = { owner: anOwner(), id: 's' };
     const store = open();
     const lease = await store.lease(key, 1_000);
-    const ttls = async (): Promise<number[]> =>
-      Promise.all(
-        [sessionKey(key), sessionKey(key).replace(':session:', ':metadata:')].map((name) =>
-          admin().pttl(name),
-        ),
-      );
-    expect((await ttls())[0]).toBeGreaterThan(3_590_000);
+    const ttl = (): Promise<number> => admin().pttl(sessionKey(key));
+    expect(await ttl()).toBeGreaterThan(3_590_000);
     await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', lease, metadata: { a: 1 } });
-    expect(await ttls()).toEqual([-1, -1]);
+    expect(await ttl()).toBe(-1);
     await open({ ttlMs: 60_000 }).update(key, { b: 1 }, { expectedVersion: 1 });
-    for (const ttl of await ttls()) expect(ttl).toBeGreaterThan(50_000);
+    expect(await ttl()).toBeGreaterThan(50_000);
     await store.update(key, { c: 1 }, { expectedVersion: 2 });
-    expect(await ttls()).toEqual([-1, -1]);
+    expect(await ttl()).toBe(-1);
     expect((await store.load(key))?.expiresAt).toBeUndefined();
     await store.forget(key.owner);
   });
@@ -167,6 +163,15 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await expect(client.ping()).rejects.toThrow('Connection is closed');
   });
 
+  test.each(['redis', 'ioredis'] as const)('%s: what is closed can be closed again', async (library) => {
+    const client = library === 'redis' ? await nodeRedis() : ioRedis();
+    const store = open({ client, own: true });
+    await store.load('s');
+    await store.close();
+    await store.close();
+    expect(await failureOf(store.load('s'))).toMatchObject({ code: 'store' });
+  });
+
   test('a key that another program has written does not look like a session', async () => {
     const key = { owner: anOwner(), id: 's' };
     await admin().hset(sessionKey(key), 'other', 'x');
@@ -190,8 +195,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
       const hash = sessionKey(key);
       if (what === 'rows') await admin().hdel(hash, 'row:1');
       else if (what === 'newest') await admin().hset(hash, 'row:1', 'canary-4711');
-      else if (what === 'metadata')
-        await admin().hset(hash.replace(':session:', ':metadata:'), '"a"', 'canary-4711');
+      else if (what === 'metadata') await admin().hset(hash, 'metadata:"a"', 'canary-4711');
       else await admin().hset(hash, what, 'canary-4711');
       const error = await failureOf(open().load(key));
       expect(error).toMatchObject({ code: 'store', retryable: false });

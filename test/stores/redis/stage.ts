@@ -20,6 +20,12 @@ export const contents = (state: { messages: Message[] } | undefined): unknown[] 
 /** One that nobody else has. */
 export const anOwner = (): string => `owner-${crypto.randomUUID()}`;
 
+/** A `store` error that says which call failed, and how long it has waited. */
+export function noAnswerTo(doing: string, timeoutMs = 5_000, name = 'session store'): object {
+  const what = `the server gave no answer within ${timeoutMs} ms (timeoutMs)`;
+  return { code: 'store', retryable: true, message: `The ${name} failed at ${doing}: ${what}.` };
+}
+
 /** One client of each library. */
 export type Library = 'redis' | 'ioredis';
 

@@ -1,0 +1,154 @@
+import { SluiceError } from '../../src/index.ts';
+
+/** What failed, for the message of an error. */
+export interface FailedCall {
+  /** Who says so: `session store` or `ledger`. */
+  readonly name: string;
+  /** The call, such as `append`. */
+  readonly doing: string;
+  /** The keys of the command that failed. */
+  readonly keys: readonly string[];
+}
+
+/** What an error of a server or of a client means. */
+interface Fault {
+  readonly sign: RegExp;
+  /** Whether it can pass without anybody doing something about it. */
+  readonly retryable: boolean;
+  readonly what: string;
+}
+
+/**
+ * The first one that fits counts. Servers before Redis 7 wrap what fails inside of a script into `ERR Error running script`, newer ones name the script
+ * at the end, so that a code is looked for anywhere. Permissions come first: their messages may name keys.
+ */
+const FAULTS: readonly Fault[] = [
+  {
+    sign: /\bNOPERM\b|executing the script can't|ACL failure in script/,
+    retryable: false,
+    what: 'the user of the connection lacks a permission: give it the rights that docs/stores/redis.md names',
+  },
+  {
+    sign: /\bNOAUTH\b|^ERR operation not permitted/,
+    retryable: false,
+    what: 'the server asks for a password: give the client a username and a password',
+  },
+  {
+    sign: /\bWRONGPASS\b|^ERR invalid password/,
+    retryable: false,
+    what: "the server refuses the username or the password: correct them in the client's options",
+  },
+  {
+    sign: /no password is set|without any password configured/,
+    retryable: false,
+    what: "the client gives a password and the server has none: remove it from the client's options, or set one on the server",
+  },
+  {
+    sign: /^DENIED /,
+    retryable: false,
+    what: 'the server takes local connections only (protected mode): set a password on it, or turn that mode off',
+  },
+  {
+    sign: /\bWRONGTYPE\b/,
+    retryable: false,
+    what: 'a key holds another type than the store writes: delete that key, or give the store another prefix',
+  },
+  {
+    sign: /^(MOVED|ASK) /,
+    retryable: false,
+    what: 'the server is part of a cluster: give createCluster() of redis, or a Cluster of ioredis',
+  },
+  {
+    sign: /cluster support disabled/,
+    retryable: false,
+    what: 'the server is not part of a cluster: give a client for a single server',
+  },
+  {
+    sign: /\bREADONLY\b/,
+    retryable: true,
+    what: 'the server is a replica: if it stays one, connect to the master',
+  },
+  {
+    sign: /\bOOM\b/,
+    retryable: true,
+    what: 'the server has no memory left: raise its maxmemory, or give sessions a ttlMs',
+  },
+  { sign: /\bMISCONF\b/, retryable: true, what: 'the server cannot write to its disk: see its log' },
+  {
+    sign: /\bNOREPLICAS\b/,
+    retryable: true,
+    what: 'too few replicas are connected: see min-replicas-to-write of the server',
+  },
+  {
+    sign: /max number of clients/,
+    retryable: true,
+    what: 'the server takes no more connections: raise its maxclients',
+  },
+  {
+    sign: /\b(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b|Script killed/,
+    retryable: true,
+    what: 'the server is not ready (see the cause)',
+  },
+  {
+    sign: /unknown (redis )?command|wrong number of arg|syntax error/i,
+    retryable: false,
+    what: 'the server refuses a command that the store needs: use Redis 6.2 or newer, or Valkey, with EVAL and EVALSHA enabled',
+  },
+  {
+    sign: /user_script|Error (running|compiling) script/,
+    retryable: false,
+    what: 'a script of the store failed: what is stored is not as it was written, or the server is older than Redis 6.2',
+  },
+  {
+    // What node-redis says that was never connected, was closed, or gave up. It keeps commands only while it looks for a connection.
+    sign: /^The client is closed$/,
+    retryable: true,
+    what: 'the client is not connected: await client.connect() before the first turn, and close it after the last',
+  },
+];
+
+/** `store`: the server refused a command, or could not be asked. */
+export function failedError({ name, doing, keys }: FailedCall, error: unknown): SluiceError {
+  const reply = replyOf(error);
+  const cause = withoutArguments(reply);
+  const text = cause instanceof Error ? cause.message : '';
+  const fault = FAULTS.find(({ sign }) => sign.test(text));
+  const where = text.includes('WRONGTYPE')
+    ? ` (one of ${keys.map((key) => JSON.stringify(key)).join(', ')})`
+    : '';
+  const message =
+    fault === undefined
+      ? `The ${name} failed at ${doing} (see the cause).`
+      : `The ${name} failed at ${doing}: ${fault.what}${where}.`;
+  return new SluiceError('store', message, { retryable: fault?.retryable ?? true, cause });
+}
+
+/** `store`, retryable: the call took too long. */
+export function noAnswerError(name: string, doing: string, timeoutMs: number): SluiceError {
+  const what = `the server gave no answer within ${timeoutMs} ms (timeoutMs)`;
+  return new SluiceError('store', `The ${name} failed at ${doing}: ${what}.`, { retryable: true });
+}
+
+/** `store`, not retryable: the client answers in another form, with buffers say. */
+export function unknownFormError(doing: string): SluiceError {
+  const what = 'the answer has an unknown form: let the client answer with strings';
+  return new SluiceError('store', `The session store failed at ${doing}: ${what}.`, { retryable: false });
+}
+
+/** What a server has said, where a client only tells that it gave up: a cluster of ioredis, a reconnection of node-redis. */
+function replyOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if ('lastNodeError' in error && error.lastNodeError instanceof Error) return replyOf(error.lastNodeError);
+  if ('originalError' in error && error.originalError instanceof Error) return replyOf(error.originalError);
+  return error;
+}
+
+/** A client's error may hold the command that failed, and with it messages or a password; a server's may quote its beginning. */
+function withoutArguments(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const message = error.message.replace(/,? with args beginning with:.*$/s, '');
+  const clean = new Error(message);
+  clean.name = error.name;
+  if ('code' in error && typeof error.code === 'string') Object.assign(clean, { code: error.code });
+  return clean;
+}
