@@ -1,25 +1,41 @@
 /**
- * A copy of plain data in which no text holds half a character (a lone surrogate, which every provider and many databases
- * refuse): each becomes U+FFFD. What is well-formed already is not copied, but returned as it is.
+ * Plain data without half characters: in every string of it, keys included, a surrogate that stands alone becomes U+FFFD. Every
+ * provider and many databases refuse one. What has none is returned as it is, not copied.
  */
-export function wellFormed<T>(value: T): T;
-export function wellFormed(value: unknown): unknown {
+export function wellFormed<T>(value: T): T {
+  return isWellFormed(value) ? value : cleaned(value);
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (Array.isArray(value)) return value.every(isWellFormed);
+  if (!isPlain(value)) return true;
+  for (const key in value) if (!key.isWellFormed() || !isWellFormed(value[key])) return false;
+  return true;
+}
+
+function cleaned<T>(value: T): T;
+function cleaned(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => wellFormed(item));
-    return items.some((item, index) => item !== value[index]) ? items : value;
-  }
+  if (Array.isArray(value)) return cleanedList(value);
+  if (!isPlain(value)) return value;
+  const entries = Object.entries(value);
+  const clean = entries.map(([key, inner]) => [key.toWellFormed(), cleaned(inner)] as const);
+  const isSame = clean.every(([key, inner], at) => key === entries[at]?.[0] && inner === entries[at]?.[1]);
+  // Not by assignment: a key `__proto__` is a field as any other.
+  return isSame ? value : Object.fromEntries(clean);
+}
+
+function cleanedList(list: readonly unknown[]): readonly unknown[] {
+  const clean = list.map((inner) => cleaned(inner));
+  return clean.every((inner, index) => inner === list[index]) ? list : clean;
+}
+
+/** Anything else says for itself how it is written as JSON. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
   const proto: unknown = Object.getPrototypeOf(value);
-  if (proto !== Object.prototype && proto !== null) return value;
-  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => [
-    key.toWellFormed(),
-    wellFormed(inner),
-  ]);
-  const same = Object.entries(value).every(
-    ([key, inner], index) => entries[index]?.[0] === key && entries[index][1] === inner,
-  );
-  return same ? value : Object.fromEntries(entries);
+  return proto === Object.prototype || proto === null;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   SluiceError,
+  wellFormed,
   type ModelRequest,
   type Parameters,
   type ProviderCall,
@@ -7,7 +8,7 @@ import {
   type ToolChoice,
   type ToolDefinition,
 } from '../../src/index.ts';
-import { isRecord, nothingToSend, wellFormed, type Origin } from '../wire/index.ts';
+import { isRecord, nothingToSend, type Origin } from '../wire/index.ts';
 import { markBreakpoints } from './cache.ts';
 import { isThinkingLost, wireConversation, type Block, type Refuse } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './models.ts';

@@ -1,5 +1,6 @@
+import { wellFormed } from '../../src/index.ts';
 import type { ResponseFormat, ToolChoice } from '../../src/index.ts';
-import { nothingToSend, wellFormed } from '../wire/index.ts';
+import { nothingToSend } from '../wire/index.ts';
 import { markChat } from './cache.ts';
 import { pairedMessages } from './calls.ts';
 import { chatMessages, resultsFirst } from './chat-messages.ts';

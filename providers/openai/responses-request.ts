@@ -1,5 +1,6 @@
+import { wellFormed } from '../../src/index.ts';
 import type { Part, ReasoningOptions, ResponseFormat, ToolChoice } from '../../src/index.ts';
-import { blockData, isRecord, nothingToSend, text, wellFormed } from '../wire/index.ts';
+import { blockData, isRecord, nothingToSend, text } from '../wire/index.ts';
 import { markResponses } from './cache.ts';
 import { carriesData, pairedMessages } from './calls.ts';
 import { ItemIds } from './item-ids.ts';

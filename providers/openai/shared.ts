@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError, wellFormed } from '../../src/index.ts';
 import type {
   ModelRequest,
   Part,
@@ -9,7 +9,7 @@ import type {
   ToolChoice,
   ToolResultPart,
 } from '../../src/index.ts';
-import { blockData, isRecord, sentArguments, wellFormed } from '../wire/index.ts';
+import { blockData, isRecord, sentArguments } from '../wire/index.ts';
 import type { Origin } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 

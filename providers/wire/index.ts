@@ -13,7 +13,6 @@ export { BLANK_ERROR, sentArguments } from './call-content.ts';
 export type { IdRule } from './call-ids.ts';
 export { pairedCalls, type CallWire } from './call-pairs.ts';
 export { nothingToSend } from './nothing-to-send.ts';
-export { wellFormed } from './well-formed.ts';
 export { rawBodyOf, readText } from './raw-body.ts';
 export { checkHeaderValue, providerFetch } from './transport.ts';
 export { ToolCallAssembler, type ToolCallPiece } from './tool-calls.ts';

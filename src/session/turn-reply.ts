@@ -9,6 +9,7 @@ import { REPAIRED } from './told-repairs.ts';
 import type { TurnRequest } from './turn.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
+import { wellFormed } from '../well-formed.ts';
 
 /** How a turn ended, with the reply's messages. */
 export interface ReplyEnd extends TurnEnd {
@@ -92,7 +93,7 @@ export class TurnReply {
         lease: this.#held.lease,
         release: true,
         end: { ...end, leaseToken: this.#held.lease.token },
-        ...(Object.keys(changed).length > 0 && { metadata: changed }),
+        ...(Object.keys(changed).length > 0 && { metadata: wellFormed(changed) }),
       });
       this.#held.wasReleased();
     } catch (error) {

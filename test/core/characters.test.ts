@@ -179,7 +179,7 @@ describe('characters that a model or a middleware splits', () => {
           expect(got.every((piece) => piece.isWellFormed())).toBe(true);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

@@ -38,7 +38,7 @@ function reply(...content: Part[]): Message {
 describe('R49 calls that the provider ran itself, in a conversation', () => {
   test('stay in the message of the assistant, with their results', () => {
     const history = [QUESTION, reply(search, found, sunny), QUESTION];
-    expect(repaired(history)).toEqual({ messages: history, warning: undefined });
+    expect(repaired(history)).toEqual({ messages: history, faults: [] });
   });
 
   test('need no message of role tool after them', () => {
@@ -47,9 +47,9 @@ describe('R49 calls that the provider ran itself, in a conversation', () => {
   });
 
   test('are left out if the reply was cut before their result came', () => {
-    const { messages, warning } = repaired([QUESTION, reply(sunny, search), QUESTION]);
+    const { messages, faults } = repaired([QUESTION, reply(sunny, search), QUESTION]);
     expect(messages).toEqual([QUESTION, reply(sunny), QUESTION]);
-    expect(warning).toContain('1 tool call without its result');
+    expect(faults).toEqual([{ at: 1, what: 'call' }]);
   });
 
   test('do not answer the calls of the client', () => {

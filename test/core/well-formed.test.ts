@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { wellFormed } from '../../../providers/wire/index.ts';
+import { wellFormed } from 'sluice';
 
 describe('half characters in a body', () => {
   it('become U+FFFD in every string, keys included, and nothing else is copied', () => {
