@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { PromptPack } from './pack-types.ts';
+import { patternFault, valueSchema } from './variables.ts';
 
 /**
  * The fields of a PromptPack as its JSON Schema 1.9.0 has them (https://promptpack.org/schema/latest/promptpack.schema.json), as far as this library
@@ -8,6 +9,8 @@ import type { PromptPack } from './pack-types.ts';
  */
 
 const filled = z.string().min(1);
+const text = z.string().refine(isWellFormed, 'give well-formed text: it holds half a surrogate pair');
+const template = text.min(1);
 const version = z
   .string()
   .regex(/^v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/, 'give a semantic version such as "1.0.0"');
@@ -22,32 +25,67 @@ const parameters = z.looseObject({
   presence_penalty: z.number().min(-2).max(2).optional(),
 });
 
-const variable = z.looseObject({
-  name: z
-    .string()
-    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'give a name of letters, digits and _, not beginning with a digit'),
-  /** `string`, `number`, `boolean`, `object` or `array`; the schema leaves it open. */
-  type: filled,
-  required: z.boolean().default(false),
-  default: z.unknown().optional(),
-  description: z.string().optional(),
-  example: z.unknown().optional(),
-  validation: z
-    .looseObject({
-      pattern: z.string().refine(isPattern, 'give a regular expression').optional(),
-      min_length: z.int().min(0).optional(),
-      max_length: z.int().min(1).optional(),
-      minimum: z.number().optional(),
-      maximum: z.number().optional(),
-      enum: z.array(z.unknown()).optional(),
-    })
-    .optional(),
+const validation = z
+  .looseObject({
+    pattern: z.string().superRefine(checkPattern).optional(),
+    min_length: z.int().min(0).optional(),
+    max_length: z.int().min(1).optional(),
+    minimum: z.number().optional(),
+    maximum: z.number().optional(),
+    enum: z.array(z.unknown()).optional(),
+  })
+  .superRefine(({ min_length, max_length, minimum, maximum }, context) => {
+    for (const [field, least, most] of [
+      ['max_length', min_length, max_length],
+      ['maximum', minimum, maximum],
+    ] as const) {
+      if (least === undefined || most === undefined || least <= most) continue;
+      context.addIssue({ code: 'custom', path: [field], message: `give a number of at least ${least}` });
+    }
+  });
+
+const variable = z
+  .looseObject({
+    name: z
+      .string()
+      .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'give a name of letters, digits and _, not beginning with a digit'),
+    /** `string`, `number`, `boolean`, `object` or `array`; the schema leaves it open. */
+    type: filled,
+    required: z.boolean().default(false),
+    default: z.unknown().optional(),
+    description: z.string().optional(),
+    example: z.unknown().optional(),
+    validation: validation.optional(),
+  })
+  .superRefine((declared, context) => {
+    const value = valueSchema(declared);
+    if (declared.validation?.enum?.some((item) => value.safeParse(item).success) === false) {
+      const message = `give at least one value that is of type ${declared.type} and keeps the other rules`;
+      context.addIssue({ code: 'custom', path: ['validation', 'enum'], message });
+    }
+    if (declared.default === undefined) return;
+    if (declared.default === null) {
+      const message = 'leave it out if there is no default';
+      context.addIssue({ code: 'custom', path: ['default'], message });
+      return;
+    }
+    for (const { path, message } of value.safeParse(declared.default).error?.issues ?? [])
+      context.addIssue({ code: 'custom', path: ['default', ...path], message });
+  });
+
+const variables = z.array(variable).superRefine((all, context) => {
+  const names = all.map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    const message = 'give a name that no other variable of the prompt has';
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
+  }
 });
 
 const modelOverride = z.looseObject({
-  system_template_prefix: z.string().optional(),
-  system_template_suffix: z.string().optional(),
-  system_template: filled.optional(),
+  system_template_prefix: text.optional(),
+  system_template_suffix: text.optional(),
+  system_template: template.optional(),
   parameters: parameters.optional(),
 });
 
@@ -76,8 +114,8 @@ const prompt = z.looseObject({
   name: filled,
   description: z.string().optional(),
   version,
-  system_template: filled,
-  variables: z.array(variable).optional(),
+  system_template: template,
+  variables: variables.optional(),
   parameters: parameters.optional(),
   model_overrides: z.record(z.string(), modelOverride).optional(),
   tools: z.array(z.string()).optional(),
@@ -111,15 +149,16 @@ export const packSchema: z.ZodType<PromptPack> = z.looseObject({
   prompts: z
     .record(z.string(), prompt)
     .refine((prompts) => Object.keys(prompts).length > 0, 'give at least one prompt'),
-  fragments: z.record(z.string(), z.string()).optional(),
+  fragments: z.record(z.string(), text).optional(),
   tools: z.record(z.string(), tool).optional(),
   metadata: fields.optional(),
 });
 
-function isPattern(pattern: string): boolean {
-  try {
-    return new RegExp(pattern) instanceof RegExp;
-  } catch {
-    return false;
-  }
+function isWellFormed(given: string): boolean {
+  return given.isWellFormed();
+}
+
+function checkPattern(pattern: string, context: z.RefinementCtx): void {
+  const message = patternFault(pattern);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { SluiceError, isSluiceError, parseOptions } from '../src/index.ts';
+import { textOfBytes } from './file-text.ts';
 import { packSchema } from './pack-schema.ts';
 import type { PromptPack } from './pack-types.ts';
 import { Prompt } from './prompt.ts';
@@ -22,21 +23,21 @@ export function parsePack(json: unknown): PromptPack {
 /**
  * Reads a PromptPack from a JSON file, and checks it as {@link parsePack} does. A pack is like code: take it from where you take code.
  *
- * Rejects with `invalid_options`, also where the file cannot be read or is no JSON.
+ * Rejects with `invalid_options`, also if the file cannot be read, is not UTF-8, or is no JSON.
  *
  * @example
  * const pack = await loadPack('./hello.pack.json');
  */
 export async function loadPack(path: string | URL): Promise<PromptPack> {
   const name = `loadPack(): the file ${String(path)}`;
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     const mend = 'give the path of a file, from the working directory, or a file: URL';
     throw new SluiceError('invalid_options', `${name} cannot be read: ${mend}.`, { cause: error });
   }
-  const json = parseJson(text, name);
+  const json = parseJson(textOfBytes(bytes, name), name);
   try {
     return parsePack(json);
   } catch (error) {
@@ -47,13 +48,13 @@ export async function loadPack(path: string | URL): Promise<PromptPack> {
 
 function parseJson(text: string, name: string): unknown {
   try {
-    return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+    return JSON.parse(text);
   } catch (error) {
     // The engine's own message quotes the text, which is a prompt.
     const place = error instanceof Error ? /at position \d+/.exec(error.message)?.[0] : undefined;
     throw new SluiceError(
       'invalid_options',
-      `${name} is no JSON${place === undefined ? '' : ` ${place}`}: mend it.`,
+      `${name} is no JSON${place === undefined ? '' : ` ${place}`}: fix it.`,
     );
   }
 }

@@ -21,7 +21,7 @@ export class Prompt {
   /** What may be set: declared variables, and those that a template or fragment names. */
   readonly #names: ReadonlySet<string>;
 
-  /** Throws `invalid_options` with the JSON path of what is wrong. */
+  /** `pack` keeps the schema. Throws `invalid_options` with the JSON path of what is wrong in its templates. */
   constructor(pack: PromptPack, name: string) {
     const prompt = ownValue(pack.prompts, name);
     if (prompt === undefined) {
@@ -33,7 +33,7 @@ export class Prompt {
     this.#name = name;
     this.#prompt = prompt;
     this.#declared = new Map(variables.map((variable) => [variable.name, variable]));
-    this.#defaults = defaultsOf(variables, path);
+    this.#defaults = defaultsOf(variables);
     const scope = scopeOf(pack, this.#declared);
     this.#template = compileTemplate(prompt.system_template, `${path}.system_template`, scope);
     this.#overrides = new Map(
@@ -123,16 +123,11 @@ function scopeOf(pack: PromptPack, declared: ReadonlyMap<string, PackVariable>):
   };
 }
 
-function defaultsOf(variables: readonly PackVariable[], path: string): Values {
+function defaultsOf(variables: readonly PackVariable[]): Values {
   const defaults = new Map<string, string>();
-  const seen = new Set<string>();
-  for (const [index, variable] of variables.entries()) {
-    const place = `Pack: ${path}.variables.${index}`;
-    if (seen.has(variable.name))
-      throw new SluiceError('invalid_options', `${place}.name is there twice: take one of them out.`);
-    seen.add(variable.name);
+  for (const variable of variables) {
     if (variable.default !== undefined)
-      defaults.set(variable.name, textOfValue(variable.default, variable, `${place}.default`));
+      defaults.set(variable.name, textOfValue(variable.default, variable, `Variable ${variable.name}`));
   }
   return defaults;
 }

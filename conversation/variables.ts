@@ -2,13 +2,19 @@ import * as z from 'zod';
 import { parseOptions } from '../src/index.ts';
 import type { PackVariable } from './pack-types.ts';
 
+/** What of a declaration decides on a value. */
+export type Declared = Pick<PackVariable, 'type' | 'validation'>;
+
+/** Most characters that a pattern is run on, unless the rules have a `max_length`: values are what users say, and some patterns are slow. */
+const MAX_MATCHED = 10_000;
+
 /** The types of the specification. A pack may name others; their values are not checked. */
 const TYPES: Readonly<Record<string, z.ZodType>> = {
-  string: z.string(),
-  number: z.number(),
-  boolean: z.boolean(),
-  object: z.record(z.string(), z.unknown()),
-  array: z.array(z.unknown()),
+  string: z.string('give a string'),
+  number: z.number('give a number'),
+  boolean: z.boolean('give true or false'),
+  object: z.record(z.string(), z.unknown(), 'give an object'),
+  array: z.array(z.unknown(), 'give an array'),
 };
 
 const anyType = z
@@ -25,24 +31,38 @@ export function isKnownType(type: string): boolean {
 
 /**
  * The text of a value: a string as it is, a number or boolean in JavaScript's words, anything else as JSON. `declared` is the variable's
- * declaration, where there is one; `what` names the value in errors, which never hold it.
+ * declaration, if there is one; `what` names the value in errors, which never hold it.
  *
  * Throws `invalid_options` for a value of another type, or one that the declaration's `validation` refuses.
  */
-export function textOfValue(value: unknown, declared: PackVariable | undefined, what: string): string {
-  const checked = parseOptions(what, schemaOf(declared), value);
+export function textOfValue(value: unknown, declared: Declared | undefined, what: string): string {
+  const checked = parseOptions(what, declared === undefined ? anyType : valueSchema(declared), value);
   return textOf(checked) ?? '';
 }
 
-function schemaOf(declared: PackVariable | undefined): z.ZodType {
-  if (declared === undefined) return anyType;
-  const { type, validation } = declared;
+/** What a value of a variable must be: of its type, and as its rules say. */
+export function valueSchema({ type, validation }: Declared): z.ZodType {
   const typed = isKnownType(type) ? (TYPES[type] ?? anyType).pipe(anyType) : anyType;
   if (validation === undefined) return typed;
   return typed.superRefine((value, context) => {
-    const message = mendOf(value, validation);
+    const message = fixOf(value, validation);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
+}
+
+/** Why a text is no pattern of ours, with what to do; undefined if it is one. */
+export function patternFault(pattern: string): string | undefined {
+  if (compiles(pattern, 'u')) return undefined;
+  if (!compiles(pattern, '')) return 'give a regular expression';
+  return 'give a regular expression that is valid with the flag u: escape the signs that need it, such as { and }, and no others';
+}
+
+function compiles(pattern: string, flags: string): boolean {
+  try {
+    return new RegExp(pattern, flags) instanceof RegExp;
+  } catch {
+    return false;
+  }
 }
 
 function textOf(value: unknown): string | undefined {
@@ -57,14 +77,16 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** What the rules ask for, where the value breaks one. A rule that is for another type says nothing. */
-function mendOf(value: unknown, rules: NonNullable<PackVariable['validation']>): string | undefined {
-  const { pattern, min_length, max_length, minimum, maximum } = rules;
+/** What the rules ask for, if the value breaks one. A rule that is for another type says nothing. */
+function fixOf(value: unknown, rules: NonNullable<PackVariable['validation']>): string | undefined {
+  const { pattern, min_length, minimum, maximum } = rules;
+  const max_length = rules.max_length ?? (pattern === undefined ? undefined : MAX_MATCHED);
   if (typeof value === 'string') {
     const length = lengthOf(value);
     if (min_length !== undefined && length < min_length) return `give at least ${min_length} characters`;
     if (max_length !== undefined && length > max_length) return `give at most ${max_length} characters`;
-    if (pattern !== undefined && !new RegExp(pattern).test(value)) return `give one that matches ${pattern}`;
+    if (pattern !== undefined && !new RegExp(pattern, 'u').test(value))
+      return `give one that matches ${pattern}`;
   }
   if (typeof value === 'number') {
     if (minimum !== undefined && value < minimum) return `give a number of at least ${minimum}`;

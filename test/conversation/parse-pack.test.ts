@@ -111,23 +111,90 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'a variable twice',
     packJson({ variables: [required('a'), optional('a')] }),
-    'Pack: prompts.chat.variables.1.name is there twice: take one of them out.',
+    'Pack: prompts.chat.variables.1.name is string: give a name that no other variable of the prompt has.',
   ],
   [
     'a default of another type',
     packJson({ variables: [optional('a', { type: 'number', default: '5' })] }),
-    'Pack: prompts.chat.variables.0.default: what was given is string: give a number.',
+    'Pack: prompts.chat.variables.0.default is string: give a number.',
   ],
   [
     'a default that its own rules refuse',
     packJson({ variables: [optional('a', { default: 'red', validation: { enum: ['blue'] } })] }),
-    'Pack: prompts.chat.variables.0.default: what was given is string: give one of "blue".',
+    'Pack: prompts.chat.variables.0.default is string: give one of "blue".',
+  ],
+  [
+    'defaults that their own rules refuse, each by its own',
+    packJson({
+      variables: [
+        optional('a', { default: 'A1', validation: { pattern: '^[a-z]+$' } }),
+        optional('b', { default: 'b', validation: { min_length: 2 } }),
+        optional('c', { default: 'ccc', validation: { max_length: 2 } }),
+        optional('d', { type: 'number', default: 0, validation: { minimum: 1 } }),
+        optional('e', { type: 'number', default: 3, validation: { maximum: 2 } }),
+        optional('f', { type: 'boolean', default: 'true' }),
+        optional('g', { type: 'object', default: [] }),
+        optional('h', { type: 'array', default: {} }),
+      ],
+    }),
+    'Pack: prompts.chat.variables.0.default is string: give one that matches ^[a-z]+$; ' +
+      'prompts.chat.variables.1.default is string: give at least 2 characters; ' +
+      'prompts.chat.variables.2.default is string: give at most 2 characters; ' +
+      'prompts.chat.variables.3.default is number: give a number of at least 1; ' +
+      'prompts.chat.variables.4.default is number: give a number of at most 2; ' +
+      'prompts.chat.variables.5.default is string: give true or false; ' +
+      'prompts.chat.variables.6.default is array: give an object; ' +
+      'prompts.chat.variables.7.default is object: give an array.',
+  ],
+  ...['string', 'number', 'boolean', 'object', 'array', 'date'].map((type): [string, unknown, string] => [
+    `a default of null for a variable of type ${type}`,
+    packJson({ variables: [optional('a', { type, default: null })] }),
+    'Pack: prompts.chat.variables.0.default is null: leave it out if there is no default.',
+  ]),
+  [
+    'an enum that no value is in',
+    packJson({ variables: [optional('a', { validation: { enum: [] } })] }),
+    'Pack: prompts.chat.variables.0.validation.enum is array: ' +
+      'give at least one value that is of type string and keeps the other rules.',
+  ],
+  [
+    'an enum of which every value is of another type, or breaks another rule',
+    packJson({
+      variables: [
+        optional('a', { type: 'number', validation: { enum: ['1', '2', 30], maximum: 20 } }),
+        optional('b', { validation: { enum: ['x', null] } }),
+      ],
+    }),
+    'Pack: prompts.chat.variables.0.validation.enum is array: ' +
+      'give at least one value that is of type number and keeps the other rules.',
+  ],
+  [
+    'bounds that no value is in',
+    packJson({
+      variables: [optional('a', { validation: { min_length: 3, max_length: 2, minimum: 1, maximum: 0 } })],
+    }),
+    'Pack: prompts.chat.variables.0.validation.max_length is number: give a number of at least 3; ' +
+      'prompts.chat.variables.0.validation.maximum is number: give a number of at least 1.',
+  ],
+  [
+    'half a surrogate pair in a template or a fragment',
+    packJson({ system_template: 'cut \uD83D' }, { fragments: { tone: '\uDE00 cut' } }),
+    'Pack: prompts.chat.system_template is string: give well-formed text: it holds half a surrogate pair; ' +
+      'fragments.tone is string: give well-formed text: it holds half a surrogate pair.',
   ],
   [
     'a pattern that is no regular expression',
     packJson({ variables: [required('a', { validation: { pattern: '(' } })] }),
     'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression.',
   ],
+  ...['\\-', '^[a-z]{2', '^\\p{Letter$', '\\u{1F600', '[\\w-.]', '}', '\\k<a>'].map(
+    (pattern): [string, unknown, string] => [
+      `the pattern ${pattern}, which is valid without the flag u only`,
+      packJson({ variables: [required('a', { validation: { pattern } })] }),
+      'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression that is valid ' +
+        'with the flag u: escape the signs that need it, such as { and }, and no others.',
+    ],
+  ),
   [
     'a temperature out of range',
     packJson({ parameters: { temperature: 3 } }),
@@ -188,9 +255,9 @@ describe('loadPack', () => {
     await rm(folder, { recursive: true });
   });
 
-  async function file(name: string, text: string): Promise<string> {
+  async function file(name: string, content: string | Uint8Array): Promise<string> {
     const path = join(folder, name);
-    await writeFile(path, text);
+    await writeFile(path, content);
     return path;
   }
 
@@ -200,6 +267,49 @@ describe('loadPack', () => {
     expect(await loadPack(path)).toEqual(parsePack(packJson()));
     expect(await loadPack(pathToFileURL(path))).toEqual(parsePack(packJson()));
     expect(await loadPack(await file('b.pack.json', `\uFEFF${text}`))).toEqual(parsePack(packJson()));
+  });
+
+  test('refuses a file that is not UTF-8, and names the first byte that is wrong', async () => {
+    const json = JSON.stringify(packJson({ system_template: 'Sprich \uFFFD höflich' }));
+    const genuine = await loadPack(await file('u.pack.json', json));
+    expect(genuine.prompts['chat']?.system_template).toBe('Sprich \uFFFD höflich');
+    const before = Buffer.byteLength(json.slice(0, json.indexOf('ö')));
+    const [head, tail] = [Buffer.from(json.slice(0, json.indexOf('ö'))), Buffer.from('flich"}}}')];
+    const wrongs: [what: string, bytes: number[]][] = [
+      ['ö in Latin-1', [0xf6]],
+      ['é in Latin-1, which begins a sequence of three', [0xe9]],
+      ['a sequence that breaks off', [0xef, 0xbf]],
+      ['a character of four bytes without its last', [0xf0, 0x9f, 0x98]],
+      ['a byte that begins nothing', [0x80]],
+      ['an overlong slash', [0xc0, 0xaf]],
+      ['half a surrogate pair', [0xed, 0xa0, 0xbd]],
+    ];
+    for (const [what, bytes] of wrongs) {
+      const path = await file('w.pack.json', Buffer.concat([head, Buffer.from(bytes), tail]));
+      expect(await refusal(() => loadPack(path)), what).toBe(
+        `invalid_options: loadPack(): the file ${path} is not in UTF-8 (at byte ${before}): save it in UTF-8.`,
+      );
+    }
+    const cut = await file('x.pack.json', Buffer.concat([Buffer.from('\uFEFF'), head, Buffer.from([0xc3])]));
+    expect(await refusal(() => loadPack(cut))).toContain(`is not in UTF-8 (at byte ${before + 3})`);
+  });
+
+  test('says of a file in UTF-16 that it is, with or without a byte order mark', async () => {
+    const json = JSON.stringify(packJson());
+    const little = Buffer.from(json, 'utf16le');
+    const big = Buffer.from(little).swap16();
+    const files = [
+      Buffer.concat([Buffer.from([0xff, 0xfe]), little]),
+      Buffer.concat([Buffer.from([0xfe, 0xff]), big]),
+      little,
+      big,
+    ];
+    for (const bytes of files) {
+      const path = await file('y.pack.json', bytes);
+      expect(await refusal(() => loadPack(path))).toBe(
+        `invalid_options: loadPack(): the file ${path} is in UTF-16: save it in UTF-8.`,
+      );
+    }
   });
 
   test('names the file that is not there', async () => {
@@ -220,7 +330,7 @@ describe('loadPack', () => {
   test('S17 says of a file that is no JSON where it breaks, and quotes nothing of it', async () => {
     const path = await file('d.pack.json', '{"secret": "the prompt" "x"}');
     expect(await refusal(() => loadPack(path))).toBe(
-      `invalid_options: loadPack(): the file ${path} is no JSON at position 24: mend it.`,
+      `invalid_options: loadPack(): the file ${path} is no JSON at position 24: fix it.`,
     );
     const error: unknown = await loadPack(await file('e.pack.json', 'the prompt')).catch(
       (one: unknown) => one,
