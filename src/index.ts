@@ -106,6 +106,7 @@ export {
   checkTurn,
   checkUpdate,
 } from './session/check-call.ts';
+export { listCursor } from './session/list-cursor.ts';
 export {
   decodeSession,
   decodeSpend,

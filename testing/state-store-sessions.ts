@@ -83,6 +83,43 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'lists by no cursor but its own, of the same owner',
+    async run({ store, other, key, owner, stranger }) {
+      for (const id of ['a', 'b', 'c']) {
+        await write(store, key(id), id);
+        await write(store, { owner: stranger, id }, id);
+      }
+      const { cursor = '' } = await store.list({ owner, limit: 1 });
+      assert.equal((await other.list({ owner, cursor })).sessions.length, 2);
+      const cut = cursor.slice(0, -1);
+      const foreign = [
+        '',
+        ' ',
+        'a',
+        '0',
+        'null',
+        '{}',
+        '%',
+        'eyJpZCI6ImEifQ==',
+        cut,
+        `${cursor} `,
+        `${cursor}x`,
+      ];
+      for (const wrong of foreign) await refusedBy('cursor', store, { owner, cursor: wrong });
+      await refusedBy('cursor', store, { owner: stranger, cursor });
+      for (const wrong of [null, 1, {}]) await refusedBy('cursor', store, { owner, cursor: wrong });
+    },
+  },
+  {
+    name: 'lists by no limit but a whole number from 1 on',
+    async run({ store, key, owner }) {
+      await write(store, key(), 'a');
+      for (const limit of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null])
+        await refusedBy('limit', store, { owner, limit });
+      assert.equal((await store.list({ owner, limit: Number.MAX_SAFE_INTEGER })).sessions.length, 1);
+    },
+  },
+  {
     name: 'forks a session, or its beginning; the two go on apart',
     async run({ store, key, owner }) {
       const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
@@ -181,6 +218,13 @@ export const sessionCases: readonly StoreCase[] = [
 ];
 
 const nothing = { status: 'exact', totalUsd: 0 };
+
+/** That `list` refuses what it is given, and names the field. */
+async function refusedBy(field: string, store: StateStore, options: Record<string, unknown>): Promise<void> {
+  const listed: Promise<unknown> = Reflect.apply(store.list, store, [options]);
+  const message = await refused(listed, 'invalid_options');
+  assert.match(message, new RegExp(`\\b${field}\\b`), 'the error names the field');
+}
 
 async function listAll(
   store: StateStore,

@@ -3,6 +3,7 @@ import { SluiceError, kindOf } from '../errors.ts';
 import { parseOptions } from '../options.ts';
 import { plainFault } from '../plain-data.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
+import { idOfCursor } from './list-cursor.ts';
 import { messagesSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
 import { leaseLostError } from './store-errors.ts';
 import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope, TurnEnd } from './store.ts';
@@ -90,15 +91,17 @@ export function checkUpdate(
   return checkSessionKey(key);
 }
 
-/** Checks what `list` was given, and fills in the limit. */
-export function checkList(options: ListOptions): {
-  owner: string;
-  limit: number;
-  cursor?: string | undefined;
-} {
-  const parsed = parseOptions('list()', listSchema, options);
-  checkId('owner', parsed.owner);
-  return parsed;
+/**
+ * Checks what `list` was given, and fills in the limit. `store` names the kind of the store: a cursor is one that `listCursor` made under the same
+ * name. `after` is the id in it, of the session that the last page ended with.
+ */
+export function checkList(
+  options: ListOptions,
+  store: string,
+): { owner: string; limit: number; after: string | undefined } {
+  const { owner, limit, cursor } = parseOptions('list()', listSchema, options);
+  checkId('owner', owner);
+  return { owner, limit, after: cursor === undefined ? undefined : idOfCursor(store, owner, cursor) };
 }
 
 /** Checks what `spend` was given. */

@@ -16,6 +16,7 @@ import {
   checkUpdate,
 } from './check-call.ts';
 import { checkSessionKey } from './check-key.ts';
+import { listCursor } from './list-cursor.ts';
 import { addTurn, mergeMetadata, noSpend } from './spend.ts';
 import { conflictError, leaseLostError, noSessionError, sessionBusyError } from './store-errors.ts';
 import type {
@@ -43,6 +44,9 @@ export interface MemoryStoreOptions {
   /** Most owners whose spend is kept; the one that has spent nothing for the longest time goes first. Default: 10,000. */
   maxOwners?: number;
 }
+
+/** What cursors say who made them. */
+const STORE = 'memory';
 
 const schema = z.strictObject({
   ttlMs: z.number().min(1).default(3_600_000),
@@ -164,14 +168,15 @@ export class MemoryStore implements StateStore {
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
-    const { owner, limit, cursor } = checkList(options);
+    const { owner, limit, after } = checkList(options, STORE);
     const mine = this.#sessionsOf(owner)
-      .filter(({ id }) => cursor === undefined || id > cursor)
+      .filter(({ id }) => after === undefined || id > after)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = mine.slice(0, limit);
+    const last = page.at(-1);
     return {
       sessions: page.map(({ id, version, updatedAt }) => ({ owner, id, version, updatedAt })),
-      ...(mine.length > limit && { cursor: page.at(-1)?.id }),
+      ...(last !== undefined && mine.length > limit && { cursor: listCursor(STORE, owner, last.id) }),
     };
   }
 

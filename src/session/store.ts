@@ -115,7 +115,7 @@ export interface ListOptions {
   owner: string;
   /** Most sessions of one page. Default: 100. */
   limit?: number | undefined;
-  /** The last page's. */
+  /** The last page's, as it was. Any that this store did not make for this owner is `invalid_options`. */
   cursor?: string | undefined;
 }
 

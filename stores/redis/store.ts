@@ -15,6 +15,7 @@ import {
   encodeSession,
   encodeTurn,
   leaseLostError,
+  listCursor,
   noSessionError,
   noSpend,
   parseOptions,
@@ -158,9 +159,9 @@ class RedisStore implements StateStore {
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
-    const { owner, limit, cursor } = checkList(options);
+    const { owner, limit, after } = checkList(options, STORE);
     const sessions: SessionPage['sessions'] = [];
-    let behind = cursor;
+    let behind = after;
     while (sessions.length < limit) {
       const asked = Math.min(limit - sessions.length, MOST_LOOKS);
       const { ids, found } = await this.#server.call('list', async (call) => {
@@ -172,7 +173,8 @@ class RedisStore implements StateStore {
       behind = ids.at(-1);
     }
     const more = await this.#server.call('list', (call) => this.#owners.page(call, owner, behind, 1));
-    return { sessions, ...(more.length > 0 && { cursor: behind }) };
+    if (behind === undefined || more.length === 0) return { sessions };
+    return { sessions, cursor: listCursor(STORE, owner, behind) };
   }
 
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
@@ -294,6 +296,9 @@ class RedisStore implements StateStore {
     return word === '1';
   }
 }
+
+/** What cursors say who made them. */
+const STORE = 'redis';
 
 /** Most sessions that are looked at at once. */
 const MOST_LOOKS = 500;

@@ -20,6 +20,7 @@ import {
   encodeSession,
   encodeSpend,
   leaseLostError,
+  listCursor,
   mergeMetadata,
   noSessionError,
   noSpend,
@@ -46,6 +47,9 @@ import { GIVEN_BACK, takeLease } from './lease.ts';
 import { Sessions } from './sessions.ts';
 import type { SessionRow, Statements } from './statements.ts';
 import { copyTurns, insertParts, joined, partsOf } from './turn-rows.ts';
+
+/** What cursors say who made them. */
+const STORE = 'sqlite';
 
 /** Where sessions are stored, and for how long. */
 export interface SqliteStoreOptions {
@@ -190,13 +194,14 @@ class SqliteStore implements StateStore {
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
-    const { owner, limit, cursor = '' } = checkList(options);
+    const { owner, limit, after = '' } = checkList(options, STORE);
     const found = await this.#connection.read('list', (sql) =>
-      sql.list(owner, cursor, Date.now(), limit + 1),
+      sql.list(owner, textOfId(after), Date.now(), limit + 1),
     );
     const sessions = found.slice(0, limit).map((session) => ({ owner, ...session }));
     const last = sessions.at(-1);
-    return { sessions, ...(found.length > limit && last !== undefined && { cursor: textOfId(last.id) }) };
+    if (last === undefined || found.length <= limit) return { sessions };
+    return { sessions, cursor: listCursor(STORE, owner, last.id) };
   }
 
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {

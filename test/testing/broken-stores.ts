@@ -164,6 +164,15 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return { sessions: sessions.slice(from, from + limit), ...next };
     };
   },
+  'lists by no cursor but its own, of the same owner': (store) => {
+    const list = store.list.bind(store);
+    store.list = async (options) =>
+      list(options).catch(() => list({ owner: options.owner, limit: options.limit }));
+  },
+  'lists by no limit but a whole number from 1 on': (store) => {
+    const list = store.list.bind(store);
+    store.list = async (options) => list({ ...options, limit: Math.ceil(options.limit ?? 100) });
+  },
   'forks a session, or its beginning; the two go on apart': (store) => {
     const fork = store.fork.bind(store);
     store.fork = async (key) => fork(key);
