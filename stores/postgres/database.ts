@@ -1,9 +1,11 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { SluiceError, storeFailedError } from '../../src/index.ts';
+import { SluiceError } from '../../src/index.ts';
+import { Deadline } from './deadline.ts';
+import { codeOf, failure } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';
-import type { PostgresClient, PostgresQuery } from './pool.ts';
+import type { PostgresQuery, Queries } from './pool.ts';
+import { Prepared } from './prepared.ts';
 import { toText } from './text.ts';
 
 /** How often a statement is run that lost to another one. */
@@ -12,140 +14,170 @@ const TRIES = 6;
 const WAIT_MS = 10;
 
 /**
- * SQLSTATEs after which nothing was done and the same statement may succeed: serialization_failure, deadlock_detected, and unique_violation, where
- * two began the same.
+ * SQLSTATEs after which nothing was done and the same statement may succeed: serialization_failure, deadlock_detected, unique_violation if
+ * two began the same, and feature_not_supported, which a kept plan causes after a change of the tables; the next connection has none.
  */
-const LOST = new Set(['40001', '40P01', '23505']);
+const LOST = new Set(['40001', '40P01', '23505', '0A000']);
 
-const POOLER = 'a pooler in between keeps no prepared statements: set prepare to false';
+/** SQLSTATEs of a statement that was not run because the connection does not know its name, or has it already. */
+const UNPREPARED = new Set(['26000', '42P05']);
 
-/** SQLSTATEs that trying again does not mend, and what does. */
-const MENDS: Readonly<Partial<Record<string, string>>> = {
-  '42P01': 'there are no tables: call migrate()',
-  '42703': 'the tables are older than this release: call migrate()',
-  '3F000': 'there is no such schema: call migrate()',
-  '42501': 'the role lacks a permission',
-  '3D000': 'there is no such database: create it, or mend the connection string',
-  '28000': 'the server does not let this role in: mend user and database of the connection, or pg_hba.conf',
-  '28P01': 'the password is wrong: mend the connection string',
-  // invalid_sql_statement_name and duplicate_prepared_statement: each transaction has another connection.
-  '26000': POOLER,
-  '42P05': POOLER,
-};
-
-/** Runs statements: in time, on behalf of an owner, and again where they lost to another. */
+/** Runs the calls of a store on its pool. */
 export class Database {
   readonly #settings: PostgresStoreSettings;
-  readonly #names = new Map<string, string>();
+  readonly #prepared: Prepared;
+  #ended: Promise<void> | undefined;
 
   constructor(settings: PostgresStoreSettings) {
     this.#settings = settings;
+    this.#prepared = new Prepared(settings.prepare);
   }
 
-  /** Runs one statement and reads its rows. `owner` is given first, as `$1`. Rejects with `store`. */
+  /** One call of the store, such as `append`: all of its statements and waits together have `timeoutMs`. */
+  async call<T>(
+    name: string,
+    work: (call: Call) => Promise<T>,
+    timeoutMs = this.#settings.timeoutMs,
+  ): Promise<T> {
+    const deadline = new Deadline(timeoutMs);
+    try {
+      return await work(new Call(name, deadline, this.#settings, this.#prepared));
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** Ends the pool. */
+  async end(): Promise<void> {
+    const deadline = new Deadline(this.#settings.timeoutMs);
+    try {
+      await deadline.wait('the pool did not end', () => (this.#ended ??= this.#settings.pool.end()));
+    } catch (error) {
+      throw failure('close', error);
+    } finally {
+      deadline.clear();
+    }
+  }
+}
+
+/** Runs the statements of one call: on behalf of an owner, and again if they lost to others. What fails is a `store` error. */
+export class Call {
+  readonly #name: string;
+  readonly #deadline: Deadline;
+  readonly #settings: PostgresStoreSettings;
+  readonly #prepared: Prepared;
+
+  /** For {@link Database}. */
+  constructor(name: string, deadline: Deadline, settings: PostgresStoreSettings, prepared: Prepared) {
+    this.#name = name;
+    this.#deadline = deadline;
+    this.#settings = settings;
+    this.#prepared = prepared;
+  }
+
+  /** Runs one statement and reads its rows. `owner` is given first, as `$1`. */
   async rows<R extends z.ZodType>(
-    doing: string,
     row: R,
     text: string,
     owner: string,
     values: readonly unknown[] = [],
   ): Promise<z.output<R>[]> {
     const whose = toText(owner);
-    const { rows } = await retried(doing, () => this.#run(text, whose, [whose, ...values]));
-    return parsed(doing, row, rows);
+    return this.#parsed(row, await this.#again(() => this.#run(text, whose, [whose, ...values])));
   }
 
   /** One statement on behalf of nobody, in no transaction. */
   async anyones<R extends z.ZodType>(
-    doing: string,
     row: R,
     text: string,
     values: readonly unknown[],
   ): Promise<z.output<R>[]> {
-    const { rows } = await retried(doing, () => this.#settings.pool.query(this.#query(text, values)));
-    return parsed(doing, row, rows);
+    return this.#parsed(row, await this.#again(() => this.#alone(this.#prepared.query(text, values))));
   }
 
   /** Several statements, all or nothing. */
-  async transaction<T>(doing: string, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-    return retried(doing, () => this.#transaction(work));
+  async transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
+    return this.#again(() => this.#transaction(work));
   }
 
-  async #run(text: string, owner: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
-    const query = this.#query(text, values);
-    if (!this.#settings.rowLevelSecurity) return this.#settings.pool.query(query);
-    return this.#transaction(async (client) => {
-      await client.query(this.#query(`SELECT set_config('app.owner', $1, true)`, [`=${owner}`]));
-      return client.query(query);
+  #run(text: string, owner: string, values: readonly unknown[]): Promise<{ rows: unknown[] }> {
+    const query = this.#prepared.query(text, values);
+    if (!this.#settings.rowLevelSecurity) return this.#alone(query);
+    return this.#transaction(async (queries) => {
+      await queries.query(this.#prepared.query(`SELECT set_config('app.owner', $1, true)`, [`=${owner}`]));
+      return queries.query(query);
     });
   }
 
-  async #transaction<T>(work: (client: PostgresClient) => Promise<T>): Promise<T> {
-    const client = await this.#settings.pool.connect();
+  #alone(query: PostgresQuery): Promise<{ rows: unknown[] }> {
+    return this.#connected((queries) => queries.query(query));
+  }
+
+  #transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
+    return this.#connected(async (queries) => {
+      await queries.query({ text: 'BEGIN ISOLATION LEVEL READ COMMITTED', values: [] });
+      const done = await work(queries);
+      await queries.query({ text: 'COMMIT', values: [] });
+      return done;
+    });
+  }
+
+  async #connected<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
+    const client = await this.#deadline.wait(
+      'the pool gave no connection',
+      () => this.#settings.pool.connect(),
+      (late) => late.release(),
+    );
     // A connection that breaks while nothing is asked of it: the next query says so, and without a listener the process would end.
     const broken = (): void => undefined;
     client.on('error', broken);
     let sound = false;
     try {
-      await client.query(this.#query('BEGIN ISOLATION LEVEL READ COMMITTED', []));
-      const done = await work(client);
-      await client.query(this.#query('COMMIT', []));
+      const done = await work({
+        query: (query) => this.#deadline.wait('the database gave no answer', () => client.query(query)),
+      });
       sound = true;
       return done;
     } finally {
-      // After any failure the connection goes, and the transaction with it.
+      // After any failure the connection goes, with its transaction and with the answer that may still come.
       client.removeListener('error', broken);
       client.release(!sound);
     }
   }
 
-  #query(text: string, values: readonly unknown[]): PostgresQuery {
-    const { timeoutMs, prepare } = this.#settings;
-    const query: PostgresQuery = { text, values: [...values], query_timeout: timeoutMs };
-    return prepare && values.length > 0 ? { ...query, name: this.#nameOf(text) } : query;
-  }
-
-  /** Of the text, since several stores may share a pool. */
-  #nameOf(text: string): string {
-    const known = this.#names.get(text);
-    if (known !== undefined) return known;
-    const name = `sluice_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-    this.#names.set(text, name);
-    return name;
-  }
-}
-
-async function retried<T>(doing: string, run: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await run();
-    } catch (error) {
-      if (!LOST.has(codeOf(error)) || tries >= TRIES) throw failed(doing, error);
+  async #again<T>(run: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const prepared = this.#prepared.isOn;
+      try {
+        return await run();
+      } catch (error) {
+        const code = codeOf(error);
+        if (prepared && UNPREPARED.has(code)) {
+          this.#prepared.switchOff(code);
+          continue;
+        }
+        if (!LOST.has(code) || tries >= TRIES) throw failure(this.#name, error);
+      }
+      await this.#pause(tries);
     }
-    await delay(Math.random() * WAIT_MS * 2 ** (tries - 1));
   }
-}
 
-function failed(doing: string, error: unknown): unknown {
-  if (error instanceof SluiceError) return error;
-  const mend = MENDS[codeOf(error)];
-  if (mend === undefined) return storeFailedError(doing, error);
-  return new SluiceError('store', `The session store failed at ${doing}: ${mend}.`, {
-    retryable: false,
-    cause: error,
-  });
-}
+  async #pause(tries: number): Promise<void> {
+    const ms = Math.random() * WAIT_MS * 2 ** (tries - 1);
+    try {
+      await this.#deadline.wait('the statement lost to others each time', () => delay(ms));
+    } catch (error) {
+      throw failure(this.#name, error);
+    }
+  }
 
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : '';
-}
-
-function parsed<R extends z.ZodType>(doing: string, row: R, rows: unknown): z.output<R>[] {
-  const read = z.array(row).safeParse(rows);
-  if (read.success) return read.data;
-  throw new SluiceError('store', `The session store failed at ${doing}: a row is not as it was written.`, {
-    retryable: false,
-  });
+  #parsed<R extends z.ZodType>(row: R, { rows }: { rows: unknown }): z.output<R>[] {
+    const read = z.array(row).safeParse(rows);
+    if (read.success) return read.data;
+    throw new SluiceError(
+      'store',
+      `The session store failed at ${this.#name}: a row is not as it was written.`,
+      { retryable: false },
+    );
+  }
 }

@@ -15,7 +15,7 @@ export { PostgresStore } from './store.ts';
  * Keeps sessions in PostgreSQL (12 or newer), on a pool of `pg` 8. Call `migrate()` once before it is used. Several processes may use it at once:
  * an append is one statement that checks version and fencing token, and the server's clock decides on leases and times to live.
  *
- * Throws `invalid_options`. The pool should have a listener of `error` of its own: `pg` ends the process where an idle connection breaks and
+ * Throws `invalid_options`. The pool should have a listener of `error` of its own: `pg` ends the process if an idle connection breaks and
  * nobody listens.
  *
  * @example

@@ -37,7 +37,9 @@ export class PostgresLease implements Lease {
     checkLease(key, ttlMs);
     if (this.#released) throw leaseLostError(key);
     const values = [toText(id), this.token, ttlMs, kept];
-    const [renewed] = await database.rows('renew', untilRow, statements.renew, owner, values);
+    const [renewed] = await database.call('renew', (call) =>
+      call.rows(untilRow, statements.renew, owner, values),
+    );
     if (renewed === undefined) throw leaseLostError(key);
     this.#expiresAt = renewed.until;
   }
@@ -45,6 +47,8 @@ export class PostgresLease implements Lease {
   async release(): Promise<void> {
     const { database, statements, owner, id } = this.#place;
     this.#released = true;
-    await database.rows('release', noRow, statements.release, owner, [toText(id), this.token]);
+    await database.call('release', (call) =>
+      call.rows(noRow, statements.release, owner, [toText(id), this.token]),
+    );
   }
 }

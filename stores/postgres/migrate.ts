@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
-import type { Database } from './database.ts';
+import type { Call } from './database.ts';
 import type { Names, PostgresStoreSettings } from './options.ts';
-import type { PostgresClient } from './pool.ts';
+import type { Queries } from './pool.ts';
 import { spendDefinitions } from './spend-columns.ts';
 
 /** Each step makes of the tables of one version those of the next; what is released is never changed. The first makes version 1. */
@@ -54,47 +54,43 @@ const stateRow = z.object({ there: z.boolean(), encoding: z.string() });
 const versionRow = z.object({ version: z.number() });
 const securityRow = z.object({ enabled: z.boolean(), active: z.boolean() });
 
-/** Brings the tables to this release's version, and enables the policies where they are asked for. */
-export async function migrate(
-  database: Database,
-  names: Names,
-  settings: PostgresStoreSettings,
-): Promise<void> {
-  // A role that may not make tables can call it where there is nothing to do.
-  const done = await database.transaction('migrate', (client) => isDone(client, names, settings));
+/** Brings the tables to this release's version, and enables the policies if they are asked for. */
+export async function migrate(call: Call, names: Names, settings: PostgresStoreSettings): Promise<void> {
+  // A role that may not make tables can call it if there is nothing to do.
+  const done = await call.transaction((queries) => isDone(queries, names, settings));
   if (done) return;
-  await database.transaction('migrate', async (client) => {
+  await call.transaction(async (queries) => {
     // Held until the transaction ends: of several processes the first one makes the tables, the others find them.
     const lock = `sluice ${names.sessions}`;
-    await client.query({ text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', values: [lock] });
-    if (!(await exists(client, `to_regnamespace($1)`, names.schema)))
-      await run(client, `CREATE SCHEMA IF NOT EXISTS ${names.schema}`);
+    await queries.query({ text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', values: [lock] });
+    if (!(await exists(queries, `to_regnamespace($1)`, names.schema)))
+      await run(queries, `CREATE SCHEMA IF NOT EXISTS ${names.schema}`);
     await run(
-      client,
+      queries,
       `CREATE TABLE IF NOT EXISTS ${names.migrations}
         (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())`,
     );
-    const version = await versionOf(client, names);
+    const version = await versionOf(queries, names);
     for (const [index, step] of STEPS.entries()) {
       if (index < version) continue;
-      await run(client, step(names));
-      await client.query({
+      await run(queries, step(names));
+      await queries.query({
         text: `INSERT INTO ${names.migrations} (version) VALUES ($1)`,
         values: [index + 1],
       });
     }
-    if (settings.rowLevelSecurity && !(await security(client, names)).enabled)
-      await run(client, policiesOf(names));
+    if (settings.rowLevelSecurity && !(await security(queries, names)).enabled)
+      await run(queries, policiesOf(names));
   });
 }
 
 async function isDone(
-  client: PostgresClient,
+  queries: Queries,
   names: Names,
   { rowLevelSecurity }: PostgresStoreSettings,
 ): Promise<boolean> {
   const state = await one(
-    client,
+    queries,
     stateRow,
     `SELECT to_regclass($1) IS NOT NULL AS there, current_setting('server_encoding') AS encoding`,
     [names.migrations],
@@ -105,8 +101,8 @@ async function isDone(
       retryable: false,
     });
   }
-  if (!state.there || (await versionOf(client, names)) < STEPS.length) return false;
-  const { enabled, active } = await security(client, names);
+  if (!state.there || (await versionOf(queries, names)) < STEPS.length) return false;
+  const { enabled, active } = await security(queries, names);
   if (active && !rowLevelSecurity) {
     throw new SluiceError(
       'invalid_options',
@@ -116,9 +112,9 @@ async function isDone(
   return enabled || !rowLevelSecurity;
 }
 
-async function versionOf(client: PostgresClient, names: Names): Promise<number> {
+async function versionOf(queries: Queries, names: Names): Promise<number> {
   const text = `SELECT coalesce(max(version), 0) AS version FROM ${names.migrations}`;
-  const { version } = await one(client, versionRow, text, []);
+  const { version } = await one(queries, versionRow, text, []);
   if (version <= STEPS.length) return version;
   throw new SluiceError(
     'store',
@@ -127,12 +123,15 @@ async function versionOf(client: PostgresClient, names: Names): Promise<number> 
   );
 }
 
-async function security(
-  client: PostgresClient,
-  names: Names,
-): Promise<{ enabled: boolean; active: boolean }> {
+async function security(queries: Queries, names: Names): Promise<{ enabled: boolean; active: boolean }> {
   const text = `SELECT relrowsecurity AS enabled, row_security_active(oid) AS active FROM pg_class WHERE oid = to_regclass($1)`;
-  return one(client, securityRow, text, [names.sessions]);
+  const { rows } = await queries.query({ text, values: [names.sessions] });
+  if (rows.length > 0) return securityRow.parse(rows[0]);
+  throw new SluiceError(
+    'store',
+    `The table ${names.sessions} is gone, and ${names.migrations} says that it was made: restore it, or drop ${names.migrations} and call migrate() again.`,
+    { retryable: false },
+  );
 }
 
 /** FORCE: the role that made the tables is bound as well. */
@@ -148,21 +147,21 @@ CREATE POLICY sluice_owner ON ${table} USING (${POLICY});`,
     .join('');
 }
 
-async function exists(client: PostgresClient, found: string, name: string): Promise<boolean> {
+async function exists(queries: Queries, found: string, name: string): Promise<boolean> {
   const row = z.object({ there: z.boolean() });
-  return (await one(client, row, `SELECT ${found} IS NOT NULL AS there`, [name])).there;
+  return (await one(queries, row, `SELECT ${found} IS NOT NULL AS there`, [name])).there;
 }
 
 async function one<R extends z.ZodType>(
-  client: PostgresClient,
+  queries: Queries,
   row: R,
   text: string,
   values: unknown[],
 ): Promise<z.output<R>> {
-  const { rows } = await client.query({ text, values });
+  const { rows } = await queries.query({ text, values });
   return row.parse(rows[0]);
 }
 
-async function run(client: PostgresClient, text: string): Promise<void> {
-  await client.query({ text, values: [] });
+async function run(queries: Queries, text: string): Promise<void> {
+  await queries.query({ text, values: [] });
 }

@@ -4,7 +4,7 @@ import type { PostgresPool } from './pool.ts';
 
 /** Options of `postgresStore()`. */
 export interface PostgresStoreOptions {
-  /** A `Pool` of `pg`, or another with the same methods. It is the caller's, unless `own` is set. */
+  /** A `Pool` of `pg`, or another with its methods `connect`, `on` and `end`. It is the caller's, unless `own` is set. */
   pool: PostgresPool;
   /** Whether `close()` ends the pool. Default: false. */
   own?: boolean | undefined;
@@ -14,18 +14,24 @@ export interface PostgresStoreOptions {
   prefix?: string | undefined;
   /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none ever is. */
   ttlMs?: number | undefined;
-  /** How long a statement may take, in milliseconds; `pg` then gives its connection up. Default: 10,000. */
+  /**
+   * How long a call may take, in milliseconds, with its wait for a connection of the pool. After that it fails, and a connection that still owes
+   * an answer is closed. Default: 5,000.
+   */
   timeoutMs?: number | undefined;
   /**
    * Has the database keep the owners apart: `migrate()` enables policies on the tables, and each statement runs in a transaction that sets
    * `app.owner`. They hold for every role that is no superuser and has no `BYPASSRLS`. Default: false.
    */
   rowLevelSecurity?: boolean | undefined;
-  /** Whether the server keeps the plans of the statements. Switch it off behind a pooler that cannot. Default: true. */
+  /**
+   * Whether the server keeps the plans of the statements. If a pooler in between cannot, the store finds out, warns and goes on without. Default:
+   * true.
+   */
   prepare?: boolean | undefined;
 }
 
-const METHODS = ['query', 'connect', 'on', 'end'];
+const METHODS = ['connect', 'on', 'end'];
 
 const milliseconds = z.number().min(1).max(Number.MAX_SAFE_INTEGER);
 /** S3: names cannot be parameters of a statement, so that only these are let into its text, and in quotes. */
@@ -50,7 +56,7 @@ const schema = z.strictObject({
   prefix: name(32).default('sluice_'),
   ttlMs: milliseconds.optional(),
   // The most that a timer takes.
-  timeoutMs: milliseconds.max(2 ** 31 - 1).default(10_000),
+  timeoutMs: milliseconds.max(2 ** 31 - 1).default(5_000),
   rowLevelSecurity: z.boolean().default(false),
   prepare: z.boolean().default(true),
 });

@@ -9,6 +9,10 @@ const inMs = (ms: string): string => `clock_timestamp() + ${ms}::float8 * interv
 const epochMs = (time: string): string => `floor(extract(epoch FROM ${time}) * 1000)::text`;
 const alive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > clock_timestamp())`;
 
+/** Whether a statement began no longer ago than that. */
+const inTime = (ms: string): string =>
+  `clock_timestamp() < statement_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
+
 /** When a session that is used now is gone: not before its lease ends. */
 const keptUntil = (ttl: string, leasedUntil: string): string =>
   `CASE WHEN ${ttl}::float8 IS NOT NULL THEN greatest(${inMs(ttl)}, ${leasedUntil}) END`;
@@ -161,16 +165,20 @@ WITH gone AS (
 )
 SELECT count(*)::text AS count FROM gone`,
 
-    /** $3 how long, $4 whether it is taken from who has it, $5 content, $6 ttl. */
+    /**
+     * $3 how long, $4 whether it is taken from who has it, $5 content, $6 ttl, $7 how long the store waits: a lease that had to wait longer for a
+     * lock is given to nobody.
+     */
     lease: `
 INSERT INTO ${sessions} AS s (owner, id, content, token, leased_until, expires_at)
-VALUES ($1, $2, $5, nextval('${tokens}'), ${inMs('$3')},
-  ${inMs(`greatest($3::float8, coalesce($6::float8, '${ONLY_LEASED_MS}'))`)})
+SELECT $1::text, $2::text, $5::text, nextval('${tokens}'), ${inMs('$3')},
+  ${inMs(`greatest($3::float8, coalesce($6::float8, '${ONLY_LEASED_MS}'))`)}
+WHERE ${inTime('$7')}
 ON CONFLICT (owner, id) DO UPDATE SET
   token = nextval('${tokens}'),
   leased_until = ${inMs('$3')},
   expires_at = CASE WHEN s.version = 0 THEN excluded.expires_at ELSE ${keptUntil('$6', 'excluded.leased_until')} END
-WHERE ($4::boolean OR s.leased_until IS NULL OR s.leased_until <= clock_timestamp()) AND ${alive('s')}
+WHERE ($4::boolean OR s.leased_until IS NULL OR s.leased_until <= clock_timestamp()) AND ${alive('s')} AND ${inTime('$7')}
 RETURNING s.token::text, ${epochMs('s.leased_until')} AS until`,
 
     /** $3 token, $4 how long, $5 ttl. */

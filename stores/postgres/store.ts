@@ -14,6 +14,7 @@ import {
   checkUpdate,
   decodeSession,
   decodeSpend,
+  listCursor,
   noSessionError,
   noSpend,
   parseOptions,
@@ -35,6 +36,7 @@ import type {
   StoredTurn,
 } from '../../src/index.ts';
 import { Database } from './database.ts';
+import type { Call } from './database.ts';
 import { forkValues } from './fork.ts';
 import { PostgresLease } from './lease.ts';
 import { migrate } from './migrate.ts';
@@ -46,6 +48,10 @@ import type { Statements } from './statements.ts';
 import { fromText, toText } from './text.ts';
 import { EMPTY_SESSION, TRIES, Writer } from './writer.ts';
 
+/** What cursors say who made them. */
+const STORE = 'postgres';
+/** How long a migration may take at least. */
+const MIGRATE_MS = 60_000;
 /** How often expired sessions are swept, at most, and how many at once. */
 const SWEEP_MS = 60_000;
 const SWEEP_LIMIT = 100;
@@ -66,7 +72,7 @@ export class PostgresStore implements StateStore {
   readonly #writer: Writer;
   readonly #ttlMs: number | null;
   #sweptAt = performance.now();
-  #closed: Promise<void> | undefined;
+  #sweeping: Promise<unknown> | undefined;
 
   /** For `postgresStore()`. @internal */
   constructor(settings: PostgresStoreSettings) {
@@ -81,11 +87,13 @@ export class PostgresStore implements StateStore {
   }
 
   /**
-   * Makes the tables, or brings them to this release's version; does nothing where they are. Several processes may call it at once. The role
-   * needs the right to make tables in the schema (and the schema, where there is none) as long as there is something to do.
+   * Makes the tables, or brings them to this release's version; does nothing if they are there. Several processes may call it at once. The
+   * role needs the right to make tables in the schema (and the schema, if there is none) as long as there is something to do. It takes a
+   * minute at most, or `timeoutMs` if that is longer.
    */
   async migrate(): Promise<void> {
-    await migrate(this.#database, this.#names, this.#settings);
+    const ms = Math.max(MIGRATE_MS, this.#settings.timeoutMs);
+    await this.#database.call('migrate', (call) => migrate(call, this.#names, this.#settings), ms);
   }
 
   async load(
@@ -125,8 +133,8 @@ export class PostgresStore implements StateStore {
     const version = await this.#writer.append(place, key, entries, options);
     if (this.#ttlMs !== null && performance.now() - this.#sweptAt > SWEEP_MS) {
       this.#sweptAt = performance.now();
-      // Housekeeping: the append is stored, whatever comes of it, and the next minute tries again.
-      await this.sweep({ owner: place.owner, limit: SWEEP_LIMIT }).catch(() => undefined);
+      // Housekeeping, which the append does not wait for: whatever comes of it, the next minute tries again.
+      this.#sweeping = this.sweep({ owner: place.owner, limit: SWEEP_LIMIT }).catch(() => undefined);
     }
     return version;
   }
@@ -151,23 +159,27 @@ export class PostgresStore implements StateStore {
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
-    const { owner, limit, cursor } = checkList(options);
-    const values = [toText(cursor ?? ''), limit + 1];
-    const rows = await this.#rows('list', row.listRow, 'list', owner, values);
+    const { owner, limit, after = '' } = checkList(options, STORE);
+    const rows = await this.#rows('list', row.listRow, 'list', owner, [toText(after), limit + 1]);
     const sessions = rows
       .slice(0, limit)
       .map(({ id, version, updated }) => ({ owner, id: fromText(id), version, updatedAt: updated }));
-    return { sessions, ...(rows.length > limit && { cursor: sessions.at(-1)?.id }) };
+    const last = sessions.at(-1);
+    if (last === undefined || rows.length <= limit) return { sessions };
+    return { sessions, cursor: listCursor(STORE, owner, last.id) };
   }
 
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
     const { owner, id } = checkFork(key, at);
-    const [origin] = await this.#rows('fork', row.originRow, 'origin', owner, [toText(id), at ?? null]);
-    if (origin === undefined) throw noSessionError(key);
     const copy = { owner, id: randomUUID() };
-    const values = [copy.id, ...forkValues(origin, key, at, this.#ttlMs)];
-    const [made] = await this.#rows('fork', row.keyRow, 'fork', owner, values);
-    if (made === undefined) throw noSessionError(key);
+    await this.#database.call('fork', async (call) => {
+      const origins = [toText(id), at ?? null];
+      const [origin] = await call.rows(row.originRow, this.#statements.origin, owner, origins);
+      if (origin === undefined) throw noSessionError(key);
+      const values = [copy.id, ...forkValues(origin, key, at, this.#ttlMs)];
+      const [made] = await call.rows(row.keyRow, this.#statements.fork, owner, values);
+      if (made === undefined) throw noSessionError(key);
+    });
     return copy;
   }
 
@@ -178,29 +190,18 @@ export class PostgresStore implements StateStore {
 
   async forget(owner: string): Promise<number> {
     checkOwner(owner);
-    const [gone] = await this.#rows('forget', row.countRow, 'forget', owner);
-    // Behind it, not with it: an append that was under way then has added its spend.
-    await this.#rows('forget', row.noRow, 'forgetSpend', owner);
-    return gone?.count ?? 0;
+    return this.#database.call('forget', async (call) => {
+      const [gone] = await call.rows(row.countRow, this.#statements.forget, owner);
+      // After it, not with it: an append that was under way has added its spend by then.
+      await call.rows(row.noRow, this.#statements.forgetSpend, owner);
+      return gone?.count ?? 0;
+    });
   }
 
   async lease(key: SessionKey, ttlMs: number, options: LeaseOptions = {}): Promise<Lease> {
-    const { owner, id } = checkLease(key, ttlMs);
-    const values = [toText(id), ttlMs, options.takeOver === true, EMPTY_SESSION, this.#ttlMs];
-    for (let tries = 1; tries <= TRIES; tries++) {
-      const [leased] = await this.#rows('lease', row.leaseRow, 'lease', owner, values);
-      if (leased !== undefined) {
-        const place = { key, owner, id, ttlMs: this.#ttlMs };
-        return new PostgresLease(
-          { ...place, database: this.#database, statements: this.#statements },
-          leased,
-        );
-      }
-      const [known] = await this.#rows('lease', row.lookRow, 'look', owner, [toText(id), null]);
-      if (known?.alive === true) throw sessionBusyError(key);
-      await this.#rows('lease', row.noRow, 'deleteExpired', owner, [toText(id)]);
-    }
-    throw storeFailedError('lease', new Error('The session began and expired again each time.'));
+    const place = checkLease(key, ttlMs);
+    const takeOver = options.takeOver === true;
+    return this.#database.call('lease', (call) => this.#lease(call, { key, ...place }, ttlMs, takeOver));
   }
 
   /**
@@ -214,26 +215,50 @@ export class PostgresStore implements StateStore {
       const mend = 'give one, or sweep by a store without rowLevelSecurity whose role has BYPASSRLS';
       throw new SluiceError('invalid_options', `sweep(): owner is missing: ${mend}.`);
     }
-    const [gone] =
+    const { sweep } = this.#statements;
+    const [gone] = await this.#database.call('sweep', (call) =>
       owner === undefined
-        ? await this.#database.anyones('sweep', row.countRow, this.#statements.sweep, [null, limit])
-        : await this.#rows('sweep', row.countRow, 'sweep', owner, [limit]);
+        ? call.anyones(row.countRow, sweep, [null, limit])
+        : call.rows(row.countRow, sweep, owner, [limit]),
+    );
     return gone?.count ?? 0;
   }
 
-  /** Ends the pool where it is `own`. */
+  /** Ends the pool if it is `own`, in `timeoutMs`. */
   async close(): Promise<void> {
-    if (!this.#settings.own) return;
-    this.#closed ??= this.#settings.pool.end();
-    await this.#closed;
+    await this.#sweeping;
+    if (this.#settings.own) await this.#database.end();
   }
+
+  async #lease(
+    call: Call,
+    { key, owner, id }: { key: SessionKey; owner: string; id: string },
+    ttlMs: number,
+    takeOver: boolean,
+  ): Promise<Lease> {
+    const [database, statements, kept] = [this.#database, this.#statements, this.#ttlMs];
+    const values = [toText(id), ttlMs, takeOver, EMPTY_SESSION, kept, this.#settings.timeoutMs];
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const [leased] = await call.rows(row.leaseRow, statements.lease, owner, values);
+      if (leased !== undefined)
+        return new PostgresLease({ key, owner, id, ttlMs: kept, database, statements }, leased);
+      const [known] = await call.rows(row.lookRow, statements.look, owner, [toText(id), null]);
+      if (known?.alive === true) throw sessionBusyError(key);
+      await call.rows(row.noRow, statements.deleteExpired, owner, [toText(id)]);
+    }
+    throw storeFailedError('lease', new Error('The session began and expired again each time.'));
+  }
+
+  /** A call that is one statement. */
   #rows<R extends z.ZodType>(
-    doing: string,
+    name: string,
     rowSchema: R,
     statement: keyof Statements,
     owner: string,
     values: readonly unknown[] = [],
   ): Promise<z.output<R>[]> {
-    return this.#database.rows(doing, rowSchema, this.#statements[statement], owner, values);
+    return this.#database.call(name, (call) =>
+      call.rows(rowSchema, this.#statements[statement], owner, values),
+    );
   }
 }

@@ -10,7 +10,7 @@ import {
   storeFailedError,
 } from '../../src/index.ts';
 import type { AppendOptions, SessionEntry, SessionKey, ToolCallPart, TurnEnd } from '../../src/index.ts';
-import type { Database } from './database.ts';
+import type { Call, Database } from './database.ts';
 import { lookRow, noRow, versionRow } from './rows.ts';
 import { spendParameter } from './spend-columns.ts';
 import type { Statements } from './statements.ts';
@@ -59,8 +59,8 @@ export class Writer {
     const text = end === undefined ? this.#statements.append : this.#statements.appendPaid;
     const guards = [toText(place.id), expectedVersion, lease?.token ?? null, toText(turnId), this.#ttlMs];
     const added = [...partsOf(entries, end), release, ...(end === undefined ? [] : [spendParameter(end)])];
-    return this.#written(place, key, { ...options, doing: 'append' }, (content) =>
-      this.#database.rows('append', versionRow, text, place.owner, [...guards, content ?? null, ...added]),
+    return this.#written(place, key, { ...options, doing: 'append' }, (call, content) =>
+      call.rows(versionRow, text, place.owner, [...guards, content ?? null, ...added]),
     );
   }
 
@@ -72,8 +72,8 @@ export class Writer {
     expectedVersion: number,
   ): Promise<number> {
     const guard = { doing: 'update', turnId: null, expectedVersion, metadata };
-    return this.#written(place, key, guard, (content) =>
-      this.#database.rows('update', versionRow, this.#statements.update, place.owner, [
+    return this.#written(place, key, guard, (call, content) =>
+      call.rows(versionRow, this.#statements.update, place.owner, [
         toText(place.id),
         expectedVersion,
         content,
@@ -86,36 +86,39 @@ export class Writer {
    * Writes with one statement, and looks only where that changed nothing, or where metadata is to be merged: what is merged belongs to the
    * version that the write expects.
    */
-  async #written(
+  #written(
     place: Place,
     key: SessionKey,
     guard: Guard,
-    write: (content: string | undefined) => Promise<{ version: number }[]>,
+    write: (call: Call, content: string | undefined) => Promise<{ version: number }[]>,
   ): Promise<number> {
     const merges = guard.metadata !== undefined || guard.pending !== undefined;
-    for (let tries = 1; tries <= TRIES; tries++) {
-      let content: string | undefined;
-      if (merges || tries > 1) {
-        const seen = await this.#prepared(place, key, guard);
-        if ('stored' in seen) return seen.stored;
-        if (merges) content = merged(seen.content, key, guard);
+    return this.#database.call(guard.doing, async (call) => {
+      for (let tries = 1; tries <= TRIES; tries++) {
+        let content: string | undefined;
+        if (merges || tries > 1) {
+          const seen = await this.#found(call, place, key, guard);
+          if ('stored' in seen) return seen.stored;
+          if (merges) content = merged(seen.content, key, guard);
+        }
+        const [written] = await write(call, content);
+        if (written !== undefined) return written.version;
       }
-      const [written] = await write(content);
-      if (written !== undefined) return written.version;
-    }
-    throw storeFailedError(guard.doing, new Error('Other writers were faster each time.'));
+      throw storeFailedError(guard.doing, new Error('Other writers were faster each time.'));
+    });
   }
 
-  /** What a write finds: the version where its turn is stored already, or the content of the session, which is begun if need be. */
-  async #prepared(
+  /** What a write finds: the version if its turn is stored already, or the content of the session, which is begun if need be. */
+  async #found(
+    call: Call,
     { owner, id }: Place,
     key: SessionKey,
-    { doing, turnId, expectedVersion, lease, end }: Guard,
+    { turnId, expectedVersion, lease, end }: Guard,
   ): Promise<{ stored: number } | { content: string }> {
     const rows = (text: string, ...values: unknown[]): Promise<unknown[]> =>
-      this.#database.rows(doing, noRow, text, owner, [toText(id), ...values]);
+      call.rows(noRow, text, owner, [toText(id), ...values]);
     const values = [toText(id), turnId === null ? null : toText(turnId)];
-    const [found] = await this.#database.rows(doing, lookRow, this.#statements.look, owner, values);
+    const [found] = await call.rows(lookRow, this.#statements.look, owner, values);
     const known = found?.alive === true ? found : undefined;
     if (known !== undefined && known.stored !== null) {
       if (end?.leaseToken !== undefined)

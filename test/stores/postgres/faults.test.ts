@@ -7,6 +7,7 @@ import { root } from '../../../scripts/entry-points.ts';
 import { failureOf } from '../../core/harness.ts';
 import { POSTGRES_URL } from '../../support/postgres.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
+import { fakePool } from './pools.ts';
 import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
 
 await onPostgres('faults', ({ database, pool, open }) => {
@@ -54,36 +55,14 @@ await onPostgres('faults', ({ database, pool, open }) => {
       const lost = Object.assign(new Error('could not serialize access'), { code: '40001' });
       let asked = 0;
       const store = open({
-        pool: {
-          query: () => {
-            asked++;
-            return Promise.reject(lost);
-          },
-          connect: () => Promise.reject(lost),
-          on: () => undefined,
-          end: () => Promise.resolve(),
-        },
+        pool: fakePool(() => {
+          asked++;
+          return Promise.reject(lost);
+        }),
       });
       expect(await failureOf(store.load('s'))).toMatchObject({ code: 'store', retryable: true, cause: lost });
       expect(asked).toBe(6);
     });
-  });
-
-  test.each([
-    ['26000', 'set prepare to false'],
-    ['42501', 'the role lacks a permission'],
-  ])('%s is not mended by trying again, and the error says what does it', async (code, mend) => {
-    const cause = Object.assign(new Error('as the server says'), { code });
-    const store = open({
-      pool: {
-        query: () => Promise.reject(cause),
-        connect: () => Promise.reject(cause),
-        on: () => undefined,
-        end: () => Promise.resolve(),
-      },
-    });
-    const expected = { code: 'store', retryable: false, message: expect.stringContaining(mend), cause };
-    expect(await failureOf(store.load('s'))).toMatchObject(expected);
   });
 
   describe('a bad line', () => {
@@ -120,7 +99,6 @@ await onPostgres('faults', ({ database, pool, open }) => {
         schema: 'secured',
         rowLevelSecurity: true,
         pool: {
-          query: (query) => mine.query(query),
           async connect() {
             const client = await mine.connect();
             if (broken++ > 0) return client;

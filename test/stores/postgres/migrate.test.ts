@@ -70,11 +70,34 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     });
   });
 
+  test('says that a table is gone that was made, instead of finding nothing to do', async () => {
+    const store = open({ schema: 'torn' });
+    await store.migrate();
+    await pool.query('DROP TABLE torn.sluice_sessions CASCADE');
+    expect(await failureOf(store.migrate())).toMatchObject({
+      code: 'store',
+      retryable: false,
+      message:
+        'The table "torn"."sluice_sessions" is gone, and "torn"."sluice_migrations" says that it was made: ' +
+        'restore it, or drop "torn"."sluice_migrations" and call migrate() again.',
+    });
+  });
+
+  test('says that a table of that name is not ours', async () => {
+    await pool.query('CREATE SCHEMA taken; CREATE TABLE taken.sluice_turns (x int)');
+    expect(await failureOf(open({ schema: 'taken' }).migrate())).toMatchObject({
+      code: 'store',
+      retryable: false,
+      message:
+        'The session store failed at migrate: a table of that name is there and is not ours: set another prefix or schema.',
+    });
+  });
+
   test.each([
     [
       'database',
       { database: 'sluice_none' },
-      'there is no such database: create it, or mend the connection string',
+      'there is no such database: create it, or fix the database of the connection',
     ],
     ['role', { user: 'sluice_none' }, 'the server does not let this role in'],
   ])('says that there is no such %s', async (_what, options, message) => {

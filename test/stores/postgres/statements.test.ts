@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresPool, PostgresQuery } from 'sluice/stores/postgres';
 import { failureOf } from '../../core/harness.ts';
 import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
+import { watched } from './pools.ts';
 
 await onPostgres('statements', ({ pool, open, count }) => {
   beforeAll(() => open().migrate());
@@ -11,15 +12,10 @@ await onPostgres('statements', ({ pool, open, count }) => {
     const asked: PostgresQuery[] = [];
     return {
       asked,
-      pool: {
-        query(query) {
-          asked.push(query);
-          return pool.query(query);
-        },
-        connect: () => pool.connect(),
-        on: () => undefined,
-        end: () => Promise.resolve(),
-      },
+      pool: watched(pool, (query, run) => {
+        asked.push(query);
+        return run();
+      }),
     };
   };
 
@@ -150,6 +146,8 @@ await onPostgres('statements', ({ pool, open, count }) => {
       now.mockReturnValue(performance.now() + 61_000);
       await long.append({ owner: mine, id: 'new' }, [entry('b')], { expectedVersion: 0, turnId: 't' });
       now.mockRestore();
+      // The append does not wait for it; close() does.
+      await long.close();
       expect(await count('public.sluice_sessions WHERE owner = $1', mine)).toBe(1);
     });
   });

@@ -1,0 +1,306 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isSluiceError } from 'sluice';
+import { postgresStore } from 'sluice/stores/postgres';
+import type { PostgresClient, PostgresQuery, PostgresStore } from 'sluice/stores/postgres';
+import { failureOf } from '../../core/harness.ts';
+import { POSTGRES_URL } from '../../support/postgres.ts';
+import { tcpProxy } from '../../support/tcp-proxy.ts';
+import { fakePool, watched } from './pools.ts';
+import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
+
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+
+/** Every call of a store, by its name in errors. */
+const calls: Record<string, (store: PostgresStore) => Promise<unknown>> = {
+  load: (store) => store.load('s'),
+  turn: (store) => store.turn('s', 't'),
+  append: (store) => store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't', end }),
+  update: (store) => store.update('s', { x: 1 }, { expectedVersion: 0 }),
+  spend: (store) => store.spend({ owner: '' }),
+  list: (store) => store.list({ owner: '' }),
+  fork: (store) => store.fork('s'),
+  delete: (store) => store.delete('s'),
+  forget: (store) => store.forget(''),
+  lease: (store) => store.lease('s', 1_000),
+  sweep: (store) => store.sweep(),
+};
+
+describe('the time of a call', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** How a call ended; `pending` as long as it has not. */
+  const watch = (promise: Promise<unknown>): { now: () => string } => {
+    let state = 'pending';
+    void promise.then(
+      () => (state = 'answered'),
+      (error: unknown) =>
+        (state = isSluiceError(error) ? `${error.code} ${error.retryable}: ${error.message}` : String(error)),
+    );
+    return { now: () => state };
+  };
+
+  test.each(Object.keys(calls))('ends %s, that waits for a connection, after 5 seconds', async (name) => {
+    const run = watch(calls[name]?.(postgresStore({ pool: fakePool(never, { connect: never }) })) ?? never());
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(run.now()).toBe('pending');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(run.now()).toBe(
+      `store true: The session store failed at ${name}: the pool gave no connection within 5000 ms.`,
+    );
+  });
+
+  test.each(Object.keys(calls))(
+    'ends %s, that waits for an answer, and closes its connection',
+    async (name) => {
+      const pool = fakePool(never);
+      const run = watch(calls[name]?.(postgresStore({ pool, timeoutMs: 700 })) ?? never());
+      await vi.advanceTimersByTimeAsync(699);
+      expect([run.now(), pool.released]).toEqual(['pending', []]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(run.now()).toBe(
+        `store true: The session store failed at ${name}: the database gave no answer within 700 ms.`,
+      );
+      expect(pool.released).toEqual([true]);
+    },
+  );
+
+  test('ends renew and release of a lease', async () => {
+    let isDead = false;
+    const pool = fakePool(() => (isDead ? never() : Promise.resolve({ rows: [{ token: '1', until: '2' }] })));
+    const lease = await postgresStore({ pool }).lease('s', 1_000);
+    isDead = true;
+    const runs = { renew: watch(lease.renew(1_000)), release: watch(lease.release()) };
+    await vi.advanceTimersByTimeAsync(5_000);
+    for (const [name, run] of Object.entries(runs))
+      expect(run.now()).toBe(
+        `store true: The session store failed at ${name}: the database gave no answer within 5000 ms.`,
+      );
+    expect(pool.released).toEqual([false, true, true]);
+  });
+
+  test('ends migrate after a minute, which other processes may take for their own', async () => {
+    const run = watch(postgresStore({ pool: fakePool(never) }).migrate());
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect(run.now()).toBe('pending');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(run.now()).toBe(
+      'store true: The session store failed at migrate: the database gave no answer within 60000 ms.',
+    );
+  });
+
+  test('ends close of a pool that does not end, each time it is called', async () => {
+    const end = vi.fn(() => never<void>());
+    const store = postgresStore({ pool: fakePool(never, { end }), own: true });
+    for (let at = 0; at < 2; at++) {
+      const run = watch(store.close());
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(run.now()).toBe(
+        'store true: The session store failed at close: the pool did not end within 5000 ms.',
+      );
+    }
+    expect(end).toHaveBeenCalledTimes(1);
+  });
+
+  test('is one for all statements of a call, whether they answer or not', async () => {
+    const answer = (): Promise<{ rows: unknown[] }> =>
+      new Promise((resolve) => setTimeout(() => resolve({ rows: [] }), 400));
+    const pool = fakePool(answer);
+    // Nothing is appended, nothing is found: it looks and tries again.
+    const store = postgresStore({ pool, timeoutMs: 1_000 });
+    const run = watch(store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' }));
+    await vi.advanceTimersByTimeAsync(999);
+    expect([run.now(), pool.released]).toEqual(['pending', [false, false]]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(run.now()).toContain('failed at append: the database gave no answer within 1000 ms.');
+    expect(pool.released).toEqual([false, false, true]);
+  });
+
+  test('is over: a connection that comes late goes back to the pool, and nothing is asked of it', async () => {
+    const asked: PostgresQuery[] = [];
+    const pool = fakePool((query) => {
+      asked.push(query);
+      return never();
+    });
+    const late = Promise.withResolvers<PostgresClient>();
+    const store = postgresStore({ pool: { ...pool, connect: () => late.promise } });
+    const run = watch(store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' }));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(run.now()).toContain('the pool gave no connection');
+    late.resolve(await pool.connect());
+    await vi.advanceTimersByTimeAsync(0);
+    expect([asked, pool.released]).toEqual([[], [false]]);
+  });
+
+  test('is over: a connection that fails late bothers nobody', async () => {
+    const late = Promise.withResolvers<PostgresClient>();
+    const run = watch(postgresStore({ pool: fakePool(never, { connect: () => late.promise }) }).load('s'));
+    await vi.advanceTimersByTimeAsync(5_000);
+    late.reject(new Error('refused'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.now()).toContain('the pool gave no connection');
+  });
+
+  test('is over: in a transaction nothing more is asked, and its connection is closed without a COMMIT', async () => {
+    const asked: string[] = [];
+    const answers: ((answer: { rows: unknown[] }) => void)[] = [];
+    const pool = fakePool(({ text }) => {
+      asked.push(text.trim().split(/\s/)[0] ?? '');
+      return new Promise((resolve) => void answers.push(resolve));
+    });
+    const store = postgresStore({ pool, rowLevelSecurity: true });
+    const run = watch(store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' }));
+    for (let at = 0; at < 2; at++) {
+      await vi.advanceTimersByTimeAsync(1);
+      answers[at]?.({ rows: [] });
+    }
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(run.now()).toContain('the database gave no answer');
+    answers[2]?.({ rows: [{ version: '1' }] });
+    await vi.advanceTimersByTimeAsync(1);
+    expect([asked, pool.released]).toEqual([['BEGIN', 'SELECT', 'WITH'], [true]]);
+  });
+
+  test('leaves no timer behind when the call is over', async () => {
+    const store = postgresStore({ pool: fakePool(() => Promise.resolve({ rows: [] })) });
+    await store.load('s');
+    await store.delete('s');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+await onPostgres('a pool or a line that gives no answer', ({ database, pool, open }) => {
+  beforeAll(async () => {
+    await open().migrate();
+    await open({ schema: 'secured', rowLevelSecurity: true }).migrate();
+  });
+  const { port, hostname } = new URL(POSTGRES_URL);
+  const target = { port: Number(port === '' ? 5432 : port), host: hostname };
+  const failed = (call: string, why: string): unknown => ({
+    code: 'store',
+    retryable: true,
+    message: `The session store failed at ${call}: ${why} within 100 ms.`,
+  });
+
+  test('all connections of a pool are in use: the call fails, runs nothing later, and the pool is as it was', async () => {
+    const small = database.pool({ max: 1 });
+    const asked: PostgresQuery[] = [];
+    const watching = watched(small, (query, run) => {
+      asked.push(query);
+      return run();
+    });
+    const store = open({ pool: watching, timeoutMs: 100 });
+    const key = { owner: anOwner(), id: 's' };
+    const client = await small.connect();
+    const append = (): Promise<number> =>
+      store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', end });
+    expect(await failureOf(append())).toMatchObject(failed('append', 'the pool gave no connection'));
+    expect(await failureOf(store.lease(key, 60_000))).toMatchObject(
+      failed('lease', 'the pool gave no connection'),
+    );
+    expect(small.waitingCount).toBe(2);
+    client.release();
+    await vi.waitUntil(() => small.waitingCount === 0 && small.idleCount === 1, LONG);
+    expect(asked).toEqual([]);
+    expect(await open().load(key)).toBeUndefined();
+    await (await open().lease(key, 60_000)).release();
+    expect(await append()).toBe(1);
+    expect(small.totalCount).toBe(1);
+  });
+
+  test.each([false, true])(
+    'an append without an answer fails, and is stored once when it is tried again (row level security: %s)',
+    async (rowLevelSecurity) => {
+      const proxy = await tcpProxy(target);
+      const far = database.pool({ port: proxy.port, max: 1 });
+      const schema = rowLevelSecurity ? 'secured' : 'public';
+      const near = open({ schema, rowLevelSecurity });
+      const store = open({ pool: far, timeoutMs: 100, rowLevelSecurity, schema });
+      const key = { owner: anOwner(), id: 's' };
+      const append = (turn: number): Promise<number> =>
+        store.append(key, [entry(`m${turn}`)], { expectedVersion: turn - 1, turnId: `t${turn}`, end });
+      try {
+        await near.append(key, [entry('m1')], { expectedVersion: 0, turnId: 't1', end });
+        expect((await store.load(key))?.version).toBe(1);
+        proxy.stall('back');
+        expect(await failureOf(append(2))).toMatchObject(failed('append', 'the database gave no answer'));
+        expect(far.totalCount).toBe(0);
+        proxy.resume();
+        expect(await append(2)).toBe(2);
+        const state = await near.load(key);
+        expect([contents(state), state?.version, state?.turns]).toEqual([['m1', 'm2'], 2, 2]);
+      } finally {
+        await proxy.close();
+      }
+    },
+  );
+
+  test('a transaction without an answer leaves nothing behind', async () => {
+    const proxy = await tcpProxy(target);
+    const far = database.pool({ port: proxy.port, max: 1 });
+    const asked: string[] = [];
+    const stalling = watched(far, (query, run) => {
+      asked.push(query.text.trim().split(/\s/)[0] ?? '');
+      if (query.text.trim().startsWith('WITH')) proxy.stall('back');
+      return run();
+    });
+    const secured = { rowLevelSecurity: true, schema: 'secured' };
+    const store = open({ ...secured, pool: stalling, timeoutMs: 100 });
+    const key = { owner: anOwner(), id: 's' };
+    try {
+      await open(secured).update(key, { x: 1 }, { expectedVersion: 0 });
+      expect(
+        await failureOf(store.append(key, [entry('a')], { expectedVersion: 1, turnId: 't', end })),
+      ).toMatchObject(failed('append', 'the database gave no answer'));
+      proxy.resume();
+      await vi.waitUntil(
+        async () =>
+          (
+            await pool.query(
+              `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'`,
+            )
+          ).rowCount === 0,
+        LONG,
+      );
+      const state = await open(secured).load(key);
+      expect([contents(state), state?.version, state?.turns]).toEqual([[], 1, 0]);
+      expect(asked).toEqual(['BEGIN', 'SELECT', 'WITH']);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('a lease that had to wait for a lock longer than its caller waited is given to nobody', async () => {
+    const store = open({ timeoutMs: 100 });
+    const key = { owner: anOwner(), id: 's' };
+    await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT FROM public.sluice_sessions WHERE owner = $1 FOR UPDATE', [key.owner]);
+      expect(await failureOf(store.lease(key, 60_000))).toMatchObject(
+        failed('lease', 'the database gave no answer'),
+      );
+      const waiting = (since: string): string => `SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' ${since}`;
+      const late = waiting(`AND clock_timestamp() > query_start + interval '100 milliseconds'`);
+      await vi.waitUntil(async () => (await pool.query(late)).rowCount === 1, LONG);
+      await client.query('ROLLBACK');
+      await vi.waitUntil(async () => (await pool.query(waiting(''))).rowCount === 0, LONG);
+    } finally {
+      client.release(true);
+    }
+    const lease = await open().lease(key, 60_000);
+    expect(await open().append(key, [entry('b')], { expectedVersion: 1, turnId: 't2', lease })).toBe(2);
+  });
+
+  test('a pool of the store whose connections are in use does not hold close() up for ever', async () => {
+    const used = database.pool({ max: 1 });
+    const client = await used.connect();
+    const store = open({ pool: used, own: true, timeoutMs: 100 });
+    expect(await failureOf(store.close())).toMatchObject(failed('close', 'the pool did not end'));
+    client.release();
+    await store.close();
+    expect(used.ended).toBe(true);
+  });
+});

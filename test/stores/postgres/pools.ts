@@ -1,0 +1,50 @@
+import type { Pool } from 'pg';
+import type { PostgresPool, PostgresQuery } from 'sluice/stores/postgres';
+
+type Answer = Promise<{ rows: unknown[] }>;
+
+/** A pool of which a test hears each statement, and may answer it. */
+export function watched(
+  pool: Pool,
+  answer: (query: PostgresQuery, run: () => Answer) => Answer,
+): PostgresPool {
+  return {
+    async connect() {
+      const client = await pool.connect();
+      return {
+        query: (query) => answer(query, () => client.query(query)),
+        release: (destroy) => client.release(destroy),
+        on: (event, listener) => client.on(event, listener),
+        removeListener: (event, listener) => client.removeListener(event, listener),
+      };
+    },
+    on: () => undefined,
+    end: () => Promise.resolve(),
+  };
+}
+
+/** A pool without a server. `released`: for each connection that came back whether it was to be closed. */
+export interface FakePool extends PostgresPool {
+  readonly released: boolean[];
+}
+
+/** Answers each statement as a test says. */
+export function fakePool(
+  answer: (query: PostgresQuery) => Answer,
+  more: Partial<PostgresPool> = {},
+): FakePool {
+  const released: boolean[] = [];
+  return {
+    released,
+    connect: () =>
+      Promise.resolve({
+        query: answer,
+        release: (destroy = false) => void released.push(destroy),
+        on: () => undefined,
+        removeListener: () => undefined,
+      }),
+    on: () => undefined,
+    end: () => Promise.resolve(),
+    ...more,
+  };
+}
