@@ -17,8 +17,8 @@ const config: KnipConfig = {
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/plugin-fixture/**'],
-  // A service that tests start.
-  ignoreBinaries: ['redis-server'],
+  // Services that tests start.
+  ignoreBinaries: ['pgbouncer', 'redis-server'],
   // A type that an exported function mentions is exported with it.
   ignoreExportsUsedInFile: { interface: true, type: true },
 };

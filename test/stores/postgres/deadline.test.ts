@@ -176,7 +176,7 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
   });
   const { port, hostname } = new URL(POSTGRES_URL);
   const target = { port: Number(port === '' ? 5432 : port), host: hostname };
-  const failed = (call: string, why: string): unknown => ({
+  const failed = (call: string, why: string): object => ({
     code: 'store',
     retryable: true,
     message: `The session store failed at ${call}: ${why} within 100 ms.`,
