@@ -4,6 +4,7 @@ import { SluiceError } from '../../src/index.ts';
 import { Deadline } from './deadline.ts';
 import { codeOf, failure } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';
+import { giveBack, takeClient } from './pool.ts';
 import type { PostgresQuery, Queries } from './pool.ts';
 import { Prepared } from './prepared.ts';
 import { toText } from './text.ts';
@@ -125,12 +126,9 @@ export class Call {
   async #connected<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
     const client = await this.#deadline.wait(
       'the pool gave no connection',
-      () => this.#settings.pool.connect(),
-      (late) => late.release(),
+      () => takeClient(this.#settings.pool),
+      (late) => giveBack(late, false),
     );
-    // A connection that breaks while nothing is asked of it: the next query says so, and without a listener the process would end.
-    const broken = (): void => undefined;
-    client.on('error', broken);
     let sound = false;
     try {
       const done = await work({
@@ -140,8 +138,7 @@ export class Call {
       return done;
     } finally {
       // After any failure the connection goes, with its transaction and with the answer that may still come.
-      client.removeListener('error', broken);
-      client.release(!sound);
+      giveBack(client, !sound);
     }
   }
 

@@ -3,20 +3,19 @@ export class LateError extends Error {
   override readonly name = 'LateError';
 }
 
-const PASSED = Symbol('passed');
-
-/** The time that one call of the store has. Each of its waits ends when the time is over. */
+/** The time that one call of the store has. It waits for one thing after the other, and each wait ends when the time is over. */
 export class Deadline {
   readonly #ms: number;
-  readonly #passed = Promise.withResolvers<typeof PASSED>();
   readonly #timer: ReturnType<typeof setTimeout>;
   #isOver = false;
+  /** Ends the wait that is under way. */
+  #giveUp = ignore;
 
   constructor(ms: number) {
     this.#ms = ms;
     this.#timer = setTimeout(() => {
       this.#isOver = true;
-      this.#passed.resolve(PASSED);
+      this.#giveUp();
     }, ms);
   }
 
@@ -24,22 +23,21 @@ export class Deadline {
    * Starts something and waits for it. Rejects with a {@link LateError} when the time is over: `missing` says what did not come. What
    * comes later goes to `late`. Nothing is started after the time is over.
    */
-  async wait<T>(missing: string, start: () => Promise<T>, late: (value: T) => void = ignore): Promise<T> {
-    if (this.#isOver) throw this.#error(missing);
-    const started = start();
-    const first = await Promise.race([started, this.#passed.promise]);
-    if (first !== PASSED) return first;
-    started.then(late).catch(ignore);
-    throw this.#error(missing);
+  wait<T>(missing: string, start: () => Promise<T>, late: (value: T) => void = ignore): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(new LateError(`${missing} within ${this.#ms} ms`));
+      if (this.#isOver) {
+        giveUp();
+        return;
+      }
+      this.#giveUp = giveUp;
+      start().then((value) => (this.#isOver ? late(value) : resolve(value)), reject);
+    });
   }
 
   /** Stops the clock. */
   clear(): void {
     clearTimeout(this.#timer);
-  }
-
-  #error(missing: string): LateError {
-    return new LateError(`${missing} within ${this.#ms} ms`);
   }
 }
 

@@ -1,7 +1,8 @@
+import { EventEmitter } from 'node:events';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isSluiceError } from 'sluice';
 import { postgresStore } from 'sluice/stores/postgres';
-import type { PostgresClient, PostgresQuery, PostgresStore } from 'sluice/stores/postgres';
+import type { PostgresClient, PostgresPool, PostgresQuery, PostgresStore } from 'sluice/stores/postgres';
 import { failureOf } from '../../core/harness.ts';
 import { POSTGRES_URL } from '../../support/postgres.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
@@ -24,6 +25,66 @@ const calls: Record<string, (store: PostgresStore) => Promise<unknown>> = {
   lease: (store) => store.lease('s', 1_000),
   sweep: (store) => store.sweep(),
 };
+
+describe('a connection that breaks in the moment in which the pool gives it', () => {
+  const broken = new Error('terminating connection due to administrator command');
+
+  /** A pool whose connection tells of its end right after it was given, in the same packet: nothing runs in between. */
+  function breaking(given: (give: () => void) => void) {
+    const client = Object.assign(new EventEmitter(), {
+      query: () => Promise.reject(broken),
+      release: vi.fn<(destroy?: boolean) => void>(),
+    });
+    const pool: PostgresPool = {
+      connect(callback) {
+        given(() => {
+          callback(undefined, client);
+          client.emit('error', broken);
+        });
+      },
+      on: () => undefined,
+      end: () => Promise.resolve(),
+    };
+    return { client, pool };
+  }
+
+  test('is a store error, ends no process, and is closed', async () => {
+    const { client, pool } = breaking((give) => give());
+    expect(await failureOf(postgresStore({ pool }).load('s'))).toMatchObject({
+      code: 'store',
+      retryable: true,
+      cause: broken,
+    });
+    expect(client.release.mock.calls).toEqual([[true]]);
+    expect(client.listenerCount('error')).toBe(0);
+  });
+
+  test('and comes late, too, ends no process, and goes back', async () => {
+    let give = (): void => undefined;
+    const { client, pool } = breaking((giveIt) => (give = giveIt));
+    expect(await failureOf(postgresStore({ pool, timeoutMs: 1 }).load('s'))).toMatchObject({
+      message: 'The session store failed at load: the pool gave no connection within 1 ms.',
+    });
+    give();
+    await vi.waitUntil(() => client.release.mock.calls.length > 0);
+    expect(client.release.mock.calls).toEqual([[false]]);
+    expect(client.listenerCount('error')).toBe(0);
+  });
+
+  test('a pool that calls back with an error, or with nothing, is a store error', async () => {
+    const calling = (error?: Error): PostgresPool => ({
+      connect: (callback) => callback(error, undefined),
+      on: () => undefined,
+      end: () => Promise.resolve(),
+    });
+    for (const error of [broken, undefined])
+      expect(await failureOf(postgresStore({ pool: calling(error) }).load('s'))).toMatchObject({
+        code: 'store',
+        retryable: true,
+        cause: error ?? { message: 'The pool gave neither a connection nor an error.' },
+      });
+  });
+});
 
 describe('the time of a call', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -127,7 +188,7 @@ describe('the time of a call', () => {
     const run = watch(store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' }));
     await vi.advanceTimersByTimeAsync(5_000);
     expect(run.now()).toContain('the pool gave no connection');
-    late.resolve(await pool.connect());
+    late.resolve(pool.client);
     await vi.advanceTimersByTimeAsync(0);
     expect([asked, pool.released]).toEqual([[], [false]]);
   });

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { PostgresPool, PostgresQuery } from 'sluice/stores/postgres';
+import type { PostgresClient, PostgresPool, PostgresQuery } from 'sluice/stores/postgres';
 
 type Answer = Promise<{ rows: unknown[] }>;
 
@@ -26,6 +26,8 @@ export function watched(
 /** A pool without a server. `released`: for each connection that came back whether it was to be closed. */
 export interface FakePool extends PostgresPool {
   readonly released: boolean[];
+  /** The one connection that it gives to everybody. */
+  readonly client: PostgresClient;
 }
 
 /** Answers each statement as a test says. */
@@ -34,15 +36,16 @@ export function fakePool(
   more: Partial<PostgresPool> = {},
 ): FakePool {
   const released: boolean[] = [];
+  const client: PostgresClient = {
+    query: answer,
+    release: (destroy = false) => void released.push(destroy),
+    on: () => undefined,
+    removeListener: () => undefined,
+  };
   return {
     released,
-    connect: () =>
-      Promise.resolve({
-        query: answer,
-        release: (destroy = false) => void released.push(destroy),
-        on: () => undefined,
-        removeListener: () => undefined,
-      }),
+    client,
+    connect: () => Promise.resolve(client),
     on: () => undefined,
     end: () => Promise.resolve(),
     ...more,
