@@ -7,7 +7,7 @@ import { failureOf } from '../../core/harness.ts';
 import { POSTGRES_URL } from '../../support/postgres.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
 import { fakePool, watched } from './pools.ts';
-import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
+import { anOwner, contents, end, entry, onPostgres } from './stage.ts';
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
@@ -235,13 +235,21 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
     await open().migrate();
     await open({ schema: 'secured', rowLevelSecurity: true }).migrate();
   });
+  // Time goes on when a test says so, however busy the machine is.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
   const { port, hostname } = new URL(POSTGRES_URL);
   const target = { port: Number(port === '' ? 5432 : port), host: hostname };
   const failed = (call: string, why: string): object => ({
     code: 'store',
     retryable: true,
-    message: `The session store failed at ${call}: ${why} within 100 ms.`,
+    message: `The session store failed at ${call}: ${why} within 5000 ms.`,
   });
+  /** Asks the server again and again, which takes no time of the tests' clock. */
+  const until = async (is: () => Promise<boolean>): Promise<void> => {
+    while (!(await is()));
+  };
+  const rows = async (sql: string): Promise<number> => (await pool.query(sql)).rowCount ?? 0;
 
   test('all connections of a pool are in use: the call fails, runs nothing later, and the pool is as it was', async () => {
     const small = database.pool({ max: 1 });
@@ -250,18 +258,21 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
       asked.push(query);
       return run();
     });
-    const store = open({ pool: watching, timeoutMs: 100 });
+    const store = open({ pool: watching });
     const key = { owner: anOwner(), id: 's' };
     const client = await small.connect();
     const append = (): Promise<number> =>
       store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', end });
-    expect(await failureOf(append())).toMatchObject(failed('append', 'the pool gave no connection'));
-    expect(await failureOf(store.lease(key, 60_000))).toMatchObject(
-      failed('lease', 'the pool gave no connection'),
-    );
+    const refusals = [failureOf(append()), failureOf(store.lease(key, 60_000))];
     expect(small.waitingCount).toBe(2);
+    vi.advanceTimersByTime(5_000);
+    const why = 'the pool gave no connection';
+    expect(await Promise.all(refusals)).toMatchObject([failed('append', why), failed('lease', why)]);
     client.release();
-    await vi.waitUntil(() => small.waitingCount === 0 && small.idleCount === 1, LONG);
+    await until(async () => {
+      await open().load(key);
+      return small.waitingCount === 0 && small.idleCount === 1;
+    });
     expect(asked).toEqual([]);
     expect(await open().load(key)).toBeUndefined();
     await (await open().lease(key, 60_000)).release();
@@ -276,18 +287,30 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
       const far = database.pool({ port: proxy.port, max: 1 });
       const schema = rowLevelSecurity ? 'secured' : 'public';
       const near = open({ schema, rowLevelSecurity });
-      const store = open({ pool: far, timeoutMs: 100, rowLevelSecurity, schema });
+      const asked: string[] = [];
+      const sent = Promise.withResolvers<void>();
+      const stalling = watched(far, (query, run) => {
+        asked.push(query.text);
+        // The last one of an append.
+        if (query.text === (rowLevelSecurity ? 'COMMIT' : asked[0])) {
+          proxy.stall('back');
+          sent.resolve();
+        }
+        return run();
+      });
       const key = { owner: anOwner(), id: 's' };
-      const append = (turn: number): Promise<number> =>
-        store.append(key, [entry(`m${turn}`)], { expectedVersion: turn - 1, turnId: `t${turn}`, end });
+      const append = (store: PostgresStore): Promise<number> =>
+        store.append(key, [entry('m2')], { expectedVersion: 1, turnId: 't2', end });
       try {
         await near.append(key, [entry('m1')], { expectedVersion: 0, turnId: 't1', end });
-        expect((await store.load(key))?.version).toBe(1);
-        proxy.stall('back');
-        expect(await failureOf(append(2))).toMatchObject(failed('append', 'the database gave no answer'));
+        const cut = failureOf(append(open({ pool: stalling, rowLevelSecurity, schema })));
+        await sent.promise;
+        await until(async () => (await near.load(key, { last: 0 }))?.version === 2);
+        vi.advanceTimersByTime(5_000);
+        expect(await cut).toMatchObject(failed('append', 'the database gave no answer'));
         expect(far.totalCount).toBe(0);
         proxy.resume();
-        expect(await append(2)).toBe(2);
+        expect(await append(open({ pool: far, rowLevelSecurity, schema }))).toBe(2);
         const state = await near.load(key);
         expect([contents(state), state?.version, state?.turns]).toEqual([['m1', 'm2'], 2, 2]);
       } finally {
@@ -300,29 +323,29 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
     const proxy = await tcpProxy(target);
     const far = database.pool({ port: proxy.port, max: 1 });
     const asked: string[] = [];
+    const sent = Promise.withResolvers<void>();
     const stalling = watched(far, (query, run) => {
       asked.push(query.text.trim().split(/\s/)[0] ?? '');
-      if (query.text.trim().startsWith('WITH')) proxy.stall('back');
+      if (query.text.trim().startsWith('WITH')) {
+        proxy.stall('back');
+        sent.resolve();
+      }
       return run();
     });
     const secured = { rowLevelSecurity: true, schema: 'secured' };
-    const store = open({ ...secured, pool: stalling, timeoutMs: 100 });
     const key = { owner: anOwner(), id: 's' };
     try {
       await open(secured).update(key, { x: 1 }, { expectedVersion: 0 });
-      expect(
-        await failureOf(store.append(key, [entry('a')], { expectedVersion: 1, turnId: 't', end })),
-      ).toMatchObject(failed('append', 'the database gave no answer'));
+      const store = open({ ...secured, pool: stalling });
+      const cut = failureOf(store.append(key, [entry('a')], { expectedVersion: 1, turnId: 't', end }));
+      await sent.promise;
+      const inTransaction = `SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND state = 'idle in transaction' AND query LIKE '%WITH%'`;
+      await until(async () => (await rows(inTransaction)) === 1);
+      vi.advanceTimersByTime(5_000);
+      expect(await cut).toMatchObject(failed('append', 'the database gave no answer'));
       proxy.resume();
-      await vi.waitUntil(
-        async () =>
-          (
-            await pool.query(
-              `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'`,
-            )
-          ).rowCount === 0,
-        LONG,
-      );
+      await until(async () => (await rows(inTransaction)) === 0);
       const state = await open(secured).load(key);
       expect([contents(state), state?.version, state?.turns]).toEqual([[], 1, 0]);
       expect(asked).toEqual(['BEGIN', 'SELECT', 'WITH']);
@@ -332,22 +355,23 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
   });
 
   test('a lease that had to wait for a lock longer than its caller waited is given to nobody', async () => {
-    const store = open({ timeoutMs: 100 });
     const key = { owner: anOwner(), id: 's' };
-    await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
+    await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
     const client = await pool.connect();
     try {
       await client.query('BEGIN');
       await client.query('SELECT FROM public.sluice_sessions WHERE owner = $1 FOR UPDATE', [key.owner]);
-      expect(await failureOf(store.lease(key, 60_000))).toMatchObject(
-        failed('lease', 'the database gave no answer'),
-      );
-      const waiting = (since: string): string => `SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock' ${since}`;
-      const late = waiting(`AND clock_timestamp() > query_start + interval '100 milliseconds'`);
-      await vi.waitUntil(async () => (await pool.query(late)).rowCount === 1, LONG);
+      const late = failureOf(open({ timeoutMs: 50 }).lease(key, 60_000));
+      const waiting = `SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      const longer = `${waiting} AND clock_timestamp() > query_start + interval '50 milliseconds'`;
+      await until(async () => (await rows(longer)) === 1);
+      vi.advanceTimersByTime(50);
+      expect(await late).toMatchObject({
+        message: 'The session store failed at lease: the database gave no answer within 50 ms.',
+      });
       await client.query('ROLLBACK');
-      await vi.waitUntil(async () => (await pool.query(waiting(''))).rowCount === 0, LONG);
+      await until(async () => (await rows(waiting)) === 0);
     } finally {
       client.release(true);
     }
@@ -358,8 +382,12 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
   test('a pool of the store whose connections are in use does not hold close() up for ever', async () => {
     const used = database.pool({ max: 1 });
     const client = await used.connect();
-    const store = open({ pool: used, own: true, timeoutMs: 100 });
-    expect(await failureOf(store.close())).toMatchObject(failed('close', 'the pool did not end'));
+    const store = open({ pool: used, own: true });
+    const closing = failureOf(store.close());
+    // What it waits for before the pool.
+    await pool.query('SELECT 1');
+    vi.advanceTimersByTime(5_000);
+    expect(await closing).toMatchObject(failed('close', 'the pool did not end'));
     client.release();
     await store.close();
     expect(used.ended).toBe(true);
