@@ -65,7 +65,8 @@ function answerIn(error: unknown): FailedAnswer | undefined {
   if (!isRecord(error) || !('headers' in error)) return undefined;
   const { status, statusCode, headers } = error;
   if (typeof status === 'number') {
-    const body = error['error'] ?? text(error['message']);
+    // An SDK begins its own message with the status.
+    const body = error['error'] ?? text(error['message'])?.replace(/^\d{3} /, '');
     return { status, headers: isHeaders(headers) ? headers : undefined, body };
   }
   if (typeof statusCode !== 'number' || statusCode < 400 || !isRecord(headers)) return undefined;

@@ -4,11 +4,14 @@ import { errorFromBody, type ErrorInfo } from './errors.ts';
 import { isRecord, text } from './json.ts';
 import { OutputMeter } from './output-meter.ts';
 import { SseReader } from './sse.ts';
-import { isKeepAlive, StrayText } from './stray-text.ts';
+import { isKeepAlive, isWords, StrayText } from './stray-text.ts';
 import type { Decoder, ResponseInfo, WireCall } from './wire.ts';
 
 /** The sentinel that ends the streams of OpenAI's chat wire. */
 const DONE = '[DONE]';
+
+/** `error`, `response.error`, `Exception`, `modelStreamErrorException` (AWS), but not `mirror`. */
+const ERROR_NAME = /(?:^|[._-])(?:error|exception)$|[a-z](?:Error|Exception)$|^(?:Error|Exception|ERROR)$/;
 
 /** Bytes in, chunks out: SSE, JSON and the wire's decoder, with the caps. Synchronous; one instance a call. */
 export class EventReader {
@@ -132,9 +135,8 @@ export class EventReader {
     // A gateway that breaks off within an event writes its error into the rest of it.
     const last = parsed(data.slice(data.lastIndexOf('\n') + 1));
     if (errorIn(last) !== undefined) throw errorFromBody(last, this.#errorInfo());
-    const isText = !/["{}]/.test(data);
     // JSON is not quoted: it may be part of the reply.
-    throw isText
+    throw isWords(data) && !data.startsWith('[')
       ? errorFromBody({ message: data }, this.#errorInfo())
       : this.#malformed(data, 'is not valid JSON');
   }
@@ -143,7 +145,7 @@ export class EventReader {
     const value = parsed(data);
     const info = this.#errorInfo();
     const requestId = (isRecord(value) ? text(value['request_id']) : undefined) ?? info.requestId;
-    return errorFromBody(value ?? data, { ...info, requestId });
+    return errorFromBody(typeof value === 'number' ? data : (value ?? data), { ...info, requestId });
   }
 
   readonly #strayed = (piece: string): void => {
@@ -155,12 +157,12 @@ export class EventReader {
 
   /** Reads what came in place of events as an answer, if it is one, or throws the error that it is. */
   #settle(stray: StrayText): void {
-    const { events } = this.#wire;
-    const answer = this.#isBegun || events === undefined ? undefined : stray.answer();
-    if (answer === undefined || events === undefined) throw stray.error(this.#errorInfo(), this.#mediaType);
+    const answer = this.#isBegun ? undefined : stray.answer();
+    const events = answer === undefined ? undefined : this.#wire.events?.(answer);
+    if (events === undefined) throw stray.error(this.#errorInfo(), this.#mediaType);
     this.#isAnswered = true;
     this.#raw?.push(answer);
-    for (const event of events.call(this.#wire, answer)) this.#decoder.event(event, '', this.#out);
+    for (const event of events) this.#decoder.event(event, '', this.#out);
   }
 
   #errorInfo(): ErrorInfo {
@@ -177,6 +179,6 @@ export class EventReader {
 
 /** Whether an event's name says that it is an error. The last letter rules out nearly every other name. */
 function isErrorName(name: string): boolean {
-  const last = name.charAt(name.length - 1);
-  return (last === 'r' || last === 'n') && /(?:^|[._-])(?:error|exception)$|Exception$/.test(name);
+  const last = name.charAt(name.length - 1).toLowerCase();
+  return (last === 'r' || last === 'n') && ERROR_NAME.test(name);
 }

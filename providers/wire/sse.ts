@@ -177,7 +177,9 @@ function isStray(line: string, isWhole: boolean): boolean {
   if (colon === -1) return isWhole ? line !== '' && !FIELDS.has(line) : !NAME.test(line);
   const name = line.slice(0, colon);
   if (name === '' || FIELDS.has(name)) return false;
-  return !NAME.test(name) || ERROR_NAME.test(name) || PAYLOAD.test(line.slice(colon + 1));
+  if (!NAME.test(name) || ERROR_NAME.test(name) || PAYLOAD.test(line.slice(colon + 1))) return true;
+  // Something was written into a `data` line: the payload that follows looks like a comment.
+  return name.startsWith('data');
 }
 
 /** Whether a `data` line may stand in a text without its colon. The specification reads it as an empty one. */

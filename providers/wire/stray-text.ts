@@ -18,7 +18,7 @@ const FIELD = /^(?:[\w.-]*:\s*)?/;
 
 /** A text that says of itself that it is an error, with nothing beside it that would tell. */
 const SPEAKS_OF_ERROR =
-  /error|exception|fail|denied|forbidden|unauthori[sz]ed|unavailable|overload|refused|timed? ?out|exceeded|gateway|too many|not found|invalid|traceback|capacity/i;
+  /error|exception|fail|denied|forbidden|unauthori[sz]ed|unavailable|overload|refused|timed? ?out|exceeded|gateway|too many|not found|invalid|traceback|panic|fatal|capacity/i;
 
 /** What a body holds in place of events: collected until it says all, then either an answer or an error. */
 export class StrayText {
@@ -81,7 +81,8 @@ export class StrayText {
     const words = typeof value === 'string' ? value : readable(said);
     if (this.#kind === 'page') return notEvents('an HTML page', words, info, mediaType);
     if (!isWords(words)) return notEvents('text', '', info, mediaType);
-    const isSentence = /\S\s+\S/.test(words) || SPEAKS_OF_ERROR.test(words);
+    const [line = ''] = words.split(/[\r\n]/, 1);
+    const isSentence = /\S\s+\S/.test(line.replace(FIELD, '')) || SPEAKS_OF_ERROR.test(line);
     return isSentence ? errorFromBody({ message: words }, info) : notEvents('text', words, info, mediaType);
   }
 
@@ -109,11 +110,12 @@ export class StrayText {
  * of some, nor an error in words.
  */
 export function isKeepAlive(data: string): boolean {
+  if (data.startsWith('[') && !data.endsWith(']')) return false;
   return data.length <= 200 && isWords(data) && !SPEAKS_OF_ERROR.test(data);
 }
 
 /** Whether a text is for people to read: no piece of JSON, which may be the reply, and no rubbish. */
-function isWords(said: string): boolean {
+export function isWords(said: string): boolean {
   // eslint-disable-next-line no-control-regex -- what no text has
   return said !== '' && !/[{}"\u0000-\u0008\u000e-\u001f\u007f\ufffd]/.test(said);
 }

@@ -72,6 +72,7 @@ describe('an error event, by its name', () => {
     ['a list', `[${OVERLOADED}]`, ['overloaded', true, 'test sent an error (overloaded_error): Busy']],
     ['a text', 'Internal Server Error', ['server', true, 'test sent an error: Internal Server Error']],
     ['a word', 'ping', ['server', true, 'test sent an error (ping).']],
+    ['a status', '503', ['overloaded', true, 'test sent an error: 503']],
     ['broken JSON', '{"message":', ['server', true, 'test sent an error: {"message":']],
     ['the sentinel', '[DONE]', ['server', true, 'test sent an error: [DONE]']],
     ['nothing', '', ['server', true, 'test sent an error.']],
@@ -82,7 +83,7 @@ describe('an error event, by its name', () => {
     expect(error).toMatchObject({ provider: 'test', requestId: 'req_f' });
   });
 
-  it.each(['error', 'exception', 'response.error', 'stream_error', 'modelStreamErrorException'])(
+  it.each(['error', 'Error', 'exception', 'response.error', 'stream_error', 'streamError', 'modelStreamErrorException'])(
     '%s is one',
     async (name) => {
       const { error } = await ended(
