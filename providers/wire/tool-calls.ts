@@ -1,57 +1,63 @@
 import { SluiceError } from '../../src/index.ts';
-import type { FinishReason, ProviderBlock, StreamChunk } from '../../src/index.ts';
+import type { FinishReason, StreamChunk } from '../../src/index.ts';
 import { isRecord } from './json.ts';
 import type { Limits } from './limits.ts';
+import { OpenCall, isBlank } from './open-call.ts';
+import type { ToolCallPiece } from './open-call.ts';
+import { isOtherTool, isRestOfName, joinedName } from './tool-names.ts';
 
-/** A piece of a tool call. All fields are as the wire gave them: servers leave them out or send nonsense. */
-export interface ToolCallPiece {
-  /** Place among the calls. */
-  index?: unknown;
-  id?: unknown;
-  name?: unknown;
-  /** A string: the next characters of the arguments' JSON. An object: a start value that later strings replace. */
-  arguments?: unknown;
-  /** The next characters of a free-form input that is not JSON; the finished call's `arguments` is the whole string. */
-  input?: unknown;
-  /** The call's verbatim form, put on the finished call. */
-  block?: ProviderBlock | undefined;
-}
+export type { ToolCallPiece } from './open-call.ts';
 
-interface OpenCall {
-  id: string | undefined;
-  name: string | undefined;
-  text: string;
-  /** The text is not JSON. */
-  freeForm: boolean;
-  /** The text is a start value: the real arguments may follow in its place. */
-  provisional: boolean;
-  /** The text ends with a brace that closes. */
-  closed: boolean;
-  /** How much of the text, and whether the name, went out as deltas. */
-  sent: number;
-  named: boolean;
-  block: ProviderBlock | undefined;
+/** What a {@link ToolCallAssembler} is made with. */
+export interface AssemblerOptions {
+  provider: string;
+  limits: Limits;
+  /** The names of the tools that the request offers: they tell the end of a name that comes in pieces. */
+  offered?: ReadonlySet<string> | undefined;
 }
 
 /** Ends that may cut the last call short. */
 const CUT: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
 
+/** The name of a call that came without one: it is invalid, but a name is needed to send it back. */
+const NO_NAME = 'unknown';
+
+const NO_TOOLS: ReadonlySet<string> = new Set();
+
+/** A piece as far as it makes sense. */
+interface Clean {
+  index: number | undefined;
+  id: string | undefined;
+  name: string | undefined;
+  /** The text of the arguments or input; undefined if there is none in the piece. */
+  text: string | undefined;
+  value: Record<string, unknown> | undefined;
+}
+
 /**
- * Collects the pieces of a reply's tool calls, keyed by id, then by index: servers send every parallel call at index 0, reuse or leave
- * out indices, send `id: ""` or none, names late, and `{}` before the real arguments. Keys are only ever keys of a Map.
+ * Collects the pieces of a reply's tool calls, keyed by id, then by index, then by what they say: servers send every parallel call
+ * at index 0, reuse or leave out indices, send `id: ""` or none, one id for two calls or a new one with each piece, names late, in
+ * pieces or again and again, and `{}` before the real arguments. Keys are only ever keys of a Map.
  */
 export class ToolCallAssembler {
   readonly #provider: string;
   readonly #limits: Limits;
+  readonly #offered: ReadonlySet<string>;
   readonly #calls: OpenCall[] = [];
+  /** The latest call of each id that the wire gave. */
   readonly #byId = new Map<string, OpenCall>();
   /** The latest call of each index. */
   readonly #byIndex = new Map<number, OpenCall>();
+  /** The ids that are given out. */
+  readonly #given = new Set<string>();
+  /** Two calls came with one id. */
+  #sharesIds = false;
   #characters = 0;
 
-  constructor(options: { provider: string; limits: Limits }) {
+  constructor(options: AssemblerOptions) {
     this.#provider = options.provider;
     this.#limits = options.limits;
+    this.#offered = options.offered ?? NO_TOOLS;
   }
 
   /** Calls so far. */
@@ -64,88 +70,83 @@ export class ToolCallAssembler {
    * a limit.
    */
   add(piece: ToolCallPiece, out: StreamChunk[]): void {
-    const call = this.#find(piece);
-    this.#describe(call, piece);
-    const { arguments: args, input } = piece;
-    if (typeof input === 'string') {
-      call.freeForm = true;
-      this.#append(call, input);
-    } else if (typeof args === 'string') {
-      this.#appendJson(call, args);
-    } else if (isRecord(args) && call.text === '') {
-      this.#append(call, JSON.stringify(args));
-      call.provisional = true;
+    const clean = this.#clean(piece);
+    this.#count(clean.text?.length ?? 0);
+    const call = this.#find(clean);
+    if (call === undefined) return;
+    this.#identify(call, clean);
+    if (clean.name !== undefined) {
+      call.name = call.name === undefined ? clean.name : joinedName(call.name, clean.name, this.#offered);
     }
-    this.#send(call, out);
+    if (piece.block !== undefined) call.addBlock(piece.block);
+    if (clean.value !== undefined) {
+      const before = call.length;
+      call.addValue(clean.value);
+      this.#count(call.length - before);
+    } else if (typeof piece.input === 'string') {
+      call.addInput(piece.input);
+    } else if (clean.text !== undefined) {
+      call.addJson(clean.text);
+    }
+    call.send(out);
   }
 
   /** The wire's last word on a call, its `arguments` or `input` whole: it replaces what was collected. */
   settle(piece: ToolCallPiece, out: StreamChunk[]): void {
-    const call = this.#find(piece);
-    this.#describe(call, piece);
-    const { arguments: args, input } = piece;
-    const whole = typeof input === 'string' ? input : isRecord(args) ? JSON.stringify(args) : args;
-    if (typeof input === 'string') call.freeForm = true;
-    if (typeof whole === 'string') this.#replace(call, whole);
-    call.provisional = false;
-    this.#send(call, out);
+    const clean = this.#clean(piece);
+    const { id, index } = clean;
+    const known = id === undefined ? undefined : this.#byId.get(id);
+    const near = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
+    const call = known ?? (id === undefined || near?.wireId === undefined ? near : undefined);
+    const settled = call ?? this.#begin(index);
+    this.#identify(settled, clean);
+    settled.name = clean.name ?? settled.name;
+    if (piece.block !== undefined) settled.setBlock(piece.block);
+    const last = clean.value ?? clean.text;
+    if (last !== undefined) {
+      const before = settled.length;
+      settled.settle(last, typeof piece.input === 'string');
+      this.#count(settled.length - before);
+    }
+    settled.send(out);
   }
 
   /**
-   * The reply is over: pushes a `tool_call` for each call, in the order of their start. Where the reply was cut (`length`,
-   * `content_filter`, `refusal`) a call without whole arguments is left out; otherwise malformed arguments, or a call
-   * without a name, are a `protocol` error.
+   * The reply is over: pushes a `tool_call` for each call, in the order of their start, and tells how many. One whose arguments
+   * cannot be read, or without a name, is `invalid`. If the reply was cut (`length`, `content_filter`, `refusal`), calls that
+   * are not whole are left out.
    */
-  end(finishReason: FinishReason, out: StreamChunk[]): void {
+  end(finishReason: FinishReason, out: StreamChunk[]): number {
     const cut = CUT.has(finishReason);
-    this.#calls.forEach((call, at) => {
-      const parsed = argumentsOf(call);
+    const calls = this.#sharesIds ? this.#distinct() : this.#calls;
+    let count = 0;
+    calls.forEach((call, at) => {
+      // An id and nothing else.
+      if (call.name === undefined && call.isBlank) return;
+      const read = call.read();
       // A cut call is not to be run, and one without any arguments may have been cut before their first character.
-      const whole = call.name !== undefined && parsed !== undefined && !(cut && isBlank(call.text));
-      if (!whole && cut) return;
-      if (call.name === undefined) throw this.#error('without a name');
-      if (parsed === undefined) throw this.#error('whose arguments are not valid JSON');
+      if (cut && (read.invalid !== undefined || call.isBlank)) return;
       const id = (call.id ??= this.#madeId(at));
       call.provisional = false;
-      this.#send(call, out);
-      out.push({ type: 'tool_call', id, name: call.name, arguments: parsed.value, ...block(call), call: 0 });
+      call.send(out);
+      const { name = NO_NAME, block } = call;
+      out.push({ type: 'tool_call', id, name, ...read, ...(block !== undefined && { block }), call: 0 });
+      count++;
     });
+    return count;
   }
 
-  /** The call that a piece belongs to; a new one where it begins one. */
-  #find(piece: ToolCallPiece): OpenCall {
-    const id = nonEmpty(piece.id);
-    const index = this.#index(piece.index);
-    const known = id === undefined ? undefined : this.#byId.get(id);
-    if (known !== undefined) return known;
-    const candidate = index === undefined ? this.#calls.at(-1) : this.#byIndex.get(index);
-    // Another id is another call, also at the same index.
-    const same =
-      candidate !== undefined && (id === undefined ? !begins(piece, candidate) : candidate.id === undefined);
-    const call = same ? candidate : this.#begin(index);
-    if (id !== undefined) {
-      call.id = id;
-      this.#byId.set(id, call);
-    }
-    return call;
-  }
-
-  #begin(index: number | undefined): OpenCall {
-    if (this.#calls.length >= this.#limits.maxToolCalls) throw this.#limit('maxToolCalls');
-    const call: OpenCall = {
-      id: undefined,
-      name: undefined,
-      text: '',
-      freeForm: false,
-      provisional: false,
-      closed: false,
-      sent: 0,
-      named: false,
-      block: undefined,
+  #clean(piece: ToolCallPiece): Clean {
+    const { arguments: args, input } = piece;
+    const value = typeof input !== 'string' && isRecord(args) ? args : undefined;
+    const text = typeof input === 'string' ? input : typeof args === 'string' ? args : undefined;
+    return {
+      index: this.#index(piece.index),
+      id: typeof piece.id === 'number' ? String(piece.id) : nonEmpty(piece.id),
+      name: nonEmpty(piece.name),
+      text,
+      value,
     };
-    this.#calls.push(call);
-    if (index !== undefined) this.#byIndex.set(index, call);
-    return call;
   }
 
   /** Anything but a whole number of 0 or more is as good as none. */
@@ -155,64 +156,120 @@ export class ToolCallAssembler {
     return value;
   }
 
-  #describe(call: OpenCall, piece: ToolCallPiece): void {
-    call.name = nonEmpty(piece.name) ?? call.name;
-    call.block = piece.block ?? call.block;
+  /** The call that a piece belongs to, a new one if it begins one; undefined for what has come before. */
+  #find(piece: Clean): OpenCall | undefined {
+    const { id, index } = piece;
+    const there = index === undefined ? undefined : this.#byIndex.get(index);
+    const known = id === undefined ? undefined : this.#byId.get(id);
+    if (known !== undefined) return this.#ofKnownId(piece, there?.wireId === id ? (there ?? known) : known);
+    const near = there ?? this.#unplaced(piece);
+    if (near === undefined) return this.#begin(index);
+    if (piece.name === undefined && isRepeated(piece, near)) return undefined;
+    const isNew =
+      id === undefined || near.wireId === undefined
+        ? this.#beginsByContent(piece, near)
+        : beginsWithId(piece, near);
+    if (!isNew) return near;
+    const call = this.#begin(index);
+    // Its name came before it, with a piece that had nothing else.
+    if (piece.name === undefined && near.announcedAgain) call.name = near.name;
+    return call;
   }
 
-  #appendJson(call: OpenCall, delta: string): void {
-    // `{}` and then the real arguments: they come in its place, not behind it.
-    if (call.provisional && delta.trimStart().startsWith('{')) this.#replace(call, '');
-    const first = call.text === '';
-    this.#append(call, delta);
-    if (isBlank(delta)) return;
-    call.provisional = first && delta.trim() === '{}';
-    call.closed = delta.trimEnd().endsWith('}');
+  /** The last call, for a piece whose index tells of none: if that call has no place either, or the piece has none. */
+  #unplaced({ index, name }: Clean): OpenCall | undefined {
+    const last = this.#calls.at(-1);
+    if (index === undefined) return last;
+    return name === undefined && last?.index === undefined ? last : undefined;
   }
 
-  #append(call: OpenCall, delta: string): void {
-    this.#count(delta.length);
-    call.text += delta;
+  /** A piece whose id is known: of that call, or of another one that the server gave the same id. */
+  #ofKnownId(piece: Clean, call: OpenCall): OpenCall | undefined {
+    const { index, name } = piece;
+    const isElsewhere = index !== undefined && call.index !== undefined && index !== call.index;
+    if (isElsewhere && name !== undefined) return this.#begin(index);
+    if ((name === undefined || name === call.name) && isRepeated(piece, call)) return undefined;
+    if (name === undefined || call.name === undefined) return call;
+    const isOther = isOtherTool(call.name, name, this.#offered);
+    return isOther || (opens(piece) && call.ended) ? this.#begin(index) : call;
   }
 
-  #replace(call: OpenCall, whole: string): void {
-    // What was sent stays sent: deltas are provisional, the finished call is what counts.
-    call.sent = whole.startsWith(call.text.slice(0, call.sent)) ? call.sent : whole.length;
-    this.#count(whole.length - call.text.length);
-    call.text = whole;
+  /**
+   * Whether a piece without an id, or for a call that has none yet, begins another call than the one at its place. Servers without
+   * ids send each call in one piece, or its name first.
+   */
+  #beginsByContent(piece: Clean, call: OpenCall): boolean {
+    const { name, text, value } = piece;
+    if (name === undefined) return call.announcedAgain && opens(piece) && call.ended;
+    if (call.name === undefined) return opens(piece) && call.ended;
+    if (isRestOfName(call.name, name, this.#offered)) return false;
+    const isOther = isOtherTool(call.name, name, this.#offered);
+    if (call.isBlank) return isOther;
+    if (name !== call.name) return isOther || opens(piece) || call.ended;
+    if (value !== undefined) return call.hasValue || call.ended;
+    if (isBlank(text ?? '') && call.ended) call.announcedAgain = true;
+    return opens(piece) && call.ended;
+  }
+
+  #begin(index: number | undefined): OpenCall {
+    if (this.#calls.length >= this.#limits.maxToolCalls) throw this.#limit('maxToolCalls');
+    const call = new OpenCall(index, this.#limits);
+    this.#calls.push(call);
+    if (index !== undefined) this.#byIndex.set(index, call);
+    return call;
+  }
+
+  /** Notes the id and the place that a piece gives its call. */
+  #identify(call: OpenCall, { id, index }: Clean): void {
+    if (index !== undefined) {
+      call.index ??= index;
+      if (!this.#byIndex.has(index)) this.#byIndex.set(index, call);
+    }
+    // The first id counts: servers that make up more of them never come back to one.
+    if (id === undefined || call.wireId !== undefined) return;
+    call.wireId = id;
+    this.#byId.set(id, call);
+    if (this.#given.has(id)) this.#sharesIds = true;
+    call.id = this.#unique(id);
+    this.#given.add(call.id);
+  }
+
+  #unique(id: string): string {
+    let unique = id;
+    for (let number = 2; this.#given.has(unique); number++) unique = `${id}_${number}`;
+    return unique;
+  }
+
+  #madeId(at: number): string {
+    const id = this.#unique(`call_${at + 1}`);
+    this.#given.add(id);
+    return id;
+  }
+
+  /**
+   * The calls without those that are the same under the same id: servers announce a call at one index and send it at another, or
+   * send it at several.
+   */
+  #distinct(): OpenCall[] {
+    const seen = new Set<string>();
+    const withArguments = new Set<string>();
+    for (const call of this.#calls) {
+      if (!call.isBlank) withArguments.add(JSON.stringify([call.wireId, call.name]));
+    }
+    return this.#calls.filter((call) => {
+      if (call.wireId === undefined) return true;
+      const key = JSON.stringify([call.wireId, call.name]);
+      if (call.isBlank && withArguments.has(key)) return false;
+      const content = `${call.wireId} ${call.content}`;
+      if (seen.has(content)) return false;
+      seen.add(content);
+      return true;
+    });
   }
 
   #count(characters: number): void {
     this.#characters += characters;
     if (this.#characters > this.#limits.maxOutputCharacters) throw this.#limit('maxOutputCharacters');
-  }
-
-  /** Pushes what is new as a delta; a call whose id is not known yet waits, and so does a start value. */
-  #send(call: OpenCall, out: StreamChunk[]): void {
-    const { id, name, text } = call;
-    if (id === undefined || call.provisional) return;
-    const nameIsNew = name !== undefined && !call.named;
-    if (!nameIsNew && text.length === call.sent) return;
-    const argumentsDelta = call.sent === 0 ? text : text.slice(call.sent);
-    call.sent = text.length;
-    if (nameIsNew) {
-      call.named = true;
-      out.push({ type: 'tool_call_delta', id, name, argumentsDelta, call: 0 });
-    } else {
-      out.push({ type: 'tool_call_delta', id, argumentsDelta, call: 0 });
-    }
-  }
-
-  #madeId(at: number): string {
-    let number = at + 1;
-    while (this.#byId.has(`call_${number}`)) number += this.#calls.length;
-    return `call_${number}`;
-  }
-
-  #error(what: string): SluiceError {
-    return new SluiceError('protocol', `${this.#provider} sent a tool call ${what}.`, {
-      provider: this.#provider,
-    });
   }
 
   #limit(name: 'maxToolCalls' | 'maxToolIndex' | 'maxOutputCharacters'): SluiceError {
@@ -223,38 +280,30 @@ export class ToolCallAssembler {
   }
 }
 
+/** Whether a piece brings the start of a JSON value. */
+function opens({ text, value }: Clean): boolean {
+  return value !== undefined || text?.trimStart().startsWith('{') === true;
+}
+
+/** Whether a piece has all of the call's arguments once more, as some servers close a call. */
+function isRepeated({ text }: Clean, call: OpenCall): boolean {
+  // A short piece cannot be the whole: a long text is not looked at again for it.
+  if (text === undefined || 2 * text.length < call.length || isBlank(text)) return false;
+  return call.ended && call.isSameText(text);
+}
+
 /**
- * Whether a piece without an id begins another call than the one at its place: it brings a name and arguments, and the name is
- * another one, or `{` behind a `}`, which no JSON has. Servers without ids send each call in one piece.
+ * Whether a piece with another id than the call at its place begins a call. Another id is another call; but some servers make up
+ * a new one for each piece that only goes on with the arguments.
  */
-function begins(piece: ToolCallPiece, call: OpenCall): boolean {
-  const name = nonEmpty(piece.name);
-  if (name === undefined || call.name === undefined || call.provisional) return false;
-  if (isRecord(piece.arguments)) return true;
-  if (typeof piece.arguments !== 'string' || isBlank(piece.arguments)) return false;
-  return name !== call.name || (call.closed && piece.arguments.trimStart().startsWith('{'));
-}
-
-function argumentsOf(call: OpenCall): { value: unknown } | undefined {
-  if (call.freeForm) return { value: call.text };
-  if (isBlank(call.text)) return { value: {} };
-  try {
-    const value: unknown = JSON.parse(call.text);
-    return { value };
-  } catch {
-    // The parser's error quotes the arguments.
-    return undefined;
-  }
-}
-
-function block(call: OpenCall): { block?: ProviderBlock } {
-  return call.block === undefined ? {} : { block: call.block };
+function beginsWithId(piece: Clean, call: OpenCall): boolean {
+  const { name, text } = piece;
+  if (name !== undefined && name !== call.name) return true;
+  if (text === undefined || call.name === undefined) return true;
+  if (opens(piece) && call.ended) return true;
+  return name !== undefined && (opens(piece) || isBlank(text) || call.isBlank || call.ended);
 }
 
 function nonEmpty(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function isBlank(text: string): boolean {
-  return text.trim() === '';
 }

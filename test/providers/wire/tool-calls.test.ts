@@ -4,13 +4,31 @@ import type { FinishReason, StreamChunk } from '../../../src/index.ts';
 import { ToolCallAssembler, type Limits, type ToolCallPiece } from '../../../providers/wire/index.ts';
 import { limits } from './support.ts';
 
+/** The chunks that pieces become. */
+function chunksOf(
+  pieces: ToolCallPiece[],
+  finishReason: FinishReason = 'tool_calls',
+  over: Partial<Limits> = {},
+): StreamChunk[] {
+  const assembler = new ToolCallAssembler({ provider: 'test', limits: { ...limits, ...over } });
+  const out: StreamChunk[] = [];
+  for (const piece of pieces) assembler.add(piece, out);
+  assembler.end(finishReason, out);
+  return out;
+}
+
 /** The finished calls as `id name arguments`, and the text of each id's deltas. */
 function assembled(
   pieces: ToolCallPiece[],
   finishReason: FinishReason = 'tool_calls',
   over: Partial<Limits> = {},
+  offered?: readonly string[],
 ) {
-  const assembler = new ToolCallAssembler({ provider: 'test', limits: { ...limits, ...over } });
+  const assembler = new ToolCallAssembler({
+    provider: 'test',
+    limits: { ...limits, ...over },
+    offered: offered && new Set(offered),
+  });
   const out: StreamChunk[] = [];
   for (const piece of pieces) assembler.add(piece, out);
   assembler.end(finishReason, out);
@@ -138,12 +156,109 @@ describe('tool calls', () => {
     expect(assembled(pieces, 'content_filter').calls).toEqual(['a one {"x":1}']);
   });
 
-  it('with malformed arguments, or without a name, are a protocol error that does not quote them', () => {
-    const bad = () => assembled([{ index: 0, id: 'a', name: 'one', arguments: '{"secret' }]);
-    expect(bad).toThrow('test sent a tool call whose arguments are not valid JSON.');
-    expect(() => assembled([{ index: 0, id: 'a', arguments: '{}' }])).toThrow(
-      'test sent a tool call without a name.',
-    );
+  it.each([
+    ['cut', '{"secret', 'the arguments are not valid JSON'],
+    ['two values', '{"a":1}{"b":2}', 'the arguments are not valid JSON'],
+    ['65 levels', `${'['.repeat(65)}${']'.repeat(65)}`, 'the arguments are nested more than 64 levels deep'],
+    [
+      '100,000 levels',
+      `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+      'the arguments are nested more than 64 levels deep',
+    ],
+  ])('whose arguments cannot be read (%s) are invalid, and the others stand', (_name, raw, reason) => {
+    const out = chunksOf([
+      { index: 0, id: 'a', name: 'one', arguments: '{"x":1}' },
+      { index: 1, id: 'b', name: 'two', arguments: raw },
+      { index: 2, id: 'c', name: 'three', arguments: '{"y":2}' },
+    ]);
+    expect(out.slice(-3)).toEqual([
+      { type: 'tool_call', id: 'a', name: 'one', arguments: { x: 1 }, call: 0 },
+      { type: 'tool_call', id: 'b', name: 'two', arguments: {}, invalid: { raw, reason }, call: 0 },
+      { type: 'tool_call', id: 'c', name: 'three', arguments: { y: 2 }, call: 0 },
+    ]);
+  });
+
+  it('nested 64 deep are read, as text and as a value', () => {
+    const text = `{"a":${'['.repeat(63)}${']'.repeat(63)}}`;
+    const value = JSON.parse(text);
+    const read = (args: unknown) => chunksOf([{ index: 0, id: 'a', name: 'one', arguments: args }]).at(-1);
+    expect(read(text)).toMatchObject({ arguments: value });
+    expect(read(text)).not.toHaveProperty('invalid');
+    expect(read(value)).toMatchObject({ arguments: value });
+  });
+
+  it('whose arguments are a value that is nested too deep for the stack are invalid', () => {
+    const deep = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+    expect(chunksOf([{ index: 0, id: 'a', name: 'one', arguments: deep }]).at(-1)).toMatchObject({
+      arguments: {},
+      invalid: { reason: 'the arguments are nested more than 64 levels deep' },
+    });
+  });
+
+  it('without a name are invalid under a name that can be sent back', () => {
+    expect(chunksOf([{ index: 0, id: 'a', arguments: '{"x":1}' }]).at(-1)).toEqual({
+      type: 'tool_call',
+      id: 'a',
+      name: 'unknown',
+      arguments: {},
+      invalid: { raw: '{"x":1}', reason: 'the call has no name' },
+      call: 0,
+    });
+  });
+
+  it.each(['arguments', 'input'])(
+    'S10 with %s over maxArgumentsCharacters are invalid, and the rest is not kept',
+    (field) => {
+      const pieces = Array.from({ length: 100 }, () => ({ index: 0, [field]: 'xxxx' }));
+      const out = chunksOf(
+        [{ index: 0, id: 'a', name: 'one' }, ...pieces, { index: 1, id: 'b', name: 'two' }],
+        'tool_calls',
+        { maxArgumentsCharacters: 10 },
+      );
+      const what = field === 'input' ? 'the input is' : 'the arguments are';
+      expect(out.slice(-2)).toEqual([
+        {
+          type: 'tool_call',
+          id: 'a',
+          name: 'one',
+          arguments: {},
+          invalid: { raw: 'xxxxxxxxxx', reason: `${what} longer than 10 characters` },
+          call: 0,
+        },
+        { type: 'tool_call', id: 'b', name: 'two', arguments: {}, call: 0 },
+      ]);
+      const sent = out
+        .map((chunk) => (chunk.type === 'tool_call_delta' ? chunk.argumentsDelta : ''))
+        .join('');
+      expect(sent).toBe('xxxxxxxxxxx');
+    },
+  );
+
+  it('S10 over maxOutputCharacters end the reply although their text is not kept', () => {
+    const pieces = Array.from({ length: 10 }, () => ({ index: 0, id: 'a', name: 'one', arguments: 'xxxx' }));
+    const over = { maxArgumentsCharacters: 5, maxOutputCharacters: 39 };
+    expect(() => chunksOf(pieces, 'tool_calls', over)).toThrow('limits.maxOutputCharacters (39)');
+  });
+
+  it('that are cut by length and cannot be read are left out', () => {
+    const out = chunksOf([{ index: 0, id: 'a', name: 'one', arguments: '[1' }], 'length');
+    expect(out.filter((chunk) => chunk.type === 'tool_call')).toEqual([]);
+  });
+
+  it.each([undefined, 'get'])('R15 cost as much as they are long, with the name %s on each piece', (name) => {
+    const perPiece = (count: number): number => {
+      const assembler = new ToolCallAssembler({ provider: 'test', limits });
+      const out: StreamChunk[] = [];
+      assembler.add({ index: 0, id: 'a', name: 'get', arguments: '{"x":"' }, out);
+      const started = process.cpuUsage();
+      for (let piece = 0; piece < count; piece++) assembler.add({ index: 0, name, arguments: 'abcd ' }, out);
+      const { user, system } = process.cpuUsage(started);
+      expect(out).toHaveLength(count + 1);
+      return (user + system) / count;
+    };
+    perPiece(5_000);
+    const short = Math.min(perPiece(5_000), perPiece(5_000), perPiece(5_000));
+    expect(perPiece(100_000)).toBeLessThan(Math.max(short, 0.3) * 8);
   });
 
   it('with free-form input have it as it is, JSON or not', () => {
