@@ -1,16 +1,27 @@
 import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../src/index.ts';
-import {
-  ToolCallAssembler,
-  blockFrom,
-  errorFromBody,
-  finishReasonOf,
-  isRecord,
-  text,
-} from '../wire/index.ts';
+import { errorFromBody, finishReasonOf, isRecord, text } from '../wire/index.ts';
 import type { Decoder } from '../wire/index.ts';
-import { noteUsage, streamError } from './decoding.ts';
+import { failureIn, failureInChoice, finishFailure, isErrorFinish } from './chat-errors.ts';
+import { ChatMessage } from './chat-message.ts';
+import { noteUsage, providerOptionsOf, streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
 import { chatUsage } from './usage.ts';
+
+type Fields = Record<string, unknown>;
+
+/** How much an end says: a server that ends twice may say the lesser word last. */
+const WEIGHTS: Readonly<Record<FinishReason, number>> = {
+  stop: 0,
+  other: 1,
+  pause: 2,
+  tool_calls: 3,
+  length: 4,
+  content_filter: 4,
+  refusal: 4,
+};
+
+/** What Perplexity tells beside the sources, and no chunk has a place for. */
+const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
 
 /**
  * Chat Completions' stream of chunks, as OpenAI and the servers compatible with it send it. The reply is whole when a finish
@@ -20,34 +31,38 @@ import { chatUsage } from './usage.ts';
 export class ChatDecoder implements Decoder {
   finished = false;
   readonly #decoding: Decoding;
-  /** Made with the first piece of one. */
-  #calls: ToolCallAssembler | undefined;
+  readonly #message: ChatMessage;
   #finish = '';
-  #id = '';
-  /** A piece of the answer came: what comes with another id now is another answer. */
-  #begun = false;
-  /** A chunk came without a role: this server sends roles at a message's start alone. */
-  #roleless = false;
-  #refused = false;
-  #citations: unknown[] | undefined;
-  #warnedOfChoices = false;
+  /** Where the answer comes from: whole messages beside deltas only repeat them. */
+  #source: 'delta' | 'message' | undefined;
+  /** The text of whole messages so far: some servers repeat it in each. */
+  #repeated = '';
+  #citations: readonly unknown[] = [];
+  #results: readonly unknown[] = [];
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
+    this.#message = new ChatMessage(decoding);
   }
 
-  event(data: Record<string, unknown>, _name: string, out: StreamChunk[]): void {
-    const { error } = data;
-    if (isRecord(error) || (typeof error === 'string' && error !== '') || data['object'] === 'error') {
-      throw this.#failure(data);
+  event(data: Fields, name: string, out: StreamChunk[]): void {
+    const { error, choices, id, x_groq: groq } = data;
+    const isPlain = Array.isArray(choices) && choices.length > 0 && name !== 'error';
+    if (!isPlain || (error !== undefined && error !== null) || groq !== undefined) {
+      const failure = failureIn(data, name);
+      if (failure !== undefined) throw this.#failure(failure);
+      if (isRecord(groq) && isRecord(groq['usage'])) noteUsage(this.#decoding, chatUsage(groq['usage']));
     }
     this.#header(data);
-    const choices = data['choices'];
     if (!Array.isArray(choices)) return;
     for (const choice of choices) {
       if (!isRecord(choice)) continue;
-      if (choice['index'] === 0 || typeof choice['index'] !== 'number') this.#choice(data, choice, out);
-      else this.#otherChoice();
+      const { index } = choice;
+      if (index === 0 || typeof index !== 'number' || this.#isOnly(id)) {
+        this.#choice(id, choice, out);
+      } else {
+        this.#message.warn('only the first of several choices is read');
+      }
     }
   }
 
@@ -56,14 +71,11 @@ export class ChatDecoder implements Decoder {
   }
 
   end(out: StreamChunk[]): Reply {
-    if (this.#finish === '' && !this.finished) {
+    if (this.#finish === '' && !this.finished && !this.#message.audioEnded) {
       throw streamError(this.#decoding, 'truncated', 'the stream stopped without a finish reason');
     }
-    const finishReason = this.#finishReason();
-    this.#calls?.end(finishReason, out);
-    if (this.#citations !== undefined) {
-      out.push({ type: 'content', content: '', citations: this.#citations, call: 0 });
-    }
+    this.#message.end([...this.#citations, ...this.#results], out);
+    const finishReason = this.#endCalls(out);
     const { call } = this.#decoding.call;
     return {
       finishReason,
@@ -76,144 +88,124 @@ export class ChatDecoder implements Decoder {
     };
   }
 
-  /** What stands beside the choices: model, tier, usage. */
-  #header(data: Record<string, unknown>): void {
+  /** What stands beside the choices: model, tier, usage, sources. */
+  #header(data: Fields): void {
     const { call } = this.#decoding.call;
     const model = data['model'];
     if (typeof model === 'string' && model !== '' && model !== call.model) call.model = model;
     const tier = data['service_tier'];
     if (typeof tier === 'string') call.serviceTier = tier;
-    const usage = data['usage'] ?? groqUsage(data['x_groq']);
+    const { usage } = data;
     if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
     // Perplexity and xAI list the sources beside the choices, on every chunk anew.
-    const citations = data['citations'];
+    const { citations, search_results: results } = data;
     if (Array.isArray(citations) && citations.length > 0) this.#citations = citations;
+    if (!Array.isArray(results) || results.length === 0) return;
+    this.#results = results;
+    for (const field of BESIDE_SOURCES) {
+      const list = data[field];
+      if (Array.isArray(list) && list.length > 0) this.#message.onlyRaw(field);
+    }
   }
 
-  #choice(data: Record<string, unknown>, choice: Record<string, unknown>, out: StreamChunk[]): void {
-    const delta = choice['delta'] ?? (this.#begun ? undefined : choice['message']);
-    if (isRecord(delta)) {
-      this.#checkSplice(data['id'], delta['role']);
-      this.#delta(delta, out);
-    }
-    // OpenRouter tells a failed upstream here.
-    if (isRecord(choice['error'])) throw this.#failure({ error: choice['error'] });
+  #choice(id: unknown, choice: Fields, out: StreamChunk[]): void {
+    const { delta, finish_reason: finish, error, usage, logprobs } = choice;
+    const isOver = finish !== null && finish !== undefined && finish !== '';
+    if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
+    if (this.#source === 'delta' && isRecord(delta)) this.#message.delta(id, delta, out);
+    else this.#pieces(id, choice, isOver, out);
+    if (error !== undefined && error !== null) this.#checkFailure(choice);
     // Moonshot's place for it.
-    if (isRecord(choice['usage'])) noteUsage(this.#decoding, chatUsage(choice['usage']));
-    const finish = choice['finish_reason'];
-    if (typeof finish === 'string' && finish !== '') this.#end(finish);
+    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
+    if (logprobs !== undefined && logprobs !== null) this.#message.onlyRaw('logprobs');
+    if (isOver) this.#end(finishOf(finish));
   }
 
-  #delta(delta: Record<string, unknown>, out: StreamChunk[]): void {
-    const before = out.length;
-    const thinking = text(delta['reasoning_content']) || text(delta['reasoning']);
-    if (thinking) out.push({ type: 'thinking', content: thinking, call: 0 });
-    const content = delta['content'];
-    if (typeof content === 'string') {
-      if (content !== '') out.push({ type: 'content', content, call: 0 });
-    } else if (Array.isArray(content)) {
-      for (const part of content) contentPart(part, out);
+  /** What is there until it is known where the answer comes from, or if it comes in whole messages. */
+  #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
+    const { delta, message } = choice;
+    if (isRecord(delta) && (this.#source !== 'message' || !isRecord(message))) {
+      this.#message.delta(id, delta, out);
+      if (this.#message.begun) this.#source ??= 'delta';
     }
-    const refusal = delta['refusal'];
-    if (typeof refusal === 'string' && refusal !== '') {
-      this.#refused = true;
-      out.push({ type: 'content', content: refusal, refusal: true, call: 0 });
-    }
-    const citations = delta['annotations'];
-    if (Array.isArray(citations) && citations.length > 0) {
-      out.push({ type: 'content', content: '', citations, call: 0 });
-    }
-    const calls = delta['tool_calls'];
-    if (Array.isArray(calls)) for (const call of calls) if (isRecord(call)) this.#toolCall(call, out);
-    const legacy = delta['function_call'];
-    if (isRecord(legacy)) {
-      this.#assembler().add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
-    }
-    if (out.length > before || this.#calls !== undefined) this.#begun = true;
+    if (this.#source === 'delta') return;
+    this.#whole(id, choice, isOver, out);
+    if (this.#message.begun) this.#source = 'message';
   }
 
-  #toolCall(call: Record<string, unknown>, out: StreamChunk[]): void {
-    const { index, id } = call;
-    const custom = call['custom'];
-    if (isRecord(custom)) {
-      const block = blockFrom(this.#decoding.origin, { type: 'custom' });
-      this.#assembler().add({ index, id, name: custom['name'], input: custom['input'] ?? '', block }, out);
-      return;
+  /** A message, or several, in place of deltas; the text of a legacy completion. */
+  #whole(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
+    const { message, messages, text: said } = choice;
+    if (isRecord(message)) {
+      const { content } = message;
+      if (typeof content !== 'string') return this.#message.delta(id, message, out, true);
+      const before = this.#repeated;
+      const goesOn = content.startsWith(before) && (content.length > before.length || isOver);
+      const rest = goesOn ? content.slice(before.length) : content;
+      this.#repeated += rest;
+      this.#message.delta(id, { ...message, content: rest }, out, true);
+    } else if (Array.isArray(messages)) {
+      for (const one of messages) if (isRecord(one)) this.#message.delta(id, one, out);
+    } else if (typeof said === 'string') {
+      this.#message.text(said, out);
     }
-    const called = isRecord(call['function']) ? call['function'] : call;
-    this.#assembler().add({ index, id, name: called['name'], arguments: called['arguments'] }, out);
   }
 
-  #assembler(): ToolCallAssembler {
-    return (this.#calls ??= new ToolCallAssembler(this.#decoding));
+  /** Whether a choice with another index is ours all the same: some servers number them with their chunks, ids and all. */
+  #isOnly(id: unknown): boolean {
+    return this.#message.isOther(id) && !(Number(providerOptionsOf(this.#decoding)['n']) > 1);
   }
 
-  /**
-   * Refuses a second message in one stream. Some servers give each chunk its own id or role, so only both together count, and
-   * only where roles were not on every chunk before.
-   */
-  #checkSplice(id: unknown, role: unknown): void {
-    const isOther = typeof id === 'string' && id !== '' && this.#id !== '' && id !== this.#id;
-    if (isOther && typeof role === 'string' && this.#begun && this.#roleless) {
-      throw streamError(this.#decoding, 'protocol', 'a second message began within the stream');
-    }
-    if (typeof id === 'string' && id !== '') this.#id = id;
-    if (typeof role !== 'string') this.#roleless = true;
-  }
-
-  #failure(body: Record<string, unknown>): SluiceError {
+  #failure(body: Fields): SluiceError {
     return errorFromBody(body, {
       provider: this.#decoding.provider,
       requestId: this.#decoding.info.requestId,
     });
   }
 
+  #checkFailure(choice: Fields): void {
+    const failure = failureInChoice(choice);
+    if (failure !== undefined) throw this.#failure(failure);
+  }
+
+  /** The error of a choice that ends with one. Without an error's object the last piece of text is what it says. */
+  #broken(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
+    const failure = failureInChoice(choice);
+    const finish = finishOf(choice['finish_reason']);
+    const { delta } = choice;
+    const words = isRecord(delta) ? (text(delta['content']) ?? '') : '';
+    if (failure === undefined && words !== '') return this.#failure(finishFailure(finish, choice, words));
+    this.#pieces(id, choice, true, out);
+    return this.#failure(failure ?? finishFailure(finish, choice, ''));
+  }
+
   #end(finish: string): void {
-    // OpenRouter, and DeepSeek when it runs out of room: the reply was broken off by the server.
-    if (finish === 'error') throw streamError(this.#decoding, 'server', 'the reply ended with an error');
+    // DeepSeek when it runs out of room: the reply was broken off by the server.
     if (finish === 'insufficient_system_resource') {
       throw streamError(this.#decoding, 'overloaded', 'the server broke off the reply for want of resources');
     }
-    this.#finish = finish;
+    const isWeaker =
+      this.#finish !== '' && WEIGHTS[finishReasonOf(finish)] <= WEIGHTS[finishReasonOf(this.#finish)];
+    if (!isWeaker) this.#finish = finish;
   }
 
-  #finishReason(): FinishReason {
-    const reason = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
-    if (reason !== 'stop') return reason;
-    if (this.#refused) return 'refusal';
+  #endCalls(out: StreamChunk[]): FinishReason {
+    const said = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
+    const reason = said === 'stop' && this.#message.refused ? 'refusal' : said;
+    const { calls, serverCalls } = this.#message.endCalls(reason, said === 'tool_calls', out);
     // OpenAI says stop when the one tool to call was prescribed, Ollama always did.
-    return this.#calls !== undefined ? 'tool_calls' : 'stop';
-  }
-
-  #otherChoice(): void {
-    if (this.#warnedOfChoices) return;
-    this.#warnedOfChoices = true;
-    this.#decoding.call.warn(`${this.#decoding.provider}: only the first of several choices is read`);
+    if (reason === 'stop') return calls > 0 ? 'tool_calls' : 'stop';
+    return reason === 'tool_calls' && calls === 0 && serverCalls > 0 ? 'stop' : reason;
   }
 }
 
 /** A JSON answer of Chat Completions as the events of a stream. */
-export function* chatEvents(body: Record<string, unknown>): Iterable<Record<string, unknown>> {
+export function* chatEvents(body: Fields): Iterable<Fields> {
   yield body;
 }
 
-function groqUsage(value: unknown): unknown {
-  return isRecord(value) ? value['usage'] : undefined;
-}
-
-/** Mistral's reasoning models answer in parts: text, and thinking that is a list of parts itself. */
-function contentPart(part: unknown, out: StreamChunk[]): void {
-  if (!isRecord(part)) return;
-  const said = text(part['text']);
-  if (said) out.push({ type: 'content', content: said, call: 0 });
-  const thoughts = part['thinking'];
-  if (typeof thoughts === 'string' && thoughts !== '')
-    out.push({ type: 'thinking', content: thoughts, call: 0 });
-  if (Array.isArray(thoughts)) {
-    for (const thought of thoughts) {
-      const thinking = isRecord(thought) ? text(thought['text']) : undefined;
-      if (thinking) out.push({ type: 'thinking', content: thinking, call: 0 });
-    }
-  }
-  if (part['type'] === 'reference') out.push({ type: 'content', content: '', citations: [part], call: 0 });
+/** A finish reason as a word; SGLang's own is an object with one. */
+function finishOf(finish: unknown): string {
+  if (typeof finish === 'string') return finish;
+  return isRecord(finish) ? (text(finish['type']) ?? '') : '';
 }

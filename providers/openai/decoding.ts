@@ -2,6 +2,7 @@ import { SluiceError } from '../../src/index.ts';
 import type { ErrorCode, ProviderCall, Usage } from '../../src/index.ts';
 import { mostUsage } from '../wire/index.ts';
 import type { Limits, Origin, ResponseInfo } from '../wire/index.ts';
+import type { ThinkTagsOption } from './think-tags.ts';
 
 /** What both decoders of OpenAI's wires are made with. */
 export interface Decoding {
@@ -11,6 +12,14 @@ export interface Decoding {
   info: ResponseInfo;
   /** What the blocks of the reply are marked with. */
   origin: Origin;
+  /** Whether thinking stands in tags in the text (chat). */
+  thinkTags?: ThinkTagsOption | undefined;
+}
+
+/** The fields that the caller gave for this provider with the request. */
+export function providerOptionsOf({ provider, call }: Decoding): Record<string, unknown> {
+  const all = call.call.request.parameters.providerOptions;
+  return all !== undefined && Object.hasOwn(all, provider) ? (all[provider] ?? {}) : {};
 }
 
 /** An error that a decoder found in the stream. */

@@ -11,6 +11,7 @@ import { ResponsesDecoder, responsesEvents } from './responses-decoder.ts';
 import { RESPONSES_WIRE } from './responses-input.ts';
 import { responsesRequest } from './responses-request.ts';
 import { building } from './shared.ts';
+import { expectsThinkTags } from './think-tags.ts';
 
 export type { Limits } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
@@ -40,6 +41,7 @@ export function openai(options: OpenAIOptions = {}): Provider {
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
     const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
     const origin = originOf(wire, request.model ?? model, settings.baseURL);
+    const thinkTags = expectsThinkTags(settings.thinkTags, { ...settings, model: request.model ?? model });
     return wireStream({
       provider: name,
       call,
@@ -56,7 +58,7 @@ export function openai(options: OpenAIOptions = {}): Provider {
         return connection.send(body, signal);
       },
       decoder: (info: ResponseInfo) =>
-        new Wire({ provider: name, call, limits: settings.limits, info, origin }),
+        new Wire({ provider: name, call, limits: settings.limits, info, origin, thinkTags }),
       events: api === 'chat' ? chatEvents : responsesEvents,
     });
   }

@@ -63,6 +63,14 @@ export interface OpenAIOptions {
    */
   reasoningField?: 'reasoning_content' | 'reasoning' | 'none' | undefined;
   /**
+   * Read thinking that the server leaves in the text, in `<think>` tags at its start (chat). `'open'`: the prompt's template has the
+   * opening tag already, so that the reply begins with thinking and only `</think>` ends it. Default: true for servers that are
+   * known to do it (Ollama, LM Studio, llama.cpp, vLLM and SGLang by `name`, ports 11434 and 1234, Together, Fireworks, Groq,
+   * Perplexity, MiniMax, DeepInfra, SambaNova, Cerebras, NVIDIA, Hugging Face) and for models that are (DeepSeek R1, QwQ,
+   * Qwen 3, Magistral, ...) on any server.
+   */
+  thinkTags?: boolean | 'open' | undefined;
+  /**
    * Ask for encrypted reasoning, so that it can go back on the next turn though nothing is stored (responses). Default: for
    * models whose name says that they reason; others refuse it.
    */
@@ -92,6 +100,7 @@ export interface Settings {
   maxTokensField: 'max_completion_tokens' | 'max_tokens';
   includeUsage: boolean;
   reasoningField: 'reasoning_content' | 'reasoning' | 'none' | undefined;
+  thinkTags: boolean | 'open' | undefined;
   encryptedReasoning: boolean | undefined;
 }
 
@@ -121,6 +130,7 @@ const schema = z.strictObject({
   maxTokensField: z.enum(['max_completion_tokens', 'max_tokens']).optional(),
   includeUsage: z.boolean().optional(),
   reasoningField: z.enum(['reasoning_content', 'reasoning', 'none']).optional(),
+  thinkTags: z.union([z.boolean(), z.literal('open')]).optional(),
   encryptedReasoning: z.boolean().optional(),
 });
 
@@ -144,6 +154,7 @@ const MENDS: Readonly<Record<string, string>> = {
   maxTokensField: 'give "max_completion_tokens" or "max_tokens"',
   includeUsage: 'give true or false',
   reasoningField: 'give "reasoning_content", "reasoning" or "none"',
+  thinkTags: 'give true, false or "open"',
   encryptedReasoning: 'give true or false',
 };
 
@@ -205,6 +216,7 @@ export function parseOptions(options: OpenAIOptions): Settings {
     maxTokensField: given.maxTokensField ?? (isOpenAI ? 'max_completion_tokens' : 'max_tokens'),
     includeUsage: given.includeUsage ?? true,
     reasoningField: given.reasoningField,
+    thinkTags: given.thinkTags,
     encryptedReasoning: given.encryptedReasoning,
   };
 }

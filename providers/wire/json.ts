@@ -12,3 +12,12 @@ export function text(value: unknown): string | undefined {
 export function count(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value < Infinity ? value : undefined;
 }
+
+/** A value as JSON text; undefined if it is nested too deep to be written down. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}

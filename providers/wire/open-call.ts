@@ -1,6 +1,6 @@
 import type { ProviderBlock, StreamChunk } from '../../src/index.ts';
 import { checkedArguments, invalidArguments, readArguments, type ReadArguments } from './arguments.ts';
-import { isRecord } from './json.ts';
+import { isRecord, jsonText } from './json.ts';
 import { JsonProgress } from './json-progress.ts';
 import type { Limits } from './limits.ts';
 
@@ -184,12 +184,9 @@ export class OpenCall {
 
   /** A value as text; one that is nested too deep for that makes the call invalid. */
   #textOf(value: Record<string, unknown>): string {
-    try {
-      return JSON.stringify(value);
-    } catch {
-      this.#unreadable = checkedArguments(value, this.#limits);
-      return '';
-    }
+    const text = jsonText(value);
+    if (text === undefined) this.#unreadable = checkedArguments(value, this.#limits);
+    return text ?? '';
   }
 
   /** As much as may be kept: one character more than allowed, which makes the call invalid when it is read. */

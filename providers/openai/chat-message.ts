@@ -1,0 +1,239 @@
+import type { FinishReason, StreamChunk } from '../../src/index.ts';
+import { ToolCallAssembler, blockFrom, isRecord, text } from '../wire/index.ts';
+import { AudioOutput, imageFile } from './chat-files.ts';
+import { OpaqueFields } from './chat-opaque.ts';
+import { ServerTools, offeredTools } from './chat-server-tools.ts';
+import { isThought, thinkingOf } from './chat-thinking.ts';
+import { chatPiece } from './chat-tool-piece.ts';
+import { streamError } from './decoding.ts';
+import type { Decoding } from './decoding.ts';
+import { ThinkTags } from './think-tags.ts';
+
+type Fields = Record<string, unknown>;
+
+/** The finished calls of a message. */
+interface Ended {
+  /** Calls that the client is to run. */
+  calls: number;
+  /** Calls that the server has run. */
+  serverCalls: number;
+}
+
+/** The message that a reply of Chat Completions is made of, read delta by delta. */
+export class ChatMessage {
+  /** A piece of the answer came. */
+  begun = false;
+  /** The model declined. */
+  refused = false;
+  readonly #decoding: Decoding;
+  #id = '';
+  /** A delta came without a role: this server sends roles at a message's start alone. */
+  #roleless = false;
+  #calls: ToolCallAssembler | undefined;
+  #tags: ThinkTags | undefined;
+  #opaque: OpaqueFields | undefined;
+  #audio: AudioOutput | undefined;
+  #server: ServerTools | undefined;
+  /** Text is passed on as it is: there are no tags, no calls before it, and no tool speaks. */
+  #plain: boolean;
+  #toolSpeaks = false;
+  /** Text came behind the calls. */
+  #wentOn = false;
+  #warned: Set<string> | undefined;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+    const { thinkTags = false } = decoding;
+    if (thinkTags !== false) this.#tags = new ThinkTags(thinkTags === 'open');
+    this.#plain = this.#tags === undefined;
+  }
+
+  /** Whether the server has said that the sound of the message is whole. */
+  get audioEnded(): boolean {
+    return this.#audio?.ended === true;
+  }
+
+  /** Whether an id is another one than that of the last delta. */
+  isOther(id: unknown): boolean {
+    return typeof id === 'string' && id !== '' && this.#id !== '' && id !== this.#id;
+  }
+
+  /**
+   * The next fields of the message, with the id of their chunk. `whole`: it is a message, not a delta, and its calls are told apart
+   * by their places.
+   */
+  delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): void {
+    const before = out.length;
+    let content: unknown;
+    let role: unknown;
+    let thinking = '';
+    let more = false;
+    for (const key in delta) {
+      const value = delta[key];
+      if (key === 'content') content = value;
+      else if (key === 'role') role = value;
+      else if (key === 'reasoning_content' || key === 'reasoning') {
+        if (typeof value === 'string') thinking ||= value;
+        else if (value !== null) more = true;
+      } else if (value !== null && value !== '') more = true;
+    }
+    if (id !== this.#id) this.#newId(id, role);
+    if (typeof role !== 'string') this.#roleless = true;
+    else if (role !== '') this.#toolSpeaks = role === 'tool';
+    if (this.#toolSpeaks) {
+      (this.#server ??= new ServerTools(this.#decoding)).addAnswer(delta);
+      return;
+    }
+    if (more) thinking ||= thinkingOf(delta);
+    if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
+    if (more) this.#runs(delta, out);
+    if (typeof content === 'string') {
+      if (this.#plain && !more) {
+        if (content !== '') out.push({ type: 'content', content, call: 0 });
+      } else {
+        this.#say(content, more && isThought(delta['extra_content']), out);
+      }
+    } else if (Array.isArray(content)) {
+      for (const part of content) this.#part(part, out);
+    }
+    if (more) this.#rest(delta, whole, out);
+    if (out.length > before || this.#calls !== undefined) this.begun = true;
+  }
+  /** Text outside of any message: a legacy completion. */
+  text(content: string, out: StreamChunk[]): void {
+    this.#say(content, false, out);
+  }
+
+  /** The message is over: what was held back, sources, what goes back to the server, and the sound. */
+  end(sources: readonly unknown[], out: StreamChunk[]): void {
+    this.#tags?.end(out);
+    this.#server?.end(out);
+    const citations = [...sources, ...(this.#server?.sources ?? [])];
+    if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
+    const opaque = this.#opaque?.data;
+    // Alone it would make an empty reply look like one.
+    if (opaque !== undefined && this.begun) {
+      out.push({ type: 'content', content: '', block: blockFrom(this.#decoding.origin, opaque), call: 0 });
+    }
+    this.#audio?.end(out);
+  }
+
+  /** The finished calls. `cut`: how the reply ended, as far as it bears on them; `asked`: it ended for the sake of calls. */
+  endCalls(cut: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
+    const from = out.length;
+    const all = this.#calls?.end(cut, out) ?? 0;
+    if (all === 0) return { calls: 0, serverCalls: this.#server === undefined ? 0 : 1 };
+    const server = (this.#server ??= new ServerTools(this.#decoding));
+    const calls = server.mark(out, from, this.#wentOn && !asked);
+    return { calls, serverCalls: all - calls };
+  }
+
+  /** Says once that something is left out. */
+  warn(what: string): void {
+    this.#warned ??= new Set();
+    if (this.#warned.has(what)) return;
+    this.#warned.add(what);
+    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
+  }
+
+  /** Says once that an output is to be found nowhere else. */
+  onlyRaw(what: string): void {
+    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    this.warn(`${what} are only in result.raw: set includeRaw`);
+  }
+
+  /**
+   * Refuses a second message in one stream. Some servers give each chunk its own id or role, so only both together count, and
+   * only if roles were not on every chunk before.
+   */
+  #newId(id: unknown, role: unknown): void {
+    if (this.isOther(id) && typeof role === 'string' && this.begun && this.#roleless) {
+      throw streamError(this.#decoding, 'protocol', 'a second message began within the stream');
+    }
+    if (typeof id === 'string' && id !== '') this.#id = id;
+  }
+
+  #say(content: string, isThinking: boolean, out: StreamChunk[]): void {
+    if (content === '') return;
+    this.begun = true;
+    if (this.#calls !== undefined && !this.#wentOn && content.trim() !== '') this.#wentOn = true;
+    if (isThinking) (this.#tags ??= new ThinkTags()).addThinking(content, out);
+    else if (this.#tags === undefined) out.push({ type: 'content', content, call: 0 });
+    else this.#tags.add(content, out);
+    if (this.#tags?.done === true) this.#tags = undefined;
+    this.#plain = this.#tags === undefined && (this.#calls === undefined || this.#wentOn);
+  }
+
+  /** Mistral's reasoning models answer in parts: text, and thinking that is a list of parts itself. */
+  #part(part: unknown, out: StreamChunk[]): void {
+    if (typeof part === 'string') return this.#say(part, false, out);
+    if (!isRecord(part)) return;
+    const { type } = part;
+    const file = type === 'image_url' || type === 'image' ? imageFile(part) : undefined;
+    const said = text(part['text']);
+    if (type === 'refusal') this.#refuse(part['refusal'], out);
+    else if (type === 'reference') out.push({ type: 'content', content: '', citations: [part], call: 0 });
+    else if (type === 'thinking' || type === 'reasoning') {
+      const thinking = thinkingOf({ thinking: part['thinking'] ?? part });
+      if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
+    } else if (file !== undefined) out.push(file);
+    else if (said !== undefined) this.#say(said, false, out);
+    else this.onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
+  }
+
+  /** What comes before the text of a delta: what the server did, and what is the server's alone. */
+  #runs(delta: Fields, out: StreamChunk[]): void {
+    if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#decoding)).add(delta);
+    const { executed_tools: executed, reasoning_steps: steps } = delta;
+    if (Array.isArray(executed)) {
+      (this.#server ??= new ServerTools(this.#decoding)).addExecuted(executed, out);
+    }
+    if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#decoding)).addSteps(steps, out);
+  }
+
+  /** What comes after the text of a delta. */
+  #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
+    const {
+      annotations,
+      citations = annotations,
+      images,
+      audio,
+      tool_calls: calls,
+      function_call: legacy,
+    } = delta;
+    this.#refuse(delta['refusal'], out);
+    if (Array.isArray(citations) && citations.length > 0) {
+      out.push({ type: 'content', content: '', citations, call: 0 });
+    }
+    if (Array.isArray(images)) {
+      for (const image of images) {
+        const file = imageFile(image);
+        if (file !== undefined) out.push(file);
+      }
+    }
+    if (isRecord(audio)) (this.#audio ??= new AudioOutput(this.#decoding)).add(audio, out);
+    if (Array.isArray(calls)) {
+      calls.forEach((call: unknown, place) => {
+        if (!isRecord(call)) return;
+        this.#assembler().add(chatPiece(call, this.#decoding.origin, whole ? place : undefined), out);
+      });
+    }
+    if (isRecord(legacy)) {
+      this.#assembler().add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
+    }
+  }
+
+  #refuse(refusal: unknown, out: StreamChunk[]): void {
+    if (typeof refusal !== 'string' || refusal === '') return;
+    this.refused = true;
+    out.push({ type: 'content', content: refusal, refusal: true, call: 0 });
+  }
+
+  #assembler(): ToolCallAssembler {
+    if (this.#calls !== undefined) return this.#calls;
+    const { provider, limits } = this.#decoding;
+    this.#plain = false;
+    this.#calls = new ToolCallAssembler({ provider, limits, offered: offeredTools(this.#decoding) });
+    return this.#calls;
+  }
+}
