@@ -50,7 +50,7 @@ export class ChatDecoder implements Decoder {
     const isPlain = Array.isArray(choices) && choices.length > 0 && name !== 'error';
     if (!isPlain || (error !== undefined && error !== null) || groq !== undefined) {
       const failure = failureIn(data, name);
-      if (failure !== undefined) throw this.#failure(failure);
+      if (failure !== undefined) throw this.#failure(failure, out);
       if (isRecord(groq) && isRecord(groq['usage'])) noteUsage(this.#decoding, chatUsage(groq['usage']));
     }
     this.#header(data);
@@ -72,6 +72,7 @@ export class ChatDecoder implements Decoder {
 
   end(out: StreamChunk[]): Reply {
     if (this.#finish === '' && !this.finished && !this.#message.audioEnded) {
+      this.#message.flush(out);
       throw streamError(this.#decoding, 'truncated', 'the stream stopped without a finish reason');
     }
     this.#message.end([...this.#citations, ...this.#results], out);
@@ -112,9 +113,9 @@ export class ChatDecoder implements Decoder {
     const { delta, finish_reason: finish, error, usage, logprobs } = choice;
     const isOver = finish !== null && finish !== undefined && finish !== '';
     if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
-    if (this.#source === 'delta' && isRecord(delta)) this.#message.delta(id, delta, out);
-    else this.#pieces(id, choice, isOver, out);
-    if (error !== undefined && error !== null) this.#checkFailure(choice);
+    const isDelta = this.#source === 'delta' && isRecord(delta);
+    const more = isDelta ? this.#message.delta(id, delta, out) : this.#pieces(id, choice, isOver, out);
+    if (more || (error !== undefined && error !== null)) this.#checkFailure(choice, out);
     // Moonshot's place for it.
     if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
     if (logprobs !== undefined && logprobs !== null) this.#message.onlyRaw('logprobs');
@@ -122,15 +123,17 @@ export class ChatDecoder implements Decoder {
   }
 
   /** What is there until it is known where the answer comes from, or if it comes in whole messages. */
-  #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
+  #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): true {
     const { delta, message } = choice;
     if (isRecord(delta) && (this.#source !== 'message' || !isRecord(message))) {
       this.#message.delta(id, delta, out);
       if (this.#message.begun) this.#source ??= 'delta';
     }
-    if (this.#source === 'delta') return;
-    this.#whole(id, choice, isOver, out);
-    if (this.#message.begun) this.#source = 'message';
+    if (this.#source !== 'delta') {
+      this.#whole(id, choice, isOver, out);
+      if (this.#message.begun) this.#source = 'message';
+    }
+    return true;
   }
 
   /** A message, or several, in place of deltas; the text of a legacy completion. */
@@ -138,11 +141,7 @@ export class ChatDecoder implements Decoder {
     const { message, messages, text: said } = choice;
     if (isRecord(message)) {
       const { content } = message;
-      if (typeof content !== 'string') return this.#message.delta(id, message, out, true);
-      const before = this.#repeated;
-      const goesOn = content.startsWith(before) && (content.length > before.length || isOver);
-      const rest = goesOn ? content.slice(before.length) : content;
-      this.#repeated += rest;
+      const rest = typeof content === 'string' ? this.#newText(content, isOver) : content;
       this.#message.delta(id, { ...message, content: rest }, out, true);
     } else if (Array.isArray(messages)) {
       for (const one of messages) if (isRecord(one)) this.#message.delta(id, one, out);
@@ -151,21 +150,31 @@ export class ChatDecoder implements Decoder {
     }
   }
 
+  /** What a message says beyond the ones before it; one that does not begin with their text is a piece of its own. */
+  #newText(content: string, isOver: boolean): string {
+    const before = this.#repeated;
+    const isLonger = content.length > before.length || (isOver && content.length === before.length);
+    const rest = isLonger && content.startsWith(before) ? content.slice(before.length) : content;
+    this.#repeated += rest;
+    return rest;
+  }
+
   /** Whether a choice with another index is ours all the same: some servers number them with their chunks, ids and all. */
   #isOnly(id: unknown): boolean {
     return this.#message.isOther(id) && !(Number(providerOptionsOf(this.#decoding)['n']) > 1);
   }
 
-  #failure(body: Fields): SluiceError {
+  #failure(body: Fields, out: StreamChunk[]): SluiceError {
+    this.#message.flush(out);
     return errorFromBody(body, {
       provider: this.#decoding.provider,
       requestId: this.#decoding.info.requestId,
     });
   }
 
-  #checkFailure(choice: Fields): void {
+  #checkFailure(choice: Fields, out: StreamChunk[]): void {
     const failure = failureInChoice(choice);
-    if (failure !== undefined) throw this.#failure(failure);
+    if (failure !== undefined) throw this.#failure(failure, out);
   }
 
   /** The error of a choice that ends with one. Without an error's object the last piece of text is what it says. */
@@ -174,9 +183,10 @@ export class ChatDecoder implements Decoder {
     const finish = finishOf(choice['finish_reason']);
     const { delta } = choice;
     const words = isRecord(delta) ? (text(delta['content']) ?? '') : '';
-    if (failure === undefined && words !== '') return this.#failure(finishFailure(finish, choice, words));
+    if (failure === undefined && words !== '')
+      return this.#failure(finishFailure(finish, choice, words), out);
     this.#pieces(id, choice, true, out);
-    return this.#failure(failure ?? finishFailure(finish, choice, ''));
+    return this.#failure(failure ?? finishFailure(finish, choice, ''), out);
   }
 
   #end(finish: string): void {
@@ -192,10 +202,10 @@ export class ChatDecoder implements Decoder {
   #endCalls(out: StreamChunk[]): FinishReason {
     const said = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
     const reason = said === 'stop' && this.#message.refused ? 'refusal' : said;
-    const { calls, serverCalls } = this.#message.endCalls(reason, said === 'tool_calls', out);
+    const { calls, hasServerCalls } = this.#message.endCalls(reason, said === 'tool_calls', out);
     // OpenAI says stop when the one tool to call was prescribed, Ollama always did.
     if (reason === 'stop') return calls > 0 ? 'tool_calls' : 'stop';
-    return reason === 'tool_calls' && calls === 0 && serverCalls > 0 ? 'stop' : reason;
+    return reason === 'tool_calls' && calls === 0 && hasServerCalls ? 'stop' : reason;
   }
 }
 

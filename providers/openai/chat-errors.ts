@@ -65,6 +65,9 @@ function bareFailure(data: Fields): Fields | undefined {
     return { error: { code: base['status_code'], message: base['status_msg'] } };
   }
   if (isRecord(data['usage']) || (typeof object === 'string' && object.startsWith('chat.'))) return undefined;
+  // An Error of JavaScript as JSON: alone it says enough.
+  const { error } = data;
+  if (isRecord(error) && Object.keys(error).length === 0) return data;
   if (!TEXTS.some((field) => isText(data[field])) && !DETAILS.some((field) => isDetail(data[field]))) {
     return undefined;
   }

@@ -2,7 +2,7 @@ import type { FinishReason, StreamChunk } from '../../src/index.ts';
 import { ToolCallAssembler, blockFrom, isRecord, text } from '../wire/index.ts';
 import { AudioOutput, imageFile } from './chat-files.ts';
 import { OpaqueFields } from './chat-opaque.ts';
-import { ServerTools, offeredTools } from './chat-server-tools.ts';
+import { ServerTools, answersIn, offeredTools } from './chat-server-tools.ts';
 import { isThought, thinkingOf } from './chat-thinking.ts';
 import { chatPiece } from './chat-tool-piece.ts';
 import { streamError } from './decoding.ts';
@@ -11,12 +11,12 @@ import { ThinkTags } from './think-tags.ts';
 
 type Fields = Record<string, unknown>;
 
-/** The finished calls of a message. */
-interface Ended {
+/** Who is to run the calls of a message. */
+export interface Ended {
   /** Calls that the client is to run. */
   calls: number;
-  /** Calls that the server has run. */
-  serverCalls: number;
+  /** Whether the server has run calls itself. */
+  hasServerCalls: boolean;
 }
 
 /** The message that a reply of Chat Completions is made of, read delta by delta. */
@@ -60,9 +60,9 @@ export class ChatMessage {
 
   /**
    * The next fields of the message, with the id of their chunk. `whole`: it is a message, not a delta, and its calls are told apart
-   * by their places.
+   * by their places. Tells whether there is more in it than a role, text and thinking.
    */
-  delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): void {
+  delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): boolean {
     const before = out.length;
     let content: unknown;
     let role: unknown;
@@ -75,14 +75,14 @@ export class ChatMessage {
       else if (key === 'reasoning_content' || key === 'reasoning') {
         if (typeof value === 'string') thinking ||= value;
         else if (value !== null) more = true;
-      } else if (value !== null && value !== '') more = true;
+      } else if (value !== null && value !== '' && !isEmptyList(value)) more = true;
     }
     if (id !== this.#id) this.#newId(id, role);
     if (typeof role !== 'string') this.#roleless = true;
     else if (role !== '') this.#toolSpeaks = role === 'tool';
     if (this.#toolSpeaks) {
       (this.#server ??= new ServerTools(this.#decoding)).addAnswer(delta);
-      return;
+      return more;
     }
     if (more) thinking ||= thinkingOf(delta);
     if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
@@ -95,18 +95,27 @@ export class ChatMessage {
       }
     } else if (Array.isArray(content)) {
       for (const part of content) this.#part(part, out);
+    } else if (content !== undefined && content !== null) {
+      this.#part(content, out);
     }
     if (more) this.#rest(delta, whole, out);
     if (out.length > before || this.#calls !== undefined) this.begun = true;
+    return more;
   }
+
   /** Text outside of any message: a legacy completion. */
   text(content: string, out: StreamChunk[]): void {
     this.#say(content, false, out);
   }
 
+  /** Passes on text that was held back, because it could have become a tag. */
+  flush(out: StreamChunk[]): void {
+    this.#tags?.end(out);
+  }
+
   /** The message is over: what was held back, sources, what goes back to the server, and the sound. */
   end(sources: readonly unknown[], out: StreamChunk[]): void {
-    this.#tags?.end(out);
+    this.flush(out);
     this.#server?.end(out);
     const citations = [...sources, ...(this.#server?.sources ?? [])];
     if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
@@ -122,10 +131,10 @@ export class ChatMessage {
   endCalls(cut: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
     const from = out.length;
     const all = this.#calls?.end(cut, out) ?? 0;
-    if (all === 0) return { calls: 0, serverCalls: this.#server === undefined ? 0 : 1 };
-    const server = (this.#server ??= new ServerTools(this.#decoding));
-    const calls = server.mark(out, from, this.#wentOn && !asked);
-    return { calls, serverCalls: all - calls };
+    if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
+    this.#server ??= new ServerTools(this.#decoding);
+    const calls = this.#server.mark(out, from, this.#wentOn && !asked);
+    return { calls, hasServerCalls: calls < all };
   }
 
   /** Says once that something is left out. */
@@ -189,21 +198,18 @@ export class ChatMessage {
       (this.#server ??= new ServerTools(this.#decoding)).addExecuted(executed, out);
     }
     if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#decoding)).addSteps(steps, out);
+    const answers = answersIn(delta['provider_specific_fields']);
+    for (const answer of answers) (this.#server ??= new ServerTools(this.#decoding)).addAnswer(answer);
   }
 
   /** What comes after the text of a delta. */
   #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
-    const {
-      annotations,
-      citations = annotations,
-      images,
-      audio,
-      tool_calls: calls,
-      function_call: legacy,
-    } = delta;
+    const { images, audio, tool_calls: calls, function_call: legacy } = delta;
     this.#refuse(delta['refusal'], out);
-    if (Array.isArray(citations) && citations.length > 0) {
-      out.push({ type: 'content', content: '', citations, call: 0 });
+    for (const citations of [delta['annotations'], delta['citations']]) {
+      if (Array.isArray(citations) && citations.length > 0) {
+        out.push({ type: 'content', content: '', citations, call: 0 });
+      }
     }
     if (Array.isArray(images)) {
       for (const image of images) {
@@ -236,4 +242,8 @@ export class ChatMessage {
     this.#calls = new ToolCallAssembler({ provider, limits, offered: offeredTools(this.#decoding) });
     return this.#calls;
   }
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

@@ -36,7 +36,7 @@ export class ServerTools {
   readonly #steps = new Set<string>();
   /** What messages of role `tool` said, by the id of the call. */
   readonly #answers = new Map<string, string>();
-  #answering: string | undefined;
+  #answering = '';
   #made = 0;
   #characters = 0;
 
@@ -82,15 +82,10 @@ export class ServerTools {
 
   /** A message of role `tool` inside the reply, or its next piece. */
   addAnswer(message: Fields): void {
-    this.#answering = text(message['tool_call_id']) || this.#answering || '';
-    this.addAnswerText(text(message['content']) ?? '');
-  }
-
-  /** More of the message of role `tool`. */
-  addAnswerText(content: string): void {
-    const id = this.#answering ?? '';
+    this.#answering = text(message['tool_call_id']) || this.#answering;
+    const content = text(message['content']) ?? jsonText(message['content'] ?? '') ?? '';
     this.#count(content.length);
-    this.#answers.set(id, (this.#answers.get(id) ?? '') + content);
+    this.#answers.set(this.#answering, (this.#answers.get(this.#answering) ?? '') + content);
   }
 
   /** The reply is over: tools without a result are told of. */
@@ -172,6 +167,16 @@ export class ServerTools {
 function sourcesIn(found: unknown): unknown[] {
   const list = isRecord(found) ? found['results'] : found;
   return Array.isArray(list) ? list : [];
+}
+
+/** The results of Anthropic's server tools, as LiteLLM puts them beside the text: each names its call. */
+export function answersIn(fields: unknown): Fields[] {
+  if (!isRecord(fields)) return [];
+  const lists = Object.values(fields).filter((value) => Array.isArray(value));
+  return lists.flat().flatMap((item: unknown) => {
+    const id = isRecord(item) ? text(item['tool_use_id']) : undefined;
+    return id !== undefined && isRecord(item) ? [{ tool_call_id: id, content: item['content'] }] : [];
+  });
 }
 
 /** The names of the tools that a request offers, the caller's own among them. */

@@ -30,6 +30,7 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, Finish
   ['content_filter', 'content_filter'],
   ['content_filtered', 'content_filter'],
   ['safety', 'content_filter'],
+  ['sensitive', 'content_filter'],
   ['image_safety', 'content_filter'],
   ['recitation', 'content_filter'],
   ['blocklist', 'content_filter'],

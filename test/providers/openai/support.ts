@@ -19,6 +19,7 @@ import { parseOptions } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses-decoder.ts';
 import { responsesRequest } from '../../../providers/openai/responses-request.ts';
 import { building } from '../../../providers/openai/shared.ts';
+import { expectsThinkTags } from '../../../providers/openai/think-tags.ts';
 
 /** What a call to a provider says beside its chunks. */
 export interface Observed extends ProviderCall {
@@ -78,20 +79,29 @@ export interface Told {
   warnings: string[];
 }
 
-/** Events through a decoder, without a network. `sentinel`: `[DONE]` follows (chat). */
+/** How a stream is decoded. */
+export interface DecodeOptions {
+  /** `[DONE]` follows (chat). */
+  sentinel?: boolean;
+  request?: Partial<ModelRequest>;
+  options?: OpenAIOptions;
+}
+
+/** Events through a decoder, without a network. The field `sseEvent` of one is its name. */
 export function decode(
   api: 'chat' | 'responses',
   events: readonly unknown[],
-  { sentinel = api === 'chat' } = {},
+  { sentinel = api === 'chat', request, options }: DecodeOptions = {},
 ): Told {
-  const call = providerCall(ask());
-  const settings = parseOptions({ apiKey: 'test' });
+  const call = providerCall(ask(request));
+  const settings = parseOptions({ apiKey: 'test', ...options });
   const decoding = {
     provider: 'openai',
     call,
     limits: settings.limits,
     info: { status: 200, requestId: 'req_1' },
     origin: originOf(api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE, settings.model, settings.baseURL),
+    thinkTags: expectsThinkTags(settings.thinkTags, settings),
   };
   const decoder = api === 'chat' ? new ChatDecoder(decoding) : new ResponsesDecoder(decoding);
   const chunks: StreamChunk[] = [];
@@ -99,8 +109,8 @@ export function decode(
   try {
     for (const event of events) {
       if (decoder.finished) break;
-      const data: Record<string, unknown> = JSON.parse(JSON.stringify(event));
-      decoder.event(data, '', chunks);
+      const { sseEvent = '', ...data }: Record<string, unknown> = JSON.parse(JSON.stringify(event));
+      decoder.event(data, String(sseEvent), chunks);
     }
     if (sentinel && 'sentinel' in decoder) decoder.sentinel();
     told.reply = decoder.end(chunks);
