@@ -50,8 +50,12 @@ export class ChatDecoder implements Decoder {
     const isPlain = Array.isArray(choices) && choices.length > 0 && name !== 'error';
     if (!isPlain || (error !== undefined && error !== null) || groq !== undefined) {
       const failure = failureIn(data, name);
-      if (failure !== undefined) throw this.#failure(failure, out);
-      if (isRecord(groq) && isRecord(groq['usage'])) noteUsage(this.#decoding, chatUsage(groq['usage']));
+      if (isRecord(groq)) this.#usage(groq['usage']);
+      if (failure !== undefined) {
+        // What a failed call has cost is told with the failure.
+        this.#header(data);
+        throw this.#failure(failure, out);
+      }
     }
     this.#header(data);
     if (!Array.isArray(choices)) return;
@@ -96,8 +100,7 @@ export class ChatDecoder implements Decoder {
     if (typeof model === 'string' && model !== '' && model !== call.model) call.model = model;
     const tier = data['service_tier'];
     if (typeof tier === 'string') call.serviceTier = tier;
-    const { usage } = data;
-    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
+    this.#usage(data['usage']);
     // Perplexity and xAI list the sources beside the choices, on every chunk anew.
     const { citations, search_results: results } = data;
     if (Array.isArray(citations) && citations.length > 0) this.#citations = citations;
@@ -109,15 +112,19 @@ export class ChatDecoder implements Decoder {
     }
   }
 
+  #usage(usage: unknown): void {
+    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
+  }
+
   #choice(id: unknown, choice: Fields, out: StreamChunk[]): void {
-    const { delta, finish_reason: finish, error, usage, logprobs } = choice;
+    const { delta, finish_reason: finish, error, logprobs } = choice;
     const isOver = finish !== null && finish !== undefined && finish !== '';
+    // Moonshot's place for it.
+    this.#usage(choice['usage']);
     if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
     const isDelta = this.#source === 'delta' && isRecord(delta);
     const more = isDelta ? this.#message.delta(id, delta, out) : this.#pieces(id, choice, isOver, out);
     if (more || (error !== undefined && error !== null)) this.#checkFailure(choice, out);
-    // Moonshot's place for it.
-    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
     if (logprobs !== undefined && logprobs !== null) this.#message.onlyRaw('logprobs');
     if (isOver) this.#end(finishOf(finish));
   }

@@ -74,7 +74,7 @@ export class AudioOutput {
   #rest = '';
   #characters = 0;
   #id: string | undefined;
-  #expiresAt: unknown;
+  #expiresAt: number | undefined;
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
@@ -88,8 +88,8 @@ export class AudioOutput {
   /** The next piece. Throws `protocol` over `maxOutputCharacters`. */
   add(audio: Record<string, unknown>, out: StreamChunk[]): void {
     this.#id ??= text(audio['id']) || undefined;
-    this.#expiresAt = audio['expires_at'] ?? this.#expiresAt;
-    const { transcript, data } = audio;
+    const { transcript, data, expires_at: expiresAt } = audio;
+    if (typeof expiresAt === 'number') this.#expiresAt = expiresAt;
     if (typeof transcript === 'string' && transcript !== '') {
       out.push({ type: 'content', content: transcript, call: 0 });
     }

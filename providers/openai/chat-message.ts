@@ -1,5 +1,5 @@
 import type { FinishReason, StreamChunk } from '../../src/index.ts';
-import { ToolCallAssembler, blockFrom, isRecord, text } from '../wire/index.ts';
+import { ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../wire/index.ts';
 import { AudioOutput, imageFile } from './chat-files.ts';
 import { OpaqueFields } from './chat-opaque.ts';
 import { ServerTools, answersIn, offeredTools } from './chat-server-tools.ts';
@@ -117,8 +117,7 @@ export class ChatMessage {
   end(sources: readonly unknown[], out: StreamChunk[]): void {
     this.flush(out);
     this.#server?.end(out);
-    const citations = [...sources, ...(this.#server?.sources ?? [])];
-    if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
+    cite([...sources, ...(this.#server?.sources ?? [])], out);
     const opaque = this.#opaque?.data;
     // Alone it would make an empty reply look like one.
     if (opaque !== undefined && this.begun) {
@@ -181,7 +180,7 @@ export class ChatMessage {
     const file = type === 'image_url' || type === 'image' ? imageFile(part) : undefined;
     const said = text(part['text']);
     if (type === 'refusal') this.#refuse(part['refusal'], out);
-    else if (type === 'reference') out.push({ type: 'content', content: '', citations: [part], call: 0 });
+    else if (type === 'reference') cite([part], out);
     else if (type === 'thinking' || type === 'reasoning') {
       const thinking = thinkingOf({ thinking: part['thinking'] ?? part });
       if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
@@ -206,11 +205,8 @@ export class ChatMessage {
   #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
     const { images, audio, tool_calls: calls, function_call: legacy } = delta;
     this.#refuse(delta['refusal'], out);
-    for (const citations of [delta['annotations'], delta['citations']]) {
-      if (Array.isArray(citations) && citations.length > 0) {
-        out.push({ type: 'content', content: '', citations, call: 0 });
-      }
-    }
+    cite(delta['annotations'], out);
+    cite(delta['citations'], out);
     if (Array.isArray(images)) {
       for (const image of images) {
         const file = imageFile(image);
@@ -218,13 +214,14 @@ export class ChatMessage {
       }
     }
     if (isRecord(audio)) (this.#audio ??= new AudioOutput(this.#decoding)).add(audio, out);
-    if (Array.isArray(calls)) {
-      calls.forEach((call: unknown, place) => {
+    const list = isRecord(calls) ? [calls] : calls;
+    if (Array.isArray(list)) {
+      list.forEach((call: unknown, place) => {
         if (!isRecord(call)) return;
         this.#assembler().add(chatPiece(call, this.#decoding.origin, whole ? place : undefined), out);
       });
     }
-    if (isRecord(legacy)) {
+    if (isRecord(legacy) && (text(legacy['name']) || text(legacy['arguments']))) {
       this.#assembler().add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
     }
   }
@@ -246,4 +243,11 @@ export class ChatMessage {
 
 function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
+}
+
+/** Passes on citations as they came, but for those that are nested too deep to be kept. */
+function cite(list: unknown, out: StreamChunk[]): void {
+  if (!Array.isArray(list)) return;
+  const citations = list.filter((one) => !isDeeper(one));
+  if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
 }

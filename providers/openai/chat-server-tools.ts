@@ -151,7 +151,9 @@ export class ServerTools {
   #push(call: Omit<ToolCallChunk, 'type'>, result: unknown, out: StreamChunk[]): void {
     out.push({ type: 'tool_call', ...call, providerExecuted: true, call: 0 });
     if (result === undefined) return;
-    out.push(resultChunk(call, typeof result === 'string' ? result : (jsonText(result) ?? '')));
+    const content = typeof result === 'string' ? result : (jsonText(result) ?? '');
+    this.#count(content.length);
+    out.push(resultChunk(call, content));
   }
 
   #count(characters: number): void {

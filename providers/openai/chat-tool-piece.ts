@@ -1,4 +1,4 @@
-import { blockFrom, isRecord } from '../wire/index.ts';
+import { blockFrom, isDeeper, isRecord } from '../wire/index.ts';
 import type { Origin, ToolCallPiece } from '../wire/index.ts';
 
 type Fields = Record<string, unknown>;
@@ -34,7 +34,8 @@ export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCal
 function ownFields(call: Fields): Fields | undefined {
   let fields: [string, unknown][] | undefined;
   for (const key in call) {
-    if (!KNOWN.has(key) && call[key] !== null) (fields ??= []).push([key, call[key]]);
+    if (KNOWN.has(key) || call[key] === null || isDeeper(call[key])) continue;
+    (fields ??= []).push([key, call[key]]);
   }
   return fields === undefined ? undefined : Object.fromEntries(fields);
 }

@@ -1,8 +1,6 @@
 import type { InvalidArguments } from '../../src/index.ts';
+import { MAX_DEPTH, isDeeper } from './json.ts';
 import type { Limits } from './limits.ts';
-
-/** How deep the arguments of a call may be nested: deeper ones overflow the stack of whoever walks over them. */
-const MAX_DEPTH = 64;
 
 /** The arguments of a tool call: parsed, or `{}` and what is wrong with them. */
 export interface ReadArguments {
@@ -26,7 +24,7 @@ export function readArguments(text: string, { maxArgumentsCharacters: max }: Lim
     // The parser's error quotes the arguments.
     return invalidArguments(text, 'the arguments are not valid JSON');
   }
-  return isDeeper(value, MAX_DEPTH) ? invalidArguments(text, TOO_DEEP) : { arguments: value };
+  return isDeeper(value) ? invalidArguments(text, TOO_DEEP) : { arguments: value };
 }
 
 /** Checks arguments that came as a value, not as text, as {@link readArguments} does. */
@@ -45,10 +43,4 @@ const TOO_DEEP = `the arguments are nested more than ${MAX_DEPTH} levels deep`;
 /** A call whose arguments could not be read. A half character at the end, from a cut, is replaced. */
 export function invalidArguments(raw: string, reason: string): ReadArguments {
   return { arguments: {}, invalid: { raw: raw.toWellFormed(), reason } };
-}
-
-/** Whether a value is nested in more than so many arrays and objects. */
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

@@ -4,7 +4,7 @@ export { wireStream } from './wire-stream.ts';
 export { limitsSchema, type Limits } from './limits.ts';
 export { errorIn } from './error-body.ts';
 export { errorFromBody, statusError, toSluiceError } from './errors.ts';
-export { count, isRecord, jsonText, text } from './json.ts';
+export { count, isDeeper, isRecord, jsonText, text } from './json.ts';
 export { checkedArguments, invalidArguments, readArguments, type ReadArguments } from './arguments.ts';
 export { finishReasonOf } from './finish-reasons.ts';
 export { blockData, blockFrom, originOf, type Origin } from './origin.ts';

@@ -13,11 +13,16 @@ export function count(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value < Infinity ? value : undefined;
 }
 
-/** A value as JSON text; undefined if it is nested too deep to be written down. */
+/** How deep a value that is kept may be nested: deeper ones overflow the stack of whoever walks over them. */
+export const MAX_DEPTH = 64;
+
+/** Whether a value is nested in more than so many arrays and objects. */
+export function isDeeper(value: unknown, levels = MAX_DEPTH): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
+/** A value as JSON text; undefined if it is nested too deep. */
 export function jsonText(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
+  return isDeeper(value) ? undefined : JSON.stringify(value);
 }

@@ -61,6 +61,11 @@ export class OpenCall {
     return this.#text.length;
   }
 
+  /** Whether the server has sent no arguments, or only the empty ones that some announce a call with. */
+  get isBare(): boolean {
+    return this.isBlank || (this.provisional && !this.hasValue);
+  }
+
   /** Whether the arguments are complete: nothing more can belong to them. */
   get ended(): boolean {
     return !this.provisional && this.#progress.ended;

@@ -254,12 +254,12 @@ export class ToolCallAssembler {
     const seen = new Set<string>();
     const withArguments = new Set<string>();
     for (const call of this.#calls) {
-      if (!call.isBlank) withArguments.add(JSON.stringify([call.wireId, call.name]));
+      if (!call.isBare) withArguments.add(JSON.stringify([call.wireId, call.name]));
     }
     return this.#calls.filter((call) => {
       if (call.wireId === undefined) return true;
       const key = JSON.stringify([call.wireId, call.name]);
-      if (call.isBlank && withArguments.has(key)) return false;
+      if (call.isBare && withArguments.has(key)) return false;
       const content = `${call.wireId} ${call.content}`;
       if (seen.has(content)) return false;
       seen.add(content);

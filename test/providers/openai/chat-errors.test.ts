@@ -136,6 +136,18 @@ describe('R46 an error on the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
+  it('leaves what the call has cost', () => {
+    const usage = { prompt_tokens: 7, completion_tokens: 9 };
+    const places = [
+      { error: 'gone', choices, usage },
+      { ...chat({}), x_groq: { error: 'gone', usage } },
+      { choices: [{ index: 0, delta: {}, finish_reason: 'error', usage }] },
+    ];
+    for (const event of places) {
+      expect(decode('chat', [event]).call.usage).toMatchObject({ inputTokens: 7, outputTokens: 9 });
+    }
+  });
+
   it('in a whole answer leaves the text before it', () => {
     const { error, chunks } = decode('chat', [
       {

@@ -214,6 +214,30 @@ describe('sources on the chat wire', () => {
   });
 });
 
+describe('S10 what is nested too deep to be kept', () => {
+  const deep = JSON.parse(`{"url":${'['.repeat(70)}${']'.repeat(70)}}`);
+
+  it('is left out, and the rest stands', () => {
+    const { chunks, reply } = decode('chat', [
+      chat({ content: 'x', annotations: [{ type: 'url_citation' }, deep], extra_content: { google: deep } }),
+      chat({ reasoning_details: [{ type: 'reasoning.text', text: 'Hm', other: deep }] }),
+      chat({
+        tool_calls: [{ index: 0, id: 'a', function: { name: 'now', arguments: '{}' }, extra_content: deep }],
+      }),
+      { ...finish('tool_calls'), search_results: [deep, { url: 'https://a' }] },
+    ]);
+    expect(chunks.filter((chunk) => chunk.type !== 'tool_call_delta')).toMatchObject([
+      { type: 'content', content: 'x' },
+      { citations: [{ type: 'url_citation' }] },
+      { type: 'thinking', content: 'Hm' },
+      { citations: [{ url: 'https://a' }] },
+      { block: { data: { type: 'message', reasoning_details: [{ type: 'reasoning.text', text: 'Hm' }] } } },
+      { type: 'tool_call', id: 'a', name: 'now' },
+    ]);
+    expect([JSON.stringify(chunks).includes('[[['), reply?.finishReason]).toEqual([false, 'tool_calls']);
+  });
+});
+
 describe('output without a place', () => {
   const logprobs = { content: [{ token: 'x', logprob: -0.1, top_logprobs: [] }] };
   const events = [

@@ -107,6 +107,17 @@ describe('shapes of a chat stream', () => {
     expect([joined(chunks, 'content'), warnings.length]).toEqual(['00', 1]);
   });
 
+  it('may have a call that is no list, and an old form without anything in it', () => {
+    const call = { index: 0, id: 'a', function: { name: 'now', arguments: '{}' } };
+    const { chunks, reply } = decode('chat', [
+      chat({ content: 'x', function_call: { name: '', arguments: '' } }),
+      chat({ tool_calls: call }),
+      finish('stop'),
+    ]);
+    expect(callsOf(chunks)).toEqual([{ id: 'a', name: 'now', arguments: {} }]);
+    expect(reply?.finishReason).toBe('tool_calls');
+  });
+
   it('may have two calls in a message without ids and indices', () => {
     const calls = ['now', 'now'].map((name) => ({ function: { name, arguments: '{}' } }));
     const whole = { role: 'assistant', content: null, tool_calls: calls };

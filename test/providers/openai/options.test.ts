@@ -63,6 +63,11 @@ describe('the options of openai()', () => {
     expect(message).toContain('modle is not an option');
   });
 
+  it.each([0, 'yes', null])('refuse thinkTags that is neither true, false nor "open" (%j)', (thinkTags) => {
+    // @ts-expect-error -- as plain JavaScript may
+    expect(() => openai({ apiKey: 'k', thinkTags })).toThrow('give true, false or "open"');
+  });
+
   it('need a key for OpenAI itself, and say where it may come from', () => {
     expect(failure(() => openai())).toEqual({
       code: 'invalid_options',

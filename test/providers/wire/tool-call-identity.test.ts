@@ -202,12 +202,13 @@ describe("a tool call's id", () => {
   it('that one call has at several indices is of one call', () => {
     const whole = { name: 'exec', arguments: '{"cmd":"ls"}' };
     expect(calls([0, 1, 2].map((index) => ({ index, id: 'x', ...whole })))).toEqual(['x exec {"cmd":"ls"}']);
-    expect(
-      calls([
-        { index: 0, id: 'x', name: 'exec', arguments: '' },
+    for (const announced of ['', '{}']) {
+      const pieces = [
+        { index: 0, id: 'x', name: 'exec', arguments: announced },
         { index: 1, id: 'x', name: 'exec', arguments: '{"cmd":"ls"}' },
-      ]).map((call) => call.slice(call.indexOf(' '))),
-    ).toEqual([' exec {"cmd":"ls"}']);
+      ];
+      expect(calls(pieces)).toEqual(['x_2 exec {"cmd":"ls"}']);
+    }
     expect(
       calls([
         { index: 0, id: 'x', name: 'exec', arguments: '' },
