@@ -1,36 +1,66 @@
-import type { StreamChunk } from '../../src/index.ts';
-import { blockFrom, checkedArguments, isRecord, readArguments, text } from '../wire/index.ts';
-import type { Limits, Origin, ReadArguments } from '../wire/index.ts';
-import { define } from './usage.ts';
+import type { ProviderCall, StreamChunk } from '../../src/index.ts';
+import { blockFrom, isRecord, text, type Limits, type Origin } from '../wire/index.ts';
+import { addDelta, sizeOf } from './values.ts';
 
 /** A content block that is being received. */
 export interface OpenBlock {
-  /** Takes a delta, pushes what it says, and returns how many characters it brought. */
-  delta(delta: Record<string, unknown>, out: StreamChunk[]): number;
-  /** The block is complete: pushes what closes it. */
+  /**
+   * Takes a delta, pushes what it says, and returns how many characters it brought; undefined if the delta belongs to a block
+   * of another kind.
+   */
+  delta(delta: Record<string, unknown>, out: StreamChunk[]): number | undefined;
+  /** The block is complete: pushes what closes it. Again, it does nothing. */
   close(out: StreamChunk[]): void;
 }
 
-/** A tool call; the decoder decides when it is finished. */
-export interface ToolBlock extends OpenBlock {
-  /** Whether its arguments are there and whole. */
-  isWhole(): boolean;
+/** A block of thinking. */
+export interface ThinkingBlock extends OpenBlock {
+  /** Whether its signature has come, which is the last of it. */
+  readonly isSigned: boolean;
+  readonly isClosed: boolean;
 }
 
-/** Opens a block of text; citations arrive as deltas of it. */
+/** What blocks are made with. */
+export interface BlockContext {
+  provider: string;
+  call: ProviderCall;
+  limits: Limits;
+  /** What the blocks of the reply are marked with. */
+  origin: Origin;
+}
+
+/** The kind of block that a delta belongs to; undefined for a delta that only the block at its index can know. */
+export function kindOfDelta(type: unknown): 'text' | 'thinking' | 'call' | undefined {
+  switch (type) {
+    case 'text_delta':
+    case 'citations_delta':
+      return 'text';
+    case 'thinking_delta':
+    case 'signature_delta':
+      return 'thinking';
+    case 'input_json_delta':
+      return 'call';
+    default:
+      return undefined;
+  }
+}
+
+/** Opens a block of text; citations come with its start, or as deltas of it. */
 export function textBlock(start: Record<string, unknown>, out: StreamChunk[]): OpenBlock {
   pushText(text(start['text']), out);
-  if (Array.isArray(start['citations']) && start['citations'].length > 0) {
-    out.push({ type: 'content', content: '', citations: start['citations'], call: 0 });
-  }
+  const cited = citationsIn(start['citations']);
+  pushCitations(cited, out);
+  // Some servers give the citations of the start as deltas again.
+  const given = cited.length === 0 ? undefined : new Set(cited.map((one) => JSON.stringify(one)));
   return {
     delta(delta, out) {
       if (delta['type'] === 'text_delta') return pushText(text(delta['text']), out);
-      if (delta['type'] === 'citations_delta' && isRecord(delta['citation'])) {
-        out.push({ type: 'content', content: '', citations: [delta['citation']], call: 0 });
-        return sizeOf(delta['citation']);
+      if (delta['type'] === 'citations_delta') {
+        const all = citationsIn(delta['citation'] ?? delta['citations']);
+        pushCitations(given === undefined ? all : all.filter((one) => !given.has(JSON.stringify(one))), out);
+        return sizeOf(all) ?? 0;
       }
-      return 0;
+      return kindOfDelta(delta['type']) === undefined ? 0 : undefined;
     },
     close() {},
   };
@@ -42,133 +72,152 @@ function pushText(content: string | undefined, out: StreamChunk[]): number {
   return content.length;
 }
 
+/** The citations in a field that holds one or a list of them. */
+function citationsIn(value: unknown): unknown[] {
+  const all: unknown[] = Array.isArray(value) ? value : [value];
+  return all.filter((one) => isRecord(one) && sizeOf(one) !== undefined);
+}
+
+function pushCitations(citations: unknown[], out: StreamChunk[]): void {
+  if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
+}
+
 /** Opens a block of thinking; its close carries the whole block, which goes back byte for byte on the next turn. */
-export function thinkingBlock(start: Record<string, unknown>, origin: Origin, out: StreamChunk[]): OpenBlock {
+export function thinkingBlock(
+  start: Record<string, unknown>,
+  origin: Origin,
+  out: StreamChunk[],
+): ThinkingBlock {
   const block = { ...start };
   let thinking = text(start['thinking']) ?? '';
+  let signature = text(start['signature']) ?? '';
+  let closed = false;
   if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
+
+  const pushBlock = (out: StreamChunk[]): void => {
+    block['thinking'] = thinking;
+    if (signature !== '') block['signature'] = signature;
+    out.push({ type: 'thinking', content: '', block: blockFrom(origin, { ...block }), call: 0 });
+  };
+
+  const think = (content: string | undefined, out: StreamChunk[]): number => {
+    if (content === undefined || content === '') return 0;
+    thinking += content;
+    out.push({ type: 'thinking', content, call: 0 });
+    return content.length;
+  };
+
+  const sign = (piece: string | undefined, out: StreamChunk[]): number => {
+    if (piece === undefined || piece === '') return 0;
+    if (!closed) signature = joinedSignature(signature, piece);
+    else if (signature === '') {
+      // Some proxies send it after the end of its block: the block goes out once more, with it.
+      signature = piece;
+      pushBlock(out);
+    }
+    return piece.length;
+  };
+
   return {
+    get isSigned() {
+      return signature !== '';
+    },
+    get isClosed() {
+      return closed;
+    },
     delta(delta, out) {
-      const content = delta['type'] === 'thinking_delta' ? text(delta['thinking']) : undefined;
-      if (content !== undefined && content !== '') {
-        thinking += content;
-        out.push({ type: 'thinking', content, call: 0 });
-        return content.length;
+      // Some proxies put the thinking into the field of a text delta.
+      if (delta['type'] === 'thinking_delta') {
+        return closed ? undefined : think(text(delta['thinking']) ?? text(delta['text']), out);
       }
-      const signature = delta['type'] === 'signature_delta' ? text(delta['signature']) : undefined;
-      if (signature === undefined) return 0;
-      block['signature'] = signature;
-      return signature.length;
+      if (delta['type'] === 'signature_delta') return sign(text(delta['signature']), out);
+      if (kindOfDelta(delta['type']) !== undefined) return undefined;
+      const size = sizeOf(delta);
+      if (size !== undefined) addDelta(block, delta);
+      return size ?? 0;
     },
     close(out) {
-      block['thinking'] = thinking;
-      out.push({ type: 'thinking', content: '', block: blockFrom(origin, block), call: 0 });
+      if (closed) return;
+      closed = true;
+      pushBlock(out);
     },
   };
+}
+
+/** The API sends a signature in one delta. Proxies send it in pieces, or repeat what came before. */
+function joinedSignature(before: string, piece: string): string {
+  return piece.startsWith(before) ? piece : before + piece;
 }
 
 /** Opens a block of encrypted thinking, which has nothing to read and goes back as it came. */
 export function redactedBlock(start: Record<string, unknown>, origin: Origin): OpenBlock {
-  return {
-    delta: () => 0,
-    close: (out) =>
-      void out.push({ type: 'thinking', content: '', block: blockFrom(origin, start), call: 0 }),
-  };
-}
-
-/**
- * Opens a call of one of the caller's tools. Its input comes as deltas of JSON text, or whole in the start; empty text is
- * `{}`.
- */
-export function toolBlock(
-  start: Record<string, unknown>,
-  place: number,
-  { origin, limits }: { origin: Origin; limits: Limits },
-  out: StreamChunk[],
-): ToolBlock {
-  const id = text(start['id']) || `call_${place}`;
-  const name = text(start['name']) ?? '';
-  const given =
-    isRecord(start['input']) && Object.keys(start['input']).length > 0 ? start['input'] : undefined;
-  let json = '';
-  out.push({ type: 'tool_call_delta', id, name, argumentsDelta: '', call: 0 });
-
-  const read = (): ReadArguments =>
-    json.trim() === '' && given !== undefined ? checkedArguments(given, limits) : readArguments(json, limits);
-
-  return {
-    delta(delta, out) {
-      const argumentsDelta = delta['type'] === 'input_json_delta' ? text(delta['partial_json']) : undefined;
-      if (argumentsDelta === undefined || argumentsDelta === '') return 0;
-      json += argumentsDelta;
-      out.push({ type: 'tool_call_delta', id, argumentsDelta, call: 0 });
-      return argumentsDelta.length;
-    },
-    isWhole: () => (json.trim() !== '' || given !== undefined) && read().invalid === undefined,
-    close(out) {
-      const args = read();
-      if (json.trim() === '' && given !== undefined) {
-        out.push({ type: 'tool_call_delta', id, argumentsDelta: JSON.stringify(given), call: 0 });
-      }
-      const block = hasMore(start)
-        ? { block: blockFrom(origin, { ...start, input: args.arguments }) }
-        : undefined;
-      out.push({ type: 'tool_call', id, name, ...args, ...block, call: 0 });
-    },
-  };
-}
-
-const CALL_FIELDS: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input']);
-
-/** Whether a call has fields that must go back with it, as the code that called it. */
-function hasMore(start: Record<string, unknown>): boolean {
-  return Object.entries(start).some(function isMore([name, value]) {
-    if (CALL_FIELDS.has(name) || value === null) return false;
-    return name !== 'caller' || !isRecord(value) || value['type'] !== 'direct';
+  return wholeBlock(start, (block, out) => {
+    out.push({ type: 'thinking', content: '', block: blockFrom(origin, block), call: 0 });
   });
 }
 
-/**
- * Opens any other block (server tools and their results, compaction, what is yet to be invented): it is put together
- * from its start and its deltas and kept for the next turn.
- */
-export function keptBlock(start: Record<string, unknown>, origin: Origin): OpenBlock {
+/** Opens a block that comes whole in its start; deltas that no other kind of block knows are added to its fields. */
+export function wholeBlock(
+  start: Record<string, unknown>,
+  push: (block: Record<string, unknown>, out: StreamChunk[]) => void,
+): OpenBlock {
   const block = { ...start };
-  let json = '';
+  let closed = false;
   return {
     delta(delta) {
+      if (closed || kindOfDelta(delta['type']) !== undefined) return undefined;
+      const size = sizeOf(delta);
+      if (size !== undefined) addDelta(block, delta);
+      return size ?? 0;
+    },
+    close(out) {
+      if (closed) return;
+      closed = true;
+      push(block, out);
+    },
+  };
+}
+
+/**
+ * Opens a block that nothing here knows (compaction, an upload to a container, what is yet to be invented): it is put together
+ * from its start and its deltas and kept for the next turn.
+ */
+export function keptBlock(start: Record<string, unknown>, context: BlockContext): OpenBlock {
+  const block = { ...start };
+  let json = '';
+  let closed = false;
+  let problem: string | undefined;
+  return {
+    delta(delta) {
+      if (closed) return undefined;
       if (delta['type'] === 'input_json_delta') {
         const piece = text(delta['partial_json']) ?? '';
         json += piece;
         return piece.length;
       }
-      for (const [name, value] of Object.entries(delta)) {
-        if (name === 'type') continue;
-        const before = Object.hasOwn(block, name) ? block[name] : undefined;
-        const grows = typeof value === 'string' && typeof before === 'string';
-        if (value !== null || before === undefined) define(block, name, grows ? before + value : value);
-      }
-      return sizeOf(delta);
+      const size = sizeOf(delta);
+      if (size === undefined) problem = 'it is nested too deep';
+      else addDelta(block, delta);
+      return size ?? 0;
     },
     close(out) {
+      if (closed) return;
+      closed = true;
       if (json.trim() !== '') {
         try {
           block['input'] = JSON.parse(json);
+          if (sizeOf(block['input']) === undefined) problem = 'it is nested too deep';
         } catch {
-          // Cut in the middle of its input: the API would refuse the block, and there is nothing to run.
-          return;
+          // The API would refuse the block.
+          problem = 'its input is not valid JSON';
         }
       }
-      out.push({ type: 'content', content: '', block: blockFrom(origin, block), call: 0 });
+      if (problem === undefined) {
+        out.push({ type: 'content', content: '', block: blockFrom(context.origin, block), call: 0 });
+      } else {
+        const type = JSON.stringify(text(start['type'])?.slice(0, 60) ?? '');
+        context.call.warn(`${context.provider}: a block of type ${type} is left out: ${problem}`);
+      }
     },
   };
-}
-
-/** How many characters of text a value holds, keys aside. */
-export function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 1;
-  let size = 0;
-  for (const inner of Object.values(value)) size += sizeOf(inner);
-  return size;
 }

@@ -63,7 +63,7 @@ function note(account: Account, chunk: ExecutionChunk): void {
     account.done.push(chunk.result);
     return;
   }
-  account.chunks.push(JSON.stringify(chunk));
+  account.chunks.push(JSON.stringify(chunk, withoutAddress));
   if (chunk.type === 'reset') {
     // One layer resets here, and it voids all that came.
     account.text = '';
@@ -73,6 +73,13 @@ function note(account: Account, chunk: ExecutionChunk): void {
   if (chunk.type === 'content') account.text += chunk.content;
   if (chunk.type === 'thinking') account.thinking += chunk.content;
   if (chunk.type === 'tool_call') {
-    account.toolCalls.push({ id: chunk.id, name: chunk.name, arguments: chunk.arguments });
+    const { id, name, providerExecuted } = chunk;
+    const call = { id, name, arguments: chunk.arguments, ...(providerExecuted && { providerExecuted }) };
+    account.toolCalls.push(call);
   }
+}
+
+/** The same reply comes from servers at many ports, which the blocks are marked with. */
+function withoutAddress(name: string, value: unknown): unknown {
+  return name === 'baseURL' ? undefined : value;
 }

@@ -6,8 +6,8 @@ import { at, listAt, numberAt, parseLine, textAt } from './json.ts';
 export interface PlainReading {
   text: string;
   thinking: string;
-  /** The calls of the client's tools, in the order in which they were finished. */
-  toolCalls: { id: string; name: string; arguments: unknown }[];
+  /** The calls of tools, those that the provider ran itself too, in the order in which they were finished. */
+  toolCalls: { id: string; name: string; arguments: unknown; providerExecuted?: true }[];
   /** `undefined` when the lines do not reach an end. */
   finishReason: string | undefined;
   rawFinishReason: string | undefined;
@@ -215,7 +215,7 @@ function readMessages(events: readonly unknown[]): PlainReading {
   const reading = emptyReading();
   const counts = new Map<string, number>();
   let open: { id: string; hasBlocks: boolean } | undefined;
-  let call: { id: string; name: string; input: unknown; text: string } | undefined;
+  let call: { id: string; name: string; input: unknown; text: string; hosted: boolean } | undefined;
   for (const event of events) {
     switch (textAt(event, 'type')) {
       case 'message_start': {
@@ -228,10 +228,12 @@ function readMessages(events: readonly unknown[]): PlainReading {
       case 'content_block_start': {
         if (open !== undefined) open.hasBlocks = true;
         const block = at(event, 'content_block');
-        call =
-          at(block, 'type') === 'tool_use'
-            ? { id: textAt(block, 'id'), name: textAt(block, 'name'), input: at(block, 'input'), text: '' }
-            : undefined;
+        const type = textAt(block, 'type');
+        const [id, name, input] = [textAt(block, 'id'), textAt(block, 'name'), at(block, 'input')];
+        // `server_tool_use` and its like are calls that the provider runs.
+        call = type.endsWith('tool_use')
+          ? { id, name, input, text: '', hosted: type !== 'tool_use' }
+          : undefined;
         break;
       }
       case 'content_block_delta': {
@@ -243,8 +245,9 @@ function readMessages(events: readonly unknown[]): PlainReading {
       }
       case 'content_block_stop':
         if (call !== undefined) {
-          const { id, name, input, text } = call;
-          reading.toolCalls.push({ id, name, arguments: text === '' ? input : argumentsOf(text) });
+          const { id, name, input, text, hosted } = call;
+          const args = text === '' ? input : argumentsOf(text);
+          reading.toolCalls.push({ id, name, arguments: args, ...(hosted && { providerExecuted: true }) });
         }
         call = undefined;
         break;
@@ -269,7 +272,7 @@ function readMessages(events: readonly unknown[]): PlainReading {
   return reading;
 }
 
-/** The counts are cumulative and nullable: the last one that is a number stands. */
+/** The counts are cumulative and nullable: the last one that is a number above 0 stands. */
 function addCounts(counts: Map<string, number>, usage: unknown): void {
   for (const name of [
     'input_tokens',
@@ -278,7 +281,7 @@ function addCounts(counts: Map<string, number>, usage: unknown): void {
     'cache_creation_input_tokens',
   ]) {
     const count = numberAt(usage, name);
-    if (count !== undefined) counts.set(name, count);
+    if (count !== undefined && (count > 0 || !counts.has(name))) counts.set(name, count);
   }
   const thinking = numberAt(usage, 'output_tokens_details', 'thinking_tokens');
   if (thinking !== undefined) counts.set('thinking_tokens', thinking);

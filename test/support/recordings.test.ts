@@ -75,7 +75,10 @@ describeRecordings('the recordings', () => {
   it('read: a Messages stream with server tools and a cache', () => {
     const { lines } = recording('anthropic-messages', 'anthropic-code-execution-20260120-prompt-cache.1');
     const reading = plainReading('anthropic-messages', lines);
-    expect(reading.toolCalls).toEqual([]);
+    expect(reading.toolCalls).toMatchObject([
+      { name: 'bash_code_execution', providerExecuted: true },
+      { name: 'bash_code_execution', providerExecuted: true },
+    ]);
     expect(reading.usage).toEqual({
       inputTokens: 6 + 3337 + 6289,
       outputTokens: 198,
@@ -104,7 +107,8 @@ describeRecordings('the recordings', () => {
     const { wire, lines } = recording('anthropic-messages', 'anthropic-tool-search-regex.1');
     const replies = plainReplies(wire, lines);
     expect(replies.map((reply) => reply.finishReason)).toEqual(['tool_calls', 'stop']);
-    expect(replies.map((reply) => reply.toolCalls.length)).toEqual([1, 0]);
+    const names = replies.map((reply) => reply.toolCalls.map(({ name }) => name));
+    expect(names).toEqual([['tool_search_tool_regex', 'get_temp_data'], []]);
     const whole = plainReading(wire, lines);
     expect(whole.text).toBe(replies.map((reply) => reply.text).join(''));
     expect([whole.finishReason, whole.spliced, whole.usage]).toEqual(['stop', false, replies[1]?.usage]);

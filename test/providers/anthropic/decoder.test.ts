@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { StreamChunk } from '../../../src/index.ts';
-import { block, call, ending, json, opening, TEXT, text, USAGE } from './events.ts';
-import { blockOf, decode, decoderOf, fakeCall } from './support.ts';
+import { block, call, ending, json, opening, TEXT, text } from './events.ts';
+import { blockOf, decode, decoderOf, fakeCall, told } from './support.ts';
 
 describe('the decoder of the Messages API', () => {
   it('turns text deltas into content chunks and the rest into the reply', () => {
@@ -150,14 +150,11 @@ describe('the decoder of the Messages API', () => {
       ),
       ...ending('tool_use'),
     ]);
-    const order = chunks
-      .filter(({ type }) => type !== 'tool_call_delta')
-      .map((chunk) => (chunk.type === 'tool_call' ? chunk.name : JSON.stringify(chunk)));
-    expect(order).toEqual([
-      'first',
-      '{"type":"content","content":"and","call":0}',
-      'second',
-      '{"type":"content","content":"","block":{"provider":"anthropic","model":"claude-test","baseURL":"https://api.anthropic.com","data":{"type":"server_tool_use","id":"srv","name":"web_search","input":{"query":"x"}}},"call":0}',
+    expect(told(chunks)).toEqual([
+      'call: toolu_first first {}',
+      'text: and',
+      'call: toolu_second second {}',
+      'ran: srv web_search {"query":"x"}',
     ]);
   });
 
@@ -232,12 +229,8 @@ describe('the decoder of the Messages API', () => {
   });
 
   it.each([
-    {
-      type: 'web_search_tool_result',
-      tool_use_id: 'srv',
-      content: [{ type: 'web_search_result', url: 'u' }],
-    },
-    { type: 'mcp_tool_use', id: 'mcp', name: 'n', server_name: 's', input: { q: 1 } },
+    { type: 'web_search_tool_result', content: [{ type: 'web_search_result', url: 'u' }] },
+    { type: 'mcp_tool_listing', mcp_server_name: 's', tools: [] },
     { type: 'container_upload', file_id: 'file_1' },
     { type: 'something_of_next_year', deep: { nested: [null, 1] } },
   ])('keeps a $type block as it came', (start) => {
@@ -304,58 +297,5 @@ describe('the decoder of the Messages API', () => {
       { type: 'message_stop' },
     ]);
     expect(seen.warnings).toEqual(['anthropic: the model refused: Not this.']);
-  });
-});
-
-describe('the usage of the Messages API', () => {
-  it('replaces cumulative counts and leaves alone what is null', () => {
-    const { reply } = decode([
-      opening('msg_1', {
-        usage: {
-          input_tokens: 2,
-          cache_creation_input_tokens: 3068,
-          cache_read_input_tokens: 5,
-          output_tokens: 69,
-        },
-      }),
-      ...block(0, TEXT, text('x')),
-      { type: 'message_delta', delta: {}, usage: { output_tokens: 100, input_tokens: null } },
-      ...ending('end_turn', {
-        output_tokens: 198,
-        input_tokens: 6,
-        cache_creation_input_tokens: null,
-        cache_read_input_tokens: 6289,
-        output_tokens_details: { thinking_tokens: 40 },
-      }),
-    ]);
-    expect(reply.usage).toEqual({
-      inputTokens: 6 + 3068 + 6289,
-      outputTokens: 198,
-      totalTokens: 6 + 3068 + 6289 + 198,
-      cachedInputTokens: 6289,
-      cacheWriteTokens: 3068,
-      reasoningTokens: 40,
-      raw: {
-        input_tokens: 6,
-        cache_creation_input_tokens: 3068,
-        cache_read_input_tokens: 6289,
-        output_tokens: 198,
-        output_tokens_details: { thinking_tokens: 40 },
-      },
-    });
-  });
-
-  it('R38 is on the call as soon as the opening tells it, marked estimated until the end does', () => {
-    const call = fakeCall();
-    const decoder = decoderOf(call);
-    decoder.event({ ...opening('msg_1', { usage: { ...USAGE, service_tier: 'priority' } }) }, '', []);
-    expect(call.call).toMatchObject({
-      model: 'claude-x',
-      serviceTier: 'priority',
-      usage: { inputTokens: 12, outputTokens: 1, estimated: true },
-    });
-    for (const event of ending()) decoder.event({ ...event }, '', []);
-    expect(call.call.usage).toMatchObject({ inputTokens: 12, outputTokens: 9 });
-    expect(call.call.usage).not.toHaveProperty('estimated');
   });
 });

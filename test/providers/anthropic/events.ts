@@ -14,13 +14,24 @@ export function opening(id = 'msg_1', message: object = {}): object {
   };
 }
 
+/** The start of a content block. Without an index it has none. */
+export function start(index: unknown, content_block: object): object {
+  return { type: 'content_block_start', ...(index !== undefined && { index }), content_block };
+}
+
+/** A delta of the content block at an index. */
+export function delta(index: unknown, said: object): object {
+  return { type: 'content_block_delta', ...(index !== undefined && { index }), delta: said };
+}
+
+/** The stop of the content block at an index. */
+export function stop(index: unknown): object {
+  return { type: 'content_block_stop', ...(index !== undefined && { index }) };
+}
+
 /** A whole content block. */
-export function block(index: number, start: object, ...deltas: object[]): object[] {
-  return [
-    { type: 'content_block_start', index, content_block: start },
-    ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
-    { type: 'content_block_stop', index },
-  ];
+export function block(index: unknown, content_block: object, ...deltas: object[]): object[] {
+  return [start(index, content_block), ...deltas.map((said) => delta(index, said)), stop(index)];
 }
 
 /** message_delta and message_stop. */
@@ -36,6 +47,9 @@ export function ending(
 
 export const text = (content: string) => ({ type: 'text_delta', text: content });
 export const json = (partial_json: string) => ({ type: 'input_json_delta', partial_json });
+export const thinking = (content: string) => ({ type: 'thinking_delta', thinking: content });
+export const signature = (sign: string) => ({ type: 'signature_delta', signature: sign });
+export const THINKING = { type: 'thinking', thinking: '', signature: '' };
 export const TEXT = { type: 'text', text: '' };
 
 /** The start of a tool call. */

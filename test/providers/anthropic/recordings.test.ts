@@ -30,9 +30,10 @@ function expected(lines: readonly string[]) {
   return reading;
 }
 
-/** The blocks of server tools, read from the lines alone. */
+/** The blocks of server tools and the container that they ran in, read from the lines alone. */
 function plainBlocks(lines: readonly string[]): unknown[] {
   const blocks: unknown[] = [];
+  const container = lines.map((line) => at(parseLine(line), 'delta', 'container')).findLast(Boolean);
   for (const [place, line] of lines.entries()) {
     const event = parseLine(line);
     const start = at(event, 'content_block');
@@ -46,7 +47,7 @@ function plainBlocks(lines: readonly string[]): unknown[] {
       .join('');
     blocks.push({ ...Object(start), ...(json !== '' && { input: parseLine(json) }) });
   }
-  return blocks;
+  return container === undefined ? blocks : [...blocks, { ...Object(container), type: 'container' }];
 }
 
 const SPLITS: readonly Split[] = [

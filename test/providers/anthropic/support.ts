@@ -78,8 +78,12 @@ export function decoderOf(call: ProviderCall, limits: Partial<Limits> = {}): Mes
 }
 
 /** Feeds events to a decoder and ends it. */
-export function decode(events: readonly object[], limits: Partial<Limits> = {}): Decoded {
-  const call = fakeCall();
+export function decode(
+  events: readonly object[],
+  limits: Partial<Limits> = {},
+  request: ModelRequest = ask('Hi'),
+): Decoded {
+  const call = fakeCall(request);
   const chunks: StreamChunk[] = [];
   const decoder = decoderOf(call, limits);
   for (const event of events) {
@@ -112,7 +116,10 @@ export function readingOf(
     thinking: chunks.map((chunk) => (chunk.type === 'thinking' ? chunk.content : '')).join(''),
     toolCalls: chunks
       .filter((chunk) => chunk.type === 'tool_call')
-      .map((chunk) => ({ id: chunk.id, name: chunk.name, arguments: chunk.arguments })),
+      .map(({ id, name, arguments: args, providerExecuted }) => ({
+        ...{ id, name, arguments: args },
+        ...(providerExecuted && { providerExecuted }),
+      })),
     finishReason: reply.finishReason,
     rawFinishReason: reply.rawFinishReason,
     usage: usage && {
@@ -126,11 +133,53 @@ export function readingOf(
   };
 }
 
-/** The blocks that content chunks kept. */
+/** What chunks say, one short line for each text, finished call, result, file and block; text that follows text is joined. */
+export function told(chunks: readonly StreamChunk[]): string[] {
+  const lines: string[] = [];
+  let last = '';
+  for (const chunk of chunks) {
+    const line = lineOf(chunk);
+    if (line === undefined) continue;
+    const said = line.split(':', 1)[0] ?? '';
+    const joins = (said === 'text' || said === 'thinking') && said === last;
+    if (joins) lines.push(`${lines.pop() ?? ''}${line.slice(said.length + 2)}`);
+    else lines.push(line);
+    last = said;
+  }
+  return lines;
+}
+
+function lineOf(chunk: StreamChunk): string | undefined {
+  switch (chunk.type) {
+    case 'content':
+      return chunk.block === undefined
+        ? `text: ${chunk.content}`
+        : `block: ${JSON.stringify(chunk.block.data)}`;
+    case 'thinking':
+      return chunk.block === undefined
+        ? `thinking: ${chunk.content}`
+        : `thought: ${JSON.stringify(chunk.block.data)}`;
+    case 'tool_call': {
+      const { id, name, invalid, providerExecuted } = chunk;
+      const args = invalid === undefined ? JSON.stringify(chunk.arguments) : `invalid ${invalid.raw}`;
+      return `${providerExecuted === true ? 'ran' : 'call'}: ${id} ${name} ${args}`;
+    }
+    case 'tool_result':
+      return `result: ${chunk.id} ${chunk.name} ${chunk.isError ? 'failed ' : ''}${chunk.content}`;
+    case 'file':
+      return `file: ${chunk.mediaType} ${chunk.data ?? chunk.url ?? ''}`;
+    case 'tool_call_delta':
+    case 'reset':
+      return undefined;
+  }
+}
+
+/** The blocks that go back, but for those of thinking and of the client's calls. */
 export function keptBlocks(chunks: readonly StreamChunk[]): unknown[] {
-  return chunks.flatMap((chunk) =>
-    chunk.type === 'content' && chunk.block !== undefined ? [chunk.block.data] : [],
-  );
+  return chunks.flatMap((chunk) => {
+    if (chunk.type === 'thinking' || !('block' in chunk) || chunk.block === undefined) return [];
+    return chunk.type === 'tool_call' && chunk.providerExecuted !== true ? [] : [chunk.block.data];
+  });
 }
 
 /** Reads a provider's stream to its end. */

@@ -1,0 +1,31 @@
+/** How deep a block may be nested: a deeper one overflows the stack of whoever walks over it, such as `JSON.stringify`. */
+const MAX_DEPTH = 64;
+
+/** How many characters of text a value holds, keys aside; undefined if it is nested more than 64 deep. */
+export function sizeOf(value: unknown, levels = MAX_DEPTH): number | undefined {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  if (levels === 0) return undefined;
+  let size = 0;
+  for (const inner of Object.values(value)) {
+    const more = sizeOf(inner, levels - 1);
+    if (more === undefined) return undefined;
+    size += more;
+  }
+  return size;
+}
+
+/** Sets a field of untrusted name: `__proto__` too becomes a plain field. */
+export function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
+/** Adds a delta of any kind to a block, field by field: texts are joined, other values replaced, and null replaces nothing. */
+export function addDelta(block: Record<string, unknown>, delta: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(delta)) {
+    if (name === 'type') continue;
+    const before = Object.hasOwn(block, name) ? block[name] : undefined;
+    const grows = typeof value === 'string' && typeof before === 'string';
+    if (value !== null || before === undefined) define(block, name, grows ? before + value : value);
+  }
+}
