@@ -21,6 +21,9 @@ export interface CallPlace {
   isRepeat: boolean;
 }
 
+/** The name of a call that came without one: it is invalid, but a name is needed to send it back. */
+const NO_NAME = 'unknown';
+
 /**
  * A call of a tool. Its input comes as deltas of JSON text, or whole in the start; blank text is `{}`. A call that the provider
  * runs itself (`server_tool_use`, `mcp_tool_use`, ...) goes back as it came.
@@ -34,6 +37,9 @@ export class CallBlock implements OpenBlock {
   key: number | undefined;
   /** The provider runs it. */
   isHosted: boolean;
+  /** Whether deltas of it are pushed: nobody may take a call that is not the client's, or comes twice, for one that begins. */
+  #isShown: boolean;
+  readonly #maxCharacters: number;
   /** The server said that it is complete. */
   isStopped = false;
   /** Something followed its end: the reply was not cut inside it. */
@@ -44,9 +50,12 @@ export class CallBlock implements OpenBlock {
   #start: Record<string, unknown>;
   readonly #context: BlockContext;
   #json = '';
+  /** Whether the input came as text that is not blank. */
+  #hasText = false;
   /** Where the input began that came after the end. */
   #lateFrom: number | undefined;
   #read: ReadArguments | undefined;
+  #said: string | undefined;
 
   constructor(start: Record<string, unknown>, place: CallPlace, context: BlockContext, out: StreamChunk[]) {
     this.#start = { ...start };
@@ -57,6 +66,8 @@ export class CallBlock implements OpenBlock {
     this.key = place.key;
     this.isRepeat = place.isRepeat;
     this.isHosted = start['type'] !== 'tool_use';
+    this.#isShown = !this.isHosted && !this.isRepeat && this.name !== '';
+    this.#maxCharacters = context.limits.maxArgumentsCharacters;
     if (this.#isShown) {
       out.push({ type: 'tool_call_delta', id: this.id, name: this.name, argumentsDelta: '', call: 0 });
     }
@@ -67,12 +78,19 @@ export class CallBlock implements OpenBlock {
     if (this.isDelivered) return undefined;
     const piece = text(delta['partial_json']);
     if (piece === undefined || piece === '') return 0;
+    this.#hasText ||= piece.trim() !== '';
     if (this.isStopped) this.#lateFrom ??= this.#json.length;
     // What is longer than the limit is not needed to say that it is.
-    if (this.#json.length <= this.#context.limits.maxArgumentsCharacters) this.#json += piece;
+    if (this.#json.length <= this.#maxCharacters) this.#json += piece;
     this.#read = undefined;
     if (this.#isShown) out.push({ type: 'tool_call_delta', id: this.id, argumentsDelta: piece, call: 0 });
     return piece.length;
+  }
+
+  /** The provider has run it. */
+  host(): void {
+    this.isHosted = true;
+    this.#isShown = false;
   }
 
   /** Takes the start that says the same again. */
@@ -85,7 +103,7 @@ export class CallBlock implements OpenBlock {
 
   /** Whether no input has come yet. */
   get isBlank(): boolean {
-    return this.#json.trim() === '' && this.#given === undefined;
+    return !this.#hasText && this.#given === undefined;
   }
 
   /** Whether its input is there and whole. */
@@ -95,29 +113,25 @@ export class CallBlock implements OpenBlock {
 
   /** Whether it says the same as another call. */
   isSameAs(other: CallBlock): boolean {
-    return this.name === other.name && this.#text() === other.#text();
+    return this.name === other.name && this.#whatItSays() === other.#whatItSays();
   }
 
   /** Pushes the finished call. */
   deliver(out: StreamChunk[]): void {
+    this.#warnOfRest();
     const { id, name } = this;
     const args = name === '' ? this.#nameless() : this.#arguments();
-    if (this.#json.trim() === '' && this.#isShown && !this.isBlank && args.invalid === undefined) {
+    if (!this.#hasText && this.#isShown && !this.isBlank && args.invalid === undefined) {
       const argumentsDelta = JSON.stringify(args.arguments);
       out.push({ type: 'tool_call_delta', id, argumentsDelta, call: 0 });
     }
     const data = { ...this.#start, input: args.arguments };
     out.push({
-      ...{ type: 'tool_call', id, name, ...args },
+      ...{ type: 'tool_call', id, name: name || NO_NAME, ...args },
       ...(this.isHosted && { providerExecuted: true }),
       ...((this.isHosted || hasMore(this.#start)) && { block: blockFrom(this.#context.origin, data) }),
       call: 0,
     });
-  }
-
-  /** Whether deltas of it are pushed: nobody may take a call that is not the client's, or comes twice, for one that begins. */
-  get #isShown(): boolean {
-    return !this.isHosted && !this.isRepeat && this.name !== '';
   }
 
   /** The input in the start: an object, or JSON text. */
@@ -134,31 +148,46 @@ export class CallBlock implements OpenBlock {
   #readInput(): ReadArguments {
     const { limits } = this.#context;
     const given = this.#given;
-    if (this.#json.trim() === '' && given !== undefined) {
+    if (!this.#hasText && given !== undefined) {
       return typeof given === 'string' ? readArguments(given, limits) : checkedArguments(given, limits);
     }
     const read = readArguments(this.#json, limits);
-    const before = this.#json.slice(0, this.#lateFrom ?? 0);
-    if (read.invalid === undefined || before.trim() === '') return read;
-    // What came after the end was not the rest of it.
+    const before = this.#json.slice(0, this.#lateFrom ?? 0).trim();
+    if (read.invalid === undefined || before === '') return read;
     const early = readArguments(before, limits);
     return early.invalid === undefined ? early : read;
   }
 
+  /** What came after the end may be no rest of it, but the same again, or what belongs to no call. */
+  #warnOfRest(): void {
+    if (this.#lateFrom === undefined || this.#lateFrom === 0) return;
+    const [early, late] = [
+      this.#json.slice(0, this.#lateFrom).trim(),
+      this.#json.slice(this.#lateFrom).trim(),
+    ];
+    if (late === '' || late === early || readArguments(early, this.#context.limits).invalid !== undefined)
+      return;
+    const { call, provider } = this.#context;
+    call.warn(`${provider}: input that came after the end of a call is left out (${late.length} characters)`);
+  }
+
   #nameless(): ReadArguments {
-    const raw = this.#text().slice(0, this.#context.limits.maxArgumentsCharacters);
+    const raw = this.#whatItSays().slice(0, this.#maxCharacters);
     return invalidArguments(raw, 'the call has no name');
   }
 
-  #text(): string {
+  /** Its input as text. Nothing is added to it any more. */
+  #whatItSays(): string {
     const { arguments: args, invalid } = this.#arguments();
-    return invalid?.raw ?? JSON.stringify(args);
+    return (this.#said ??= invalid?.raw ?? JSON.stringify(args));
   }
 
   #otherDelta(delta: Record<string, unknown>): number | undefined {
     if (kindOfDelta(delta['type']) !== undefined || this.isDelivered) return undefined;
-    const size = sizeOf(delta);
-    if (size !== undefined) addDelta(this.#start, delta);
+    // What the call is stands already.
+    const { id: _id, name: _name, input: _input, ...more } = delta;
+    const size = sizeOf(more);
+    if (size !== undefined) addDelta(this.#start, more);
     return size ?? 0;
   }
 }

@@ -104,7 +104,7 @@ export class CallQueue {
     const call = this.#byRawId.get(rawId);
     if (call !== undefined && !call.isDelivered) {
       call.isStopped = true;
-      if (!isOffered(call.name, this.#context)) call.isHosted = true;
+      if (!isOffered(call.name, this.#context)) call.host();
     }
     this.follow('call', out);
     if (call !== undefined && !call.isDelivered && call.isHosted) this.#deliver(call, out);

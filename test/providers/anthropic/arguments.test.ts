@@ -60,7 +60,7 @@ describe('arguments that cannot be read', () => {
         ['t', '{"n":1}'],
         ['u', '{"n":2}'],
       ].map(([id, raw]) => ({
-        ...{ type: 'tool_call', id, name: '', arguments: {}, call: 0 },
+        ...{ type: 'tool_call', id, name: 'unknown', arguments: {}, call: 0 },
         invalid: { raw, reason: 'the call has no name' },
       })),
     );

@@ -51,7 +51,7 @@ export function ask(content: string, more: Partial<ModelRequest> = {}): ModelReq
 const LIMITS: Limits = limitsSchema.parse({});
 
 /** Where the answers of these tests come from. */
-export const ORIGIN: Origin = {
+const ORIGIN: Origin = {
   wire: 'anthropic',
   model: 'claude-test',
   baseURL: 'https://api.anthropic.com',
