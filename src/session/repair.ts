@@ -116,7 +116,9 @@ function mendReply(message: Message, found: Found, answered: Answered): Message 
   const isLost = (part: Part | undefined): boolean => {
     if (part === undefined) return false;
     if (isClientCall(part)) return answered.calls?.has(part.id) === false;
-    return isServerCall(part) && !answered.serverCalls.has(idOf(part));
+    if (!isServerCall(part) || answered.serverCalls.has(idOf(part))) return false;
+    // A program of the provider that waits for the client's tools: its result comes after theirs.
+    return !parts.some((one) => isClientCall(one) && callerOf(one) === idOf(part) && !isLost(one));
   };
   const kept: Part[] = [];
   parts.forEach((part, at) => {
@@ -163,6 +165,11 @@ function isServerCall(part: Part): boolean {
 
 function idOf(part: Part): unknown {
   return part.type === 'provider' ? fieldOf(part.block.data, 'id') : 'id' in part ? part.id : undefined;
+}
+
+/** The id of the provider's call whose program made a call of the client's tool. */
+function callerOf(part: ToolCallPart): unknown {
+  return fieldOf(fieldOf(part.block?.data, 'caller'), 'tool_id');
 }
 
 /** The ids that blocks refer to, in a message and in the replies directly behind it. */

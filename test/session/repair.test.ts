@@ -144,6 +144,26 @@ describe('R27 what no provider takes is left out', () => {
     expect(repaired(paused, { lastReply: 'paused' }).messages).toEqual(paused);
     expect(repaired([...paused, user('b')]).messages).toEqual([user('a'), user('b')]);
   });
+
+  test('a program of the provider that waits for a tool of the client stands with its call', () => {
+    const server = { type: 'server_tool_use', id: 's', name: 'code_execution', input: {} };
+    const caller = { type: 'code_execution_20260120', tool_id: 's' };
+    const program: Part = {
+      ...{ type: 'tool_call', id: 's', name: 'code_execution', arguments: {}, providerExecuted: true },
+      block: { provider: 'anthropic', data: server },
+    };
+    const asked: Part = {
+      ...{ type: 'tool_call', id: 'a', name: 'look', arguments: {} },
+      block: { provider: 'anthropic', data: { type: 'tool_use', caller } },
+    };
+    const done = block({ type: 'code_execution_tool_result', tool_use_id: 's' });
+    const history = [user('x'), says(program, asked), results('a'), says(done, text('y'))];
+    expect(repaired(history)).toEqual({ messages: history, warning: undefined });
+    const waiting = history.slice(0, 2);
+    expect(repaired(waiting, { followedBy: [results('a')] }).messages).toEqual(waiting);
+    expect(repaired(waiting, { lastReply: 'open' }).messages).toEqual(waiting);
+    expect(repaired(waiting, { followedBy: [user('z')] }).messages).toEqual([user('x')]);
+  });
 });
 
 describe('R29 reasoning goes with the call that it led to', () => {
