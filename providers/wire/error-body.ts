@@ -222,8 +222,10 @@ function minimaxError(fields: Fields): Fields | undefined {
 }
 
 function codesOf(fields: Fields): string[] {
-  const codes = CODES.flatMap((key) => wordOf(fields[key]));
-  const { error, param } = fields;
+  const { error, param, type } = fields;
+  // An event of a reply with an error beside its fields: its type says nothing of the error.
+  const isEvent = isSaid(error) && typeof type === 'string' && !/error|exception|fail/i.test(type);
+  const codes = CODES.flatMap((key) => (isEvent && key === 'type' ? [] : wordOf(fields[key])));
   if (typeof error === 'string' && isName(error)) codes.push(...wordOf(error));
   // All that vLLM says of a prompt that is too long.
   if (param === 'input_tokens') codes.push(param);
@@ -251,7 +253,7 @@ function isText(value: unknown): value is string {
 
 /** Whether a text is one word, as codes are. */
 function isName(value: string): boolean {
-  return /^[A-Za-z][\w.-]*$/.test(value);
+  return /^[A-Za-z](?:[\w.-]*\w)?$/.test(value);
 }
 
 function isSaid(value: unknown): boolean {

@@ -160,9 +160,9 @@ export class EventReader {
     const answer = this.#isBegun ? undefined : stray.answer();
     const events = answer === undefined ? undefined : this.#wire.events?.(answer);
     if (events === undefined) throw stray.error(this.#errorInfo(), this.#mediaType);
-    this.#isAnswered = true;
     this.#raw?.push(answer);
     for (const event of events) this.#decoder.event(event, '', this.#out);
+    this.#isAnswered = true;
   }
 
   #errorInfo(): ErrorInfo {
