@@ -120,18 +120,22 @@ export class EventReader {
     try {
       value = JSON.parse(data);
     } catch {
-      return this.#otherData(data);
+      this.#checkWords(data);
+      return undefined;
     }
     if (isRecord(value)) return value;
-    if (typeof value !== 'object' || value === null) return this.#otherData(String(value));
+    if (typeof value !== 'object' || value === null) {
+      this.#checkWords(String(value));
+      return undefined;
+    }
     throw errorIn(value) === undefined
       ? this.#malformed(data, 'is not a JSON object')
       : errorFromBody(value, this.#errorInfo());
   }
 
-  /** Data that are no JSON: a word that keeps the connection alive, or an error. */
-  #otherData(data: string): undefined {
-    if (isKeepAlive(data)) return undefined;
+  /** Data that are no JSON: throws the error that they are, unless they only keep the connection alive. */
+  #checkWords(data: string): void {
+    if (isKeepAlive(data)) return;
     // A gateway that breaks off within an event writes its error into the rest of it.
     const last = parsed(data.slice(data.lastIndexOf('\n') + 1));
     if (errorIn(last) !== undefined) throw errorFromBody(last, this.#errorInfo());

@@ -172,9 +172,10 @@ const PAYLOAD = /^\s*(?:\{|\[DONE\])/;
 
 /** Whether a line, or its beginning so far, is neither a field nor a comment, or a field of another name with a payload in it. */
 function isStray(line: string, isWhole: boolean): boolean {
+  if (line.trim() === '') return false;
   const colon = line.indexOf(':');
   // A word alone is a field without a value to the specification, but what a server writes that breaks down.
-  if (colon === -1) return isWhole ? line !== '' && !FIELDS.has(line) : !NAME.test(line);
+  if (colon === -1) return isWhole ? !FIELDS.has(line) : !NAME.test(line);
   const name = line.slice(0, colon);
   if (name === '' || FIELDS.has(name)) return false;
   if (!NAME.test(name) || ERROR_NAME.test(name) || PAYLOAD.test(line.slice(colon + 1))) return true;

@@ -24,7 +24,7 @@ const SPEAKS_OF_ERROR =
 export class StrayText {
   readonly #maxCharacters: number;
   #text = '';
-  /** What it seems to be by its first character. */
+  /** What it is by its first character. */
   #kind: 'JSON' | 'page' | 'words' | undefined;
   /** The end of what came so far: a line's end may come in one read, and what follows it in the next. */
   #seam = '';
@@ -70,7 +70,7 @@ export class StrayText {
 
   /** The error that it is. `mediaType` is what the server called it. */
   error(info: ErrorInfo, mediaType: string): SluiceError {
-    const said = this.#text.replace(/^\ufeff/, '').trim();
+    const said = this.#text.trim();
     const value = this.#json() ?? jsonOfLine(said);
     const body = errorIn(value);
     if (body !== undefined) return errorFromBody(body, info);
@@ -98,7 +98,7 @@ export class StrayText {
 
   #json(): unknown {
     if (this.#value !== undefined) return this.#value;
-    const said = this.#text.replace(/^\ufeff/, '').trim();
+    const said = this.#text.trim();
     // A server that ends every answer as it ends streams.
     const end = said.endsWith('[DONE]') ? said.lastIndexOf('data:') : -1;
     return (this.#value = parsed(end > 0 ? said.slice(0, end) : said));
@@ -120,9 +120,9 @@ export function isWords(said: string): boolean {
   return said !== '' && !/[{}"\u0000-\u0008\u000e-\u001f\u007f\ufffd]/.test(said);
 }
 
-function kindOf(said: string): 'JSON' | 'page' | 'words' | undefined {
-  const start = said.replace(/^\ufeff/, '').trimStart();
-  if (start === '') return undefined;
+function kindOf(said: string): 'JSON' | 'page' | 'words' {
+  // This also takes off a byte order mark.
+  const start = said.trimStart();
   if (start.startsWith('<')) return 'page';
   return /^[[{"]/.test(start) ? 'JSON' : 'words';
 }

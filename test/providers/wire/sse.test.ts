@@ -129,6 +129,7 @@ describe('the reader of event streams', () => {
       ':{"id":2}',
       'retry: never',
       'id',
+      '  ',
     ];
     for (const end of ['\n', '\r\n', '\r']) {
       const bytes = Buffer.from([...lines, '', 'data: b', '', 'data: c', ''].join(end));
@@ -145,6 +146,7 @@ describe('the reader of event streams', () => {
     ['a carriage return after the name', 'data', '\r: {"a":1}\n\n'],
     ['a field after the name', 'data', '\nx: y\n: {"a":1}\n\n'],
     ['a sentinel under another name', 'da', '\nta: [DONE]\n\n'],
+    ['a line end before the payload', 'data:', '\n {"a":1}\n\n'],
     ['a field after a part of the name', 'data', 'x: y\n: {"a":1}\n\n'],
     ['a word alone', '', 'garbage\n\n'],
   ])('loses no event in silence: %s is noticed, in whatever reads', (_how, before, after) => {

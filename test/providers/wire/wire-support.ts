@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { End, type Pulled, type Reply, type StreamChunk } from '../../../src/index.ts';
+import { expect } from 'vitest';
+import { End, isSluiceError } from '../../../src/index.ts';
+import type { Pulled, Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
 import { providerFetch, type WireCall } from '../../../providers/wire/index.ts';
 import { WireSource } from '../../../providers/wire/wire-stream.ts';
 import { wireCall } from './support.ts';
@@ -48,3 +50,50 @@ export function foreign(
 ): Response {
   return new Response(body, { status, headers: { 'content-type': type, 'request-id': 'req_f' } });
 }
+
+/** A body in pieces, as a response of somebody's own fetch. */
+export function inPieces(bytes: Uint8Array, cuts: readonly number[], type: string): Response {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      let from = 0;
+      for (const cut of [...cuts, bytes.length]) {
+        controller.enqueue(bytes.subarray(from, cut));
+        from = cut;
+      }
+      controller.close();
+    },
+  });
+  return foreign(body, type);
+}
+
+/** What a body says and how it ends, which is the same in one read, in two at any byte, and byte by byte. */
+export async function ended(
+  body: string,
+  type = 'text/event-stream',
+  more: Parameters<typeof wireCall>[1] = {},
+): Promise<{ said: string; error?: SluiceError; finishReason?: string }> {
+  const bytes = Buffer.from(body);
+  const all = [[], ...[...bytes.keys()].map((cut) => [cut]), [...bytes.keys()]];
+  const endings = await Promise.all(
+    all.map(async (cuts) => {
+      const { said, reply, error } = await drained(wireCall(async () => inPieces(bytes, cuts, type), more));
+      if (error !== undefined && !isSluiceError(error))
+        throw new TypeError('no error of ours', { cause: error });
+      return { said: said.join('').replaceAll('|', ''), error, finishReason: reply?.finishReason };
+    }),
+  );
+  const [first] = endings;
+  if (first === undefined) throw new Error('nothing was read');
+  for (const [at, { said, error, finishReason }] of endings.entries()) {
+    expect([said, error?.code, error?.message, finishReason], `cut at ${all[at]?.join()}`).toEqual([
+      first.said,
+      first.error?.code,
+      first.error?.message,
+      first.finishReason,
+    ]);
+  }
+  return { said: first.said, ...(first.error && { error: first.error }), finishReason: first.finishReason };
+}
+
+/** What an error says. */
+export const tellOf = (error: SluiceError | undefined) => [error?.code, error?.retryable, error?.message];
