@@ -133,13 +133,8 @@ function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
     type: 'tool_use',
     id,
     name,
-    input: inputOf(sentArguments(part)),
+    input: sentArguments(part),
   };
-}
-
-function inputOf(args: unknown): Block {
-  if (isRecord(args)) return args;
-  return args === undefined || args === null ? {} : { value: args };
 }
 
 /** The API takes a result without content, but no blank text in it, and no error without content. */

@@ -98,7 +98,7 @@ function listOf(value: unknown): unknown[] | undefined {
 
 /** The JSON text of a call's arguments. A half character in them would still be one as an escape in the text. */
 export function argumentsText(part: ToolCallPart): string {
-  return JSON.stringify(wellFormed(sentArguments(part)) ?? {});
+  return JSON.stringify(wellFormed(sentArguments(part)));
 }
 
 /** The text of a call of a custom tool: what the model wrote, as it wrote it. */

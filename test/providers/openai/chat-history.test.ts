@@ -354,6 +354,18 @@ describe('what a message brought goes back on Chat Completions', () => {
   });
 });
 
+describe('arguments that are no object, on Chat Completions', () => {
+  it.each([
+    ['a text', 'ls -l', '{"value":"ls -l"}'],
+    ['a list', [1], '{"value":[1]}'],
+    ['nothing', undefined, '{}'],
+    ['null', null, '{}'],
+  ])('go as one: %s', (_name, args, text) => {
+    const { messages } = sent([assistant(call('a', { arguments: args })), tool(result('a'))]);
+    expect(at(messages, 0, 'tool_calls', 0, 'function', 'arguments')).toBe(text);
+  });
+});
+
 describe('half characters on Chat Completions', () => {
   it('reach the server in no text, result, argument or kept field', () => {
     const { messages } = sent([

@@ -346,6 +346,13 @@ describe('what a reply brought goes back on Responses', () => {
   });
 });
 
+describe('arguments that are no object, on Responses', () => {
+  it('go as one', () => {
+    const { input } = inputOf([assistant({ type: 'tool_call', id: 'a', name: 'sh', arguments: 'ls -l' })]);
+    expect(at(input, 0, 'arguments')).toBe('{"value":"ls -l"}');
+  });
+});
+
 describe('half characters on Responses', () => {
   it('reach the server in no text, result, argument or kept item', () => {
     const kept = { type: 'web_search_call', id: 'ws_1', action: { query: 'q\ud83d' } };
