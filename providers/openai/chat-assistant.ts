@@ -13,7 +13,7 @@ interface Reply {
   /** The id of a sound that the model made. */
   audioId: string | undefined;
   /** Further fields that the server gave with the message and wants back: signatures, details of the reasoning, a phase. */
-  fields: Json;
+  fields: Json | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export function assistantMessages(
     if (thought !== undefined) message[thinkingBack.field] = thought;
   }
   if (calls.length > 0) message['tool_calls'] = calls;
-  return [{ ...message, ...fields }];
+  return [fields === undefined ? message : { ...message, ...fields }];
 }
 
 function readParts(build: Building, parts: readonly Part[]): Reply {
@@ -52,7 +52,7 @@ function readParts(build: Building, parts: readonly Part[]): Reply {
     thinking: '',
     calls: [],
     audioId: undefined,
-    fields: {},
+    fields: undefined,
   };
   for (const part of parts) readPart(build, part, reply);
   return reply;

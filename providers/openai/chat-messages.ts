@@ -36,18 +36,29 @@ export function chatMessages(
  * meanwhile: the API refuses any other order.
  */
 export function resultsFirst(messages: readonly Json[]): readonly Json[] {
+  if (isInOrder(messages)) return messages;
   const answers = new Map<unknown, Json[]>();
   for (const message of messages) {
     const own: Json[] = [];
     for (const id of callIds(message)) answers.set(id, own);
   }
-  if (answers.size === 0) return messages;
   const others = messages.filter((message) => {
     const own = message['role'] === 'tool' ? answers.get(message['tool_call_id']) : undefined;
     own?.push(message);
     return own === undefined;
   });
   return others.flatMap((message) => [message, ...(answers.get(callIds(message)[0]) ?? [])]);
+}
+
+/** Whether each message that calls is followed by as many results, and no other message by one. */
+function isInOrder(messages: readonly Json[]): boolean {
+  let awaited = 0;
+  for (const { role, tool_calls: calls } of messages) {
+    if (awaited > 0 !== (role === 'tool')) return false;
+    if (role === 'tool') awaited--;
+    else awaited = Array.isArray(calls) ? calls.length : 0;
+  }
+  return true;
 }
 
 function callIds({ tool_calls: calls }: Json): unknown[] {

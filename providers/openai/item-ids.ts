@@ -8,7 +8,8 @@ const ITEM_ID = /^[\w-]{1,64}$/;
  * digits, `_` and `-`, or that comes twice ("Duplicate item found with id").
  */
 export class ItemIds {
-  readonly #seen = new Set<string>();
+  /** Made with the first one: most requests hold no item of the server. */
+  #seen: Set<string> | undefined;
   readonly #isData: (id: string) => boolean;
 
   /** `isData`: ids that the server has put something into, which go back as they came. */
@@ -21,6 +22,7 @@ export class ItemIds {
     const { id, type } = item;
     // A reference is nothing without it.
     if (typeof id !== 'string' || type === 'item_reference') return item;
+    this.#seen ??= new Set();
     if (this.#seen.has(id) || !(ITEM_ID.test(id) || this.#isData(id))) return withoutId(item);
     this.#seen.add(id);
     return item;

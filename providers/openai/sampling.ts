@@ -28,11 +28,11 @@ const REFUSABLE = {
 export function sampling(build: Building, fields: Json, effort: unknown) {
   const { settings, request } = build;
   const model = request.model ?? settings.model;
-  const refused = refusals(model, typeof effort === 'string' ? effort : undefined);
   return function take<Name extends keyof typeof REFUSABLE>(name: Name): Parameters[Name] | undefined {
     const value = request.parameters[name];
     const { field, kind, standard }: Refusable = REFUSABLE[name];
-    if (value === undefined || !settings.isOpenAI || !refused[kind] || field in fields) return value;
+    if (value === undefined || !settings.isOpenAI || field in fields) return value;
+    if (!refusals(model, typeof effort === 'string' ? effort : undefined)[kind]) return value;
     if (value !== standard) build.unsupported(`the model ${model} takes no ${name}, it is left out`);
     return undefined;
   };

@@ -21,7 +21,7 @@ const HASH_LENGTH = 8;
 export class WireIds {
   readonly #rule: IdRule;
   readonly #used = new Set<string>();
-  /** How many times each id was given a name. */
+  /** How many times an id came whose name was another's already. */
   readonly #times = new Map<string, number>();
 
   constructor(rule: IdRule) {
@@ -35,11 +35,13 @@ export class WireIds {
 
   /** The id of one more call on the wire. */
   name(id: string): string {
-    const times = (this.#times.get(id) ?? 0) + 1;
-    this.#times.set(id, times);
     const wellFormed = id.toWellFormed();
     let name = this.#fitted(wellFormed);
-    for (let salt = times; this.#used.has(name); salt++) name = this.#hashed(wellFormed, `${id} ${salt}`);
+    while (this.#used.has(name)) {
+      const times = (this.#times.get(id) ?? 0) + 1;
+      this.#times.set(id, times);
+      name = this.#hashed(wellFormed, `${id} ${times}`);
+    }
     this.#used.add(name);
     return name;
   }

@@ -29,29 +29,29 @@ export function pairedCalls(messages: readonly Message[], wire: CallWire): reado
   return pairing.messages();
 }
 
+/** A call without a result. */
 interface Call {
-  part: ToolCallPart;
+  /** The tool. */
+  name: string;
   /** On the wire. */
   id: string;
+  /** The number of its reply. */
+  reply: number;
   /** The places of its message and of its part in there. */
   at: number;
   index: number;
 }
 
-/** Calls by the id that the conversation has for them. */
-type Calls = Map<string, Call[]>;
-
 class Pairing {
   readonly #messages: readonly Message[];
   readonly #wire: CallWire;
   readonly #ids: WireIds;
-  /** Calls of the last reply that have no result yet. */
-  #open: Calls = new Map();
-  /** Calls of earlier replies that got none. */
-  readonly #missed: Calls = new Map();
-  readonly #answered = new Set<string>();
-  /** Somebody spoke after the last reply: the next one is another reply. */
-  #isReplied = false;
+  /** Under the id that the conversation has for them, in their order. An id whose calls all have a result stays, with none. */
+  readonly #calls = new Map<string, Call[]>();
+  /** Replies so far; messages of the model that follow each other are one. */
+  #reply = 0;
+  /** Somebody spoke after the last reply. */
+  #isReplied = true;
   /** The parts of messages in which something changes; undefined: left out. */
   readonly #changed: (Part | undefined)[][] = [];
 
@@ -63,11 +63,12 @@ class Pairing {
 
   add({ role, content }: Message, at: number): void {
     if (role === 'system') return;
-    if (role !== 'assistant') this.#isReplied = true;
-    else if (this.#isReplied) this.#nextReply();
+    const isReply = role === 'assistant';
+    if (isReply && this.#isReplied) this.#reply++;
+    this.#isReplied = !isReply;
     if (typeof content === 'string') return;
     content.forEach((part, index) => {
-      if (role !== 'assistant') {
+      if (!isReply) {
         if (part.type === 'tool_result' && part.providerExecuted !== true) this.#answer(part, at, index);
       } else if (part.type === 'tool_call' && part.providerExecuted !== true) {
         this.#call(part, at, index);
@@ -92,38 +93,35 @@ class Pairing {
     });
   }
 
-  #nextReply(): void {
-    this.#isReplied = false;
-    if (this.#open.size === 0) return;
-    for (const call of [...this.#open.values()].flat()) append(this.#missed, call);
-    this.#open = new Map();
-  }
-
   #call(part: ToolCallPart, at: number, index: number): void {
-    const id = this.#ids.name(this.#wire.keptId(part) ?? part.id);
-    append(this.#open, { part, id, at, index });
-    if (id !== part.id) this.#change(at, index, { ...part, id });
+    const { id, name } = part;
+    const wireId = this.#ids.name(this.#wire.keptId(part) ?? id);
+    const call = { name, id: wireId, reply: this.#reply, at, index };
+    const same = this.#calls.get(id);
+    if (same === undefined) this.#calls.set(id, [call]);
+    else same.push(call);
+    if (wireId !== id) this.#change(at, index, { ...part, id: wireId });
   }
 
   #answer(part: ToolResultPart, at: number, index: number): void {
-    const call = takeFor(part, this.#open);
-    if (call !== undefined) {
-      this.#answered.add(part.id);
-      if (call.id !== part.id) this.#change(at, index, { ...part, id: call.id });
+    const { id, name } = part;
+    const calls = this.#calls.get(id);
+    if (calls === undefined && this.#wire.hasEarlier === true) return;
+    const call = calls === undefined ? undefined : takeFor(name, calls, this.#reply);
+    if (call?.reply === this.#reply) {
+      if (call.id !== id) this.#change(at, index, { ...part, id: call.id });
       return;
     }
-    if (this.#wire.hasEarlier === true && !this.#answered.has(part.id) && !this.#missed.has(part.id)) return;
     this.#change(at, index, undefined);
-    const missed = this.#missed.get(part.id)?.pop();
-    if (missed !== undefined) {
-      this.#change(missed.at, missed.index, undefined);
-      this.#wire.refuse(
-        `a result of the tool ${part.name} comes after the next reply, it is left out with its call`,
-      );
-    } else if (this.#answered.has(part.id)) {
-      this.#wire.refuse(`a call of the tool ${part.name} has its result already, another one is left out`);
+    if (calls === undefined) {
+      this.#wire.refuse(`a result of the tool ${name} answers no call, it is left out`);
+    } else if (call === undefined) {
+      this.#wire.refuse(`a call of the tool ${name} has its result already, another one is left out`);
     } else {
-      this.#wire.refuse(`a result of the tool ${part.name} answers no call, it is left out`);
+      this.#change(call.at, call.index, undefined);
+      this.#wire.refuse(
+        `a result of the tool ${name} comes after the next reply, it is left out with its call`,
+      );
     }
   }
 
@@ -133,18 +131,16 @@ class Pairing {
   }
 }
 
-function append(calls: Calls, call: Call): void {
-  const same = calls.get(call.part.id);
-  if (same === undefined) calls.set(call.part.id, [call]);
-  else same.push(call);
-}
-
-/** Takes the call that a result answers. Of several with its id that is the first of its tool, else the first. */
-function takeFor(part: ToolResultPart, calls: Calls): Call | undefined {
-  const same = calls.get(part.id);
-  if (same === undefined) return undefined;
-  const index = same.findIndex((call) => call.part.name === part.name);
-  return same.splice(Math.max(index, 0), 1)[0];
+/**
+ * Takes the call that a result of a tool is for out of those of its id: the first of that tool in the reply, else the first there;
+ * if the reply has none, the newest of an earlier one.
+ */
+function takeFor(tool: string, calls: Call[], reply: number): Call | undefined {
+  let first = calls.length;
+  while (calls[first - 1]?.reply === reply) first--;
+  if (first === calls.length) return calls.pop();
+  const ofTool = calls.slice(first).findIndex(({ name }) => name === tool);
+  return calls.splice(first + Math.max(ofTool, 0), 1)[0];
 }
 
 function isCallOrResult({ type }: Part): boolean {

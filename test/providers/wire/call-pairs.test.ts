@@ -196,6 +196,21 @@ describe('the calls of a conversation and their results on a wire', () => {
     ]);
   });
 
+  it('belong to the newest reply that called, and to an earlier one only late', () => {
+    const { sent, warnings } = paired([
+      assistant(call('a')),
+      { role: 'user', content: 'Well?' },
+      assistant(call('a')),
+      tool(result('a', 'new'), result('a', 'old'), result('a', 'again')),
+    ]);
+    expect(idsOf(sent)).toEqual([[], [], [expect.stringMatching(/^a_/)], [expect.stringMatching(/^a_/)]]);
+    expect(sent[3]?.content).toMatchObject([{ content: 'new' }]);
+    expect(warnings).toEqual([
+      'a result of the tool add comes after the next reply, it is left out with its call',
+      'a call of the tool add has its result already, another one is left out',
+    ]);
+  });
+
   it('hold results that come after a word of the user, and of calls that were stored one a message', () => {
     const messages: Message[] = [
       assistant(call('a')),
