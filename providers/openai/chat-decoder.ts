@@ -9,7 +9,7 @@ import { chatUsage } from './usage.ts';
 
 type Fields = Record<string, unknown>;
 
-/** How much an end says: a server that ends twice may say the lesser word last. */
+/** How much a finish reason says: a server that gives two may give the weaker one last. */
 const WEIGHTS: Readonly<Record<FinishReason, number>> = {
   stop: 0,
   other: 1,
@@ -20,7 +20,7 @@ const WEIGHTS: Readonly<Record<FinishReason, number>> = {
   refusal: 4,
 };
 
-/** What Perplexity tells beside the sources, and no chunk has a place for. */
+/** What Perplexity lists beside the sources. No chunk has a place for it. */
 const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
 
 /**
@@ -129,7 +129,7 @@ export class ChatDecoder implements Decoder {
     if (isOver) this.#end(finishOf(finish));
   }
 
-  /** What is there until it is known where the answer comes from, or if it comes in whole messages. */
+  /** Reads a choice while it is open whether the answer comes in deltas, or if it comes in messages. */
   #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): true {
     const { delta, message } = choice;
     if (isRecord(delta) && (this.#source !== 'message' || !isRecord(message))) {
@@ -143,7 +143,7 @@ export class ChatDecoder implements Decoder {
     return true;
   }
 
-  /** A message, or several, in place of deltas; the text of a legacy completion. */
+  /** Reads a message, or several, that come instead of deltas, or the text of a legacy completion. */
   #whole(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
     const { message, messages, text: said } = choice;
     if (isRecord(message)) {
@@ -157,7 +157,7 @@ export class ChatDecoder implements Decoder {
     }
   }
 
-  /** What a message says beyond the ones before it; one that does not begin with their text is a piece of its own. */
+  /** The text that a message adds to the messages before it. One that does not begin with their text is a piece of its own. */
   #newText(content: string, isOver: boolean): string {
     const before = this.#repeated;
     const isLonger = content.length > before.length || (isOver && content.length === before.length);
@@ -166,7 +166,7 @@ export class ChatDecoder implements Decoder {
     return rest;
   }
 
-  /** Whether a choice with another index is ours all the same: some servers number them with their chunks, ids and all. */
+  /** Whether a choice is ours although its index is not 0: some servers count the index up with each chunk, and the id too. */
   #isOnly(id: unknown): boolean {
     return this.#message.isOther(id) && !(Number(providerOptionsOf(this.#decoding)['n']) > 1);
   }
@@ -184,7 +184,7 @@ export class ChatDecoder implements Decoder {
     if (failure !== undefined) throw this.#failure(failure, out);
   }
 
-  /** The error of a choice that ends with one. Without an error's object the last piece of text is what it says. */
+  /** The error of a choice that ends with one. If there is no error object, the last piece of text holds its words. */
   #broken(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
     const failure = failureInChoice(choice);
     const finish = finishOf(choice['finish_reason']);

@@ -11,9 +11,9 @@ import { ThinkTags } from './think-tags.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Who is to run the calls of a message. */
+/** Who runs the calls of a message. */
 export interface Ended {
-  /** Calls that the client is to run. */
+  /** How many calls the client has to run. */
   calls: number;
   /** Whether the server has run calls itself. */
   hasServerCalls: boolean;
@@ -37,7 +37,7 @@ export class ChatMessage {
   /** Text is passed on as it is: there are no tags, no calls before it, and no tool speaks. */
   #plain: boolean;
   #toolSpeaks = false;
-  /** Text came behind the calls. */
+  /** Text came after the calls. */
   #wentOn = false;
   #warned: Set<string> | undefined;
 
@@ -53,14 +53,14 @@ export class ChatMessage {
     return this.#audio?.ended === true;
   }
 
-  /** Whether an id is another one than that of the last delta. */
+  /** Whether a chunk's id differs from that of the last delta. */
   isOther(id: unknown): boolean {
     return typeof id === 'string' && id !== '' && this.#id !== '' && id !== this.#id;
   }
 
   /**
-   * The next fields of the message, with the id of their chunk. `whole`: it is a message, not a delta, and its calls are told apart
-   * by their places. Tells whether there is more in it than a role, text and thinking.
+   * Reads the next fields of the message; `id` is their chunk's. `whole`: they are a message, not a delta, so each call of its list is
+   * one of its own. Returns whether there is more in them than a role, text and thinking.
    */
   delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): boolean {
     const before = out.length;
@@ -113,7 +113,7 @@ export class ChatMessage {
     this.#tags?.end(out);
   }
 
-  /** The message is over: what was held back, sources, what goes back to the server, and the sound. */
+  /** The message is over: pushes what was held back, the sources, what goes back to the server, and the sound. */
   end(sources: readonly unknown[], out: StreamChunk[]): void {
     this.flush(out);
     this.#server?.end(out);
@@ -126,17 +126,17 @@ export class ChatMessage {
     this.#audio?.end(out);
   }
 
-  /** The finished calls. `cut`: how the reply ended, as far as it bears on them; `asked`: it ended for the sake of calls. */
-  endCalls(cut: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
+  /** Pushes the finished calls. `reason`: how the reply ended; `asked`: the server says that it ended to have tools called. */
+  endCalls(reason: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
     const from = out.length;
-    const all = this.#calls?.end(cut, out) ?? 0;
+    const all = this.#calls?.end(reason, out) ?? 0;
     if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
     this.#server ??= new ServerTools(this.#decoding);
     const calls = this.#server.mark(out, from, this.#wentOn && !asked);
     return { calls, hasServerCalls: calls < all };
   }
 
-  /** Says once that something is left out. */
+  /** Warns once. */
   warn(what: string): void {
     this.#warned ??= new Set();
     if (this.#warned.has(what)) return;
@@ -144,7 +144,7 @@ export class ChatMessage {
     this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
   }
 
-  /** Says once that an output is to be found nowhere else. */
+  /** Warns once that an output is kept in `result.raw` alone. */
   onlyRaw(what: string): void {
     if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
     this.warn(`${what} are only in result.raw: set includeRaw`);
@@ -189,7 +189,7 @@ export class ChatMessage {
     else this.onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
   }
 
-  /** What comes before the text of a delta: what the server did, and what is the server's alone. */
+  /** Reads what comes before the text of a delta: what the server did, and fields that only it understands. */
   #runs(delta: Fields, out: StreamChunk[]): void {
     if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#decoding)).add(delta);
     const { executed_tools: executed, reasoning_steps: steps } = delta;
@@ -201,7 +201,7 @@ export class ChatMessage {
     for (const answer of answers) (this.#server ??= new ServerTools(this.#decoding)).addAnswer(answer);
   }
 
-  /** What comes after the text of a delta. */
+  /** Reads what comes after the text of a delta. */
   #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
     const { images, audio, tool_calls: calls, function_call: legacy } = delta;
     this.#refuse(delta['refusal'], out);
@@ -245,9 +245,15 @@ function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
+/** Most citations of one chunk: whoever joins chunks passes them on as the arguments of a call. */
+const MAX_CITATIONS = 1_000;
+
 /** Passes on citations as they came, but for those that are nested too deep to be kept. */
 function cite(list: unknown, out: StreamChunk[]): void {
   if (!Array.isArray(list)) return;
-  const citations = list.filter((one) => !isDeeper(one));
-  if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
+  const all = list.filter((one) => !isDeeper(one));
+  for (let at = 0; at < all.length; at += MAX_CITATIONS) {
+    const citations = all.slice(at, at + MAX_CITATIONS);
+    out.push({ type: 'content', content: '', citations, call: 0 });
+  }
 }

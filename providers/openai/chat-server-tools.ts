@@ -5,10 +5,10 @@ import type { Decoding } from './decoding.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Ids that say who runs the call: Anthropic's server tools behind a gateway, xAI's own tools. */
+/** Ids of calls that the server runs: of Anthropic's server tools through a gateway, and of xAI's own tools. */
 const SERVER_ID = /^(?:srvtoolu_|xs_call_)/;
 
-/** Fields of a step of Perplexity that the model gave; all others are what came of it. */
+/** Fields of a step of Perplexity that are its input; all others are its result. */
 const STEP_INPUT: ReadonlySet<string> = new Set([
   'search_keywords',
   'code',
@@ -17,7 +17,7 @@ const STEP_INPUT: ReadonlySet<string> = new Set([
   'action',
 ]);
 
-/** One tool that the server ran, as far as it has told. */
+/** One tool that the server ran, with the fields that it has told so far. */
 interface Run {
   id: string;
   fields: Map<string, unknown>;
@@ -26,7 +26,7 @@ interface Run {
 
 /**
  * The calls that the server made itself: Groq's `executed_tools`, Perplexity's `reasoning_steps`, messages of role `tool` inside a
- * reply, and calls of tools that nobody offered it.
+ * reply, and calls of tools that the request does not offer.
  */
 export class ServerTools {
   /** What the tools have found, as citations. */
@@ -44,7 +44,7 @@ export class ServerTools {
     this.#decoding = decoding;
   }
 
-  /** Groq tells of a tool when it starts and once more with what came of it; the index is the same. */
+  /** Groq sends a tool when it starts, and again with its result; the index is the same. */
   addExecuted(list: readonly unknown[], out: StreamChunk[]): void {
     for (const item of list) {
       if (!isRecord(item)) continue;
@@ -88,14 +88,14 @@ export class ServerTools {
     this.#answers.set(this.#answering, (this.#answers.get(this.#answering) ?? '') + content);
   }
 
-  /** The reply is over: tools without a result are told of. */
+  /** The reply is over: pushes the calls that have no result. */
   end(out: StreamChunk[]): void {
     for (const run of this.#runs.values()) if (!run.told) this.#tell(run, out);
   }
 
   /**
-   * Marks the finished calls that the server has run, from a place on, and puts their results behind them; tells how many are left
-   * for the client. `wentOn`: text followed the calls, so that the ones nobody else could run have been run.
+   * Marks the finished calls from `from` on that the server has run, and adds their results after them. Returns how many are left for
+   * the client. `wentOn`: the answer went on after the calls, so the server has run those that the client does not know.
    */
   mark(chunks: StreamChunk[], from: number, wentOn: boolean): number {
     const offered = offeredTools(this.#decoding);
@@ -144,7 +144,7 @@ export class ServerTools {
     const read =
       typeof given === 'string' ? readArguments(given, limits) : checkedArguments(given ?? {}, limits);
     this.#push({ id: run.id, name, ...read }, resultOf(fields), out);
-    this.sources.push(...sourcesIn(fields.get('search_results')));
+    for (const source of sourcesIn(fields.get('search_results'))) this.sources.push(source);
     fields.clear();
   }
 
@@ -196,7 +196,7 @@ export function offeredTools(decoding: Decoding): ReadonlySet<string> {
   return names;
 }
 
-/** What came of a tool: its output, else whatever else is told of it. */
+/** The result of a tool: its output, else all its other fields. */
 function resultOf(fields: ReadonlyMap<string, unknown>): unknown {
   const output = fields.get('output');
   if (output !== undefined) return output;

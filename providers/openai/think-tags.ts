@@ -99,7 +99,7 @@ export class ThinkTags {
     this.#held = all.slice(kept);
   }
 
-  /** The closing tag, if it is still there, and the white space behind it belong to neither. */
+  /** Drops the closing tag, if it is still there, and the white space after it. */
   #after(text: string, out: StreamChunk[]): void {
     const all = text.startsWith(this.#closing) ? text.slice(this.#closing.length) : text;
     const rest = all.trimStart();

@@ -14,7 +14,7 @@ export interface ToolCallPiece {
   arguments?: unknown;
   /** The next characters of a free-form input that is not JSON; the finished call's `arguments` is the whole string. */
   input?: unknown;
-  /** The call's verbatim form, put on the finished call. The fields of later ones are laid over those before. */
+  /** The call's verbatim form, put on the finished call. The fields of later blocks are merged into it. */
   block?: ProviderBlock | undefined;
 }
 
@@ -47,8 +47,9 @@ export class OpenCall {
   #sent = 0;
   #sentName: string | undefined;
   #block: ProviderBlock | undefined;
-  /** The fields of the block, if there was more than one. */
+  /** The fields of the block, if there was more than one, and their size in characters. */
   #fields: Map<string, unknown> | undefined;
+  #fieldsSize = 0;
   readonly #limits: Limits;
 
   constructor(index: number | undefined, limits: Limits) {
@@ -74,7 +75,7 @@ export class OpenCall {
   /** The next characters of the arguments' JSON. */
   addJson(delta: string): void {
     if (!this.isBlank && !this.provisional) return this.#append(delta);
-    // `{}` and then the real arguments: they come in its place, not behind it.
+    // `{}` and then the real arguments: they replace it.
     if (this.provisional && delta.trimStart().startsWith('{')) this.#clear();
     const first = this.isBlank;
     this.#append(delta);
@@ -109,7 +110,7 @@ export class OpenCall {
     this.provisional = false;
   }
 
-  /** Lays the fields of a block over those that came before. */
+  /** Merges the fields of a block into those that came before, as long as they are no larger than arguments may be. */
   addBlock(block: ProviderBlock): void {
     const { data } = block;
     const before = this.#block?.data;
@@ -117,11 +118,19 @@ export class OpenCall {
       this.#block = block;
       return;
     }
-    this.#fields ??= new Map(Object.entries(before));
-    for (const [field, value] of Object.entries(data)) this.#fields.set(field, value);
+    if (this.#fields === undefined) {
+      this.#fields = new Map(Object.entries(before));
+      for (const value of this.#fields.values()) this.#fieldsSize += sizeOf(value);
+    }
+    for (const [field, value] of Object.entries(data)) {
+      const growth = sizeOf(value) - sizeOf(this.#fields.get(field));
+      if (this.#fieldsSize + growth > this.#limits.maxArgumentsCharacters) continue;
+      this.#fieldsSize += growth;
+      this.#fields.set(field, value);
+    }
   }
 
-  /** Puts a block in place of the one before. */
+  /** Replaces the block. */
   setBlock(block: ProviderBlock): void {
     this.#block = block;
     this.#fields = undefined;
@@ -214,6 +223,10 @@ export class OpenCall {
 /** Whether a text is nothing but white space. */
 export function isBlank(text: string): boolean {
   return text.trim() === '';
+}
+
+function sizeOf(value: unknown): number {
+  return value === undefined ? 0 : (jsonText(value)?.length ?? 0);
 }
 
 /** The text that a JSON string stands for. */

@@ -177,7 +177,7 @@ describe('sound on the chat wire', () => {
 describe('sources on the chat wire', () => {
   const source = (url: string): object => ({ title: 'A', url, date: '2026-01-01', snippet: '...' });
 
-  it('that come beside the choices on each chunk are told once, the search results behind the citations', () => {
+  it('that come beside the choices on each chunk are told once, the search results after the citations', () => {
     const beside = { citations: ['https://a', 'https://b'], search_results: [source('https://a')] };
     const { chunks } = decode('chat', [
       { ...chat({ content: 'x[1]' }), ...beside },
@@ -192,6 +192,13 @@ describe('sources on the chat wire', () => {
         citations: ['https://a', 'https://b', source('https://a'), source('https://b')],
       },
     ]);
+  });
+
+  it('that are very many come in several chunks', () => {
+    const citations = Array.from({ length: 150_000 }, (_, at) => `https://a/${at}`);
+    const { chunks } = decode('chat', [chat({ content: 'x' }), { ...finish('stop'), citations }]);
+    const sizes = chunks.map((chunk) => (chunk.type === 'content' ? (chunk.citations?.length ?? 0) : 0));
+    expect([Math.max(...sizes), sizes.reduce((sum, size) => sum + size)]).toEqual([1_000, 150_000]);
   });
 
   it('that are search results alone are citations', () => {
@@ -265,7 +272,7 @@ describe('output without a place', () => {
     expect(decode('chat', events, { request }).warnings).toEqual([]);
   });
 
-  it('is nothing where there is none', () => {
+  it('is not named if there is none', () => {
     const { warnings } = decode('chat', [chat({ content: 'x' }, { logprobs: null }), finish('stop')]);
     expect(warnings).toEqual([]);
   });

@@ -17,7 +17,7 @@ function blocksOf(chunks: readonly StreamChunk[]): unknown[] {
 const message = (fields: object): object => ({ ...origin, data: { type: 'message', ...fields } });
 
 describe('R48 fields of a message that go back to the server', () => {
-  it('are one block behind the text and before the calls', () => {
+  it('are one block after the text and before the calls', () => {
     const { chunks } = decode('chat', [
       chat({ content: 'Yes', reasoning_opaque: 'abc' }),
       chat({ tool_calls: [{ index: 0, id: 'a', function: { name: 'now', arguments: '{}' } }] }),
@@ -198,7 +198,7 @@ describe('R48 fields of a call that go back to the server', () => {
     });
   });
 
-  it('are laid over each other, piece by piece', () => {
+  it('are merged, piece by piece', () => {
     const { chunks } = decode('chat', [
       called({ id: 'a', one: 1, two: null }, '{"x"'),
       called({ one: null, two: 2 }, ':1}'),
@@ -206,6 +206,17 @@ describe('R48 fields of a call that go back to the server', () => {
       finish('tool_calls'),
     ]);
     expect(blocksOf(chunks)).toEqual([{ ...origin, data: { type: 'function', one: 1, two: 3 } }]);
+  });
+
+  it('S10 are kept up to the size that arguments may have', () => {
+    const pieces = Array.from({ length: 50 }, (_, at) =>
+      called({ id: 'a', [`field${at}`]: 'x'.repeat(10) }, ''),
+    );
+    const { chunks } = decode('chat', [...pieces, finish('tool_calls')], {
+      options: { limits: { maxArgumentsCharacters: 100 } },
+    });
+    const sizes = blocksOf(chunks).map((block) => JSON.stringify(block).length);
+    expect([sizes.length, (sizes[0] ?? 0) < 400]).toEqual([1, true]);
   });
 
   it('are none if there are none', () => {
