@@ -24,7 +24,8 @@ export class Accumulator {
         if (chunk.content !== '' || chunk.citations !== undefined || chunk.refusal !== undefined) {
           const text = this.#text !== undefined && this.#call === call ? this.#text : this.#openText(call);
           text.text += chunk.content;
-          if (chunk.citations !== undefined) (text.citations ??= []).push(...chunk.citations);
+          if (chunk.citations !== undefined)
+            text.citations = text.citations?.concat(chunk.citations) ?? [...chunk.citations];
           if (chunk.refusal !== undefined) text.refusal = true;
         }
         if (chunk.block !== undefined) this.#push({ type: 'provider', block: chunk.block }, call);
