@@ -60,6 +60,7 @@ export function textBlock(start: Record<string, unknown>, out: StreamChunk[]): O
         pushCitations(given === undefined ? all : all.filter((one) => !given.has(JSON.stringify(one))), out);
         return sizeOf(all) ?? 0;
       }
+      if (delta['type'] === undefined) return pushText(text(delta['text']), out);
       return kindOfDelta(delta['type']) === undefined ? 0 : undefined;
     },
     close() {},
@@ -195,6 +196,8 @@ export function keptBlock(start: Record<string, unknown>, context: BlockContext)
         json += piece;
         return piece.length;
       }
+      const kind = kindOfDelta(delta['type']);
+      if (kind !== undefined && typeof block[kind] !== 'string') return undefined;
       const size = sizeOf(delta);
       if (size === undefined) problem = 'it is nested too deep';
       else addDelta(block, delta);

@@ -76,8 +76,8 @@ export class CallBlock implements OpenBlock {
   delta(delta: Record<string, unknown>, out: StreamChunk[]): number | undefined {
     if (delta['type'] !== 'input_json_delta') return this.#otherDelta(delta);
     if (this.isDelivered) return undefined;
-    const piece = text(delta['partial_json']);
-    if (piece === undefined || piece === '') return 0;
+    const piece = pieceOf(delta);
+    if (piece === '') return 0;
     this.#hasText ||= piece.trim() !== '';
     if (this.isStopped) this.#lateFrom ??= this.#json.length;
     // What is longer than the limit is not needed to say that it is.
@@ -114,6 +114,11 @@ export class CallBlock implements OpenBlock {
   /** Whether it says the same as another call. */
   isSameAs(other: CallBlock): boolean {
     return this.name === other.name && this.#whatItSays() === other.#whatItSays();
+  }
+
+  /** Whether a delta repeats its whole input. */
+  hasSaid(delta: Record<string, unknown>): boolean {
+    return this.#hasText && pieceOf(delta) === this.#json;
   }
 
   /** Pushes the finished call. */
@@ -190,6 +195,13 @@ export class CallBlock implements OpenBlock {
     if (size !== undefined) addDelta(this.#start, more);
     return size ?? 0;
   }
+}
+
+/** The next characters of an input. Some servers give it whole, as an object. */
+function pieceOf(delta: Record<string, unknown>): string {
+  const piece = delta['partial_json'];
+  if (typeof piece === 'string') return piece;
+  return isRecord(piece) && sizeOf(piece) !== undefined ? JSON.stringify(piece) : '';
 }
 
 const CALL_FIELDS: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input']);

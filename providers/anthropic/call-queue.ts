@@ -51,18 +51,16 @@ export class CallQueue {
     return true;
   }
 
-  /** Another block begins at the index of an open call. Some servers leave out the stop; others mix the two. */
-  cover(call: CallBlock): void {
-    if (call.isStopped || call.isBroken || call.isBlank) return;
-    if (call.isWhole()) call.isStopped = true;
-    else call.isBroken = true;
-  }
-
   /** The call that a piece of input belongs to if its index has no open one. */
   forInput(key: number | undefined): CallBlock | undefined {
     const call = this.#lastAt(key) ?? this.#waiting.findLast((one) => one.isBlank);
     if (call !== undefined) call.key = key;
     return call;
+  }
+
+  /** Whether a piece of input that belongs to no call is the whole input of one once more. */
+  repeats(delta: Record<string, unknown>): boolean {
+    return [...this.#waiting, ...this.#delivered].some((call) => call.hasSaid(delta));
   }
 
   /** The stop of a call that another block at its index hides. */
@@ -71,7 +69,9 @@ export class CallQueue {
     if (call !== undefined) this.stop(call, out);
   }
 
+  /** The server says that a call is complete. */
   stop(call: CallBlock, out: StreamChunk[]): void {
+    if (!call.isStopped) call.isBroken = false;
     call.isStopped = true;
     // Nobody runs it, and it may take the provider long: it is delivered before its result begins.
     for (let [head] = this.#waiting; head?.isHosted === true && head.isStopped; [head] = this.#waiting) {
@@ -82,7 +82,10 @@ export class CallQueue {
 
   /** Something follows: delivers the calls that this decides. */
   follow(follower: Follower, out: StreamChunk[]): void {
-    for (const call of this.#waiting) if (call.isStopped) call.isFollowed = true;
+    for (const call of this.#waiting) {
+      if (!call.isStopped) this.#cover(call);
+      if (call.isStopped) call.isFollowed = true;
+    }
     for (let [head] = this.#waiting; head?.isStopped === true; [head] = this.#waiting) {
       // Answers come after all the calls of a turn.
       if (follower === 'call' && !head.isHosted && !isOffered(head.name, this.#context)) return;
@@ -117,6 +120,13 @@ export class CallQueue {
       if (isCut && !call.isFollowed && !call.isWhole()) continue;
       this.#deliver(call, out);
     }
+  }
+
+  /** Another block begins while a call is open. Some servers leave out stops; others mix blocks. */
+  #cover(call: CallBlock): void {
+    if (call.isBroken || call.isBlank) return;
+    if (call.isWhole()) call.isStopped = true;
+    else call.isBroken = true;
   }
 
   #deliver(call: CallBlock, out: StreamChunk[]): void {

@@ -156,9 +156,7 @@ export class MessagesDecoder implements Decoder {
     const key = this.#key(data['index']);
     const start = data['content_block'];
     if (!isRecord(start) || this.#calls.reopen(start, key)) return;
-    const before = this.#open.get(key);
-    if (before instanceof CallBlock) this.#calls.cover(before);
-    else before?.close(out);
+    this.#open.get(key)?.close(out);
     this.#open.set(key, this.#opened(start, key, out));
     this.#latest = key;
   }
@@ -218,10 +216,8 @@ export class MessagesDecoder implements Decoder {
 
   /** A delta for which no block is open at its index: of one that has no start, was stopped, or has another index. */
   #stray(key: number | undefined, delta: Record<string, unknown>, out: StreamChunk[]): number {
-    if (key === undefined) {
-      const size = this.#open.get(this.#latest)?.delta(delta, out);
-      if (size !== undefined) return size;
-    }
+    const open = this.#open.get(key ?? this.#latest)?.delta(delta, out);
+    if (open !== undefined) return open;
     switch (kindOfDelta(delta['type'])) {
       case 'text':
         return this.#unannounced('text', key, delta, out);
@@ -231,7 +227,9 @@ export class MessagesDecoder implements Decoder {
       }
       case 'call': {
         const call = this.#calls.forInput(key);
-        if (call === undefined) return this.#unannounced('tool_use', key, delta, out);
+        if (call === undefined) {
+          return this.#calls.repeats(delta) ? 0 : this.#unannounced('tool_use', key, delta, out);
+        }
         if (!this.#open.has(key)) this.#open.set(key, call);
         return call.delta(delta, out) ?? 0;
       }
@@ -273,22 +271,23 @@ export class MessagesDecoder implements Decoder {
   #messageDelta(data: Record<string, unknown>): void {
     const delta = isRecord(data['delta']) ? data['delta'] : {};
     this.#addUsage(data['usage'] ?? delta['usage'], true);
-    if (isErrorField(delta['error'])) throw this.#failed({ ...data, error: delta['error'] });
-    this.#noteEnd({ stop_reason: data['stop_reason'], ...delta });
-    const explanation = explanationIn(delta);
-    if (this.#stopReason?.toLowerCase() === 'error') {
-      throw this.#failed({ message: explanation ?? 'The reply ended with the stop reason "error".' });
-    }
-    if (explanation !== undefined)
-      this.#options.call.warn(`${this.#options.provider}: the model refused: ${explanation}`);
+    const stop_reason = delta['stop_reason'] ?? data['stop_reason'];
+    this.#noteEnd({ ...delta, stop_reason, request_id: data['request_id'] });
   }
 
-  /** What an opening or a `message_delta` says of the end. Later ones may not know it. */
+  /** What an opening or a `message_delta` says of the end. Later ones may not know it. Throws if it was an error. */
   #noteEnd(message: Record<string, unknown>): void {
+    const { error, container } = message;
+    const { call, provider } = this.#options;
+    if (isErrorField(error)) throw this.#failed(message);
+    if (isRecord(container) && sizeOf(container) !== undefined) this.#container = container;
     const reason = text(message['stop_reason']);
     if (reason !== undefined && reason !== '') this.#stopReason = reason;
-    const { container } = message;
-    if (isRecord(container) && sizeOf(container) !== undefined) this.#container = container;
+    const explanation = explanationIn(message);
+    if (reason?.toLowerCase() === 'error') {
+      throw this.#failed({ message: explanation ?? 'The reply ended with the stop reason "error".' });
+    }
+    if (explanation !== undefined) call.warn(`${provider}: the model refused: ${explanation}`);
   }
 
   #addUsage(usage: unknown, final: boolean): void {
@@ -307,8 +306,9 @@ export class MessagesDecoder implements Decoder {
     return reason === 'tool_calls' && clientCalls === 0 && hostedCalls > 0 ? 'stop' : reason;
   }
 
-  /** An index. Anything but a whole number of 0 or more is as good as none. */
-  #key(value: unknown): number | undefined {
+  /** An index. Anything but a whole number of 0 or more, or its digits, is as good as none. */
+  #key(index: unknown): number | undefined {
+    const value = typeof index === 'string' && /^\d{1,15}$/.test(index) ? Number(index) : index;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
     const max = this.#options.limits.maxToolIndex;
     if (value <= max) return value;
@@ -345,7 +345,7 @@ export class MessagesDecoder implements Decoder {
 }
 
 /** Why the model refused, in its own words. */
-function explanationIn(delta: Record<string, unknown>): string | undefined {
-  const details = delta['stop_details'];
+function explanationIn(message: Record<string, unknown>): string | undefined {
+  const details = message['stop_details'];
   return isRecord(details) ? text(details['explanation']) : undefined;
 }

@@ -105,6 +105,12 @@ describe('arguments', () => {
     expect(told(chunks)).toEqual(['call: toolu_a a {"n":1}']);
   });
 
+  it('may be an object in a delta', () => {
+    const whole = { type: 'input_json_delta', partial_json: { n: 1 } };
+    const { chunks } = decode([opening(), ...block(0, call('a'), whole), ...ending('tool_use')]);
+    expect(told(chunks)).toEqual(['call: toolu_a a {"n":1}']);
+  });
+
   it('in deltas win over those in the start', () => {
     const { chunks } = decode([
       opening(),

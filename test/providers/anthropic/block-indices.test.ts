@@ -15,15 +15,10 @@ import {
   THINKING,
   thinking,
 } from './events.ts';
-import { decode, failure, told } from './support.ts';
+import { decode, failure, said, told } from './support.ts';
 
 const SEARCH = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: {} };
 const FOUND = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
-
-/** What a stream of these events says, with its opening and its end. */
-function said(...events: (object | object[])[]): string[] {
-  return told(decode([opening(), ...events.flat(), ...ending()]).chunks);
-}
 
 describe('an index of a content block that is used again', () => {
   it('after its stop begins another block', () => {
@@ -245,6 +240,25 @@ describe('deltas without an open block at their index', () => {
     ]);
   });
 
+  it('of input that repeat a call that was delivered change nothing', () => {
+    const again = delta(0, json('{"n":1}'));
+    const found = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
+    expect(said(block(0, call('a'), json('{"n":1}')), block(1, TEXT, text('x')), again)).toEqual([
+      'call: toolu_a a {"n":1}',
+      'text: x',
+    ]);
+    expect(said(block(0, SEARCH, json('{"n":'), json('1}')), again, block(1, found))).toEqual([
+      'ran: srv web_search {"n":1}',
+      'result: srv web_search []',
+    ]);
+  });
+
+  it('of text after a block that only its start tells of are text', () => {
+    expect(
+      said(start(0, { type: 'container_upload', file_id: 'f' }), delta(0, text('x')), delta(0, text('y'))),
+    ).toEqual(['block: {"type":"container_upload","file_id":"f"}', 'text: xy']);
+  });
+
   it('of input after a whole one are left out with a warning', () => {
     const { chunks, call: seen } = decode([
       opening(),
@@ -282,103 +296,5 @@ describe('deltas without an open block at their index', () => {
     expect(said(block(0, THINKING, thinking('Hm')), delta(0, signature('s'))).at(-1)).toBe(
       'thought: {"type":"thinking","thinking":"Hm","signature":"s"}',
     );
-  });
-});
-
-describe('stops', () => {
-  it('without a start, and a second one, do nothing', () => {
-    expect(
-      said(
-        stop(4),
-        block(0, call('a'), json('{"n":1}')),
-        stop(0),
-        stop(0),
-        block(1, TEXT, text('x')),
-        stop(1),
-      ),
-    ).toEqual(['call: toolu_a a {"n":1}', 'text: x']);
-  });
-
-  it('that are missing lose nothing', () => {
-    expect(
-      said(
-        start(0, { ...THINKING, signature: 's' }),
-        delta(0, thinking('Hm')),
-        start(1, TEXT),
-        delta(1, text('Hi')),
-        start(2, { type: 'container_upload', file_id: 'f' }),
-        start(3, call('a')),
-        delta(3, json('{"n":1}')),
-        start(4, call('b')),
-        delta(4, json('{"n":2}')),
-      ),
-    ).toEqual([
-      'thinking: Hm',
-      'thought: {"type":"thinking","thinking":"Hm","signature":"s"}',
-      'text: Hi',
-      'block: {"type":"container_upload","file_id":"f"}',
-      'call: toolu_a a {"n":1}',
-      'call: toolu_b b {"n":2}',
-    ]);
-  });
-});
-
-describe('an index that is no index', () => {
-  it.each([undefined, null, -1, 0.5, '0', '__proto__', 'constructor', Number.NaN])(
-    '%s is as good as none',
-    (index) => {
-      expect(
-        said(
-          block(index, THINKING, thinking('Hm'), signature('s')),
-          block(index, TEXT, text('Hel'), text('lo')),
-          block(index, call('a'), json('{"n":'), json('1}')),
-          block(index, call('b'), json('{"n":2}')),
-        ),
-      ).toEqual([
-        'thinking: Hm',
-        'thought: {"type":"thinking","thinking":"Hm","signature":"s"}',
-        'text: Hello',
-        'call: toolu_a a {"n":1}',
-        'call: toolu_b b {"n":2}',
-      ]);
-    },
-  );
-
-  it('is missing on deltas and stops alone, or on starts alone', () => {
-    const lines = ['text: Hi', 'call: toolu_a a {"n":1}', 'call: toolu_b b {"n":2}'];
-    expect(
-      said(
-        start(0, TEXT),
-        delta(undefined, text('Hi')),
-        stop(undefined),
-        start(1, call('a')),
-        delta(undefined, json('{"n":1}')),
-        stop(undefined),
-        start(2, call('b')),
-        delta(undefined, json('{"n":2}')),
-        stop(undefined),
-      ),
-    ).toEqual(lines);
-    expect(
-      said(
-        start(undefined, TEXT),
-        delta(0, text('Hi')),
-        stop(0),
-        start(undefined, call('a')),
-        delta(1, json('{"n":')),
-        delta(1, json('1}')),
-        stop(1),
-        start(undefined, call('b')),
-        delta(2, json('{"n":2}')),
-        stop(2),
-      ),
-    ).toEqual(lines);
-  });
-
-  it.each([4096, 1e9, 2 ** 53])('S10 %d is over the limit and refused', (index) => {
-    const wrong = { code: 'protocol', message: 'A content block has an index over 4095.' };
-    expect(failure([opening(), start(index, TEXT)])).toMatchObject(wrong);
-    expect(failure([opening(), delta(index, text('x'))])).toMatchObject(wrong);
-    expect(failure([opening(), stop(index)])).toMatchObject(wrong);
   });
 });

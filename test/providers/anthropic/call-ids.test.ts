@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { block, call, ending, json, opening } from './events.ts';
-import { decode, told } from './support.ts';
-
-/** What a stream of these events says, with its opening and its end. */
-function said(...events: (object | object[])[]): string[] {
-  return told(decode([opening(), ...events.flat(), ...ending()]).chunks);
-}
+import { decode, said, told } from './support.ts';
 
 describe('ids of calls', () => {
   it('that two calls share are told apart', () => {

@@ -76,6 +76,13 @@ describe('an event of the Messages API that says it is an error', () => {
     expect(failuresWith(event).map((error) => error.code)).toEqual([code, code, code]);
   });
 
+  it('by its opening, with an error in it or the stop reason "error"', () => {
+    const error = { type: 'overloaded_error', message: 'Busy.' };
+    expect(failure([opening('msg_1', { error }), ...ending()]).code).toBe('overloaded');
+    expect(failure([opening('msg_1', { stop_reason: 'error' }), ...ending()]).code).toBe('server');
+    expect(failure([opening('msg_1', { stop_reason: 'ERROR' }), ...ending()]).code).toBe('server');
+  });
+
   it('by the stop reason "error", with the words beside it', () => {
     const end = (more: object) => [
       ...HELLO,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { ModelRequest } from '../../../src/index.ts';
+import { faultServer } from '../../../testing/fault-server.ts';
+import { runOn } from './calls.ts';
 import { block, call, delta, ending, json, opening, start, stop, TEXT, text } from './events.ts';
 import { ask, blockOf, decode, told } from './support.ts';
 
@@ -282,5 +284,22 @@ describe('the order of what the provider ran', () => {
       'result: srv web_search []',
       'text: Found.',
     ]);
+  });
+});
+
+describe('a reply without text', () => {
+  it.each([
+    ['calls that the provider ran', block(0, SEARCH, json('{"query":"x"}')), 'tool_call'],
+    [
+      'an image',
+      block(0, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBO' } }),
+      'file',
+    ],
+  ])('is whole if it holds %s', async (_name, blocks, type) => {
+    await using server = await faultServer();
+    const lines = [opening(), ...blocks, ...ending()].map((event) => JSON.stringify(event));
+    const { chunks, reply } = await runOn(server, { stream: { lines, wire: 'anthropic-messages' } });
+    expect(chunks.map((chunk) => chunk.type)).toEqual([type]);
+    expect(reply.finishReason).toBe('stop');
   });
 });

@@ -11,6 +11,7 @@ import type {
 import { MessagesDecoder } from '../../../providers/anthropic/decoder.ts';
 import { blockFrom, limitsSchema, type Limits, type Origin } from '../../../providers/wire/index.ts';
 import type { PlainReading } from '../../support/plain-reading.ts';
+import { ending, opening } from './events.ts';
 
 /** A provider's call made by hand, with what was told to it. */
 export interface FakeCall extends ProviderCall {
@@ -147,6 +148,11 @@ export function told(chunks: readonly StreamChunk[]): string[] {
     last = said;
   }
   return lines;
+}
+
+/** What a stream of these events says, between an opening and an end of its own. */
+export function said(...events: (object | object[])[]): string[] {
+  return told(decode([opening(), ...events.flat(), ...ending()]).chunks);
 }
 
 function lineOf(chunk: StreamChunk): string | undefined {
