@@ -11,7 +11,6 @@ const config: KnipConfig = {
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
-    'test/fuzz/main.ts',
     'examples/*.ts',
   ],
   // The bench is a package of its own.
