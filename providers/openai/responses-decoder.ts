@@ -1,9 +1,13 @@
-import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../src/index.ts';
-import { errorFromBody, isRecord } from '../wire/index.ts';
+import type { FinishReason, Reply, StreamChunk } from '../../src/index.ts';
+import { finishReasonOf, isRecord } from '../wire/index.ts';
 import type { Decoder } from '../wire/index.ts';
 import { noteUsage, streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
-import { OutputItem } from './responses-items.ts';
+import { failureIn, failureOf, wordlessFailure } from './responses-failure.ts';
+import { filled } from './responses-identity.ts';
+import { ResponsesOutput } from './responses-output.ts';
+import { pieceOf } from './responses-pieces.ts';
+import type { Piece } from './responses-pieces.ts';
 import { responsesUsage } from './usage.ts';
 
 type Event = Record<string, unknown>;
@@ -16,75 +20,45 @@ type Event = Record<string, unknown>;
 export class ResponsesDecoder implements Decoder {
   finished = false;
   readonly #decoding: Decoding;
-  readonly #items = new Map<unknown, OutputItem>();
+  readonly #output: ResponsesOutput;
   #id = '';
-  #calls = 0;
-  #refused = false;
-  #last: Event | undefined;
+  #last: { reason: string | undefined; status: string } | undefined;
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
+    this.#output = new ResponsesOutput(decoding);
   }
 
   event(data: Event, name: string, out: StreamChunk[]): void {
     const type = typeof data['type'] === 'string' ? data['type'] : name;
+    const { texts, calls } = this.#output;
     switch (type) {
       case 'response.output_text.delta':
-        return this.#item(data).delta('text', data['content_index'], data['delta'], out);
-      case 'response.output_text.done':
-        return this.#item(data).whole('text', data['content_index'], data['text'], out);
+        return texts.delta('text', data, data['content_index'], out);
       case 'response.refusal.delta':
-        this.#refused = true;
-        return this.#item(data).delta('refusal', data['content_index'], data['delta'], out);
-      case 'response.refusal.done':
-        this.#refused = true;
-        return this.#item(data).whole('refusal', data['content_index'], data['refusal'], out);
-      case 'response.output_text.annotation.added':
-        return this.#item(data).citation(data['annotation'], out);
+        return texts.delta('refusal', data, data['content_index'], out);
       case 'response.reasoning_summary_text.delta':
-        return this.#item(data).delta('summary', data['summary_index'], data['delta'], out);
-      case 'response.reasoning_summary_text.done':
-        return this.#item(data).whole('summary', data['summary_index'], data['text'], out);
+        return texts.delta('summary', data, data['summary_index'], out);
       case 'response.reasoning_text.delta':
-        return this.#item(data).delta('thinking', data['content_index'], data['delta'], out);
-      case 'response.reasoning_text.done':
-        return this.#item(data).whole('thinking', data['content_index'], data['text'], out);
+        return texts.delta('thinking', data, data['content_index'], out);
       case 'response.function_call_arguments.delta':
-        return this.#item(data).callPiece({ arguments: data['delta'] }, out);
+        return calls.delta(data, false, out);
       case 'response.custom_tool_call_input.delta':
-        return this.#item(data).callPiece({ input: data['delta'] }, out);
-      case 'response.output_item.added':
-        return this.#opened(data, out);
-      case 'response.output_item.done':
-        return isRecord(data['item']) ? this.#close(this.#item(data), data['item'], out) : undefined;
-      case 'response.created':
-      case 'response.queued':
-      case 'response.in_progress':
-        return this.#started(data['response']);
-      case 'response.completed':
-      case 'response.incomplete':
-      case 'response.failed':
-      case 'response.cancelled':
-        return this.#ended(type, data['response'], out);
-      case 'error':
-        throw this.#failure(data);
+        return calls.delta(data, true, out);
       default:
-        if (isRecord(data['error']) || data['object'] === 'error') throw this.#failure(data);
+        return this.#other(type, data, name, out);
     }
   }
 
   end(_out: StreamChunk[]): Reply {
-    const response = this.#last;
-    if (response === undefined) {
+    if (this.#last === undefined) {
       throw streamError(this.#decoding, 'truncated', 'the stream stopped before the response was complete');
     }
-    const details = response['incomplete_details'];
-    const reason = isRecord(details) ? details['reason'] : undefined;
-    const status = typeof response['status'] === 'string' ? response['status'] : undefined;
+    const { reason, status } = this.#last;
     const { call } = this.#decoding.call;
     return {
       finishReason: this.#finishReason(reason, status),
-      rawFinishReason: typeof reason === 'string' ? reason : status,
+      rawFinishReason: reason ?? status,
       usage: call.usage,
       model: call.model,
       provider: this.#decoding.provider,
@@ -93,45 +67,73 @@ export class ResponsesDecoder implements Decoder {
     };
   }
 
-  /** Items are known by their place: a proxy in between may give one item another id on each event. */
-  #item(data: Event): OutputItem {
-    const key = data['output_index'] ?? data['item_id'];
-    let item = this.#items.get(key);
-    if (item === undefined) this.#items.set(key, (item = new OutputItem(this.#decoding)));
-    return item;
-  }
-
-  #opened(data: Event, out: StreamChunk[]): void {
-    const opened = data['item'];
-    const item = this.#item(data);
-    if (!isRecord(opened)) return;
-    if (opened['type'] !== 'function_call' && opened['type'] !== 'custom_tool_call') return;
-    item.callPiece({ id: opened['call_id'] ?? opened['id'], name: opened['name'] }, out);
-  }
-
-  #close(item: OutputItem, whole: Event, out: StreamChunk[]): void {
-    if (item.closed) return;
-    const isCall = whole['type'] === 'function_call' || whole['type'] === 'custom_tool_call';
-    if (isCall && ++this.#calls > this.#decoding.limits.maxToolCalls) {
-      throw streamError(
-        this.#decoding,
-        'protocol',
-        `more than ${this.#decoding.limits.maxToolCalls} tool calls (maxToolCalls)`,
-      );
+  /** Everything but deltas. */
+  #other(type: string, data: Event, name: string, out: StreamChunk[]): void {
+    const { texts, calls } = this.#output;
+    const { item, part, response } = data;
+    if (ENDS.has(type)) return this.#ended(type, data, out);
+    const failure = failureIn(type, name, data);
+    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    switch (type) {
+      case 'response.output_text.done':
+        return this.#whole(data, { ...data, type: 'output_text' }, out);
+      case 'response.refusal.done':
+        return this.#whole(data, { ...data, type: 'refusal' }, out);
+      case 'response.reasoning_text.done':
+      case 'response.reasoning.done':
+        return this.#whole(data, { ...data, type: 'reasoning_text' }, out);
+      case 'response.reasoning_summary_text.done':
+        return this.#whole(data, { ...data, type: 'summary_text' }, out);
+      case 'response.content_part.done':
+      case 'response.reasoning_summary_part.done':
+        return isRecord(part) ? this.#whole(data, part, out) : undefined;
+      case 'response.content_part.added':
+      case 'response.reasoning_summary_part.added': {
+        const piece = this.#piece(data, part);
+        return piece === undefined ? undefined : texts.begin(data, piece, out);
+      }
+      case 'response.output_text.annotation.added':
+        return this.#output.cite(data, out);
+      case 'response.reasoning.delta':
+        return texts.delta('thinking', data, data['content_index'], out);
+      case 'response.audio.transcript.delta':
+      case 'response.output_audio_transcript.delta':
+        return texts.delta('text', data, data['content_index'], out);
+      case 'response.audio.delta':
+      case 'response.output_audio.delta':
+        return this.#output.sounds(data['delta']);
+      case 'response.function_call_arguments.done':
+        return calls.whole(data, data['arguments'], false, out);
+      case 'response.custom_tool_call_input.done':
+        return calls.whole(data, data['input'], true, out);
+      case 'response.output_item.added':
+        return isRecord(item) ? this.#output.announce(data, item, out) : undefined;
+      case 'response.output_item.done':
+        return isRecord(item) ? this.#output.close(data, item, out) : undefined;
+      case 'response.created':
+      case 'response.queued':
+      case 'response.in_progress':
+        return isRecord(response) ? this.#started(response) : undefined;
     }
-    const before = out.length;
-    item.close(whole, out);
-    for (let at = before; at < out.length; at++) {
-      const chunk = out[at];
-      if (chunk?.type === 'content' && chunk.refusal === true) this.#refused = true;
-    }
   }
 
-  #started(response: unknown): void {
-    if (!isRecord(response)) return;
-    const id = response['id'];
-    if (typeof id === 'string' && id !== '') {
-      if (this.#id !== '' && id !== this.#id && this.#items.size > 0) {
+  /** A text as a whole, in an event of its own or in a part. */
+  #whole(data: Event, part: Event, out: StreamChunk[]): void {
+    const piece = this.#piece(data, part);
+    if (piece !== undefined) this.#output.texts.whole(data, piece, out);
+    if (piece?.kind === 'text') this.#output.part(data, part, out);
+  }
+
+  #piece(data: Event, part: unknown): Piece | undefined {
+    const at = data['summary_index'] ?? data['content_index'];
+    const isPart = data['part'] !== undefined;
+    return pieceOf(part, at, isPart && this.#output.texts.isReasoning(data));
+  }
+
+  #started(response: Event): void {
+    const id = filled(response['id']);
+    if (id !== undefined) {
+      if (this.#id !== '' && id !== this.#id && !this.#output.isEmpty) {
         throw streamError(this.#decoding, 'protocol', 'a second response began within the stream');
       }
       this.#id = id;
@@ -141,52 +143,58 @@ export class ResponsesDecoder implements Decoder {
 
   #note(response: Event): void {
     const { call } = this.#decoding.call;
-    if (typeof response['model'] === 'string' && response['model'] !== '') call.model = response['model'];
+    call.model = filled(response['model']) ?? call.model;
     // What was asked for is told first ("auto"), what is billed at the end.
     if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
     if (isRecord(response['usage'])) noteUsage(this.#decoding, responsesUsage(response['usage']));
+    this.#output.calls.offered.add(response['tools']);
   }
 
-  #ended(type: string, response: unknown, out: StreamChunk[]): void {
-    const whole = isRecord(response) ? response : {};
-    this.#note(whole);
-    const status = whole['status'] ?? type.slice('response.'.length);
-    if (status === 'failed') throw this.#failure(whole);
+  #ended(type: string, data: Event, out: StreamChunk[]): void {
+    // Some proxies send the response itself, without an event around it.
+    const response = isRecord(data['response']) ? data['response'] : data;
+    this.#note(response);
+    this.#output.list(response['output'], out);
+    const failure = failureIn(type, '', data);
+    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    const status = statusOf(type, response['status']);
+    if (status === 'failed') throw wordlessFailure(this.#decoding, response);
     if (status === 'cancelled') {
       throw streamError(this.#decoding, 'truncated', 'the response was cancelled at the server');
     }
-    // Servers that announce an item only here, and answers that were not streamed.
-    const output = Array.isArray(whole['output']) ? whole['output'] : [];
-    output.forEach((item: unknown, index) => {
-      if (isRecord(item) && !this.#isClosed(item, index))
-        this.#close(this.#item({ output_index: index }), item, out);
-    });
-    this.#last = { ...whole, status };
+    const reason = reasonOf(response);
+    this.#output.end(response, status === 'incomplete' || reason !== undefined, out);
+    this.#last = { reason, status };
     this.finished = true;
   }
 
-  #isClosed(item: Event, index: number): boolean {
-    return this.#items.get(index)?.closed ?? this.#items.get(item['id'])?.closed ?? false;
-  }
-
-  #finishReason(reason: unknown, status: string | undefined): FinishReason {
-    if (reason === 'max_output_tokens') return 'length';
-    if (reason === 'content_filter') return 'content_filter';
-    if (typeof reason === 'string' || (status !== 'completed' && status !== undefined)) return 'other';
-    if (this.#calls > 0) return 'tool_calls';
-    return this.#refused ? 'refusal' : 'stop';
-  }
-
-  /** An error event in either of its shapes, or a failed response. */
-  #failure(data: Event): SluiceError {
-    const { provider, info } = this.#decoding;
-    const body = isRecord(data['error']) ? { error: data['error'] } : { error: data };
-    return errorFromBody(body, { provider, requestId: info.requestId });
+  #finishReason(reason: string | undefined, status: string): FinishReason {
+    const told = finishReasonOf(reason ?? status);
+    if (told !== 'stop') return told;
+    if (this.#output.calls.own > 0) return 'tool_calls';
+    return this.#output.texts.refused ? 'refusal' : 'stop';
   }
 }
 
-/** A JSON answer of Responses as the events of a stream. */
-export function* responsesEvents(body: Event): Iterable<Event> {
-  if (isRecord(body['error'])) yield { type: 'error', error: body['error'] };
-  else yield { type: 'response.completed', response: body };
+/** The types that end a stream. xAI sends `response.done` now and then. */
+const ENDS: ReadonlySet<string> = new Set([
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+  'response.done',
+]);
+
+/** The status of a response that is over: some servers leave it at `in_progress`. */
+function statusOf(type: string, status: unknown): string {
+  const told = type === 'response.done' ? 'completed' : type.slice('response.'.length);
+  const isOpen =
+    typeof status !== 'string' || status === '' || status === 'in_progress' || status === 'queued';
+  return isOpen || told === 'failed' ? told : status;
+}
+
+/** Why a response is incomplete. */
+function reasonOf(response: Event): string | undefined {
+  const details = response['incomplete_details'];
+  return isRecord(details) ? filled(details['reason']) : undefined;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import type { StreamChunk } from '../../../src/index.ts';
 import type { Split } from '../../../testing/fault-response.ts';
 import { faultServer } from '../../../testing/fault-server.ts';
 import { describeRecordings, plainReplies, recordings, replyLines } from '../../support/recordings.ts';
@@ -18,11 +19,16 @@ function readingOf({ chunks, reply, error, call }: Told): Partial<PlainReading> 
   return {
     text: joined(chunks, 'content'),
     thinking: joined(chunks, 'thinking'),
-    toolCalls: callsOf(chunks),
+    toolCalls: callsOf(chunks.filter((chunk) => !isServers(chunk))),
     finishReason: reply?.finishReason,
     usage: call.usage === undefined ? undefined : (usage as PlainReading['usage']),
     error: error?.message,
   };
+}
+
+/** Whether a chunk is of a call that the provider ran itself. */
+function isServers(chunk: StreamChunk): boolean {
+  return chunk.type === 'tool_call' && chunk.providerExecuted === true;
 }
 
 function expected({

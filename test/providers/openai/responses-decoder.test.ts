@@ -1,38 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
+import { added, created, delta, done, ended, message } from './responses-events.ts';
 import { blockOf, callsOf, decode, joined } from './support.ts';
-
-const created = (id = 'resp_1'): object => ({
-  type: 'response.created',
-  response: { id, model: 'm', service_tier: 'auto' },
-});
-const added = (output_index: number, item: object): object => ({
-  type: 'response.output_item.added',
-  output_index,
-  item,
-});
-const done = (output_index: number, item: object): object => ({
-  type: 'response.output_item.done',
-  output_index,
-  item,
-});
-const delta = (content: string, output_index = 0): object => ({
-  type: 'response.output_text.delta',
-  output_index,
-  content_index: 0,
-  delta: content,
-});
-const ended = (response: object = {}, type = 'response.completed'): object => ({
-  type,
-  response: { id: 'resp_1', model: 'm-2026', status: type.slice(9), output: [], ...response },
-});
-const message = (text: string, more: object = {}): object => ({
-  type: 'message',
-  id: 'msg_1',
-  role: 'assistant',
-  content: [{ type: 'output_text', text, annotations: [] }],
-  ...more,
-});
 
 describe('the decoder of Responses', () => {
   it('reads text, the end, usage and what was billed', () => {
@@ -227,13 +196,16 @@ describe('the decoder of Responses', () => {
   });
 
   it.each([
-    'web_search_call',
-    'mcp_call',
-    'code_interpreter_call',
+    'mcp_list_tools',
+    'mcp_approval_request',
+    'tool_search_call',
     'shell_call',
+    'local_shell_call',
+    'apply_patch_call',
+    'computer_call',
     'compaction',
     'something_new',
-  ])('keeps a server-side %s whole, in its place', (type) => {
+  ])('keeps a %s whole, in its place', (type) => {
     const item = { type, id: 'x_1', status: 'completed', action: { deep: [1] } };
     const { chunks, reply } = decode('responses', [
       created(),

@@ -1,33 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
+import { created, delta, done, ended, message } from './responses-events.ts';
 import { callsOf, decode, joined } from './support.ts';
-
-const created = (id = 'resp_1'): object => ({
-  type: 'response.created',
-  response: { id, model: 'm', service_tier: 'auto' },
-});
-const done = (output_index: number, item: object): object => ({
-  type: 'response.output_item.done',
-  output_index,
-  item,
-});
-const delta = (content: string, output_index = 0): object => ({
-  type: 'response.output_text.delta',
-  output_index,
-  content_index: 0,
-  delta: content,
-});
-const ended = (response: object = {}, type = 'response.completed'): object => ({
-  type,
-  response: { id: 'resp_1', model: 'm-2026', status: type.slice(9), output: [], ...response },
-});
-const message = (text: string, more: object = {}): object => ({
-  type: 'message',
-  id: 'msg_1',
-  role: 'assistant',
-  content: [{ type: 'output_text', text, annotations: [] }],
-  ...more,
-});
 
 describe('the end of a Responses stream', () => {
   it.each([
