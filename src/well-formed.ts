@@ -1,9 +1,15 @@
 /**
  * Plain data without half characters: in every string of it, keys included, a surrogate that stands alone becomes U+FFFD. Every
- * provider and many databases refuse one. What has none is returned as it is, not copied.
+ * provider and many databases refuse one. What has none is returned as it is, not copied; so is a value that holds itself or is
+ * nested thousands deep, which whoever writes it as JSON has to refuse.
  */
 export function wellFormed<T>(value: T): T {
-  return isWellFormed(value) ? value : cleaned(value);
+  try {
+    return isWellFormed(value) ? value : cleaned(value);
+  } catch (error) {
+    if (error instanceof RangeError) return value;
+    throw error;
+  }
 }
 
 function isWellFormed(value: unknown): boolean {

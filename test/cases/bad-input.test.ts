@@ -270,7 +270,7 @@ describe('what is called beside an execution', () => {
 
   test('a handler under a name that is none', async () => {
     expect(await call('handle', { onToken: () => 1, onContent: 5 })).toBe(
-      'invalid_options: handle(): onToken is no handler: there are onContent, onThinking, onToolCall, onProgress, onComplete, onError; onContent is number: give a function.',
+      'invalid_options: handle(): onToken is no handler: there are onContent, onThinking, onToolCall, onFile, onProgress, onComplete, onError; onContent is number: give a function.',
     );
     expect(await call('handle')).toContain('handler is undefined: give an object of functions.');
   });

@@ -33,4 +33,10 @@ describe('half characters in a body', () => {
     const when = new Date(0);
     expect(wellFormed({ when, text: '\ud800' })).toEqual({ when, text: '\ufffd' });
   });
+
+  it('are left in a value that holds itself, which is no data', () => {
+    const circle: Record<string, unknown> = { half: 'a\ud83d' };
+    circle['self'] = circle;
+    expect(wellFormed(circle)).toBe(circle);
+  });
 });
