@@ -1,5 +1,5 @@
 import type { Provider } from '../../src/index.ts';
-import { originOf, wireStream } from '../wire/index.ts';
+import { originOf, rememberLast, wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { countTokens } from './count-tokens.ts';
 import { MessagesDecoder } from './decoder.ts';
@@ -30,13 +30,14 @@ export function anthropic(
   const settings = anthropicSettings(options);
   const connection = connect(settings);
   const { name, limits } = settings;
+  const originFor = rememberLast((model) => originOf(WIRE, model, settings.baseURL));
   return {
     name,
     model: settings.model,
     stream(request, call) {
       const raw: { request: unknown } | undefined =
         request.parameters.includeRaw === true ? { request: undefined } : undefined;
-      const origin = originOf(WIRE, request.model ?? settings.model, settings.baseURL);
+      const origin = originFor(request.model ?? settings.model);
       return wireStream({
         provider: name,
         async open(signal) {

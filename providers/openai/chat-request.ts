@@ -14,7 +14,7 @@ import {
   withProviderFields,
 } from './shared.ts';
 import type { Building, Json } from './shared.ts';
-import { thinkingBack, toolTurns } from './thinking-back.ts';
+import { toolTurns } from './thinking-back.ts';
 
 /** The longest id of a tool call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
 const MAX_ID_LENGTH = 40;
@@ -39,7 +39,7 @@ export function chatRequest(build: Building): Json {
   if (reasoning?.summary !== undefined) {
     build.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
   }
-  const perMessage = wireMessages(build, model);
+  const perMessage = wireMessages(build);
   const cache = markChat(build, perMessage);
   const messages = resultsFirst(perMessage.flat());
   if (messages.length === 0 && !('messages' in fields)) throw nothingToSend(settings.name, request.messages);
@@ -69,9 +69,9 @@ export function chatRequest(build: Building): Json {
 }
 
 /** Each message of the request as messages of the wire. */
-function wireMessages(build: Building, model: string): Json[][] {
+function wireMessages(build: Building): Json[][] {
   const messages = pairedMessages(build, { maxLength: MAX_ID_LENGTH, keptId: () => undefined });
-  const back = thinkingBack(build.settings, model);
+  const back = build.thinkingBack;
   const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
   return messages.map((message, at) =>
     chatMessages(build, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),

@@ -1,10 +1,11 @@
 import type { ModelRequest, Provider, ProviderCall, Reply, Stream, StreamChunk } from '../../src/index.ts';
-import { originOf, wireStream } from '../wire/index.ts';
+import { rememberLast, wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat-decoder.ts';
 import { CHAT_WIRE } from './chat-messages.ts';
 import { chatRequest } from './chat-request.ts';
 import { connect, secretsOf } from './client.ts';
+import { known } from './known.ts';
 import { parseOptions } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder } from './responses-decoder.ts';
@@ -12,7 +13,6 @@ import { responsesEvents } from './responses-failure.ts';
 import { RESPONSES_WIRE } from './responses-input.ts';
 import { responsesRequest } from './responses-request.ts';
 import { building } from './shared.ts';
-import { expectsThinkTags } from './think-tags.ts';
 
 export type { Limits } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
@@ -38,11 +38,11 @@ export function openai(options: OpenAIOptions = {}): Provider {
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
   const wire = api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
+  const knownOf = rememberLast((asked) => known(settings, wire, asked));
 
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
     const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
-    const origin = originOf(wire, request.model ?? model, settings.baseURL);
-    const thinkTags = expectsThinkTags(settings.thinkTags, { ...settings, model: request.model ?? model });
+    const { origin, thinkTags, thinkingBack } = knownOf(request.model ?? model);
     return wireStream({
       provider: name,
       call,
@@ -54,7 +54,9 @@ export function openai(options: OpenAIOptions = {}): Provider {
         // Known before the wire tells: a call that is cut short early is billed by them.
         call.call.provider = name;
         call.call.model ??= model;
-        const body = toBody(building({ settings, request, origin }, (message) => call.warn(message)));
+        const body = toBody(
+          building({ settings, request, origin, thinkingBack }, (message) => call.warn(message)),
+        );
         if (raw !== undefined) raw.request = body;
         return connection.send(body, signal);
       },

@@ -12,6 +12,7 @@ import type {
 import { blockData, isRecord, sentArguments } from '../wire/index.ts';
 import type { Origin } from '../wire/index.ts';
 import type { Settings } from './options.ts';
+import type { ThinkingBack } from './thinking-back.ts';
 
 /** What a request is built with. */
 export interface Building {
@@ -19,6 +20,8 @@ export interface Building {
   request: ModelRequest;
   /** Where it goes: blocks of another origin are left out. */
   origin: Origin;
+  /** How the server wants thinking back (chat); undefined: not at all. */
+  thinkingBack?: ThinkingBack | undefined;
   /** Says, once each, what cannot be honoured: a warning, or with `strict` an error. */
   unsupported(this: void, message: string): void;
 }
@@ -27,10 +30,7 @@ export interface Building {
 export type Json = Record<string, unknown>;
 
 /** Starts building a request. Throws `invalid_request` at the first thing that cannot be honoured where that is asked for. */
-export function building(
-  call: Pick<Building, 'settings' | 'request' | 'origin'>,
-  warn: (message: string) => void,
-): Building {
+export function building(call: Omit<Building, 'unsupported'>, warn: (message: string) => void): Building {
   const { settings, request } = call;
   const said = new Set<string>();
   const strict = request.parameters.strict ?? settings.strict;

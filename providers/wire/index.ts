@@ -9,6 +9,7 @@ export { checkedArguments, invalidArguments, readArguments, type ReadArguments }
 export { finishReasonOf } from './finish-reasons.ts';
 export { blockData, blockFrom, originOf, type Origin } from './origin.ts';
 export { mostUsage } from './usage.ts';
+export { rememberLast } from './remember-last.ts';
 export { BLANK_ERROR, sentArguments } from './call-content.ts';
 export type { IdRule } from './call-ids.ts';
 export { pairedCalls, type CallWire } from './call-pairs.ts';

@@ -2,7 +2,6 @@ import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from '../
 import type { Message, Part, TextPart, ThinkingPart } from '../messages.ts';
 import type { Partial } from '../partial.ts';
 import type { ToolCall } from '../result.ts';
-import { wellFormed } from '../well-formed.ts';
 
 /**
  * Joins chunks into parts and messages. Linear in the number of chunks: text grows as a string, parts are never
@@ -63,13 +62,13 @@ export class Accumulator {
   get content(): string {
     let content = '';
     for (const part of this.#parts) if (part.type === 'text') content += part.text;
-    return content.toWellFormed();
+    return content;
   }
 
   get thinking(): string {
     let thinking = '';
     for (const part of this.#parts) if (part.type === 'thinking') thinking += part.text;
-    return thinking.toWellFormed();
+    return thinking;
   }
 
   get toolCalls(): ToolCall[] {
@@ -82,7 +81,7 @@ export class Accumulator {
     return calls;
   }
 
-  /** Copies of the parts, in order, without half characters. Text that one call began and another went on with is one part. */
+  /** Copies of the parts, in order. Text that one call began and another went on with is one part. */
   get parts(): Part[] {
     const parts: Part[] = [];
     for (const part of this.#parts) {
@@ -90,7 +89,7 @@ export class Accumulator {
       if (last !== undefined && isPlainText(last) && isPlainText(part)) last.text += part.text;
       else parts.push({ ...part });
     }
-    return wellFormed(parts);
+    return parts;
   }
 
   partial(): Partial {

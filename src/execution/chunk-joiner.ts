@@ -1,4 +1,5 @@
 import type { ContentChunk, StreamChunk, ThinkingChunk, ToolCallDeltaChunk } from '../chunks.ts';
+import { chunkError, isChunk } from './check-chunk.ts';
 import { CharacterJoiner, wellFormed } from '../well-formed.ts';
 
 type TextChunk = ContentChunk | ThinkingChunk;
@@ -14,9 +15,17 @@ export class ChunkJoiner {
   /** The arguments of each call whose last half is held back. */
   #arguments: Map<string, CharacterJoiner> | undefined;
 
-  /** The chunks with whole characters. It is the same array if all of them are. */
+  /**
+   * The chunks with whole characters. It is the same array if all of them are. Throws `middleware` for what is no chunk. On the hot
+   * path: pieces of text are looked at, and nothing is made.
+   */
   join(batch: readonly StreamChunk[]): readonly StreamChunk[] {
-    for (const chunk of batch) if (!this.#isWhole(chunk)) return this.#joined(batch);
+    const isFree = this.#held === undefined;
+    for (const chunk of batch) {
+      const isText = isFree && chunk?.type === 'content' && typeof chunk.content === 'string';
+      if (isText ? chunk.content.isWellFormed() : this.#isWhole(chunk)) continue;
+      return this.#joined(batch);
+    }
     return batch;
   }
 
@@ -28,6 +37,7 @@ export class ChunkJoiner {
   }
 
   #isWhole(chunk: StreamChunk): boolean {
+    if (!isChunk(chunk)) throw chunkError(undefined, chunk);
     switch (chunk.type) {
       case 'content':
       case 'thinking':
@@ -42,6 +52,7 @@ export class ChunkJoiner {
   #joined(batch: readonly StreamChunk[]): StreamChunk[] {
     const out: StreamChunk[] = [];
     for (const chunk of batch) {
+      if (!isChunk(chunk)) throw chunkError(undefined, chunk);
       if (chunk.type === 'content' || chunk.type === 'thinking') this.#joinText(chunk, out);
       else if (chunk.type === 'tool_call_delta') out.push(this.#joinArguments(chunk));
       else {

@@ -3,7 +3,6 @@ import { Attempt } from './attempt.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import type { ExecutionEnd } from '../context.ts';
 import { SluiceError } from '../errors.ts';
-import { chunkError, isChunk } from './check-chunk.ts';
 import { ChunkJoiner } from './chunk-joiner.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
@@ -186,19 +185,13 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     const current = this.execution.halted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
     let batch: readonly StreamChunk[];
     try {
-      batch = this.#checked(current);
+      batch = this.#joiner.join(current);
     } catch (error) {
       this.#failed(error);
       return;
     }
     if (batch.length === 0) this.#read();
     else this.#deliver(batch);
-  }
-
-  /** Chunks as they may be delivered: with whole characters. */
-  #checked(batch: readonly StreamChunk[]): readonly StreamChunk[] {
-    for (const chunk of batch) if (!isChunk(chunk)) throw chunkError(undefined, chunk);
-    return this.#joiner.join(batch);
   }
 
   #deliver(batch: readonly StreamChunk[]): void {

@@ -85,7 +85,8 @@ export class TurnReply {
     if (paused || (PAUSED in metadata && messages.length > 0)) changed[PAUSED] = paused || undefined;
     // Only a result has warnings.
     if (told !== undefined && hasResult(end)) changed[REPAIRED] = told;
-    const entries = messages.map((message) => ({ message }));
+    // A block of the provider may hold half a character.
+    const entries = messages.map((message) => ({ message: wellFormed(message) }));
     try {
       await store().append(key, entries, {
         expectedVersion: this.#version,

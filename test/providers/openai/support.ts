@@ -15,6 +15,7 @@ import { ChatDecoder } from '../../../providers/openai/chat-decoder.ts';
 import { chatRequest } from '../../../providers/openai/chat-request.ts';
 import { DEFAULT_MODEL, openai } from '../../../providers/openai/index.ts';
 import type { OpenAIOptions } from '../../../providers/openai/index.ts';
+import { known } from '../../../providers/openai/known.ts';
 import { parseOptions } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses-decoder.ts';
 import { responsesRequest } from '../../../providers/openai/responses-request.ts';
@@ -61,8 +62,8 @@ export function bodyOf(
   const settings = parseOptions({ apiKey: 'test', ...options });
   const warnings: string[] = [];
   const wire = settings.api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
-  const origin = originOf(wire, request.model ?? settings.model, settings.baseURL);
-  const build = building({ settings, request, origin }, (message) => warnings.push(message));
+  const { origin, thinkingBack } = known(settings, wire, request.model ?? settings.model);
+  const build = building({ settings, request, origin, thinkingBack }, (message) => warnings.push(message));
   return { body: settings.api === 'chat' ? chatRequest(build) : responsesRequest(build), warnings };
 }
 
