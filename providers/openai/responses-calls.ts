@@ -3,39 +3,16 @@ import { blockFrom, invalidArguments, isRecord, readArguments } from '../wire/in
 import type { ReadArguments } from '../wire/index.ts';
 import { streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
-import { filled, identityOf, isNameless, isRepeated, ItemTable, Tracked } from './responses-identity.ts';
+import { argumentsOf, CallItem, textOf } from './responses-call.ts';
+import { filled, identityOf, isNameless, isRepeated, ItemTable } from './responses-identity.ts';
 import type { Identity } from './responses-identity.ts';
-import type { Comparison } from './responses-list.ts';
+import { HeldCalls } from './responses-held.ts';
 import { OfferedTools } from './responses-tools.ts';
 
 type Json = Record<string, unknown>;
 
 /** The name of a call that came without one: no wire takes a call without a name. */
 const NAMELESS = 'unknown_tool';
-
-/** A call of a function or a custom tool while it comes. */
-export class CallItem extends Tracked {
-  /** The id that it is delivered with. */
-  given: string | undefined;
-  name: string | undefined;
-  /** A custom tool's: its input is a text of any form, not JSON. */
-  custom = false;
-  text = '';
-  /** How much of the text, and whether the name, went out as deltas. */
-  sent = 0;
-  named = false;
-  /** The latest form of the item. */
-  json: Json | undefined;
-
-  /** Whether an item may be this call, by what both tell. */
-  fits({ id, callId }: Identity, json: Json): boolean {
-    const name = filled(json['name']);
-    if (callId !== undefined && this.callId !== undefined && callId !== this.callId) return false;
-    if (name !== undefined && this.name !== undefined && name !== this.name) return false;
-    const otherId = id !== undefined && this.id !== undefined && id !== this.id;
-    return !otherId || (argumentsOf(json) ?? '').startsWith(this.text);
-  }
-}
 
 /** The calls of a reply: each is delivered once, when it is whole. */
 export class CallItems {
@@ -50,11 +27,7 @@ export class CallItems {
   readonly #ids = new Map<string, number>();
   /** The arguments of the calls that were delivered. */
   readonly #texts = new Set<string>();
-  /** Finished calls of tools that nobody offered, and what came with them: the provider may answer them itself. */
-  #held: StreamChunk[] = [];
-  /** By call id the calls that are held, and those that the provider has run. */
-  readonly #waiting = new Map<string, ToolCallChunk>();
-  readonly #ran = new Map<string, ToolCallChunk>();
+  readonly #held = new HeldCalls();
   /** The call of the last delta, and what that delta told of it: nearly every delta tells the same as the one before. */
   #last: CallItem | undefined;
   #index: unknown;
@@ -77,7 +50,7 @@ export class CallItems {
     this.#forget();
     if (call.closed) return;
     this.table.note(call, who);
-    describe(call, json);
+    call.describe(json);
     this.#send(call, out);
   }
 
@@ -103,8 +76,12 @@ export class CallItems {
     this.#content = content;
     // More than that is invalid whatever follows.
     if (call.closed || call.whole || call.text.length > this.#decoding.limits.maxArgumentsCharacters) return;
+    const { given: id, text, sent } = call;
     call.text += content;
-    this.#send(call, out);
+    // To slice a text that grows would copy all of it for each delta.
+    if (id === undefined || sent !== text.length || !call.named) return this.#send(call, out);
+    call.sent += content.length;
+    out.push({ type: 'tool_call_delta', id, argumentsDelta: content, call: 0 });
   }
 
   /** A call's arguments, or the input of a custom tool, as a whole. */
@@ -118,7 +95,7 @@ export class CallItems {
     call.name ??= filled(event['name']);
     call.custom ||= custom;
     this.#forget();
-    settle(call, whole);
+    call.settle(whole);
     this.#send(call, out);
   }
 
@@ -133,15 +110,12 @@ export class CallItems {
     const call = known ?? this.#begin(who);
     this.#forget();
     if (call.closed) return;
-    if (who.callId !== undefined && who.callId !== call.callId) {
-      // Deltas that went out with another id are nobody's.
-      Object.assign(call, { callId: who.callId, given: undefined, sent: 0, named: false });
-    }
+    if (who.callId !== undefined && who.callId !== call.callId) call.rename(who.callId);
     this.table.note(call, who);
-    describe(call, json);
+    call.describe(json);
     const text = argumentsOf(json);
     // Some servers send the arguments before, and an empty text in their place here.
-    if (text !== undefined && (text !== '' || call.text === '')) settle(call, text);
+    if (text !== undefined && (text !== '' || call.text === '')) call.settle(text);
     call.whole = json['status'] !== 'incomplete';
     // Whether the reply was cut within it is known at its end.
     if (call.whole) this.#finish(call, out);
@@ -149,37 +123,21 @@ export class CallItems {
 
   /** The result of a call that the provider ran itself. False: no such call is known. */
   answer(json: Json, block: ProviderBlock, out: StreamChunk[]): boolean {
-    const callId = filled(json['call_id']) ?? '';
-    const waiting = this.#waiting.get(callId);
-    if (waiting !== undefined) {
-      waiting.providerExecuted = true;
-      this.#waiting.delete(callId);
-      this.#ran.set(callId, waiting);
-      this.own--;
-    }
-    const call = this.#ran.get(callId);
-    if (call === undefined) return false;
-    const { id, name } = call;
-    const content = resultText(json['output']);
-    const to = this.#held.length > 0 ? this.#held : out;
-    const isError = json['status'] === 'failed';
-    to.push({ type: 'tool_result', id, name, content, isError, providerExecuted: true, block, call: 0 });
-    return true;
+    const { ran, wasWaiting } = this.#held.answer(json, block, out);
+    if (wasWaiting) this.own--;
+    return ran;
   }
 
-  /** Delivers what waits for an answer: something else has come, so none is on its way. */
+  /** Delivers the calls that wait for a result. */
   release(out: StreamChunk[]): void {
-    if (this.#held.length === 0) return;
-    out.push(...this.#held);
-    this.#held = [];
-    this.#waiting.clear();
+    this.#held.release(out);
   }
 
   /** The reply is over: delivers the calls whose end never came, unless it was cut within them. */
   end(isCut: boolean, out: StreamChunk[]): void {
     for (const call of this.table.items) {
       if (call.closed || (isCut && !call.whole)) continue;
-      if (call.text === '') call.text = argumentsOf(call.json ?? {}) ?? '';
+      call.text = call.content;
       if (call.name === undefined && call.json === undefined && this.#isRemnant(call)) continue;
       this.#finish(call, out);
     }
@@ -287,12 +245,9 @@ export class CallItems {
       ...this.#block(call, id),
       call: 0,
     };
-    if (isServers) this.#ran.set(call.callId ?? id, chunk);
-    else this.own++;
+    if (!isServers) this.own++;
     const waits = !isServers && !isOffered && call.callId !== undefined;
-    if (waits) this.#waiting.set(call.callId ?? id, chunk);
-    const to = waits || this.#held.length > 0 ? this.#held : out;
-    to.push(chunk);
+    this.#held.deliver(chunk, call.callId ?? id, waits, out);
   }
 
   #read(call: CallItem, isServers: boolean): ReadArguments {
@@ -332,62 +287,4 @@ export class CallItems {
     if (text.trim() === '' || this.#texts.has(text)) return true;
     return !whole && readArguments(text, this.#decoding.limits).invalid !== undefined;
   }
-}
-
-function describe(call: CallItem, json: Json): void {
-  call.json = json;
-  call.name = filled(json['name']) ?? call.name;
-  call.custom = json['type'] === 'custom_tool_call';
-}
-
-/** Whole arguments in place of those that came. What was sent of them stays sent: deltas are provisional. */
-function settle(call: CallItem, whole: string): void {
-  if (!whole.startsWith(call.text.slice(0, call.sent))) call.sent = whole.length;
-  call.text = whole;
-  call.whole = true;
-}
-
-/** The text of a whole call's arguments, or of its input; undefined if it has none. */
-export function argumentsOf(json: Json): string | undefined {
-  return textOf(json['type'] === 'custom_tool_call' ? json['input'] : json['arguments']);
-}
-
-/** Arguments as text: some servers send them as an object. */
-function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  return isRecord(value) || Array.isArray(value) ? JSON.stringify(value) : undefined;
-}
-
-/** How the calls of a list are compared with those that came. */
-export const comparedCalls: Comparison<CallItem> = {
-  isSame(call, json) {
-    const name = filled(json['name']);
-    if (name !== undefined && call.name !== undefined && name !== call.name) return false;
-    const text = argumentsOf(json) ?? '';
-    const came = call.text || (argumentsOf(call.json ?? {}) ?? '');
-    return call.closed ? canonical(text) === canonical(came) : text.startsWith(came);
-  },
-  // One that was announced with its arguments is a call of its own.
-  openName: (call) => (call.closed || argumentsOf(call.json ?? {}) ? undefined : call.name),
-  keyOf: ({ name, text }) => `${name ?? ''} ${canonical(text)}`,
-  keyOfJson: (json) => `${filled(json['name']) ?? ''} ${canonical(argumentsOf(json) ?? '')}`,
-};
-
-/** Arguments without what JSON leaves to the writer. */
-function canonical(text: string): string {
-  if (text.trim() === '') return '{}';
-  try {
-    return JSON.stringify(JSON.parse(text));
-  } catch {
-    return text;
-  }
-}
-
-/** The text of a result: one text, or that of its parts; anything else as JSON. */
-function resultText(output: unknown): string {
-  if (typeof output === 'string') return output;
-  const isText =
-    Array.isArray(output) && output.every((part) => isRecord(part) && typeof part['text'] === 'string');
-  if (isText) return output.map((part: Json) => part['text']).join('');
-  return output === undefined || output === null ? '' : JSON.stringify(output);
 }

@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../../src/index.ts';
 import { isRecord } from '../wire/index.ts';
-import { recordsOf } from './responses-identity.ts';
+import { plainItem, recordsOf } from './responses-identity.ts';
 import type { TextItem } from './responses-pieces.ts';
 
 type Json = Record<string, unknown>;
@@ -9,8 +9,10 @@ type Json = Record<string, unknown>;
 const PLACE = ['url', 'file_id', 'container_id', 'start_index', 'end_index', 'index'] as const;
 
 /** A citation that is announced with its text. */
-export function cite(item: TextItem, at: unknown, citation: unknown, out: StreamChunk[]): void {
-  if (!isRecord(citation) || item.cited.has(keyOf(citation))) return;
+export function cite(item: TextItem, at: unknown, annotation: unknown, out: StreamChunk[]): void {
+  if (!isRecord(annotation)) return;
+  const citation = plainItem(annotation);
+  if (item.cited.has(keyOf(citation))) return;
   item.cited.add(keyOf(citation));
   item.part('text', at).citations++;
   out.push({ type: 'content', content: '', citations: [citation], call: 0 });
@@ -23,7 +25,7 @@ export function cite(item: TextItem, at: unknown, citation: unknown, out: Stream
 export function citeParts(item: TextItem, parts: readonly Json[], at: unknown, out: StreamChunk[]): void {
   parts.forEach((part, index) => {
     const place = at ?? index;
-    const citations = recordsOf(part['annotations']);
+    const citations = recordsOf(part['annotations']).map(plainItem);
     const fresh = citations.filter((citation) => !item.cited.has(keyOf(citation)));
     const missing = Math.max(0, citations.length - item.part('text', place).citations);
     for (const citation of fresh.slice(Math.max(0, fresh.length - missing))) cite(item, place, citation, out);

@@ -147,7 +147,6 @@ export class ResponsesDecoder implements Decoder {
     // What was asked for is told first ("auto"), what is billed at the end.
     if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
     if (isRecord(response['usage'])) noteUsage(this.#decoding, responsesUsage(response['usage']));
-    this.#output.calls.offered.add(response['tools']);
   }
 
   #ended(type: string, data: Event, out: StreamChunk[]): void {

@@ -89,8 +89,9 @@ function imageChunks(item: Json, origin: Origin): StreamChunk[] {
   if (file === undefined) return [];
   const id = filled(item['id']);
   if (id === undefined) return [file];
-  const status = filled(item['status']) ?? 'completed';
-  return [{ ...file, id, block: blockFrom(origin, { type: item['type'], id, status }) }];
+  // Some items stay at `generating` when their image is there.
+  const block = blockFrom(origin, { type: item['type'], id, status: 'completed' });
+  return [{ ...file, id, block }];
 }
 
 /** An image in base64, or at an address. */

@@ -75,8 +75,8 @@ export class ItemTable<Item extends Tracked> {
   }
 
   /** The item with these ids, or at this place, or the one that told the other half of its identity before. */
-  likely(who: Identity): Item | undefined {
-    const item = this.known(who) ?? this.#there(who) ?? this.#half(who);
+  likely(who: Identity, known = this.known(who)): Item | undefined {
+    const item = known ?? this.#there(who) ?? this.#half(who);
     if (item === undefined) return undefined;
     this.latest = item;
     if (item.id === undefined || item.index === undefined) this.note(item, who);

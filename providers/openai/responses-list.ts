@@ -11,12 +11,12 @@ export interface Listed {
 /** How an item that came and one that is listed are compared. */
 export interface Comparison<Item extends Tracked> {
   /** Whether the listed one is the other, or goes on with it. */
-  isSame(item: Item, json: Json): boolean;
+  isSame: (item: Item, json: Json) => boolean;
   /** The content of either: items with one key are the same if their ids say nothing. */
-  keyOf(item: Item): string;
-  keyOfJson(json: Json): string;
+  keyOf: (item: Item) => string;
+  keyOfJson: (json: Json) => string;
   /** The name of an item that is not complete: what is listed under it is that one. */
-  openName?(item: Item): string | undefined;
+  openName?: (item: Item) => string | undefined;
 }
 
 /**

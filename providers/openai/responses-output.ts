@@ -1,18 +1,19 @@
 import type { StreamChunk } from '../../src/index.ts';
-import { blockFrom } from '../wire/index.ts';
+import { blockFrom, isRecord } from '../wire/index.ts';
 import { streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
-import { CallItems, comparedCalls } from './responses-calls.ts';
+import { comparedCalls } from './responses-call.ts';
+import { CallItems } from './responses-calls.ts';
 import { cite, citeParts } from './responses-citations.ts';
 import { audioFile, hostedChunks, imageFile } from './responses-hosted.ts';
 import { identityOf, ItemTable, isNameless, plainItem, recordsOf, Tracked } from './responses-identity.ts';
 import type { Identity } from './responses-identity.ts';
 import { paired } from './responses-list.ts';
 import type { Comparison, Listed } from './responses-list.ts';
-import { contentOf, joinedText, KINDS, piecesOf } from './responses-pieces.ts';
-import type { Piece, PieceKind, TextItem } from './responses-pieces.ts';
+import { contentOf, piecesOf } from './responses-pieces.ts';
 import { comparedTexts, TextItems } from './responses-texts.ts';
 import type { Closed } from './responses-texts.ts';
+import { Unsaid } from './responses-unsaid.ts';
 
 type Json = Record<string, unknown>;
 
@@ -139,7 +140,11 @@ export class ResponsesOutput {
     }
     this.texts.end(out);
     this.calls.end(isCut, out);
-    out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), undefined));
+    if (this.#sound.length === 0) return;
+    const { provider, call } = this.#decoding;
+    const asked = call.call.request.parameters.providerOptions?.[provider]?.['audio'];
+    const format = isRecord(asked) ? asked['format'] : undefined;
+    out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), format));
   }
 
   /** Says once that something has no place in a reply. */
@@ -204,38 +209,6 @@ export class ResponsesOutput {
     if (Array.isArray(logprobs) && logprobs.length > 0 && !isRaw) {
       this.warn('logprobs are left out: with includeRaw they are in reply.raw');
     }
-  }
-}
-
-/**
- * What is missing of the texts of a list, read in its order. If nothing told the items of a stream apart, the texts of several
- * came as those of one: what is more than that one's belongs to the next.
- */
-class Unsaid {
-  readonly #more = new Map<PieceKind, string>();
-
-  /** The texts of a listed item without what was delivered as another one's. */
-  of(json: Json, item: TextItem | undefined): Piece[] {
-    const pieces = piecesOf(json);
-    if (item === undefined) return pieces.map((piece) => this.#without(piece));
-    for (const kind of KINDS) {
-      const text = joinedText(pieces.filter((piece) => piece.kind === kind));
-      const said = item.joined(kind);
-      if (text !== '') this.#more.set(kind, said.startsWith(text) ? said.slice(text.length) : '');
-    }
-    return pieces;
-  }
-
-  #without(piece: Piece): Piece {
-    const more = this.#more.get(piece.kind) ?? '';
-    if (more.trim() === '' || piece.text === '') return piece;
-    if (more.startsWith(piece.text)) {
-      this.#more.set(piece.kind, more.slice(piece.text.length));
-      return { ...piece, text: '' };
-    }
-    if (!piece.text.startsWith(more)) return piece;
-    this.#more.delete(piece.kind);
-    return { ...piece, text: piece.text.slice(more.length) };
   }
 }
 

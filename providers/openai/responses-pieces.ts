@@ -31,6 +31,8 @@ export class Part {
 
 /** A message or a reasoning item while it comes. */
 export class TextItem extends Tracked {
+  /** Something of it was delivered. */
+  hasText = false;
   /** What announced it. */
   announced: Record<string, unknown> | undefined;
   /** What the citations that were delivered point to. */
@@ -42,16 +44,20 @@ export class TextItem extends Tracked {
     thinking: new Map(),
   };
 
+  /** The last place of each kind. */
+  readonly #last: Record<PieceKind, number> = { text: 0, refusal: 0, summary: 0, thinking: 0 };
+
   part(kind: PieceKind, at: unknown): Part {
     const parts = this.#parts[kind];
     let part = parts.get(at ?? 0);
     if (part === undefined) parts.set(at ?? 0, (part = new Part()));
+    if (typeof at === 'number' && at > this.#last[kind]) this.#last[kind] = at;
     return part;
   }
 
-  /** Whether something of a later part came. */
-  hasLater(kind: PieceKind, at: unknown): boolean {
-    return [...this.#parts[kind].keys()].some((key) => Number(key) > Number(at ?? 0));
+  /** Whether a part came whole, or something of a later one came. */
+  isBehind(kind: PieceKind, at: unknown): boolean {
+    return this.hasWhole(kind, at) || this.#last[kind] > Number(at ?? 0);
   }
 
   /** Whether a part came whole. */
@@ -88,11 +94,6 @@ export class TextItem extends Tracked {
   /** The same for two items whose texts are the same. */
   get key(): string {
     return keyOfPieces(KINDS.map((kind) => ({ kind, at: 0, text: this.joined(kind) })));
-  }
-
-  /** Whether anything of it was delivered. */
-  get hasText(): boolean {
-    return this.#all().some((part) => part.text !== '');
   }
 
   /** Whether some of it was delivered, and more is expected. */
@@ -140,7 +141,7 @@ export class TextItem extends Tracked {
  * What a whole text adds to what was delivered of it; undefined if they are two texts. Servers trim the whole one, and the text
  * of an item before may stand in front of what was delivered.
  */
-export function addedBy(whole: string, delivered: string): string | undefined {
+function addedBy(whole: string, delivered: string): string | undefined {
   if (whole.startsWith(delivered)) return whole.slice(delivered.length);
   const isPart = delivered.startsWith(whole) || delivered.endsWith(whole);
   return isPart || delivered.trim() === whole.trim() ? '' : undefined;

@@ -26,6 +26,7 @@ export class TextItems {
   readonly #before: (out: StreamChunk[]) => void;
   /** The part of the last delta, and what that delta told of it: nearly every delta tells the same as the one before. */
   #part: Part | undefined;
+  #item: TextItem | undefined;
   #kind: PieceKind = 'text';
   #at: unknown;
   #index: unknown;
@@ -53,6 +54,7 @@ export class TextItems {
       this.#itemId !== event['item_id']
     ) {
       part = this.#locate(kind, event, at, out);
+      if (this.#item !== undefined) this.#item.hasText = true;
     }
     const sequence = event['sequence_number'];
     if (content === this.#content && isRepeated(sequence, this.#sequence)) return;
@@ -67,6 +69,7 @@ export class TextItems {
   begin(event: Json, piece: Piece, out: StreamChunk[]): void {
     const part = this.#locate(piece.kind, event, piece.at, out);
     if (part.text !== '' || piece.text === '') return;
+    if (this.#item !== undefined) this.#item.hasText = true;
     this.#push(part, piece.kind, piece.text, out);
     part.begun = true;
   }
@@ -175,15 +178,16 @@ export class TextItems {
     const who = identityOf(event);
     const table = this.#table(kind);
     this.#forget();
-    table.keepsIds ||= table.withId(who.id) !== undefined;
+    const known = table.known(who);
+    table.keepsIds ||= known !== undefined;
+    const isPlaced = known !== undefined || table.placed(who.index) !== undefined;
+    const likely = table.likely(who, known);
+    // If only the order tells: what is behind a whole part, or counted from the start again, is another item's.
+    const isNext = !isPlaced && likely?.isBehind(kind, at) === true;
+    const item = (isNext ? undefined : likely) ?? table.add(new TextItem(), who);
     if (kind === 'refusal') this.refused = true;
     this.#before(out);
-    const sure = table.known(who) ?? table.placed(who.index);
-    const likely = sure ?? table.likely(who);
-    // If only the order tells: what is behind a whole part, or counted from the start again, is another item's.
-    const isNext = sure === undefined && (likely?.hasWhole(kind, at) || likely?.hasLater(kind, at));
-    const item = isNext ? table.add(new TextItem(), who) : this.#itemOf(table, who);
-    return this.#remember(item.part(kind, at), kind, event, at);
+    return this.#remember(item, kind, event, at);
   }
 
   /** The next delta is to be located. */
@@ -195,7 +199,9 @@ export class TextItems {
     this.#part = undefined;
   }
 
-  #remember(part: Part, kind: PieceKind, event: Json, at: unknown): Part {
+  #remember(item: TextItem, kind: PieceKind, event: Json, at: unknown): Part {
+    const part = item.part(kind, at);
+    this.#item = item;
     this.#length = part.text.length;
     this.#kind = kind;
     this.#at = at;
@@ -220,12 +226,9 @@ export class TextItems {
     } else {
       part.repeated = 0;
       const other = this.#table(kind).add(new TextItem(), identityOf(event));
-      this.#push(
-        this.#remember(other.part(kind, at), kind, event, at),
-        kind,
-        text.slice(0, repeated) + content,
-        out,
-      );
+      other.hasText = true;
+      const place = this.#remember(other, kind, event, at);
+      this.#push(place, kind, text.slice(0, repeated) + content, out);
       return;
     }
     part.whole = false;

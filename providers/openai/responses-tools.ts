@@ -4,27 +4,14 @@ import { filled, recordsOf } from './responses-identity.ts';
 /** How the ids of the calls begin that xAI runs itself and sends as calls of custom tools: `x_keyword_search`, `view_x_video`. */
 const XAI_CALL = 'xs_call_';
 
-/**
- * The tools that the client runs: those of the request, those of its `providerOptions`, and those that the server says it was
- * given, which a stored prompt may have added.
- */
+/** The tools that a request offers, and so the client runs: its own, and those of its `providerOptions`. */
 export class OfferedTools {
   readonly #names = new Set<string>();
 
   constructor({ provider, call }: Decoding) {
     const { tools, parameters } = call.call.request;
     for (const { name } of tools ?? []) this.#names.add(`function ${name}`);
-    this.add(parameters.providerOptions?.[provider]?.['tools']);
-  }
-
-  /** Tools in the form of the wire; those that the provider runs have no name. */
-  add(tools: unknown): void {
-    for (const tool of recordsOf(tools)) {
-      const name = filled(tool['name']);
-      if (name !== undefined) this.#names.add(`${tool['type'] === 'custom' ? 'custom' : 'function'} ${name}`);
-      // The tools of a namespace.
-      this.add(tool['tools']);
-    }
+    this.#add(parameters.providerOptions?.[provider]?.['tools']);
   }
 
   has(name: string | undefined, custom: boolean): boolean {
@@ -34,5 +21,15 @@ export class OfferedTools {
   /** Whether a call is one that xAI runs. */
   isServerCall(call: { name: string | undefined; callId: string | undefined; custom: boolean }): boolean {
     return call.custom && call.callId?.startsWith(XAI_CALL) === true && !this.has(call.name, true);
+  }
+
+  /** Tools in the form of the wire; those that the provider runs have no name. */
+  #add(tools: unknown): void {
+    for (const tool of recordsOf(tools)) {
+      const name = filled(tool['name']);
+      if (name !== undefined) this.#names.add(`${tool['type'] === 'custom' ? 'custom' : 'function'} ${name}`);
+      // The tools of a namespace.
+      this.#add(tool['tools']);
+    }
   }
 }

@@ -188,7 +188,9 @@ function responsesCall(item: unknown): PlainReading['toolCalls'] {
   if (at(item, 'type') === 'function_call') {
     return [{ ...call, arguments: argumentsOf(textAt(item, 'arguments')) }];
   }
-  return at(item, 'type') === 'custom_tool_call' ? [{ ...call, arguments: at(item, 'input') }] : [];
+  // xAI runs these itself.
+  const isClients = at(item, 'type') === 'custom_tool_call' && !call.id.startsWith('xs_call_');
+  return isClients ? [{ ...call, arguments: at(item, 'input') }] : [];
 }
 
 function responsesUsage(usage: unknown): PlainUsage {

@@ -86,13 +86,15 @@ export interface DecodeOptions {
   sentinel?: boolean;
   request?: Partial<ModelRequest>;
   options?: OpenAIOptions;
+  /** The events are taken as they are, not as JSON would give them. */
+  parsed?: boolean;
 }
 
 /** Events through a decoder, without a network. The field `sseEvent` of one is its name. */
 export function decode(
   api: 'chat' | 'responses',
   events: readonly unknown[],
-  { sentinel = api === 'chat', request, options }: DecodeOptions = {},
+  { sentinel = api === 'chat', request, options, parsed = false }: DecodeOptions = {},
 ): Told {
   const call = providerCall(ask(request));
   const settings = parseOptions({ apiKey: 'test', ...options });
@@ -110,7 +112,9 @@ export function decode(
   try {
     for (const event of events) {
       if (decoder.finished) break;
-      const { sseEvent = '', ...data }: Record<string, unknown> = JSON.parse(JSON.stringify(event));
+      const { sseEvent = '', ...data }: Record<string, unknown> = parsed
+        ? { ...(event as object) }
+        : JSON.parse(JSON.stringify(event));
       decoder.event(data, String(sseEvent), chunks);
     }
     if (sentinel && 'sentinel' in decoder) decoder.sentinel();
