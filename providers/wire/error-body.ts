@@ -241,7 +241,9 @@ function textsOf(fields: Fields): string[] {
   const { error } = fields;
   const key = TEXTS.find((one) => isText(fields[one]));
   const said = key === undefined ? undefined : text(fields[key]);
-  return [isText(error) && !isName(error) ? error : undefined, said]
+  // One word is a code, unless there is another one.
+  const isWord = isText(error) && isName(error) && !CODES.some((one) => wordOf(fields[one]).length > 0);
+  return [isText(error) && !isWord ? error : undefined, said]
     .filter((one) => one !== undefined)
     .map((one) => readable(one).trim());
 }
