@@ -93,7 +93,7 @@ function ownData(block: ProviderBlock | undefined, { origin, refuse }: Mapping):
   return undefined;
 }
 
-/** A block in its place. A container is none: the newest that is left becomes a field of the request. */
+/** A block in its place. A container has no place here: the newest one becomes a field of the request. */
 function keptBlock(block: ProviderBlock, mapping: Mapping): Block | undefined {
   const data = ownData(block, mapping);
   if (data?.['type'] !== 'container') return data;

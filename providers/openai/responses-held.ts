@@ -5,8 +5,8 @@ import { filled } from './responses-identity.ts';
 type Json = Record<string, unknown>;
 
 /**
- * Finished calls of tools that the client did not offer. A server that runs them itself sends their results behind them, so they
- * wait for the next item that is neither a call nor a result, and what is delivered meanwhile waits behind them.
+ * Finished calls of tools that the client did not offer. A server that runs them itself sends their results after them, so they
+ * wait for the next item that is neither a call nor a result, and what comes meanwhile is delivered after them.
  */
 export class HeldCalls {
   #held: StreamChunk[] = [];

@@ -182,7 +182,7 @@ export class TextItems {
     table.keepsIds ||= known !== undefined;
     const isPlaced = known !== undefined || table.placed(who.index) !== undefined;
     const likely = table.likely(who, known);
-    // If only the order tells: what is behind a whole part, or counted from the start again, is another item's.
+    // If only the order tells: what comes after a whole part, or is counted from the start again, belongs to another item.
     const isNext = !isPlaced && likely?.isBehind(kind, at) === true;
     const item = (isNext ? undefined : likely) ?? table.add(new TextItem(), who);
     if (kind === 'refusal') this.refused = true;

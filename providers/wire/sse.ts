@@ -17,7 +17,7 @@ interface Complaint {
 /** As many characters of a line that comes in pieces are kept to judge it by. */
 const HEAD_CHARACTERS = 64;
 
-/** Thrown out of the parser at a line that is none of an event stream. */
+/** Thrown out of the parser at a line that does not belong in an event stream. */
 const STRAY = new Error('A stray line.');
 
 /**

@@ -36,7 +36,7 @@ function begin(
   return { store, pipeline, calls, gate, turn };
 }
 
-describe('a turn that begins while its store hangs', () => {
+describe('R53 a turn that begins while its store hangs', () => {
   test.each(['turn', 'lease', 'load', 'append'] as const)(
     '%s: fails in time, calls no model, and lets the next turn in',
     async (verb) => {
@@ -181,7 +181,7 @@ describe('a turn that begins while its store hangs', () => {
   });
 });
 
-describe('a turn whose store hangs while the reply streams', () => {
+describe('R53 a turn whose store hangs while the reply streams', () => {
   /** A turn whose reply has begun, and that ends when the test says so. */
   async function running(): Promise<{
     store: TroubledStore;

@@ -22,7 +22,7 @@ function thrown(value: unknown): never {
 const timed = (store: StateStore, storeTimeoutMs?: number): StateStore =>
   new Pipeline([says('a')], { store, ...(storeTimeoutMs !== undefined && { storeTimeoutMs }) }).store;
 
-describe('a call of a store', () => {
+describe('R53 a call of a store', () => {
   test('that gets no answer fails after 5 seconds, with the name of the call', async () => {
     const call = failureOf(storeCall('load', () => never));
     await vi.advanceTimersByTimeAsync(4_999);
@@ -139,7 +139,7 @@ describe('a call of a store', () => {
   });
 });
 
-describe('each method of a store', () => {
+describe('R53 each method of a store', () => {
   test.each(VERBS)('%s that is never answered fails, with its name', async (verb) => {
     const store = timed(
       storeWith(verb, () => never),

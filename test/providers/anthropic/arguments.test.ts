@@ -6,7 +6,7 @@ import { decode, told } from './support.ts';
 /** `[[[...]]]`, so many. */
 const nest = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
-describe('arguments that cannot be read', () => {
+describe('R52 arguments that cannot be read', () => {
   it.each([
     ['no JSON', '{"a":', 'the arguments are not valid JSON'],
     ['two values', '{"a":1}{"a":2}', 'the arguments are not valid JSON'],

@@ -20,7 +20,7 @@ import { decode, failure, said, told } from './support.ts';
 const SEARCH = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: {} };
 const FOUND = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
 
-describe('an index of a content block that is used again', () => {
+describe('R45 an index of a content block that is used again', () => {
   it('after its stop begins another block', () => {
     expect(
       said(
@@ -126,7 +126,7 @@ describe('an index of a content block that is used again', () => {
   });
 });
 
-describe('indices of content blocks that are mixed', () => {
+describe('R45 indices of content blocks that are mixed', () => {
   it('keep calls apart that are open at once, whichever stops first', () => {
     expect(
       said(
@@ -177,7 +177,7 @@ describe('indices of content blocks that are mixed', () => {
   });
 });
 
-describe('deltas without an open block at their index', () => {
+describe('R45 deltas without an open block at their index', () => {
   it('of text and thinking begin one, also after a stop', () => {
     expect(
       said(

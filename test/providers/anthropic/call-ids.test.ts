@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { block, call, ending, json, opening } from './events.ts';
 import { decode, said, told } from './support.ts';
 
-describe('ids of calls', () => {
+describe('R45 ids of calls', () => {
   it('that two calls share are told apart', () => {
     const grep = { type: 'tool_use', id: 'grep:3', name: 'grep', input: {} };
     const { chunks } = decode([

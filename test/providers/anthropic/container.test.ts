@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('the container of earlier replies', () => {
+describe('R48 the container of earlier replies', () => {
   const container = (id: string, expires?: string): Part => ({
     type: 'provider',
     block: blockFrom(origin, {

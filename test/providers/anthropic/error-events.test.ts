@@ -14,7 +14,7 @@ function failuresWith(event: object): SluiceError[] {
   return [failure([...HELLO, event]), failure([...HELLO, event, ...ending()]), failure([event, ...ending()])];
 }
 
-describe('an event of the Messages API that says it is an error', () => {
+describe('R46 an event of the Messages API that says it is an error', () => {
   it.each([
     [
       'an error object',
@@ -118,7 +118,7 @@ describe('an event of the Messages API that says it is an error', () => {
   });
 });
 
-describe('an event without a type', () => {
+describe('R46 an event without a type', () => {
   it('is the one that its event line names', async () => {
     const lines = [opening(), ...block(0, TEXT, text('Hello')), ...ending()];
     const body = lines
@@ -137,7 +137,7 @@ describe('an event without a type', () => {
   });
 });
 
-describe('an error after 200', () => {
+describe('R46 an error after 200', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();

@@ -12,7 +12,7 @@ const SEARCH = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: 
 const offering = (...names: string[]): ModelRequest =>
   ask('Hi', { tools: names.map((name) => ({ name, parameters: {} })) });
 
-describe('a call that the provider runs itself', () => {
+describe('R49 a call that the provider runs itself', () => {
   it('is marked so, keeps its block, is no call in the making, and its result follows', () => {
     const found = {
       type: 'web_search_tool_result',
@@ -161,7 +161,7 @@ describe('a call that the provider runs itself', () => {
   });
 });
 
-describe('a call that the program of the provider made', () => {
+describe('R49 a call that the program of the provider made', () => {
   it('is for the client to answer, and goes back with its caller', () => {
     const caller = { type: 'code_execution_20260120', tool_id: 'srv_1' };
     const code = { type: 'server_tool_use', id: 'srv_1', name: 'code_execution', input: {} };
@@ -189,7 +189,7 @@ describe('a call that the program of the provider made', () => {
   });
 });
 
-describe('a tool_use of a tool that was not offered', () => {
+describe('R49 a tool_use of a tool that was not offered', () => {
   const answer = (id: string, content: unknown = 'done') => ({
     type: 'tool_result',
     tool_use_id: id,
@@ -264,7 +264,7 @@ describe('a tool_use of a tool that was not offered', () => {
   });
 });
 
-describe('the order of what the provider ran', () => {
+describe('R49 the order of what the provider ran', () => {
   it('is that of the blocks, with calls that were never stopped and results that were never stopped', () => {
     const { chunks } = decode([
       opening(),
@@ -287,7 +287,7 @@ describe('the order of what the provider ran', () => {
   });
 });
 
-describe('a reply without text', () => {
+describe('R49 a reply without text', () => {
   it.each([
     ['calls that the provider ran', block(0, SEARCH, json('{"query":"x"}')), 'tool_call'],
     [

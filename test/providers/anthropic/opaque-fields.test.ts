@@ -8,7 +8,7 @@ const thoughtsOf = (...events: (object | object[])[]): unknown[] =>
     chunk.type === 'thinking' && chunk.block !== undefined ? [chunk.block.data] : [],
   );
 
-describe('the signature of thinking', () => {
+describe('R48 the signature of thinking', () => {
   it.each([
     ['in one delta', [signature('EqQB')]],
     ['in pieces', [signature('Eq'), signature('QB')]],
@@ -50,7 +50,7 @@ describe('the signature of thinking', () => {
   });
 });
 
-describe('redacted thinking', () => {
+describe('R48 redacted thinking', () => {
   it('goes back to the letter, also if its stop is missing', () => {
     const redacted = { type: 'redacted_thinking', data: 'Em8K', extra: { a: [1] } };
     const { chunks } = decode([
@@ -64,7 +64,7 @@ describe('redacted thinking', () => {
   });
 });
 
-describe('the container that a reply ran in', () => {
+describe('R48 the container that a reply ran in', () => {
   const container = { id: 'container_1', expires_at: '2026-01-15T14:30:00Z' };
   const line = `block: ${JSON.stringify({ ...container, type: 'container' })}`;
 
@@ -103,7 +103,7 @@ describe('the container that a reply ran in', () => {
   });
 });
 
-describe('fields of a call that nothing here knows', () => {
+describe('R48 fields of a call that nothing here knows', () => {
   it('go back on its block, from its start and from its deltas', () => {
     const more = { type: 'meta_delta', toolset_name: 'computer', note: 'b' };
     const { chunks } = decode([
@@ -126,7 +126,7 @@ describe('fields of a call that nothing here knows', () => {
   });
 });
 
-describe('blocks that are nested too deep', () => {
+describe('R48 blocks that are nested too deep', () => {
   /** A value in so many objects. */
   const nested = (levels: number): unknown => {
     let value: unknown = 'x';

@@ -19,7 +19,7 @@ const counts = (usage: Usage | undefined) => [
   usage?.reasoningTokens,
 ];
 
-describe('counts of one call', () => {
+describe('R50 counts of one call', () => {
   it.each([
     ['0', { input_tokens: 0, output_tokens: 15 }],
     ['null', { input_tokens: null, output_tokens: 15 }],

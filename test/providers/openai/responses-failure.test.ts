@@ -6,7 +6,7 @@ import { callsOf, decode, joined } from './support.ts';
 
 const words = { type: 'server_error', code: 'server_error', message: 'Sorry' };
 
-describe('an error in a Responses stream is typed, with the words of the server and what came before', () => {
+describe('R46 an error in a Responses stream is typed, with the words of the server and what came before', () => {
   it.each<[string, object]>([
     ['in an event of its own', { type: 'error', error: words }],
     ['flat in an event of its own', { type: 'error', code: 'server_error', message: 'Sorry' }],

@@ -80,7 +80,7 @@ describe('images, sound and other output', () => {
     expect(warnings).toEqual(['openai: an item of type image_generation_call came without its content']);
   });
 
-  it('the images of the code interpreter are files behind its result', () => {
+  it('the images of the code interpreter are files after its result', () => {
     const item = {
       type: 'code_interpreter_call',
       id: 'ci_1',

@@ -15,7 +15,7 @@ function told(
   return { chunks: kept, finishReason: reply?.finishReason, warnings };
 }
 
-describe('a tool that the provider runs itself', () => {
+describe('R49 a tool that the provider runs itself', () => {
   const xai = {
     type: 'custom_tool_call',
     id: 'ctc_b7b464ea_xs_call_24148162',
@@ -162,7 +162,7 @@ describe('a tool that the provider runs itself', () => {
   });
 });
 
-describe('the hosted tools', () => {
+describe('R49 the hosted tools', () => {
   it.each<[string, object, object, object | undefined]>([
     [
       'web search',

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { eventsOf, madeReply, sending, sends } from './responses-reply.ts';
 import { callsOf, decode, joined } from './support.ts';
 
-it('delivers each text and each call once, whatever a stream does to ids, places and the forms of its end', () => {
+it('R45 delivers each text and each call once, whatever a stream does to ids, places and the forms of its end', () => {
   fc.assert(
     fc.property(madeReply, sending, (reply, how) => {
       fc.pre(sends(reply, how));

@@ -33,7 +33,7 @@ function idsOf(messages: readonly Message[]): string[][] {
   );
 }
 
-describe('the calls of a conversation and their results on a wire', () => {
+describe('R51 the calls of a conversation and their results on a wire', () => {
   it('stay the same objects if all is well', () => {
     const messages: Message[] = [
       { role: 'user', content: 'Hi' },

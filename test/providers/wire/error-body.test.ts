@@ -7,7 +7,7 @@ const tellOf = (body: unknown) => {
   return [code, retryable, status, message];
 };
 
-describe('an error body', () => {
+describe('R46 an error body', () => {
   it.each([
     [
       'OpenRouter with JSON of the server behind it',
@@ -320,7 +320,7 @@ describe('an error body', () => {
   });
 });
 
-describe('a parsed event', () => {
+describe('R46 a parsed event', () => {
   it.each([
     [{ error: { message: 'x' } }],
     [{ error: 'x' }],

@@ -7,7 +7,7 @@ const OVERLOADED = '{"error":{"type":"overloaded_error","message":"Busy"}}';
 const CONTEXT =
   '{"code":400,"message":"Too long","type":"exceed_context_size_error","n_prompt_tokens":9,"n_ctx":8}';
 
-describe('an error event, by its name', () => {
+describe('R46 an error event, by its name', () => {
   it.each([
     ['an object', OVERLOADED, ['overloaded', true, 'test sent an error (overloaded_error): Busy']],
     [
@@ -78,7 +78,7 @@ describe('an error event, by its name', () => {
   });
 });
 
-describe('an error that stands unframed in a stream', () => {
+describe('R46 an error that stands unframed in a stream', () => {
   const good = sse({ say: 'a' });
   const more = sse({ say: 'b' }, '[DONE]');
 

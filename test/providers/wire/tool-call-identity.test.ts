@@ -22,7 +22,7 @@ function chunks(pieces: ToolCallPiece[], offered?: readonly string[]): StreamChu
   return out;
 }
 
-describe("a tool call's name", () => {
+describe("R45 a tool call's name", () => {
   it('that is split over the pieces is joined', () => {
     expect(
       calls([
@@ -116,7 +116,7 @@ describe("a tool call's name", () => {
   });
 });
 
-describe("a tool call's id", () => {
+describe("R45 a tool call's id", () => {
   it('that is another one on each piece without a name is of the same call', () => {
     expect(
       calls([
@@ -247,7 +247,7 @@ describe("a tool call's id", () => {
   });
 });
 
-describe("a tool call's index", () => {
+describe("R45 a tool call's index", () => {
   it('that comes with the second piece only is that of the first', () => {
     expect(
       calls([
@@ -270,7 +270,7 @@ describe("a tool call's index", () => {
   });
 });
 
-describe("a tool call's arguments", () => {
+describe("R45 a tool call's arguments", () => {
   it.each([
     ['as they are', '{"q":"hi"}'],
     ['as a JSON string', JSON.stringify('{"q":"hi"}')],

@@ -86,7 +86,7 @@ describe('a connection that breaks in the moment in which the pool gives it', ()
   });
 });
 
-describe('the time of a call', () => {
+describe('R53 the time of a call', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 

@@ -52,7 +52,7 @@ const SILENT: Record<(typeof LIBRARIES)[number], (port: number) => RedisClient> 
   },
 };
 
-describe('a server that accepts and never answers', () => {
+describe('R53 a server that accepts and never answers', () => {
   test.each(LIBRARIES)('%s: each call fails in time and is named', async (library) => {
     const { port } = await silentServer();
     const client = SILENT[library](port);
@@ -91,7 +91,7 @@ describe('a server that accepts and never answers', () => {
   });
 });
 
-describe('the time of a call', () => {
+describe('R53 the time of a call', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
