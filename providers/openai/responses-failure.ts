@@ -1,5 +1,5 @@
 import type { SluiceError } from '../../src/index.ts';
-import { errorFromBody, isRecord, text } from '../wire/index.ts';
+import { errorFromBody, errorIn, isRecord, text } from '../wire/index.ts';
 import { streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
 
@@ -10,13 +10,14 @@ type Json = Record<string, unknown>;
  * flat or in an object, beside other fields, or within a response that ends as if it were whole.
  */
 export function failureIn(type: string, name: string, event: Json): Json | undefined {
-  const { error, object, response } = event;
+  const { error, response } = event;
   // A tool of the provider's may fail: the reply goes on.
-  if (isSaid(error) && !isOfTool(type)) return { ...event, error };
-  if (type === 'error' || name === 'error' || type === 'response.error' || object === 'error') {
-    return { error: event };
-  }
-  return isRecord(response) && isSaid(response['error']) ? { error: response['error'] } : undefined;
+  if (type.startsWith('response.') && type.endsWith('.failed') && type !== 'response.failed')
+    return undefined;
+  const isError = type === 'error' || type === 'response.error' || name === 'error';
+  if (isError || isSaid(error)) return event;
+  if (isRecord(response) && isSaid(response['error'])) return { error: response['error'] };
+  return type.startsWith('response.') ? undefined : errorIn(event);
 }
 
 /** An error with the server's words. */
@@ -34,22 +35,14 @@ export function wordlessFailure(decoding: Decoding, response: Json): SluiceError
 
 /** A JSON answer of Responses as the events of a stream. */
 export function* responsesEvents(body: Json): Iterable<Json> {
-  const hasOutput = Array.isArray(body['output']) && body['output'].length > 0;
-  const failure = hasOutput ? undefined : failureIn('', '', body);
-  const isResponse = hasOutput || Array.isArray(body['output']) || typeof body['status'] === 'string';
-  if (failure !== undefined) yield { type: 'error', ...failure };
-  else if (!isResponse && saysWhy(body)) yield { type: 'error', error: body };
-  else yield { type: 'response.completed', response: body };
+  const isResponse = Array.isArray(body['output']) || body['object'] === 'response';
+  const error = isResponse ? undefined : errorIn(body);
+  if (error === undefined) yield { type: 'response.completed', response: body };
+  else yield { type: 'error', error };
 }
 
+/** Whether the value of a field `error` tells of one. */
 function isSaid(error: unknown): boolean {
-  return isRecord(error) ? Object.keys(error).length > 0 : typeof error === 'string' && error !== '';
-}
-
-function isOfTool(type: string): boolean {
-  return type.startsWith('response.') && type.endsWith('.failed') && type !== 'response.failed';
-}
-
-function saysWhy(body: Json): boolean {
-  return ['message', 'detail', 'details', 'code'].some((field) => body[field] !== undefined);
+  if (isRecord(error)) return Object.keys(error).length > 0;
+  return Array.isArray(error) ? error.length > 0 : Boolean(error);
 }

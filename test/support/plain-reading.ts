@@ -171,7 +171,8 @@ function readResponses(events: readonly unknown[]): PlainReading {
     if (type === 'response.failed') reading.error ??= textAt(response, 'error', 'message');
     const reason = textAt(response, 'incomplete_details', 'reason');
     reading.rawFinishReason = reason === '' ? textAt(response, 'status') : reason;
-    reading.finishReason = responsesFinish(type, reason, reading.toolCalls.length > 0);
+    const isCalled = reading.toolCalls.some((call) => call.providerExecuted !== true);
+    reading.finishReason = responsesFinish(type, reason, isCalled);
   }
   return reading;
 }
@@ -185,12 +186,34 @@ function responsesFinish(type: string, reason: string, called: boolean): string 
 
 function responsesCall(item: unknown): PlainReading['toolCalls'] {
   const call = { id: textAt(item, 'call_id'), name: textAt(item, 'name') };
-  if (at(item, 'type') === 'function_call') {
-    return [{ ...call, arguments: argumentsOf(textAt(item, 'arguments')) }];
-  }
+  const [type, input] = [textAt(item, 'type'), textAt(item, 'input')];
+  if (type === 'function_call') return [{ ...call, arguments: argumentsOf(textAt(item, 'arguments')) }];
+  if (type !== 'custom_tool_call') return hostedCall(type, item);
   // xAI runs these itself.
-  const isClients = at(item, 'type') === 'custom_tool_call' && !call.id.startsWith('xs_call_');
-  return isClients ? [{ ...call, arguments: at(item, 'input') }] : [];
+  if (!call.id.startsWith('xs_call_')) return [{ ...call, arguments: input }];
+  return [{ ...call, arguments: argumentsOf(input), providerExecuted: true }];
+}
+
+/** A call of a tool that the provider runs: the id is that of the item. */
+function hostedCall(type: string, item: unknown): PlainReading['toolCalls'] {
+  const id = textAt(item, 'id');
+  const call = (name: string, args: unknown): PlainReading['toolCalls'] => [
+    { id, name, arguments: args, providerExecuted: true },
+  ];
+  switch (type) {
+    case 'web_search_call': {
+      const entries = Object.entries(at(item, 'action') ?? {}).filter(([field]) => field !== 'sources');
+      return call('web_search', Object.fromEntries(entries));
+    }
+    case 'file_search_call':
+      return call('file_search', { queries: listAt(item, 'queries') });
+    case 'code_interpreter_call':
+      return call('code_interpreter', { code: at(item, 'code'), container_id: at(item, 'container_id') });
+    case 'mcp_call':
+      return call(textAt(item, 'name'), argumentsOf(textAt(item, 'arguments')));
+    default:
+      return [];
+  }
 }
 
 function responsesUsage(usage: unknown): PlainUsage {

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import type { StreamChunk } from '../../../src/index.ts';
 import type { Split } from '../../../testing/fault-response.ts';
 import { faultServer } from '../../../testing/fault-server.ts';
 import { describeRecordings, plainReplies, recordings, replyLines } from '../../support/recordings.ts';
 import type { PlainReading } from '../../support/recordings.ts';
-import { callsOf, joined, run } from './support.ts';
+import { joined, run } from './support.ts';
 import type { Told } from './support.ts';
 
 const WIRES = [
@@ -19,16 +18,15 @@ function readingOf({ chunks, reply, error, call }: Told): Partial<PlainReading> 
   return {
     text: joined(chunks, 'content'),
     thinking: joined(chunks, 'thinking'),
-    toolCalls: callsOf(chunks.filter((chunk) => !isServers(chunk))),
+    toolCalls: chunks.flatMap((chunk) => {
+      if (chunk.type !== 'tool_call') return [];
+      const { id, name, arguments: args, providerExecuted } = chunk;
+      return [{ id, name, arguments: args, ...(providerExecuted && { providerExecuted }) }];
+    }),
     finishReason: reply?.finishReason,
     usage: call.usage === undefined ? undefined : (usage as PlainReading['usage']),
     error: error?.message,
   };
-}
-
-/** Whether a chunk is of a call that the provider ran itself. */
-function isServers(chunk: StreamChunk): boolean {
-  return chunk.type === 'tool_call' && chunk.providerExecuted === true;
 }
 
 function expected({

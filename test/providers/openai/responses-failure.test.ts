@@ -13,7 +13,9 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
     ['under another type', { type: 'response.error', error: words }],
     ['in an object of errors', { object: 'error', code: 'server_error', message: 'Sorry' }],
     ['without a type', { error: words }],
-    ['as text', { type: 'error', error: 'Sorry', code: 'server_error' }],
+    ['flat, without a type', { code: 'server_error', message: 'Sorry' }],
+    ['in the details of a code', { code: 'server_error', details: 'Sorry' }],
+    ['as text', { type: 'error', error: 'Sorry for that', code: 'server_error' }],
     ['beside a response', { type: 'response.in_progress', response: { id: 'resp_1' }, error: words }],
     [
       'within a response that goes on',
@@ -97,7 +99,7 @@ describe('a JSON answer of Responses', () => {
 
   it.each([
     ['in an object', { error: words }],
-    ['as text', { error: 'Sorry', code: 'server_error' }],
+    ['as text', { error: 'Sorry for that', code: 'server_error' }],
     ['in an object of errors', { object: 'error', message: 'Sorry', code: 'server_error' }],
     ['flat', { message: 'Sorry', code: 'server_error' }],
     ['in a response that failed', { object: 'response', status: 'failed', error: words, output: [] }],
