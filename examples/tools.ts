@@ -33,10 +33,12 @@ for (let round = 0; round < 4; round++) {
   const results: Part[] = [];
   for await (const chunk of stream) {
     if (chunk.type === 'content') process.stdout.write(chunk.content);
-    if (chunk.type === 'tool_call') {
-      const { id, name } = chunk;
+    // A call that the provider has run itself is answered already.
+    if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) {
+      const { id, name, invalid } = chunk;
       console.log(`${name}(${JSON.stringify(chunk.arguments)})`);
       try {
+        if (invalid !== undefined) throw new Error(invalid.reason);
         results.push({ type: 'tool_result', id, name, content: run(name, chunk.arguments) });
       } catch (error) {
         results.push({ type: 'tool_result', id, name, content: String(error), isError: true });

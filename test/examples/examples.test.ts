@@ -20,12 +20,15 @@ const prints: Record<string, RegExp> = {
   'prompt-pack.ts':
     /note: .*validators are not run[\s\S]*French \{\{company\}\}, in at most 1[\s\S]*without a value: company/,
   'providers.ts': /anthropic: \{"animal":"cat"\} \(stop, \d+ tokens\)\n {2}thought: Whiskers\./,
+  'provider-tools.ts':
+    /web_search, run by the provider: true\nfound: .*Rivers.*\nsaid: Rivers[\s\S]*drawn: image\/png, 5 bytes\nsaid: Here it is/,
   'rate-limit.ts': /./,
   'retry.ts': /./,
   'session-encrypted.ts':
     /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,
   'session-sqlite.ts':
     /my name\? -> .*Ada[\s\S]*4 messages, the last by the assistant\nacme: 2 turns, \d+ tokens/,
+  'session-store-timeout.ts': /store, retryable true: .*load.*\ntried again: completed, 2 messages/,
   'session-turns.ts':
     /one answer: true - replayed: true\nrejected: session_busy - retryable: true\nsuperseded: [\s\S]*instead: Your name is Ada[\s\S]*\(partial\)[\s\S]*4 turns/,
   'session.ts': /user-123 -> .*Ada[\s\S]*\(partial\)[\s\S]*turns 3/,
