@@ -44,7 +44,7 @@ const VALUES: readonly unknown[] = [
   { error: { message: 'Broken.', code: 'x' } },
   JSON.parse('{"__proto__":{"polluted":true}}') as unknown,
   nested(100),
-  nested(2_000),
+  nested(400),
   'y'.repeat(5_000),
 ];
 
