@@ -1,4 +1,4 @@
-import type { Part, TextPart, ToolCallPart } from '../../src/index.ts';
+import type { FilePart, Part, TextPart, ToolCallPart } from '../../src/index.ts';
 import { withoutId, type ItemIds } from './item-ids.ts';
 import { argumentsText, leftOut, ownBlock, providerRun } from './shared.ts';
 import type { Building, Json } from './shared.ts';
@@ -49,7 +49,7 @@ function itemOf(build: Building, part: Exclude<Part, TextPart>): Json | typeof L
       if (part.providerExecuted === true) return providerRun(build, part);
       break;
     case 'file':
-      if (part.block !== undefined) return ownBlock(build, part.block);
+      if (part.block !== undefined) return imageItem(part, ownBlock(build, part.block));
       break;
     case 'image':
     case 'audio':
@@ -57,6 +57,12 @@ function itemOf(build: Building, part: Exclude<Part, TextPart>): Json | typeof L
   }
   leftOut(build, part, 'assistant');
   return undefined;
+}
+
+/** An image that the model made: statelessly it is taken with its data alone, which the block leaves to the file. */
+function imageItem({ data }: FilePart, item: Json | undefined): Json | undefined {
+  const isBare = item?.['type'] === 'image_generation_call' && item['result'] === undefined;
+  return isBare && data !== undefined ? { ...item, result: data } : item;
 }
 
 /** The text of a message; `header` is what the message says beside it. */

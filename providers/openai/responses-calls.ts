@@ -12,7 +12,7 @@ import { OfferedTools } from './responses-tools.ts';
 type Json = Record<string, unknown>;
 
 /** The name of a call that came without one: no wire takes a call without a name. */
-const NAMELESS = 'unknown_tool';
+const NO_NAME = 'unknown';
 
 /** The calls of a reply: each is delivered once, when it is whole. */
 export class CallItems {
@@ -239,7 +239,7 @@ export class CallItems {
     const chunk: ToolCallChunk = {
       type: 'tool_call',
       id,
-      name: call.name ?? NAMELESS,
+      name: call.name ?? NO_NAME,
       ...this.#read(call, isServers),
       ...(isServers && { providerExecuted: true }),
       ...this.#block(call, id),
@@ -253,7 +253,7 @@ export class CallItems {
   #read(call: CallItem, isServers: boolean): ReadArguments {
     const { text } = call;
     const max = this.#decoding.limits.maxArgumentsCharacters;
-    if (call.name === undefined) return invalidArguments(text.slice(0, max), 'the call came without a name');
+    if (call.name === undefined) return invalidArguments(text.slice(0, max), 'the call has no name');
     if (!call.custom || text.length > max) return readArguments(text, this.#decoding.limits);
     const parsed = isServers ? readArguments(text, this.#decoding.limits) : undefined;
     return parsed !== undefined && isRecord(parsed.arguments) && parsed.invalid === undefined

@@ -32,6 +32,7 @@ export class ResponsesDecoder implements Decoder {
   event(data: Event, name: string, out: StreamChunk[]): void {
     const type = typeof data['type'] === 'string' ? data['type'] : name;
     const { texts, calls } = this.#output;
+    if (data['error']) return this.#other(type, data, name, out);
     switch (type) {
       case 'response.output_text.delta':
         return texts.delta('text', data, data['content_index'], out);

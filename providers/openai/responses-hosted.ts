@@ -7,7 +7,7 @@ type Json = Record<string, unknown>;
 
 /**
  * The items of tools that the provider runs itself, with what they are called. Their result is in the item. OpenAI: API
- * reference, "The Response object"; `x_search` and `code_execution` are xAI's.
+ * reference, "The Response object"; the last four are xAI's.
  */
 const HOSTED: ReadonlyMap<unknown, string> = new Map([
   ['web_search_call', 'web_search'],
@@ -16,6 +16,8 @@ const HOSTED: ReadonlyMap<unknown, string> = new Map([
   ['mcp_call', 'mcp'],
   ['x_search_call', 'x_search'],
   ['code_execution_call', 'code_execution'],
+  ['view_image_call', 'view_image'],
+  ['view_x_video_call', 'view_x_video'],
 ]);
 
 /** Fields of such an item that say what was asked for. */

@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../../src/index.ts';
 import { blockFrom, isRecord } from '../wire/index.ts';
-import { streamError } from './decoding.ts';
+import { providerOptionsOf, streamError } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
 import { comparedCalls } from './responses-call.ts';
 import { CallItems } from './responses-calls.ts';
@@ -141,17 +141,9 @@ export class ResponsesOutput {
     this.texts.end(out);
     this.calls.end(isCut, out);
     if (this.#sound.length === 0) return;
-    const { provider, call } = this.#decoding;
-    const asked = call.call.request.parameters.providerOptions?.[provider]?.['audio'];
+    const { audio: asked } = providerOptionsOf(this.#decoding);
     const format = isRecord(asked) ? asked['format'] : undefined;
     out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), format));
-  }
-
-  /** Says once that something has no place in a reply. */
-  warn(what: string): void {
-    if (this.#warned.has(what)) return;
-    this.#warned.add(what);
-    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
   }
 
   #pairedOthers(listed: readonly Listed[]): Map<Json, OtherItem> {
@@ -183,7 +175,7 @@ export class ResponsesOutput {
     if (answeredBy(json) !== undefined && this.calls.answer(json, blockFrom(origin, json), out)) return;
     this.calls.release(out);
     const chunks = hostedChunks(json, { origin, limits });
-    if (chunks.length === 0) this.warn(`an item of type ${String(type)} came without its content`);
+    if (chunks.length === 0) this.#warn(`an item of type ${String(type)} came without its content`);
     out.push(...chunks);
   }
 
@@ -204,11 +196,20 @@ export class ResponsesOutput {
 
   #warnOf(part: Json): void {
     const { type, logprobs } = part;
-    if (!KNOWN_PARTS.has(type)) this.warn(`a part of type ${String(type)} in a message is left out`);
-    const isRaw = this.#decoding.call.call.request.parameters.includeRaw === true;
-    if (Array.isArray(logprobs) && logprobs.length > 0 && !isRaw) {
-      this.warn('logprobs are left out: with includeRaw they are in reply.raw');
-    }
+    if (!KNOWN_PARTS.has(type)) this.#onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
+    if (Array.isArray(logprobs) && logprobs.length > 0) this.#onlyRaw('logprobs');
+  }
+
+  /** Says once that something has no place in a reply. */
+  #onlyRaw(what: string): void {
+    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    this.#warn(`${what} are only in result.raw: set includeRaw`);
+  }
+
+  #warn(what: string): void {
+    if (this.#warned.has(what)) return;
+    this.#warned.add(what);
+    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
   }
 }
 

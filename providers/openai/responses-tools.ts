@@ -1,17 +1,18 @@
+import { providerOptionsOf } from './decoding.ts';
 import type { Decoding } from './decoding.ts';
 import { filled, recordsOf } from './responses-identity.ts';
 
 /** How the ids of the calls begin that xAI runs itself and sends as calls of custom tools: `x_keyword_search`, `view_x_video`. */
-const XAI_CALL = 'xs_call_';
+const XAI_CALL = 'xs_';
 
 /** The tools that a request offers, and so the client runs: its own, and those of its `providerOptions`. */
 export class OfferedTools {
   readonly #names = new Set<string>();
 
-  constructor({ provider, call }: Decoding) {
-    const { tools, parameters } = call.call.request;
+  constructor(decoding: Decoding) {
+    const { tools } = decoding.call.call.request;
     for (const { name } of tools ?? []) this.#names.add(`function ${name}`);
-    this.#add(parameters.providerOptions?.[provider]?.['tools']);
+    this.#add(providerOptionsOf(decoding)['tools']);
   }
 
   has(name: string | undefined, custom: boolean): boolean {

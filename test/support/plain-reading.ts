@@ -190,7 +190,7 @@ function responsesCall(item: unknown): PlainReading['toolCalls'] {
   if (type === 'function_call') return [{ ...call, arguments: argumentsOf(textAt(item, 'arguments')) }];
   if (type !== 'custom_tool_call') return hostedCall(type, item);
   // xAI runs these itself.
-  if (!call.id.startsWith('xs_call_')) return [{ ...call, arguments: input }];
+  if (!call.id.startsWith('xs_')) return [{ ...call, arguments: input }];
   return [{ ...call, arguments: argumentsOf(input), providerExecuted: true }];
 }
 

@@ -26,6 +26,7 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
     ['within one that is said to be complete, and failed', ended({ error: words, status: 'failed' })],
     ['within one that is incomplete', ended({ error: words }, 'response.incomplete')],
     ['beside one that is complete', { ...ended(), error: words }],
+    ['beside a delta', { ...delta(''), error: words }],
     ['in a done event of a part', { type: 'response.output_text.done', text: '', error: words }],
   ])('%s', (_name, event) => {
     const { chunks, error, reply } = decode('responses', [created(), delta('Hel'), event, ended()]);

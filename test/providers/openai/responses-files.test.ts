@@ -150,9 +150,7 @@ describe('images, sound and other output', () => {
       done(0, message('', { content: [part] })),
       ended(),
     ];
-    expect(told(events).warnings).toEqual([
-      'openai: logprobs are left out: with includeRaw they are in reply.raw',
-    ]);
+    expect(told(events).warnings).toEqual(['openai: logprobs are only in result.raw: set includeRaw']);
     expect(told(events, ask({ parameters: { includeRaw: true } })).warnings).toEqual([]);
   });
 
@@ -160,7 +158,7 @@ describe('images, sound and other output', () => {
     const parts = [{ type: 'output_smell' }, { type: 'output_smell' }, { type: 'output_text', text: 'Hi' }];
     const { chunks, warnings } = told([done(0, message('', { content: parts })), ended()]);
     expect(chunks).toEqual([{ type: 'content', content: 'Hi' }]);
-    expect(warnings).toEqual(['openai: a part of type output_smell in a message is left out']);
+    expect(warnings).toEqual(['openai: parts of type output_smell are only in result.raw: set includeRaw']);
   });
 });
 

@@ -327,6 +327,9 @@ describe('what a reply brought goes back on Responses', () => {
     const made = { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'AAAA' };
     const file = { type: 'file', mediaType: 'image/png', data: 'AAAA' } as const;
     expect(inputOf([assistant({ ...file, block: blockOf(made) })]).input).toEqual([made]);
+    // Its data are kept once, in the file.
+    const { result: _result, ...kept } = made;
+    expect(inputOf([assistant({ ...file, block: blockOf(kept) })]).input).toEqual([made]);
     expect(inputOf([{ role: 'user', content: 'Hi' }, assistant(file)])).toEqual({
       input: [{ role: 'user', content: 'Hi' }],
       warnings: ['openai: a part of type file in a message of role assistant cannot be sent, it is left out'],

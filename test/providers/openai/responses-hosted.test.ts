@@ -219,6 +219,12 @@ describe('R49 the hosted tools', () => {
       undefined,
     ],
     [
+      "xAI's search on X",
+      { type: 'x_search_call', call_id: '', name: 'x_semantic_search', arguments: '{"query":"AI"}' },
+      { name: 'x_semantic_search', arguments: { query: 'AI' } },
+      undefined,
+    ],
+    [
       'a tool of an MCP server',
       {
         type: 'mcp_call',

@@ -77,9 +77,9 @@ describe('a call that cannot be run', () => {
       {
         type: 'tool_call',
         id: 'c1',
-        name: 'unknown_tool',
+        name: 'unknown',
         arguments: {},
-        invalid: { raw: '{"x":1}', reason: 'the call came without a name' },
+        invalid: { raw: '{"x":1}', reason: 'the call has no name' },
       },
     ]);
   });
