@@ -14,7 +14,7 @@ export function idOfCursor(store: string, owner: string, cursor: string): string
   if (id !== undefined && listCursor(store, owner, id) === cursor) return id;
   throw new SluiceError(
     'invalid_options',
-    "list(): cursor was not made by this store for this owner: give the cursor of the last page as it came, or leave it out to start over.",
+    'list(): cursor was not made by this store for this owner: give the cursor of the last page as it came, or leave it out to start over.',
   );
 }
 

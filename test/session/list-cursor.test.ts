@@ -8,7 +8,7 @@ import { seedOf } from './seed.ts';
 const refused = {
   code: 'invalid_options',
   message:
-    "list(): cursor was not made by this store for this owner: give the cursor of the last page as it came, or leave it out to start over.",
+    'list(): cursor was not made by this store for this owner: give the cursor of the last page as it came, or leave it out to start over.',
 };
 
 describe('the cursor of a list', () => {
