@@ -84,7 +84,7 @@ const BESIDE = ['code', 'param', 'request_id', 'requestId', 'trace_id', 'timesta
 const FAILED: ReadonlySet<unknown> = new Set(['error', 'failed', 'failure', 'fail']);
 const SUCCEEDED: ReadonlySet<unknown> = new Set([0, 200, '0', '200', 'ok', 'OK', 'success']);
 
-/** Not a word: what is written if there is none, a status as text, and the address of an explanation. */
+/** Values that are no error code: placeholders, a status as text, and the address of an explanation. */
 const NO_WORD = /^(?:|error|none|null|undefined|0|200|[45]\d\d|about:.*|https?:.*)$/i;
 
 /**
@@ -163,7 +163,7 @@ export function saidIn(layers: readonly Fields[]): string {
   return texts.join(': ');
 }
 
-/** A text as JSON, also where the JSON is the data of an event; undefined if it is none. */
+/** A text parsed as JSON, also if the JSON is the data of an event; undefined if it is not JSON. */
 export function parsed(body: string): unknown {
   const [, data] = /^(?:event|data|id|retry)?:/.test(body) ? (/^data:(.*)$/m.exec(body) ?? []) : [];
   try {

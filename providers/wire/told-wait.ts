@@ -18,7 +18,7 @@ const AMOUNT = String.raw`\d{1,9}(?:\.\d{1,15})? ?(?:milliseconds?|ms|seconds?|s
 /** "Please try again in 1.5s" of OpenAI and Groq, "Please retry after 3 seconds" of Azure, "Please retry in 34s" of Gemini. */
 const SENTENCE = new RegExp(String.raw`\b(?:try again|retry) (?:in|after) ((?:${AMOUNT}){1,4})`, 'i');
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined if there is none or it makes no sense. */
+/** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined if neither header is there or makes sense. */
 export function waitInHeaders(headers: HeaderReader, nowMs = Date.now()): number | undefined {
   const milliseconds = numberOf(headers.get('retry-after-ms'));
   if (milliseconds !== undefined) return milliseconds;

@@ -29,7 +29,7 @@ interface Clean {
   index: number | undefined;
   id: string | undefined;
   name: string | undefined;
-  /** The text of the arguments or input; undefined if there is none in the piece. */
+  /** The text of the arguments or input; undefined if the piece has neither. */
   text: string | undefined;
   value: Record<string, unknown> | undefined;
 }

@@ -18,7 +18,7 @@ const schema = z.object({ from: position, to: position });
 
 /** What a turn says of the repair of its session. */
 export interface RepairReport {
-  /** Of what no turn has said yet; undefined if there is none. */
+  /** The warning for what no turn has reported yet; undefined if all was reported. */
   warning: string | undefined;
   /** To be stored as {@link REPAIRED} when the warning has been given; undefined if that stays as it is. */
   told: MessageRange | undefined;

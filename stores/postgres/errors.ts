@@ -95,7 +95,7 @@ export function failure(call: string, error: unknown): SluiceError {
   return new SluiceError('store', `The session store failed at ${call}: ${why}.`, { retryable, cause });
 }
 
-/** An SQLSTATE or a code of Node; `''` if there is none. */
+/** An SQLSTATE or a code of Node; `''` if the error has neither. */
 export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
     ? error.code
