@@ -20,12 +20,17 @@ import type { MaybePromise } from '../stream/teardown.ts';
 
 const NONE: readonly Attempt[] = [];
 
+/** How many middleware may run one another by `context.run` before it is taken for a loop without an end. */
+const MAX_NESTED_RUNS = 100;
+
 /** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
 export class Attempt extends Stream<StreamChunk, Reply> {
   readonly execution: Execution;
   readonly layer: Layer;
   readonly request: ModelRequest;
   readonly #parent: Attempt | undefined;
+  /** How many times `context.run` was called on the way from the consumer to here. */
+  readonly #runs: number;
   /** Attempts that this layer opened and that have not ended. */
   #children: readonly Attempt[] = NONE;
   #lastReply: Partial<Reply> | undefined;
@@ -38,7 +43,13 @@ export class Attempt extends Stream<StreamChunk, Reply> {
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
 
-  constructor(execution: Execution, layer: Layer, request: ModelRequest, parent: Attempt | undefined) {
+  constructor(
+    execution: Execution,
+    layer: Layer,
+    request: ModelRequest,
+    parent: Attempt | undefined,
+    runs = 0,
+  ) {
     super(
       () => Promise.reject(new Error('open() is overridden')),
       execution,
@@ -49,6 +60,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     this.layer = layer;
     this.request = request;
     this.#parent = parent;
+    this.#runs = runs;
   }
 
   /** The signal of this layer, made on first use. */
@@ -80,7 +92,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
       );
     }
     this.#went = true;
-    return new Attempt(this.execution, below, this.#changed('next', changes), this);
+    return new Attempt(this.execution, below, this.#changed('next', changes), this, this.#runs);
   };
 
   /** `context.run`: another middleware as a layer below this one. */
@@ -90,9 +102,10 @@ export class Attempt extends Stream<StreamChunk, Reply> {
       throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
     const layer = fold([middleware], below);
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
+    if (this.#runs >= MAX_NESTED_RUNS) throw middlewareError(name, runsWithoutEnd(this.layer, layer));
     this.#went = true;
     this.#ranOther = true;
-    return new Attempt(this.execution, layer, this.#changed('run', changes), this);
+    return new Attempt(this.execution, layer, this.#changed('run', changes), this, this.#runs + 1);
   }
 
   /** The request with this layer's changes. */
@@ -262,6 +275,11 @@ export class Attempt extends Stream<StreamChunk, Reply> {
         : 'return the stream of next(), or yield* it from an async generator.';
     throw middlewareError(this.layer.name, `returned ${kindOf(body)}, not a stream: ${mend}`);
   }
+}
+
+function runsWithoutEnd(from: Layer, to: Layer): string {
+  const what = from.middleware === to.middleware ? 'itself' : `"${to.name}"`;
+  return `called run() with ${what} inside ${MAX_NESTED_RUNS} other runs. Call next() to go on to the layer below, or run another middleware.`;
 }
 
 function isReply(reply: Partial<Reply>): reply is Reply {

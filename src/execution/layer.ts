@@ -25,8 +25,19 @@ interface Terminal extends TerminalOptions {
   body: TerminalBody;
 }
 
-const terminals = new WeakMap<Middleware, Terminal>();
-const stacks = new WeakMap<Middleware, readonly Middleware[]>();
+// Global symbols, so that a middleware made by another copy of the package in the same process is known, too.
+const TERMINAL = Symbol.for('sluice.terminal');
+const STACK = Symbol.for('sluice.stack');
+
+/** A middleware with what the runtime knows of it. */
+interface BrandedMiddleware extends Middleware {
+  readonly [TERMINAL]?: Terminal;
+  readonly [STACK]?: readonly Middleware[];
+}
+
+function brand(middleware: Middleware, symbol: symbol, value: unknown): Middleware {
+  return Object.defineProperty(middleware, symbol, { value });
+}
 
 /**
  * Marks a middleware as one that makes model calls itself, wherever it stands or whoever runs it: each run of it is a call, numbered,
@@ -35,8 +46,7 @@ const stacks = new WeakMap<Middleware, readonly Middleware[]>();
 export function terminal(options: TerminalOptions, body: TerminalBody): Middleware {
   checkTerminal(options, body);
   const middleware: Middleware = (context) => context.run(middleware);
-  terminals.set(middleware, { ...options, body });
-  return middleware;
+  return brand(middleware, TERMINAL, { ...options, body });
 }
 
 function checkTerminal(options: unknown, body: unknown): void {
@@ -49,9 +59,9 @@ function checkTerminal(options: unknown, body: unknown): void {
   if (problems.length > 0) throw new SluiceError('invalid_options', `terminal(): ${problems.join('; ')}.`);
 }
 
-/** The terminal's own word, or undefined for any other middleware. */
-export function terminalOf(middleware: Middleware): Terminal | undefined {
-  return terminals.get(middleware);
+/** What `terminal()` was given, or undefined for any other middleware. */
+export function terminalOf(middleware: BrandedMiddleware): Terminal | undefined {
+  return middleware[TERMINAL];
 }
 
 /**
@@ -63,18 +73,17 @@ export function terminalOf(middleware: Middleware): Terminal | undefined {
 export function compose(...middleware: readonly Middleware[]): Middleware {
   const stack = flatten(middleware);
   const composed: Middleware = (context) => context.run(composed);
-  stacks.set(composed, stack);
-  return composed;
+  return brand(composed, STACK, stack);
 }
 
 /** The middleware with composed ones taken apart. Throws `invalid_options` for what is no function. */
 export function flatten(middleware: readonly Middleware[]): Middleware[] {
-  return middleware.flatMap((one, index) => {
+  return middleware.flatMap((one: BrandedMiddleware, index) => {
     if (typeof one !== 'function') {
       const mend = 'give a function, as logging() returns; was the factory passed without calling it?';
       throw new SluiceError('invalid_options', `middleware[${index}] is ${kindOf(one)}: ${mend}`);
     }
-    return stacks.get(one) ?? [one];
+    return one[STACK] ?? [one];
   });
 }
 
@@ -101,8 +110,8 @@ export function fold(middleware: readonly Middleware[], below?: Layer): Layer | 
 
 /** What stands below a terminal middleware would never run. */
 function checkOrder(stack: readonly Middleware[]): void {
-  const at = stack.findIndex((one, index) => terminals.has(one) && index < stack.length - 1);
-  const name = stack[at] === undefined ? undefined : terminals.get(stack[at])?.name;
+  const at = stack.findIndex((one, index) => terminalOf(one) !== undefined && index < stack.length - 1);
+  const name = stack[at] === undefined ? undefined : terminalOf(stack[at])?.name;
   if (name === undefined) return;
   const below = stack[at + 1]?.name || `#${at + 2}`;
   throw new SluiceError(
