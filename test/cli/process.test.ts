@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { chatStream } from '../../testing/chat-stream.ts';
-import { faultServer } from '../../testing/fault-server.ts';
+import { chatStream } from '../../testing/upstream/chat-stream.ts';
+import { faultServer } from '../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../testing/manual-gate.ts';
-import { messagesStream } from '../../testing/messages-stream.ts';
-import { anthropicError, openaiError } from '../../testing/provider-errors.ts';
-import { responsesStream } from '../../testing/responses-stream.ts';
+import { messagesStream } from '../../testing/upstream/messages-stream.ts';
+import { anthropicError, openaiError } from '../../testing/upstream/provider-errors.ts';
+import { responsesStream } from '../../testing/upstream/responses-stream.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 const KEY = 'sk-canary-0123456789';

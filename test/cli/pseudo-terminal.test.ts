@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
-import { chatStream } from '../../testing/chat-stream.ts';
-import { faultServer } from '../../testing/fault-server.ts';
+import { chatStream } from '../../testing/upstream/chat-stream.ts';
+import { faultServer } from '../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../testing/manual-gate.ts';
 import { hasPseudoTerminal, startCliOnTerminal } from './run-cli.ts';
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { sessionFile } from '../../cli/chat/session-store.ts';
-import { chatStream } from '../../testing/chat-stream.ts';
-import { faultServer } from '../../testing/fault-server.ts';
+import { chatStream } from '../../testing/upstream/chat-stream.ts';
+import { faultServer } from '../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../testing/manual-gate.ts';
 import { hasPseudoTerminal, runCli, startCli, startCliOnTerminal, type RunningCli } from './run-cli.ts';
 

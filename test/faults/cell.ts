@@ -1,4 +1,4 @@
-import type { Fault } from '../../testing/fault-response.ts';
+import type { Fault } from '../../testing/upstream/fault-response.ts';
 import { GARBAGE, type Garbage } from './garbage.ts';
 import { offsetsOf, type Subject } from './subject.ts';
 

@@ -6,7 +6,7 @@ import { ResponsesDecoder } from '../../providers/openai/responses-decoder.ts';
 import { EventReader } from '../../providers/wire/event-reader.ts';
 import { limitsSchema, originOf, type Decoder, type ResponseInfo } from '../../providers/wire/index.ts';
 import { isSluiceError } from '../../src/index.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { ask, providerCall } from '../providers/openai/support.ts';
 import { describeRecordings } from '../support/recordings.ts';
 import { GARBAGE } from './garbage.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { unhandledRejectionsOf } from '../../testing/leaks.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { describeRecordings } from '../support/recordings.ts';
 import { cellsOf, FAULTS } from './cell.ts';
 import { play } from './play.ts';

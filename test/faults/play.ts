@@ -1,7 +1,7 @@
 import { provider } from '../../middleware/provider.ts';
 import { Pipeline, SluiceError, type ExecutionContext, type Next } from '../../src/index.ts';
-import { faultServer } from '../../testing/fault-server.ts';
-import type { RecordedRequest } from '../../testing/recorded-request.ts';
+import { faultServer } from '../../testing/upstream/fault-server.ts';
+import type { RecordedRequest } from '../../testing/upstream/recorded-request.ts';
 import { accountOf } from './account.ts';
 import { faultOf, nameOf, type Cell } from './cell.ts';
 import { inParallel, providerOf } from './stage.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { provider } from '../../middleware/provider.ts';
 import { isSluiceError, Pipeline } from '../../src/index.ts';
-import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
+import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
 import { describeRecordings, plainReplies, recordings, replyLines } from '../support/recordings.ts';
 import type { Recording } from '../support/recordings.ts';
 import { accountOf, type Account } from './account.ts';

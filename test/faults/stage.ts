@@ -1,8 +1,8 @@
 import { anthropic } from '../../providers/anthropic/index.ts';
 import { openai } from '../../providers/openai/index.ts';
 import type { Provider } from '../../src/index.ts';
-import type { FaultServer } from '../../testing/fault-server.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { FaultServer } from '../../testing/upstream/fault-server.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 
 /** Where a provider sends its requests: to a server, or to a function in place of the network. */
 export type Endpoint = Pick<FaultServer, 'openaiBaseURL' | 'anthropicBaseURL'> | typeof fetch;

@@ -1,5 +1,5 @@
-import type { FaultResponse } from '../../testing/fault-response.ts';
-import { encodeStream, type Wire } from '../../testing/wires.ts';
+import type { FaultResponse } from '../../testing/upstream/fault-response.ts';
+import { encodeStream, type Wire } from '../../testing/upstream/wires.ts';
 import { plainReading, recordings, replyLines, type PlainReading } from '../support/recordings.ts';
 
 /** The first bytes that every recording is cut in. */

@@ -1,4 +1,4 @@
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 
 /** A recording by its name. */
 export interface SubjectName {

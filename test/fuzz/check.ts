@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ExecutionChunk } from '../../src/index.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { at, listAt, textAt } from '../support/json.ts';
 import { bytesOf, nextRequest, play } from './play.ts';
 import type { Played } from './play.ts';

@@ -3,7 +3,7 @@ import { anthropic } from '../../providers/anthropic/index.ts';
 import { openai } from '../../providers/openai/index.ts';
 import { Pipeline, isSluiceError } from '../../src/index.ts';
 import type { ExecutionChunk, ExecutionResult, Message, Provider, SluiceError } from '../../src/index.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 
 /** What came of one stream. */
 export interface Played {

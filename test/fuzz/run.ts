@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { check } from './check.ts';
 import { mutated, mutations } from './mutations.ts';
 import { sourcesOf } from './streams.ts';

@@ -1,5 +1,5 @@
 import { chatStream, messagesStream, responsesStream } from '../../testing/index.ts';
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { recordings } from '../support/recording-files.ts';
 
 /** A whole stream of a wire, one event's JSON payload a line. */

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { anthropic } from '../../providers/anthropic/index.ts';
 import { demo } from '../../providers/demo/index.ts';
 import { openai } from '../../providers/openai/index.ts';
-import { providerContract } from '../../testing/provider-contract.ts';
+import { providerContract } from '../../testing/provider/contract.ts';
 import { scripted } from '../../testing/scripted.ts';
 
 const runner = { describe, test: it };

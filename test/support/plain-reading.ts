@@ -1,5 +1,5 @@
 // The expectation that providers are compared with: it must not share a line with them, nor with the core.
-import type { Wire } from '../../testing/wires.ts';
+import type { Wire } from '../../testing/upstream/wires.ts';
 import { at, listAt, numberAt, parseLine, textAt } from './json.ts';
 
 /** What the lines of a stream say, read without any provider's code. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { faultServer } from '../../testing/fault-server.ts';
+import { faultServer } from '../../testing/upstream/fault-server.ts';
 import {
   describeRecordings,
   plainReading,

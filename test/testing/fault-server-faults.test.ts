@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { request as undiciRequest } from 'undici';
 
-import type { Fault, FaultResponse, Split } from '../../testing/fault-response.ts';
-import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
+import type { Fault, FaultResponse, Split } from '../../testing/upstream/fault-response.ts';
+import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../testing/manual-gate.ts';
-import { messagesErrorLine, responsesErrorLine } from '../../testing/provider-errors.ts';
-import { encodeStream } from '../../testing/wires.ts';
+import { messagesErrorLine, responsesErrorLine } from '../../testing/upstream/provider-errors.ts';
+import { encodeStream } from '../../testing/upstream/wires.ts';
 import { parseLine, textAt } from '../support/json.ts';
 import { rawPost } from '../support/raw-client.ts';
 

@@ -2,10 +2,10 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { chatStream } from '../../testing/chat-stream.ts';
-import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
-import { messagesStream } from '../../testing/messages-stream.ts';
-import { responsesStream } from '../../testing/responses-stream.ts';
+import { chatStream } from '../../testing/upstream/chat-stream.ts';
+import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
+import { messagesStream } from '../../testing/upstream/messages-stream.ts';
+import { responsesStream } from '../../testing/upstream/responses-stream.ts';
 import { parseLine, textAt } from '../support/json.ts';
 import { plainReading } from '../support/recordings.ts';
 

@@ -3,10 +3,15 @@ import { connect } from 'node:net';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { chatStream } from '../../testing/chat-stream.ts';
-import { faultServer, type FaultServer } from '../../testing/fault-server.ts';
+import { chatStream } from '../../testing/upstream/chat-stream.ts';
+import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../testing/manual-gate.ts';
-import { anthropicError, chatErrorLine, htmlPage, openaiError } from '../../testing/provider-errors.ts';
+import {
+  anthropicError,
+  chatErrorLine,
+  htmlPage,
+  openaiError,
+} from '../../testing/upstream/provider-errors.ts';
 import { rawPost } from '../support/raw-client.ts';
 
 let server: FaultServer;

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { compose, SluiceError, textOf } from '../../src/index.ts';
 import type { Middleware, StreamChunk, Stream } from '../../src/index.ts';
-import { middlewareCases, middlewareContract } from '../../testing/middleware-contract.ts';
-import type { MiddlewareChange } from '../../testing/middleware-contract.ts';
+import { middlewareCases, middlewareContract } from '../../testing/middleware/contract.ts';
+import type { MiddlewareChange } from '../../testing/middleware/contract.ts';
 
 const good: Record<string, () => Middleware> = {
   'a tap': () =>

@@ -1,8 +1,8 @@
 import { anthropic, type AnthropicOptions } from '../../../providers/anthropic/index.ts';
 import { isSluiceError, type ModelRequest, type Provider, type SluiceError } from '../../../src/index.ts';
-import type { FaultResponse } from '../../../testing/fault-response.ts';
-import type { FaultServer } from '../../../testing/fault-server.ts';
-import { messagesStream } from '../../../testing/messages-stream.ts';
+import type { FaultResponse } from '../../../testing/upstream/fault-response.ts';
+import type { FaultServer } from '../../../testing/upstream/fault-server.ts';
+import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
 import { ask, fakeCall, readingOf, readStream } from './support.ts';
 
 /** The key of all calls: it must appear nowhere. It looks like no key, so that no pattern finds it. */

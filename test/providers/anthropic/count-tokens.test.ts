@@ -5,9 +5,9 @@ import { contextWindow, type WindowCut } from '../../../middleware/context-windo
 import { provider } from '../../../middleware/provider.ts';
 import { anthropic } from '../../../providers/anthropic/index.ts';
 import { Pipeline } from '../../../src/index.ts';
-import { faultServer, type FaultServer } from '../../../testing/fault-server.ts';
-import { messagesStream } from '../../../testing/messages-stream.ts';
-import { anthropicError } from '../../../testing/provider-errors.ts';
+import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
+import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
+import { anthropicError } from '../../../testing/upstream/provider-errors.ts';
 import { CANARY } from './calls.ts';
 import { ask } from './support.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { Pipeline, isSluiceError, type SluiceError } from '../../../src/index.ts';
 import { provider } from '../../../middleware/provider.ts';
-import { faultServer, type FaultServer } from '../../../testing/fault-server.ts';
+import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { failureOn, providerOf } from './calls.ts';
 import { block, call, delta, ending, opening, start, TEXT, text } from './events.ts';
 import { decode, failure } from './support.ts';

@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { anthropic } from '../../../providers/anthropic/index.ts';
 import { isSluiceError } from '../../../src/index.ts';
-import type { FaultResponse } from '../../../testing/fault-response.ts';
-import { faultServer, type FaultServer } from '../../../testing/fault-server.ts';
+import type { FaultResponse } from '../../../testing/upstream/fault-response.ts';
+import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { manualGate } from '../../../testing/manual-gate.ts';
-import { messagesStream } from '../../../testing/messages-stream.ts';
-import { anthropicError, htmlPage, messagesErrorLine } from '../../../testing/provider-errors.ts';
+import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
+import { anthropicError, htmlPage, messagesErrorLine } from '../../../testing/upstream/provider-errors.ts';
 import { CANARY, failureOn, HELLO, providerOf, runOn } from './calls.ts';
 import { ask, fakeCall, readStream } from './support.ts';
 

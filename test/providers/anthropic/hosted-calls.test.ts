@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { ModelRequest } from '../../../src/index.ts';
-import { faultServer } from '../../../testing/fault-server.ts';
+import { faultServer } from '../../../testing/upstream/fault-server.ts';
 import { runOn } from './calls.ts';
 import { block, call, delta, ending, json, opening, start, stop, TEXT, text } from './events.ts';
 import { ask, blockOf, decode, told } from './support.ts';

@@ -2,9 +2,9 @@ import { Anthropic } from '@anthropic-ai/sdk';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { anthropic, type AnthropicClient } from '../../../providers/anthropic/index.ts';
-import { faultServer, type FaultServer } from '../../../testing/fault-server.ts';
-import { messagesStream } from '../../../testing/messages-stream.ts';
-import { anthropicError } from '../../../testing/provider-errors.ts';
+import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
+import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
+import { anthropicError } from '../../../testing/upstream/provider-errors.ts';
 import { at } from '../../support/json.ts';
 import { CANARY, failureOn, HELLO, providerOf, runOn } from './calls.ts';
 import { ask, fakeCall, readStream } from './support.ts';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { anthropic } from '../../../providers/anthropic/index.ts';
 import { isSluiceError } from '../../../src/index.ts';
-import { faultServer, type FaultServer } from '../../../testing/fault-server.ts';
-import type { Split } from '../../../testing/fault-response.ts';
+import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
+import type { Split } from '../../../testing/upstream/fault-response.ts';
 import { at, listAt, numberAt, parseLine, textAt } from '../../support/json.ts';
 import { plainReading, replyLines } from '../../support/plain-reading.ts';
 import { describeRecordings, recordings } from '../../support/recordings.ts';

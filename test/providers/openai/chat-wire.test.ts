@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { provider } from '../../../middleware/index.ts';
 import { openai } from '../../../providers/openai/index.ts';
 import { Pipeline, isSluiceError } from '../../../src/index.ts';
-import { faultServer } from '../../../testing/fault-server.ts';
-import type { FaultServer } from '../../../testing/fault-server.ts';
+import { faultServer } from '../../../testing/upstream/fault-server.ts';
+import type { FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { ask, chat, finish, joined, run } from './support.ts';
 
 let server: FaultServer;

@@ -4,8 +4,8 @@ import OpenAI, { AzureOpenAI } from 'openai';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { openai } from '../../../providers/openai/index.ts';
-import { faultServer } from '../../../testing/fault-server.ts';
-import type { FaultServer } from '../../../testing/fault-server.ts';
+import { faultServer } from '../../../testing/upstream/fault-server.ts';
+import type { FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { ask, callsOf, chat, finish, joined, providerCall, run } from './support.ts';
 
 /** Shaped like no provider's keys, which are known by their looks. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Split } from '../../../testing/fault-response.ts';
-import { faultServer } from '../../../testing/fault-server.ts';
+import type { Split } from '../../../testing/upstream/fault-response.ts';
+import { faultServer } from '../../../testing/upstream/fault-server.ts';
 import { describeRecordings, plainReplies, recordings, replyLines } from '../../support/recordings.ts';
 import type { PlainReading } from '../../support/recordings.ts';
 import { joined, run } from './support.ts';

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+
+import type { StateStore } from '../../src/index.ts';
+import type { StoreCase } from './contract.ts';
+import { clockMoves, contentsOf, ended, entries, eventually, refused, tokens, write } from './stage.ts';
+
+const LONG_MS = 60_000;
+const TINY_MS = 50;
+
+/** How long sessions live. The clock is the store's own, so that these cases wait for it. */
+export const ttlCases: readonly StoreCase[] = [
+  {
+    name: 'R35 expiresAt moves with each append, update and lease, and not with a read',
+    ttlMs: LONG_MS,
+    async run({ store, key }) {
+      const before = Date.now();
+      await write(store, key(), 'a');
+      const ends = [await expiryOf(store, key())];
+      assert.ok(
+        Math.abs((ends[0] ?? 0) - before - LONG_MS) < 10_000,
+        `expires ${(ends[0] ?? 0) - before} ms from now, of ${LONG_MS}`,
+      );
+      const uses = [
+        () => store.append(key(), entries('b'), { expectedVersion: 1, turnId: 't2' }),
+        () => store.update(key(), { x: 1 }, { expectedVersion: 2 }),
+        async () => (await store.lease(key(), 1_000)).release(),
+      ];
+      for (const use of uses) {
+        await clockMoves();
+        await use();
+        const end = await expiryOf(store, key());
+        assert.ok(end > (ends.at(-1) ?? 0), `use ${ends.length} did not put the end off`);
+        await clockMoves();
+        assert.equal(await expiryOf(store, key()), end);
+        ends.push(end);
+      }
+    },
+  },
+  {
+    name: 'R35 a session that nobody used is gone with all that belongs to it, but not what was spent',
+    ttlMs: TINY_MS,
+    async run({ store, key, owner }) {
+      const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't', end, metadata: { x: 1 } });
+      await gone(store, key());
+      assert.equal(await store.turn(key(), 't'), undefined);
+      assert.deepEqual((await store.list({ owner })).sessions, []);
+      await refused(store.fork(key()), 'not_found');
+      assert.equal((await store.spend(key())).turns, 0);
+      assert.equal((await store.spend({ owner })).cost.totalUsd, 0.5);
+      assert.equal(await store.forget(owner), 0);
+    },
+  },
+  {
+    name: 'R35 what begins in the place of a session that expired has nothing of it',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
+      const more = { metadata: { old: true }, pending: [call] };
+      await store.append(key(), entries('old'), { expectedVersion: 0, turnId: 't', ...more });
+      await gone(store, key());
+      const lease = await store.lease(key(), LONG_MS);
+      assert.equal(await store.append(key(), entries('new'), { expectedVersion: 0, turnId: 't', lease }), 1);
+      const state = await store.load(key());
+      assert.deepEqual(
+        [contentsOf(state), state?.messageCount, state?.metadata, state?.pending],
+        [['new'], 1, {}, []],
+      );
+      await lease.release();
+    },
+  },
+  {
+    name: 'R35 a session lives as long as it is leased',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      const lease = await store.lease(key(), LONG_MS);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease });
+      await write(store, key('later'), 'b');
+      await gone(store, key('later'));
+      assert.deepEqual(contentsOf(await store.load(key())), ['a']);
+      await store.append(key(), entries('c'), { expectedVersion: 1, turnId: 't2', lease });
+      await lease.release();
+    },
+  },
+  {
+    name: 'R35 R42 a lease ends with its session: no renewal brings back what has expired',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      const lease = await store.lease(key(), TINY_MS);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease });
+      await gone(store, key());
+      await refused(lease.renew(LONG_MS), 'lease_lost');
+      assert.equal(await store.load(key()), undefined);
+      await refused(
+        store.append(key(), entries('late'), { expectedVersion: 0, turnId: 't2', lease }),
+        'lease_lost',
+      );
+    },
+  },
+  {
+    name: 'R34 R35 no write at its old version brings back a session that expired',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      await write(store, key(), 'a');
+      await gone(store, key());
+      await refused(store.append(key(), entries('late'), { expectedVersion: 1, turnId: 't2' }), 'conflict');
+      await refused(store.update(key(), { late: true }, { expectedVersion: 1 }), 'conflict');
+      assert.equal(await store.load(key()), undefined);
+    },
+  },
+  {
+    name: 'R42 tokens go on where a session expired',
+    ttlMs: TINY_MS,
+    async run({ store, key }) {
+      const old = await store.lease(key(), TINY_MS);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });
+      await gone(store, key());
+      const lease = await store.lease(key(), LONG_MS);
+      assert.ok(lease.token > old.token, `token ${lease.token} after ${old.token}`);
+      await refused(
+        store.append(key(), entries('late'), { expectedVersion: 0, turnId: 't2', lease: old }),
+        'lease_lost',
+      );
+      await lease.release();
+    },
+  },
+];
+
+async function expiryOf(store: StateStore, key: { owner: string; id: string }): Promise<number> {
+  const state = await store.load(key);
+  assert.ok(state?.expiresAt !== undefined, 'a session with a ttl says when it expires');
+  return state.expiresAt;
+}
+
+async function gone(store: StateStore, key: { owner: string; id: string }): Promise<void> {
+  await eventually(async () => ((await store.load(key)) === undefined ? true : undefined));
+}
