@@ -85,8 +85,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     const append = store.append.bind(store);
     store.append = async (...given) => (await append(...given)) + 1;
   },
-  'R34 refuses an append to another version than the writer saw': anyVersion,
-  'R43 stores the same turn once, whatever version it expects the second time': forgetsTurns,
+  'refuses an append to another version than the writer saw': anyVersion,
+  'stores the same turn once, whatever version it expects the second time': forgetsTurns,
   'keeps turn ids of different sessions apart': (store) => {
     const append = store.append.bind(store);
     const seen = new Set<string>();
@@ -240,8 +240,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return load(...given);
     };
   },
-  'R42 a lease that ran out goes to the next writer, and the late one is refused': noLease,
-  'R43 an append that was stored is acknowledged again, even when the lease is lost by then': (store) => {
+  'a lease that ran out goes to the next writer, and the late one is refused': noLease,
+  'an append that was stored is acknowledged again, even when the lease is lost by then': (store) => {
     const [lease, append] = [store.lease.bind(store), store.append.bind(store)];
     let newest = 0;
     store.lease = async (...given) => {
@@ -254,12 +254,10 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return append(key, entries, options);
     };
   },
-  'R42 R43 an append under an id that another run of its turn has stored is refused': appending(
-    (options) => ({
-      ...options,
-      end: options.end && { ...options.end, leaseToken: undefined },
-    }),
-  ),
+  'an append under an id that another run of its turn has stored is refused': appending((options) => ({
+    ...options,
+    end: options.end && { ...options.end, leaseToken: undefined },
+  })),
   'an append gives its lease back where it stores, and is acknowledged again': neverReleases,
   'takeOver takes the session at once; the one it was taken from can do nothing any more': leasing(
     (lease) => (key, ttlMs) => lease(key, ttlMs),
@@ -272,19 +270,19 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     const mine = await lease(...given);
     return { ...mine, renew: () => Promise.resolve() };
   }),
-  'R42 deletion ends a lease, also when the session begins anew': noLease,
+  'deletion ends a lease, also when the session begins anew': noLease,
   'gives one lease to many who ask at once': alwaysTaken,
   'refuses a lease of no time': leasing((lease) => (key, ttlMs, options) => lease(key, ttlMs || 1, options)),
-  'R35 expiresAt moves with each append, update and lease, and not with a read': loading((state) => ({
+  'expiresAt moves with each append, update and lease, and not with a read': loading((state) => ({
     ...state,
     expiresAt: Date.now() + 60_000,
   })),
-  'R35 a session that nobody used is gone with all that belongs to it, but not what was spent': (store) => {
+  'a session that nobody used is gone with all that belongs to it, but not what was spent': (store) => {
     const spend = store.spend.bind(store);
     store.spend = async (scope) =>
       (await store.list({ owner: scope.owner })).sessions.length === 0 ? noSpend() : spend(scope);
   },
-  'R35 what begins in the place of a session that expired has nothing of it': (store) => {
+  'what begins in the place of a session that expired has nothing of it': (store) => {
     const load = store.load.bind(store);
     const kept: Record<string, unknown> = {};
     store.load = async (...given) => {
@@ -294,30 +292,30 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     };
     appending((options) => ({ ...options, metadata: { ...options.metadata, ...kept, old: true } }))(store);
   },
-  'R35 a session lives as long as it is leased': (store) => {
+  'a session lives as long as it is leased': (store) => {
     const load = store.load.bind(store);
     store.load = async (...given) => {
       const state = await load(...given);
       return state !== undefined && state.updatedAt + 40 < Date.now() ? undefined : state;
     };
   },
-  'R35 R42 a lease ends with its session: no renewal brings back what has expired': leasing(
+  'a lease ends with its session: no renewal brings back what has expired': leasing(
     (lease) =>
       async (...given) => ({ ...(await lease(...given)), renew: () => Promise.resolve() }),
   ),
-  'R34 R35 no write at its old version brings back a session that expired': anyVersion,
-  'R42 tokens go on where a session expired': leasing((lease) => async (...given) => ({
+  'no write at its old version brings back a session that expired': anyVersion,
+  'tokens go on where a session expired': leasing((lease) => async (...given) => ({
     ...(await lease(...given)),
     token: 1,
   })),
-  'S3 S14 takes any text for an id: none is read, none is taken for another': keyed((key) =>
+  'takes any text for an id: none is read, none is taken for another': keyed((key) =>
     typeof key === 'string' ? key : { ...key, id: key.id.toLowerCase() },
   ),
-  'S3 S14 takes any text for an owner, a turn id and a key of the metadata': appending((options) => ({
+  'takes any text for an owner, a turn id and a key of the metadata': appending((options) => ({
     ...options,
     turnId: options.turnId.normalize('NFC'),
   })),
-  'S2 sessions of two owners never meet, however their names are joined': keyed((key) =>
+  'sessions of two owners never meet, however their names are joined': keyed((key) =>
     typeof key === 'string' ? key : { owner: key.owner.slice(0, 42), id: `${key.owner.slice(42)}:${key.id}` },
   ),
   'takes an id alone for one of the owner with no name': keyed((key) =>
@@ -327,7 +325,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     const load = store.load.bind(store);
     store.load = async (...given) => load(...given).catch(() => undefined);
   },
-  'R28 gives every kind of part back as it was, byte for byte': loading((state) => ({
+  'gives every kind of part back as it was, byte for byte': loading((state) => ({
     ...state,
     messages: state.messages.map((message) => ({
       ...message,
@@ -337,7 +335,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
           : message.content.map((part) => ({ ...part, ...('block' in part && { block: undefined }) })),
     })),
   })),
-  'S9 keeps a key __proto__ as data': loading((state) => ({
+  'keeps a key __proto__ as data': loading((state) => ({
     ...state,
     metadata: JSON.parse(
       JSON.stringify(state.metadata, (key, value: unknown) => (key === '__proto__' ? undefined : value)),
@@ -357,9 +355,9 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return append(key, entries, options);
     };
   },
-  'R34 loses nothing of what 20 writers append at once, each trying again after a conflict': takesConflicts,
-  'R34 of those who saw the same version one wins': takesConflicts,
-  'R43 stores a turn once when two writers append it at once': forgetsTurns,
+  'loses nothing of what 20 writers append at once, each trying again after a conflict': takesConflicts,
+  'of those who saw the same version one wins': takesConflicts,
+  'stores a turn once when two writers append it at once': forgetsTurns,
   'loses no update of the metadata': (store) => {
     const update = store.update.bind(store);
     store.update = (...given) => update(...given).catch(orConflict(1));

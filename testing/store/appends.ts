@@ -29,7 +29,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R34 refuses an append to another version than the writer saw',
+    name: 'refuses an append to another version than the writer saw',
     async run({ store, key }) {
       await write(store, key(), 'a');
       for (const expectedVersion of [0, 2])
@@ -40,7 +40,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R43 stores the same turn once, whatever version it expects the second time',
+    name: 'stores the same turn once, whatever version it expects the second time',
     async run({ store, key }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       const append = (expectedVersion: number, content: string): Promise<number> =>

@@ -10,7 +10,7 @@ const WRITERS = 20;
 /** Many writers at once; where a second store over the same data is given, on both. */
 export const concurrencyCases: readonly StoreCase[] = [
   {
-    name: 'R34 loses nothing of what 20 writers append at once, each trying again after a conflict',
+    name: 'loses nothing of what 20 writers append at once, each trying again after a conflict',
     async run({ store, other, key }) {
       const write = async (at: number): Promise<void> => {
         const mine = at % 2 === 0 ? store : other;
@@ -32,7 +32,7 @@ export const concurrencyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R34 of those who saw the same version one wins',
+    name: 'of those who saw the same version one wins',
     async run({ store, other, key }) {
       const race = await Promise.allSettled(
         Array.from({ length: WRITERS }, (_, at) =>
@@ -51,7 +51,7 @@ export const concurrencyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R43 stores a turn once when two writers append it at once',
+    name: 'stores a turn once when two writers append it at once',
     async run({ store, other, key }) {
       for (let turn = 0; turn < 10; turn++) {
         const end = ended(tokens(1, 1), { status: 'exact', totalUsd: 0.25 });

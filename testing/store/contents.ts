@@ -87,7 +87,7 @@ const EVERYTHING: Message[] = [
 /** What is stored comes back. */
 export const contentCases: readonly StoreCase[] = [
   {
-    name: 'R28 gives every kind of part back as it was, byte for byte',
+    name: 'gives every kind of part back as it was, byte for byte',
     async run({ store, other, key }) {
       const appended = EVERYTHING.map((message) => ({ message }));
       await store.append(key(), appended, { expectedVersion: 0, turnId: 't' });
@@ -98,7 +98,7 @@ export const contentCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'S9 keeps a key __proto__ as data',
+    name: 'keeps a key __proto__ as data',
     async run({ store, key }) {
       const wicked: unknown = JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1}}');
       const call = { type: 'tool_call', id: 'c', name: 'n', arguments: wicked } as const;

@@ -64,7 +64,7 @@ const ODD = [
 /** Ids and owners are data. */
 export const keyCases: readonly StoreCase[] = [
   {
-    name: 'S3 S14 takes any text for an id: none is read, none is taken for another',
+    name: 'takes any text for an id: none is read, none is taken for another',
     async run({ store, key, owner }) {
       for (const id of ODD) await write(store, key(id), `of ${id}`);
       for (const id of ODD) {
@@ -79,7 +79,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'S3 S14 takes any text for an owner, a turn id and a key of the metadata',
+    name: 'takes any text for an owner, a turn id and a key of the metadata',
     async run({ store, owner }) {
       for (const odd of ODD) {
         const key = { owner: `${owner}${odd}`, id: odd };
@@ -105,7 +105,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'S2 sessions of two owners never meet, however their names are joined',
+    name: 'sessions of two owners never meet, however their names are joined',
     async run({ store, owner }) {
       const pairs = [
         [`${owner}a`, 'b:c'],

@@ -35,7 +35,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R42 a lease that ran out goes to the next writer, and the late one is refused',
+    name: 'a lease that ran out goes to the next writer, and the late one is refused',
     async run({ store, other, key }) {
       await write(store, key(), 'a');
       const old = await store.lease(key(), 30);
@@ -57,7 +57,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R43 an append that was stored is acknowledged again, even when the lease is lost by then',
+    name: 'an append that was stored is acknowledged again, even when the lease is lost by then',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), LONG_MS);
       const append = (): Promise<number> =>
@@ -69,7 +69,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R42 R43 an append under an id that another run of its turn has stored is refused',
+    name: 'an append under an id that another run of its turn has stored is refused',
     async run({ store, other, key }) {
       const spent = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       const old = await store.lease(key(), LONG_MS);
@@ -165,7 +165,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R42 deletion ends a lease, also when the session begins anew',
+    name: 'deletion ends a lease, also when the session begins anew',
     async run({ store, other, key }) {
       const old = await store.lease(key(), LONG_MS);
       await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });

@@ -10,7 +10,7 @@ const TINY_MS = 50;
 /** How long sessions live. The clock is the store's own, so that these cases wait for it. */
 export const ttlCases: readonly StoreCase[] = [
   {
-    name: 'R35 expiresAt moves with each append, update and lease, and not with a read',
+    name: 'expiresAt moves with each append, update and lease, and not with a read',
     ttlMs: LONG_MS,
     async run({ store, key }) {
       const before = Date.now();
@@ -37,7 +37,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R35 a session that nobody used is gone with all that belongs to it, but not what was spent',
+    name: 'a session that nobody used is gone with all that belongs to it, but not what was spent',
     ttlMs: TINY_MS,
     async run({ store, key, owner }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
@@ -52,7 +52,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R35 what begins in the place of a session that expired has nothing of it',
+    name: 'what begins in the place of a session that expired has nothing of it',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
@@ -70,7 +70,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R35 a session lives as long as it is leased',
+    name: 'a session lives as long as it is leased',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const lease = await store.lease(key(), LONG_MS);
@@ -83,7 +83,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R35 R42 a lease ends with its session: no renewal brings back what has expired',
+    name: 'a lease ends with its session: no renewal brings back what has expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const lease = await store.lease(key(), TINY_MS);
@@ -98,7 +98,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R34 R35 no write at its old version brings back a session that expired',
+    name: 'no write at its old version brings back a session that expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       await write(store, key(), 'a');
@@ -109,7 +109,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'R42 tokens go on where a session expired',
+    name: 'tokens go on where a session expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const old = await store.lease(key(), TINY_MS);
