@@ -148,7 +148,7 @@ const MENDS: Readonly<Record<string, string>> = {
   fetch: 'give a function such as globalThis.fetch',
   stream: 'give true or false',
   limits:
-    'give positive whole numbers for maxEventBytes, maxOutputCharacters, maxArgumentsCharacters, maxToolCalls or maxToolIndex',
+    'give positive whole numbers for maxEventCharacters, maxOutputCharacters, maxArgumentsCharacters, maxToolCalls or maxToolIndex',
   strict: 'give true or false',
   name: 'give a name such as "groq"',
   maxTokensField: 'give "max_completion_tokens" or "max_tokens"',

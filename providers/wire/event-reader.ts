@@ -36,7 +36,7 @@ export class EventReader {
     this.#info = info;
     this.#mediaType = mediaType;
     this.#decoder = wire.decoder(info);
-    this.#sse = new SseReader(this.#event, this.#strayed, wire.limits.maxEventBytes);
+    this.#sse = new SseReader(this.#event, this.#strayed, wire.limits.maxEventCharacters);
     this.#meter = new OutputMeter(wire.limits.maxOutputCharacters, wire.call.call.request);
     this.#raw = wire.raw === undefined ? undefined : [];
   }
@@ -154,7 +154,7 @@ export class EventReader {
 
   readonly #strayed = (piece: string): void => {
     if (this.finished) return;
-    const stray = (this.#stray ??= new StrayText(this.#wire.limits.maxEventBytes));
+    const stray = (this.#stray ??= new StrayText(this.#wire.limits.maxEventCharacters));
     stray.add(piece);
     if (stray.isOver) this.#settle(stray);
   };

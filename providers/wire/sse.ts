@@ -157,7 +157,7 @@ export class SseReader {
   };
 
   #tooLong(): SluiceError {
-    const message = `An event of the stream exceeds limits.maxEventBytes (${this.#maxEventCharacters}).`;
+    const message = `An event of the stream exceeds limits.maxEventCharacters (${this.#maxEventCharacters}).`;
     return new SluiceError('protocol', message, { retryable: false });
   }
 }

@@ -52,7 +52,7 @@ export class StrayText {
     if (next !== undefined) this.#text = this.#text.slice(0, this.#text.length - (seam.length - next));
     this.#seam = seam.slice(-SEAM_CHARACTERS);
     if (this.#text.length > this.#maxCharacters) {
-      const message = `The answer exceeds limits.maxEventBytes (${this.#maxCharacters}).`;
+      const message = `The answer exceeds limits.maxEventCharacters (${this.#maxCharacters}).`;
       throw new SluiceError('protocol', message, { status: 200, retryable: false });
     }
     this.#kind ??= kindOf(this.#text);

@@ -101,7 +101,7 @@ describe('what goes wrong with a call of the Messages API', () => {
 
   it('S10 caps the size of an event', async () => {
     const stream = messagesStream({ text: 'x'.repeat(5000) });
-    const { error } = await failureOn(server, { stream }, { limits: { maxEventBytes: 1000 } });
+    const { error } = await failureOn(server, { stream }, { limits: { maxEventCharacters: 1000 } });
     expect(error.code).toBe('protocol');
   });
 

@@ -255,7 +255,7 @@ describe('faults of the OpenAI provider', () => {
 
   it('S10 an event beyond the cap ends the call', async () => {
     server.enqueue({ stream: lines(chat({ content: 'x'.repeat(5_000) }), finish('stop')) });
-    const { error } = await run({ baseURL: server.openaiBaseURL, limits: { maxEventBytes: 1_000 } });
+    const { error } = await run({ baseURL: server.openaiBaseURL, limits: { maxEventCharacters: 1_000 } });
     expect(error?.code).toBe('protocol');
   });
 

@@ -188,9 +188,9 @@ describe('the reader of event streams', () => {
   it('S10 ends an event that is too long, in one read or in many, and buffers no more of it', () => {
     const long = Buffer.from(`data: ${'x'.repeat(1_001)}\n\n`);
     const many = [...long.keys()].filter((at) => at % 100 === 99);
-    expect(() => read(long)).toThrow('limits.maxEventBytes (1000)');
-    expect(() => read(long, many)).toThrow('limits.maxEventBytes (1000)');
-    expect(() => read(Buffer.from('data: x\n'.repeat(600)))).toThrow('limits.maxEventBytes (1000)');
+    expect(() => read(long)).toThrow('limits.maxEventCharacters (1000)');
+    expect(() => read(long, many)).toThrow('limits.maxEventCharacters (1000)');
+    expect(() => read(Buffer.from('data: x\n'.repeat(600)))).toThrow('limits.maxEventCharacters (1000)');
     expect(read(Buffer.from(`data: ${'x'.repeat(1_000)}\n\n`))).toHaveLength(1);
   });
 

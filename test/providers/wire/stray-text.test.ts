@@ -193,11 +193,11 @@ describe('R46 an error that stands unframed in a stream', () => {
     sent = 0;
     const json = await drained(
       wireCall(async () => foreign(endless('["}",'.repeat(100))), {
-        limits: { ...limits, maxEventBytes: 100_000 },
+        limits: { ...limits, maxEventCharacters: 100_000 },
       }),
     );
     expect([String(json.error), sent < 120_000]).toEqual([
-      'SluiceError: The answer exceeds limits.maxEventBytes (100000).',
+      'SluiceError: The answer exceeds limits.maxEventCharacters (100000).',
       true,
     ]);
   });

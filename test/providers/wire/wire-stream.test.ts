@@ -69,7 +69,7 @@ describe('a wire stream', () => {
   it('is whole whatever stands behind the end of the wire, in the same read too', async () => {
     for (const behind of ['<html>', '\ufffd\u0001', 'data: {"boom"\n\n', `data: ${'x'.repeat(2_000)}`]) {
       const body = sse({ say: 'a' }, '[DONE]') + behind;
-      const wire = wireCall(async () => foreign(body), { limits: { ...limits, maxEventBytes: 1_000 } });
+      const wire = wireCall(async () => foreign(body), { limits: { ...limits, maxEventCharacters: 1_000 } });
       expect(await drained(wire)).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
     }
   });
@@ -226,7 +226,7 @@ describe('a wire stream that ends badly', () => {
   });
 
   it.each([
-    [{ maxEventBytes: 10 }, sse({ say: 'a long word' }), 'maxEventBytes', []],
+    [{ maxEventCharacters: 10 }, sse({ say: 'a long word' }), 'maxEventCharacters', []],
     [
       { maxOutputCharacters: 3 },
       sse({ say: 'ab' }, { say: 'cd' }, { stop: 'stop' }),
@@ -276,7 +276,7 @@ describe('a JSON answer', () => {
   ])('that is %s is a typed error', async (_what, body, code, status) => {
     const wire = wireCall(async () => foreign(body, 'application/json'), {
       events,
-      limits: { ...limits, maxEventBytes: 100 },
+      limits: { ...limits, maxEventCharacters: 100 },
     });
     const { error } = await drained(wire);
     expect(error).toMatchObject({ code, ...(status !== undefined && { status }) });
