@@ -1,33 +1,37 @@
 import type { Partial as PartialReply } from './partial.ts';
 
+/** Every code of an error, as a list. */
+export const errorCodes = [
+  'aborted',
+  'timeout',
+  'truncated',
+  'protocol',
+  'network',
+  'rate_limited',
+  'overloaded',
+  'server',
+  'authentication',
+  'permission',
+  'not_found',
+  'invalid_request',
+  'context_length',
+  'content_filter',
+  'invalid_options',
+  'middleware',
+  'shutting_down',
+  'queue_full',
+  'budget',
+  'guard',
+  'tool',
+  'output',
+  'session_busy',
+  'conflict',
+  'lease_lost',
+  'store',
+] as const;
+
 /** Every reason for which an execution can fail. The union is closed: a switch over it can be exhaustive. */
-export type ErrorCode =
-  | 'aborted'
-  | 'timeout'
-  | 'truncated'
-  | 'protocol'
-  | 'network'
-  | 'rate_limited'
-  | 'overloaded'
-  | 'server'
-  | 'authentication'
-  | 'permission'
-  | 'not_found'
-  | 'invalid_request'
-  | 'context_length'
-  | 'content_filter'
-  | 'invalid_options'
-  | 'middleware'
-  | 'shutting_down'
-  | 'queue_full'
-  | 'budget'
-  | 'guard'
-  | 'tool'
-  | 'output'
-  | 'session_busy'
-  | 'conflict'
-  | 'lease_lost'
-  | 'store';
+export type ErrorCode = (typeof errorCodes)[number];
 
 /** Which clock ran out, for errors of code `timeout`. */
 export type TimeoutPhase = 'first_chunk' | 'idle' | 'total' | 'queue';
@@ -138,6 +142,13 @@ export function findSluiceError(error: unknown): SluiceError | undefined {
 export function abortedError(reason?: unknown, message = 'The execution was aborted.'): SluiceError {
   if (isSluiceError(reason) && reason.code === 'aborted') return reason;
   return new SluiceError('aborted', message, { cause: reason });
+}
+
+const KNOWN: ReadonlySet<unknown> = new Set(errorCodes);
+
+/** Whether a value is one of {@link errorCodes}. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return KNOWN.has(value);
 }
 
 /** Names the kind of a value for a message: `null`, `array`, `string`, `number`, ... never the value itself. */

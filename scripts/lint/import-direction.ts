@@ -17,7 +17,8 @@ export interface ImportDirectionOptions {
 }
 
 const core = 'src';
-const coreEntry = 'src/index.ts';
+/** What other folders may import of the core. */
+const coreEntries = ['src/index.ts', 'src/kit/index.ts'];
 /** Folders that put others together, and may import their public entries. */
 const composers = new Set(['cli', 'server', 'conversation', 'interop']);
 /** Folders that also run where Node's modules do not exist. */
@@ -47,10 +48,11 @@ function whyForbiddenFile(
   options: ImportDirectionOptions,
 ): string | undefined {
   const targetFolder = topOf(target);
-  if (targetFolder === folder) return whyForbiddenSibling(file, target, options);
+  if (targetFolder === folder)
+    return folder === core ? undefined : whyForbiddenSibling(file, target, options);
   if (folder === core) return `${core}/ imports no other folder.`;
-  if (target === coreEntry) return undefined;
-  if (targetFolder === core) return `Import the core through ${coreEntry}.`;
+  if (coreEntries.includes(target)) return undefined;
+  if (targetFolder === core) return `Import the core through ${coreEntries.join(' or ')}.`;
   if (!composers.has(folder)) return `${folder}/ imports the core and its own files, no other folder.`;
   if (options.entries.includes(target)) return undefined;
   return `${target} is no public entry; ${folder}/ may import only the entries of other folders.`;

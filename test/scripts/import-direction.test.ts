@@ -6,6 +6,7 @@ const options: ImportDirectionOptions = {
   published: ['src', 'middleware', 'providers', 'server', 'client', 'cli', 'testing'],
   entries: [
     'src/index.ts',
+    'src/kit/index.ts',
     'middleware/cost.ts',
     'middleware/index.ts',
     'providers/openai/index.ts',
@@ -19,7 +20,9 @@ const allowed: [file: string, specifier: string][] = [
   ['src/stream.ts', './errors.ts'],
   ['src/wire/parse.ts', '../errors.ts'],
   ['src/options.ts', 'zod'],
+  ['src/options.ts', './kit/option.ts'],
   ['middleware/cost.ts', '../src/index.ts'],
+  ['middleware/cost.ts', '../src/kit/index.ts'],
   ['middleware/cost.ts', './prices.ts'],
   ['middleware/retry.ts', 'p-retry'],
   ['providers/openai/index.ts', '../../src/index.ts'],
@@ -43,7 +46,8 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
   ['src/pipeline.ts', 'events', "src/ uses no module of Node's."],
   ['src/pipeline.ts', 'openai', 'The core imports no openai.'],
   ['client/index.ts', 'node:http', "client/ uses no module of Node's."],
-  ['middleware/cost.ts', '../src/errors.ts', 'Import the core through src/index.ts.'],
+  ['middleware/cost.ts', '../src/kit/timer.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
+  ['middleware/cost.ts', '../src/errors.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'middleware/cost.ts',
     '../providers/openai/index.ts',
@@ -75,7 +79,7 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
     '../providers/openai/chat.ts',
     'providers/openai/chat.ts is no public entry; cli/ may import only the entries of other folders.',
   ],
-  ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts.'],
+  ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'cli/main.ts',
     '../test/support/clock.ts',

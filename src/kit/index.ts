@@ -1,0 +1,18 @@
+/**
+ * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, names for what was thrown, estimates of tokens and
+ * waits between retries.
+ *
+ * @module
+ */
+export { Timer } from './timer.ts';
+export type { TimerOptions } from './timer.ts';
+export { abortReason, onAbort } from './abort.ts';
+export { abortable, delay, withDeadline } from './wait.ts';
+export type { DeadlineOptions } from './wait.ts';
+export { constant, exponential } from './backoff.ts';
+export type { Backoff, ConstantOptions, ExponentialOptions, Jitter } from './backoff.ts';
+export { parseOptions } from './parse-options.ts';
+export { option } from './option.ts';
+export { callListener, kindOfThrown } from './thrown.ts';
+export { errorCodes, isErrorCode, kindOf } from '../errors.ts';
+export { estimateInputTokens, estimateTokens } from '../tokens.ts';

@@ -1,0 +1,62 @@
+import type * as z from 'zod';
+import { SluiceError, kindOf } from '../errors.ts';
+
+/**
+ * Parses options with a zod schema. Throws one `invalid_options` error that names every wrong field, the kind of the value found there, never
+ * the value, and what to give instead.
+ */
+export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => describe(issue, options));
+  throw new SluiceError('invalid_options', `${what}: ${lines.join('; ')}.`);
+}
+
+function describe(issue: z.core.$ZodIssue, options: unknown): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const inside = path === '' ? '' : `${path}.`;
+    return issue.keys
+      .map((key) => `${inside}${key} is not an option: take it out or mend its name`)
+      .join('; ');
+  }
+  let value = options;
+  for (const key of issue.path)
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${mendOf(issue)}`;
+}
+
+function foundAs(value: unknown): string {
+  return Number.isNaN(value) ? 'NaN' : kindOf(value);
+}
+
+/** The mend that the schema names, else one in our words in place of zod's. */
+function mendOf(issue: z.core.$ZodIssue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `give ${EXPECTED[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `give ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'give one that is not empty'
+        : `give a number of at least ${issue.minimum}`;
+    case 'too_big':
+      return `give a number of at most ${issue.maximum}`;
+    default:
+      return 'give what its type says';
+  }
+}
+
+/** The kinds that a schema names, as a reader would. */
+const EXPECTED: Readonly<Partial<Record<string, string>>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'an array',
+  function: 'a function',
+};
