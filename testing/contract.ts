@@ -2,21 +2,21 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { clearTimeout, setTimeout } from 'node:timers';
 
 /**
- * The functions of a test runner, such as `test` and `describe` of vitest or of `node:test`. The cases count what is left in the
- * process, so they have to run one after the other, as they do by default.
+ * The functions of a test runner, such as `test` and `describe` from vitest or `node:test`. Run the cases one at a time, as runners do
+ * by default: some of them count the timers and listeners of the whole process.
  */
 export interface TestRunner {
   test(name: string, body: () => Promise<void>): unknown;
-  /** Groups the cases; without it their names begin with the suite's. */
+  /** Groups the cases. Without it, each case's name starts with the name of the suite. */
   describe?(name: string, body: () => void): unknown;
-  /** How long a case waits for what has to happen, in milliseconds, before it fails. Default 5,000. */
+  /** How long a case may take before it fails, in milliseconds. Default 5,000. */
   timeoutMs?: number;
 }
 
 /** One case of a contract. */
 export interface ContractCase {
   readonly name: string;
-  /** Rejects where the contract is broken. */
+  /** Rejects if the contract is broken. */
   run(): Promise<void>;
 }
 
@@ -35,14 +35,14 @@ export function register(title: string, cases: readonly ContractCase[], runner: 
   });
 }
 
-/** A case that fails when it takes too long, so that whatever hangs is named by its case. */
+/** Adds a time limit to a case, so that a hang is reported under the name of its case. */
 export function limited(contractCase: ContractCase, timeoutMs: number = DEFAULT_TIMEOUT_MS): ContractCase {
   return {
     name: contractCase.name,
     async run() {
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(function onTime() {
-        late.reject(new Error(`not over after ${timeoutMs} ms: ${contractCase.name}`));
+        late.reject(new Error(`Still running after ${timeoutMs} ms: ${contractCase.name}`));
       }, timeoutMs);
       try {
         await Promise.race([contractCase.run(), late.promise]);
@@ -53,7 +53,7 @@ export function limited(contractCase: ContractCase, timeoutMs: number = DEFAULT_
   };
 }
 
-/** Lets everything that is ready happen: a few turns of the event loop. */
+/** Waits for a few turns of the event loop, so that everything that is ready to run has run. */
 export async function settled(turns = 5): Promise<void> {
   for (let at = 0; at < turns; at++) await turn();
 }

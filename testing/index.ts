@@ -1,6 +1,6 @@
 /**
- * What authors of plugins test with: a fault server that speaks the wires of LLM providers, a scripted provider, and the contracts
- * that every middleware, every provider and every session store keeps. No test runner comes with it, and none is imported.
+ * Tools for testing plugins: a fault server that speaks the wire formats of LLM providers, a scripted provider, and the contract suites
+ * that every middleware, provider and session store must pass. Works with any test runner and imports none.
  *
  * @module
  */

@@ -2,7 +2,7 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 
 import { settled } from './contract.ts';
 
-/** Counts the timers that a piece of work starts and that would keep the process alive after it. */
+/** Runs some work and counts the timers it leaves behind that would keep the process alive. */
 export async function timersLeftBy(work: () => Promise<void>): Promise<number> {
   const mine = new AsyncLocalStorage<true>();
   const timers = new Map<number, object>();
@@ -14,7 +14,7 @@ export async function timersLeftBy(work: () => Promise<void>): Promise<number> {
   }).enable();
   try {
     await mine.run(true, work);
-    await settled(); // destroy is told a turn later
+    await settled(); // the destroy hook runs one turn later
     return [...timers.values()].filter(isHolding).length;
   } finally {
     hook.disable();
@@ -26,8 +26,8 @@ function isHolding(timer: object): boolean {
 }
 
 /**
- * The rejections that nobody handled while a piece of work ran. Other listeners are set aside meanwhile: the runner's own would
- * blame whichever test runs.
+ * Runs some work and returns the rejections that nobody handled. Other listeners are removed in the meantime, because the test runner's
+ * own listener would fail whichever test is running.
  */
 export async function unhandledRejectionsOf(work: () => Promise<void>): Promise<unknown[]> {
   const others = process.listeners('unhandledRejection');

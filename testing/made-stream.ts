@@ -1,52 +1,52 @@
-/** Token counts of a made reply, in normal form; each wire writes them in its own. */
+/** Token counts of a made reply. Each wire writes them in its own format. */
 export interface MadeUsage {
-  /** All tokens read, cached and cache-write tokens included. Default 12. */
+  /** All input tokens, including cached and cache-write tokens. Default 12. */
   readonly inputTokens?: number;
-  /** All tokens written, reasoning included. Default 8. */
+  /** All output tokens, including reasoning. Default 8. */
   readonly outputTokens?: number;
-  /** Of the input tokens. Default 0. */
+  /** Part of the input tokens. Default 0. */
   readonly cachedInputTokens?: number;
-  /** Of the input tokens; Anthropic only. Default 0. */
+  /** Part of the input tokens. Anthropic only. Default 0. */
   readonly cacheWriteTokens?: number;
-  /** Of the output tokens; OpenAI's wires only. Default 0. */
+  /** Part of the output tokens. OpenAI's wires only. Default 0. */
   readonly reasoningTokens?: number;
 }
 
-/** A call of a client's tool in a made reply. */
+/** A tool call in a made reply. */
 export interface MadeToolCall {
-  /** Default: made from its place among the calls, as `call_0`. */
+  /** Default: made from its position among the calls, such as `call_0`. */
   readonly id?: string;
   readonly name: string;
-  /** A value to write as JSON, or the very text (which may be no JSON). Default: `{}`. */
+  /** A value, which is sent as JSON, or the text to send, which need not be valid JSON. Default: `{}`. */
   readonly arguments?: unknown;
 }
 
-/** Text in a made reply: split into words, or the very deltas. */
+/** Text in a made reply. A string is split into words; an array is sent delta by delta. */
 export type MadeText = string | readonly string[];
 
-/** A tool call with all that a wire needs. */
+/** A tool call with everything a wire needs. */
 export interface FilledToolCall {
   readonly id: string;
   readonly name: string;
-  /** All of its arguments. */
+  /** The whole arguments. */
   readonly text: string;
-  /** The arguments as they come, a few characters each. */
+  /** The arguments in pieces of a few characters. */
   readonly deltas: readonly string[];
 }
 
-/** The seconds that made replies say they were made at, the same always. */
+/** The creation time in every made reply, in seconds. */
 export const MADE_AT_SECONDS = 1_750_000_000;
 
-/** The deltas of a text: one a word, with the space behind it. */
+/** Splits a text into deltas: one per word, with the space that follows it. */
 export function deltasOf(text: MadeText | undefined): readonly string[] {
   if (text === undefined) return [];
   return typeof text === 'string' ? (text.match(/\S+\s*|\s+/g) ?? []) : text;
 }
 
 /**
- * The tool calls with the defaults filled in.
+ * Fills in the defaults of tool calls.
  *
- * @param prefix of the ids that are made
+ * @param prefix starts the ids that are made here
  */
 export function filledToolCalls(
   calls: readonly MadeToolCall[] | undefined,
@@ -63,7 +63,7 @@ export function filledToolCalls(
   });
 }
 
-/** The counts with the defaults filled in. */
+/** Fills in the defaults of token counts. */
 export function filledUsage(usage: MadeUsage = {}): Required<MadeUsage> {
   const {
     inputTokens = 12,

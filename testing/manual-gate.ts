@@ -1,23 +1,23 @@
 /**
- * What holds a response back: a promise to wait for once, or a function that is asked before each event with the
- * event's number (from 0). Where a gate holds a whole step (the headers, a fault) it is asked once, with 0.
+ * Holds a response back. Either a promise, which is awaited once, or a function, which is called before each event with the event's
+ * number (from 0). A gate that holds a whole step (the headers, a fault) is called once, with 0.
  */
 export type Gate = Promise<unknown> | ((event: number) => unknown);
 
-/** A gate opened by hand, made with {@link manualGate}. */
+/** A gate that a test opens by hand. See {@link manualGate}. */
 export interface ManualGate {
-  /** Give this to a response's `gate`. */
+  /** Pass this as the `gate` of a response. */
   readonly gate: (event: number) => Promise<void>;
-  /** How many may pass in total, those that have passed included. */
+  /** How many events may pass in total, including those that have passed. */
   readonly released: number;
   /** Lets the next `count` events through. Default 1. */
   release(count?: number): void;
-  /** Lets everything through, now and later. */
+  /** Lets all further events through. */
   open(): void;
 }
 
 /**
- * A gate for tests that pace a stream without time: nothing passes until the test releases it.
+ * A gate for tests that control the pace of a stream without timers. Nothing passes until the test releases it.
  *
  * @example
  * const pace = manualGate();
@@ -57,7 +57,7 @@ export function manualGate(): ManualGate {
   };
 }
 
-/** Waits for a gate; resolves at once where there is none. */
+/** Waits for a gate. Resolves at once if there is no gate. */
 export async function pass(gate: Gate | undefined, event: number): Promise<void> {
   await (typeof gate === 'function' ? gate(event) : gate);
 }

@@ -1,7 +1,7 @@
 import { terminal } from '../src/index.ts';
 import type { Call, Middleware, ModelRequest, Provider, ProviderCall } from '../src/index.ts';
 
-/** A provider at the end of a stack. */
+/** A terminal middleware that calls a provider. */
 export function modelCall(model: Provider): Middleware {
   return terminal({ name: model.name }, function callModel(context, call) {
     call.provider = model.name;
@@ -15,13 +15,13 @@ export function modelCall(model: Provider): Middleware {
   });
 }
 
-/** A call of a provider outside any pipeline, with what the provider warned of. */
+/** A call to a provider outside of any pipeline, with the warnings the provider gave. */
 export interface DirectCall extends ProviderCall {
   readonly warnings: readonly string[];
 }
 
 /**
- * What a provider's `stream(request, call)` takes as its second argument, for tests that drive a provider by itself.
+ * Makes the second argument of a provider's `stream(request, call)`, for tests that call a provider directly.
  *
  * @example
  * const call = directCall(request);

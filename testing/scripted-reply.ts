@@ -6,39 +6,39 @@ import { deltasOf, filledToolCalls, filledUsage } from './made-stream.ts';
 import type { MadeText, MadeToolCall, MadeUsage } from './made-stream.ts';
 import type { Gate } from './manual-gate.ts';
 
-/** What the scripted model answers to one call. The chunks come in this order: thinking, text, tool calls. */
+/** The scripted model's answer to one call. The chunks come in this order: thinking, text, tool calls. */
 export interface ScriptedReply {
-  /** Split into words, or the very pieces. */
+  /** A string is split into words; an array is sent piece by piece. */
   readonly text?: MadeText;
   readonly thinking?: MadeText;
-  /** Each comes as deltas of its arguments and then whole. */
+  /** Each call is sent as deltas of its arguments, then as a whole. */
   readonly toolCalls?: readonly MadeToolCall[];
-  /** In place of `thinking`, `text` and `toolCalls`: the very chunks. */
+  /** The exact chunks to send. Replaces `thinking`, `text` and `toolCalls`. */
   readonly chunks?: readonly StreamChunk[];
-  /** Chunks handed over by one read. Default: all of them; with a `gate`: 1. */
+  /** Chunks per read. Default: all of them, or 1 with a `gate`. */
   readonly batchSize?: number;
-  /** Held before each read: it is asked with the read's number, from 0; the read that ends the stream counts as one more. */
+  /** Holds each read back. It is called with the number of the read, from 0. The read that ends the stream counts as one. */
   readonly gate?: Gate;
-  /** Chunks that come before `error` or `hang`. Default: all of them. */
+  /** How many chunks are sent before `error` or `hang` takes effect. Default: all of them. */
   readonly after?: number;
-  /** Fails in place of ending. Give a `SluiceError`, as a provider does; another error shows what becomes of it. */
+  /** Fails with this error instead of ending. Providers throw a `SluiceError`; use another error to test what happens to it. */
   readonly error?: Error;
-  /** Neither ends nor fails: waits until it is closed or aborted. */
+  /** Neither ends nor fails, but waits until it is closed or aborted. */
   readonly hang?: boolean;
-  /** Default: 12 tokens in, 8 out. `false`: the model does not say. */
+  /** Default: 12 input tokens, 8 output tokens. `false`: the model reports no usage. */
   readonly usage?: MadeUsage | false;
-  /** Default: `tool_calls` with tool calls, else `stop`. */
+  /** Default: `tool_calls` if there are tool calls, `stop` otherwise. */
   readonly finishReason?: FinishReason;
-  /** The model that answers. Default: the provider's. */
+  /** The model named in the reply. Default: the provider's model. */
   readonly model?: string;
   readonly requestId?: string;
 }
 
-/** A text alone, a whole reply, or a function that makes either from the request and the number of the call, from 1. */
+/** A text, a whole reply, or a function that returns either. It is called with the request and the number of the call, from 1. */
 export type ScriptedAnswer =
   string | ScriptedReply | ((request: ModelRequest, call: number) => string | ScriptedReply);
 
-/** A reply, ready to be played. */
+/** A reply that is ready to be played. */
 export interface Script {
   readonly batches: readonly (readonly StreamChunk[])[];
   readonly gate: Gate | undefined;
@@ -63,13 +63,14 @@ const schema = z.strictObject({
   requestId: z.string().optional(),
 });
 
-/** Makes a reply ready. Throws `invalid_options` for one that cannot be played. */
+/** Prepares a reply. Throws `invalid_options` if it cannot be played. */
 export function scriptOf(answer: string | ScriptedReply, provider: { name: string; model: string }): Script {
   const reply = typeof answer === 'string' ? { text: answer } : answer;
   parseOptions('scripted() reply', schema, reply);
-  if (reply.error !== undefined && reply.hang === true) throw wrong('error and hang exclude each other');
+  if (reply.error !== undefined && reply.hang === true)
+    throw wrong('error and hang cannot be used together. Remove one of them');
   if (reply.after !== undefined && reply.error === undefined && reply.hang !== true) {
-    throw wrong('after says when error or hang strikes: give one of them');
+    throw wrong('after needs error or hang. Add one of them');
   }
   const chunks = (reply.chunks ?? chunksOf(reply)).slice(0, reply.after);
   const size = reply.batchSize ?? (reply.gate === undefined ? chunks.length : 1);
@@ -96,7 +97,7 @@ function parsed(json: string, name: string): unknown {
   try {
     return json.trim() === '' ? {} : JSON.parse(json);
   } catch {
-    throw wrong(`the arguments of ${name} are no JSON; to script a broken call, give its chunks`);
+    throw wrong(`the arguments of ${name} are not valid JSON. To script a broken call, use chunks`);
   }
 }
 

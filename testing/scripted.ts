@@ -14,53 +14,53 @@ import type { Script, ScriptedAnswer } from './scripted-reply.ts';
 
 /** Options of {@link scripted}. */
 export interface ScriptedOptions {
-  /** The provider's name, as prices and `providerOptions` go by it. Default `scripted`. */
+  /** The provider's name. It selects prices and `providerOptions`. Default `scripted`. */
   readonly name?: string;
-  /** Default `scripted`. */
+  /** The model's name. Default `scripted`. */
   readonly model?: string;
-  /** The last reply answers all further calls, too. Default false: a call too many is an error. */
+  /** Whether the last reply also answers all further calls. Default false: a call without a reply is an error. */
   readonly repeat?: boolean;
 }
 
-/** What became of one call of a scripted provider. */
+/** One call to a scripted provider, and how it went. */
 export interface ScriptedCall {
-  /** From 1, in the order of the first reads. */
+  /** Calls are numbered from 1, in the order of their first reads. */
   readonly number: number;
   readonly request: ModelRequest;
   readonly signal: AbortSignal;
   /**
-   * `open` from its first read on; then how it ended: `completed` with its reply, `failed` with its scripted error, `closed`
-   * by whoever read it or by its signal.
+   * `open` from the first read on. At the end, `completed` with its reply, `failed` with its scripted error, or `closed` by its
+   * reader or its signal.
    */
   readonly state: 'open' | 'completed' | 'failed' | 'closed';
-  /** Chunks handed over so far. */
+  /** How many chunks have been read so far. */
   readonly chunks: number;
-  /** Why it was closed, or what it failed with. */
+  /** The error it was closed or failed with. */
   readonly error: Error | undefined;
 }
 
-/** A provider that plays a script and remembers what was asked of it. */
+/** A provider that plays a script and records the requests it gets. */
 export interface ScriptedProvider extends Provider {
   /** The requests of all calls so far. */
   readonly requests: readonly ModelRequest[];
-  /** All calls so far. A stream that nobody has read is none. */
+  /** All calls so far. A stream counts as a call once it has been read. */
   readonly calls: readonly ScriptedCall[];
-  /** Calls that are under way. */
+  /** How many calls are in progress. */
   readonly openCalls: number;
-  /** How often the provider was closed. */
+  /** How many times the provider was closed. */
   readonly closed: number;
-  /** The next call that no earlier `nextCall()` has returned; waits for its first read. */
+  /** Waits for the first read of the next call that no earlier `nextCall()` has returned. */
   nextCall(): Promise<ScriptedCall>;
-  /** Scripts further calls. */
+  /** Adds replies for further calls. */
   enqueue(...answers: ScriptedAnswer[]): void;
   close(): Promise<void>;
 }
 
 /**
- * An in-memory provider for tests: it answers each call with the next reply of its script, without a clock and without a
- * network. A call that finds no reply fails with `invalid_options`, which no retry repeats.
+ * An in-memory provider for tests. It answers each call with the next reply of its script and uses no timers and no network. A call
+ * without a reply fails with `invalid_options`, which is never retried.
  *
- * Throws `invalid_options` for a reply that cannot be played.
+ * Throws `invalid_options` if a reply cannot be played.
  *
  * @example
  * const model = scripted([{ error: new SluiceError('overloaded', 'Busy.') }, 'Hello world']);
@@ -161,7 +161,7 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
     this.#script = script;
     this.#call = call;
     this.#record = record;
-    this.#stopped.promise.catch(() => undefined); // a read need not be pending
+    this.#stopped.promise.catch(() => undefined); // no read may be waiting for it
     if (call.signal.aborted) this.#onAbort();
     else call.signal.addEventListener('abort', this.#onAbort);
   }
@@ -187,7 +187,7 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
     const batch = this.#script.batches[this.#reads++];
     if (batch !== undefined) {
       this.#record.chunks += batch.length;
-      // A chunk belongs to one execution, which numbers it.
+      // An execution numbers its chunks in place, so that no two calls may share one.
       return batch.map((chunk) => ({ ...chunk }));
     }
     const { ending } = this.#script;

@@ -1,6 +1,6 @@
 import type { RotStore } from './rot-store.ts';
 
-/** For each case of the contract about `list` a store that breaks it. */
+/** For each case about `list`, a store that breaks it. */
 export const brokenLists: Readonly<Record<string, (store: RotStore) => void>> = {
   "lists an owner's sessions page by page, each once, and nobody else's": (store) => {
     const list = store.list.bind(store);

@@ -3,7 +3,7 @@ import { SluiceError, Stream } from '../../src/index.ts';
 import type { ModelRequest, Provider, ProviderCall, Reply, StreamChunk } from '../../src/index.ts';
 import type { Endpoint } from '../../testing/index.ts';
 
-/** A provider that keeps the contract. */
+/** A provider that passes the contract. */
 export function sound(endpoint: Endpoint): Provider {
   return openai({ ...endpoint, model: 'gpt-5-mini' });
 }
@@ -13,7 +13,7 @@ type Chunks = Stream<StreamChunk, Reply>;
 
 const ALL_WELL: Reply = { finishReason: 'stop', provider: 'openai', model: 'gpt-5-mini' };
 
-/** The sound provider with another `stream()`. */
+/** The sound provider with a different `stream()`. */
 function spoilt(stream: (inner: Provider, request: ModelRequest, call: ProviderCall) => Chunks): Make {
   return function make(endpoint) {
     const inner = sound(endpoint);
@@ -21,7 +21,7 @@ function spoilt(stream: (inner: Provider, request: ModelRequest, call: ProviderC
   };
 }
 
-/** The sound provider with its streams relayed by a generator. */
+/** The sound provider, with its streams relayed by a generator. */
 function relayed(
   relay: (
     stream: Chunks,
@@ -47,7 +47,7 @@ async function* hoard(stream: Chunks): AsyncGenerator<StreamChunk, void> {
   yield* await all(stream);
 }
 
-/** Takes every failure for an end. */
+/** Treats every failure as a normal end. */
 const quiet = relayed(async function* quiet(stream) {
   try {
     return yield* stream;
@@ -56,7 +56,7 @@ const quiet = relayed(async function* quiet(stream) {
   }
 });
 
-/** Knows one error only. */
+/** Throws the same error for every failure. */
 const blunt = relayed(async function* blunt(stream) {
   try {
     return yield* stream;
@@ -65,12 +65,12 @@ const blunt = relayed(async function* blunt(stream) {
   }
 });
 
-/** Does not listen to its signal. */
+/** Ignores its signal. */
 const deaf = spoilt((inner, request, call) =>
   inner.stream(request, { ...call, signal: new AbortController().signal }),
 );
 
-/** Leaves what it reads from open. */
+/** Never closes the stream that it reads. */
 const leaky = relayed(async function* leaky(stream) {
   for (;;) {
     const next = await stream.next();
@@ -83,18 +83,18 @@ const fetching = (fetch: typeof globalThis.fetch): Make => {
   return (endpoint) => openai({ ...endpoint, model: 'gpt-5-mini', fetch });
 };
 
-/** Providers that break their contract, by the case that has to say so. */
+/** For each case, a provider that breaks it. */
 export const brokenProviders: Readonly<Record<string, Make>> = {
   'streams text in pieces and ends with a reply': relayed(async function* whole(stream) {
     let content = '';
     for await (const chunk of stream) if (chunk.type === 'content') content += chunk.content;
     yield { type: 'content', content };
   }),
-  'names itself and the model in the reply': relayed(async function* nameless(stream) {
+  'names the provider and the model in the reply': relayed(async function* nameless(stream) {
     const { model: _model, ...reply } = yield* stream;
     return reply;
   }),
-  'reports the usage, on the reply and on the call': relayed(async function* silent(stream, _request, call) {
+  'reports the usage on the reply and on the call': relayed(async function* silent(stream, _request, call) {
     const reply = yield* stream;
     call.call.usage = undefined;
     return reply;
@@ -102,15 +102,15 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
   'answers a conversation with a system message': spoilt((inner, request, call) =>
     inner.stream({ ...request, messages: request.messages.slice(-1) }, call),
   ),
-  'calls a tool, and answers when it has the result': spoilt((inner, request, call) =>
+  'calls a tool and answers once it has the result': spoilt((inner, request, call) =>
     inner
       .stream(request, call)
       .map((chunk) => (chunk.type === 'tool_call' ? { ...chunk, id: 'other' } : chunk)),
   ),
-  'thinks before it answers, and gets its thoughts back word for word': spoilt((inner, request, call) =>
+  'thinks before it answers, and gets its thinking back word for word': spoilt((inner, request, call) =>
     inner.stream(request, call).filter(({ type }) => type !== 'thinking'),
   ),
-  'gives a pipeline what it gives by itself': (endpoint) => {
+  'gives the same answer in a pipeline as on its own': (endpoint) => {
     let calls = 0;
     const inner = sound(endpoint);
     return {
@@ -119,8 +119,8 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
         calls++ === 0 ? inner.stream(request, call) : inner.stream(request, call).map(shouting),
     };
   },
-  'warns of what it cannot honour, and refuses it where it is told to be strict': spoilt(
-    (inner, request, call) => inner.stream(request, { ...call, call: call.call, warn: () => undefined }),
+  'warns about an unsupported parameter, and refuses it with strict': spoilt((inner, request, call) =>
+    inner.stream(request, { ...call, call: call.call, warn: () => undefined }),
   ),
   'never changes the request': spoilt((inner, request, call) => {
     Object.assign(request.parameters, { temperature: 1 });
@@ -131,16 +131,16 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
     void stream.ready().catch(() => undefined);
     return stream;
   }),
-  'does nothing for a signal that is aborted already': deaf,
-  'can be closed half way, and again': relayed(async function* stuck(stream) {
+  'sends nothing if the signal is already aborted': deaf,
+  'can be closed halfway, and a second time': relayed(async function* stuck(stream) {
     try {
       return yield* stream;
     } finally {
       await new Promise(() => undefined);
     }
   }),
-  'fails as aborted when its signal aborts half way': quiet,
-  'can be asked again after a call was closed': (endpoint) => {
+  'fails with aborted when its signal aborts halfway': quiet,
+  'works after a call was closed': (endpoint) => {
     const inner = sound(endpoint);
     let broken = false;
     return {
@@ -155,7 +155,7 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       },
     };
   },
-  'keeps calls at the same time apart': (endpoint) => {
+  'keeps concurrent calls apart': (endpoint) => {
     const inner = sound(endpoint);
     const open = new Set<Chunks>();
     return {
@@ -172,7 +172,7 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       },
     };
   },
-  'makes chunks that belong to one call alone': (endpoint) => {
+  'shares no chunk objects between calls': (endpoint) => {
     const inner = sound(endpoint);
     let first: Promise<StreamChunk[]> | undefined;
     async function* replay(stream: Chunks): AsyncGenerator<StreamChunk, void> {
@@ -184,7 +184,7 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       stream: (request, call) => Stream.from(replay(inner.stream(request, call)), ALL_WELL),
     };
   },
-  'can be closed twice itself': (endpoint) => {
+  'can be closed twice as a whole': (endpoint) => {
     const inner = sound(endpoint);
     let closed = 0;
     return {
@@ -195,11 +195,11 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       },
     };
   },
-  'leaves no listener on a signal that lives longer': spoilt((inner, request, call) => {
+  'leaves no listener on a signal that outlives the call': spoilt((inner, request, call) => {
     call.signal.addEventListener('abort', () => undefined);
     return inner.stream(request, call);
   }),
-  'leaves no rejection unhandled': spoilt((inner, request, call) => {
+  'leaves no unhandled rejection': spoilt((inner, request, call) => {
     const over = Promise.withResolvers<undefined>();
     return inner.stream(request, call).tap({
       end: ({ error }) => (error === undefined ? over.resolve(undefined) : over.reject(error)),
@@ -213,7 +213,7 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       },
     });
   }),
-  'asks once, with its key in no place but a header': (endpoint) => {
+  'sends one request, with the key only in a header': (endpoint) => {
     const inner = sound(endpoint);
     async function* twice(first: Chunks, second: Chunks): AsyncGenerator<StreamChunk, Reply> {
       for await (const _chunk of first) continue;
@@ -225,7 +225,7 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
         Stream.from(twice(inner.stream(request, call), inner.stream(request, call)), ALL_WELL),
     };
   },
-  'reads a stream however it is split, in any line ends, with keep-alives between': fetching(
+  'reads a stream however it is split, with any line ends and with keep-alives': fetching(
     async function mangling(input, init) {
       const response = await fetch(input, init);
       const text = new TransformStream<Uint8Array, Uint8Array>({
@@ -236,38 +236,38 @@ export const brokenProviders: Readonly<Record<string, Make>> = {
       return new Response(response.body?.pipeThrough(text), response);
     },
   ),
-  'says why the model stopped': relayed(async function* stopping(stream) {
+  'reports the finish reason': relayed(async function* stopping(stream) {
     return { ...(yield* stream), finishReason: 'stop' };
   }),
-  'hands text on while more of it is on its way': relayed(hoard),
-  'reads no further than its reader': relayed(async function* racing(stream) {
+  'delivers text before the rest arrives': relayed(hoard),
+  'does not read far ahead of its reader': relayed(async function* racing(stream) {
     const first = await stream.next();
     const rest = all(stream);
-    rest.catch(() => undefined); // it may fail before it is asked for
+    rest.catch(() => undefined); // it may fail before anyone waits for it
     if (first.done !== true) yield first.value;
     yield* await rest;
   }),
-  'hangs up when it is aborted before the headers': deaf,
-  'hangs up when it is aborted with a read pending': deaf,
-  'hangs up when it is closed with a read pending': leaky,
-  'hangs up when its reader stops reading': leaky,
-  'says invalid_request for status 400, after one request': blunt,
-  'says authentication for status 401, after one request': blunt,
-  'says permission for status 403, after one request': blunt,
-  'says not_found for status 404, after one request': blunt,
-  'says rate_limited for status 429, after one request': blunt,
-  'says server for status 500, after one request': blunt,
-  'says overloaded for status 503, after one request': blunt,
-  'says overloaded for status 529, after one request': blunt,
-  'says truncated when a stream ends before its end, with what came': quiet,
-  'says that a connection was cut, with what came': quiet,
-  'says that a connection was reset': quiet,
-  'says that a connection was cut before the headers': blunt,
-  'says that nobody listens': blunt,
-  'says what an error behind the status 200 is, with what came': blunt,
-  'says protocol for an event that is no JSON': quiet,
-  'says protocol for a page of HTML': blunt,
-  'never takes an empty answer for an end': quiet,
+  'closes the connection when it is aborted before the headers': deaf,
+  'closes the connection when it is aborted while a read is pending': deaf,
+  'closes the connection when it is closed while a read is pending': leaky,
+  'closes the connection when its reader leaves the loop': leaky,
+  'fails with invalid_request for status 400, after one request': blunt,
+  'fails with authentication for status 401, after one request': blunt,
+  'fails with permission for status 403, after one request': blunt,
+  'fails with not_found for status 404, after one request': blunt,
+  'fails with rate_limited for status 429, after one request': blunt,
+  'fails with server for status 500, after one request': blunt,
+  'fails with overloaded for status 503, after one request': blunt,
+  'fails with overloaded for status 529, after one request': blunt,
+  'fails with truncated when the stream stops early, after delivering what arrived': quiet,
+  'fails when the connection is closed, after delivering what arrived': quiet,
+  'fails when the connection is reset': quiet,
+  'fails when the connection is closed before the headers': blunt,
+  'fails when nobody listens at the address': blunt,
+  'fails with a typed error for an error event after status 200, after delivering what arrived': blunt,
+  'fails with protocol for an event that is not JSON': quiet,
+  'fails with protocol for a page of HTML': blunt,
+  'never takes an empty answer for a finished one': quiet,
   'follows no redirect': fetching((input, init) => fetch(input, { ...init, redirect: 'follow' })),
   'shows its key in no error': (endpoint) => {
     const inner = sound(endpoint);

@@ -16,7 +16,7 @@ type Patch = (store: RotStore) => void;
 const versionOf = async (store: StateStore, key: SessionKey): Promise<number> =>
   (await store.load(key, { last: 0 }))?.version ?? 0;
 
-/** Changes what an append is given. */
+/** Changes the arguments of an append. */
 function appending(
   change: (
     options: AppendOptions,
@@ -30,7 +30,7 @@ function appending(
   };
 }
 
-/** Changes what is loaded. */
+/** Changes the result of a load. */
 function loading(change: (state: SessionState) => SessionState | undefined): Patch {
   return (store) => {
     const load = store.load.bind(store);
@@ -41,7 +41,7 @@ function loading(change: (state: SessionState) => SessionState | undefined): Pat
   };
 }
 
-/** Changes the keys that sessions are read and written under. */
+/** Changes the keys under which sessions are read and written. */
 function keyed(change: (key: SessionKey) => SessionKey): Patch {
   return (store) => {
     const [load, append] = [store.load.bind(store), store.append.bind(store)];
@@ -73,10 +73,10 @@ const takesConflicts: Patch = (store) => {
   const append = store.append.bind(store);
   store.append = (...given) => append(...given).catch(orConflict(1));
 };
-/** What cannot be read is read all the same. */
+/** Returns corrupt data instead of an error. */
 const numb: Patch = (store) => void (store.rotten.set = () => store.rotten);
 
-/** For each case of the contract a store that breaks it. */
+/** For each case, a store that breaks it. */
 export const brokenStores: Readonly<Record<string, Patch>> = {
   'knows nothing of a session that nobody wrote to': (store) => {
     store.turn = async (_key, turnId) => ({ turnId, messages: [], version: 0 });
@@ -374,7 +374,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
   ),
 };
 
-/** Takes a conflict for a success. */
+/** Treats a conflict as a success. */
 function orConflict(version: number): (error: unknown) => number {
   return (error) => {
     if (isSluiceError(error) && error.code === 'conflict') return version;

@@ -26,7 +26,7 @@ afterEach(async () => {
   await server.close();
 });
 
-/** What a byte client sees of one response, up to the end of its body or connection. */
+/** What a client that reads bytes sees of one response, up to the end of its body or connection. */
 async function seen(response: FaultResponse, path = '/v1/messages') {
   server.enqueue(response);
   const client = rawPost(server.port, path);
@@ -39,9 +39,9 @@ async function seen(response: FaultResponse, path = '/v1/messages') {
   return { body, received, chunkSizes, how, state };
 }
 
-describe('a cut', () => {
+describe('a cut connection', () => {
   it.each([0, 1, 17, whole.length - 1, whole.length, whole.length + 100])(
-    'by FIN at byte %d',
+    'ends with FIN at byte %d',
     async (byte) => {
       const { body, how, state } = await seen({ stream, fault: { kind: 'fin', at: { byte } } });
       expect([body, how, state]).toEqual([whole.slice(0, byte), 'end', 'cut']);
@@ -49,22 +49,22 @@ describe('a cut', () => {
     },
   );
 
-  it.each([0, 1, 17, whole.length])('by RST at byte %d', async (byte) => {
+  it.each([0, 1, 17, whole.length])('ends with RST at byte %d', async (byte) => {
     const { body, how, state } = await seen({ stream, fault: { kind: 'rst', at: { byte } } });
     expect([body, how, state]).toEqual([whole.slice(0, byte), 'ECONNRESET', 'cut']);
   });
 
-  it.each([0, 1, 17])('by a clean end of the body at byte %d', async (byte) => {
+  it.each([0, 1, 17])('can be a clean end of the body at byte %d', async (byte) => {
     const { body, how, state } = await seen({ stream, fault: { kind: 'eof', at: { byte } } });
     expect([body, how, state]).toEqual([whole.slice(0, byte), 'body ended', 'finished']);
   });
 
-  it('before an event, wherever its bytes are', async () => {
+  it('can come before an event, wherever its bytes are', async () => {
     const { body } = await seen({ stream, fault: { kind: 'eof', at: { event: 2 } } });
     expect(body).toBe(`${parts[0]}${parts[1]}`);
   });
 
-  it('stands before the sentinel when nothing else is said', async () => {
+  it('comes before the sentinel by default', async () => {
     const { body } = await seen({ stream, fault: { kind: 'eof' } }, CHAT);
     expect(body).toBe(stream.lines.map((line) => `data: ${line}\n\n`).join(''));
   });
@@ -78,12 +78,12 @@ describe('a cut', () => {
     expect([received, how]).toEqual(['', expected]);
   });
 
-  it('of a body that is no stream', async () => {
+  it('can be in a body that is not a stream', async () => {
     const { body } = await seen({ body: { hello: 'world' }, fault: { kind: 'fin', at: { byte: 5 } } });
     expect(body).toBe('{"hel');
   });
 
-  it('reaches undici as an error for FIN and RST, as an end for EOF', async () => {
+  it('is an error for undici after FIN and RST, and an end after EOF', async () => {
     const results: string[] = [];
     for (const kind of ['fin', 'rst', 'eof'] as const) {
       server.enqueue({ stream, fault: { kind, at: { event: 1 } } });
@@ -98,7 +98,7 @@ describe('a cut', () => {
     expect(results).toEqual(['UND_ERR_SOCKET', 'ECONNRESET', `text ${parts[0]?.length}`]);
   });
 
-  it('waits for its gate, with everything before it sent', async () => {
+  it('waits for its gate, after everything before it was sent', async () => {
     const pace = manualGate();
     server.enqueue({ stream, fault: { kind: 'rst', at: { event: 1 }, gate: pace.gate } });
     const client = rawPost(server.port, '/v1/messages');
@@ -111,7 +111,7 @@ describe('a cut', () => {
 
 describe('a stall', () => {
   it.each([{ event: 1 }, 'headers'] as const)(
-    'at %j holds the socket open until the client leaves',
+    'at %j keeps the socket open until the client leaves',
     async (at) => {
       server.enqueue({ stream, fault: { kind: 'stall', at } });
       const client = rawPost(server.port, '/v1/messages');
@@ -126,13 +126,13 @@ describe('a stall', () => {
 });
 
 describe('garbage', () => {
-  it('stands where it is put, and the body goes on', async () => {
+  it('is sent at its position, and the body goes on', async () => {
     const fault: Fault = { kind: 'garbage', at: { byte: 20 }, data: '<junk>' };
     const { body, how } = await seen({ stream, fault });
     expect([body, how]).toEqual([`${whole.slice(0, 20)}<junk>${whole.slice(20)}`, 'body ended']);
   });
 
-  it('stands where it is put, and the body ends', async () => {
+  it('is sent at its position, and the body ends', async () => {
     const { body } = await seen({
       stream,
       fault: { kind: 'garbage', at: { event: 1 }, data: '<junk>', then: 'eof' },
@@ -140,7 +140,7 @@ describe('garbage', () => {
     expect(body).toBe(`${parts[0]}<junk>`);
   });
 
-  it('by default breaks any JSON it falls into and ends no line', async () => {
+  it('breaks any JSON and ends no line by default', async () => {
     const at = { byte: parts[0]?.indexOf('one') ?? 0 };
     const { body } = await seen({ stream, fault: { kind: 'garbage', at } });
     expect(body.length).toBe(whole.length + 64);
@@ -175,7 +175,7 @@ describe('an error event', () => {
     );
   });
 
-  it('stands after all events when nothing else is said', async () => {
+  it('comes after all events by default', async () => {
     const { body } = await seen({ stream, fault: { kind: 'error', lines: ['{"error":{}}'] } }, CHAT);
     expect(body.split('\n\n').slice(-3)).toEqual([`data: ${stream.lines[2]}`, 'data: {"error":{}}', '']);
   });
@@ -189,13 +189,13 @@ describe('splits', () => {
     ['at offsets', { atBytes: [50, 3] }, [3, 47, whole.length - 50]],
   ];
 
-  it.each(cases)('%s: the writes have these sizes', async (_name, split, sizes) => {
+  it.each(cases)('%s: writes have the expected sizes', async (_name, split, sizes) => {
     const { body, chunkSizes } = await seen(split === undefined ? { stream } : { stream, split });
     expect(body).toBe(whole);
     expect(chunkSizes).toEqual(sizes);
   });
 
-  it('at random are the same for the same seed, and other for another', async () => {
+  it('at random are the same for the same seed, and different for another', async () => {
     const sizes: (readonly number[])[] = [];
     for (const seed of [1, 1, 2]) {
       const { body, chunkSizes } = await seen({ stream, split: { seed, maxBytes: 10 } });
@@ -207,39 +207,39 @@ describe('splits', () => {
     expect(sizes[2]).not.toEqual(sizes[0]);
   });
 
-  it('reach a client of the same process one by one', async () => {
+  it('reach a client in the same process one by one', async () => {
     server.enqueue({ stream, split: { everyBytes: 10 } });
     const client = rawPost(server.port, '/v1/messages');
     const reads: number[] = [];
     client.socket.on('data', (data: Buffer) => reads.push(data.length));
     await client.until(() => client.bodyEnded);
     const framed = (bytes: number) => `${bytes.toString(16)}\r\n`.length + bytes + 2;
-    // The first read is the headers, the last one may have the end of the body with it.
+    // The first read has the headers. The last one may include the end of the body.
     expect(reads.slice(1, 12)).toEqual(Array.from({ length: 11 }, () => framed(10)));
     client.socket.destroy();
   });
 
-  it('refuse sizes that cannot be, in the words of the option', async () => {
+  it('refuse impossible sizes, naming the option', async () => {
     server.enqueue({ stream, split: { everyBytes: 0 } });
     await expect(fetch(server.url, { method: 'POST' }).then((response) => response.text())).rejects.toThrow();
-    expect(() => server.assertDrained()).toThrow('split.everyBytes is 0: give a number of bytes, 1 or more');
+    expect(() => server.assertDrained()).toThrow('split.everyBytes is 0. Expected at least 1 byte.');
   });
 });
 
-it('a gate function is asked for each event and the sentinel, by number', async () => {
+it('a gate function is called with the number of each event and of the sentinel', async () => {
   const asked: number[] = [];
   await seen({ stream, gate: (event) => asked.push(event) }, CHAT);
   expect(asked).toEqual([0, 1, 2, 3]);
 });
 
-it('an interval paces the events in real time', async () => {
+it('an interval spaces the events in real time', async () => {
   const started = performance.now();
   const { chunkSizes } = await seen({ stream, intervalMs: 5 });
   expect(chunkSizes).toEqual(parts.map((part) => part.length));
   expect(performance.now() - started).toBeGreaterThan(8);
 });
 
-it('works while the timers of the test are faked', async () => {
+it('works while the test uses fake timers', async () => {
   vi.useFakeTimers();
   try {
     const { body } = await seen({

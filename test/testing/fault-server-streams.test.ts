@@ -30,7 +30,7 @@ function typesOf(lines: readonly string[]): string[] {
 }
 
 describe('a made chat stream', () => {
-  it('is the chunks that OpenAI sends', () => {
+  it('has the chunks that OpenAI sends', () => {
     const head =
       '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,"model":"m","service_tier":"default","system_fingerprint":"fp_made",';
     const chunk = (delta: string, finish = 'null') =>
@@ -45,7 +45,7 @@ describe('a made chat stream', () => {
     ]);
   });
 
-  it('leaves out what it is told to', () => {
+  it('leaves out what the options say', () => {
     const { lines } = chatStream({ text: ['a'], finishReason: null, usage: false });
     expect(lines).toHaveLength(2);
     expect(plainReading('openai-chat', lines)).toMatchObject({
@@ -101,7 +101,7 @@ describe('a made chat stream', () => {
 });
 
 describe('a made Responses stream', () => {
-  it('is the events that OpenAI sends, numbered', () => {
+  it('has the events that OpenAI sends, numbered', () => {
     const { lines } = responsesStream({ reasoning: ['r'], text: ['a', 'b'], toolCalls: [{ name: 'now' }] });
     expect(typesOf(lines)).toEqual([
       'response.created',
@@ -179,7 +179,7 @@ describe('a made Responses stream', () => {
 describe('a made Messages stream', () => {
   const cached = { inputTokens: 100, outputTokens: 30, cachedInputTokens: 40, cacheWriteTokens: 20 };
 
-  it('is the events that Anthropic sends', () => {
+  it('has the events that Anthropic sends', () => {
     const { lines } = messagesStream({ text: ['Hi'], id: 'msg_1', model: 'm', usage: cached });
     const counts = '"input_tokens":40,"cache_creation_input_tokens":20,"cache_read_input_tokens":40';
     expect(lines).toEqual([
@@ -210,7 +210,7 @@ describe('a made Messages stream', () => {
     });
   });
 
-  it("is read by Anthropic's SDK, all kinds of blocks", async () => {
+  it("is read by Anthropic's SDK, with all kinds of blocks", async () => {
     const search = { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} };
     const stream = messagesStream({
       blocks: [

@@ -29,7 +29,7 @@ async function post(path: string, body: unknown = { model: 'm' }): Promise<Respo
 }
 
 describe('the script', () => {
-  it('answers in the order of the queue, then with the default', async () => {
+  it('answers with the queued responses in order, then with the default', async () => {
     server.enqueue({ body: 'first' }, { status: 201, body: { second: true } });
     server.always((request) => ({ body: `default for ${request.path}` }));
     const first = await post('/a');
@@ -45,19 +45,19 @@ describe('the script', () => {
     server.assertDrained();
   });
 
-  it('answers an unexpected request with a 500 that says so, and assertDrained() tells', async () => {
+  it('answers an unexpected request with status 500, and assertDrained() reports it', async () => {
     const response = await post('/v1/messages');
     expect(response.status).toBe(500);
     expect(await response.text()).toContain('no response is scripted for request 0, POST /v1/messages');
     expect(() => server.assertDrained()).toThrow('no response is scripted for request 0, POST /v1/messages');
   });
 
-  it('tells of responses that nobody asked for', () => {
+  it('reports responses that were not used', () => {
     server.enqueue({ body: 'a' }, { body: 'b' });
-    expect(() => server.assertDrained()).toThrow('2 scripted responses were not asked for');
+    expect(() => server.assertDrained()).toThrow('2 scripted responses were not used');
   });
 
-  it('resets the connection of a request whose script throws, and tells', async () => {
+  it('resets the connection of a request whose script throws, and reports it', async () => {
     server.enqueue(() => {
       throw new Error('my mistake');
     });
@@ -65,7 +65,7 @@ describe('the script', () => {
     expect(() => server.assertDrained()).toThrow('the script of request 0 failed: my mistake');
   });
 
-  it('starts anew after reset()', async () => {
+  it('starts over after reset()', async () => {
     server.enqueue({ body: 'a' }, { body: 'never' });
     await (await post('/a')).text();
     await server.idle();
@@ -92,14 +92,14 @@ describe('the wires', () => {
     expect(await response.text()).toBe(expected);
   });
 
-  it('takes the wire from the stream when it names one', async () => {
+  it('uses the wire that the stream names', async () => {
     server.enqueue({ stream: { lines, wire: 'openai-chat' } });
     expect(await (await post('/v1/messages')).text()).toBe(
       `data: ${lines[0]}\n\ndata: ${lines[1]}\n\ndata: [DONE]\n\n`,
     );
   });
 
-  it('writes the mark, line ends, event lines and comments that it is told to', async () => {
+  it('writes a byte order mark, line ends, event lines and comments as the options say', async () => {
     const comments = { everyEvents: 2, count: 2, text: 'ping' };
     server.enqueue({
       stream: {
@@ -119,7 +119,7 @@ describe('the wires', () => {
     );
   });
 
-  it('lets headers override the defaults and take them away', async () => {
+  it('lets headers override and remove the defaults', async () => {
     server.enqueue(
       { stream: { lines }, headers: { 'content-type': 'application/x-ndjson', 'retry-after': '3' } },
       { stream: { lines }, headers: { 'content-type': undefined, 'x-request-id': undefined } },
@@ -169,8 +169,8 @@ describe('the wires', () => {
   });
 });
 
-describe('the records', () => {
-  it('keep the request as it was sent', async () => {
+describe('recorded requests', () => {
+  it('contain the request as it was sent', async () => {
     server.always({ body: 'ok' });
     const next = server.nextRequest();
     const sent = fetch(`${server.openaiBaseURL}/chat/completions?a=1`, {
@@ -192,7 +192,7 @@ describe('the records', () => {
     expect([second.index, second.rawBody, second.body]).toEqual([1, 'not json', undefined]);
   });
 
-  it('follow a response to its end, with the bytes of its body', async () => {
+  it('follow a response to its end and count the bytes of its body', async () => {
     const pace = manualGate();
     const stream = chatStream({ text: ['Hel', 'lo'] });
     server.enqueue({ stream, delayHeaders: pace.gate, gate: pace.gate });
@@ -220,7 +220,7 @@ describe('the records', () => {
     expect(server.openSockets).toBe(0);
   });
 
-  it('tell that the client left in the middle of a stream', async () => {
+  it('report that the client left in the middle of a stream', async () => {
     server.enqueue({ stream: chatStream({ text: 'a b c' }), gate: manualGate().gate });
     const client = rawPost(server.port, '/v1/chat/completions');
     const request = await server.nextRequest();
@@ -232,7 +232,7 @@ describe('the records', () => {
     expect(server.log.at(-1)).toBe('client-left 0');
   });
 
-  it('tell that the client left before the headers', async () => {
+  it('report that the client left before the headers', async () => {
     server.enqueue({ body: 'late', delayHeaders: manualGate().gate });
     const client = rawPost(server.port, '/v1/messages');
     const request = await server.nextRequest();
@@ -241,7 +241,7 @@ describe('the records', () => {
     expect(server.log).toEqual(['request 0 POST /v1/messages', 'client-left 0']);
   });
 
-  it('tell that the client left while it was sending its request', async () => {
+  it('report that the client left while sending its request', async () => {
     server.enqueue({ body: 'for the next one' });
     const socket = connect(server.port, '127.0.0.1');
     socket.write('POST / HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\nabc');
@@ -253,7 +253,7 @@ describe('the records', () => {
     server.assertDrained();
   });
 
-  it('count only the bytes that the client lets in', async () => {
+  it('count only the bytes that the client accepts', async () => {
     const size = 32 * 1024 * 1024;
     server.enqueue({ body: Buffer.alloc(size), split: { everyBytes: 64 * 1024 } });
     const client = rawPost(server.port, '/v1/messages');
@@ -269,7 +269,7 @@ describe('the records', () => {
     expect(request.bytesSent).toBeLessThan(size);
   });
 
-  it('let a test send by hand and end by hand', async () => {
+  it('let a test send bytes and end the response by hand', async () => {
     server.enqueue({ stream: chatStream({ text: 'a' }), fault: { kind: 'stall', at: { event: 1 } } });
     const client = rawPost(server.port, '/v1/chat/completions');
     const request = await server.nextRequest();
@@ -283,7 +283,7 @@ describe('the records', () => {
 });
 
 describe('close', () => {
-  it('destroys what is open, calls it cut, and can be called again', async () => {
+  it('destroys what is open, reports it as cut, and can be called again', async () => {
     server.enqueue({ stream: chatStream({ text: 'a' }), fault: { kind: 'stall' } });
     const client = rawPost(server.port, '/v1/chat/completions');
     const request = await server.nextRequest();
@@ -295,7 +295,7 @@ describe('close', () => {
     await expect(fetch(server.url)).rejects.toThrow('fetch failed');
   });
 
-  it('is what a scope does', async () => {
+  it('is called at the end of a scope', async () => {
     let url: string;
     {
       await using scoped = await faultServer({ always: { body: 'hello' } });
@@ -306,7 +306,7 @@ describe('close', () => {
   });
 });
 
-it('listens on the loopback alone', () => {
+it('listens only on the loopback', () => {
   expect(server.url).toBe(`http://127.0.0.1:${server.port}`);
   expect([server.openaiBaseURL, server.anthropicBaseURL]).toEqual([`${server.url}/v1`, server.url]);
   expect(JSON.parse(chatErrorLine({ message: 'x' }))).toEqual({

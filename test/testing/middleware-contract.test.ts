@@ -72,25 +72,25 @@ middlewareContract({
   test: it,
 });
 
-/** Middleware that break their contract, and the case that has to say so. */
+/** For each case, a middleware that breaks it. */
 const broken: Record<string, () => Middleware> = {
   'has a name for errors, traces and logs': () => (_context, next) => next(),
-  'hands text and thinking on unchanged': () =>
+  'passes on text and thinking unchanged': () =>
     function noThinking(_context, next) {
       return next().filter(({ type }) => type !== 'thinking');
     },
-  'hands tool calls on unchanged': () =>
+  'passes on tool calls unchanged': () =>
     function noTools(_context, next) {
       return next().filter(({ type }) => type !== 'tool_call');
     },
-  'hands each chunk on before the next one is there': () =>
+  'delivers each chunk before the next one arrives': () =>
     async function* hoarding(_context, next) {
       const kept: StreamChunk[] = [];
       const stream = next();
       for await (const chunk of stream) kept.push(chunk);
       yield* kept;
     },
-  'reads no further than its reader': () =>
+  'does not read far ahead of its reader': () =>
     async function* racing(_context, next) {
       const stream = next();
       const first = await stream.next();
@@ -99,7 +99,7 @@ const broken: Record<string, () => Middleware> = {
       for await (const chunk of stream) rest.push(chunk);
       yield* rest;
     },
-  'gives execute() what it streams': () => {
+  'returns from execute() what it streams': () => {
     let runs = 0;
     return function fickle(_context, next) {
       const shout = runs++ > 0;
@@ -108,17 +108,17 @@ const broken: Record<string, () => Middleware> = {
       );
     };
   },
-  'hands the reply on': () =>
+  'passes on the reply': () =>
     async function* stopping(_context, next) {
       yield* next();
       return { finishReason: 'stop' };
     },
-  'leaves the usage of the calls alone': () =>
+  'does not change the usage of calls': () =>
     async function* twice(_context, next) {
       for await (const _chunk of next()) continue;
       return yield* next();
     },
-  'leaves the cost of the calls alone': () =>
+  'does not change the cost of calls': () =>
     function free(context, next) {
       context.onCall((call) => ({
         end() {
@@ -127,16 +127,16 @@ const broken: Record<string, () => Middleware> = {
       }));
       return next();
     },
-  'hands the request on unchanged': () =>
+  'passes on the request unchanged': () =>
     function cold(context, next) {
       return next({ parameters: { ...context.request.parameters, temperature: 0 } });
     },
-  'never changes the request in place': () =>
+  'never changes the request object': () =>
     function grabbing(context, next) {
       context.request.parameters.stopSequences?.push('STOP');
       return next();
     },
-  'lets an error of the provider through as it is': () =>
+  "passes on the provider's error unchanged": () =>
     async function* wrapping(_context, next) {
       try {
         return yield* next();
@@ -144,7 +144,7 @@ const broken: Record<string, () => Middleware> = {
         throw new Error('something failed', { cause: error });
       }
     },
-  'lets an error behind some text through, with the text': () =>
+  'passes on an error that follows some text, with the text': () =>
     async function* swallowing(_context, next) {
       try {
         return yield* next();
@@ -154,12 +154,12 @@ const broken: Record<string, () => Middleware> = {
     },
   'frees the model when the signal aborts before the first chunk': deaf,
   'frees the model when the signal aborts between chunks': deaf,
-  'frees the model when its reader closes with a read pending': deaf,
-  'frees the model when its reader stops reading': deaf,
-  'lets an interrupt from above through': deaf,
-  'lets an interrupt from below through': deaf,
-  'lets an attempt be ended from above': deaf,
-  'lets an attempt be ended from below': () =>
+  'frees the model when the stream is closed while a read is pending': deaf,
+  'frees the model when the reader leaves its loop': deaf,
+  'passes on an interrupt from above': deaf,
+  'passes on an interrupt from below': deaf,
+  'lets a middleware above abort the call': deaf,
+  'lets a middleware below abort the call': () =>
     async function* patching(_context, next) {
       try {
         return yield* next();
@@ -168,13 +168,13 @@ const broken: Record<string, () => Middleware> = {
         throw error;
       }
     },
-  'ends each stream that it starts once, however it ends': deaf,
-  'leaves no listener on a signal that lives longer': () =>
+  'ends each stream that it starts exactly once': deaf,
+  'leaves no listener on a signal that outlives the call': () =>
     function sticky(context, next) {
       context.signal.addEventListener('abort', () => undefined);
       return next();
     },
-  'leaves no rejection unhandled': () =>
+  'leaves no unhandled rejection': () =>
     function careless(_context, next) {
       const stream = next();
       const done = Promise.withResolvers<undefined>();
@@ -191,7 +191,7 @@ const broken: Record<string, () => Middleware> = {
         },
       });
     },
-  'works again for the next execution': () => {
+  'works for one execution after another': () => {
     let first: StreamChunk[] | undefined;
     return async function* remembering(_context, next) {
       if (first === undefined) {
@@ -203,7 +203,7 @@ const broken: Record<string, () => Middleware> = {
       for (const chunk of first) yield { ...chunk };
     };
   },
-  'keeps executions that run at the same time apart': () => {
+  'keeps concurrent executions apart': () => {
     let name = '';
     return function mixing(context, next) {
       const [message] = context.request.messages;
@@ -213,7 +213,7 @@ const broken: Record<string, () => Middleware> = {
       );
     };
   },
-  'lets the end of one execution end no other': () => {
+  'ends no other execution when one ends': () => {
     const shared: Stream<StreamChunk, unknown>[] = [];
     return function joined(_context, next) {
       const stream = next();
@@ -229,7 +229,7 @@ const broken: Record<string, () => Middleware> = {
   },
 };
 
-/** Never comes to its end once it is told to. */
+/** Never finishes when it is closed. */
 function deaf(): Middleware {
   return async function* deaf(_context, next) {
     try {
@@ -240,35 +240,35 @@ function deaf(): Middleware {
   };
 }
 
-/** The runtime itself guards these: no middleware can break them. */
+/** Cases that no middleware can break, because the runtime itself ensures them. */
 const guarded = [
-  'does nothing while nobody reads',
-  'lets no chunk out after a close',
-  'makes no call for a signal that is aborted already',
+  'does nothing until the stream is read',
+  'delivers no chunk after a close',
+  'makes no call if the signal is already aborted',
 ];
 
 describe('the contract of a middleware', () => {
   for (const [name, make] of Object.entries(broken)) {
-    it(`fails one that breaks "${name}"`, async () => {
+    it(`fails if it breaks "${name}"`, async () => {
       const cases = middlewareCases({ name: 'broken', make, timeoutMs: 200 });
       await expect(cases.find((one) => one.name === name)?.run()).rejects.toThrow();
     });
   }
 
-  it('has a broken middleware for each of its cases that one can break', () => {
+  it('has a broken middleware for each case that can be broken', () => {
     const names = middlewareCases({ name: 'all', make: deaf }).map(({ name }) => name);
     expect([...Object.keys(broken), ...guarded].sort()).toEqual(names.sort());
   });
 
-  it('leaves out what a middleware changes on purpose, and nothing else', () => {
+  it('skips only what a middleware changes on purpose', () => {
     const namesOf = (changes: readonly MiddlewareChange[]) =>
       middlewareCases({ name: 'some', make: deaf, changes }).map(({ name }) => name);
     expect(namesOf([]).filter((name) => !namesOf(['cost']).includes(name))).toEqual([
-      'leaves the cost of the calls alone',
+      'does not change the cost of calls',
     ]);
   });
 
-  it('names each test after the suite where there is no describe', () => {
+  it('starts the name of each test with the name of the suite if there is no describe', () => {
     const names: string[] = [];
     middlewareContract({ name: 'plain', make: deaf, test: (name) => names.push(name) });
     expect(names[0]).toBe('plain keeps the contract of a middleware: has a name for errors, traces and logs');

@@ -13,25 +13,25 @@ const sane = providerCases({ ...options, make: sound }).map(({ name }) => name);
 
 describe('the contract of a provider', () => {
   for (const [name, make] of Object.entries(brokenProviders)) {
-    it(`fails one that breaks "${name}"`, async () => {
+    it(`fails if it breaks "${name}"`, async () => {
       const cases = providerCases({ ...options, make, timeoutMs: 800 });
       await expect(cases.find((one) => one.name === name)?.run()).rejects.toThrow();
     });
   }
 
-  it('has a broken provider for each of its cases', () => {
+  it('has a broken provider for each case', () => {
     expect(Object.keys(brokenProviders).sort()).toEqual([...sane].sort());
   });
 
-  it('has no case of a wire for a provider without one, and only the scenes that it can play', () => {
+  it('has no wire cases for a provider without a wire, and only the scenes that it can play', () => {
     const embedded = providerCases({ name: 'embedded', make: () => scripted('Hello there') });
     const names = embedded.map(({ name }) => name);
     expect(names.filter((name) => !sane.includes(name))).toEqual([]);
-    expect(names.filter((name) => /status|hangs up|tool|thinks|honour/.test(name))).toEqual([]);
+    expect(names.filter((name) => /status|connection|tool|thinks|unsupported/.test(name))).toEqual([]);
     expect(names).toContain('streams text in pieces and ends with a reply');
   });
 
-  it('names each test after the suite where there is no describe', () => {
+  it('starts the name of each test with the name of the suite if there is no describe', () => {
     const names: string[] = [];
     providerContract({ ...options, make: sound, test: (name) => names.push(name) });
     expect(names[0]).toBe(

@@ -1,7 +1,7 @@
 import { MemoryStore, decodeTurn } from 'sluice';
 import type { SessionKey, StateStore } from 'sluice';
 
-/** A store in memory of which a test can spoil what is stored. */
+/** A store in memory whose data a test can corrupt. */
 export class RotStore extends MemoryStore {
   readonly rotten = new Map<string, string>();
 
@@ -26,12 +26,12 @@ export class RotStore extends MemoryStore {
   }
 }
 
-/** Makes a sound store. */
+/** Makes a store that works. */
 export function sound(options?: { ttlMs?: number }): RotStore {
   return new RotStore(options);
 }
 
-/** Spoils what {@link sound} made. */
+/** Corrupts the data of a store that {@link sound} made. */
 export async function corrupt(
   key: { owner: string; id: string },
   text: string,

@@ -41,7 +41,7 @@ describe('a scripted provider', () => {
     });
   });
 
-  it('says what it is told, in order: thinking, text, tool calls', async () => {
+  it('sends its script in order: thinking, text, tool calls', async () => {
     const model = scripted({
       thinking: ['Hm.'],
       text: ['A ', 'b'],
@@ -68,7 +68,7 @@ describe('a scripted provider', () => {
     });
   });
 
-  it('hands over the batches it is told', async () => {
+  it('delivers batches of the given size', async () => {
     const sizes: number[] = [];
     const stream = scripted({ text: ['a', 'b', 'c'], batchSize: 2 }).stream(request, directCall(request));
     for (let batch = await stream.read(); batch !== undefined; batch = await stream.read())
@@ -76,7 +76,7 @@ describe('a scripted provider', () => {
     expect(sizes).toEqual([2, 1]);
   });
 
-  it('gives the very chunks, new ones for each call', async () => {
+  it('sends the exact chunks, as new objects for each call', async () => {
     const chunk = content('same');
     const model = scripted({ chunks: [chunk] }, { repeat: true });
     const [first, second] = [await read(model), await read(model)];
@@ -84,7 +84,7 @@ describe('a scripted provider', () => {
     expect(new Set([first.chunks[0], second.chunks[0], chunk]).size).toBe(3);
   });
 
-  it('answers each call with the next reply, and a call too many with an error that no retry repeats', async () => {
+  it('answers each call with the next reply, and fails for good when no reply is left', async () => {
     const model = scripted(['one', 'two']);
     model.enqueue('three');
     const pipeline = new Pipeline([provider(model)]);
@@ -98,7 +98,7 @@ describe('a scripted provider', () => {
     });
   });
 
-  it('repeats its last reply where it is told so', async () => {
+  it('repeats its last reply with repeat', async () => {
     const model = scripted(['one', 'two'], { repeat: true });
     const contents = [];
     for (let at = 0; at < 4; at++) contents.push((await read(model)).chunks.length);
@@ -116,7 +116,7 @@ describe('a scripted provider', () => {
     expect((await read(model)).chunks).toEqual([content('1: '), content('1')]);
   });
 
-  it('fails behind as many chunks as it is told', async () => {
+  it('fails after the given number of chunks', async () => {
     const error = new SluiceError('overloaded', 'Busy.');
     const model = scripted({ text: ['a', 'b', 'c'], after: 2, error });
     const stream = model.stream(request, directCall(request));
@@ -125,7 +125,7 @@ describe('a scripted provider', () => {
     expect(model.calls).toMatchObject([{ state: 'failed', chunks: 2, error }]);
   });
 
-  it('hangs until its signal aborts, and says so', async () => {
+  it('hangs until its signal aborts, and records that', async () => {
     const model = scripted({ text: 'Hello', hang: true });
     const controller = new AbortController();
     const stream = model.stream(request, directCall(request, controller.signal));
@@ -147,7 +147,7 @@ describe('a scripted provider', () => {
     expect(model.calls).toMatchObject([{ state: 'closed', error: { code: 'aborted' } }]);
   });
 
-  it('gives one chunk for each opening of its gate, and then the end', async () => {
+  it('delivers one chunk each time its gate is released, then the end', async () => {
     const pace = manualGate();
     const model = scripted({ text: ['a', 'b'], gate: pace.gate });
     const reading = read(model);
@@ -162,7 +162,7 @@ describe('a scripted provider', () => {
     expect((await reading).chunks).toEqual([content('a'), content('b')]);
   });
 
-  it('can be closed while its gate is shut', async () => {
+  it('can be closed while its gate is closed', async () => {
     const model = scripted({ text: 'a', gate: new Promise(() => undefined) });
     const controller = new AbortController();
     const reading = read(model, controller.signal);
@@ -171,7 +171,7 @@ describe('a scripted provider', () => {
     await expect(reading).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  it('remembers what it was asked, once it is read', async () => {
+  it('records a request once its stream is read', async () => {
     const model = scripted(['one', 'two']);
     model.stream(request, directCall(request));
     expect(model.requests).toEqual([]);
@@ -179,14 +179,14 @@ describe('a scripted provider', () => {
     expect(model.requests).toEqual([request]);
   });
 
-  it('reports the usage on the call, unless it is told not to', async () => {
+  it('reports the usage on the call, unless usage is false', async () => {
     const model = scripted(['one', { text: 'two', usage: false }]);
     const calls = [directCall(request), directCall(request)];
     for (const call of calls) for await (const _chunk of model.stream(request, call)) continue;
     expect(calls.map(({ call }) => call.usage?.totalTokens)).toEqual([20, undefined]);
   });
 
-  it('counts how often it was closed', async () => {
+  it('counts how many times it was closed', async () => {
     const model = scripted('Hi', { name: 'openai', model: 'gpt' });
     const pipeline = new Pipeline([provider(model)], { own: true });
     const { provider: name, model: answered } = await pipeline.execute('user', 'Hi');
@@ -196,10 +196,10 @@ describe('a scripted provider', () => {
 
   it('refuses a reply that cannot be played', () => {
     const hanging = { text: 'a', hang: true, error: new SluiceError('server', 'x') };
-    expect(() => scripted(hanging)).toThrow('error and hang exclude each other');
-    expect(() => scripted({ text: 'a', after: 1 })).toThrow('after says when error or hang strikes');
+    expect(() => scripted(hanging)).toThrow('error and hang cannot be used together');
+    expect(() => scripted({ text: 'a', after: 1 })).toThrow('after needs error or hang');
     expect(() => scripted({ toolCalls: [{ name: 'add', arguments: '{' }] })).toThrow(
-      'the arguments of add are no JSON',
+      'the arguments of add are not valid JSON',
     );
     expect(() => scripted({ text: 'a', batchSize: 0 })).toThrow('batchSize');
     const misspelt: object = { txet: 'a' };

@@ -12,7 +12,7 @@ const sane = stateStoreCases(options).map(({ name }) => name);
 
 describe('the contract of a session store', () => {
   for (const [name, breakIt] of Object.entries(brokenStores)) {
-    it(`fails one that breaks "${name}"`, async () => {
+    it(`fails if it breaks "${name}"`, async () => {
       const cases = stateStoreCases({
         ...options,
         timeoutMs: 2_000,
@@ -26,22 +26,22 @@ describe('the contract of a session store', () => {
     });
   }
 
-  it('has a broken store for each of its cases', () => {
+  it('has a broken store for each case', () => {
     expect(Object.keys(brokenStores).sort()).toEqual([...sane].sort());
   });
 
-  it('fails one whose sessions never expire, when the time of the case is over', async () => {
+  it('fails a store whose sessions never expire, when the case times out', async () => {
     const cases = stateStoreCases({ ...options, timeoutMs: 200, makeStore: () => sound() });
     const run = cases.find(({ name }) => name.startsWith('a session that nobody used'))?.run();
-    await expect(run).rejects.toThrow('not over after 200 ms');
+    await expect(run).rejects.toThrow('Still running after 200 ms');
   });
 
-  it('leaves the cases about corrupt data out for a store whose data nobody can spoil', () => {
+  it('skips the cases about corrupt data if the data cannot be corrupted', () => {
     const names = stateStoreCases({ name: 'one', makeStore: sound }).map(({ name }) => name);
     expect(sane.filter((name) => !names.includes(name))).toHaveLength(6);
   });
 
-  it('closes every store that it was given, also where a case fails', async () => {
+  it('closes every store it gets, even if a case fails', async () => {
     const log: string[] = [];
     const made = (name: string): ReturnType<typeof sound> => {
       const store = sound();

@@ -8,44 +8,47 @@ import { passingCases } from './passing.ts';
 /**
  * What a middleware changes on purpose.
  *
- * - `text`: the content or thinking. `tools`: tool calls, which it may run. `request`: what the model is asked.
- * - `reply`: finish reason, model, usage of the reply. `cost`: it sets the calls' cost.
- * - `calls`: how many calls of the model an execution makes (a cache, a tool loop, a hedge).
- * - `errors`: errors of the provider (a fallback).
- * - `pace`: chunks are held back (a guard, a whole-answer check).
+ * - `text`: the content or the thinking.
+ * - `tools`: tool calls, which it may run.
+ * - `request`: the request to the model.
+ * - `reply`: the finish reason, model or usage of the reply.
+ * - `cost`: the cost of calls.
+ * - `calls`: how many model calls an execution makes (a cache, a tool loop, a hedge).
+ * - `errors`: the provider's errors (a fallback).
+ * - `pace`: when chunks are delivered (a guard, a check of the whole answer).
  */
 export type MiddlewareChange = 'text' | 'tools' | 'request' | 'reply' | 'cost' | 'calls' | 'errors' | 'pace';
 
-/** What {@link middlewareContract} is given. */
+/** Options of {@link middlewareContract}. */
 export interface MiddlewareContractOptions extends TestRunner {
-  /** For the names of the tests. */
+  /** Used in the names of the tests. */
   readonly name: string;
-  /** Makes a fresh middleware. Called once a case. */
+  /** Makes a new middleware. Called once per case. */
   make(): Middleware;
-  /** What it changes on purpose; the cases that say it changes nothing there are left out. Default: nothing. */
+  /** What it changes on purpose. Cases that check that nothing changes there are skipped. Default: nothing. */
   readonly changes?: readonly MiddlewareChange[];
-  /** Options for the executions, such as the `values` that the middleware reads. */
+  /** Options of the executions, such as the `values` that the middleware reads. */
   readonly execution?: Omit<ExecutionOptions, 'signal'>;
 }
 
-/** A case that holds unless the middleware changes something of these on purpose. */
+/** A case that is skipped if the middleware makes one of the changes in `unless` on purpose. */
 export interface MiddlewareCase {
   readonly name: string;
   readonly unless?: readonly MiddlewareChange[];
   run(subject: MiddlewareSubject): Promise<void>;
 }
 
-/** What a case works with. */
+/** The middleware a case tests. */
 export interface MiddlewareSubject {
   make(): Middleware;
   readonly execution: ExecutionOptions;
 }
 
 /**
- * Registers what every middleware promises as tests: text passes through, unchanged and at once; errors stay what they are;
- * every end of an execution frees the model; nothing is left behind; it can be used again and at the same time.
+ * Registers tests for what every middleware must do: deliver text unchanged and at once, keep errors as they are, free the model however
+ * an execution ends, leave nothing behind, and work for several executions, also at the same time.
  *
- * It brings no test runner: hand in the functions of yours.
+ * Works with any test runner: pass in its functions.
  *
  * @example
  * import { describe, it } from 'vitest';
@@ -55,7 +58,7 @@ export function middlewareContract(options: MiddlewareContractOptions): void {
   register(`${options.name} keeps the contract of a middleware`, middlewareCases(options), options);
 }
 
-/** The cases that {@link middlewareContract} registers, to be run by hand. */
+/** The cases that {@link middlewareContract} registers, for running them by hand. */
 export function middlewareCases(options: Omit<MiddlewareContractOptions, 'test'>): ContractCase[] {
   const { changes = [], execution = {}, timeoutMs, make } = options;
   const subject: MiddlewareSubject = { make: () => make(), execution };

@@ -8,7 +8,7 @@ import type { MiddlewareCase } from './contract.ts';
 import { abortable, stageOf } from './stage.ts';
 import type { Stage } from './stage.ts';
 
-/** Errors that no retry repeats: what a middleware sees of them must be what its caller sees. */
+/** Errors that are never retried: the caller must get the error that the middleware gets. */
 const refused = () =>
   new SluiceError('invalid_request', 'The provider refuses.', {
     status: 400,
@@ -17,10 +17,10 @@ const refused = () =>
   });
 const filtered = () => new SluiceError('content_filter', 'The provider stops.', { provider: 'scripted' });
 
-/** How executions end with a middleware in them. */
+/** Cases about how executions end. */
 export const endingCases: readonly MiddlewareCase[] = [
   {
-    name: 'lets an error of the provider through as it is',
+    name: "passes on the provider's error unchanged",
     unless: ['errors'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), { error: refused() });
@@ -33,7 +33,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'lets an error behind some text through, with the text',
+    name: 'passes on an error that follows some text, with the text',
     unless: ['errors', 'text', 'pace'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), { text: ['Rivers ', 'run'], error: filtered() });
@@ -44,7 +44,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'does nothing while nobody reads',
+    name: 'does nothing until the stream is read',
     async run({ make, execution }) {
       const stage = stageOf(make(), 'Rivers run');
       const stream = stage.pipeline.executeStream('user', 'Hi', execution);
@@ -54,7 +54,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'makes no call for a signal that is aborted already',
+    name: 'makes no call if the signal is already aborted',
     async run({ make, execution }) {
       const { model, pipeline } = stageOf(make(), 'Rivers run');
       const { controller, options } = abortable(execution);
@@ -91,7 +91,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'frees the model when its reader closes with a read pending',
+    name: 'frees the model when the stream is closed while a read is pending',
     async run({ make, execution }) {
       const { model, pipeline } = stageOf(make(), { hang: true });
       const stream = pipeline.executeStream('user', 'Hi', execution);
@@ -105,7 +105,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'frees the model when its reader stops reading',
+    name: 'frees the model when the reader leaves its loop',
     unless: ['pace'],
     async run({ make, execution }) {
       const { model, pipeline } = stageOf(make(), { text: ['Rivers '], hang: true });
@@ -117,7 +117,7 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'lets no chunk out after a close',
+    name: 'delivers no chunk after a close',
     unless: ['pace'],
     async run({ make, execution }) {
       const pace = manualGate();
@@ -134,29 +134,29 @@ export const endingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'lets an interrupt from above through',
+    name: 'passes on an interrupt from above',
     unless: ['pace', 'text'],
     run: async ({ make, execution }) =>
       checkInterrupt(stageOf(make(), endless, { above: stopper }), execution),
   },
   {
-    name: 'lets an interrupt from below through',
+    name: 'passes on an interrupt from below',
     unless: ['pace', 'text'],
     run: async ({ make, execution }) =>
       checkInterrupt(stageOf(make(), endless, { below: stopper }), execution),
   },
   {
-    name: 'lets an attempt be ended from above',
+    name: 'lets a middleware above abort the call',
     unless: ['pace', 'text'],
     run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { above: breaker }), execution),
   },
   {
-    name: 'lets an attempt be ended from below',
+    name: 'lets a middleware below abort the call',
     unless: ['pace', 'text', 'errors'],
     run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { below: breaker }), execution),
   },
   {
-    name: 'ends each stream that it starts once, however it ends',
+    name: 'ends each stream that it starts exactly once',
     async run({ make, execution }) {
       const middleware = make();
       const stages = [
@@ -190,7 +190,7 @@ const stopper: Middleware = function stopper(context, next) {
   });
 };
 
-/** Ends the attempt below it with an error of its own, as a guard does. */
+/** Ends the call below it with its own error, as a guard does. */
 const breaker: Middleware = function breaker(_context, next) {
   const stream = next();
   return stream.tap((chunk) => {
@@ -221,14 +221,14 @@ function assertFreed(calls: Stage['model']['calls']): void {
   assert.notEqual(calls.length, 0, 'the model was never called');
 }
 
-/** The error of what has to fail. */
+/** The error of an execution that must fail. */
 async function failureOf(result: Promise<unknown>): Promise<SluiceError> {
   const error = await result.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   if (isSluiceError(error)) return error;
-  throw new assert.AssertionError({ message: `expected a SluiceError, got ${String(error)}` });
+  throw new assert.AssertionError({ message: `Expected a SluiceError, got ${String(error)}` });
 }
 
 async function readToFailure(

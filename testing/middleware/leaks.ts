@@ -10,10 +10,10 @@ import { manualGate } from '../manual-gate.ts';
 import type { MiddlewareCase, MiddlewareSubject } from './contract.ts';
 import { abortable, stageOf } from './stage.ts';
 
-/** What is left of a middleware behind its executions, and what they share. */
+/** Cases about what executions leave behind and what they share. */
 export const leakCases: readonly MiddlewareCase[] = [
   {
-    name: 'leaves no listener on a signal that lives longer',
+    name: 'leaves no listener on a signal that outlives the call',
     async run({ make, execution }) {
       const { pipeline, contexts } = stageOf(make(), 'Rivers run', { repeat: true });
       const { controller, options } = abortable(execution);
@@ -25,7 +25,7 @@ export const leakCases: readonly MiddlewareCase[] = [
         await stream.close();
       }
       assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
-      // Its own signal lives as long as its execution; what others hang on it would live as long, too.
+      // The execution's own signal lives as long as the execution. Listeners that others add to it must not outlive it.
       const left = contexts.map(({ signal }) => getEventListeners(signal, 'abort').length);
       assert.deepEqual(
         left,
@@ -34,7 +34,7 @@ export const leakCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'leaves no rejection unhandled',
+    name: 'leaves no unhandled rejection',
     async run(subject) {
       const reasons = await unhandledRejectionsOf(() => everyEnd(subject));
       assert.deepEqual(reasons, []);
@@ -44,11 +44,11 @@ export const leakCases: readonly MiddlewareCase[] = [
     name: 'leaves no timer running',
     async run(subject) {
       const left = await timersLeftBy(() => everyEnd(subject));
-      assert.equal(left, 0, `${left} timers are left that keep the process alive`);
+      assert.equal(left, 0, `${left} timers that keep the process alive are left`);
     },
   },
   {
-    name: 'works again for the next execution',
+    name: 'works for one execution after another',
     unless: ['calls'],
     async run({ make, execution }) {
       const { pipeline, model } = stageOf(make(), (_request, call) => `answer ${call}`, { repeat: true });
@@ -57,11 +57,11 @@ export const leakCases: readonly MiddlewareCase[] = [
         contents.push((await pipeline.execute('user', prompt, execution)).response.content);
       }
       assert.equal(model.calls.length, 3);
-      assert.equal(new Set(contents).size, 3, `three answers became ${contents.join(', ')}`);
+      assert.equal(new Set(contents).size, 3, `Expected three different answers, got ${contents.join(', ')}`);
     },
   },
   {
-    name: 'keeps executions that run at the same time apart',
+    name: 'keeps concurrent executions apart',
     unless: ['text', 'pace', 'calls'],
     async run({ make, execution }) {
       const pace = manualGate();
@@ -78,7 +78,7 @@ export const leakCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'lets the end of one execution end no other',
+    name: 'ends no other execution when one ends',
     async run({ make, execution }) {
       const pace = manualGate();
       const { pipeline, model } = stageOf(
@@ -101,7 +101,7 @@ export const leakCases: readonly MiddlewareCase[] = [
   },
 ];
 
-/** Executions that complete, fail, are aborted while they wait and are closed half way. */
+/** Executions that complete, fail, are aborted while they wait, and are closed halfway. */
 async function everyEnd({ make, execution }: MiddlewareSubject): Promise<void> {
   const error = new SluiceError('invalid_request', 'The provider refuses.', { status: 400 });
   const middleware = make();

@@ -9,10 +9,10 @@ import type { ScriptedReply } from '../scripted-reply.ts';
 
 const WORDS = ['Rivers', ' run', ' ', 'down', ' to the sea.\n'];
 
-/** How many chunks may be under way to a reader who does not read: the pipeline's buffer, and as much again. */
+/** How many chunks may be read ahead of the reader: twice the pipeline's buffer. */
 const READ_AHEAD = 20;
 
-/** What passes through a middleware. */
+/** Cases about what passes through a middleware. */
 export const passingCases: readonly MiddlewareCase[] = [
   {
     name: 'has a name for errors, traces and logs',
@@ -25,7 +25,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'hands text and thinking on unchanged',
+    name: 'passes on text and thinking unchanged',
     unless: ['text'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), { thinking: ['Hm', 'm. '], text: WORDS, batchSize: 2 });
@@ -38,7 +38,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'hands tool calls on unchanged',
+    name: 'passes on tool calls unchanged',
     unless: ['tools', 'calls'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), {
@@ -56,7 +56,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'hands each chunk on before the next one is there',
+    name: 'delivers each chunk before the next one arrives',
     unless: ['pace'],
     async run({ make, execution }) {
       const pace = manualGate();
@@ -69,7 +69,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'reads no further than its reader',
+    name: 'does not read far ahead of its reader',
     unless: ['pace'],
     async run({ make, execution }) {
       const text = Array.from({ length: 1_000 }, () => 'drop ');
@@ -78,11 +78,11 @@ export const passingCases: readonly MiddlewareCase[] = [
       await stream.next();
       await settled(20);
       const read = model.calls[0]?.chunks ?? 0;
-      assert.ok(read <= READ_AHEAD, `${read} chunks were read for a reader of one`);
+      assert.ok(read <= READ_AHEAD, `${read} chunks were read ahead of a reader that read one`);
     },
   },
   {
-    name: 'gives execute() what it streams',
+    name: 'returns from execute() what it streams',
     async run({ make, execution }) {
       const reply: ScriptedReply = { thinking: 'Hm.', text: WORDS, batchSize: 1 };
       const { pipeline } = stageOf(make(), reply, { repeat: true });
@@ -96,7 +96,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'hands the reply on',
+    name: 'passes on the reply',
     unless: ['reply', 'calls'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), {
@@ -112,7 +112,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'leaves the usage of the calls alone',
+    name: 'does not change the usage of calls',
     unless: ['calls', 'reply'],
     async run({ make, execution }) {
       const usage = { inputTokens: 30, outputTokens: 20, cachedInputTokens: 10, reasoningTokens: 5 };
@@ -123,7 +123,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'leaves the cost of the calls alone',
+    name: 'does not change the cost of calls',
     unless: ['calls', 'cost'],
     async run({ make, execution }) {
       const { pipeline } = stageOf(make(), WORDS.join(''), { above: charge });
@@ -132,7 +132,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'hands the request on unchanged',
+    name: 'passes on the request unchanged',
     unless: ['request', 'calls'],
     async run({ make, execution }) {
       const { pipeline, model } = stageOf(make(), 'Rivers run', {});
@@ -156,7 +156,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     },
   },
   {
-    name: 'never changes the request in place',
+    name: 'never changes the request object',
     async run({ make, execution }) {
       const requests: { given: ModelRequest; before: ModelRequest }[] = [];
       const { pipeline } = stageOf(make(), 'Rivers run', {

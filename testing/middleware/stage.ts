@@ -5,26 +5,26 @@ import { scripted } from '../scripted.ts';
 import type { ScriptedProvider } from '../scripted.ts';
 import type { ScriptedAnswer } from '../scripted-reply.ts';
 
-/** A middleware between two that watch it, over a scripted model. */
+/** A middleware between two observers, with a scripted model. */
 export interface Stage {
   readonly pipeline: Pipeline;
   readonly model: ScriptedProvider;
-  /** What passed: `above start`, `above "Hello "`, `below start`, `below end completed`, ... */
+  /** What the observers saw: `above start`, `above "Hello "`, `below start`, `below end completed`, ... */
   readonly log: readonly string[];
-  /** The contexts that the middleware was run with. */
+  /** The contexts of the executions. */
   readonly contexts: readonly ExecutionContext[];
 }
 
-/** What a case adds to the stage. */
+/** What a case adds. */
 export interface StageOptions {
-  /** Stand directly above and below the middleware. */
+  /** Placed directly above and below the middleware under test. */
   readonly above?: Middleware;
   readonly below?: Middleware;
-  /** The last answer is repeated. */
+  /** Whether the last answer also answers all further calls. */
   readonly repeat?: boolean;
 }
 
-/** Puts a middleware on the stage. A teardown that hangs hangs: the case's limit names it. */
+/** Builds the pipeline of a case. Cleanup has no time limit, so that the limit of the case reports a cleanup that hangs. */
 export function stageOf(
   middleware: Middleware,
   answers: ScriptedAnswer | readonly ScriptedAnswer[],
@@ -45,7 +45,7 @@ export function stageOf(
   return { pipeline, model, log, contexts };
 }
 
-/** Options for executions whose signal can be aborted. */
+/** Options for an execution whose signal can be aborted. */
 export function abortable(options: ExecutionOptions): {
   controller: AbortController;
   options: ExecutionOptions;
@@ -58,7 +58,7 @@ const passOn: Middleware = function passOn(_context, next) {
   return next();
 };
 
-/** Keeps the name, for errors and traces are part of what is looked at. */
+/** Keeps the middleware's name, since errors and traces contain it. */
 function seen(middleware: Middleware, contexts: ExecutionContext[]): Middleware {
   const watched: Middleware = function watched(context, next) {
     contexts.push(context);
@@ -78,7 +78,7 @@ function watch(where: string, log: string[]): Middleware {
   };
 }
 
-/** One line for a chunk, without its numbers. */
+/** Describes a chunk in one line, without its numbers. */
 export function summaryOf(chunk: StreamChunk): string {
   if (chunk.type === 'content') return JSON.stringify(chunk.content);
   return JSON.stringify({ ...chunk, call: undefined, index: undefined });

@@ -15,7 +15,7 @@ const COUNTS = [
   'reasoningTokens',
 ] as const;
 
-/** What every provider answers. */
+/** Cases about the answers of a provider. */
 export const answerCases: readonly ProviderCase[] = [
   {
     name: 'streams text in pieces and ends with a reply',
@@ -30,7 +30,7 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'names itself and the model in the reply',
+    name: 'names the provider and the model in the reply',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request }) => {
         const { reply } = await tell(provider, request);
@@ -39,7 +39,7 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'reports the usage, on the reply and on the call',
+    name: 'reports the usage on the reply and on the call',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server }) => {
         const { reply, call } = await tell(provider, request);
@@ -69,7 +69,7 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'calls a tool, and answers when it has the result',
+    name: 'calls a tool and answers once it has the result',
     scene: 'tool',
     run: (subject) =>
       subject.onStage('tool', async ({ provider, request, server, answers }) => {
@@ -77,7 +77,7 @@ export const answerCases: readonly ProviderCase[] = [
         const deltas = chunks.filter((chunk) => chunk.type === 'tool_call_delta');
         const calls = chunks.filter((chunk) => chunk.type === 'tool_call');
         const [call] = calls;
-        assert.ok(call !== undefined && calls.length === 1, `${calls.length} tool calls came`);
+        assert.ok(call !== undefined && calls.length === 1, `expected 1 tool call, got ${calls.length}`);
         assert.equal(call.name, TOOL.name);
         assert.deepEqual(
           JSON.parse(deltas.map(({ argumentsDelta }) => argumentsDelta).join('')),
@@ -85,7 +85,7 @@ export const answerCases: readonly ProviderCase[] = [
         );
         assert.deepEqual([...new Set(deltas.map(({ id }) => id))], [call.id]);
         assert.equal(deltas[0]?.name, TOOL.name);
-        assert.equal(chunks.at(-1), call, 'the finished call does not come behind its deltas');
+        assert.equal(chunks.at(-1), call, 'the finished call does not follow its deltas');
         assert.equal(reply.finishReason, 'tool_calls');
         if (server !== undefined) assert.deepEqual(call.arguments, { expression: '17 + 25' });
 
@@ -106,13 +106,13 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'thinks before it answers, and gets its thoughts back word for word',
+    name: 'thinks before it answers, and gets its thinking back word for word',
     scene: 'thinking',
     run: (subject) =>
       subject.onStage('thinking', async ({ provider, request, server }) => {
         const { chunks, thinking, content } = await tell(provider, request);
         const types = chunks.map(({ type }) => type);
-        assert.ok(thinking.length > 0, 'no thinking came');
+        assert.ok(thinking.length > 0, 'got no thinking');
         assert.ok(
           types.lastIndexOf('thinking') < types.indexOf('content'),
           `the order is ${types.join(', ')}`,
@@ -134,7 +134,7 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'gives a pipeline what it gives by itself',
+    name: 'gives the same answer in a pipeline as on its own',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request }) => {
         const { content, reply } = await tell(provider, request);
@@ -151,19 +151,19 @@ export const answerCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'warns of what it cannot honour, and refuses it where it is told to be strict',
+    name: 'warns about an unsupported parameter, and refuses it with strict',
     needsUnsupported: true,
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server }) => {
         const parameters = { ...request.parameters, ...subject.unsupported };
         const { call, content } = await tell(provider, { ...request, parameters });
-        assert.notEqual(call.warnings.length, 0, 'it did not warn');
+        assert.notEqual(call.warnings.length, 0, 'got no warning');
         assert.notEqual(content, '');
         const sent = server?.requests.length;
         const strict = { ...request, parameters: { ...parameters, strict: true } };
         const { error } = await failing(provider.stream(strict, directCall(strict)));
         assert.equal(error.code, 'invalid_request');
-        assert.equal(server?.requests.length, sent, 'what is refused was sent');
+        assert.equal(server?.requests.length, sent, 'a refused request was sent');
       }),
   },
   {
@@ -172,22 +172,27 @@ export const answerCases: readonly ProviderCase[] = [
       subject.onStage('text', async ({ provider, request }) => {
         const before = structuredClone(request);
         await tell(provider, frozen(request)).catch(function onThrow(error: unknown) {
-          throw isSluiceError(error) ? new Error('it wrote to the request', { cause: error }) : error;
+          throw isSluiceError(error)
+            ? new Error('the provider wrote to the request', { cause: error })
+            : error;
         });
         assert.deepEqual(request, before);
       }),
   },
 ];
 
-/** A usage in normal form. */
+/** Returns a usage after checking that its counts are valid. */
 function checkedUsage(usage: Usage | undefined): Usage {
   assert.ok(usage !== undefined, 'no usage is reported');
   for (const name of COUNTS) {
     assert.ok(Number.isInteger(usage[name]) && usage[name] >= 0, `${name} is ${usage[name]}`);
   }
   assert.equal(usage.totalTokens, usage.inputTokens + usage.outputTokens);
-  assert.ok(usage.cachedInputTokens + usage.cacheWriteTokens <= usage.inputTokens, 'more cached than read');
-  assert.ok(usage.reasoningTokens <= usage.outputTokens, 'more thought than written');
+  assert.ok(
+    usage.cachedInputTokens + usage.cacheWriteTokens <= usage.inputTokens,
+    'more cached tokens than input tokens',
+  );
+  assert.ok(usage.reasoningTokens <= usage.outputTokens, 'more reasoning tokens than output tokens');
   return usage;
 }
 

@@ -11,18 +11,18 @@ import { wireCases } from './wire.ts';
 import type { Wire } from '../upstream/wires.ts';
 
 interface CommonOptions extends TestRunner {
-  /** For the names of the tests. */
+  /** Used in the names of the tests. */
   readonly name: string;
-  /** A parameter that the provider cannot honour: it has to warn of it, and to refuse it with `strict`. Default: none. */
+  /** A parameter the provider does not support: it must warn about it, and refuse it with `strict`. Default: none. */
   readonly unsupported?: Parameters;
   /**
-   * What to ask so that the provider shows each scene: answers in several words, calls the tool `calculate` that is offered,
-   * thinks before it answers. Merged over the suite's own requests.
+   * Requests that make the provider play each scene: answer in several words, call the tool `calculate`, think before it answers.
+   * Merged over the suite's own requests.
    */
   readonly scenes?: Readonly<Partial<Record<Scene, Partial<ModelRequest>>>>;
 }
 
-/** What {@link providerContract} is given for a provider behind one of the three wires: all scenes are played. */
+/** Options of {@link providerContract} for a provider that speaks one of the three wires. All scenes are played. */
 export interface WireProviderOptions extends CommonOptions {
   readonly wire: Wire;
   /** Makes a provider that sends its requests to `baseURL` with `apiKey`. */
@@ -30,52 +30,52 @@ export interface WireProviderOptions extends CommonOptions {
 }
 
 /**
- * What {@link providerContract} is given for a provider that needs no network. The scenes named in `scenes` are played, and
- * `text` always; `{}` asks what the suite asks by itself.
+ * Options of {@link providerContract} for a provider that needs no network. The scene `text` is always played, the others if they are in
+ * `scenes`. Use `{}` for the suite's own request.
  */
 export interface EmbeddedProviderOptions extends CommonOptions {
   readonly wire?: undefined;
   make(scene: Scene): Provider;
 }
 
-/** What {@link providerContract} is given. */
+/** Options of {@link providerContract}. */
 export type ProviderContractOptions = WireProviderOptions | EmbeddedProviderOptions;
 
-/** What a case works with. */
+/** The provider a case tests. */
 export interface ProviderSubject {
   readonly unsupported: Parameters;
-  /** Plays a scene; behind a wire it is answered as often as it is asked. */
+  /** Plays a scene. On a wire, every request gets the same answer. */
   onStage(scene: Scene, act: (stage: ProviderStage) => Promise<void>): Promise<void>;
 }
 
-/** The same for a provider behind a wire. */
+/** The same for a provider that speaks a wire. */
 export interface WireSubject extends ProviderSubject {
-  /** A stage whose answers the case scripts. */
+  /** Plays a scene whose answers the case scripts. */
   onWire(act: (stage: WireStage) => Promise<void>): Promise<void>;
 }
 
-/** A case for every provider that can play its scene. */
+/** A case for all providers that can play its scene. */
 export interface ProviderCase {
   readonly name: string;
-  /** Default `text`. */
+  /** The scene it needs. Default `text`. */
   readonly scene?: Scene;
-  /** Only for providers that name a parameter they cannot honour. */
+  /** Whether it needs a parameter that the provider does not support. */
   readonly needsUnsupported?: true;
   run(subject: ProviderSubject): Promise<void>;
 }
 
-/** A case for providers behind a wire. */
+/** A case for providers that speak a wire. */
 export interface WireCase {
   readonly name: string;
   run(subject: WireSubject): Promise<void>;
 }
 
 /**
- * Registers what every provider promises as tests: nothing is sent before the first read; text, thinking, tool calls, usage and
- * the reason for the stop come in one form; every end frees what the call holds; behind a wire, whatever goes wrong there is a
- * typed error and never an end, and no error holds a key.
+ * Registers tests for what every provider must do: send nothing before the first read; deliver text, thinking, tool calls, usage and
+ * finish reason in one format; free the connection however a call ends. On a wire, it must also turn every failure into a typed error and
+ * show its key in no error.
  *
- * It brings no test runner: hand in the functions of yours.
+ * Works with any test runner: pass in its functions.
  *
  * @example
  * providerContract({
@@ -90,10 +90,10 @@ export function providerContract(options: ProviderContractOptions): void {
   register(`${options.name} keeps the contract of a provider`, providerCases(options), options);
 }
 
-/** What {@link providerCases} is given: what {@link providerContract} is, without a test runner. */
+/** Options of {@link providerCases}: those of {@link providerContract} without a test runner. */
 export type ProviderCasesOptions = Omit<WireProviderOptions, 'test'> | Omit<EmbeddedProviderOptions, 'test'>;
 
-/** The cases that {@link providerContract} registers, to be run by hand. */
+/** The cases that {@link providerContract} registers, for running them by hand. */
 export function providerCases(options: ProviderCasesOptions): ContractCase[] {
   const { wire, unsupported, timeoutMs, scenes = {} } = options;
   const cast: Cast = {

@@ -7,7 +7,7 @@ import type { ProviderStage } from './stage.ts';
 import { failing, SAID, tell } from './stage.ts';
 import { eventWith } from '../upstream/wire-answers.ts';
 
-/** When every provider begins, and how it ends before its end. */
+/** Cases about how a call starts and how it is stopped. */
 export const endingCases: readonly ProviderCase[] = [
   {
     name: 'sends nothing before the first read',
@@ -24,7 +24,7 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'does nothing for a signal that is aborted already',
+    name: 'sends nothing if the signal is already aborted',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server }) => {
         const { error } = await failing(provider.stream(request, directCall(request, AbortSignal.abort())));
@@ -33,7 +33,7 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'can be closed half way, and again',
+    name: 'can be closed halfway, and a second time',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server }) => {
         const stream = provider.stream(request, directCall(request));
@@ -45,7 +45,7 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'fails as aborted when its signal aborts half way',
+    name: 'fails with aborted when its signal aborts halfway',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server, answers }) => {
         if (answers !== undefined) {
@@ -62,7 +62,7 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'can be asked again after a call was closed',
+    name: 'works after a call was closed',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request }) => {
         const stream = provider.stream(request, directCall(request));
@@ -73,11 +73,11 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'keeps calls at the same time apart',
+    name: 'keeps concurrent calls apart',
     run: (subject) => subject.onStage('text', checkApart),
   },
   {
-    name: 'makes chunks that belong to one call alone',
+    name: 'shares no chunk objects between calls',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request }) => {
         const first = await tell(provider, request);
@@ -87,7 +87,7 @@ export const endingCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'can be closed twice itself',
+    name: 'can be closed twice as a whole',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request, server }) => {
         await tell(provider, request);
@@ -98,7 +98,7 @@ export const endingCases: readonly ProviderCase[] = [
   },
 ];
 
-/** Calls at the same time give what each gives alone, also when another one is aborted in their midst. */
+/** Concurrent calls deliver what each delivers alone, even if another call is aborted meanwhile. */
 async function checkApart({ provider, request, server, answers }: ProviderStage): Promise<void> {
   const names = ['Danube', 'Elbe', 'Rhine'];
   const requests = names.map((name) => ({

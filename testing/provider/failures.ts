@@ -22,10 +22,10 @@ const STATUSES: readonly (readonly [status: number, code: ErrorCode])[] = [
   [529, 'overloaded'],
 ];
 
-/** What goes wrong on a wire, and what has to come of it. */
+/** Cases about what goes wrong on a wire. */
 export const failureCases: readonly WireCase[] = [
   ...STATUSES.map(([status, code]): WireCase => ({
-    name: `says ${code} for status ${status}, after one request`,
+    name: `fails with ${code} for status ${status}, after one request`,
     run: (subject) =>
       subject.onWire(async (stage) => {
         const headers = { 'retry-after': '2' };
@@ -40,7 +40,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   })),
   {
-    name: 'says truncated when a stream ends before its end, with what came',
+    name: 'fails with truncated when the stream stops early, after delivering what arrived',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const { content, error } = await cut(stage, 'eof');
@@ -48,25 +48,25 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says that a connection was cut, with what came',
+    name: 'fails when the connection is closed, after delivering what arrived',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const { content, error } = await cut(stage, 'fin');
-        assert.ok(['network', 'truncated'].includes(error.code), `it says ${error.code}`);
+        assert.ok(['network', 'truncated'].includes(error.code), `got ${error.code}`);
         assert.deepEqual([error.retryable, content], [true, 'Rivers ']);
       }),
   },
   {
-    name: 'says that a connection was reset',
+    name: 'fails when the connection is reset',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const { error } = await cut(stage, 'rst');
-        assert.ok(['network', 'truncated'].includes(error.code), `it says ${error.code}`);
+        assert.ok(['network', 'truncated'].includes(error.code), `got ${error.code}`);
         assert.equal(error.retryable, true);
       }),
   },
   {
-    name: 'says that a connection was cut before the headers',
+    name: 'fails when the connection is closed before the headers',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const error = await errorOf(stage, { fault: { kind: 'rst', at: 'headers' } });
@@ -74,7 +74,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says that nobody listens',
+    name: 'fails when nobody listens at the address',
     run: (subject) =>
       subject.onWire(async ({ provider, request, server }) => {
         await server.close();
@@ -83,7 +83,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says what an error behind the status 200 is, with what came',
+    name: 'fails with a typed error for an error event after status 200, after delivering what arrived',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const { line, code } = stage.answers.lateError;
@@ -97,7 +97,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says protocol for an event that is no JSON',
+    name: 'fails with protocol for an event that is not JSON',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const stream = stage.answers.stream(SAID.text);
@@ -107,7 +107,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says protocol for a page of HTML',
+    name: 'fails with protocol for a page of HTML',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const error = await errorOf(stage, htmlPage());
@@ -115,7 +115,7 @@ export const failureCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'never takes an empty answer for an end',
+    name: 'never takes an empty answer for a finished one',
     run: (subject) =>
       subject.onWire(async (stage) => {
         const codes: ErrorCode[] = [];
@@ -126,7 +126,7 @@ export const failureCases: readonly WireCase[] = [
           { stream: { lines: [], sentinel: true } },
         ];
         for (const response of empty) codes.push((await errorOf(stage, response)).code);
-        for (const code of codes) assert.ok(code === 'truncated' || code === 'protocol', `it says ${code}`);
+        for (const code of codes) assert.ok(code === 'truncated' || code === 'protocol', `got ${code}`);
       }),
   },
   {
@@ -135,7 +135,11 @@ export const failureCases: readonly WireCase[] = [
       subject.onWire(async (stage) => {
         await using elsewhere = await faultServer({ always: { stream: stage.answers.stream(SAID.text) } });
         await errorOf(stage, { status: 307, headers: { location: `${elsewhere.url}/v1/messages` } });
-        assert.equal(elsewhere.requests.length, 0, 'it went where it was sent, with its key');
+        assert.equal(
+          elsewhere.requests.length,
+          0,
+          'the provider followed the redirect and sent its key along',
+        );
       }),
   },
   {
@@ -144,7 +148,7 @@ export const failureCases: readonly WireCase[] = [
   },
 ];
 
-/** The error that a response has to become. */
+/** The error that the provider makes of a response. */
 async function errorOf(
   { provider, request, enqueue }: WireStage,
   response: FaultResponse,
@@ -165,7 +169,7 @@ async function cut(
   return failure;
 }
 
-/** Every error of a server that tells the key, in all that a log could print of it. */
+/** Checks the errors of a server that repeats the key, in every form in which a log could print them. */
 function checkSecrets(subject: WireSubject): Promise<void> {
   return subject.onWire(async function play(stage) {
     const { answers, server } = stage;
@@ -194,7 +198,7 @@ function checkSecrets(subject: WireSubject): Promise<void> {
     assert.equal(
       printed.join('\n').includes(CANARY),
       false,
-      `the key stands in an error of code ${error.code}`,
+      `the key is in an error with code ${error.code}`,
     );
   }
 }

@@ -8,10 +8,10 @@ import type { ProviderCase } from './contract.ts';
 import { failing, tell } from './stage.ts';
 import type { ProviderStage } from './stage.ts';
 
-/** What is left of a provider's calls. */
+/** Cases about what calls leave behind. */
 export const leakCases: readonly ProviderCase[] = [
   {
-    name: 'leaves no listener on a signal that lives longer',
+    name: 'leaves no listener on a signal that outlives the call',
     run: (subject) =>
       subject.onStage('text', async ({ provider, request }) => {
         const { signal } = new AbortController();
@@ -26,7 +26,7 @@ export const leakCases: readonly ProviderCase[] = [
       }),
   },
   {
-    name: 'leaves no rejection unhandled',
+    name: 'leaves no unhandled rejection',
     run: (subject) =>
       subject.onStage('text', async (stage) => {
         assert.deepEqual(await unhandledRejectionsOf(() => everyEnd(stage)), []);
@@ -36,12 +36,12 @@ export const leakCases: readonly ProviderCase[] = [
     name: 'leaves no timer running',
     async run(subject) {
       const left = await timersLeftBy(() => subject.onStage('text', everyEnd));
-      assert.equal(left, 0, `${left} timers are left that keep the process alive`);
+      assert.equal(left, 0, `${left} timers that keep the process alive are left`);
     },
   },
 ];
 
-/** Calls that complete, are closed half way, are aborted while they wait, and are closed while they wait. */
+/** Calls that complete, are closed halfway, are aborted while they wait, and are closed while they wait. */
 async function everyEnd({ provider, request }: ProviderStage): Promise<void> {
   await tell(provider, request);
 

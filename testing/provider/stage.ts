@@ -10,35 +10,35 @@ import { wireAnswers } from '../upstream/wire-answers.ts';
 import type { Made, WireAnswers } from '../upstream/wire-answers.ts';
 import type { Wire } from '../upstream/wires.ts';
 
-/** What a provider is asked to show. */
+/** What a provider is asked to do. */
 export type Scene = 'text' | 'tool' | 'thinking';
 
-/** Where a provider behind a wire sends its requests. */
+/** Where a provider sends its requests. */
 export interface Endpoint {
   readonly baseURL: string;
-  /** Must never be seen in what the provider says. */
+  /** Must not appear in anything the provider returns or throws. */
   readonly apiKey: string;
 }
 
-/** A provider and how to make it answer. */
+/** How to make a provider and what to ask it. */
 export interface Cast {
   readonly wire: Wire | undefined;
   make(scene: Scene, endpoint: Endpoint): Provider;
-  /** What to ask for a scene. */
+  /** The request for each scene. */
   readonly requests: Readonly<Partial<Record<Scene, Partial<ModelRequest>>>>;
 }
 
-/** A provider at work, in a case that any provider has to pass. */
+/** What a case for any provider works with. */
 export interface ProviderStage {
   readonly provider: Provider;
   readonly request: ModelRequest;
-  /** Present for a provider behind a wire. */
+  /** Set if the provider speaks a wire. */
   readonly server: FaultServer | undefined;
-  /** How its wire says things. */
+  /** Makes answers in the provider's wire format. */
   readonly answers: WireAnswers | undefined;
 }
 
-/** A provider at work behind its wire. */
+/** What a case for a provider that speaks a wire works with. */
 export interface WireStage extends ProviderStage {
   readonly server: FaultServer;
   readonly answers: WireAnswers;
@@ -46,7 +46,7 @@ export interface WireStage extends ProviderStage {
   enqueue(...responses: ScriptedResponse[]): void;
 }
 
-/** Looks like a key, and is none. */
+/** Looks like a key but is not one. */
 export const CANARY = 'sk-canary-0123456789abcdefghijklmnop';
 
 /** The tool that is offered in the scene `tool`. */
@@ -60,7 +60,7 @@ export const TOOL = {
   },
 };
 
-/** What is answered in each scene behind a wire. */
+/** The answer in each scene on a wire. */
 export const SAID: Readonly<Record<Scene, Made & { readonly content: string }>> = {
   text: {
     content: 'Rivers run down to the sea.',
@@ -74,7 +74,7 @@ export const SAID: Readonly<Record<Scene, Made & { readonly content: string }>> 
   thinking: { content: 'It is 42.', thinking: 'Seventeen and twenty-five.', text: 'It is 42.' },
 };
 
-/** Runs a case on a stage of its own, and takes it down. */
+/** Runs a case with its own provider and server, and closes them afterwards. */
 export async function onStage(
   cast: Cast,
   scene: Scene,
@@ -95,7 +95,7 @@ export async function onStage(
   }
 }
 
-/** The same for a case about the wire, which scripts its answers itself. */
+/** The same for a case that scripts the server's answers itself. */
 export async function onWire(
   cast: Cast,
   wire: Wire,
@@ -131,17 +131,17 @@ function requestFor({ requests }: Cast, scene: Scene): ModelRequest {
   };
 }
 
-/** What came of a call. */
+/** The outcome of a call. */
 export interface Told {
   readonly chunks: readonly StreamChunk[];
-  /** The joined text. */
+  /** The whole text. */
   readonly content: string;
   readonly thinking: string;
   readonly reply: Reply;
   readonly call: DirectCall;
 }
 
-/** Reads a call of a provider to its end. */
+/** Reads a call to its end. */
 export async function tell(provider: Provider, request: ModelRequest, signal?: AbortSignal): Promise<Told> {
   const call = directCall(request, signal);
   const chunks: StreamChunk[] = [];
@@ -161,7 +161,7 @@ export async function tell(provider: Provider, request: ModelRequest, signal?: A
   }
 }
 
-/** Reads a stream that has to fail. */
+/** Reads a stream that must fail. */
 export async function failing(
   stream: Stream<StreamChunk, Reply>,
 ): Promise<{ content: string; error: SluiceError }> {
@@ -170,10 +170,10 @@ export async function failing(
     for await (const chunk of stream) chunks.push(chunk);
   } catch (error) {
     if (isSluiceError(error)) return { content: joined(chunks, 'content'), error };
-    throw new assert.AssertionError({ message: `failed with no SluiceError: ${String(error)}` });
+    throw new assert.AssertionError({ message: `Expected a SluiceError, got ${String(error)}` });
   }
   throw new assert.AssertionError({
-    message: `ended as if all were well, with ${JSON.stringify(joined(chunks, 'content'))}`,
+    message: `Expected an error, but the stream ended normally with ${JSON.stringify(joined(chunks, 'content'))}`,
   });
 }
 

@@ -10,14 +10,14 @@ import type { WireStream } from '../upstream/wires.ts';
 
 const MANY_SCRIPTS = 'Größe 😀 naïve – 漢字 ends here.';
 
-/** 32 MB: more than the buffers between two sockets hold. */
+/** 16 kB per event, 32 MB in all: more than the buffers between two sockets hold. */
 const BIG = 'drop '.repeat(3_200);
 const BIG_EVENTS = 2_000;
 
-/** What a provider does with its wire when all is well, and when its reader goes. */
+/** Cases about requests, reading, and consumers that leave. */
 export const wireCases: readonly WireCase[] = [
   {
-    name: 'asks once, with its key in no place but a header',
+    name: 'sends one request, with the key only in a header',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers, server }) => {
         enqueue({ stream: answers.stream(SAID.text) });
@@ -37,7 +37,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'reads a stream however it is split, in any line ends, with keep-alives between',
+    name: 'reads a stream however it is split, with any line ends and with keep-alives',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers }) => {
         const stream: WireStream = answers.stream({ text: MANY_SCRIPTS });
@@ -57,7 +57,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'says why the model stopped',
+    name: 'reports the finish reason',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers }) => {
         const told = [];
@@ -72,7 +72,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'hands text on while more of it is on its way',
+    name: 'delivers text before the rest arrives',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers }) => {
         const stream = answers.stream(SAID.text);
@@ -88,7 +88,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'reads no further than its reader',
+    name: 'does not read far ahead of its reader',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers, server }) => {
         const stream = answers.stream({ text: [BIG, 'end'] });
@@ -107,13 +107,16 @@ export const wireCases: readonly WireCase[] = [
         }
         assert.equal(asked?.clientLeft, false);
         const half = (BIG.length * BIG_EVENTS) / 2;
-        assert.ok(asked.bytesSent < half, `${asked.bytesSent} bytes were read for a reader of one chunk`);
+        assert.ok(
+          asked.bytesSent < half,
+          `${asked.bytesSent} bytes were read for a consumer that read one chunk`,
+        );
         await reading.close();
         assert.equal(await asked.closed, 'client-left');
       }),
   },
   {
-    name: 'hangs up when it is aborted before the headers',
+    name: 'closes the connection when it is aborted before the headers',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, server }) => {
         enqueue({ delayHeaders: new Promise(() => undefined) });
@@ -126,7 +129,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'hangs up when it is aborted with a read pending',
+    name: 'closes the connection when it is aborted while a read is pending',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers, server }) => {
         enqueue({ stream: answers.stream(SAID.text), fault: { kind: 'stall', at: { event: 0 } } });
@@ -140,7 +143,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'hangs up when it is closed with a read pending',
+    name: 'closes the connection when it is closed while a read is pending',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers, server }) => {
         const stream = answers.stream(SAID.text);
@@ -154,7 +157,7 @@ export const wireCases: readonly WireCase[] = [
       }),
   },
   {
-    name: 'hangs up when its reader stops reading',
+    name: 'closes the connection when its reader leaves the loop',
     run: (subject) =>
       subject.onWire(async ({ provider, request, enqueue, answers, server }) => {
         const stream = answers.stream(SAID.text);

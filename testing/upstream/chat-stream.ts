@@ -2,26 +2,26 @@ import { deltasOf, filledToolCalls, filledUsage, MADE_AT_SECONDS } from '../made
 import type { MadeText, MadeToolCall, MadeUsage } from '../made-stream.ts';
 import type { WireStream } from './wires.ts';
 
-/** What a made stream of OpenAI's Chat Completions says. */
+/** Contents of a stream of OpenAI's Chat Completions. */
 export interface ChatStreamOptions {
   readonly text?: MadeText;
-  /** Sent before the text, in `reasoningField`. */
+  /** Reasoning, sent before the text in `reasoningField`. */
   readonly reasoning?: MadeText;
-  /** DeepSeek and others write `reasoning_content` (the default), Groq and OpenRouter `reasoning`. */
+  /** DeepSeek and others use `reasoning_content` (the default), Groq and OpenRouter `reasoning`. */
   readonly reasoningField?: 'reasoning_content' | 'reasoning';
   readonly refusal?: MadeText;
   readonly toolCalls?: readonly MadeToolCall[];
-  /** Default: `tool_calls` with tool calls, else `stop`. `null` leaves the finishing chunk out. */
+  /** Default: `tool_calls` if there are tool calls, `stop` otherwise. `null` leaves out the chunk with the finish reason. */
   readonly finishReason?: string | null;
-  /** `false` leaves the usage chunk out. */
+  /** `false` leaves out the usage chunk. */
   readonly usage?: MadeUsage | false;
   readonly id?: string;
   readonly model?: string;
 }
 
 /**
- * A stream of `chat.completion.chunk`s as OpenAI sends it with `stream_options.include_usage`: a chunk with the role, the
- * deltas, a chunk with the finish reason, a chunk without choices that has the usage.
+ * Makes a stream of `chat.completion.chunk`s as OpenAI sends them with `stream_options.include_usage`: a chunk with the role, the deltas,
+ * a chunk with the finish reason, and a chunk with the usage and no choices.
  * Format: https://platform.openai.com/docs/api-reference/chat-streaming
  *
  * @example

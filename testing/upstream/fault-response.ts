@@ -1,67 +1,67 @@
 import type { Gate } from '../manual-gate.ts';
 import { encodeEvent, encodeStream, type Frame, type Wire, type WireStream } from './wires.ts';
 
-/** What the fault server answers to one request. Without `body` and `stream` the body is empty. */
+/** The fault server's answer to one request. Without `body` and `stream`, the body is empty. */
 export interface FaultResponse {
   /** HTTP status. Default 200. */
   readonly status?: number;
-  /** Lower-case names. They win over the defaults; `undefined` takes a default (`content-type`, the request id) away. */
+  /** Header names are in lower case. They override the defaults. `undefined` removes a default (`content-type`, the request id). */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** A whole body: text, bytes, or a value sent as JSON. */
   readonly body?: unknown;
-  /** An event stream: a recording, or made by `chatStream`, `responsesStream`, `messagesStream`. */
+  /** An event stream: a recording, or the result of `chatStream`, `responsesStream` or `messagesStream`. */
   readonly stream?: WireStream;
-  /** Held before the status and headers are sent. */
+  /** Awaited before the status and headers are sent. */
   readonly delayHeaders?: Gate;
-  /** Asked before each event, and before the sentinel as one more. A body that is no stream counts as event 0. */
+  /** Awaited before each event. The sentinel counts as an event, and a body that is not a stream counts as event 0. */
   readonly gate?: Gate;
-  /** Real milliseconds between events, for benchmarks and examples; tests use `gate`. Default 0. */
+  /** Real milliseconds between events, for benchmarks and examples. Tests should use `gate`. Default 0. */
   readonly intervalMs?: number;
-  /** How the body is split into writes. Default: joined into writes of 16 KiB where no gate or interval stands between. */
+  /** How the body is split into writes. Default: writes of up to 16 KiB, with a new one after each gate or interval. */
   readonly split?: Split;
   /** What goes wrong. Default: nothing. */
   readonly fault?: Fault;
 }
 
 /**
- * How a body is split. Each write is followed by a turn of the event loop, so that a client in the same process reads it
- * by itself. Sizes and offsets are bytes of the body, before chunked framing.
+ * How a body is split. The server waits one turn of the event loop after each write, so that a client in the same process reads each
+ * write separately. Sizes and offsets are in bytes of the body, before chunked framing.
  */
 export type Split =
-  /** One write an event. */
+  /** One write per event. */
   | 'event'
   /** Writes of this size. */
   | { readonly everyBytes: number }
   /** A new write starts at each of these offsets. */
   | { readonly atBytes: readonly number[] }
-  /** Random sizes from 1 to `maxBytes` (default 64), the same for the same seed. */
+  /** Random sizes from 1 to `maxBytes` (default 64). The same seed gives the same sizes. */
   | { readonly seed: number; readonly maxBytes?: number };
 
 /**
- * Where a fault strikes: instead of the headers; before the byte with this offset (from 0, of the body before chunked
- * framing); or before the event with this number. An offset or number past the end means the end of the body.
+ * Where a fault strikes: instead of the headers, before the byte with this offset (from 0, in the body before chunked framing), or before
+ * the event with this number. A position past the end means the end of the body.
  */
 export type FaultPosition = 'headers' | { readonly byte: number } | { readonly event: number };
 
 interface FaultOptions {
   /** Default: after the last event, before the sentinel. */
   readonly at?: FaultPosition;
-  /** Held before the fault strikes, when everything before it is sent. */
+  /** Awaited after everything before the fault has been sent. */
   readonly gate?: Gate;
 }
 
 /**
  * What goes wrong with a response.
  *
- * - `eof`: the body ends, cleanly for HTTP. Instead of the headers it is the same as `fin`.
- * - `fin`: the connection is closed by FIN, without the end of the chunked body.
- * - `rst`: the connection is reset. What a client has not read by then may be lost to it, as on any network; let the
- *   fault wait for a `gate` where that matters (bodies beyond what socket buffers hold).
- * - `stall`: nothing more is sent; the connection stays open until the client leaves or the server closes.
- * - `garbage`: rubbish is put into the body; then the body goes on (`then: 'continue'`, the default) or ends cleanly
- *   (`'eof'`). `data` is the rubbish, or its length in bytes (default 64). Made rubbish has no line end and holds only
- *   control characters and bytes from 0x80: inside a payload it always breaks the JSON, and never ends an event.
- * - `error`: these payload lines are sent as events, then the body ends cleanly, without a sentinel.
+ * - `eof`: the body ends cleanly, as far as HTTP can tell. At the headers it is the same as `fin`.
+ * - `fin`: the connection is closed with FIN, without the end of the chunked body.
+ * - `rst`: the connection is reset. Data that the client has not read by then may be lost, as on any network. If that matters, make the
+ *   fault wait for a `gate`.
+ * - `stall`: nothing more is sent. The connection stays open until the client leaves or the server is closed.
+ * - `garbage`: garbage is put into the body. Then the body goes on (`then: 'continue'`, the default) or ends cleanly (`'eof'`). `data` is
+ *   the garbage, or its length in bytes (default 64). Generated garbage has no line end and consists of control characters and bytes
+ *   from 0x80 up: inside a payload it always breaks the JSON and never ends an event.
+ * - `error`: these payload lines are sent as events. Then the body ends cleanly, without a sentinel.
  */
 export type Fault =
   | (FaultOptions & { readonly kind: 'eof' | 'fin' | 'rst' | 'stall' })
@@ -72,7 +72,7 @@ export type Fault =
     })
   | (FaultOptions & { readonly kind: 'error'; readonly lines: readonly string[] });
 
-/** The parts of a response's body, what the fault adds included, up to where the fault cuts it. */
+/** The parts of a response's body, including what the fault adds, up to where the fault ends it. */
 export function bodyFrames(response: FaultResponse, wire: Wire): Iterable<Frame> {
   const frames =
     response.stream === undefined ? wholeBody(response.body) : encodeStream(response.stream, wire);
@@ -80,7 +80,7 @@ export function bodyFrames(response: FaultResponse, wire: Wire): Iterable<Frame>
   return faulty(frames, response.fault, () => faultFrames(response, wire));
 }
 
-/** The headers that a response has by default, for a body of its kind. */
+/** The default headers of a response with this kind of body. */
 export function defaultHeaders(
   response: FaultResponse,
   wire: Wire,
@@ -127,7 +127,7 @@ function* faulty(
   if (!struck) yield* added();
 }
 
-/** The offset in a frame at which the fault strikes, or `undefined` when it strikes elsewhere. */
+/** The offset within a frame at which the fault strikes, or `undefined` if it strikes elsewhere. */
 function strikesWithin(at: FaultPosition | undefined, frame: Frame, offset: number): number | undefined {
   if (at === undefined) return frame.sentinel === true ? 0 : undefined;
   if (at === 'headers') return undefined;
@@ -146,7 +146,7 @@ function* faultFrames(response: FaultResponse, wire: Wire): Generator<Frame, voi
 function garbageBytes(data: number | string | Uint8Array): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
   if (typeof data !== 'number') return data;
-  // A step prime to the length of the alphabet visits all of it, in an order that is the same in every run.
+  // A step that is coprime to the length visits every byte, in the same order in every run.
   return Buffer.from(Array.from({ length: data }, (_, index) => RUBBISH[(index * 29) % RUBBISH.length] ?? 0));
 }
 

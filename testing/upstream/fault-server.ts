@@ -7,55 +7,55 @@ import { playResponse } from './play-response.ts';
 import { requestRecord, type RecordedRequest, type RequestRecord } from './recorded-request.ts';
 import { responseWriter, type ResponseWriter } from './response-writer.ts';
 
-/** A response, or a function that makes one when its request has arrived. */
+/** A response, or a function that makes one for a request. */
 export type ScriptedResponse =
   | FaultResponse
   | ((request: RecordedRequest) => FaultResponse | undefined | Promise<FaultResponse | undefined>);
 
 /** Options of {@link faultServer}. */
 export interface FaultServerOptions {
-  /** The default answer, as set by `always()`. Default: none. */
+  /** The answer to requests that have no scripted response, as with `always()`. Default: none. */
   readonly always?: ScriptedResponse;
 }
 
-/** A scripted HTTP server on 127.0.0.1 that speaks as LLM providers do and fails as they do. */
+/** A scripted HTTP server on 127.0.0.1 that answers and fails like an LLM provider. */
 export interface FaultServer extends AsyncDisposable {
   readonly port: number;
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** The `baseURL` for OpenAI's SDK and what is compatible with it: `url` and `/v1`. */
+  /** The `baseURL` for OpenAI's SDK and compatible clients: `url` plus `/v1`. */
   readonly openaiBaseURL: string;
   /** The `baseURL` for Anthropic's SDK: `url`. */
   readonly anthropicBaseURL: string;
-  /** All requests so far, in the order of arrival. */
+  /** All requests so far, in order of arrival. */
   readonly requests: readonly RecordedRequest[];
   /** What happened, one line each: `request 0 POST /v1/messages`, `headers 0 200`, `fault 0 rst`, `client-left 0`. */
   readonly log: readonly string[];
-  /** TCP connections that are open now, idle ones in the client's pool included. */
+  /** How many TCP connections are open, including idle ones in the client's pool. */
   readonly openSockets: number;
-  /** Requests whose exchange is not over. */
+  /** How many requests are not finished. */
   readonly openRequests: number;
-  /** Scripts the next requests, one response each, in order. */
+  /** Adds responses for the next requests, one each, in order. */
   enqueue(...responses: ScriptedResponse[]): void;
-  /** Scripts every request that finds the queue empty. A function that returns `undefined` leaves it unexpected. */
+  /** Answers every request for which no response is left. If a function returns `undefined`, the request counts as unexpected. */
   always(response: ScriptedResponse): void;
-  /** The next request that no earlier call has returned, its body included; waits for it to arrive. */
+  /** Waits for the next request that no earlier call has returned, including its body. */
   nextRequest(): Promise<RecordedRequest>;
   /** Resolves when no request is open. */
   idle(): Promise<void>;
   /** Resolves when no connection is open. */
   socketsClosed(): Promise<void>;
-  /** Throws when a scripted response was not asked for, a request was unexpected, or a script failed. */
+  /** Throws if a scripted response was not used, a request was unexpected, or a script failed. */
   assertDrained(): void;
-  /** Forgets records, log, script and what is unexpected; numbers requests from 0 again. Connections stay. */
+  /** Clears the requests, the log, the script and the problems, and numbers requests from 0 again. Connections stay open. */
   reset(): void;
-  /** Destroys what is open and stops listening. Idempotent; never throws. */
+  /** Destroys all connections and stops listening. May be called again; never throws. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a server on a free port of 127.0.0.1. Each request is answered by the next scripted response; one that finds
- * none is answered with status 500 and told by `assertDrained()`.
+ * Starts a server on a free port of 127.0.0.1. Each request gets the next scripted response. A request without a response gets status 500,
+ * and `assertDrained()` reports it.
  *
  * @example
  * await using server = await faultServer();
@@ -90,7 +90,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
 
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const index = requests.length;
-    // reset() starts new lists: what is left of an earlier test goes on in the old ones.
+    // reset() makes new lists. A request that is still in progress writes to the old ones.
     const lines = log;
     const troubles = problems;
     const writer = responseWriter(response, function onClosed(outcome) {
@@ -122,7 +122,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
         },
       });
     } catch (error) {
-      // A script that fails is the test's mistake: the client must not wait for it, and assertDrained() tells.
+      // The test made a mistake. The client must not wait for it, and assertDrained() reports it.
       troubles.push(
         `the script of request ${index} failed: ${error instanceof Error ? error.message : String(error)}`,
       );
@@ -162,7 +162,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const address = http.address();
-  if (address === null || typeof address === 'string') throw new Error('the fault server has no port');
+  if (address === null || typeof address === 'string') throw new Error('The fault server has no port.');
   const { port } = address;
   const url = `http://127.0.0.1:${port}`;
 
@@ -198,7 +198,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
     idle: () => until(() => open.size === 0),
     socketsClosed: () => until(() => sockets.size === 0),
     assertDrained() {
-      const left = queue.length === 0 ? [] : [`${queue.length} scripted responses were not asked for`];
+      const left = queue.length === 0 ? [] : [`${queue.length} scripted responses were not used`];
       const all = [...problems, ...left];
       if (all.length > 0) throw new Error(`fault server: ${all.join('; ')}`);
     },
@@ -211,7 +211,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
   };
 }
 
-/** The body as text; what there is of it when the client leaves. */
+/** Reads the body as text. If the client leaves, returns what has arrived. */
 async function textOf(message: IncomingMessage, writer: ResponseWriter): Promise<string> {
   const parts: Uint8Array[] = [];
   message.on('data', (part: Uint8Array) => parts.push(part));

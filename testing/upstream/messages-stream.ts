@@ -2,26 +2,26 @@ import { deltasOf, filledToolCalls, filledUsage } from '../made-stream.ts';
 import type { MadeText, MadeToolCall, MadeUsage } from '../made-stream.ts';
 import type { WireStream } from './wires.ts';
 
-/** A content block of a made stream of Anthropic's Messages API. */
+/** A content block of a stream of Anthropic's Messages API. */
 export type MadeBlock =
   | { readonly type: 'text'; readonly text: MadeText }
   | { readonly type: 'thinking'; readonly thinking: MadeText; readonly signature?: string }
   | { readonly type: 'redacted_thinking'; readonly data: string }
   | { readonly type: 'tool_use'; readonly id?: string; readonly name: string; readonly input?: unknown }
-  /** Any other block, sent as it is in its start event, with these deltas behind it. */
+  /** Any other block. It is sent unchanged in its start event, followed by these deltas. */
   | { readonly type: 'other'; readonly block: object; readonly deltas?: readonly object[] };
 
-/** What a made stream of Anthropic's Messages API says. */
+/** Contents of a stream of Anthropic's Messages API. */
 export interface MessagesStreamOptions {
   /** The content blocks, in order. */
   readonly blocks?: readonly MadeBlock[];
-  /** Shorthands for blocks behind `blocks`, in this order: thinking (with `signature`), text, tool calls. */
+  /** Shorthands for blocks that follow `blocks`, in this order: thinking (with `signature`), text, tool calls. */
   readonly thinking?: MadeText;
   /** Default `sig_made`. */
   readonly signature?: string;
   readonly text?: MadeText;
   readonly toolCalls?: readonly MadeToolCall[];
-  /** Default: `tool_use` with tool calls, else `end_turn`. */
+  /** Default: `tool_use` if there are tool calls, `end_turn` otherwise. */
   readonly stopReason?: string;
   readonly stopSequence?: string;
   readonly usage?: MadeUsage;
@@ -30,8 +30,8 @@ export interface MessagesStreamOptions {
 }
 
 /**
- * A stream of the Messages API: `message_start`, the content blocks with a `ping` behind the first block's start,
- * `message_delta` with the stop reason and the final usage, `message_stop`.
+ * Makes a stream of the Messages API: `message_start`, the content blocks with a `ping` after the start of the first one, `message_delta`
+ * with the stop reason and the final usage, and `message_stop`.
  * Format: https://docs.anthropic.com/en/docs/build-with-claude/streaming
  */
 export function messagesStream(

@@ -5,13 +5,13 @@ import { pass, type Gate } from '../manual-gate.ts';
 import { loopTurn, type ResponseWriter } from './response-writer.ts';
 import type { Frame, Wire } from './wires.ts';
 
-/** What the player tells while it plays. */
+/** Events of a response that is being played. */
 export interface PlayEvents {
   headers(status: number): void;
   fault(kind: string): void;
 }
 
-/** Where a response goes to. */
+/** Where a response is played. */
 export interface PlayTarget {
   readonly writer: ResponseWriter;
   readonly wire: Wire;
@@ -20,8 +20,8 @@ export interface PlayTarget {
 }
 
 /**
- * Plays one scripted response, its faults included. Resolves when nothing is left to do for it, at the latest when the
- * connection is gone. Rejects with what a gate of the script rejected with.
+ * Plays one scripted response, including its fault. Resolves when it is done, at the latest when the connection is closed. Rejects if a
+ * gate of the script rejects.
  */
 export async function playResponse(response: FaultResponse, target: PlayTarget): Promise<void> {
   const { writer, wire, requestIndex, events } = target;
@@ -56,7 +56,7 @@ export async function playResponse(response: FaultResponse, target: PlayTarget):
 
 function endingOf(fault: FaultResponse['fault']): 'eof' | 'fin' | 'rst' {
   if (fault?.kind === 'rst' || fault?.kind === 'fin') return fault.kind;
-  // Without headers there is no body that could end: what is left is to close the connection.
+  // Without headers there is no body to end, so that only the connection can be closed.
   return fault?.at === 'headers' ? 'fin' : 'eof';
 }
 
@@ -71,7 +71,7 @@ interface Step {
   readonly event?: number;
 }
 
-/** Joins and splits the frames into writes, with the waits between them. */
+/** Joins and splits frames into writes, with the waits between them. */
 function* steps(frames: Iterable<Frame>, response: FaultResponse): Generator<Step, void> {
   const { gate, intervalMs = 0, split } = response;
   const nextBoundary = boundaries(split);
@@ -111,7 +111,7 @@ function* steps(frames: Iterable<Frame>, response: FaultResponse): Generator<Ste
 
 const JOINED_WRITE_BYTES = 16 * 1024;
 
-/** For an offset, the next one after it at which a write ends. */
+/** Returns a function that gives, for an offset, the next one at which a write ends. */
 function boundaries(split: Split | undefined): (offset: number) => number {
   if (split === 'event') return () => Number.POSITIVE_INFINITY;
   if (split === undefined) return (offset) => offset + JOINED_WRITE_BYTES;
@@ -131,11 +131,11 @@ function everyBytes(size: number): (offset: number) => number {
 }
 
 function atLeastOne(bytes: number, name: string): number {
-  if (!(bytes >= 1)) throw new RangeError(`${name} is ${bytes}: give a number of bytes, 1 or more`);
+  if (!(bytes >= 1)) throw new RangeError(`${name} is ${bytes}. Expected at least 1 byte.`);
   return Math.floor(bytes);
 }
 
-/** Numbers in [0, 1), the same for the same seed: a 32-bit xorshift (G. Marsaglia, "Xorshift RNGs", 2003). */
+/** Random numbers in [0, 1) from a seed: a 32-bit xorshift (G. Marsaglia, "Xorshift RNGs", 2003). */
 function seededRandom(seed: number): () => number {
   let state = Math.imul(seed + 1, 0x9e3779b1) | 1;
   return function next() {

@@ -1,6 +1,6 @@
 import type { FaultResponse } from './fault-response.ts';
 
-/** What an error of a provider says; what is left out is what the provider says with that status. */
+/** Fields of a provider's error. Fields that are left out have the values the provider uses with that status. */
 export interface ProviderErrorOptions {
   readonly message?: string;
   readonly type?: string;
@@ -12,7 +12,7 @@ export interface ProviderErrorOptions {
 }
 
 /**
- * An error status with the body that OpenAI and compatible servers send.
+ * Makes an error response with the body that OpenAI and compatible servers send.
  * Shape: https://platform.openai.com/docs/guides/error-codes
  *
  * @example
@@ -23,14 +23,14 @@ export function openaiError(status: number, options: ProviderErrorOptions = {}):
 }
 
 /**
- * An error status with the body that Anthropic sends.
+ * Makes an error response with the body that Anthropic sends.
  * Shape: https://docs.anthropic.com/en/api/errors
  */
 export function anthropicError(status: number, options: ProviderErrorOptions = {}): FaultResponse {
   return { status, body: anthropicErrorBody(status, options), ...headersOf(options) };
 }
 
-/** A whole page of HTML, as a proxy or a wrong address answers. Status 200 by default: a page that looks like success. */
+/** Makes a page of HTML, as a proxy or a wrong address would return it. The default status is 200, so that it looks like success. */
 export function htmlPage(text = 'It works!', status = 200): FaultResponse {
   return {
     status,
@@ -39,12 +39,12 @@ export function htmlPage(text = 'It works!', status = 200): FaultResponse {
   };
 }
 
-/** A payload line with an error in the middle of a chat stream, for `fault: { kind: 'error', lines }`. */
+/** Makes a payload line with an error in a chat stream, for `fault: { kind: 'error', lines }`. */
 export function chatErrorLine(options: ProviderErrorOptions & { readonly status?: number } = {}): string {
   return JSON.stringify({ error: openaiErrorBody(options.status ?? 500, options) });
 }
 
-/** A payload line with the top-level `error` event of the Responses API, for `fault: { kind: 'error', lines }`. */
+/** Makes a payload line with the top-level `error` event of the Responses API, for `fault: { kind: 'error', lines }`. */
 export function responsesErrorLine(
   options: ProviderErrorOptions & { readonly status?: number } = {},
 ): string {
@@ -52,7 +52,7 @@ export function responsesErrorLine(
   return JSON.stringify({ type: 'error', sequence_number: 0, code, message, param });
 }
 
-/** A payload line with Anthropic's `error` event, for `fault: { kind: 'error', lines }`. Default: `overloaded_error`. */
+/** Makes a payload line with Anthropic's `error` event, for `fault: { kind: 'error', lines }`. Default: `overloaded_error`. */
 export function messagesErrorLine(options: ProviderErrorOptions & { readonly status?: number } = {}): string {
   return JSON.stringify(anthropicErrorBody(options.status ?? 529, options));
 }

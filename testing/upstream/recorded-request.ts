@@ -3,46 +3,46 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Closed, Ending, ResponseWriter } from './response-writer.ts';
 import { wireOfPath, type Wire } from './wires.ts';
 
-/** A request that the fault server got, and what became of its response. */
+/** A request to the fault server, and how its response went. */
 export interface RecordedRequest {
-  /** Its place in the order of arrival, from 0. */
+  /** Its number, from 0, in order of arrival. */
   readonly index: number;
   readonly method: string;
   /** Path and query, as sent. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** The wire that the path asks for. */
+  /** The wire format that belongs to the path. */
   readonly wire: Wire | undefined;
-  /** The body as text; empty until it has arrived. */
+  /** The body as text. Empty until it has arrived. */
   readonly rawBody: string;
-  /** The body parsed as JSON, or `undefined` when it is none. */
+  /** The body parsed as JSON, or `undefined` if it is not JSON. */
   readonly body: unknown;
   /**
-   * `waiting`: no headers sent yet; `answering`: between headers and end, stalls included; then how the exchange ended.
+   * `waiting` before the headers are sent, `answering` until the end (also during a stall), then how the exchange ended.
    */
   readonly state: 'waiting' | 'answering' | Closed;
-  /** Body bytes of the response that the operating system has taken. Stands still while the client does not read. */
+  /** Bytes of the response's body that the operating system has taken. Does not grow while the client does not read. */
   readonly bytesSent: number;
-  /** Whether the client was gone before its response was whole. */
+  /** Whether the client left before its response was complete. */
   readonly clientLeft: boolean;
-  /** Resolves when the exchange is over: `finished`, `client-left`, or `cut` by a fault or by the server's `close()`. */
+  /** Resolves at the end of the exchange: `finished`, `client-left`, or `cut` by a fault or by the server's `close()`. */
   readonly closed: Promise<Closed>;
-  /** Sends bytes by hand while the response is held by a gate or stalls, outside the script. */
+  /** Sends bytes that are not part of the script, while the response stalls or waits for a gate. */
   send(bytes: string | Uint8Array): Promise<void>;
-  /** Ends the response by hand, at once, whatever its script says: cleanly, by FIN or by a reset. */
+  /** Ends the response at once, whatever its script says: cleanly, with FIN or with a reset. */
   end(ending: Ending): void;
 }
 
-/** The server's side of a record. */
+/** The server's view of a recorded request. */
 export interface RequestRecord extends RecordedRequest {
   arrived(body: string): void;
   answering(): void;
 }
 
 /**
- * Begins the record of a request whose headers have arrived.
+ * Starts the record of a request whose headers have arrived.
  *
- * @param index the place in the order of arrival
+ * @param index its number, in order of arrival
  */
 export function requestRecord(
   message: IncomingMessage,

@@ -1,30 +1,30 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers';
 
-/** How a response ends: the body's clean end, a FIN or a reset of the connection. */
+/** How to end a response: the body ends cleanly, or the connection is closed with FIN or reset. */
 export type Ending = 'eof' | 'fin' | 'rst';
 
-/** How an exchange ended: whole, cut by the server (a fault, `end('fin' | 'rst')`, `close()`), or by the client. */
+/** How an exchange ended: completely, cut off by the server (a fault, `end('fin' | 'rst')`, `close()`), or by the client. */
 export type Closed = 'finished' | 'cut' | 'client-left';
 
-/** Writes one response to its socket and knows how the exchange ended. */
+/** Writes one response to its socket and reports how the exchange ended. */
 export interface ResponseWriter {
-  /** Body bytes that the operating system has taken. Stands still while the client does not read. */
+  /** Bytes of the body that the operating system has taken. Does not grow while the client does not read. */
   readonly bytesSent: number;
   /** How the exchange ended, once it has. */
   readonly outcome: Closed | undefined;
-  /** Resolves with the outcome, when everything is sent or the connection is gone. */
+  /** Resolves with the outcome when everything has been sent or the connection is closed. */
   readonly closed: Promise<Closed>;
   head(status: number, headers: Readonly<Record<string, string | readonly string[] | undefined>>): void;
-  /** Resolves when the operating system has taken the bytes, or the connection is gone. */
+  /** Resolves when the operating system has taken the bytes or the connection is closed. */
   write(bytes: Uint8Array): Promise<void>;
   end(ending: Ending): void;
-  /** Notes that the server itself takes the connection away, so that the client is not said to have left. */
+  /** Marks the exchange as ended by the server, so that the outcome is not `client-left`. */
   cut(): void;
 }
 
 /**
- * Takes over a response that nothing has been written to.
+ * Makes a writer for a response that nothing has been written to.
  *
  * @param onClosed called once, before `closed` resolves
  */
@@ -45,7 +45,7 @@ export function responseWriter(
 
   response.once('finish', () => settle('finished'));
   response.once('close', () => settle('client-left'));
-  // A write to a socket that the client has reset is reported by the close that follows.
+  // If the client has reset the socket, the close event that follows reports it.
   response.on('error', () => undefined);
 
   return {
@@ -88,8 +88,8 @@ export function responseWriter(
   };
 }
 
-/** A whole turn of the event loop, in which a client of the same process reads what was written. Fake timers do not hold it. */
+/** Waits for a whole turn of the event loop, in which a client in the same process can read what was written. Ignores fake timers. */
 export async function loopTurn(): Promise<void> {
-  // The first one may still fall into the turn that wrote, before the sockets are looked at.
+  // The first callback may still run in the turn that wrote, before the sockets are polled.
   await new Promise<void>((resolve) => nextTurn(() => nextTurn(resolve)));
 }

@@ -2,28 +2,28 @@ import { deltasOf, filledToolCalls, filledUsage, MADE_AT_SECONDS } from '../made
 import type { FilledToolCall, MadeText, MadeToolCall, MadeUsage } from '../made-stream.ts';
 import type { WireStream } from './wires.ts';
 
-/** What a made stream of OpenAI's Responses API says. The items come in this order: reasoning, message, tool calls. */
+/** Contents of a stream of OpenAI's Responses API. The items come in this order: reasoning, message, tool calls. */
 export interface ResponsesStreamOptions {
   /** A summary of the reasoning. */
   readonly reasoning?: MadeText;
-  /** Stands in the finished reasoning item, which is there with or without a summary. */
+  /** Sent in the finished reasoning item, with or without a summary. */
   readonly encryptedContent?: string;
   readonly text?: MadeText;
-  /** A refusal in the message, in place of or behind the text. */
+  /** A refusal in the message, instead of the text or after it. */
   readonly refusal?: MadeText;
   readonly toolCalls?: readonly MadeToolCall[];
-  /** `incomplete` with a reason ends with `response.incomplete`, an error with `response.failed`. Default: completed. */
+  /** Ends the stream with `response.incomplete` for this reason. Default: `response.completed`, or `response.failed` with `failed`. */
   readonly incomplete?: 'max_output_tokens' | 'content_filter';
   readonly failed?: { readonly code: string; readonly message: string };
-  /** `false` leaves the usage out of the final response. */
+  /** `false` leaves out the usage in the final response. */
   readonly usage?: MadeUsage | false;
   readonly id?: string;
   readonly model?: string;
 }
 
 /**
- * A stream of the Responses API: `response.created`, `response.in_progress`, each item with its added, delta and done
- * events, and the final response with all items and the usage.
+ * Makes a stream of the Responses API: `response.created`, `response.in_progress`, the added, delta and done events of each item, and the
+ * final response with all items and the usage.
  * Format: https://platform.openai.com/docs/api-reference/responses-streaming
  */
 export function responsesStream(
@@ -48,7 +48,7 @@ export function responsesStream(
   return { wire: 'openai-responses', lines };
 }
 
-/** An output item: how it is added, its events in between (which point to it), and how it is when done. */
+/** An output item: how it is when added, its events, and how it is when done. */
 interface Item {
   readonly id: string;
   readonly added: object;

@@ -15,7 +15,7 @@ import type { ProviderErrorOptions } from './provider-errors.ts';
 import { responsesStream } from './responses-stream.ts';
 import type { Wire, WireStream } from './wires.ts';
 
-/** What an answer says, on any wire. */
+/** Contents of an answer on any wire. */
 export interface Made {
   readonly text?: MadeText;
   readonly thinking?: MadeText;
@@ -23,20 +23,20 @@ export interface Made {
   readonly usage?: MadeUsage;
 }
 
-/** How one wire says things. */
+/** Makes answers in one wire format. */
 export interface WireAnswers {
   baseURL(server: FaultServer): string;
   stream(made: Made): Required<Pick<WireStream, 'lines' | 'wire'>>;
   error(status: number, options?: ProviderErrorOptions): FaultResponse;
-  /** An error behind the status 200, as an event, and what it has to become. */
+  /** An error event after status 200, and the error code it must get. */
   readonly lateError: { readonly line: string; readonly code: ErrorCode };
-  /** Streams that stop for other reasons than that all is said. */
+  /** Streams with other finish reasons than the usual one. */
   readonly stops: readonly { readonly stream: WireStream; readonly finishReason: FinishReason }[];
 }
 
 const SAID = { text: 'Rivers run' };
 
-/** The answers of the three wires. */
+/** The answers for each wire. */
 export const wireAnswers: Readonly<Record<Wire, WireAnswers>> = {
   'openai-chat': {
     baseURL: (server) => server.openaiBaseURL,
@@ -80,9 +80,9 @@ export const wireAnswers: Readonly<Record<Wire, WireAnswers>> = {
   },
 };
 
-/** The number of the event in which a piece of text comes. */
+/** The number of the event that contains a piece of text. */
 export function eventWith(stream: WireStream, piece: string): number {
   const event = stream.lines.findIndex((line) => line.includes(piece));
-  if (event < 0) throw new Error(`no event of the stream has ${piece}`);
+  if (event < 0) throw new Error(`No event of the stream contains ${piece}.`);
   return event;
 }

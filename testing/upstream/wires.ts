@@ -4,49 +4,49 @@ import type { Gate } from '../manual-gate.ts';
 export type Wire = 'openai-chat' | 'openai-responses' | 'anthropic-messages';
 
 /**
- * A stream as it goes on the wire. A recording (`{ name, wire, lines }`) fits here as it is.
+ * A stream as it is sent. A recording (`{ name, wire, lines }`) can be used as it is.
  */
 export interface WireStream {
-  /** One event's JSON payload each: the text that follows `data: `. */
+  /** The JSON payload of each event: the text that follows `data: `. */
   readonly lines: readonly string[];
-  /** Default: derived from the request's path, see {@link wireOfPath}. */
+  /** Default: the wire of the request's path. See {@link wireOfPath}. */
   readonly wire?: Wire;
   /** Whether `data: [DONE]` ends the stream. Default: on `openai-chat` only. */
   readonly sentinel?: boolean;
-  /** Whether each event has an `event: TYPE` line, TYPE being the payload's `type`. Default: not on `openai-chat`. */
+  /** Whether each event has an `event:` line with the `type` of the payload. Default: on all wires but `openai-chat`. */
   readonly eventLines?: boolean;
   /** What ends a line. Default `\n`. */
   readonly lineEnd?: '\n' | '\r\n' | '\r';
-  /** Whether the body starts with a UTF-8 byte order mark. Default `false`. */
+  /** Whether the body starts with a UTF-8 byte order mark. Default false. */
   readonly bom?: boolean;
-  /** Comments put between the events, as proxies and servers do to keep a connection alive. Default: none. */
+  /** Comments between the events, as proxies and servers send them to keep a connection alive. Default: none. */
   readonly comments?: CommentOptions;
 }
 
-/** Where keep-alive comments stand in a stream. */
+/** Keep-alive comments in a stream. */
 export interface CommentOptions {
   /** The text after `: `. Default `keep-alive`. */
   readonly text?: string;
-  /** A group of comments stands in front of every n-th event, the first included. Default 1: in front of each. */
+  /** A group of comments is sent before every n-th event, starting with the first. Default 1: before each event. */
   readonly everyEvents?: number;
-  /** How many comments a group has. Default 1. */
+  /** How many comments are in a group. Default 1. */
   readonly count?: number;
 }
 
 /**
- * A part of a response's body. `event` is set on the parts that a gate is asked for and that a fault can point to: the
- * events, numbered from 0, and the sentinel, which counts as one more.
+ * A part of a response's body. Events have a number, from 0, by which gates and faults refer to them. The sentinel counts as the last
+ * event.
  */
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly event?: number;
   /** True for `data: [DONE]`. */
   readonly sentinel?: boolean;
-  /** Waited for before this part is sent, when everything before it has been sent. */
+  /** Awaited before this part is sent, after everything before it has been sent. */
   readonly hold?: Gate;
 }
 
-/** The wire that a request path asks for, or `undefined` for a path of none of them. */
+/** The wire of a request's path, or `undefined` if it belongs to none. */
 export function wireOfPath(path: string): Wire | undefined {
   const pathname = path.split('?', 1)[0] ?? '';
   if (pathname.endsWith('/chat/completions')) return 'openai-chat';
@@ -56,9 +56,9 @@ export function wireOfPath(path: string): Wire | undefined {
 }
 
 /**
- * Puts a stream on the wire, lazily: a body cut early costs only what was sent of it.
+ * Encodes a stream lazily: a body that is cut off costs only what was sent of it.
  *
- * @param wire used where the stream does not name its own
+ * @param wire used if the stream names no wire
  */
 export function* encodeStream(stream: WireStream, wire: Wire): Generator<Frame, void> {
   const format = stream.wire ?? wire;
@@ -79,7 +79,7 @@ export function* encodeStream(stream: WireStream, wire: Wire): Generator<Frame, 
   }
 }
 
-/** One event's bytes, its blank line included. */
+/** The bytes of one event, including its blank line. */
 export function encodeEvent(
   line: string,
   wire: Wire,
@@ -97,7 +97,7 @@ function commentBytes(options: CommentOptions | undefined, lineEnd: string): Buf
   return Buffer.from(`: ${options.text ?? 'keep-alive'}${lineEnd}${lineEnd}`.repeat(options.count ?? 1));
 }
 
-/** The payload's `type`; `undefined` for a payload that is broken on purpose or has none. */
+/** The payload's `type`, or `undefined` if it has none or is not valid JSON. */
 function typeOf(line: string): string | undefined {
   try {
     const payload: unknown = JSON.parse(line);
