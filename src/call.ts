@@ -8,59 +8,59 @@ import type { Cost, Usage } from './usage.ts';
 /** How a model call ended. */
 export interface CallEnd {
   outcome: Outcome;
-  /** Present where the call completed. */
+  /** Present if the call completed. */
   reply?: Reply | undefined;
   error?: SluiceError | undefined;
-  /** What the provider reported, else an estimate marked so. */
+  /** What the provider reported; otherwise an estimate, marked `estimated`. */
   usage: Usage;
 }
 
-/** What an observer of a call wants to hear. All but `ready` is synchronous, and `chunk` is on the hot path. */
+/** What an observer wants to know about a call. All methods are synchronous, and `chunk` runs for every chunk. */
 export interface CallObserver {
   /**
-   * The call waits for it: nothing is sent before it resolves, nothing at all where it rejects. A call that no `terminal()` marks is seen when it
-   * is made already, and does not wait.
+   * The call waits for this promise: nothing is sent before it resolves, and the call fails if it rejects. A call made by a middleware without
+   * `terminal()` has already begun when its observers are asked, and does not wait.
    */
   ready?: Promise<unknown> | undefined;
-  /** The provider's headers have told of its limits. */
+  /** Called when the provider's headers contain its limits. */
   rateLimits?(limits: RateLimits): void;
   chunk?(chunk: StreamChunk): void;
   end?(end: CallEnd): void;
 }
 
-/** What a provider's headers say of its limits. What it leaves unsaid is absent. */
+/** The limits in a provider's headers. A limit that is not reported is absent. */
 export interface RateLimits {
-  /** When the headers came, in milliseconds since the epoch. */
+  /** When the headers arrived, in milliseconds since the epoch. */
   atMs: number;
   limitRequests?: number;
   remainingRequests?: number;
-  /** From `atMs` until all requests are free again. */
+  /** Milliseconds from `atMs` until all requests are available again. */
   resetRequestsMs?: number;
   limitTokens?: number;
   remainingTokens?: number;
-  /** From `atMs` until all tokens are free again. */
+  /** Milliseconds from `atMs` until all tokens are available again. */
   resetTokensMs?: number;
 }
 
 /** One run of the terminal middleware. */
 export interface Call {
-  /** From 1 within the execution, in order of the start. */
+  /** Counts from 1 within the execution, in the order in which calls begin. */
   readonly number: number;
   /** The request as the terminal middleware sees it. */
   readonly request: ModelRequest;
   readonly span: SpanHandle;
   /** The provider's name, as soon as it is known. */
   provider: string | undefined;
-  /** The model asked for, then the one that answered. */
+  /** The requested model; after the answer begins, the model that answered. */
   model: string | undefined;
   /** What the provider has reported so far; providers set it while they stream. */
   usage: Usage | undefined;
-  /** The tier that is billed, where the provider says so. */
+  /** The service tier that is billed, if the provider reports it. */
   serviceTier: string | undefined;
-  /** Set by providers as soon as the headers are there, those of errors too. */
+  /** Set by providers as soon as the headers arrive, also those of an error. */
   rateLimits?: RateLimits | undefined;
-  /** Set by whoever knows the prices; it is what the execution's cost sums. */
+  /** Set by a middleware that knows the prices, such as `cost()`. The execution's cost is the sum of these. */
   cost: Cost | undefined;
-  /** Characters of content, thinking and tool arguments so far: the base of an estimate. */
+  /** Characters of content, thinking and tool arguments so far; usage is estimated from this. */
   readonly outputCharacters: number;
 }

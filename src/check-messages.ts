@@ -5,12 +5,12 @@ import { wellFormed } from './well-formed.ts';
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool']);
 
 type Fields = Readonly<Record<string, unknown>>;
-/** What a field has to be: the check, and the mend for a message. */
-type Rule = readonly [fits: (value: unknown) => boolean, mend: string];
+/** A check of a field, and what the error tells the caller to do. */
+type Rule = readonly [fits: (value: unknown) => boolean, advice: string];
 
 const isString = (value: unknown): boolean => typeof value === 'string';
 const isFilled = (value: unknown): boolean => typeof value === 'string' && value !== '';
-const optional = ([fits, mend]: Rule): Rule => [(value) => value === undefined || fits(value), mend];
+const optional = ([fits, advice]: Rule): Rule => [(value) => value === undefined || fits(value), advice];
 const oneOf = (...values: readonly unknown[]): Rule => [
   (value) => values.includes(value),
   `give ${values.map((value) => JSON.stringify(value)).join(' or ')}, or leave it out`,
@@ -19,17 +19,17 @@ const oneOf = (...values: readonly unknown[]): Rule => [
 const STRING: Rule = [isString, 'give a string'];
 const ID: Rule = [isFilled, "give the call's id"];
 const NAME: Rule = [isFilled, "give the tool's name"];
-const URL_TEXT: Rule = [isFilled, 'give an address, https or data:, as a string'];
+const URL_TEXT: Rule = [isFilled, 'give an https or data: URL as a string'];
 const BASE64: Rule = [isFilled, 'give the bytes as a base64 string'];
-const MEDIA_TYPE: Rule = [isFilled, 'give one such as "image/png"'];
+const MEDIA_TYPE: Rule = [isFilled, 'give a media type such as "image/png"'];
 const LIST: Rule = [Array.isArray, 'give an array, or leave it out'];
 const BLOCK: Rule = [
   (value) => isRecord(value) && typeof value.provider === 'string' && 'data' in value,
-  'give { provider, data } as it came',
+  'give the block as it came: { provider, data }',
 ];
 const INVALID: Rule = [
   (value) => isRecord(value) && typeof value.raw === 'string' && typeof value.reason === 'string',
-  'give { raw, reason } as it came, or leave it out',
+  'give the object as it came: { raw, reason }, or leave it out',
 ];
 const FLAG: Rule = [(value) => typeof value === 'boolean', 'give true or false, or leave it out'];
 const ANY: Rule = [() => true, ''];
@@ -44,7 +44,7 @@ const PARTS: Readonly<Record<Part['type'], Readonly<Record<string, Rule>>>> = {
     mediaType: optional(MEDIA_TYPE),
     detail: optional(oneOf('auto', 'low', 'high')),
   },
-  audio: { data: BASE64, mediaType: [isFilled, 'give one such as "audio/wav"'] },
+  audio: { data: BASE64, mediaType: [isFilled, 'give a media type such as "audio/wav"'] },
   file: {
     url: optional(URL_TEXT),
     data: optional(BASE64),
@@ -73,16 +73,19 @@ const PARTS: Readonly<Record<Part['type'], Readonly<Record<string, Rule>>>> = {
   provider: { block: BLOCK },
 };
 
-/** Kinds of part of which one of some fields must be there. */
+/** Types of parts that need at least one of these fields. */
 const SOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
   image: ['url', 'data'],
   file: ['url', 'data', 'fileId'],
 };
 
-/** What a tool result may hold. */
+/** Types of parts that a tool result may contain. */
 const IN_RESULT: ReadonlySet<string> = new Set(['text', 'image', 'file']);
 
-/** Checks messages that a caller gave; half a character in them becomes U+FFFD. Throws `invalid_options`, naming the field, the value's kind and the mend. */
+/**
+ * Checks messages from a caller. Half a character in them becomes U+FFFD. Throws `invalid_options`; the message names the field, the kind
+ * of value found there, and what to give instead.
+ */
 export function checkMessages(input: Input): Message[] {
   const messages: readonly Message[] = isList(input) ? input : [input];
   messages.forEach((message, index) => {
@@ -103,9 +106,9 @@ function checkMessage(message: unknown, path: string): void {
     throw wrong(`${path}.role`, role, 'give one of system, user, assistant, tool', got);
   }
   if (role === 'tool') {
-    const mend = "give an array of parts { type: 'tool_result', id, name, content }";
-    if (!Array.isArray(content))
-      throw wrong(`${path}.content`, content, `of a message of role tool: ${mend}`);
+    const advice =
+      "a message of role tool needs an array of parts { type: 'tool_result', id, name, content }";
+    if (!Array.isArray(content)) throw wrong(`${path}.content`, content, advice);
   }
   if (typeof content === 'string') return;
   if (!Array.isArray(content)) throw wrong(`${path}.content`, content, 'give a string or an array of parts');
@@ -125,11 +128,11 @@ function checkPart(part: unknown, path: string, allowed?: ReadonlySet<string>): 
   if (sources?.every((field) => part[field] === undefined) === true) {
     throw new SluiceError(
       'invalid_options',
-      `${path} of type ${type} has nothing in it: give ${sources.join(' or ')}.`,
+      `${path} of type ${type} has no content: give ${sources.join(' or ')}.`,
     );
   }
   if (type === 'image' && part.data !== undefined && part.mediaType === undefined)
-    throw wrong(`${path}.mediaType`, undefined, 'give one such as "image/png" with data');
+    throw wrong(`${path}.mediaType`, undefined, 'data needs a media type such as "image/png"');
   if (type !== 'tool_result' || !Array.isArray(part.content)) return;
   part.content.forEach((inner: unknown, index) => checkPart(inner, `${path}.content[${index}]`, IN_RESULT));
 }
@@ -137,14 +140,15 @@ function checkPart(part: unknown, path: string, allowed?: ReadonlySet<string>): 
 function checkFields(part: Fields, rules: Readonly<Record<string, Rule>>, path: string): void {
   for (const key of Object.keys(part)) {
     if (key === 'type' || Object.hasOwn(rules, key)) continue;
-    const mend = `take it out, or mend its name: there are ${Object.keys(rules).join(', ')}`;
+    const what = `${path}.${key} is not a field of a part of type ${String(part.type)}`;
+    const fields = Object.keys(rules).join(', ');
     throw new SluiceError(
       'invalid_options',
-      `${path}.${key} is no field of a part of type ${String(part.type)}: ${mend}.`,
+      `${what}: remove it, or fix its name. The fields are ${fields}.`,
     );
   }
-  for (const [key, [fits, mend]] of Object.entries(rules)) {
-    if (!fits(part[key])) throw wrong(`${path}.${key}`, part[key], mend);
+  for (const [key, [fits, advice]] of Object.entries(rules)) {
+    if (!fits(part[key])) throw wrong(`${path}.${key}`, part[key], advice);
   }
 }
 
@@ -156,6 +160,6 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function wrong(path: string, value: unknown, mend: string, got = kindOf(value)): SluiceError {
-  return new SluiceError('invalid_options', `${path} is ${got}: ${mend}.`);
+function wrong(path: string, value: unknown, advice: string, got = kindOf(value)): SluiceError {
+  return new SluiceError('invalid_options', `${path} is ${got}: ${advice}.`);
 }

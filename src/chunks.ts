@@ -2,9 +2,9 @@ import type { InvalidArguments, ProviderBlock } from './messages.ts';
 import type { ExecutionResult } from './result.ts';
 
 interface ChunkBase {
-  /** Number of the model call that made it, from 1; 0 or absent: no call did. The runtime sets it. */
+  /** Number of the model call that produced the chunk, from 1; 0 or absent if no call did. Set by the runtime. */
   call?: number;
-  /** Place in the execution, set at its edge. */
+  /** Position in the execution, from 0. Set by the runtime when it delivers the chunk. */
   index?: number;
 }
 
@@ -14,20 +14,20 @@ export interface ContentChunk extends ChunkBase {
   content: string;
   /** Citations that belong to the text so far, as the provider gave them. */
   citations?: unknown[];
-  /** The model declines; the text says so. */
+  /** The model declined to answer; the text says so. */
   refusal?: true;
-  /** A block of the provider that stands after the text so far, kept verbatim for the next turn. */
+  /** A block of the provider that belongs after the text so far. It is kept unchanged for the next turn. */
   block?: ProviderBlock;
 }
 
-/** A piece of the model's thinking. With `block` it closes the thinking so far and carries its verbatim form. */
+/** A piece of the model's thinking. With `block` it ends the thinking so far and carries the provider's own form of it. */
 export interface ThinkingChunk extends ChunkBase {
   type: 'thinking';
   content: string;
   block?: ProviderBlock;
 }
 
-/** A piece of a tool call that is still being written: provisional, never to be run. */
+/** A piece of a tool call that the model is still writing. It is provisional: never run it. */
 export interface ToolCallDeltaChunk extends ChunkBase {
   type: 'tool_call_delta';
   id: string;
@@ -42,14 +42,14 @@ export interface ToolCallChunk extends ChunkBase {
   id: string;
   name: string;
   arguments: unknown;
-  /** The provider has run the tool itself: nobody else may run it. */
+  /** The provider has already run the tool: do not run it again. */
   providerExecuted?: true;
-  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  /** The arguments could not be parsed: `arguments` is `{}`, and the call must not be run. */
   invalid?: InvalidArguments;
   block?: ProviderBlock;
 }
 
-/** What a tool answered. */
+/** The answer of a tool. */
 export interface ToolResultChunk extends ChunkBase {
   type: 'tool_result';
   id: string;
@@ -61,25 +61,25 @@ export interface ToolResultChunk extends ChunkBase {
   block?: ProviderBlock;
 }
 
-/** An image, a sound or another file that the model made: base64 `data`, or a `url`. One of the two is there. */
+/** An image, a sound or another file that the model made. It has base64 `data` or a `url`. */
 export interface FileChunk extends ChunkBase {
   type: 'file';
   mediaType: string;
   data?: string;
   url?: string;
-  /** The provider's id of it. */
+  /** The provider's id of the file. */
   id?: string;
   block?: ProviderBlock;
 }
 
-/** Voids every chunk whose `call` is at least `from`: whoever keeps chunks drops them. */
+/** Discards every chunk whose `call` is at least `from`: whoever has kept such chunks must drop them. */
 export interface ResetChunk extends ChunkBase {
   type: 'reset';
   from: number;
   reason: string;
 }
 
-/** What travels inside a pipeline, between middleware. */
+/** The chunks that middleware pass to each other inside a pipeline. */
 export type StreamChunk =
   | ContentChunk
   | ThinkingChunk
@@ -95,13 +95,13 @@ export interface DoneChunk extends ChunkBase {
   result: ExecutionResult;
 }
 
-/** Set at the edge of an execution: `index` is dense from 0. */
+/** Set by the runtime when it delivers a chunk: `index` counts from 0 without gaps. */
 interface Stamped {
   call: number;
   index: number;
 }
 
-/** A chunk that has passed the edge. */
+/** A chunk as it is delivered to the consumer. */
 export type StampedChunk = StreamChunk & Stamped;
 
 /** What the consumer of an execution reads. */

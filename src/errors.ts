@@ -30,37 +30,37 @@ export const errorCodes = [
   'store',
 ] as const;
 
-/** Every reason for which an execution can fail. The union is closed: a switch over it can be exhaustive. */
+/** Every reason why an execution can fail. The union is closed, so a switch over it can be exhaustive. */
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** Which clock ran out, for errors of code `timeout`. */
+/** Which time limit was exceeded, for errors of code `timeout`. */
 export type TimeoutPhase = 'first_chunk' | 'idle' | 'total' | 'queue';
 
-/** What is known of an error beside its code and message. */
+/** What is known about an error besides its code and message. */
 export interface ErrorDetails {
-  /** Whether the same call may succeed when it is made again. Default: by the code. */
+  /** Whether the same call may succeed if it is made again. Default: depends on the code. */
   retryable?: boolean | undefined;
-  /** The error underneath, as in the standard `Error`. */
+  /** The original error, as in the standard `Error`. */
   cause?: unknown;
-  /** HTTP status of the provider's answer. */
+  /** HTTP status of the provider's response. */
   status?: number | undefined;
   /** Name of the provider that failed, such as `openai`. */
   provider?: string | undefined;
-  /** The provider's id of the request, to quote to its support. */
+  /** The provider's id of the request; its support may ask for it. */
   requestId?: string | undefined;
-  /** How long the provider asked to wait before another try, in milliseconds. */
+  /** How long the provider asks to wait before the next attempt, in milliseconds. */
   retryAfterMs?: number | undefined;
-  /** How many attempts were made in all. */
+  /** Total number of attempts. */
   attempts?: number | undefined;
-  /** Which clock ran out; with code `timeout`. */
+  /** Which time limit was exceeded; with code `timeout`. */
   phase?: TimeoutPhase | undefined;
-  /** Name of the middleware at fault; with code `middleware`. */
+  /** Name of the middleware that caused the error; with code `middleware`. */
   middleware?: string | undefined;
-  /** What had been received when it failed. Set by the edge of the pipeline. */
+  /** What had been received before the failure. Set by the pipeline. */
   partial?: PartialReply | undefined;
 }
 
-/** What a client may see of an error: nothing that could hold a prompt or a key. */
+/** The part of an error that a client may see. It contains neither prompts nor keys. */
 export interface ErrorJson {
   code: ErrorCode;
   message: string;
@@ -90,7 +90,7 @@ export class SluiceError extends Error {
   override readonly name = 'SluiceError';
   readonly code: ErrorCode;
   readonly retryable: boolean;
-  // Declared only, so that an error has just the fields that are known of it.
+  // Only declared, so that an error has no fields that are not known.
   declare readonly status?: number | undefined;
   declare readonly provider?: string | undefined;
   declare readonly requestId?: string | undefined;
@@ -113,7 +113,7 @@ export class SluiceError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  /** Code, message and request id: what a client may see. */
+  /** Code, message and request id: the part of the error that a client may see. */
   toJSON(): ErrorJson {
     return {
       code: this.code,
@@ -123,13 +123,13 @@ export class SluiceError extends Error {
   }
 }
 
-/** Whether a value is a {@link SluiceError}, also one that another copy of the package made. */
+/** Whether a value is a {@link SluiceError}, even one created by another copy of the package. */
 export function isSluiceError(value: unknown): value is SluiceError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
 /**
- * The first `SluiceError` along the chain of causes, or undefined. Use it to classify an error that other code wrapped.
+ * The first `SluiceError` in an error's chain of causes, or undefined. Use it to classify an error that other code has wrapped.
  */
 export function findSluiceError(error: unknown): SluiceError | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 16; at = at.cause, depth++) {
@@ -138,7 +138,7 @@ export function findSluiceError(error: unknown): SluiceError | undefined {
   return undefined;
 }
 
-/** The error of an execution, attempt or wait that was ended on purpose; its cause is the reason given. */
+/** The error of an execution, attempt or wait that was ended on purpose; `reason` becomes its cause. */
 export function abortedError(reason?: unknown, message = 'The execution was aborted.'): SluiceError {
   if (isSluiceError(reason) && reason.code === 'aborted') return reason;
   return new SluiceError('aborted', message, { cause: reason });
@@ -151,7 +151,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return KNOWN.has(value);
 }
 
-/** Names the kind of a value for a message: `null`, `array`, `string`, `number`, ... never the value itself. */
+/** The kind of a value, for error messages: `null`, `array`, `string`, `number`, ... Never the value itself. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';

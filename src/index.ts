@@ -1,5 +1,5 @@
 /**
- * Sluice: a runtime for LLM calls made of composable middleware.
+ * Sluice: a runtime for LLM calls, built from composable middleware.
  *
  * @module
  */
@@ -93,7 +93,7 @@ export type {
 export { storeCall } from './session/store-call.ts';
 export type { StoreCallOptions } from './session/store-call.ts';
 export type { OnBusy } from './session/line.ts';
-// For stores: what all of them check, store and refuse alike.
+// For authors of stores: the checks, encodings and errors that all stores share.
 export { checkSessionKey } from './session/check-key.ts';
 export {
   checkAppend,

@@ -1,17 +1,17 @@
 import { SluiceError, kindOf } from './errors.ts';
 
-/** A typed key of the context's and the session's values. Two keys of one name are different keys. */
+/** A typed key for values of the context or the session. Two keys with the same name are different keys. */
 export interface ContextKey<T> {
   readonly name: string;
-  /** An entry for the option `values`: `values: [Tenant.with('acme')]`. */
+  /** Makes an entry for the option `values`: `values: [Tenant.with('acme')]`. */
   with(value: T): ContextEntry;
 }
 
-/** A key with its value. */
+/** A key and its value. */
 export type ContextEntry = readonly [key: ContextKey<unknown>, value: unknown];
 
 /**
- * Makes a key under which middleware share a value of type `T` within one execution.
+ * Creates a key under which middleware share a value of type `T` within one execution.
  *
  * @example
  * const Tenant = contextKey<string>('tenant');
@@ -24,7 +24,7 @@ export function contextKey<T>(name: string): ContextKey<T> {
   return key;
 }
 
-/** Refuses what JavaScript may hand over in place of a key, such as its name. `where` says to what. */
+/** Throws if `key` is not a key, such as a string. `where` names the call that got it, for the message. */
 export function checkContextKey(where: string, key: unknown): void {
   if (typeof key === 'object' && key !== null && 'name' in key) return;
   throw new SluiceError(
@@ -36,10 +36,10 @@ export function checkContextKey(where: string, key: unknown): void {
 function checkEntry(entry: unknown): void {
   const key: unknown = Array.isArray(entry) ? entry[0] : undefined;
   if (typeof key === 'object' && key !== null && 'name' in key) return;
-  const found = Array.isArray(entry) ? `an entry under a key that is ${kindOf(key)}` : kindOf(entry);
+  const found = Array.isArray(entry) ? `whose key is ${kindOf(key)}` : `that is ${kindOf(entry)}`;
   throw new SluiceError(
     'invalid_options',
-    `values holds ${found}: give entries under keys of contextKey(), such as [Tenant.with('acme')].`,
+    `values has an entry ${found}: give entries of keys made by contextKey(), such as [Tenant.with('acme')].`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Structured logging: a message and fields. */
+/** A structured logger: each entry has a message and fields. */
 export interface Logger {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
@@ -6,7 +6,7 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Any logger with the four usual methods: of the console's shape (message, fields) or of pino's (fields, message). */
+/** Any logger with the four usual methods. They take (message, fields) like `console`, or (fields, message) like pino. */
 export interface LoggerLike {
   debug(first: unknown, second?: unknown): void;
   info(first: unknown, second?: unknown): void;
@@ -14,14 +14,14 @@ export interface LoggerLike {
   error(first: unknown, second?: unknown): void;
 }
 
-/** A logger that says nothing. */
+/** A logger that writes nothing. */
 export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 function nothing(): void {}
 
 /**
- * Any logger as a {@link Logger}. Pino's shape (fields first) is known by its `bindings()`, as in pino's documentation of child loggers;
- * everything else gets the console's (message first).
+ * Turns any logger into a {@link Logger}. A logger with a method `bindings()` gets the fields first, because pino has that method (see its
+ * documentation of child loggers). All other loggers get the message first, like `console`.
  */
 export function toLogger(logger: LoggerLike): Logger {
   const fieldsFirst = 'bindings' in logger && typeof logger.bindings === 'function';

@@ -1,45 +1,45 @@
-/** Who speaks. `tool` messages hold the results of tool calls. */
+/** Who speaks. Messages of role `tool` hold the results of tool calls. */
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 /**
- * Data of a provider that is sent back to it verbatim on the next turn: thinking signatures, encrypted reasoning,
- * server-side tool calls. It goes back only over the same wire, to the same model at the same base URL; any other call
+ * Data of a provider that is sent back to it unchanged on the next turn: thinking signatures, encrypted reasoning,
+ * server-side tool calls. It is sent back only over the same wire, to the same model at the same base URL. Any other call
  * leaves it out with a warning.
  */
 export interface ProviderBlock {
   /** The wire it belongs to: `anthropic`, `openai.chat`, `openai.responses`. */
   provider: string;
-  /** The model that was asked for when the block came. Absent in a block made by hand: it goes to any model. */
+  /** The requested model of the call that produced the block. A block made by hand has none and is sent to any model. */
   model?: string;
-  /** The base URL that the block came from. Absent in a block made by hand, or if the client does not tell. */
+  /** The base URL that the block came from. Absent in a block made by hand, or if the client does not reveal it. */
   baseURL?: string;
   /** The block as it came, plain JSON. */
   data: unknown;
 }
 
-/** Text. `citations` are the provider's own objects, kept as they came. */
+/** Text. `citations` are the provider's own objects, unchanged. */
 export interface TextPart {
   type: 'text';
   text: string;
   citations?: unknown[];
-  /** The model declined; the text says so. */
+  /** The model declined to answer; the text says so. */
   refusal?: true;
 }
 
-/** What the model thought aloud. `block` is the verbatim form that the provider wants back. */
+/** The model's thinking. `block` is the provider's own form of it, which the provider wants back unchanged. */
 export interface ThinkingPart {
   type: 'thinking';
   text: string;
   block?: ProviderBlock;
 }
 
-/** An image, by `url` (https or data URL) or by base64 `data` with its `mediaType`. */
+/** An image: a `url` (https or data URL), or base64 `data` with its `mediaType`. */
 export interface ImagePart {
   type: 'image';
   url?: string;
   data?: string;
   mediaType?: string;
-  /** How closely the model looks, where the provider lets one say. */
+  /** How closely the model looks at it, if the provider supports that. */
   detail?: 'auto' | 'low' | 'high';
 }
 
@@ -51,8 +51,8 @@ export interface AudioPart {
 }
 
 /**
- * A document, or in a reply an image or a sound that the model made: by `url`, by base64 `data` with its `mediaType`, or by
- * the provider's `fileId`.
+ * A document; in a reply, an image or a sound that the model made. It has a `url`, base64 `data` with its `mediaType`, or the
+ * provider's `fileId`.
  */
 export interface FilePart {
   type: 'file';
@@ -66,28 +66,28 @@ export interface FilePart {
   block?: ProviderBlock;
 }
 
-/** Arguments of a tool call that could not be read. */
+/** Arguments of a tool call that could not be parsed. */
 export interface InvalidArguments {
-  /** The arguments as the model wrote them; cut if they are longer than the limit. */
+  /** The arguments as the model wrote them, truncated if they are longer than the limit. */
   raw: string;
-  /** What is wrong with them, in one sentence without their content. */
+  /** What is wrong with them, in one sentence that does not quote them. */
   reason: string;
 }
 
-/** A finished tool call of the model; `arguments` are parsed. */
+/** A finished tool call of the model, with parsed `arguments`. */
 export interface ToolCallPart {
   type: 'tool_call';
   id: string;
   name: string;
   arguments: unknown;
-  /** The provider has run the tool itself: nobody else may run it. */
+  /** The provider has already run the tool: do not run it again. */
   providerExecuted?: true;
-  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  /** The arguments could not be parsed: `arguments` is `{}`, and the call must not be run. */
   invalid?: InvalidArguments;
   block?: ProviderBlock;
 }
 
-/** What a tool answered. `id` is the call's. */
+/** The answer of a tool. `id` is the id of the call. */
 export interface ToolResultPart {
   type: 'tool_result';
   id: string;
@@ -99,7 +99,7 @@ export interface ToolResultPart {
   block?: ProviderBlock;
 }
 
-/** A block that only its provider understands, kept in its place among the other parts. */
+/** A block that only its provider understands. It keeps its position among the other parts. */
 export interface ProviderPart {
   type: 'provider';
   block: ProviderBlock;
@@ -113,13 +113,13 @@ export type Part =
 export interface Message {
   role: Role;
   content: string | Part[];
-  /** The speaker's name, where the provider knows such a field. */
+  /** The speaker's name, for providers that have such a field. */
   name?: string;
-  /** The reply was cut short (cancelled, failed or interrupted); this is what had come. */
+  /** The reply was cancelled, failed or was interrupted; this is what had arrived. */
   partial?: true;
 }
 
-/** What `execute` takes in place of role and content. */
+/** What `execute` takes instead of a role and content. */
 export type Input = Message | readonly Message[];
 
 /** The text of a message: its text parts joined. */

@@ -4,13 +4,14 @@ import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
 
 /**
- * Makes a fresh attempt at the rest of the stack. Lazy: the layer below runs at the stream's first pull.
- * `changes` replaces whole keys of this layer's request.
+ * Starts a new attempt of the rest of the stack. It is lazy: nothing runs before the first pull of the stream.
+ * `changes` replaces whole keys of the request.
  */
 export type Next = (changes?: Partial<ModelRequest>) => Stream<StreamChunk, Reply>;
 
 /**
- * A middleware: from (context, next) to a stream. Its function's name is its name in errors, traces and logs.
+ * A middleware: a function that takes `(context, next)` and returns a stream. The function's name is the name of the middleware in
+ * errors, traces and logs.
  *
  * @example
  * const logging = (): Middleware => async function* logging(context, next) {

@@ -1,4 +1,4 @@
-/** The place of the first value that JSON or a structured clone would lose, change or refuse; undefined where all is plain data. */
+/** The path of the first value that JSON or a structured clone would lose, change or refuse; undefined if everything is plain data. */
 export function plainFault(value: unknown, above: readonly unknown[] = []): string[] | undefined {
   if (typeof value !== 'object' || value === null) return isPlain(value) ? undefined : [];
   const proto: unknown = Object.getPrototypeOf(value);
@@ -15,7 +15,7 @@ function isPlain(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof value);
 }
 
-/** A copy of a value, as JSON would make it and read it again, without the way over text. Throws what `JSON.stringify` throws. */
+/** The same copy of a value as `JSON.parse(JSON.stringify(value))`, mostly without creating the text. Throws what `JSON.stringify` throws. */
 export function jsonCopy<T>(value: T): T;
 export function jsonCopy(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : null; // -0 is 0
@@ -27,7 +27,7 @@ export function jsonCopy(value: unknown): unknown {
   for (const [key, inner] of Object.entries(value)) {
     const copied: unknown = jsonCopy(inner);
     if (copied === undefined) continue;
-    // As data: an assignment to this key sets the prototype.
+    // Not by assignment, which would set the prototype.
     if (key === '__proto__') Object.defineProperty(copy, key, { ...OWN, value: copied });
     else copy[key] = copied;
   }

@@ -3,34 +3,34 @@ import type { Call } from './call.ts';
 import type { ModelRequest, Reply } from './request.ts';
 import type { Stream } from './stream/stream.ts';
 
-/** What a provider gets beside the request. */
+/** What a provider gets besides the request. */
 export interface ProviderCall {
-  /** Aborted when the call must end; the provider frees its socket then. */
+  /** Aborted when the call must end; the provider then frees its socket. */
   readonly signal: AbortSignal;
   /** When the execution must be over, in milliseconds since the epoch. */
   readonly deadline: number | undefined;
-  /** The record of this call: set `usage` on it as soon as the wire tells, so that an interrupted call is billed right. */
+  /** The record of this call. Set its `usage` as soon as the server reports it, so that an interrupted call is billed correctly. */
   readonly call: Call;
-  /** Adds a warning to the result, as for a parameter that cannot be honoured. */
+  /** Adds a warning to the result, for example for a parameter that cannot be honored. */
   warn(message: string): void;
 }
 
-/** A model behind some wire. Make one with `openai()`, `anthropic()`, `demo()`, or implement it. */
+/** Access to the models of one service. Create one with `openai()`, `anthropic()` or `demo()`, or implement this interface. */
 export interface Provider {
-  /** Such as `openai`; prices, logs and `providerOptions` go by it. */
+  /** The name, such as `openai`. Prices, logs and `providerOptions` use it. */
   readonly name: string;
-  /** The model asked for where the request names none. */
+  /** The model to use if the request does not name one. */
   readonly model: string;
   /**
-   * One model call. Lazy: nothing is sent before the first pull. The stream ends with a `Reply` or an error, never silently; closing
-   * it, or aborting the signal, frees the socket.
+   * Makes one model call. It is lazy: nothing is sent before the first pull. The stream ends with a `Reply` or an error, never silently.
+   * Closing it or aborting the signal frees the socket.
    */
   stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply>;
   /**
-   * How many input tokens a request has, by the provider's own count. One small request of its own, which is no model call; rejects as a call
-   * does. Absent where the provider has no such endpoint.
+   * Asks the provider how many input tokens a request has. This is one small request, which is not a model call; it rejects like a model call.
+   * Absent if the provider has no such endpoint.
    */
   countTokens?(request: ModelRequest, options: { signal: AbortSignal }): Promise<number>;
-  /** Frees what the provider made itself. */
+  /** Frees what the provider itself created. */
   close?(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 const text = z.string().min(1);
 const jsonSchema = z.record(z.string(), z.unknown(), 'a JSON Schema as an object');
 
-/** A tool as `ToolDefinition` has it, nothing else: the shapes of the wires are the providers' business. */
+/** A tool, exactly as in `ToolDefinition`. Providers translate it to their wires. */
 export const toolSchema = z.strictObject({
   name: text,
   description: z.string().optional(),
@@ -27,7 +27,7 @@ export const responseFormatSchema = z.discriminatedUnion('type', [
 const place = z.union([z.literal('tools'), z.literal('system'), z.int()]);
 const breakpoint = z.union([place, z.strictObject({ at: place, ttl: z.enum(['5m', '1h']).optional() })]);
 
-/** The fields of `Parameters`. Ranges are left to the providers, whose ranges differ. */
+/** The fields of `Parameters`. Ranges are not checked here, because they differ between providers. */
 export const parametersSchema = z.strictObject({
   temperature: z.number().optional(),
   topP: z.number().optional(),

@@ -1,12 +1,12 @@
 import type { Message } from './messages.ts';
 import type { Usage } from './usage.ts';
 
-/** A tool offered to the model: `parameters` is a JSON Schema of type object. */
+/** A tool that the model may call; `parameters` is a JSON Schema of type object. */
 export interface ToolDefinition {
   name: string;
   description?: string;
   parameters: Record<string, unknown>;
-  /** Ask the provider to hold the model to the schema, where it can. */
+  /** Asks the provider to enforce the schema, if it can. */
   strict?: boolean;
 }
 
@@ -25,7 +25,7 @@ export type ResponseFormat =
       strict?: boolean;
     };
 
-/** How much the model thinks. `budgetTokens` for providers that count, `effort` for those that grade. */
+/** How much the model thinks: `budgetTokens` for providers that take a number of tokens, `effort` for those that take a level. */
 export interface ReasoningOptions {
   effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
   budgetTokens?: number;
@@ -33,17 +33,17 @@ export interface ReasoningOptions {
 }
 
 /**
- * Where the cached prefix of the prompt ends: after the tools, after the system prompt, or after the message of that index
- * (negative: from the end).
+ * Where the cached prefix of the prompt ends: after the tools, after the system prompt, or after the message with this index
+ * (negative: counted from the end).
  */
 export type CacheBreakpoint =
   'tools' | 'system' | number | { at: 'tools' | 'system' | number; ttl?: '5m' | '1h' };
 
-/** How a call is sampled and bounded. What a provider cannot honour becomes a warning, or an error with `strict`. */
+/** Sampling, limits and other settings of a call. What a provider cannot honor becomes a warning, or an error with `strict`. */
 export interface Parameters {
   temperature?: number;
   topP?: number;
-  /** Most tokens of the answer, thinking included. */
+  /** Maximum number of tokens in the answer, thinking included. */
   maxTokens?: number;
   stopSequences?: string[];
   seed?: number;
@@ -53,15 +53,15 @@ export interface Parameters {
   parallelToolCalls?: boolean;
   reasoning?: ReasoningOptions;
   promptCache?: 'auto' | CacheBreakpoint[];
-  /** Fields for one provider's request body, by the provider's name: `{ openai: { user: 'u1' } }`. They win. */
+  /** Additional fields for the request body, by the provider's name: `{ openai: { user: 'u1' } }`. They override all others. */
   providerOptions?: Record<string, Record<string, unknown>>;
-  /** Keep the raw request and reply of each call in `result.raw`. */
+  /** Keeps the raw request and reply of each call in `result.raw`. */
   includeRaw?: boolean;
-  /** What a provider cannot honour is an error instead of a warning. */
+  /** Makes what a provider cannot honor an error instead of a warning. */
   strict?: boolean;
 }
 
-/** What a model is asked. Read-only: a change is a value handed to `next()`. */
+/** A request to a model. It is read-only: pass changes to `next()`. */
 export interface ModelRequest {
   readonly messages: readonly Message[];
   /** Overrides the provider's model. */
@@ -71,11 +71,11 @@ export interface ModelRequest {
   readonly responseFormat?: ResponseFormat | undefined;
 }
 
-/** Why the model stopped. `pause`: the provider paused a long turn, send the reply back to go on. */
+/** Why the model stopped. `pause`: the provider paused a long turn; send the reply back to continue. */
 export type FinishReason =
   'stop' | 'length' | 'tool_calls' | 'content_filter' | 'refusal' | 'pause' | 'other';
 
-/** The raw request and reply of one call, with `includeRaw`. Never holds headers that authenticate. */
+/** The raw request and reply of one call, with `includeRaw`. It never contains headers that authenticate. */
 export interface RawExchange {
   call: number;
   request: unknown;
@@ -83,20 +83,20 @@ export interface RawExchange {
   reply: unknown[];
 }
 
-/** What the terminal middleware knows at the end of a call that its chunks cannot say. */
+/** What is known at the end of a call and is not in its chunks. */
 export interface Reply {
   finishReason: FinishReason;
-  /** The provider's own word for it. */
+  /** The provider's own word for the finish reason. */
   rawFinishReason?: string | undefined;
   usage?: Usage | undefined;
-  /** The model that answered, as it names itself. */
+  /** The model that answered, by the name in its answer. */
   model?: string | undefined;
   provider?: string | undefined;
   requestId?: string | undefined;
-  /** The tier that the provider billed: the price depends on it. */
+  /** The service tier that the provider billed; the price depends on it. */
   serviceTier?: string | undefined;
-  /** Set by `collect()`: what the stream let through, as one message. */
+  /** Set by `collect()`: what the stream passed through, as one message. */
   message?: Message | undefined;
-  /** With `includeRaw`. */
+  /** Set with `includeRaw`. */
   raw?: { request: unknown; reply: unknown[] } | undefined;
 }

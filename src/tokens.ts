@@ -2,30 +2,30 @@ import type { AudioPart, FilePart, Message, Part } from './messages.ts';
 import type { ModelRequest } from './request.ts';
 
 /**
- * About four bytes of UTF-8 a token. Against o200k_base that gives 0.95 to 1.1 of what prose and code in English, German, Chinese,
- * Japanese and Korean have, more than there is in Cyrillic, Arabic and Indic scripts, 0.8 of JSON, and half of digits and base64.
+ * About four bytes of UTF-8 per token. Compared with o200k_base, this gives 0.95 to 1.1 of the real count for prose and code in English,
+ * German, Chinese, Japanese and Korean, too much for Cyrillic, Arabic and Indic scripts, 0.8 for JSON, and half for digits and base64.
  */
 const BYTES_PER_TOKEN = 4;
-/** Roles and separators around each message, as OpenAI's cookbook counts them. */
+/** Roles and separators around each message, counted as in OpenAI's cookbook. */
 const TOKENS_PER_MESSAGE = 4;
-/** An image of middling size: OpenAI counts 85 for low detail to 1,105 for 1024 x 1024, Anthropic up to 1,600. */
+/** An image of medium size: OpenAI counts from 85 for low detail to 1,105 for 1024 x 1024, Anthropic up to 1,600. */
 const TOKENS_PER_IMAGE = 1_000;
 const TOKENS_PER_SMALL_IMAGE = 85;
-/** A page of a document: Anthropic's page "PDF support" says 1,500 to 3,000 tokens of text. */
+/** A page of a document: 1,500 to 3,000 tokens of text, according to Anthropic's page "PDF support". */
 const TOKENS_PER_PAGE = 1_500;
-/** A page with figures; what is known of a document is its size. */
+/** A page with figures. The size is all that is known about a document. */
 const BYTES_PER_PAGE = 75_000;
-/** OpenAI counts ten tokens a second of sound, which is about 16 kB of MP3. */
+/** OpenAI counts ten tokens per second of sound, which is about 16 kB of MP3. */
 const AUDIO_BYTES_PER_TOKEN = 1_600;
 
-/** A rough count of the tokens of a text or of that many ASCII characters, at least 1 where there is any text. */
+/** A rough count of the tokens of a text, or of a number of ASCII characters. At least 1 if there is any text. */
 export function estimateTokens(text: string | number): number {
   return Math.ceil((typeof text === 'string' ? utf8Bytes(text) : text) / BYTES_PER_TOKEN);
 }
 
 /**
- * A rough count of the input tokens of a request: messages, tools, images, files and the answer's schema. `textTokens` counts a text; give a
- * tokenizer's for a count that is closer.
+ * A rough count of the input tokens of a request: messages, tools, images, files and the schema of the answer. `textTokens` counts a text; pass
+ * the count function of a tokenizer for a better estimate.
  */
 export function estimateInputTokens(
   request: ModelRequest,
@@ -68,7 +68,7 @@ function partTokens(part: Part, count: Count): number {
   }
 }
 
-/** Of a document elsewhere nothing is known: it counts as a page. */
+/** Nothing is known about a document that is only a URL or a file id: it counts as one page. */
 function fileTokens(part: FilePart): number {
   const bytes = sizeOf(part);
   if (/^(?:text\/|application\/(?:json|xml|yaml)\b)/.test(part.mediaType ?? '') && bytes > 0)
@@ -76,7 +76,7 @@ function fileTokens(part: FilePart): number {
   return Math.max(1, Math.ceil(bytes / BYTES_PER_PAGE)) * TOKENS_PER_PAGE;
 }
 
-/** Bytes of what a part holds itself, in base64; 0 where it only says where they are. */
+/** The number of bytes that a part contains as base64; 0 if it only refers to them. */
 function sizeOf(part: AudioPart | FilePart): number {
   const url = part.type === 'file' && part.url?.startsWith('data:') === true ? part.url : '';
   return Math.ceil(((part.data ?? url).length * 3) / 4);
@@ -86,7 +86,7 @@ function utf8Bytes(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
-    // Half of a surrogate pair is two of its four bytes.
+    // Half of a surrogate pair counts as two of the four bytes.
     if (unit > 0x7f) bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
   }
   return bytes;

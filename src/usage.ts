@@ -1,25 +1,25 @@
 /**
- * Tokens of one call or of a whole execution, in one form for all providers.
- * `inputTokens` includes the cached and cache-written ones, `outputTokens` the reasoning ones.
+ * The tokens of one call or of a whole execution, in the same form for all providers.
+ * `inputTokens` includes cached and cache-written tokens, `outputTokens` includes reasoning tokens.
  */
 export interface Usage {
   inputTokens: number;
   outputTokens: number;
-  /** Input and output. */
+  /** Sum of input and output. */
   totalTokens: number;
-  /** Part of the input that was read from the provider's cache. */
+  /** The part of the input that was read from the provider's cache. */
   cachedInputTokens: number;
-  /** Part of the input that was written to the provider's cache. */
+  /** The part of the input that was written to the provider's cache. */
   cacheWriteTokens: number;
-  /** Part of the output that was thinking. */
+  /** The part of the output that was thinking. */
   reasoningTokens: number;
-  /** Not all of it was reported: the call was cut short, or the provider is silent. */
+  /** Not all of it was reported: the call ended early, or the provider does not report usage. */
   estimated?: boolean;
-  /** The provider's own object, of one call. */
+  /** The provider's own object; only in the usage of one call. */
   raw?: unknown;
 }
 
-/** Money in US dollars. Fields that are not known are absent, never 0. */
+/** Cost in US dollars. Fields that are not known are absent, never 0. */
 export interface Cost {
   status: 'exact' | 'estimated' | 'unknown';
   totalUsd?: number;
@@ -41,7 +41,7 @@ export function noUsage(): Usage {
   };
 }
 
-/** The sum of the usages that are known; estimated as soon as one is. Raw objects are left out. */
+/** The sum of the known usages. It is estimated as soon as one of them is. Raw objects are left out. */
 export function sumUsage(usages: Iterable<Usage | undefined>): Usage {
   const sum = noUsage();
   for (const usage of usages) {
@@ -60,8 +60,8 @@ export function sumUsage(usages: Iterable<Usage | undefined>): Usage {
 const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteUsd'] as const;
 
 /**
- * The sum of the costs of an execution's calls. One unknown makes the whole unknown (and the sum of the known ones is
- * not offered as a total); one estimate makes it estimated. No calls cost exactly nothing.
+ * The sum of the costs of an execution's calls. If one cost is unknown, the sum is unknown, and no total of the known ones is
+ * given. If one is an estimate, the sum is an estimate. Without any calls the cost is exactly 0.
  */
 export function sumCost(costs: readonly (Cost | undefined)[]): Cost {
   if (costs.length === 0) return { status: 'exact', totalUsd: 0 };

@@ -1,7 +1,7 @@
 /**
- * Plain data without half characters: in every string of it, keys included, a surrogate that stands alone becomes U+FFFD. Every
- * provider and many databases refuse one. What has none is returned as it is, not copied; so is a value that holds itself or is
- * nested thousands deep, which whoever writes it as JSON has to refuse.
+ * Plain data without half characters: in all its strings, keys included, a lone surrogate becomes U+FFFD, because every provider
+ * and many databases refuse one. A value without any is returned as it is, not copied. So is a value that contains itself or is
+ * nested thousands of levels deep; it is refused later, when it is written as JSON.
  */
 export function wellFormed<T>(value: T): T {
   try {
@@ -28,7 +28,7 @@ function cleaned(value: unknown): unknown {
   const entries = Object.entries(value);
   const clean = entries.map(([key, inner]) => [key.toWellFormed(), cleaned(inner)] as const);
   const isSame = clean.every(([key, inner], at) => key === entries[at]?.[0] && inner === entries[at]?.[1]);
-  // Not by assignment: a key `__proto__` is a field as any other.
+  // Not by assignment: a key `__proto__` is a field like any other.
   return isSame ? value : Object.fromEntries(clean);
 }
 
@@ -37,7 +37,7 @@ function cleanedList(list: readonly unknown[]): readonly unknown[] {
   return clean.every((inner, index) => inner === list[index]) ? list : clean;
 }
 
-/** Anything else says for itself how it is written as JSON. */
+/** Other objects decide themselves how they are written as JSON. */
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const proto: unknown = Object.getPrototypeOf(value);
@@ -45,13 +45,13 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Joins the two halves of a character that came in different pieces of text. A half at the end is held back until the next
- * piece; a half without its other half becomes U+FFFD.
+ * Joins the two halves of a character that arrive in different pieces of text. A half at the end of a piece is held until the next
+ * piece arrives. A half without its other half becomes U+FFFD.
  */
 export class CharacterJoiner {
   #half = '';
 
-  /** The next piece, whole: with the half held back before, without the half that it ends with. */
+  /** Returns the next piece in whole characters: with the half that was held before, and without a half at its end. */
   push(piece: string): string {
     if (this.#half === '' && piece.isWellFormed()) return piece;
     let text = this.#half + piece;
@@ -63,14 +63,14 @@ export class CharacterJoiner {
     return text.toWellFormed();
   }
 
-  /** The text is over: what is held back, as U+FFFD; '' if nothing is. */
+  /** At the end of the text: returns the held half as U+FFFD, or '' if there is none. */
   flush(): string {
     const half = this.#half;
     this.#half = '';
     return half.toWellFormed();
   }
 
-  /** Whether a half is held back. */
+  /** Whether a half is held. */
   get holds(): boolean {
     return this.#half !== '';
   }

@@ -65,9 +65,13 @@ describe('an option of an execution that is wrong is refused with its field and 
     [
       'values without keys',
       { values: [['tenant', 'acme']] },
-      'values holds an entry under a key that is string: give entries under keys of contextKey()',
+      'values has an entry whose key is string: give entries of keys made by contextKey()',
     ],
-    ['a key without a value', { values: [contextKey('tenant')] }, 'values holds object: give entries'],
+    [
+      'a key without a value',
+      { values: [contextKey('tenant')] },
+      'values has an entry that is object: give entries',
+    ],
     [
       'a function in metadata',
       { metadata: { a: { b: () => 1 } } },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { execute, refusal } from './refusal.ts';
 
-describe('a message of the wrong shape is refused with its field, its kind and the mend', () => {
+describe('the error for a message of the wrong shape names the field, the kind of value and what to give', () => {
   const part = (value: unknown): unknown[] => ['user', [value]];
   test.each<[string, unknown[], string]>([
     ['no text', part({ type: 'text' }), 'message.content[0].text is undefined: give a string.'],
@@ -18,7 +18,7 @@ describe('a message of the wrong shape is refused with its field, its kind and t
     [
       'an empty image',
       part({ type: 'image' }),
-      'message.content[0] of type image has nothing in it: give url or data.',
+      'message.content[0] of type image has no content: give url or data.',
     ],
     [
       'bytes',
@@ -28,7 +28,7 @@ describe('a message of the wrong shape is refused with its field, its kind and t
     [
       'data of no type',
       part({ type: 'image', data: 'AAAA' }),
-      'message.content[0].mediaType is undefined: give one such as "image/png" with data.',
+      'message.content[0].mediaType is undefined: data needs a media type such as "image/png".',
     ],
     [
       'an unknown detail',
@@ -38,17 +38,17 @@ describe('a message of the wrong shape is refused with its field, its kind and t
     [
       "another library's field",
       part({ type: 'image', url: 'https://a.example/b.png', image_url: 'x' }),
-      'message.content[0].image_url is no field of a part of type image: take it out, or mend its name: there are url, data, mediaType, detail.',
+      'message.content[0].image_url is not a field of a part of type image: remove it, or fix its name. The fields are url, data, mediaType, detail.',
     ],
     [
       'sound of no type',
       part({ type: 'audio', data: 'AAAA' }),
-      'message.content[0].mediaType is undefined: give one such as "audio/wav".',
+      'message.content[0].mediaType is undefined: give a media type such as "audio/wav".',
     ],
     [
       'an empty file',
       part({ type: 'file' }),
-      'message.content[0] of type file has nothing in it: give url or data or fileId.',
+      'message.content[0] of type file has no content: give url or data or fileId.',
     ],
     [
       'a result of nothing',
@@ -68,7 +68,7 @@ describe('a message of the wrong shape is refused with its field, its kind and t
     [
       'a bare answer of a tool',
       ['tool', '42'],
-      'message.content is string: of a message of role tool: give an array of parts',
+      'message.content is string: a message of role tool needs an array of parts',
     ],
     [
       'the second of several',
