@@ -1,4 +1,4 @@
-/** Takes control characters and escape sequences out of a text that comes in pieces. */
+/** Removes control characters and escape sequences from a text that arrives in pieces. */
 export type Cleaner = (piece: string) => string;
 
 type State = 'text' | 'escape' | 'sequence' | 'string';
@@ -7,20 +7,20 @@ const ESCAPE = 0x1b;
 const BELL = 0x07;
 const NEWLINE = 0x0a;
 const TAB = 0x09;
-/** The 8-bit forms of `ESC [`, of the strings' openers, and of their end. */
+/** The 8-bit forms of `ESC [`, of the sequences that open a string, and of the one that ends it. */
 const CSI = 0x9b;
 const STRING_OPENERS: ReadonlySet<number> = new Set([0x90, 0x98, 0x9d, 0x9e, 0x9f]);
 const STRING_END = 0x9c;
 
 /**
- * What a model writes is printed to a terminal, which obeys escape sequences: they could move the cursor, rename the window or fill the clipboard. The
- * cleaner lets text, newlines and tabs through, and drops whole sequences (ECMA-48), also those that are cut across pieces. A newline ends a
- * sequence, so that an unfinished one cannot swallow the rest.
+ * Returns a cleaner for text that a model writes. A terminal obeys escape sequences, which could move the cursor, rename the window or write to the
+ * clipboard. The cleaner keeps text, newlines and tabs, and drops whole sequences (ECMA-48), even if they are split across pieces. A newline ends a
+ * sequence, so that an unfinished one cannot hide the rest.
  */
 export function cleaner(): Cleaner {
   let state: State = 'text';
 
-  /** The state after one code unit; text is what is kept. */
+  /** The state after one code unit. Only text is kept. */
   function step(code: number): State {
     if (code === NEWLINE) return 'text';
     if (code === ESCAPE) return 'escape';
@@ -51,7 +51,7 @@ export function cleaner(): Cleaner {
   };
 }
 
-/** A text on one line, without control characters, no longer than `most` characters. */
+/** Puts a text on one line of at most `most` characters, without control characters. */
 export function oneLine(text: string, most = 600): string {
   const line = cleaner()(text).replaceAll(/\s+/g, ' ').trim();
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
@@ -67,5 +67,5 @@ function isPrinted(code: number): boolean {
   return code === TAB || (code >= 0x20 && code < 0x7f) || code > 0x9f;
 }
 
-// eslint-disable-next-line no-control-regex -- these are what is looked for
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/;

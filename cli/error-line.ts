@@ -3,10 +3,10 @@ import { oneLine } from './clean-text.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { UsageError } from './usage-error.ts';
 
-/** What an error's hint may name. */
+/** What the hint of an error may mention. */
 export interface ErrorSetting {
   environment: Readonly<Record<string, string | undefined>>;
-  /** The variable that holds the key in use. */
+  /** The environment variable that holds the key in use. */
   keyName?: string | undefined;
   /** Where requests go. */
   baseURL?: string | undefined;
@@ -14,7 +14,7 @@ export interface ErrorSetting {
 
 const KEY_NAMES = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const;
 
-/** An error on one line: its code, its message, what can be done. Never a stack, never a key. */
+/** An error on one line: its code, its message, and what the user can do. Never a stack, never a key. */
 export function errorLine(error: unknown, setting: ErrorSetting): string {
   const message = error instanceof Error ? error.message : String(error);
   if (!isSluiceError(error)) {
@@ -33,7 +33,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return isSluiceError(error) && error.code === 'invalid_options' ? exitCodes.usage : exitCodes.failed;
 }
 
-/** The keys of the environment taken out of a text. The providers do so too; this holds for whatever else is printed. */
+/** Removes the keys in the environment from a text. Providers do this too; this covers everything else that is printed. */
 export function withoutKeys(text: string, environment: ErrorSetting['environment']): string {
   let safe = text;
   for (const name of KEY_NAMES) {
@@ -47,11 +47,11 @@ function hintFor(error: SluiceError, { keyName, baseURL }: ErrorSetting): string
   const soon = error.retryAfterMs === undefined ? '' : ` in ${Math.ceil(error.retryAfterMs / 1000)} s`;
   switch (error.code) {
     case 'authentication':
-      return keyName === undefined ? 'Does the server want a key?' : `Is ${keyName} right?`;
+      return keyName === undefined ? 'Does the server need a key?' : `Is ${keyName} correct?`;
     case 'permission':
-      return keyName === undefined ? undefined : `The key in ${keyName} may not do this.`;
+      return keyName === undefined ? undefined : `The key in ${keyName} does not have permission for this.`;
     case 'not_found':
-      return 'Name another model with --model, or mend --base-url.';
+      return 'Choose another model with --model, or fix --base-url.';
     case 'rate_limited':
     case 'overloaded':
     case 'server':
@@ -70,7 +70,7 @@ function hintFor(error: SluiceError, { keyName, baseURL }: ErrorSetting): string
   }
 }
 
-/** Without a path or credentials. */
+/** The address without path and credentials. */
 function originOf(baseURL: string): string {
   return URL.canParse(baseURL) ? new URL(baseURL).origin : 'the address';
 }

@@ -1,11 +1,11 @@
-/** What the process answers its caller with; the same for every command. */
+/** The exit codes of the process, the same for every command. */
 export const exitCodes = {
   ok: 0,
   /** The execution failed: the provider, the network, a limit. */
   failed: 1,
   /** An option, the environment or the input is wrong; nothing was sent. */
   usage: 2,
-  /** Ctrl-C cut something off. */
+  /** Ctrl-C stopped something. */
   interrupted: 130,
 } as const;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { processTerminal } from './terminal.ts';
-import { outlet } from './outlet.ts';
+import { outputWriter } from './output-writer.ts';
 import { errorLine } from './error-line.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -15,10 +15,10 @@ process.on('uncaughtException', function onUncaught(error) {
   process.exit(exitCodes.failed);
 });
 
-// Loaded behind the check: an older Node could not even read it.
+// Loaded after the check, because an older Node cannot even parse it.
 const { runProgram } = await import('./program.ts');
 const terminal = processTerminal();
 const code = await runProgram(process.argv.slice(2), terminal);
-await Promise.all([outlet(terminal.output).flushed(), outlet(terminal.errors).flushed()]);
-// An input that nobody ends, or a socket that a provider left open, must not keep the user waiting.
+await Promise.all([outputWriter(terminal.output).flushed(), outputWriter(terminal.errors).flushed()]);
+// An input that stays open, or an open socket of a provider, must not keep the user waiting.
 process.exit(code);

@@ -7,15 +7,15 @@ import { commands } from './commands/index.ts';
 import { oneLine } from './clean-text.ts';
 import { errorLine, exitCodeOf, withoutKeys } from './error-line.ts';
 import { exitCodes } from './exit-codes.ts';
-import { outlet } from './outlet.ts';
+import { outputWriter } from './output-writer.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Runs the command line and answers with the exit code. Never throws: errors are one line on `terminal.errors`. */
+/** Runs the command line and returns the exit code. Never throws: an error is one line on `terminal.errors`. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
-  const output = outlet(terminal.output);
-  const errors = outlet(terminal.errors);
+  const output = outputWriter(terminal.output);
+  const errors = outputWriter(terminal.errors);
   const program = new Command('sluice')
-    .description('A runtime for LLM calls made of composable middleware.')
+    .description('A runtime for LLM calls, built from composable middleware.')
     .version(packageVersion(), '-V, --version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
@@ -40,7 +40,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   }
 }
 
-/** By the package's own name, since a built file does not know how deep it lies. */
+/** Reads the version by the package's own name, because a built file does not know how deep its folder is. */
 function packageVersion(): string {
   const manifest: unknown = createRequire(import.meta.url)('sluice/package.json');
   return z.object({ version: z.string() }).parse(manifest).version;

@@ -11,20 +11,20 @@ export interface TerminalOutput extends Writable {
   columns?: number | undefined;
 }
 
-/** What a command knows of the process it runs in; tests hand in their own. */
+/** What a command knows about the process it runs in. Tests pass their own. */
 export interface Terminal {
   readonly input: TerminalInput;
-  /** For answers alone, so that `> file` holds nothing else. */
+  /** For answers only, so that `> file` contains nothing else. */
   readonly output: TerminalOutput;
   /** For everything else: usage, notes, errors. */
   readonly errors: TerminalOutput;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls the listener at each interrupt signal; returns what takes it away again. */
+  /** Calls the listener at each interrupt signal. Returns a function that removes it. */
   onInterrupt(listener: () => void): () => void;
 }
 
 /**
- * An npm script's process gets the terminal's signal twice: from the terminal, and once more from npm, which passes its own on.
+ * The process of an npm script gets each interrupt of the terminal twice: from the terminal, and from npm, which forwards its own.
  */
 const SAME_INTERRUPT_MS = 200;
 
@@ -49,7 +49,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Dims text where the stream is a terminal that may be styled (https://no-color.org). */
+/** Dims text if the stream is a terminal and styling is allowed (https://no-color.org). */
 export function dimmer(
   stream: TerminalOutput,
   environment: Terminal['environment'],

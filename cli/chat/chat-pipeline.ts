@@ -14,23 +14,23 @@ import { system } from '../../middleware/system.ts';
 import { timeout } from '../../middleware/timeout.ts';
 import { isMissing } from './load-provider.ts';
 
-/** What the chat's pipeline is made of. */
+/** What the pipeline of a chat consists of. */
 export interface ChatPipelineOptions {
   provider: Provider;
   system?: string | undefined;
-  /** Where sessions live. Default: in memory. */
+  /** Where sessions are stored. Default: in memory. */
   store?: StateStore | undefined;
-  /** Where logging goes; undefined: no logging. */
+  /** Where log entries go; undefined turns logging off. */
   logger?: LoggerLike | undefined;
-  /** Told what each execution took, before its last chunk is delivered. */
+  /** Called with what each execution took, before its last chunk is delivered. */
   onEnd: (end: ExecutionEnd) => void;
-  /** Told before each new attempt. */
+  /** Called before each new attempt. */
   onRetry: (error: SluiceError, delayMs: number) => void;
 }
 
 /**
- * A model may think in silence for minutes, so there is no limit on a whole reply, and a wide one on its first chunk. Then it is writing: silence means
- * that the connection is lost.
+ * A model may think in silence for minutes. So a whole reply has no time limit, and its first chunk has a long one. After the first chunk the model is
+ * writing, and silence means that the connection is lost.
  */
 const FIRST_CHUNK_MS = 300_000;
 const IDLE_MS = 120_000;
@@ -50,7 +50,7 @@ export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeli
   return new Pipeline(stack, {
     executionTimeoutMs: 0,
     own: true,
-    // A chat may be left open overnight and go on in the morning.
+    // A chat may stay open overnight and continue in the morning.
     store: options.store ?? new MemoryStore({ ttlMs: Number.MAX_SAFE_INTEGER }),
     ...(logger !== undefined && { logger }),
   });
@@ -63,7 +63,7 @@ function tally(onEnd: (end: ExecutionEnd) => void): Middleware {
   };
 }
 
-/** Without the optional package of prices a chat works, and calls its cost unknown. */
+/** Without the optional package of prices the chat works, but shows the cost as unknown. */
 async function costIfInstalled(): Promise<Middleware[]> {
   try {
     const { cost } = await import('../../middleware/cost.ts');

@@ -11,49 +11,49 @@ import { findSluiceError } from '../../src/index.ts';
 import { oneLine } from '../clean-text.ts';
 import { errorLine, exitCodeOf, withoutKeys, type ErrorSetting } from '../error-line.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { outlet } from '../outlet.ts';
+import { outputWriter } from '../output-writer.ts';
 import { dimmer, type Terminal } from '../terminal.ts';
 import { chatPipeline } from './chat-pipeline.ts';
 import { jsonRenderer, textRenderer, type Renderer } from './renderer.ts';
 import { replyNotes } from './reply-notes.ts';
 import { usageLine } from './usage-line.ts';
 
-/** What a chat is made with. */
+/** The settings of a chat. */
 export interface ChatSettings {
   provider: Provider;
-  /** Id of the conversation. */
+  /** Id of the session. */
   session: string;
-  /** Where it lives; closed with the chat. Default: in memory, as long as the chat. */
+  /** Where the session is stored; closed with the chat. Default: in memory, for as long as the chat runs. */
   store?: StateStore | undefined;
-  /** Print chunks as lines of JSON instead of text. */
+  /** Prints chunks as lines of JSON instead of text. */
   json: boolean;
-  /** Log to `terminal.errors`. */
+  /** Logs to `terminal.errors`. */
   verbose: boolean;
   system?: string | undefined;
   parameters: Parameters;
-  /** For the hints of errors. */
+  /** For the hints in errors. */
   setting: ErrorSetting;
 }
 
 /** A conversation with a model that prints to a terminal. */
 export interface Chat {
-  /** Sends one message and prints the reply; an abort of `stop` ends it, and keeps what came. Errors are printed, not thrown. */
+  /** Sends one message and prints the reply. If `stop` is aborted, the reply ends, and what arrived is kept. Errors are printed, not thrown. */
   ask(prompt: string, stop: AbortSignal): Promise<ExitCode>;
-  /** Prints one line beside the conversation, dimmed on a terminal. */
+  /** Prints one line to standard error, dimmed on a terminal. */
   tell(line: string): void;
   /** Aborted when nobody reads the answers any more. */
   readonly gone: AbortSignal;
   close(): Promise<void>;
 }
 
-/** Opens a chat. Throws `invalid_options` for what its middleware do not take. */
+/** Opens a chat. Throws `invalid_options` for settings that its middleware refuse. */
 export async function openChat(settings: ChatSettings, terminal: Terminal): Promise<Chat> {
   const { provider, session, json, setting, parameters } = settings;
-  const output = outlet(terminal.output);
-  const errors = outlet(terminal.errors);
+  const output = outputWriter(terminal.output);
+  const errors = outputWriter(terminal.errors);
   const dim = dimmer(terminal.errors, terminal.environment);
   const options: ExecutionOptions = { parameters };
-  /** What holds for every turn is said once. */
+  /** Warnings that were printed already, so that each is printed only once. */
   const warned = new Set<string>();
   let end: ExecutionEnd | undefined;
 
@@ -90,7 +90,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
     try {
       const result = await turn('reject').catch((error: unknown) => {
         if (findSluiceError(error)?.code !== 'session_busy') throw error;
-        tell('note: another process is in this session; waiting for the end of its reply.');
+        tell('note: another process is using this session; waiting until its reply ends.');
         return turn('queue');
       });
       print.end();
@@ -104,7 +104,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
     }
   }
 
-  /** What the reply took, wherever it ended: a stopped one costs, too. */
+  /** Prints what the reply took, however it ended: a stopped one costs money, too. */
   function report(result: ExecutionResult | undefined): void {
     for (const note of result === undefined ? [] : replyNotes(result)) {
       if (!warned.has(note)) tell(note);
@@ -119,7 +119,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
 
 type ReplyStream = ReturnType<Awaited<ReturnType<typeof chatPipeline>>['executeStreamWithContext']>;
 
-/** Reads a reply to its end. Undefined where it was stopped; then everything below is torn down before this returns. */
+/** Reads a reply to its end. Returns undefined if it was stopped, after its stream is closed completely. */
 async function play(
   stream: ReplyStream,
   print: Renderer,
@@ -135,9 +135,9 @@ async function play(
   stop.addEventListener('abort', onStop, { once: true });
   try {
     for await (const chunk of stream) {
-      const behind = print.chunk(chunk);
-      // A reader that stands still must not stand in the way of a stop.
-      if (behind !== undefined) await Promise.race([behind, stopped.promise]);
+      const written = print.chunk(chunk);
+      // A reader that does not read must not prevent a stop.
+      if (written !== undefined) await Promise.race([written, stopped.promise]);
       if (chunk.type === 'done') return chunk.result;
     }
     return undefined;
@@ -147,7 +147,7 @@ async function play(
   }
 }
 
-/** Log lines as text: the level, the message, the fields as JSON. */
+/** A logger that prints each entry as one line: the level, the message, the fields as JSON. */
 function lineLogger(tell: (line: string) => void) {
   const write =
     (level: string) =>

@@ -6,17 +6,17 @@ export const providerNames = ['openai', 'anthropic', 'demo'] as const;
 /** One of them. */
 export type ProviderName = (typeof providerNames)[number];
 
-/** Where the keys of those that need one are kept. */
+/** The environment variables with the API keys. */
 export const keyNames = { openai: 'OPENAI_API_KEY', anthropic: 'ANTHROPIC_API_KEY' } as const;
 
-/** The models asked for without `--model`, for the help: the providers' own constants would load their SDKs. */
+/** The models that are used without `--model`, for the help. The providers' own constants would load their SDKs. */
 export const defaultModels: Readonly<Record<ProviderName, string>> = {
   openai: 'gpt-6-luna',
   anthropic: 'claude-opus-5-5',
   demo: 'demo',
 };
 
-/** What the command line says about the provider. */
+/** What the command line says about the provider. All of it is optional. */
 export interface ProviderWishes {
   provider?: ProviderName | undefined;
   model?: string | undefined;
@@ -30,15 +30,16 @@ export interface ProviderChoice {
   model?: string | undefined;
   baseURL?: string | undefined;
   api?: 'chat' | 'responses' | undefined;
-  /** Without a key only where a server of the user's own may need none. */
+  /** Absent only for the demo, and for a server of the user's own that may not need one. */
   apiKey?: string | undefined;
   /** What the user should know about the choice. */
   note?: string | undefined;
 }
 
 /**
- * Chooses by `--provider`; then `--base-url` means a server compatible with OpenAI; then by the keys in the environment: none is the demo, one is
- * its provider, of two `LLM_PROVIDER` says which, else Anthropic. Throws a `UsageError`.
+ * Chooses the provider: the one of `--provider`; otherwise, with `--base-url`, a server compatible with OpenAI; otherwise by the keys in the
+ * environment. Without a key it is the demo, with one key its provider, with both the one that `LLM_PROVIDER` names, or Anthropic. Throws a
+ * `UsageError` if the settings do not fit together.
  */
 export function chooseProvider(
   wishes: ProviderWishes,
@@ -87,11 +88,11 @@ function preferredProvider(
 
 function check({ model, baseUrl, api }: ProviderWishes, name: ProviderName, key: string | undefined): void {
   if (api !== undefined && name !== 'openai') {
-    throw new UsageError(`--api is for openai and compatible servers; this is ${name}.`);
+    throw new UsageError(`--api works only with openai and compatible servers, not with ${name}: remove it.`);
   }
   if (baseUrl !== undefined && !isHttpUrl(baseUrl)) {
     throw new UsageError(
-      '--base-url is no http or https address: give one such as http://127.0.0.1:11434/v1.',
+      '--base-url is not an http or https URL: give one such as http://127.0.0.1:11434/v1.',
     );
   }
   if (name !== 'demo') {
@@ -99,10 +100,10 @@ function check({ model, baseUrl, api }: ProviderWishes, name: ProviderName, key:
     throw new UsageError(`--provider ${name} needs a key: set ${keyNames[name]}.`);
   }
   if (baseUrl !== undefined)
-    throw new UsageError('--base-url makes no sense with the demo model, which is embedded.');
+    throw new UsageError('--base-url cannot be used with the demo model, which is built in: remove it.');
   if (model !== undefined && model !== defaultModels.demo) {
     throw new UsageError(
-      `--model ${model.slice(0, 80)} needs a provider: set ${keyNames.openai} or ${keyNames.anthropic}, or give --base-url. The demo has one model.`,
+      `--model ${model.slice(0, 80)} needs a provider: set ${keyNames.openai} or ${keyNames.anthropic}, or give --base-url. The demo has only one model.`,
     );
   }
 }

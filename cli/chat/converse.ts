@@ -3,13 +3,14 @@ import type { Terminal } from '../terminal.ts';
 import type { Chat } from './chat.ts';
 import { lineEditor } from './line-editor.ts';
 
-const HELP = 'Ctrl-C stops a reply, clears a line, and leaves at an empty one. /exit and Ctrl-D leave, too.';
+const HELP =
+  'Ctrl-C stops a reply or clears the line; on an empty line it exits. /exit and Ctrl-D exit, too.';
 
 /**
- * The conversation: a prompt, a reply, a prompt, until the user leaves. An error of one turn is printed, and the conversation goes on.
+ * Runs a conversation: a prompt, a reply, a prompt, until the user exits. If a turn fails, its error is printed, and the conversation goes on.
  *
- * Ctrl-C stops the reply that comes; a second one, while the first takes effect, leaves at once with 130. At the prompt it clears the line, and at an
- * empty one it leaves, as `/exit` and the end of the input do, with 0.
+ * Ctrl-C during a reply stops it. A second Ctrl-C before the first has taken effect exits at once with 130. At the prompt Ctrl-C clears the line. On
+ * an empty line it exits with 0, like `/exit` and the end of the input.
  */
 export async function converse(chat: Chat, terminal: Terminal): Promise<ExitCode> {
   const left = Promise.withResolvers<ExitCode>();
@@ -35,7 +36,7 @@ export async function converse(chat: Chat, terminal: Terminal): Promise<ExitCode
       if (message === '/exit' || message === '/quit') return exitCodes.ok;
       if (message === '/help') chat.tell(HELP);
       else if (/^\/[a-z]+$/.test(message))
-        chat.tell(`There is no ${message.slice(0, 40)}. /help tells what there is.`);
+        chat.tell(`There is no command ${message.slice(0, 40)}. /help lists the commands.`);
       else if (message !== '') await takeTurn(message);
     }
   }

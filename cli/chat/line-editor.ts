@@ -7,25 +7,25 @@ import type { Terminal, TerminalOutput } from '../terminal.ts';
 export interface LineEditor {
   /** Shows the prompt; resolves to the next message, or undefined when the input has ended or the editor was closed. */
   read(): Promise<string | undefined>;
-  /** What is typed and not sent. */
+  /** What was typed but not sent. */
   readonly line: string;
   clearLine(): void;
-  /** Drops what was typed ahead while a reply came. */
+  /** Drops what was typed during a reply. */
   dropTypedAhead(): void;
   close(): void;
 }
 
 const PROMPT = '> ';
-/** Asks the terminal to mark pasted text, so that its newlines do not send it line by line. */
+/** Asks the terminal to mark pasted text, so that it is not sent line by line. */
 const MARK_PASTES = '\u001B[?2004h';
 const LEAVE_PASTES = '\u001B[?2004l';
 
 /**
- * A line editor on Node's readline. Between two `read()` nothing is echoed, so that what the user types does not mix with a reply; what was typed ahead
- * is kept for the next `read()`.
+ * A line editor that uses Node's readline. Between two calls of `read()` nothing is echoed, so that what the user types does not mix with a reply.
+ * Lines that are typed in that time are kept for the next `read()`.
  */
 export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEditor {
-  // With answers going into a file, the user still sees what is typed.
+  // If the answers go into a file, the user still sees what is typed.
   const visible = terminal.output.isTTY === true ? terminal.output : terminal.errors;
   const screen = mutable(visible);
   const isTerminal = terminal.input.isTTY === true && visible.isTTY === true;
@@ -57,13 +57,13 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
     else answer(message);
   });
   editor.on('SIGINT', onInterrupt);
-  // A terminal that is gone has ended, too.
+  // If the terminal is gone, the input has ended, too.
   editor.on('error', () => editor.close());
   editor.on('close', function onClose() {
     closed = true;
     terminal.input.off('keypress', onKey);
     if (isTerminal) visible.write(LEAVE_PASTES);
-    // The shell's prompt starts on a line of its own.
+    // So that the shell's prompt starts on a new line.
     if (waiting !== undefined) visible.write('\n');
     answer(undefined);
   });
@@ -79,10 +79,10 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
 
   return {
     read() {
-      const early = typedAhead.shift();
-      if (early !== undefined) {
-        visible.write(`${PROMPT}${early}\n`);
-        return Promise.resolve(early);
+      const next = typedAhead.shift();
+      if (next !== undefined) {
+        visible.write(`${PROMPT}${next}\n`);
+        return Promise.resolve(next);
       }
       if (closed) return Promise.resolve(undefined);
       return new Promise((resolve) => {
@@ -106,7 +106,7 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
   };
 }
 
-/** A stream that passes on to another one while it is not muted. */
+/** A stream that passes everything on to another one while it is not muted. */
 function mutable(target: TerminalOutput): { stream: Writable; mute(): void; unmute(): void } {
   let muted = true;
   const stream = new Writable({
@@ -116,7 +116,7 @@ function mutable(target: TerminalOutput): { stream: Writable; mute(): void; unmu
       done();
     },
   });
-  // readline wraps long lines by it.
+  // readline needs it to wrap long lines.
   Object.defineProperty(stream, 'columns', { get: () => target.columns });
   target.on('resize', () => stream.emit('resize'));
   return {

@@ -3,7 +3,7 @@ import { demo } from '../../providers/demo/index.ts';
 import { UsageError } from '../usage-error.ts';
 import type { ProviderChoice } from './choose-provider.ts';
 
-/** Makes the chosen provider; its SDK is loaded only now, so that the demo needs none. Throws what its options are wrong about. */
+/** Creates the chosen provider. Its SDK is loaded only now, so that the demo needs none. Throws if the options are wrong. */
 export async function loadProvider(choice: ProviderChoice): Promise<Provider> {
   const { model, baseURL, api, apiKey } = choice;
   switch (choice.name) {
@@ -23,7 +23,7 @@ export async function loadProvider(choice: ProviderChoice): Promise<Provider> {
   }
 }
 
-/** Loads a module that stands on an optional package; without the package, says what to install. */
+/** Loads a module that needs an optional package. If the package is missing, the error says how to install it. */
 async function withPeer<T>(packageName: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -33,7 +33,7 @@ async function withPeer<T>(packageName: string, load: () => Promise<T>): Promise
   }
 }
 
-/** Whether an import failed because a package is not there. Node's error has no field for its name, so the message must do. */
+/** Whether an import failed because a package is missing. Node's error has no field for the name, so the message is searched. */
 export function isMissing(packageName: string, error: unknown): boolean {
   const missing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
   return missing && error.message.includes(`'${packageName}'`);

@@ -1,18 +1,18 @@
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
-import { isReaderGone } from '../outlet.ts';
+import { isReaderGone } from '../output-writer.ts';
 import type { Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Chat } from './chat.ts';
 import { readPiped } from './read-piped.ts';
 
-/** How long an open pipe beside a prompt may stay silent, in milliseconds. */
+/** How long an open pipe may stay silent if there is also a prompt, in milliseconds. */
 const PATIENCE_MS = 3_000;
 
 /**
- * Answers once: to the prompt, to what is piped in, or to both joined by a blank line. The first interrupt stops the reply, a second does not wait for
- * its end. Throws a `UsageError` where there is nothing to ask.
+ * Answers once: to the prompt, to the piped input, or to both joined by a blank line. The first interrupt stops the reply; a second one does not wait
+ * for its end. Throws a `UsageError` if there is nothing to ask.
  *
- * @param words the prompt; a lone `-` among them stands for the piped input, to be waited for however long it takes
+ * @param words the prompt; a single `-` among them means to wait for the piped input, however long it takes
  */
 export async function answerOnce(
   chat: Chat,
@@ -36,7 +36,7 @@ export async function answerOnce(
   }
 }
 
-/** A reader that has had enough is no failure; a full disk is one. */
+/** A reader that stops reading is not a failure; a full disk is one. */
 function codeOfGone(chat: Chat): ExitCode {
   const reason: unknown = chat.gone.reason;
   if (isReaderGone(reason)) return exitCodes.ok;
@@ -59,7 +59,7 @@ async function promptOf(
   const piped = await readPiped(terminal.input, { signal, patienceMs: insist ? undefined : PATIENCE_MS });
   if (piped === undefined && !signal.aborted) {
     chat.tell(
-      `note: nothing came through the pipe in ${PATIENCE_MS / 1000} s, going on without it; "-" waits.`,
+      `note: nothing came through the pipe in ${PATIENCE_MS / 1000} s; continuing without it. Add "-" to wait for it.`,
     );
   }
   return [asked, piped?.trim() ?? ''].filter((text) => text !== '').join('\n\n');

@@ -3,17 +3,17 @@ import { UsageError } from '../usage-error.ts';
 
 /** How piped input is read. */
 export interface PipedOptions {
-  /** Give up when nothing at all has come for so long, in milliseconds. Default: wait for the end. */
+  /** Gives up if nothing at all arrives for this long, in milliseconds. Default: waits for the end. */
   patienceMs?: number | undefined;
   signal: AbortSignal;
 }
 
-/** More than any model reads. */
+/** More than any model can read. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads an input that is no terminal to its end. Undefined where nothing came in time: many callers leave an open pipe behind, and waiting for its end
- * would be for ever. Throws a `UsageError` for what cannot be read.
+ * Reads an input that is not a terminal to its end. Resolves to undefined if nothing arrives in time: many programs leave an open pipe, and it would
+ * never end. Throws a `UsageError` if the input cannot be read.
  */
 export function readPiped(
   input: TerminalInput,
@@ -37,7 +37,7 @@ export function readPiped(
       parts.push(data);
       bytes += data.length;
       if (bytes > MOST_BYTES)
-        settle(() => reject(new UsageError(`The input is longer than ${MOST_BYTES} bytes.`)));
+        settle(() => reject(new UsageError(`The input is longer than ${MOST_BYTES} bytes: pipe in less.`)));
     }
     function onEnd(): void {
       settle(() => resolve(new TextDecoder().decode(Buffer.concat(parts))));

@@ -1,17 +1,17 @@
 import type { ExecutionChunk } from '../../src/index.ts';
 import { cleaner } from '../clean-text.ts';
-import type { Outlet } from '../outlet.ts';
+import type { OutputWriter } from '../output-writer.ts';
 
 /** Prints one reply, chunk by chunk. */
 export interface Renderer {
-  /** A promise where the output is behind. */
+  /** Prints a chunk. Returns a promise if the reader of the output is slow. */
   chunk(chunk: ExecutionChunk): Promise<void> | undefined;
-  /** After the last chunk, also where the reply was cut off. */
+  /** Called after the last chunk, also if the reply was stopped. */
   end(): void;
 }
 
 /** Prints every chunk as one line of JSON. */
-export function jsonRenderer(output: Outlet): Renderer {
+export function jsonRenderer(output: OutputWriter): Renderer {
   return {
     chunk: (chunk) => output.write(`${jsonLine(chunk)}\n`),
     end: () => undefined,
@@ -20,12 +20,12 @@ export function jsonRenderer(output: Outlet): Renderer {
 
 /** How a reply is printed as text. */
 export interface TextOptions {
-  /** Show thinking, through this style; undefined leaves it out. */
+  /** How thinking is styled; undefined leaves it out. */
   thinking: ((text: string) => string) | undefined;
 }
 
-/** Prints text, and ends it with a newline. Thinking comes before it, apart. */
-export function textRenderer(output: Outlet, { thinking }: TextOptions): Renderer {
+/** Prints text that ends with a newline. Thinking is printed before it, separated by a blank line. */
+export function textRenderer(output: OutputWriter, { thinking }: TextOptions): Renderer {
   const clean = { thinking: cleaner(), content: cleaner() };
   let section: 'none' | 'thinking' | 'content' = 'none';
   let atLineStart = true;
@@ -55,14 +55,14 @@ export function textRenderer(output: Outlet, { thinking }: TextOptions): Rendere
       if (chunk.type === 'thinking' && thinking !== undefined) {
         return write('thinking', clean.thinking(chunk.content), thinking);
       }
-      // What is void now has been printed: at least the new text starts on a line of its own.
+      // The discarded text is already printed. At least the new text starts on a new line.
       return chunk.type === 'reset' ? breakLine() : undefined;
     },
     end: () => void breakLine(),
   };
 }
 
-/** JSON whose control characters are all escaped, the 8-bit ones too, which a terminal would obey. */
+/** JSON with all control characters escaped, including the 8-bit ones, which a terminal would obey. */
 function jsonLine(value: unknown): string {
   return JSON.stringify(value).replaceAll(
     /[\u007F-\u009F]/g,

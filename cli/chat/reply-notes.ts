@@ -1,7 +1,7 @@
 import type { ExecutionResult } from '../../src/index.ts';
 import { oneLine } from '../clean-text.ts';
 
-/** What a reader of the reply should know beside its text, a line each. */
+/** What the user should know about a reply besides its text, one line each. */
 export function replyNotes(result: ExecutionResult): string[] {
   const warnings = result.warnings.filter((warning) => !isToldByUsageLine(warning, result));
   const notes = warnings.map((warning) => `warning: ${oneLine(warning)}`);
@@ -18,13 +18,13 @@ export function replyNotes(result: ExecutionResult): string[] {
 }
 
 const endings: Partial<Record<ExecutionResult['response']['finishReason'], string>> = {
-  length: 'the reply was cut at the limit of tokens',
-  content_filter: 'the filter of the provider cut the reply',
+  length: 'the reply reached the token limit',
+  content_filter: "the provider's content filter stopped the reply",
   refusal: 'the model declined to answer',
-  pause: 'the provider paused the reply; send a line to go on',
+  pause: 'the provider paused the reply; send a message to continue',
 };
 
-/** "cost unknown" says it already, and the mend is one for code. */
+/** The usage line already says "cost unknown", and the advice in the warning is for programmers. */
 function isToldByUsageLine(warning: string, { cost }: ExecutionResult): boolean {
   return cost.status === 'unknown' && warning.startsWith('No price is known');
 }

@@ -4,21 +4,21 @@ import { isAbsolute, join } from 'node:path';
 import type { StateStore } from '../../src/index.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** The file of the user's named chats: in `$XDG_STATE_HOME`, else in `~/.local/state` (XDG Base Directory Specification). */
+/** The file with the user's named sessions: in `$XDG_STATE_HOME`, or in `~/.local/state` (XDG Base Directory Specification). */
 export function sessionFile(environment: Terminal['environment']): string {
   const { XDG_STATE_HOME: state = '', HOME: home = '' } = environment;
-  // The specification: a path that is not absolute is to be ignored.
+  // The specification says to ignore a path that is not absolute.
   const folder = isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local', 'state');
   return join(folder, 'sluice', 'chat.db');
 }
 
-/** Where named chats live. The file and its folder are made at the first use, readable by the user alone. */
+/** The store of named sessions. The file and its folder are created at the first use. Only the user can read them. */
 export async function sessionStore(environment: Terminal['environment']): Promise<StateStore> {
   const { sqliteStore } = await withoutExperimentalWarning(() => import('../../stores/sqlite/index.ts'));
   return sqliteStore({ path: sessionFile(environment) });
 }
 
-/** Node 22 calls its SQLite experimental, on the screen of whoever has it loaded. */
+/** Hides the warning that Node 22 prints when SQLite is loaded, which it calls experimental. */
 async function withoutExperimentalWarning<T>(load: () => Promise<T>): Promise<T> {
   const original: unknown = Reflect.get(process, 'emitWarning');
   const emit = process.emitWarning.bind(process);

@@ -1,6 +1,6 @@
 import type { Cost, ExecutionEnd, Usage } from '../../src/index.ts';
 
-/** What a reply took, as `[demo | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]`. */
+/** What a reply took, such as `[demo | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]`. */
 export function usageLine(end: ExecutionEnd, model: string): string {
   const parts = [model, tokens(end.usage), money(end.cost)];
   if (end.timeToFirstChunkMs !== undefined) parts.push(`first chunk ${seconds(end.timeToFirstChunkMs)}`);
@@ -19,13 +19,13 @@ function detail(name: string, count: number): string {
   return count > 0 ? ` (${count} ${name})` : '';
 }
 
-/** An unknown cost is called so; it is never a number. */
+/** An unknown cost is shown as unknown, never as a number. */
 function money({ status, totalUsd }: Cost): string {
   if (status === 'unknown' || totalUsd === undefined) return 'cost unknown';
   return status === 'estimated' ? `cost about ${dollars(totalUsd)} (estimated)` : `cost ${dollars(totalUsd)}`;
 }
 
-/** To four places, or as many as show two digits of a smaller sum. */
+/** Four decimal places, or as many as it takes to show two digits of a smaller sum. */
 function dollars(usd: number): string {
   if (usd === 0) return '$0';
   return usd >= 0.001

@@ -40,26 +40,26 @@ type ChatOptions = z.output<typeof optionsSchema>;
 export const addChat: AddCommand = (program, terminal, done) => {
   program
     .command('chat')
-    .description('Talk to a model. With a prompt, or with input through a pipe, answer once.')
-    .argument('[prompt...]', 'what to ask; "-" stands for the piped input')
+    .description('Talk to a model. With a prompt or piped input, answer once.')
+    .argument('[prompt...]', 'what to ask; "-" means the piped input')
     .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
     .option('--model <name>', 'the model', filled)
     .option(
       '--base-url <url>',
-      'another server; without --provider, one compatible with OpenAI; a key is optional',
+      'another server; without --provider, a server compatible with OpenAI; the key is optional',
       filled,
     )
     .addOption(
-      new Option('--api <wire>', "which of OpenAI's wires (default: chat)").choices(['chat', 'responses']),
+      new Option('--api <wire>', "which of OpenAI's APIs (default: chat)").choices(['chat', 'responses']),
     )
     .option(
       '--session <name>',
-      'go on with the conversation of this name; it is kept on this machine',
+      'continue the conversation with this name; it is saved on this machine',
       filled,
     )
     .option('--system <text>', 'a system message', filled)
     .addOption(new Option('--reasoning <effort>', 'how much the model thinks').choices(efforts))
-    .option('--max-tokens <count>', 'most tokens of a reply', positive)
+    .option('--max-tokens <count>', 'maximum number of tokens in a reply', positive)
     .option('--json', 'print every chunk as a line of JSON')
     .option('--verbose', 'log to standard error')
     .version(program.version() ?? '', '-V, --version')
@@ -94,18 +94,18 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
   if (converses) opened.tell(banner(choice, provider.model));
   if (soFar !== undefined) opened.tell(soFar);
   const code = await (converses ? converse(opened, terminal) : answerOnce(opened, words, terminal));
-  // Who was interrupted twice does not wait for the teardown: the process ends.
+  // After a second interrupt the user does not wait for the cleanup: the process ends.
   if (code !== 130) await opened.close();
   return code;
 }
 
-/** What there is of a conversation already. */
+/** One line about what the session already contains. */
 async function soFarOf(store: StateStore, session: string): Promise<string> {
   const state = await storeCall('load', () => store.load(session, { last: 1 }));
   const name = oneLine(JSON.stringify(session), 100);
   if (state === undefined || state.messageCount === 0) return `Session ${name} is new.`;
   const unanswered = state.messages.at(-1)?.role === 'user' ? '; the last has no reply' : '';
-  return `Session ${name} goes on: ${state.messageCount} messages so far${unanswered}.`;
+  return `Session ${name} continues: ${state.messageCount} messages so far${unanswered}.`;
 }
 
 function parametersOf({ reasoning, maxTokens }: ChatOptions): Parameters {
@@ -116,9 +116,9 @@ function parametersOf({ reasoning, maxTokens }: ChatOptions): Parameters {
 }
 
 function banner({ name, baseURL }: ProviderChoice, model: string): string {
-  const leave = 'Ctrl-C stops a reply, /exit leaves.';
+  const leave = 'Ctrl-C stops a reply, /exit exits.';
   if (name === 'demo') {
-    return `The demo model, which is no real one: set ${keyNames.openai} or ${keyNames.anthropic} for a real one. ${leave}`;
+    return `This is the demo model, not a real one: set ${keyNames.openai} or ${keyNames.anthropic} to use a real one. ${leave}`;
   }
   const where = baseURL === undefined ? name : `${name} at ${new URL(baseURL).origin}`;
   return `${model} by ${where}. ${leave}`;
@@ -136,7 +136,7 @@ function filled(value: string): string {
 function positive(value: string): number {
   const count = Number(value);
   if (!Number.isSafeInteger(count) || count < 1)
-    throw new InvalidArgumentError('Give a whole number from 1.');
+    throw new InvalidArgumentError('Give a whole number of at least 1.');
   return count;
 }
 
@@ -146,8 +146,8 @@ function helpText(): string {
 Default models:
 ${models.join('\n')}
 
-Without --provider: the demo without a key, else the provider of the key. With both keys, LLM_PROVIDER says
-which, else it is anthropic. Keys: ${keyNames.openai}, ${keyNames.anthropic}.
+Without --provider, the keys in the environment decide (${keyNames.openai}, ${keyNames.anthropic}): without a key,
+the demo; with one key, its provider; with both, the one named by LLM_PROVIDER, or anthropic.
 
 Exit codes: 0 answered, 1 failed, 2 a wrong option or setting, 130 interrupted.`;
 }

@@ -1,5 +1,5 @@
 import type { AddCommand } from './command.ts';
 import { addChat } from './chat.ts';
 
-/** All commands, in the order of the help. A new one is a file and a line here. */
+/** All commands, in the order of the help. A new command needs a file and a line here. */
 export const commands: readonly AddCommand[] = [addChat];

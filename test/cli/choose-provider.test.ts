@@ -15,7 +15,7 @@ function chosen(environment: Record<string, string>, wishes: ProviderWishes = {}
 }
 
 describe('chooseProvider', () => {
-  it('takes the demo without a key, the provider of a lone key, and Anthropic of two', () => {
+  it('takes the demo without a key, the provider of a single key, and Anthropic if both keys are set', () => {
     expect([chosen({}), chosen(OPENAI), chosen(ANTHROPIC), chosen(BOTH)]).toEqual([
       'demo',
       'openai',
@@ -24,14 +24,14 @@ describe('chooseProvider', () => {
     ]);
   });
 
-  it('follows LLM_PROVIDER where both keys are set, whatever its case', () => {
+  it('follows LLM_PROVIDER if both keys are set, in upper or lower case', () => {
     expect(chosen({ ...BOTH, LLM_PROVIDER: 'openai' })).toBe('openai');
     expect(chosen({ ...BOTH, LLM_PROVIDER: ' OpenAI ' })).toBe('openai');
     expect(chosen({ ...BOTH, LLM_PROVIDER: 'demo' })).toBe('demo');
     expect(chosen({ ...BOTH, LLM_PROVIDER: '' })).toBe('anthropic');
   });
 
-  it('takes the provider whose key is there, and says so, where LLM_PROVIDER names the other', () => {
+  it('takes the provider whose key is set, with a note, if LLM_PROVIDER names the other one', () => {
     expect(chooseProvider({}, { ...ANTHROPIC, LLM_PROVIDER: 'openai' })).toMatchObject({
       name: 'anthropic',
       note: 'LLM_PROVIDER is openai, but OPENAI_API_KEY is not set.',
@@ -39,16 +39,16 @@ describe('chooseProvider', () => {
     expect(chooseProvider({}, { LLM_PROVIDER: 'openai' })).toMatchObject({ name: 'demo' });
   });
 
-  it('puts --provider before LLM_PROVIDER and the keys', () => {
+  it('prefers --provider to LLM_PROVIDER and the keys', () => {
     expect(chosen({ ...BOTH, LLM_PROVIDER: 'anthropic' }, { provider: 'openai' })).toBe('openai');
     expect(chosen(BOTH, { provider: 'demo' })).toBe('demo');
   });
 
-  it('takes a key of blanks for none', () => {
+  it('treats a blank key as missing', () => {
     expect(chosen({ OPENAI_API_KEY: '  ', ANTHROPIC_API_KEY: '' })).toBe('demo');
   });
 
-  it('takes --base-url for a server compatible with OpenAI, which needs no key and gets none of Anthropic', () => {
+  it('takes --base-url as a server compatible with OpenAI, which needs no key and does not get the key of Anthropic', () => {
     expect(chooseProvider({ baseUrl: 'http://127.0.0.1:11434/v1' }, ANTHROPIC)).toMatchObject({
       name: 'openai',
       baseURL: 'http://127.0.0.1:11434/v1',
@@ -56,7 +56,7 @@ describe('chooseProvider', () => {
     });
   });
 
-  it('takes --base-url for a server that speaks as Anthropic with --provider anthropic', () => {
+  it('takes --base-url with --provider anthropic as a server that speaks the API of Anthropic', () => {
     expect(chosen({}, { provider: 'anthropic', baseUrl: 'http://127.0.0.1:1' })).toBe('anthropic');
   });
 
@@ -67,8 +67,8 @@ describe('chooseProvider', () => {
     ['an unknown LLM_PROVIDER without keys', {}, { LLM_PROVIDER: 'gemini' }, 'LLM_PROVIDER is "gemini"'],
     ['a model for the demo', { model: 'gpt-6' }, {}, '--model gpt-6 needs a provider'],
     ['a server for the demo', { provider: 'demo', baseUrl: 'http://127.0.0.1' }, {}, '--base-url'],
-    ['a server that is no address', { baseUrl: 'localhost' }, {}, '--base-url is no http'],
-    ['a wire of OpenAI at Anthropic', { provider: 'anthropic', api: 'chat' }, ANTHROPIC, '--api'],
+    ['a base URL that is not a URL', { baseUrl: 'localhost' }, {}, '--base-url is not an http'],
+    ['an API of OpenAI for Anthropic', { provider: 'anthropic', api: 'chat' }, ANTHROPIC, '--api'],
   ])('refuses %s', (_what, wishes, environment, message) => {
     const choose = (): unknown => chooseProvider(wishes, environment);
     expect(choose).toThrow(UsageError);
@@ -77,7 +77,7 @@ describe('chooseProvider', () => {
 });
 
 describe('the default models of the help', () => {
-  it('are those of the providers', () => {
+  it('are the same as in the providers', () => {
     expect(defaultModels).toEqual({ openai: openaiModel, anthropic: anthropicModel, demo: demo().model });
   });
 });

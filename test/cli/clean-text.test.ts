@@ -8,7 +8,7 @@ import { cleaner, oneLine } from '../../cli/clean-text.ts';
 const ESC = '\u001B';
 
 describe('cleaner', () => {
-  it('lets text, newlines and tabs through, in any script', () => {
+  it('keeps text in any script, newlines and tabs', () => {
     const text = 'Grüße,\n\tこんにちは 👋🏽 — \u{10FFFF}\u00A0end';
     expect(cleaner()(text)).toBe(text);
   });
@@ -28,7 +28,7 @@ describe('cleaner', () => {
     expect(cleaner()(text)).toBe(clean);
   });
 
-  it('takes out a sequence that is cut across pieces', () => {
+  it('removes a sequence that is split across pieces', () => {
     const clean = cleaner();
     expect([`a${ESC}`, ']0;ti', 'tle', '\u0007b', `${ESC}[3`, '1mc'].map((piece) => clean(piece))).toEqual([
       'a',
@@ -40,11 +40,11 @@ describe('cleaner', () => {
     ]);
   });
 
-  it('lets no unfinished sequence swallow more than its line', () => {
+  it('hides no more than one line if a sequence is not finished', () => {
     expect(cleaner()(`a${ESC}]0;never ended\nstill here`)).toBe('a\nstill here');
   });
 
-  it('leaves nothing that a terminal obeys, wherever the text is cut', () => {
+  it('leaves nothing that a terminal obeys, wherever the text is split', () => {
     const nasty = fc.string({
       unit: fc.constantFrom(
         ESC,
@@ -78,7 +78,7 @@ describe('cleaner', () => {
 });
 
 describe('oneLine', () => {
-  it('joins lines, takes out control characters, and cuts what is long', () => {
+  it('joins lines, removes control characters, and shortens long text', () => {
     expect(oneLine(` a\n\n b\t${ESC}[31mc `)).toBe('a b c');
     expect(oneLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`);
   });

@@ -19,9 +19,9 @@ interface Talk {
   terminal: FakeTerminal;
   /** Resolves with the exit code. */
   left: Promise<number>;
-  /** Types a line and waits for the prompt behind its reply. */
+  /** Types a line and waits for the prompt after its reply. */
   say(line: string): Promise<void>;
-  /** Waits for the next prompt, or for something else that has not been waited for. */
+  /** Waits until the pattern appears after the text that was seen before. */
   sees(pattern: string | RegExp): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ async function talk(provider: ScriptedProvider, environment: Record<string, stri
   return { terminal, left, say, sees };
 }
 
-/** The prompt, drawn anew at the start of a line. */
+/** The prompt, redrawn at the start of a line. */
 const PROMPT = '\u001B[0J> ';
 
 function conversation(provider: ScriptedProvider): string[] {
@@ -54,7 +54,7 @@ function conversation(provider: ScriptedProvider): string[] {
 }
 
 describe('converse', () => {
-  it('answers turn by turn in one session, each with a usage line, and leaves at /exit', async () => {
+  it('answers turn by turn in one session, each with a usage line, and exits at /exit', async () => {
     const model = scripted(['Hello Ann', 'You are Ann']);
     const { terminal, left, say } = await talk(model);
     await say('I am Ann');
@@ -65,7 +65,7 @@ describe('converse', () => {
     expect(terminal.output.text.match(/12 in, 8 out \| cost unknown \| first chunk/g)).toHaveLength(2);
   });
 
-  it('stops the reply at Ctrl-C, keeps what came as a partial, and returns to the prompt', async () => {
+  it('stops the reply at Ctrl-C, keeps the text so far as a partial, and returns to the prompt', async () => {
     const pace = manualGate();
     const model = scripted([{ text: ['One ', 'two ', 'three'], gate: pace.gate }, 'Going on']);
     const { terminal, left, say, sees } = await talk(model);
@@ -81,7 +81,7 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('leaves at a second Ctrl-C after one that stopped a reply', async () => {
+  it('exits at a second Ctrl-C after the first has stopped a reply', async () => {
     const pace = manualGate();
     const { terminal, left, sees } = await talk(scripted({ text: ['One ', 'two'], gate: pace.gate }));
     terminal.type(`Count${ENTER}`);
@@ -93,7 +93,7 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('leaves with 130 at a second Ctrl-C before the first has taken effect', async () => {
+  it('exits with 130 at a second Ctrl-C before the first has taken effect', async () => {
     const pace = manualGate();
     const { terminal, left, sees } = await talk(scripted({ text: ['One ', 'two'], gate: pace.gate }));
     terminal.type(`Count${ENTER}`);
@@ -103,7 +103,7 @@ describe('converse', () => {
     expect(await left).toBe(130);
   });
 
-  it('takes the interrupt signal for a Ctrl-C', async () => {
+  it('treats the interrupt signal like Ctrl-C', async () => {
     const pace = manualGate();
     const { terminal, left, sees } = await talk(scripted({ text: ['One ', 'two'], gate: pace.gate }));
     terminal.type(`Count${ENTER}`);
@@ -115,7 +115,7 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('clears a typed line at Ctrl-C, and leaves at an empty one', async () => {
+  it('clears a typed line at Ctrl-C, and exits if the line is empty', async () => {
     const model = scripted('ok');
     const { terminal, left, say, sees } = await talk(model);
     terminal.type(`never sent${CTRL_C}`);
@@ -126,7 +126,7 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('leaves at Ctrl-D, also where it comes during a reply', async () => {
+  it('exits at Ctrl-D, even during a reply', async () => {
     const first = await talk(scripted([]));
     first.terminal.type(CTRL_D);
     expect(await first.left).toBe(0);
@@ -142,7 +142,7 @@ describe('converse', () => {
     expect(stripVTControlCharacters(second.terminal.output.text)).toContain('One two');
   });
 
-  it('keeps what is typed during a reply out of it, and sends it afterwards', async () => {
+  it('does not show what is typed during a reply, and sends it afterwards', async () => {
     const pace = manualGate();
     const model = scripted([{ text: ['One ', 'two'], gate: pace.gate }, 'Second reply']);
     const { terminal, left, sees } = await talk(model);
@@ -187,7 +187,7 @@ describe('converse', () => {
     const { terminal, left, say } = await talk(model);
     await say('Hi');
     expect(terminal.output.text).toContain(
-      '\nerror: authentication: No such key. Does the server want a key?\n',
+      '\nerror: authentication: No such key. Does the server need a key?\n',
     );
     await say('Hi again');
     expect(terminal.output.text).toContain('Hello\n');
@@ -195,20 +195,20 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('sends neither an empty line nor a command it does not know', async () => {
+  it('sends neither an empty line nor an unknown command', async () => {
     const model = scripted([]);
     const { terminal, left, say } = await talk(model);
     await say('  ');
     await say('/help');
     await say('/nothing');
     expect(terminal.output.text).toContain('Ctrl-C stops a reply');
-    expect(terminal.output.text).toContain('There is no /nothing.');
+    expect(terminal.output.text).toContain('There is no command /nothing.');
     expect(model.requests).toEqual([]);
     terminal.type(CTRL_D);
     expect(await left).toBe(0);
   });
 
-  it('shows thinking dimmed on a terminal, apart from the answer', async () => {
+  it('shows thinking dimmed on a terminal, separate from the answer', async () => {
     const { terminal, left, say } = await talk(scripted({ thinking: ['Let me ', 'see.'], text: 'Two.' }));
     await say('1 + 1');
     expect(terminal.output.text).toContain(
@@ -229,7 +229,7 @@ describe('converse', () => {
     expect(await left).toBe(0);
   });
 
-  it('takes escape sequences out of what the model writes', async () => {
+  it('removes escape sequences from what the model writes', async () => {
     const { terminal, left, say } = await talk(
       scripted({ text: ['a\u001B]0;pwn', 'ed\u0007b\u001B[2', 'Jc'], thinking: 'x\u001B[2Jy' }),
     );

@@ -2,14 +2,14 @@ import { PassThrough, Writable } from 'node:stream';
 
 import type { Terminal, TerminalInput, TerminalOutput } from '../../cli/terminal.ts';
 
-/** What a command has written, to be waited for. */
+/** What a command has written, with a way to wait for more. */
 export interface Written extends TerminalOutput {
   readonly text: string;
-  /** Resolves when the text written so far matches; `after` skips what is known already. */
+  /** Resolves when the text written so far matches; `after` is the number of characters to skip. */
   until(pattern: RegExp | string, after?: number): Promise<void>;
 }
 
-/** A terminal, or pipes, made by hand. */
+/** A terminal, or pipes, for tests. */
 export interface FakeTerminal extends Terminal {
   readonly output: Written;
   readonly errors: Written;
@@ -17,18 +17,18 @@ export interface FakeTerminal extends Terminal {
   type(text: string): void;
   /** Ends a pipe. */
   endInput(): void;
-  /** The interrupt signal, as from `kill -INT`. */
+  /** Sends the interrupt signal, like `kill -INT`. */
   interrupt(): void;
 }
 
-/** How the fake terminal is plugged in. */
+/** The settings of a fake terminal. */
 export interface FakeTerminalOptions {
   /** Keyboard and screen. Default false: pipes. */
   tty?: boolean;
   environment?: Record<string, string>;
 }
 
-/** Everything that is written goes to `output`, or to `errors`; on a terminal, to one screen, as a user sees it. */
+/** Creates pipes, with separate `output` and `errors`; or a terminal, where both write to one screen, as a user sees it. */
 export function fakeTerminal({ tty = false, environment = {} }: FakeTerminalOptions = {}): FakeTerminal {
   const input: TerminalInput & PassThrough = Object.assign(new PassThrough(), tty && keyboard);
   const listeners = new Set<() => void>();

@@ -29,7 +29,7 @@ afterEach(() => {
 });
 
 describe('answerOnce', () => {
-  it('puts the answer, and nothing else, on the output, and the usage line beside it', async () => {
+  it('writes only the answer to the output, and the usage line to the errors', async () => {
     const terminal = fakeTerminal();
     terminal.endInput();
     const chat = await chatWith(scripted('Hello there'), terminal);
@@ -38,7 +38,7 @@ describe('answerOnce', () => {
     expect(terminal.errors.text).toMatch(USAGE);
   });
 
-  it('asks what is piped in, and joins it to a prompt', async () => {
+  it('asks what is piped in, and joins it with a prompt', async () => {
     const piped = fakeTerminal();
     const model = scripted('ok', { repeat: true });
     piped.type('line one\nline ');
@@ -54,7 +54,7 @@ describe('answerOnce', () => {
     expect(lastPrompt(model)).toBe('Sum up:\n\nThe text.');
   });
 
-  it('goes on without a pipe that stays silent beside a prompt, and says so', async () => {
+  it('continues without a silent pipe if there is a prompt, and says so', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const terminal = fakeTerminal();
     const model = scripted('ok');
@@ -64,7 +64,9 @@ describe('answerOnce', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await answered).toBe(0);
     expect(lastPrompt(model)).toBe('Hi');
-    expect(terminal.errors.text).toContain('note: nothing came through the pipe in 3 s, going on without it');
+    expect(terminal.errors.text).toContain(
+      'note: nothing came through the pipe in 3 s; continuing without it. Add "-" to wait for it.\n',
+    );
   });
 
   it.each([
@@ -82,7 +84,7 @@ describe('answerOnce', () => {
     expect(lastPrompt(model)).toBe(asked);
   });
 
-  it('refuses to ask nothing', async () => {
+  it('refuses to ask an empty prompt', async () => {
     const terminal = fakeTerminal();
     terminal.type(' \n');
     terminal.endInput();
@@ -93,16 +95,16 @@ describe('answerOnce', () => {
     expect(model.requests).toEqual([]);
   });
 
-  it('refuses an input without bound', async () => {
+  it('refuses an input that does not end', async () => {
     const terminal = fakeTerminal();
     const model = scripted([]);
     const answered = answerOnce(await chatWith(model, terminal), [], terminal);
     for (let megabytes = 0; megabytes <= 16; megabytes++) terminal.type('x'.repeat(1024 * 1024));
-    await expect(answered).rejects.toThrow('The input is longer than 16777216 bytes.');
+    await expect(answered).rejects.toThrow('The input is longer than 16777216 bytes: pipe in less.');
     expect(model.requests).toEqual([]);
   });
 
-  it('stops at an interrupt, prints what came, and answers 130', async () => {
+  it('stops at an interrupt, prints the text so far, and returns 130', async () => {
     const terminal = fakeTerminal();
     terminal.endInput();
     const pace = manualGate();
@@ -117,7 +119,7 @@ describe('answerOnce', () => {
     expect(model.calls[0]?.state).toBe('closed');
   });
 
-  it('stops at an interrupt though nobody reads the answer', async () => {
+  it('stops at an interrupt even if nobody reads the answer', async () => {
     const terminal = fakeTerminal();
     terminal.endInput();
     const blocked = Promise.withResolvers<void>();
@@ -176,7 +178,7 @@ describe('answerOnce', () => {
     expect(terminal.errors.text).toBe('');
   });
 
-  it('prints an error as one line with code, message and hint, behind what came before it', async () => {
+  it('prints an error as one line with code, message and hint, after the text so far', async () => {
     const terminal = fakeTerminal({ environment: { OPENAI_API_KEY: 'sk-canary' } });
     terminal.endInput();
     const error = new SluiceError('rate_limited', 'Too many\n\u001B[31mrequests for sk-canary.', {
@@ -193,7 +195,7 @@ describe('answerOnce', () => {
     );
   });
 
-  it('says what a reader should know: warnings, cuts and tools that were asked for', async () => {
+  it('prints notes about warnings, token limits and tools that the model asked for', async () => {
     const terminal = fakeTerminal();
     terminal.endInput();
     const model = scripted({ text: 'Half', toolCalls: [{ name: 'search' }], finishReason: 'length' });
@@ -201,10 +203,10 @@ describe('answerOnce', () => {
     expect(terminal.errors.text).toContain(
       'note: the model asks for the tool search, which the chat does not have\n',
     );
-    expect(terminal.errors.text).toContain('note: the reply was cut at the limit of tokens\n');
+    expect(terminal.errors.text).toContain('note: the reply reached the token limit\n');
   });
 
-  it('logs with --verbose, beside the answer', async () => {
+  it('logs to the errors with --verbose', async () => {
     const terminal = fakeTerminal();
     terminal.endInput();
     const chat = await chatWith(scripted('Hello'), terminal, { verbose: true });

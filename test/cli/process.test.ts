@@ -11,7 +11,7 @@ import { runCli, startCli } from './run-cli.ts';
 const KEY = 'sk-canary-0123456789';
 
 describe('sluice chat, as a process', () => {
-  it('answers without a key as the demo, with a usage line, and ends with 0', async () => {
+  it('answers with the demo if there is no key, prints a usage line, and exits with 0', async () => {
     const { code, stdout, stderr } = await runCli(['chat', 'Write a haiku about rivers']);
     expect(code).toBe(0);
     expect(stdout.split('\n').filter((line) => line !== '').length).toBeGreaterThan(3);
@@ -49,7 +49,7 @@ describe('sluice chat, as a process', () => {
     server.assertDrained();
   });
 
-  it("talks over OpenAI's other wire with --api responses, and asks to reason", async () => {
+  it("uses OpenAI's Responses API with --api responses, and passes on --reasoning", async () => {
     await using server = await faultServer();
     server.enqueue({ stream: responsesStream({ text: 'Hello there' }) });
     const flags = ['--provider', 'openai', '--base-url', server.openaiBaseURL, '--api', 'responses'];
@@ -90,12 +90,12 @@ describe('sluice chat, as a process', () => {
       environment: { ANTHROPIC_API_KEY: KEY },
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: authentication: .+ \(request req_0\) Is ANTHROPIC_API_KEY right\?$/m);
+    expect(stderr).toMatch(/^error: authentication: .+ \(request req_0\) Is ANTHROPIC_API_KEY correct\?$/m);
     expect(stderr).not.toContain(KEY);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('tells of a retry, and answers', async () => {
+  it('prints a note about a retry, and answers', async () => {
     await using server = await faultServer();
     server.enqueue(openaiError(429, { headers: { 'retry-after-ms': '1' } }), {
       stream: chatStream({ text: 'Hello' }),
@@ -106,7 +106,7 @@ describe('sluice chat, as a process', () => {
     server.assertDrained();
   });
 
-  it('fails when the connection is cut, and keeps what came on the output', async () => {
+  it('fails if the connection breaks, and prints the text so far', async () => {
     await using server = await faultServer();
     server.enqueue({ stream: chatStream({ text: 'Hello there' }), fault: { kind: 'eof', at: { event: 2 } } });
     const { code, stdout, stderr } = await runCli(['chat', '--base-url', server.openaiBaseURL, 'Hi']);
@@ -126,15 +126,19 @@ describe('sluice chat, as a process', () => {
       /^error: .*gemini.*openai, anthropic, demo\.\n$/,
     ],
     ['an unknown option', ['chat', '--modle', 'x', 'Hi'], /^error: unknown option '--modle'.*\n$/],
-    ['no number of tokens', ['chat', '--max-tokens', 'many', 'Hi'], /^error: .*whole number from 1\.\n$/],
+    [
+      'a token limit that is not a number',
+      ['chat', '--max-tokens', 'many', 'Hi'],
+      /^error: .*whole number of at least 1\.\n$/,
+    ],
     ['nothing to ask', ['chat'], /^error: There is nothing to ask: give a prompt, or pipe one in\.\n$/],
-  ])('ends with 2 and one line for %s', async (_what, args, line) => {
+  ])('exits with 2 and one line for %s', async (_what, args, line) => {
     const { code, stdout, stderr } = await runCli(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(line);
   });
 
-  it('names the default models in its help, and tells its version', async () => {
+  it('shows the default models in the help, and prints its version', async () => {
     const help = await runCli(['chat', '--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(/openai +gpt-\S+\n +anthropic +claude-\S+\n +demo +demo\n/);
@@ -145,7 +149,7 @@ describe('sluice chat, as a process', () => {
     ]);
   });
 
-  it('stops at the interrupt signal: 130, what came stays, the socket is freed', async () => {
+  it('stops at the interrupt signal: exits with 130, prints the text so far, and frees the socket', async () => {
     await using server = await faultServer();
     const pace = manualGate();
     server.enqueue({ stream: chatStream({ text: 'One two three' }), gate: pace.gate });
@@ -159,7 +163,7 @@ describe('sluice chat, as a process', () => {
     expect(await server.requests[0]?.closed).toBe('client-left');
   });
 
-  it('ends quietly with 0 when the reader leaves, as head does', async () => {
+  it('exits with 0 and without an error if the reader leaves, as head does', async () => {
     await using server = await faultServer();
     const pace = manualGate();
     server.enqueue({ stream: chatStream({ text: ['One\n', 'two\n', 'three\n'] }), gate: pace.gate });
@@ -172,7 +176,7 @@ describe('sluice chat, as a process', () => {
     expect(running.stderr).toBe('');
   });
 
-  it('runs the demo where no optional package is installed, and says what the others need', async () => {
+  it('runs the demo if no optional package is installed, and says what the other providers need', async () => {
     const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(WITHOUT_PEERS)}`];
     const demo = await runCli(['chat', '2 + 3'], { nodeOptions });
     expect(demo.code).toBe(0);
@@ -188,7 +192,7 @@ describe('sluice chat, as a process', () => {
   });
 });
 
-/** Hides the optional packages from Node, as an installation without them does. */
+/** Hides the optional packages from Node, as if they were not installed. */
 const WITHOUT_PEERS = `
 import { registerHooks } from 'node:module';
 const peers = ['openai', '@anthropic-ai/sdk', '@pydantic/genai-prices', 'rate-limiter-flexible', 'undici'];

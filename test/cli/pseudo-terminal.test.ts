@@ -11,7 +11,9 @@ const CTRL_C = '\u0003';
 const PROMPT = '\u001B[0J> ';
 
 describe('sluice chat, on a terminal', () => {
-  it('talks, stops a reply at Ctrl-C, keeps what came, and leaves at the next', async ({ skip }) => {
+  it('talks, stops a reply at Ctrl-C, keeps the text so far, and exits at the next Ctrl-C', async ({
+    skip,
+  }) => {
     skip(!hasPseudoTerminal(), 'needs the command `script` of util-linux');
     await using server = await faultServer();
     const pace = manualGate();

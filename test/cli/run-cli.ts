@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** The command line's source; this Node runs it as it is. */
+/** The source of the command line; this version of Node runs it without a build. */
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** A running command line. */
@@ -10,23 +10,23 @@ export interface RunningCli extends AsyncDisposable {
   readonly process: ChildProcessWithoutNullStreams;
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves when a pattern stands in what came on either output, behind what was waited for before. */
+  /** Resolves when a pattern appears in either output, after the text that was waited for before. */
   sees(pattern: string | RegExp): Promise<void>;
-  /** Resolves when it has ended: with the exit code, or the signal that killed it. */
+  /** Resolves when it has ended, with the exit code or the signal that killed it. */
   readonly ended: Promise<number | string>;
 }
 
 /** How to run it. */
 export interface RunOptions {
-  /** Beside `PATH`; none of the test's own keys. */
+  /** Variables besides `PATH`. The keys of the test's own environment are not passed on. */
   environment?: Record<string, string>;
-  /** What is piped in. Default: an empty input. `null` leaves the pipe open. */
+  /** The piped input. Default: an empty input. `null` leaves the pipe open. */
   input?: string | null;
   /** Options of Node itself. */
   nodeOptions?: readonly string[];
 }
 
-/** Starts `sluice` with these arguments, as a process of its own. */
+/** Starts `sluice` with these arguments in a process of its own. */
 export function startCli(args: readonly string[], options: RunOptions = {}): RunningCli {
   const running = start(
     process.execPath,
@@ -51,13 +51,13 @@ export async function runCli(
 /** Runs a command on a terminal of its own; part of util-linux. */
 const PSEUDO_TERMINAL = 'script';
 
-/** Whether util-linux's `script` is here, which lends a process a terminal. */
+/** Whether the command `script` of util-linux is installed, which gives a process a terminal. */
 export function hasPseudoTerminal(): boolean {
   const { stdout } = spawnSync(PSEUDO_TERMINAL, ['--version'], { encoding: 'utf8' });
   return stdout?.includes('util-linux') ?? false;
 }
 
-/** Starts `sluice` on a terminal of its own: what is written to its stdin is typed, its stdout is the screen. */
+/** Starts `sluice` on a terminal of its own. What is written to its stdin is typed; its stdout is the screen. */
 export function startCliOnTerminal(
   args: readonly string[],
   environment: Record<string, string> = {},
@@ -89,7 +89,7 @@ function start(file: string, args: readonly string[], environment: Record<string
       for (const watch of watchers) watch();
     });
   }
-  // A process that has left cannot read what is still typed.
+  // A process that has ended cannot read what is still typed.
   child.stdin.on('error', () => undefined);
   const ended = once(child, 'close').then(([code, signal]: unknown[]) =>
     typeof code === 'number' ? code : String(signal),

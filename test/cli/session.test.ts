@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('sluice chat --session', () => {
-  it('goes on where an earlier process left off, and keeps names apart', async () => {
+  it('continues where an earlier process stopped, and keeps sessions with different names apart', async () => {
     await using server = await faultServer();
     for (const text of ['Hello Ann', 'You are Ann', 'Who knows', 'No idea'])
       server.enqueue({ stream: chatStream({ text }) });
@@ -47,12 +47,12 @@ describe('sluice chat --session', () => {
     ]);
   });
 
-  it('writes no file without a name', async () => {
+  it('writes no file without --session', async () => {
     await runCli(['chat', 'Hi'], { environment });
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('R31 survives SIGKILL in the middle of a reply: the message is there, and nobody has to wait', async () => {
+  it('R31 survives SIGKILL in the middle of a reply: the message is kept, and the next process does not wait', async () => {
     await using server = await faultServer();
     const pace = manualGate();
     server.enqueue(
@@ -70,14 +70,16 @@ describe('sluice chat --session', () => {
 
     const { code, stdout, stderr } = await runCli([...args, 'Go on'], { environment });
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Four\n' });
-    // The lease of a process that is gone is nobody's.
+    // A process that is gone holds no lease.
     expect(stderr).not.toContain('another process');
     expect(server.requests[2]?.body).toMatchObject({
       messages: [user('I am Ann'), assistant('Hello Ann'), user('Count'), user('Go on')],
     });
   });
 
-  it('survives SIGKILL between replies, and says what there is when it goes on', async ({ skip }) => {
+  it('survives SIGKILL between replies, and says what the session contains when it continues', async ({
+    skip,
+  }) => {
     skip(
       !hasPseudoTerminal() || !existsSync(childrenOf(process.pid)),
       'needs `script` of util-linux, and /proc',
@@ -98,7 +100,7 @@ describe('sluice chat --session', () => {
     await first.ended;
 
     await using second = startCliOnTerminal(args, environment);
-    await second.sees(/Session "work" goes on: 2 messages so far\.[^]*> /);
+    await second.sees(/Session "work" continues: 2 messages so far\.[^]*> /);
     second.process.stdin.write('Count\r');
     pace.release(3);
     await second.sees('One two ');
@@ -106,7 +108,7 @@ describe('sluice chat --session', () => {
     await second.ended;
 
     await using third = startCliOnTerminal(args, environment);
-    await third.sees(/Session "work" goes on: 3 messages so far; the last has no reply\.[^]*> /);
+    await third.sees(/Session "work" continues: 3 messages so far; the last has no reply\.[^]*> /);
     third.process.stdin.write('Are you there?\r');
     await third.sees(/Still here[^]*> /);
     expect(server.requests[2]?.body).toMatchObject({
@@ -114,7 +116,7 @@ describe('sluice chat --session', () => {
     });
   });
 
-  it('R33 waits for another process that is in the session, and says so', async () => {
+  it('R33 waits for another process that is using the session, and says so', async () => {
     await using server = await faultServer();
     const pace = manualGate();
     server.enqueue(
@@ -126,7 +128,7 @@ describe('sluice chat --session', () => {
     pace.release(3);
     await first.sees('One two ');
     await using second = startCli([...args, 'Go on'], { environment });
-    await second.sees('note: another process is in this session; waiting for the end of its reply.\n');
+    await second.sees('note: another process is using this session; waiting until its reply ends.\n');
     expect(server.requests).toHaveLength(1);
     pace.open();
     expect([await first.ended, await second.ended]).toEqual([0, 0]);
@@ -151,7 +153,7 @@ describe('sluice chat --session', () => {
     expect(await first.ended).toBe(0);
   });
 
-  it('ends with 2 for a name that is none, with 1 and the cause where nothing can be kept', async () => {
+  it('exits with 2 for an invalid name, and with 1 and the cause if the file cannot be written', async () => {
     const long = await runCli(['chat', '--session', 'x'.repeat(513), 'Hi'], { environment });
     expect(long).toMatchObject({ code: 2, stdout: '' });
     expect(long.stderr).toMatch(/^error: invalid_options: sessionId is too long: .*\n$/);
@@ -161,7 +163,7 @@ describe('sluice chat --session', () => {
     expect(blocked.stderr).toMatch(/^error: store: .* The cause: E[A-Z]+: .*\n$/m);
   });
 
-  it('keeps them where the XDG specification says', () => {
+  it('keeps sessions where the XDG specification says', () => {
     expect(sessionFile({ XDG_STATE_HOME: '/state', HOME: '/home/ann' })).toBe('/state/sluice/chat.db');
     for (const state of [undefined, '', 'relative'])
       expect(sessionFile({ XDG_STATE_HOME: state, HOME: '/home/ann' })).toBe(

@@ -8,7 +8,7 @@ afterEach(() => {
 });
 
 describe('processTerminal', () => {
-  it('takes the same interrupt, passed on by npm once more, for one', () => {
+  it('counts an interrupt that npm forwards a second time as one', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const heard: number[] = [];
     const release = processTerminal().onInterrupt(() => heard.push(performance.now()));
@@ -30,9 +30,9 @@ describe('dimmer', () => {
     ['a terminal', true, {}, '\u001B[2mx\u001B[22m'],
     ['a pipe', false, {}, 'x'],
     ['NO_COLOR', true, { NO_COLOR: '1' }, 'x'],
-    ['an empty NO_COLOR, which counts as none', true, { NO_COLOR: '' }, '\u001B[2mx\u001B[22m'],
+    ['an empty NO_COLOR, which counts as not set', true, { NO_COLOR: '' }, '\u001B[2mx\u001B[22m'],
     ['a dumb terminal', true, { TERM: 'dumb' }, 'x'],
-  ])('knows %s', (_what, tty, environment, text) => {
+  ])('styles text correctly for %s', (_what, tty, environment, text) => {
     expect(dimmer(written(tty), environment)('x')).toBe(text);
   });
 });

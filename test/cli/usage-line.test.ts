@@ -15,18 +15,18 @@ function end(changes: Partial<ExecutionEnd> = {}): ExecutionEnd {
 }
 
 describe('usageLine', () => {
-  it('names the model, tokens, cost, first chunk and the whole time', () => {
+  it('shows the model, tokens, cost, time to the first chunk and total time', () => {
     expect(usageLine(end(), 'gpt-6')).toBe(
       '[gpt-6 | tokens 123 in, 45 out | cost $0.0012 | first chunk 0.4 s | 1.9 s]',
     );
   });
 
-  it('says of cached tokens and thinking what part they are', () => {
+  it('shows cached tokens and thinking as parts of input and output', () => {
     const usage = { ...end().usage, cachedInputTokens: 100, reasoningTokens: 30 };
     expect(usageLine(end({ usage }), 'm')).toContain('123 in (100 cached), 45 out (30 thinking) |');
   });
 
-  it('calls an unknown cost unknown, and an estimate an estimate', () => {
+  it('marks an unknown cost as unknown and an estimate as estimated', () => {
     expect(usageLine(end({ cost: { status: 'unknown' } }), 'm')).toContain('| cost unknown |');
     expect(usageLine(end({ cost: { status: 'estimated', totalUsd: 0.02 } }), 'm')).toContain(
       '| cost about $0.0200 (estimated) |',
@@ -46,7 +46,7 @@ describe('usageLine', () => {
     expect(usageLine(end({ cost: { status: 'exact', totalUsd } }), 'm')).toContain(`| cost ${text} |`);
   });
 
-  it('says that a reply was stopped, and leaves out a first chunk that never came', () => {
+  it('says that a reply was stopped, and leaves out the first chunk if none came', () => {
     expect(usageLine(end({ outcome: 'cancelled', timeToFirstChunkMs: undefined }), 'm')).toBe(
       '[stopped | m | tokens 123 in, 45 out | cost $0.0012 | 1.9 s]',
     );

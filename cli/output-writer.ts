@@ -1,17 +1,17 @@
 import type { Writable } from 'node:stream';
 
-/** The writing end of an output whose reader may be slow, or leave. */
-export interface Outlet {
-  /** Writes; a promise where the reader is behind, which settles when it has caught up or has left. Never throws. */
+/** Writes to an output whose reader may be slow, or may leave. */
+export interface OutputWriter {
+  /** Writes a text. If the reader is slow, returns a promise that resolves when the reader has caught up or has left. Never throws. */
   write(text: string): Promise<void> | undefined;
-  /** Aborted when nothing more can be written; its reason is the stream's error. */
+  /** Aborted when nothing more can be written. The reason is the stream's error. */
   readonly gone: AbortSignal;
-  /** Resolves when everything written has been handed over, or cannot be. */
+  /** Resolves when everything written has been passed on, or can no longer be. */
   flushed(): Promise<void>;
 }
 
-/** Wraps a stream so that a reader that leaves, as `head` does, is a signal instead of a crash. */
-export function outlet(stream: Writable): Outlet {
+/** Wraps a stream, so that a reader that leaves, as `head` does, aborts a signal instead of crashing the process. */
+export function outputWriter(stream: Writable): OutputWriter {
   const gone = new AbortController();
   stream.on('error', (error) => gone.abort(error));
   let drained: Promise<void> | undefined;
@@ -40,7 +40,7 @@ export function outlet(stream: Writable): Outlet {
   };
 }
 
-/** Whether an output failed because its reader left, which is no failure of ours. */
+/** Whether an output failed because its reader left, which does not count as a failure. */
 export function isReaderGone(reason: unknown): boolean {
   const code = reason instanceof Error && 'code' in reason ? reason.code : undefined;
   return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED';
