@@ -8,7 +8,7 @@ import { checkChanges } from '../options.ts';
 import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
 import type { Middleware, Next } from '../middleware.ts';
-import { middlewareError } from './middleware-error.ts';
+import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import { GeneratorSource } from '../stream/source.ts';
 import type { GeneratorLike } from '../stream/source.ts';

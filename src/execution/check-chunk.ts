@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
-import { middlewareError } from './middleware-error.ts';
+import { middlewareError } from '../middleware-error.ts';
 
 /** Whether plain JavaScript has given what the types promise. On the hot path: it looks at what its callers read anyway. */
 export function isChunk(chunk: StreamChunk | undefined): boolean {

@@ -1,4 +1,4 @@
-import { Accumulator } from './accumulator.ts';
+import { Accumulator } from '../accumulator.ts';
 import { Attempt } from './attempt.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import type { ExecutionEnd } from '../context.ts';
@@ -11,7 +11,7 @@ import type { Partial as PartialReply } from '../partial.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { ExecutionResult, Outcome } from '../result.ts';
 import { isSluiceError } from '../errors.ts';
-import { middlewareError } from './middleware-error.ts';
+import { middlewareError } from '../middleware-error.ts';
 import { end, isEnd } from '../stream/source.ts';
 import type { AskedSource, Asker, Pulled } from '../stream/source.ts';
 import { StreamCore } from '../stream/core.ts';

@@ -1,6 +1,6 @@
 import type { ExecutionChunk } from '../chunks.ts';
 import type { Edge } from './edge.ts';
-import { asSluiceError } from './middleware-error.ts';
+import { asSluiceError } from '../middleware-error.ts';
 import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
 import type { ExecutionResult } from '../result.ts';

@@ -6,7 +6,7 @@ import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
 import type { ContextEntry } from '../keys.ts';
 import type { Logger } from '../log.ts';
-import { middlewareError } from './middleware-error.ts';
+import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, RawExchange } from '../request.ts';
 import type { Outcome } from '../result.ts';
 import { bounded } from '../stream/teardown.ts';

@@ -1,7 +1,7 @@
 /* eslint max-lines: ['error', 600] -- start, reading and end are the states of one machine, and each must know of the others */
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
-import { asSluiceError, middlewareError } from '../execution/middleware-error.ts';
+import { asSluiceError, middlewareError } from '../middleware-error.ts';
 import type { Outcome } from '../result.ts';
 import type { Deferred, Early, Forced, Handlers, Opened } from './core-types.ts';
 import { FusedTaps } from './fused-taps.ts';

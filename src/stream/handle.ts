@@ -1,6 +1,6 @@
 import type { ExecutionChunk, FileChunk, ToolCallChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
-import { asSluiceError } from '../execution/middleware-error.ts';
+import { asSluiceError } from '../middleware-error.ts';
 
 /** How far a stream is. */
 export interface Progress {

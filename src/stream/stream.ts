@@ -1,4 +1,4 @@
-import { Accumulator } from '../execution/accumulator.ts';
+import { Accumulator } from '../accumulator.ts';
 import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';

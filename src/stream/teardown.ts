@@ -1,5 +1,5 @@
 import type { SluiceError } from '../errors.ts';
-import { asSluiceError } from '../execution/middleware-error.ts';
+import { asSluiceError } from '../middleware-error.ts';
 
 /** What a stream needs of the execution that it belongs to. */
 export interface Host {

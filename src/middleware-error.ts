@@ -1,4 +1,4 @@
-import { SluiceError, abortedError, isSluiceError, kindOf } from '../errors.ts';
+import { SluiceError, abortedError, isSluiceError, kindOf } from './errors.ts';
 
 /** An error that is a middleware's own fault, naming it. */
 export function middlewareError(name: string, message: string, cause?: unknown): SluiceError {

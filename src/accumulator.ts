@@ -1,7 +1,7 @@
-import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from '../chunks.ts';
-import type { Message, Part, TextPart, ThinkingPart } from '../messages.ts';
-import type { Partial } from '../partial.ts';
-import type { ToolCall } from '../result.ts';
+import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from './chunks.ts';
+import type { Message, Part, TextPart, ThinkingPart } from './messages.ts';
+import type { Partial } from './partial.ts';
+import type { ToolCall } from './result.ts';
 
 /**
  * Joins chunks into parts and messages. Linear in the number of chunks: text grows as a string, parts are never
