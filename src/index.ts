@@ -14,7 +14,7 @@ export type { StreamEnd, Tap } from './stream/tap.ts';
 export type { HandleOptions, Handler, Progress } from './stream/handle.ts';
 export type { TeeOptions } from './stream/tee.ts';
 export { End, end } from './stream/source.ts';
-export type { AskedSource, Asker, BatchSource, Pulled, Readable } from './stream/source.ts';
+export type { PushSource, Receiver, BatchSource, Pulled, Readable } from './stream/source.ts';
 export { SluiceError, abortedError, findSluiceError, isSluiceError } from './errors.ts';
 export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './errors.ts';
 export { contextKey } from './keys.ts';

@@ -1,7 +1,7 @@
-import { Edge } from './execution/edge.ts';
+import { ExecutionSource } from './execution/execution-source.ts';
 import { SluiceError, kindOf } from './errors.ts';
 import { Execution } from './execution/execution.ts';
-import { ExecutionStream, drain } from './execution/execution-stream.ts';
+import { ExecutionStream, readToEnd } from './execution/execution-stream.ts';
 import type { ExecutionChunk } from './chunks.ts';
 import { flatten, fold, terminalOf } from './execution/layer.ts';
 import type { Layer } from './execution/layer.ts';
@@ -14,7 +14,7 @@ import type { Middleware } from './middleware.ts';
 import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
-import { keepShapes } from './execution/shapes.ts';
+import { keepHiddenClasses } from './execution/hidden-classes.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/check-key.ts';
 import type { SessionKey, StateStore } from './session/store.ts';
@@ -71,12 +71,12 @@ export class Pipeline implements AsyncDisposable {
       timeoutMs: this.#options.storeTimeoutMs,
     });
     this.store = this.#store;
-    keepShapes();
+    keepHiddenClasses();
   }
 
   /** Runs to the end. Resolves for completed and interrupted executions, rejects with a `SluiceError` otherwise. */
   async execute(...call: Arguments): Promise<ExecutionResult> {
-    return drain(this.#open(undefined, call));
+    return readToEnd(this.#open(undefined, call));
   }
 
   /** The same as a stream. Nothing happens before its first pull. */
@@ -87,7 +87,7 @@ export class Pipeline implements AsyncDisposable {
   /** One turn of a session, to the end. `[]` in place of a message runs the stored conversation again. */
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
     checkSessionKey(sessionId);
-    return drain(this.#open(sessionId, call));
+    return readToEnd(this.#open(sessionId, call));
   }
 
   /** One turn of a session, as a stream. */
@@ -127,7 +127,7 @@ export class Pipeline implements AsyncDisposable {
       values: options.values,
       log: this.#log,
     });
-    const edge = new Edge({
+    const source = new ExecutionSource({
       execution,
       stack: this.#stack,
       request: {
@@ -160,7 +160,7 @@ export class Pipeline implements AsyncDisposable {
       started: () => this.#started(stream),
       finished: () => this.#finished(stream),
     });
-    const stream = new ExecutionStream(edge, streamBufferSize);
+    const stream = new ExecutionStream(source, streamBufferSize);
     return stream;
   }
 

@@ -1,4 +1,4 @@
-import { end, Stream, type AskedSource, type Asker } from '../../src/index.ts';
+import { end, Stream, type PushSource, type Receiver } from '../../src/index.ts';
 import type { Reply, SluiceError, StreamChunk } from '../../src/index.ts';
 import { headersOfResponse } from './dispatch-response.ts';
 import type { HeaderReader } from './dispatch-response.ts';
@@ -21,7 +21,7 @@ export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
  * Pulls one HTTP answer through a decoder. A batch is what one read of the socket brought. Whatever ends it (the wire's end, an
  * error, `close()`, the call's signal) frees the connection and takes away the one listener, once.
  */
-export class WireSource implements AskedSource<StreamChunk, Reply> {
+export class WireSource implements PushSource<StreamChunk, Reply> {
   readonly #wire: WireCall;
   readonly #controller = new AbortController();
   #opened = false;
@@ -29,7 +29,7 @@ export class WireSource implements AskedSource<StreamChunk, Reply> {
   #error: SluiceError | undefined;
   /** What is answered behind the last batch. */
   #reply: Reply | undefined;
-  #asker: Asker<StreamChunk, Reply> | undefined;
+  #asker: Receiver<StreamChunk, Reply> | undefined;
   /** Rejects the wait for the headers: a client may ignore its signal. */
   #interrupt: ((error: SluiceError) => void) | undefined;
   #body: RawBody | undefined;
@@ -40,7 +40,7 @@ export class WireSource implements AskedSource<StreamChunk, Reply> {
     this.#wire = wire;
   }
 
-  ask(asker: Asker<StreamChunk, Reply>): void {
+  request(asker: Receiver<StreamChunk, Reply>): void {
     this.#asker = asker;
     if (this.#opened) this.#read();
     else void this.#open();

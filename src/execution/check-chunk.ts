@@ -25,7 +25,7 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
   }
 }
 
-/** The error of a layer that gave something else. At the edge it is not known whose doing it is. */
+/** The error of a layer that gave something else. At the source it is not known whose doing it is. */
 export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
   const mend = "give chunks such as { type: 'content', content: 'text' }";
   const said = `gave a chunk that is ${faultOf(chunk)}: ${mend}.`;

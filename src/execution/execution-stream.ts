@@ -1,5 +1,5 @@
 import type { ExecutionChunk } from '../chunks.ts';
-import type { Edge } from './edge.ts';
+import type { ExecutionSource } from './execution-source.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
@@ -9,35 +9,35 @@ import { LONGEST_TIMER_MS } from './timer.ts';
 
 /** The stream of one execution: it reads ahead up to `bufferSize` chunks once it has been pulled. */
 export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
-  readonly #edge: Edge;
+  readonly #source: ExecutionSource;
   readonly #bufferSize: number;
 
-  constructor(edge: Edge, bufferSize: number) {
-    // The edge bounds its own teardown: layers by closeTimeoutMs, hooks by their own time.
+  constructor(source: ExecutionSource, bufferSize: number) {
+    // The source bounds its own teardown: layers by closeTimeoutMs, hooks by their own time.
     const host = {
       closeTimeoutMs: LONGEST_TIMER_MS,
       halted: false,
       current: [],
-      warn: (text: string) => edge.execution.warn(text),
+      warn: (text: string) => source.execution.warn(text),
     };
-    super(() => edge, host, 'execution');
-    this.#edge = edge;
+    super(() => source, host, 'execution');
+    this.#source = source;
     this.#bufferSize = bufferSize;
     // By a name first: V8 puts a function written behind `x.y =` into old space, where it would keep the whole execution until a full
     // collection.
     const onAbort = (error: SluiceError, keep: boolean): void => void this.force(error, keep);
-    const onHalt = (): void => edge.halt(() => this.readOn());
-    edge.onAbort = onAbort;
-    edge.execution.onHalt = onHalt;
+    const onHalt = (): void => source.halt(() => this.readOn());
+    source.onAbort = onAbort;
+    source.execution.onHalt = onHalt;
   }
 
   override get partial(): Partial {
-    return this.#edge.partial();
+    return this.#source.partial();
   }
 
   /** Ends the execution as cancelled. If its outcome is settled already, waits for its end. */
   override async close(reason?: unknown): Promise<void> {
-    const { execution } = this.#edge;
+    const { execution } = this.#source;
     if (!this.started || this.ended) return super.close(reason);
     const error = new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason });
     // A second close waits for the same teardown; any other outcome has an end of its own.
@@ -51,21 +51,21 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
       'shutting_down',
       'The pipeline was shut down before the execution was done.',
     );
-    if (this.#edge.execution.decide('failed', error)) await this.force(error, true);
+    if (this.#source.execution.decide('failed', error)) await this.force(error, true);
   }
 
   override abort(given: SluiceError): void {
     const error = asSluiceError(given, this.owner);
-    if (this.#edge.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error))
+    if (this.#source.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error))
       super.abort(error);
   }
 
   protected override closeError(reason: unknown): SluiceError {
-    return this.#edge.execution.error ?? super.closeError(reason);
+    return this.#source.execution.error ?? super.closeError(reason);
   }
 
   protected override wantsMore(buffered: number): boolean {
-    return buffered < this.#bufferSize || this.#edge.execution.halted;
+    return buffered < this.#bufferSize || this.#source.execution.halted;
   }
 
   async #settled(): Promise<void> {
@@ -78,7 +78,7 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
 }
 
 /** Waits for the end of a stream that nobody reads chunk by chunk. */
-export async function drain(stream: ExecutionStream): Promise<ExecutionResult> {
+export async function readToEnd(stream: ExecutionStream): Promise<ExecutionResult> {
   while ((await stream.read()) !== undefined);
   return stream.result;
 }

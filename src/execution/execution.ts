@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.ts';
+import type { LayerRun } from './layer-run.ts';
 import type { Call, CallObserver } from '../call.ts';
 import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
@@ -49,7 +49,7 @@ export class Execution implements Host {
   onHalt: (() => void) | undefined;
 
   readonly #settings: ExecutionSettings;
-  readonly #open = new Map<CallRecord, Attempt>();
+  readonly #open = new Map<CallRecord, LayerRun>();
   #watchers: readonly CallWatcher[] = [];
   #hooks: readonly { hook: EndHook; name: string }[] = [];
   #afterTurn: Exclude<AfterTurn, void>[] = [];
@@ -110,7 +110,7 @@ export class Execution implements Host {
     return this.trace.open(kind, name, attributes, this.#span?.span.id);
   }
 
-  newCall(attempt: Attempt, name: string, request: ModelRequest): CallRecord {
+  newCall(attempt: LayerRun, name: string, request: ModelRequest): CallRecord {
     const number = this.calls.length + 1;
     const call = new CallRecord(number, request, this.span('call', name, { call: number }));
     this.calls.push(call);

@@ -1,4 +1,4 @@
-import type { Attempt } from './attempt.ts';
+import type { LayerRun } from './layer-run.ts';
 import type { Call, CallObserver } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { EndHook, ExecutionContext, SessionView } from '../context.ts';
@@ -11,77 +11,77 @@ import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from '../tr
 
 /** One layer's view of an execution. Cheap to make: everything shared is asked of the execution. */
 export class LayerContext implements ExecutionContext {
-  readonly #attempt: Attempt;
+  readonly #run: LayerRun;
 
-  constructor(attempt: Attempt) {
-    this.#attempt = attempt;
+  constructor(run: LayerRun) {
+    this.#run = run;
   }
 
   get id(): string {
-    return this.#attempt.execution.id;
+    return this.#run.execution.id;
   }
 
   get request(): ModelRequest {
-    return this.#attempt.request;
+    return this.#run.request;
   }
 
   get signal(): AbortSignal {
-    return this.#attempt.layerSignal;
+    return this.#run.layerSignal;
   }
 
   get deadline(): number | undefined {
-    return this.#attempt.execution.deadline;
+    return this.#run.execution.deadline;
   }
 
   get log(): Logger {
-    return this.#attempt.execution.log;
+    return this.#run.execution.log;
   }
 
   get trace(): readonly Span[] {
-    return this.#attempt.execution.trace.spans;
+    return this.#run.execution.trace.spans;
   }
 
   get session(): SessionView | undefined {
-    return this.#attempt.execution.session;
+    return this.#run.execution.session;
   }
 
   get metadata(): Readonly<Record<string, unknown>> {
-    return this.#attempt.execution.metadata;
+    return this.#run.execution.metadata;
   }
 
   get<T>(key: ContextKey<T>): T | undefined {
-    return this.#attempt.execution.values.get(key);
+    return this.#run.execution.values.get(key);
   }
 
   set<T>(key: ContextKey<T>, value: T): void {
-    this.#attempt.execution.values.set(key, value);
+    this.#run.execution.values.set(key, value);
   }
 
   onCall(observer: (call: Call) => CallObserver | void): void {
-    this.#attempt.execution.onCall(observer, this.#attempt.layer.name);
+    this.#run.execution.onCall(observer, this.#run.layer.name);
   }
 
   onEnd(hook: EndHook): void {
-    this.#attempt.execution.onEnd(hook, this.#attempt.layer.name);
+    this.#run.execution.onEnd(hook, this.#run.layer.name);
   }
 
   interrupt(reason: string): void {
-    this.#attempt.execution.interrupt(reason);
+    this.#run.execution.interrupt(reason);
   }
 
   run(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
-    return this.#attempt.runOther(middleware, changes);
+    return this.#run.runOther(middleware, changes);
   }
 
   warn(message: string): void {
-    this.#attempt.execution.warn(message);
+    this.#run.execution.warn(message);
   }
 
   span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle {
-    return this.#attempt.execution.span(kind, name, attributes);
+    return this.#run.execution.span(kind, name, attributes);
   }
 
   onSpan(listener: SpanListener): void {
-    this.#attempt.execution.trace.listen(listener);
+    this.#run.execution.trace.listen(listener);
   }
 }

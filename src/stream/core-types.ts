@@ -1,13 +1,13 @@
 import type { SluiceError } from '../errors.ts';
 import type { StreamCore } from './core.ts';
 import type { TapFailure } from './fused-taps.ts';
-import type { AskedSource, Asker, BatchSource } from './source.ts';
+import type { PushSource, Receiver, BatchSource } from './source.ts';
 
 /** What a stream opens into: something to read, or another stream that it forwards. */
-export type Opened<C, R> = BatchSource<C, R> | AskedSource<C, R> | StreamCore<C, R>;
+export type Opened<C, R> = BatchSource<C, R> | PushSource<C, R> | StreamCore<C, R>;
 
 /** What a stream's source calls. Method signatures, so that a stream of a narrow chunk type is a stream of a wide one. */
-export interface Handlers<C, R> extends Asker<C, R> {
+export interface Handlers<C, R> extends Receiver<C, R> {
   queue(this: void, resolve: (result: IteratorResult<C, R>) => void, reject: (error: unknown) => void): void;
   tapFailed(this: void, failure: TapFailure<StreamCore<C, R>>): void;
 }

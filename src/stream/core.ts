@@ -7,10 +7,10 @@ import type { Deferred, Early, Forced, Handlers, Opened } from './core-types.ts'
 import { FusedTaps } from './fused-taps.ts';
 import { GeneratorReads } from './generator-reads.ts';
 import type { Reading } from './generator-reads.ts';
-import { Outlet } from './outlet.ts';
-import type { Waiter } from './outlet.ts';
+import { ReadQueue } from './read-queue.ts';
+import type { Reader } from './read-queue.ts';
 import { GeneratorSource, isEnd } from './source.ts';
-import type { AskedSource, BatchSource, Pulled } from './source.ts';
+import type { PushSource, BatchSource, Pulled } from './source.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, Look, StreamEnd, Tap } from './tap.ts';
 import { andThen, bounded, closing, standaloneHost } from './teardown.ts';
@@ -31,7 +31,7 @@ export abstract class StreamCore<C, R> {
 
   #phase: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
   #opening: Promise<void> | undefined;
-  #source: BatchSource<C, R> | AskedSource<C, R> | undefined;
+  #source: BatchSource<C, R> | PushSource<C, R> | undefined;
   #inner: StreamCore<C, R> | undefined;
   #adopter: StreamCore<C, R> | undefined;
 
@@ -43,7 +43,7 @@ export abstract class StreamCore<C, R> {
   /** What a stream that was handed on after its start had read ahead. */
   #early: Early<C> | undefined;
 
-  #madeOutlet: Outlet<C, R> | undefined;
+  #madeQueue: ReadQueue<C, R> | undefined;
   #madeHandlers: Handlers<C, R> | undefined;
   #pulling = false;
   /** The short ways to read the source where it is a generator, made on first use. */
@@ -91,7 +91,7 @@ export abstract class StreamCore<C, R> {
   }
 
   #nextInOrder(): Promise<IteratorResult<C, R>> {
-    const chunk = this.#outlet.take();
+    const chunk = this.#queue.take();
     if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
     const source = this.#source;
     if (source instanceof GeneratorSource && this.#fused.timeless && this.#quiet) {
@@ -108,25 +108,25 @@ export abstract class StreamCore<C, R> {
 
   /** Starts the stream. Settles when its first chunk is there or it has ended well; rejects with its error. Consumes nothing. */
   async ready(): Promise<void> {
-    if (this.#outlet.size > 0) return;
+    if (this.#queue.size > 0) return;
     const batch = await this.pull();
-    if (!isEnd(batch)) this.#outlet.unread(batch);
+    if (!isEnd(batch)) this.#queue.unread(batch);
   }
 
   /** Ends the stream: a pending `next()` answers done, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
   async close(reason?: unknown): Promise<void> {
     if (this.#ending !== undefined) {
-      this.#outlet.clear();
+      this.#queue.clear();
       return;
     }
-    this.#outlet.close();
+    this.#queue.close();
     await this.force(this.closeError(reason), false);
   }
 
   /** The async-iterator protocol's way to say `close()`, as `break` does. */
   async return(): Promise<IteratorResult<C, R>> {
     await this.close();
-    return { done: true, value: this.#outlet.reply };
+    return { done: true, value: this.#queue.reply };
   }
 
   /** Ends this attempt with an error, from a tap or a timer; what was received before is still delivered. Never throws. */
@@ -210,7 +210,7 @@ export abstract class StreamCore<C, R> {
     if (top.#forced !== undefined) return top.#tearing ?? top.#cut?.promise;
     top.#forced = { at: this, error };
     top.#leaveShortWay();
-    if (!keep) top.#outlet.clear();
+    if (!keep) top.#queue.clear();
     if (top.#fused.running) {
       // A tap called: the loop tears down behind the current chunk.
       top.#fused.stopped = true;
@@ -226,7 +226,7 @@ export abstract class StreamCore<C, R> {
   }
 
   /** The reading end for asked sources over a stream. @internal */
-  static waitOn<C, R>(stream: StreamCore<C, R>, waiter: Waiter<C, R>): void {
+  static waitOn<C, R>(stream: StreamCore<C, R>, waiter: Reader<C, R>): void {
     stream.#wait(waiter);
   }
 
@@ -239,12 +239,12 @@ export abstract class StreamCore<C, R> {
 
   // Made on first use: of a chain of fused streams only the outermost one reads.
 
-  get #outlet(): Outlet<C, R> {
-    if (this.#madeOutlet === undefined) {
-      this.#madeOutlet = new Outlet();
-      if (this.#ending !== undefined) this.#madeOutlet.settle(this.#ending);
+  get #queue(): ReadQueue<C, R> {
+    if (this.#madeQueue === undefined) {
+      this.#madeQueue = new ReadQueue();
+      if (this.#ending !== undefined) this.#madeQueue.settle(this.#ending);
     }
-    return this.#madeOutlet;
+    return this.#madeQueue;
   }
 
   get #fused(): FusedTaps<C, R, StreamCore<C, R>> {
@@ -276,16 +276,16 @@ export abstract class StreamCore<C, R> {
       plain: () => this.#ending === undefined && this.#forced === undefined && this.#fused.idle,
       pulled,
       failed,
-      first: (waiter) => this.#queue(waiter),
+      first: (waiter) => this.#enqueue(waiter),
       late: (late, waiter) => {
         const asked = this.#pulling;
-        this.#outlet.waitFirst(waiter);
+        this.#queue.waitFirst(waiter);
         this.#accept(late);
         // A read that came behind this one is still under way.
         if (asked) this.#pulling = true;
       },
       lateFailure: (error, waiter) => {
-        this.#outlet.waitFirst(waiter);
+        this.#queue.waitFirst(waiter);
         this.#fail(error);
       },
     };
@@ -295,7 +295,7 @@ export abstract class StreamCore<C, R> {
   get #quiet(): boolean {
     return (
       this.#reads?.busy !== true &&
-      !this.#outlet.awaited &&
+      !this.#queue.awaited &&
       !this.#pulling &&
       this.#forced === undefined &&
       this.#ending === undefined
@@ -313,18 +313,18 @@ export abstract class StreamCore<C, R> {
   /** Puts a reader that was on a short way among the others, first: what its read brings is taken in like any other. */
   #leaveShortWay(): void {
     const waiter = this.#reads?.leave();
-    if (waiter !== undefined) this.#queue(waiter);
+    if (waiter !== undefined) this.#enqueue(waiter);
   }
 
-  #queue(waiter: Waiter<C, R>): void {
+  #enqueue(waiter: Reader<C, R>): void {
     this.#pulling = true;
-    this.#outlet.wait(waiter);
+    this.#queue.wait(waiter);
   }
 
-  #wait(waiter: Waiter<C, R>): void {
+  #wait(waiter: Reader<C, R>): void {
     this.#leaveShortWay();
-    this.#outlet.wait(waiter);
-    if (this.#outlet.awaited) this.#kick();
+    this.#queue.wait(waiter);
+    if (this.#queue.awaited) this.#kick();
   }
 
   #kick(): void {
@@ -339,8 +339,8 @@ export abstract class StreamCore<C, R> {
     if (this.#early !== undefined && !this.#takeEarly(this.#early)) return;
     const source = this.#source;
     if (!this.#toldOfPull() || source === undefined) return;
-    if ('ask' in source) {
-      source.ask(this.#on);
+    if ('request' in source) {
+      source.request(this.#on);
       return;
     }
     let pulled: MaybePromise<Pulled<C, R>>;
@@ -393,9 +393,9 @@ export abstract class StreamCore<C, R> {
       return false;
     }
     const batch = this.#fused.size === seenBy ? pulled : this.#look(pulled, seenBy);
-    if (batch.length > 0) this.#outlet.put(batch);
+    if (batch.length > 0) this.#queue.put(batch);
     this.#pulling = false;
-    if (!this.#isForced()) return this.#outlet.awaited || this.wantsMore(this.#outlet.size);
+    if (!this.#isForced()) return this.#queue.awaited || this.wantsMore(this.#queue.size);
     void this.#tearDown();
     return false;
   }
@@ -463,7 +463,7 @@ export abstract class StreamCore<C, R> {
       this.#failStart(middlewareError(this.#name, `returned a stream that is handed on already: ${mend}`));
       return;
     }
-    if (inner.ended && inner.#outlet.taken) {
+    if (inner.ended && inner.#queue.taken) {
       const mend = 'return it unread, or yield its chunks from an async generator.';
       this.#failStart(middlewareError(this.#name, `returned a stream that it had read to its end: ${mend}`));
       return;
@@ -484,7 +484,7 @@ export abstract class StreamCore<C, R> {
 
   /** What it has read ahead, for the stream that it is handed on as. */
   #handEarly(): Early<C> | undefined {
-    return this.#outlet.size === 0 ? this.#early : { batch: this.#outlet.hand(), seenBy: this.#fused.size };
+    return this.#queue.size === 0 ? this.#early : { batch: this.#queue.hand(), seenBy: this.#fused.size };
   }
 
   /** What a body returned when its time was over: it counts as started, so its taps hear of the end. */
@@ -511,7 +511,7 @@ export abstract class StreamCore<C, R> {
     if (this.#phase === 'idle') {
       // Never pulled: no body ran, so no tap hears of it.
       this.#phase = 'ended';
-      this.#settleOutlet({ outcome: this.#outcomeOf(forced.error), error: forced.error });
+      this.#settleQueue({ outcome: this.#outcomeOf(forced.error), error: forced.error });
       return;
     }
     forced.at.signal(abortedError(forced.error));
@@ -559,26 +559,26 @@ export abstract class StreamCore<C, R> {
     }
     this.#ending = ending;
     this.finished(ending);
-    this.#settleOutlet(ending);
+    this.#settleQueue(ending);
   }
 
-  #settleOutlet(ending: StreamEnd<R>): void {
+  #settleQueue(ending: StreamEnd<R>): void {
     this.#ending = ending;
-    this.#madeOutlet?.settle(ending);
+    this.#madeQueue?.settle(ending);
     this.#settleResult();
   }
 
   #settleResult(): void {
     if (this.#result === undefined || this.#ending === undefined) return;
     if (this.#ending.error !== undefined) this.#result.reject(this.#ending.error);
-    else this.#result.resolve(this.#outlet.reply);
+    else this.#result.resolve(this.#queue.reply);
   }
 }
 
 /** A started stream as a source. */
-function asSource<C, R>(stream: StreamCore<C, R>): AskedSource<C, R> {
+function asSource<C, R>(stream: StreamCore<C, R>): PushSource<C, R> {
   return {
-    ask: ({ pulled, failed }) => StreamCore.waitOn(stream, { batch: pulled, reject: failed }),
+    request: ({ pulled, failed }) => StreamCore.waitOn(stream, { batch: pulled, reject: failed }),
     close: (error) => StreamCore.forceOn(stream, error),
   };
 }

@@ -1,4 +1,4 @@
-import type { Waiter } from './outlet.ts';
+import type { Reader } from './read-queue.ts';
 import { end } from './source.ts';
 import type { GeneratorLike, Pulled } from './source.ts';
 
@@ -17,10 +17,10 @@ export interface Reading<C, R> {
   pulled(this: void, pulled: Pulled<C, R>): void;
   failed(this: void, error: unknown): void;
   /** Lets a reader wait before all others. */
-  first(this: void, waiter: Waiter<C, R>): void;
+  first(this: void, waiter: Reader<C, R>): void;
   /** Takes in what the first of all who wait has asked for; a later read may be under way. */
-  late(this: void, pulled: Pulled<C, R>, waiter: Waiter<C, R>): void;
-  lateFailure(this: void, error: unknown, waiter: Waiter<C, R>): void;
+  late(this: void, pulled: Pulled<C, R>, waiter: Reader<C, R>): void;
+  lateFailure(this: void, error: unknown, waiter: Reader<C, R>): void;
 }
 
 /**
@@ -34,8 +34,8 @@ export class GeneratorReads<C, R> {
   #reads = 0;
   #hop: Hop = Hop.Off;
   /** Who waits on a read that has a promise of its own. */
-  #flyer: Waiter<C, R>['chunk'] | undefined;
-  #flyerFails: Waiter<C, R>['reject'] | undefined;
+  #flyer: Reader<C, R>['chunk'] | undefined;
+  #flyerFails: Reader<C, R>['reject'] | undefined;
 
   constructor(body: GeneratorLike<C, R>, reading: Reading<C, R>) {
     this.#body = body;
@@ -66,7 +66,7 @@ export class GeneratorReads<C, R> {
   }
 
   /** Whoever else reads, or ends the stream, is answered in order. What it gives is a reader to queue before them. */
-  leave(): Waiter<C, R> | undefined {
+  leave(): Reader<C, R> | undefined {
     if (this.#hop === Hop.Ready) this.#hop = Hop.Off;
     else if (this.#hop === Hop.UnderWay) this.#hop = Hop.Disturbed;
     const chunk = this.#flyer;

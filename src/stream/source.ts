@@ -107,15 +107,15 @@ class ReaderSource<C, R> implements BatchSource<C, R> {
 }
 
 /** Who is told what a source has. */
-export interface Asker<C, R> {
+export interface Receiver<C, R> {
   pulled(this: void, pulled: Pulled<C, R>): void;
   failed(this: void, error: unknown): void;
 }
 
 /** A source that answers by a call instead of a promise, which saves hops on a hot path. Otherwise as {@link BatchSource}. */
-export interface AskedSource<C, R> {
-  /** Calls `pulled` or `failed` of the asker, once, at once or later. Called again only when the last call was answered. */
-  ask(asker: Asker<C, R>): void;
+export interface PushSource<C, R> {
+  /** Calls `pulled` or `failed` of the receiver, once, at once or later. Called again only when the last call was answered. */
+  request(receiver: Receiver<C, R>): void;
   close(error: SluiceError): void | Promise<void>;
 }
 
@@ -126,16 +126,16 @@ export interface GeneratorLike<C, R> {
 }
 
 /** An async generator as a source. */
-export class GeneratorSource<C, R> implements AskedSource<C, R> {
+export class GeneratorSource<C, R> implements PushSource<C, R> {
   readonly body: GeneratorLike<C, R>;
-  #asker: Asker<C, R> | undefined;
+  #receiver: Receiver<C, R> | undefined;
 
   constructor(body: GeneratorLike<C, R>) {
     this.body = body;
   }
 
-  ask(asker: Asker<C, R>): void {
-    this.#asker = asker;
+  request(receiver: Receiver<C, R>): void {
+    this.#receiver = receiver;
     this.body.next().then(this.#on.result, this.#on.error);
   }
 
@@ -146,8 +146,8 @@ export class GeneratorSource<C, R> implements AskedSource<C, R> {
   }
 
   readonly #on: Landing<C, R> = {
-    result: (result) => this.#asker?.pulled(result.done === true ? end(result.value) : [result.value]),
-    error: (error) => this.#asker?.failed(error),
+    result: (result) => this.#receiver?.pulled(result.done === true ? end(result.value) : [result.value]),
+    error: (error) => this.#receiver?.failed(error),
   };
 }
 

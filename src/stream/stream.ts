@@ -10,7 +10,7 @@ import { handle } from './handle.ts';
 import type { HandleOptions, Handler } from './handle.ts';
 import { linesOf } from './lines.ts';
 import { isEnd, sourceOf } from './source.ts';
-import type { AskedSource, BatchSource, Readable } from './source.ts';
+import type { PushSource, BatchSource, Readable } from './source.ts';
 import type { Look, StreamEnd, Tap } from './tap.ts';
 import { TextSource } from './text-source.ts';
 import type { TextChunk } from './text-source.ts';
@@ -199,7 +199,7 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
   }
 }
 
-type Source<C, R> = BatchSource<C, R> | AskedSource<C, R>;
+type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;
 
 interface Collector<R> {
   partial(): Partial;

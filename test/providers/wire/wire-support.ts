@@ -17,7 +17,7 @@ export function stream(response: ServerResponse, body = ''): ServerResponse {
 
 /** The next batch of a source, or its end. */
 export function pull(source: WireSource): Promise<Pulled<StreamChunk, Reply>> {
-  return new Promise((resolve, reject) => source.ask({ pulled: resolve, failed: reject }));
+  return new Promise((resolve, reject) => source.request({ pulled: resolve, failed: reject }));
 }
 
 /** The texts of a source, and how it ended. */

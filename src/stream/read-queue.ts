@@ -9,21 +9,21 @@ const NO_CHUNK =
 const NOTHING: readonly never[] = [];
 
 /** Somebody who waits for the next chunk, or for the next batch. */
-export interface Waiter<C, R> {
+export interface Reader<C, R> {
   chunk?(result: IteratorResult<C, R>): void;
   batch?(batch: Pulled<C, R>): void;
   reject(error: unknown): void;
 }
 
 /** The reading end of a stream: chunks that wait for a reader, or readers that wait for a chunk, in order. */
-export class Outlet<C, R> {
+export class ReadQueue<C, R> {
   #buffer: readonly C[] = NOTHING;
   /** The buffer where it is one of its own, not a batch that somebody gave: more can be added without a copy. */
   #own: C[] | undefined;
   #at = 0;
   /** Who waits longest; nearly always the only one, so that no list is needed. */
-  #waiter: Waiter<C, R> | undefined;
-  #others: Waiter<C, R>[] | undefined;
+  #waiter: Reader<C, R> | undefined;
+  #others: Reader<C, R>[] | undefined;
   #closed = false;
   #taken = false;
   #ending: StreamEnd<R> | undefined;
@@ -88,14 +88,14 @@ export class Outlet<C, R> {
     return rest;
   }
 
-  wait(waiter: Waiter<C, R>): void {
+  wait(waiter: Reader<C, R>): void {
     if (this.#waiter === undefined) this.#waiter = waiter;
     else (this.#others ??= []).push(waiter);
     this.#serve();
   }
 
   /** For a reader that has asked before all who wait. */
-  waitFirst(waiter: Waiter<C, R>): void {
+  waitFirst(waiter: Reader<C, R>): void {
     if (this.#waiter !== undefined) (this.#others ??= []).unshift(this.#waiter);
     this.#waiter = waiter;
     this.#serve();
@@ -148,7 +148,7 @@ export class Outlet<C, R> {
     }
   }
 
-  #answerEnd(waiter: Waiter<C, R>): void {
+  #answerEnd(waiter: Reader<C, R>): void {
     if (this.#error !== undefined) waiter.reject(this.#error);
     else if (waiter.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
     else waiter.batch?.(end(this.reply));

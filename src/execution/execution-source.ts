@@ -1,5 +1,5 @@
 import { Accumulator } from '../accumulator.ts';
-import { Attempt } from './attempt.ts';
+import { LayerRun } from './layer-run.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import type { ExecutionEnd } from '../context.ts';
 import { SluiceError } from '../errors.ts';
@@ -13,14 +13,14 @@ import type { ExecutionResult, Outcome } from '../result.ts';
 import { isSluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { end, isEnd } from '../stream/source.ts';
-import type { AskedSource, Asker, Pulled } from '../stream/source.ts';
+import type { PushSource, Receiver, Pulled } from '../stream/source.ts';
 import { StreamCore } from '../stream/core.ts';
-import type { Waiter } from '../stream/outlet.ts';
+import type { Reader } from '../stream/read-queue.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Turn } from '../session/turn.ts';
 
 /** What one execution needs of its pipeline. */
-export interface EdgeSettings {
+export interface ExecutionSetup {
   execution: Execution;
   stack: Layer;
   /** The request without its messages' history. */
@@ -40,16 +40,16 @@ export interface EdgeSettings {
 }
 
 /** Where an execution meets its consumer: it stamps, accumulates, settles the outcome and makes the result. */
-export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
+export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResult> {
   readonly execution: Execution;
   readonly accumulator = new Accumulator();
   readonly #joiner = new ChunkJoiner();
-  readonly #settings: EdgeSettings;
+  readonly #settings: ExecutionSetup;
   /** Of what it waits for before it runs, made on first use. */
   #waiting: AbortController | undefined;
   #closed: SluiceError | undefined;
-  #asker: Asker<ExecutionChunk, ExecutionResult> | undefined;
-  #root: Attempt | undefined;
+  #receiver: Receiver<ExecutionChunk, ExecutionResult> | undefined;
+  #root: LayerRun | undefined;
   #turn: Turn | undefined;
   /** Gives back what was waited for: the session, the slot. Undefined when that has been done. */
   #held: readonly (() => void)[] | undefined = [];
@@ -67,15 +67,15 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   /** Ends the stream from a signal or timer. Set by the stream. */
   onAbort: (error: SluiceError, keep: boolean) => void = () => undefined;
 
-  constructor(settings: EdgeSettings) {
+  constructor(settings: ExecutionSetup) {
     this.#settings = settings;
     this.execution = settings.execution;
   }
 
-  ask(asker: Asker<ExecutionChunk, ExecutionResult>): void {
-    this.#asker = asker;
+  request(receiver: Receiver<ExecutionChunk, ExecutionResult>): void {
+    this.#receiver = receiver;
     if (this.#stage === 'new') void this.#begin();
-    else if (this.#result !== undefined) asker.pulled(end(this.#result));
+    else if (this.#result !== undefined) receiver.pulled(end(this.#result));
     else this.#read();
   }
 
@@ -120,7 +120,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     this.execution.session = this.#turn?.view;
     const messages = Object.freeze([...(this.#turn?.messages ?? request.messages)]);
     const top = this.#turn?.replay?.layer ?? stack;
-    this.#root = new Attempt(this.execution, top, { ...request, messages }, undefined);
+    this.#root = new LayerRun(this.execution, top, { ...request, messages }, undefined);
     this.#read();
   }
 
@@ -169,7 +169,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     else StreamCore.waitOn(this.#root, this.#reader);
   }
 
-  readonly #reader: Waiter<StreamChunk, Reply> = {
+  readonly #reader: Reader<StreamChunk, Reply> = {
     batch: (pulled) => this.#onBatch(pulled),
     reject: (error) => this.#failed(error),
   };
@@ -197,7 +197,7 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
   #deliver(batch: readonly StreamChunk[]): void {
     this.#firstAt ??= performance.now();
     this.#stamp(batch);
-    this.#asker?.pulled(batch);
+    this.#receiver?.pulled(batch);
   }
 
   /** After an interrupt: whether a chunk was on its way before it. What a layer adds now has no call. */
@@ -227,9 +227,9 @@ export class Edge implements AskedSource<ExecutionChunk, ExecutionResult> {
     await this.#finish();
     const { outcome, error } = this.execution;
     if (this.#result === undefined) {
-      this.#asker?.failed(error ?? new SluiceError('aborted', `The execution was ${outcome}.`));
+      this.#receiver?.failed(error ?? new SluiceError('aborted', `The execution was ${outcome}.`));
     } else {
-      this.#asker?.pulled([{ type: 'done', result: this.#result, call: 0, index: this.#index++ }]);
+      this.#receiver?.pulled([{ type: 'done', result: this.#result, call: 0, index: this.#index++ }]);
     }
   }
 

@@ -18,21 +18,21 @@ import type { StreamEnd } from '../stream/tap.ts';
 import { andThen } from '../stream/teardown.ts';
 import type { MaybePromise } from '../stream/teardown.ts';
 
-const NONE: readonly Attempt[] = [];
+const NONE: readonly LayerRun[] = [];
 
 /** How many middleware may run one another by `context.run` before it is taken for a loop without an end. */
 const MAX_NESTED_RUNS = 100;
 
 /** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
-export class Attempt extends Stream<StreamChunk, Reply> {
+export class LayerRun extends Stream<StreamChunk, Reply> {
   readonly execution: Execution;
   readonly layer: Layer;
   readonly request: ModelRequest;
-  readonly #parent: Attempt | undefined;
+  readonly #parent: LayerRun | undefined;
   /** How many times `context.run` was called on the way from the consumer to here. */
   readonly #runs: number;
   /** Attempts that this layer opened and that have not ended. */
-  #children: readonly Attempt[] = NONE;
+  #children: readonly LayerRun[] = NONE;
   #lastReply: Partial<Reply> | undefined;
   /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
   #went = false;
@@ -47,7 +47,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     execution: Execution,
     layer: Layer,
     request: ModelRequest,
-    parent: Attempt | undefined,
+    parent: LayerRun | undefined,
     runs = 0,
   ) {
     super(
@@ -92,7 +92,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
       );
     }
     this.#went = true;
-    return new Attempt(this.execution, below, this.#changed('next', changes), this, this.#runs);
+    return new LayerRun(this.execution, below, this.#changed('next', changes), this, this.#runs);
   };
 
   /** `context.run`: another middleware as a layer below this one. */
@@ -105,7 +105,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     if (this.#runs >= MAX_NESTED_RUNS) throw middlewareError(name, runsWithoutEnd(this.layer, layer));
     this.#went = true;
     this.#ranOther = true;
-    return new Attempt(this.execution, layer, this.#changed('run', changes), this, this.#runs + 1);
+    return new LayerRun(this.execution, layer, this.#changed('run', changes), this, this.#runs + 1);
   }
 
   /** The request with this layer's changes. */
@@ -148,7 +148,7 @@ export class Attempt extends Stream<StreamChunk, Reply> {
     return this.ended ? abortedError(undefined, `The attempt of "${this.layer.name}" is over.`) : undefined;
   }
 
-  protected adoptChild(child: Attempt): void {
+  protected adoptChild(child: LayerRun): void {
     this.#pulledOne = true;
     this.#children = this.#children.concat(child);
   }

@@ -1,5 +1,5 @@
-import { Attempt } from './attempt.ts';
-import { Edge } from './edge.ts';
+import { LayerRun } from './layer-run.ts';
+import { ExecutionSource } from './execution-source.ts';
 import { Execution } from './execution.ts';
 import { ExecutionStream } from './execution-stream.ts';
 import { silent } from '../log.ts';
@@ -11,11 +11,11 @@ let kept: readonly object[] | undefined;
  * Keeps one instance of each class that has many fields, for ever. V8 forgets how the instances of a class are laid out when none is alive at a full
  * collection, and may then lay out all later ones as hash tables: five times as large, and slow to read. See docs/decisions/0009-what-the-collector-sees.md.
  */
-export function keepShapes(): void {
-  kept ??= shapes();
+export function keepHiddenClasses(): void {
+  kept ??= instances();
 }
 
-function shapes(): readonly object[] {
+function instances(): readonly object[] {
   const execution = new Execution({
     closeTimeoutMs: 0,
     hookTimeoutMs: 0,
@@ -31,7 +31,7 @@ function shapes(): readonly object[] {
     last: true,
     below: undefined,
   };
-  const edge = new Edge({
+  const source = new ExecutionSource({
     execution,
     stack,
     request,
@@ -43,5 +43,9 @@ function shapes(): readonly object[] {
     started: () => undefined,
     finished: () => undefined,
   });
-  return [new Attempt(execution, stack, request, undefined), new ExecutionStream(edge, 1), Stream.from([])];
+  return [
+    new LayerRun(execution, stack, request, undefined),
+    new ExecutionStream(source, 1),
+    Stream.from([]),
+  ];
 }
