@@ -1,5 +1,5 @@
 import type { ProviderCall, Reply, StreamChunk } from '../../src/index.ts';
-import type { Limits } from './limits.ts';
+import type { Limits } from './options/limits.ts';
 
 /** What the headers of an answer say, for a decoder's errors and its reply. */
 export interface ResponseInfo {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { provider } from '../../middleware/index.ts';
 import { anthropic } from '../../providers/anthropic/index.ts';
 import { openai } from '../../providers/openai/index.ts';
-import { Endpoint } from '../../providers/wire/endpoint.ts';
+import { Endpoint } from '../../providers/wire/transport/endpoint.ts';
 import { Pipeline } from '../../src/index.ts';
 import type { ModelRequest, Provider } from '../../src/index.ts';
 import { chatStream, faultServer, messagesStream } from '../../testing/index.ts';

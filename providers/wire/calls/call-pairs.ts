@@ -1,0 +1,152 @@
+import type { Message, Part, ToolCallPart, ToolResultPart } from '../../../src/index.ts';
+import { WireIds, type IdRule } from './call-ids.ts';
+
+/** How a wire sees the tool calls of a conversation. */
+export interface CallWire {
+  rule: IdRule;
+  /** The id in the verbatim form of a part, if that form goes back. */
+  keptId(part: Part): string | undefined;
+  /** The server knows of calls that the messages do not hold: a result may answer one of those. */
+  hasEarlier?: boolean;
+  /** Says what is left out. */
+  refuse(message: string): void;
+}
+
+/**
+ * The messages of a request with each tool call and its result under one id that the wire takes and that occurs once. A result
+ * answers the call of its id in the reply before it. Left out are results that nobody asked for, that come after the next
+ * reply (with their call, which would stay without an answer), and that answer a call again. Messages in which nothing
+ * changes are the same objects, and each message keeps its place.
+ */
+export function pairedCalls(messages: readonly Message[], wire: CallWire): readonly Message[] {
+  if (!messages.some(({ content }) => typeof content !== 'string' && content.some(isCallOrResult))) {
+    return messages;
+  }
+  const pairing = new Pairing(messages, wire);
+  messages.forEach((message, at) => {
+    pairing.add(message, at);
+  });
+  return pairing.messages();
+}
+
+/** A call without a result. */
+interface Call {
+  /** The tool. */
+  name: string;
+  /** On the wire. */
+  id: string;
+  /** The number of its reply. */
+  reply: number;
+  /** The places of its message and of its part in there. */
+  at: number;
+  index: number;
+}
+
+class Pairing {
+  readonly #messages: readonly Message[];
+  readonly #wire: CallWire;
+  readonly #ids: WireIds;
+  /** Under the id that the conversation has for them, in their order. An id whose calls all have a result stays, with none. */
+  readonly #calls = new Map<string, Call[]>();
+  /** Replies so far; messages of the model that follow each other are one. */
+  #reply = 0;
+  /** Somebody spoke after the last reply. */
+  #isReplied = true;
+  /** The parts of messages in which something changes; undefined: left out. */
+  readonly #changed: (Part | undefined)[][] = [];
+
+  constructor(messages: readonly Message[], wire: CallWire) {
+    this.#messages = messages;
+    this.#wire = wire;
+    this.#ids = new WireIds(wire.rule);
+  }
+
+  add({ role, content }: Message, at: number): void {
+    if (role === 'system') return;
+    const isReply = role === 'assistant';
+    if (isReply && this.#isReplied) this.#reply++;
+    this.#isReplied = !isReply;
+    if (typeof content === 'string') return;
+    content.forEach((part, index) => {
+      if (!isReply) {
+        if (part.type === 'tool_result' && part.providerExecuted !== true) this.#answer(part, at, index);
+      } else if (part.type === 'tool_call' && part.providerExecuted !== true) {
+        this.#call(part, at, index);
+      } else {
+        const kept = this.#wire.keptId(part);
+        if (kept !== undefined) this.#ids.reserve(kept);
+      }
+    });
+  }
+
+  messages(): readonly Message[] {
+    if (this.#changed.length === 0) return this.#messages;
+    return this.#messages.map((message, at) => {
+      const changed = this.#changed[at];
+      if (changed === undefined) return message;
+      const content = changed.filter((part) => part !== undefined);
+      // Thinking belongs to the call that it led to, and is refused without anything after it.
+      if (content.length < changed.length) while (content.at(-1)?.type === 'thinking') content.pop();
+      // Its results are gone and it held nothing else: as a user's it would count as one that says nothing.
+      if (content.length === 0 && message.role === 'user') return { role: 'tool', content };
+      return { ...message, content };
+    });
+  }
+
+  #call(part: ToolCallPart, at: number, index: number): void {
+    const { id, name } = part;
+    const wireId = this.#ids.name(this.#wire.keptId(part) ?? id);
+    const call = { name, id: wireId, reply: this.#reply, at, index };
+    const same = this.#calls.get(id);
+    if (same === undefined) this.#calls.set(id, [call]);
+    else same.push(call);
+    if (wireId !== id) this.#change(at, index, { ...part, id: wireId });
+  }
+
+  #answer(part: ToolResultPart, at: number, index: number): void {
+    const { id, name } = part;
+    const calls = this.#calls.get(id);
+    if (calls === undefined && this.#wire.hasEarlier === true) return;
+    const call = calls === undefined ? undefined : takeFor(name, calls, this.#reply);
+    if (call?.reply === this.#reply) {
+      if (call.id !== id) this.#change(at, index, { ...part, id: call.id });
+      return;
+    }
+    this.#change(at, index, undefined);
+    if (calls === undefined) {
+      this.#wire.refuse(`a result of the tool ${name} answers no call, it is left out`);
+    } else if (call === undefined) {
+      this.#wire.refuse(`a call of the tool ${name} has its result already, another one is left out`);
+    } else {
+      this.#change(call.at, call.index, undefined);
+      this.#wire.refuse(
+        `a result of the tool ${name} comes after the next reply, it is left out with its call`,
+      );
+    }
+  }
+
+  #change(at: number, index: number, part: Part | undefined): void {
+    const parts = (this.#changed[at] ??= [...partsOf(this.#messages[at])]);
+    parts[index] = part;
+  }
+}
+
+/**
+ * Takes the call that a result of a tool is for out of those of its id: the first of that tool in the reply, else the first there;
+ * if the reply has none, the newest of an earlier one.
+ */
+function takeFor(tool: string, calls: Call[], reply: number): Call | undefined {
+  let first = calls.length;
+  while (calls[first - 1]?.reply === reply) first--;
+  if (first === calls.length) return calls.pop();
+  const ofTool = calls.slice(first).findIndex(({ name }) => name === tool);
+  return calls.splice(first + Math.max(ofTool, 0), 1)[0];
+}
+
+function isCallOrResult({ type }: Part): boolean {
+  return type === 'tool_call' || type === 'tool_result';
+}
+
+function partsOf(message: Message | undefined): readonly Part[] {
+  return message === undefined || typeof message.content === 'string' ? [] : message.content;
+}

@@ -1,0 +1,95 @@
+import type { RateLimits } from '../../../src/index.ts';
+import type { HeaderReader } from '../transport/dispatch-response.ts';
+
+/** A longer reset is something else, as a date written as a number. */
+const LONGEST_RESET_MS = 86_400_000;
+
+/** One limit as the headers of an answer tell it. */
+interface Told {
+  limit: number | undefined;
+  remaining: number | undefined;
+  resetMs: number | undefined;
+}
+
+/**
+ * What an answer's headers say of the provider's limits; undefined where they say nothing of use. OpenAI, Groq and others write
+ * `x-ratelimit-remaining-tokens` and resets as durations (`6m0s`, `20ms`), Anthropic `anthropic-ratelimit-tokens-remaining` and resets as
+ * dates. Compatible servers that know no limit write -1 or 0 for it: such a limit is none.
+ *
+ * Sources: https://platform.openai.com/docs/guides/rate-limits, https://platform.claude.com/docs/en/api/rate-limits
+ */
+export function rateLimitsOf(headers: HeaderReader, nowMs = Date.now()): RateLimits | undefined {
+  const requests = openaiLimit(headers, 'requests') ?? anthropicLimit(headers, 'requests', nowMs);
+  const tokens =
+    openaiLimit(headers, 'tokens') ??
+    anthropicLimit(headers, 'tokens', nowMs) ??
+    anthropicLimit(headers, 'input-tokens', nowMs);
+  if (requests === undefined && tokens === undefined) return undefined;
+  return {
+    atMs: nowMs,
+    ...(requests?.limit !== undefined && { limitRequests: requests.limit }),
+    ...(requests?.remaining !== undefined && { remainingRequests: requests.remaining }),
+    ...(requests?.resetMs !== undefined && { resetRequestsMs: requests.resetMs }),
+    ...(tokens?.limit !== undefined && { limitTokens: tokens.limit }),
+    ...(tokens?.remaining !== undefined && { remainingTokens: tokens.remaining }),
+    ...(tokens?.resetMs !== undefined && { resetTokensMs: tokens.resetMs }),
+  };
+}
+
+/** The headers that an error of an SDK carries. */
+export function headersOf(answer: unknown): HeaderReader | undefined {
+  if (typeof answer !== 'object' || answer === null || !('headers' in answer)) return undefined;
+  return isHeaderReader(answer.headers) ? answer.headers : undefined;
+}
+
+function isHeaderReader(value: unknown): value is HeaderReader {
+  return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
+}
+
+function openaiLimit(headers: HeaderReader, what: string): Told | undefined {
+  return told(
+    headers.get(`x-ratelimit-limit-${what}`),
+    headers.get(`x-ratelimit-remaining-${what}`),
+    durationMs(headers.get(`x-ratelimit-reset-${what}`)),
+  );
+}
+
+function anthropicLimit(headers: HeaderReader, what: string, nowMs: number): Told | undefined {
+  const reset = headers.get(`anthropic-ratelimit-${what}-reset`);
+  const at = reset === null ? NaN : Date.parse(reset);
+  return told(
+    headers.get(`anthropic-ratelimit-${what}-limit`),
+    headers.get(`anthropic-ratelimit-${what}-remaining`),
+    Number.isNaN(at) ? undefined : Math.max(0, at - nowMs),
+  );
+}
+
+function told(limit: string | null, remaining: string | null, resetMs: number | undefined): Told | undefined {
+  const most = count(limit);
+  const left = count(remaining);
+  // Without a limit that can be, "0 remaining" is no news either.
+  if (most === undefined || most === 0 || left === undefined) return undefined;
+  const usable = resetMs !== undefined && resetMs <= LONGEST_RESET_MS;
+  return { limit: most, remaining: Math.min(left, most), resetMs: usable ? resetMs : undefined };
+}
+
+function count(value: string | null): number | undefined {
+  return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A duration as Go writes it, `1h2m3.5s` or `20ms`; a bare number is seconds. */
+export function durationMs(value: string | null): number | undefined {
+  if (value === null || value.length > 40) return undefined;
+  // The shapes of a server at ease, which stand in nearly every answer.
+  const simple = /^(\d+)(ms|s)$/.exec(value);
+  if (simple !== null) return Number(simple[1]) * (simple[2] === 'ms' ? 1 : 1_000);
+  if (/^\d+(?:\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1_000);
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/.test(value)) return undefined;
+  let sum = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    sum += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
+  }
+  return Math.ceil(sum);
+}

@@ -1,0 +1,69 @@
+import { SluiceError } from '../../../src/index.ts';
+import type { FinishReason, Message, ModelRequest, Part, Reply, StreamChunk } from '../../../src/index.ts';
+
+/** Ends that may come without any output. After a stop sequence too; see {@link OutputMeter.checkEnd}. */
+const MAY_BE_EMPTY: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal', 'pause']);
+
+/** Counts what a call puts out: the cap on it, and whether there was anything at all. */
+export class OutputMeter {
+  readonly #maxCharacters: number;
+  readonly #request: ModelRequest;
+  #characters = 0;
+  #any = false;
+
+  constructor(maxCharacters: number, request: ModelRequest) {
+    this.#maxCharacters = maxCharacters;
+    this.#request = request;
+  }
+
+  /** Counts one chunk. Throws `protocol` when the output exceeds the limit. */
+  add(chunk: StreamChunk): void {
+    switch (chunk.type) {
+      case 'content':
+      case 'thinking':
+        this.#characters += chunk.content.length;
+        if (chunk.content !== '' || chunk.block !== undefined) this.#any = true;
+        break;
+      case 'tool_call_delta':
+        this.#characters += chunk.argumentsDelta.length;
+        break;
+      case 'tool_call':
+      case 'tool_result':
+      case 'file':
+        this.#any = true;
+        break;
+      case 'reset':
+        break;
+    }
+    if (this.#characters > this.#maxCharacters) {
+      throw new SluiceError(
+        'protocol',
+        `The output exceeds limits.maxOutputCharacters (${this.#maxCharacters}).`,
+        {
+          retryable: false,
+        },
+      );
+    }
+  }
+
+  /**
+   * A reply without any output is no reply: `truncated`, so that it is tried again. It may be empty if the model refused, was cut
+   * or paused before its first word, if its first word was a stop sequence, or if it had nothing to add to what tools said.
+   */
+  checkEnd({ finishReason, rawFinishReason }: Reply): void {
+    if (this.#any || MAY_BE_EMPTY.has(finishReason) || rawFinishReason === 'stop_sequence') return;
+    if (finishReason === 'stop' && followsTools(this.#request.messages.at(-1))) return;
+    throw new SluiceError('truncated', `The reply ended (${finishReason}) without any output.`);
+  }
+}
+
+/** Whether a message ends with what tools said: with results, or with a reply of calls that the provider ran itself. */
+function followsTools(message: Message | undefined): boolean {
+  if (message === undefined || typeof message.content === 'string') return false;
+  const last = message.content.findLast((part) => part.type !== 'text' || part.text.trim() !== '');
+  return last?.type === 'tool_result' || (message.role === 'assistant' && isServerCall(last));
+}
+
+function isServerCall(part: Part | undefined): boolean {
+  return part?.type === 'provider' || (part?.type === 'tool_call' && part.providerExecuted === true);
+}

@@ -1,0 +1,176 @@
+import { end, Stream, type PushSource, type Receiver } from '../../../src/index.ts';
+import type { Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
+import { headersOfResponse } from '../transport/dispatch-response.ts';
+import type { HeaderReader } from '../transport/dispatch-response.ts';
+import { abortedBy, toSluiceError } from '../errors/errors.ts';
+import { EventReader } from './event-reader.ts';
+import { drain, rawBodyOf, type RawBody } from '../transport/raw-body.ts';
+import { headersOf, rateLimitsOf } from '../errors/rate-limit-headers.ts';
+import { checkedResponse, requestIdOf } from './checked-response.ts';
+import type { WireCall } from '../wire.ts';
+
+/** Behind what a promise does now: all that undici tells of one read of a socket. */
+const now = Promise.resolve();
+
+/** One model call over HTTP as a stream: nothing is sent before the first pull. */
+export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
+  return Stream.fromSource(() => new WireSource(wire));
+}
+
+/**
+ * Pulls one HTTP answer through a decoder. A batch is what one read of the socket brought. Whatever ends it (the wire's end, an
+ * error, `close()`, the call's signal) frees the connection and takes away the one listener, once.
+ */
+export class WireSource implements PushSource<StreamChunk, Reply> {
+  readonly #wire: WireCall;
+  readonly #controller = new AbortController();
+  #opened = false;
+  /** Why it was closed or failed: whoever asks from then on is told it. */
+  #error: SluiceError | undefined;
+  /** What is answered behind the last batch. */
+  #reply: Reply | undefined;
+  #asker: Receiver<StreamChunk, Reply> | undefined;
+  /** Rejects the wait for the headers: a client may ignore its signal. */
+  #interrupt: ((error: SluiceError) => void) | undefined;
+  #body: RawBody | undefined;
+  #requestId: string | undefined;
+  #reader: EventReader | undefined;
+
+  constructor(wire: WireCall) {
+    this.#wire = wire;
+  }
+
+  request(asker: Receiver<StreamChunk, Reply>): void {
+    this.#asker = asker;
+    if (this.#opened) this.#read();
+    else void this.#open();
+  }
+
+  close(error: SluiceError): void {
+    if (this.#error !== undefined || this.#reply !== undefined) return;
+    this.#end(error);
+    this.#controller.abort(error);
+    this.#interrupt?.(error);
+  }
+
+  /** Answers with what is there: chunks, the end, or the error (behind the chunks that came with it); else waits for more. */
+  #read(): void {
+    const reader = this.#reader;
+    const over = this.#error !== undefined || this.#reply !== undefined;
+    const chunks = over || reader === undefined ? undefined : this.#available(reader);
+    if (chunks !== undefined) this.#asker?.pulled(chunks);
+    else if (this.#reply !== undefined) this.#asker?.pulled(end(this.#reply));
+    else if (this.#error !== undefined || this.#body === undefined) {
+      this.#asker?.failed(this.#error ?? abortedBy(undefined));
+    } else this.#body.wait(this.#awaken);
+  }
+
+  readonly #awaken = (): void => void now.then(this.#arrived);
+  readonly #arrived = (): void => this.#read();
+
+  async #open(): Promise<void> {
+    this.#opened = true;
+    const { signal } = this.#wire.call;
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener('abort', this.#abort, { once: true });
+    try {
+      this.#checkOpen();
+      const response = await this.#headers();
+      this.#reader = await this.#start(response);
+    } catch (error) {
+      this.#noteLimits(headersOf(error));
+      this.#fail(error, 'invalid_request');
+    }
+    this.#read();
+  }
+
+  /** The answer, or a rejection as soon as the call is closed. */
+  #headers(): Promise<Response> {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#interrupt = reject;
+    this.#request().then(resolve, reject);
+    return promise;
+  }
+
+  async #request(): Promise<Response> {
+    const response = await this.#wire.open(this.#controller.signal);
+    this.#interrupt = undefined;
+    this.#body = rawBodyOf(response);
+    // Too late: nobody will read it.
+    if (this.#error !== undefined) this.#body.cancel(this.#error);
+    return response;
+  }
+
+  /** Checks the answer and starts its reader. */
+  async #start(response: Response): Promise<EventReader> {
+    const wire = this.#wire;
+    const body = this.#body;
+    this.#checkOpen();
+    if (body === undefined) throw new TypeError('The answer has no body.');
+    // Before the status is looked at: an answer of 429 tells of the limits, too.
+    this.#noteLimits(headersOfResponse(response));
+    const mediaType = await checkedResponse(response, body, wire);
+    this.#requestId = requestIdOf(headersOfResponse(response));
+    return new EventReader(wire, { status: response.status, requestId: this.#requestId }, mediaType);
+  }
+
+  /** A refusal tells the limits, too; the SDK makes an error of it that carries the headers. */
+  #noteLimits(headers: HeaderReader | undefined): void {
+    if (headers !== undefined) this.#wire.call.call.rateLimits = rateLimitsOf(headers);
+  }
+
+  /** What has come, decoded; undefined where that is nothing yet. */
+  #available(reader: EventReader): StreamChunk[] | undefined {
+    try {
+      const parts = this.#take(reader);
+      if (parts !== undefined) for (const part of parts) reader.feed(part);
+      reader.meter();
+      if (parts === undefined || reader.finished) this.#complete(reader);
+    } catch (error) {
+      this.#fail(error);
+    }
+    return reader.take();
+  }
+
+  #take(reader: EventReader): readonly Uint8Array[] | undefined {
+    if (reader.finished) return undefined;
+    try {
+      return this.#body?.take();
+    } catch (error) {
+      throw toSluiceError(error, this.#wire.provider, this.#wire.secrets, { fallback: 'network' });
+    }
+  }
+
+  #complete(reader: EventReader): void {
+    this.#reply = reader.end();
+    this.#release();
+    if (this.#body !== undefined) drain(this.#body);
+  }
+
+  /** Throws why it was closed. */
+  #checkOpen(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** Ends it with an error and frees what it holds; the first error stays. */
+  #fail(error: unknown, fallback?: 'invalid_request'): SluiceError {
+    if (this.#error !== undefined) return this.#error;
+    const { provider, secrets } = this.#wire;
+    return this.#end(toSluiceError(error, provider, secrets, { fallback, requestId: this.#requestId }));
+  }
+
+  #end(error: SluiceError): SluiceError {
+    this.#error = error;
+    this.#release();
+    this.#body?.cancel(error);
+    return error;
+  }
+
+  #release(): void {
+    this.#wire.call.signal.removeEventListener('abort', this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    this.close(abortedBy(this.#wire.call.signal.reason));
+  };
+}

@@ -1,0 +1,130 @@
+import type { Dispatcher } from 'undici';
+import { SluiceError } from '../../../src/index.ts';
+import { Exchange } from './exchange.ts';
+
+/** The one method of undici's dispatchers that is needed. */
+export interface Dispatches {
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
+}
+
+/** Whether a value looks like an undici dispatcher. */
+export function isDispatcher(value: unknown): value is Dispatches {
+  return (
+    typeof value === 'object' && value !== null && 'dispatch' in value && typeof value.dispatch === 'function'
+  );
+}
+
+/** Where a request goes and what stands in its head. */
+export interface Target {
+  href: string;
+  origin: string;
+  /** With the query. */
+  path: string;
+  /** Names and values alternately. */
+  headers: string[];
+}
+
+/** A request that {@link dispatchRequest} can send: bodies that are whole in memory, an address as text. */
+export interface PlainRequest {
+  target: Target;
+  method: string;
+  body: string | Uint8Array | null;
+  signal: AbortSignal | undefined;
+}
+
+/** An address and headers, checked. Throws `invalid_options` where they can be none. */
+export function targetOf(input: string | URL, headers: RequestInit['headers']): Target {
+  const { href, origin, pathname, search } = addressOf(input);
+  return { href, origin, path: pathname + search, headers: headerList(headers) };
+}
+
+/** What `fetch` was given as a plain request; `undefined` where only a real `fetch` can send it (forms, streams). */
+export function plainRequest(input: string | URL | Request, init: RequestInit): PlainRequest | undefined {
+  if (typeof input !== 'string' && !(input instanceof URL)) return undefined;
+  const body = plainBody(init.body);
+  if (body === undefined) return undefined;
+  return {
+    target: targetOf(input, init.headers),
+    method: init.method?.toUpperCase() ?? 'GET',
+    body,
+    signal: init.signal ?? undefined,
+  };
+}
+
+/**
+ * Sends a request through a dispatcher. Rejects with what the socket said, with the signal's reason, or with a `SluiceError` for a
+ * redirect. There are no deadlines here: they belong to the caller.
+ */
+export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): Promise<Response> {
+  const { target, method, body, signal } = request;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      const reason: unknown = signal.reason;
+      reject(
+        reason instanceof Error
+          ? reason
+          : new SluiceError('aborted', 'The request was aborted.', { cause: reason }),
+      );
+      return;
+    }
+    const exchange = new Exchange(target.href, method, signal, { resolve, reject });
+    try {
+      dispatcher.dispatch(
+        {
+          origin: target.origin,
+          path: target.path,
+          method,
+          headers: target.headers,
+          body,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        exchange,
+      );
+    } catch (error) {
+      exchange.onDispatchError(error);
+    }
+  });
+}
+
+function plainBody(body: unknown): string | Uint8Array | null | undefined {
+  if (body === undefined || body === null) return null;
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  return undefined;
+}
+
+function addressOf(input: string | URL): URL {
+  const url = typeof input === 'string' && !URL.canParse(input) ? undefined : new URL(input);
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new SluiceError(
+      'invalid_options',
+      'The base URL is not an http or https URL: give one such as https://api.example.com/v1.',
+    );
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new SluiceError(
+      'invalid_options',
+      'The base URL holds a user name or password: give them as headers.',
+    );
+  }
+  return url;
+}
+
+function headerList(headers: RequestInit['headers']): string[] {
+  const list: string[] = [];
+  if (headers === undefined) return list;
+  // The constructor refuses a value that could end a header early, but it puts the value into its message.
+  const all = headers instanceof Headers ? headers : checkedHeaders(headers);
+  for (const [name, value] of all) list.push(name, value);
+  return list;
+}
+
+function checkedHeaders(headers: NonNullable<RequestInit['headers']>): Headers {
+  try {
+    return new Headers(headers);
+  } catch {
+    throw new SluiceError('invalid_options', 'A request header has an invalid name or value.');
+  }
+}

@@ -1,0 +1,181 @@
+import { SluiceError } from '../../../src/index.ts';
+
+/** A body's bytes as they come: the reader asks, nothing is promised, wrapped or buffered a second time. */
+export interface RawBody {
+  /**
+   * What has come since the last call, oldest first; empty when nothing has; `undefined` at the end. Throws what broke the
+   * body, after everything before it was taken.
+   */
+  take(): readonly Uint8Array[] | undefined;
+  /** Reads on, and calls once `take()` has something to say: at once where it has. One waits at a time. */
+  wait(wake: () => void): void;
+  /** Frees the socket. Idempotent; what has not been taken is dropped. */
+  cancel(reason?: unknown): void;
+}
+
+/** Under this key a response of ours carries its {@link RawBody}. */
+export const RAW_BODY: unique symbol = Symbol('sluice.rawBody');
+
+const NOTHING: readonly Uint8Array[] = [];
+
+/** Resolves when `take()` of a body has something to say. */
+export function readyOf(body: RawBody): Promise<void> {
+  return new Promise((resolve) => body.wait(resolve));
+}
+
+/** The bytes of a response, of our transport or of anybody's `fetch`. */
+export function rawBodyOf(response: Response): RawBody {
+  if (RAW_BODY in response && isRawBody(response[RAW_BODY]) && !response.bodyUsed) return response[RAW_BODY];
+  if (response.body === null) return new PulledBody(nothing);
+  const reader = response.body.getReader();
+  return new PulledBody(
+    async function next() {
+      const result = await reader.read();
+      return result.done ? undefined : bytesOf(result.value);
+    },
+    function cancel(reason) {
+      // A body that has broken rejects its cancel with the error that the reader was told already.
+      reader.cancel(reason).catch(ignore);
+    },
+  );
+}
+
+function isRawBody(value: unknown): value is RawBody {
+  return typeof value === 'object' && value !== null && 'take' in value && 'wait' in value;
+}
+
+async function nothing(): Promise<undefined> {
+  return undefined;
+}
+
+function ignore(): void {
+  return undefined;
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  // Some polyfilled fetches hand out strings.
+  if (typeof value === 'string') return Buffer.from(value);
+  throw new SluiceError('protocol', 'The response body holds something else than bytes.');
+}
+
+/** A body over anything that is asked for the next bytes. One read at a time, none before somebody waits. */
+export class PulledBody implements RawBody {
+  readonly #next: () => Promise<Uint8Array | undefined>;
+  readonly #cancel: ((reason: unknown) => void) | undefined;
+  #bytes: Uint8Array | undefined;
+  #failure: { error: unknown } | undefined;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(next: () => Promise<Uint8Array | undefined>, cancel?: (reason: unknown) => void) {
+    this.#next = next;
+    this.#cancel = cancel;
+  }
+
+  take(): readonly Uint8Array[] | undefined {
+    const bytes = this.#bytes;
+    if (bytes !== undefined) {
+      this.#bytes = undefined;
+      return [bytes];
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#ended ? undefined : NOTHING;
+  }
+
+  wait(wake: () => void): void {
+    if (this.#bytes !== undefined || this.#failure !== undefined || this.#ended) {
+      wake();
+      return;
+    }
+    this.#wake = wake;
+    this.#next().then(this.#came, this.#broke);
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#bytes = undefined;
+    this.#cancel?.(reason);
+    this.#awaken();
+  }
+
+  readonly #came = (bytes: Uint8Array | undefined): void => {
+    if (bytes === undefined) this.#ended = true;
+    else if (!this.#ended) this.#bytes = bytes;
+    this.#awaken();
+  };
+
+  readonly #broke = (error: unknown): void => {
+    this.#failure ??= { error };
+    this.#awaken();
+  };
+
+  #awaken(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** Most bytes and milliseconds that {@link drain} spends on what is left of a body. */
+const DRAIN_BYTES = 64 * 1024;
+const DRAIN_MS = 500;
+
+/**
+ * Reads and drops what little is left of a body whose end is known to be near, so that its connection is used again; a body that
+ * goes on is cancelled.
+ */
+export function drain(body: RawBody): void {
+  let left = DRAIN_BYTES;
+  function takeAll(): boolean {
+    for (;;) {
+      const parts = body.take();
+      if (parts === undefined) return true;
+      if (parts.length === 0) return false;
+      for (const part of parts) left -= part.length;
+      if (left < 0) {
+        body.cancel();
+        return true;
+      }
+    }
+  }
+  async function drainSlowly(): Promise<void> {
+    const timer = setTimeout(() => body.cancel(), DRAIN_MS);
+    timer.unref();
+    try {
+      do await readyOf(body);
+      while (!takeAll());
+    } catch {
+      // The reply is complete: that its connection broke behind the end concerns nobody.
+      body.cancel();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  try {
+    if (!takeAll()) void drainSlowly();
+  } catch {
+    body.cancel();
+  }
+}
+
+/** All that is left of a body, as text; what exceeds `maxBytes` is cut off and cancelled. */
+export async function readText(body: RawBody, maxBytes: number): Promise<{ text: string; whole: boolean }> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let left = maxBytes;
+  for (;;) {
+    const parts = body.take();
+    if (parts === undefined) return { text: text + decoder.decode(), whole: true };
+    for (const part of parts) {
+      text += decoder.decode(part.subarray(0, left), { stream: true });
+      left -= part.length;
+      if (left < 0) {
+        body.cancel();
+        return { text, whole: false };
+      }
+    }
+    if (parts.length === 0) await readyOf(body);
+  }
+}

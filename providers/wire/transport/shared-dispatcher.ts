@@ -1,0 +1,111 @@
+import { SluiceError } from '../../../src/index.ts';
+import { isDispatcher, type Dispatches } from './dispatch-fetch.ts';
+
+/** The module `undici`, as far as it is needed. */
+export type Undici = Pick<typeof import('undici'), 'Agent' | 'EnvHttpProxyAgent' | 'getGlobalDispatcher'>;
+
+/** Loads undici; `undefined` where it is not installed. */
+export type LoadUndici = () => Promise<Undici | undefined>;
+
+/** A dispatcher that somebody uses, until `release()`. */
+export interface Lease {
+  dispatcher: Dispatches;
+  release(): Promise<void>;
+}
+
+interface Shared extends Dispatches {
+  destroy(): Promise<void>;
+}
+
+/** How long a connection may take to be made. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+let shared: Shared | undefined;
+let users = 0;
+
+/** Loads npm's undici when it is first needed: the peer is optional. */
+export async function loadUndici(): Promise<Undici | undefined> {
+  try {
+    return await import('undici');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw new SluiceError(
+      'invalid_options',
+      'The package undici is installed but cannot be loaded: install undici 8.',
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND';
+}
+
+/** The dispatcher that all providers share, made for the first of them and destroyed with the last. */
+export function leaseShared(undici: Undici): Lease {
+  shared ??= makeDispatcher(undici);
+  const dispatcher = shared;
+  users += 1;
+  let held = true;
+  return {
+    dispatcher,
+    async release() {
+      if (!held) return;
+      held = false;
+      users -= 1;
+      if (users > 0 || shared !== dispatcher) return;
+      shared = undefined;
+      await dispatcher.destroy();
+    },
+  };
+}
+
+/**
+ * HTTP/1.1 with one connection a stream, as many as there are streams: a reset, or a slow reader, then touches no other stream. No
+ * timeouts but that of the connect: deadlines are the pipeline's. Idle connections do not keep the process alive.
+ */
+function makeDispatcher(undici: Undici): Shared {
+  const options = {
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+  };
+  return usesEnvProxy() ? new undici.EnvHttpProxyAgent(options) : new undici.Agent(options);
+}
+
+/** The proxies of the environment count exactly where they count for Node's own `fetch`: on request. Flags win, the last one. */
+function usesEnvProxy(): boolean {
+  const flags = [...(process.env['NODE_OPTIONS']?.split(/\s+/) ?? []), ...process.execArgv];
+  const flag = flags.findLast((one) => one === '--use-env-proxy' || one === '--no-use-env-proxy');
+  return flag === undefined ? process.env['NODE_USE_ENV_PROXY'] === '1' : flag === '--use-env-proxy';
+}
+
+/**
+ * The dispatcher that the program set for all its requests by undici's `setGlobalDispatcher()`: a proxy, or a mock. A plain `Agent` is none:
+ * there always is one, whoever made it.
+ */
+export function globalDispatcher(undici: Undici): Dispatches | undefined {
+  const set = undici.getGlobalDispatcher();
+  if (set instanceof undici.Agent) return undefined;
+  if (set instanceof undici.EnvHttpProxyAgent) return set;
+  // Node's own copy of undici has classes of the same names; the shared dispatcher does what those do.
+  return OF_NODE.has(set.constructor.name) ? undefined : set;
+}
+
+const OF_NODE: ReadonlySet<string> = new Set(['Agent', 'EnvHttpProxyAgent']);
+
+/** The caller's own dispatcher, checked. It stays theirs. */
+export function ownDispatcher(dispatcher: unknown): Lease {
+  if (!isDispatcher(dispatcher)) {
+    throw new SluiceError(
+      'invalid_options',
+      'dispatcher is not an undici dispatcher: give one such as new ProxyAgent(url) of undici 8.',
+    );
+  }
+  return { dispatcher, release: async () => undefined };
+}

@@ -1,0 +1,118 @@
+import { SluiceError } from '../../../src/index.ts';
+import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
+import { globalDispatcher, leaseShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
+import type { Lease, LoadUndici, Undici } from './shared-dispatcher.ts';
+import { isHeaderValue } from '../options/option-checks.ts';
+
+/** Options of {@link providerFetch}. */
+export interface ProviderFetchOptions {
+  /** The caller's own; it wins. Redirects are refused there too. */
+  fetch?: typeof globalThis.fetch | undefined;
+  /** An undici 8 dispatcher, as a `ProxyAgent`; it stays the caller's. */
+  dispatcher?: unknown;
+}
+
+/** A `fetch` and the way to free what it holds. */
+export interface ProviderFetch {
+  fetch: typeof globalThis.fetch;
+  /** The same for a body as text to a target that is checked already. */
+  post(target: Target, body: string, signal: AbortSignal): Promise<Response>;
+  /** Frees what it made; calls that are still running then fail, later ones are refused. */
+  close(): Promise<void>;
+}
+
+/**
+ * A `fetch` for the SDKs: over the `dispatch` of npm's undici when that is installed (one shared dispatcher, HTTP/1.1, kept-alive
+ * connections), else Node's own. It follows no redirects, decodes gzip, deflate, br and zstd, and has no deadlines of its own.
+ * `HTTP_PROXY` and its kin count only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, as for Node's own `fetch`; what the program set by
+ * undici's `setGlobalDispatcher()` before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` for
+ * a `dispatcher` that is none.
+ */
+export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
+  const own = options.dispatcher === undefined ? undefined : ownDispatcher(options.dispatcher);
+  if (options.fetch !== undefined) return strictFetch(options.fetch);
+  let lease: Lease | undefined = own;
+  let loading: ReturnType<LoadUndici> | undefined;
+  let closed = false;
+
+  async function leased(): Promise<Lease | undefined> {
+    loading ??= load();
+    const undici = await loading;
+    if (undici !== undefined && !closed) lease ??= leaseOf(undici);
+    return lease;
+  }
+
+  async function usedDispatcher(): Promise<Dispatches | undefined> {
+    if (closed) throw closedError();
+    const { dispatcher } = lease ?? (await leased()) ?? {};
+    if (closed) throw closedError();
+    return dispatcher;
+  }
+
+  return {
+    async post(target, body, signal) {
+      const dispatcher = await usedDispatcher();
+      if (dispatcher === undefined) return fetchTarget(globalThis.fetch, target, body, signal);
+      return dispatchRequest(dispatcher, { target, method: 'POST', body, signal });
+    },
+    async fetch(input, init = {}) {
+      const dispatcher = await usedDispatcher();
+      const request = dispatcher === undefined ? undefined : plainRequest(input, init);
+      if (dispatcher !== undefined && request !== undefined) return dispatchRequest(dispatcher, request);
+      // Node's own fetch does not go through the caller's proxy, and a request must not slip past it.
+      if (own !== undefined) {
+        throw new SluiceError(
+          'invalid_request',
+          'A body that is a form or a stream cannot go through a dispatcher.',
+        );
+      }
+      return globalThis.fetch(input, { ...init, redirect: 'error' });
+    },
+    async close() {
+      closed = true;
+      await lease?.release();
+    },
+  };
+}
+
+/** What the program set for all its requests, else the shared one. */
+function leaseOf(undici: Undici): Lease {
+  const set = globalDispatcher(undici);
+  return set === undefined ? leaseShared(undici) : ownDispatcher(set);
+}
+
+/** The caller's `fetch`, following no redirects. */
+function strictFetch(fetch: typeof globalThis.fetch): ProviderFetch {
+  return {
+    fetch: (input, init) => fetch(input, { ...init, redirect: 'error' }),
+    post: (target, body, signal) => fetchTarget(fetch, target, body, signal),
+    close: async () => undefined,
+  };
+}
+
+async function fetchTarget(
+  fetch: typeof globalThis.fetch,
+  { href, headers }: Target,
+  body: string,
+  signal: AbortSignal,
+): Promise<Response> {
+  const named = new Headers();
+  for (let at = 0; at + 1 < headers.length; at += 2) named.append(headers[at] ?? '', headers[at + 1] ?? '');
+  return fetch(href, { method: 'POST', headers: named, body, signal, redirect: 'error' });
+}
+
+function closedError(): SluiceError {
+  return new SluiceError('shutting_down', 'The provider is closed.');
+}
+
+/**
+ * Throws `invalid_options` where a string cannot be a header's value; the message never tells the value. SDKs would put
+ * an API key with a line break into their error.
+ */
+export function checkHeaderValue(name: string, value: string): void {
+  if (isHeaderValue(value)) return;
+  throw new SluiceError(
+    'invalid_options',
+    `${name} holds a character that no HTTP header may: look for a line break at its end.`,
+  );
+}
