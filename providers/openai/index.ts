@@ -1,18 +1,18 @@
 import type { ModelRequest, Provider, ProviderCall, Reply, Stream, StreamChunk } from '../../src/index.ts';
 import { rememberLast, wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
-import { ChatDecoder, chatEvents } from './chat-decoder.ts';
-import { CHAT_WIRE } from './chat-messages.ts';
-import { chatRequest } from './chat-request.ts';
+import { ChatDecoder, chatEvents } from './chat/reply/decoder.ts';
+import { CHAT_WIRE } from './chat/request/messages.ts';
+import { chatRequest } from './chat/request/request.ts';
 import { connect, secretsOf } from './client.ts';
-import { known } from './known.ts';
+import { known } from './server/model-traits.ts';
 import { parseOptions } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
-import { ResponsesDecoder } from './responses-decoder.ts';
-import { responsesEvents } from './responses-failure.ts';
-import { RESPONSES_WIRE } from './responses-input.ts';
-import { responsesRequest } from './responses-request.ts';
-import { building } from './shared.ts';
+import { ResponsesDecoder } from './responses/reply/decoder.ts';
+import { responsesEvents } from './responses/reply/failure.ts';
+import { RESPONSES_WIRE } from './responses/request/input.ts';
+import { responsesRequest } from './responses/request/request.ts';
+import { building } from './shared/request-context.ts';
 
 export type { Limits } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';

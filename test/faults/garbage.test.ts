@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 
 import { MessagesDecoder } from '../../providers/anthropic/decoder.ts';
-import { ChatDecoder } from '../../providers/openai/chat-decoder.ts';
-import { ResponsesDecoder } from '../../providers/openai/responses-decoder.ts';
+import { ChatDecoder } from '../../providers/openai/chat/reply/decoder.ts';
+import { ResponsesDecoder } from '../../providers/openai/responses/reply/decoder.ts';
 import { EventReader } from '../../providers/wire/reply/event-reader.ts';
 import { limitsSchema, originOf, type Decoder, type ResponseInfo } from '../../providers/wire/index.ts';
 import { isSluiceError } from '../../src/index.ts';

@@ -8,19 +8,19 @@ import type {
   StreamChunk,
 } from '../../../src/index.ts';
 import { isSluiceError } from '../../../src/index.ts';
-import { CHAT_WIRE } from '../../../providers/openai/chat-messages.ts';
-import { RESPONSES_WIRE } from '../../../providers/openai/responses-input.ts';
+import { CHAT_WIRE } from '../../../providers/openai/chat/request/messages.ts';
+import { RESPONSES_WIRE } from '../../../providers/openai/responses/request/input.ts';
 import { blockFrom, originOf } from '../../../providers/wire/index.ts';
-import { ChatDecoder } from '../../../providers/openai/chat-decoder.ts';
-import { chatRequest } from '../../../providers/openai/chat-request.ts';
+import { ChatDecoder } from '../../../providers/openai/chat/reply/decoder.ts';
+import { chatRequest } from '../../../providers/openai/chat/request/request.ts';
 import { DEFAULT_MODEL, openai } from '../../../providers/openai/index.ts';
 import type { OpenAIOptions } from '../../../providers/openai/index.ts';
-import { known } from '../../../providers/openai/known.ts';
+import { known } from '../../../providers/openai/server/model-traits.ts';
 import { parseOptions } from '../../../providers/openai/options.ts';
-import { ResponsesDecoder } from '../../../providers/openai/responses-decoder.ts';
-import { responsesRequest } from '../../../providers/openai/responses-request.ts';
-import { building } from '../../../providers/openai/shared.ts';
-import { expectsThinkTags } from '../../../providers/openai/think-tags.ts';
+import { ResponsesDecoder } from '../../../providers/openai/responses/reply/decoder.ts';
+import { responsesRequest } from '../../../providers/openai/responses/request/request.ts';
+import { building } from '../../../providers/openai/shared/request-context.ts';
+import { expectsThinkTags } from '../../../providers/openai/server/think-tags.ts';
 
 /** What a call to a provider says beside its chunks. */
 export interface Observed extends ProviderCall {

@@ -1,0 +1,41 @@
+import { blockFrom, isDeeper, isRecord } from '../../../wire/index.ts';
+import type { Origin, ToolCallPiece } from '../../../wire/index.ts';
+
+type Fields = Record<string, unknown>;
+
+/** The fields of a call that are read. All others are the server's own and go back to it. */
+const KNOWN: ReadonlySet<string> = new Set([
+  'index',
+  'id',
+  'type',
+  'function',
+  'custom',
+  'name',
+  'arguments',
+  'input',
+]);
+
+/** A call, or a piece of one, as Chat Completions has it. `place`: where it stands in a list without indices. */
+export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCallPiece {
+  const { index = place, id, custom } = call;
+  const fields = ownFields(call);
+  if (isRecord(custom)) {
+    const block = blockFrom(origin, { type: 'custom', ...fields });
+    return { index, id, name: custom['name'], input: custom['input'] ?? '', block };
+  }
+  const called = isRecord(call['function']) ? call['function'] : call;
+  const piece = { index, id, name: called['name'], arguments: called['arguments'] };
+  return fields === undefined
+    ? piece
+    : { ...piece, block: blockFrom(origin, { type: 'function', ...fields }) };
+}
+
+/** What the server wants back with the call, such as Gemini's `extra_content`. */
+function ownFields(call: Fields): Fields | undefined {
+  let fields: [string, unknown][] | undefined;
+  for (const key in call) {
+    if (KNOWN.has(key) || call[key] === null || isDeeper(call[key])) continue;
+    (fields ??= []).push([key, call[key]]);
+  }
+  return fields === undefined ? undefined : Object.fromEntries(fields);
+}

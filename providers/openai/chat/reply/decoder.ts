@@ -1,0 +1,228 @@
+import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../../../src/index.ts';
+import { errorFromBody, finishReasonOf, isRecord, text } from '../../../wire/index.ts';
+import type { Decoder } from '../../../wire/index.ts';
+import { failureIn, failureInChoice, finishFailure, isErrorFinish } from './errors.ts';
+import { ChatMessage } from './message.ts';
+import { noteUsage, providerOptionsOf, streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+import { chatUsage } from '../../shared/usage.ts';
+
+type Fields = Record<string, unknown>;
+
+/** How much a finish reason says: a server that gives two may give the weaker one last. */
+const WEIGHTS: Readonly<Record<FinishReason, number>> = {
+  stop: 0,
+  other: 1,
+  pause: 2,
+  tool_calls: 3,
+  length: 4,
+  content_filter: 4,
+  refusal: 4,
+};
+
+/** What Perplexity lists beside the sources. No chunk has a place for it. */
+const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
+
+/**
+ * Chat Completions' stream of chunks, as OpenAI and the servers compatible with it send it. The reply is whole when a finish
+ * reason was seen, or the sentinel; usage may follow the one and precede the other.
+ * Fields: developers.openai.com, API reference, "Chat completion chunk object".
+ */
+export class ChatDecoder implements Decoder {
+  finished = false;
+  readonly #decoding: Decoding;
+  readonly #message: ChatMessage;
+  #finish = '';
+  /** Where the answer comes from: whole messages beside deltas only repeat them. */
+  #source: 'delta' | 'message' | undefined;
+  /** The text of whole messages so far: some servers repeat it in each. */
+  #repeated = '';
+  #citations: readonly unknown[] = [];
+  #results: readonly unknown[] = [];
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+    this.#message = new ChatMessage(decoding);
+  }
+
+  event(data: Fields, name: string, out: StreamChunk[]): void {
+    const { error, choices, id, x_groq: groq } = data;
+    const isPlain = Array.isArray(choices) && choices.length > 0 && name !== 'error';
+    if (!isPlain || (error !== undefined && error !== null) || groq !== undefined) {
+      const failure = failureIn(data, name);
+      if (isRecord(groq)) this.#usage(groq['usage']);
+      if (failure !== undefined) {
+        // What a failed call has cost is told with the failure.
+        this.#header(data);
+        throw this.#failure(failure, out);
+      }
+    }
+    this.#header(data);
+    if (!Array.isArray(choices)) return;
+    for (const choice of choices) {
+      if (!isRecord(choice)) continue;
+      const { index } = choice;
+      if (index === 0 || typeof index !== 'number' || this.#isOnly(id)) {
+        this.#choice(id, choice, out);
+      } else {
+        this.#message.warn('only the first of several choices is read');
+      }
+    }
+  }
+
+  sentinel(): void {
+    this.finished = true;
+  }
+
+  end(out: StreamChunk[]): Reply {
+    if (this.#finish === '' && !this.finished && !this.#message.audioEnded) {
+      this.#message.flush(out);
+      throw streamError(this.#decoding, 'truncated', 'the stream stopped without a finish reason');
+    }
+    this.#message.end([...this.#citations, ...this.#results], out);
+    const finishReason = this.#endCalls(out);
+    const { call } = this.#decoding.call;
+    return {
+      finishReason,
+      rawFinishReason: this.#finish === '' ? undefined : this.#finish,
+      usage: call.usage,
+      model: call.model,
+      provider: this.#decoding.provider,
+      requestId: this.#decoding.info.requestId,
+      serviceTier: call.serviceTier,
+    };
+  }
+
+  /** What stands beside the choices: model, tier, usage, sources. */
+  #header(data: Fields): void {
+    const { call } = this.#decoding.call;
+    const model = data['model'];
+    if (typeof model === 'string' && model !== '' && model !== call.model) call.model = model;
+    const tier = data['service_tier'];
+    if (typeof tier === 'string') call.serviceTier = tier;
+    this.#usage(data['usage']);
+    // Perplexity and xAI list the sources beside the choices, on every chunk anew.
+    const { citations, search_results: results } = data;
+    if (Array.isArray(citations) && citations.length > 0) this.#citations = citations;
+    if (!Array.isArray(results) || results.length === 0) return;
+    this.#results = results;
+    for (const field of BESIDE_SOURCES) {
+      const list = data[field];
+      if (Array.isArray(list) && list.length > 0) this.#message.onlyRaw(field);
+    }
+  }
+
+  #usage(usage: unknown): void {
+    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
+  }
+
+  #choice(id: unknown, choice: Fields, out: StreamChunk[]): void {
+    const { delta, finish_reason: finish, error, logprobs } = choice;
+    const isOver = finish !== null && finish !== undefined && finish !== '';
+    // Moonshot's place for it.
+    this.#usage(choice['usage']);
+    if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
+    const isDelta = this.#source === 'delta' && isRecord(delta);
+    const more = isDelta ? this.#message.delta(id, delta, out) : this.#pieces(id, choice, isOver, out);
+    if (more || (error !== undefined && error !== null)) this.#checkFailure(choice, out);
+    if (logprobs !== undefined && logprobs !== null) this.#message.onlyRaw('logprobs');
+    if (isOver) this.#end(finishOf(finish));
+  }
+
+  /** Reads a choice while it is open whether the answer comes in deltas, or if it comes in messages. */
+  #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): true {
+    const { delta, message } = choice;
+    if (isRecord(delta) && (this.#source !== 'message' || !isRecord(message))) {
+      this.#message.delta(id, delta, out);
+      if (this.#message.begun) this.#source ??= 'delta';
+    }
+    if (this.#source !== 'delta') {
+      this.#whole(id, choice, isOver, out);
+      if (this.#message.begun) this.#source = 'message';
+    }
+    return true;
+  }
+
+  /** Reads a message, or several, that come instead of deltas, or the text of a legacy completion. */
+  #whole(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
+    const { message, messages, text: said } = choice;
+    if (isRecord(message)) {
+      const { content } = message;
+      const rest = typeof content === 'string' ? this.#newText(content, isOver) : content;
+      this.#message.delta(id, { ...message, content: rest }, out, true);
+    } else if (Array.isArray(messages)) {
+      for (const one of messages) if (isRecord(one)) this.#message.delta(id, one, out);
+    } else if (typeof said === 'string') {
+      this.#message.text(said, out);
+    }
+  }
+
+  /** The text that a message adds to the messages before it. One that does not begin with their text is a piece of its own. */
+  #newText(content: string, isOver: boolean): string {
+    const before = this.#repeated;
+    const isLonger = content.length > before.length || (isOver && content.length === before.length);
+    const rest = isLonger && content.startsWith(before) ? content.slice(before.length) : content;
+    this.#repeated += rest;
+    return rest;
+  }
+
+  /** Whether a choice is ours although its index is not 0: some servers count the index up with each chunk, and the id too. */
+  #isOnly(id: unknown): boolean {
+    return this.#message.isOther(id) && !(Number(providerOptionsOf(this.#decoding)['n']) > 1);
+  }
+
+  #failure(body: Fields, out: StreamChunk[]): SluiceError {
+    this.#message.flush(out);
+    return errorFromBody(body, {
+      provider: this.#decoding.provider,
+      requestId: this.#decoding.info.requestId,
+    });
+  }
+
+  #checkFailure(choice: Fields, out: StreamChunk[]): void {
+    const failure = failureInChoice(choice);
+    if (failure !== undefined) throw this.#failure(failure, out);
+  }
+
+  /** The error of a choice that ends with one. If there is no error object, the last piece of text holds its words. */
+  #broken(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
+    const failure = failureInChoice(choice);
+    const finish = finishOf(choice['finish_reason']);
+    const { delta } = choice;
+    const words = isRecord(delta) ? (text(delta['content']) ?? '') : '';
+    if (failure === undefined && words !== '')
+      return this.#failure(finishFailure(finish, choice, words), out);
+    this.#pieces(id, choice, true, out);
+    return this.#failure(failure ?? finishFailure(finish, choice, ''), out);
+  }
+
+  #end(finish: string): void {
+    // DeepSeek when it runs out of room: the reply was broken off by the server.
+    if (finish === 'insufficient_system_resource') {
+      throw streamError(this.#decoding, 'overloaded', 'the server broke off the reply for want of resources');
+    }
+    const isWeaker =
+      this.#finish !== '' && WEIGHTS[finishReasonOf(finish)] <= WEIGHTS[finishReasonOf(this.#finish)];
+    if (!isWeaker) this.#finish = finish;
+  }
+
+  #endCalls(out: StreamChunk[]): FinishReason {
+    const said = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
+    const reason = said === 'stop' && this.#message.refused ? 'refusal' : said;
+    const { calls, hasServerCalls } = this.#message.endCalls(reason, said === 'tool_calls', out);
+    // OpenAI says stop when the one tool to call was prescribed, Ollama always did.
+    if (reason === 'stop') return calls > 0 ? 'tool_calls' : 'stop';
+    return reason === 'tool_calls' && calls === 0 && hasServerCalls ? 'stop' : reason;
+  }
+}
+
+/** A JSON answer of Chat Completions as the events of a stream. */
+export function* chatEvents(body: Fields): Iterable<Fields> {
+  yield body;
+}
+
+/** A finish reason as a word; SGLang's own is an object with one. */
+function finishOf(finish: unknown): string {
+  if (typeof finish === 'string') return finish;
+  return isRecord(finish) ? (text(finish['type']) ?? '') : '';
+}

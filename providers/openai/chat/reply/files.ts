@@ -1,0 +1,135 @@
+import type { FileChunk, StreamChunk } from '../../../../src/index.ts';
+import { blockFrom, isRecord, text } from '../../../wire/index.ts';
+import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+
+const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),/;
+
+/** Media types by the ending of an address, and by OpenAI's names of sound formats. */
+const MEDIA_TYPES: ReadonlyMap<string, string> = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['webp', 'image/webp'],
+  ['gif', 'image/gif'],
+  ['svg', 'image/svg+xml'],
+  ['wav', 'audio/wav'],
+  ['mp3', 'audio/mpeg'],
+  ['flac', 'audio/flac'],
+  ['opus', 'audio/opus'],
+  ['aac', 'audio/aac'],
+  ['pcm16', 'audio/pcm'],
+]);
+
+/**
+ * An image that the model made, as OpenRouter and Gemini send it (`{ image_url: { url } }`), as base64 (`b64_json`), or as an
+ * address alone; undefined if there is none in it.
+ */
+export function imageFile(image: unknown): FileChunk | undefined {
+  const fields = isRecord(image) ? image : { url: image };
+  const inner = fields['image_url'] ?? fields['url'];
+  const address = text(inner) || (isRecord(inner) ? text(inner['url']) : undefined);
+  const type = text(fields['media_type']) || text(fields['mime_type']);
+  const file = address ? fileOf(address, type) : undefined;
+  if (file !== undefined) return file;
+  const data = text(fields['b64_json']) || text(fields['data']);
+  return data ? { type: 'file', mediaType: type || 'image/png', data, call: 0 } : undefined;
+}
+
+/** A data URL as its bytes, any other address as it is. */
+function fileOf(address: string, type: string | undefined): FileChunk {
+  const found = DATA_URL.exec(address.slice(0, 200));
+  if (found === null) {
+    const ending = /\.(\w+)(?:[?#].*)?$/.exec(address.slice(-300))?.[1]?.toLowerCase() ?? '';
+    return {
+      type: 'file',
+      mediaType: type || (MEDIA_TYPES.get(ending) ?? 'image/png'),
+      url: address,
+      call: 0,
+    };
+  }
+  const [head, named, parameters = ''] = found;
+  const mediaType = named || type || 'image/png';
+  const rest = address.slice(head.length);
+  if (/;base64$/i.test(parameters)) return { type: 'file', mediaType, data: rest, call: 0 };
+  const data = base64OfEscaped(rest);
+  return data === undefined
+    ? { type: 'file', mediaType, url: address, call: 0 }
+    : { type: 'file', mediaType, data, call: 0 };
+}
+
+function base64OfEscaped(escaped: string): string | undefined {
+  try {
+    return Buffer.from(decodeURIComponent(escaped)).toString('base64');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The sound of a reply: its pieces become one file at the end. What is said in it is text as it comes. */
+export class AudioOutput {
+  readonly #decoding: Decoding;
+  readonly #bytes: Buffer[] = [];
+  /** Characters of base64 that do not make up whole bytes yet. */
+  #rest = '';
+  #characters = 0;
+  #id: string | undefined;
+  #expiresAt: number | undefined;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+  }
+
+  /** Whether the server has said that the sound is whole. */
+  get ended(): boolean {
+    return this.#expiresAt !== undefined;
+  }
+
+  /** The next piece. Throws `protocol` over `maxOutputCharacters`. */
+  add(audio: Record<string, unknown>, out: StreamChunk[]): void {
+    this.#id ??= text(audio['id']) || undefined;
+    const { transcript, data, expires_at: expiresAt } = audio;
+    if (typeof expiresAt === 'number') this.#expiresAt = expiresAt;
+    if (typeof transcript === 'string' && transcript !== '') {
+      out.push({ type: 'content', content: transcript, call: 0 });
+    }
+    if (typeof data === 'string') this.#addData(data);
+  }
+
+  /** The reply is over. */
+  end(out: StreamChunk[]): void {
+    if (this.#rest !== '') this.#bytes.push(Buffer.from(this.#rest, 'base64'));
+    const data = Buffer.concat(this.#bytes).toString('base64');
+    if (data === '') return;
+    const id = this.#id;
+    const block = { type: 'audio', id, ...(this.ended && { expires_at: this.#expiresAt }) };
+    out.push({
+      type: 'file',
+      mediaType: this.#mediaType(),
+      data,
+      ...(id !== undefined && { id, block: blockFrom(this.#decoding.origin, block) }),
+      call: 0,
+    });
+  }
+
+  /** Pieces are base64 of their own, or one base64 text that is cut anywhere: only whole groups of four can be read. */
+  #addData(data: string): void {
+    this.#characters += data.length;
+    const { maxOutputCharacters } = this.#decoding.limits;
+    if (this.#characters > maxOutputCharacters) {
+      const what = `the sound exceeds limits.maxOutputCharacters (${maxOutputCharacters})`;
+      throw streamError(this.#decoding, 'protocol', what, false);
+    }
+    const all = this.#rest + data;
+    const whole = all.endsWith('=') ? all.length : all.length - (all.length % 4);
+    this.#rest = all.slice(whole);
+    if (whole > 0) this.#bytes.push(Buffer.from(all.slice(0, whole), 'base64'));
+  }
+
+  /** As the request asked for; a stream without a word of it is raw samples. */
+  #mediaType(): string {
+    const asked = providerOptionsOf(this.#decoding)['audio'];
+    const format = (isRecord(asked) ? text(asked['format']) : undefined)?.toLowerCase() || 'pcm16';
+    return MEDIA_TYPES.get(format) ?? `audio/${format}`;
+  }
+}

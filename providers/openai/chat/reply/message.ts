@@ -1,0 +1,259 @@
+import type { FinishReason, StreamChunk } from '../../../../src/index.ts';
+import { ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../../../wire/index.ts';
+import { AudioOutput, imageFile } from './files.ts';
+import { OpaqueFields } from './opaque-fields.ts';
+import { ServerTools, answersIn, offeredTools } from './server-tools.ts';
+import { isThought, thinkingOf } from './thinking.ts';
+import { chatPiece } from './call-piece.ts';
+import { streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+import { ThinkTags } from '../../server/think-tags.ts';
+
+type Fields = Record<string, unknown>;
+
+/** Who runs the calls of a message. */
+export interface Ended {
+  /** How many calls the client has to run. */
+  calls: number;
+  /** Whether the server has run calls itself. */
+  hasServerCalls: boolean;
+}
+
+/** The message that a reply of Chat Completions is made of, read delta by delta. */
+export class ChatMessage {
+  /** A piece of the answer came. */
+  begun = false;
+  /** The model declined. */
+  refused = false;
+  readonly #decoding: Decoding;
+  #id = '';
+  /** A delta came without a role: this server sends roles at a message's start alone. */
+  #roleless = false;
+  #calls: ToolCallAssembler | undefined;
+  #tags: ThinkTags | undefined;
+  #opaque: OpaqueFields | undefined;
+  #audio: AudioOutput | undefined;
+  #server: ServerTools | undefined;
+  /** Text is passed on as it is: there are no tags, no calls before it, and no tool speaks. */
+  #plain: boolean;
+  #toolSpeaks = false;
+  /** Text came after the calls. */
+  #wentOn = false;
+  #warned: Set<string> | undefined;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+    const { thinkTags = false } = decoding;
+    if (thinkTags !== false) this.#tags = new ThinkTags(thinkTags === 'open');
+    this.#plain = this.#tags === undefined;
+  }
+
+  /** Whether the server has said that the sound of the message is whole. */
+  get audioEnded(): boolean {
+    return this.#audio?.ended === true;
+  }
+
+  /** Whether a chunk's id differs from that of the last delta. */
+  isOther(id: unknown): boolean {
+    return typeof id === 'string' && id !== '' && this.#id !== '' && id !== this.#id;
+  }
+
+  /**
+   * Reads the next fields of the message; `id` is their chunk's. `whole`: they are a message, not a delta, so each call of its list is
+   * one of its own. Returns whether there is more in them than a role, text and thinking.
+   */
+  delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): boolean {
+    const before = out.length;
+    let content: unknown;
+    let role: unknown;
+    let thinking = '';
+    let more = false;
+    for (const key in delta) {
+      const value = delta[key];
+      if (key === 'content') content = value;
+      else if (key === 'role') role = value;
+      else if (key === 'reasoning_content' || key === 'reasoning') {
+        if (typeof value === 'string') thinking ||= value;
+        else if (value !== null) more = true;
+      } else if (value !== null && value !== '' && !isEmptyList(value)) more = true;
+    }
+    if (id !== this.#id) this.#newId(id, role);
+    if (typeof role !== 'string') this.#roleless = true;
+    else if (role !== '') this.#toolSpeaks = role === 'tool';
+    if (this.#toolSpeaks) {
+      (this.#server ??= new ServerTools(this.#decoding)).addAnswer(delta);
+      return more;
+    }
+    if (more) thinking ||= thinkingOf(delta);
+    if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
+    if (more) this.#runs(delta, out);
+    if (typeof content === 'string') {
+      if (this.#plain && !more) {
+        if (content !== '') out.push({ type: 'content', content, call: 0 });
+      } else {
+        this.#say(content, more && isThought(delta['extra_content']), out);
+      }
+    } else if (Array.isArray(content)) {
+      for (const part of content) this.#part(part, out);
+    } else if (content !== undefined && content !== null) {
+      this.#part(content, out);
+    }
+    if (more) this.#rest(delta, whole, out);
+    if (out.length > before || this.#calls !== undefined) this.begun = true;
+    return more;
+  }
+
+  /** Text outside of any message: a legacy completion. */
+  text(content: string, out: StreamChunk[]): void {
+    this.#say(content, false, out);
+  }
+
+  /** Passes on text that was held back, because it could have become a tag. */
+  flush(out: StreamChunk[]): void {
+    this.#tags?.end(out);
+  }
+
+  /** The message is over: pushes what was held back, the sources, what goes back to the server, and the sound. */
+  end(sources: readonly unknown[], out: StreamChunk[]): void {
+    this.flush(out);
+    this.#server?.end(out);
+    cite([...sources, ...(this.#server?.sources ?? [])], out);
+    const opaque = this.#opaque?.data;
+    // Alone it would make an empty reply look like one.
+    if (opaque !== undefined && this.begun) {
+      out.push({ type: 'content', content: '', block: blockFrom(this.#decoding.origin, opaque), call: 0 });
+    }
+    this.#audio?.end(out);
+  }
+
+  /** Pushes the finished calls. `reason`: how the reply ended; `asked`: the server says that it ended to have tools called. */
+  endCalls(reason: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
+    const from = out.length;
+    const all = this.#calls?.end(reason, out) ?? 0;
+    if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
+    this.#server ??= new ServerTools(this.#decoding);
+    const calls = this.#server.mark(out, from, this.#wentOn && !asked);
+    return { calls, hasServerCalls: calls < all };
+  }
+
+  /** Warns once. */
+  warn(what: string): void {
+    this.#warned ??= new Set();
+    if (this.#warned.has(what)) return;
+    this.#warned.add(what);
+    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
+  }
+
+  /** Warns once that an output is kept in `result.raw` alone. */
+  onlyRaw(what: string): void {
+    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    this.warn(`${what} are only in result.raw: set includeRaw`);
+  }
+
+  /**
+   * Refuses a second message in one stream. Some servers give each chunk its own id or role, so only both together count, and
+   * only if roles were not on every chunk before.
+   */
+  #newId(id: unknown, role: unknown): void {
+    if (this.isOther(id) && typeof role === 'string' && this.begun && this.#roleless) {
+      throw streamError(this.#decoding, 'protocol', 'a second message began within the stream');
+    }
+    if (typeof id === 'string' && id !== '') this.#id = id;
+  }
+
+  #say(content: string, isThinking: boolean, out: StreamChunk[]): void {
+    if (content === '') return;
+    this.begun = true;
+    if (this.#calls !== undefined && !this.#wentOn && content.trim() !== '') this.#wentOn = true;
+    if (isThinking) (this.#tags ??= new ThinkTags()).addThinking(content, out);
+    else if (this.#tags === undefined) out.push({ type: 'content', content, call: 0 });
+    else this.#tags.add(content, out);
+    if (this.#tags?.done === true) this.#tags = undefined;
+    this.#plain = this.#tags === undefined && (this.#calls === undefined || this.#wentOn);
+  }
+
+  /** Mistral's reasoning models answer in parts: text, and thinking that is a list of parts itself. */
+  #part(part: unknown, out: StreamChunk[]): void {
+    if (typeof part === 'string') return this.#say(part, false, out);
+    if (!isRecord(part)) return;
+    const { type } = part;
+    const file = type === 'image_url' || type === 'image' ? imageFile(part) : undefined;
+    const said = text(part['text']);
+    if (type === 'refusal') this.#refuse(part['refusal'], out);
+    else if (type === 'reference') cite([part], out);
+    else if (type === 'thinking' || type === 'reasoning') {
+      const thinking = thinkingOf({ thinking: part['thinking'] ?? part });
+      if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
+    } else if (file !== undefined) out.push(file);
+    else if (said !== undefined) this.#say(said, false, out);
+    else this.onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
+  }
+
+  /** Reads what comes before the text of a delta: what the server did, and fields that only it understands. */
+  #runs(delta: Fields, out: StreamChunk[]): void {
+    if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#decoding)).add(delta);
+    const { executed_tools: executed, reasoning_steps: steps } = delta;
+    if (Array.isArray(executed)) {
+      (this.#server ??= new ServerTools(this.#decoding)).addExecuted(executed, out);
+    }
+    if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#decoding)).addSteps(steps, out);
+    const answers = answersIn(delta['provider_specific_fields']);
+    for (const answer of answers) (this.#server ??= new ServerTools(this.#decoding)).addAnswer(answer);
+  }
+
+  /** Reads what comes after the text of a delta. */
+  #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
+    const { images, audio, tool_calls: calls, function_call: legacy } = delta;
+    this.#refuse(delta['refusal'], out);
+    cite(delta['annotations'], out);
+    cite(delta['citations'], out);
+    if (Array.isArray(images)) {
+      for (const image of images) {
+        const file = imageFile(image);
+        if (file !== undefined) out.push(file);
+      }
+    }
+    if (isRecord(audio)) (this.#audio ??= new AudioOutput(this.#decoding)).add(audio, out);
+    const list = isRecord(calls) ? [calls] : calls;
+    if (Array.isArray(list)) {
+      list.forEach((call: unknown, place) => {
+        if (!isRecord(call)) return;
+        this.#assembler().add(chatPiece(call, this.#decoding.origin, whole ? place : undefined), out);
+      });
+    }
+    if (isRecord(legacy) && (text(legacy['name']) || text(legacy['arguments']))) {
+      this.#assembler().add({ index: 0, name: legacy['name'], arguments: legacy['arguments'] }, out);
+    }
+  }
+
+  #refuse(refusal: unknown, out: StreamChunk[]): void {
+    if (typeof refusal !== 'string' || refusal === '') return;
+    this.refused = true;
+    out.push({ type: 'content', content: refusal, refusal: true, call: 0 });
+  }
+
+  #assembler(): ToolCallAssembler {
+    if (this.#calls !== undefined) return this.#calls;
+    const { provider, limits } = this.#decoding;
+    this.#plain = false;
+    this.#calls = new ToolCallAssembler({ provider, limits, offered: offeredTools(this.#decoding) });
+    return this.#calls;
+  }
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** Most citations of one chunk: whoever joins chunks passes them on as the arguments of a call. */
+const MAX_CITATIONS = 1_000;
+
+/** Passes on citations as they came, but for those that are nested too deep to be kept. */
+function cite(list: unknown, out: StreamChunk[]): void {
+  if (!Array.isArray(list)) return;
+  const all = list.filter((one) => !isDeeper(one));
+  for (let at = 0; at < all.length; at += MAX_CITATIONS) {
+    const citations = all.slice(at, at + MAX_CITATIONS);
+    out.push({ type: 'content', content: '', citations, call: 0 });
+  }
+}

@@ -1,0 +1,209 @@
+import type { StreamChunk, ToolCallChunk, ToolResultChunk } from '../../../../src/index.ts';
+import { checkedArguments, isRecord, jsonText, readArguments, text } from '../../../wire/index.ts';
+import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+
+type Fields = Record<string, unknown>;
+
+/** Ids of calls that the server runs: of Anthropic's server tools through a gateway, and of xAI's own tools. */
+const SERVER_ID = /^(?:srvtoolu_|xs_call_)/;
+
+/** Fields of a step of Perplexity that are its input; all others are its result. */
+const STEP_INPUT: ReadonlySet<string> = new Set([
+  'search_keywords',
+  'code',
+  'attachment_urls',
+  'tool',
+  'action',
+]);
+
+/** One tool that the server ran, with the fields that it has told so far. */
+interface Run {
+  id: string;
+  fields: Map<string, unknown>;
+  told: boolean;
+}
+
+/**
+ * The calls that the server made itself: Groq's `executed_tools`, Perplexity's `reasoning_steps`, messages of role `tool` inside a
+ * reply, and calls of tools that the request does not offer.
+ */
+export class ServerTools {
+  /** What the tools have found, as citations. */
+  readonly sources: unknown[] = [];
+  readonly #decoding: Decoding;
+  readonly #runs = new Map<string, Run>();
+  readonly #steps = new Set<string>();
+  /** What messages of role `tool` said, by the id of the call. */
+  readonly #answers = new Map<string, string>();
+  #answering = '';
+  #made = 0;
+  #characters = 0;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+  }
+
+  /** Groq sends a tool when it starts, and again with its result; the index is the same. */
+  addExecuted(list: readonly unknown[], out: StreamChunk[]): void {
+    for (const item of list) {
+      if (!isRecord(item)) continue;
+      const { index, ...fields } = item;
+      const key = typeof index === 'number' ? `${index}` : jsonText([fields['type'], fields['arguments']]);
+      if (key === undefined) continue;
+      const run = this.#run(key);
+      if (run.told) continue;
+      for (const [field, value] of Object.entries(fields)) {
+        if (value !== null && value !== '') run.fields.set(field, value);
+      }
+      if (resultOf(run.fields) !== undefined) this.#tell(run, out);
+    }
+  }
+
+  /** Perplexity repeats the steps so far. */
+  addSteps(list: readonly unknown[], out: StreamChunk[]): void {
+    for (const step of list) {
+      if (!isRecord(step)) continue;
+      const key = jsonText(step);
+      if (key === undefined || this.#steps.has(key)) continue;
+      this.#count(key.length);
+      this.#steps.add(key);
+      const thought = text(step['thought']);
+      if (thought) out.push({ type: 'thinking', content: thought, call: 0 });
+      const name = text(step['type']) || Object.keys(step).find((field) => isRecord(step[field]));
+      const details = name === undefined || !Object.hasOwn(step, name) ? undefined : step[name];
+      if (name === undefined || !isRecord(details)) continue;
+      const entries = Object.entries(details);
+      const given = Object.fromEntries(entries.filter(([field]) => STEP_INPUT.has(field)));
+      const result = Object.fromEntries(entries.filter(([field]) => !STEP_INPUT.has(field)));
+      this.#push({ id: this.#id(), name, ...checkedArguments(given, this.#decoding.limits) }, result, out);
+    }
+  }
+
+  /** A message of role `tool` inside the reply, or its next piece. */
+  addAnswer(message: Fields): void {
+    this.#answering = text(message['tool_call_id']) || this.#answering;
+    const content = text(message['content']) ?? jsonText(message['content'] ?? '') ?? '';
+    this.#count(content.length);
+    this.#answers.set(this.#answering, (this.#answers.get(this.#answering) ?? '') + content);
+  }
+
+  /** The reply is over: pushes the calls that have no result. */
+  end(out: StreamChunk[]): void {
+    for (const run of this.#runs.values()) if (!run.told) this.#tell(run, out);
+  }
+
+  /**
+   * Marks the finished calls from `from` on that the server has run, and adds their results after them. Returns how many are left for
+   * the client. `wentOn`: the answer went on after the calls, so the server has run those that the client does not know.
+   */
+  mark(chunks: StreamChunk[], from: number, wentOn: boolean): number {
+    const offered = offeredTools(this.#decoding);
+    let left = 0;
+    for (const chunk of chunks.splice(from)) {
+      if (chunk.type !== 'tool_call') {
+        chunks.push(chunk);
+        continue;
+      }
+      const content = this.#answers.get(chunk.id);
+      const isOffered = offered.has(chunk.name);
+      const isRun = SERVER_ID.test(chunk.id) || (!isOffered && (content !== undefined || wentOn));
+      if (!isRun) left++;
+      chunks.push(isRun ? { ...chunk, providerExecuted: true } : chunk);
+      if (isRun && content !== undefined) chunks.push(resultChunk(chunk, content));
+    }
+    return left;
+  }
+
+  #run(key: string): Run {
+    let run = this.#runs.get(key);
+    if (run === undefined) {
+      this.#count(key.length);
+      run = { id: this.#id(), fields: new Map(), told: false };
+      this.#runs.set(key, run);
+    }
+    return run;
+  }
+
+  /** Ids of our own: these calls have none. */
+  #id(): string {
+    const { maxToolCalls } = this.#decoding.limits;
+    if (++this.#made > maxToolCalls) {
+      const what = `more than ${maxToolCalls} calls of the server's tools (maxToolCalls)`;
+      throw streamError(this.#decoding, 'protocol', what, false);
+    }
+    return `server_call_${this.#made}`;
+  }
+
+  #tell(run: Run, out: StreamChunk[]): void {
+    run.told = true;
+    const { fields } = run;
+    const name = text(fields.get('name')) || text(fields.get('type')) || 'tool';
+    const given = fields.get('arguments');
+    const { limits } = this.#decoding;
+    const read =
+      typeof given === 'string' ? readArguments(given, limits) : checkedArguments(given ?? {}, limits);
+    this.#push({ id: run.id, name, ...read }, resultOf(fields), out);
+    for (const source of sourcesIn(fields.get('search_results'))) this.sources.push(source);
+    fields.clear();
+  }
+
+  #push(call: Omit<ToolCallChunk, 'type'>, result: unknown, out: StreamChunk[]): void {
+    out.push({ type: 'tool_call', ...call, providerExecuted: true, call: 0 });
+    if (result === undefined) return;
+    const content = typeof result === 'string' ? result : (jsonText(result) ?? '');
+    this.#count(content.length);
+    out.push(resultChunk(call, content));
+  }
+
+  #count(characters: number): void {
+    this.#characters += characters;
+    const { maxOutputCharacters } = this.#decoding.limits;
+    if (this.#characters <= maxOutputCharacters) return;
+    const what = `the results of the server's tools exceed limits.maxOutputCharacters (${maxOutputCharacters})`;
+    throw streamError(this.#decoding, 'protocol', what, false);
+  }
+}
+
+/** The sources that one of Groq's tools has found. */
+function sourcesIn(found: unknown): unknown[] {
+  const list = isRecord(found) ? found['results'] : found;
+  return Array.isArray(list) ? list : [];
+}
+
+/** The results of Anthropic's server tools, as LiteLLM puts them beside the text: each names its call. */
+export function answersIn(fields: unknown): Fields[] {
+  if (!isRecord(fields)) return [];
+  const lists = Object.values(fields).filter((value) => Array.isArray(value));
+  return lists.flat().flatMap((item: unknown) => {
+    const id = isRecord(item) ? text(item['tool_use_id']) : undefined;
+    return id !== undefined && isRecord(item) ? [{ tool_call_id: id, content: item['content'] }] : [];
+  });
+}
+
+/** The names of the tools that a request offers, the caller's own among them. */
+export function offeredTools(decoding: Decoding): ReadonlySet<string> {
+  const names = new Set((decoding.call.call.request.tools ?? []).map(({ name }) => name));
+  const { tools, functions } = providerOptionsOf(decoding);
+  for (const list of [tools, functions]) {
+    if (!Array.isArray(list)) continue;
+    for (const tool of list) {
+      const fields = isRecord(tool) ? (tool['function'] ?? tool['custom'] ?? tool) : undefined;
+      const name = isRecord(fields) ? text(fields['name']) : undefined;
+      if (name !== undefined) names.add(name);
+    }
+  }
+  return names;
+}
+
+/** The result of a tool: its output, else all its other fields. */
+function resultOf(fields: ReadonlyMap<string, unknown>): unknown {
+  const output = fields.get('output');
+  if (output !== undefined) return output;
+  const rest = [...fields].filter(([field]) => !['id', 'type', 'name', 'arguments'].includes(field));
+  return rest.length === 0 ? undefined : Object.fromEntries(rest);
+}
+
+function resultChunk({ id, name }: { id: string; name: string }, content: string): ToolResultChunk {
+  return { type: 'tool_result', id, name, content, isError: false, providerExecuted: true, call: 0 };
+}

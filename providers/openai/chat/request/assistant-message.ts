@@ -1,0 +1,114 @@
+import type { Part, ToolCallPart } from '../../../../src/index.ts';
+import { count, text } from '../../../wire/index.ts';
+import { argumentsText, inputText, leftOut, ownBlock, providerRun } from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+import type { ThinkingBack } from '../../server/thinking-back.ts';
+
+/** What a message of the model is put together from. */
+interface Reply {
+  content: string;
+  refusal: string;
+  thinking: string;
+  calls: Json[];
+  /** The id of a sound that the model made. */
+  audioId: string | undefined;
+  /** Further fields that the server gave with the message and wants back: signatures, details of the reasoning, a phase. */
+  fields: Json | undefined;
+}
+
+/**
+ * A message of the model; none if nothing of it can be sent. `thinkingBack`: how the server wants its thinking back, if it does in
+ * this place. What the provider ran itself has no place in the message: that it did stands in the message's further fields.
+ */
+export function assistantMessages(
+  build: Building,
+  parts: readonly Part[],
+  name: Json,
+  thinkingBack: ThinkingBack | undefined,
+): Json[] {
+  const reply = readParts(build, parts);
+  const { content, refusal, thinking, calls, audioId, fields } = reply;
+  // A reply that was cut before its first word: the API refuses a message with nothing in it.
+  if (content === '' && refusal === '' && calls.length === 0 && audioId === undefined) return [];
+  const message: Json = { role: 'assistant', ...name, content: content === '' ? null : content };
+  if (refusal !== '') message['refusal'] = refusal;
+  if (audioId !== undefined) {
+    // The text of the sound is part of it.
+    message['content'] = null;
+    message['audio'] = { id: audioId };
+  }
+  if (thinkingBack !== undefined) {
+    const thought = thinking === '' ? thinkingBack.blank : thinking;
+    if (thought !== undefined) message[thinkingBack.field] = thought;
+  }
+  if (calls.length > 0) message['tool_calls'] = calls;
+  return [fields === undefined ? message : { ...message, ...fields }];
+}
+
+function readParts(build: Building, parts: readonly Part[]): Reply {
+  const reply: Reply = {
+    content: '',
+    refusal: '',
+    thinking: '',
+    calls: [],
+    audioId: undefined,
+    fields: undefined,
+  };
+  for (const part of parts) readPart(build, part, reply);
+  return reply;
+}
+
+function readPart(build: Building, part: Part, reply: Reply): void {
+  switch (part.type) {
+    case 'text':
+      if (part.refusal === true) reply.refusal += part.text;
+      else reply.content += part.text;
+      return;
+    case 'thinking':
+      if (part.block === undefined || ownBlock(build, part.block) !== undefined) reply.thinking += part.text;
+      return;
+    case 'tool_call':
+      if (part.providerExecuted === true) providerRun(build, part);
+      else reply.calls.push(toolCall(build, part));
+      return;
+    case 'provider': {
+      const data = ownBlock(build, part.block);
+      if (data?.['type'] === 'message') reply.fields = { ...reply.fields, ...without(data, MESSAGE_FIELDS) };
+      return;
+    }
+    case 'file': {
+      const data = ownBlock(build, part.block);
+      if (data?.['type'] === 'audio') reply.audioId = liveId(data) ?? reply.audioId;
+      else if (data !== undefined || part.block === undefined) leftOut(build, part, 'assistant');
+      return;
+    }
+    case 'tool_result':
+      if (part.providerExecuted === true) providerRun(build, part);
+      else leftOut(build, part, 'assistant');
+      return;
+    case 'image':
+    case 'audio':
+      leftOut(build, part, 'assistant');
+  }
+}
+
+function toolCall(build: Building, part: ToolCallPart): Json {
+  const { id, name } = part;
+  const data = ownBlock(build, part.block);
+  if (data?.['type'] === 'custom') return { id, type: 'custom', custom: { name, input: inputText(part) } };
+  const fields = data?.['type'] === 'function' ? without(data, CALL_FIELDS) : {};
+  return { id, type: 'function', function: { name, arguments: argumentsText(part) }, ...fields };
+}
+
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set(['type', 'role', 'content', 'tool_calls']);
+const CALL_FIELDS: ReadonlySet<string> = new Set(['type', 'id', 'index', 'function']);
+
+function without(data: Json, names: ReadonlySet<string>): Json {
+  return Object.fromEntries(Object.entries(data).filter(([name]) => !names.has(name)));
+}
+
+/** The id of a sound while the server still has it, which is a matter of hours. */
+function liveId(data: Json): string | undefined {
+  const expiresAt = count(data['expires_at']);
+  return expiresAt === undefined || expiresAt * 1000 > Date.now() ? text(data['id']) : undefined;
+}

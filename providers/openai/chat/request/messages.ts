@@ -1,0 +1,146 @@
+import type { Message, Part, TextPart, ToolResultPart } from '../../../../src/index.ts';
+import { BLANK_ERROR, isRecord } from '../../../wire/index.ts';
+import { assistantMessages } from './assistant-message.ts';
+import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
+import { isEmptyText, leftOut, ownBlock, saysNothing } from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+import type { ThinkingBack } from '../../server/thinking-back.ts';
+
+/** The wire that blocks of Chat Completions are marked with: fields of messages and calls, sounds. */
+export const CHAT_WIRE = 'openai.chat';
+
+/** One message as messages of Chat Completions: results of tools become one message each. */
+export function chatMessages(
+  build: Building,
+  message: Message,
+  thinkingBack: ThinkingBack | undefined,
+): Json[] {
+  const name = message.name === undefined ? {} : { name: message.name };
+  const parts: Part[] =
+    typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
+  switch (message.role) {
+    case 'system': {
+      const content = onlyText(build, parts, 'system');
+      return content === '' ? [] : [{ role: 'system', ...name, content }];
+    }
+    case 'assistant':
+      return assistantMessages(build, parts, name, thinkingBack);
+    case 'user':
+    case 'tool':
+      return inputMessages(build, parts, message.role, name);
+  }
+}
+
+/**
+ * The messages of a request with each result right after the message that asked for it, before anything else that was said
+ * meanwhile: the API refuses any other order.
+ */
+export function resultsFirst(messages: readonly Json[]): readonly Json[] {
+  if (isInOrder(messages)) return messages;
+  const answers = new Map<unknown, Json[]>();
+  for (const message of messages) {
+    const own: Json[] = [];
+    for (const id of callIds(message)) answers.set(id, own);
+  }
+  const others = messages.filter((message) => {
+    const own = message['role'] === 'tool' ? answers.get(message['tool_call_id']) : undefined;
+    own?.push(message);
+    return own === undefined;
+  });
+  return others.flatMap((message) => [message, ...(answers.get(callIds(message)[0]) ?? [])]);
+}
+
+/** Whether each message that calls is followed by as many results, and no other message by one. */
+function isInOrder(messages: readonly Json[]): boolean {
+  let awaited = 0;
+  for (const { role, tool_calls: calls } of messages) {
+    if (awaited > 0 !== (role === 'tool')) return false;
+    if (role === 'tool') awaited--;
+    else awaited = Array.isArray(calls) ? calls.length : 0;
+  }
+  return true;
+}
+
+function callIds({ tool_calls: calls }: Json): unknown[] {
+  return Array.isArray(calls) ? calls.filter(isRecord).map(({ id }) => id) : [];
+}
+
+function inputMessages(build: Building, parts: Part[], role: 'user' | 'tool', name: Json): Json[] {
+  const messages: Json[] = [];
+  const content: Json[] = [];
+  for (const part of parts) {
+    if (part.type === 'tool_result' && part.providerExecuted !== true)
+      messages.push(toolMessage(build, part));
+    else if (role === 'tool') leftOut(build, part, role);
+    else if (!isEmptyText(part)) content.push(...inputPart(build, part));
+  }
+  if (content.length > 0) messages.push({ role: 'user', ...name, content: shortest(content) });
+  else if (role === 'user' && saysNothing(parts)) messages.push({ role, ...name, content: '' });
+  return messages;
+}
+
+function inputPart(build: Building, part: Part): Json[] {
+  switch (part.type) {
+    case 'text':
+      return [{ type: 'text', text: part.text }];
+    case 'image': {
+      const url = addressOf(part, 'image/png');
+      if (url === undefined) break;
+      const detail = part.detail && { detail: part.detail };
+      return [{ type: 'image_url', image_url: { url, ...detail } }];
+    }
+    case 'audio': {
+      const format = audioFormat(part.mediaType);
+      if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
+      build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      return [];
+    }
+    case 'file': {
+      if (part.fileId) return [{ type: 'file', file: { file_id: part.fileId } }];
+      const media = mediaPart(part);
+      if (media.type !== 'file') return inputPart(build, media);
+      const data = addressOf(part, 'application/pdf');
+      if (data?.startsWith('data:') !== true) {
+        build.unsupported('a file by its address cannot be sent on this wire, it is left out');
+        return [];
+      }
+      return [{ type: 'file', file: { filename: part.filename ?? 'file', file_data: data } }];
+    }
+    case 'provider': {
+      const own = ownBlock(build, part.block);
+      return own === undefined ? [] : [own];
+    }
+    case 'thinking':
+    case 'tool_call':
+    case 'tool_result':
+      break;
+  }
+  leftOut(build, part, 'user');
+  return [];
+}
+
+function toolMessage(build: Building, part: ToolResultPart): Json {
+  const parts: Part[] =
+    typeof part.content === 'string' ? [{ type: 'text', text: part.content }] : part.content;
+  const content = onlyText(build, parts, 'tool');
+  const isBlankError = part.isError === true && content.trim() === '';
+  return { role: 'tool', tool_call_id: part.id, content: isBlankError ? BLANK_ERROR : content };
+}
+
+/** Text alone goes as a string, which every compatible server understands. */
+function shortest(content: Json[]): string | Json[] {
+  const [first] = content;
+  if (content.length === 1 && first?.['type'] === 'text' && typeof first['text'] === 'string') {
+    return first['text'];
+  }
+  return content;
+}
+
+/** The text of parts that hold nothing else; the others are left out and named. */
+function onlyText(build: Building, parts: readonly Part[], role: string): string {
+  for (const part of parts) if (part.type !== 'text') leftOut(build, part, role);
+  return parts
+    .filter((part): part is TextPart => part.type === 'text')
+    .map((part) => part.text)
+    .join('');
+}

@@ -1,0 +1,96 @@
+import { wellFormed } from '../../../../src/index.ts';
+import type { ResponseFormat, ToolChoice } from '../../../../src/index.ts';
+import { nothingToSend } from '../../../wire/index.ts';
+import { markChat } from '../../shared/cache.ts';
+import { pairedMessages } from '../../shared/paired-messages.ts';
+import { chatMessages, resultsFirst } from './messages.ts';
+import { sampling } from '../../shared/sampling.ts';
+import {
+  choiceOfTools,
+  defined,
+  jsonSchema,
+  parallelCalls,
+  providerFields,
+  withProviderFields,
+} from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+import { toolTurns } from '../../server/thinking-back.ts';
+
+/** The longest id of a tool call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+const MAX_ID_LENGTH = 40;
+
+/**
+ * The body of a request to Chat Completions.
+ * Fields: developers.openai.com, API reference, "Create chat completion".
+ */
+export function chatRequest(build: Building): Json {
+  const { settings, request } = build;
+  const { parameters } = request;
+  const fields = providerFields(build);
+  const model = request.model ?? settings.model;
+  const { reasoning } = parameters;
+  const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) => ({
+    type: 'function',
+    function: defined({ name, description, parameters: schema, strict }),
+  }));
+  if (reasoning?.budgetTokens !== undefined) {
+    build.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+  }
+  if (reasoning?.summary !== undefined) {
+    build.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
+  }
+  const perMessage = wireMessages(build);
+  const cache = markChat(build, perMessage);
+  const messages = resultsFirst(perMessage.flat());
+  if (messages.length === 0 && !('messages' in fields)) throw nothingToSend(settings.name, request.messages);
+  const take = sampling(build, fields, fields['reasoning_effort'] ?? reasoning?.effort);
+  const body = withProviderFields(
+    defined({
+      model,
+      messages,
+      ...cache,
+      tools: tools.length > 0 ? tools : undefined,
+      tool_choice: toolChoice(choiceOfTools(build, fields)),
+      parallel_tool_calls: parallelCalls(build, fields),
+      response_format: responseFormat(request.responseFormat),
+      temperature: take('temperature'),
+      top_p: take('topP'),
+      [settings.maxTokensField]: parameters.maxTokens,
+      stop: parameters.stopSequences?.length === 0 ? undefined : take('stopSequences'),
+      seed: parameters.seed,
+      frequency_penalty: take('frequencyPenalty'),
+      presence_penalty: take('presencePenalty'),
+      reasoning_effort: reasoning?.effort,
+      ...(settings.stream && settings.includeUsage && { stream_options: { include_usage: true } }),
+    }),
+    fields,
+  );
+  return wellFormed({ ...body, stream: settings.stream });
+}
+
+/** Each message of the request as messages of the wire. */
+function wireMessages(build: Building): Json[][] {
+  const messages = pairedMessages(build, { maxLength: MAX_ID_LENGTH, keptId: () => undefined });
+  const back = build.thinkingBack;
+  const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
+  return messages.map((message, at) =>
+    chatMessages(build, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),
+  );
+}
+
+function toolChoice(choice: ToolChoice | undefined): unknown {
+  return typeof choice === 'object' ? { type: 'function', function: { name: choice.name } } : choice;
+}
+
+function responseFormat(format: ResponseFormat | undefined): Json | undefined {
+  switch (format?.type) {
+    case undefined:
+      return undefined;
+    case 'text':
+      return { type: 'text' };
+    case 'json':
+      return { type: 'json_object' };
+    case 'json_schema':
+      return { type: 'json_schema', json_schema: jsonSchema(format) };
+  }
+}

@@ -1,0 +1,200 @@
+import type { FinishReason, Reply, StreamChunk } from '../../../../src/index.ts';
+import { finishReasonOf, isRecord } from '../../../wire/index.ts';
+import type { Decoder } from '../../../wire/index.ts';
+import { noteUsage, streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+import { failureIn, failureOf, wordlessFailure } from './failure.ts';
+import { filled } from './item-table.ts';
+import { ResponsesOutput } from './output.ts';
+import { pieceOf } from './text-item.ts';
+import type { Piece } from './text-item.ts';
+import { responsesUsage } from '../../shared/usage.ts';
+
+type Event = Record<string, unknown>;
+
+/**
+ * Responses' stream of events, as OpenAI, Azure, xAI, LM Studio and others send it. Of some sixty types those are read that
+ * carry output or end it; progress reports of server-side tools pass by, their items are kept whole when they are done.
+ * Fields: developers.openai.com, API reference, "Responses streaming events".
+ */
+export class ResponsesDecoder implements Decoder {
+  finished = false;
+  readonly #decoding: Decoding;
+  readonly #output: ResponsesOutput;
+  #id = '';
+  #last: { reason: string | undefined; status: string } | undefined;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+    this.#output = new ResponsesOutput(decoding);
+  }
+
+  event(data: Event, name: string, out: StreamChunk[]): void {
+    const type = typeof data['type'] === 'string' ? data['type'] : name;
+    const { texts, calls } = this.#output;
+    if (data['error']) return this.#other(type, data, name, out);
+    switch (type) {
+      case 'response.output_text.delta':
+        return texts.delta('text', data, data['content_index'], out);
+      case 'response.refusal.delta':
+        return texts.delta('refusal', data, data['content_index'], out);
+      case 'response.reasoning_summary_text.delta':
+        return texts.delta('summary', data, data['summary_index'], out);
+      case 'response.reasoning_text.delta':
+        return texts.delta('thinking', data, data['content_index'], out);
+      case 'response.function_call_arguments.delta':
+        return calls.delta(data, false, out);
+      case 'response.custom_tool_call_input.delta':
+        return calls.delta(data, true, out);
+      default:
+        return this.#other(type, data, name, out);
+    }
+  }
+
+  end(_out: StreamChunk[]): Reply {
+    if (this.#last === undefined) {
+      throw streamError(this.#decoding, 'truncated', 'the stream stopped before the response was complete');
+    }
+    const { reason, status } = this.#last;
+    const { call } = this.#decoding.call;
+    return {
+      finishReason: this.#finishReason(reason, status),
+      rawFinishReason: reason ?? status,
+      usage: call.usage,
+      model: call.model,
+      provider: this.#decoding.provider,
+      requestId: this.#decoding.info.requestId,
+      serviceTier: call.serviceTier,
+    };
+  }
+
+  /** Everything but deltas. */
+  #other(type: string, data: Event, name: string, out: StreamChunk[]): void {
+    const { texts, calls } = this.#output;
+    const { item, part, response } = data;
+    if (ENDS.has(type)) return this.#ended(type, data, out);
+    const failure = failureIn(type, name, data);
+    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    switch (type) {
+      case 'response.output_text.done':
+        return this.#whole(data, { ...data, type: 'output_text' }, out);
+      case 'response.refusal.done':
+        return this.#whole(data, { ...data, type: 'refusal' }, out);
+      case 'response.reasoning_text.done':
+      case 'response.reasoning.done':
+        return this.#whole(data, { ...data, type: 'reasoning_text' }, out);
+      case 'response.reasoning_summary_text.done':
+        return this.#whole(data, { ...data, type: 'summary_text' }, out);
+      case 'response.content_part.done':
+      case 'response.reasoning_summary_part.done':
+        return isRecord(part) ? this.#whole(data, part, out) : undefined;
+      case 'response.content_part.added':
+      case 'response.reasoning_summary_part.added': {
+        const piece = this.#piece(data, part);
+        return piece === undefined ? undefined : texts.begin(data, piece, out);
+      }
+      case 'response.output_text.annotation.added':
+        return this.#output.cite(data, out);
+      case 'response.reasoning.delta':
+        return texts.delta('thinking', data, data['content_index'], out);
+      case 'response.audio.transcript.delta':
+      case 'response.output_audio_transcript.delta':
+        return texts.delta('text', data, data['content_index'], out);
+      case 'response.audio.delta':
+      case 'response.output_audio.delta':
+        return this.#output.sounds(data['delta']);
+      case 'response.function_call_arguments.done':
+        return calls.whole(data, data['arguments'], false, out);
+      case 'response.custom_tool_call_input.done':
+        return calls.whole(data, data['input'], true, out);
+      case 'response.output_item.added':
+        return isRecord(item) ? this.#output.announce(data, item, out) : undefined;
+      case 'response.output_item.done':
+        return isRecord(item) ? this.#output.close(data, item, out) : undefined;
+      case 'response.created':
+      case 'response.queued':
+      case 'response.in_progress':
+        return isRecord(response) ? this.#started(response) : undefined;
+    }
+  }
+
+  /** A text as a whole, in an event of its own or in a part. */
+  #whole(data: Event, part: Event, out: StreamChunk[]): void {
+    const piece = this.#piece(data, part);
+    if (piece !== undefined) this.#output.texts.whole(data, piece, out);
+    if (piece?.kind === 'text') this.#output.part(data, part, out);
+  }
+
+  #piece(data: Event, part: unknown): Piece | undefined {
+    const at = data['summary_index'] ?? data['content_index'];
+    const isPart = data['part'] !== undefined;
+    return pieceOf(part, at, isPart && this.#output.texts.isReasoning(data));
+  }
+
+  #started(response: Event): void {
+    const id = filled(response['id']);
+    if (id !== undefined) {
+      if (this.#id !== '' && id !== this.#id && !this.#output.isEmpty) {
+        throw streamError(this.#decoding, 'protocol', 'a second response began within the stream');
+      }
+      this.#id = id;
+    }
+    this.#note(response);
+  }
+
+  #note(response: Event): void {
+    const { call } = this.#decoding.call;
+    call.model = filled(response['model']) ?? call.model;
+    // What was asked for is told first ("auto"), what is billed at the end.
+    if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
+    if (isRecord(response['usage'])) noteUsage(this.#decoding, responsesUsage(response['usage']));
+  }
+
+  #ended(type: string, data: Event, out: StreamChunk[]): void {
+    // Some proxies send the response itself, without an event around it.
+    const response = isRecord(data['response']) ? data['response'] : data;
+    this.#note(response);
+    this.#output.list(response['output'], out);
+    const failure = failureIn(type, '', data);
+    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    const status = statusOf(type, response['status']);
+    if (status === 'failed') throw wordlessFailure(this.#decoding, response);
+    if (status === 'cancelled') {
+      throw streamError(this.#decoding, 'truncated', 'the response was cancelled at the server');
+    }
+    const reason = reasonOf(response);
+    this.#output.end(response, status === 'incomplete' || reason !== undefined, out);
+    this.#last = { reason, status };
+    this.finished = true;
+  }
+
+  #finishReason(reason: string | undefined, status: string): FinishReason {
+    const told = finishReasonOf(reason ?? status);
+    if (told !== 'stop') return told;
+    if (this.#output.calls.own > 0) return 'tool_calls';
+    return this.#output.texts.refused ? 'refusal' : 'stop';
+  }
+}
+
+/** The types that end a stream. xAI sends `response.done` now and then. */
+const ENDS: ReadonlySet<string> = new Set([
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+  'response.done',
+]);
+
+/** The status of a response that is over: some servers leave it at `in_progress`. */
+function statusOf(type: string, status: unknown): string {
+  const told = type === 'response.done' ? 'completed' : type.slice('response.'.length);
+  const isOpen =
+    typeof status !== 'string' || status === '' || status === 'in_progress' || status === 'queued';
+  return isOpen || told === 'failed' ? told : status;
+}
+
+/** Why a response is incomplete. */
+function reasonOf(response: Event): string | undefined {
+  const details = response['incomplete_details'];
+  return isRecord(details) ? filled(details['reason']) : undefined;
+}

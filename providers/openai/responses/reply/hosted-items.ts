@@ -1,0 +1,131 @@
+import type { FileChunk, StreamChunk } from '../../../../src/index.ts';
+import { blockFrom, isRecord, readArguments, text } from '../../../wire/index.ts';
+import type { Limits, Origin, ReadArguments } from '../../../wire/index.ts';
+import { filled, recordsOf } from './item-table.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * The items of tools that the provider runs itself, with what they are called. Their result is in the item. OpenAI: API
+ * reference, "The Response object"; the last four are xAI's.
+ */
+const HOSTED: ReadonlyMap<unknown, string> = new Map([
+  ['web_search_call', 'web_search'],
+  ['file_search_call', 'file_search'],
+  ['code_interpreter_call', 'code_interpreter'],
+  ['mcp_call', 'mcp'],
+  ['x_search_call', 'x_search'],
+  ['code_execution_call', 'code_execution'],
+  ['view_image_call', 'view_image'],
+  ['view_x_video_call', 'view_x_video'],
+]);
+
+/** Fields of such an item that say what was asked for. */
+const QUESTIONS = ['queries', 'code', 'container_id'] as const;
+
+/** What hosted items are read with. */
+export interface Reading {
+  origin: Origin;
+  limits: Limits;
+}
+
+/**
+ * The chunks of an item that is neither text nor a call of a tool of the client's: a call that the provider has run, with its
+ * result and its files; an image; or a block that is only kept.
+ */
+export function hostedChunks(item: Json, reading: Reading): StreamChunk[] {
+  if (item['type'] === 'image_generation_call') return imageChunks(item, reading.origin);
+  const block = blockFrom(reading.origin, item);
+  const kind = HOSTED.get(item['type']);
+  const id = filled(item['id']) ?? filled(item['call_id']);
+  if (kind === undefined || id === undefined) return [{ type: 'content', content: '', block, call: 0 }];
+  const name = filled(item['name']) ?? kind;
+  const read = readQuestion(item, reading.limits);
+  const chunks: StreamChunk[] = [
+    { type: 'tool_call', id, name, ...read, providerExecuted: true, block, call: 0 },
+  ];
+  const content = resultOf(item);
+  if (content !== undefined) {
+    const isError = item['status'] === 'failed' || isSaid(item['error']);
+    chunks.push({ type: 'tool_result', id, name, content, isError, providerExecuted: true, call: 0 });
+  }
+  for (const output of recordsOf(item['outputs'])) chunks.push(...fileAt(output['url']));
+  return chunks;
+}
+
+/** What a tool was asked: its arguments as such, or the fields of its item that hold them. */
+function readQuestion(item: Json, limits: Limits): ReadArguments {
+  const asked = item['arguments'];
+  if (typeof asked === 'string') return readArguments(asked, limits);
+  if (isRecord(asked)) return { arguments: asked };
+  const { action } = item;
+  const { sources: _sources, ...question } = isRecord(action) ? action : {};
+  for (const field of QUESTIONS) if (isSaid(item[field])) question[field] = item[field];
+  return { arguments: question };
+}
+
+/** The result in an item; undefined if it has none. */
+function resultOf(item: Json): string | undefined {
+  const { error, output, results, outputs, action } = item;
+  if (isSaid(error)) return typeof error === 'string' ? error : JSON.stringify(error);
+  if (typeof output === 'string') return output;
+  if (Array.isArray(results)) return JSON.stringify(results);
+  if (Array.isArray(outputs))
+    return recordsOf(outputs)
+      .map((each) => text(each['logs']) ?? '')
+      .join('');
+  const sources = isRecord(action) ? action['sources'] : undefined;
+  return Array.isArray(sources) && sources.length > 0 ? JSON.stringify(sources) : undefined;
+}
+
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+/**
+ * A generated image. Its block has no `result`: the data stands in the file, and whoever sends the item back puts it in. It has
+ * none of the fields, such as `action` and `quality`, that the API refuses in its input.
+ */
+function imageChunks(item: Json, origin: Origin): StreamChunk[] {
+  const [file] = imageFile(item['result'], item['output_format']);
+  if (file === undefined) return [];
+  const id = filled(item['id']);
+  if (id === undefined) return [file];
+  // Some items stay at `generating` when their image is there.
+  const block = blockFrom(origin, { type: item['type'], id, status: 'completed' });
+  return [{ ...file, id, block }];
+}
+
+/** An image in base64, or at an address. */
+export function imageFile(image: unknown, format: unknown): FileChunk[] {
+  const data = filled(image);
+  if (data === undefined) return [];
+  if (/^(?:https?|data):/.test(data)) return fileAt(data);
+  const said = filled(format);
+  const mediaType = said === undefined ? sniffed(data) : `image/${said === 'jpg' ? 'jpeg' : said}`;
+  return [{ type: 'file', mediaType, data, call: 0 }];
+}
+
+/** Sound in base64. Its form is that which was asked for; the item does not tell in every case. */
+export function audioFile(sound: unknown, format: unknown): FileChunk[] {
+  const data = filled(sound);
+  if (data === undefined) return [];
+  const said = filled(format) ?? 'wav';
+  const mediaType = `audio/${said === 'mp3' ? 'mpeg' : said === 'pcm16' ? 'pcm' : said}`;
+  return [{ type: 'file', mediaType, data, call: 0 }];
+}
+
+/** The kind of an image by its first bytes, in base64. */
+function sniffed(data: string): string {
+  if (data.startsWith('/9j/')) return 'image/jpeg';
+  return data.startsWith('UklGR') ? 'image/webp' : 'image/png';
+}
+
+/** A file at an address. The data of a `data:` URL is taken out of it. */
+function fileAt(address: unknown): FileChunk[] {
+  const url = filled(address);
+  if (url === undefined) return [];
+  const [, mediaType, data] = /^data:([^;,]+)[^,]*;base64,(.*)$/s.exec(url) ?? [];
+  if (mediaType !== undefined && data !== undefined) return [{ type: 'file', mediaType, data, call: 0 }];
+  return [{ type: 'file', mediaType: 'image/png', url, call: 0 }];
+}

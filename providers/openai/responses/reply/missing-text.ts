@@ -1,0 +1,36 @@
+import { joinedText, KINDS, piecesOf } from './text-item.ts';
+import type { Piece, PieceKind, TextItem } from './text-item.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * What is missing of the texts of a list, read in its order. If nothing told the items of a stream apart, the texts of several
+ * came as those of one: what is more than that one's belongs to the next.
+ */
+export class Unsaid {
+  readonly #more = new Map<PieceKind, string>();
+
+  /** The texts of a listed item without what was delivered as another one's. */
+  of(json: Json, item: TextItem | undefined): Piece[] {
+    const pieces = piecesOf(json);
+    if (item === undefined) return pieces.map((piece) => this.#without(piece));
+    for (const kind of KINDS) {
+      const text = joinedText(pieces.filter((piece) => piece.kind === kind));
+      const said = item.joined(kind);
+      if (text !== '') this.#more.set(kind, said.startsWith(text) ? said.slice(text.length) : '');
+    }
+    return pieces;
+  }
+
+  #without(piece: Piece): Piece {
+    const more = this.#more.get(piece.kind) ?? '';
+    if (more.trim() === '' || piece.text === '') return piece;
+    if (more.startsWith(piece.text)) {
+      this.#more.set(piece.kind, more.slice(piece.text.length));
+      return { ...piece, text: '' };
+    }
+    if (!piece.text.startsWith(more)) return piece;
+    this.#more.delete(piece.kind);
+    return { ...piece, text: piece.text.slice(more.length) };
+  }
+}

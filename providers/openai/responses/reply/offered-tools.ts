@@ -1,0 +1,36 @@
+import { providerOptionsOf } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+import { filled, recordsOf } from './item-table.ts';
+
+/** How the ids of the calls begin that xAI runs itself and sends as calls of custom tools: `x_keyword_search`, `view_x_video`. */
+const XAI_CALL = 'xs_';
+
+/** The tools that a request offers, and so the client runs: its own, and those of its `providerOptions`. */
+export class OfferedTools {
+  readonly #names = new Set<string>();
+
+  constructor(decoding: Decoding) {
+    const { tools } = decoding.call.call.request;
+    for (const { name } of tools ?? []) this.#names.add(`function ${name}`);
+    this.#add(providerOptionsOf(decoding)['tools']);
+  }
+
+  has(name: string | undefined, custom: boolean): boolean {
+    return name !== undefined && this.#names.has(`${custom ? 'custom' : 'function'} ${name}`);
+  }
+
+  /** Whether a call is one that xAI runs. */
+  isServerCall(call: { name: string | undefined; callId: string | undefined; custom: boolean }): boolean {
+    return call.custom && call.callId?.startsWith(XAI_CALL) === true && !this.has(call.name, true);
+  }
+
+  /** Tools in the form of the wire; those that the provider runs have no name. */
+  #add(tools: unknown): void {
+    for (const tool of recordsOf(tools)) {
+      const name = filled(tool['name']);
+      if (name !== undefined) this.#names.add(`${tool['type'] === 'custom' ? 'custom' : 'function'} ${name}`);
+      // The tools of a namespace.
+      this.#add(tool['tools']);
+    }
+  }
+}

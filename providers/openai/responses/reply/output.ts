@@ -1,0 +1,248 @@
+import type { StreamChunk } from '../../../../src/index.ts';
+import { blockFrom, isRecord } from '../../../wire/index.ts';
+import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
+import type { Decoding } from '../../shared/decode-context.ts';
+import { comparedCalls } from './call-item.ts';
+import { CallItems } from './call-items.ts';
+import { cite, citeParts } from './citations.ts';
+import { audioFile, hostedChunks, imageFile } from './hosted-items.ts';
+import { identityOf, ItemTable, isNameless, plainItem, recordsOf, Tracked } from './item-table.ts';
+import type { Identity } from './item-table.ts';
+import { paired } from './pair-listed.ts';
+import type { Comparison, Listed } from './pair-listed.ts';
+import { contentOf, piecesOf } from './text-item.ts';
+import { comparedTexts, TextItems } from './text-items.ts';
+import type { Closed } from './text-items.ts';
+import { Unsaid } from './missing-text.ts';
+
+type Json = Record<string, unknown>;
+
+/** An item that is neither text nor a call of one of the client's tools. It is delivered when it is done. */
+class OtherItem extends Tracked {
+  readonly json: Json;
+
+  constructor(json: Json) {
+    super();
+    this.json = json;
+    this.closed = true;
+  }
+}
+
+/** The parts of a message that are read. */
+const KNOWN_PARTS: ReadonlySet<unknown> = new Set([
+  undefined,
+  'text',
+  'output_text',
+  'refusal',
+  'reasoning_text',
+  'summary_text',
+  'output_audio',
+  'output_image',
+]);
+
+/** The items of a reply, each delivered once, wherever in the stream it stands. */
+export class ResponsesOutput {
+  readonly texts: TextItems;
+  readonly calls: CallItems;
+  readonly #decoding: Decoding;
+  /** By their types. */
+  readonly #others = new Map<unknown, ItemTable<OtherItem>>();
+  readonly #warned = new Set<string>();
+  readonly #sound: Buffer[] = [];
+  #soundCharacters = 0;
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+    this.calls = new CallItems(decoding);
+    this.texts = new TextItems(decoding, (out) => this.calls.release(out));
+  }
+
+  announce(event: Json, item: Json, out: StreamChunk[]): void {
+    const json = plainItem(item);
+    const sort = sortOf(json);
+    if (sort === 'call') this.calls.announce(event, json, out);
+    else if (sort !== 'other') this.texts.announce(event, json, out);
+  }
+
+  close(event: Json, item: Json, out: StreamChunk[]): void {
+    const json = plainItem(item);
+    const sort = sortOf(json);
+    if (sort === 'call') this.calls.close(event, json, out);
+    else if (sort === 'other') this.#other(identityOf(event, json), json, out);
+    else this.#extras(this.texts.close(event, json, out), json, out);
+  }
+
+  /** A whole part of a message: what its text does not say. */
+  part(event: Json, part: Json, out: StreamChunk[]): void {
+    citeParts(this.texts.messageOf(event), [part], event['content_index'] ?? 0, out);
+    this.#warnOf(part);
+  }
+
+  /** A citation that is announced. */
+  cite(event: Json, out: StreamChunk[]): void {
+    this.calls.release(out);
+    cite(this.texts.messageOf(event), event['content_index'], event['annotation'], out);
+  }
+
+  /** A piece of sound, in base64 of its own. */
+  sounds(piece: unknown): void {
+    if (typeof piece !== 'string') return;
+    const max = this.#decoding.limits.maxOutputCharacters;
+    this.#soundCharacters += piece.length;
+    if (this.#soundCharacters > max) {
+      throw streamError(
+        this.#decoding,
+        'protocol',
+        `more than ${max} characters of sound (maxOutputCharacters)`,
+      );
+    }
+    this.#sound.push(Buffer.from(piece, 'base64'));
+  }
+
+  /** Nothing has come yet. */
+  get isEmpty(): boolean {
+    const tables = [this.texts.messages, this.texts.reasoning, this.calls.table, ...this.#others.values()];
+    return tables.every((table) => table.items.length === 0);
+  }
+
+  /** The list of all items, at the end: delivers what was not seen of it. */
+  list(output: unknown, out: StreamChunk[]): void {
+    const listed = recordsOf(output).map((item, index) => {
+      const json = plainItem(item);
+      return { json, who: identityOf({ output_index: index }, json) };
+    });
+    const { texts, calls } = this;
+    const ofSort = (sort: Sort): Listed[] => listed.filter(({ json }) => sortOf(json) === sort);
+    const messages = paired(ofSort('message'), texts.messages, comparedTexts);
+    const reasoning = paired(ofSort('reasoning'), texts.reasoning, comparedTexts);
+    const called = paired(ofSort('call'), calls.table, comparedCalls);
+    const others = this.#pairedOthers(ofSort('other'));
+    const unsaid = new Unsaid();
+    calls.answered = new Set(listed.flatMap(({ json }) => answeredBy(json) ?? []));
+    for (const { json, who } of listed) {
+      const sort = sortOf(json);
+      if (sort === 'call') calls.closeAs(called.get(json), who, json, out);
+      else if (sort === 'other') {
+        if (!others.has(json)) this.#deliver(json, who, out);
+      } else {
+        const item = messages.get(json) ?? reasoning.get(json);
+        this.#extras(texts.closeAs(item, who, json, out, unsaid.of(json, item)), json, out);
+      }
+    }
+  }
+
+  /** The reply is over. `isCut`: it ends within what it was to say. */
+  end(response: Json, isCut: boolean, out: StreamChunk[]): void {
+    const { output_text: said } = response;
+    // Some proxies list no items and put the text beside them.
+    if (typeof said === 'string' && !this.texts.messages.items.some((item) => item.hasText)) {
+      this.texts.whole({}, { kind: 'text', at: 0, text: said }, out);
+    }
+    this.texts.end(out);
+    this.calls.end(isCut, out);
+    if (this.#sound.length === 0) return;
+    const { audio: asked } = providerOptionsOf(this.#decoding);
+    const format = isRecord(asked) ? asked['format'] : undefined;
+    out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), format));
+  }
+
+  #pairedOthers(listed: readonly Listed[]): Map<Json, OtherItem> {
+    const pairs = new Map<Json, OtherItem>();
+    for (const [type, ofType] of Map.groupBy(listed, ({ json }) => json['type'])) {
+      const table = this.#others.get(type);
+      if (table === undefined) continue;
+      for (const [json, item] of paired(ofType, table, comparedOthers)) pairs.set(json, item);
+    }
+    return pairs;
+  }
+
+  #other(who: Identity, json: Json, out: StreamChunk[]): void {
+    const table = this.#others.get(json['type']);
+    if (table?.known(who) !== undefined) return;
+    const placed = isNameless(who) ? table?.items.at(-1) : table?.placed(who.index);
+    // Without an id it may be the one that is there, once more.
+    const mayBe = placed !== undefined && (who.id === undefined || placed.id === undefined);
+    if (mayBe && contentKey(placed.json) === contentKey(json)) return;
+    this.#deliver(json, who, out);
+  }
+
+  #deliver(json: Json, who: Identity, out: StreamChunk[]): void {
+    const type = json['type'];
+    let table = this.#others.get(type);
+    if (table === undefined) this.#others.set(type, (table = new ItemTable()));
+    table.add(new OtherItem(json), who);
+    const { origin, limits } = this.#decoding;
+    if (answeredBy(json) !== undefined && this.calls.answer(json, blockFrom(origin, json), out)) return;
+    this.calls.release(out);
+    const chunks = hostedChunks(json, { origin, limits });
+    if (chunks.length === 0) this.#warn(`an item of type ${String(type)} came without its content`);
+    out.push(...chunks);
+  }
+
+  /** What a whole message has beside its text. */
+  #extras({ item, isFirst }: Closed, json: Json, out: StreamChunk[]): void {
+    if (json['type'] === 'reasoning') return;
+    const parts = contentOf(json);
+    citeParts(item, parts, undefined, out);
+    if (!isFirst) return;
+    for (const part of parts) {
+      this.#warnOf(part);
+      if (part['type'] === 'output_image')
+        out.push(...imageFile(part['image_url'] ?? part['data'], part['format']));
+      if (part['type'] === 'output_audio' && this.#sound.length === 0)
+        out.push(...audioFile(part['data'], part['format']));
+    }
+  }
+
+  #warnOf(part: Json): void {
+    const { type, logprobs } = part;
+    if (!KNOWN_PARTS.has(type)) this.#onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
+    if (Array.isArray(logprobs) && logprobs.length > 0) this.#onlyRaw('logprobs');
+  }
+
+  /** Says once that something has no place in a reply. */
+  #onlyRaw(what: string): void {
+    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    this.#warn(`${what} are only in result.raw: set includeRaw`);
+  }
+
+  #warn(what: string): void {
+    if (this.#warned.has(what)) return;
+    this.#warned.add(what);
+    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
+  }
+}
+
+type Sort = 'message' | 'reasoning' | 'call' | 'other';
+
+function sortOf(item: Json): Sort {
+  switch (item['type']) {
+    case 'reasoning':
+      return 'reasoning';
+    case 'function_call':
+    case 'custom_tool_call':
+      return 'call';
+    case 'message':
+      return 'message';
+    default:
+      // Some servers list messages without a type.
+      return item['type'] === undefined && piecesOf(item).length > 0 ? 'message' : 'other';
+  }
+}
+
+/** The call that an item is the result of. */
+function answeredBy(item: Json): string | undefined {
+  const { type, call_id: callId } = item;
+  const isResult = type === 'function_call_output' || type === 'custom_tool_call_output';
+  return isResult && typeof callId === 'string' ? callId : undefined;
+}
+
+const comparedOthers: Comparison<OtherItem> = {
+  isSame: () => true,
+  keyOf: (item) => contentKey(item.json),
+  keyOfJson: contentKey,
+};
+
+function contentKey({ id: _id, status: _status, ...content }: Json): string {
+  return JSON.stringify(content);
+}

@@ -1,0 +1,60 @@
+import type { ProviderBlock, StreamChunk, ToolCallChunk } from '../../../../src/index.ts';
+import { isRecord } from '../../../wire/index.ts';
+import { filled } from './item-table.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * Finished calls of tools that the client did not offer. A server that runs them itself sends their results after them, so they
+ * wait for the next item that is neither a call nor a result, and what comes meanwhile is delivered after them.
+ */
+export class HeldCalls {
+  #held: StreamChunk[] = [];
+  /** By call id the calls that wait, and those that the provider has run. */
+  readonly #waiting = new Map<string, ToolCallChunk>();
+  readonly #ran = new Map<string, ToolCallChunk>();
+
+  /** Delivers a call; `waits`: once it is known whether its result comes. */
+  deliver(call: ToolCallChunk, callId: string, waits: boolean, out: StreamChunk[]): void {
+    if (call.providerExecuted === true) this.#ran.set(callId, call);
+    if (waits) this.#waiting.set(callId, call);
+    const to = waits || this.#held.length > 0 ? this.#held : out;
+    to.push(call);
+  }
+
+  /** The result of a call. Returns whether the provider ran that, and whether it was thought to be the client's till now. */
+  answer(json: Json, block: ProviderBlock, out: StreamChunk[]): { ran: boolean; wasWaiting: boolean } {
+    const callId = filled(json['call_id']) ?? '';
+    const waiting = this.#waiting.get(callId);
+    if (waiting !== undefined) {
+      waiting.providerExecuted = true;
+      this.#waiting.delete(callId);
+      this.#ran.set(callId, waiting);
+    }
+    const call = this.#ran.get(callId);
+    if (call === undefined) return { ran: false, wasWaiting: false };
+    const { id, name } = call;
+    const content = resultText(json['output']);
+    const isError = json['status'] === 'failed';
+    const to = this.#held.length > 0 ? this.#held : out;
+    to.push({ type: 'tool_result', id, name, content, isError, providerExecuted: true, block, call: 0 });
+    return { ran: true, wasWaiting: waiting !== undefined };
+  }
+
+  /** Delivers what waits: something else has come, so no result is on its way. */
+  release(out: StreamChunk[]): void {
+    if (this.#held.length === 0) return;
+    out.push(...this.#held);
+    this.#held = [];
+    this.#waiting.clear();
+  }
+}
+
+/** The text of a result: one text, or that of its parts; anything else as JSON. */
+function resultText(output: unknown): string {
+  if (typeof output === 'string') return output;
+  const isText =
+    Array.isArray(output) && output.every((part) => isRecord(part) && typeof part['text'] === 'string');
+  if (isText) return output.map((part: Json) => part['text']).join('');
+  return output === undefined || output === null ? '' : JSON.stringify(output);
+}

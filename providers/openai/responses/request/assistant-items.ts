@@ -1,0 +1,125 @@
+import type { FilePart, Part, TextPart, ToolCallPart } from '../../../../src/index.ts';
+import { withoutId, type ItemIds } from './item-ids.ts';
+import { argumentsText, leftOut, ownBlock, providerRun } from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+
+/** How the items of a reply are written. */
+export interface ReplyWriting {
+  /** Nothing is stored: a reasoning item is worth sending only with what it holds, its id resolves to nothing. */
+  stateless: boolean;
+  itemIds: ItemIds;
+}
+
+/** Stands for reasoning that cannot be sent. */
+const LOST = 'lost';
+
+/**
+ * A reply of the model as the items that it came as. A reasoning item goes back verbatim, and only together with the item
+ * that followed it: alone it is refused, and so is an item that names its reasoning when that is gone.
+ */
+export function assistantItems(build: Building, parts: readonly Part[], writing: ReplyWriting): Json[] {
+  const items: (Json | typeof LOST)[] = [];
+  let said: TextPart[] = [];
+  for (const part of parts) {
+    if (part.type === 'text') {
+      said.push(part);
+      continue;
+    }
+    const item = itemOf(build, part);
+    const isHeader = part.type === 'provider' && item !== LOST && item?.['type'] === 'message';
+    items.push(...messageItem(said, isHeader ? item : undefined));
+    said = [];
+    if (!isHeader && item !== undefined) items.push(item);
+  }
+  items.push(...messageItem(said, undefined));
+  return paired(items, writing);
+}
+
+/** A part that is no text as an item; undefined: it is left out. */
+function itemOf(build: Building, part: Exclude<Part, TextPart>): Json | typeof LOST | undefined {
+  switch (part.type) {
+    case 'thinking':
+      // Thinking without its verbatim form (another provider's summary, a reply cut short) means nothing to this wire.
+      return ownBlock(build, part.block) ?? LOST;
+    case 'tool_call':
+      return part.providerExecuted === true ? providerRun(build, part) : callItem(build, part);
+    case 'provider':
+      return ownBlock(build, part.block);
+    case 'tool_result':
+      if (part.providerExecuted === true) return providerRun(build, part);
+      break;
+    case 'file':
+      if (part.block !== undefined) return imageItem(part, ownBlock(build, part.block));
+      break;
+    case 'image':
+    case 'audio':
+      break;
+  }
+  leftOut(build, part, 'assistant');
+  return undefined;
+}
+
+/** An image that the model made: statelessly it is taken with its data alone, which the block leaves to the file. */
+function imageItem({ data }: FilePart, item: Json | undefined): Json | undefined {
+  const isBare = item?.['type'] === 'image_generation_call' && item['result'] === undefined;
+  return isBare && data !== undefined ? { ...item, result: data } : item;
+}
+
+/** The text of a message; `header` is what the message says beside it. */
+function messageItem(said: readonly TextPart[], header: Json | undefined): Json[] {
+  const kept = said.filter((part) => part.text !== '');
+  if (kept.length === 0) return [];
+  const phase = header?.['phase'] === undefined ? {} : { phase: header['phase'] };
+  if (kept.every((part) => part.refusal !== true)) {
+    return [{ role: 'assistant', content: kept.map((part) => part.text).join(''), ...phase }];
+  }
+  const content = kept.map((part) =>
+    part.refusal === true
+      ? { type: 'refusal', refusal: part.text }
+      : { type: 'output_text', text: part.text },
+  );
+  return [{ role: 'assistant', content, ...phase }];
+}
+
+/** A call verbatim if it belongs here, under the id that its result has; else as a plain one. */
+function callItem(build: Building, part: ToolCallPart): Json {
+  const item = ownBlock(build, part.block);
+  if (item === undefined) {
+    return { type: 'function_call', call_id: part.id, name: part.name, arguments: argumentsText(part) };
+  }
+  return { ...item, call_id: part.id, ...(part.invalid !== undefined && { arguments: argumentsText(part) }) };
+}
+
+function paired(items: readonly (Json | typeof LOST)[], { stateless, itemIds }: ReplyWriting): Json[] {
+  const kept: Json[] = [];
+  /** The next item names reasoning by its id that is not there. */
+  let lost = false;
+  items.forEach((item, index) => {
+    if (item === LOST) {
+      lost = true;
+    } else if (item['type'] === 'reasoning') {
+      const isSent = isFollowed(items[index + 1]) && !(stateless && !holdsReasoning(item));
+      const checked = isSent ? itemIds.checked(item) : undefined;
+      lost = checked !== item;
+      if (checked !== undefined) kept.push(checked);
+    } else {
+      kept.push(lost && isCall(item) ? withoutId(item) : itemIds.checked(item));
+      lost = false;
+    }
+  });
+  return kept;
+}
+
+function isFollowed(next: Json | typeof LOST | undefined): boolean {
+  return next !== undefined && next !== LOST && next['type'] !== 'reasoning';
+}
+
+function isCall({ type }: Json): boolean {
+  return type === 'function_call' || type === 'custom_tool_call';
+}
+
+/** Whether a reasoning item means something without the server's store. */
+function holdsReasoning(item: Json): boolean {
+  const { encrypted_content: encrypted, content } = item;
+  return typeof encrypted === 'string' || (Array.isArray(content) && content.length > 0);
+}

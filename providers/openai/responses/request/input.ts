@@ -1,0 +1,112 @@
+import type { Message, Part, ProviderPart, ToolResultPart } from '../../../../src/index.ts';
+import { BLANK_ERROR } from '../../../wire/index.ts';
+import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
+import { assistantItems, type ReplyWriting } from './assistant-items.ts';
+import { isEmptyText, leftOut, ownBlock, saysNothing } from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+
+/** The wire that blocks of Responses are marked with. */
+export const RESPONSES_WIRE = 'openai.responses';
+
+/** How the items of a conversation are written. */
+export interface Writing extends ReplyWriting {
+  /** Calls of custom tools: their results have a type of their own. */
+  customCalls: ReadonlySet<string>;
+}
+
+/** The ids of the calls of custom tools in a conversation. */
+export function customCallsOf(build: Building, messages: readonly Message[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { content } of messages) {
+    if (typeof content === 'string') continue;
+    for (const part of content) {
+      if (part.type === 'tool_call' && ownBlock(build, part.block)?.['type'] === 'custom_tool_call')
+        ids.add(part.id);
+    }
+  }
+  return ids;
+}
+
+/** One message as input items of Responses, in the order of its parts. */
+export function responsesItems(build: Building, message: Message, writing: Writing): Json[] {
+  if (message.name !== undefined) build.unsupported('the name of a message cannot be sent, it is left out');
+  const { role } = message;
+  const parts: Part[] =
+    typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
+  if (role === 'assistant') return assistantItems(build, parts, writing);
+  const items: Json[] = [];
+  const content: Json[] = [];
+  for (const part of parts) {
+    if (part.type === 'tool_result' && part.providerExecuted !== true)
+      items.push(toolOutput(build, part, writing));
+    else if (part.type === 'provider') items.push(...ownItem(build, part, writing));
+    else if (role === 'tool' || (role === 'system' && part.type !== 'text')) leftOut(build, part, role);
+    else if (!isEmptyText(part)) content.push(...inputPart(build, part, role));
+  }
+  const [first] = content;
+  if (first !== undefined) {
+    const onlyText = content.length === 1 && first['type'] === 'input_text';
+    items.push({ role, content: onlyText ? first['text'] : content });
+  } else if (role === 'user' && saysNothing(parts)) {
+    items.push({ role, content: '' });
+  }
+  return items;
+}
+
+function ownItem(build: Building, { block }: ProviderPart, { itemIds }: Writing): Json[] {
+  const item = ownBlock(build, block);
+  return item === undefined ? [] : [itemIds.checked(item)];
+}
+
+function inputPart(build: Building, part: Part, role: string): Json[] {
+  switch (part.type) {
+    case 'text':
+      return [{ type: 'input_text', text: part.text }];
+    case 'image': {
+      const url = addressOf(part, 'image/png');
+      if (url !== undefined) return [{ type: 'input_image', image_url: url, detail: part.detail ?? 'auto' }];
+      break;
+    }
+    case 'audio': {
+      const format = audioFormat(part.mediaType);
+      if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
+      build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      return [];
+    }
+    case 'file': {
+      const { fileId, filename } = part;
+      if (fileId && part.mediaType?.startsWith('image/') === true) {
+        return [{ type: 'input_image', file_id: fileId, detail: 'auto' }];
+      }
+      if (fileId) return [{ type: 'input_file', file_id: fileId }];
+      const media = mediaPart(part);
+      if (media.type !== 'file') return inputPart(build, media, role);
+      const address = addressOf(part, 'application/pdf');
+      if (address === undefined) break;
+      if (!address.startsWith('data:')) return [{ type: 'input_file', file_url: address }];
+      return [{ type: 'input_file', filename: filename ?? 'file', file_data: address }];
+    }
+    case 'thinking':
+    case 'tool_call':
+    case 'tool_result':
+    case 'provider':
+      break;
+  }
+  leftOut(build, part, role);
+  return [];
+}
+
+function toolOutput(build: Building, part: ToolResultPart, { customCalls }: Writing): Json {
+  const type = customCalls.has(part.id) ? 'custom_tool_call_output' : 'function_call_output';
+  const content =
+    typeof part.content === 'string'
+      ? part.content
+      : part.content.filter((each) => !isEmptyText(each)).flatMap((each) => inputPart(build, each, 'tool'));
+  const isBlank = typeof content === 'string' ? content.trim() === '' : content.every(isBlankInput);
+  const output = isBlank && part.isError === true ? BLANK_ERROR : content.length === 0 ? '' : content;
+  return { type, call_id: part.id, output };
+}
+
+function isBlankInput({ type, text }: Json): boolean {
+  return type === 'input_text' && typeof text === 'string' && text.trim() === '';
+}

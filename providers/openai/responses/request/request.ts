@@ -1,0 +1,130 @@
+import { wellFormed } from '../../../../src/index.ts';
+import type { Part, ReasoningOptions, ResponseFormat, ToolChoice } from '../../../../src/index.ts';
+import { blockData, isRecord, nothingToSend, text } from '../../../wire/index.ts';
+import { markResponses } from '../../shared/cache.ts';
+import { carriesData, pairedMessages } from '../../shared/paired-messages.ts';
+import { ItemIds } from './item-ids.ts';
+import { reasons } from '../../server/refused-parameters.ts';
+import { customCallsOf, responsesItems } from './input.ts';
+import { sampling } from '../../shared/sampling.ts';
+import {
+  choiceOfTools,
+  defined,
+  jsonSchema,
+  parallelCalls,
+  providerFields,
+  withProviderFields,
+} from '../../shared/request-context.ts';
+import type { Building, Json } from '../../shared/request-context.ts';
+
+/** The longest id of a call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+const MAX_ID_LENGTH = 64;
+
+/** Fields of a request by which the server finds what was said before. */
+const EARLIER = ['previous_response_id', 'conversation'];
+
+/** Fields that say what the model answers if the conversation does not. */
+const INSTEAD_OF_INPUT = [...EARLIER, 'input', 'prompt'];
+
+/**
+ * The body of a request to Responses. Nothing is stored at OpenAI unless `providerOptions` says `store: true`; reasoning comes
+ * back encrypted in its place, so that the next turn has it.
+ * Fields: developers.openai.com, API reference, "Create a model response".
+ */
+export function responsesRequest(build: Building): Json {
+  const { settings, request } = build;
+  const { parameters } = request;
+  const extra = providerFields(build);
+  const model = request.model ?? settings.model;
+  const stateless = (extra['store'] ?? false) === false;
+  refuse(build);
+  const messages = pairedMessages(build, {
+    maxLength: MAX_ID_LENGTH,
+    keptId: (part) => keptCallId(build, part),
+    hasEarlier: EARLIER.some((field) => field in extra),
+  });
+  const writing = {
+    stateless,
+    customCalls: customCallsOf(build, messages),
+    itemIds: new ItemIds((id) => carriesData(build, id)),
+  };
+  const perMessage = messages.map((message) => responsesItems(build, message, writing));
+  const cache = markResponses(build, perMessage);
+  const input = perMessage.flat();
+  if (input.length === 0 && !INSTEAD_OF_INPUT.some((field) => field in extra)) {
+    throw nothingToSend(settings.name, request.messages);
+  }
+  const take = sampling(build, extra, effortOf(build, extra));
+  const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) =>
+    // Left out, it would mean true here, and schemas that were not written for that are refused.
+    defined({ type: 'function', name, description, parameters: schema, strict: strict ?? false }),
+  );
+  const asksEncrypted = stateless && (settings.encryptedReasoning ?? reasons(model));
+  const body = withProviderFields(
+    defined({
+      model,
+      input,
+      ...cache,
+      store: false,
+      include: asksEncrypted ? ['reasoning.encrypted_content'] : undefined,
+      tools: tools.length > 0 ? tools : undefined,
+      tool_choice: toolChoice(choiceOfTools(build, extra)),
+      parallel_tool_calls: parallelCalls(build, extra),
+      text: textFormat(request.responseFormat),
+      temperature: take('temperature'),
+      top_p: take('topP'),
+      max_output_tokens: parameters.maxTokens,
+      reasoning: reasoningField(parameters.reasoning),
+    }),
+    extra,
+  );
+  return wellFormed({ ...body, stream: settings.stream });
+}
+
+/** The id that the verbatim form of a call has, if that goes back. */
+function keptCallId({ origin }: Building, part: Part): string | undefined {
+  if (!('block' in part) || part.block === undefined) return undefined;
+  const found = blockData(part.block, origin);
+  return 'data' in found ? text(found.data['call_id']) : undefined;
+}
+
+function effortOf({ request }: Building, { reasoning }: Json): unknown {
+  return (isRecord(reasoning) ? reasoning['effort'] : undefined) ?? request.parameters.reasoning?.effort;
+}
+
+/** Names what this wire has no field for. */
+function refuse(build: Building): void {
+  const { parameters } = build.request;
+  const { stopSequences, reasoning } = parameters;
+  if (stopSequences !== undefined && stopSequences.length > 0) {
+    build.unsupported('stopSequences cannot be honoured on this wire: use api "chat"');
+  }
+  for (const key of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
+    if (parameters[key] !== undefined) build.unsupported(`${key} cannot be honoured on this wire`);
+  }
+  if (reasoning?.budgetTokens !== undefined) {
+    build.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+  }
+}
+
+function reasoningField(reasoning: ReasoningOptions | undefined): Json | undefined {
+  const field = defined({ effort: reasoning?.effort, summary: reasoning?.summary });
+  return Object.keys(field).length > 0 ? field : undefined;
+}
+
+function toolChoice(choice: ToolChoice | undefined): unknown {
+  return typeof choice === 'object' ? { type: 'function', name: choice.name } : choice;
+}
+
+function textFormat(format: ResponseFormat | undefined): Json | undefined {
+  switch (format?.type) {
+    case undefined:
+      return undefined;
+    case 'text':
+      return { format: { type: 'text' } };
+    case 'json':
+      return { format: { type: 'json_object' } };
+    case 'json_schema':
+      return { format: { type: 'json_schema', ...jsonSchema(format) } };
+  }
+}

@@ -1,0 +1,33 @@
+import type { AudioPart, FilePart, ImagePart } from '../../../src/index.ts';
+
+/** A part's bytes as a data URL, or the address it was given with. */
+export function addressOf(part: ImagePart | FilePart, fallbackType: string): string | undefined {
+  if (part.url) return part.url;
+  return part.data ? `data:${part.mediaType ?? fallbackType};base64,${part.data}` : undefined;
+}
+
+/** OpenAI's name of a sound format; it takes wav and mp3 alone. */
+export function audioFormat(mediaType: string): 'wav' | 'mp3' | undefined {
+  const type = mediaType.toLowerCase().split(';')[0]?.trim() ?? '';
+  if (/^audio\/(?:x-|vnd\.)?wave?$/.test(type)) return 'wav';
+  return /^audio\/(?:mpeg|mp3|x-mp3|mpeg3)$/.test(type) ? 'mp3' : undefined;
+}
+
+const BASE64_URL = /^data:([^,;]*)(?:;[^,]*)?;base64,/i;
+
+/** A file whose media type says that it is an image or a sound, as the part for that; any other as it is. */
+export function mediaPart(file: FilePart): ImagePart | AudioPart | FilePart {
+  const found = file.url === undefined ? null : BASE64_URL.exec(file.url);
+  const mediaType = file.mediaType ?? found?.[1];
+  const { url, data } = file;
+  if (mediaType?.startsWith('image/') === true && (url || data)) {
+    return {
+      type: 'image',
+      mediaType,
+      ...(url !== undefined && { url }),
+      ...(data !== undefined && { data }),
+    };
+  }
+  const sound = data ?? (found === null ? undefined : url?.slice(found[0].length));
+  return mediaType?.startsWith('audio/') === true && sound ? { type: 'audio', mediaType, data: sound } : file;
+}
