@@ -1,9 +1,9 @@
 import { SluiceError, type ModelRequest } from '../../src/index.ts';
 import { count, isRecord, originOf, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
 import type { Connection } from './client.ts';
-import { WIRE } from './messages.ts';
+import { WIRE } from './request/messages.ts';
 import type { Settings } from './options.ts';
-import { wireRequest } from './request.ts';
+import { wireRequest } from './request/request.ts';
 
 /**
  * What the endpoint takes of a request's body; it refuses the rest.

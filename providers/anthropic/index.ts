@@ -2,11 +2,11 @@ import type { Provider } from '../../src/index.ts';
 import { originOf, rememberLast, wireStream } from '../wire/index.ts';
 import { connect } from './client.ts';
 import { countTokens } from './count-tokens.ts';
-import { MessagesDecoder } from './decoder.ts';
-import { WIRE } from './messages.ts';
+import { MessagesDecoder } from './reply/decoder.ts';
+import { WIRE } from './request/messages.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
-import { wireRequest } from './request.ts';
-import { wholeMessageEvents } from './whole.ts';
+import { wireRequest } from './request/request.ts';
+import { wholeMessageEvents } from './reply/message-events.ts';
 
 export type { AnthropicCallOptions, AnthropicClient } from './client.ts';
 export type { Limits } from '../wire/index.ts';

@@ -11,7 +11,7 @@ import {
   type Limits,
 } from '../wire/index.ts';
 import type { AnthropicClient } from './client.ts';
-import { MIN_BUDGET_TOKENS } from './thinking.ts';
+import { MIN_BUDGET_TOKENS } from './request/thinking.ts';
 
 /** Where requests go when nothing else is said. */
 export const DEFAULT_BASE_URL = 'https://api.anthropic.com';

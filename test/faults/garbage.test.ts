@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { MessagesDecoder } from '../../providers/anthropic/decoder.ts';
+import { MessagesDecoder } from '../../providers/anthropic/reply/decoder.ts';
 import { ChatDecoder } from '../../providers/openai/chat/reply/decoder.ts';
 import { ResponsesDecoder } from '../../providers/openai/responses/reply/decoder.ts';
 import { EventReader } from '../../providers/wire/reply/event-reader.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { isSluiceError, type Message, type Part } from '../../src/index.ts';
 import { at, listAt } from '../support/json.ts';
 import { seedOf } from '../session/seed.ts';
-import { messagesOf } from './anthropic/requests.ts';
+import { messagesOf } from './anthropic/request/requests.ts';
 import { ask, bodyOf } from './openai/support.ts';
 
 /** Ids that are too long, of other characters, equal after cleaning, or half a character. */

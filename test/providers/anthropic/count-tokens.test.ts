@@ -8,7 +8,7 @@ import { Pipeline } from '../../../src/index.ts';
 import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
 import { anthropicError } from '../../../testing/upstream/provider-errors.ts';
-import { CANARY } from './calls.ts';
+import { CANARY } from './reply/calls.ts';
 import { ask } from './support.ts';
 
 let server: FaultServer;

@@ -10,7 +10,7 @@ import { faultServer, type FaultServer } from '../../../testing/upstream/fault-s
 import { manualGate } from '../../../testing/manual-gate.ts';
 import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
 import { anthropicError, htmlPage, messagesErrorLine } from '../../../testing/upstream/provider-errors.ts';
-import { CANARY, failureOn, HELLO, providerOf, runOn } from './calls.ts';
+import { CANARY, failureOn, HELLO, providerOf, runOn } from './reply/calls.ts';
 import { ask, fakeCall, readStream } from './support.ts';
 
 let server: FaultServer;

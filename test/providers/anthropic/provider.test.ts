@@ -6,7 +6,7 @@ import { faultServer, type FaultServer } from '../../../testing/upstream/fault-s
 import { messagesStream } from '../../../testing/upstream/messages-stream.ts';
 import { anthropicError } from '../../../testing/upstream/provider-errors.ts';
 import { at } from '../../support/json.ts';
-import { CANARY, failureOn, HELLO, providerOf, runOn } from './calls.ts';
+import { CANARY, failureOn, HELLO, providerOf, runOn } from './reply/calls.ts';
 import { ask, fakeCall, readStream } from './support.ts';
 
 let server: FaultServer;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { faultServer, type FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { anthropicError } from '../../../testing/upstream/provider-errors.ts';
-import { HELLO, providerOf } from './calls.ts';
+import { HELLO, providerOf } from './reply/calls.ts';
 import { ask, fakeCall, readStream } from './support.ts';
 
 describe('the record of a call', () => {

@@ -8,10 +8,10 @@ import type {
   Stream,
   StreamChunk,
 } from '../../../src/index.ts';
-import { MessagesDecoder } from '../../../providers/anthropic/decoder.ts';
+import { MessagesDecoder } from '../../../providers/anthropic/reply/decoder.ts';
 import { blockFrom, limitsSchema, type Limits, type Origin } from '../../../providers/wire/index.ts';
 import type { PlainReading } from '../../support/plain-reading.ts';
-import { ending, opening } from './events.ts';
+import { ending, opening } from './reply/events.ts';
 
 /** A provider's call made by hand, with what was told to it. */
 export interface FakeCall extends ProviderCall {

@@ -1,0 +1,351 @@
+import {
+  SluiceError,
+  type FinishReason,
+  type ProviderCall,
+  type Reply,
+  type StreamChunk,
+} from '../../../src/index.ts';
+import {
+  blockFrom,
+  errorFromBody,
+  finishReasonOf,
+  isRecord,
+  text,
+  type Decoder,
+  type Limits,
+  type Origin,
+  type ResponseInfo,
+} from '../../wire/index.ts';
+import {
+  keptBlock,
+  kindOfDelta,
+  redactedBlock,
+  textBlock,
+  thinkingBlock,
+  type OpenBlock,
+  type ThinkingBlock,
+} from './blocks.ts';
+import { CallBlock } from './call-block.ts';
+import { CallQueue } from './call-queue.ts';
+import { isErrorEvent, isErrorField } from './error-events.ts';
+import { fileBlock, fileOf } from './files.ts';
+import { answeredId, nameOfResult, resultBlock } from './results.ts';
+import { UsageReader } from './usage.ts';
+import { sizeOf } from './values.ts';
+
+/** What a decoder needs to know of its call. */
+export interface MessagesDecoderOptions {
+  provider: string;
+  call: ProviderCall;
+  limits: Limits;
+  /** The headers' part of the answer. */
+  info: ResponseInfo;
+  /** What the blocks of the reply are marked with. */
+  origin: Origin;
+}
+
+/** Ends that may cut the last call short. */
+const CUT: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
+
+/**
+ * Reads the events of the Messages API. Goes by each payload's own `type`, so that a stream without `event:` lines is
+ * read too; unknown events and deltas are passed over, unknown blocks are kept. A block is what lies between its start and the
+ * next block: servers use an index again, leave it out, mix two blocks at one, or leave out starts and stops.
+ * Source: https://platform.claude.com/docs/en/build-with-claude/streaming
+ */
+export class MessagesDecoder implements Decoder {
+  finished = false;
+  readonly #options: MessagesDecoderOptions;
+  readonly #usage = new UsageReader();
+  readonly #calls: CallQueue;
+  /** The open block of each index; undefined is the index of blocks without one. */
+  readonly #open = new Map<unknown, OpenBlock>();
+  /** The index of the block that began last. */
+  #latest: number | undefined;
+  /** The latest block of thinking. */
+  #thinking: ThinkingBlock | undefined;
+  /** The latest block that only its close tells of. */
+  #whole: OpenBlock | undefined;
+  #messageId: string | undefined;
+  #started = false;
+  #hasContent = false;
+  #characters = 0;
+  #stopReason: string | undefined;
+  #container: Record<string, unknown> | undefined;
+
+  constructor(options: MessagesDecoderOptions) {
+    this.#options = options;
+    this.#calls = new CallQueue(options);
+  }
+
+  event(data: Record<string, unknown>, name: string, out: StreamChunk[]): void {
+    const type = data['type'] ?? name;
+    if (data['error'] !== undefined) this.#checkError(data, type, out);
+    switch (type) {
+      case 'content_block_delta':
+        return this.#delta(data, out);
+      case 'content_block_start':
+        return this.#start(data, out);
+      case 'content_block_stop':
+        return this.#stop(data['index'], out);
+      case 'message_start':
+        return this.#messageStart(data['message'], out);
+      case 'message_delta':
+        return this.#messageDelta(data);
+      case 'message_stop':
+        this.#addUsage(data['usage'], true);
+        this.finished = true;
+        return;
+      case 'error':
+        throw this.#failed(data);
+      default:
+        if (isErrorEvent(data)) throw this.#failed(data);
+    }
+  }
+
+  /** Throws an error that stands beside the fields of an event; what those say is delivered. */
+  #checkError(data: Record<string, unknown>, type: unknown, out: StreamChunk[]): void {
+    if (!isErrorField(data['error'])) return;
+    if (type === 'content_block_delta') this.#delta(data, out);
+    throw this.#failed(data);
+  }
+
+  end(out: StreamChunk[]): Reply {
+    if (!this.finished) {
+      const seen = this.#started || this.#hasContent;
+      throw this.#error('truncated', `The stream ended ${seen ? 'without' : 'before'} a message_stop event.`);
+    }
+    this.#thinking?.close(out);
+    this.#whole?.close(out);
+    this.#calls.end(CUT.has(finishReasonOf(this.#stopReason ?? 'stop')), out);
+    if (this.#container !== undefined) {
+      const block = blockFrom(this.#options.origin, { ...this.#container, type: 'container' });
+      out.push({ type: 'content', content: '', block, call: 0 });
+    }
+    return {
+      finishReason: this.#finishReason(),
+      rawFinishReason: this.#stopReason,
+      usage: this.#usage.usage(),
+      model: this.#options.call.call.model,
+      provider: this.#options.provider,
+      requestId: this.#options.info.requestId,
+      serviceTier: this.#usage.serviceTier,
+    };
+  }
+
+  #messageStart(message: unknown, out: StreamChunk[]): void {
+    if (!isRecord(message)) return;
+    const id = text(message['id']);
+    // Proxies repeat the opening; any other second opening is another message, and its text would be mixed in.
+    if (this.#hasContent || (this.#started && this.#messageId !== id)) {
+      throw this.#error('protocol', 'A second message begins inside the stream.');
+    }
+    this.#messageId = id;
+    const model = text(message['model']);
+    if (model !== undefined && model !== '') this.#options.call.call.model = model;
+    this.#addUsage(message['usage'], false);
+    if (this.#started) return;
+    this.#started = true;
+    this.#noteEnd(message);
+    for (const block of Array.isArray(message['content']) ? message['content'] : []) {
+      if (isRecord(block)) this.#close(this.#opened(block, undefined, out), out);
+    }
+  }
+
+  #start(data: Record<string, unknown>, out: StreamChunk[]): void {
+    const key = this.#key(data['index']);
+    const start = data['content_block'];
+    if (!isRecord(start) || this.#calls.reopen(start, key)) return;
+    this.#open.get(key)?.close(out);
+    this.#open.set(key, this.#opened(start, key, out));
+    this.#latest = key;
+  }
+
+  #opened(given: Record<string, unknown>, key: number | undefined, out: StreamChunk[]): OpenBlock {
+    this.#hasContent = true;
+    const start = this.#checked(given);
+    const type = text(start['type']) ?? '';
+    this.#whole?.close(out);
+    this.#whole = undefined;
+    // A signature is the last of its block. Without one, its stop may still follow: proxies mix it with the next block.
+    if (this.#thinking?.isSigned === true || type === 'thinking') this.#thinking?.close(out);
+    if (type === 'text') {
+      this.#calls.follow('other', out);
+      return textBlock(start, out);
+    }
+    if (type === 'thinking') {
+      this.#calls.follow('other', out);
+      return (this.#thinking = thinkingBlock(start, this.#options.origin, out));
+    }
+    if (type.endsWith('tool_use')) return this.#openedCall(start, key, out);
+    return (this.#whole = this.#openedWhole(start, type, out));
+  }
+
+  #openedCall(start: Record<string, unknown>, key: number | undefined, out: StreamChunk[]): OpenBlock {
+    const { maxToolCalls } = this.#options.limits;
+    if (this.#calls.size >= maxToolCalls) {
+      throw this.#error('protocol', `The reply has more than ${maxToolCalls} tool calls.`);
+    }
+    this.#calls.follow(start['type'] === 'tool_use' ? 'call' : 'other', out);
+    return this.#calls.open(start, key, out);
+  }
+
+  #openedWhole(start: Record<string, unknown>, type: string, out: StreamChunk[]): OpenBlock {
+    const rawId = answeredId(start);
+    if (rawId !== undefined) {
+      const { messages } = this.#options.call.call.request;
+      const call = this.#calls.answer(rawId, out) ?? {
+        id: rawId,
+        name: nameOfResult(start, rawId, messages),
+      };
+      return resultBlock(start, call, this.#options);
+    }
+    this.#calls.follow('other', out);
+    if (type === 'redacted_thinking') return redactedBlock(start, this.#options.origin);
+    const file = fileOf(start);
+    return file === undefined ? keptBlock(start, this.#options) : fileBlock(start, file);
+  }
+
+  #delta(data: Record<string, unknown>, out: StreamChunk[]): void {
+    const delta = data['delta'];
+    if (!isRecord(delta)) return;
+    const index = data['index'];
+    const size = this.#open.get(index)?.delta(delta, out);
+    this.#grow(size ?? this.#stray(this.#key(index), delta, out));
+  }
+
+  /** A delta for which no block is open at its index: of one that has no start, was stopped, or has another index. */
+  #stray(key: number | undefined, delta: Record<string, unknown>, out: StreamChunk[]): number {
+    const open = this.#open.get(key ?? this.#latest)?.delta(delta, out);
+    if (open !== undefined) return open;
+    switch (kindOfDelta(delta['type'])) {
+      case 'text':
+        return this.#unannounced('text', key, delta, out);
+      case 'thinking': {
+        const size = this.#thinking?.delta(delta, out);
+        return size ?? this.#unannounced('thinking', key, delta, out);
+      }
+      case 'call': {
+        const call = this.#calls.forInput(key);
+        if (call === undefined) {
+          return this.#calls.repeats(delta) ? 0 : this.#unannounced('tool_use', key, delta, out);
+        }
+        if (!this.#open.has(key)) this.#open.set(key, call);
+        return call.delta(delta, out) ?? 0;
+      }
+      case undefined:
+        return 0;
+    }
+  }
+
+  /** Opens the block that a delta belongs to; an empty delta needs none. */
+  #unannounced(
+    type: 'text' | 'thinking' | 'tool_use',
+    key: number | undefined,
+    delta: Record<string, unknown>,
+    out: StreamChunk[],
+  ): number {
+    if (Object.entries(delta).every(([name, value]) => name === 'type' || value === '')) return 0;
+    const block = this.#opened({ type }, key, out);
+    if (!this.#open.has(key)) {
+      this.#open.set(key, block);
+      this.#latest = key;
+    }
+    return block.delta(delta, out) ?? 0;
+  }
+
+  #stop(index: unknown, out: StreamChunk[]): void {
+    const given = this.#key(index);
+    const key = given === undefined && !this.#open.has(undefined) ? this.#latest : given;
+    const block = this.#open.get(key);
+    if (block === undefined) return this.#calls.stopAt(key, out);
+    this.#open.delete(key);
+    this.#close(block, out);
+  }
+
+  #close(block: OpenBlock, out: StreamChunk[]): void {
+    if (block instanceof CallBlock) this.#calls.stop(block, out);
+    else block.close(out);
+  }
+
+  #messageDelta(data: Record<string, unknown>): void {
+    const delta = isRecord(data['delta']) ? data['delta'] : {};
+    this.#addUsage(data['usage'] ?? delta['usage'], true);
+    const stop_reason = delta['stop_reason'] ?? data['stop_reason'];
+    this.#noteEnd({ ...delta, stop_reason, request_id: data['request_id'] });
+  }
+
+  /** What an opening or a `message_delta` says of the end. Later ones may not know it. Throws if it was an error. */
+  #noteEnd(message: Record<string, unknown>): void {
+    const { error, container } = message;
+    const { call, provider } = this.#options;
+    if (isErrorField(error)) throw this.#failed(message);
+    if (isRecord(container) && sizeOf(container) !== undefined) this.#container = container;
+    const reason = text(message['stop_reason']);
+    if (reason !== undefined && reason !== '') this.#stopReason = reason;
+    const explanation = explanationIn(message);
+    if (reason?.toLowerCase() === 'error') {
+      throw this.#failed({ message: explanation ?? 'The reply ended with the stop reason "error".' });
+    }
+    if (explanation !== undefined) call.warn(`${provider}: the model refused: ${explanation}`);
+  }
+
+  #addUsage(usage: unknown, final: boolean): void {
+    this.#usage.add(usage, final);
+    const record = this.#options.call.call;
+    record.usage = this.#usage.usage() ?? record.usage;
+    record.serviceTier = this.#usage.serviceTier ?? record.serviceTier;
+  }
+
+  /** A server that leaves the reason out has still said that the message is complete; some say `end_turn` for a call. */
+  #finishReason(): FinishReason {
+    const reason = finishReasonOf(this.#stopReason ?? 'stop');
+    const { clientCalls, hostedCalls } = this.#calls;
+    if (reason === 'stop') return clientCalls > 0 ? 'tool_calls' : 'stop';
+    // All its calls were run: there is nothing for the client to do.
+    return reason === 'tool_calls' && clientCalls === 0 && hostedCalls > 0 ? 'stop' : reason;
+  }
+
+  /** An index. Anything but a whole number of 0 or more, or its digits, is as good as none. */
+  #key(index: unknown): number | undefined {
+    const value = typeof index === 'string' && /^\d{1,15}$/.test(index) ? Number(index) : index;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
+    const max = this.#options.limits.maxToolIndex;
+    if (value <= max) return value;
+    throw this.#error('protocol', `A content block has an index over ${max}.`);
+  }
+
+  /** Counts the characters of a start. Without its fields that are nested too deep to be kept; input is checked elsewhere. */
+  #checked(start: Record<string, unknown>): Record<string, unknown> {
+    const size = sizeOf(start);
+    this.#grow(size ?? 0);
+    if (size !== undefined) return start;
+    this.#options.call.warn(`${this.#options.provider}: what a block has nested too deep is left out`);
+    const kept = Object.entries(start).filter(
+      ([name, value]) => name === 'input' || sizeOf(value) !== undefined,
+    );
+    return Object.fromEntries(kept);
+  }
+
+  #grow(characters: number): void {
+    this.#characters += characters;
+    const max = this.#options.limits.maxOutputCharacters;
+    if (this.#characters > max) throw this.#error('protocol', `The reply is longer than ${max} characters.`);
+  }
+
+  #error(code: 'protocol' | 'truncated', message: string): SluiceError {
+    const { provider, info } = this.#options;
+    return new SluiceError(code, message, { provider, requestId: info.requestId });
+  }
+
+  #failed(data: Record<string, unknown>): SluiceError {
+    const { provider, info } = this.#options;
+    return errorFromBody(data, { provider, requestId: text(data['request_id']) ?? info.requestId });
+  }
+}
+
+/** Why the model refused, in its own words. */
+function explanationIn(message: Record<string, unknown>): string | undefined {
+  const details = message['stop_details'];
+  return isRecord(details) ? text(details['explanation']) : undefined;
+}

@@ -1,0 +1,73 @@
+import type { Usage } from '../../../src/index.ts';
+import { count, isRecord, mostUsage } from '../../wire/index.ts';
+import { define, sizeOf } from './values.ts';
+
+/**
+ * Collects the usage objects of one reply. The counts of `message_delta` are cumulative and may be null: a number replaces the one
+ * before, nothing is ever added. Servers that imitate the API fill in 0 for what they do not know: it replaces no count.
+ * Source: https://platform.claude.com/docs/en/build-with-claude/streaming#event-types
+ */
+export class UsageReader {
+  readonly #raw: Record<string, unknown> = {};
+  #usage: Usage | undefined;
+  #final = false;
+
+  /** Takes a usage object; `final` if it counts the whole output, as that of `message_delta` does. */
+  add(usage: unknown, final: boolean): void {
+    if (!isRecord(usage)) return;
+    this.#final ||= final && (count(usage['output_tokens']) ?? 0) > 0;
+    if (sizeOf(usage) !== undefined) addCounts(this.#raw, usage);
+    this.#usage = mostUsage(this.#usage, this.#normal());
+  }
+
+  /** The tier that is billed, if the API has told it. */
+  get serviceTier(): string | undefined {
+    const tier = this.#raw['service_tier'];
+    return typeof tier === 'string' ? tier : undefined;
+  }
+
+  /** The counts so far, in normal form. */
+  usage(): Usage | undefined {
+    return this.#usage;
+  }
+
+  /**
+   * `input_tokens` excludes cache reads and writes on this wire, `output_tokens` includes thinking. Marked `estimated` while only
+   * the opening has counted: it knows the input, not the output.
+   */
+  #normal(): Usage {
+    const raw = this.#raw;
+    const cachedInputTokens = count(raw['cache_read_input_tokens']) ?? 0;
+    const cacheWriteTokens = count(raw['cache_creation_input_tokens']) ?? 0;
+    const inputTokens = (count(raw['input_tokens']) ?? 0) + cachedInputTokens + cacheWriteTokens;
+    const outputTokens = count(raw['output_tokens']) ?? 0;
+    const details = raw['output_tokens_details'];
+    return {
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      cachedInputTokens,
+      cacheWriteTokens,
+      reasoningTokens: (isRecord(details) ? count(details['thinking_tokens']) : undefined) ?? 0,
+      ...(!this.#final && { estimated: true }),
+      raw: { ...raw },
+    };
+  }
+}
+
+/** Takes over what a later object tells: nothing of it is null, no 0 replaces a count, and no count inside a field falls. */
+function addCounts(counts: Record<string, unknown>, more: Record<string, unknown>, isInside = false): void {
+  for (const [name, value] of Object.entries(more)) {
+    if (value === null || value === undefined) continue;
+    const before = Object.hasOwn(counts, name) ? counts[name] : undefined;
+    if (isRecord(before) && isRecord(value)) {
+      const inner = { ...before };
+      addCounts(inner, value, true);
+      define(counts, name, inner);
+    } else if (typeof before !== 'number' || typeof value !== 'number') {
+      define(counts, name, value);
+    } else if (isInside ? value > before : value > 0) {
+      define(counts, name, value);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import type { Message, Part } from '../../../src/index.ts';
+import { blockData, pairedCalls, text, type IdRule, type Origin } from '../../wire/index.ts';
+import { blocksOf, type Mapping } from './content.ts';
+
+/** A content block of the wire: plain JSON. */
+export type Block = Record<string, unknown>;
+
+/** A message of the wire. */
+export interface WireMessage {
+  role: 'user' | 'assistant';
+  content: Block[];
+}
+
+/** Tells of something that the API cannot honour: a warning, or an error with `strict`. */
+export type Refuse = (message: string) => void;
+
+/** The messages of a request as the API wants them. */
+export interface WireConversation {
+  system: Block[];
+  messages: WireMessage[];
+  /** The last block that each message of the request became, where one did and it can carry a cache breakpoint. */
+  lastBlocks: (Block | undefined)[];
+  /** The container in which the code of earlier replies ran, while it is there. */
+  container: string | undefined;
+  /** The user's last message, if nothing is left of it: without it the API would go on with the reply before. */
+  unsentAt: number | undefined;
+}
+
+/** The wire that blocks of this provider are marked with. */
+export const WIRE = 'anthropic';
+
+/** The API takes letters, digits, `_` and `-`; ids of other providers may hold more. It tells of no most length. */
+const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
+
+/**
+ * Maps a conversation to `system` and `messages`: consecutive messages of one role become one, tool results come first in
+ * their user message, and blocks of this API (thinking, server tools) go back as they came.
+ * Source: https://platform.claude.com/docs/en/api/messages
+ */
+export function wireConversation(
+  messages: readonly Message[],
+  origin: Origin,
+  refuse: Refuse,
+): WireConversation {
+  const mapping: Mapping = { origin, refuse };
+  const keptId = (part: Part): string | undefined => keptCallId(part, origin);
+  const system: Block[] = [];
+  const turns: WireMessage[] = [];
+  const lastBlocks: (Block | undefined)[] = [];
+  let unsentAt: number | undefined;
+  pairedCalls(messages, { rule: ID_RULE, keptId, refuse }).forEach((message, at) => {
+    const blocks = blocksOf(message, mapping);
+    lastBlocks.push(blocks.findLast(isCacheable));
+    if (message.role === 'system') {
+      system.push(...blocks);
+      return;
+    }
+    const role = message.role === 'assistant' ? 'assistant' : 'user';
+    const last = turns.at(-1);
+    if (blocks.length === 0) {
+      if (message.role === 'user' && last?.role !== 'user') unsentAt ??= at;
+      return;
+    }
+    unsentAt = undefined;
+    if (last?.role === role) last.content.push(...blocks);
+    else turns.push({ role, content: blocks });
+  });
+  for (const turn of turns) if (turn.role === 'user') turn.content = resultsFirst(turn.content);
+  trimPrefill(turns, lastBlocks);
+  return { system, messages: turns, lastBlocks, container: mapping.container, unsentAt };
+}
+
+/**
+ * Whether the reply that the model is to go on with after its tools' results begins with something else than its thinking, as one
+ * of another model does. The API refuses that beside a budget for thinking.
+ * Source: https://platform.claude.com/docs/en/build-with-claude/thinking-tool-workflows
+ */
+export function isThinkingLost(messages: readonly WireMessage[]): boolean {
+  if (messages.at(-1)?.role !== 'user' || !holdsResult(messages.at(-1))) return false;
+  const asked = messages.findLastIndex((message) => message.role === 'user' && !holdsResult(message));
+  const first = messages[asked + 1]?.content[0];
+  return first !== undefined && isCacheable(first);
+}
+
+function holdsResult(message: WireMessage | undefined): boolean {
+  return message?.content.some(({ type }) => type === 'tool_result') === true;
+}
+
+/** The id that the verbatim form of a call has, if that goes back. */
+function keptCallId(part: Part, origin: Origin): string | undefined {
+  if (!('block' in part) || part.block === undefined) return undefined;
+  const found = blockData(part.block, origin);
+  return 'data' in found ? text(found.data['id']) : undefined;
+}
+
+/** Whether a block can carry a cache breakpoint: all but thinking can. */
+function isCacheable(block: Block): boolean {
+  return block['type'] !== 'thinking' && block['type'] !== 'redacted_thinking';
+}
+
+/** The API wants the results right behind the calls: before any other content of the user. */
+function resultsFirst(content: Block[]): Block[] {
+  const results = content.filter((block) => block['type'] === 'tool_result');
+  if (results.length === 0 || results.length === content.length) return content;
+  return [...results, ...content.filter((block) => block['type'] !== 'tool_result')];
+}
+
+/** The API refuses a final assistant message that ends with white space. */
+function trimPrefill(turns: WireMessage[], lastBlocks: (Block | undefined)[]): void {
+  const last = turns.at(-1);
+  const block = last?.content.at(-1);
+  if (last?.role !== 'assistant' || block?.['type'] !== 'text' || typeof block['text'] !== 'string') return;
+  const trimmed = { ...block, text: block['text'].trimEnd() };
+  last.content[last.content.length - 1] = trimmed;
+  const place = lastBlocks.indexOf(block);
+  if (place >= 0) lastBlocks[place] = trimmed;
+}

@@ -1,0 +1,212 @@
+import {
+  SluiceError,
+  wellFormed,
+  type ModelRequest,
+  type Parameters,
+  type ProviderCall,
+  type ResponseFormat,
+  type ToolChoice,
+  type ToolDefinition,
+} from '../../../src/index.ts';
+import { isRecord, nothingToSend, type Origin } from '../../wire/index.ts';
+import { markBreakpoints } from './cache.ts';
+import { isThinkingLost, wireConversation, type Block, type Refuse } from './messages.ts';
+import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './model-traits.ts';
+import { wireThinking } from './thinking.ts';
+
+/** The part of the provider's options that requests are made from. */
+export interface RequestSettings {
+  name: string;
+  model: string;
+  stream: boolean;
+  maxTokens: number | undefined;
+  budgetTokens: number | undefined;
+  betas: readonly string[];
+  headers: Readonly<Record<string, string>>;
+  strict: boolean;
+}
+
+/** A request as it goes out. */
+export interface WireRequest {
+  body: Block;
+  /** Names are lower-case. */
+  headers: Record<string, string>;
+}
+
+/** The last API version that takes sampling parameters. */
+const SAMPLING_VERSION = '2023-06-01';
+
+/**
+ * Maps a request to the Messages API. What the API cannot honour becomes a warning on the call, or with `strict` an
+ * `invalid_request` error.
+ * Source: https://platform.claude.com/docs/en/api/messages
+ */
+export function wireRequest(
+  request: ModelRequest,
+  settings: RequestSettings,
+  origin: Origin,
+  call: Pick<ProviderCall, 'warn'>,
+): WireRequest {
+  const { parameters } = request;
+  const refuse = refuser(parameters.strict ?? settings.strict, settings.name, call);
+  const model = request.model ?? settings.model;
+  const traits = modelTraits(model);
+  const own = ownOptions(parameters, settings.name);
+  const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
+
+  const conversation = wireConversation(request.messages, origin, refuse);
+  const { container, unsentAt } = conversation;
+  if ((unsentAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
+    throw nothingToSend(settings.name, request.messages, unsentAt);
+  }
+  const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
+  const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];
+  if (parameters.promptCache !== undefined) {
+    markBreakpoints(parameters.promptCache, tools, conversation, refuse);
+  }
+  const toolChoice = wireToolChoice(parameters, tools.length > 0, refuse);
+  const thinking = wireThinking(
+    {
+      reasoning: parameters.reasoning,
+      budgetTokens: settings.budgetTokens,
+      maxTokens: parameters.maxTokens ?? settings.maxTokens ?? traits.maxTokens ?? DEFAULT_MAX_TOKENS,
+      isMaxTokensNamed: parameters.maxTokens !== undefined,
+      traits,
+      isToolForced: toolChoice?.['type'] === 'any' || toolChoice?.['type'] === 'tool',
+      isThinkingLost: isThinkingLost(conversation.messages),
+    },
+    refuse,
+  );
+  const outputConfig = {
+    ...(thinking.effort !== undefined && { effort: thinking.effort }),
+    ...wireFormat(request.responseFormat, refuse),
+    ...(isRecord(ownFields['output_config']) && ownFields['output_config']),
+  };
+  refuseUnknown(parameters, refuse);
+
+  const body: Block = {
+    model,
+    max_tokens: thinking.maxTokens,
+    messages: conversation.messages,
+    ...(conversation.system.length > 0 && { system: conversation.system }),
+    ...(container !== undefined && { container }),
+    ...(tools.length > 0 && { tools }),
+    ...(toolChoice !== undefined && { tool_choice: toolChoice }),
+    ...(thinking.thinking !== undefined && { thinking: thinking.thinking }),
+    ...(parameters.stopSequences !== undefined &&
+      parameters.stopSequences.length > 0 && { stop_sequences: parameters.stopSequences }),
+    ...samplingOf(parameters, traits, thinking.thinking, refuse),
+    ...ownFields,
+    ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
+    stream: settings.stream,
+  };
+  return { body: wellFormed(body), headers: headersOf(body, settings, ownBetas) };
+}
+
+/** The fields that the caller gave for this provider. */
+function ownOptions({ providerOptions }: Parameters, name: string): Record<string, unknown> {
+  return providerOptions !== undefined && Object.hasOwn(providerOptions, name)
+    ? (providerOptions[name] ?? {})
+    : {};
+}
+
+function refuser(strict: boolean, provider: string, call: Pick<ProviderCall, 'warn'>): Refuse {
+  const said = new Set<string>();
+  return function refuse(message) {
+    const whole = `${provider}: ${message}`;
+    if (strict) throw new SluiceError('invalid_request', whole, { provider });
+    if (!said.has(whole)) call.warn(whole);
+    said.add(whole);
+  };
+}
+
+function headersOf(body: Block, settings: RequestSettings, ownBetas: unknown): Record<string, string> {
+  const headers: Record<string, string> = { ...settings.headers };
+  const asked: unknown[] = Array.isArray(ownBetas) ? ownBetas : [];
+  const betas = [
+    ...(headers['anthropic-beta'] ?? '').split(','),
+    ...settings.betas,
+    ...asked.filter((beta) => typeof beta === 'string'),
+  ].map((beta) => beta.trim());
+  const named = [...new Set(betas)].filter((beta) => beta !== '');
+  if (named.length > 0) headers['anthropic-beta'] = named.join(',');
+  if ('temperature' in body || 'top_p' in body || 'top_k' in body) {
+    headers['anthropic-version'] ??= SAMPLING_VERSION;
+  }
+  return headers;
+}
+
+function wireTool(tool: ToolDefinition): Block {
+  return {
+    name: tool.name,
+    ...(tool.description !== undefined && { description: tool.description }),
+    input_schema: tool.parameters,
+    ...(tool.strict === true && { strict: true }),
+  };
+}
+
+function wireToolChoice(parameters: Parameters, hasTools: boolean, refuse: Refuse): Block | undefined {
+  const { toolChoice, parallelToolCalls } = parameters;
+  if (!hasTools) {
+    // The API refuses a choice among no tools; `auto` and `none` say nothing then.
+    if (toolChoice === 'required' || typeof toolChoice === 'object') {
+      refuse('there are no tools to choose from: toolChoice is left out');
+    }
+    return undefined;
+  }
+  const isSingle = parallelToolCalls === false && toolChoice !== 'none';
+  if (toolChoice === undefined && !isSingle) return undefined;
+  return {
+    ...choiceOf(toolChoice ?? 'auto'),
+    ...(isSingle && { disable_parallel_tool_use: true }),
+  };
+}
+
+function choiceOf(choice: ToolChoice): Block {
+  if (typeof choice === 'object') return { type: 'tool', name: choice.name };
+  return { type: choice === 'required' ? 'any' : choice };
+}
+
+/** Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
+function wireFormat(format: ResponseFormat | undefined, refuse: Refuse): Block | undefined {
+  if (format?.type === 'json') {
+    refuse('there is no JSON mode without a schema: responseFormat is left out');
+  }
+  if (format?.type !== 'json_schema') return undefined;
+  const { description, schema } = format;
+  const described = description === undefined ? schema : { description, ...schema };
+  return { format: { type: 'json_schema', schema: described } };
+}
+
+function refuseUnknown(parameters: Parameters, refuse: Refuse): void {
+  for (const name of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
+    if (parameters[name] !== undefined) {
+      refuse(`the parameter ${name} cannot be honoured, it is left out`);
+    }
+  }
+}
+
+function samplingOf(
+  parameters: Parameters,
+  traits: ModelTraits,
+  thinking: Block | undefined,
+  refuse: Refuse,
+): Block {
+  const { temperature, topP } = parameters;
+  const thinks = thinking !== undefined && thinking['type'] !== 'disabled';
+  const sampling: Block = {};
+  if (temperature !== undefined) {
+    if (!traits.sampling) refuse('this model takes no temperature, it is left out');
+    else if (thinks && temperature !== 1)
+      refuse('the model takes no temperature while it thinks, it is left out');
+    else sampling['temperature'] = temperature;
+  }
+  if (topP !== undefined) {
+    if (!traits.sampling) refuse('this model takes no topP, it is left out');
+    else if (thinks && topP < 0.95) refuse('the model takes topP from 0.95 while it thinks, it is left out');
+    else if (traits.oneSamplingParameter && 'temperature' in sampling) {
+      refuse('this model takes either temperature or topP: topP is left out');
+    } else sampling['top_p'] = topP;
+  }
+  return sampling;
+}

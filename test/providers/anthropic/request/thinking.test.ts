@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Parameters } from '../../../../src/index.ts';
+import { built, NEW, OLD, TOOL, withParameters } from './requests.ts';
+import { ask } from '../support.ts';
+
+describe('thinking on the wire', () => {
+  it('sends the budget of the options, and the request wins', () => {
+    const settings = { budgetTokens: 2048 };
+    expect(withParameters({}, settings).body['thinking']).toEqual({ type: 'enabled', budget_tokens: 2048 });
+    expect(withParameters({ reasoning: { budgetTokens: 4096 } }, settings).body['thinking']).toEqual({
+      type: 'enabled',
+      budget_tokens: 4096,
+    });
+    expect(withParameters({ reasoning: { effort: 'none' } }, settings).body['thinking']).toEqual({
+      type: 'disabled',
+    });
+  });
+
+  it('makes room for the budget in max_tokens, which includes it', () => {
+    const named = withParameters({ maxTokens: 1000, reasoning: { budgetTokens: 2048 } });
+    expect(named.body['max_tokens']).toBe(3048);
+    expect(named.warnings).toEqual([
+      'anthropic: maxTokens of 1000 includes thinking and must be above budgetTokens of 2048: it is raised to 3048',
+    ]);
+    const unnamed = withParameters({ reasoning: { budgetTokens: 20_000 } });
+    expect([unnamed.body['max_tokens'], unnamed.warnings]).toEqual([36_384, []]);
+    expect(withParameters({ maxTokens: 4000, reasoning: { budgetTokens: 2048 } }).body['max_tokens']).toBe(
+      4000,
+    );
+  });
+
+  it('raises a budget below the least one', () => {
+    const { body, warnings } = withParameters({ reasoning: { budgetTokens: 10 } });
+    expect(body['thinking']).toEqual({ type: 'enabled', budget_tokens: 1024 });
+    expect(warnings).toEqual(['anthropic: budgetTokens of 10 is raised to 1024, the least there is']);
+  });
+
+  it('lets newer models think adaptively, with their thoughts to be read', () => {
+    const thinking = { type: 'adaptive', display: 'summarized' };
+    const effort = withParameters({ reasoning: { effort: 'high', summary: 'auto' } }, { model: NEW });
+    expect(effort.body).toMatchObject({ thinking, output_config: { effort: 'high' } });
+    expect(effort.warnings).toEqual([]);
+    const budget = withParameters({}, { model: NEW, budgetTokens: 2048 });
+    expect(budget.body).toMatchObject({ thinking, max_tokens: 16_384 });
+    expect(budget.warnings).toEqual([
+      'anthropic: this model decides by itself how much to think: budgetTokens is left out, use reasoning.effort',
+    ]);
+    expect(withParameters({}, { model: NEW }).body).not.toHaveProperty('thinking');
+  });
+
+  it('gives models that take both what was asked for', () => {
+    const model = 'claude-sonnet-4-6';
+    expect(withParameters({ reasoning: { effort: 'low' } }, { model }).body['thinking']).toMatchObject({
+      type: 'adaptive',
+    });
+    expect(withParameters({ reasoning: { budgetTokens: 2048 } }, { model }).body['thinking']).toEqual({
+      type: 'enabled',
+      budget_tokens: 2048,
+    });
+  });
+
+  it.each<[string, Parameters['reasoning'], object, string]>([
+    [
+      OLD,
+      { effort: 'high' },
+      {},
+      "this model takes no effort: 'high' is left out, use reasoning.budgetTokens",
+    ],
+    [OLD, { summary: 'auto' }, {}, 'this model thinks only with budgetTokens: summary is left out'],
+    [
+      NEW,
+      { effort: 'minimal' },
+      { output_config: { effort: 'low' } },
+      "there is no effort 'minimal': it is sent as 'low'",
+    ],
+    [
+      NEW,
+      { effort: 'none' },
+      { output_config: { effort: 'low' } },
+      "this model always thinks: effort 'none' is sent as 'low'",
+    ],
+    [
+      OLD,
+      { budgetTokens: 2048, summary: 'concise' },
+      { thinking: { type: 'enabled', budget_tokens: 2048, display: 'summarized' } },
+      "there are no grades of summaries: 'concise' is sent as 'summarized'",
+    ],
+  ])('tells %s what it cannot honour of %j', (model, reasoning, fields, warning) => {
+    const { body, warnings } = withParameters({ reasoning }, { model });
+    expect(body).toMatchObject(fields);
+    if (Object.keys(fields).length === 0) {
+      expect(Object.keys(body)).toEqual(['model', 'max_tokens', 'messages', 'stream']);
+    }
+    expect(warnings).toEqual([`anthropic: ${warning}`]);
+  });
+
+  it('lets a forced call go before thinking', () => {
+    const parameters: Parameters = { toolChoice: 'required', reasoning: { budgetTokens: 2048 } };
+    const { body, warnings } = built(ask('Hi', { tools: [TOOL], parameters }));
+    expect(body).not.toHaveProperty('thinking');
+    expect(body['tool_choice']).toEqual({ type: 'any' });
+    expect(warnings).toEqual([
+      'anthropic: the model cannot think where the tool choice forces a call: thinking is left out',
+    ]);
+  });
+});
