@@ -14,7 +14,7 @@ import { isSluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { end, isEnd } from '../stream/source.ts';
 import type { PushSource, Receiver, Pulled } from '../stream/source.ts';
-import { StreamCore } from '../stream/core.ts';
+import { chainOf } from '../stream/pump.ts';
 import type { Reader } from '../stream/read-queue.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Turn } from '../session/turn.ts';
@@ -164,9 +164,9 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
   #read(): void {
     const { outcome } = this.execution;
     // An interrupted execution is read on: the chunk at which it was interrupted may still be in a generator layer.
-    const over = outcome === 'interrupted' ? this.#root?.ended === true : outcome !== undefined;
+    const over = outcome === 'interrupted' ? this.#root?.end !== undefined : outcome !== undefined;
     if (this.#root === undefined || over) void this.#conclude();
-    else StreamCore.waitOn(this.#root, this.#reader);
+    else chainOf(this.#root).wait(this.#reader);
   }
 
   readonly #reader: Reader<StreamChunk, Reply> = {
@@ -182,7 +182,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
       else void this.#conclude();
       return;
     }
-    const current = this.execution.halted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
+    const current = this.execution.interrupted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
     let batch: readonly StreamChunk[];
     try {
       batch = this.#joiner.join(current);
@@ -202,7 +202,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
 
   /** After an interrupt: whether a chunk was on its way before it. What a layer adds now has no call. */
   #isCurrent(chunk: StreamChunk): boolean {
-    return (chunk.call ?? 0) > 0 || this.execution.current.includes(chunk);
+    return (chunk.call ?? 0) > 0 || this.execution.deliveredBatch.includes(chunk);
   }
 
   /** Keeps and numbers the chunks, in place: they belong to this execution. */
@@ -250,7 +250,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     const { execution } = this;
     clearTimeout(this.#timer);
     this.#settings.signal?.removeEventListener('abort', this.#onSignal);
-    if (this.#root !== undefined && !this.#root.ended) {
+    if (this.#root !== undefined && this.#root.end === undefined) {
       await this.#root.cancel(
         execution.error ?? new SluiceError('aborted', `The execution was ${execution.outcome}.`),
       );

@@ -9,8 +9,8 @@ import type { Logger } from '../log.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, RawExchange } from '../request.ts';
 import type { Outcome } from '../result.ts';
-import { bounded } from '../stream/teardown.ts';
-import type { Host } from '../stream/teardown.ts';
+import { withinCloseTimeout } from '../stream/clean-up.ts';
+import type { StreamOwner } from '../stream/owner.ts';
 import { Trace } from '../trace.ts';
 import type { Attributes, SpanHandle, SpanKind } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
@@ -28,7 +28,7 @@ export interface ExecutionSettings {
 }
 
 /** What all layers of one execution share, and its one outcome: the first that decides wins. */
-export class Execution implements Host {
+export class Execution implements StreamOwner {
   readonly id: string = `exec_${crypto.randomUUID()}`;
   readonly trace: Trace = new Trace(this.id, (message) => this.warn(message));
   readonly values: Values;
@@ -40,8 +40,8 @@ export class Execution implements Host {
   readonly raw: RawExchange[] = [];
   session: SessionView | undefined;
   deadline: number | undefined;
-  halted = false;
-  current: readonly unknown[] = [];
+  interrupted = false;
+  deliveredBatch: readonly unknown[] = [];
   outcome: Outcome | undefined;
   error: SluiceError | undefined;
   reason: string | undefined;
@@ -85,7 +85,7 @@ export class Execution implements Host {
   interrupt(reason: string): void {
     if (!this.decide('interrupted')) return;
     this.reason = reason;
-    this.halted = true;
+    this.interrupted = true;
     const error = new SluiceError('aborted', 'The execution was interrupted.', { cause: reason });
     for (const attempt of [...this.#open.values()]) void attempt.cancel(error);
     this.onHalt?.();
@@ -152,15 +152,15 @@ export class Execution implements Host {
     };
     const { outcome, usage, cost } = end;
     this.#span?.end({ outcome, usage, cost, errorCode: this.error?.code });
-    const host: Host = {
+    const host: StreamOwner = {
       closeTimeoutMs: this.#settings.hookTimeoutMs,
-      halted: false,
-      current: [],
+      interrupted: false,
+      deliveredBatch: [],
       warn: (text) => this.warn(text),
     };
     for (let last = this.#hooks.at(-1); last !== undefined; last = this.#hooks.at(-1)) {
       this.#hooks = this.#hooks.slice(0, -1);
-      await bounded(host, `onEnd of ${last.name}`, this.#run(last.hook, end));
+      await withinCloseTimeout(host, `onEnd of ${last.name}`, this.#run(last.hook, end));
     }
     this.#ended = true;
     return end;

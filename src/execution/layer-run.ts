@@ -12,19 +12,20 @@ import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import { GeneratorSource } from '../stream/source.ts';
 import type { GeneratorLike } from '../stream/source.ts';
+import { andThen } from '../stream/owner.ts';
+import type { MaybePromise } from '../stream/owner.ts';
+import { Segment } from '../stream/segment.ts';
+import type { OpenedAs } from '../stream/segment.ts';
 import { Stream } from '../stream/stream.ts';
-import type { Opened } from '../stream/core-types.ts';
 import type { StreamEnd } from '../stream/tap.ts';
-import { andThen } from '../stream/teardown.ts';
-import type { MaybePromise } from '../stream/teardown.ts';
 
 const NONE: readonly LayerRun[] = [];
 
 /** How many middleware may run one another by `context.run` before it is taken for a loop without an end. */
 const MAX_NESTED_RUNS = 100;
 
-/** One attempt at a layer and all below it: what `next()` returns. Its layer's body runs at the first pull. */
-export class LayerRun extends Stream<StreamChunk, Reply> {
+/** One run of a layer and all below it. `next()` returns the stream of one. The layer's body runs at the first read. */
+export class LayerRun extends Segment<StreamChunk, Reply> {
   readonly execution: Execution;
   readonly layer: Layer;
   readonly request: ModelRequest;
@@ -35,10 +36,10 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
   #children: readonly LayerRun[] = NONE;
   #lastReply: Partial<Reply> | undefined;
   /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
-  #went = false;
-  #pulledOne = false;
-  #ran = false;
-  #ranOther = false;
+  #calledNext = false;
+  #readBelow = false;
+  #bodyRan = false;
+  #ranAnother = false;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
@@ -50,12 +51,7 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
     parent: LayerRun | undefined,
     runs = 0,
   ) {
-    super(
-      () => Promise.reject(new Error('open() is overridden')),
-      execution,
-      layer.name,
-      parent?.layer.name ?? 'the consumer',
-    );
+    super(execution, layer.name, parent?.layer.name ?? 'the consumer');
     this.execution = execution;
     this.layer = layer;
     this.request = request;
@@ -76,14 +72,14 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
    * Ended without an abort. A body that was abandoned may still come to its `next()`: what it returns then is refused when it is read, and its taps
    * hear of the end, so that a permit taken too late is given back.
    */
-  get #overWell(): boolean {
-    return this.ended && this.#aborted === undefined;
+  get #endedWithoutAbort(): boolean {
+    return this.end !== undefined && this.#aborted === undefined;
   }
 
   /** The `next` of this layer. */
-  readonly next_: Next = (changes) => {
+  readonly nextOfLayer: Next = (changes) => {
     const { below, name } = this.layer;
-    if (this.#overWell)
+    if (this.#endedWithoutAbort)
       throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
     if (below === undefined) {
       throw middlewareError(
@@ -91,21 +87,23 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
         'called next(), but nothing is below it. Put a provider at the end of the stack.',
       );
     }
-    this.#went = true;
-    return new LayerRun(this.execution, below, this.#changed('next', changes), this, this.#runs);
+    this.#calledNext = true;
+    const request = this.#changed('next', changes);
+    return Stream.over(new LayerRun(this.execution, below, request, this, this.#runs));
   };
 
   /** `context.run`: another middleware as a layer below this one. */
   runOther(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
     const { name, below } = this.layer;
-    if (this.#overWell)
+    if (this.#endedWithoutAbort)
       throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
     const layer = fold([middleware], below);
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
     if (this.#runs >= MAX_NESTED_RUNS) throw middlewareError(name, runsWithoutEnd(this.layer, layer));
-    this.#went = true;
-    this.#ranOther = true;
-    return new LayerRun(this.execution, layer, this.#changed('run', changes), this, this.#runs + 1);
+    this.#calledNext = true;
+    this.#ranAnother = true;
+    const request = this.#changed('run', changes);
+    return Stream.over(new LayerRun(this.execution, layer, request, this, this.#runs + 1));
   }
 
   /** The request with this layer's changes. */
@@ -122,69 +120,72 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
 
   /** Ends the attempt from outside; resolves when it is torn down. */
   cancel(error: SluiceError): MaybePromise<void> {
-    return this.force(error, false);
+    return this.stop(error, 'drop');
   }
 
-  protected override open(): MaybePromise<Opened<StreamChunk, Reply>> {
+  override open(): MaybePromise<OpenedAs<StreamChunk, Reply>> {
     const refused = this.#aborted ?? this.#parent?.refusal ?? this.execution.refusal;
     if (refused !== undefined) throw refused;
-    this.#parent?.adoptChild(this);
+    this.#parent?.childStarted(this);
     const { terminal, last, middleware } = this.layer;
-    this.#ran = true;
+    this.#bodyRan = true;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
-      const call = this.#openCall();
+      const call = this.#startCall();
       this.addTap((chunk) => call.see(chunk), 'first');
-      const send = (): MaybePromise<Opened<StreamChunk, Reply>> => this.#opened(terminal.body(context, call));
+      const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
+        this.#opened(terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
     if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
-    return this.#opened(middleware(context, this.next_));
+    return this.#opened(middleware(context, this.nextOfLayer));
   }
 
   /** Why a new attempt below this layer is refused. */
   get refusal(): SluiceError | undefined {
     if (this.#aborted !== undefined) return this.#aborted;
-    return this.ended ? abortedError(undefined, `The attempt of "${this.layer.name}" is over.`) : undefined;
+    return this.end !== undefined
+      ? abortedError(undefined, `The attempt of "${this.layer.name}" is over.`)
+      : undefined;
   }
 
-  protected adoptChild(child: LayerRun): void {
-    this.#pulledOne = true;
+  childStarted(child: LayerRun): void {
+    this.#readBelow = true;
     this.#children = this.#children.concat(child);
   }
 
-  protected override signal(error: SluiceError): void {
-    // Told once: what this stream is fused with is one of its children, too. Whatever is opened later is refused.
+  override signal(error: SluiceError): void {
+    // Told once: a child that has joined the chain is told by the chain, too. Whatever is opened later is refused.
     if (this.#aborted !== undefined) return;
     this.#aborted = error;
     this.#controller?.abort(error);
     for (const child of this.#children) child.signal(error);
-    super.signal(error);
   }
 
-  protected override closeOthers(error: SluiceError): MaybePromise<void> {
-    const open = this.#children.filter((child) => !child.ended && !child.isFusedInto(this));
+  override closeOtherRuns(error: SluiceError): MaybePromise<void> {
+    const open = this.#children.filter((child) => child.end === undefined);
     if (open.length === 0) return;
     return Promise.all(open.map(async (child) => child.cancel(error))).then(() => undefined);
   }
 
-  protected override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
+  override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
     if (this.#children.length === 0) return this.#concluded(ending);
-    return andThen(this.closeOthers(abortedError(undefined, 'Its layer ended without it.')), () =>
+    return andThen(this.closeOtherRuns(abortedError(undefined, 'Its layer ended without it.')), () =>
       this.#concluded(ending),
     );
   }
 
-  protected override finished(ending: StreamEnd<Reply>): void {
+  override afterTaps(ending: StreamEnd<Reply>): void {
     const parent = this.#parent;
     if (parent === undefined) return;
     parent.#children = parent.#children.filter((child) => child !== this);
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 
-  protected override ending(came: StreamEnd<Reply>): StreamEnd<Reply> {
-    const ending = super.ending(came);
-    if (this.#ran && this.layer.last && this.layer.terminal === undefined && !this.#went) this.#callAtLast();
+  override beforeTaps(came: StreamEnd<Reply>): StreamEnd<Reply> {
+    const ending = super.beforeTaps(came);
+    if (this.#bodyRan && this.layer.last && this.layer.terminal === undefined && !this.#calledNext)
+      this.#callAtLast();
     const call = this.#call;
     if (call === undefined) return ending;
     this.execution.callEnded(call, ending.reply?.raw);
@@ -196,7 +197,7 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
     if (ending.outcome !== 'completed') return ending;
     const reply = this.#replyOf(ending.reply);
     if (reply !== undefined) return reply === ending.reply ? ending : { outcome: 'completed', reply };
-    const message = this.#went
+    const message = this.#calledNext
       ? 'returned no reply with a finishReason, and let none through.'
       : 'neither called next() nor returned a reply with a finishReason.';
     return { outcome: 'failed', error: middlewareError(this.layer.name, message) };
@@ -209,26 +210,26 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
     if (said !== undefined && typeof said !== 'object') return undefined;
     const reply = { ...below, ...said };
     if (isReply(reply)) return reply;
-    return this.#pulledOne ? { ...reply, finishReason: 'other' } : undefined;
+    return this.#readBelow ? { ...reply, finishReason: 'other' } : undefined;
   }
 
   /** Without a mark, the last layer is the terminal one unless it runs another middleware. */
   #asLast(chunk: StreamChunk): void {
-    if (this.#ranOther) return;
-    this.#call ??= this.#openCall();
+    if (this.#ranAnother) return;
+    this.#call ??= this.#startCall();
     this.#call.see(chunk);
   }
 
   /** The call of an unmarked last layer that gave no chunk. */
   #callAtLast(): void {
     try {
-      this.#call ??= this.#openCall();
+      this.#call ??= this.#startCall();
     } catch {
       this.execution.warn('An observer of calls refused one that was over: it had given no chunk.');
     }
   }
 
-  #openCall(): CallRecord {
+  #startCall(): CallRecord {
     const { name, terminal } = this.layer;
     const call = this.execution.newCall(this, name, this.request);
     call.provider = terminal?.provider;
@@ -260,20 +261,35 @@ export class LayerRun extends Stream<StreamChunk, Reply> {
     return send();
   }
 
-  #opened(body: ReturnType<Middleware>): MaybePromise<Opened<StreamChunk, Reply>> {
-    if (body instanceof Stream) return body;
+  #opened(body: ReturnType<Middleware>): MaybePromise<OpenedAs<StreamChunk, Reply>> {
+    if (body instanceof Stream) return this.#handingOn(body);
     if (isThenable(body)) return Promise.resolve(body).then((late) => this.#checked(late));
     return this.#checked(body);
   }
 
-  #checked(body: unknown): Opened<StreamChunk, Reply> {
-    if (body instanceof Stream) return body;
+  #checked(body: Awaited<ReturnType<Middleware>>): OpenedAs<StreamChunk, Reply> {
+    if (body instanceof Stream) return this.#handingOn(body);
     if (isGenerator(body)) return new GeneratorSource<StreamChunk, Reply>(body);
     const mend =
       typeof body === 'function'
         ? 'was the factory passed without calling it?'
         : 'return the stream of next(), or yield* it from an async generator.';
     throw middlewareError(this.layer.name, `returned ${kindOf(body)}, not a stream: ${mend}`);
+  }
+
+  /** The segment of a stream that the body returned. */
+  #handingOn(stream: Stream<StreamChunk, Reply>): Segment<StreamChunk, Reply> {
+    const segment = Stream.segmentOf(stream);
+    const { name } = this.layer;
+    if (segment === this || segment.isHandedOn) {
+      const advice = 'return each stream of next() once.';
+      throw middlewareError(name, `returned a stream that is handed on already: ${advice}`);
+    }
+    if (segment.end !== undefined && segment.chain?.queue.wasRead === true) {
+      const advice = 'return it unread, or yield its chunks from an async generator.';
+      throw middlewareError(name, `returned a stream that it had read to its end: ${advice}`);
+    }
+    return segment;
   }
 }
 

@@ -3,77 +3,93 @@ import { end } from './source.ts';
 import type { Pulled } from './source.ts';
 import type { StreamEnd } from './tap.ts';
 
-const NO_CHUNK =
-  "A middleware gave a chunk that is undefined: give chunks such as { type: 'content', content: 'text' }.";
+/** The error for a reader that would get `undefined` as a chunk, which plain JavaScript can give. */
+export function undefinedChunkError(): SluiceError {
+  const advice = "give chunks such as { type: 'content', content: 'text' }";
+  return new SluiceError('middleware', `A middleware gave a chunk that is undefined: ${advice}.`);
+}
 
 const NOTHING: readonly never[] = [];
 
-/** Somebody who waits for the next chunk, or for the next batch. */
+/** Waits for the next chunk, or for the next batch. */
 export interface Reader<C, R> {
   chunk?(result: IteratorResult<C, R>): void;
   batch?(batch: Pulled<C, R>): void;
   reject(error: unknown): void;
+  /** Another stream reads for itself. It hears of a `close()` as an error: an end would look as if nothing were missing. */
+  forStream?: boolean;
 }
 
-/** The reading end of a stream: chunks that wait for a reader, or readers that wait for a chunk, in order. */
+/** Chunks that wait for a reader, or readers that wait for a chunk, in order. */
 export class ReadQueue<C, R> {
   #buffer: readonly C[] = NOTHING;
-  /** The buffer where it is one of its own, not a batch that somebody gave: more can be added without a copy. */
+  /** The buffer, if it is a copy and not a batch that a source gave. More can be added to it. */
   #own: C[] | undefined;
   #at = 0;
-  /** Who waits longest; nearly always the only one, so that no list is needed. */
-  #waiter: Reader<C, R> | undefined;
-  #others: Reader<C, R>[] | undefined;
+  /** The first reader. Nearly always there is no other, and so no list. */
+  #reader: Reader<C, R> | undefined;
+  #laterReaders: Reader<C, R>[] | undefined;
   #closed = false;
-  #taken = false;
-  #ending: StreamEnd<R> | undefined;
-  /** Unset where there is none: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
+  #wasRead = false;
+  #end: StreamEnd<R> | undefined;
+  /** Unset if there is none: a closed iterator answers `{ done: true, value: undefined }`, which its type cannot say. */
   #reply!: R;
 
-  /** Chunks that wait. */
+  /** How many chunks wait. */
   get size(): number {
     return this.#buffer.length - this.#at;
   }
 
   /** Whether somebody has read a chunk and kept it. */
-  get taken(): boolean {
-    return this.#taken;
+  get wasRead(): boolean {
+    return this.#wasRead;
   }
 
-  /** Whether somebody waits. */
-  get awaited(): boolean {
-    return this.#waiter !== undefined;
+  /** Whether a reader waits. */
+  get hasReader(): boolean {
+    return this.#reader !== undefined;
   }
 
-  /** The next chunk, if it is there and nobody asked before. */
+  /** The next chunk, if there is one and no reader came before. */
   take(): C | undefined {
-    if (this.#waiter !== undefined) return undefined;
+    if (this.#reader !== undefined) return undefined;
     const chunk = this.#buffer[this.#at];
     if (chunk === undefined) return undefined;
     this.#at++;
-    this.#taken = true;
+    this.#wasRead = true;
     return chunk;
   }
 
-  put(batch: readonly C[]): void {
+  /** Hands one chunk to the reader that waits for it, if no chunk came before; false if there is no such reader. */
+  answer(result: IteratorYieldResult<C>): boolean {
+    const reader = this.#reader;
+    if (reader?.chunk === undefined || result.value === undefined || this.size > 0 || this.#closed)
+      return false;
+    this.#reader = this.#laterReaders?.shift();
+    this.#wasRead = true;
+    reader.chunk(result);
+    return true;
+  }
+
+  add(batch: readonly C[]): void {
     const empty = this.size === 0;
-    const waiter = this.#waiter;
-    if (empty && waiter?.batch !== undefined && batch[0] !== undefined && !this.#closed) {
-      // All of it to the one who waits for it, past the buffer.
-      this.#waiter = this.#others?.shift();
-      this.#taken = true;
-      waiter.batch(batch);
+    const reader = this.#reader;
+    if (empty && reader?.batch !== undefined && batch[0] !== undefined && !this.#closed) {
+      // The whole batch goes to the reader that waits for it, past the buffer.
+      this.#reader = this.#laterReaders?.shift();
+      this.#wasRead = true;
+      reader.batch(batch);
       return;
     }
     if (empty) this.#set(batch);
-    else this.#add(batch);
+    else this.#append(batch);
     this.#serve();
   }
 
-  /** Gives a batch back, to be read again. */
-  unread(batch: readonly C[]): void {
+  /** Takes a batch back, to be read again. */
+  putBack(batch: readonly C[]): void {
     this.#set(batch.concat(this.#rest()));
-    this.#taken = false;
+    this.#wasRead = false;
     this.#serve();
   }
 
@@ -81,77 +97,66 @@ export class ReadQueue<C, R> {
     this.#set(NOTHING);
   }
 
-  /** All that waits, for another outlet. */
-  hand(): readonly C[] {
+  /** All chunks that wait. */
+  takeAll(): readonly C[] {
     const rest = this.#rest();
     this.clear();
     return rest;
   }
 
-  wait(waiter: Reader<C, R>): void {
-    if (this.#waiter === undefined) this.#waiter = waiter;
-    else (this.#others ??= []).push(waiter);
+  wait(reader: Reader<C, R>): void {
+    if (this.#reader === undefined) this.#reader = reader;
+    else (this.#laterReaders ??= []).push(reader);
     this.#serve();
   }
 
-  /** For a reader that has asked before all who wait. */
-  waitFirst(waiter: Reader<C, R>): void {
-    if (this.#waiter !== undefined) (this.#others ??= []).unshift(this.#waiter);
-    this.#waiter = waiter;
-    this.#serve();
-  }
-
-  /** The reader wants no more: those who wait hear that it is done. */
+  /** The consumer wants no more: its readers are answered with `done`. */
   close(): void {
     this.#closed = true;
     this.clear();
     this.#serve();
   }
 
-  /** The stream has ended: readers hear of it behind the chunks that wait. */
-  settle(ending: StreamEnd<R>): void {
-    this.#ending = ending;
-    if (ending.reply !== undefined) this.#reply = ending.reply;
+  /** The stream has ended: readers hear of it after the chunks that wait. */
+  end(end: StreamEnd<R>): void {
+    this.#end = end;
+    if (end.reply !== undefined) this.#reply = end.reply;
     this.#serve();
   }
 
-  /** The reply, or nothing where the stream was closed before its end. */
+  /** The reply, or nothing if the stream was closed before its end. */
   get reply(): R {
     return this.#reply;
   }
 
-  get #error(): SluiceError | undefined {
-    return this.#closed ? undefined : this.#ending?.error;
-  }
-
   #serve(): void {
-    while (this.#waiter !== undefined) {
+    while (this.#reader !== undefined) {
       const chunk = this.#buffer[this.#at];
-      const over = this.#ending !== undefined || this.#closed;
+      const reader = this.#reader;
+      const isClosed = this.#closed && reader.forStream !== true;
       const empty = this.size === 0;
-      if (empty && !over) return;
-      const waiter = this.#waiter;
-      this.#waiter = this.#others?.shift();
-      if (chunk === undefined && !empty) {
-        this.#at++;
-        waiter.reject(new SluiceError('middleware', NO_CHUNK));
+      if (empty && this.#end === undefined && !isClosed) return;
+      this.#reader = this.#laterReaders?.shift();
+      if (empty) {
+        this.#answerEnd(reader, isClosed ? undefined : this.#end?.error);
       } else if (chunk === undefined) {
-        this.#answerEnd(waiter);
-      } else if (waiter.chunk !== undefined) {
         this.#at++;
-        this.#taken = true;
-        waiter.chunk({ done: false, value: chunk });
+        reader.reject(undefinedChunkError());
+      } else if (reader.chunk !== undefined) {
+        this.#at++;
+        this.#wasRead = true;
+        reader.chunk({ done: false, value: chunk });
       } else {
-        this.#taken = true;
-        waiter.batch?.(this.hand());
+        this.#wasRead = true;
+        reader.batch?.(this.takeAll());
       }
     }
   }
 
-  #answerEnd(waiter: Reader<C, R>): void {
-    if (this.#error !== undefined) waiter.reject(this.#error);
-    else if (waiter.chunk !== undefined) waiter.chunk({ done: true, value: this.reply });
-    else waiter.batch?.(end(this.reply));
+  #answerEnd(reader: Reader<C, R>, error: SluiceError | undefined): void {
+    if (error !== undefined) reader.reject(error);
+    else if (reader.chunk !== undefined) reader.chunk({ done: true, value: this.#reply });
+    else reader.batch?.(end(this.#reply));
   }
 
   #set(buffer: readonly C[]): void {
@@ -160,8 +165,8 @@ export class ReadQueue<C, R> {
     this.#own = undefined;
   }
 
-  #add(batch: readonly C[]): void {
-    // Copied where what has been taken is more than what waits: linear in all, and nothing taken is held for long.
+  #append(batch: readonly C[]): void {
+    // Copied when more has been taken than waits: linear in all, and chunks that were taken are not held for long.
     if (this.#own === undefined || this.#at > this.size) {
       const own = [...this.#rest()];
       this.#set(own);

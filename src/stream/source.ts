@@ -106,17 +106,22 @@ class ReaderSource<C, R> implements BatchSource<C, R> {
   }
 }
 
-/** Who is told what a source has. */
+/** Hears what a source has. */
 export interface Receiver<C, R> {
   pulled(this: void, pulled: Pulled<C, R>): void;
   failed(this: void, error: unknown): void;
 }
 
-/** A source that answers by a call instead of a promise, which saves hops on a hot path. Otherwise as {@link BatchSource}. */
+/** A source that answers by a call instead of a promise, which is faster on a hot path. Otherwise as {@link BatchSource}. */
 export interface PushSource<C, R> {
   /** Calls `pulled` or `failed` of the receiver, once, at once or later. Called again only when the last call was answered. */
   request(receiver: Receiver<C, R>): void;
   close(error: SluiceError): void | Promise<void>;
+}
+
+/** One read of a push source, as a promise. */
+export function pullFrom<C, R>(source: PushSource<C, R>): Promise<Pulled<C, R>> {
+  return new Promise((resolve, reject) => source.request({ pulled: resolve, failed: reject }));
 }
 
 /** What the runtime needs of an async generator. */
@@ -125,34 +130,20 @@ export interface GeneratorLike<C, R> {
   return(): Promise<IteratorResult<C, R>>;
 }
 
-/** An async generator as a source. */
-export class GeneratorSource<C, R> implements PushSource<C, R> {
+/** The async generator of a middleware as a source. The stream that reads it calls its `next()`. */
+export class GeneratorSource<C, R> {
   readonly body: GeneratorLike<C, R>;
-  #receiver: Receiver<C, R> | undefined;
 
   constructor(body: GeneratorLike<C, R>) {
     this.body = body;
   }
 
-  request(receiver: Receiver<C, R>): void {
-    this.#receiver = receiver;
-    this.body.next().then(this.#on.result, this.#on.error);
-  }
-
-  /** Runs the `finally` blocks of a suspended body; behind a read under way, since a generator answers in order. */
+  /** Runs the `finally` blocks of a suspended body. A read under way comes first: a generator answers in order. */
   async close(): Promise<void> {
     const result = await this.body.return();
     if (result.done !== true) throw new Error('it yields in a finally block');
   }
-
-  readonly #on: Landing<C, R> = {
-    result: (result) => this.#receiver?.pulled(result.done === true ? end(result.value) : [result.value]),
-    error: (error) => this.#receiver?.failed(error),
-  };
 }
 
-// Method signatures, so that a source of a narrow chunk type is a source of a wide one.
-interface Landing<C, R> {
-  result(this: void, result: IteratorResult<C, R>): void;
-  error(this: void, error: unknown): void;
-}
+/** All that a stream can read. */
+export type StreamSource<C, R> = BatchSource<C, R> | PushSource<C, R> | GeneratorSource<C, R>;

@@ -1,42 +1,47 @@
 import { Accumulator } from '../accumulator.ts';
 import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, abortedError } from '../errors.ts';
+import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import type { Reply } from '../request.ts';
-import { StreamCore } from './core.ts';
-import type { Opened } from './core-types.ts';
-import { StreamSource } from './derived.ts';
-import { handle } from './handle.ts';
-import type { HandleOptions, Handler } from './handle.ts';
-import { linesOf } from './lines.ts';
-import { isEnd, sourceOf } from './source.ts';
-import type { PushSource, BatchSource, Readable } from './source.ts';
-import type { Look, StreamEnd, Tap } from './tap.ts';
-import { TextSource } from './text-source.ts';
-import type { TextChunk } from './text-source.ts';
-import { Tee } from './tee.ts';
-import type { Branches, TeeOptions } from './tee.ts';
-import type { Host, MaybePromise } from './teardown.ts';
-import { ThrottleSource, checkThrottle } from './throttle.ts';
+import { handle } from '../views/handle.ts';
+import type { HandleOptions, Handler } from '../views/handle.ts';
+import { linesOf } from '../views/lines.ts';
+import { Tee } from '../views/tee.ts';
+import type { Branches, TeeOptions } from '../views/tee.ts';
+import { TextSource } from '../views/text-source.ts';
+import type { TextChunk } from '../views/text-source.ts';
+import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
+import { ChangedSegment } from './changed-segment.ts';
+import { chainOf, sourceOver } from './pump.ts';
+import { DROPPED, SourceSegment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import { readElsewhereError } from './source-over-stream.ts';
+import { end, isEnd, sourceOf } from './source.ts';
+import type { BatchSource, PushSource, Pulled, Readable } from './source.ts';
+import type { ChunkTap, Tap } from './tap.ts';
 
 /**
  * A pull-style, lazy, single-consumer stream of chunks `C` that ends with a reply `R`.
  *
  * Nothing happens before the first pull, and nothing is read while nobody asks. Read it with `for await`, or with `next()` and `close()`.
  */
-export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposable {
-  readonly #opener: () => MaybePromise<Opened<C, R>>;
-  #collector: Collector<R> | undefined;
+export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposable {
+  readonly #segment: Segment<C, R>;
 
   /** For the runtime; use {@link Stream.from} or {@link Stream.fromSource}. */
-  protected constructor(
-    opener: () => MaybePromise<Opened<C, R>>,
-    host?: Host,
-    name?: string,
-    owner?: string,
-  ) {
-    super(host, name, owner);
-    this.#opener = opener;
+  protected constructor(segment: Segment<C, R>) {
+    this.#segment = segment;
+  }
+
+  /** The stream of a segment. @internal */
+  static over<C, R>(segment: Segment<C, R>): Stream<C, R> {
+    return new Stream(segment);
+  }
+
+  /** The segment of a stream. @internal */
+  static segmentOf<C, R>(stream: Stream<C, R>): Segment<C, R> {
+    return stream.#segment;
   }
 
   /** A stream of an array (as one batch), any iterable or a `ReadableStream`. Its reply is what the iterator returns, else `reply`. */
@@ -53,12 +58,12 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
         'Stream.from() takes an array, an iterable, an async iterable or a ReadableStream.',
       );
     }
-    return new Stream<C, R | undefined>(() => sourceOf<C, R | undefined>(readable, reply));
+    return new Stream(new SourceSegment(() => sourceOf<C, R | undefined>(readable, reply)));
   }
 
   /** A stream of batches; the function form is called at the first pull. */
   static fromSource<C, R>(source: Source<C, R> | (() => Source<C, R>)): Stream<C, R> {
-    return new Stream(typeof source === 'function' ? source : () => source);
+    return new Stream(new SourceSegment(typeof source === 'function' ? source : () => source));
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<C, R> {
@@ -69,61 +74,139 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
     return this.close();
   }
 
+  /** Whether it has ended, with everything below it. */
+  get ended(): boolean {
+    return this.#segment.end !== undefined;
+  }
+
+  /** What it ended with; undefined before the end, and if it failed. */
+  get reply(): R | undefined {
+    return this.#segment.end?.reply;
+  }
+
+  /** Settles at the end: with the reply, or with the error. Reading it neither starts the stream nor makes it run ahead. */
+  get result(): Promise<R> {
+    return this.#segment.result;
+  }
+
+  // Reading.
+
+  /** The next chunk, or the end with the reply. Concurrent calls are answered in order. Rejects with the stream's `SluiceError`. */
+  next(): Promise<IteratorResult<C, R>> {
+    const segment = this.#segment;
+    const chain = chainOf(segment);
+    if (chain.consumer === segment) return chain.next();
+    return this.#replyOfEnded().then((value) => ({ done: true, value }));
+  }
+
   /** The next batch of chunks; undefined at the end, when `reply` is set. For layers that handle whole reads. */
   async read(): Promise<readonly C[] | undefined> {
-    const pulled = await this.pull();
+    const pulled = await this.#pull();
     return isEnd(pulled) ? undefined : pulled;
   }
 
-  // ---- Inside and outside ----
+  /** Starts the stream. Settles when its first chunk is there or it has ended well; rejects with its error. Consumes nothing. */
+  async ready(): Promise<void> {
+    const { queue, consumer } = chainOf(this.#segment);
+    if (consumer === this.#segment && queue.size > 0) return;
+    const pulled = await this.#pull();
+    if (!isEnd(pulled)) queue.putBack(pulled);
+  }
+
+  async #pull(): Promise<Pulled<C, R>> {
+    const segment = this.#segment;
+    const chain = chainOf(segment);
+    if (chain.consumer !== segment) return end(await this.#replyOfEnded());
+    return new Promise((resolve, reject) => chain.wait({ batch: resolve, reject }));
+  }
+
+  /** If another stream reads this one, only its end can be told. */
+  async #replyOfEnded(): Promise<R> {
+    if (this.#segment.end === undefined) throw readElsewhereError();
+    return this.#segment.result;
+  }
+
+  // Ending.
+
+  /** Ends the stream: a pending `next()` answers done, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
+  async close(reason?: unknown): Promise<void> {
+    const segment = this.#segment;
+    const chain = chainOf(segment);
+    if (segment.end !== undefined) {
+      if (chain.consumer === segment) chain.queue.clear();
+      return;
+    }
+    if (chain.outermost === segment) chain.queue.close();
+    await segment.stop(this.closeError(reason), 'drop');
+  }
+
+  /** The async-iterator protocol's way to say `close()`, as `break` does. */
+  async return(): Promise<IteratorResult<C, R>> {
+    await this.close();
+    return { done: true, value: chainOf(this.#segment).queue.reply };
+  }
+
+  /** Ends the stream with an error, from a tap or a timer; what was received before is still delivered. Never throws. */
+  abort(error: SluiceError): void {
+    const segment = this.#segment;
+    void segment.stop(asSluiceError(error, segment.tappedBy), 'keep');
+  }
+
+  /** The error that a `close()` ends the stream with. @internal */
+  protected closeError(reason: unknown): SluiceError {
+    return abortedError(reason, 'The stream was closed before its end.');
+  }
+
+  // For layers and consumers.
 
   /** Looks at every chunk, and at the end. Returns this same stream; costs next to nothing. Add taps before the first pull. */
-  tap(tap: Look<C> | Tap<C, R>): this {
-    if (this.started) {
+  tap(tap: ChunkTap<C> | Tap<C, R>): this {
+    if (this.#segment.started) {
       throw new SluiceError(
         'middleware',
         'tap() came after the stream had started: add taps before the first pull.',
       );
     }
-    this.addTap(tap, 'last');
+    this.#segment.addTap(tap, 'last');
     return this;
   }
 
-  /** A stream of what `change` makes of each chunk. */
+  /** A stream of what `change` makes of each chunk. It takes the place of this one, which nobody else may read then. */
   map<D>(change: (chunk: C) => D): Stream<D, R> {
-    return this.#derive((batch) => batch.map((chunk) => change(chunk)));
+    return new Stream(new ChangedSegment(this.#segment, change));
   }
 
-  /** A stream of the chunks that `keep` lets pass. */
+  /** A stream of the chunks that `keep` lets pass. It takes the place of this one, which nobody else may read then. */
   filter(keep: (chunk: C) => boolean): Stream<C, R> {
-    return this.#derive((batch) => batch.filter((chunk) => keep(chunk)));
+    return new Stream(new ChangedSegment(this.#segment, (chunk) => (keep(chunk) ? chunk : DROPPED)));
   }
 
   /** Keeps what the stream lets through: `partial` at any time, `message` on its reply. */
   collect(this: Stream<StreamChunk, Reply>): Stream<StreamChunk, Reply> {
-    if (this.#collector !== undefined) return this;
+    if (this.#segment.collector !== undefined) return this;
     const accumulator = new Accumulator();
     this.tap((chunk) => accumulator.add(chunk));
-    this.#collector = {
+    this.#segment.collector = {
       partial: () => accumulator.partial(),
-      sign: (ending) =>
-        ending.reply === undefined
-          ? ending
-          : { ...ending, reply: { ...ending.reply, message: accumulator.message() } },
+      sign: (ended) =>
+        ended.reply === undefined
+          ? ended
+          : { ...ended, reply: { ...ended.reply, message: accumulator.message() } },
     };
     return this;
   }
 
   /** What it let through so far, after `collect()`; always there on the stream of an execution. */
   get partial(): Partial | undefined {
-    return this.#collector?.partial();
+    return this.#segment.collector?.partial();
   }
 
-  // ---- Outside ----
+  // For consumers.
 
   /** The pieces of the answer's text. No piece begins or ends within a character. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
-    return new Stream(() => new TextSource(this), this.host, this.owner);
+    const { owner, tappedBy } = this.#segment;
+    return new Stream(new SourceSegment(() => new TextSource(sourceOver(this.#segment)), owner, tappedBy));
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
@@ -135,8 +218,8 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
 
   /** The answer's lines, without their ends (LF or CRLF). Blank lines are kept, and so is a last line that has no end. */
   lines(this: Stream<TextChunk, R>): Stream<string, R> {
-    const text = this.textStream();
-    return new Stream(() => linesOf(text));
+    const text = Stream.segmentOf(this.textStream());
+    return new Stream(new SourceSegment(() => linesOf(sourceOver(text))));
   }
 
   /**
@@ -145,14 +228,15 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
    */
   throttle(this: Stream<ExecutionChunk, R>, ms: number): Stream<ExecutionChunk, R> {
     checkThrottle(ms);
-    return new Stream(() => new ThrottleSource(this, ms));
+    const segment = Stream.segmentOf(this);
+    return new Stream(new SourceSegment(() => new ThrottleSource(sourceOver(segment), ms)));
   }
 
   /** Splits the stream into `n` independent ones. Each gets its own copies; the last to close closes this one. */
   tee<N extends number = 2>(n?: N, options?: TeeOptions): Branches<Stream<C, R>, N>;
   tee(n = 2, options: TeeOptions = {}): Stream<C, R>[] {
-    const tee = new Tee<C, R>(this, n, options);
-    return tee.sources.map((source) => new Stream(() => source));
+    const tee = new Tee<C, R>(sourceOver(this.#segment), n, options);
+    return tee.sources.map((source) => new Stream(new SourceSegment(() => source)));
   }
 
   /**
@@ -181,27 +265,6 @@ export class Stream<C, R> extends StreamCore<C, R> implements AsyncIterableItera
       { highWaterMark: 0 },
     );
   }
-
-  // ---- For the runtime ----
-
-  /** What it was made with. @internal */
-  protected override open(): MaybePromise<Opened<C, R>> {
-    return this.#opener();
-  }
-
-  /** With what was collected. @internal */
-  protected override ending(ending: StreamEnd<R>): StreamEnd<R> {
-    return this.#collector === undefined ? ending : this.#collector.sign(ending);
-  }
-
-  #derive<D>(change: (batch: readonly C[]) => readonly D[]): Stream<D, R> {
-    return new Stream<D, R>(() => new StreamSource(this, change), this.host, this.owner);
-  }
 }
 
 type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;
-
-interface Collector<R> {
-  partial(): Partial;
-  sign(ending: StreamEnd<R>): StreamEnd<R>;
-}

@@ -23,11 +23,11 @@ export interface BoundTap<C, R> {
   pull?(this: void): void;
 }
 
-/** The part of a tap that looks at chunks. */
-export type Look<C> = NonNullable<BoundTap<C, unknown>['chunk']>;
+/** The part of a tap that sees chunks. */
+export type ChunkTap<C> = NonNullable<BoundTap<C, unknown>['chunk']>;
 
 /** Binds a tap's functions to it. */
-export function bound<C, R>(tap: Look<C> | Tap<C, R>): BoundTap<C, R> {
+export function bound<C, R>(tap: ChunkTap<C> | Tap<C, R>): BoundTap<C, R> {
   if (typeof tap === 'function') return { chunk: tap };
   checkTap(tap);
   return {

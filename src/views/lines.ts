@@ -1,17 +1,16 @@
 import type { SluiceError } from '../errors.ts';
-import { StreamCore } from './core.ts';
-import { isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
+import { isEnd, pullFrom } from '../stream/source.ts';
+import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 
 /** The lines of a stream of text, cut at LF and CRLF. */
-export function linesOf<R>(text: StreamCore<string, R>): BatchSource<string, R> {
+export function linesOf<R>(text: PushSource<string, R>): BatchSource<string, R> {
   let rest = '';
   let over: Pulled<string, R> | undefined;
   return {
     async pull() {
       for (;;) {
         if (over !== undefined) return over;
-        const pulled = await StreamCore.pullFrom(text);
+        const pulled = await pullFrom(text);
         if (isEnd(pulled)) {
           over = pulled;
           if (rest !== '') return [rest];
@@ -22,6 +21,6 @@ export function linesOf<R>(text: StreamCore<string, R>): BatchSource<string, R> 
         if (lines.length > 0) return lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
       }
     },
-    close: (error: SluiceError) => StreamCore.forceOn(text, error),
+    close: (error: SluiceError) => text.close(error),
   };
 }

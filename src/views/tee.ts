@@ -1,7 +1,6 @@
 import { SluiceError, abortedError, kindOf } from '../errors.ts';
-import { StreamCore } from './core.ts';
-import { isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
+import { isEnd, pullFrom } from '../stream/source.ts';
+import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 
 /** What happens when one branch is read faster than another. */
 export interface TeeOptions {
@@ -32,7 +31,7 @@ interface Branch<C> {
 /** Reads one stream for several readers; see `Stream.tee`. */
 export class Tee<C, R> {
   readonly sources: BatchSource<C, R>[];
-  readonly #stream: StreamCore<C, R>;
+  readonly #stream: PushSource<C, R>;
   readonly #branches: Branch<C>[];
   readonly #overflow: NonNullable<TeeOptions['overflow']>;
   readonly #bufferSize: number;
@@ -44,7 +43,7 @@ export class Tee<C, R> {
   #moved = Promise.withResolvers<void>();
 
   constructor(
-    stream: StreamCore<C, R>,
+    stream: PushSource<C, R>,
     n: number,
     { overflow = 'block', bufferSize = 16, idleTimeoutMs = 30_000 }: TeeOptions,
   ) {
@@ -112,7 +111,7 @@ export class Tee<C, R> {
 
   async #read(): Promise<void> {
     try {
-      const pulled = await StreamCore.pullFrom(this.#stream);
+      const pulled = await pullFrom(this.#stream);
       if (isEnd(pulled)) this.#ended = pulled;
       else for (const branch of this.#branches) this.#give(branch, pulled);
     } catch (error) {
@@ -139,7 +138,7 @@ export class Tee<C, R> {
     branch.open = false;
     branch.queue = [];
     this.#move();
-    if (this.#branches.every((other) => !other.open)) await StreamCore.forceOn(this.#stream, error);
+    if (this.#branches.every((other) => !other.open)) await this.#stream.close(error);
   }
 
   #move(): void {

@@ -1,28 +1,27 @@
 import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
 import type { SluiceError } from '../errors.ts';
 import { CharacterJoiner } from '../well-formed.ts';
-import { StreamCore } from './core.ts';
-import { isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
-import type { MaybePromise } from './teardown.ts';
+import { isEnd, pullFrom } from '../stream/source.ts';
+import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
+import type { MaybePromise } from '../stream/owner.ts';
 
 /** Chunks that text can be taken from. */
 export type TextChunk = StreamChunk | ExecutionChunk;
 
 /** The text of a stream's chunks, in pieces of whole characters. */
 export class TextSource<R> implements BatchSource<string, R> {
-  readonly #stream: StreamCore<TextChunk, R>;
+  readonly #stream: PushSource<TextChunk, R>;
   readonly #joiner = new CharacterJoiner();
   #end: Pulled<string, R> | undefined;
 
-  constructor(stream: StreamCore<TextChunk, R>) {
+  constructor(stream: PushSource<TextChunk, R>) {
     this.#stream = stream;
   }
 
   async pull(): Promise<Pulled<string, R>> {
     for (;;) {
       if (this.#end !== undefined) return this.#end;
-      const pulled = await StreamCore.pullFrom(this.#stream);
+      const pulled = await pullFrom(this.#stream);
       if (isEnd(pulled)) {
         this.#end = pulled;
         const rest = this.#joiner.flush();
@@ -41,6 +40,6 @@ export class TextSource<R> implements BatchSource<string, R> {
   }
 
   close(error: SluiceError): MaybePromise<void> {
-    return StreamCore.forceOn(this.#stream, error);
+    return this.#stream.close(error);
   }
 }

@@ -1,9 +1,8 @@
 import type { ExecutionChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
-import { StreamCore } from './core.ts';
-import { isEnd } from './source.ts';
-import type { BatchSource, Pulled } from './source.ts';
-import type { MaybePromise } from './teardown.ts';
+import { isEnd, pullFrom } from '../stream/source.ts';
+import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
+import type { MaybePromise } from '../stream/owner.ts';
 
 /** Throws `invalid_options` where `ms` is no time. */
 export function checkThrottle(ms: number): void {
@@ -17,14 +16,14 @@ export function checkThrottle(ms: number): void {
 
 /** Joins pieces of text over a time; see `Stream.throttle`. */
 export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
-  readonly #stream: StreamCore<ExecutionChunk, R>;
+  readonly #stream: PushSource<ExecutionChunk, R>;
   readonly #ms: number;
   #held: ExecutionChunk | undefined;
   #index = 0;
   /** The read under way: it outlives the pull that was answered by the timer. */
   #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
 
-  constructor(stream: StreamCore<ExecutionChunk, R>, ms: number) {
+  constructor(stream: PushSource<ExecutionChunk, R>, ms: number) {
     this.#stream = stream;
     this.#ms = ms;
   }
@@ -33,7 +32,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
     const timer = new Timer(this.#ms);
     try {
       for (;;) {
-        this.#reading ??= StreamCore.pullFrom(this.#stream);
+        this.#reading ??= pullFrom(this.#stream);
         const pulled = await (this.#held === undefined
           ? this.#reading
           : Promise.race([this.#reading, timer.over]));
@@ -55,7 +54,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
 
   close(error: SluiceError): MaybePromise<void> {
     this.#held = undefined;
-    return StreamCore.forceOn(this.#stream, error);
+    return this.#stream.close(error);
   }
 
   #add(chunk: ExecutionChunk, out: ExecutionChunk[]): void {

@@ -1,0 +1,37 @@
+import type { SluiceError } from '../errors.ts';
+import { andThen } from './owner.ts';
+import type { MaybePromise } from './owner.ts';
+import { Segment } from './segment.ts';
+import { readElsewhereError } from './source-over-stream.ts';
+
+/** A stream of what a map or a filter makes of another one. */
+export class ChangedSegment<C, D, R> extends Segment<D, R> {
+  readonly #of: Segment<C, R>;
+  readonly #change: (this: void, chunk: C) => unknown;
+
+  constructor(of: Segment<C, R>, change: (this: void, chunk: C) => unknown) {
+    super(of.owner, of.tappedBy);
+    this.#of = of;
+    this.#change = change;
+  }
+
+  override get change(): (this: void, chunk: C) => unknown {
+    return this.#change;
+  }
+
+  /** Joins the other stream. Two signatures, because TypeScript cannot follow the type of a chunk through the change. */
+  override open(): Segment<D, R>;
+  override open(): Segment<unknown, R> {
+    if (this.#of.isHandedOn) throw readElsewhereError();
+    return this.#of;
+  }
+
+  /** Reads ahead as the other stream does. */
+  override wantsMore(buffered: number): boolean {
+    return this.#of.wantsMore(buffered);
+  }
+
+  override endLate(error: SluiceError): MaybePromise<void> {
+    return andThen(this.#of.endLate(error), () => super.endLate(error));
+  }
+}

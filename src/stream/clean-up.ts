@@ -1,0 +1,100 @@
+import { abortedError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../middleware-error.ts';
+import type { MaybePromise, StreamOwner } from './owner.ts';
+import { Segment } from './segment.ts';
+import type { OpenedAs } from './segment.ts';
+import { GeneratorSource } from './source.ts';
+import type { StreamSource } from './source.ts';
+
+/** A chain that ends early. */
+export interface Stopped<C, R> {
+  /** Outermost first. */
+  segments: readonly Segment<C, R>[];
+  /** Undefined if there is nothing to close: the source ended by itself, or there is none yet. */
+  source: StreamSource<C, R> | undefined;
+  /** An async body that has not returned its stream yet. */
+  opening: Promise<void> | undefined;
+  /** This segment and those above it end with `error`, those below with `aborted`. */
+  at: Segment<C, R>;
+  error: SluiceError;
+}
+
+/** Closes the wire first. Then ends the bodies and taps of the chain, the innermost first. */
+export async function cleanUpInOrder<C, R>(stopped: Stopped<C, R>): Promise<void> {
+  const { source, opening, at, error } = stopped;
+  const below = abortedError(error);
+  const inwards = stopped.segments.toReversed();
+  const innermost = inwards[0] ?? at;
+  const isBody = source instanceof GeneratorSource;
+  if (source !== undefined && !isBody)
+    await withinCloseTimeout(innermost.owner, innermost.name, closeSource(source, below));
+  let mine = below;
+  for (const segment of inwards) {
+    if (segment === at) mine = error;
+    await segment.closeOtherRuns(below);
+    if (segment === innermost) {
+      // A body is closed only after what it reads: it may be waiting for that.
+      if (isBody) await withinCloseTimeout(segment.owner, segment.name, closeSource(source, below));
+      if (opening !== undefined) await withinCloseTimeout(segment.owner, segment.name, opening);
+    }
+    segment.finish({ outcome: segment.outcomeOf(mine), error: mine });
+  }
+}
+
+/** Ends what a body returned after its stream was stopped. */
+export function endLate<C, R>(
+  by: Segment<C, R>,
+  opened: OpenedAs<C, R>,
+  error: SluiceError,
+): MaybePromise<void> {
+  if (opened instanceof Segment) return opened.endLate(error);
+  return withinCloseTimeout(by.owner, by.name, closeSource(opened, error));
+}
+
+/**
+ * Waits for a part of a cleanup, at most `owner.closeTimeoutMs`. An error and lateness become warnings: a cleanup never fails and never
+ * hangs.
+ */
+export async function withinCloseTimeout(
+  owner: StreamOwner,
+  name: string,
+  work: MaybePromise<unknown>,
+): Promise<void> {
+  if (!(work instanceof Promise)) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(
+      resolve,
+      owner.closeTimeoutMs,
+      `"${name}" ignored its signal and was abandoned after ${owner.closeTimeoutMs} ms.`,
+    );
+  });
+  const warning = await Promise.race([
+    work.then(
+      () => undefined,
+      (error: unknown) => warningOf(name, error),
+    ),
+    late,
+  ]);
+  clearTimeout(timer);
+  if (warning !== undefined) owner.warn(warning);
+}
+
+function warningOf(name: string, error: unknown): string {
+  const kind = error instanceof Error ? error.name : 'a value that is no Error';
+  return `"${name}" threw ${kind} while it was torn down.`;
+}
+
+/** Closes a source. An error that it throws at once comes as a rejection. */
+export function closeSource(source: Closable, error: SluiceError): MaybePromise<void> {
+  try {
+    return source.close(error);
+  } catch (thrown) {
+    return Promise.reject(asSluiceError(thrown, 'source'));
+  }
+}
+
+interface Closable {
+  close(error: SluiceError): MaybePromise<void>;
+}

@@ -1,0 +1,382 @@
+import { abortedError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../middleware-error.ts';
+import { cleanUpInOrder, endLate } from './clean-up.ts';
+import type { MaybePromise } from './owner.ts';
+import { ReadQueue, undefinedChunkError } from './read-queue.ts';
+import type { Reader } from './read-queue.ts';
+import { Segment } from './segment.ts';
+import type { Chain, HandOver, OpenedAs, Waiting } from './segment.ts';
+import { GeneratorSource, end, isEnd } from './source.ts';
+import type { BatchSource, GeneratorLike, Pulled, PushSource, Receiver, StreamSource } from './source.ts';
+import { SourceOverStream } from './source-over-stream.ts';
+import { Steps } from './steps.ts';
+import type { StreamEnd } from './tap.ts';
+
+/** How many chunks a generator gives before its own promises go to its reader: see docs/decisions/0017-one-pump-a-chain.md. */
+const TRUSTED_AFTER = 64;
+
+/** Why a chain ends early. */
+interface Stop<C, R> {
+  at: Segment<C, R>;
+  error: SluiceError;
+  /** Settles when everything is cleaned up. */
+  over: PromiseWithResolvers<void>;
+}
+
+/** What the source and the readers call. Method signatures, so that a stream of a narrow chunk type is a stream of a wide one. */
+interface Handlers<C, R> extends Receiver<C, R> {
+  enqueue(
+    this: void,
+    resolve: (result: IteratorResult<C, R>) => void,
+    reject: (error: unknown) => void,
+  ): void;
+  result(this: void, result: IteratorResult<C, R>): void;
+}
+
+/** A generator that has earned trust, and what becomes of its promises. */
+interface Trusted<C, R> {
+  body: GeneratorLike<C, R>;
+  answered(this: void, result: IteratorResult<C, R>): IteratorResult<C, R> | Promise<IteratorResult<C, R>>;
+  failed(this: void, error: unknown): Promise<IteratorResult<C, R>>;
+}
+
+/** The chain that a segment is part of; made when it is first asked for. */
+export function chainOf<C, R>(segment: Segment<C, R>): Chain<C, R> {
+  segment.chain ??= new Pump(segment);
+  return segment.chain;
+}
+
+/**
+ * Reads one source for a chain of streams, each of which only hands on the next one. It opens the chain, asks the source, runs the taps
+ * and changes of all segments over what comes, keeps what waits for a reader, and ends the segments in order.
+ */
+export class Pump<C, R> implements Chain<C, R> {
+  readonly queue = new ReadQueue<C, R>();
+  readonly outermost: Segment<C, R>;
+  consumer: Segment<C, R> | undefined;
+  /** Outermost first, which is the order in which they open. */
+  #segments: Segment<C, R>[];
+  #steps = new Steps<C, R>();
+  #source: StreamSource<C, R> | undefined;
+  #state: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
+  #opening: Promise<void> | undefined;
+  /** Whether the source has been asked, or its answer is being handed on. */
+  #asked = false;
+  /** Whether the source has ended or failed. It is not closed then. */
+  #sourceEnded = false;
+  #stop: Stop<C, R> | undefined;
+  #cleaningUp = false;
+  /** How many chunks of a generator went to their readers without a batch around them. */
+  #directAnswers = 0;
+  #trusted: Trusted<C, R> | undefined;
+
+  constructor(outermost: Segment<C, R>) {
+    this.outermost = outermost;
+    this.consumer = outermost;
+    this.#segments = [outermost];
+    if (outermost.end !== undefined) this.segmentEnded(outermost, outermost.end);
+  }
+
+  get started(): boolean {
+    return this.#state !== 'idle';
+  }
+
+  get #innermost(): Segment<C, R> {
+    return this.#segments.at(-1) ?? this.outermost;
+  }
+
+  /** Whether nothing is under way that a read would have to wait for. */
+  get #isQuiet(): boolean {
+    return this.#state === 'open' && !this.#asked && this.#stop === undefined && !this.queue.hasReader;
+  }
+
+  // Reading.
+
+  next(): Promise<IteratorResult<C, R>> {
+    const chunk = this.queue.take();
+    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+    const trusted = this.#trusted;
+    if (trusted !== undefined && this.#isQuiet && this.queue.size === 0) {
+      this.#asked = true;
+      return trusted.body.next().then(trusted.answered, trusted.failed);
+    }
+    return new Promise(this.#on.enqueue);
+  }
+
+  wait(reader: Reader<C, R>): void {
+    this.queue.wait(reader);
+    if (this.queue.hasReader) this.read();
+  }
+
+  read(): void {
+    if (this.#asked || this.#state === 'ended' || this.#stop !== undefined) return;
+    this.#asked = true;
+    if (this.#state === 'idle') {
+      this.#start();
+      return;
+    }
+    const source = this.#source;
+    if (source === undefined || !this.#tellWaitTaps()) return;
+    if (source instanceof GeneratorSource) source.body.next().then(this.#on.result, this.#on.failed);
+    else if ('request' in source) source.request(this.#on);
+    else this.#pull(source);
+  }
+
+  /** A loop, so that a source that answers at once does not pile up calls. */
+  #pull(source: BatchSource<C, R>): void {
+    let pulled: MaybePromise<Pulled<C, R>>;
+    do {
+      this.#asked = true;
+      try {
+        pulled = source.pull();
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      if (pulled instanceof Promise) {
+        pulled.then(this.#on.pulled, this.#on.failed);
+        return;
+      }
+    } while (this.#receive(pulled) && this.#tellWaitTaps());
+  }
+
+  readonly #on: Handlers<C, R> = {
+    enqueue: (resolve, reject) => this.wait({ chunk: resolve, reject }),
+    pulled: (pulled) => {
+      if (this.#receive(pulled)) this.read();
+    },
+    result: (result) => this.#receiveResult(result),
+    failed: (error) => this.#fail(error),
+  };
+
+  /** Tells those who measure waiting; false if one of them ended the chain. */
+  #tellWaitTaps(): boolean {
+    if (!this.#steps.hasWaitTaps) return true;
+    this.#steps.tellWaitTaps();
+    return !this.#stoppedBySteps();
+  }
+
+  /** Hands on what was read; true if more is to be read. The first `from` steps have seen it. */
+  #receive(pulled: Pulled<C, R>, from = 0): boolean {
+    if (this.#stop !== undefined || this.#state === 'ended') return false;
+    // Until all of it is handed on, so that a reader that asks for more meanwhile is heard at the end.
+    this.#asked = true;
+    if (isEnd(pulled)) {
+      this.#sourceEnded = true;
+      this.#end({ outcome: 'completed', reply: pulled.reply });
+      return false;
+    }
+    const isSeen = this.#steps.size === from;
+    const batch = isSeen ? pulled : this.#steps.run(pulled, this.outermost.owner, from);
+    if (batch.length > 0) this.queue.add(batch);
+    this.#asked = false;
+    return !this.#stoppedBySteps() && this.#wantsMore;
+  }
+
+  get #wantsMore(): boolean {
+    return this.queue.hasReader || this.outermost.wantsMore(this.queue.size);
+  }
+
+  /** Asked after steps ran: one of them may have thrown, or ended the chain. Then cleans up. */
+  #stoppedBySteps(): boolean {
+    const { failure } = this.#steps;
+    if (failure !== undefined && this.#stop === undefined) {
+      const { segment: at, thrown } = failure;
+      this.#stop = { at, error: asSluiceError(thrown, at.tappedBy), over: Promise.withResolvers() };
+    }
+    if (this.#stop === undefined) return false;
+    this.#cleanUp(this.#stop);
+    return true;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stop !== undefined || this.#state === 'ended') return;
+    this.#asked = true;
+    this.#sourceEnded = true;
+    const mine = asSluiceError(error, this.#innermost.name);
+    this.#end({ outcome: this.#innermost.outcomeOf(mine), error: mine });
+  }
+
+  // Reading a generator.
+
+  /** A chunk that no step sees goes to the reader that waits, in the result object of the generator. */
+  #receiveResult(result: IteratorResult<C, R>): void {
+    const isDirect =
+      result.done !== true &&
+      this.#steps.size === 0 &&
+      this.#state === 'open' &&
+      this.#stop === undefined &&
+      this.queue.answer(result);
+    if (!isDirect) {
+      if (this.#receive(pulledOf(result))) this.read();
+      return;
+    }
+    this.#asked = false;
+    if (++this.#directAnswers === TRUSTED_AFTER) this.#trust();
+    if (this.#wantsMore) this.read();
+  }
+
+  /** Until then each reader gets a promise of ours, which can be settled if the generator never comes back. */
+  #trust(): void {
+    if (!(this.#source instanceof GeneratorSource) || this.#steps.hasWaitTaps) return;
+    this.#trusted = {
+      body: this.#source.body,
+      answered: (result) => {
+        this.#asked = false;
+        if (result.done === true || this.#stop !== undefined || this.#state !== 'open')
+          return this.#inQueue(() => this.#receive(pulledOf(result)));
+        if (this.#wantsMore) this.read();
+        if (result.value === undefined) throw undefinedChunkError();
+        return result;
+      },
+      failed: (error) => this.#inQueue(() => this.#fail(error)),
+    };
+  }
+
+  /** For an end, and for what comes after a stop: the reader hears what those who wait hear. */
+  #inQueue(take: () => void): Promise<IteratorResult<C, R>> {
+    return new Promise((resolve, reject) => {
+      this.queue.wait({ chunk: resolve, reject });
+      take();
+    });
+  }
+
+  // The start.
+
+  #start(): void {
+    this.#state = 'opening';
+    const opened = this.#open(this.outermost);
+    if (opened instanceof Promise) this.#opening = opened.then(() => this.#opened());
+    else this.#opened();
+  }
+
+  #opened(): void {
+    this.#opening = undefined;
+    this.#asked = false;
+    this.read();
+  }
+
+  #open(segment: Segment<C, R>): MaybePromise<void> {
+    let opened: MaybePromise<OpenedAs<C, R>>;
+    try {
+      opened = segment.open();
+    } catch (error) {
+      this.#failStart(segment, error);
+      return;
+    }
+    if (!(opened instanceof Promise)) return this.#attach(segment, opened);
+    return opened.then(
+      (late) => this.#attach(segment, late),
+      (error: unknown) => this.#failStart(segment, error),
+    );
+  }
+
+  #failStart(segment: Segment<C, R>, error: unknown): void {
+    this.#startReading(sourceThatFails(asSluiceError(error, segment.name)));
+  }
+
+  #attach(by: Segment<C, R>, opened: OpenedAs<C, R>): MaybePromise<void> {
+    if (this.#stop !== undefined) return endLate(by, opened, abortedError(this.#stop.error));
+    if (!(opened instanceof Segment)) return this.#startReading(opened);
+    if (!opened.started) {
+      this.#segments.push(opened);
+      opened.chain = this;
+      return this.#open(opened);
+    }
+    const left = opened.chain?.handOver();
+    if (left === undefined) this.#startReading(sourceOver(opened));
+    else this.#goOn(left);
+  }
+
+  #startReading(source: StreamSource<C, R>): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'open';
+    this.#source = source;
+    for (const segment of this.#segments.toReversed()) this.#steps.add(segment);
+  }
+
+  handOver(): HandOver<C, R> | undefined {
+    if (!this.#isQuiet || this.#source === undefined) return undefined;
+    const unread = this.queue.takeAll();
+    return { segments: this.#segments, source: this.#source, unread, steps: this.#steps.size };
+  }
+
+  #goOn({ segments, source, unread, steps }: HandOver<C, R>): void {
+    for (const segment of segments) {
+      segment.chain = this;
+      this.#segments.push(segment);
+    }
+    this.#startReading(source);
+    if (unread.length > 0) this.#receive(unread, steps);
+  }
+
+  // The end.
+
+  /** Tells the end of the source, or its failure, to each segment from number `at` outwards. */
+  #end(came: StreamEnd<R>, at: number = this.#segments.length - 1): void {
+    let below = came;
+    for (let number = at; number >= 0; number--) {
+      const segment = this.#segments[number];
+      if (segment === undefined) return;
+      const concluded = segment.conclude(below);
+      if (concluded instanceof Promise) {
+        void concluded.then((mine) => {
+          segment.finish(mine);
+          this.#end(segment.end ?? mine, number - 1);
+        });
+        return;
+      }
+      segment.finish(concluded);
+      below = segment.end ?? concluded;
+    }
+  }
+
+  stop(at: Segment<C, R>, error: SluiceError, waiting: Waiting): MaybePromise<void> {
+    if (this.#state === 'ended') return;
+    if (this.#stop !== undefined) return this.#stop.over.promise;
+    const stop: Stop<C, R> = { at, error, over: Promise.withResolvers() };
+    this.#stop = stop;
+    if (waiting === 'drop') this.queue.clear();
+    // If a step called, the loop over the steps cleans up after the current chunk.
+    if (this.#steps.running) this.#steps.stopped = true;
+    else this.#cleanUp(stop);
+    return stop.over.promise;
+  }
+
+  #cleanUp({ at, error, over }: Stop<C, R>): void {
+    if (this.#cleaningUp) return;
+    this.#cleaningUp = true;
+    if (this.#state === 'idle') {
+      // Never read: no body ran, so no tap hears of it.
+      this.outermost.settle({ outcome: this.outermost.outcomeOf(error), error });
+      over.resolve();
+      return;
+    }
+    const segments = this.#segments;
+    const below = abortedError(error);
+    for (const segment of segments.slice(segments.indexOf(at))) segment.signal(below);
+    const source = this.#sourceEnded ? undefined : this.#source;
+    void cleanUpInOrder({ segments, source, opening: this.#opening, at, error }).then(over.resolve);
+  }
+
+  segmentEnded(segment: Segment<C, R>, ended: StreamEnd<R>): void {
+    if (segment !== this.outermost) return;
+    this.#state = 'ended';
+    this.queue.end(ended);
+  }
+}
+
+function pulledOf<C, R>(result: IteratorResult<C, R>): Pulled<C, R> {
+  return result.done === true ? end(result.value) : [result.value];
+}
+
+/** A failure before there is a source. It comes as the first read's, like any other. */
+function sourceThatFails<C, R>(error: SluiceError): BatchSource<C, R> {
+  return { pull: () => Promise.reject(error), close: () => undefined };
+}
+
+/** A stream as the source of another one. From the first read on, nobody else may read the stream. */
+export function sourceOver<C, R>(segment: Segment<C, R>): PushSource<C, R> {
+  return new SourceOverStream(segment, chainOf);
+}

@@ -1,0 +1,218 @@
+import type { SluiceError } from '../errors.ts';
+import type { Partial } from '../partial.ts';
+import type { Outcome } from '../result.ts';
+import { noOwner } from './owner.ts';
+import type { MaybePromise, StreamOwner } from './owner.ts';
+import type { Reader, ReadQueue } from './read-queue.ts';
+import type { StreamSource } from './source.ts';
+import { bound } from './tap.ts';
+import type { BoundTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
+
+/** What a segment opens into: something to read, or the segment of another stream, which joins the chain. */
+export type OpenedAs<C, R> = StreamSource<C, R> | Segment<C, R>;
+
+/** What happens to chunks that still wait for a reader when a stream ends early. */
+export type Waiting = 'keep' | 'drop';
+
+/** What a filter makes of a chunk that it does not let through. */
+export const DROPPED: unique symbol = Symbol('dropped');
+
+/** Reads one source for all segments of a chain. The only implementation is `Pump`. */
+export interface Chain<C, R> {
+  readonly queue: ReadQueue<C, R>;
+  /** Gives its chunks to readers: no other segment hands it on. */
+  readonly outermost: Segment<C, R>;
+  /** Whose stream may read the chain; undefined if another stream reads it as its source. */
+  consumer: Segment<C, R> | undefined;
+  /** Whether it has been asked for a chunk, or has ended. */
+  readonly started: boolean;
+  /** The next chunk, or the end. */
+  next(): Promise<IteratorResult<C, R>>;
+  /** Answers a reader when there is something, after those who came before it. */
+  wait(reader: Reader<C, R>): void;
+  /** Asks the source, unless that is under way. */
+  read(): void;
+  /** Ends the chain early; resolves when everything is cleaned up. */
+  stop(at: Segment<C, R>, error: SluiceError, waiting: Waiting): MaybePromise<void>;
+  /** Called by each segment when it has ended. */
+  segmentEnded(segment: Segment<C, R>, end: StreamEnd<R>): void;
+  /** Gives everything to a chain that goes on with it; undefined if a read is under way or it is not open. */
+  handOver(): HandOver<C, R> | undefined;
+}
+
+/** What one chain leaves to another. */
+export interface HandOver<C, R> {
+  segments: readonly Segment<C, R>[];
+  source: StreamSource<C, R>;
+  /** Chunks that were read ahead. The first `steps` of the chain's steps have seen them. */
+  unread: readonly C[];
+  steps: number;
+}
+
+interface Collector<R> {
+  partial(): Partial;
+  sign(end: StreamEnd<R>): StreamEnd<R>;
+}
+
+/** Method signatures, so that a stream of a narrow reply is a stream of a wide one. */
+interface Deferred<R> {
+  promise: Promise<R>;
+  resolve(this: void, reply: R): void;
+  reject(this: void, error: unknown): void;
+}
+
+const NONE: readonly never[] = [];
+
+/**
+ * One stream's part of a chain: what it opens into, its taps or its change, and how it ended. A chain is a row of segments, each of
+ * which only hands on the next one.
+ */
+export abstract class Segment<C, R> {
+  readonly owner: StreamOwner;
+  /** Whose body or source this is, for errors and warnings. */
+  readonly name: string;
+  /** Who adds the taps: the layer above. */
+  readonly tappedBy: string;
+  /** Replaced, not added to: `push()` makes room for sixteen more. */
+  taps: readonly BoundTap<C, R>[] = NONE;
+  /** Made on first use, and only for the outermost segment: those that join get its chain. */
+  chain: Chain<C, R> | undefined;
+  end: StreamEnd<R> | undefined;
+  collector: Collector<R> | undefined;
+  #result: Deferred<R> | undefined;
+
+  constructor(owner: StreamOwner = noOwner(), name = 'stream', tappedBy = name) {
+    this.owner = owner;
+    this.name = name;
+    this.tappedBy = tappedBy;
+  }
+
+  // Hooks of the kinds of segment.
+
+  /** Makes what is read. Called once, at the first read. */
+  abstract open(): MaybePromise<OpenedAs<C, R>>;
+
+  /** What a map or a filter makes of each chunk, before the taps see it; {@link DROPPED} if nothing. */
+  get change(): ((this: void, chunk: never) => unknown) | undefined {
+    return undefined;
+  }
+
+  /** Whether to read on although nobody waits. */
+  wantsMore(_buffered: number): boolean {
+    return false;
+  }
+
+  /** Changes the end that came from below, before the taps hear of it. May take its time. */
+  conclude(end: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
+    return end;
+  }
+
+  /** Tells a body, at once, that its stream is over. */
+  signal(_error: SluiceError): void {}
+
+  /** Ends what this segment's body has opened besides the stream that it returned. */
+  closeOtherRuns(_error: SluiceError): MaybePromise<void> {}
+
+  /** Called once at the end; what it returns is what the taps hear. */
+  beforeTaps(end: StreamEnd<R>): StreamEnd<R> {
+    return this.collector?.sign(end) ?? end;
+  }
+
+  /** Called once, after the taps have heard of the end. */
+  afterTaps(_end: StreamEnd<R>): void {}
+
+  // State.
+
+  get started(): boolean {
+    return this.end !== undefined || this.chain?.started === true;
+  }
+
+  /** Whether another stream reads this one. */
+  get isHandedOn(): boolean {
+    return this.chain !== undefined && this.chain.consumer !== this;
+  }
+
+  get result(): Promise<R> {
+    if (this.#result !== undefined) return this.#result.promise;
+    const result = Promise.withResolvers<R>();
+    result.promise.catch(() => undefined); // nobody has to read it
+    this.#result = result;
+    this.#settleResult();
+    return result.promise;
+  }
+
+  addTap(tap: ChunkTap<C> | Tap<C, R>, where: 'first' | 'last'): void {
+    const mine = bound(tap);
+    this.taps = where === 'first' ? [mine].concat(this.taps) : this.taps.concat(mine);
+  }
+
+  outcomeOf(error: SluiceError): Outcome {
+    if (error.code !== 'aborted') return 'failed';
+    return this.owner.interrupted ? 'interrupted' : 'cancelled';
+  }
+
+  // The end.
+
+  /** Ends the chain here: this segment and those above it with `error`, those below as `aborted`. Resolves when all is cleaned up. */
+  stop(error: SluiceError, waiting: Waiting): MaybePromise<void> {
+    if (this.chain !== undefined) return this.chain.stop(this, error, waiting);
+    if (this.end === undefined) this.settle({ outcome: this.outcomeOf(error), error });
+  }
+
+  /** Ends a stream that a body returned too late. It counts as started, so that its taps hear of the end. */
+  endLate(error: SluiceError): MaybePromise<void> {
+    if (this.started) return this.stop(error, 'drop');
+    this.finish({ outcome: this.outcomeOf(error), error });
+  }
+
+  /** Tells the taps of the end, once. */
+  finish(came: StreamEnd<R>): void {
+    // A stop may overtake an end that is still being concluded: the first to get here tells the taps.
+    if (this.end !== undefined) return;
+    const end = this.beforeTaps(came);
+    for (const tap of this.taps) {
+      try {
+        tap.end?.(end);
+      } catch (error) {
+        const kind = error instanceof Error ? error.name : 'a value that is no Error';
+        this.owner.warn(`A tap of "${this.tappedBy}" threw ${kind} at the end of its stream.`);
+      }
+    }
+    this.end = end;
+    this.afterTaps(end);
+    this.settle(end);
+  }
+
+  /** Records the end without a word to the taps, as for a stream that was never read. */
+  settle(end: StreamEnd<R>): void {
+    this.end = end;
+    this.chain?.segmentEnded(this, end);
+    this.#settleResult();
+  }
+
+  #settleResult(): void {
+    if (this.#result === undefined || this.end === undefined) return;
+    if (this.end.error !== undefined) this.#result.reject(this.end.error);
+    else this.#result.resolve(replyOf(this.end));
+  }
+}
+
+/** The reply of a good end. It is undefined only if `R` says so. */
+function replyOf<R>(end: StreamEnd<R>): R;
+function replyOf(end: StreamEnd<unknown>): unknown {
+  return end.reply;
+}
+
+/** A stream of something to read. */
+export class SourceSegment<C, R> extends Segment<C, R> {
+  readonly #opener: () => MaybePromise<OpenedAs<C, R>>;
+
+  constructor(opener: () => MaybePromise<OpenedAs<C, R>>, owner?: StreamOwner, name?: string) {
+    super(owner, name);
+    this.#opener = opener;
+  }
+
+  override open(): MaybePromise<OpenedAs<C, R>> {
+    return this.#opener();
+  }
+}
