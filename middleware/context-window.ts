@@ -1,5 +1,6 @@
 import { SluiceError, contextKey } from '../src/index.ts';
 import type { Message, Middleware, ModelRequest } from '../src/index.ts';
+import { callListener } from '../src/kit/index.ts';
 import { conversationOf } from './context-window/conversation.ts';
 import { counterOf } from './context-window/counter.ts';
 import { dropOldest, fittedFrom, type Fitted, type Run } from './context-window/fitted.ts';
@@ -108,10 +109,5 @@ function tell({ context, window, settings }: Run, { keptTurns, summary }: Fitted
     summary,
   };
   context.log.debug('context window cut', { ...cut });
-  try {
-    settings.onCut?.(cut);
-  } catch (thrown) {
-    const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
-    context.warn(`contextWindow: onCut threw ${kind}.`);
-  }
+  callListener(context, 'contextWindow: onCut', () => settings.onCut?.(cut));
 }

@@ -1,4 +1,5 @@
-import { contextKey, parseOptions, type Middleware } from '../src/index.ts';
+import { contextKey, type Middleware } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import { CallCosts } from './cost/call-costs.ts';
 import { MemoryLedger, timedLedger } from './cost/ledger.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';

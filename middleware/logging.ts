@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { contextKey, parseOptions, silent, toLogger } from '../src/index.ts';
+import { contextKey, silent, toLogger } from '../src/index.ts';
 import type {
   Call,
   CallEnd,
@@ -17,6 +17,7 @@ import type {
   StreamChunk,
   Usage,
 } from '../src/index.ts';
+import { option, parseOptions } from '../src/kit/index.ts';
 
 /** Options of {@link logging}. */
 export interface LoggingOptions {
@@ -28,9 +29,8 @@ export interface LoggingOptions {
   content?: boolean;
 }
 
-const METHODS = ['debug', 'info', 'warn', 'error'] as const;
 const schema = z.strictObject({
-  logger: z.custom<LoggerLike>(isLogger, 'an object with the methods info, warn, error and debug').optional(),
+  logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
   content: z.boolean().default(false),
 });
 
@@ -234,9 +234,4 @@ function present(fields: object): Record<string, unknown> {
     if (value !== undefined) known[name] = value;
   }
   return known;
-}
-
-function isLogger(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
 }

@@ -1,4 +1,5 @@
-import { SluiceError, contextKey, parseOptions, type Middleware } from '../src/index.ts';
+import { SluiceError, contextKey, type Middleware } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import { Gates } from './rate-limit/gates.ts';
 import { makeLimiter, rateLimitSchema, tokensFor } from './rate-limit/options.ts';
 import type { RateLimitOptions, RateLimitSettings } from './rate-limit/options.ts';

@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { SluiceError, parseOptions } from '../src/index.ts';
+import { SluiceError } from '../src/index.ts';
 import type { Middleware, Reply, Stream, StreamChunk, Tap, TimeoutPhase } from '../src/index.ts';
+import { Timer, option, parseOptions } from '../src/kit/index.ts';
 
 /** Limits of {@link timeout}, in milliseconds; at least one. 0 and undefined: no such limit, but see `firstChunkMs`. */
 export interface TimeoutOptions {
@@ -18,9 +19,7 @@ export interface TimeoutOptions {
   totalMs?: number;
 }
 
-/** The longest wait of `setTimeout`: 2^31 - 1 ms. */
-const LONGEST_MS = 2_147_483_647;
-const milliseconds = z.number().min(0).max(LONGEST_MS).optional();
+const milliseconds = option.timerMs().optional();
 const schema = z
   .strictObject({ firstChunkMs: milliseconds, idleMs: milliseconds, totalMs: milliseconds })
   .refine(
@@ -81,7 +80,7 @@ class Clock implements Tap<StreamChunk, Reply> {
   #waitingSince = this.#startedAt;
   /** What bounds the wait for the next chunk. */
   #limit: Limit;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer(() => this.#check());
 
   constructor(stream: Stream<StreamChunk, Reply>, limits: Limits) {
     this.#stream = stream;
@@ -100,23 +99,22 @@ class Clock implements Tap<StreamChunk, Reply> {
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#timer.stop();
   }
 
-  readonly #check = (): void => {
+  #check(): void {
     const now = performance.now();
     const total = this.#limits.total;
     if (now - this.#startedAt >= total.ms) this.#expire(total);
     else if (now - this.#waitingSince >= this.#limit.ms) this.#expire(this.#limit);
     else this.#arm(now);
-  };
+  }
 
   /** Sleeps until the wait under way is over, or one that begins right now, or the whole. */
   #arm(now: number): void {
     const { further, total } = this.#limits;
     const due = Math.min(this.#waitingSince + this.#limit.ms, now + further.ms, this.#startedAt + total.ms);
-    if (due === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(this.#check, Math.max(1, Math.ceil(due - now)));
+    this.#timer.start(Math.max(1, Math.ceil(due - now)));
   }
 
   #expire({ ms, phase }: Limit): void {

@@ -1,5 +1,6 @@
-import { SluiceError, estimateInputTokens, findSluiceError } from '../../src/index.ts';
+import { SluiceError, findSluiceError } from '../../src/index.ts';
 import type { ExecutionContext, Message, ModelRequest, Provider } from '../../src/index.ts';
+import { estimateInputTokens, kindOfThrown } from '../../src/kit/index.ts';
 import { loadTokenizer, type CountText } from './tokenizer.ts';
 
 /** Counts the input tokens of a request, in tokens of its model. */
@@ -62,7 +63,7 @@ async function remoteCount(
     tokens = await count(request, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    const why = findSluiceError(error)?.code ?? (error instanceof Error ? error.name : 'no Error');
+    const why = findSluiceError(error)?.code ?? kindOfThrown(error);
     context.warn(`contextWindow: the counter "${name}" failed (${why}), so tokens were estimated.`);
     return undefined;
   }

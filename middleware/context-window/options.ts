@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseOptions } from '../../src/index.ts';
 import type { ExecutionContext, Message } from '../../src/index.ts';
+import { option, parseOptions } from '../../src/kit/index.ts';
 import type { CountingProvider, TokenCounter } from './counter.ts';
 
 /** What a strategy of one's own is given. */
@@ -71,35 +71,31 @@ export interface ContextWindowOptions {
   onCut?: ((cut: WindowCut) => void) | undefined;
 }
 
-const count = z.int().min(1);
-const functionOf = <F>(): z.ZodType<F> =>
-  z.custom<F>((value) => typeof value === 'function', 'give a function');
-const countingProvider = z.custom<CountingProvider>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'countTokens' in value &&
-    typeof value.countTokens === 'function',
-);
+const { functionOf } = option;
+const count = option.count(1);
 
 const schema = z
   .strictObject({
     maxTokens: count,
     maxMessages: count.default(Infinity),
-    reserveForOutput: z.int().min(0).default(0),
+    reserveForOutput: option.count(0).default(0),
     strategy: z.union(
       [z.enum(['drop-oldest', 'fail', 'summarize']), functionOf<WindowStrategy>()],
       'give "drop-oldest", "fail", "summarize" or a function',
     ),
     counter: z
       .union(
-        [z.enum(['heuristic', 'tokenizer']), functionOf<TokenCounter>(), countingProvider],
+        [
+          z.enum(['heuristic', 'tokenizer']),
+          functionOf<TokenCounter>(),
+          option.methods<CountingProvider>('countTokens'),
+        ],
         'give "heuristic", "tokenizer", a function, or a provider with countTokens() such as anthropic()',
       )
       .optional(),
     summary: z
       .strictObject({
-        maxTokens: z.int().min(16).optional(),
+        maxTokens: option.count(16).optional(),
         model: z.string().min(1).optional(),
         instructions: z.string().min(1).optional(),
       })

@@ -1,7 +1,5 @@
 import {
   SluiceError,
-  estimateInputTokens,
-  estimateTokens,
   isSluiceError,
   type Call,
   type CallEnd,
@@ -9,6 +7,7 @@ import {
   type ExecutionContext,
   type Usage,
 } from '../../src/index.ts';
+import { estimateInputTokens, estimateTokens, kindOfThrown } from '../../src/kit/index.ts';
 import { Hold, budgetError, counterOf, describe, type Budget } from './budget.ts';
 import { MemoryLedger, type Ledger } from './ledger.ts';
 import { Meter } from './meter.ts';
@@ -67,7 +66,7 @@ export class CallCosts {
   }
 
   #failed(error: unknown): void {
-    this.#context.log.error('the ledger of a budget failed', { error: nameOf(error) });
+    this.#context.log.error('the ledger of a budget failed', { error: kindOfThrown(error) });
   }
 
   /** Reserves of the budgets for a new call, which waits for an asynchronous ledger. Throws `budget`: the call is not made then. */
@@ -192,8 +191,4 @@ function billed(call: Call, usage: Usage): Usage {
   const outputTokens = estimateTokens(call.outputCharacters);
   const inputTokens = usage.inputTokens > 0 ? usage.inputTokens : estimateInputTokens(call.request);
   return { ...usage, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }

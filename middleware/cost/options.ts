@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
+import { option } from '../../src/kit/index.ts';
 import type { Budget } from './budget.ts';
 import type { Ledger } from './ledger.ts';
 import type { ModelPrices } from './price-table.ts';
@@ -54,9 +55,8 @@ const tokenPrices = z.strictObject({
   cacheWrite: usd.optional(),
 });
 const modelPrices = tokenPrices.extend({ tiers: z.record(z.string(), tokenPrices).optional() });
-const callback = <T>(): z.ZodType<T> =>
-  z.custom<T>((value) => typeof value === 'function', 'give a function');
-const keyed = callback<(context: ExecutionContext) => string>();
+const { functionOf } = option;
+const keyed = functionOf<(context: ExecutionContext) => string>();
 
 const budget = z.strictObject({
   usd,
@@ -64,12 +64,6 @@ const budget = z.strictObject({
   key: keyed.optional(),
   name: z.string().min(1).optional(),
 });
-const object = <T>(method: string): z.ZodType<T> =>
-  z.custom<T>(
-    (value) =>
-      typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function',
-    `give an object with the method ${method}`,
-  );
 
 const costSchema = z.strictObject({
   prices: z.record(z.string(), modelPrices).default({}),
@@ -77,12 +71,12 @@ const costSchema = z.strictObject({
   budgets: z.array(budget).default([]),
   key: keyed.optional(),
   unknownPrice: z.enum(['allow', 'refuse']).default('refuse'),
-  reserveOutputTokens: z.int().min(0).default(1_000),
-  onCost: callback<(event: CostEvent) => void>().optional(),
-  ledger: object<Ledger>('add').optional(),
-  store: object<SpendStore>('spend').optional(),
-  storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  now: callback<() => number>().default(() => Date.now),
+  reserveOutputTokens: option.count(0).default(1_000),
+  onCost: functionOf<(event: CostEvent) => void>().optional(),
+  ledger: option.methods<Ledger>('add').optional(),
+  store: option.methods<SpendStore>('spend').optional(),
+  storeTimeoutMs: option.milliseconds().optional(),
+  now: functionOf<() => number>().default(() => Date.now),
 });
 
 /** Checks the options and fills in the defaults. */

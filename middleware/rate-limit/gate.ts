@@ -1,11 +1,10 @@
 import { SluiceError } from '../../src/index.ts';
+import { Timer, onAbort } from '../../src/kit/index.ts';
 import { Learned } from './learned.ts';
 import { Reservation, type Budgets } from './reservation.ts';
 
 /** How many may come, beyond the queue, before it is known whether they have to wait at all. */
 const MAX_UNSEEN = 1_000;
-/** The longest wait of `setTimeout`, in milliseconds. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** Limits of one gate beside the windows. */
 export interface GateSettings {
@@ -58,7 +57,7 @@ export class Gate {
   #pumping = false;
   #again = false;
   #blocked = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer(() => this.#wake());
 
   constructor(key: string, budgets: Budgets, settings: GateSettings, onIdle: (gate: Gate) => void) {
     this.#key = key;
@@ -81,31 +80,24 @@ export class Gate {
     const room = this.#blocked ? maxQueue : maxQueue + MAX_UNSEEN;
     if (this.#queue.length >= room) return Promise.reject(queueFull(maxQueue));
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#remove(waiter);
-        reject(reasonOf(entrant.signal));
-      };
-      let listens = false;
-      const unlisten = (): void => {
-        if (listens) entrant.signal.removeEventListener('abort', leave);
-      };
+      let listening: Disposable | undefined;
       const waiter: Waiter = {
         tokens,
         expiresAtMs: Date.now() + maxWaitMs,
         deadlineMs: entrant.deadline ?? Infinity,
         onError,
-        listen() {
-          if (listens) return;
-          listens = true;
-          if (entrant.signal.aborted) leave();
-          else entrant.signal.addEventListener('abort', leave, { once: true });
+        listen: () => {
+          listening ??= onAbort(entrant.signal, (reason) => {
+            this.#remove(waiter);
+            reject(reason);
+          });
         },
         admit(reservation) {
-          unlisten();
+          listening?.[Symbol.dispose]();
           resolve(reservation);
         },
         refuse(error) {
-          unlisten();
+          listening?.[Symbol.dispose]();
           reject(error);
         },
       };
@@ -136,7 +128,7 @@ export class Gate {
   async #pump(): Promise<void> {
     this.#pumping = true;
     this.#blocked = false;
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     while (this.#again) {
       this.#again = false;
       for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
@@ -196,8 +188,7 @@ export class Gate {
     this.#blocked = true;
     const { maxQueue } = this.#settings;
     while (this.#queue.length > maxQueue) this.#queue.pop()?.refuse(queueFull(maxQueue));
-    const waitUntilMs = Math.min(retryAtMs, first.expiresAtMs);
-    this.#timer = setTimeout(() => this.#wake(), Math.min(waitUntilMs - now, LONGEST_TIMER_MS));
+    this.#timer.start(Math.min(retryAtMs, first.expiresAtMs) - now);
     return true;
   }
 
@@ -223,13 +214,6 @@ export class Gate {
       this.#wake();
     });
   }
-}
-
-function reasonOf(signal: AbortSignal): Error {
-  const reason: unknown = signal.reason;
-  return reason instanceof Error
-    ? reason
-    : new SluiceError('aborted', 'The wait was ended.', { cause: reason });
 }
 
 function rateLimited(retryAfterMs: number | undefined): SluiceError {

@@ -1,11 +1,7 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import * as z from 'zod';
-import {
-  SluiceError,
-  estimateInputTokens,
-  type ExecutionContext,
-  type ModelRequest,
-} from '../../src/index.ts';
+import { SluiceError, type ExecutionContext, type ModelRequest } from '../../src/index.ts';
+import { estimateInputTokens, option } from '../../src/kit/index.ts';
 import type { Limiter, LimiterOptions } from './windows.ts';
 
 /** Options of `rateLimit()`. Every limit is one of each key. */
@@ -37,23 +33,22 @@ export interface RateLimitOptions {
   limiter?: ((options: LimiterOptions) => Limiter) | undefined;
 }
 
-const count = z.int().min(1);
-const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
-const callback = <T>(): z.ZodType<T> =>
-  z.custom<T>((value) => typeof value === 'function', 'give a function');
+const { functionOf } = option;
+const count = option.count(1);
+const milliseconds = option.milliseconds();
 
 const schema = z.strictObject({
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
   maxConcurrentRequests: count.optional(),
-  key: callback<(context: ExecutionContext) => string>().default(() => () => ''),
+  key: functionOf<(context: ExecutionContext) => string>().default(() => () => ''),
   maxWaitMs: milliseconds.default(30_000),
   maxQueue: count.default(1_000),
-  estimate: callback<(request: ModelRequest) => number>().optional(),
-  estimatedOutputTokens: z.int().min(0).default(1_000),
+  estimate: functionOf<(request: ModelRequest) => number>().optional(),
+  estimatedOutputTokens: option.count(0).default(1_000),
   learn: z.boolean().default(true),
   maxPauseMs: milliseconds.default(60_000),
-  limiter: callback<(options: LimiterOptions) => Limiter>().default(
+  limiter: functionOf<(options: LimiterOptions) => Limiter>().default(
     () => (options: LimiterOptions) => new RateLimiterMemory(options),
   ),
 });

@@ -1,3 +1,4 @@
+import { kindOfThrown } from '../../src/kit/index.ts';
 import type { Call, CallObserver, ExecutionContext } from '../../src/index.ts';
 import type { Gate } from './gate.ts';
 import { tokensFor, type RateLimitSettings } from './options.ts';
@@ -10,9 +11,7 @@ import type { Reservation } from './reservation.ts';
 export class Watch {
   /** Told of a store that failed to take a settlement. */
   readonly onError = (error: unknown): void =>
-    this.#context.log.error('the rate limit could not be settled', {
-      error: error instanceof Error ? error.name : typeof error,
-    });
+    this.#context.log.error('the rate limit could not be settled', { error: kindOfThrown(error) });
   readonly #context: ExecutionContext;
   readonly #settings: RateLimitSettings;
   #open: { gate: Gate; reservation: Reservation; claimed: boolean }[] = [];
