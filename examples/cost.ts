@@ -1,5 +1,6 @@
 // What calls cost, split and summed; prices of your own; budgets that refuse and that interrupt. No network, no key.
 import { Pipeline, SluiceError } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider, retry } from 'sluice/middleware';
 import { cost } from 'sluice/middleware/cost';
 import { scripted } from 'sluice/testing';
@@ -20,7 +21,7 @@ const busy = {
   usage: false,
 } as const;
 const answers = scripted([busy, { text: 'Paris.', usage }], names);
-const pipeline = new Pipeline([watched, retry({ initialDelayMs: 1 }), provider(answers)]);
+const pipeline = new Pipeline([watched, retry({ backoff: constant(1) }), provider(answers)]);
 const { cost: sum } = await pipeline.execute('user', 'Capital of France?', { metadata: { tenant: 'acme' } });
 console.log(
   `input ${dollars(sum.inputUsd)}, cached ${dollars(sum.cacheReadUsd)}, output ${dollars(sum.outputUsd)}`,

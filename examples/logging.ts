@@ -1,6 +1,7 @@
 // One line at the start and one at the end of each execution and of each attempt; what was said stays out of them.
 import { Pipeline, SluiceError } from 'sluice';
 import type { LoggerLike } from 'sluice';
+import { constant } from 'sluice/kit';
 import { logging, provider, retry } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
 
@@ -21,7 +22,7 @@ const busy = new SluiceError('overloaded', 'The model is busy.', { status: 529 }
 const model = scripted([{ error: busy }, 'Rivers run to the sea.', { error: busy }, { error: busy }]);
 const pipeline = new Pipeline([
   logging({ logger }),
-  retry({ maxRetries: 1, initialDelayMs: 10 }),
+  retry({ maxRetries: 1, backoff: constant(10) }),
   provider(model),
 ]);
 

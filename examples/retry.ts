@@ -1,5 +1,6 @@
 // A server on this machine that is busy, then breaks off: what retry() makes of it, before and after the first chunk.
 import { Pipeline, SluiceError } from 'sluice';
+import { exponential } from 'sluice/kit';
 import { provider, retry } from 'sluice/middleware';
 import type { AfterContent } from 'sluice/middleware';
 import { openai } from 'sluice/providers/openai';
@@ -13,7 +14,7 @@ async function tell(afterContent: AfterContent): Promise<void> {
   const pipeline = new Pipeline([
     retry({
       maxRetries: 3,
-      initialDelayMs: 20,
+      backoff: exponential({ initialMs: 20 }),
       afterContent,
       onRetry: ({ attempt, error, delayMs }) =>
         console.log(`\n  attempt ${attempt} failed with ${error.code}, again in ${delayMs} ms`),

@@ -1,5 +1,6 @@
 // Three models that take too long, each in its own way, and the limit that finds it out.
 import { Pipeline, SluiceError } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider, retry, timeout } from 'sluice/middleware';
 import type { TimeoutOptions } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
@@ -33,7 +34,7 @@ await ask(
 // Inside of a retry the limits hold for each attempt: the second one is quick.
 const model = scripted([{ hang: true }, 'Sorry, here I am.']);
 const careful = new Pipeline([
-  retry({ initialDelayMs: 10 }),
+  retry({ backoff: constant(10) }),
   timeout({ firstChunkMs: 100 }),
   provider(model),
 ]);

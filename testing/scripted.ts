@@ -64,7 +64,7 @@ export interface ScriptedProvider extends Provider {
  *
  * @example
  * const model = scripted([{ error: new SluiceError('overloaded', 'Busy.') }, 'Hello world']);
- * const pipeline = new Pipeline([retry({ initialDelayMs: 0 }), provider(model)]);
+ * const pipeline = new Pipeline([retry({ backoff: constant(0) }), provider(model)]);
  * expect((await pipeline.execute('user', 'Hi')).response.content).toBe('Hello world');
  * expect(model.calls.map(({ state }) => state)).toEqual(['failed', 'completed']);
  */

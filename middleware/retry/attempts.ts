@@ -1,27 +1,32 @@
 import pRetry from 'p-retry';
-import type {
-  ExecutionContext,
-  ModelRequest,
-  Next,
-  Reply,
-  SluiceError,
-  Stream,
-  StreamChunk,
-} from '../../src/index.ts';
+import { SluiceError } from '../../src/index.ts';
+import type { ExecutionContext, ModelRequest, Next, Reply, Stream, StreamChunk } from '../../src/index.ts';
+import { callListener, delay } from '../../src/kit/index.ts';
 import { isRetried, underlying } from './classify.ts';
-import { delayMs, pause } from './delay.ts';
 import type { RetrySettings } from './options.ts';
 
-/** All attempts of one run of the middleware: they share one number of retries. */
+type Attempt = Stream<StreamChunk, Reply>;
+
+/**
+ * The attempts of one run of the middleware. One run of p-retry makes them all: it counts them, asks whether and after what wait there is
+ * another one, and gives up with the last error as it is. Use either `open()` or `first()` and `next()`.
+ */
 export class Attempts {
-  /** Attempts made so far. */
-  made = 0;
   readonly #context: ExecutionContext;
   readonly #next: Next;
   readonly #settings: RetrySettings;
-  /** Whether one is under way. */
+  /** Number of the attempt that was begun last, from 1. */
+  #number = 0;
+  /** Whether it is under way. */
   #running = false;
+  /** Whether chunks of it have been delivered. */
+  #delivered = false;
   #watching = false;
+  /** The request of the next attempt, if it is another one. */
+  #changes: Partial<ModelRequest> | undefined;
+  #opened = Promise.withResolvers<Attempt>();
+  /** Rejects when the attempt that was opened last has failed after all. */
+  #broken = Promise.withResolvers<never>();
 
   constructor(context: ExecutionContext, next: Next, settings: RetrySettings) {
     this.#context = context;
@@ -29,67 +34,95 @@ export class Attempts {
     this.#settings = settings;
   }
 
-  /** A started stream whose first chunk is there. Attempts that fail before are made again; the last error is thrown as it is. */
-  open(changes?: Partial<ModelRequest>): Promise<Stream<StreamChunk, Reply>> {
-    const attempt = async (): Promise<Stream<StreamChunk, Reply>> => {
-      this.made++;
-      this.#running = true;
-      const stream = this.#next(changes).tap({
-        end: ({ error }) => {
-          this.#running = false;
-          if (error !== undefined) error.attempts = this.made;
-        },
-      });
-      await stream.ready();
-      return stream;
-    };
+  /** Gives a started stream with its first chunk. Only attempts that fail before that are retried. */
+  open(): Promise<Attempt> {
+    return this.#run((number) => this.#attempt(number));
+  }
+
+  /** Gives a started stream with its first chunk. If it fails later, `next()` tells so, and the same run of p-retry goes on. */
+  first(): Promise<Attempt> {
+    this.#run(async (number) => {
+      this.#opened.resolve(await this.#attempt(number));
+      return this.#broken.promise;
+    }).catch((error: unknown) => this.#opened.reject(error));
+    return this.#opened.promise;
+  }
+
+  /**
+   * The stream given last has failed after chunks of it were delivered. Gives the next one, with `changes` to the request. Rejects with the last
+   * error if there is none.
+   */
+  next(error: unknown, changes: Partial<ModelRequest> | undefined): Promise<Attempt> {
+    const broken = this.#broken;
+    this.#broken = Promise.withResolvers();
+    this.#opened = Promise.withResolvers();
+    this.#changes = changes;
+    this.#delivered = true;
+    broken.reject(error);
+    return this.#opened.promise;
+  }
+
+  #run<T>(attempt: (number: number) => Promise<T>): Promise<T> {
     return pRetry(attempt, {
-      retries: Math.max(0, this.#settings.maxRetries - this.made),
-      // The wait is ours: it ends on abort, and the provider has a say in it.
+      retries: this.#settings.maxRetries,
+      // p-retry computes its waits beforehand. These depend on the error, so they are part of the decision.
       minTimeout: 0,
-      shouldRetry: ({ error }) => this.#allows(error, false),
+      shouldRetry: ({ error }) => this.#decide(error),
     });
   }
 
-  /** Waits for the next attempt after a failure behind the first chunk. False: there is none. */
-  async again(error: unknown): Promise<boolean> {
-    return this.made <= this.#settings.maxRetries && (await this.#allows(error, true));
+  async #attempt(number: number): Promise<Attempt> {
+    this.#number = number;
+    this.#running = true;
+    this.#delivered = false;
+    const stream = this.#next(this.#changes).tap({
+      end: ({ error }) => {
+        this.#running = false;
+        if (error !== undefined) error.attempts = number;
+      },
+    });
+    await stream.ready();
+    return stream;
   }
 
-  /** Decides on a failure and, where it is tried again, waits. Throws when the execution ends meanwhile. */
-  async #allows(thrown: unknown, afterContent: boolean): Promise<boolean> {
+  /** Says whether there is another attempt, after the wait before it. Rejects if the execution ends during the wait. */
+  async #decide(thrown: unknown): Promise<boolean> {
     const error = underlying(thrown);
+    // The signal is asked for only now: making one costs something, and most executions have no failure.
     const { signal, deadline } = this.#context;
     if (error === undefined || signal.aborted || !isRetried(error, this.#settings.retryOn)) return false;
-    const ms = delayMs(error, this.made, this.#settings);
-    if (ms === undefined || (deadline !== undefined && Date.now() + ms >= deadline)) return false;
-    this.#tell(error, ms, afterContent);
+    const delayMs = this.#delayMs(error);
+    if (delayMs === undefined || (deadline !== undefined && Date.now() + delayMs >= deadline)) return false;
+    callListener(this.#context, 'retry: onRetry', () =>
+      this.#settings.onRetry?.({
+        executionId: this.#context.id,
+        attempt: this.#number,
+        error,
+        delayMs,
+        afterContent: this.#delivered,
+      }),
+    );
     this.#watch();
-    await pause(ms, signal);
+    await delay(delayMs, signal);
     return true;
   }
 
-  #tell(error: SluiceError, delay: number, afterContent: boolean): void {
-    try {
-      this.#settings.onRetry?.({
-        executionId: this.#context.id,
-        attempt: this.made,
-        error,
-        delayMs: delay,
-        afterContent,
-      });
-    } catch (thrown) {
-      const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
-      this.#context.warn(`retry: onRetry threw ${kind}.`);
-    }
+  /** The wait before the next attempt, in milliseconds. Undefined if the provider asks for more than is allowed. */
+  #delayMs({ retryAfterMs }: SluiceError): number | undefined {
+    const { maxRetryAfterMs, backoff } = this.#settings;
+    if (retryAfterMs !== undefined && retryAfterMs > 0)
+      return retryAfterMs > maxRetryAfterMs ? undefined : retryAfterMs;
+    const ms = backoff(this.#number);
+    if (Number.isFinite(ms) && ms >= 0) return ms;
+    throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');
   }
 
-  /** Numbers the attempt on the spans of its calls, from the second attempt on: one without the attribute is a first attempt's. */
+  /** Numbers the attempt on the spans of its calls, from the second attempt on. A span without the number is a first attempt's. */
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
     this.#context.onCall(({ span }) => {
-      if (this.#running) span.set({ attempt: this.made });
+      if (this.#running) span.set({ attempt: this.#number });
     });
   }
 }

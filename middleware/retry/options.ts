@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { parseOptions } from '../../src/index.ts';
 import type { ErrorCode, SluiceError } from '../../src/index.ts';
+import { exponential, option, parseOptions } from '../../src/kit/index.ts';
+import type { Backoff } from '../../src/kit/index.ts';
 
 /** What to do when an attempt fails after chunks of it were delivered. */
 export type AfterContent = 'fail' | 'reset' | 'continue';
@@ -23,18 +24,13 @@ export interface RetryEvent {
 export interface RetryOptions {
   /** Attempts after the first one; 0: none. Default: 3. */
   maxRetries?: number;
-  /** Wait before the first retry, in milliseconds. Default: 1,000. */
-  initialDelayMs?: number;
-  /** Longest wait that the back-off grows to, in milliseconds. Default: 30,000. */
-  maxDelayMs?: number;
-  /** By what the wait grows from retry to retry. Default: 2. */
-  factor?: number;
-  /** Waits a random part of the back-off ("full jitter"), so that many clients do not come back at once. Default: true. */
-  jitter?: boolean;
-  /** The randomness of the jitter, from 0 to below 1. Default: `Math.random`. */
-  random?: () => number;
   /**
-   * Longest wait that a provider may ask for with `Retry-After`, in milliseconds; when it asks for more, the error is thrown at once. Default: 60,000.
+   * The wait before each retry, unless the provider asks for one: `exponential({ ... })` or `constant(ms)` of `sluice/kit`, or a function from the
+   * number of the retry, from 1, to milliseconds. Default: `exponential()`, a random part of 1 s, 2 s, 4 s, ... up to 30 s.
+   */
+  backoff?: Backoff;
+  /**
+   * Longest wait that a provider may ask for with `Retry-After`, in milliseconds. If it asks for more, the error is thrown at once. Default: 60,000.
    */
   maxRetryAfterMs?: number;
   /**
@@ -56,53 +52,17 @@ export interface RetryOptions {
   onRetry?: (event: RetryEvent) => void;
 }
 
-const CODES: Record<ErrorCode, true> = {
-  aborted: true,
-  timeout: true,
-  truncated: true,
-  protocol: true,
-  network: true,
-  rate_limited: true,
-  overloaded: true,
-  server: true,
-  authentication: true,
-  permission: true,
-  not_found: true,
-  invalid_request: true,
-  context_length: true,
-  content_filter: true,
-  invalid_options: true,
-  middleware: true,
-  shutting_down: true,
-  queue_full: true,
-  budget: true,
-  guard: true,
-  tool: true,
-  output: true,
-  session_busy: true,
-  conflict: true,
-  lease_lost: true,
-  store: true,
-};
-
-const milliseconds = z.number().min(0).max(2_147_483_647);
+const { functionOf } = option;
 const status = z.int().min(100).max(599);
-const code = z.custom<ErrorCode>((value) => typeof value === 'string' && Object.hasOwn(CODES, value));
-const functionOf = <F>(): z.ZodType<F> =>
-  z.custom<F>((value) => typeof value === 'function', 'give a function');
 
 const schema = z
   .strictObject({
-    maxRetries: z.int().min(0).default(3),
-    initialDelayMs: milliseconds.default(1_000),
-    maxDelayMs: milliseconds.default(30_000),
-    factor: z.number().min(1).max(100).default(2),
-    jitter: z.boolean().default(true),
-    random: functionOf<() => number>().default(() => Math.random),
-    maxRetryAfterMs: milliseconds.default(60_000),
+    maxRetries: option.count(0).default(3),
+    backoff: functionOf<Backoff>().default(() => exponential()),
+    maxRetryAfterMs: option.timerMs().default(60_000),
     retryOn: z
       .union(
-        [z.array(z.union([status, code])), functionOf<(error: SluiceError) => boolean>()],
+        [z.array(z.union([status, option.errorCode()])), functionOf<(error: SluiceError) => boolean>()],
         'give a list of statuses and error codes, or a function',
       )
       .optional(),

@@ -16,9 +16,9 @@ import { Delivered } from './delivered.ts';
 import type { RetrySettings } from './options.ts';
 import { Seam } from './seam.ts';
 
-/** How a failure behind the first chunk is mended. */
-interface Mend {
-  /** The request of the next attempt, where it is another. */
+/** How the stream goes on after a failure. */
+interface Recovery {
+  /** The request of the next attempt, if it is another one. */
   changes?: Partial<ModelRequest>;
   /** Tells the reader to drop what it has. */
   reset?: ResetChunk;
@@ -26,14 +26,14 @@ interface Mend {
   seam?: Seam;
 }
 
-/** The chunks of all attempts as one stream: behind a failure it goes on as `afterContent` says. */
+/** The chunks of all attempts as one stream: after a failure it goes on as `afterContent` says. */
 export class Resumed implements BatchSource<StreamChunk, Reply> {
   readonly #context: ExecutionContext;
   readonly #attempts: Attempts;
   readonly #settings: RetrySettings;
   readonly #delivered = new Delivered();
   #stream: Stream<StreamChunk, Reply> | undefined;
-  #mend: Mend = {};
+  #recovery: Recovery = {};
   /** The last chunk that the seam holds back. */
   #held: ContentChunk | undefined;
 
@@ -57,39 +57,41 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   close(): void {}
 
   async #read(): Promise<readonly StreamChunk[] | undefined> {
-    this.#stream ??= await this.#attempts.open();
+    this.#stream ??= await this.#attempts.first();
     let batch: readonly StreamChunk[] | undefined;
     try {
       batch = await this.#stream.read();
     } catch (error) {
       return this.#recover(error);
     }
-    if (this.#mend.seam === undefined) return batch;
-    if (batch !== undefined) return this.#joined(batch, this.#mend.seam);
-    const rest = this.#released(this.#mend.seam);
+    const { seam } = this.#recovery;
+    if (seam === undefined) return batch;
+    if (batch !== undefined) return this.#joined(batch, seam);
+    const rest = this.#released(seam);
     return rest.length === 0 ? undefined : rest;
   }
 
-  /** Opens the next attempt; throws the error where there is none. What came stays until the next attempt has something better. */
+  /** Opens the next attempt, or throws the last error. What came stays until the next attempt has something better. */
   async #recover(error: unknown): Promise<readonly StreamChunk[]> {
-    const mend = this.#settings.afterContent === 'reset' ? this.#resetting(error) : this.#continuing(error);
-    if (mend === undefined || !(await this.#attempts.again(error))) throw error;
-    this.#stream = await this.#attempts.open(mend.changes);
-    this.#mend = mend;
+    const isReset = this.#settings.afterContent === 'reset';
+    const recovery = isReset ? this.#resetting(error) : this.#continuing(error);
+    if (recovery === undefined) throw error;
+    this.#stream = await this.#attempts.next(error, recovery.changes);
+    this.#recovery = recovery;
     this.#held = undefined;
-    if (mend.reset === undefined) return [];
+    if (recovery.reset === undefined) return [];
     this.#delivered.clear();
-    return [mend.reset];
+    return [recovery.reset];
   }
 
-  #resetting(error: unknown): Mend | undefined {
+  #resetting(error: unknown): Recovery | undefined {
     const { from, ran, nothing } = this.#delivered;
     if (nothing) return {};
     if (from < 1 || (ran && !this.#settings.rerunTools)) return undefined;
     return { reset: { type: 'reset', from, reason: underlying(error)?.code ?? 'failed' } };
   }
 
-  #continuing(error: unknown): Mend | undefined {
+  #continuing(error: unknown): Recovery | undefined {
     const { text, acted } = this.#delivered;
     if (acted) return undefined;
     // There is no text to go on from, only thinking: it begins anew.
@@ -129,7 +131,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   #reply(): Reply {
     const reply = this.#stream?.reply ?? { finishReason: 'other' };
     // What a layer below has collected is the last attempt's part alone.
-    return this.#mend.seam === undefined ? reply : { ...reply, message: undefined };
+    return this.#recovery.seam === undefined ? reply : { ...reply, message: undefined };
   }
 }
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { provider } from '../../middleware/provider.ts';
 import { retry, type AfterContent } from '../../middleware/retry.ts';
 import { isSluiceError, Pipeline } from '../../src/index.ts';
+import { constant } from '../../src/kit/index.ts';
 import { chatStream } from '../../testing/upstream/chat-stream.ts';
 import { faultServer } from '../../testing/upstream/fault-server.ts';
 import type { FaultResponse } from '../../testing/upstream/fault-response.ts';
@@ -60,7 +61,7 @@ export async function playRetried(
   const byKey = new Map<string, { cell: Cell; received: PromiseWithResolvers<void> }>();
   await using server = await faultServer();
   const model = providerOf(recorded.wire, server);
-  const waits = { maxRetries: 2, initialDelayMs: 0, jitter: false };
+  const waits = { maxRetries: 2, backoff: constant(0) };
   const pipeline = new Pipeline([retry({ ...waits, afterContent: mode }), provider(model)], {
     executionTimeoutMs: 20_000,
   });

@@ -7,6 +7,7 @@ import { provider } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
 import { timeout } from '../../middleware/timeout.ts';
 import { isSluiceError, Pipeline, type ErrorCode } from '../../src/index.ts';
+import { constant } from '../../src/kit/index.ts';
 import type { Fault, FaultResponse } from '../../testing/upstream/fault-response.ts';
 import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
 import { timersLeftBy, unhandledRejectionsOf } from '../../testing/leaks.ts';
@@ -116,7 +117,7 @@ async function soak(
   const letGo = Promise.withResolvers<void>();
   const jobs = jobsOf(randomOf(SEED), (key) => stalls.get(key)?.());
   const byKey = new Map(jobs.map((job) => [job.key, job]));
-  const waits = { maxRetries: 3, initialDelayMs: 0 };
+  const waits = { maxRetries: 3, backoff: constant(0) };
   const limits = { firstChunkMs: 600_000, idleMs: 600_000, totalMs: 600_000 };
   const models = new Map(SUBJECTS.map(({ wire }) => [wire, providerOf(wire, server)]));
   const pipelines = new Map(

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { SluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
+import { constant } from 'sluice/kit';
 import type { Budget } from 'sluice/middleware/cost';
 import { retry } from 'sluice/middleware/retry';
 import { manualGate } from 'sluice/testing';
@@ -10,7 +11,9 @@ import { MILLION, ask, codeOf, stage } from './cost-stage.ts';
 
 describe('before a call', () => {
   test('a budget that is used up refuses it with an error that is not retried, and nothing is sent', async () => {
-    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, {}, [retry({ initialDelayMs: 0 })]);
+    const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, {}, [
+      retry({ backoff: constant(0) }),
+    ]);
     await ask(pipeline);
     const error = await ask(pipeline).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({

@@ -1,5 +1,6 @@
 import { Pipeline, SluiceError } from 'sluice';
 import type { Cost } from 'sluice';
+import { constant } from 'sluice/kit';
 import { cost } from 'sluice/middleware/cost';
 import type { CostEvent } from 'sluice/middleware/cost';
 import { provider } from 'sluice/middleware/provider';
@@ -55,7 +56,7 @@ describe('calls', () => {
     for (const place of ['outside', 'inside']) {
       const events: (number | undefined)[] = [];
       const priced = cost({ onCost: (event) => events.push(event.cost.totalUsd) });
-      const again = retry({ maxRetries: 3, initialDelayMs: 0 });
+      const again = retry({ maxRetries: 3, backoff: constant(0) });
       const busy = new SluiceError('overloaded', 'Busy.', { status: 529, retryable: true });
       const answers = [
         { error: busy, after: 0, usage: false },
@@ -154,7 +155,7 @@ describe('over a socket', () => {
         usage: { inputTokens: 1_000, outputTokens: 500 },
       }),
     });
-    const result = await new Pipeline([priced, retry({ initialDelayMs: 0 }), provider(gpt)]).execute(
+    const result = await new Pipeline([priced, retry({ backoff: constant(0) }), provider(gpt)]).execute(
       'user',
       'Hi',
     );

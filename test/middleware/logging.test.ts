@@ -1,5 +1,6 @@
 import { Pipeline, SluiceError, silent } from 'sluice';
 import type { LoggerLike, Middleware } from 'sluice';
+import { constant } from 'sluice/kit';
 import { logging } from 'sluice/middleware/logging';
 import type { LoggingOptions } from 'sluice/middleware/logging';
 import { provider } from 'sluice/middleware/provider';
@@ -32,7 +33,7 @@ const answer = {
   reply: { usage: usage(5, 2), requestId: 'req_2', model: 'made-1-0925' },
 };
 
-const instant = retry({ initialDelayMs: 0 });
+const instant = retry({ backoff: constant(0) });
 
 describe('logging', () => {
   test('logs one line at the start and one at the end of the execution and of each attempt', async () => {
@@ -208,7 +209,7 @@ describe('logging', () => {
     );
     const stack = [
       logging({ logger, content: true }),
-      retry({ initialDelayMs: 0, afterContent: 'reset' }),
+      retry({ backoff: constant(0), afterContent: 'reset' }),
       provider(made),
     ];
     await new Pipeline(stack).execute('user', 'Hi');

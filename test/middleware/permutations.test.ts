@@ -1,5 +1,6 @@
 import { Pipeline, silent } from 'sluice';
 import type { Cost, Middleware } from 'sluice';
+import { constant } from 'sluice/kit';
 import { logging, provider, retry, timeout } from 'sluice/middleware';
 import { cost } from 'sluice/middleware/cost';
 import { rateLimit } from 'sluice/middleware/rate-limit';
@@ -19,7 +20,7 @@ import { expect, test } from 'vitest';
 /** The five, made anew for each stack. */
 const FIVE: Record<string, (costs: Cost[]) => Middleware> = {
   logging: () => logging({ logger: silent }),
-  retry: () => retry({ maxRetries: 3, initialDelayMs: 0, jitter: false }),
+  retry: () => retry({ maxRetries: 3, backoff: constant(0) }),
   rateLimit: () => rateLimit({ requestsPerMinute: 100, tokensPerMinute: 100_000, maxConcurrentRequests: 1 }),
   cost: (costs) => cost({ budgets: [{ usd: 1, per: 'day' }], onCost: (event) => costs.push(event.cost) }),
   timeout: () => timeout({ firstChunkMs: 10_000, idleMs: 10_000, totalMs: 10_000 }),

@@ -1,5 +1,6 @@
 import { Pipeline, SluiceError } from 'sluice';
 import type { Middleware, Provider, RateLimits } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { rateLimit } from 'sluice/middleware/rate-limit';
 import type { RateLimitOptions } from 'sluice/middleware/rate-limit';
@@ -142,7 +143,7 @@ describe('a 429 with Retry-After', () => {
 });
 
 describe('beside retry', () => {
-  const again = () => retry({ initialDelayMs: 1_000, factor: 1, jitter: false });
+  const again = () => retry({ backoff: constant(1_000) });
   const busy = {
     error: new SluiceError('overloaded', 'Busy.', { status: 529 }),
     after: 0,

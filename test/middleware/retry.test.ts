@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { Pipeline, SluiceError, Stream, end } from 'sluice';
 import type { ErrorCode, ErrorDetails, Middleware, Provider, Reply, StreamChunk } from 'sluice';
+import { constant, exponential } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
 import type { RetryEvent, RetryOptions } from 'sluice/middleware/retry';
@@ -15,10 +16,13 @@ function failure(code: ErrorCode, details: ErrorDetails = {}): Answer {
   return { error: new SluiceError(code, 'It failed.', details) };
 }
 
+/** The default back-off without chance. */
+const regular = exponential({ jitter: 'none' });
+
 const fine: Answer = { chunks: [text('fine')] };
 
 function pipelineOf(made: MadeModel, options: RetryOptions = {}, ...above: Middleware[]): Pipeline {
-  return new Pipeline([...above, retry({ jitter: false, ...options }), provider(made)], {
+  return new Pipeline([...above, retry({ backoff: regular, ...options }), provider(made)], {
     executionTimeoutMs: 0,
   });
 }
@@ -52,8 +56,9 @@ describe('retry before content', () => {
     ]);
   });
 
-  test('caps its waits at maxDelayMs', async () => {
-    const options = { maxRetries: 5, initialDelayMs: 100, factor: 10, maxDelayMs: 2_500 };
+  test('waits as long as its back-off says', async () => {
+    const backoff = exponential({ initialMs: 100, factor: 10, maxMs: 2_500, jitter: 'none' });
+    const options = { maxRetries: 5, backoff };
     const outcome = await run(pipelineOf(model(failure('server')), options));
     expect(outcome.atMs).toBe(100 + 1_000 + 2_500 + 2_500 + 2_500);
   });
@@ -63,13 +68,35 @@ describe('retry before content', () => {
     const waits: number[] = [];
     await run(
       pipelineOf(model(failure('server')), {
-        jitter: true,
-        random: () => random.shift() ?? 0,
+        backoff: exponential({ random: () => random.shift() ?? 0 }),
         onRetry: ({ delayMs }) => waits.push(delayMs),
       }),
     );
     expect(waits).toEqual([500, 0, 3_960]);
   });
+
+  test('a back-off of your own is asked with the number of the retry', async () => {
+    const asked: number[] = [];
+    const backoff = (retry: number): number => {
+      asked.push(retry);
+      return 10 * retry;
+    };
+    const outcome = await run(pipelineOf(model(failure('server')), { backoff }));
+    expect([asked, outcome.atMs]).toEqual([[1, 2, 3], 60]);
+  });
+
+  test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+    'a back-off that returns %d is an error',
+    async (ms) => {
+      const made = model(failure('server'));
+      const { error } = await run(pipelineOf(made, { backoff: () => ms }));
+      expect([error?.code, error?.message]).toEqual([
+        'invalid_options',
+        'retry(): backoff returned no number of at least 0.',
+      ]);
+      expect(made.requests).toHaveLength(1);
+    },
+  );
 
   test('R19 N attempts are N requests', async () => {
     const made = model(failure('server'));
@@ -101,7 +128,7 @@ describe('retry before content', () => {
         throw new Error('It did not work out.', { cause: error });
       }
     };
-    const stack = [retry({ jitter: false }), wrapping, provider(made)];
+    const stack = [retry({ backoff: regular }), wrapping, provider(made)];
     expect(await run(new Pipeline(stack))).toEqual({ content: 'fine', atMs: 250 });
   });
 
@@ -195,7 +222,7 @@ describe('retry before content', () => {
   test('gives up at once when the wait would pass the deadline', async () => {
     const made = model(failure('server', { status: 500 }));
     const started = Date.now();
-    const running = new Pipeline([retry({ jitter: false }), provider(made)]).execute('user', 'Hi', {
+    const running = new Pipeline([retry({ backoff: regular }), provider(made)]).execute('user', 'Hi', {
       timeoutMs: 2_500,
     });
     const ended = running.catch((error: unknown) => [error, Date.now() - started]);
@@ -243,7 +270,7 @@ describe('retry before content', () => {
       signals.push(context.signal);
       return next();
     };
-    const stack = [retry({ initialDelayMs: 30_000, jitter: false }), watch, provider(made)];
+    const stack = [retry({ backoff: constant(30_000) }), watch, provider(made)];
     const running = new Pipeline(stack, { executionTimeoutMs: 0 }).execute('user', 'Hi', {
       signal: controller.signal,
     });
@@ -259,7 +286,10 @@ describe('retry before content', () => {
 
   test('R22 its wait ends when the consumer closes', async () => {
     const made = model(failure('server'));
-    const stream = pipelineOf(made, { initialDelayMs: 30_000 }).executeStream('user', 'Hi');
+    const stream = pipelineOf(made, { backoff: exponential({ initialMs: 30_000 }) }).executeStream(
+      'user',
+      'Hi',
+    );
     const pending = stream.next();
     await vi.advanceTimersByTimeAsync(10_000);
     await stream.close();
@@ -271,7 +301,7 @@ describe('retry before content', () => {
     const controller = new AbortController();
     for (let turn = 0; turn < 1_000; turn++) {
       const made = model(failure('server'), fine);
-      const stack = [retry({ initialDelayMs: 0 }), provider(made)];
+      const stack = [retry({ backoff: constant(0) }), provider(made)];
       await new Pipeline(stack).execute('user', 'Hi', { signal: controller.signal });
     }
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
@@ -317,9 +347,9 @@ describe('retry before content', () => {
   test.each<[unknown, string]>([
     [{ maxRetries: -1 }, 'maxRetries'],
     [{ maxRetries: 1.5 }, 'maxRetries'],
-    [{ initialDelayMs: Number.NaN }, 'initialDelayMs'],
-    [{ factor: 0 }, 'factor'],
-    [{ jitter: 'full' }, 'jitter'],
+    [{ backoff: 1_000 }, 'backoff'],
+    [{ maxRetryAfterMs: Number.NaN }, 'maxRetryAfterMs'],
+    [{ jitter: 'full' }, 'jitter is not an option'],
     [{ retryOn: ['netwrok'] }, 'retryOn'],
     [{ retryOn: 429 }, 'retryOn'],
     [{ afterContent: 'restart' }, 'afterContent'],

@@ -1,5 +1,6 @@
 import { Pipeline } from 'sluice';
 import type { Provider } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
 import { timeout } from 'sluice/middleware/timeout';
@@ -140,7 +141,7 @@ describe.each(Object.entries(wires))('timeout over the wire: %s', (_name, wire) 
     const stall = { kind: 'stall', at: { event: 0 } } as const;
     server.enqueue({ stream: wire.stream('x'), fault: stall }, { stream: wire.stream('Once ', 'upon') });
     const stack = [
-      retry({ initialDelayMs: 0 }),
+      retry({ backoff: constant(0) }),
       timeout({ firstChunkMs: 2_000 }),
       provider(wire.provider(server)),
     ];

@@ -1,4 +1,5 @@
 import { Pipeline, SluiceError, estimateInputTokens, type Message, type ModelRequest } from 'sluice';
+import { constant } from 'sluice/kit';
 import { contextWindow, type TokenCounter, type WindowCut } from 'sluice/middleware/context-window';
 import { provider } from 'sluice/middleware/provider';
 import { scripted } from 'sluice/testing';
@@ -206,7 +207,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     const busy = { error: new SluiceError('overloaded', 'Busy.'), after: 0 } as const;
     const { retry } = await import('sluice/middleware');
     await run(chat(3), { maxTokens: 999, counter }, [busy, busy, 'ok'], {
-      above: [retry({ initialDelayMs: 0 })],
+      above: [retry({ backoff: constant(0) })],
     });
     expect(asked).toHaveLength(1);
   });

@@ -1,4 +1,5 @@
 import { Pipeline, type Message, type Middleware } from 'sluice';
+import { constant } from 'sluice/kit';
 import { retry, system as systemPrompt } from 'sluice/middleware';
 import { contextWindow } from 'sluice/middleware/context-window';
 import { provider } from 'sluice/middleware/provider';
@@ -208,7 +209,7 @@ describe('drop-oldest', () => {
       strategy: 'drop-oldest',
       counter: 'heuristic',
     });
-    const pipeline = new Pipeline([retry({ initialDelayMs: 0 }), window, provider(model)]);
+    const pipeline = new Pipeline([retry({ backoff: constant(0) }), window, provider(model)]);
     const error = await pipeline
       .execute([system('Be brief.'), ...chat(1), assistant('secret'), user(pad('u2') + pad('u3'))])
       .catch((thrown: unknown) => thrown);

@@ -1,4 +1,5 @@
 import { SluiceError, type Middleware } from 'sluice';
+import { constant } from 'sluice/kit';
 import { retry, timeout } from 'sluice/middleware';
 import { contextWindow } from 'sluice/middleware/context-window';
 import { cost } from 'sluice/middleware/cost';
@@ -256,7 +257,7 @@ describe('its place in the stack', () => {
       { repeat: true },
     );
   };
-  const again = (): Middleware => retry({ initialDelayMs: 0 });
+  const again = (): Middleware => retry({ backoff: constant(0) });
 
   test.each<[string, { above?: Middleware[]; below?: Middleware[] }]>([
     ['inside retry', { above: [again()] }],

@@ -1,5 +1,6 @@
 import { Pipeline, SluiceError } from 'sluice';
 import type { ExecutionChunk, ExecutionResult, Middleware, Provider, StreamChunk } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
 import type { RetryOptions } from 'sluice/middleware/retry';
@@ -48,7 +49,7 @@ function wordFor(chunk: ExecutionChunk): string {
 }
 
 function stack(made: Provider, options: RetryOptions): Middleware[] {
-  return [retry({ initialDelayMs: 0, ...options }), provider(made)];
+  return [retry({ backoff: constant(0), ...options }), provider(made)];
 }
 
 function failing(...chunks: StreamChunk[]): Answer {
@@ -129,12 +130,12 @@ describe('afterContent: reset', () => {
       { chunks: texts('A door') },
     ];
     const refused = model(...answers);
-    const kept = await run([retry({ initialDelayMs: 0, afterContent: 'reset' }), tool, provider(refused)]);
+    const kept = await run([retry({ backoff: constant(0), afterContent: 'reset' }), tool, provider(refused)]);
     expect(kept.seen).toEqual(['tool_call', 'tool_result', 'There is']);
     expect([kept.error?.code, refused.requests.length]).toEqual(['network', 2]);
 
     const allowed = model(...answers);
-    const options = { initialDelayMs: 0, afterContent: 'reset', rerunTools: true } as const;
+    const options = { backoff: constant(0), afterContent: 'reset', rerunTools: true } as const;
     const again = await run([retry(options), tool, provider(allowed)]);
     expect(again.seen).toContain('reset from 1: network');
     expect(again.result?.response.content).toBe('A door');
@@ -148,7 +149,7 @@ describe('afterContent: reset', () => {
     };
     const made = model(failing(...texts('no')), { chunks: texts('yes') });
     const { seen, error } = await run([
-      retry({ initialDelayMs: 0, afterContent: 'reset' }),
+      retry({ backoff: constant(0), afterContent: 'reset' }),
       greeting,
       provider(made),
     ]);
@@ -238,7 +239,7 @@ describe('afterContent: continue', () => {
     const below: Middleware = function below(context, next) {
       return next({ messages: [{ role: 'system', content: 'Be brief.' }, ...context.request.messages] });
     };
-    await run([retry({ initialDelayMs: 0, afterContent: 'continue' }), below, provider(made)]);
+    await run([retry({ backoff: constant(0), afterContent: 'continue' }), below, provider(made)]);
     expect(made.requests[1]?.messages.map(({ role }) => role)).toEqual([
       'system',
       'user',
@@ -302,7 +303,7 @@ describe('places in the stack', () => {
         { chunks: afterContent === 'continue' ? texts('two three') : texts('one two three') },
       ];
       const limit = timeout({ idleMs: 5_000 });
-      const again = retry({ initialDelayMs: 0, afterContent });
+      const again = retry({ backoff: constant(0), afterContent });
       for (const layers of [
         [upper, again, limit],
         [limit, again, upper],
@@ -337,12 +338,37 @@ describe('places in the stack', () => {
       const stop: Middleware = function stop(context, next) {
         return next().tap(() => context.interrupt('enough'));
       };
-      const options = { initialDelayMs: 0, afterContent, retryOn: () => true } as const;
+      const options = { backoff: constant(0), afterContent, retryOn: () => true } as const;
       const { result } = await run([retry(options), stop, provider(made)]);
       expect([result?.outcome, result?.response.content, made.requests.length]).toEqual([
         'interrupted',
         'a',
         1,
+      ]);
+    },
+  );
+
+  test.each(['reset', 'continue'] as const)(
+    '%s counts attempts that fail before and after content alike',
+    async (afterContent) => {
+      const made = model(failing(...texts('a')), { error: cut() }, failing(...texts('b')), { error: cut() });
+      const asked: number[] = [];
+      const backoff = (retry: number): number => {
+        asked.push(retry);
+        return 0;
+      };
+      const events: [attempt: number, afterContent: boolean][] = [];
+      const options: RetryOptions = {
+        backoff,
+        afterContent,
+        onRetry: (event) => events.push([event.attempt, event.afterContent]),
+      };
+      const { error } = await run(stack(made, options));
+      expect([made.requests.length, asked, error?.attempts]).toEqual([4, [1, 2, 3], 4]);
+      expect(events).toEqual([
+        [1, true],
+        [2, false],
+        [3, true],
       ]);
     },
   );

@@ -1,5 +1,6 @@
 import { Pipeline, SluiceError } from 'sluice';
 import type { Provider } from 'sluice';
+import { constant } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
 import type { RetryOptions } from 'sluice/middleware/retry';
@@ -62,7 +63,7 @@ interface Outcome {
 }
 
 async function run(server: FaultServer, wire: Wired, options: RetryOptions = {}): Promise<Outcome> {
-  const stack = [retry({ initialDelayMs: 0, ...options }), provider(wire.provider(server))];
+  const stack = [retry({ backoff: constant(0), ...options }), provider(wire.provider(server))];
   await using pipeline = new Pipeline(stack, { own: true });
   const stream = pipeline.executeStream('user', 'Tell me');
   let content = '';
@@ -148,7 +149,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     await using server = await faultServer();
     const cut = { kind: 'fin', at: { event: wire.events + 1 } } as const;
     server.enqueue({ stream: wire.stream(['Never ', 'more']), fault: cut, split: 'event' }, whole());
-    const stack = [retry({ initialDelayMs: 0, afterContent: 'reset' }), provider(wire.provider(server))];
+    const stack = [retry({ backoff: constant(0), afterContent: 'reset' }), provider(wire.provider(server))];
     await using pipeline = new Pipeline(stack, { own: true });
     const result = await pipeline.execute('user', 'Tell me');
     expect(result.response.content).toBe('Once upon a time');
@@ -179,9 +180,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     server.enqueue(wire.error(500));
     const waiting = Promise.withResolvers<void>();
     const options = {
-      initialDelayMs: 600_000,
-      maxDelayMs: 600_000,
-      jitter: false,
+      backoff: constant(600_000),
       onRetry: () => waiting.resolve(),
     };
     const pipeline = new Pipeline([retry(options), provider(wire.provider(server))], {
