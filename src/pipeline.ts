@@ -5,6 +5,7 @@ import { ExecutionStream, readToEnd } from './execution/execution-stream.ts';
 import type { ExecutionChunk } from './chunks.ts';
 import { flatten, fold, terminalOf } from './execution/layer.ts';
 import type { Layer } from './execution/layer.ts';
+import { withDeadline } from './kit/wait.ts';
 import { silent, toLogger } from './log.ts';
 import type { Logger } from './log.ts';
 import { MemoryStore } from './session/memory-store.ts';
@@ -195,14 +196,8 @@ export class Pipeline implements AsyncDisposable {
 
   /** Waits until nothing runs, the time is over or the signal aborts. */
   async #drained(signal: AbortSignal | undefined): Promise<void> {
-    const idle = Promise.withResolvers<void>();
-    this.#idle = idle;
-    const timer = setTimeout(idle.resolve, this.#options.shutdownTimeoutMs);
-    const stop = (): void => idle.resolve();
-    signal?.addEventListener('abort', stop, { once: true });
-    await idle.promise;
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', stop);
+    const waiting = withDeadline(this.#nextIdle(), this.#options.shutdownTimeoutMs, { signal });
+    await waiting.catch(() => undefined);
   }
 }
 

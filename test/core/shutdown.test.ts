@@ -49,6 +49,18 @@ describe('shutdown', () => {
     }
   });
 
+  test('a deadline beyond the longest timer does not abort them at once', async () => {
+    const model = new Model();
+    const pipeline = pipelineOf([model.middleware], { shutdownTimeoutMs: Number.MAX_SAFE_INTEGER });
+    const running = pipeline.execute('user', 'hi');
+    await settled();
+    const shutdown = pipeline.shutdown();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    model.give(texts('a'), stop());
+    expect((await running).response.content).toBe('a');
+    await shutdown;
+  });
+
   test('its signal aborts them sooner, and an aborted one at once', async () => {
     for (const early of [true, false]) {
       const model = new Model().give(texts('a'));
