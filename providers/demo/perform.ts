@@ -1,7 +1,5 @@
 import {
   end,
-  estimateInputTokens,
-  estimateTokens,
   isSluiceError,
   SluiceError,
   type BatchSource,
@@ -13,6 +11,7 @@ import {
   type StreamChunk,
   type Usage,
 } from '../../src/index.ts';
+import { delay, estimateInputTokens, estimateTokens, onAbort } from '../../src/kit/index.ts';
 import type { Plan, PlannedCall } from './plan.ts';
 
 /** As `estimateTokens` counts. */
@@ -93,31 +92,19 @@ function abortedBy(reason: unknown): SluiceError {
 
 /** One wait at a time, ended by the signal or by `stop`; leaves neither a timer nor a listener behind. */
 function waiter(signal: AbortSignal) {
-  let interrupt: ((error: SluiceError) => void) | undefined;
+  let ended: AbortController | undefined;
   return {
-    for(ms: number): Promise<void> {
-      return new Promise(function wait(resolve, reject) {
-        function settle(): void {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', onAbort);
-          interrupt = undefined;
-        }
-        function onAbort(): void {
-          settle();
-          reject(abortedBy(signal.reason));
-        }
-        const timer = setTimeout(function onTime() {
-          settle();
-          resolve();
-        }, ms);
-        signal.addEventListener('abort', onAbort, { once: true });
-        interrupt = function stopped(error) {
-          settle();
-          reject(error);
-        };
-      });
+    async for(ms: number): Promise<void> {
+      const mine = new AbortController();
+      ended = mine;
+      const listening = onAbort(signal, () => mine.abort(abortedBy(signal.reason)));
+      try {
+        await delay(ms, mine.signal);
+      } finally {
+        listening[Symbol.dispose]();
+      }
     },
-    stop: (error: SluiceError) => interrupt?.(error),
+    stop: (error: SluiceError) => ended?.abort(error),
   };
 }
 

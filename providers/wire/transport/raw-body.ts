@@ -1,4 +1,5 @@
 import { SluiceError } from '../../../src/index.ts';
+import { Timer } from '../../../src/kit/index.ts';
 
 /** A body's bytes as they come: the reader asks, nothing is promised, wrapped or buffered a second time. */
 export interface RawBody {
@@ -141,8 +142,8 @@ export function drain(body: RawBody): void {
     }
   }
   async function drainSlowly(): Promise<void> {
-    const timer = setTimeout(() => body.cancel(), DRAIN_MS);
-    timer.unref();
+    const timer = new Timer(() => body.cancel(), { keepAlive: false });
+    timer.start(DRAIN_MS);
     try {
       do await readyOf(body);
       while (!takeAll());
@@ -150,7 +151,7 @@ export function drain(body: RawBody): void {
       // The reply is complete: that its connection broke behind the end concerns nobody.
       body.cancel();
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
   try {
