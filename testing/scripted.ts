@@ -8,6 +8,7 @@ import type {
   Reply,
   StreamChunk,
 } from '../src/index.ts';
+import { onAbort } from '../src/kit/index.ts';
 import { pass } from './manual-gate.ts';
 import { scriptOf } from './scripted-reply.ts';
 import type { Script, ScriptedAnswer } from './scripted-reply.ts';
@@ -155,6 +156,7 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
   readonly #call: ProviderCall;
   readonly #record: CallRecord;
   readonly #stopped = Promise.withResolvers<never>();
+  readonly #listening: Disposable | undefined;
   #reads = 0;
 
   constructor(script: Script, call: ProviderCall, record: CallRecord) {
@@ -162,8 +164,10 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
     this.#call = call;
     this.#record = record;
     this.#stopped.promise.catch(() => undefined); // no read may be waiting for it
-    if (call.signal.aborted) this.#onAbort();
-    else call.signal.addEventListener('abort', this.#onAbort);
+    this.#listening = onAbort(call.signal, () => {
+      const { reason } = call.signal;
+      this.close(new SluiceError('aborted', 'The call was aborted.', { cause: reason }));
+    });
   }
 
   pull(): readonly StreamChunk[] | End<Reply> | Promise<readonly StreamChunk[] | End<Reply>> {
@@ -204,13 +208,8 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
   #settle(state: ScriptedCall['state'], error?: Error): void {
     this.#record.state = state;
     this.#record.error = error;
-    this.#call.signal.removeEventListener('abort', this.#onAbort);
+    this.#listening?.[Symbol.dispose]();
   }
-
-  readonly #onAbort = (): void => {
-    const { reason } = this.#call.signal;
-    this.close(new SluiceError('aborted', 'The call was aborted.', { cause: reason }));
-  };
 }
 
 function tooMany(call: number, scripted: number): Script {
