@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { onAbort } from '../src/kit/index.ts';
 
 /** Writes to an output whose reader may be slow, or may leave. */
 export interface OutputWriter {
@@ -18,8 +19,11 @@ export function outputWriter(stream: Writable): OutputWriter {
 
   function whenDrained(): Promise<void> {
     drained ??= new Promise<void>((resolve) => {
-      stream.once('drain', resolve);
-      gone.signal.addEventListener('abort', () => resolve(), { once: true });
+      const listening = onAbort(gone.signal, () => resolve());
+      stream.once('drain', () => {
+        listening[Symbol.dispose]();
+        resolve();
+      });
     }).finally(() => (drained = undefined));
     return drained;
   }
@@ -32,9 +36,8 @@ export function outputWriter(stream: Writable): OutputWriter {
     },
     flushed() {
       return new Promise((resolve) => {
-        if (gone.signal.aborted) return resolve();
-        gone.signal.addEventListener('abort', () => resolve(), { once: true });
-        stream.write('', () => resolve());
+        onAbort(gone.signal, () => resolve());
+        if (!gone.signal.aborted) stream.write('', () => resolve());
       });
     },
   };

@@ -8,6 +8,7 @@ import type {
   StateStore,
 } from '../../src/index.ts';
 import { findSluiceError } from '../../src/index.ts';
+import { onAbort } from '../../src/kit/index.ts';
 import { oneLine } from '../clean-text.ts';
 import { errorLine, exitCodeOf, withoutKeys, type ErrorSetting } from '../error-line.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
@@ -127,12 +128,11 @@ async function play(
 ): Promise<ExecutionResult | undefined> {
   const stopped = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
-  function onStop(): void {
+  if (stop.aborted) return undefined;
+  const listening = onAbort(stop, () => {
     closing = stream.close('stopped by the user');
     stopped.resolve();
-  }
-  if (stop.aborted) return undefined;
-  stop.addEventListener('abort', onStop, { once: true });
+  });
   try {
     for await (const chunk of stream) {
       const written = print.chunk(chunk);
@@ -142,7 +142,7 @@ async function play(
     }
     return undefined;
   } finally {
-    stop.removeEventListener('abort', onStop);
+    listening[Symbol.dispose]();
     await (closing ?? stream.close());
   }
 }

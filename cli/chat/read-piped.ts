@@ -1,3 +1,4 @@
+import { Timer, onAbort } from '../../src/kit/index.ts';
 import type { TerminalInput } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -22,17 +23,16 @@ export function readPiped(
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let bytes = 0;
-    const timer =
-      patienceMs === undefined ? undefined : setTimeout(() => settle(() => resolve(undefined)), patienceMs);
+    const timer = new Timer(giveUp);
 
     function settle(how: () => void): void {
-      clearTimeout(timer);
+      timer.stop();
       input.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError).pause();
-      signal.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
       how();
     }
     function onData(part: Uint8Array | string): void {
-      clearTimeout(timer);
+      timer.stop();
       const data = typeof part === 'string' ? Buffer.from(part) : part;
       parts.push(data);
       bytes += data.length;
@@ -45,12 +45,13 @@ export function readPiped(
     function onError(error: Error): void {
       settle(() => reject(new UsageError(`The input cannot be read: ${error.message}`)));
     }
-    function onAbort(): void {
+    function giveUp(): void {
       settle(() => resolve(undefined));
     }
 
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) return resolve(undefined);
+    const listening = onAbort(signal, giveUp);
+    timer.start(patienceMs ?? Number.POSITIVE_INFINITY);
     input.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
   });
 }
