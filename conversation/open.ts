@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { provider, retry, system, timeout } from '../middleware/index.ts';
-import { Pipeline, SluiceError, checkSessionKey, parseOptions } from '../src/index.ts';
+import { Pipeline, SluiceError, checkSessionKey } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import type { Middleware, PipelineOptions, Provider, SessionKey } from '../src/index.ts';
 import { Conversation } from './conversation.ts';
 import { parsePack } from './pack.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { SluiceError, isSluiceError, parseOptions } from '../src/index.ts';
+import { SluiceError, isSluiceError } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import { textOfBytes } from './file-text.ts';
 import { packSchema } from './pack-schema.ts';
 import type { PromptPack } from './pack-types.ts';

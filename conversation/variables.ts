@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseOptions } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import type { PackVariable } from './pack-types.ts';
 
 /** What of a declaration decides on a value. */

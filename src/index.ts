@@ -68,7 +68,6 @@ export type { ExecutionResult, Outcome, Response, ToolCall } from './result.ts';
 export type { Partial as PartialReply } from './partial.ts';
 export type { Cost, Usage } from './usage.ts';
 export { noUsage, sumCost, sumUsage } from './usage.ts';
-export { estimateInputTokens, estimateTokens } from './tokens.ts';
 export { wellFormed } from './well-formed.ts';
 export type { Attributes, Span, SpanEnd, SpanHandle, SpanKind, SpanListener } from './trace.ts';
 export { silent, toLogger } from './log.ts';

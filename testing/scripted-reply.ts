@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
-import { parseOptions, SluiceError } from '../src/index.ts';
+import { SluiceError } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 import type { FinishReason, ModelRequest, Reply, StreamChunk, Usage } from '../src/index.ts';
 import { deltasOf, filledToolCalls, filledUsage } from './made-stream.ts';
 import type { MadeText, MadeToolCall, MadeUsage } from './made-stream.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { parseOptions } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import {
   environmentValue,
   isHeaderLine,

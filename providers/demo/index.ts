@@ -1,13 +1,7 @@
 import * as z from 'zod';
 
-import {
-  parseOptions,
-  SluiceError,
-  Stream,
-  type ModelRequest,
-  type Provider,
-  type ProviderCall,
-} from '../../src/index.ts';
+import { SluiceError, Stream, type ModelRequest, type Provider, type ProviderCall } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { plan } from './plan.ts';
 import { performance } from './perform.ts';
 

@@ -1,4 +1,4 @@
-import { estimateInputTokens, estimateTokens } from 'sluice';
+import { estimateInputTokens, estimateTokens } from 'sluice/kit';
 import type { ModelRequest, Part } from 'sluice';
 import { describe, expect, test } from 'vitest';
 

@@ -1,5 +1,5 @@
-import { Pipeline, SluiceError, estimateInputTokens, type Message, type ModelRequest } from 'sluice';
-import { constant } from 'sluice/kit';
+import { Pipeline, SluiceError, type Message, type ModelRequest } from 'sluice';
+import { constant, estimateInputTokens } from 'sluice/kit';
 import { contextWindow, type TokenCounter, type WindowCut } from 'sluice/middleware/context-window';
 import { provider } from 'sluice/middleware/provider';
 import { scripted } from 'sluice/testing';

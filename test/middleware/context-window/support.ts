@@ -1,5 +1,6 @@
-import { Pipeline, estimateInputTokens, textOf } from 'sluice';
+import { Pipeline, textOf } from 'sluice';
 import type { ExecutionOptions, ExecutionResult, Message, Middleware, Part } from 'sluice';
+import { estimateInputTokens } from 'sluice/kit';
 import { contextWindow, type ContextWindowOptions, type WindowCut } from 'sluice/middleware/context-window';
 import { provider } from 'sluice/middleware/provider';
 import { scripted, type ScriptedAnswer, type ScriptedProvider } from 'sluice/testing';
