@@ -6,7 +6,7 @@ import { CHAT_WIRE } from './chat/request/messages.ts';
 import { chatRequest } from './chat/request/request.ts';
 import { connect, secretsOf } from './client.ts';
 import { known } from './server/model-traits.ts';
-import { parseOptions } from './options.ts';
+import { openaiSettings } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder } from './responses/reply/decoder.ts';
 import { responsesEvents } from './responses/reply/failure.ts';
@@ -32,7 +32,7 @@ export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.t
  * openai({ name: 'ollama', baseURL: 'http://127.0.0.1:11434/v1', model: 'llama3.2' });
  */
 export function openai(options: OpenAIOptions = {}): Provider {
-  const settings = parseOptions(options);
+  const settings = openaiSettings(options);
   const { name, model, api } = settings;
   const connection = connect(settings);
   const toBody = api === 'chat' ? chatRequest : responsesRequest;

@@ -17,11 +17,6 @@ export { nothingToSend } from './nothing-to-send.ts';
 export { rawBodyOf, readText } from './transport/raw-body.ts';
 export { checkHeaderValue, providerFetch } from './transport/transport.ts';
 export { ToolCallAssembler, type ToolCallPiece } from './calls/tool-calls.ts';
-export {
-  environmentValue,
-  isHeaderLine,
-  isHeaderName,
-  isHeaderValue,
-  isHttpUrl,
-  withoutEnvironmentHeaders,
-} from './options/option-checks.ts';
+export { withoutEnvironmentHeaders } from './options/environment.ts';
+export { checkCommonOptions, commonFields, commonSettings, headerLine } from './options/common-options.ts';
+export type { CommonOptions, CommonSettings, Vendor } from './options/common-options.ts';

@@ -1,26 +1,26 @@
 import * as z from 'zod';
 
-/** What one call may take up before it is ended with a `protocol` error that names the limit. */
+/** The most that one call may take up. A call that takes more ends with a `protocol` error that names the limit. */
 export interface Limits {
-  /** Most characters of one event (or of a whole JSON answer), as decoded text. Default 8 Mi. */
+  /** Characters of one event, or of a whole JSON reply, after decoding. Default: 8 Mi. */
   maxEventCharacters: number;
-  /** Most characters of text, thinking and tool arguments together. Default 16 Mi. */
+  /** Characters of text, thinking and tool arguments together. Default: 16 Mi. */
   maxOutputCharacters: number;
-  /** Most characters of one tool call's arguments; a call with more is delivered as invalid. Default 1 Mi. */
+  /** Characters of the arguments of one tool call. A call with more is delivered as invalid. Default: 1 Mi. */
   maxArgumentsCharacters: number;
-  /** Most tool calls of one reply. Default 1,024. */
+  /** Tool calls in one reply. Default: 1,024. */
   maxToolCalls: number;
-  /** Highest index that the wire may give a tool call or block. Default 4,095. */
+  /** The highest index that the server may give a tool call or a block. Default: 4,095. */
   maxToolIndex: number;
 }
 
-const positive = z.number().int().positive();
+const limit = z.int().min(1);
 
-/** Checks a `limits` option; what is left out gets its default. */
+/** Checks the option `limits`. A limit that is left out gets its default. */
 export const limitsSchema = z.strictObject({
-  maxEventCharacters: positive.default(8 * 1024 * 1024),
-  maxOutputCharacters: positive.default(16 * 1024 * 1024),
-  maxArgumentsCharacters: positive.default(1024 * 1024),
-  maxToolCalls: positive.default(1_024),
-  maxToolIndex: positive.default(4_095),
+  maxEventCharacters: limit.default(8 * 1024 * 1024),
+  maxOutputCharacters: limit.default(16 * 1024 * 1024),
+  maxArgumentsCharacters: limit.default(1024 * 1024),
+  maxToolCalls: limit.default(1_024),
+  maxToolIndex: limit.default(4_095),
 });

@@ -19,9 +19,9 @@ function refused(options: object): string {
 }
 
 describe('the options of anthropic()', () => {
-  it('need nothing but a key, from the environment or given', () => {
+  it('need nothing but a key, from the options or the environment', () => {
     expect(refused({})).toBe(
-      'anthropic(): apiKey is undefined: a key, here or as ANTHROPIC_API_KEY in the environment.',
+      'anthropic(): apiKey is undefined: give the key, or set ANTHROPIC_API_KEY in the environment.',
     );
     vi.stubEnv('ANTHROPIC_API_KEY', 'sk-env');
     expect(anthropic()).toMatchObject({ name: 'anthropic', model: DEFAULT_MODEL });
@@ -34,9 +34,10 @@ describe('the options of anthropic()', () => {
   it('need no key for a host that is not Anthropic', () => {
     expect(anthropic({ baseURL: 'http://127.0.0.1:1' }).name).toBe('anthropic');
     expect(refused({ baseURL: 'https://api.anthropic.com/' })).toContain('apiKey');
+    expect(refused({ baseURL: 'api.anthropic.com' })).toMatch(/^anthropic\(\): baseURL is string: /);
   });
 
-  it('are refused all at once, each with its field, its kind and the mend', () => {
+  it('are all checked at once: the error names each wrong field, what it is and what to give', () => {
     const message = refused({
       model: '',
       apiKey: 7,
@@ -51,68 +52,82 @@ describe('the options of anthropic()', () => {
       stream: 'no',
       limits: { maxToolCalls: 0 },
       strict: null,
-      temprature: 1,
     });
-    const fields = [
-      'model is string: a name that is not empty',
-      'apiKey is number: a string',
-      'baseURL is string: an http or https address',
-      'thinking.budgetTokens is number: a whole number from 1024',
-      'maxTokens is number: a whole number from 1',
-      'betas is string',
-      'client is object: a client of',
-      'own is number: true or false',
-      'fetch is object: a function',
-      'stream is string: true or false',
-      'limits.maxToolCalls is number',
-      'strict is null: true or false',
-      'temprature is not an option',
-    ];
-    expect(fields.filter((field) => !message.includes(field))).toEqual([]);
+    expect(message).toBe(
+      'anthropic(): model is string: give the name of a model; ' +
+        'apiKey is number: give the key as one line without spaces around it; ' +
+        'baseURL is string: give an http or https address, or leave it out for https://api.anthropic.com; ' +
+        'headers.a b is string: give a name that HTTP allows; ' +
+        'headers.ok is string: give a value of one line; ' +
+        "client is object: give a client of Anthropic's SDK, such as Anthropic, AnthropicBedrock or AnthropicVertex; " +
+        'own is number: give true or false; ' +
+        'fetch is object: give a function such as globalThis.fetch; ' +
+        'stream is string: give true or false; ' +
+        'limits.maxToolCalls is number: give a number of at least 1; ' +
+        'strict is null: give true or false; ' +
+        'thinking.budgetTokens is number: give a number of at least 1024; ' +
+        'maxTokens is number: give a number of at least 1; ' +
+        'betas is string: give an array.',
+    );
   });
 
-  it('S12 refuse an address that is empty or not HTTP', () => {
+  it('are refused if there is no option of that name', () => {
+    expect(refused({ apiKey: 'k', temprature: 1 })).toContain('anthropic(): temprature is not an option');
+  });
+
+  it('S12 an address that is empty or not HTTP is refused', () => {
     for (const baseURL of ['', ' ', 'api.anthropic.com', 'file:///etc/passwd', 'javascript:1']) {
-      expect(refused({ apiKey: 'k', baseURL })).toContain('baseURL is string: an http or https address');
+      expect(refused({ apiKey: 'k', baseURL })).toBe(
+        'anthropic(): baseURL is string: give an http or https address, or leave it out for https://api.anthropic.com.',
+      );
     }
   });
 
   it.each(['sk-ca\nnary', 'sk-canary\r\nx: y', ' sk-canary', 'sk-canary\u0000', 'sk-canary\u4e2d', ''])(
-    'S13 S1 refuse the key %j without telling it',
+    'S13 S1 the key %j is refused, and the error does not show it',
     (apiKey) => {
       const message = refused({ apiKey });
-      expect(message).toMatch(/^anthropic\(\): apiKey is string: /);
-      expect(message).not.toContain('nary');
+      expect(message).toBe(
+        'anthropic(): apiKey is string: give the key as one line without spaces around it.',
+      );
     },
   );
 
-  it('S13 refuse such a key from the environment, too', () => {
+  it('S13 such a key from the environment is refused, too', () => {
     vi.stubEnv('ANTHROPIC_API_KEY', 'sk-ca\nnary');
     const message = refused({});
-    expect(message).toContain('ANTHROPIC_API_KEY in the environment is not fit for a header');
-    expect(message).not.toContain('nary');
+    expect(message).toBe(
+      'anthropic(): apiKey is undefined: ANTHROPIC_API_KEY in the environment cannot be sent in a header, set it to one line.',
+    );
   });
 
-  it('S13 refuse header values with line breaks', () => {
-    expect(refused({ apiKey: 'k', headers: { 'x-a': 'b\r\nc: d' } })).toContain('headers.x-a is string');
+  it('S13 header values with line breaks are refused', () => {
+    expect(refused({ apiKey: 'k', headers: { 'x-a': 'b\r\nc: d' } })).toBe(
+      'anthropic(): headers.x-a is string: give a value of one line.',
+    );
   });
 
-  it('refuse what contradicts itself', () => {
+  it('refuse options that contradict each other', () => {
     const client = new Anthropic({ apiKey: 'k' });
     const message = refused({ client, apiKey: 'k', baseURL: 'http://127.0.0.1:1', fetch, dispatcher: {} });
-    for (const field of ['apiKey', 'baseURL', 'fetch', 'dispatcher']) {
-      expect(message).toMatch(new RegExp(`${field} is \\w+: client has its own`));
-    }
-    expect(refused({ apiKey: 'k', own: true })).toContain('own is boolean: there is no client');
-    expect(refused({ apiKey: 'k', fetch, dispatcher: {} })).toContain(
-      'dispatcher is object: fetch would not',
+    expect(message).toBe(
+      'anthropic(): apiKey is string: client has its own apiKey, leave one of the two out; ' +
+        'baseURL is string: client has its own baseURL, leave one of the two out; ' +
+        'fetch is function: client has its own fetch, leave one of the two out; ' +
+        'dispatcher is object: client has its own dispatcher, leave one of the two out.',
     );
-    expect(refused({ apiKey: 'k', maxTokens: 2048, thinking: { budgetTokens: 2048 } })).toContain(
-      'maxTokens is number: more than thinking.budgetTokens',
+    expect(refused({ apiKey: 'k', own: true })).toBe(
+      'anthropic(): own is boolean: there is no client to close, give a client or leave own out.',
+    );
+    expect(refused({ apiKey: 'k', fetch, dispatcher: {} })).toBe(
+      'anthropic(): dispatcher is object: fetch would not use it, leave one of the two out.',
+    );
+    expect(refused({ apiKey: 'k', maxTokens: 2048, thinking: { budgetTokens: 2048 } })).toBe(
+      'anthropic(): maxTokens is number: it includes thinking, give more than thinking.budgetTokens.',
     );
   });
 
-  it('take a ready client of the SDK, by its shape', () => {
+  it('take a client of the SDK, known by its shape', () => {
     const options: AnthropicOptions = { client: new Anthropic({ apiKey: 'k' }), own: true };
     expect(anthropic(options).name).toBe('anthropic');
   });

@@ -16,7 +16,7 @@ import { chatRequest } from '../../../providers/openai/chat/request/request.ts';
 import { DEFAULT_MODEL, openai } from '../../../providers/openai/index.ts';
 import type { OpenAIOptions } from '../../../providers/openai/index.ts';
 import { known } from '../../../providers/openai/server/model-traits.ts';
-import { parseOptions } from '../../../providers/openai/options.ts';
+import { openaiSettings } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses/reply/decoder.ts';
 import { responsesRequest } from '../../../providers/openai/responses/request/request.ts';
 import { building } from '../../../providers/openai/shared/request-context.ts';
@@ -59,7 +59,7 @@ export function bodyOf(
   request: ModelRequest,
   options: OpenAIOptions = {},
 ): { body: Record<string, unknown>; warnings: string[] } {
-  const settings = parseOptions({ apiKey: 'test', ...options });
+  const settings = openaiSettings({ apiKey: 'test', ...options });
   const warnings: string[] = [];
   const wire = settings.api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
   const { origin, thinkingBack } = known(settings, wire, request.model ?? settings.model);
@@ -97,7 +97,7 @@ export function decode(
   { sentinel = api === 'chat', request, options, parsed = false }: DecodeOptions = {},
 ): Told {
   const call = providerCall(ask(request));
-  const settings = parseOptions({ apiKey: 'test', ...options });
+  const settings = openaiSettings({ apiKey: 'test', ...options });
   const decoding = {
     provider: 'openai',
     call,
