@@ -1,16 +1,13 @@
 import { Anthropic } from '@anthropic-ai/sdk';
 
 import { SluiceError } from '../../src/index.ts';
-import { Endpoint, isRecord, providerFetch, text, withoutEnvironmentHeaders } from '../wire/index.ts';
+import { Endpoint, NEVER_MS, isRecord, providerFetch, sdkCallOptions, text } from '../wire/index.ts';
+import { withoutEnvironmentHeaders, type SdkCallOptions } from '../wire/index.ts';
 import { DEFAULT_BASE_URL, isAnthropic, type Settings } from './options.ts';
 
-/** How one request is made: nothing is retried and no clock of the SDK runs out, both are done elsewhere. */
-export interface AnthropicCallOptions {
-  signal?: AbortSignal;
+/** The options of one request on a client. */
+export interface AnthropicCallOptions extends SdkCallOptions {
   headers?: Record<string, string>;
-  maxRetries?: number;
-  timeout?: number;
-  fetchOptions?: { redirect?: 'error' };
 }
 
 /**
@@ -37,9 +34,6 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** The longest delay of a timer, in milliseconds: longer ones fire at once. */
-const NEVER_MS = 2_147_483_647;
-
 /** The caller's client, or one made from the options. */
 export function connect(settings: Settings): Connection {
   const { client } = settings;
@@ -56,8 +50,8 @@ export function connect(settings: Settings): Connection {
   };
 }
 
-function callOptions(headers: Record<string, string>, signal: AbortSignal) {
-  return { signal, headers, maxRetries: 0, timeout: NEVER_MS, fetchOptions: { redirect: 'error' as const } };
+function callOptions(headers: Record<string, string>, signal: AbortSignal): AnthropicCallOptions {
+  return { ...sdkCallOptions(signal), headers };
 }
 
 /**

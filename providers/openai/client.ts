@@ -1,15 +1,11 @@
 import OpenAI from 'openai';
 
-import { Endpoint, providerFetch, withoutEnvironmentHeaders } from '../wire/index.ts';
+import { Endpoint, NEVER_MS, providerFetch, sdkCallOptions } from '../wire/index.ts';
+import { withoutEnvironmentHeaders, type SdkCallOptions } from '../wire/index.ts';
 import type { Settings } from './options.ts';
 
-/** How one request is made: no retries and no clock of the SDK, both are done elsewhere, and no redirects. */
-export interface OpenAICallOptions {
-  signal?: AbortSignal;
-  maxRetries?: number;
-  timeout?: number;
-  fetchOptions?: { redirect?: 'error' };
-}
+/** The options of one request on a client. */
+export type OpenAICallOptions = SdkCallOptions;
 
 /** One endpoint of the SDK, as far as it is used: the raw response of a `create`. */
 export interface OpenAIEndpoint {
@@ -34,21 +30,13 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** The longest delay of a timer, in milliseconds: longer ones fire at once. */
-const NEVER_MS = 2_147_483_647;
-
-/** The options of a request on any client, also one that was passed in with retries of its own. */
-function callOptions(signal: AbortSignal): OpenAICallOptions {
-  return { signal, maxRetries: 0, timeout: NEVER_MS, fetchOptions: { redirect: 'error' } };
-}
-
 /** Over the caller's client, or over one made from the options. */
 export function connect(settings: Settings): Connection {
   const { client, api } = settings;
   if (client === undefined) return ownConnection(settings);
   const endpoint = api === 'chat' ? client.chat.completions : client.responses;
   return {
-    send: (body, signal) => endpoint.create(body, callOptions(signal)).asResponse(),
+    send: (body, signal) => endpoint.create(body, sdkCallOptions(signal)).asResponse(),
     close: async () => (settings.own ? await client.close?.() : undefined),
   };
 }

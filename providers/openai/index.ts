@@ -12,7 +12,7 @@ import { ResponsesDecoder } from './responses/reply/decoder.ts';
 import { responsesEvents } from './responses/reply/failure.ts';
 import { RESPONSES_WIRE } from './responses/request/input.ts';
 import { responsesRequest } from './responses/request/request.ts';
-import { building } from './shared/request-context.ts';
+import { requestContext } from './shared/request-context.ts';
 
 export type { Limits } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
@@ -55,7 +55,7 @@ export function openai(options: OpenAIOptions = {}): Provider {
         call.call.provider = name;
         call.call.model ??= model;
         const body = toBody(
-          building({ settings, request, origin, thinkingBack }, (message) => call.warn(message)),
+          requestContext({ settings, request, origin, thinkingBack }, (message) => call.warn(message)),
         );
         if (raw !== undefined) raw.request = body;
         return connection.send(body, signal);

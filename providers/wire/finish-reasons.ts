@@ -45,6 +45,9 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, Finish
   ['unexpected_tool_call', 'other'],
 ]);
 
+/** The reasons of a reply that may have ended within its last tool call. */
+export const MAY_CUT_CALLS: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
+
 /** The finish reason that a server's word stands for, in any case; `other` for a word that nobody knows. */
 export function finishReasonOf(word: string): FinishReason {
   return FINISH_REASONS.get(word.toLowerCase()) ?? 'other';

@@ -1,10 +1,21 @@
 import type { ProviderCall, Reply, StreamChunk } from '../../src/index.ts';
 import type { Limits } from './options/limits.ts';
+import type { Origin } from './origin.ts';
 
 /** What the headers of an answer say, for a decoder's errors and its reply. */
 export interface ResponseInfo {
   status: number;
   requestId?: string | undefined;
+}
+
+/** What a decoder knows of its call. */
+export interface ReplyContext {
+  provider: string;
+  call: ProviderCall;
+  limits: Limits;
+  info: ResponseInfo;
+  /** Where the reply comes from. Its blocks are marked with it. */
+  origin: Origin;
 }
 
 /** Turns the parsed events of one wire into chunks. One instance a call. */

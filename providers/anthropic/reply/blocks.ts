@@ -1,5 +1,5 @@
-import type { ProviderCall, StreamChunk } from '../../../src/index.ts';
-import { blockFrom, isRecord, text, type Limits, type Origin } from '../../wire/index.ts';
+import type { StreamChunk } from '../../../src/index.ts';
+import { blockFrom, isRecord, text, type Origin, type ReplyContext } from '../../wire/index.ts';
 import { addDelta, sizeOf } from './values.ts';
 
 /** A content block that is being received. */
@@ -18,15 +18,6 @@ export interface ThinkingBlock extends OpenBlock {
   /** Whether its signature has come, which is the last of it. */
   readonly isSigned: boolean;
   readonly isClosed: boolean;
-}
-
-/** What blocks are made with. */
-export interface BlockContext {
-  provider: string;
-  call: ProviderCall;
-  limits: Limits;
-  /** What the blocks of the reply are marked with. */
-  origin: Origin;
 }
 
 /** The kind of block that a delta belongs to; undefined for a delta that only the block at its index can know. */
@@ -183,7 +174,7 @@ export function wholeBlock(
  * Opens a block that nothing here knows (compaction, an upload to a container, what is yet to be invented): it is put together
  * from its start and its deltas and kept for the next turn.
  */
-export function keptBlock(start: Record<string, unknown>, context: BlockContext): OpenBlock {
+export function keptBlock(start: Record<string, unknown>, context: ReplyContext): OpenBlock {
   const block = { ...start };
   let json = '';
   let closed = false;

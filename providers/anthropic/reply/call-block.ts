@@ -1,5 +1,6 @@
 import type { StreamChunk } from '../../../src/index.ts';
 import {
+  UNKNOWN_TOOL,
   blockFrom,
   checkedArguments,
   invalidArguments,
@@ -7,8 +8,9 @@ import {
   readArguments,
   text,
   type ReadArguments,
+  type ReplyContext,
 } from '../../wire/index.ts';
-import { kindOfDelta, type BlockContext, type OpenBlock } from './blocks.ts';
+import { kindOfDelta, type OpenBlock } from './blocks.ts';
 import { addDelta, sizeOf } from './values.ts';
 
 /** What the queue of the calls gives a new one. */
@@ -20,9 +22,6 @@ export interface CallPlace {
   /** The server's id is the one of another call. */
   isRepeat: boolean;
 }
-
-/** The name of a call that came without one: it is invalid, but a name is needed to send it back. */
-const NO_NAME = 'unknown';
 
 /**
  * A call of a tool. Its input comes as deltas of JSON text, or whole in the start; blank text is `{}`. A call that the provider
@@ -48,7 +47,7 @@ export class CallBlock implements OpenBlock {
   isBroken = false;
   isDelivered = false;
   #start: Record<string, unknown>;
-  readonly #context: BlockContext;
+  readonly #context: ReplyContext;
   #json = '';
   /** Whether the input came as text that is not blank. */
   #hasText = false;
@@ -57,7 +56,7 @@ export class CallBlock implements OpenBlock {
   #read: ReadArguments | undefined;
   #said: string | undefined;
 
-  constructor(start: Record<string, unknown>, place: CallPlace, context: BlockContext, out: StreamChunk[]) {
+  constructor(start: Record<string, unknown>, place: CallPlace, context: ReplyContext, out: StreamChunk[]) {
     this.#start = { ...start };
     this.#context = context;
     this.id = place.id;
@@ -132,7 +131,7 @@ export class CallBlock implements OpenBlock {
     }
     const data = { ...this.#start, input: args.arguments };
     out.push({
-      ...{ type: 'tool_call', id, name: name || NO_NAME, ...args },
+      ...{ type: 'tool_call', id, name: name || UNKNOWN_TOOL, ...args },
       ...(this.isHosted && { providerExecuted: true }),
       ...((this.isHosted || hasMore(this.#start)) && { block: blockFrom(this.#context.origin, data) }),
       call: 0,

@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../../../src/index.ts';
-import { text } from '../../wire/index.ts';
-import type { BlockContext } from './blocks.ts';
+import { text, type ReplyContext } from '../../wire/index.ts';
+
 import { CallBlock } from './call-block.ts';
 import { isOffered } from './offered-tools.ts';
 import type { AnsweredCall } from './results.ts';
@@ -13,7 +13,7 @@ export type Follower = 'call' | 'other';
  * not to be cut, and not to be answered by the provider.
  */
 export class CallQueue {
-  readonly #context: BlockContext;
+  readonly #context: ReplyContext;
   /** Those that were not delivered yet, in order. */
   readonly #waiting: CallBlock[] = [];
   /** The latest call with each id of the server's. */
@@ -27,7 +27,7 @@ export class CallQueue {
   /** Calls delivered that the provider runs. */
   hostedCalls = 0;
 
-  constructor(context: BlockContext) {
+  constructor(context: ReplyContext) {
     this.#context = context;
   }
 

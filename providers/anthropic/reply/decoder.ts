@@ -1,20 +1,14 @@
+import type { FinishReason, SluiceError, Reply, StreamChunk } from '../../../src/index.ts';
 import {
-  SluiceError,
-  type FinishReason,
-  type ProviderCall,
-  type Reply,
-  type StreamChunk,
-} from '../../../src/index.ts';
-import {
+  MAY_CUT_CALLS,
   blockFrom,
   errorFromBody,
   finishReasonOf,
   isRecord,
+  streamError,
   text,
   type Decoder,
-  type Limits,
-  type Origin,
-  type ResponseInfo,
+  type ReplyContext,
 } from '../../wire/index.ts';
 import {
   keptBlock,
@@ -33,20 +27,6 @@ import { answeredId, nameOfResult, resultBlock } from './results.ts';
 import { UsageReader } from './usage.ts';
 import { sizeOf } from './values.ts';
 
-/** What a decoder needs to know of its call. */
-export interface MessagesDecoderOptions {
-  provider: string;
-  call: ProviderCall;
-  limits: Limits;
-  /** The headers' part of the answer. */
-  info: ResponseInfo;
-  /** What the blocks of the reply are marked with. */
-  origin: Origin;
-}
-
-/** Ends that may cut the last call short. */
-const CUT: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
-
 /**
  * Reads the events of the Messages API. Goes by each payload's own `type`, so that a stream without `event:` lines is
  * read too; unknown events and deltas are passed over, unknown blocks are kept. A block is what lies between its start and the
@@ -55,7 +35,7 @@ const CUT: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'ref
  */
 export class MessagesDecoder implements Decoder {
   finished = false;
-  readonly #options: MessagesDecoderOptions;
+  readonly #context: ReplyContext;
   readonly #usage = new UsageReader();
   readonly #calls: CallQueue;
   /** The open block of each index; undefined is the index of blocks without one. */
@@ -73,9 +53,9 @@ export class MessagesDecoder implements Decoder {
   #stopReason: string | undefined;
   #container: Record<string, unknown> | undefined;
 
-  constructor(options: MessagesDecoderOptions) {
-    this.#options = options;
-    this.#calls = new CallQueue(options);
+  constructor(context: ReplyContext) {
+    this.#context = context;
+    this.#calls = new CallQueue(context);
   }
 
   event(data: Record<string, unknown>, name: string, out: StreamChunk[]): void {
@@ -113,22 +93,22 @@ export class MessagesDecoder implements Decoder {
   end(out: StreamChunk[]): Reply {
     if (!this.finished) {
       const seen = this.#started || this.#hasContent;
-      throw this.#error('truncated', `The stream ended ${seen ? 'without' : 'before'} a message_stop event.`);
+      throw this.#error('truncated', `the stream ended ${seen ? 'without' : 'before'} a message_stop event`);
     }
     this.#thinking?.close(out);
     this.#whole?.close(out);
-    this.#calls.end(CUT.has(finishReasonOf(this.#stopReason ?? 'stop')), out);
+    this.#calls.end(MAY_CUT_CALLS.has(finishReasonOf(this.#stopReason ?? 'stop')), out);
     if (this.#container !== undefined) {
-      const block = blockFrom(this.#options.origin, { ...this.#container, type: 'container' });
+      const block = blockFrom(this.#context.origin, { ...this.#container, type: 'container' });
       out.push({ type: 'content', content: '', block, call: 0 });
     }
     return {
       finishReason: this.#finishReason(),
       rawFinishReason: this.#stopReason,
       usage: this.#usage.usage(),
-      model: this.#options.call.call.model,
-      provider: this.#options.provider,
-      requestId: this.#options.info.requestId,
+      model: this.#context.call.call.model,
+      provider: this.#context.provider,
+      requestId: this.#context.info.requestId,
       serviceTier: this.#usage.serviceTier,
     };
   }
@@ -138,11 +118,11 @@ export class MessagesDecoder implements Decoder {
     const id = text(message['id']);
     // Proxies repeat the opening; any other second opening is another message, and its text would be mixed in.
     if (this.#hasContent || (this.#started && this.#messageId !== id)) {
-      throw this.#error('protocol', 'A second message begins inside the stream.');
+      throw this.#error('protocol', 'a second message began within the stream');
     }
     this.#messageId = id;
     const model = text(message['model']);
-    if (model !== undefined && model !== '') this.#options.call.call.model = model;
+    if (model !== undefined && model !== '') this.#context.call.call.model = model;
     this.#addUsage(message['usage'], false);
     if (this.#started) return;
     this.#started = true;
@@ -175,16 +155,19 @@ export class MessagesDecoder implements Decoder {
     }
     if (type === 'thinking') {
       this.#calls.follow('other', out);
-      return (this.#thinking = thinkingBlock(start, this.#options.origin, out));
+      return (this.#thinking = thinkingBlock(start, this.#context.origin, out));
     }
     if (type.endsWith('tool_use')) return this.#openedCall(start, key, out);
     return (this.#whole = this.#openedWhole(start, type, out));
   }
 
   #openedCall(start: Record<string, unknown>, key: number | undefined, out: StreamChunk[]): OpenBlock {
-    const { maxToolCalls } = this.#options.limits;
+    const { maxToolCalls } = this.#context.limits;
     if (this.#calls.size >= maxToolCalls) {
-      throw this.#error('protocol', `The reply has more than ${maxToolCalls} tool calls.`);
+      throw this.#error(
+        'protocol',
+        `the reply has more than ${maxToolCalls} tool calls (limits.maxToolCalls)`,
+      );
     }
     this.#calls.follow(start['type'] === 'tool_use' ? 'call' : 'other', out);
     return this.#calls.open(start, key, out);
@@ -193,17 +176,17 @@ export class MessagesDecoder implements Decoder {
   #openedWhole(start: Record<string, unknown>, type: string, out: StreamChunk[]): OpenBlock {
     const rawId = answeredId(start);
     if (rawId !== undefined) {
-      const { messages } = this.#options.call.call.request;
+      const { messages } = this.#context.call.call.request;
       const call = this.#calls.answer(rawId, out) ?? {
         id: rawId,
         name: nameOfResult(start, rawId, messages),
       };
-      return resultBlock(start, call, this.#options);
+      return resultBlock(start, call, this.#context);
     }
     this.#calls.follow('other', out);
-    if (type === 'redacted_thinking') return redactedBlock(start, this.#options.origin);
+    if (type === 'redacted_thinking') return redactedBlock(start, this.#context.origin);
     const file = fileOf(start);
-    return file === undefined ? keptBlock(start, this.#options) : fileBlock(start, file);
+    return file === undefined ? keptBlock(start, this.#context) : fileBlock(start, file);
   }
 
   #delta(data: Record<string, unknown>, out: StreamChunk[]): void {
@@ -278,7 +261,7 @@ export class MessagesDecoder implements Decoder {
   /** What an opening or a `message_delta` says of the end. Later ones may not know it. Throws if it was an error. */
   #noteEnd(message: Record<string, unknown>): void {
     const { error, container } = message;
-    const { call, provider } = this.#options;
+    const { call, provider } = this.#context;
     if (isErrorField(error)) throw this.#failed(message);
     if (isRecord(container) && sizeOf(container) !== undefined) this.#container = container;
     const reason = text(message['stop_reason']);
@@ -292,7 +275,7 @@ export class MessagesDecoder implements Decoder {
 
   #addUsage(usage: unknown, final: boolean): void {
     this.#usage.add(usage, final);
-    const record = this.#options.call.call;
+    const record = this.#context.call.call;
     record.usage = this.#usage.usage() ?? record.usage;
     record.serviceTier = this.#usage.serviceTier ?? record.serviceTier;
   }
@@ -310,9 +293,9 @@ export class MessagesDecoder implements Decoder {
   #key(index: unknown): number | undefined {
     const value = typeof index === 'string' && /^\d{1,15}$/.test(index) ? Number(index) : index;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
-    const max = this.#options.limits.maxToolIndex;
+    const max = this.#context.limits.maxToolIndex;
     if (value <= max) return value;
-    throw this.#error('protocol', `A content block has an index over ${max}.`);
+    throw this.#error('protocol', `a content block has an index over ${max} (limits.maxToolIndex)`);
   }
 
   /** Counts the characters of a start. Without its fields that are nested too deep to be kept; input is checked elsewhere. */
@@ -320,7 +303,7 @@ export class MessagesDecoder implements Decoder {
     const size = sizeOf(start);
     this.#grow(size ?? 0);
     if (size !== undefined) return start;
-    this.#options.call.warn(`${this.#options.provider}: what a block has nested too deep is left out`);
+    this.#context.call.warn(`${this.#context.provider}: what a block has nested too deep is left out`);
     const kept = Object.entries(start).filter(
       ([name, value]) => name === 'input' || sizeOf(value) !== undefined,
     );
@@ -329,17 +312,17 @@ export class MessagesDecoder implements Decoder {
 
   #grow(characters: number): void {
     this.#characters += characters;
-    const max = this.#options.limits.maxOutputCharacters;
-    if (this.#characters > max) throw this.#error('protocol', `The reply is longer than ${max} characters.`);
+    const max = this.#context.limits.maxOutputCharacters;
+    if (this.#characters > max)
+      throw this.#error('protocol', `the output exceeds limits.maxOutputCharacters (${max})`);
   }
 
   #error(code: 'protocol' | 'truncated', message: string): SluiceError {
-    const { provider, info } = this.#options;
-    return new SluiceError(code, message, { provider, requestId: info.requestId });
+    return streamError(this.#context, code, message);
   }
 
   #failed(data: Record<string, unknown>): SluiceError {
-    const { provider, info } = this.#options;
+    const { provider, info } = this.#context;
     return errorFromBody(data, { provider, requestId: text(data['request_id']) ?? info.requestId });
   }
 }

@@ -1,5 +1,5 @@
 import type { ProviderCall } from '../../../src/index.ts';
-import { isRecord, text } from '../../wire/index.ts';
+import { isRecord, providerOptionsOf, text } from '../../wire/index.ts';
 
 /**
  * Tools of the API's own that the caller runs: their types begin so. It runs all other types itself.
@@ -14,10 +14,7 @@ export function isOffered(
 ): boolean {
   const { tools, parameters } = call.call.request;
   if (tools?.some((tool) => tool.name === name) === true) return true;
-  const { providerOptions = {} } = parameters;
-  const own: unknown = Object.hasOwn(providerOptions, provider)
-    ? providerOptions[provider]?.['tools']
-    : undefined;
+  const { tools: own } = providerOptionsOf(parameters, provider);
   if (!Array.isArray(own)) return false;
   return own.some(function isTool(tool: unknown) {
     if (!isRecord(tool) || tool['name'] !== name) return false;

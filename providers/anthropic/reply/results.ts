@@ -1,6 +1,6 @@
 import type { Message, StreamChunk } from '../../../src/index.ts';
-import { blockFrom, isRecord, text } from '../../wire/index.ts';
-import { wholeBlock, type BlockContext, type OpenBlock } from './blocks.ts';
+import { blockFrom, isRecord, text, type ReplyContext } from '../../wire/index.ts';
+import { wholeBlock, type OpenBlock } from './blocks.ts';
 
 /** The call that a result answers. */
 export interface AnsweredCall {
@@ -20,7 +20,7 @@ export function answeredId(start: Record<string, unknown>): string | undefined {
 export function resultBlock(
   start: Record<string, unknown>,
   { id, name }: AnsweredCall,
-  context: BlockContext,
+  context: ReplyContext,
 ): OpenBlock {
   return wholeBlock(start, function push(data, out: StreamChunk[]) {
     out.push({

@@ -1,5 +1,4 @@
-/** How deep a block may be nested: a deeper one overflows the stack of whoever walks over it, such as `JSON.stringify`. */
-const MAX_DEPTH = 64;
+import { MAX_DEPTH } from '../../wire/index.ts';
 
 /** How many characters of text a value holds, keys aside; undefined if it is nested more than 64 deep. */
 export function sizeOf(value: unknown, levels = MAX_DEPTH): number | undefined {

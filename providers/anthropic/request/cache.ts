@@ -1,5 +1,6 @@
 import type { CacheBreakpoint, Parameters } from '../../../src/index.ts';
-import type { Block, Refuse, WireConversation } from './messages.ts';
+import type { Unsupported } from '../../wire/index.ts';
+import type { Block, WireConversation } from './messages.ts';
 
 /** The API takes no more in one request. */
 const MAX_BREAKPOINTS = 4;
@@ -13,11 +14,11 @@ export function markBreakpoints(
   promptCache: NonNullable<Parameters['promptCache']>,
   tools: Block[],
   conversation: WireConversation,
-  refuse: Refuse,
+  unsupported: Unsupported,
 ): void {
   const wanted: readonly CacheBreakpoint[] = promptCache === 'auto' ? ['tools', 'system', -1] : promptCache;
   if (wanted.length > MAX_BREAKPOINTS) {
-    refuse(`only the last ${MAX_BREAKPOINTS} promptCache breakpoints are sent`);
+    unsupported(`only the last ${MAX_BREAKPOINTS} promptCache breakpoints are sent`);
   }
   const marked = new Set<Block>();
   for (const breakpoint of wanted.slice(-MAX_BREAKPOINTS)) {
@@ -25,7 +26,7 @@ export function markBreakpoints(
     const [list, block] = blockAt(at, tools, conversation);
     if (block === undefined) {
       if (promptCache !== 'auto')
-        refuse(`there is nothing before the promptCache breakpoint at ${at}, it is left out`);
+        unsupported(`there is nothing before the promptCache breakpoint at ${at}, it is left out`);
       continue;
     }
     if (marked.has(block)) continue;

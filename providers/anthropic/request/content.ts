@@ -1,13 +1,21 @@
 import type { Message, Part, ProviderBlock, ToolCallPart, ToolResultPart } from '../../../src/index.ts';
-import { BLANK_ERROR, blockData, isRecord, sentArguments, text, type Origin } from '../../wire/index.ts';
+import {
+  BLANK_ERROR,
+  isRecord,
+  leaveOut,
+  ownBlock,
+  providerRun,
+  sentArguments,
+  text,
+  type BlockTarget,
+  type Unsupported,
+} from '../../wire/index.ts';
 import { documentBlock, imageBlock } from './media.ts';
-import type { Block, Refuse } from './messages.ts';
+import type { Block } from './messages.ts';
 
-/** What the messages of one request are mapped with. */
-export interface Mapping {
-  origin: Origin;
-  refuse: Refuse;
-  /** The container in which the code of earlier replies ran, while it is there. */
+/** The request that messages are mapped for. */
+export interface Mapping extends BlockTarget {
+  /** The container in which the code of earlier replies ran, as long as it exists. */
   container?: string;
 }
 
@@ -30,40 +38,40 @@ function replyBlock(part: Part, mapping: Mapping): Block | undefined {
       return textBlock(part.text, part.citations);
     case 'thinking':
       // Thinking without a signature of this API is refused by it; it is the model's note to itself.
-      return ownData(part.block, mapping);
+      return ownBlock(mapping, part.block);
     case 'provider':
       return keptBlock(part.block, mapping);
     case 'tool_call':
-      return part.providerExecuted === true ? providerRun(part, mapping) : toolUseBlock(part, mapping);
+      return part.providerExecuted === true ? providerRun(mapping, part) : toolUseBlock(part, mapping);
     case 'tool_result':
-      if (part.providerExecuted === true) return providerRun(part, mapping);
+      if (part.providerExecuted === true) return providerRun(mapping, part);
       break;
     case 'file':
-      if (part.block !== undefined) return ownData(part.block, mapping);
+      if (part.block !== undefined) return ownBlock(mapping, part.block);
       break;
     case 'image':
       break;
     case 'audio':
       return noSound(mapping);
   }
-  return leftOut(part, 'assistant', mapping);
+  leaveOut(mapping, part, 'assistant');
 }
 
 function inputBlock(part: Part, role: Message['role'], mapping: Mapping): Block | undefined {
-  const { refuse } = mapping;
+  const { unsupported } = mapping;
   switch (part.type) {
     case 'text':
       return textBlock(part.text);
     case 'provider':
       return keptBlock(part.block, mapping);
     case 'tool_result':
-      if (part.providerExecuted !== true && role !== 'system') return toolResultBlock(part, refuse);
+      if (part.providerExecuted !== true && role !== 'system') return toolResultBlock(part, unsupported);
       break;
     case 'image':
-      if (role !== 'system') return imageBlock(part, refuse);
+      if (role !== 'system') return imageBlock(part, unsupported);
       break;
     case 'file':
-      if (role !== 'system') return documentBlock(part, refuse);
+      if (role !== 'system') return documentBlock(part, unsupported);
       break;
     case 'audio':
       return noSound(mapping);
@@ -71,45 +79,21 @@ function inputBlock(part: Part, role: Message['role'], mapping: Mapping): Block 
     case 'tool_call':
       break;
   }
-  return leftOut(part, role, mapping);
+  leaveOut(mapping, part, role);
 }
 
-function leftOut({ type }: Part, role: Message['role'], { refuse }: Mapping): Block | undefined {
-  refuse(`a part of type ${type} in a message of role ${role} cannot be sent, it is left out`);
-  return undefined;
-}
-
-function noSound({ refuse }: Mapping): Block | undefined {
-  refuse('a part of type audio cannot be sent, it is left out');
-  return undefined;
-}
-
-/** A block's data if it goes back to where it came from; else undefined, and a warning says why. */
-function ownData(block: ProviderBlock | undefined, { origin, refuse }: Mapping): Block | undefined {
-  if (block === undefined) return undefined;
-  const found = blockData(block, origin);
-  if ('data' in found) return found.data;
-  refuse(found.foreign);
+function noSound({ unsupported }: Mapping): Block | undefined {
+  unsupported('a part of type audio cannot be sent, it is left out');
   return undefined;
 }
 
 /** A block in its place. A container has no place here: the newest one becomes a field of the request. */
 function keptBlock(block: ProviderBlock, mapping: Mapping): Block | undefined {
-  const data = ownData(block, mapping);
+  const data = ownBlock(mapping, block);
   if (data?.['type'] !== 'container') return data;
   const id = text(data['id']);
   const expiresAt = Date.parse(text(data['expires_at']) ?? '');
   if (id !== undefined && !(expiresAt <= Date.now())) mapping.container = id;
-  return undefined;
-}
-
-/**
- * The verbatim form of a call that a provider ran itself, or of its result. To another provider it means nothing: both are left
- * out, and neither ever becomes a call of the client's.
- */
-function providerRun(part: ToolCallPart | ToolResultPart, mapping: Mapping): Block | undefined {
-  if (part.block !== undefined || part.type === 'tool_result') return ownData(part.block, mapping);
-  mapping.refuse(`a call of ${part.name} that a provider ran itself is left out: its block is missing`);
   return undefined;
 }
 
@@ -129,7 +113,7 @@ function isOwnCitation(citation: unknown): boolean {
 function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
   const { id, name } = part;
   return {
-    ...ownData(part.block, mapping),
+    ...ownBlock(mapping, part.block),
     type: 'tool_use',
     id,
     name,
@@ -138,9 +122,9 @@ function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
 }
 
 /** The API takes a result without content, but no blank text in it, and no error without content. */
-function toolResultBlock(part: ToolResultPart, refuse: Refuse): Block {
+function toolResultBlock(part: ToolResultPart, unsupported: Unsupported): Block {
   const isError = part.isError === true;
-  const content = resultContent(part.content, refuse);
+  const content = resultContent(part.content, unsupported);
   const sent = content.length === 0 && isError ? BLANK_ERROR : content;
   return {
     type: 'tool_result',
@@ -150,7 +134,7 @@ function toolResultBlock(part: ToolResultPart, refuse: Refuse): Block {
   };
 }
 
-function resultContent(content: ToolResultPart['content'], refuse: Refuse): string | Block[] {
+function resultContent(content: ToolResultPart['content'], unsupported: Unsupported): string | Block[] {
   if (typeof content === 'string') return content.trim() === '' ? '' : content;
   const blocks: Block[] = [];
   for (const part of content) {
@@ -158,8 +142,8 @@ function resultContent(content: ToolResultPart['content'], refuse: Refuse): stri
       part.type === 'text'
         ? textBlock(part.text)
         : part.type === 'image'
-          ? imageBlock(part, refuse)
-          : documentBlock(part, refuse);
+          ? imageBlock(part, unsupported)
+          : documentBlock(part, unsupported);
     if (block !== undefined) blocks.push(block);
   }
   return blocks;

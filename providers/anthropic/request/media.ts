@@ -1,5 +1,6 @@
 import type { FilePart, ImagePart } from '../../../src/index.ts';
-import type { Block, Refuse } from './messages.ts';
+import type { Unsupported } from '../../wire/index.ts';
+import type { Block } from './messages.ts';
 
 /** Starts of base64 text by which a file without a media type is known. */
 const SIGNATURES: readonly (readonly [start: string, mediaType: string])[] = [
@@ -19,18 +20,18 @@ const TEXT_LIKE: ReadonlySet<string> = new Set([
 ]);
 
 /** An image block, by URL or as base64. Source: https://platform.claude.com/docs/en/build-with-claude/vision */
-export function imageBlock(part: ImagePart, refuse: Refuse): Block | undefined {
+export function imageBlock(part: ImagePart, unsupported: Unsupported): Block | undefined {
   if (part.detail === 'low' || part.detail === 'high') {
-    refuse(`there are no levels of detail: '${part.detail}' of an image has no effect`);
+    unsupported(`there are no levels of detail: '${part.detail}' of an image has no effect`);
   }
   const content = contentOf(part);
   if (content === undefined) {
-    refuse('an image has neither url nor data, it is left out');
+    unsupported('an image has neither url nor data, it is left out');
     return undefined;
   }
   if ('url' in content) return { type: 'image', source: { type: 'url', url: content.url } };
   if (content.mediaType === undefined) {
-    refuse('an image has no mediaType and its data does not tell it, it is left out');
+    unsupported('an image has no mediaType and its data does not tell it, it is left out');
     return undefined;
   }
   return base64Block('image', content.data, content.mediaType);
@@ -40,7 +41,7 @@ export function imageBlock(part: ImagePart, refuse: Refuse): Block | undefined {
  * A document block: a PDF by URL or as base64, text, or an uploaded file; an image where the media type says so.
  * Source: https://platform.claude.com/docs/en/build-with-claude/pdf-support
  */
-export function documentBlock(part: FilePart, refuse: Refuse): Block | undefined {
+export function documentBlock(part: FilePart, unsupported: Unsupported): Block | undefined {
   const isImage = part.mediaType?.startsWith('image/') === true;
   if (part.fileId) {
     const source = { type: 'file', file_id: part.fileId };
@@ -48,7 +49,7 @@ export function documentBlock(part: FilePart, refuse: Refuse): Block | undefined
   }
   const content = contentOf(part);
   if (content === undefined) {
-    refuse('a file has neither url, data nor fileId, it is left out');
+    unsupported('a file has neither url, data nor fileId, it is left out');
     return undefined;
   }
   if ('url' in content) {
@@ -64,7 +65,7 @@ export function documentBlock(part: FilePart, refuse: Refuse): Block | undefined
     const data = Buffer.from(content.data, 'base64').toString('utf8');
     return titled({ type: 'document', source: { type: 'text', media_type: 'text/plain', data } }, part);
   }
-  refuse(`a file of type ${mediaType ?? 'unknown'} cannot be sent, it is left out`);
+  unsupported(`a file of type ${mediaType ?? 'unknown'} cannot be sent, it is left out`);
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Message, Part } from '../../../src/index.ts';
-import { blockData, pairedCalls, text, type IdRule, type Origin } from '../../wire/index.ts';
+import { ownCallId, pairedCalls, type IdRule, type Origin, type Unsupported } from '../../wire/index.ts';
 import { blocksOf, type Mapping } from './content.ts';
 
 /** A content block of the wire: plain JSON. */
@@ -10,9 +10,6 @@ export interface WireMessage {
   role: 'user' | 'assistant';
   content: Block[];
 }
-
-/** Tells of something that the API cannot honour: a warning, or an error with `strict`. */
-export type Refuse = (message: string) => void;
 
 /** The messages of a request as the API wants them. */
 export interface WireConversation {
@@ -40,15 +37,15 @@ const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
 export function wireConversation(
   messages: readonly Message[],
   origin: Origin,
-  refuse: Refuse,
+  unsupported: Unsupported,
 ): WireConversation {
-  const mapping: Mapping = { origin, refuse };
-  const keptId = (part: Part): string | undefined => keptCallId(part, origin);
+  const mapping: Mapping = { origin, unsupported };
+  const ownId = (part: Part): string | undefined => ownCallId(part, origin, 'id');
   const system: Block[] = [];
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
   let unsentAt: number | undefined;
-  pairedCalls(messages, { rule: ID_RULE, keptId, refuse }).forEach((message, at) => {
+  pairedCalls(messages, { rule: ID_RULE, ownId, unsupported }).forEach((message, at) => {
     const blocks = blocksOf(message, mapping);
     lastBlocks.push(blocks.findLast(isCacheable));
     if (message.role === 'system') {
@@ -84,13 +81,6 @@ export function isThinkingLost(messages: readonly WireMessage[]): boolean {
 
 function holdsResult(message: WireMessage | undefined): boolean {
   return message?.content.some(({ type }) => type === 'tool_result') === true;
-}
-
-/** The id that the verbatim form of a call has, if that goes back. */
-function keptCallId(part: Part, origin: Origin): string | undefined {
-  if (!('block' in part) || part.block === undefined) return undefined;
-  const found = blockData(part.block, origin);
-  return 'data' in found ? text(found.data['id']) : undefined;
 }
 
 /** Whether a block can carry a cache breakpoint: all but thinking can. */

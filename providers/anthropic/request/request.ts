@@ -1,5 +1,4 @@
 import {
-  SluiceError,
   wellFormed,
   type ModelRequest,
   type Parameters,
@@ -8,9 +7,16 @@ import {
   type ToolChoice,
   type ToolDefinition,
 } from '../../../src/index.ts';
-import { isRecord, nothingToSend, type Origin } from '../../wire/index.ts';
+import {
+  isRecord,
+  nothingToSend,
+  providerOptionsOf,
+  unsupportedReporter,
+  type Origin,
+  type Unsupported,
+} from '../../wire/index.ts';
 import { markBreakpoints } from './cache.ts';
-import { isThinkingLost, wireConversation, type Block, type Refuse } from './messages.ts';
+import { isThinkingLost, wireConversation, type Block } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './model-traits.ts';
 import { wireThinking } from './thinking.ts';
 
@@ -48,13 +54,14 @@ export function wireRequest(
   call: Pick<ProviderCall, 'warn'>,
 ): WireRequest {
   const { parameters } = request;
-  const refuse = refuser(parameters.strict ?? settings.strict, settings.name, call);
+  const strict = parameters.strict ?? settings.strict;
+  const unsupported = unsupportedReporter(settings.name, strict, (message) => call.warn(message));
   const model = request.model ?? settings.model;
   const traits = modelTraits(model);
-  const own = ownOptions(parameters, settings.name);
+  const own = providerOptionsOf(parameters, settings.name);
   const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
 
-  const conversation = wireConversation(request.messages, origin, refuse);
+  const conversation = wireConversation(request.messages, origin, unsupported);
   const { container, unsentAt } = conversation;
   if ((unsentAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
     throw nothingToSend(settings.name, request.messages, unsentAt);
@@ -62,9 +69,9 @@ export function wireRequest(
   const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
   const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];
   if (parameters.promptCache !== undefined) {
-    markBreakpoints(parameters.promptCache, tools, conversation, refuse);
+    markBreakpoints(parameters.promptCache, tools, conversation, unsupported);
   }
-  const toolChoice = wireToolChoice(parameters, tools.length > 0, refuse);
+  const toolChoice = wireToolChoice(parameters, tools.length > 0, unsupported);
   const thinking = wireThinking(
     {
       reasoning: parameters.reasoning,
@@ -75,14 +82,14 @@ export function wireRequest(
       isToolForced: toolChoice?.['type'] === 'any' || toolChoice?.['type'] === 'tool',
       isThinkingLost: isThinkingLost(conversation.messages),
     },
-    refuse,
+    unsupported,
   );
   const outputConfig = {
     ...(thinking.effort !== undefined && { effort: thinking.effort }),
-    ...wireFormat(request.responseFormat, refuse),
+    ...wireFormat(request.responseFormat, unsupported),
     ...(isRecord(ownFields['output_config']) && ownFields['output_config']),
   };
-  refuseUnknown(parameters, refuse);
+  reportUnknown(parameters, unsupported);
 
   const body: Block = {
     model,
@@ -95,29 +102,12 @@ export function wireRequest(
     ...(thinking.thinking !== undefined && { thinking: thinking.thinking }),
     ...(parameters.stopSequences !== undefined &&
       parameters.stopSequences.length > 0 && { stop_sequences: parameters.stopSequences }),
-    ...samplingOf(parameters, traits, thinking.thinking, refuse),
+    ...samplingOf(parameters, traits, thinking.thinking, unsupported),
     ...ownFields,
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     stream: settings.stream,
   };
   return { body: wellFormed(body), headers: headersOf(body, settings, ownBetas) };
-}
-
-/** The fields that the caller gave for this provider. */
-function ownOptions({ providerOptions }: Parameters, name: string): Record<string, unknown> {
-  return providerOptions !== undefined && Object.hasOwn(providerOptions, name)
-    ? (providerOptions[name] ?? {})
-    : {};
-}
-
-function refuser(strict: boolean, provider: string, call: Pick<ProviderCall, 'warn'>): Refuse {
-  const said = new Set<string>();
-  return function refuse(message) {
-    const whole = `${provider}: ${message}`;
-    if (strict) throw new SluiceError('invalid_request', whole, { provider });
-    if (!said.has(whole)) call.warn(whole);
-    said.add(whole);
-  };
 }
 
 function headersOf(body: Block, settings: RequestSettings, ownBetas: unknown): Record<string, string> {
@@ -145,12 +135,16 @@ function wireTool(tool: ToolDefinition): Block {
   };
 }
 
-function wireToolChoice(parameters: Parameters, hasTools: boolean, refuse: Refuse): Block | undefined {
+function wireToolChoice(
+  parameters: Parameters,
+  hasTools: boolean,
+  unsupported: Unsupported,
+): Block | undefined {
   const { toolChoice, parallelToolCalls } = parameters;
   if (!hasTools) {
     // The API refuses a choice among no tools; `auto` and `none` say nothing then.
     if (toolChoice === 'required' || typeof toolChoice === 'object') {
-      refuse('there are no tools to choose from: toolChoice is left out');
+      unsupported('there are no tools to choose from: toolChoice is left out');
     }
     return undefined;
   }
@@ -168,9 +162,9 @@ function choiceOf(choice: ToolChoice): Block {
 }
 
 /** Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
-function wireFormat(format: ResponseFormat | undefined, refuse: Refuse): Block | undefined {
+function wireFormat(format: ResponseFormat | undefined, unsupported: Unsupported): Block | undefined {
   if (format?.type === 'json') {
-    refuse('there is no JSON mode without a schema: responseFormat is left out');
+    unsupported('there is no JSON mode without a schema: responseFormat is left out');
   }
   if (format?.type !== 'json_schema') return undefined;
   const { description, schema } = format;
@@ -178,10 +172,10 @@ function wireFormat(format: ResponseFormat | undefined, refuse: Refuse): Block |
   return { format: { type: 'json_schema', schema: described } };
 }
 
-function refuseUnknown(parameters: Parameters, refuse: Refuse): void {
+function reportUnknown(parameters: Parameters, unsupported: Unsupported): void {
   for (const name of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
     if (parameters[name] !== undefined) {
-      refuse(`the parameter ${name} cannot be honoured, it is left out`);
+      unsupported(`the parameter ${name} cannot be honoured, it is left out`);
     }
   }
 }
@@ -190,22 +184,23 @@ function samplingOf(
   parameters: Parameters,
   traits: ModelTraits,
   thinking: Block | undefined,
-  refuse: Refuse,
+  unsupported: Unsupported,
 ): Block {
   const { temperature, topP } = parameters;
   const thinks = thinking !== undefined && thinking['type'] !== 'disabled';
   const sampling: Block = {};
   if (temperature !== undefined) {
-    if (!traits.sampling) refuse('this model takes no temperature, it is left out');
+    if (!traits.sampling) unsupported('this model takes no temperature, it is left out');
     else if (thinks && temperature !== 1)
-      refuse('the model takes no temperature while it thinks, it is left out');
+      unsupported('the model takes no temperature while it thinks, it is left out');
     else sampling['temperature'] = temperature;
   }
   if (topP !== undefined) {
-    if (!traits.sampling) refuse('this model takes no topP, it is left out');
-    else if (thinks && topP < 0.95) refuse('the model takes topP from 0.95 while it thinks, it is left out');
+    if (!traits.sampling) unsupported('this model takes no topP, it is left out');
+    else if (thinks && topP < 0.95)
+      unsupported('the model takes topP from 0.95 while it thinks, it is left out');
     else if (traits.oneSamplingParameter && 'temperature' in sampling) {
-      refuse('this model takes either temperature or topP: topP is left out');
+      unsupported('this model takes either temperature or topP: topP is left out');
     } else sampling['top_p'] = topP;
   }
   return sampling;

@@ -1,5 +1,6 @@
 import type { ReasoningOptions } from '../../../src/index.ts';
-import type { Block, Refuse } from './messages.ts';
+import type { Unsupported } from '../../wire/index.ts';
+import type { Block } from './messages.ts';
 import type { ModelTraits } from './model-traits.ts';
 
 /** The smallest budget that the API takes. */
@@ -31,22 +32,22 @@ interface ThinkingInput {
  * take no budget, older ones take nothing else; what the model's traits rule out is refused.
  * Source: https://platform.claude.com/docs/en/build-with-claude/thinking
  */
-export function wireThinking(input: ThinkingInput, refuse: Refuse): WireThinking {
+export function wireThinking(input: ThinkingInput, unsupported: Unsupported): WireThinking {
   const { reasoning, traits, maxTokens } = input;
   const wanted = reasoning?.effort;
-  if (wanted === 'none') return { ...withoutThinking(traits, refuse), maxTokens };
-  const effort = effortOf(wanted, traits, refuse);
+  if (wanted === 'none') return { ...withoutThinking(traits, unsupported), maxTokens };
+  const effort = effortOf(wanted, traits, unsupported);
   const budgetTokens = reasoning?.budgetTokens ?? input.budgetTokens;
   const summary = reasoning?.summary;
   if (summary === 'concise' || summary === 'detailed') {
-    refuse(`there are no grades of summaries: '${summary}' is sent as 'summarized'`);
+    unsupported(`there are no grades of summaries: '${summary}' is sent as 'summarized'`);
   }
   const display = summary === undefined ? undefined : { display: 'summarized' };
   const effortField = effort === undefined ? undefined : { effort };
   if (traits.thinking === 'adaptive' || (traits.thinking === 'either' && budgetTokens === undefined)) {
     if (budgetTokens === undefined && effort === undefined && summary === undefined) return { maxTokens };
     if (budgetTokens !== undefined) {
-      refuse(
+      unsupported(
         'this model decides by itself how much to think: budgetTokens is left out, use reasoning.effort',
       );
     }
@@ -54,57 +55,62 @@ export function wireThinking(input: ThinkingInput, refuse: Refuse): WireThinking
     return { thinking: { type: 'adaptive', display: 'summarized' }, ...effortField, maxTokens };
   }
   if (budgetTokens === undefined) {
-    if (summary !== undefined) refuse('this model thinks only with budgetTokens: summary is left out');
+    if (summary !== undefined) unsupported('this model thinks only with budgetTokens: summary is left out');
     return { ...effortField, maxTokens };
   }
   if (input.isToolForced) {
-    refuse('the model cannot think where the tool choice forces a call: thinking is left out');
+    unsupported('the model cannot think where the tool choice forces a call: thinking is left out');
     return { ...effortField, maxTokens };
   }
   if (input.isThinkingLost) {
-    refuse('the model cannot think on after a reply that came without its thinking: thinking is left out');
+    unsupported(
+      'the model cannot think on after a reply that came without its thinking: thinking is left out',
+    );
     return { ...effortField, maxTokens };
   }
   const budget = Math.max(budgetTokens, MIN_BUDGET_TOKENS);
   if (budget > budgetTokens) {
-    refuse(`budgetTokens of ${budgetTokens} is raised to ${MIN_BUDGET_TOKENS}, the least there is`);
+    unsupported(`budgetTokens of ${budgetTokens} is raised to ${MIN_BUDGET_TOKENS}, the least there is`);
   }
   return {
     thinking: { type: 'enabled', budget_tokens: budget, ...display },
     ...effortField,
-    maxTokens: roomFor(budget, input, refuse),
+    maxTokens: roomFor(budget, input, unsupported),
   };
 }
 
 /** `max_tokens` counts thinking and must be above its budget. */
-function roomFor(budget: number, input: ThinkingInput, refuse: Refuse): number {
+function roomFor(budget: number, input: ThinkingInput, unsupported: Unsupported): number {
   if (input.maxTokens > budget) return input.maxTokens;
   const raised = budget + input.maxTokens;
   if (input.isMaxTokensNamed) {
-    refuse(
+    unsupported(
       `maxTokens of ${input.maxTokens} includes thinking and must be above budgetTokens of ${budget}: it is raised to ${raised}`,
     );
   }
   return raised;
 }
 
-function withoutThinking(traits: ModelTraits, refuse: Refuse): { thinking?: Block; effort?: string } {
+function withoutThinking(
+  traits: ModelTraits,
+  unsupported: Unsupported,
+): { thinking?: Block; effort?: string } {
   if (!traits.alwaysThinks) return { thinking: { type: 'disabled' } };
-  refuse("this model always thinks: effort 'none' is sent as 'low'");
+  unsupported("this model always thinks: effort 'none' is sent as 'low'");
   return { effort: 'low' };
 }
 
 function effortOf(
   effort: ReasoningOptions['effort'],
   traits: ModelTraits,
-  refuse: Refuse,
+  unsupported: Unsupported,
 ): string | undefined {
   if (effort === undefined) return undefined;
   if (!traits.effort) {
-    refuse(`this model takes no effort: '${effort}' is left out, use reasoning.budgetTokens`);
+    unsupported(`this model takes no effort: '${effort}' is left out, use reasoning.budgetTokens`);
     return undefined;
   }
   if (effort !== 'minimal') return effort;
-  refuse("there is no effort 'minimal': it is sent as 'low'");
+  unsupported("there is no effort 'minimal': it is sent as 'low'");
   return 'low';
 }

@@ -1,5 +1,5 @@
 import type { CacheBreakpoint } from '../../../src/index.ts';
-import type { Building, Json } from './request-context.ts';
+import type { RequestContext, Json } from './request-context.ts';
 
 /**
  * Explicit ends of a cached prefix: content blocks marked with `prompt_cache_breakpoint`, understood from gpt-5.6 on; older
@@ -20,32 +20,32 @@ const MARKABLE = /^gpt-(?:5\.[6-9]|5\.\d\d|[6-9]|\d\d)/;
 const MOST_BREAKPOINTS = 4;
 
 /** Marks messages of Chat Completions; returns further fields of the body. */
-export function markChat(build: Building, perMessage: Json[][]): Json {
-  return mark(build, perMessage, CHAT);
+export function markChat(context: RequestContext, perMessage: Json[][]): Json {
+  return mark(context, perMessage, CHAT);
 }
 
 /** Marks input items of Responses; returns further fields of the body. */
-export function markResponses(build: Building, perMessage: Json[][]): Json {
-  return mark(build, perMessage, RESPONSES);
+export function markResponses(context: RequestContext, perMessage: Json[][]): Json {
+  return mark(context, perMessage, RESPONSES);
 }
 
-function mark(build: Building, perMessage: Json[][], wire: Wire): Json {
-  const { promptCache } = build.request.parameters;
+function mark(context: RequestContext, perMessage: Json[][], wire: Wire): Json {
+  const { promptCache } = context.request.parameters;
   if (promptCache === undefined || promptCache === 'auto' || promptCache.length === 0) return {};
-  if (!MARKABLE.test(build.request.model ?? build.settings.model)) {
-    build.unsupported('promptCache breakpoints cannot be honoured: this model caches by itself');
+  if (!MARKABLE.test(context.request.model ?? context.settings.model)) {
+    context.unsupported('promptCache breakpoints cannot be honoured: this model caches by itself');
     return {};
   }
   if (promptCache.length > MOST_BREAKPOINTS) {
-    build.unsupported(`only the last ${MOST_BREAKPOINTS} promptCache breakpoints are sent`);
+    context.unsupported(`only the last ${MOST_BREAKPOINTS} promptCache breakpoints are sent`);
   }
   for (const breakpoint of promptCache.slice(-MOST_BREAKPOINTS)) {
     const { at, ttl } = typeof breakpoint === 'object' ? breakpoint : { at: breakpoint, ttl: undefined };
     if (ttl === '1h')
-      build.unsupported('promptCache ttl "1h" cannot be honoured: the prefix lives 30 minutes');
-    const target = targetOf(build, perMessage, at, wire);
+      context.unsupported('promptCache ttl "1h" cannot be honoured: the prefix lives 30 minutes');
+    const target = targetOf(context, perMessage, at, wire);
     if (target === undefined) {
-      build.unsupported(`the promptCache breakpoint at ${at} cannot be honoured, it is left out`);
+      context.unsupported(`the promptCache breakpoint at ${at} cannot be honoured, it is left out`);
     } else {
       target['prompt_cache_breakpoint'] = { mode: 'explicit' };
     }
@@ -55,13 +55,13 @@ function mark(build: Building, perMessage: Json[][], wire: Wire): Json {
 
 /** The content block that a breakpoint stands behind. */
 function targetOf(
-  build: Building,
+  context: RequestContext,
   perMessage: Json[][],
   at: Exclude<CacheBreakpoint, object>,
   wire: Wire,
 ): Json | undefined {
   if (at === 'tools') return undefined;
-  const { messages } = build.request;
+  const { messages } = context.request;
   const index = at === 'system' ? messages.findLastIndex(({ role }) => role === 'system') : at;
   const message = index === -1 && at === 'system' ? undefined : perMessage.at(index)?.at(-1);
   if (message === undefined || !wire.roles.has(String(message['role']))) return undefined;

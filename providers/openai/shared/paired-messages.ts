@@ -1,7 +1,7 @@
 import type { Message } from '../../../src/index.ts';
 import { pairedCalls } from '../../wire/index.ts';
 import type { CallWire, IdRule } from '../../wire/index.ts';
-import type { Building } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 
 /** LiteLLM puts Gemini's signatures, and the deployment that can read an item, into ids. */
 const CARRIES_DATA = /__thought__|^encitem_/;
@@ -10,23 +10,23 @@ const CARRIES_DATA = /__thought__|^encitem_/;
 const MISTRAL = /(?:^|[/.])(?:open-)?(?:mistral|ministral|mixtral|pixtral|codestral|devstral|magistral)/i;
 
 /** Whether an id is of those that go back as they came, at a server that gave them. */
-export function carriesData({ settings }: Building, id: string): boolean {
+export function carriesData({ settings }: RequestContext, id: string): boolean {
   return !settings.isOpenAI && CARRIES_DATA.test(id);
 }
 
 /** What the wires do not share. */
-type Wire = Pick<CallWire, 'keptId' | 'hasEarlier'> & { maxLength: number };
+type Wire = Pick<CallWire, 'ownId' | 'hasEarlier'> & { maxLength: number };
 
 /**
  * The messages with ids of tool calls that the server takes.
  * Source for Mistral: its error "Tool call id was ... but must be a-z, A-Z, 0-9, with a length of 9".
  */
-export function pairedMessages(build: Building, { maxLength, ...wire }: Wire): readonly Message[] {
-  const { settings, request } = build;
+export function pairedMessages(context: RequestContext, { maxLength, ...wire }: Wire): readonly Message[] {
+  const { settings, request } = context;
   const { messages, model = settings.model } = request;
   const isMistral = settings.name === 'mistral' || MISTRAL.test(model);
   const rule: IdRule = isMistral
     ? { maxLength: 9, exact: true }
     : { maxLength, ...(!settings.isOpenAI && { carriesData: CARRIES_DATA }) };
-  return pairedCalls(messages, { rule, ...wire, refuse: build.unsupported });
+  return pairedCalls(messages, { rule, ...wire, unsupported: context.unsupported });
 }

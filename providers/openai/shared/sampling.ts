@@ -1,7 +1,7 @@
 import type { Parameters } from '../../../src/index.ts';
 import { refusals } from '../server/refused-parameters.ts';
 import type { Refusals } from '../server/refused-parameters.ts';
-import type { Building, Json } from './request-context.ts';
+import type { RequestContext, Json } from './request-context.ts';
 
 /** A parameter that some models refuse. */
 interface Refusable {
@@ -25,15 +25,15 @@ const REFUSABLE = {
  * with `strict` is an error; without a word if its value is the model's own anyway. One that the caller's fields replace is not
  * looked at, and at hosts other than OpenAI's and Azure's the server decides. `effort` is the one that counts, also of the fields.
  */
-export function sampling(build: Building, fields: Json, effort: unknown) {
-  const { settings, request } = build;
+export function sampling(context: RequestContext, fields: Json, effort: unknown) {
+  const { settings, request } = context;
   const model = request.model ?? settings.model;
   return function take<Name extends keyof typeof REFUSABLE>(name: Name): Parameters[Name] | undefined {
     const value = request.parameters[name];
     const { field, kind, standard }: Refusable = REFUSABLE[name];
     if (value === undefined || !settings.isOpenAI || field in fields) return value;
     if (!refusals(model, typeof effort === 'string' ? effort : undefined)[kind]) return value;
-    if (value !== standard) build.unsupported(`the model ${model} takes no ${name}, it is left out`);
+    if (value !== standard) context.unsupported(`the model ${model} takes no ${name}, it is left out`);
     return undefined;
   };
 }

@@ -1,10 +1,11 @@
 import { SluiceError } from '../../../src/index.ts';
 import type { FinishReason, StreamChunk } from '../../../src/index.ts';
-import { isRecord } from '../json.ts';
+import { filled, isRecord } from '../json.ts';
+import { MAY_CUT_CALLS } from '../finish-reasons.ts';
 import type { Limits } from '../options/limits.ts';
 import { OpenCall, isBlank } from './open-call.ts';
 import type { ToolCallPiece } from './open-call.ts';
-import { isOtherTool, isRestOfName, joinedName } from './tool-names.ts';
+import { UNKNOWN_TOOL, isOtherTool, isRestOfName, joinedName } from './tool-names.ts';
 
 export type { ToolCallPiece } from './open-call.ts';
 
@@ -15,12 +16,6 @@ export interface AssemblerOptions {
   /** The names of the tools that the request offers: they tell the end of a name that comes in pieces. */
   offered?: ReadonlySet<string> | undefined;
 }
-
-/** Ends that may cut the last call short. */
-const CUT: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
-
-/** The name of a call that came without one: it is invalid, but a name is needed to send it back. */
-const NO_NAME = 'unknown';
 
 const NO_TOOLS: ReadonlySet<string> = new Set();
 
@@ -117,7 +112,7 @@ export class ToolCallAssembler {
    * are not whole are left out.
    */
   end(finishReason: FinishReason, out: StreamChunk[]): number {
-    const cut = CUT.has(finishReason);
+    const cut = MAY_CUT_CALLS.has(finishReason);
     const calls = this.#sharesIds ? this.#distinct() : this.#calls;
     let count = 0;
     calls.forEach((call, at) => {
@@ -129,7 +124,7 @@ export class ToolCallAssembler {
       const id = (call.id ??= this.#madeId(at));
       call.provisional = false;
       call.send(out);
-      const { name = NO_NAME, block } = call;
+      const { name = UNKNOWN_TOOL, block } = call;
       out.push({ type: 'tool_call', id, name, ...read, ...(block !== undefined && { block }), call: 0 });
       count++;
     });
@@ -142,8 +137,8 @@ export class ToolCallAssembler {
     const text = typeof input === 'string' ? input : typeof args === 'string' ? args : undefined;
     return {
       index: this.#index(piece.index),
-      id: typeof piece.id === 'number' ? String(piece.id) : nonEmpty(piece.id),
-      name: nonEmpty(piece.name),
+      id: typeof piece.id === 'number' ? String(piece.id) : filled(piece.id),
+      name: filled(piece.name),
       text,
       value,
     };
@@ -302,8 +297,4 @@ function beginsWithId(piece: Clean, call: OpenCall): boolean {
   if (text === undefined || call.name === undefined) return true;
   if (opens(piece) && call.ended) return true;
   return name !== undefined && (opens(piece) || isBlank(text) || call.isBlank || call.ended);
-}
-
-function nonEmpty(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,3 +1,6 @@
+/** The name of a call that came without one. The call is invalid, but it needs a name to be sent back. */
+export const UNKNOWN_TOOL = 'unknown';
+
 /** No tool has a longer name: what would make one so is left out. */
 const MAX_NAME = 1_000;
 

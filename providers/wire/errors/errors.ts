@@ -1,5 +1,5 @@
 import { isSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../../src/index.ts';
-import type { HeaderReader } from '../transport/dispatch-response.ts';
+import { isHeaderReader, type HeaderReader } from '../headers.ts';
 import { layersOf, saidIn, statusIn, wordsIn } from './error-body.ts';
 import { kindOfError, kindOfSocketError, type Kind } from './error-codes.ts';
 import { isRecord, text } from '../json.ts';
@@ -67,7 +67,7 @@ function answerIn(error: unknown): FailedAnswer | undefined {
   if (typeof status === 'number') {
     // An SDK begins its own message with the status.
     const body = error['error'] ?? text(error['message'])?.replace(/^\d{3} /, '');
-    return { status, headers: isHeaders(headers) ? headers : undefined, body };
+    return { status, headers: isHeaderReader(headers) ? headers : undefined, body };
   }
   if (typeof statusCode !== 'number' || statusCode < 400 || !isRecord(headers)) return undefined;
   const body = error['body'] ?? text(error['message']);
@@ -186,10 +186,6 @@ function describe(chain: readonly unknown[], secrets: readonly string[]): string
   const messages = chain.map((at) => (at instanceof Error ? at.message : typeof at === 'string' ? at : ''));
   const message = quoted(messages.findLast((one) => one !== '') ?? '', secrets);
   return message === '' ? 'the call failed.' : message;
-}
-
-function isHeaders(value: unknown): value is HeaderReader {
-  return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
 }
 
 /** One of ours, with the provider's name and the request's id, and without secrets. */

@@ -1,5 +1,5 @@
 import type { RateLimits } from '../../../src/index.ts';
-import type { HeaderReader } from '../transport/dispatch-response.ts';
+import type { HeaderReader } from '../headers.ts';
 
 /** A longer reset is something else, as a date written as a number. */
 const LONGEST_RESET_MS = 86_400_000;
@@ -34,16 +34,6 @@ export function rateLimitsOf(headers: HeaderReader, nowMs = Date.now()): RateLim
     ...(tokens?.remaining !== undefined && { remainingTokens: tokens.remaining }),
     ...(tokens?.resetMs !== undefined && { resetTokensMs: tokens.resetMs }),
   };
-}
-
-/** The headers that an error of an SDK carries. */
-export function headersOf(answer: unknown): HeaderReader | undefined {
-  if (typeof answer !== 'object' || answer === null || !('headers' in answer)) return undefined;
-  return isHeaderReader(answer.headers) ? answer.headers : undefined;
-}
-
-function isHeaderReader(value: unknown): value is HeaderReader {
-  return typeof value === 'object' && value !== null && 'get' in value && typeof value.get === 'function';
 }
 
 function openaiLimit(headers: HeaderReader, what: string): Told | undefined {

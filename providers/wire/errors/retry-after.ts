@@ -1,4 +1,4 @@
-import type { HeaderReader } from '../transport/dispatch-response.ts';
+import type { HeaderReader } from '../headers.ts';
 import { isRecord } from '../json.ts';
 import { durationMs } from './rate-limit-headers.ts';
 

@@ -87,7 +87,7 @@ export function commonFields<Client>({ baseURL, clientProperties, clientAdvice }
     typeof value === 'object' && value !== null && clientProperties.every((name) => name in value);
   const address = `give an http or https address, or leave it out for ${baseURL}`;
   return {
-    model: filled('give the name of a model').optional(),
+    model: notBlank('give the name of a model').optional(),
     apiKey: headerLine('give the key as one line without spaces around it').optional(),
     baseURL: z.string(address).refine(isHttpUrl, address).optional(),
     headers: z
@@ -104,7 +104,7 @@ export function commonFields<Client>({ baseURL, clientProperties, clientAdvice }
     stream: z.boolean().optional(),
     limits: limitsSchema.prefault({}),
     strict: z.boolean().optional(),
-    name: filled('give a name that is not empty').optional(),
+    name: notBlank('give a name that is not empty').optional(),
   };
 }
 
@@ -161,7 +161,7 @@ function isFunction(value: unknown): boolean {
 }
 
 /** A string that is not blank. */
-function filled(advice: string): z.ZodString {
+function notBlank(advice: string): z.ZodString {
   return z.string(advice).refine((value) => value.trim() !== '', advice);
 }
 

@@ -1,13 +1,10 @@
 import { SluiceError } from '../../../src/index.ts';
 import { headersOfResponse } from '../transport/dispatch-response.ts';
-import type { HeaderReader } from '../transport/dispatch-response.ts';
+import type { HeaderReader } from '../headers.ts';
 import { parsed } from '../errors/error-body.ts';
 import { statusError } from '../errors/errors.ts';
-import { readText, type RawBody } from '../transport/raw-body.ts';
+import { MAX_ERROR_BODY_BYTES, readText, type RawBody } from '../transport/raw-body.ts';
 import type { WireCall } from '../wire.ts';
-
-/** Most bytes that are read of a body that only explains an error. */
-const MAX_ERROR_BODY_BYTES = 1024 * 1024;
 
 /** Media types of what may be events, an answer or an error, and is called otherwise; '' is no name at all. */
 const READABLE = /^(?:|text\/.*|.*json.*|application\/(?:octet-stream|javascript|xml))$/;

@@ -1,11 +1,11 @@
 import { end, Stream, type PushSource, type Receiver } from '../../../src/index.ts';
 import type { Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
 import { headersOfResponse } from '../transport/dispatch-response.ts';
-import type { HeaderReader } from '../transport/dispatch-response.ts';
+import { headersOfError, type HeaderReader } from '../headers.ts';
 import { abortedBy, toSluiceError } from '../errors/errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from '../transport/raw-body.ts';
-import { headersOf, rateLimitsOf } from '../errors/rate-limit-headers.ts';
+import { rateLimitsOf } from '../errors/rate-limit-headers.ts';
 import { checkedResponse, requestIdOf } from './checked-response.ts';
 import type { WireCall } from '../wire.ts';
 
@@ -78,7 +78,7 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
       const response = await this.#headers();
       this.#reader = await this.#start(response);
     } catch (error) {
-      this.#noteLimits(headersOf(error));
+      this.#noteLimits(headersOfError(error));
       this.#fail(error, 'invalid_request');
     }
     this.#read();

@@ -1,19 +1,12 @@
-import { RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
+import type { HeaderReader } from '../headers.ts';
+import { MAX_ERROR_BODY_BYTES, RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
 
 type HeaderRecord = Record<string, string | string[] | undefined>;
-
-/** Reads headers by their names, in lower case. */
-export interface HeaderReader {
-  get(name: string): string | null;
-}
 
 /** The headers of an answer; of one of ours without making `Headers` of them, which costs as much as all that is read from them. */
 export function headersOfResponse(response: Response): HeaderReader {
   return response instanceof DispatchResponse ? response.reader : response.headers;
 }
-
-/** Most bytes of the body of an answer that is not ok: it becomes part of an error. */
-const MAX_ERROR_BODY_BYTES = 1024 * 1024;
 
 /**
  * A `Response` (by its interface: making a real one costs as much as a read) over a raw body. What the fast path does not need (headers, the web stream) is made when somebody asks; what only

@@ -161,6 +161,9 @@ export function drain(body: RawBody): void {
   }
 }
 
+/** How many bytes are read of a body that only explains an error. */
+export const MAX_ERROR_BODY_BYTES = 1024 * 1024;
+
 /** All that is left of a body, as text; what exceeds `maxBytes` is cut off and cancelled. */
 export async function readText(body: RawBody, maxBytes: number): Promise<{ text: string; whole: boolean }> {
   const decoder = new TextDecoder();

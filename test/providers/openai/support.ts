@@ -19,7 +19,7 @@ import { known } from '../../../providers/openai/server/model-traits.ts';
 import { openaiSettings } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses/reply/decoder.ts';
 import { responsesRequest } from '../../../providers/openai/responses/request/request.ts';
-import { building } from '../../../providers/openai/shared/request-context.ts';
+import { requestContext } from '../../../providers/openai/shared/request-context.ts';
 import { expectsThinkTags } from '../../../providers/openai/server/think-tags.ts';
 
 /** What a call to a provider says beside its chunks. */
@@ -63,7 +63,9 @@ export function bodyOf(
   const warnings: string[] = [];
   const wire = settings.api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
   const { origin, thinkingBack } = known(settings, wire, request.model ?? settings.model);
-  const build = building({ settings, request, origin, thinkingBack }, (message) => warnings.push(message));
+  const build = requestContext({ settings, request, origin, thinkingBack }, (message) =>
+    warnings.push(message),
+  );
   return { body: settings.api === 'chat' ? chatRequest(build) : responsesRequest(build), warnings };
 }
 

@@ -1,10 +1,10 @@
 import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../../../src/index.ts';
-import { errorFromBody, finishReasonOf, isRecord, text } from '../../../wire/index.ts';
+import { streamError, errorFromBody, finishReasonOf, isRecord, text } from '../../../wire/index.ts';
 import type { Decoder } from '../../../wire/index.ts';
 import { failureIn, failureInChoice, finishFailure, isErrorFinish } from './errors.ts';
 import { ChatMessage } from './message.ts';
-import { noteUsage, providerOptionsOf, streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import { noteUsage, ownOptionsOf } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { chatUsage } from '../../shared/usage.ts';
 
 type Fields = Record<string, unknown>;
@@ -30,7 +30,7 @@ const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
  */
 export class ChatDecoder implements Decoder {
   finished = false;
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   readonly #message: ChatMessage;
   #finish = '';
   /** Where the answer comes from: whole messages beside deltas only repeat them. */
@@ -40,9 +40,9 @@ export class ChatDecoder implements Decoder {
   #citations: readonly unknown[] = [];
   #results: readonly unknown[] = [];
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
-    this.#message = new ChatMessage(decoding);
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
+    this.#message = new ChatMessage(context);
   }
 
   event(data: Fields, name: string, out: StreamChunk[]): void {
@@ -77,25 +77,25 @@ export class ChatDecoder implements Decoder {
   end(out: StreamChunk[]): Reply {
     if (this.#finish === '' && !this.finished && !this.#message.audioEnded) {
       this.#message.flush(out);
-      throw streamError(this.#decoding, 'truncated', 'the stream stopped without a finish reason');
+      throw streamError(this.#context, 'truncated', 'the stream stopped without a finish reason');
     }
     this.#message.end([...this.#citations, ...this.#results], out);
     const finishReason = this.#endCalls(out);
-    const { call } = this.#decoding.call;
+    const { call } = this.#context.call;
     return {
       finishReason,
       rawFinishReason: this.#finish === '' ? undefined : this.#finish,
       usage: call.usage,
       model: call.model,
-      provider: this.#decoding.provider,
-      requestId: this.#decoding.info.requestId,
+      provider: this.#context.provider,
+      requestId: this.#context.info.requestId,
       serviceTier: call.serviceTier,
     };
   }
 
   /** What stands beside the choices: model, tier, usage, sources. */
   #header(data: Fields): void {
-    const { call } = this.#decoding.call;
+    const { call } = this.#context.call;
     const model = data['model'];
     if (typeof model === 'string' && model !== '' && model !== call.model) call.model = model;
     const tier = data['service_tier'];
@@ -113,7 +113,7 @@ export class ChatDecoder implements Decoder {
   }
 
   #usage(usage: unknown): void {
-    if (isRecord(usage)) noteUsage(this.#decoding, chatUsage(usage));
+    if (isRecord(usage)) noteUsage(this.#context, chatUsage(usage));
   }
 
   #choice(id: unknown, choice: Fields, out: StreamChunk[]): void {
@@ -168,14 +168,14 @@ export class ChatDecoder implements Decoder {
 
   /** Whether a choice is ours although its index is not 0: some servers count the index up with each chunk, and the id too. */
   #isOnly(id: unknown): boolean {
-    return this.#message.isOther(id) && !(Number(providerOptionsOf(this.#decoding)['n']) > 1);
+    return this.#message.isOther(id) && !(Number(ownOptionsOf(this.#context)['n']) > 1);
   }
 
   #failure(body: Fields, out: StreamChunk[]): SluiceError {
     this.#message.flush(out);
     return errorFromBody(body, {
-      provider: this.#decoding.provider,
-      requestId: this.#decoding.info.requestId,
+      provider: this.#context.provider,
+      requestId: this.#context.info.requestId,
     });
   }
 
@@ -199,7 +199,7 @@ export class ChatDecoder implements Decoder {
   #end(finish: string): void {
     // DeepSeek when it runs out of room: the reply was broken off by the server.
     if (finish === 'insufficient_system_resource') {
-      throw streamError(this.#decoding, 'overloaded', 'the server broke off the reply for want of resources');
+      throw streamError(this.#context, 'overloaded', 'the server broke off the reply for want of resources');
     }
     const isWeaker =
       this.#finish !== '' && WEIGHTS[finishReasonOf(finish)] <= WEIGHTS[finishReasonOf(this.#finish)];

@@ -1,7 +1,7 @@
 import type { FileChunk, StreamChunk } from '../../../../src/index.ts';
-import { blockFrom, isRecord, text } from '../../../wire/index.ts';
-import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import { streamError, blockFrom, isRecord, text } from '../../../wire/index.ts';
+import { ownOptionsOf } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),/;
 
@@ -68,7 +68,7 @@ function base64OfEscaped(escaped: string): string | undefined {
 
 /** The sound of a reply: its pieces become one file at the end. What is said in it is text as it comes. */
 export class AudioOutput {
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   readonly #bytes: Buffer[] = [];
   /** Characters of base64 that do not make up whole bytes yet. */
   #rest = '';
@@ -76,8 +76,8 @@ export class AudioOutput {
   #id: string | undefined;
   #expiresAt: number | undefined;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
   }
 
   /** Whether the server has said that the sound is whole. */
@@ -107,7 +107,7 @@ export class AudioOutput {
       type: 'file',
       mediaType: this.#mediaType(),
       data,
-      ...(id !== undefined && { id, block: blockFrom(this.#decoding.origin, block) }),
+      ...(id !== undefined && { id, block: blockFrom(this.#context.origin, block) }),
       call: 0,
     });
   }
@@ -115,10 +115,10 @@ export class AudioOutput {
   /** Pieces are base64 of their own, or one base64 text that is cut anywhere: only whole groups of four can be read. */
   #addData(data: string): void {
     this.#characters += data.length;
-    const { maxOutputCharacters } = this.#decoding.limits;
+    const { maxOutputCharacters } = this.#context.limits;
     if (this.#characters > maxOutputCharacters) {
       const what = `the sound exceeds limits.maxOutputCharacters (${maxOutputCharacters})`;
-      throw streamError(this.#decoding, 'protocol', what, false);
+      throw streamError(this.#context, 'protocol', what, false);
     }
     const all = this.#rest + data;
     const whole = all.endsWith('=') ? all.length : all.length - (all.length % 4);
@@ -128,7 +128,7 @@ export class AudioOutput {
 
   /** As the request asked for; a stream without a word of it is raw samples. */
   #mediaType(): string {
-    const asked = providerOptionsOf(this.#decoding)['audio'];
+    const asked = ownOptionsOf(this.#context)['audio'];
     const format = (isRecord(asked) ? text(asked['format']) : undefined)?.toLowerCase() || 'pcm16';
     return MEDIA_TYPES.get(format) ?? `audio/${format}`;
   }

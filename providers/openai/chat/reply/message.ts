@@ -1,12 +1,12 @@
 import type { FinishReason, StreamChunk } from '../../../../src/index.ts';
-import { ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../../../wire/index.ts';
+import { streamError, ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../../../wire/index.ts';
 import { AudioOutput, imageFile } from './files.ts';
 import { OpaqueFields } from './opaque-fields.ts';
 import { ServerTools, answersIn, offeredTools } from './server-tools.ts';
 import { isThought, thinkingOf } from './thinking.ts';
 import { chatPiece } from './call-piece.ts';
-import { streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { ThinkTags } from '../../server/think-tags.ts';
 
 type Fields = Record<string, unknown>;
@@ -25,7 +25,7 @@ export class ChatMessage {
   begun = false;
   /** The model declined. */
   refused = false;
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   #id = '';
   /** A delta came without a role: this server sends roles at a message's start alone. */
   #roleless = false;
@@ -41,9 +41,9 @@ export class ChatMessage {
   #wentOn = false;
   #warned: Set<string> | undefined;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
-    const { thinkTags = false } = decoding;
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
+    const { thinkTags = false } = context;
     if (thinkTags !== false) this.#tags = new ThinkTags(thinkTags === 'open');
     this.#plain = this.#tags === undefined;
   }
@@ -81,7 +81,7 @@ export class ChatMessage {
     if (typeof role !== 'string') this.#roleless = true;
     else if (role !== '') this.#toolSpeaks = role === 'tool';
     if (this.#toolSpeaks) {
-      (this.#server ??= new ServerTools(this.#decoding)).addAnswer(delta);
+      (this.#server ??= new ServerTools(this.#context)).addAnswer(delta);
       return more;
     }
     if (more) thinking ||= thinkingOf(delta);
@@ -121,7 +121,7 @@ export class ChatMessage {
     const opaque = this.#opaque?.data;
     // Alone it would make an empty reply look like one.
     if (opaque !== undefined && this.begun) {
-      out.push({ type: 'content', content: '', block: blockFrom(this.#decoding.origin, opaque), call: 0 });
+      out.push({ type: 'content', content: '', block: blockFrom(this.#context.origin, opaque), call: 0 });
     }
     this.#audio?.end(out);
   }
@@ -131,7 +131,7 @@ export class ChatMessage {
     const from = out.length;
     const all = this.#calls?.end(reason, out) ?? 0;
     if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
-    this.#server ??= new ServerTools(this.#decoding);
+    this.#server ??= new ServerTools(this.#context);
     const calls = this.#server.mark(out, from, this.#wentOn && !asked);
     return { calls, hasServerCalls: calls < all };
   }
@@ -141,12 +141,12 @@ export class ChatMessage {
     this.#warned ??= new Set();
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
-    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
+    this.#context.call.warn(`${this.#context.provider}: ${what}`);
   }
 
   /** Warns once that an output is kept in `result.raw` alone. */
   onlyRaw(what: string): void {
-    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    if (this.#context.call.call.request.parameters.includeRaw === true) return;
     this.warn(`${what} are only in result.raw: set includeRaw`);
   }
 
@@ -156,7 +156,7 @@ export class ChatMessage {
    */
   #newId(id: unknown, role: unknown): void {
     if (this.isOther(id) && typeof role === 'string' && this.begun && this.#roleless) {
-      throw streamError(this.#decoding, 'protocol', 'a second message began within the stream');
+      throw streamError(this.#context, 'protocol', 'a second message began within the stream');
     }
     if (typeof id === 'string' && id !== '') this.#id = id;
   }
@@ -191,14 +191,14 @@ export class ChatMessage {
 
   /** Reads what comes before the text of a delta: what the server did, and fields that only it understands. */
   #runs(delta: Fields, out: StreamChunk[]): void {
-    if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#decoding)).add(delta);
+    if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#context)).add(delta);
     const { executed_tools: executed, reasoning_steps: steps } = delta;
     if (Array.isArray(executed)) {
-      (this.#server ??= new ServerTools(this.#decoding)).addExecuted(executed, out);
+      (this.#server ??= new ServerTools(this.#context)).addExecuted(executed, out);
     }
-    if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#decoding)).addSteps(steps, out);
+    if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#context)).addSteps(steps, out);
     const answers = answersIn(delta['provider_specific_fields']);
-    for (const answer of answers) (this.#server ??= new ServerTools(this.#decoding)).addAnswer(answer);
+    for (const answer of answers) (this.#server ??= new ServerTools(this.#context)).addAnswer(answer);
   }
 
   /** Reads what comes after the text of a delta. */
@@ -213,12 +213,12 @@ export class ChatMessage {
         if (file !== undefined) out.push(file);
       }
     }
-    if (isRecord(audio)) (this.#audio ??= new AudioOutput(this.#decoding)).add(audio, out);
+    if (isRecord(audio)) (this.#audio ??= new AudioOutput(this.#context)).add(audio, out);
     const list = isRecord(calls) ? [calls] : calls;
     if (Array.isArray(list)) {
       list.forEach((call: unknown, place) => {
         if (!isRecord(call)) return;
-        this.#assembler().add(chatPiece(call, this.#decoding.origin, whole ? place : undefined), out);
+        this.#assembler().add(chatPiece(call, this.#context.origin, whole ? place : undefined), out);
       });
     }
     if (isRecord(legacy) && (text(legacy['name']) || text(legacy['arguments']))) {
@@ -234,9 +234,9 @@ export class ChatMessage {
 
   #assembler(): ToolCallAssembler {
     if (this.#calls !== undefined) return this.#calls;
-    const { provider, limits } = this.#decoding;
+    const { provider, limits } = this.#context;
     this.#plain = false;
-    this.#calls = new ToolCallAssembler({ provider, limits, offered: offeredTools(this.#decoding) });
+    this.#calls = new ToolCallAssembler({ provider, limits, offered: offeredTools(this.#context) });
     return this.#calls;
   }
 }

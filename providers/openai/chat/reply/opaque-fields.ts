@@ -1,6 +1,5 @@
-import { isRecord, jsonText } from '../../../wire/index.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
-import { streamError } from '../../shared/decode-context.ts';
+import { streamError, isRecord, jsonText } from '../../../wire/index.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 type Fields = Record<string, unknown>;
 /** An object while it is joined: keys of a Map are harmless. */
@@ -17,7 +16,7 @@ const WHOLE: ReadonlySet<string> = new Set(['data', 'signature']);
  * (OpenRouter), `reasoning_opaque` (Copilot), `thinking_blocks` (LiteLLM) and `phase` (OpenAI).
  */
 export class OpaqueFields {
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   readonly #fields: Item = new Map();
   readonly #details: Item[] = [];
   readonly #detailOf = new Map<string, Item>();
@@ -27,8 +26,8 @@ export class OpaqueFields {
   readonly #extra: Item = new Map();
   #characters = 0;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
   }
 
   /** Whether a delta has any of the fields. */
@@ -133,10 +132,10 @@ export class OpaqueFields {
 
   #count(characters: number): void {
     this.#characters += characters;
-    const { maxOutputCharacters } = this.#decoding.limits;
+    const { maxOutputCharacters } = this.#context.limits;
     if (this.#characters <= maxOutputCharacters) return;
     const what = `the fields that go back to the server exceed limits.maxOutputCharacters (${maxOutputCharacters})`;
-    throw streamError(this.#decoding, 'protocol', what, false);
+    throw streamError(this.#context, 'protocol', what, false);
   }
 }
 

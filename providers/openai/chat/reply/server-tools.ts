@@ -1,7 +1,14 @@
 import type { StreamChunk, ToolCallChunk, ToolResultChunk } from '../../../../src/index.ts';
-import { checkedArguments, isRecord, jsonText, readArguments, text } from '../../../wire/index.ts';
-import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import {
+  streamError,
+  checkedArguments,
+  isRecord,
+  jsonText,
+  readArguments,
+  text,
+} from '../../../wire/index.ts';
+import { ownOptionsOf } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -31,7 +38,7 @@ interface Run {
 export class ServerTools {
   /** What the tools have found, as citations. */
   readonly sources: unknown[] = [];
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   readonly #runs = new Map<string, Run>();
   readonly #steps = new Set<string>();
   /** What messages of role `tool` said, by the id of the call. */
@@ -40,8 +47,8 @@ export class ServerTools {
   #made = 0;
   #characters = 0;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
   }
 
   /** Groq sends a tool when it starts, and again with its result; the index is the same. */
@@ -76,7 +83,7 @@ export class ServerTools {
       const entries = Object.entries(details);
       const given = Object.fromEntries(entries.filter(([field]) => STEP_INPUT.has(field)));
       const result = Object.fromEntries(entries.filter(([field]) => !STEP_INPUT.has(field)));
-      this.#push({ id: this.#id(), name, ...checkedArguments(given, this.#decoding.limits) }, result, out);
+      this.#push({ id: this.#id(), name, ...checkedArguments(given, this.#context.limits) }, result, out);
     }
   }
 
@@ -98,7 +105,7 @@ export class ServerTools {
    * the client. `wentOn`: the answer went on after the calls, so the server has run those that the client does not know.
    */
   mark(chunks: StreamChunk[], from: number, wentOn: boolean): number {
-    const offered = offeredTools(this.#decoding);
+    const offered = offeredTools(this.#context);
     let left = 0;
     for (const chunk of chunks.splice(from)) {
       if (chunk.type !== 'tool_call') {
@@ -127,10 +134,10 @@ export class ServerTools {
 
   /** Ids of our own: these calls have none. */
   #id(): string {
-    const { maxToolCalls } = this.#decoding.limits;
+    const { maxToolCalls } = this.#context.limits;
     if (++this.#made > maxToolCalls) {
       const what = `more than ${maxToolCalls} calls of the server's tools (maxToolCalls)`;
-      throw streamError(this.#decoding, 'protocol', what, false);
+      throw streamError(this.#context, 'protocol', what, false);
     }
     return `server_call_${this.#made}`;
   }
@@ -140,7 +147,7 @@ export class ServerTools {
     const { fields } = run;
     const name = text(fields.get('name')) || text(fields.get('type')) || 'tool';
     const given = fields.get('arguments');
-    const { limits } = this.#decoding;
+    const { limits } = this.#context;
     const read =
       typeof given === 'string' ? readArguments(given, limits) : checkedArguments(given ?? {}, limits);
     this.#push({ id: run.id, name, ...read }, resultOf(fields), out);
@@ -158,10 +165,10 @@ export class ServerTools {
 
   #count(characters: number): void {
     this.#characters += characters;
-    const { maxOutputCharacters } = this.#decoding.limits;
+    const { maxOutputCharacters } = this.#context.limits;
     if (this.#characters <= maxOutputCharacters) return;
     const what = `the results of the server's tools exceed limits.maxOutputCharacters (${maxOutputCharacters})`;
-    throw streamError(this.#decoding, 'protocol', what, false);
+    throw streamError(this.#context, 'protocol', what, false);
   }
 }
 
@@ -182,9 +189,9 @@ export function answersIn(fields: unknown): Fields[] {
 }
 
 /** The names of the tools that a request offers, the caller's own among them. */
-export function offeredTools(decoding: Decoding): ReadonlySet<string> {
-  const names = new Set((decoding.call.call.request.tools ?? []).map(({ name }) => name));
-  const { tools, functions } = providerOptionsOf(decoding);
+export function offeredTools(context: OpenAIReplyContext): ReadonlySet<string> {
+  const names = new Set((context.call.call.request.tools ?? []).map(({ name }) => name));
+  const { tools, functions } = ownOptionsOf(context);
   for (const list of [tools, functions]) {
     if (!Array.isArray(list)) continue;
     for (const tool of list) {

@@ -1,7 +1,7 @@
 import type { Part, ToolCallPart } from '../../../../src/index.ts';
-import { count, text } from '../../../wire/index.ts';
-import { argumentsText, inputText, leftOut, ownBlock, providerRun } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import { leaveOut, ownBlock, providerRun, count, text } from '../../../wire/index.ts';
+import { argumentsText, inputText } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 import type { ThinkingBack } from '../../server/thinking-back.ts';
 
 /** What a message of the model is put together from. */
@@ -21,12 +21,12 @@ interface Reply {
  * this place. What the provider ran itself has no place in the message: that it did stands in the message's further fields.
  */
 export function assistantMessages(
-  build: Building,
+  context: RequestContext,
   parts: readonly Part[],
   name: Json,
   thinkingBack: ThinkingBack | undefined,
 ): Json[] {
-  const reply = readParts(build, parts);
+  const reply = readParts(context, parts);
   const { content, refusal, thinking, calls, audioId, fields } = reply;
   // A reply that was cut before its first word: the API refuses a message with nothing in it.
   if (content === '' && refusal === '' && calls.length === 0 && audioId === undefined) return [];
@@ -45,7 +45,7 @@ export function assistantMessages(
   return [fields === undefined ? message : { ...message, ...fields }];
 }
 
-function readParts(build: Building, parts: readonly Part[]): Reply {
+function readParts(context: RequestContext, parts: readonly Part[]): Reply {
   const reply: Reply = {
     content: '',
     refusal: '',
@@ -54,47 +54,48 @@ function readParts(build: Building, parts: readonly Part[]): Reply {
     audioId: undefined,
     fields: undefined,
   };
-  for (const part of parts) readPart(build, part, reply);
+  for (const part of parts) readPart(context, part, reply);
   return reply;
 }
 
-function readPart(build: Building, part: Part, reply: Reply): void {
+function readPart(context: RequestContext, part: Part, reply: Reply): void {
   switch (part.type) {
     case 'text':
       if (part.refusal === true) reply.refusal += part.text;
       else reply.content += part.text;
       return;
     case 'thinking':
-      if (part.block === undefined || ownBlock(build, part.block) !== undefined) reply.thinking += part.text;
+      if (part.block === undefined || ownBlock(context, part.block) !== undefined)
+        reply.thinking += part.text;
       return;
     case 'tool_call':
-      if (part.providerExecuted === true) providerRun(build, part);
-      else reply.calls.push(toolCall(build, part));
+      if (part.providerExecuted === true) providerRun(context, part);
+      else reply.calls.push(toolCall(context, part));
       return;
     case 'provider': {
-      const data = ownBlock(build, part.block);
+      const data = ownBlock(context, part.block);
       if (data?.['type'] === 'message') reply.fields = { ...reply.fields, ...without(data, MESSAGE_FIELDS) };
       return;
     }
     case 'file': {
-      const data = ownBlock(build, part.block);
+      const data = ownBlock(context, part.block);
       if (data?.['type'] === 'audio') reply.audioId = liveId(data) ?? reply.audioId;
-      else if (data !== undefined || part.block === undefined) leftOut(build, part, 'assistant');
+      else if (data !== undefined || part.block === undefined) leaveOut(context, part, 'assistant');
       return;
     }
     case 'tool_result':
-      if (part.providerExecuted === true) providerRun(build, part);
-      else leftOut(build, part, 'assistant');
+      if (part.providerExecuted === true) providerRun(context, part);
+      else leaveOut(context, part, 'assistant');
       return;
     case 'image':
     case 'audio':
-      leftOut(build, part, 'assistant');
+      leaveOut(context, part, 'assistant');
   }
 }
 
-function toolCall(build: Building, part: ToolCallPart): Json {
+function toolCall(context: RequestContext, part: ToolCallPart): Json {
   const { id, name } = part;
-  const data = ownBlock(build, part.block);
+  const data = ownBlock(context, part.block);
   if (data?.['type'] === 'custom') return { id, type: 'custom', custom: { name, input: inputText(part) } };
   const fields = data?.['type'] === 'function' ? without(data, CALL_FIELDS) : {};
   return { id, type: 'function', function: { name, arguments: argumentsText(part) }, ...fields };

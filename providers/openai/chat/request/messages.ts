@@ -1,9 +1,9 @@
 import type { Message, Part, TextPart, ToolResultPart } from '../../../../src/index.ts';
-import { BLANK_ERROR, isRecord } from '../../../wire/index.ts';
+import { leaveOut, ownBlock, BLANK_ERROR, isRecord } from '../../../wire/index.ts';
 import { assistantMessages } from './assistant-message.ts';
 import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
-import { isEmptyText, leftOut, ownBlock, saysNothing } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 import type { ThinkingBack } from '../../server/thinking-back.ts';
 
 /** The wire that blocks of Chat Completions are marked with: fields of messages and calls, sounds. */
@@ -11,7 +11,7 @@ export const CHAT_WIRE = 'openai.chat';
 
 /** One message as messages of Chat Completions: results of tools become one message each. */
 export function chatMessages(
-  build: Building,
+  context: RequestContext,
   message: Message,
   thinkingBack: ThinkingBack | undefined,
 ): Json[] {
@@ -20,14 +20,14 @@ export function chatMessages(
     typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
   switch (message.role) {
     case 'system': {
-      const content = onlyText(build, parts, 'system');
+      const content = onlyText(context, parts, 'system');
       return content === '' ? [] : [{ role: 'system', ...name, content }];
     }
     case 'assistant':
-      return assistantMessages(build, parts, name, thinkingBack);
+      return assistantMessages(context, parts, name, thinkingBack);
     case 'user':
     case 'tool':
-      return inputMessages(build, parts, message.role, name);
+      return inputMessages(context, parts, message.role, name);
   }
 }
 
@@ -65,21 +65,21 @@ function callIds({ tool_calls: calls }: Json): unknown[] {
   return Array.isArray(calls) ? calls.filter(isRecord).map(({ id }) => id) : [];
 }
 
-function inputMessages(build: Building, parts: Part[], role: 'user' | 'tool', name: Json): Json[] {
+function inputMessages(context: RequestContext, parts: Part[], role: 'user' | 'tool', name: Json): Json[] {
   const messages: Json[] = [];
   const content: Json[] = [];
   for (const part of parts) {
     if (part.type === 'tool_result' && part.providerExecuted !== true)
-      messages.push(toolMessage(build, part));
-    else if (role === 'tool') leftOut(build, part, role);
-    else if (!isEmptyText(part)) content.push(...inputPart(build, part));
+      messages.push(toolMessage(context, part));
+    else if (role === 'tool') leaveOut(context, part, role);
+    else if (!isEmptyText(part)) content.push(...inputPart(context, part));
   }
   if (content.length > 0) messages.push({ role: 'user', ...name, content: shortest(content) });
   else if (role === 'user' && saysNothing(parts)) messages.push({ role, ...name, content: '' });
   return messages;
 }
 
-function inputPart(build: Building, part: Part): Json[] {
+function inputPart(context: RequestContext, part: Part): Json[] {
   switch (part.type) {
     case 'text':
       return [{ type: 'text', text: part.text }];
@@ -92,22 +92,22 @@ function inputPart(build: Building, part: Part): Json[] {
     case 'audio': {
       const format = audioFormat(part.mediaType);
       if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
-      build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      context.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
       return [];
     }
     case 'file': {
       if (part.fileId) return [{ type: 'file', file: { file_id: part.fileId } }];
       const media = mediaPart(part);
-      if (media.type !== 'file') return inputPart(build, media);
+      if (media.type !== 'file') return inputPart(context, media);
       const data = addressOf(part, 'application/pdf');
       if (data?.startsWith('data:') !== true) {
-        build.unsupported('a file by its address cannot be sent on this wire, it is left out');
+        context.unsupported('a file by its address cannot be sent on this wire, it is left out');
         return [];
       }
       return [{ type: 'file', file: { filename: part.filename ?? 'file', file_data: data } }];
     }
     case 'provider': {
-      const own = ownBlock(build, part.block);
+      const own = ownBlock(context, part.block);
       return own === undefined ? [] : [own];
     }
     case 'thinking':
@@ -115,14 +115,14 @@ function inputPart(build: Building, part: Part): Json[] {
     case 'tool_result':
       break;
   }
-  leftOut(build, part, 'user');
+  leaveOut(context, part, 'user');
   return [];
 }
 
-function toolMessage(build: Building, part: ToolResultPart): Json {
+function toolMessage(context: RequestContext, part: ToolResultPart): Json {
   const parts: Part[] =
     typeof part.content === 'string' ? [{ type: 'text', text: part.content }] : part.content;
-  const content = onlyText(build, parts, 'tool');
+  const content = onlyText(context, parts, 'tool');
   const isBlankError = part.isError === true && content.trim() === '';
   return { role: 'tool', tool_call_id: part.id, content: isBlankError ? BLANK_ERROR : content };
 }
@@ -137,8 +137,8 @@ function shortest(content: Json[]): string | Json[] {
 }
 
 /** The text of parts that hold nothing else; the others are left out and named. */
-function onlyText(build: Building, parts: readonly Part[], role: string): string {
-  for (const part of parts) if (part.type !== 'text') leftOut(build, part, role);
+function onlyText(context: RequestContext, parts: readonly Part[], role: Message['role']): string {
+  for (const part of parts) if (part.type !== 'text') leaveOut(context, part, role);
   return parts
     .filter((part): part is TextPart => part.type === 'text')
     .map((part) => part.text)

@@ -13,7 +13,7 @@ import {
   providerFields,
   withProviderFields,
 } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 import { toolTurns } from '../../server/thinking-back.ts';
 
 /** The longest id of a tool call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
@@ -23,10 +23,10 @@ const MAX_ID_LENGTH = 40;
  * The body of a request to Chat Completions.
  * Fields: developers.openai.com, API reference, "Create chat completion".
  */
-export function chatRequest(build: Building): Json {
-  const { settings, request } = build;
+export function chatRequest(context: RequestContext): Json {
+  const { settings, request } = context;
   const { parameters } = request;
-  const fields = providerFields(build);
+  const fields = providerFields(context);
   const model = request.model ?? settings.model;
   const { reasoning } = parameters;
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) => ({
@@ -34,24 +34,24 @@ export function chatRequest(build: Building): Json {
     function: defined({ name, description, parameters: schema, strict }),
   }));
   if (reasoning?.budgetTokens !== undefined) {
-    build.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+    context.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
   }
   if (reasoning?.summary !== undefined) {
-    build.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
+    context.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
   }
-  const perMessage = wireMessages(build);
-  const cache = markChat(build, perMessage);
+  const perMessage = wireMessages(context);
+  const cache = markChat(context, perMessage);
   const messages = resultsFirst(perMessage.flat());
   if (messages.length === 0 && !('messages' in fields)) throw nothingToSend(settings.name, request.messages);
-  const take = sampling(build, fields, fields['reasoning_effort'] ?? reasoning?.effort);
+  const take = sampling(context, fields, fields['reasoning_effort'] ?? reasoning?.effort);
   const body = withProviderFields(
     defined({
       model,
       messages,
       ...cache,
       tools: tools.length > 0 ? tools : undefined,
-      tool_choice: toolChoice(choiceOfTools(build, fields)),
-      parallel_tool_calls: parallelCalls(build, fields),
+      tool_choice: toolChoice(choiceOfTools(context, fields)),
+      parallel_tool_calls: parallelCalls(context, fields),
       response_format: responseFormat(request.responseFormat),
       temperature: take('temperature'),
       top_p: take('topP'),
@@ -69,12 +69,12 @@ export function chatRequest(build: Building): Json {
 }
 
 /** Each message of the request as messages of the wire. */
-function wireMessages(build: Building): Json[][] {
-  const messages = pairedMessages(build, { maxLength: MAX_ID_LENGTH, keptId: () => undefined });
-  const back = build.thinkingBack;
+function wireMessages(context: RequestContext): Json[][] {
+  const messages = pairedMessages(context, { maxLength: MAX_ID_LENGTH, ownId: () => undefined });
+  const back = context.thinkingBack;
   const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
   return messages.map((message, at) =>
-    chatMessages(build, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),
+    chatMessages(context, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),
   );
 }
 

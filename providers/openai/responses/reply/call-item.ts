@@ -1,5 +1,5 @@
-import { isRecord } from '../../../wire/index.ts';
-import { filled, Tracked } from './item-table.ts';
+import { filled, isRecord } from '../../../wire/index.ts';
+import { Tracked } from './item-table.ts';
 import type { Identity } from './item-table.ts';
 import type { Comparison } from './pair-listed.ts';
 

@@ -1,18 +1,23 @@
 import type { ProviderBlock, StreamChunk, ToolCallChunk } from '../../../../src/index.ts';
-import { blockFrom, invalidArguments, isRecord, readArguments } from '../../../wire/index.ts';
+import {
+  streamError,
+  UNKNOWN_TOOL,
+  filled,
+  blockFrom,
+  invalidArguments,
+  isRecord,
+  readArguments,
+} from '../../../wire/index.ts';
 import type { ReadArguments } from '../../../wire/index.ts';
-import { streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { argumentsOf, CallItem, textOf } from './call-item.ts';
-import { filled, identityOf, isNameless, isRepeated, ItemTable } from './item-table.ts';
+import { identityOf, isNameless, isRepeated, ItemTable } from './item-table.ts';
 import type { Identity } from './item-table.ts';
 import { HeldCalls } from './waiting-calls.ts';
 import { OfferedTools } from './offered-tools.ts';
 
 type Json = Record<string, unknown>;
-
-/** The name of a call that came without one: no wire takes a call without a name. */
-const NO_NAME = 'unknown';
 
 /** The calls of a reply: each is delivered once, when it is whole. */
 export class CallItems {
@@ -22,7 +27,7 @@ export class CallItems {
   readonly offered: OfferedTools;
   /** The call ids that the list at the end has results of. */
   answered: ReadonlySet<string> = new Set();
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   /** The ids given, and how often each was asked for. */
   readonly #ids = new Map<string, number>();
   /** The arguments of the calls that were delivered. */
@@ -38,9 +43,9 @@ export class CallItems {
   #length = 0;
   #made = 0;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
-    this.offered = new OfferedTools(decoding);
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
+    this.offered = new OfferedTools(context);
   }
 
   /** A call is announced. */
@@ -75,7 +80,7 @@ export class CallItems {
     this.#sequence = sequence;
     this.#content = content;
     // More than that is invalid whatever follows.
-    if (call.closed || call.whole || call.text.length > this.#decoding.limits.maxArgumentsCharacters) return;
+    if (call.closed || call.whole || call.text.length > this.#context.limits.maxArgumentsCharacters) return;
     const { given: id, text, sent } = call;
     call.text += content;
     // To slice a text that grows would copy all of it for each delta.
@@ -154,9 +159,9 @@ export class CallItems {
   }
 
   #begin(who: Identity): CallItem {
-    const { maxToolCalls } = this.#decoding.limits;
+    const { maxToolCalls } = this.#context.limits;
     if (this.table.items.length >= maxToolCalls) {
-      throw streamError(this.#decoding, 'protocol', `more than ${maxToolCalls} tool calls (maxToolCalls)`);
+      throw streamError(this.#context, 'protocol', `more than ${maxToolCalls} tool calls (maxToolCalls)`);
     }
     return this.table.add(new CallItem(), who);
   }
@@ -239,7 +244,7 @@ export class CallItems {
     const chunk: ToolCallChunk = {
       type: 'tool_call',
       id,
-      name: call.name ?? NO_NAME,
+      name: call.name ?? UNKNOWN_TOOL,
       ...this.#read(call, isServers),
       ...(isServers && { providerExecuted: true }),
       ...this.#block(call, id),
@@ -252,10 +257,10 @@ export class CallItems {
 
   #read(call: CallItem, isServers: boolean): ReadArguments {
     const { text } = call;
-    const max = this.#decoding.limits.maxArgumentsCharacters;
+    const max = this.#context.limits.maxArgumentsCharacters;
     if (call.name === undefined) return invalidArguments(text.slice(0, max), 'the call has no name');
-    if (!call.custom || text.length > max) return readArguments(text, this.#decoding.limits);
-    const parsed = isServers ? readArguments(text, this.#decoding.limits) : undefined;
+    if (!call.custom || text.length > max) return readArguments(text, this.#context.limits);
+    const parsed = isServers ? readArguments(text, this.#context.limits) : undefined;
     return parsed !== undefined && isRecord(parsed.arguments) && parsed.invalid === undefined
       ? parsed
       : { arguments: text };
@@ -267,7 +272,7 @@ export class CallItems {
     const field = custom ? 'input' : 'arguments';
     const isVerbatim = id === callId && argumentsOf(json) === text && json['status'] !== 'in_progress';
     const data = isVerbatim ? json : { ...json, call_id: id, name, [field]: text, status: 'completed' };
-    return { block: blockFrom(this.#decoding.origin, data) };
+    return { block: blockFrom(this.#context.origin, data) };
   }
 
   /** An id that no other call has: two calls with one id could not be answered. */
@@ -285,6 +290,6 @@ export class CallItems {
   /** Whether arguments that no item was named for are those of a call that was delivered, or only a part of some. */
   #isRemnant({ text, whole }: CallItem): boolean {
     if (text.trim() === '' || this.#texts.has(text)) return true;
-    return !whole && readArguments(text, this.#decoding.limits).invalid !== undefined;
+    return !whole && readArguments(text, this.#context.limits).invalid !== undefined;
   }
 }

@@ -1,10 +1,10 @@
 import type { FinishReason, Reply, StreamChunk } from '../../../../src/index.ts';
-import { finishReasonOf, isRecord } from '../../../wire/index.ts';
+import { streamError, filled, finishReasonOf, isRecord } from '../../../wire/index.ts';
 import type { Decoder } from '../../../wire/index.ts';
-import { noteUsage, streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import { noteUsage } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { failureIn, failureOf, wordlessFailure } from './failure.ts';
-import { filled } from './item-table.ts';
+
 import { ResponsesOutput } from './output.ts';
 import { pieceOf } from './text-item.ts';
 import type { Piece } from './text-item.ts';
@@ -19,14 +19,14 @@ type Event = Record<string, unknown>;
  */
 export class ResponsesDecoder implements Decoder {
   finished = false;
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   readonly #output: ResponsesOutput;
   #id = '';
   #last: { reason: string | undefined; status: string } | undefined;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
-    this.#output = new ResponsesOutput(decoding);
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
+    this.#output = new ResponsesOutput(context);
   }
 
   event(data: Event, name: string, out: StreamChunk[]): void {
@@ -53,17 +53,17 @@ export class ResponsesDecoder implements Decoder {
 
   end(_out: StreamChunk[]): Reply {
     if (this.#last === undefined) {
-      throw streamError(this.#decoding, 'truncated', 'the stream stopped before the response was complete');
+      throw streamError(this.#context, 'truncated', 'the stream stopped before the response was complete');
     }
     const { reason, status } = this.#last;
-    const { call } = this.#decoding.call;
+    const { call } = this.#context.call;
     return {
       finishReason: this.#finishReason(reason, status),
       rawFinishReason: reason ?? status,
       usage: call.usage,
       model: call.model,
-      provider: this.#decoding.provider,
-      requestId: this.#decoding.info.requestId,
+      provider: this.#context.provider,
+      requestId: this.#context.info.requestId,
       serviceTier: call.serviceTier,
     };
   }
@@ -74,7 +74,7 @@ export class ResponsesDecoder implements Decoder {
     const { item, part, response } = data;
     if (ENDS.has(type)) return this.#ended(type, data, out);
     const failure = failureIn(type, name, data);
-    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    if (failure !== undefined) throw failureOf(this.#context, failure);
     switch (type) {
       case 'response.output_text.done':
         return this.#whole(data, { ...data, type: 'output_text' }, out);
@@ -135,7 +135,7 @@ export class ResponsesDecoder implements Decoder {
     const id = filled(response['id']);
     if (id !== undefined) {
       if (this.#id !== '' && id !== this.#id && !this.#output.isEmpty) {
-        throw streamError(this.#decoding, 'protocol', 'a second response began within the stream');
+        throw streamError(this.#context, 'protocol', 'a second response began within the stream');
       }
       this.#id = id;
     }
@@ -143,11 +143,11 @@ export class ResponsesDecoder implements Decoder {
   }
 
   #note(response: Event): void {
-    const { call } = this.#decoding.call;
+    const { call } = this.#context.call;
     call.model = filled(response['model']) ?? call.model;
     // What was asked for is told first ("auto"), what is billed at the end.
     if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
-    if (isRecord(response['usage'])) noteUsage(this.#decoding, responsesUsage(response['usage']));
+    if (isRecord(response['usage'])) noteUsage(this.#context, responsesUsage(response['usage']));
   }
 
   #ended(type: string, data: Event, out: StreamChunk[]): void {
@@ -156,11 +156,11 @@ export class ResponsesDecoder implements Decoder {
     this.#note(response);
     this.#output.list(response['output'], out);
     const failure = failureIn(type, '', data);
-    if (failure !== undefined) throw failureOf(this.#decoding, failure);
+    if (failure !== undefined) throw failureOf(this.#context, failure);
     const status = statusOf(type, response['status']);
-    if (status === 'failed') throw wordlessFailure(this.#decoding, response);
+    if (status === 'failed') throw wordlessFailure(this.#context, response);
     if (status === 'cancelled') {
-      throw streamError(this.#decoding, 'truncated', 'the response was cancelled at the server');
+      throw streamError(this.#context, 'truncated', 'the response was cancelled at the server');
     }
     const reason = reasonOf(response);
     this.#output.end(response, status === 'incomplete' || reason !== undefined, out);

@@ -1,7 +1,7 @@
 import type { SluiceError } from '../../../../src/index.ts';
-import { errorFromBody, errorIn, isRecord, text } from '../../../wire/index.ts';
-import { streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import { streamError, errorFromBody, errorIn, isRecord, text } from '../../../wire/index.ts';
+
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 type Json = Record<string, unknown>;
 
@@ -21,16 +21,16 @@ export function failureIn(type: string, name: string, event: Json): Json | undef
 }
 
 /** An error with the server's words. */
-export function failureOf({ provider, info }: Decoding, body: Json): SluiceError {
+export function failureOf({ provider, info }: OpenAIReplyContext, body: Json): SluiceError {
   return errorFromBody(body, { provider, requestId: info.requestId });
 }
 
 /** The error of a response that says only that it failed. */
-export function wordlessFailure(decoding: Decoding, response: Json): SluiceError {
+export function wordlessFailure(context: OpenAIReplyContext, response: Json): SluiceError {
   const details = response['incomplete_details'];
   const reason = isRecord(details) ? text(details['reason']) : undefined;
   const why = reason === undefined ? 'the server does not say why' : `the server says: ${reason}`;
-  return streamError(decoding, 'server', `the response failed (${why})`);
+  return streamError(context, 'server', `the response failed (${why})`);
 }
 
 /** A JSON answer of Responses as the events of a stream. */

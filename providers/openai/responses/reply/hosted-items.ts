@@ -1,7 +1,7 @@
 import type { FileChunk, StreamChunk } from '../../../../src/index.ts';
-import { blockFrom, isRecord, readArguments, text } from '../../../wire/index.ts';
+import { filled, blockFrom, isRecord, readArguments, text } from '../../../wire/index.ts';
 import type { Limits, Origin, ReadArguments } from '../../../wire/index.ts';
-import { filled, recordsOf } from './item-table.ts';
+import { recordsOf } from './item-table.ts';
 
 type Json = Record<string, unknown>;
 

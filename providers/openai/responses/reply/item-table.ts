@@ -1,4 +1,4 @@
-import { isDeeper, isRecord } from '../../../wire/index.ts';
+import { filled, isDeeper, isRecord } from '../../../wire/index.ts';
 
 /**
  * What an event tells of the item that it belongs to. Servers leave out each of the three, and none is sure: Copilot gives one
@@ -159,17 +159,9 @@ export function isRepeated(sequence: unknown, before: unknown): boolean {
   return sequence === before && typeof sequence === 'number' && sequence > 0;
 }
 
-/** The value if it is a text with something in it: servers send empty ids and names for none. */
-export function filled(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** How deep a field of an item may be nested: deeper ones overflow the stack of whoever writes the item as JSON. */
-const MAX_DEPTH = 64;
-
 /** An item without the fields that are nested too deep; arguments of that kind become a text that is no JSON. */
 export function plainItem(item: Record<string, unknown>): Record<string, unknown> {
-  const deep = Object.keys(item).filter((name) => isDeeper(item[name], MAX_DEPTH));
+  const deep = Object.keys(item).filter((name) => isDeeper(item[name]));
   if (deep.length === 0) return item;
   const fields = Object.entries(item).filter(([name]) => !deep.includes(name));
   const marked = deep.includes('arguments') ? [['arguments', 'nested too deep'] as const] : [];

@@ -1,6 +1,7 @@
-import { providerOptionsOf } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
-import { filled, recordsOf } from './item-table.ts';
+import { filled } from '../../../wire/index.ts';
+import { ownOptionsOf } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
+import { recordsOf } from './item-table.ts';
 
 /** How the ids of the calls begin that xAI runs itself and sends as calls of custom tools: `x_keyword_search`, `view_x_video`. */
 const XAI_CALL = 'xs_';
@@ -9,10 +10,10 @@ const XAI_CALL = 'xs_';
 export class OfferedTools {
   readonly #names = new Set<string>();
 
-  constructor(decoding: Decoding) {
-    const { tools } = decoding.call.call.request;
+  constructor(context: OpenAIReplyContext) {
+    const { tools } = context.call.call.request;
     for (const { name } of tools ?? []) this.#names.add(`function ${name}`);
-    this.#add(providerOptionsOf(decoding)['tools']);
+    this.#add(ownOptionsOf(context)['tools']);
   }
 
   has(name: string | undefined, custom: boolean): boolean {

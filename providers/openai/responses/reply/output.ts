@@ -1,7 +1,7 @@
 import type { StreamChunk } from '../../../../src/index.ts';
-import { blockFrom, isRecord } from '../../../wire/index.ts';
-import { providerOptionsOf, streamError } from '../../shared/decode-context.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import { streamError, blockFrom, isRecord } from '../../../wire/index.ts';
+import { ownOptionsOf } from '../../shared/reply-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { comparedCalls } from './call-item.ts';
 import { CallItems } from './call-items.ts';
 import { cite, citeParts } from './citations.ts';
@@ -44,17 +44,17 @@ const KNOWN_PARTS: ReadonlySet<unknown> = new Set([
 export class ResponsesOutput {
   readonly texts: TextItems;
   readonly calls: CallItems;
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   /** By their types. */
   readonly #others = new Map<unknown, ItemTable<OtherItem>>();
   readonly #warned = new Set<string>();
   readonly #sound: Buffer[] = [];
   #soundCharacters = 0;
 
-  constructor(decoding: Decoding) {
-    this.#decoding = decoding;
-    this.calls = new CallItems(decoding);
-    this.texts = new TextItems(decoding, (out) => this.calls.release(out));
+  constructor(context: OpenAIReplyContext) {
+    this.#context = context;
+    this.calls = new CallItems(context);
+    this.texts = new TextItems(context, (out) => this.calls.release(out));
   }
 
   announce(event: Json, item: Json, out: StreamChunk[]): void {
@@ -87,11 +87,11 @@ export class ResponsesOutput {
   /** A piece of sound, in base64 of its own. */
   sounds(piece: unknown): void {
     if (typeof piece !== 'string') return;
-    const max = this.#decoding.limits.maxOutputCharacters;
+    const max = this.#context.limits.maxOutputCharacters;
     this.#soundCharacters += piece.length;
     if (this.#soundCharacters > max) {
       throw streamError(
-        this.#decoding,
+        this.#context,
         'protocol',
         `more than ${max} characters of sound (maxOutputCharacters)`,
       );
@@ -141,7 +141,7 @@ export class ResponsesOutput {
     this.texts.end(out);
     this.calls.end(isCut, out);
     if (this.#sound.length === 0) return;
-    const { audio: asked } = providerOptionsOf(this.#decoding);
+    const { audio: asked } = ownOptionsOf(this.#context);
     const format = isRecord(asked) ? asked['format'] : undefined;
     out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), format));
   }
@@ -171,7 +171,7 @@ export class ResponsesOutput {
     let table = this.#others.get(type);
     if (table === undefined) this.#others.set(type, (table = new ItemTable()));
     table.add(new OtherItem(json), who);
-    const { origin, limits } = this.#decoding;
+    const { origin, limits } = this.#context;
     if (answeredBy(json) !== undefined && this.calls.answer(json, blockFrom(origin, json), out)) return;
     this.calls.release(out);
     const chunks = hostedChunks(json, { origin, limits });
@@ -202,14 +202,14 @@ export class ResponsesOutput {
 
   /** Says once that something has no place in a reply. */
   #onlyRaw(what: string): void {
-    if (this.#decoding.call.call.request.parameters.includeRaw === true) return;
+    if (this.#context.call.call.request.parameters.includeRaw === true) return;
     this.#warn(`${what} are only in result.raw: set includeRaw`);
   }
 
   #warn(what: string): void {
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
-    this.#decoding.call.warn(`${this.#decoding.provider}: ${what}`);
+    this.#context.call.warn(`${this.#context.provider}: ${what}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../../../../src/index.ts';
 import { blockFrom } from '../../../wire/index.ts';
-import type { Decoding } from '../../shared/decode-context.ts';
+import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { identityOf, isNameless, isRepeated, ItemTable } from './item-table.ts';
 import type { Identity } from './item-table.ts';
 import type { Comparison } from './pair-listed.ts';
@@ -21,7 +21,7 @@ export class TextItems {
   refused = false;
   readonly messages = new ItemTable<TextItem>();
   readonly reasoning = new ItemTable<TextItem>();
-  readonly #decoding: Decoding;
+  readonly #context: OpenAIReplyContext;
   /** Called before text is delivered that does not go on with the last one. */
   readonly #before: (out: StreamChunk[]) => void;
   /** The part of the last delta, and what that delta told of it: nearly every delta tells the same as the one before. */
@@ -36,8 +36,8 @@ export class TextItems {
   /** How much of the part had come before it was located. */
   #length = 0;
 
-  constructor(decoding: Decoding, before: (out: StreamChunk[]) => void) {
-    this.#decoding = decoding;
+  constructor(context: OpenAIReplyContext, before: (out: StreamChunk[]) => void) {
+    this.#context = context;
     this.#before = before;
   }
 
@@ -279,7 +279,7 @@ export class TextItems {
 
   /** What goes back on the next turn: a reasoning item as it is, a message's fields beside its text. */
   #block(json: Json, out: StreamChunk[]): void {
-    const { origin } = this.#decoding;
+    const { origin } = this.#context;
     if (json['type'] === 'reasoning') {
       this.#before(out);
       out.push({ type: 'thinking', content: '', block: blockFrom(origin, json), call: 0 });

@@ -1,6 +1,5 @@
 import type { ProviderBlock, StreamChunk, ToolCallChunk } from '../../../../src/index.ts';
-import { isRecord } from '../../../wire/index.ts';
-import { filled } from './item-table.ts';
+import { filled, isRecord } from '../../../wire/index.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,7 +1,8 @@
+import { leaveOut, ownBlock, providerRun } from '../../../wire/index.ts';
 import type { FilePart, Part, TextPart, ToolCallPart } from '../../../../src/index.ts';
 import { withoutId, type ItemIds } from './item-ids.ts';
-import { argumentsText, leftOut, ownBlock, providerRun } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import { argumentsText } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 
 /** How the items of a reply are written. */
 export interface ReplyWriting {
@@ -17,7 +18,11 @@ const LOST = 'lost';
  * A reply of the model as the items that it came as. A reasoning item goes back verbatim, and only together with the item
  * that followed it: alone it is refused, and so is an item that names its reasoning when that is gone.
  */
-export function assistantItems(build: Building, parts: readonly Part[], writing: ReplyWriting): Json[] {
+export function assistantItems(
+  context: RequestContext,
+  parts: readonly Part[],
+  writing: ReplyWriting,
+): Json[] {
   const items: (Json | typeof LOST)[] = [];
   let said: TextPart[] = [];
   for (const part of parts) {
@@ -25,7 +30,7 @@ export function assistantItems(build: Building, parts: readonly Part[], writing:
       said.push(part);
       continue;
     }
-    const item = itemOf(build, part);
+    const item = itemOf(context, part);
     const isHeader = part.type === 'provider' && item !== LOST && item?.['type'] === 'message';
     items.push(...messageItem(said, isHeader ? item : undefined));
     said = [];
@@ -36,26 +41,26 @@ export function assistantItems(build: Building, parts: readonly Part[], writing:
 }
 
 /** A part that is no text as an item; undefined: it is left out. */
-function itemOf(build: Building, part: Exclude<Part, TextPart>): Json | typeof LOST | undefined {
+function itemOf(context: RequestContext, part: Exclude<Part, TextPart>): Json | typeof LOST | undefined {
   switch (part.type) {
     case 'thinking':
       // Thinking without its verbatim form (another provider's summary, a reply cut short) means nothing to this wire.
-      return ownBlock(build, part.block) ?? LOST;
+      return ownBlock(context, part.block) ?? LOST;
     case 'tool_call':
-      return part.providerExecuted === true ? providerRun(build, part) : callItem(build, part);
+      return part.providerExecuted === true ? providerRun(context, part) : callItem(context, part);
     case 'provider':
-      return ownBlock(build, part.block);
+      return ownBlock(context, part.block);
     case 'tool_result':
-      if (part.providerExecuted === true) return providerRun(build, part);
+      if (part.providerExecuted === true) return providerRun(context, part);
       break;
     case 'file':
-      if (part.block !== undefined) return imageItem(part, ownBlock(build, part.block));
+      if (part.block !== undefined) return imageItem(part, ownBlock(context, part.block));
       break;
     case 'image':
     case 'audio':
       break;
   }
-  leftOut(build, part, 'assistant');
+  leaveOut(context, part, 'assistant');
   return undefined;
 }
 
@@ -82,8 +87,8 @@ function messageItem(said: readonly TextPart[], header: Json | undefined): Json[
 }
 
 /** A call verbatim if it belongs here, under the id that its result has; else as a plain one. */
-function callItem(build: Building, part: ToolCallPart): Json {
-  const item = ownBlock(build, part.block);
+function callItem(context: RequestContext, part: ToolCallPart): Json {
+  const item = ownBlock(context, part.block);
   if (item === undefined) {
     return { type: 'function_call', call_id: part.id, name: part.name, arguments: argumentsText(part) };
   }

@@ -1,9 +1,9 @@
 import type { Message, Part, ProviderPart, ToolResultPart } from '../../../../src/index.ts';
-import { BLANK_ERROR } from '../../../wire/index.ts';
+import { leaveOut, ownBlock, BLANK_ERROR } from '../../../wire/index.ts';
 import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
 import { assistantItems, type ReplyWriting } from './assistant-items.ts';
-import { isEmptyText, leftOut, ownBlock, saysNothing } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 
 /** The wire that blocks of Responses are marked with. */
 export const RESPONSES_WIRE = 'openai.responses';
@@ -15,12 +15,12 @@ export interface Writing extends ReplyWriting {
 }
 
 /** The ids of the calls of custom tools in a conversation. */
-export function customCallsOf(build: Building, messages: readonly Message[]): Set<string> {
+export function customCallsOf(context: RequestContext, messages: readonly Message[]): Set<string> {
   const ids = new Set<string>();
   for (const { content } of messages) {
     if (typeof content === 'string') continue;
     for (const part of content) {
-      if (part.type === 'tool_call' && ownBlock(build, part.block)?.['type'] === 'custom_tool_call')
+      if (part.type === 'tool_call' && ownBlock(context, part.block)?.['type'] === 'custom_tool_call')
         ids.add(part.id);
     }
   }
@@ -28,20 +28,20 @@ export function customCallsOf(build: Building, messages: readonly Message[]): Se
 }
 
 /** One message as input items of Responses, in the order of its parts. */
-export function responsesItems(build: Building, message: Message, writing: Writing): Json[] {
-  if (message.name !== undefined) build.unsupported('the name of a message cannot be sent, it is left out');
+export function responsesItems(context: RequestContext, message: Message, writing: Writing): Json[] {
+  if (message.name !== undefined) context.unsupported('the name of a message cannot be sent, it is left out');
   const { role } = message;
   const parts: Part[] =
     typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
-  if (role === 'assistant') return assistantItems(build, parts, writing);
+  if (role === 'assistant') return assistantItems(context, parts, writing);
   const items: Json[] = [];
   const content: Json[] = [];
   for (const part of parts) {
     if (part.type === 'tool_result' && part.providerExecuted !== true)
-      items.push(toolOutput(build, part, writing));
-    else if (part.type === 'provider') items.push(...ownItem(build, part, writing));
-    else if (role === 'tool' || (role === 'system' && part.type !== 'text')) leftOut(build, part, role);
-    else if (!isEmptyText(part)) content.push(...inputPart(build, part, role));
+      items.push(toolOutput(context, part, writing));
+    else if (part.type === 'provider') items.push(...ownItem(context, part, writing));
+    else if (role === 'tool' || (role === 'system' && part.type !== 'text')) leaveOut(context, part, role);
+    else if (!isEmptyText(part)) content.push(...inputPart(context, part, role));
   }
   const [first] = content;
   if (first !== undefined) {
@@ -53,12 +53,12 @@ export function responsesItems(build: Building, message: Message, writing: Writi
   return items;
 }
 
-function ownItem(build: Building, { block }: ProviderPart, { itemIds }: Writing): Json[] {
-  const item = ownBlock(build, block);
+function ownItem(context: RequestContext, { block }: ProviderPart, { itemIds }: Writing): Json[] {
+  const item = ownBlock(context, block);
   return item === undefined ? [] : [itemIds.checked(item)];
 }
 
-function inputPart(build: Building, part: Part, role: string): Json[] {
+function inputPart(context: RequestContext, part: Part, role: Message['role']): Json[] {
   switch (part.type) {
     case 'text':
       return [{ type: 'input_text', text: part.text }];
@@ -70,7 +70,7 @@ function inputPart(build: Building, part: Part, role: string): Json[] {
     case 'audio': {
       const format = audioFormat(part.mediaType);
       if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
-      build.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      context.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
       return [];
     }
     case 'file': {
@@ -80,7 +80,7 @@ function inputPart(build: Building, part: Part, role: string): Json[] {
       }
       if (fileId) return [{ type: 'input_file', file_id: fileId }];
       const media = mediaPart(part);
-      if (media.type !== 'file') return inputPart(build, media, role);
+      if (media.type !== 'file') return inputPart(context, media, role);
       const address = addressOf(part, 'application/pdf');
       if (address === undefined) break;
       if (!address.startsWith('data:')) return [{ type: 'input_file', file_url: address }];
@@ -92,16 +92,16 @@ function inputPart(build: Building, part: Part, role: string): Json[] {
     case 'provider':
       break;
   }
-  leftOut(build, part, role);
+  leaveOut(context, part, role);
   return [];
 }
 
-function toolOutput(build: Building, part: ToolResultPart, { customCalls }: Writing): Json {
+function toolOutput(context: RequestContext, part: ToolResultPart, { customCalls }: Writing): Json {
   const type = customCalls.has(part.id) ? 'custom_tool_call_output' : 'function_call_output';
   const content =
     typeof part.content === 'string'
       ? part.content
-      : part.content.filter((each) => !isEmptyText(each)).flatMap((each) => inputPart(build, each, 'tool'));
+      : part.content.filter((each) => !isEmptyText(each)).flatMap((each) => inputPart(context, each, 'tool'));
   const isBlank = typeof content === 'string' ? content.trim() === '' : content.every(isBlankInput);
   const output = isBlank && part.isError === true ? BLANK_ERROR : content.length === 0 ? '' : content;
   return { type, call_id: part.id, output };

@@ -1,6 +1,6 @@
 import { wellFormed } from '../../../../src/index.ts';
-import type { Part, ReasoningOptions, ResponseFormat, ToolChoice } from '../../../../src/index.ts';
-import { blockData, isRecord, nothingToSend, text } from '../../../wire/index.ts';
+import type { ReasoningOptions, ResponseFormat, ToolChoice } from '../../../../src/index.ts';
+import { isRecord, nothingToSend, ownCallId } from '../../../wire/index.ts';
 import { markResponses } from '../../shared/cache.ts';
 import { carriesData, pairedMessages } from '../../shared/paired-messages.ts';
 import { ItemIds } from './item-ids.ts';
@@ -15,7 +15,7 @@ import {
   providerFields,
   withProviderFields,
 } from '../../shared/request-context.ts';
-import type { Building, Json } from '../../shared/request-context.ts';
+import type { RequestContext, Json } from '../../shared/request-context.ts';
 
 /** The longest id of a call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
 const MAX_ID_LENGTH = 64;
@@ -31,30 +31,30 @@ const INSTEAD_OF_INPUT = [...EARLIER, 'input', 'prompt'];
  * back encrypted in its place, so that the next turn has it.
  * Fields: developers.openai.com, API reference, "Create a model response".
  */
-export function responsesRequest(build: Building): Json {
-  const { settings, request } = build;
+export function responsesRequest(context: RequestContext): Json {
+  const { settings, request } = context;
   const { parameters } = request;
-  const extra = providerFields(build);
+  const extra = providerFields(context);
   const model = request.model ?? settings.model;
   const stateless = (extra['store'] ?? false) === false;
-  refuse(build);
-  const messages = pairedMessages(build, {
+  reportUnsupported(context);
+  const messages = pairedMessages(context, {
     maxLength: MAX_ID_LENGTH,
-    keptId: (part) => keptCallId(build, part),
+    ownId: (part) => ownCallId(part, context.origin, 'call_id'),
     hasEarlier: EARLIER.some((field) => field in extra),
   });
   const writing = {
     stateless,
-    customCalls: customCallsOf(build, messages),
-    itemIds: new ItemIds((id) => carriesData(build, id)),
+    customCalls: customCallsOf(context, messages),
+    itemIds: new ItemIds((id) => carriesData(context, id)),
   };
-  const perMessage = messages.map((message) => responsesItems(build, message, writing));
-  const cache = markResponses(build, perMessage);
+  const perMessage = messages.map((message) => responsesItems(context, message, writing));
+  const cache = markResponses(context, perMessage);
   const input = perMessage.flat();
   if (input.length === 0 && !INSTEAD_OF_INPUT.some((field) => field in extra)) {
     throw nothingToSend(settings.name, request.messages);
   }
-  const take = sampling(build, extra, effortOf(build, extra));
+  const take = sampling(context, extra, effortOf(context, extra));
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) =>
     // Left out, it would mean true here, and schemas that were not written for that are refused.
     defined({ type: 'function', name, description, parameters: schema, strict: strict ?? false }),
@@ -68,8 +68,8 @@ export function responsesRequest(build: Building): Json {
       store: false,
       include: asksEncrypted ? ['reasoning.encrypted_content'] : undefined,
       tools: tools.length > 0 ? tools : undefined,
-      tool_choice: toolChoice(choiceOfTools(build, extra)),
-      parallel_tool_calls: parallelCalls(build, extra),
+      tool_choice: toolChoice(choiceOfTools(context, extra)),
+      parallel_tool_calls: parallelCalls(context, extra),
       text: textFormat(request.responseFormat),
       temperature: take('temperature'),
       top_p: take('topP'),
@@ -81,29 +81,22 @@ export function responsesRequest(build: Building): Json {
   return wellFormed({ ...body, stream: settings.stream });
 }
 
-/** The id that the verbatim form of a call has, if that goes back. */
-function keptCallId({ origin }: Building, part: Part): string | undefined {
-  if (!('block' in part) || part.block === undefined) return undefined;
-  const found = blockData(part.block, origin);
-  return 'data' in found ? text(found.data['call_id']) : undefined;
-}
-
-function effortOf({ request }: Building, { reasoning }: Json): unknown {
+function effortOf({ request }: RequestContext, { reasoning }: Json): unknown {
   return (isRecord(reasoning) ? reasoning['effort'] : undefined) ?? request.parameters.reasoning?.effort;
 }
 
 /** Names what this wire has no field for. */
-function refuse(build: Building): void {
-  const { parameters } = build.request;
+function reportUnsupported(context: RequestContext): void {
+  const { parameters } = context.request;
   const { stopSequences, reasoning } = parameters;
   if (stopSequences !== undefined && stopSequences.length > 0) {
-    build.unsupported('stopSequences cannot be honoured on this wire: use api "chat"');
+    context.unsupported('stopSequences cannot be honoured on this wire: use api "chat"');
   }
   for (const key of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
-    if (parameters[key] !== undefined) build.unsupported(`${key} cannot be honoured on this wire`);
+    if (parameters[key] !== undefined) context.unsupported(`${key} cannot be honoured on this wire`);
   }
   if (reasoning?.budgetTokens !== undefined) {
-    build.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+    context.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
   }
 }
 

@@ -122,7 +122,10 @@ describe('an index that is no index', () => {
   });
 
   it.each([4096, 1e9, 2 ** 53])('S10 %d is over the limit and refused', (index) => {
-    const wrong = { code: 'protocol', message: 'A content block has an index over 4095.' };
+    const wrong = {
+      code: 'protocol',
+      message: 'anthropic: a content block has an index over 4095 (limits.maxToolIndex)',
+    };
     expect(failure([opening(), start(index, TEXT)])).toMatchObject(wrong);
     expect(failure([opening(), delta(index, text('x'))])).toMatchObject(wrong);
     expect(failure([opening(), stop(index)])).toMatchObject(wrong);

@@ -77,14 +77,14 @@ describe('broken streams of the Messages API', () => {
       block(0, { type: 'server_tool_use' }, json('x'.repeat(30))),
     ];
     const errors = kinds.map((events) => failure([opening(), ...events, ...ending()], limits).message);
-    expect(errors).toEqual(kinds.map(() => 'The reply is longer than 20 characters.'));
+    expect(errors).toEqual(kinds.map(() => 'anthropic: the output exceeds limits.maxOutputCharacters (20)'));
   });
 
   it('S10 caps the number of tool calls', () => {
     const calls = [0, 1, 2].flatMap((index) => block(index, call(`t${index}`)));
     expect(failure([opening(), ...calls, ...ending()], { maxToolCalls: 2 })).toMatchObject({
       code: 'protocol',
-      message: 'The reply has more than 2 tool calls.',
+      message: 'anthropic: the reply has more than 2 tool calls (limits.maxToolCalls)',
     });
   });
 });

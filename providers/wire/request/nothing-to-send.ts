@@ -1,4 +1,4 @@
-import { SluiceError, type Message } from '../../src/index.ts';
+import { SluiceError, type Message } from '../../../src/index.ts';
 
 /**
  * The error of a request of which nothing is left to send, or not the message that asks. It names the part. `messages` are the

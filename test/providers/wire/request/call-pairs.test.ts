@@ -19,9 +19,9 @@ function paired(messages: Message[], rule = CLEAN, hasEarlier = false) {
   const warnings: string[] = [];
   const sent = pairedCalls(messages, {
     rule,
-    keptId: (part) => (part.type === 'provider' ? String(part.block.data) : undefined),
+    ownId: (part) => (part.type === 'provider' ? String(part.block.data) : undefined),
     hasEarlier,
-    refuse: (message) => warnings.push(message),
+    unsupported: (message) => warnings.push(message),
   });
   return { sent, warnings };
 }

@@ -1,15 +1,15 @@
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../../src/index.ts';
+import type { Unsupported } from './unsupported.ts';
 import { WireIds, type IdRule } from './call-ids.ts';
 
 /** How a wire sees the tool calls of a conversation. */
 export interface CallWire {
   rule: IdRule;
   /** The id in the verbatim form of a part, if that form goes back. */
-  keptId(part: Part): string | undefined;
+  ownId(part: Part): string | undefined;
   /** The server knows of calls that the messages do not hold: a result may answer one of those. */
   hasEarlier?: boolean;
-  /** Says what is left out. */
-  refuse(message: string): void;
+  unsupported: Unsupported;
 }
 
 /**
@@ -73,7 +73,7 @@ class Pairing {
       } else if (part.type === 'tool_call' && part.providerExecuted !== true) {
         this.#call(part, at, index);
       } else {
-        const kept = this.#wire.keptId(part);
+        const kept = this.#wire.ownId(part);
         if (kept !== undefined) this.#ids.reserve(kept);
       }
     });
@@ -95,7 +95,7 @@ class Pairing {
 
   #call(part: ToolCallPart, at: number, index: number): void {
     const { id, name } = part;
-    const wireId = this.#ids.name(this.#wire.keptId(part) ?? id);
+    const wireId = this.#ids.name(this.#wire.ownId(part) ?? id);
     const call = { name, id: wireId, reply: this.#reply, at, index };
     const same = this.#calls.get(id);
     if (same === undefined) this.#calls.set(id, [call]);
@@ -114,12 +114,12 @@ class Pairing {
     }
     this.#change(at, index, undefined);
     if (calls === undefined) {
-      this.#wire.refuse(`a result of the tool ${name} answers no call, it is left out`);
+      this.#wire.unsupported(`a result of the tool ${name} answers no call, it is left out`);
     } else if (call === undefined) {
-      this.#wire.refuse(`a call of the tool ${name} has its result already, another one is left out`);
+      this.#wire.unsupported(`a call of the tool ${name} has its result already, another one is left out`);
     } else {
       this.#change(call.at, call.index, undefined);
-      this.#wire.refuse(
+      this.#wire.unsupported(
         `a result of the tool ${name} comes after the next reply, it is left out with its call`,
       );
     }
