@@ -1,11 +1,11 @@
-// Keeping a long conversation within the model's window: drop, summarize, fail, or a strategy of your own.
+// Keeps a long conversation within the model's context window: drop, summarize, fail, or a strategy of your own.
 import { MemoryStore, Pipeline, SluiceError, textOf } from 'sluice';
 import { provider, system } from 'sluice/middleware';
 import { contextWindow } from 'sluice/middleware/context-window';
 import type { ContextWindowOptions } from 'sluice/middleware/context-window';
 import { scripted } from 'sluice/testing';
 
-// A model that condenses when it is asked to.
+// A model that writes a summary if it is asked to.
 const model = scripted(
   ({ messages }) =>
     messages.some((message) => textOf(message).includes('<transcript>'))
@@ -21,7 +21,7 @@ async function chat(name: string, options: Partial<ContextWindowOptions>): Promi
     reserveForOutput: 100,
     strategy: 'drop-oldest',
     onCut({ counter, tokens, limit, droppedTurns, summary }) {
-      cut = `${droppedTurns} turns, summary ${summary}; ${tokens} of ${limit} tokens, says ${counter}`;
+      cut = `${droppedTurns} turns, summary ${summary}; ${tokens} of ${limit} tokens, counted by ${counter}`;
     },
     ...options,
   });
@@ -49,7 +49,7 @@ async function chat(name: string, options: Partial<ContextWindowOptions>): Promi
   const sent = model.requests.at(-1)?.messages ?? [];
   console.log(`  sent: ${sent.map((message) => textOf(message).slice(0, 43)).join(' | ')}`);
   console.log(`  cut: ${cut}`);
-  // What was said stays in the store, whatever was sent.
+  // The store keeps the whole conversation, whatever was sent to the model.
   console.log(`  stored: ${(await store.load('ada'))?.messages.length} messages`);
 }
 

@@ -1,4 +1,4 @@
-// What calls cost, split and summed; prices of your own; budgets that refuse and that interrupt. No network, no key.
+// What calls cost, in parts and in total; your own prices; budgets that refuse or interrupt. No network, no key.
 import { Pipeline, SluiceError } from 'sluice';
 import { constant } from 'sluice/kit';
 import { provider, retry } from 'sluice/middleware';
@@ -6,7 +6,7 @@ import { cost } from 'sluice/middleware/cost';
 import { scripted } from 'sluice/testing';
 
 const dollars = (usd: number | undefined): string => (usd === undefined ? 'unknown' : `$${usd.toFixed(6)}`);
-// A model that answers as if it were one of OpenAI's: the price goes by the names.
+// A model that pretends to be one of OpenAI's, because the names decide the price.
 const names = { name: 'openai', model: 'gpt-5-mini', repeat: true };
 const usage = { inputTokens: 12_000, cachedInputTokens: 10_000, outputTokens: 800, reasoningTokens: 300 };
 

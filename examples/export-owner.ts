@@ -1,4 +1,4 @@
-// What a person may ask for: a copy of all that is kept of them, and that it is forgotten.
+// What a person may ask for: a copy of everything that is stored about them, and its deletion.
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,13 +15,13 @@ for (const id of ['monday', 'tuesday'])
   await pipeline.executeWithContext({ owner: 'ada', id }, 'user', `It is ${id}.`);
 await pipeline.executeWithContext({ owner: 'bob', id: 'monday' }, 'user', 'Hello.');
 
-// One session a line: the file may be larger than the memory.
+// One session per line, because the file may be larger than the memory.
 const file = await open(join(folder, 'ada.jsonl'), 'wx', 0o600);
 for await (const session of exportOwner(store, 'ada')) await file.write(`${JSON.stringify(session)}\n`);
 await file.close();
 const lines = (await readFile(join(folder, 'ada.jsonl'), 'utf8')).trimEnd().split('\n');
 console.log(
-  `exported: ${lines.length} sessions, ${lines.join('').includes('It is tuesday.') ? 'complete' : 'torn'}`,
+  `exported: ${lines.length} sessions, ${lines.join('').includes('It is tuesday.') ? 'complete' : 'incomplete'}`,
 );
 
 console.log(`forgotten: ${await store.forget('ada')} sessions`);

@@ -1,4 +1,4 @@
-// A pipeline of two middleware and a model: streamed, drained, and as plain text.
+// A pipeline with a system prompt and a model: as a stream, as a result, and as plain text.
 import { Pipeline } from 'sluice';
 import { provider, system } from 'sluice/middleware';
 import { demo } from 'sluice/providers/demo';

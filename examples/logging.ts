@@ -1,11 +1,11 @@
-// One line at the start and one at the end of each execution and of each attempt; what was said stays out of them.
+// Logs the start and the end of each execution and of each attempt, without the text of the conversation.
 import { Pipeline, SluiceError } from 'sluice';
 import type { LoggerLike } from 'sluice';
 import { constant } from 'sluice/kit';
 import { logging, provider, retry } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
 
-// Any logger of pino's or the console's shape does; this one prints the few fields that do not change from run to run.
+// Any logger with the methods of pino or console works. This one prints the few fields that are the same in every run.
 const SHOWN = ['call', 'attempt', 'errorCode', 'status', 'inputTokens', 'outputTokens'];
 
 function line(level: string): (message: unknown, fields?: unknown) => void {
@@ -26,10 +26,10 @@ const pipeline = new Pipeline([
   provider(model),
 ]);
 
-// The first attempt fails, the second one answers.
+// The first attempt fails, the second one succeeds.
 await pipeline.execute('user', 'Where do rivers run?');
 
-// Both attempts fail: the execution does.
+// Both attempts fail, so the execution fails.
 await pipeline.execute('user', 'And then?').catch((error: unknown) => {
   console.log('caught', error instanceof SluiceError ? error.code : error);
 });

@@ -1,9 +1,9 @@
-// A conversation over a prompt of a PromptPack: a JSON file with templates, variables and parameters.
+// A conversation with a prompt of a PromptPack: a JSON file with templates, variables and parameters.
 import { isSluiceError, textOf } from 'sluice';
 import { loadPack, openConversation } from 'sluice/conversation';
 import { scripted } from 'sluice/testing';
 
-// A model that answers with the system prompt that it was given.
+// A model that answers with its system prompt.
 const echo = scripted(({ messages: [first] }) => (first === undefined ? '' : textOf(first)), {
   repeat: true,
 });
@@ -16,13 +16,13 @@ await using conversation = openConversation({
   variables: { company: 'Acme' },
 });
 
-// What the pack asks for and this version does not do yet is said, here and on every result.
+// Warnings list what the pack asks for but this version does not support yet. Every result has them, too.
 console.log('note:', conversation.warnings.join(' '));
 
 const first = await conversation.send('Hello');
 console.log(`${first.response.content}\n`);
 
-// A variable holds from the next turn on. It is checked, and put into the text as it is.
+// A variable takes effect in the next turn. Its value is checked and inserted as it is.
 conversation.setVariable('language', 'French {{company}}');
 conversation.setVariable('sentences', 1);
 const second = await conversation.send('Hello');

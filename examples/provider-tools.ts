@@ -1,4 +1,4 @@
-// What a provider runs and makes itself: a search that came with its result, and a picture. Here against a local server that speaks the wires.
+// A search that the provider runs itself, and a picture that the model makes. This example uses a local server that imitates both APIs.
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { anthropic } from 'sluice/providers/anthropic';
@@ -29,7 +29,7 @@ server.enqueue({
 });
 const searching = new Pipeline([provider(anthropic({ apiKey, baseURL: server.anthropicBaseURL }))]);
 for await (const chunk of searching.executeStream('user', 'What do rivers do?')) {
-  // Nothing to run and nothing to answer: both go back to the model with the next turn, as they came.
+  // There is nothing to run or to answer: both are sent back to the model in the next turn, unchanged.
   if (chunk.type === 'tool_call')
     console.log(`${chunk.name}, run by the provider: ${chunk.providerExecuted === true}`);
   if (chunk.type === 'tool_result') console.log(`found: ${chunk.content}`);

@@ -1,4 +1,4 @@
-// OpenAI (both APIs), a compatible server and Anthropic, here against a local server that speaks their wires: with a key, leave `baseURL` out.
+// OpenAI (both APIs), a compatible server, and Anthropic. This example uses a local server that imitates their APIs; with a key, leave `baseURL` out.
 import { Pipeline, type Message, type Provider } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { anthropic } from 'sluice/providers/anthropic';

@@ -1,4 +1,4 @@
-// A server on this machine that is busy, then breaks off: what retry() makes of it, before and after the first chunk.
+// A local server is busy at first and then breaks the connection. This shows what retry() does before and after the first chunk.
 import { Pipeline, SluiceError } from 'sluice';
 import { exponential } from 'sluice/kit';
 import { provider, retry } from 'sluice/middleware';
@@ -35,7 +35,7 @@ async function tell(afterContent: AfterContent): Promise<void> {
   }
 }
 
-/** Busy at first, then it tells a part of the story and breaks off in front of the fourth event. */
+/** The server is busy at first. Then it sends a part of the story and breaks the connection before the fourth event. */
 function scriptFaults(): void {
   server.enqueue(openaiError(429, { headers: { 'retry-after-ms': '30' } }), {
     stream: chatStream({ text: ['Once upon ', 'a time ', 'there was a frog.'] }),

@@ -1,4 +1,4 @@
-// Sessions that the database cannot read, and a change of the key.
+// Sessions that the database cannot read, and how to change the key.
 import { randomBytes } from 'node:crypto';
 import { Pipeline, isSluiceError } from 'sluice';
 import { provider } from 'sluice/middleware';
@@ -6,7 +6,7 @@ import { demo } from 'sluice/providers/demo';
 import { encrypted } from 'sluice/stores/encrypted';
 import { sqliteStore } from 'sluice/stores/sqlite';
 
-// From where secrets are kept: Buffer.from(process.env.SESSION_KEY, 'base64').
+// In production, load the key from your secrets: Buffer.from(process.env.SESSION_KEY, 'base64').
 const [oldKey, newKey] = [randomBytes(32), randomBytes(32)];
 const database = sqliteStore({ path: ':memory:' });
 

@@ -1,4 +1,4 @@
-// Sessions in PostgreSQL: DATABASE_URL, or the one on this machine. It makes a schema of its own and drops it again.
+// Sessions in PostgreSQL, at DATABASE_URL or on this machine. The example creates its own schema and drops it at the end.
 import { Pool } from 'pg';
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware';
@@ -25,7 +25,7 @@ async function talk(): Promise<void> {
   await store.migrate();
   try {
     const key = { owner: 'acme', id: 'user-123' };
-    // Two pipelines, as in two processes: what one has heard the other knows.
+    // Two pipelines, as in two processes: both know the whole conversation.
     for (const text of ['My name is Ada.', 'What is my name?']) {
       await using pipeline = new Pipeline([provider(demo({ wordDelayMs: 0 }))], { store });
       const { response } = await pipeline.executeWithContext(key, 'user', text);

@@ -1,4 +1,4 @@
-// Sessions in Redis or Valkey: REDIS_URL, or the one on this machine. What it writes there it deletes again.
+// Sessions in Redis or Valkey, at REDIS_URL or on this machine. The example deletes what it writes.
 import { createClient } from 'redis';
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware';
@@ -7,7 +7,7 @@ import { redisStore } from 'sluice/stores/redis';
 
 const client = createClient({
   url: process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379',
-  // It gives up at once where there is none, for this example.
+  // For this example: if there is no server, give up at once.
   socket: { connectTimeout: 2_000, reconnectStrategy: false },
 });
 client.on('error', () => undefined);
@@ -22,7 +22,7 @@ else console.log('skipped: Redis is not reachable');
 async function talk(): Promise<void> {
   const store = redisStore({ client, prefix: `sluice-example-${process.pid}`, ttlMs: 600_000, own: true });
   const key = { owner: 'acme', id: 'user-123' };
-  // Two pipelines, as in two processes: what one has heard the other knows.
+  // Two pipelines, as in two processes: both know the whole conversation.
   for (const text of ['My name is Ada.', 'What is my name?']) {
     await using pipeline = new Pipeline([provider(demo({ wordDelayMs: 0 }))], { store });
     const { response } = await pipeline.executeWithContext(key, 'user', text);

@@ -1,4 +1,4 @@
-// Sessions in a file of SQLite, for all processes of a machine. The file is made in a directory that is taken away in the end.
+// Sessions in a SQLite file, for all processes of one machine. The example creates it in a temporary directory and deletes it at the end.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const folder = await mkdtemp(join(tmpdir(), 'sluice-example-'));
 const path = join(folder, 'sessions.db');
 const key = { owner: 'acme', id: 'user-123' };
 
-// Two stores over one file, as two processes have them: what one has heard the other knows.
+// Two stores with the same file, as in two processes: both know the whole conversation.
 for (const text of ['My name is Ada.', 'What is my name?']) {
   const store = sqliteStore({ path, ttlMs: 30 * 24 * 3_600_000 });
   await using pipeline = new Pipeline([provider(demo({ wordDelayMs: 0 }))], { store, own: true });

@@ -1,4 +1,4 @@
-// A store that does not answer, as a database whose pool has no free connection: the turn fails in time, and can be tried again.
+// A store that does not answer, like a database whose pool has no free connection. The turn fails in time and can be retried.
 import { MemoryStore, Pipeline, isSluiceError, type SessionState } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { demo } from 'sluice/providers/demo';

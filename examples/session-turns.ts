@@ -1,4 +1,4 @@
-// Turns that may be sent again, and what they do when they meet: `turnId`, `onBusy`, and what was spent.
+// Turns that can safely be sent again, and turns that find their session busy: `turnId`, `onBusy`, and what was spent.
 import { MemoryStore, Pipeline, isSluiceError } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { demo } from 'sluice/providers/demo';
@@ -7,7 +7,7 @@ const store = new MemoryStore();
 await using pipeline = new Pipeline([provider(demo({ wordDelayMs: 5 }))], { store, historyLimit: 20 });
 const key = { owner: 'acme', id: 'user-123' };
 
-// A double click: the same turn twice at once. It runs once, and both have its result.
+// A double click: the same turn twice at once. It runs once, and both calls get its result.
 const click = () => pipeline.executeWithContext(key, 'user', 'My name is Ada.', { turnId: 'message-1' });
 const [first, second] = await Promise.all([click(), click()]);
 console.log(
@@ -17,7 +17,7 @@ console.log(
   second.replayed,
 );
 
-// A second message while the answer to the first is still coming. By default it would wait for its turn.
+// A second message while the first is still being answered. By default it would wait.
 const story = pipeline.executeStreamWithContext(key, 'user', 'Tell me a long story');
 await story.next();
 try {
@@ -33,7 +33,7 @@ try {
 }
 console.log('instead:', (await answer).response.content);
 
-// The last answer once more, and the session as it is stored.
+// A new answer to the last message, and the session as it is stored.
 await pipeline.executeWithContext(key, []);
 for (const { role, content, partial } of (await store.load(key))?.messages ?? [])
   console.log(role.padEnd(9), partial === true ? '(partial)' : '', JSON.stringify(content).slice(0, 50));

@@ -1,4 +1,4 @@
-// Turns of a session: the conversation is kept in a store, in memory unless you pass one.
+// Turns of a session: a store keeps the conversation, in memory unless you pass another store.
 import { MemoryStore, Pipeline, contextKey, type Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { demo } from 'sluice/providers/demo';
@@ -19,7 +19,7 @@ await pipeline.executeWithContext(key, 'user', 'My name is Ada.');
 const { response, sessionId } = await pipeline.executeWithContext(key, 'user', 'What is my name?');
 console.log(sessionId, '->', response.content);
 
-// What came before an abort is kept, marked as partial.
+// Text that arrived before an abort is kept, marked as partial.
 const stream = pipeline.executeStreamWithContext(key, 'user', 'Tell me a long story');
 await stream.next();
 await stream.close();

@@ -1,5 +1,5 @@
-// Limits that all processes share through Redis or Valkey: requests a minute, a budget of a day, a budget of an owner. REDIS_URL, or the one on
-// this machine; what it writes there it deletes again.
+// Limits that all processes share through Redis or Valkey: requests per minute, a budget per day, a budget per owner. It uses REDIS_URL or the
+// server on this machine, and deletes what it writes.
 import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { MemoryStore, Pipeline, isSluiceError } from 'sluice';
@@ -9,7 +9,7 @@ import { rateLimit } from 'sluice/middleware/rate-limit';
 import { redisLedger, redisStore } from 'sluice/stores/redis';
 import { scripted } from 'sluice/testing';
 
-// Of a step that is sent again the limiter counts both, so that its client sends none again.
+// The limiter would count a command twice if the client sent it again, so this client never does.
 const client = new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379', {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 1,
@@ -28,7 +28,7 @@ client.disconnect();
 
 async function compete(): Promise<void> {
   const prefix = `sluice-example-${process.pid}`;
-  // A thousandth of a dollar each.
+  // Each answer costs a thousandth of a dollar.
   const model = scripted({ text: 'Paris.', usage: { inputTokens: 0, outputTokens: 100 } }, { repeat: true });
   const prices = { 'scripted/*': { input: 0, output: 10 } };
   const store = redisStore({ client, prefix, ttlMs: 60_000 });
@@ -45,7 +45,7 @@ async function compete(): Promise<void> {
     budgets: [{ usd: 0.004, per: 'owner' }],
   });
 
-  // Two pipelines each, as in two processes.
+  // Two pipelines for each limit, as in two processes.
   for (const [name, layer, sessions] of [
     ['5 requests a minute', limited, new MemoryStore()],
     ['$0.003 a day', daily, new MemoryStore()],

@@ -1,4 +1,4 @@
-// What a service does when it is told to stop: running executions finish, new ones are refused.
+// How a service stops: running executions finish, new ones are refused.
 import { Pipeline, isSluiceError } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { manualGate, scripted } from 'sluice/testing';

@@ -31,7 +31,7 @@ let pieces = 0;
 for await (const _chunk of open().toReadableStream()) pieces++;
 console.log('web    ', pieces, 'chunks');
 
-// Read with next() and close(): closing early aborts everything below.
+// Read with next() and close(): closing the stream before its end aborts everything below.
 const stream = open();
 const first = await stream.next();
 console.log('first  ', first.done === true ? 'nothing' : first.value.type);

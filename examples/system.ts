@@ -1,11 +1,11 @@
-// System prompts that stack, one of them made from the execution's own values, and parameters for every call.
+// Several system prompts, one of them made from the values of the execution, and parameters for every call.
 import { Pipeline, contextKey } from 'sluice';
 import { provider, system } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
 
 const Tenant = contextKey<string>('tenant');
 
-// A model that answers with what it was asked.
+// A model that answers with the request that it got.
 const echo = scripted(
   ({ messages, parameters }) => {
     const lines = messages.map(({ role, content }) => `  ${role}: ${JSON.stringify(content)}`);
@@ -34,5 +34,5 @@ const acme = await pipeline.execute('user', 'Who are you?', {
 console.log('with a tenant and parameters of the call:');
 console.log(acme.response.content);
 
-// What system() adds is sent, not stored: the turn holds what was said.
+// What system() adds is sent but not stored: the turn contains only the conversation.
 console.log('the turn holds:', acme.messages.map(({ role }) => role).join(', '));

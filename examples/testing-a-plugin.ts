@@ -1,6 +1,6 @@
 /**
- * A plugin with its tests, in one file: run it with `node examples/testing-a-plugin.ts`. It needs no key and no network beyond this
- * machine. The tests use Node's own runner; with vitest or Jest only the first import differs.
+ * A plugin and its tests in one file. Run it with `node examples/testing-a-plugin.ts`. It needs no key and no network besides this
+ * machine. The tests use Node's own runner; with vitest or Jest only the first imports differ.
  */
 /* eslint-disable @typescript-eslint/no-floating-promises -- node:test waits for its tests itself */
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ import { chatStream, faultServer, manualGate, middlewareContract, scripted } fro
 // ---- The plugin ----
 
 interface WordLimitOptions {
-  /** Most words of an answer; the execution is interrupted behind the last of them. */
+  /** Maximum number of words in an answer; after that the execution is interrupted. */
   words: number;
 }
 
@@ -34,7 +34,7 @@ function wordLimit({ words }: WordLimitOptions): Middleware {
 // ---- Its tests ----
 
 describe('wordLimit', () => {
-  test('stops the answer behind the last word that is allowed', async () => {
+  test('stops the answer after the last allowed word', async () => {
     const model = scripted('One two three four five');
     const pipeline = new Pipeline([wordLimit({ words: 3 }), provider(model)]);
     const { outcome, reason, response } = await pipeline.execute('user', 'Count');
@@ -42,7 +42,7 @@ describe('wordLimit', () => {
     assert.equal(response.content, 'One two three ');
   });
 
-  test('frees the model at once, though it has more to say', async () => {
+  test('frees the model at once, even if it has more to say', async () => {
     const pace = manualGate();
     const model = scripted({ text: 'One two three', gate: pace.gate });
     const pipeline = new Pipeline([wordLimit({ words: 1 }), provider(model)]);
@@ -55,13 +55,13 @@ describe('wordLimit', () => {
     );
   });
 
-  test('leaves errors as they are', async () => {
+  test('does not change errors', async () => {
     const model = scripted({ text: 'One ', error: new SluiceError('overloaded', 'Busy.') });
     const pipeline = new Pipeline([wordLimit({ words: 3 }), provider(model)]);
     await assert.rejects(pipeline.execute('user', 'Count'), { code: 'overloaded' });
   });
 
-  test('hangs up on a real connection', async () => {
+  test('closes a real connection', async () => {
     await using server = await faultServer();
     server.enqueue({
       stream: chatStream({ text: 'One two three four' }),
@@ -76,5 +76,5 @@ describe('wordLimit', () => {
   });
 });
 
-// What every middleware promises. The limit is far away here, so nothing may change.
+// The contract of every middleware. The limit is never reached here, so nothing may change.
 middlewareContract({ name: 'wordLimit', make: () => wordLimit({ words: 100_000 }), describe, test });

@@ -1,4 +1,4 @@
-// Three models that take too long, each in its own way, and the limit that finds it out.
+// Three models that take too long, each in its own way, and the time limit that catches it.
 import { Pipeline, SluiceError } from 'sluice';
 import { constant } from 'sluice/kit';
 import { provider, retry, timeout } from 'sluice/middleware';
@@ -19,19 +19,19 @@ async function ask(limits: TimeoutOptions, answer: ScriptedAnswer): Promise<void
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Nothing comes at all.
+// It sends nothing at all.
 await ask({ firstChunkMs: 100 }, { hang: true });
 
 // It stops in the middle.
 await ask({ firstChunkMs: 1_000, idleMs: 100 }, { text: ['Hello ', 'there'], after: 1, hang: true });
 
-// It goes on and on.
+// It never ends.
 await ask(
   { idleMs: 100, totalMs: 200 },
   { text: 'one two three four five six seven', gate: () => pause(60) },
 );
 
-// Inside of a retry the limits hold for each attempt: the second one is quick.
+// Inside retry() the limits apply to each attempt; here the second attempt is fast enough.
 const model = scripted([{ hang: true }, 'Sorry, here I am.']);
 const careful = new Pipeline([
   retry({ backoff: constant(10) }),

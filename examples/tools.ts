@@ -1,4 +1,4 @@
-// Tools by hand: offer them, collect the finished calls, run them, send the results back. A `tool_call` chunk is final, `tool_call_delta` is not.
+// Tools by hand: offer them, collect the finished calls, run them, send the results back. A `tool_call` chunk is final; a `tool_call_delta` is not.
 import { Pipeline, type Message, type Part, type ToolDefinition } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { demo } from 'sluice/providers/demo';
@@ -13,7 +13,7 @@ const calculate: ToolDefinition = {
   },
 };
 
-/** Arguments are what a model wrote: check them before use. */
+/** Arguments are written by a model: check them before you use them. */
 function run(name: string, given: unknown): string {
   if (name !== 'calculate' || typeof given !== 'object' || given === null || !('expression' in given))
     throw new Error('no such tool, or no expression');
@@ -33,7 +33,7 @@ for (let round = 0; round < 4; round++) {
   const results: Part[] = [];
   for await (const chunk of stream) {
     if (chunk.type === 'content') process.stdout.write(chunk.content);
-    // A call that the provider has run itself is answered already.
+    // A call that the provider has run itself already has its answer.
     if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) {
       const { id, name, invalid } = chunk;
       console.log(`${name}(${JSON.stringify(chunk.arguments)})`);
@@ -47,6 +47,6 @@ for (let round = 0; round < 4; round++) {
   }
   const { messages, response } = await stream.result;
   if (response.finishReason !== 'tool_calls') break;
-  // `messages` is what the turn adds, as the caller gave it and as the model answered: it goes back whole.
+  // `messages` is the conversation so far, with the answer of the model. Send all of it back.
   conversation.splice(0, conversation.length, ...messages, { role: 'tool', content: results });
 }

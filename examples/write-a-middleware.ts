@@ -1,11 +1,11 @@
-// The forms of a middleware: a generator, a changed request, a tap, something to wait for, and a run of another one.
+// The forms of a middleware: a generator, a tap, an async function, and one that runs another middleware.
 import { Pipeline, SluiceError, contextKey, isSluiceError, type Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
 
 const Tenant = contextKey<string>('tenant');
 
-/** Before and after. */
+/** Runs code before and after the call. */
 const timed: Middleware = async function* timed(context, next) {
   const reply = yield* next();
   console.log(
@@ -14,7 +14,7 @@ const timed: Middleware = async function* timed(context, next) {
   return reply;
 };
 
-/** A look at every chunk; ends the execution on purpose. */
+/** Looks at every chunk, and ends the execution on purpose. */
 const short: Middleware = function short(context, next) {
   let characters = 0;
   return next().tap((chunk) => {
@@ -23,14 +23,14 @@ const short: Middleware = function short(context, next) {
   });
 };
 
-/** Something to wait for first. */
+/** Waits for something first. */
 const permitted: Middleware = async function permitted(context, next) {
   if ((await Promise.resolve(context.get(Tenant))) === undefined)
     throw new SluiceError('permission', 'No tenant.');
   return next();
 };
 
-/** Another middleware as a layer below: the second where the first fails before its first chunk. */
+/** Runs another middleware: the second one if the first fails before its first chunk. */
 const either = (first: Middleware, second: Middleware): Middleware =>
   async function either(context) {
     const stream = context.run(first);
