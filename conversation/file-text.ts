@@ -3,9 +3,9 @@ import { SluiceError } from '../src/index.ts';
 const REPLACEMENT = '\uFFFD';
 
 /**
- * The text of a file in UTF-8, without its byte order mark. `name` names the file in errors.
+ * The text of a UTF-8 file, without its byte order mark. `name` is the name of the file in errors.
  *
- * Throws `invalid_options` that names the first byte that is wrong: a text with U+FFFD in place of what was meant would be sent without a word.
+ * Throws `invalid_options` that names the first wrong byte. Otherwise a text with U+FFFD instead of the real characters would be sent silently.
  */
 export function textOfBytes(bytes: Uint8Array, name: string): string {
   if (isUtf16(bytes)) throw new SluiceError('invalid_options', `${name} is in UTF-16: save it in UTF-8.`);
@@ -17,13 +17,13 @@ export function textOfBytes(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** By its byte order mark, or by the zero that JSON in UTF-16 has in its first two bytes. */
+/** Recognized by the byte order mark, or by the zero that JSON in UTF-16 has in one of its first two bytes. */
 function isUtf16([first, second]: Uint8Array): boolean {
   const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   return hasMark || first === 0 || second === 0;
 }
 
-/** Where the first sequence begins that is not UTF-8: a decoder puts one U+FFFD in its place. */
+/** The position of the first sequence that is not UTF-8. A decoder replaces it with U+FFFD. */
 function wrongByte(bytes: Uint8Array): number {
   const encoder = new TextEncoder();
   const genuine = encoder.encode(REPLACEMENT);

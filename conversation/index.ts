@@ -1,5 +1,5 @@
 /**
- * Conversations over a pipeline, and prompt packs.
+ * Conversations, and prompt packs.
  *
  * @module
  */

@@ -6,39 +6,39 @@ import type { Middleware, PipelineOptions, Provider, SessionKey } from '../src/i
 import { Conversation } from './conversation.ts';
 import { parsePack } from './pack.ts';
 import type { PromptPack } from './pack-types.ts';
-import { PackSpeech, packWarnings, systemPrompt } from './pack-speech.ts';
+import { PackTurns, packWarnings, systemPrompt } from './pack-turns.ts';
 import { Prompt } from './prompt.ts';
 import { SharedPipeline } from './shared-pipeline.ts';
 
-/** A conversation over a pipeline of the caller's. */
+/** Options of a conversation that uses a pipeline of the caller. */
 export interface PipelineConversationOptions {
-  /** Runs the turns. It stays the caller's: `close()` leaves it open. */
+  /** Runs the turns. It belongs to the caller: `close()` does not shut it down. */
   pipeline: Pipeline;
   /** Which session. Default: a new one with a random id. */
   session?: SessionKey;
 }
 
-/** A conversation over a prompt of a pack; its pipeline is made for it. */
+/** Options of a conversation that uses a prompt of a pack. A pipeline is created for it. */
 export interface PackConversationOptions {
-  /** From `loadPack()` or `parsePack()`. */
+  /** A pack from `loadPack()` or `parsePack()`. */
   pack: PromptPack;
   /** Key of the prompt in `pack.prompts`. */
   prompt: string;
-  /** The model. It stays the caller's, unless `pipelineOptions.own` is set. */
+  /** The model. It belongs to the caller, unless `pipelineOptions.own` is set. */
   provider: Provider;
   /** Which session. Default: a new one with a random id. */
   session?: SessionKey;
-  /** Values of the prompt's variables, as of `setVariable()`. */
+  /** Initial values of the prompt's variables, checked like those of `setVariable()`. */
   variables?: Readonly<Record<string, unknown>>;
   /** Outermost layers, such as `logging()` and `cost()`; below them are `retry()`, `timeout()`, the system prompt and the provider. */
   middleware?: readonly Middleware[];
-  /** Of the pipeline that is made: `store`, `logger`, limits, `own`. */
+  /** Options of the pipeline that is created: `store`, `logger`, limits, `own`. */
   pipelineOptions?: PipelineOptions;
-  /** What the pack asks for that has no effect is an error instead of a warning. Default: false. */
+  /** If the pack asks for something that has no effect, throws an error instead of giving a warning. Default: false. */
   strict?: boolean;
 }
 
-/** Longest waits of the pipeline made for a pack: for the first chunk and for each further one. */
+/** Time limits of the pipeline created for a pack: for the first chunk, and between chunks. */
 const FIRST_CHUNK_MS = 20_000;
 const IDLE_MS = 20_000;
 
@@ -47,7 +47,7 @@ const overPipeline = z.strictObject({
     (value) => typeof value === 'object' && value !== null && 'executeStreamWithContext' in value,
     'give a Pipeline',
   ),
-  session: z.unknown().optional(), // checked as any key of a session
+  session: z.unknown().optional(), // checked like every key of a session
 });
 
 const overPack = z.strictObject({
@@ -65,10 +65,10 @@ const overPack = z.strictObject({
 });
 
 /**
- * Opens a conversation: over a pipeline, or over a prompt of a PromptPack and a provider.
+ * Opens a conversation, either with a pipeline, or with a prompt of a PromptPack and a provider.
  *
- * With a pack it makes the pipeline in the recommended order. The pack's tools, tool policy and validators are checked and have no effect
- * yet: `conversation.warnings` and the warnings of every result say so, or with `strict` an error.
+ * With a pack, it creates a pipeline in the recommended order. The pack's tools, tool policy and validators are checked but have no effect
+ * yet: `conversation.warnings` and the warnings of every result say so; with `strict`, this is an error.
  *
  * Throws `invalid_options`.
  *
@@ -83,22 +83,26 @@ export function openConversation(
     if ('pack' in options)
       throw new SluiceError(
         'invalid_options',
-        'openConversation(): pipeline and pack are both there: give one of them; a pack makes its own pipeline of pipelineOptions.',
+        'openConversation(): pipeline and pack are both given: give only one of them. With a pack, pipelineOptions are the options of its pipeline.',
       );
     parseOptions('openConversation()', overPipeline, options);
     const key = keyOf(options.session);
-    return new Conversation({ shared: new SharedPipeline(options.pipeline, false), key, speech: undefined });
+    return new Conversation({
+      shared: new SharedPipeline(options.pipeline, false),
+      key,
+      packTurns: undefined,
+    });
   }
   if (typeof options === 'object' && options !== null && !('pack' in options)) {
     throw new SluiceError(
       'invalid_options',
-      'openConversation(): neither pipeline nor pack is there: give a pipeline, or a pack with prompt and provider.',
+      'openConversation(): neither pipeline nor pack is given: give a pipeline, or a pack with prompt and provider.',
     );
   }
   parseOptions('openConversation()', overPack, options);
   const key = keyOf(options.session);
   const shared = new SharedPipeline(pipelineOf(options), true);
-  return new Conversation({ shared, key, speech: speechOf(options) });
+  return new Conversation({ shared, key, packTurns: packTurnsOf(options) });
 }
 
 function pipelineOf({
@@ -117,17 +121,17 @@ function pipelineOf({
   return new Pipeline(stack, pipelineOptions);
 }
 
-function speechOf(options: PackConversationOptions): PackSpeech {
+function packTurnsOf(options: PackConversationOptions): PackTurns {
   const prompt = new Prompt(parsePack(options.pack), options.prompt);
   const warnings = prompt.unused(options.provider.name);
   if (options.strict === true && warnings.length > 0)
     throw new SluiceError(
       'invalid_options',
-      `openConversation(): ${warnings.join(' ')} Take strict out to go on.`,
+      `openConversation(): ${warnings.join(' ')} Remove strict to open it anyway.`,
     );
-  const speech = new PackSpeech(prompt, options.provider.model, warnings);
-  for (const [name, value] of Object.entries(options.variables ?? {})) speech.set(name, value);
-  return speech;
+  const packTurns = new PackTurns(prompt, options.provider.model, warnings);
+  for (const [name, value] of Object.entries(options.variables ?? {})) packTurns.set(name, value);
+  return packTurns;
 }
 
 function keyOf(key: SessionKey | undefined): { owner: string; id: string } {

@@ -3,13 +3,13 @@ import type { PromptPack } from './pack-types.ts';
 import { patternFault, valueSchema } from './variables.ts';
 
 /**
- * The fields of a PromptPack as its JSON Schema 1.9.0 has them (https://promptpack.org/schema/latest/promptpack.schema.json), as far as this library
- * reads them. Every object keeps the fields that are not named here. Where the specification's own examples leave out a field that its schema
- * requires (`required` of a variable), it has a default.
+ * The fields of a PromptPack that this library reads, by its JSON Schema 1.9.0 (https://promptpack.org/schema/latest/promptpack.schema.json). Every
+ * object keeps the fields that are not named here. If the specification's own examples leave out a field that its schema requires (`required` of a
+ * variable), the field has a default.
  */
 
 const filled = z.string().min(1);
-const text = z.string().refine(isWellFormed, 'give well-formed text: it holds half a surrogate pair');
+const text = z.string().refine(isWellFormed, 'give well-formed text: it contains half a surrogate pair');
 const template = text.min(1);
 const version = z
   .string()
@@ -48,8 +48,11 @@ const variable = z
   .looseObject({
     name: z
       .string()
-      .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'give a name of letters, digits and _, not beginning with a digit'),
-    /** `string`, `number`, `boolean`, `object` or `array`; the schema leaves it open. */
+      .regex(
+        /^[a-zA-Z_][a-zA-Z0-9_]*$/,
+        'give a name of letters, digits and _ that does not begin with a digit',
+      ),
+    /** `string`, `number`, `boolean`, `object` or `array`. The schema allows any other type, too. */
     type: filled,
     required: z.boolean().default(false),
     default: z.unknown().optional(),
@@ -60,7 +63,7 @@ const variable = z
   .superRefine((declared, context) => {
     const value = valueSchema(declared);
     if (declared.validation?.enum?.some((item) => value.safeParse(item).success) === false) {
-      const message = `give at least one value that is of type ${declared.type} and keeps the other rules`;
+      const message = `give at least one value that is of type ${declared.type} and satisfies the other rules`;
       context.addIssue({ code: 'custom', path: ['validation', 'enum'], message });
     }
     if (declared.default === undefined) return;
@@ -109,7 +112,7 @@ const prompt = z.looseObject({
     .string()
     .regex(
       /^[a-z][a-z0-9_-]*$/,
-      'give an id of lower-case letters, digits, - and _, beginning with a letter',
+      'give an id of lowercase letters, digits, - and _ that begins with a letter',
     ),
   name: filled,
   description: z.string().optional(),
@@ -126,7 +129,10 @@ const prompt = z.looseObject({
 const tool = z.looseObject({
   name: z
     .string()
-    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'give a name of letters, digits and _, not beginning with a digit'),
+    .regex(
+      /^[a-zA-Z_][a-zA-Z0-9_]*$/,
+      'give a name of letters, digits and _ that does not begin with a digit',
+    ),
   description: filled,
   parameters: z.looseObject({ type: z.literal('object'), properties: fields }).optional(),
 });
@@ -137,7 +143,7 @@ export const packSchema: z.ZodType<PromptPack> = z.looseObject({
   id: z
     .string()
     .max(100)
-    .regex(/^[a-z][a-z0-9-]*$/, 'give an id of lower-case letters, digits and -, beginning with a letter'),
+    .regex(/^[a-z][a-z0-9-]*$/, 'give an id of lowercase letters, digits and - that begins with a letter'),
   name: filled.max(200),
   version,
   description: z.string().optional(),

@@ -1,16 +1,16 @@
 /**
- * A PromptPack (https://promptpack.org) after `parsePack()`: the fields that this library reads, under the specification's own names, with its defaults. Every object
- * keeps its other fields as they were.
+ * A PromptPack (https://promptpack.org) after `parsePack()`: the fields that this library reads, with the names and defaults of the specification. Every
+ * object keeps its other fields unchanged.
  */
 export interface PromptPack {
   $schema?: string | undefined;
   id: string;
   name: string;
-  /** A semantic version, of the pack as a whole. */
+  /** A semantic version of the whole pack. */
   version: string;
   description?: string | undefined;
   template_engine: PackTemplateEngine;
-  /** By the name under which `openConversation()` finds them. */
+  /** The prompts, by the key that `openConversation()` takes. */
   prompts: Record<string, PackPrompt>;
   /** Texts for templates, by name. */
   fragments?: Record<string, string> | undefined;
@@ -19,7 +19,7 @@ export interface PromptPack {
   [field: string]: unknown;
 }
 
-/** How the templates of a pack are written. */
+/** The syntax of the templates of a pack. */
 export interface PackTemplateEngine {
   version: string;
   /** A name between delimiters, such as `{{variable}}`. */
@@ -33,18 +33,18 @@ export interface PackPrompt {
   id: string;
   name: string;
   description?: string | undefined;
-  /** A semantic version of its own. */
+  /** A semantic version of this prompt. */
   version: string;
   system_template: string;
   variables?: PackVariable[] | undefined;
   parameters?: PackParameters | undefined;
-  /** What is different for a model, by the model's name. */
+  /** Changes for certain models, by the name of the model. */
   model_overrides?: Record<string, PackModelOverride> | undefined;
-  /** Names in the pack's `tools`. Without effect so far. */
+  /** Names in the pack's `tools`. Has no effect yet. */
   tools?: string[] | undefined;
-  /** Without effect so far. */
+  /** Has no effect yet. */
   tool_policy?: PackToolPolicy | undefined;
-  /** Without effect so far. */
+  /** Has no effect yet. */
   validators?: PackValidator[] | undefined;
   [field: string]: unknown;
 }
@@ -76,7 +76,7 @@ export interface PackValidation {
   [field: string]: unknown;
 }
 
-/** How replies are sampled and bounded. */
+/** Sampling and limits of the replies. */
 export interface PackParameters {
   temperature?: number | undefined;
   max_tokens?: number | undefined;
@@ -87,17 +87,17 @@ export interface PackParameters {
   [field: string]: unknown;
 }
 
-/** What of a prompt is different for one model. */
+/** The changes of a prompt for one model. */
 export interface PackModelOverride {
   system_template_prefix?: string | undefined;
   system_template_suffix?: string | undefined;
-  /** In place of the prompt's own. */
+  /** Replaces the prompt's own template. */
   system_template?: string | undefined;
   parameters?: PackParameters | undefined;
   [field: string]: unknown;
 }
 
-/** A tool that prompts may name. */
+/** A tool that prompts may refer to by name. */
 export interface PackTool {
   name: string;
   description: string;

@@ -7,8 +7,8 @@ import type { PromptPack } from './pack-types.ts';
 import { Prompt } from './prompt.ts';
 
 /**
- * Checks a PromptPack (https://promptpack.org): the form of its fields, the defaults of its variables, and that each template can be filled in. Takes the
- * parsed JSON; gives a copy with the specification's defaults. Fields that the library does not know are kept.
+ * Checks a PromptPack (https://promptpack.org): the form of its fields, the defaults of its variables, and that each template can be filled in. It takes
+ * the parsed JSON and returns a copy with the defaults of the specification. Fields that the library does not know are kept.
  *
  * Throws `invalid_options` that names the JSON path of what is wrong, such as `prompts.chat.variables.0.type`.
  *
@@ -22,9 +22,9 @@ export function parsePack(json: unknown): PromptPack {
 }
 
 /**
- * Reads a PromptPack from a JSON file, and checks it as {@link parsePack} does. A pack is like code: take it from where you take code.
+ * Reads a PromptPack from a JSON file, and checks it like {@link parsePack}. Treat a pack like code: load it only from a source that you trust.
  *
- * Rejects with `invalid_options`, also if the file cannot be read, is not UTF-8, or is no JSON.
+ * Rejects with `invalid_options`, also if the file cannot be read, is not in UTF-8, or is not JSON.
  *
  * @example
  * const pack = await loadPack('./hello.pack.json');
@@ -35,8 +35,8 @@ export async function loadPack(path: string | URL): Promise<PromptPack> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const mend = 'give the path of a file, from the working directory, or a file: URL';
-    throw new SluiceError('invalid_options', `${name} cannot be read: ${mend}.`, { cause: error });
+    const advice = 'give the path of a file, relative to the working directory, or a file: URL';
+    throw new SluiceError('invalid_options', `${name} cannot be read: ${advice}.`, { cause: error });
   }
   const json = parseJson(textOfBytes(bytes, name), name);
   try {
@@ -55,7 +55,7 @@ function parseJson(text: string, name: string): unknown {
     const place = error instanceof Error ? /at position \d+/.exec(error.message)?.[0] : undefined;
     throw new SluiceError(
       'invalid_options',
-      `${name} is no JSON${place === undefined ? '' : ` ${place}`}: fix it.`,
+      `${name} is not valid JSON${place === undefined ? '' : ` ${place}`}: fix it.`,
     );
   }
 }

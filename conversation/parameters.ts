@@ -10,7 +10,7 @@ const SENT: ReadonlySet<string> = new Set([
   'presence_penalty',
 ]);
 
-/** A pack's parameters in the words of a request. `top_k` is a field of Anthropic's wire alone. */
+/** The parameters of a pack as parameters of a request. Only Anthropic has `top_k`. */
 export function packParameters(given: PackParameters): Parameters {
   const { temperature, max_tokens, top_p, top_k, frequency_penalty, presence_penalty } = given;
   return {
@@ -23,7 +23,7 @@ export function packParameters(given: PackParameters): Parameters {
   };
 }
 
-/** What of a pack's parameters cannot be sent to a provider. */
+/** Which parameters of a pack cannot be sent to a provider, one clause each. */
 export function unsentParameters(all: readonly PackParameters[], provider: string): string[] {
   const names = new Set(all.flatMap((given) => Object.keys(given)));
   const unsent = [...names].filter((name) => !SENT.has(name));

@@ -16,17 +16,17 @@ export class Prompt {
   readonly #declared: ReadonlyMap<string, PackVariable>;
   readonly #defaults: Values;
   readonly #template: readonly Piece[];
-  /** The templates of `model_overrides`, by the model's name. */
+  /** The templates of `model_overrides`, by the name of the model. */
   readonly #overrides: ReadonlyMap<string, readonly Piece[]>;
-  /** What may be set: declared variables, and those that a template or fragment names. */
+  /** Which variables may be set: declared ones, and those that a template or fragment names. */
   readonly #names: ReadonlySet<string>;
 
-  /** `pack` keeps the schema. Throws `invalid_options` with the JSON path of what is wrong in its templates. */
+  /** `pack` must match the schema. Throws `invalid_options` with the JSON path of what is wrong in its templates. */
   constructor(pack: PromptPack, name: string) {
     const prompt = ownValue(pack.prompts, name);
     if (prompt === undefined) {
       const there = Object.keys(pack.prompts).join(', ');
-      throw new SluiceError('invalid_options', `Pack: prompts.${name} is not there: name one of ${there}.`);
+      throw new SluiceError('invalid_options', `Pack: prompts.${name} does not exist: give one of ${there}.`);
     }
     const path = `prompts.${name}`;
     const variables = prompt.variables ?? [];
@@ -48,7 +48,7 @@ export class Prompt {
   }
 
   /**
-   * Checks a value against its variable's declaration and gives its text. Throws `invalid_options`, also for a name that is
+   * Checks a value against its variable's declaration and returns its text. Throws `invalid_options`, also for a name that is
    * neither declared nor in a template.
    */
   textOf(name: string, value: unknown): string {
@@ -56,15 +56,15 @@ export class Prompt {
       const there = [...this.#names].join(', ') || 'none';
       throw new SluiceError(
         'invalid_options',
-        `The prompt ${this.#name} has no variable "${name.slice(0, 100)}": there are ${there}.`,
+        `The prompt ${this.#name} has no variable "${name.slice(0, 100)}". Its variables are: ${there}.`,
       );
     }
     return textOfValue(value, this.#declared.get(name), `Variable ${name}`);
   }
 
   /**
-   * The system prompt for a model. A variable without a value has its default, an optional one none; a required one that has neither is
-   * `invalid_options`, as is one that the prompt does not declare.
+   * The system prompt for a model. A variable without a value uses its default. Without a default, an optional variable is empty; a required or an
+   * undeclared one is an `invalid_options` error.
    */
   system(values: Values, model: string): string {
     const missing = new Set<string>();
@@ -76,10 +76,10 @@ export class Prompt {
     for (const { name, required } of this.#declared.values())
       if (required && !values.has(name) && !this.#defaults.has(name)) missing.add(name);
     if (missing.size > 0) {
-      const mend = 'set them with setVariable(), or in variables when you open the conversation';
+      const advice = 'set them with setVariable(), or in variables when you open the conversation';
       throw new SluiceError(
         'invalid_options',
-        `The prompt ${this.#name} has variables without a value: ${[...missing].join(', ')}: ${mend}.`,
+        `The prompt ${this.#name} has variables without a value (${[...missing].join(', ')}): ${advice}.`,
       );
     }
     return text;
@@ -91,7 +91,7 @@ export class Prompt {
     return packParameters({ ...parameters, ...ownValue(overrides, model)?.parameters });
   }
 
-  /** What of the prompt has no effect, one sentence each. `provider` is the provider's name. */
+  /** What the prompt asks for but has no effect, one sentence each. `provider` is the provider's name. */
   unused(provider: string): string[] {
     const { tools = [], validators = [], parameters = {}, model_overrides: overrides = {} } = this.#prompt;
     const all = [parameters, ...Object.values(overrides).map((override) => override.parameters ?? {})];
@@ -105,7 +105,9 @@ export class Prompt {
       ...(enabled.length > 0 ? [`its validators are not run (${enabled.join(', ')})`] : []),
       ...other.map((field) => `its field ${field} has no effect`),
       ...unsentParameters(all, provider),
-      ...unknown.map(({ name, type }) => `values of ${name} are not checked, their type is ${type}`),
+      ...unknown.map(
+        ({ name, type }) => `values of ${name} are not checked, because the type ${type} is not known`,
+      ),
     ].map((what) => `The prompt ${this.#name} of the pack: ${what}.`);
   }
 }
@@ -113,8 +115,8 @@ export class Prompt {
 function scopeOf(pack: PromptPack, declared: ReadonlyMap<string, PackVariable>): Scope {
   const delimiters = delimitersOf(pack.template_engine.syntax);
   if (delimiters === undefined) {
-    const mend = 'give one such as "{{variable}}": a name between braces';
-    throw new SluiceError('invalid_options', `Pack: template_engine.syntax is not known: ${mend}.`);
+    const advice = 'give a name between delimiters, such as "{{variable}}"';
+    throw new SluiceError('invalid_options', `Pack: template_engine.syntax is not supported: ${advice}.`);
   }
   return {
     delimiters,
@@ -132,7 +134,7 @@ function defaultsOf(variables: readonly PackVariable[]): Values {
   return defaults;
 }
 
-/** A value of a map of the pack: not one that every object inherits. */
+/** A value of a map in the pack, without the properties that every object inherits. */
 function ownValue<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }

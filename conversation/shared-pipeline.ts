@@ -1,6 +1,6 @@
 import type { Pipeline } from '../src/index.ts';
 
-/** A pipeline that a conversation and its forks use together: one that we made is shut down when the last of them is closed. */
+/** A pipeline that a conversation and its forks share. If it is owned, it is shut down when the last of them is closed. */
 export class SharedPipeline {
   readonly pipeline: Pipeline;
   readonly #owned: boolean;

@@ -1,39 +1,39 @@
 import { SluiceError } from '../src/index.ts';
 
-/** A part of a compiled template: text, or the variable whose value stands there. */
+/** A part of a compiled template: text, or the name of a variable whose value goes there. */
 export type Piece = string | { readonly variable: string };
 
-/** What surrounds a name in a template. */
+/** The characters around a name in a template. */
 export interface Delimiters {
   readonly open: string;
   readonly close: string;
 }
 
-/** What a template can name. */
+/** What a template can refer to. */
 export interface Scope {
   readonly delimiters: Delimiters;
   readonly fragments: ReadonlyMap<string, string>;
-  /** Variables that the prompt declares: they go before a fragment of the same name. */
+  /** Variables that the prompt declares. A variable takes precedence over a fragment of the same name. */
   readonly declared: ReadonlySet<string>;
 }
 
-/** Characters and names of a template with its fragments put in: what the specification calls a reasonable size of a whole pack. */
+/** Characters and names of a template with its fragments included: what the specification calls a reasonable size of a whole pack. */
 const MAX_SIZE = 1_000_000;
 const MAX_DEPTH = 32;
 const MAX_REFERENCE = 200;
 
-/** The delimiters of `template_engine.syntax`: `{{` and `}}` of `{{variable}}`. Undefined where it has no such form. */
+/** The delimiters of `template_engine.syntax`: `{{` and `}}` for `{{variable}}`. Undefined if it does not have this form. */
 export function delimitersOf(syntax: string): Delimiters | undefined {
   const [, open, close] = /^([^\w\s]{1,4})\s*\w{1,40}\s*([^\w\s]{1,4})$/.exec(syntax) ?? [];
   return open === undefined || close === undefined ? undefined : { open, close };
 }
 
 /**
- * Puts the fragments into a template, once, and finds the variables. What is between the delimiters and is no name stays as text. A name is a
- * variable or a fragment; `fragments.name` and `fragment:name` are fragments alone.
+ * Includes the fragments of a template, once, and finds its variables. Text between delimiters that is not a name stays text. A name is a
+ * variable or a fragment; `fragments.name` and `fragment:name` are always fragments.
  *
- * Takes time in proportion to the outcome, which is bounded. Throws `invalid_options` that names `path`: for fragments that include themselves or
- * do not exist, for tags of conditionals, loops and filters, and for what grows out of bounds.
+ * The time is proportional to the size of the result, which is limited. Throws `invalid_options` that names `path` for fragments that include
+ * themselves or do not exist, for tags of conditionals, loops and filters, and for templates that grow too large.
  */
 export function compileTemplate(template: string, path: string, scope: Scope): Piece[] {
   const pieces: Piece[] = [];
@@ -55,27 +55,27 @@ export function compileTemplate(template: string, path: string, scope: Scope): P
       }
       grow(1);
       if ('tag' in token) {
-        const mend = 'conditionals, loops and filters are not supported, write the text without them';
+        const advice = 'conditionals, loops and filters are not supported; write the text without them';
         throw wrong(
           place,
-          `has a tag ${scope.delimiters.open}${token.tag} at character ${token.at}: ${mend}`,
+          `has a tag ${scope.delimiters.open}${token.tag} at character ${token.at}: ${advice}`,
         );
       }
       const { name } = token;
       const fragment = token.fragment || !scope.declared.has(name) ? scope.fragments.get(name) : undefined;
       if (fragment === undefined) {
         if (token.fragment)
-          throw wrong(place, `names the fragment ${name}, which the pack has not: add it to fragments`);
+          throw wrong(place, `uses the fragment ${name}, which does not exist: add it to fragments`);
         pieces.push({ variable: name });
         continue;
       }
       if (within.includes(name))
         throw wrong(
           `fragments.${name}`,
-          `includes itself (${[...within, name].join(' -> ')}): break the circle`,
+          `includes itself (${[...within, name].join(' -> ')}): remove one of these references`,
         );
       if (within.length === MAX_DEPTH)
-        throw wrong(path, `has fragments that nest deeper than ${MAX_DEPTH}: nest them less`);
+        throw wrong(path, `has fragments that nest deeper than ${MAX_DEPTH} levels: nest them less`);
       expand(fragment, [...within, name]);
     }
   }
@@ -89,7 +89,7 @@ export function variablesOf(pieces: readonly Piece[]): string[] {
   return pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.variable]));
 }
 
-/** The text of a compiled template. Values go in as they are: nothing in them is looked at again. */
+/** The text of a compiled template. Values are inserted as they are: templates in them are not filled in. */
 export function fill(pieces: readonly Piece[], valueOf: (variable: string) => string): string {
   return pieces.map((piece) => (typeof piece === 'string' ? piece : valueOf(piece.variable))).join('');
 }
@@ -100,7 +100,7 @@ const REFERENCE = /^(fragments\.|fragment:)?([a-zA-Z_][\w.-]*)$/;
 /** `#if`, `/if`, `^name` and `> name` of the Mustache family; `name | filter`. */
 const TAG = /^[#/^>]\s*[a-zA-Z_]|^[a-zA-Z_][\w.-]*\s*\|/;
 
-/** Cuts a template into text and names; each character is looked at once or twice, whatever the braces in it. */
+/** Splits a template into text and names. Each character is read once or twice, however many braces there are. */
 function* tokensOf(text: string, { open, close }: Delimiters): Generator<Token, void> {
   let textFrom = 0;
   let closeAt = -1;
@@ -110,7 +110,7 @@ function* tokensOf(text: string, { open, close }: Delimiters): Generator<Token, 
     if (closeAt === -1) break;
     if (closeAt - from > MAX_REFERENCE) continue;
     const inner = text.slice(from, closeAt).trim();
-    // One brace is too common in plain text to say that a tag was meant.
+    // A single brace is too common in plain text to be the beginning of a tag.
     const tag = open.length > 1 ? TAG.exec(inner)?.[0] : undefined;
     const [, prefix, name] = REFERENCE.exec(inner) ?? [];
     if (tag === undefined && name === undefined) continue;

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { parseOptions } from '../src/kit/index.ts';
 import type { PackVariable } from './pack-types.ts';
 
-/** What of a declaration decides on a value. */
+/** The part of a declaration that decides which values are valid. */
 export type Declared = Pick<PackVariable, 'type' | 'validation'>;
 
-/** Most characters that a pattern is run on, unless the rules have a `max_length`: values are what users say, and some patterns are slow. */
+/** Maximum length of a value that a pattern runs on, unless the rules have a `max_length`. Values come from users, and some patterns are slow. */
 const MAX_MATCHED = 10_000;
 
 /** The types of the specification. A pack may name others; their values are not checked. */
@@ -30,17 +30,17 @@ export function isKnownType(type: string): boolean {
 }
 
 /**
- * The text of a value: a string as it is, a number or boolean in JavaScript's words, anything else as JSON. `declared` is the variable's
- * declaration, if there is one; `what` names the value in errors, which never hold it.
+ * The text of a value: a string unchanged, a number or boolean as JavaScript writes it, anything else as JSON. `declared` is the variable's
+ * declaration, if there is one. `what` is the name of the value in errors, which never contain the value.
  *
- * Throws `invalid_options` for a value of another type, or one that the declaration's `validation` refuses.
+ * Throws `invalid_options` for a value of the wrong type, or one that the declaration's `validation` refuses.
  */
 export function textOfValue(value: unknown, declared: Declared | undefined, what: string): string {
   const checked = parseOptions(what, declared === undefined ? anyType : valueSchema(declared), value);
   return textOf(checked) ?? '';
 }
 
-/** What a value of a variable must be: of its type, and as its rules say. */
+/** The schema for values of a variable: its type and its rules. */
 export function valueSchema({ type, validation }: Declared): z.ZodType {
   const typed = isKnownType(type) ? (TYPES[type] ?? anyType).pipe(anyType) : anyType;
   if (validation === undefined) return typed;
@@ -50,11 +50,11 @@ export function valueSchema({ type, validation }: Declared): z.ZodType {
   });
 }
 
-/** Why a text is no pattern of ours, with what to do; undefined if it is one. */
+/** What to do about an invalid pattern; undefined if it is valid. */
 export function patternFault(pattern: string): string | undefined {
   if (compiles(pattern, 'u')) return undefined;
   if (!compiles(pattern, '')) return 'give a regular expression';
-  return 'give a regular expression that is valid with the flag u: escape the signs that need it, such as { and }, and no others';
+  return 'give a regular expression that is valid with the flag u: escape only the characters that need it, such as { and }';
 }
 
 function compiles(pattern: string, flags: string): boolean {
@@ -77,7 +77,7 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** What the rules ask for, if the value breaks one. A rule that is for another type says nothing. */
+/** What to give instead, if the value breaks a rule. Rules for other types are ignored. */
 function fixOf(value: unknown, rules: NonNullable<PackVariable['validation']>): string | undefined {
   const { pattern, min_length, minimum, maximum } = rules;
   const max_length = rules.max_length ?? (pattern === undefined ? undefined : MAX_MATCHED);
@@ -97,7 +97,7 @@ function fixOf(value: unknown, rules: NonNullable<PackVariable['validation']>): 
   return texts.includes(JSON.stringify(value)) ? undefined : `give one of ${texts.slice(0, 20).join(', ')}`;
 }
 
-/** In characters, as JSON Schema counts: not in UTF-16 units. */
+/** The length in characters, as in JSON Schema, not in UTF-16 code units. */
 function lengthOf(text: string): number {
   let length = 0;
   for (const _character of text) length++;

@@ -8,18 +8,18 @@ import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedProvider } from 'sluice/testing';
 import { refusal } from '../cases/refusal.ts';
 
-/** Answers with what it was asked last. */
+/** A model that answers with the last message. */
 const echo = (): ScriptedProvider =>
   scripted(({ messages }) => `re: ${String(messages.at(-1)?.content)}`, { repeat: true });
 
-/** Role and text of each message. */
+/** The role and text of each message. */
 const lines = (messages: readonly Message[]): string[] =>
   messages.map(
     ({ role, content, partial }) => `${role}${partial === true ? ' (partial)' : ''}: ${String(content)}`,
   );
 
-describe('a conversation over a pipeline', () => {
-  test('sends turns of one session, and keeps their history', async () => {
+describe('a conversation with a pipeline', () => {
+  test('sends turns of one session and keeps their history', async () => {
     const model = echo();
     const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
     const first = await conversation.send('one');
@@ -32,7 +32,7 @@ describe('a conversation over a pipeline', () => {
     expect(lines(model.requests[1]?.messages ?? [])).toEqual(expected.slice(0, 3));
   });
 
-  test('two without a session do not meet; one with a session goes on where it was', async () => {
+  test('two conversations without a session are separate; one with a session continues it', async () => {
     const pipeline = new Pipeline([provider(echo())]);
     const [a, b] = [openConversation({ pipeline }), openConversation({ pipeline })];
     await a.send('mine');
@@ -42,7 +42,7 @@ describe('a conversation over a pipeline', () => {
     expect(lines(await again.history())).toEqual(['user: mine', 'assistant: re: mine']);
   });
 
-  test('an owner keeps apart what has the same id', async () => {
+  test('sessions with the same id and different owners are separate', async () => {
     const pipeline = new Pipeline([provider(echo())]);
     const acme = openConversation({ pipeline, session: { owner: 'acme', id: 's' } });
     await acme.send('mine');
@@ -51,7 +51,7 @@ describe('a conversation over a pipeline', () => {
     expect(await openConversation({ pipeline, session: { owner: 'other', id: 's' } }).history()).toEqual([]);
   });
 
-  test('a stream ends with a chunk that tells content, cost, latency and tokens', async () => {
+  test('a stream ends with a chunk that has content, cost, latency and tokens', async () => {
     const model = scripted(
       { text: ['Hel', 'lo'], usage: { inputTokens: 100, outputTokens: 10 } },
       { model: 'gpt-4o', name: 'openai' },
@@ -89,7 +89,7 @@ describe('a conversation over a pipeline', () => {
     ]);
   });
 
-  test('[] runs the stored conversation again; options go to the turn', async () => {
+  test('[] runs the stored conversation again; options are passed to the turn', async () => {
     const model = echo();
     const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
     await conversation.send('one', { model: 'other', parameters: { maxTokens: 5 } });
@@ -99,7 +99,7 @@ describe('a conversation over a pipeline', () => {
     expect((await conversation.history()).filter(({ role }) => role === 'user')).toHaveLength(1);
   });
 
-  test('what came before an abort is in the history, marked', async () => {
+  test('text that arrived before an abort is in the history, marked as partial', async () => {
     const model = scripted({ text: ['Once ', 'upon'], batchSize: 1, after: 1, hang: true });
     const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
     const stream = conversation.stream('Tell');
@@ -118,7 +118,7 @@ describe('a conversation over a pipeline', () => {
 });
 
 describe('fork and clear', () => {
-  test('a fork begins with what was said, and each goes its way', async () => {
+  test('a fork begins with the stored messages, and then both are independent', async () => {
     const conversation = openConversation({
       pipeline: new Pipeline([provider(echo())]),
       session: { owner: 'acme', id: 's' },
@@ -134,7 +134,7 @@ describe('fork and clear', () => {
     expect(lines(await fork.history())).toEqual([...common, 'user: right', 'assistant: re: right']);
   });
 
-  test('a fork may begin earlier', async () => {
+  test('a fork may begin with only the first messages', async () => {
     const conversation = openConversation({ pipeline: new Pipeline([provider(echo())]) });
     await conversation.send('one');
     await conversation.send('two');
@@ -142,7 +142,7 @@ describe('fork and clear', () => {
     expect(lines(await fork.history())).toEqual(['user: one', 'assistant: re: one']);
   });
 
-  test('a fork of a conversation in which nothing was said is empty, and another one', async () => {
+  test('a fork of an empty conversation is empty, and a different one', async () => {
     const conversation = openConversation({ pipeline: new Pipeline([provider(echo())]) });
     const fork = await conversation.fork();
     await fork.send('one');
@@ -150,7 +150,7 @@ describe('fork and clear', () => {
     expect(await conversation.history()).toEqual([]);
   });
 
-  test('clear() forgets what was said, and the next turn starts anew', async () => {
+  test('clear() deletes the messages, and the next turn starts without any', async () => {
     const model = echo();
     const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
     await conversation.send('one');
@@ -161,7 +161,7 @@ describe('fork and clear', () => {
     expect(lines(model.requests[1]?.messages ?? [])).toEqual(['user: two']);
   });
 
-  test('a turn under way when its session is cleared goes on for its reader, and is not stored', async () => {
+  test('if a session is cleared during a turn, the reader gets the whole reply, and the turn is not stored', async () => {
     const gate = manualGate();
     const model = scripted([{ text: 'late', gate: gate.gate }, 'next']);
     const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
@@ -179,7 +179,7 @@ describe('fork and clear', () => {
 });
 
 describe('close', () => {
-  test('refuses further turns, and leaves a pipeline that was passed in open', async () => {
+  test('refuses further turns, and does not shut down a pipeline that was passed in', async () => {
     const model = echo();
     const store = new MemoryStore();
     const pipeline = new Pipeline([provider(model)], { store });
@@ -202,7 +202,7 @@ describe('close', () => {
     expect((await pipeline.executeWithContext('s', 'user', 'two')).response.content).toBe('re: two');
   });
 
-  test('refuses a fork that the store was still copying', async () => {
+  test('refuses a fork that the store is still copying', async () => {
     const copying = Promise.withResolvers<void>();
     const store = new (class extends MemoryStore {
       override async fork(...given: Parameters<MemoryStore['fork']>): ReturnType<MemoryStore['fork']> {
@@ -218,7 +218,7 @@ describe('close', () => {
     expect(await fork).toBe('shutting_down: The conversation is closed: open another one.');
   });
 
-  test('happens at the end of the scope', async () => {
+  test('is called at the end of the scope by await using', async () => {
     let conversation;
     {
       await using scoped = openConversation({ pipeline: new Pipeline([provider(echo())]) });
@@ -242,17 +242,17 @@ const notOptions: [what: string, options: unknown, message: string][] = [
     "sessionId.owner is undefined: give a string, '' where there is none",
   ],
   [
-    'a pack beside a pipeline',
+    'a pack and a pipeline',
     { pipeline: new Pipeline([provider(echo())]), pack: {} },
-    'openConversation(): pipeline and pack are both there: give one of them; a pack makes its own pipeline of pipelineOptions',
+    'openConversation(): pipeline and pack are both given: give only one of them. With a pack, pipelineOptions are the options of its pipeline',
   ],
   [
     'neither',
     {},
-    'openConversation(): neither pipeline nor pack is there: give a pipeline, or a pack with prompt and provider',
+    'openConversation(): neither pipeline nor pack is given: give a pipeline, or a pack with prompt and provider',
   ],
   [
-    'a pack without the rest',
+    'a pack without prompt and provider',
     { pack: {} },
     'openConversation(): prompt is undefined: give a string; provider is undefined: give a provider such as openai()',
   ],

@@ -23,7 +23,7 @@ function opened(prompt: Json, options: Partial<PackConversationOptions> = {}, re
 const name = { system_template: 'You talk to {{name}}.', variables: [required('name')] };
 
 describe('the prompt of a pack', () => {
-  test('stands before the conversation of every turn, and is not stored', async () => {
+  test('is sent before the conversation in every turn, and is not stored', async () => {
     const { provider, conversation } = opened(name, { variables: { name: 'Ada' } });
     await conversation.send('one');
     const { messages } = await conversation.send('two');
@@ -41,7 +41,7 @@ describe('the prompt of a pack', () => {
     expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
   });
 
-  test('gives its parameters; those of the call go before them, key by key', async () => {
+  test('sets its parameters; those of the call override them, key by key', async () => {
     const { provider, conversation } = opened({
       parameters: {
         temperature: 0.2,
@@ -60,7 +60,7 @@ describe('the prompt of a pack', () => {
     ]);
   });
 
-  test('has overrides for a model, the one of the call or of the provider', async () => {
+  test('has overrides for the model that the call or the provider names', async () => {
     const { provider, conversation } = opened({
       system_template: 'Base {{x}}',
       variables: [optional('x', { default: '1' })],
@@ -81,7 +81,7 @@ describe('the prompt of a pack', () => {
     expect(provider.requests.map(({ parameters }) => parameters.maxTokens)).toEqual([9, 9, 9, 9]);
   });
 
-  test('is one of several', async () => {
+  test('is chosen by its key', async () => {
     const prompts = {
       a: { id: 'a', name: 'A', version: '1.0.0', system_template: 'I am A' },
       b: { id: 'b', name: 'B', version: 'v2.0.0-rc.1', system_template: 'I am B' },
@@ -91,11 +91,11 @@ describe('the prompt of a pack', () => {
     expect(systemOf(provider.requests[0])).toBe('I am B');
     for (const prompt of ['c', 'constructor'])
       expect(await refusal(() => opened({}, { prompt }, { prompts }))).toBe(
-        `invalid_options: Pack: prompts.${prompt} is not there: name one of a, b.`,
+        `invalid_options: Pack: prompts.${prompt} does not exist: give one of a, b.`,
       );
   });
 
-  test('is checked again where it did not come from parsePack()', async () => {
+  test('is checked even if it did not come from parsePack()', async () => {
     const given = { pack: packJson({ system_template: 5 }), prompt: 'chat', provider: model() };
     expect(await refusal(() => Reflect.apply(openConversation, undefined, [given]))).toBe(
       'invalid_options: Pack: prompts.chat.system_template is number: give a string.',
@@ -104,7 +104,7 @@ describe('the prompt of a pack', () => {
 });
 
 describe('variables', () => {
-  test('set between turns hold for the next', async () => {
+  test('that are set between turns apply to the next turn', async () => {
     const { provider, conversation } = opened(name, { variables: { name: 'Ada' } });
     await conversation.send('x');
     conversation.setVariable('name', 'Grace');
@@ -112,7 +112,7 @@ describe('variables', () => {
     expect(provider.requests.map(systemOf)).toEqual(['You talk to Ada.', 'You talk to Grace.']);
   });
 
-  test('are those of the call, also while the turn waits or its stream is not read yet', async () => {
+  test('have their values at the time of the call, even if the turn waits or its stream is read later', async () => {
     const gate = manualGate();
     const provider = scripted([{ text: 'ok', gate: gate.gate }, 'ok', 'ok']);
     const conversation = openConversation({
@@ -133,7 +133,7 @@ describe('variables', () => {
     expect(provider.requests.map(systemOf)).toEqual(['You talk to A.', 'You talk to B.', 'You talk to B.']);
   });
 
-  test('without a value have their default, or none where they are optional', async () => {
+  test('without a value use their default, or are empty if they are optional', async () => {
     const { provider, conversation } = opened({
       system_template: '[{{a}}|{{b}}|{{c}}]',
       variables: [optional('a', { default: 'A' }), optional('b'), required('c', { default: 'C' })],
@@ -146,14 +146,14 @@ describe('variables', () => {
     expect(provider.requests.map(systemOf)).toEqual(['[A||C]', '[mine||C]', '[A||C]']);
   });
 
-  test('that must be there and are not are named, and nothing is asked or stored', async () => {
+  test('that are required and have no value are named in the error, and nothing is sent or stored', async () => {
     const { provider, conversation } = opened(
       { system_template: '{{a}} {{more}}', variables: [required('a'), required('b'), optional('c')] },
       {},
       { fragments: { more: 'for {{customer}}' } },
     );
     const message =
-      'invalid_options: The prompt chat has variables without a value: a, customer, b: ' +
+      'invalid_options: The prompt chat has variables without a value (a, customer, b): ' +
       'set them with setVariable(), or in variables when you open the conversation.';
     expect(await refusal(() => conversation.send('x'))).toBe(message);
     expect(await refusal(() => conversation.stream('x'))).toBe(message);
@@ -164,7 +164,7 @@ describe('variables', () => {
     expect(systemOf(provider.requests[0])).toBe('a for customer');
   });
 
-  test('in objects are taken as they are when they are set', async () => {
+  test('that are objects are copied when they are set', async () => {
     const { provider, conversation } = opened({
       system_template: '{{user}}',
       variables: [required('user', { type: 'object' })],
@@ -214,7 +214,7 @@ describe('variables', () => {
     ['string', { max_length: 1 }, '😀'],
     ['number', { minimum: 1, maximum: 1, pattern: 'x', min_length: 9 }, 1],
     ['object', { enum: [{ a: 1 }] }, { a: 1 }],
-  ])('of type %s with the rules %j take %j', async (type, validation, value) => {
+  ])('of type %s with the rules %j accept %j', async (type, validation, value) => {
     const { provider, conversation } = opened({
       system_template: '{{v}}',
       variables: [required('v', { type, validation })],
@@ -226,16 +226,16 @@ describe('variables', () => {
     );
   });
 
-  test('of a wrong value keep the one that they had', async () => {
+  test('keep their value if a wrong one is set', async () => {
     const { provider, conversation } = opened(name, { variables: { name: 'Ada' } });
     expect(await refusal(() => conversation.setVariable('name', 5))).toMatch(/^invalid_options/);
     await conversation.send('x');
     expect(systemOf(provider.requests[0])).toBe('You talk to Ada.');
   });
 
-  test('that the prompt has not are refused, at opening too', async () => {
+  test('that the prompt does not have are refused, also at opening', async () => {
     const { conversation } = opened(name);
-    const message = 'invalid_options: The prompt chat has no variable "nmae": there are name.';
+    const message = 'invalid_options: The prompt chat has no variable "nmae". Its variables are: name.';
     expect(await refusal(() => conversation.setVariable('nmae', 'x'))).toBe(message);
     expect(await refusal(() => opened(name, { variables: { nmae: 'x' } }))).toBe(message);
   });
@@ -257,10 +257,10 @@ describe('what a pack asks for that has no effect yet', () => {
     'The prompt chat of the pack: its field evals has no effect.',
     'The prompt chat of the pack: its parameter seed is not sent to scripted.',
     'The prompt chat of the pack: its parameter top_k is not sent to scripted.',
-    'The prompt chat of the pack: values of when are not checked, their type is date.',
+    'The prompt chat of the pack: values of when are not checked, because the type date is not known.',
   ];
 
-  test('is told at opening and on each result, once', async () => {
+  test('is listed at opening and once on each result', async () => {
     const provider = scripted([
       { error: new SluiceError('overloaded', 'Busy.', { retryAfterMs: 0 }) },
       'a',
@@ -275,13 +275,13 @@ describe('what a pack asks for that has no effect yet', () => {
 
   test('is an error with strict', async () => {
     expect(await refusal(() => opened(prompt, { strict: true }))).toBe(
-      `invalid_options: openConversation(): ${expected.join(' ')} Take strict out to go on.`,
+      `invalid_options: openConversation(): ${expected.join(' ')} Remove strict to open it anyway.`,
     );
     const { conversation } = opened({ validators: [{ type: 'x', enabled: false }] }, { strict: true });
     expect(conversation.warnings).toEqual([]);
   });
 
-  test('top_k is for Anthropic, and goes to it', async () => {
+  test('includes top_k, except for Anthropic, which gets it', async () => {
     const provider = scripted('ok', { name: 'anthropic' });
     const conversation = openConversation({
       pack: pack({ parameters: { top_k: 5 } }),
@@ -294,8 +294,8 @@ describe('what a pack asks for that has no effect yet', () => {
   });
 });
 
-describe('the pipeline that is made', () => {
-  test('retries, and has the middleware and options that were given', async () => {
+describe('the pipeline that is created', () => {
+  test('retries, and has the given middleware and options', async () => {
     const Tenant = contextKey<string>('tenant');
     const seen: unknown[] = [];
     const watch: Middleware = function watch(context, next) {
@@ -321,7 +321,7 @@ describe('the pipeline that is made', () => {
     expect((await store.load({ owner: 'acme', id: 's' }))?.messages).toHaveLength(2);
   });
 
-  test('wrong options of a turn are refused as by the pipeline', async () => {
+  test('refuses wrong options of a turn like any pipeline', async () => {
     const { conversation } = opened({ parameters: { temperature: 1 } });
     for (const options of [{ parameters: 5 }, { values: 5 }, { model: '' }, { nope: 1 }, 'text']) {
       const send = (): unknown => Reflect.apply(conversation.send, conversation, ['x', options]);
@@ -329,7 +329,7 @@ describe('the pipeline that is made', () => {
     }
   });
 
-  test('is closed with the conversation; the provider is not, unless own says so', async () => {
+  test('is shut down with the conversation; the provider is closed only with own', async () => {
     const { provider, conversation } = opened({});
     const stream = conversation.stream('x');
     await conversation.close();
@@ -340,7 +340,7 @@ describe('the pipeline that is made', () => {
     expect(owning.provider.closed).toBe(1);
   });
 
-  test('is closed when the last of a conversation and its forks is', async () => {
+  test('is shut down when the last of a conversation and its forks is closed', async () => {
     const { provider, conversation } = opened(name, {
       variables: { name: 'Ada' },
       pipelineOptions: { own: true },
@@ -359,7 +359,7 @@ describe('the pipeline that is made', () => {
     expect(provider.closed).toBe(1);
   });
 
-  test('a fork has the variables of its moment, and neither changes the other', async () => {
+  test('a fork has a copy of the variables, and later changes are separate', async () => {
     const { provider, conversation } = opened(name, { variables: { name: 'Ada' } });
     await conversation.send('x');
     const fork = await conversation.fork();

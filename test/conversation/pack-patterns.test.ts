@@ -11,7 +11,7 @@ function opened(prompt: Json) {
 }
 
 describe('values of variables with a pattern', () => {
-  test('are matched with the flag u: by characters, and with the properties of Unicode', () => {
+  test('are matched with the flag u: by whole characters, and with Unicode properties', () => {
     const matches = (pattern: string, value: string): boolean => {
       const variables = [required('name', { validation: { pattern } })];
       const { conversation } = opened({ variables });
@@ -30,7 +30,7 @@ describe('values of variables with a pattern', () => {
     expect(matches('[😀]', '\uDE00')).toBe(false);
   });
 
-  test('have at most 10,000 characters, or as many as their max_length says', async () => {
+  test('may have 10,000 characters, or as many as their max_length allows', async () => {
     const variables = (max_length?: number): Json[] => [
       required('name', { validation: { pattern: '^a*$', max_length } }),
     ];

@@ -1,7 +1,7 @@
 import { parsePack } from 'sluice/conversation';
 import type { PromptPack } from 'sluice/conversation';
 
-/** Plain JSON, as a test writes it. */
+/** Plain JSON in a test. */
 export type Json = Record<string, unknown>;
 
 /** A pack with one prompt, `chat`. */
@@ -18,7 +18,7 @@ export function packJson(prompt: Json = {}, pack: Json = {}): Json {
   };
 }
 
-/** A variable that must be given, a string unless said otherwise. */
+/** A required variable, by default a string. */
 export const required = (name: string, more: Json = {}): Json => ({
   name,
   type: 'string',
@@ -26,11 +26,11 @@ export const required = (name: string, more: Json = {}): Json => ({
   ...more,
 });
 
-/** One that need not. */
+/** An optional variable. */
 export const optional = (name: string, more: Json = {}): Json => ({
   ...required(name, more),
   required: false,
 });
 
-/** The same, parsed. */
+/** The same pack, parsed. */
 export const pack = (prompt: Json = {}, rest: Json = {}): PromptPack => parsePack(packJson(prompt, rest));

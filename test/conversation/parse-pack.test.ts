@@ -10,7 +10,7 @@ import { optional, packJson, required } from './packs.ts';
 import type { Json } from './packs.ts';
 
 describe('what a pack keeps', () => {
-  test('fields that are not known stay where they were, at every level', () => {
+  test('unknown fields stay where they are, at every level', () => {
     const json = packJson(
       {
         variables: [{ ...required('name'), binding: { kind: 'session' } }],
@@ -32,7 +32,7 @@ describe('what a pack keeps', () => {
     expect(parsed).toMatchObject(json);
   });
 
-  test('what the specification gives a default for has it', () => {
+  test('missing fields get the defaults of the specification', () => {
     const { prompts } = parsePack(
       packJson({
         variables: [{ name: 'city', type: 'string' }],
@@ -63,16 +63,16 @@ describe('what a pack keeps', () => {
 });
 
 const wrong: [what: string, json: unknown, message: string][] = [
-  ['a text in place of the JSON', '{}', 'Pack: what was given is string: give an object.'],
+  ['a text instead of the JSON', '{}', 'Pack: what was given is string: give an object.'],
   ['nothing', undefined, 'Pack: what was given is undefined: give an object.'],
   ['no id', packJson({}, { id: undefined }), 'Pack: id is undefined: give a string.'],
   [
-    'an id in capitals',
+    'an id in capital letters',
     packJson({}, { id: 'Hello' }),
-    'Pack: id is string: give an id of lower-case letters, digits and -, beginning with a letter.',
+    'Pack: id is string: give an id of lowercase letters, digits and - that begins with a letter.',
   ],
   [
-    'a version that is none',
+    'an invalid version',
     packJson({}, { version: '1' }),
     'Pack: version is string: give a semantic version such as "1.0.0".',
   ],
@@ -84,7 +84,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'a syntax without delimiters',
     packJson({}, { template_engine: { version: 'v1', syntax: 'variable' } }),
-    'Pack: template_engine.syntax is not known: give one such as "{{variable}}": a name between braces.',
+    'Pack: template_engine.syntax is not supported: give a name between delimiters, such as "{{variable}}".',
   ],
   ['no prompts', packJson({}, { prompts: {} }), 'Pack: prompts is object: give at least one prompt.'],
   ['prompts as an array', packJson({}, { prompts: [] }), 'Pack: prompts is array: give an object.'],
@@ -104,12 +104,12 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: prompts.chat.variables.1.type is undefined: give a string.',
   ],
   [
-    'a variable whose name is none',
+    'a variable with an invalid name',
     packJson({ variables: [required('a-b')] }),
-    'Pack: prompts.chat.variables.0.name is string: give a name of letters, digits and _, not beginning with a digit.',
+    'Pack: prompts.chat.variables.0.name is string: give a name of letters, digits and _ that does not begin with a digit.',
   ],
   [
-    'a variable twice',
+    'two variables with the same name',
     packJson({ variables: [required('a'), optional('a')] }),
     'Pack: prompts.chat.variables.1.name is string: give a name that no other variable of the prompt has.',
   ],
@@ -119,12 +119,12 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: prompts.chat.variables.0.default is string: give a number.',
   ],
   [
-    'a default that its own rules refuse',
+    'a default that breaks its own rules',
     packJson({ variables: [optional('a', { default: 'red', validation: { enum: ['blue'] } })] }),
     'Pack: prompts.chat.variables.0.default is string: give one of "blue".',
   ],
   [
-    'defaults that their own rules refuse, each by its own',
+    'defaults that break their own rules, one of each kind',
     packJson({
       variables: [
         optional('a', { default: 'A1', validation: { pattern: '^[a-z]+$' } }),
@@ -152,13 +152,13 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: prompts.chat.variables.0.default is null: leave it out if there is no default.',
   ]),
   [
-    'an enum that no value is in',
+    'an empty enum',
     packJson({ variables: [optional('a', { validation: { enum: [] } })] }),
     'Pack: prompts.chat.variables.0.validation.enum is array: ' +
-      'give at least one value that is of type string and keeps the other rules.',
+      'give at least one value that is of type string and satisfies the other rules.',
   ],
   [
-    'an enum of which every value is of another type, or breaks another rule',
+    'an enum whose values all have another type or break another rule',
     packJson({
       variables: [
         optional('a', { type: 'number', validation: { enum: ['1', '2', 30], maximum: 20 } }),
@@ -166,10 +166,10 @@ const wrong: [what: string, json: unknown, message: string][] = [
       ],
     }),
     'Pack: prompts.chat.variables.0.validation.enum is array: ' +
-      'give at least one value that is of type number and keeps the other rules.',
+      'give at least one value that is of type number and satisfies the other rules.',
   ],
   [
-    'bounds that no value is in',
+    'bounds that no value satisfies',
     packJson({
       variables: [optional('a', { validation: { min_length: 3, max_length: 2, minimum: 1, maximum: 0 } })],
     }),
@@ -179,11 +179,11 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'half a surrogate pair in a template or a fragment',
     packJson({ system_template: 'cut \uD83D' }, { fragments: { tone: '\uDE00 cut' } }),
-    'Pack: prompts.chat.system_template is string: give well-formed text: it holds half a surrogate pair; ' +
-      'fragments.tone is string: give well-formed text: it holds half a surrogate pair.',
+    'Pack: prompts.chat.system_template is string: give well-formed text: it contains half a surrogate pair; ' +
+      'fragments.tone is string: give well-formed text: it contains half a surrogate pair.',
   ],
   [
-    'a pattern that is no regular expression',
+    'a pattern that is not a regular expression',
     packJson({ variables: [required('a', { validation: { pattern: '(' } })] }),
     'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression.',
   ],
@@ -192,7 +192,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
       `the pattern ${pattern}, which is valid without the flag u only`,
       packJson({ variables: [required('a', { validation: { pattern } })] }),
       'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression that is valid ' +
-        'with the flag u: escape the signs that need it, such as { and }, and no others.',
+        'with the flag u: escape only the characters that need it, such as { and }.',
     ],
   ),
   [
@@ -206,7 +206,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: prompts.chat.model_overrides.m.parameters.max_tokens is number: give a number of at least 1.',
   ],
   [
-    'a fragment that is no text',
+    'a fragment that is not a text',
     packJson({}, { fragments: { a: 1 } }),
     'Pack: fragments.a is number: give a string.',
   ],
@@ -226,7 +226,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: tools.look.description is undefined: give a string.',
   ],
   [
-    'a tool whose parameters are no object schema',
+    'a tool whose parameters are not an object schema',
     packJson(
       {},
       { tools: { look: { name: 'look', description: 'x', parameters: { type: 'string', properties: {} } } } },
@@ -234,13 +234,13 @@ const wrong: [what: string, json: unknown, message: string][] = [
     'Pack: tools.look.parameters.type is string: give "object".',
   ],
   [
-    'several faults at once',
+    'several problems at once',
     packJson({ name: '', version: 1 }),
     'Pack: prompts.chat.name is string: give one that is not empty; prompts.chat.version is number: give a string.',
   ],
 ];
 
-describe('a wrong pack is refused with the path of what is wrong', () => {
+describe('the error for a wrong pack names the path of the problem', () => {
   test.each(wrong)('%s', async (_what, json, message) => {
     expect(await refusal(() => parsePack(json))).toBe(`invalid_options: ${message}`);
   });
@@ -269,7 +269,7 @@ describe('loadPack', () => {
     expect(await loadPack(await file('b.pack.json', `\uFEFF${text}`))).toEqual(parsePack(packJson()));
   });
 
-  test('refuses a file that is not UTF-8, and names the first byte that is wrong', async () => {
+  test('refuses a file that is not in UTF-8, and names the first wrong byte', async () => {
     const json = JSON.stringify(packJson({ system_template: 'Sprich \uFFFD höflich' }));
     const genuine = await loadPack(await file('u.pack.json', json));
     expect(genuine.prompts['chat']?.system_template).toBe('Sprich \uFFFD höflich');
@@ -278,9 +278,9 @@ describe('loadPack', () => {
     const wrongs: [what: string, bytes: number[]][] = [
       ['ö in Latin-1', [0xf6]],
       ['é in Latin-1, which begins a sequence of three', [0xe9]],
-      ['a sequence that breaks off', [0xef, 0xbf]],
-      ['a character of four bytes without its last', [0xf0, 0x9f, 0x98]],
-      ['a byte that begins nothing', [0x80]],
+      ['an incomplete sequence', [0xef, 0xbf]],
+      ['a character of four bytes without the last one', [0xf0, 0x9f, 0x98]],
+      ['a byte that cannot begin a character', [0x80]],
       ['an overlong slash', [0xc0, 0xaf]],
       ['half a surrogate pair', [0xed, 0xa0, 0xbd]],
     ];
@@ -294,7 +294,7 @@ describe('loadPack', () => {
     expect(await refusal(() => loadPack(cut))).toContain(`is not in UTF-8 (at byte ${before + 3})`);
   });
 
-  test('says of a file in UTF-16 that it is, with or without a byte order mark', async () => {
+  test('recognizes a file in UTF-16, with or without a byte order mark', async () => {
     const json = JSON.stringify(packJson());
     const little = Buffer.from(json, 'utf16le');
     const big = Buffer.from(little).swap16();
@@ -312,14 +312,14 @@ describe('loadPack', () => {
     }
   });
 
-  test('names the file that is not there', async () => {
+  test('names a file that does not exist', async () => {
     const path = join(folder, 'none.pack.json');
     expect(await refusal(() => loadPack(path))).toBe(
-      `invalid_options: loadPack(): the file ${path} cannot be read: give the path of a file, from the working directory, or a file: URL.`,
+      `invalid_options: loadPack(): the file ${path} cannot be read: give the path of a file, relative to the working directory, or a file: URL.`,
     );
   });
 
-  test('names the file and the path in it that is wrong', async () => {
+  test('names the file, and the path of the problem in it', async () => {
     const json: Json = packJson({ system_template: 5 });
     const path = await file('c.pack.json', JSON.stringify(json));
     expect(await refusal(() => loadPack(path))).toBe(
@@ -327,10 +327,10 @@ describe('loadPack', () => {
     );
   });
 
-  test('S17 says of a file that is no JSON where it breaks, and quotes nothing of it', async () => {
+  test('S17 gives the position in a file that is not valid JSON, and does not quote the file', async () => {
     const path = await file('d.pack.json', '{"secret": "the prompt" "x"}');
     expect(await refusal(() => loadPack(path))).toBe(
-      `invalid_options: loadPack(): the file ${path} is no JSON at position 24: fix it.`,
+      `invalid_options: loadPack(): the file ${path} is not valid JSON at position 24: fix it.`,
     );
     const error: unknown = await loadPack(await file('e.pack.json', 'the prompt')).catch(
       (one: unknown) => one,

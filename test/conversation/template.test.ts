@@ -25,7 +25,7 @@ const withFragments = (template: string, fragments: Json, variables: Json = {}):
   rendered(template, variables, {}, { fragments });
 
 describe('a template', () => {
-  test('gets its values, wherever and however often a name stands', async () => {
+  test('gets its values, wherever and however often a name occurs', async () => {
     expect(await rendered('{{a}}{{b}} and {{ a }}!', { a: 'x', b: 'y' })).toBe('xy and x!');
   });
 
@@ -36,28 +36,28 @@ describe('a template', () => {
     );
   });
 
-  test('an empty outcome adds no system message', async () => {
+  test('adds no system message if the result is empty', async () => {
     expect(await rendered('{{a}}', {}, { variables: [optional('a')] })).toBe('(none)');
   });
 
-  test('a value is put in once: templates in it are text', async () => {
+  test('inserts a value once: templates in it stay text', async () => {
     const variables = { a: '{{b}} {{fragments.f}} {{f}} {{a}}', b: 'secret' };
     expect(await withFragments('[{{a}}] [{{b}}]', { f: 'fragment' }, variables)).toBe(
       '[{{b}} {{fragments.f}} {{f}} {{a}}] [secret]',
     );
   });
 
-  test('a value that completes the braces around it makes no name', async () => {
+  test('a value that completes the braces around it does not make a name', async () => {
     const variables = [required('a'), required('b')];
     const values = { a: '{', b: 'secret' };
     expect(await rendered('{{{a}}} {{a}}{b}}', values, { variables })).toBe('{{} {{b}}');
   });
 
-  test('$ signs in a value stay', async () => {
+  test('keeps $ signs in a value', async () => {
     expect(await rendered('a{{x}}b', { x: "$& $1 $' $$" })).toBe("a$& $1 $' $$b");
   });
 
-  test('braces around no name are text', async () => {
+  test('treats braces without a name as text', async () => {
     const text = '{{ }} {{1a}} {{a b}} {{"a": 1}} {{}} }} {{';
     expect(await rendered(text)).toBe(text);
   });
@@ -67,14 +67,14 @@ describe('a template', () => {
     ['{variable}', '{a} {"a": 1} {{a}} {a|b}', 'x {"a": 1} {x} {a|b}'],
     ['{{ var }}', '{{a}} {{ a }}', 'x x'],
     ['<<name>>', '<<a>> <a>', 'x <a>'],
-  ])('is read by the syntax %s', async (syntax, template, expected) => {
+  ])('is read with the syntax %s', async (syntax, template, expected) => {
     expect(await rendered(template, { a: 'x' }, {}, { template_engine: { version: 'v1', syntax } })).toBe(
       expected,
     );
   });
 
   test.each(['{{#if a}}x{{/if}}', '{{#each list}}', '{{^a}}', '{{> part}}', '{{a | upper}}'])(
-    'with the tag of another language is refused: %s',
+    'with a tag of another template language is refused: %s',
     async (tag) => {
       expect(await refusal(() => parsePack(packJson({ system_template: `Hello ${tag}` })))).toMatch(
         /^invalid_options: Pack: prompts\.chat\.system_template has a tag \{\{\S.* at character 6: conditionals, loops and filters are not supported/,
@@ -82,7 +82,7 @@ describe('a template', () => {
     },
   );
 
-  test('is what it was made of, for all texts and values (property)', async () => {
+  test('keeps all texts and values (property)', async () => {
     const piece = fc.oneof(
       fc.string().map((text) => ({ text: text.replaceAll(/[{}]/g, '') })),
       fc.constantFrom('a', 'b', 'c_1').map((name) => ({ name })),
@@ -109,7 +109,7 @@ describe('a template', () => {
 });
 
 describe('fragments', () => {
-  test('are put in by their name, as the specification writes it', async () => {
+  test('are included by their name, as in the specification', async () => {
     const fragments = { tone: 'Be kind.', 'brand-voice': 'We care.' };
     expect(
       await withFragments(
@@ -119,12 +119,12 @@ describe('fragments', () => {
     ).toBe('Be kind. Be kind. Be kind. We care.');
   });
 
-  test('have variables and further fragments', async () => {
+  test('may contain variables and other fragments', async () => {
     const fragments = { a: '<{{b}} {{x}}>', b: '({{x}})' };
     expect(await withFragments('{{a}} {{b}}', fragments, { x: '1' })).toBe('<(1) 1> (1)');
   });
 
-  test('stand behind a declared variable of the same name', async () => {
+  test('yield to a declared variable with the same name', async () => {
     const more = { variables: [required('tone')] };
     expect(
       await rendered('{{tone}} {{fragments.tone}}', { tone: 'mine' }, more, {
@@ -133,38 +133,38 @@ describe('fragments', () => {
     ).toBe('mine theirs');
   });
 
-  test('that are not there are refused', async () => {
+  test('that do not exist are refused', async () => {
     expect(
       await refusal(() => parsePack(packJson({ system_template: '{{fragments.x}}' }, { fragments: {} }))),
     ).toBe(
-      'invalid_options: Pack: prompts.chat.system_template names the fragment x, which the pack has not: add it to fragments.',
+      'invalid_options: Pack: prompts.chat.system_template uses the fragment x, which does not exist: add it to fragments.',
     );
     expect(
       await refusal(() =>
         parsePack(packJson({ system_template: '{{a}}' }, { fragments: { a: '{{fragment:b}}' } })),
       ),
     ).toBe(
-      'invalid_options: Pack: fragments.a names the fragment b, which the pack has not: add it to fragments.',
+      'invalid_options: Pack: fragments.a uses the fragment b, which does not exist: add it to fragments.',
     );
   });
 
-  test('an inherited name is none', async () => {
+  test('names that every object inherits are not fragments', async () => {
     expect(await refusal(() => rendered('{{constructor}} {{toString}}'))).toContain(
-      'variables without a value: constructor, toString:',
+      'variables without a value (constructor, toString):',
     );
   });
 
-  test('that include themselves are refused with their circle', async () => {
+  test('that include themselves are refused, and the error shows the cycle', async () => {
     const fragments = { a: 'x {{b}}', b: '{{fragments.c}}', c: '{{a}}' };
     expect(await refusal(() => parsePack(packJson({ system_template: '{{a}}' }, { fragments })))).toBe(
-      'invalid_options: Pack: fragments.a includes itself (a -> b -> c -> a): break the circle.',
+      'invalid_options: Pack: fragments.a includes itself (a -> b -> c -> a): remove one of these references.',
     );
     expect(
       await refusal(() => parsePack(packJson({ system_template: '{{a}}' }, { fragments: { a: '{{a}}' } }))),
-    ).toBe('invalid_options: Pack: fragments.a includes itself (a -> a): break the circle.');
+    ).toBe('invalid_options: Pack: fragments.a includes itself (a -> a): remove one of these references.');
   });
 
-  test('S10 that multiply, filled or empty, are refused before they fill the memory', async () => {
+  test('S10 that multiply, with or without text, are refused before they fill the memory', async () => {
     for (const last of ['x', '']) {
       const doubled = Object.fromEntries(
         Array.from({ length: 30 }, (_, n) => [`f${n}`, n === 29 ? last : `{{f${n + 1}}}{{f${n + 1}}}`]),
@@ -182,15 +182,15 @@ describe('fragments', () => {
     expect(
       await refusal(() => parsePack(packJson({ system_template: '{{f0}}' }, { fragments: chain }))),
     ).toBe(
-      'invalid_options: Pack: prompts.chat.system_template has fragments that nest deeper than 32: nest them less.',
+      'invalid_options: Pack: prompts.chat.system_template has fragments that nest deeper than 32 levels: nest them less.',
     );
   });
 });
 
-describe('S15 a hostile template takes no more than linear time', () => {
+describe('S15 a hostile template takes at most linear time', () => {
   const size = 900_000;
 
-  /** Characters that searches look at while a template is compiled. */
+  /** Counts the characters that searches read while a template is compiled. */
   function lookedAt(template: string): number {
     let looked = 0;
     const { indexOf } = String.prototype;
@@ -211,11 +211,11 @@ describe('S15 a hostile template takes no more than linear time', () => {
     return looked;
   }
 
-  // Each of these keeps a scanner busy that looks back or ahead at every brace.
+  // Each of these would be slow for a scanner that looks back or ahead at every brace.
   test.each([
-    ['opening braces alone', '{'.repeat(size)],
+    ['only opening braces', '{'.repeat(size)],
     ['opening braces, closed at the end', `${'{'.repeat(size)}}}`],
-    ['closing braces alone', '}'.repeat(size)],
+    ['only closing braces', '}'.repeat(size)],
     ['a name that never ends', `{{${'a'.repeat(size)}`],
     ['a name that is too long', `{{${'a'.repeat(size)}}}`],
     ['spaces that never end', `{{${' '.repeat(size)}`],

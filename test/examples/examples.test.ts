@@ -18,7 +18,7 @@ const prints: Record<string, RegExp> = {
   'first-pipeline.ts': /-- stop, \d+ tokens/,
   'logging.ts': /attempt failed .*529[\s\S]*execution completed/,
   'prompt-pack.ts':
-    /note: .*validators are not run[\s\S]*French \{\{company\}\}, in at most 1[\s\S]*without a value: company/,
+    /note: .*validators are not run[\s\S]*French \{\{company\}\}, in at most 1[\s\S]*without a value \(company\)/,
   'providers.ts': /anthropic: \{"animal":"cat"\} \(stop, \d+ tokens\)\n {2}thought: Whiskers\./,
   'provider-tools.ts':
     /web_search, run by the provider: true\nfound: .*Rivers.*\nsaid: Rivers[\s\S]*drawn: image\/png, 5 bytes\nsaid: Here it is/,

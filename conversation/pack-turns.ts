@@ -3,12 +3,12 @@ import type { ExecutionOptions, Middleware } from '../src/index.ts';
 import type { SystemText } from '../middleware/index.ts';
 import type { Prompt } from './prompt.ts';
 
-/** The filled-in prompt of one turn. */
+/** The completed system prompt of one turn. */
 const SystemPrompt = contextKey<string>('conversation.system');
 const Warnings = contextKey<readonly string[]>('conversation.warnings');
 
 /** What a pack's prompt adds to the turns of one conversation: its system prompt, its parameters and its warnings. */
-export class PackSpeech {
+export class PackTurns {
   readonly warnings: readonly string[];
   readonly #prompt: Prompt;
   readonly #model: string;
@@ -31,10 +31,10 @@ export class PackSpeech {
     else this.#values.set(name, this.#prompt.textOf(name, value));
   }
 
-  /** Options of a turn with what the pack says; the caller's parameters go before the pack's. */
+  /** The options of a turn with those of the pack added. The caller's parameters override the pack's. */
   turn(options: ExecutionOptions): ExecutionOptions {
     const { model = this.#model, parameters = {}, values = [] } = options;
-    if (!isRecord(parameters) || !isIterable(values)) return options; // the pipeline refuses them
+    if (!isRecord(parameters) || !isIterable(values)) return options; // the pipeline will refuse them
     const own = Object.entries(parameters).filter(([, value]) => value !== undefined);
     return {
       ...options,
@@ -47,15 +47,15 @@ export class PackSpeech {
     };
   }
 
-  copy(): PackSpeech {
-    return new PackSpeech(this.#prompt, this.#model, this.warnings, new Map(this.#values));
+  copy(): PackTurns {
+    return new PackTurns(this.#prompt, this.#model, this.warnings, new Map(this.#values));
   }
 }
 
-/** The text for `system()`. */
+/** The text for `system()` in the pipeline of a pack. */
 export const systemPrompt: SystemText = (context) => context.get(SystemPrompt);
 
-/** Puts the pack's warnings on every result. */
+/** Adds the pack's warnings to every result. */
 export function packWarnings(): Middleware {
   return function packWarnings(context, next) {
     for (const warning of context.get(Warnings) ?? []) context.warn(warning);
