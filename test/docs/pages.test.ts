@@ -7,7 +7,7 @@ const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root })];
 const programs = (await Promise.all(pages.map(programsOf))).flat();
 
 describe('the programs in the pages', () => {
-  test('there are some', () => {
+  test('exist', () => {
     expect(programs.filter(({ name }) => name.startsWith('README.md'))).toHaveLength(3);
   });
 
@@ -20,7 +20,7 @@ describe('the programs in the pages', () => {
 
 describe('the blocks in the pages that import', () => {
   test.each(['nodenext', 'bundler'] as const)(
-    'have right types for a strict user of %s',
+    'have correct types for a strict user of %s',
     async (resolution) => {
       const blocks = (await Promise.all(pages.map(typedBlocksOf))).flat();
       expect(blocks.length).toBeGreaterThan(programs.length);

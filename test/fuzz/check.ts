@@ -5,7 +5,7 @@ import { at, listAt, textAt } from '../support/json.ts';
 import { bytesOf, nextRequest, play } from './play.ts';
 import type { Played } from './play.ts';
 
-/** Plays events whole and in pieces. Throws if anything that must hold for every stream does not. */
+/** Plays events whole and in pieces. Throws if the result breaks a rule that every stream must follow. */
 export async function check(
   wire: Wire,
   events: readonly unknown[],
@@ -18,7 +18,7 @@ export async function check(
   if (holdsError(wire, events))
     assert.notEqual(whole.error, undefined, 'an error in the stream ended as completed');
   const inPieces = await run(wire, bytes, readBytes);
-  assert.deepEqual(summaryOf(inPieces), summaryOf(whole), 'another end when read in pieces');
+  assert.deepEqual(summaryOf(inPieces), summaryOf(whole), 'a different result when read in pieces');
   if (whole.result !== undefined) await checkNextTurn(wire, whole.result.messages);
 }
 
@@ -44,7 +44,7 @@ function checkPlayed({ chunks, result, error }: Played): void {
     JSON.parse(JSON.stringify(result.messages)),
   );
   const ids = result.response.toolCalls.map(({ id }) => id);
-  assert.equal(new Set(ids).size, ids.length, 'two calls have one id');
+  assert.equal(new Set(ids).size, ids.length, 'two calls have the same id');
   for (const [name, count] of Object.entries(result.usage)) {
     assert.ok(
       typeof count !== 'number' || (Number.isFinite(count) && count >= 0),
@@ -53,7 +53,7 @@ function checkPlayed({ chunks, result, error }: Played): void {
   }
 }
 
-/** Whether an event before the wire's end says, in a field of its own, that something went wrong. */
+/** Whether an event before the terminal event reports an error in a field of its own. */
 function holdsError(wire: Wire, events: readonly unknown[]): boolean {
   for (const event of events) {
     const error = at(event, 'error');
@@ -91,7 +91,7 @@ function joined(chunks: readonly ExecutionChunk[], type: 'content' | 'thinking')
   return chunks.map((chunk) => (chunk.type === type ? chunk.content : '')).join('');
 }
 
-/** What must be the same however a stream is split. */
+/** The part of the result that must be the same however a stream is split. */
 export function summaryOf({ chunks, result, error }: Played): unknown {
   return {
     content: joined(chunks, 'content'),
@@ -120,7 +120,7 @@ async function checkNextTurn(wire: Wire, messages: Parameters<typeof nextRequest
   assert.ok(JSON.stringify(body).isWellFormed());
   assert.ok(!/\\ud[89a-f][0-9a-f]{2}/i.test(JSON.stringify(body)), 'half a character is sent');
   const { calls, results } = idsIn(wire, body);
-  assert.equal(new Set(calls).size, calls.length, `two calls are sent with one id: ${calls.join(', ')}`);
+  assert.equal(new Set(calls).size, calls.length, `two calls are sent with the same id: ${calls.join(', ')}`);
   for (const id of calls) assert.match(id, ID_RULES[wire]);
   assert.deepEqual([...results].sort(), [...calls].sort(), 'results do not match the calls');
 }

@@ -1,5 +1,5 @@
 // npm run fuzz -- [--seconds 60] [--seed N]
-// Mutated streams of the three wires, those of the recordings too where they are there, against what must hold for every stream.
+// Checks mutated streams of the three wires, and of the recordings if they exist, against the rules of every stream.
 import { parseArgs } from 'node:util';
 import { WIRES } from '../support/recording-files.ts';
 import { fuzz } from './run.ts';
@@ -12,12 +12,10 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 const milliseconds = (Number(values.seconds) * 1_000) / WIRES.length;
-if (!(milliseconds > 0)) throw new Error('--seconds takes a number above 0.');
+if (!(milliseconds > 0)) throw new Error('--seconds must be a number above 0.');
 console.log(`seed ${seed}`);
 for (const wire of WIRES) {
   const { runs, failure } = await fuzz(wire, { seed, milliseconds });
-  console.log(
-    `${wire}: ${runs} streams${failure === undefined ? '' : `, and this one does not hold:\n${failure}`}`,
-  );
+  console.log(`${wire}: ${runs} streams${failure === undefined ? '' : `, and this one fails:\n${failure}`}`);
   if (failure !== undefined) process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** One change of a stream's events. `at` and `where` pick an event and a place in it, as parts of the whole. */
+/** One change of a stream's events. `at` and `where` choose an event and a place in it, as fractions from 0 to 1. */
 export interface Mutation {
   readonly kind: (typeof KINDS)[number];
   readonly at: number;
@@ -16,7 +16,7 @@ function nested(levels: number): unknown {
   return value;
 }
 
-/** Values that servers and attackers put where something else is expected. */
+/** Values that servers and attackers send in place of the expected ones. */
 const VALUES: readonly unknown[] = [
   null,
   0,
@@ -62,7 +62,7 @@ const FIELDS: readonly [string, unknown][] = [
   ['unknown', { deep: [1] }],
 ];
 
-/** Events that stand between those of a reply. */
+/** Events that may occur between those of a reply. */
 const EVENTS: readonly unknown[] = [
   { type: 'ping' },
   {},
@@ -72,7 +72,7 @@ const EVENTS: readonly unknown[] = [
   { type: 'response.unknown', output_index: 0 },
 ];
 
-/** Some changes, one after the other. */
+/** Some changes, applied one after another. */
 export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
   fc.record({
     kind: fc.constantFrom(...KINDS),

@@ -5,7 +5,7 @@ import { Pipeline, isSluiceError } from '../../src/index.ts';
 import type { ExecutionChunk, ExecutionResult, Message, Provider, SluiceError } from '../../src/index.ts';
 import type { Wire } from '../../testing/upstream/wires.ts';
 
-/** What came of one stream. */
+/** The result of one stream. */
 export interface Played {
   readonly chunks: readonly ExecutionChunk[];
   readonly result?: ExecutionResult;
@@ -19,7 +19,7 @@ export function bytesOf(wire: Wire, events: readonly unknown[]): Uint8Array {
   return new TextEncoder().encode(frames.join(''));
 }
 
-/** A body in reads of so many bytes. */
+/** A body that is read in pieces of this many bytes. */
 function bodyOf(bytes: Uint8Array, readBytes: number): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream({
@@ -40,7 +40,7 @@ const HEADERS = { 'content-type': 'text/event-stream' };
 const QUESTION: Message = { role: 'user', content: 'What is the weather?' };
 const TOOLS = ['weather', 'time'].map((name) => ({ name, parameters: { type: 'object' } }));
 
-/** Runs one execution against these bytes, read in pieces. Throws what is no `SluiceError`. */
+/** Runs one execution on these bytes, read in pieces. Throws errors that are not a `SluiceError`. */
 export async function play(wire: Wire, bytes: Uint8Array, readBytes: number): Promise<Played> {
   const model = providerOf(wire, () =>
     Promise.resolve(new Response(bodyOf(bytes, readBytes), { headers: HEADERS })),
@@ -57,7 +57,7 @@ export async function play(wire: Wire, bytes: Uint8Array, readBytes: number): Pr
   }
 }
 
-/** The body of the request that the next turn sends: the conversation, results for its calls, and one more question. */
+/** The body of the next request: the conversation, results for its calls, and one more question. */
 export async function nextRequest(
   wire: Wire,
   messages: readonly Message[],
@@ -75,7 +75,7 @@ export async function nextRequest(
   return { ...body };
 }
 
-/** A result for each call that is the client's to answer. */
+/** A result for each call that the client has to answer. */
 function answersOf(reply: Message | undefined): Message[] {
   if (reply === undefined || typeof reply.content === 'string') return [];
   const content = reply.content.flatMap((part) =>

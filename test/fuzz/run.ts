@@ -4,21 +4,21 @@ import { check } from './check.ts';
 import { mutated, mutations } from './mutations.ts';
 import { sourcesOf } from './streams.ts';
 
-/** How long and with what numbers one wire is tried. */
+/** The settings of one run: a seed, and a limit of time or runs. */
 export interface FuzzOptions {
   readonly seed: number;
-  /** Ends it; default: no limit. */
+  /** Time limit. Default: no limit. */
   readonly milliseconds?: number;
   readonly runs?: number;
 }
 
-/** What came of it. `failure` names the stream, the changes and what did not hold. */
+/** The result of a run. `failure` has the stream, the changes and the rule that was broken. */
 export interface FuzzReport {
   readonly runs: number;
   readonly failure?: string;
 }
 
-/** Tries mutated streams of one wire until one does not hold, the time is over or all runs are made. */
+/** Checks mutated streams of one wire until one fails, the time is over, or all runs are done. */
 export async function fuzz(wire: Wire, options: FuzzOptions): Promise<FuzzReport> {
   const sources = sourcesOf(wire);
   const property = fc.asyncProperty(

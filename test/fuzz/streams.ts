@@ -2,7 +2,7 @@ import { chatStream, messagesStream, responsesStream } from '../../testing/index
 import type { Wire } from '../../testing/upstream/wires.ts';
 import { recordings } from '../support/recording-files.ts';
 
-/** A whole stream of a wire, one event's JSON payload a line. */
+/** A complete stream of a wire: one JSON payload per line. */
 export interface Source {
   readonly name: string;
   readonly wire: Wire;
@@ -15,10 +15,10 @@ const CALLS = [
   { name: 'time', arguments: {} },
 ];
 
-/** Longer recordings add time to each run and no new shape. */
+/** Longer recordings would only make each run slower, without new shapes. */
 const MOST_LINES = 120;
 
-/** What is mutated: streams made here, and the recordings where they are there. */
+/** The streams to mutate: synthetic ones, and the recordings if they exist. */
 export function sourcesOf(wire: Wire): Source[] {
   const made: Record<Wire, readonly string[]> = {
     'openai-chat': chatStream({ ...SAID, toolCalls: CALLS }).lines,

@@ -3,10 +3,10 @@ import { postgresStore } from '../../stores/postgres/index.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { postgresServer } from '../support/postgres-server.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
-import { lineFaults, pause, type Backend } from './backend.ts';
+import { connectionFaults, pause, type Backend } from './backend.ts';
 import { openStore } from './open-store.ts';
 
-/** A PostgreSQL of its own where one can be started here, else a database of its own on the one there is, which is never restarted. */
+/** A PostgreSQL server of its own, if one can be started here. Otherwise a database of its own on the existing server, which is never restarted. */
 export async function postgresBackend(): Promise<Backend> {
   const server = await postgresServer();
   const database = server === undefined ? await testDatabase() : undefined;
@@ -24,7 +24,7 @@ export async function postgresBackend(): Promise<Backend> {
     spec: () => ({ kind: 'postgres', url: far.href }),
     open: () => openStore({ kind: 'postgres', url: url.href }),
     faults: {
-      ...lineFaults(proxy),
+      ...connectionFaults(proxy),
       'connections ended by the server': {
         weight: 2,
         async run() {

@@ -7,10 +7,10 @@ import { Redis } from 'ioredis';
 import { endsWithUs } from '../support/ends-with-us.ts';
 import { freePort } from '../support/free-port.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
-import { lineFaults, pause, type Backend } from './backend.ts';
+import { connectionFaults, pause, type Backend } from './backend.ts';
 import { openStore } from './open-store.ts';
 
-/** A Redis of its own that writes each command to the disk before it answers (`appendfsync always`). */
+/** A Redis server of its own that writes each command to disk before it answers (`appendfsync always`). */
 export async function redisBackend(): Promise<Backend> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
   const port = await freePort();
@@ -29,7 +29,7 @@ export async function redisBackend(): Promise<Backend> {
       retryStrategy: () => 50,
     });
     client.on('error', () => undefined);
-    // Answered once the file is read.
+    // Answers only after the file was read.
     await client.ping();
     client.disconnect();
   };
@@ -49,7 +49,7 @@ export async function redisBackend(): Promise<Backend> {
     }),
     open: () => openStore({ kind: 'redis', port, client: 'ioredis' }),
     faults: {
-      ...lineFaults(proxy),
+      ...connectionFaults(proxy),
       'server killed and restarted': {
         weight: 3,
         async run(random) {

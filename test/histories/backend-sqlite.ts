@@ -5,12 +5,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { pause, type Backend } from './backend.ts';
 import { openStore } from './open-store.ts';
 
-/** A file of its own. */
+/** A SQLite file of its own. */
 export async function sqliteBackend(): Promise<Backend> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-sqlite-'));
   const path = join(folder, 'sessions.db');
   const spec = { kind: 'sqlite', path } as const;
-  // Made before the lock of a fault can meet it half made.
+  // Created first, so that the lock of a fault cannot find it half created.
   const store = await openStore(spec);
   await store.load('any');
   await store.close();
@@ -23,7 +23,7 @@ export async function sqliteBackend(): Promise<Backend> {
         weight: 1,
         async run(random) {
           const other = new DatabaseSync(path, { timeout: 0 });
-          // Not waited for in the call: whoever has the lock may be paused, and it is this process that lets it go on.
+          // Not waited for here: the process that holds the lock may be paused, and this process is the one that resumes it.
           while (!begins(other)) await pause(random, 1, 5);
           await pause(random, 50, 1_800);
           other.exec('ROLLBACK');

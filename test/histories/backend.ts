@@ -4,15 +4,15 @@ import type { StoreSpec } from './open-store.ts';
 import { between, oneOf } from './random.ts';
 import type { Random } from './random.ts';
 
-/** Does something bad to what a store stands on, and mends it again before it resolves. */
+/** Breaks what a store depends on, and repairs it before it resolves. */
 export type ServerFault = (random: Random) => Promise<void>;
 
-/** What the processes of a history share. */
+/** The database that the processes of a history share. */
 export interface Backend {
   readonly name: string;
-  /** For a worker: over the line that can be bad. */
+  /** The store for a worker, over a connection that can fail. */
   spec(worker: number): StoreSpec;
-  /** For the checker: with nothing in between. */
+  /** The store for the checker, over a direct connection. */
   open(): Promise<StateStore>;
   readonly faults: Readonly<Record<string, { weight: number; run: ServerFault }>>;
   stop(): Promise<void>;
@@ -21,8 +21,8 @@ export interface Backend {
 export const pause = (random: Random, from: number, to: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, between(random, from, to)));
 
-/** What can happen to the line to a server. */
-export function lineFaults(proxy: TcpProxy): Backend['faults'] {
+/** The faults of a connection to a server. */
+export function connectionFaults(proxy: TcpProxy): Backend['faults'] {
   return {
     'connections dropped': {
       weight: 3,

@@ -14,7 +14,7 @@ const reply = (turn: string, seen: number, asked: string[]): Message => ({
 });
 const contentOf = ({ content }: Message): string => (typeof content === 'string' ? content : '');
 
-/** A turn that was acknowledged: all as it should be. */
+/** A turn that was acknowledged, with everything correct. */
 function sound(): {
   logs: LogLine[];
   turns: StoredTurn[];
@@ -58,14 +58,14 @@ function keptOf({ logs, turns, state, turnsOfOwner }: ReturnType<typeof sound>):
 }
 
 describe('the checker of histories', () => {
-  test('finds nothing wrong with what is right', () => {
+  test('finds no violation in a correct history', () => {
     expect(violationsOf(keptOf(sound()))).toEqual([]);
   });
 
   const wrong: [string, RegExp, (kept: ReturnType<typeof sound>) => void][] = [
     ['a lost reply', /its reply is lost/, ({ turns }) => turns.pop()],
     [
-      'another reply than was acknowledged',
+      'a different reply than the acknowledged one',
       /its reply is lost/,
       ({ logs }) => {
         logs.push({ what: 'ack', turn: 'a', session: 's', content: 'other', replayed: false });
@@ -73,7 +73,7 @@ describe('the checker of histories', () => {
     ],
     ['a lost input', /its input is lost/, ({ turns }) => turns.shift()],
     [
-      'a message twice',
+      'a message that is stored twice',
       /the message a is stored twice/,
       ({ turns }) => {
         turns.push({ turnId: 'b.input', messages: [user('a')], version: 3 });
@@ -87,7 +87,7 @@ describe('the checker of histories', () => {
       },
     ],
     [
-      'an append in between',
+      'an append between input and reply',
       /interleaved/,
       ({ turns }) => {
         turns.splice(
@@ -99,14 +99,14 @@ describe('the checker of histories', () => {
       },
     ],
     [
-      'a model that was asked something else',
-      /was not asked what is stored/,
+      'a model that was sent something else',
+      /was not sent what is stored/,
       ({ turns }) => {
         turns[1] = { ...turnAt(turns, 1), messages: [reply('a', 1, ['x', 'a'])] };
       },
     ],
     [
-      'half a reply as a whole one',
+      'half a reply stored as a complete one',
       /its text is not/,
       ({ turns, logs }) => {
         const half = { role: 'assistant', content: 'half' } as const;
@@ -131,8 +131,8 @@ describe('the checker of histories', () => {
     ],
     ['an owner’s spend twice', /the owner has 2 turns/, (kept) => (kept.turnsOfOwner = 2)],
     [
-      'input that no provider takes',
-      /no valid input: the last call has no result/,
+      'input that no provider accepts',
+      /not valid input: the last call has no result/,
       ({ turns }) => {
         const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
         turns.push({ turnId: 'b.input', messages: [{ role: 'assistant', content: [call] }], version: 3 });
@@ -146,7 +146,7 @@ describe('the checker of histories', () => {
       },
     ],
     [
-      'what a worker saw itself',
+      'a violation that a worker reports',
       /seen/,
       ({ logs }) => {
         logs.push({ what: 'violation', text: 'seen' });
@@ -160,7 +160,7 @@ describe('the checker of histories', () => {
     expect(violationsOf(keptOf(kept)).join('\n')).toMatch(says);
   });
 
-  test('does not ask for a turn that was abandoned', () => {
+  test('does not require a turn that was abandoned', () => {
     const kept = sound();
     kept.logs.push({ what: 'begin', turn: 'b', session: 's' }, { what: 'abandon', turn: 'b', session: 's' });
     expect(violationsOf(keptOf(kept))).toEqual([]);

@@ -4,21 +4,21 @@ import type { Message, SessionState, Spend, StoredTurn } from '../../src/index.t
 import type { LogLine } from './log.ts';
 import { ASKED, END, inputFault, nameOf, stampOf, textIn } from './stamp.ts';
 
-/** A session as a history left it, with every append that the ids in the logs lead to. */
+/** A session at the end of a history, with every append that the ids in the logs refer to. */
 export interface KeptSession {
   state: SessionState;
   turns: StoredTurn[];
 }
 
-/** What was kept, and what the workers had said. */
+/** What is stored, and what the workers have logged. */
 export interface Kept {
   logs: readonly LogLine[];
   sessions: readonly KeptSession[];
-  /** Of the owner of all the sessions. */
+  /** What the owner of all sessions has spent. */
   spend: Spend;
 }
 
-/** Everything that must not be, one sentence each. None: the history is right. */
+/** All violations of the rules, one sentence each. An empty list means that the history is correct. */
 export function violationsOf({ logs, sessions, spend }: Kept): string[] {
   const found = logs.flatMap((line) => (line.what === 'violation' ? [line.text] : []));
   for (const session of sessions) found.push(...sessionFaults(session));
@@ -26,7 +26,7 @@ export function violationsOf({ logs, sessions, spend }: Kept): string[] {
   return found;
 }
 
-/** The content of a reply, over all its messages. */
+/** The content of a reply: the text of all its messages. */
 function contentOf(messages: readonly Message[]): string {
   return messages.map((message) => (message.role === 'assistant' ? textIn(message) : '')).join('');
 }
@@ -35,7 +35,7 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
   const at = (text: string): string => `session ${state.id}: ${text}`;
   const found: string[] = [];
   const fault = inputFault(state.messages);
-  if (fault !== undefined) found.push(at(`what is loaded is no valid input: ${fault}`));
+  if (fault !== undefined) found.push(at(`what is loaded is not valid input: ${fault}`));
   const ordered = turns.toSorted((a, b) => a.version - b.version);
   if (
     !isDeepStrictEqual(
@@ -45,7 +45,7 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
   )
     found.push(
       at(
-        `has version ${state.version}, and its appends have ${ordered.map((turn) => turn.version).join(' ')}`,
+        `has version ${state.version}, but its appends have ${ordered.map((turn) => turn.version).join(' ')}`,
       ),
     );
   if (
@@ -56,10 +56,10 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
   )
     found.push(at('its messages are not those of its appends, in their order'));
   if (state.messageCount !== state.messages.length)
-    found.push(at(`counts ${state.messageCount} messages, and has ${state.messages.length}`));
+    found.push(at(`counts ${state.messageCount} messages, but has ${state.messages.length}`));
   const ends = ordered.flatMap(({ end }) => (end === undefined ? [] : [end]));
   if (state.turns !== ends.length)
-    found.push(at(`counts ${state.turns} turns, and ${ends.length} have ended`));
+    found.push(at(`counts ${state.turns} turns, but ${ends.length} have ended`));
   if (!isDeepStrictEqual(plain(state.usage), plain(sumUsage(ends.map(({ usage }) => usage)))))
     found.push(at('its usage is not that of its turns'));
   let before: Message[] = [];
@@ -70,15 +70,15 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
   return found;
 }
 
-/** Whether a reply is whole, and nothing came between it and what its model had seen. */
+/** Whether a reply is complete, and nothing was stored between it and what its model saw. */
 function replyFaults(turn: StoredTurn, all: readonly StoredTurn[], before: readonly Message[]): string[] {
   const found: string[] = [];
   const content = contentOf(turn.messages);
   const whole = turn.end?.outcome === 'completed';
   const partial = turn.messages.some((message) => message.partial === true);
   if (turn.end === undefined) found.push(`${turn.turnId} has no end`);
-  // A reply that is cut behind its last word has all of them.
-  if (whole && !content.endsWith(END)) found.push(`${turn.turnId} is completed, and its text is not`);
+  // A partial reply may end right after its last word.
+  if (whole && !content.endsWith(END)) found.push(`${turn.turnId} is completed, but its text is not`);
   if (turn.messages.length > 0 && whole === partial)
     found.push(
       `${turn.turnId} ended ${turn.end?.outcome ?? ''}, and is ${partial ? '' : 'not '}marked partial`,
@@ -86,9 +86,7 @@ function replyFaults(turn: StoredTurn, all: readonly StoredTurn[], before: reado
   const stamp = stampOf(content);
   if (stamp === undefined) return found;
   if (stamp.seen !== turn.version - 1)
-    found.push(
-      `${turn.turnId} is version ${turn.version}, and its model had seen ${stamp.seen}: interleaved`,
-    );
+    found.push(`${turn.turnId} is version ${turn.version}, but its model saw ${stamp.seen}: interleaved`);
   if (!turn.turnId.startsWith(`${stamp.turn}.reply`)) found.push(`${turn.turnId} answers ${stamp.turn}`);
   if (stamp.fresh) {
     const input = all.find(({ turnId }) => turnId === `${stamp.turn}.input`);
@@ -96,12 +94,12 @@ function replyFaults(turn: StoredTurn, all: readonly StoredTurn[], before: reado
       found.push(`${turn.turnId} does not follow its input: interleaved`);
     const asked = stamp.windowed === true ? Math.max(1, stamp.asked.length) : ASKED;
     if (!isDeepStrictEqual(before.slice(-asked).map(nameOf), stamp.asked))
-      found.push(`${turn.turnId}: the model was not asked what is stored before it`);
+      found.push(`${turn.turnId}: the model was not sent what is stored before it`);
   }
   return found;
 }
 
-/** Whether what was acknowledged is there, and all that was begun was acknowledged in the end. */
+/** Whether everything acknowledged is stored, and everything begun was acknowledged in the end. */
 function ackFaults(logs: readonly LogLine[], sessions: readonly KeptSession[]): string[] {
   const found: string[] = [];
   const kept = new Map(
@@ -113,19 +111,19 @@ function ackFaults(logs: readonly LogLine[], sessions: readonly KeptSession[]): 
     if (line.what !== 'ack') continue;
     done.add(line.turn);
     const turns = kept.get(line.session) ?? new Map<string, StoredTurn>();
-    if (!turns.has(`${line.turn}.input`)) found.push(`${line.turn} was acknowledged, and its input is lost`);
+    if (!turns.has(`${line.turn}.input`)) found.push(`${line.turn} was acknowledged, but its input is lost`);
     const replies = [...turns.values()].filter(
       ({ turnId, end }) => turnId.startsWith(`${line.turn}.reply`) && end?.outcome === 'completed',
     );
     if (!replies.some(({ messages }) => contentOf(messages) === line.content))
-      found.push(`${line.turn} was acknowledged, and its reply is lost`);
+      found.push(`${line.turn} was acknowledged, but its reply is lost`);
   }
   for (const line of logs)
     if (line.what === 'begin' && !done.has(line.turn)) found.push(`${line.turn} was never acknowledged`);
   return found;
 }
 
-/** Whether anything is there twice: a user's message, a run of the model, the finished reply to one turn. */
+/** Whether anything is stored twice: a user's message, a run of the model, the finished reply to one turn. */
 function doubled(sessions: readonly KeptSession[]): string[] {
   const seen = new Set<string>();
   const found: string[] = [];
@@ -149,7 +147,7 @@ function spendFaults(sessions: readonly KeptSession[], spend: Spend): string[] {
   const turns = sessions.reduce((sum, { state }) => sum + state.turns, 0);
   return spend.turns === turns && isDeepStrictEqual(plain(spend.usage), plain(usage))
     ? []
-    : [`the owner has ${spend.turns} turns, and the sessions ${turns}; or their usage is another`];
+    : [`the owner has ${spend.turns} turns and the sessions have ${turns}, or their usage differs`];
 }
 
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);

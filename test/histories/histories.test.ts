@@ -4,7 +4,7 @@ import { hasPostgres } from '../support/postgres.ts';
 import { backends, shares } from './backends.ts';
 import { runHistory } from './run.ts';
 
-/** Together 200. `npm run histories` makes 2,000 happen. */
+/** 200 in total. `npm run histories` causes 2,000. */
 const FAULTS = shares(200, 3);
 const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -16,7 +16,7 @@ const there: Readonly<Record<string, () => Promise<boolean> | boolean>> = {
 
 describe(`histories, seed ${seed}`, () => {
   test.each(Object.entries(backends).map(([name, make], at) => ({ name, make, at })))(
-    'R33 R34 R42 R43 $name: no acknowledged turn is lost, doubled or interleaved, whatever happens to processes, server and line',
+    'R33 R34 R42 R43 $name: no acknowledged turn is lost, doubled or interleaved, whatever happens to processes, server and connections',
     async ({ name, make, at }) => {
       if ((await there[name]?.()) !== true) return;
       const faults = FAULTS[at] ?? 0;
@@ -29,7 +29,7 @@ describe(`histories, seed ${seed}`, () => {
         );
         expect(history.violations).toEqual([]);
         expect(Object.values(history.faults).reduce((sum, count) => sum + count, 0)).toBe(faults);
-        // A history in which nothing happens shows nothing.
+        // A history without faults would show nothing.
         expect(history.acknowledged).toBeGreaterThan(faults / 2);
       } finally {
         await backend.stop();

@@ -1,17 +1,17 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** What a worker says of its turns, in order. What it says is on the disk before it goes on. */
+/** An entry in the log of a worker. It is on disk before the worker goes on. */
 export type LogLine =
   | { what: 'begin'; turn: string; session: string }
   /** The caller was told that the turn is finished and stored, with this content. */
   | { what: 'ack'; turn: string; session: string; content: string; replayed: boolean }
   | { what: 'fail'; turn: string; session: string; code: string }
-  /** Nobody asks for it any more. */
+  /** The caller has abandoned the turn. */
   | { what: 'abandon'; turn: string; session: string }
-  /** What must not be, seen by the worker itself. */
+  /** A violation that the worker itself has noticed. */
   | { what: 'violation'; text: string };
 
-/** A worker's log. A process that is killed leaves at most half a line, which nobody was told of. */
+/** A worker's log. A killed process leaves at most half a line, which no caller knows about. */
 export class Log {
   readonly #file: number;
 
@@ -31,7 +31,7 @@ export class Log {
   }
 }
 
-/** The whole lines of a log. */
+/** The complete lines of a log. */
 export function readLog(path: string): LogLine[] {
   if (!existsSync(path)) return [];
   return readFileSync(path, 'utf8')

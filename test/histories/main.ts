@@ -1,5 +1,5 @@
 // npm run histories -- [--faults 2000] [--seed N] [--stores postgres,redis,sqlite]
-// Prints the table of docs/reliability.md.
+// Prints the tables of docs/reliability.md.
 import { parseArgs } from 'node:util';
 import { backends, shares } from './backends.ts';
 import { runHistory, type History } from './run.ts';
@@ -11,7 +11,7 @@ const { values } = parseArgs({
     stores: { type: 'string', default: Object.keys(backends).join(',') },
   },
 });
-// What it has started ends with it.
+// The processes that it has started end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const seed = Number(values.seed);
 const stores = values.stores.split(',');
@@ -22,7 +22,7 @@ for (const [at, faults] of shares(Number(values.faults), stores.length).entries(
   const name = stores[at] ?? '';
   const make = backends[name];
   if (make === undefined)
-    throw new Error(`No such store: ${name}. There are ${Object.keys(backends).join(', ')}.`);
+    throw new Error(`Unknown store: ${name}. The stores are ${Object.keys(backends).join(', ')}.`);
   const backend = await make();
   try {
     const onFault = (number: number, fault: string): void => {
@@ -50,7 +50,7 @@ console.log(
       'turns begun',
       'acknowledged',
       'replayed',
-      'tries failed',
+      'attempts failed',
       'messages',
       'violations',
       'minutes',
@@ -80,7 +80,7 @@ console.log();
 const codes = [...new Set(histories.flatMap(({ failures }) => Object.keys(failures)))].sort();
 console.log(
   rows(
-    ['tries that failed', ...histories.map(({ store }) => store)],
+    ['attempts that failed with', ...histories.map(({ store }) => store)],
     codes.map((code) => [code, ...histories.map(({ failures }) => failures[code] ?? 0)]),
   ),
 );

@@ -16,17 +16,17 @@ const USAGE = {
   reasoningTokens: 0,
 };
 
-/** What the model needs to know of the session that it answers. */
+/** What the model needs to know about the session that it answers. */
 export interface ModelOptions {
   random: Random;
-  /** Whether the pipeline reads windows of sessions. */
+  /** Whether the pipeline reads only the newest messages of a session. */
   windowed: boolean;
-  /** The version of the session that a turn of it has seen, and whether it stored its input itself. */
+  /** The version of the session that the current turn has seen, and whether it stored its input itself. */
   seen(sessionId: string): { version: number; inputOf: string | undefined };
   violation(text: string): void;
 }
 
-/** A model that streams a few words in a few tenths of a second, and says in its first line what it was asked; and tools, now and then. */
+/** A model that streams a few words in a few tenths of a second. Its first line says what it was sent. Sometimes it calls a tool. */
 export function modelStack({ random, windowed, seen, violation }: ModelOptions): Middleware[] {
   const tools: Middleware = async function* tools(context, next) {
     const first = yield* next();

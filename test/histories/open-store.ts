@@ -6,16 +6,16 @@ import { postgresStore } from '../../stores/postgres/index.ts';
 import { redisStore } from '../../stores/redis/index.ts';
 import { sqliteStore } from '../../stores/sqlite/index.ts';
 
-/** Which store, and where: plain data, for a process of its own. */
+/** Which store, and where. Plain data, so that it can be passed to another process. */
 export type StoreSpec =
   | { kind: 'postgres'; url: string }
   | { kind: 'redis'; port: number; client: 'redis' | 'ioredis' }
   | { kind: 'sqlite'; path: string };
 
-/** A call of the store may take so long: shorter than the lease would be too hard on a busy machine. */
+/** How long a call of the store may take. On a busy machine, less than the lease would be too short. */
 const TIMEOUT_MS = 1_500;
 
-/** Opens the store of a specification. */
+/** Opens the specified store. */
 export async function openStore(spec: StoreSpec): Promise<StateStore> {
   switch (spec.kind) {
     case 'postgres': {

@@ -1,4 +1,4 @@
-/** Numbers that a seed decides: from 0 to below 1 (mulberry32). */
+/** Random numbers from 0 to below 1, determined by a seed (mulberry32). */
 export type Random = () => number;
 
 export function randomOf(seed: number): Random {
@@ -15,6 +15,6 @@ export const between = (random: Random, from: number, to: number): number => fro
 
 export function oneOf<T>(random: Random, from: readonly T[]): T {
   const one = from[Math.floor(random() * from.length)];
-  if (one === undefined) throw new Error('There is nothing to choose from.');
+  if (one === undefined) throw new Error('The list to choose from is empty.');
   return one;
 }

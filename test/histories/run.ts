@@ -15,44 +15,44 @@ import { between, oneOf, randomOf } from './random.ts';
 import type { Random } from './random.ts';
 import type { WorkerSpec } from './worker.ts';
 
-/** How a history is made. */
+/** The settings of a history. */
 export interface HistoryOptions {
   backend: Backend;
-  /** How many bad things happen. */
+  /** Number of faults. */
   faults: number;
-  /** Decides which, when and to whom. The machine decides the rest. */
+  /** Decides which faults happen, when, and to which process. The machine decides the rest. */
   seed: number;
   workers?: number;
   sessions?: number;
-  /** Told of each fault. */
+  /** Called for each fault. */
   onFault?: (number: number, name: string) => void;
 }
 
-/** What came of it. */
+/** The outcome of a history. */
 export interface History {
   store: string;
   seed: number;
   ms: number;
   faults: Record<string, number>;
-  /** Turns that a worker was asked for. */
+  /** Turns that workers were asked to run. */
   begun: number;
-  /** Turns of which a worker said that they are stored. */
+  /** Turns that workers reported as stored. */
   acknowledged: number;
-  /** How often a stored reply was given once more. */
+  /** How often a stored reply was returned again. */
   replayed: number;
-  /** Tries that failed, by the code of their error. */
+  /** Failed attempts, by the code of their error. */
   failures: Record<string, number>;
-  /** Messages that are stored. */
+  /** Number of stored messages. */
   messages: number;
   violations: string[];
 }
 
 const LEASE_MS = 1_000;
-/** How long the workers may take to finish what is open, once nothing bad happens any more. */
+/** How long the workers may take to finish open turns after the last fault. */
 const DRAIN_MS = 60_000;
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 
-/** Runs workers on shared sessions, does bad things to them and to their store, and looks at what is stored in the end. */
+/** Runs workers on shared sessions, causes faults in them and in their store, and at the end checks what is stored. */
 export async function runHistory(options: HistoryOptions): Promise<History> {
   const { backend, faults, seed, workers: count = 4, sessions: many = 6, onFault } = options;
   const random = randomOf(seed);
@@ -125,7 +125,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-/** A kind of fault, and whom it can happen to now. */
+/** A kind of fault, and the targets that it can hit now. */
 interface Kind {
   name: string;
   weight: number;
@@ -133,7 +133,7 @@ interface Kind {
   run(random: Random, target: Target): Promise<void>;
 }
 
-/** What one bad thing happens to at a time. */
+/** Something that only one fault at a time can hit. */
 interface Target {
   busy: boolean;
 }
@@ -178,7 +178,7 @@ function kindsOf(backend: Backend, workers: readonly Worker[]): Kind[] {
   }));
 }
 
-/** A kind that can happen now, the heavier the likelier, and to whom. */
+/** Chooses a kind of fault that is possible now, by its weight, and its target. */
 function chosenOf(kinds: readonly Kind[], random: Random): { kind: Kind; free: Target } | undefined {
   const possible = kinds.flatMap((kind) => {
     const free = kind.targets().filter(({ busy }) => !busy);
@@ -200,7 +200,7 @@ class Worker implements Target {
   #starts = 0;
   #child: ChildProcess | undefined;
   #errors = '';
-  /** Its end is expected. */
+  /** Whether the end of the process is expected. */
   #ending = false;
 
   constructor(spec: WorkerSpec, folder: string, violations: string[]) {
@@ -228,21 +228,21 @@ class Worker implements Target {
     this.#child = child;
   }
 
-  /** Killed, and started again a little later. */
+  /** Kills the process, and starts it again a little later. */
   async killed(random: Random): Promise<void> {
     await this.#end('SIGKILL');
     await pause(random, 0, 300);
     this.start();
   }
 
-  /** Stopped where it stands, and let go on. */
+  /** Pauses the process, and lets it continue later. */
   async paused(ms: number): Promise<void> {
     this.#child?.kill('SIGSTOP');
     await new Promise((resolve) => setTimeout(resolve, ms));
     this.#child?.kill('SIGCONT');
   }
 
-  /** Has it finish what is open. */
+  /** Lets the process finish its open turns. */
   async drain(): Promise<void> {
     const child = this.#child;
     if (child?.exitCode !== null) return;
@@ -250,7 +250,7 @@ class Worker implements Target {
     const ended = once(child, 'exit');
     child.send('drain');
     const late = setTimeout(() => {
-      this.#violations.push(`${this.spec.name} did not come to an end in ${DRAIN_MS} ms`);
+      this.#violations.push(`${this.spec.name} did not end within ${DRAIN_MS} ms`);
       child.kill('SIGKILL');
     }, DRAIN_MS);
     await ended;
@@ -272,7 +272,7 @@ class Worker implements Target {
   }
 }
 
-/** A session, with every append that a turn of the logs can have made. */
+/** A session, with every append that a turn in the logs can have made. */
 async function keptOf(
   store: StateStore,
   key: { owner: string; id: string },

@@ -1,41 +1,41 @@
 import type { Message } from '../../src/index.ts';
 
-/** What a reply says of how it came to be, as its first line. */
+/** The first line of a reply, which says how it was made. */
 export interface Stamp {
   turn: string;
-  /** Of this run of the model alone. */
+  /** Unique for this run of the model. */
   nonce: string;
-  /** The session's version when the model was asked. */
+  /** The version of the session when the model was called. */
   seen: number;
-  /** Whether this run stored the turn's input, and not one before it that came to nothing. */
+  /** Whether this run stored the input of the turn, and not an earlier run that failed. */
   fresh: boolean;
-  /** The last messages that the model was asked with: see {@link nameOf}. */
+  /** The last messages that the model was sent: see {@link nameOf}. */
   asked: string[];
-  /** Whether a window of the session was read, which may hold fewer. */
+  /** Whether only the newest messages of the session were read, so that there may be fewer. */
   windowed?: boolean;
 }
 
-/** How many messages a stamp names. */
+/** How many messages a stamp lists. */
 export const ASKED = 8;
 
-/** The last line of every reply that is whole. */
+/** The last line of every complete reply. */
 export const END = '\nend';
 
 export const stamped = (stamp: Stamp): string => `${JSON.stringify(stamp)}\n`;
 
-/** The stamp of a reply; undefined where it was cut before its end. */
+/** The stamp of a reply; undefined if the reply ended before the stamp was complete. */
 export function stampOf(content: string): Stamp | undefined {
   const end = content.indexOf('\n');
   return end < 0 ? undefined : (JSON.parse(content.slice(0, end)) as Stamp);
 }
 
-/** The text of a message's parts. */
+/** The text of all parts of a message. */
 export function textIn({ content }: Message): string {
   if (typeof content === 'string') return content;
   return content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
-/** A short text that no other message of a history has: the words of a user, or a hash of the rest. */
+/** A short name that is unique among the messages of a history: the words of a user, or a hash of anything else. */
 export function nameOf(message: Message): string {
   const text = JSON.stringify(message.content);
   if (message.role === 'user') return textIn(message);
@@ -44,7 +44,7 @@ export function nameOf(message: Message): string {
   return `${message.role[0] ?? ''}${(hash >>> 0).toString(36)}`;
 }
 
-/** Why a provider would refuse messages; undefined where it would not. */
+/** Why a provider would refuse messages; undefined if it would accept them. */
 export function inputFault(messages: readonly Message[]): string | undefined {
   let open = new Set<string>();
   for (const [at, message] of messages.entries()) {
@@ -59,7 +59,7 @@ export function inputFault(messages: readonly Message[]): string | undefined {
     }
     if (open.size > 0) return `a call before message ${at} has no result`;
     open = new Set(parts.flatMap((part) => (part.type === 'tool_call' ? [part.id] : [])));
-    if (open.size > 0 && message.role !== 'assistant') return `message ${at} calls a tool and is no reply`;
+    if (open.size > 0 && message.role !== 'assistant') return `message ${at} calls a tool but is not a reply`;
   }
   return open.size > 0 ? 'the last call has no result' : undefined;
 }

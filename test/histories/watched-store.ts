@@ -10,8 +10,8 @@ import type {
 import { ForwardingStore } from '../support/forwarding-store.ts';
 
 /**
- * A store whose leases are short, so that a history need not wait for the long ones, and that remembers which version of a session its process has
- * seen. The turns themselves think that they have fifteen seconds: what they write too late the store must refuse.
+ * A store with short leases, so that a history does not have to wait for long ones. It remembers which version of a session its process has seen. The
+ * turns themselves assume leases of fifteen seconds, so the store must refuse what they write too late.
  */
 export class WatchedStore extends ForwardingStore {
   readonly #leaseMs: number;
@@ -22,7 +22,7 @@ export class WatchedStore extends ForwardingStore {
     this.#leaseMs = leaseMs;
   }
 
-  /** Of this process's newest turn on the session: no two of them run at once. */
+  /** What this process's newest turn on the session has seen. Two of them never run at once. */
   seen(id: string): { version: number; inputOf: string | undefined } {
     return this.#seen.get(id) ?? { version: 0, inputOf: undefined };
   }
@@ -60,7 +60,7 @@ export class WatchedStore extends ForwardingStore {
     };
   }
 
-  /** An answer that comes late, to a turn that another has pushed aside, is no news. */
+  /** A late answer, to a turn that another one has superseded, is ignored. */
   #see(key: SessionKey, version: number, inputOf: string | undefined): void {
     const known = this.seen(idOf(key));
     if (version > known.version || (version === known.version && inputOf !== undefined))

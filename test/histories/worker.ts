@@ -1,5 +1,5 @@
-// One process of a history: runs turns on sessions that other processes write to as well, until it is told to come to an end. What it has told its
-// callers is in its log; a process that is killed goes on with the turns that its log leaves open, as clients do that got no answer.
+// One process of a history. It runs turns on sessions that other processes also write to, until it is told to end. Its log contains what it has told
+// its callers. A killed process starts again with the turns that its log leaves open, like a client that got no answer.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pipeline, isSluiceError } from '../../src/index.ts';
 import type { ExecutionResult } from '../../src/index.ts';
@@ -10,7 +10,7 @@ import type { StoreSpec } from './open-store.ts';
 import { between, oneOf, randomOf } from './random.ts';
 import { WatchedStore } from './watched-store.ts';
 
-/** What a worker is told, as its one argument. */
+/** The settings of a worker, passed as its only argument. */
 export interface WorkerSpec {
   name: string;
   store: StoreSpec;
@@ -19,11 +19,11 @@ export interface WorkerSpec {
   owner: string;
   sessions: string[];
   leaseMs: number;
-  /** How many messages of a session it reads. Default: all. */
+  /** How many of the newest messages of a session it reads. Default: all. */
   historyLimit?: number;
-  /** Turns that it runs at once. */
+  /** Number of turns that it runs at once. */
   clients: number;
-  /** When the history began: workers then choose the same ids for some turns. */
+  /** When the history began. With it, all workers choose the same ids for some turns. */
   startedAt: number;
 }
 
@@ -90,7 +90,7 @@ function newJob(): Job {
     : { session, turn: `${spec.name}-${begun++}-${session}` };
 }
 
-/** Runs a turn until it is stored, as a client does that asks again after each failure. */
+/** Runs a turn until it is stored, like a client that tries again after each failure. */
 async function play({ turn, session }: Job): Promise<void> {
   if (!open.has(turn)) log.write({ what: 'begin', turn, session });
   open.set(turn, { turn, session });
@@ -109,7 +109,7 @@ async function play({ turn, session }: Job): Promise<void> {
   open.delete(turn);
 }
 
-/** Asks for a turn, once or (a double click) twice at once. Resolves to the code of what failed. */
+/** Runs a turn, once or (a double click) twice at once. Resolves to the code of the error, if it failed. */
 async function attempt(
   turn: string,
   session: string,
@@ -117,7 +117,7 @@ async function attempt(
   clicks: number,
 ): Promise<string | undefined> {
   const dice = random();
-  // Of a turn that several processes run one takes the session from another.
+  // If several processes run the same turn, one takes the session from another.
   const [queue, reject] = turn.startsWith('all-') ? [0.6, 0.7] : [0.8, 0.9];
   const onBusy = draining || dice < queue ? 'queue' : dice < reject ? 'reject' : 'supersede';
   const asked = await Promise.allSettled(
@@ -148,14 +148,14 @@ function acknowledge(turn: string, session: string, { response, replayed, outcom
   log.write({ what: 'ack', turn, session, content, replayed: replayed === true });
 }
 
-/** Asks once more for a turn that was acknowledged: its stored reply must come, whatever happened since. */
+/** Sends an acknowledged turn once more. It must return the stored reply, whatever has happened since. */
 async function repeat(): Promise<void> {
   if (acked.size === 0) return;
   const [turn, { session }] = oneOf(random, [...acked.entries()]);
   try {
     const key = { owner: spec.owner, id: session };
     const result = await pipeline.executeWithContext(key, 'user', turn, { turnId: turn });
-    if (result.replayed !== true) violation(`${turn} was acknowledged, and ran again`);
+    if (result.replayed !== true) violation(`${turn} was acknowledged, but ran again`);
     acknowledge(turn, session, result);
   } catch (error) {
     codeOf(error);
@@ -164,6 +164,6 @@ async function repeat(): Promise<void> {
 
 function codeOf(error: unknown): string {
   if (isSluiceError(error)) return error.code;
-  violation(`a turn failed with what is no SluiceError: ${String(error)}`);
+  violation(`a turn failed with an error that is not a SluiceError: ${String(error)}`);
   return 'unknown';
 }

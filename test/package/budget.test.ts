@@ -7,7 +7,7 @@ const limits = new Map<string, EntrySize>(Object.entries(budget));
 const peers = Object.keys(readManifest().peerDependencies);
 
 describe('the byte budget', () => {
-  test('has one line for each entry point', () => {
+  test('has one entry for each entry point', () => {
     expect([...limits.keys()].sort()).toEqual(
       entryPoints()
         .map(({ specifier }) => specifier)
@@ -15,7 +15,7 @@ describe('the byte budget', () => {
     );
   });
 
-  test.each(entryPoints())('is kept by $specifier, which reaches no other packages', async (entry) => {
+  test.each(entryPoints())('is met by $specifier, which loads only the listed packages', async (entry) => {
     const limit = limits.get(entry.specifier);
     const size = await measureEntry(entry);
     expect(size.packages, 'see npm run budget').toEqual(limit?.packages);
@@ -24,7 +24,7 @@ describe('the byte budget', () => {
   });
 
   test.each(['sluice', 'sluice/middleware', 'sluice/testing', 'sluice/providers/demo'])(
-    'of %s holds no optional peer',
+    'of %s lists no optional peer',
     (specifier) => {
       const packages = limits.get(specifier)?.packages;
       expect(packages?.filter((name) => peers.includes(name))).toEqual([]);

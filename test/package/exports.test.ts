@@ -9,7 +9,7 @@ describe.each(entryPoints())('$specifier', ({ specifier, built }) => {
     expect(names.get(specifier)).toMatchSnapshot();
   });
 
-  test('declares exactly the values that it has when it runs', async () => {
+  test('declares exactly the values that it exports at run time', async () => {
     const module: object = await import(root + built);
     const declared = names.get(specifier)?.filter((line) => /^(class|function|const) /.test(line)) ?? [];
     expect(Object.keys(module).sort()).toEqual(declared.map((line) => line.split(' ')[1]).sort());

@@ -7,23 +7,23 @@ import { readManifest, root } from '../../scripts/entry-points.ts';
 
 const runFile = promisify(execFile);
 
-/** What a command of the user's project said. */
+/** The result of a command in the user's project. */
 export interface Outcome {
   exitCode: number;
   output: string;
 }
 
-/** A folder outside of the repository in which the packed package is installed, as it would be at a user's. */
+/** A folder outside of the repository, where the packed package is installed as in a user's project. */
 export interface UserProject extends AsyncDisposable {
   folder: string;
-  /** Runs a program of Node's with the folder as its working directory. */
+  /** Runs Node with the folder as its working directory. */
   node(...parameters: string[]): Promise<Outcome>;
-  /** Runs our compiler on the folder's tsconfig.json. */
+  /** Runs our TypeScript compiler on a tsconfig of the folder. */
   compile(tsconfig: string): Promise<Outcome>;
 }
 
 /**
- * Installs the tarball with npm, and without the network: every dependency comes from our own node_modules. No optional
+ * Installs the tarball with npm, without the network: every dependency comes from our own node_modules. No optional
  * peer is installed.
  */
 export async function installTarball(tarball: string, files: string): Promise<UserProject> {

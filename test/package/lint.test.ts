@@ -6,19 +6,19 @@ import { describe, expect, inject, test } from 'vitest';
 import { readManifest, root } from '../../scripts/entry-points.ts';
 
 describe('the packed package', () => {
-  test('has nothing that publint objects to', async () => {
+  test('passes publint', async () => {
     const manifest: Record<string, unknown> = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
     const tarball = await readFile(inject('tarball'));
     const { messages } = await publint({ strict: true, pack: { tarball: toArrayBuffer(tarball) } });
     expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
   });
 
-  test('resolves and has right types for every entry point, imported from ESM and through a bundler', async () => {
+  test('resolves with correct types for every entry point, imported from ESM and through a bundler', async () => {
     const tarball = await readFile(inject('tarball'));
     const checked = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
     if (checked.types === false) throw new Error('the package has no types');
     const problems = checked.problems.filter((problem) => {
-      // The package is ESM only, by decision: `require` of it and the resolution of Node 10 are not supported.
+      // The package is ESM only on purpose: `require` and the module resolution of Node 10 are not supported.
       if (problem.kind === 'CJSResolvesToESM') return false;
       return !('resolutionKind' in problem) || !['node10', 'node16-cjs'].includes(problem.resolutionKind);
     });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { entryPoints, root } from '../../scripts/entry-points.ts';
 
-/** What each factory needs to be called. */
+/** The options that some factories require. */
 const options: Readonly<Record<string, unknown>> = {
   contextWindow: { maxTokens: 1_000, strategy: 'fail' },
   timeout: { idleMs: 1_000 },

@@ -18,7 +18,7 @@ describe("the packed package, installed in a user's project", () => {
     await project[Symbol.asyncDispose]();
   });
 
-  test('brings its runtime dependencies and no optional peer', async () => {
+  test('installs its runtime dependencies and no optional peer', async () => {
     const { dependencies, peerDependencies } = readManifest();
     const installed = await readdir(join(project.folder, 'node_modules'));
     expect(installed).toEqual(expect.arrayContaining(Object.keys(dependencies)));
@@ -27,7 +27,7 @@ describe("the packed package, installed in a user's project", () => {
     ).toEqual([]);
   });
 
-  test('holds what is built and the pages about it, nothing else', async () => {
+  test('contains the build and the documentation, nothing else', async () => {
     const files = await readdir(join(project.folder, 'node_modules/sluice'));
     expect(files.sort()).toEqual([
       'CHANGELOG.md',
@@ -40,14 +40,14 @@ describe("the packed package, installed in a user's project", () => {
     ]);
   });
 
-  test('lets a plugin written from the README compile under strict, and run', async () => {
+  test('lets a plugin written from the README compile in strict mode, and run', async () => {
     expect(await project.compile('tsconfig.json')).toEqual({ exitCode: 0, output: '' });
     const { exitCode, output } = await project.node('out/main.js');
     expect(output).toBe('{"content":"Hello, world","lines":["start 1","end 12 stop"]}\n');
     expect(exitCode).toBe(0);
   });
 
-  test('has types for the core that need nothing of Node', async () => {
+  test('has types for the core that do not need the types of Node', async () => {
     expect(await project.compile('tsconfig.browser.json')).toEqual({ exitCode: 0, output: '' });
   });
 
@@ -63,7 +63,7 @@ describe("the packed package, installed in a user's project", () => {
     expect(exitCode).toBe(0);
   });
 
-  test('refuses an import that is no entry point', async () => {
+  test('refuses an import that is not an entry point', async () => {
     const { exitCode, output } = await project.node('-e', "import('sluice/dist/src/index.js')");
     expect(output).toMatch(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
     expect(exitCode).toBe(1);

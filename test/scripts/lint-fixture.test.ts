@@ -2,7 +2,7 @@ import { ESLint } from 'eslint';
 import { expect, test } from 'vitest';
 import { root } from '../../scripts/entry-points.ts';
 
-/** Rules that our configuration reports for a text at a path. Only those that need no types are asked for. */
+/** The rules that our configuration reports for a text at a path, limited to those that need no types. */
 async function reported(filePath: string, text: string): Promise<string[]> {
   const eslint = new ESLint({
     cwd: root,

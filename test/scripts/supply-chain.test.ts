@@ -19,13 +19,13 @@ async function readLock(): Promise<z.infer<typeof lockSchema>['packages']> {
   return lockSchema.parse(JSON.parse(await readFile(`${root}package-lock.json`, 'utf8'))).packages;
 }
 
-/** The name of a locked package: the part behind the last `node_modules/`. */
+/** The name of a locked package: the part after the last `node_modules/`. */
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
 describe('S18 the lockfile', () => {
-  test('S18 pins every package by its integrity hash and names no host to fetch it from', async () => {
+  test('S18 pins every package by its integrity hash, and names no host to download it from', async () => {
     const installed = Object.entries(await readLock()).filter(([path]) => path !== '');
     expect(installed.length).toBeGreaterThan(100);
     expect(
@@ -34,7 +34,7 @@ describe('S18 the lockfile', () => {
     expect(installed.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path)).toEqual([]);
   });
 
-  test('S18 locks the optional packages of every platform, without which npm ci refuses it', async () => {
+  test('S18 locks the optional packages of every platform; otherwise npm ci refuses it', async () => {
     const packages = await readLock();
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies).filter(
@@ -44,7 +44,7 @@ describe('S18 the lockfile', () => {
     expect(missing).toEqual([]);
   });
 
-  test('S18 holds no install script that is not listed in allowScripts, and only the one of node may run', async () => {
+  test('S18 has no install script that is not listed in allowScripts, and only the one of node may run', async () => {
     const withScript = Object.entries(await readLock()).filter(
       ([, { hasInstallScript }]) => hasInstallScript,
     );
@@ -54,7 +54,7 @@ describe('S18 the lockfile', () => {
     expect(Object.keys(allowScripts).filter((name) => allowScripts[name])).toEqual(['node']);
   });
 
-  test('S18 is frozen where the checks run: they install with npm ci alone', async () => {
+  test('S18 is not changed by the checks: they install only with npm ci', async () => {
     const script = await readFile(`${root}.ci/run`, 'utf8');
     expect(script).toMatch(/\bnpm ci\b/);
     expect(script).not.toMatch(/\bnpm (install|i|update)\b/);

@@ -1,6 +1,6 @@
 import type { Middleware } from 'sluice';
 
-/** Notes the start and the end of each attempt, and how many characters of text came. */
+/** Records the start and the end of each attempt, and the number of characters received. */
 export function noted(lines: string[]): Middleware {
   return async function* noted(context, next) {
     lines.push(`start ${String(context.request.messages.length)}`);
