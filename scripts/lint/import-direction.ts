@@ -55,7 +55,7 @@ function whyForbiddenFile(
   if (targetFolder === core) return `Import the core through ${coreEntries.join(' or ')}.`;
   if (!composers.has(folder)) return `${folder}/ imports the core and its own files, no other folder.`;
   if (options.entries.includes(target)) return undefined;
-  return `${target} is no public entry; ${folder}/ may import only the entries of other folders.`;
+  return `${target} is not a public entry; ${folder}/ may import only the entries of other folders.`;
 }
 
 /** Plugins that live in a folder of their own (providers/openai) do not know each other's insides. */

@@ -14,7 +14,7 @@ describe('cleaner', () => {
   });
 
   it.each([
-    ['colours', `${ESC}[1;31mred${ESC}[0m`, 'red'],
+    ['colors', `${ESC}[1;31mred${ESC}[0m`, 'red'],
     ['moves of the cursor', `a${ESC}[2Jb${ESC}[10;10Hc`, 'abc'],
     ['the title of the window, ended by a bell', `x${ESC}]0;owned\u0007y`, 'xy'],
     ['the clipboard, ended by ESC \\', `x${ESC}]52;c;ZXZpbA==${ESC}\\y`, 'xy'],

@@ -77,13 +77,13 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
   [
     'cli/main.ts',
     '../providers/openai/chat.ts',
-    'providers/openai/chat.ts is no public entry; cli/ may import only the entries of other folders.',
+    'providers/openai/chat.ts is not a public entry; cli/ may import only the entries of other folders.',
   ],
   ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'cli/main.ts',
     '../test/support/clock.ts',
-    'test/support/clock.ts is no public entry; cli/ may import only the entries of other folders.',
+    'test/support/clock.ts is not a public entry; cli/ may import only the entries of other folders.',
   ],
 ];
 
