@@ -7,7 +7,7 @@ import { root } from '../../scripts/entry-points.ts';
 const CHECKED = [
   'README.md',
   'CHANGELOG.md',
-  'docs/{chat,conversation,dependencies,performance,reliability,requests,sessions,streams,testing,writing-middleware}.md',
+  'docs/{chat,conversation,dependencies,kit,performance,reliability,requests,sessions,streams,testing,writing-middleware}.md',
   'docs/decisions/{README,0001-*,000[3-9]-*,001[1-9]-*}.md',
   'cli/**/*.ts',
   'conversation/*.ts',
@@ -20,7 +20,7 @@ const CHECKED = [
 const STUMBLING_BLOCKS: readonly (readonly [found: RegExp, instead: string])[] = [
   [/\bmend(s|ed|ing)?\b/gi, 'fix, or what to do'],
   [/(?<!\bthere )\b(is|are|was|were) none\b/gi, 'there is no ..., or: is not a ...'],
-  [/(?<!\bthere )\bis no (?!longer|more|less|different|need|point|way|reason)/gi, 'is not a ...'],
+  [/(?<!\bthere )\bis no (?!longer|more|less|different|limit|need|point|way|reason)/gi, 'is not a ...'],
   [/\bby now\b/gi, 'already, or nothing'],
   [/\bof its own accord\b/gi, 'by itself'],
   [/\bha(s|ve|d) not[.,;:]/gi, 'does not have'],
