@@ -7,6 +7,7 @@ const config: KnipConfig = {
     ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
     'test/**/*.test.ts',
     // Run in a process of its own.
+    'scripts/pack.ts',
     'test/performance/{count,heap}.ts',
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',

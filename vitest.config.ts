@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { entryPoints, root } from './scripts/entry-points.ts';
+import { QuickestFirst } from './scripts/quickest-first.ts';
 import { SummaryReporter } from './scripts/summary-reporter.ts';
 
 /** `sluice` and `sluice/...` mean the source, so that a test never runs against an old build. */
@@ -8,30 +9,65 @@ const alias = entryPoints().map(({ specifier, source }) => ({
   replacement: root + source,
 }));
 
-/** These run the build: the package as a user gets it, the examples, and the code in the pages. */
-const onTheBuild = ['test/package/**', 'test/examples/**', 'test/docs/**', 'test/performance/**'];
+/** Tests of the built package: its files, the examples, and the code in the docs. */
+const ofThePackage = ['test/package/**', 'test/examples/**', 'test/docs/**', 'test/performance/**'];
+
+/**
+ * Tests that start services or processes, cut streams at every byte, or try thousands of schedules. Also the few that need a process of
+ * their own, because they replace a module or need one that nobody has used before.
+ */
+const slow = [
+  'test/cli/{process,pseudo-terminal,session}.test.ts',
+  'test/faults/**',
+  'test/fuzz/**',
+  'test/histories/**',
+  'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
+  'test/middleware/shared/**',
+  'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
+  'test/providers/wire/transport-proxy.test.ts',
+  'test/session/{model,store-model}.test.ts',
+  'test/stores/**',
+  'test/testing/**',
+];
+
+const tests = (patterns: string[]): string[] =>
+  patterns.map((pattern) => pattern.replace(/\/\*\*$/, '/**/*.test.ts'));
 
 export default defineConfig({
   test: {
     reporters: ['default', new SummaryReporter()],
+    // One more worker would make tests wait for the processor that measure how long something takes.
+    maxWorkers: '100%',
+    sequence: { sequencer: QuickestFirst },
     projects: [
       {
         resolve: { alias },
         test: {
-          name: 'source',
+          name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: onTheBuild,
+          exclude: [...ofThePackage, ...slow],
+          // Files share processes and the modules they load. That halves the time: importing takes longer than most tests.
+          isolate: false,
+          setupFiles: ['./test/support/leaves-no-trace.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          typecheck: { enabled: false },
         },
       },
       {
-        // The build is made anew when a source is younger than it.
+        resolve: { alias },
+        test: {
+          name: 'slow',
+          include: tests(slow),
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
         test: {
           name: 'package',
-          include: onTheBuild.map((folder) => `${folder}/*.test.ts`),
+          include: tests(ofThePackage),
           globalSetup: ['./scripts/package-setup.ts'],
+          setupFiles: ['./scripts/package-ready.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { buildIfStale } from './build-if-stale.ts';
 import { readManifest, root } from './entry-points.ts';
 
 declare module 'vitest' {
@@ -13,18 +12,20 @@ declare module 'vitest' {
   }
 }
 
-/** Set-up of the tests of the package: builds it when the build is stale, and packs it once for all of them. */
+/**
+ * Starts to build and pack the package, once for all tests of the package. The other tests run in the meantime; `package-ready.ts` makes those of the
+ * package wait.
+ */
 export default function packageSetup(project: TestProject): () => void {
-  buildIfStale();
   const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'));
-  run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder]);
   const { name, version } = readManifest();
-  project.provide('tarball', join(folder, `${name}-${version}.tgz`));
+  const tarball = join(folder, `${name}-${version}.tgz`);
+  project.provide('tarball', tarball);
+  const packing = spawn(process.execPath, [join(root, 'scripts/pack.ts'), folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return () => {
+    packing.kill();
     rmSync(folder, { recursive: true });
   };
-}
-
-function run(command: string, parameters: string[]): void {
-  execFileSync(command, parameters, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -236,7 +236,7 @@ describe('logging', () => {
 
   test('writes to the pipeline’s logger, else to the console, and keeps silent where the pipeline does', async () => {
     const info = vi.spyOn(console, 'info').mockImplementation(() => undefined);
-    vi.spyOn(console, 'debug').mockImplementation(() => undefined);
+    const debug = vi.spyOn(console, 'debug').mockImplementation(() => undefined);
     const logger = kept();
     const stack = [logging(), provider(model(answer))];
     await new Pipeline(stack, { logger }).execute('user', 'Hi');
@@ -245,7 +245,7 @@ describe('logging', () => {
     expect(logger.lines).toHaveLength(4);
     await new Pipeline(stack).execute('user', 'Hi');
     expect(info).toHaveBeenCalledTimes(3);
-    vi.restoreAllMocks();
+    for (const spy of [info, debug]) spy.mockRestore();
   });
 
   test('speaks to a real pino', async () => {
