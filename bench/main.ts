@@ -1,15 +1,15 @@
 /**
- * The bench. `npm run bench` measures everything and writes RESULTS.md and results.svg; `-- --quick` measures, in less than a minute, what
- * the table of ratios needs, and writes nothing; `-- --json` prints that table as the last line.
+ * The bench. `npm run bench` measures everything and writes RESULTS.md and results.svg; `-- --quick` measures what the
+ * table of ratios needs, in about three minutes, and writes nothing; `-- --json` prints that table as the last line.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Size } from './client/scenario.ts';
 import { machine } from './harness/machine.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
 import { startUpstream } from './harness/worker.ts';
 import { measure } from './measure.ts';
 import { RUNS } from './plan.ts';
+import type { Size } from './plan.ts';
 import { chartOf } from './report/chart.ts';
 import { pageOf } from './report/page.ts';
 import type { Circumstances } from './report/page.ts';

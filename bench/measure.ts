@@ -1,4 +1,4 @@
-import type { ScenarioId, Size } from './client/scenario.ts';
+import type { ScenarioId } from './client/scenario.ts';
 import { scenario } from './client/scenarios.ts';
 import { contestant } from './contestants/list.ts';
 import type { ContestantId } from './contestants/list.ts';
@@ -8,6 +8,7 @@ import type { Growth } from './in-memory/growth.ts';
 import type { ByRead } from './in-memory/kinds.ts';
 import type { MemoryTask } from './in-memory/worker.ts';
 import { plan } from './plan.ts';
+import type { Size } from './plan.ts';
 import type { Measured } from './report/ratios.ts';
 
 const KINDS = ['none', 'fused', 'generator', 'loop'] as const;
@@ -17,21 +18,20 @@ export async function measure(size: Size, runs: number, origin: string): Promise
   const scenarios: Measured['scenarios'] = new Map();
   for (const [name, ids] of Object.entries(plan[size])) {
     const id = name as ScenarioId;
-    const sides = ids.map((one) => clientSide(one, id, size, origin));
+    const sides = ids.map((one) => clientSide(one, id, origin));
     scenarios.set(id, await timed(id, () => interleave<number>(sides, turnsOf(id, size, runs))));
   }
   const inMemory: Turns = { runs, processes: 'kept' };
   const executions = await timed('executions in memory', () =>
-    interleave<number>([memorySide('sluice', size), memorySide('ai-sdk', size)], inMemory),
+    interleave<number>([memorySide('sluice'), memorySide('ai-sdk')], inMemory),
   );
-  const kinds = size === 'quick' ? (['none', 'fused', 'generator'] as const) : KINDS;
   const layers = await timed('layers', () =>
     interleave<ByRead>(
-      kinds.map((kind) => memorySide(kind, size)),
+      KINDS.map((kind) => memorySide(kind)),
       inMemory,
     ),
   );
-  const growth = await timed('growth', () => interleave<Growth>([memorySide('growth', size)], inMemory));
+  const growth = await timed('growth', () => interleave<Growth>([memorySide('growth')], inMemory));
   return { scenarios, executions, layers, growth: growth.get('growth') ?? [] };
 }
 
@@ -42,13 +42,13 @@ function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {
   return { runs, processes: size === 'quick' ? 'abreast' : 'each' };
 }
 
-function clientSide(id: ContestantId, name: ScenarioId, size: Size, origin: string): Side {
+function clientSide(id: ContestantId, name: ScenarioId, origin: string): Side {
   const { label } = contestant(id);
-  return { id, label, module: 'client/worker.ts', task: { contestant: id, scenario: name, size, origin } };
+  return { id, label, module: 'client/worker.ts', task: { contestant: id, scenario: name, origin } };
 }
 
-function memorySide(what: MemoryTask['what'], size: Size): Side {
-  const task: MemoryTask = { what, size };
+function memorySide(what: MemoryTask['what']): Side {
+  const task: MemoryTask = { what };
   return { id: what, label: what, module: 'in-memory/worker.ts', task };
 }
 

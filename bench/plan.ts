@@ -1,10 +1,13 @@
 import type { ContestantId } from './contestants/list.ts';
 import { contestants } from './contestants/list.ts';
-import type { ScenarioId, Size } from './client/scenario.ts';
+import type { ScenarioId } from './client/scenario.ts';
 
 const everybody = contestants.map(({ id }) => id);
 
-/** Who is measured at what. The quick bench measures those alone who stand in the table of ratios. */
+/** How much is measured: only what the table of ratios needs, or everything. */
+export type Size = 'quick' | 'full';
+
+/** Who is measured at what. The warm-up and the runs are the same in both: they alone decide what a ratio is. */
 export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
   quick: {
     burst: [
@@ -17,6 +20,7 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
       'sluice-anthropic',
       'anthropic-sdk',
     ],
+    'burst-by-event': ['sluice', 'floor'],
     paced: ['sluice', 'openai-sdk', 'ai-sdk', 'langchain'],
     call: ['sluice', 'openai-sdk'],
     'first-chunk': ['sluice', 'openai-sdk'],
@@ -24,6 +28,7 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
   },
   full: {
     burst: everybody,
+    'burst-by-event': everybody,
     paced: everybody,
     call: everybody,
     'first-chunk': everybody,

@@ -17,7 +17,7 @@ const { id, unit } = scenario(work as ScenarioId);
 installPeers();
 if (process.env['SKIP_BUILD'] === undefined) installLibrary();
 const upstream = await startUpstream();
-const run = await prepare({ contestant: known.id, scenario: id, size: 'quick', origin: upstream.origin });
+const run = await prepare({ contestant: known.id, scenario: id, origin: upstream.origin });
 const session = new Session();
 session.connect();
 await session.post('Profiler.enable');

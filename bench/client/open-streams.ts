@@ -10,7 +10,7 @@ export const memory: Scenario = {
   how: `resident memory with ${OPEN.toLocaleString('en')} streams open that have each delivered text, less what it was before`,
   calls: OPEN,
   once: true,
-  script: () => ({ chunks: 300, perWrite: 1, paceMs: 400 }),
+  script: { chunks: 300, perWrite: 1, paceMs: 400 },
   async warmUp() {
     // One call has loaded everything; more would leave behind a heap that the streams then fill unseen.
   },
@@ -28,7 +28,7 @@ export const held: Scenario = {
   how: `the most resident memory that a process ever had which holds ${HELD.toLocaleString('en')} streams open at once`,
   calls: HELD,
   once: true,
-  script: () => ({ chunks: 60, perWrite: 1, paceMs: 5_000 }),
+  script: { chunks: 60, perWrite: 1, paceMs: 5_000 },
   async warmUp() {
     // The peak is that of the whole process: nothing comes before it.
   },

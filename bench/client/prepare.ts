@@ -5,14 +5,13 @@ import { contestant } from '../contestants/list.ts';
 import type { ContestantId } from '../contestants/list.ts';
 import type { Open } from '../contestants/reader.ts';
 import { Caller, cpuOf } from './scenario.ts';
-import type { ScenarioId, Size } from './scenario.ts';
+import type { ScenarioId } from './scenario.ts';
 import { scenario } from './scenarios.ts';
 
 /** What a worker is started with. */
 export interface Task {
   contestant: ContestantId;
   scenario: ScenarioId;
-  size: Size;
   origin: string;
 }
 
@@ -20,34 +19,35 @@ export interface Task {
 export async function prepare(task: Task): Promise<() => Promise<number>> {
   const { wire, label } = contestant(task.contestant);
   const { script, calls, warmUp, run, once } = scenario(task.scenario);
-  const played = script(task.size);
   const addressOf = (one: Script): string => `${task.origin}${pathOf(one)}${wire === 'chat' ? '/v1' : ''}`;
   const { open } = (await import(`../contestants/${task.contestant}.ts`)) as { open: Open };
   const callerOf = (one: Script, calls: number): Caller =>
     new Caller(label, open({ baseURL: addressOf(one), calls }), answerOf(one.chunks));
-  const caller = callerOf(played, calls);
+  const caller = callerOf(script, calls);
   // The first call alone: what is set up at the first use, or fails at it, does so once.
   await callerOf({ chunks: 20, perWrite: 1, paceMs: 0 }, 1).call();
   if (once !== true) {
     const long = callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
     const short = callerOf({ chunks: 1, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
-    await compile(long, short, task.size);
+    await compile(long, short);
   }
-  await warmUp(caller, task.size);
-  return () => run(caller, task.size);
+  await warmUp(caller);
+  return () => run(caller);
 }
 
 const CALLS_AT_ONCE = 10;
 
+/** Processor time spent on each half of the warm-up, in microseconds. With a fifth of it, some ratios are twice what they settle at. */
+const WARM_UP_CPU = 1_500_000;
+
 /**
- * Works until the compiler is done with most of it: as long for everybody, one half of the time with long answers and one with calls of one chunk, two
- * rounds of each at least.
+ * Works until the compiler has done most of its work. Every contestant gets the same processor time: half with long answers, half with calls of
+ * one chunk, and at least two rounds of each.
  */
-async function compile(long: Caller, short: Caller, size: Size): Promise<void> {
-  const half = size === 'quick' ? 300_000 : 1_500_000;
+async function compile(long: Caller, short: Caller): Promise<void> {
   for (const caller of [long, short]) {
     let cpu = 0;
-    for (let round = 0; round < 2 || cpu < half; round++)
+    for (let round = 0; round < 2 || cpu < WARM_UP_CPU; round++)
       cpu += await cpuOf(() => caller.together(CALLS_AT_ONCE));
   }
 }

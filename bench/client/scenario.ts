@@ -10,19 +10,18 @@ export interface Scenario {
   unit: string;
   /** What is done and what the number is. */
   how: string;
-  script(size: Size): Script;
+  script: Script;
   /** Calls that are open at once. */
   calls: number;
   /** Whether a process is good for one run alone; nothing but one call comes before it then. */
   once?: boolean;
   /** The same work, done before the first run. */
-  warmUp(caller: Caller, size: Size): Promise<void>;
+  warmUp(caller: Caller): Promise<void>;
   /** One run: the number that counts. */
-  run(caller: Caller, size: Size): Promise<number>;
+  run(caller: Caller): Promise<number>;
 }
 
-export type ScenarioId = 'burst' | 'paced' | 'call' | 'memory' | 'first-chunk' | 'held';
-export type Size = 'quick' | 'full';
+export type ScenarioId = 'burst' | 'burst-by-event' | 'paced' | 'call' | 'memory' | 'first-chunk' | 'held';
 
 /** Makes calls with one contestant, and lets none pass that delivers anything but the answer. */
 export class Caller {

@@ -1,8 +1,8 @@
-import { burst, call, firstChunk, paced } from './speed.ts';
+import { burst, burstByEvent, call, firstChunk, paced } from './speed.ts';
 import { held, memory } from './open-streams.ts';
 import type { Scenario, ScenarioId } from './scenario.ts';
 
-const all: readonly Scenario[] = [burst, paced, call, memory, firstChunk, held];
+const all: readonly Scenario[] = [burst, burstByEvent, paced, call, memory, firstChunk, held];
 
 /** The scenario of a name. */
 export function scenario(id: ScenarioId): Scenario {

@@ -1,35 +1,44 @@
 import { cpuOf } from './scenario.ts';
-import type { Caller, Scenario, Size } from './scenario.ts';
+import type { Caller, Scenario } from './scenario.ts';
 
 const BURST_STREAMS = 10;
 const BURST_CHUNKS = 1_000;
+/** Processor time that a run of a burst takes at least, in microseconds. */
+const BURST_CPU = 500_000;
 const PACED_STREAMS = 100;
+const PACED_CHUNKS = 200;
 const CONCURRENT_CALLS = 10;
-
-/** Processor time that a run of the burst takes at least, in microseconds. */
-function leastCpu(size: Size): number {
-  return size === 'quick' ? 60_000 : 500_000;
-}
-
-function pacedChunks(size: Size): number {
-  return size === 'quick' ? 64 : 200;
-}
+const CALLS = 1_000;
+const FIRST_CHUNKS = 500;
 
 export const burst: Scenario = {
   id: 'burst',
   title: 'A chunk in a burst',
-  unit: 'µs CPU a chunk',
-  how: `${BURST_STREAMS} streams of ${BURST_CHUNKS} chunks at once, 16 chunks a write, as fast as they are read; round after round, until a run has taken 0.5 s of CPU (quick: 0.06 s)`,
-  calls: BURST_STREAMS,
-  script: () => ({ chunks: BURST_CHUNKS, perWrite: 16, paceMs: 0 }),
-  warmUp: (caller) => caller.together(BURST_STREAMS),
-  async run(caller, size) {
-    let cpu = 0;
-    let rounds = 0;
-    for (; cpu < leastCpu(size); rounds++) cpu += await cpuOf(() => caller.together(BURST_STREAMS));
-    return cpu / (rounds * BURST_STREAMS * BURST_CHUNKS);
-  },
+  ...bursts(16, '16 chunks a write'),
 };
+
+export const burstByEvent: Scenario = {
+  id: 'burst-by-event',
+  title: 'A chunk in a burst, one event a write',
+  ...bursts(1, 'one chunk a write'),
+};
+
+/** Streams as fast as they are read. What a read costs is shared by the chunks of one write. */
+function bursts(perWrite: number, writes: string): Omit<Scenario, 'id' | 'title'> {
+  return {
+    unit: 'µs CPU a chunk',
+    how: `${BURST_STREAMS} streams of ${BURST_CHUNKS} chunks at once, ${writes}, as fast as they are read; round after round, until a run has taken 0.5 s of CPU`,
+    calls: BURST_STREAMS,
+    script: { chunks: BURST_CHUNKS, perWrite, paceMs: 0 },
+    warmUp: (caller) => caller.together(BURST_STREAMS),
+    async run(caller) {
+      let cpu = 0;
+      let rounds = 0;
+      for (; cpu < BURST_CPU; rounds++) cpu += await cpuOf(() => caller.together(BURST_STREAMS));
+      return cpu / (rounds * BURST_STREAMS * BURST_CHUNKS);
+    },
+  };
+}
 
 export const paced: Scenario = {
   id: 'paced',
@@ -37,11 +46,11 @@ export const paced: Scenario = {
   unit: 'µs CPU a chunk',
   how: `${PACED_STREAMS} streams at once, one chunk each every 5 ms; the calls' own cost is part of it`,
   calls: PACED_STREAMS,
-  script: (size) => ({ chunks: pacedChunks(size), perWrite: 1, paceMs: 5 }),
+  script: { chunks: PACED_CHUNKS, perWrite: 1, paceMs: 5 },
   warmUp: (caller) => caller.together(PACED_STREAMS),
-  async run(caller, size) {
+  async run(caller) {
     const cpu = await cpuOf(() => caller.together(PACED_STREAMS));
-    return cpu / (PACED_STREAMS * pacedChunks(size));
+    return cpu / (PACED_STREAMS * PACED_CHUNKS);
   },
 };
 
@@ -51,11 +60,10 @@ export const call: Scenario = {
   unit: 'µs CPU a call',
   how: `calls whose answer is one chunk, ${CONCURRENT_CALLS} at a time`,
   calls: CONCURRENT_CALLS,
-  script: () => ({ chunks: 1, perWrite: 1, paceMs: 0 }),
+  script: { chunks: 1, perWrite: 1, paceMs: 0 },
   warmUp: (caller) => calls(caller, 100),
-  async run(caller, size) {
-    const count = size === 'quick' ? 200 : 1_000;
-    return (await cpuOf(() => calls(caller, count))) / count;
+  async run(caller) {
+    return (await cpuOf(() => calls(caller, CALLS))) / CALLS;
   },
 };
 
@@ -73,13 +81,13 @@ export const firstChunk: Scenario = {
   unit: 'ms',
   how: 'from the call to its first piece of text, one call after the other, answers of 20 chunks',
   calls: 1,
-  script: () => ({ chunks: 20, perWrite: 1, paceMs: 0 }),
+  script: { chunks: 20, perWrite: 1, paceMs: 0 },
   async warmUp(caller) {
     for (let count = 0; count < 50; count++) await caller.call();
   },
-  async run(caller, size) {
+  async run(caller) {
     const times: number[] = [];
-    for (let count = 0; count < (size === 'quick' ? 100 : 500); count++) {
+    for (let count = 0; count < FIRST_CHUNKS; count++) {
       const started = performance.now();
       await caller.call(() => times.push(performance.now() - started));
     }

@@ -4,25 +4,25 @@ import type { Reader } from '../contestants/reader.ts';
 import { PROMPT } from '../contestants/reader.ts';
 import { readerOf } from '../contestants/the-five.ts';
 import { Caller, cpuOf } from '../client/scenario.ts';
-import type { Size } from '../client/scenario.ts';
 import { answerOf, pieceAt } from '../upstream/text.ts';
 
 const CHUNKS = 20;
+/** Processor time spent before the first run, in microseconds. */
+const WARM_UP_CPU = 1_500_000;
 const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
 
 /**
  * Executions without a network, in microseconds each: `sluice` on its scripted provider, `ai-sdk` on its mock model. Both work as long before
  * the first run.
  */
-export async function executions(who: 'sluice' | 'ai-sdk', size: Size): Promise<() => Promise<number>> {
+export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
   const reader = who === 'sluice' ? sluice() : await aiSdk();
   const caller = new Caller(who, reader, answerOf(CHUNKS));
-  const least = size === 'quick' ? 400_000 : 1_500_000;
   const calls = (times: number) =>
     cpuOf(async () => {
       for (let time = 0; time < times; time++) await caller.call();
     });
-  for (let cpu = 0; cpu < least;) cpu += await calls(20);
+  for (let cpu = 0; cpu < WARM_UP_CPU;) cpu += await calls(20);
   return async () => (await calls(150)) / 150;
 }
 

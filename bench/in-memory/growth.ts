@@ -2,7 +2,6 @@ import { Pipeline } from 'sluice';
 import type { Message, Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { cpuOf } from '../client/scenario.ts';
-import type { Size } from '../client/scenario.ts';
 import { logger, theFive } from '../contestants/the-five.ts';
 import { layers, nsPerChunk } from './layers.ts';
 import { source } from './source.ts';
@@ -15,26 +14,22 @@ export interface Growth {
   /** Nanoseconds a chunk, 5 and 40 middleware that look at each chunk. */
   middleware5: number;
   middleware40: number;
-  /** The full bench alone: the same, but 35 of the 40 let the stream pass without a look, as most middleware do. */
-  passing40?: number;
-  /** The full bench alone: microseconds an execution, the five, 20 chunks, after 10 and after 1,000 messages. */
-  history10?: number;
-  history1000?: number;
+  /** The same, but 35 of the 40 let the stream pass without a look, as most middleware do. */
+  passing40: number;
+  /** Microseconds an execution, the five, 20 chunks, after 10 and after 1,000 messages. */
+  history10: number;
+  history1000: number;
 }
 
 /** One run. */
-export async function growth(size: Size): Promise<Growth> {
-  const answer = { chunks: 20_000, perRead: 1, times: size === 'quick' ? 1 : 5 };
-  const grown: Growth = {
+export async function growth(): Promise<Growth> {
+  const answer = { chunks: 20_000, perRead: 1, times: 5 };
+  const passings = Array.from({ length: 35 }, () => passing);
+  return {
     chunks1000: await nsPerChunk(theFive(), { chunks: 1_000, perRead: 16, times: 100 }),
     chunks100000: await nsPerChunk(theFive(), { chunks: 100_000, perRead: 16, times: 1 }),
     middleware5: await nsPerChunk(layers('fused', 5), answer),
     middleware40: await nsPerChunk(layers('fused', 40), answer),
-  };
-  if (size === 'quick') return grown;
-  const passings = Array.from({ length: 35 }, () => passing);
-  return {
-    ...grown,
     passing40: await nsPerChunk([...layers('fused', 5), ...passings], answer),
     history10: await usPerExecution(10),
     history1000: await usPerExecution(1_000),

@@ -2,7 +2,6 @@ import { Pipeline } from 'sluice';
 import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { cpuOf } from '../client/scenario.ts';
-import type { Size } from '../client/scenario.ts';
 import { logger } from '../contestants/the-five.ts';
 import { LAYERS } from './kinds.ts';
 import type { ByRead, Kind } from './kinds.ts';
@@ -54,9 +53,9 @@ export async function nsPerChunk(
 }
 
 /** One run over a stack with layers of a kind, or with none. */
-export async function stackCosts(kind: Kind | 'none', size: Size): Promise<ByRead> {
+export async function stackCosts(kind: Kind | 'none'): Promise<ByRead> {
   const stack = kind === 'none' ? [] : layers(kind, LAYERS[kind]);
-  const answer = { chunks: 20_000, times: size === 'quick' ? 1 : 6 };
+  const answer = { chunks: 20_000, times: 6 };
   return {
     1: await nsPerChunk(stack, { ...answer, perRead: 1 }),
     16: await nsPerChunk(stack, { ...answer, perRead: 16 }),

@@ -28,6 +28,7 @@ export interface Ratio {
 
 const WORK: Record<ScenarioId, string> = {
   burst: 'A chunk in a burst',
+  'burst-by-event': 'A chunk in a burst, one event a write',
   paced: 'A chunk at a pace',
   call: 'A call of one chunk',
   memory: 'Memory of an open stream',
@@ -39,6 +40,7 @@ const WORK: Record<ScenarioId, string> = {
 export const ratios: readonly Ratio[] = [
   beside('burst_vs_openai', 'burst', 'openai-sdk', 'OpenAI SDK', 0.3),
   beside('burst_vs_floor', 'burst', 'floor', 'fetch + JSON.parse, by hand', 1.1),
+  beside('burst_by_event_vs_floor', 'burst-by-event', 'floor', 'fetch + JSON.parse, by hand', 1.1),
   beside('burst_vs_langchain', 'burst', 'langchain', 'LangChain.js', 0.16),
   beside('burst_vs_ai_sdk', 'burst', 'ai-sdk', 'Vercel AI SDK', 0.08),
   beside('burst_vs_mastra', 'burst', 'mastra', 'Mastra', 0.11),

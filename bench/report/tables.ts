@@ -75,12 +75,10 @@ const GROWTH: Record<keyof Growth, [label: string, unit: string]> = {
 };
 
 function growthTable({ growth }: Measured): Table {
-  const rows = (Object.keys(GROWTH) as (keyof Growth)[])
-    .filter((key) => growth.every((run) => run[key] !== undefined))
-    .map((key) => ({
-      label: GROWTH[key].join(', '),
-      runs: growth.map((run) => run[key] ?? Number.NaN),
-    }));
+  const rows = (Object.keys(GROWTH) as (keyof Growth)[]).map((key) => ({
+    label: GROWTH[key].join(', '),
+    runs: growth.map((run) => run[key]),
+  }));
   const how =
     'over a provider in memory; the answers of 1,000 and 100,000 chunks come 16 a read, the others one';
   return { title: 'Growth', unit: 'CPU', how, rows };
@@ -116,7 +114,7 @@ export function cells(...texts: string[]): string {
 
 /** The tables that are worth a picture: those with contestants in them. */
 export function pictured(measured: Measured): Table[] {
-  const shown: ScenarioId[] = ['burst', 'paced', 'call', 'memory', 'first-chunk'];
+  const shown: ScenarioId[] = ['burst', 'burst-by-event', 'paced', 'call', 'memory', 'first-chunk'];
   return shown.flatMap((id) => {
     const sides = measured.scenarios.get(id);
     return sides === undefined ? [] : [scenarioTable(scenario(id), sides)];

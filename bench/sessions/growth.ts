@@ -1,5 +1,5 @@
 import { median } from '../harness/statistics.ts';
-import type { Size } from '../client/scenario.ts';
+import type { Size } from '../plan.ts';
 import { begin, turnsOn } from './conversation.ts';
 import { openBackend } from './stores.ts';
 import type { StoreId } from './stores.ts';

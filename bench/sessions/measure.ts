@@ -1,4 +1,4 @@
-import type { Size } from '../client/scenario.ts';
+import type { Size } from '../plan.ts';
 import { interleave } from '../harness/rounds.ts';
 import type { Side, Turns } from '../harness/rounds.ts';
 import type { Growth } from './growth.ts';

@@ -1,7 +1,7 @@
 import { medianRatio, median } from '../harness/statistics.ts';
 import { versionOf } from '../harness/set-up.ts';
 import { cells, digits, markdownOf } from '../report/tables.ts';
-import type { Size } from '../client/scenario.ts';
+import type { Size } from '../plan.ts';
 import { WINDOW } from './conversation.ts';
 import type { RecordedTurn } from './conversation.ts';
 import { GROWTH_MS, LENGTHS } from './growth.ts';

@@ -1,6 +1,6 @@
 import { median } from '../harness/statistics.ts';
 import { cpuOf } from '../client/scenario.ts';
-import type { Size } from '../client/scenario.ts';
+import type { Size } from '../plan.ts';
 import { executions, recordedTurn, turnsOn } from './conversation.ts';
 import type { RunTurn } from './conversation.ts';
 import { openBackend } from './stores.ts';

@@ -1,5 +1,5 @@
 /** The process of one side. */
-import type { Size } from '../client/scenario.ts';
+import type { Size } from '../plan.ts';
 import { serve } from '../harness/answering.ts';
 import { growthOf } from './growth.ts';
 import { speedOf } from './speed.ts';
