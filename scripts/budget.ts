@@ -1,6 +1,6 @@
 /**
- * `npm run budget` prints what each entry point costs; `npm run budget -- --write` records that, and a margin of 5 %, as
- * the new budget. Grow a budget only for a reason that a reader of the diff accepts.
+ * `npm run budget` prints the size of each entry point. `npm run budget -- --write` records the sizes plus 5 % as the new budget. Only
+ * raise a budget for a good reason.
  */
 import { writeFileSync } from 'node:fs';
 import { entryPoints, root } from './entry-points.ts';

@@ -1,15 +1,15 @@
-/** Builds the library where the build is missing or older than what it is made from; run as a script, or called by the set-up of tests. */
+/** Builds the library if the build is missing or out of date. Can be run as a script. */
 import { execFileSync } from 'node:child_process';
 import { globSync, statSync } from 'node:fs';
 import { entryPoints, exists, publishedFolders, root } from './entry-points.ts';
 
-/** See above. */
+/** Builds the library if the build is missing or out of date. */
 export function buildIfStale(): void {
   if (isStale())
     execFileSync('npm', ['run', 'build', '--silent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** Whether the build is missing, or older than a source or a setting it is made from. */
+/** Whether the build is missing, or older than a source file or a setting. */
 function isStale(): boolean {
   const builtMs = Math.min(...entryPoints().map(({ built }) => modifiedMs(built)));
   const patterns = ['package.json', 'tsconfig.json', 'tsup.config.ts'];

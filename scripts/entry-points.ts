@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 
-/** One entry point of the package: what a user imports, the source it is built from, and the built file. */
+/** An entry point of the package. */
 export interface EntryPoint {
-  /** What a user writes after `import ... from`: `sluice`, `sluice/middleware/cost`. */
+  /** What a user imports: `sluice`, `sluice/middleware/cost`. */
   specifier: string;
-  /** Path of the source from the root of the repository: `middleware/cost.ts`. */
+  /** Path of the source, from the root of the repository: `middleware/cost.ts`. */
   source: string;
-  /** Path of the built module from the root of the repository: `dist/middleware/cost.js`. */
+  /** Path of the built module, from the root of the repository: `dist/middleware/cost.js`. */
   built: string;
 }
 
@@ -22,10 +22,10 @@ const manifestSchema = z.object({
   peerDependencies: z.record(z.string(), z.string()),
 });
 
-/** Absolute path of the repository's root, with a trailing slash. */
+/** Absolute path of the root of the repository, with a trailing slash. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the scripts need of package.json. */
+/** The fields of package.json that the scripts use. */
 export function readManifest(): z.infer<typeof manifestSchema> {
   return manifestSchema.parse(JSON.parse(readFileSync(`${root}package.json`, 'utf8')));
 }
@@ -36,8 +36,8 @@ function sourceOf(built: string): string {
 }
 
 /**
- * The entry points, read from `exports` in package.json: the one place where they are listed. The build, the type
- * checker's paths, the tests' aliases, the export snapshot and the byte budget follow from it.
+ * The entry points. They are listed in one place, `exports` in package.json. The build, the aliases in tests, the snapshot of exports and the
+ * size budgets are derived from it.
  */
 export function entryPoints(): EntryPoint[] {
   const { name, exports } = readManifest();
@@ -50,23 +50,23 @@ export function entryPoints(): EntryPoint[] {
   return found;
 }
 
-/** Sources of the commands listed under `bin`. */
+/** Sources of the commands in `bin`. */
 export function commandSources(): string[] {
   return Object.values(readManifest().bin).map(sourceOf);
 }
 
-/** Whether a path, given from the root of the repository, exists. */
+/** Whether a path exists. It is relative to the root of the repository. */
 export function exists(path: string): boolean {
   return existsSync(root + path);
 }
 
-/** Packages that a bundle never contains: the runtime dependencies and the optional peers. */
+/** Packages that are never bundled: the runtime dependencies and the optional peers. */
 export function externalPackages(): string[] {
   const { dependencies, peerDependencies } = readManifest();
   return [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
 }
 
-/** Folders whose code is published; `test/`, `examples/`, `scripts/` and `bench/` are not among them. */
+/** Folders with published code. */
 export const publishedFolders = [
   'src',
   'middleware',

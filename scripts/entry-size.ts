@@ -2,17 +2,17 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { readManifest, root, type EntryPoint } from './entry-points.ts';
 
-/** What importing one entry point costs. Bytes are minified and gzipped. */
+/** The size of an entry point, in bytes of minified and gzipped code. */
 export interface EntrySize {
-  /** Our own code. */
+  /** Sluice's own code. */
   ownBytes: number;
-  /** Our own code and the runtime dependencies; optional peers are the user's, and not counted. */
+  /** Sluice's own code and its runtime dependencies, without optional peers. */
   bundledBytes: number;
-  /** The packages it reaches; one that is loaded on demand ends with `(on demand)`. */
+  /** The packages it imports. Those that are loaded on demand are marked `(on demand)`. */
   packages: string[];
 }
 
-/** Bundles the built entry point as a user's bundler would, and measures the outcome. */
+/** Bundles a built entry point as a user's bundler would, and measures the result. */
 export async function measureEntry(entry: EntryPoint): Promise<EntrySize> {
   const { dependencies, peerDependencies } = readManifest();
   const peers = Object.keys(peerDependencies);

@@ -2,8 +2,8 @@ import ts from 'typescript';
 import { root, type EntryPoint } from './entry-points.ts';
 
 /**
- * The names an entry point exports, types included, as the compiler sees them in the built declarations: one line
- * each, such as `class Pipeline` or `type Middleware`, in alphabetical order of the names.
+ * The names that an entry point exports, including types, from the built declarations. One line each, such as `class Pipeline` or
+ * `type Middleware`, sorted by name.
  */
 export function exportedNames(entries: readonly EntryPoint[]): Map<string, string[]> {
   const fileOf = (entry: EntryPoint): string => root + entry.built.replace(/\.js$/, '.d.ts');

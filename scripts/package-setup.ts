@@ -13,8 +13,8 @@ declare module 'vitest' {
 }
 
 /**
- * Starts to build and pack the package, once for all tests of the package. The other tests run in the meantime; `package-ready.ts` makes those of the
- * package wait.
+ * Starts to build and pack the package, once for all tests of the package. Other tests run in the meantime. `package-ready.ts` makes the tests
+ * of the package wait.
  */
 export default function packageSetup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'));

@@ -1,9 +1,8 @@
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /**
- * A vitest reporter that names each skipped test with its reason, and ends with one line that a script can read:
- * `12 passed, 0 failed`, and `, 3 skipped` when some were. A file that cannot be loaded and an error outside of every
- * test count as failures.
+ * A vitest reporter that lists skipped tests with their reasons. Its last line can be read by a script: `12 passed, 0 failed`, or
+ * `12 passed, 0 failed, 3 skipped`. A file that cannot be loaded and an error outside of any test count as failures.
  */
 export class SummaryReporter implements Reporter {
   #vitest: Vitest | undefined;
@@ -37,7 +36,7 @@ export class SummaryReporter implements Reporter {
   }
 }
 
-/** One line for a skipped test; the reason is the one given to `context.skip(reason)`. */
+/** Describes a skipped test in one line, with the reason given to `context.skip(reason)`. */
 function describeSkipped(test: TestCase): string {
   const result = test.result();
   const note = result.state === 'skipped' ? result.note : undefined;

@@ -2,32 +2,32 @@ import { isBuiltin } from 'node:module';
 import { posix, relative, sep } from 'node:path';
 import type { Rule } from 'eslint';
 
-/** What the rule has to know of the repository. */
+/** What the rule needs to know about the repository. */
 export interface ImportDirectionOptions {
   /** Absolute path of the repository's root. */
   root: string;
-  /** Folders whose code is published. The rule says nothing about the others. */
+  /** Folders with published code. The rule does not apply to others. */
   published: readonly string[];
   /** Sources of the public entry points: `middleware/cost.ts`, `providers/openai/index.ts`. */
   entries: readonly string[];
-  /** Packages that published code may import: runtime dependencies and optional peers. */
+  /** Packages that published code may import: the runtime dependencies and the optional peers. */
   packages: readonly string[];
   /** Packages the core may import. */
   corePackages: readonly string[];
 }
 
 const core = 'src';
-/** What other folders may import of the core. */
+/** The files of the core that other folders may import. */
 const coreEntries = ['src/index.ts', 'src/kit/index.ts'];
-/** Folders that put others together, and may import their public entries. */
+/** Folders that combine others and may import their public entries. */
 const composers = new Set(['cli', 'server', 'conversation', 'interop']);
-/** Folders that also run where Node's modules do not exist. */
+/** Folders that must also run without Node's modules. */
 const portable = new Set([core, 'client']);
 
 /**
- * Says why a file may not import a specifier, or nothing when it may.
+ * Explains why a file may not import a specifier. Returns `undefined` if it may.
  *
- * @param file path of the importing file from the root, with forward slashes
+ * @param file path of the importing file, from the root, with forward slashes
  */
 export function whyForbidden(
   file: string,
@@ -50,15 +50,15 @@ function whyForbiddenFile(
   const targetFolder = topOf(target);
   if (targetFolder === folder)
     return folder === core ? undefined : whyForbiddenSibling(file, target, options);
-  if (folder === core) return `${core}/ imports no other folder.`;
+  if (folder === core) return `${core}/ may not import other folders.`;
   if (coreEntries.includes(target)) return undefined;
   if (targetFolder === core) return `Import the core through ${coreEntries.join(' or ')}.`;
-  if (!composers.has(folder)) return `${folder}/ imports the core and its own files, no other folder.`;
+  if (!composers.has(folder)) return `${folder}/ may only import the core and its own files.`;
   if (options.entries.includes(target)) return undefined;
-  return `${target} is not a public entry; ${folder}/ may import only the entries of other folders.`;
+  return `${target} is not a public entry. ${folder}/ may only import the entries of other folders.`;
 }
 
-/** Plugins that live in a folder of their own (providers/openai) do not know each other's insides. */
+/** Plugins in folders of their own (providers/openai) may not import each other's internals. */
 function whyForbiddenSibling(
   file: string,
   target: string,
@@ -66,7 +66,7 @@ function whyForbiddenSibling(
 ): string | undefined {
   const plugin = pluginOf(target, options.entries);
   if (plugin === undefined || file.startsWith(plugin) || target === `${plugin}index.ts`) return undefined;
-  return `${plugin} is a plugin of its own; import its index.ts or move the shared code out of it.`;
+  return `${plugin} is a separate plugin. Import its index.ts, or move the shared code out of it.`;
 }
 
 function whyForbiddenPackage(
@@ -75,11 +75,11 @@ function whyForbiddenPackage(
   options: ImportDirectionOptions,
 ): string | undefined {
   if (isBuiltin(specifier)) {
-    if (portable.has(folder)) return `${folder}/ uses no module of Node's.`;
+    if (portable.has(folder)) return `${folder}/ may not import Node's modules.`;
     return specifier.startsWith('node:') ? undefined : `Write node:${specifier}.`;
   }
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
-  if (folder === core && !options.corePackages.includes(name)) return `The core imports no ${name}.`;
+  if (folder === core && !options.corePackages.includes(name)) return `The core may not import ${name}.`;
   return options.packages.includes(name)
     ? undefined
     : `${name} is neither a runtime dependency nor an optional peer of the package.`;
@@ -89,17 +89,17 @@ function topOf(path: string): string {
   return path.slice(0, Math.max(0, path.indexOf('/')));
 }
 
-/** The folder `providers/openai/` of a path inside it, when that folder's index is a public entry. */
+/** The folder of the plugin that a path belongs to, such as `providers/openai/`. A folder is a plugin if its index is a public entry. */
 function pluginOf(path: string, entries: readonly string[]): string | undefined {
   const [top, name, ...rest] = path.split('/');
   const plugin = `${top ?? ''}/${name ?? ''}/`;
   return rest.length > 0 && entries.includes(`${plugin}index.ts`) ? plugin : undefined;
 }
 
-/** The ESLint rule: imports point inward only. It looks at static, dynamic and type imports, and at re-exports. */
+/** The ESLint rule: imports only point inward. It checks static, dynamic and type imports and re-exports. */
 export function importDirection(options: ImportDirectionOptions): Rule.RuleModule {
   return {
-    meta: { type: 'problem', schema: [], docs: { description: 'Imports point inward only.' } },
+    meta: { type: 'problem', schema: [], docs: { description: 'Imports only point inward.' } },
     create(context) {
       const file = relative(options.root, context.filename).split(sep).join('/');
       function check(node: Rule.Node, source: unknown): void {

@@ -5,7 +5,7 @@ import { logging, provider, retry } from 'sluice/middleware';
 import { scripted } from 'sluice/testing';
 import { execute, model, refusal } from './refusal.ts';
 
-describe('an option of an execution that is wrong is refused with its field and the mend', () => {
+describe('a wrong option of an execution is refused with its field and how to fix it', () => {
   test.each<[string, unknown, string]>([
     [
       'a misspelt parameter',
@@ -82,7 +82,7 @@ describe('an option of an execution that is wrong is refused with its field and 
     expect(await refusal(() => execute('user', 'x', options))).toContain(message);
   });
 
-  test('a circle in metadata', async () => {
+  test('circular metadata', async () => {
     const metadata: Record<string, unknown> = {};
     metadata.self = { metadata };
     expect(await refusal(() => execute('user', 'x', { metadata }))).toContain(
@@ -90,14 +90,14 @@ describe('an option of an execution that is wrong is refused with its field and 
     );
   });
 
-  test('every one of several is named at once', async () => {
+  test('several wrong options are all named', async () => {
     const text = await refusal(() => execute('user', 'x', { timeout: 1, timeoutMs: -1, model: '' }));
     expect(text).toBe(
       'invalid_options: Execution options: timeoutMs is number: give a number of at least 0; model is string: give one that is not empty; timeout is not an option: take it out or mend its name.',
     );
   });
 
-  test('the defaults of provider() too', async () => {
+  test('wrong defaults of provider()', async () => {
     const given = [scripted('x'), { temprature: 0 }];
     expect(await refusal(() => Reflect.apply(provider, undefined, given))).toContain(
       'temprature is not an option',
@@ -106,7 +106,7 @@ describe('an option of an execution that is wrong is refused with its field and 
 });
 
 describe('a stack that cannot work is refused when it is built', () => {
-  test('something below the provider', async () => {
+  test('a middleware below the provider', async () => {
     const text =
       'invalid_options: middleware[0] ("scripted") makes the model call, so "logging" below it would never run: put it last.';
     expect(await refusal(() => new Pipeline([model(), logging()]))).toBe(text);
@@ -120,8 +120,8 @@ describe('a stack that cannot work is refused when it is built', () => {
   });
 });
 
-describe("a layer's mistake is an error that names it, and nothing is left open", () => {
-  /** As plain JavaScript has it, without a type that forbids the mistake. */
+describe('a mistake in a middleware is an error that names it, and nothing is left open', () => {
+  /** A middleware in plain JavaScript, where no type prevents the mistake. */
   const layer = (name: string, body: unknown): Middleware => {
     const middleware: Middleware = (context, next) =>
       Reflect.apply(asFunction(body), undefined, [context, next]);
@@ -158,15 +158,15 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
   });
 
   test('a factory that was not called', async () => {
-    // @ts-expect-error it is no middleware
+    // @ts-expect-error it is not a middleware
     const pipeline = new Pipeline([retry, model()]);
     expect(await refusal(() => pipeline.execute('user', 'x'))).toBe(
       'middleware: Middleware "retry" returned function, not a stream: was the factory passed without calling it?',
     );
   });
 
-  test('a terminal body that returns no stream', async () => {
-    // @ts-expect-error it returns no stream
+  test('a terminal middleware that does not return a stream', async () => {
+    // @ts-expect-error it does not return a stream
     const pipeline = new Pipeline([terminal({ name: 'mine' }, () => 5)]);
     expect(await refusal(() => pipeline.execute('user', 'x'))).toContain(
       'Middleware "mine" returned number, not a stream',
@@ -181,7 +181,7 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
     ['the chunk of the end', { type: 'done' }],
   ])('a chunk that is %s', async (_, chunk) => {
     const chunks = Stream.from<StreamChunk, { finishReason: 'stop' }>(
-      // @ts-expect-error it is no chunk
+      // @ts-expect-error it is not a chunk
       [chunk],
       { finishReason: 'stop' },
     );
@@ -237,7 +237,7 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
     expect(await refusal(() => new Pipeline([odd, model()]).execute('user', 'x'))).toContain(message);
   });
 
-  test('a stored message that nobody can count ends in a warning, not in a hang', async () => {
+  test('a stored message whose tokens cannot be counted causes a warning, not a hang', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const pipeline = new Pipeline([provider(scripted({ text: 'ok', usage: false }))]);
@@ -252,34 +252,34 @@ describe("a layer's mistake is an error that names it, and nothing is left open"
   });
 });
 
-describe('what is called beside an execution', () => {
+describe('other wrong calls are refused', () => {
   const call = (name: 'throttle' | 'tee' | 'handle', ...given: unknown[]): Promise<string> =>
     refusal(() => {
       const stream = new Pipeline([model()]).executeStream('user', 'x');
       return Reflect.apply(stream[name], stream, given);
     });
 
-  test('a throttle without a time, when it is made', async () => {
+  test('a throttle without a time, when it is created', async () => {
     expect(await call('throttle')).toBe(
       'invalid_options: throttle(ms): ms is undefined: give a number of milliseconds, 0 or more.',
     );
     expect(await call('throttle', -1)).toContain('ms is -1');
   });
 
-  test('a tee with wrong options, all at once', async () => {
+  test('a tee with several wrong options, all of which are named', async () => {
     expect(await call('tee', 0, { overflow: 'drop', bufferSize: 0, idleTimeoutMs: -1 })).toBe(
       'invalid_options: tee(n, options): n is number: give a whole number of branches, 1 or more; overflow is string: give "block", "drop-oldest" or "error"; bufferSize is number: give a whole number of chunks, 1 or more; idleTimeoutMs is number: give milliseconds, 0 for no limit.',
     );
   });
 
-  test('a handler under a name that is none', async () => {
+  test('a handler with an unknown name', async () => {
     expect(await call('handle', { onToken: () => 1, onContent: 5 })).toBe(
       'invalid_options: handle(): onToken is no handler: there are onContent, onThinking, onToolCall, onFile, onProgress, onComplete, onError; onContent is number: give a function.',
     );
     expect(await call('handle')).toContain('handler is undefined: give an object of functions.');
   });
 
-  test('a shutdown with a time of its own', async () => {
+  test('a shutdown with an option', async () => {
     const pipeline = new Pipeline([model()]);
     expect(await refusal(() => Reflect.apply(pipeline.shutdown, pipeline, [{ timeoutMs: 5 }]))).toBe(
       'invalid_options: shutdown(): timeoutMs is not an option: take it out or mend its name.',
@@ -287,7 +287,7 @@ describe('what is called beside an execution', () => {
     expect((await pipeline.execute('user', 'x')).outcome).toBe('completed');
   });
 
-  test('a turn of no session', async () => {
+  test('a turn without a session', async () => {
     const pipeline = new Pipeline([model()]);
     const given = [undefined, 'user', 'x'];
     const text =
@@ -313,7 +313,7 @@ describe('what is called beside an execution', () => {
     );
   });
 
-  test('an owner that is none', async () => {
+  test('an invalid owner', async () => {
     const store = new MemoryStore();
     expect(await refusal(() => Reflect.apply(store.forget, store, []))).toBe(
       'invalid_options: owner is undefined: give a string.',
@@ -326,7 +326,7 @@ describe('what is called beside an execution', () => {
     );
   });
 
-  test.each(['get', 'set'] as const)('%s() with the name of a key in place of the key', async (name) => {
+  test.each(['get', 'set'] as const)('%s() with the name of a key instead of the key', async (name) => {
     const wrong =
       "the key is string: give one made by contextKey(), such as const Tenant = contextKey('tenant').";
     const use = (valuesOf: (context: ExecutionContext) => object | undefined): Promise<string> =>
@@ -348,7 +348,7 @@ describe('what is called beside an execution', () => {
     );
   });
 
-  test('bounds of the store in memory', async () => {
+  test('wrong limits of the store in memory', async () => {
     expect(await refusal(() => Reflect.construct(MemoryStore, [{ ttlMs: -1, maxSession: 4 }]))).toBe(
       'invalid_options: MemoryStore options: ttlMs is number: give a number of at least 1; maxSession is not an option: take it out or mend its name.',
     );

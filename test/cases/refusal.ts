@@ -6,13 +6,13 @@ import { scripted } from 'sluice/testing';
 /** A model that always answers. */
 export const model = (): Middleware => provider(scripted('Hello', { repeat: true }));
 
-/** Calls a method as plain JavaScript would: with whatever is given. */
+/** Calls a method with any arguments, as plain JavaScript can. */
 export async function execute(...given: unknown[]): Promise<unknown> {
   const pipeline = new Pipeline([model()]);
   return Reflect.apply(pipeline.execute, pipeline, given);
 }
 
-/** What it fails with, as code and message. */
+/** The code and message of the error it fails with. */
 export async function refusal(run: () => unknown): Promise<string> {
   try {
     await run();

@@ -1,6 +1,6 @@
 /**
- * Counts what an execution creates for each chunk that it delivers, in a process of its own: promises and timers by `async_hooks`, bytes by the growth of a young heap that
- * is never collected. Counts do not depend on the machine's speed, so they can be asserted.
+ * Counts what an execution creates for each chunk it delivers, in a process of its own. `async_hooks` counts promises and timers; bytes are the
+ * growth of a young heap that is never collected. The counts do not depend on the speed of the machine, so that tests can check them.
  *
  * Run as `node --expose-gc --no-concurrent-recompilation --min-semi-space-size=256 --max-semi-space-size=256 test/performance/count.ts LAYERS PER_READ`, where LAYERS is `none`, `five` or `generator`. Prints one line of JSON.
  */
@@ -28,12 +28,12 @@ interface Counts {
   bytes: number;
 }
 
-/** Reads one execution of so many chunks. */
+/** Runs one execution and reads all of its chunks. */
 async function read(stack: Middleware[], chunks: number): Promise<void> {
   const pipeline = new Pipeline([...stack, provider(source(chunks, perRead))], { executionTimeoutMs: 0 });
   let came = 0;
   for await (const chunk of pipeline.executeStream('user', 'Go on')) if (chunk.type === 'content') came++;
-  if (came !== chunks) throw new Error(`${came} chunks came out of ${chunks}.`);
+  if (came !== chunks) throw new Error(`Got ${came} of ${chunks} chunks.`);
 }
 
 async function count(stack: Middleware[], chunks: number): Promise<Counts> {
@@ -55,8 +55,8 @@ async function count(stack: Middleware[], chunks: number): Promise<Counts> {
 }
 
 const stack = stacks[process.argv[2] ?? 'none'];
-if (stack === undefined) throw new Error('LAYERS is none, five or generator.');
-for (let round = 0; round < 20; round++) await read(stack(), 1_600); // what is made once, and compiled code
+if (stack === undefined) throw new Error('LAYERS must be none, five or generator.');
+for (let round = 0; round < 20; round++) await read(stack(), 1_600); // creates what is created once, and compiles the code
 const few = await count(stack(), 16_000);
 const many = await count(stack(), 48_000);
 const perChunk = (key: keyof Counts): number => (many[key] - few[key]) / 32_000;

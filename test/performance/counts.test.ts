@@ -7,7 +7,8 @@ import { root } from '../../scripts/entry-points.ts';
 const run = promisify(execFile);
 
 /**
- * What a script beside this one prints, in a process of its own. What compiled code creates depends on when it was compiled: compiled on the main thread, it is the same in every run.
+ * Runs a script of this folder in a process of its own and parses its output. Code is compiled on the main thread, because what compiled code
+ * creates depends on when it was compiled.
  */
 async function printed<Result>(script: string, flags: string[], ...words: string[]): Promise<Result> {
   const file = join(root, 'test/performance', script);
@@ -29,7 +30,7 @@ interface Counts {
 }
 
 describe('a chunk creates', () => {
-  // `for await` makes two promises a chunk: the one of next(), and one for its own wait. A read makes two or four more.
+  // `for await` creates two promises per chunk: the result of next(), and one to wait for it. A read creates two or four more.
   test.each([
     { layers: 'none', perRead: 16, promises: 2.13, bytes: 500 },
     { layers: 'five', perRead: 16, promises: 2.13, bytes: 500 },
@@ -38,7 +39,7 @@ describe('a chunk creates', () => {
     { layers: 'five', perRead: 1, promises: 4.01, bytes: 1_250 },
     { layers: 'generator', perRead: 1, promises: 8.01, bytes: 1_900 },
   ])(
-    'with layers: $layers and $perRead a read, no timer, at most $promises promises and $bytes bytes',
+    'layers: $layers, $perRead per read: no timers, at most $promises promises and $bytes bytes',
     async ({ layers, perRead, promises, bytes }) => {
       const flags = ['--min-semi-space-size=256', '--max-semi-space-size=256'];
       const counts = await printed<Counts>('count.ts', flags, layers, String(perRead));
@@ -49,8 +50,8 @@ describe('a chunk creates', () => {
   );
 });
 
-describe('to the garbage collector', () => {
-  test('an execution that is over is young: less than a twentieth of it outlives a minor collection', async () => {
+describe('memory', () => {
+  test('of a finished execution, less than a twentieth survives a minor collection', async () => {
     const flags = [
       '--no-allocation-site-pretenuring',
       '--min-semi-space-size=64',
@@ -65,7 +66,7 @@ describe('to the garbage collector', () => {
     expect(survived / allocated).toBeLessThan(0.05);
   });
 
-  test('an open stream with the five holds at most 17,000 bytes', async () => {
+  test('an open stream with five middleware holds at most 17,000 bytes', async () => {
     expect(await printed<number>('heap.ts', [], 'open')).toBeLessThanOrEqual(17_000);
   });
 

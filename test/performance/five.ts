@@ -6,7 +6,7 @@ import { rateLimit } from 'sluice/middleware/rate-limit';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** The five built-in middleware that most pipelines have, none of them reaching its limit. */
+/** The five built-in middleware that most pipelines use. None of them reaches a limit. */
 export function theFive(): Middleware[] {
   return [
     logging({ logger: quiet }),
@@ -17,7 +17,7 @@ export function theFive(): Middleware[] {
   ];
 }
 
-/** So many chunks in memory, so many a read, each read a promise as from a socket. */
+/** A provider in memory. Each read is a promise, as from a socket. */
 export function source(chunks: number, perRead: number): Provider {
   return {
     name: 'openai',

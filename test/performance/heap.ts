@@ -1,7 +1,10 @@
 /**
- * What the garbage collector meets, in a process of its own: `survivors` prints how much of what an execution of the five allocates outlives a collection of young objects
- * after its end; `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and then 40 open streams;
- * `open` prints how many bytes an open stream with the five holds.
+ * Measures what executions leave to the garbage collector, in a process of its own.
+ *
+ * - `survivors` prints how much of the memory that an execution with five middleware allocates survives a minor collection after its end.
+ * - `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and
+ *   40 open streams.
+ * - `open` prints how many bytes an open stream with five middleware holds.
  *
  * Run as `node --expose-gc --no-allocation-site-pretenuring test/performance/heap.ts survivors`, or `... tables 3`, or `... open`. Prints one line of JSON.
  */
@@ -19,12 +22,13 @@ if (gc === undefined) throw new Error('Run it with --expose-gc.');
 async function executions(count: number): Promise<void> {
   for (let at = 0; at < count; at++) {
     for await (const chunk of pipeline.executeStream('user', 'Go on')) {
-      if (chunk.type === 'done' && chunk.result.outcome !== 'completed') throw new Error('It was cut short.');
+      if (chunk.type === 'done' && chunk.result.outcome !== 'completed')
+        throw new Error('The execution did not complete.');
     }
   }
 }
 
-/** What keeps a turn of the event loop alive is let go. */
+/** Collects garbage. Waits for a turn of the event loop before and after, because each turn keeps some objects alive. */
 async function collect(options?: NodeJS.GCOptions): Promise<void> {
   await new Promise(setImmediate);
   gc?.({ execution: 'sync', ...options });
@@ -64,7 +68,7 @@ interface Snapshot {
   strings: string[];
 }
 
-/** How many hash tables of properties the instances of each class have. */
+/** How many instances of each class store their properties in a hash table. */
 async function tables(): Promise<Map<string, number>> {
   const pieces: Buffer[] = [];
   for await (const piece of getHeapSnapshot()) pieces.push(Buffer.from(piece));

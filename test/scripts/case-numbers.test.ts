@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { root } from '../../scripts/entry-points.ts';
 
-/** A case number where it stands at the start of a name or comment, followed by words: `'R17 never ...'`. */
+/** A case number at the start of a name or comment, followed by words: `'R17 never ...'`. */
 const NUMBER = /(?<=['"`]|\/\*\* |\b[RS]\d\d? )[RS]\d\d?(?= )/g;
 
 function read(path: string): string {

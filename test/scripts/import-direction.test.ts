@@ -39,19 +39,19 @@ const allowed: [file: string, specifier: string][] = [
 ];
 
 const forbidden: [file: string, specifier: string, reason: string][] = [
-  ['src/pipeline.ts', '../middleware/cost.ts', 'src/ imports no other folder.'],
-  ['src/pipeline.ts', '../middleware/index.ts', 'src/ imports no other folder.'],
-  ['src/pipeline.ts', '../../elsewhere.ts', 'src/ imports no other folder.'],
-  ['src/pipeline.ts', 'node:events', "src/ uses no module of Node's."],
-  ['src/pipeline.ts', 'events', "src/ uses no module of Node's."],
-  ['src/pipeline.ts', 'openai', 'The core imports no openai.'],
-  ['client/index.ts', 'node:http', "client/ uses no module of Node's."],
+  ['src/pipeline.ts', '../middleware/cost.ts', 'src/ may not import other folders.'],
+  ['src/pipeline.ts', '../middleware/index.ts', 'src/ may not import other folders.'],
+  ['src/pipeline.ts', '../../elsewhere.ts', 'src/ may not import other folders.'],
+  ['src/pipeline.ts', 'node:events', "src/ may not import Node's modules."],
+  ['src/pipeline.ts', 'events', "src/ may not import Node's modules."],
+  ['src/pipeline.ts', 'openai', 'The core may not import openai.'],
+  ['client/index.ts', 'node:http', "client/ may not import Node's modules."],
   ['middleware/cost.ts', '../src/kit/timer.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   ['middleware/cost.ts', '../src/errors.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'middleware/cost.ts',
     '../providers/openai/index.ts',
-    'middleware/ imports the core and its own files, no other folder.',
+    'middleware/ may only import the core and its own files.',
   ],
   [
     'middleware/cost.ts',
@@ -67,23 +67,23 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
   [
     'providers/openai/index.ts',
     '../anthropic/usage.ts',
-    'providers/anthropic/ is a plugin of its own; import its index.ts or move the shared code out of it.',
+    'providers/anthropic/ is a separate plugin. Import its index.ts, or move the shared code out of it.',
   ],
   [
     'providers/wire/sse.ts',
     '../openai/chat/read.ts',
-    'providers/openai/ is a plugin of its own; import its index.ts or move the shared code out of it.',
+    'providers/openai/ is a separate plugin. Import its index.ts, or move the shared code out of it.',
   ],
   [
     'cli/main.ts',
     '../providers/openai/chat.ts',
-    'providers/openai/chat.ts is not a public entry; cli/ may import only the entries of other folders.',
+    'providers/openai/chat.ts is not a public entry. cli/ may only import the entries of other folders.',
   ],
   ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'cli/main.ts',
     '../test/support/clock.ts',
-    'test/support/clock.ts is not a public entry; cli/ may import only the entries of other folders.',
+    'test/support/clock.ts is not a public entry. cli/ may only import the entries of other folders.',
   ],
 ];
 

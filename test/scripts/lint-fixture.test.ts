@@ -27,7 +27,7 @@ test('the import-direction rule sees static, type-only and dynamic imports, impo
     "export * from '../middleware/f.ts';",
     "export { g } from './g.ts';",
   ].join('\n');
-  const why = 'src/ imports no other folder.';
+  const why = 'src/ may not import other folders.';
   expect(await reported('src/new.ts', text)).toEqual(
     [1, 2, 3, 4, 5, 6].map((line) => `${String(line)}: ${why}`),
   );

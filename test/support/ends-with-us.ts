@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 
 const children = new Set<ChildProcess>();
 
-/** Has a process end with this one, also where it is interrupted, or the other is stopped and would hear of nothing. */
+/** Ends a child process together with this one, even if this one is interrupted or the child is stopped by a signal. */
 export function endsWithUs<C extends ChildProcess>(child: C): C {
   if (children.size === 0) process.once('exit', endAll);
   children.add(child);

@@ -9,13 +9,13 @@ export const content = (text: string, index = 0): ExecutionChunk => ({
   index,
 });
 
-/** Chunks of text, one a piece. */
+/** Chunks of text, one per piece. */
 export const chunks = (...texts: string[]): ExecutionChunk[] =>
   texts.map((text, index) => content(text, index));
 
 type Item = readonly ExecutionChunk[] | Error | 'end';
 
-/** A stream that a test feeds by hand; `log` says what its source was asked. */
+/** A stream that a test feeds by hand. `log` records the calls to its source. */
 export class Feed {
   readonly log: string[] = [];
   #items: Item[] = [];
@@ -39,7 +39,7 @@ export class Feed {
   }
 }
 
-/** Everything that a stream gives. */
+/** Everything that a stream delivers. */
 export async function collect<C>(stream: AsyncIterable<C>): Promise<C[]> {
   const all: C[] = [];
   for await (const one of stream) all.push(one);

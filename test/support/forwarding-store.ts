@@ -13,7 +13,7 @@ import type {
   StoredTurn,
 } from 'sluice';
 
-/** A store that hands every call on to another: the base of those that do something else at a few of them. */
+/** A store that forwards every call to another one. Subclasses override some of the calls. */
 export class ForwardingStore implements StateStore {
   protected readonly store: StateStore;
 

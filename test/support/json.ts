@@ -1,10 +1,10 @@
-/** A line of JSON as a value to look into with the functions below. */
+/** Parses a line of JSON. Use the functions below to read the value. */
 export function parseLine(line: string): unknown {
   const value: unknown = JSON.parse(line);
   return value;
 }
 
-/** What stands at a path of keys and indices, or `undefined` where the path ends early. */
+/** The value at a path of keys and indices, or `undefined` if there is none. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let inner = value;
   for (const key of path) {
@@ -14,19 +14,19 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
   return inner;
 }
 
-/** The text at a path; empty where there is none. */
+/** The text at a path, or an empty text if there is none. */
 export function textAt(value: unknown, ...path: readonly (string | number)[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? found : '';
 }
 
-/** The number at a path, or `undefined`. */
+/** The number at a path, or `undefined` if there is none. */
 export function numberAt(value: unknown, ...path: readonly (string | number)[]): number | undefined {
   const found = at(value, ...path);
   return typeof found === 'number' ? found : undefined;
 }
 
-/** The list at a path; empty where there is none. */
+/** The list at a path, or an empty list if there is none. */
 export function listAt(value: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
   const found = at(value, ...path);
   return Array.isArray(found) ? found : [];

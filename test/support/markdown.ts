@@ -6,16 +6,16 @@ import { root } from '../../scripts/entry-points.ts';
 
 const run = promisify(execFile);
 
-/** A TypeScript block of a page that is a program of its own: it begins with an import. */
+/** A TypeScript block of a page that is a whole program: it starts with an import. */
 export interface Program {
   /** Page and line. */
   name: string;
   code: string;
-  /** What it says that it prints: the comments behind its `console.log` calls. */
+  /** The output it promises: the comments after its `console.log` calls. */
   prints: string[];
 }
 
-/** The programs in a page. */
+/** The programs of a page. */
 export async function programsOf(page: string): Promise<Program[]> {
   const text = await readFile(join(root, page), 'utf8');
   return [...text.matchAll(/^```ts\n(import [\s\S]*?)^```$/gm)].map((match) => {
@@ -26,7 +26,7 @@ export async function programsOf(page: string): Promise<Program[]> {
   });
 }
 
-/** The blocks in a page that name what they import, those that need a server or a key, too: their code, by page and line. */
+/** The blocks of a page that contain their imports, including those that need a server or a key. */
 export async function typedBlocksOf(page: string): Promise<{ name: string; code: string }[]> {
   const text = await readFile(join(root, page), 'utf8');
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => ({
@@ -37,7 +37,8 @@ export async function typedBlocksOf(page: string): Promise<{ name: string; code:
 }
 
 /**
- * What the compiler says of blocks, as a strict user's would that resolves modules so: nothing, where all is well. On the declarations of the build.
+ * Compiles blocks against the built declarations with strict settings and this module resolution. Returns the compiler's errors, or an empty
+ * text.
  */
 export async function compilerSays(
   blocks: readonly { name: string; code: string }[],
@@ -68,14 +69,14 @@ export async function compilerSays(
   }
 }
 
-/** The compiler writes what is wrong to its standard output, and fails. */
+/** If there are errors, the compiler fails and prints them to its standard output. */
 function said(error: unknown): { stdout: string } {
   if (error instanceof Error && 'stdout' in error && typeof error.stdout === 'string' && error.stdout !== '')
     return { stdout: error.stdout };
   throw error;
 }
 
-/** Runs a program on the build, as a file inside the package, without any key. Resolves to what it printed; rejects where it failed. */
+/** Runs a program with the built package and without any key. Resolves to its output. Rejects if it fails. */
 export async function runProgram({ name, code }: Program): Promise<string> {
   const folder = join(root, 'dist', 'pages');
   await mkdir(folder, { recursive: true });

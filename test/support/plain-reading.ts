@@ -1,24 +1,24 @@
-// The expectation that providers are compared with: it must not share a line with them, nor with the core.
+// Providers are compared with this reading. It must not share any code with them or with the core.
 import type { Wire } from '../../testing/upstream/wires.ts';
 import { at, listAt, numberAt, parseLine, textAt } from './json.ts';
 
-/** What the lines of a stream say, read without any provider's code. */
+/** The contents of a recorded stream, read without any provider's code. */
 export interface PlainReading {
   text: string;
   thinking: string;
-  /** The calls of tools, those that the provider ran itself too, in the order in which they were finished. */
+  /** Tool calls, including those that the provider ran itself, in the order in which they were finished. */
   toolCalls: { id: string; name: string; arguments: unknown; providerExecuted?: true }[];
-  /** `undefined` when the lines do not reach an end. */
+  /** `undefined` if the stream has no end. */
   finishReason: string | undefined;
   rawFinishReason: string | undefined;
   usage: PlainUsage | undefined;
-  /** The message of an error in the stream. A reading with one is a failed call, not a reply. */
+  /** The message of an error in the stream. If there is one, the call failed. */
   error: string | undefined;
-  /** Whether a message begins inside another one: the stream must be refused. */
+  /** Whether a message starts inside another one, so that the stream must be refused. */
   spliced: boolean;
 }
 
-/** Token counts in normal form: cached and cache-write tokens inside the input, reasoning inside the output. */
+/** Token counts. Cached and cache-write tokens are part of the input, reasoning tokens part of the output. */
 export interface PlainUsage {
   inputTokens: number;
   outputTokens: number;
@@ -29,20 +29,20 @@ export interface PlainUsage {
 }
 
 /**
- * Reads all lines as one stream. Some recordings hold several replies one behind the other: here their texts and calls are
- * joined, and usage and finish reason are the last one's (but a call in any of them makes a Responses stream end with
- * `tool_calls`). Use {@link plainReplies} for one reading a reply.
+ * Reads all lines as one stream. If a recording contains several replies, their texts and calls are joined. Usage and finish reason are those
+ * of the last reply, but a Responses stream with a call in any reply ends with `tool_calls`. Use {@link plainReplies} to read each reply
+ * separately.
  */
 export function plainReading(wire: Wire, lines: readonly string[]): PlainReading {
   return READERS[wire](lines.map(parseLine));
 }
 
-/** One reading for each reply in the lines, split behind every terminal event. */
+/** Reads each reply separately. A reply ends with a terminal event. */
 export function plainReplies(wire: Wire, lines: readonly string[]): PlainReading[] {
   return replyLines(wire, lines).map((reply) => plainReading(wire, reply));
 }
 
-/** The lines of each reply: usually all of them, in one list. */
+/** Splits lines into replies. Most recordings contain one reply. */
 export function replyLines(wire: Wire, lines: readonly string[]): string[][] {
   const replies: string[][] = [[]];
   let ended = false;
@@ -83,7 +83,7 @@ function usageOf(counts: Omit<PlainUsage, 'totalTokens'>): PlainUsage {
   return { ...counts, totalTokens: counts.inputTokens + counts.outputTokens };
 }
 
-/** Arguments as a value; those of a call without any are `{}`. */
+/** Parses arguments. Missing arguments are `{}`. */
 function argumentsOf(text: string): unknown {
   return text.trim() === '' ? {} : parseLine(text);
 }
@@ -106,7 +106,7 @@ function readChat(chunks: readonly unknown[]): PlainReading {
     const choice = listAt(chunk, 'choices').find((each) => (numberAt(each, 'index') ?? 0) === 0);
     const delta = at(choice, 'delta');
     const content = at(delta, 'content');
-    // Mistral's reasoning models send a list of parts in place of text.
+    // Mistral's reasoning models send a list of parts instead of text.
     for (const part of Array.isArray(content) ? content : [{ text: content }]) {
       reading.text += textAt(part, 'text');
       for (const thought of listAt(part, 'thinking')) reading.thinking += textAt(thought, 'text');
@@ -123,7 +123,7 @@ function readChat(chunks: readonly unknown[]): PlainReading {
   return reading;
 }
 
-/** A piece belongs to the call with its id; one without an id to the latest call with its index. */
+/** A piece with an id belongs to the call with that id. A piece without one belongs to the latest call with its index. */
 function addChatCall(
   calls: { index: number | undefined; id: string; name: string; text: string }[],
   piece: unknown,
@@ -140,7 +140,7 @@ function chatUsage(usage: unknown): PlainUsage {
   const inputTokens = numberAt(usage, 'prompt_tokens') ?? 0;
   const completion = numberAt(usage, 'completion_tokens') ?? 0;
   const reasoningTokens = numberAt(usage, 'completion_tokens_details', 'reasoning_tokens') ?? 0;
-  // xAI's chat wire counts reasoning beside the completion tokens, and its total says so.
+  // xAI's chat wire does not include reasoning in the completion tokens, as its total shows.
   const beside =
     reasoningTokens > 0 && numberAt(usage, 'total_tokens') === inputTokens + completion + reasoningTokens;
   return usageOf({
@@ -194,7 +194,7 @@ function responsesCall(item: unknown): PlainReading['toolCalls'] {
   return [{ ...call, arguments: argumentsOf(input), providerExecuted: true }];
 }
 
-/** A call of a tool that the provider runs: the id is that of the item. */
+/** A call that the provider runs. Its id is the id of the item. */
 function hostedCall(type: string, item: unknown): PlainReading['toolCalls'] {
   const id = textAt(item, 'id');
   const call = (name: string, args: unknown): PlainReading['toolCalls'] => [
@@ -255,7 +255,7 @@ function readMessages(events: readonly unknown[]): PlainReading {
         const block = at(event, 'content_block');
         const type = textAt(block, 'type');
         const [id, name, input] = [textAt(block, 'id'), textAt(block, 'name'), at(block, 'input')];
-        // `server_tool_use` and its like are calls that the provider runs.
+        // Calls that the provider runs have types such as `server_tool_use`.
         call = type.endsWith('tool_use')
           ? { id, name, input, text: '', hosted: type !== 'tool_use' }
           : undefined;
@@ -297,7 +297,7 @@ function readMessages(events: readonly unknown[]): PlainReading {
   return reading;
 }
 
-/** The counts are cumulative and nullable: the last one that is a number above 0 stands. */
+/** Counts are cumulative and may be null. The last number above 0 is used. */
 function addCounts(counts: Map<string, number>, usage: unknown): void {
   for (const name of [
     'input_tokens',

@@ -8,17 +8,17 @@ import { Pool } from 'pg';
 import { endsWithUs } from './ends-with-us.ts';
 import { freePort } from './free-port.ts';
 
-/** A PostgreSQL server that a test has started, and may crash. */
+/** A PostgreSQL server that a test starts and may crash. */
 export interface PostgresServer {
   readonly url: string;
   start(): Promise<void>;
-  /** Ends it at once, without a checkpoint: the next start recovers from its log. */
+  /** Ends it at once, without a checkpoint. The next start recovers from the log. */
   crash(): Promise<void>;
-  /** Ends it, and deletes what it held. */
+  /** Ends it and deletes its data. */
   stop(): Promise<void>;
 }
 
-/** A server of the test's own; undefined where PostgreSQL is not installed, or cannot be run by this user. */
+/** Starts a server for one test. Returns `undefined` if PostgreSQL is not installed or cannot be run by this user. */
 export async function postgresServer(): Promise<PostgresServer | undefined> {
   const found = installed();
   if (found === undefined) return undefined;
@@ -73,7 +73,7 @@ export async function postgresServer(): Promise<PostgresServer | undefined> {
   };
 }
 
-/** Where the programs are, and as whom they run: they refuse to run as root. */
+/** Where the programs are and which user runs them, since they refuse to run as root. */
 function installed(): { bin: string; as: { uid: number; gid: number } | undefined } | undefined {
   const said = (command: string, ...given: string[]): string =>
     execFileSync(command, given, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();

@@ -1,10 +1,10 @@
 import { Pool } from 'pg';
 
-/** Where the tests' PostgreSQL is: a role that may make databases and roles. */
+/** The PostgreSQL server for tests. The role must be allowed to create databases and roles. */
 export const POSTGRES_URL =
   process.env['SLUICE_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
-/** What is other than in the URL. */
+/** Settings that differ from the URL. */
 interface PoolOptions {
   user?: string;
   port?: number;
@@ -14,17 +14,17 @@ interface PoolOptions {
   options?: string;
 }
 
-/** A database of a test's own. */
+/** A database for one test. */
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
-  /** A pool on it, as the given role or else the one that made it. */
+  /** Opens a pool. The default user is the one that created the database. */
   pool(options?: PoolOptions): Pool;
-  /** Ends its pools, and drops it with all that is in it. */
+  /** Ends its pools and drops it. */
   drop(): Promise<void>;
 }
 
-/** Whether PostgreSQL is there. Where it is not, says so, or fails when the services are required. */
+/** Whether PostgreSQL can be reached. If not, prints a warning, or throws if services are required. */
 export async function hasPostgres(): Promise<boolean> {
   const pool = new Pool({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 2_000 });
   try {
@@ -32,14 +32,14 @@ export async function hasPostgres(): Promise<boolean> {
     return true;
   } catch (error) {
     if (process.env['SLUICE_REQUIRE_SERVICES'] === '1') throw error;
-    console.warn('PostgreSQL is not reachable: its tests are skipped.');
+    console.warn('PostgreSQL cannot be reached. Its tests are skipped.');
     return false;
   } finally {
     await pool.end();
   }
 }
 
-/** Makes a database. */
+/** Creates a database. */
 export async function testDatabase(): Promise<TestDatabase> {
   const name = `sluice_test_${crypto.randomUUID().replaceAll('-', '')}`;
   const admin = new Pool({ connectionString: POSTGRES_URL, max: 1 });

@@ -1,23 +1,23 @@
 import { connect, type Socket } from 'node:net';
 
-/** A client that speaks bytes, so that what a server really sent can be seen. */
+/** A client that shows the bytes a server sent. */
 export interface RawClient {
   readonly socket: Socket;
-  /** Everything received so far, as Latin-1: one character a byte. */
+  /** Everything received so far, as Latin-1: one character per byte. */
   readonly received: string;
-  /** The body received so far without its chunked framing, as Latin-1. */
+  /** The body received so far, without its chunked framing, as Latin-1. */
   readonly body: string;
-  /** The sizes of the HTTP chunks of the body: one for each write of the server. */
+  /** The sizes of the HTTP chunks of the body, one per write of the server. */
   readonly chunkSizes: readonly number[];
-  /** Whether the chunked body has come to its end. */
+  /** Whether the end of the chunked body has arrived. */
   readonly bodyEnded: boolean;
-  /** Resolves with what ended the connection: `end` (FIN) or an error's code. */
+  /** Resolves with how the connection ended: `end` (FIN) or the code of an error. */
   readonly ended: Promise<string>;
-  /** Resolves when the condition holds after some data. */
+  /** Resolves when the condition is true after some data has arrived. */
   until(condition: () => boolean): Promise<void>;
 }
 
-/** Sends one POST and reads what comes. */
+/** Sends one POST request and reads the response. */
 export function rawPost(port: number, path: string, body = '{}', headers = ''): RawClient {
   const socket = connect(port, '127.0.0.1');
   const listeners = new Set<() => void>();
@@ -67,7 +67,7 @@ export function rawPost(port: number, path: string, body = '{}', headers = ''): 
   };
 }
 
-/** The chunks of a chunked body; the last one may be cut. */
+/** The chunks of a chunked body. The last one may be incomplete. */
 function chunksOf(received: string): string[] {
   const chunks: string[] = [];
   let position = received.indexOf('\r\n\r\n') + 4;

@@ -4,29 +4,29 @@ import { fileURLToPath } from 'node:url';
 
 import type { Wire } from '../../testing/upstream/wires.ts';
 
-/** A recorded stream of a real provider. It can be given to the fault server as a `stream`. */
+/** A recorded stream of a real provider. It can be used as a `stream` of the fault server. */
 export interface Recording {
-  /** The file's name without its ending, e.g. `deepseek-tool-call`. */
+  /** The name of the file without its extension, such as `deepseek-tool-call`. */
   readonly name: string;
   readonly wire: Wire;
-  /** One event's JSON payload each, in the order in which they came. */
+  /** The JSON payload of each event, in order. */
   readonly lines: readonly string[];
 }
 
-/** The wires that there are recordings of. */
+/** The wires that have recordings. */
 export const WIRES: readonly Wire[] = ['openai-chat', 'openai-responses', 'anthropic-messages'];
 
-/** Where the recordings are: `SLUICE_RECORDINGS`, or the folder beside the repository. */
+/** The folder with the recordings: `SLUICE_RECORDINGS`, or a folder next to the repository. */
 export const recordingsFolder = resolve(
   process.env.SLUICE_RECORDINGS ?? fileURLToPath(new URL('../../../shared/recordings', import.meta.url)),
 );
 
-/** Whether the recordings are there. */
+/** Whether there are recordings. */
 export function haveRecordings(): boolean {
   return existsSync(recordingsFolder);
 }
 
-/** All recordings of a wire, sorted by name; of all wires without one. Empty where the folder is not there. */
+/** All recordings of a wire, or of all wires, sorted by name. Empty if there are no recordings. */
 export function recordings(wire?: Wire): Recording[] {
   if (wire === undefined) return WIRES.flatMap((each) => recordings(each));
   const folder = join(recordingsFolder, wire);
@@ -41,10 +41,10 @@ export function recordings(wire?: Wire): Recording[] {
     }));
 }
 
-/** One recording by its name. Throws when the folder does not have it. */
+/** The recording with this name. Throws if there is none. */
 export function recording(wire: Wire, name: string): Recording {
   const found = recordings(wire).find((each) => each.name === name);
-  if (found === undefined) throw new Error(`there is no recording ${wire}/${name} in ${recordingsFolder}`);
+  if (found === undefined) throw new Error(`There is no recording ${wire}/${name} in ${recordingsFolder}.`);
   return found;
 }
 

@@ -18,11 +18,11 @@ const PATHS = {
 };
 
 describeRecordings('the recordings', () => {
-  it('are there for every wire', () => {
+  it('exist for every wire', () => {
     expect(WIRES.map((wire) => recordings(wire).length > 0)).toEqual([true, true, true]);
   });
 
-  it('come off the fault server line by line, split at random bytes', async () => {
+  it('can be replayed by the fault server and split at random bytes', async () => {
     await using server = await faultServer();
     for (const recorded of recordings().filter((each) => each.lines.length < 100)) {
       server.enqueue({ stream: recorded, split: { seed: 7, maxBytes: 500 } });
@@ -35,14 +35,14 @@ describeRecordings('the recordings', () => {
     server.assertDrained();
   });
 
-  it.each(recordings())('$wire/$name reads as text, thinking or calls, or as an error', ({ wire, lines }) => {
+  it.each(recordings())('$wire/$name contains text, thinking, calls or an error', ({ wire, lines }) => {
     for (const reply of plainReplies(wire, lines)) {
       expect(reply.error !== undefined || reply.finishReason !== undefined).toBe(true);
       if (reply.error === undefined) expect(reply.usage?.outputTokens).toBeGreaterThan(0);
     }
   });
 
-  it('read: a chat stream with reasoning and a tool call', () => {
+  it('include a chat stream with reasoning and a tool call', () => {
     const { lines } = recording('openai-chat', 'deepseek-tool-call');
     const reading = plainReading('openai-chat', lines);
     expect(reading.thinking).toMatch(/^The user is asking for the weather/);
@@ -63,7 +63,7 @@ describeRecordings('the recordings', () => {
     });
   });
 
-  it('read: a Responses stream with reasoning text, text and a call', () => {
+  it('include a Responses stream with reasoning text, text and a call', () => {
     const { lines } = recording('openai-responses', 'open-responses-lmstudio-tool-call.1');
     const reading = plainReading('openai-responses', lines);
     expect(reading.toolCalls).toEqual([
@@ -72,7 +72,7 @@ describeRecordings('the recordings', () => {
     expect([reading.finishReason, reading.usage?.reasoningTokens]).toEqual(['tool_calls', 48]);
   });
 
-  it('read: a Messages stream with server tools and a cache', () => {
+  it('include a Messages stream with server tools and a cache', () => {
     const { lines } = recording('anthropic-messages', 'anthropic-code-execution-20260120-prompt-cache.1');
     const reading = plainReading('anthropic-messages', lines);
     expect(reading.toolCalls).toMatchObject([
@@ -89,7 +89,7 @@ describeRecordings('the recordings', () => {
     });
   });
 
-  it('read: what is broken on purpose', () => {
+  it('include streams that are broken on purpose', () => {
     const duplicate = recording('anthropic-messages', 'anthropic-duplicate-message-start');
     const spliced = recording('anthropic-messages', 'anthropic-spliced-message-start');
     const failed = recording('openai-responses', 'openai-error.1');
@@ -103,7 +103,7 @@ describeRecordings('the recordings', () => {
     expect(plainReading(noCall.wire, noCall.lines).toolCalls[0]?.arguments).toEqual({});
   });
 
-  it('read: several replies in one recording, together and one by one', () => {
+  it('may contain several replies, which can be read together or separately', () => {
     const { wire, lines } = recording('anthropic-messages', 'anthropic-tool-search-regex.1');
     const replies = plainReplies(wire, lines);
     expect(replies.map((reply) => reply.finishReason)).toEqual(['tool_calls', 'stop']);
@@ -117,14 +117,14 @@ describeRecordings('the recordings', () => {
 });
 
 describe('the plain reading', () => {
-  it('adds reasoning that is counted beside the completion (xAI)', () => {
+  it('adds reasoning tokens that are not part of the completion tokens (xAI)', () => {
     const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 22 };
     const details = { completion_tokens_details: { reasoning_tokens: 7 } };
     const line = JSON.stringify({ choices: [], usage: { ...usage, ...details } });
     expect(plainReading('openai-chat', [line]).usage).toMatchObject({ outputTokens: 12, totalTokens: 22 });
   });
 
-  it('keeps parallel calls apart that all have index 0', () => {
+  it('keeps parallel calls apart if all of them have index 0', () => {
     const piece = (id: string, text: string) =>
       JSON.stringify({
         choices: [
@@ -137,7 +137,7 @@ describe('the plain reading', () => {
     ]);
   });
 
-  it('lets no null overwrite a count, and adds none up', () => {
+  it('neither overwrites a count with null nor adds counts up', () => {
     const start = {
       type: 'message_start',
       message: { id: 'm', usage: { input_tokens: 9, output_tokens: 1 } },

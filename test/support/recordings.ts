@@ -6,7 +6,7 @@ export { plainReading, plainReplies, replyLines, type PlainReading } from './pla
 export { WIRES, recording, recordings, type Recording } from './recording-files.ts';
 
 /**
- * A `describe` for tests that use recordings. Where there are none, it registers one skipped test that says so.
+ * A `describe` for tests that use recordings. If there are none, it registers a skipped test that says so.
  *
  * @example
  * describeRecordings('every recording', () => {
@@ -17,6 +17,8 @@ export function describeRecordings(name: string, body: () => void): void {
   describe(name, function withRecordings() {
     if (haveRecordings()) body();
     else
-      it.skip(`skipped: the folder of recordings is not there (${recordingsFolder}; set SLUICE_RECORDINGS)`);
+      it.skip(
+        `skipped: there are no recordings in ${recordingsFolder}. Set SLUICE_RECORDINGS to their folder.`,
+      );
   });
 }

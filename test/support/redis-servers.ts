@@ -7,56 +7,56 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
-/** One server that a test has started. */
+/** A server that a test starts. */
 export interface RedisServer {
   readonly port: number;
-  /** A client for what is to be told to this server alone. */
+  /** A client that is connected to this server only. */
   readonly admin: Redis;
-  /** Ends it as a crash does, and waits until it is gone. */
+  /** Kills it and waits until it is gone. */
   kill(): Promise<void>;
 }
 
-/** Servers that belong together, in a folder of their own. */
+/** Servers that belong together and share a folder. */
 export interface RedisServers {
   readonly servers: readonly RedisServer[];
-  /** Ends them all and deletes their folder. */
+  /** Ends all servers and deletes their folder. */
   stop(): Promise<void>;
 }
 
-/** Three masters, and a replica of the first one. */
+/** Three masters and a replica of the first one. */
 export interface RedisCluster extends RedisServers {
   readonly masters: readonly RedisServer[];
   readonly replica: RedisServer;
-  /** Addresses of the masters, as clients take them. */
+  /** The addresses of the masters, in the form that clients take. */
   readonly nodes: { host: string; port: number }[];
-  /** Which of the masters has a key's slot now, and the slot. */
+  /** A key's slot and the master that has it now. */
   ownerOf(key: string): Promise<{ master: RedisServer; slot: number }>;
-  /** Moves a slot with all its keys to a master. */
+  /** Moves a slot and its keys to another master. */
   moveSlot(slot: number, from: RedisServer, to: RedisServer): Promise<void>;
 }
 
-/** A master, its replica and a sentinel that watches them under the name `main`. */
+/** A master, its replica, and a sentinel that watches them under the name `main`. */
 export interface SentinelGroup extends RedisServers {
   readonly sentinel: RedisServer;
 }
 
 const HOST = '127.0.0.1';
-/** Nothing is written to disk, and nobody else gets in. */
+/** Nothing is written to disk, and only this machine can connect. */
 const SETTINGS = ['--bind', HOST, '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
 const SLOTS = 16_384;
-/** How long a node is silent before the others take it for dead, in milliseconds. */
+/** How long a node may be silent before the others consider it dead, in milliseconds. */
 const NODE_TIMEOUT_MS = 1_000;
 
-/** Whether servers can be started here. Where not, says so, or fails when the services are required. */
+/** Whether servers can be started here. If not, prints a warning, or throws if services are required. */
 export function hasRedisServer(): boolean {
   const { error } = spawnSync('redis-server', ['--version']);
   if (error === undefined) return true;
   if (process.env['SLUICE_REQUIRE_SERVICES'] === '1') throw error;
-  console.warn('redis-server is not installed: the tests of clusters and sentinels are skipped.');
+  console.warn('redis-server is not installed. The tests of clusters and sentinels are skipped.');
   return false;
 }
 
-/** Starts one server, for what must not be done to a shared one. */
+/** Starts a server, for tests that must not use a shared one. */
 export async function redisServer(): Promise<RedisServers & { server: RedisServer }> {
   const started = await start(1, []);
   const [server] = started.servers;
@@ -64,7 +64,7 @@ export async function redisServer(): Promise<RedisServers & { server: RedisServe
   return { ...started, server };
 }
 
-/** Starts a cluster of three masters, and waits until it takes commands. */
+/** Starts a cluster and waits until it accepts commands. */
 export async function redisCluster(): Promise<RedisCluster> {
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)];
   const started = await start(4, [...settings, '--cluster-replica-validity-factor', '0']);
@@ -127,7 +127,7 @@ export async function redisCluster(): Promise<RedisCluster> {
   };
 }
 
-/** Starts a master, a replica and a sentinel, and waits until the sentinel knows both. */
+/** Starts a master, a replica and a sentinel, and waits until the sentinel knows both of them. */
 export async function sentinelGroup(): Promise<SentinelGroup> {
   const started = await start(2, []);
   const [master, replica] = started.servers;
@@ -159,11 +159,11 @@ export async function sentinelGroup(): Promise<SentinelGroup> {
   return { servers: [...started.servers, sentinel], sentinel, stop };
 }
 
-/** Asks again and again until it is so. */
+/** Polls until a condition is true. */
 export async function until(ask: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const from = Date.now();
   while (!(await ask())) {
-    if (Date.now() - from > timeoutMs) throw new Error(`It was not so within ${timeoutMs} ms.`);
+    if (Date.now() - from > timeoutMs) throw new Error(`The condition was not true within ${timeoutMs} ms.`);
     await delay(20);
   }
 }
@@ -189,7 +189,7 @@ async function start(count: number, settings: string[]): Promise<RedisServers> {
   return { servers, stop };
 }
 
-/** Starts one server on a port that is free, and waits until it answers. */
+/** Starts a server on a free port and waits until it answers. */
 async function launch(folder: string, settings: string[]): Promise<Launched> {
   for (let tries = 0; tries < 10; tries++) {
     const port = await freePort();
@@ -233,7 +233,7 @@ async function answers(port: number): Promise<boolean> {
   return true;
 }
 
-/** A port that is free, and the one that a cluster's nodes talk on, 10,000 above. */
+/** A port that is free, as is the port 10,000 above it, which cluster nodes use among themselves. */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);

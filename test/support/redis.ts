@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 
-/** Where the tests' Redis is. */
+/** The Redis server for tests. */
 export const REDIS_URL = process.env['SLUICE_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 
-/** Whether Redis is there. Where it is not, says so, or fails when the services are required. */
+/** Whether Redis can be reached. If not, prints a warning, or throws if services are required. */
 export async function hasRedis(): Promise<boolean> {
   const client = new Redis(REDIS_URL, { lazyConnect: true, retryStrategy: () => null });
   try {
@@ -12,14 +12,14 @@ export async function hasRedis(): Promise<boolean> {
     return true;
   } catch (error) {
     if (process.env['SLUICE_REQUIRE_SERVICES'] === '1') throw error;
-    console.warn('Redis is not reachable: its tests are skipped.');
+    console.warn('Redis cannot be reached. Its tests are skipped.');
     return false;
   } finally {
     client.disconnect();
   }
 }
 
-/** A connected client of `redis`. */
+/** A connected client from `redis`. */
 export const nodeRedis = async (url = REDIS_URL) => {
   const client = createClient({ url });
   client.on('error', () => undefined);
@@ -27,19 +27,19 @@ export const nodeRedis = async (url = REDIS_URL) => {
   return client;
 };
 
-/** A client of `ioredis`. */
+/** A client from `ioredis`. */
 export function ioRedis(url = REDIS_URL): Redis {
   const client = new Redis(url);
   client.on('error', () => undefined);
   return client;
 }
 
-/** What the keys of a test begin with: nobody else's. */
+/** A prefix for the keys of one test. */
 export function testPrefix(): string {
   return `sluice-test-${crypto.randomUUID()}`;
 }
 
-/** The keys on a server that begin so. */
+/** The keys on a server that start with a prefix. */
 export async function keysOf(client: Redis, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   for await (const found of client.scanStream({ match: `${prefix}*`, count: 1_000 }))
@@ -47,7 +47,7 @@ export async function keysOf(client: Redis, prefix: string): Promise<string[]> {
   return keys.sort();
 }
 
-/** Deletes all keys that begin so. */
+/** Deletes all keys that start with a prefix. */
 export async function dropKeys(client: Redis, prefix: string): Promise<void> {
   for (const key of await keysOf(client, prefix)) await client.unlink(key);
 }

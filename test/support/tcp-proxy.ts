@@ -1,25 +1,25 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** Which way: to the server, from it, or both. */
+/** The direction: to the server, from it, or both. */
 type Direction = 'there' | 'back' | 'both';
 
-/** A line to a server that can be bad. */
+/** A connection to a server that can be made to fail. */
 export interface TcpProxy {
   readonly port: number;
-  /** Resets all connections; new ones are let through. */
+  /** Resets all connections. New ones work. */
   drop(): void;
-  /** Resets the connection in place of each of the next answers of the server: what was asked is done, and nobody hears of it. */
+  /** Drops the next answers of the server and resets their connections: the requests take effect, but no answer arrives. */
   cut(answers: number): void;
-  /** Passes nothing on until `resume()`. Default: in both directions. */
+  /** Forwards nothing until `resume()`. Default: in both directions. */
   stall(direction?: Direction): void;
   resume(): void;
-  /** Passes everything on so much later; 0: at once again. */
+  /** Delays everything by this many milliseconds. 0 ends the delay. */
   delay(ms: number): void;
   close(): Promise<void>;
 }
 
-/** Listens on a free port and passes on what comes, in order. */
+/** Listens on a free port and forwards everything in order. */
 export async function tcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stalled: Direction | undefined;
@@ -56,7 +56,7 @@ export async function tcpProxy(target: { port: number; host?: string }): Promise
         from.destroy();
       }
     });
-    // Of a broken connection nothing more is passed on.
+    // Nothing more is forwarded after the connection is broken.
     from.on('error', () => void to.destroy());
     from.on('close', () => {
       sockets.delete(from);
