@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const size: Size = values.quick ? 'quick' : 'full';
 const runs = Number(values.runs);
-if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number of at least 1.');
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole number of at least 1.');
 
 installPeers();
 installLibrary();

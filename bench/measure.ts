@@ -13,7 +13,7 @@ import type { Measured } from './report/ratios.ts';
 
 const KINDS = ['none', 'fused', 'generator', 'loop'] as const;
 
-/** Measures all that a size asks for. Says on standard error what it is at. */
+/** Measures everything that belongs to a size. Reports its progress on standard error. */
 export async function measure(size: Size, runs: number, origin: string): Promise<Measured> {
   const scenarios: Measured['scenarios'] = new Map();
   for (const [name, ids] of Object.entries(plan[size])) {
@@ -38,7 +38,7 @@ export async function measure(size: Size, runs: number, origin: string): Promise
 function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {
   const { once = false } = scenario(id);
   if (!once) return { runs, processes: 'kept' };
-  // Memory does not mind a neighbour as time does.
+  // Unlike time, memory is not affected by other processes.
   return { runs, processes: size === 'quick' ? 'abreast' : 'each' };
 }
 

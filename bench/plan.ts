@@ -7,7 +7,7 @@ const everybody = contestants.map(({ id }) => id);
 /** How much is measured: only what the table of ratios needs, or everything. */
 export type Size = 'quick' | 'full';
 
-/** Who is measured at what. The warm-up and the runs are the same in both: they alone decide what a ratio is. */
+/** The contestants of each scenario. Warm-up and runs are the same in both sizes, so that the ratios are comparable. */
 export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
   quick: {
     burst: [
@@ -37,5 +37,5 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
   },
 };
 
-/** Interleaved runs where nothing else is said. */
+/** The default number of interleaved runs. */
 export const RUNS = 5;

@@ -1,4 +1,4 @@
-/** Profiles one contestant at one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile` and a flame picture of it. */
+/** Profiles one contestant in one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile` and a flame graph. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { prepare } from './client/prepare.ts';

@@ -8,14 +8,14 @@ import { Caller, cpuOf } from './scenario.ts';
 import type { ScenarioId } from './scenario.ts';
 import { scenario } from './scenarios.ts';
 
-/** What a worker is started with. */
+/** The task of a worker. */
 export interface Task {
   contestant: ContestantId;
   scenario: ScenarioId;
   origin: string;
 }
 
-/** Loads a contestant and warms it up; what it gives does one run of the scenario. */
+/** Loads a contestant and warms it up. Returns a function that does one run of the scenario. */
 export async function prepare(task: Task): Promise<() => Promise<number>> {
   const { wire, label } = contestant(task.contestant);
   const { script, calls, warmUp, run, once } = scenario(task.scenario);
@@ -24,7 +24,7 @@ export async function prepare(task: Task): Promise<() => Promise<number>> {
   const callerOf = (one: Script, calls: number): Caller =>
     new Caller(label, open({ baseURL: addressOf(one), calls }), answerOf(one.chunks));
   const caller = callerOf(script, calls);
-  // The first call alone: what is set up at the first use, or fails at it, does so once.
+  // A single first call, so that everything that is set up on first use is set up once.
   await callerOf({ chunks: 20, perWrite: 1, paceMs: 0 }, 1).call();
   if (once !== true) {
     const long = callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
@@ -37,7 +37,7 @@ export async function prepare(task: Task): Promise<() => Promise<number>> {
 
 const CALLS_AT_ONCE = 10;
 
-/** Processor time spent on each half of the warm-up, in microseconds. With a fifth of it, some ratios are twice what they settle at. */
+/** Processor time spent on each half of the warm-up, in microseconds. With a fifth of it, some ratios are twice as high. */
 const WARM_UP_CPU = 1_500_000;
 
 /**

@@ -2,28 +2,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script } from '../upstream/script.ts';
 import type { Reader } from '../contestants/reader.ts';
 
-/** One kind of work, measured alike for every contestant. */
+/** A kind of work, measured in the same way for every contestant. */
 export interface Scenario {
   id: ScenarioId;
   title: string;
-  /** Of the numbers. */
+  /** The unit of the results. */
   unit: string;
-  /** What is done and what the number is. */
+  /** What is done and measured. */
   how: string;
   script: Script;
-  /** Calls that are open at once. */
+  /** How many calls are open at once. */
   calls: number;
-  /** Whether a process is good for one run alone; nothing but one call comes before it then. */
+  /** Whether each run needs a new process, in which only one call has been made before. */
   once?: boolean;
-  /** The same work, done before the first run. */
+  /** Does the same work before the first run. */
   warmUp(caller: Caller): Promise<void>;
-  /** One run: the number that counts. */
+  /** Does one run and returns its result. */
   run(caller: Caller): Promise<number>;
 }
 
 export type ScenarioId = 'burst' | 'burst-by-event' | 'paced' | 'call' | 'memory' | 'first-chunk' | 'held';
 
-/** Makes calls with one contestant, and lets none pass that delivers anything but the answer. */
+/** Makes calls with one contestant and checks that each delivers the whole answer. */
 export class Caller {
   readonly #read: Reader;
   readonly #answer: string;
@@ -35,7 +35,7 @@ export class Caller {
     this.#answer = answer;
   }
 
-  /** One call. Returns when the answer is whole; `first` hears of its first piece. */
+  /** Makes one call and waits for its whole answer. `first` is called at the first piece. */
   async call(first?: () => void): Promise<void> {
     let text = '';
     await this.#read((piece) => {
@@ -45,12 +45,12 @@ export class Caller {
     if (text !== this.#answer) throw this.#wrong(text);
   }
 
-  /** Many at once. */
+  /** Makes many calls at once. */
   async together(count: number): Promise<void> {
     await Promise.all(Array.from({ length: count }, () => this.call()));
   }
 
-  /** Opens so many and returns when each has delivered a piece and all have been open for `restMs` since. They stay open, until the process ends. */
+  /** Opens streams and waits until each has delivered a piece, then for `restMs` more. They stay open until the process ends. */
   async hold(count: number, restMs: number): Promise<void> {
     const texts = new Array<string>(count).fill('');
     const open = Promise.withResolvers<never>();
@@ -65,7 +65,7 @@ export class Caller {
       }
     });
     await Promise.race([allBegun, open.promise]);
-    // One that ends meanwhile would be counted as open, and take up less.
+    // A stream that ends in the meantime would be counted as open but use less memory.
     await Promise.race([sleep(restMs), open.promise]);
     for (const text of texts) if (!this.#answer.startsWith(text)) throw this.#wrong(text);
   }
@@ -79,8 +79,8 @@ export class Caller {
 }
 
 /**
- * Processor time of this process, user and system, in microseconds. No collection of garbage is forced before: one at a moment at which
- * nothing is open throws away the hidden classes, and with them compiled code, that a program at work keeps.
+ * Measures the processor time of this process, user and system, in microseconds. Garbage is not collected first: a collection while nothing is
+ * open would throw away hidden classes, and with them compiled code, that a busy program keeps.
  */
 export async function cpuOf(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();

@@ -4,7 +4,7 @@ import type { Scenario, ScenarioId } from './scenario.ts';
 
 const all: readonly Scenario[] = [burst, burstByEvent, paced, call, memory, firstChunk, held];
 
-/** The scenario of a name. */
+/** The scenario with this id. */
 export function scenario(id: ScenarioId): Scenario {
   const found = all.find((one) => one.id === id);
   if (found === undefined) throw new Error(`There is no scenario ${id}.`);

@@ -3,7 +3,7 @@ import type { Caller, Scenario } from './scenario.ts';
 
 const BURST_STREAMS = 10;
 const BURST_CHUNKS = 1_000;
-/** Processor time that a run of a burst takes at least, in microseconds. */
+/** The minimum processor time of a burst run, in microseconds. */
 const BURST_CPU = 500_000;
 const PACED_STREAMS = 100;
 const PACED_CHUNKS = 200;
@@ -14,20 +14,20 @@ const FIRST_CHUNKS = 500;
 export const burst: Scenario = {
   id: 'burst',
   title: 'A chunk in a burst',
-  ...bursts(16, '16 chunks a write'),
+  ...bursts(16, '16 chunks per write'),
 };
 
 export const burstByEvent: Scenario = {
   id: 'burst-by-event',
-  title: 'A chunk in a burst, one event a write',
-  ...bursts(1, 'one chunk a write'),
+  title: 'A chunk in a burst, one event per write',
+  ...bursts(1, 'one chunk per write'),
 };
 
-/** Streams as fast as they are read. What a read costs is shared by the chunks of one write. */
+/** Streams at full speed. The chunks of one write share the cost of a read. */
 function bursts(perWrite: number, writes: string): Omit<Scenario, 'id' | 'title'> {
   return {
-    unit: 'µs CPU a chunk',
-    how: `${BURST_STREAMS} streams of ${BURST_CHUNKS} chunks at once, ${writes}, as fast as they are read; round after round, until a run has taken 0.5 s of CPU`,
+    unit: 'µs CPU per chunk',
+    how: `${BURST_STREAMS} concurrent streams of ${BURST_CHUNKS} chunks, ${writes}, at full speed; repeated until a run has used 0.5 s of CPU`,
     calls: BURST_STREAMS,
     script: { chunks: BURST_CHUNKS, perWrite, paceMs: 0 },
     warmUp: (caller) => caller.together(BURST_STREAMS),
@@ -43,8 +43,8 @@ function bursts(perWrite: number, writes: string): Omit<Scenario, 'id' | 'title'
 export const paced: Scenario = {
   id: 'paced',
   title: 'A chunk at a pace',
-  unit: 'µs CPU a chunk',
-  how: `${PACED_STREAMS} streams at once, one chunk each every 5 ms; the calls' own cost is part of it`,
+  unit: 'µs CPU per chunk',
+  how: `${PACED_STREAMS} concurrent streams, one chunk each every 5 ms; includes the cost of the calls`,
   calls: PACED_STREAMS,
   script: { chunks: PACED_CHUNKS, perWrite: 1, paceMs: 5 },
   warmUp: (caller) => caller.together(PACED_STREAMS),
@@ -57,7 +57,7 @@ export const paced: Scenario = {
 export const call: Scenario = {
   id: 'call',
   title: 'A call of one chunk',
-  unit: 'µs CPU a call',
+  unit: 'µs CPU per call',
   how: `calls whose answer is one chunk, ${CONCURRENT_CALLS} at a time`,
   calls: CONCURRENT_CALLS,
   script: { chunks: 1, perWrite: 1, paceMs: 0 },

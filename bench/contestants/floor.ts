@@ -5,7 +5,7 @@ interface ChatChunk {
   choices: { delta: { content?: string | null } }[];
 }
 
-/** Nothing but what must be done: fetch, split at the blank lines, parse each event. */
+/** The minimum: fetch, split at blank lines, parse each event. */
 export const open: Open = ({ baseURL }) => {
   const body = JSON.stringify({
     model: MODEL,

@@ -1,9 +1,9 @@
-/** A contestant, as far as it is known without loading it. */
+/** A contestant, described without loading it. */
 export interface Contestant {
   id: string;
   label: string;
   wire: 'chat' | 'messages';
-  /** Packages whose versions matter to it. */
+  /** The packages whose versions are reported. */
   packages: readonly string[];
   /** What it does, in words. */
   does: string;
@@ -11,7 +11,7 @@ export interface Contestant {
 
 const SLUICE = ['sluice', 'undici', 'rate-limiter-flexible', '@pydantic/genai-prices'] as const;
 
-/** All contestants. Each one's module is `./<id>.ts`, loaded by the process that measures it and by no other. */
+/** All contestants. Their modules are `./<id>.ts`. Each is loaded only by the process that measures it. */
 export const contestants = [
   {
     id: 'sluice',
@@ -25,14 +25,14 @@ export const contestants = [
     label: 'Sluice, no middleware',
     wire: 'chat',
     packages: ['sluice', 'undici', 'openai'],
-    does: 'the same without the five: what they cost is the difference',
+    does: 'the same without the five middleware; the difference is what they cost',
   },
   {
     id: 'floor',
     label: 'fetch + JSON.parse, by hand',
     wire: 'chat',
     packages: [],
-    does: 'the built-in `fetch`, the body split at blank lines, each event parsed: no retries, no checks, no errors. The floor',
+    does: 'the built-in `fetch`, the body split at blank lines, each event parsed; no retries, no checks, no errors',
   },
   {
     id: 'openai-sdk',
@@ -99,10 +99,10 @@ export const contestants = [
   },
 ] as const satisfies readonly Contestant[];
 
-/** The name of a contestant. */
+/** The id of a contestant. */
 export type ContestantId = (typeof contestants)[number]['id'];
 
-/** What is known of one. */
+/** The contestant with this id. */
 export function contestant(id: ContestantId): Contestant {
   const found = contestants.find((one) => one.id === id);
   if (found === undefined) throw new Error(`There is no contestant ${id}.`);

@@ -4,7 +4,7 @@ import type { Open } from './reader.ts';
 
 export const open: Open = ({ baseURL }) => {
   const modelProvider = new OpenAIProvider({ baseURL, apiKey: API_KEY, useResponses: false });
-  // Its traces would go to OpenAI.
+  // Its traces would be sent to OpenAI.
   const runner = new Runner({ modelProvider, tracingDisabled: true });
   const agent = new Agent({ name: 'bench', model: MODEL });
 

@@ -1,19 +1,19 @@
-/** Makes one call, and hands over each piece of text as soon as there is one. Done when the answer is whole. */
+/** Makes one call and passes on each piece of text as it arrives. Resolves when the answer is complete. */
 export type Reader = (seen: (piece: string) => void) => Promise<void>;
 
-/** Where a contestant is to call, and how many calls it must stand at once. */
+/** Where a contestant sends its calls, and how many it makes at once. */
 export interface Upstream {
-  /** With the wire's usual path: `/v1` for Chat Completions, none for Messages. */
+  /** Includes the wire's usual path: `/v1` for Chat Completions, none for Messages. */
   baseURL: string;
   calls: number;
 }
 
-/** What each module of a contestant exports: sets it up once, as a program does at its start. */
+/** The export of each contestant's module. Sets up the contestant once, as a program does when it starts. */
 export type Open = (upstream: Upstream) => Reader;
 
-/** The same question of everybody. */
+/** Every contestant asks the same question. */
 export const PROMPT = 'Tell me about the river.';
 export const MODEL = 'gpt-4.1-nano';
 export const CLAUDE = 'claude-sonnet-4-6';
-/** No one checks it. */
+/** Not checked by the upstream. */
 export const API_KEY = 'sk-a-key-that-nobody-checks';

@@ -7,8 +7,8 @@ import type { Reader, Upstream } from './reader.ts';
 import { PROMPT } from './reader.ts';
 
 /**
- * "The five", all at work: each line of the log is made and serialised (and thrown away), each call is priced, counted against limits that
- * are never reached, and watched by three clocks.
+ * The five middleware. All of them do their work: log lines are created and serialized (and thrown away), and each call is priced, counted
+ * against limits that are never reached, and watched by three timeouts.
  */
 export function theFive(): Middleware[] {
   return [
@@ -25,14 +25,14 @@ export function theFive(): Middleware[] {
   ];
 }
 
-/** Lines that are made, but go nowhere: a terminal or a disk would be measured otherwise. */
+/** A logger that throws its lines away. Otherwise a terminal or disk would be measured. */
 export const logger = { debug: drop, info: drop, warn: drop, error: drop };
 
 function drop(...line: unknown[]): void {
   JSON.stringify(line);
 }
 
-/** Reads a pipeline of the five and a provider with `for await`. */
+/** Reads a pipeline of the five middleware and a provider with `for await`. */
 export function readerOf(terminal: Middleware, { calls }: Pick<Upstream, 'calls'>): Reader {
   const pipeline = new Pipeline([...theFive(), terminal], {
     logger,

@@ -1,9 +1,7 @@
-/** A message from a worker: a number that it has measured, `ready`, or what went wrong. */
+/** A message from a worker: that it is ready, a result, or an error. */
 export type Answer = { ready: true } | { result: unknown } | { error: string };
 
-/**
- * The worker's end: makes itself ready for the task it was started with, then answers each request of its parent with one run.
- */
+/** Runs a worker: prepares for the task of this process, then does one run for each request of its parent. */
 export function serve<Task, Result>(prepare: (task: Task) => Promise<() => Promise<Result>>): void {
   const task = JSON.parse(process.argv[2] ?? 'null') as Task;
   const ready = prepare(task);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
-/** Where and with what the numbers were measured, as lines of text. */
+/** Describes the machine and the versions, as lines of text. */
 export function machine(): string[] {
   const { node, v8 } = process.versions;
   const [kernel = 'unknown'] = release().split('-');

@@ -1,6 +1,6 @@
 import { Worker } from './worker.ts';
 
-/** One side of a comparison: how its worker is started. */
+/** One side of a comparison, and how its worker is started. */
 export interface Side {
   id: string;
   label: string;
@@ -11,13 +11,13 @@ export interface Side {
 /** How the sides take turns. */
 export interface Turns {
   runs: number;
-  /** `each`: a new process for each run. `kept`: one for all runs of a side. `abreast`: new ones, all sides and two runs at the same time. */
+  /** `each`: a new process for each run. `kept`: one process for all runs of a side. `abreast`: a new process for each run, and all sides and two runs at the same time. */
   processes: 'each' | 'kept' | 'abreast';
 }
 
 /**
- * Runs all sides in turn, as often as asked: A B C, B C A, C A B. What a machine does meanwhile meets all of them alike. Each side has
- * a process of its own, so that no compiled code and no heap is shared.
+ * Runs all sides in turn: A B C, B C A, C A B. Whatever else the machine does affects all of them alike. Each side has its own process, so
+ * that no compiled code and no heap is shared.
  */
 export async function interleave<Result>(
   sides: readonly Side[],
@@ -47,7 +47,7 @@ export async function interleave<Result>(
   return results;
 }
 
-/** Two processes a core wait for each other's pauses; more would wait for each other. */
+/** Processes that mostly wait can share a core two at a time. More would delay each other. */
 const RUNS_ABREAST = 2;
 
 function start<Result>({ label, module, task }: Side): Worker<Result> {

@@ -3,15 +3,15 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Answer } from './answering.ts';
 
-/** The parent's end of a worker process. */
+/** The parent's view of a worker process. */
 export class Worker<Result> implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #name: string;
   #last: Promise<unknown>;
-  /** The end of what it has complained of: shown when it fails. */
+  /** The end of its error output, shown if it fails. */
   #complaints = '';
 
-  /** Starts the process. Nothing else should be measured before `ready()`. */
+  /** Starts the process. Measure nothing before `ready()` resolves. */
   constructor(name: string, module: string, task: unknown) {
     this.#name = name;
     this.#child = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [JSON.stringify(task)], {
@@ -30,7 +30,7 @@ export class Worker<Result> implements AsyncDisposable {
     await this.#last;
   }
 
-  /** One run. */
+  /** Does one run. */
   async run(): Promise<Result> {
     await this.#last;
     const answer = this.#answer();
@@ -61,9 +61,7 @@ export class Worker<Result> implements AsyncDisposable {
       };
       const onExit = (code: number | null): void => {
         settle(() =>
-          reject(
-            new Error(`${this.#name} ended by itself, with code ${code ?? 'none'}.\n${this.#complaints}`),
-          ),
+          reject(new Error(`${this.#name} exited with code ${code ?? 'none'}.\n${this.#complaints}`)),
         );
       };
       this.#child.on('message', onMessage);
@@ -72,7 +70,7 @@ export class Worker<Result> implements AsyncDisposable {
   }
 }
 
-/** Starts the upstream; its address comes with it. */
+/** Starts the upstream and returns its address. */
 export async function startUpstream(): Promise<{ origin: string; close: () => void }> {
   const child = fork(fileURLToPath(new URL('../upstream/main.ts', import.meta.url)), {
     execArgv: ['--no-warnings'],
@@ -80,7 +78,7 @@ export async function startUpstream(): Promise<{ origin: string; close: () => vo
   });
   const { port } = await new Promise<{ port: number }>((resolve, reject) => {
     child.once('message', (message) => resolve(message as { port: number }));
-    child.once('exit', () => reject(new Error('The upstream ended before it listened.')));
+    child.once('exit', () => reject(new Error('The upstream exited before it listened.')));
   });
   return { origin: `http://127.0.0.1:${port}`, close: () => child.kill() };
 }

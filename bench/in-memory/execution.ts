@@ -12,8 +12,8 @@ const WARM_UP_CPU = 1_500_000;
 const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
 
 /**
- * Executions without a network, in microseconds each: `sluice` on its scripted provider, `ai-sdk` on its mock model. Both work as long before
- * the first run.
+ * Measures executions without a network, in microseconds each: `sluice` with its scripted provider, `ai-sdk` with its mock model. Both get the
+ * same warm-up.
  */
 export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
   const reader = who === 'sluice' ? sluice() : await aiSdk();
@@ -30,7 +30,7 @@ function sluice(): Reader {
   return readerOf(provider(scripted({ text: pieces }, { repeat: true })), { calls: 1 });
 }
 
-/** As its page on testing says, without the delays between chunks that its simulated stream has by default. */
+/** Set up as its page on testing says, but without the default delays between chunks. */
 async function aiSdk(): Promise<Reader> {
   const { simulateReadableStream, streamText } = await import('ai');
   const { MockLanguageModelV4 } = await import('ai/test');

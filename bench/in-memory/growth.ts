@@ -6,22 +6,22 @@ import { logger, theFive } from '../contestants/the-five.ts';
 import { layers, nsPerChunk } from './layers.ts';
 import { source } from './source.ts';
 
-/** What grows, and by how much. */
+/** How costs grow. */
 export interface Growth {
-  /** Nanoseconds a chunk, the five, answers of 1,000 and of 100,000 chunks. */
+  /** Nanoseconds per chunk with the five middleware, for answers of 1,000 and 100,000 chunks. */
   chunks1000: number;
   chunks100000: number;
-  /** Nanoseconds a chunk, 5 and 40 middleware that look at each chunk. */
+  /** Nanoseconds per chunk with 5 and 40 middleware that look at each chunk. */
   middleware5: number;
   middleware40: number;
-  /** The same, but 35 of the 40 let the stream pass without a look, as most middleware do. */
+  /** The same with 40 middleware of which 35 do not look at chunks, as is usual. */
   passing40: number;
-  /** Microseconds an execution, the five, 20 chunks, after 10 and after 1,000 messages. */
+  /** Microseconds per execution with the five middleware and 20 chunks, after 10 and 1,000 messages. */
   history10: number;
   history1000: number;
 }
 
-/** One run. */
+/** Does one run. */
 export async function growth(): Promise<Growth> {
   const answer = { chunks: 20_000, perRead: 1, times: 5 };
   const passings = Array.from({ length: 35 }, () => passing);

@@ -1,10 +1,10 @@
-/** A middleware that lets everything pass, written in one of the ways that the contract allows. */
+/** A middleware that changes nothing, written in one of three ways. */
 export type Kind = 'fused' | 'generator' | 'loop';
 
-/** Layers of a kind in one stack: many of the cheap ones, so that they are seen beside what all the rest costs. */
+/** How many layers of each kind are in a stack. Cheap ones need many layers, so that their cost can be measured. */
 export const LAYERS: Record<Kind, number> = { fused: 40, generator: 10, loop: 10 };
-/** Chunks that one read brings: one, the shape of a paced stream, and sixteen, that of a burst. */
+/** Chunks per read: one, as in a paced stream, and 16, as in a burst. */
 export const PER_READ = [1, 16] as const;
 
-/** Nanoseconds a chunk by the chunks of a read. */
+/** Nanoseconds per chunk, by chunks per read. */
 export type ByRead = Record<(typeof PER_READ)[number], number>;

@@ -26,12 +26,12 @@ const makers: Record<Kind, () => Middleware> = {
     },
 };
 
-/** So many pass-through middleware of a kind. */
+/** Makes pass-through middleware of one kind. */
 export function layers(kind: Kind, count: number): Middleware[] {
   return Array.from({ length: count }, makers[kind]);
 }
 
-/** Reads whole answers of a pipeline with `for await`; gives the processor time in nanoseconds a chunk. */
+/** Reads whole answers of a pipeline with `for await`. Returns the processor time in nanoseconds per chunk. */
 export async function nsPerChunk(
   middleware: readonly Middleware[],
   answer: { chunks: number; perRead: number; times: number },
@@ -46,13 +46,13 @@ export async function nsPerChunk(
       let read = 0;
       for await (const chunk of pipeline.executeStream('user', 'Go on.'))
         if (chunk.type === 'content') read++;
-      if (read !== chunks) throw new Error(`${read} chunks came out of ${chunks}.`);
+      if (read !== chunks) throw new Error(`Got ${read} of ${chunks} chunks.`);
     }
   });
   return (cpu * 1_000) / (chunks * times);
 }
 
-/** One run over a stack with layers of a kind, or with none. */
+/** Does one run with a stack of layers of one kind, or with none. */
 export async function stackCosts(kind: Kind | 'none'): Promise<ByRead> {
   const stack = kind === 'none' ? [] : layers(kind, LAYERS[kind]);
   const answer = { chunks: 20_000, times: 6 };

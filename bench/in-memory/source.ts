@@ -3,8 +3,8 @@ import type { BatchSource, Provider, Reply, StreamChunk } from 'sluice';
 import { pieceAt } from '../upstream/text.ts';
 
 /**
- * A provider in memory that hands over `chunks` chunks, `perRead` of them a read. Each read is a promise, as one from a socket is, and each
- * chunk a new object, as one from a decoder is: both are part of what is measured.
+ * A provider in memory that delivers `chunks` chunks, `perRead` per read. Each read is a promise, as from a socket, and each chunk a new object,
+ * as from a decoder. Both are part of what is measured.
  */
 export function source(chunks: number, perRead: number): Provider {
   return {

@@ -1,11 +1,11 @@
-/** The process of one bench in memory. */
+/** The process of one measurement in memory. */
 import { serve } from '../harness/answering.ts';
 import { executions } from './execution.ts';
 import { growth } from './growth.ts';
 import { stackCosts } from './layers.ts';
 import type { Kind } from './kinds.ts';
 
-/** What a worker is started with. */
+/** The task of a worker. */
 export interface MemoryTask {
   what: Kind | 'none' | 'growth' | 'sluice' | 'ai-sdk';
 }

@@ -9,7 +9,7 @@ const STEP = 23;
 const HEAD = 44;
 const NUMBERS = 110;
 
-/** Bars of the medians, with a line from the least to the most, one group a table: an SVG document. */
+/** Draws an SVG chart with one group per table: bars for the medians, and lines from minimum to maximum. */
 export function chartOf(tables: readonly Table[]): string {
   let y = 20;
   const groups = tables.map((table) => {
@@ -19,7 +19,7 @@ export function chartOf(tables: readonly Table[]): string {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" font-family="system-ui, sans-serif" font-size="13">`,
-    '<title>What Sluice costs beside its peers</title>',
+    '<title>What Sluice costs compared to its peers</title>',
     `<rect width="${WIDTH}" height="${y}" fill="#ffffff"/>`,
     ...groups,
     '</svg>',

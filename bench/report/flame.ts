@@ -1,6 +1,6 @@
-/** A flame picture of a CPU profile: what is wide took long, what stands on another was called by it. */
+/** Draws a flame graph of a CPU profile: wide functions took long, and a function stands on its caller. */
 
-/** The parts of a V8 CPU profile that matter here. */
+/** The fields of a V8 CPU profile that are used here. */
 export interface Profile {
   nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[];
   samples?: number[];
@@ -16,10 +16,10 @@ interface Frame {
 
 const WIDTH = 1_200;
 const ROW = 17;
-/** Narrower ones are left out, in pixels. */
+/** Narrower functions are left out, in pixels. */
 const LEAST = 1.2;
 
-/** Whose a function is, and the colour of it. First match wins. */
+/** The groups of functions and their colors. The first match counts. */
 const PARTS: readonly [part: string, colour: string, is: (url: string, name: string) => boolean][] = [
   ['Sluice', '#5b8dd9', (url) => url.includes('/sluice/dist/')],
   ['SSE parser', '#7fb069', (url) => url.includes('/eventsource-parser/')],
@@ -30,7 +30,7 @@ const PARTS: readonly [part: string, colour: string, is: (url: string, name: str
   ['Node and V8', '#9aa0a6', () => true],
 ];
 
-/** The picture as SVG. Time in which nothing ran is left out. */
+/** Draws the SVG. Idle time is left out. */
 export function flameOf(profile: Profile, title: string): string {
   const root = framesOf(profile);
   const scale = WIDTH / root.time;
@@ -53,7 +53,7 @@ export function flameOf(profile: Profile, title: string): string {
   ].join('\n');
 }
 
-/** The samples as a tree of functions, by name and part. */
+/** Builds a tree of functions from the samples, by name and group. */
 function framesOf({ nodes, samples = [], timeDeltas = [] }: Profile): Frame {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const callers = new Map<number, number>();
@@ -93,14 +93,14 @@ function depthOf(frame: Frame, scale: number): number {
 interface Place {
   left: number;
   bottom: number;
-  /** Pixels a microsecond. */
+  /** Pixels per microsecond. */
   scale: number;
-  /** Time of the whole picture. */
+  /** The total time. */
   whole: number;
   rows: string[];
 }
 
-/** Draws what a frame called, widest first. */
+/** Draws the functions that a frame called, widest first. */
 function draw(frame: Frame, place: Place): void {
   const { bottom, scale, whole, rows } = place;
   let { left } = place;

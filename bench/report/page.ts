@@ -4,14 +4,14 @@ import { versionOf } from '../harness/set-up.ts';
 import type { Measured, Ratio } from './ratios.ts';
 import { cells, markdownOf, tablesOf } from './tables.ts';
 
-/** How the runs were made, as text. */
+/** How the runs were done, as text. */
 export interface Circumstances {
   machine: readonly string[];
   runs: number;
   processes: string;
 }
 
-/** The page of results, as Markdown. */
+/** Writes the page of results as Markdown. */
 export function pageOf(
   measured: Measured,
   rows: readonly Ratio[],
@@ -19,11 +19,11 @@ export function pageOf(
   picture?: string,
 ): string {
   return [
-    '# What Sluice costs beside its peers',
+    '# What Sluice costs compared to its peers',
     '',
     ...how.machine.map((line) => `- ${line}`),
-    `- ${how.runs} interleaved runs, ${how.processes}; medians, with the least and the most. CPU is the process's user and system time`,
-    '- The upstream is a process of its own on the loopback. Every contestant delivers the same text, which is checked at each call',
+    `- ${how.runs} interleaved runs, ${how.processes}; medians, minimum and maximum. CPU is the user and system time of the process`,
+    '- The upstream is a separate process on the loopback. Every contestant must deliver the same text, which is checked in each call',
     '',
     ...(picture === undefined ? [] : [`![Bars of the medians](${picture})`, '']),
     ratioTable(measured, rows),
@@ -38,7 +38,7 @@ function ratioTable(measured: Measured, rows: readonly Ratio[]): string {
     const mark = measuredValue <= atMost ? 'yes' : 'no';
     return cells(`\`${key}\``, work, beside, measuredValue.toFixed(decimals), String(atMost), mark);
   });
-  const heads = cells('', 'Sluice', 'beside', 'measured', 'at most', 'reached');
+  const heads = cells('', 'Sluice', 'compared to', 'measured', 'at most', 'reached');
   return ['## Ratios', '', heads, '| --- | --- | --- | ---: | ---: | --- |', ...lines, ''].join('\n');
 }
 

@@ -5,30 +5,30 @@ import { LAYERS, PER_READ } from '../in-memory/kinds.ts';
 import type { ByRead, Kind } from '../in-memory/kinds.ts';
 import type { Growth } from '../in-memory/growth.ts';
 
-/** Everything that was measured: for each side the numbers of its runs. */
+/** All results, by side and run. */
 export interface Measured {
   scenarios: Map<ScenarioId, Map<string, number[]>>;
   executions: Map<string, number[]>;
-  /** Stacks with layers of a kind, and with none. */
+  /** Stacks with layers of each kind, and without any. */
   layers: Map<string, ByRead[]>;
   growth: Growth[];
 }
 
-/** One row of the table that Sluice is held to. */
+/** A row of the table of ratios. */
 export interface Ratio {
   key: string;
   work: string;
   beside: string;
-  /** The most that is allowed. */
+  /** The goal. */
   atMost: number;
-  /** Decimals that mean something. */
+  /** How many decimals are shown. */
   decimals: number;
   value: (measured: Measured) => number;
 }
 
 const WORK: Record<ScenarioId, string> = {
   burst: 'A chunk in a burst',
-  'burst-by-event': 'A chunk in a burst, one event a write',
+  'burst-by-event': 'A chunk in a burst, one event per write',
   paced: 'A chunk at a pace',
   call: 'A call of one chunk',
   memory: 'Memory of an open stream',
@@ -36,7 +36,7 @@ const WORK: Record<ScenarioId, string> = {
   held: 'Held streams',
 };
 
-/** The rows. A ratio is the median of the ratios of the runs; smaller is better in each. */
+/** The rows. A ratio is the median of the ratios of the runs. Smaller is better. */
 export const ratios: readonly Ratio[] = [
   beside('burst_vs_openai', 'burst', 'openai-sdk', 'OpenAI SDK', 0.3),
   beside('burst_vs_floor', 'burst', 'floor', 'fetch + JSON.parse, by hand', 1.1),
@@ -79,7 +79,7 @@ export const ratios: readonly Ratio[] = [
   ),
 ];
 
-/** A row of the full bench alone. */
+/** A row that only the full bench has. */
 export const heldRow: Ratio = {
   key: 'held_10000_rss_mb',
   work: 'Ten thousand held streams, peak RSS',
@@ -110,7 +110,7 @@ function beside(
   };
 }
 
-/** What one layer of a kind adds, in nanoseconds a chunk, in each run. */
+/** The cost of one layer in each run, in nanoseconds per chunk. */
 export function layerCosts({ layers }: Measured, kind: Kind, perRead: keyof ByRead): number[] {
   const without = layers.get('none') ?? [];
   const stacks = layers.get(kind) ?? [];
@@ -119,12 +119,12 @@ export function layerCosts({ layers }: Measured, kind: Kind, perRead: keyof ByRe
   );
 }
 
-/** Of one chunk a read and sixteen the dearer. */
+/** The cost with 1 or 16 chunks per read, whichever is higher. */
 function layer(key: string, work: string, kind: Kind, atMost: number): Ratio {
   return {
     key,
     work,
-    beside: 'ns a chunk',
+    beside: 'ns per chunk',
     atMost,
     decimals: 1,
     value: (measured) => Math.max(...PER_READ.map((perRead) => median(layerCosts(measured, kind, perRead)))),
@@ -149,7 +149,7 @@ function grown(
   return { key, work, beside: label, atMost, decimals: 3, value };
 }
 
-/** The values by their keys, for programs. */
+/** The values by key, for programs. */
 export function asObject(rows: readonly Ratio[], measured: Measured): Record<string, number> {
   return Object.fromEntries(
     rows.map(({ key, value, decimals }) => {

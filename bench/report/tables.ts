@@ -9,7 +9,7 @@ import type { Kind } from '../in-memory/kinds.ts';
 import { layerCosts } from './ratios.ts';
 import type { Measured } from './ratios.ts';
 
-/** What was measured of one kind of work. */
+/** The results of one kind of work. */
 export interface Table {
   title: string;
   unit: string;
@@ -17,7 +17,7 @@ export interface Table {
   rows: { label: string; runs: readonly number[] }[];
 }
 
-/** All tables, in the order of the plan. */
+/** All tables, in order. */
 export function tablesOf(measured: Measured): Table[] {
   const tables = [...measured.scenarios].map(([id, sides]) => scenarioTable(scenario(id), sides));
   return [...tables, executionTable(measured), layerTable(measured), growthTable(measured)];
@@ -55,23 +55,23 @@ function layerTable(measured: Measured): Table {
   const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => measured.layers.has(kind));
   const rows = kinds.flatMap((kind) =>
     PER_READ.map((perRead) => ({
-      label: `${KINDS[kind]}, ${perRead === 1 ? 'one chunk' : `${perRead} chunks`} a read`,
+      label: `${KINDS[kind]}, ${perRead === 1 ? 'one chunk' : `${perRead} chunks`} per read`,
       runs: layerCosts(measured, kind, perRead),
     })),
   );
   const how =
-    'a stack with 40 (taps) or 10 (generators) pass-through middleware less one without, over a provider in memory, divided by their number';
-  return { title: 'One more middleware', unit: 'ns CPU a chunk', how, rows };
+    'the difference between a stack with 40 (taps) or 10 (generators) pass-through middleware and one without, divided by their number, with a provider in memory';
+  return { title: 'One more middleware', unit: 'ns CPU per chunk', how, rows };
 }
 
 const GROWTH: Record<keyof Growth, [label: string, unit: string]> = {
-  chunks1000: ['the five, answers of 1,000 chunks', 'ns a chunk'],
-  chunks100000: ['the five, answers of 100,000 chunks', 'ns a chunk'],
-  middleware5: ['5 middleware that look at each chunk', 'ns a chunk'],
-  middleware40: ['40 middleware that look at each chunk', 'ns a chunk'],
-  passing40: ['the first 5 and 35 that do not', 'ns a chunk'],
-  history10: ['the five, 20 chunks, behind 10 messages', 'µs an execution'],
-  history1000: ['the five, 20 chunks, behind 1,000 messages', 'µs an execution'],
+  chunks1000: ['five middleware, answers of 1,000 chunks', 'ns per chunk'],
+  chunks100000: ['five middleware, answers of 100,000 chunks', 'ns per chunk'],
+  middleware5: ['5 middleware that look at each chunk', 'ns per chunk'],
+  middleware40: ['40 middleware that look at each chunk', 'ns per chunk'],
+  passing40: ['5 that look at each chunk and 35 that do not', 'ns per chunk'],
+  history10: ['five middleware, 20 chunks, after 10 messages', 'µs per execution'],
+  history1000: ['five middleware, 20 chunks, after 1,000 messages', 'µs per execution'],
 };
 
 function growthTable({ growth }: Measured): Table {
@@ -80,17 +80,17 @@ function growthTable({ growth }: Measured): Table {
     runs: growth.map((run) => run[key]),
   }));
   const how =
-    'over a provider in memory; the answers of 1,000 and 100,000 chunks come 16 a read, the others one';
+    'with a provider in memory; 16 chunks per read for answers of 1,000 and 100,000 chunks, one for the others';
   return { title: 'Growth', unit: 'CPU', how, rows };
 }
 
-/** A number with as many digits as its size deserves. */
+/** Formats a number, with fewer decimals if it is large. */
 export function digits(value: number): string {
   const size = Math.abs(value);
   return value.toLocaleString('en', { maximumFractionDigits: size < 10 ? 2 : size < 100 ? 1 : 0 });
 }
 
-/** A table as Markdown: median, least and most of each row, and what a row is of the first one. */
+/** Writes a table as Markdown, with the median, minimum and maximum of each row. */
 export function markdownOf({ title, unit, how, rows }: Table): string {
   const lines = rows.map(({ label, runs }) =>
     cells(label, digits(median(runs)), digits(Math.min(...runs)), digits(Math.max(...runs))),
@@ -112,7 +112,7 @@ export function cells(...texts: string[]): string {
   return `| ${texts.join(' | ')} |`;
 }
 
-/** The tables that are worth a picture: those with contestants in them. */
+/** The tables that the chart shows: those with several contestants. */
 export function pictured(measured: Measured): Table[] {
   const shown: ScenarioId[] = ['burst', 'burst-by-event', 'paced', 'call', 'memory', 'first-chunk'];
   return shown.flatMap((id) => {

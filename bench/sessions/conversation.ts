@@ -6,13 +6,13 @@ import { answerOf } from '../upstream/text.ts';
 
 /** How many messages of its session a turn reads. */
 export const WINDOW = 20;
-/** Pieces of a reply. They come in one read: what the model takes is not what is measured. */
+/** The pieces of a reply. They come in one read, because the model's time is not measured. */
 const PIECES = 120;
 
 const QUESTION =
   'And what became of the café by the river, the one with the green door, where Zoë used to wait for the last ferry?';
 
-/** Messages that were said before, so many. */
+/** Makes the messages of earlier turns. */
 export function said(count: number): Message[] {
   return Array.from({ length: count }, (_, index) =>
     index % 2 === 0 ? { role: 'user', content: QUESTION } : { role: 'assistant', content: answerOf(PIECES) },
@@ -22,7 +22,7 @@ export function said(count: number): Message[] {
 /** Runs one turn of a session. */
 export type RunTurn = (id: string) => Promise<void>;
 
-/** Turns through a pipeline whose provider is in memory. One that is not stored fails the bench. */
+/** Runs turns in a pipeline with a provider in memory. Throws if a turn is not stored. */
 export function turnsOn(store: StateStore): RunTurn {
   const pipeline = new Pipeline([provider(source(PIECES, PIECES))], { store, historyLimit: WINDOW });
   return async function turn(id) {
@@ -31,7 +31,7 @@ export function turnsOn(store: StateStore): RunTurn {
   };
 }
 
-/** The same execution without a session: the window's messages are given to it. */
+/** Runs the same execution without a session, with the messages of the window as input. */
 export function executions(): RunTurn {
   const pipeline = new Pipeline([provider(source(PIECES, PIECES))]);
   const messages: Message[] = [...said(WINDOW), { role: 'user', content: QUESTION }];
@@ -40,7 +40,7 @@ export function executions(): RunTurn {
   };
 }
 
-/** What a turn asks of its store, and the texts that it has it write: the messages as every store writes them. */
+/** The calls that a turn makes to its store, and the texts that the store writes. */
 export interface RecordedTurn {
   calls: string[];
   texts: string[];
@@ -69,7 +69,7 @@ export async function recordedTurn(): Promise<RecordedTurn> {
   return recorded;
 }
 
-/** Begins a session of so many messages, one an append, as turns leave it. */
+/** Creates a session with this many messages, one per append, as turns do. */
 export async function begin(store: StateStore, id: string, count: number): Promise<void> {
   const key = { owner: 'bench', id };
   for (const [version, message] of said(count).entries())

@@ -5,18 +5,19 @@ import { openBackend } from './stores.ts';
 import type { StoreId } from './stores.ts';
 import type { Places } from './places.ts';
 
-/** Messages that a session has before its next turn: fewer than the window, more, and very many. */
+/** Lengths of sessions, in messages: shorter than the window, longer, and very long. */
 export const LENGTHS = [10, 100, 10_000] as const;
 export type Length = (typeof LENGTHS)[number];
 
-/** How long one run measures, in milliseconds, and how many turns of each length at least. */
+/** How long a run takes, in milliseconds. */
 export const GROWTH_MS: Record<Size, number> = { quick: 100, full: 2_000 };
+/** The minimum number of turns of each length in a run. */
 const LEAST = 12;
 
-/** Microseconds that the next turn takes, p50, by the messages that the session has. */
+/** The time of the next turn (p50), in microseconds, by the length of the session. */
 export type Growth = Record<Length, number>;
 
-/** Makes one store ready; each call of what it resolves to is one run. */
+/** Prepares a store. Returns a function that does one run. */
 export async function growthOf(id: StoreId, places: Places, size: Size): Promise<() => Promise<Growth>> {
   const { store, beforehand = store } = await openBackend(id, places);
   const turn = turnsOn(store);
@@ -28,7 +29,7 @@ export async function growthOf(id: StoreId, places: Places, size: Size): Promise
   async function growth(ms: number): Promise<Growth> {
     const times: Record<Length, number[]> = { [short]: [], [middle]: [], [long]: [] };
     for (let spent = 0, round = 0; round < LEAST || spent < ms; round++) {
-      // A turn makes a short session longer: each has one alone.
+      // A turn makes a short session longer, so that each session has only one.
       const shortId = `${own}-${short}-${shorts++}`;
       await begin(beforehand, shortId, short);
       for (let next = 0; next < LENGTHS.length; next++) {
@@ -43,7 +44,7 @@ export async function growthOf(id: StoreId, places: Places, size: Size): Promise
     return { [short]: median(times[short]), [middle]: median(times[middle]), [long]: median(times[long]) };
   }
 
-  // As compiled code and the plans of a server are after a while.
+  // Warms up compiled code and the server's query plans.
   await growth(GROWTH_MS[size] / 3);
   return () => growth(GROWTH_MS[size]);
 }

@@ -17,24 +17,24 @@ const { values } = parseArgs({
 });
 const size = values.quick ? 'quick' : 'full';
 const runs = Number(values.runs);
-if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number of at least 1.');
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole number of at least 1.');
 
 const where = machine();
 installPeers();
 installLibrary();
-// What they import is there now.
+// Imported now, because their imports were only just installed.
 const { openPlaces } = await import('./places.ts');
 const { recordedTurn } = await import('./conversation.ts');
 const { measure } = await import('./measure.ts');
 const { asObject, pageOf } = await import('./report.ts');
 const { stores } = await import('./stores.ts');
 
-// The workers end by it, which ends this process, too, once it has deleted what it made.
+// The signal ends the workers. Then this process deletes what it has created, and ends.
 process.once('SIGINT', () => console.error('stopped'));
 
 await using opened = await openPlaces();
 const { places, missing } = opened;
-for (const service of missing) console.error(`${service} is not reachable: it is left out.`);
+for (const service of missing) console.error(`${service} cannot be reached. It is left out.`);
 const there = stores.filter(
   ({ needs, full = false }) =>
     (needs === undefined || places[needs] !== undefined) && (size === 'full' || !full),

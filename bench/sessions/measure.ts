@@ -7,15 +7,15 @@ import type { Speed, SpeedOf } from './speed.ts';
 import type { StoreEntry } from './stores.ts';
 import type { SessionTask } from './worker.ts';
 
-/** What was measured: for each side the results of its runs. */
+/** All results, by side and run. */
 export interface MeasuredSessions {
   stores: readonly StoreEntry[];
-  /** By the id of a store, that id and ` bare`, or `execution`. */
+  /** Keys are the id of a store, the id followed by ` bare`, or `execution`. */
   speed: Map<string, Speed[]>;
   growth: Map<string, Growth[]>;
 }
 
-/** Measures the stores. Says on standard error what it is at. */
+/** Measures the stores. Reports its progress on standard error. */
 export async function measure(
   stores: readonly StoreEntry[],
   places: Places,

@@ -6,24 +6,24 @@ import { Pool } from 'pg';
 const REDIS_URL = process.env['SLUICE_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 const POSTGRES_URL = process.env['SLUICE_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
-/** Where the stores of one bench are: each in a place of its own, which goes with it. */
+/** Where the stores keep their data. Each place is deleted in the end. */
 export interface Places {
   /** A directory on the disk of the repository. */
   sqlite: string;
-  /** A server, and what all keys begin with. */
+  /** A server and a prefix for all keys. */
   redis?: { url: string; prefix: string };
   /** The URL of a database. */
   postgres?: string;
 }
 
-/** The places, what is there in words, and which services are missing. */
+/** The places, a description of the services, and the services that are missing. */
 export interface Opened extends AsyncDisposable {
   places: Places;
   services: string[];
   missing: string[];
 }
 
-/** Makes the places. A service that does not answer has none. */
+/** Creates the places. A service that does not answer gets none. */
 export async function openPlaces(): Promise<Opened> {
   const sqlite = mkdtempSync(fileURLToPath(new URL('../node_modules/.sessions-', import.meta.url)));
   const [redis, postgres] = await Promise.all([
@@ -54,7 +54,7 @@ interface Service<Place> {
 
 async function openRedis(): Promise<Service<NonNullable<Places['redis']>>> {
   const client = new Redis(REDIS_URL, { lazyConnect: true, retryStrategy: () => null });
-  // Where it is one that counts, a command fails, too.
+  // An error that matters also makes a command fail.
   client.on('error', () => undefined);
   await client.connect();
   const prefix = `sluice-bench-${crypto.randomUUID()}`;

@@ -11,12 +11,12 @@ import { RUN_MS, TOGETHER } from './speed.ts';
 import type { Speed } from './speed.ts';
 import type { StoreEntry } from './stores.ts';
 
-/** The most that the next turn of the longest session may take, as a multiple of the shortest's. */
+/** The goal for the next turn of the longest session, as a multiple of the shortest one. */
 const MOST_GROWTH = 1.5;
 
-/** How the runs were made. */
+/** How the runs were done. */
 export interface Circumstances {
-  /** Lines of text: the machine, and the services on it. */
+  /** The machine and its services, as lines of text. */
   where: readonly string[];
   missing: readonly string[];
   runs: number;
@@ -24,7 +24,7 @@ export interface Circumstances {
   turn: RecordedTurn;
 }
 
-/** The numbers of one store: medians of the runs, and ratios within a run. */
+/** The results of one store: medians of the runs, and ratios within a run. */
 interface Row {
   store: StoreEntry;
   addedUs: number;
@@ -52,7 +52,7 @@ function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
   };
 }
 
-/** What a store adds to an execution, in each run. */
+/** The time that a store adds to an execution, in each run. */
 function addedUs({ id }: StoreEntry, measured: MeasuredSessions): number[] {
   const without = column(measured, 'execution', 'us');
   return column(measured, id, 'us').map((us, run) => us - (without[run] ?? Number.NaN));
@@ -66,7 +66,7 @@ function nextTurns({ id }: StoreEntry, { growth }: MeasuredSessions, length: Len
   return (growth.get(id) ?? []).map((run) => run[length]);
 }
 
-/** The values by their keys, for programs. */
+/** The values by key, for programs. */
 export function asObject(measured: MeasuredSessions): Record<string, number> {
   const rows = measured.stores.map((store) => rowOf(store, measured));
   const entries = rows.flatMap(({ store: { id }, ...row }): [string, number, number][] => [
@@ -84,7 +84,7 @@ export function asObject(measured: MeasuredSessions): Record<string, number> {
   );
 }
 
-/** The page of results, as Markdown. */
+/** Writes the page of results as Markdown. */
 export function pageOf(measured: MeasuredSessions, how: Circumstances): string {
   const { size, runs, turn, missing } = how;
   const processes = size === 'quick' ? 'one process a side for all of them' : 'a new process a side for each';
@@ -107,9 +107,9 @@ export function pageOf(measured: MeasuredSessions, how: Circumstances): string {
 function summary(measured: MeasuredSessions): string[] {
   const heads = [
     'store',
-    'turns a second',
-    'added, µs a turn',
-    'bare writes, µs a turn',
+    'turns per second',
+    'added, µs per turn',
+    'bare writes, µs per turn',
     'added / bare',
     '10,000 / 100 messages',
     '10,000 / 10 messages',
@@ -146,26 +146,26 @@ function tables(measured: MeasuredSessions, size: Size): Parameters<typeof markd
     {
       title: 'A turn, one after the other',
       unit: 'µs, p50',
-      how: `${RUN_MS[size]} ms a run; without a session the same messages are given to \`execute()\``,
+      how: `${RUN_MS[size]} ms per run; without a session, the same messages are passed to \`execute()\``,
       rows: of(all, 'us'),
     },
     {
       title: 'What a store adds to an execution',
-      unit: 'µs a turn',
-      how: 'a turn less an execution without a session, in each run',
+      unit: 'µs per turn',
+      how: 'the difference between a turn and an execution without a session, in each run',
       rows: stores.map((store) => ({ label: store.label, runs: addedUs(store, measured) })),
     },
-    { title: 'Turns', unit: 'a second', how: together, rows: of(all, 'perSecond') },
+    { title: 'Turns', unit: 'per second', how: together, rows: of(all, 'perSecond') },
     {
       title: 'CPU of the process that runs the turns',
-      unit: 'µs a turn',
-      how: `${together}; what a server takes is not in it`,
+      unit: 'µs per turn',
+      how: `${together}; does not include the CPU time of servers`,
       rows: of(all, 'cpuUs'),
     },
     {
       title: 'The next turn of a session',
       unit: 'µs, p50',
-      how: `by the messages that the session has, in turn, ${GROWTH_MS[size]} ms a run; a session of 10 messages has one turn alone, the others have all`,
+      how: `by the length of the session, ${GROWTH_MS[size]} ms per run; each session of 10 messages has one turn, the other sessions have many`,
       rows: stores
         .filter(({ id }) => measured.growth.has(id))
         .flatMap((store) =>

@@ -7,29 +7,29 @@ import { openBackend } from './stores.ts';
 import type { StoreId } from './stores.ts';
 import type { Places } from './places.ts';
 
-/** Sessions that have a turn at the same time. */
+/** How many sessions have a turn at the same time. */
 export const TOGETHER = 10;
-/** How long one run measures turns alone, and as long turns at the same time, in milliseconds. */
+/** How long a run measures single turns, and then concurrent ones, in milliseconds. */
 export const RUN_MS: Record<Size, number> = { quick: 70, full: 1_000 };
-/** Turns of each session before the first run: they fill the windows, too. */
+/** How many turns each session has before the first run. They also fill the windows. */
 const BEFOREHAND: Record<Size, number> = { quick: 12, full: 50 };
-/** Turns that a run measures at least, however slow they are: alone, and of each of the sessions at once. */
+/** The minimum number of turns in a run: of single turns, and of concurrent turns of each session. */
 const LEAST = { alone: 15, each: 3 };
 
-/** Turns of one side, in one run. */
+/** The turns of one side in one run. */
 export interface Speed {
-  /** Microseconds a turn, one after the other, p50. */
+  /** Microseconds per turn (p50), one after the other. */
   us: number;
-  /** Turns a second, with so many at once. */
+  /** Turns per second, with concurrent turns. */
   perSecond: number;
-  /** Microseconds of this process's CPU a turn, with so many at once. */
+  /** CPU time of this process per turn, in microseconds, with concurrent turns. */
   cpuUs: number;
 }
 
-/** Turns in a store, the bare writes of turns in the same place, or executions without a session. */
+/** Turns with a store, bare writes of the same texts, or executions without a session. */
 export type SpeedOf = { store: StoreId; bare: boolean } | 'execution';
 
-/** Makes one side ready; each call of what it resolves to is one run. */
+/** Prepares one side. Returns a function that does one run. */
 export async function speedOf(what: SpeedOf, places: Places, size: Size): Promise<() => Promise<Speed>> {
   const turn = what === 'execution' ? executions() : await turnOf(what, places);
   const ids = Array.from({ length: TOGETHER }, (_, index) => `${crypto.randomUUID()}-${index}`);
@@ -58,7 +58,7 @@ async function turnOf(
   };
 }
 
-/** One turn after the other, now of this session, now of that. The middle time, in microseconds. */
+/** Runs one turn after the other, in changing sessions. Returns the median time in microseconds. */
 async function alone(turn: RunTurn, ids: readonly string[], ms: number): Promise<number> {
   const until = performance.now() + ms;
   const times: number[] = [];
@@ -70,7 +70,7 @@ async function alone(turn: RunTurn, ids: readonly string[], ms: number): Promise
   return median(times);
 }
 
-/** Turns of several sessions at once, within a session one after the other, as long as asked. How many it were. */
+/** Runs turns of several sessions at once, but one after the other within a session. Returns how many there were. */
 async function together(
   turn: RunTurn,
   ids: readonly string[],

@@ -1,17 +1,17 @@
 import type { StateStore } from 'sluice';
 import type { Places } from './places.ts';
 
-/** A store, with the client that it is measured with. */
+/** A store and the client it is measured with. */
 export interface StoreEntry {
   id: StoreId;
   label: string;
-  /** Its client's package; none: it is part of Node.js. */
+  /** The package of its client, if it is not part of Node.js. */
   client?: string;
-  /** The place that it needs. */
+  /** The place it needs. */
   needs?: keyof Places;
-  /** The full bench alone has it: the same store by another client. */
+  /** Whether only the full bench measures it, because it is another store with a different client. */
   full?: boolean;
-  /** What its bare write is. */
+  /** Describes its bare write. */
   bare: string;
 }
 
@@ -19,7 +19,7 @@ export type StoreId = 'memory' | 'sqlite' | 'redis' | 'ioredis' | 'postgres';
 
 /** All stores. */
 export const stores: readonly StoreEntry[] = [
-  { id: 'memory', label: 'memory', bare: 'parsed from JSON and pushed to a list' },
+  { id: 'memory', label: 'memory', bare: 'parsed from JSON and added to a list' },
   { id: 'sqlite', label: 'SQLite, `node:sqlite`', bare: 'an `INSERT` that is on the disk when it returns' },
   { id: 'redis', label: 'Redis, `redis`', client: 'redis', needs: 'redis', bare: 'an `RPUSH`' },
   {
@@ -39,18 +39,18 @@ export const stores: readonly StoreEntry[] = [
   },
 ];
 
-/** A bare write: a text behind others of the same name. */
+/** Appends a text to the others under a name. */
 export type Write = (name: string, text: string) => Promise<unknown>;
 
-/** A store, and the bare write by a client like its own. */
+/** A store, and a bare write with the same kind of client. */
 export interface Backend {
   store: StateStore;
-  /** The same place for what comes before a measurement, without a wait for the disk where a server can do so. */
+  /** The same store for preparations, without waiting for the disk if the server allows that. */
   beforehand?: StateStore;
   write: Write;
 }
 
-/** Opens a store on its place. Each process has a client of its own. */
+/** Opens a store. Each process has its own client. */
 export async function openBackend(id: StoreId, places: Places): Promise<Backend> {
   switch (id) {
     case 'memory':

@@ -7,7 +7,7 @@ import type { SpeedOf } from './speed.ts';
 import type { Places } from './places.ts';
 import type { StoreId } from './stores.ts';
 
-/** What a worker is started with. */
+/** The task of a worker. */
 export type SessionTask = { size: Size; places: Places } & ({ speed: SpeedOf } | { growth: StoreId });
 
 serve(async (task: SessionTask): Promise<() => Promise<unknown>> => {

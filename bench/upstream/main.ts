@@ -1,5 +1,5 @@
 /**
- * The mock upstream: a process of its own that speaks Chat Completions and Messages on the loopback, with answers made beforehand. It says
+ * The mock upstream: a separate process that speaks Chat Completions and Messages on the loopback. Its answers are encoded in advance. It sends
  * its port to its parent and ends with it.
  */
 import { createServer } from 'node:http';
@@ -44,14 +44,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   else metronomeFor(script.paceMs).play(response, buffers);
 }
 
-/** The wire of the path. Only streams are answered: whoever asks for less does another work than is measured. */
+/** The wire of a path. Only streams are answered, because nothing else is measured. */
 function wireFor(path: string, body: string): Wire {
   if (!/"stream":\s*true/.test(body)) throw new Error('Only streams are answered here.');
   const withUsage = /"include_usage":\s*true/.test(body);
   const wire = WIRES.find(
     (one, index) => path.endsWith(one.path) && (index > 1 || withUsage === (index === 0)),
   );
-  if (wire === undefined) throw new Error(`No wire is spoken at ${path}.`);
+  if (wire === undefined) throw new Error(`The path ${path} belongs to no wire.`);
   return wire;
 }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** Writes as fast as the socket takes it; streams under way together take turns, one write each. */
+/** Writes as fast as the socket accepts it. Concurrent streams take turns, one write each. */
 export function playAtFullSpeed(response: ServerResponse, buffers: readonly Buffer[]): void {
   let at = 0;
   function step(): void {
@@ -13,7 +13,7 @@ export function playAtFullSpeed(response: ServerResponse, buffers: readonly Buff
   step();
 }
 
-/** A stream on its way, and the number of its next write. */
+/** A stream that is being played. `at` is its next write. */
 interface Paced {
   response: ServerResponse;
   buffers: readonly Buffer[];
@@ -21,8 +21,8 @@ interface Paced {
 }
 
 /**
- * Writes of many streams at one pace, by one timer. Streams take the slots of a period in turn, so that their writes do not all fall on one
- * moment.
+ * Writes many streams at one pace, with one timer. The streams are spread over the slots of a period, so that they are not all written at the
+ * same moment.
  */
 export class Metronome {
   readonly #slots: Set<Paced>[];
@@ -44,7 +44,7 @@ export class Metronome {
 
   readonly #tick = (): void => {
     const due = Math.floor(performance.now() - this.#started);
-    // A late tick makes up for the missed ones, but never for more than a period: a burst is not a pace.
+    // A late tick catches up, but by no more than one period. Otherwise the stream would become a burst.
     this.#next = Math.max(this.#next, due - this.#slots.length);
     for (; this.#next < due; this.#next++) {
       const slot = this.#slots[this.#next % this.#slots.length];

@@ -1,10 +1,10 @@
-/** How an answer is played. It stands in the path of the address, so that the upstream keeps nothing between requests. */
+/** How an answer is played. It is part of the URL's path, so that the upstream needs no state. */
 export interface Script {
-  /** Chunks with text in the answer. */
+  /** How many chunks of text the answer has. */
   chunks: number;
-  /** Chunks that one write to the socket carries. */
+  /** Chunks per write to the socket. */
   perWrite: number;
-  /** Time from one write to the next in milliseconds; 0: as fast as the socket takes them. */
+  /** Milliseconds between writes. 0: as fast as the socket accepts them. */
   paceMs: number;
 }
 
@@ -13,9 +13,9 @@ export function pathOf({ chunks, perWrite, paceMs }: Script): string {
   return `/c${chunks}-w${perWrite}-p${paceMs}`;
 }
 
-/** The script that a request's path begins with. */
+/** The script at the start of a request's path. */
 export function scriptOf(path: string): Script {
   const found = /^\/c(\d+)-w(\d+)-p(\d+)\//.exec(path);
-  if (found === null) throw new Error(`The path ${path} holds no script.`);
+  if (found === null) throw new Error(`The path ${path} contains no script.`);
   return { chunks: Number(found[1]), perWrite: Number(found[2]), paceMs: Number(found[3]) };
 }

@@ -1,6 +1,6 @@
 /**
- * The answer that every call gets: pieces of about a token each, with letters beyond ASCII, quotes and line ends among them, so that no
- * decoder gets away with less than the whole of JSON and UTF-8.
+ * The answer to every call, in pieces of about one token. It contains letters outside of ASCII, quotes and line ends, so that decoders need all
+ * of JSON and UTF-8.
  */
 const PIECES = [
   'The', ' river', ' ran', ' slowly', ',', ' past', ' the', ' café', ' where', ' Zoë', ' said', ' "', 'wait', '"', ' and', ' smiled',
@@ -13,7 +13,7 @@ export function pieceAt(index: number): string {
   return PIECES[index % PIECES.length] ?? '';
 }
 
-/** The whole answer of so many chunks: what each contestant must deliver. */
+/** The whole answer with this many chunks, which each contestant must deliver. */
 export function answerOf(chunks: number): string {
   let text = '';
   for (let index = 0; index < chunks; index++) text += pieceAt(index);

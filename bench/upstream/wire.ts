@@ -1,14 +1,14 @@
 import { pieceAt } from './text.ts';
 
-/** What a wire says around its chunks of text. */
+/** The events of a wire format. */
 export interface Wire {
-  /** Ends of the paths that speak it. */
+  /** How its paths end. */
   readonly path: string;
-  /** Events before the text, each as it stands on the wire. */
+  /** The events before the text, as they are sent. */
   opening(): string[];
   /** The event of one piece of text. */
   piece(text: string): string;
-  /** Events after the text. */
+  /** The events after the text. */
   closing(chunks: number): string[];
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -16,7 +16,7 @@ export interface Wire {
 const MODEL = 'gpt-4.1-nano-2025-04-14';
 const ID = 'chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0';
 
-/** Chat Completions. OpenAI sends the fields of usage to those alone who ask for `stream_options.include_usage`. */
+/** Chat Completions. OpenAI only sends the usage fields if a request asks for them with `stream_options.include_usage`. */
 export function chatWire(includeUsage: boolean): Wire {
   const usage = includeUsage ? { usage: null } : {};
   const frame = {
@@ -57,7 +57,7 @@ export function chatWire(includeUsage: boolean): Wire {
   };
 }
 
-/** OpenAI pads its events to about one length, against those who count bytes on the line. */
+/** OpenAI pads its events to about the same length, so that the text cannot be guessed from their size. */
 function padding(said: string): string {
   return 'Qup1BsQ3xT0aWz9'.slice(0, Math.max(1, 12 - said.length));
 }
@@ -133,13 +133,13 @@ function event(data: { type: string; [field: string]: unknown }): string {
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** The answer as the buffers that are written, one after the other: made once, before the clock runs. */
+/** Encodes an answer as a list of writes, before anything is measured. */
 export function buffersOf(wire: Wire, chunks: number, perWrite: number): Buffer[] {
   const events = wire.opening();
   const first = events.length;
   for (let index = 0; index < chunks; index++) events.push(wire.piece(pieceAt(index)));
   const buffers: Buffer[] = [];
-  // The opening goes with the first piece, the closing with the last, as they do on the wire when a model answers at once.
+  // The opening is sent with the first piece and the closing with the last one, as when a model answers at once.
   let from = 0;
   for (let end = first + perWrite; from < first + chunks; end += perWrite) {
     const last = end >= first + chunks;
