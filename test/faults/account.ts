@@ -1,27 +1,24 @@
 import { isSluiceError, type SluiceError } from '../../src/index.ts';
 import type { ExecutionChunk, ExecutionResult, Stream, ToolCall } from '../../src/index.ts';
 
-/** What came of one execution, as its consumer saw it. */
+/** One execution, as its consumer saw it. */
 export interface Account {
   /** The chunks before `done`, as JSON. */
   readonly chunks: string[];
   text: string;
   thinking: string;
   readonly toolCalls: ToolCall[];
-  /** The results of the `done` chunks: one at the most. */
+  /** The results of the `done` chunks, at most one. */
   readonly done: ExecutionResult[];
-  /** What the stream threw. */
+  /** The error that the stream threw. */
   error: unknown;
-  /** What a read behind the end gave. */
+  /** What a read after the end returned. */
   after: 'done' | 'a chunk' | 'an error';
-  /** What `stream.result` said. */
+  /** How `stream.result` settled. */
   result: 'resolved' | SluiceError | 'an error of another kind';
 }
 
-/**
- * Reads an execution to its end and writes down what came; `onChunk` hears how many chunks there are, and may hold the reader
- * back.
- */
+/** Reads an execution to its end and records it. `onChunk` is called with the number of chunks so far, and may make the reader wait. */
 export async function accountOf(
   stream: Stream<ExecutionChunk, ExecutionResult>,
   onChunk: (count: number) => Promise<void> | void = () => undefined,
@@ -65,7 +62,7 @@ function note(account: Account, chunk: ExecutionChunk): void {
   }
   account.chunks.push(JSON.stringify(chunk, withoutAddress));
   if (chunk.type === 'reset') {
-    // One layer resets here, and it voids all that came.
+    // The only layer that resets here discards everything delivered so far.
     account.text = '';
     account.thinking = '';
     account.toolCalls.length = 0;
@@ -79,7 +76,7 @@ function note(account: Account, chunk: ExecutionChunk): void {
   }
 }
 
-/** The same reply comes from servers at many ports, which the blocks are marked with. */
+/** Leaves out the server's address, which is different in each run and part of blocks. */
 function withoutAddress(name: string, value: unknown): unknown {
   return name === 'baseURL' ? undefined : value;
 }

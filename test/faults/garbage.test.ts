@@ -27,13 +27,13 @@ function decoderOf(wire: Wire, info: ResponseInfo): Decoder {
   return wire === 'openai-chat' ? new ChatDecoder(options) : new ResponsesDecoder(options);
 }
 
-/** Reads pieces of a body without a socket: the chunks as JSON, and how it ended. */
+/** Reads pieces of a body without a socket. Returns the chunks as JSON, and how it ended. */
 function read(wire: Wire, pieces: readonly Uint8Array[]): { chunks: string[]; end: string } {
   const call = providerCall(ask());
   const reader = new EventReader(
     {
       provider: 'test',
-      open: () => Promise.reject(new Error('there is no network')),
+      open: () => Promise.reject(new Error('There is no network.')),
       decoder: (info) => decoderOf(wire, info),
       call,
       limits,
@@ -51,15 +51,15 @@ function read(wire: Wire, pieces: readonly Uint8Array[]): { chunks: string[]; en
   return { chunks: (reader.take() ?? []).map((chunk) => JSON.stringify(chunk)), end };
 }
 
-/** The first events of a recording: as many as its first 4 KiB reach into, and one more. */
+/** The events in the first 4 KiB of a recording, and one more. */
 function beginningOf({ bytes, ends }: Subject): Buffer {
   const last = ends.findIndex((end) => end > 4_096);
   return bytes.subarray(0, last === -1 ? bytes.length : (ends[last + 1] ?? bytes.length));
 }
 
-describeRecordings('all kinds of garbage at any byte', () => {
+describeRecordings('every kind of garbage at every byte', () => {
   it.each(SUBJECTS)(
-    '$wire/$name: what is delivered is a beginning of the reply, what is completed is all of it',
+    '$wire/$name: only a beginning of the reply is delivered, and it is complete if the stream completes',
     { timeout: 60_000 },
     ({ wire, name }) => {
       const recorded = subject(wire, name);

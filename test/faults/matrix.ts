@@ -9,8 +9,8 @@ import { subject } from './subject.ts';
 import { yardstickOf } from './yardstick.ts';
 
 /**
- * The fault matrix of one recording: each byte offset of its first 4 KiB, and some of its last `tail` bytes, with each fault. Each cell is
- * one execution over a socket.
+ * Tests one recording with each fault at each byte of its first 4 KiB, and at some of its last `tail` bytes. Each cell is one execution over a
+ * socket.
  */
 export function faultMatrix(wire: Wire, name: string, { tail = 0 } = {}): void {
   describeRecordings(`the fault matrix of ${wire}/${name}`, () => {
@@ -18,12 +18,12 @@ export function faultMatrix(wire: Wire, name: string, { tail = 0 } = {}): void {
     const yardstick = yardstickOf(recorded);
 
     it.each(FAULTS.map((kind) => ({ kind, cells: cellsOf(recorded, kind, tail) })))(
-      '$kind at $cells.length places: one outcome each, nothing twice, nothing lost, no socket left',
+      '$kind at $cells.length places: one outcome each, nothing delivered twice, nothing lost, no socket left open',
       { timeout: 60_000 },
       async ({ cells }) => {
         const problems: string[] = [];
         const limit = Error.stackTraceLimit;
-        // Thousands of errors are made, and nobody looks at where.
+        // Thousands of errors are created, and nobody reads their stacks.
         Error.stackTraceLimit = 0;
         const rejections = await unhandledRejectionsOf(async () => {
           problems.push(...(await play(recorded, await yardstick, cells)));

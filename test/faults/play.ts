@@ -9,17 +9,17 @@ import { answerOf, eventsBefore, type Subject } from './subject.ts';
 import { problemsOf } from './verdict.ts';
 import type { Yardstick } from './yardstick.ts';
 
-/** How many executions run at a time. */
+/** How many executions run at the same time. */
 const WIDTH = 32;
 
-/** A cell that is being played: what its server, its layer and its consumer tell each other. */
+/** A cell that is being played. Its server, middleware and consumer communicate through it. */
 class Scene {
   readonly cell: Cell;
-  /** The consumer has all chunks that were sent before the fault. */
+  /** Resolves when the consumer has all chunks that were sent before the fault. */
   readonly received = Promise.withResolvers<void>();
-  /** The consumer has seen the end. */
+  /** Resolves when the consumer has seen the end. */
   readonly over = Promise.withResolvers<void>();
-  /** Everything before the fault has been sent. */
+  /** Resolves when everything before the fault has been sent. */
   readonly reached = Promise.withResolvers<void>();
   readonly endings: string[] = [];
   abort: (error: SluiceError) => void = () => undefined;
@@ -29,7 +29,7 @@ class Scene {
   }
 }
 
-/** Plays all cells over one server and one provider; tells what went wrong. */
+/** Plays all cells with one server and one provider. Returns what went wrong. */
 export async function play(
   recorded: Subject,
   yardstick: Yardstick,
@@ -84,12 +84,13 @@ export async function play(
   await server.idle();
   await model.close?.();
   await server.socketsClosed();
-  if (server.openSockets !== 0 || server.openRequests !== 0) problems.push('sockets or requests are left');
+  if (server.openSockets !== 0 || server.openRequests !== 0)
+    problems.push('sockets or requests are left open');
   server.assertDrained();
   return problems;
 }
 
-/** A reset may take with it what was not read yet: it waits until all was. A stall only tells that it is there. */
+/** Makes a reset wait until everything has been read, because it may destroy unread data. A stall only reports that it has begun. */
 async function gateOf(recorded: Subject, scene: Scene): Promise<void> {
   scene.reached.resolve();
   if (scene.cell.kind !== 'rst') return;

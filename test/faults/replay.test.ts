@@ -8,17 +8,17 @@ import type { Recording } from '../support/recordings.ts';
 import { accountOf, type Account } from './account.ts';
 import { providerOf } from './stage.ts';
 
-/** Splits are other ones in each run; `SLUICE_TEST_SEED` brings a run back. */
+/** Splits are different in each run. Set `SLUICE_TEST_SEED` to repeat a run. */
 const SEED = Number(process.env['SLUICE_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 
-/** How many writes a body comes in, about. */
+/** The approximate number of writes per body. */
 const WRITES = 250;
 
 const replies = recordings().flatMap((recorded) => {
   const readings = plainReplies(recorded.wire, recorded.lines);
   return replyLines(recorded.wire, recorded.lines).map((lines, at) => {
     const reading = readings[at];
-    if (reading === undefined) throw new Error(`there is no reading of ${recorded.name}`);
+    if (reading === undefined) throw new Error(`There is no reading of ${recorded.name}.`);
     const name = `${recorded.wire}/${recorded.name}${readings.length > 1 ? `, reply ${at + 1}` : ''}`;
     return { name, recorded: { ...recorded, lines }, reading };
   });
@@ -43,20 +43,23 @@ describeRecordings(
       return await accountOf(pipeline.executeStream('user', 'Hi'));
     }
 
-    it.each(replies.filter(isGood))('$name gives what its lines say', async ({ recorded, reading }) => {
-      const { text, thinking, toolCalls, done, error } = await replay(recorded);
-      expect(error).toBeUndefined();
-      const [result] = done;
-      const { raw: _raw, ...usage } = result?.usage ?? {};
-      const said = { text, thinking, toolCalls };
-      const expected = { text: reading.text, thinking: reading.thinking, toolCalls: reading.toolCalls };
-      expect(said).toEqual(expected);
-      const { content, thinking: thought, toolCalls: calls, finishReason } = result?.response ?? {};
-      expect({ text: content, thinking: thought, toolCalls: calls }).toEqual(expected);
-      expect(finishReason).toBe(reading.finishReason);
-      if (reading.usage !== undefined) expect(usage).toEqual(reading.usage);
-      server.assertDrained();
-    });
+    it.each(replies.filter(isGood))(
+      '$name delivers what its lines contain',
+      async ({ recorded, reading }) => {
+        const { text, thinking, toolCalls, done, error } = await replay(recorded);
+        expect(error).toBeUndefined();
+        const [result] = done;
+        const { raw: _raw, ...usage } = result?.usage ?? {};
+        const said = { text, thinking, toolCalls };
+        const expected = { text: reading.text, thinking: reading.thinking, toolCalls: reading.toolCalls };
+        expect(said).toEqual(expected);
+        const { content, thinking: thought, toolCalls: calls, finishReason } = result?.response ?? {};
+        expect({ text: content, thinking: thought, toolCalls: calls }).toEqual(expected);
+        expect(finishReason).toBe(reading.finishReason);
+        if (reading.usage !== undefined) expect(usage).toEqual(reading.usage);
+        server.assertDrained();
+      },
+    );
 
     it.each(replies.filter((reply) => !isGood(reply)))('$name is refused', async ({ recorded, reading }) => {
       const { done, result } = await replay(recorded);
@@ -67,7 +70,7 @@ describeRecordings(
 
     function named(part: string) {
       const found = replies.find(({ name }) => name.includes(part));
-      if (found === undefined) throw new Error(`there is no recording ${part}`);
+      if (found === undefined) throw new Error(`There is no recording ${part}.`);
       return found;
     }
 
@@ -75,7 +78,7 @@ describeRecordings(
       return (await replay(named(part).recorded)).result;
     }
 
-    it('R8 takes an opening that is repeated for one, and refuses a second message', async () => {
+    it('R8 accepts a repeated opening, and refuses a second message', async () => {
       expect((await replay(named('duplicate-message-start').recorded)).done).toHaveLength(1);
       expect(await failureOf('spliced-message-start')).toMatchObject({
         code: 'protocol',
@@ -83,7 +86,7 @@ describeRecordings(
       });
     });
 
-    it('R3 tells an error after 200 by its type', async () => {
+    it('R3 recognizes an error after 200 by its type', async () => {
       expect(await failureOf('openai-error')).toMatchObject({
         code: 'rate_limited',
         retryable: false,
@@ -91,14 +94,14 @@ describeRecordings(
       });
     });
 
-    it('reads a stream that opens with a chunk without choices', async () => {
+    it('reads a stream whose first chunk has no choices', async () => {
       const { recorded, reading } = named('azure-model-router');
       const account = await replay(recorded);
       expect([account.text, account.done.length]).toEqual([reading.text, 1]);
       expect(reading.text.length).toBeGreaterThan(0);
     });
 
-    it('has replies of all kinds', () => {
+    it('covers replies of all kinds', () => {
       const good = replies.filter(isGood).map(({ reading }) => reading);
       expect(good.length).toBeGreaterThan(40);
       expect(good.some(({ thinking }) => thinking !== '')).toBe(true);

@@ -16,19 +16,19 @@ import { inParallel, providerOf } from './stage.ts';
 import { answerOf, eventsBefore, saidBefore, type Subject } from './subject.ts';
 import type { Yardstick } from './yardstick.ts';
 
-/** How many executions run at a time. */
+/** How many executions run at the same time. */
 const WIDTH = 32;
 
-/** How many characters the model repeats when it goes on from a text. */
+/** How many characters the model repeats when it continues a text. */
 const OVERLAP = 6;
 
-/** What must become of an execution whose first attempt fails. */
+/** How an execution must go if its first attempt has a fault. */
 type Fate =
-  /** The first attempt was whole. */
+  /** The first attempt was complete. */
   | 'whole'
-  /** A second attempt replaced it. */
+  /** A second attempt replaces it. */
   | 'anew'
-  /** A second attempt went on from its text. */
+  /** A second attempt continues its text. */
   | 'continued'
   /** There is no second attempt. */
   | 'failed';
@@ -39,7 +39,7 @@ function fateOf(subject: Subject, yardstick: Yardstick, cell: Cell, mode: AfterC
   if (delivered.length === 0) return 'anew';
   if (mode === 'fail') return 'failed';
   if (mode === 'reset') return 'anew';
-  // Who has called a tool, or used one of the server's, cannot be asked to go on from its text.
+  // A reply that has called a tool, or used one of the server's, cannot be continued.
   const acted = delivered.some((chunk) => chunk.startsWith('{"type":"tool_call"') || hasBlock(chunk));
   if (acted) return 'failed';
   return saidBefore(subject, cell.offset).text === '' ? 'anew' : 'continued';
@@ -49,7 +49,7 @@ function hasBlock(chunk: string): boolean {
   return chunk.startsWith('{"type":"content"') && chunk.includes('"block":');
 }
 
-/** Plays cells with a retry in front: the first attempt of each fails as its cell says, the next one is whole. Tells what is wrong. */
+/** Plays cells with a retry: the first attempt has the cell's fault, the next one is complete. Returns what went wrong. */
 export async function playRetried(
   recorded: Subject,
   yardstick: Yardstick,
@@ -86,7 +86,7 @@ export async function playRetried(
     const least = yardstick.countAt[eventsBefore(recorded, cell.offset)] ?? 0;
     if (least === 0) received.resolve();
     const account = await accountOf(pipeline.executeStream('user', key), (count) => {
-      // The chunks are there; of an end that was sent with them the reader must hear, too.
+      // All chunks have arrived. If the end was sent with them, the reader must see it as well.
       if (count >= least && cell.offset < recorded.terminalAt) received.resolve();
     });
     received.resolve();
@@ -104,7 +104,7 @@ export async function playRetried(
   return problems;
 }
 
-/** An answer that goes on from a text: it repeats a few of its characters, and calls the tools that the whole one calls. */
+/** An answer that continues a text: it repeats a few characters, and calls the same tools as the complete answer. */
 function restOf({ wire, reading }: Subject, partial: string) {
   const text = reading.text.slice(Math.max(0, partial.length - OVERLAP));
   const toolCalls = reading.toolCalls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args }));
@@ -119,10 +119,10 @@ function problemsOf(subject: Subject, cell: Cell, fate: Fate, account: Account, 
   const { text, thinking, toolCalls, done, error, result, after } = account;
   const failed = fate === 'failed';
   const expectedRequests = fate === 'anew' || fate === 'continued' ? 2 : 1;
-  if (requests !== expectedRequests) problems.push(`${requests} requests in place of ${expectedRequests}`);
+  if (requests !== expectedRequests) problems.push(`${requests} requests instead of ${expectedRequests}`);
   if (done.length + (error === undefined ? 0 : 1) !== 1 || after === 'a chunk')
     problems.push('not one outcome');
-  if (result !== (error ?? 'resolved')) problems.push('the result says something else than the stream');
+  if (result !== (error ?? 'resolved')) problems.push('the result differs from the stream');
   const said = failed ? saidBefore(subject, cell.offset) : reading;
   if (text !== said.text) problems.push(`text is ${JSON.stringify(text)}`);
   if (fate !== 'continued' && thinking !== said.thinking)

@@ -8,18 +8,18 @@ import { subject } from './subject.ts';
 import { SUBJECTS } from './subjects.ts';
 import { yardstickOf } from './yardstick.ts';
 
-/** Each so many bytes a cut: a step prime to the lengths of events, so that it falls on every place within them. */
+/** One cut every 47 bytes. A prime step falls on every position within events. */
 const STEP = 47;
 
-describeRecordings('R17 the fault matrix in miniature, with a retry', () => {
-  // The two of the Responses wire have acted, or only thought, where they are cut: this one speaks.
+describeRecordings('R17 a part of the fault matrix, with a retry', () => {
+  // The two recordings of the Responses wire call a tool or only think in the part that is cut. This one contains text.
   const speaking = { wire: 'openai-responses', name: 'openai-shell-container-multiturn.1' } as const;
   const runs = [...SUBJECTS, speaking].flatMap((name) =>
     (['fail', 'reset', 'continue'] as const).map((afterContent) => ({ ...name, afterContent })),
   );
 
   it.each(runs)(
-    '$wire/$name, afterContent $afterContent: no text twice, one outcome, no request too many',
+    '$wire/$name, afterContent $afterContent: no text twice, one outcome, no extra request',
     { timeout: 60_000 },
     async ({ wire, name, afterContent }) => {
       const recorded = subject(wire, name);

@@ -18,25 +18,25 @@ import { inParallel, providerOf } from './stage.ts';
 import { subject, type Subject } from './subject.ts';
 import { SUBJECTS } from './subjects.ts';
 
-/** Another one in each run; `SLUICE_TEST_SEED` brings a run back. */
+/** Different in each run. Set `SLUICE_TEST_SEED` to repeat a run. */
 const SEED = Number(process.env['SLUICE_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 
 const EXECUTIONS = 300;
 const WIDTH = 50;
 
-/** What one execution of the soak does. */
+/** One execution of the soak. */
 interface Job {
   readonly key: string;
   readonly recorded: Subject;
-  /** What happens to its requests, first to last; none behind the end of the list. */
+  /** The faults of its requests, in order. Further requests have none. */
   readonly faults: readonly (Fault | undefined)[];
-  /** Its caller aborts it behind so many chunks, or when it stalls. */
+  /** Its caller aborts it after this many chunks, or when it stalls. */
   readonly abortAt: number | undefined;
-  /** It reads so many chunks, then nothing until it is let go. */
+  /** Its consumer pauses after this many chunks, until all other executions are done. */
   readonly pauseAt: number | undefined;
 }
 
-/** Numbers from 0 to below 1, the same for the same seed: mulberry32 (T. Ettinger, public domain). */
+/** Random numbers in [0, 1) from a seed: mulberry32 (T. Ettinger, public domain). */
 function randomOf(seed: number): () => number {
   let state = seed;
   return function random() {
@@ -52,11 +52,11 @@ function jobsOf(random: () => number, stalled: (key: string) => void): Job[] {
   const upTo = (count: number): number => Math.floor(random() * count);
   return Array.from({ length: EXECUTIONS }, (_, at) => {
     const recorded = subjects[upTo(subjects.length)] ?? subjects[0];
-    if (recorded === undefined) throw new Error('there are no recordings');
+    if (recorded === undefined) throw new Error('There are no recordings.');
     const key = `job-${at}.`;
     const aborted = at % 5 === 0;
     const faults = Array.from({ length: upTo(4) }, () => faultOf());
-    // Only who is aborted may stall: nothing else would end it but time.
+    // Only executions that are aborted may stall, because nothing else but time would end them.
     if (aborted) faults.push({ kind: 'stall', at: { byte: byte() }, gate: async () => stalled(key) });
     return {
       key,
@@ -73,14 +73,14 @@ function jobsOf(random: () => number, stalled: (key: string) => void): Job[] {
       const kinds = ['fin', 'rst', 'eof', 'garbage'] as const;
       const kind = kinds[upTo(kinds.length)] ?? 'fin';
       const data = GARBAGE[upTo(GARBAGE.length)]?.bytes ?? 1;
-      // Half of them before any chunk, so that they are tried again.
+      // Half of the faults come before any chunk, so that the request is retried.
       const at = random() < 0.5 ? ('headers' as const) : { byte: byte() };
       return kind === 'garbage' ? { kind, at, data } : { kind, at };
     }
   });
 }
 
-/** The codes with which a job may fail. */
+/** The error codes a job may fail with. */
 const CODES: readonly ErrorCode[] = ['network', 'truncated', 'protocol'];
 
 function problemsOf({ recorded, abortAt, key }: Job, account: Account): string[] {
@@ -90,11 +90,11 @@ function problemsOf({ recorded, abortAt, key }: Job, account: Account): string[]
   const codes = abortAt === undefined ? CODES : [...CODES, 'aborted' as const];
   if (done.length + (error === undefined ? 0 : 1) !== 1 || after === 'a chunk')
     problems.push('not one outcome');
-  if (result !== (error ?? 'resolved')) problems.push('the result says something else than the stream');
+  if (result !== (error ?? 'resolved')) problems.push('the result differs from the stream');
   if (error !== undefined && !(isSluiceError(error) && codes.includes(error.code)))
     problems.push(String(error));
   const partial = isSluiceError(error) ? (error.partial?.content ?? '-') : text;
-  // What had come when it was aborted, but was not read yet, is in the partial alone.
+  // Chunks that had arrived but were not read before the abort are only in the partial reply.
   const aborted = isSluiceError(error) && error.code === 'aborted';
   if (aborted ? !partial.startsWith(text) || !reading.text.startsWith(partial) : partial !== text) {
     problems.push(`partial is ${JSON.stringify(partial)}, delivered was ${JSON.stringify(text)}`);
@@ -107,7 +107,7 @@ function problemsOf({ recorded, abortAt, key }: Job, account: Account): string[]
   return problems.map((problem) => `${recorded.name}, ${key} ${problem}`);
 }
 
-/** Runs the soak; tells what was wrong, and how many ended in which way. */
+/** Runs the soak. Returns what went wrong, and how each execution ended. */
 async function soak(
   server: FaultServer,
   shared: AbortSignal,
@@ -142,13 +142,13 @@ async function soak(
 
   async function run(job: Job): Promise<void> {
     const own = new AbortController();
-    // Whoever is not aborted hangs on the signal that lives for the whole process.
+    // All executions that are not aborted share one signal that outlives them.
     const signal = job.abortAt === undefined ? shared : own.signal;
     const stop = (): void => own.abort();
     if (job.abortAt === 0) stop();
     stalls.set(job.key, stop);
     const stream = pipelines.get(job.recorded.wire)?.executeStream('user', job.key, { signal });
-    if (stream === undefined) throw new Error('there is no pipeline');
+    if (stream === undefined) throw new Error('There is no pipeline.');
     const account = await accountOf(stream, (count) => {
       if (count === job.abortAt) stop();
       return count === job.pauseAt ? letGo.promise : undefined;
@@ -159,7 +159,7 @@ async function soak(
 
   await inParallel(jobs, WIDTH, async function start(job) {
     if (job.pauseAt === undefined) await run(job);
-    // Slow readers stand aside, all at once, until everybody else is through.
+    // Slow readers all wait until the other executions are done.
     else slow.push(run(job));
   });
   letGo.resolve();
@@ -191,7 +191,7 @@ describeRecordings('a soak', () => {
     });
     expect(told.problems.slice(0, 12)).toEqual([]);
     expect(told.ends).toHaveLength(EXECUTIONS);
-    // All three kinds of end are there: the soak would show nothing otherwise.
+    // The soak only proves something if all three kinds of end occur.
     const seen = [
       told.ends.includes('completed'),
       told.ends.includes('aborted'),

@@ -4,10 +4,10 @@ import type { Provider } from '../../src/index.ts';
 import type { FaultServer } from '../../testing/upstream/fault-server.ts';
 import type { Wire } from '../../testing/upstream/wires.ts';
 
-/** Where a provider sends its requests: to a server, or to a function in place of the network. */
+/** Where a provider sends its requests: a server, or a function instead of the network. */
 export type Endpoint = Pick<FaultServer, 'openaiBaseURL' | 'anthropicBaseURL'> | typeof fetch;
 
-/** The provider that speaks a wire. */
+/** Makes the provider for a wire. */
 export function providerOf(wire: Wire, endpoint: Endpoint): Provider {
   const common = { apiKey: 'test', model: 'test-model' };
   if (wire === 'anthropic-messages') {
@@ -21,7 +21,7 @@ export function providerOf(wire: Wire, endpoint: Endpoint): Provider {
     : openai({ ...common, api, baseURL: endpoint.openaiBaseURL });
 }
 
-/** A `fetch` that answers with an event stream of these bytes; behind them the body ends, or it breaks. */
+/** Makes a `fetch` that answers with an event stream of these bytes. After them, the body ends or fails. */
 export function answering(body: () => { bytes: Uint8Array; breaks: boolean }): typeof fetch {
   return async function answer() {
     const { bytes, breaks } = body();
@@ -38,7 +38,7 @@ export function answering(body: () => { bytes: Uint8Array; breaks: boolean }): t
   };
 }
 
-/** Runs jobs, at most `width` of them at a time. */
+/** Runs jobs, at most `width` at the same time. */
 export async function inParallel<T>(
   jobs: readonly T[],
   width: number,

@@ -2,27 +2,27 @@ import type { FaultResponse } from '../../testing/upstream/fault-response.ts';
 import { encodeStream, type Wire } from '../../testing/upstream/wires.ts';
 import { plainReading, recordings, replyLines, type PlainReading } from '../support/recordings.ts';
 
-/** The first bytes that every recording is cut in. */
+/** Faults strike within this many bytes from the start. */
 const FIRST_BYTES = 4_096;
 
-/** A recorded reply as the bytes of its body, and what a plain reading says of it. */
+/** A recorded reply: the bytes of its body and its plain reading. */
 export interface Subject {
   readonly name: string;
   readonly wire: Wire;
   readonly lines: readonly string[];
   readonly bytes: Buffer;
-  /** For each event, the sentinel too, the offset behind its blank line. */
+  /** The offset after the blank line of each event, including the sentinel. */
   readonly ends: readonly number[];
   readonly reading: PlainReading;
-  /** The offset from which on the wire's end has been sent. */
+  /** The offset at which the wire's end has been sent. */
   readonly terminalAt: number;
-  /** The offset from which on a finish reason has been sent. On some wires a reply is whole from there on. */
+  /** The offset at which a finish reason has been sent. On some wires, the reply is complete from there on. */
   readonly finishedAt: number;
-  /** Text and thinking of the first `count` events, the sentinel counted as one. */
+  /** The text and thinking of the first events, by their number. The sentinel counts as an event. */
   readonly said: readonly Said[];
 }
 
-/** What the events up to some place say. */
+/** The text and thinking of some events. */
 export interface Said {
   readonly text: string;
   readonly thinking: string;
@@ -31,7 +31,7 @@ export interface Said {
 /** The first reply of a recording. */
 export function subject(wire: Wire, name: string): Subject {
   const found = recordings(wire).find((each) => each.name === name);
-  if (found === undefined) throw new Error(`there is no recording ${wire}/${name}`);
+  if (found === undefined) throw new Error(`There is no recording ${wire}/${name}.`);
   const lines = replyLines(wire, found.lines)[0] ?? [];
   return { name: `${wire}/${name}`, wire, lines, ...measured(wire, lines) };
 }
@@ -58,32 +58,32 @@ function saidBy(wire: Wire, lines: readonly string[]): Said {
   return { text, thinking };
 }
 
-/** Without the pieces of tool calls: the arguments of a part of them are no JSON. */
+/** Leaves out the pieces of tool calls, because the arguments of an unfinished call are not valid JSON. */
 function spoken(lines: readonly string[]): string[] {
   return lines.filter((line) => !line.includes('"tool_calls":['));
 }
 
-/** The answer that holds a recording, encoded once for all requests. */
+/** An answer with a recording. It is encoded only once. */
 export function answerOf({ bytes }: Subject): FaultResponse {
   return { body: bytes, headers: { 'content-type': 'text/event-stream' } };
 }
 
-/** How many events lie whole before an offset. */
+/** How many events are complete before an offset. */
 export function eventsBefore({ ends }: Subject, offset: number): number {
   let count = 0;
   while ((ends[count] ?? Infinity) <= offset) count++;
   return count;
 }
 
-/** What the events say that lie whole before an offset. */
+/** The text and thinking of the events that are complete before an offset. */
 export function saidBefore(subject: Subject, offset: number): Said {
   return subject.said[eventsBefore(subject, offset)] ?? { text: '', thinking: '' };
 }
 
-/** The bytes at a recording's end are cut in at a part of the offsets: all that stands before them is sent each time. */
+/** The step between offsets at the end of a recording. They are expensive, because everything before them is sent each time. */
 const TAIL_STEP = 3;
 
-/** The offsets of the matrix: each of the first 4 KiB, and, where it is asked for, some of the last `tail` bytes. */
+/** The offsets of the matrix: all in the first 4 KiB, and some in the last `tail` bytes. */
 export function offsetsOf({ bytes }: Subject, tail = 0): number[] {
   const last = bytes.length;
   const offsets = Array.from({ length: Math.min(FIRST_BYTES, last) + 1 }, (_, offset) => offset);

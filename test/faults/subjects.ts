@@ -1,12 +1,12 @@
 import type { Wire } from '../../testing/upstream/wires.ts';
 
-/** A recording by its name. */
+/** The name of a recording. */
 export interface SubjectName {
   readonly wire: Wire;
   readonly name: string;
 }
 
-/** The recordings of the fault matrix, two a wire: text, thinking, tool calls and blocks of server-side tools are among them. */
+/** The recordings of the fault matrix, two per wire. They include text, thinking, tool calls and blocks of server-side tools. */
 export const SUBJECTS: readonly SubjectName[] = [
   { wire: 'openai-chat', name: 'mistral-text' },
   { wire: 'openai-chat', name: 'deepseek-tool-call' },

@@ -6,7 +6,7 @@ import type { Cell } from './cell.ts';
 import { eventsBefore, saidBefore, type Subject } from './subject.ts';
 import type { Yardstick } from './yardstick.ts';
 
-/** How a cell must end: as a whole reply, or with an error of one of these codes. Garbage may do either. */
+/** How a cell must end: with a complete reply, or with an error of one of these codes. With garbage, both are allowed. */
 interface Expected {
   readonly whole: boolean;
   readonly codes: readonly ErrorCode[];
@@ -29,7 +29,7 @@ function expectedEnd(subject: Subject, cell: Cell): Expected {
   }
 }
 
-/** What is wrong with how a cell ended; nothing where it ended as it must. */
+/** Returns what is wrong with the end of a cell. */
 export function problemsOf(subject: Subject, yardstick: Yardstick, cell: Cell, account: Account): string[] {
   return [
     ...outcomeProblems(subject, cell, account),
@@ -38,15 +38,15 @@ export function problemsOf(subject: Subject, yardstick: Yardstick, cell: Cell, a
   ];
 }
 
-/** One terminal outcome, of the right kind, said the same by the stream and by its result. */
+/** Checks that there is one outcome, that it is the right one, and that the stream and its result agree. */
 function outcomeProblems(subject: Subject, cell: Cell, account: Account): string[] {
   const problems: string[] = [];
   const { done, error, result, after } = account;
   const { whole, codes } = expectedEnd(subject, cell);
   if (done.length + (result === 'resolved' ? 0 : 1) !== 1)
     problems.push(`${done.length} done, result ${tell(result)}`);
-  if (after === 'a chunk') problems.push('a chunk came behind the end');
-  // Who closes a stream itself is not told by an exception that it was closed.
+  if (after === 'a chunk') problems.push('a chunk came after the end');
+  // A consumer that closes the stream itself gets no exception.
   const closed = cell.kind === 'stall' && cell.rescue === 'close';
   if (error !== undefined ? error !== result : result !== 'resolved' && !closed) {
     problems.push(`it threw ${tell(error)}, its result is ${tell(result)}`);
@@ -58,7 +58,7 @@ function outcomeProblems(subject: Subject, cell: Cell, account: Account): string
   return problems;
 }
 
-/** Nothing twice, nothing lost, nothing made up. */
+/** Checks that nothing is delivered twice, lost or made up. */
 function deliveryProblems(subject: Subject, yardstick: Yardstick, cell: Cell, account: Account): string[] {
   const problems: string[] = [];
   const { chunks, text, thinking, toolCalls, done } = account;
@@ -66,8 +66,8 @@ function deliveryProblems(subject: Subject, yardstick: Yardstick, cell: Cell, ac
   const wrong = chunks.findIndex((chunk, at) => chunk !== yardstick.chunks[at]);
   if (wrong !== -1) problems.push(`chunk ${wrong} is ${chunks[wrong]?.slice(0, 120)}`);
   if (!reading.text.startsWith(text))
-    problems.push(`text is no beginning of the reply: ${JSON.stringify(text)}`);
-  if (!reading.thinking.startsWith(thinking)) problems.push('thinking is no beginning of the reply');
+    problems.push(`text is not a beginning of the reply: ${JSON.stringify(text)}`);
+  if (!reading.thinking.startsWith(thinking)) problems.push('thinking is not a beginning of the reply');
   if (!isDeepStrictEqual(toolCalls, reading.toolCalls.slice(0, toolCalls.length)))
     problems.push('tool calls differ');
 
@@ -76,7 +76,7 @@ function deliveryProblems(subject: Subject, yardstick: Yardstick, cell: Cell, ac
   if (text.length < said.text.length || thinking.length < said.thinking.length || chunks.length < least) {
     problems.push(`lost: ${chunks.length} of ${least} chunks before the fault`);
   }
-  // Behind a cut nothing can come; garbage may make whole what stood before it.
+  // Nothing can come after a cut. Garbage may complete the event before it.
   if (done.length === 0 && cell.kind !== 'garbage' && chunks.length > least)
     problems.push('more than was sent');
   const [result] = done;
@@ -94,7 +94,7 @@ function deliveryProblems(subject: Subject, yardstick: Yardstick, cell: Cell, ac
   return problems;
 }
 
-/** The error carries what was delivered, not more and not less. */
+/** Checks that the error's partial reply is exactly what was delivered. */
 function partialProblems({ result, text, thinking, toolCalls }: Account): string[] {
   if (!isSluiceError(result)) return [];
   const { partial } = result;

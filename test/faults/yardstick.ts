@@ -4,15 +4,15 @@ import { accountOf } from './account.ts';
 import { answering, providerOf } from './stage.ts';
 import type { Subject } from './subject.ts';
 
-/** What a recording gives without a fault. */
+/** What a recording delivers without a fault. */
 export interface Yardstick {
   /** All chunks, as JSON. */
   readonly chunks: readonly string[];
-  /** How many chunks the first `count` events give while the stream goes on. */
+  /** How many chunks the first events deliver, by the number of events, while the stream goes on. */
   readonly countAt: readonly number[];
 }
 
-/** Replays a recording without a network: whole, and broken off behind each of its events. Throws where that is not its plain reading. */
+/** Replays a recording without a network: completely, and cut after each of its events. Throws if it differs from its plain reading. */
 export async function yardstickOf(subject: Subject): Promise<Yardstick> {
   let body = { bytes: subject.bytes, breaks: false };
   const model = providerOf(
@@ -23,7 +23,7 @@ export async function yardstickOf(subject: Subject): Promise<Yardstick> {
   const whole = await accountOf(pipeline.executeStream('user', 'Hi'));
   const { text, thinking } = subject.reading;
   if (whole.text !== text || whole.thinking !== thinking || whole.done.length !== 1) {
-    throw new Error(`${subject.name} does not read as its lines say, without any fault`);
+    throw new Error(`${subject.name} does not read as its lines say, even without a fault.`);
   }
   const countAt = [0];
   for (const end of subject.ends) {
