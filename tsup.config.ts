@@ -11,14 +11,15 @@ if (missing.length > 0) {
 const sources = listed.filter(exists);
 
 /**
- * Gives a factory's inner function its name back: esbuild calls it `retry2` beside the factory `retry`, and the name is what errors, traces and
- * logs say. (`keepNames` does so for every function, at 7 % more bytes and some time an execution.) The name of a function expression is
- * seen in its own body alone, which calls no factory.
+ * Gives the inner function of a factory its name back. esbuild renames it to `retry2`, because the factory is called `retry`, but errors, traces
+ * and logs show the name. (`keepNames` would do this for every function, at the cost of 7 % more bytes and some time per execution.) It changes
+ * only functions with the parameters of a middleware, `(context)`, `(context, next)` or `(context, call)`: the name of such a function
+ * expression is visible only inside it, where the factory is not called.
  */
 function innerNames(code: string): { code: string } {
   return {
     code: code.replace(
-      /\b((?:async )?function\*? )([a-zA-Z]+)2(\((?:_?context|_context, next)\b)/g,
+      /\b((?:async )?function\*? )([a-zA-Z]+)2(\(_?context(?:, (?:next|call))?\))/g,
       '$1$2$3',
     ),
   };
