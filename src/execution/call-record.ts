@@ -28,7 +28,7 @@ export class CallRecord implements Call {
   readonly #warnings: string[] = [];
   #observers: readonly CallObserver[] = [];
   /** Those of them that look at chunks. */
-  #lookers: readonly CallObserver[] = [];
+  #chunkObservers: readonly CallObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
     this.number = number;
@@ -37,10 +37,10 @@ export class CallRecord implements Call {
     this.model = request.model;
   }
 
-  observe(observer: CallObserver): void {
+  addObserver(observer: CallObserver): void {
     if (observer.ready !== undefined) this.#waitFor(observer.ready);
     this.#observers = this.#observers.concat(observer);
-    if (observer.chunk !== undefined) this.#lookers = this.#lookers.concat(observer);
+    if (observer.chunk !== undefined) this.#chunkObservers = this.#chunkObservers.concat(observer);
   }
 
   #waitFor(ready: Promise<unknown>): void {
@@ -61,12 +61,12 @@ export class CallRecord implements Call {
   }
 
   /** Numbers a chunk and shows it to the observers. */
-  see(chunk: StreamChunk): void {
+  addChunk(chunk: StreamChunk): void {
     if (!isChunk(chunk)) throw chunkError(this.span.span.name, chunk);
     chunk.call = this.number;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
-    for (const observer of this.#lookers) observer.chunk?.(chunk);
+    for (const observer of this.#chunkObservers) observer.chunk?.(chunk);
   }
 
   /** Settles usage, tells the observers, closes the span. Returns warnings of observers that threw. */

@@ -1,7 +1,6 @@
 import type { ExecutionChunk } from '../chunks.ts';
-import type { ExecutionSource } from './execution-source.ts';
-import { asSluiceError } from '../middleware-error.ts';
 import { SluiceError } from '../errors.ts';
+import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import type { ExecutionResult } from '../result.ts';
 import type { StreamOwner } from '../stream/owner.ts';
@@ -10,9 +9,11 @@ import { Segment } from '../stream/segment.ts';
 import { isEnd } from '../stream/source.ts';
 import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
+import type { Execution, Ending } from './execution.ts';
+import type { ExecutionSource } from './execution-source.ts';
 import { LONGEST_TIMER_MS } from './timer.ts';
 
-/** The segment of one execution. It reads ahead up to `bufferSize` chunks once it has been read. */
+/** The segment of one execution. Once it has been read, it reads ahead up to `bufferSize` chunks. */
 class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
   readonly #source: ExecutionSource;
   readonly #bufferSize: number;
@@ -37,67 +38,76 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
   override wantsMore(buffered: number): boolean {
     return buffered < this.#bufferSize || this.#source.execution.interrupted;
   }
+
+  /** Does what follows from the end of the execution, as soon as that is decided. */
+  executionEnds({ outcome, error, waiting }: Ending): void {
+    if (error !== undefined) void this.stop(error, waiting);
+    if (outcome !== 'interrupted') return;
+    this.#source.interrupted();
+    chainOf(this).read();
+  }
 }
 
-/** The stream of one execution. */
+/** The stream of one execution. Whatever ends it asks the execution first: see `Execution.end()`. */
 export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
+  readonly #execution: Execution;
   readonly #source: ExecutionSource;
-  readonly #segment: Segment<ExecutionChunk, ExecutionResult>;
+  readonly #segment: ExecutionSegment;
 
   constructor(source: ExecutionSource, bufferSize: number) {
     const segment = new ExecutionSegment(source, bufferSize);
     super(segment);
+    this.#execution = source.execution;
     this.#source = source;
     this.#segment = segment;
     // By a name first: V8 puts a function written behind `x.y =` into old space, where it would keep the whole execution until a full
     // collection.
-    const onAbort = (error: SluiceError, keep: boolean): void =>
-      void segment.stop(error, keep ? 'keep' : 'drop');
-    const onHalt = (): void => source.halt(() => chainOf(segment).read());
-    source.onAbort = onAbort;
-    source.execution.onHalt = onHalt;
+    const onEnding = (ending: Ending): void => segment.executionEnds(ending);
+    source.execution.onEnding = onEnding;
   }
 
   override get partial(): Partial {
     return this.#source.partial();
   }
 
-  /** Ends the execution as cancelled. If its outcome is settled already, waits for its end. */
+  /** Ends the execution as cancelled. If its end is decided already, waits for that. */
   override async close(reason?: unknown): Promise<void> {
-    const { execution } = this.#source;
+    // Never read: there is no execution to end.
     if (!this.#segment.started || this.ended) return super.close(reason);
     const error = new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason });
-    // A second close waits for the same teardown; any other outcome has an end of its own.
-    if (!execution.decide('cancelled', error) && execution.outcome !== 'cancelled') return this.#settled();
-    return super.close(reason);
+    const isCancelled =
+      this.#execution.end('cancelled', error, 'drop') || this.#execution.outcome === 'cancelled';
+    // A second close waits for the same cleanup. Any other outcome has an end of its own.
+    if (isCancelled) await super.close(reason);
+    else await this.#readToEnd();
   }
 
-  /** Ends a running execution because its pipeline shuts down. One whose outcome is settled comes to its end by itself. */
+  /** Ends the execution because its pipeline shuts down. If its end is decided already, it comes to it by itself. */
   async shutDown(): Promise<void> {
     const error = new SluiceError(
       'shutting_down',
       'The pipeline was shut down before the execution was done.',
     );
-    if (this.#source.execution.decide('failed', error)) await this.#segment.stop(error, 'keep');
+    if (this.#execution.end('failed', error)) await this.#segment.stop(error, 'keep');
   }
 
   override abort(given: SluiceError): void {
     const error = asSluiceError(given, this.#segment.tappedBy);
-    if (this.#source.execution.decide(error.code === 'aborted' ? 'cancelled' : 'failed', error))
-      super.abort(error);
+    this.#execution.end(error.code === 'aborted' ? 'cancelled' : 'failed', error);
   }
 
   protected override closeError(reason: unknown): SluiceError {
-    return this.#source.execution.error ?? super.closeError(reason);
+    return this.#execution.error ?? super.closeError(reason);
   }
 
-  async #settled(): Promise<void> {
-    const read = (): Promise<Pulled<ExecutionChunk, ExecutionResult>> =>
-      new Promise((resolve, reject) => chainOf(this.#segment).wait({ batch: resolve, reject }));
+  async #readToEnd(): Promise<void> {
+    const chain = chainOf(this.#segment);
+    const pull = (): Promise<Pulled<ExecutionChunk, ExecutionResult>> =>
+      new Promise((resolve, reject) => chain.wait({ batch: resolve, reject }));
     try {
-      while (!isEnd(await read()));
+      while (!isEnd(await pull()));
     } catch {
-      // The outcome was a failure that its reader has been told of.
+      // Its reader has been told of the error.
     }
   }
 }

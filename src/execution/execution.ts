@@ -1,4 +1,3 @@
-import type { LayerRun } from './layer-run.ts';
 import type { Call, CallObserver } from '../call.ts';
 import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
@@ -11,12 +10,13 @@ import type { ModelRequest, RawExchange } from '../request.ts';
 import type { Outcome } from '../result.ts';
 import { withinCloseTimeout } from '../stream/clean-up.ts';
 import type { StreamOwner } from '../stream/owner.ts';
+import type { Waiting } from '../stream/segment.ts';
 import { Trace } from '../trace.ts';
 import type { Attributes, SpanHandle, SpanKind } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
-type CallWatcher = (call: Call) => CallObserver | void;
+type StartObserver = (call: Call) => CallObserver | void;
 
 /** What one execution is made with. */
 export interface ExecutionSettings {
@@ -27,7 +27,20 @@ export interface ExecutionSettings {
   log: Logger;
 }
 
-/** What all layers of one execution share, and its one outcome: the first that decides wins. */
+/** How an execution ends, and who waits for what then. */
+export interface Ending {
+  outcome: Outcome;
+  error: SluiceError | undefined;
+  /** What becomes of chunks that the consumer has not read yet. */
+  waiting: Waiting;
+}
+
+/** The run that makes a call, as far as it has to be stopped. */
+interface Stoppable {
+  stop(error: SluiceError, waiting: Waiting): unknown;
+}
+
+/** What all layers of one execution share, and how it ends: the first caller of `end()` decides. */
 export class Execution implements StreamOwner {
   readonly id: string = `exec_${crypto.randomUUID()}`;
   readonly trace: Trace = new Trace(this.id, (message) => this.warn(message));
@@ -42,15 +55,16 @@ export class Execution implements StreamOwner {
   deadline: number | undefined;
   interrupted = false;
   deliveredBatch: readonly unknown[] = [];
-  outcome: Outcome | undefined;
-  error: SluiceError | undefined;
+  /** Set once, by `end()`. */
+  ending: Ending | undefined;
+  /** Why a middleware interrupted it. */
   reason: string | undefined;
-  /** Told once when the execution is interrupted. */
-  onHalt: (() => void) | undefined;
+  /** Called once, as soon as the end is decided. Set by the stream of the execution. */
+  onEnding: ((ending: Ending) => void) | undefined;
 
   readonly #settings: ExecutionSettings;
-  readonly #open = new Map<CallRecord, LayerRun>();
-  #watchers: readonly CallWatcher[] = [];
+  readonly #openCalls = new Map<CallRecord, Stoppable>();
+  #callObservers: readonly StartObserver[] = [];
   #hooks: readonly { hook: EndHook; name: string }[] = [];
   #afterTurn: Exclude<AfterTurn, void>[] = [];
   #span: SpanHandle | undefined;
@@ -68,36 +82,53 @@ export class Execution implements StreamOwner {
     this.#span = this.trace.open('execution', 'execution');
   }
 
-  /** Settles the outcome. False where it was settled before. */
-  decide(outcome: Outcome, error?: SluiceError): boolean {
-    if (this.outcome !== undefined) return false;
-    this.outcome = outcome;
-    this.error = error;
+  /**
+   * The only way to end an execution. The first call decides; false for all later ones. What follows is done by the stream of the
+   * execution, which `onEnding` tells.
+   */
+  end(outcome: Outcome, error?: SluiceError, waiting: Waiting = 'keep'): boolean {
+    if (this.ending !== undefined) return false;
+    this.ending = { outcome, error, waiting };
+    this.onEnding?.(this.ending);
     return true;
   }
 
-  /** Why a new attempt is refused, if it is. */
-  get refusal(): SluiceError | undefined {
-    if (this.outcome === undefined) return undefined;
+  interrupt(reason: string): void {
+    if (this.ending !== undefined) return;
+    this.reason = reason;
+    this.interrupted = true;
+    this.end('interrupted');
+  }
+
+  /** How it ends; undefined until that is decided. */
+  get outcome(): Outcome | undefined {
+    return this.ending?.outcome;
+  }
+
+  /** What it fails with, if it does. */
+  get error(): SluiceError | undefined {
+    return this.ending?.error;
+  }
+
+  /** Why a new run of a layer is refused, if it is. */
+  get refusedBecause(): SluiceError | undefined {
+    if (this.ending === undefined) return undefined;
     return new SluiceError('aborted', 'The execution is over: no new call is made.', { cause: this.error });
   }
 
-  interrupt(reason: string): void {
-    if (!this.decide('interrupted')) return;
-    this.reason = reason;
-    this.interrupted = true;
-    const error = new SluiceError('aborted', 'The execution was interrupted.', { cause: reason });
-    for (const attempt of [...this.#open.values()]) void attempt.cancel(error);
-    this.onHalt?.();
+  /** Stops the calls that run, for an interrupt. */
+  stopCalls(): void {
+    const error = new SluiceError('aborted', 'The execution was interrupted.', { cause: this.reason });
+    for (const run of [...this.#openCalls.values()]) run.stop(error, 'drop');
   }
 
   warn(message: string): void {
     if (!this.warnings.includes(message)) this.warnings.push(message);
   }
 
-  onCall(watcher: CallWatcher, name: string): void {
-    requireFunction(watcher, name, 'onCall');
-    this.#watchers = this.#watchers.concat(watcher);
+  onCall(observer: StartObserver, name: string): void {
+    requireFunction(observer, name, 'onCall');
+    this.#callObservers = this.#callObservers.concat(observer);
   }
 
   onEnd(hook: EndHook, name: string): void {
@@ -110,24 +141,24 @@ export class Execution implements StreamOwner {
     return this.trace.open(kind, name, attributes, this.#span?.span.id);
   }
 
-  newCall(attempt: LayerRun, name: string, request: ModelRequest): CallRecord {
+  newCall(run: Stoppable, name: string, request: ModelRequest): CallRecord {
     const number = this.calls.length + 1;
     const call = new CallRecord(number, request, this.span('call', name, { call: number }));
     this.calls.push(call);
-    this.#open.set(call, attempt);
+    this.#openCalls.set(call, run);
     return call;
   }
 
-  /** Shows a new call to those who observe calls; one that throws refuses it. */
-  announce(call: CallRecord): void {
-    for (const watch of this.#watchers) {
-      const observer = watch(call);
-      if (observer !== undefined) call.observe(observer);
+  /** Shows a new call to those who observe calls. One that throws refuses the call. */
+  tellObservers(call: CallRecord): void {
+    for (const observe of this.#callObservers) {
+      const observer = observe(call);
+      if (observer !== undefined) call.addObserver(observer);
     }
   }
 
   callEnded(call: CallRecord, raw: { request: unknown; reply: unknown[] } | undefined): void {
-    this.#open.delete(call);
+    this.#openCalls.delete(call);
     if (raw !== undefined) this.raw.push({ call: call.number, ...raw });
   }
 
@@ -140,8 +171,8 @@ export class Execution implements StreamOwner {
     return sumCost(this.calls.map((call) => call.cost));
   }
 
-  /** Closes the span and runs the hooks, the last registered first. */
-  async end(times: Pick<ExecutionEnd, 'latencyMs' | 'timeToFirstChunkMs'>): Promise<ExecutionEnd> {
+  /** Closes the span and runs the hooks, the last registered first. Resolves to what they were told. */
+  async runEndHooks(times: Pick<ExecutionEnd, 'latencyMs' | 'timeToFirstChunkMs'>): Promise<ExecutionEnd> {
     const end: ExecutionEnd = {
       outcome: this.outcome ?? 'failed',
       ...(this.reason !== undefined && { reason: this.reason }),
@@ -152,7 +183,7 @@ export class Execution implements StreamOwner {
     };
     const { outcome, usage, cost } = end;
     this.#span?.end({ outcome, usage, cost, errorCode: this.error?.code });
-    const host: StreamOwner = {
+    const owner: StreamOwner = {
       closeTimeoutMs: this.#settings.hookTimeoutMs,
       interrupted: false,
       deliveredBatch: [],
@@ -160,17 +191,17 @@ export class Execution implements StreamOwner {
     };
     for (let last = this.#hooks.at(-1); last !== undefined; last = this.#hooks.at(-1)) {
       this.#hooks = this.#hooks.slice(0, -1);
-      await withinCloseTimeout(host, `onEnd of ${last.name}`, this.#run(last.hook, end));
+      await withinCloseTimeout(owner, `onEnd of ${last.name}`, this.#run(last.hook, end));
     }
     this.#ended = true;
     return end;
   }
 
-  /** Once the turn is stored, or could not be: tells those that waited for it. */
+  /** Called once the turn is stored, or could not be: tells the hooks that asked for it. */
   turnStored(stored: boolean): void {
-    for (const hear of this.#afterTurn.splice(0)) {
+    for (const tell of this.#afterTurn.splice(0)) {
       try {
-        hear(stored);
+        tell(stored);
       } catch (thrown) {
         this.warn(`What onEnd() left for later threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`);
       }

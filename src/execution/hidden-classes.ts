@@ -1,15 +1,18 @@
-import { LayerRun } from './layer-run.ts';
-import { ExecutionSource } from './execution-source.ts';
-import { Execution } from './execution.ts';
-import { ExecutionStream } from './execution-stream.ts';
 import { silent } from '../log.ts';
+import { ChangedSegment } from '../stream/changed-segment.ts';
+import { chainOf } from '../stream/pump.ts';
 import { Stream } from '../stream/stream.ts';
+import { ExecutionSource } from './execution-source.ts';
+import { ExecutionStream } from './execution-stream.ts';
+import { Execution } from './execution.ts';
+import { LayerRun } from './layer-run.ts';
 
 let kept: readonly object[] | undefined;
 
 /**
- * Keeps one instance of each class that has many fields, for ever. V8 forgets how the instances of a class are laid out when none is alive at a full
- * collection, and may then lay out all later ones as hash tables: five times as large, and slow to read. See docs/decisions/0009-what-the-collector-sees.md.
+ * Keeps one instance of each class that has many fields, for ever. V8 forgets how the instances of a class are laid out if none is alive
+ * at a full collection. It may then lay out all later ones as hash tables, which are five times as large and slow to read. See
+ * docs/decisions/0009-what-the-collector-sees.md.
  */
 export function keepHiddenClasses(): void {
   kept ??= instances();
@@ -43,9 +46,14 @@ function instances(): readonly object[] {
     started: () => undefined,
     finished: () => undefined,
   });
+  const run = new LayerRun(execution, stack, request, undefined);
+  const stream = Stream.from([]);
+  // A chain has the pump, its queue and its steps.
+  const segments = [run, Stream.segmentOf(stream), new ChangedSegment(run, (chunk) => chunk)];
   return [
-    new LayerRun(execution, stack, request, undefined),
+    stream,
     new ExecutionStream(source, 1),
-    Stream.from([]),
+    ...segments,
+    ...segments.map((segment) => chainOf(segment)),
   ];
 }

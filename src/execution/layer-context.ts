@@ -70,7 +70,7 @@ export class LayerContext implements ExecutionContext {
   }
 
   run(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
-    return this.#run.runOther(middleware, changes);
+    return this.#run.runAnother(middleware, changes);
   }
 
   warn(message: string): void {

@@ -93,7 +93,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   };
 
   /** `context.run`: another middleware as a layer below this one. */
-  runOther(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
+  runAnother(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
     const { name, below } = this.layer;
     if (this.#endedWithoutAbort)
       throw middlewareError(name, 'called run() after its stream had ended. Call it before you return.');
@@ -118,13 +118,8 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return { ...this.request, ...changes };
   }
 
-  /** Ends the attempt from outside; resolves when it is torn down. */
-  cancel(error: SluiceError): MaybePromise<void> {
-    return this.stop(error, 'drop');
-  }
-
   override open(): MaybePromise<OpenedAs<StreamChunk, Reply>> {
-    const refused = this.#aborted ?? this.#parent?.refusal ?? this.execution.refusal;
+    const refused = this.#aborted ?? this.#parent?.refusedBecause ?? this.execution.refusedBecause;
     if (refused !== undefined) throw refused;
     this.#parent?.childStarted(this);
     const { terminal, last, middleware } = this.layer;
@@ -132,7 +127,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const context = new LayerContext(this);
     if (terminal !== undefined) {
       const call = this.#startCall();
-      this.addTap((chunk) => call.see(chunk), 'first');
+      this.addTap((chunk) => call.addChunk(chunk), 'first');
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
         this.#opened(terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
@@ -142,7 +137,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   }
 
   /** Why a new attempt below this layer is refused. */
-  get refusal(): SluiceError | undefined {
+  get refusedBecause(): SluiceError | undefined {
     if (this.#aborted !== undefined) return this.#aborted;
     return this.end !== undefined
       ? abortedError(undefined, `The attempt of "${this.layer.name}" is over.`)
@@ -165,7 +160,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   override closeOtherRuns(error: SluiceError): MaybePromise<void> {
     const open = this.#children.filter((child) => child.end === undefined);
     if (open.length === 0) return;
-    return Promise.all(open.map(async (child) => child.cancel(error))).then(() => undefined);
+    return Promise.all(open.map(async (child) => child.stop(error, 'drop'))).then(() => undefined);
   }
 
   override conclude(ending: StreamEnd<Reply>): MaybePromise<StreamEnd<Reply>> {
@@ -217,7 +212,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #asLast(chunk: StreamChunk): void {
     if (this.#ranAnother) return;
     this.#call ??= this.#startCall();
-    this.#call.see(chunk);
+    this.#call.addChunk(chunk);
   }
 
   /** The call of an unmarked last layer that gave no chunk. */
@@ -236,7 +231,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.model ??= terminal?.model;
     this.#call = call;
     try {
-      this.execution.announce(call);
+      this.execution.tellObservers(call);
     } catch (error) {
       call.refused = true;
       throw error;

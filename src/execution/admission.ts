@@ -1,0 +1,109 @@
+import type { SluiceError } from '../errors.ts';
+import { Timer } from '../kit/timer.ts';
+import type { Turn } from '../session/turn.ts';
+import type { Execution } from './execution.ts';
+import { abortedBySignal, timeoutError } from './own-error.ts';
+
+/** What an execution waits for before it runs, and what limits it. */
+export interface AdmissionSetup {
+  execution: Execution;
+  /** The caller's signal. */
+  signal: AbortSignal | undefined;
+  /** The limits that count from the start, in milliseconds; 0 and undefined: none. */
+  timeoutsMs: readonly (number | undefined)[];
+  /** Milliseconds since the epoch. */
+  deadline: number | undefined;
+  /** Waits for the session and loads it; undefined without a session. */
+  turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
+  /** Waits for a slot. The function that it resolves to gives the slot back. */
+  slot(this: void, signalOf: () => AbortSignal): Promise<() => void>;
+}
+
+/** Lets an execution in: it waits for the session, then for a slot, and then starts the clock. Gives both back at the end. */
+export class Admission {
+  readonly #setup: AdmissionSetup;
+  /** For the waits, made on first use. */
+  #controller: AbortController | undefined;
+  #refusedBecause: SluiceError | undefined;
+  #turn: Turn | undefined;
+  /** What gives back the session and the slot. Undefined after the end. */
+  #releases: readonly (() => void)[] | undefined = [];
+  #timer: Timer | undefined;
+
+  constructor(setup: AdmissionSetup) {
+    this.#setup = setup;
+  }
+
+  /** The turn of the session, as soon as it is loaded. */
+  get turn(): Turn | undefined {
+    return this.#turn;
+  }
+
+  /** Resolves when the execution may run. Rejects if its signal or its deadline is over, or if session or slot cannot be had. */
+  async enter(): Promise<void> {
+    const { signal, deadline, turn, slot } = this.#setup;
+    if (signal?.aborted === true) throw abortedBySignal(signal.reason);
+    signal?.addEventListener('abort', this.#onSignal, { once: true });
+    if (deadline !== undefined) {
+      if (deadline <= Date.now()) throw timeoutError('queue');
+      this.#limit(deadline, 'queue');
+    }
+    // The session first: an execution that waits for one must not hold a slot.
+    const loaded = await turn?.(this.#waitSignal());
+    if (loaded !== undefined) this.#releaseAtEnd(() => loaded.release());
+    this.#turn = loaded;
+    this.#releaseAtEnd(await slot(this.#waitSignal));
+    this.#startClock();
+  }
+
+  /** Ends a wait for the session or the slot. */
+  refuse(error: SluiceError): void {
+    this.#refusedBecause = error;
+    this.#controller?.abort(error);
+  }
+
+  /** The end is decided: the clock and the caller's signal have no more to say. */
+  stopWatching(): void {
+    this.#timer?.stop();
+    this.#setup.signal?.removeEventListener('abort', this.#onSignal);
+  }
+
+  /** Gives back the session, then the slot. What comes later is given back at once. */
+  leave(): void {
+    this.#releases?.forEach((release) => release());
+    this.#releases = undefined;
+  }
+
+  #releaseAtEnd(release: () => void): void {
+    if (this.#releases === undefined) release();
+    else this.#releases = this.#releases.concat(release);
+  }
+
+  readonly #waitSignal = (): AbortSignal => {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#refusedBecause !== undefined) this.#controller.abort(this.#refusedBecause);
+    }
+    return this.#controller.signal;
+  };
+
+  #startClock(): void {
+    const { execution, deadline, timeoutsMs } = this.#setup;
+    if (execution.ending !== undefined) return;
+    const limits = timeoutsMs.filter((ms) => ms !== undefined && ms > 0).map((ms) => Date.now() + (ms ?? 0));
+    if (deadline !== undefined) limits.push(deadline);
+    if (limits.length === 0) return;
+    execution.deadline = Math.min(...limits);
+    this.#limit(execution.deadline, 'total');
+  }
+
+  #limit(deadline: number, phase: 'queue' | 'total'): void {
+    this.#timer?.stop();
+    this.#timer = new Timer(() => this.#setup.execution.end('failed', timeoutError(phase)));
+    this.#timer.start(Math.max(Math.ceil(deadline - Date.now()), 0));
+  }
+
+  readonly #onSignal = (): void => {
+    this.#setup.execution.end('cancelled', abortedBySignal(this.#setup.signal?.reason), 'drop');
+  };
+}

@@ -1,0 +1,32 @@
+import { SluiceError, isSluiceError } from '../errors.ts';
+
+/** Errors that belong to an execution: its partial reply is on them. */
+const claimed = new WeakSet<SluiceError>();
+
+/**
+ * The error for one execution alone. Two executions may meet the same object, and what one of them received must not show in the error
+ * of the other. A frozen error is copied, too, since the partial reply is put on it.
+ */
+export function errorOfThisExecution(error: SluiceError): SluiceError {
+  const mine = claimed.has(error) || !Object.isExtensible(error) ? copyOf(error) : error;
+  claimed.add(mine);
+  return mine;
+}
+
+/** The error of an execution whose caller aborted its signal. */
+export function abortedBySignal(reason: unknown): SluiceError {
+  if (isSluiceError(reason) && reason.code !== 'aborted') return copyOf(reason);
+  return new SluiceError('aborted', 'The execution was aborted by its signal.', { cause: reason });
+}
+
+/** The error of an execution that took too long. */
+export function timeoutError(phase: 'queue' | 'total'): SluiceError {
+  const what = phase === 'queue' ? 'still waited for its turn' : 'was not done';
+  return new SluiceError('timeout', `The execution ${what} when its time was over.`, { phase });
+}
+
+function copyOf(error: SluiceError): SluiceError {
+  const { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable } = error;
+  const details = { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable };
+  return new SluiceError(error.code, error.message, { ...details, cause: error });
+}
