@@ -19,8 +19,8 @@ export interface Terminal {
   /** For everything else: usage, notes, errors. */
   readonly errors: TerminalOutput;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls the listener at each interrupt signal. Returns a function that removes it. */
-  onInterrupt(listener: () => void): () => void;
+  /** Calls the listener at each interrupt signal. Dispose of what it returns to remove the listener. */
+  onInterrupt(listener: () => void): Disposable;
 }
 
 /**
@@ -44,7 +44,7 @@ export function processTerminal(): Terminal {
         if (!again) listener();
       }
       process.on('SIGINT', onSignal);
-      return () => void process.off('SIGINT', onSignal);
+      return { [Symbol.dispose]: () => void process.off('SIGINT', onSignal) };
     },
   };
 }

@@ -50,12 +50,7 @@ export async function converse(chat: Chat, terminal: Terminal): Promise<ExitCode
     }
   }
 
-  const editor = lineEditor(terminal, onInterrupt);
-  const release = terminal.onInterrupt(onInterrupt);
-  try {
-    return await Promise.race([takeTurns(), left.promise]);
-  } finally {
-    release();
-    editor.close();
-  }
+  using editor = lineEditor(terminal, onInterrupt);
+  using _listening = terminal.onInterrupt(onInterrupt);
+  return await Promise.race([takeTurns(), left.promise]);
 }

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { Terminal, TerminalOutput } from '../terminal.ts';
 
 /** Reads messages from a terminal, with history and editing keys. */
-export interface LineEditor {
+export interface LineEditor extends Disposable {
   /** Shows the prompt; resolves to the next message, or undefined when the input has ended or the editor was closed. */
   read(): Promise<string | undefined>;
   /** What was typed but not sent. */
@@ -103,6 +103,7 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
       typedAhead.length = 0;
     },
     close: () => editor.close(),
+    [Symbol.dispose]: () => editor.close(),
   };
 }
 

@@ -21,19 +21,15 @@ export async function answerOnce(
 ): Promise<ExitCode> {
   const stop = new AbortController();
   const left = Promise.withResolvers<ExitCode>();
-  const release = terminal.onInterrupt(function interrupt() {
+  using _listening = terminal.onInterrupt(function interrupt() {
     if (stop.signal.aborted) left.resolve(exitCodes.interrupted);
     else stop.abort();
   });
-  try {
-    const prompt = await promptOf(words, chat, terminal, stop.signal);
-    if (stop.signal.aborted) return exitCodes.interrupted;
-    if (prompt === '') throw new UsageError('There is nothing to ask: give a prompt, or pipe one in.');
-    const code = await Promise.race([chat.ask(prompt, stop.signal), left.promise]);
-    return chat.gone.aborted ? codeOfGone(chat) : code;
-  } finally {
-    release();
-  }
+  const prompt = await promptOf(words, chat, terminal, stop.signal);
+  if (stop.signal.aborted) return exitCodes.interrupted;
+  if (prompt === '') throw new UsageError('There is nothing to ask: give a prompt, or pipe one in.');
+  const code = await Promise.race([chat.ask(prompt, stop.signal), left.promise]);
+  return chat.gone.aborted ? codeOfGone(chat) : code;
 }
 
 /** A reader that stops reading is not a failure; a full disk is one. */

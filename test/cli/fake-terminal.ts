@@ -40,7 +40,7 @@ export function fakeTerminal({ tty = false, environment = {} }: FakeTerminalOpti
     environment,
     onInterrupt(listener) {
       listeners.add(listener);
-      return () => void listeners.delete(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
     type: (text) => void input.write(text),
     endInput: () => void input.end(),

@@ -11,7 +11,7 @@ describe('processTerminal', () => {
   it('counts an interrupt that npm forwards a second time as one', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const heard: number[] = [];
-    const release = processTerminal().onInterrupt(() => heard.push(performance.now()));
+    const listening = processTerminal().onInterrupt(() => heard.push(performance.now()));
     process.emit('SIGINT');
     vi.advanceTimersByTime(5);
     process.emit('SIGINT');
@@ -20,7 +20,7 @@ describe('processTerminal', () => {
     process.emit('SIGINT');
     expect(heard).toHaveLength(2);
     const before = process.listenerCount('SIGINT');
-    release();
+    listening[Symbol.dispose]();
     expect(process.listenerCount('SIGINT')).toBe(before - 1);
   });
 });
