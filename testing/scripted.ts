@@ -55,6 +55,8 @@ export interface ScriptedProvider extends Provider {
   /** Adds replies for further calls. */
   enqueue(...answers: ScriptedAnswer[]): void;
   close(): Promise<void>;
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -89,6 +91,11 @@ export function scripted(
       const script = scriptOf(answer, { name, model });
       scripts.push(() => script);
     }
+  }
+
+  function close(): Promise<void> {
+    closed++;
+    return Promise.resolve();
   }
 
   function begin(request: ModelRequest, call: ProviderCall): BatchSource<StreamChunk, Reply> {
@@ -128,10 +135,8 @@ export function scripted(
       return call === undefined ? new Promise((resolve) => askers.push(resolve)) : Promise.resolve(call);
     },
     enqueue,
-    close() {
-      closed++;
-      return Promise.resolve();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -19,17 +19,19 @@ export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './option
  * `providerOptions: { anthropic: { ... } }` of a request wins over the body's fields; its `tools` (server tools) are added
  * to the request's, its `betas` to the header, its `output_config` field by field.
  *
- * Throws `invalid_options` with all problems at once.
+ * `close()`, or the end of an `await using` scope, frees its connections; a `client` is closed only with `own: true`. Throws `invalid_options`
+ * with all problems at once.
  *
  * @example
  * const pipeline = new Pipeline([provider(anthropic({ model: 'claude-sonnet-5-5' }))]);
  */
 export function anthropic(
   options: AnthropicOptions = {},
-): Provider & Required<Pick<Provider, 'countTokens'>> {
+): Provider & Required<Pick<Provider, 'countTokens'>> & AsyncDisposable {
   const settings = anthropicSettings(options);
   const connection = connect(settings);
   const { name, limits } = settings;
+  const close = (): Promise<void> => connection.close();
   const originFor = rememberLast((model) => originOf(WIRE, model, settings.baseURL));
   return {
     name,
@@ -54,6 +56,7 @@ export function anthropic(
       });
     },
     countTokens: (request, { signal }) => countTokens(connection, settings, request, signal),
-    close: () => connection.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }

@@ -25,13 +25,14 @@ export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.t
  *
  * What a request asks and the wire cannot say is a warning, or with `strict` an error of code `invalid_request` before anything
  * is sent. `providerOptions[name]` is merged over the body: its fields win, objects key by key, `tools` and `include` are joined.
- * Throws `invalid_options` with all problems at once.
+ * `close()`, or the end of an `await using` scope, frees its connections; a `client` is closed only with `own: true`. Throws `invalid_options`
+ * with all problems at once.
  *
  * @example
  * openai({ model: 'gpt-6-luna' });
  * openai({ name: 'ollama', baseURL: 'http://127.0.0.1:11434/v1', model: 'llama3.2' });
  */
-export function openai(options: OpenAIOptions = {}): Provider {
+export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable {
   const settings = openaiSettings(options);
   const { name, model, api } = settings;
   const connection = connect(settings);
@@ -66,5 +67,6 @@ export function openai(options: OpenAIOptions = {}): Provider {
     });
   }
 
-  return { name, model, stream, close: () => connection.close() };
+  const close = (): Promise<void> => connection.close();
+  return { name, model, stream, close, [Symbol.asyncDispose]: close };
 }
