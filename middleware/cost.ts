@@ -1,16 +1,17 @@
 import { contextKey, type Middleware } from '../src/index.ts';
 import { parseOptions } from '../src/kit/index.ts';
-import { CallCosts } from './cost/call-costs.ts';
-import { MemoryLedger, timedLedger } from './cost/ledger.ts';
+import { CallBudgets } from './cost/budget/call-budgets.ts';
+import { MemoryLedger, timedLedger } from './cost/budget/ledger.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
-import { PriceTable } from './cost/price-table.ts';
+import { CallPrices } from './cost/price/call-prices.ts';
+import { PriceTable } from './cost/price/price-table.ts';
 
-export type { Budget } from './cost/budget.ts';
-export { MemoryLedger } from './cost/ledger.ts';
-export type { Ledger } from './cost/ledger.ts';
+export type { Budget } from './cost/budget/budget.ts';
+export { MemoryLedger } from './cost/budget/ledger.ts';
+export type { Ledger } from './cost/budget/ledger.ts';
 export type { CostEvent, CostOptions } from './cost/options.ts';
-export type { ModelPrices, TokenPrices } from './cost/price-table.ts';
-export type { SpendStore } from './cost/spent.ts';
+export type { ModelPrices, TokenPrices } from './cost/price/price-table.ts';
+export type { SpendStore } from './cost/budget/spent.ts';
 
 /**
  * Says what each model call cost, and keeps budgets. It watches calls, so its place in the stack does not matter: retried, hedged and
@@ -35,13 +36,29 @@ export function cost(options: CostOptions = {}): Middleware {
     settings.ledger === undefined
       ? new MemoryLedger(settings.now)
       : timedLedger(settings.ledger, settings.storeTimeoutMs);
+  const hasBudgets = settings.budgets.length > 0;
   const Watched = contextKey<true>('cost');
   return function cost(context, next) {
     // Inside retry the body runs again, for an execution that is watched already.
     if (context.get(Watched) === true) return next();
     context.set(Watched, true);
-    const costs = new CallCosts(context, settings, table, ledger);
-    context.onCall((call) => costs.watch(call));
+    const key = settings.key?.(context) ?? '';
+    const prices = new CallPrices(context, table, key, settings.onCost);
+    const budgets = hasBudgets ? new CallBudgets(context, settings, ledger, key) : undefined;
+    context.onCall((call) => {
+      const asked = call.model;
+      const hold = budgets?.hold(call, (usage) => prices.usd(call, usage, asked));
+      return {
+        ...(hold && { ready: hold.ready, chunk: hold.chunk }),
+        end(ended) {
+          try {
+            prices.settle(call, ended, asked);
+          } finally {
+            hold?.settle(call.cost?.totalUsd);
+          }
+        },
+      };
+    });
     return next();
   };
 }

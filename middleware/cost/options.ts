@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
 import { option } from '../../src/kit/index.ts';
-import type { Budget } from './budget.ts';
-import type { Ledger } from './ledger.ts';
-import type { ModelPrices } from './price-table.ts';
-import type { SpendStore } from './spent.ts';
+import type { Budget } from './budget/budget.ts';
+import type { Ledger } from './budget/ledger.ts';
+import type { ModelPrices } from './price/price-table.ts';
+import type { SpendStore } from './budget/spent.ts';
 
 /** What a model call cost, as `onCost` is told. */
 export interface CostEvent {

@@ -9,7 +9,7 @@ import { demo } from 'sluice/providers/demo';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
-import { amountsOf } from '../../middleware/cost/rates.ts';
+import { amountsOf } from '../../middleware/cost/price/rates.ts';
 import { model, text, usage } from './models.ts';
 
 /** What one call of a scripted model of this name costs. */

@@ -1,5 +1,6 @@
 import type { ModelPrice } from '@pydantic/genai-prices';
-import type { Usage } from '../../src/index.ts';
+import type { Usage } from '../../../src/index.ts';
+import { rounded } from '../usd.ts';
 
 /** Money of one call, split; the total is the sum of the four. */
 export interface Amounts {
@@ -19,9 +20,6 @@ interface Details {
   outputAudio: number;
   searches: number;
 }
-
-/** Amounts are told to this part of a dollar: less than any token costs, more than the noise of the arithmetic. */
-const PARTS_PER_USD = 1e12;
 
 /**
  * What a usage costs by a model's prices. Cached and cache-write tokens are parts of the input and are priced once; reasoning is
@@ -119,9 +117,4 @@ function millionths(value: number): number {
 
 function thousandth(value: number | undefined): number {
   return (value ?? 0) / 1e3;
-}
-
-/** An amount without the noise of the arithmetic. */
-export function rounded(usd: number): number {
-  return Math.round(usd * PARTS_PER_USD) / PARTS_PER_USD;
 }

@@ -1,4 +1,4 @@
-import type { ModelRequest } from '../../src/index.ts';
+import type { ModelRequest } from '../../../src/index.ts';
 
 /** Tools of OpenAI's request that run at the caller's. */
 const CALLERS_OWN: ReadonlySet<unknown> = new Set(['function', 'custom']);

@@ -1,5 +1,5 @@
 import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
-import type { Call, Cost, Usage } from '../../src/index.ts';
+import type { Call, Cost, Usage } from '../../../src/index.ts';
 import { offersHostedTools } from './hosted-tools.ts';
 import { amountsOf, scaled } from './rates.ts';
 

@@ -1,6 +1,6 @@
-import { SluiceError, storeCall, type SpendScope, type StateStore } from '../../src/index.ts';
+import { SluiceError, storeCall, type SpendScope, type StateStore } from '../../../src/index.ts';
 import type { Ledger } from './ledger.ts';
-import { rounded } from './rates.ts';
+import { rounded } from '../usd.ts';
 
 /** What is asked of a session store. */
 export type SpendStore = Pick<StateStore, 'spend'>;

@@ -1,5 +1,5 @@
-import { noUsage, type Call, type Usage } from '../../src/index.ts';
-import { estimateInputTokens, estimateTokens } from '../../src/kit/index.ts';
+import { noUsage, type Call, type Usage } from '../../../src/index.ts';
+import { estimateInputTokens, estimateTokens } from '../../../src/kit/index.ts';
 
 /** How many characters may pass before the budgets are looked at again. */
 const CHARACTERS_PER_LOOK = 1_000;

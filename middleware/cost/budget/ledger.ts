@@ -1,5 +1,5 @@
-import { storeCall } from '../../src/index.ts';
-import { rounded } from './rates.ts';
+import { storeCall } from '../../../src/index.ts';
+import { rounded } from '../usd.ts';
 
 /**
  * Counts money under names. One atomic step is all it can: a budget is kept by adding first and looking at the sum, never by

@@ -1,0 +1,182 @@
+import {
+  SluiceError,
+  isSluiceError,
+  type Call,
+  type ExecutionContext,
+  type Usage,
+} from '../../../src/index.ts';
+import { kindOfThrown } from '../../../src/kit/index.ts';
+import type { CostSettings } from '../options.ts';
+import { budgetError, counterOf, describe, type Budget } from './budget.ts';
+import { Hold } from './hold.ts';
+import { MemoryLedger, type Ledger } from './ledger.ts';
+import { Meter } from './meter.ts';
+import { OwnerLedger, SessionLedger, spentOf } from './spent.ts';
+
+/** A budget of one execution: its key, and the ledger that counts it. */
+interface CountedBudget {
+  budget: Budget;
+  key: string;
+  ledger: Ledger;
+}
+
+/** What one call holds of the budgets. */
+export interface CallHold {
+  /** The call waits for it. Rejects if a budget refuses the call. Undefined: the budgets have granted it already. */
+  ready: Promise<void> | undefined;
+  /** To be called at each chunk. Interrupts the execution if the call has used up a budget. */
+  chunk: () => void;
+  /** Ends the hold with what the call cost, in US dollars. Undefined keeps what is held, because nobody knows better. */
+  settle(usd: number | undefined): void;
+}
+
+/** Keeps the budgets for the calls of one execution. */
+export class CallBudgets {
+  readonly #context: ExecutionContext;
+  readonly #settings: CostSettings;
+  readonly #key: string;
+  readonly #budgets: readonly CountedBudget[];
+  readonly #owners: OwnerLedger[] = [];
+
+  /** `shared` counts the budgets of days, months and owners. `key` says whose budgets of days and months they are if they have no key of their own. */
+  constructor(context: ExecutionContext, settings: CostSettings, shared: Ledger, key: string) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#key = key;
+    const own = new MemoryLedger(settings.now);
+    this.#budgets = settings.budgets.flatMap((budget) => this.#counted(budget, shared, own));
+    if (this.#owners.length > 0) context.onEnd(() => (stored) => this.#release(stored));
+  }
+
+  /**
+   * Reserves what a new call may cost; `usdOf` prices its usage. Throws `budget` if a budget refuses it, or if it cannot be priced. With an
+   * asynchronous ledger `ready` does.
+   */
+  hold(call: Call, usdOf: (usage: Usage) => number | undefined): CallHold {
+    const meter = new Meter(call, usdOf);
+    const { holds, ready } = this.#reserve(call, meter);
+    return {
+      ready,
+      chunk: () => {
+        if (!meter.due) return;
+        const usedUsd = meter.read();
+        let room = Infinity;
+        for (const hold of holds) {
+          if (!hold.cover(usedUsd, meter.blockUsd)) {
+            this.#interrupt(hold.budget);
+            return;
+          }
+          room = Math.min(room, hold.room(usedUsd));
+        }
+        meter.next(room);
+      },
+      settle(usd) {
+        for (const hold of holds) hold.settle(usd);
+      },
+    };
+  }
+
+  /** A budget with the ledger that counts it; none if the budget does not apply to this execution. */
+  #counted(budget: Budget, shared: Ledger, own: Ledger): CountedBudget[] {
+    const { store, storeTimeoutMs: timeoutMs, unknownPrice, now } = this.#settings;
+    const { session } = this.#context;
+    switch (budget.per) {
+      case 'execution':
+        return [{ budget, key: '', ledger: own }];
+      case 'day':
+      case 'month':
+        return [{ budget, key: budget.key?.(this.#context) ?? this.#key, ledger: shared }];
+      case 'session':
+      case 'owner': {
+        if (session === undefined || store === undefined) return [];
+        const { owner, id } = session;
+        const isSession = budget.per === 'session';
+        const allowUnknown = unknownPrice === 'allow';
+        const spent = spentOf(store, isSession ? { owner, id } : { owner }, { allowUnknown, timeoutMs });
+        if (isSession) return [{ budget, key: '', ledger: new SessionLedger(own, spent) }];
+        const ledger = new OwnerLedger(shared, spent, now);
+        this.#owners.push(ledger);
+        return [{ budget, key: owner, ledger }];
+      }
+    }
+  }
+
+  /** If the turn was not stored, what it spent stays in the ledger for as long as the ledger keeps it. */
+  #release(stored: boolean): void {
+    if (!stored) return;
+    for (const ledger of this.#owners) ledger.release().catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    this.#context.log.error('the ledger of a budget failed', { error: kindOfThrown(error) });
+  }
+
+  #interrupt(budget: Budget): void {
+    this.#context.interrupt(`The ${describe(budget)} is used up.`);
+  }
+
+  #reserve(call: Call, meter: Meter): { holds: Hold[]; ready: Promise<void> | undefined } {
+    const { now, reserveOutputTokens, unknownPrice } = this.#settings;
+    const inputUsd = meter.read();
+    const outputTokens = Math.min(call.request.parameters.maxTokens ?? Infinity, reserveOutputTokens);
+    const outputUsd = meter.outputUsd(outputTokens);
+    if (!meter.known && unknownPrice === 'refuse') {
+      call.cost = { status: 'exact', totalUsd: 0 };
+      throw unpricedError(call);
+    }
+    const holds: Hold[] = [];
+    const asked: Promise<Error | undefined>[] = [];
+    for (const { budget, key, ledger } of this.#budgets) {
+      const hold = new Hold(
+        budget,
+        counterOf(budget, key, now()),
+        ledger,
+        () => this.#interrupt(budget),
+        (error) => this.#failed(error),
+      );
+      holds.push(hold);
+      const fits = hold.reserve(inputUsd, outputUsd);
+      if (fits === false) {
+        refuse(call, holds);
+        throw budgetError(budget);
+      }
+      if (fits !== true) asked.push(refusalOf(budget, fits));
+    }
+    return { holds, ready: asked.length === 0 ? undefined : allGranted(call, holds, asked) };
+  }
+}
+
+async function allGranted(
+  call: Call,
+  holds: readonly Hold[],
+  asked: readonly Promise<Error | undefined>[],
+): Promise<void> {
+  const refusal = (await Promise.all(asked)).find((one) => one !== undefined);
+  if (refusal === undefined) return;
+  refuse(call, holds);
+  throw refusal;
+}
+
+/** A call that is not made holds nothing, and costs nothing. */
+function refuse(call: Call, holds: readonly Hold[]): void {
+  for (const hold of holds) hold.settle(0);
+  call.cost = { status: 'exact', totalUsd: 0 };
+}
+
+function unpricedError(call: Call): SluiceError {
+  const name = `${call.provider ?? 'unknown'}/${call.model ?? '*'}`;
+  const mend = `give cost({ prices: { '${name}': { input, output } } }), or unknownPrice: 'allow'`;
+  return new SluiceError('budget', `No price is known for "${name}", so no budget can be kept: ${mend}.`, {
+    retryable: false,
+  });
+}
+
+/** Why a budget does not grant what a call asks for; undefined if it grants it. */
+async function refusalOf(budget: Budget, fits: Promise<boolean>): Promise<Error | undefined> {
+  try {
+    return (await fits) ? undefined : budgetError(budget);
+  } catch (cause) {
+    if (isSluiceError(cause)) return cause;
+    return new SluiceError('store', 'The ledger of a budget failed: the call was not made.', { cause });
+  }
+}
