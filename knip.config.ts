@@ -16,7 +16,7 @@ const config: KnipConfig = {
   ],
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
-  ignore: ['test/package/plugin-fixture/**'],
+  ignore: ['test/package/*-fixture/**'],
   // Services that tests start.
   ignoreBinaries: ['pgbouncer', 'redis-server'],
   // A type that an exported function mentions is exported with it.

@@ -24,7 +24,7 @@ const slow = [
   'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
   'test/middleware/shared/**',
   'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
-  'test/providers/wire/transport/proxy.test.ts',
+  'test/providers/wire/transport/{proxy,transport}.test.ts',
   'test/session/{model,store-model}.test.ts',
   'test/stores/**',
   'test/testing/**',

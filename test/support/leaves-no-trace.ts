@@ -4,15 +4,20 @@
  */
 import { afterAll, expect, vi } from 'vitest';
 
+// This module is evaluated for each file. Between files, vitest restores all spies again. A spy on a fake timer would bring it back.
+const kept = Symbol.for('sluice.test.globals');
+const natives: unknown = Reflect.get(globalThis, kept) ?? globals();
+Reflect.set(globalThis, kept, natives);
+Object.assign(globalThis, natives);
+
 const before = traces();
 afterAll(() => expect(traces()).toEqual(before));
 
 function traces(): Record<string, unknown> {
-  const { clearTimeout, Date, fetch, queueMicrotask, setImmediate, setInterval, setTimeout } = globalThis;
   const { debug, error, info, log, warn } = console;
   return {
     fakeTimers: vi.isFakeTimers(),
-    globals: { clearTimeout, Date, fetch, queueMicrotask, setImmediate, setInterval, setTimeout },
+    globals: globals(),
     nextTick: process.nextTick,
     console: { debug, error, info, log, warn },
     environment: { ...process.env },
@@ -21,4 +26,10 @@ function traces(): Record<string, unknown> {
       process.eventNames().map((name) => [String(name), process.listenerCount(name)]),
     ),
   };
+}
+
+function globals(): Record<string, unknown> {
+  const { clearInterval, clearTimeout, Date, fetch, queueMicrotask, setImmediate, setInterval, setTimeout } =
+    globalThis;
+  return { clearInterval, clearTimeout, Date, fetch, queueMicrotask, setImmediate, setInterval, setTimeout };
 }
