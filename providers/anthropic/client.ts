@@ -11,8 +11,8 @@ export interface AnthropicCallOptions extends SdkCallOptions {
 }
 
 /**
- * What is needed of a ready client: an `Anthropic`, `AnthropicBedrock` or `AnthropicVertex` of Anthropic's packages, or
- * anything shaped like one.
+ * What is needed of a client: an `Anthropic`, `AnthropicBedrock` or `AnthropicVertex` of Anthropic's packages, or any
+ * object of that shape.
  */
 export interface AnthropicClient {
   readonly baseURL?: string;
@@ -23,18 +23,18 @@ export interface AnthropicClient {
   close?(): void | Promise<void>;
 }
 
-/** A client with what a call needs to know of it. */
+/** The connection of a provider to its API. */
 export interface Connection {
-  /** Sends a request; the answer's body is not touched. */
+  /** Sends a request. Does not read the body of the response. */
   send(body: object, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
-  /** Asks how many tokens a request has. Rejects with `invalid_options` where the client has no such verb. */
+  /** Asks how many tokens a request has. Rejects with `invalid_options` if the client has no method for that. */
   count(body: object, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
-  /** What must not appear in any message. */
+  /** Strings that no message may show. */
   secrets: readonly string[];
   close(): Promise<void>;
 }
 
-/** The caller's client, or one made from the options. */
+/** Connects through the caller's client, or through one made from the options. */
 export function connect(settings: Settings): Connection {
   const { client } = settings;
   if (client === undefined) return ownConnection(settings);
@@ -55,15 +55,15 @@ function callOptions(headers: Record<string, string>, signal: AbortSignal): Anth
 }
 
 /**
- * Of the variables that the SDK reads from the environment none has an effect here: a base URL, a header or another
- * credential from there could send to a host that nobody named, or as somebody else.
+ * The environment variables that the SDK reads have no effect here. A base URL, a header or another credential from there
+ * could send a request to a host that nobody named, or as somebody else.
  */
 function ownConnection(settings: Settings): Connection {
   const { apiKey, baseURL = DEFAULT_BASE_URL } = settings;
   const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
   const sdk = new Anthropic({
     baseURL,
-    // Without one the SDK would look for other credentials; the header below decides what is sent.
+    // Without a key the SDK would look for other credentials. The header below decides what is sent.
     apiKey: apiKey ?? 'none',
     webhookKey: null,
     maxRetries: 0,
@@ -97,13 +97,13 @@ function ownConnection(settings: Settings): Connection {
   };
 }
 
-/** Servers that only imitate the API know its older header alone. */
+/** Servers that imitate the API know only its older header. */
 function credentials(apiKey: string | undefined, baseURL: string): Record<string, string | null> {
   if (apiKey === undefined) return { authorization: null };
   return isAnthropic(baseURL) ? {} : { 'x-api-key': apiKey };
 }
 
-/** Set by the SDK or by us behind those of the environment. */
+/** Headers that the SDK or we set after those of the environment. */
 const KEPT_HEADERS: ReadonlySet<string> = new Set([
   'accept',
   'authorization',

@@ -6,15 +6,15 @@ import type { Settings } from './options.ts';
 import { wireRequest } from './request/request.ts';
 
 /**
- * What the endpoint takes of a request's body; it refuses the rest.
+ * The fields of a request's body that the endpoint takes. It refuses all others.
  * Source: https://platform.claude.com/docs/en/api/messages-count-tokens
  */
 const COUNTED = ['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config'] as const;
 
-/** The answer is one number. */
+/** The response is a single number. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** Asks the API how many input tokens a request has. Nothing is billed for it; it has a rate limit of its own. */
+/** Asks the API how many input tokens a request has. This is free, and has a rate limit of its own. */
 export async function countTokens(
   connection: Connection,
   settings: Settings,
@@ -23,7 +23,7 @@ export async function countTokens(
 ): Promise<number> {
   const { name: provider } = settings;
   const { secrets } = connection;
-  // What the API cannot honour is told by the call itself.
+  // The call itself will report what cannot be sent.
   const origin = originOf(WIRE, request.model ?? settings.model, settings.baseURL);
   const { body, headers } = wireRequest(request, settings, origin, { warn: () => undefined });
   const counted = Object.fromEntries(COUNTED.filter((key) => key in body).map((key) => [key, body[key]]));

@@ -13,11 +13,11 @@ export type { Limits } from '../wire/index.ts';
 export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './options.ts';
 
 /**
- * Anthropic's Messages API, on the official SDK: Claude at Anthropic, at Bedrock or Vertex through a ready `client`, and
- * servers that imitate the API through `baseURL`. Nothing is sent before the first pull; nothing is retried here.
+ * Anthropic's Messages API over the official SDK: Claude at Anthropic, at Bedrock or Vertex with a `client`, and servers
+ * that imitate the API with a `baseURL`. Nothing is sent before the first read. Calls are not retried here.
  *
- * `providerOptions: { anthropic: { ... } }` of a request wins over the body's fields; its `tools` (server tools) are added
- * to the request's, its `betas` to the header, its `output_config` field by field.
+ * The fields of `providerOptions: { anthropic: { ... } }` replace those of the body, with three exceptions: `tools` (server
+ * tools) are added to the tools of the request, `betas` to the header, and `output_config` is merged field by field.
  *
  * `close()`, or the end of an `await using` scope, frees its connections; a `client` is closed only with `own: true`. Throws `invalid_options`
  * with all problems at once.

@@ -1,6 +1,6 @@
 /** An arithmetic question found in a text. */
 export interface Calculation {
-  /** The expression in the usual signs: `17 * 23`. */
+  /** The expression with the usual operators: `17 * 23`. */
   expression: string;
   value: number;
   /** The numbers in it, in order. */
@@ -9,7 +9,7 @@ export interface Calculation {
   operator: string;
 }
 
-/** Longer texts are no arithmetic. */
+/** Longer texts are not searched. */
 const MAX_LENGTH = 2_000;
 
 const NUMBER = String.raw`(-?\d+(?:\.\d+)?)`;
@@ -41,7 +41,7 @@ const WORDS: readonly (readonly [word: RegExp, sign: string])[] = [
 
 const ASKING = /\b(?:calculate|compute|what(?:'s|’s| is)|how much|minus|subtract|work out|evaluate)\b/i;
 
-/** Finds the first arithmetic expression in a text and works it out; undefined where there is none. */
+/** Finds the first arithmetic expression in a text and calculates it. Undefined if there is none. */
 export function calculation(text: string): Calculation | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const signs = WORDS.reduce((written, [word, sign]) => written.replaceAll(word, sign), text);
@@ -51,13 +51,13 @@ export function calculation(text: string): Calculation | undefined {
       .replace(/[\s+*/^%).(-]+$/, (end) => (end.trim().startsWith(')') ? ')' : ''))
       .trim();
     const found = evaluated(expression);
-    // "555-1234" is a sum only for who asks for one.
+    // "555-1234" is an expression only if the text asks for a calculation.
     if (found !== undefined && (isAsked || /\s|[+*/^%(]/.test(expression))) return found;
   }
   return undefined;
 }
 
-/** A number without the noise of binary fractions. */
+/** A number without the rounding errors of binary fractions. */
 export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(12)));
 }
@@ -66,7 +66,7 @@ function evaluated(expression: string): Calculation | undefined {
   const tokens = expression.match(/\d+(?:\.\d+)?|\.\d+|[+\-*/^%()]/g) ?? [];
   const operands = tokens.filter((token) => /\d/.test(token)).map(Number);
   const operator = tokens.find((token, index) => index > 0 && /[+\-*/^%]/.test(token));
-  // "2024-11-21" and "1.2.3" are no sums: every character must have been understood.
+  // "2024-11-21" and "1.2.3" are not expressions: every character must be part of it.
   if (operands.length < 2 || operator === undefined || tokens.join('') !== expression.replaceAll(/\s/g, '')) {
     return undefined;
   }
@@ -76,10 +76,10 @@ function evaluated(expression: string): Calculation | undefined {
   return { expression, value, operands, operator };
 }
 
-/** Binding strength of the operators; `^` binds to the right. */
+/** The precedence of the operators. `^` is right-associative. */
 const STRENGTH: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 4 };
 
-/** Precedence climbing; undefined where the tokens are no expression. */
+/** Precedence climbing. Undefined if the tokens are not an expression. */
 function parse(tokens: readonly string[]): number | undefined {
   let position = 0;
   let depth = 0;

@@ -6,7 +6,7 @@ const MIDDLES = [
 
 const ENDS = ['the sea keeps no count', 'one more breath, then still', 'a door left ajar'] as const;
 
-/** A haiku about a subject: five, seven and five syllables as far as they can be counted by rule. */
+/** A haiku about a subject. It has five, seven and five syllables, as far as a rule can count them. */
 export function haiku(subject: string): string {
   const sum = Array.from(subject).reduce((total, letter) => total + (letter.codePointAt(0) ?? 0), 0);
   return [

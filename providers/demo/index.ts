@@ -7,17 +7,16 @@ import { performance } from './perform.ts';
 
 /** Options of `demo()`. */
 export interface DemoOptions {
-  /** Milliseconds before each word. Default 40, about the pace of a reader; 0: no timers at all, for tests. */
+  /** Milliseconds before each word. Default: 40, about the pace of a reader. 0 uses no timers, which is for tests. */
   wordDelayMs?: number | undefined;
 }
 
 const schema = z.strictObject({ wordDelayMs: z.number().min(0).max(60_000).default(40) });
 
 /**
- * A model without a network and without a key, for trying things out and for tests: it greets, remembers what was said,
- * calculates (with an offered tool where there is one), writes a haiku, fills a schema, thinks aloud when asked to, and
- * says in every answer that it is no real model. The same conversation always gives the same answer. Tokens are counted as
- * four characters each.
+ * A model that needs no network and no key, for trying things out and for tests. It greets, remembers what was said,
+ * calculates (with a tool if one is offered), writes a haiku, fills a schema, thinks aloud if asked to, and says in every
+ * reply that it is not a real model. The same conversation always gets the same reply. Four characters count as one token.
  *
  * Throws `invalid_options`.
  *
@@ -38,7 +37,7 @@ export function demo(options: DemoOptions = {}): Provider {
   };
 }
 
-/** Parameters that mean nothing to a model that does not sample. */
+/** Parameters that have no effect on a model that does not sample. */
 const WITHOUT_EFFECT = ['temperature', 'topP', 'frequencyPenalty', 'presencePenalty', 'promptCache'] as const;
 
 function tellLimits(request: ModelRequest, call: ProviderCall): void {

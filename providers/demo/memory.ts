@@ -6,7 +6,7 @@ const ASKED_FACT =
   /\b(?:what(?:'s|’s| is| are| was)|do you (?:know|remember)|tell me|remind me (?:of|what)) my ([\p{L}][\p{L} ]{0,40})/iu;
 const ASKED_NAME = /\bwho am i\b|\bmy name\b.*\?/i;
 
-/** Answers a question about the conversation itself from the conversation; undefined for any other. */
+/** Answers a question about the conversation. Undefined for any other prompt. */
 export function recall(messages: readonly Message[], prompt: string): string | undefined {
   const said = messages.filter(({ role }) => role === 'user').map((message) => textOf(message).trim());
   const earlier = said.slice(0, -1);
@@ -39,7 +39,7 @@ function factsOf(texts: readonly string[]): Map<string, string> {
   const facts = new Map<string, string>();
   for (const text of texts) {
     for (const [, what = '', value = ''] of text.matchAll(FACT)) {
-      // "My name is Ada and I like rivers": the name ends before the next thought.
+      // "My name is Ada and I like rivers": the name ends before "and".
       const [own = value] = what.toLowerCase() === 'name' ? value.split(/\s+(?:and|but)\s/i) : [value];
       facts.set(what.toLowerCase(), own.trim());
     }

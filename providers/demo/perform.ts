@@ -17,14 +17,14 @@ import type { Plan, PlannedCall } from './plan.ts';
 /** As `estimateTokens` counts. */
 const CHARACTERS_A_TOKEN = 4;
 
-/** What is going to be said, after the request's limits. */
+/** The chunks of the reply, cut to the request's limits. */
 interface Script {
   chunks: StreamChunk[];
   finishReason: FinishReason;
   rawFinishReason: string;
 }
 
-/** Says what is planned, a word at a pull, each after its delay; ends with the usage. */
+/** Sends the planned reply, a word for each read, each after its delay. The end has the usage. */
 export function performance(
   plan: Plan,
   request: ModelRequest,
@@ -84,13 +84,15 @@ export function performance(
   };
 }
 
-/** The error of a signal; its own where it has one. */
+/** The error for a signal's reason. A reason that is such an error is used as it is. */
 function abortedBy(reason: unknown): SluiceError {
   if (isSluiceError(reason) && reason.code === 'aborted') return reason;
   return new SluiceError('aborted', 'The call was aborted.', { cause: reason, provider: 'demo' });
 }
 
-/** One wait at a time, ended by the signal or by `stop`; leaves neither a timer nor a listener behind. */
+/**
+ * Waits, once at a time, until the time is over, the signal aborts or `stop` is called. No timer and no listener remains.
+ */
 function waiter(signal: AbortSignal) {
   let ended: AbortController | undefined;
   return {
@@ -135,7 +137,7 @@ function scriptOf(plan: Plan, request: ModelRequest): Script {
   if (isCut) return { chunks, finishReason: 'length', rawFinishReason: 'max_tokens' };
   if (stop !== undefined) return { chunks, finishReason: 'stop', rawFinishReason: 'stop_sequence' };
   if (plan.call === undefined) return { chunks, finishReason: 'stop', rawFinishReason: 'end_turn' };
-  // A call that does not fit is written as far as it goes, and is no call.
+  // A call that does not fit is sent as far as it fits, but is never finished.
   const json = cut(JSON.stringify(plan.call.arguments));
   chunks.push(...callChunks(plan.call, json, isCut));
   return isCut
@@ -160,12 +162,12 @@ function firstStop(text: string, sequences: readonly string[]): number | undefin
   return places.length === 0 ? undefined : Math.min(...places);
 }
 
-/** Words with the white space behind them. */
+/** Words with the white space that follows them. */
 function wordsOf(text: string): string[] {
   return text.match(/^\s+|\S+\s*/g) ?? [];
 }
 
-/** Leaves no half of a surrogate pair at the end. */
+/** Removes half of a surrogate pair at the end. */
 function whole(text: string): string {
   return text.isWellFormed() ? text : text.slice(0, -1);
 }

@@ -5,7 +5,7 @@ import { recall } from './memory.ts';
 import { calculatorArguments, sample } from './schema-sample.ts';
 import { story } from './story.ts';
 
-/** A tool call that is going to be made. */
+/** A tool call that the model is going to make. */
 export interface PlannedCall {
   id: string;
   name: string;
@@ -19,14 +19,14 @@ export interface Plan {
   call?: PlannedCall;
 }
 
-/** Said in every answer that is read by people. */
+/** Said in every reply that people read. */
 const HONESTY = '(I am only the demo model: set OPENAI_API_KEY or ANTHROPIC_API_KEY for a real one.)';
 
 const REASONING =
   /\b(?:step by step|think (?:aloud|hard|carefully|about it|first|it through)|reason(?:ing)?)\b/i;
 const CALCULATOR = /calc|arith|math|comput|evaluat|\badd|\bsum|multipl|divid|subtract/i;
 
-/** Decides on an answer from the conversation alone. */
+/** Decides on a reply from the conversation alone. */
 export function plan(request: ModelRequest): Plan {
   const prompt = lastUserText(request.messages);
   const asked = calculation(prompt);
@@ -54,7 +54,7 @@ function spoken(text: string): string {
   return `${text}\n\n${HONESTY}`;
 }
 
-/** The results of tools that came after the model's last words. */
+/** The results of tools after the model's last message. */
 function toolResults(messages: readonly Message[]): { name: string; text: string; isError: boolean }[] {
   const from = messages.findLastIndex(({ role }) => role === 'assistant') + 1;
   const parts = messages
@@ -111,7 +111,7 @@ function isCalculator({ name, description = '' }: ToolDefinition): boolean {
   return CALCULATOR.test(name) || CALCULATOR.test(description);
 }
 
-/** Whether the prompt speaks of what the tool is named after: "weather" for `get_weather`. */
+/** Whether the prompt holds a word of the tool's name, such as "weather" for `get_weather`. */
 function isNamed({ name }: ToolDefinition, prompt: string): boolean {
   const words = new Set(prompt.toLowerCase().split(/[^\p{L}\d]+/u));
   return name

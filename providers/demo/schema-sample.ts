@@ -2,7 +2,7 @@ import { formatNumber, type Calculation } from './arithmetic.ts';
 
 type Json = Record<string, unknown>;
 
-/** Deeper schemas are answered with an empty value. */
+/** A deeper schema gets null. */
 const MAX_DEPTH = 8;
 
 const EXPRESSION = /expr|formula|calculation|equation|input|query|problem|question/i;
@@ -18,7 +18,7 @@ const OPERATORS: Readonly<Record<string, RegExp>> = {
   '%': /^(?:%|mod|modulo|remainder)$/i,
 };
 
-/** A value that fits a JSON Schema, taken from the prompt where a text is wanted. */
+/** A value that fits a JSON Schema. Strings are taken from the prompt. */
 export function sample(schema: unknown, prompt: string, name = '', depth = 0): unknown {
   if (!isJson(schema) || depth > MAX_DEPTH) return null;
   if ('const' in schema) return schema['const'];
@@ -45,7 +45,7 @@ export function sample(schema: unknown, prompt: string, name = '', depth = 0): u
   }
 }
 
-/** Arguments for a calculator: an expression, or numbers and an operation, as its schema has it. */
+/** Arguments for a calculator: an expression, or numbers and an operation, as its schema asks for. */
 export function calculatorArguments(schema: Json, asked: Calculation, prompt: string): unknown {
   const args = sample(schema, prompt);
   const properties = schema['properties'];
@@ -69,7 +69,7 @@ export function calculatorArguments(schema: Json, asked: Calculation, prompt: st
   return args;
 }
 
-/** The schema's own word for an operator, else its sign. */
+/** The schema's own word for an operator, else the operator itself. */
 function operationIn(words: unknown, operator: string): unknown {
   if (!Array.isArray(words)) return operator;
   return words.find((word) => typeof word === 'string' && OPERATORS[operator]?.test(word)) ?? words[0];
@@ -85,7 +85,7 @@ function sampleObject(schema: Json, prompt: string, depth: number): Json {
   return object;
 }
 
-/** What the prompt says of a place where one is wanted, else the prompt. */
+/** The place that the prompt names if a place is asked for, else the prompt. */
 function sampleText(prompt: string, name: string): string {
   const place = PLACE.test(name)
     ? /\b(?:in|at|for|near|of) (\p{Lu}[\p{L}-]*(?: \p{Lu}[\p{L}-]*)*)/u.exec(prompt)
@@ -100,7 +100,7 @@ function typeOf(schema: Json): unknown {
   return type;
 }
 
-/** A schema may name a field `__proto__`: it becomes a plain field. */
+/** A schema may name a field `__proto__`, which becomes a plain field. */
 function put(object: Json, name: string, value: unknown): void {
   Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
 }

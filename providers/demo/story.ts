@@ -1,4 +1,4 @@
-/** A very short story, always the same but for its hero. */
+/** A very short story. Only its hero changes. */
 export function story(hero: string): string {
   return [
     `Once there was ${hero}, and nobody had ever asked where the road went.`,

@@ -7,30 +7,30 @@ import type { Settings } from './options.ts';
 /** The options of one request on a client. */
 export type OpenAICallOptions = SdkCallOptions;
 
-/** One endpoint of the SDK, as far as it is used: the raw response of a `create`. */
+/** The part of an SDK endpoint that is used: the raw response of `create`. */
 export interface OpenAIEndpoint {
   create(body: object, options?: OpenAICallOptions): { asResponse(): Promise<Response> };
 }
 
-/** What is needed of a ready client: an `OpenAI` or `AzureOpenAI` of the `openai` package, or anything shaped like one. */
+/** What is needed of a client: an `OpenAI` or `AzureOpenAI` of the `openai` package, or any object of that shape. */
 export interface OpenAIClient {
   readonly baseURL?: string;
-  /** Read only so that it can be kept out of messages. */
+  /** Read only to keep it out of messages. */
   readonly apiKey?: string | null;
   chat: { completions: OpenAIEndpoint };
   responses: OpenAIEndpoint;
   close?(): void | Promise<void>;
 }
 
-/** The way to one endpoint. */
+/** The connection of a provider to its API. */
 export interface Connection {
-  /** Sends a request; the answer's body is not touched. */
+  /** Sends a request. Does not read the body of the response. */
   send(body: object, signal: AbortSignal): Promise<Response>;
-  /** Frees what was made for it. */
+  /** Releases what was made for the connection. */
   close(): Promise<void>;
 }
 
-/** Over the caller's client, or over one made from the options. */
+/** Connects through the caller's client, or through one made from the options. */
 export function connect(settings: Settings): Connection {
   const { client, api } = settings;
   if (client === undefined) return ownConnection(settings);
@@ -42,14 +42,14 @@ export function connect(settings: Settings): Connection {
 }
 
 /**
- * Of the variables that the SDK reads from the environment none has an effect here: a base URL, a header or an administrator's key from there
- * could send to, or reach, a host that nobody named.
+ * The environment variables that the SDK reads have no effect here. A base URL, a header or an administrator's key from
+ * there could reach a host that nobody named.
  */
 function ownConnection(settings: Settings): Connection {
   const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
   const sdk = new OpenAI({
     baseURL: settings.baseURL,
-    // The SDK refuses to be made without a key; the header below decides what is sent.
+    // The SDK requires a key. The header below decides what is sent.
     apiKey: settings.apiKey ?? 'none',
     adminAPIKey: null,
     organization: settings.organization ?? null,
@@ -77,11 +77,11 @@ function ownConnection(settings: Settings): Connection {
 
 const NO_HEADERS = {};
 
-/** What must appear in no message: the key, and what may be one among the headers. */
+/** Strings that no message may show: the key, and values of headers that may be keys. */
 export function secretsOf({ apiKey, headers, client }: Settings): string[] {
   const values = [apiKey, client?.apiKey, ...Object.values(headers).flatMap((value) => value.split(/\s+/))];
   return values.filter((value): value is string => typeof value === 'string' && value.length >= 8);
 }
 
-/** Set by the SDK or by us after the environment's, or named in another case below. */
+/** Headers that the SDK or we set after those of the environment, some of them below in another case. */
 const KEPT_HEADERS: ReadonlySet<string> = new Set(['authorization', 'accept', 'content-type', 'user-agent']);

@@ -20,13 +20,13 @@ export type { OpenAIOptions } from './options.ts';
 export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.ts';
 
 /**
- * OpenAI and every server compatible with it (Ollama, vLLM, LM Studio, Groq, DeepSeek, OpenRouter, ...), over Chat Completions
- * or Responses. Requests go through the official SDK, which neither retries nor logs here.
+ * OpenAI and every compatible server (Ollama, vLLM, LM Studio, Groq, DeepSeek, OpenRouter, ...), over Chat Completions or
+ * Responses. Requests go through the official SDK, which neither retries nor logs here.
  *
- * What a request asks and the wire cannot say is a warning, or with `strict` an error of code `invalid_request` before anything
- * is sent. `providerOptions[name]` is merged over the body: its fields win, objects key by key, `tools` and `include` are joined.
- * `close()`, or the end of an `await using` scope, frees its connections; a `client` is closed only with `own: true`. Throws `invalid_options`
- * with all problems at once.
+ * A part of a request that cannot be sent is a warning or, with `strict`, an `invalid_request` error before anything is
+ * sent. The fields of `providerOptions[name]` replace those of the body; objects are merged key by key, `tools` and
+ * `include` are joined. `close()`, or the end of an `await using` scope, frees its connections; a `client` of your own is closed only
+ * with `own: true`. Throws `invalid_options` with all problems at once.
  *
  * @example
  * openai({ model: 'gpt-6-luna' });
@@ -48,11 +48,11 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
       provider: name,
       call,
       limits: settings.limits,
-      // Read anew for each call: a client's token may be renewed.
+      // Read again for each call, because a client may renew its token.
       secrets: secretsOf(settings),
       raw,
       async open(signal) {
-        // Known before the wire tells: a call that is cut short early is billed by them.
+        // Set before the response tells them: they are needed to bill a call that is cut early.
         call.call.provider = name;
         call.call.model ??= model;
         const body = toBody(

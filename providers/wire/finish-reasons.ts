@@ -1,8 +1,9 @@
 import type { FinishReason } from '../../src/index.ts';
 
 /**
- * The words of all wires and servers for the end of a reply, in lower case. OpenAI and Anthropic: their API references; Mistral:
- * `model_length`; Gemini: the enum `FinishReason` of its API; Cohere, Together, Hugging Face and local servers: their own.
+ * The finish reasons of all APIs and servers, in lower case. Sources: the API references of OpenAI and Anthropic;
+ * `model_length` is Mistral's; the enum `FinishReason` of Gemini's API; others are from Cohere, Together, Hugging Face and
+ * local servers.
  */
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ['stop', 'stop'],
@@ -40,15 +41,15 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map<string, Finish
   ['refusal', 'refusal'],
   ['pause_turn', 'pause'],
   ['pause', 'pause'],
-  // The model meant to call a tool and failed at it: not an end of the model's choice.
+  // The model tried to call a tool and failed. It did not choose to end here.
   ['malformed_function_call', 'other'],
   ['unexpected_tool_call', 'other'],
 ]);
 
-/** The reasons of a reply that may have ended within its last tool call. */
+/** The finish reasons of a reply that may have been cut within its last tool call. */
 export const MAY_CUT_CALLS: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal']);
 
-/** The finish reason that a server's word stands for, in any case; `other` for a word that nobody knows. */
+/** The finish reason for a server's word, in upper or lower case. An unknown word is `other`. */
 export function finishReasonOf(word: string): FinishReason {
   return FINISH_REASONS.get(word.toLowerCase()) ?? 'other';
 }

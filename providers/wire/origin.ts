@@ -1,17 +1,20 @@
 import type { ProviderBlock } from '../../src/index.ts';
 import { isRecord } from './json.ts';
 
-/** Where a provider's verbatim block comes from, and so the only place that it may go back to. */
+/** Where a block in its original form comes from. It may go back only there. */
 export interface Origin {
-  /** The wire: `anthropic`, `openai.chat`, `openai.responses`. */
+  /** The API: `anthropic`, `openai.chat` or `openai.responses`. */
   wire: string;
-  /** The model asked for, as the request names it: the name that answers may carry a date. */
+  /** The model, as the request names it. The name in a response may have a date added. */
   model: string;
-  /** Undefined if a client that was passed in does not tell it. */
+  /** Undefined if the caller passed a client that does not tell its address. */
   baseURL: string | undefined;
 }
 
-/** The origin of a call. Of the address only host and path are kept: a session stores it, and the rest may hold a secret. */
+/**
+ * The origin of a call. Only the host and the path of the address are kept: a session stores them, and the rest may hold a
+ * secret.
+ */
 export function originOf(wire: string, model: string, baseURL: string | undefined): Origin {
   const url = baseURL !== undefined && URL.canParse(baseURL) ? new URL(baseURL) : undefined;
   const address = url === undefined ? undefined : `${url.origin}${url.pathname}`.replace(/\/+$/, '');
@@ -24,8 +27,8 @@ export function blockFrom({ wire, model, baseURL }: Origin, data: unknown): Prov
 }
 
 /**
- * The data of a block if it belongs here, else why it does not. A block without a model or a base URL was made by hand:
- * the caller vouches for it.
+ * The data of a block if it belongs to this origin, otherwise why it does not. A block without a model or a base URL was
+ * made by hand, so it is trusted.
  */
 export function blockData(
   block: ProviderBlock,

@@ -1,4 +1,4 @@
-/** Makes something of a name once, as long as the same name is asked for: nearly all calls of a provider are to one model. */
+/** Calls `make` again only if the name differs from the last one. Nearly all calls of a provider are to one model. */
 export function rememberLast<T>(make: (name: string) => T): (name: string) => T {
   let last: { name: string; made: T } | undefined;
   return function remembered(name) {

@@ -1,8 +1,8 @@
 import type { Usage } from '../../src/index.ts';
 
 /**
- * Joins what a wire has told of one call so far: no count ever falls. Some servers repeat the usage on every chunk, and a last
- * one of 0 or null must not make a call free.
+ * Joins the usage reports of one call. No count ever falls: some servers repeat the usage with every chunk, and a last
+ * report of 0 or null must not make a call free.
  */
 export function mostUsage(before: Usage | undefined, now: Usage): Usage {
   if (before === undefined) return now;

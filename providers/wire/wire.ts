@@ -2,7 +2,7 @@ import type { ProviderCall, Reply, StreamChunk } from '../../src/index.ts';
 import type { Limits } from './options/limits.ts';
 import type { Origin } from './origin.ts';
 
-/** What the headers of an answer say, for a decoder's errors and its reply. */
+/** What the headers of a response say, for the errors and the reply of a decoder. */
 export interface ResponseInfo {
   status: number;
   requestId?: string | undefined;
@@ -18,21 +18,21 @@ export interface ReplyContext {
   origin: Origin;
 }
 
-/** Turns the parsed events of one wire into chunks. One instance a call. */
+/** Turns the parsed events of one API into chunks. Each call has one. */
 export interface Decoder {
   /**
-   * One event's parsed JSON payload with its SSE event name ('' where it has none). Pushes chunks into `out`.
-   * Throws `SluiceError` for error events, splices and caps.
+   * Takes the JSON payload of one event and its name ('' if it has none), and pushes chunks into `out`. Throws a
+   * `SluiceError` for an error event, a second message and an exceeded limit.
    */
   event(data: Record<string, unknown>, name: string, out: StreamChunk[]): void;
-  /** True as soon as the wire's terminal event was seen: nothing more is read then, and `end()` is called. */
+  /** Whether the event that ends the reply was seen. Nothing more is read then, and `end()` is called. */
   readonly finished: boolean;
-  /** The sentinel `[DONE]` came. Whether that ends the stream is for `finished` to say. */
+  /** The data `[DONE]` came. Whether it ends the reply is up to `finished`. */
   sentinel?(): void;
   /**
-   * The body ended, or `finished` is true: flushes last chunks (tool calls) into `out` and returns the reply. Throws
-   * `truncated` or `protocol` where this is no proper end. That a reply without any output is an error is checked by
-   * `wireStream`, not here.
+   * Called when the body has ended or `finished` is true. Pushes the last chunks (tool calls) into `out` and returns the
+   * reply. Throws `truncated` or `protocol` if the reply is not complete. `wireStream` checks for a reply without any
+   * output.
    */
   end(out: StreamChunk[]): Reply;
 }
@@ -41,19 +41,19 @@ export interface Decoder {
 export interface WireCall {
   /** The provider's name, for errors. */
   provider: string;
-  /** Sends the request, as through an SDK's `.asResponse()`. Not called before the first pull. */
+  /** Sends the request. Not called before the first read. */
   open(signal: AbortSignal): Promise<Response>;
-  /** Called once, when a usable answer has arrived. */
+  /** Makes the decoder. Called once, when a usable response has arrived. */
   decoder(info: ResponseInfo): Decoder;
   call: ProviderCall;
   limits: Limits;
-  /** Scrubbed from every message. */
+  /** Removed from every message. */
   secrets: readonly string[];
-  /** With `includeRaw`: the request's body. The events are kept, and both are put on `reply.raw`. */
+  /** With `includeRaw`: the body of the request. The events are kept as well, and both are put on `reply.raw`. */
   raw?: { request: unknown } | undefined;
   /**
-   * A whole answer in JSON as events for the decoder: of an endpoint that cannot stream, or of a server that was asked for a stream
-   * and does not care. Without it such an answer is an error.
+   * A complete JSON reply as events for the decoder. It comes from an endpoint that cannot stream, or from a server that
+   * ignored the request for a stream. Without this function such a reply is an error.
    */
   events?(body: Record<string, unknown>): Iterable<Record<string, unknown>>;
 }

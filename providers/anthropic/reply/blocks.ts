@@ -2,25 +2,25 @@ import type { StreamChunk } from '../../../src/index.ts';
 import { blockFrom, isRecord, text, type Origin, type ReplyContext } from '../../wire/index.ts';
 import { addDelta, sizeOf } from './values.ts';
 
-/** A content block that is being received. */
+/** A content block whose deltas are still coming. */
 export interface OpenBlock {
   /**
-   * Takes a delta, pushes what it says, and returns how many characters it brought; undefined if the delta belongs to a block
-   * of another kind.
+   * Takes a delta, pushes its chunks, and returns how many characters it has. Undefined if the delta belongs to a block of
+   * another kind.
    */
   delta(delta: Record<string, unknown>, out: StreamChunk[]): number | undefined;
-  /** The block is complete: pushes what closes it. Again, it does nothing. */
+  /** Completes the block, and pushes its last chunks. A second call does nothing. */
   close(out: StreamChunk[]): void;
 }
 
 /** A block of thinking. */
 export interface ThinkingBlock extends OpenBlock {
-  /** Whether its signature has come, which is the last of it. */
+  /** Whether the signature has come, which ends the block. */
   readonly isSigned: boolean;
   readonly isClosed: boolean;
 }
 
-/** The kind of block that a delta belongs to; undefined for a delta that only the block at its index can know. */
+/** The kind of block that a delta belongs to. Undefined for a delta that only the block at its index can know. */
 export function kindOfDelta(type: unknown): 'text' | 'thinking' | 'call' | undefined {
   switch (type) {
     case 'text_delta':
@@ -36,12 +36,12 @@ export function kindOfDelta(type: unknown): 'text' | 'thinking' | 'call' | undef
   }
 }
 
-/** Opens a block of text; citations come with its start, or as deltas of it. */
+/** Opens a block of text. Citations come with its start, or as deltas. */
 export function textBlock(start: Record<string, unknown>, out: StreamChunk[]): OpenBlock {
   pushText(text(start['text']), out);
   const cited = citationsIn(start['citations']);
   pushCitations(cited, out);
-  // Some servers give the citations of the start as deltas again.
+  // Some servers send the citations of the start again as deltas.
   const given = cited.length === 0 ? undefined : new Set(cited.map((one) => JSON.stringify(one)));
   return {
     delta(delta, out) {
@@ -64,7 +64,7 @@ function pushText(content: string | undefined, out: StreamChunk[]): number {
   return content.length;
 }
 
-/** The citations in a field that holds one or a list of them. */
+/** The citations in a field that holds one citation or a list. */
 function citationsIn(value: unknown): unknown[] {
   const all: unknown[] = Array.isArray(value) ? value : [value];
   return all.filter((one) => isRecord(one) && sizeOf(one) !== undefined);
@@ -74,7 +74,10 @@ function pushCitations(citations: unknown[], out: StreamChunk[]): void {
   if (citations.length > 0) out.push({ type: 'content', content: '', citations, call: 0 });
 }
 
-/** Opens a block of thinking; its close carries the whole block, which goes back byte for byte on the next turn. */
+/**
+ * Opens a block of thinking. When it is closed it pushes the complete block, which goes back byte for byte with the next
+ * turn.
+ */
 export function thinkingBlock(
   start: Record<string, unknown>,
   origin: Origin,
@@ -103,7 +106,7 @@ export function thinkingBlock(
     if (piece === undefined || piece === '') return 0;
     if (!closed) signature = joinedSignature(signature, piece);
     else if (signature === '') {
-      // Some proxies send it after the end of its block: the block goes out once more, with it.
+      // Some proxies send the signature after the end of its block. The block is then pushed again, with the signature.
       signature = piece;
       pushBlock(out);
     }
@@ -118,7 +121,7 @@ export function thinkingBlock(
       return closed;
     },
     delta(delta, out) {
-      // Some proxies put the thinking into the field of a text delta.
+      // Some proxies put thinking into the field of a text delta.
       if (delta['type'] === 'thinking_delta') {
         return closed ? undefined : think(text(delta['thinking']) ?? text(delta['text']), out);
       }
@@ -136,19 +139,19 @@ export function thinkingBlock(
   };
 }
 
-/** The API sends a signature in one delta. Proxies send it in pieces, or repeat what came before. */
+/** The API sends a signature in one delta. Some proxies send it in pieces, or repeat the earlier pieces. */
 function joinedSignature(before: string, piece: string): string {
   return piece.startsWith(before) ? piece : before + piece;
 }
 
-/** Opens a block of encrypted thinking, which has nothing to read and goes back as it came. */
+/** Opens a block of encrypted thinking. Nothing in it can be read, and it goes back as it came. */
 export function redactedBlock(start: Record<string, unknown>, origin: Origin): OpenBlock {
   return wholeBlock(start, (block, out) => {
     out.push({ type: 'thinking', content: '', block: blockFrom(origin, block), call: 0 });
   });
 }
 
-/** Opens a block that comes whole in its start; deltas that no other kind of block knows are added to its fields. */
+/** Opens a block that comes complete in its start. Deltas of unknown types are added to its fields. */
 export function wholeBlock(
   start: Record<string, unknown>,
   push: (block: Record<string, unknown>, out: StreamChunk[]) => void,
@@ -171,8 +174,8 @@ export function wholeBlock(
 }
 
 /**
- * Opens a block that nothing here knows (compaction, an upload to a container, what is yet to be invented): it is put together
- * from its start and its deltas and kept for the next turn.
+ * Opens a block of an unknown type (compaction, an upload to a container, future types). It is put together from its start
+ * and its deltas, and kept for the next turn.
  */
 export function keptBlock(start: Record<string, unknown>, context: ReplyContext): OpenBlock {
   const block = { ...start };

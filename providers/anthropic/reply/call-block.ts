@@ -13,19 +13,19 @@ import {
 import { kindOfDelta, type OpenBlock } from './blocks.ts';
 import { addDelta, sizeOf } from './values.ts';
 
-/** What the queue of the calls gives a new one. */
+/** What the queue gives a new call. */
 export interface CallPlace {
-  /** Its id in the reply: the server's, or a made one if that is missing or taken. */
+  /** Its id in the reply: the server's id, or a new one if that is missing or taken. */
   id: string;
   /** The index of its block. */
   key: number | undefined;
-  /** The server's id is the one of another call. */
+  /** Whether another call already has the server's id. */
   isRepeat: boolean;
 }
 
 /**
- * A call of a tool. Its input comes as deltas of JSON text, or whole in the start; blank text is `{}`. A call that the provider
- * runs itself (`server_tool_use`, `mcp_tool_use`, ...) goes back as it came.
+ * A tool call. Its input comes as deltas of JSON text, or complete in the start. Blank text is `{}`. A call that the
+ * provider runs itself (`server_tool_use`, `mcp_tool_use`, ...) goes back as it came.
  */
 export class CallBlock implements OpenBlock {
   readonly id: string;
@@ -34,16 +34,22 @@ export class CallBlock implements OpenBlock {
   readonly name: string;
   readonly isRepeat: boolean;
   key: number | undefined;
-  /** The provider runs it. */
+  /** Whether the provider runs it. */
   isHosted: boolean;
-  /** Whether deltas of it are pushed: nobody may take a call that is not the client's, or comes twice, for one that begins. */
+  /**
+   * Whether its deltas are pushed. They are not if the call is not the client's or comes twice, because it must not look
+   * like a new call.
+   */
   #isShown: boolean;
   readonly #maxCharacters: number;
-  /** The server said that it is complete. */
+  /** Whether the server said that it is complete. */
   isStopped = false;
-  /** Something followed its end: the reply was not cut inside it. */
+  /** Whether something followed its end, so that the reply was not cut within it. */
   isFollowed = false;
-  /** It was stopped or hidden before its input was JSON: the rest may follow under another index. */
+  /**
+   * Whether it was stopped, or replaced at its index, before its input was valid JSON. The rest may follow under another
+   * index.
+   */
   isBroken = false;
   isDelivered = false;
   #start: Record<string, unknown>;
@@ -51,7 +57,7 @@ export class CallBlock implements OpenBlock {
   #json = '';
   /** Whether the input came as text that is not blank. */
   #hasText = false;
-  /** Where the input began that came after the end. */
+  /** Where the input begins that came after the end. */
   #lateFrom: number | undefined;
   #read: ReadArguments | undefined;
   #said: string | undefined;
@@ -79,25 +85,25 @@ export class CallBlock implements OpenBlock {
     if (piece === '') return 0;
     this.#hasText ||= piece.trim() !== '';
     if (this.isStopped) this.#lateFrom ??= this.#json.length;
-    // What is longer than the limit is not needed to say that it is.
+    // The rest of an input that is too long is not needed.
     if (this.#json.length <= this.#maxCharacters) this.#json += piece;
     this.#read = undefined;
     if (this.#isShown) out.push({ type: 'tool_call_delta', id: this.id, argumentsDelta: piece, call: 0 });
     return piece.length;
   }
 
-  /** The provider has run it. */
+  /** Marks it as run by the provider. */
   host(): void {
     this.isHosted = true;
     this.#isShown = false;
   }
 
-  /** Takes the start that says the same again. */
+  /** Takes a start that repeats the first one. */
   restart(start: Record<string, unknown>): void {
     this.#start = { ...start };
   }
 
-  /** The queue of the calls closes it: it knows the order. */
+  /** The queue of the calls closes it, because it knows the order. */
   close(): void {}
 
   /** Whether no input has come yet. */
@@ -105,17 +111,17 @@ export class CallBlock implements OpenBlock {
     return !this.#hasText && this.#given === undefined;
   }
 
-  /** Whether its input is there and whole. */
+  /** Whether its input is complete and valid. */
   isWhole(): boolean {
     return !this.isBlank && this.#arguments().invalid === undefined;
   }
 
-  /** Whether it says the same as another call. */
+  /** Whether it has the same name and input as another call. */
   isSameAs(other: CallBlock): boolean {
     return this.name === other.name && this.#whatItSays() === other.#whatItSays();
   }
 
-  /** Whether a delta repeats its whole input. */
+  /** Whether a delta repeats its complete input. */
   hasSaid(delta: Record<string, unknown>): boolean {
     return this.#hasText && pieceOf(delta) === this.#json;
   }
@@ -162,7 +168,7 @@ export class CallBlock implements OpenBlock {
     return early.invalid === undefined ? early : read;
   }
 
-  /** What came after the end may be no rest of it, but the same again, or what belongs to no call. */
+  /** Input after the end may be a repetition, or may belong to no call. It is then left out. */
   #warnOfRest(): void {
     if (this.#lateFrom === undefined || this.#lateFrom === 0) return;
     const [early, late] = [
@@ -180,7 +186,7 @@ export class CallBlock implements OpenBlock {
     return invalidArguments(raw, 'the call has no name');
   }
 
-  /** Its input as text. Nothing is added to it any more. */
+  /** The input as text. Called only after all of it has come. */
   #whatItSays(): string {
     const { arguments: args, invalid } = this.#arguments();
     return (this.#said ??= invalid?.raw ?? JSON.stringify(args));
@@ -188,7 +194,7 @@ export class CallBlock implements OpenBlock {
 
   #otherDelta(delta: Record<string, unknown>): number | undefined {
     if (kindOfDelta(delta['type']) !== undefined || this.isDelivered) return undefined;
-    // What the call is stands already.
+    // These fields are known already.
     const { id: _id, name: _name, input: _input, ...more } = delta;
     const size = sizeOf(more);
     if (size !== undefined) addDelta(this.#start, more);
@@ -196,7 +202,7 @@ export class CallBlock implements OpenBlock {
   }
 }
 
-/** The next characters of an input. Some servers give it whole, as an object. */
+/** The next characters of the input. Some servers send it complete, as an object. */
 function pieceOf(delta: Record<string, unknown>): string {
   const piece = delta['partial_json'];
   if (typeof piece === 'string') return piece;
@@ -205,7 +211,7 @@ function pieceOf(delta: Record<string, unknown>): string {
 
 const CALL_FIELDS: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input']);
 
-/** Whether a call has fields that must go back with it, as the code that called it. */
+/** Whether a call has fields that must go back with it, such as the code that called it. */
 function hasMore(start: Record<string, unknown>): boolean {
   return Object.entries(start).some(function isMore([name, value]) {
     if (CALL_FIELDS.has(name) || value === null) return false;

@@ -5,26 +5,26 @@ import { CallBlock } from './call-block.ts';
 import { isOffered } from './offered-tools.ts';
 import type { AnsweredCall } from './results.ts';
 
-/** What follows a call: another call of a tool, or something else. */
+/** What follows a call: another tool call, or something else. */
 export type Follower = 'call' | 'other';
 
 /**
- * The calls of a reply, delivered in the order in which they began. A call waits until something has followed it: only then is it known
- * not to be cut, and not to be answered by the provider.
+ * The calls of a reply, delivered in the order in which they began. A call waits until something has followed it, because
+ * only then is it known that the reply was not cut within it and that the provider does not answer it.
  */
 export class CallQueue {
   readonly #context: ReplyContext;
-  /** Those that were not delivered yet, in order. */
+  /** The calls that were not delivered yet, in order. */
   readonly #waiting: CallBlock[] = [];
-  /** The latest call with each id of the server's. */
+  /** The latest call of each id that the server gave. */
   readonly #byRawId = new Map<string, CallBlock>();
   readonly #ids = new Set<string>();
   readonly #delivered: CallBlock[] = [];
-  /** Calls that began. */
+  /** How many calls have begun. */
   size = 0;
-  /** Calls delivered for the client to run. */
+  /** How many calls were delivered for the client to run. */
   clientCalls = 0;
-  /** Calls delivered that the provider runs. */
+  /** How many calls were delivered that the provider runs. */
   hostedCalls = 0;
 
   constructor(context: ReplyContext) {
@@ -42,7 +42,7 @@ export class CallQueue {
     return call;
   }
 
-  /** Whether a start only begins the open call at its index again. */
+  /** Whether a start repeats that of the open call at its index. */
   reopen(start: Record<string, unknown>, key: number | undefined): boolean {
     const call = this.#lastAt(key);
     if (call?.rawId === undefined || call.isStopped || !call.isBlank) return false;
@@ -51,43 +51,44 @@ export class CallQueue {
     return true;
   }
 
-  /** The call that a piece of input belongs to if its index has no open one. */
+  /** The call that a piece of input belongs to if there is no open call at its index. */
   forInput(key: number | undefined): CallBlock | undefined {
     const call = this.#lastAt(key) ?? this.#waiting.findLast((one) => one.isBlank);
     if (call !== undefined) call.key = key;
     return call;
   }
 
-  /** Whether a piece of input that belongs to no call is the whole input of one once more. */
+  /** Whether a piece of input that belongs to no call repeats the complete input of one. */
   repeats(delta: Record<string, unknown>): boolean {
     return [...this.#waiting, ...this.#delivered].some((call) => call.hasSaid(delta));
   }
 
-  /** The stop of a call that another block at its index hides. */
+  /** Stops a call whose index another block uses now. */
   stopAt(key: number | undefined, out: StreamChunk[]): void {
     const call = this.#waiting.findLast((one) => one.key === key && !one.isStopped);
     if (call !== undefined) this.stop(call, out);
   }
 
-  /** The server says that a call is complete. */
+  /** Takes the server's word that a call is complete. */
   stop(call: CallBlock, out: StreamChunk[]): void {
     if (!call.isStopped) call.isBroken = false;
     call.isStopped = true;
-    // Nobody runs it, and it may take the provider long: it is delivered before its result begins.
+    // The client does not run this call, and the provider may take long to run it. It is delivered before its result
+    // begins.
     for (let [head] = this.#waiting; head?.isHosted === true && head.isStopped; [head] = this.#waiting) {
       if (!head.isWhole()) return;
       this.#deliver(head, out);
     }
   }
 
-  /** Something follows: delivers the calls that this decides. */
+  /** Notes that something follows, and delivers the calls that may now be delivered. */
   follow(follower: Follower, out: StreamChunk[]): void {
     for (const call of this.#waiting) {
       if (!call.isStopped) this.#cover(call);
       if (call.isStopped) call.isFollowed = true;
     }
     for (let [head] = this.#waiting; head?.isStopped === true; [head] = this.#waiting) {
-      // Answers come after all the calls of a turn.
+      // Results come after all the calls of a turn.
       if (follower === 'call' && !head.isHosted && !isOffered(head.name, this.#context)) return;
       // The rest of its input may come under another index.
       if (head.isBroken) return;
@@ -100,8 +101,8 @@ export class CallQueue {
   }
 
   /**
-   * The provider answers a call: it ran it, unless the request offers its tool. Delivers the call. Undefined if it is not in this
-   * reply.
+   * Takes the id of a call that the provider answers. The provider ran the call, unless the request offers its tool.
+   * Delivers the call. Undefined if the call is not in this reply.
    */
   answer(rawId: string, out: StreamChunk[]): AnsweredCall | undefined {
     const call = this.#byRawId.get(rawId);
@@ -114,7 +115,7 @@ export class CallQueue {
     return call;
   }
 
-  /** The reply is over: delivers what is left. If the reply was cut, a call that was still being written is left out. */
+  /** Ends the reply: delivers the remaining calls. If the reply was cut, a call with incomplete input is left out. */
   end(isCut: boolean, out: StreamChunk[]): void {
     for (const call of [...this.#waiting]) {
       if (isCut && !call.isFollowed && !call.isWhole()) continue;
@@ -122,7 +123,7 @@ export class CallQueue {
     }
   }
 
-  /** Another block begins while a call is open. Some servers leave out stops; others mix blocks. */
+  /** Another block begins while a call is open. Some servers send no stops, others mix blocks. */
   #cover(call: CallBlock): void {
     if (call.isBroken || call.isBlank) return;
     if (call.isWhole()) call.isStopped = true;
@@ -137,7 +138,7 @@ export class CallQueue {
       ? this.#delivered.find((one) => one.rawId === rawId && one.isSameAs(call))
       : undefined;
     if (rawId !== undefined && twin !== undefined) this.#byRawId.set(rawId, twin);
-    // It came twice, or nothing of it came at all.
+    // The call came twice, or has neither a name nor input.
     if (twin !== undefined || (call.name === '' && call.isBlank)) return;
     this.#delivered.push(call);
     if (call.isHosted) this.hostedCalls += 1;
@@ -149,7 +150,7 @@ export class CallQueue {
     return this.#waiting.findLast((one) => one.key === key);
   }
 
-  /** The server's id, or one like it if another call has it. */
+  /** The server's id, or a similar one if another call has it. */
   #freeId(rawId: string | undefined): string {
     const wanted = rawId ?? `call_${this.size}`;
     let id = wanted;

@@ -28,9 +28,9 @@ import { UsageReader } from './usage.ts';
 import { sizeOf } from './values.ts';
 
 /**
- * Reads the events of the Messages API. Goes by each payload's own `type`, so that a stream without `event:` lines is
- * read too; unknown events and deltas are passed over, unknown blocks are kept. A block is what lies between its start and the
- * next block: servers use an index again, leave it out, mix two blocks at one, or leave out starts and stops.
+ * Reads the events of the Messages API. Each payload's own `type` counts, so that a stream without `event:` lines can be
+ * read, too. Unknown events and deltas are ignored, unknown blocks are kept. A block lasts from its start to the next
+ * block: some servers reuse an index, leave it out, mix two blocks at one index, or leave out starts and stops.
  * Source: https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessagesDecoder implements Decoder {
@@ -38,13 +38,13 @@ export class MessagesDecoder implements Decoder {
   readonly #context: ReplyContext;
   readonly #usage = new UsageReader();
   readonly #calls: CallQueue;
-  /** The open block of each index; undefined is the index of blocks without one. */
+  /** The open block of each index. A block without an index has the key undefined. */
   readonly #open = new Map<unknown, OpenBlock>();
   /** The index of the block that began last. */
   #latest: number | undefined;
   /** The latest block of thinking. */
   #thinking: ThinkingBlock | undefined;
-  /** The latest block that only its close tells of. */
+  /** The latest block that pushes its content only when it is closed. */
   #whole: OpenBlock | undefined;
   #messageId: string | undefined;
   #started = false;
@@ -83,7 +83,7 @@ export class MessagesDecoder implements Decoder {
     }
   }
 
-  /** Throws an error that stands beside the fields of an event; what those say is delivered. */
+  /** Throws an error that is in an event with other fields. The content of those fields is delivered first. */
   #checkError(data: Record<string, unknown>, type: unknown, out: StreamChunk[]): void {
     if (!isErrorField(data['error'])) return;
     if (type === 'content_block_delta') this.#delta(data, out);
@@ -116,7 +116,7 @@ export class MessagesDecoder implements Decoder {
   #messageStart(message: unknown, out: StreamChunk[]): void {
     if (!isRecord(message)) return;
     const id = text(message['id']);
-    // Proxies repeat the opening; any other second opening is another message, and its text would be mixed in.
+    // Some proxies repeat the opening. Any other second opening belongs to another message, whose text would be mixed in.
     if (this.#hasContent || (this.#started && this.#messageId !== id)) {
       throw this.#error('protocol', 'a second message began within the stream');
     }
@@ -147,7 +147,7 @@ export class MessagesDecoder implements Decoder {
     const type = text(start['type']) ?? '';
     this.#whole?.close(out);
     this.#whole = undefined;
-    // A signature is the last of its block. Without one, its stop may still follow: proxies mix it with the next block.
+    // A signature ends its block. Without one, more of the block may follow: some proxies mix it with the next block.
     if (this.#thinking?.isSigned === true || type === 'thinking') this.#thinking?.close(out);
     if (type === 'text') {
       this.#calls.follow('other', out);
@@ -197,7 +197,7 @@ export class MessagesDecoder implements Decoder {
     this.#grow(size ?? this.#stray(this.#key(index), delta, out));
   }
 
-  /** A delta for which no block is open at its index: of one that has no start, was stopped, or has another index. */
+  /** Takes a delta without an open block at its index: its block has no start, was stopped, or has another index. */
   #stray(key: number | undefined, delta: Record<string, unknown>, out: StreamChunk[]): number {
     const open = this.#open.get(key ?? this.#latest)?.delta(delta, out);
     if (open !== undefined) return open;
@@ -221,7 +221,7 @@ export class MessagesDecoder implements Decoder {
     }
   }
 
-  /** Opens the block that a delta belongs to; an empty delta needs none. */
+  /** Opens the block that a delta belongs to. An empty delta needs no block. */
   #unannounced(
     type: 'text' | 'thinking' | 'tool_use',
     key: number | undefined,
@@ -258,7 +258,10 @@ export class MessagesDecoder implements Decoder {
     this.#noteEnd({ ...delta, stop_reason, request_id: data['request_id'] });
   }
 
-  /** What an opening or a `message_delta` says of the end. Later ones may not know it. Throws if it was an error. */
+  /**
+   * Notes what the opening or a `message_delta` says about the end. A later one may say less. Throws if the end is an
+   * error.
+   */
   #noteEnd(message: Record<string, unknown>): void {
     const { error, container } = message;
     const { call, provider } = this.#context;
@@ -280,16 +283,19 @@ export class MessagesDecoder implements Decoder {
     record.serviceTier = this.#usage.serviceTier ?? record.serviceTier;
   }
 
-  /** A server that leaves the reason out has still said that the message is complete; some say `end_turn` for a call. */
+  /**
+   * If the server sends no reason, its message_stop still says that the message is complete. Some servers send `end_turn`
+   * after a call.
+   */
   #finishReason(): FinishReason {
     const reason = finishReasonOf(this.#stopReason ?? 'stop');
     const { clientCalls, hostedCalls } = this.#calls;
     if (reason === 'stop') return clientCalls > 0 ? 'tool_calls' : 'stop';
-    // All its calls were run: there is nothing for the client to do.
+    // The provider ran all calls: there is nothing for the client to do.
     return reason === 'tool_calls' && clientCalls === 0 && hostedCalls > 0 ? 'stop' : reason;
   }
 
-  /** An index. Anything but a whole number of 0 or more, or its digits, is as good as none. */
+  /** The index, if it is a whole number of 0 or more, or the digits of one. Any other value counts as no index. */
   #key(index: unknown): number | undefined {
     const value = typeof index === 'string' && /^\d{1,15}$/.test(index) ? Number(index) : index;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
@@ -298,7 +304,10 @@ export class MessagesDecoder implements Decoder {
     throw this.#error('protocol', `a content block has an index over ${max} (limits.maxToolIndex)`);
   }
 
-  /** Counts the characters of a start. Without its fields that are nested too deep to be kept; input is checked elsewhere. */
+  /**
+   * Counts the characters of a start, and removes fields that are nested too deep to be kept. The input is checked
+   * elsewhere.
+   */
   #checked(start: Record<string, unknown>): Record<string, unknown> {
     const size = sizeOf(start);
     this.#grow(size ?? 0);

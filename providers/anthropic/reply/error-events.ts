@@ -1,11 +1,11 @@
 import { isRecord, text } from '../../wire/index.ts';
 
-/** Whether the `error` field of an event, or of its delta, says that something went wrong. It is null or absent in good ones. */
+/** Whether the `error` field of an event or of its delta holds an error. Otherwise it is null or absent. */
 export function isErrorField(error: unknown): boolean {
   return isRecord(error) || (typeof error === 'string' && error.trim() !== '');
 }
 
-/** Fields that tell of an error in an object that has no type: what FastAPI, gateways and clouds answer with. */
+/** Fields of errors without a type, as FastAPI, gateways and clouds send them. */
 const ERROR_FIELDS = [
   'message',
   'msg',
@@ -17,7 +17,7 @@ const ERROR_FIELDS = [
   'errorMessage',
 ] as const;
 
-/** Whether an event of no type that the wire knows is an error: by its type's own name, or by its fields if it has none. */
+/** Whether an event of an unknown type is an error, by the name of its type, or by its fields if it has no type. */
 export function isErrorEvent(data: Record<string, unknown>): boolean {
   if (data['object'] === 'error') return true;
   const type = text(data['type']) ?? '';

@@ -3,8 +3,8 @@ import { isRecord, text } from '../../wire/index.ts';
 import { wholeBlock, type OpenBlock } from './blocks.ts';
 
 /**
- * The image, sound or document that a content block holds, as servers that imitate the API send what their models draw. A
- * block that only names a file by an id has nothing to show: undefined.
+ * The image, sound or document in a content block. Servers that imitate the API send what their models draw in this form.
+ * Undefined for a block that only names a file by its id, because there is nothing to show.
  */
 export function fileOf(start: Record<string, unknown>): FileChunk | undefined {
   const { source } = start;

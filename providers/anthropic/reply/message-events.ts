@@ -1,15 +1,15 @@
 import { isRecord } from '../../wire/index.ts';
 
 /**
- * A whole answer of the Messages API (`stream: false`) as the events that the decoder reads. Some servers leave out its type, or
- * give its content as text.
+ * Turns a complete response of the Messages API (`stream: false`) into the events that the decoder reads. Some servers
+ * leave out its type, or send its content as text.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
 export function* wholeMessageEvents(body: Record<string, unknown>): Generator<Record<string, unknown>, void> {
   const isMessage =
     body['type'] === 'message' || (body['type'] === undefined && Array.isArray(body['content']));
   if (!isMessage) {
-    // An error body that came with status 200, or something else, which the decoder then calls truncated.
+    // An error with status 200, or something else. The decoder reports the latter as truncated.
     yield body;
     return;
   }

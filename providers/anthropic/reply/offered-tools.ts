@@ -2,12 +2,14 @@ import type { ProviderCall } from '../../../src/index.ts';
 import { isRecord, providerOptionsOf, text } from '../../wire/index.ts';
 
 /**
- * Tools of the API's own that the caller runs: their types begin so. It runs all other types itself.
+ * The types of the API's own tools that the caller runs. The API runs all other types itself.
  * Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview
  */
 const RUN_BY_THE_CALLER = /^(?:custom$|bash_|text_editor_|computer_|memory_)/;
 
-/** Whether the request offers a tool of this name that the caller runs, in its `tools` or in the provider's options. */
+/**
+ * Whether the request offers a tool of this name that the caller runs, either in its `tools` or in the provider's options.
+ */
 export function isOffered(
   name: string,
   { call, provider }: { call: ProviderCall; provider: string },

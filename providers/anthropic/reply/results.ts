@@ -8,15 +8,15 @@ export interface AnsweredCall {
   name: string;
 }
 
-/** The suffix that the types of all results have. */
+/** The end of the types of all results. */
 const RESULT = 'tool_result';
 
-/** The id of the call that a block answers; undefined if the block is no result. */
+/** The id of the call that a block answers. Undefined if the block is not a result. */
 export function answeredId(start: Record<string, unknown>): string | undefined {
   return text(start['type'])?.endsWith(RESULT) === true ? text(start['tool_use_id']) : undefined;
 }
 
-/** Opens the result of a call that the provider has run. It goes back as it came; its content is what can be read of it. */
+/** Opens the result of a call that the provider ran. It goes back as it came. Its content is the readable part. */
 export function resultBlock(
   start: Record<string, unknown>,
   { id, name }: AnsweredCall,
@@ -37,8 +37,8 @@ export function resultBlock(
 }
 
 /**
- * The name of the tool that a result belongs to if its call is not in the same reply: a program that waited for the caller's tools
- * is answered one reply later.
+ * The name of the tool that a result belongs to if its call is not in the same reply. A program that waited for the
+ * caller's tools gets its result in a later reply.
  */
 export function nameOfResult(
   start: Record<string, unknown>,
@@ -52,7 +52,7 @@ export function nameOfResult(
   return (text(start['type']) ?? '').replace(/_?tool_result$/, '') || 'tool';
 }
 
-/** A result's content as text: JSON without the fields that only the API can decrypt. */
+/** The content of a result as text. The JSON has no fields that only the API can decrypt. */
 function readable(content: unknown): string {
   if (typeof content === 'string') return content;
   return (

@@ -3,8 +3,9 @@ import { count, isRecord, mostUsage } from '../../wire/index.ts';
 import { define, sizeOf } from './values.ts';
 
 /**
- * Collects the usage objects of one reply. The counts of `message_delta` are cumulative and may be null: a number replaces the one
- * before, nothing is ever added. Servers that imitate the API fill in 0 for what they do not know: it replaces no count.
+ * Collects the usage objects of one reply. The counts of `message_delta` are cumulative and may be null: a new number
+ * replaces the one before, and numbers are never added. Servers that imitate the API send 0 for what they do not know,
+ * which replaces no count.
  * Source: https://platform.claude.com/docs/en/build-with-claude/streaming#event-types
  */
 export class UsageReader {
@@ -12,7 +13,7 @@ export class UsageReader {
   #usage: Usage | undefined;
   #final = false;
 
-  /** Takes a usage object; `final` if it counts the whole output, as that of `message_delta` does. */
+  /** Takes a usage object. `final` says that it counts the complete output, as that of `message_delta` does. */
   add(usage: unknown, final: boolean): void {
     if (!isRecord(usage)) return;
     this.#final ||= final && (count(usage['output_tokens']) ?? 0) > 0;
@@ -20,20 +21,20 @@ export class UsageReader {
     this.#usage = mostUsage(this.#usage, this.#normal());
   }
 
-  /** The tier that is billed, if the API has told it. */
+  /** The tier that is billed, if the API said so. */
   get serviceTier(): string | undefined {
     const tier = this.#raw['service_tier'];
     return typeof tier === 'string' ? tier : undefined;
   }
 
-  /** The counts so far, in normal form. */
+  /** The counts so far, in the common form. */
   usage(): Usage | undefined {
     return this.#usage;
   }
 
   /**
-   * `input_tokens` excludes cache reads and writes on this wire, `output_tokens` includes thinking. Marked `estimated` while only
-   * the opening has counted: it knows the input, not the output.
+   * On this API, `input_tokens` does not include cache reads and writes, and `output_tokens` includes thinking. The usage
+   * is marked `estimated` as long as only the opening has come, which knows the input but not the output.
    */
   #normal(): Usage {
     const raw = this.#raw;
@@ -55,7 +56,7 @@ export class UsageReader {
   }
 }
 
-/** Takes over what a later object tells: nothing of it is null, no 0 replaces a count, and no count inside a field falls. */
+/** Takes the counts of a later object. Null replaces nothing, 0 replaces no count, and counts inside a field never fall. */
 function addCounts(counts: Record<string, unknown>, more: Record<string, unknown>, isInside = false): void {
   for (const [name, value] of Object.entries(more)) {
     if (value === null || value === undefined) continue;

@@ -1,6 +1,6 @@
 import { MAX_DEPTH } from '../../wire/index.ts';
 
-/** How many characters of text a value holds, keys aside; undefined if it is nested more than 64 deep. */
+/** How many characters of text a value holds, without the keys. Undefined if it is nested more than 64 deep. */
 export function sizeOf(value: unknown, levels = MAX_DEPTH): number | undefined {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 1;
@@ -14,12 +14,15 @@ export function sizeOf(value: unknown, levels = MAX_DEPTH): number | undefined {
   return size;
 }
 
-/** Sets a field of untrusted name: `__proto__` too becomes a plain field. */
+/** Sets a field with an untrusted name. Even `__proto__` becomes a plain field. */
 export function define(target: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
-/** Adds a delta of any kind to a block, field by field: texts are joined, other values replaced, and null replaces nothing. */
+/**
+ * Adds a delta of an unknown type to a block, field by field. Texts are joined, other values are replaced, and null
+ * replaces nothing.
+ */
 export function addDelta(block: Record<string, unknown>, delta: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(delta)) {
     if (name === 'type') continue;

@@ -2,7 +2,7 @@ import type { CacheBreakpoint, Parameters } from '../../../src/index.ts';
 import type { Unsupported } from '../../wire/index.ts';
 import type { Block, WireConversation } from './messages.ts';
 
-/** The API takes no more in one request. */
+/** The API's limit for one request. */
 const MAX_BREAKPOINTS = 4;
 
 /**
@@ -30,7 +30,7 @@ export function markBreakpoints(
       continue;
     }
     if (marked.has(block)) continue;
-    // A copy in its place: the block may be part of the caller's message.
+    // A copy takes its place, because the block may be part of the caller's message.
     const copy = { ...block, cache_control: { type: 'ephemeral', ...(ttl !== undefined && { ttl }) } };
     list[list.indexOf(block)] = copy;
     conversation.lastBlocks = conversation.lastBlocks.map((each) => (each === block ? copy : each));
@@ -48,7 +48,7 @@ function blockAt(
   const { lastBlocks } = conversation;
   const index = at < 0 ? lastBlocks.length + at : at;
   if (index < 0 || index >= lastBlocks.length) return [[], undefined];
-  // A message that left nothing behind ends where the one before it does.
+  // If nothing of a message was sent, its end is that of the message before it.
   const block = lastBlocks.slice(0, index + 1).findLast((each) => each !== undefined);
   const lists = [conversation.system, ...conversation.messages.map((message) => message.content)];
   const list = block === undefined ? undefined : lists.find((each) => each.includes(block));

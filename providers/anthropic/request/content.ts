@@ -37,7 +37,7 @@ function replyBlock(part: Part, mapping: Mapping): Block | undefined {
     case 'text':
       return textBlock(part.text, part.citations);
     case 'thinking':
-      // Thinking without a signature of this API is refused by it; it is the model's note to itself.
+      // The API refuses thinking that it did not sign. Thinking is the model's note to itself.
       return ownBlock(mapping, part.block);
     case 'provider':
       return keptBlock(part.block, mapping);
@@ -87,7 +87,7 @@ function noSound({ unsupported }: Mapping): Block | undefined {
   return undefined;
 }
 
-/** A block in its place. A container has no place here: the newest one becomes a field of the request. */
+/** A block in its original place. A container has no place: the latest one becomes a field of the request. */
 function keptBlock(block: ProviderBlock, mapping: Mapping): Block | undefined {
   const data = ownBlock(mapping, block);
   if (data?.['type'] !== 'container') return data;
@@ -104,12 +104,12 @@ function textBlock(content: string, citations?: readonly unknown[]): Block | und
   return { type: 'text', text: content, ...(own.length > 0 && { citations: own }) };
 }
 
-/** Citations of another provider would be refused; all of this API's types end alike. */
+/** The API refuses the citations of another provider. The types of its own have a common end. */
 function isOwnCitation(citation: unknown): boolean {
   return isRecord(citation) && text(citation['type'])?.endsWith('_location') === true;
 }
 
-/** A call under the id that its result has. */
+/** A call, with the id that its result has. */
 function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
   const { id, name } = part;
   return {
@@ -121,7 +121,7 @@ function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
   };
 }
 
-/** The API takes a result without content, but no blank text in it, and no error without content. */
+/** The API takes a result without content. It refuses blank text in a result, and an error without content. */
 function toolResultBlock(part: ToolResultPart, unsupported: Unsupported): Block {
   const isError = part.isError === true;
   const content = resultContent(part.content, unsupported);

@@ -2,7 +2,7 @@ import type { FilePart, ImagePart } from '../../../src/index.ts';
 import type { Unsupported } from '../../wire/index.ts';
 import type { Block } from './messages.ts';
 
-/** Starts of base64 text by which a file without a media type is known. */
+/** How the base64 text of a file begins, to tell its media type. */
 const SIGNATURES: readonly (readonly [start: string, mediaType: string])[] = [
   ['iVBORw0KGgo', 'image/png'],
   ['/9j/', 'image/jpeg'],
@@ -38,7 +38,7 @@ export function imageBlock(part: ImagePart, unsupported: Unsupported): Block | u
 }
 
 /**
- * A document block: a PDF by URL or as base64, text, or an uploaded file; an image where the media type says so.
+ * A document block: a PDF by URL or as base64, text, or an uploaded file. If the media type says so, an image block.
  * Source: https://platform.claude.com/docs/en/build-with-claude/pdf-support
  */
 export function documentBlock(part: FilePart, unsupported: Unsupported): Block | undefined {
@@ -79,7 +79,7 @@ function titled(block: Block, part: FilePart): Block {
 
 type Content = { url: string } | { data: string; mediaType: string | undefined };
 
-/** Where a part's bytes are; a data URL counts as data. */
+/** The data or the URL of a part. A data URL counts as data. */
 function contentOf(part: ImagePart | FilePart): Content | undefined {
   if (part.data) return { data: part.data, mediaType: mediaTypeOf(part.mediaType, part.data) };
   if (!part.url) return undefined;
@@ -91,7 +91,7 @@ function contentOf(part: ImagePart | FilePart): Content | undefined {
   return { data, mediaType: mediaTypeOf(part.mediaType ?? (type === '' ? undefined : type), data) };
 }
 
-/** The text of a data URL; as it is if its escapes cannot be read. */
+/** The text of a data URL. If its escapes are not valid, it stays as it is. */
 function unescaped(body: string): string {
   try {
     return decodeURIComponent(body);
@@ -101,7 +101,7 @@ function unescaped(body: string): string {
 }
 
 function mediaTypeOf(named: string | undefined, data: string): string | undefined {
-  // Only the bare type is wanted: `text/plain; charset=utf-8` is text/plain.
+  // The parameters of the type are not needed: `text/plain; charset=utf-8` is text/plain.
   if (named !== undefined) return named.split(';')[0]?.trim().toLowerCase();
   return SIGNATURES.find(([start]) => data.startsWith(start))?.[1];
 }

@@ -2,10 +2,10 @@ import type { Message, Part } from '../../../src/index.ts';
 import { ownCallId, pairedCalls, type IdRule, type Origin, type Unsupported } from '../../wire/index.ts';
 import { blocksOf, type Mapping } from './content.ts';
 
-/** A content block of the wire: plain JSON. */
+/** A content block of the API, as plain JSON. */
 export type Block = Record<string, unknown>;
 
-/** A message of the wire. */
+/** A message of the API. */
 export interface WireMessage {
   role: 'user' | 'assistant';
   content: Block[];
@@ -15,23 +15,29 @@ export interface WireMessage {
 export interface WireConversation {
   system: Block[];
   messages: WireMessage[];
-  /** The last block that each message of the request became, where one did and it can carry a cache breakpoint. */
+  /** For each message of the request the last of its blocks that can carry a cache breakpoint. */
   lastBlocks: (Block | undefined)[];
-  /** The container in which the code of earlier replies ran, while it is there. */
+  /** The container in which the code of earlier replies ran, as long as it exists. */
   container: string | undefined;
-  /** The user's last message, if nothing is left of it: without it the API would go on with the reply before. */
+  /**
+   * The position of the user's last message if nothing of it can be sent. Without it the API would continue the reply
+   * before.
+   */
   unsentAt: number | undefined;
 }
 
-/** The wire that blocks of this provider are marked with. */
+/** The API that the blocks of this provider are marked with. */
 export const WIRE = 'anthropic';
 
-/** The API takes letters, digits, `_` and `-`; ids of other providers may hold more. It tells of no most length. */
+/**
+ * The API takes letters, digits, `_` and `-`. The ids of other providers may have other characters. No maximum length is
+ * documented.
+ */
 const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
 
 /**
- * Maps a conversation to `system` and `messages`: consecutive messages of one role become one, tool results come first in
- * their user message, and blocks of this API (thinking, server tools) go back as they came.
+ * Maps a conversation to `system` and `messages`. Consecutive messages of one role are joined, the tool results come first
+ * in their user message, and blocks of this API (thinking, server tools) go back as they came.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
 export function wireConversation(
@@ -68,8 +74,8 @@ export function wireConversation(
 }
 
 /**
- * Whether the reply that the model is to go on with after its tools' results begins with something else than its thinking, as one
- * of another model does. The API refuses that beside a budget for thinking.
+ * Whether the reply that the model continues after the tool results does not begin with its thinking, for example because
+ * another model wrote it. The API then refuses a thinking budget.
  * Source: https://platform.claude.com/docs/en/build-with-claude/thinking-tool-workflows
  */
 export function isThinkingLost(messages: readonly WireMessage[]): boolean {
@@ -83,12 +89,12 @@ function holdsResult(message: WireMessage | undefined): boolean {
   return message?.content.some(({ type }) => type === 'tool_result') === true;
 }
 
-/** Whether a block can carry a cache breakpoint: all but thinking can. */
+/** Whether a block can carry a cache breakpoint. Only thinking cannot. */
 function isCacheable(block: Block): boolean {
   return block['type'] !== 'thinking' && block['type'] !== 'redacted_thinking';
 }
 
-/** The API wants the results right behind the calls: before any other content of the user. */
+/** The API requires the results directly after the calls, before any other content of the user. */
 function resultsFirst(content: Block[]): Block[] {
   const results = content.filter((block) => block['type'] === 'tool_result');
   if (results.length === 0 || results.length === content.length) return content;

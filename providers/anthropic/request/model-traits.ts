@@ -1,23 +1,23 @@
-/** What the name of a model tells about the requests it takes. */
+/** What the name of a model says about the requests that it takes. */
 export interface ModelTraits {
-  /** It takes `temperature` and `top_p` (with API version 2023-06-01). */
+  /** Whether it takes `temperature` and `top_p` (with API version 2023-06-01). */
   readonly sampling: boolean;
-  /** It refuses `temperature` together with `top_p`. */
+  /** Whether it refuses `temperature` together with `top_p`. */
   readonly oneSamplingParameter: boolean;
-  /** How it is told to think: with a budget of tokens, adaptively, or in either way. */
+  /** How it is asked to think: with a token budget, adaptively, or either way. */
   readonly thinking: 'budget' | 'either' | 'adaptive';
-  /** Its thinking cannot be turned off. */
+  /** Whether its thinking cannot be turned off. */
   readonly alwaysThinks: boolean;
-  /** It takes `output_config.effort`. */
+  /** Whether it takes `output_config.effort`. */
   readonly effort: boolean;
-  /** Most tokens it writes in one answer where that is less than {@link DEFAULT_MAX_TOKENS}. */
+  /** The most tokens of one reply, if that is less than {@link DEFAULT_MAX_TOKENS}. */
   readonly maxTokens?: number;
 }
 
-/** Sent as `max_tokens`, which the API demands, where neither the request nor the options name a number. */
+/** Sent as `max_tokens`, which the API requires, if neither the request nor the options set it. */
 export const DEFAULT_MAX_TOKENS = 16_384;
 
-/** What is assumed of a name that does not say which Claude it is: everything is sent, the server decides. */
+/** The traits of a name that does not say which Claude it is. Everything is sent, and the server decides. */
 const UNKNOWN: ModelTraits = {
   sampling: true,
   oneSamplingParameter: false,
@@ -29,12 +29,12 @@ const UNKNOWN: ModelTraits = {
 const VERSIONED = /claude-(?:([a-z]+)-)?v?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?:-([a-z]+))?/;
 
 /**
- * Reads a model's traits from its name, also in the spellings of Bedrock, Vertex and OpenRouter.
+ * Reads a model's traits from its name, also as Bedrock, Vertex and OpenRouter spell it.
  *
- * Sources: https://platform.claude.com/docs/en/models/overview (adaptive thinking from 4.6, only so from Opus 4.7;
- * always on for Fable, Mythos and from Opus 5.5), https://platform.claude.com/docs/en/build-with-claude/effort (from
- * Opus 4.5 and Sonnet 4.6) and the notes on API version 2026-10-21 (no sampling parameters; models from Opus 4.7 refuse
- * them in every version). Models from 4.1 refuse `temperature` beside `top_p`.
+ * Sources: https://platform.claude.com/docs/en/models/overview (adaptive thinking from 4.6, only adaptive from Opus 4.7;
+ * always on for Fable, Mythos and from Opus 5.5), https://platform.claude.com/docs/en/build-with-claude/effort (from Opus
+ * 4.5 and Sonnet 4.6) and the notes on API version 2026-10-21 (no sampling parameters; models from Opus 4.7 refuse them in
+ * every version). Models from 4.1 refuse `temperature` together with `top_p`.
  */
 export function modelTraits(model: string): ModelTraits {
   const found = VERSIONED.exec(model);

@@ -20,7 +20,7 @@ import { isThinkingLost, wireConversation, type Block } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './model-traits.ts';
 import { wireThinking } from './thinking.ts';
 
-/** The part of the provider's options that requests are made from. */
+/** The provider's options that requests are made from. */
 export interface RequestSettings {
   name: string;
   model: string;
@@ -32,7 +32,7 @@ export interface RequestSettings {
   strict: boolean;
 }
 
-/** A request as it goes out. */
+/** A request as it is sent. */
 export interface WireRequest {
   body: Block;
   /** Names are lower-case. */
@@ -43,7 +43,7 @@ export interface WireRequest {
 const SAMPLING_VERSION = '2023-06-01';
 
 /**
- * Maps a request to the Messages API. What the API cannot honour becomes a warning on the call, or with `strict` an
+ * Maps a request to the Messages API. What cannot be sent becomes a warning on the call or, with `strict`, an
  * `invalid_request` error.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
@@ -142,7 +142,7 @@ function wireToolChoice(
 ): Block | undefined {
   const { toolChoice, parallelToolCalls } = parameters;
   if (!hasTools) {
-    // The API refuses a choice among no tools; `auto` and `none` say nothing then.
+    // The API refuses a tool choice without tools. Without tools, `auto` and `none` mean nothing.
     if (toolChoice === 'required' || typeof toolChoice === 'object') {
       unsupported('there are no tools to choose from: toolChoice is left out');
     }

@@ -18,18 +18,18 @@ interface ThinkingInput {
   /** The provider's own `thinking` option. */
   budgetTokens: number | undefined;
   maxTokens: number;
-  /** The request named `maxTokens` itself. */
+  /** Whether the request sets `maxTokens` itself. */
   isMaxTokensNamed: boolean;
   traits: ModelTraits;
-  /** The tool choice forces a call. */
+  /** Whether the tool choice forces a call. */
   isToolForced: boolean;
-  /** The reply to go on with does not begin with its thinking. */
+  /** Whether the reply to continue does not begin with its thinking. */
   isThinkingLost: boolean;
 }
 
 /**
  * Maps `reasoning` and the provider's `thinking` to `thinking` and `output_config.effort`. Models that think adaptively
- * take no budget, older ones take nothing else; what the model's traits rule out is refused.
+ * take no budget, and older models take nothing else. What the model does not take is reported.
  * Source: https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 export function wireThinking(input: ThinkingInput, unsupported: Unsupported): WireThinking {
@@ -51,7 +51,7 @@ export function wireThinking(input: ThinkingInput, unsupported: Unsupported): Wi
         'this model decides by itself how much to think: budgetTokens is left out, use reasoning.effort',
       );
     }
-    // These models send thinking without its text unless asked.
+    // These models send thinking without its text unless they are asked for it.
     return { thinking: { type: 'adaptive', display: 'summarized' }, ...effortField, maxTokens };
   }
   if (budgetTokens === undefined) {
@@ -79,7 +79,7 @@ export function wireThinking(input: ThinkingInput, unsupported: Unsupported): Wi
   };
 }
 
-/** `max_tokens` counts thinking and must be above its budget. */
+/** `max_tokens` includes thinking and must be above its budget. */
 function roomFor(budget: number, input: ThinkingInput, unsupported: Unsupported): number {
   if (input.maxTokens > budget) return input.maxTokens;
   const raised = budget + input.maxTokens;

@@ -4,17 +4,17 @@ import type { Settings } from '../options.ts';
 import { thinkingBack, type ThinkingBack } from './thinking-back.ts';
 import { expectsThinkTags, type ThinkTagsOption } from './think-tags.ts';
 
-/** What follows from a server's settings and the name of a model. */
+/** What the settings of a server and the name of a model imply. */
 export interface Known {
-  /** Where its blocks come from, and go back to. */
+  /** Where the blocks of its replies come from, and may go back to. */
   origin: Origin;
-  /** Whether thinking stands in tags of the text. */
+  /** Whether the text holds thinking in tags. */
   thinkTags: ThinkTagsOption;
-  /** How the server wants thinking back; undefined: not at all. */
+  /** How the server wants thinking back. Undefined: it does not want it. */
   thinkingBack: ThinkingBack | undefined;
 }
 
-/** What is known of a model at the server of these settings. */
+/** The traits of a model at the server of these settings. */
 export function known(settings: Settings, wire: string, model: string): Known {
   return {
     origin: originOf(wire, model, settings.baseURL),

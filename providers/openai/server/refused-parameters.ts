@@ -1,4 +1,4 @@
-/** What a model of OpenAI refuses of a request's parameters. */
+/** The parameters of a request that an OpenAI model refuses. */
 export interface Refusals {
   /** `temperature` and `topP`. */
   sampling: boolean;
@@ -10,13 +10,13 @@ export interface Refusals {
 
 const NOTHING: Refusals = { sampling: false, penalties: false, stop: false };
 
-/** Models that reason, by their names; the others refuse to be asked for encrypted reasoning. */
+/** Models that reason, by name. The others refuse a request for encrypted reasoning. */
 const REASONS = /^(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*-chat)|gpt-oss|codex|computer-use|grok)/;
 
 const O_SERIES = /^(?:ft:)?o(\d+)(?=$|[-:])/;
 const GPT = /^(?:ft:)?gpt-(\d+)(?:\.(\d+))?(?=$|[-:])/;
 
-/** Variants that reason at every call. */
+/** Variants that reason in every call. */
 const ALWAYS_REASONS = /-(?:codex|pro)(?=$|-)/;
 
 /** Whether a model reasons, as far as its name says. */
@@ -25,17 +25,18 @@ export function reasons(model: string): boolean {
 }
 
 /**
- * Reads from a model's name which parameters OpenAI refuses with a 400; nothing for a name that does not say which model it is, as
- * a deployment's at Azure.
+ * The parameters that OpenAI refuses for a model with status 400, by the model's name. None if the name does not say which
+ * model it is, such as that of an Azure deployment.
  *
- * Sources: developers.openai.com, the guides "Reasoning models", "Latest model" (temperature and top_p from GPT-5.1 on, with effort
- * `none` alone, which is the default of 5.1 to 5.4) and "Deployment checklist" (the same for GPT-6); the API reference of `stop`
- * ("not supported with latest reasoning models o3 and o4-mini"). The penalties are refused at every effort.
+ * Sources: developers.openai.com, the guides "Reasoning models", "Latest model" (temperature and top_p from GPT-5.1 on only
+ * with effort `none`, which is the default of 5.1 to 5.4) and "Deployment checklist" (the same for GPT-6); the API
+ * reference of `stop` ("not supported with latest reasoning models o3 and o4-mini"). The penalties are refused at every
+ * effort.
  */
 export function refusals(model: string, effort: string | undefined): Refusals {
   const oSeries = O_SERIES.exec(model);
   if (oSeries !== null) {
-    // o1 and o3-mini were made before the parameter was taken away.
+    // o1 and o3-mini are older than the removal of the parameter.
     const takesStop = oSeries[1] === '1' || /^(?:ft:)?o3-mini/.test(model);
     return { sampling: true, penalties: true, stop: !takesStop };
   }

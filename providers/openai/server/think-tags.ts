@@ -1,27 +1,27 @@
 import type { StreamChunk } from '../../../src/index.ts';
 
-/** How a server marks the model's thinking inside the text. */
+/** How a server marks thinking in the text. */
 export type ThinkTagsOption = boolean | 'open';
 
 const OPENING = ['<think>', '<thinking>', '<thought>'] as const;
 
-/** White space that may stand before the tag, in characters. */
+/** How much white space may come before the tag, in characters. */
 const MAX_BLANK = 1_000;
 
 /**
- * Takes the thinking that stands in tags at the start of a reply out of its text. Anywhere else the tags are text. Thinking
- * whose tag is never closed is thinking to the end.
+ * Takes thinking in tags at the start of a reply out of its text. Anywhere else the tags are text. If the tag is never
+ * closed, all of the reply is thinking.
  */
 export class ThinkTags {
   #state: 'start' | 'inside' | 'flagged' | 'after' | 'text' = 'start';
-  /** What cannot be told yet: white space at the start, and what may be the beginning of a tag. */
+  /** Text that cannot be classified yet: white space at the start, and the possible beginning of a tag. */
   #held = '';
   #closing = '</think>';
-  /** Whether the text so far, from the opening tag on, is only white space. */
+  /** Whether the text after the opening tag is only white space so far. */
   #blank = true;
   readonly #opened: boolean;
 
-  /** `opened`: the prompt's template has the opening tag at its end, so that the reply begins inside. */
+  /** `opened` says that the prompt template ends with the opening tag, so that the reply begins with thinking. */
   constructor(opened = false) {
     this.#opened = opened;
   }
@@ -31,7 +31,7 @@ export class ThinkTags {
     return this.#state === 'text';
   }
 
-  /** The next characters of the reply's text. */
+  /** Takes the next characters of the reply's text. */
   add(text: string, out: StreamChunk[]): void {
     switch (this.#state) {
       case 'start':
@@ -46,7 +46,10 @@ export class ThinkTags {
     }
   }
 
-  /** Text that the server says is thinking. Gemini puts the opening tag before the first, the closing one before the answer. */
+  /**
+   * Takes text that the server marks as thinking. Gemini puts the opening tag before the first such text and the closing
+   * tag before the reply.
+   */
   addThinking(text: string, out: StreamChunk[]): void {
     const isFirst = this.#state !== 'flagged';
     this.#state = 'flagged';
@@ -55,7 +58,7 @@ export class ThinkTags {
     think(tag === undefined ? text : text.trimStart().slice(tag.length), out);
   }
 
-  /** The reply is over. */
+  /** Ends the reply. */
   end(out: StreamChunk[]): void {
     if (this.#state === 'inside') think(this.#held, out);
     else say(this.#held, out);
@@ -109,15 +112,15 @@ export class ThinkTags {
   }
 }
 
-/** Servers that pass the tags on, by the name that the provider was given or by host; the ports are Ollama's and LM Studio's. */
+/** Servers that send the tags, by the provider's `name` or by host. The ports are those of Ollama and LM Studio. */
 const SERVERS =
   /ollama|lm-?studio|llama-?cpp|vllm|sglang|(?:^|\.)(?:together\.(?:xyz|ai)|fireworks\.ai|groq\.com|perplexity\.ai|minimaxi?\.(?:io|com|chat)|deepinfra\.com|sambanova\.ai|cerebras\.ai|nvidia\.com|huggingface\.co)(?::\d+)?$|:(?:11434|1234)$/;
 
-/** Models that write the tags, wherever they are served. */
+/** Models that write the tags on any server. */
 const MODELS =
   /deepseek-r1|r1-distill|qwq|qwen-?3|magistral|sonar-reasoning|minimax-m|glm-z1|exaone-deep|phi-?4-(?:mini-)?reasoning|smollm3|openthinker|deepscaler|cogito/;
 
-/** Whether thinking in tags is to be expected in the text: as the option says, else of servers and models that are known for it. */
+/** Whether to expect thinking in tags: as the option says, else for servers and models that are known to send it. */
 export function expectsThinkTags(
   option: ThinkTagsOption | undefined,
   { name, baseURL, model }: { name: string; baseURL: string | undefined; model: string },
@@ -138,7 +141,7 @@ function closingOf(opening: string): string {
   return `</${opening.slice(1)}`;
 }
 
-/** How many characters at the end of a text are the beginning of a tag. */
+/** How many characters at the end of a text may be the beginning of a tag. */
 function beginningAtEnd(text: string, tag: string): number {
   for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) {
     if (text.endsWith(tag.slice(0, length))) return length;

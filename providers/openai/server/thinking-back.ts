@@ -4,13 +4,16 @@ import type { Settings } from '../options.ts';
 /** How a server wants the model's earlier thinking back. */
 export interface ThinkingBack {
   field: 'reasoning_content' | 'reasoning';
-  /** In the replies of turns with tool calls; else in every reply. */
+  /** Whether it wants it only in turns with tool calls. */
   inToolTurns: boolean;
-  /** What is sent for a reply of such a turn that has no thinking: the server refuses it without the field. */
+  /** What to send if a reply of such a turn has no thinking, because the server requires the field. */
   blank?: string;
 }
 
-/** A service that wants thinking back, known by its host or by the bare name of a model, which a proxy may have, too. */
+/**
+ * A service that wants thinking back. It is known by its host, or by the model's name without a prefix, because the model
+ * may be behind a proxy.
+ */
 interface Service {
   /** Absent if the host also has models that do not think. */
   host?: RegExp;
@@ -19,10 +22,11 @@ interface Service {
 }
 
 /**
- * Sources: api-docs.deepseek.com, "Thinking Mode" ("for turns that do perform tool calls, the reasoning_content must be fully passed
- * back to the API in all subsequent requests", else a 400; that of other turns is ignored); platform.moonshot.ai, "Use Kimi K2
- * thinking model" (a 400 without it, and kimi-k2.6 takes an empty one for none); platform.xiaomimimo.com (the same since May 2026);
- * docs.z.ai, "Thinking mode". A model named deepseek-r1 is an older one, or a distilled one at a host that refuses the field.
+ * Sources: api-docs.deepseek.com, "Thinking Mode" ("for turns that do perform tool calls, the reasoning_content must be
+ * fully passed back to the API in all subsequent requests", else status 400; that of other turns is ignored);
+ * platform.moonshot.ai, "Use Kimi K2 thinking model" (status 400 without it, and kimi-k2.6 takes an empty one for none);
+ * platform.xiaomimimo.com (the same since May 2026); docs.z.ai, "Thinking mode". A model named deepseek-r1 is an older one,
+ * or a distilled one at a host that refuses the field.
  */
 const SERVICES: readonly Service[] = [
   { host: /(?:^|\.)deepseek\.com$/, model: /^deepseek-(?!r1)/i, blank: '' },
@@ -31,7 +35,10 @@ const SERVICES: readonly Service[] = [
   { host: /(?:^|\.)(?:z\.ai|bigmodel\.cn)$/, model: /^glm-/i },
 ];
 
-/** How the server of these settings wants thinking back; undefined: not at all. The option says it for servers that are not known. */
+/**
+ * How the server of these settings wants thinking back. Undefined: it does not want it. For an unknown server the option
+ * says it.
+ */
 export function thinkingBack(settings: Settings, model: string): ThinkingBack | undefined {
   const { reasoningField, isOpenAI, baseURL } = settings;
   if (reasoningField === 'none') return undefined;
@@ -44,7 +51,10 @@ export function thinkingBack(settings: Settings, model: string): ThinkingBack | 
   return { field: 'reasoning_content', inToolTurns: true, ...(blank !== undefined && { blank }) };
 }
 
-/** For each message whether it belongs to a turn in which the model called a tool: from one word of the user to the next. */
+/**
+ * For each message, whether it belongs to a turn in which the model called a tool. A turn lasts from one message of the
+ * user to the next.
+ */
 export function toolTurns(messages: readonly Message[]): boolean[] {
   const called: boolean[] = [];
   let start = 0;

@@ -2,11 +2,11 @@ import type { CacheBreakpoint } from '../../../src/index.ts';
 import type { RequestContext, Json } from './request-context.ts';
 
 /**
- * Explicit ends of a cached prefix: content blocks marked with `prompt_cache_breakpoint`, understood from gpt-5.6 on; older
- * models find the prefix by themselves. Source: developers.openai.com, guide "Prompt caching".
+ * How an API marks the ends of cached prefixes: a content block has `prompt_cache_breakpoint`. Models from gpt-5.6 on take
+ * it; older models find the prefix by themselves. Source: developers.openai.com, guide "Prompt caching".
  */
 interface Wire {
-  /** Roles whose content may carry a mark. */
+  /** The roles of messages whose content may be marked. */
   roles: ReadonlySet<string>;
   textType: string;
 }
@@ -16,15 +16,15 @@ const RESPONSES: Wire = { roles: new Set(['system', 'user']), textType: 'input_t
 
 const MARKABLE = /^gpt-(?:5\.[6-9]|5\.\d\d|[6-9]|\d\d)/;
 
-/** Most breakpoints that one request may write. */
+/** The most breakpoints in one request. */
 const MOST_BREAKPOINTS = 4;
 
-/** Marks messages of Chat Completions; returns further fields of the body. */
+/** Marks messages of Chat Completions. Returns fields to add to the body. */
 export function markChat(context: RequestContext, perMessage: Json[][]): Json {
   return mark(context, perMessage, CHAT);
 }
 
-/** Marks input items of Responses; returns further fields of the body. */
+/** Marks input items of Responses. Returns fields to add to the body. */
 export function markResponses(context: RequestContext, perMessage: Json[][]): Json {
   return mark(context, perMessage, RESPONSES);
 }
@@ -53,7 +53,7 @@ function mark(context: RequestContext, perMessage: Json[][], wire: Wire): Json {
   return { prompt_cache_options: { mode: 'explicit' } };
 }
 
-/** The content block that a breakpoint stands behind. */
+/** The content block that a breakpoint follows. */
 function targetOf(
   context: RequestContext,
   perMessage: Json[][],

@@ -1,12 +1,12 @@
 import type { AudioPart, FilePart, ImagePart } from '../../../src/index.ts';
 
-/** A part's bytes as a data URL, or the address it was given with. */
+/** The data of a part as a data URL, or the address of the part. */
 export function addressOf(part: ImagePart | FilePart, fallbackType: string): string | undefined {
   if (part.url) return part.url;
   return part.data ? `data:${part.mediaType ?? fallbackType};base64,${part.data}` : undefined;
 }
 
-/** OpenAI's name of a sound format; it takes wav and mp3 alone. */
+/** OpenAI's name of an audio format. It takes only wav and mp3. */
 export function audioFormat(mediaType: string): 'wav' | 'mp3' | undefined {
   const type = mediaType.toLowerCase().split(';')[0]?.trim() ?? '';
   if (/^audio\/(?:x-|vnd\.)?wave?$/.test(type)) return 'wav';
@@ -15,7 +15,7 @@ export function audioFormat(mediaType: string): 'wav' | 'mp3' | undefined {
 
 const BASE64_URL = /^data:([^,;]*)(?:;[^,]*)?;base64,/i;
 
-/** A file whose media type says that it is an image or a sound, as the part for that; any other as it is. */
+/** A file as an image or audio part if its media type says so, else the file itself. */
 export function mediaPart(file: FilePart): ImagePart | AudioPart | FilePart {
   const found = file.url === undefined ? null : BASE64_URL.exec(file.url);
   const mediaType = file.mediaType ?? found?.[1];

@@ -3,22 +3,22 @@ import { pairedCalls } from '../../wire/index.ts';
 import type { CallWire, IdRule } from '../../wire/index.ts';
 import type { RequestContext } from './request-context.ts';
 
-/** LiteLLM puts Gemini's signatures, and the deployment that can read an item, into ids. */
+/** LiteLLM puts data into ids: Gemini's signatures, and the deployment that can read an item. */
 const CARRIES_DATA = /__thought__|^encitem_/;
 
-/** Mistral's models, by their names at any host: a server that runs one may be as strict as Mistral is. */
+/** Mistral's models, by name on any host. A server that runs one may be as strict as Mistral is. */
 const MISTRAL = /(?:^|[/.])(?:open-)?(?:mistral|ministral|mixtral|pixtral|codestral|devstral|magistral)/i;
 
-/** Whether an id is of those that go back as they came, at a server that gave them. */
+/** Whether an id holds data and so goes back unchanged. That is never the case at OpenAI. */
 export function carriesData({ settings }: RequestContext, id: string): boolean {
   return !settings.isOpenAI && CARRIES_DATA.test(id);
 }
 
-/** What the wires do not share. */
+/** What the two APIs differ in. */
 type Wire = Pick<CallWire, 'ownId' | 'hasEarlier'> & { maxLength: number };
 
 /**
- * The messages with ids of tool calls that the server takes.
+ * The messages, with ids of tool calls that the server takes.
  * Source for Mistral: its error "Tool call id was ... but must be a-z, A-Z, 0-9, with a length of 9".
  */
 export function pairedMessages(context: RequestContext, { maxLength, ...wire }: Wire): readonly Message[] {

@@ -3,7 +3,7 @@ import { mostUsage, providerOptionsOf } from '../../wire/index.ts';
 import type { ReplyContext } from '../../wire/index.ts';
 import type { ThinkTagsOption } from '../server/think-tags.ts';
 
-/** What a decoder of one of OpenAI's two wires knows of its call. */
+/** What a decoder of one of OpenAI's two APIs knows of its call. */
 export interface OpenAIReplyContext extends ReplyContext {
   /** Whether the text holds thinking in tags (chat). */
   thinkTags?: ThinkTagsOption | undefined;
@@ -14,7 +14,7 @@ export function ownOptionsOf({ provider, call }: OpenAIReplyContext): Readonly<R
   return providerOptionsOf(call.call.request.parameters, provider);
 }
 
-/** Writes on the record of the call what the wire has told so far. */
+/** Notes on the record of the call the usage so far. */
 export function noteUsage({ call }: OpenAIReplyContext, usage: Usage | undefined): void {
   if (usage !== undefined) call.call.usage = mostUsage(call.call.usage, usage);
 }

@@ -23,7 +23,7 @@ export interface RequestContext extends BlockTarget {
 /** A JSON object of a request. */
 export type Json = Record<string, unknown>;
 
-/** Adds to the parts of a context what reports the parts of the request that cannot be sent. */
+/** Completes a context with the reporter of parts that cannot be sent. */
 export function requestContext(
   parts: Omit<RequestContext, 'unsupported'>,
   warn: (message: string) => void,
@@ -38,12 +38,12 @@ export function providerFields({ settings, request }: RequestContext): Json {
   return { ...providerOptionsOf(request.parameters, settings.name) };
 }
 
-/** Lists that a caller adds to: server-side tools stand beside functions. */
+/** Lists that a caller adds to, such as server tools to functions. */
 const JOINED: ReadonlySet<string> = new Set(['tools', 'include']);
 
 /**
- * A body with the caller's own fields over it. They win: objects are merged key by key, `tools` and `include` are joined,
- * everything else is replaced.
+ * A body with the caller's own fields. They take precedence: objects are merged key by key, `tools` and `include` are
+ * joined, all else is replaced.
  */
 export function withProviderFields(body: Json, fields: Json): Json {
   const merged = { ...body };
@@ -57,8 +57,8 @@ export function withProviderFields(body: Json, fields: Json): Json {
 }
 
 /**
- * The choice among the tools, where there are any, ours or the caller's own: without tools the API refuses the field, and a choice
- * that prescribes one cannot be honoured.
+ * The tool choice, if there are tools, either of the request or of the caller's own fields. Without tools the API refuses
+ * the field, and a choice that requires a call is reported.
  */
 export function choiceOfTools(context: RequestContext, fields: Json): ToolChoice | undefined {
   const choice = context.request.parameters.toolChoice;
@@ -69,7 +69,7 @@ export function choiceOfTools(context: RequestContext, fields: Json): ToolChoice
   return undefined;
 }
 
-/** Whether parallel calls are wished for; like the choice, it is refused where there are no tools. */
+/** Whether parallel calls are wanted. Like the tool choice, the API refuses the field if there are no tools. */
 export function parallelCalls(context: RequestContext, fields: Json): boolean | undefined {
   return hasTools(context, fields) ? context.request.parameters.parallelToolCalls : undefined;
 }
@@ -82,27 +82,27 @@ function listOf(value: unknown): unknown[] | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
-/** The JSON text of a call's arguments. A half character in them would still be one as an escape in the text. */
+/** The JSON text of a call's arguments. Half of a surrogate pair in them would stay one, as an escape in the text. */
 export function argumentsText(part: ToolCallPart): string {
   return JSON.stringify(wellFormed(sentArguments(part)));
 }
 
-/** The text of a call of a custom tool: what the model wrote, as it wrote it. */
+/** The text of a custom tool's call, as the model wrote it. */
 export function inputText(part: ToolCallPart): string {
   return typeof part.arguments === 'string' ? part.arguments : argumentsText(part);
 }
 
-/** Whether parts hold no more than empty text, or nothing. */
+/** Whether there are no parts but empty texts. */
 export function saysNothing(parts: readonly Part[]): boolean {
   return parts.every(isEmptyText);
 }
 
-/** Whether a part is a text without a character, which says nothing and which some servers refuse. */
+/** Whether a part is an empty text. Some servers refuse those. */
 export function isEmptyText(part: Part): part is TextPart {
   return part.type === 'text' && part.text === '';
 }
 
-/** A JSON Schema as the wire wants it, in the place where the two wires agree. */
+/** A JSON Schema in the form that is common to the two APIs. */
 export function jsonSchema(format: Extract<ResponseFormat, { type: 'json_schema' }>): Json {
   return {
     name: format.name,
@@ -112,7 +112,7 @@ export function jsonSchema(format: Extract<ResponseFormat, { type: 'json_schema'
   };
 }
 
-/** Fields with a value: what is undefined is left out. */
+/** Fields without those that are undefined. */
 export function defined(fields: Json): Json {
   const known: Json = {};
   for (const name of Object.keys(fields)) if (fields[name] !== undefined) known[name] = fields[name];

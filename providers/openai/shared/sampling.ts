@@ -5,10 +5,10 @@ import type { RequestContext, Json } from './request-context.ts';
 
 /** A parameter that some models refuse. */
 interface Refusable {
-  /** What it is called on the wire. */
+  /** Its name on the wire. */
   field: string;
   kind: keyof Refusals;
-  /** The value that a model which refuses the parameter has anyway. */
+  /** Its value in models that refuse the parameter. */
   standard?: number;
 }
 
@@ -21,9 +21,10 @@ const REFUSABLE = {
 } as const satisfies Partial<Record<keyof Parameters, Refusable>>;
 
 /**
- * Gives out the parameters that steer the choice of words, one by one. One that the model refuses is left out with a warning, or
- * with `strict` is an error; without a word if its value is the model's own anyway. One that the caller's fields replace is not
- * looked at, and at hosts other than OpenAI's and Azure's the server decides. `effort` is the one that counts, also of the fields.
+ * Returns a function that gives the sampling parameters one by one. A parameter that the model refuses is left out and
+ * reported; if its value is the model's own, it is left out silently. A parameter that the caller's fields replace is not
+ * checked. At hosts other than OpenAI's and Azure's the server decides. `effort` is the reasoning effort of the request,
+ * including the caller's fields.
  */
 export function sampling(context: RequestContext, fields: Json, effort: unknown) {
   const { settings, request } = context;

@@ -2,10 +2,10 @@ import type { Usage } from '../../../src/index.ts';
 import { count, isRecord } from '../../wire/index.ts';
 
 /**
- * Usage of Chat Completions in normal form. OpenAI's cached and cache-write tokens are inside the prompt tokens, its
- * reasoning tokens inside the completion tokens. xAI and Gemini's compatible endpoint count reasoning beside the completion
- * tokens, and only their total tells: it is taken for reasoning where it is larger than the sum by just that much.
- * Undefined for an object without a count.
+ * The usage of Chat Completions in the common form. OpenAI includes cached and cache-write tokens in the prompt tokens, and
+ * reasoning tokens in the completion tokens. xAI and Gemini's compatible endpoint do not include reasoning, which only
+ * their total shows: if the total exceeds the sum by exactly that number, it is reasoning. Undefined for an object without
+ * a count.
  */
 export function chatUsage(raw: Record<string, unknown>): Usage | undefined {
   const input = count(raw['prompt_tokens']);
@@ -30,7 +30,7 @@ export function chatUsage(raw: Record<string, unknown>): Usage | undefined {
   });
 }
 
-/** Usage of Responses in normal form: cached tokens are inside the input, reasoning inside the output. */
+/** The usage of Responses in the common form. The input includes cached tokens, the output includes reasoning tokens. */
 export function responsesUsage(raw: Record<string, unknown>): Usage | undefined {
   const input = count(raw['input_tokens']);
   const output = count(raw['output_tokens']);

@@ -2,15 +2,16 @@ import type { InvalidArguments } from '../../../src/index.ts';
 import { MAX_DEPTH, isDeeper } from '../json.ts';
 import type { Limits } from '../options/limits.ts';
 
-/** The arguments of a tool call: parsed, or `{}` and what is wrong with them. */
+/** The arguments of a tool call after parsing. If they are not valid, they are `{}` and `invalid` says why. */
 export interface ReadArguments {
   arguments: unknown;
   invalid?: InvalidArguments;
 }
 
 /**
- * Reads the JSON text of a call's arguments; blank text is `{}`. Text that is no JSON, is nested more than 64 deep or is longer
- * than `maxArgumentsCharacters` makes the call invalid instead of failing the reply. A key `__proto__` is a plain field.
+ * Parses the JSON text of a call's arguments. Blank text is `{}`. Text that is not JSON, is nested more than 64 deep or is
+ * longer than `maxArgumentsCharacters` makes the call invalid, but does not fail the reply. A key `__proto__` is a plain
+ * field.
  */
 export function readArguments(text: string, { maxArgumentsCharacters: max }: Limits): ReadArguments {
   if (text.length > max) {
@@ -21,13 +22,13 @@ export function readArguments(text: string, { maxArgumentsCharacters: max }: Lim
   try {
     value = JSON.parse(text);
   } catch {
-    // The parser's error quotes the arguments.
+    // The parser's own error would quote the arguments.
     return invalidArguments(text, 'the arguments are not valid JSON');
   }
   return isDeeper(value) ? invalidArguments(text, TOO_DEEP) : { arguments: value };
 }
 
-/** Checks arguments that came as a value, not as text, as {@link readArguments} does. */
+/** Checks arguments that came as a value instead of text. The rules are those of {@link readArguments}. */
 export function checkedArguments(value: unknown, limits: Limits): ReadArguments {
   let text: string;
   try {
@@ -40,7 +41,7 @@ export function checkedArguments(value: unknown, limits: Limits): ReadArguments 
 
 const TOO_DEEP = `the arguments are nested more than ${MAX_DEPTH} levels deep`;
 
-/** A call whose arguments could not be read. A half character at the end, from a cut, is replaced. */
+/** Arguments that could not be read. If the text was cut within a surrogate pair, the half of it is replaced. */
 export function invalidArguments(raw: string, reason: string): ReadArguments {
   return { arguments: {}, invalid: { raw: raw.toWellFormed(), reason } };
 }

@@ -4,8 +4,8 @@ const OPENING: ReadonlySet<number> = new Set(['{'.charCodeAt(0), '['.charCodeAt(
 const CLOSING: ReadonlySet<number> = new Set(['}'.charCodeAt(0), ']'.charCodeAt(0)]);
 
 /**
- * Follows a JSON text that comes in pieces, to tell whether its value has ended. Each character is looked at once, and only
- * if somebody asks.
+ * Follows a JSON text that comes in pieces, to tell whether its value is complete. Each character is looked at once, and
+ * only if somebody asks.
  */
 export class JsonProgress {
   #waiting = '';
@@ -14,7 +14,7 @@ export class JsonProgress {
   #escaped = false;
   #ended = false;
 
-  /** The next characters. */
+  /** Adds the next characters. */
   add(text: string): void {
     this.#waiting += text;
   }

@@ -4,50 +4,55 @@ import { isRecord, jsonText } from '../json.ts';
 import { JsonProgress } from './json-progress.ts';
 import type { Limits } from '../options/limits.ts';
 
-/** A piece of a tool call. All fields are as the wire gave them: servers leave them out or send nonsense. */
+/**
+ * A piece of a tool call. The fields are as the server sent them: servers leave them out or send values that make no sense.
+ */
 export interface ToolCallPiece {
-  /** Place among the calls. */
+  /** The position among the calls. */
   index?: unknown;
   id?: unknown;
   name?: unknown;
-  /** A string: the next characters of the arguments' JSON. An object: a start value that later strings replace. */
+  /** A string holds the next characters of the arguments' JSON. An object is a start value, which later strings replace. */
   arguments?: unknown;
-  /** The next characters of a free-form input that is not JSON; the finished call's `arguments` is the whole string. */
+  /**
+   * The next characters of a free-form input, which is not JSON. The `arguments` of the finished call are then the whole
+   * string.
+   */
   input?: unknown;
-  /** The call's verbatim form, put on the finished call. The fields of later blocks are merged into it. */
+  /** The original form of the call, which is put on the finished call. The fields of later blocks are merged into it. */
   block?: ProviderBlock | undefined;
 }
 
 /**
- * A tool call while it comes. Its text is only appended to until the call is read, so that a call costs as much as it is long;
- * of arguments that are too long the rest is not kept.
+ * A tool call whose pieces are still coming. Its text is only appended to until the call is read, so that the cost is
+ * linear in its length. Of arguments that are too long, the rest is not kept.
  */
 export class OpenCall {
-  /** The id that is given out: nobody else has it. */
+  /** The id of the finished call. No other call of the reply has it. */
   id: string | undefined;
-  /** The first id that the wire gave it: other calls may have the same. */
+  /** The first id that the server gave the call. Other calls may have the same one. */
   wireId: string | undefined;
   index: number | undefined;
   name: string | undefined;
-  /** No character of the arguments has come but white space. */
+  /** Whether no arguments have come, apart from white space. */
   isBlank = true;
-  /** The text is a start value: the real arguments may follow in its place. */
+  /** Whether the text is a start value, which the real arguments may replace. */
   provisional = false;
-  /** The arguments came as an object with something in it. */
+  /** Whether the arguments came as an object that is not empty. */
   hasValue = false;
-  /** Its name came once more after its arguments had ended: arguments that follow are another call's. */
+  /** Whether the name came again after the arguments had ended. Arguments that follow belong to another call. */
   announcedAgain = false;
   #text = '';
   #freeForm = false;
-  /** What came as a value and cannot be written as text. */
+  /** The result for arguments that came as a value and cannot be written as text. */
   #unreadable: ReadArguments | undefined;
   #progress = new JsonProgress();
-  /** Text that was not sent yet, how much was, and the name that was. */
+  /** Text that was not pushed yet, how many characters were pushed, and the name that was pushed. */
   #unsent = '';
   #sent = 0;
   #sentName: string | undefined;
   #block: ProviderBlock | undefined;
-  /** The fields of the block, if there was more than one, and their size in characters. */
+  /** The fields of the block if there was more than one block, and their size in characters. */
   #fields: Map<string, unknown> | undefined;
   #fieldsSize = 0;
   readonly #limits: Limits;
@@ -62,33 +67,33 @@ export class OpenCall {
     return this.#text.length;
   }
 
-  /** Whether the server has sent no arguments, or only the empty ones that some announce a call with. */
+  /** Whether the server has sent no arguments, or only the empty ones with which some servers announce a call. */
   get isBare(): boolean {
     return this.isBlank || (this.provisional && !this.hasValue);
   }
 
-  /** Whether the arguments are complete: nothing more can belong to them. */
+  /** Whether the arguments are complete, so that nothing more can belong to them. */
   get ended(): boolean {
     return !this.provisional && this.#progress.ended;
   }
 
-  /** The next characters of the arguments' JSON. */
+  /** Adds the next characters of the arguments' JSON. */
   addJson(delta: string): void {
     if (!this.isBlank && !this.provisional) return this.#append(delta);
-    // `{}` and then the real arguments: they replace it.
+    // The real arguments come after `{}` and replace it.
     if (this.provisional && delta.trimStart().startsWith('{')) this.#clear();
     const first = this.isBlank;
     this.#append(delta);
     if (!isBlank(delta)) this.provisional = first && delta.trim() === '{}';
   }
 
-  /** The next characters of a free-form input. */
+  /** Adds the next characters of a free-form input. */
   addInput(delta: string): void {
     this.#freeForm = true;
     this.#append(delta);
   }
 
-  /** Arguments that came as a value. */
+  /** Takes arguments that came as a value. */
   addValue(value: Record<string, unknown>): void {
     if (this.provisional) this.#clear();
     else if (!this.isBlank) return;
@@ -98,11 +103,11 @@ export class OpenCall {
     this.provisional = true;
   }
 
-  /** The last word on the arguments (text or a value) or the input. */
+  /** Takes the final arguments (text or a value) or the final input in place of what has come. */
   settle(last: string | Record<string, unknown>, freeForm: boolean): void {
     if (freeForm) this.#freeForm = true;
     const kept = this.#kept(typeof last === 'string' ? last : this.#textOf(last), 0);
-    // What was sent stays sent: deltas are provisional, the finished call is what counts.
+    // Text that was pushed cannot be taken back. Deltas are provisional: the finished call counts.
     const goesOn = kept.startsWith(this.#text.slice(0, this.#sent));
     this.#text = kept;
     this.isBlank = isBlank(kept);
@@ -110,7 +115,7 @@ export class OpenCall {
     this.provisional = false;
   }
 
-  /** Merges the fields of a block into those that came before, as long as they are no larger than arguments may be. */
+  /** Merges the fields of a block into the earlier ones, up to the size that arguments may have. */
   addBlock(block: ProviderBlock): void {
     const { data } = block;
     const before = this.#block?.data;
@@ -136,19 +141,19 @@ export class OpenCall {
     this.#fields = undefined;
   }
 
-  /** Whether a text is what has come so far, as it is or as a JSON string of it. */
+  /** Whether a text equals what has come so far, either directly or as a JSON string of it. */
   isSameText(text: string): boolean {
     const whole = this.#text.trim();
     if (text.trim() === whole) return true;
     return text.trimStart().startsWith('"') && unquoted(text)?.trim() === whole;
   }
 
-  /** Tells it from calls of another tool, or with other arguments. */
+  /** The name and the arguments as one text, to compare calls with each other. */
   get content(): string {
     return JSON.stringify([this.name, this.#text.trim()]);
   }
 
-  /** Pushes what is new as a delta; a call whose id is not known yet waits, and so does a start value. */
+  /** Pushes new text as a delta. Nothing is pushed while the id is not known or the text is a start value. */
   send(out: StreamChunk[]): void {
     const { id, name } = this;
     if (id === undefined || this.provisional) return;
@@ -165,7 +170,7 @@ export class OpenCall {
     }
   }
 
-  /** The arguments, parsed, or what is wrong with them. */
+  /** The parsed arguments, or why they are invalid. */
   read(): ReadArguments {
     if (this.#unreadable !== undefined) return this.#unreadable;
     const max = this.#limits.maxArgumentsCharacters;
@@ -177,12 +182,12 @@ export class OpenCall {
     const read = readArguments(this.#text, this.#limits);
     if (read.arguments === null) return { arguments: {} };
     if (typeof read.arguments !== 'string') return read;
-    // Encoded twice: a JSON string that holds the JSON of the arguments.
+    // The arguments were encoded twice: a JSON string that holds the JSON of the arguments.
     const inner = readArguments(read.arguments, this.#limits);
     return inner.invalid === undefined && isRecord(inner.arguments) ? inner : read;
   }
 
-  /** The verbatim form, if the wire wants it back. */
+  /** The original form of the call, if the API wants it back. */
   get block(): ProviderBlock | undefined {
     if (this.#block === undefined || this.#fields === undefined) return this.#block;
     return { ...this.#block, data: Object.fromEntries(this.#fields) };
@@ -196,20 +201,22 @@ export class OpenCall {
     if (!this.#freeForm) this.#progress.add(kept);
   }
 
-  /** A value as text; one that is nested too deep for that makes the call invalid. */
+  /** A value as text. A value that is nested too deep for that makes the call invalid. */
   #textOf(value: Record<string, unknown>): string {
     const text = jsonText(value);
     if (text === undefined) this.#unreadable = checkedArguments(value, this.#limits);
     return text ?? '';
   }
 
-  /** As much as may be kept: one character more than allowed, which makes the call invalid when it is read. */
+  /**
+   * The part of a text that is kept. One character over the limit is kept, too: it makes the call invalid when it is read.
+   */
   #kept(text: string, before: number): string {
     const room = this.#limits.maxArgumentsCharacters + 1 - before;
     return text.length <= room ? text : text.slice(0, Math.max(0, room));
   }
 
-  /** Forgets a start value: nothing of it was sent. */
+  /** Drops a start value, of which nothing was pushed. */
   #clear(): void {
     this.#text = '';
     this.#unsent = '';
@@ -220,7 +227,7 @@ export class OpenCall {
   }
 }
 
-/** Whether a text is nothing but white space. */
+/** Whether a text holds nothing but white space. */
 export function isBlank(text: string): boolean {
   return text.trim() === '';
 }
@@ -229,7 +236,7 @@ function sizeOf(value: unknown): number {
   return value === undefined ? 0 : (jsonText(value)?.length ?? 0);
 }
 
-/** The text that a JSON string stands for. */
+/** The text that a JSON string encodes. */
 function unquoted(text: string): string | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -9,43 +9,44 @@ import { UNKNOWN_TOOL, isOtherTool, isRestOfName, joinedName } from './tool-name
 
 export type { ToolCallPiece } from './open-call.ts';
 
-/** What a {@link ToolCallAssembler} is made with. */
+/** Options of {@link ToolCallAssembler}. */
 export interface AssemblerOptions {
   provider: string;
   limits: Limits;
-  /** The names of the tools that the request offers: they tell the end of a name that comes in pieces. */
+  /** The names of the tools that the request offers. They tell where a name that comes in pieces ends. */
   offered?: ReadonlySet<string> | undefined;
 }
 
 const NO_TOOLS: ReadonlySet<string> = new Set();
 
-/** A piece as far as it makes sense. */
+/** The fields of a piece that make sense. */
 interface Clean {
   index: number | undefined;
   id: string | undefined;
   name: string | undefined;
-  /** The text of the arguments or input; undefined if the piece has neither. */
+  /** The text of the arguments or the input. Undefined if the piece has neither. */
   text: string | undefined;
   value: Record<string, unknown> | undefined;
 }
 
 /**
- * Collects the pieces of a reply's tool calls, keyed by id, then by index, then by what they say: servers send every parallel call
- * at index 0, reuse or leave out indices, send `id: ""` or none, one id for two calls or a new one with each piece, names late, in
- * pieces or again and again, and `{}` before the real arguments. Keys are only ever keys of a Map.
+ * Puts the tool calls of a reply together from their pieces, which are matched by id, then by index, then by content.
+ * Servers send every parallel call at index 0, reuse indices or leave them out, send `id: ""` or no id, give two calls one
+ * id or each piece a new id, send names late, in pieces or repeatedly, and send `{}` before the real arguments. Untrusted
+ * keys are only used as keys of a Map.
  */
 export class ToolCallAssembler {
   readonly #provider: string;
   readonly #limits: Limits;
   readonly #offered: ReadonlySet<string>;
   readonly #calls: OpenCall[] = [];
-  /** The latest call of each id that the wire gave. */
+  /** The latest call of each id that the server gave. */
   readonly #byId = new Map<string, OpenCall>();
   /** The latest call of each index. */
   readonly #byIndex = new Map<number, OpenCall>();
-  /** The ids that are given out. */
+  /** The ids of calls so far. */
   readonly #given = new Set<string>();
-  /** Two calls came with one id. */
+  /** Whether two calls came with the same id. */
   #sharesIds = false;
   #characters = 0;
 
@@ -55,14 +56,14 @@ export class ToolCallAssembler {
     this.#offered = options.offered ?? NO_TOOLS;
   }
 
-  /** Calls so far. */
+  /** How many calls have begun. */
   get size(): number {
     return this.#calls.length;
   }
 
   /**
-   * Takes a piece; pushes a `tool_call_delta` where the call's id is known (else its text waits for `end`). Throws `protocol` over
-   * a limit.
+   * Adds a piece. Pushes a `tool_call_delta` if the id of the call is known; otherwise its text waits for `end()`. Throws
+   * `protocol` if a limit is exceeded.
    */
   add(piece: ToolCallPiece, out: StreamChunk[]): void {
     const clean = this.#clean(piece);
@@ -86,7 +87,7 @@ export class ToolCallAssembler {
     call.send(out);
   }
 
-  /** The wire's last word on a call, its `arguments` or `input` whole: it replaces what was collected. */
+  /** Takes the final form of a call, with all of its `arguments` or `input`. It replaces what was collected. */
   settle(piece: ToolCallPiece, out: StreamChunk[]): void {
     const clean = this.#clean(piece);
     const { id, index } = clean;
@@ -107,19 +108,19 @@ export class ToolCallAssembler {
   }
 
   /**
-   * The reply is over: pushes a `tool_call` for each call, in the order of their start, and tells how many. One whose arguments
-   * cannot be read, or without a name, is `invalid`. If the reply was cut (`length`, `content_filter`, `refusal`), calls that
-   * are not whole are left out.
+   * Ends the reply: pushes a `tool_call` for each call, in the order in which they began, and returns how many. A call
+   * without a name, or with arguments that cannot be read, is `invalid`. If the reply was cut (`length`, `content_filter`,
+   * `refusal`), incomplete calls are left out.
    */
   end(finishReason: FinishReason, out: StreamChunk[]): number {
     const cut = MAY_CUT_CALLS.has(finishReason);
     const calls = this.#sharesIds ? this.#distinct() : this.#calls;
     let count = 0;
     calls.forEach((call, at) => {
-      // An id and nothing else.
+      // The call has an id and nothing else.
       if (call.name === undefined && call.isBlank) return;
       const read = call.read();
-      // A cut call is not to be run, and one without any arguments may have been cut before their first character.
+      // A call that was cut must not be run. A call without any arguments may have been cut before their first character.
       if (cut && (read.invalid !== undefined || call.isBlank)) return;
       const id = (call.id ??= this.#madeId(at));
       call.provisional = false;
@@ -144,14 +145,17 @@ export class ToolCallAssembler {
     };
   }
 
-  /** Anything but a whole number of 0 or more is as good as none. */
+  /** The index, if it is a whole number of 0 or more. Any other value counts as no index. */
   #index(value: unknown): number | undefined {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
     if (value > this.#limits.maxToolIndex) throw this.#limit('maxToolIndex');
     return value;
   }
 
-  /** The call that a piece belongs to, a new one if it begins one; undefined for what has come before. */
+  /**
+   * The call that a piece belongs to, or a new call if the piece begins one. Undefined if the piece repeats what has come
+   * before.
+   */
   #find(piece: Clean): OpenCall | undefined {
     const { id, index } = piece;
     const there = index === undefined ? undefined : this.#byIndex.get(index);
@@ -166,19 +170,21 @@ export class ToolCallAssembler {
         : beginsWithId(piece, near);
     if (!isNew) return near;
     const call = this.#begin(index);
-    // Its name came before it, with a piece that had nothing else.
+    // An earlier piece held the name of this call and nothing else.
     if (piece.name === undefined && near.announcedAgain) call.name = near.name;
     return call;
   }
 
-  /** The last call, for a piece whose index tells of none: if that call has no place either, or the piece has none. */
+  /**
+   * The last call, for a piece whose index names no call: either the piece has no index, or the last call has none either.
+   */
   #unplaced({ index, name }: Clean): OpenCall | undefined {
     const last = this.#calls.at(-1);
     if (index === undefined) return last;
     return name === undefined && last?.index === undefined ? last : undefined;
   }
 
-  /** A piece whose id is known: of that call, or of another one that the server gave the same id. */
+  /** The call of a piece whose id is known: the call with that id, or another call to which the server gave the same id. */
   #ofKnownId(piece: Clean, call: OpenCall): OpenCall | undefined {
     const { index, name } = piece;
     const isElsewhere = index !== undefined && call.index !== undefined && index !== call.index;
@@ -190,8 +196,8 @@ export class ToolCallAssembler {
   }
 
   /**
-   * Whether a piece without an id, or for a call that has none yet, begins another call than the one at its place. Servers without
-   * ids send each call in one piece, or its name first.
+   * Whether a piece begins another call than the one at its index, if the piece or that call has no id. Servers without ids
+   * send each call in one piece, or its name first.
    */
   #beginsByContent(piece: Clean, call: OpenCall): boolean {
     const { name, text, value } = piece;
@@ -214,13 +220,13 @@ export class ToolCallAssembler {
     return call;
   }
 
-  /** Notes the id and the place that a piece gives its call. */
+  /** Notes the id and the index that a piece gives its call. */
   #identify(call: OpenCall, { id, index }: Clean): void {
     if (index !== undefined) {
       call.index ??= index;
       if (!this.#byIndex.has(index)) this.#byIndex.set(index, call);
     }
-    // The first id counts: servers that make up more of them never come back to one.
+    // The first id counts: servers that make up a new id for each piece never use one again.
     if (id === undefined || call.wireId !== undefined) return;
     call.wireId = id;
     this.#byId.set(id, call);
@@ -242,7 +248,7 @@ export class ToolCallAssembler {
   }
 
   /**
-   * The calls without those that are the same under the same id: servers announce a call at one index and send it at another, or
+   * The calls without duplicates under the same id. Some servers announce a call at one index and send it at another, or
    * send it at several.
    */
   #distinct(): OpenCall[] {
@@ -275,21 +281,21 @@ export class ToolCallAssembler {
   }
 }
 
-/** Whether a piece brings the start of a JSON value. */
+/** Whether a piece holds the start of a JSON value. */
 function opens({ text, value }: Clean): boolean {
   return value !== undefined || text?.trimStart().startsWith('{') === true;
 }
 
-/** Whether a piece has all of the call's arguments once more, as some servers close a call. */
+/** Whether a piece repeats all arguments of the call, which is how some servers close a call. */
 function isRepeated({ text }: Clean, call: OpenCall): boolean {
-  // A short piece cannot be the whole: a long text is not looked at again for it.
+  // A short piece cannot be a repetition: a long text is not compared with it.
   if (text === undefined || 2 * text.length < call.length || isBlank(text)) return false;
   return call.ended && call.isSameText(text);
 }
 
 /**
- * Whether a piece with another id than the call at its place begins a call. Another id is another call; but some servers make up
- * a new one for each piece that only goes on with the arguments.
+ * Whether a piece begins a call if it has another id than the call at its index. Usually it does. But some servers make up
+ * a new id for each piece that continues the arguments.
  */
 function beginsWithId(piece: Clean, call: OpenCall): boolean {
   const { name, text } = piece;

@@ -2,16 +2,19 @@ import { isRecord, text } from '../json.ts';
 
 type Fields = Record<string, unknown>;
 
-/** How deep an error may be wrapped: a gateway's error around that of a router around that of the server. */
+/**
+ * How many errors may be nested in each other. A gateway may wrap the error of a router, which wraps the error of the
+ * server.
+ */
 const MAX_LAYERS = 8;
 
-/** Where one error holds another one, or its own particulars: the first that does is followed. */
+/** Fields in which an error holds another error or its details. The first one that has a value is followed. */
 const INNER = [
   'error',
   'errors',
   'Error',
   'detail',
-  // OpenRouter: `raw` is what the server behind it said.
+  // OpenRouter: `raw` is the error of the server that it called.
   'metadata',
   'raw',
   'details',
@@ -21,7 +24,7 @@ const INNER = [
   'fault',
 ];
 
-/** Where the words for people stand; the first that is there is passed on. */
+/** Fields that hold a message for people. The first one that has a value is used. */
 const TEXTS = [
   'message',
   'Message',
@@ -38,7 +41,7 @@ const TEXTS = [
   'title',
 ];
 
-/** Where the words for programs stand, most telling first. */
+/** Fields that hold a code for programs, the most specific first. */
 const CODES = [
   'code',
   'type',
@@ -62,8 +65,8 @@ const STATUSES = [
   'error',
 ];
 
-/** What stands in an answer or a part of one, and in no error. */
-const ANSWER = [
+/** Fields of a reply, or of a part of one, that no error has. */
+const REPLY_FIELDS = [
   'choices',
   'output',
   'content',
@@ -75,23 +78,23 @@ const ANSWER = [
   'usage',
 ];
 
-/** Texts that are evidence of an error if an object says nothing else. */
+/** Messages that make an object an error if it says nothing else. */
 const EVIDENCE = TEXTS.filter((key) => key !== 'title' && key !== 'raw');
 
-/** What may stand beside them. */
-const BESIDE = ['code', 'param', 'request_id', 'requestId', 'trace_id', 'timestamp', 'path'];
+/** Fields that may accompany them. */
+const ACCOMPANYING = ['code', 'param', 'request_id', 'requestId', 'trace_id', 'timestamp', 'path'];
 
 const FAILED: ReadonlySet<unknown> = new Set(['error', 'failed', 'failure', 'fail']);
 const SUCCEEDED: ReadonlySet<unknown> = new Set([0, 200, '0', '200', 'ok', 'OK', 'success']);
 
-/** Values that are no error code: placeholders, a status as text, and the address of an explanation. */
-const NO_WORD = /^(?:|error|none|null|undefined|0|200|[45]\d\d|about:.*|https?:.*)$/i;
+/** Values that are not error codes: placeholders, a status as text, and the address of an explanation. */
+const NO_CODE = /^(?:|error|none|null|undefined|0|200|[45]\d\d|about:.*|https?:.*)$/i;
 
 /**
- * The objects of an error body, outermost first: the body itself, then what its `error`, `errors[0]`, `detail`, `details`, `message` or
- * `metadata.raw` holds, also as JSON text, and so on. Empty if the body says nothing.
+ * The objects of an error body, outermost first: the body itself, then what its `error`, `errors[0]`, `detail`, `details`,
+ * `message` or `metadata.raw` holds, even as JSON text, and so on. Empty if the body says nothing.
  */
-export function layersOf(body: unknown): Fields[] {
+export function errorLayers(body: unknown): Fields[] {
   const layers: Fields[] = [];
   let inner = fieldsOf(body);
   while (inner !== undefined && layers.length < MAX_LAYERS) {
@@ -102,9 +105,9 @@ export function layersOf(body: unknown): Fields[] {
 }
 
 /**
- * The event or body itself (of a list: the first object in it) if it is or holds an error, whatever its shape; else undefined. For
- * what a decoder does not otherwise know. A message beside what an answer has, or beside a type or status that is no failure, is
- * no evidence.
+ * The event or body itself (of a list: the first object in it) if it is or holds an error of any shape; otherwise
+ * undefined. It is for values that a decoder does not know. A message alone is not enough if the object also has the fields
+ * of a reply, or a type or status that is not a failure.
  */
 export function errorIn(data: unknown): Fields | undefined {
   const fields: unknown = Array.isArray(data) ? data.find((one) => isRecord(one)) : data;
@@ -113,35 +116,35 @@ export function errorIn(data: unknown): Fields | undefined {
 
 function isError(fields: Fields): boolean {
   const { object, type, status, code } = fields;
-  if (isSaid(fields['error']) || isSaid(fields['errors']) || isSaid(fields['Error'])) return true;
+  if (hasValue(fields['error']) || hasValue(fields['errors']) || hasValue(fields['Error'])) return true;
   if (object === 'error' || (typeof type === 'string' && /(?:error|exception)$/i.test(type))) return true;
   if (minimaxError(fields) !== undefined) return true;
-  if (isAnswer(fields)) return false;
+  if (isReply(fields)) return false;
   if (fields['success'] === false || fields['ok'] === false || FAILED.has(status)) return true;
   if (statusIn([fields]) !== undefined) return true;
-  if (isSaid(fields['error_code']) || isSaid(fields['error_message']) || isSaid(fields['error_msg']))
+  if (hasValue(fields['error_code']) || hasValue(fields['error_message']) || hasValue(fields['error_msg']))
     return true;
-  if (SUCCEEDED.has(code) || !EVIDENCE.some((key) => isSaid(fields[key]))) return false;
+  if (SUCCEEDED.has(code) || !EVIDENCE.some((key) => hasValue(fields[key]))) return false;
   const hasCode = codesOf({ ...fields, type: undefined }).length > 0;
   if (hasCode && !(typeof type === 'string' && type.includes('.'))) return true;
   return Object.keys(fields).every(
-    (key) => EVIDENCE.includes(key) || BESIDE.includes(key) || fields[key] === null,
+    (key) => EVIDENCE.includes(key) || ACCOMPANYING.includes(key) || fields[key] === null,
   );
 }
 
-/** Whether an object has what answers have, or a part of one. */
-export function isAnswer(fields: Fields): boolean {
+/** Whether an object has fields of a reply or of a part of one. */
+export function isReply(fields: Fields): boolean {
   const { message } = fields;
-  return (isRecord(message) && 'role' in message) || ANSWER.some((key) => isSaid(fields[key]));
+  return (isRecord(message) && 'role' in message) || REPLY_FIELDS.some((key) => hasValue(fields[key]));
 }
 
-/** What an error says to programs, the innermost word first, as it tells most. */
-export function wordsIn(layers: readonly Fields[]): string[] {
+/** The codes of an error, the innermost first, because it is the most specific. */
+export function codesIn(layers: readonly Fields[]): string[] {
   const inner = layers.toReversed();
-  return [...inner.flatMap(codesOf), ...inner.flatMap((fields) => wordOf(fields['status']))];
+  return [...inner.flatMap(codesOf), ...inner.flatMap((fields) => codeOf(fields['status']))];
 }
 
-/** A status that an error tells, a number or one written as text; the outermost counts. */
+/** The HTTP status in an error, as a number or as text. The outermost counts. */
 export function statusIn(layers: readonly Fields[]): number | undefined {
   for (const fields of layers) {
     for (const key of STATUSES) {
@@ -153,8 +156,8 @@ export function statusIn(layers: readonly Fields[]): number | undefined {
   return undefined;
 }
 
-/** What an error says to people: the texts of its layers that are not part of one another. */
-export function saidIn(layers: readonly Fields[]): string {
+/** The messages of an error. A message that is part of another one is left out. */
+export function messageIn(layers: readonly Fields[]): string {
   let texts: string[] = [];
   for (const one of layers.flatMap(textsOf)) {
     if (texts.some((other) => other.includes(one))) continue;
@@ -163,7 +166,7 @@ export function saidIn(layers: readonly Fields[]): string {
   return texts.join(': ');
 }
 
-/** A text parsed as JSON, also if the JSON is the data of an event; undefined if it is not JSON. */
+/** Parses a text as JSON, or the data of an event in it. Undefined if it is not JSON. */
 export function parsed(body: string): unknown {
   const [, data] = /^(?:event|data|id|retry)?:/.test(body) ? (/^data:(.*)$/m.exec(body) ?? []) : [];
   try {
@@ -173,7 +176,7 @@ export function parsed(body: string): unknown {
   }
 }
 
-/** What there is to read of a text: of a page of HTML without its markup. */
+/** The readable part of a text: an HTML page without its markup. */
 export function readable(said: string): string {
   const start = said.trimStart();
   if (!start.startsWith('<')) return said;
@@ -184,7 +187,10 @@ export function readable(said: string): string {
     .trim();
 }
 
-/** Something as an object: a list as the first telling one in it, JSON text as what it says, another text as an object with it. */
+/**
+ * A value as an object. Of a list, the most specific object is taken. JSON text is parsed. Other text becomes `{ error:
+ * text }`.
+ */
 function fieldsOf(value: unknown): Fields | undefined {
   if (Array.isArray(value)) {
     const list: unknown[] = value;
@@ -197,7 +203,7 @@ function fieldsOf(value: unknown): Fields | undefined {
   return jsonOf(value) ?? { error: value };
 }
 
-/** A text that is JSON, as an object. */
+/** The object in a text that is JSON. */
 function jsonOf(said: string): Fields | undefined {
   const value = /^\s*[[{]/.test(said) ? parsed(said) : undefined;
   return isRecord(value) || Array.isArray(value) ? fieldsOf(value) : undefined;
@@ -212,7 +218,7 @@ function innerOf(fields: Fields): Fields | undefined {
   return minimaxError(fields);
 }
 
-/** MiniMax answers 200 to everything and tells of a failure here; its numbers are those of nobody else. */
+/** MiniMax answers every request with status 200 and puts failures here. No other server uses its numbers. */
 function minimaxError(fields: Fields): Fields | undefined {
   const answer = fields['base_resp'];
   if (!isRecord(answer)) return undefined;
@@ -223,42 +229,42 @@ function minimaxError(fields: Fields): Fields | undefined {
 
 function codesOf(fields: Fields): string[] {
   const { error, param, type } = fields;
-  // An event of a reply with an error beside its fields: its type says nothing of the error.
-  const isEvent = isSaid(error) && typeof type === 'string' && !/error|exception|fail/i.test(type);
-  const codes = CODES.flatMap((key) => (isEvent && key === 'type' ? [] : wordOf(fields[key])));
-  if (typeof error === 'string' && isName(error)) codes.push(...wordOf(error));
-  // All that vLLM says of a prompt that is too long.
+  // An event of a reply that also has an error: its type says nothing about the error.
+  const isEvent = hasValue(error) && typeof type === 'string' && !/error|exception|fail/i.test(type);
+  const codes = CODES.flatMap((key) => (isEvent && key === 'type' ? [] : codeOf(fields[key])));
+  if (typeof error === 'string' && isName(error)) codes.push(...codeOf(error));
+  // vLLM says nothing but this about a prompt that is too long.
   if (param === 'input_tokens') codes.push(param);
   return codes;
 }
 
-function wordOf(value: unknown): string[] {
+function codeOf(value: unknown): string[] {
   const word = typeof value === 'number' && value > 0 ? String(value) : text(value)?.trim();
-  return word === undefined || NO_WORD.test(word) ? [] : [word];
+  return word === undefined || NO_CODE.test(word) ? [] : [word];
 }
 
 function textsOf(fields: Fields): string[] {
   const { error } = fields;
   const key = TEXTS.find((one) => isText(fields[one]));
   const said = key === undefined ? undefined : text(fields[key]);
-  // One word is a code, unless there is another one.
-  const isWord = isText(error) && isName(error) && !CODES.some((one) => wordOf(fields[one]).length > 0);
+  // A single word is a code, unless the object has another code.
+  const isWord = isText(error) && isName(error) && !CODES.some((one) => codeOf(fields[one]).length > 0);
   return [isText(error) && !isWord ? error : undefined, said]
     .filter((one) => one !== undefined)
     .map((one) => readable(one).trim());
 }
 
-/** Whether a value is a text for people, not JSON that a layer was made of. */
+/** Whether a value is a message for people, not JSON that is a layer of its own. */
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.trim() !== '' && jsonOf(value) === undefined;
 }
 
-/** Whether a text is one word, as codes are. */
+/** Whether a text is a single word, as codes are. */
 function isName(value: string): boolean {
   return /^[A-Za-z](?:[\w.-]*\w)?$/.test(value);
 }
 
-function isSaid(value: unknown): boolean {
+function hasValue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value === 'string') return value.trim() !== '';
   return isRecord(value) || value === true || (typeof value === 'number' && value !== 0);

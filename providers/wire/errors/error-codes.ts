@@ -1,10 +1,10 @@
 import type { ErrorCode, TimeoutPhase } from '../../../src/index.ts';
 
-/** What an error is, and whether to try again where that is not as usual for its code. */
+/** The code of an error, and whether to retry if that differs from the default of the code. */
 export interface Kind {
   code: ErrorCode;
   retryable?: boolean;
-  /** Which clock of the transport ran out. */
+  /** Which timeout of the transport was exceeded. */
   phase?: TimeoutPhase;
 }
 
@@ -15,14 +15,14 @@ function kind(code: ErrorCode, retryable?: boolean): Kind {
 const OUT_OF_MONEY = kind('rate_limited', false);
 
 /**
- * Words of `code` or `type` that say more than the status. OpenAI: the error codes of its guide and of `response.failed`; Anthropic:
- * the types of its errors page; Gemini: the statuses of google.rpc.Code and the reasons of google.rpc.ErrorInfo; Azure's content
- * filter; text-generation-inference's types; the codes of Moonshot, DashScope, Z.ai (numbers) and MiniMax (`base_resp`). What
- * only spells one of them in another way is found by {@link PATTERNS}.
+ * Values of `code` or `type` that say more than the status. They are from: the error codes in OpenAI's guide and of
+ * `response.failed`; the types on Anthropic's errors page; for Gemini the statuses of google.rpc.Code and the reasons of
+ * google.rpc.ErrorInfo; Azure's content filter; the types of text-generation-inference; the codes of Moonshot, DashScope,
+ * Z.ai (numbers) and MiniMax (`base_resp`). {@link PATTERNS} finds other spellings.
  */
 const SPECIFIC: ReadonlyMap<string, Kind> = new Map([
   ['context_length_exceeded', kind('context_length')],
-  // The name of the parameter is all that vLLM says.
+  // vLLM says nothing but the name of the parameter.
   ['input_tokens', kind('context_length')],
   ['1261', kind('context_length')],
   ['insufficient_quota', OUT_OF_MONEY],
@@ -83,7 +83,7 @@ const SPECIFIC: ReadonlyMap<string, Kind> = new Map([
 ]);
 
 /**
- * How servers spell the rest, in lower case: `exceed_context_size_error` (llama.cpp), `model_max_prompt_tokens_exceeded` (Copilot),
+ * Other spellings, in lower case: `exceed_context_size_error` (llama.cpp), `model_max_prompt_tokens_exceeded` (Copilot),
  * `engine_overloaded_error` (Moonshot), `service_tier_capacity_exceeded` (Mistral), `queue_exceeded` (Cerebras),
  * `ModelAccountTpmRateLimitExceeded` (Volcengine), `ThrottlingException` (AWS).
  */
@@ -99,7 +99,7 @@ const PATTERNS: readonly (readonly [RegExp, Kind])[] = [
   [/rate_?limit|too_?many_?requests|throttl/, kind('rate_limited')],
 ];
 
-/** Words that cover many causes (some servers have one for all): the status says more. */
+/** Codes that have many causes. Some servers use one of them for everything, so the status says more. */
 const GENERIC: ReadonlyMap<string, Kind> = new Map([
   ['api_error', kind('server')],
   ['server_error', kind('server')],
@@ -115,8 +115,8 @@ const GENERIC: ReadonlyMap<string, Kind> = new Map([
 ]);
 
 /**
- * An error object's kind by its words, then by its status, never by its message. Without either it is the server's
- * fault.
+ * Classifies an error by its codes, then by its status, never by its message. Without a code and a status it is a `server`
+ * error.
  */
 export function kindOfError(words: readonly string[], status: number | undefined): Kind {
   const lower = words.map((word) => word.toLowerCase());
@@ -134,14 +134,14 @@ export function kindOfError(words: readonly string[], status: number | undefined
   for (const word of names) {
     const found = GENERIC.get(word);
     if (found !== undefined) return found;
-    // image_too_large, invalid_image_url, InvalidParameter, ...: the request's own fault.
+    // Examples: image_too_large, invalid_image_url, InvalidParameter. The request itself is wrong.
     if (/^(?:invalid|image_|unsupported_|empty_|failed_to_download_)/.test(word))
       return kind('invalid_request');
   }
   return kind('server');
 }
 
-/** An HTTP status' kind. */
+/** Classifies an HTTP status. */
 function kindOfStatus(status: number): Kind {
   switch (status) {
     case 401:
@@ -166,7 +166,7 @@ function kindOfStatus(status: number): Kind {
   }
 }
 
-/** Codes of Node's sockets, resolver and of undici that mean a connection failed or was cut. */
+/** Codes of Node's sockets and resolver and of undici for a connection that failed or was closed. */
 const NETWORK: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -178,7 +178,7 @@ const NETWORK: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'ENETDOWN',
   'EADDRNOTAVAIL',
-  // No more sockets.
+  // The process has no more sockets.
   'EMFILE',
   'ENFILE',
   'ENOBUFS',
@@ -187,15 +187,15 @@ const NETWORK: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'UND_ERR_PRX_TLS',
-  // What undici calls a tunnel that the proxy refused. An abort of ours never ends in it: that carries the reason given.
+  // undici's code for a tunnel that the proxy refused. An abort of ours never has it: it carries the reason that was given.
   'UND_ERR_ABORTED',
-  // The connection was closed inside a chunked body.
+  // The connection was closed within a chunked body.
   'HPE_INVALID_EOF_STATE',
-  // A compressed body broke off.
+  // A compressed body ended too soon.
   'Z_BUF_ERROR',
 ]);
 
-/** The kind of an error of the socket, by its `code`; undefined where the code says nothing. */
+/** Classifies a socket error by its `code`. Undefined if the code says nothing. */
 export function kindOfSocketError(code: string): Kind | undefined {
   if (NETWORK.has(code) || code.startsWith('EAI_') || code.startsWith('ERR_HTTP2_')) return kind('network');
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return { code: 'timeout', phase: 'first_chunk' };
@@ -205,7 +205,7 @@ export function kindOfSocketError(code: string): Kind | undefined {
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
     return kind('protocol', false);
   if (/^(?:HPE_|Z_|ERR__ERROR_|ZSTD_)/.test(code)) return kind('protocol', false);
-  // A certificate does not get better by itself.
+  // A retry does not help against an invalid certificate.
   if (/^(?:CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO$)/.test(code))
     return kind('network', false);
   return undefined;

@@ -1,40 +1,41 @@
 import { isSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../../src/index.ts';
 import { isHeaderReader, type HeaderReader } from '../headers.ts';
-import { layersOf, saidIn, statusIn, wordsIn } from './error-body.ts';
+import { errorLayers, messageIn, statusIn, codesIn } from './error-body.ts';
 import { kindOfError, kindOfSocketError, type Kind } from './error-codes.ts';
 import { isRecord, text } from '../json.ts';
 import { quoted, safeCause, scrub } from './scrub.ts';
 import { waitInBody, waitInHeaders } from './retry-after.ts';
 
-/** Where a provider's error object came from. */
+/** Where an error body came from. */
 export interface ErrorInfo {
   provider: string;
   status?: number | undefined;
   requestId?: string | undefined;
-  /** Scrubbed from the message. */
+  /** Removed from the message. */
   secrets?: readonly string[] | undefined;
 }
 
-/** An answer whose status is an error. `body` is parsed JSON, or text where it is none. */
-export interface FailedAnswer {
+/** A response whose status is an error. `body` is parsed JSON, or text if it is not JSON. */
+export interface FailedResponse {
   status: number;
   headers?: HeaderReader | undefined;
   body: unknown;
 }
 
-/** What is known beside the error itself. */
+/** What is known in addition to the error itself. */
 export interface ErrorContext {
-  /** The code of what nothing is known of. Default `protocol`. */
+  /** The code for an error that nothing is known about. Default: `protocol`. */
   fallback?: ErrorCode | undefined;
   requestId?: string | undefined;
 }
 
-/** How deep a chain of causes is followed. */
+/** How many causes are followed. */
 const MAX_CAUSES = 8;
 
 /**
- * Whatever an SDK or a socket threw as a `SluiceError`: by status and by the body's own words, by the socket's code along the
- * chain of causes, never by a message's text. The provider's message is passed on, scrubbed and at most 300 characters long.
+ * Turns an error of an SDK or a socket into a `SluiceError`. It is classified by its status, by the codes in the body, and
+ * by the socket codes along the chain of causes, never by a message. The provider's message is kept, without secrets and
+ * cut to 300 characters.
  */
 export function toSluiceError(
   error: unknown,
@@ -44,9 +45,9 @@ export function toSluiceError(
 ): SluiceError {
   const chain = causesOf(error);
   const own = chain.find(isSluiceError);
-  if (own !== undefined) return signed(own, provider, secrets, context.requestId);
+  if (own !== undefined) return withContext(own, provider, secrets, context.requestId);
   for (const at of chain) {
-    const answer = answerIn(at);
+    const answer = responseIn(at);
     if (answer !== undefined) return statusError(answer, { provider, secrets }, error);
   }
   const kind: Kind = kindOfChain(chain) ?? { code: context.fallback ?? 'protocol' };
@@ -60,12 +61,15 @@ export function toSluiceError(
   });
 }
 
-/** The answer that an error was made of: by an SDK, or (`statusCode`, plain headers) by undici's `RetryAgent` and `responseError`. */
-function answerIn(error: unknown): FailedAnswer | undefined {
+/**
+ * The response that an error was made from. SDKs put it on their errors; so do undici's `RetryAgent` and `responseError`
+ * (`statusCode` and plain headers).
+ */
+function responseIn(error: unknown): FailedResponse | undefined {
   if (!isRecord(error) || !('headers' in error)) return undefined;
   const { status, statusCode, headers } = error;
   if (typeof status === 'number') {
-    // An SDK begins its own message with the status.
+    // SDKs put the status at the start of their message.
     const body = error['error'] ?? text(error['message'])?.replace(/^\d{3} /, '');
     return { status, headers: isHeaderReader(headers) ? headers : undefined, body };
   }
@@ -74,26 +78,26 @@ function answerIn(error: unknown): FailedAnswer | undefined {
   return { status: statusCode, headers: { get: (name) => text(headers[name]) ?? null }, body };
 }
 
-/** The error of a call that was ended on purpose; its cause is the reason given. */
+/** The error of a call that was aborted. Its cause is the reason that was given. */
 export function abortedBy(reason: unknown): SluiceError {
   if (isSluiceError(reason) && reason.code === 'aborted') return reason;
   return new SluiceError('aborted', 'The call was aborted.', { cause: reason });
 }
 
-/** The error of an answer whose status is not ok. A wait that its headers tell wins over one in its body. */
+/** The error of a response whose status is not ok. A wait in the headers takes precedence over one in the body. */
 export function statusError(
-  answer: FailedAnswer,
+  answer: FailedResponse,
   info: { provider: string; secrets?: readonly string[] },
   cause?: unknown,
 ): SluiceError {
   const { status, headers, body } = answer;
   const secrets = info.secrets ?? [];
-  const layers = layersOf(body);
-  const kind = kindOfError(wordsIn(layers), status);
+  const layers = errorLayers(body);
+  const kind = kindOfError(codesIn(layers), status);
   const verdict = headers?.get('x-should-retry');
   const wait = headers === undefined ? undefined : waitInHeaders(headers);
-  // A Retry-After of 0 names no time.
-  const inBody = wait !== undefined && wait > 0 ? undefined : waitInBody(layers, saidIn(layers));
+  // A Retry-After of 0 does not name a time.
+  const inBody = wait !== undefined && wait > 0 ? undefined : waitInBody(layers, messageIn(layers));
   return new SluiceError(kind.code, sentence(`${info.provider} answered ${status}`, layers, secrets), {
     retryable: verdict === 'true' ? true : verdict === 'false' ? false : kind.retryable,
     status,
@@ -105,21 +109,21 @@ export function statusError(
 }
 
 /**
- * What a provider sent in place of an answer (an error event behind a 200, a body, a text) as a typed error, classified by its codes,
- * types and statuses in whatever field they stand, never by its message.
+ * The error for what a provider sent in place of a reply (an error event after status 200, a body, a text). It is
+ * classified by the codes, types and statuses in any of its fields, never by its message.
  */
 export function errorFromBody(body: unknown, info: ErrorInfo): SluiceError {
   const { provider, secrets = [], requestId } = info;
-  const layers = layersOf(body);
+  const layers = errorLayers(body);
   const status =
     statusIn(layers) ?? (info.status !== undefined && info.status >= 400 ? info.status : undefined);
-  const kind = kindOfError(wordsIn(layers), status);
+  const kind = kindOfError(codesIn(layers), status);
   return new SluiceError(kind.code, sentence(`${provider} sent an error`, layers, secrets), {
     retryable: kind.retryable,
     status,
     provider,
     requestId: requestId ?? requestIdIn(layers),
-    retryAfterMs: waitInBody(layers, saidIn(layers)),
+    retryAfterMs: waitInBody(layers, messageIn(layers)),
   });
 }
 
@@ -132,12 +136,12 @@ function sentence(
   layers: readonly Record<string, unknown>[],
   secrets: readonly string[],
 ): string {
-  const [word] = wordsIn(layers);
-  const message = quoted(saidIn(layers), secrets);
+  const [word] = codesIn(layers);
+  const message = quoted(messageIn(layers), secrets);
   return `${what}${word === undefined ? '' : ` (${quoted(word, secrets)})`}${message === '' ? '.' : `: ${message}`}`;
 }
 
-/** The error and what caused it, outermost first. */
+/** The error and its causes, outermost first. */
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let at = error; at !== undefined && at !== null && chain.length < MAX_CAUSES;) {
@@ -163,33 +167,33 @@ function kindOfChain(chain: readonly unknown[]): Kind | undefined {
   return network;
 }
 
-/** What SDKs and `fetch` throw without a code. The SDKs name their classes, not always their errors. */
+/** Classifies errors of SDKs and `fetch` that have no code. SDKs name their classes, but not always their errors. */
 function kindOfName(error: Error): Kind | undefined {
   const names = [error.name, error.constructor.name];
   if (names.includes('APIConnectionTimeoutError') || names.includes('TimeoutError'))
     return { code: 'timeout', phase: 'first_chunk' };
   if (names.includes('APIUserAbortError') || names.includes('AbortError')) return { code: 'aborted' };
   if (names.includes('APIConnectionError')) return { code: 'network' };
-  // What came is no HTTP; undici 8 has no code for most of it.
+  // The data is not HTTP. undici 8 has no code for most of these errors.
   if (names.includes('HTTPParserError')) return { code: 'protocol', retryable: false };
-  // Node's own fetch, told to follow none: it would be answered the same again.
+  // Node's own fetch found a redirect, which it was asked not to follow. The next attempt would find it, too.
   if (error.message === 'unexpected redirect') return { code: 'protocol', retryable: false };
-  // The two texts of Node's own fetch for a connection that failed or broke, which it gives no code.
+  // The two messages of Node's own fetch for a connection that failed or broke. It gives them no code.
   if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) {
     return { code: 'network' };
   }
   return undefined;
 }
 
-/** The innermost message says most: the outer ones are "Connection error." and "fetch failed". */
+/** The innermost message says the most. The outer ones are "Connection error." and "fetch failed". */
 function describe(chain: readonly unknown[], secrets: readonly string[]): string {
   const messages = chain.map((at) => (at instanceof Error ? at.message : typeof at === 'string' ? at : ''));
   const message = quoted(messages.findLast((one) => one !== '') ?? '', secrets);
   return message === '' ? 'the call failed.' : message;
 }
 
-/** One of ours, with the provider's name and the request's id, and without secrets. */
-function signed(
+/** A `SluiceError` with the provider's name and the request id, and without secrets. */
+function withContext(
   error: SluiceError,
   provider: string,
   secrets: readonly string[],

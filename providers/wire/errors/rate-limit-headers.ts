@@ -1,20 +1,21 @@
 import type { RateLimits } from '../../../src/index.ts';
 import type { HeaderReader } from '../headers.ts';
 
-/** A longer reset is something else, as a date written as a number. */
+/** A longer reset time is not a duration, but for example a date written as a number. */
 const LONGEST_RESET_MS = 86_400_000;
 
-/** One limit as the headers of an answer tell it. */
-interface Told {
+/** One limit, read from headers. */
+interface HeaderLimit {
   limit: number | undefined;
   remaining: number | undefined;
   resetMs: number | undefined;
 }
 
 /**
- * What an answer's headers say of the provider's limits; undefined where they say nothing of use. OpenAI, Groq and others write
- * `x-ratelimit-remaining-tokens` and resets as durations (`6m0s`, `20ms`), Anthropic `anthropic-ratelimit-tokens-remaining` and resets as
- * dates. Compatible servers that know no limit write -1 or 0 for it: such a limit is none.
+ * Reads the provider's rate limits from headers. Undefined if they say nothing useful. OpenAI, Groq and others send
+ * `x-ratelimit-remaining-tokens`, and resets as durations (`6m0s`, `20ms`). Anthropic sends
+ * `anthropic-ratelimit-tokens-remaining`, and resets as dates. Compatible servers that have no limit send -1 or 0, which is
+ * ignored.
  *
  * Sources: https://platform.openai.com/docs/guides/rate-limits, https://platform.claude.com/docs/en/api/rate-limits
  */
@@ -36,28 +37,32 @@ export function rateLimitsOf(headers: HeaderReader, nowMs = Date.now()): RateLim
   };
 }
 
-function openaiLimit(headers: HeaderReader, what: string): Told | undefined {
-  return told(
+function openaiLimit(headers: HeaderReader, what: string): HeaderLimit | undefined {
+  return limitOf(
     headers.get(`x-ratelimit-limit-${what}`),
     headers.get(`x-ratelimit-remaining-${what}`),
     durationMs(headers.get(`x-ratelimit-reset-${what}`)),
   );
 }
 
-function anthropicLimit(headers: HeaderReader, what: string, nowMs: number): Told | undefined {
+function anthropicLimit(headers: HeaderReader, what: string, nowMs: number): HeaderLimit | undefined {
   const reset = headers.get(`anthropic-ratelimit-${what}-reset`);
   const at = reset === null ? NaN : Date.parse(reset);
-  return told(
+  return limitOf(
     headers.get(`anthropic-ratelimit-${what}-limit`),
     headers.get(`anthropic-ratelimit-${what}-remaining`),
     Number.isNaN(at) ? undefined : Math.max(0, at - nowMs),
   );
 }
 
-function told(limit: string | null, remaining: string | null, resetMs: number | undefined): Told | undefined {
+function limitOf(
+  limit: string | null,
+  remaining: string | null,
+  resetMs: number | undefined,
+): HeaderLimit | undefined {
   const most = count(limit);
   const left = count(remaining);
-  // Without a limit that can be, "0 remaining" is no news either.
+  // Without a sensible limit, "0 remaining" means nothing.
   if (most === undefined || most === 0 || left === undefined) return undefined;
   const usable = resetMs !== undefined && resetMs <= LONGEST_RESET_MS;
   return { limit: most, remaining: Math.min(left, most), resetMs: usable ? resetMs : undefined };
@@ -69,10 +74,10 @@ function count(value: string | null): number | undefined {
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A duration as Go writes it, `1h2m3.5s` or `20ms`; a bare number is seconds. */
+/** A duration in Go's format, such as `1h2m3.5s` or `20ms`, in milliseconds. A bare number is seconds. */
 export function durationMs(value: string | null): number | undefined {
   if (value === null || value.length > 40) return undefined;
-  // The shapes of a server at ease, which stand in nearly every answer.
+  // A fast path for the formats of a server that is not busy. Nearly every response has one of them.
   const simple = /^(\d+)(ms|s)$/.exec(value);
   if (simple !== null) return Number(simple[1]) * (simple[2] === 'ms' ? 1 : 1_000);
   if (/^\d+(?:\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1_000);

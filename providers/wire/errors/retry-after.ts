@@ -2,38 +2,41 @@ import type { HeaderReader } from '../headers.ts';
 import { isRecord } from '../json.ts';
 import { durationMs } from './rate-limit-headers.ts';
 
-/** A longer wait in a body is something else, as a date that is written as a number. */
+/** A longer wait in a body is not a duration, but for example a date written as a number. */
 const LONGEST_MS = 31 * 86_400_000;
 
-/** From here on a number of seconds, or of milliseconds, is a date. */
+/** A number of seconds, or of milliseconds, from here on is a date. */
 const DATE_SECONDS = 1e9;
 const DATE_MS = 1e12;
 
-/** As much of a message is searched for a wait. */
+/** How many characters of a message are searched for a wait. */
 const MAX_MESSAGE_CHARACTERS = 2_000;
 
-/** `7m12s`, `1.5 s`, `20ms`, `3 seconds`, with a bound for each repetition. */
+/** Matches `7m12s`, `1.5 s`, `20ms`, `3 seconds`. Each repetition has a bound. */
 const AMOUNT = String.raw`\d{1,9}(?:\.\d{1,15})? ?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])[ ,]{0,2}`;
 
-/** "Please try again in 1.5s" of OpenAI and Groq, "Please retry after 3 seconds" of Azure, "Please retry in 34s" of Gemini. */
+/** "Please try again in 1.5s" (OpenAI, Groq), "Please retry after 3 seconds" (Azure), "Please retry in 34s" (Gemini). */
 const SENTENCE = new RegExp(String.raw`\b(?:try again|retry) (?:in|after) ((?:${AMOUNT}){1,4})`, 'i');
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date; undefined if neither header is there or makes sense. */
+/**
+ * The wait in `retry-after-ms`, or in `retry-after` as seconds or a date. Undefined if neither header is there or makes
+ * sense.
+ */
 export function waitInHeaders(headers: HeaderReader, nowMs = Date.now()): number | undefined {
   const milliseconds = numberOf(headers.get('retry-after-ms'));
   if (milliseconds !== undefined) return milliseconds;
   const value = headers.get('retry-after');
   const seconds = numberOf(value);
   if (seconds !== undefined) return seconds * 1_000;
-  // Date.parse() takes '-1' for a year; a date of HTTP begins with the name of a day.
+  // Date.parse() takes '-1' for a year. An HTTP date begins with the name of a day.
   const date = value === null || !/^\s*[a-z]/i.test(value) ? NaN : Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
 /**
- * How long to wait, as an error's body tells it: `retry_after` and the like, google.rpc.RetryInfo, the headers that OpenRouter
- * repeats in `metadata`, or the sentence of the message that OpenAI, Azure, Groq and Gemini have for it. The message is read for
- * nothing else. Undefined if it tells none, or one that has passed or makes no sense.
+ * The wait in the body of an error: `retry_after` and similar fields, google.rpc.RetryInfo, the headers that OpenRouter
+ * repeats in `metadata`, or the sentence that OpenAI, Azure, Groq and Gemini put into the message. The message is used for
+ * nothing else. Undefined if there is no wait, or one that has passed or makes no sense.
  *
  * Sources: https://cloud.google.com/apis/design/errors, https://openrouter.ai/docs/api-reference/errors
  */
@@ -69,7 +72,7 @@ function waitInHeaderFields(fields: Record<string, unknown>, nowMs: number): num
   return wait !== undefined && wait > 0 ? wait : secondsMs(get('x-ratelimit-reset'), nowMs);
 }
 
-/** The RetryInfo among a Google error's details. */
+/** The wait of the RetryInfo in the details of a Google error. */
 function waitInDetails(details: unknown): number | undefined {
   if (!Array.isArray(details)) return undefined;
   const list: unknown[] = details;
@@ -96,7 +99,7 @@ function unitMs(unit: string): number {
   return unit.startsWith('h') ? 3_600_000 : 86_400_000;
 }
 
-/** Seconds, a duration (`34.07s`), or the time that something ends, in seconds or milliseconds since 1970. */
+/** Reads seconds, a duration (`34.07s`), or a time in seconds or milliseconds since 1970. */
 function secondsMs(value: unknown, nowMs: number): number | undefined {
   const amount = amountOf(value);
   if (amount === undefined) return typeof value === 'string' ? durationMs(value.trim()) : undefined;

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 
-/** Longest message of a provider that is passed on, in characters. */
+/** The longest provider message that is kept, in characters. */
 const MAX_MESSAGE_CHARACTERS = 300;
 
-/** Shorter strings are no secrets, and would be found in any text. */
+/** Shorter strings are not secrets, and would be found in any text. */
 const MIN_SECRET_CHARACTERS = 4;
 
-/** What API keys look like, masked ones too. Linear: no repetition inside another. */
+/** What API keys look like, including masked ones. It is linear: no repetition contains another one. */
 const KEY_LIKE =
   /\b(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|r8)[-_][\w*.-]{8,}|\bAIza[\w-]{20,}|\bBearer +[^\s"',]{8,}/gi;
 
@@ -17,9 +17,9 @@ export function scrub(text: string, secrets: readonly string[]): string {
   return clean.replace(KEY_LIKE, '***');
 }
 
-/** A provider's message as part of ours: scrubbed, on one line, at most 300 characters. */
+/** A provider's message as part of an error of ours: without secrets, on one line, at most 300 characters. */
 export function quoted(message: string, secrets: readonly string[]): string {
-  // Scrubbed before it is cut: half a key would not be found.
+  // The secrets are removed before the text is cut: half a key would not be found.
   const head = scrub(message.slice(0, 20 * MAX_MESSAGE_CHARACTERS), secrets);
   // eslint-disable-next-line no-control-regex -- a terminal would obey them
   const line = head.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
@@ -29,8 +29,8 @@ export function quoted(message: string, secrets: readonly string[]): string {
 }
 
 /**
- * An error that may stand as the cause of ours: itself, or, where anything that a print of it would show holds a secret, a scrubbed
- * copy of name, message and causes.
+ * An error that may be the cause of another one: the error itself or, if printing it would show a secret, a copy of its
+ * name, message and causes without secrets.
  */
 export function safeCause(error: unknown, secrets: readonly string[]): unknown {
   const shown = inspect(error, { depth: 8, maxStringLength: 100_000, maxArrayLength: 200 });
@@ -43,12 +43,14 @@ function copied(error: unknown, secrets: readonly string[], depth: number): unkn
   const cause = copied(error.cause, secrets, depth + 1);
   const copy = new Error(quoted(error.message, secrets), cause === undefined ? undefined : { cause });
   copy.name = error.name;
-  // Its first line is the message; where the secret stands in it, the trace goes with it.
+  // The first line of the stack is the message. If it holds a secret, the trace goes, too.
   if (copy.stack !== undefined) copy.stack = `${copy.name}: ${copy.message}`;
   return copy;
 }
 
-/** Each secret as it is, without blanks round it, and as JSON and inspect() would print it. */
+/**
+ * The forms in which a secret can be printed: as it is, without surrounding spaces, as JSON, and encoded for an address.
+ */
 function forms(secrets: readonly string[]): Set<string> {
   const all = new Set<string>();
   for (const secret of secrets) {

@@ -73,7 +73,7 @@ export interface Vendor {
   keyVariable: string;
   /** Whether an address is the vendor's own, where nothing works without a key. */
   needsKey(baseURL: string): boolean;
-  /** The property that tells a client of the vendor's SDK. */
+  /** Properties that a client of the vendor's SDK has. */
   clientProperties: readonly string[];
   /** What to pass as `client`. */
   clientAdvice: string;

@@ -6,7 +6,7 @@ import { statusError } from '../errors/errors.ts';
 import { MAX_ERROR_BODY_BYTES, readText, type RawBody } from '../transport/raw-body.ts';
 import type { WireCall } from '../wire.ts';
 
-/** Media types of what may be events, an answer or an error, and is called otherwise; '' is no name at all. */
+/** Media types of a body that may hold events, a reply or an error. The server may send none ('') or a wrong one. */
 const READABLE = /^(?:|text\/.*|.*json.*|application\/(?:octet-stream|javascript|xml))$/;
 
 /** The provider's id of the request. */
@@ -14,14 +14,14 @@ export function requestIdOf(headers: HeaderReader): string | undefined {
   return headers.get('x-request-id') ?? headers.get('request-id') ?? undefined;
 }
 
-/** The media type alone, in lower case; '' if the server names none. */
+/** The media type without its parameters, in lower case. It is '' if the server sends none. */
 function mediaTypeOf(headers: HeaderReader): string {
   return (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 /**
- * What the server calls the body of an answer. Throws the provider's error if the status is not ok, and `protocol` for a body that is
- * no text. What a text really is, its first bytes tell, which the reader looks at.
+ * The media type of a response. Throws the provider's error if the status is not ok, and `protocol` for a body that is not
+ * text. The first bytes of a text tell what it is; the event reader looks at them.
  */
 export async function checkedResponse(response: Response, body: RawBody, wire: WireCall): Promise<string> {
   const { provider, secrets } = wire;
@@ -40,7 +40,7 @@ export async function checkedResponse(response: Response, body: RawBody, wire: W
   );
 }
 
-/** What a refusal says. One whose body breaks off is a refusal all the same: its status and headers have come. */
+/** The body of an error response. If it breaks off, the status and the headers still count. */
 async function explanation(body: RawBody): Promise<{ text: string; broken?: unknown }> {
   try {
     return await readText(body, MAX_ERROR_BODY_BYTES);

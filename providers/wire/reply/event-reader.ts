@@ -4,16 +4,19 @@ import { errorFromBody, type ErrorInfo } from '../errors/errors.ts';
 import { isRecord, text } from '../json.ts';
 import { OutputMeter } from './output-meter.ts';
 import { SseReader } from './sse.ts';
-import { isKeepAlive, isWords, StrayText } from './non-event-text.ts';
+import { isKeepAlive, isWords, NonEventText } from './non-event-text.ts';
 import type { Decoder, ResponseInfo, WireCall } from '../wire.ts';
 
-/** The sentinel that ends the streams of OpenAI's chat wire. */
+/** The data that ends a stream of Chat Completions. */
 const DONE = '[DONE]';
 
-/** `error`, `response.error`, `Exception`, `modelStreamErrorException` (AWS), but not `mirror`. */
+/** Matches `error`, `response.error`, `Exception` and `modelStreamErrorException` (AWS), but not `mirror`. */
 const ERROR_NAME = /(?:^|[._-])(?:error|exception)$|[a-z](?:Error|Exception)$|^(?:Error|Exception|ERROR)$/;
 
-/** Bytes in, chunks out: SSE, JSON and the wire's decoder, with the caps. Synchronous; one instance a call. */
+/**
+ * Turns bytes into chunks: it splits events, parses their JSON, calls the decoder, and checks the limits. It is
+ * synchronous. Each call has one.
+ */
 export class EventReader {
   readonly #wire: WireCall;
   readonly #info: ResponseInfo;
@@ -24,40 +27,40 @@ export class EventReader {
   readonly #raw: unknown[] | undefined;
   #out: StreamChunk[] = [];
   #metered = 0;
-  #isBegun = false;
-  /** What came in place of events. */
-  #stray: StrayText | undefined;
-  /** That was a whole answer, which has been read. */
-  #isAnswered = false;
+  #hasEvents = false;
+  /** Text that came in place of events. */
+  #nonEvent: NonEventText | undefined;
+  /** Whether that text was a complete reply, which has been read. */
+  #hasReply = false;
 
-  /** `mediaType` is what the server calls the body; what it is, its first bytes tell. */
+  /** `mediaType` is what the server says the body is. The first bytes tell what it really is. */
   constructor(wire: WireCall, info: ResponseInfo, mediaType = 'text/event-stream') {
     this.#wire = wire;
     this.#info = info;
     this.#mediaType = mediaType;
     this.#decoder = wire.decoder(info);
-    this.#sse = new SseReader(this.#event, this.#strayed, wire.limits.maxEventCharacters);
+    this.#sse = new SseReader(this.#event, this.#nonEventText, wire.limits.maxEventCharacters);
     this.#meter = new OutputMeter(wire.limits.maxOutputCharacters, wire.call.call.request);
     this.#raw = wire.raw === undefined ? undefined : [];
   }
 
-  /** Whether the wire's end was seen: what comes after it is nothing to read. */
+  /** Whether the end of the reply was seen. What comes after it is not read. */
   get finished(): boolean {
-    return this.#isAnswered || this.#decoder.finished;
+    return this.#hasReply || this.#decoder.finished;
   }
 
-  /** Bytes of a body; those after its end are dropped. */
+  /** Takes bytes of the body. Bytes after the end of the reply are dropped. */
   feed(bytes: Uint8Array): void {
     if (this.finished) return;
     try {
       this.#sse.feed(bytes);
     } catch (error) {
-      // Whether it came in one read with the end or after it: the reply is whole.
+      // The reply is complete, whether this came in the same read as its end or after it.
       if (!this.finished) throw error;
     }
   }
 
-  /** Counts the chunks that came since the last time. Throws `protocol` over the limit. */
+  /** Counts the chunks since the last call. Throws `protocol` if they exceed the limit. */
   meter(): void {
     const chunks = this.#out;
     for (let at = this.#metered; at < chunks.length; at++) {
@@ -67,7 +70,7 @@ export class EventReader {
     this.#metered = chunks.length;
   }
 
-  /** The chunks since the last time; undefined where there are none. */
+  /** The chunks since the last call. Undefined if there are none. */
   take(): StreamChunk[] | undefined {
     const chunks = this.#out;
     if (chunks.length === 0) return undefined;
@@ -76,11 +79,11 @@ export class EventReader {
     return chunks;
   }
 
-  /** The stream is over: its last chunks, and its reply. Throws where that is no proper end. */
+  /** Ends the reply: decodes its last chunks and returns it. Throws if the body ended too soon. */
   end(): Reply {
     if (!this.finished) {
       this.#sse.end();
-      if (!this.finished && this.#stray !== undefined) this.#settle(this.#stray);
+      if (!this.finished && this.#nonEvent !== undefined) this.#settle(this.#nonEvent);
     }
     const reply = this.#decoder.end(this.#out);
     this.meter();
@@ -98,7 +101,7 @@ export class EventReader {
     const decoder = this.#decoder;
     if (decoder.finished) return;
     if (name !== '' && isErrorName(name)) throw this.#errorEvent(data);
-    // Shorter than any event; some servers pad it, and some send empty events to keep the connection alive.
+    // No event is shorter. Some servers pad this text, and some send empty events to keep the connection alive.
     if (data.length < 10) {
       const word = data.trim();
       if (word === '') return;
@@ -109,12 +112,12 @@ export class EventReader {
     }
     const value = this.#parse(data);
     if (value === undefined) return;
-    this.#isBegun = true;
+    this.#hasEvents = true;
     this.#raw?.push(value);
     decoder.event(value, name, this.#out);
   };
 
-  /** The object of an event, or undefined if it only keeps the connection alive. */
+  /** The object in the data of an event. Undefined if the event only keeps the connection alive. */
   #parse(data: string): Record<string, unknown> | undefined {
     let value: unknown;
     try {
@@ -133,13 +136,13 @@ export class EventReader {
       : errorFromBody(value, this.#errorInfo());
   }
 
-  /** Data that are no JSON: throws the error that they are, unless they only keep the connection alive. */
+  /** Checks data that is not JSON. Throws the error that it stands for, unless it only keeps the connection alive. */
   #checkWords(data: string): void {
     if (isKeepAlive(data)) return;
-    // A gateway that breaks off within an event writes its error into the rest of it.
+    // A gateway that breaks off within an event writes its error into the rest of the event.
     const last = parsed(data.slice(data.lastIndexOf('\n') + 1));
     if (errorIn(last) !== undefined) throw errorFromBody(last, this.#errorInfo());
-    // JSON is not quoted: it may be part of the reply.
+    // JSON is not quoted in the error: it may be part of the reply.
     throw isWords(data) && !data.startsWith('[')
       ? errorFromBody({ message: data }, this.#errorInfo())
       : this.#malformed(data, 'is not valid JSON');
@@ -152,21 +155,21 @@ export class EventReader {
     return errorFromBody(typeof value === 'number' ? data : (value ?? data), { ...info, requestId });
   }
 
-  readonly #strayed = (piece: string): void => {
+  readonly #nonEventText = (piece: string): void => {
     if (this.finished) return;
-    const stray = (this.#stray ??= new StrayText(this.#wire.limits.maxEventCharacters));
-    stray.add(piece);
-    if (stray.isOver) this.#settle(stray);
+    const text = (this.#nonEvent ??= new NonEventText(this.#wire.limits.maxEventCharacters));
+    text.add(piece);
+    if (text.isComplete) this.#settle(text);
   };
 
-  /** Reads what came in place of events as an answer, if it is one, or throws the error that it is. */
-  #settle(stray: StrayText): void {
-    const answer = this.#isBegun ? undefined : stray.answer();
-    const events = answer === undefined ? undefined : this.#wire.events?.(answer);
-    if (events === undefined) throw stray.error(this.#errorInfo(), this.#mediaType);
-    this.#raw?.push(answer);
+  /** Reads the text that came in place of events as a reply, or throws the error that it stands for. */
+  #settle(text: NonEventText): void {
+    const body = this.#hasEvents ? undefined : text.reply();
+    const events = body === undefined ? undefined : this.#wire.events?.(body);
+    if (events === undefined) throw text.error(this.#errorInfo(), this.#mediaType);
+    this.#raw?.push(body);
     for (const event of events) this.#decoder.event(event, '', this.#out);
-    this.#isAnswered = true;
+    this.#hasReply = true;
   }
 
   #errorInfo(): ErrorInfo {
@@ -181,7 +184,7 @@ export class EventReader {
   }
 }
 
-/** Whether an event's name says that it is an error. The last letter rules out nearly every other name. */
+/** Whether the name of an event says that it is an error. The last letter rules out nearly all other names. */
 function isErrorName(name: string): boolean {
   const last = name.charAt(name.length - 1).toLowerCase();
   return (last === 'r' || last === 'n') && ERROR_NAME.test(name);

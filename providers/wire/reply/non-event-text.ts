@@ -1,152 +1,158 @@
 import { SluiceError } from '../../../src/index.ts';
-import { errorIn, isAnswer, layersOf, parsed, readable, saidIn } from '../errors/error-body.ts';
+import { errorIn, isReply, errorLayers, parsed, readable, messageIn } from '../errors/error-body.ts';
 import { errorFromBody, type ErrorInfo } from '../errors/errors.ts';
 import { isRecord } from '../json.ts';
 import { quoted } from '../errors/scrub.ts';
 
-/** Most characters of anything but JSON that are waited for: they only explain an error. */
+/** How many characters of text other than JSON are collected. They only explain an error. */
 const MAX_WORDS_CHARACTERS = 16 * 1024;
 
-/** A line of an event stream: the stream goes on. */
+/** Matches a line of an event stream: the stream continues. */
 const FRAMED = /[\r\n](?:data|event|id|retry)?:/;
 
-/** Longer than what {@link FRAMED} finds. */
-const SEAM_CHARACTERS = 8;
+/** Longer than what {@link FRAMED} matches. */
+const LAST_CHARACTERS = 8;
 
-/** The name of a field before what may be JSON. */
+/** Matches the name of a field before what may be JSON. */
 const FIELD = /^(?:[\w.-]*:\s*)?/;
 
-/** A text that says of itself that it is an error, with nothing beside it that would tell. */
-const SPEAKS_OF_ERROR =
+/** Words that make a text an error if nothing else tells. */
+const ERROR_WORDS =
   /error|exception|fail|denied|forbidden|unauthori[sz]ed|unavailable|overload|refused|timed? ?out|exceeded|gateway|too many|not found|invalid|traceback|panic|fatal|capacity/i;
 
-/** What a body holds in place of events: collected until it says all, then either an answer or an error. */
-export class StrayText {
+/**
+ * Text in a body that is not part of any event. It is collected until it is complete, and is then either a reply or an
+ * error.
+ */
+export class NonEventText {
   readonly #maxCharacters: number;
   #text = '';
-  /** What it is by its first character. */
+  /** What the text is, by its first character. */
   #kind: 'JSON' | 'page' | 'words' | undefined;
-  /** The end of what came so far: a line's end may come in one read, and what follows it in the next. */
-  #seam = '';
-  #isOver = false;
+  /** The end of the text so far. A line may end in one read, and the next line may come in another read. */
+  #lastCharacters = '';
+  #isComplete = false;
   #value: unknown;
-  /** JSON that is longer than words are is looked at when it has doubled, so that all looks together are linear. */
-  #nextLook = 0;
+  /** Long JSON is parsed only when its length has doubled, so that the total cost is linear. */
+  #nextParse = 0;
 
-  /** `maxCharacters` bounds JSON, which may be a whole answer. */
+  /** `maxCharacters` limits JSON, which may be a complete reply. */
   constructor(maxCharacters: number) {
     this.#maxCharacters = maxCharacters;
   }
 
-  /** Whether all of it has come, as far as it can tell by itself. */
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Whether the text is complete, as far as it can tell. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
-  /** Adds what came. Throws `protocol` if it is too long for an answer. */
+  /** Adds text. Throws `protocol` if it is too long for a reply. */
   add(piece: string): void {
-    if (this.#isOver) return;
-    const seam = this.#seam + piece;
-    const next = FRAMED.exec(seam)?.index;
+    if (this.#isComplete) return;
+    const recent = this.#lastCharacters + piece;
+    const next = FRAMED.exec(recent)?.index;
     this.#text += piece;
-    if (next !== undefined) this.#text = this.#text.slice(0, this.#text.length - (seam.length - next));
-    this.#seam = seam.slice(-SEAM_CHARACTERS);
+    if (next !== undefined) this.#text = this.#text.slice(0, this.#text.length - (recent.length - next));
+    this.#lastCharacters = recent.slice(-LAST_CHARACTERS);
     if (this.#text.length > this.#maxCharacters) {
-      const message = `The answer exceeds limits.maxEventCharacters (${this.#maxCharacters}).`;
+      const message = `The reply exceeds limits.maxEventCharacters (${this.#maxCharacters}).`;
       throw new SluiceError('protocol', message, { status: 200, retryable: false });
     }
     this.#kind ??= kindOf(this.#text);
-    this.#isOver = next !== undefined || this.#saysAll(piece);
-    // The line after them may be one of an event stream, of which only a part has come.
-    if (this.#isOver && this.#kind === 'words') this.#text = wholeLines(this.#text);
+    this.#isComplete = next !== undefined || this.#completes(piece);
+    // The next line may belong to an event stream, and only a part of it may have come.
+    if (this.#isComplete && this.#kind === 'words') this.#text = wholeLines(this.#text);
   }
 
-  /** A whole answer, if it is JSON that is no error: each wire's has one of these keys. */
-  answer(): Record<string, unknown> | undefined {
+  /** The complete reply, if the text is JSON and not an error. A reply on any of the APIs has one of these keys. */
+  reply(): Record<string, unknown> | undefined {
     const value = this.#json();
     if (!isRecord(value) || errorIn(value) !== undefined) return undefined;
     return 'choices' in value || 'output' in value || 'content' in value ? value : undefined;
   }
 
-  /** The error that it is. `mediaType` is what the server called it. */
+  /** The error that the text stands for. `mediaType` is what the server says the body is. */
   error(info: ErrorInfo, mediaType: string): SluiceError {
-    const said = this.#text.trim();
-    const value = this.#json() ?? jsonOfLine(said);
+    const text = this.#text.trim();
+    const value = this.#json() ?? jsonOfLine(text);
     const body = errorIn(value);
     if (body !== undefined) return errorFromBody(body, info);
     if (value !== undefined && typeof value !== 'string') {
-      const isError = isRecord(value) && !isAnswer(value) && saidIn(layersOf(value)) !== '';
+      const isError = isRecord(value) && !isReply(value) && messageIn(errorLayers(value)) !== '';
       return isError ? errorFromBody(value, info) : notEvents('JSON', '', info, mediaType);
     }
-    const words = typeof value === 'string' ? value : readable(said);
+    const words = typeof value === 'string' ? value : readable(text);
     if (this.#kind === 'page') return notEvents('an HTML page', words, info, mediaType);
     if (!isWords(words)) return notEvents('text', '', info, mediaType);
     const [line = ''] = words.split(/[\r\n]/, 1);
-    const isSentence = /\S\s+\S/.test(line.replace(FIELD, '')) || SPEAKS_OF_ERROR.test(line);
+    const isSentence = /\S\s+\S/.test(line.replace(FIELD, '')) || ERROR_WORDS.test(line);
     return isSentence ? errorFromBody({ message: words }, info) : notEvents('text', words, info, mediaType);
   }
 
-  #saysAll(piece: string): boolean {
+  #completes(piece: string): boolean {
     if (this.#kind === 'page') return true;
     if (this.#kind === 'words') return /[\r\n]/.test(piece) || this.#text.length > MAX_WORDS_CHARACTERS;
     if (!/[\]}"]$/.test(piece.trimEnd())) return false;
     const { length } = this.#text;
-    if (length > MAX_WORDS_CHARACTERS && length < this.#nextLook) return false;
-    this.#nextLook = 2 * length;
+    if (length > MAX_WORDS_CHARACTERS && length < this.#nextParse) return false;
+    this.#nextParse = 2 * length;
     return this.#json() !== undefined;
   }
 
   #json(): unknown {
     if (this.#value !== undefined) return this.#value;
-    const said = this.#text.trim();
-    // A server that ends every answer as it ends streams.
-    const end = said.endsWith('[DONE]') ? said.lastIndexOf('data:') : -1;
-    return (this.#value = parsed(end > 0 ? said.slice(0, end) : said));
+    const text = this.#text.trim();
+    // Some servers end every reply as they end a stream.
+    const end = text.endsWith('[DONE]') ? text.lastIndexOf('data:') : -1;
+    return (this.#value = parsed(end > 0 ? text.slice(0, end) : text));
   }
 }
 
 /**
- * Whether the data of an event are words that keep the connection alive, as `ping` or OpenRouter's PROCESSING: no JSON, nor a piece
- * of some, nor an error in words.
+ * Whether the data of an event only keeps the connection alive, such as `ping` or OpenRouter's PROCESSING. JSON, a piece of
+ * JSON and an error in words do not.
  */
 export function isKeepAlive(data: string): boolean {
   if (data.startsWith('[') && !data.endsWith(']')) return false;
-  return data.length <= 200 && isWords(data) && !SPEAKS_OF_ERROR.test(data);
+  return data.length <= 200 && isWords(data) && !ERROR_WORDS.test(data);
 }
 
-/** Whether a text is for people to read: no piece of JSON, which may be the reply, and no rubbish. */
-export function isWords(said: string): boolean {
+/**
+ * Whether a text is for people to read. A piece of JSON is not, because it may be part of the reply; nor are control
+ * characters.
+ */
+export function isWords(text: string): boolean {
   // eslint-disable-next-line no-control-regex -- what no text has
-  return said !== '' && !/[{}"\u0000-\u0008\u000e-\u001f\u007f\ufffd]/.test(said);
+  return text !== '' && !/[{}"\u0000-\u0008\u000e-\u001f\u007f\ufffd]/.test(text);
 }
 
-function kindOf(said: string): 'JSON' | 'page' | 'words' {
-  // This also takes off a byte order mark.
-  const start = said.trimStart();
+function kindOf(text: string): 'JSON' | 'page' | 'words' {
+  // This also removes a byte order mark.
+  const start = text.trimStart();
   if (start.startsWith('<')) return 'page';
   return /^[[{"]/.test(start) ? 'JSON' : 'words';
 }
 
-/** A text up to its last end of a line, or all of it if it has none. */
-function wholeLines(said: string): string {
-  const end = Math.max(said.lastIndexOf('\n'), said.lastIndexOf('\r'));
-  return end === -1 ? said : said.slice(0, end);
+/** A text up to its last line break, or all of it if it has none. */
+function wholeLines(text: string): string {
+  const end = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r'));
+  return end === -1 ? text : text.slice(0, end);
 }
 
-/** The JSON in a first line like llama.cpp's `error: {...}`. */
-function jsonOfLine(said: string): unknown {
-  const [line = ''] = said.split(/[\r\n]/, 1);
+/** The JSON in a first line such as llama.cpp's `error: {...}`. */
+function jsonOfLine(text: string): unknown {
+  const [line = ''] = text.split(/[\r\n]/, 1);
   return parsed(line.replace(FIELD, ''));
 }
 
-/** The error of what is no event and does not say what it is. */
+/** The error for text that is neither an event nor an error message. */
 function notEvents(what: string, words: string, info: ErrorInfo, mediaType: string): SluiceError {
   const { provider, requestId, secrets = [] } = info;
   const label = mediaType === 'text/event-stream' || mediaType === '' ? '' : ` (${mediaType.slice(0, 60)})`;
-  const said = quoted(words, secrets);
+  const text = quoted(words, secrets);
   return new SluiceError(
     'protocol',
-    `${provider} sent ${what}${label} in place of events${said === '' ? '.' : `: ${said}`}`,
+    `${provider} sent ${what}${label} in place of events${text === '' ? '.' : `: ${text}`}`,
     { provider, requestId, retryable: false },
   );
 }

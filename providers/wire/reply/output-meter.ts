@@ -1,10 +1,10 @@
 import { SluiceError } from '../../../src/index.ts';
 import type { FinishReason, Message, ModelRequest, Part, Reply, StreamChunk } from '../../../src/index.ts';
 
-/** Ends that may come without any output. After a stop sequence too; see {@link OutputMeter.checkEnd}. */
+/** Finish reasons of replies that may be empty. See also {@link OutputMeter.checkEnd}. */
 const MAY_BE_EMPTY: ReadonlySet<FinishReason> = new Set(['length', 'content_filter', 'refusal', 'pause']);
 
-/** Counts what a call puts out: the cap on it, and whether there was anything at all. */
+/** Counts the output of a call: checks its limit, and notes whether there was any. */
 export class OutputMeter {
   readonly #maxCharacters: number;
   readonly #request: ModelRequest;
@@ -16,7 +16,7 @@ export class OutputMeter {
     this.#request = request;
   }
 
-  /** Counts one chunk. Throws `protocol` when the output exceeds the limit. */
+  /** Counts one chunk. Throws `protocol` if the output exceeds the limit. */
   add(chunk: StreamChunk): void {
     switch (chunk.type) {
       case 'content':
@@ -47,8 +47,9 @@ export class OutputMeter {
   }
 
   /**
-   * A reply without any output is no reply: `truncated`, so that it is tried again. It may be empty if the model refused, was cut
-   * or paused before its first word, if its first word was a stop sequence, or if it had nothing to add to what tools said.
+   * Throws `truncated` for a reply without any output, so that the call is retried. A reply may be empty if the model
+   * refused, was cut or paused before its first word, if its first word was a stop sequence, or if it had nothing to add to
+   * the results of tools.
    */
   checkEnd({ finishReason, rawFinishReason }: Reply): void {
     if (this.#any || MAY_BE_EMPTY.has(finishReason) || rawFinishReason === 'stop_sequence') return;
@@ -57,7 +58,7 @@ export class OutputMeter {
   }
 }
 
-/** Whether a message ends with what tools said: with results, or with a reply of calls that the provider ran itself. */
+/** Whether a message ends with the output of tools: with results, or with calls that the provider ran itself. */
 function followsTools(message: Message | undefined): boolean {
   if (message === undefined || typeof message.content === 'string') return false;
   const last = message.content.findLast((part) => part.type !== 'text' || part.text.trim() !== '');

@@ -1,25 +1,31 @@
-/** What a decoder puts in the place of bytes that are no UTF-8. A text may also hold it itself, as the bytes EF BF BD. */
+/**
+ * The character that a decoder puts in place of bytes that are not UTF-8. A text may also hold it, as the bytes EF BF BD.
+ */
 const REPLACEMENT = '\ufffd';
 
 const LINE_FEED = 0x0a;
 
-/** UTF-8 in reads that end anywhere, as text; knows bytes that are none from a replacement character that was sent. */
+/**
+ * Decodes UTF-8 in reads that may end within a character. It tells invalid bytes from a replacement character that was
+ * sent.
+ */
 export class Utf8Reader {
-  /** The bytes of a character that the last read broke off. */
-  #held: Buffer | undefined;
+  /** The bytes of a character that the last read has cut. */
+  #cutCharacter: Buffer | undefined;
   #badLine = -1;
 
-  /** Where in the text of the last read the line begins that holds the first bytes that are no UTF-8; -1: there are none. */
+  /** Where the first line with invalid bytes begins in the text of the last read, or -1. */
   get badLine(): number {
     return this.#badLine;
   }
 
-  /** The characters that are whole now. A byte order mark is kept. */
+  /** Decodes the characters that are complete. A byte order mark is kept. */
   read(bytes: Uint8Array): string {
-    // Not StringDecoder: it takes sixteen times as long where a read holds anything but ASCII.
-    const all = this.#held === undefined ? bufferOf(bytes) : Buffer.concat([this.#held, bytes]);
-    const end = all.length - brokenOff(all);
-    this.#held = end === all.length ? undefined : Buffer.from(all.subarray(end));
+    // StringDecoder takes sixteen times as long for text that is not ASCII.
+    const all =
+      this.#cutCharacter === undefined ? bufferOf(bytes) : Buffer.concat([this.#cutCharacter, bytes]);
+    const end = all.length - cutBytes(all);
+    this.#cutCharacter = end === all.length ? undefined : Buffer.from(all.subarray(end));
     const text = all.toString('utf8', 0, end);
     this.#badLine = text.includes(REPLACEMENT) ? firstBadLine(text, all.subarray(0, end)) : -1;
     return text;
@@ -30,8 +36,8 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** How many bytes at the end begin a character that is not whole. */
-function brokenOff(bytes: Uint8Array): number {
+/** How many bytes at the end belong to a character that is not complete. */
+function cutBytes(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0;
     if (byte < 0x80) return 0;
@@ -42,13 +48,16 @@ function brokenOff(bytes: Uint8Array): number {
   return 0;
 }
 
-/** A line has no more replacement characters than were sent, or something else was replaced in it. */
+/** A line whose text has more replacement characters than its bytes holds invalid bytes. */
 function firstBadLine(text: string, bytes: Uint8Array): number {
   let line = 0;
   for (let start = 0; line <= text.length;) {
     const textEnd = endOf(text.indexOf('\n', line), text.length);
     const bytesEnd = endOf(bytes.indexOf(LINE_FEED, start), bytes.length);
-    if (text.slice(line, textEnd).split(REPLACEMENT).length - 1 !== sent(bytes.subarray(start, bytesEnd)))
+    if (
+      text.slice(line, textEnd).split(REPLACEMENT).length - 1 !==
+      replacementsIn(bytes.subarray(start, bytesEnd))
+    )
       return line;
     line = textEnd + 1;
     start = bytesEnd + 1;
@@ -60,8 +69,8 @@ function endOf(found: number, length: number): number {
   return found === -1 ? length : found;
 }
 
-/** How many replacement characters these bytes spell. */
-function sent(bytes: Uint8Array): number {
+/** How many replacement characters these bytes encode. */
+function replacementsIn(bytes: Uint8Array): number {
   let count = 0;
   for (let at = bytes.indexOf(0xef); at !== -1; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) count++;

@@ -9,28 +9,28 @@ import { rateLimitsOf } from '../errors/rate-limit-headers.ts';
 import { checkedResponse, requestIdOf } from './checked-response.ts';
 import type { WireCall } from '../wire.ts';
 
-/** Behind what a promise does now: all that undici tells of one read of a socket. */
+/** A promise job runs after undici has reported everything of one read of the socket. */
 const now = Promise.resolve();
 
-/** One model call over HTTP as a stream: nothing is sent before the first pull. */
+/** One model call over HTTP as a stream. Nothing is sent before the first read. */
 export function wireStream(wire: WireCall): Stream<StreamChunk, Reply> {
   return Stream.fromSource(() => new WireSource(wire));
 }
 
 /**
- * Pulls one HTTP answer through a decoder. A batch is what one read of the socket brought. Whatever ends it (the wire's end, an
- * error, `close()`, the call's signal) frees the connection and takes away the one listener, once.
+ * Reads one HTTP response through a decoder. A batch is what one read of the socket brought. Any end (the end of the reply,
+ * an error, `close()`, the call's signal) releases the connection and removes the only listener, once.
  */
 export class WireSource implements PushSource<StreamChunk, Reply> {
   readonly #wire: WireCall;
   readonly #controller = new AbortController();
   #opened = false;
-  /** Why it was closed or failed: whoever asks from then on is told it. */
+  /** The error that it was closed or failed with. All later reads get it. */
   #error: SluiceError | undefined;
-  /** What is answered behind the last batch. */
+  /** The reply, which follows the last batch. */
   #reply: Reply | undefined;
   #asker: Receiver<StreamChunk, Reply> | undefined;
-  /** Rejects the wait for the headers: a client may ignore its signal. */
+  /** Rejects the wait for the response: a client may ignore its signal. */
   #interrupt: ((error: SluiceError) => void) | undefined;
   #body: RawBody | undefined;
   #requestId: string | undefined;
@@ -53,7 +53,10 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     this.#interrupt?.(error);
   }
 
-  /** Answers with what is there: chunks, the end, or the error (behind the chunks that came with it); else waits for more. */
+  /**
+   * Delivers what is there: chunks, the end, or the error, which follows the chunks that came with it. If there is nothing,
+   * it waits.
+   */
   #read(): void {
     const reader = this.#reader;
     const over = this.#error !== undefined || this.#reply !== undefined;
@@ -84,7 +87,7 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     this.#read();
   }
 
-  /** The answer, or a rejection as soon as the call is closed. */
+  /** The response. Rejects as soon as the call is closed. */
   #headers(): Promise<Response> {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#interrupt = reject;
@@ -96,30 +99,30 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     const response = await this.#wire.open(this.#controller.signal);
     this.#interrupt = undefined;
     this.#body = rawBodyOf(response);
-    // Too late: nobody will read it.
+    // The call was closed meanwhile: nobody will read the body.
     if (this.#error !== undefined) this.#body.cancel(this.#error);
     return response;
   }
 
-  /** Checks the answer and starts its reader. */
+  /** Checks the response and makes its reader. */
   async #start(response: Response): Promise<EventReader> {
     const wire = this.#wire;
     const body = this.#body;
     this.#checkOpen();
     if (body === undefined) throw new TypeError('The answer has no body.');
-    // Before the status is looked at: an answer of 429 tells of the limits, too.
+    // The status does not matter here: a 429 response has the limits, too.
     this.#noteLimits(headersOfResponse(response));
     const mediaType = await checkedResponse(response, body, wire);
     this.#requestId = requestIdOf(headersOfResponse(response));
     return new EventReader(wire, { status: response.status, requestId: this.#requestId }, mediaType);
   }
 
-  /** A refusal tells the limits, too; the SDK makes an error of it that carries the headers. */
+  /** Notes the rate limits. An error response has them, too: the SDK's error carries its headers. */
   #noteLimits(headers: HeaderReader | undefined): void {
     if (headers !== undefined) this.#wire.call.call.rateLimits = rateLimitsOf(headers);
   }
 
-  /** What has come, decoded; undefined where that is nothing yet. */
+  /** Decodes what has come. Undefined if there is nothing yet. */
   #available(reader: EventReader): StreamChunk[] | undefined {
     try {
       const parts = this.#take(reader);
@@ -147,12 +150,12 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     if (this.#body !== undefined) drain(this.#body);
   }
 
-  /** Throws why it was closed. */
+  /** Throws the error that it was closed with. */
   #checkOpen(): void {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Ends it with an error and frees what it holds; the first error stays. */
+  /** Ends it with an error, and releases what it holds. The first error stays. */
   #fail(error: unknown, fallback?: 'invalid_request'): SluiceError {
     if (this.#error !== undefined) return this.#error;
     const { provider, secrets } = this.#wire;

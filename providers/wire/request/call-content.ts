@@ -1,12 +1,12 @@
 import type { ToolCallPart } from '../../../src/index.ts';
 import { isRecord } from '../json.ts';
 
-/** What the model hears of a tool that failed without a word. Some APIs refuse an error that says nothing. */
+/** What the model gets if a tool failed without a message. Some APIs refuse an empty error. */
 export const BLANK_ERROR = 'The tool failed and gave no message.';
 
 /**
- * The arguments that go back with a call, as the object that the wires want. Those that could not be read go in one, so that the
- * model sees what it wrote, and so does the input of another provider's custom tool, which is a text.
+ * The arguments to send back with a call, as an object. If they could not be read, their text goes into a field, so that
+ * the model sees what it wrote. The input of another provider's custom tool, which is text, goes into a field, too.
  */
 export function sentArguments({ arguments: args, invalid }: ToolCallPart): Record<string, unknown> {
   if (invalid !== undefined) return { invalid_json: invalid.raw };

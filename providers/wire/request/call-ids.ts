@@ -1,39 +1,39 @@
 import { createHash } from 'node:crypto';
 
-/** What the id of a tool call has to look like on a wire. */
+/** What the id of a tool call may look like. */
 export interface IdRule {
-  /** Most characters. */
+  /** The most characters. */
   readonly maxLength: number;
-  /** The characters that an id must not have, as a global pattern. Absent: all are allowed. */
+  /** The characters that an id must not have, as a global pattern. Default: all are allowed. */
   readonly forbidden?: RegExp;
-  /** An id has `maxLength` letters and digits, no more and no less. */
+  /** Whether an id must have exactly `maxLength` letters and digits. */
   readonly exact?: true;
-  /** Ids that carry data of the server. They go back as they came, however long they are. */
+  /** Matches ids in which the server keeps data. They go back unchanged, however long they are. */
   readonly carriesData?: RegExp;
 }
 
 const HASH_LENGTH = 8;
 
 /**
- * Gives the calls of one request ids that the wire takes and that occur once. A good id stays as it is. The name of any other
- * depends on nothing but the id and the ids before it, so that the next turn sends the same one and a prompt cache still hits.
+ * Gives the calls of one request ids that the API takes and that are unique. A valid id stays as it is. A new id depends
+ * only on the old one and on the ids before it: the next turn sends the same ids, so that a prompt cache still matches.
  */
 export class WireIds {
   readonly #rule: IdRule;
   readonly #used = new Set<string>();
-  /** How many times an id came whose name was another's already. */
+  /** How often an id came whose new id was already taken. */
   readonly #times = new Map<string, number>();
 
   constructor(rule: IdRule) {
     this.#rule = rule;
   }
 
-  /** Keeps an id that goes out as it is, so that no call gets it. */
+  /** Reserves an id that is sent unchanged, so that no call gets it. */
   reserve(id: string): void {
     this.#used.add(id);
   }
 
-  /** The id of one more call on the wire. */
+  /** The id to send for one more call. */
   name(id: string): string {
     const wellFormed = id.toWellFormed();
     let name = this.#fitted(wellFormed);

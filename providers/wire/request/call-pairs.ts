@@ -2,21 +2,21 @@ import type { Message, Part, ToolCallPart, ToolResultPart } from '../../../src/i
 import type { Unsupported } from './unsupported.ts';
 import { WireIds, type IdRule } from './call-ids.ts';
 
-/** How a wire sees the tool calls of a conversation. */
+/** How an API treats the tool calls of a conversation. */
 export interface CallWire {
   rule: IdRule;
-  /** The id in the verbatim form of a part, if that form goes back. */
+  /** The id in the original form of a part, if that form is sent back. */
   ownId(part: Part): string | undefined;
-  /** The server knows of calls that the messages do not hold: a result may answer one of those. */
+  /** Whether the server knows calls that the messages do not hold. A result may then answer one of those. */
   hasEarlier?: boolean;
   unsupported: Unsupported;
 }
 
 /**
- * The messages of a request with each tool call and its result under one id that the wire takes and that occurs once. A result
- * answers the call of its id in the reply before it. Left out are results that nobody asked for, that come after the next
- * reply (with their call, which would stay without an answer), and that answer a call again. Messages in which nothing
- * changes are the same objects, and each message keeps its place.
+ * The messages of a request, with each tool call and its result under one unique id that the API takes. A result answers
+ * the call with its id in the reply before it. Three kinds of results are left out: those without a call, those that come
+ * after the next reply (their call is left out, too, because it would have no result), and those that answer a call again.
+ * A message that does not change is the same object, and each message keeps its position.
  */
 export function pairedCalls(messages: readonly Message[], wire: CallWire): readonly Message[] {
   if (!messages.some(({ content }) => typeof content !== 'string' && content.some(isCallOrResult))) {
@@ -31,13 +31,13 @@ export function pairedCalls(messages: readonly Message[], wire: CallWire): reado
 
 /** A call without a result. */
 interface Call {
-  /** The tool. */
+  /** The name of the tool. */
   name: string;
-  /** On the wire. */
+  /** The id to send. */
   id: string;
   /** The number of its reply. */
   reply: number;
-  /** The places of its message and of its part in there. */
+  /** The positions of its message and of its part in the message. */
   at: number;
   index: number;
 }
@@ -46,13 +46,16 @@ class Pairing {
   readonly #messages: readonly Message[];
   readonly #wire: CallWire;
   readonly #ids: WireIds;
-  /** Under the id that the conversation has for them, in their order. An id whose calls all have a result stays, with none. */
+  /**
+   * The calls without a result, in order, by the id that the conversation has for them. If all calls of an id have a
+   * result, its list is empty.
+   */
   readonly #calls = new Map<string, Call[]>();
-  /** Replies so far; messages of the model that follow each other are one. */
+  /** How many replies there were. Consecutive messages of the model are one reply. */
   #reply = 0;
-  /** Somebody spoke after the last reply. */
+  /** Whether a message followed the last reply. */
   #isReplied = true;
-  /** The parts of messages in which something changes; undefined: left out. */
+  /** The parts of messages that change. An undefined part is left out. */
   readonly #changed: (Part | undefined)[][] = [];
 
   constructor(messages: readonly Message[], wire: CallWire) {
@@ -85,9 +88,9 @@ class Pairing {
       const changed = this.#changed[at];
       if (changed === undefined) return message;
       const content = changed.filter((part) => part !== undefined);
-      // Thinking belongs to the call that it led to, and is refused without anything after it.
+      // Thinking belongs to the call that followed it. The API refuses thinking that nothing follows.
       if (content.length < changed.length) while (content.at(-1)?.type === 'thinking') content.pop();
-      // Its results are gone and it held nothing else: as a user's it would count as one that says nothing.
+      // The message held nothing but results that are left out. As a message of the user it would count as an empty one.
       if (content.length === 0 && message.role === 'user') return { role: 'tool', content };
       return { ...message, content };
     });
@@ -132,8 +135,8 @@ class Pairing {
 }
 
 /**
- * Takes the call that a result of a tool is for out of those of its id: the first of that tool in the reply, else the first there;
- * if the reply has none, the newest of an earlier one.
+ * Takes the call that a result answers out of the calls with its id: the first of the same tool in the current reply, else
+ * the first in the current reply, else the latest of an earlier reply.
  */
 function takeFor(tool: string, calls: Call[], reply: number): Call | undefined {
   let first = calls.length;

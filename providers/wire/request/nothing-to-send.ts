@@ -1,8 +1,8 @@
 import { SluiceError, type Message } from '../../../src/index.ts';
 
 /**
- * The error of a request of which nothing is left to send, or not the message that asks. It names the part. `messages` are the
- * caller's; `at` is the message's place, by default that of the last one that is no system prompt.
+ * The error for a request of which nothing can be sent, or not the message that asks. It names the part. `messages` are the
+ * caller's. `at` is the position of the message, by default of the last one that is not a system prompt.
  */
 export function nothingToSend(
   provider: string,
@@ -18,7 +18,7 @@ export function nothingToSend(
 function whatIsWrong(messages: readonly Message[], at: number): string {
   const message = messages[at];
   if (message === undefined) {
-    return messages.length === 0 ? 'messages is empty' : 'messages holds system prompts alone';
+    return messages.length === 0 ? 'messages is empty' : 'messages holds only system prompts';
   }
   const { content } = message;
   const place = `messages[${at}].content`;

@@ -9,13 +9,13 @@ import {
 import { SluiceError } from '../../../src/index.ts';
 import { PulledBody, readyOf, type RawBody } from './raw-body.ts';
 
-/** Makes the way back from one coding, given the first bytes that it will be fed (of the outermost coding alone). */
+/** Makes a stream that decodes one coding. `first` holds the first bytes, but only for the outermost coding. */
 type Decompressor = (first: Uint8Array | undefined) => NodeJS.ReadWriteStream;
 
-/** As many codings as a server can reasonably stack; more are an attack. */
+/** No server needs to combine more codings than this. More are an attack. */
 const MAX_CODINGS = 3;
 
-/** What servers and proxies write that have not coded the body: nothing, its charset, or its framing. */
+/** Values that servers and proxies send although the body is not encoded: nothing, its charset, or its framing. */
 const PLAIN: ReadonlySet<string> = new Set([
   '',
   'identity',
@@ -37,8 +37,8 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompr
 ]);
 
 /**
- * The body behind its `content-encoding`; the body itself where it has none. Throws `protocol` for an unknown one, but not where the status is an
- * error: that says more than its body.
+ * The decoded body, or the body itself if it has no encoding. Throws `protocol` for an unknown encoding, unless the status
+ * is an error, which says more than the body.
  */
 export function decodedBody(body: RawBody, status: number, header: string | string[] | undefined): RawBody {
   if (header === undefined) return body;
@@ -60,7 +60,7 @@ export function decodedBody(body: RawBody, status: number, header: string | stri
       return result.done === true ? undefined : result.value;
     },
     function cancel(reason) {
-      // What is being decoded then ends early; nobody waits for it.
+      // This ends the decoding, too. Nobody waits for it.
       body.cancel(reason);
       parts.return().catch(ignore);
     },
@@ -70,11 +70,11 @@ export function decodedBody(body: RawBody, status: number, header: string | stri
 async function* decoded(body: RawBody, codings: readonly Decompressor[]): AsyncGenerator<Uint8Array, void> {
   const bytes = bytesOf(body);
   const first = await bytes.next();
-  // An empty body is empty in every coding.
+  // An empty body is empty in every encoding.
   if (first.done === true) return;
   const source = Readable.from(chained(first.value, bytes), { objectMode: false });
   const steps = codings.map((decompressor, step) => decompressor(step === 0 ? first.value : undefined));
-  // The error reaches the reader through the last stream, which pipeline() destroys with it.
+  // The error reaches the reader through the last stream, because pipeline() destroys it with that error.
   const last = pipeline([source, ...steps], function onEnd() {
     body.cancel();
   });
@@ -100,7 +100,7 @@ async function* bytesOf(body: RawBody): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-/** With its head (RFC 1950), as the specification has it, or without, as some servers send it. */
+/** The specification requires a header (RFC 1950), but some servers send none. */
 function inflate(first: Uint8Array | undefined): NodeJS.ReadWriteStream {
   const hasHead = first === undefined || ((first[0] ?? 0) & 0x0f) === 0x08;
   return hasHead ? createInflate() : createInflateRaw();

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { SluiceError } from '../../../src/index.ts';
 import { Exchange } from './exchange.ts';
 
-/** The one method of undici's dispatchers that is needed. */
+/** The only method of an undici dispatcher that is used. */
 export interface Dispatches {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
 }
@@ -14,17 +14,17 @@ export function isDispatcher(value: unknown): value is Dispatches {
   );
 }
 
-/** Where a request goes and what stands in its head. */
+/** The address and the headers of a request. */
 export interface Target {
   href: string;
   origin: string;
-  /** With the query. */
+  /** Includes the query. */
   path: string;
-  /** Names and values alternately. */
+  /** Names and values in turn. */
   headers: string[];
 }
 
-/** A request that {@link dispatchRequest} can send: bodies that are whole in memory, an address as text. */
+/** A request that {@link dispatchRequest} can send: its address is text, and its body is completely in memory. */
 export interface PlainRequest {
   target: Target;
   method: string;
@@ -32,13 +32,13 @@ export interface PlainRequest {
   signal: AbortSignal | undefined;
 }
 
-/** An address and headers, checked. Throws `invalid_options` where they can be none. */
+/** Checks an address and headers. Throws `invalid_options` if they are not valid. */
 export function targetOf(input: string | URL, headers: RequestInit['headers']): Target {
   const { href, origin, pathname, search } = addressOf(input);
   return { href, origin, path: pathname + search, headers: headerList(headers) };
 }
 
-/** What `fetch` was given as a plain request; `undefined` where only a real `fetch` can send it (forms, streams). */
+/** The arguments of `fetch` as a plain request. Undefined if only a real `fetch` can send them (forms, streams). */
 export function plainRequest(input: string | URL | Request, init: RequestInit): PlainRequest | undefined {
   if (typeof input !== 'string' && !(input instanceof URL)) return undefined;
   const body = plainBody(init.body);
@@ -52,8 +52,8 @@ export function plainRequest(input: string | URL | Request, init: RequestInit): 
 }
 
 /**
- * Sends a request through a dispatcher. Rejects with what the socket said, with the signal's reason, or with a `SluiceError` for a
- * redirect. There are no deadlines here: they belong to the caller.
+ * Sends a request through a dispatcher. Rejects with the error of the socket, with the signal's reason, or with a
+ * `SluiceError` for a redirect. It has no timeouts: those are the caller's.
  */
 export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): Promise<Response> {
   const { target, method, body, signal } = request;
@@ -115,7 +115,7 @@ function addressOf(input: string | URL): URL {
 function headerList(headers: RequestInit['headers']): string[] {
   const list: string[] = [];
   if (headers === undefined) return list;
-  // The constructor refuses a value that could end a header early, but it puts the value into its message.
+  // The constructor refuses a value that could end a header too soon, but its message holds the value.
   const all = headers instanceof Headers ? headers : checkedHeaders(headers);
   for (const [name, value] of all) list.push(name, value);
   return list;

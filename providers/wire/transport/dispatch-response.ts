@@ -3,14 +3,17 @@ import { MAX_ERROR_BODY_BYTES, RAW_BODY, readText, readyOf, type RawBody } from 
 
 type HeaderRecord = Record<string, string | string[] | undefined>;
 
-/** The headers of an answer; of one of ours without making `Headers` of them, which costs as much as all that is read from them. */
+/**
+ * The headers of a response. For a response of ours no `Headers` object is made, because that costs as much as all the
+ * reads of it.
+ */
 export function headersOfResponse(response: Response): HeaderReader {
   return response instanceof DispatchResponse ? response.reader : response.headers;
 }
 
 /**
- * A `Response` (by its interface: making a real one costs as much as a read) over a raw body. What the fast path does not need (headers, the web stream) is made when somebody asks; what only
- * few ask for is left to a real `Response`.
+ * A `Response` over a raw body. It only implements the interface, because a real `Response` costs as much as a read.
+ * Headers and the web stream are made on demand. Rarely used methods are left to a real `Response`.
  */
 export class DispatchResponse implements Response {
   readonly url: string;
@@ -85,7 +88,7 @@ export class DispatchResponse implements Response {
     return this.#standard().blob();
   }
 
-  /** Of newer releases of Node. */
+  /** Newer releases of Node have this method. */
   textStream(): ReadableStream<string> {
     return (this.body ?? new Blob([]).stream()).pipeThrough(new TextDecoderStream());
   }

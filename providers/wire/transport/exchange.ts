@@ -4,29 +4,29 @@ import { decodedBody } from './content-encoding.ts';
 import { DispatchResponse } from './dispatch-response.ts';
 import type { RawBody } from './raw-body.ts';
 
-/** With this many bytes waiting for the reader the socket is paused: the size of one read of a socket. */
+/** If this many bytes wait for the reader, the socket is paused. It is the size of one read of a socket. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
 const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 305, 307, 308]);
 
 const NOTHING: readonly Uint8Array[] = [];
-/** Before anything waits; never added to. */
+/** The initial list. Nothing is ever added to it. */
 const NONE: Uint8Array[] = [];
 
-/** What an {@link Exchange} settles: the promise that `fetch` gave out. */
+/** The two ends of the promise that `fetch` returned. */
 export interface Settle {
   resolve(response: Response): void;
   reject(error: unknown): void;
 }
 
 /**
- * One request and its answer: undici's handler on one side, the body's bytes on the other. Undici calls it synchronously from
- * its parser, often many times for one read of the socket; the reader takes all of them in one go.
+ * One request and its response. For undici it is a handler, for the reader it is a body. undici calls it synchronously from
+ * its parser, often several times for one read of the socket; the reader takes all of these parts at once.
  */
 export class Exchange implements Dispatcher.DispatchHandler, RawBody {
   readonly #url: string;
   readonly #method: string;
-  /** Let go when it is settled: its promise holds the answer's headers. */
+  /** Dropped once it is settled, because its promise holds the headers of the response. */
   #settle: Settle | undefined;
   readonly #signal: AbortSignal | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -46,7 +46,7 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // It was aborted while it stood in the queue of its connection.
+    // The request was aborted while it waited for its connection.
     if (this.#over) controller.abort(errorOf(this.#failure?.error));
   }
 
@@ -72,7 +72,8 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     }
     const settle = this.#settle;
     this.#settle = undefined;
-    // Each a buffer over what the socket read, kept until the body's end: most of what a stream holds.
+    // Each header is a buffer over what the socket read. Kept until the end of the body, they would be most of the memory
+    // of a stream.
     controller.rawHeaders = null;
     const empty = this.#method === 'HEAD' || status === 204 || status === 304;
     try {
@@ -87,7 +88,7 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
     if (this.#over) return;
-    // A list of one where one is all: push() makes room for sixteen more.
+    // A new list for a single part: push() would allocate room for sixteen more.
     if (this.#waitingBytes === 0) this.#parts = [bytes];
     else this.#parts.push(bytes);
     this.#waitingBytes += bytes.length;
@@ -136,7 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     this.#controller?.abort(errorOf(reason));
   }
 
-  /** The caller's signal: also when the request has not been sent yet. */
+  /** The caller's signal was aborted, maybe before the request was sent. */
   readonly #abort = (): void => {
     const reason: unknown = this.#signal?.reason;
     this.#fail(reason);

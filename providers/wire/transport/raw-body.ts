@@ -1,30 +1,33 @@
 import { SluiceError } from '../../../src/index.ts';
 import { Timer } from '../../../src/kit/index.ts';
 
-/** A body's bytes as they come: the reader asks, nothing is promised, wrapped or buffered a second time. */
+/** A body's bytes as they come. The reader asks for them. No promise is made, and nothing is buffered twice. */
 export interface RawBody {
   /**
-   * What has come since the last call, oldest first; empty when nothing has; `undefined` at the end. Throws what broke the
-   * body, after everything before it was taken.
+   * The parts that came since the last call, oldest first. Empty if there are none, undefined at the end. Throws the error
+   * that broke the body, after all parts before it were taken.
    */
   take(): readonly Uint8Array[] | undefined;
-  /** Reads on, and calls once `take()` has something to say: at once where it has. One waits at a time. */
+  /**
+   * Reads on, and calls `wake` when `take()` has something to return, at once if it already has. Only one caller may wait
+   * at a time.
+   */
   wait(wake: () => void): void;
-  /** Frees the socket. Idempotent; what has not been taken is dropped. */
+  /** Releases the socket, and drops what has not been taken. Idempotent. */
   cancel(reason?: unknown): void;
 }
 
-/** Under this key a response of ours carries its {@link RawBody}. */
+/** The key under which a response of ours carries its {@link RawBody}. */
 export const RAW_BODY: unique symbol = Symbol('sluice.rawBody');
 
 const NOTHING: readonly Uint8Array[] = [];
 
-/** Resolves when `take()` of a body has something to say. */
+/** Resolves when `take()` of a body has something to return. */
 export function readyOf(body: RawBody): Promise<void> {
   return new Promise((resolve) => body.wait(resolve));
 }
 
-/** The bytes of a response, of our transport or of anybody's `fetch`. */
+/** The bytes of a response, either of our transport or of any other `fetch`. */
 export function rawBodyOf(response: Response): RawBody {
   if (RAW_BODY in response && isRawBody(response[RAW_BODY]) && !response.bodyUsed) return response[RAW_BODY];
   if (response.body === null) return new PulledBody(nothing);
@@ -35,7 +38,7 @@ export function rawBodyOf(response: Response): RawBody {
       return result.done ? undefined : bytesOf(result.value);
     },
     function cancel(reason) {
-      // A body that has broken rejects its cancel with the error that the reader was told already.
+      // A broken body rejects its cancel with the error that the reader already has.
       reader.cancel(reason).catch(ignore);
     },
   );
@@ -55,12 +58,15 @@ function ignore(): void {
 
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  // Some polyfilled fetches hand out strings.
+  // Some polyfills of `fetch` return strings.
   if (typeof value === 'string') return Buffer.from(value);
-  throw new SluiceError('protocol', 'The response body holds something else than bytes.');
+  throw new SluiceError(
+    'protocol',
+    'The response body holds something other than bytes: check the fetch that was passed.',
+  );
 }
 
-/** A body over anything that is asked for the next bytes. One read at a time, none before somebody waits. */
+/** A body over a function that returns the next bytes. It calls the function only if somebody waits, and once at a time. */
 export class PulledBody implements RawBody {
   readonly #next: () => Promise<Uint8Array | undefined>;
   readonly #cancel: ((reason: unknown) => void) | undefined;
@@ -90,7 +96,7 @@ export class PulledBody implements RawBody {
       return;
     }
     this.#wake = wake;
-    this.#next().then(this.#came, this.#broke);
+    this.#next().then(this.#received, this.#failed);
   }
 
   cancel(reason?: unknown): void {
@@ -101,13 +107,13 @@ export class PulledBody implements RawBody {
     this.#awaken();
   }
 
-  readonly #came = (bytes: Uint8Array | undefined): void => {
+  readonly #received = (bytes: Uint8Array | undefined): void => {
     if (bytes === undefined) this.#ended = true;
     else if (!this.#ended) this.#bytes = bytes;
     this.#awaken();
   };
 
-  readonly #broke = (error: unknown): void => {
+  readonly #failed = (error: unknown): void => {
     this.#failure ??= { error };
     this.#awaken();
   };
@@ -119,13 +125,13 @@ export class PulledBody implements RawBody {
   }
 }
 
-/** Most bytes and milliseconds that {@link drain} spends on what is left of a body. */
+/** The most bytes and milliseconds that {@link drain} spends on the rest of a body. */
 const DRAIN_BYTES = 64 * 1024;
 const DRAIN_MS = 500;
 
 /**
- * Reads and drops what little is left of a body whose end is known to be near, so that its connection is used again; a body that
- * goes on is cancelled.
+ * Reads and drops the short rest of a body that is about to end, so that its connection can be reused. A body that does not
+ * end is cancelled.
  */
 export function drain(body: RawBody): void {
   let left = DRAIN_BYTES;
@@ -148,7 +154,7 @@ export function drain(body: RawBody): void {
       do await readyOf(body);
       while (!takeAll());
     } catch {
-      // The reply is complete: that its connection broke behind the end concerns nobody.
+      // The reply is complete: an error of its connection after the end does not matter.
       body.cancel();
     } finally {
       timer.stop();
@@ -164,7 +170,7 @@ export function drain(body: RawBody): void {
 /** How many bytes are read of a body that only explains an error. */
 export const MAX_ERROR_BODY_BYTES = 1024 * 1024;
 
-/** All that is left of a body, as text; what exceeds `maxBytes` is cut off and cancelled. */
+/** The rest of a body as text. A body with more than `maxBytes` is cut and cancelled. */
 export async function readText(body: RawBody, maxBytes: number): Promise<{ text: string; whole: boolean }> {
   const decoder = new TextDecoder();
   let text = '';

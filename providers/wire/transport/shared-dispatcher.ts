@@ -1,13 +1,13 @@
 import { SluiceError } from '../../../src/index.ts';
 import { isDispatcher, type Dispatches } from './dispatch-fetch.ts';
 
-/** The module `undici`, as far as it is needed. */
+/** The part of the module `undici` that is used. */
 export type Undici = Pick<typeof import('undici'), 'Agent' | 'EnvHttpProxyAgent' | 'getGlobalDispatcher'>;
 
-/** Loads undici; `undefined` where it is not installed. */
+/** Loads undici. Undefined if it is not installed. */
 export type LoadUndici = () => Promise<Undici | undefined>;
 
-/** A dispatcher that somebody uses, until `release()`. */
+/** A dispatcher that is in use until `release()`. */
 export interface Lease {
   dispatcher: Dispatches;
   release(): Promise<void>;
@@ -17,13 +17,13 @@ interface Shared extends Dispatches {
   destroy(): Promise<void>;
 }
 
-/** How long a connection may take to be made. */
+/** How long it may take to connect. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 let shared: Shared | undefined;
 let users = 0;
 
-/** Loads npm's undici when it is first needed: the peer is optional. */
+/** Loads undici when it is first needed. It is an optional peer. */
 export async function loadUndici(): Promise<Undici | undefined> {
   try {
     return await import('undici');
@@ -44,7 +44,7 @@ function isMissing(error: unknown): boolean {
   return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND';
 }
 
-/** The dispatcher that all providers share, made for the first of them and destroyed with the last. */
+/** The dispatcher that all providers share. It is made for the first provider and destroyed with the last one. */
 export function leaseShared(undici: Undici): Lease {
   shared ??= makeDispatcher(undici);
   const dispatcher = shared;
@@ -64,8 +64,9 @@ export function leaseShared(undici: Undici): Lease {
 }
 
 /**
- * HTTP/1.1 with one connection a stream, as many as there are streams: a reset, or a slow reader, then touches no other stream. No
- * timeouts but that of the connect: deadlines are the pipeline's. Idle connections do not keep the process alive.
+ * HTTP/1.1 with one connection for each stream, without a limit on their number: a reset or a slow reader then affects no
+ * other stream. The only timeout is for the connect: all others are the pipeline's. Idle connections do not keep the
+ * process alive.
  */
 function makeDispatcher(undici: Undici): Shared {
   const options = {
@@ -78,7 +79,10 @@ function makeDispatcher(undici: Undici): Shared {
   return usesEnvProxy() ? new undici.EnvHttpProxyAgent(options) : new undici.Agent(options);
 }
 
-/** The proxies of the environment count exactly where they count for Node's own `fetch`: on request. Flags win, the last one. */
+/**
+ * Whether to use the proxies of the environment: exactly if Node's own `fetch` uses them, which is on request. Flags take
+ * precedence over the variable, and the last flag over the others.
+ */
 function usesEnvProxy(): boolean {
   const flags = [...(process.env['NODE_OPTIONS']?.split(/\s+/) ?? []), ...process.execArgv];
   const flag = flags.findLast((one) => one === '--use-env-proxy' || one === '--no-use-env-proxy');
@@ -86,20 +90,20 @@ function usesEnvProxy(): boolean {
 }
 
 /**
- * The dispatcher that the program set for all its requests by undici's `setGlobalDispatcher()`: a proxy, or a mock. A plain `Agent` is none:
- * there always is one, whoever made it.
+ * The dispatcher that the program set for all its requests with undici's `setGlobalDispatcher()`, such as a proxy or a
+ * mock. A plain `Agent` does not count, because there always is one.
  */
 export function globalDispatcher(undici: Undici): Dispatches | undefined {
   const set = undici.getGlobalDispatcher();
   if (set instanceof undici.Agent) return undefined;
   if (set instanceof undici.EnvHttpProxyAgent) return set;
-  // Node's own copy of undici has classes of the same names; the shared dispatcher does what those do.
+  // Node's own copy of undici has classes with these names. The shared dispatcher does the same as those.
   return OF_NODE.has(set.constructor.name) ? undefined : set;
 }
 
 const OF_NODE: ReadonlySet<string> = new Set(['Agent', 'EnvHttpProxyAgent']);
 
-/** The caller's own dispatcher, checked. It stays theirs. */
+/** Checks the caller's own dispatcher, which is never closed here. */
 export function ownDispatcher(dispatcher: unknown): Lease {
   if (!isDispatcher(dispatcher)) {
     throw new SluiceError(

@@ -6,27 +6,28 @@ import { isHeaderValue } from '../options/option-checks.ts';
 
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
-  /** The caller's own; it wins. Redirects are refused there too. */
+  /** The caller's own function, which takes precedence. Redirects are refused there, too. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** An undici 8 dispatcher, as a `ProxyAgent`; it stays the caller's. */
+  /** An undici 8 dispatcher, such as a `ProxyAgent`. It is not closed here. */
   dispatcher?: unknown;
 }
 
-/** A `fetch` and the way to free what it holds. */
+/** A `fetch`, with a way to release what it holds. */
 export interface ProviderFetch {
   fetch: typeof globalThis.fetch;
-  /** The same for a body as text to a target that is checked already. */
+  /** Does the same for a body that is text and a target that was checked before. */
   post(target: Target, body: string, signal: AbortSignal): Promise<Response>;
-  /** Frees what it made; calls that are still running then fail, later ones are refused. */
+  /** Releases what it made. Calls that are still running fail, and later calls are refused. */
   close(): Promise<void>;
 }
 
 /**
- * A `fetch` for the SDKs: over the `dispatch` of npm's undici when that is installed (one shared dispatcher, HTTP/1.1, kept-alive
- * connections), else Node's own. It follows no redirects, decodes gzip, deflate, br and zstd, and has no deadlines of its own.
- * `HTTP_PROXY` and its kin count only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, as for Node's own `fetch`; what the program set by
- * undici's `setGlobalDispatcher()` before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` for
- * a `dispatcher` that is none.
+ * A `fetch` for the SDKs. If the package undici is installed, it uses `dispatch` (one shared dispatcher, HTTP/1.1,
+ * connections that are kept alive); otherwise it uses Node's own `fetch`. It follows no redirects, decodes gzip, deflate,
+ * br and zstd, and has no timeouts of its own. As for Node's own `fetch`, `HTTP_PROXY` and the like count only with
+ * `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. A dispatcher that the program set with undici's `setGlobalDispatcher()`
+ * before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` if `dispatcher` is not a
+ * dispatcher.
  */
 export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
   const own = options.dispatcher === undefined ? undefined : ownDispatcher(options.dispatcher);
@@ -59,7 +60,7 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
       const dispatcher = await usedDispatcher();
       const request = dispatcher === undefined ? undefined : plainRequest(input, init);
       if (dispatcher !== undefined && request !== undefined) return dispatchRequest(dispatcher, request);
-      // Node's own fetch does not go through the caller's proxy, and a request must not slip past it.
+      // Node's own fetch does not use the caller's proxy, and no request may bypass it.
       if (own !== undefined) {
         throw new SluiceError(
           'invalid_request',
@@ -75,13 +76,13 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
   };
 }
 
-/** What the program set for all its requests, else the shared one. */
+/** The dispatcher that the program set for all its requests, else the shared one. */
 function leaseOf(undici: Undici): Lease {
   const set = globalDispatcher(undici);
   return set === undefined ? leaseShared(undici) : ownDispatcher(set);
 }
 
-/** The caller's `fetch`, following no redirects. */
+/** The caller's `fetch` without redirects. */
 function strictFetch(fetch: typeof globalThis.fetch): ProviderFetch {
   return {
     fetch: (input, init) => fetch(input, { ...init, redirect: 'error' }),
@@ -106,7 +107,7 @@ function closedError(): SluiceError {
 }
 
 /**
- * Throws `invalid_options` where a string cannot be a header's value; the message never tells the value. SDKs would put
+ * Throws `invalid_options` if a string cannot be the value of a header. The message does not show the value. SDKs would put
  * an API key with a line break into their error.
  */
 export function checkHeaderValue(name: string, value: string): void {

@@ -3,7 +3,7 @@ import type { Origin, ToolCallPiece } from '../../../wire/index.ts';
 
 type Fields = Record<string, unknown>;
 
-/** The fields of a call that are read. All others are the server's own and go back to it. */
+/** The fields of a call that are read. All others belong to the server and go back to it. */
 const KNOWN: ReadonlySet<string> = new Set([
   'index',
   'id',
@@ -15,7 +15,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'input',
 ]);
 
-/** A call, or a piece of one, as Chat Completions has it. `place`: where it stands in a list without indices. */
+/** A call, or a piece of one, of Chat Completions. `place` is its position in a list without indices. */
 export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCallPiece {
   const { index = place, id, custom } = call;
   const fields = ownFields(call);
@@ -30,7 +30,7 @@ export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCal
     : { ...piece, block: blockFrom(origin, { type: 'function', ...fields }) };
 }
 
-/** What the server wants back with the call, such as Gemini's `extra_content`. */
+/** The fields that the server wants back with the call, such as Gemini's `extra_content`. */
 function ownFields(call: Fields): Fields | undefined {
   let fields: [string, unknown][] | undefined;
   for (const key in call) {

@@ -9,7 +9,7 @@ import { chatUsage } from '../../shared/usage.ts';
 
 type Fields = Record<string, unknown>;
 
-/** How much a finish reason says: a server that gives two may give the weaker one last. */
+/** How much a finish reason says. If a server sends two, the last one may say less. */
 const WEIGHTS: Readonly<Record<FinishReason, number>> = {
   stop: 0,
   other: 1,
@@ -20,22 +20,22 @@ const WEIGHTS: Readonly<Record<FinishReason, number>> = {
   refusal: 4,
 };
 
-/** What Perplexity lists beside the sources. No chunk has a place for it. */
+/** Lists that Perplexity sends with the sources. No chunk has a place for them. */
 const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
 
 /**
- * Chat Completions' stream of chunks, as OpenAI and the servers compatible with it send it. The reply is whole when a finish
- * reason was seen, or the sentinel; usage may follow the one and precede the other.
- * Fields: developers.openai.com, API reference, "Chat completion chunk object".
+ * Decodes the stream of Chat Completions, from OpenAI and compatible servers. The reply is complete when a finish reason or
+ * `[DONE]` has come. Usage may come after the one and before the other.
+ * Source: developers.openai.com, API reference, "Chat completion chunk object"
  */
 export class ChatDecoder implements Decoder {
   finished = false;
   readonly #context: OpenAIReplyContext;
   readonly #message: ChatMessage;
   #finish = '';
-  /** Where the answer comes from: whole messages beside deltas only repeat them. */
+  /** Whether the reply comes in deltas or in complete messages. Messages that accompany deltas only repeat them. */
   #source: 'delta' | 'message' | undefined;
-  /** The text of whole messages so far: some servers repeat it in each. */
+  /** The text of complete messages so far. Some servers repeat it in each message. */
   #repeated = '';
   #citations: readonly unknown[] = [];
   #results: readonly unknown[] = [];
@@ -52,7 +52,7 @@ export class ChatDecoder implements Decoder {
       const failure = failureIn(data, name);
       if (isRecord(groq)) this.#usage(groq['usage']);
       if (failure !== undefined) {
-        // What a failed call has cost is told with the failure.
+        // An event with an error may also have the usage of the failed call.
         this.#header(data);
         throw this.#failure(failure, out);
       }
@@ -93,7 +93,7 @@ export class ChatDecoder implements Decoder {
     };
   }
 
-  /** What stands beside the choices: model, tier, usage, sources. */
+  /** Reads the fields beside the choices: model, tier, usage, sources. */
   #header(data: Fields): void {
     const { call } = this.#context.call;
     const model = data['model'];
@@ -101,7 +101,7 @@ export class ChatDecoder implements Decoder {
     const tier = data['service_tier'];
     if (typeof tier === 'string') call.serviceTier = tier;
     this.#usage(data['usage']);
-    // Perplexity and xAI list the sources beside the choices, on every chunk anew.
+    // Perplexity and xAI repeat the sources with every chunk.
     const { citations, search_results: results } = data;
     if (Array.isArray(citations) && citations.length > 0) this.#citations = citations;
     if (!Array.isArray(results) || results.length === 0) return;
@@ -119,7 +119,7 @@ export class ChatDecoder implements Decoder {
   #choice(id: unknown, choice: Fields, out: StreamChunk[]): void {
     const { delta, finish_reason: finish, error, logprobs } = choice;
     const isOver = finish !== null && finish !== undefined && finish !== '';
-    // Moonshot's place for it.
+    // Moonshot puts the usage here.
     this.#usage(choice['usage']);
     if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
     const isDelta = this.#source === 'delta' && isRecord(delta);
@@ -129,7 +129,7 @@ export class ChatDecoder implements Decoder {
     if (isOver) this.#end(finishOf(finish));
   }
 
-  /** Reads a choice while it is open whether the answer comes in deltas, or if it comes in messages. */
+  /** Reads a choice as long as it is not known whether the reply comes in deltas, and later if it comes in messages. */
   #pieces(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): true {
     const { delta, message } = choice;
     if (isRecord(delta) && (this.#source !== 'message' || !isRecord(message))) {
@@ -143,7 +143,7 @@ export class ChatDecoder implements Decoder {
     return true;
   }
 
-  /** Reads a message, or several, that come instead of deltas, or the text of a legacy completion. */
+  /** Reads one or several messages that come in place of deltas, or the text of a legacy completion. */
   #whole(id: unknown, choice: Fields, isOver: boolean, out: StreamChunk[]): void {
     const { message, messages, text: said } = choice;
     if (isRecord(message)) {
@@ -157,7 +157,9 @@ export class ChatDecoder implements Decoder {
     }
   }
 
-  /** The text that a message adds to the messages before it. One that does not begin with their text is a piece of its own. */
+  /**
+   * The text that a message adds to the messages before it. A message that does not begin with their text is a new piece.
+   */
   #newText(content: string, isOver: boolean): string {
     const before = this.#repeated;
     const isLonger = content.length > before.length || (isOver && content.length === before.length);
@@ -166,7 +168,10 @@ export class ChatDecoder implements Decoder {
     return rest;
   }
 
-  /** Whether a choice is ours although its index is not 0: some servers count the index up with each chunk, and the id too. */
+  /**
+   * Whether to read a choice although its index is not 0. Some servers increase the index with each chunk, and send new ids
+   * as well.
+   */
   #isOnly(id: unknown): boolean {
     return this.#message.isOther(id) && !(Number(ownOptionsOf(this.#context)['n']) > 1);
   }
@@ -184,7 +189,9 @@ export class ChatDecoder implements Decoder {
     if (failure !== undefined) throw this.#failure(failure, out);
   }
 
-  /** The error of a choice that ends with one. If there is no error object, the last piece of text holds its words. */
+  /**
+   * The error of a choice whose finish reason is an error. Without an error object, the last piece of text is its message.
+   */
   #broken(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
     const failure = failureInChoice(choice);
     const finish = finishOf(choice['finish_reason']);
@@ -197,7 +204,7 @@ export class ChatDecoder implements Decoder {
   }
 
   #end(finish: string): void {
-    // DeepSeek when it runs out of room: the reply was broken off by the server.
+    // DeepSeek sends this if it has no capacity left: the server ended the reply.
     if (finish === 'insufficient_system_resource') {
       throw streamError(this.#context, 'overloaded', 'the server broke off the reply for want of resources');
     }
@@ -210,18 +217,18 @@ export class ChatDecoder implements Decoder {
     const said = this.#finish === '' ? 'stop' : finishReasonOf(this.#finish);
     const reason = said === 'stop' && this.#message.refused ? 'refusal' : said;
     const { calls, hasServerCalls } = this.#message.endCalls(reason, said === 'tool_calls', out);
-    // OpenAI says stop when the one tool to call was prescribed, Ollama always did.
+    // OpenAI sends `stop` if the tool choice named the tool. Ollama always did.
     if (reason === 'stop') return calls > 0 ? 'tool_calls' : 'stop';
     return reason === 'tool_calls' && calls === 0 && hasServerCalls ? 'stop' : reason;
   }
 }
 
-/** A JSON answer of Chat Completions as the events of a stream. */
+/** A complete JSON response of Chat Completions as events. */
 export function* chatEvents(body: Fields): Iterable<Fields> {
   yield body;
 }
 
-/** A finish reason as a word; SGLang's own is an object with one. */
+/** A finish reason as text. SGLang sends an object that holds it. */
 function finishOf(finish: unknown): string {
   if (typeof finish === 'string') return finish;
   return isRecord(finish) ? (text(finish['type']) ?? '') : '';

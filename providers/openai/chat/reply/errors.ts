@@ -2,17 +2,17 @@ import { isRecord, text } from '../../../wire/index.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Fields that hold the words of an error at the top of an event, as text or in lists and objects. */
+/** Fields of an event that hold the message of an error: as text, or in lists and objects. */
 const TEXTS = ['message', 'msg', 'error_message', 'error_msg'] as const;
 const DETAILS = ['detail', 'details', 'errors'] as const;
 
-/** Words of a `type` or `status` that are no error's. */
+/** Matches a `type` or `status` of an error. */
 const ERROR_LIKE =
   /err|fail|invalid|exceed|exhaust|limit|denied|unavail|overload|unauth|forbid|not.?found|timeout/i;
 
 /**
- * What an event says went wrong, as the body of an error: in `error` or `x_groq.error` beside the choices, by the event's name,
- * or in any field if there are no choices; undefined if nothing did. Looked at for every event.
+ * The error in an event, as an error body: in `error` or `x_groq.error`, by the name of the event, or, if there are no
+ * choices, in any field. Undefined if there is none. Called for every event.
  */
 export function failureIn(data: Fields, name: string): Fields | undefined {
   const { error, x_groq: groq, choices } = data;
@@ -22,7 +22,7 @@ export function failureIn(data: Fields, name: string): Fields | undefined {
   return Array.isArray(choices) && choices.length > 0 ? undefined : bareFailure(data);
 }
 
-/** What a choice, or its delta or message, says went wrong. */
+/** The error in a choice, or in its delta or message. */
 export function failureInChoice(choice: Fields): Fields | undefined {
   for (const place of [choice, choice['delta'], choice['message']]) {
     if (isRecord(place) && says(place['error'])) return bodyOf(place['error'], place);
@@ -30,19 +30,22 @@ export function failureInChoice(choice: Fields): Fields | undefined {
   return undefined;
 }
 
-/** Whether a finish reason says that the server failed, not the model. OpenRouter, Mistral, Cohere (`ERROR_LIMIT`), Z.ai. */
+/**
+ * Whether a finish reason says that the server failed, not the model. Sent by OpenRouter, Mistral, Cohere (`ERROR_LIMIT`)
+ * and Z.ai.
+ */
 export function isErrorFinish(finish: string): boolean {
   const word = finish.toLowerCase();
   return word === 'error' || word === 'network_error' || word.startsWith('error_');
 }
 
-/** The body of the error that a finish reason stands for: its words may be in the content. */
+/** An error body for a finish reason. Its message may be in the content. */
 export function finishFailure(finish: string, choice: Fields, words: string): Fields {
   const type = text(choice['native_finish_reason']) || finish;
   return { error: { message: words || 'the reply ended with an error', type } };
 }
 
-/** Whether the value of a field `error` tells of one: null, false, 0, '' and objects without a word do not. */
+/** Whether the value of a field `error` is an error. Null, false, 0, '' and objects without a value are not. */
 function says(error: unknown): boolean {
   if (!isRecord(error)) return Array.isArray(error) ? error.length > 0 : Boolean(error);
   const { code } = error;
@@ -56,16 +59,16 @@ function bodyOf(error: unknown, beside: Fields): Fields {
   return { error: { ...beside, error: undefined, code: one } };
 }
 
-/** An event without choices that is an error itself. */
+/** An event without choices that is itself an error. */
 function bareFailure(data: Fields): Fields | undefined {
   const { object, type, base_resp: base } = data;
   if (object === 'error' || type === 'error') return data;
-  // MiniMax answers so with 200.
+  // MiniMax sends this with status 200.
   if (isRecord(base) && typeof base['status_code'] === 'number' && base['status_code'] !== 0) {
     return { error: { code: base['status_code'], message: base['status_msg'] } };
   }
   if (isRecord(data['usage']) || (typeof object === 'string' && object.startsWith('chat.'))) return undefined;
-  // An Error of JavaScript as JSON: alone it says enough.
+  // A JavaScript Error as JSON is an empty object, which is enough.
   const { error } = data;
   if (isRecord(error) && Object.keys(error).length === 0) return data;
   if (!TEXTS.some((field) => isText(data[field])) && !DETAILS.some((field) => isDetail(data[field]))) {
@@ -73,7 +76,7 @@ function bareFailure(data: Fields): Fields | undefined {
   }
   const { code, error_code: number } = data;
   if (isCode(code) || isCode(number)) return data;
-  // Reports of progress have words, too.
+  // Progress reports have messages, too.
   const sort = text(type) ?? text(data['status']) ?? text(data['event']);
   return sort === undefined || ERROR_LIKE.test(sort) ? data : undefined;
 }

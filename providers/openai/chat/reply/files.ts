@@ -5,7 +5,7 @@ import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 const DATA_URL = /^data:([^,;]*)((?:;[^,;]*)*),/;
 
-/** Media types by the ending of an address, and by OpenAI's names of sound formats. */
+/** Media types by file extension, and by OpenAI's names of audio formats. */
 const MEDIA_TYPES: ReadonlyMap<string, string> = new Map([
   ['png', 'image/png'],
   ['jpg', 'image/jpeg'],
@@ -22,8 +22,8 @@ const MEDIA_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * An image that the model made, as OpenRouter and Gemini send it (`{ image_url: { url } }`), as base64 (`b64_json`), or as an
- * address alone; undefined if there is none in it.
+ * An image that the model made: an object like those of OpenRouter and Gemini (`{ image_url: { url } }`), base64
+ * (`b64_json`), or an address. Undefined if there is none.
  */
 export function imageFile(image: unknown): FileChunk | undefined {
   const fields = isRecord(image) ? image : { url: image };
@@ -36,7 +36,7 @@ export function imageFile(image: unknown): FileChunk | undefined {
   return data ? { type: 'file', mediaType: type || 'image/png', data, call: 0 } : undefined;
 }
 
-/** A data URL as its bytes, any other address as it is. */
+/** A data URL as its data, any other address as it is. */
 function fileOf(address: string, type: string | undefined): FileChunk {
   const found = DATA_URL.exec(address.slice(0, 200));
   if (found === null) {
@@ -66,11 +66,11 @@ function base64OfEscaped(escaped: string): string | undefined {
   }
 }
 
-/** The sound of a reply: its pieces become one file at the end. What is said in it is text as it comes. */
+/** The audio of a reply. Its pieces become one file at the end. Its transcript becomes text at once. */
 export class AudioOutput {
   readonly #context: OpenAIReplyContext;
   readonly #bytes: Buffer[] = [];
-  /** Characters of base64 that do not make up whole bytes yet. */
+  /** Characters of base64 that are not complete bytes yet. */
   #rest = '';
   #characters = 0;
   #id: string | undefined;
@@ -80,12 +80,12 @@ export class AudioOutput {
     this.#context = context;
   }
 
-  /** Whether the server has said that the sound is whole. */
+  /** Whether the server has said that the audio is complete. */
   get ended(): boolean {
     return this.#expiresAt !== undefined;
   }
 
-  /** The next piece. Throws `protocol` over `maxOutputCharacters`. */
+  /** Takes the next piece. Throws `protocol` over `maxOutputCharacters`. */
   add(audio: Record<string, unknown>, out: StreamChunk[]): void {
     this.#id ??= text(audio['id']) || undefined;
     const { transcript, data, expires_at: expiresAt } = audio;
@@ -96,7 +96,7 @@ export class AudioOutput {
     if (typeof data === 'string') this.#addData(data);
   }
 
-  /** The reply is over. */
+  /** Ends the reply: pushes the file. */
   end(out: StreamChunk[]): void {
     if (this.#rest !== '') this.#bytes.push(Buffer.from(this.#rest, 'base64'));
     const data = Buffer.concat(this.#bytes).toString('base64');
@@ -112,7 +112,10 @@ export class AudioOutput {
     });
   }
 
-  /** Pieces are base64 of their own, or one base64 text that is cut anywhere: only whole groups of four can be read. */
+  /**
+   * Each piece is base64 of its own, or the pieces are one base64 text that is cut anywhere. Only groups of four characters
+   * can be decoded.
+   */
   #addData(data: string): void {
     this.#characters += data.length;
     const { maxOutputCharacters } = this.#context.limits;
@@ -126,7 +129,7 @@ export class AudioOutput {
     if (whole > 0) this.#bytes.push(Buffer.from(all.slice(0, whole), 'base64'));
   }
 
-  /** As the request asked for; a stream without a word of it is raw samples. */
+  /** The format that the request asked for. Without one, a stream holds raw samples. */
   #mediaType(): string {
     const asked = ownOptionsOf(this.#context)['audio'];
     const format = (isRecord(asked) ? text(asked['format']) : undefined)?.toLowerCase() || 'pcm16';

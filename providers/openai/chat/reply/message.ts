@@ -11,33 +11,33 @@ import { ThinkTags } from '../../server/think-tags.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Who runs the calls of a message. */
+/** What became of the calls of a message. */
 export interface Ended {
   /** How many calls the client has to run. */
   calls: number;
-  /** Whether the server has run calls itself. */
+  /** Whether the server ran calls itself. */
   hasServerCalls: boolean;
 }
 
-/** The message that a reply of Chat Completions is made of, read delta by delta. */
+/** The message of a Chat Completions reply, put together from its deltas. */
 export class ChatMessage {
-  /** A piece of the answer came. */
+  /** Whether a piece of the reply has come. */
   begun = false;
-  /** The model declined. */
+  /** Whether the model refused. */
   refused = false;
   readonly #context: OpenAIReplyContext;
   #id = '';
-  /** A delta came without a role: this server sends roles at a message's start alone. */
+  /** Whether a delta came without a role: this server sends roles only at the start of a message. */
   #roleless = false;
   #calls: ToolCallAssembler | undefined;
   #tags: ThinkTags | undefined;
   #opaque: OpaqueFields | undefined;
   #audio: AudioOutput | undefined;
   #server: ServerTools | undefined;
-  /** Text is passed on as it is: there are no tags, no calls before it, and no tool speaks. */
+  /** Whether text is passed on unchanged: there are no tags, no calls before it, and it is not the result of a tool. */
   #plain: boolean;
   #toolSpeaks = false;
-  /** Text came after the calls. */
+  /** Whether text came after the calls. */
   #wentOn = false;
   #warned: Set<string> | undefined;
 
@@ -48,19 +48,20 @@ export class ChatMessage {
     this.#plain = this.#tags === undefined;
   }
 
-  /** Whether the server has said that the sound of the message is whole. */
+  /** Whether the server has said that the audio of the message is complete. */
   get audioEnded(): boolean {
     return this.#audio?.ended === true;
   }
 
-  /** Whether a chunk's id differs from that of the last delta. */
+  /** Whether the id of a chunk differs from that of the last delta. */
   isOther(id: unknown): boolean {
     return typeof id === 'string' && id !== '' && this.#id !== '' && id !== this.#id;
   }
 
   /**
-   * Reads the next fields of the message; `id` is their chunk's. `whole`: they are a message, not a delta, so each call of its list is
-   * one of its own. Returns whether there is more in them than a role, text and thinking.
+   * Reads the next fields of the message. `id` is the id of their chunk. `whole` says that they are a complete message, not
+   * a delta, so that each call in the list is a separate one. Returns whether there is more in them than a role, text and
+   * thinking.
    */
   delta(id: unknown, delta: Fields, out: StreamChunk[], whole = false): boolean {
     const before = out.length;
@@ -103,30 +104,33 @@ export class ChatMessage {
     return more;
   }
 
-  /** Text outside of any message: a legacy completion. */
+  /** Takes text that is not in a message, as in a legacy completion. */
   text(content: string, out: StreamChunk[]): void {
     this.#say(content, false, out);
   }
 
-  /** Passes on text that was held back, because it could have become a tag. */
+  /** Passes on text that was held back because it could have become a tag. */
   flush(out: StreamChunk[]): void {
     this.#tags?.end(out);
   }
 
-  /** The message is over: pushes what was held back, the sources, what goes back to the server, and the sound. */
+  /** Ends the message: pushes text that was held back, the sources, the fields for the server, and the audio. */
   end(sources: readonly unknown[], out: StreamChunk[]): void {
     this.flush(out);
     this.#server?.end(out);
     cite([...sources, ...(this.#server?.sources ?? [])], out);
     const opaque = this.#opaque?.data;
-    // Alone it would make an empty reply look like one.
+    // Without this check, an empty reply would look like one with content.
     if (opaque !== undefined && this.begun) {
       out.push({ type: 'content', content: '', block: blockFrom(this.#context.origin, opaque), call: 0 });
     }
     this.#audio?.end(out);
   }
 
-  /** Pushes the finished calls. `reason`: how the reply ended; `asked`: the server says that it ended to have tools called. */
+  /**
+   * Pushes the finished calls. `reason` is the finish reason, `asked` says that the server ended the reply to have tools
+   * called.
+   */
   endCalls(reason: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
     const from = out.length;
     const all = this.#calls?.end(reason, out) ?? 0;
@@ -136,7 +140,7 @@ export class ChatMessage {
     return { calls, hasServerCalls: calls < all };
   }
 
-  /** Warns once. */
+  /** Warns, but only once. */
   warn(what: string): void {
     this.#warned ??= new Set();
     if (this.#warned.has(what)) return;
@@ -144,15 +148,15 @@ export class ChatMessage {
     this.#context.call.warn(`${this.#context.provider}: ${what}`);
   }
 
-  /** Warns once that an output is kept in `result.raw` alone. */
+  /** Warns once that an output is only in `result.raw`. */
   onlyRaw(what: string): void {
     if (this.#context.call.call.request.parameters.includeRaw === true) return;
     this.warn(`${what} are only in result.raw: set includeRaw`);
   }
 
   /**
-   * Refuses a second message in one stream. Some servers give each chunk its own id or role, so only both together count, and
-   * only if roles were not on every chunk before.
+   * Throws if a second message begins in the stream. Some servers give each chunk its own id or its own role. So both must
+   * change, and not every chunk may have had a role.
    */
   #newId(id: unknown, role: unknown): void {
     if (this.isOther(id) && typeof role === 'string' && this.begun && this.#roleless) {
@@ -172,7 +176,7 @@ export class ChatMessage {
     this.#plain = this.#tags === undefined && (this.#calls === undefined || this.#wentOn);
   }
 
-  /** Mistral's reasoning models answer in parts: text, and thinking that is a list of parts itself. */
+  /** Mistral's reasoning models reply in parts: text, and thinking, which is itself a list of parts. */
   #part(part: unknown, out: StreamChunk[]): void {
     if (typeof part === 'string') return this.#say(part, false, out);
     if (!isRecord(part)) return;
@@ -189,7 +193,7 @@ export class ChatMessage {
     else this.onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
   }
 
-  /** Reads what comes before the text of a delta: what the server did, and fields that only it understands. */
+  /** Reads the fields that come before the text of a delta: calls that the server ran, and fields for the server. */
   #runs(delta: Fields, out: StreamChunk[]): void {
     if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#context)).add(delta);
     const { executed_tools: executed, reasoning_steps: steps } = delta;
@@ -201,7 +205,7 @@ export class ChatMessage {
     for (const answer of answers) (this.#server ??= new ServerTools(this.#context)).addAnswer(answer);
   }
 
-  /** Reads what comes after the text of a delta. */
+  /** Reads the fields that come after the text of a delta. */
   #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
     const { images, audio, tool_calls: calls, function_call: legacy } = delta;
     this.#refuse(delta['refusal'], out);
@@ -245,10 +249,10 @@ function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Most citations of one chunk: whoever joins chunks passes them on as the arguments of a call. */
+/** The most citations of one chunk. Functions that join chunks pass them on as arguments of a call. */
 const MAX_CITATIONS = 1_000;
 
-/** Passes on citations as they came, but for those that are nested too deep to be kept. */
+/** Passes on citations as they came, without those that are nested too deep to be kept. */
 function cite(list: unknown, out: StreamChunk[]): void {
   if (!Array.isArray(list)) return;
   const all = list.filter((one) => !isDeeper(one));

@@ -2,18 +2,18 @@ import { streamError, isRecord, jsonText } from '../../../wire/index.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 type Fields = Record<string, unknown>;
-/** An object while it is joined: keys of a Map are harmless. */
+/** An object while it is put together. Untrusted keys are harmless in a Map. */
 type Item = Map<string, unknown>;
 
-/** Fields of a detail whose pieces follow each other; of all others the last one counts. */
+/** Fields of a detail whose pieces are joined. Of other fields the last value counts. */
 const JOINED: ReadonlySet<string> = new Set(['text', 'summary', 'data', 'signature', 'thinking']);
 
-/** Fields that come as a whole too: one that comes again is the same one. */
+/** Fields that may also come complete. The same value again is a repetition. */
 const WHOLE: ReadonlySet<string> = new Set(['data', 'signature']);
 
 /**
- * What a message has for its server alone, to be sent back with the message: `extra_content` (Gemini), `reasoning_details`
- * (OpenRouter), `reasoning_opaque` (Copilot), `thinking_blocks` (LiteLLM) and `phase` (OpenAI).
+ * Fields of a message that only its server understands, and which are sent back with the message: `extra_content` (Gemini),
+ * `reasoning_details` (OpenRouter), `reasoning_opaque` (Copilot), `thinking_blocks` (LiteLLM) and `phase` (OpenAI).
  */
 export class OpaqueFields {
   readonly #context: OpenAIReplyContext;
@@ -21,7 +21,7 @@ export class OpaqueFields {
   readonly #details: Item[] = [];
   readonly #detailOf = new Map<string, Item>();
   readonly #blocks: Item[] = [];
-  /** The `extra_content` of each vendor, and what of it is no object. */
+  /** The `extra_content` of each vendor, and the values in it that are not objects. */
   readonly #vendors = new Map<string, Item>();
   readonly #extra: Item = new Map();
   #characters = 0;
@@ -30,7 +30,7 @@ export class OpaqueFields {
     this.#context = context;
   }
 
-  /** Whether a delta has any of the fields. */
+  /** Whether a delta has any of these fields. */
   static isIn(delta: Fields): boolean {
     return (
       isRecord(delta['extra_content']) ||
@@ -41,7 +41,7 @@ export class OpaqueFields {
     );
   }
 
-  /** Joins the fields of a delta to those that came before. Throws `protocol` over `maxOutputCharacters`. */
+  /** Joins the fields of a delta to the earlier ones. Throws `protocol` over `maxOutputCharacters`. */
   add(delta: Fields): void {
     for (const field of ['reasoning_opaque', 'phase']) {
       const value = delta[field];
@@ -52,7 +52,7 @@ export class OpaqueFields {
     if (isRecord(delta['extra_content'])) this.#addExtra(delta['extra_content']);
   }
 
-  /** All of it as the data of a block; undefined if there is nothing. */
+  /** All fields as the data of a block. Undefined if there are none. */
   get data(): Fields | undefined {
     const fields = new Map(this.#fields);
     if (this.#details.length > 0) fields.set('reasoning_details', this.#details.map(objectOf));
@@ -63,7 +63,10 @@ export class OpaqueFields {
     return fields.size === 0 ? undefined : { type: 'message', ...Object.fromEntries(fields) };
   }
 
-  /** OpenRouter: pieces of one detail have its type and index; where there is no index, its id; else they follow each other. */
+  /**
+   * OpenRouter: the pieces of a detail have the same type and index. Without an index they have the same id, and without an
+   * id they follow each other.
+   */
   #addDetail(detail: Fields): void {
     const { index, id, type } = detail;
     const key =
@@ -78,7 +81,7 @@ export class OpaqueFields {
     }
   }
 
-  /** LiteLLM: a signature closes a block; redacted ones come whole. */
+  /** LiteLLM: a signature ends a block, and redacted blocks come complete. */
   #addBlock(block: Fields): void {
     const last = this.#blocks.at(-1);
     const goesOn = last?.get('type') === 'thinking' && block['type'] === 'thinking' && !isClosed(last, block);
@@ -94,7 +97,7 @@ export class OpaqueFields {
       }
       const fields: Item = this.#vendors.get(vendor) ?? new Map<string, unknown>();
       for (const [field, inner] of Object.entries(value)) {
-        // That a piece of the content is a thought says nothing of the message.
+        // This says that a piece of the content is a thought. It says nothing about the message.
         if (inner !== null && field !== 'thought') this.#set(fields, field, inner);
       }
       if (fields.size > 0) this.#vendors.set(vendor, fields);
@@ -121,7 +124,7 @@ export class OpaqueFields {
     }
   }
 
-  /** Sets a field; only what makes it longer than before is counted. */
+  /** Sets a field, and counts only the characters that are added. */
   #set(item: Item, field: string, value: unknown): void {
     const size = sizeOf(value);
     if (size === undefined) return;
@@ -139,7 +142,7 @@ export class OpaqueFields {
   }
 }
 
-/** Whether an item has its signature, and another one begins with more text. */
+/** Whether an item has its signature and the next one begins with text. */
 function isClosed(item: Item, next: Fields): boolean {
   const signature = item.get('signature');
   if (typeof signature !== 'string' || signature === '') return false;
@@ -154,7 +157,7 @@ function objectOf(item: Item): Fields {
   return Object.fromEntries(item);
 }
 
-/** A value's size in characters, roughly; undefined if it is nested too deep to be written down. */
+/** The approximate size of a value in characters. Undefined if it is nested too deep. */
 function sizeOf(value: unknown): number | undefined {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 4;

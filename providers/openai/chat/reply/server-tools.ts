@@ -12,10 +12,10 @@ import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Ids of calls that the server runs: of Anthropic's server tools through a gateway, and of xAI's own tools. */
+/** Matches the ids of calls that the server runs: Anthropic's server tools through a gateway, and xAI's own tools. */
 const SERVER_ID = /^(?:srvtoolu_|xs_call_)/;
 
-/** Fields of a step of Perplexity that are its input; all others are its result. */
+/** Fields of a Perplexity step that are its input. All others are its result. */
 const STEP_INPUT: ReadonlySet<string> = new Set([
   'search_keywords',
   'code',
@@ -24,7 +24,7 @@ const STEP_INPUT: ReadonlySet<string> = new Set([
   'action',
 ]);
 
-/** One tool that the server ran, with the fields that it has told so far. */
+/** One tool that the server ran, with its fields so far. */
 interface Run {
   id: string;
   fields: Map<string, unknown>;
@@ -32,16 +32,16 @@ interface Run {
 }
 
 /**
- * The calls that the server made itself: Groq's `executed_tools`, Perplexity's `reasoning_steps`, messages of role `tool` inside a
- * reply, and calls of tools that the request does not offer.
+ * The calls that the server made itself: Groq's `executed_tools`, Perplexity's `reasoning_steps`, messages of role `tool`
+ * in a reply, and calls of tools that the request does not offer.
  */
 export class ServerTools {
-  /** What the tools have found, as citations. */
+  /** The search results of the tools, as citations. */
   readonly sources: unknown[] = [];
   readonly #context: OpenAIReplyContext;
   readonly #runs = new Map<string, Run>();
   readonly #steps = new Set<string>();
-  /** What messages of role `tool` said, by the id of the call. */
+  /** The content of messages of role `tool`, by the id of the call. */
   readonly #answers = new Map<string, string>();
   #answering = '';
   #made = 0;
@@ -51,7 +51,7 @@ export class ServerTools {
     this.#context = context;
   }
 
-  /** Groq sends a tool when it starts, and again with its result; the index is the same. */
+  /** Groq sends a tool when it starts, and again with its result, under the same index. */
   addExecuted(list: readonly unknown[], out: StreamChunk[]): void {
     for (const item of list) {
       if (!isRecord(item)) continue;
@@ -67,7 +67,7 @@ export class ServerTools {
     }
   }
 
-  /** Perplexity repeats the steps so far. */
+  /** Perplexity repeats all steps so far. */
   addSteps(list: readonly unknown[], out: StreamChunk[]): void {
     for (const step of list) {
       if (!isRecord(step)) continue;
@@ -87,7 +87,7 @@ export class ServerTools {
     }
   }
 
-  /** A message of role `tool` inside the reply, or its next piece. */
+  /** Takes a message of role `tool` in the reply, or the next piece of it. */
   addAnswer(message: Fields): void {
     this.#answering = text(message['tool_call_id']) || this.#answering;
     const content = text(message['content']) ?? jsonText(message['content'] ?? '') ?? '';
@@ -95,14 +95,15 @@ export class ServerTools {
     this.#answers.set(this.#answering, (this.#answers.get(this.#answering) ?? '') + content);
   }
 
-  /** The reply is over: pushes the calls that have no result. */
+  /** Ends the reply: pushes the calls that have no result. */
   end(out: StreamChunk[]): void {
     for (const run of this.#runs.values()) if (!run.told) this.#tell(run, out);
   }
 
   /**
-   * Marks the finished calls from `from` on that the server has run, and adds their results after them. Returns how many are left for
-   * the client. `wentOn`: the answer went on after the calls, so the server has run those that the client does not know.
+   * Marks the calls in `chunks`, beginning at `from`, that the server has run, and adds their results after them. Returns
+   * how many calls are left for the client. `wentOn` says that text came after the calls, so that the server must have run
+   * the calls of tools that the request does not offer.
    */
   mark(chunks: StreamChunk[], from: number, wentOn: boolean): number {
     const offered = offeredTools(this.#context);
@@ -132,7 +133,7 @@ export class ServerTools {
     return run;
   }
 
-  /** Ids of our own: these calls have none. */
+  /** Makes an id, because these calls have none. */
   #id(): string {
     const { maxToolCalls } = this.#context.limits;
     if (++this.#made > maxToolCalls) {
@@ -172,13 +173,13 @@ export class ServerTools {
   }
 }
 
-/** The sources that one of Groq's tools has found. */
+/** The search results of one of Groq's tools. */
 function sourcesIn(found: unknown): unknown[] {
   const list = isRecord(found) ? found['results'] : found;
   return Array.isArray(list) ? list : [];
 }
 
-/** The results of Anthropic's server tools, as LiteLLM puts them beside the text: each names its call. */
+/** The results of Anthropic's server tools. LiteLLM sends them with the text, each with the id of its call. */
 export function answersIn(fields: unknown): Fields[] {
   if (!isRecord(fields)) return [];
   const lists = Object.values(fields).filter((value) => Array.isArray(value));
@@ -188,7 +189,7 @@ export function answersIn(fields: unknown): Fields[] {
   });
 }
 
-/** The names of the tools that a request offers, the caller's own among them. */
+/** The names of the tools that a request offers, including those of `providerOptions`. */
 export function offeredTools(context: OpenAIReplyContext): ReadonlySet<string> {
   const names = new Set((context.call.call.request.tools ?? []).map(({ name }) => name));
   const { tools, functions } = ownOptionsOf(context);

@@ -3,8 +3,9 @@ import { isRecord, text } from '../../../wire/index.ts';
 type Fields = Record<string, unknown>;
 
 /**
- * The thinking that a delta tells, once: servers fill two or three fields with the same words. `reasoning_content`: DeepSeek, vLLM,
- * xAI, LiteLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot; the lists: OpenRouter, MiniMax and LiteLLM.
+ * The thinking in a delta. Servers put the same words into two or three fields, so only one is read. `reasoning_content`:
+ * DeepSeek, vLLM, xAI, LiteLLM; `reasoning`: OpenRouter, Groq, Ollama; `reasoning_text`: Copilot; the lists: OpenRouter,
+ * MiniMax and LiteLLM.
  */
 export function thinkingOf(delta: Fields): string {
   return (
@@ -17,7 +18,7 @@ export function thinkingOf(delta: Fields): string {
   );
 }
 
-/** The words in a text, in an object around it, or in a list of both. */
+/** The text in a string, in an object with a text, or in a list of both. */
 function words(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(words).join('');
@@ -27,7 +28,7 @@ function words(value: unknown): string {
   );
 }
 
-/** Whether the content of a delta is thinking: Gemini says so beside it. */
+/** Whether the content of a delta is thinking. Gemini says so in another field. */
 export function isThought(extra: unknown): boolean {
   if (!isRecord(extra)) return false;
   return Object.values(extra).some((vendor) => isRecord(vendor) && vendor['thought'] === true);

@@ -4,21 +4,21 @@ import { argumentsText, inputText } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 import type { ThinkingBack } from '../../server/thinking-back.ts';
 
-/** What a message of the model is put together from. */
+/** The parts that a message of the model is made of. */
 interface Reply {
   content: string;
   refusal: string;
   thinking: string;
   calls: Json[];
-  /** The id of a sound that the model made. */
+  /** The id of audio that the model made. */
   audioId: string | undefined;
-  /** Further fields that the server gave with the message and wants back: signatures, details of the reasoning, a phase. */
+  /** Other fields that the server sent with the message and wants back: signatures, reasoning details, a phase. */
   fields: Json | undefined;
 }
 
 /**
- * A message of the model; none if nothing of it can be sent. `thinkingBack`: how the server wants its thinking back, if it does in
- * this place. What the provider ran itself has no place in the message: that it did stands in the message's further fields.
+ * A message of the model, or none if nothing of it can be sent. `thinkingBack` says how the server wants the thinking back.
+ * Calls that the provider ran itself have no place in the message; they are in its other fields.
  */
 export function assistantMessages(
   context: RequestContext,
@@ -28,12 +28,12 @@ export function assistantMessages(
 ): Json[] {
   const reply = readParts(context, parts);
   const { content, refusal, thinking, calls, audioId, fields } = reply;
-  // A reply that was cut before its first word: the API refuses a message with nothing in it.
+  // A reply that was cut before its first word. The API refuses an empty message.
   if (content === '' && refusal === '' && calls.length === 0 && audioId === undefined) return [];
   const message: Json = { role: 'assistant', ...name, content: content === '' ? null : content };
   if (refusal !== '') message['refusal'] = refusal;
   if (audioId !== undefined) {
-    // The text of the sound is part of it.
+    // The audio includes its text.
     message['content'] = null;
     message['audio'] = { id: audioId };
   }
@@ -108,7 +108,7 @@ function without(data: Json, names: ReadonlySet<string>): Json {
   return Object.fromEntries(Object.entries(data).filter(([name]) => !names.has(name)));
 }
 
-/** The id of a sound while the server still has it, which is a matter of hours. */
+/** The id of audio as long as the server keeps it, which is a matter of hours. */
 function liveId(data: Json): string | undefined {
   const expiresAt = count(data['expires_at']);
   return expiresAt === undefined || expiresAt * 1000 > Date.now() ? text(data['id']) : undefined;

@@ -6,10 +6,10 @@ import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 import type { ThinkingBack } from '../../server/thinking-back.ts';
 
-/** The wire that blocks of Chat Completions are marked with: fields of messages and calls, sounds. */
+/** The API that blocks of Chat Completions are marked with: fields of messages and calls, and audio. */
 export const CHAT_WIRE = 'openai.chat';
 
-/** One message as messages of Chat Completions: results of tools become one message each. */
+/** One message as messages of Chat Completions. Each tool result becomes a message of its own. */
 export function chatMessages(
   context: RequestContext,
   message: Message,
@@ -32,8 +32,8 @@ export function chatMessages(
 }
 
 /**
- * The messages of a request with each result right after the message that asked for it, before anything else that was said
- * meanwhile: the API refuses any other order.
+ * Moves each tool result to the place right after the message with its call, before any other message. The API refuses any
+ * other order.
  */
 export function resultsFirst(messages: readonly Json[]): readonly Json[] {
   if (isInOrder(messages)) return messages;
@@ -50,7 +50,7 @@ export function resultsFirst(messages: readonly Json[]): readonly Json[] {
   return others.flatMap((message) => [message, ...(answers.get(callIds(message)[0]) ?? [])]);
 }
 
-/** Whether each message that calls is followed by as many results, and no other message by one. */
+/** Whether each message with calls is followed by that number of results, and no other message by a result. */
 function isInOrder(messages: readonly Json[]): boolean {
   let awaited = 0;
   for (const { role, tool_calls: calls } of messages) {
@@ -127,7 +127,7 @@ function toolMessage(context: RequestContext, part: ToolResultPart): Json {
   return { role: 'tool', tool_call_id: part.id, content: isBlankError ? BLANK_ERROR : content };
 }
 
-/** Text alone goes as a string, which every compatible server understands. */
+/** A single text is sent as a string, which every compatible server understands. */
 function shortest(content: Json[]): string | Json[] {
   const [first] = content;
   if (content.length === 1 && first?.['type'] === 'text' && typeof first['text'] === 'string') {
@@ -136,7 +136,7 @@ function shortest(content: Json[]): string | Json[] {
   return content;
 }
 
-/** The text of parts that hold nothing else; the others are left out and named. */
+/** The text of parts that must all be text. Others are left out and reported. */
 function onlyText(context: RequestContext, parts: readonly Part[], role: Message['role']): string {
   for (const part of parts) if (part.type !== 'text') leaveOut(context, part, role);
   return parts

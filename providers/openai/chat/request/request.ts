@@ -16,12 +16,12 @@ import {
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 import { toolTurns } from '../../server/thinking-back.ts';
 
-/** The longest id of a tool call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+/** The longest id of a tool call. OpenAI answers a longer one with status 400 (`string_above_max_length`). */
 const MAX_ID_LENGTH = 40;
 
 /**
  * The body of a request to Chat Completions.
- * Fields: developers.openai.com, API reference, "Create chat completion".
+ * Source: developers.openai.com, API reference, "Create chat completion"
  */
 export function chatRequest(context: RequestContext): Json {
   const { settings, request } = context;
@@ -68,7 +68,7 @@ export function chatRequest(context: RequestContext): Json {
   return wellFormed({ ...body, stream: settings.stream });
 }
 
-/** Each message of the request as messages of the wire. */
+/** The messages to send for each message of the request. */
 function wireMessages(context: RequestContext): Json[][] {
   const messages = pairedMessages(context, { maxLength: MAX_ID_LENGTH, ownId: () => undefined });
   const back = context.thinkingBack;

@@ -5,21 +5,21 @@ import type { Comparison } from './pair-listed.ts';
 
 type Json = Record<string, unknown>;
 
-/** A call of a function or a custom tool while it comes. */
+/** A call of a function or of a custom tool. */
 export class CallItem extends Tracked {
   /** The id that it is delivered with. */
   given: string | undefined;
   name: string | undefined;
-  /** A custom tool's: its input is a text of any form, not JSON. */
+  /** Whether it is of a custom tool, whose input is text and not JSON. */
   custom = false;
   text = '';
-  /** How much of the text, and whether the name, went out as deltas. */
+  /** How many characters of the text, and whether the name, were pushed as deltas. */
   sent = 0;
   named = false;
   /** The latest form of the item. */
   json: Json | undefined;
 
-  /** Whether an item may be this call, by what both tell. */
+  /** Whether an item may be this call, by their ids, names and arguments. */
   fits({ id, callId }: Identity, json: Json): boolean {
     const name = filled(json['name']);
     if (callId !== undefined && this.callId !== undefined && callId !== this.callId) return false;
@@ -28,26 +28,29 @@ export class CallItem extends Tracked {
     return !otherId || (argumentsOf(json) ?? '').startsWith(this.text);
   }
 
-  /** What was delivered of its arguments, or announced. */
+  /** The arguments that were delivered, or announced. */
   get content(): string {
     return this.text || (argumentsOf(this.json ?? {}) ?? '');
   }
 
-  /** Takes what an item says of the call. */
+  /** Takes what an item says about the call. */
   describe(json: Json): void {
     this.json = json;
     this.name = filled(json['name']) ?? this.name;
     this.custom = json['type'] === 'custom_tool_call';
   }
 
-  /** Whole arguments in place of those that came. What was sent of them stays sent: deltas are provisional. */
+  /**
+   * Takes the complete arguments in place of what has come. Text that was pushed cannot be taken back: deltas are
+   * provisional.
+   */
   settle(whole: string): void {
     if (!whole.startsWith(this.text.slice(0, this.sent))) this.sent = whole.length;
     this.text = whole;
     this.whole = true;
   }
 
-  /** The id was another one: deltas that went out with it are nobody's. */
+  /** Corrects the id. Deltas that were pushed with the old id belong to no call. */
   rename(callId: string): void {
     this.callId = callId;
     this.given = undefined;
@@ -56,18 +59,18 @@ export class CallItem extends Tracked {
   }
 }
 
-/** The text of a whole call's arguments, or of its input; undefined if it has none. */
+/** The text of a complete call's arguments or input. Undefined if it has none. */
 export function argumentsOf(json: Json): string | undefined {
   return textOf(json['type'] === 'custom_tool_call' ? json['input'] : json['arguments']);
 }
 
-/** Arguments as text: some servers send them as an object. */
+/** Arguments as text. Some servers send them as an object. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isRecord(value) || Array.isArray(value) ? JSON.stringify(value) : undefined;
 }
 
-/** How the calls of a list are compared with those that came. */
+/** How the calls of the final list are compared with those that came. */
 export const comparedCalls: Comparison<CallItem> = {
   isSame(call, json) {
     const name = filled(json['name']);
@@ -75,13 +78,13 @@ export const comparedCalls: Comparison<CallItem> = {
     const text = argumentsOf(json) ?? '';
     return call.closed ? canonical(text) === canonical(call.content) : text.startsWith(call.content);
   },
-  // One that was announced with its arguments is a call of its own.
+  // A call that was announced with its arguments is a separate call.
   openName: (call) => (call.closed || argumentsOf(call.json ?? {}) ? undefined : call.name),
   keyOf: ({ name, text }) => `${name ?? ''} ${canonical(text)}`,
   keyOfJson: (json) => `${filled(json['name']) ?? ''} ${canonical(argumentsOf(json) ?? '')}`,
 };
 
-/** Arguments without what JSON leaves to the writer. */
+/** Arguments in a form that does not depend on how the JSON was written. */
 function canonical(text: string): string {
   if (text.trim() === '') return '{}';
   try {

@@ -19,27 +19,27 @@ import { OfferedTools } from './offered-tools.ts';
 
 type Json = Record<string, unknown>;
 
-/** The calls of a reply: each is delivered once, when it is whole. */
+/** The calls of a reply. Each is delivered once, when it is complete. */
 export class CallItems {
-  /** How many of the delivered calls are the client's to run. */
+  /** How many of the delivered calls the client has to run. */
   own = 0;
   readonly table = new ItemTable<CallItem>();
   readonly offered: OfferedTools;
-  /** The call ids that the list at the end has results of. */
+  /** The ids of the calls that have a result in the final list. */
   answered: ReadonlySet<string> = new Set();
   readonly #context: OpenAIReplyContext;
-  /** The ids given, and how often each was asked for. */
+  /** The ids in use, and how often each was wanted. */
   readonly #ids = new Map<string, number>();
-  /** The arguments of the calls that were delivered. */
+  /** The arguments of the delivered calls. */
   readonly #texts = new Set<string>();
   readonly #held = new HeldCalls();
-  /** The call of the last delta, and what that delta told of it: nearly every delta tells the same as the one before. */
+  /** The call of the last delta, and the ids in that delta. Nearly every delta has the same ids as the one before. */
   #last: CallItem | undefined;
   #index: unknown;
   #itemId: unknown;
   #sequence: unknown;
   #content: unknown;
-  /** How much of the call had come before it was located. */
+  /** How much of the call had come before its first delta here. */
   #length = 0;
   #made = 0;
 
@@ -48,7 +48,7 @@ export class CallItems {
     this.offered = new OfferedTools(context);
   }
 
-  /** A call is announced. */
+  /** Takes the announcement of a call. */
   announce(event: Json, json: Json, out: StreamChunk[]): void {
     const who = identityOf(event, json);
     const call = this.#announced(who) ?? this.#begin(who);
@@ -59,7 +59,7 @@ export class CallItems {
     this.#send(call, out);
   }
 
-  /** The next characters of a call's arguments, or of the input of a custom tool. */
+  /** Takes the next characters of a call's arguments, or of the input of a custom tool. */
   delta(event: Json, custom: boolean, out: StreamChunk[]): void {
     const content = event['delta'];
     if (typeof content !== 'string' || content === '') return;
@@ -79,17 +79,17 @@ export class CallItems {
     if (content === this.#content && isRepeated(sequence, this.#sequence)) return;
     this.#sequence = sequence;
     this.#content = content;
-    // More than that is invalid whatever follows.
+    // The call is invalid already, whatever follows.
     if (call.closed || call.whole || call.text.length > this.#context.limits.maxArgumentsCharacters) return;
     const { given: id, text, sent } = call;
     call.text += content;
-    // To slice a text that grows would copy all of it for each delta.
+    // A slice of a growing text would copy all of it for each delta.
     if (id === undefined || sent !== text.length || !call.named) return this.#send(call, out);
     call.sent += content.length;
     out.push({ type: 'tool_call_delta', id, argumentsDelta: content, call: 0 });
   }
 
-  /** A call's arguments, or the input of a custom tool, as a whole. */
+  /** Takes the complete arguments of a call, or the complete input of a custom tool. */
   whole(event: Json, text: unknown, custom: boolean, out: StreamChunk[]): void {
     const whole = textOf(text);
     if (whole === undefined) return;
@@ -104,13 +104,13 @@ export class CallItems {
     this.#send(call, out);
   }
 
-  /** A call as a whole: it is delivered, unless the reply was cut within it. */
+  /** Takes a complete call, and delivers it unless the reply was cut within it. */
   close(event: Json, json: Json, out: StreamChunk[]): void {
     const who = identityOf(event, json);
     this.closeAs(this.#same(who, json), who, json, out);
   }
 
-  /** A call as a whole, known to be a certain one, or (undefined) one that nothing came of yet. */
+  /** Takes a complete call, which is the known one, or a new one if `known` is undefined. */
   closeAs(known: CallItem | undefined, who: Identity, json: Json, out: StreamChunk[]): void {
     const call = known ?? this.#begin(who);
     this.#forget();
@@ -119,14 +119,14 @@ export class CallItems {
     this.table.note(call, who);
     call.describe(json);
     const text = argumentsOf(json);
-    // Some servers send the arguments before, and an empty text in their place here.
+    // Some servers send the arguments earlier, and an empty text here.
     if (text !== undefined && (text !== '' || call.text === '')) call.settle(text);
     call.whole = json['status'] !== 'incomplete';
-    // Whether the reply was cut within it is known at its end.
+    // Only the end of the reply tells whether it was cut within the call.
     if (call.whole) this.#finish(call, out);
   }
 
-  /** The result of a call that the provider ran itself. False: no such call is known. */
+  /** Takes the result of a call that the provider ran itself. Returns false if no such call is known. */
   answer(json: Json, block: ProviderBlock, out: StreamChunk[]): boolean {
     const { ran, wasWaiting } = this.#held.answer(json, block, out);
     if (wasWaiting) this.own--;
@@ -138,7 +138,7 @@ export class CallItems {
     this.#held.release(out);
   }
 
-  /** The reply is over: delivers the calls whose end never came, unless it was cut within them. */
+  /** Ends the reply: delivers the calls whose end never came, unless the reply was cut within them. */
   end(isCut: boolean, out: StreamChunk[]): void {
     for (const call of this.table.items) {
       if (call.closed || (isCut && !call.whole)) continue;
@@ -149,11 +149,11 @@ export class CallItems {
     this.release(out);
   }
 
-  /** The next delta is to be located. */
+  /** The call of the next delta is looked up again. */
   #forget(): void {
     const came = (this.#last?.text.length ?? 0) - this.#length;
     const last = typeof this.#content === 'string' ? this.#content.length : 0;
-    // More than one delta came with one id.
+    // More than one delta came with the same id.
     if (this.#itemId !== undefined && came > last) this.table.keepsIds = true;
     this.#last = undefined;
   }
@@ -166,7 +166,7 @@ export class CallItems {
     return this.table.add(new CallItem(), who);
   }
 
-  /** The call that is announced once more. */
+  /** The call that is announced again. */
   #announced(who: Identity): CallItem | undefined {
     const known = this.table.known(who);
     if (known !== undefined) {
@@ -179,18 +179,18 @@ export class CallItems {
     return isFresh && who.id === undefined && who.callId === undefined ? placed : undefined;
   }
 
-  /** The call with the ids of an event, which may tell more of it. */
+  /** The call with the ids of an event, which may have a new id for it. */
   #known(who: Identity): CallItem | undefined {
     return this.table.known(who) === undefined ? undefined : this.table.likely(who);
   }
 
-  /** The call that an event most likely belongs to, if its arguments are not whole. */
+  /** The call that an event most likely belongs to, if its arguments are not complete. */
   #open(who: Identity): CallItem | undefined {
     const call = this.table.likely(who);
     return call?.closed === false && !call.whole ? call : undefined;
   }
 
-  /** The call that whole arguments belong to, by what came of it. llama.cpp tells nothing of the call with them. */
+  /** The call that complete arguments belong to, judged by its text. llama.cpp sends them without any id. */
   #alike(who: Identity, whole: string): CallItem | undefined {
     const open = this.table
       .recent(who)
@@ -202,7 +202,7 @@ export class CallItems {
     return begun ?? open.find((call) => call.text === '');
   }
 
-  /** The call that a whole item is. */
+  /** The call that a complete item belongs to. */
   #same(who: Identity, json: Json): CallItem | undefined {
     const known = this.table.known(who);
     if (known !== undefined) return known;
@@ -218,7 +218,7 @@ export class CallItems {
     return alike.find((call) => !call.closed && text.startsWith(call.text));
   }
 
-  /** Pushes what is new as a delta, as soon as the call's id is known. */
+  /** Pushes new text as a delta, as soon as the call's id is known. */
   #send(call: CallItem, out: StreamChunk[]): void {
     const { name, text } = call;
     if (call.given === undefined) {
@@ -266,7 +266,7 @@ export class CallItems {
       : { arguments: text };
   }
 
-  /** What goes back on the next turn: the item as it came, completed if it came unfinished. */
+  /** The block for the next turn: the item as it came, completed if it was not. */
   #block({ json, name, callId, custom, text }: CallItem, id: string): { block?: ProviderBlock } {
     if (json === undefined || name === undefined) return {};
     const field = custom ? 'input' : 'arguments';
@@ -275,7 +275,7 @@ export class CallItems {
     return { block: blockFrom(this.#context.origin, data) };
   }
 
-  /** An id that no other call has: two calls with one id could not be answered. */
+  /** A unique id. Two calls with the same id could not be answered. */
   #newId(wanted: string): string {
     let count = this.#ids.get(wanted) ?? 0;
     let id = wanted;
@@ -287,7 +287,7 @@ export class CallItems {
     return id;
   }
 
-  /** Whether arguments that no item was named for are those of a call that was delivered, or only a part of some. */
+  /** Whether arguments without an item repeat those of a delivered call, or are only a part of some. */
   #isRemnant({ text, whole }: CallItem): boolean {
     if (text.trim() === '' || this.#texts.has(text)) return true;
     return !whole && readArguments(text, this.#context.limits).invalid !== undefined;

@@ -5,10 +5,10 @@ import type { TextItem } from './text-item.ts';
 
 type Json = Record<string, unknown>;
 
-/** The fields that say what a citation points to, and from where. */
+/** Fields that say what a citation points to, and where it is in the text. */
 const PLACE = ['url', 'file_id', 'container_id', 'start_index', 'end_index', 'index'] as const;
 
-/** A citation that is announced with its text. */
+/** Takes a citation that is announced with its text. */
 export function cite(item: TextItem, at: unknown, annotation: unknown, out: StreamChunk[]): void {
   if (!isRecord(annotation)) return;
   const citation = plainItem(annotation);
@@ -19,8 +19,8 @@ export function cite(item: TextItem, at: unknown, annotation: unknown, out: Stre
 }
 
 /**
- * The citations of whole parts: those that were not announced. One that was may look otherwise here, so there are never more
- * of a part than the part has.
+ * Takes the citations of complete parts, and pushes those that were not announced. The same citation may look different
+ * here, so no part gets more citations than it has.
  */
 export function citeParts(item: TextItem, parts: readonly Json[], at: unknown, out: StreamChunk[]): void {
   parts.forEach((part, index) => {

@@ -13,9 +13,9 @@ import { responsesUsage } from '../../shared/usage.ts';
 type Event = Record<string, unknown>;
 
 /**
- * Responses' stream of events, as OpenAI, Azure, xAI, LM Studio and others send it. Of some sixty types those are read that
- * carry output or end it; progress reports of server-side tools pass by, their items are kept whole when they are done.
- * Fields: developers.openai.com, API reference, "Responses streaming events".
+ * Decodes the stream of Responses, from OpenAI, Azure, xAI, LM Studio and others. It reads the event types that carry
+ * output or end it. It ignores the progress of server tools, whose items are kept when they are complete.
+ * Source: developers.openai.com, API reference, "Responses streaming events"
  */
 export class ResponsesDecoder implements Decoder {
   finished = false;
@@ -68,7 +68,7 @@ export class ResponsesDecoder implements Decoder {
     };
   }
 
-  /** Everything but deltas. */
+  /** Reads all events that are not deltas. */
   #other(type: string, data: Event, name: string, out: StreamChunk[]): void {
     const { texts, calls } = this.#output;
     const { item, part, response } = data;
@@ -118,7 +118,7 @@ export class ResponsesDecoder implements Decoder {
     }
   }
 
-  /** A text as a whole, in an event of its own or in a part. */
+  /** Takes a complete text, from an event of its own or from a part. */
   #whole(data: Event, part: Event, out: StreamChunk[]): void {
     const piece = this.#piece(data, part);
     if (piece !== undefined) this.#output.texts.whole(data, piece, out);
@@ -145,13 +145,13 @@ export class ResponsesDecoder implements Decoder {
   #note(response: Event): void {
     const { call } = this.#context.call;
     call.model = filled(response['model']) ?? call.model;
-    // What was asked for is told first ("auto"), what is billed at the end.
+    // The first response has the requested tier ("auto"), the last one the tier that is billed.
     if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
     if (isRecord(response['usage'])) noteUsage(this.#context, responsesUsage(response['usage']));
   }
 
   #ended(type: string, data: Event, out: StreamChunk[]): void {
-    // Some proxies send the response itself, without an event around it.
+    // Some proxies send the response itself instead of an event that holds it.
     const response = isRecord(data['response']) ? data['response'] : data;
     this.#note(response);
     this.#output.list(response['output'], out);
@@ -176,7 +176,7 @@ export class ResponsesDecoder implements Decoder {
   }
 }
 
-/** The types that end a stream. xAI sends `response.done` now and then. */
+/** The types of events that end a stream. xAI sometimes sends `response.done`. */
 const ENDS: ReadonlySet<string> = new Set([
   'response.completed',
   'response.incomplete',
@@ -185,7 +185,7 @@ const ENDS: ReadonlySet<string> = new Set([
   'response.done',
 ]);
 
-/** The status of a response that is over: some servers leave it at `in_progress`. */
+/** The status of a response that has ended. Some servers leave it at `in_progress`. */
 function statusOf(type: string, status: unknown): string {
   const told = type === 'response.done' ? 'completed' : type.slice('response.'.length);
   const isOpen =

@@ -6,12 +6,12 @@ import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 type Json = Record<string, unknown>;
 
 /**
- * What an event says went wrong, as the body of an error; undefined if it says nothing. An error comes as an event of its own,
- * flat or in an object, beside other fields, or within a response that ends as if it were whole.
+ * The error in an event, as an error body. Undefined if there is none. An error may be an event of its own, flat or in an
+ * object, may come with other fields, or may be in a response that otherwise ends normally.
  */
 export function failureIn(type: string, name: string, event: Json): Json | undefined {
   const { error, response } = event;
-  // A tool of the provider's may fail: the reply goes on.
+  // A tool of the provider may fail. The reply continues.
   if (type.startsWith('response.') && type.endsWith('.failed') && type !== 'response.failed')
     return undefined;
   const isError = type === 'error' || type === 'response.error' || name === 'error';
@@ -20,12 +20,12 @@ export function failureIn(type: string, name: string, event: Json): Json | undef
   return type.startsWith('response.') ? undefined : errorIn(event);
 }
 
-/** An error with the server's words. */
+/** An error with the server's message. */
 export function failureOf({ provider, info }: OpenAIReplyContext, body: Json): SluiceError {
   return errorFromBody(body, { provider, requestId: info.requestId });
 }
 
-/** The error of a response that says only that it failed. */
+/** The error for a response that only says that it failed. */
 export function wordlessFailure(context: OpenAIReplyContext, response: Json): SluiceError {
   const details = response['incomplete_details'];
   const reason = isRecord(details) ? text(details['reason']) : undefined;
@@ -33,7 +33,7 @@ export function wordlessFailure(context: OpenAIReplyContext, response: Json): Sl
   return streamError(context, 'server', `the response failed (${why})`);
 }
 
-/** A JSON answer of Responses as the events of a stream. */
+/** A complete JSON response of Responses as events. */
 export function* responsesEvents(body: Json): Iterable<Json> {
   const isResponse = Array.isArray(body['output']) || body['object'] === 'response';
   const error = isResponse ? undefined : errorIn(body);
@@ -41,7 +41,7 @@ export function* responsesEvents(body: Json): Iterable<Json> {
   else yield { type: 'error', error };
 }
 
-/** Whether the value of a field `error` tells of one. */
+/** Whether the value of a field `error` is an error. */
 function isSaid(error: unknown): boolean {
   if (isRecord(error)) return Object.keys(error).length > 0;
   return Array.isArray(error) ? error.length > 0 : Boolean(error);

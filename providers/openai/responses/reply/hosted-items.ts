@@ -6,8 +6,8 @@ import { recordsOf } from './item-table.ts';
 type Json = Record<string, unknown>;
 
 /**
- * The items of tools that the provider runs itself, with what they are called. Their result is in the item. OpenAI: API
- * reference, "The Response object"; the last four are xAI's.
+ * The types of items of tools that the provider runs itself, and the names of these tools. The item also has the result.
+ * Source: OpenAI's API reference, "The Response object"; the last four are xAI's.
  */
 const HOSTED: ReadonlyMap<unknown, string> = new Map([
   ['web_search_call', 'web_search'],
@@ -20,18 +20,18 @@ const HOSTED: ReadonlyMap<unknown, string> = new Map([
   ['view_x_video_call', 'view_x_video'],
 ]);
 
-/** Fields of such an item that say what was asked for. */
+/** Fields of such an item that hold its input. */
 const QUESTIONS = ['queries', 'code', 'container_id'] as const;
 
-/** What hosted items are read with. */
+/** What is needed to read hosted items. */
 export interface Reading {
   origin: Origin;
   limits: Limits;
 }
 
 /**
- * The chunks of an item that is neither text nor a call of a tool of the client's: a call that the provider has run, with its
- * result and its files; an image; or a block that is only kept.
+ * The chunks of an item that is neither text nor a call for the client: a call that the provider ran, with its result and
+ * its files; an image; or a block that is only kept.
  */
 export function hostedChunks(item: Json, reading: Reading): StreamChunk[] {
   if (item['type'] === 'image_generation_call') return imageChunks(item, reading.origin);
@@ -53,7 +53,7 @@ export function hostedChunks(item: Json, reading: Reading): StreamChunk[] {
   return chunks;
 }
 
-/** What a tool was asked: its arguments as such, or the fields of its item that hold them. */
+/** The input of a tool: its arguments, or the fields of its item that hold them. */
 function readQuestion(item: Json, limits: Limits): ReadArguments {
   const asked = item['arguments'];
   if (typeof asked === 'string') return readArguments(asked, limits);
@@ -64,7 +64,7 @@ function readQuestion(item: Json, limits: Limits): ReadArguments {
   return { arguments: question };
 }
 
-/** The result in an item; undefined if it has none. */
+/** The result in an item. Undefined if it has none. */
 function resultOf(item: Json): string | undefined {
   const { error, output, results, outputs, action } = item;
   if (isSaid(error)) return typeof error === 'string' ? error : JSON.stringify(error);
@@ -83,20 +83,20 @@ function isSaid(value: unknown): boolean {
 }
 
 /**
- * A generated image. Its block has no `result`: the data stands in the file, and whoever sends the item back puts it in. It has
- * none of the fields, such as `action` and `quality`, that the API refuses in its input.
+ * A generated image. Its block has no `result`, because the file has the data; it is put back when the item is sent. The
+ * block also leaves out fields that the API refuses as input, such as `action` and `quality`.
  */
 function imageChunks(item: Json, origin: Origin): StreamChunk[] {
   const [file] = imageFile(item['result'], item['output_format']);
   if (file === undefined) return [];
   const id = filled(item['id']);
   if (id === undefined) return [file];
-  // Some items stay at `generating` when their image is there.
+  // Some items stay at `generating` although their image is there.
   const block = blockFrom(origin, { type: item['type'], id, status: 'completed' });
   return [{ ...file, id, block }];
 }
 
-/** An image in base64, or at an address. */
+/** An image as base64, or at an address. */
 export function imageFile(image: unknown, format: unknown): FileChunk[] {
   const data = filled(image);
   if (data === undefined) return [];
@@ -106,7 +106,7 @@ export function imageFile(image: unknown, format: unknown): FileChunk[] {
   return [{ type: 'file', mediaType, data, call: 0 }];
 }
 
-/** Sound in base64. Its form is that which was asked for; the item does not tell in every case. */
+/** Audio as base64. Its format is the one that was asked for, because some items do not have it. */
 export function audioFile(sound: unknown, format: unknown): FileChunk[] {
   const data = filled(sound);
   if (data === undefined) return [];
@@ -115,13 +115,13 @@ export function audioFile(sound: unknown, format: unknown): FileChunk[] {
   return [{ type: 'file', mediaType, data, call: 0 }];
 }
 
-/** The kind of an image by its first bytes, in base64. */
+/** The media type of a base64 image, by its first bytes. */
 function sniffed(data: string): string {
   if (data.startsWith('/9j/')) return 'image/jpeg';
   return data.startsWith('UklGR') ? 'image/webp' : 'image/png';
 }
 
-/** A file at an address. The data of a `data:` URL is taken out of it. */
+/** A file at an address. A `data:` URL becomes its data. */
 function fileAt(address: unknown): FileChunk[] {
   const url = filled(address);
   if (url === undefined) return [];

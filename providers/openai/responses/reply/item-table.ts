@@ -1,11 +1,11 @@
 import { filled, isDeeper, isRecord } from '../../../wire/index.ts';
 
 /**
- * What an event tells of the item that it belongs to. Servers leave out each of the three, and none is sure: Copilot gives one
- * item another id on each event, proxies give several items one index, and llama.cpp tells no index at all.
+ * The ids in an event of the item that it belongs to. Servers leave out each of them, and none is reliable: Copilot gives
+ * an item another id in each event, proxies give several items the same index, and llama.cpp sends no index.
  */
 export interface Identity {
-  /** The item's `id`; `item_id` on events that carry no item. */
+  /** The item's `id`, or `item_id` in events without the item. */
   id: string | undefined;
   /** A call's `call_id`. */
   callId: string | undefined;
@@ -13,7 +13,7 @@ export interface Identity {
   index: number | undefined;
 }
 
-/** The identity that an event, and the item in it, tells. */
+/** The ids in an event and in its item. */
 export function identityOf(event: Record<string, unknown>, item?: Record<string, unknown>): Identity {
   const index = event['output_index'];
   return {
@@ -23,32 +23,32 @@ export function identityOf(event: Record<string, unknown>, item?: Record<string,
   };
 }
 
-/** One item of the output while it comes. */
+/** One item of the output. */
 export class Tracked {
   id: string | undefined;
   callId: string | undefined;
   index: number | undefined;
-  /** It is complete: its done event came, or the list at the end had it. */
+  /** Whether it is complete: its done event came, or it was in the final list. */
   closed = false;
-  /** Its content is whole, as far as it has one content. */
+  /** Whether its content is complete, if it has only one content. */
   whole = false;
-  /** An item of the list at the end stands for it. */
+  /** Whether an item of the final list was matched with it. */
   listed = false;
 }
 
-/** How many of the latest items are looked at if an event tells nothing of its item. */
+/** How many of the latest items are searched if an event has no ids. */
 const RECENT = 16;
 
-/** The items of one kind, found by id, by call id, and by place. */
+/** The items of one kind, by id, by call id, and by index. */
 export class ItemTable<Item extends Tracked> {
   readonly items: Item[] = [];
   /** The item of the last event. */
   latest: Item | undefined;
-  /** Events of one item have one id: it was seen. */
+  /** Whether several events of one item had the same id. */
   keepsIds = false;
-  /** Ids and call ids: llama.cpp gives the call id of an item as the `item_id` of its events. */
+  /** Items by id and call id. llama.cpp sends the call id of an item as the `item_id` of its events. */
   readonly #byId = new Map<string, Item>();
-  /** The latest item of each place. */
+  /** The latest item of each index. */
   readonly #byIndex = new Map<number, Item>();
 
   add(item: Item, who: Identity): Item {
@@ -58,7 +58,7 @@ export class ItemTable<Item extends Tracked> {
     return item;
   }
 
-  /** Writes down what an event told of an item. */
+  /** Notes the ids that an event has for an item. */
   note(item: Item, { id, callId, index }: Identity): void {
     if (callId !== undefined) {
       item.callId ??= callId;
@@ -74,7 +74,7 @@ export class ItemTable<Item extends Tracked> {
     }
   }
 
-  /** The item with these ids, or at this place, or the one that told the other half of its identity before. */
+  /** The item with these ids or at this index, or the latest item if only the other half of its ids is known. */
   likely(who: Identity, known = this.known(who)): Item | undefined {
     const item = known ?? this.#there(who) ?? this.#half(who);
     if (item === undefined) return undefined;
@@ -83,7 +83,7 @@ export class ItemTable<Item extends Tracked> {
     return item;
   }
 
-  /** The item with one of these ids; of two items with one id the one at that place. */
+  /** The item with one of these ids. If two items have the same id, the one at this index. */
   known(who: Identity): Item | undefined {
     const placed = this.placed(who.index);
     if (placed?.id !== undefined && placed.id === who.id && !this.#isOtherCall(placed, who)) return placed;
@@ -102,7 +102,7 @@ export class ItemTable<Item extends Tracked> {
   }
 
   /**
-   * The items that may be the one of an event, latest first: never many, so that a stream of any length takes linear time.
+   * The items that an event may belong to, latest first. Their number is limited, so that the cost of a stream is linear.
    */
   recent(who: Identity): Item[] {
     const items = this.items.slice(-RECENT).toReversed();
@@ -114,14 +114,14 @@ export class ItemTable<Item extends Tracked> {
     });
   }
 
-  /** The item at a place. Another id is another item, unless each event has another id. */
+  /** The item at an index. Another id means another item, unless each event has another id. */
   #there({ id, index }: Identity): Item | undefined {
     const placed = this.placed(index);
     const isOtherId = id !== undefined && placed?.id !== undefined && placed.id !== id;
     return isOtherId && (placed.closed || this.keepsIds) ? undefined : placed;
   }
 
-  /** The latest item, if it has only an index so far and this is an id, or the other way round, or if this is nothing. */
+  /** The latest item, if it has an index and no id and this is an id, or the other way round, or if this is neither. */
   #half(who: Identity): Item | undefined {
     const last = this.latest;
     if (last === undefined || isNameless(who)) return last;
@@ -130,7 +130,7 @@ export class ItemTable<Item extends Tracked> {
     return isHalf && !last.closed && !last.whole ? last : undefined;
   }
 
-  /** Whether an item found by its id is another call, whose id is the same by mistake. */
+  /** Whether an item that was found by its id is another call, which has the same id by mistake. */
   #isOtherCall(item: Item, { callId, index }: Identity): boolean {
     if (callId === undefined || item.callId === undefined || item.callId === callId) return false;
     const elsewhere = index !== undefined && item.index !== undefined && item.index !== index;
@@ -138,28 +138,30 @@ export class ItemTable<Item extends Tracked> {
   }
 }
 
-/** Whether an item is at another place than an event, and its id says nothing else. */
+/** Whether an item has another index than an event, and not the same id. */
 function isElsewhere(item: Tracked, { id, index }: Identity): boolean {
   const otherIndex = index !== undefined && item.index !== undefined && index !== item.index;
   return otherIndex && (id === undefined || item.id !== id);
 }
 
-/** Whether an item and an event differ in both id and place. */
+/** Whether an item and an event differ in both id and index. */
 function areApart(item: Tracked, who: Identity): boolean {
   return isElsewhere(item, who) && item.id !== undefined && who.id !== undefined;
 }
 
-/** Whether an event tells nothing at all of its item. */
+/** Whether an event has no ids at all. */
 export function isNameless({ id, callId, index }: Identity): boolean {
   return id === undefined && callId === undefined && index === undefined;
 }
 
-/** Whether the event before had the same `sequence_number`. A server that does not count numbers all events 0. */
+/** Whether the event before had the same `sequence_number`. A server that does not count sends 0 in all events. */
 export function isRepeated(sequence: unknown, before: unknown): boolean {
   return sequence === before && typeof sequence === 'number' && sequence > 0;
 }
 
-/** An item without the fields that are nested too deep; arguments of that kind become a text that is no JSON. */
+/**
+ * An item without the fields that are nested too deep. Arguments that are nested too deep become a text that is not JSON.
+ */
 export function plainItem(item: Record<string, unknown>): Record<string, unknown> {
   const deep = Object.keys(item).filter((name) => isDeeper(item[name]));
   if (deep.length === 0) return item;
@@ -168,7 +170,7 @@ export function plainItem(item: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries([...fields, ...marked]);
 }
 
-/** The objects of a list; of anything else none. */
+/** The objects in a list. Empty for any other value. */
 export function recordsOf(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }

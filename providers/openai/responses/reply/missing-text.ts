@@ -4,13 +4,13 @@ import type { Piece, PieceKind, TextItem } from './text-item.ts';
 type Json = Record<string, unknown>;
 
 /**
- * What is missing of the texts of a list, read in its order. If nothing told the items of a stream apart, the texts of several
- * came as those of one: what is more than that one's belongs to the next.
+ * Finds the missing text of the items in the final list, in order. If nothing told the items of a stream apart, the texts
+ * of several items were delivered as the text of one. What exceeds the text of that item belongs to the next one.
  */
 export class Unsaid {
   readonly #more = new Map<PieceKind, string>();
 
-  /** The texts of a listed item without what was delivered as another one's. */
+  /** The texts of a listed item, without what was delivered as the text of another item. */
   of(json: Json, item: TextItem | undefined): Piece[] {
     const pieces = piecesOf(json);
     if (item === undefined) return pieces.map((piece) => this.#without(piece));

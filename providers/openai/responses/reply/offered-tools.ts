@@ -3,10 +3,13 @@ import { ownOptionsOf } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { recordsOf } from './item-table.ts';
 
-/** How the ids of the calls begin that xAI runs itself and sends as calls of custom tools: `x_keyword_search`, `view_x_video`. */
+/**
+ * The start of the ids of calls that xAI runs itself and sends as calls of custom tools: `x_keyword_search`,
+ * `view_x_video`.
+ */
 const XAI_CALL = 'xs_';
 
-/** The tools that a request offers, and so the client runs: its own, and those of its `providerOptions`. */
+/** The tools that a request offers, which the client runs, including those of `providerOptions`. */
 export class OfferedTools {
   readonly #names = new Set<string>();
 
@@ -20,12 +23,12 @@ export class OfferedTools {
     return name !== undefined && this.#names.has(`${custom ? 'custom' : 'function'} ${name}`);
   }
 
-  /** Whether a call is one that xAI runs. */
+  /** Whether xAI runs a call. */
   isServerCall(call: { name: string | undefined; callId: string | undefined; custom: boolean }): boolean {
     return call.custom && call.callId?.startsWith(XAI_CALL) === true && !this.has(call.name, true);
   }
 
-  /** Tools in the form of the wire; those that the provider runs have no name. */
+  /** Adds tools in the form of the API. Tools that the provider runs have no name. */
   #add(tools: unknown): void {
     for (const tool of recordsOf(tools)) {
       const name = filled(tool['name']);

@@ -17,7 +17,7 @@ import { Unsaid } from './missing-text.ts';
 
 type Json = Record<string, unknown>;
 
-/** An item that is neither text nor a call of one of the client's tools. It is delivered when it is done. */
+/** An item that is neither text nor a call for the client. It is delivered when it is done. */
 class OtherItem extends Tracked {
   readonly json: Json;
 
@@ -28,7 +28,7 @@ class OtherItem extends Tracked {
   }
 }
 
-/** The parts of a message that are read. */
+/** The types of parts that are read. */
 const KNOWN_PARTS: ReadonlySet<unknown> = new Set([
   undefined,
   'text',
@@ -40,12 +40,12 @@ const KNOWN_PARTS: ReadonlySet<unknown> = new Set([
   'output_image',
 ]);
 
-/** The items of a reply, each delivered once, wherever in the stream it stands. */
+/** The items of a reply. Each is delivered once, wherever it is in the stream. */
 export class ResponsesOutput {
   readonly texts: TextItems;
   readonly calls: CallItems;
   readonly #context: OpenAIReplyContext;
-  /** By their types. */
+  /** The other items, by type. */
   readonly #others = new Map<unknown, ItemTable<OtherItem>>();
   readonly #warned = new Set<string>();
   readonly #sound: Buffer[] = [];
@@ -72,19 +72,19 @@ export class ResponsesOutput {
     else this.#extras(this.texts.close(event, json, out), json, out);
   }
 
-  /** A whole part of a message: what its text does not say. */
+  /** Takes a complete part of a message, for what is not its text. */
   part(event: Json, part: Json, out: StreamChunk[]): void {
     citeParts(this.texts.messageOf(event), [part], event['content_index'] ?? 0, out);
     this.#warnOf(part);
   }
 
-  /** A citation that is announced. */
+  /** Takes a citation that is announced. */
   cite(event: Json, out: StreamChunk[]): void {
     this.calls.release(out);
     cite(this.texts.messageOf(event), event['content_index'], event['annotation'], out);
   }
 
-  /** A piece of sound, in base64 of its own. */
+  /** Takes a piece of audio, which is base64 of its own. */
   sounds(piece: unknown): void {
     if (typeof piece !== 'string') return;
     const max = this.#context.limits.maxOutputCharacters;
@@ -99,13 +99,13 @@ export class ResponsesOutput {
     this.#sound.push(Buffer.from(piece, 'base64'));
   }
 
-  /** Nothing has come yet. */
+  /** Whether nothing has come yet. */
   get isEmpty(): boolean {
     const tables = [this.texts.messages, this.texts.reasoning, this.calls.table, ...this.#others.values()];
     return tables.every((table) => table.items.length === 0);
   }
 
-  /** The list of all items, at the end: delivers what was not seen of it. */
+  /** Takes the final list of all items, and delivers what was not in the stream. */
   list(output: unknown, out: StreamChunk[]): void {
     const listed = recordsOf(output).map((item, index) => {
       const json = plainItem(item);
@@ -131,10 +131,10 @@ export class ResponsesOutput {
     }
   }
 
-  /** The reply is over. `isCut`: it ends within what it was to say. */
+  /** Ends the reply. `isCut` says that it was cut. */
   end(response: Json, isCut: boolean, out: StreamChunk[]): void {
     const { output_text: said } = response;
-    // Some proxies list no items and put the text beside them.
+    // Some proxies list no items and send the text in this field.
     if (typeof said === 'string' && !this.texts.messages.items.some((item) => item.hasText)) {
       this.texts.whole({}, { kind: 'text', at: 0, text: said }, out);
     }
@@ -160,7 +160,7 @@ export class ResponsesOutput {
     const table = this.#others.get(json['type']);
     if (table?.known(who) !== undefined) return;
     const placed = isNameless(who) ? table?.items.at(-1) : table?.placed(who.index);
-    // Without an id it may be the one that is there, once more.
+    // Without an id it may be a repetition of the last item.
     const mayBe = placed !== undefined && (who.id === undefined || placed.id === undefined);
     if (mayBe && contentKey(placed.json) === contentKey(json)) return;
     this.#deliver(json, who, out);
@@ -179,7 +179,7 @@ export class ResponsesOutput {
     out.push(...chunks);
   }
 
-  /** What a whole message has beside its text. */
+  /** Delivers the parts of a complete message that are not text. */
   #extras({ item, isFirst }: Closed, json: Json, out: StreamChunk[]): void {
     if (json['type'] === 'reasoning') return;
     const parts = contentOf(json);
@@ -200,7 +200,7 @@ export class ResponsesOutput {
     if (Array.isArray(logprobs) && logprobs.length > 0) this.#onlyRaw('logprobs');
   }
 
-  /** Says once that something has no place in a reply. */
+  /** Warns once that something has no place in a reply. */
   #onlyRaw(what: string): void {
     if (this.#context.call.call.request.parameters.includeRaw === true) return;
     this.#warn(`${what} are only in result.raw: set includeRaw`);
@@ -230,7 +230,7 @@ function sortOf(item: Json): Sort {
   }
 }
 
-/** The call that an item is the result of. */
+/** The id of the call that an item is the result of. */
 function answeredBy(item: Json): string | undefined {
   const { type, call_id: callId } = item;
   const isResult = type === 'function_call_output' || type === 'custom_tool_call_output';

@@ -2,26 +2,26 @@ import type { ItemTable, Identity, Tracked } from './item-table.ts';
 
 type Json = Record<string, unknown>;
 
-/** An item of the list at the end of a reply. */
+/** An item of the final list. */
 export interface Listed {
   json: Json;
   who: Identity;
 }
 
-/** How an item that came and one that is listed are compared. */
+/** How an item of the stream is compared with one of the final list. */
 export interface Comparison<Item extends Tracked> {
-  /** Whether the listed one is the other, or goes on with it. */
+  /** Whether the listed item is the same one, or continues it. */
   isSame: (item: Item, json: Json) => boolean;
-  /** The content of either: items with one key are the same if their ids say nothing. */
+  /** A key of the content. Items with the same key are the same if their ids say nothing. */
   keyOf: (item: Item) => string;
   keyOfJson: (json: Json) => string;
-  /** The name of an item that is not complete: what is listed under it is that one. */
+  /** The name of an item that is not complete. A listed item with this name is the same one. */
   openName?: (item: Item) => string | undefined;
 }
 
 /**
- * Pairs the items of the list at the end with those that came before, each with one at most. Proxies list them under other ids,
- * at other places, in another order, and some of them not at all: what has no partner was not seen yet.
+ * Matches the items of the final list with those of the stream. Each has at most one partner. Proxies list items under
+ * other ids or indices, in another order, or not at all. A listed item without a partner was not delivered yet.
  */
 export function paired<Item extends Tracked>(
   listed: readonly Listed[],

@@ -2,40 +2,40 @@ import type { StreamChunk } from '../../../../src/index.ts';
 import { isRecord, text } from '../../../wire/index.ts';
 import { recordsOf, Tracked } from './item-table.ts';
 
-/** The kinds of text in an item: of a message the first two, of a reasoning item the others. */
+/** The kinds of text in an item. The first two are in messages, the others in reasoning items. */
 export type PieceKind = 'text' | 'refusal' | 'summary' | 'thinking';
 
 /** All kinds, in the order in which an item has them. */
 export const KINDS: readonly PieceKind[] = ['text', 'refusal', 'summary', 'thinking'];
 
-/** A text of an item, as a whole or what is missing of it. */
+/** A text of an item, or the missing part of one. */
 export interface Piece {
   kind: PieceKind;
-  /** Its place among the texts of its kind: `content_index` or `summary_index`. */
+  /** Its index among the texts of its kind: `content_index` or `summary_index`. */
   at: unknown;
   text: string;
 }
 
-/** What was delivered of one piece. */
+/** What was delivered of one text. */
 export class Part {
   text = '';
-  /** It came whole. More characters for it are a repetition, or belong to another item. */
+  /** Whether the complete text came. More characters repeat it, or belong to another item. */
   whole = false;
-  /** Its text came when it was opened: the deltas may repeat it or go on with it. */
+  /** Whether it was announced with text, which the deltas may repeat or continue. */
   begun = false;
-  /** How far a repetition has come. */
+  /** How many characters were repeated. */
   repeated = 0;
-  /** How many citations of it were delivered. */
+  /** How many of its citations were delivered. */
   citations = 0;
 }
 
-/** A message or a reasoning item while it comes. */
+/** A message or a reasoning item. */
 export class TextItem extends Tracked {
-  /** Something of it was delivered. */
+  /** Whether some of its text was delivered. */
   hasText = false;
-  /** What announced it. */
+  /** The item as it was announced. */
   announced: Record<string, unknown> | undefined;
-  /** What the citations that were delivered point to. */
+  /** Keys of the citations that were delivered. */
   readonly cited = new Set<string>();
   readonly #parts: Record<PieceKind, Map<unknown, Part>> = {
     text: new Map(),
@@ -44,7 +44,7 @@ export class TextItem extends Tracked {
     thinking: new Map(),
   };
 
-  /** The last place of each kind. */
+  /** The highest index of each kind. */
   readonly #last: Record<PieceKind, number> = { text: 0, refusal: 0, summary: 0, thinking: 0 };
 
   part(kind: PieceKind, at: unknown): Part {
@@ -55,30 +55,30 @@ export class TextItem extends Tracked {
     return part;
   }
 
-  /** Whether a part came whole, or something of a later one came. */
+  /** Whether the complete part came, or something of a later part. */
   isBehind(kind: PieceKind, at: unknown): boolean {
     return this.hasWhole(kind, at) || this.#last[kind] > Number(at ?? 0);
   }
 
-  /** Whether a part came whole. */
+  /** Whether the complete part came. */
   hasWhole(kind: PieceKind, at: unknown): boolean {
     return this.#parts[kind].get(at ?? 0)?.whole === true;
   }
 
-  /** What was delivered of a kind, joined. */
+  /** The delivered text of a kind. */
   joined(kind: PieceKind): string {
     let joined = '';
     for (const part of this.#parts[kind].values()) joined += part.text;
     return joined;
   }
 
-  /** What one whole piece adds; undefined if it is not the piece that was delivered. */
+  /** The missing end of a complete text. Undefined if it is not the text that was delivered. */
   missingOf({ kind, at, text: whole }: Piece): string | undefined {
     const part = this.#parts[kind].get(at ?? 0);
     return part === undefined ? whole : addedBy(whole, part.text);
   }
 
-  /** What the whole item adds; undefined if it is not the item that was delivered. */
+  /** The missing texts of a complete item. Undefined if it is not the item that was delivered. */
   missing(pieces: readonly Piece[]): Piece[] | undefined {
     if (this.#isOther(pieces)) return undefined;
     const missing: Piece[] = [];
@@ -91,17 +91,17 @@ export class TextItem extends Tracked {
     return missing;
   }
 
-  /** The same for two items whose texts are the same. */
+  /** A key that is the same for items with the same texts. */
   get key(): string {
     return keyOfPieces(KINDS.map((kind) => ({ kind, at: 0, text: this.joined(kind) })));
   }
 
-  /** Whether some of it was delivered, and more is expected. */
+  /** Whether a part of it was delivered, and more is expected. */
   get isUnderWay(): boolean {
     return this.#all().some((part) => part.text !== '' && !part.whole);
   }
 
-  /** Nothing more is expected of any part. */
+  /** Marks all parts as complete. */
   finish(): void {
     for (const part of this.#all()) part.whole = true;
   }
@@ -115,7 +115,7 @@ export class TextItem extends Tracked {
     if (delivered === '') return whole.filter((piece) => piece.text !== '');
     const added = addedBy(joinedText(whole), delivered);
     if (added !== undefined) {
-      // To the last part that is there: some servers count the parts of an item otherwise than those of its deltas.
+      // It goes to the last known part: some servers count the parts of an item and those of its deltas differently.
       const at = [...this.#parts[kind].keys()].at(-1);
       return added === '' ? [] : [{ kind, at, text: added }];
     }
@@ -128,7 +128,7 @@ export class TextItem extends Tracked {
     return missing;
   }
 
-  /** Whether a message has said what the whole one has no word of: an answer where the other refuses. */
+  /** Whether the complete item lacks text that was delivered, for example because it refuses and the other does not. */
   #isOther(pieces: readonly Piece[]): boolean {
     if (pieces.length === 0) return false;
     const lacks = (kind: PieceKind): boolean =>
@@ -138,8 +138,8 @@ export class TextItem extends Tracked {
 }
 
 /**
- * What a whole text adds to what was delivered of it; undefined if they are two texts. Servers trim the whole one, and the text
- * of an item before may stand in front of what was delivered.
+ * The end of a complete text that is missing in what was delivered. Undefined if they are different texts. Servers trim the
+ * complete text, and what was delivered may begin with the text of the item before.
  */
 function addedBy(whole: string, delivered: string): string | undefined {
   if (whole.startsWith(delivered)) return whole.slice(delivered.length);
@@ -147,7 +147,7 @@ function addedBy(whole: string, delivered: string): string | undefined {
   return isPart || delivered.trim() === whole.trim() ? '' : undefined;
 }
 
-/** The texts of a whole message or reasoning item. */
+/** The texts of a complete message or reasoning item. */
 export function piecesOf(item: Record<string, unknown>): Piece[] {
   const isReasoning = item['type'] === 'reasoning';
   const summary = recordsOf(item['summary']).map((part, at) => piece('summary', at, part['text']));
@@ -156,13 +156,13 @@ export function piecesOf(item: Record<string, unknown>): Piece[] {
   );
 }
 
-/** The parts of an item's content; some servers send one text in their place. */
+/** The parts of an item's content. Some servers send a single text instead. */
 export function contentOf(item: Record<string, unknown>): Record<string, unknown>[] {
   const { content } = item;
   return typeof content === 'string' ? [{ type: 'output_text', text: content }] : recordsOf(content);
 }
 
-/** The text of a part; undefined if it has none. vLLM calls the parts of reasoning `output_text`, too. */
+/** The text of a part. Undefined if it has none. vLLM uses the type `output_text` for reasoning, too. */
 export function pieceOf(part: unknown, at: unknown, isReasoning: boolean): Piece | undefined {
   if (!isRecord(part)) return undefined;
   if (part['type'] === 'refusal') return piece('refusal', at, part['refusal'] ?? part['text']);
@@ -176,7 +176,7 @@ function piece(kind: PieceKind, at: unknown, whole: unknown): Piece | undefined 
   return said === undefined ? undefined : { kind, at, text: said };
 }
 
-/** The same for the pieces of two items whose texts are the same. */
+/** A key that is the same for items with the same texts. */
 export function keyOfPieces(pieces: readonly Piece[]): string {
   return KINDS.map((kind) => joinedText(pieces.filter((one) => one.kind === kind)).trim()).join('\n\n\n');
 }
@@ -186,7 +186,7 @@ export function joinedText(pieces: readonly Piece[]): string {
   return pieces.map((one) => one.text).join('');
 }
 
-/** A text as a chunk. */
+/** A chunk with this text. */
 export function chunkOf(kind: PieceKind, content: string): StreamChunk {
   if (kind === 'text') return { type: 'content', content, call: 0 };
   if (kind === 'refusal') return { type: 'content', content, refusal: true, call: 0 };

@@ -9,22 +9,22 @@ import type { Part, Piece, PieceKind } from './text-item.ts';
 
 type Json = Record<string, unknown>;
 
-/** The fields of a message that say nothing which its text does not. */
+/** Fields of a message that say nothing but its text. */
 const PLAIN_FIELDS: ReadonlySet<string> = new Set(['type', 'id', 'role', 'status', 'content']);
 
 /**
- * The messages and reasoning items of a reply: what is delivered of their texts, so that a text that comes twice, or only at
- * its end, or in another item than it began in, is delivered once.
+ * The messages and reasoning items of a reply. They note what was delivered, so that a text is delivered once even if it
+ * comes twice, only at the end, or in another item than it began in.
  */
 export class TextItems {
-  /** A refusal was delivered. */
+  /** Whether a refusal was delivered. */
   refused = false;
   readonly messages = new ItemTable<TextItem>();
   readonly reasoning = new ItemTable<TextItem>();
   readonly #context: OpenAIReplyContext;
-  /** Called before text is delivered that does not go on with the last one. */
+  /** Called before text is delivered that does not continue the last one. */
   readonly #before: (out: StreamChunk[]) => void;
-  /** The part of the last delta, and what that delta told of it: nearly every delta tells the same as the one before. */
+  /** The part of the last delta, and the ids in that delta. Nearly every delta has the same ids as the one before. */
   #part: Part | undefined;
   #item: TextItem | undefined;
   #kind: PieceKind = 'text';
@@ -33,7 +33,7 @@ export class TextItems {
   #itemId: unknown;
   #sequence: unknown;
   #content: unknown;
-  /** How much of the part had come before it was located. */
+  /** How much of the part had come before its first delta here. */
   #length = 0;
 
   constructor(context: OpenAIReplyContext, before: (out: StreamChunk[]) => void) {
@@ -41,7 +41,7 @@ export class TextItems {
     this.#before = before;
   }
 
-  /** The next characters of a piece. */
+  /** Takes the next characters of a text. */
   delta(kind: PieceKind, event: Json, at: unknown, out: StreamChunk[]): void {
     const content = event['delta'];
     if (typeof content !== 'string' || content === '') return;
@@ -65,7 +65,7 @@ export class TextItems {
     out.push(chunkOf(kind, content));
   }
 
-  /** The text that a piece begins with. */
+  /** Takes the text with which a part is announced. */
   begin(event: Json, piece: Piece, out: StreamChunk[]): void {
     const part = this.#locate(piece.kind, event, piece.at, out);
     if (part.text !== '' || piece.text === '') return;
@@ -74,7 +74,7 @@ export class TextItems {
     part.begun = true;
   }
 
-  /** A piece as a whole: what did not come of it is delivered. */
+  /** Takes a complete text, and delivers what is missing of it. */
   whole(event: Json, piece: Piece, out: StreamChunk[]): void {
     this.#forget();
     const who = identityOf(event);
@@ -92,7 +92,7 @@ export class TextItems {
     item.part(kind, at).whole = true;
   }
 
-  /** An item is announced, in some cases with the text that it begins with. */
+  /** Takes the announcement of an item, which may hold the start of its text. */
   announce(event: Json, json: Json, out: StreamChunk[]): void {
     const who = identityOf(event, json);
     const table = this.#tableOf(json);
@@ -100,7 +100,7 @@ export class TextItems {
     const last = table.latest;
     const placed = isNameless(who) ? (last?.closed === true ? undefined : last) : table.placed(who.index);
     if (item?.index !== undefined && who.index !== undefined && item.index !== who.index) item = undefined;
-    // Without an id it may be the one that is there, announced once more.
+    // Without an id it may be a repetition of the last announcement.
     if (
       item === undefined &&
       who.id === undefined &&
@@ -116,7 +116,7 @@ export class TextItems {
     for (const piece of piecesOf(json)) this.begin({ ...event, item_id: who.id }, piece, out);
   }
 
-  /** The item as a whole: its verbatim form is delivered, and what did not come of it. */
+  /** Takes a complete item, and delivers its original form and what is missing of its text. */
   close(event: Json, json: Json, out: StreamChunk[]): Closed {
     const who = identityOf(event, json);
     const table = this.#tableOf(json);
@@ -127,8 +127,8 @@ export class TextItems {
   }
 
   /**
-   * The item as a whole, known to be a certain one, or (undefined) one that nothing came of yet. `pieces`: its texts, if not
-   * all of them are to be delivered.
+   * Takes a complete item, which is the known one, or a new one if `known` is undefined. `pieces` holds the texts to
+   * deliver, by default all of the item.
    */
   closeAs(
     known: TextItem | undefined,
@@ -149,7 +149,7 @@ export class TextItems {
     return { item, isFirst: true };
   }
 
-  /** The reply is over: what was announced of messages that were never closed. */
+  /** Ends the reply: delivers the blocks of messages that were announced but never completed. */
   end(out: StreamChunk[]): void {
     for (const { closed, announced } of this.messages.items) if (!closed) this.#block(announced ?? {}, out);
   }
@@ -159,7 +159,7 @@ export class TextItems {
     return this.#itemOf(this.messages, identityOf(event));
   }
 
-  /** Whether a content part is one of a reasoning item: vLLM gives it the type of a message's. */
+  /** Whether a content part belongs to a reasoning item. vLLM gives it the type of a message's part. */
   isReasoning(event: Json): boolean {
     const who = identityOf(event);
     if (this.messages.known(who) !== undefined) return false;
@@ -182,7 +182,7 @@ export class TextItems {
     table.keepsIds ||= known !== undefined;
     const isPlaced = known !== undefined || table.placed(who.index) !== undefined;
     const likely = table.likely(who, known);
-    // If only the order tells: what comes after a whole part, or is counted from the start again, belongs to another item.
+    // If only the order tells, text after a complete part, or with an index that starts again, belongs to another item.
     const isNext = !isPlaced && likely?.isBehind(kind, at) === true;
     const item = (isNext ? undefined : likely) ?? table.add(new TextItem(), who);
     if (kind === 'refusal') this.refused = true;
@@ -190,11 +190,11 @@ export class TextItems {
     return this.#remember(item, kind, event, at);
   }
 
-  /** The next delta is to be located. */
+  /** The part of the next delta is looked up again. */
   #forget(): void {
     const came = (this.#part?.text.length ?? 0) - this.#length;
     const last = typeof this.#content === 'string' ? this.#content.length : 0;
-    // More than one delta came with one id.
+    // More than one delta came with the same id.
     if (this.#itemId !== undefined && came > last) this.#table(this.#kind).keepsIds = true;
     this.#part = undefined;
   }
@@ -210,7 +210,7 @@ export class TextItems {
     return (this.#part = part);
   }
 
-  /** Characters for a part that has all of its text: they come again, or they are another item's. */
+  /** Takes characters for a part that is complete: they repeat its text, or belong to another item. */
   #again(kind: PieceKind, event: Json, at: unknown, part: Part, content: string, out: StreamChunk[]): void {
     const { text, repeated } = part;
     if (text.startsWith(content, repeated)) {
@@ -219,7 +219,7 @@ export class TextItems {
     }
     const left = text.length - repeated;
     if (left < content.length && content.startsWith(text.slice(repeated))) {
-      // It goes on where its text ended.
+      // The delta continues after the end of the text.
       this.#push(part, kind, content.slice(left), out);
     } else if (part.begun) {
       this.#push(part, kind, text.slice(0, repeated) + content, out);
@@ -237,8 +237,8 @@ export class TextItems {
   }
 
   /**
-   * The item that a whole text belongs to, and what is missing of it; undefined if nothing of it came. It goes by identity,
-   * and if that tells little, by what was delivered.
+   * The item that a complete text belongs to, and the missing part of the text. Undefined if nothing of it came. It is
+   * found by its ids or, if they say little, by what was delivered.
    */
   #find(
     table: ItemTable<TextItem>,
@@ -257,11 +257,11 @@ export class TextItems {
       .filter((item) => nameless || !isComplete(item))
       .flatMap((item) => found(item, missingOf));
     const equal = alike.find(({ item, missing }) => item.hasText && joinedText(missing) === '');
-    // The deltas of what is empty may have come as those of an item that nothing announced.
+    // The deltas of an empty item may have come without its ids, as those of an item that was never announced.
     if (first !== undefined) return equal?.item.announced === undefined ? (equal ?? first) : first;
     const best = equal ?? alike.find(({ item }) => item.hasText) ?? alike[0];
     if (best !== undefined) return best;
-    // The same item in other words: what was delivered of it stands.
+    // It is the same item with another text. What was delivered stays.
     return known !== undefined && !isComplete(known) ? { item: known, missing: [] } : undefined;
   }
 
@@ -277,7 +277,7 @@ export class TextItems {
     out.push(chunkOf(kind, text));
   }
 
-  /** What goes back on the next turn: a reasoning item as it is, a message's fields beside its text. */
+  /** Pushes the block for the next turn: a reasoning item as it is, or the fields of a message beside its text. */
   #block(json: Json, out: StreamChunk[]): void {
     const { origin } = this.#context;
     if (json['type'] === 'reasoning') {
@@ -301,7 +301,7 @@ export class TextItems {
   }
 }
 
-/** An item that was closed; whether for the first time. */
+/** An item that was completed, and whether for the first time. */
 export interface Closed {
   item: TextItem;
   isFirst: boolean;
@@ -318,7 +318,7 @@ function found(item: TextItem, missingOf: (item: TextItem) => Piece[] | undefine
   return missing === undefined ? [] : [{ item, missing }];
 }
 
-/** How the messages and the reasoning of a list are compared with those that came. */
+/** How the messages and reasoning items of the final list are compared with those that came. */
 export const comparedTexts: Comparison<TextItem> = {
   isSame: (item, json) => item.missing(piecesOf(json)) !== undefined,
   keyOf: (item) => item.key,

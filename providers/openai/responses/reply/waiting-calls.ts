@@ -4,16 +4,17 @@ import { filled, isRecord } from '../../../wire/index.ts';
 type Json = Record<string, unknown>;
 
 /**
- * Finished calls of tools that the client did not offer. A server that runs them itself sends their results after them, so they
- * wait for the next item that is neither a call nor a result, and what comes meanwhile is delivered after them.
+ * Finished calls of tools that the client did not offer. A server that runs them itself sends their results after them. So
+ * they wait until an item comes that is neither a call nor a result. Other calls and results meanwhile wait, too, to keep
+ * the order.
  */
 export class HeldCalls {
   #held: StreamChunk[] = [];
-  /** By call id the calls that wait, and those that the provider has run. */
+  /** By call id: the calls that wait, and those that the provider ran. */
   readonly #waiting = new Map<string, ToolCallChunk>();
   readonly #ran = new Map<string, ToolCallChunk>();
 
-  /** Delivers a call; `waits`: once it is known whether its result comes. */
+  /** Delivers a call. With `waits`, only when it is known whether its result comes. */
   deliver(call: ToolCallChunk, callId: string, waits: boolean, out: StreamChunk[]): void {
     if (call.providerExecuted === true) this.#ran.set(callId, call);
     if (waits) this.#waiting.set(callId, call);
@@ -21,7 +22,10 @@ export class HeldCalls {
     to.push(call);
   }
 
-  /** The result of a call. Returns whether the provider ran that, and whether it was thought to be the client's till now. */
+  /**
+   * Takes the result of a call. Returns whether the provider ran the call, and whether the call counted as the client's
+   * until now.
+   */
   answer(json: Json, block: ProviderBlock, out: StreamChunk[]): { ran: boolean; wasWaiting: boolean } {
     const callId = filled(json['call_id']) ?? '';
     const waiting = this.#waiting.get(callId);
@@ -40,7 +44,7 @@ export class HeldCalls {
     return { ran: true, wasWaiting: waiting !== undefined };
   }
 
-  /** Delivers what waits: something else has come, so no result is on its way. */
+  /** Delivers the calls that wait, because something else has come and no result will follow. */
   release(out: StreamChunk[]): void {
     if (this.#held.length === 0) return;
     out.push(...this.#held);
@@ -49,7 +53,7 @@ export class HeldCalls {
   }
 }
 
-/** The text of a result: one text, or that of its parts; anything else as JSON. */
+/** The text of a result: a text, the texts of its parts, or any other value as JSON. */
 function resultText(output: unknown): string {
   if (typeof output === 'string') return output;
   const isText =

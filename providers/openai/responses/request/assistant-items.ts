@@ -6,7 +6,10 @@ import type { RequestContext, Json } from '../../shared/request-context.ts';
 
 /** How the items of a reply are written. */
 export interface ReplyWriting {
-  /** Nothing is stored: a reasoning item is worth sending only with what it holds, its id resolves to nothing. */
+  /**
+   * Whether the server stores nothing. The id of a reasoning item is useless then, so the item is only sent if it has
+   * content.
+   */
   stateless: boolean;
   itemIds: ItemIds;
 }
@@ -15,8 +18,8 @@ export interface ReplyWriting {
 const LOST = 'lost';
 
 /**
- * A reply of the model as the items that it came as. A reasoning item goes back verbatim, and only together with the item
- * that followed it: alone it is refused, and so is an item that names its reasoning when that is gone.
+ * A reply of the model as the items that it came as. A reasoning item goes back unchanged, and only with the item that
+ * followed it. The API refuses it without that item, and refuses an item whose reasoning is missing.
  */
 export function assistantItems(
   context: RequestContext,
@@ -40,11 +43,11 @@ export function assistantItems(
   return paired(items, writing);
 }
 
-/** A part that is no text as an item; undefined: it is left out. */
+/** A part other than text as an item. Undefined if it is left out. */
 function itemOf(context: RequestContext, part: Exclude<Part, TextPart>): Json | typeof LOST | undefined {
   switch (part.type) {
     case 'thinking':
-      // Thinking without its verbatim form (another provider's summary, a reply cut short) means nothing to this wire.
+      // This API cannot use thinking without its original form, such as another provider's summary or a reply that was cut.
       return ownBlock(context, part.block) ?? LOST;
     case 'tool_call':
       return part.providerExecuted === true ? providerRun(context, part) : callItem(context, part);
@@ -64,13 +67,13 @@ function itemOf(context: RequestContext, part: Exclude<Part, TextPart>): Json | 
   return undefined;
 }
 
-/** An image that the model made: statelessly it is taken with its data alone, which the block leaves to the file. */
+/** An image that the model made. Without stored items the API takes it only with its data, which the file has. */
 function imageItem({ data }: FilePart, item: Json | undefined): Json | undefined {
   const isBare = item?.['type'] === 'image_generation_call' && item['result'] === undefined;
   return isBare && data !== undefined ? { ...item, result: data } : item;
 }
 
-/** The text of a message; `header` is what the message says beside it. */
+/** The text of a message. `header` holds the other fields of the message. */
 function messageItem(said: readonly TextPart[], header: Json | undefined): Json[] {
   const kept = said.filter((part) => part.text !== '');
   if (kept.length === 0) return [];
@@ -86,7 +89,7 @@ function messageItem(said: readonly TextPart[], header: Json | undefined): Json[
   return [{ role: 'assistant', content, ...phase }];
 }
 
-/** A call verbatim if it belongs here, under the id that its result has; else as a plain one. */
+/** A call in its original form, with the id that its result has. A call from elsewhere becomes a plain call. */
 function callItem(context: RequestContext, part: ToolCallPart): Json {
   const item = ownBlock(context, part.block);
   if (item === undefined) {
@@ -97,7 +100,7 @@ function callItem(context: RequestContext, part: ToolCallPart): Json {
 
 function paired(items: readonly (Json | typeof LOST)[], { stateless, itemIds }: ReplyWriting): Json[] {
   const kept: Json[] = [];
-  /** The next item names reasoning by its id that is not there. */
+  /** Whether the next item refers to reasoning that is not sent. */
   let lost = false;
   items.forEach((item, index) => {
     if (item === LOST) {
@@ -123,7 +126,7 @@ function isCall({ type }: Json): boolean {
   return type === 'function_call' || type === 'custom_tool_call';
 }
 
-/** Whether a reasoning item means something without the server's store. */
+/** Whether a reasoning item is of use if the server does not store it. */
 function holdsReasoning(item: Json): boolean {
   const { encrypted_content: encrypted, content } = item;
   return typeof encrypted === 'string' || (Array.isArray(content) && content.length > 0);

@@ -5,12 +5,12 @@ import { assistantItems, type ReplyWriting } from './assistant-items.ts';
 import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 
-/** The wire that blocks of Responses are marked with. */
+/** The API that blocks of Responses are marked with. */
 export const RESPONSES_WIRE = 'openai.responses';
 
 /** How the items of a conversation are written. */
 export interface Writing extends ReplyWriting {
-  /** Calls of custom tools: their results have a type of their own. */
+  /** The ids of calls of custom tools, whose results have a type of their own. */
   customCalls: ReadonlySet<string>;
 }
 

@@ -17,19 +17,19 @@ import {
 } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 
-/** The longest id of a call. OpenAI answers a longer one with a 400 (`string_above_max_length`). */
+/** The longest id of a call. OpenAI answers a longer one with status 400 (`string_above_max_length`). */
 const MAX_ID_LENGTH = 64;
 
-/** Fields of a request by which the server finds what was said before. */
+/** Fields with which the server finds the earlier conversation. */
 const EARLIER = ['previous_response_id', 'conversation'];
 
-/** Fields that say what the model answers if the conversation does not. */
+/** Fields that may take the place of an input. */
 const INSTEAD_OF_INPUT = [...EARLIER, 'input', 'prompt'];
 
 /**
- * The body of a request to Responses. Nothing is stored at OpenAI unless `providerOptions` says `store: true`; reasoning comes
- * back encrypted in its place, so that the next turn has it.
- * Fields: developers.openai.com, API reference, "Create a model response".
+ * The body of a request to Responses. OpenAI stores nothing unless `providerOptions` has `store: true`. Instead, the
+ * reasoning comes back encrypted, so that it can be sent with the next turn.
+ * Source: developers.openai.com, API reference, "Create a model response"
  */
 export function responsesRequest(context: RequestContext): Json {
   const { settings, request } = context;
@@ -56,7 +56,7 @@ export function responsesRequest(context: RequestContext): Json {
   }
   const take = sampling(context, extra, effortOf(context, extra));
   const tools = (request.tools ?? []).map(({ name, description, parameters: schema, strict }) =>
-    // Left out, it would mean true here, and schemas that were not written for that are refused.
+    // The API's default is true, and it then refuses schemas that were not written for it.
     defined({ type: 'function', name, description, parameters: schema, strict: strict ?? false }),
   );
   const asksEncrypted = stateless && (settings.encryptedReasoning ?? reasons(model));
@@ -85,7 +85,7 @@ function effortOf({ request }: RequestContext, { reasoning }: Json): unknown {
   return (isRecord(reasoning) ? reasoning['effort'] : undefined) ?? request.parameters.reasoning?.effort;
 }
 
-/** Names what this wire has no field for. */
+/** Reports parameters that this API has no field for. */
 function reportUnsupported(context: RequestContext): void {
   const { parameters } = context.request;
   const { stopSequences, reasoning } = parameters;

@@ -193,7 +193,7 @@ describe('blank messages on the Messages API', () => {
     [
       'beside a system prompt',
       [{ role: 'system', content: 'Hi' }],
-      `messages holds system prompts alone: ${asks}`,
+      `messages holds only system prompts: ${asks}`,
     ],
   ])('are an error that names the part: %s', (_name, messages, message) => {
     expect(() => messagesOf(messages)).toThrow(

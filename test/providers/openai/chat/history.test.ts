@@ -11,7 +11,10 @@ import { ask, bodyOf } from '../support.ts';
 const origin = originOf(CHAT_WIRE, DEFAULT_MODEL, 'https://api.openai.com/v1');
 const own = (data: object): ProviderBlock => blockFrom(origin, data);
 
-function sent(messages: Message[], options: OpenAIOptions = {}): { messages: unknown; warnings: string[] } {
+function sent(
+  messages: Message[],
+  options: OpenAIOptions = {},
+): { messages: unknown; warnings: string[] } {
   const { body, warnings } = bodyOf(ask({ messages }), options);
   return { messages: body['messages'], warnings };
 }
@@ -191,7 +194,7 @@ describe('blank messages on Chat Completions', () => {
     [
       'blank system prompts alone',
       [{ role: 'system', content: '' }],
-      'openai: messages holds system prompts alone: give the model something to answer.',
+      'openai: messages holds only system prompts: give the model something to answer.',
     ],
     [
       'a blank reply alone',

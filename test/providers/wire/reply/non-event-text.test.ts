@@ -197,7 +197,7 @@ describe('R46 an error that stands unframed in a stream', () => {
       }),
     );
     expect([String(json.error), sent < 120_000]).toEqual([
-      'SluiceError: The answer exceeds limits.maxEventCharacters (100000).',
+      'SluiceError: The reply exceeds limits.maxEventCharacters (100000).',
       true,
     ]);
   });

@@ -28,7 +28,7 @@ export async function drained(wire: WireCall): Promise<{ said: string[]; reply?:
     for (;;) {
       const pulled = await pull(source);
       if (pulled instanceof End) return { said, reply: pulled.reply };
-      said.push(pulled.map(wordOf).join('|'));
+      said.push(pulled.map(codeOf).join('|'));
     }
   } catch (error) {
     return { said, error };
@@ -36,7 +36,7 @@ export async function drained(wire: WireCall): Promise<{ said: string[]; reply?:
 }
 
 /** What a chunk says. */
-export const wordOf = (chunk: StreamChunk) => (chunk.type === 'content' ? chunk.content : chunk.type);
+export const codeOf = (chunk: StreamChunk) => (chunk.type === 'content' ? chunk.content : chunk.type);
 
 /** A call of a server, over our transport. */
 export const at = (url: string, more: Parameters<typeof wireCall>[1] = {}) =>

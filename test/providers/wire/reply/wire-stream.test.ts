@@ -5,7 +5,7 @@ import { isSluiceError } from '../../../../src/index.ts';
 import { wireStream } from '../../../../providers/wire/index.ts';
 import { WireSource } from '../../../../providers/wire/reply/wire-stream.ts';
 import { endless, failure, handServer, limits, sse, TestDecoder, wireCall } from '../transport/support.ts';
-import { at, drained, foreign, stream, wordOf, pull } from './support.ts';
+import { at, drained, foreign, stream, codeOf, pull } from './support.ts';
 
 const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
 
@@ -18,7 +18,7 @@ describe('a wire stream', () => {
     await new Promise(setImmediate);
     expect(server.requests).toHaveLength(0);
     const words: string[] = [];
-    for await (const chunk of reading) words.push(wordOf(chunk));
+    for await (const chunk of reading) words.push(codeOf(chunk));
     expect(words).toEqual(['Hel', 'lo']);
     expect(reading.reply).toEqual({ finishReason: 'stop', provider: 'test', requestId: 'req_1' });
   });
