@@ -11,10 +11,7 @@ import { ask, bodyOf } from '../support.ts';
 const origin = originOf(CHAT_WIRE, DEFAULT_MODEL, 'https://api.openai.com/v1');
 const own = (data: object): ProviderBlock => blockFrom(origin, data);
 
-function sent(
-  messages: Message[],
-  options: OpenAIOptions = {},
-): { messages: unknown; warnings: string[] } {
+function sent(messages: Message[], options: OpenAIOptions = {}): { messages: unknown; warnings: string[] } {
   const { body, warnings } = bodyOf(ask({ messages }), options);
   return { messages: body['messages'], warnings };
 }
