@@ -130,7 +130,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
   };
 
   #deliver(pulled: readonly StreamChunk[]): void {
-    const current = this.execution.interrupted ? pulled.filter((chunk) => this.#isCurrent(chunk)) : pulled;
+    const current = this.execution.interrupted ? this.#currentOf(pulled) : pulled;
     let batch: readonly StreamChunk[];
     try {
       batch = this.#joiner.join(current);
@@ -142,9 +142,10 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     else this.#stampAndDeliver(batch);
   }
 
-  /** After an interrupt: whether a chunk was on its way before it. A chunk that a layer adds now has no call. */
-  #isCurrent(chunk: StreamChunk): boolean {
-    return (chunk.call ?? 0) > 0 || this.execution.deliveredBatch.includes(chunk);
+  /** After an interrupt: the chunks that were on their way before it. A chunk that a layer adds now has no call. */
+  #currentOf(pulled: readonly StreamChunk[]): readonly StreamChunk[] {
+    const { deliveredBatch } = this.execution;
+    return pulled.filter((chunk) => (chunk.call ?? 0) > 0 || deliveredBatch.includes(chunk));
   }
 
   #stampAndDeliver(batch: readonly StreamChunk[]): void {
@@ -155,7 +156,11 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
 
   /** Keeps and numbers the chunks, in place: they belong to this execution. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
-    for (const chunk of batch) {
+    // Not with an iterator, which would be made anew for each batch.
+    let at = 0;
+    while (at < batch.length) {
+      const chunk = batch[at++];
+      if (chunk === undefined) continue;
       this.#accumulator.add(chunk);
       chunk.call ??= 0;
       chunk.index = this.#index++;

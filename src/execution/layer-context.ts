@@ -1,19 +1,28 @@
-import type { LayerRun } from './layer-run.ts';
 import type { Call, CallObserver } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { EndHook, ExecutionContext, SessionView } from '../context.ts';
 import type { ContextKey } from '../keys.ts';
 import type { Logger } from '../log.ts';
+import type { Execution } from './execution.ts';
 import type { Middleware } from '../middleware.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from '../trace.ts';
 
-/** One layer's view of an execution. Cheap to make: everything shared is asked of the execution. */
-export class LayerContext implements ExecutionContext {
-  readonly #run: LayerRun;
+/** What a context needs of the run of its layer. */
+export interface RunOfContext {
+  readonly execution: Execution;
+  readonly request: ModelRequest;
+  readonly layer: { name: string };
+  readonly layerSignal: AbortSignal;
+  runAnother(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply>;
+}
 
-  constructor(run: LayerRun) {
+/** One layer's view of an execution. Cheap to make: everything that is shared is asked of the execution. */
+export class LayerContext implements ExecutionContext {
+  readonly #run: RunOfContext;
+
+  constructor(run: RunOfContext) {
     this.#run = run;
   }
 

@@ -146,7 +146,10 @@ export class Pump<C, R> implements Chain<C, R> {
     pulled: (pulled) => {
       if (this.#receive(pulled)) this.read();
     },
-    result: (result) => this.#receiveResult(result),
+    result: (result) => {
+      const wantsMore = this.#answer(result) ? this.#wantsMore : this.#receive(pulledOf(result));
+      if (wantsMore) this.read();
+    },
     failed: (error) => this.#fail(error),
   };
 
@@ -201,20 +204,13 @@ export class Pump<C, R> implements Chain<C, R> {
   // Reading a generator.
 
   /** A chunk that no step sees goes to the reader that waits, in the result object of the generator. */
-  #receiveResult(result: IteratorResult<C, R>): void {
-    const isDirect =
-      result.done !== true &&
-      this.#steps.size === 0 &&
-      this.#state === 'open' &&
-      this.#stop === undefined &&
-      this.queue.answer(result);
-    if (!isDirect) {
-      if (this.#receive(pulledOf(result))) this.read();
-      return;
-    }
+  #answer(result: IteratorResult<C, R>): boolean {
+    if (result.done === true || this.#steps.size > 0 || this.#state !== 'open' || this.#stop !== undefined)
+      return false;
+    if (!this.queue.answer(result)) return false;
     this.#asked = false;
     if (++this.#directAnswers === TRUSTED_AFTER) this.#trust();
-    if (this.#wantsMore) this.read();
+    return true;
   }
 
   /** Until then each reader gets a promise of ours, which can be settled if the generator never comes back. */

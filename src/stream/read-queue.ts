@@ -63,11 +63,11 @@ export class ReadQueue<C, R> {
   /** Hands one chunk to the reader that waits for it, if no chunk came before; false if there is no such reader. */
   answer(result: IteratorYieldResult<C>): boolean {
     const reader = this.#reader;
-    if (reader?.chunk === undefined || result.value === undefined || this.size > 0 || this.#closed)
-      return false;
+    if (reader === undefined || result.value === undefined || this.size > 0 || this.#closed) return false;
     this.#reader = this.#laterReaders?.shift();
     this.#wasRead = true;
-    reader.chunk(result);
+    if (reader.chunk !== undefined) reader.chunk(result);
+    else reader.batch?.([result.value]);
     return true;
   }
 

@@ -101,7 +101,8 @@ export class Steps<C, R> {
     let seen = 0;
     let at = from;
     try {
-      for (const chunk of batch) {
+      while (seen < batch.length) {
+        const chunk = batch[seen];
         for (at = from; at < steps.length; at++) steps[at]?.(chunk);
         seen++;
         if (this.stopped || (!interrupted && owner.interrupted)) break;
