@@ -43,7 +43,10 @@ export function connect(settings: Settings): Connection {
     async count(body, headers, signal) {
       const counted = client.messages.countTokens?.(body, callOptions(headers, signal));
       if (counted !== undefined) return counted.asResponse();
-      throw new SluiceError('invalid_options', 'The client has no messages.countTokens(): count otherwise.');
+      throw new SluiceError(
+        'invalid_options',
+        'The client has no messages.countTokens(): pass a client that has it.',
+      );
     },
     secrets: secretsOf(client),
     close: async () => (settings.own ? await client.close?.() : undefined),

@@ -35,7 +35,7 @@ export async function countTokens(
     if (!ok) throw statusError({ status, headers: response.headers, body: answer }, { provider, secrets });
     const tokens = isRecord(answer) ? count(answer['input_tokens']) : undefined;
     if (tokens !== undefined) return tokens;
-    throw new SluiceError('protocol', `${provider} answered with no count of tokens.`, { provider, status });
+    throw new SluiceError('protocol', `${provider} answered without a token count.`, { provider, status });
   } catch (error) {
     throw toSluiceError(error, provider, secrets);
   }

@@ -6,7 +6,7 @@ import { MessagesDecoder } from './reply/decoder.ts';
 import { WIRE } from './request/messages.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
 import { wireRequest } from './request/request.ts';
-import { wholeMessageEvents } from './reply/message-events.ts';
+import { messageEvents } from './reply/message-events.ts';
 
 export type { AnthropicCallOptions, AnthropicClient } from './client.ts';
 export type { Limits } from '../wire/index.ts';
@@ -52,7 +52,7 @@ export function anthropic(
         limits,
         secrets: connection.secrets,
         raw,
-        events: wholeMessageEvents,
+        events: messageEvents,
       });
     },
     countTokens: (request, { signal }) => countTokens(connection, settings, request, signal),

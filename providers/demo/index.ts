@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { SluiceError, Stream, type ModelRequest, type Provider, type ProviderCall } from '../../src/index.ts';
 import { parseOptions } from '../../src/kit/index.ts';
 import { plan } from './plan.ts';
-import { performance } from './perform.ts';
+import { perform } from './perform.ts';
 
 /** Options of `demo()`. */
 export interface DemoOptions {
@@ -30,8 +30,8 @@ export function demo(options: DemoOptions = {}): Provider {
     model: 'demo',
     stream(request, call) {
       return Stream.fromSource(function start() {
-        tellLimits(request, call);
-        return performance(plan(request), request, call, wordDelayMs);
+        reportUnsupported(request, call);
+        return perform(plan(request), request, call, wordDelayMs);
       });
     },
   };
@@ -40,17 +40,17 @@ export function demo(options: DemoOptions = {}): Provider {
 /** Parameters that have no effect on a model that does not sample. */
 const WITHOUT_EFFECT = ['temperature', 'topP', 'frequencyPenalty', 'presencePenalty', 'promptCache'] as const;
 
-function tellLimits(request: ModelRequest, call: ProviderCall): void {
+function reportUnsupported(request: ModelRequest, call: ProviderCall): void {
   const problems = WITHOUT_EFFECT.filter((name) => request.parameters[name] !== undefined).map(
     (name) => `demo: ${name} has no effect on the demo model`,
   );
-  const unseen = new Set<string>();
+  const unreadable = new Set<string>();
   for (const { content } of request.messages) {
     if (typeof content === 'string') continue;
     for (const { type } of content)
-      if (type === 'image' || type === 'audio' || type === 'file') unseen.add(type);
+      if (type === 'image' || type === 'audio' || type === 'file') unreadable.add(type);
   }
-  for (const type of unseen) problems.push(`demo: the demo model cannot look at a part of type ${type}`);
+  for (const type of unreadable) problems.push(`demo: the demo model cannot look at a part of type ${type}`);
   const [first] = problems;
   if (first === undefined) return;
   if (request.parameters.strict === true) {

@@ -25,7 +25,7 @@ interface Script {
 }
 
 /** Sends the planned reply, a word for each read, each after its delay. The end has the usage. */
-export function performance(
+export function perform(
   plan: Plan,
   request: ModelRequest,
   call: ProviderCall,

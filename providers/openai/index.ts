@@ -5,7 +5,7 @@ import { ChatDecoder, chatEvents } from './chat/reply/decoder.ts';
 import { CHAT_WIRE } from './chat/request/messages.ts';
 import { chatRequest } from './chat/request/request.ts';
 import { connect, secretsOf } from './client.ts';
-import { known } from './server/model-traits.ts';
+import { modelTraits } from './server/model-traits.ts';
 import { openaiSettings } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder } from './responses/reply/decoder.ts';
@@ -39,11 +39,11 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
   const wire = api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
-  const knownOf = rememberLast((asked) => known(settings, wire, asked));
+  const traitsOf = rememberLast((asked) => modelTraits(settings, wire, asked));
 
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
     const raw: { request: unknown } | undefined = request.parameters.includeRaw ? { request: {} } : undefined;
-    const { origin, thinkTags, thinkingBack } = knownOf(request.model ?? model);
+    const { origin, thinkTags, thinkingBack } = traitsOf(request.model ?? model);
     return wireStream({
       provider: name,
       call,

@@ -16,7 +16,7 @@ export type { IdRule } from './request/call-ids.ts';
 export { pairedCalls, type CallWire } from './request/call-pairs.ts';
 export { nothingToSend } from './request/nothing-to-send.ts';
 export { rawBodyOf, readText } from './transport/raw-body.ts';
-export { checkHeaderValue, providerFetch } from './transport/transport.ts';
+export { providerFetch } from './transport/transport.ts';
 export { leaveOut, ownBlock, ownCallId, providerRun, type BlockTarget } from './request/own-blocks.ts';
 export { providerOptionsOf } from './request/provider-options.ts';
 export { unsupportedReporter, type Unsupported } from './request/unsupported.ts';

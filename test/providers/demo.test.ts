@@ -30,14 +30,14 @@ function tool(name: string, properties: Record<string, object>): ToolDefinition 
 
 const CALCULATOR = tool('calculator', { expression: { type: 'string' } });
 
-describe('what the demo model says', () => {
-  it('says in every answer that it is no real model', async () => {
+describe('the words of the demo model', () => {
+  it('say in every reply that it is not a real model', async () => {
     for (const prompt of ['Hi', 'Write a haiku about rivers', 'What is 6 * 7?', 'Why?', '']) {
       expect((await asked(prompt)).text).toContain(HONESTY);
     }
   });
 
-  it('says the same to the same conversation, a word a chunk', async () => {
+  it('are the same in the same conversation, a word in each chunk', async () => {
     const [first, second] = [
       await asked('Write a haiku about rivers'),
       await asked('Write a haiku about rivers'),
@@ -56,7 +56,7 @@ describe('what the demo model says', () => {
     ['Summarize: The cat sat. Then it ran.', /^In short \(6 words\): The cat sat\.$/],
     ['Who are you?', /in the place of a model/],
     ['What is the capital of France?', /^You said: “What is the capital of France\?”/],
-  ])('answers %j in kind', async (prompt, expected) => {
+  ])('reply to %j suitably', async (prompt, expected) => {
     expect((await asked(prompt)).said).toMatch(expected);
   });
 
@@ -70,18 +70,18 @@ describe('what the demo model says', () => {
     ['Please add 3 and 4', '3 + 4 is 7.'],
     ['subtract 3 from 10', '10 - 3 is 7.'],
     ['0.1 + 0.2', '0.1 + 0.2 is 0.3.'],
-  ])('works out %j', async (prompt, expected) => {
+  ])('solve %j', async (prompt, expected) => {
     expect((await asked(prompt)).said).toBe(expected);
   });
 
   it.each(['On 2024-11-21', 'Call 555-1234', 'version 1.2.3', '10 / 0', '(1 + 2', `${'('.repeat(900)}1 + 1`])(
-    'takes %j for no sum',
+    'do not take %j for a calculation',
     async (prompt) => {
       expect((await asked(prompt)).said).toMatch(/^You said: /);
     },
   );
 
-  it('remembers what it was told in this conversation, and only in this', async () => {
+  it('recall what was said in this conversation, and only in this one', async () => {
     const told = [
       user('My name is Ada and I like rivers.'),
       assistant('Nice to meet you, Ada!'),
@@ -106,7 +106,7 @@ describe('what the demo model says', () => {
     expect((await asked('My name is Ada.')).said).toBe('Nice to meet you, Ada! I will remember your name.');
   });
 
-  it('thinks aloud when asked to, by the parameters or by the prompt', async () => {
+  it('include thinking if the parameters or the prompt ask for it', async () => {
     const thinking = 'The question is: “What is 6 * 7?” It asks for 6 * 7. Done step by step, that makes 42.';
     const { chunks, ...reading } = await asked('What is 6 * 7?', { reasoning: { effort: 'high' } });
     expect(reading).toMatchObject({ thinking, said: '6 * 7 is 42.' });
@@ -119,7 +119,7 @@ describe('what the demo model says', () => {
     expect((await asked('Why?', { reasoning: { budgetTokens: 2 } })).thinking).toHaveLength(8);
   });
 
-  it('answers with a value of the schema asked for', async () => {
+  it('are a value of the schema if there is one', async () => {
     const schema = {
       type: 'object',
       properties: {
@@ -142,7 +142,7 @@ describe('what the demo model says', () => {
 });
 
 describe('the tools of the demo model', () => {
-  it('calls an offered calculator when asked to calculate, then answers with its result', async () => {
+  it('include an offered calculator, whose result the reply gives', async () => {
     const question = user('What is 17 * 23?');
     const { chunks, toolCalls, finishReason, text } = await answer([question], { tools: [CALCULATOR] });
     expect(toolCalls).toEqual([
@@ -188,19 +188,19 @@ describe('the tools of the demo model', () => {
       { operation: '*', numbers: [17, 23] },
     ],
     [tool('evaluate', { text: { type: 'string' } }), { text: '17 * 23' }],
-  ])('fills the arguments of %j', async (calculator, expected) => {
+  ])('get the arguments of %j', async (calculator, expected) => {
     const { toolCalls } = await asked('What is 17 * 23?', {}, [calculator]);
     expect(toolCalls[0]?.arguments).toEqual(expected);
   });
 
-  it('calls a tool that the prompt speaks of, and none that it does not', async () => {
+  it('are called if the prompt names them, and not otherwise', async () => {
     const weather = tool('get_weather', { city: { type: 'string' } });
     const { toolCalls } = await asked('How is the weather in New York today?', {}, [CALCULATOR, weather]);
     expect(toolCalls).toMatchObject([{ name: 'get_weather', arguments: { city: 'New York' } }]);
     expect((await asked('Hi', {}, [CALCULATOR, weather])).toolCalls).toEqual([]);
   });
 
-  it('obeys the tool choice', async () => {
+  it('follow the tool choice', async () => {
     const other = tool('other', {});
     const name = async (toolChoice: Parameters['toolChoice'], prompt = 'Hi') =>
       (await asked(prompt, { toolChoice }, [CALCULATOR, other])).toolCalls[0]?.name;
@@ -212,7 +212,7 @@ describe('the tools of the demo model', () => {
     ]).toEqual([undefined, 'calculator', 'other', undefined]);
   });
 
-  it('R23 gives out no call that does not fit into maxTokens', async () => {
+  it('R23 are not called if the call does not fit into maxTokens', async () => {
     const { toolCalls, finishReason, chunks } = await asked('What is 17 * 23?', { maxTokens: 2 }, [
       CALCULATOR,
     ]);
@@ -222,7 +222,7 @@ describe('the tools of the demo model', () => {
 });
 
 describe('the limits and counts of the demo model', () => {
-  it('stops at maxTokens, thinking included', async () => {
+  it('end the reply at maxTokens, thinking included', async () => {
     const { text, finishReason, reply } = await asked('Why?', { maxTokens: 3 });
     expect([text, finishReason, reply.rawFinishReason]).toEqual(['You said: “W', 'length', 'max_tokens']);
     expect(reply.usage?.outputTokens).toBe(3);
@@ -230,7 +230,7 @@ describe('the limits and counts of the demo model', () => {
     expect([thinking.thinking, thinking.text]).toEqual(['The question', '']);
   });
 
-  it('stops before a stop sequence', async () => {
+  it('end the reply before a stop sequence', async () => {
     const { text, finishReason, reply } = await asked('Why?', { stopSequences: ['haiku', 'greet', ''] });
     expect([text, finishReason, reply.rawFinishReason]).toEqual([
       'You said: “Why?” I can ',
@@ -239,7 +239,7 @@ describe('the limits and counts of the demo model', () => {
     ]);
   });
 
-  it('reports its usage, on the call while it speaks', async () => {
+  it('are on the call while it speaks', async () => {
     const call = fakeCall({ messages: [user('Hi')], parameters: {} });
     const stream = demo({ wordDelayMs: 0 }).stream(call.call.request, call);
     const seen: unknown[] = [];
@@ -254,12 +254,12 @@ describe('the limits and counts of the demo model', () => {
     expect(call.call.usage?.totalTokens).toBe((call.call.usage?.inputTokens ?? 0) + Number(seen.at(-1)));
   });
 
-  it('keeps the raw request and reply when asked to', async () => {
+  it('include the raw request and reply if asked to', async () => {
     const { reply, chunks } = await asked('Hi', { includeRaw: true });
     expect(reply.raw).toMatchObject({ request: { model: 'demo', messages: [user('Hi')] }, reply: chunks });
   });
 
-  it('tells what has no effect, and fails with strict', async () => {
+  it('warn of parameters without an effect, and fail with strict', async () => {
     const parts: Message = { role: 'user', content: [{ type: 'image', url: 'https://x.test/a.png' }] };
     const { call } = await answer([parts], { parameters: { temperature: 0, promptCache: 'auto' } });
     expect(call.warnings).toEqual([
@@ -272,7 +272,7 @@ describe('the limits and counts of the demo model', () => {
     });
   });
 
-  it('refuses wrong options with their names', () => {
+  it('refuse wrong options by name', () => {
     const wrong = { wordDelayMs: -1, pace: 2 };
     expect(() => demo(wrong)).toThrow(/demo\(\): wordDelayMs is number: .*pace is not an option/);
   });
@@ -289,7 +289,7 @@ describe('the pace of the demo model', () => {
     return { stream, chunks };
   }
 
-  it('waits 40 ms before each word by default', async () => {
+  it('is 40 ms before each word by default', async () => {
     const { stream } = start({});
     const arrived: number[] = [];
     const begun = Date.now();
@@ -303,14 +303,14 @@ describe('the pace of the demo model', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('uses no timer at all with 0', async () => {
+  it('uses no timer with 0', async () => {
     const { stream } = start({ wordDelayMs: 0 });
     const first = await stream.next();
     expect([first.value, vi.getTimerCount()]).toEqual([{ type: 'content', content: 'Hello! ', call: 0 }, 0]);
     await stream.close();
   });
 
-  it('R22 an aborted signal ends its wait and leaves neither timer nor listener', async () => {
+  it('R22 ends with an aborted signal, and neither timer nor listener remains', async () => {
     const controller = new AbortController();
     const { stream } = start({}, controller.signal);
     const pending = stream.next();
@@ -320,7 +320,7 @@ describe('the pace of the demo model', () => {
     expect([vi.getTimerCount(), getEventListeners(controller.signal, 'abort').length]).toEqual([0, 0]);
   });
 
-  it('close() ends its wait and leaves neither timer nor listener', async () => {
+  it('ends with close(), and neither timer nor listener remains', async () => {
     const controller = new AbortController();
     const { stream } = start({}, controller.signal);
     const pending = stream.next();
@@ -330,7 +330,7 @@ describe('the pace of the demo model', () => {
     expect([vi.getTimerCount(), getEventListeners(controller.signal, 'abort').length]).toEqual([0, 0]);
   });
 
-  it('says nothing under a signal that is aborted already', async () => {
+  it('has nothing to say under a signal that is already aborted', async () => {
     const { stream } = start({}, AbortSignal.abort());
     await expect(stream.next()).rejects.toMatchObject({ code: 'aborted' });
   });

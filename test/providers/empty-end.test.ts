@@ -48,11 +48,11 @@ describe.each(WIRES)('a reply of %s that ends without any output', (wire) => {
     expect(await emptyReply(wire, [QUESTION])).toBe('truncated');
   });
 
-  it('is a completed empty answer after the results of tools', async () => {
+  it('is a completed empty reply after the results of tools', async () => {
     expect(await emptyReply(wire, ROUND)).toBe('completed "" (stop)');
   });
 
-  it("is a completed empty answer after results in the user's message", async () => {
+  it("is a completed empty reply after results in the user's message", async () => {
     const messages: Message[] = [...ROUND.slice(0, 2), { role: 'user', content: [RESULT] }];
     expect(await emptyReply(wire, messages)).toBe('completed "" (stop)');
   });
@@ -63,7 +63,7 @@ describe.each(WIRES)('a reply of %s that ends without any output', (wire) => {
     expect(await emptyReply(wire, messages)).toBe('truncated');
   });
 
-  it('is a completed empty answer after a reply of calls that the provider ran itself', async () => {
+  it('is a completed empty reply after calls that the provider ran itself', async () => {
     const call: Part = { ...CALL, providerExecuted: true };
     const messages: Message[] = [QUESTION, { role: 'assistant', content: [call] }];
     expect(await emptyReply(wire, messages)).toBe('completed "" (stop)');

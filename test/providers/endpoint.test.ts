@@ -30,8 +30,8 @@ async function requestsOf(server: FaultServer, model: Provider, calls: number): 
   return server.requests.slice(before);
 }
 
-describe('a client of our own asks the SDK once for address and headers', () => {
-  it('and sends what a ready client of the openai package sends, call after call', async () => {
+describe('a client made from the options asks the SDK once for the address and the headers', () => {
+  it('and sends what a client of the openai package sends, call after call', async () => {
     await using server = await faultServer();
     server.enqueue(...Array.from({ length: 4 }, () => ({ stream: chatStream({ text: ['Hi'] }) })));
     const baseURL = server.openaiBaseURL;
@@ -50,7 +50,7 @@ describe('a client of our own asks the SDK once for address and headers', () => 
     expect(ours?.rawBody).not.toBe(ours2?.rawBody);
   });
 
-  it('and sends what a ready client of the anthropic package sends; other betas are other headers', async () => {
+  it('and sends what a client of the anthropic package sends; other betas are other headers', async () => {
     await using server = await faultServer();
     server.enqueue(...Array.from({ length: 4 }, () => ({ stream: messagesStream({ text: ['Hi'] }) })));
     const baseURL = server.anthropicBaseURL;
@@ -72,7 +72,7 @@ describe('a client of our own asks the SDK once for address and headers', () => 
     expect(betas).toEqual(['one,two', 'one']);
   });
 
-  it('and keeps no more than 32 sets of headers, however many a program makes up', async () => {
+  it('and caches at most 32 sets of headers', async () => {
     let built = 0;
     const sent: string[][] = [];
     const endpoint = new Endpoint(
@@ -96,7 +96,7 @@ describe('a client of our own asks the SDK once for address and headers', () => 
     expect(sent.slice(40)).toEqual(sent.slice(0, 40));
   });
 
-  it('so that what a request asks for itself is still its own', async () => {
+  it('and keeps what a request sets for itself', async () => {
     await using server = await faultServer();
     server.enqueue(...Array.from({ length: 2 }, () => ({ stream: chatStream({ text: ['Hi'] }) })));
     const pipeline = new Pipeline([provider(openai({ baseURL: server.openaiBaseURL, apiKey: 'sk-key' }))]);

@@ -40,7 +40,7 @@ describe.each(Object.entries(wires))('%s against aimock', (_name, make) => {
     return () => pipeline.shutdown();
   });
 
-  it('streams a text in pieces', async () => {
+  it('streams a text', async () => {
     mock.onMessage('hello', {
       content: 'Hi there, nice to meet you!',
       usage: {
@@ -84,7 +84,7 @@ describe.each(Object.entries(wires))('%s against aimock', (_name, make) => {
     expect(answered.response.content).toBe('It is sunny in Wien.');
   });
 
-  it('hands a system message on', async () => {
+  it('passes a system message on', async () => {
     mock.on({ userMessage: 'who', systemMessage: 'pirate' }, { content: 'Arr.' });
     const { response } = await pipeline.execute([
       { role: 'system', content: 'You are a pirate.' },
@@ -93,7 +93,7 @@ describe.each(Object.entries(wires))('%s against aimock', (_name, make) => {
     expect(response.content).toBe('Arr.');
   });
 
-  it('says what an error is', async () => {
+  it('shows the message of an error', async () => {
     mock.nextRequestError(429, { message: 'Too fast.', type: 'rate_limit_error' });
     const error: unknown = await pipeline.execute('user', 'hello').catch((thrown: unknown) => thrown);
     expect(isSluiceError(error) && { code: error.code, status: error.status }).toEqual({
@@ -102,7 +102,7 @@ describe.each(Object.entries(wires))('%s against aimock', (_name, make) => {
     });
   });
 
-  it('never takes a stream that was cut for a whole one', async () => {
+  it('never accepts a stream that was cut as complete', async () => {
     mock.onMessage('hello', { content: 'Hi there, nice to meet you!' }, { truncateAfterChunks: 3 });
     const error: unknown = await pipeline.execute('user', 'hello').catch((thrown: unknown) => thrown);
     expect(isSluiceError(error) && ['network', 'truncated'].includes(error.code)).toBe(true);

@@ -5,7 +5,7 @@ import { describeRecordings, recordings, replyLines } from '../support/recording
 
 describeRecordings('a recording that is split at every byte', () => {
   it.each(recordings().map((recording) => ({ ...recording })))(
-    'reads as it does whole: $wire $name',
+    'reads the same as in one piece: $wire $name',
     async ({ wire, lines }) => {
       for (const reply of replyLines(wire, lines)) {
         const bytes = bytesOf(

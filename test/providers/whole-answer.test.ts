@@ -72,19 +72,22 @@ describe.each(Object.entries(wires))('%s', (_name, wire) => {
     ['text/event-stream', true],
     ['text/plain', true],
     ['text/event-stream', false],
-  ])('delivers a whole answer that the server calls %s, asked for a stream: %s', async (type, stream) => {
-    const pipeline = pipelineOf(wire, JSON.stringify(wire.answer, null, 2), type, stream);
-    const { response } = await pipeline.execute('user', 'Hi');
-    expect([response.content, response.finishReason]).toEqual(['Hello', 'stop']);
-    await pipeline.shutdown();
-  });
+  ])(
+    'delivers a complete reply with the media type %s, if a stream was asked for: %s',
+    async (type, stream) => {
+      const pipeline = pipelineOf(wire, JSON.stringify(wire.answer, null, 2), type, stream);
+      const { response } = await pipeline.execute('user', 'Hi');
+      expect([response.content, response.finishReason]).toEqual(['Hello', 'stop']);
+      await pipeline.shutdown();
+    },
+  );
 
   it.each([
     ['application/json', true],
     ['text/html', true],
     ['application/json', false],
     ['text/event-stream', false],
-  ])('reads events that the server calls %s, asked for a stream: %s', async (type, stream) => {
+  ])('reads events with the media type %s, if a stream was asked for: %s', async (type, stream) => {
     const pipeline = pipelineOf(wire, `: {"a":1}\n\ndata: ping\n\n${wire.events}`, type, stream);
     const { response } = await pipeline.execute('user', 'Hi');
     expect([response.content, response.finishReason]).toEqual(['Hello', 'stop']);
@@ -96,7 +99,7 @@ describe.each(Object.entries(wires))('%s', (_name, wire) => {
     ['event: error\ndata: {"detail":"Out of memory"}\n\n', 'server'],
     ['{"error":{"type":"exceed_context_size_error","message":"Too long"}}\n\n', 'context_length'],
     ['upstream connect error\n\n', 'server'],
-  ])('fails with the words and the partial for %j between its events', async (error, code) => {
+  ])('fails with the message and the partial reply for %j between its events', async (error, code) => {
     const lines = wire.events.split('\n\n');
     const at = lines.findIndex((line) => line.includes('Hello')) + 1;
     // Without what ends the reply: the error stands where it would come.

@@ -60,7 +60,7 @@ export class CallBlock implements OpenBlock {
   /** Where the input begins that came after the end. */
   #lateFrom: number | undefined;
   #read: ReadArguments | undefined;
-  #said: string | undefined;
+  #text: string | undefined;
 
   constructor(start: Record<string, unknown>, place: CallPlace, context: ReplyContext, out: StreamChunk[]) {
     this.#start = { ...start };
@@ -93,7 +93,7 @@ export class CallBlock implements OpenBlock {
   }
 
   /** Marks it as run by the provider. */
-  host(): void {
+  markHosted(): void {
     this.isHosted = true;
     this.#isShown = false;
   }
@@ -118,17 +118,17 @@ export class CallBlock implements OpenBlock {
 
   /** Whether it has the same name and input as another call. */
   isSameAs(other: CallBlock): boolean {
-    return this.name === other.name && this.#whatItSays() === other.#whatItSays();
+    return this.name === other.name && this.#inputText() === other.#inputText();
   }
 
   /** Whether a delta repeats its complete input. */
-  hasSaid(delta: Record<string, unknown>): boolean {
+  repeatsInput(delta: Record<string, unknown>): boolean {
     return this.#hasText && pieceOf(delta) === this.#json;
   }
 
   /** Pushes the finished call. */
   deliver(out: StreamChunk[]): void {
-    this.#warnOfRest();
+    this.#warnOfLateInput();
     const { id, name } = this;
     const args = name === '' ? this.#nameless() : this.#arguments();
     if (!this.#hasText && this.#isShown && !this.isBlank && args.invalid === undefined) {
@@ -169,7 +169,7 @@ export class CallBlock implements OpenBlock {
   }
 
   /** Input after the end may be a repetition, or may belong to no call. It is then left out. */
-  #warnOfRest(): void {
+  #warnOfLateInput(): void {
     if (this.#lateFrom === undefined || this.#lateFrom === 0) return;
     const [early, late] = [
       this.#json.slice(0, this.#lateFrom).trim(),
@@ -182,14 +182,14 @@ export class CallBlock implements OpenBlock {
   }
 
   #nameless(): ReadArguments {
-    const raw = this.#whatItSays().slice(0, this.#maxCharacters);
+    const raw = this.#inputText().slice(0, this.#maxCharacters);
     return invalidArguments(raw, 'the call has no name');
   }
 
   /** The input as text. Called only after all of it has come. */
-  #whatItSays(): string {
+  #inputText(): string {
     const { arguments: args, invalid } = this.#arguments();
-    return (this.#said ??= invalid?.raw ?? JSON.stringify(args));
+    return (this.#text ??= invalid?.raw ?? JSON.stringify(args));
   }
 
   #otherDelta(delta: Record<string, unknown>): number | undefined {

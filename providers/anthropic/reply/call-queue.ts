@@ -60,7 +60,7 @@ export class CallQueue {
 
   /** Whether a piece of input that belongs to no call repeats the complete input of one. */
   repeats(delta: Record<string, unknown>): boolean {
-    return [...this.#waiting, ...this.#delivered].some((call) => call.hasSaid(delta));
+    return [...this.#waiting, ...this.#delivered].some((call) => call.repeatsInput(delta));
   }
 
   /** Stops a call whose index another block uses now. */
@@ -84,7 +84,7 @@ export class CallQueue {
   /** Notes that something follows, and delivers the calls that may now be delivered. */
   follow(follower: Follower, out: StreamChunk[]): void {
     for (const call of this.#waiting) {
-      if (!call.isStopped) this.#cover(call);
+      if (!call.isStopped) this.#replaced(call);
       if (call.isStopped) call.isFollowed = true;
     }
     for (let [head] = this.#waiting; head?.isStopped === true; [head] = this.#waiting) {
@@ -108,7 +108,7 @@ export class CallQueue {
     const call = this.#byRawId.get(rawId);
     if (call !== undefined && !call.isDelivered) {
       call.isStopped = true;
-      if (!isOffered(call.name, this.#context)) call.host();
+      if (!isOffered(call.name, this.#context)) call.markHosted();
     }
     this.follow('call', out);
     if (call !== undefined && !call.isDelivered && call.isHosted) this.#deliver(call, out);
@@ -124,7 +124,7 @@ export class CallQueue {
   }
 
   /** Another block begins while a call is open. Some servers send no stops, others mix blocks. */
-  #cover(call: CallBlock): void {
+  #replaced(call: CallBlock): void {
     if (call.isBroken || call.isBlank) return;
     if (call.isWhole()) call.isStopped = true;
     else call.isBroken = true;

@@ -164,10 +164,7 @@ export class MessagesDecoder implements Decoder {
   #openedCall(start: Record<string, unknown>, key: number | undefined, out: StreamChunk[]): OpenBlock {
     const { maxToolCalls } = this.#context.limits;
     if (this.#calls.size >= maxToolCalls) {
-      throw this.#error(
-        'protocol',
-        `the reply has more than ${maxToolCalls} tool calls (limits.maxToolCalls)`,
-      );
+      throw this.#error('protocol', `the tool calls exceed limits.maxToolCalls (${maxToolCalls})`);
     }
     this.#calls.follow(start['type'] === 'tool_use' ? 'call' : 'other', out);
     return this.#calls.open(start, key, out);
@@ -194,24 +191,24 @@ export class MessagesDecoder implements Decoder {
     if (!isRecord(delta)) return;
     const index = data['index'];
     const size = this.#open.get(index)?.delta(delta, out);
-    this.#grow(size ?? this.#stray(this.#key(index), delta, out));
+    this.#grow(size ?? this.#deltaWithoutBlock(this.#key(index), delta, out));
   }
 
   /** Takes a delta without an open block at its index: its block has no start, was stopped, or has another index. */
-  #stray(key: number | undefined, delta: Record<string, unknown>, out: StreamChunk[]): number {
+  #deltaWithoutBlock(key: number | undefined, delta: Record<string, unknown>, out: StreamChunk[]): number {
     const open = this.#open.get(key ?? this.#latest)?.delta(delta, out);
     if (open !== undefined) return open;
     switch (kindOfDelta(delta['type'])) {
       case 'text':
-        return this.#unannounced('text', key, delta, out);
+        return this.#deltaOfNewBlock('text', key, delta, out);
       case 'thinking': {
         const size = this.#thinking?.delta(delta, out);
-        return size ?? this.#unannounced('thinking', key, delta, out);
+        return size ?? this.#deltaOfNewBlock('thinking', key, delta, out);
       }
       case 'call': {
         const call = this.#calls.forInput(key);
         if (call === undefined) {
-          return this.#calls.repeats(delta) ? 0 : this.#unannounced('tool_use', key, delta, out);
+          return this.#calls.repeats(delta) ? 0 : this.#deltaOfNewBlock('tool_use', key, delta, out);
         }
         if (!this.#open.has(key)) this.#open.set(key, call);
         return call.delta(delta, out) ?? 0;
@@ -222,7 +219,7 @@ export class MessagesDecoder implements Decoder {
   }
 
   /** Opens the block that a delta belongs to. An empty delta needs no block. */
-  #unannounced(
+  #deltaOfNewBlock(
     type: 'text' | 'thinking' | 'tool_use',
     key: number | undefined,
     delta: Record<string, unknown>,
@@ -301,7 +298,7 @@ export class MessagesDecoder implements Decoder {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined;
     const max = this.#context.limits.maxToolIndex;
     if (value <= max) return value;
-    throw this.#error('protocol', `a content block has an index over ${max} (limits.maxToolIndex)`);
+    throw this.#error('protocol', `the index of a content block exceeds limits.maxToolIndex (${max})`);
   }
 
   /**
@@ -312,7 +309,9 @@ export class MessagesDecoder implements Decoder {
     const size = sizeOf(start);
     this.#grow(size ?? 0);
     if (size !== undefined) return start;
-    this.#context.call.warn(`${this.#context.provider}: what a block has nested too deep is left out`);
+    this.#context.call.warn(
+      `${this.#context.provider}: fields of a block that are nested too deep are left out`,
+    );
     const kept = Object.entries(start).filter(
       ([name, value]) => name === 'input' || sizeOf(value) !== undefined,
     );

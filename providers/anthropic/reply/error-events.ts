@@ -22,10 +22,10 @@ export function isErrorEvent(data: Record<string, unknown>): boolean {
   if (data['object'] === 'error') return true;
   const type = text(data['type']) ?? '';
   if (type !== '') return /(?:error|exception)$/i.test(type);
-  return ERROR_FIELDS.some((field) => isSaid(data[field]));
+  return ERROR_FIELDS.some((field) => hasValue(data[field]));
 }
 
-function isSaid(value: unknown): boolean {
+function hasValue(value: unknown): boolean {
   if (typeof value === 'string') return value.trim() !== '';
   if (typeof value === 'number') return value >= 400;
   return Array.isArray(value) ? value.length > 0 : isRecord(value);

@@ -5,7 +5,7 @@ import { isRecord } from '../../wire/index.ts';
  * leave out its type, or send its content as text.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
-export function* wholeMessageEvents(body: Record<string, unknown>): Generator<Record<string, unknown>, void> {
+export function* messageEvents(body: Record<string, unknown>): Generator<Record<string, unknown>, void> {
   const isMessage =
     body['type'] === 'message' || (body['type'] === undefined && Array.isArray(body['content']));
   if (!isMessage) {

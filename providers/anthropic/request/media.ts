@@ -22,7 +22,7 @@ const TEXT_LIKE: ReadonlySet<string> = new Set([
 /** An image block, by URL or as base64. Source: https://platform.claude.com/docs/en/build-with-claude/vision */
 export function imageBlock(part: ImagePart, unsupported: Unsupported): Block | undefined {
   if (part.detail === 'low' || part.detail === 'high') {
-    unsupported(`there are no levels of detail: '${part.detail}' of an image has no effect`);
+    unsupported(`images have no detail on this API: '${part.detail}' has no effect`);
   }
   const content = contentOf(part);
   if (content === undefined) {
@@ -31,7 +31,7 @@ export function imageBlock(part: ImagePart, unsupported: Unsupported): Block | u
   }
   if ('url' in content) return { type: 'image', source: { type: 'url', url: content.url } };
   if (content.mediaType === undefined) {
-    unsupported('an image has no mediaType and its data does not tell it, it is left out');
+    unsupported('an image has no mediaType and its data does not show it, it is left out');
     return undefined;
   }
   return base64Block('image', content.data, content.mediaType);

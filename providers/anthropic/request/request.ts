@@ -144,7 +144,7 @@ function wireToolChoice(
   if (!hasTools) {
     // The API refuses a tool choice without tools. Without tools, `auto` and `none` mean nothing.
     if (toolChoice === 'required' || typeof toolChoice === 'object') {
-      unsupported('there are no tools to choose from: toolChoice is left out');
+      unsupported('there are no tools to choose from, toolChoice is left out');
     }
     return undefined;
   }
@@ -175,7 +175,7 @@ function wireFormat(format: ResponseFormat | undefined, unsupported: Unsupported
 function reportUnknown(parameters: Parameters, unsupported: Unsupported): void {
   for (const name of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
     if (parameters[name] !== undefined) {
-      unsupported(`the parameter ${name} cannot be honoured, it is left out`);
+      unsupported(`${name} is not supported by this API, it is left out`);
     }
   }
 }
@@ -198,7 +198,7 @@ function samplingOf(
   if (topP !== undefined) {
     if (!traits.sampling) unsupported('this model takes no topP, it is left out');
     else if (thinks && topP < 0.95)
-      unsupported('the model takes topP from 0.95 while it thinks, it is left out');
+      unsupported('the model takes no topP below 0.95 while it thinks, it is left out');
     else if (traits.oneSamplingParameter && 'temperature' in sampling) {
       unsupported('this model takes either temperature or topP: topP is left out');
     } else sampling['top_p'] = topP;

@@ -40,7 +40,7 @@ export function wireThinking(input: ThinkingInput, unsupported: Unsupported): Wi
   const budgetTokens = reasoning?.budgetTokens ?? input.budgetTokens;
   const summary = reasoning?.summary;
   if (summary === 'concise' || summary === 'detailed') {
-    unsupported(`there are no grades of summaries: '${summary}' is sent as 'summarized'`);
+    unsupported(`there is only one kind of summary: '${summary}' is sent as 'summarized'`);
   }
   const display = summary === undefined ? undefined : { display: 'summarized' };
   const effortField = effort === undefined ? undefined : { effort };
@@ -59,18 +59,18 @@ export function wireThinking(input: ThinkingInput, unsupported: Unsupported): Wi
     return { ...effortField, maxTokens };
   }
   if (input.isToolForced) {
-    unsupported('the model cannot think where the tool choice forces a call: thinking is left out');
+    unsupported('the model cannot think if the tool choice forces a call: thinking is left out');
     return { ...effortField, maxTokens };
   }
   if (input.isThinkingLost) {
     unsupported(
-      'the model cannot think on after a reply that came without its thinking: thinking is left out',
+      'the model cannot continue to think after a reply without its thinking: thinking is left out',
     );
     return { ...effortField, maxTokens };
   }
   const budget = Math.max(budgetTokens, MIN_BUDGET_TOKENS);
   if (budget > budgetTokens) {
-    unsupported(`budgetTokens of ${budgetTokens} is raised to ${MIN_BUDGET_TOKENS}, the least there is`);
+    unsupported(`budgetTokens of ${budgetTokens} is raised to ${MIN_BUDGET_TOKENS}, the minimum`);
   }
   return {
     thinking: { type: 'enabled', budget_tokens: budget, ...display },

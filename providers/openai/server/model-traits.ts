@@ -5,7 +5,7 @@ import { thinkingBack, type ThinkingBack } from './thinking-back.ts';
 import { expectsThinkTags, type ThinkTagsOption } from './think-tags.ts';
 
 /** What the settings of a server and the name of a model imply. */
-export interface Known {
+export interface ModelTraits {
   /** Where the blocks of its replies come from, and may go back to. */
   origin: Origin;
   /** Whether the text holds thinking in tags. */
@@ -15,7 +15,7 @@ export interface Known {
 }
 
 /** The traits of a model at the server of these settings. */
-export function known(settings: Settings, wire: string, model: string): Known {
+export function modelTraits(settings: Settings, wire: string, model: string): ModelTraits {
   return {
     origin: originOf(wire, model, settings.baseURL),
     thinkTags: expectsThinkTags(settings.thinkTags, { ...settings, model }),

@@ -1,5 +1,5 @@
 /** The parameters of a request that an OpenAI model refuses. */
-export interface Refusals {
+export interface RefusedParameters {
   /** `temperature` and `topP`. */
   sampling: boolean;
   /** `frequencyPenalty` and `presencePenalty`. */
@@ -8,7 +8,7 @@ export interface Refusals {
   stop: boolean;
 }
 
-const NOTHING: Refusals = { sampling: false, penalties: false, stop: false };
+const NOTHING: RefusedParameters = { sampling: false, penalties: false, stop: false };
 
 /** Models that reason, by name. The others refuse a request for encrypted reasoning. */
 const REASONS = /^(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d)(?!.*-chat)|gpt-oss|codex|computer-use|grok)/;
@@ -33,7 +33,7 @@ export function reasons(model: string): boolean {
  * reference of `stop` ("not supported with latest reasoning models o3 and o4-mini"). The penalties are refused at every
  * effort.
  */
-export function refusals(model: string, effort: string | undefined): Refusals {
+export function refusedParameters(model: string, effort: string | undefined): RefusedParameters {
   const oSeries = O_SERIES.exec(model);
   if (oSeries !== null) {
     // o1 and o3-mini are older than the removal of the parameter.

@@ -33,7 +33,7 @@ function mark(context: RequestContext, perMessage: Json[][], wire: Wire): Json {
   const { promptCache } = context.request.parameters;
   if (promptCache === undefined || promptCache === 'auto' || promptCache.length === 0) return {};
   if (!MARKABLE.test(context.request.model ?? context.settings.model)) {
-    context.unsupported('promptCache breakpoints cannot be honoured: this model caches by itself');
+    context.unsupported('promptCache breakpoints are not supported: this model caches by itself');
     return {};
   }
   if (promptCache.length > MOST_BREAKPOINTS) {
@@ -42,10 +42,10 @@ function mark(context: RequestContext, perMessage: Json[][], wire: Wire): Json {
   for (const breakpoint of promptCache.slice(-MOST_BREAKPOINTS)) {
     const { at, ttl } = typeof breakpoint === 'object' ? breakpoint : { at: breakpoint, ttl: undefined };
     if (ttl === '1h')
-      context.unsupported('promptCache ttl "1h" cannot be honoured: the prefix lives 30 minutes');
+      context.unsupported('a promptCache ttl of "1h" is not supported: the cache lasts 30 minutes');
     const target = targetOf(context, perMessage, at, wire);
     if (target === undefined) {
-      context.unsupported(`the promptCache breakpoint at ${at} cannot be honoured, it is left out`);
+      context.unsupported(`a promptCache breakpoint at ${at} is not supported, it is left out`);
     } else {
       target['prompt_cache_breakpoint'] = { mode: 'explicit' };
     }

@@ -64,7 +64,7 @@ export function choiceOfTools(context: RequestContext, fields: Json): ToolChoice
   const choice = context.request.parameters.toolChoice;
   if (hasTools(context, fields)) return choice;
   if (choice === 'required' || typeof choice === 'object') {
-    context.unsupported('toolChoice cannot be honoured: there are no tools');
+    context.unsupported('there are no tools to choose from, toolChoice is left out');
   }
   return undefined;
 }

@@ -1,13 +1,13 @@
 import type { Parameters } from '../../../src/index.ts';
-import { refusals } from '../server/refused-parameters.ts';
-import type { Refusals } from '../server/refused-parameters.ts';
+import { refusedParameters } from '../server/refused-parameters.ts';
+import type { RefusedParameters } from '../server/refused-parameters.ts';
 import type { RequestContext, Json } from './request-context.ts';
 
 /** A parameter that some models refuse. */
 interface Refusable {
   /** Its name on the wire. */
   field: string;
-  kind: keyof Refusals;
+  kind: keyof RefusedParameters;
   /** Its value in models that refuse the parameter. */
   standard?: number;
 }
@@ -33,7 +33,7 @@ export function sampling(context: RequestContext, fields: Json, effort: unknown)
     const value = request.parameters[name];
     const { field, kind, standard }: Refusable = REFUSABLE[name];
     if (value === undefined || !settings.isOpenAI || field in fields) return value;
-    if (!refusals(model, typeof effort === 'string' ? effort : undefined)[kind]) return value;
+    if (!refusedParameters(model, typeof effort === 'string' ? effort : undefined)[kind]) return value;
     if (value !== standard) context.unsupported(`the model ${model} takes no ${name}, it is left out`);
     return undefined;
   };

@@ -274,10 +274,14 @@ export class ToolCallAssembler {
   }
 
   #limit(name: 'maxToolCalls' | 'maxToolIndex' | 'maxOutputCharacters'): SluiceError {
-    return new SluiceError('protocol', `The tool calls exceed limits.${name} (${this.#limits[name]}).`, {
-      provider: this.#provider,
-      retryable: false,
-    });
+    return new SluiceError(
+      'protocol',
+      `${this.#provider}: the tool calls exceed limits.${name} (${this.#limits[name]})`,
+      {
+        provider: this.#provider,
+        retryable: false,
+      },
+    );
   }
 }
 

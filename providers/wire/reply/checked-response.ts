@@ -35,7 +35,7 @@ export async function checkedResponse(response: Response, body: RawBody, wire: W
   if (READABLE.test(type)) return type;
   throw new SluiceError(
     'protocol',
-    `${provider} answered with ${type.slice(0, 60)} in place of an event stream.`,
+    `${provider} answered with ${type.slice(0, 60)} instead of an event stream.`,
     { provider, status, requestId: requestIdOf(headers), retryable: false },
   );
 }

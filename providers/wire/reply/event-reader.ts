@@ -28,7 +28,7 @@ export class EventReader {
   #out: StreamChunk[] = [];
   #metered = 0;
   #hasEvents = false;
-  /** Text that came in place of events. */
+  /** Text that came instead of events. */
   #nonEvent: NonEventText | undefined;
   /** Whether that text was a complete reply, which has been read. */
   #hasReply = false;
@@ -162,7 +162,7 @@ export class EventReader {
     if (text.isComplete) this.#settle(text);
   };
 
-  /** Reads the text that came in place of events as a reply, or throws the error that it stands for. */
+  /** Reads the text that came instead of events as a reply, or throws the error that it stands for. */
   #settle(text: NonEventText): void {
     const body = this.#hasEvents ? undefined : text.reply();
     const events = body === undefined ? undefined : this.#wire.events?.(body);

@@ -152,7 +152,7 @@ function notEvents(what: string, words: string, info: ErrorInfo, mediaType: stri
   const text = quoted(words, secrets);
   return new SluiceError(
     'protocol',
-    `${provider} sent ${what}${label} in place of events${text === '' ? '.' : `: ${text}`}`,
+    `${provider} sent ${what}${label} instead of events${text === '' ? '.' : `: ${text}`}`,
     { provider, requestId, retryable: false },
   );
 }

@@ -119,7 +119,7 @@ class Pairing {
     if (calls === undefined) {
       this.#wire.unsupported(`a result of the tool ${name} answers no call, it is left out`);
     } else if (call === undefined) {
-      this.#wire.unsupported(`a call of the tool ${name} has its result already, another one is left out`);
+      this.#wire.unsupported(`a call of the tool ${name} already has a result, another one is left out`);
     } else {
       this.#change(call.at, call.index, undefined);
       this.#wire.unsupported(

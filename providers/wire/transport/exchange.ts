@@ -168,5 +168,5 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
 function errorOf(reason: unknown): Error {
   return reason instanceof Error
     ? reason
-    : new SluiceError('aborted', 'The request was ended.', { cause: reason });
+    : new SluiceError('aborted', 'The request was cancelled.', { cause: reason });
 }

@@ -2,7 +2,6 @@ import { SluiceError } from '../../../src/index.ts';
 import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
 import { globalDispatcher, leaseShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
 import type { Lease, LoadUndici, Undici } from './shared-dispatcher.ts';
-import { isHeaderValue } from '../options/option-checks.ts';
 
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
@@ -104,16 +103,4 @@ async function fetchTarget(
 
 function closedError(): SluiceError {
   return new SluiceError('shutting_down', 'The provider is closed.');
-}
-
-/**
- * Throws `invalid_options` if a string cannot be the value of a header. The message does not show the value. SDKs would put
- * an API key with a line break into their error.
- */
-export function checkHeaderValue(name: string, value: string): void {
-  if (isHeaderValue(value)) return;
-  throw new SluiceError(
-    'invalid_options',
-    `${name} holds a character that no HTTP header may: look for a line break at its end.`,
-  );
 }

@@ -25,8 +25,8 @@ const model = (options: object = {}): ReturnType<typeof anthropic> =>
   anthropic({ apiKey: CANARY, baseURL: server.anthropicBaseURL, model: 'claude-haiku-4-5', ...options });
 const signal = new AbortController().signal;
 
-describe('the count of tokens by the API', () => {
-  it('asks the endpoint with what it takes of the request, and no call is made', async () => {
+describe('counting tokens with the API', () => {
+  it('sends the endpoint only the fields that it takes, and makes no call', async () => {
     server.enqueue({ body: { input_tokens: 14 } });
     const request = ask('Hi', {
       parameters: {
@@ -61,7 +61,7 @@ describe('the count of tokens by the API', () => {
     });
   });
 
-  it('goes through a client that was passed in', async () => {
+  it('uses a client that was passed in', async () => {
     server.enqueue({ body: { input_tokens: 3 } });
     const client = new Anthropic({ apiKey: CANARY, baseURL: server.anthropicBaseURL, logLevel: 'off' });
     const passed = anthropic({ client, model: 'claude-haiku-4-5' });
@@ -70,7 +70,7 @@ describe('the count of tokens by the API', () => {
     await expect(bare.countTokens(ask('Hi'), { signal })).rejects.toMatchObject({ code: 'invalid_options' });
   });
 
-  it('fails as a call does, without a retry, and shows no key', async () => {
+  it('fails like a call, without a retry, and does not show the key', async () => {
     server.enqueue(anthropicError(429, { headers: { 'retry-after': '7' } }));
     const failing = model().countTokens(ask('Hi'), { signal });
     await expect(failing).rejects.toMatchObject({ code: 'rate_limited', status: 429, retryAfterMs: 7_000 });
@@ -84,7 +84,7 @@ describe('the count of tokens by the API', () => {
     await expect(model().countTokens(ask('Hi'), { signal })).rejects.toMatchObject({ code: 'protocol' });
   });
 
-  it('ends with the signal', async () => {
+  it('ends when the signal aborts', async () => {
     server.enqueue({ fault: { kind: 'stall', at: 'headers' } });
     const controller = new AbortController();
     const failing = model().countTokens(ask('Hi'), { signal: controller.signal });
@@ -94,7 +94,7 @@ describe('the count of tokens by the API', () => {
     await server.idle();
   });
 
-  it('counts for contextWindow', async () => {
+  it('serves contextWindow()', async () => {
     const claude = model();
     const cuts: WindowCut[] = [];
     const window = contextWindow({

@@ -23,7 +23,7 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('what goes wrong with a call of the Messages API', () => {
+describe('failures of a call of the Messages API', () => {
   it.each([
     [400, 'invalid_request', false],
     [401, 'authentication', false],
@@ -45,7 +45,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('R1 a stream that dies is truncated or a network error, and what came was delivered', async () => {
+  it('R1 a stream that breaks off is truncated or a network error, and what came was delivered', async () => {
     const stream = messagesStream({ text: ['Hel', 'lo'] });
     const eof = await failureOn(server, { stream, fault: { kind: 'eof', at: { event: 4 } } });
     expect([eof.error.code, eof.error.retryable, eof.text]).toEqual(['truncated', true, 'Hel']);
@@ -59,7 +59,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect(['network', 'truncated']).toContain(rst.error.code);
   });
 
-  it('R3 R4 an error event after 200 is a typed error, before and after content', async () => {
+  it('R3 R4 an error event after status 200 is a typed error, before and after content', async () => {
     const stream = messagesStream({ text: ['Hel', 'lo'] });
     const lines = [messagesErrorLine({ status: 529 })];
     const early = await failureOn(server, { stream, fault: { kind: 'error', lines, at: { event: 1 } } });
@@ -79,7 +79,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect(refusal.reading).toMatchObject({ text: '', finishReason: 'refusal' });
   });
 
-  it('R7 a page of HTML or a JSON body with status 200 is an error', async () => {
+  it('R7 an HTML page or a JSON body with status 200 is an error', async () => {
     const codes = [
       await failureOn(server, htmlPage()),
       await failureOn(server, { body: { hello: 'world' } }),
@@ -99,13 +99,13 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect([error.code, text]).toEqual(['protocol', 'Hel']);
   });
 
-  it('S10 caps the size of an event', async () => {
+  it('S10 an event that is too long is refused', async () => {
     const stream = messagesStream({ text: 'x'.repeat(5000) });
     const { error } = await failureOn(server, { stream }, { limits: { maxEventCharacters: 1000 } });
     expect(error.code).toBe('protocol');
   });
 
-  it('S12 follows no redirect and takes no address from the environment', async () => {
+  it('S12 redirects are not followed, and no address is taken from the environment', async () => {
     await using other = await faultServer();
     vi.stubEnv('ANTHROPIC_BASE_URL', other.url);
     const { error } = await failureOn(server, {
@@ -127,7 +127,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect(seen).toEqual(['https://api.anthropic.com/v1/messages']);
   });
 
-  it('S12 takes no header and no other credential from the environment', async () => {
+  it('S12 no header and no other credential is taken from the environment', async () => {
     vi.stubEnv('ANTHROPIC_CUSTOM_HEADERS', `x-spy: yes\nX-Other: 1`);
     vi.stubEnv('ANTHROPIC_AUTH_TOKEN', 'token-of-somebody');
     await runOn(server, HELLO);
@@ -137,7 +137,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     expect(JSON.stringify(request?.headers)).not.toContain('token-of-somebody');
   });
 
-  it('S1 no error tells the key, not even when the server echoes it', async () => {
+  it('S1 no error shows the key, not even if the server sends it back', async () => {
     const line = messagesErrorLine({ message: `bad key ${CANARY}` });
     const errors = [
       await failureOn(server, anthropicError(401, { message: `bad key ${CANARY}` })),
@@ -153,7 +153,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     }
   });
 
-  it('close() and an aborted signal free the socket and leave no listener', async () => {
+  it('close() and an aborted signal release the socket and leave no listener', async () => {
     for (const how of ['close', 'abort']) {
       const pace = manualGate();
       server.enqueue({ ...HELLO, gate: pace.gate });
@@ -174,7 +174,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     }
   });
 
-  it('R12 leaves no listener on a long-lived signal', async () => {
+  it('R12 no listener stays on a long-lived signal', async () => {
     const { signal } = new AbortController();
     const provider = providerOf(server);
     for (let run = 0; run < 50; run++) {
@@ -185,7 +185,7 @@ describe('what goes wrong with a call of the Messages API', () => {
     await provider.close?.();
   });
 
-  it('R38 the record of a call that is cut short knows its input', async () => {
+  it('R38 the record of a call that was cut has its input tokens', async () => {
     const stream = messagesStream({
       text: ['Hel', 'lo'],
       usage: { inputTokens: 12, cachedInputTokens: 4, outputTokens: 9 },

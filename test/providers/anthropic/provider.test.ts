@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 describe('a call of the Messages API', () => {
-  it('sends one request in the form of the SDK and reads its answer', async () => {
+  it('sends one request in the form of the SDK and reads the reply', async () => {
     const { reading, reply } = await runOn(server, HELLO, { headers: { 'X-Team': 'a' }, betas: ['b-1'] });
     expect(reading).toMatchObject({ text: 'Hello', finishReason: 'stop' });
     expect(reply).toMatchObject({
@@ -47,20 +47,20 @@ describe('a call of the Messages API', () => {
     });
   });
 
-  it('sends nothing before the first pull', async () => {
+  it('sends nothing before the first read', async () => {
     const provider = providerOf(server);
     const stream = provider.stream(ask('Hi'), fakeCall());
     await stream.close();
     expect(server.requests).toEqual([]);
   });
 
-  it('sends sampling parameters under the version that knows them', async () => {
+  it('sends sampling parameters with the API version that has them', async () => {
     await runOn(server, HELLO, {}, ask('Hi', { parameters: { temperature: 0.3 } }));
     expect(server.requests[0]?.headers['anthropic-version']).toBe('2023-06-01');
     expect(server.requests[0]?.body).toMatchObject({ temperature: 0.3 });
   });
 
-  it('with strict fails before anything is sent', async () => {
+  it('fails with strict before anything is sent', async () => {
     const provider = providerOf(server, { strict: true });
     const request = ask('Hi', { parameters: { seed: 1 } });
     await expect(readStream(provider.stream(request, fakeCall()))).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe('a call of the Messages API', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('needs no key where the host is not Anthropic, and then sends none', async () => {
+  it("needs no key if the host is not Anthropic's, and then sends none", async () => {
     await runOn(server, HELLO, { apiKey: undefined });
     expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
     expect(server.requests[0]?.headers).not.toHaveProperty('x-api-key');
@@ -84,7 +84,7 @@ describe('a call of the Messages API', () => {
     expect(reading).toMatchObject({ text: 'Hello', thinking: 'Hm', finishReason: 'stop' });
   });
 
-  it('delivers the one answer of an endpoint that cannot stream', async () => {
+  it('delivers the complete reply of an endpoint that cannot stream', async () => {
     const body = {
       id: 'msg_1',
       type: 'message',
@@ -120,7 +120,7 @@ describe('a call of the Messages API', () => {
     expect(chunks[1]).toMatchObject({ block: { data: body.content[0] } });
   });
 
-  it('keeps the raw request and reply when asked to', async () => {
+  it('keeps the raw request and reply if asked to', async () => {
     const stream = messagesStream({ text: 'Hello' });
     const { reply } = await runOn(server, { stream }, {}, ask('Hi', { parameters: { includeRaw: true } }));
     expect(reply.raw?.request).toEqual(server.requests[0]?.body);
@@ -129,7 +129,7 @@ describe('a call of the Messages API', () => {
     expect((await runOn(server, HELLO)).reply.raw).toBeUndefined();
   });
 
-  it('R28 a reply goes back on the next turn byte for byte', async () => {
+  it('R28 sends a reply back byte for byte on the next turn', async () => {
     const blocks = [
       { type: 'thinking', thinking: 'One \u{1f30a} two', signature: 'EqQB/+==' },
       { type: 'redacted_thinking', data: 'Em8K' },
@@ -175,7 +175,7 @@ describe('a call of the Messages API', () => {
     );
   });
 
-  it('takes another name into errors, replies and providerOptions', async () => {
+  it('uses another name in errors, replies and providerOptions', async () => {
     const request = ask('Hi', { parameters: { providerOptions: { mine: { metadata: { user_id: 'u' } } } } });
     const { reply } = await runOn(server, HELLO, { name: 'mine' }, request);
     expect(reply.provider).toBe('mine');
@@ -195,7 +195,7 @@ describe('a call of the Messages API', () => {
     expect(seen).toEqual([`${server.url}/v1/messages error`]);
   });
 
-  it('writes nothing to the console, whatever the environment asks of the SDK', async () => {
+  it('writes nothing to the console, whatever the environment says', async () => {
     vi.stubEnv('ANTHROPIC_LOG', 'debug');
     const spies = (['debug', 'log', 'info', 'warn', 'error'] as const).map((name) =>
       vi.spyOn(console, name).mockImplementation(() => undefined),
@@ -207,8 +207,8 @@ describe('a call of the Messages API', () => {
   });
 });
 
-describe('a ready client', () => {
-  it('is used as it is, and asked not to retry', async () => {
+describe('a client that was passed in', () => {
+  it('is used unchanged, and asked not to retry', async () => {
     const client: AnthropicClient = new Anthropic({ apiKey: 'own', baseURL: server.url, logLevel: 'off' });
     const ready = { apiKey: undefined, baseURL: undefined, client };
     expect((await runOn(server, HELLO, ready)).reading.text).toBe('Hello');
@@ -217,7 +217,7 @@ describe('a ready client', () => {
     expect([error.code, server.requests.length]).toEqual(['overloaded', 2]);
   });
 
-  it('is closed with the provider only when it is its own', async () => {
+  it('is closed with the provider only if the provider owns it', async () => {
     const closed: boolean[] = [];
     for (const own of [false, true]) {
       const messages = { create: () => ({ asResponse: () => Promise.reject(new Error('unused')) }) };

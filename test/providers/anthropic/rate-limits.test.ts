@@ -12,7 +12,7 @@ describe('the record of a call', () => {
   });
   afterEach(() => server.close());
 
-  it('knows the rate limits of a good answer and of an error', async () => {
+  it('has the rate limits of a good response and of an error', async () => {
     const headers = {
       'anthropic-ratelimit-requests-limit': '50',
       'anthropic-ratelimit-requests-remaining': '7',

@@ -71,7 +71,7 @@ describeRecordings('every recording of the Messages API', () => {
     expect(keptBlocks(chunks)).toEqual(plainBlocks(lines));
   });
 
-  it.each(good)('$name reads over a socket as its lines say, however it is split', async ({ lines }) => {
+  it.each(good)('$name reads the same over a socket, however it is split', async ({ lines }) => {
     const provider = anthropic({ apiKey: 'k', baseURL: server.url });
     const small = JSON.stringify(lines).length < 20_000;
     // Large ones in a few bytes a write would take seconds.
@@ -99,7 +99,7 @@ describeRecordings('every recording of the Messages API', () => {
     await provider.close?.();
   });
 
-  it('has both kinds, and texts, calls and kept blocks among them', () => {
+  it('the recordings hold both kinds, with texts, calls and kept blocks', () => {
     const readings = good.map(({ lines }) => expected(lines));
     expect([good.length > 15, bad.length > 0]).toEqual([true, true]);
     expect(readings.some(({ text }) => text.length > 100)).toBe(true);

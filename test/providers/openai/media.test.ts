@@ -20,8 +20,8 @@ function contentOf(api: 'chat' | 'responses', content: FilePart[]): { content: u
   return { content: message?.content, warnings };
 }
 
-describe('a file that is an image or a sound', () => {
-  it('goes as one to Chat Completions', () => {
+describe('a file that is an image or audio', () => {
+  it('is sent as such to Chat Completions', () => {
     expect(contentOf('chat', FILES)).toEqual({
       content: [
         { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
@@ -36,7 +36,7 @@ describe('a file that is an image or a sound', () => {
     });
   });
 
-  it('goes as one to Responses, an uploaded image too', () => {
+  it('is sent as such to Responses, also an uploaded image', () => {
     const uploaded: FilePart = { type: 'file', fileId: 'file-1', mediaType: 'image/png' };
     expect(contentOf('responses', [...FILES, uploaded])).toEqual({
       content: [
@@ -53,11 +53,11 @@ describe('a file that is an image or a sound', () => {
     });
   });
 
-  it('is left out with a warning if the wire takes no such sound', () => {
+  it('is left out with a warning if the API does not take the audio format', () => {
     const ogg: FilePart = { type: 'file', mediaType: 'audio/ogg', data: 'AAAA' };
     const image: FilePart = { type: 'file', mediaType: 'image/png', data: 'AAAA' };
     expect(contentOf('chat', [ogg, image]).warnings).toEqual([
-      'openai: sound other than wav and mp3 cannot be sent, it is left out',
+      'openai: audio other than wav and mp3 cannot be sent, it is left out',
     ]);
   });
 });

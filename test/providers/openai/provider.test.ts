@@ -31,7 +31,7 @@ const hello = {
   stream: lines(chat({ role: 'assistant', content: '' }), chat({ content: 'Hello' }), finish('stop')),
 };
 
-describe('the OpenAI provider on the wire', () => {
+describe('the OpenAI provider', () => {
   it('sends a chat request with key, organization, project and headers, once', async () => {
     server.enqueue(hello);
     await run({
@@ -74,7 +74,7 @@ describe('the OpenAI provider on the wire', () => {
     expect(joined(told.chunks, 'content')).toBe('Hi');
   });
 
-  it('S12 takes nothing but the key from the environment', async () => {
+  it('S12 takes only the key from the environment', async () => {
     vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:9/elsewhere');
     vi.stubEnv('OPENAI_ORG_ID', 'org-env');
     vi.stubEnv('OPENAI_PROJECT_ID', 'proj-env');
@@ -96,7 +96,7 @@ describe('the OpenAI provider on the wire', () => {
     expect(server.requests[0]?.headers.authorization).toBeUndefined();
   });
 
-  it('sends nothing before the first pull', async () => {
+  it('sends nothing before the first read', async () => {
     const provider = openai({ apiKey: 'test', baseURL: server.openaiBaseURL });
     const stream = provider.stream(ask(), providerCall(ask()));
     await new Promise((resolve) => setImmediate(resolve));
@@ -106,13 +106,13 @@ describe('the OpenAI provider on the wire', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  it('sends nothing when strict refuses the request', async () => {
+  it('sends nothing if strict refuses the request', async () => {
     const request = ask({ parameters: { strict: true, reasoning: { budgetTokens: 5 } } });
     const { error } = await run({ baseURL: server.openaiBaseURL }, request);
     expect([error?.code, server.requests.length]).toEqual(['invalid_request', 0]);
   });
 
-  it('keeps request and events with includeRaw, and no header', async () => {
+  it('keeps the request and the events with includeRaw, but no header', async () => {
     server.enqueue(hello);
     const { reply } = await run(
       { baseURL: server.openaiBaseURL, apiKey: CANARY },
@@ -123,7 +123,7 @@ describe('the OpenAI provider on the wire', () => {
     expect(JSON.stringify(reply?.raw)).not.toContain(CANARY);
   });
 
-  it('reads the whole answer of an endpoint that cannot stream', async () => {
+  it('reads the complete reply of an endpoint that cannot stream', async () => {
     const message = {
       role: 'assistant',
       content: 'Hello',
@@ -146,7 +146,7 @@ describe('the OpenAI provider on the wire', () => {
     ]);
   });
 
-  it('reads the whole answer of Responses, too', async () => {
+  it('reads the complete reply of Responses, too', async () => {
     const output = [
       { type: 'reasoning', id: 'rs', summary: [{ type: 'summary_text', text: 'Hm' }] },
       { type: 'message', content: [{ type: 'output_text', text: 'Hello' }] },
@@ -161,8 +161,8 @@ describe('the OpenAI provider on the wire', () => {
   });
 });
 
-describe('faults of the OpenAI provider', () => {
-  it('R19 are asked for once: nobody below retries', async () => {
+describe('failures of the OpenAI provider', () => {
+  it('R19 are not retried', async () => {
     server.always({
       status: 429,
       headers: { 'retry-after': '7' },
@@ -187,13 +187,13 @@ describe('faults of the OpenAI provider', () => {
     [404, 'not_found'],
     [400, 'invalid_request'],
     [500, 'server'],
-  ])('R20 status %i is a %s error', async (status, code) => {
+  ])('R20 with status %i are a %s error', async (status, code) => {
     server.enqueue({ status, body: { error: { message: 'no' } } });
     const { error } = await run({ baseURL: server.openaiBaseURL });
     expect([error?.code, error?.status]).toEqual([code, status]);
   });
 
-  it('R20 a context that is too long is told as such', async () => {
+  it('R20 of a context that is too long have their own code', async () => {
     server.enqueue({
       status: 400,
       body: { error: { type: 'invalid_request_error', code: 'context_length_exceeded', message: 'long' } },
@@ -202,7 +202,7 @@ describe('faults of the OpenAI provider', () => {
   });
 
   it.each(['eof', 'fin'] as const)(
-    'R1 a stream that ends by %s without a finish reason is an error, what came is kept',
+    'R1 of a stream that ends by %s without a finish reason keep what came',
     async (kind) => {
       server.enqueue({ stream: hello.stream, fault: { kind, at: { event: 2 } } });
       const { error, chunks } = await run({ baseURL: server.openaiBaseURL });
@@ -212,12 +212,12 @@ describe('faults of the OpenAI provider', () => {
     },
   );
 
-  it('R2 a stream without the sentinel is whole when it had a finish reason', async () => {
+  it('R2 do not include a stream without [DONE] that had a finish reason', async () => {
     server.enqueue({ stream: { ...hello.stream, sentinel: false } });
     expect((await run({ baseURL: server.openaiBaseURL })).reply?.finishReason).toBe('stop');
   });
 
-  it('R3 an overload after 200 is a typed error with the id of the request', async () => {
+  it('R3 by an overload after status 200 are typed and have the request id', async () => {
     const overload = JSON.stringify({ error: { type: 'overloaded_error', message: 'Overloaded' } });
     server.enqueue({ stream: hello.stream, fault: { kind: 'error', lines: [overload], at: { event: 1 } } });
     expect((await run({ baseURL: server.openaiBaseURL })).error).toMatchObject({
@@ -227,7 +227,7 @@ describe('faults of the OpenAI provider', () => {
     });
   });
 
-  it('R6 comments that keep a connection alive are no chunks', async () => {
+  it('R6 do not include comments that keep a connection alive, which are no chunks', async () => {
     server.enqueue({ stream: { ...hello.stream, comments: { count: 3 } } });
     const { chunks } = await run({ baseURL: server.openaiBaseURL });
     expect(chunks).toEqual([{ type: 'content', content: 'Hello' }]);
@@ -239,34 +239,34 @@ describe('faults of the OpenAI provider', () => {
     ['a finish without output', { stream: lines(chat({ role: 'assistant', content: '' }), finish('stop')) }],
     ['a page', { body: '<html></html>', headers: { 'content-type': 'text/html' } }],
     ['JSON', { body: { ok: true } }],
-  ])('R7 an end with no output is an error (%s)', async (_name, response) => {
+  ])('R7 include an end without output (%s)', async (_name, response) => {
     server.enqueue(response);
     const { error, reply } = await run({ baseURL: server.openaiBaseURL });
     expect([reply, error?.provider]).toEqual([undefined, 'openai']);
     expect(['truncated', 'protocol']).toContain(error?.code);
   });
 
-  it('S12 a redirect is refused and not followed', async () => {
+  it('S12 include a redirect, which is not followed', async () => {
     await using other = await faultServer({ always: hello });
     server.enqueue({ status: 307, headers: { location: `${other.openaiBaseURL}/chat/completions` } });
     const { error, chunks } = await run({ baseURL: server.openaiBaseURL, apiKey: CANARY });
     expect([chunks, error?.provider, other.requests.length]).toEqual([[], 'openai', 0]);
   });
 
-  it('S10 an event beyond the cap ends the call', async () => {
+  it('S10 include an event over the limit', async () => {
     server.enqueue({ stream: lines(chat({ content: 'x'.repeat(5_000) }), finish('stop')) });
     const { error } = await run({ baseURL: server.openaiBaseURL, limits: { maxEventCharacters: 1_000 } });
     expect(error?.code).toBe('protocol');
   });
 
-  it('S10 output beyond the cap ends the call', async () => {
+  it('S10 include output over the limit', async () => {
     const many = Array.from({ length: 20 }, () => chat({ content: 'x'.repeat(100) }));
     server.enqueue({ stream: lines(...many, finish('stop')) });
     const { error } = await run({ baseURL: server.openaiBaseURL, limits: { maxOutputCharacters: 1_000 } });
     expect(error?.code).toBe('protocol');
   });
 
-  it('S1 the key is in no error, however it comes back', async () => {
+  it('S1 do not show the key, however it comes back', async () => {
     const told = `Incorrect API key provided: ${CANARY}`;
     server.enqueue(
       { status: 401, body: { error: { message: told } } },
@@ -306,7 +306,7 @@ function everythingIn(error: unknown): string {
 }
 
 describe('early ends of the OpenAI provider', () => {
-  it('R41 close() frees the socket', async () => {
+  it('R41 by close() release the socket', async () => {
     server.enqueue({ stream: hello.stream, fault: { kind: 'stall', at: { event: 2 } } });
     const provider = openai({ apiKey: 'test', baseURL: server.openaiBaseURL });
     const stream = provider.stream(ask(), providerCall(ask()));
@@ -318,7 +318,7 @@ describe('early ends of the OpenAI provider', () => {
     await server.socketsClosed();
   });
 
-  it('an aborted signal is an error, never a quiet end', async () => {
+  it('by an aborted signal are an error, never a normal end', async () => {
     server.enqueue({ stream: hello.stream, fault: { kind: 'stall', at: { event: 2 } } });
     const provider = openai({ apiKey: 'test', baseURL: server.openaiBaseURL });
     const controller = new AbortController();
@@ -331,7 +331,7 @@ describe('early ends of the OpenAI provider', () => {
     await provider.close?.();
   });
 
-  it('R12 no listener stays on a long-lived signal', async () => {
+  it('R12 leave no listener on a long-lived signal', async () => {
     server.always(hello);
     const { signal } = new AbortController();
     const provider = openai({ apiKey: 'test', baseURL: server.openaiBaseURL });
@@ -344,8 +344,8 @@ describe('early ends of the OpenAI provider', () => {
   });
 });
 
-describe('a ready client', () => {
-  it('of the SDK is used as it is, and asked not to retry', async () => {
+describe('a client that was passed in', () => {
+  it('of the SDK is used unchanged, and asked not to retry', async () => {
     server.enqueue({ status: 500, body: {} }, hello);
     const client = new OpenAI({ apiKey: 'ready', baseURL: server.openaiBaseURL, logLevel: 'off' });
     const failed = await run({ client, apiKey: undefined });
@@ -365,7 +365,7 @@ describe('a ready client', () => {
     expect([reply, error?.provider, other.requests.length]).toEqual([undefined, 'openai', 0]);
   });
 
-  it('for Azure finds its deployment', async () => {
+  it('for Azure calls its deployment', async () => {
     server.enqueue(hello);
     const client = new AzureOpenAI({
       apiKey: 'azure',
@@ -379,7 +379,7 @@ describe('a ready client', () => {
     expect(joined(told.chunks, 'content')).toBe('Hello');
   });
 
-  it('S1 its key is in no error either', async () => {
+  it('S1 has its key in no error either', async () => {
     server.enqueue({ status: 401, body: { error: { message: `bad ${CANARY}` } } });
     const client = new OpenAI({ apiKey: CANARY, baseURL: server.openaiBaseURL, logLevel: 'off' });
     const { error } = await run({ client, apiKey: undefined });

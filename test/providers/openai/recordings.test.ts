@@ -68,7 +68,7 @@ describe.each(WIRES)('the recordings of $wire over a socket', ({ wire, api }) =>
 });
 
 describeRecordings('single recordings', () => {
-  it('R3 openai-error fails after 200 with the type of its error', async () => {
+  it('R3 openai-error fails after status 200 with the type of its error', async () => {
     await using server = await faultServer();
     const found = recordings('openai-responses').find(({ name }) => name.startsWith('openai-error'));
     if (found === undefined) throw new Error('the recording is not there');

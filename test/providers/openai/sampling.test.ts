@@ -36,7 +36,7 @@ describe('parameters that a model of OpenAI refuses', () => {
     ['gpt-6-luna', []],
     ['gpt-6.1-sol', []],
     ['gpt-12', []],
-  ])('%s: of all of them it is sent %j', (model, fields) => {
+  ])('%s: with all of them set it is sent %j', (model, fields) => {
     expect(built(model).sent).toEqual(fields);
   });
 
@@ -50,7 +50,7 @@ describe('parameters that a model of OpenAI refuses', () => {
     },
   );
 
-  it('are a warning each, and an error with strict', () => {
+  it('are one warning each, and an error with strict', () => {
     expect(built('o3').warnings).toEqual([
       'openai: the model o3 takes no temperature, it is left out',
       'openai: the model o3 takes no topP, it is left out',
@@ -70,9 +70,9 @@ describe('parameters that a model of OpenAI refuses', () => {
     expect(built('gpt-6-luna', ALL, { api: 'responses' })).toMatchObject({
       sent: [],
       warnings: [
-        'openai: stopSequences cannot be honoured on this wire: use api "chat"',
-        'openai: frequencyPenalty cannot be honoured on this wire',
-        'openai: presencePenalty cannot be honoured on this wire',
+        'openai: stopSequences is not supported by this API: use api "chat"',
+        'openai: frequencyPenalty is not supported by this API, it is left out',
+        'openai: presencePenalty is not supported by this API, it is left out',
         'openai: the model gpt-6-luna takes no temperature, it is left out',
         'openai: the model gpt-6-luna takes no topP, it is left out',
       ],
@@ -96,12 +96,12 @@ describe('parameters that a model of OpenAI refuses', () => {
     ]);
   });
 
-  it('are left out without a word if their value is what the model does anyway', () => {
+  it("are left out silently if their value is the model's default", () => {
     const parameters = { temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0, strict: true };
     expect(built('o3', parameters)).toMatchObject({ sent: [], warnings: [] });
   });
 
-  it("go out as the caller's own fields have them", () => {
+  it("are sent if they are in the caller's own fields", () => {
     const providerOptions = { openai: { temperature: 0.5 } };
     const { body, warnings } = built('o3', { temperature: 0.2, providerOptions });
     expect([body['temperature'], warnings]).toEqual([0.5, []]);

@@ -15,7 +15,7 @@ import { ChatDecoder } from '../../../providers/openai/chat/reply/decoder.ts';
 import { chatRequest } from '../../../providers/openai/chat/request/request.ts';
 import { DEFAULT_MODEL, openai } from '../../../providers/openai/index.ts';
 import type { OpenAIOptions } from '../../../providers/openai/index.ts';
-import { known } from '../../../providers/openai/server/model-traits.ts';
+import { modelTraits } from '../../../providers/openai/server/model-traits.ts';
 import { openaiSettings } from '../../../providers/openai/options.ts';
 import { ResponsesDecoder } from '../../../providers/openai/responses/reply/decoder.ts';
 import { responsesRequest } from '../../../providers/openai/responses/request/request.ts';
@@ -62,7 +62,7 @@ export function bodyOf(
   const settings = openaiSettings({ apiKey: 'test', ...options });
   const warnings: string[] = [];
   const wire = settings.api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
-  const { origin, thinkingBack } = known(settings, wire, request.model ?? settings.model);
+  const { origin, thinkingBack } = modelTraits(settings, wire, request.model ?? settings.model);
   const build = requestContext({ settings, request, origin, thinkingBack }, (message) =>
     warnings.push(message),
   );

@@ -21,7 +21,7 @@ const WEIGHTS: Readonly<Record<FinishReason, number>> = {
 };
 
 /** Lists that Perplexity sends with the sources. No chunk has a place for them. */
-const BESIDE_SOURCES = ['images', 'videos', 'related_questions'] as const;
+const WITH_SOURCES = ['images', 'videos', 'related_questions'] as const;
 
 /**
  * Decodes the stream of Chat Completions, from OpenAI and compatible servers. The reply is complete when a finish reason or
@@ -62,7 +62,7 @@ export class ChatDecoder implements Decoder {
     for (const choice of choices) {
       if (!isRecord(choice)) continue;
       const { index } = choice;
-      if (index === 0 || typeof index !== 'number' || this.#isOnly(id)) {
+      if (index === 0 || typeof index !== 'number' || this.#isReplyChoice(id)) {
         this.#choice(id, choice, out);
       } else {
         this.#message.warn('only the first of several choices is read');
@@ -77,7 +77,7 @@ export class ChatDecoder implements Decoder {
   end(out: StreamChunk[]): Reply {
     if (this.#finish === '' && !this.finished && !this.#message.audioEnded) {
       this.#message.flush(out);
-      throw streamError(this.#context, 'truncated', 'the stream stopped without a finish reason');
+      throw streamError(this.#context, 'truncated', 'the stream ended without a finish reason');
     }
     this.#message.end([...this.#citations, ...this.#results], out);
     const finishReason = this.#endCalls(out);
@@ -106,7 +106,7 @@ export class ChatDecoder implements Decoder {
     if (Array.isArray(citations) && citations.length > 0) this.#citations = citations;
     if (!Array.isArray(results) || results.length === 0) return;
     this.#results = results;
-    for (const field of BESIDE_SOURCES) {
+    for (const field of WITH_SOURCES) {
       const list = data[field];
       if (Array.isArray(list) && list.length > 0) this.#message.onlyRaw(field);
     }
@@ -121,7 +121,7 @@ export class ChatDecoder implements Decoder {
     const isOver = finish !== null && finish !== undefined && finish !== '';
     // Moonshot puts the usage here.
     this.#usage(choice['usage']);
-    if (isOver && isErrorFinish(finishOf(finish))) throw this.#broken(id, choice, out);
+    if (isOver && isErrorFinish(finishOf(finish))) throw this.#failedChoice(id, choice, out);
     const isDelta = this.#source === 'delta' && isRecord(delta);
     const more = isDelta ? this.#message.delta(id, delta, out) : this.#pieces(id, choice, isOver, out);
     if (more || (error !== undefined && error !== null)) this.#checkFailure(choice, out);
@@ -172,7 +172,7 @@ export class ChatDecoder implements Decoder {
    * Whether to read a choice although its index is not 0. Some servers increase the index with each chunk, and send new ids
    * as well.
    */
-  #isOnly(id: unknown): boolean {
+  #isReplyChoice(id: unknown): boolean {
     return this.#message.isOther(id) && !(Number(ownOptionsOf(this.#context)['n']) > 1);
   }
 
@@ -192,7 +192,7 @@ export class ChatDecoder implements Decoder {
   /**
    * The error of a choice whose finish reason is an error. Without an error object, the last piece of text is its message.
    */
-  #broken(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
+  #failedChoice(id: unknown, choice: Fields, out: StreamChunk[]): SluiceError {
     const failure = failureInChoice(choice);
     const finish = finishOf(choice['finish_reason']);
     const { delta } = choice;
@@ -206,7 +206,11 @@ export class ChatDecoder implements Decoder {
   #end(finish: string): void {
     // DeepSeek sends this if it has no capacity left: the server ended the reply.
     if (finish === 'insufficient_system_resource') {
-      throw streamError(this.#context, 'overloaded', 'the server broke off the reply for want of resources');
+      throw streamError(
+        this.#context,
+        'overloaded',
+        'the server ended the reply because it had no capacity left',
+      );
     }
     const isWeaker =
       this.#finish !== '' && WEIGHTS[finishReasonOf(finish)] <= WEIGHTS[finishReasonOf(this.#finish)];

@@ -16,8 +16,8 @@ const ERROR_LIKE =
  */
 export function failureIn(data: Fields, name: string): Fields | undefined {
   const { error, x_groq: groq, choices } = data;
-  if (error !== undefined && error !== null && says(error)) return bodyOf(error, data);
-  if (isRecord(groq) && says(groq['error'])) return bodyOf(groq['error'], groq);
+  if (error !== undefined && error !== null && isErrorValue(error)) return bodyOf(error, data);
+  if (isRecord(groq) && isErrorValue(groq['error'])) return bodyOf(groq['error'], groq);
   if (name === 'error') return data;
   return Array.isArray(choices) && choices.length > 0 ? undefined : bareFailure(data);
 }
@@ -25,7 +25,7 @@ export function failureIn(data: Fields, name: string): Fields | undefined {
 /** The error in a choice, or in its delta or message. */
 export function failureInChoice(choice: Fields): Fields | undefined {
   for (const place of [choice, choice['delta'], choice['message']]) {
-    if (isRecord(place) && says(place['error'])) return bodyOf(place['error'], place);
+    if (isRecord(place) && isErrorValue(place['error'])) return bodyOf(place['error'], place);
   }
   return undefined;
 }
@@ -46,7 +46,7 @@ export function finishFailure(finish: string, choice: Fields, words: string): Fi
 }
 
 /** Whether the value of a field `error` is an error. Null, false, 0, '' and objects without a value are not. */
-function says(error: unknown): boolean {
+function isErrorValue(error: unknown): boolean {
   if (!isRecord(error)) return Array.isArray(error) ? error.length > 0 : Boolean(error);
   const { code } = error;
   if (code === 0 || code === 200) return false;

@@ -120,7 +120,7 @@ export class AudioOutput {
     this.#characters += data.length;
     const { maxOutputCharacters } = this.#context.limits;
     if (this.#characters > maxOutputCharacters) {
-      const what = `the sound exceeds limits.maxOutputCharacters (${maxOutputCharacters})`;
+      const what = `the audio exceeds limits.maxOutputCharacters (${maxOutputCharacters})`;
       throw streamError(this.#context, 'protocol', what, false);
     }
     const all = this.#rest + data;

@@ -12,7 +12,7 @@ import { ThinkTags } from '../../server/think-tags.ts';
 type Fields = Record<string, unknown>;
 
 /** What became of the calls of a message. */
-export interface Ended {
+export interface EndedCalls {
   /** How many calls the client has to run. */
   calls: number;
   /** Whether the server ran calls itself. */
@@ -28,7 +28,7 @@ export class ChatMessage {
   readonly #context: OpenAIReplyContext;
   #id = '';
   /** Whether a delta came without a role: this server sends roles only at the start of a message. */
-  #roleless = false;
+  #hasDeltaWithoutRole = false;
   #calls: ToolCallAssembler | undefined;
   #tags: ThinkTags | undefined;
   #opaque: OpaqueFields | undefined;
@@ -36,9 +36,9 @@ export class ChatMessage {
   #server: ServerTools | undefined;
   /** Whether text is passed on unchanged: there are no tags, no calls before it, and it is not the result of a tool. */
   #plain: boolean;
-  #toolSpeaks = false;
+  #isToolResult = false;
   /** Whether text came after the calls. */
-  #wentOn = false;
+  #continued = false;
   #warned: Set<string> | undefined;
 
   constructor(context: OpenAIReplyContext) {
@@ -79,34 +79,34 @@ export class ChatMessage {
       } else if (value !== null && value !== '' && !isEmptyList(value)) more = true;
     }
     if (id !== this.#id) this.#newId(id, role);
-    if (typeof role !== 'string') this.#roleless = true;
-    else if (role !== '') this.#toolSpeaks = role === 'tool';
-    if (this.#toolSpeaks) {
+    if (typeof role !== 'string') this.#hasDeltaWithoutRole = true;
+    else if (role !== '') this.#isToolResult = role === 'tool';
+    if (this.#isToolResult) {
       (this.#server ??= new ServerTools(this.#context)).addAnswer(delta);
       return more;
     }
     if (more) thinking ||= thinkingOf(delta);
     if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
-    if (more) this.#runs(delta, out);
+    if (more) this.#fieldsBeforeText(delta, out);
     if (typeof content === 'string') {
       if (this.#plain && !more) {
         if (content !== '') out.push({ type: 'content', content, call: 0 });
       } else {
-        this.#say(content, more && isThought(delta['extra_content']), out);
+        this.#addText(content, more && isThought(delta['extra_content']), out);
       }
     } else if (Array.isArray(content)) {
       for (const part of content) this.#part(part, out);
     } else if (content !== undefined && content !== null) {
       this.#part(content, out);
     }
-    if (more) this.#rest(delta, whole, out);
+    if (more) this.#fieldsAfterText(delta, whole, out);
     if (out.length > before || this.#calls !== undefined) this.begun = true;
     return more;
   }
 
   /** Takes text that is not in a message, as in a legacy completion. */
   text(content: string, out: StreamChunk[]): void {
-    this.#say(content, false, out);
+    this.#addText(content, false, out);
   }
 
   /** Passes on text that was held back because it could have become a tag. */
@@ -131,12 +131,12 @@ export class ChatMessage {
    * Pushes the finished calls. `reason` is the finish reason, `asked` says that the server ended the reply to have tools
    * called.
    */
-  endCalls(reason: FinishReason, asked: boolean, out: StreamChunk[]): Ended {
+  endCalls(reason: FinishReason, asked: boolean, out: StreamChunk[]): EndedCalls {
     const from = out.length;
     const all = this.#calls?.end(reason, out) ?? 0;
     if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
     this.#server ??= new ServerTools(this.#context);
-    const calls = this.#server.mark(out, from, this.#wentOn && !asked);
+    const calls = this.#server.mark(out, from, this.#continued && !asked);
     return { calls, hasServerCalls: calls < all };
   }
 
@@ -159,26 +159,26 @@ export class ChatMessage {
    * change, and not every chunk may have had a role.
    */
   #newId(id: unknown, role: unknown): void {
-    if (this.isOther(id) && typeof role === 'string' && this.begun && this.#roleless) {
+    if (this.isOther(id) && typeof role === 'string' && this.begun && this.#hasDeltaWithoutRole) {
       throw streamError(this.#context, 'protocol', 'a second message began within the stream');
     }
     if (typeof id === 'string' && id !== '') this.#id = id;
   }
 
-  #say(content: string, isThinking: boolean, out: StreamChunk[]): void {
+  #addText(content: string, isThinking: boolean, out: StreamChunk[]): void {
     if (content === '') return;
     this.begun = true;
-    if (this.#calls !== undefined && !this.#wentOn && content.trim() !== '') this.#wentOn = true;
+    if (this.#calls !== undefined && !this.#continued && content.trim() !== '') this.#continued = true;
     if (isThinking) (this.#tags ??= new ThinkTags()).addThinking(content, out);
     else if (this.#tags === undefined) out.push({ type: 'content', content, call: 0 });
     else this.#tags.add(content, out);
     if (this.#tags?.done === true) this.#tags = undefined;
-    this.#plain = this.#tags === undefined && (this.#calls === undefined || this.#wentOn);
+    this.#plain = this.#tags === undefined && (this.#calls === undefined || this.#continued);
   }
 
   /** Mistral's reasoning models reply in parts: text, and thinking, which is itself a list of parts. */
   #part(part: unknown, out: StreamChunk[]): void {
-    if (typeof part === 'string') return this.#say(part, false, out);
+    if (typeof part === 'string') return this.#addText(part, false, out);
     if (!isRecord(part)) return;
     const { type } = part;
     const file = type === 'image_url' || type === 'image' ? imageFile(part) : undefined;
@@ -189,12 +189,12 @@ export class ChatMessage {
       const thinking = thinkingOf({ thinking: part['thinking'] ?? part });
       if (thinking !== '') out.push({ type: 'thinking', content: thinking, call: 0 });
     } else if (file !== undefined) out.push(file);
-    else if (said !== undefined) this.#say(said, false, out);
+    else if (said !== undefined) this.#addText(said, false, out);
     else this.onlyRaw(`parts of type ${String(type).slice(0, 40)}`);
   }
 
   /** Reads the fields that come before the text of a delta: calls that the server ran, and fields for the server. */
-  #runs(delta: Fields, out: StreamChunk[]): void {
+  #fieldsBeforeText(delta: Fields, out: StreamChunk[]): void {
     if (OpaqueFields.isIn(delta)) (this.#opaque ??= new OpaqueFields(this.#context)).add(delta);
     const { executed_tools: executed, reasoning_steps: steps } = delta;
     if (Array.isArray(executed)) {
@@ -206,7 +206,7 @@ export class ChatMessage {
   }
 
   /** Reads the fields that come after the text of a delta. */
-  #rest(delta: Fields, whole: boolean, out: StreamChunk[]): void {
+  #fieldsAfterText(delta: Fields, whole: boolean, out: StreamChunk[]): void {
     const { images, audio, tool_calls: calls, function_call: legacy } = delta;
     this.#refuse(delta['refusal'], out);
     cite(delta['annotations'], out);

@@ -28,7 +28,7 @@ const STEP_INPUT: ReadonlySet<string> = new Set([
 interface Run {
   id: string;
   fields: Map<string, unknown>;
-  told: boolean;
+  isDelivered: boolean;
 }
 
 /**
@@ -59,11 +59,11 @@ export class ServerTools {
       const key = typeof index === 'number' ? `${index}` : jsonText([fields['type'], fields['arguments']]);
       if (key === undefined) continue;
       const run = this.#run(key);
-      if (run.told) continue;
+      if (run.isDelivered) continue;
       for (const [field, value] of Object.entries(fields)) {
         if (value !== null && value !== '') run.fields.set(field, value);
       }
-      if (resultOf(run.fields) !== undefined) this.#tell(run, out);
+      if (resultOf(run.fields) !== undefined) this.#deliver(run, out);
     }
   }
 
@@ -97,15 +97,15 @@ export class ServerTools {
 
   /** Ends the reply: pushes the calls that have no result. */
   end(out: StreamChunk[]): void {
-    for (const run of this.#runs.values()) if (!run.told) this.#tell(run, out);
+    for (const run of this.#runs.values()) if (!run.isDelivered) this.#deliver(run, out);
   }
 
   /**
    * Marks the calls in `chunks`, beginning at `from`, that the server has run, and adds their results after them. Returns
-   * how many calls are left for the client. `wentOn` says that text came after the calls, so that the server must have run
+   * how many calls are left for the client. `continued` says that text came after the calls, so that the server must have run
    * the calls of tools that the request does not offer.
    */
-  mark(chunks: StreamChunk[], from: number, wentOn: boolean): number {
+  mark(chunks: StreamChunk[], from: number, continued: boolean): number {
     const offered = offeredTools(this.#context);
     let left = 0;
     for (const chunk of chunks.splice(from)) {
@@ -115,7 +115,7 @@ export class ServerTools {
       }
       const content = this.#answers.get(chunk.id);
       const isOffered = offered.has(chunk.name);
-      const isRun = SERVER_ID.test(chunk.id) || (!isOffered && (content !== undefined || wentOn));
+      const isRun = SERVER_ID.test(chunk.id) || (!isOffered && (content !== undefined || continued));
       if (!isRun) left++;
       chunks.push(isRun ? { ...chunk, providerExecuted: true } : chunk);
       if (isRun && content !== undefined) chunks.push(resultChunk(chunk, content));
@@ -127,7 +127,7 @@ export class ServerTools {
     let run = this.#runs.get(key);
     if (run === undefined) {
       this.#count(key.length);
-      run = { id: this.#id(), fields: new Map(), told: false };
+      run = { id: this.#id(), fields: new Map(), isDelivered: false };
       this.#runs.set(key, run);
     }
     return run;
@@ -137,14 +137,14 @@ export class ServerTools {
   #id(): string {
     const { maxToolCalls } = this.#context.limits;
     if (++this.#made > maxToolCalls) {
-      const what = `more than ${maxToolCalls} calls of the server's tools (maxToolCalls)`;
+      const what = `the calls of the server's tools exceed limits.maxToolCalls (${maxToolCalls})`;
       throw streamError(this.#context, 'protocol', what, false);
     }
     return `server_call_${this.#made}`;
   }
 
-  #tell(run: Run, out: StreamChunk[]): void {
-    run.told = true;
+  #deliver(run: Run, out: StreamChunk[]): void {
+    run.isDelivered = true;
     const { fields } = run;
     const name = text(fields.get('name')) || text(fields.get('type')) || 'tool';
     const given = fields.get('arguments');

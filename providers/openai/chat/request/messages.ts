@@ -92,7 +92,7 @@ function inputPart(context: RequestContext, part: Part): Json[] {
     case 'audio': {
       const format = audioFormat(part.mediaType);
       if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
-      context.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      context.unsupported('audio other than wav and mp3 cannot be sent, it is left out');
       return [];
     }
     case 'file': {
@@ -101,7 +101,7 @@ function inputPart(context: RequestContext, part: Part): Json[] {
       if (media.type !== 'file') return inputPart(context, media);
       const data = addressOf(part, 'application/pdf');
       if (data?.startsWith('data:') !== true) {
-        context.unsupported('a file by its address cannot be sent on this wire, it is left out');
+        context.unsupported('a file with a url cannot be sent by this API, it is left out: give its data');
         return [];
       }
       return [{ type: 'file', file: { filename: part.filename ?? 'file', file_data: data } }];

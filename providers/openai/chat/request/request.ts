@@ -34,10 +34,10 @@ export function chatRequest(context: RequestContext): Json {
     function: defined({ name, description, parameters: schema, strict }),
   }));
   if (reasoning?.budgetTokens !== undefined) {
-    context.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+    context.unsupported('reasoning.budgetTokens is not supported by this API: use reasoning.effort');
   }
   if (reasoning?.summary !== undefined) {
-    context.unsupported('reasoning.summary cannot be honoured on this wire: use api "responses"');
+    context.unsupported('reasoning.summary is not supported by this API: use api "responses"');
   }
   const perMessage = wireMessages(context);
   const cache = markChat(context, perMessage);

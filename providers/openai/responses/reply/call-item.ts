@@ -1,12 +1,12 @@
 import { filled, isRecord } from '../../../wire/index.ts';
-import { Tracked } from './item-table.ts';
+import { OutputItem } from './item-table.ts';
 import type { Identity } from './item-table.ts';
 import type { Comparison } from './pair-listed.ts';
 
 type Json = Record<string, unknown>;
 
 /** A call of a function or of a custom tool. */
-export class CallItem extends Tracked {
+export class CallItem extends OutputItem {
   /** The id that it is delivered with. */
   given: string | undefined;
   name: string | undefined;

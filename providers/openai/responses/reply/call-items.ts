@@ -14,7 +14,7 @@ import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { argumentsOf, CallItem, textOf } from './call-item.ts';
 import { identityOf, isNameless, isRepeated, ItemTable } from './item-table.ts';
 import type { Identity } from './item-table.ts';
-import { HeldCalls } from './waiting-calls.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 import { OfferedTools } from './offered-tools.ts';
 
 type Json = Record<string, unknown>;
@@ -32,7 +32,7 @@ export class CallItems {
   readonly #ids = new Map<string, number>();
   /** The arguments of the delivered calls. */
   readonly #texts = new Set<string>();
-  readonly #held = new HeldCalls();
+  readonly #waiting = new WaitingCalls();
   /** The call of the last delta, and the ids in that delta. Nearly every delta has the same ids as the one before. */
   #last: CallItem | undefined;
   #index: unknown;
@@ -128,14 +128,14 @@ export class CallItems {
 
   /** Takes the result of a call that the provider ran itself. Returns false if no such call is known. */
   answer(json: Json, block: ProviderBlock, out: StreamChunk[]): boolean {
-    const { ran, wasWaiting } = this.#held.answer(json, block, out);
+    const { ran, wasWaiting } = this.#waiting.answer(json, block, out);
     if (wasWaiting) this.own--;
     return ran;
   }
 
   /** Delivers the calls that wait for a result. */
   release(out: StreamChunk[]): void {
-    this.#held.release(out);
+    this.#waiting.release(out);
   }
 
   /** Ends the reply: delivers the calls whose end never came, unless the reply was cut within them. */
@@ -161,7 +161,11 @@ export class CallItems {
   #begin(who: Identity): CallItem {
     const { maxToolCalls } = this.#context.limits;
     if (this.table.items.length >= maxToolCalls) {
-      throw streamError(this.#context, 'protocol', `more than ${maxToolCalls} tool calls (maxToolCalls)`);
+      throw streamError(
+        this.#context,
+        'protocol',
+        `the tool calls exceed limits.maxToolCalls (${maxToolCalls})`,
+      );
     }
     return this.table.add(new CallItem(), who);
   }
@@ -252,7 +256,7 @@ export class CallItems {
     };
     if (!isServers) this.own++;
     const waits = !isServers && !isOffered && call.callId !== undefined;
-    this.#held.deliver(chunk, call.callId ?? id, waits, out);
+    this.#waiting.deliver(chunk, call.callId ?? id, waits, out);
   }
 
   #read(call: CallItem, isServers: boolean): ReadArguments {

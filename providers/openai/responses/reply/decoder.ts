@@ -3,7 +3,7 @@ import { streamError, filled, finishReasonOf, isRecord } from '../../../wire/ind
 import type { Decoder } from '../../../wire/index.ts';
 import { noteUsage } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
-import { failureIn, failureOf, wordlessFailure } from './failure.ts';
+import { failureIn, failureOf, failureWithoutMessage } from './failure.ts';
 
 import { ResponsesOutput } from './output.ts';
 import { pieceOf } from './text-item.ts';
@@ -53,7 +53,7 @@ export class ResponsesDecoder implements Decoder {
 
   end(_out: StreamChunk[]): Reply {
     if (this.#last === undefined) {
-      throw streamError(this.#context, 'truncated', 'the stream stopped before the response was complete');
+      throw streamError(this.#context, 'truncated', 'the stream ended before the response was complete');
     }
     const { reason, status } = this.#last;
     const { call } = this.#context.call;
@@ -158,7 +158,7 @@ export class ResponsesDecoder implements Decoder {
     const failure = failureIn(type, '', data);
     if (failure !== undefined) throw failureOf(this.#context, failure);
     const status = statusOf(type, response['status']);
-    if (status === 'failed') throw wordlessFailure(this.#context, response);
+    if (status === 'failed') throw failureWithoutMessage(this.#context, response);
     if (status === 'cancelled') {
       throw streamError(this.#context, 'truncated', 'the response was cancelled at the server');
     }

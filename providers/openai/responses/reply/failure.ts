@@ -15,8 +15,8 @@ export function failureIn(type: string, name: string, event: Json): Json | undef
   if (type.startsWith('response.') && type.endsWith('.failed') && type !== 'response.failed')
     return undefined;
   const isError = type === 'error' || type === 'response.error' || name === 'error';
-  if (isError || isSaid(error)) return event;
-  if (isRecord(response) && isSaid(response['error'])) return { error: response['error'] };
+  if (isError || isErrorValue(error)) return event;
+  if (isRecord(response) && isErrorValue(response['error'])) return { error: response['error'] };
   return type.startsWith('response.') ? undefined : errorIn(event);
 }
 
@@ -26,7 +26,7 @@ export function failureOf({ provider, info }: OpenAIReplyContext, body: Json): S
 }
 
 /** The error for a response that only says that it failed. */
-export function wordlessFailure(context: OpenAIReplyContext, response: Json): SluiceError {
+export function failureWithoutMessage(context: OpenAIReplyContext, response: Json): SluiceError {
   const details = response['incomplete_details'];
   const reason = isRecord(details) ? text(details['reason']) : undefined;
   const why = reason === undefined ? 'the server does not say why' : `the server says: ${reason}`;
@@ -42,7 +42,7 @@ export function* responsesEvents(body: Json): Iterable<Json> {
 }
 
 /** Whether the value of a field `error` is an error. */
-function isSaid(error: unknown): boolean {
+function isErrorValue(error: unknown): boolean {
   if (isRecord(error)) return Object.keys(error).length > 0;
   return Array.isArray(error) ? error.length > 0 : Boolean(error);
 }

@@ -21,10 +21,10 @@ const HOSTED: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /** Fields of such an item that hold its input. */
-const QUESTIONS = ['queries', 'code', 'container_id'] as const;
+const INPUT_FIELDS = ['queries', 'code', 'container_id'] as const;
 
 /** What is needed to read hosted items. */
-export interface Reading {
+export interface HostedContext {
   origin: Origin;
   limits: Limits;
 }
@@ -33,20 +33,20 @@ export interface Reading {
  * The chunks of an item that is neither text nor a call for the client: a call that the provider ran, with its result and
  * its files; an image; or a block that is only kept.
  */
-export function hostedChunks(item: Json, reading: Reading): StreamChunk[] {
-  if (item['type'] === 'image_generation_call') return imageChunks(item, reading.origin);
-  const block = blockFrom(reading.origin, item);
+export function hostedChunks(item: Json, context: HostedContext): StreamChunk[] {
+  if (item['type'] === 'image_generation_call') return imageChunks(item, context.origin);
+  const block = blockFrom(context.origin, item);
   const kind = HOSTED.get(item['type']);
   const id = filled(item['id']) ?? filled(item['call_id']);
   if (kind === undefined || id === undefined) return [{ type: 'content', content: '', block, call: 0 }];
   const name = filled(item['name']) ?? kind;
-  const read = readQuestion(item, reading.limits);
+  const read = readInput(item, context.limits);
   const chunks: StreamChunk[] = [
     { type: 'tool_call', id, name, ...read, providerExecuted: true, block, call: 0 },
   ];
   const content = resultOf(item);
   if (content !== undefined) {
-    const isError = item['status'] === 'failed' || isSaid(item['error']);
+    const isError = item['status'] === 'failed' || hasValue(item['error']);
     chunks.push({ type: 'tool_result', id, name, content, isError, providerExecuted: true, call: 0 });
   }
   for (const output of recordsOf(item['outputs'])) chunks.push(...fileAt(output['url']));
@@ -54,20 +54,20 @@ export function hostedChunks(item: Json, reading: Reading): StreamChunk[] {
 }
 
 /** The input of a tool: its arguments, or the fields of its item that hold them. */
-function readQuestion(item: Json, limits: Limits): ReadArguments {
+function readInput(item: Json, limits: Limits): ReadArguments {
   const asked = item['arguments'];
   if (typeof asked === 'string') return readArguments(asked, limits);
   if (isRecord(asked)) return { arguments: asked };
   const { action } = item;
-  const { sources: _sources, ...question } = isRecord(action) ? action : {};
-  for (const field of QUESTIONS) if (isSaid(item[field])) question[field] = item[field];
-  return { arguments: question };
+  const { sources: _sources, ...input } = isRecord(action) ? action : {};
+  for (const field of INPUT_FIELDS) if (hasValue(item[field])) input[field] = item[field];
+  return { arguments: input };
 }
 
 /** The result in an item. Undefined if it has none. */
 function resultOf(item: Json): string | undefined {
   const { error, output, results, outputs, action } = item;
-  if (isSaid(error)) return typeof error === 'string' ? error : JSON.stringify(error);
+  if (hasValue(error)) return typeof error === 'string' ? error : JSON.stringify(error);
   if (typeof output === 'string') return output;
   if (Array.isArray(results)) return JSON.stringify(results);
   if (Array.isArray(outputs))
@@ -78,7 +78,7 @@ function resultOf(item: Json): string | undefined {
   return Array.isArray(sources) && sources.length > 0 ? JSON.stringify(sources) : undefined;
 }
 
-function isSaid(value: unknown): boolean {
+function hasValue(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
@@ -102,7 +102,7 @@ export function imageFile(image: unknown, format: unknown): FileChunk[] {
   if (data === undefined) return [];
   if (/^(?:https?|data):/.test(data)) return fileAt(data);
   const said = filled(format);
-  const mediaType = said === undefined ? sniffed(data) : `image/${said === 'jpg' ? 'jpeg' : said}`;
+  const mediaType = said === undefined ? imageTypeOf(data) : `image/${said === 'jpg' ? 'jpeg' : said}`;
   return [{ type: 'file', mediaType, data, call: 0 }];
 }
 
@@ -116,7 +116,7 @@ export function audioFile(sound: unknown, format: unknown): FileChunk[] {
 }
 
 /** The media type of a base64 image, by its first bytes. */
-function sniffed(data: string): string {
+function imageTypeOf(data: string): string {
   if (data.startsWith('/9j/')) return 'image/jpeg';
   return data.startsWith('UklGR') ? 'image/webp' : 'image/png';
 }

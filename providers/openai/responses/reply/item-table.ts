@@ -24,7 +24,7 @@ export function identityOf(event: Record<string, unknown>, item?: Record<string,
 }
 
 /** One item of the output. */
-export class Tracked {
+export class OutputItem {
   id: string | undefined;
   callId: string | undefined;
   index: number | undefined;
@@ -40,7 +40,7 @@ export class Tracked {
 const RECENT = 16;
 
 /** The items of one kind, by id, by call id, and by index. */
-export class ItemTable<Item extends Tracked> {
+export class ItemTable<Item extends OutputItem> {
   readonly items: Item[] = [];
   /** The item of the last event. */
   latest: Item | undefined;
@@ -139,13 +139,13 @@ export class ItemTable<Item extends Tracked> {
 }
 
 /** Whether an item has another index than an event, and not the same id. */
-function isElsewhere(item: Tracked, { id, index }: Identity): boolean {
+function isElsewhere(item: OutputItem, { id, index }: Identity): boolean {
   const otherIndex = index !== undefined && item.index !== undefined && index !== item.index;
   return otherIndex && (id === undefined || item.id !== id);
 }
 
 /** Whether an item and an event differ in both id and index. */
-function areApart(item: Tracked, who: Identity): boolean {
+function areApart(item: OutputItem, who: Identity): boolean {
   return isElsewhere(item, who) && item.id !== undefined && who.id !== undefined;
 }
 

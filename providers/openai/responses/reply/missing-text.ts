@@ -7,7 +7,7 @@ type Json = Record<string, unknown>;
  * Finds the missing text of the items in the final list, in order. If nothing told the items of a stream apart, the texts
  * of several items were delivered as the text of one. What exceeds the text of that item belongs to the next one.
  */
-export class Unsaid {
+export class MissingText {
   readonly #more = new Map<PieceKind, string>();
 
   /** The texts of a listed item, without what was delivered as the text of another item. */

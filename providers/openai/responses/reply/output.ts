@@ -6,19 +6,19 @@ import { comparedCalls } from './call-item.ts';
 import { CallItems } from './call-items.ts';
 import { cite, citeParts } from './citations.ts';
 import { audioFile, hostedChunks, imageFile } from './hosted-items.ts';
-import { identityOf, ItemTable, isNameless, plainItem, recordsOf, Tracked } from './item-table.ts';
+import { identityOf, ItemTable, isNameless, plainItem, recordsOf, OutputItem } from './item-table.ts';
 import type { Identity } from './item-table.ts';
 import { paired } from './pair-listed.ts';
 import type { Comparison, Listed } from './pair-listed.ts';
 import { contentOf, piecesOf } from './text-item.ts';
 import { comparedTexts, TextItems } from './text-items.ts';
-import type { Closed } from './text-items.ts';
-import { Unsaid } from './missing-text.ts';
+import type { ClosedItem } from './text-items.ts';
+import { MissingText } from './missing-text.ts';
 
 type Json = Record<string, unknown>;
 
 /** An item that is neither text nor a call for the client. It is delivered when it is done. */
-class OtherItem extends Tracked {
+class OtherItem extends OutputItem {
   readonly json: Json;
 
   constructor(json: Json) {
@@ -90,11 +90,7 @@ export class ResponsesOutput {
     const max = this.#context.limits.maxOutputCharacters;
     this.#soundCharacters += piece.length;
     if (this.#soundCharacters > max) {
-      throw streamError(
-        this.#context,
-        'protocol',
-        `more than ${max} characters of sound (maxOutputCharacters)`,
-      );
+      throw streamError(this.#context, 'protocol', `the audio exceeds limits.maxOutputCharacters (${max})`);
     }
     this.#sound.push(Buffer.from(piece, 'base64'));
   }
@@ -117,7 +113,7 @@ export class ResponsesOutput {
     const reasoning = paired(ofSort('reasoning'), texts.reasoning, comparedTexts);
     const called = paired(ofSort('call'), calls.table, comparedCalls);
     const others = this.#pairedOthers(ofSort('other'));
-    const unsaid = new Unsaid();
+    const missingText = new MissingText();
     calls.answered = new Set(listed.flatMap(({ json }) => answeredBy(json) ?? []));
     for (const { json, who } of listed) {
       const sort = sortOf(json);
@@ -126,7 +122,7 @@ export class ResponsesOutput {
         if (!others.has(json)) this.#deliver(json, who, out);
       } else {
         const item = messages.get(json) ?? reasoning.get(json);
-        this.#extras(texts.closeAs(item, who, json, out, unsaid.of(json, item)), json, out);
+        this.#extras(texts.closeAs(item, who, json, out, missingText.of(json, item)), json, out);
       }
     }
   }
@@ -180,7 +176,7 @@ export class ResponsesOutput {
   }
 
   /** Delivers the parts of a complete message that are not text. */
-  #extras({ item, isFirst }: Closed, json: Json, out: StreamChunk[]): void {
+  #extras({ item, isFirst }: ClosedItem, json: Json, out: StreamChunk[]): void {
     if (json['type'] === 'reasoning') return;
     const parts = contentOf(json);
     citeParts(item, parts, undefined, out);

@@ -1,4 +1,4 @@
-import type { ItemTable, Identity, Tracked } from './item-table.ts';
+import type { ItemTable, Identity, OutputItem } from './item-table.ts';
 
 type Json = Record<string, unknown>;
 
@@ -9,7 +9,7 @@ export interface Listed {
 }
 
 /** How an item of the stream is compared with one of the final list. */
-export interface Comparison<Item extends Tracked> {
+export interface Comparison<Item extends OutputItem> {
   /** Whether the listed item is the same one, or continues it. */
   isSame: (item: Item, json: Json) => boolean;
   /** A key of the content. Items with the same key are the same if their ids say nothing. */
@@ -23,7 +23,7 @@ export interface Comparison<Item extends Tracked> {
  * Matches the items of the final list with those of the stream. Each has at most one partner. Proxies list items under
  * other ids or indices, in another order, or not at all. A listed item without a partner was not delivered yet.
  */
-export function paired<Item extends Tracked>(
+export function paired<Item extends OutputItem>(
   listed: readonly Listed[],
   table: ItemTable<Item>,
   { isSame, keyOf, keyOfJson, openName }: Comparison<Item>,

@@ -1,6 +1,6 @@
 import type { StreamChunk } from '../../../../src/index.ts';
 import { isRecord, text } from '../../../wire/index.ts';
-import { recordsOf, Tracked } from './item-table.ts';
+import { recordsOf, OutputItem } from './item-table.ts';
 
 /** The kinds of text in an item. The first two are in messages, the others in reasoning items. */
 export type PieceKind = 'text' | 'refusal' | 'summary' | 'thinking';
@@ -30,7 +30,7 @@ export class Part {
 }
 
 /** A message or a reasoning item. */
-export class TextItem extends Tracked {
+export class TextItem extends OutputItem {
   /** Whether some of its text was delivered. */
   hasText = false;
   /** The item as it was announced. */

@@ -117,7 +117,7 @@ export class TextItems {
   }
 
   /** Takes a complete item, and delivers its original form and what is missing of its text. */
-  close(event: Json, json: Json, out: StreamChunk[]): Closed {
+  close(event: Json, json: Json, out: StreamChunk[]): ClosedItem {
     const who = identityOf(event, json);
     const table = this.#tableOf(json);
     const pieces = piecesOf(json);
@@ -136,7 +136,7 @@ export class TextItems {
     json: Json,
     out: StreamChunk[],
     pieces: readonly Piece[] = piecesOf(json),
-  ): Closed {
+  ): ClosedItem {
     const table = this.#tableOf(json);
     const item = known ?? table.add(new TextItem(), who);
     table.note(item, who);
@@ -302,7 +302,7 @@ export class TextItems {
 }
 
 /** An item that was completed, and whether for the first time. */
-export interface Closed {
+export interface ClosedItem {
   item: TextItem;
   isFirst: boolean;
 }

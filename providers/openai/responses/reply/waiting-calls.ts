@@ -8,8 +8,8 @@ type Json = Record<string, unknown>;
  * they wait until an item comes that is neither a call nor a result. Other calls and results meanwhile wait, too, to keep
  * the order.
  */
-export class HeldCalls {
-  #held: StreamChunk[] = [];
+export class WaitingCalls {
+  #waitingChunks: StreamChunk[] = [];
   /** By call id: the calls that wait, and those that the provider ran. */
   readonly #waiting = new Map<string, ToolCallChunk>();
   readonly #ran = new Map<string, ToolCallChunk>();
@@ -18,7 +18,7 @@ export class HeldCalls {
   deliver(call: ToolCallChunk, callId: string, waits: boolean, out: StreamChunk[]): void {
     if (call.providerExecuted === true) this.#ran.set(callId, call);
     if (waits) this.#waiting.set(callId, call);
-    const to = waits || this.#held.length > 0 ? this.#held : out;
+    const to = waits || this.#waitingChunks.length > 0 ? this.#waitingChunks : out;
     to.push(call);
   }
 
@@ -39,16 +39,16 @@ export class HeldCalls {
     const { id, name } = call;
     const content = resultText(json['output']);
     const isError = json['status'] === 'failed';
-    const to = this.#held.length > 0 ? this.#held : out;
+    const to = this.#waitingChunks.length > 0 ? this.#waitingChunks : out;
     to.push({ type: 'tool_result', id, name, content, isError, providerExecuted: true, block, call: 0 });
     return { ran: true, wasWaiting: waiting !== undefined };
   }
 
   /** Delivers the calls that wait, because something else has come and no result will follow. */
   release(out: StreamChunk[]): void {
-    if (this.#held.length === 0) return;
-    out.push(...this.#held);
-    this.#held = [];
+    if (this.#waitingChunks.length === 0) return;
+    out.push(...this.#waitingChunks);
+    this.#waitingChunks = [];
     this.#waiting.clear();
   }
 }

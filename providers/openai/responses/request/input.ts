@@ -70,7 +70,7 @@ function inputPart(context: RequestContext, part: Part, role: Message['role']): 
     case 'audio': {
       const format = audioFormat(part.mediaType);
       if (format !== undefined) return [{ type: 'input_audio', input_audio: { data: part.data, format } }];
-      context.unsupported('sound other than wav and mp3 cannot be sent, it is left out');
+      context.unsupported('audio other than wav and mp3 cannot be sent, it is left out');
       return [];
     }
     case 'file': {

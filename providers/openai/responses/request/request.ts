@@ -90,13 +90,14 @@ function reportUnsupported(context: RequestContext): void {
   const { parameters } = context.request;
   const { stopSequences, reasoning } = parameters;
   if (stopSequences !== undefined && stopSequences.length > 0) {
-    context.unsupported('stopSequences cannot be honoured on this wire: use api "chat"');
+    context.unsupported('stopSequences is not supported by this API: use api "chat"');
   }
   for (const key of ['seed', 'frequencyPenalty', 'presencePenalty'] as const) {
-    if (parameters[key] !== undefined) context.unsupported(`${key} cannot be honoured on this wire`);
+    if (parameters[key] !== undefined)
+      context.unsupported(`${key} is not supported by this API, it is left out`);
   }
   if (reasoning?.budgetTokens !== undefined) {
-    context.unsupported('reasoning.budgetTokens cannot be honoured: give reasoning.effort');
+    context.unsupported('reasoning.budgetTokens is not supported by this API: use reasoning.effort');
   }
 }
 

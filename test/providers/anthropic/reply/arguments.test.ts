@@ -12,7 +12,7 @@ describe('R52 arguments that cannot be read', () => {
     ['two values', '{"a":1}{"a":2}', 'the arguments are not valid JSON'],
     ['too deep', nest(65), 'the arguments are nested more than 64 levels deep'],
     ['far too deep', nest(200_000), 'the arguments are nested more than 64 levels deep'],
-  ])('make the call invalid and leave the rest: %s', (_name, raw, reason) => {
+  ])('make the call invalid and keep the rest: %s', (_name, raw, reason) => {
     const { chunks, reply } = decode([
       opening(),
       ...block(0, TEXT, text('Hi')),
@@ -29,12 +29,12 @@ describe('R52 arguments that cannot be read', () => {
     expect(JSON.parse(JSON.stringify(chunks))).toEqual(chunks);
   });
 
-  it('are allowed 64 levels', () => {
+  it('may be nested 64 levels deep', () => {
     const { chunks } = decode([opening(), ...block(0, call('a'), json(nest(64))), ...ending('tool_use')]);
     expect(told(chunks)).toEqual([`call: toolu_a a ${nest(64)}`]);
   });
 
-  it('longer than the limit are cut, not kept, whether in deltas or in the start', () => {
+  it('are cut if they are longer than the limit, in deltas and in the start', () => {
     const limits = { maxArgumentsCharacters: 20 };
     const reason = 'the arguments are longer than 20 characters';
     const long = `{"a":"${'x'.repeat(200)}"}`;
@@ -48,7 +48,7 @@ describe('R52 arguments that cannot be read', () => {
     }
   });
 
-  it('belong to a call without a name: it is invalid, too', () => {
+  it('and a name that is missing make an invalid call, too', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, { type: 'tool_use', id: 't', input: {} }, json('{"n":1}')),
@@ -67,7 +67,7 @@ describe('R52 arguments that cannot be read', () => {
   });
 
   it.each(['max_tokens', 'model_context_window_exceeded', 'refusal', 'content_filter'])(
-    'R23 of the last call of a reply that %s has cut are no call at all',
+    'R23 in the last call of a reply that was cut (%s) leave the call out',
     (reason) => {
       for (const deltas of [[json('{"path":"/et')], [json('')], []]) {
         for (const stopped of [true, false]) {
@@ -84,7 +84,7 @@ describe('R52 arguments that cannot be read', () => {
     },
   );
 
-  it('of a call in the middle of a reply that was cut at its end are invalid', () => {
+  it('in a call in the middle of a reply that was cut make the call invalid', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call('a'), json('{"n":')),
@@ -111,7 +111,7 @@ describe('arguments', () => {
     expect(told(chunks)).toEqual(['call: toolu_a a {"n":1}']);
   });
 
-  it('in deltas win over those in the start', () => {
+  it('in deltas replace those in the start', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call('a', { input: { n: 1 } }), json('{"n":'), json('2}')),
@@ -120,7 +120,7 @@ describe('arguments', () => {
     expect(told(chunks)).toEqual(['call: toolu_a a {"n":2}']);
   });
 
-  it('in very many deltas are joined before the test times out', () => {
+  it('in very many deltas are joined in linear time', () => {
     const count = 200_000;
     const pieces = Array.from({ length: count }, () => delta(0, json('"x",')));
     const events = [opening(), start(0, call('a')), delta(0, json('[')), ...pieces, delta(0, json('0]'))];
@@ -129,7 +129,7 @@ describe('arguments', () => {
     expect(last?.type === 'tool_call' && last.arguments).toHaveLength(count + 1);
   });
 
-  it('with prototype keys stay harmless, whole in the start too', () => {
+  it('with prototype keys are harmless, also complete in the start', () => {
     const input: unknown = JSON.parse('{"__proto__":{"polluted":true},"constructor":1}');
     const { chunks } = decode([opening(), ...block(0, call('a', { input })), ...ending('tool_use')]);
     const last = chunks.at(-1);

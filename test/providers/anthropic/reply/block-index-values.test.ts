@@ -17,7 +17,7 @@ import {
 import { failure, said } from '../support.ts';
 
 describe('stops', () => {
-  it('without a start, and a second one, do nothing', () => {
+  it('without a start, and second ones, do nothing', () => {
     expect(
       said(
         stop(4),
@@ -54,9 +54,9 @@ describe('stops', () => {
   });
 });
 
-describe('an index that is no index', () => {
+describe('an index that is not valid', () => {
   it.each([undefined, null, -1, 0.5, 'first', '__proto__', 'constructor', Number.NaN])(
-    '%s is as good as none',
+    '%s counts as no index',
     (index) => {
       expect(
         said(
@@ -90,7 +90,7 @@ describe('an index that is no index', () => {
     expect(failure([opening(), start('4096', TEXT)]).code).toBe('protocol');
   });
 
-  it('is missing on deltas and stops alone, or on starts alone', () => {
+  it('may be missing only on deltas and stops, or only on starts', () => {
     const lines = ['text: Hi', 'call: toolu_a a {"n":1}', 'call: toolu_b b {"n":2}'];
     expect(
       said(
@@ -121,10 +121,10 @@ describe('an index that is no index', () => {
     ).toEqual(lines);
   });
 
-  it.each([4096, 1e9, 2 ** 53])('S10 %d is over the limit and refused', (index) => {
+  it.each([4096, 1e9, 2 ** 53])('S10 %d is over the limit and is refused', (index) => {
     const wrong = {
       code: 'protocol',
-      message: 'anthropic: a content block has an index over 4095 (limits.maxToolIndex)',
+      message: 'anthropic: the index of a content block exceeds limits.maxToolIndex (4095)',
     };
     expect(failure([opening(), start(index, TEXT)])).toMatchObject(wrong);
     expect(failure([opening(), delta(index, text('x'))])).toMatchObject(wrong);

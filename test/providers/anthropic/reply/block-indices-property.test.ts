@@ -74,7 +74,7 @@ const WAYS: Record<string, (block: Made, at: number) => object[]> = {
   ],
 };
 
-describe('R45 what a reply says', () => {
+describe('R45 what a reply says does not depend on its block indices', () => {
   it.each(Object.entries(WAYS))('is the same %s', (_name, write) => {
     fc.assert(
       fc.property(reply, (blocks) => {

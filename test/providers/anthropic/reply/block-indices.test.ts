@@ -20,8 +20,8 @@ import { decode, failure, said, told } from '../support.ts';
 const SEARCH = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: {} };
 const FOUND = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
 
-describe('R45 an index of a content block that is used again', () => {
-  it('after its stop begins another block', () => {
+describe('R45 an index that a second content block uses', () => {
+  it('begins another block after its stop', () => {
     expect(
       said(
         block(0, THINKING, thinking('Hm'), signature('s')),
@@ -40,14 +40,14 @@ describe('R45 an index of a content block that is used again', () => {
     ]);
   });
 
-  it('by the text after a search, as the API once did, begins the text, with and without the stop of the result', () => {
+  it('begins the text after a search, with and without the stop of the result', () => {
     const lines = ['ran: srv web_search {"query":"x"}', 'result: srv web_search []', 'text: 49 million'];
     const search = block(0, SEARCH, json('{"query":"x"}'));
     expect(said(search, block(1, FOUND), block(1, TEXT, text('49 million')))).toEqual(lines);
     expect(said(search, start(1, FOUND), block(1, TEXT, text('49 million')))).toEqual(lines);
   });
 
-  it('without a stop before it ends the block before it', () => {
+  it('ends the block before it, if that had no stop', () => {
     expect(
       said(
         start(0, THINKING),
@@ -73,7 +73,7 @@ describe('R45 an index of a content block that is used again', () => {
     ]);
   });
 
-  it('by two blocks that are open at once gives each delta to the block of its kind', () => {
+  it('while both blocks are open gives each delta to the block of its kind', () => {
     expect(
       said(
         start(0, call('add')),
@@ -89,7 +89,7 @@ describe('R45 an index of a content block that is used again', () => {
     ).toEqual(['text: Hello', 'call: toolu_add add {"a":1}']);
   });
 
-  it('by text and thinking inside an open call leaves the call whole', () => {
+  it('for text and thinking within an open call keeps the call complete', () => {
     const { chunks, reply } = decode([
       opening(),
       start(0, call('add')),
@@ -110,7 +110,7 @@ describe('R45 an index of a content block that is used again', () => {
     expect(reply.finishReason).toBe('tool_calls');
   });
 
-  it('by a start that is repeated begins one call', () => {
+  it('for a repeated start begins one call', () => {
     const again = call('add', { input: { a: 1 } });
     expect(said(start(0, call('add')), block(0, call('add'), json('{"a":1}')))).toEqual([
       'call: toolu_add add {"a":1}',
@@ -127,7 +127,7 @@ describe('R45 an index of a content block that is used again', () => {
 });
 
 describe('R45 indices of content blocks that are mixed', () => {
-  it('keep calls apart that are open at once, whichever stops first', () => {
+  it('keep calls apart that are open at the same time, whichever stops first', () => {
     expect(
       said(
         start(1, call('a')),
@@ -144,7 +144,7 @@ describe('R45 indices of content blocks that are mixed', () => {
     ).toEqual(['call: toolu_a a {"n":1}', 'call: toolu_b b {"n":2}', 'call: toolu_c c {"n":3}']);
   });
 
-  it('keep a call whole that goes on after text has come between', () => {
+  it('keep a call complete that continues after some text', () => {
     expect(
       said(
         start(1, call('a')),
@@ -156,7 +156,7 @@ describe('R45 indices of content blocks that are mixed', () => {
     ).toEqual(['text: so', 'call: toolu_a a {"n":1}']);
   });
 
-  it('keep thinking whole whose signature comes after the text has begun', () => {
+  it('keep thinking complete whose signature comes after the text has begun', () => {
     expect(
       said(
         start(0, THINKING),
@@ -178,7 +178,7 @@ describe('R45 indices of content blocks that are mixed', () => {
 });
 
 describe('R45 deltas without an open block at their index', () => {
-  it('of text and thinking begin one, also after a stop', () => {
+  it('of text and thinking begin a block, also after a stop', () => {
     expect(
       said(
         delta(0, thinking('H')),
@@ -206,7 +206,7 @@ describe('R45 deltas without an open block at their index', () => {
     ]);
   });
 
-  it('of input go on with the call that was stopped at their index', () => {
+  it('of input continue the call that was stopped at their index', () => {
     expect(
       said(
         start(0, call('a')),
@@ -221,7 +221,7 @@ describe('R45 deltas without an open block at their index', () => {
     ).toEqual(['call: toolu_a a {"n":1}', 'call: toolu_b b {"n":2}']);
   });
 
-  it('of input at an index of their own are those of the call that has none', () => {
+  it('of input at a new index belong to the call that has no input', () => {
     expect(
       said(
         block(0, call('a'), json('{"n":1}')),
@@ -234,13 +234,13 @@ describe('R45 deltas without an open block at their index', () => {
     ).toEqual(['call: toolu_a a {"n":1}', 'call: toolu_b b {"n":2}']);
   });
 
-  it('of input that repeat a whole one change nothing', () => {
+  it('of input that repeat a complete input change nothing', () => {
     expect(said(block(0, call('a'), json('{"n":1}')), delta(0, json('{"n":1}')))).toEqual([
       'call: toolu_a a {"n":1}',
     ]);
   });
 
-  it('of input that repeat a call that was delivered change nothing', () => {
+  it('of input that repeat a delivered call change nothing', () => {
     const again = delta(0, json('{"n":1}'));
     const found = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
     expect(said(block(0, call('a'), json('{"n":1}')), block(1, TEXT, text('x')), again)).toEqual([
@@ -253,13 +253,13 @@ describe('R45 deltas without an open block at their index', () => {
     ]);
   });
 
-  it('of text after a block that only its start tells of are text', () => {
+  it('of text after a block that came complete in its start are text', () => {
     expect(
       said(start(0, { type: 'container_upload', file_id: 'f' }), delta(0, text('x')), delta(0, text('y'))),
     ).toEqual(['block: {"type":"container_upload","file_id":"f"}', 'text: xy']);
   });
 
-  it('of input after a whole one are left out with a warning', () => {
+  it('of input after a complete input are left out with a warning', () => {
     const { chunks, call: seen } = decode([
       opening(),
       ...block(0, call('a'), json('{"n":1}')),
@@ -272,7 +272,7 @@ describe('R45 deltas without an open block at their index', () => {
     ]);
   });
 
-  it('of input without any call are a call that cannot be run', () => {
+  it('of input without any call become an invalid call', () => {
     const { chunks } = decode([
       opening(),
       delta(0, json('{"n"')),

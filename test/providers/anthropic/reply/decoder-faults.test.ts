@@ -4,7 +4,7 @@ import { block, call, ending, json, opening, TEXT, text } from './events.ts';
 import { decode, failure } from '../support.ts';
 
 describe('broken streams of the Messages API', () => {
-  it('R1 an end without message_stop is truncated, also behind the stop reason', () => {
+  it('R1 an end without message_stop is truncated, also after the stop reason', () => {
     const whole = [opening(), ...block(0, TEXT, text('Hel')), ...ending()];
     const codes = whole.map((_event, length) => failure(whole.slice(0, length)).code);
     expect(codes).toEqual(whole.map(() => 'truncated'));
@@ -17,19 +17,19 @@ describe('broken streams of the Messages API', () => {
     ['api_error', 'server', true],
     ['invalid_request_error', 'invalid_request', false],
     ['authentication_error', 'authentication', false],
-  ])('R3 R4 the error event %s after 200 is a typed error', (type, code, retryable) => {
+  ])('R3 R4 the error event %s after status 200 is a typed error', (type, code, retryable) => {
     const error = { type: 'error', error: { type, message: 'No.' }, request_id: 'req_9' };
     const thrown = failure([opening(), ...block(0, TEXT, text('Hel')), error]);
     expect(thrown).toMatchObject({ code, retryable, provider: 'anthropic', requestId: 'req_9' });
   });
 
-  it('R8 tolerates the same opening twice', () => {
+  it('R8 the same opening may come twice', () => {
     const { chunks, reply } = decode([opening(), opening(), ...block(0, TEXT, text('Hi')), ...ending()]);
     expect(chunks).toHaveLength(1);
     expect(reply.usage?.inputTokens).toBe(12);
   });
 
-  it('R8 refuses a second message in the stream', () => {
+  it('R8 a second message in the stream is refused', () => {
     const first = [opening(), ...block(0, TEXT, text('Hel'))];
     const other = failure([opening('msg_1'), opening('msg_2')]);
     const behindContent = failure([...first, opening('msg_2'), ...block(0, TEXT, text('lo')), ...ending()]);
@@ -37,7 +37,7 @@ describe('broken streams of the Messages API', () => {
     expect([other.code, behindContent.code, sameId.code]).toEqual(['protocol', 'protocol', 'protocol']);
   });
 
-  it('reads blocks whose start or stop a server left out', () => {
+  it('blocks without a start or a stop are read', () => {
     const { chunks } = decode([
       { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'Hm' } },
       { type: 'content_block_delta', index: 1, delta: text('Hi') },
@@ -55,7 +55,7 @@ describe('broken streams of the Messages API', () => {
     ]);
   });
 
-  it('S9 keeps __proto__ in arguments a plain field', () => {
+  it('S9 __proto__ in arguments stays a plain field', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call(), json('{"__proto__":{"polluted":true}}')),
@@ -67,7 +67,7 @@ describe('broken streams of the Messages API', () => {
     expect('polluted' in {}).toBe(false);
   });
 
-  it('S10 caps the characters of text, thinking, arguments and kept blocks together', () => {
+  it('S10 the characters of text, thinking, arguments and kept blocks together are limited', () => {
     const limits = { maxOutputCharacters: 20 };
     const kinds = [
       block(0, TEXT, text('x'.repeat(11)), text('x'.repeat(11))),
@@ -80,11 +80,11 @@ describe('broken streams of the Messages API', () => {
     expect(errors).toEqual(kinds.map(() => 'anthropic: the output exceeds limits.maxOutputCharacters (20)'));
   });
 
-  it('S10 caps the number of tool calls', () => {
+  it('S10 the number of tool calls is limited', () => {
     const calls = [0, 1, 2].flatMap((index) => block(index, call(`t${index}`)));
     expect(failure([opening(), ...calls, ...ending()], { maxToolCalls: 2 })).toMatchObject({
       code: 'protocol',
-      message: 'anthropic: the reply has more than 2 tool calls (limits.maxToolCalls)',
+      message: 'anthropic: the tool calls exceed limits.maxToolCalls (2)',
     });
   });
 });

@@ -5,7 +5,7 @@ import { block, call, ending, json, opening, TEXT, text } from './events.ts';
 import { blockOf, decode, decoderOf, fakeCall, told } from '../support.ts';
 
 describe('the decoder of the Messages API', () => {
-  it('turns text deltas into content chunks and the rest into the reply', () => {
+  it('turns text deltas into content chunks and all else into the reply', () => {
     const { chunks, reply } = decode([opening(), ...block(0, TEXT, text('Hel'), text('lo')), ...ending()]);
     expect(chunks).toEqual([
       { type: 'content', content: 'Hel', call: 0 },
@@ -20,7 +20,7 @@ describe('the decoder of the Messages API', () => {
     });
   });
 
-  it('takes text and thinking that stand whole in the start of their block', () => {
+  it('reads text and thinking that come complete in the start of their block', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, { type: 'thinking', thinking: 'Hm.', signature: 'sig' }),
@@ -39,7 +39,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('R28 closes thinking with the block as it must go back, signature included', () => {
+  it('R28 ends thinking with the block to send back, including its signature', () => {
     const { chunks } = decode([
       opening(),
       ...block(
@@ -71,7 +71,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('keeps the signature of thinking whose text is not shown', () => {
+  it('keeps the signature of thinking without text', () => {
     const { chunks } = decode([
       opening(),
       ...block(
@@ -85,7 +85,7 @@ describe('the decoder of the Messages API', () => {
     expect(chunks[0]).toMatchObject({ content: '', block: { data: { thinking: '', signature: 'EqQB==' } } });
   });
 
-  it('streams the arguments of a tool call and finishes it with parsed ones', () => {
+  it('streams the arguments of a tool call and ends it with the parsed arguments', () => {
     const { chunks, reply } = decode([
       opening(),
       ...block(0, call('add'), json(''), json('{"a":'), json('1}')),
@@ -100,7 +100,7 @@ describe('the decoder of the Messages API', () => {
     expect(reply.finishReason).toBe('tool_calls');
   });
 
-  it('R24 finishes no call before something has followed it', () => {
+  it('R24 finishes a call only after something has followed it', () => {
     const decoder = decoderOf(fakeCall());
     const chunks: StreamChunk[] = [];
     const events = [opening(), ...block(0, call(), json('{"a":1}'), json(' ')), ...ending('tool_use')];
@@ -114,12 +114,12 @@ describe('the decoder of the Messages API', () => {
     ['no delta', []],
     ['an empty delta', [json('')]],
     ['blanks', [json('  \n')]],
-  ])('R26 reads %s as arguments {}', (_name, deltas) => {
+  ])('R26 reads %s as the arguments {}', (_name, deltas) => {
     const { chunks } = decode([opening(), ...block(0, call(), ...deltas), ...ending('tool_use')]);
     expect(chunks.at(-1)).toMatchObject({ type: 'tool_call', arguments: {} });
   });
 
-  it('takes arguments that stand whole in the start of their block', () => {
+  it('reads arguments that come complete in the start of their block', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call('add', { input: { a: 1 } })),
@@ -131,7 +131,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('takes calls that stand whole in the opening of the message', () => {
+  it('reads calls that come complete in the opening of the message', () => {
     const content = [call('add', { input: { a: 1 } })];
     const { chunks } = decode([opening('msg_1', { content }), ...ending('tool_use')]);
     expect(chunks.at(-1)).toMatchObject({ type: 'tool_call', name: 'add', arguments: { a: 1 } });
@@ -158,7 +158,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('R23 gives out no call that the length limit has cut', () => {
+  it('R23 delivers no call that the length limit has cut', () => {
     for (const deltas of [[json('{"path":"/et')], [json('')], []]) {
       const { chunks, reply } = decode([
         opening(),
@@ -171,7 +171,7 @@ describe('the decoder of the Messages API', () => {
     }
   });
 
-  it('delivers a call whose arguments are not JSON as invalid, with what stands around it', () => {
+  it('delivers a call whose arguments are not JSON as invalid, and all else as usual', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call(), json('{"a":')),
@@ -191,7 +191,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('keeps who called a tool, so that the call goes back with it', () => {
+  it('keeps the caller of a tool, so that it goes back with the call', () => {
     const caller = { type: 'code_execution_20250825', tool_id: 'srv_1' };
     const { chunks } = decode([
       opening(),
@@ -212,7 +212,7 @@ describe('the decoder of the Messages API', () => {
     ]);
   });
 
-  it('keeps citations with the text that they belong to', () => {
+  it('keeps citations with their text', () => {
     const citation = { type: 'char_location', cited_text: 'x', document_index: 0 };
     const { chunks } = decode([
       opening(),
@@ -233,7 +233,7 @@ describe('the decoder of the Messages API', () => {
     { type: 'mcp_tool_listing', mcp_server_name: 's', tools: [] },
     { type: 'container_upload', file_id: 'file_1' },
     { type: 'something_of_next_year', deep: { nested: [null, 1] } },
-  ])('keeps a $type block as it came', (start) => {
+  ])('keeps a $type block unchanged', (start) => {
     const { chunks } = decode([opening(), ...block(0, start), ...ending()]);
     expect(chunks).toEqual([{ type: 'content', content: '', block: blockOf(start), call: 0 }]);
   });
@@ -254,7 +254,7 @@ describe('the decoder of the Messages API', () => {
     });
   });
 
-  it('passes over pings, unknown events and unknown deltas', () => {
+  it('ignores pings, unknown events and unknown deltas', () => {
     const { chunks } = decode([
       { type: 'ping' },
       opening(),
@@ -280,14 +280,14 @@ describe('the decoder of the Messages API', () => {
     expect(reply).toMatchObject({ finishReason, rawFinishReason: raw });
   });
 
-  it('takes a message that ends without a reason as complete', () => {
+  it('accepts a message that ends without a reason as complete', () => {
     expect(decode([opening(), ...block(0, TEXT, text('x')), ...ending(null)]).reply.finishReason).toBe(
       'stop',
     );
     expect(decode([opening(), ...block(0, call()), ...ending(null)]).reply.finishReason).toBe('tool_calls');
   });
 
-  it('tells why the model refused', () => {
+  it('warns with the reason for which the model refused', () => {
     const { call: seen } = decode([
       opening(),
       {

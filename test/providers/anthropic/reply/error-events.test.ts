@@ -14,7 +14,7 @@ function failuresWith(event: object): SluiceError[] {
   return [failure([...HELLO, event]), failure([...HELLO, event, ...ending()]), failure([event, ...ending()])];
 }
 
-describe('R46 an event of the Messages API that says it is an error', () => {
+describe('R46 an error event of the Messages API is known', () => {
   it.each([
     [
       'an error object',
@@ -40,7 +40,7 @@ describe('R46 an event of the Messages API that says it is an error', () => {
     ['message_stop', {}],
     ['ping', {}],
     ['of_next_year', {}],
-  ])('by an error beside the fields of a %s', (type, fields) => {
+  ])('by an error in a %s with other fields', (type, fields) => {
     const object = failure([
       ...HELLO,
       { type, ...fields, error: { type: 'rate_limit_error', message: 'Slow.' } },
@@ -52,7 +52,7 @@ describe('R46 an event of the Messages API that says it is an error', () => {
     expect(failure([...HELLO, { type, ...fields, error: 'Slow.' }]).message).toContain('Slow.');
   });
 
-  it('by an error inside its delta', () => {
+  it('by an error in its delta', () => {
     const error = { type: 'overloaded_error', message: 'Busy.' };
     const event = { type: 'message_delta', delta: { stop_reason: 'end_turn', error }, request_id: 'req_9' };
     expect(failure([...HELLO, event])).toMatchObject({ code: 'overloaded', requestId: 'req_9' });
@@ -72,18 +72,18 @@ describe('R46 an event of the Messages API that says it is an error', () => {
     ],
     ['a type of its own', { type: 'overloaded_error', message: 'Compute error.' }, 'overloaded'],
     ['an exception', { type: 'internalServerException', message: 'Compute error.' }, 'server'],
-  ])('by its fields, without a type of the wire: %s', (_name, event, code) => {
+  ])('by its fields, without a known type: %s', (_name, event, code) => {
     expect(failuresWith(event).map((error) => error.code)).toEqual([code, code, code]);
   });
 
-  it('by its opening, with an error in it or the stop reason "error"', () => {
+  it('by its opening, if that has an error or the stop reason "error"', () => {
     const error = { type: 'overloaded_error', message: 'Busy.' };
     expect(failure([opening('msg_1', { error }), ...ending()]).code).toBe('overloaded');
     expect(failure([opening('msg_1', { stop_reason: 'error' }), ...ending()]).code).toBe('server');
     expect(failure([opening('msg_1', { stop_reason: 'ERROR' }), ...ending()]).code).toBe('server');
   });
 
-  it('by the stop reason "error", with the words beside it', () => {
+  it('by the stop reason "error", with the message next to it', () => {
     const end = (more: object) => [
       ...HELLO,
       { type: 'message_delta', delta: { stop_reason: 'error', ...more } },
@@ -102,7 +102,7 @@ describe('R46 an event of the Messages API that says it is an error', () => {
     });
   });
 
-  it('but not by a field that is null, empty or no sign of an error', () => {
+  it('but not by a field that is null, empty or not an error', () => {
     const harmless = [
       { type: 'ping', error: null },
       { type: 'ping', error: '', message: 'still here' },
@@ -119,7 +119,7 @@ describe('R46 an event of the Messages API that says it is an error', () => {
 });
 
 describe('R46 an event without a type', () => {
-  it('is the one that its event line names', async () => {
+  it('has the type of its event line', async () => {
     const lines = [opening(), ...block(0, TEXT, text('Hello')), ...ending()];
     const body = lines
       .map((line) => {
@@ -137,14 +137,14 @@ describe('R46 an event without a type', () => {
   });
 });
 
-describe('R46 an error after 200', () => {
+describe('R46 an error after status 200', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
   });
   afterAll(() => server.close());
 
-  it('carries what was received, with the text beside the error', async () => {
+  it('carries the partial reply, including the text in the event with the error', async () => {
     const lines = [
       ...HELLO,
       ...block(1, call('a'), { type: 'input_json_delta', partial_json: '{"n":1}' }),
@@ -177,7 +177,7 @@ describe('R46 an error after 200', () => {
       { type: 'message', content: [], stop_reason: 'error', stop_details: { explanation: 'Busy.' } },
       'server',
     ],
-  ])('of an endpoint that does not stream: %j', async (body, code) => {
+  ])('is known at an endpoint that does not stream: %j', async (body, code) => {
     const { error } = await failureOn(server, { body }, { stream: false });
     expect(isSluiceError(error) && error.code).toBe(code);
     expect(error.message).toContain('Busy.');

@@ -12,14 +12,14 @@ function citationsOf(first: object, ...deltas: object[]): unknown[][] {
   return chunks.flatMap((chunk) => (chunk.type === 'content' && chunk.citations ? [chunk.citations] : []));
 }
 
-describe('files that a model made', () => {
+describe('files that the model made', () => {
   it.each([
     [{ type: 'base64', media_type: 'image/png', data: 'iVBO' }, 'file: image/png iVBO'],
     [{ type: 'base64', data: 'iVBO' }, 'file: image/* iVBO'],
     [{ type: 'url', url: 'https://a/b.png' }, 'file: image/* https://a/b.png'],
     [{ type: 'url', url: 'https://a/b', media_type: 'image/webp' }, 'file: image/webp https://a/b'],
     [{ type: 'url', url: 'data:image/gif;base64,R0lG' }, 'file: image/gif R0lG'],
-  ])('come as a file: %j', (source, line) => {
+  ])('become file chunks: %j', (source, line) => {
     const image = { type: 'image', source };
     const { chunks, reply } = decode([
       opening(),
@@ -32,7 +32,7 @@ describe('files that a model made', () => {
     expect(told(decode([opening(), start(0, image), ...ending()]).chunks)).toEqual([line]);
   });
 
-  it('are documents and sounds too', () => {
+  it('may be documents and audio, too', () => {
     const source = { type: 'base64', media_type: 'application/pdf', data: 'JVBE' };
     const { chunks } = decode([opening(), ...block(0, { type: 'document', source }), ...ending()]);
     expect(chunks).toEqual([{ type: 'file', mediaType: 'application/pdf', data: 'JVBE', call: 0 }]);
@@ -43,13 +43,13 @@ describe('files that a model made', () => {
     { type: 'container_upload', file_id: 'file_1' },
     { type: 'image', source: { type: 'base64', media_type: 'image/png', data: '' } },
     { type: 'image', source: null },
-  ])('that are only named are kept as they came: %j', (image) => {
+  ])('that are only named stay blocks: %j', (image) => {
     expect(told(decode([opening(), ...block(0, image), ...ending()]).chunks)).toEqual([
       `block: ${JSON.stringify(image)}`,
     ]);
   });
 
-  it('named by their ids alone stay in the result of the tool', () => {
+  it('that are named in the result of a tool stay in the result', () => {
     const content = {
       type: 'bash_code_execution_result',
       content: [{ type: 'bash_code_execution_output', file_id: 'f' }],

@@ -13,7 +13,7 @@ const offering = (...names: string[]): ModelRequest =>
   ask('Hi', { tools: names.map((name) => ({ name, parameters: {} })) });
 
 describe('R49 a call that the provider runs itself', () => {
-  it('is marked so, keeps its block, is no call in the making, and its result follows', () => {
+  it('is marked, keeps its block, has no deltas, and is followed by its result', () => {
     const found = {
       type: 'web_search_tool_result',
       tool_use_id: 'srv',
@@ -85,7 +85,7 @@ describe('R49 a call that the provider runs itself', () => {
     ['server_tool_use', 'advisor', 'advisor_tool_result', { type: 'advisor_result', text: 'Yes.' }],
     ['mcp_tool_use', 'echo', 'mcp_tool_result', [{ type: 'text', text: 'hello' }]],
     ['tool_use_of_next_year_tool_use', 'new', 'new_tool_result', { type: 'new_result' }],
-  ])('%s of %s is answered by %s', (type, name, answer, content) => {
+  ])('may be %s of the tool %s, with the result %s', (type, name, answer, content) => {
     const called = { type, id: 'x_1', name, input: { a: 1 }, server_name: 's' };
     const answered = { type: answer, tool_use_id: 'x_1', is_error: false, content };
     const { chunks } = decode([opening(), ...block(0, called), ...block(1, answered), ...ending()]);
@@ -117,7 +117,7 @@ describe('R49 a call that the provider runs itself', () => {
     });
   });
 
-  it('goes out at its stop, before its result begins', () => {
+  it('is delivered at its stop, before its result begins', () => {
     const events = [opening(), ...block(0, SEARCH, json('{"query":"x"}'))];
     expect(told(decode([...events, { type: 'message_stop' }]).chunks)).toEqual([
       'ran: srv web_search {"query":"x"}',
@@ -126,7 +126,7 @@ describe('R49 a call that the provider runs itself', () => {
     expect(told(decode([...more, { type: 'message_stop' }]).chunks)).toHaveLength(2);
   });
 
-  it('has its result in a later reply if it waits for the caller; the request knows its name', () => {
+  it('has its result in a later reply if it waits for the caller, with the name from the request', () => {
     const code = { type: 'tool_call' as const, id: 'srv_1', name: 'code_execution', arguments: {} };
     const answered = { type: 'code_execution_tool_result', tool_use_id: 'srv_1', content: { stdout: '3' } };
     const events = [opening(), ...block(0, answered), ...ending()];
@@ -138,7 +138,7 @@ describe('R49 a call that the provider runs itself', () => {
     expect(told(decode(events).chunks)).toEqual(['result: srv_1 code_execution {"stdout":"3"}']);
   });
 
-  it('is left out if the reply was cut inside it, and invalid if it was not', () => {
+  it('is left out if the reply was cut within it, and invalid otherwise', () => {
     const events = [opening(), ...block(0, TEXT, text('Hi')), ...block(1, SEARCH, json('{"que'))];
     expect(told(decode([...events, ...ending('max_tokens')]).chunks)).toEqual(['text: Hi']);
     expect(told(decode([...events, ...ending('pause_turn')]).chunks)).toEqual([
@@ -147,7 +147,7 @@ describe('R49 a call that the provider runs itself', () => {
     ]);
   });
 
-  it('does not make a reply end with tool_calls', () => {
+  it('does not make the reply end with tool_calls', () => {
     const answered = { type: 'tool_result', tool_use_id: 'toolu_a', content: 'x' };
     const run = [opening(), ...block(0, call('a'), json('{}')), ...block(1, answered)];
     expect(decode([...run, ...ending('tool_use')]).reply.finishReason).toBe('stop');
@@ -161,8 +161,8 @@ describe('R49 a call that the provider runs itself', () => {
   });
 });
 
-describe('R49 a call that the program of the provider made', () => {
-  it('is for the client to answer, and goes back with its caller', () => {
+describe('R49 a call that a program of the provider made', () => {
+  it('is for the client to run, and goes back with its caller', () => {
     const caller = { type: 'code_execution_20260120', tool_id: 'srv_1' };
     const code = { type: 'server_tool_use', id: 'srv_1', name: 'code_execution', input: {} };
     const container = { id: 'container_1', expires_at: '2026-01-15T14:30:00Z' };
@@ -196,7 +196,7 @@ describe('R49 a tool_use of a tool that was not offered', () => {
     content,
   });
 
-  it('belongs to the provider if the same reply answers it', () => {
+  it('belongs to the provider if the same reply has its result', () => {
     const { chunks } = decode(
       [opening(), ...block(0, call('a'), json('{"n":1}')), ...block(1, answer('toolu_a')), ...ending()],
       {},
@@ -209,7 +209,7 @@ describe('R49 a tool_use of a tool that was not offered', () => {
     ]);
   });
 
-  it('is told from its neighbors, in whichever order the answers come', () => {
+  it('is told from other calls, whatever the order of the results', () => {
     const calls = ['a', 'b', 'c'].flatMap((name, index) => block(index, call(name), json('{}')));
     const { chunks, reply } = decode(
       [
@@ -234,7 +234,7 @@ describe('R49 a tool_use of a tool that was not offered', () => {
     expect(reply.finishReason).toBe('tool_calls');
   });
 
-  it('belongs to the client if nothing answers it: it may know the tool all the same', () => {
+  it('belongs to the client if there is no result', () => {
     const events = [
       opening(),
       ...block(0, call('a'), json('{}')),
@@ -244,7 +244,7 @@ describe('R49 a tool_use of a tool that was not offered', () => {
     expect(told(decode(events, {}, offering('b')).chunks)).toEqual(['call: toolu_a a {}', 'text: x']);
   });
 
-  it('was offered if the options of the provider hold a tool that the client runs', () => {
+  it("counts as offered if the provider's options have a tool that the client runs", () => {
     const own = (...tools: object[]): ModelRequest =>
       ask('Hi', { parameters: { providerOptions: { anthropic: { tools } } } });
     const events = [
@@ -264,8 +264,8 @@ describe('R49 a tool_use of a tool that was not offered', () => {
   });
 });
 
-describe('R49 the order of what the provider ran', () => {
-  it('is that of the blocks, with calls that were never stopped and results that were never stopped', () => {
+describe('R49 the order of calls that the provider ran', () => {
+  it('is that of the blocks, even if calls or results were never stopped', () => {
     const { chunks } = decode([
       opening(),
       start(0, TEXT),
@@ -295,7 +295,7 @@ describe('R49 a reply without text', () => {
       block(0, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBO' } }),
       'file',
     ],
-  ])('is whole if it holds %s', async (_name, blocks, type) => {
+  ])('is complete if it holds %s', async (_name, blocks, type) => {
     await using server = await faultServer();
     const lines = [opening(), ...blocks, ...ending()].map((event) => JSON.stringify(event));
     const { chunks, reply } = await runOn(server, { stream: { lines, wire: 'anthropic-messages' } });

@@ -15,7 +15,7 @@ describe('R48 the signature of thinking', () => {
     ['growing', [signature('Eq'), signature('EqQB')]],
     ['repeated', [signature('EqQB'), signature('EqQB')]],
     ['with an empty delta', [signature('EqQB'), signature('')]],
-  ])('goes back whole if it comes %s', (_name, deltas) => {
+  ])('goes back complete if it comes %s', (_name, deltas) => {
     const whole = [{ type: 'thinking', thinking: 'Hm', signature: 'EqQB' }];
     expect(thoughtsOf(block(0, THINKING, thinking('Hm'), ...deltas))).toEqual(whole);
     expect(
@@ -25,7 +25,7 @@ describe('R48 the signature of thinking', () => {
     );
   });
 
-  it('is kept empty or missing, as servers that imitate the API leave it', () => {
+  it('stays empty or missing if a server leaves it so', () => {
     expect(thoughtsOf(block(0, THINKING, thinking('Hm')))).toEqual([
       { type: 'thinking', thinking: 'Hm', signature: '' },
     ]);
@@ -34,7 +34,7 @@ describe('R48 the signature of thinking', () => {
     ]);
   });
 
-  it('stands in a block with every other field that came', () => {
+  it('is in a block with all other fields that came', () => {
     const start = { ...THINKING, format: 'v2' };
     const more = { type: 'estimate_delta', estimated_tokens: 50, format: '.1' };
     expect(thoughtsOf(block(0, start, thinking('Hm'), more, signature('s')))).toEqual([
@@ -42,7 +42,7 @@ describe('R48 the signature of thinking', () => {
     ]);
   });
 
-  it('is read from thinking that a proxy put into the field of a text delta', () => {
+  it('is read if a proxy put the thinking into the field of a text delta', () => {
     const wrong = { type: 'thinking_delta', text: 'Hm' };
     expect(thoughtsOf(block(0, THINKING, wrong))).toEqual([
       { type: 'thinking', thinking: 'Hm', signature: '' },
@@ -51,7 +51,7 @@ describe('R48 the signature of thinking', () => {
 });
 
 describe('R48 redacted thinking', () => {
-  it('goes back to the letter, also if its stop is missing', () => {
+  it('goes back unchanged, even if its stop is missing', () => {
     const redacted = { type: 'redacted_thinking', data: 'Em8K', extra: { a: [1] } };
     const { chunks } = decode([
       opening(),
@@ -64,11 +64,11 @@ describe('R48 redacted thinking', () => {
   });
 });
 
-describe('R48 the container that a reply ran in', () => {
+describe('R48 the container of a reply', () => {
   const container = { id: 'container_1', expires_at: '2026-01-15T14:30:00Z' };
   const line = `block: ${JSON.stringify({ ...container, type: 'container' })}`;
 
-  it('stands at the end of the reply, once, wherever the wire tells it', () => {
+  it('is delivered once at the end of the reply, wherever it came', () => {
     const [stopped, end] = [ending()[0] ?? {}, { type: 'message_stop' }];
     const told_ = (first: object, last: object): string[] =>
       told(
@@ -103,8 +103,8 @@ describe('R48 the container that a reply ran in', () => {
   });
 });
 
-describe('R48 fields of a call that nothing here knows', () => {
-  it('go back on its block, from its start and from its deltas', () => {
+describe('R48 unknown fields of a call', () => {
+  it('go back in its block, from its start and from its deltas', () => {
     const more = { type: 'meta_delta', toolset_name: 'computer', note: 'b' };
     const { chunks } = decode([
       opening(),
@@ -134,7 +134,7 @@ describe('R48 blocks that are nested too deep', () => {
     return value;
   };
 
-  it('lose what is too deep, with a warning, and nothing else', () => {
+  it('lose the fields that are too deep, with a warning, and nothing else', () => {
     const { chunks, call: seen } = decode([
       opening(),
       ...block(0, { type: 'text', text: 'Hi', deep: nested(100_000) }),
@@ -152,10 +152,10 @@ describe('R48 blocks that are nested too deep', () => {
       'call: toolu_a a invalid ',
     ]);
     expect(seen.warnings).toEqual([
-      'anthropic: what a block has nested too deep is left out',
-      'anthropic: what a block has nested too deep is left out',
+      'anthropic: fields of a block that are nested too deep are left out',
+      'anthropic: fields of a block that are nested too deep are left out',
       'anthropic: a block of type "compaction" is left out: it is nested too deep',
-      'anthropic: what a block has nested too deep is left out',
+      'anthropic: fields of a block that are nested too deep are left out',
     ]);
   });
 

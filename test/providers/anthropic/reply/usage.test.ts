@@ -19,13 +19,13 @@ const counts = (usage: Usage | undefined) => [
   usage?.reasoningTokens,
 ];
 
-describe('R50 counts of one call', () => {
+describe('R50 the counts of one call', () => {
   it.each([
     ['0', { input_tokens: 0, output_tokens: 15 }],
     ['null', { input_tokens: null, output_tokens: 15 }],
     ['left out', { output_tokens: 15 }],
     ['no number', { input_tokens: 'many', output_tokens: 15 }],
-  ])('stand if they are %s later', (_name, later) => {
+  ])('stay if they are %s later', (_name, later) => {
     const first = {
       input_tokens: 25,
       cache_read_input_tokens: 7,
@@ -53,7 +53,7 @@ describe('R50 counts of one call', () => {
     expect(counts(usageOf({ input_tokens: 5 }, thought, none))).toEqual([5, 0, 0, 9, 4]);
   });
 
-  it('are not counted twice if the opening counted the cached input with the rest', () => {
+  it('are not added twice if the opening includes the cached input', () => {
     expect(
       counts(
         usageOf(
@@ -64,14 +64,14 @@ describe('R50 counts of one call', () => {
     ).toEqual([19_000, 18_500, 0, 9, 0]);
   });
 
-  it('come late from servers that know none at the opening', () => {
+  it('may come late from servers that do not know them at the opening', () => {
     const first = { input_tokens: 0, output_tokens: 0 };
     const usage = usageOf(first, { input_tokens: 123, output_tokens: 45 });
     expect(counts(usage)).toEqual([123, 0, 0, 45, 0]);
     expect(usage).not.toHaveProperty('estimated');
   });
 
-  it('of server tools do not fall either, in what a price list reads', () => {
+  it('of server tools never fall either', () => {
     const later = { output_tokens: 9, server_tool_use: { web_search_requests: 2, web_fetch_requests: 0 } };
     const usage = usageOf(
       { input_tokens: 1, cache_creation: { ephemeral_1h_input_tokens: 7, ephemeral_5m_input_tokens: 0 } },
@@ -85,7 +85,7 @@ describe('R50 counts of one call', () => {
     });
   });
 
-  it('stay an estimate until the output was counted', () => {
+  it('are marked estimated until the output was counted', () => {
     const first = { input_tokens: 25, output_tokens: 1 };
     expect(usageOf(first)).toMatchObject({ inputTokens: 25, outputTokens: 1, estimated: true });
     for (const later of [{}, { output_tokens: null }, { output_tokens: 0 }, { input_tokens: 30 }]) {
@@ -93,7 +93,7 @@ describe('R50 counts of one call', () => {
     }
   });
 
-  it('may stand in message_stop alone, or inside the delta', () => {
+  it('may be only in message_stop, or in the delta', () => {
     const usage = { input_tokens: 25, output_tokens: 15 };
     const body = [opening('msg_1', { usage: undefined }), ...block(0, TEXT, text('x'))];
     const [stopped] = ending('end_turn', {});
@@ -106,7 +106,7 @@ describe('R50 counts of one call', () => {
     }
   });
 
-  it('S9 keep __proto__ a plain field', () => {
+  it('S9 with __proto__ as a name are a plain field', () => {
     const usage: unknown = JSON.parse('{"input_tokens":1,"output_tokens":2,"__proto__":{"output_tokens":9}}');
     expect(usageOf(undefined, Object(usage))).toMatchObject({ outputTokens: 2 });
     expect('output_tokens' in {}).toBe(false);
@@ -114,7 +114,7 @@ describe('R50 counts of one call', () => {
 });
 
 describe('the usage of the Messages API', () => {
-  it('replaces cumulative counts and leaves alone what is null', () => {
+  it('takes cumulative counts and ignores null', () => {
     const { reply } = decode([
       opening('msg_1', {
         usage: {
@@ -151,7 +151,7 @@ describe('the usage of the Messages API', () => {
     });
   });
 
-  it('R38 is on the call as soon as the opening tells it, marked estimated until the end does', () => {
+  it('R38 is on the call as soon as the opening has it, marked estimated until the end', () => {
     const call = fakeCall();
     const decoder = decoderOf(call);
     decoder.event({ ...opening('msg_1', { usage: { ...USAGE, service_tier: 'priority' } }) }, '', []);
@@ -188,13 +188,13 @@ describe('the stop reason', () => {
     expect(reasonOf({ stop_reason: raw })).toEqual([reason, raw]);
   });
 
-  it('is not lost to a later one that is null, empty or left out', () => {
+  it('is not lost to a later one that is null, empty or missing', () => {
     for (const later of [{ stop_reason: null }, { stop_reason: '' }, {}]) {
       expect(reasonOf({ stop_reason: 'max_tokens' }, later)).toEqual(['length', 'max_tokens']);
     }
   });
 
-  it('may stand in the opening, or beside the delta', () => {
+  it('may be in the opening, or next to the delta', () => {
     const body = block(0, TEXT, text('x'));
     const end = { type: 'message_stop' };
     expect(decode([opening('m', { stop_reason: 'max_tokens' }), ...body, end]).reply.finishReason).toBe(
@@ -205,7 +205,7 @@ describe('the stop reason', () => {
     ).toBe('refusal');
   });
 
-  it('is known on the call before the end', () => {
+  it('is on the call before the end', () => {
     const call = fakeCall();
     const decoder = decoderOf(call);
     decoder.event({ type: 'message_delta', usage: { input_tokens: 3, output_tokens: 4 } }, '', []);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Message, ModelRequest, Parameters } from '../../../../src/index.ts';
 import { built, TOOL, user } from './requests.ts';
 
-describe('prompt caching on the wire', () => {
+describe('prompt caching on the Messages API', () => {
   const messages: Message[] = [
     { role: 'system', content: 'You are terse.' },
     { role: 'user', content: 'a' },
@@ -16,7 +16,7 @@ describe('prompt caching on the wire', () => {
     return built({ messages, tools: [TOOL], parameters: { promptCache }, ...more });
   }
 
-  it("auto marks the tools, the system prompt and the last message, and not the caller's objects", () => {
+  it('marks the tools, the system prompt and the last message with auto, and changes no object of the caller', () => {
     const { body, warnings } = cached('auto');
     expect(body).toMatchObject({
       tools: [{ name: 'add', cache_control: mark }],
@@ -28,7 +28,7 @@ describe('prompt caching on the wire', () => {
     expect(cached('auto', { messages: messages.slice(1, 2), tools: [] }).warnings).toEqual([]);
   });
 
-  it('marks the breakpoints asked for, with their time to live', () => {
+  it('marks the given breakpoints, with their time to live', () => {
     const { body } = cached([{ at: 'tools', ttl: '1h' }, 1, { at: -2, ttl: '5m' }]);
     expect(body).toMatchObject({
       tools: [{ cache_control: { type: 'ephemeral', ttl: '1h' } }],
@@ -41,7 +41,7 @@ describe('prompt caching on the wire', () => {
     expect(JSON.stringify(body).match(/cache_control/g)).toHaveLength(3);
   });
 
-  it('sends the last four of more breakpoints, and tells of those before nothing', () => {
+  it('sends the last four breakpoints, and reports one that nothing comes before', () => {
     const { body, warnings } = cached(['tools', 0, 1, 2, 3]);
     expect(JSON.stringify(body).match(/cache_control/g)).toHaveLength(4);
     expect(body).toMatchObject({ tools: [{ name: 'add' }] });
@@ -52,7 +52,7 @@ describe('prompt caching on the wire', () => {
     ]);
   });
 
-  it("marks no thinking and leaves the caller's blocks as they are", () => {
+  it('marks no thinking and changes no block of the caller', () => {
     const data = Object.freeze({ type: 'web_search_tool_result', tool_use_id: 'srv', content: [] });
     const { body } = cached([-1], {
       messages: [

@@ -4,7 +4,7 @@ import { block, call, ending, json, opening } from '../reply/events.ts';
 import { decode, said, told } from '../support.ts';
 
 describe('R45 ids of calls', () => {
-  it('that two calls share are told apart', () => {
+  it('are made unique if two calls share one', () => {
     const grep = { type: 'tool_use', id: 'grep:3', name: 'grep', input: {} };
     const { chunks } = decode([
       opening(),
@@ -20,7 +20,7 @@ describe('R45 ids of calls', () => {
     ]);
   });
 
-  it('that come with the same call twice are one call', () => {
+  it('with the same call twice make one call', () => {
     const { chunks } = decode([
       opening(),
       ...block(0, call('a'), json('{"n":1}')),
@@ -31,7 +31,7 @@ describe('R45 ids of calls', () => {
     expect(chunks.filter(({ type }) => type === 'tool_call_delta')).toHaveLength(2);
   });
 
-  it('that are missing or empty are made, and never one that the server gives', () => {
+  it('are made up if they are missing or empty, and are never one that the server gives', () => {
     const none = { type: 'tool_use', name: 'a', input: {} };
     expect(
       said(

@@ -26,7 +26,7 @@ describe('R48 the container of earlier replies', () => {
     { role: 'user', content: 'Go on' },
   ];
 
-  it('is a field of the request, the newest that has not expired, and never a content block', () => {
+  it('is a field of the request: the latest that has not expired, and never a content block', () => {
     vi.useFakeTimers({ now: Date.parse('2026-11-01T12:00:00Z') });
     const { body, warnings } = messagesOf(
       conversation(
@@ -44,7 +44,7 @@ describe('R48 the container of earlier replies', () => {
     );
   });
 
-  it("is the caller's where the caller names one, and none of another model", () => {
+  it("is the caller's if the caller names one, and never that of another model", () => {
     const parameters: Parameters = { providerOptions: { anthropic: { container: 'mine' } } };
     const messages = conversation(container('c_1'));
     expect(built({ messages, parameters }).body['container']).toBe('mine');

@@ -32,7 +32,7 @@ const answer = (id: string, more: object = { content: '2' }): object => ({
 });
 
 describe('ids of calls on the Messages API', () => {
-  it('are of letters, digits, _ and -, and differ if ids become equal', () => {
+  it('have only letters, digits, _ and -, and stay unique', () => {
     const { body, warnings } = messagesOf([
       assistant(call('f:1'), call('f.1')),
       tool(result('f.1', 'second'), result('f:1', 'first')),
@@ -46,7 +46,7 @@ describe('ids of calls on the Messages API', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('differ if call_0 comes in each turn, also inside blocks that are kept', () => {
+  it('are unique if call_0 comes in each turn, also in kept blocks', () => {
     const caller = { type: 'code_execution_20250825', tool_id: 'srvtoolu_1' };
     const block = own({ type: 'tool_use', id: 'call_0', name: 'add', input: {}, caller });
     const turn = [assistant(call('call_0', { block })), tool(result('call_0'))];
@@ -57,14 +57,14 @@ describe('ids of calls on the Messages API', () => {
     expect(at(body, 'messages', 2, 'content', 0, 'caller')).toEqual(caller);
   });
 
-  it("are the kept block's if the conversation has another", () => {
+  it('are those of the kept block if the conversation has another one', () => {
     const block = own({ type: 'tool_use', id: 'toolu_1', name: 'add', input: {}, caller: { type: 'x' } });
     const { body } = messagesOf([assistant(call('ours', { block })), tool(result('ours'))]);
     expect(at(body, 'messages', 0, 'content', 0, 'id')).toBe('toolu_1');
     expect(at(body, 'messages', 1, 'content', 0, 'tool_use_id')).toBe('toolu_1');
   });
 
-  it('do not take the id of a server tool', () => {
+  it('are never the id of a server tool', () => {
     const search = { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} };
     const { body } = messagesOf([
       assistant({ type: 'provider', block: own(search) }, call('x')),
@@ -77,8 +77,8 @@ describe('ids of calls on the Messages API', () => {
   });
 });
 
-describe('results of tools on the Messages API', () => {
-  it('are not sent if nobody asked, again, or late', () => {
+describe('tool results on the Messages API', () => {
+  it('are not sent without a call, a second time, or late', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: 'Hi' },
       tool(result('none')),
@@ -97,12 +97,12 @@ describe('results of tools on the Messages API', () => {
     ]);
     expect(warnings).toEqual([
       'anthropic: a result of the tool add answers no call, it is left out',
-      'anthropic: a call of the tool add has its result already, another one is left out',
+      'anthropic: a call of the tool add already has a result, another one is left out',
       'anthropic: a result of the tool add comes after the next reply, it is left out with its call',
     ]);
   });
 
-  it('are no error at the end if nobody asked', () => {
+  it('without a call are no error at the end', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: 'Hi' },
       { role: 'assistant', content: 'Hello' },
@@ -115,7 +115,7 @@ describe('results of tools on the Messages API', () => {
     expect(warnings).toEqual(['anthropic: a result of the tool add answers no call, it is left out']);
   });
 
-  it('say that the tool failed if it failed without a word: an empty error is refused', () => {
+  it('say that the tool failed if it gave no message, because the API refuses an empty error', () => {
     const blank: Part = {
       type: 'tool_result',
       id: 'b',
@@ -140,7 +140,7 @@ describe('results of tools on the Messages API', () => {
     ]);
   });
 
-  it('and calls in a message of another role are left out with a warning', () => {
+  it('and calls in a message of the wrong role are left out with a warning', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: [call('a'), { type: 'text', text: 'Hi' }] },
       assistant(result('a'), { type: 'text', text: 'Hm' }),
@@ -195,13 +195,13 @@ describe('blank messages on the Messages API', () => {
       [{ role: 'system', content: 'Hi' }],
       `messages holds only system prompts: ${asks}`,
     ],
-  ])('are an error that names the part: %s', (_name, messages, message) => {
+  ])('are an error that names the part if they come last: %s', (_name, messages, message) => {
     expect(() => messagesOf(messages)).toThrow(
       expect.objectContaining({ code: 'invalid_request', message: `anthropic: ${message}` }),
     );
   });
 
-  it('are left out in between: nothing is lost', () => {
+  it('are left out if others follow', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: '' },
       { role: 'assistant', content: 'Hello' },
@@ -216,14 +216,14 @@ describe('blank messages on the Messages API', () => {
     expect(warnings).toEqual([]);
   });
 
-  it("are no error if the caller's own fields hold the messages", () => {
+  it("are no error if the caller's own fields have the messages", () => {
     const messages = [user('Hi')];
     const { body } = built({ messages: [], parameters: { providerOptions: { anthropic: { messages } } } });
     expect(body['messages']).toEqual(messages);
   });
 });
 
-describe('what a reply brought goes back on the Messages API', () => {
+describe('the content of a reply goes back on the Messages API', () => {
   const thinking = { type: 'thinking', thinking: 'Hm.', signature: 'EqQB' };
   const search = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: { query: 'x' } };
   const found = { type: 'web_search_tool_result', tool_use_id: 'srv', content: [] };
@@ -238,7 +238,7 @@ describe('what a reply brought goes back on the Messages API', () => {
     tool(result('a')),
   ];
 
-  it('to the same model at the same address', () => {
+  it('unchanged, to the same model at the same address', () => {
     const { body, warnings } = messagesOf(history());
     expect(at(body, 'messages', 1, 'content')).toEqual([
       thinking,
@@ -253,7 +253,7 @@ describe('what a reply brought goes back on the Messages API', () => {
     ['model', originOf('anthropic', NEW, ADDRESS), `belongs to the model ${NEW}`],
     ['address', originOf('anthropic', OLD, 'https://h'), 'came from https://h'],
     ['wire', originOf('openai.responses', OLD, ADDRESS), 'belongs to openai.responses'],
-  ])('not to another %s: one warning, and the call goes as a plain one', (_what, from, why) => {
+  ])('but not to another %s: there is one warning, and the call becomes a plain one', (_what, from, why) => {
     const { body, warnings } = messagesOf(history(from));
     expect(body['messages']).toEqual([
       user('Hi'),
@@ -263,7 +263,7 @@ describe('what a reply brought goes back on the Messages API', () => {
     expect(warnings).toEqual([`anthropic: a block that ${why} is left out`]);
   });
 
-  it('what the provider ran itself, verbatim in its place, and never as a call of the client', () => {
+  it('with the calls that the provider ran, unchanged and never as calls of the client', () => {
     const run = (block: ProviderBlock | undefined, answered: ProviderBlock | undefined): Message[] => [
       { role: 'user', content: 'Hi' },
       assistant(
@@ -291,7 +291,7 @@ describe('what a reply brought goes back on the Messages API', () => {
     ]);
   });
 
-  it('no file that the model made, but one with its block', () => {
+  it('without files that the model made, except those with a block', () => {
     const file: Part = { type: 'file', mediaType: 'image/png', data: 'AAAA' };
     const upload = { type: 'container_upload', file_id: 'file_1' };
     const { body, warnings } = messagesOf([assistant(file, { ...file, block: own(upload) })]);
@@ -301,7 +301,7 @@ describe('what a reply brought goes back on the Messages API', () => {
     ]);
   });
 
-  it('a call whose arguments could not be read, as an object that holds them', () => {
+  it('with an object that holds the arguments if they could not be read', () => {
     const invalid = { raw: '{"x": 1', reason: 'the arguments are not valid JSON' };
     const block = own(use('a', { input: {}, caller: { type: 'x' } }));
     const { body } = messagesOf([
@@ -315,8 +315,8 @@ describe('what a reply brought goes back on the Messages API', () => {
   });
 });
 
-describe('half characters on the Messages API', () => {
-  it('reach the server in no text, result, argument or kept block', () => {
+describe('halves of surrogate pairs on the Messages API', () => {
+  it('are in no text, result, argument or kept block that is sent', () => {
     const kept = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: { query: 'q\ud83d' } };
     const { body } = messagesOf([
       { role: 'user', content: 'a\ud83d' },

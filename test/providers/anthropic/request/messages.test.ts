@@ -4,8 +4,8 @@ import { at } from '../../../support/json.ts';
 import { built, messagesOf, OLD, user } from './requests.ts';
 import { ask } from '../support.ts';
 
-describe('messages on the wire', () => {
-  it('sends one question with the model and the max_tokens that the API demands', () => {
+describe('messages on the Messages API', () => {
+  it('are sent with the model and the max_tokens that the API requires', () => {
     expect(built(ask('Hi'))).toEqual({
       body: { model: OLD, max_tokens: 16_384, messages: [user('Hi')], stream: true },
       headers: {},
@@ -13,7 +13,7 @@ describe('messages on the wire', () => {
     });
   });
 
-  it('stacks system messages in order, wherever they stand', () => {
+  it('of role system are joined in order, wherever they are', () => {
     const { body } = messagesOf([
       { role: 'system', content: 'One.' },
       { role: 'user', content: 'Hi' },
@@ -26,7 +26,7 @@ describe('messages on the wire', () => {
     expect(body['messages']).toEqual([user('Hi')]);
   });
 
-  it('joins messages of one role that follow each other', () => {
+  it('of one role that follow each other are joined', () => {
     const { body } = messagesOf([
       { role: 'user', content: 'a' },
       { role: 'user', content: 'b' },
@@ -53,7 +53,7 @@ describe('messages on the wire', () => {
     ]);
   });
 
-  it('leaves out blank texts, and messages of which nothing remains', () => {
+  it('that are blank, or of which nothing is left, are left out', () => {
     const { body } = messagesOf([
       { role: 'user', content: 'a' },
       { role: 'assistant', content: [{ type: 'text', text: ' \n' }] },
@@ -76,7 +76,7 @@ describe('messages on the wire', () => {
     ]);
   });
 
-  it('trims the end of a final assistant message, and of no other', () => {
+  it('of the assistant are trimmed at the end if they come last', () => {
     const { body } = messagesOf([
       { role: 'assistant', content: 'kept ' },
       { role: 'user', content: 'go on ' },
@@ -89,7 +89,7 @@ describe('messages on the wire', () => {
     ]);
   });
 
-  it('sends calls and their results, results first and right behind the calls', () => {
+  it('with calls and results have the results first, right after the calls', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: 'What is 1 + 2?' },
       {
@@ -155,14 +155,14 @@ describe('messages on the wire', () => {
     expect(warnings).toEqual(['anthropic: a result of the tool void answers no call, it is left out']);
   });
 
-  it('wraps arguments that are no object, which the API would refuse', () => {
+  it('with arguments that are not an object have them wrapped, because the API refuses them', () => {
     const { body } = messagesOf([
       { role: 'assistant', content: [{ type: 'tool_call', id: 'c', name: 'n', arguments: 'ls -l' }] },
     ]);
     expect(body['messages']).toMatchObject([{ content: [{ input: { value: 'ls -l' } }] }]);
   });
 
-  it('R28 sends thinking, server tools and callers back as they came', () => {
+  it('R28 have thinking, server tools and callers as they came', () => {
     const thinking = { type: 'thinking', thinking: 'Hm.', signature: 'EqQB==' };
     const redacted = { type: 'redacted_thinking', data: 'Em8K' };
     const search = { type: 'server_tool_use', id: 'srv', name: 'web_search', input: { query: 'x' } };
@@ -197,7 +197,7 @@ describe('messages on the wire', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('R28 leaves out thinking without a block of this API, and tells of foreign blocks', () => {
+  it('R28 have no thinking without a block of this API, and blocks from elsewhere are reported', () => {
     const { body, warnings } = messagesOf([
       {
         role: 'assistant',
@@ -217,7 +217,7 @@ describe('messages on the wire', () => {
     expect(warnings).toEqual(['anthropic: a block that belongs to openai.responses is left out']);
   });
 
-  it('sends the citations of this API back with the text of the assistant alone', () => {
+  it('have the citations of this API, but only in texts of the assistant', () => {
     const own = { type: 'char_location', cited_text: 'x' };
     const citations = [own, { type: 'url_citation', url: 'u' }];
     const { body } = messagesOf([
@@ -232,7 +232,7 @@ describe('messages on the wire', () => {
     ]);
   });
 
-  it('sends images and documents by URL, as base64, as text and by file id', () => {
+  it('have images and documents by URL, as base64, as text and by file id', () => {
     const text = Buffer.from('a,b', 'utf8').toString('base64');
     const { body, warnings } = messagesOf([
       {
@@ -270,10 +270,10 @@ describe('messages on the wire', () => {
         ],
       },
     ]);
-    expect(warnings).toEqual(["anthropic: there are no levels of detail: 'high' of an image has no effect"]);
+    expect(warnings).toEqual(["anthropic: images have no detail on this API: 'high' has no effect"]);
   });
 
-  it('tells of parts that the API does not take', () => {
+  it('with parts that the API does not take are reported', () => {
     const { body, warnings } = messagesOf([
       { role: 'assistant', content: [{ type: 'image', url: 'https://x.test/a.png' }] },
       {
@@ -293,7 +293,7 @@ describe('messages on the wire', () => {
       'anthropic: a part of type image in a message of role assistant cannot be sent, it is left out',
       'anthropic: a part of type audio cannot be sent, it is left out',
       'anthropic: a file of type application/zip cannot be sent, it is left out',
-      'anthropic: an image has no mediaType and its data does not tell it, it is left out',
+      'anthropic: an image has no mediaType and its data does not show it, it is left out',
       'anthropic: an image has neither url nor data, it is left out',
       'anthropic: a file has neither url, data nor fileId, it is left out',
     ]);

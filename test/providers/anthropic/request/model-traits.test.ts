@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { modelTraits } from '../../../../providers/anthropic/request/model-traits.ts';
 
-describe('what the name of a model tells', () => {
+describe('the traits in the name of a model', () => {
   it.each([
     ['claude-3-haiku-20240307', 'budget', true, false, false],
     ['claude-3-7-sonnet-20250219', 'budget', true, false, false],
@@ -21,11 +21,11 @@ describe('what the name of a model tells', () => {
     ['claude-fable-5-1', 'adaptive', false, true, true],
     ['claude-mythos-preview', 'adaptive', false, true, true],
     ['deepseek-chat', 'budget', true, true, false],
-  ])('%s thinks in the way %s', (model, thinking, sampling, effort, alwaysThinks) => {
+  ])('say that %s thinks in the mode %s', (model, thinking, sampling, effort, alwaysThinks) => {
     expect(modelTraits(model)).toMatchObject({ thinking, sampling, effort, alwaysThinks });
   });
 
-  it('knows which models refuse temperature beside top_p, and which write little', () => {
+  it('say which models refuse temperature together with top_p, and which write little', () => {
     const names = ['claude-opus-4-20250514', 'claude-opus-4-1', 'claude-3-5-sonnet-latest', 'llama'];
     expect(names.map((name) => modelTraits(name).oneSamplingParameter)).toEqual([false, true, false, false]);
     expect(names.map((name) => modelTraits(name).maxTokens)).toEqual([undefined, undefined, 4096, undefined]);

@@ -4,8 +4,8 @@ import type { Parameters } from '../../../../src/index.ts';
 import { built, NEW, OLD, TOOL, user, withParameters } from './requests.ts';
 import { ask } from '../support.ts';
 
-describe('parameters on the wire', () => {
-  it('sends max_tokens of the request, else of the options, else what the model can write', () => {
+describe('parameters on the Messages API', () => {
+  it('give max_tokens of the request, else of the options, else what the model can write', () => {
     const sent = [
       withParameters({ maxTokens: 5 }, { maxTokens: 7 }),
       withParameters({}, { maxTokens: 7 }),
@@ -15,11 +15,11 @@ describe('parameters on the wire', () => {
     expect(sent).toEqual([5, 7, 4096, 16_384]);
   });
 
-  it("takes the request's model for the provider's", () => {
+  it("go to the model of the request instead of the provider's", () => {
     expect(built(ask('Hi', { model: 'claude-x' })).body['model']).toBe('claude-x');
   });
 
-  it('sends stop sequences, tools and the choice among them', () => {
+  it('include stop sequences, tools and the tool choice', () => {
     const tools = [TOOL, { ...TOOL, name: 'strict', strict: true }];
     const { body } = built(
       ask('Hi', {
@@ -44,18 +44,18 @@ describe('parameters on the wire', () => {
     [{ toolChoice: 'required', parallelToolCalls: true }, { type: 'any' }],
     [{ toolChoice: { name: 'add' } }, { type: 'tool', name: 'add' }],
     [{ parallelToolCalls: false }, { type: 'auto', disable_parallel_tool_use: true }],
-  ])('sends %j as tool_choice %j', (parameters, choice) => {
+  ])('turn %j into the tool_choice %j', (parameters, choice) => {
     expect(built(ask('Hi', { tools: [TOOL], parameters })).body['tool_choice']).toEqual(choice);
   });
 
-  it('sends no choice where there are no tools', () => {
+  it('include no tool choice without tools', () => {
     const { body, warnings } = withParameters({ toolChoice: 'required' });
     expect(body).not.toHaveProperty('tool_choice');
-    expect(warnings).toEqual(['anthropic: there are no tools to choose from: toolChoice is left out']);
+    expect(warnings).toEqual(['anthropic: there are no tools to choose from, toolChoice is left out']);
     expect(withParameters({ toolChoice: 'auto' }).warnings).toEqual([]);
   });
 
-  it('sends sampling parameters with the last API version that takes them', () => {
+  it('for sampling come with the last API version that has them', () => {
     const { body, headers, warnings } = withParameters({ temperature: 0.2 });
     expect(body['temperature']).toBe(0.2);
     expect(headers).toEqual({ 'anthropic-version': '2023-06-01' });
@@ -67,7 +67,7 @@ describe('parameters on the wire', () => {
     });
   });
 
-  it('leaves out sampling parameters that the model refuses, and says so', () => {
+  it('for sampling are left out with a warning if the model refuses them', () => {
     const newer = withParameters({ temperature: 0.2, topP: 0.5 }, { model: NEW });
     expect(newer.body).not.toHaveProperty('temperature');
     expect(newer.body).not.toHaveProperty('top_p');
@@ -83,29 +83,29 @@ describe('parameters on the wire', () => {
     ]);
   });
 
-  it('leaves out the temperature while the model thinks', () => {
+  it('leave the temperature out while the model thinks', () => {
     const { body, warnings } = withParameters({ temperature: 0.2, reasoning: { budgetTokens: 2048 } });
     expect(body).not.toHaveProperty('temperature');
     expect(warnings).toEqual(['anthropic: the model takes no temperature while it thinks, it is left out']);
   });
 
-  it('tells of parameters that the API does not know', () => {
+  it('that the API does not have are reported', () => {
     const { warnings } = withParameters({ seed: 1, frequencyPenalty: 1, presencePenalty: 1 });
     expect(warnings).toEqual(
       ['seed', 'frequencyPenalty', 'presencePenalty'].map(
-        (name) => `anthropic: the parameter ${name} cannot be honoured, it is left out`,
+        (name) => `anthropic: ${name} is not supported by this API, it is left out`,
       ),
     );
   });
 
-  it('with strict, of the options or of the request, is an error before anything is sent', () => {
+  it('with strict, in the options or in the request, fail before anything is sent', () => {
     const expected = expect.objectContaining({ code: 'invalid_request', provider: 'anthropic' });
     expect(() => withParameters({ seed: 1, strict: true })).toThrow(expected);
     expect(() => withParameters({ seed: 1 }, { strict: true })).toThrow(expected);
     expect(withParameters({ seed: 1, strict: false }, { strict: true }).warnings).toHaveLength(1);
   });
 
-  it('sends a schema for the answer as output_config', () => {
+  it('turn the schema of the reply into output_config', () => {
     const schema = { type: 'object', properties: {}, additionalProperties: false };
     const { body } = built(
       ask('Hi', { responseFormat: { type: 'json_schema', name: 'x', schema, description: 'A thing.' } }),
@@ -119,7 +119,7 @@ describe('parameters on the wire', () => {
     expect(built(ask('Hi', { responseFormat: { type: 'text' } })).warnings).toEqual([]);
   });
 
-  it('lets the providerOptions win, adds their tools and merges their output_config', () => {
+  it('let providerOptions replace fields, add their tools and merge their output_config', () => {
     const schema = { type: 'object' };
     const server = { type: 'web_search_20250305', name: 'web_search' };
     const { body, headers } = built(

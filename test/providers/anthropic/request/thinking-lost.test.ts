@@ -9,7 +9,7 @@ const call = (id: string): Part => ({ type: 'tool_call', id, name: 'add', argume
 const result = (id: string): Part => ({ type: 'tool_result', id, name: 'add', content: '2' });
 const own = (data: object): { provider: string; data: object } => ({ provider: 'anthropic', data });
 
-describe('thinking beside a reply that came without its thinking', () => {
+describe('thinking after a reply without its thinking', () => {
   const loop = (...reply: Part[]): Message[] => [
     { role: 'user', content: 'Hi' },
     assistant(...reply, call('a')),
@@ -23,12 +23,12 @@ describe('thinking beside a reply that came without its thinking', () => {
   const thinks = (messages: Message[], model = OLD) =>
     built({ messages, model, parameters: { reasoning: { budgetTokens: 2048 } } });
 
-  it('is left out with a warning if the model has a budget: the API would refuse it', () => {
+  it('is left out with a warning if the model has a budget, because the API would refuse it', () => {
     const { body, warnings } = thinks(loop(foreign));
     expect(body).not.toHaveProperty('thinking');
     expect(warnings).toEqual([
       'anthropic: a block that belongs to the model claude-3-7-sonnet is left out',
-      'anthropic: the model cannot think on after a reply that came without its thinking: thinking is left out',
+      'anthropic: the model cannot continue to think after a reply without its thinking: thinking is left out',
     ]);
   });
 

@@ -4,8 +4,8 @@ import type { Parameters } from '../../../../src/index.ts';
 import { built, NEW, OLD, TOOL, withParameters } from './requests.ts';
 import { ask } from '../support.ts';
 
-describe('thinking on the wire', () => {
-  it('sends the budget of the options, and the request wins', () => {
+describe('thinking on the Messages API', () => {
+  it('has the budget of the options, unless the request has one', () => {
     const settings = { budgetTokens: 2048 };
     expect(withParameters({}, settings).body['thinking']).toEqual({ type: 'enabled', budget_tokens: 2048 });
     expect(withParameters({ reasoning: { budgetTokens: 4096 } }, settings).body['thinking']).toEqual({
@@ -17,7 +17,7 @@ describe('thinking on the wire', () => {
     });
   });
 
-  it('makes room for the budget in max_tokens, which includes it', () => {
+  it('has its budget added to max_tokens, which includes it', () => {
     const named = withParameters({ maxTokens: 1000, reasoning: { budgetTokens: 2048 } });
     expect(named.body['max_tokens']).toBe(3048);
     expect(named.warnings).toEqual([
@@ -30,13 +30,13 @@ describe('thinking on the wire', () => {
     );
   });
 
-  it('raises a budget below the least one', () => {
+  it('has at least the minimum budget', () => {
     const { body, warnings } = withParameters({ reasoning: { budgetTokens: 10 } });
     expect(body['thinking']).toEqual({ type: 'enabled', budget_tokens: 1024 });
-    expect(warnings).toEqual(['anthropic: budgetTokens of 10 is raised to 1024, the least there is']);
+    expect(warnings).toEqual(['anthropic: budgetTokens of 10 is raised to 1024, the minimum']);
   });
 
-  it('lets newer models think adaptively, with their thoughts to be read', () => {
+  it('is adaptive for newer models, with readable text', () => {
     const thinking = { type: 'adaptive', display: 'summarized' };
     const effort = withParameters({ reasoning: { effort: 'high', summary: 'auto' } }, { model: NEW });
     expect(effort.body).toMatchObject({ thinking, output_config: { effort: 'high' } });
@@ -49,7 +49,7 @@ describe('thinking on the wire', () => {
     expect(withParameters({}, { model: NEW }).body).not.toHaveProperty('thinking');
   });
 
-  it('gives models that take both what was asked for', () => {
+  it('follows the request for models that take both modes', () => {
     const model = 'claude-sonnet-4-6';
     expect(withParameters({ reasoning: { effort: 'low' } }, { model }).body['thinking']).toMatchObject({
       type: 'adaptive',
@@ -84,9 +84,9 @@ describe('thinking on the wire', () => {
       OLD,
       { budgetTokens: 2048, summary: 'concise' },
       { thinking: { type: 'enabled', budget_tokens: 2048, display: 'summarized' } },
-      "there are no grades of summaries: 'concise' is sent as 'summarized'",
+      "there is only one kind of summary: 'concise' is sent as 'summarized'",
     ],
-  ])('tells %s what it cannot honour of %j', (model, reasoning, fields, warning) => {
+  ])('reports to %s the unsupported parts of %j', (model, reasoning, fields, warning) => {
     const { body, warnings } = withParameters({ reasoning }, { model });
     expect(body).toMatchObject(fields);
     if (Object.keys(fields).length === 0) {
@@ -95,13 +95,13 @@ describe('thinking on the wire', () => {
     expect(warnings).toEqual([`anthropic: ${warning}`]);
   });
 
-  it('lets a forced call go before thinking', () => {
+  it('is left out if the tool choice forces a call', () => {
     const parameters: Parameters = { toolChoice: 'required', reasoning: { budgetTokens: 2048 } };
     const { body, warnings } = built(ask('Hi', { tools: [TOOL], parameters }));
     expect(body).not.toHaveProperty('thinking');
     expect(body['tool_choice']).toEqual({ type: 'any' });
     expect(warnings).toEqual([
-      'anthropic: the model cannot think where the tool choice forces a call: thinking is left out',
+      'anthropic: the model cannot think if the tool choice forces a call: thinking is left out',
     ]);
   });
 });

@@ -7,7 +7,7 @@ const tool = (index: number | undefined, id: string | undefined, name?: string, 
 });
 
 describe('the decoder of Chat Completions', () => {
-  it('reads text, the end and what follows it', () => {
+  it('reads text, the end and what follows the end', () => {
     const { chunks, reply, call } = decode('chat', [
       chat({ role: 'assistant', content: '', refusal: null }),
       chat({ content: 'Hel' }),
@@ -51,7 +51,7 @@ describe('the decoder of Chat Completions', () => {
     expect(reply?.usage).toBe(call.usage);
   });
 
-  it('R18 says nothing for a preamble, keep-alive choices and unknown fields', () => {
+  it('R18 pushes nothing for an opening, keep-alive choices and unknown fields', () => {
     const { chunks } = decode('chat', [
       { id: '', model: '', choices: [], prompt_filter_results: [] },
       chat({ role: 'assistant', content: null }, { obfuscation: 'xyz' }),
@@ -69,7 +69,7 @@ describe('the decoder of Chat Completions', () => {
     ]);
   });
 
-  it('does not read thinking twice where a server fills both fields', () => {
+  it('does not read thinking twice if a server fills both fields', () => {
     const { chunks } = decode('chat', [chat({ reasoning: 'Hm', reasoning_content: 'Hm' }), finish('stop')]);
     expect(joined(chunks, 'thinking')).toBe('Hm');
   });
@@ -92,7 +92,7 @@ describe('the decoder of Chat Completions', () => {
     ]);
   });
 
-  it('tells a refusal as such', () => {
+  it('marks a refusal', () => {
     const { chunks, reply } = decode('chat', [
       chat({ refusal: 'I ' }),
       chat({ refusal: 'won’t' }),
@@ -102,7 +102,7 @@ describe('the decoder of Chat Completions', () => {
     expect([joined(chunks, 'content'), reply?.finishReason]).toEqual(['I won’t', 'refusal']);
   });
 
-  it('keeps citations, from the delta and from beside the choices', () => {
+  it('keeps citations of the delta and of the event', () => {
     const { chunks } = decode('chat', [
       { ...chat({ content: 'a' }), citations: ['https://a'] },
       { ...chat({ annotations: [{ type: 'url_citation' }] }), citations: ['https://a', 'https://b'] },
@@ -134,7 +134,7 @@ describe('the decoder of Chat Completions', () => {
   });
 });
 
-describe('usage on the chat wire', () => {
+describe('usage of Chat Completions', () => {
   const usageOf = (...usages: object[]): unknown =>
     decode('chat', [
       chat({ content: 'x' }),
@@ -142,7 +142,7 @@ describe('usage on the chat wire', () => {
       finish('stop'),
     ]).call.usage;
 
-  it('that comes on every chunk is overwritten, never added, and null does not erase it', () => {
+  it('is replaced if it comes with every chunk, never added, and null does not erase it', () => {
     const first = { prompt_tokens: 7, completion_tokens: 1, total_tokens: 8 };
     const last = { prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 };
     expect(usageOf(first, last)).toMatchObject({ inputTokens: 7, outputTokens: 9, totalTokens: 16 });
@@ -153,7 +153,7 @@ describe('usage on the chat wire', () => {
     expect(call.usage).toMatchObject({ totalTokens: 16 });
   });
 
-  it("counts xAI's reasoning, which stands beside the completion tokens", () => {
+  it("includes xAI's reasoning, which is not in the completion tokens", () => {
     const details = { completion_tokens_details: { reasoning_tokens: 100 } };
     expect(usageOf({ prompt_tokens: 10, completion_tokens: 5, total_tokens: 115, ...details })).toMatchObject(
       {
@@ -165,7 +165,7 @@ describe('usage on the chat wire', () => {
     );
   });
 
-  it("counts Gemini's thinking, which only the total tells", () => {
+  it("includes Gemini's thinking, which only the total shows", () => {
     expect(usageOf({ prompt_tokens: 10, completion_tokens: 5, total_tokens: 65 })).toMatchObject({
       outputTokens: 55,
       totalTokens: 65,
@@ -173,7 +173,7 @@ describe('usage on the chat wire', () => {
     });
   });
 
-  it("reads DeepSeek's, Moonshot's and Groq's places", () => {
+  it('is read where DeepSeek, Moonshot and Groq put it', () => {
     expect(usageOf({ prompt_tokens: 9, completion_tokens: 1, prompt_cache_hit_tokens: 8 })).toMatchObject({
       cachedInputTokens: 8,
     });
@@ -185,13 +185,13 @@ describe('usage on the chat wire', () => {
     });
   });
 
-  it('without a count is none', () => {
+  it('without a count is undefined', () => {
     expect(usageOf({}, { prompt_tokens: 'many' })).toBeUndefined();
   });
 });
 
-describe('tool calls on the chat wire', () => {
-  it('R24 come out finished only at the end, with parsed arguments', () => {
+describe('tool calls of Chat Completions', () => {
+  it('R24 are finished only at the end, with parsed arguments', () => {
     const { chunks, reply } = decode('chat', [
       chat(tool(0, 'a', 'add', '')),
       chat(tool(0, undefined, undefined, '{"x":')),
@@ -222,12 +222,12 @@ describe('tool calls on the chat wire', () => {
     expect(callsOf(chunks)).toEqual([{ id: 'a', name: 'now', arguments: {} }]);
   });
 
-  it('R23 are not handed on when the reply was cut by its length', () => {
+  it('R23 are left out if the reply was cut by its length', () => {
     const { chunks, reply } = decode('chat', [chat(tool(0, 'a', 'add', '{"x":')), finish('length')]);
     expect([callsOf(chunks), reply?.finishReason]).toEqual([[], 'length']);
   });
 
-  it('S9 pollute nothing with __proto__ in id or arguments', () => {
+  it('S9 with __proto__ in id or arguments pollute nothing', () => {
     const { chunks } = decode('chat', [
       chat(tool(0, '__proto__', 'add', '{"__proto__":{"polluted":true}}')),
       finish('tool_calls'),
@@ -236,18 +236,18 @@ describe('tool calls on the chat wire', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  it('S10 beyond the cap end the call with a protocol error', () => {
+  it('S10 over the limit fail with a protocol error', () => {
     const calls = Array.from({ length: 1_025 }, (_, index) => chat(tool(index, `c${index}`, 'add', '{}')));
     const { error } = decode('chat', [...calls, finish('tool_calls')]);
     expect([error?.code, error?.retryable]).toEqual(['protocol', false]);
   });
 
-  it('S10 at an index beyond the cap end the call with a protocol error', () => {
+  it('S10 at an index over the limit fail with a protocol error', () => {
     const { error } = decode('chat', [chat(tool(1e9, 'a', 'add', '{}')), finish('tool_calls')]);
     expect(error?.code).toBe('protocol');
   });
 
-  it('of custom tools carry their input as a string, and their kind for the way back', () => {
+  it('of custom tools have a string as input, and a block that says so', () => {
     const custom = (id: string | undefined, name: string | undefined, input: string): object =>
       chat({ tool_calls: [{ index: 0, id, type: 'custom', custom: { name, input } }] });
     const { chunks } = decode('chat', [
@@ -275,7 +275,7 @@ describe('tool calls on the chat wire', () => {
     expect(reply?.finishReason).toBe('tool_calls');
   });
 
-  it('make a stop that servers say after them a finish for tools', () => {
+  it('after which a server says stop end the reply with tool_calls', () => {
     const { reply } = decode('chat', [chat(tool(0, 'a', 'add', '{}')), finish('stop')]);
     expect([reply?.finishReason, reply?.rawFinishReason]).toEqual(['tool_calls', 'stop']);
   });

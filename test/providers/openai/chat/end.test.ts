@@ -6,23 +6,23 @@ const tool = (index: number | undefined, id: string | undefined, name?: string, 
   tool_calls: [{ index, id, type: 'function', function: { name, arguments: args } }],
 });
 
-describe('the end of a chat stream', () => {
-  it('R1 without finish reason and sentinel is a truncation', () => {
+describe('the end of a Chat Completions stream', () => {
+  it('R1 without a finish reason and [DONE] is truncated', () => {
     const { error, chunks } = decode('chat', [chat({ content: 'Hel' })], { sentinel: false });
     expect([error?.code, error?.retryable, joined(chunks, 'content')]).toEqual(['truncated', true, 'Hel']);
   });
 
-  it('R1 a truncated call of a tool is not handed on', () => {
+  it('R1 within a tool call delivers no call', () => {
     const { error, chunks } = decode('chat', [chat(tool(0, 'a', 'add', '{}'))], { sentinel: false });
     expect([error?.code, callsOf(chunks)]).toEqual(['truncated', []]);
   });
 
-  it('R2 without the sentinel is fine after a finish reason', () => {
+  it('R2 may come without [DONE] after a finish reason', () => {
     const { reply } = decode('chat', [chat({ content: 'x' }), finish('length')], { sentinel: false });
     expect(reply?.finishReason).toBe('length');
   });
 
-  it('with the sentinel alone is fine, and the reason is derived', () => {
+  it('may be [DONE] alone, and the reason is derived', () => {
     expect(decode('chat', [chat({ content: 'x' })]).reply).toMatchObject({ finishReason: 'stop' });
     expect(decode('chat', [chat(tool(0, 'a', 'add', '{}'))]).reply).toMatchObject({
       finishReason: 'tool_calls',
@@ -39,18 +39,18 @@ describe('the end of a chat stream', () => {
       },
     ],
     ['a bare finish reason', finish('error')],
-  ])('R3 an error after 200 is a typed error (%s)', (_name, event) => {
+  ])('R3 by an error after status 200 is a typed error (%s)', (_name, event) => {
     const { error } = decode('chat', [chat({ content: 'x' }), event]);
     expect([error?.code, error?.provider, error?.retryable]).toEqual(['server', 'openai', true]);
   });
 
-  it('R3 an error that stands in the choice keeps its type', () => {
+  it('R3 by an error in the choice keeps the type of the error', () => {
     const error = { code: 429, message: 'upstream is busy' };
     const event = { choices: [{ index: 0, delta: {}, error, finish_reason: 'error' }] };
     expect(decode('chat', [event]).error).toMatchObject({ code: 'rate_limited', retryable: true });
   });
 
-  it('R3 an overload after 200 is told as such', () => {
+  it('R3 by an overload after status 200 is overloaded', () => {
     const event = { error: { type: 'overloaded_error', message: 'Overloaded' } };
     expect(decode('chat', [event]).error).toMatchObject({ code: 'overloaded', retryable: true });
     expect(decode('chat', [finish('insufficient_system_resource')]).error).toMatchObject({
@@ -58,18 +58,18 @@ describe('the end of a chat stream', () => {
     });
   });
 
-  it("R4 vLLM's top-level error is an error, not a chunk", () => {
+  it("R4 by vLLM's error object is an error, not a chunk", () => {
     const event = { object: 'error', message: 'bad', type: 'BadRequestError', param: null, code: 400 };
     expect(decode('chat', [event]).error).toMatchObject({ code: 'invalid_request', retryable: false });
   });
 
-  it('R4 an error that is only a string is an error', () => {
+  it('R4 by an error that is only a string is an error', () => {
     expect(decode('chat', [{ error: 'model runner stopped' }]).error?.provider).toBe('openai');
   });
 });
 
-describe('ids on the chat wire', () => {
-  it('R8 a second message spliced into the stream is refused', () => {
+describe('ids of Chat Completions chunks', () => {
+  it('R8 of a second message in the stream are refused', () => {
     const { error, chunks } = decode('chat', [
       { ...chat({ role: 'assistant', content: '' }), id: 'a' },
       { ...chat({ content: 'One' }), id: 'a' },
@@ -80,7 +80,7 @@ describe('ids on the chat wire', () => {
     expect([error?.code, joined(chunks, 'content')]).toEqual(['protocol', 'One']);
   });
 
-  it('R8 a repeated preamble of the same message is not a splice', () => {
+  it('R8 of a repeated opening are not refused', () => {
     const { reply } = decode('chat', [
       chat({ role: 'assistant', content: '' }),
       chat({ content: 'One' }),
@@ -90,14 +90,14 @@ describe('ids on the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('that differ on every chunk, or come with a role on every chunk, are let pass', () => {
+  it('may differ in every chunk, or come with a role in every chunk', () => {
     const ids = ['a', '', 'b', 'c'].map((id) => ({ ...chat({ content: id || '-' }), id }));
     expect(joined(decode('chat', [...ids, finish('stop')]).chunks, 'content')).toBe('a-bc');
     const roles = ['a', 'b', 'c'].map((id) => ({ ...chat({ role: 'assistant', content: id }), id }));
     expect(joined(decode('chat', [...roles, finish('stop')]).chunks, 'content')).toBe('abc');
   });
 
-  it('of other choices are passed over with one warning', () => {
+  it('of other choices are ignored with one warning', () => {
     const other = { id: 'c1', choices: [{ index: 1, delta: { content: 'other' } }] };
     const { chunks, warnings } = decode('chat', [chat({ content: 'x' }), other, other, finish('stop')]);
     expect([joined(chunks, 'content'), warnings]).toEqual([
@@ -107,14 +107,14 @@ describe('ids on the chat wire', () => {
   });
 });
 
-describe('a whole message in place of deltas', () => {
+describe('a complete message in place of deltas', () => {
   const message = {
     role: 'assistant',
     content: 'Hello',
     tool_calls: [{ id: 'a', type: 'function', function: { name: 'add', arguments: '{"x":1}' } }],
   };
 
-  it('is read when nothing came before', () => {
+  it('is read if nothing came before it', () => {
     const { chunks } = decode('chat', [{ choices: [{ index: 0, message, finish_reason: 'tool_calls' }] }]);
     expect([joined(chunks, 'content'), callsOf(chunks)]).toEqual([
       'Hello',

@@ -4,7 +4,7 @@ import { chat, decode, finish, joined } from '../support.ts';
 
 const choices = [{ index: 0, delta: { content: '' }, finish_reason: null }];
 
-describe('R46 an error on the chat wire', () => {
+describe('R46 an error on Chat Completions', () => {
   it.each<[string, object, string, string]>([
     [
       'as a text of Groq',
@@ -94,7 +94,7 @@ describe('R46 an error on the chat wire', () => {
       'server',
       'insufficient balance',
     ],
-  ])('%s is an error with its words and its kind', (_name, event, code, words) => {
+  ])('%s is an error with its message and code', (_name, event, code, words) => {
     const { error, reply, chunks } = decode('chat', [
       chat({ content: 'Hel' }),
       chat({ content: 'lo' }),
@@ -105,7 +105,7 @@ describe('R46 an error on the chat wire', () => {
     expect([reply, joined(chunks, 'content')]).toEqual([undefined, 'Hello']);
   });
 
-  it('is whatever comes under the name error', () => {
+  it('is any event with the name error', () => {
     const { error } = decode('chat', [chat({ content: 'x' }), { sseEvent: 'error', code: 'overloaded' }]);
     expect(error?.code).toBe('overloaded');
   });
@@ -120,7 +120,7 @@ describe('R46 an error on the chat wire', () => {
     ['an empty list', { error: [] }],
     ['null inside of what Groq tells', { x_groq: { id: 'req_1', error: null } }],
     ['a base response of 0', { base_resp: { status_code: 0, status_msg: '' } }],
-  ])('is not %s beside choices', (_name, fields) => {
+  ])('is not %s with choices', (_name, fields) => {
     const { reply, chunks } = decode('chat', [{ ...chat({ content: 'x' }), ...fields }, finish('stop')]);
     expect([reply?.finishReason, joined(chunks, 'content')]).toEqual(['stop', 'x']);
   });
@@ -136,7 +136,7 @@ describe('R46 an error on the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('leaves what the call has cost', () => {
+  it('keeps the usage of the call', () => {
     const usage = { prompt_tokens: 7, completion_tokens: 9 };
     const places = [
       { error: 'gone', choices, usage },
@@ -148,7 +148,7 @@ describe('R46 an error on the chat wire', () => {
     }
   });
 
-  it('in a whole answer leaves the text before it', () => {
+  it('in a complete reply keeps the text before it', () => {
     const { error, chunks } = decode('chat', [
       {
         choices: [

@@ -5,7 +5,7 @@ import type { Told } from '../support.ts';
 
 const filesOf = ({ chunks }: Told): unknown[] => chunks.filter((chunk) => chunk.type === 'file');
 
-describe('images on the chat wire', () => {
+describe('images of Chat Completions', () => {
   const png = 'iVBORw0KGgo=';
 
   it.each<[string, unknown, object]>([
@@ -46,7 +46,7 @@ describe('images on the chat wire', () => {
       { mediaType: 'image/gif', data: png },
     ],
     ['a text', `data:image/png;base64,${png}`, { mediaType: 'image/png', data: png }],
-  ])('are files: %s', (_name, image, file) => {
+  ])('become files: %s', (_name, image, file) => {
     const told = decode('chat', [chat({ content: 'Here: ', images: [image] }), finish('stop')]);
     expect(told.chunks).toEqual([
       { type: 'content', content: 'Here: ' },
@@ -54,7 +54,7 @@ describe('images on the chat wire', () => {
     ]);
   });
 
-  it('are read from a whole message, from parts, and several of them', () => {
+  it('are read from a complete message and from parts, several at once', () => {
     const image = (data: string): object => ({
       type: 'image_url',
       image_url: { url: `data:image/png;base64,${data}` },
@@ -82,7 +82,7 @@ describe('images on the chat wire', () => {
   });
 });
 
-describe('sound on the chat wire', () => {
+describe('audio of Chat Completions', () => {
   const bytes = Buffer.from('The sound of the reply, as bytes.');
   const base64 = bytes.toString('base64');
   const sound = (fields: object): object => chat({ audio: fields });
@@ -103,7 +103,7 @@ describe('sound on the chat wire', () => {
     );
   }
 
-  it('is text as it is said, and one file at the end with the id for the way back', () => {
+  it('is text as it is spoken, and one file at the end with the id to send back', () => {
     const { chunks } = told([base64.slice(0, 8), base64.slice(8)], { format: 'pcm16', voice: 'alloy' });
     expect(chunks).toEqual([
       { type: 'content', content: 'Hel' },
@@ -142,11 +142,11 @@ describe('sound on the chat wire', () => {
     ['opus', 'audio/opus'],
     ['constructor', 'audio/constructor'],
     [undefined, 'audio/pcm'],
-  ])('that was asked for as %s is of type %s', (format, mediaType) => {
+  ])('that was requested as %s has the type %s', (format, mediaType) => {
     expect(filesOf(told([base64], { format }))).toMatchObject([{ mediaType }]);
   });
 
-  it('is read from a whole message', () => {
+  it('is read from a complete message', () => {
     const audio = { id: 'audio_1', data: base64, transcript: 'Hello', expires_at: 1 };
     const message = { role: 'assistant', content: null, audio };
     const whole = decode('chat', [{ choices: [{ index: 0, message, finish_reason: 'stop' }] }]);
@@ -156,7 +156,7 @@ describe('sound on the chat wire', () => {
     ]);
   });
 
-  it('that is said to be whole ends a reply without a finish reason', () => {
+  it('that is complete ends a reply without a finish reason', () => {
     const { reply, chunks } = decode('chat', [sound({ id: 'a', data: base64 }), sound({ expires_at: 1 })], {
       sentinel: false,
     });
@@ -166,7 +166,7 @@ describe('sound on the chat wire', () => {
     );
   });
 
-  it('S10 over maxOutputCharacters ends the reply', () => {
+  it('S10 over maxOutputCharacters fails', () => {
     const { error } = decode('chat', [sound({ data: 'x'.repeat(60) }), sound({ data: 'x'.repeat(60) })], {
       options: { limits: { maxOutputCharacters: 100 } },
     });
@@ -174,10 +174,10 @@ describe('sound on the chat wire', () => {
   });
 });
 
-describe('sources on the chat wire', () => {
+describe('sources of Chat Completions', () => {
   const source = (url: string): object => ({ title: 'A', url, date: '2026-01-01', snippet: '...' });
 
-  it('that come beside the choices on each chunk are told once, the search results after the citations', () => {
+  it('that come with each chunk are delivered once, the search results after the citations', () => {
     const beside = { citations: ['https://a', 'https://b'], search_results: [source('https://a')] };
     const { chunks } = decode('chat', [
       { ...chat({ content: 'x[1]' }), ...beside },
@@ -201,7 +201,7 @@ describe('sources on the chat wire', () => {
     expect([Math.max(...sizes), sizes.reduce((sum, size) => sum + size)]).toEqual([1_000, 150_000]);
   });
 
-  it('that are search results alone are citations', () => {
+  it('are citations if there are only search results', () => {
     const { chunks } = decode('chat', [
       chat({ content: 'x' }),
       { ...finish('stop'), search_results: [source('https://a')] },
@@ -209,7 +209,7 @@ describe('sources on the chat wire', () => {
     expect(chunks.at(-1)).toEqual({ type: 'content', content: '', citations: [source('https://a')] });
   });
 
-  it('that stand in the delta are citations, annotations and others', () => {
+  it('in the delta are citations, as are annotations and others', () => {
     const { chunks } = decode('chat', [
       chat({ content: 'x', annotations: [{ type: 'url_citation' }], citations: [{ type: 'document' }] }),
       finish('stop'),
@@ -221,10 +221,10 @@ describe('sources on the chat wire', () => {
   });
 });
 
-describe('S10 what is nested too deep to be kept', () => {
+describe('S10 a value that is nested too deep to be kept', () => {
   const deep = JSON.parse(`{"url":${'['.repeat(70)}${']'.repeat(70)}}`);
 
-  it('is left out, and the rest stands', () => {
+  it('is left out, and nothing else', () => {
     const { chunks, reply } = decode('chat', [
       chat({ content: 'x', annotations: [{ type: 'url_citation' }, deep], extra_content: { google: deep } }),
       chat({ reasoning_details: [{ type: 'reasoning.text', text: 'Hm', other: deep }] }),
@@ -245,7 +245,7 @@ describe('S10 what is nested too deep to be kept', () => {
   });
 });
 
-describe('output without a place', () => {
+describe('output that no chunk has a place for', () => {
   const logprobs = { content: [{ token: 'x', logprob: -0.1, top_logprobs: [] }] };
   const events = [
     chat({ content: 'x' }, { logprobs }),
@@ -272,7 +272,7 @@ describe('output without a place', () => {
     expect(decode('chat', events, { request }).warnings).toEqual([]);
   });
 
-  it('is not named if there is none', () => {
+  it('is no warning if there is none', () => {
     const { warnings } = decode('chat', [chat({ content: 'x' }, { logprobs: null }), finish('stop')]);
     expect(warnings).toEqual([]);
   });

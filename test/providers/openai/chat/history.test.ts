@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 describe('ids of calls on Chat Completions', () => {
-  it('have at most 40 characters, the same on the call and on its result', () => {
+  it('have at most 40 characters, the same in the call and in its result', () => {
     const id = `chatcmpl-tool-${'0123456789abcdef'.repeat(2)}`;
     const { messages, warnings } = sent([
       assistant(call(id)),
@@ -51,7 +51,7 @@ describe('ids of calls on Chat Completions', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('differ if call_0 comes in each turn', () => {
+  it('are unique if call_0 comes in each turn', () => {
     const turn = [assistant(call('call_0')), tool(result('call_0'))];
     const { messages } = sent([...turn, ...turn]);
     expect(at(messages, 0, 'tool_calls', 0, 'id')).toBe('call_0');
@@ -83,8 +83,8 @@ describe('ids of calls on Chat Completions', () => {
   });
 });
 
-describe('results of tools on Chat Completions', () => {
-  it('stand right after the message that asked, also if somebody spoke meanwhile', () => {
+describe('tool results on Chat Completions', () => {
+  it('come right after the message with their call, even if another message was in between', () => {
     const { messages, warnings } = sent([
       assistant(call('a')),
       assistant(call('b')),
@@ -101,7 +101,7 @@ describe('results of tools on Chat Completions', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('are not sent if nobody asked, again, or late', () => {
+  it('are not sent without a call, a second time, or late', () => {
     const { messages, warnings } = sent([
       { role: 'user', content: 'Hi' },
       tool(result('none')),
@@ -120,18 +120,18 @@ describe('results of tools on Chat Completions', () => {
     ]);
     expect(warnings).toEqual([
       'openai: a result of the tool add answers no call, it is left out',
-      'openai: a call of the tool add has its result already, another one is left out',
+      'openai: a call of the tool add already has a result, another one is left out',
       'openai: a result of the tool add comes after the next reply, it is left out with its call',
     ]);
   });
 
-  it('are an error with strict if nobody asked', () => {
+  it('without a call are an error with strict', () => {
     expect(() => sent([{ role: 'user', content: 'Hi' }, tool(result('none'))], { strict: true })).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );
   });
 
-  it('say that the tool failed if it failed without a word, and are empty if it said nothing', () => {
+  it('say that the tool failed if it gave no message, and are empty if it returned nothing', () => {
     const blank: Part = {
       type: 'tool_result',
       id: 'b',
@@ -154,7 +154,7 @@ describe('results of tools on Chat Completions', () => {
 });
 
 describe('blank messages on Chat Completions', () => {
-  it('are valid: a user may say nothing, a system prompt is left out', () => {
+  it('are sent for the user, and left out for the system', () => {
     const { messages, warnings } = sent([
       { role: 'system', content: '' },
       { role: 'system', content: [] },
@@ -216,14 +216,14 @@ describe('blank messages on Chat Completions', () => {
     expect(() => sent(messages)).toThrow(expect.objectContaining({ code: 'invalid_request', message }));
   });
 
-  it("are no error if the caller's own fields hold the messages", () => {
+  it("are no error if the caller's own fields have the messages", () => {
     const own = [{ role: 'user', content: 'Hi' }];
     const request = ask({ messages: [], parameters: { providerOptions: { openai: { messages: own } } } });
     expect(bodyOf(request).body['messages']).toEqual(own);
   });
 });
 
-describe('what a message brought goes back on Chat Completions', () => {
+describe('the content of a message goes back on Chat Completions', () => {
   const signature = { google: { thought_signature: 'EqQB' } };
   const details = [
     { type: 'reasoning.encrypted', data: 'gAAA', id: 'rs_1', format: 'openai-responses-v1', index: 0 },
@@ -250,7 +250,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     tool(result('a')),
   ];
 
-  it('to the same model at the same address: fields of the message and of the call', () => {
+  it('to the same model at the same address, with the fields of the message and of the call', () => {
     expect(sent(history())).toEqual({
       messages: [
         { role: 'user', content: 'Hi' },
@@ -271,7 +271,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     ['model', originOf(CHAT_WIRE, 'other', 'https://api.openai.com/v1'), 'belongs to the model other'],
     ['address', originOf(CHAT_WIRE, DEFAULT_MODEL, 'https://h/v1'), 'came from https://h/v1'],
     ['wire', originOf('anthropic', DEFAULT_MODEL, 'https://api.openai.com/v1'), 'belongs to anthropic'],
-  ])('not to another %s: one warning, and the rest is whole', (_what, from, why) => {
+  ])('but not to another %s: there is one warning, and the rest is complete', (_what, from, why) => {
     expect(sent(history(from))).toEqual({
       messages: [
         { role: 'user', content: 'Hi' },
@@ -282,7 +282,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     });
   });
 
-  it('thinking of another provider is left out with a warning, also if the server wants thinking back', () => {
+  it("without another provider's thinking, with a warning, even if the server wants thinking back", () => {
     const block = blockFrom(originOf('anthropic', 'claude', undefined), { type: 'thinking' });
     const messages = [assistant({ type: 'thinking', text: 'theirs', block }, { type: 'text', text: 'Yes' })];
     expect(sent(messages, { reasoningField: 'reasoning' })).toEqual({
@@ -291,7 +291,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     });
   });
 
-  it('a sound by its id while the server has it, and its text afterwards', () => {
+  it('with audio by its id as long as the server has it, and then as text', () => {
     vi.useFakeTimers({ now: 1_700_000_000_000 });
     const reply = (expires: number): Message =>
       assistant(
@@ -313,7 +313,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     });
   });
 
-  it('no other file that the model made', () => {
+  it('without other files that the model made', () => {
     const image: Part = { type: 'file', mediaType: 'image/png', data: 'AAAA' };
     expect(sent([assistant({ type: 'text', text: 'Here' }, image)])).toEqual({
       messages: [{ role: 'assistant', content: 'Here' }],
@@ -321,7 +321,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     });
   });
 
-  it('no call that a provider ran itself, and no message for its result', () => {
+  it('without calls that a provider ran itself, and without messages for their results', () => {
     const run = (block: ProviderBlock | undefined): Message[] => [
       { role: 'user', content: 'Hi' },
       assistant(
@@ -345,7 +345,7 @@ describe('what a message brought goes back on Chat Completions', () => {
     });
   });
 
-  it('a call whose arguments could not be read, as an object that holds them', () => {
+  it('with an object that holds the arguments if they could not be read', () => {
     const invalid = { raw: '{"x": 1', reason: 'the arguments are not valid JSON' };
     const { messages } = sent([assistant(call('a', { arguments: {}, invalid })), tool(result('a', 'No'))]);
     expect(at(messages, 0, 'tool_calls', 0, 'function', 'arguments')).toBe(
@@ -354,20 +354,20 @@ describe('what a message brought goes back on Chat Completions', () => {
   });
 });
 
-describe('arguments that are no object, on Chat Completions', () => {
+describe('arguments that are not an object, on Chat Completions', () => {
   it.each([
     ['a text', 'ls -l', '{"value":"ls -l"}'],
     ['a list', [1], '{"value":[1]}'],
     ['nothing', undefined, '{}'],
     ['null', null, '{}'],
-  ])('go as one: %s', (_name, args, text) => {
+  ])('are sent as one: %s', (_name, args, text) => {
     const { messages } = sent([assistant(call('a', { arguments: args })), tool(result('a'))]);
     expect(at(messages, 0, 'tool_calls', 0, 'function', 'arguments')).toBe(text);
   });
 });
 
-describe('half characters on Chat Completions', () => {
-  it('reach the server in no text, result, argument or kept field', () => {
+describe('halves of surrogate pairs on Chat Completions', () => {
+  it('are in no text, result, argument or kept field that is sent', () => {
     const { messages } = sent([
       { role: 'user', content: 'a\ud83d' },
       assistant(call('i\ud83d', { arguments: { ['k\ude00']: 'v\ud83d' } }), {

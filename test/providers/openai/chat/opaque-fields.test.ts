@@ -17,7 +17,7 @@ function blocksOf(chunks: readonly StreamChunk[]): unknown[] {
 const message = (fields: object): object => ({ ...origin, data: { type: 'message', ...fields } });
 
 describe('R48 fields of a message that go back to the server', () => {
-  it('are one block after the text and before the calls', () => {
+  it('are one block, after the text and before the calls', () => {
     const { chunks } = decode('chat', [
       chat({ content: 'Yes', reasoning_opaque: 'abc' }),
       chat({ tool_calls: [{ index: 0, id: 'a', function: { name: 'now', arguments: '{}' } }] }),
@@ -67,7 +67,7 @@ describe('R48 fields of a message that go back to the server', () => {
     ]);
   });
 
-  it('join summaries and data in pieces, and take what comes whole again once', () => {
+  it('have joined summaries and data, and no repetition of complete values', () => {
     const summary = { type: 'reasoning.summary', index: 0 };
     const data = { type: 'reasoning.encrypted', id: 'rs_1' };
     expect(
@@ -90,7 +90,7 @@ describe('R48 fields of a message that go back to the server', () => {
     ]);
   });
 
-  it("are LiteLLM's thinking blocks, each closed by its signature", () => {
+  it("are LiteLLM's thinking blocks, each ended by its signature", () => {
     const piece = (thinking: string, signature = ''): object => ({
       thinking_blocks: [{ type: 'thinking', thinking, signature }],
     });
@@ -117,7 +117,7 @@ describe('R48 fields of a message that go back to the server', () => {
     ]);
   });
 
-  it("are Copilot's opaque reasoning and a message's phase, the last ones", () => {
+  it("are Copilot's opaque reasoning and a message's phase, of which the last counts", () => {
     expect(
       blocks(
         { reasoning_text: 'Hm' },
@@ -127,7 +127,7 @@ describe('R48 fields of a message that go back to the server', () => {
     ).toEqual([message({ reasoning_opaque: 'new', phase: 'commentary' })]);
   });
 
-  it('are read from a whole message', () => {
+  it('are read from a complete message', () => {
     const fields = { reasoning_details: [{ type: 'reasoning.text', text: 'Hm', signature: 'sig' }] };
     const { chunks } = decode('chat', [
       {
@@ -140,7 +140,7 @@ describe('R48 fields of a message that go back to the server', () => {
     expect([joined(chunks, 'thinking'), joined(chunks, 'content')]).toEqual(['Hm', 'Yes']);
   });
 
-  it('alone are no output', () => {
+  it('are no output by themselves', () => {
     expect(blocks({ content: '', phase: 'final_answer' })).toEqual([]);
   });
 
@@ -157,7 +157,7 @@ describe('R48 fields of a message that go back to the server', () => {
     expect('polluted' in (block as { data: object }).data).toBe(false);
   });
 
-  it('S10 over maxOutputCharacters end the reply', () => {
+  it('S10 over maxOutputCharacters fail', () => {
     const detail = { reasoning_details: [{ type: 'reasoning.encrypted', index: 0, data: 'x'.repeat(60) }] };
     const other = { reasoning_details: [{ type: 'reasoning.encrypted', index: 0, data: 'y'.repeat(60) }] };
     const { error } = decode('chat', [chat({ content: 'x' }), chat(detail), chat(other)], {
@@ -167,7 +167,7 @@ describe('R48 fields of a message that go back to the server', () => {
     expect(error?.message).toContain('limits.maxOutputCharacters (120)');
   });
 
-  it('do not add up if they come whole on each delta', () => {
+  it('are not added up if they come complete in each delta', () => {
     const extra = { content: 'x', extra_content: { google: { thought_signature: 's'.repeat(50) } } };
     const { error } = decode('chat', [...Array.from({ length: 100 }, () => chat(extra)), finish('stop')], {
       options: { limits: { maxOutputCharacters: 200 } },
@@ -219,12 +219,12 @@ describe('R48 fields of a call that go back to the server', () => {
     expect([sizes.length, (sizes[0] ?? 0) < 400]).toEqual([1, true]);
   });
 
-  it('are none if there are none', () => {
+  it('are absent if there are none', () => {
     const { chunks } = decode('chat', [called({ id: 'a', type: 'function' }, '{}'), finish('tool_calls')]);
     expect(chunks.at(-1)).not.toHaveProperty('block');
   });
 
-  it('are kept beside the kind of a custom call', () => {
+  it('are kept with the kind of a custom call', () => {
     const { chunks } = decode('chat', [
       chat({
         tool_calls: [{ index: 0, id: 'a', type: 'custom', custom: { name: 'run', input: 'x' }, sig: 1 }],

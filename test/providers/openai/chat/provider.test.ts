@@ -21,8 +21,8 @@ function answer(...events: object[]): void {
   server.enqueue({ stream: { lines: events.map((event) => JSON.stringify(event)) } });
 }
 
-describe('replies of the chat wire over a socket', () => {
-  it('of an image alone are completed', async () => {
+describe('replies of Chat Completions over a socket', () => {
+  it('with only an image are completed', async () => {
     const images = [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }];
     answer(chat({ role: 'assistant', content: '' }), chat({ images }), finish('stop'));
     const { chunks, reply } = await run({ baseURL: server.openaiBaseURL });
@@ -30,7 +30,7 @@ describe('replies of the chat wire over a socket', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('of calls that the server ran alone are completed', async () => {
+  it('with only calls that the server ran are completed', async () => {
     answer(
       chat({ executed_tools: [{ index: 0, type: 'search', arguments: '{}', output: 'x' }] }),
       finish('stop'),
@@ -45,19 +45,19 @@ describe('replies of the chat wire over a socket', () => {
   it.each([
     ['nothing but fields for the server', { content: '', phase: 'final_answer' }, 'stop'],
     ['nothing at all, because a call failed', {}, 'MALFORMED_FUNCTION_CALL'],
-  ])('of %s are a truncation', async (_name, delta, reason) => {
+  ])('with %s are truncated', async (_name, delta, reason) => {
     answer(chat(delta), finish(reason));
     const { error } = await run({ baseURL: server.openaiBaseURL });
     expect([error?.code, error?.retryable]).toEqual(['truncated', true]);
   });
 
-  it('have their thinking taken out of tags for a model that is known for it, also one of the request', async () => {
+  it('have thinking taken out of tags if the model, also that of the request, is known for it', async () => {
     answer(chat({ content: '<think>Hm</think>' }), chat({ content: 'Yes' }), finish('stop'));
     const { chunks } = await run({ baseURL: server.openaiBaseURL }, ask({ model: 'deepseek-r1' }));
     expect([joined(chunks, 'thinking'), joined(chunks, 'content')]).toEqual(['Hm', 'Yes']);
   });
 
-  it('that end with an error are a failure with the text before it as the partial', async () => {
+  it('that end with an error fail, with the text before it as the partial reply', async () => {
     answer(chat({ content: 'Half' }), { ...chat({}), x_groq: { error: 'upstream worker died' } });
     const model = openai({ apiKey: 'test', baseURL: server.openaiBaseURL });
     const failure: unknown = await new Pipeline([provider(model)])

@@ -13,7 +13,7 @@ function user(...content: Part[]): Message {
 }
 
 describe('a request to Chat Completions', () => {
-  it('holds model, messages and the wish for usage, and nothing that was not asked for', () => {
+  it('has the model, the messages and the request for usage, and nothing that was not asked for', () => {
     expect(bodyOf(ask())).toEqual({
       body: {
         model: 'gpt-6-luna',
@@ -25,7 +25,7 @@ describe('a request to Chat Completions', () => {
     });
   });
 
-  it('maps every parameter', () => {
+  it('has every parameter', () => {
     const { body, warnings } = bodyOf(
       ask({
         model: 'm',
@@ -77,7 +77,7 @@ describe('a request to Chat Completions', () => {
     });
   });
 
-  it('maps every kind of part of a user', () => {
+  it('has every kind of part of a user', () => {
     const { messages, warnings } = messagesOf(
       user(
         { type: 'text', text: 'Look' },
@@ -106,7 +106,7 @@ describe('a request to Chat Completions', () => {
     ]);
   });
 
-  it('maps a round of tools, with results that came in one message', () => {
+  it('has a round of tools, whose results came in one message', () => {
     const { messages } = messagesOf(
       {
         role: 'system',
@@ -153,7 +153,7 @@ describe('a request to Chat Completions', () => {
     ]);
   });
 
-  it('sends refusals, calls of custom tools and names back as what they are', () => {
+  it('has refusals, calls of custom tools and names in their own form', () => {
     const { messages } = messagesOf(
       { role: 'assistant', name: 'bot', content: [{ type: 'text', text: 'No.', refusal: true }] },
       {
@@ -179,7 +179,7 @@ describe('a request to Chat Completions', () => {
     ]);
   });
 
-  it('leaves out a reply that was cut before its first word', () => {
+  it('has no reply that was cut before its first word', () => {
     expect(
       messagesOf({ role: 'assistant', content: '', partial: true }, { role: 'user', content: 'Go on' }),
     ).toEqual({
@@ -188,7 +188,7 @@ describe('a request to Chat Completions', () => {
     });
   });
 
-  it('sends thinking back only in the field that the server names', () => {
+  it('has thinking only in the field that the server wants', () => {
     const messages: Message[] = [
       {
         role: 'assistant',
@@ -204,7 +204,7 @@ describe('a request to Chat Completions', () => {
     ]);
   });
 
-  it('warns once of each thing that the wire has no place for', () => {
+  it('warns once of each thing that cannot be sent', () => {
     const image: Part = { type: 'image', url: 'https://h/i.png' };
     const foreign: Part = { type: 'provider', block: { provider: 'anthropic', data: {} } };
     const { warnings } = bodyOf(
@@ -222,11 +222,11 @@ describe('a request to Chat Completions', () => {
       }),
     );
     expect(warnings).toEqual([
-      'openai: reasoning.budgetTokens cannot be honoured: give reasoning.effort',
-      'openai: reasoning.summary cannot be honoured on this wire: use api "responses"',
+      'openai: reasoning.budgetTokens is not supported by this API: use reasoning.effort',
+      'openai: reasoning.summary is not supported by this API: use api "responses"',
       'openai: a block that belongs to anthropic is left out',
-      'openai: sound other than wav and mp3 cannot be sent, it is left out',
-      'openai: a file by its address cannot be sent on this wire, it is left out',
+      'openai: audio other than wav and mp3 cannot be sent, it is left out',
+      'openai: a file with a url cannot be sent by this API, it is left out: give its data',
       'openai: a part of type image in a message of role tool cannot be sent, it is left out',
     ]);
   });
@@ -234,14 +234,14 @@ describe('a request to Chat Completions', () => {
   it.each([
     ['option', {}, { strict: true }],
     ['parameter', { strict: true }, {}],
-  ])('with the %s strict, what cannot be honoured is an error', (_name, parameters, options) => {
+  ])('with the %s strict fails if something cannot be sent', (_name, parameters, options) => {
     const request = ask({ parameters: { ...parameters, reasoning: { budgetTokens: 1 } } });
     expect(() => bodyOf(request, options)).toThrow(
       expect.objectContaining({ code: 'invalid_request', provider: 'openai', retryable: false }),
     );
   });
 
-  it('speaks to compatible servers in their words', () => {
+  it('has the fields that compatible servers know', () => {
     const { body } = bodyOf(ask({ parameters: { maxTokens: 5, providerOptions: { groq: { x: 1 } } } }), {
       name: 'groq',
       baseURL: 'https://api.groq.com/openai/v1',
@@ -256,12 +256,12 @@ describe('a request to Chat Completions', () => {
     });
   });
 
-  it('asks an endpoint that cannot stream for a whole answer', () => {
+  it('asks an endpoint that cannot stream for a complete reply', () => {
     const { body } = bodyOf(ask(), { stream: false });
     expect([body['stream'], body['stream_options']]).toEqual([false, undefined]);
   });
 
-  it("lets the caller's fields win, joins tools and cannot be talked out of its way of reading", () => {
+  it("has the caller's fields, joins tools, and always decides itself whether to stream", () => {
     const { body } = bodyOf(
       ask({
         tools: [{ name: 'add', parameters: {} }],
@@ -287,19 +287,19 @@ describe('a request to Chat Completions', () => {
     expect(body['stream_options']).toEqual({ include_usage: true, include_obfuscation: false });
   });
 
-  it('says nothing of tools where there are none, and warns where one is prescribed', () => {
+  it('has no field for tools without tools, and warns if a tool is required', () => {
     const silent = bodyOf(ask({ parameters: { toolChoice: 'auto', parallelToolCalls: false } }));
     expect(silent.warnings).toEqual([]);
     expect(Object.keys(silent.body)).not.toEqual(expect.arrayContaining([expect.stringMatching(/tool/)]));
     expect(bodyOf(ask({ parameters: { toolChoice: 'required' } })).warnings).toEqual([
-      'openai: toolChoice cannot be honoured: there are no tools',
+      'openai: there are no tools to choose from, toolChoice is left out',
     ]);
     const providerOptions = { openai: { tools: [{ type: 'custom' }] } };
     const { body, warnings } = bodyOf(ask({ parameters: { toolChoice: 'required', providerOptions } }));
     expect([body['tool_choice'], warnings]).toEqual(['required', []]);
   });
 
-  it('marks the ends of a cached prefix for models that read such marks', () => {
+  it('has the ends of cached prefixes for models that know them', () => {
     const request = ask({
       messages: [
         { role: 'system', content: 'Long' },
@@ -324,7 +324,7 @@ describe('a request to Chat Completions', () => {
       { role: 'user', content: 'b' },
     ]);
     expect(bodyOf({ ...request, model: 'gpt-4.1' }).warnings).toEqual([
-      'openai: promptCache breakpoints cannot be honoured: this model caches by itself',
+      'openai: promptCache breakpoints are not supported: this model caches by itself',
     ]);
   });
 });

@@ -16,8 +16,8 @@ function read(events: readonly object[], options: { request?: Partial<ModelReque
 const called = (id: string, name: string, args = '{"q":"x"}'): object =>
   chat({ tool_calls: [{ index: 0, id, type: 'function', function: { name, arguments: args } }] });
 
-describe('R49 calls that the server ran over the chat wire', () => {
-  it('are told by Groq with their result, when it is there', () => {
+describe('R49 calls that the server ran on Chat Completions', () => {
+  it('come from Groq with their result, as soon as it is there', () => {
     const { chunks, reply } = read([
       chat({
         role: 'assistant',
@@ -60,7 +60,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('are told by Groq in a whole answer without indices, results or arguments', () => {
+  it('come from Groq in a complete reply without indices, results or arguments', () => {
     const message = {
       content: 'Yes',
       executed_tools: [
@@ -113,7 +113,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     ]);
   });
 
-  it('are calls of tools that nobody offered, if a message of the tool answers them', () => {
+  it('are calls of tools that the request does not offer, if a tool message has their result', () => {
     const { chunks, reply } = read([
       chat({ role: 'assistant', content: 'Let me see. ' }),
       called('call_1', 'plugin_web_search'),
@@ -162,7 +162,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('are calls of tools that nobody offered, if the answer goes on after them', () => {
+  it('are calls of tools that the request does not offer, if text follows them', () => {
     const { chunks, reply } = read([
       called('call_1', 'web_search'),
       chat({ content: 'Here.' }),
@@ -178,7 +178,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it("have Anthropic's results, as LiteLLM puts them beside the text", () => {
+  it("have Anthropic's results where LiteLLM puts them", () => {
     const found = [{ type: 'web_search_result', url: 'https://a' }];
     const { chunks } = read([
       called('srvtoolu_01', 'web_search'),
@@ -201,7 +201,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     });
   });
 
-  it('leave calls for the client a finish for tools', () => {
+  it('leave tool_calls as the finish reason if the client has calls, too', () => {
     const { chunks, reply } = read([
       called('srvtoolu_01', 'web_search'),
       chat({ tool_calls: [{ index: 1, id: 'b', function: { name: 'get_weather', arguments: '{}' } }] }),
@@ -211,7 +211,7 @@ describe('R49 calls that the server ran over the chat wire', () => {
     expect(reply?.finishReason).toBe('tool_calls');
   });
 
-  it('S10 beyond the cap end the reply', () => {
+  it('S10 over the limit fail', () => {
     const executed = Array.from({ length: 4 }, (_, index) => ({ index, type: 'search', output: 'x' }));
     const { error } = decode('chat', [chat({ executed_tools: executed })], {
       options: { limits: { maxToolCalls: 3 } },
@@ -243,7 +243,7 @@ describe('calls that the server did not run', () => {
     expect([isServers(told), told.reply?.finishReason]).toEqual([[false], 'tool_calls']);
   });
 
-  it('are those of tools that the caller offers in the provider options', () => {
+  it('are calls of tools that the caller offers in providerOptions', () => {
     const tools = [
       { type: 'function', function: { name: 'own' } },
       { type: 'custom', custom: { name: 'run' } },

@@ -4,7 +4,7 @@ import { callsOf, chat, decode, finish, joined } from '../support.ts';
 
 const called = (fields: object): object => chat({ tool_calls: [fields] });
 
-describe('shapes of a chat stream', () => {
+describe('forms of a Chat Completions stream', () => {
   it('may be one chunk with everything in it', () => {
     const { chunks, reply, call } = decode('chat', [
       {
@@ -38,7 +38,7 @@ describe('shapes of a chat stream', () => {
     expect([reply?.finishReason, call.usage?.totalTokens]).toEqual(['tool_calls', 7]);
   });
 
-  it('may have a message beside an empty delta', () => {
+  it('may have a message with an empty delta', () => {
     const message = { role: 'assistant', content: 'Yes' };
     const { chunks } = decode('chat', [
       { choices: [{ index: 0, delta: {}, message, finish_reason: 'stop' }] },
@@ -46,7 +46,7 @@ describe('shapes of a chat stream', () => {
     expect(joined(chunks, 'content')).toBe('Yes');
   });
 
-  it('may have the message so far beside each delta', () => {
+  it('may have the message so far with each delta', () => {
     const both = (content: string, whole: string): object => ({
       choices: [{ index: 0, delta: { content }, message: { role: 'assistant', content: whole } }],
     });
@@ -88,7 +88,7 @@ describe('shapes of a chat stream', () => {
     expect([joined(chunks, 'content'), reply?.finishReason]).toEqual(['Hello, no', 'refusal']);
   });
 
-  it('may number the choices with the chunks, if each has an id of its own', () => {
+  it('may increase the index of the choice with each chunk, if each has an id of its own', () => {
     const events = ['Hel', 'lo', '!'].map((content, index) => ({
       id: `chat.id.${index}`,
       choices: [{ index, delta: { role: 'assistant', content, tool_calls: [] }, finish_reason: null }],
@@ -97,7 +97,7 @@ describe('shapes of a chat stream', () => {
     expect([joined(chunks, 'content'), warnings]).toEqual(['Hello!', []]);
   });
 
-  it('has only the first choice if several were asked for, whatever the ids', () => {
+  it('have only the first choice if several were asked for, whatever the ids are', () => {
     const events = [0, 1, 0, 1].map((index, at) => ({
       id: `chat.id.${at}`,
       choices: [{ index, delta: { content: `${index}` } }],
@@ -107,7 +107,7 @@ describe('shapes of a chat stream', () => {
     expect([joined(chunks, 'content'), warnings.length]).toEqual(['00', 1]);
   });
 
-  it('may have a call that is no list, and an old form without anything in it', () => {
+  it('may have a call that is not in a list, and an empty function_call', () => {
     const call = { index: 0, id: 'a', function: { name: 'now', arguments: '{}' } };
     const { chunks, reply } = decode('chat', [
       chat({ content: 'x', function_call: { name: '', arguments: '' } }),
@@ -131,8 +131,8 @@ describe('shapes of a chat stream', () => {
   });
 });
 
-describe('R52 a bad call on the chat wire', () => {
-  it('does not take the text, the other calls and the usage with it', () => {
+describe('R52 an invalid call on Chat Completions', () => {
+  it('does not affect the text, the other calls and the usage', () => {
     const { chunks, reply, call } = decode('chat', [
       chat({ content: 'Let me see.' }),
       called({ index: 0, id: 'a', function: { name: 'one', arguments: '{"x":' } }),
@@ -153,7 +153,7 @@ describe('R52 a bad call on the chat wire', () => {
     expect([reply?.finishReason, call.usage?.totalTokens]).toEqual(['tool_calls', 7]);
   });
 
-  it('that has a name in pieces is told by the tools that are offered', () => {
+  it('with a name in pieces is known by the tools that are offered', () => {
     const events = [
       called({ index: 0, id: 'a', function: { name: 'get_', arguments: '' } }),
       called({ index: 0, function: { name: 'weather', arguments: '{"city":"Paris"}' } }),
@@ -165,14 +165,14 @@ describe('R52 a bad call on the chat wire', () => {
     }
   });
 
-  it('that has an id and nothing else is none, and the end is what the server says', () => {
+  it("with only an id is no call, and the finish reason is the server's", () => {
     const empty = { id: '', type: 'function' };
     const { chunks, reply } = decode('chat', [chat({ content: 'x', tool_calls: [empty] }), finish('stop')]);
     expect([callsOf(chunks), reply?.finishReason]).toEqual([[], 'stop']);
   });
 });
 
-describe('the end of a chat stream that is told more than once', () => {
+describe('the end of a Chat Completions stream that comes more than once', () => {
   it.each([
     [['tool_calls', 'stop'], 'tool_calls', 'tool_calls'],
     [['length', 'stop'], 'length', 'length'],
@@ -188,7 +188,7 @@ describe('the end of a chat stream that is told more than once', () => {
     expect([reply?.finishReason, reply?.rawFinishReason]).toEqual([expected, raw]);
   });
 
-  it('does not lose its reason to a chunk with null or nothing', () => {
+  it('keeps its reason if a later chunk has null or none', () => {
     const { reply } = decode('chat', [
       chat({ content: 'x' }),
       finish('length'),
@@ -198,7 +198,7 @@ describe('the end of a chat stream that is told more than once', () => {
     expect(reply?.finishReason).toBe('length');
   });
 
-  it('may be an object with the word', () => {
+  it('may be an object that holds the word', () => {
     const { reply } = decode('chat', [
       chat({ content: 'x' }, { finish_reason: { type: 'length', length: 10 } }),
     ]);
@@ -218,7 +218,7 @@ describe('the end of a chat stream that is told more than once', () => {
   });
 });
 
-describe('R50 usage on the chat wire', () => {
+describe('R50 usage of Chat Completions', () => {
   const usage = { prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 };
 
   it.each<[string, object]>([
@@ -237,7 +237,7 @@ describe('R50 usage on the chat wire', () => {
     expect(call.usage).toMatchObject({ inputTokens: 7, outputTokens: 9, totalTokens: 16 });
   });
 
-  it('is read from Groq beside a null', () => {
+  it('is read from Groq next to a null', () => {
     const { call } = decode('chat', [
       chat({ content: 'x' }),
       finish('stop', { usage: null, x_groq: { usage } }),

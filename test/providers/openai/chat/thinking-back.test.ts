@@ -52,7 +52,7 @@ describe('the thinking of earlier replies', () => {
     expect(thoughts(options)).toEqual([undefined, 'look', 'noon it is', blank]);
   });
 
-  it('goes back the same on later turns, so that the prompt cache still hits', () => {
+  it('is the same on later turns, so that the prompt cache still matches', () => {
     const options = { baseURL: 'https://api.deepseek.com', model: 'deepseek-chat' };
     const early = bodyOf(ask({ messages: HISTORY.slice(0, 7) }), options).body['messages'];
     const late = bodyOf(ask({ messages: HISTORY }), options).body['messages'];
@@ -80,7 +80,7 @@ describe('the thinking of earlier replies', () => {
     expect(thoughts(options, HISTORY, 'reasoning')).toEqual(['polite', 'look', 'noon it is', undefined]);
   });
 
-  it('begins a turn with a word of the user beside a result', () => {
+  it('counts a turn from a message of the user, even if that also holds a result', () => {
     const both: Message = {
       role: 'user',
       content: [

@@ -4,7 +4,7 @@ import type { OpenAIOptions } from '../../../../providers/openai/index.ts';
 import { chat, decode, finish, joined } from '../support.ts';
 import type { Told } from '../support.ts';
 
-describe('thinking on the chat wire', () => {
+describe('thinking of Chat Completions', () => {
   it.each<[string, object]>([
     ['reasoning_content', { reasoning_content: 'Hm' }],
     ['reasoning', { reasoning: 'Hm' }],
@@ -40,7 +40,7 @@ describe('thinking on the chat wire', () => {
     }
   });
 
-  it('is the content that Gemini calls a thought, without its tags', () => {
+  it('is the content that Gemini marks as a thought, without its tags', () => {
     const thought = { extra_content: { google: { thought: true } } };
     const { chunks } = decode('chat', [
       chat({ role: 'assistant', content: '<thought>**Planning**\n', ...thought }),
@@ -72,31 +72,31 @@ function cut(text: string, length: number): string[] {
 describe('thinking in tags', () => {
   const reply = '\n <think>\nFirst </th ink> then\n</think>\n\nYes <think>no</think>';
 
-  it.each([1, 2, 3, 5, 7, 8, 100])('is told from the text in pieces of %s characters', (length) => {
+  it.each([1, 2, 3, 5, 7, 8, 100])('is read from text in pieces of %s characters', (length) => {
     expect(read(cut(reply, length))).toEqual(['First </th ink> then\n', 'Yes <think>no</think>']);
   });
 
-  it.each(['think', 'thinking', 'thought', 'THINK'])('may be called %s', (tag) => {
+  it.each(['think', 'thinking', 'thought', 'THINK'])('may be in %s', (tag) => {
     const close = tag.toLowerCase();
     expect(read([`<${tag}>`, 'Hm', `</${close}>`, 'Yes'])).toEqual(['Hm', 'Yes']);
   });
 
   it.each(['It is <think>so</think>', '<thin>so', '<b>bold</b>', '  ', '<thi'])(
-    'is only at the start of a reply: %j is text',
+    'is only read at the start of a reply: %j is text',
     (text) => {
       for (const length of [1, 4, 100]) expect(read(cut(text, length))).toEqual(['', text]);
     },
   );
 
-  it('that is never closed is thinking to the end', () => {
+  it('without a closing tag is thinking to the end', () => {
     expect(read(['<think>Hm', ' and </thi'])).toEqual(['Hm and </thi', '']);
   });
 
-  it('that is empty is none', () => {
+  it('that is empty is left out', () => {
     expect(read(['<think>\n\n', '</think>\n\nYes'])).toEqual(['', 'Yes']);
   });
 
-  it('goes on in the text after it, as it comes', () => {
+  it('is followed by text, which is passed on at once', () => {
     const { chunks } = tell(['<think>Hm</think>', ' A', ' B', ' C'], { thinkTags: true });
     expect(chunks).toEqual([
       { type: 'thinking', content: 'Hm' },
@@ -106,14 +106,14 @@ describe('thinking in tags', () => {
     ]);
   });
 
-  it('whose opening tag is in the prompt is read with "open", and without it is text', () => {
+  it('whose opening tag is in the prompt is read with "open", and is text otherwise', () => {
     const pieces = ['Hm', ' so</think>', '\n\nYes'];
     expect(read(pieces, { thinkTags: 'open' })).toEqual(['Hm so', 'Yes']);
     expect(read(['<think>', ...pieces], { thinkTags: 'open' })).toEqual(['Hm so', 'Yes']);
     expect(read(pieces)).toEqual(['', 'Hm so</think>\n\nYes']);
   });
 
-  it('is left in the text with false', () => {
+  it('stays in the text with false', () => {
     const options = { thinkTags: false, model: 'deepseek-r1' };
     expect(read(['<think>Hm</think>Yes'], options)).toEqual(['', '<think>Hm</think>Yes']);
   });
@@ -142,7 +142,7 @@ describe('thinking in tags', () => {
     { model: 'qwen3:14b', baseURL: 'http://127.0.0.1:8000/v1' },
     { model: 'QwQ_32B', baseURL: 'http://127.0.0.1:8000/v1' },
     { model: 'magistral-small-2509', baseURL: 'https://api.mistral.ai/v1' },
-  ])('is read by itself with %j', (options) => {
+  ])('is read by default with %j', (options) => {
     expect(read(['<think>Hm</think>Yes'], options)).toEqual(['Hm', 'Yes']);
   });
 

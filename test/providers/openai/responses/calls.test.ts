@@ -100,7 +100,7 @@ describe('a call that comes in several events is delivered once', () => {
     expect(called(events)).toEqual(['c1 add {"x":1}']);
   });
 
-  it('with the id that its end gives it', () => {
+  it('with the id that its last event has', () => {
     const { chunks } = decode('responses', [
       created(),
       added(0, { ...opened, call_id: 'early' }),
@@ -187,14 +187,14 @@ describe('two calls are told apart', () => {
     expect(called(events).toSorted()).toEqual(both);
   });
 
-  it('also if they ask the same', () => {
+  it('also if they have the same arguments', () => {
     const again = functionCall('c2', '{"x":1}');
     const twice = ['c1 add {"x":1}', 'c2 add {"x":1}'];
     expect(called([done(0, one), done(1, again), ended({ output: [one, again] })])).toEqual(twice);
     expect(called([done(0, one), ended({ output: [one, again] })])).toEqual(twice);
   });
 
-  it('also if a proxy gives them one call id', () => {
+  it('also if a proxy gives them the same call id', () => {
     const again = { ...two, call_id: 'c1' };
     const { chunks } = decode('responses', [
       created(),

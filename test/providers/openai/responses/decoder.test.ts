@@ -4,7 +4,7 @@ import { added, created, delta, done, ended, message } from './events.ts';
 import { blockOf, callsOf, decode, joined } from '../support.ts';
 
 describe('the decoder of Responses', () => {
-  it('reads text, the end, usage and what was billed', () => {
+  it('reads text, the end, the usage and the tier that is billed', () => {
     const { chunks, reply, call } = decode('responses', [
       created(),
       { type: 'response.in_progress', response: { id: 'resp_1' } },
@@ -66,11 +66,11 @@ describe('the decoder of Responses', () => {
     ['the done event of the item', [done(0, message('Hello')), ended({ output: [message('Hello')] })]],
     ['the final response', [ended({ output: [message('Hello')] })]],
     ['the deltas, with an item that is never done', [delta('Hello'), ended({ output: [message('Hello')] })]],
-  ])('neither loses nor doubles a text that comes in %s', (_name, events) => {
+  ])('delivers a text that comes in %s exactly once', (_name, events) => {
     expect(joined(decode('responses', [created(), ...events]).chunks, 'content')).toBe('Hello');
   });
 
-  it('R28 hands thinking on, and the reasoning item as it was when done', () => {
+  it('R28 delivers thinking, and the reasoning item when it is done', () => {
     const item = {
       type: 'reasoning',
       id: 'rs_1',
@@ -106,7 +106,7 @@ describe('the decoder of Responses', () => {
     expect(joined(chunks, 'thinking')).toBe('Hm');
   });
 
-  it('R24 hands a call on when its item is done, with parsed arguments and the item', () => {
+  it('R24 delivers a call when its item is done, with parsed arguments and the item', () => {
     const item = {
       type: 'function_call',
       id: 'fc_1',
@@ -142,14 +142,14 @@ describe('the decoder of Responses', () => {
     expect(reply?.finishReason).toBe('tool_calls');
   });
 
-  it('R24 hands a call on that comes without deltas', () => {
+  it('R24 delivers a call that comes without deltas', () => {
     const item = { type: 'function_call', call_id: 'a', name: 'add', arguments: '' };
     expect(callsOf(decode('responses', [created(), added(0, item), done(0, item), ended()]).chunks)).toEqual([
       { id: 'a', name: 'add', arguments: {} },
     ]);
   });
 
-  it('keeps calls among the reasoning that they belong to', () => {
+  it('keeps calls with the reasoning that they belong to', () => {
     const reasoning = (id: string): object => ({ type: 'reasoning', id, summary: [] });
     const call = (id: string): object => ({
       type: 'function_call',
@@ -166,7 +166,7 @@ describe('the decoder of Responses', () => {
     expect(kinds).toEqual(['thinking', 'tool_call', 'thinking', 'tool_call']);
   });
 
-  it('R23 does not hand on a call that the length of the reply cut', () => {
+  it('R23 delivers no call that the length limit has cut', () => {
     const { chunks, reply } = decode('responses', [
       created(),
       added(0, { type: 'function_call', call_id: 'a', name: 'add', arguments: '' }),
@@ -181,7 +181,7 @@ describe('the decoder of Responses', () => {
     ]);
   });
 
-  it('hands the input of a custom tool on as a string', () => {
+  it('delivers the input of a custom tool as a string', () => {
     const item = { type: 'custom_tool_call', call_id: 'c', name: 'code', input: 'print(1)' };
     const { chunks, reply } = decode('responses', [
       created(),
@@ -205,7 +205,7 @@ describe('the decoder of Responses', () => {
     'computer_call',
     'compaction',
     'something_new',
-  ])('keeps a %s whole, in its place', (type) => {
+  ])('keeps a %s unchanged and in its place', (type) => {
     const item = { type, id: 'x_1', status: 'completed', action: { deep: [1] } };
     const { chunks, reply } = decode('responses', [
       created(),
@@ -222,7 +222,7 @@ describe('the decoder of Responses', () => {
     expect(reply?.finishReason).toBe('stop');
   });
 
-  it('keeps citations, announced or only on the done item, once', () => {
+  it('keeps citations once, whether announced or only in the done item', () => {
     const annotation = { type: 'url_citation', url: 'https://a' };
     const cited = message('Hi', {
       content: [{ type: 'output_text', text: 'Hi', annotations: [annotation] }],
@@ -240,7 +240,7 @@ describe('the decoder of Responses', () => {
     expect(silent.chunks).toEqual([{ type: 'content', content: 'Hi' }, chunk]);
   });
 
-  it('tells a refusal as such', () => {
+  it('marks a refusal', () => {
     const { chunks, reply } = decode('responses', [
       created(),
       { type: 'response.refusal.delta', output_index: 0, content_index: 0, delta: 'No.' },
@@ -254,7 +254,7 @@ describe('the decoder of Responses', () => {
     expect(decode('responses', [ended({ output: [whole] })]).reply?.finishReason).toBe('refusal');
   });
 
-  it("keeps a message's phase for the way back, without its text", () => {
+  it("keeps a message's phase, without its text, to send it back", () => {
     const { chunks } = decode('responses', [
       created(),
       delta('Hm'),
@@ -268,7 +268,7 @@ describe('the decoder of Responses', () => {
     });
   });
 
-  it('goes by the place of an item where its id changes on the way', () => {
+  it('goes by the index of an item whose id changes', () => {
     const { chunks } = decode('responses', [
       created(),
       { ...delta('Hi'), item_id: 'a' },

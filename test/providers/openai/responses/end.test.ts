@@ -17,7 +17,7 @@ describe('the end of a Responses stream', () => {
     expect([reply?.finishReason, reply?.rawFinishReason]).toEqual([finishReason, reason]);
   });
 
-  it('R1 without a final event is a truncation', () => {
+  it('R1 without a final event is truncated', () => {
     const { error, chunks } = decode('responses', [created(), delta('Hel'), done(0, message('Hel'))]);
     expect([error?.code, error?.retryable, joined(chunks, 'content')]).toEqual(['truncated', true, 'Hel']);
   });
@@ -47,12 +47,12 @@ describe('the end of a Responses stream', () => {
       'server',
       true,
     ],
-  ])('R3 R4 an error after 200 is a typed error (%s)', (_name, event, code, retryable) => {
+  ])('R3 R4 by an error after status 200 is a typed error (%s)', (_name, event, code, retryable) => {
     const { error } = decode('responses', [created(), event]);
     expect([error?.code, error?.retryable, error?.provider]).toEqual([code, retryable, 'openai']);
   });
 
-  it('R38 a failed response leaves its usage on the call', () => {
+  it('R38 by a failed response leaves its usage on the call', () => {
     const usage = { input_tokens: 5, output_tokens: 2 };
     const { call, error } = decode('responses', [
       created(),
@@ -61,13 +61,13 @@ describe('the end of a Responses stream', () => {
     expect([error?.code, call.usage?.totalTokens]).toEqual(['server', 7]);
   });
 
-  it('a cancelled response is no whole answer', () => {
+  it('by a cancelled response is not a complete reply', () => {
     expect(decode('responses', [created(), delta('x'), ended({}, 'response.cancelled')]).error?.code).toBe(
       'truncated',
     );
   });
 
-  it('R8 a second response spliced into the stream is refused', () => {
+  it('R8 is not reached if a second response begins in the stream', () => {
     const { error, chunks } = decode('responses', [
       created('a'),
       delta('One'),
@@ -78,25 +78,25 @@ describe('the end of a Responses stream', () => {
     expect([error?.code, joined(chunks, 'content')]).toEqual(['protocol', 'One']);
   });
 
-  it('R8 a repeated opening is not a splice', () => {
+  it('R8 is reached if the opening is repeated', () => {
     expect(
       decode('responses', [created(), created(), delta('One'), created(), ended()]).reply?.finishReason,
     ).toBe('stop');
   });
 
-  it('reads nothing after it', () => {
+  it('is the last event that is read', () => {
     const { chunks } = decode('responses', [created(), delta('One'), ended(), created('b'), delta('Two')]);
     expect(joined(chunks, 'content')).toBe('One');
   });
 
-  it('S10 more calls than the cap end the call with a protocol error', () => {
+  it('S10 by too many calls is a protocol error', () => {
     const calls = Array.from({ length: 1_025 }, (_, index) =>
       done(index, { type: 'function_call', call_id: `c${index}`, name: 'add', arguments: '{}' }),
     );
     expect(decode('responses', [created(), ...calls, ended()]).error?.code).toBe('protocol');
   });
 
-  it('S9 pollutes nothing with __proto__ in arguments and places', () => {
+  it('S9 is not affected by __proto__ in arguments and indices', () => {
     const item = {
       type: 'function_call',
       call_id: '__proto__',

@@ -6,7 +6,7 @@ import { callsOf, decode, joined } from '../support.ts';
 
 const words = { type: 'server_error', code: 'server_error', message: 'Sorry' };
 
-describe('R46 an error in a Responses stream is typed, with the words of the server and what came before', () => {
+describe("R46 an error in a Responses stream is typed, and has the server's message and the partial reply", () => {
   it.each<[string, object]>([
     ['in an event of its own', { type: 'error', error: words }],
     ['flat in an event of its own', { type: 'error', code: 'server_error', message: 'Sorry' }],
@@ -35,7 +35,7 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
     expect([joined(chunks, 'content'), reply]).toEqual(['Hel', undefined]);
   });
 
-  it('also where only the name of the event tells', () => {
+  it('also if only the name of the event says so', () => {
     const said: unknown[] = [];
     for (const event of [
       { message: 'Sorry' },
@@ -60,7 +60,7 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
     expect(named.error?.message).toContain('server_shutdown');
   });
 
-  it('and delivers what only the failed response holds', () => {
+  it('and delivers output that only the failed response has', () => {
     const { chunks, error } = decode('responses', [
       created(),
       ended({ error: words, output: [message('Half of it')] }, 'response.failed'),
@@ -68,7 +68,7 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
     expect([joined(chunks, 'content'), error?.code]).toEqual(['Half of it', 'server']);
   });
 
-  it('but not where a tool of the provider fails', () => {
+  it('but not if a tool of the provider fails', () => {
     const { chunks, error } = decode('responses', [
       created(),
       {
@@ -84,7 +84,7 @@ describe('R46 an error in a Responses stream is typed, with the words of the ser
   });
 });
 
-describe('a JSON answer of Responses', () => {
+describe('a complete JSON response', () => {
   const read = (body: Record<string, unknown>) => decode('responses', [...responsesEvents(body)]);
 
   it('is read as a stream of one event', () => {
@@ -104,12 +104,12 @@ describe('a JSON answer of Responses', () => {
     ['in an object of errors', { object: 'error', message: 'Sorry', code: 'server_error' }],
     ['flat', { message: 'Sorry', code: 'server_error' }],
     ['in a response that failed', { object: 'response', status: 'failed', error: words, output: [] }],
-  ])('that is an error %s fails with its words', (_name, body) => {
+  ])('that is an error %s fails with its message', (_name, body) => {
     const { error } = read(body);
     expect([error?.code, error?.message.includes('Sorry')]).toEqual(['server', true]);
   });
 
-  it('that has an error and some of the output delivers that', () => {
+  it('with an error and some output delivers the output', () => {
     const { chunks, error } = read({ status: 'incomplete', error: words, output: [message('Hal')] });
     expect([joined(chunks, 'content'), error?.code]).toEqual(['Hal', 'server']);
   });
@@ -133,12 +133,12 @@ describe('the end of a reply', () => {
     ['response.done', { status: 'completed' }],
     ['response.completed', { status: 'in_progress' }],
     ['response.completed', { status: undefined }],
-  ])('is told by %s as well, whatever its status says: %j', (type, response) => {
+  ])('may also be %s, whatever its status says: %j', (type, response) => {
     const event = ended(response, type);
     expect(decode('responses', [created(), delta('x'), event]).reply?.finishReason).toBe('stop');
   });
 
-  it('may come without an event around the response', () => {
+  it('may be a response without an event around it', () => {
     const response = {
       type: 'response.completed',
       object: 'response',
@@ -148,7 +148,7 @@ describe('the end of a reply', () => {
     expect(joined(decode('responses', [response]).chunks, 'content')).toBe('Hi');
   });
 
-  it('does not make a call free by an empty usage', () => {
+  it('does not make a call free if the usage is empty', () => {
     const usage = { input_tokens: 5, output_tokens: 2, input_tokens_details: { cached_tokens: 3 } };
     const empty = { input_tokens: 0, output_tokens: 0 };
     for (const last of [null, empty, undefined]) {
@@ -164,7 +164,7 @@ describe('the end of a reply', () => {
     }
   });
 
-  it('leaves out the calls that it cuts, by their status and by their missing end', () => {
+  it('leaves out the calls that it cuts, known by their status and by their missing end', () => {
     const cut = functionCall('c1', '{"x":', { status: 'incomplete' });
     const whole = functionCall('c2', '{"x":2}');
     const { chunks, reply } = decode('responses', [

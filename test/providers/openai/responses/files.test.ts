@@ -15,7 +15,7 @@ function told(
   return { chunks: kept, finishReason: reply?.finishReason, warnings };
 }
 
-describe('images, sound and other output', () => {
+describe('images, audio and other output', () => {
   const image = {
     type: 'image_generation_call',
     id: 'ig_1',
@@ -27,7 +27,7 @@ describe('images, sound and other output', () => {
     revised_prompt: 'A cat',
   };
 
-  it('a generated image is a file; its block is the item without the data and what the input refuses', () => {
+  it('a generated image is a file, whose block has neither the data nor fields that the API refuses', () => {
     const { chunks, finishReason } = told([
       added(0, { ...image, result: null }),
       {
@@ -97,7 +97,7 @@ describe('images, sound and other output', () => {
     ]);
   });
 
-  it('an image within a message is a file', () => {
+  it('an image in a message is a file', () => {
     const part = { type: 'output_image', image_url: 'data:image/png;base64,iVBO' };
     const { chunks } = told([
       done(0, message('', { content: [part] })),
@@ -106,7 +106,7 @@ describe('images, sound and other output', () => {
     expect(chunks).toEqual([{ type: 'file', mediaType: 'image/png', data: 'iVBO' }]);
   });
 
-  it('sound is a file, its transcript text', () => {
+  it('audio is a file, and its transcript is text', () => {
     const request = ask({ parameters: { providerOptions: { openai: { audio: { format: 'mp3' } } } } });
     const { chunks } = told(
       [
@@ -127,7 +127,7 @@ describe('images, sound and other output', () => {
     ]);
   });
 
-  it('sound within a message is a file, too', () => {
+  it('audio in a message is a file, too', () => {
     const part = { type: 'output_audio', data: 'YWI=', transcript: 'Hello', format: 'wav' };
     const { chunks } = told([done(0, message('', { content: [part] })), ended()]);
     expect(chunks).toEqual([
@@ -136,7 +136,7 @@ describe('images, sound and other output', () => {
     ]);
   });
 
-  it('sound without an end is capped', () => {
+  it('audio without an end is limited', () => {
     const piece = 'A'.repeat(4 * 1024 * 1024);
     const pieces = Array.from({ length: 5 }, () => ({ type: 'response.audio.delta', delta: piece }));
     expect(decode('responses', [created(), ...pieces]).error?.message).toContain('maxOutputCharacters');
@@ -162,8 +162,8 @@ describe('images, sound and other output', () => {
   });
 });
 
-describe('what goes back on the next turn', () => {
-  it('is what a message brought beside its text, also if it never ended', () => {
+describe('the block for the next turn', () => {
+  it('has the fields of a message other than its text, even if the message never ended', () => {
     const item = message('Hm', {
       phase: 'commentary',
       extra_content: { google: { thought_signature: 's' } },
@@ -186,7 +186,7 @@ describe('what goes back on the next turn', () => {
     ]);
   });
 
-  it('is a reasoning item as it came, with all that its server puts in', () => {
+  it('has a reasoning item as it came, with all fields of its server', () => {
     const item = {
       type: 'reasoning',
       id: 'rs_1',

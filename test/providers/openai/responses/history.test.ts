@@ -49,7 +49,7 @@ const output = (id: string, content: unknown = '2'): object => ({
 });
 
 describe('ids of calls on Responses', () => {
-  it("go back as the provider's, and the result goes with it, also if the conversation has another id", () => {
+  it("are the provider's, in the call and in its result, even if the conversation has another id", () => {
     const { input, warnings } = inputOf([
       assistant(call('ours', blockOf(item('call_1')))),
       tool(result('ours')),
@@ -58,7 +58,7 @@ describe('ids of calls on Responses', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('have at most 64 characters, also in an item that is kept, and the same on call and result', () => {
+  it('have at most 64 characters, also in a kept item, the same in the call and in its result', () => {
     const long = `call_${'a'.repeat(64)}`;
     const short = expect.stringMatching(/^call_a{50}_[0-9a-f]{8}$/);
     const kept = inputOf([assistant(call(long)), tool(result(long))]).input;
@@ -71,7 +71,7 @@ describe('ids of calls on Responses', () => {
     ]);
   });
 
-  it('differ if one comes again, in items that are kept and in plain ones', () => {
+  it('are unique if one comes again, in kept items and in plain ones', () => {
     const turn = [assistant(call('call_0')), tool(result('call_0'))];
     const { input } = inputOf([...turn, ...turn, assistant(plainCall('call_0')), tool(result('call_0'))]);
     const ids = listAt(input).map((each) => at(each, 'call_id'));
@@ -83,7 +83,7 @@ describe('ids of calls on Responses', () => {
     expect(at(input, 2)).not.toHaveProperty('id');
   });
 
-  it('name the form of a result after its own call if an id comes twice', () => {
+  it('give a result the form of its own call if an id comes twice', () => {
     const custom = blockOf({ type: 'custom_tool_call', call_id: 'c', name: 'code', input: 'ls' });
     const { input } = inputOf([
       assistant({ type: 'tool_call', id: 'c', name: 'code', arguments: 'ls', block: custom }),
@@ -110,7 +110,7 @@ describe('ids of items on Responses', () => {
     expect(input).toEqual([rest, output('a')]);
   });
 
-  it('of reasoning that comes again are left out together with that of its call', () => {
+  it('of reasoning that comes again are left out together with the id of its call', () => {
     const { input } = inputOf([
       assistant(reasoning('rs_1'), call('a')),
       tool(result('a')),
@@ -138,8 +138,8 @@ describe('ids of items on Responses', () => {
   });
 });
 
-describe('results of tools on Responses', () => {
-  it('are not sent if nobody asked, again, or late', () => {
+describe('tool results on Responses', () => {
+  it('are not sent without a call, a second time, or late', () => {
     const { input, warnings } = inputOf([
       tool(result('none')),
       { role: 'user', content: 'Hi' },
@@ -156,7 +156,7 @@ describe('results of tools on Responses', () => {
     ]);
     expect(warnings).toEqual([
       'openai: a result of the tool add answers no call, it is left out',
-      'openai: a call of the tool add has its result already, another one is left out',
+      'openai: a call of the tool add already has a result, another one is left out',
       'openai: a result of the tool add comes after the next reply, it is left out with its call',
     ]);
   });
@@ -169,7 +169,7 @@ describe('results of tools on Responses', () => {
     });
   });
 
-  it('say that the tool failed if it failed without a word, and are empty if it said nothing', () => {
+  it('say that the tool failed if it gave no message, and are empty if it returned nothing', () => {
     const parts = (isError: boolean, ...content: string[]): Part => ({
       ...{ type: 'tool_result', id: String(isError), name: 'add', isError },
       content: content.map((text) => ({ type: 'text', text })),
@@ -189,7 +189,7 @@ describe('results of tools on Responses', () => {
 });
 
 describe('blank messages on Responses', () => {
-  it('are valid: a user may say nothing, a system prompt is left out', () => {
+  it('are sent for the user, and left out for the system', () => {
     expect(
       inputOf([
         { role: 'system', content: '' },
@@ -234,7 +234,7 @@ describe('blank messages on Responses', () => {
   });
 });
 
-describe('what a reply brought goes back on Responses', () => {
+describe('the content of a reply goes back on Responses', () => {
   const search = { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search' } };
   const history = (from: (data: unknown) => ProviderBlock): Message[] => [
     { role: 'user', content: 'Hi' },
@@ -247,7 +247,7 @@ describe('what a reply brought goes back on Responses', () => {
     tool(result('a')),
   ];
 
-  it('to the same model at the same address, byte for byte', () => {
+  it('byte for byte, to the same model at the same address', () => {
     const { input, warnings } = inputOf(history(blockOf));
     expect(input).toEqual([
       { role: 'user', content: 'Hi' },
@@ -265,7 +265,7 @@ describe('what a reply brought goes back on Responses', () => {
     ['model', originOf(RESPONSES_WIRE, 'o3', 'https://api.openai.com/v1'), 'belongs to the model o3'],
     ['address', originOf(RESPONSES_WIRE, DEFAULT_MODEL, 'https://h/v1'), 'came from https://h/v1'],
     ['wire', originOf('openai.chat', DEFAULT_MODEL, 'https://api.openai.com/v1'), 'belongs to openai.chat'],
-  ])('not to another %s: one warning, and the call goes as a plain one', (_what, from, why) => {
+  ])('but not to another %s: there is one warning, and the call becomes a plain one', (_what, from, why) => {
     expect(inputOf(history((data) => blockFrom(from, data)))).toEqual({
       input: [
         { role: 'user', content: 'Hi' },
@@ -276,7 +276,7 @@ describe('what a reply brought goes back on Responses', () => {
     });
   });
 
-  it('a call without the id that names its reasoning, if that is of another model', () => {
+  it('with a call that has lost the id of its reasoning, if that is of another model', () => {
     const other = originOf(RESPONSES_WIRE, 'o3', 'https://api.openai.com/v1');
     const { id: _id, ...rest } = Object(item('a'));
     const { input } = inputOf([
@@ -289,7 +289,7 @@ describe('what a reply brought goes back on Responses', () => {
     expect(input).toEqual([rest, output('a')]);
   });
 
-  it('what the provider ran itself, verbatim in its place, and never as a call of the client', () => {
+  it('with the calls that the provider ran, unchanged and never as calls of the client', () => {
     const run = { type: 'custom_tool_call', id: 'xs_1', call_id: 'xs_call_1', name: 'x_search', input: '{}' };
     const found = { type: 'custom_tool_call_output', call_id: 'xs_call_1', output: 'found' };
     const messages = (block: ProviderBlock, answer?: ProviderBlock): Message[] => [
@@ -323,7 +323,7 @@ describe('what a reply brought goes back on Responses', () => {
     });
   });
 
-  it('an image that the model made with its item, and no other', () => {
+  it('with an image that the model made if it has an item, and without others', () => {
     const made = { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'AAAA' };
     const file = { type: 'file', mediaType: 'image/png', data: 'AAAA' } as const;
     expect(inputOf([assistant({ ...file, block: blockOf(made) })]).input).toEqual([made]);
@@ -336,7 +336,7 @@ describe('what a reply brought goes back on Responses', () => {
     });
   });
 
-  it('a call whose arguments could not be read, as an object that holds them', () => {
+  it('with an object that holds the arguments if they could not be read', () => {
     const invalid = { raw: '{"x": 1', reason: 'the arguments are not valid JSON' };
     const text = JSON.stringify({ invalid_json: invalid.raw });
     const kept = call('a', blockOf(item('a', { arguments: invalid.raw })), { arguments: {}, invalid });
@@ -349,15 +349,15 @@ describe('what a reply brought goes back on Responses', () => {
   });
 });
 
-describe('arguments that are no object, on Responses', () => {
-  it('go as one', () => {
+describe('arguments that are not an object, on Responses', () => {
+  it('are sent as one', () => {
     const { input } = inputOf([assistant({ type: 'tool_call', id: 'a', name: 'sh', arguments: 'ls -l' })]);
     expect(at(input, 0, 'arguments')).toBe('{"value":"ls -l"}');
   });
 });
 
-describe('half characters on Responses', () => {
-  it('reach the server in no text, result, argument or kept item', () => {
+describe('halves of surrogate pairs on Responses', () => {
+  it('are in no text, result, argument or kept item that is sent', () => {
     const kept = { type: 'web_search_call', id: 'ws_1', action: { query: 'q\ud83d' } };
     const { input } = inputOf([
       { role: 'user', content: 'a\ud83d' },

@@ -25,7 +25,7 @@ describe('R49 a tool that the provider runs itself', () => {
     status: 'completed',
   };
 
-  it('is no call for the client: xAI sends it as one of a custom tool', () => {
+  it('is no call for the client: xAI sends it as the call of a custom tool', () => {
     const place = { output_index: 0, item_id: xai.id };
     const { chunks, finishReason } = told([
       added(0, { ...xai, input: '', status: 'in_progress' }),
@@ -49,7 +49,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(finishReason).toBe('stop');
   });
 
-  it('does not look like one while it comes either', () => {
+  it('does not look like one while it comes, either', () => {
     const { chunks } = decode('responses', [
       created(),
       added(0, { ...xai, input: '' }),
@@ -60,7 +60,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(chunks.map(({ type }) => type)).toEqual(['tool_call']);
   });
 
-  it('is one if the client has offered a custom tool of that name', () => {
+  it('is a call for the client if the request offers a custom tool of that name', () => {
     const tools = [{ type: 'custom', name: 'x_keyword_search' }];
     const request = ask({ parameters: { providerOptions: { openai: { tools } } } });
     const { chunks, finishReason } = told([done(0, xai), ended()], request);
@@ -69,7 +69,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(finishReason).toBe('tool_calls');
   });
 
-  it('is told by its result, if nobody offered the tool', () => {
+  it('is known by its result, if the request does not offer the tool', () => {
     const call = functionCall('c1', '{"x":1}');
     const output = { type: 'function_call_output', id: 'fco_1', call_id: 'c1', output: '2' };
     const { chunks, finishReason } = told([
@@ -101,7 +101,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(finishReason).toBe('stop');
   });
 
-  it('is told by its result for each of several calls, also in the list alone', () => {
+  it('is known by its result for each of several calls, also if the result is only in the final list', () => {
     const [one, two] = [functionCall('c1', '{}'), functionCall('c2', '{}')];
     const results = ['c1', 'c2'].map((call_id) => ({
       type: 'function_call_output',
@@ -124,7 +124,7 @@ describe('R49 a tool that the provider runs itself', () => {
     }
   });
 
-  it('is not told by a result of a tool that was offered', () => {
+  it('is not known by the result of a tool that the request offers', () => {
     const request = ask({ tools: [{ name: 'add', parameters: { type: 'object' } }] });
     const output = { type: 'function_call_output', call_id: 'c1', output: '2' };
     const { chunks, finishReason } = told(
@@ -139,7 +139,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(finishReason).toBe('tool_calls');
   });
 
-  it('is one also if the server names its own tools, but none that the client offered in a namespace', () => {
+  it("is known even if the server names its tools like the client's in another namespace", () => {
     const call = functionCall('c1', '{}');
     const output = { type: 'function_call_output', call_id: 'c1', output: '2' };
     const named = [{ type: 'function', name: 'add' }];
@@ -150,7 +150,7 @@ describe('R49 a tool that the provider runs itself', () => {
     expect(told([started, done(0, call), done(1, output), ended()], request).finishReason).toBe('tool_calls');
   });
 
-  it('does not hold back the calls of others: they keep their place', () => {
+  it('does not delay the calls of others, which keep their place', () => {
     const { chunks } = told([
       done(0, functionCall('c1', '{}')),
       done(1, { type: 'reasoning', id: 'rs_1', summary: [] }),
@@ -272,7 +272,7 @@ describe('R49 the hosted tools', () => {
     expect(finishReason).toBe('stop');
   });
 
-  it('come once, also done twice, or listed under another id', () => {
+  it('are delivered once, even if they are done twice or listed under another id', () => {
     const item = {
       type: 'web_search_call',
       id: 'ws_1',
@@ -294,7 +294,7 @@ describe('R49 the hosted tools', () => {
     }
   });
 
-  it('leave no field that is nested too deep for a session to be stored', () => {
+  it('have no field that is nested too deep for a session to be stored', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 20_000; level++) deep = [deep];
     const { chunks } = decode('responses', []);

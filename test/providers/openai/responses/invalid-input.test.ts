@@ -15,7 +15,7 @@ function told(
   return { chunks: kept, finishReason: reply?.finishReason, warnings };
 }
 
-describe('a call that cannot be run', () => {
+describe('a call that is not valid', () => {
   it.each([
     ['that is no JSON', '{"x":', 'the arguments are not valid JSON'],
     [
@@ -23,7 +23,7 @@ describe('a call that cannot be run', () => {
       `${'['.repeat(65)}${']'.repeat(65)}`,
       'the arguments are nested more than 64 levels deep',
     ],
-  ])('because of arguments %s is delivered as invalid, and takes nothing with it', (_name, raw, reason) => {
+  ])('because of arguments %s is delivered as invalid, and affects nothing else', (_name, raw, reason) => {
     const item = functionCall('c1', raw);
     const { chunks, finishReason } = told([
       delta('Hi'),
@@ -47,7 +47,7 @@ describe('a call that cannot be run', () => {
     expect(finishReason).toBe('tool_calls');
   });
 
-  it('because of too long arguments is cut', () => {
+  it('because of arguments that are too long is cut', () => {
     const long = `{"x":"${'y'.repeat(1024 * 1024)}"}`;
     const custom = { type: 'custom_tool_call', id: 'ct', call_id: 'c2', name: 'code', input: long };
     const pieces = [long.slice(0, 1_000_000), long.slice(1_000_000), long];
@@ -71,7 +71,7 @@ describe('a call that cannot be run', () => {
     expect(chunks).toHaveLength(3);
   });
 
-  it('because nothing names its tool is delivered as invalid, without a block', () => {
+  it('because it has no name is delivered as invalid, without a block', () => {
     const item = functionCall('c1', '{"x":1}', { name: '' });
     expect(told([done(0, item), ended()]).chunks).toEqual([
       {
@@ -84,7 +84,7 @@ describe('a call that cannot be run', () => {
     ]);
   });
 
-  it('but only lacks an id gets one', () => {
+  it('because it has no id gets one', () => {
     const item = { type: 'function_call', name: 'add', arguments: '{"x":1}' };
     const { chunks } = told([done(0, item), done(1, { ...item, call_id: '', id: '' }), ended()]);
     expect(chunks).toMatchObject([

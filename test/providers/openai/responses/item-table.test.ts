@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { eventsOf, madeReply, sending, sends } from './reply.ts';
 import { callsOf, decode, joined } from '../support.ts';
 
-it('R45 delivers each text and each call once, whatever a stream does to ids, places and the forms of its end', () => {
+it('R45 each text and each call is delivered once, whatever a stream does to ids, indices and final events', () => {
   fc.assert(
     fc.property(madeReply, sending, (reply, how) => {
       fc.pre(sends(reply, how));

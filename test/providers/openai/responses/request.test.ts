@@ -40,7 +40,7 @@ function assistant(...content: Part[]): Message {
 }
 
 describe('a request to Responses', () => {
-  it('stores nothing and asks for encrypted reasoning of a model that reasons', () => {
+  it('stores nothing and asks for encrypted reasoning if the model reasons', () => {
     expect(bodyOf(ask(), { api: 'responses' })).toEqual({
       body: {
         model: 'gpt-6-luna',
@@ -59,11 +59,11 @@ describe('a request to Responses', () => {
     ['gpt-5-chat-latest', undefined],
     ['gpt-5.1-codex-max', ['reasoning.encrypted_content']],
     ['o4-mini', ['reasoning.encrypted_content']],
-  ])('knows by the name whether %s reasons', (model, include) => {
+  ])('knows by name whether %s reasons', (model, include) => {
     expect(bodyOf(ask({ model }), { api: 'responses' }).body['include']).toEqual(include);
   });
 
-  it('maps every parameter that the wire has, and warns of the others', () => {
+  it('has every parameter that the API has, and warns of the others', () => {
     const { body, warnings } = bodyOf(
       ask({
         model: 'm',
@@ -108,15 +108,15 @@ describe('a request to Responses', () => {
       stream: true,
     });
     expect(warnings).toEqual([
-      'openai: stopSequences cannot be honoured on this wire: use api "chat"',
-      'openai: seed cannot be honoured on this wire',
-      'openai: frequencyPenalty cannot be honoured on this wire',
-      'openai: presencePenalty cannot be honoured on this wire',
-      'openai: reasoning.budgetTokens cannot be honoured: give reasoning.effort',
+      'openai: stopSequences is not supported by this API: use api "chat"',
+      'openai: seed is not supported by this API, it is left out',
+      'openai: frequencyPenalty is not supported by this API, it is left out',
+      'openai: presencePenalty is not supported by this API, it is left out',
+      'openai: reasoning.budgetTokens is not supported by this API: use reasoning.effort',
     ]);
   });
 
-  it('maps every kind of part', () => {
+  it('has every kind of part', () => {
     const { input, warnings } = inputOf([
       { role: 'system', content: 'Be brief' },
       {
@@ -176,7 +176,7 @@ describe('a request to Responses', () => {
     ]);
   });
 
-  it('R28 reasoning and calls go back byte for byte, in their places', () => {
+  it('R28 has reasoning and calls byte for byte, in their places', () => {
     const messages = [assistant(reasoning('r1'), call('a'), reasoning('r2'), { type: 'text', text: 'Done' })];
     expect(inputOf(messages).input).toEqual([
       { type: 'reasoning', id: 'r1', summary: [], encrypted_content: 'secret r1' },
@@ -198,7 +198,7 @@ describe('a request to Responses', () => {
     ['before other reasoning', [reasoning('r1'), reasoning('r2'), call('b')], ['r2', 'fc_b']],
     ['behind text', [{ type: 'text', text: 'Hm' }, reasoning('r1')], [undefined]],
   ] satisfies [string, Part[], unknown[]][])(
-    'R29 a reasoning item without the item that followed it is dropped (%s)',
+    'R29 has no reasoning item without the item that followed it (%s)',
     (_name, parts, ids) => {
       const { input } = inputOf([assistant(...parts), { role: 'user', content: 'Go on' }]);
       const items = Array.isArray(input) ? input.slice(0, -1) : [];
@@ -206,14 +206,14 @@ describe('a request to Responses', () => {
     },
   );
 
-  it('R29 a call whose reasoning cannot be sent goes without the id that would name it', () => {
+  it('R29 has a call without its id if its reasoning cannot be sent', () => {
     const lost = reasoning('r1', { encrypted_content: null });
     expect(inputOf([assistant(lost, call('a'))]).input).toEqual([
       { type: 'function_call', call_id: 'a', name: 'add', arguments: '{"x": 1}', status: 'completed' },
     ]);
   });
 
-  it('sends reasoning by its id alone where the server stores it', () => {
+  it('has reasoning by its id if the server stores it', () => {
     const { input } = inputOf([assistant(reasoning('r1', { encrypted_content: null }), call('a'))], {
       providerOptions: { openai: { store: true } },
     });
@@ -223,7 +223,7 @@ describe('a request to Responses', () => {
     ]);
   });
 
-  it('sends items of server-side tools back whole, and those of others not at all', () => {
+  it('has the items of its own server tools unchanged, and none of others', () => {
     const item = {
       type: 'web_search_call',
       id: 'ws_1',
@@ -241,7 +241,7 @@ describe('a request to Responses', () => {
     expect(warnings).toEqual(['openai: a block that belongs to anthropic is left out']);
   });
 
-  it('answers calls of custom tools in their own form', () => {
+  it('has results of custom tools in their own form', () => {
     const block = {
       provider: 'openai.responses',
       data: { type: 'custom_tool_call', call_id: 'c', name: 'code', input: 'print(1)' },
@@ -254,7 +254,7 @@ describe('a request to Responses', () => {
     ).toEqual([block.data, { type: 'custom_tool_call_output', call_id: 'c', output: '1' }]);
   });
 
-  it('gives each message of the model its phase back', () => {
+  it('has the phase of each message of the model', () => {
     const header = (phase: string): Part => ({
       type: 'provider',
       block: { provider: 'openai.responses', data: { type: 'message', role: 'assistant', phase } },

@@ -206,14 +206,14 @@ describe('two texts are told apart', () => {
     expect(told(events).text).toBe('One.Two.');
   });
 
-  it('also if they say the same', () => {
+  it('also if they have the same content', () => {
     const [first, second] = [message('Ok.', { id: 'm1' }), message('Ok.', { id: 'm2' })];
     expect(told([done(0, first), done(1, second), ended({ output: [first, second] })]).text).toBe('Ok.Ok.');
     expect(told([done(0, first), ended({ output: [first, second] })]).text).toBe('Ok.Ok.');
     expect(told([ended({ output: [first, second] })]).text).toBe('Ok.Ok.');
   });
 
-  it('interleaved, each with its own end', () => {
+  it('also if they are interleaved, each with its own end', () => {
     const { chunks } = decode('responses', [
       created(),
       added(0, { ...one, content: [] }),
@@ -234,7 +234,7 @@ describe('two texts are told apart', () => {
 });
 
 describe('thinking, refusals and citations come once, too', () => {
-  it('thinking that only a done event, a part, the item or the list has', () => {
+  it('thinking that is only in a done event, a part, the item or the list', () => {
     const item = { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Hm' }] };
     const place = { output_index: 0, item_id: 'rs_1', summary_index: 0 };
     const forms = [
@@ -253,7 +253,7 @@ describe('thinking, refusals and citations come once, too', () => {
     expect(told([...forms.flat(), ended({ output: [{ ...item, id: 'other' }] })]).thinking).toBe('Hm');
   });
 
-  it('reasoning whose parts vLLM gives the type of text', () => {
+  it('reasoning whose parts have the type of text (vLLM)', () => {
     const place = { output_index: 0, item_id: 'msg_9', content_index: 0 };
     const part = { type: 'output_text', text: 'Hm', annotations: [] };
     const item = {
@@ -273,7 +273,7 @@ describe('thinking, refusals and citations come once, too', () => {
     expect([text, thinking]).toEqual(['', 'Hm']);
   });
 
-  it('a refusal that only its part has', () => {
+  it('a refusal that is only in its part', () => {
     const part = { type: 'refusal', refusal: 'No.' };
     const { chunks, reply } = decode('responses', [
       created(),
@@ -317,7 +317,7 @@ describe('thinking, refusals and citations come once, too', () => {
     expect(cited).toEqual(citations);
   });
 
-  it('a citation that is announced without its place', () => {
+  it('a citation that is announced without its index', () => {
     const citation = { type: 'url_citation', url: 'https://a', start_index: 0, end_index: 2 };
     const item = message('', { content: [{ type: 'output_text', text: 'Hi', annotations: [citation] }] });
     const { chunks } = decode('responses', [

@@ -43,7 +43,7 @@ describe("R45 a tool call's name", () => {
     ).toEqual(['a edit_existing_file {}']);
   });
 
-  it('that is split while the arguments come already is joined', () => {
+  it('that is split while the arguments already come is joined', () => {
     const pieces = [
       { index: 0, id: 'a', name: 'get_', arguments: '{"city":' },
       { index: 0, name: 'weather', arguments: '"Paris"}' },
@@ -57,7 +57,7 @@ describe("R45 a tool call's name", () => {
     expect(calls(whole, ['get_weather'])).toEqual(['call_1 get_weather {"city":"Paris"}']);
   });
 
-  it('that is repeated whole on each piece, with the id or without, is not joined', () => {
+  it('that is repeated with each piece, with the id or without, is not joined', () => {
     const pieces = (id?: string) =>
       ['', '{"city":', '"Paris"}', ''].map((part) => ({
         index: 0,
@@ -69,17 +69,17 @@ describe("R45 a tool call's name", () => {
     expect(calls(pieces())).toEqual(['call_1 get_weather {"city":"Paris"}']);
   });
 
-  it('that is repeated whole without arguments is not joined', () => {
+  it('that is repeated without arguments is not joined', () => {
     const opener = { index: 0, id: 'a', name: 'now' };
     expect(calls([opener, opener, { ...opener, arguments: '' }])).toEqual(['a now {}']);
   });
 
-  it('that grows with each piece is the last one', () => {
+  it('that grows with each piece ends as the last one', () => {
     const pieces = ['get', 'get_wea', 'get_weather'].map((name) => ({ index: 0, id: 'a', name }));
     expect(calls([...pieces, { index: 0, arguments: '{}' }])).toEqual(['a get_weather {}']);
   });
 
-  it('whose parts are alike is joined if only the joined one is a tool', () => {
+  it('whose pieces are alike is joined only if the joined name is a tool', () => {
     const pieces = [
       { index: 0, id: 'a', name: 'go' },
       { index: 0, name: 'go' },
@@ -87,7 +87,7 @@ describe("R45 a tool call's name", () => {
     expect([calls(pieces, ['gogo']), calls(pieces, ['go'])]).toEqual([['a gogo {}'], ['a go {}']]);
   });
 
-  it('of another tool that is offered is of another call', () => {
+  it('of another tool that is offered belongs to another call', () => {
     const pieces = [
       { index: 0, name: 'now', arguments: '' },
       { index: 0, name: 'today', arguments: '' },
@@ -95,7 +95,7 @@ describe("R45 a tool call's name", () => {
     expect(calls(pieces, ['now', 'today'])).toEqual(['call_1 now {}', 'call_2 today {}']);
   });
 
-  it('that follows arguments which have ended is of another call', () => {
+  it('that follows complete arguments belongs to another call', () => {
     expect(
       calls([
         { index: 0, name: 'one', arguments: '{"x":1}' },
@@ -107,7 +107,7 @@ describe("R45 a tool call's name", () => {
     ).toEqual(['call_1 one {"x":1}', 'call_2 two {"y":2}', 'call_3 two {"y":3}']);
   });
 
-  it('that was sent before it was whole is sent again', () => {
+  it('that was sent before it was complete is sent again', () => {
     const deltas = chunks([
       { index: 0, id: 'a', name: 'get_', arguments: '' },
       { index: 0, name: 'weather' },
@@ -117,7 +117,7 @@ describe("R45 a tool call's name", () => {
 });
 
 describe("R45 a tool call's id", () => {
-  it('that is another one on each piece without a name is of the same call', () => {
+  it('that differs in each piece without a name belongs to the same call', () => {
     expect(
       calls([
         { index: 0, id: '1', name: 'get', arguments: '' },
@@ -130,7 +130,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['1 get {"x":1}', '5 get {"x":2}']);
   });
 
-  it('that changes once after the first piece is of the same call', () => {
+  it('that changes once after the first piece belongs to the same call', () => {
     expect(
       calls([
         { index: 0, id: 'first', name: 'get', arguments: '' },
@@ -140,7 +140,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['first get {"x":1}']);
   });
 
-  it('that changes without an index, or with the name on each piece, is of the same call', () => {
+  it('that changes without an index, or with the name in each piece, belongs to the same call', () => {
     expect(
       calls([
         { id: '1', name: 'get', arguments: '{"x"' },
@@ -155,7 +155,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['1 get {"x":1}']);
   });
 
-  it('that two calls at two indices have is unique in the end', () => {
+  it('that two calls at two indices have is made unique', () => {
     const pieces = [
       { index: 0, id: 'x', name: 'get', arguments: '{"city":"Paris"}' },
       { index: 1, id: 'x', name: 'get', arguments: '{"city":"London"}' },
@@ -163,7 +163,7 @@ describe("R45 a tool call's id", () => {
     expect(calls(pieces)).toEqual(['x get {"city":"Paris"}', 'x_2 get {"city":"London"}']);
   });
 
-  it('that two calls have whose arguments come by index is unique in the end', () => {
+  it('that two calls have whose arguments come by index is made unique', () => {
     expect(
       calls([
         { index: 0, id: 'x', name: 'get', arguments: '' },
@@ -176,7 +176,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['x get {"city":"Paris"}', 'x_2 get {"city":"London"}']);
   });
 
-  it('that two calls without indices have is unique in the end', () => {
+  it('that two calls without indices have is made unique', () => {
     const pieces = [
       { id: 'x', name: 'think', arguments: '{"thought":"a"}' },
       { id: 'x', name: 'get', arguments: '{"city":"Paris"}' },
@@ -189,7 +189,7 @@ describe("R45 a tool call's id", () => {
     ]);
   });
 
-  it('never gets one that the server gives another call', () => {
+  it('is never one that the server gives another call', () => {
     const ids = ['x', 'x', 'x_2'].map((id, index) => ({
       index,
       id,
@@ -199,7 +199,7 @@ describe("R45 a tool call's id", () => {
     expect(calls(ids)).toEqual(['x get {"n":0}', 'x_2 get {"n":1}', 'x_2_2 get {"n":2}']);
   });
 
-  it('that one call has at several indices is of one call', () => {
+  it('that one call has at several indices belongs to one call', () => {
     const whole = { name: 'exec', arguments: '{"cmd":"ls"}' };
     expect(calls([0, 1, 2].map((index) => ({ index, id: 'x', ...whole })))).toEqual(['x exec {"cmd":"ls"}']);
     for (const announced of ['', '{}']) {
@@ -218,7 +218,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['x exec {"cmd":"ls"}']);
   });
 
-  it('that is null, empty or a number is none or its text', () => {
+  it('is missing if it is null or empty, and text if it is a number', () => {
     expect(
       calls([
         { index: 0, id: null, name: 'one', arguments: '{"x":' },
@@ -228,7 +228,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['call_1 one {"x":1}', '7 two {"x":2}']);
   });
 
-  it('that comes after another call without one had ended begins a call', () => {
+  it('that comes after a call without an id had ended begins a call', () => {
     expect(
       calls([
         { index: 0, name: 'one', arguments: '{"x":1}' },
@@ -237,7 +237,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['call_1 one {"x":1}', 'b one {"x":2}']);
   });
 
-  it('alone, without name and arguments, is no call', () => {
+  it('without name and arguments is no call', () => {
     expect(
       calls([
         { index: 0, id: '' },
@@ -248,7 +248,7 @@ describe("R45 a tool call's id", () => {
 });
 
 describe("R45 a tool call's index", () => {
-  it('that comes with the second piece only is that of the first', () => {
+  it('that only comes with the second piece is that of the first', () => {
     expect(
       calls([
         { id: 'a', name: 'get' },
@@ -258,7 +258,7 @@ describe("R45 a tool call's index", () => {
     ).toEqual(['a get {"x":1}']);
   });
 
-  it('that is used again after a call has ended is of another call', () => {
+  it('that is used again after a call has ended belongs to another call', () => {
     expect(
       calls([
         { index: 0, name: 'one', arguments: {} },
@@ -274,7 +274,7 @@ describe("R45 a tool call's arguments", () => {
   it.each([
     ['as they are', '{"q":"hi"}'],
     ['as a JSON string', JSON.stringify('{"q":"hi"}')],
-  ])('that come whole once more at the end (%s) are not doubled', (_name, again) => {
+  ])('that are repeated at the end (%s) are not doubled', (_name, again) => {
     expect(
       calls([
         { index: 0, id: 'a', name: 'search', arguments: '{"q":' },
@@ -285,7 +285,7 @@ describe("R45 a tool call's arguments", () => {
     ).toEqual(['a search {"q":"hi"}']);
   });
 
-  it('that hold braces and quotes inside strings are not cut there', () => {
+  it('that hold braces and quotes in strings are not cut there', () => {
     const code = JSON.stringify({ code: '}{"name":"x"}', more: ['\\"}', '{'] });
     const pieces = Array.from(code, (character) => ({ index: 0, name: 'run', arguments: character }));
     expect(calls(pieces)).toEqual([`call_1 run ${code}`]);
@@ -297,7 +297,7 @@ describe("R45 a tool call's arguments", () => {
     expect(calls([{ index: 0, id: 'a', name: 'get', arguments: '"Paris"' }])).toEqual(['a get "Paris"']);
   });
 
-  it('that are null are none', () => {
+  it('that are null are empty', () => {
     expect(calls([{ index: 0, id: 'a', name: 'now', arguments: 'null' }])).toEqual(['a now {}']);
   });
 });

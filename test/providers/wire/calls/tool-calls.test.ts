@@ -45,7 +45,7 @@ function assembled(
 }
 
 describe('tool calls', () => {
-  it('in pieces give deltas as they come and a finished call at the end', () => {
+  it('in pieces give deltas at once and a finished call at the end', () => {
     expect(
       assembled([
         { index: 0, id: 'a', name: 'get', arguments: '' },
@@ -55,7 +55,7 @@ describe('tool calls', () => {
     ).toEqual({ calls: ['a get {"x":1}'], deltas: { a: 'get:{"x":1}' } });
   });
 
-  it('R24 are not final before the end', () => {
+  it('R24 are not finished before the end', () => {
     const assembler = new ToolCallAssembler({ provider: 'test', limits });
     const out: StreamChunk[] = [];
     assembler.add({ index: 0, id: 'a', name: 'get', arguments: '{"x":1}' }, out);
@@ -64,7 +64,7 @@ describe('tool calls', () => {
     expect(assembler.size).toBe(2);
   });
 
-  it('R25 all at index 0 with ids of their own are calls of their own', () => {
+  it('R25 at index 0 with different ids are different calls', () => {
     const { calls } = assembled([
       { index: 0, id: 'a', name: 'one', arguments: '{"x":1}' },
       { index: 0, id: 'b', name: 'two', arguments: '{"x":' },
@@ -74,7 +74,7 @@ describe('tool calls', () => {
     expect(calls).toEqual(['a one {"x":1}', 'b two {"x":2}']);
   });
 
-  it('R25 interleaved over sparse indices find their own pieces', () => {
+  it('R25 with interleaved pieces at sparse indices get their own pieces', () => {
     const { calls } = assembled([
       { index: 7, id: 'a', name: 'one' },
       { index: 2, id: 'b', name: 'two' },
@@ -85,7 +85,7 @@ describe('tool calls', () => {
     expect(calls).toEqual(['a one {"x":1}', 'b two {"y":2}']);
   });
 
-  it('without indices belong to their id, then to the call before', () => {
+  it('without indices are found by id, then by order', () => {
     const { calls } = assembled([
       { id: 'a', name: 'one' },
       { arguments: '{"x":1}' },
@@ -95,7 +95,7 @@ describe('tool calls', () => {
     expect(calls).toEqual(['a one {"x":1}', 'b two {"y":2}']);
   });
 
-  it('without ids get made ones, and are told apart by their names and braces', () => {
+  it('without ids get new ones, and are told apart by their names and braces', () => {
     const { calls, deltas } = assembled([
       { index: 0, id: '', name: 'one', arguments: '{"x":1}' },
       { index: 0, id: '', name: 'one', arguments: '{"x":2}' },
@@ -105,14 +105,14 @@ describe('tool calls', () => {
     expect(deltas).toEqual({ call_1: 'one:{"x":1}', call_2: 'one:{"x":2}', call_3: 'two:{}' });
   });
 
-  it('without ids whose name is repeated on each piece stay one call', () => {
+  it('without ids whose name is repeated in each piece stay one call', () => {
     const { calls } = assembled(
       ['{"x":', '{"y":1}', '}'].map((part) => ({ index: 0, name: 'get', arguments: part })),
     );
     expect(calls).toEqual(['call_1 get {"x":{"y":1}}']);
   });
 
-  it('never get a made id that another call has', () => {
+  it('never get a new id that another call has', () => {
     const { calls } = assembled([
       { index: 0, id: 'call_2', name: 'one', arguments: '{}' },
       { index: 1, name: 'two', arguments: '{}' },
@@ -120,7 +120,7 @@ describe('tool calls', () => {
     expect(new Set(calls.map((call) => call.split(' ')[0])).size).toBe(2);
   });
 
-  it('whose id and name come late are whole all the same', () => {
+  it('whose id and name come late are complete all the same', () => {
     const { calls, deltas } = assembled([
       { index: 0, arguments: '{"x"' },
       { index: 0, id: 'a', arguments: ':1' },
@@ -142,11 +142,11 @@ describe('tool calls', () => {
     },
   );
 
-  it.each(['', ' \n ', '{}', undefined])('R26 with arguments %j have none', (given) => {
+  it.each(['', ' \n ', '{}', undefined])('R26 with the arguments %j have none', (given) => {
     expect(assembled([{ index: 0, id: 'a', name: 'get', arguments: given }]).calls).toEqual(['a get {}']);
   });
 
-  it('R23 cut by length are left out, whole ones before them stay', () => {
+  it('R23 that were cut by the length are left out, and complete ones before them stay', () => {
     const pieces = [
       { index: 0, id: 'a', name: 'one', arguments: '{"x":1}' },
       { index: 1, id: 'b', name: 'two', arguments: '{"x":' },
@@ -165,20 +165,23 @@ describe('tool calls', () => {
       `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
       'the arguments are nested more than 64 levels deep',
     ],
-  ])('whose arguments cannot be read (%s) are invalid, and the others stand', (_name, raw, reason) => {
-    const out = chunksOf([
-      { index: 0, id: 'a', name: 'one', arguments: '{"x":1}' },
-      { index: 1, id: 'b', name: 'two', arguments: raw },
-      { index: 2, id: 'c', name: 'three', arguments: '{"y":2}' },
-    ]);
-    expect(out.slice(-3)).toEqual([
-      { type: 'tool_call', id: 'a', name: 'one', arguments: { x: 1 }, call: 0 },
-      { type: 'tool_call', id: 'b', name: 'two', arguments: {}, invalid: { raw, reason }, call: 0 },
-      { type: 'tool_call', id: 'c', name: 'three', arguments: { y: 2 }, call: 0 },
-    ]);
-  });
+  ])(
+    'whose arguments cannot be read (%s) are invalid, and the others are not affected',
+    (_name, raw, reason) => {
+      const out = chunksOf([
+        { index: 0, id: 'a', name: 'one', arguments: '{"x":1}' },
+        { index: 1, id: 'b', name: 'two', arguments: raw },
+        { index: 2, id: 'c', name: 'three', arguments: '{"y":2}' },
+      ]);
+      expect(out.slice(-3)).toEqual([
+        { type: 'tool_call', id: 'a', name: 'one', arguments: { x: 1 }, call: 0 },
+        { type: 'tool_call', id: 'b', name: 'two', arguments: {}, invalid: { raw, reason }, call: 0 },
+        { type: 'tool_call', id: 'c', name: 'three', arguments: { y: 2 }, call: 0 },
+      ]);
+    },
+  );
 
-  it('nested 64 deep are read, as text and as a value', () => {
+  it('with arguments nested 64 deep are read, as text and as a value', () => {
     const text = `{"a":${'['.repeat(63)}${']'.repeat(63)}}`;
     const value = JSON.parse(text);
     const read = (args: unknown) => chunksOf([{ index: 0, id: 'a', name: 'one', arguments: args }]).at(-1);
@@ -187,7 +190,7 @@ describe('tool calls', () => {
     expect(read(value)).toMatchObject({ arguments: value });
   });
 
-  it('whose arguments are a value that is nested too deep for the stack are invalid', () => {
+  it('whose arguments are a value that is nested too deep are invalid', () => {
     const deep = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
     expect(chunksOf([{ index: 0, id: 'a', name: 'one', arguments: deep }]).at(-1)).toMatchObject({
       arguments: {},
@@ -195,7 +198,7 @@ describe('tool calls', () => {
     });
   });
 
-  it('without a name are invalid under a name that can be sent back', () => {
+  it('without a name are invalid, with a name that can be sent back', () => {
     expect(chunksOf([{ index: 0, id: 'a', arguments: '{"x":1}' }]).at(-1)).toEqual({
       type: 'tool_call',
       id: 'a',
@@ -234,34 +237,38 @@ describe('tool calls', () => {
     },
   );
 
-  it('S10 over maxOutputCharacters end the reply although their text is not kept', () => {
+  it('S10 over maxOutputCharacters fail although their text is not kept', () => {
     const pieces = Array.from({ length: 10 }, () => ({ index: 0, id: 'a', name: 'one', arguments: 'xxxx' }));
     const over = { maxArgumentsCharacters: 5, maxOutputCharacters: 39 };
     expect(() => chunksOf(pieces, 'tool_calls', over)).toThrow('limits.maxOutputCharacters (39)');
   });
 
-  it('that are cut by length and cannot be read are left out', () => {
+  it('that were cut by the length and cannot be read are left out', () => {
     const out = chunksOf([{ index: 0, id: 'a', name: 'one', arguments: '[1' }], 'length');
     expect(out.filter((chunk) => chunk.type === 'tool_call')).toEqual([]);
   });
 
-  it.each([undefined, 'get'])('R15 cost as much as they are long, with the name %s on each piece', (name) => {
-    const perPiece = (count: number): number => {
-      const assembler = new ToolCallAssembler({ provider: 'test', limits });
-      const out: StreamChunk[] = [];
-      assembler.add({ index: 0, id: 'a', name: 'get', arguments: '{"x":"' }, out);
-      const started = process.cpuUsage();
-      for (let piece = 0; piece < count; piece++) assembler.add({ index: 0, name, arguments: 'abcd ' }, out);
-      const { user, system } = process.cpuUsage(started);
-      expect(out).toHaveLength(count + 1);
-      return (user + system) / count;
-    };
-    perPiece(5_000);
-    const short = Math.min(perPiece(5_000), perPiece(5_000), perPiece(5_000));
-    expect(perPiece(100_000)).toBeLessThan(Math.max(short, 0.3) * 8);
-  });
+  it.each([undefined, 'get'])(
+    'R15 cost time in proportion to their length, with the name %s in each piece',
+    (name) => {
+      const perPiece = (count: number): number => {
+        const assembler = new ToolCallAssembler({ provider: 'test', limits });
+        const out: StreamChunk[] = [];
+        assembler.add({ index: 0, id: 'a', name: 'get', arguments: '{"x":"' }, out);
+        const started = process.cpuUsage();
+        for (let piece = 0; piece < count; piece++)
+          assembler.add({ index: 0, name, arguments: 'abcd ' }, out);
+        const { user, system } = process.cpuUsage(started);
+        expect(out).toHaveLength(count + 1);
+        return (user + system) / count;
+      };
+      perPiece(5_000);
+      const short = Math.min(perPiece(5_000), perPiece(5_000), perPiece(5_000));
+      expect(perPiece(100_000)).toBeLessThan(Math.max(short, 0.3) * 8);
+    },
+  );
 
-  it('with free-form input have it as it is, JSON or not', () => {
+  it('with free-form input have it unchanged, JSON or not', () => {
     const { calls } = assembled([
       { index: 0, id: 'a', name: 'run', input: 'print(' },
       { index: 0, input: '1)' },
@@ -269,7 +276,7 @@ describe('tool calls', () => {
     expect(calls).toEqual(['a run "print(1)"']);
   });
 
-  it('that are settled have the last word, and carry their block', () => {
+  it('that are settled have the final arguments and the block', () => {
     const assembler = new ToolCallAssembler({ provider: 'test', limits });
     const out: StreamChunk[] = [];
     const block = { provider: 'test', data: { id: 'fc_1' } };
@@ -313,7 +320,7 @@ describe('tool calls', () => {
     expect(() => assembled(pieces, 'tool_calls', { [name]: 3 })).toThrow(`limits.${name} (3)`);
   });
 
-  it('give the same calls however their arguments are cut', () => {
+  it('are the same however their arguments are cut', () => {
     const value = fc.dictionary(fc.string(), fc.jsonValue()).filter((one) => Object.keys(one).length > 0);
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), fc.array(fc.nat(5)), (values, sizes) => {

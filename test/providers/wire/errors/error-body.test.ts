@@ -208,7 +208,7 @@ describe('R46 an error body', () => {
     ['nothing', '', ['server', true, undefined, 'p sent an error.']],
     ['null', null, ['server', true, undefined, 'p sent an error.']],
     ['an empty list', [], ['server', true, undefined, 'p sent an error.']],
-  ])('of %s is told by its words', (_who, body, expected) => {
+  ])('of %s is classified by its code', (_who, body, expected) => {
     expect(tellOf(body)).toEqual(expected);
   });
 
@@ -235,7 +235,7 @@ describe('R46 an error body', () => {
       'OpenRouter of another',
       { error: { code: 400, metadata: { raw: '{"error":{"code":"context_length_exceeded"}}' } } },
     ],
-  ])('of %s says that the context is too long', (_who, body) => {
+  ])('of %s means that the context is too long', (_who, body) => {
     const error = errorFromBody(body, { provider: 'p' });
     expect([error.code, error.retryable]).toEqual(['context_length', false]);
   });
@@ -251,7 +251,7 @@ describe('R46 an error body', () => {
     ['others yet', { error: { code: 'capacity_exceeded' } }],
     ['a full queue', { error: { type: 'queue_full' } }],
     ['AWS', { __type: 'ServiceUnavailableException' }],
-  ])('of %s says that the server is overloaded', (_who, body) => {
+  ])('of %s means that the server is overloaded', (_who, body) => {
     const inStream = errorFromBody(body, { provider: 'p' });
     const answered = statusError({ status: 429, body }, { provider: 'p' });
     expect([inStream.code, inStream.retryable, answered.code]).toEqual(['overloaded', true, 'overloaded']);
@@ -286,7 +286,7 @@ describe('R46 an error body', () => {
     expect([error.code, error.retryable]).toEqual([code, retryable]);
   });
 
-  it('keeps the id of the request, at whatever depth', () => {
+  it('keeps the request id, at any depth', () => {
     const body = { error: { error: { message: 'x', request_id: 'req_1' } } };
     expect(errorFromBody(body, { provider: 'p' }).requestId).toBe('req_1');
   });
@@ -299,7 +299,7 @@ describe('R46 an error body', () => {
     expect(errorFromBody(page, { provider: 'p' }).message.length).toBeLessThan(400);
   });
 
-  it('S1 is scrubbed and cut wherever its words stand', () => {
+  it('S1 is shown without secrets and cut, wherever its message is', () => {
     const raw = JSON.stringify({ error: { message: `bad key canary-0123456789 ${'x'.repeat(900)}` } });
     const error = errorFromBody(
       { error: { message: 'Provider returned error', metadata: { raw } } },
@@ -309,7 +309,7 @@ describe('R46 an error body', () => {
     expect(error.message.length).toBe('p sent an error: '.length + 301);
   });
 
-  it('with an error status is told by a page without its markup, or by the status alone', () => {
+  it('with an error status shows a page without its markup, or only the status', () => {
     const page = statusError(
       { status: 502, body: '<html><h1>Bad Gateway</h1>nginx</html>' },
       { provider: 'p' },
@@ -381,7 +381,7 @@ describe('R46 a parsed event', () => {
     [['error']],
     [null],
     [404],
-  ])('%j is none', (data) => {
+  ])('%j is no error', (data) => {
     expect(errorIn(data)).toBeUndefined();
   });
 });

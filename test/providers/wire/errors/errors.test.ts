@@ -92,7 +92,7 @@ describe("an SDK's error", () => {
     expect(toSluiceError(openaiError(429, {}, headers), 'openai', []).retryAfterMs).toBe(expected);
   });
 
-  it("obeys the server's word on whether to try again", () => {
+  it("follows the server's word on whether to retry", () => {
     expect(tellOf(openaiError(500, {}, { 'x-should-retry': 'false' }))).toEqual(['server', false, 500]);
     expect(tellOf(openaiError(400, {}, { 'x-should-retry': 'true' }))).toEqual([
       'invalid_request',
@@ -133,7 +133,7 @@ describe("an SDK's error", () => {
   it.each([
     ['garbage in place of HTTP', 'HTTP/1.1', 'SSH-2.0-OpenSSH\r\n\r\n'],
     ['a head of 20 kB', 'Headers Overflow', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`],
-  ])('of %s blames no request', async (_what, words, answer) => {
+  ])('of %s does not blame the request', async (_what, words, answer) => {
     await using server = await handServer((request) => request.socket.end(answer));
     const transport = providerFetch({});
     const thrown = await failure(transport.fetch(server.url));
@@ -143,7 +143,7 @@ describe("an SDK's error", () => {
     await transport.close();
   });
 
-  it("of a caller's dispatcher that throws refusals keeps what the server answered", async () => {
+  it("of a caller's dispatcher that throws for an error status keeps the response", async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(503, { 'retry-after': '3', 'x-request-id': 'req_1' }).end('later');
     });
@@ -157,7 +157,7 @@ describe("an SDK's error", () => {
     await agent.close();
   });
 
-  it("of Node's own fetch for a redirect is not worth another try", async () => {
+  it("of Node's own fetch for a redirect is not retried", async () => {
     await using server = await handServer((_request, response) =>
       response.writeHead(302, { location: '/' }).end(),
     );
@@ -165,7 +165,7 @@ describe("an SDK's error", () => {
     expect(tellOf(await failure(transport.fetch(server.url)))).toEqual(['protocol', false, undefined]);
   });
 
-  it('round one of ours is ours, with the name of the provider', () => {
+  it('that wraps one of ours is ours, with the name of the provider', () => {
     const ours = new SluiceError('protocol', 'Redirects are not followed.', {
       status: 307,
       retryable: false,
@@ -175,7 +175,7 @@ describe("an SDK's error", () => {
     expect(toSluiceError(error, 'other', [])).toBe(error);
   });
 
-  it('through a real SDK and socket keeps what the provider said', async () => {
+  it("from a real SDK and socket keeps the provider's message", async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(429, {
         'content-type': 'application/json',
@@ -235,7 +235,7 @@ describe('S1 an error', () => {
     ["another's key", 'sk-ant-api03-AbCdEfGhIjKl'],
     ['a bearer token', 'Bearer abcdefghijklmnop'],
     ["Google's key", 'AIzaSyA1234567890123456789012'],
-  ])('does not tell %s, nowhere', (_what, secret) => {
+  ])('does not show %s anywhere', (_what, secret) => {
     const body = { message: `Incorrect API key provided: ${secret}. See the docs.`, param: secret };
     const error = toSluiceError(openaiError(401, body, { 'x-echo': secret }), 'openai', [KEY]);
     expect(error.message).toMatch(
@@ -247,17 +247,17 @@ describe('S1 an error', () => {
     expect(inspect(event, { depth: 9, showHidden: true })).not.toContain(secret);
   });
 
-  it('keeps the SDK error as its cause where that holds no secret', () => {
+  it("keeps the SDK's error as its cause if that holds no secret", () => {
     const thrown = openaiError(401, { message: 'No.' });
     expect(toSluiceError(thrown, 'openai', [KEY]).cause).toBe(thrown);
   });
 
-  it('passes on 300 characters of a message, on one line', () => {
+  it('shows 300 characters of a message, on one line', () => {
     const { message } = errorFromBody({ message: `a\r\n\u001b[2Jb ${'x'.repeat(1_000)}` }, { provider: 'p' });
     expect(message).toBe(`p sent an error: a [2Jb ${'x'.repeat(293)}…`);
   });
 
-  it('does not tell half a key where the message is cut', () => {
+  it('does not show half a key at the end of a cut message', () => {
     const message = `${'x'.repeat(290)}${KEY}`;
     expect(errorFromBody({ message }, { provider: 'p', secrets: [KEY] }).message).not.toContain('canary');
   });

@@ -10,7 +10,7 @@ import { rateLimitsOf } from '../../../../providers/wire/errors/rate-limit-heade
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const limitsOf = (headers: Record<string, string>) => rateLimitsOf(new Headers(headers), NOW);
 
-test('reads the headers of OpenAI with resets as durations', () => {
+test("reads OpenAI's headers, with resets as durations", () => {
   expect(
     limitsOf({
       'x-ratelimit-limit-requests': '500',
@@ -31,7 +31,7 @@ test('reads the headers of OpenAI with resets as durations', () => {
   });
 });
 
-test('reads the headers of Anthropic with resets as dates', () => {
+test("reads Anthropic's headers, with resets as dates", () => {
   expect(
     limitsOf({
       'anthropic-ratelimit-requests-limit': '50',
@@ -58,11 +58,11 @@ test.each([
   ['0 remaining of no limit', { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1s' }],
   ['no number', { 'x-ratelimit-limit-requests': 'many', 'x-ratelimit-remaining-requests': '0x10' }],
   ['no such headers', { 'content-type': 'text/event-stream' }],
-])('takes %s for no limit', (_name, headers) => {
+])('does not take %s for a limit', (_name, headers) => {
   expect(limitsOf(headers)).toBeUndefined();
 });
 
-test.each(['soon', '1735689600', '-1s', '1s'.repeat(30)])('takes a reset of %s for none', (reset) => {
+test.each(['soon', '1735689600', '-1s', '1s'.repeat(30)])('does not take %s for a reset', (reset) => {
   expect(
     limitsOf({
       'x-ratelimit-limit-requests': '5',
@@ -72,7 +72,7 @@ test.each(['soon', '1735689600', '-1s', '1s'.repeat(30)])('takes a reset of %s f
   ).toEqual({ atMs: NOW, limitRequests: 5, remainingRequests: 0 });
 });
 
-test('a call tells the limits before its first chunk, and those of an answer with an error status at its end', async () => {
+test('a call has the limits before its first chunk, and those of an error response at its end', async () => {
   await using server = await faultServer();
   const seen: [string, number | undefined][] = [];
   const watch: Middleware = function watch(context, next) {

@@ -73,11 +73,11 @@ describe('the wait in the body of an error', () => {
     ['another unit', said('Please try again in 5 sweeps')],
     ['another sentence', said('The limit is 3 seconds')],
     ['a sentence in no message', { error: { message: 'x', hint: 'try again in 5s' } }],
-  ])('as %s is none', (_how, body) => {
+  ])('as %s is ignored', (_how, body) => {
     expect(errorFromBody(body, { provider: 'p' }).retryAfterMs).toBeUndefined();
   });
 
-  it('says nothing of what the error is, nor whether to try again', () => {
+  it('does not change the code of the error, nor whether to retry', () => {
     const error = errorFromBody({ message: 'Rate limit. Please try again in 5s.' }, { provider: 'p' });
     const refused = statusError(
       { status: 400, body: said('Please try again in 5s.').error.message },
@@ -92,12 +92,12 @@ describe('the wait in the body of an error', () => {
     [{ 'retry-after': '0' }, 34_075],
     [{ 'retry-after': '-1' }, 34_075],
     [{}, 34_075],
-  ])('gives way to the headers %j, unless they name no time', (headers, expected) => {
+  ])('yields to the headers %j, unless they name no time', (headers, expected) => {
     const answer = { status: 429, headers: new Headers(headers), body: google([RETRY_INFO]) };
     expect(statusError(answer, { provider: 'p' }).retryAfterMs).toBe(expected);
   });
 
-  it('leaves a Retry-After of 0 as it is if the body names no time either', () => {
+  it('leaves a Retry-After of 0 if the body names no time either', () => {
     const headers = new Headers({ 'retry-after': '0' });
     expect(statusError({ status: 429, headers, body: {} }, { provider: 'p' }).retryAfterMs).toBe(0);
   });
@@ -107,7 +107,7 @@ describe('the wait in the body of an error', () => {
     expect(toSluiceError(thrown, 'gemini', []).retryAfterMs).toBe(34_075);
   });
 
-  it('is looked for in the beginning of a message, however long that is', () => {
+  it('is searched only in the beginning of a message', () => {
     const late = said(`${'try again in '.repeat(200)}5s`);
     const early = said(`try again in 5s ${'try again in '.repeat(200_000)}`);
     const waits = [late, early].map((body) => errorFromBody(body, { provider: 'p' }).retryAfterMs);

@@ -6,7 +6,7 @@ import { endless, failure, handServer, sse, wireCall } from '../transport/suppor
 import { at, drained, foreign, stream, pull } from './support.ts';
 
 describe('a wire stream that is closed or aborted', () => {
-  it('while its headers are pending frees the socket and rejects the pull', async () => {
+  it('while it waits for the headers releases the socket and rejects the read', async () => {
     const controller = new AbortController();
     await using server = await handServer(() => controller.abort('enough'));
     const { error } = await drained(at(server.url, { signal: controller.signal }));
@@ -15,7 +15,7 @@ describe('a wire stream that is closed or aborted', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('in the middle of its body frees the socket and rejects the pull', async () => {
+  it('in the middle of its body releases the socket and rejects the read', async () => {
     const controller = new AbortController();
     await using server = await handServer((_request, response) => stream(response, sse({ say: 'a' })));
     const source = new WireSource(at(server.url, { signal: controller.signal }));
@@ -35,7 +35,7 @@ describe('a wire stream that is closed or aborted', () => {
     expect(error).toMatchObject({ code: 'aborted', cause: 'no' });
   });
 
-  it('by its reader rejects with the error given, and later aborts change nothing', async () => {
+  it('by its reader rejects with the given error, and later aborts change nothing', async () => {
     const controller = new AbortController();
     await using server = await handServer((_request, response) => stream(response));
     const source = new WireSource(at(server.url, { signal: controller.signal }));
@@ -48,7 +48,7 @@ describe('a wire stream that is closed or aborted', () => {
     await server.socketsClosed();
   });
 
-  it('under a client that ignores its signal rejects at once, and cancels the answer that comes too late', async () => {
+  it('with a client that ignores its signal rejects at once, and cancels the late response', async () => {
     const late = Promise.withResolvers<Response>();
     let cancelled: unknown;
     const source = new WireSource(wireCall(() => late.promise));
@@ -75,7 +75,7 @@ describe('a wire stream that is closed or aborted', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  it('reads nothing from the socket while nobody pulls', async () => {
+  it('reads nothing from the socket while nobody reads the stream', async () => {
     let written = 0;
     await using server = await handServer((_request, response) => {
       stream(response);

@@ -4,7 +4,7 @@ import { drained, ended, foreign, inPieces, tellOf } from './support.ts';
 
 const OVERLOADED = '{"error":{"type":"overloaded_error","message":"Busy"}}';
 
-describe('a body that is called something else', () => {
+describe('a body with the wrong media type', () => {
   const stream = sse({ say: 'a' }, { say: 'b' }, '[DONE]');
 
   it.each([
@@ -14,13 +14,13 @@ describe('a body that is called something else', () => {
     'application/octet-stream',
     'application/x-ndjson',
     '',
-  ])('as %j, but is an event stream, is read as one', async (type) => {
+  ])('as %j, but with an event stream, is read as one', async (type) => {
     for (const before of ['', '\n\n', '\ufeff', ': hello\n\n', 'retry: 5\n', 'id: 1\n', 'event: x\n']) {
       expect(await ended(before + stream, type)).toEqual({ said: 'ab', finishReason: 'stop' });
     }
   });
 
-  it('or not at all is read by its first bytes', async () => {
+  it('or without one is read by its first bytes', async () => {
     const response = new Response(stream);
     response.headers.delete('content-type');
     const { said, reply } = await drained(wireCall(async () => response));
@@ -28,7 +28,7 @@ describe('a body that is called something else', () => {
   });
 
   it.each(['text/event-stream', 'application/json', 'text/plain', 'text/html', ''])(
-    'as %j, but is an error, is that error',
+    'as %j, but with an error, is that error',
     async (type) => {
       for (const body of [OVERLOADED, ` \n${OVERLOADED}\n`, `\ufeff${OVERLOADED}`]) {
         expect((await ended(body, type)).error?.code).toBe('overloaded');
@@ -41,7 +41,7 @@ describe('a body that is called something else', () => {
     },
   );
 
-  it('as a stream, with an error status, is the error in its event', async () => {
+  it('as an event stream with an error status is the error in its event', async () => {
     const body =
       'id:1\nevent:error\n:HTTP_STATUS/400\ndata:{"code":"DataInspectionFailed","message":"No"}\n\n';
     const { error } = await drained(wireCall(async () => foreign(body, 'text/event-stream', 400)));
@@ -59,7 +59,7 @@ describe('a body that is called something else', () => {
       expect(tellOf(error)).toEqual([
         'protocol',
         false,
-        `test answered with ${type} in place of an event stream.`,
+        `test answered with ${type} instead of an event stream.`,
       ]);
     },
   );
@@ -75,7 +75,7 @@ describe('a body that is called something else', () => {
     ['{"status":"queued","message":"Come back later"}', ['server', undefined]],
     ['[{"error":{"code":503,"message":"x"}}]', ['overloaded', 503]],
     ['{"choices":[{}],"error":{"code":502,"message":"x"}}', ['server', 502]],
-  ])('as JSON, and is no answer, is the error %j', async (body, tell) => {
+  ])('as JSON that is not a reply is the error %j', async (body, tell) => {
     const events = (answer: Record<string, unknown>) => [answer];
     for (const type of ['application/json', 'application/problem+json', 'text/event-stream']) {
       const { error } = await ended(body, type, { events });
@@ -84,12 +84,12 @@ describe('a body that is called something else', () => {
   });
 });
 
-describe('a whole answer in place of a stream', () => {
+describe('a complete reply in place of a stream', () => {
   const events = (answer: Record<string, unknown>) => [{ say: answer['content'] }, { stop: 'stop' }];
   const answer = { content: 'whole } "answer"', error: null };
 
   it.each(['text/event-stream', 'application/json', 'text/plain', ''])(
-    'is delivered, called %j',
+    'is delivered, with the media type %j',
     async (type) => {
       const bodies = [
         JSON.stringify(answer),
@@ -104,7 +104,7 @@ describe('a whole answer in place of a stream', () => {
     },
   );
 
-  it('is one in however many reads it comes', async () => {
+  it('is delivered in any number of reads', async () => {
     const long = JSON.stringify({ content: '}'.repeat(400_000) });
     const bytes = Buffer.from(long);
     const cuts = Array.from({ length: 20_000 }, (_, at) => at * 20);
@@ -114,7 +114,7 @@ describe('a whole answer in place of a stream', () => {
     expect(said.join('').length).toBe(400_000);
   });
 
-  it('is an error after events, and where no wire knows it', async () => {
+  it('is an error after events, and on an API that does not know its form', async () => {
     const after = await ended(`${sse({ say: 'a' })}${JSON.stringify(answer)}`, undefined, { events });
     expect([after.said, after.error?.code]).toEqual(['a', 'protocol']);
     expect((await ended(JSON.stringify(answer))).error?.code).toBe('protocol');

@@ -7,7 +7,7 @@ const OVERLOADED = '{"error":{"type":"overloaded_error","message":"Busy"}}';
 const CONTEXT =
   '{"code":400,"message":"Too long","type":"exceed_context_size_error","n_prompt_tokens":9,"n_ctx":8}';
 
-describe('R46 an error event, by its name', () => {
+describe('R46 an event that is an error by name', () => {
   it.each([
     ['an object', OVERLOADED, ['overloaded', true, 'test sent an error (overloaded_error): Busy']],
     [
@@ -31,7 +31,7 @@ describe('R46 an error event, by its name', () => {
     ['broken JSON', '{"message":', ['server', true, 'test sent an error: {"message":']],
     ['the sentinel', '[DONE]', ['server', true, 'test sent an error: [DONE]']],
     ['nothing', '', ['server', true, 'test sent an error.']],
-  ])('with %s ends the call, whatever follows, and what came stands', async (_what, data, tell) => {
+  ])('with %s ends the call, whatever follows, and keeps what came', async (_what, data, tell) => {
     const body = `${sse({ say: 'a' })}event: error\ndata: ${data}\n\n${sse({ say: 'b' }, '[DONE]')}`;
     const { said, error } = await ended(body);
     expect([said, tellOf(error)]).toEqual(['a', tell]);
@@ -46,30 +46,30 @@ describe('R46 an error event, by its name', () => {
     'stream_error',
     'streamError',
     'modelStreamErrorException',
-  ])('%s is one', async (name) => {
+  ])('may be called %s', async (name) => {
     const { error } = await ended(`event: ${name}\ndata: {"message":"No"}\n\n${sse({ say: 'b' }, '[DONE]')}`);
     expect(tellOf(error)).toEqual(['server', true, 'test sent an error: No']);
   });
 
   it.each(['mirror', 'completion', 'tool.progress', 'ping', 'terror', 'errors.none'])(
-    '%s is none',
+    'is not called %s',
     async (name) => {
       const body = `event: ${name}\ndata: {"say":"a","message":"Working"}\n\n${sse('[DONE]')}`;
       expect(await ended(body)).toEqual({ said: 'a', finishReason: 'stop' });
     },
   );
 
-  it("goes by the payload's own id of the request, else by the answer's", async () => {
+  it('has the request id of its payload, else of the response', async () => {
     const { error } = await ended(`event: error\ndata: {"message":"No","request_id":"req_9"}\n\n`);
     expect(error?.requestId).toBe('req_9');
   });
 
-  it('is nothing after the end', async () => {
+  it('is ignored after the end', async () => {
     const body = `${sse({ say: 'a' }, '[DONE]')}event: error\ndata: No\n\n`;
     expect(await ended(body)).toEqual({ said: 'a', finishReason: 'stop' });
   });
 
-  it('S1 tells no secret and at most 300 characters', async () => {
+  it('S1 shows no secret and at most 300 characters', async () => {
     const data = JSON.stringify({ message: `canary-0123456789 ${'x'.repeat(500)}` });
     const { error } = await ended(`event: error\ndata: ${data}\n\n`, undefined, {
       secrets: ['canary-0123456789'],
@@ -78,7 +78,7 @@ describe('R46 an error event, by its name', () => {
   });
 });
 
-describe('R46 an error that stands unframed in a stream', () => {
+describe('R46 an error in a stream outside of any event', () => {
   const good = sse({ say: 'a' });
   const more = sse({ say: 'b' }, '[DONE]');
 
@@ -109,17 +109,17 @@ describe('R46 an error that stands unframed in a stream', () => {
     ],
     ['a word that says so', 'Unauthorized', ['server', true, 'test sent an error: Unauthorized']],
     ['JSON that is a text', '"Bad Gateway"', ['server', true, 'test sent an error: Bad Gateway']],
-    ['another word', 'garbage', ['protocol', false, 'test sent text in place of events: garbage']],
+    ['another word', 'garbage', ['protocol', false, 'test sent text instead of events: garbage']],
     [
       'a chunk',
       '{"choices":[{"delta":{"content":"secret"}}]}',
-      ['protocol', false, 'test sent JSON in place of events.'],
+      ['protocol', false, 'test sent JSON instead of events.'],
     ],
-    ['a number', '[1,2]', ['protocol', false, 'test sent JSON in place of events.']],
-    ['a piece of JSON', 'lo wor","secret":"x"}}', ['protocol', false, 'test sent text in place of events.']],
-    ['broken JSON', '{"error":{"message":"secret', ['protocol', false, 'test sent text in place of events.']],
-    ['rubbish', '\u0001\u0002 x y', ['protocol', false, 'test sent text in place of events.']],
-  ])('as %s is told by its words, before, after and between events', async (_what, text, tell) => {
+    ['a number', '[1,2]', ['protocol', false, 'test sent JSON instead of events.']],
+    ['a piece of JSON', 'lo wor","secret":"x"}}', ['protocol', false, 'test sent text instead of events.']],
+    ['broken JSON', '{"error":{"message":"secret', ['protocol', false, 'test sent text instead of events.']],
+    ['rubbish', '\u0001\u0002 x y', ['protocol', false, 'test sent text instead of events.']],
+  ])('as %s has its message, before, after and between events', async (_what, text, tell) => {
     const bodies = [text, `${text}\n`, good + text, `${good}${text}\n\n`, `${good}${text}\n\n${more}`];
     for (const body of bodies) {
       const { said, error } = await ended(body);
@@ -127,13 +127,13 @@ describe('R46 an error that stands unframed in a stream', () => {
     }
   });
 
-  it('as a page of HTML is told by its words', async () => {
+  it('as an HTML page has its text', async () => {
     const page = '<!DOCTYPE html><html><head><title>502</title></head><body>Bad Gateway</body></html>';
     for (const body of [page, `${good}${page}\n`, `${good}${page}\n\n${more}`]) {
       const { said, error } = await drained(wireCall(async () => foreign(body)));
       expect([said, tellOf(isSluiceError(error) ? error : undefined)]).toEqual([
         body === page ? [] : ['a'],
-        ['protocol', false, 'test sent an HTML page in place of events: 502 Bad Gateway'],
+        ['protocol', false, 'test sent an HTML page instead of events: 502 Bad Gateway'],
       ]);
       // Of a page that comes in pieces no more is waited for than its beginning.
       const bytes = Buffer.from(body);
@@ -143,13 +143,13 @@ describe('R46 an error that stands unframed in a stream', () => {
     }
   });
 
-  it('S1 tells no secret and at most 300 characters', async () => {
+  it('S1 shows no secret and at most 300 characters', async () => {
     const body = `{"error":"canary-0123456789 ${'x'.repeat(500)}"}`;
     const { error } = await ended(body, undefined, { secrets: ['canary-0123456789'] });
     expect(error?.message).toBe(`test sent an error: *** ${'x'.repeat(296)}…`);
   });
 
-  it('is told as soon as it is whole, while the server keeps the connection open', async () => {
+  it('is thrown as soon as it is complete, even if the connection stays open', async () => {
     const texts = [
       OVERLOADED,
       'Internal Server Error\n',
@@ -179,7 +179,7 @@ describe('R46 an error that stands unframed in a stream', () => {
     ]);
   });
 
-  it('S10 is not waited for without end', async () => {
+  it('S10 is not collected without a limit', async () => {
     let sent = 0;
     const endless = (piece: string) =>
       new ReadableStream<Uint8Array>({
@@ -202,7 +202,7 @@ describe('R46 an error that stands unframed in a stream', () => {
     ]);
   });
 
-  it('in an event that broke off is told, too', async () => {
+  it('in an event that broke off is thrown, too', async () => {
     const body = `${good}data: {"choices":[{"delta":\ndata: {"type":"error","error":{"type":"upstream_error","message":"stream_read_error"}}\n\n`;
     const { said, error } = await ended(body);
     expect([said, tellOf(error)]).toEqual([
@@ -211,7 +211,7 @@ describe('R46 an error that stands unframed in a stream', () => {
     ]);
   });
 
-  it('as the text of an event is told, where words that keep the connection alive are not', async () => {
+  it('as the data of an event is thrown, unless it only keeps the connection alive', async () => {
     const { said, error } = await ended(`${good}data: CUDA error: out of memory\n\n${more}`);
     expect([said, tellOf(error)]).toEqual([
       'a',
@@ -256,13 +256,13 @@ describe('what keeps a connection alive', () => {
     }
   });
 
-  it('is no answer', async () => {
+  it('is not a reply', async () => {
     const { error } = await ended('data: ping\n\n: {"a":1}\n\ndata: ping\n\n');
     expect(error?.code).toBe('truncated');
   });
 
   it.each(['{"secret":', 'wor","secret":"x"}]}', '\u0001{"secret":1}', '[1, 2, 3]', '{"a":1}{"b":2}'])(
-    'is not %j: an event would be lost in silence',
+    'is not %j: an event would be lost silently',
     async (data) => {
       const { said, error } = await ended(
         `${sse({ say: 'a' })}data: ${data}\n\n${sse({ say: 'b' }, '[DONE]')}`,

@@ -62,7 +62,7 @@ describe('the reader of event streams', () => {
     expect(read(bytes, [...bytes.keys()])).toEqual(expected);
   });
 
-  it('gives back any text, whatever the reads', () => {
+  it('returns any text, whatever the reads', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'grapheme' })), fc.infiniteStream(fc.nat(9)), (texts, sizes) => {
         const data = texts.map((text) => JSON.stringify(text));
@@ -87,7 +87,7 @@ describe('the reader of event streams', () => {
     'error: {"code":500}',
     'error: out of memory',
     'RuntimeError: out of memory',
-  ])('hands over the line %j and what follows it as stray text, in whatever reads', (line) => {
+  ])('passes on the line %j and what follows it as non-event text, whatever the reads', (line) => {
     for (const end of ['\n', '\r\n', '\r']) {
       const bytes = Buffer.from(`data: a${end}${end}${line}${end}data: b${end}${end}`);
       for (const cuts of allCuts(bytes)) {
@@ -99,7 +99,7 @@ describe('the reader of event streams', () => {
   });
 
   it.each(['Unauthorized', '{"error": "x"}', 'error: x', 'Bad Gateway'])(
-    'hands over %j that ends the body without an end of its line',
+    'passes on %j if it ends the body without a line break',
     (line) => {
       const bytes = Buffer.from(`data: a\n\n${line}`);
       for (const cuts of allCuts(bytes)) {
@@ -118,7 +118,7 @@ describe('the reader of event streams', () => {
     },
   );
 
-  it('passes over comments with JSON, a byte order mark and retry lines, in whatever reads', () => {
+  it('ignores comments with JSON, a byte order mark and retry lines, whatever the reads', () => {
     const lines = [
       '\ufeff: {"status":"queued"}',
       'retry: 3000',
@@ -149,7 +149,7 @@ describe('the reader of event streams', () => {
     ['a line end before the payload', 'data:', '\n {"a":1}\n\n'],
     ['a field after a part of the name', 'data', 'x: y\n: {"a":1}\n\n'],
     ['a word alone', '', 'garbage\n\n'],
-  ])('loses no event in silence: %s is noticed, in whatever reads', (_how, before, after) => {
+  ])('loses no event silently: %s is noticed, whatever the reads', (_how, before, after) => {
     const bytes = Buffer.from(`data: b\n\ndata:\n\n${before}${after}`);
     for (const cuts of allCuts(bytes)) {
       const events: string[] = [];
@@ -185,7 +185,7 @@ describe('the reader of event streams', () => {
     }
   });
 
-  it('S10 ends an event that is too long, in one read or in many, and buffers no more of it', () => {
+  it('S10 refuses an event that is too long, in one read or in many, and buffers no more of it', () => {
     const long = Buffer.from(`data: ${'x'.repeat(1_001)}\n\n`);
     const many = [...long.keys()].filter((at) => at % 100 === 99);
     expect(() => read(long)).toThrow('limits.maxEventCharacters (1000)');
@@ -194,7 +194,7 @@ describe('the reader of event streams', () => {
     expect(read(Buffer.from(`data: ${'x'.repeat(1_000)}\n\n`))).toHaveLength(1);
   });
 
-  it('does not take comments for an event that grows', () => {
+  it('does not count comments as part of an event', () => {
     const reader = new SseReader(() => expect.fail('no event was sent'), expect.fail, 100);
     for (let at = 0; at < 1_000; at++) reader.feed(Buffer.from(': keep-alive '.repeat(10)));
   });

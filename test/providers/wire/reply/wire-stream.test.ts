@@ -10,7 +10,7 @@ import { at, drained, foreign, stream, codeOf, pull } from './support.ts';
 const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
 
 describe('a wire stream', () => {
-  it('sends nothing before the first pull, then reads chunks and the reply', async () => {
+  it('sends nothing before the first read, then delivers chunks and the reply', async () => {
     await using server = await handServer((_request, response) => {
       stream(response, sse({ say: 'Hel' }, { say: 'lo' }, { stop: 'stop' })).end();
     });
@@ -37,7 +37,7 @@ describe('a wire stream', () => {
     expect(said.length).toBeLessThanOrEqual(3);
   });
 
-  it('reads the bodies of a fetch that is not ours, at any split', async () => {
+  it('reads the bodies of any other fetch, at any split', async () => {
     const bytes = Buffer.from(sse({ say: 'grün 🙂' }, '[DONE]'));
     for (let cut = 1; cut < bytes.length; cut++) {
       const body = new ReadableStream<Uint8Array>({
@@ -52,7 +52,7 @@ describe('a wire stream', () => {
     }
   });
 
-  it('stops reading at the end of the wire and uses the connection again', async () => {
+  it('stops reading at the end of the reply and reuses the connection', async () => {
     let answer: ServerResponse | undefined;
     await using server = await handServer((_request, response) => {
       answer = stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'behind the end' }));
@@ -66,7 +66,7 @@ describe('a wire stream', () => {
     expect(server.connections.made).toBe(1);
   });
 
-  it('is whole whatever stands behind the end of the wire, in the same read too', async () => {
+  it('is complete whatever follows the end of the reply, also in the same read', async () => {
     for (const behind of ['<html>', '\ufffd\u0001', 'data: {"boom"\n\n', `data: ${'x'.repeat(2_000)}`]) {
       const body = sse({ say: 'a' }, '[DONE]') + behind;
       const wire = wireCall(async () => foreign(body), { limits: { ...limits, maxEventCharacters: 1_000 } });
@@ -74,7 +74,7 @@ describe('a wire stream', () => {
     }
   });
 
-  it('cuts a body that goes on behind the end of the wire', async () => {
+  it('cuts a body that continues after the end of the reply', async () => {
     await using server = await handServer((_request, response) => {
       stream(response, sse({ say: 'a' }, '[DONE]'));
       endless(response, 'x'.repeat(65_536));
@@ -83,7 +83,7 @@ describe('a wire stream', () => {
     await server.socketsClosed();
   });
 
-  it('keeps request and events with includeRaw', async () => {
+  it('keeps the request and the events with includeRaw', async () => {
     const wire = wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'stop' })), {
       raw: { request: { ask: 1 } },
     });
@@ -91,7 +91,7 @@ describe('a wire stream', () => {
     expect(reply?.raw).toEqual({ request: { ask: 1 }, reply: [{ say: 'a' }, { stop: 'stop' }] });
   });
 
-  it('hands event names to the decoder, and the status and request id before the first event', async () => {
+  it('gives the decoder the names of events, and the status and request id before the first one', async () => {
     const decoder = new TestDecoder();
     const seen: unknown[] = [];
     const wire = wireCall(
@@ -108,7 +108,7 @@ describe('a wire stream', () => {
   });
 });
 
-describe('a wire stream that ends badly', () => {
+describe('a wire stream that does not end well', () => {
   it.each([
     ['R1 without its end', sse({ say: 'a' }), 'truncated', true, ['a']],
     ['R1 inside an event', `${sse({ say: 'a' })}data: {"stop"`, 'truncated', true, ['a']],
@@ -124,7 +124,7 @@ describe('a wire stream that ends badly', () => {
       true,
       [],
     ],
-  ])('%s gives what came, then a typed error', async (_how, body, code, retryable, words) => {
+  ])('%s delivers what came, then a typed error', async (_how, body, code, retryable, words) => {
     await using server = await handServer((_request, response) => stream(response, body).end());
     const { said, error } = await drained(at(server.url));
     expect([said, tellOf(error)]).toEqual([words, [code, retryable]]);
@@ -132,24 +132,24 @@ describe('a wire stream that ends badly', () => {
     expect(String(error)).not.toContain('secret words');
   });
 
-  it('R2 has no sentinel but a finish reason: that is an end', async () => {
+  it('R2 does not include one without [DONE] that has a finish reason', async () => {
     const { reply } = await drained(
       wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'length', more: 1 }))),
     );
     expect(reply?.finishReason).toBe('length');
   });
 
-  it('R7 may have no output where it was cut by length', async () => {
+  it('R7 does not include one without output that was cut by the length', async () => {
     const { reply } = await drained(wireCall(async () => foreign(sse({ stop: 'length' }))));
     expect(reply?.finishReason).toBe('length');
   });
 
-  it('takes empty events and padded sentinels for what they are', async () => {
+  it('does not include empty events and padded ends', async () => {
     const body = `data:\n\ndata: \n\n${sse({ say: 'a' })}data:  [DONE] \n\n`;
     expect(await drained(wireCall(async () => foreign(body)))).toMatchObject({ said: ['a'], reply: {} });
   });
 
-  it('delivers the chunks that the decoder holds until the end', async () => {
+  it('delivers the chunks that the decoder holds back until the end', async () => {
     const { said } = await drained(wireCall(async () => foreign(sse({ say: 'a' }, { stop: 'tail' }))));
     expect(said.join('|')).toBe('a|!');
   });
@@ -157,7 +157,7 @@ describe('a wire stream that ends badly', () => {
   it.each([
     ['rst', (response: ServerResponse) => response.socket?.resetAndDestroy()],
     ['fin', (response: ServerResponse) => response.socket?.end()],
-  ])('by %s gives what came, then a network error', async (_how, cut) => {
+  ])('by %s delivers what came, then a network error', async (_how, cut) => {
     let answer: ServerResponse | undefined;
     await using server = await handServer((_request, response) => {
       answer = stream(response, sse({ say: 'a' }));
@@ -186,7 +186,7 @@ describe('a wire stream that ends badly', () => {
       ['not_found', false],
       'no',
     ],
-  ])('as %s under a 200 is a typed error', async (_what, type, body, tell, words) => {
+  ])('as %s with status 200 is a typed error', async (_what, type, body, tell, words) => {
     await using server = await handServer((_request, response) => {
       response.writeHead(200, { 'content-type': type });
       response.end(body);
@@ -204,7 +204,7 @@ describe('a wire stream that ends badly', () => {
     await server.socketsClosed();
   });
 
-  it('R20 with an error status is its error, also where its body breaks off', async () => {
+  it('R20 with an error status is its error, even if its body breaks off', async () => {
     await using server = await handServer((request, response) => {
       response.writeHead(429, { 'retry-after': '7', 'x-request-id': 'req_2', 'content-length': 100 });
       response.write('{"error":', () => setImmediate(() => request.socket.resetAndDestroy()));
@@ -219,7 +219,7 @@ describe('a wire stream that ends badly', () => {
     });
   });
 
-  it('with an error status is the error of its body, where no SDK has thrown it', async () => {
+  it('with an error status is the error of its body, if no SDK has thrown it', async () => {
     const body = '{"error":{"message":"Slow down","code":"rate_limit_exceeded"}}';
     const { error } = await drained(wireCall(async () => foreign(body, 'application/json', 429)));
     expect(error).toMatchObject({ code: 'rate_limited', status: 429, requestId: 'req_f' });
@@ -243,7 +243,7 @@ describe('a wire stream that ends badly', () => {
     ]);
   });
 
-  it('S1 tells no secret, in no message and no cause', async () => {
+  it('S1 shows no secret, in no message and no cause', async () => {
     const key = 'canary-0123456789';
     const wire = wireCall(
       () => Promise.reject(new TypeError(`"Bearer ${key}\n" is an invalid header value.`)),

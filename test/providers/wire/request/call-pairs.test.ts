@@ -33,8 +33,8 @@ function idsOf(messages: readonly Message[]): string[][] {
   );
 }
 
-describe('R51 the calls of a conversation and their results on a wire', () => {
-  it('stay the same objects if all is well', () => {
+describe('R51 the calls of a conversation and their results in a request', () => {
+  it('stay the same objects if nothing is wrong', () => {
     const messages: Message[] = [
       { role: 'user', content: 'Hi' },
       assistant(call('a'), call('b')),
@@ -46,7 +46,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(changed.slice(0, 3).every((message, at) => message === messages[at])).toBe(true);
   });
 
-  it('get ids that the wire takes, call and result alike, and different ones if ids become equal', () => {
+  it('get valid ids, the same in call and result, which stay unique', () => {
     const { sent, warnings } = paired([
       assistant(call('f:1'), call('f.1'), call('x'.repeat(30)), call(`${'x'.repeat(30)}y`), call('')),
       tool(result('f.1'), result('f:1'), result(`${'x'.repeat(30)}y`), result('x'.repeat(30)), result('')),
@@ -76,7 +76,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(ids[5]).toEqual(ids[4]);
   });
 
-  it('go by the tool if one reply has an id twice', () => {
+  it('are matched by the tool if one reply has an id twice', () => {
     const { sent } = paired([
       assistant(call('n', 'add'), call('n', 'now')),
       tool(result('n', 'noon', 'now'), result('n', '2', 'add')),
@@ -85,7 +85,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(results).toEqual([calls[1], calls[0]]);
   });
 
-  it('keep their names when the conversation goes on', () => {
+  it('keep their ids when the conversation goes on', () => {
     const nasty = ['f:1', 'f.1', 'call_0', 'call_0', 'x'.repeat(50), 'f_1', 'f:1', '\ud800', '\udbff'];
     const messages = nasty.flatMap((id) => [assistant(call(id)), tool(result(id))]);
     const whole = idsOf(paired(messages).sent);
@@ -95,7 +95,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(new Set(whole.flat()).size).toBe(nasty.length);
   });
 
-  it('have exactly nine letters and digits for a wire that wants that', () => {
+  it('have exactly nine letters and digits if the API requires that', () => {
     const rule: IdRule = { maxLength: 9, exact: true };
     const ids = ['aBc123xYz', 'call_abc', 'aBc123xYz', 'é23456789'];
     const { sent } = paired(
@@ -108,7 +108,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(new Set(named.flat()).size).toBe(4);
   });
 
-  it('leave an id alone that carries data of the server, however long it is', () => {
+  it('keep an id that holds data of the server, however long it is', () => {
     const id = `call_1__thought__${'A+/='.repeat(200)}`;
     const messages = [assistant(call(id)), tool(result(id))];
     const rule: IdRule = { maxLength: 40, carriesData: /__thought__/ };
@@ -116,7 +116,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(idsOf(paired(messages, { maxLength: 40 }).sent)[0]?.[0]).toHaveLength(40);
   });
 
-  it('leave the ids to what goes back verbatim', () => {
+  it('do not take the ids of blocks that go back unchanged', () => {
     const kept: Part = { type: 'provider', block: { provider: 'w', data: 'srv' } };
     const { sent } = paired([assistant(kept, call('srv')), tool(result('srv'))]);
     const ids = idsOf(sent);
@@ -124,7 +124,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(ids[1]).toEqual(ids[0]);
   });
 
-  it('are without a result that nobody asked for', () => {
+  it('include no result without a call', () => {
     const { sent, warnings } = paired([
       { role: 'user', content: 'Hi' },
       tool(result('a')),
@@ -141,7 +141,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     ]);
   });
 
-  it('are without a second result of one call', () => {
+  it('include no second result of a call', () => {
     const { sent, warnings } = paired([
       assistant(call('a')),
       tool(result('a', 'first')),
@@ -157,12 +157,12 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
       [],
     ]);
     expect(warnings).toEqual([
-      'a call of the tool add has its result already, another one is left out',
-      'a call of the tool add has its result already, another one is left out',
+      'a call of the tool add already has a result, another one is left out',
+      'a call of the tool add already has a result, another one is left out',
     ]);
   });
 
-  it('are without a result that comes after the next reply, and without its call', () => {
+  it('include no result that comes after the next reply, and not its call', () => {
     const { sent, warnings } = paired([
       assistant(call('a'), call('b')),
       tool(result('a')),
@@ -175,7 +175,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     ]);
   });
 
-  it('are without the thinking that led to a call which is left out, unless it led to another one too', () => {
+  it('include no thinking that led only to a call which is left out', () => {
     const thinking: Part = { type: 'thinking', text: 'hm' };
     const done = assistant({ type: 'text', text: 'Done' });
     const { sent } = paired([
@@ -196,7 +196,7 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     ]);
   });
 
-  it('belong to the newest reply that called, and to an earlier one only late', () => {
+  it('match the latest reply with calls, and an earlier one only for late results', () => {
     const { sent, warnings } = paired([
       assistant(call('a')),
       { role: 'user', content: 'Well?' },
@@ -207,11 +207,11 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(sent[3]?.content).toMatchObject([{ content: 'new' }]);
     expect(warnings).toEqual([
       'a result of the tool add comes after the next reply, it is left out with its call',
-      'a call of the tool add has its result already, another one is left out',
+      'a call of the tool add already has a result, another one is left out',
     ]);
   });
 
-  it('hold results that come after a word of the user, and of calls that were stored one a message', () => {
+  it('include results after a message of the user, and of calls that were stored one in each message', () => {
     const messages: Message[] = [
       assistant(call('a')),
       assistant(call('b')),
@@ -222,14 +222,14 @@ describe('R51 the calls of a conversation and their results on a wire', () => {
     expect(paired(messages)).toEqual({ sent: messages, warnings: [] });
   });
 
-  it('hold a result whose call only the server knows', () => {
+  it('include a result whose call only the server knows', () => {
     const messages = [tool(result('a'))];
     expect(paired(messages, CLEAN, true)).toEqual({ sent: messages, warnings: [] });
     const twice = [assistant(call('b')), tool(result('b'), result('b'))];
     expect(paired(twice, CLEAN, true).warnings).toHaveLength(1);
   });
 
-  it('never change what a provider ran itself', () => {
+  it('are never changed if a provider ran them itself', () => {
     const messages: Message[] = [
       assistant(
         { type: 'tool_call', id: 'srv:1', name: 'search', arguments: {}, providerExecuted: true },

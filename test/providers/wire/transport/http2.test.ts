@@ -39,8 +39,8 @@ async function http2Server(answer: (stream: ServerHttp2Stream) => void) {
   };
 }
 
-describe("over a caller's dispatcher that speaks HTTP/2", () => {
-  it('an answer comes whole, and its reader sets the pace', async () => {
+describe('a dispatcher of the caller that speaks HTTP/2', () => {
+  it('delivers complete responses at the pace of their readers', async () => {
     let written = 0;
     await using server = await http2Server((stream) => {
       stream.respond({ ':status': 200 });
@@ -60,7 +60,7 @@ describe("over a caller's dispatcher that speaks HTTP/2", () => {
     expect(await bytesOf(response)).toHaveLength(4_000_000);
   });
 
-  it('a stream that the server resets is a network error, before its headers and after', async () => {
+  it('turns a stream that the server resets into a network error, before its headers and after', async () => {
     await using server = await http2Server((stream) => {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
     });
@@ -75,7 +75,7 @@ describe("over a caller's dispatcher that speaks HTTP/2", () => {
     expect(toSluiceError(broken, 'test', []).code).toBe('network');
   });
 
-  it('an abort ends its own stream alone', async () => {
+  it('aborts only the stream that was aborted', async () => {
     const gone = Promise.withResolvers<undefined>();
     await using server = await http2Server((stream) => {
       stream.respond({ ':status': 200 });

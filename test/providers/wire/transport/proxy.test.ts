@@ -102,8 +102,8 @@ describe('the proxies of the environment', () => {
   });
 });
 
-describe('a dispatcher that the program set for everything', () => {
-  it('is used, and stays open: no request slips past a proxy', async () => {
+describe('a dispatcher that the program set for all requests', () => {
+  it('is used, and stays open: no request bypasses a proxy', async () => {
     await using proxy = await handServer((request, response) => response.end(`proxied ${request.url}`));
     const agent = new ProxyAgent({ uri: proxy.url, proxyTunnel: false });
     setGlobalDispatcher(agent);
@@ -125,7 +125,7 @@ describe('a dispatcher that the program set for everything', () => {
     await mock.close();
   });
 
-  it("yields to the caller's own", async () => {
+  it("yields to the caller's own dispatcher", async () => {
     await using proxy = await handServer((_request, response) => response.end('mine'));
     setGlobalDispatcher(new MockAgent());
     const agent = new ProxyAgent({ uri: proxy.url, proxyTunnel: false });

@@ -11,8 +11,8 @@ afterEach(closeAll);
 
 const codeOf = (error: unknown) => toSluiceError(error, 'test', []).code;
 
-describe('an answer', () => {
-  it('has what SDKs read of a response', async () => {
+describe('a response', () => {
+  it('has what SDKs read of it', async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(429, 'Slow Down', { 'retry-after': '7', 'set-cookie': ['a=1', 'b=2'] });
       response.end('{"error":{}}');
@@ -34,7 +34,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('lets go of the bytes of its headers', async () => {
+  it('drops the bytes of its headers', async () => {
     await using server = await handServer((_request, response) => response.write('it goes on'));
     const agent = new Agent();
     let controller: { rawHeaders?: unknown } | undefined;
@@ -52,7 +52,7 @@ describe('an answer', () => {
     await agent.destroy();
   });
 
-  it('can be read as a web stream, and by every method of a response', async () => {
+  it('can be read as a web stream, and by every method', async () => {
     await using server = await handServer((_request, response) => response.end('{"a":"é"}'));
     const fetch = transport({});
     const reader = (await fetch(server.url)).body?.getReader();
@@ -71,7 +71,7 @@ describe('an answer', () => {
     expect(await (await fetch(server.url)).clone().text()).toBe('{"a":"é"}');
   });
 
-  it('frees its socket when its web stream is cancelled', async () => {
+  it('releases its socket when its web stream is cancelled', async () => {
     await using server = await handServer((_request, response) => response.write('it goes on'));
     const response = await transport({})(server.url);
     await response.body?.cancel();
@@ -90,7 +90,7 @@ describe('an answer', () => {
     expect([head.body, await bytesOf(head)]).toEqual([null, '']);
   });
 
-  it('R16 with an error status and an endless body is cut off, and its socket freed', async () => {
+  it('R16 with an error status and an endless body is cut, and its socket released', async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(500);
       endless(response, 'x'.repeat(65_536));
@@ -116,7 +116,7 @@ describe('an answer', () => {
   });
 
   it.each(['none', 'identity', 'utf-8', 'UTF8', 'chunked', 'binary', 'identity, chunked', ''])(
-    'whose coding is %j is plain, and so is it beside a coding',
+    'with the encoding %j is not encoded, also next to a real encoding',
     async (coding) => {
       await using server = await handServer((request, response) => {
         const isCoded = request.url === '/coded';
@@ -129,7 +129,7 @@ describe('an answer', () => {
     },
   );
 
-  it('is decoded from several codings, and refused with one that nobody knows', async () => {
+  it('is decoded from several encodings, and refused with an unknown one', async () => {
     await using server = await handServer((request, response) => {
       response.setHeader('content-encoding', request.url === '/two' ? 'gzip, br' : 'rot13');
       response.end(brotliCompressSync(gzipSync(Buffer.from('twice'))));
@@ -140,7 +140,7 @@ describe('an answer', () => {
     expect([codeOf(error), String(error)]).toEqual(['protocol', expect.stringContaining('rot13')]);
   });
 
-  it.each(['gzip', 'deflate', 'br', 'zstd'])('that is empty is so in %s, too', async (coding) => {
+  it.each(['gzip', 'deflate', 'br', 'zstd'])('that is empty may have the encoding %s', async (coding) => {
     await using server = await handServer((_request, response) => {
       response.writeHead(401, { 'content-encoding': coding, 'content-length': 0 });
       response.end();
@@ -149,7 +149,7 @@ describe('an answer', () => {
     expect([response.status, await bytesOf(response)]).toEqual([401, '']);
   });
 
-  it('with an error status is told by it, whatever coding its body has', async () => {
+  it('with an error status is that error, whatever its encoding', async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(503, { 'content-encoding': 'aws-chunked' });
       response.end('no');
@@ -159,7 +159,7 @@ describe('an answer', () => {
   });
 
   it.each(['gzip', 'deflate', 'br', 'zstd'])(
-    'that is no %s, though it says so, is a protocol error',
+    'that claims to be %s but is not is a protocol error',
     async (coding) => {
       await using server = await handServer((_request, response) => {
         response.setHeader('content-encoding', coding);
@@ -175,7 +175,7 @@ describe('an answer', () => {
     ['deflate', deflateSync],
     ['br', brotliCompressSync],
     ['zstd', zstdCompressSync],
-  ])('that breaks off inside a body in %s is a network error', async (coding, compress) => {
+  ])('that breaks off within a body in %s is a network error', async (coding, compress) => {
     const whole = compress(Buffer.from('whole'));
     await using server = await handServer((_request, response) => {
       response.setHeader('content-encoding', coding);
@@ -188,7 +188,7 @@ describe('an answer', () => {
   it.each([
     ['is reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
     ['is closed', (socket: { destroy(): void }) => socket.destroy()],
-  ])('whose connection %s in the body gives what came, then a network error', async (_how, cut) => {
+  ])('whose connection %s within the body delivers what came, then a network error', async (_how, cut) => {
     await using server = await handServer((request, response) => {
       response.write('what came', () => setImmediate(() => cut(request.socket)));
     });
@@ -199,7 +199,7 @@ describe('an answer', () => {
     expect(codeOf(await failure(Promise.resolve().then(() => body.take())))).toBe('network');
   });
 
-  it('shorter than its content-length is a network error', async () => {
+  it('that is shorter than its content-length is a network error', async () => {
     await using server = await handServer((request, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('short', () => request.socket.end());
@@ -208,7 +208,7 @@ describe('an answer', () => {
     expect(codeOf(error)).toBe('network');
   });
 
-  it('ends with trailers, which are dropped', async () => {
+  it('may end with trailers, which are dropped', async () => {
     await using server = await handServer((_request, response) => {
       response.writeHead(200, { trailer: 'x-sum' });
       response.write('body');

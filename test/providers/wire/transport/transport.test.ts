@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
 import { Agent, ProxyAgent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkHeaderValue, providerFetch, toSluiceError } from '../../../../providers/wire/index.ts';
+import { providerFetch, toSluiceError } from '../../../../providers/wire/index.ts';
 import { rawBodyOf, readyOf } from '../../../../providers/wire/transport/raw-body.ts';
 import { bytesOf, failure, handServer, transports } from './support.ts';
 
@@ -47,18 +47,14 @@ describe('a request', () => {
     expect(await sent.text()).toContain('value');
   });
 
-  it('S13 refuses a header value that could end its line, and does not tell it', async () => {
+  it('S13 refuses a header value that could end its line, and does not show it', async () => {
     const fetch = transport({});
     const error = await failure(fetch('http://127.0.0.1:1', { headers: [['x-key', 'sk-secret\r\nx: y']] }));
     expect(codeOf(error)).toBe('invalid_options');
     expect(String(error)).not.toContain('sk-secret');
-    expect(() => checkHeaderValue('apiKey', 'sk-secret\n')).toThrow(
-      'apiKey holds a character that no HTTP header may',
-    );
-    expect(() => checkHeaderValue('apiKey', 'sk-sécret ok')).not.toThrow();
   });
 
-  it('refuses an address that is none, and one with a password, without telling it', async () => {
+  it('refuses an invalid address, and one with a password, without showing it', async () => {
     const fetch = transport({});
     const errors = await Promise.all(
       ['nowhere', 'ftp://127.0.0.1/', 'http://me:word@127.0.0.1/'].map((url) => failure(fetch(url))),
@@ -68,7 +64,7 @@ describe('a request', () => {
   });
 
   it.each([300, 301, 302, 303, 305, 307, 308])(
-    'S12 follows no redirect of status %i, sends nothing to the other place and frees the connection',
+    'S12 follows no redirect of status %i, sends nothing to the other address and releases the connection',
     async (status) => {
       await using other = await handServer((_request, response) => response.end('the other place'));
       await using server = await handServer((_request, response) => {
@@ -86,7 +82,7 @@ describe('a request', () => {
     },
   );
 
-  it("S12 a caller's own fetch is told to follow no redirect", async () => {
+  it('S12 asks a fetch of the caller to follow no redirect', async () => {
     const seen: unknown[] = [];
     const own: typeof fetch = async (_input, init) => {
       seen.push(init?.redirect, init?.method);
@@ -101,7 +97,7 @@ describe('a request', () => {
 });
 
 describe('a connection', () => {
-  it('is used again when the body was read to its end, and by every provider', async () => {
+  it('is reused when the body was read to its end, by all providers', async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const [first, second] = [transport({}), transport({})];
     for (const fetch of [first, second, first]) {
@@ -111,7 +107,7 @@ describe('a connection', () => {
     expect(server.connections).toEqual({ made: 1, open: 1 });
   });
 
-  it('is there for each of 300 streams at once: none waits for another', async () => {
+  it('exists for each of 300 streams at once: none waits for another', async () => {
     await using server = await handServer((_request, response) => response.write('it goes on'));
     const fetch = transport({});
     const bodies = await Promise.all(
@@ -122,7 +118,7 @@ describe('a connection', () => {
     await server.socketsClosed();
   });
 
-  it('that the server closed between two requests is made anew', async () => {
+  it('that the server closed between two requests is replaced', async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const fetch = transport({});
     for (const made of [1, 2]) {
@@ -133,7 +129,7 @@ describe('a connection', () => {
     }
   });
 
-  it('is closed with the last provider, whose later calls are refused', async () => {
+  it('is closed with the last provider, and later calls are refused', async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const [first, second] = [providerFetch({}), providerFetch({})];
     await (await first.fetch(server.url)).text();
@@ -154,7 +150,7 @@ describe('a connection', () => {
     expect([error.code, error.retryable]).toEqual(['network', true]);
   });
 
-  it('whose host speaks no TLS, or has a certificate of its own making, is a network error', async () => {
+  it('to a host without TLS, or with a self-signed certificate, is a network error', async () => {
     await using plain = await handServer((_request, response) => response.end());
     const broken = createTlsServer({}, () => undefined);
     await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
@@ -169,7 +165,7 @@ describe('a connection', () => {
     expect(errors.map(codeOf)).toEqual(['network', 'network']);
   });
 
-  it("goes through the caller's dispatcher, which stays open", async () => {
+  it("uses the caller's dispatcher, which stays open", async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const agent = new Agent({ connections: 1 });
     const made = providerFetch({ dispatcher: agent });
@@ -179,7 +175,7 @@ describe('a connection', () => {
     await agent.close();
   });
 
-  it("goes through the caller's proxy, past which no form slips", async () => {
+  it("uses the caller's proxy, which no form bypasses", async () => {
     await using proxy = await handServer((request, response) => response.end(`proxied ${request.url}`));
     const agent = new ProxyAgent({ uri: proxy.url, proxyTunnel: false });
     const fetch = transport({ dispatcher: agent });
@@ -189,13 +185,13 @@ describe('a connection', () => {
     await agent.close();
   });
 
-  it('needs a dispatcher that is one', () => {
+  it('needs a real dispatcher', () => {
     expect(() => providerFetch({ dispatcher: 'http://proxy' })).toThrow(
       'dispatcher is not an undici dispatcher',
     );
   });
 
-  it('is made by the global fetch where undici is not installed', async () => {
+  it('uses the global fetch if undici is not installed', async () => {
     await using server = await handServer((_request, response) => response.end('whole'));
     const response = await transport({}, async () => undefined)(server.url);
     expect([response.constructor, await response.text()]).toEqual([Response, 'whole']);
@@ -215,14 +211,14 @@ describe('a signal', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('that is aborted already sends nothing', async () => {
+  it('that is already aborted sends nothing', async () => {
     await using server = await handServer((_request, response) => response.end());
     const reason = new Error('before');
     expect(await failure(transport({})(server.url, { signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(server.connections.made).toBe(0);
   });
 
-  it('ends a request that waits for its headers, and frees the socket', async () => {
+  it('ends a request that waits for its headers, and releases the socket', async () => {
     const controller = new AbortController();
     await using server = await handServer(() => controller.abort(new Error('enough')));
     const error = await failure(transport({})(server.url, { signal: controller.signal }));
@@ -231,7 +227,7 @@ describe('a signal', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('ends a request that has not been sent yet, and it never is', async () => {
+  it('ends a request that has not been sent yet, and it is never sent', async () => {
     const agent = new Agent({ connections: 1 });
     const sent = Promise.withResolvers<undefined>();
     await using server = await handServer((request, response) => {
@@ -253,7 +249,7 @@ describe('a signal', () => {
     await agent.destroy();
   });
 
-  it('ends a body that is being read, and frees the socket', async () => {
+  it('ends a body that is being read, and releases the socket', async () => {
     await using server = await handServer((_request, response) => response.write('it goes on'));
     const controller = new AbortController();
     const body = rawBodyOf(await transport({})(server.url, { signal: controller.signal }));
@@ -267,7 +263,7 @@ describe('a signal', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('R12 that lives long has no listener left after 1,000 calls of every outcome', async () => {
+  it('R12 that lives long has no listener left after 1,000 calls with every outcome', async () => {
     await using server = await handServer((request, response) => {
       if (request.url === '/0') response.end('whole');
       else if (request.url === '/1') response.writeHead(302).end();
