@@ -33,7 +33,7 @@ installLibrary();
 const circumstances: Circumstances = {
   machine: machine(),
   runs,
-  processes: 'each contestant in one process for all of them (for memory: one a run)',
+  processes: 'one process per contestant for all of them (for memory: one per run)',
 };
 const upstream = await startUpstream();
 const measured = await measure(size, runs, upstream.origin);

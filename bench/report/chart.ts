@@ -32,7 +32,7 @@ function group({ title, unit, rows }: Table, top: number): string {
   const scale = (WIDTH - LABELS - NUMBERS) / most;
   const bars = rows.map((row, index) => bar(row, top + HEAD + index * STEP, scale));
   const heading = `<text x="16" y="${top + 16}" font-size="15" font-weight="600" fill="#1b1f24">${escaped(title)}</text>`;
-  const note = `<text x="16" y="${top + 33}" fill="#656d76">${escaped(`${unit}, less is better`)}</text>`;
+  const note = `<text x="16" y="${top + 33}" fill="#656d76">${escaped(`${unit}, lower is better`)}</text>`;
   return [heading, note, ...bars].join('\n');
 }
 

@@ -33,7 +33,7 @@ interface Row {
   perSecond: number;
   barePerSecond: number;
   growth: number;
-  growthBehindWindow: number;
+  growthAfterWindow: number;
 }
 
 function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
@@ -48,7 +48,7 @@ function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
     perSecond: median(column(measured, store.id, 'perSecond')),
     barePerSecond: median(column(measured, `${store.id} bare`, 'perSecond')),
     growth: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, short)),
-    growthBehindWindow: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, middle)),
+    growthAfterWindow: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, middle)),
   };
 }
 
@@ -87,16 +87,17 @@ export function asObject(measured: MeasuredSessions): Record<string, number> {
 /** Writes the page of results as Markdown. */
 export function pageOf(measured: MeasuredSessions, how: Circumstances): string {
   const { size, runs, turn, missing } = how;
-  const processes = size === 'quick' ? 'one process a side for all of them' : 'a new process a side for each';
+  const processes =
+    size === 'quick' ? 'one process per side for all of them' : 'a new process per side for each';
   const bytes = turn.texts.map((text) => digits(Buffer.byteLength(text)));
   return [
     '# What sessions cost',
     '',
     ...how.where.map((line) => `- ${line}`),
-    ...missing.map((service) => `- **${service} was not reachable: it is left out**`),
-    `- ${runs} interleaved runs, ${processes}; medians, with the least and the most; a ratio is the median of the ratios of the runs. Times are of the clock on the wall`,
-    `- A turn is \`executeWithContext()\` with \`historyLimit: ${WINDOW}\` over a provider in memory. It asks its store for \`${turn.calls.join('`, `')}\`, gives the lease back with the last one, and writes ${bytes.join(' and ')} bytes`,
-    '- A bare write is the same bytes, written one behind the other by the same client, and nothing else: ' +
+    ...missing.map((service) => `- **${service} could not be reached and is left out**`),
+    `- ${runs} interleaved runs, ${processes}; medians, minimum and maximum; a ratio is the median of the ratios of the runs. Times are wall-clock times`,
+    `- A turn is \`executeWithContext()\` with \`historyLimit: ${WINDOW}\` with a provider in memory. It calls its store with \`${turn.calls.join('`, `')}\`, releases its lease with the last call, and writes ${bytes.join(' and ')} bytes`,
+    '- A bare write writes the same bytes one after the other with the same client, and does nothing else: ' +
       measured.stores.map(({ label, bare }) => `${label}: ${bare}`).join('; '),
     '',
     ...summary(measured),
@@ -123,7 +124,7 @@ function summary(measured: MeasuredSessions): string[] {
       digits(row.addedUs),
       digits(row.bareUs),
       row.besideBare.toFixed(2),
-      row.growthBehindWindow.toFixed(3),
+      row.growthAfterWindow.toFixed(3),
       row.growth.toFixed(3),
       row.growth <= MOST_GROWTH ? 'yes' : 'no',
     );
@@ -141,7 +142,7 @@ function tables(measured: MeasuredSessions, size: Size): Parameters<typeof markd
   const all = [{ label: 'no session', id: 'execution' }, ...sides];
   const of = (list: typeof sides, name: keyof Speed): { label: string; runs: number[] }[] =>
     list.map(({ label, id }) => ({ label, runs: column(measured, id, name) }));
-  const together = `${TOGETHER} sessions at once, ${RUN_MS[size]} ms a run`;
+  const together = `${TOGETHER} sessions at once, ${RUN_MS[size]} ms per run`;
   return [
     {
       title: 'A turn, one after the other',
