@@ -1,7 +1,7 @@
 import type { StreamChunk } from './chunks.ts';
 import type { SluiceError } from './errors.ts';
 import type { ModelRequest, Reply } from './request.ts';
-import type { Outcome } from './result.ts';
+import type { Outcome } from './outcome.ts';
 import type { SpanHandle } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';
 

@@ -19,8 +19,15 @@ export { SluiceError, abortedError, findSluiceError, isSluiceError } from './err
 export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './errors.ts';
 export { contextKey } from './keys.ts';
 export type { ContextEntry, ContextKey } from './keys.ts';
-export type { Middleware, Next } from './middleware.ts';
-export type { AfterTurn, EndHook, ExecutionContext, ExecutionEnd, SessionView } from './context.ts';
+export type {
+  AfterTurn,
+  EndHook,
+  ExecutionContext,
+  ExecutionEnd,
+  Middleware,
+  Next,
+  SessionView,
+} from './context.ts';
 export type { Call, CallEnd, CallObserver, RateLimits } from './call.ts';
 export type { Provider, ProviderCall } from './provider.ts';
 export { textOf } from './messages.ts';
@@ -64,7 +71,8 @@ export type {
   ToolChoice,
   ToolDefinition,
 } from './request.ts';
-export type { ExecutionResult, Outcome, Response, ToolCall } from './result.ts';
+export type { Outcome } from './outcome.ts';
+export type { ExecutionResult, Response, ToolCall } from './result.ts';
 export type { Partial as PartialReply } from './partial.ts';
 export type { Cost, Usage } from './usage.ts';
 export { noUsage, sumCost, sumUsage } from './usage.ts';

@@ -11,7 +11,7 @@ import type { Logger } from './log.ts';
 import { MemoryStore } from './session/memory-store.ts';
 import { checkMessages } from './check-messages.ts';
 import type { Input, Message, Part, Role } from './messages.ts';
-import type { Middleware } from './middleware.ts';
+import type { Middleware } from './context.ts';
 import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';

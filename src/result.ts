@@ -3,9 +3,6 @@ import type { FinishReason, RawExchange } from './request.ts';
 import type { Span } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';
 
-/** How an execution ended. `interrupted`: a middleware stopped it on purpose. `cancelled`: its consumer or signal did. */
-export type Outcome = 'completed' | 'interrupted' | 'cancelled' | 'failed';
-
 /** A finished tool call of the model. */
 export interface ToolCall {
   id: string;

@@ -1,4 +1,4 @@
-import type { Outcome } from './result.ts';
+import type { Outcome } from './outcome.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** What a span measures: the execution, one model call, or one run of a tool. */

@@ -7,7 +7,7 @@ import type { ContextEntry } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, RawExchange } from '../request.ts';
-import type { Outcome } from '../result.ts';
+import type { Outcome } from '../outcome.ts';
 import { withinCloseTimeout } from '../stream/clean-up.ts';
 import type { StreamOwner } from '../stream/owner.ts';
 import type { Waiting } from '../stream/segment.ts';

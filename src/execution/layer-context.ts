@@ -1,10 +1,9 @@
 import type { Call, CallObserver } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
-import type { EndHook, ExecutionContext, SessionView } from '../context.ts';
+import type { EndHook, ExecutionContext, Middleware, SessionView } from '../context.ts';
 import type { ContextKey } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import type { Execution } from './execution.ts';
-import type { Middleware } from '../middleware.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from '../trace.ts';

@@ -7,7 +7,7 @@ import type { Execution } from './execution.ts';
 import { checkChanges } from '../options.ts';
 import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
-import type { Middleware, Next } from '../middleware.ts';
+import type { Middleware, Next } from '../context.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import { GeneratorSource } from '../stream/source.ts';

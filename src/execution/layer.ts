@@ -1,8 +1,7 @@
 import type { Call } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
-import type { ExecutionContext } from '../context.ts';
+import type { ExecutionContext, Middleware } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
-import type { Middleware } from '../middleware.ts';
 import type { Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 

@@ -1,7 +1,7 @@
 import type { StreamChunk } from '../chunks.ts';
 import type { Layer } from '../execution/layer.ts';
 import type { Message } from '../messages.ts';
-import type { Middleware } from '../middleware.ts';
+import type { Middleware } from '../context.ts';
 import type { StoredTurn, TurnEnd } from './store.ts';
 import type { Cost, Usage } from '../usage.ts';
 

@@ -1,6 +1,6 @@
 import type { Message, ToolCallPart } from '../messages.ts';
 import type { FinishReason } from '../request.ts';
-import type { Outcome } from '../result.ts';
+import type { Outcome } from '../outcome.ts';
 import type { Cost, Usage } from '../usage.ts';
 
 /**

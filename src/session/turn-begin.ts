@@ -7,7 +7,7 @@ import { nothingToRunError } from './store-errors.ts';
 import type { SessionState } from './store.ts';
 import { reportRepair } from './told-repairs.ts';
 import type { MessageRange } from './told-repairs.ts';
-import type { TurnRequest } from './turn.ts';
+import type { TurnRequest } from './turn-request.ts';
 
 /** A turn whose input is stored. */
 export interface BegunTurn {

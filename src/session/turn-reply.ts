@@ -6,7 +6,7 @@ import { storeError } from './store-call.ts';
 import type { TurnEnd } from './store.ts';
 import type { TimedStore } from './timed-store.ts';
 import { REPAIRED } from './told-repairs.ts';
-import type { TurnRequest } from './turn.ts';
+import type { TurnRequest } from './turn-request.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
 import { wellFormed } from '../well-formed.ts';

@@ -1,21 +1,19 @@
 import type { SessionView } from '../context.ts';
 import { isSluiceError } from '../errors.ts';
-import type { SluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { throwIfAborted } from './delay.ts';
 import { holdLease } from './held-lease.ts';
 import type { HeldLease } from './held-lease.ts';
 import { enterLine } from './line.ts';
-import type { OnBusy } from './line.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
 import { beginTurn, findSession } from './turn-begin.ts';
 import { TurnReply } from './turn-reply.ts';
+import type { TurnRequest } from './turn-request.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
 import { storeFailedError } from './store-errors.ts';
 import type { SessionKey, StoredTurn } from './store.ts';
-import type { TimedStore } from './timed-store.ts';
 
 /** One turn of a session: nobody else writes to it until it is over. */
 export interface Turn {
@@ -28,26 +26,6 @@ export interface Turn {
   finish(end: ReplyEnd): Promise<Message[] | undefined>;
   /** Frees the session. Idempotent. */
   release(): void;
-}
-
-/** What a turn is opened with. */
-export interface TurnRequest {
-  /** Its calls end with the signal, too. */
-  readonly store: TimedStore;
-  readonly key: SessionKey;
-  /** The caller's messages; none to run the stored ones again. */
-  readonly input: readonly Message[];
-  /** The caller's id of the turn, if it has one. */
-  readonly turnId: string | undefined;
-  readonly onBusy: OnBusy;
-  readonly maxQueuedTurns: number;
-  /** How many of the session's messages are read; undefined: all. */
-  readonly historyLimit: number | undefined;
-  readonly signal: AbortSignal;
-  /** Adds to the warnings of the result. */
-  warn(this: void, message: string): void;
-  /** Ends the execution: the session went to another. */
-  abort(this: void, error: SluiceError): void;
 }
 
 /** What is known of a turn that the caller has named. */

@@ -1,6 +1,6 @@
 import type { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
-import type { Outcome } from '../result.ts';
+import type { Outcome } from '../outcome.ts';
 import { noOwner } from './owner.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
 import type { Reader, ReadQueue } from './read-queue.ts';

@@ -1,5 +1,5 @@
 import { SluiceError, kindOf } from '../errors.ts';
-import type { Outcome } from '../result.ts';
+import type { Outcome } from '../outcome.ts';
 
 /** How a stream ended. `reply` where it completed, `error` where it did not. */
 export interface StreamEnd<R> {
