@@ -11,7 +11,6 @@ import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
 import type { Execution, Ending } from './execution.ts';
 import type { ExecutionSource } from './execution-source.ts';
-import { LONGEST_TIMER_MS } from './timer.ts';
 
 /** The segment of one execution. Once it has been read, it reads ahead up to `bufferSize` chunks. */
 class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
@@ -21,7 +20,7 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
   constructor(source: ExecutionSource, bufferSize: number) {
     // The source bounds its own cleanup: layers by closeTimeoutMs, hooks by their own time.
     const owner: StreamOwner = {
-      closeTimeoutMs: LONGEST_TIMER_MS,
+      closeTimeoutMs: Number.POSITIVE_INFINITY,
       interrupted: false,
       deliveredBatch: [],
       warn: (text) => source.execution.warn(text),

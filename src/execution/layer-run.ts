@@ -1,23 +1,22 @@
-import type { CallRecord } from './call-record.ts';
 import type { StreamChunk } from '../chunks.ts';
-import { LayerContext } from './layer-context.ts';
-import { abortedError, kindOf } from '../errors.ts';
-import type { SluiceError } from '../errors.ts';
-import type { Execution } from './execution.ts';
-import { checkChanges } from '../options.ts';
-import { fold } from './layer.ts';
-import type { Layer } from './layer.ts';
 import type { Middleware, Next } from '../context.ts';
+import { abortedError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
+import { checkChanges } from '../options.ts';
 import type { ModelRequest, Reply } from '../request.ts';
-import { GeneratorSource } from '../stream/source.ts';
-import type { GeneratorLike } from '../stream/source.ts';
 import { andThen } from '../stream/owner.ts';
 import type { MaybePromise } from '../stream/owner.ts';
 import { Segment } from '../stream/segment.ts';
 import type { OpenedAs } from '../stream/segment.ts';
 import { Stream } from '../stream/stream.ts';
 import type { StreamEnd } from '../stream/tap.ts';
+import type { CallRecord } from './call-record.ts';
+import type { Execution } from './execution.ts';
+import { openBody } from './layer-body.ts';
+import { LayerContext } from './layer-context.ts';
+import { fold } from './layer.ts';
+import type { Layer } from './layer.ts';
 
 const NONE: readonly LayerRun[] = [];
 
@@ -32,11 +31,12 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   readonly #parent: LayerRun | undefined;
   /** How many times `context.run` was called on the way from the consumer to here. */
   readonly #runs: number;
-  /** Attempts that this layer opened and that have not ended. */
+  /** The runs that this layer's body has started and that have not ended. */
   #children: readonly LayerRun[] = NONE;
   #lastReply: Partial<Reply> | undefined;
-  /** Whether it called `next()` or `run()`, and whether anything of that was pulled. */
+  /** Whether the body called `next()` or `run()`. */
   #calledNext = false;
+  /** Whether anything of that was read. */
   #readBelow = false;
   #bodyRan = false;
   #ranAnother = false;
@@ -69,8 +69,8 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   }
 
   /**
-   * Ended without an abort. A body that was abandoned may still come to its `next()`: what it returns then is refused when it is read, and its taps
-   * hear of the end, so that a permit taken too late is given back.
+   * Whether it ended without an abort. A body that was abandoned may still call `next()`. The stream that it gets is refused when it is
+   * read, and the taps hear of the end, so that a permit taken too late is given back.
    */
   get #endedWithoutAbort(): boolean {
     return this.end !== undefined && this.#aborted === undefined;
@@ -129,14 +129,14 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
       const call = this.#startCall();
       this.addTap((chunk) => call.addChunk(chunk), 'first');
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
-        this.#opened(terminal.body(context, call));
+        openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
     if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
-    return this.#opened(middleware(context, this.nextOfLayer));
+    return openBody(this, middleware(context, this.nextOfLayer));
   }
 
-  /** Why a new attempt below this layer is refused. */
+  /** Why a new run below this layer is refused, if it is. */
   get refusedBecause(): SluiceError | undefined {
     if (this.#aborted !== undefined) return this.#aborted;
     return this.end !== undefined
@@ -150,7 +150,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   }
 
   override signal(error: SluiceError): void {
-    // Told once: a child that has joined the chain is told by the chain, too. Whatever is opened later is refused.
+    // Told once: the chain tells a child that has joined it, too. What is opened later is refused.
     if (this.#aborted !== undefined) return;
     this.#aborted = error;
     this.#controller?.abort(error);
@@ -198,7 +198,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return { outcome: 'failed', error: middlewareError(this.layer.name, message) };
   }
 
-  /** A partial reply overlays the last one that the layer let through. */
+  /** The reply of the body over the last one that came from below. */
   #replyOf(said: Partial<Reply> | undefined | void): Reply | undefined {
     const below = this.#lastReply;
     if (said !== undefined && said === below && isReply(said)) return said;
@@ -208,14 +208,14 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return this.#readBelow ? { ...reply, finishReason: 'other' } : undefined;
   }
 
-  /** Without a mark, the last layer is the terminal one unless it runs another middleware. */
+  /** A last layer that no `terminal()` marks makes a call, unless it runs another middleware. */
   #asLast(chunk: StreamChunk): void {
     if (this.#ranAnother) return;
     this.#call ??= this.#startCall();
     this.#call.addChunk(chunk);
   }
 
-  /** The call of an unmarked last layer that gave no chunk. */
+  /** The call of such a layer if it gave no chunk. */
   #callAtLast(): void {
     try {
       this.#call ??= this.#startCall();
@@ -239,7 +239,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return call;
   }
 
-  /** Nothing is sent while an observer has the call wait, nor when the attempt has ended by then. */
+  /** Waits for the observers of a call before anything is sent. Sends nothing if the run has ended by then. */
   async #whenReady<T>(call: CallRecord, ready: Promise<unknown>, send: () => MaybePromise<T>): Promise<T> {
     call.refused = true;
     const ended = Promise.withResolvers<never>();
@@ -255,37 +255,6 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.refused = false;
     return send();
   }
-
-  #opened(body: ReturnType<Middleware>): MaybePromise<OpenedAs<StreamChunk, Reply>> {
-    if (body instanceof Stream) return this.#handingOn(body);
-    if (isThenable(body)) return Promise.resolve(body).then((late) => this.#checked(late));
-    return this.#checked(body);
-  }
-
-  #checked(body: Awaited<ReturnType<Middleware>>): OpenedAs<StreamChunk, Reply> {
-    if (body instanceof Stream) return this.#handingOn(body);
-    if (isGenerator(body)) return new GeneratorSource<StreamChunk, Reply>(body);
-    const mend =
-      typeof body === 'function'
-        ? 'was the factory passed without calling it?'
-        : 'return the stream of next(), or yield* it from an async generator.';
-    throw middlewareError(this.layer.name, `returned ${kindOf(body)}, not a stream: ${mend}`);
-  }
-
-  /** The segment of a stream that the body returned. */
-  #handingOn(stream: Stream<StreamChunk, Reply>): Segment<StreamChunk, Reply> {
-    const segment = Stream.segmentOf(stream);
-    const { name } = this.layer;
-    if (segment === this || segment.isHandedOn) {
-      const advice = 'return each stream of next() once.';
-      throw middlewareError(name, `returned a stream that is handed on already: ${advice}`);
-    }
-    if (segment.end !== undefined && segment.chain?.queue.wasRead === true) {
-      const advice = 'return it unread, or yield its chunks from an async generator.';
-      throw middlewareError(name, `returned a stream that it had read to its end: ${advice}`);
-    }
-    return segment;
-  }
 }
 
 function runsWithoutEnd(from: Layer, to: Layer): string {
@@ -295,20 +264,4 @@ function runsWithoutEnd(from: Layer, to: Layer): string {
 
 function isReply(reply: Partial<Reply>): reply is Reply {
   return reply.finishReason !== undefined;
-}
-
-function isThenable<T>(value: unknown): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-function isGenerator(value: unknown): value is GeneratorLike<StreamChunk, Reply> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Symbol.asyncIterator in value &&
-    'next' in value &&
-    typeof value.next === 'function' &&
-    'return' in value &&
-    typeof value.return === 'function'
-  );
 }

@@ -1,5 +1,6 @@
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
+import { Timer } from '../kit/timer.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
 import { Segment } from './segment.ts';
@@ -62,22 +63,18 @@ export async function withinCloseTimeout(
   work: MaybePromise<unknown>,
 ): Promise<void> {
   if (!(work instanceof Promise)) return;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(
-      resolve,
-      owner.closeTimeoutMs,
-      `"${name}" ignored its signal and was abandoned after ${owner.closeTimeoutMs} ms.`,
-    );
-  });
+  const late = Promise.withResolvers<string>();
+  using timer = new Timer(() =>
+    late.resolve(`"${name}" ignored its signal and was abandoned after ${owner.closeTimeoutMs} ms.`),
+  );
+  timer.start(owner.closeTimeoutMs);
   const warning = await Promise.race([
     work.then(
       () => undefined,
       (error: unknown) => warningOf(name, error),
     ),
-    late,
+    late.promise,
   ]);
-  clearTimeout(timer);
   if (warning !== undefined) owner.warn(warning);
 }
 
