@@ -100,8 +100,8 @@ export type {
 export { storeCall } from './session/store-call.ts';
 export type { StoreCallOptions } from './session/store-call.ts';
 export type { OnBusy } from './session/line.ts';
-// For authors of stores: the checks, encodings and errors that all stores share.
 export { checkSessionKey } from './session/check-key.ts';
+export { sessionName } from './session/store-errors.ts';
 export {
   checkAppend,
   checkFork,
@@ -123,14 +123,34 @@ export {
   encodeSpend,
   encodeTurn,
 } from './session/stored.ts';
-export type { StoredPlace } from './session/stored.ts';
 export { addTurn, mergeMetadata, noSpend } from './session/spend.ts';
 export {
   conflictError,
   leaseLostError,
   noSessionError,
   sessionBusyError,
-  sessionName,
   storeFailedError,
   unreadableError,
 } from './session/store-errors.ts';
+// For stores of one's own.
+export { defineStore } from './session/define-store.ts';
+export type { StoreOptions } from './session/driven-store.ts';
+export { changed, firstRows, refusal } from './session/driver.ts';
+export type {
+  Awaitable,
+  Condition,
+  Copy,
+  Found,
+  Loaded,
+  Place,
+  Row,
+  StoreDriver,
+  StoredRow,
+  Sums,
+  Write,
+  Written,
+} from './session/driver.ts';
+export { SUM_NAMES, addSums } from './session/sums.ts';
+export type { SumName } from './session/sums.ts';
+export { storedText } from './session/stored.ts';
+export type { SessionContent, StoredPlace, TextFormat } from './session/stored.ts';

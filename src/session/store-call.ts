@@ -29,7 +29,21 @@ export interface StoreCallOptions<T> {
 export function storeCall<T>(
   doing: string,
   call: () => Promise<T>,
-  { timeoutMs = STORE_TIMEOUT_MS, signal, late }: StoreCallOptions<T> = {},
+  options: StoreCallOptions<T> = {},
+): Promise<T> {
+  return timedCall(doing, call, options);
+}
+
+/** As {@link storeCall}, with an error of its own for an answer that does not come in time. */
+export function timedCall<T>(
+  doing: string,
+  call: () => Promise<T>,
+  {
+    timeoutMs = STORE_TIMEOUT_MS,
+    signal,
+    late,
+    tooLate = () => storeTimeoutError(doing, timeoutMs),
+  }: StoreCallOptions<T> & { tooLate?: () => SluiceError },
 ): Promise<T> {
   if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
   const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -55,7 +69,7 @@ export function storeCall<T>(
   );
   // Most answers of a store in memory are there by then, and cost no timer.
   queueMicrotask(() => {
-    if (!isOver) unbound = bind(doing, timeoutMs, signal, fail);
+    if (!isOver) unbound = bind(timeoutMs, signal, fail, tooLate);
   });
   return promise;
 }
@@ -67,10 +81,10 @@ export function storeError(doing: string, error: unknown): SluiceError {
 
 /** Fails a call at its deadline and at the abort of its signal. What it returns takes both away. */
 function bind(
-  doing: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
   fail: (error: SluiceError) => void,
+  tooLate: () => SluiceError,
 ): (() => void) | undefined {
   const onAbort = (): void => {
     if (signal !== undefined) fail(reasonOf(signal));
@@ -80,9 +94,7 @@ function bind(
     return undefined;
   }
   const timer =
-    timeoutMs > 0
-      ? setTimeout(() => fail(storeTimeoutError(doing, timeoutMs)), Math.min(timeoutMs, LONGEST_TIMER_MS))
-      : undefined;
+    timeoutMs > 0 ? setTimeout(() => fail(tooLate()), Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
   signal?.addEventListener('abort', onAbort, { once: true });
   return () => {
     clearTimeout(timer);

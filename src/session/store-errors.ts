@@ -58,6 +58,12 @@ export function storeTimeoutError(doing: string, timeoutMs: number): SluiceError
   return new SluiceError('store', `${what}: ${fix}.`, { retryable: true });
 }
 
+/** `store`, retryable: the driver of a store gave no answer in time. `doing` says to what, such as `append`. */
+export function driverTimeoutError(doing: string, timeoutMs: number): SluiceError {
+  const what = `the database gave no answer within ${Math.round(timeoutMs)} ms (timeoutMs)`;
+  return new SluiceError('store', `The session store failed at ${doing}: ${what}.`, { retryable: true });
+}
+
 /** `store`, not retryable: what is stored cannot be read. Names the session and the row, never what it holds. */
 export function unreadableError(key: SessionKey, row: string, why: string): SluiceError {
   return new SluiceError('store', `The ${sessionName(key)} cannot be read: its ${row} ${why}.`, {

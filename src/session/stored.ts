@@ -1,23 +1,113 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { SluiceError } from '../errors.ts';
 import type { Message, ToolCallPart } from '../messages.ts';
+import { parseOptions } from '../options.ts';
 import type { SessionEntry, SessionKey, Spend, TurnEnd } from './store.ts';
 import { unreadableError } from './store-errors.ts';
-import { sessionSchema, spendSchema, turnSchema } from './stored-schema.ts';
+import { messagesSchema, sessionSchema, spendSchema, turnSchema } from './stored-schema.ts';
 
 /** The version of what is written, as `v` in each stored text. */
 const VERSION = 1;
 
-/** A step makes of one version's content the next one's. The first is of version 1. */
+/** Turns the content of one version into that of the next. The first one takes version 1. */
 export type Migration = (content: unknown) => unknown;
 
 const MIGRATIONS: readonly Migration[] = [];
 
 /** Where a text was read, for the message of an error. */
 export interface StoredPlace {
-  key: SessionKey;
-  /** Which row: `turn 3`, `metadata`, ... */
-  row: string;
+  readonly key: SessionKey;
+  /** Which row: `turn at version 3`, `metadata`, ... */
+  readonly row: string;
+}
+
+/** How values of one kind are kept as JSON text with a schema version. The text holds no NUL and no lone surrogate. */
+export interface TextFormat<T> {
+  /** Throws `invalid_options` if the value is not of this kind, or if JSON cannot express it. */
+  write(value: T): string;
+  /** Checks a text and brings it to this release's version. Throws `store`, not retryable, if it cannot be read. */
+  read(text: string, place: StoredPlace): T;
+}
+
+/** Metadata and pending calls of a session. */
+export interface SessionContent {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly pending: readonly ToolCallPart[];
+}
+
+/**
+ * The text form of what a session holds. For stores that wrap another one and change what it sees, as `encrypted()` does: they write their own
+ * values as text, and keep that.
+ */
+export const storedText: {
+  readonly messages: TextFormat<readonly Message[]>;
+  readonly session: TextFormat<SessionContent>;
+} = {
+  messages: {
+    write: (messages) => encoded({ messages: parseOptions('append(): messages', messagesSchema, messages) }),
+    read: (text, place) => decoded(text, place, messagesContent).messages,
+  },
+  session: {
+    write: (content) => encoded(parseOptions('metadata and pending', sessionSchema, content)),
+    read: (text, place) => decoded(text, place, sessionSchema),
+  },
+};
+
+const messagesContent = z.object({ messages: messagesSchema });
+
+/** Content as JSON text with its schema version. Throws `invalid_options` for what JSON cannot express. */
+export function encoded(content: object): string {
+  return plainly(() => JSON.stringify({ v: VERSION, ...content }));
+}
+
+/** The content of a text that {@link encoded} made, checked and migrated. Throws `store`, not retryable, if it cannot be read. */
+export function decoded<S extends z.ZodType>(json: string, place: StoredPlace, schema: S): z.output<S> {
+  const parsed = schema.safeParse(migrated(parseJson(json, place), place));
+  if (parsed.success) return parsed.data;
+  // Says where the fault is, and nothing of what is stored there.
+  const paths = parsed.error.issues.map(({ path }) => path.map(String).join('.') || 'content');
+  throw unreadableError(place.key, place.row, `is not as it was written at ${paths.join(', ')}`);
+}
+
+/** Runs what makes text or copies of plain data. Throws `invalid_options` for a circle and the like. */
+export function plainly<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw new SluiceError(
+      'invalid_options',
+      'What is to be stored is no plain data: JSON cannot express it.',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Brings the content of an older version to this one. Exported for its tests. */
+export function migrated(
+  stored: unknown,
+  place: StoredPlace,
+  migrations: readonly Migration[] = MIGRATIONS,
+): unknown {
+  const now = migrations.length + 1;
+  const v: unknown = typeof stored === 'object' && stored !== null && 'v' in stored ? stored.v : undefined;
+  if (typeof v !== 'number' || !Number.isInteger(v) || v < 1)
+    throw unreadableError(place.key, place.row, 'has no schema version');
+  if (v > now) {
+    const why = `has schema version ${v}, and this release reads up to ${now}: update it`;
+    throw unreadableError(place.key, place.row, why);
+  }
+  return migrations.slice(v - 1).reduce((content, step) => step(content), stored);
+}
+
+function parseJson(json: string, place: StoredPlace): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // The parser's error quotes the text.
+    throw unreadableError(place.key, place.row, 'is no JSON');
+  }
 }
 
 /**
@@ -60,48 +150,4 @@ export function encodeSpend({ usage, cost, turns }: Spend): string {
 /** What {@link encodeSpend} made, checked and migrated. */
 export function decodeSpend(json: string, place: StoredPlace): Spend {
   return decoded(json, place, spendSchema);
-}
-
-/** Brings the content of an older version to this one. Exported for its tests. */
-export function migrated(
-  stored: unknown,
-  place: StoredPlace,
-  migrations: readonly Migration[] = MIGRATIONS,
-): unknown {
-  const now = migrations.length + 1;
-  const v: unknown = typeof stored === 'object' && stored !== null && 'v' in stored ? stored.v : undefined;
-  if (typeof v !== 'number' || !Number.isInteger(v) || v < 1)
-    throw unreadableError(place.key, place.row, 'has no schema version');
-  if (v > now) {
-    const why = `has schema version ${v}, and this release reads up to ${now}: update it`;
-    throw unreadableError(place.key, place.row, why);
-  }
-  return migrations.slice(v - 1).reduce((content, step) => step(content), stored);
-}
-
-function encoded(content: object): string {
-  try {
-    return JSON.stringify({ v: VERSION, ...content });
-  } catch (error) {
-    throw new SluiceError('invalid_options', 'What is to be stored is no plain data: JSON cannot say it.', {
-      cause: error,
-    });
-  }
-}
-
-function decoded<S extends z.ZodType>(json: string, place: StoredPlace, schema: S): z.output<S> {
-  const parsed = schema.safeParse(migrated(parseJson(json, place), place));
-  if (parsed.success) return parsed.data;
-  // Where the fault is, not what is there.
-  const paths = parsed.error.issues.map(({ path }) => path.map(String).join('.') || 'content');
-  throw unreadableError(place.key, place.row, `is not as it was written at ${paths.join(', ')}`);
-}
-
-function parseJson(json: string, place: StoredPlace): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // The parser's error quotes the text.
-    throw unreadableError(place.key, place.row, 'is no JSON');
-  }
 }

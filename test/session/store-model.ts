@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import { addTurn, isSluiceError, noSpend } from 'sluice';
+import { isSluiceError } from 'sluice';
 import type { Lease, Message, Spend, StateStore, TurnEnd } from 'sluice';
 import { tokens } from '../core/harness.ts';
+import { addTurn, noSpend } from './spend.ts';
 import type { Command } from './store-commands.ts';
 
 interface ModelSession {

@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import type { Message, ToolCallPart } from '../messages.ts';
+import { jsonCopy } from '../plain-data.ts';
+import type { TurnEnd } from './store.ts';
+import { decoded, encoded, plainly } from './stored.ts';
+import type { StoredPlace } from './stored.ts';
+import { pendingSchema, turnSchema } from './stored-schema.ts';
+
+/** What a row of an append holds. The last row of an append has its end. */
+export interface TurnContent {
+  readonly messages: Message[];
+  readonly end?: TurnEnd | undefined;
+}
+
+/** How contents are kept: what a driver is given, and how it is read again. */
+export interface Codec<Content> {
+  turn(content: TurnContent): Content;
+  readTurn(content: Content, place: StoredPlace): TurnContent;
+  /** Adds the messages of a turn to a list: at least the newest `last`. */
+  addMessages(content: Content, last: number, place: StoredPlace, list: Message[]): void;
+  /** A value of the metadata. */
+  value(value: unknown): Content;
+  readValue(content: Content, place: StoredPlace): unknown;
+  /** The calls that wait for approval. */
+  pending(calls: readonly ToolCallPart[]): Content;
+  readPending(content: Content, place: StoredPlace): ToolCallPart[];
+}
+
+const valueSchema = z.object({ value: z.unknown() });
+const pendingContent = z.object({ pending: pendingSchema });
+
+/** Contents as JSON text with a schema version. They are checked when they are read. */
+export const asText: Codec<string> = {
+  turn: ({ messages, end }) => encoded({ messages, end }),
+  readTurn: (text, place) => decoded(text, place, turnSchema),
+  addMessages(text, _, place, list) {
+    for (const message of decoded(text, place, turnSchema).messages) list.push(message);
+  },
+  value: (value) => encoded({ value }),
+  readValue: (text, place) => decoded(text, place, valueSchema).value,
+  pending: (pending) => encoded({ pending }),
+  readPending: (text, place) => decoded(text, place, pendingContent).pending,
+};
+
+/** Plain data of one of the three kinds. */
+export interface PlainContent {
+  readonly messages?: readonly Message[];
+  readonly end?: TurnEnd | undefined;
+  readonly value?: unknown;
+  readonly pending?: readonly ToolCallPart[];
+}
+
+/** Contents as copies, for what never leaves the process: nobody else can have changed them, so that nothing is checked again. */
+export const asCopy: Codec<PlainContent> = {
+  turn: ({ messages, end }) =>
+    plainly(() => ({ messages: messages.map((message) => jsonCopy(message)), end: end && jsonCopy(end) })),
+  readTurn: ({ messages = [], end }) => ({
+    messages: messages.map((message) => jsonCopy(message)),
+    ...(end !== undefined && { end: jsonCopy(end) }),
+  }),
+  addMessages({ messages = [] }, last, _, list) {
+    // Only what is wanted is copied.
+    const from = Math.max(0, messages.length - last);
+    for (let at = from; at < messages.length; at++) {
+      const message = messages[at];
+      if (message !== undefined) list.push(jsonCopy(message));
+    }
+  },
+  value: (value) => plainly(() => ({ value: jsonCopy(value) })),
+  readValue: ({ value }) => jsonCopy(value),
+  pending: (pending) => plainly(() => ({ pending: jsonCopy(pending) })),
+  readPending: ({ pending = [] }) => pending.map((call) => jsonCopy(call)),
+};
