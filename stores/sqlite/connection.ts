@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { SluiceError, isSluiceError, storeFailedError } from '../../src/index.ts';
+import { SluiceError, isSluiceError } from '../../src/index.ts';
 import { prepareTables } from './schema.ts';
 import { Statements } from './statements.ts';
 
@@ -51,21 +51,17 @@ export class Connection {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
-  /** Runs what reads, on one state of the database. `doing` is for the error. */
-  read<T>(doing: string, work: (statements: Statements) => T): Promise<T> {
-    return this.#retried(doing, ({ database, statements }) =>
+  /** Runs what reads, on one state of the database. */
+  read<T>(work: (statements: Statements) => T): Promise<T> {
+    return this.#retried(({ database, statements }) =>
       transaction(database, 'BEGIN', () => work(statements)),
     );
   }
 
-  /** Runs what writes: all of it is stored, or where it throws nothing. */
-  write<T>(
-    doing: string,
-    work: (statements: Statements) => T,
-    { durable = true }: WriteOptions = {},
-  ): Promise<T> {
+  /** Runs what writes: all of it is stored, or nothing if it throws. */
+  write<T>(work: (statements: Statements) => T, { durable = true }: WriteOptions = {}): Promise<T> {
     const synchronous = durable ? 'FULL' : 'NORMAL';
-    return this.#retried(doing, (open) => {
+    return this.#retried((open) => {
       if (open.synchronous !== synchronous) open.database.exec(`PRAGMA synchronous = ${synchronous}`);
       open.synchronous = synchronous;
       return transaction(open.database, 'BEGIN IMMEDIATE', () => work(open.statements));
@@ -86,7 +82,7 @@ export class Connection {
     this.#drop();
   }
 
-  async #retried<T>(doing: string, work: (open: Open) => T): Promise<T> {
+  async #retried<T>(work: (open: Open) => T): Promise<T> {
     const until = performance.now() + this.#busyTimeoutMs;
     for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, MOST_WAIT_MS)) {
       if (this.#isClosed) {
@@ -97,22 +93,24 @@ export class Connection {
         return work(this.#open);
       } catch (error) {
         if (isSluiceError(error)) throw error;
-        if (codeOf(error) !== BUSY) throw this.#failed(doing, error);
-        if (performance.now() >= until) throw storeFailedError(doing, error);
+        if (codeOf(error) !== BUSY) {
+          // The next call opens the file anew, which may help. A database in memory would be lost.
+          if (this.#path !== IN_MEMORY) this.#drop();
+          throw error;
+        }
+        if (performance.now() >= until) throw error;
       }
       // Between the half and the whole, so that processes do not ask in step.
       await delay(waitMs * (0.5 + Math.random() / 2));
     }
   }
 
-  #failed(doing: string, error: unknown): SluiceError {
-    // The next call opens the file anew, which may help. A database in memory would be lost.
-    if (this.#path !== IN_MEMORY) this.#drop();
+  /** What an error of SQLite's means, at a call such as `append`; undefined if nothing is known of it. */
+  fault(error: unknown, doing: string): SluiceError | undefined {
     const fault = faultOf(error);
-    if (fault === undefined) return storeFailedError(doing, error);
-    const { what, retryable } = fault;
-    const message = `The session store failed at ${doing}: ${JSON.stringify(this.#path)} ${what}.`;
-    return new SluiceError('store', message, { retryable, cause: error });
+    if (fault === undefined) return undefined;
+    const message = `The session store failed at ${doing}: ${JSON.stringify(this.#path)} ${fault.what}.`;
+    return new SluiceError('store', message, { retryable: fault.retryable, cause: error });
   }
 
   #drop(): void {

@@ -1,21 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import { SluiceError } from '../../src/index.ts';
+import { moveToDriverTables } from './driver-tables.ts';
 import { numberIn } from './row.ts';
 
 /** Marks a file as one of ours: "Slce". */
 const APPLICATION_ID = 0x53_6c_63_65;
 
-/**
- * Each step makes of the tables of one version those of the next; `user_version` counts the steps that were taken.
- *
- * `sessions` has a row for each session, also for one that is only leased so far (version 0). It is written at every use, and therefore short: what may
- * be long is in `contents` (metadata and pending calls, absent until there are any) and in `turns`.
- *
- * `turns` has a row for up to {@link MESSAGES_A_ROW} messages of an append. `through` numbers the last of them within the session, so that the newest are
- * found by an index however long the session is. `turn` is null in a fork, which knows no turns.
- */
-const STEPS: readonly string[] = [
+/** Makes the tables of one version into those of the next. */
+export type Step = string | ((database: DatabaseSync) => void);
+
+/** All steps in their order; `user_version` counts those that were taken. What is released is never changed. */
+export const STEPS: readonly Step[] = [
   `CREATE TABLE sessions (
      session INTEGER PRIMARY KEY,
      owner TEXT NOT NULL,
@@ -50,13 +46,8 @@ const STEPS: readonly string[] = [
    CREATE TABLE owners (owner TEXT PRIMARY KEY, spend TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE tokens (last INTEGER NOT NULL) STRICT;
    INSERT INTO tokens VALUES (0);`,
+  moveToDriverTables,
 ];
-
-/**
- * Most messages in a row of `turns`. An append of more is spread over several rows, so that what reads the newest messages does not read a whole
- * import.
- */
-export const MESSAGES_A_ROW = 50;
 
 /**
  * Brings the tables to this release's. Throws `store`, not retryable, for the database of another program or of a later release. `steps` is for
@@ -69,7 +60,10 @@ export function prepareTables(database: DatabaseSync, path: string, steps = STEP
   try {
     // Another process may have been faster.
     const version = versionOf(database, path, steps.length);
-    for (const step of steps.slice(version)) database.exec(step);
+    for (const step of steps.slice(version)) {
+      if (typeof step === 'string') database.exec(step);
+      else step(database);
+    }
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}; COMMIT`);
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');

@@ -1,22 +1,26 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
-import { idOfText, textOfId } from './id-text.ts';
-import { numberIn, numberOrNoneIn, textIn, textOrNoneIn, type Row } from './row.ts';
+import type { Place, StoredRow } from '../../src/index.ts';
+import { numberIn, numberOrNoneIn, textIn, textOrNoneIn } from './row.ts';
+import type { Row } from './row.ts';
 
-/** Names a session. */
-export interface Place {
-  readonly owner: string;
-  readonly id: string;
-}
-
-/** What of a session changes with its use. */
-export interface SessionFields {
+/** A row of `sessions`. */
+export interface SessionRow {
+  /** Its number in this file. */
+  readonly session: number;
+  readonly createdAt: number;
   /** 0: it is only leased so far. */
   version: number;
-  /** How many there are. */
+  /** The position of the newest row of the conversation, 0 if there is none. */
+  head: number;
+  /** The line that the head lies on. */
+  line: number;
+  /** How many messages there are up to the head. */
   messages: number;
-  /** As `encodeSpend` made it. */
-  spend: string;
+  /** Whether there may be rows that are not on the way to the head. */
+  branched: boolean;
+  /** A JSON object of counters. */
+  sums: string;
   updatedAt: number;
   expiresAt: number | undefined;
   /** The newest lease's; 0: there was none. */
@@ -26,33 +30,40 @@ export interface SessionFields {
   holder: string | undefined;
 }
 
-/** A row of `sessions`. */
-export interface SessionRow extends SessionFields {
-  /** Its number in this file. */
-  readonly session: number;
-  readonly createdAt: number;
-}
-
 /** A row of `turns`. */
-export interface TurnRow {
-  /** The session's version after the append. */
-  version: number;
-  /** The last of its messages within the session, counted from 1; where it has none, of those before. */
-  through: number;
-  /** How many messages it has. */
-  messages: number;
-  /** As `encodeTurn` made it. */
-  content: string;
+export interface TurnRow extends StoredRow {
+  readonly parent: number;
+  readonly through: number;
 }
 
-const TURN = 'version, through, messages, content';
+/** A row of `turns` before it is stored. */
+export interface NewTurnRow {
+  readonly session: number;
+  readonly group: string | undefined;
+  readonly part: number;
+  readonly version: number;
+  readonly line: number;
+  readonly parent: number;
+  readonly through: number;
+  readonly weight: number;
+  readonly at: number;
+  readonly content: string;
+}
+
+/** Where a row lies. */
+export interface PlaceOfRow {
+  readonly line: number;
+  readonly through: number;
+}
+
+const TURN = 'position, version, parent, through, messages, at, content';
 
 const SQL = {
   session: 'SELECT * FROM sessions WHERE owner = ? AND id = ?',
-  insertSession: `INSERT INTO sessions (owner, id, created_at, version, messages, spend, updated_at, expires_at, token, leased_until, holder)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  updateSession: `UPDATE sessions SET version = ?, messages = ?, spend = ?, updated_at = ?, expires_at = ?, token = ?, leased_until = ?, holder = ?
-    WHERE session = ?`,
+  insertSession: `INSERT INTO sessions (owner, id, created_at, updated_at, version, messages, sums, token, leased_until)
+    VALUES (?, ?, ?, ?, 0, 0, '{}', 0, 0)`,
+  updateSession: `UPDATE sessions SET version = ?, head = ?, line = ?, messages = ?, branched = ?, sums = ?, updated_at = ?,
+    expires_at = ?, token = ?, leased_until = ?, holder = ? WHERE session = ?`,
   deleteSession: 'DELETE FROM sessions WHERE session = ?',
   list: `SELECT id, version, updated_at FROM sessions
     WHERE owner = ? AND id > ? AND version > 0 AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?`,
@@ -60,20 +71,24 @@ const SQL = {
     'SELECT count(*) AS count FROM sessions WHERE owner = ? AND version > 0 AND (expires_at IS NULL OR expires_at > ?)',
   deleteSessions: 'DELETE FROM sessions WHERE owner = ?',
   expired: 'SELECT session FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT 1',
-  content: 'SELECT content FROM contents WHERE session = ?',
-  setContent:
-    'INSERT INTO contents VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET content = excluded.content',
-  hasTurn: 'SELECT 1 FROM turns WHERE session = ? AND turn = ? LIMIT 1',
-  turn: `SELECT ${TURN} FROM turns WHERE session = ? AND turn = ? ORDER BY part`,
-  insertTurn: 'INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)',
-  newest: `SELECT ${TURN} FROM turns WHERE session = ? AND messages > 0 AND through > ? ORDER BY through`,
-  rowBehind: `SELECT ${TURN} FROM turns WHERE session = ? AND messages > 0 AND through > ? ORDER BY through LIMIT 1`,
-  copyTurns: `INSERT INTO turns SELECT ?, NULL, part, 1, through, messages, content FROM turns
-    WHERE session = ? AND messages > 0 AND through <= ?`,
+  fields: 'SELECT name, content FROM contents WHERE session = ?',
+  setField:
+    'INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET content = excluded.content',
+  deleteField: 'DELETE FROM contents WHERE session = ? AND name = ?',
+  groupSize: 'SELECT max(part) + 1 AS size FROM turns WHERE session = ? AND turn = ?',
+  group: `SELECT ${TURN} FROM turns WHERE session = ? AND turn = ? ORDER BY part`,
+  deleteGroup: 'DELETE FROM turns WHERE session = ? AND turn = ?',
+  insertTurn: `INSERT INTO turns (session, turn, part, version, line, parent, through, messages, at, content)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  placeOfRow: 'SELECT line, through FROM turns WHERE session = ? AND position = ?',
+  nextPosition: 'SELECT max(position) + 1 AS next FROM turns',
+  goesOn: 'SELECT 1 FROM turns WHERE session = ? AND line = ? AND messages > 0 AND through > ? LIMIT 1',
+  line: `SELECT ${TURN} FROM turns
+    WHERE session = ? AND line = ? AND messages > 0 AND through > ? AND through <= ? ORDER BY through`,
   deleteSomeTurns:
-    'DELETE FROM turns WHERE rowid IN (SELECT rowid FROM turns WHERE session = ? ORDER BY turn LIMIT ?)',
-  ownerSpend: 'SELECT spend FROM owners WHERE owner = ?',
-  setOwnerSpend: 'INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET spend = excluded.spend',
+    'DELETE FROM turns WHERE position IN (SELECT position FROM turns WHERE session = ? ORDER BY turn LIMIT ?)',
+  ownerSums: 'SELECT sums FROM owners WHERE owner = ?',
+  setOwnerSums: 'INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET sums = excluded.sums',
   deleteOwner: 'DELETE FROM owners WHERE owner = ?',
   nextToken: 'UPDATE tokens SET last = last + 1 RETURNING last',
 } as const;
@@ -88,88 +103,127 @@ export class Statements {
   }
 
   session({ owner, id }: Place): SessionRow | undefined {
-    const row = this.#on('session').get(textOfId(owner), textOfId(id));
+    const row = this.#on('session').get(owner, id);
     return row === undefined ? undefined : sessionOf(row);
   }
 
-  /** Returns its number. */
-  insertSession({ owner, id }: Place, createdAt: number, fields: SessionFields): number {
-    const { lastInsertRowid } = this.#on('insertSession').run(
-      textOfId(owner),
-      textOfId(id),
-      createdAt,
-      ...valuesOf(fields),
-    );
-    return Number(lastInsertRowid);
+  insertSession({ owner, id }: Place, now: number): SessionRow {
+    const { lastInsertRowid } = this.#on('insertSession').run(owner, id, now, now);
+    return {
+      session: Number(lastInsertRowid),
+      createdAt: now,
+      version: 0,
+      head: 0,
+      line: 0,
+      messages: 0,
+      branched: false,
+      sums: '{}',
+      updatedAt: now,
+      expiresAt: undefined,
+      token: 0,
+      leasedUntil: 0,
+      holder: undefined,
+    };
   }
 
   updateSession(row: SessionRow): void {
-    this.#on('updateSession').run(...valuesOf(row), row.session);
+    this.#on('updateSession').run(
+      row.version,
+      row.head,
+      row.line,
+      row.messages,
+      row.branched ? 1 : 0,
+      row.sums,
+      row.updatedAt,
+      row.expiresAt ?? null,
+      row.token,
+      row.leasedUntil,
+      row.holder ?? null,
+      row.session,
+    );
   }
 
-  /** With its turns and all. */
+  /** With its rows and all. */
   deleteSession(session: number): void {
     this.#on('deleteSession').run(session);
   }
 
-  /** Behind `after`, the text of an id. */
   list(owner: string, after: string, now: number, limit: number) {
     return this.#on('list')
-      .all(textOfId(owner), after, now, limit)
+      .all(owner, after, now, limit)
       .map((row) => ({
-        id: idOfText(textIn(row, 'id')),
+        id: textIn(row, 'id'),
         version: numberIn(row, 'version'),
         updatedAt: numberIn(row, 'updated_at'),
       }));
   }
 
-  /** Deletes all of an owner; returns how many sessions that were. */
+  /** Deletes everything of an owner; returns how many sessions that were. */
   forget(owner: string, now: number): number {
-    const text = textOfId(owner);
-    const count = numberIn(this.#on('countSessions').get(text, now) ?? {}, 'count');
-    this.#on('deleteSessions').run(text);
-    this.#on('deleteOwner').run(text);
+    const count = numberIn(this.#on('countSessions').get(owner, now) ?? {}, 'count');
+    this.#on('deleteSessions').run(owner);
+    this.#on('deleteOwner').run(owner);
     return count;
   }
 
-  /** Metadata and pending calls, as `encodeSession` made them; undefined where there were none yet. */
-  content(session: number): string | undefined {
-    const row = this.#on('content').get(session);
-    return row === undefined ? undefined : textIn(row, 'content');
+  fields(session: number): Record<string, string> {
+    const fields: Record<string, string> = {};
+    for (const row of this.#on('fields').all(session)) fields[textIn(row, 'name')] = textIn(row, 'content');
+    return fields;
   }
 
-  setContent(session: number, content: string): void {
-    this.#on('setContent').run(session, content);
+  setField(session: number, name: string, content: string | undefined): void {
+    if (content === undefined) this.#on('deleteField').run(session, name);
+    else this.#on('setField').run(session, name, content);
   }
 
-  hasTurn(session: number, turnId: string): boolean {
-    return this.#on('hasTurn').get(session, textOfId(turnId)) !== undefined;
+  groupSize(session: number, group: string): number {
+    return numberOrNoneIn(this.#on('groupSize').get(session, group) ?? {}, 'size') ?? 0;
   }
 
-  /** The parts of a turn, in order. */
-  turn(session: number, turnId: string): TurnRow[] {
-    return this.#on('turn').all(session, textOfId(turnId)).map(turnOf);
+  /** The rows of a group, in order. */
+  group(session: number, group: string): TurnRow[] {
+    return this.#on('group').all(session, group).map(turnOf);
   }
 
-  insertTurn(session: number, turnId: string | undefined, part: number, row: TurnRow): void {
-    const turn = turnId === undefined ? null : textOfId(turnId);
-    this.#on('insertTurn').run(session, turn, part, row.version, row.through, row.messages, row.content);
+  deleteGroup(session: number, group: string): void {
+    this.#on('deleteGroup').run(session, group);
   }
 
-  /** The rows that hold the messages behind the first `skip`, in order. */
-  newest(session: number, skip: number): TurnRow[] {
-    return this.#on('newest').all(session, skip).map(turnOf);
+  /** Returns the position of the row. */
+  insertTurn(row: NewTurnRow): number {
+    const { lastInsertRowid } = this.#on('insertTurn').run(
+      row.session,
+      row.group ?? null,
+      row.part,
+      row.version,
+      row.line,
+      row.parent,
+      row.through,
+      row.weight,
+      row.at,
+      row.content,
+    );
+    return Number(lastInsertRowid);
   }
 
-  /** The row that holds the message behind the first `count`. */
-  rowBehind(session: number, count: number): TurnRow | undefined {
-    const row = this.#on('rowBehind').get(session, count);
-    return row === undefined ? undefined : turnOf(row);
+  placeOfRow(session: number, position: number): PlaceOfRow | undefined {
+    const row = this.#on('placeOfRow').get(session, position);
+    return row && { line: numberIn(row, 'line'), through: numberIn(row, 'through') };
   }
 
-  /** Copies the rows that lie wholly within the first `count` messages. */
-  copyTurns(to: number, from: number, count: number): void {
-    this.#on('copyTurns').run(to, from, count);
+  nextPosition(): number {
+    return numberIn(this.#on('nextPosition').get() ?? {}, 'next');
+  }
+
+  /** Whether a line goes on after a row. */
+  goesOn(session: number, { line, through }: PlaceOfRow): boolean {
+    return this.#on('goesOn').get(session, line, through) !== undefined;
+  }
+
+  /** The rows of a line up to a row, in order, without those that hold only the first `skip` messages. */
+  line(session: number, { line, through }: PlaceOfRow, skip: number): TurnRow[] {
+    return this.#on('line').all(session, line, skip, through).map(turnOf);
   }
 
   /** Deletes up to `limit` rows of one session that has expired, and the session with the last of them. */
@@ -180,13 +234,13 @@ export class Statements {
     if (this.#on('deleteSomeTurns').run(session, limit).changes < limit) this.deleteSession(session);
   }
 
-  ownerSpend(owner: string): string | undefined {
-    const row = this.#on('ownerSpend').get(textOfId(owner));
-    return row === undefined ? undefined : textIn(row, 'spend');
+  ownerSums(owner: string): string | undefined {
+    const row = this.#on('ownerSums').get(owner);
+    return row === undefined ? undefined : textIn(row, 'sums');
   }
 
-  setOwnerSpend(owner: string, spend: string): void {
-    this.#on('setOwnerSpend').run(textOfId(owner), spend);
+  setOwnerSums(owner: string, sums: string): void {
+    this.#on('setOwnerSums').run(owner, sums);
   }
 
   /** Larger than any before, in the whole file. */
@@ -204,18 +258,16 @@ export class Statements {
   }
 }
 
-function valuesOf(fields: SessionFields): (string | number | null)[] {
-  const { version, messages, spend, updatedAt, expiresAt, token, leasedUntil, holder } = fields;
-  return [version, messages, spend, updatedAt, expiresAt ?? null, token, leasedUntil, holder ?? null];
-}
-
 function sessionOf(row: Row): SessionRow {
   return {
     session: numberIn(row, 'session'),
     createdAt: numberIn(row, 'created_at'),
     version: numberIn(row, 'version'),
+    head: numberIn(row, 'head'),
+    line: numberIn(row, 'line'),
     messages: numberIn(row, 'messages'),
-    spend: textIn(row, 'spend'),
+    branched: numberIn(row, 'branched') > 0,
+    sums: textIn(row, 'sums'),
     updatedAt: numberIn(row, 'updated_at'),
     expiresAt: numberOrNoneIn(row, 'expires_at'),
     token: numberIn(row, 'token'),
@@ -226,9 +278,12 @@ function sessionOf(row: Row): SessionRow {
 
 function turnOf(row: Row): TurnRow {
   return {
+    position: numberIn(row, 'position'),
     version: numberIn(row, 'version'),
+    parent: numberIn(row, 'parent'),
     through: numberIn(row, 'through'),
-    messages: numberIn(row, 'messages'),
+    weight: numberIn(row, 'messages'),
+    at: numberIn(row, 'at'),
     content: textIn(row, 'content'),
   };
 }

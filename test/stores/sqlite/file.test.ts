@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { sqliteStore } from 'sluice/stores/sqlite';
-import { prepareTables } from '../../../stores/sqlite/schema.ts';
+import { STEPS, prepareTables } from '../../../stores/sqlite/schema.ts';
 import { failureOf } from '../../core/harness.ts';
 import { around, end, entry, folder, newPath, valueOf } from './stage.ts';
 
@@ -95,12 +95,12 @@ describe('the tables', () => {
   test('a step of a later release is taken once, and what is stored stays', async () => {
     const path = newPath();
     await written(path);
-    const steps = ['SELECT 1', 'ALTER TABLE sessions ADD COLUMN title TEXT'];
+    const steps = [...STEPS, 'ALTER TABLE sessions ADD COLUMN title TEXT'];
     around(path, (database) => {
       prepareTables(database, path, steps);
       prepareTables(database, path, steps);
     });
-    expect(valueOf(path, 'PRAGMA user_version')).toBe(2);
+    expect(valueOf(path, 'PRAGMA user_version')).toBe(STEPS.length + 1);
     expect(valueOf(path, 'SELECT title FROM sessions')).toBe(null);
     expect(valueOf(path, 'SELECT count(*) FROM turns')).toBe(1);
   });
@@ -108,10 +108,11 @@ describe('the tables', () => {
   test('a step that fails leaves all as it was', async () => {
     const path = newPath();
     await written(path);
-    const steps = ['SELECT 1', 'DROP TABLE turns', 'ALTER TABLE nowhere ADD COLUMN x'];
+    const steps = [...STEPS, 'DROP TABLE turns', 'ALTER TABLE nowhere ADD COLUMN x'];
     expect(() => around(path, (database) => prepareTables(database, path, steps))).toThrow(/nowhere/);
     expect([valueOf(path, 'PRAGMA user_version'), valueOf(path, 'SELECT count(*) FROM turns')]).toEqual([
-      1, 1,
+      STEPS.length,
+      1,
     ]);
   });
 

@@ -1,0 +1,219 @@
+import type { PlainContent } from './contents.ts';
+import { changed, refusal } from './driver.ts';
+import type { Loaded, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
+import type { MemoryStoreOptions } from './memory-store.ts';
+import { addSums } from './sums.ts';
+
+interface KeptRow extends StoredRow<PlainContent> {
+  /** The position of the row before it; 0: there is none. */
+  readonly parent: number;
+  /** How many messages there are up to and with it. */
+  readonly through: number;
+}
+
+interface Kept extends Place {
+  readonly createdAt: number;
+  /** The rows of weight. The position of a row is its index here, counted from 1. */
+  readonly rows: KeptRow[];
+  /** A group's array is never changed, as it may have been answered with. */
+  readonly groups: Map<string, readonly KeptRow[]>;
+  /** Replaced as a whole, for the same reason. */
+  fields: Readonly<Record<string, PlainContent>>;
+  sums: Sums;
+  head: number;
+  /** 0: it is only leased so far. */
+  version: number;
+  updatedAt: number;
+  expiresAt: number;
+  /** The newest lease's. */
+  token: number;
+  leasedUntil: number;
+}
+
+const NO_ROWS: readonly KeptRow[] = [];
+
+/** Sessions in this process's memory: see `MemoryStore`. */
+export class MemoryDriver implements StoreDriver<PlainContent> {
+  readonly #options: Required<MemoryStoreOptions>;
+  /** In order of last use, the longest unused first. */
+  readonly #sessions = new Map<string, Kept>();
+  readonly #owners = new Map<string, Sums>();
+  /** One count for all sessions: the lease of a session that was deleted is older than any of its successor. */
+  #tokens = 0;
+
+  constructor(options: Required<MemoryStoreOptions>) {
+    this.#options = options;
+  }
+
+  load(place: Place, last: number, from?: number): Loaded<PlainContent> | undefined {
+    const kept = this.#use(place, Date.now());
+    if (kept === undefined || kept.version === 0) return undefined;
+    const { version, fields, sums, createdAt, updatedAt, expiresAt } = kept;
+    const head = from ?? kept.head;
+    const rows: KeptRow[] = [];
+    let left = last;
+    let row = kept.rows[head - 1];
+    const messages = row?.through ?? 0;
+    for (; row !== undefined && left > 0; row = kept.rows[row.parent - 1]) {
+      rows.push(row);
+      left -= row.weight;
+    }
+    return { version, messages, head, fields, sums, createdAt, updatedAt, expiresAt, rows: rows.reverse() };
+  }
+
+  group(place: Place, id: string): readonly KeptRow[] {
+    return this.#use(place, Date.now())?.groups.get(id) ?? NO_ROWS;
+  }
+
+  write(place: Place, write: Write<PlainContent>): Written {
+    const { group, fields, sums, drop } = write;
+    const now = Date.now();
+    const known = this.#use(place, now);
+    const { version = 0, token = 0 } = known ?? {};
+    const members = group && known?.groups.get(group.id);
+    const refused = refusal(write, { version, token, size: members?.length ?? 0, now });
+    if (refused !== undefined) return { refused, version, token };
+    const kept = known ?? this.#begin(place, now);
+    if (write.bump) kept.version++;
+    const rows = addRows(kept, write, now);
+    if (group !== undefined) kept.groups.set(group.id, members === undefined ? rows : [...members, ...rows]);
+    if (drop !== undefined) for (const id of drop) kept.groups.delete(id);
+    kept.fields = changed(kept.fields, fields);
+    if (sums !== undefined) this.#spend(kept, sums);
+    if (write.release) kept.leasedUntil = 0;
+    kept.updatedAt = now;
+    this.#keep(kept, now);
+    return { version: kept.version, token };
+  }
+
+  lease(place: Place, ms: number, takeOver: boolean): { token: number; until: number } | undefined {
+    const now = Date.now();
+    const kept = this.#use(place, now) ?? this.#begin(place, now);
+    if (kept.leasedUntil > now && !takeOver) return undefined;
+    kept.token = ++this.#tokens;
+    kept.leasedUntil = now + ms;
+    this.#keep(kept, now);
+    return { token: kept.token, until: kept.leasedUntil };
+  }
+
+  hold(place: Place, token: number, ms: number): number | undefined {
+    const now = Date.now();
+    const kept = this.#use(place, now);
+    if (kept?.token !== token || kept.leasedUntil === 0) return undefined;
+    kept.leasedUntil = ms === 0 ? 0 : now + ms;
+    if (ms > 0) this.#keep(kept, now);
+    return kept.leasedUntil;
+  }
+
+  spent(owner: string): Sums {
+    return this.#owners.get(owner) ?? {};
+  }
+
+  list(owner: string, after: string, limit: number): Kept[] {
+    return this.#stored(owner)
+      .filter(({ id }) => id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  delete(place: Place): void {
+    this.#sessions.delete(nameOf(place));
+  }
+
+  forget(owner: string): number {
+    const stored = this.#stored(owner).length;
+    for (const [name, kept] of this.#sessions) if (kept.owner === owner) this.#sessions.delete(name);
+    this.#owners.delete(owner);
+    return stored;
+  }
+
+  close(): void {
+    this.#sessions.clear();
+    this.#owners.clear();
+  }
+
+  #spend(kept: Kept, added: Sums): void {
+    kept.sums = addSums(kept.sums, added);
+    const sum = addSums(this.spent(kept.owner), added);
+    // At the end of the order again.
+    this.#owners.delete(kept.owner);
+    this.#owners.set(kept.owner, sum);
+    const [oldest] = this.#owners.keys();
+    if (oldest !== undefined && this.#owners.size > this.#options.maxOwners) this.#owners.delete(oldest);
+  }
+
+  /** Puts the end off: by the whole time to live, and not before the lease ends. */
+  #keep(kept: Kept, now: number): void {
+    kept.expiresAt = Math.max(now + this.#options.ttlMs, kept.leasedUntil);
+  }
+
+  /** The session, moved to the end of the order of use. */
+  #use(place: Place, now: number): Kept | undefined {
+    const name = nameOf(place);
+    const kept = this.#sessions.get(name);
+    if (kept === undefined) return undefined;
+    this.#sessions.delete(name);
+    if (kept.expiresAt <= now) return undefined;
+    this.#sessions.set(name, kept);
+    return kept;
+  }
+
+  #begin({ owner, id }: Place, now: number): Kept {
+    this.#evict(now);
+    const kept: Kept = {
+      owner,
+      id,
+      createdAt: now,
+      rows: [],
+      groups: new Map(),
+      fields: {},
+      sums: {},
+      head: 0,
+      version: 0,
+      updatedAt: now,
+      expiresAt: now + this.#options.ttlMs,
+      token: 0,
+      leasedUntil: 0,
+    };
+    this.#sessions.set(nameOf(kept), kept);
+    return kept;
+  }
+
+  #stored(owner: string): Kept[] {
+    const now = Date.now();
+    return [...this.#sessions.values()].filter(
+      (kept) => kept.owner === owner && kept.version > 0 && kept.expiresAt > now,
+    );
+  }
+
+  /** Drops those at the front that have expired, then the longest unused until there is room for one more. */
+  #evict(now: number): void {
+    for (const [name, kept] of this.#sessions) {
+      if (kept.expiresAt > now) {
+        if (this.#sessions.size < this.#options.maxSessions) return;
+        if (kept.leasedUntil > now) continue;
+      }
+      this.#sessions.delete(name);
+    }
+  }
+}
+
+/** Stores the rows of a write, and moves the head. Answers with the rows. */
+function addRows(kept: Kept, { rows, after, head }: Write<PlainContent>, at: number): readonly KeptRow[] {
+  let parent = after ?? kept.head;
+  // Not by push: an array that grows takes room for 17 elements.
+  const stored = rows.map(({ weight, content }): KeptRow => {
+    const through = (kept.rows[parent - 1]?.through ?? 0) + weight;
+    const position = weight === 0 ? 0 : kept.rows.length + 1;
+    const row = { weight, content, version: kept.version, at, position, parent, through };
+    if (weight > 0) parent = kept.head = kept.rows.push(row);
+    return row;
+  });
+  if (head !== undefined && !rows.some(({ weight }) => weight > 0)) kept.head = head;
+  return stored;
+}
+
+/** Owner and id as one text that no other pair has. */
+function nameOf({ owner, id }: Place): string {
+  return `${owner.length}:${owner}${id}`;
+}

@@ -1,0 +1,39 @@
+import { describe } from 'vitest';
+import type { Loaded, StoreDriver, StoredRow } from 'sluice';
+import type { PlainContent } from '../../src/session/contents.ts';
+import { MemoryDriver } from '../../src/session/memory-driver.ts';
+import { keepsDriverPromises } from '../stores/driver-cases.ts';
+
+const memory = new MemoryDriver({ ttlMs: 3_600_000, maxSessions: 1_000, maxOwners: 10_000 });
+
+const plain = (content: string): PlainContent => ({ value: content });
+const text = ({ value }: PlainContent): string => String(value);
+const rowOf = (row: StoredRow<PlainContent>): StoredRow => ({ ...row, content: text(row.content) });
+const fieldsOf = (fields: Loaded<PlainContent>['fields']): Loaded['fields'] =>
+  Object.fromEntries(Object.entries(fields).map(([name, content]) => [name, text(content)]));
+
+/** The driver with texts in place of plain data. */
+const driver: StoreDriver = {
+  load(place, last, from) {
+    const loaded = memory.load(place, last, from);
+    return loaded && { ...loaded, fields: fieldsOf(loaded.fields), rows: loaded.rows.map(rowOf) };
+  },
+  group: (place, id) => memory.group(place, id).map(rowOf),
+  write(place, write) {
+    const rows = write.rows.map((row) => ({ ...row, content: plain(row.content) }));
+    const changes = Object.entries(write.fields ?? {});
+    const fields = changes.map(
+      ([name, content]) => [name, content === undefined ? undefined : plain(content)] as const,
+    );
+    return memory.write(place, { ...write, rows, fields: Object.fromEntries(fields) });
+  },
+  lease: (place, ms, takeOver) => memory.lease(place, ms, takeOver),
+  hold: (place, token, ms) => memory.hold(place, token, ms),
+  spent: (owner) => memory.spent(owner),
+  list: (owner, after, limit) => memory.list(owner, after, limit),
+  delete: (place) => memory.delete(place),
+  forget: (owner) => memory.forget(owner),
+  close: () => memory.close(),
+};
+
+describe('in memory', () => keepsDriverPromises('MemoryStore', () => driver));
