@@ -197,7 +197,7 @@ function giveBack(row: SessionRow): void {
 
 /** Sums that cannot be read are no numbers, which the core refuses. */
 function sumsIn(text: string | undefined): Sums {
-  if (text === undefined) return {};
+  if (text === undefined || text === '{}') return {};
   return sumsSchema.safeParse(jsonOf(text)).data ?? { turns: Number.NaN };
 }
 

@@ -22,7 +22,7 @@ export function addRows(
 export function wayTo(sql: Statements, session: number, to: PlaceOfRow, skip: number): TurnRow[] {
   let rows = sql.line(session, to, skip);
   for (let [first] = rows; first !== undefined && first.through - first.weight > skip; [first] = rows) {
-    const before = sql.placeOfRow(session, first.parent);
+    const before = sql.placeBefore(session, first.position);
     if (before === undefined) break;
     rows = [...sql.line(session, before, skip), ...rows];
   }

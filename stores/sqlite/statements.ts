@@ -32,7 +32,6 @@ export interface SessionRow {
 
 /** A row of `turns`. */
 export interface TurnRow extends StoredRow {
-  readonly parent: number;
   readonly through: number;
 }
 
@@ -56,7 +55,7 @@ export interface PlaceOfRow {
   readonly through: number;
 }
 
-const TURN = 'position, version, parent, through, messages, at, content';
+const TURN = 'position, version, through, messages, at, content';
 
 const SQL = {
   session: 'SELECT * FROM sessions WHERE owner = ? AND id = ?',
@@ -81,6 +80,8 @@ const SQL = {
   insertTurn: `INSERT INTO turns (session, turn, part, version, line, parent, through, messages, at, content)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   placeOfRow: 'SELECT line, through FROM turns WHERE session = ? AND position = ?',
+  placeBefore: `SELECT before.line, before.through FROM turns AS t JOIN turns AS before ON before.position = t.parent
+    WHERE t.session = ? AND t.position = ?`,
   nextPosition: 'SELECT max(position) + 1 AS next FROM turns',
   goesOn: 'SELECT 1 FROM turns WHERE session = ? AND line = ? AND messages > 0 AND through > ? LIMIT 1',
   line: `SELECT ${TURN} FROM turns
@@ -208,8 +209,12 @@ export class Statements {
   }
 
   placeOfRow(session: number, position: number): PlaceOfRow | undefined {
-    const row = this.#on('placeOfRow').get(session, position);
-    return row && { line: numberIn(row, 'line'), through: numberIn(row, 'through') };
+    return placeOf(this.#on('placeOfRow').get(session, position));
+  }
+
+  /** Where the row lies that another one follows. */
+  placeBefore(session: number, position: number): PlaceOfRow | undefined {
+    return placeOf(this.#on('placeBefore').get(session, position));
   }
 
   nextPosition(): number {
@@ -276,11 +281,14 @@ function sessionOf(row: Row): SessionRow {
   };
 }
 
+function placeOf(row: Row | undefined): PlaceOfRow | undefined {
+  return row && { line: numberIn(row, 'line'), through: numberIn(row, 'through') };
+}
+
 function turnOf(row: Row): TurnRow {
   return {
     position: numberIn(row, 'position'),
     version: numberIn(row, 'version'),
-    parent: numberIn(row, 'parent'),
     through: numberIn(row, 'through'),
     weight: numberIn(row, 'messages'),
     at: numberIn(row, 'at'),
