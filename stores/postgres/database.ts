@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { SluiceError } from '../../src/index.ts';
 import { Deadline } from './deadline.ts';
-import { codeOf, failure } from './errors.ts';
+import { MalformedRowError, codeOf } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';
 import { giveBack, takeClient } from './pool.ts';
 import type { PostgresQuery, Queries } from './pool.ts';
 import { Prepared } from './prepared.ts';
-import { toText } from './text.ts';
 
 /** How often a statement is run that lost to another one. */
 const TRIES = 6;
@@ -34,15 +32,11 @@ export class Database {
     this.#prepared = new Prepared(settings.prepare);
   }
 
-  /** One call of the store, such as `append`: all of its statements and waits together have `timeoutMs`. */
-  async call<T>(
-    name: string,
-    work: (call: Call) => Promise<T>,
-    timeoutMs = this.#settings.timeoutMs,
-  ): Promise<T> {
+  /** One call of the store: all of its statements and waits together have `timeoutMs`. */
+  async call<T>(work: (call: Call) => Promise<T>, timeoutMs = this.#settings.timeoutMs): Promise<T> {
     const deadline = new Deadline(timeoutMs);
     try {
-      return await work(new Call(name, deadline, this.#settings, this.#prepared));
+      return await work(new Call(deadline, this.#settings, this.#prepared));
     } finally {
       deadline.clear();
     }
@@ -53,24 +47,20 @@ export class Database {
     const deadline = new Deadline(this.#settings.timeoutMs);
     try {
       await deadline.wait('the pool did not end', () => (this.#ended ??= this.#settings.pool.end()));
-    } catch (error) {
-      throw failure('close', error);
     } finally {
       deadline.clear();
     }
   }
 }
 
-/** Runs the statements of one call: on behalf of an owner, and again if they lost to others. What fails is a `store` error. */
+/** Runs the statements of one call: on behalf of an owner, and again if they lost to others. It throws what the database throws. */
 export class Call {
-  readonly #name: string;
   readonly #deadline: Deadline;
   readonly #settings: PostgresStoreSettings;
   readonly #prepared: Prepared;
 
   /** For {@link Database}. */
-  constructor(name: string, deadline: Deadline, settings: PostgresStoreSettings, prepared: Prepared) {
-    this.#name = name;
+  constructor(deadline: Deadline, settings: PostgresStoreSettings, prepared: Prepared) {
     this.#deadline = deadline;
     this.#settings = settings;
     this.#prepared = prepared;
@@ -83,8 +73,7 @@ export class Call {
     owner: string,
     values: readonly unknown[] = [],
   ): Promise<z.output<R>[]> {
-    const whose = toText(owner);
-    return this.#parsed(row, await this.#again(() => this.#run(text, whose, [whose, ...values])));
+    return this.#parsed(row, await this.#again(() => this.#run(text, owner, [owner, ...values])));
   }
 
   /** One statement on behalf of nobody, in no transaction. */
@@ -153,7 +142,7 @@ export class Call {
           this.#prepared.switchOff(code);
           continue;
         }
-        if (!LOST.has(code) || tries >= TRIES) throw failure(this.#name, error);
+        if (!LOST.has(code) || tries >= TRIES) throw error;
       }
       await this.#pause(tries);
     }
@@ -161,20 +150,12 @@ export class Call {
 
   async #pause(tries: number): Promise<void> {
     const ms = Math.random() * WAIT_MS * 2 ** (tries - 1);
-    try {
-      await this.#deadline.wait('the statement lost to others each time', () => delay(ms));
-    } catch (error) {
-      throw failure(this.#name, error);
-    }
+    await this.#deadline.wait('the statement lost to others each time', () => delay(ms));
   }
 
   #parsed<R extends z.ZodType>(row: R, { rows }: { rows: unknown }): z.output<R>[] {
     const read = z.array(row).safeParse(rows);
     if (read.success) return read.data;
-    throw new SluiceError(
-      'store',
-      `The session store failed at ${this.#name}: a row is not as it was written.`,
-      { retryable: false },
-    );
+    throw new MalformedRowError();
   }
 }

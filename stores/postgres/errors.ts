@@ -1,5 +1,10 @@
-import { SluiceError, isSluiceError, storeFailedError } from '../../src/index.ts';
+import { SluiceError } from '../../src/index.ts';
 import { LateError } from './deadline.ts';
+
+/** A row that a statement answered with is not as the store writes it. */
+export class MalformedRowError extends Error {
+  override readonly name = 'MalformedRowError';
+}
 
 /** Whether the same call may succeed later without anybody doing anything, and what is wrong. */
 interface Verdict {
@@ -86,13 +91,14 @@ const BY_MESSAGE: readonly (readonly [RegExp, Verdict])[] = [
 const KEPT = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
 
 /** The `store` error of a call, such as `append`. Says whether trying again helps, and if not what to do. */
-export function failure(call: string, error: unknown): SluiceError {
-  if (isSluiceError(error)) return error;
+export function failure(error: unknown, call: string): SluiceError {
+  const { retryable, why } = verdictOn(error) ?? passing('');
   const cause = withoutContents(error);
-  const verdict = verdictOn(error);
-  if (verdict === undefined) return storeFailedError(call, cause);
-  const { retryable, why } = verdict;
-  return new SluiceError('store', `The session store failed at ${call}: ${why}.`, { retryable, cause });
+  const what = why === '' ? ' (see the cause)' : `: ${why}`;
+  return new SluiceError('store', `The session store failed at ${call}${what}.`, {
+    retryable,
+    ...(!(error instanceof MalformedRowError) && { cause }),
+  });
 }
 
 /** An SQLSTATE or a code of Node; `''` if the error has neither. */
@@ -104,6 +110,7 @@ export function codeOf(error: unknown): string {
 
 function verdictOn(error: unknown): Verdict | undefined {
   if (error instanceof LateError) return passing(error.message);
+  if (error instanceof MalformedRowError) return lasting('a row is not as it was written');
   const code = codeOf(error);
   if (code !== '') return BY_CODE[code] ?? BY_CLASS[code.slice(0, 2)];
   const message = error instanceof Error ? error.message : '';

@@ -5,11 +5,12 @@
  */
 import { postgresStoreSettings } from './options.ts';
 import type { PostgresStoreOptions } from './options.ts';
-import { PostgresStore } from './store.ts';
+import { storeOf } from './store.ts';
+import type { PostgresStore } from './store.ts';
 
 export type { PostgresStoreOptions } from './options.ts';
 export type { PostgresClient, PostgresPool, PostgresQuery } from './pool.ts';
-export { PostgresStore } from './store.ts';
+export type { PostgresStore } from './store.ts';
 
 /**
  * Keeps sessions in PostgreSQL (12 or newer), on a pool of `pg` 8. Call `migrate()` once before it is used. Several processes may use it at once:
@@ -24,5 +25,5 @@ export { PostgresStore } from './store.ts';
  * const pipeline = new Pipeline([provider(openai())], { store });
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
-  return new PostgresStore(postgresStoreSettings(options));
+  return storeOf(postgresStoreSettings(options));
 }

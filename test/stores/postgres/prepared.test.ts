@@ -59,7 +59,7 @@ describe.each(['26000', '42P05'])('a pooler that answers a prepared statement wi
     const pool = fakePool((query) => {
       asked.push(words(query));
       if (query.name === undefined || query.text.includes('set_config'))
-        return Promise.resolve({ rows: [{ version: '1' }] });
+        return Promise.resolve({ rows: [{ version: '1', token: '0' }] });
       return Promise.reject(code(refusal));
     });
     const store = postgresStore({ pool, rowLevelSecurity: true });

@@ -1,0 +1,116 @@
+import * as z from 'zod';
+import type { Names } from './options.ts';
+import type { Queries } from './pool.ts';
+
+/** How many sessions are moved at once. */
+const BATCH = 500;
+
+const oldRow = z.object({ key: z.string(), content: z.string() });
+const contentSchema = z.object({
+  metadata: z.record(z.string(), z.unknown()),
+  pending: z.array(z.unknown()),
+});
+
+/** How many turns had an estimate or an unknown cost. What was kept before, whether one had, is generated. */
+const countsOf = (table: string): string => `
+ALTER TABLE ${table}
+  ADD COLUMN estimated_usages bigint NOT NULL DEFAULT 0,
+  ADD COLUMN estimated_costs bigint NOT NULL DEFAULT 0,
+  ADD COLUMN unknown_costs bigint NOT NULL DEFAULT 0;
+UPDATE ${table} SET estimated_usages = usage_estimated::int, estimated_costs = (cost_status = 'estimated')::int,
+  unknown_costs = (cost_status = 'unknown')::int
+WHERE usage_estimated OR cost_status <> 'exact';
+ALTER TABLE ${table} DROP COLUMN usage_estimated, DROP COLUMN cost_status;
+ALTER TABLE ${table}
+  ADD COLUMN usage_estimated boolean GENERATED ALWAYS AS (estimated_usages > 0) STORED,
+  ADD COLUMN cost_status text GENERATED ALWAYS AS (
+    CASE WHEN unknown_costs > 0 THEN 'unknown' WHEN estimated_costs > 0 THEN 'estimated' ELSE 'exact' END
+  ) STORED;`;
+
+/**
+ * The tables of version 2.
+ *
+ * `fields` of a session has its metadata and its pending calls by name. `line` and `messages` say where it stands, and `branched` that there may be rows
+ * on other lines: see `position.ts`.
+ *
+ * `turn_id` and `part` of a row are its group and its number there. `line` and `upto` are its place, and `parent` is the position that a line follows,
+ * in the first row of that line.
+ */
+export async function moveToDriverTables(queries: Queries, names: Names): Promise<void> {
+  const { sessions, turns, owners } = names;
+  const run = async (text: string): Promise<void> => {
+    await queries.query({ text, values: [] });
+  };
+  // Other writers would add what the loop below does not see. The policies of the tables let the role see its own owner alone.
+  await run(`LOCK TABLE ${sessions}, ${turns}, ${owners} IN ACCESS EXCLUSIVE MODE`);
+  const secured = await securedTables(queries, names);
+  for (const table of secured) await run(`ALTER TABLE ${table} NO FORCE ROW LEVEL SECURITY`);
+  await run(`
+ALTER TABLE ${sessions}
+  ADD COLUMN fields jsonb NOT NULL DEFAULT '{}',
+  ADD COLUMN line bigint NOT NULL DEFAULT 0,
+  ADD COLUMN branched boolean NOT NULL DEFAULT false;
+${countsOf(sessions)}
+${countsOf(owners)}
+ALTER TABLE ${turns}
+  ADD COLUMN line bigint NOT NULL DEFAULT 0,
+  ADD COLUMN parent bigint NOT NULL DEFAULT 0,
+  ADD COLUMN at timestamptz NOT NULL DEFAULT clock_timestamp();
+DROP INDEX ${names.of('turns_window')};
+CREATE INDEX ${names.index('turns_window')} ON ${turns} (session, line, upto) WHERE messages > 0;`);
+  await moveContents(queries, sessions);
+  await run(`ALTER TABLE ${sessions} DROP COLUMN content`);
+  for (const table of secured) await run(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
+}
+
+/** Metadata and pending calls were one text, which the database may not be able to read itself: JSON has NUL, its texts do not. */
+async function moveContents(queries: Queries, sessions: string): Promise<void> {
+  const empty = '{"v":1,"metadata":{},"pending":[]}';
+  for (let after = '0'; ;) {
+    const { rows } = await queries.query({
+      text: `SELECT key::text, content FROM ${sessions} WHERE key > $1::bigint AND content <> $2 ORDER BY key LIMIT ${BATCH}`,
+      values: [after, empty],
+    });
+    const old = z.array(oldRow).parse(rows);
+    if (old.length === 0) return;
+    await queries.query({
+      text: `UPDATE ${sessions} AS s SET fields = new.fields::jsonb FROM unnest($1::bigint[], $2::text[]) AS new(key, fields) WHERE s.key = new.key`,
+      values: [old.map(({ key }) => key), old.map(({ content }) => JSON.stringify(fieldsOf(content)))],
+    });
+    after = old.at(-1)?.key ?? after;
+  }
+}
+
+/** Each key of the metadata becomes a field. What cannot be read becomes a field that cannot be read. */
+function fieldsOf(text: string): Record<string, string> {
+  const content = contentSchema.safeParse(parsed(text)).data;
+  if (content === undefined) return { pending: text };
+  const { metadata, pending } = content;
+  const fields = Object.entries(metadata).map(
+    ([key, value]) => [`m:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value })] as const,
+  );
+  return {
+    ...Object.fromEntries(fields),
+    ...(pending.length > 0 && { pending: JSON.stringify({ v: 1, pending }) }),
+  };
+}
+
+/** The tables whose policies hold for the role that made them, too. */
+async function securedTables(queries: Queries, { sessions, turns, owners }: Names): Promise<string[]> {
+  const tables = [sessions, turns, owners];
+  const { rows } = await queries.query({
+    text: `SELECT relforcerowsecurity AS forced FROM unnest($1::text[]) WITH ORDINALITY AS t(name, n)
+      JOIN pg_class ON oid = to_regclass(t.name) ORDER BY n`,
+    values: [tables],
+  });
+  const forced = z.array(z.object({ forced: z.boolean() })).parse(rows);
+  return tables.filter((_, at) => forced[at]?.forced === true);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,226 @@
+import type * as z from 'zod';
+import { refusal } from '../../src/index.ts';
+import type { Copy, Loaded, Place, StoreDriver, StoredRow, Sums, Write, Written } from '../../src/index.ts';
+import { Database } from './database.ts';
+import type { Call } from './database.ts';
+import { migrate } from './migrate.ts';
+import { namesOf } from './options.ts';
+import type { Names, PostgresStoreSettings } from './options.ts';
+import { placeAt, positionOf } from './position.ts';
+import * as row from './rows.ts';
+import { statementsOf } from './statements.ts';
+import type { Statements } from './statements.ts';
+import { writeStatement } from './write-statement.ts';
+
+/** How long a migration may take at least. */
+const MIGRATE_MS = 60_000;
+
+/** How often expired sessions are swept, at most, and how many at once. */
+const SWEEP_MS = 60_000;
+const SWEEP_LIMIT = 100;
+
+/** How often a write is tried that other writers are faster than. */
+const TRIES = 10;
+
+/** Sessions in PostgreSQL. The clock is the server's. */
+export class PostgresDriver implements StoreDriver {
+  readonly #settings: PostgresStoreSettings;
+  readonly #names: Names;
+  readonly #statements: Statements;
+  readonly #database: Database;
+  readonly #ttlMs: number | null;
+  #sweptAt = performance.now();
+  #sweeping: Promise<unknown> | undefined;
+
+  constructor(settings: PostgresStoreSettings) {
+    this.#settings = settings;
+    this.#names = namesOf(settings);
+    this.#statements = statementsOf(this.#names);
+    this.#database = new Database(settings);
+    this.#ttlMs = settings.ttlMs ?? null;
+    // A connection of our own that breaks while it is idle: the pool makes another, and the next statement says so if it cannot.
+    if (settings.own) settings.pool.on('error', () => undefined);
+  }
+
+  async migrate(): Promise<void> {
+    const ms = Math.max(MIGRATE_MS, this.#settings.timeoutMs);
+    await this.#database.call((call) => migrate(call, this.#names, this.#settings), ms);
+  }
+
+  async load({ owner, id }: Place, last: number, from?: number): Promise<Loaded | undefined> {
+    return this.#database.call(async (call) => {
+      const window = from === undefined ? last : 0;
+      const values = [id, window === Infinity ? null : window];
+      const found = await call.rows(row.loadRow, this.#statements.load, owner, values);
+      const session = found.find((one) => one.upto === null);
+      if (session === undefined) return undefined;
+      const head = from ?? positionOf(session.line, session.messages);
+      const to = placeAt(head);
+      const skip = Math.max(0, to.upto - last);
+      let rows = found.filter((one) => one.upto !== null).sort((a, b) => a.upto - b.upto);
+      const [first] = rows;
+      // The rest of the window lies on other lines: the session has branches.
+      if (last > 0 && to.upto > 0 && (first === undefined || first.upto - first.messages > skip))
+        rows = await call.rows(row.turnRow, this.#statements.way, owner, [id, to.line, to.upto, skip]);
+      return {
+        version: session.version,
+        messages: to.upto,
+        head,
+        fields: session.content,
+        sums: session.sums,
+        createdAt: session.at,
+        updatedAt: session.updated,
+        expiresAt: session.expires ?? undefined,
+        rows: rows.map(storedRow),
+      };
+    });
+  }
+
+  async group({ owner, id }: Place, group: string): Promise<StoredRow[]> {
+    return (await this.#rows(row.turnRow, 'group', owner, [id, group])).map(storedRow);
+  }
+
+  /** Writes with one statement, and looks for the reason only if that changed nothing. */
+  async write({ owner, id }: Place, write: Write): Promise<Written> {
+    const { text, values } = writeStatement(this.#names, id, write, this.#ttlMs);
+    return this.#database.call(async (call) => {
+      for (let tries = 1; tries <= TRIES; tries++) {
+        const [written] = await call.rows(row.writtenRow, text, owner, values);
+        if (written !== undefined) {
+          if (write.rows.length > 0) this.#sweepNow(owner);
+          return written;
+        }
+        const group = write.group?.id ?? null;
+        const [found] = await call.rows(row.lookRow, this.#statements.look, owner, [id, group]);
+        const known = found?.alive === true ? found : undefined;
+        const { version = 0, token = 0, size = 0, now = 0 } = known ?? {};
+        const refused = refusal(write, { version, token, size, now });
+        if (refused !== undefined) return { refused, version, token };
+        if (known !== undefined) continue;
+        if (found !== undefined) await call.rows(row.noRow, this.#statements.deleteExpired, owner, [id]);
+        await call.rows(row.noRow, this.#statements.begin, owner, [id]);
+      }
+      throw new Error('Other writers were faster each time.');
+    });
+  }
+
+  async lease(
+    { owner, id }: Place,
+    ms: number,
+    takeOver: boolean,
+  ): Promise<{ token: number; until: number } | undefined> {
+    const { lease, look, deleteExpired } = this.#statements;
+    const values = [id, ms, takeOver, this.#ttlMs, this.#settings.timeoutMs];
+    return this.#database.call(async (call) => {
+      for (let tries = 1; tries <= TRIES; tries++) {
+        const [leased] = await call.rows(row.leaseRow, lease, owner, values);
+        if (leased !== undefined) return leased;
+        const [known] = await call.rows(row.lookRow, look, owner, [id, null]);
+        if (known?.alive === true) return undefined;
+        await call.rows(row.noRow, deleteExpired, owner, [id]);
+      }
+      throw new Error('The session began and expired again each time.');
+    });
+  }
+
+  async hold({ owner, id }: Place, token: number, ms: number): Promise<number | undefined> {
+    if (ms > 0) {
+      const [renewed] = await this.#rows(row.untilRow, 'renew', owner, [id, token, ms, this.#ttlMs]);
+      return renewed?.until;
+    }
+    await this.#rows(row.noRow, 'release', owner, [id, token]);
+    return 0;
+  }
+
+  async spent(owner: string): Promise<Sums> {
+    return (await this.#rows(row.sumsRow, 'spent', owner))[0]?.sums ?? {};
+  }
+
+  async list(
+    owner: string,
+    after: string,
+    limit: number,
+  ): Promise<{ id: string; version: number; updatedAt: number }[]> {
+    const rows = await this.#rows(row.listRow, 'list', owner, [after, limit]);
+    return rows.map(({ id, version, updated }) => ({ id, version, updatedAt: updated }));
+  }
+
+  async delete({ owner, id }: Place): Promise<void> {
+    await this.#rows(row.noRow, 'delete', owner, [id]);
+  }
+
+  async forget(owner: string): Promise<number> {
+    return this.#database.call(async (call) => {
+      const [gone] = await call.rows(row.countRow, this.#statements.forget, owner);
+      // After it, not with it: an append that was under way has added its spend by then.
+      await call.rows(row.noRow, this.#statements.forgetSums, owner);
+      return gone?.count ?? 0;
+    });
+  }
+
+  async copy({ owner, id }: Place, to: Place, copy: Copy): Promise<boolean> {
+    const at = Number.isFinite(copy.messages) ? copy.messages : null;
+    return this.#database.call(async (call) => {
+      const [origin] = await call.rows(row.originRow, this.#statements.origin, owner, [id, at]);
+      if (origin === undefined) return false;
+      const values = [to.id, ...copyValues(origin, copy, this.#ttlMs)];
+      return (await call.rows(row.keyRow, this.#statements.copy, owner, values)).length > 0;
+    });
+  }
+
+  /** Deletes expired sessions: of one owner, or of all. */
+  async sweep(owner: string | undefined, limit: number): Promise<number> {
+    const { sweep } = this.#statements;
+    const [gone] = await this.#database.call((call) =>
+      owner === undefined
+        ? call.anyones(row.countRow, sweep, [null, limit])
+        : call.rows(row.countRow, sweep, owner, [limit]),
+    );
+    return gone?.count ?? 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#sweeping;
+    if (this.#settings.own) await this.#database.end();
+  }
+
+  /** Housekeeping, which the write does not wait for: if it fails, it is tried again after a minute. */
+  #sweepNow(owner: string): void {
+    if (this.#ttlMs === null || performance.now() - this.#sweptAt <= SWEEP_MS) return;
+    this.#sweptAt = performance.now();
+    this.#sweeping = this.sweep(owner, SWEEP_LIMIT).catch(() => undefined);
+  }
+
+  /** A call that is one statement. */
+  #rows<R extends z.ZodType>(
+    rowSchema: R,
+    statement: keyof Statements,
+    owner: string,
+    values: readonly unknown[] = [],
+  ): Promise<z.output<R>[]> {
+    return this.#database.call((call: Call) =>
+      call.rows(rowSchema, this.#statements[statement], owner, values),
+    );
+  }
+}
+
+function storedRow({ version, messages, content, line, upto, at }: z.output<typeof row.turnRow>): StoredRow {
+  return { position: messages === 0 ? 0 : positionOf(line, upto), weight: messages, version, at, content };
+}
+
+/** The parameters of a copy after its id. Whole rows are copied by the server; a row that the copy cuts is written anew. */
+function copyValues(
+  origin: z.output<typeof row.originRow>,
+  { messages: most, wholeOnly, cut }: Copy,
+  ttlMs: number | null,
+): unknown[] {
+  const messages = Math.min(most, origin.messages);
+  const omitted = messages < origin.messages ? wholeOnly : [];
+  const { content, version, upto, row_messages: weight } = origin;
+  const from = (upto ?? messages) - (weight ?? 0);
+  if (content === null || version === null || weight === null || from >= messages)
+    return [origin.key, omitted, messages, ttlMs, messages, 0, null];
+  const kept = messages - from;
+  const text = cut({ position: 0, at: 0, weight, version, content }, kept);
+  return [origin.key, omitted, messages, ttlMs, from, kept, text];
+}
