@@ -11,22 +11,6 @@ const contentSchema = z.object({
   pending: z.array(z.unknown()),
 });
 
-/** How many turns had an estimate or an unknown cost. What was kept before, whether one had, is generated. */
-const countsOf = (table: string): string => `
-ALTER TABLE ${table}
-  ADD COLUMN estimated_usages bigint NOT NULL DEFAULT 0,
-  ADD COLUMN estimated_costs bigint NOT NULL DEFAULT 0,
-  ADD COLUMN unknown_costs bigint NOT NULL DEFAULT 0;
-UPDATE ${table} SET estimated_usages = usage_estimated::int, estimated_costs = (cost_status = 'estimated')::int,
-  unknown_costs = (cost_status = 'unknown')::int
-WHERE usage_estimated OR cost_status <> 'exact';
-ALTER TABLE ${table} DROP COLUMN usage_estimated, DROP COLUMN cost_status;
-ALTER TABLE ${table}
-  ADD COLUMN usage_estimated boolean GENERATED ALWAYS AS (estimated_usages > 0) STORED,
-  ADD COLUMN cost_status text GENERATED ALWAYS AS (
-    CASE WHEN unknown_costs > 0 THEN 'unknown' WHEN estimated_costs > 0 THEN 'estimated' ELSE 'exact' END
-  ) STORED;`;
-
 /**
  * The tables of version 2.
  *
@@ -34,7 +18,7 @@ ALTER TABLE ${table}
  * on other lines: see `position.ts`.
  *
  * `turn_id` and `part` of a row are its group and its number there. `line` and `upto` are its place, and `parent` is the position that a line follows,
- * in the first row of that line.
+ * in the first row of that line. `at` is in milliseconds since the epoch: a load reads many.
  */
 export async function moveToDriverTables(queries: Queries, names: Names): Promise<void> {
   const { sessions, turns, owners } = names;
@@ -50,12 +34,10 @@ ALTER TABLE ${sessions}
   ADD COLUMN fields jsonb NOT NULL DEFAULT '{}',
   ADD COLUMN line bigint NOT NULL DEFAULT 0,
   ADD COLUMN branched boolean NOT NULL DEFAULT false;
-${countsOf(sessions)}
-${countsOf(owners)}
 ALTER TABLE ${turns}
   ADD COLUMN line bigint NOT NULL DEFAULT 0,
   ADD COLUMN parent bigint NOT NULL DEFAULT 0,
-  ADD COLUMN at timestamptz NOT NULL DEFAULT clock_timestamp();
+  ADD COLUMN at bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000);
 DROP INDEX ${names.of('turns_window')};
 CREATE INDEX ${names.index('turns_window')} ON ${turns} (session, line, upto) WHERE messages > 0;`);
   await moveContents(queries, sessions);

@@ -10,7 +10,7 @@ import { placeAt, positionOf } from './position.ts';
 import * as row from './rows.ts';
 import { statementsOf } from './statements.ts';
 import type { Statements } from './statements.ts';
-import { writeStatement } from './write-statement.ts';
+import { WriteStatements } from './write-statement.ts';
 
 /** How long a migration may take at least. */
 const MIGRATE_MS = 60_000;
@@ -27,6 +27,7 @@ export class PostgresDriver implements StoreDriver {
   readonly #settings: PostgresStoreSettings;
   readonly #names: Names;
   readonly #statements: Statements;
+  readonly #writes: WriteStatements;
   readonly #database: Database;
   readonly #ttlMs: number | null;
   #sweptAt = performance.now();
@@ -38,6 +39,7 @@ export class PostgresDriver implements StoreDriver {
     this.#statements = statementsOf(this.#names);
     this.#database = new Database(settings);
     this.#ttlMs = settings.ttlMs ?? null;
+    this.#writes = new WriteStatements(this.#names, this.#ttlMs);
     // A connection of our own that breaks while it is idle: the pool makes another, and the next statement says so if it cannot.
     if (settings.own) settings.pool.on('error', () => undefined);
   }
@@ -49,19 +51,22 @@ export class PostgresDriver implements StoreDriver {
 
   async load({ owner, id }: Place, last: number, from?: number): Promise<Loaded | undefined> {
     return this.#database.call(async (call) => {
-      const window = from === undefined ? last : 0;
-      const values = [id, window === Infinity ? null : window];
+      const most = from === undefined ? last : 0;
+      const values = [id, most === Infinity ? null : most];
       const found = await call.rows(row.loadRow, this.#statements.load, owner, values);
       const session = found.find((one) => one.upto === null);
       if (session === undefined) return undefined;
       const head = from ?? positionOf(session.line, session.messages);
       const to = placeAt(head);
       const skip = Math.max(0, to.upto - last);
-      let rows = found.filter((one) => one.upto !== null).sort((a, b) => a.upto - b.upto);
-      const [first] = rows;
+      const window = found.filter((one) => one.upto !== null).sort((a, b) => a.upto - b.upto);
+      let rows = window.map((one) => storedRow({ ...one, line: session.line }));
+      const [first] = window;
       // The rest of the window lies on other lines: the session has branches.
       if (last > 0 && to.upto > 0 && (first === undefined || first.upto - first.messages > skip))
-        rows = await call.rows(row.turnRow, this.#statements.way, owner, [id, to.line, to.upto, skip]);
+        rows = (await call.rows(row.turnRow, this.#statements.way, owner, [id, to.line, to.upto, skip])).map(
+          storedRow,
+        );
       return {
         version: session.version,
         messages: to.upto,
@@ -71,7 +76,7 @@ export class PostgresDriver implements StoreDriver {
         createdAt: session.at,
         updatedAt: session.updated,
         expiresAt: session.expires ?? undefined,
-        rows: rows.map(storedRow),
+        rows,
       };
     });
   }
@@ -82,7 +87,7 @@ export class PostgresDriver implements StoreDriver {
 
   /** Writes with one statement, and looks for the reason only if that changed nothing. */
   async write({ owner, id }: Place, write: Write): Promise<Written> {
-    const { text, values } = writeStatement(this.#names, id, write, this.#ttlMs);
+    const { text, values } = this.#writes.of(id, write);
     return this.#database.call(async (call) => {
       for (let tries = 1; tries <= TRIES; tries++) {
         const [written] = await call.rows(row.writtenRow, text, owner, values);

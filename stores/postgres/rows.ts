@@ -35,9 +35,9 @@ export const turnRow = z.object({
   upto: number,
   at: number,
 });
-/** The session, or a row of it. */
+/** The session, or a row on the line of its head. */
 export const loadRow = z.union([
-  turnRow,
+  turnRow.extend({ line: z.null() }),
   z.object({
     upto: z.null(),
     version: number,

@@ -36,7 +36,9 @@ export type Statements = ReturnType<typeof statementsOf>;
 /** Makes the texts; they hold names and `$` parameters, no value. What they select is text, so that no setting of the driver changes it. */
 export function statementsOf(names: Names) {
   const { sessions, turns, owners, tokens } = names;
-  const turn = `t.version::text, t.messages::text, t.content, t.line::text, t.upto::text, ${epochMs('t.at')} AS at`;
+  const turnOn = (line: string): string =>
+    `t.version::text, t.messages::text, t.content, ${line} AS line, t.upto::text, t.at::text`;
+  const turn = turnOn('t.line::text');
   const stored = `SELECT * FROM ${sessions} AS s WHERE ${mine('s')} AND s.version > 0 AND ${alive('s')}`;
 
   /** The lines on the way to a place of a session `s`, the newest first, and how far each is read. Mostly there is one. */
@@ -66,7 +68,7 @@ ON CONFLICT (owner, id) DO NOTHING`,
 
     /**
      * The session, and the newest rows of the line that its head is on. $3 messages, or null for all. The window is found by the index on `upto`; the
-     * limit, which no window reaches, tells the planner how small it is.
+     * limit, which no window reaches, tells the planner how small it is. The line is that of the session.
      */
     load: `
 WITH s AS MATERIALIZED (${stored})
@@ -75,7 +77,7 @@ SELECT s.version::text, s.messages::text, s.fields::text AS content, s.line::tex
 FROM s
 UNION ALL
 (
-  SELECT ${turn}, NULL, NULL, NULL
+  SELECT ${turnOn('NULL')}, NULL, NULL, NULL
   FROM ${turns} AS t
   WHERE t.session = (SELECT key FROM s) AND t.line = (SELECT line FROM s) AND t.messages > 0
     AND t.upto > (SELECT messages - coalesce($3::bigint, messages) FROM s) AND t.upto <= (SELECT messages FROM s)

@@ -1,50 +1,82 @@
-import { SUM_NAMES } from '../../src/index.ts';
-import type { SumName, Sums } from '../../src/index.ts';
+import type { Sums } from '../../src/index.ts';
 
-// Sums are columns, so that the database adds them up and others can read them with SQL. `usage_estimated` and `cost_status` are generated from
-// the counts.
+// Sums are columns, so that the database adds them up and others can read them with SQL. Whether a usage or a cost was estimated or unknown is kept
+// as a flag: of those counters it only matters whether they are 0.
 
-/** The column of a counter, such as `input_tokens`. */
-function columnOf(name: SumName): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
+const TOKENS = [
+  ['input_tokens', 'inputTokens'],
+  ['output_tokens', 'outputTokens'],
+  ['total_tokens', 'totalTokens'],
+  ['cached_input_tokens', 'cachedInputTokens'],
+  ['cache_write_tokens', 'cacheWriteTokens'],
+  ['reasoning_tokens', 'reasoningTokens'],
+] as const;
 
-const COLUMNS = SUM_NAMES.map((name) => ({ name, column: columnOf(name), isMoney: name.endsWith('Usd') }));
+const MONEY = [
+  ['total_usd', 'totalUsd'],
+  ['input_usd', 'inputUsd'],
+  ['output_usd', 'outputUsd'],
+  ['cache_read_usd', 'cacheReadUsd'],
+  ['cache_write_usd', 'cacheWriteUsd'],
+] as const;
+
+const tokens = TOKENS.map(([column]) => column);
+const money = MONEY.map(([column]) => column);
 
 /** The names of the columns. */
-export const sumColumns = COLUMNS.map(({ column }) => column);
+export const sumColumns: readonly string[] = ['turns', ...tokens, 'usage_estimated', 'cost_status', ...money];
 
-/** What a write adds, read from the parameter that {@link sumsParameter} makes. A counter that it does not have is NULL. */
+/** What a write adds, read from the parameter that {@link sumsParameter} makes. */
 export function addedSums(parameter: string): string {
-  const columns = COLUMNS.map(({ column }) => `${column} double precision`);
+  const columns = [
+    'turns bigint',
+    ...tokens.map((column) => `${column} double precision`),
+    'usage_estimated boolean',
+    'cost_status text',
+    ...money.map((column) => `${column} double precision`),
+  ];
   return `jsonb_to_record(${parameter}::jsonb) AS record(${columns.join(', ')})`;
 }
 
-/** Adds to each column of a row what a write adds. Money that is not known is NULL, and adds nothing. */
-export function addition(row: string, added: string): string {
-  return COLUMNS.map(({ column, isMoney }) => {
-    const [mine, more] = [`${row}.${column}`, `${added}.${column}`];
-    return isMoney
-      ? `${column} = coalesce(${mine} + ${more}, ${mine}, ${more})`
-      : `${column} = ${mine} + coalesce(${more}, 0)`;
-  }).join(',\n    ');
-}
-
-/** What a write adds as the columns of a new row. */
-export function firstSums(added: string): string {
-  return COLUMNS.map(({ column, isMoney }) =>
-    isMoney && column !== 'total_usd' ? `${added}.${column}` : `coalesce(${added}.${column}, 0)`,
-  ).join(', ');
+/** Assigns to each column the sum of a row's and another's. Money that is not known is NULL. */
+export function addition(row: string, other: string): string {
+  const statuses = `(${row}.cost_status, ${other}.cost_status)`;
+  return [
+    ...['turns', ...tokens].map((column) => `${column} = ${row}.${column} + ${other}.${column}`),
+    `usage_estimated = ${row}.usage_estimated OR ${other}.usage_estimated`,
+    `cost_status = CASE WHEN 'unknown' IN ${statuses} THEN 'unknown'
+      WHEN 'estimated' IN ${statuses} THEN 'estimated' ELSE 'exact' END`,
+    ...money.map((column) => {
+      const [mine, others] = [`${row}.${column}`, `${other}.${column}`];
+      return `${column} = CASE WHEN 'unknown' NOT IN ${statuses} THEN coalesce(${mine} + ${others}, ${mine}, ${others}) END`;
+    }),
+  ].join(',\n    ');
 }
 
 /** A row's sums as JSON text. */
 export function sumsJson(row: string): string {
-  const fields = COLUMNS.map(({ name, column }) => `'${name}', ${row}.${column}`);
-  return `json_strip_nulls(json_build_object(${fields.join(', ')}))::text`;
+  const fields = [...TOKENS, ...MONEY].map(([column, name]) => `'${name}', ${row}.${column}`);
+  return `json_strip_nulls(json_build_object('turns', ${row}.turns, ${fields.join(', ')},
+    'estimatedUsages', CASE WHEN ${row}.usage_estimated THEN 1 END,
+    'estimatedCosts', CASE WHEN ${row}.cost_status = 'estimated' THEN 1 END,
+    'unknownCosts', CASE WHEN ${row}.cost_status = 'unknown' THEN 1 END))::text`;
 }
 
 /** What a write adds, as one parameter. */
 export function sumsParameter(sums: Sums): string {
-  const known = COLUMNS.filter(({ name }) => sums[name] !== undefined);
-  return JSON.stringify(Object.fromEntries(known.map(({ name, column }) => [column, sums[name]])));
+  const { turns = 0, estimatedUsages = 0, estimatedCosts = 0, unknownCosts = 0 } = sums;
+  const status = unknownCosts > 0 ? 'unknown' : estimatedCosts > 0 ? 'estimated' : 'exact';
+  return JSON.stringify({
+    turns,
+    ...Object.fromEntries(TOKENS.map(([column, name]) => [column, sums[name] ?? 0])),
+    usage_estimated: estimatedUsages > 0,
+    cost_status: status,
+    ...(status !== 'unknown' &&
+      Object.fromEntries(MONEY.map(([column, name]) => [column, sums[name] ?? initial(column)]))),
+  });
+}
+
+/** The total is known from the first turn on. */
+function initial(column: string): number | null {
+  return column === 'total_usd' ? 0 : null;
 }
