@@ -258,6 +258,7 @@ export class DrivenStore<Content> implements StateStore {
       this.#driver.load(this.#placeOf(from), Number.POSITIVE_INFINITY),
     );
     if (loaded === undefined) return false;
+    this.#contents.check(key, loaded);
     const fields: Record<string, Content> = { ...loaded.fields };
     if (messages < loaded.messages) Reflect.deleteProperty(fields, PENDING);
     const rows = firstRows(loaded.rows, messages, (row, count) => this.#contents.cut(key, row, count));

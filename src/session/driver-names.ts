@@ -4,7 +4,7 @@
 export const PENDING = 'pending';
 
 /** What the name of a field begins with that holds a value of the metadata. */
-const METADATA = 'm:';
+const METADATA = 'metadata:';
 
 /** An id without NUL, which many databases cannot keep: it is written `\0`, and a backslash `\\`. Other ids stay as they are. */
 export function encodeId(id: string): string {

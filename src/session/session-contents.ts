@@ -49,13 +49,16 @@ export class SessionContents<Content> {
       newer -= row.weight;
       this.#codec.addMessages(row.content, last - newer, new RowPlace(key, row.version), messages);
     }
-    // Rows that are missing or that come twice must not pass for the conversation.
     const wanted = Math.min(last, count);
-    if (messages.length < wanted || messages.length > count) {
-      const why = `are ${messages.length} where ${wanted} were expected`;
-      throw unreadableError(key, `messages at version ${version}`, why);
-    }
+    checkCount(key, version, { found: messages.length, wanted, most: count });
     return messages.length > wanted ? messages.slice(messages.length - wanted) : messages;
+  }
+
+  /** Checks a session that is copied without reading its messages. Throws `store` if it cannot be read as a whole. */
+  check(key: SessionKey, { rows, fields, messages, version }: Loaded<Content>): void {
+    const found = rows.reduce((sum, { weight }) => sum + weight, 0);
+    checkCount(key, version, { found, wanted: messages, most: messages });
+    this.readFields(key, fields);
   }
 
   /** Changes of metadata and pending calls as fields; undefined if there are none. */
@@ -101,6 +104,17 @@ export class SessionContents<Content> {
     }
     return { messages, end };
   }
+}
+
+/** Rows that are missing or that come twice must not pass for the conversation. */
+function checkCount(
+  key: SessionKey,
+  version: number,
+  { found, wanted, most }: { found: number; wanted: number; most: number },
+): void {
+  if (found >= wanted && found <= most) return;
+  const why = `are ${found} where ${wanted} were expected`;
+  throw unreadableError(key, `messages at version ${version}`, why);
 }
 
 /** Where a row was read. Its name is made if something is wrong. */

@@ -69,7 +69,7 @@ function fieldsOf(text: string): Record<string, string> {
   if (content === undefined) return { pending: text };
   const { metadata, pending } = content;
   const fields = Object.entries(metadata).map(
-    ([key, value]) => [`m:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value })] as const,
+    ([key, value]) => [`metadata:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value })] as const,
   );
   return {
     ...Object.fromEntries(fields),

@@ -1,13 +1,31 @@
 import { SluiceError } from '../../src/index.ts';
 
-/** What failed, for the message of an error. */
-export interface FailedCall {
-  /** Who says so: `session store` or `ledger`. */
-  readonly name: string;
-  /** The call, such as `append`. */
-  readonly doing: string;
-  /** The keys of the command that failed. */
+/** A command that failed, with the server's or the client's error as its cause. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  /** The keys of the command. */
   readonly keys: readonly string[];
+
+  constructor(keys: readonly string[], cause: unknown) {
+    super('A command failed.', { cause });
+    this.keys = keys;
+  }
+}
+
+/** The commands of a call took too long. */
+export class LateError extends Error {
+  override readonly name = 'LateError';
+  readonly timeoutMs: number;
+
+  constructor(timeoutMs: number) {
+    super(`The server gave no answer within ${timeoutMs} ms.`);
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** The client answers in another form, with buffers say. */
+export class UnknownFormError extends Error {
+  override readonly name = 'UnknownFormError';
 }
 
 /** What an error of a server or of a client means. */
@@ -107,32 +125,29 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** `store`: the server refused a command, or could not be asked. */
-export function failedError({ name, doing, keys }: FailedCall, error: unknown): SluiceError {
-  const reply = replyOf(error);
-  const cause = withoutArguments(reply);
+/**
+ * The `store` error of a call: the server refused a command, gave no answer in time, or could not be asked. `name` says who tells: the session store or
+ * the ledger. Undefined for an error that did not come from a server.
+ */
+export function faultOf(name: string, error: unknown, doing: string): SluiceError | undefined {
+  const failed = `The ${name} failed at ${doing}`;
+  if (error instanceof LateError) {
+    const what = `the server gave no answer within ${error.timeoutMs} ms (timeoutMs)`;
+    return new SluiceError('store', `${failed}: ${what}.`, { retryable: true });
+  }
+  if (error instanceof UnknownFormError) {
+    const what = 'the answer has an unknown form: let the client answer with strings';
+    return new SluiceError('store', `${failed}: ${what}.`, { retryable: false });
+  }
+  if (!(error instanceof CommandError)) return undefined;
+  const cause = withoutArguments(replyOf(error.cause));
   const text = cause instanceof Error ? cause.message : '';
   const fault = FAULTS.find(({ sign }) => sign.test(text));
-  const where = text.includes('WRONGTYPE')
-    ? ` (one of ${keys.map((key) => JSON.stringify(key)).join(', ')})`
-    : '';
-  const message =
-    fault === undefined
-      ? `The ${name} failed at ${doing} (see the cause).`
-      : `The ${name} failed at ${doing}: ${fault.what}${where}.`;
-  return new SluiceError('store', message, { retryable: fault?.retryable ?? true, cause });
-}
-
-/** `store`, retryable: the call took too long. */
-export function noAnswerError(name: string, doing: string, timeoutMs: number): SluiceError {
-  const what = `the server gave no answer within ${timeoutMs} ms (timeoutMs)`;
-  return new SluiceError('store', `The ${name} failed at ${doing}: ${what}.`, { retryable: true });
-}
-
-/** `store`, not retryable: the client answers in another form, with buffers say. */
-export function unknownFormError(doing: string): SluiceError {
-  const what = 'the answer has an unknown form: let the client answer with strings';
-  return new SluiceError('store', `The session store failed at ${doing}: ${what}.`, { retryable: false });
+  if (fault === undefined)
+    return new SluiceError('store', `${failed} (see the cause).`, { retryable: true, cause });
+  const keys = error.keys.map((key) => JSON.stringify(key)).join(', ');
+  const where = text.includes('WRONGTYPE') ? ` (one of ${keys})` : '';
+  return new SluiceError('store', `${failed}: ${fault.what}${where}.`, { retryable: fault.retryable, cause });
 }
 
 /** What a server has said, where a client only tells that it gave up: a cluster of ioredis, a reconnection of node-redis. */

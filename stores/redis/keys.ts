@@ -1,8 +1,4 @@
-/** Who a session is. */
-export interface Place {
-  owner: string;
-  id: string;
-}
+import type { Place } from '../../src/index.ts';
 
 /** Where an owner's data lives: one slot, mostly another one than those of its sessions. */
 export interface OwnerKeys {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { parseOptions } from '../../src/index.ts';
 import type { RedisClient } from './client.ts';
+import { faultOf } from './failures.ts';
 import { PRELUDE } from './lua.ts';
 import { clientSchema, prefixSchema, timeoutSchema } from './options.ts';
 import { Server, script } from './server.ts';
@@ -48,9 +49,14 @@ const READ = script(`return redis.call('GET', KEYS[1]) or '0'`);
  */
 export function redisLedger(options: RedisLedgerOptions): RedisLedger {
   const { client, prefix, timeoutMs } = parseOptions('redisLedger()', schema, options);
-  const server = new Server(client, timeoutMs, 'ledger');
-  const run = async (script: Script, keys: string[], args: string[]): Promise<number> =>
-    Number(sum.parse(await server.call('add', (call) => server.run(call, script, { keys, args }))));
+  const server = new Server(client, timeoutMs);
+  const run = async (script: Script, keys: string[], args: string[]): Promise<number> => {
+    try {
+      return Number(sum.parse(await server.call((call) => server.run(call, script, { keys, args }))));
+    } catch (error) {
+      throw faultOf('ledger', error, 'add') ?? error;
+    }
+  };
   return {
     async add(counter, usd, expiresAtMs) {
       const tag = `{$${encodeURIComponent(counter.toWellFormed())}}`;

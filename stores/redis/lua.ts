@@ -17,86 +17,56 @@ local now = math.floor(micros / 1000)
 local function whole(number) return string.format('%.0f', number) end
 `;
 
-/** For scripts on a session. `keep` puts its end off: by the whole time to live, and not before its lease ends. */
+/**
+ * For scripts on a session, whose `version` they set first. `keep` puts its end off: by the whole time to live, and not before its lease
+ * ends. It is given the fields that it needs.
+ */
 export const SESSION = `
 local session = KEYS[1]
+local version
 local function field(name) return redis.call('HGET', session, name) end
 local function number(name) return tonumber(field(name) or '0') end
 local function set(...) redis.call('HSET', session, ...) end
-local version = number('version')
 
-local function keep(ttl)
+local function keep(ttl, leasedUntil, hadEnd)
   local ends
   if ttl ~= '' then ends = now + ttl
   -- Only leased so far.
   elseif version == 0 then ends = now + 3600000 end
   if ends then
-    local at = whole(math.max(ends, number('leasedUntil')))
+    local at = whole(math.max(ends, leasedUntil))
     set('expiresAt', at)
     redis.call('PEXPIREAT', session, at)
-  elseif field('expiresAt') then
+  elseif hadEnd then
     redis.call('HDEL', session, 'expiresAt')
     redis.call('PERSIST', session)
   end
 end
 
--- A change that counts: it makes a new version, and a session where there was none.
-local function changed(ttl)
-  version = version + 1
-  if version == 1 then set('createdAt', whole(now)) end
-  set('version', whole(version), 'updatedAt', whole(now))
-  keep(ttl)
-end
-
--- Each key of the metadata is a field. Their names are a field, too, since a load must not read through the whole hash. A name is JSON: it has no
+-- The contents of the core are fields of the hash. Their names are a field, too, since a load must not read through the whole hash. No name has a
 -- line break.
-local function fieldsOf(names)
-  local fields = {}
-  for name in string.gmatch(names, '[^\\n]+') do fields[#fields + 1] = 'metadata:' .. name end
-  return fields
+local function namesOf(text)
+  local names = {}
+  for name in string.gmatch(text, '[^\\n]+') do names[#names + 1] = name end
+  return names
 end
 
-local function merge(sets, gone)
-  if #sets == 0 and #gone == 0 then return end
-  local names, known, isOther = {}, {}, false
-  for name in string.gmatch(field('names') or '', '[^\\n]+') do
-    names[#names + 1] = name
-    known[name] = true
-  end
-  for i = 1, #sets, 2 do
-    local name = sets[i]
-    set('metadata:' .. name, sets[i + 1])
-    if not known[name] then
-      names[#names + 1] = name
-      known[name], isOther = true, true
-    end
-  end
-  for _, name in ipairs(gone) do
-    if known[name] then
-      redis.call('HDEL', session, 'metadata:' .. name)
-      known[name], isOther = false, true
-    end
-  end
-  if not isOther then return end
-  local kept = {}
-  for _, name in ipairs(names) do
-    if known[name] then kept[#kept + 1] = name end
-  end
-  set('names', table.concat(kept, '\\n'))
+-- A row: how many messages come before it, how many it holds, the row before it, the version and the time of its write; then its content.
+local function numbersOf(text)
+  local before, weight, parent = string.match(text or '', '^(%d+) (%d+) (%d+) ')
+  return tonumber(before), tonumber(weight), parent
 end
 
--- A row holds some messages of one append. Before them stands how many there were: the window of a load ends by it.
-local function addRows(texts)
-  local before, row = number('messages'), number('rows')
-  local first = row + 1
-  for i = 1, #texts, 2 do
-    row = row + 1
-    set('row:' .. whole(row), whole(before) .. ' ' .. texts[i])
-    before = before + texts[i + 1]
-  end
-  if row >= first then set('rows', whole(row), 'messages', whole(before)) end
-  return first, row
+-- How many messages there are up to and with a row.
+local function through(position)
+  local before, weight = numbersOf(field('row:' .. position))
+  return (before or 0) + (weight or 0)
 end
+`;
+
+/** Reads the version, for scripts that read nothing else at once. */
+export const VERSION = `
+version = number('version')
 `;
 
 /** For scripts that change an index: puts an id into it, and answers with some others that may be stale by now. */

@@ -48,7 +48,7 @@ if stored ~= '' then
     add(KEYS[2], '', turn.amounts)
     for _, older in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. stored, 'LIMIT', 0, 100)) do
       local other = turnOf(older)
-      if other.id == turn.id and other.turnId == turn.turnId then redis.call('ZREM', KEYS[1], older) end
+      if other.id == turn.id and other.group == turn.group and other.from == turn.from then redis.call('ZREM', KEYS[1], older) end
     end
   end
 end

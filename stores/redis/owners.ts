@@ -1,12 +1,10 @@
 import * as z from 'zod';
-import { checkSessionKey } from '../../src/index.ts';
-import type { Spend } from '../../src/index.ts';
-import type { Keys, Place } from './keys.ts';
+import type { Place, Sums } from '../../src/index.ts';
+import type { Keys } from './keys.ts';
 import { CLEAR, DROP, PAGE, REGISTER, SETTLE, SPENT, UNLIST } from './owner-scripts.ts';
 import { registeredOf, spentOf, textsOf } from './replies.ts';
 import type { Server, StoreCall } from './server.ts';
 import { LOOK, RESOLVE } from './session-scripts.ts';
-import { spendOf } from './sums.ts';
 
 /** A version and the time of the last change; undefined where there is no session. */
 interface Look {
@@ -14,7 +12,19 @@ interface Look {
   updatedAt: number;
 }
 
-const payload = z.object({ id: z.string(), turnId: z.string(), amounts: z.array(z.string()) });
+const payload = z.object({
+  id: z.string(),
+  group: z.string(),
+  from: z.number(),
+  amounts: z.array(z.string()),
+});
+
+/** A write that adds to the sums: which rows it stores, and what it adds as pairs of name and amount. */
+export interface PaidWrite {
+  group: string;
+  from: number;
+  amounts: string[];
+}
 
 /** After so long the writer of a turn is taken for dead. */
 const ABANDONED_MICROS = 60_000_000;
@@ -39,7 +49,7 @@ export class Owners {
   async page(call: StoreCall, owner: string, cursor: string | undefined, limit: number): Promise<string[]> {
     const { index } = this.#keys.owner(owner);
     const args = [cursor === undefined ? '-' : `(${cursor}`, String(limit)];
-    return textsOf(call.doing, await this.#server.run(call, PAGE, { keys: [index], args }));
+    return textsOf(await this.#server.run(call, PAGE, { keys: [index], args }));
   }
 
   /** Looks at sessions, and takes ids out of the index that have none. */
@@ -61,14 +71,11 @@ export class Owners {
   async register(
     call: StoreCall,
     { owner, id }: Place,
-    turn?: { turnId: string; amounts: string[] },
+    paid?: PaidWrite,
   ): Promise<{ ticket: string; others: string[]; old: string[] }> {
     const { index, recent, open, spend } = this.#keys.owner(owner);
-    const args = [id, turn === undefined ? '' : JSON.stringify({ id, ...turn })];
-    return registeredOf(
-      call.doing,
-      await this.#server.run(call, REGISTER, { keys: [index, recent, open, spend], args }),
-    );
+    const args = [id, paid === undefined ? '' : JSON.stringify({ id, ...paid })];
+    return registeredOf(await this.#server.run(call, REGISTER, { keys: [index, recent, open, spend], args }));
   }
 
   /** Closes tickets: adds what the one is for, and withdraws the others. */
@@ -79,11 +86,11 @@ export class Owners {
   }
 
   /** What an owner has spent, after what a crash has left open is closed. */
-  async spend(call: StoreCall, owner: string): Promise<Spend> {
+  async spend(call: StoreCall, owner: string): Promise<Sums> {
     const first = await this.#spent(call, owner);
     const closed = await this.#close(call, owner, first.old, first.micros);
-    const { fields } = closed ? await this.#spent(call, owner) : first;
-    return spendOf(fields, { owner, id: '' });
+    const { sums } = closed ? await this.#spent(call, owner) : first;
+    return sums;
   }
 
   /** Takes care of what a write has met: ids that may be stale, and old tickets. */
@@ -115,12 +122,12 @@ export class Owners {
 
   async #spent(call: StoreCall, owner: string): Promise<ReturnType<typeof spentOf>> {
     const { open, spend } = this.#keys.owner(owner);
-    return spentOf(call.doing, await this.#server.run(call, SPENT, { keys: [open, spend], args: [] }));
+    return spentOf(await this.#server.run(call, SPENT, { keys: [open, spend], args: [] }));
   }
 
   async #look(call: StoreCall, place: Place): Promise<Look | undefined> {
     const command = { keys: [this.#keys.session(place)], args: [] };
-    const [version, updatedAt] = textsOf(call.doing, await this.#server.run(call, LOOK, command));
+    const [version, updatedAt] = textsOf(await this.#server.run(call, LOOK, command));
     return version === undefined ? undefined : { version: Number(version), updatedAt: Number(updatedAt) };
   }
 
@@ -131,10 +138,10 @@ export class Owners {
       const space = entry.indexOf(' ');
       const ticket = entry.slice(0, space);
       const abandoned = micros - Number(ticket) > ABANDONED_MICROS;
-      const { id, turnId } = payload.parse(JSON.parse(entry.slice(space + 1)));
-      const keys = [this.#keys.session(checkSessionKey({ owner, id }))];
-      const args = [turnId, ticket, abandoned ? '1' : '0'];
-      const [became] = textsOf(call.doing, await this.#server.run(call, RESOLVE, { keys, args }));
+      const { id, group, from } = payload.parse(JSON.parse(entry.slice(space + 1)));
+      const keys = [this.#keys.session({ owner, id })];
+      const args = [group, String(from), ticket, abandoned ? '1' : '0'];
+      const [became] = textsOf(await this.#server.run(call, RESOLVE, { keys, args }));
       // Of a session that is gone nobody knows whether the turn was in it. The model was paid.
       if (became === 'stored' || (became === 'gone' && abandoned)) await this.settle(call, owner, ticket, []);
       else if (became === 'void') await this.settle(call, owner, '', [ticket]);

@@ -1,17 +1,15 @@
 import * as z from 'zod';
-import { decodeSession, decodeTurn, unreadableError } from '../../src/index.ts';
-import type { Message, SessionState, StoredTurn } from '../../src/index.ts';
-import { unknownFormError } from './failures.ts';
-import type { Place } from './keys.ts';
-import { spendOf } from './sums.ts';
+import { SUM_NAMES } from '../../src/index.ts';
+import type { Loaded, StoredRow, Sums } from '../../src/index.ts';
+import { UnknownFormError } from './failures.ts';
 
 const texts = z.array(z.string());
 const loaded = z.union([z.tuple([]), z.tuple([texts, texts, texts])]);
 const page = z.tuple([texts, texts, z.string()]);
 
-/** A reply as an array of texts; `doing` says of what. */
-export function textsOf(doing: string, reply: unknown): string[] {
-  return parsed(doing, texts, reply);
+/** A reply as an array of texts. */
+export function textsOf(reply: unknown): string[] {
+  return parsed(texts, reply);
 }
 
 /** How a write answers. */
@@ -24,88 +22,67 @@ export interface Answer {
 }
 
 /** A reply as the answer of a write. */
-export function answerOf(doing: string, reply: unknown): Answer {
-  const items = parsed(doing, z.array(z.union([z.string(), texts])), reply);
+export function answerOf(reply: unknown): Answer {
+  const items = parsed(z.array(z.union([z.string(), texts])), reply);
   const values = items.filter((item) => typeof item === 'string');
   const others = items.filter((item) => typeof item !== 'string').flat();
   return { word: values[0] ?? '', values: values.slice(1), others };
 }
 
 /** Sums, old tickets and the server's time in microseconds. */
-export function spentOf(
-  doing: string,
-  reply: unknown,
-): { fields: Map<string, string>; old: string[]; micros: number } {
-  const [fields, old, micros] = parsed(doing, page, reply);
-  return { fields: pairsOf(fields), old, micros: Number(micros) };
+export function spentOf(reply: unknown): { sums: Sums; old: string[]; micros: number } {
+  const [fields, old, micros] = parsed(page, reply);
+  return { sums: sumsOf(pairsOf(fields)), old, micros: Number(micros) };
 }
 
 /** The ticket, ids that may be stale, and old tickets. */
-export function registeredOf(
-  doing: string,
-  reply: unknown,
-): { ticket: string; others: string[]; old: string[] } {
-  const [ticket, others, old] = parsed(doing, z.tuple([z.string(), texts, texts]), reply);
+export function registeredOf(reply: unknown): { ticket: string; others: string[]; old: string[] } {
+  const [ticket, others, old] = parsed(z.tuple([z.string(), texts, texts]), reply);
   return { ticket, others, old };
 }
 
-/** A session with the rows of its messages, the oldest first. */
-export interface ReadSession extends Omit<SessionState, 'messages'> {
-  rows: Message[][];
-}
-
-/** A session as the script `LOAD` answers with it; undefined if there is none. `last` is how many messages were asked for. */
-export function sessionOf(
-  doing: string,
-  place: Place,
-  reply: unknown,
-  last = Infinity,
-): ReadSession | undefined {
-  const [names, stored, newest] = parsed(doing, loaded, reply);
-  if (names === undefined) return undefined;
-  const fields = pairsOf(names);
+/** A session as the script `LOAD` answers with it; undefined if there is none. */
+export function loadedOf(reply: unknown): Loaded | undefined {
+  const [flat, contents = [], rows = []] = parsed(loaded, reply);
+  if (flat === undefined) return undefined;
+  const fields = pairsOf(flat);
   const count = (name: string): number => Number(fields.get(name) ?? '0');
-  const metadata: [string, unknown][] = [];
-  for (const text of stored ?? [])
-    metadata.push(...Object.entries(decodeSession(text, { key: place, row: 'metadata' }).metadata));
-  const pending = fields.get('pending');
-  const messageCount = count('messages');
-  let before = messageCount;
-  const rows = (newest ?? []).map((row, at) => {
-    const where = at === 0 ? 'newest row of messages' : `row of messages ${at} before the newest`;
-    const { messages } = decodeTurn(jsonOf(place, row, where), { key: place, row: where });
-    before -= messages.length;
-    if (Number.parseInt(row) !== before) throw unreadableError(place, where, 'does not follow on the others');
-    return messages;
-  });
-  // Never a shorter history in silence.
-  if (before > Math.max(0, messageCount - last))
-    throw unreadableError(place, 'oldest row of messages', 'is missing');
-  const expiresAt = fields.get('expiresAt');
+  const names = fields.get('names')?.split('\n') ?? [];
   return {
-    ...place,
-    rows: rows.reverse(),
-    messageCount,
-    pending:
-      pending === undefined ? [] : decodeSession(pending, { key: place, row: 'pending calls' }).pending,
-    metadata: Object.fromEntries(metadata),
-    ...spendOf(fields, place, 'sum:'),
     version: count('version'),
+    messages: count('messages'),
+    head: fields.has('head') ? count('head') : count('rows'),
+    fields: Object.fromEntries(contents.map((content, at) => [names[at] ?? '', content])),
+    sums: sumsOf(fields, 'sum:'),
     createdAt: count('createdAt'),
     updatedAt: count('updatedAt'),
-    ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
+    expiresAt: fields.has('expiresAt') ? count('expiresAt') : undefined,
+    rows: rows.map(rowOf).reverse(),
   };
 }
 
-/** One append as the script `TURN` answers with it; undefined where there is none. */
-export function turnOf(doing: string, place: Place, turnId: string, reply: unknown): StoredTurn | undefined {
-  const [version, ...rows] = textsOf(doing, reply);
-  if (version === undefined) return undefined;
-  const where = `turn ${JSON.stringify(turnId)}`;
-  const parts = rows.map((row) => decodeTurn(jsonOf(place, row, where), { key: place, row: where }));
-  const end = parts.at(-1)?.end;
-  const messages = parts.flatMap((part) => part.messages);
-  return { turnId, messages, ...(end !== undefined && { end }), version: Number(version) };
+/**
+ * A row as the scripts answer with it: its position, the numbers that stand before its content, and that. What was written around the store has no
+ * numbers, and is answered as it is: the core says that it cannot be read.
+ */
+export function rowOf(text: string): StoredRow {
+  const numbers: number[] = [];
+  let from = 0;
+  while (numbers.length < 6) {
+    const space = text.indexOf(' ', from);
+    const number = space < 0 ? Number.NaN : Number(text.slice(from, space));
+    if (Number.isNaN(number)) return { position: 0, weight: 0, version: 0, at: 0, content: text };
+    numbers.push(number);
+    from = space + 1;
+  }
+  const [position = 0, , weight = 0, , version = 0, at = 0] = numbers;
+  return { position, weight, version, at, content: text.slice(from) };
+}
+
+/** The sums among fields. One that is no number is refused by the core. */
+function sumsOf(fields: ReadonlyMap<string, string>, prefix = ''): Sums {
+  const known = SUM_NAMES.filter((name) => fields.has(prefix + name));
+  return Object.fromEntries(known.map((name) => [name, Number(fields.get(prefix + name))]));
 }
 
 /** Fields and values, as a hash answers with them. */
@@ -115,15 +92,8 @@ function pairsOf(flat: readonly string[]): Map<string, string> {
   return pairs;
 }
 
-/** A row without the number before it. */
-function jsonOf(place: Place, row: string, where: string): string {
-  const space = row.indexOf(' ');
-  if (space > 0) return row.slice(space + 1);
-  throw unreadableError(place, where, 'is not as it was written');
-}
-
-function parsed<S extends z.ZodType>(doing: string, schema: S, reply: unknown): z.output<S> {
+function parsed<S extends z.ZodType>(schema: S, reply: unknown): z.output<S> {
   const result = schema.safeParse(reply);
   if (result.success) return result.data;
-  throw unknownFormError(doing);
+  throw new UnknownFormError('The answer has an unknown form.');
 }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { isSluiceError } from '../../src/index.ts';
 import { closeClient, destroyClient, runByDigest, runByText } from './client.ts';
 import type { RedisClient, ScriptCall } from './client.ts';
-import { failedError, noAnswerError } from './failures.ts';
+import { CommandError, LateError } from './failures.ts';
 
 /** A script, and the digest by which a server that has seen it knows it. */
 export interface Script {
@@ -17,34 +16,30 @@ export function script(text: string): Script {
 
 /** One call of the store or of the ledger, with all the commands that it needs. */
 export interface StoreCall {
-  /** Its name, such as `append`. */
-  readonly doing: string;
   /** Its time is up: it has failed, and sends nothing more. */
   readonly isOver: boolean;
 }
 
-/** Runs scripts on a server through the caller's client. Whatever fails is a `store` error. */
+/** Runs scripts on a server through the caller's client. */
 export class Server {
   readonly #client: RedisClient;
   readonly #timeoutMs: number;
-  readonly #name: 'session store' | 'ledger';
 
-  constructor(client: RedisClient, timeoutMs: number, name: 'session store' | 'ledger') {
+  constructor(client: RedisClient, timeoutMs: number) {
     this.#client = client;
     this.#timeoutMs = timeoutMs;
-    this.#name = name;
   }
 
   /**
    * Makes one call, whose commands together have `timeoutMs`: a client that has lost its connection may keep a command for as long as it takes to get
    * another one. `work` goes on if an answer comes late, to give back what nobody waits for any more.
    */
-  async call<T>(doing: string, work: (call: StoreCall) => Promise<T>): Promise<T> {
-    const call = { doing, isOver: false };
+  async call<T>(work: (call: StoreCall) => Promise<T>): Promise<T> {
+    const call = { isOver: false };
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       call.isOver = true;
-      late.reject(this.#tooLate(call));
+      late.reject(new LateError(this.#timeoutMs));
     }, this.#timeoutMs);
     try {
       return await Promise.race([work(call), late.promise]);
@@ -59,27 +54,27 @@ export class Server {
     try {
       return await runByDigest(this.#client, digest, command);
     } catch (error) {
-      if (!answersWith(error, 'NOSCRIPT')) throw this.#failed(call, command, error);
+      if (!answersWith(error, 'NOSCRIPT')) throw new CommandError(command.keys, error);
     }
     this.check(call);
     try {
       return await runByText(this.#client, text, command);
     } catch (error) {
-      throw this.#failed(call, command, error);
+      throw new CommandError(command.keys, error);
     }
   }
 
-  /** Throws `store` if the time of a call is up. */
+  /** Throws if the time of a call is up. */
   check(call: StoreCall): void {
-    if (call.isOver) throw this.#tooLate(call);
+    if (call.isOver) throw new LateError(this.#timeoutMs);
   }
 
   /** Ends the client's connections when the commands under way are answered. */
-  async close(call: StoreCall): Promise<void> {
+  async close(): Promise<void> {
     try {
       await closeClient(this.#client);
     } catch (error) {
-      if (!isClosed(error)) throw this.#failed(call, { keys: [], args: [] }, error);
+      if (!isClosed(error)) throw new CommandError([], error);
     }
   }
 
@@ -87,19 +82,11 @@ export class Server {
   destroy(): void {
     destroyClient(this.#client).catch(() => undefined);
   }
-
-  #failed({ doing }: StoreCall, { keys }: ScriptCall, error: unknown): Error {
-    return isSluiceError(error) ? error : failedError({ name: this.#name, doing, keys }, error);
-  }
-
-  #tooLate({ doing }: StoreCall): Error {
-    return noAnswerError(this.#name, doing, this.#timeoutMs);
-  }
 }
 
 /** Whether a server refused keys that live on different nodes of a cluster. */
 export function isCrossSlot(error: unknown): boolean {
-  return error instanceof Error && answersWith(error.cause, 'CROSSSLOT');
+  return error instanceof CommandError && answersWith(error.cause, 'CROSSSLOT');
 }
 
 function answersWith(error: unknown, code: string): boolean {

@@ -1,17 +1,18 @@
-import type { Keys, Place } from './keys.ts';
-import type { Owners } from './owners.ts';
+import type { Place } from '../../src/index.ts';
+import type { Keys } from './keys.ts';
+import type { Owners, PaidWrite } from './owners.ts';
 import { answerOf } from './replies.ts';
 import type { Answer } from './replies.ts';
 import { isCrossSlot } from './server.ts';
 import type { Script, Server, StoreCall } from './server.ts';
-import { APPEND } from './session-scripts.ts';
+import { WRITE } from './session-scripts.ts';
 
 /** What a write to a session is beside its script. */
 export interface WriteOptions {
   /** The session may begin with it. */
   begins: boolean;
-  /** What the append of a turn adds to the owner's sums. */
-  turn?: { turnId: string; amounts: string[] } | undefined;
+  /** What it adds to the owner's sums. */
+  paid?: PaidWrite | undefined;
 }
 
 /**
@@ -51,7 +52,7 @@ export class Sessions {
     const together = await this.#together(call, script, place, args);
     if (together !== undefined) return together;
     if (begins) await this.#register(call, place);
-    const answer = answerOf(call.doing, await this.run(call, script, place, args));
+    const answer = answerOf(await this.run(call, script, place, args));
     if (begins && answer.word === 'stored') await this.#register(call, place);
     return answer;
   }
@@ -63,16 +64,16 @@ export class Sessions {
     call: StoreCall,
     place: Place,
     argsWith: (ticket: string) => string[],
-    { begins, turn }: WriteOptions,
+    { begins, paid }: WriteOptions,
   ): Promise<Answer> {
-    const together = await this.#together(call, APPEND, place, argsWith(''));
+    const together = await this.#together(call, WRITE, place, argsWith(''));
     if (together !== undefined) return together;
     const { owner } = place;
     for (;;) {
-      const ticket = turn === undefined && !begins ? '' : await this.#register(call, place, turn);
-      const answer = answerOf(call.doing, await this.run(call, APPEND, place, argsWith(ticket)));
+      const ticket = paid === undefined && !begins ? '' : await this.#register(call, place, paid);
+      const answer = answerOf(await this.run(call, WRITE, place, argsWith(ticket)));
       const { word, values } = answer;
-      const stored = word === 'stored' ? ticket : word === 'known' ? (values[1] ?? '') : '';
+      const stored = word === 'stored' ? ticket : word === 'group' ? (values[2] ?? '') : '';
       const withdrawn = ticket === '' || stored === ticket ? [] : [ticket];
       if (stored !== '') await this.#owners.settle(call, owner, stored, withdrawn);
       // Whoever meets it withdraws it else.
@@ -118,7 +119,7 @@ export class Sessions {
     const { index, recent, spend } = this.#keys.owner(place.owner);
     try {
       const keys = [this.#keys.session(place), index, recent, spend];
-      const answer = answerOf(call.doing, await this.#server.run(call, script, { keys, args }));
+      const answer = answerOf(await this.#server.run(call, script, { keys, args }));
       this.#tidy(place.owner, answer.others, []);
       return answer;
     } catch (error) {
@@ -128,8 +129,8 @@ export class Sessions {
     }
   }
 
-  async #register(call: StoreCall, place: Place, turn?: WriteOptions['turn']): Promise<string> {
-    const { ticket, others, old } = await this.#owners.register(call, place, turn);
+  async #register(call: StoreCall, place: Place, paid?: PaidWrite): Promise<string> {
+    const { ticket, others, old } = await this.#owners.register(call, place, paid);
     this.#tidy(place.owner, others, old);
     return ticket;
   }
@@ -137,6 +138,6 @@ export class Sessions {
   /** What expired leaves an id in the index: each session that begins looks after two. */
   #tidy(owner: string, others: readonly string[], old: readonly string[]): void {
     if (others.length === 0 && old.length === 0) return;
-    this.later(this.#server.call('list', (call) => this.#owners.tidy(call, owner, others, old)));
+    this.later(this.#server.call((call) => this.#owners.tidy(call, owner, others, old)));
   }
 }

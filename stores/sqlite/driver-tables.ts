@@ -98,7 +98,7 @@ function moveContents(database: DatabaseSync): void {
       continue;
     }
     for (const [key, value] of Object.entries(content.metadata))
-      insert.run(session, `m:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value }));
+      insert.run(session, `metadata:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value }));
     if (content.pending.length > 0)
       insert.run(session, 'pending', JSON.stringify({ v: 1, pending: content.pending }));
   }

@@ -4,7 +4,7 @@ import type { StateStore } from 'sluice';
 import type { IoRedisClient } from 'sluice/stores/redis';
 import { CLEAR, REGISTER, SETTLE, UNLIST } from '../../../stores/redis/owner-scripts.ts';
 import type { Script } from '../../../stores/redis/server.ts';
-import { APPEND, RESOLVE } from '../../../stores/redis/session-scripts.ts';
+import { RESOLVE, WRITE } from '../../../stores/redis/session-scripts.ts';
 import { failureOf, tokens } from '../../core/harness.ts';
 import { until } from '../../support/redis-servers.ts';
 import { appendInTwoProcesses } from './processes.ts';
@@ -75,8 +75,8 @@ onCluster('a cluster of three masters', (stage) => {
       const older = String(Number(ticket) - seconds * 1e6);
       await admin().zrem(openKey(key.owner), entryNow);
       await admin().zadd(openKey(key.owner), older, entryNow.replace(ticket, older));
-      const turn = await admin().hget(sessionKey(key), 'turn:t');
-      if (turn !== null) await admin().hset(sessionKey(key), 'turn:t', turn.replace(ticket, older));
+      const turn = await admin().hget(sessionKey(key), 'ticket:0:t');
+      if (turn !== null) await admin().hset(sessionKey(key), 'ticket:0:t', turn.replace(ticket, older));
     };
 
     test('between the session and the sums: the next reader adds the turn, once', async () => {
@@ -114,7 +114,7 @@ onCluster('a cluster of three masters', (stage) => {
       const key = { owner: anOwner(), id: 's' };
       let tries = 0;
       // The first try is that of one script for all, which a cluster refuses.
-      const store = mortal(APPEND, async () => (++tries === 1 ? undefined : dead()));
+      const store = mortal(WRITE, async () => (++tries === 1 ? undefined : dead()));
       await failureOf(store.append(key, [entry('a')], options));
       expect(await openTickets(key.owner)).toHaveLength(1);
       expect((await open().list({ owner: key.owner })).sessions).toEqual([]);
@@ -159,14 +159,14 @@ onCluster('a cluster of three masters', (stage) => {
       const key = { owner: anOwner(), id: 's' };
       const paused = Promise.withResolvers<void>();
       let tries = 0;
-      const store = mortal(APPEND, async () => (++tries === 2 ? paused.promise : undefined));
+      const store = mortal(WRITE, async () => (++tries === 2 ? paused.promise : undefined));
       await open().append(key, [entry('first')], { expectedVersion: 0, turnId: 'first' });
       const late = store.append(key, [entry('late')], { expectedVersion: 1, turnId: 't', end });
       await until(async () => (await openTickets(key.owner)).length === 1);
       // As a reader does after a minute: it withdraws the ticket.
       const [found = ''] = await openTickets(key.owner);
       const ticket = found.slice(0, found.indexOf(' '));
-      const became = await admin().eval(RESOLVE.text, 1, sessionKey(key), 't', ticket, '1');
+      const became = await admin().eval(RESOLVE.text, 1, sessionKey(key), 't', '0', ticket, '1');
       expect(became).toEqual(['void']);
       await admin().zrem(openKey(key.owner), found);
       paused.resolve();
@@ -201,7 +201,7 @@ onCluster('a cluster of three masters', (stage) => {
         (await open().list({ owner })).sessions.map(({ id }) => id);
       const paused = Promise.withResolvers<void>();
       let tries = 0;
-      const slow = mortal(APPEND, async () => (++tries === 2 ? paused.promise : undefined));
+      const slow = mortal(WRITE, async () => (++tries === 2 ? paused.promise : undefined));
       const late = slow.append({ owner, id: 'late' }, [entry('a')], options);
       await until(async () => (await openTickets(owner)).length === 1);
       await open().append({ owner, id: 'old' }, [entry('a')], options);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { redisLedger, redisStore } from 'sluice/stores/redis';
 import type { IoRedisClient, RedisClient } from 'sluice/stores/redis';
 import { REGISTER } from '../../../stores/redis/owner-scripts.ts';
-import { APPEND } from '../../../stores/redis/session-scripts.ts';
+import { WRITE } from '../../../stores/redis/session-scripts.ts';
 import { failureOf } from '../../core/harness.ts';
 import { until } from '../../support/redis-servers.ts';
 import { end, entry, noAnswerTo } from './stage.ts';
@@ -104,7 +104,7 @@ describe('R53 the time of a call', () => {
     const sent: string[] = [];
     const client: IoRedisClient = {
       async evalsha(digest, keys) {
-        if (keys > 1 && digest === APPEND.digest)
+        if (keys > 1 && digest === WRITE.digest)
           throw new Error("CROSSSLOT Keys in request don't hash to the same slot");
         sent.push(digest);
         await new Promise((resolve) => setTimeout(resolve, ms));
@@ -130,7 +130,7 @@ describe('R53 the time of a call', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(failed).toMatchObject(noAnswerTo('append'));
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(sent).toEqual([REGISTER.digest, APPEND.digest]);
+    expect(sent).toEqual([REGISTER.digest, WRITE.digest]);
     expect(vi.getTimerCount()).toBe(0);
   });
 

@@ -4,7 +4,7 @@ import type { StateStore } from 'sluice';
 import type { IoRedisClient } from 'sluice/stores/redis';
 import { REGISTER } from '../../../stores/redis/owner-scripts.ts';
 import type { Script } from '../../../stores/redis/server.ts';
-import { APPEND, COPY, LEASE, RENEW, UPDATE } from '../../../stores/redis/session-scripts.ts';
+import { LEASE, RENEW, WRITE } from '../../../stores/redis/session-scripts.ts';
 import { failureOf } from '../../core/harness.ts';
 import { REDIS_URL } from '../../support/redis.ts';
 import { until } from '../../support/redis-servers.ts';
@@ -106,7 +106,7 @@ function comesLate(stage: RedisStage): void {
 
   test('an append that is late lands in no other turn', async () => {
     const key = aKey();
-    const { store, fails, letGo } = await lateAt(APPEND);
+    const { store, fails, letGo } = await lateAt(WRITE);
     const first = await open().lease(key, 60_000);
     const options = { expectedVersion: 0, turnId: 'first', lease: first, release: true };
     expect(await fails(() => store.append(key, [entry('late')], options))).toMatchObject(
@@ -131,7 +131,7 @@ function comesLate(stage: RedisStage): void {
     'an append that is late and made again is stored and counted once: it was held %s the server ran it',
     async (when) => {
       const key = aKey();
-      const { store, fails, letGo } = await lateAt(APPEND, when);
+      const { store, fails, letGo } = await lateAt(WRITE, when);
       const append = (to: StateStore): Promise<number> =>
         to.append(key, [entry('once')], { expectedVersion: 0, turnId: 't', end });
       expect(await fails(() => append(store))).toMatchObject(noAnswerTo('append'));
@@ -147,7 +147,7 @@ function comesLate(stage: RedisStage): void {
   test('an update that is late changes nothing that was written since', async () => {
     const key = aKey();
     await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
-    const { store, fails, letGo } = await lateAt(UPDATE);
+    const { store, fails, letGo } = await lateAt(WRITE);
     const update = (): Promise<number> => store.update(key, { plan: 'old' }, { expectedVersion: 1 });
     expect(await fails(update)).toMatchObject(noAnswerTo('update'));
     await open().update(key, { plan: 'new' }, { expectedVersion: 1 });
@@ -175,7 +175,7 @@ function comesLate(stage: RedisStage): void {
     async (when) => {
       const key = aKey();
       await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
-      const { store, fails, letGo } = await lateAt(COPY, when);
+      const { store, fails, letGo } = await lateAt(WRITE, when);
       expect(await fails(() => store.fork(key))).toMatchObject(noAnswerTo('fork'));
       await letGo();
       await until(async () => (await open().list({ owner: key.owner })).sessions.length === 1);

@@ -120,10 +120,10 @@ await onRedis('a session on a single server', (stage) => {
   });
 
   test.each([
-    ['rows', 'oldest row of messages is missing'],
-    ['messages', 'newest row of messages does not follow on the others'],
-    ['row:1', 'row of messages 1 before the newest is not as it was written'],
-    ['row:2', 'newest row of messages is not as it was written'],
+    ['rows', 'messages at version 3 are 0 where 3 were expected'],
+    ['messages', 'messages at version 3 are 3 where 0 were expected'],
+    ['row:1', 'messages at version 3 are 1 where 3 were expected'],
+    ['row:2', 'messages at version 3 are 0 where 3 were expected'],
     ['metadata:"count"', 'metadata is no JSON'],
   ])('a history is never shorter in silence: %s is lost', async (field, why) => {
     const key = { owner: anOwner(), id: 's' };
