@@ -102,36 +102,6 @@ export type { StoreCallOptions } from './session/store-call.ts';
 export type { OnBusy } from './session/line.ts';
 export { checkSessionKey } from './session/check-key.ts';
 export { sessionName } from './session/store-errors.ts';
-export {
-  checkAppend,
-  checkFork,
-  checkLease,
-  checkList,
-  checkLoad,
-  checkOwner,
-  checkSameRun,
-  checkSpend,
-  checkTurn,
-  checkUpdate,
-} from './session/check-call.ts';
-export { listCursor } from './session/list-cursor.ts';
-export {
-  decodeSession,
-  decodeSpend,
-  decodeTurn,
-  encodeSession,
-  encodeSpend,
-  encodeTurn,
-} from './session/stored.ts';
-export { addTurn, mergeMetadata, noSpend } from './session/spend.ts';
-export {
-  conflictError,
-  leaseLostError,
-  noSessionError,
-  sessionBusyError,
-  storeFailedError,
-  unreadableError,
-} from './session/store-errors.ts';
 // For stores of one's own.
 export { defineStore } from './session/define-store.ts';
 export type { StoreOptions } from './session/driven-store.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { checkOwner, parseOptions, storeCall } from '../src/index.ts';
+import { parseOptions, storeCall } from '../src/index.ts';
 import type { SessionState, Spend, StateStore } from '../src/index.ts';
 
 /** How the store is asked. */
@@ -9,6 +9,7 @@ export interface ExportOwnerOptions {
   storeTimeoutMs?: number | undefined;
 }
 
+const ownerSchema = z.object({ owner: z.string() });
 const schema = z.strictObject({ storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
 
 /**
@@ -26,7 +27,7 @@ export async function* exportOwner(
   owner: string,
   options: ExportOwnerOptions = {},
 ): AsyncGenerator<SessionState, Spend, undefined> {
-  checkOwner(owner);
+  parseOptions('exportOwner()', ownerSchema, { owner });
   const { storeTimeoutMs: timeoutMs } = parseOptions('exportOwner()', schema, options);
   let cursor: string | undefined;
   do {

@@ -1,4 +1,4 @@
-import { MemoryStore, Pipeline, encodeTurn } from 'sluice';
+import { MemoryStore, Pipeline, storedText } from 'sluice';
 import type { Message, StateStore } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { source } from '../in-memory/source.ts';
@@ -52,7 +52,7 @@ export async function recordedTurn(): Promise<RecordedTurn> {
   const store = new MemoryStore();
   const append = store.append.bind(store);
   store.append = (key, entries, options) => {
-    recorded.texts.push(encodeTurn(entries, options.end));
+    recorded.texts.push(storedText.messages.write(entries.map(({ message }) => message)));
     return append(key, entries, options);
   };
   const watched = new Proxy<StateStore>(store, {

@@ -1,30 +1,23 @@
 import * as z from 'zod';
 import { SluiceError, kindOf } from '../errors.ts';
 import { parseOptions } from '../options.ts';
-import { plainFault } from '../plain-data.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
 import { idOfCursor } from './list-cursor.ts';
-import { messagesSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
+import { messagesSchema, metadataSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
 import { leaseLostError } from './store-errors.ts';
 import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope, TurnEnd } from './store.ts';
 
 const version = z.int().min(0);
-const metadata = z.custom<Readonly<Record<string, unknown>>>(
-  (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) && plainFault(value) === undefined,
-  'give an object of plain data, as JSON has it',
-);
-
 const appendSchema = z.object({
   expectedVersion: version,
   turnId: z.string().min(1),
-  metadata: metadata.optional(),
+  metadata: metadataSchema.optional(),
   pending: pendingSchema.optional(),
   end: turnEndSchema.optional(),
   release: z.boolean().optional(),
   entries: z.array(z.object({ message: z.unknown() })),
 });
-const updateSchema = z.object({ metadata, expectedVersion: version });
+const updateSchema = z.object({ metadata: metadataSchema, expectedVersion: version });
 const listSchema = z.object({
   owner: z.string(),
   limit: z.int().min(1).default(100),

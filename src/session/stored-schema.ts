@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Message, ToolCallPart } from '../messages.ts';
-import type { Spend, TurnEnd } from './store.ts';
+import { plainFault } from '../plain-data.ts';
+import type { TurnEnd } from './store.ts';
 import type { Cost, Usage } from '../usage.ts';
 
 // The shapes of what is stored. Fields that are not named here, such as those of a later version, are left out of what is read.
@@ -120,6 +121,13 @@ export const turnEndSchema: z.ZodType<TurnEnd> = z.object({
 /** The content of one append. */
 export const turnSchema = z.object({ messages: messagesSchema, end: turnEndSchema.optional() });
 
+/** Metadata that can be stored. */
+export const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
+  (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && plainFault(value) === undefined,
+  'give an object of plain data, as JSON has it',
+);
+
 /** What changes with a session beside its messages. Metadata is left as it is: zod would leave out a key `__proto__`. */
 export const sessionSchema = z.object({
   metadata: z.custom<Record<string, unknown>>(
@@ -127,6 +135,3 @@ export const sessionSchema = z.object({
   ),
   pending: pendingSchema,
 });
-
-/** Sums. */
-export const spendSchema: z.ZodType<Spend> = z.object({ usage, cost, turns: z.int().min(0) });

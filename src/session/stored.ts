@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { SluiceError } from '../errors.ts';
 import type { Message, ToolCallPart } from '../messages.ts';
 import { parseOptions } from '../options.ts';
-import type { SessionEntry, SessionKey, Spend, TurnEnd } from './store.ts';
+import type { SessionKey } from './store.ts';
 import { unreadableError } from './store-errors.ts';
-import { messagesSchema, sessionSchema, spendSchema, turnSchema } from './stored-schema.ts';
+import { messagesSchema, metadataSchema, sessionSchema } from './stored-schema.ts';
 
 /** The version of what is written, as `v` in each stored text. */
 const VERSION = 1;
@@ -48,7 +48,10 @@ export const storedText: {
     read: (text, place) => decoded(text, place, messagesContent).messages,
   },
   session: {
-    write: (content) => encoded(parseOptions('metadata and pending', sessionSchema, content)),
+    write: (content) => {
+      parseOptions('metadata', metadataSchema, content.metadata);
+      return encoded(parseOptions('metadata and pending', sessionSchema, content));
+    },
     read: (text, place) => decoded(text, place, sessionSchema),
   },
 };
@@ -108,46 +111,4 @@ function parseJson(json: string, place: StoredPlace): unknown {
     // The parser's error quotes the text.
     throw unreadableError(place.key, place.row, 'is no JSON');
   }
-}
-
-/**
- * The content of one append as JSON text with its schema version: it holds no NUL and no lone surrogate, whatever the messages hold.
- * Throws `invalid_options` for what JSON cannot say.
- */
-export function encodeTurn(entries: readonly SessionEntry[], end?: TurnEnd): string {
-  return encoded({ messages: entries.map(({ message }) => message), end });
-}
-
-/** What {@link encodeTurn} made, checked and migrated. Throws `store`, not retryable, where it cannot be read. */
-export function decodeTurn(
-  json: string,
-  place: StoredPlace,
-): { messages: Message[]; end?: TurnEnd | undefined } {
-  return decoded(json, place, turnSchema);
-}
-
-/** A session's metadata and pending calls as JSON text with its schema version. */
-export function encodeSession(session: {
-  metadata: Readonly<Record<string, unknown>>;
-  pending: readonly ToolCallPart[];
-}): string {
-  return encoded(session);
-}
-
-/** What {@link encodeSession} made, checked and migrated. */
-export function decodeSession(
-  json: string,
-  place: StoredPlace,
-): { metadata: Record<string, unknown>; pending: ToolCallPart[] } {
-  return decoded(json, place, sessionSchema);
-}
-
-/** Sums as JSON text with its schema version. */
-export function encodeSpend({ usage, cost, turns }: Spend): string {
-  return encoded({ usage, cost, turns });
-}
-
-/** What {@link encodeSpend} made, checked and migrated. */
-export function decodeSpend(json: string, place: StoredPlace): Spend {
-  return decoded(json, place, spendSchema);
 }

@@ -1,15 +1,6 @@
 import * as z from 'zod';
 
-import {
-  checkAppend,
-  checkFork,
-  checkSessionKey,
-  checkUpdate,
-  decodeSession,
-  encodeSession,
-  noSessionError,
-  parseOptions,
-} from '../../src/index.ts';
+import { SluiceError, checkSessionKey, parseOptions, sessionName, storedText } from '../../src/index.ts';
 import type {
   AppendOptions,
   Lease,
@@ -29,6 +20,12 @@ import { keysSchema } from './keyring.ts';
 import type { EncryptionKey, MasterKey } from './keyring.ts';
 import { openedMessages, sealedEntries } from './sealed-messages.ts';
 import { SessionCipher } from './session-cipher.ts';
+
+const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'give an object of plain data, as JSON has it',
+);
+const forkSchema = z.object({ at: z.int().min(0).optional() });
 
 const METHODS = ['load', 'turn', 'append', 'update', 'spend', 'list', 'delete', 'forget', 'lease', 'close'];
 
@@ -101,12 +98,14 @@ class EncryptedStore implements StateStore {
   }
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
-    const cipher = this.#cipher(checkAppend(key, entries, options));
+    const cipher = this.#cipher(checkSessionKey(key));
     const { turnId, expectedVersion, metadata, pending, end } = options;
     // It is stored at this version, or not at all.
     const version = expectedVersion + 1;
-    const reason = end?.reason === undefined ? undefined : cipher.seal(end.reason, ['reason', turnId]);
-    return this.#store.append(key, sealedEntries(cipher, entries, { turnId, version }), {
+    // The store below checks the rest: what is no turn id, no version or no reason is given to it as it is.
+    const reason =
+      typeof end?.reason === 'string' ? cipher.seal(end.reason, ['reason', turnId]) : end?.reason;
+    return this.#store.append(key, sealedEntries(cipher, entries, { turnId: String(turnId), version }), {
       ...options,
       ...(metadata !== undefined && { metadata: sealedMetadata(cipher, metadata) }),
       ...(pending !== undefined && { pending: sealedPending(cipher, pending) }),
@@ -119,15 +118,16 @@ class EncryptedStore implements StateStore {
     metadata: Readonly<Record<string, unknown>>,
     options: { expectedVersion: number },
   ): Promise<number> {
-    const cipher = this.#cipher(checkUpdate(key, metadata, options));
+    const cipher = this.#cipher(checkSessionKey(key));
     return this.#store.update(key, sealedMetadata(cipher, metadata), options);
   }
 
   /** What was sealed for one session does not open in another: a copy is sealed anew. */
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
-    const { owner } = checkFork(key, at);
+    const { owner } = checkSessionKey(key);
+    parseOptions('fork()', forkSchema, { at });
     const state = await this.load(key);
-    if (state === undefined) throw noSessionError(key);
+    if (state === undefined) throw new SluiceError('not_found', `There is no ${sessionName(key)}.`);
     const { messages, metadata, pending } = state;
     const copy = { owner, id: crypto.randomUUID() };
     const kept = messages.slice(0, at);
@@ -182,10 +182,10 @@ function sealedMetadata(
   metadata: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const sealed: [string, string | undefined][] = [];
-  for (const [name, value] of Object.entries(metadata)) {
+  for (const [name, value] of Object.entries(parseOptions('metadata', metadataSchema, metadata))) {
     const [alias = '', ...earlier] = cipher.aliases(name);
     for (const old of earlier) sealed.push([old, undefined]);
-    const text = encodeSession({ metadata: Object.fromEntries([[name, value]]), pending: [] });
+    const text = storedText.session.write({ metadata: Object.fromEntries([[name, value]]), pending: [] });
     sealed.push([alias, value === undefined ? undefined : cipher.seal(text, ['metadata', alias])]);
   }
   return Object.fromEntries(sealed);
@@ -199,7 +199,7 @@ function openedMetadata(
   const row = 'metadata';
   const opened = Object.entries(metadata).flatMap(([alias, sealed]) => {
     const text = cipher.open(sealed, ['metadata', alias], row);
-    return Object.entries(decodeSession(text, { key, row }).metadata);
+    return Object.entries(storedText.session.read(text, { key, row }).metadata);
   });
   return Object.fromEntries(opened);
 }
@@ -207,7 +207,7 @@ function openedMetadata(
 /** All calls as the arguments of one. */
 function sealedPending(cipher: SessionCipher, pending: readonly ToolCallPart[]): ToolCallPart[] {
   if (pending.length === 0) return [];
-  const sealed = cipher.seal(encodeSession({ metadata: {}, pending }), ['pending']);
+  const sealed = cipher.seal(storedText.session.write({ metadata: {}, pending }), ['pending']);
   return [{ type: 'tool_call', id: 'sealed', name: 'sealed', arguments: sealed }];
 }
 
@@ -218,6 +218,7 @@ function openedPending(
 ): ToolCallPart[] {
   const row = 'pending calls';
   return pending.flatMap(
-    ({ arguments: sealed }) => decodeSession(cipher.open(sealed, ['pending'], row), { key, row }).pending,
+    ({ arguments: sealed }) =>
+      storedText.session.read(cipher.open(sealed, ['pending'], row), { key, row }).pending,
   );
 }

@@ -1,4 +1,4 @@
-import { decodeTurn, encodeTurn } from '../../src/index.ts';
+import { storedText } from '../../src/index.ts';
 import type { Message, SessionEntry, SessionKey } from '../../src/index.ts';
 import type { About, SessionCipher } from './session-cipher.ts';
 
@@ -19,7 +19,7 @@ export function sealedEntries(
   const count = entries.length;
   return entries.map((entry, index) => {
     const position = { turnId, version, index, count };
-    const sealed = cipher.seal(encodeTurn([entry]), about(position));
+    const sealed = cipher.seal(storedText.messages.write([entry.message]), about(position));
     const place = [version, index, count, Buffer.from(turnId).toString('base64url')];
     // The role is sealed, too; this one says nothing.
     return { message: { role: 'user', content: `${place.join('.')} ${sealed}` } };
@@ -45,7 +45,7 @@ export function openedMessages(
       throw cipher.fault(row, 'does not stand where it was stored');
     if (turnId !== undefined && (position.turnId !== turnId || opened.length !== position.index))
       throw cipher.fault(row, 'belongs to another turn');
-    for (const message of decodeTurn(cipher.open(sealed, about(position), row), { key, row }).messages)
+    for (const message of storedText.messages.read(cipher.open(sealed, about(position), row), { key, row }))
       opened.push(message);
     before = position;
   }

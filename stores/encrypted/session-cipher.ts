@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 
-import { unreadableError } from '../../src/index.ts';
+import { SluiceError, sessionName } from '../../src/index.ts';
 import type { MasterKey } from './keyring.ts';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -67,7 +67,8 @@ export class SessionCipher {
 
   /** The error of what cannot be read. */
   fault(row: string, why: string): Error {
-    return unreadableError(this.#place, row, why);
+    const message = `The ${sessionName(this.#place)} cannot be read: its ${row} ${why}.`;
+    return new SluiceError('store', message, { retryable: false });
   }
 
   #derived(key: MasterKey, purpose: string): Buffer {

@@ -1,20 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  SluiceError,
-  addTurn,
-  decodeSession,
-  decodeSpend,
-  decodeTurn,
-  encodeSession,
-  encodeSpend,
-  encodeTurn,
-  mergeMetadata,
-  noSpend,
-} from 'sluice';
+import { SluiceError, changed, storedText } from 'sluice';
 import type { Message, TurnEnd } from 'sluice';
 import { jsonCopy } from '../../src/plain-data.ts';
+import { asText } from '../../src/session/contents.ts';
 import { migrated } from '../../src/session/stored.ts';
+import { spendOf, sumsOf } from '../../src/session/sums.ts';
 import { tokens } from '../core/harness.ts';
 
 const place = { key: { owner: 'acme', id: 's' }, row: 'turn 3' };
@@ -55,25 +46,28 @@ describe('what is stored', () => {
     });
     fc.assert(
       fc.property(fc.array(message), fc.dictionary(text, fc.jsonValue()), (messages, metadata) => {
-        const stored = encodeTurn(
-          messages.map((one) => ({ message: one })),
-          end,
-        );
+        const stored = asText.turn({ messages, end });
         expect(stored.isWellFormed() && !stored.includes('\0')).toBe(true);
         // JSON has no -0.
-        expect(decodeTurn(stored, place)).toEqual({ messages: JSON.parse(JSON.stringify(messages)), end });
-        const session = decodeSession(encodeSession({ metadata, pending: [] }), place);
+        expect(asText.readTurn(stored, place)).toEqual({
+          messages: JSON.parse(JSON.stringify(messages)),
+          end,
+        });
+        const text = storedText.session.write({ metadata, pending: [] });
+        const session = storedText.session.read(text, place);
         expect(JSON.stringify(session.metadata)).toBe(JSON.stringify(metadata));
       }),
     );
   });
 
   test('keeps its schema version, sums and what waits for approval', () => {
-    expect(JSON.parse(encodeTurn([]))).toEqual({ v: 1, messages: [] });
-    const spend = addTurn(noSpend(), end);
-    expect(decodeSpend(encodeSpend(spend), place)).toEqual({ usage: tokens(1, 2), cost: end.cost, turns: 1 });
+    expect(JSON.parse(asText.turn({ messages: [] }))).toEqual({ v: 1, messages: [] });
+    expect(JSON.parse(storedText.messages.write([]))).toEqual({ v: 1, messages: [] });
+    expect(spendOf(sumsOf(end))).toEqual({ usage: tokens(1, 2), cost: end.cost, turns: 1 });
     const pending = [{ type: 'tool_call', id: 'c', name: 'pay', arguments: null } as const];
-    expect(decodeSession(encodeSession({ metadata: {}, pending }), place).pending).toEqual(pending);
+    const session = storedText.session.write({ metadata: {}, pending });
+    expect(storedText.session.read(session, place).pending).toEqual(pending);
+    expect(asText.readPending(asText.pending(pending), place)).toEqual(pending);
   });
 
   test('leaves out fields that this release does not know', () => {
@@ -81,18 +75,18 @@ describe('what is stored', () => {
       v: 1,
       messages: [{ role: 'user', content: [{ type: 'text', text: 'a', mood: 1 }], x: 1 }],
     });
-    expect(decodeTurn(later, place).messages).toEqual([
+    expect(storedText.messages.read(later, place)).toEqual([
       { role: 'user', content: [{ type: 'text', text: 'a' }] },
     ]);
   });
 
   test('reads what JSON cannot say as null', () => {
     const call = { type: 'tool_call', id: 'c', name: 'n', arguments: undefined } as const;
-    const stored = encodeTurn([{ message: { role: 'assistant', content: [call] } }]);
-    expect(decodeTurn(stored, place).messages[0]?.content).toEqual([{ ...call, arguments: null }]);
+    const stored = asText.turn({ messages: [{ role: 'assistant', content: [call] }] });
+    expect(asText.readTurn(stored, place).messages[0]?.content).toEqual([{ ...call, arguments: null }]);
     const circle: unknown[] = [];
     circle.push(circle);
-    expect(() => encodeSession({ metadata: { circle }, pending: [] })).toThrow('no plain data');
+    expect(() => asText.value(circle)).toThrow('no plain data');
   });
 });
 
@@ -113,7 +107,7 @@ describe('what cannot be read', () => {
     ],
     ['null', 'has no schema version'],
   ])('%s', (text, why) => {
-    const message = refusal(() => decodeTurn(text, place));
+    const message = refusal(() => asText.readTurn(text, place));
     expect(message).toBe(`The session "s" of "acme" cannot be read: its turn 3 ${why}.`);
     expect(message).not.toContain('secret');
   });
@@ -155,12 +149,12 @@ describe('the parts of stores', () => {
     expect(Object.keys(jsonCopy(wicked) as object)).toEqual(['__proto__']);
   });
 
-  test('mergeMetadata takes undefined away, and leaves both as they are', () => {
+  test('changed() removes what is undefined, and leaves both as they are', () => {
     const [old, changes] = [
       { a: 1, b: 2 },
       { b: undefined, c: 3 },
     ];
-    expect(mergeMetadata(old, changes)).toEqual({ a: 1, c: 3 });
+    expect(changed(old, changes)).toEqual({ a: 1, c: 3 });
     expect([old, Object.keys(changes)]).toEqual([{ a: 1, b: 2 }, ['b', 'c']]);
   });
 });

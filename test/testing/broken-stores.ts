@@ -1,13 +1,8 @@
-import {
-  SluiceError,
-  isSluiceError,
-  leaseLostError,
-  noSessionError,
-  noSpend,
-  sessionBusyError,
-} from 'sluice';
+import { SluiceError, isSluiceError } from 'sluice';
 import type { AppendOptions, MemoryStore, SessionEntry, SessionKey, SessionState, StateStore } from 'sluice';
 
+import { leaseLostError, noSessionError, sessionBusyError } from '../../src/session/store-errors.ts';
+import { noSpend } from '../session/spend.ts';
 import { brokenLists } from './broken-lists.ts';
 import type { RotStore } from './rot-store.ts';
 

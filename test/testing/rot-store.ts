@@ -1,4 +1,4 @@
-import { MemoryStore, decodeTurn } from 'sluice';
+import { MemoryStore, storedText } from 'sluice';
 import type { SessionKey, StateStore } from 'sluice';
 
 /** A store in memory whose data a test can corrupt. */
@@ -22,7 +22,7 @@ export class RotStore extends MemoryStore {
 
   #smell(key: SessionKey): void {
     const text = this.rotten.get(JSON.stringify(key));
-    if (text !== undefined) decodeTurn(text, { key, row: 'turn 2' });
+    if (text !== undefined) storedText.messages.read(text, { key, row: 'turn 2' });
   }
 }
 

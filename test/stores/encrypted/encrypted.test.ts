@@ -200,23 +200,26 @@ describe('tampering', () => {
   interface Stored {
     messages: { content: string; role: string }[];
     end?: { reason: string };
-    metadata: Record<string, string>;
+    /** Of a key of the metadata. */
+    value: string;
     pending: { arguments: string }[];
   }
 
   /** Changes what is stored, as who can write to the file can. */
   function tamper(table: 'turns' | 'contents', ids: string[], change: (rows: Stored[]) => void): void {
+    const place = table === 'turns' ? 'position' : 'name';
     around(path, (database) => {
       const found = database
         .prepare(
-          `SELECT ${table}.rowid AS at, content FROM ${table} JOIN sessions USING (session)
-                  WHERE id IN (${ids.map(() => '?').join()}) ORDER BY ${table}.rowid`,
+          `SELECT session, ${place} AS at, content FROM ${table} JOIN sessions USING (session)
+                  WHERE id IN (${ids.map(() => '?').join()}) ORDER BY session, ${place}`,
         )
         .all(...ids);
       const rows = found.map(({ content }): Stored => JSON.parse(String(content)));
       change(rows);
-      const update = database.prepare(`UPDATE ${table} SET content = ? WHERE rowid = ?`);
-      for (const [at, row] of rows.entries()) update.run(JSON.stringify(row), found[at]?.at ?? null);
+      const update = database.prepare(`UPDATE ${table} SET content = ? WHERE session = ? AND ${place} = ?`);
+      for (const [at, row] of rows.entries())
+        update.run(JSON.stringify(row), found[at]?.session ?? null, found[at]?.at ?? null);
     });
   }
 
@@ -268,10 +271,16 @@ describe('tampering', () => {
   });
 
   test.each<[string, string[], (rows: Stored[]) => void]>([
-    ['values swapped', ['a'], ([row]) => swapValues(row)],
-    ["another session's", ['a', 'b'], (rows) => swapped(rows, 0, 1)],
-    ['a plain value put in', ['a'], ([row]) => (rowOf([row], 0).metadata['rank'] = 'admin')],
-    ['pending calls made up', ['a'], ([row]) => (pendingOf(row).arguments = 'x')],
+    ['values swapped', ['a'], ([one, two]) => swapValues(one, two)],
+    [
+      "another session's",
+      ['a', 'b'],
+      (rows) => {
+        for (const at of [0, 1, 2]) swapped(rows, at, at + 3);
+      },
+    ],
+    ['a plain value put in', ['a'], ([row]) => (rowOf([row], 0).value = 'admin')],
+    ['pending calls made up', ['a'], ([, , row]) => (pendingOf(row).arguments = 'x')],
   ])('metadata: %s', async (_what, ids, change) => {
     await fresh();
     tamper('contents', ids, change);
@@ -331,10 +340,9 @@ function swapTexts([first, second]: { content: string }[]): void {
   second.content = `${two[0]} ${one[1]}`;
 }
 
-function swapValues(row: Row<{ metadata: Record<string, string> }>): void {
-  const { metadata } = rowOf([row], 0);
-  const [a = '', b = ''] = Object.keys(metadata);
-  [metadata[a], metadata[b]] = [metadata[b] ?? '', metadata[a] ?? ''];
+function swapValues(first: Row<{ value: string }>, second: Row<{ value: string }>): void {
+  const [one, two] = [rowOf([first], 0), rowOf([second], 0)];
+  [one.value, two.value] = [two.value, one.value];
 }
 
 function flipped(text: string, at: number): string {
