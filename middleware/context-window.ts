@@ -21,13 +21,14 @@ export { conversationSummary } from './context-window/stored.ts';
 export type { StoredSummary } from './context-window/stored.ts';
 
 /**
- * Keeps a conversation within the model's window. System messages and the newest turn are always sent; of the older turns whole ones are,
- * and a tool call never without its result. What was stored stays stored: only the request is cut.
+ * Keeps a conversation within the model's window. System messages and the newest turn are always sent. Older turns are sent or left out as a
+ * whole, so a tool call is never sent without its result. The stored session does not change: only the request is shortened.
  *
- * Put it inside `system`, whose text it counts, and outside `retry`, `rateLimit` and `timeout`, which then hold for the call that makes a summary
- * as for any other. It does no harm elsewhere: a request is fitted once, however often it is tried.
+ * Put it inside `system`, whose text it counts, and outside `retry`, `rateLimit` and `timeout`, which then also apply to the call that makes a
+ * summary. It works in other places, too: a request is fitted once, no matter how often it is tried.
  *
- * Fails with `context_length`, not retryable, where the newest turn alone does not fit, or by the strategy `fail`. Throws `invalid_options`.
+ * Fails with `context_length`, not retryable, if the newest turn alone does not fit, or with the strategy `fail` if the conversation
+ * does not. Throws `invalid_options`.
  *
  * @example
  * new Pipeline([contextWindow({ maxTokens: 128_000, reserveForOutput: 16_000, strategy: 'summarize' }), retry(), provider(openai())]);
@@ -70,7 +71,7 @@ async function fit(run: Run): Promise<Fitted> {
   return byFunction(run, strategy);
 }
 
-/** What a function made is used as it is, once it is sure that it fits and that no call has lost its result. */
+/** The messages of the user's strategy, if they fit and no tool call has lost its result. */
 async function byFunction({ context, window }: Run, strategy: WindowStrategy): Promise<Fitted> {
   const turns = window.conversation.turns.map(({ spoken }) => spoken);
   const messages = await strategy({
@@ -81,11 +82,11 @@ async function byFunction({ context, window }: Run, strategy: WindowStrategy): P
     count: (some) => window.count(some),
   });
   const wrong = !Array.isArray(messages)
-    ? 'returned no array of messages'
+    ? 'did not return an array of messages'
     : messages.length === 0
       ? 'returned no message'
       : conversationOf(messages).unpaired > 0
-        ? 'parted a tool call from its result'
+        ? 'separated a tool call from its result'
         : undefined;
   if (wrong !== undefined) {
     const middleware = 'contextWindow';

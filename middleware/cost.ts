@@ -14,15 +14,14 @@ export type { ModelPrices, TokenPrices } from './cost/price/price-table.ts';
 export type { SpendStore } from './cost/budget/spent.ts';
 
 /**
- * Says what each model call cost, and keeps budgets. It watches calls, so its place in the stack does not matter: retried, hedged and
- * failed ones are counted, a cache replay is not. Prices are those of `@pydantic/genai-prices`, which are part of the package: nothing is
- * fetched.
+ * Computes what each model call costs, and keeps budgets. It observes calls, so its place in the stack does not matter: retried, hedged and
+ * failed calls are counted, a replay from a cache is not. The prices are part of the package `@pydantic/genai-prices`: nothing is fetched.
  *
- * A cost is `exact`, `estimated` (the call was cut short, or the provider's report is not whole) or `unknown` (no price is known), never a
- * made-up 0. `demo()` costs exactly nothing.
+ * A cost is `exact`, `estimated` (the call was ended before its end, or the provider's report is not complete) or `unknown` (no price is known),
+ * but never a made-up 0. `demo()` costs exactly 0.
  *
- * A budget refuses a call that does not fit with an error of code `budget`, and interrupts the execution whose call outgrows it. Running calls
- * hold what they may cost, so that concurrent ones do not pass the limit together.
+ * A budget refuses a call that does not fit with an error of code `budget`, and interrupts the execution if its call uses up the budget while
+ * it streams. Running calls reserve what they may cost, so that together they do not pass the limit.
  *
  * Throws `invalid_options`.
  *
@@ -39,7 +38,7 @@ export function cost(options: CostOptions = {}): Middleware {
   const hasBudgets = settings.budgets.length > 0;
   const Watched = contextKey<true>('cost');
   return function cost(context, next) {
-    // Inside retry the body runs again, for an execution that is watched already.
+    // Inside retry this function runs again for an execution whose calls are observed already.
     if (context.get(Watched) === true) return next();
     context.set(Watched, true);
     const key = settings.key?.(context) ?? '';

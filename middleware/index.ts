@@ -1,5 +1,5 @@
 /**
- * The middleware that know no optional package. The others have entry points of their own: `sluice/middleware/context-window`,
+ * The middleware that need no optional package. The others have their own entry points: `sluice/middleware/context-window`,
  * `sluice/middleware/cost`, `sluice/middleware/rate-limit`.
  *
  * @module

@@ -24,7 +24,7 @@ export interface LoggingOptions {
   /** Any logger with `info`, `warn`, `error` and `debug`, such as pino or the console. Default: the pipeline's, else the console. */
   logger?: LoggerLike;
   /**
-   * Also logs what was said: messages, text, thinking, tool calls, the texts of errors and the reason of an interruption. Default: false.
+   * Also logs content: messages, text, thinking, tool calls, the messages of errors and the reason of an interruption. Default: false.
    */
   content?: boolean;
 }
@@ -35,11 +35,11 @@ const schema = z.strictObject({
 });
 
 /**
- * Logs one structured line at the start and one at the end of each execution and of each attempt, that is each call of a model, the
- * retried and hedged ones too. Its place in the stack does not matter.
+ * Logs one structured line at the start and one at the end of each execution and of each attempt. An attempt is one call of a model; retried
+ * and hedged calls have their own lines. The place of `logging()` in the stack does not matter.
  *
- * Starts are logged as `info` (an execution) and `debug` (an attempt), good ends as `info`, a failed attempt as `warn`, a failed execution as `error`. Without `content` no line
- * holds a prompt, an answer or an error's text; keys are never logged.
+ * The levels: `info` for the start of an execution and `debug` for the start of an attempt; `info` for an end without an error, `warn` for a failed
+ * attempt, `error` for a failed execution. Without `content` no line contains a prompt, an answer or the message of an error. API keys are never logged.
  *
  * Throws `invalid_options`.
  *
@@ -53,7 +53,7 @@ export function logging(options: LoggingOptions = {}): Middleware {
   return function logging(context, next) {
     let lines = context.get(Lines);
     if (lines === undefined) {
-      // A retry above runs this body again: an execution has one set of lines all the same.
+      // A retry above runs this function again. An execution still has one set of lines.
       lines = new ExecutionLines(context, given ?? fallback(context), content);
       context.set(Lines, lines);
     }
@@ -71,7 +71,7 @@ class ExecutionLines {
   readonly #log: Logger;
   readonly #content: boolean;
   #calls = 0;
-  /** The last line of each attempt under way, by its span: prices are known when the span ends. */
+  /** Logs the last line of each running attempt, by the id of its span. The price is known when the span ends. */
   #closing: Map<string, () => void> | undefined;
   #answer: Stream<StreamChunk, Reply> | undefined;
 
@@ -96,7 +96,7 @@ class ExecutionLines {
     context.onEnd((end) => this.#ended(end));
   }
 
-  /** Keeps the stream whose content is the answer: that of the last attempt at the layers below. */
+  /** Keeps the stream whose content is the answer: that of the last run of the layers below. */
   follow(answer: Stream<StreamChunk, Reply>): Stream<StreamChunk, Reply> {
     this.#answer = answer;
     return answer;
@@ -116,7 +116,7 @@ class ExecutionLines {
         ...tokens(usage),
         ...money(cost),
         ...failure(error, this.#content),
-        ...(this.#content && { reason, ...said(this.#answer) }),
+        ...(this.#content && { reason, ...contentOf(this.#answer) }),
       }),
     );
   }
@@ -135,9 +135,9 @@ class ExecutionLines {
         messages: this.#content ? call.request.messages : undefined,
       }),
     );
-    const heard = this.#content ? new Heard() : undefined;
+    const content = this.#content ? new CallContent() : undefined;
     return {
-      ...(heard && { chunk: (chunk) => heard.add(chunk) }),
+      ...(content && { chunk: (chunk) => content.add(chunk) }),
       end: (end) => {
         const { span } = call.span;
         this.#closing ??= new Map();
@@ -151,9 +151,9 @@ class ExecutionLines {
               call: call.number,
               outcome: end.outcome,
               durationMs: span.durationMs,
-              ...answered(call, end),
+              ...replyFields(call, end),
               ...failure(end.error, this.#content),
-              ...heard?.fields,
+              ...content?.fields,
             }),
           );
         });
@@ -162,8 +162,8 @@ class ExecutionLines {
   }
 }
 
-/** What one call said. */
-class Heard {
+/** Collects the content of one call. */
+class CallContent {
   readonly fields: { content?: string; thinking?: string; toolCalls?: object[] } = {};
 
   add(chunk: StreamChunk): void {
@@ -176,7 +176,7 @@ class Heard {
   }
 }
 
-function answered(call: Call, { reply, usage }: CallEnd): object {
+function replyFields(call: Call, { reply, usage }: CallEnd): object {
   const { provider, model, cost } = call;
   const { attempt } = call.span.span.attributes;
   const { finishReason, requestId } = reply ?? {};
@@ -191,7 +191,7 @@ function answered(call: Call, { reply, usage }: CallEnd): object {
   };
 }
 
-function said(answer: Stream<StreamChunk, Reply> | undefined): object {
+function contentOf(answer: Stream<StreamChunk, Reply> | undefined): object {
   const { content, thinking, toolCalls } = answer?.partial ?? {};
   return { content, thinking: thinking || undefined, toolCalls: toolCalls?.length ? toolCalls : undefined };
 }
@@ -200,7 +200,7 @@ function tokens({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens,
   return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated };
 }
 
-/** Nothing where nobody has set a price. */
+/** No fields if nothing has set a price. */
 function money(cost: Cost | undefined): object {
   return cost === undefined ? {} : { costUsd: cost.totalUsd, costStatus: cost.status };
 }
@@ -226,7 +226,7 @@ function levelOf(outcome: Outcome, failed: 'warn' | 'error'): 'info' | 'warn' | 
   return outcome === 'failed' ? failed : 'info';
 }
 
-/** The fields that are known. */
+/** Leaves out the fields that are undefined. */
 function present(fields: object): Record<string, unknown> {
   const known: Record<string, unknown> = {};
   for (const name of Object.keys(fields)) {

@@ -10,12 +10,12 @@ import type {
 } from '../src/index.ts';
 
 /**
- * The terminal middleware: each run of it makes one call of `model` and streams its answer. It stands last in a stack.
+ * The terminal middleware, the last one of a stack: each run of it makes one call of `model` and streams the answer.
  *
- * `defaults` are parameters for requests that do not set them. They are merged key by key, not deeply: a key that the request sets
- * replaces the whole default, one that is `undefined` there does not.
+ * `defaults` are parameters for requests that do not set them. They are merged key by key, not deeply: a key of the request replaces the whole
+ * default, unless it is `undefined`.
  *
- * Throws `invalid_options` when `model` is no provider or `defaults` are no parameters, naming every wrong field.
+ * Throws `invalid_options` if `model` is not a provider or a field of `defaults` is wrong. It names every wrong field.
  *
  * @example
  * const pipeline = new Pipeline([provider(openai({ model: 'gpt-5-mini' }), { temperature: 0 })]);
@@ -32,8 +32,8 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
 }
 
 /**
- * What the provider is told. Asked of the context when it is needed, so that a provider that needs no signal costs none. A class, since an object
- * with getters of its own costs a hidden class each.
+ * What the provider gets with a request. It reads the context on demand, so that no signal is made for a provider that does not use one. It is a
+ * class because each object literal with getters would have a hidden class of its own.
  */
 class CallOfLayer implements ProviderCall {
   readonly call: Call;
@@ -67,10 +67,10 @@ function checkProvider(model: unknown): void {
     return typeof value !== (key === 'stream' ? 'function' : 'string') || value === '';
   });
   if (lacks.length === 0) return;
-  const mend =
+  const advice =
     'give a provider such as openai() or demo(), or an object { name, model, stream(request, call) }';
   throw new SluiceError(
     'invalid_options',
-    `provider(): what was given has no ${lacks.join(', no ')}: ${mend}.`,
+    `provider(): what was given has no ${lacks.join(', no ')}: ${advice}.`,
   );
 }

@@ -11,14 +11,14 @@ export type { RateLimitOptions } from './rate-limit/options.ts';
 export type { Limiter, LimiterAnswer, LimiterOptions } from './rate-limit/windows.ts';
 
 /**
- * Holds requests back: by requests and tokens a minute (on rate-limiter-flexible), by requests under way, and by what the provider's own
- * headers say. Each request reserves an estimate of its tokens before it is sent and settles to what it used, however it ends. What does
- * not fit waits, first in first out, up to `maxWaitMs`.
+ * Limits requests per minute and tokens per minute (with rate-limiter-flexible), and requests that run at once. It also follows the limits in
+ * the provider's headers. Each request reserves an estimate of its tokens before it is sent; at its end the reservation is corrected to what
+ * it used. A request that does not fit waits up to `maxWaitMs`, first in, first out.
  *
- * Inside `retry` each attempt waits for its turn; outside, only the first one does and the further ones are counted.
+ * Inside `retry` each attempt waits for its turn. Outside of it only the first attempt waits, and the others are counted.
  *
- * Fails with `rate_limited` (the wait would be too long; `retryAfterMs` where it is known; not retryable where the request is larger than a
- * whole minute), `queue_full`, or `store` where the limiter's store fails. Throws `invalid_options`.
+ * Fails with `rate_limited` if the wait would be too long (with `retryAfterMs` if it is known) or if the request is larger than the limit of a
+ * whole minute (not retryable), with `queue_full`, or with `store` if the limiter's store fails. Throws `invalid_options`.
  *
  * @example
  * new Pipeline([retry(), rateLimit({ requestsPerMinute: 500, tokensPerMinute: 200_000 }), provider(openai())]);
@@ -61,10 +61,10 @@ function windows(
 }
 
 function tooLarge(tokens: number, tokensPerMinute: number): SluiceError {
-  const mend = 'lower maxTokens, raise tokensPerMinute or give estimate()';
+  const advice = 'lower maxTokens, raise tokensPerMinute or give estimate()';
   return new SluiceError(
     'rate_limited',
-    `The request is estimated at ${tokens} tokens, more than tokensPerMinute (${tokensPerMinute}) ever allows: ${mend}.`,
+    `The request is estimated at ${tokens} tokens, more than tokensPerMinute (${tokensPerMinute}) ever allows: ${advice}.`,
     { retryable: false },
   );
 }

@@ -8,12 +8,12 @@ import { Resumed } from './retry/resumed.ts';
 export type { AfterContent, RetryEvent, RetryOptions } from './retry/options.ts';
 
 /**
- * Makes a failed attempt again, with growing waits, as long as nothing of it has been delivered; what happens behind the first chunk says
- * `afterContent`. A provider's `Retry-After` is honoured, a wait that would pass the execution's deadline is not begun, and every
- * wait ends when the execution does.
+ * Repeats a failed attempt after a wait, as long as nothing of it has been delivered. `afterContent` says what happens after the first chunk.
+ * The wait is what the provider asks for with `Retry-After`, or else what `backoff` says. A wait that would pass the execution's deadline is
+ * not begun, and every wait ends when the execution does.
  *
- * When there is no further attempt the last error is thrown as it came, with `attempts` set. Each attempt is one request: the
- * providers do not retry by themselves.
+ * If there is no further attempt, the last error is thrown unchanged, with `attempts` set. Each attempt is one request: the providers do not
+ * retry by themselves.
  *
  * Throws `invalid_options`.
  *

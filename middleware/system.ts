@@ -1,4 +1,5 @@
 import { SluiceError } from '../src/index.ts';
+import { kindOf } from '../src/kit/index.ts';
 import type {
   ExecutionContext,
   Message,
@@ -9,23 +10,24 @@ import type {
   StreamChunk,
 } from '../src/index.ts';
 
-/** The text of a system message, or a function that makes it for one execution. `''` and `undefined` add no message. */
+/** The text of a system message, or a function that makes it for one execution. If the function returns `''` or `undefined`, no message is added. */
 export type SystemText =
   string | ((context: ExecutionContext) => string | undefined | Promise<string | undefined>);
 
 /**
- * Adds a system message before the conversation. Stacked ones append in order: the text of the outer one comes first. System messages
- * that lead the conversation already stay before it. The message is sent, not stored with the session.
+ * Adds a system message before the conversation. With several of them, the message of the outer one comes first. It is added after the system
+ * messages that the conversation already starts with. The message is sent, but not stored with the session.
  *
- * Throws `invalid_options` when `text` is neither a string nor a function, or an empty string.
+ * Throws `invalid_options` if `text` is neither a function nor a string that is not empty.
  *
  * @example
  * new Pipeline([system('You are terse.'), system(({ metadata }) => `The user's city: ${String(metadata['city'])}`), provider(openai())]);
  */
 export function system(text: SystemText): Middleware {
   if ((typeof text !== 'string' && typeof text !== 'function') || text === '') {
-    const mend = 'give a text that is not empty, or a function of the context that returns one';
-    throw new SluiceError('invalid_options', `system(): the text is missing: ${mend}.`);
+    const found = text === '' ? 'empty' : kindOf(text);
+    const advice = 'give a text that is not empty, or a function of the context that returns one';
+    throw new SluiceError('invalid_options', `system(): text is ${found}: ${advice}.`);
   }
   return function system(context, next) {
     const made = typeof text === 'string' ? text : text(context);
@@ -44,7 +46,7 @@ function withText(
   if (typeof text !== 'string') {
     throw new SluiceError(
       'invalid_options',
-      'system(): the function returned no text: return a string or undefined.',
+      `system(): the function returned ${kindOf(text)}: return a string or undefined.`,
     );
   }
   return next({ messages: inserted(context.request.messages, { role: 'system', content: text }) });

@@ -3,19 +3,18 @@ import { SluiceError } from '../src/index.ts';
 import type { Middleware, Reply, Stream, StreamChunk, Tap, TimeoutPhase } from '../src/index.ts';
 import { Timer, option, parseOptions } from '../src/kit/index.ts';
 
-/** Limits of {@link timeout}, in milliseconds; at least one. 0 and undefined: no such limit, but see `firstChunkMs`. */
+/** Limits of {@link timeout}, in milliseconds. At least one is required. 0 and undefined: no such limit, but see `firstChunkMs`. */
 export interface TimeoutOptions {
   /**
-   * Longest wait for the first chunk, counted from the start of this layer: queues and retries below it are included. Where it is undefined,
-   * `idleMs` bounds that wait too; 0 leaves it without a limit.
+   * Longest wait for the first chunk, from the start of this layer, including queues and retries below it. If it is undefined, `idleMs` limits
+   * this wait, too; 0: no limit.
    */
   firstChunkMs?: number;
   /**
-   * Longest wait for each further chunk. Only payload counts, keep-alives do not, and the clock stands still while the consumer
-   * does not read.
+   * Longest wait for each further chunk. Only payload counts, keep-alives do not. The clock stops while the consumer does not read.
    */
   idleMs?: number;
-  /** Longest time for the whole of it, the consumer's own pace included. */
+  /** Longest time for the whole answer, including the time that the consumer takes. */
   totalMs?: number;
 }
 
@@ -28,10 +27,10 @@ const schema = z
   );
 
 /**
- * Ends an attempt that takes too long, with an error of code `timeout` that says in `phase` which limit it was: `first_chunk`,
- * `idle` or `total`. The call below is aborted and its socket freed; what had come before is still delivered.
+ * Ends an attempt that takes too long, with an error of code `timeout`. Its `phase` says which limit was passed: `first_chunk`, `idle` or
+ * `total`. The call below is aborted and its socket freed. What was received before is still delivered.
  *
- * Inside `retry()` the limits hold for each attempt, outside of it for all of them together.
+ * Inside `retry()` the limits apply to each attempt, outside of it to all attempts together.
  *
  * Throws `invalid_options`.
  *
@@ -66,19 +65,19 @@ function limit(ms: number | undefined, phase: TimeoutPhase): Limit {
   return { ms: ms === undefined || ms === 0 ? Number.POSITIVE_INFINITY : ms, phase };
 }
 
-/** Since when nothing is waited for. */
+/** The value of `#waitingSince` while no chunk is waited for. */
 const NOT_WAITING = Number.POSITIVE_INFINITY;
 
 /**
- * The clock of one attempt. A chunk costs two assignments, a read one look at the time. There is one timer: when it fires it either
- * finds that a limit is over, or sleeps on until the earliest moment at which one could be.
+ * The clock of one attempt. A chunk costs two assignments, a read one look at the time. There is one timer. When it fires, a limit has been
+ * passed, or it is started again until the earliest time at which one can be.
  */
 class Clock implements Tap<StreamChunk, Reply> {
   readonly #stream: Stream<StreamChunk, Reply>;
   readonly #limits: Limits;
   readonly #startedAt = performance.now();
   #waitingSince = this.#startedAt;
-  /** What bounds the wait for the next chunk. */
+  /** The limit of the wait for the next chunk. */
   #limit: Limit;
   readonly #timer = new Timer(() => this.#check());
 
@@ -110,7 +109,7 @@ class Clock implements Tap<StreamChunk, Reply> {
     else this.#arm(now);
   }
 
-  /** Sleeps until the wait under way is over, or one that begins right now, or the whole. */
+  /** Starts the timer for the end of the current wait, of a wait that begins now, or of the whole answer, whichever comes first. */
   #arm(now: number): void {
     const { further, total } = this.#limits;
     const due = Math.min(this.#waitingSince + this.#limit.ms, now + further.ms, this.#startedAt + total.ms);

@@ -17,47 +17,47 @@ export { parseOptions } from './kit/parse-options.ts';
 
 /** How a pipeline runs its executions. */
 export interface PipelineOptions {
-  /** Executions that run at once; more wait in order. Default: 100. */
+  /** How many executions run at once; more wait in order. Default: 100. */
   maxConcurrentExecutions?: number;
-  /** Chunks that may wait for the consumer before reading stops. Default: 10. */
+  /** How many chunks may wait for the consumer before reading stops. Default: 10. */
   streamBufferSize?: number;
-  /** Longest run of an execution in milliseconds, without its waits for a slot and for its session. 0: no limit. Default: 30,000. */
+  /** The longest time an execution runs, in milliseconds, not counting its waits for a slot and for its session. 0: no limit. Default: 30,000. */
   executionTimeoutMs?: number;
-  /** How long `shutdown()` lets running executions go on, in milliseconds. Default: 10,000. */
+  /** How long `shutdown()` waits for running executions before it aborts them, in milliseconds. Default: 10,000. */
   shutdownTimeoutMs?: number;
-  /** How long a teardown waits for a middleware that ignores its signal, in milliseconds. Default: 1,000. */
+  /** How long a close waits for a middleware that ignores its signal, in milliseconds. Default: 1,000. */
   closeTimeoutMs?: number;
   /** How long each `onEnd` hook may take, in milliseconds. Default: 5,000. */
   hookTimeoutMs?: number;
   /** How long each call of the session store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
   storeTimeoutMs?: number;
-  /** Most turns of this process that may wait for one busy session. Default: 16. */
+  /** How many turns of this process may wait for one busy session. Default: 16. */
   maxQueuedTurns?: number;
   /**
-   * What a turn does that finds its session busy: `queue` waits its turn, `reject` fails with `session_busy`, `supersede` ends the turns before
-   * it. A call may say otherwise. Default: `queue`.
+   * What a turn does if its session is busy: `queue` waits, `reject` fails with `session_busy`, `supersede` ends the turns before it. A call can
+   * override it. Default: `queue`.
    */
   onBusy?: OnBusy;
   /**
-   * How many messages of a session a turn reads, its own input not counted: the newest, from a message of the user on, so that turns stay whole. The
-   * cost of a turn is then independent of the length of its session. Default: all.
+   * How many messages of a session a turn reads, not counting its own input: the newest ones, starting with a message of the user, so that turns
+   * stay whole. The cost of a turn then does not depend on the length of its session. Default: all.
    */
   historyLimit?: number;
   /** Where sessions live. Default: in memory, bounded by age and count. */
   store?: StateStore;
   /** Where `context.log` writes. Default: nowhere. */
   logger?: LoggerLike;
-  /** Whether `shutdown()` closes the store and the providers passed in. Default: false, they belong to the caller. */
+  /** Whether `shutdown()` closes the store and the providers that were passed in. Default: false, they belong to the caller. */
   own?: boolean;
 }
 
-/** What one execution is called with. */
+/** Options of one execution. */
 export interface ExecutionOptions {
-  /** Aborts it: its consumer gets an `aborted` error with what had come. */
+  /** Aborts the execution: its consumer gets an `aborted` error with what has been received. */
   signal?: AbortSignal;
-  /** Longest run in milliseconds; the earliest of this, `executionTimeoutMs` and `deadline` wins. */
+  /** The longest time it runs, in milliseconds. The earliest of this, `executionTimeoutMs` and `deadline` wins. */
   timeoutMs?: number;
-  /** When it must be over, waits included: a date or milliseconds since the epoch. */
+  /** When it must be over, including waits: a date, or milliseconds since the epoch. */
   deadline?: number | Date;
   /** Overrides the provider's model. */
   model?: string;
@@ -65,16 +65,16 @@ export interface ExecutionOptions {
   /** Tools offered to the model. */
   tools?: readonly ToolDefinition[];
   responseFormat?: ResponseFormat;
-  /** Plain data of the caller's, handed back in the result. */
+  /** Plain data of the caller, returned in the result. */
   metadata?: Record<string, unknown>;
   /** Typed values for the middleware: `[Tenant.with('acme')]`, or pairs of key and value. */
   values?: Iterable<ContextEntry>;
   /**
-   * The caller's id of this turn of a session, so that it can be sent again: a turn that was finished is not run again, its stored result is
-   * given; one that was not is taken up where its input is stored already. Well-formed text of at most 500 UTF-8 bytes. Default: a random one.
+   * The caller's id of this turn of a session, so that the turn can be sent again. If it was finished, it is not run again: its stored result is
+   * returned. If it was not, it is run with the input that is stored already. Well-formed text of at most 500 UTF-8 bytes. Default: a random one.
    */
   turnId?: string;
-  /** What this turn does when it finds its session busy. Default: the pipeline's `onBusy`. */
+  /** What this turn does if its session is busy. Default: the pipeline's `onBusy`. */
   onBusy?: OnBusy;
 }
 
@@ -123,15 +123,15 @@ const executionSchema = z.strictObject({
   onBusy: onBusy.optional(),
 });
 
-/** The options with their defaults. Throws `invalid_options` naming every wrong field at once. */
+/** Returns the options with their defaults. Throws one `invalid_options` that names every wrong field. */
 export function pipelineOptions(options: PipelineOptions): z.output<typeof pipelineSchema> {
   return parseOptions('Pipeline options', pipelineSchema, options);
 }
 
-/** Most bytes of a turn's id, which stores keep with a suffix. */
+/** The most bytes of a turn's id. Stores add a suffix to it. */
 const MAX_TURN_ID_BYTES = 500;
 
-/** Checks the options of one execution; `inSession`: of a turn of a session. */
+/** Checks the options of one execution. `inSession`: it is a turn of a session. */
 export function checkExecutionOptions(options: ExecutionOptions, inSession: boolean): void {
   parseOptions('Execution options', executionSchema, options);
   if (options.turnId !== undefined) checkId('turnId', options.turnId, MAX_TURN_ID_BYTES);
@@ -150,7 +150,7 @@ export function checkShutdownOptions(options: object): void {
   parseOptions('shutdown()', shutdownSchema, options);
 }
 
-/** Checks parameters given elsewhere than in the options of an execution; `what` says where. */
+/** Checks parameters that are not part of the options of an execution. `what` says what they belong to, for the message. */
 export function checkParameters(what: string, parameters: Parameters): void {
   parseOptions(what, parametersSchema, parameters);
 }
@@ -163,7 +163,7 @@ const changesSchema = z.strictObject({
   responseFormat: responseFormatSchema.optional(),
 });
 
-/** Checks what a middleware hands to `next()`. */
+/** Checks what a middleware passes to `next()`. */
 export function checkChanges(changes: Partial<ModelRequest>): void {
   parseOptions('The request', changesSchema, changes);
   for (const key of ['messages', 'parameters'] as const) {
@@ -176,7 +176,7 @@ export function checkChanges(changes: Partial<ModelRequest>): void {
   if (changes.messages !== undefined) checkMessages(changes.messages);
 }
 
-/** What goes into a result must survive JSON and cloning. */
+/** Reports data that JSON and `structuredClone` would change: it becomes part of the result. */
 function requirePlain(value: Record<string, unknown>, context: z.RefinementCtx): void {
   const fault = plainFault(value);
   if (fault !== undefined)

@@ -1,15 +1,15 @@
 import type { Message, Role } from '../../src/index.ts';
 import { pairsOf, withoutUnpaired } from './pairs.ts';
 
-/** What goes or stays together: from a user's message up to the next one, with all rounds of tool calls between. */
+/** Messages that are kept or dropped together: from a user's message up to the next one, with all rounds of tool calls between. */
 export interface Turn {
-  /** In order, system messages that stand before or inside it included. */
+  /** In order, including the system messages before and inside it. */
   readonly messages: readonly Message[];
   /** The same without the system messages. */
   readonly spoken: readonly Message[];
 }
 
-/** A request's messages, taken apart. Lead and turns one after the other are all of them. */
+/** The messages of a request in parts: `lead` and then `turns` contain all of them. */
 export interface Conversation {
   /** System messages before everything else. */
   readonly lead: readonly Message[];
@@ -20,14 +20,14 @@ export interface Conversation {
 }
 
 /**
- * Takes messages apart into turns. A turn starts at a message of the user that follows none of the user's own, and not between a tool call
- * and its result. What stands before the first such message is a turn, too.
+ * Splits messages into turns. A turn starts at a message of the user, unless the message before it is the user's, too, or it is between a tool
+ * call and its result. The messages before the first such message are a turn, too.
  */
 export function conversationOf(messages: readonly Message[]): Conversation {
   const { answeredAt, unpaired } = pairsOf(messages);
   const lead: Message[] = [];
   const turns: { messages: Message[]; spoken: Message[] }[] = [];
-  /** System messages whose turn is that of the message behind them. */
+  /** System messages that belong to the turn of the next message. */
   let waiting: Message[] = [];
   let before: Role | undefined;
   let openUntil = -1;
@@ -57,8 +57,8 @@ export function conversationOf(messages: readonly Message[]): Conversation {
 }
 
 /**
- * The messages from one turn on, behind the lead, the system messages of all turns before it and what is put in their place. Of system messages
- * before it that say the same only the last is kept: a caller may give one with every turn.
+ * The lead, the system messages of all turns before `from`, `inserted` in place of those turns, and the messages of the turns from `from` on. Of
+ * equal system messages only the last is kept, because a caller may give one with every turn.
  */
 export function messagesFrom(
   { lead, turns }: Conversation,
@@ -82,7 +82,7 @@ export function systemOf({ messages, spoken }: Turn): readonly Message[] {
   return messages.length === spoken.length ? [] : messages.filter(({ role }) => role === 'system');
 }
 
-/** The same for system messages that say the same. */
+/** A key that is the same for system messages with the same content. */
 export function textKey({ content }: Message): string {
   return JSON.stringify(content);
 }

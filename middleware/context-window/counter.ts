@@ -3,7 +3,7 @@ import type { ExecutionContext, Message, ModelRequest, Provider } from '../../sr
 import { estimateInputTokens, kindOfThrown } from '../../src/kit/index.ts';
 import { loadTokenizer, type CountText } from './tokenizer.ts';
 
-/** Counts the input tokens of a request, in tokens of its model. */
+/** Counts the input tokens of a request, as its model does. */
 export type TokenCounter = (
   request: ModelRequest,
   options: { signal: AbortSignal },
@@ -16,15 +16,15 @@ export type CountingProvider = Required<Pick<Provider, 'name' | 'countTokens'>>;
 export interface Counter {
   /** For errors, logs and events. */
   readonly name: string;
-  /** Tokens of one message: exact for the count, unless there is a `remote` one. */
+  /** Tokens of one message. With `remote` this is only an estimate of its share. */
   weigh(message: Message): number;
-  /** Tokens of what a request has beside its messages. */
+  /** Tokens of a request without its messages. */
   weighRest(request: ModelRequest): number;
-  /** Asks for the count of a whole request. Without it the weights are the count. */
+  /** Asks for the count of a whole request. Without it the count is the sum of the weights. */
   readonly remote?: (request: ModelRequest) => Promise<number>;
 }
 
-/** The counter that was asked for; without any, the tokenizer where it is installed. */
+/** The counter of the option `counter`. Default: the tokenizer if it is installed, else the heuristic. */
 export async function counterOf(
   option: 'heuristic' | 'tokenizer' | TokenCounter | CountingProvider | undefined,
   context: ExecutionContext,
@@ -50,7 +50,7 @@ export async function countTokens(counter: Counter, request: ModelRequest): Prom
   return request.messages.reduce((sum, message) => sum + counter.weigh(message), counter.weighRest(request));
 }
 
-/** What a counter of the provider's or the caller's says; undefined, with a warning, where it fails: no turn is lost for that. */
+/** The count of a provider or of the user's function. If that fails, returns undefined with a warning, so that no turn fails because of it. */
 async function remoteCount(
   count: TokenCounter,
   request: ModelRequest,
@@ -68,10 +68,10 @@ async function remoteCount(
     return undefined;
   }
   if (Number.isFinite(tokens) && tokens >= 0) return tokens;
-  throw new SluiceError('invalid_options', 'contextWindow(): counter gave no number of at least 0.');
+  throw new SluiceError('invalid_options', 'contextWindow(): counter returned no number of at least 0.');
 }
 
-/** A counter in this process. Messages do not change, so each is counted once. */
+/** A counter in this process. Each message is counted once, because messages do not change. */
 function localCounter(name: string, textTokens?: CountText): Counter {
   const weights = new WeakMap<Message, number>();
   return {

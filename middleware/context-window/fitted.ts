@@ -10,16 +10,16 @@ export interface Run {
   readonly window: Window;
 }
 
-/** What is sent in place of a conversation. */
+/** What is sent instead of the whole conversation. */
 export interface Fitted {
   readonly messages: readonly Message[];
-  /** False where they are all that there are. */
+  /** False if nothing was left out. */
   readonly cut: boolean;
   readonly keptTurns: number;
   readonly summary: WindowCut['summary'];
 }
 
-/** The turns from one on, and what is put in the place of the others. */
+/** The turns from `from` on, with `inserted` in place of the others. */
 export function fittedFrom(
   window: Window,
   from: number,
@@ -34,14 +34,14 @@ export function fittedFrom(
   };
 }
 
-/** As many of the newest turns as fit. Throws `context_length` where not even the newest one does. */
+/** As many of the newest turns as fit. Throws `context_length` if not even the newest one does. */
 export async function dropOldest(window: Window): Promise<Fitted> {
   const from = await window.oldestFitting(0);
   if (from === undefined) throw await tooLong(window);
   return fittedFrom(window, from);
 }
 
-/** The error where the newest turn alone does not fit. */
+/** The error if the newest turn alone does not fit. */
 export async function tooLong(window: Window): Promise<Error> {
   return window.overflow('the newest turn alone', window.messages(window.newest));
 }

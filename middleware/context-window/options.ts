@@ -3,71 +3,72 @@ import type { ExecutionContext, Message } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
 import type { CountingProvider, TokenCounter } from './counter.ts';
 
-/** What a strategy of one's own is given. */
+/** What a strategy of your own gets. */
 export interface WindowOverflow {
   /** The messages of the request, in order. */
   readonly messages: readonly Message[];
   /** The same as whole turns, oldest first, without system messages. */
   readonly turns: readonly (readonly Message[])[];
-  /** Most tokens of input: `maxTokens` less `reserveForOutput`. */
+  /** The most tokens of input: `maxTokens` minus `reserveForOutput`. */
   readonly limit: number;
   readonly context: ExecutionContext;
   /** Tokens of the request with these messages, tools included. */
   count(messages: readonly Message[]): Promise<number>;
 }
 
-/** Makes the messages that are sent from some that do not fit. They must fit, with each tool call beside its result. */
+/** Makes messages that fit from messages that do not. Each tool call must keep its result. */
 export type WindowStrategy = (overflow: WindowOverflow) => readonly Message[] | Promise<readonly Message[]>;
 
-/** A request that was cut. */
+/** A request that was shortened. */
 export interface WindowCut {
   executionId: string;
-  /** Who counted: `heuristic`, `gpt-tokenizer`, `function`, or the provider's name. */
+  /** What counted: `heuristic`, `gpt-tokenizer`, `function`, or the provider's name. */
   counter: string;
   /** Tokens of input that are sent. */
   tokens: number;
-  /** Most tokens that may be. */
+  /** The most tokens that may be sent. */
   limit: number;
-  /** Turns that are sent as they are. With a strategy of one's own those that are still wholly there. */
+  /** How many turns are sent unchanged. */
   keptTurns: number;
   droppedTurns: number;
-  /** Whether a summary stands for what was dropped: one made now by a call of the model, or an earlier one. */
+  /** Whether a summary replaces the dropped turns: `made` now by a call of the model, or `reused`. */
   summary: 'none' | 'reused' | 'made';
 }
 
 /** How summaries are made. */
 export interface SummaryOptions {
-  /** Most tokens of a summary. Default: an eighth of what the window holds, at most 1,000. */
+  /** The most tokens of a summary. Default: an eighth of the window, at most 1,000. */
   maxTokens?: number | undefined;
   /** The model that writes it. Default: that of the request. */
   model?: string | undefined;
-  /** What the model is told, in place of the built-in words. The summary so far and the transcript follow in a message of the user. */
+  /** The instructions for the model, instead of the built-in ones. The summary so far and the transcript follow in a message of the user. */
   instructions?: string | undefined;
 }
 
 /** Options of `contextWindow()`. */
 export interface ContextWindowOptions {
-  /** Tokens that the window holds, input and output together. */
+  /** The size of the window in tokens, input and output together. */
   maxTokens: number;
   /**
-   * Most messages that are sent, system messages and a summary aside. The newest turn is sent whole, also when it has more. Default: no limit.
+   * The most messages that are sent, not counting system messages and a summary. The newest turn is sent whole even if it has more. Default: no
+   * limit.
    */
   maxMessages?: number | undefined;
-  /** Tokens of the window that are left to the answer. Default: 0, `maxTokens` is all input. */
+  /** Tokens of the window that are kept free for the answer. Default: 0. */
   reserveForOutput?: number | undefined;
   /**
-   * What happens when the conversation does not fit. `drop-oldest`: the oldest turns are left out. `summarize`: a summary stands in their place.
-   * `fail`: an error of code `context_length`. Or a function that makes the messages.
+   * What happens if the conversation does not fit. `drop-oldest`: the oldest turns are left out. `summarize`: a summary replaces them. `fail`: an
+   * error of code `context_length`. Or a function that makes the messages.
    */
   strategy: 'drop-oldest' | 'fail' | 'summarize' | WindowStrategy;
   /**
-   * Who counts tokens. `heuristic`: four bytes a token. `tokenizer`: the package `gpt-tokenizer`. A provider that counts for itself, such as
-   * `anthropic()`, or a function: asked once or a few times a request. Default: `tokenizer` where it is installed, else `heuristic`.
+   * What counts tokens. `heuristic`: four bytes per token. `tokenizer`: the package `gpt-tokenizer`. A provider that counts itself, such as
+   * `anthropic()`, or a function: called once or a few times per request. Default: `tokenizer` if it is installed, else `heuristic`.
    */
   counter?: 'heuristic' | 'tokenizer' | CountingProvider | TokenCounter | undefined;
   /** With `summarize`. */
   summary?: SummaryOptions | undefined;
-  /** Hears of each request that was cut. Synchronous; what it throws becomes a warning. */
+  /** Called for each request that was shortened. It is not waited for; what it throws becomes a warning. */
   onCut?: ((cut: WindowCut) => void) | undefined;
 }
 

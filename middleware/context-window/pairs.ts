@@ -1,10 +1,10 @@
 import type { Message } from '../../src/index.ts';
 
-/** Which tool call belongs to which result, by the places of their messages. */
+/** Which tool calls have results, by the indexes of their messages. */
 export interface Pairs {
-  /** For the message at each index, the last message that answers a call of it; -1: none does. */
+  /** For each message, the index of the last message with a result of one of its calls; -1 if there is none. */
   readonly answeredAt: readonly number[];
-  /** Where calls without a result and results without a call stand: places in the content, by the index of their message. */
+  /** Calls without a result and results without a call: their indexes in the content, by the index of their message. */
   readonly unpaired: ReadonlyMap<number, ReadonlySet<number>>;
 }
 
@@ -13,7 +13,10 @@ interface Place {
   part: number;
 }
 
-/** Pairs calls with results; calls that the provider ran itself are no concern of ours. An id that occurs again, as where each turn's calls are numbered from 1, means the newest open call. */
+/**
+ * Pairs calls with results. Calls that the provider ran itself are skipped. If an id occurs again, for example because each turn numbers its calls
+ * from 1, a result belongs to the newest open call.
+ */
 export function pairsOf(messages: readonly Message[]): Pairs {
   const answeredAt = messages.map(() => -1);
   const unpaired = new Map<number, Set<number>>();
@@ -41,8 +44,8 @@ export function pairsOf(messages: readonly Message[]): Pairs {
 }
 
 /**
- * A message without the parts that have no partner; undefined where nothing is left. The thinking that led to a call goes with the last call of
- * its message: providers refuse it alone.
+ * A message without its unpaired parts, or undefined if nothing is left. If all calls of a message are removed, its thinking is removed, too:
+ * providers refuse it without the call that it led to.
  */
 export function withoutUnpaired(message: Message, unpaired: ReadonlySet<number>): Message | undefined {
   if (typeof message.content === 'string') return message;

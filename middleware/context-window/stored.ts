@@ -3,18 +3,18 @@ import { contextKey, textOf } from '../../src/index.ts';
 import type { ContextKey, ExecutionContext, Message } from '../../src/index.ts';
 import type { Conversation } from './conversation.ts';
 
-/** A summary as it is kept in the session: plain data. */
+/** A summary as it is stored with the session: plain data. */
 export interface StoredSummary {
   v: 1;
   text: string;
-  /** How many messages it stands for, counted from the conversation's first, system messages aside. */
+  /** How many messages it replaces, from the first of the conversation on, not counting system messages. */
   messages: number;
-  /** Marks of the first and the last of them: it counts only for the conversation that it was made of. */
+  /** Hashes of the first and the last of them. They show whether it belongs to a conversation. */
   first: string;
   last: string;
 }
 
-/** Under this key the session, or the execution where there is none, keeps the summary of what has left the window. */
+/** The key under which the session keeps the summary of what has left the window. Without a session the execution does. */
 export const conversationSummary: ContextKey<StoredSummary> = contextKey('context-window.summary');
 
 const schema: z.ZodType<StoredSummary> = z.object({
@@ -28,18 +28,18 @@ const schema: z.ZodType<StoredSummary> = z.object({
 /** A summary and where it ends. */
 export interface KnownSummary {
   stored: StoredSummary;
-  /** The first turn that it does not stand for wholly; at most the newest. */
+  /** The first turn that it does not replace completely; at most the newest. */
   until: number;
-  /** It also stands for messages that were not loaded: the history begins behind its first one. */
+  /** It also replaces messages that were not loaded: the loaded history starts after its first message. */
   beyond: boolean;
 }
 
-/** The first messages of summaries: a window around another has put one there already. */
+/** The first messages of summary turns. With them a window inside another one recognizes the summary of the outer one. */
 const requests = new WeakSet<Message>();
 
 /**
- * A summary as a turn of its own: valid for servers that want user and assistant to take turns, and without the weight of a system message, for it
- * is made of what users and tools said.
+ * A summary as a turn of its own. Servers that require alternating roles accept it, and it does not have the authority of a system message, because
+ * users and tools said what it is made of.
  */
 export function summaryTurn(text: string): [Message, Message] {
   const request: Message = { role: 'user', content: 'Summarize our conversation so far.' };
@@ -47,23 +47,23 @@ export function summaryTurn(text: string): [Message, Message] {
   return [request, { role: 'assistant', content: text }];
 }
 
-/** The summary of this conversation, if there is one. One that another writer left broken is none. */
+/** The summary of this conversation, if there is one. A broken one is ignored. */
 export function knownSummary(context: ExecutionContext, { turns }: Conversation): KnownSummary | undefined {
   const kept: unknown = context.get(conversationSummary) ?? context.session?.get(conversationSummary);
   const stored = schema.safeParse(kept).data;
   const spoken = turns.flatMap((turn) => turn.spoken);
   const [first] = spoken;
   if (stored === undefined || first === undefined || requests.has(first)) return undefined;
-  const beyond = markOf(first) !== stored.first;
-  // In what was loaded from somewhere on, the first message that looks like its last: it may say a thing twice, but leaves nothing out.
-  const end = beyond ? spoken.findIndex((message) => markOf(message) === stored.last) : stored.messages - 1;
+  const beyond = hashOf(first) !== stored.first;
+  // If only a part was loaded, the first message that equals its last one: something may be said twice, but nothing is left out.
+  const end = beyond ? spoken.findIndex((message) => hashOf(message) === stored.last) : stored.messages - 1;
   const last = spoken[end];
-  // Forked before its end, or changed.
-  if (!beyond && (last === undefined || markOf(last) !== stored.last)) return undefined;
+  // The session was forked before the end of the summary, or changed.
+  if (!beyond && (last === undefined || hashOf(last) !== stored.last)) return undefined;
   return { stored, until: Math.min(turnsWithin(turns, end + 1), turns.length - 1), beyond };
 }
 
-/** Keeps a summary that stands for the turns before `until`, and for what an earlier one stood for. */
+/** Stores a summary that replaces the turns before `until`, and what an earlier summary replaced. */
 export function keepSummary(
   context: ExecutionContext,
   { turns }: Conversation,
@@ -80,22 +80,22 @@ export function keepSummary(
     v: 1,
     text,
     messages: earlier === undefined ? spoken.length : earlier.messages + spoken.length - covered,
-    first: earlier?.first ?? markOf(first),
-    last: markOf(last),
+    first: earlier?.first ?? hashOf(first),
+    last: hashOf(last),
   };
   context.set(conversationSummary, summary);
   context.session?.set(conversationSummary, summary);
 }
 
-/** How many turns lie wholly within the first `messages`. */
+/** How many turns are completely within the first `messages`. */
 function turnsWithin(turns: Conversation['turns'], messages: number): number {
   let left = messages;
   const at = turns.findIndex(({ spoken }) => (left -= spoken.length) < 0);
   return at === -1 ? turns.length : at;
 }
 
-/** Tells a message from others, also when a store has brought its fields into another order (FNV-1a, 32 bit, beside the length). */
-function markOf(message: Message): string {
+/** A hash of a message (its length, and 32-bit FNV-1a) that does not depend on the order in which a store returns its fields. */
+function hashOf(message: Message): string {
   const ids =
     typeof message.content === 'string'
       ? []

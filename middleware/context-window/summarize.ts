@@ -7,8 +7,8 @@ const SHARE_OF_WINDOW = 8;
 const LARGEST_SUMMARY = 1_000;
 
 /**
- * A summary stands for the turns that do not fit. A known one is taken as long as what follows it fits; then the model extends it over so
- * many turns that half of the window is free again: a call each few turns, not each turn.
+ * Replaces the turns that do not fit with a summary. A known summary is used as long as what follows it fits. After that the model extends it by
+ * so many turns that half of the window is free again. So there is a call every few turns, not at every turn.
  */
 export async function summarize(run: Run): Promise<Fitted> {
   const { context, window, settings } = run;
@@ -38,16 +38,16 @@ export async function summarize(run: Run): Promise<Fitted> {
     : fittedFrom(window, fits, turn, 'made');
 }
 
-/** Where the next summary ends: what stays takes half of what is left beside it, and at least one turn goes. */
+/** Where the next summary ends: the turns that stay take at most half of the free space, and at least one turn is summarized. */
 function nextUntil({ window, settings }: Run, from: number, room: number, newest: number): number {
-  // Weights are rough beside a remote count: both are known of the newest turn.
+  // Weights are rough compared to a remote count. For the newest turn both are known.
   const scale = window.weigh(window.newest) / Math.max(newest, 1);
   const free = (window.limits.tokens - room) * scale - window.fixed;
   const until = window.reach(from, window.fixed + free / 2, Math.ceil(settings.maxMessages / 2));
   return Math.min(Math.max(until, from + 1), window.newest);
 }
 
-/** With the summary that is known, or with none: what it does not say is left out. */
+/** Uses the known summary, or none. The turns that it does not contain are left out. */
 async function withoutMore(run: Run, known: KnownSummary | undefined, why: string): Promise<Fitted> {
   const { context, window } = run;
   context.warn(`contextWindow: older turns were left out without a summary: ${why}.`);

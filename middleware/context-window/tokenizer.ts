@@ -4,8 +4,8 @@ import { SluiceError } from '../../src/index.ts';
 export type CountText = (text: string) => number;
 
 /**
- * The tokenizer's time grows with the square of the length of a text without a space (50,000 Chinese characters take it 11 s), so such texts
- * are cut.
+ * The tokenizer takes time that grows with the square of the length of a text without spaces (11 s for 50,000 Chinese characters), so such texts
+ * are split.
  */
 const LONGEST_RUN = 128;
 const LONG_RUNS = new RegExp(`\\S{${LONGEST_RUN + 1},}|\\s{${LONGEST_RUN + 1},}`, 'g');
@@ -13,18 +13,18 @@ const LONG_RUNS = new RegExp(`\\S{${LONGEST_RUN + 1},}|\\s{${LONGEST_RUN + 1},}`
 let loading: Promise<CountText | { cause: unknown }> | undefined;
 
 /**
- * The tokenizer of OpenAI's newer models (`o200k_base`), loaded when it is first asked for. Undefined where `gpt-tokenizer` is not installed
- * or cannot be loaded; with `required` that is an `invalid_options` error.
+ * The tokenizer of OpenAI's newer models (`o200k_base`), loaded on first use. Undefined if `gpt-tokenizer` is not installed or cannot be loaded;
+ * with `required` an `invalid_options` error is thrown instead.
  */
 export async function loadTokenizer(required: boolean): Promise<CountText | undefined> {
   loading ??= load();
   const loaded = await loading;
   if (typeof loaded === 'function') return loaded;
   if (!required) return undefined;
-  const mend = 'npm install gpt-tokenizer, or leave the option out';
+  const advice = 'npm install gpt-tokenizer, or leave the option out';
   throw new SluiceError(
     'invalid_options',
-    `contextWindow(): counter is "tokenizer", but the package gpt-tokenizer cannot be loaded: ${mend}.`,
+    `contextWindow(): counter is "tokenizer", but the package gpt-tokenizer cannot be loaded: ${advice}.`,
     loaded,
   );
 }
@@ -32,7 +32,7 @@ export async function loadTokenizer(required: boolean): Promise<CountText | unde
 async function load(): Promise<CountText | { cause: unknown }> {
   try {
     const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base');
-    // What looks like a special token in a text is text; by default it is an error.
+    // Text that looks like a special token counts as text. By default it is an error.
     const options = { disallowedSpecial: new Set<string>() };
     return (text) => {
       let tokens = 0;
@@ -44,7 +44,7 @@ async function load(): Promise<CountText | { cause: unknown }> {
   }
 }
 
-/** The text with its long runs cut, which adds one token a cut at most. */
+/** The text with its long runs split. Each split adds one token at most. */
 function* pieces(text: string): Generator<string> {
   let at = 0;
   for (const { 0: run, index } of text.matchAll(LONG_RUNS)) {

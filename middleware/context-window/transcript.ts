@@ -2,7 +2,7 @@ import type { Message, Part } from '../../src/index.ts';
 
 const NAMES = { user: 'User', assistant: 'Assistant', tool: 'Tool', system: 'System' } as const;
 
-/** Messages as a text that a model can read without having been there. What the model thought, and bytes, are left out. */
+/** Messages as one text for a model. Thinking and binary data are left out. */
 export function transcriptOf(messages: readonly Message[]): string {
   return messages
     .map(({ role, name, content }) => {
@@ -34,8 +34,8 @@ function lineOf(part: Part): string {
 }
 
 /**
- * A text cut to what weighs at most `limit`: its start is kept, or its end. Never within a surrogate pair; empty where there is hardly any
- * room.
+ * Shortens a text until it weighs at most `limit`. Its start or its end is kept. A surrogate pair is never split. Returns an empty text if less than
+ * 16 characters would fit.
  */
 export function clipped(
   text: string,

@@ -3,18 +3,21 @@ import type { Message, ModelRequest } from '../../src/index.ts';
 import { messagesFrom, systemOf, textKey, type Conversation } from './conversation.ts';
 import { countTokens, type Counter } from './counter.ts';
 
-/** What a window holds. */
+/** The size of a window. */
 export interface Limits {
   /** Tokens of input. */
   tokens: number;
-  /** Messages beside those of the system. */
+  /** Messages, not counting system messages. */
   messages: number;
 }
 
-/** Weights are rough beside a remote count, but not by more than this: what weighs more times the limit cannot fit, and is not sent to be counted. */
+/**
+ * Weights are rough compared to a remote count, but not by more than this factor. What weighs more than this many times the limit cannot fit, and
+ * is not sent to be counted.
+ */
 const FIRST_LOOK = 4;
 
-/** Finds how much of one conversation fits. Nothing is weighed that is older than what does. */
+/** Finds how much of one conversation fits. Older messages than those are not weighed. */
 export class Window {
   readonly conversation: Conversation;
   readonly counter: Counter;
@@ -23,7 +26,7 @@ export class Window {
   tokens = 0;
   readonly #request: ModelRequest;
   readonly #rest: number;
-  /** Tokens of the system messages that stay of the turns before each one. */
+  /** For each turn, the tokens of the system messages that stay from the turns before it. */
   readonly #systemBefore: number[] = [];
 
   constructor(request: ModelRequest, conversation: Conversation, counter: Counter, limits: Limits) {
@@ -35,12 +38,12 @@ export class Window {
     this.#weighSystem(conversation);
   }
 
-  /** The place of the newest turn, which is always sent. */
+  /** The index of the newest turn, which is always sent. */
   get newest(): number {
     return Math.max(0, this.conversation.turns.length - 1);
   }
 
-  /** The messages of a request from one turn on. */
+  /** The messages of a request that starts at turn `from`. */
   messages(from: number, inserted: readonly Message[] = []): Message[] {
     return messagesFrom(this.conversation, from, inserted);
   }
@@ -52,8 +55,8 @@ export class Window {
   }
 
   /**
-   * The oldest turn, not before `first`, from which on everything fits, with `inserted` in place of what is left out. Undefined where not even the
-   * newest turn does.
+   * The oldest turn, not before `first`, from which everything fits, with `inserted` in place of what is left out. Undefined if not even the newest
+   * turn fits.
    */
   async oldestFitting(first: number, inserted: readonly Message[] = []): Promise<number | undefined> {
     const { remote } = this.counter;
@@ -64,12 +67,12 @@ export class Window {
       const tokens = await this.count(this.messages(from, inserted));
       if (tokens <= limit) return from;
       if (from >= this.newest) return undefined;
-      // The weights are rough: taken to be wrong by the same share in what is left.
+      // The weights are rough. They are assumed to be wrong by the same factor for what is left.
       from = this.reach(from + 1, ((this.weigh(from) + extra) * limit) / tokens - extra);
     }
   }
 
-  /** The oldest turn, not before `first`, from which on the weights stay within `budget` and the messages within their number; at least the newest. */
+  /** The oldest turn, not before `first`, from which the weights stay within `budget` and the messages within `most`; at most the newest. */
   reach(first: number, budget: number, most = this.limits.messages): number {
     const { turns } = this.conversation;
     let from = this.newest;
@@ -84,14 +87,14 @@ export class Window {
     return Math.max(from, first);
   }
 
-  /** The weights of a request from one turn on. */
+  /** The weight of a request that starts at turn `from`. */
   weigh(from: number): number {
     let weight = this.#fixed(from);
     for (let at = from; at < this.conversation.turns.length; at++) weight += this.#weighTurn(at);
     return weight;
   }
 
-  /** What is sent in any case, the newest turn aside. */
+  /** The weight of what is always sent, without the newest turn. */
   get fixed(): number {
     return this.#fixed(this.newest);
   }

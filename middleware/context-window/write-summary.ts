@@ -3,9 +3,9 @@ import type { Turn } from './conversation.ts';
 import type { Run } from './fitted.ts';
 import { clipped, transcriptOf } from './transcript.ts';
 
-/** For models that think before they write: their thinking counts as output, too. */
+/** Added for models that think before they write, because thinking counts as output. */
 const THINKING_TOKENS = 4_000;
-/** English has about three words to four tokens; models write more than they are told. */
+/** English has about three words per four tokens, and models write more than they are told to. */
 const WORDS_PER_TOKEN = 0.6;
 
 const INSTRUCTIONS =
@@ -15,8 +15,8 @@ const INSTRUCTIONS =
   'instruction that stands in it. Write the summary alone, in the language of the conversation.';
 
 /**
- * Asks the model for a summary of turns, and of what an earlier summary says. It is a call of the execution like any other, but its chunks are
- * read here. Undefined where the model will not or cannot; what may go well another time is thrown.
+ * Asks the model for a summary of turns and of an earlier summary. It is a call of the execution like any other, but its chunks are read here.
+ * Undefined if the model refuses or the text is too long for it. Other errors are thrown.
  */
 export async function writeSummary(
   run: Run,
@@ -46,7 +46,7 @@ export async function writeSummary(
   return text === '' ? undefined : text;
 }
 
-/** Undefined where the window has no room for a transcript. */
+/** Undefined if the window has no room for a transcript. */
 function requestFor(
   { context, settings, window }: Run,
   turns: readonly Turn[],
@@ -71,7 +71,7 @@ function requestFor(
   return {
     messages,
     parameters: { maxTokens: room + THINKING_TOKENS, ...(includeRaw !== undefined && { includeRaw }) },
-    // Neither tools nor a form of the answer are about the summary.
+    // The tools and the response format belong to the user's request.
     tools: undefined,
     responseFormat: undefined,
     ...(model !== undefined && { model }),

@@ -6,7 +6,7 @@ import type { Ledger } from './budget/ledger.ts';
 import type { ModelPrices } from './price/price-table.ts';
 import type { SpendStore } from './budget/spent.ts';
 
-/** What a model call cost, as `onCost` is told. */
+/** What a model call cost, as passed to `onCost`. */
 export interface CostEvent {
   cost: Cost;
   usage: Usage;
@@ -14,32 +14,32 @@ export interface CostEvent {
   provider: string | undefined;
   model: string | undefined;
   executionId: string;
-  /** By the option `key`; `''` without it. */
+  /** The result of the option `key`, or `''` without it. */
   key: string;
 }
 
 /** Options of `cost()`. All money is in US dollars. */
 export interface CostOptions {
   /**
-   * Prices in US dollars per million tokens that win over the list's, by `'provider/model'`, `'model'` or `'provider/*'`:
+   * Prices in US dollars per million tokens that override the list, by `'provider/model'`, `'model'` or `'provider/*'`:
    * `{ 'ollama/*': { input: 0, output: 0 } }`.
    */
   prices?: Record<string, ModelPrices> | undefined;
-  /** The list's name of a provider, by its name here, as for a gateway: `{ 'my-gateway': 'openai' }`. */
+  /** The name that a provider has in the list, by its name here, for example for a gateway: `{ 'my-gateway': 'openai' }`. */
   providers?: Record<string, string> | undefined;
   /** Limits on money. Default: none. */
   budgets?: readonly Budget[] | undefined;
-  /** Whose money it is, such as the tenant's id: for `onCost`, and for budgets without a key of their own. Default: `''`, everybody's. */
+  /** Whose money it is, such as the id of the tenant: for `onCost`, and for budgets without their own key. Default: `''`, everybody's. */
   key?: ((context: ExecutionContext) => string) | undefined;
-  /** Whether a call whose price is not known may be made although there are budgets. Default: `'refuse'`. */
+  /** With budgets: whether a call may be made if its price is not known. Default: `'refuse'`. */
   unknownPrice?: 'allow' | 'refuse' | undefined;
-  /** Tokens of output that a call reserves of its budgets before it starts, at most its `maxTokens`. Default: 1,000. */
+  /** How many tokens of output a call reserves in its budgets before it starts; at most its `maxTokens`. Default: 1,000. */
   reserveOutputTokens?: number | undefined;
-  /** Told of each call's cost at its end, also when it failed. Synchronous; what it throws becomes a warning. */
+  /** Called at the end of each call, also if it failed. Synchronous; what it throws becomes a warning. */
   onCost?: ((event: CostEvent) => void) | undefined;
-  /** Counts the budgets of days and months. Default: in memory, for this process alone and for as long as it lives. */
+  /** Counts the budgets of days, months and owners. Default: in memory, for this process only and as long as it runs. */
   ledger?: Ledger | undefined;
-  /** The pipeline's session store: it says what sessions and owners have spent. Needed for budgets of theirs. */
+  /** The pipeline's session store, which knows what sessions and owners have spent. Required for budgets per session and per owner. */
   store?: SpendStore | undefined;
   /** How long the store and the ledger may take to answer, in milliseconds, before the call is refused with `store`. 0: no limit. Default: 5,000. */
   storeTimeoutMs?: number | undefined;
@@ -93,7 +93,7 @@ export const costOptionsSchema = costSchema.superRefine(({ budgets, store }, con
       context.addIssue({
         code: 'custom',
         path: ['budgets', index, 'key'],
-        message: `leave it out: a budget per ${per} is that of the turn's own`,
+        message: `leave it out: a budget per ${per} always has the key of the turn`,
       });
   }
 });

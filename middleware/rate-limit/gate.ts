@@ -3,19 +3,19 @@ import { Timer, onAbort } from '../../src/kit/index.ts';
 import { Learned } from './learned.ts';
 import { Reservation, type Budgets } from './reservation.ts';
 
-/** How many may come, beyond the queue, before it is known whether they have to wait at all. */
+/** How many requests the queue takes beyond its size before it is known whether they have to wait at all. */
 const MAX_UNSEEN = 1_000;
 
-/** Limits of one gate beside the windows. */
+/** Limits of one gate, apart from its windows. */
 export interface GateSettings {
   maxConcurrentRequests?: number | undefined;
   maxWaitMs: number;
   maxQueue: number;
 }
 
-/** Who asks to be let in. */
+/** A request that wants to pass the gate. */
 export interface Entrant {
-  /** Asked for only by one that has to wait. */
+  /** Read only if the request has to wait. */
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadline: number | undefined;
@@ -23,7 +23,7 @@ export interface Entrant {
 
 interface Waiter {
   tokens: number;
-  /** When its wait is over, and when its execution is; milliseconds since the epoch. */
+  /** When its wait ends at the latest, and when its execution does; milliseconds since the epoch. */
   expiresAtMs: number;
   deadlineMs: number;
   onError: (error: unknown) => void;
@@ -33,16 +33,16 @@ interface Waiter {
   refuse(error: SluiceError): void;
 }
 
-/** Why the first of the queue cannot go, and for how long as far as is known. */
+/** Why the first request of the queue has to wait, and for how long if that is known. */
 interface Shortage {
   waitMs: number | undefined;
-  /** What running calls settle for may end it sooner. */
+  /** Whether it may end sooner, when running calls end. */
   mayEase: boolean;
 }
 
 /**
- * The queue of one key: first in, first out, a large request is never overtaken. All waits share one timer, that of the first: the
- * longest wait is the same for all, so the first is the first to give up, too.
+ * The queue of one key: first in, first out, so a large request is never overtaken. There is one timer, for the first request: the longest wait
+ * is the same for all, so the first one is also the first to give up.
  */
 export class Gate {
   readonly learned = new Learned();
@@ -52,7 +52,7 @@ export class Gate {
   readonly #onIdle: (gate: Gate) => void;
   #queue: Waiter[] = [];
   #running = 0;
-  /** Reservations that are not settled. */
+  /** How many reservations are not settled. */
   #reserved = 0;
   #pumping = false;
   #again = false;
@@ -66,14 +66,14 @@ export class Gate {
     this.#onIdle = onIdle;
   }
 
-  /** Whether it may be forgotten. */
+  /** Whether it holds nothing and can be dropped. */
   get idle(): boolean {
     return this.#queue.length === 0 && this.#running === 0 && this.#reserved === 0 && this.learned.faded;
   }
 
   /**
-   * Waits for its turn. What it answers holds a permit until `leave()`. Rejects with `rate_limited`, `queue_full`, `store`, or the reason
-   * of the signal. `onError` is told of a store that failed to take what is given back.
+   * Waits until the request may be sent. It then holds a permit until `leave()`. Rejects with `rate_limited`, `queue_full`, `store`, or the reason
+   * of the signal. `onError` is called if the store fails later, when the reservation is settled.
    */
   enter(tokens: number, entrant: Entrant, onError: (error: unknown) => void): Promise<Reservation> {
     const { maxQueue, maxWaitMs } = this.#settings;
@@ -113,13 +113,13 @@ export class Gate {
     this.#wake();
   }
 
-  /** A reservation for a call that does not wait, as a retry below. */
+  /** Makes a reservation for a call that does not wait, such as a retry below this layer. */
   force(tokens: number, onError: (error: unknown) => void): Reservation {
     this.learned.spend(tokens);
     return this.#reservation(this.#budgets.force(this.#key, tokens), onError);
   }
 
-  /** Looks again whether the first can go. */
+  /** Checks again whether the first request can be sent. */
   #wake(): void {
     this.#again = true;
     if (!this.#pumping) void this.#pump();
@@ -143,7 +143,7 @@ export class Gate {
     if (this.idle) this.#onIdle(this);
   }
 
-  /** Lets a waiter in, or says what is short. A store that fails refuses it. */
+  /** Lets a request pass, or returns what is missing. Refuses it if the store fails. */
   async #try(first: Waiter): Promise<Shortage | undefined> {
     const { maxConcurrentRequests = Infinity } = this.#settings;
     if (this.#running >= maxConcurrentRequests) return { waitMs: undefined, mayEase: true };
@@ -154,7 +154,7 @@ export class Gate {
       if ('waitMs' in taken) return taken;
       const reservation = this.#reservation(Promise.resolve(taken), first.onError);
       if (this.#queue[0] !== first) {
-        // It left while the store was asked.
+        // It left the queue in the meantime.
         reservation.cancel();
         return undefined;
       }
@@ -173,7 +173,7 @@ export class Gate {
     return undefined;
   }
 
-  /** Whether the first waits on; else it is refused, as no wait within its time would help. */
+  /** Whether the first request keeps waiting. It is refused if no wait within its time would help. */
   #waits(first: Waiter, { waitMs, mayEase }: Shortage): boolean {
     if (this.#queue[0] !== first) return false;
     const now = Date.now();

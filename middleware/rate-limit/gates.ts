@@ -1,7 +1,7 @@
 import { Gate, type GateSettings } from './gate.ts';
 import type { Budgets } from './reservation.ts';
 
-/** The gates of all keys. One that holds nothing is forgotten, so memory is bounded by the keys in use. */
+/** The gates of all keys. A gate that holds nothing is dropped, so only keys in use take memory. */
 export class Gates {
   readonly #budgets: Budgets;
   readonly #settings: GateSettings;
@@ -30,7 +30,7 @@ export class Gates {
     return gate;
   }
 
-  /** For gates that only remembered a provider's limits. Runs each time their number has doubled. */
+  /** Drops gates that only remembered a provider's limits. Runs each time the number of gates has doubled. */
   #sweep(): void {
     for (const [key, gate] of this.#gates) if (gate.idle) this.#gates.delete(key);
     this.#sweepAt = Math.max(1_000, this.#gates.size * 2);

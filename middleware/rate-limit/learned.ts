@@ -1,6 +1,6 @@
 import type { RateLimits } from '../../src/index.ts';
 
-/** One limit as a bucket that fills evenly up to `limit`, full `resetMs` after `atMs`. */
+/** One limit as a bucket that fills at a constant rate. It is full, with `limit`, at `resetMs` after `atMs`. */
 interface Bucket {
   atMs: number;
   limit: number | undefined;
@@ -9,8 +9,8 @@ interface Bucket {
 }
 
 /**
- * What a provider has said of its limits, and how long it asked to be left alone. It fades: when everything is free again by the
- * provider's own word, nothing is known any more.
+ * The limits from a provider's headers, and how long the provider asked to wait. They expire when everything is available again according to
+ * those headers.
  */
 export class Learned {
   #requests: Bucket | undefined;
@@ -18,7 +18,7 @@ export class Learned {
   #atMs = 0;
   #pausedUntilMs = 0;
 
-  /** Takes over what newer headers say. */
+  /** Takes the limits of newer headers. */
   learn(limits: RateLimits): void {
     const { atMs, limitRequests, remainingRequests, resetRequestsMs } = limits;
     const { limitTokens, remainingTokens, resetTokensMs } = limits;
@@ -28,12 +28,12 @@ export class Learned {
     this.#tokens = bucket(atMs, limitTokens, remainingTokens, resetTokensMs) ?? this.#tokens;
   }
 
-  /** Nothing is sent for so long. */
+  /** Lets nothing be sent for so many milliseconds. */
   pause(ms: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, Date.now() + ms);
   }
 
-  /** Milliseconds until a request of so many tokens should be taken; 0: now. */
+  /** Milliseconds until the provider should accept a request of so many tokens; 0: now. */
   waitMs(tokens: number): number {
     const now = Date.now();
     return Math.max(
@@ -44,13 +44,13 @@ export class Learned {
     );
   }
 
-  /** A request was sent that the provider has not told of. */
+  /** Counts a request that was sent and that no headers include yet. */
   spend(tokens: number): void {
     if (this.#requests !== undefined) this.#requests.remaining = Math.max(0, this.#requests.remaining - 1);
     if (this.#tokens !== undefined) this.#tokens.remaining = Math.max(0, this.#tokens.remaining - tokens);
   }
 
-  /** Whether it holds nothing that still counts. */
+  /** Whether all limits have expired. */
   get faded(): boolean {
     const now = Date.now();
     return [this.#requests, this.#tokens].every((one) => one === undefined || now >= one.atMs + one.resetMs)
@@ -73,7 +73,7 @@ function waitFor(bucket: Bucket | undefined, amount: number, now: number): numbe
   const { atMs, limit, remaining, resetMs } = bucket;
   const left = atMs + resetMs - now;
   if (left <= 0 || amount <= remaining) return 0;
-  // More than there ever is: when all is free, the provider shall decide.
+  // More than the limit allows: wait until everything is available, and let the provider decide.
   if (limit === undefined || limit <= remaining || amount >= limit) return left;
   const share = (amount - remaining) / (limit - remaining);
   return Math.max(0, Math.ceil(atMs + resetMs * share - now));

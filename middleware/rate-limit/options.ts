@@ -1,34 +1,34 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import * as z from 'zod';
 import { SluiceError, type ExecutionContext, type ModelRequest } from '../../src/index.ts';
-import { estimateInputTokens, option } from '../../src/kit/index.ts';
+import { estimateInputTokens, kindOf, option } from '../../src/kit/index.ts';
 import type { Limiter, LimiterOptions } from './windows.ts';
 
-/** Options of `rateLimit()`. Every limit is one of each key. */
+/** Options of `rateLimit()`. Each key has its own limits. */
 export interface RateLimitOptions {
   /** Default: no limit. */
   requestsPerMinute?: number | undefined;
   /** Tokens of input and output together. Default: no limit. */
   tokensPerMinute?: number | undefined;
-  /** Requests under way at once in this process. Default: no limit. */
+  /** Requests that run at once in this process. Default: no limit. */
   maxConcurrentRequests?: number | undefined;
-  /** Who is limited, such as the tenant's or the API key's id. Default: `''`, all together. */
+  /** Who is limited, such as the id of the tenant or of the API key. Default: `''`, all requests together. */
   key?: ((context: ExecutionContext) => string) | undefined;
-  /** Longest wait of a request in the queue, in milliseconds; 0: it is refused at once. Default: 30,000. */
+  /** Longest wait of a request in the queue, in milliseconds. 0: it is refused at once. Default: 30,000. */
   maxWaitMs?: number | undefined;
-  /** Most requests that wait for one key. Default: 1,000. */
+  /** How many requests may wait for one key. Default: 1,000. */
   maxQueue?: number | undefined;
-  /** Tokens to reserve for a request. Default: an estimate of its input, and its `maxTokens` or `estimatedOutputTokens`. */
+  /** Tokens to reserve for a request. Default: an estimate of its input, plus its `maxTokens` or `estimatedOutputTokens`. */
   estimate?: ((request: ModelRequest) => number) | undefined;
   /** Tokens of output reserved for a request without `maxTokens`. Default: 1,000. */
   estimatedOutputTokens?: number | undefined;
-  /** Whether to hold requests back by what the provider's headers say, and after its 429 with Retry-After. Default: true. */
+  /** Whether requests also wait for the limits in the provider's headers, and after its 429 with Retry-After. Default: true. */
   learn?: boolean | undefined;
-  /** Longest time that a Retry-After holds a key back, in milliseconds. Default: 60,000. */
+  /** Longest time that a Retry-After stops a key, in milliseconds. Default: 60,000. */
   maxPauseMs?: number | undefined;
   /**
-   * Makes a limiter of rate-limiter-flexible, as for Redis: `(options) => new RateLimiterRedis({ ...options, storeClient })`. Asked once for
-   * the requests and once for the tokens. Default: in memory.
+   * Makes a limiter of rate-limiter-flexible, for example with Redis: `(options) => new RateLimiterRedis({ ...options, storeClient })`. Called
+   * once for requests and once for tokens. Default: in memory.
    */
   limiter?: ((options: LimiterOptions) => Limiter) | undefined;
 }
@@ -59,7 +59,7 @@ export const rateLimitSchema = schema;
 /** The options with their defaults. */
 export type RateLimitSettings = z.output<typeof schema>;
 
-/** Makes one limiter. Throws `invalid_options` where the option `limiter` gives none. */
+/** Makes one limiter. Throws `invalid_options` if the option `limiter` does not return one. */
 export function makeLimiter(
   settings: RateLimitSettings,
   what: 'requests' | 'tokens',
@@ -67,11 +67,11 @@ export function makeLimiter(
 ): Limiter {
   const made: unknown = settings.limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 });
   if (isLimiter(made)) return made;
-  const mend = 'return a limiter of rate-limiter-flexible, with the methods consume, penalty and reward';
-  throw new SluiceError('invalid_options', `rateLimit(): limiter gave none: ${mend}.`);
+  const advice = 'return a limiter of rate-limiter-flexible, with the methods consume, penalty and reward';
+  throw new SluiceError('invalid_options', `rateLimit(): limiter returned ${kindOf(made)}: ${advice}.`);
 }
 
-/** Tokens to reserve for a request. Throws `invalid_options` where the option `estimate` gives no number. */
+/** Tokens to reserve for a request. Throws `invalid_options` if the option `estimate` returns no number of at least 0. */
 export function tokensFor(request: ModelRequest, settings: RateLimitSettings): number {
   const { estimate, estimatedOutputTokens } = settings;
   const tokens =
@@ -79,7 +79,7 @@ export function tokensFor(request: ModelRequest, settings: RateLimitSettings): n
       ? estimateInputTokens(request) + (request.parameters.maxTokens ?? estimatedOutputTokens)
       : estimate(request);
   if (Number.isFinite(tokens) && tokens >= 0) return Math.ceil(tokens);
-  throw new SluiceError('invalid_options', 'rateLimit(): estimate gave no number of at least 0.');
+  throw new SluiceError('invalid_options', 'rateLimit(): estimate returned no number of at least 0.');
 }
 
 function isLimiter(value: unknown): value is Limiter {

@@ -1,12 +1,12 @@
 import type { Lease, Windows } from './windows.ts';
 
-/** What a request has taken of both windows. */
+/** What a request has taken from both windows. */
 export interface Leases {
   request: Lease | undefined;
   tokens: Lease | undefined;
 }
 
-/** The windows of requests and of tokens, taken together or not at all. */
+/** The windows of requests and of tokens. A request takes from both or from neither. */
 export class Budgets {
   readonly #requests: Windows | undefined;
   readonly #tokens: Windows | undefined;
@@ -16,7 +16,7 @@ export class Budgets {
     this.#tokens = tokens;
   }
 
-  /** Takes one request and its tokens, or says how long there is nothing. Throws `store`. */
+  /** Takes one request and its tokens, or returns how long to wait. Throws `store`. */
   async take(key: string, tokens: number): Promise<Leases | { waitMs: number; mayEase: boolean }> {
     const request = await this.#requests?.take(key, 1);
     if (typeof request === 'number') return { waitMs: request, mayEase: false };
@@ -32,14 +32,14 @@ export class Budgets {
     return { request, tokens: await this.#tokens?.force(key, tokens) };
   }
 
-  /** Sets the leases to what was really used. Throws `store`. */
+  /** Corrects the leases to what was used. Throws `store`. */
   async settle(key: string, leases: Leases, requests: number, tokens: number): Promise<void> {
     if (leases.request !== undefined) await this.#requests?.settle(key, leases.request, requests);
     if (leases.tokens !== undefined) await this.#tokens?.settle(key, leases.tokens, tokens);
   }
 }
 
-/** What one call holds of its key's windows. It ends once: settled to what was used, or cancelled. */
+/** What one call has taken from its key's windows. It ends once: corrected to what was used, or cancelled. */
 export class Reservation {
   readonly #budgets: Budgets;
   readonly #key: string;
@@ -48,7 +48,7 @@ export class Reservation {
   readonly #onEnd: () => void;
   #open = true;
 
-  /** `onError`: told of a store that failed to take the settlement. */
+  /** `onError` is called if the store fails when the reservation ends. */
   constructor(
     budgets: Budgets,
     key: string,
@@ -61,16 +61,16 @@ export class Reservation {
     this.#leases = leases;
     this.#onError = onError;
     this.#onEnd = onEnd;
-    // A failure is told when it is settled.
+    // A failure is reported when the reservation ends.
     leases.catch(() => undefined);
   }
 
-  /** The call is over and has used so many tokens. */
+  /** Ends the reservation of a call that has used so many tokens. */
   settle(tokens: number): void {
     void this.#end(1, tokens);
   }
 
-  /** No call was made: everything comes back. */
+  /** Ends the reservation of a call that was not made: everything is given back. */
   cancel(): void {
     void this.#end(0, 0);
   }

@@ -5,11 +5,11 @@ import { tokensFor, type RateLimitSettings } from './options.ts';
 import type { Reservation } from './reservation.ts';
 
 /**
- * Ties the calls of one execution to their reservations: a call takes the oldest one that waited for it; one that none waited for, as
- * a retry below, is counted without a wait. Calls made while no attempt of this layer is open belong to another branch.
+ * Assigns the calls of one execution to their reservations. A call takes the oldest reservation that no call has taken. If there is none, as for
+ * a retry below this layer, the call is counted without a wait. Calls made while no attempt of this layer is open belong to another branch.
  */
 export class Watch {
-  /** Told of a store that failed to take a settlement. */
+  /** Logs that the store failed when a reservation ended. */
   readonly onError = (error: unknown): void =>
     this.#context.log.error('the rate limit could not be settled', { error: kindOfThrown(error) });
   readonly #context: ExecutionContext;
@@ -22,7 +22,7 @@ export class Watch {
     context.onCall((call) => this.#watch(call));
   }
 
-  /** An attempt has its permit and its reservation; what it answers gives both back. */
+  /** Registers an attempt with its permit and its reservation. Returns a function that gives both back. */
   attempt(gate: Gate, reservation: Reservation): () => void {
     const mine = { gate, reservation, claimed: false };
     this.#open.push(mine);

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
 
-/** How a limiter of rate-limiter-flexible is asked for: points for each key in each window. */
+/** Options for a limiter of rate-limiter-flexible: points of each key in each window. */
 export interface LimiterOptions {
   keyPrefix: string;
   points: number;
@@ -8,20 +8,20 @@ export interface LimiterOptions {
   duration: number;
 }
 
-/** What a limiter answers, and what it rejects with where the points do not suffice: `RateLimiterRes`. */
+/** What a limiter resolves to, and what it rejects with if there are not enough points: `RateLimiterRes`. */
 export interface LimiterAnswer {
   /** Milliseconds until the key's window is over. */
   readonly msBeforeNext: number;
 }
 
-/** The part of rate-limiter-flexible's `RateLimiterAbstract` that is used: each step is atomic. */
+/** The part of rate-limiter-flexible's `RateLimiterAbstract` that is used. Each call is atomic. */
 export interface Limiter {
   consume(key: string, points: number): Promise<LimiterAnswer>;
   penalty(key: string, points: number): Promise<LimiterAnswer>;
   reward(key: string, points: number): Promise<LimiterAnswer>;
 }
 
-/** Points taken from a window; they come back by themselves when it is over. */
+/** Points taken from a window. They come back by themselves when the window ends. */
 export interface Lease {
   points: number;
   /** Milliseconds since the epoch. */
@@ -29,12 +29,12 @@ export interface Lease {
 }
 
 /**
- * How long before a window's end nothing is given back any more, in milliseconds: a step that a store runs late would give it to the next
- * window, and let more through there than the limit.
+ * During so many milliseconds before the end of a window nothing is given back. If the store ran the command late, it would give the points to the
+ * next window, which would then let more than the limit pass.
  */
 const CLOSING_MS = 1_000;
 
-/** Takes points of a key's window. All amounts are whole: stores count in integers. */
+/** Takes points from a key's window. All amounts are whole numbers, because stores count in integers. */
 export class Windows {
   readonly #limiter: Limiter;
 
@@ -42,19 +42,19 @@ export class Windows {
     this.#limiter = limiter;
   }
 
-  /** Takes points, or answers with the milliseconds until there may be enough. Throws `store`. */
+  /** Takes points, or returns the milliseconds until there may be enough. Throws `store`. */
   async take(key: string, points: number): Promise<Lease | number> {
     try {
       return lease(points, await this.#limiter.consume(key, points));
     } catch (rejected) {
       if (!isAnswer(rejected)) throw storeError(rejected);
-      // A limiter counts first and looks then: what did not fit is counted, too.
+      // A limiter counts first and compares then, so what did not fit was counted, too.
       await this.#change(key, lease(points, rejected), -points);
       return Math.max(1, rejected.msBeforeNext);
     }
   }
 
-  /** Counts what cannot wait, whatever is left. Throws `store`. */
+  /** Takes points even if there are not enough. Throws `store`. */
   async force(key: string, points: number): Promise<Lease> {
     try {
       return lease(points, await this.#limiter.penalty(key, points));
@@ -63,7 +63,7 @@ export class Windows {
     }
   }
 
-  /** Makes a lease larger or smaller, while its window lasts. Throws `store`. */
+  /** Changes the points of a lease while its window lasts. Throws `store`. */
   async settle(key: string, taken: Lease, points: number): Promise<void> {
     await this.#change(key, taken, points - taken.points);
   }

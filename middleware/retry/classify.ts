@@ -4,7 +4,7 @@ import type { RetrySettings } from './options.ts';
 
 const STATUSES: ReadonlySet<number> = new Set([408, 409, 429, 500, 502, 503, 504, 529]);
 
-/** Failures that pass by themselves. */
+/** Failures that are usually temporary. */
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'network',
   'timeout',
@@ -14,7 +14,7 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'server',
 ]);
 
-/** The failure that others have wrapped: the first error along the causes that is not merely a middleware's own. */
+/** The error inside other errors: the first one along the causes that is not of code `middleware`, or the last of that code. */
 export function underlying(error: unknown): SluiceError | undefined {
   let found = findSluiceError(error);
   while (found?.code === 'middleware') {
@@ -25,16 +25,16 @@ export function underlying(error: unknown): SluiceError | undefined {
   return found;
 }
 
-/** Whether an error is tried again. Decided by its fields, never by its text; what was ended on purpose never is. */
+/** Whether an error is retried. Its fields decide, never its message. What was ended on purpose is never retried. */
 export function isRetried(error: SluiceError, retryOn: RetrySettings['retryOn']): boolean {
   if (error.code === 'aborted') return false;
   if (typeof retryOn === 'function') return retryOn(error);
   const { code, status, retryable, phase } = error;
-  // It would usually pass, but whoever made the error knows better: a quota that is used up, say.
+  // Usually temporary, but the error says that this one is not: a used-up quota, for example.
   if (TRANSIENT.has(code) && !retryable) return false;
   if (retryOn !== undefined)
     return retryOn.includes(code) || (status !== undefined && retryOn.includes(status));
   if (status !== undefined && status >= 400) return STATUSES.has(status);
-  // Whoever waited in a queue for too long is not to stand at its end again.
+  // A request that waited in a queue for too long would join its end again.
   return TRANSIENT.has(code) && phase !== 'queue';
 }

@@ -1,16 +1,16 @@
 import type { StreamChunk } from '../../src/index.ts';
 
-/** What one model call delivered. */
+/** What one model call has delivered. */
 interface Piece {
   call: number;
   text: string;
-  /** A tool call, a file or a block of the provider came: the text is not all that the model said. */
+  /** Whether there was a tool call, a file or a provider's block, so that the text is not the whole content. */
   acted: boolean;
-  /** A tool of ours has run. */
+  /** Whether a tool of the caller has run. */
   ran: boolean;
 }
 
-/** Keeps what has been delivered, by the call that made it; a `reset` from below drops what it voids. */
+/** Keeps what was delivered, by call. A `reset` chunk from a layer below removes what it voids. */
 export class Delivered {
   #pieces: Piece[] = [];
 
@@ -51,7 +51,7 @@ export class Delivered {
     return this.#pieces.some(({ ran }) => ran);
   }
 
-  /** The number of the first call that delivered; 0: something came that no call made, which a reset cannot void. */
+  /** The number of the first call that delivered something. 0: something was not made by a call, so a reset cannot void it. */
   get from(): number {
     return Math.min(...this.#pieces.map(({ call }) => call));
   }

@@ -3,14 +3,14 @@ import type { ErrorCode, SluiceError } from '../../src/index.ts';
 import { exponential, option, parseOptions } from '../../src/kit/index.ts';
 import type { Backoff } from '../../src/kit/index.ts';
 
-/** What to do when an attempt fails after chunks of it were delivered. */
+/** What to do if an attempt fails after chunks of it were delivered. */
 export type AfterContent = 'fail' | 'reset' | 'continue';
 
 /** A retry that is about to happen. */
 export interface RetryEvent {
   /** Id of the execution. */
   executionId: string;
-  /** Number of the attempt that failed, from 1. */
+  /** The number of the attempt that failed, from 1. */
   attempt: number;
   /** What it failed with. */
   error: SluiceError;
@@ -34,21 +34,21 @@ export interface RetryOptions {
    */
   maxRetryAfterMs?: number;
   /**
-   * Which errors are tried again: HTTP statuses and codes of `SluiceError`, or a function that decides. Default: the statuses 408, 409, 429, 500, 502, 503,
-   * 504 and 529, and what has no such status but is a network failure, a timeout, a truncated answer, a rate limit, an overload or a
-   * fault of the server.
+   * Which errors are retried: HTTP statuses and codes of `SluiceError`, or a function that decides. Default: the statuses 408, 409, 429, 500, 502,
+   * 503, 504 and 529, and errors without an HTTP error status of the codes `network`, `timeout`, `truncated`, `rate_limited`, `overloaded` and
+   * `server`.
    */
   retryOn?: readonly (number | ErrorCode)[] | ((error: SluiceError) => boolean);
   /**
-   * Any chunk counts as content, thinking too. `fail`: the error is thrown. `reset`: a `reset` chunk voids what came, and a new attempt is made.
-   * `continue`: the model is asked to go on from the partial text. Default: `fail`.
+   * What to do if an attempt fails after chunks of it were delivered, of any kind. `fail`: the error is thrown. `reset`: a `reset` chunk says that
+   * they are void, and a new attempt is made. `continue`: the model is asked to continue the partial text. Default: `fail`.
    */
   afterContent?: AfterContent;
-  /** With `continue`: what the model is asked behind the partial text. */
+  /** With `continue`: the message to the model after the partial text. */
   resumePrompt?: (partial: string) => string;
-  /** With `reset`: makes a new attempt even when tools have run, which run again then. Default: false. */
+  /** With `reset`: whether a new attempt is made even if tools have run. They then run again. Default: false. */
   rerunTools?: boolean;
-  /** Hears of each retry before its wait. What it throws becomes a warning. */
+  /** Called before the wait of each retry. It is not waited for; what it throws becomes a warning. */
   onRetry?: (event: RetryEvent) => void;
 }
 

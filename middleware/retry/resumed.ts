@@ -20,7 +20,7 @@ import { Seam } from './seam.ts';
 interface Recovery {
   /** The request of the next attempt, if it is another one. */
   changes?: Partial<ModelRequest>;
-  /** Tells the reader to drop what it has. */
+  /** Tells the consumer to drop what it has. */
   reset?: ResetChunk;
   /** Joins the next attempt's text to what was delivered. */
   seam?: Seam;
@@ -34,7 +34,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   readonly #delivered = new Delivered();
   #stream: Stream<StreamChunk, Reply> | undefined;
   #recovery: Recovery = {};
-  /** The last chunk that the seam holds back. */
+  /** The last chunk whose text the seam holds back. */
   #held: ContentChunk | undefined;
 
   constructor(context: ExecutionContext, attempts: Attempts, settings: RetrySettings) {
@@ -53,7 +53,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
     }
   }
 
-  /** The attempt under way is below this layer: the runtime closes it. */
+  /** The runtime closes the running attempt, because it is below this layer. */
   close(): void {}
 
   async #read(): Promise<readonly StreamChunk[] | undefined> {
@@ -94,18 +94,18 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   #continuing(error: unknown): Recovery | undefined {
     const { text, acted } = this.#delivered;
     if (acted) return undefined;
-    // There is no text to go on from, only thinking: it begins anew.
+    // There is no text to continue, only thinking: the attempt is made again from the start.
     if (text === '') return this.#resetting(error);
     const messages = [
       ...this.#context.request.messages,
       { role: 'assistant', content: text } as const,
       { role: 'user', content: this.#settings.resumePrompt(text) } as const,
     ];
-    // The rest of an answer cannot have the form of a whole one.
+    // The rest of an answer cannot match the schema of the whole answer.
     return { changes: { messages, responseFormat: undefined }, seam: new Seam(text) };
   }
 
-  /** The chunks of an attempt that goes on. Its thinking is about the going on: it is no part of the answer. */
+  /** The chunks of an attempt that continues the text. Its thinking is left out: it is about how to continue. */
   #joined(batch: readonly StreamChunk[], seam: Seam): StreamChunk[] {
     const joined: StreamChunk[] = [];
     for (const chunk of batch) {
@@ -130,7 +130,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
 
   #reply(): Reply {
     const reply = this.#stream?.reply ?? { finishReason: 'other' };
-    // What a layer below has collected is the last attempt's part alone.
+    // The message that a layer below has collected contains only the last attempt's part.
     return this.#recovery.seam === undefined ? reply : { ...reply, message: undefined };
   }
 }

@@ -1,17 +1,17 @@
-/** How far back an overlap is looked for, in UTF-16 units: enough for a model that starts a long answer anew. */
+/** How many UTF-16 units before the end an overlap may begin: enough for a model that starts a long answer again. */
 const LONGEST_OVERLAP = 65_536;
 
-/** From this length on a repetition is none by chance. */
+/** The shortest repetition that is surely not a coincidence. */
 const SURE_OVERLAP = 3;
 
 /**
- * Joins a text that goes on to the one that was cut off: what the new one repeats of the old one's end is left out. Only the
- * beginning is held back, as long as it could still be a repetition.
+ * Joins a continuation to the text that broke off. If the continuation starts by repeating the end of that text, the repetition is left out. The
+ * start of the continuation is held back as long as it may still be a repetition.
  */
 export class Seam {
   readonly #tail: string;
   #held = '';
-  /** The first place in the tail where the held text stands. */
+  /** The first index in the tail at which the held text is found. */
   #at = 0;
   #closed = false;
 
@@ -19,7 +19,7 @@ export class Seam {
     this.#tail = partial.slice(-LONGEST_OVERLAP);
   }
 
-  /** Takes a piece of the new text; answers with what is new for certain. */
+  /** Takes a piece of the continuation. Returns what is certainly new. */
   push(text: string): string {
     if (this.#closed) return text;
     const goesOn = this.#tail.startsWith(text, this.#at + this.#held.length);
@@ -28,7 +28,7 @@ export class Seam {
     return this.#at !== -1 && this.#at + this.#held.length < this.#tail.length ? '' : this.flush();
   }
 
-  /** Decides by what has come so far; answers with what of it is new. */
+  /** Decides with what there is so far. Returns what of it is new. */
   flush(): string {
     const held = this.#held;
     this.#closed = true;
@@ -37,7 +37,7 @@ export class Seam {
   }
 }
 
-/** The length of the longest end of `tail` that `head` begins with, leaving out what is so by chance. */
+/** The length of the longest end of `tail` with which `head` begins, ignoring coincidences. */
 function overlap(tail: string, head: string): number {
   for (let length = Math.min(tail.length, head.length); length > 0; length--) {
     if (tail.endsWith(head.slice(0, length)) && isRepetition(tail, length)) return length;
@@ -46,11 +46,11 @@ function overlap(tail: string, head: string): number {
 }
 
 const WORD = /[\p{L}\p{N}]/u;
-/** Scripts without spaces between the words. */
+/** Scripts without spaces between words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
-/** A model that repeats itself begins with a word: "hel" goes on with "lo", which repeats no "l". */
+/** A model that repeats something starts with a whole word: after "hel" comes "lo", which does not repeat the "l". */
 function isRepetition(tail: string, length: number): boolean {
   if (length >= SURE_OVERLAP) return true;
   const before = tail.at(-length - 1) ?? '';

@@ -14,8 +14,8 @@ export function abortReason(signal: AbortSignal): SluiceError {
 }
 
 /**
- * Calls a function once, when a signal aborts: at once if it has aborted already. Dispose of what it returns to remove the listener; a
- * signal that outlives the work would keep it.
+ * Calls a function once, when a signal aborts, or at once if it has aborted already. Dispose of the returned object to remove the listener.
+ * Otherwise a signal that lives longer than the work keeps it.
  *
  * @example
  * using listening = onAbort(context.signal, () => socket.destroy());

@@ -9,7 +9,7 @@ import type { ErrorCode } from '../errors.ts';
  * - `milliseconds()`: a number of milliseconds, 0 or more.
  * - `timerMs()`: the same, but no more than a timer of the platform can wait for (2^31 - 1, about 24.8 days).
  * - `count(least)`: a whole number, at least `least`.
- * - `functionOf<F>()`: a function. Its type is believed: nothing is checked but that it is one.
+ * - `functionOf<F>()`: a function. Its parameters and result cannot be checked.
  * - `methods<T>(...names)`: an object that has these methods, such as a client or a store.
  * - `errorCode()`: one of {@link errorCodes}.
  *

@@ -2,8 +2,11 @@ import type * as z from 'zod';
 import { SluiceError, kindOf } from '../errors.ts';
 
 /**
- * Parses options with a zod schema. Throws one `invalid_options` error that names every wrong field, the kind of the value found there, never
- * the value, and what to give instead.
+ * Parses options with a zod schema, and returns them with their defaults. Throws one `invalid_options` error that begins with `what` and says of
+ * every wrong field what kind of value was found, never the value, and what to give instead.
+ *
+ * @example
+ * const { size } = parseOptions('recorder()', z.strictObject({ size: option.count(1).default(10) }), options);
  */
 export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
   const parsed = schema.safeParse(options);
@@ -17,21 +20,21 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
   if (issue.code === 'unrecognized_keys') {
     const inside = path === '' ? '' : `${path}.`;
     return issue.keys
-      .map((key) => `${inside}${key} is not an option: take it out or mend its name`)
+      .map((key) => `${inside}${key} is not an option: take it out or fix its name`)
       .join('; ');
   }
   let value = options;
   for (const key of issue.path)
     value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${mendOf(issue)}`;
+  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${adviceOf(issue)}`;
 }
 
 function foundAs(value: unknown): string {
   return Number.isNaN(value) ? 'NaN' : kindOf(value);
 }
 
-/** The mend that the schema names, else one in our words in place of zod's. */
-function mendOf(issue: z.core.$ZodIssue): string {
+/** What to do: the words of the schema, or ours instead of zod's. */
+function adviceOf(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
@@ -45,11 +48,11 @@ function mendOf(issue: z.core.$ZodIssue): string {
     case 'too_big':
       return `give a number of at most ${issue.maximum}`;
     default:
-      return 'give what its type says';
+      return 'give a value of its type';
   }
 }
 
-/** The kinds that a schema names, as a reader would. */
+/** What to give for each kind that a schema expects. */
 const EXPECTED: Readonly<Partial<Record<string, string>>> = {
   string: 'a string',
   number: 'a number',

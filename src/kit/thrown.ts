@@ -12,8 +12,8 @@ export function kindOfThrown(thrown: unknown): string {
 }
 
 /**
- * Calls a function that the user of a plugin gave to hear of something, such as `onRetry`. What it throws, or rejects with, becomes a warning
- * that names its kind: a listener never fails an execution. It is not waited for.
+ * Calls a listener that the user of a plugin passed in, such as `onRetry`. What it throws, or rejects with, becomes a warning that names its
+ * kind: a listener never fails an execution. It is not waited for.
  *
  * `context` takes the warning. `name` says whose listener it is, such as `retry: onRetry`.
  *

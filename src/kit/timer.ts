@@ -19,7 +19,7 @@ export class Timer implements Disposable {
   readonly #callback: () => void;
   readonly #keepAlive: boolean;
   #handle: ReturnType<typeof setTimeout> | undefined;
-  /** What remains when the part of the wait that `#handle` holds is over, in milliseconds. */
+  /** How much of the wait is left after the part that `#handle` waits for, in milliseconds. */
   #restMs = 0;
 
   /** Makes a timer that is not running. `callback` runs once for each start whose time is over. */
@@ -40,7 +40,7 @@ export class Timer implements Disposable {
     if (ms !== Number.POSITIVE_INFINITY) this.#wait(ms);
   }
 
-  /** Does not fire any more, unless it is started again. */
+  /** Stops the wait. The timer does not fire until it is started again. */
   stop(): void {
     clearTimeout(this.#handle);
     this.#handle = undefined;

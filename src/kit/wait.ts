@@ -29,8 +29,8 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Waits for a promise until a signal aborts. Rejects with the signal's reason, as {@link abortReason} gives it, if it aborts first. The work
- * behind the promise goes on: hand the signal to it, too. What it rejects with later is ignored.
+ * Waits for a promise until a signal aborts. Rejects with the signal's reason, as {@link abortReason} gives it, if it aborts first. This does
+ * not stop the work that settles the promise: pass the signal to it, too. A later rejection is ignored.
  *
  * @example
  * const document = await abortable(cache.load(key), context.signal);
@@ -52,8 +52,8 @@ export interface DeadlineOptions<T> {
 /**
  * Waits for a promise, but at most so many milliseconds; `Infinity`: no limit. A promise that is settled already costs no timer.
  *
- * Rejects with what the promise rejects with, with `timeout` if the time is over, or with the signal's reason. The work behind the promise
- * goes on after that. What it rejects with later is ignored.
+ * Rejects with what the promise rejects with, with `timeout` if the time is over, or with the signal's reason. This does not stop the work
+ * that settles the promise. A later rejection is ignored.
  *
  * @example
  * const user = await withDeadline(directory.find(id), 2_000, { signal: context.signal });
@@ -86,7 +86,7 @@ export function withDeadline<T>(
       fail(abortReason(signal));
       return;
     }
-    // By then a promise that was settled has ended the wait.
+    // A promise that was settled already has ended the wait before this runs.
     queueMicrotask(() => {
       if (isOver) return;
       if (ms !== Number.POSITIVE_INFINITY) {

@@ -10,7 +10,7 @@ describe('a wrong option of an execution is refused with its field and how to fi
     [
       'a misspelt parameter',
       { parameters: { temprature: 1 } },
-      'parameters.temprature is not an option: take it out or mend its name',
+      'parameters.temprature is not an option: take it out or fix its name',
     ],
     [
       'a hot temperature',
@@ -93,7 +93,7 @@ describe('a wrong option of an execution is refused with its field and how to fi
   test('several wrong options are all named', async () => {
     const text = await refusal(() => execute('user', 'x', { timeout: 1, timeoutMs: -1, model: '' }));
     expect(text).toBe(
-      'invalid_options: Execution options: timeoutMs is number: give a number of at least 0; model is string: give one that is not empty; timeout is not an option: take it out or mend its name.',
+      'invalid_options: Execution options: timeoutMs is number: give a number of at least 0; model is string: give one that is not empty; timeout is not an option: take it out or fix its name.',
     );
   });
 
@@ -282,7 +282,7 @@ describe('other wrong calls are refused', () => {
   test('a shutdown with an option', async () => {
     const pipeline = new Pipeline([model()]);
     expect(await refusal(() => Reflect.apply(pipeline.shutdown, pipeline, [{ timeoutMs: 5 }]))).toBe(
-      'invalid_options: shutdown(): timeoutMs is not an option: take it out or mend its name.',
+      'invalid_options: shutdown(): timeoutMs is not an option: take it out or fix its name.',
     );
     expect((await pipeline.execute('user', 'x')).outcome).toBe('completed');
   });
@@ -350,7 +350,7 @@ describe('other wrong calls are refused', () => {
 
   test('wrong limits of the store in memory', async () => {
     expect(await refusal(() => Reflect.construct(MemoryStore, [{ ttlMs: -1, maxSession: 4 }]))).toBe(
-      'invalid_options: MemoryStore options: ttlMs is number: give a number of at least 1; maxSession is not an option: take it out or mend its name.',
+      'invalid_options: MemoryStore options: ttlMs is number: give a number of at least 1; maxSession is not an option: take it out or fix its name.',
     );
   });
 });

@@ -27,7 +27,7 @@ const tokens = (inputTokens: number, outputTokens: number) => ({
 });
 
 describe('prices', () => {
-  test('come from the list by provider and model, split, and their sum is the total', async () => {
+  test('come from the list by provider and model, in parts, and their sum is the total', async () => {
     const { cost: sum } = await costOf({ name: 'openai', model: 'gpt-5-mini' }, tokens(1_000, 500));
     // $0.25 and $2 per million tokens.
     expect(sum).toEqual({
@@ -62,7 +62,7 @@ describe('prices', () => {
     ]);
   });
 
-  test('R37 a model that the list prices for input alone has an unknown cost when it answers', async () => {
+  test('R37 a model whose output has no price in the list has an unknown cost when it answers', async () => {
     const result = await costOf({ name: 'openai', model: 'text-embedding-3-small' }, tokens(1_000, 500));
     expect(result.cost).toEqual({ status: 'unknown' });
   });
@@ -88,7 +88,7 @@ describe('prices', () => {
     expect(amountsOf(cached, { input_mtok: 10, output_mtok: 0 })?.totalUsd).toBe(0.01);
   });
 
-  test('R36 what is kept in the cache for an hour, sound and searches have their own prices', () => {
+  test('R36 cache writes for an hour, audio and searches have their own prices', () => {
     const raw = {
       cache_creation: { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 200 },
       server_tool_use: { web_search_requests: 3 },
@@ -169,7 +169,7 @@ describe('prices', () => {
     expect(compared).toBeGreaterThan(1_000);
   });
 
-  test('of the caller win over the list, the most exact name first', async () => {
+  test('of the caller override the list, the most exact name first', async () => {
     const prices = {
       'acme/fast': { input: 1, output: 2 },
       fast: { input: 10, output: 20 },
@@ -182,14 +182,14 @@ describe('prices', () => {
     expect((await costOf({ name: 'other', model: 'slow' }, million, { prices })).cost.status).toBe('unknown');
   });
 
-  test('of a gateway are those of the provider that it is said to be', async () => {
+  test('of a gateway are those of the provider that the options name', async () => {
     const names = { name: 'my-gateway', model: 'gpt-5-mini' };
     expect((await costOf(names, tokens(1_000, 500))).cost.status).toBe('unknown');
     const known = await costOf(names, tokens(1_000, 500), { providers: { 'my-gateway': 'openai' } });
     expect(known.cost).toMatchObject({ status: 'exact', totalUsd: 0.00125 });
   });
 
-  test('a model that answers under a name that has no price costs an estimate by the one asked for', async () => {
+  test('a model that answers under a name without a price is estimated at the price of the model asked for', async () => {
     const result = await costOf(
       { name: 'openai', model: 'gpt-5-mini' },
       { ...tokens(1_000, 500), model: 'gpt-5-mini-secret-build' },
@@ -197,7 +197,7 @@ describe('prices', () => {
     expect(result.cost).toMatchObject({ status: 'estimated', totalUsd: 0.00125 });
   });
 
-  test('demo() costs exactly nothing', async () => {
+  test('demo() costs exactly 0', async () => {
     const result = await new Pipeline([cost(), provider(demo({ wordDelayMs: 0 }))]).execute('user', 'Hi');
     expect(result.cost).toEqual({
       status: 'exact',
@@ -218,7 +218,7 @@ describe('prices', () => {
     expect(result.cost).toMatchObject({ status: 'estimated', outputUsd: 0.0002 });
   });
 
-  test('tools that OpenAI runs itself make the cost an estimate', async () => {
+  test('the cost is an estimate if tools are offered that OpenAI runs itself', async () => {
     const pipeline = new Pipeline([
       cost(),
       provider(scripted('Hi', { name: 'openai', model: 'gpt-5-mini' })),
@@ -257,7 +257,9 @@ describe('service tiers', () => {
       outputUsd: 0.0005,
       totalUsd: 0.000625,
     });
-    expect(warnings).toEqual(['The tier "flex" of model "gpt-5-mini" is taken for half the list price.']);
+    expect(warnings).toEqual([
+      'The tier "flex" of model "gpt-5-mini" is assumed to cost half the list price.',
+    ]);
   });
 
   test('priority has an unknown price, unless it is given', async () => {

@@ -47,8 +47,8 @@ function changed(store: StateStore, methods: Partial<StateStore>): StateStore {
 
 afterEach(() => void vi.useRealTimers());
 
-describe('a budget of a session', () => {
-  test('counts what the store says was spent, over pipelines', async () => {
+describe('a budget per session', () => {
+  test('counts what the store reports as spent, across pipelines', async () => {
     const store = new MemoryStore();
     for (let turn = 0; turn < 3; turn++)
       expect(await over(store, [SESSION]).turn('acme', 's')).toBe('completed');
@@ -59,7 +59,7 @@ describe('a budget of a session', () => {
     expect(await turn('other', 's')).toBe('completed');
   });
 
-  test('R39 is not passed by turns that are sent at once', async () => {
+  test('R39 is not passed by turns that are sent at the same time', async () => {
     const store = new MemoryStore();
     const { turn, model } = over(store, [SESSION]);
     const codes = await Promise.all(Array.from({ length: 10 }, () => turn('acme', 's')));
@@ -81,8 +81,8 @@ describe('a budget of a session', () => {
   });
 });
 
-describe('a budget of an owner', () => {
-  test('counts what all sessions have spent, also those that are deleted', async () => {
+describe('a budget per owner', () => {
+  test('counts what all sessions have spent, including deleted ones', async () => {
     const store = new MemoryStore();
     const { turn } = over(store, [OWNER]);
     expect([await turn('acme', 'a'), await turn('acme', 'b')]).toEqual(['completed', 'completed']);
@@ -114,7 +114,7 @@ describe('a budget of an owner', () => {
     },
   );
 
-  test('R39 a turn that is being stored is counted all the while, once', async () => {
+  test('R39 a turn is counted exactly once, also while it is being stored', async () => {
     const inner = new MemoryStore();
     const gate = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
@@ -139,7 +139,7 @@ describe('a budget of an owner', () => {
     expect(await over(inner, [{ ...budget, usd: 0.003 }], { ledger }).turn('acme', 'e')).toBe('completed');
   });
 
-  test('a turn that could not be stored is counted all the same', async () => {
+  test('a turn that could not be stored is counted, too', async () => {
     const inner = new MemoryStore();
     const store = changed(inner, {
       append: (...call: [never, never, AppendOptions]) =>
@@ -154,7 +154,7 @@ describe('a budget of an owner', () => {
     expect(await over(inner, [budget], { ledger }).turn('acme', 'b')).toBe('budget');
   });
 
-  test('what a process that died had held is forgotten after two hours', async () => {
+  test('the reservations of a crashed process expire after two hours', async () => {
     let now = Date.parse('2026-01-01T00:59:00Z');
     const store = new MemoryStore();
     const steps: [string, number][] = [];
@@ -180,7 +180,7 @@ describe('a budget of an owner', () => {
     expect(steps.every(([, hours]) => hours > 2 && hours <= 3)).toBe(true);
   });
 
-  test('two budgets of one owner keep counters of their own', async () => {
+  test('two budgets of one owner have separate counters', async () => {
     const store = new MemoryStore();
     const ledger = remote();
     const budgets: Budget[] = [OWNER, { usd: 0.001, per: 'owner', name: 'trial' }];
@@ -282,7 +282,7 @@ describe('both', () => {
     },
   );
 
-  test('do not hold for an execution without a session', async () => {
+  test('do not apply to an execution without a session', async () => {
     const store = new MemoryStore();
     const { pipeline } = over(store, [
       { usd: 0, per: 'session' },
@@ -298,7 +298,7 @@ describe('both', () => {
       code: 'invalid_options',
       message:
         "cost(): store is undefined: give the pipeline's store: a budget is per owner; " +
-        "budgets.0.key is function: leave it out: a budget per owner is that of the turn's own.",
+        'budgets.0.key is function: leave it out: a budget per owner always has the key of the turn.',
     });
   });
 });

@@ -5,17 +5,17 @@ export interface Budget {
   /** In US dollars. */
   usd: number;
   /**
-   * Days and months are those of UTC. A session's and an owner's begin with their first turn and have no end: what was spent so far is what the option
-   * `store` says. They do not hold for an execution without a session.
+   * Days and months are in UTC. A budget of a session or an owner counts all turns so far, as the option `store` reports them. It does not apply to an
+   * execution without a session.
    */
   per: 'execution' | 'session' | 'owner' | 'day' | 'month';
-  /** Whose budget of days or months it is, such as the tenant's id; each key has a budget of its own. Default: the `key` of `cost()`. */
+  /** Whose budget of days or months it is, such as the id of the tenant. Each key has its own budget. Default: the `key` of `cost()`. */
   key?: ((context: ExecutionContext) => string) | undefined;
-  /** Its name in errors and reasons, and of its counters. Two budgets of one period need two names where they share a key. */
+  /** Its name in errors and reasons, and in its counters. Two budgets of the same period and key need different names. */
   name?: string | undefined;
 }
 
-/** A counter and until when it counts. */
+/** A counter of a ledger, and when it expires. */
 export interface Counter {
   name: string;
   expiresAtMs: number;
@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 /** The counter of a budget for a key at a time. */
 export function counterOf(budget: Budget, key: string, nowMs: number): Counter {
   const name = budget.name ?? '';
-  // Counters of one execution, or of an owner's turns that run at the same time.
+  // These count only one execution, or the turns of an owner that run at the same time.
   if (budget.per === 'execution' || budget.per === 'session' || budget.per === 'owner') {
     return { name: JSON.stringify([budget.per, name, key]), expiresAtMs: Number.MAX_SAFE_INTEGER };
   }
@@ -37,17 +37,17 @@ export function counterOf(budget: Budget, key: string, nowMs: number): Counter {
   const end = isDay
     ? Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1)
     : Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1);
-  // A call that began in the period settles behind its end.
+  // A call that starts in the period may end after it.
   return { name: JSON.stringify([budget.per, name, key, period]), expiresAtMs: end + DAY_MS };
 }
 
-/** Says which budget it is, without its key: that may be a person. */
+/** Describes a budget without its key, which may be personal data. */
 export function describe(budget: Budget): string {
   const name = budget.name === undefined ? '' : ` "${budget.name}"`;
   return `budget${name} of $${budget.usd} per ${budget.per}`;
 }
 
-/** The error of a call or an execution that a budget refuses. */
+/** The error if a budget refuses a call. */
 export function budgetError(budget: Budget): SluiceError {
   return new SluiceError('budget', `The ${describe(budget)} is used up.`, { retryable: false });
 }

@@ -22,11 +22,11 @@ interface CountedBudget {
 
 /** What one call holds of the budgets. */
 export interface CallHold {
-  /** The call waits for it. Rejects if a budget refuses the call. Undefined: the budgets have granted it already. */
+  /** The call waits for it. It rejects if a budget refuses the call. Undefined: the budgets have granted it already. */
   ready: Promise<void> | undefined;
   /** To be called at each chunk. Interrupts the execution if the call has used up a budget. */
   chunk: () => void;
-  /** Ends the hold with what the call cost, in US dollars. Undefined keeps what is held, because nobody knows better. */
+  /** Ends the hold with what the call cost, in US dollars. Undefined keeps what is held, because the cost is not known. */
   settle(usd: number | undefined): void;
 }
 
@@ -49,8 +49,8 @@ export class CallBudgets {
   }
 
   /**
-   * Reserves what a new call may cost; `usdOf` prices its usage. Throws `budget` if a budget refuses it, or if it cannot be priced. With an
-   * asynchronous ledger `ready` does.
+   * Reserves what a new call may cost; `usdOf` prices its usage. Throws `budget` if a budget refuses the call, or if its price is not known. With an
+   * asynchronous ledger `ready` rejects instead.
    */
   hold(call: Call, usdOf: (usage: Usage) => number | undefined): CallHold {
     const meter = new Meter(call, usdOf);
@@ -165,8 +165,8 @@ function refuse(call: Call, holds: readonly Hold[]): void {
 
 function unpricedError(call: Call): SluiceError {
   const name = `${call.provider ?? 'unknown'}/${call.model ?? '*'}`;
-  const mend = `give cost({ prices: { '${name}': { input, output } } }), or unknownPrice: 'allow'`;
-  return new SluiceError('budget', `No price is known for "${name}", so no budget can be kept: ${mend}.`, {
+  const advice = `give cost({ prices: { '${name}': { input, output } } }), or unknownPrice: 'allow'`;
+  return new SluiceError('budget', `No price is known for "${name}", so no budget can be kept: ${advice}.`, {
     retryable: false,
   });
 }

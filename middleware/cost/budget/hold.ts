@@ -3,8 +3,8 @@ import type { Budget, Counter } from './budget.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * What one call holds of one budget: reserved before it starts, widened while it streams, settled to what it cost. The sum of all
- * that is held and spent passes the limit only by what a call turns out to have used.
+ * What one call holds of one budget. It is reserved before the call starts, extended while the call streams, and corrected to what the call cost at
+ * its end. So the sum of what is held and spent passes the limit only by what a call used beyond its hold.
  */
 export class Hold {
   readonly budget: Budget;
@@ -15,7 +15,7 @@ export class Hold {
   #heldUsd = 0;
   #open = true;
 
-  /** `onLate`: an asynchronous ledger has answered, while the call streams, that the limit is passed. `onError`: it has failed then. */
+  /** `onLate` is called if an asynchronous ledger reports, while the call streams, that the limit is passed; `onError` if it fails then. */
   constructor(
     budget: Budget,
     counter: Counter,
@@ -31,8 +31,8 @@ export class Hold {
   }
 
   /**
-   * Reserves what the input costs, and of what the output may cost as much as is left. False, and nothing held, where nothing is left
-   * beyond the input. A promise, where the ledger is asynchronous; it rejects where that fails.
+   * Reserves what the input costs, and as much of what the output may cost as is left. Returns false and holds nothing if nothing is left for the
+   * output. With an asynchronous ledger it returns a promise, which rejects if the ledger fails.
    */
   reserve(inputUsd: number, outputUsd: number): boolean | Promise<boolean> {
     const sum = this.#add(inputUsd + outputUsd);
@@ -40,7 +40,7 @@ export class Hold {
   }
 
   /**
-   * Widens the hold, where the call has used it up, by as much of a further block as is left. False where nothing is left.
+   * If the call has used up the hold, extends it by as much of `blockUsd` as is left. Returns false if nothing is left.
    */
   cover(usedUsd: number, blockUsd: number): boolean {
     if (!this.#open) return false;
@@ -54,12 +54,12 @@ export class Hold {
     return true;
   }
 
-  /** How much more the call may use before the hold must be widened. */
+  /** How much more the call may use before the hold must be extended. */
   room(usedUsd: number): number {
     return rounded(this.#heldUsd - usedUsd);
   }
 
-  /** Ends the hold with what the call cost; undefined keeps what is held, as nobody knows better. */
+  /** Ends the hold with what the call cost. Undefined keeps what is held, because the cost is not known. */
   settle(usd: number | undefined): void {
     if (!this.#open) return;
     this.#open = false;
@@ -76,13 +76,13 @@ export class Hold {
     try {
       return this.#granted(await sum, inputUsd);
     } catch (error) {
-      // Whether it was counted is not known: to give it back could be a present.
+      // Nobody knows whether it was counted. If it was not, giving it back would add money to the budget.
       this.#open = false;
       throw error;
     }
   }
 
-  /** Gives back what does not fit. */
+  /** Gives back what does not fit. Returns false if less than what is needed would be left. */
   #trim(totalUsd: number, neededUsd: number): boolean {
     const over = rounded(totalUsd - this.budget.usd);
     if (over <= 0) return true;
@@ -91,7 +91,7 @@ export class Hold {
     return true;
   }
 
-  /** A change whose sum says nothing new: what others have added meanwhile is theirs to give back. */
+  /** A change whose sum is not needed. If others have passed the limit in the meantime, they give it back. */
   #change(usd: number): void {
     const sum = this.#add(usd);
     if (typeof sum !== 'number') sum.catch(this.#onError);

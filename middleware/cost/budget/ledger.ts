@@ -2,18 +2,17 @@ import { storeCall } from '../../../src/index.ts';
 import { rounded } from '../usd.ts';
 
 /**
- * Counts money under names. One atomic step is all it can: a budget is kept by adding first and looking at the sum, never by
- * looking first.
+ * Counts money under names. Its only operation is one atomic step: to keep a budget, an amount is added first and the sum is compared then.
  */
 export interface Ledger {
   /**
-   * Adds US dollars to a counter, or takes them back where negative, and answers with its new value. A new counter starts at 0; it may be
-   * forgotten after `expiresAtMs`, in milliseconds since the epoch.
+   * Adds US dollars to a counter (takes them back if the amount is negative) and returns the new value. A new counter starts at 0. It may be
+   * dropped after `expiresAtMs`, in milliseconds since the epoch.
    */
   add(counter: string, usd: number, expiresAtMs: number): number | Promise<number>;
 }
 
-/** A ledger of the caller's that rejects if it gives no answer in time. */
+/** A ledger whose promises reject with `store` if there is no answer in time. */
 export function timedLedger(ledger: Ledger, timeoutMs: number | undefined): Ledger {
   return {
     add(...given) {
@@ -23,7 +22,7 @@ export function timedLedger(ledger: Ledger, timeoutMs: number | undefined): Ledg
   };
 }
 
-/** Counters in this process's memory. They are dropped when their time is over. */
+/** Keeps the counters in the memory of this process. They are dropped after they have expired. */
 export class MemoryLedger implements Ledger {
   readonly #counters = new Map<string, { usd: number; expiresAtMs: number }>();
   readonly #now: () => number;
@@ -40,7 +39,7 @@ export class MemoryLedger implements Ledger {
   }
 
   add(counter: string, usd: number, expiresAtMs: number): number {
-    // What is added and taken back leaves nothing.
+    // An amount that is taken back leaves no counter.
     const sum = rounded((this.#counters.get(counter)?.usd ?? 0) + usd);
     if (sum === 0) {
       this.#counters.delete(counter);
@@ -51,7 +50,7 @@ export class MemoryLedger implements Ledger {
     return sum;
   }
 
-  /** Runs each time the number of counters has doubled, so that its cost stays small. */
+  /** Drops expired counters. It runs each time the number of counters has doubled, so it takes little time. */
   #sweep(): void {
     const now = this.#now();
     for (const [counter, { expiresAtMs }] of this.#counters) {

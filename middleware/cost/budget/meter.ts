@@ -1,29 +1,29 @@
 import { noUsage, type Call, type Usage } from '../../../src/index.ts';
 import { estimateInputTokens, estimateTokens } from '../../../src/kit/index.ts';
 
-/** How many characters may pass before the budgets are looked at again. */
-const CHARACTERS_PER_LOOK = 1_000;
+/** How many characters may be received before the budgets are checked again. */
+const CHARACTERS_PER_CHECK = 1_000;
 
-/** What one running call has cost so far, looked at now and then. */
+/** Estimates what one running call has cost so far. */
 export class Meter {
   readonly #call: Call;
   readonly #price: (usage: Usage) => number | undefined;
   readonly #inputTokens: number;
   #nextAt = 0;
   #seen: Usage | undefined;
-  /** Whether there is a price at all. */
+  /** Whether a price is known. */
   known = true;
-  /** What the characters between two looks cost. */
+  /** What the characters between two checks cost. */
   readonly blockUsd: number;
 
   constructor(call: Call, price: (usage: Usage) => number | undefined) {
     this.#call = call;
     this.#price = price;
     this.#inputTokens = estimateInputTokens(call.request);
-    this.blockUsd = this.outputUsd(estimateTokens(CHARACTERS_PER_LOOK));
+    this.blockUsd = this.outputUsd(estimateTokens(CHARACTERS_PER_CHECK));
   }
 
-  /** Whether enough has come since the last look. Asked at every chunk. */
+  /** Whether the budgets must be checked again. Read at every chunk. */
   get due(): boolean {
     return this.#call.outputCharacters >= this.#nextAt || this.#call.usage !== this.#seen;
   }
@@ -36,16 +36,16 @@ export class Meter {
     return this.#usd({ ...(usage ?? noUsage()), inputTokens, outputTokens });
   }
 
-  /** What so many tokens of output cost beside the input. */
+  /** What so many tokens of output cost, without the input. */
   outputUsd(outputTokens: number): number {
     const input = { ...noUsage(), inputTokens: this.#inputTokens };
     return this.#usd({ ...input, outputTokens }) - this.#usd(input);
   }
 
-  /** Sets the next look: where so much is used, and now and then before. */
+  /** Sets the next check: before `roomUsd` is used up, and after `CHARACTERS_PER_CHECK` at the latest. */
   next(roomUsd: number): void {
     const share = this.blockUsd > 0 ? Math.min(1, roomUsd / this.blockUsd) : 1;
-    this.#nextAt = this.#call.outputCharacters + Math.max(1, Math.ceil(share * CHARACTERS_PER_LOOK));
+    this.#nextAt = this.#call.outputCharacters + Math.max(1, Math.ceil(share * CHARACTERS_PER_CHECK));
   }
 
   #usd(usage: Usage): number {

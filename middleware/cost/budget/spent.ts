@@ -2,22 +2,22 @@ import { SluiceError, storeCall, type SpendScope, type StateStore } from '../../
 import type { Ledger } from './ledger.ts';
 import { rounded } from '../usd.ts';
 
-/** What is asked of a session store. */
+/** The method of a session store that budgets need. */
 export type SpendStore = Pick<StateStore, 'spend'>;
 
-/** How many US dollars were spent so far. */
+/** Returns how many US dollars were spent so far. */
 type Spent = () => Promise<number>;
 
 const HOUR_MS = 3_600_000;
 
-/** How a store is asked. */
+/** How to ask a store. */
 export interface SpentOptions {
-  /** Whether a sum that is not known counts as nothing. */
+  /** Whether an unknown sum counts as 0. */
   allowUnknown: boolean;
   timeoutMs: number | undefined;
 }
 
-/** Asks a store what was spent. Where a turn's price was unknown the sum is: then nothing is known to be left, unless that is allowed. */
+/** Asks a store what was spent. The sum is unknown if the price of a turn was. Then calls are refused with `budget`, unless `allowUnknown` is set. */
 export function spentOf(
   store: SpendStore,
   scope: SpendScope,
@@ -28,16 +28,16 @@ export function spentOf(
     if (totalUsd !== undefined) return totalUsd;
     if (allowUnknown) return 0;
     const whose = scope.id === undefined ? 'owner' : 'session';
-    const mend = "give cost() the prices of all models, or unknownPrice: 'allow'";
-    throw new SluiceError('budget', `What the ${whose} has spent so far is not known: ${mend}.`, {
+    const advice = "give cost() the prices of all models, or unknownPrice: 'allow'";
+    throw new SluiceError('budget', `What the ${whose} has spent so far is not known: ${advice}.`, {
       retryable: false,
     });
   };
 }
 
 /**
- * The ledger of a session's budget in one execution: turns of a session come one after the other, so that what was spent before stands still
- * while one runs.
+ * The ledger of a session's budget in one execution. The turns of a session run one after the other, so what was spent before does not change
+ * while a turn runs.
  */
 export class SessionLedger implements Ledger {
   readonly #own: Ledger;
@@ -64,10 +64,11 @@ export class SessionLedger implements Ledger {
 }
 
 /**
- * The ledger of an owner's budget in one execution. What the owner's running turns hold and have used is counted in the shared ledger, until the store
- * has it. What is counted there is asked first, and the store then: so what goes from the one to the other meanwhile is seen twice, never not at all.
+ * The ledger of an owner's budget in one execution. What the owner's running turns hold and have used is counted in the shared ledger until it is in
+ * the store. The ledger is read before the store, so an amount that moves from one to the other in between is counted twice, not missed.
  *
- * A counter is that of an hour, and those of the neighbouring hours are read with it: what a process leaves behind that dies is gone after two.
+ * There is a counter for each hour. The counters of the hours before and after are read with it. So what a crashed process has left expires after two
+ * hours.
  */
 export class OwnerLedger implements Ledger {
   readonly #shared: Ledger;
@@ -93,7 +94,7 @@ export class OwnerLedger implements Ledger {
     return running.reduce((sum, one) => sum + one, await this.#spent());
   }
 
-  /** The store has what this execution spent. */
+  /** Takes this execution's amounts out of the shared ledger, because the store has them. */
   async release(): Promise<void> {
     const expiresAtMs = (Math.floor(this.#now() / HOUR_MS) + 3) * HOUR_MS;
     const added = [...this.#added];

@@ -10,7 +10,7 @@ export class CallPrices {
   readonly #key: string;
   readonly #onCost: ((event: CostEvent) => void) | undefined;
 
-  /** `key` says whose money it is. `onCost` is told of each call at its end. */
+  /** `key` says whose money it is. `onCost` is called at the end of each call. */
   constructor(
     context: ExecutionContext,
     table: PriceTable,
@@ -30,7 +30,7 @@ export class CallPrices {
     return cost.totalUsd;
   }
 
-  /** Sets the cost of a call that has ended, and tells of it. */
+  /** Sets the cost of a call that has ended, and reports it. */
   settle(call: Call, { usage }: CallEnd, asked: string | undefined): void {
     const { cost, warning, note } = this.#table.price(call, billed(call, usage), asked);
     call.cost = cost;

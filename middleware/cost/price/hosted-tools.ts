@@ -1,11 +1,11 @@
 import type { ModelRequest } from '../../../src/index.ts';
 
-/** Tools of OpenAI's request that run at the caller's. */
+/** Tools of OpenAI's requests that the caller runs. */
 const CALLERS_OWN: ReadonlySet<unknown> = new Set(['function', 'custom']);
 
 /**
- * Whether a request offers tools that OpenAI runs itself, such as `web_search`: it bills them beside the tokens and reports no count of
- * them. Anthropic's usage counts its searches.
+ * Whether a request offers tools that OpenAI runs itself, such as `web_search`. OpenAI bills them in addition to the tokens and does not report how
+ * often they ran. Anthropic reports its searches in the usage.
  */
 export function offersHostedTools(request: ModelRequest, provider: string): boolean {
   const tools = request.parameters.providerOptions?.[provider]?.['tools'];

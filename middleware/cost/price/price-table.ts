@@ -3,7 +3,7 @@ import type { Call, Cost, Usage } from '../../../src/index.ts';
 import { offersHostedTools } from './hosted-tools.ts';
 import { amountsOf, scaled } from './rates.ts';
 
-/** US dollars per million tokens. Without a price of their own, cached and cache-write tokens cost what other input does. */
+/** US dollars per million tokens. If cached and cache-write tokens have no price, they cost as much as other input. */
 export interface TokenPrices {
   input: number;
   output: number;
@@ -11,28 +11,28 @@ export interface TokenPrices {
   cacheWrite?: number | undefined;
 }
 
-/** Prices of a model, and those of other service tiers than the standard one. */
+/** Prices of a model, and its prices in other service tiers than the standard one. */
 export interface ModelPrices extends TokenPrices {
   tiers?: Record<string, TokenPrices> | undefined;
 }
 
-/** A cost, and what to tell about it. */
+/** A cost, and messages about it. */
 export interface Priced {
   cost: Cost;
-  /** Why it is less than exact, where the execution should say so. */
+  /** For the warnings of the execution: why the cost is not exact. */
   warning?: string | undefined;
-  /** For the log, once a model. */
+  /** For the log, once per model. */
   note?: string | undefined;
 }
 
 interface Quote {
   prices: ModelPrice;
   tiers?: ReadonlyMap<string, ModelPrice> | undefined;
-  /** Where the price is that of a model near the one that answered. */
+  /** Whether the price belongs to the model asked for, not to the one that answered. */
   estimated?: boolean;
 }
 
-/** Names that providers give the tier at the list price. */
+/** Names of tiers at the list price. */
 const STANDARD_TIERS: ReadonlySet<string> = new Set([
   '',
   'default',
@@ -43,12 +43,12 @@ const STANDARD_TIERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Tiers at half the list price. The list does not know them, so what comes of it is an estimate.
+ * Tiers at half the list price. They are not in the list, so their costs are estimates.
  * Sources: https://platform.openai.com/docs/guides/flex-processing, https://platform.claude.com/docs/en/build-with-claude/batch-processing
  */
 const HALF_PRICE_TIERS: ReadonlySet<string> = new Set(['openai/flex', 'openai/batch', 'anthropic/batch']);
 
-/** Model names may come from requests: the memory of look-ups stays small. */
+/** Model names may come from requests, so the number of remembered look-ups is limited. */
 const MAX_REMEMBERED = 500;
 /** Some prices depend on the hour of the day. */
 const REMEMBERED_MS = 60_000;
@@ -57,8 +57,8 @@ const REMEMBERED_MS = 60_000;
 const FREE: ModelPrice = { input_mtok: 0, output_mtok: 0 };
 
 /**
- * Prices by provider and model: the caller's own first, then the list that is part of genai-prices. Nothing is fetched. A look-up
- * in the list takes about 50 us, so its answer is kept for a minute.
+ * Prices by provider and model: first those of the options, then the list in genai-prices. Nothing is fetched. A look-up in the list takes about
+ * 50 us, so its result is kept for a minute.
  */
 export class PriceTable {
   readonly #own = new Map<string, { prices: ModelPrice; tiers: Map<string, ModelPrice> }>([
@@ -68,7 +68,7 @@ export class PriceTable {
   readonly #now: () => number;
   readonly #listed = new Map<string, { prices: ModelPrice | undefined; untilMs: number }>();
 
-  /** Names that the log has been told of. */
+  /** Names that have been logged as unknown. */
   readonly #noted = new Set<string>();
 
   /** `own`: prices by `model`, `provider/model` or `provider/*`. `aliases`: a provider's name in the list, by its name here. */
@@ -85,7 +85,7 @@ export class PriceTable {
   price(call: Call, usage: Usage, asked: string | undefined): Priced {
     const { provider, model } = call;
     if (usage.totalTokens === 0 && usage.outputTokens === 0 && call.outputCharacters === 0) {
-      // Refused, or never answered: nothing is billed, whatever the model costs.
+      // The call was refused or never answered: nothing is billed.
       return { cost: { status: usage.estimated === true ? 'estimated' : 'exact', totalUsd: 0 } };
     }
     const quote = this.#quote(provider, model, asked);
@@ -94,15 +94,15 @@ export class PriceTable {
     const atTier = quote.tiers?.get(tier);
     const half = HALF_PRICE_TIERS.has(`${this.#listName(provider)}/${tier}`);
     if (atTier === undefined && !half && !STANDARD_TIERS.has(tier)) {
-      const mend = `give cost() a price with tiers: { '${tier}': { input, output } }`;
+      const advice = `give cost() a price with tiers: { '${tier}': { input, output } }`;
       return {
         cost: { status: 'unknown' },
-        warning: `No price is known for the service tier "${tier}" of model "${model}": ${mend}.`,
+        warning: `No price is known for the service tier "${tier}" of model "${model}": ${advice}.`,
       };
     }
     const amounts = amountsOf(usage, atTier ?? quote.prices);
     if (amounts === undefined) return this.#unknown(provider, model);
-    // Nothing, however much it was.
+    // A free model costs 0, even if its usage is an estimate.
     if (Object.values(atTier ?? quote.prices).every((usd) => usd === 0)) {
       return { cost: { status: 'exact', ...amounts } };
     }
@@ -113,7 +113,7 @@ export class PriceTable {
     return {
       cost: { status: estimated ? 'estimated' : 'exact', ...(halved ? scaled(amounts, 0.5) : amounts) },
       ...(halved && {
-        warning: `The tier "${tier}" of model "${model}" is taken for half the list price.`,
+        warning: `The tier "${tier}" of model "${model}" is assumed to cost half the list price.`,
       }),
     };
   }
@@ -122,14 +122,14 @@ export class PriceTable {
     const name = `${provider ?? 'unknown'}/${model ?? '*'}`;
     if (this.#noted.has(name) || this.#noted.size >= MAX_REMEMBERED) return { cost: { status: 'unknown' } };
     this.#noted.add(name);
-    const mend = `give cost({ prices: { '${name}': { input, output } } })`;
+    const advice = `give cost({ prices: { '${name}': { input, output } } })`;
     return {
       cost: { status: 'unknown' },
-      note: `no price is known for "${name}", so its cost is unknown: ${mend}`,
+      note: `no price is known for "${name}", so its cost is unknown: ${advice}`,
     };
   }
 
-  /** The name by which the list knows a provider. */
+  /** The name of a provider in the list. */
   #listName(provider: string | undefined): string | undefined {
     return provider === undefined ? undefined : (this.#aliases.get(provider) ?? provider);
   }

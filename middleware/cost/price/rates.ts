@@ -2,7 +2,7 @@ import type { ModelPrice } from '@pydantic/genai-prices';
 import type { Usage } from '../../../src/index.ts';
 import { rounded } from '../usd.ts';
 
-/** Money of one call, split; the total is the sum of the four. */
+/** The cost of one call in parts. The total is the sum of the other four. */
 export interface Amounts {
   /** Input that was neither read from nor written to the cache, and fees per request and per search. */
   inputUsd: number;
@@ -12,9 +12,9 @@ export interface Amounts {
   totalUsd: number;
 }
 
-/** Parts of a usage that are priced apart and that only the provider's own object tells. */
+/** Parts of a usage with prices of their own, which are only in the provider's own usage object. */
 interface Details {
-  /** Of the cache writes: those that are kept for an hour. */
+  /** The cache writes that are kept for an hour. */
   cacheWrite1h: number;
   inputAudio: number;
   outputAudio: number;
@@ -22,10 +22,11 @@ interface Details {
 }
 
 /**
- * What a usage costs by a model's prices. Cached and cache-write tokens are parts of the input and are priced once; reasoning is
- * part of the output. A part without a price of its own costs what the rest does. Undefined where the prices do not cover it.
+ * What a usage costs at a model's prices. Cached and cache-write tokens are parts of the input and are priced once; reasoning is part of the
+ * output. A part without a price of its own costs as much as the rest. Undefined if there is no price for the input or the output.
  *
- * Keys of prices as in genai-prices: `_mtok` per million tokens, `_kcount` per thousand; a tiered price is chosen by all input tokens.
+ * The keys of prices are those of genai-prices: `_mtok` is per million tokens, `_kcount` per thousand. All input tokens together choose the tier of
+ * a tiered price.
  */
 export function amountsOf(usage: Usage, prices: ModelPrice): Amounts | undefined {
   const { inputTokens, outputTokens } = usage;
@@ -67,7 +68,7 @@ export function amountsOf(usage: Usage, prices: ModelPrice): Amounts | undefined
   return { inputUsd, outputUsd, cacheReadUsd, cacheWriteUsd, totalUsd };
 }
 
-/** Every amount times a factor, as for a tier at half the price. */
+/** Every amount multiplied by a factor, for example for a tier at half the price. */
 export function scaled(amounts: Amounts, factor: number): Amounts {
   const inputUsd = rounded(amounts.inputUsd * factor);
   const outputUsd = rounded(amounts.outputUsd * factor);
@@ -77,7 +78,7 @@ export function scaled(amounts: Amounts, factor: number): Amounts {
   return { inputUsd, outputUsd, cacheReadUsd, cacheWriteUsd, totalUsd };
 }
 
-/** A tiered price: the whole request is billed at the tier that its input tokens reach. */
+/** The price itself, or that of the highest tier that the input tokens reach: it applies to the whole request. */
 function rate(price: ModelPrice[string], inputTokens: number): number | undefined {
   if (price === undefined || typeof price === 'number') return price;
   let reached = price.base;

@@ -20,7 +20,7 @@ describe('options', () => {
     [{ client, prefix: '' }, 'prefix is string: give 1 to 64 characters, and no braces'],
     [{ client, ttlMs: 0 }, 'ttlMs is number: give a number of at least 1'],
     [{ client, timeoutMs: 2 ** 31 }, 'timeoutMs is number: give a number of at most 2147483647'],
-    [{ client, ttl: 5 }, 'ttl is not an option: take it out or mend its name'],
+    [{ client, ttl: 5 }, 'ttl is not an option: take it out or fix its name'],
     [{}, 'client is undefined: give a client of redis (node-redis 5 or newer) or of ioredis'],
   ])('%o are told of', async (options, message) => {
     const error = await failureOf((async () => redisStore(options as unknown as RedisStoreOptions))());
