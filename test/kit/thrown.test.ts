@@ -9,7 +9,7 @@ describe('what was thrown is named', () => {
     expect(kindOfThrown(new SluiceError('store', 'key sk-123'))).toBe('SluiceError');
   });
 
-  test('by its kind if it is no error', () => {
+  test('by its kind if it is not an error', () => {
     expect(kindOfThrown('key sk-123')).toBe('a value of kind string, not an Error');
     expect(kindOfThrown(null)).toBe('a value of kind null, not an Error');
   });

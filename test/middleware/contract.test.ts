@@ -56,7 +56,7 @@ const history: Middleware = function history(context, next) {
   const turns = Array.from({ length: 16 }, () => turn).flat();
   return next({ messages: [...turns, ...context.request.messages] });
 };
-/** Answers for the model where a summary is asked for, so that the model sees one call an execution. */
+/** Answers requests for a summary, so that the model sees one call per execution. */
 const summaries: Middleware = function summaries(context, next) {
   const [first] = context.request.messages;
   return first?.role === 'system'

@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { MILLION, ask, codeOf, stage } from './cost-stage.ts';
 
 describe('before a call', () => {
-  test('a budget that is used up refuses it with an error that is not retried, and nothing is sent', async () => {
+  test('a used-up budget refuses it with an error that is not retried, and nothing is sent', async () => {
     const { pipeline, model } = stage([{ usd: 1, per: 'day' }], MILLION, {}, [
       retry({ backoff: constant(0) }),
     ]);
@@ -37,7 +37,7 @@ describe('before a call', () => {
     expect([...sums.values()]).toEqual([1]);
   });
 
-  test('budgets are kept by key', async () => {
+  test('each key has its own budget', async () => {
     const byTenant: Budget = { usd: 1, per: 'day', key: ({ metadata }) => String(metadata['tenant']) };
     const { pipeline } = stage([byTenant], MILLION);
     expect(await codeOf(ask(pipeline, { tenant: 'a' }))).toBe('completed');
@@ -56,7 +56,7 @@ describe('before a call', () => {
     expect([...sums.values()]).toEqual([1, 1]);
   });
 
-  test('keys and names that look alike are different counters', async () => {
+  test('similar keys and names have different counters', async () => {
     const key: Budget['key'] = ({ metadata }) => String(metadata['tenant']);
     const { sums, pipeline } = stage([{ usd: 9, per: 'day', name: 'x', key }], MILLION);
     await ask(pipeline, { tenant: 'a","2026-01-01' });
@@ -64,7 +64,7 @@ describe('before a call', () => {
     expect(sums.size).toBe(2);
   });
 
-  test('a day ends at midnight of UTC, a month with its last day', async () => {
+  test('a day ends at midnight UTC, a month with its last day', async () => {
     let now = Date.parse('2026-01-31T23:59:59.999Z');
     const daily = stage([{ usd: 1, per: 'day' }], MILLION, { now: () => now });
     const monthly = stage([{ usd: 1, per: 'month' }], MILLION, { now: () => now });
@@ -89,7 +89,7 @@ describe('before a call', () => {
     expect(await codeOf(ask(lenient.pipeline))).toBe('completed');
   });
 
-  test('a model that costs nothing may be called with nothing', async () => {
+  test('a free model may be called with a budget of 0', async () => {
     const { pipeline } = stage([{ usd: 0, per: 'execution' }], MILLION, {
       prices: { scripted: { input: 0, output: 0 } },
     });
@@ -100,7 +100,7 @@ describe('before a call', () => {
 describe('during a stream', () => {
   const words = Array.from({ length: 100 }, (_, index) => `${String(index).padStart(3, '0')} `);
 
-  test('the execution is interrupted when its call outgrows the budget, and keeps what came', async () => {
+  test('the execution is interrupted when its call uses up the budget, and keeps what was received', async () => {
     // 25 tokens, 100 characters.
     const { pipeline } = stage([{ usd: 25e-6, per: 'execution', name: 'small' }], {
       text: words,
@@ -113,7 +113,7 @@ describe('during a stream', () => {
     expect(result.cost).toMatchObject({ status: 'estimated', totalUsd: 25e-6 });
   });
 
-  test('R39 a day that is shared is not passed by streams that run at once', async () => {
+  test('R39 streams that run at once do not pass the limit of a day together', async () => {
     const gate = manualGate();
     // Room for 400 characters in all; each stream would take 400.
     const { pipeline, sums } = stage(

@@ -5,7 +5,7 @@ import { manualGate } from 'sluice/testing';
 import { MILLION, ask, codeOf, remote, stage } from './cost-stage.ts';
 
 describe('the ledger', () => {
-  test('forgets counters whose time is over, and those that are at 0', () => {
+  test('drops expired counters and those at 0', () => {
     let now = 0;
     const ledger = new MemoryLedger(() => now);
     ledger.add('taken back', 0.3, 1_000);
@@ -19,7 +19,7 @@ describe('the ledger', () => {
     expect(ledger.add('kept', 0.2, 1_000)).toBe(0.3);
   });
 
-  test('R39 may be asynchronous: a call waits for what it reserves, and is not made where that does not fit', async () => {
+  test('R39 may be asynchronous: a call waits for its reservation, and is not made if it does not fit', async () => {
     const sums = new Map<string, number>();
     const gate = manualGate();
     const answer = { text: 'Hello', usage: { inputTokens: 0, outputTokens: 1_000 }, gate: gate.gate };
@@ -34,7 +34,7 @@ describe('the ledger', () => {
     expect([...sums.values()]).toEqual([0.003]);
   });
 
-  test('R39 what one budget refuses is given back to the others, asynchronous or not', async () => {
+  test('R39 if one budget refuses a call, the others get their reservations back, asynchronous or not', async () => {
     const sums = new Map<string, number>();
     const [month, execution, day, none]: Budget[] = [
       { usd: 9, per: 'month' },
@@ -55,7 +55,7 @@ describe('the ledger', () => {
     expect([...sums.values()].filter((sum) => sum !== 0)).toEqual([]);
   });
 
-  test('R39 a stream that outgrows a budget of an asynchronous ledger is interrupted', async () => {
+  test('R39 a stream that uses up a budget of an asynchronous ledger is interrupted', async () => {
     const sums = new Map<string, number>();
     const text = Array.from({ length: 1_000 }, (_, index) => `${String(index).padStart(3, '0')} `);
     const { pipeline } = stage(
@@ -73,7 +73,7 @@ describe('the ledger', () => {
     expect(sum).toBeLessThan(600e-6);
   });
 
-  test('R39 a call that is closed while it waits gives back what it is granted then', async () => {
+  test('R39 a call that is closed while it waits gives back what it is granted later', async () => {
     const sums = new Map<string, number>();
     const answer = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
@@ -97,7 +97,7 @@ describe('the ledger', () => {
     expect([model.calls.length, [...sums.values()]]).toEqual([0, [0]]);
   });
 
-  test('R39 what a call reserved of a ledger that fails is not given back: nobody knows whether it was counted', async () => {
+  test('R39 a reservation is not given back if the ledger fails, because nobody knows whether it was counted', async () => {
     const steps: number[] = [];
     const broken: Ledger = {
       add(_counter, usd) {

@@ -51,7 +51,7 @@ export const codeOf = (running: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof SluiceError ? error.code : 'unknown'),
   );
 
-/** As behind a network: what is asked at once is answered later, in order. */
+/** Like a ledger over a network: calls made at once are answered later, in order. */
 export function remote(sums = new Map<string, number>()): Ledger {
   return {
     async add(counter, usd) {

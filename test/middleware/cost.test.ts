@@ -25,7 +25,7 @@ const tokens = (inputTokens: number, outputTokens: number) => ({
 });
 
 describe('calls', () => {
-  test('onCost is told of each call with its key, and what it throws is a warning', async () => {
+  test('onCost is called for each call with its key, and what it throws is a warning', async () => {
     const events: CostEvent[] = [];
     const pipeline = new Pipeline([
       cost({
@@ -52,7 +52,7 @@ describe('calls', () => {
     expect(result.cost.totalUsd).toBe(0.00125);
   });
 
-  test('R21 every attempt is counted once, wherever cost stands: refused ones cost nothing, cut ones what they used', async () => {
+  test('R21 every attempt is counted once, wherever cost is in the stack: refused ones cost nothing, broken ones what they used', async () => {
     for (const place of ['outside', 'inside']) {
       const events: (number | undefined)[] = [];
       const priced = cost({ onCost: (event) => events.push(event.cost.totalUsd) });
@@ -71,7 +71,7 @@ describe('calls', () => {
     }
   });
 
-  test('R38 a cancelled stream costs an estimate of what came', async () => {
+  test('R38 a cancelled stream costs an estimate of what was received', async () => {
     const events: CostEvent[] = [];
     const gate = manualGate();
     const text = ['a'.repeat(400), 'b'.repeat(400)];
@@ -104,7 +104,7 @@ describe('calls', () => {
 });
 
 describe('over a socket', () => {
-  test('R36 OpenAI counts cached tokens inside its input, Anthropic beside it: both are priced once', async () => {
+  test('R36 OpenAI includes cached tokens in its input, Anthropic does not: both are priced once', async () => {
     await using server = await faultServer();
     const counts = { inputTokens: 10_000, cachedInputTokens: 8_000, outputTokens: 100 };
     server.enqueue(
@@ -173,13 +173,13 @@ describe('over a socket', () => {
       fault: { kind: 'error', at: { event: 5 }, lines: [messagesErrorLine()] },
     });
     await expect(new Pipeline([priced, provider(claude)]).execute('user', 'Hi')).rejects.toThrow(SluiceError);
-    // The opening of the stream has told the input.
+    // The start of the stream contains the input tokens.
     expect(events[0]).toMatchObject({ status: 'estimated', inputUsd: 0.003 });
     expect(events[0]?.outputUsd).toBeGreaterThan(0);
   });
 });
 
-test('wrong options are refused at once, each by its name', () => {
+test('wrong options are refused at once, each by name', () => {
   const wrong: unknown = {
     prices: { x: { input: -1 } },
     budgets: [{ usd: '5', per: 'week' }],

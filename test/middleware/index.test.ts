@@ -1,6 +1,6 @@
 import * as barrel from 'sluice/middleware';
 import { expect, test } from 'vitest';
 
-test('the barrel holds what needs no optional package', () => {
+test('sluice/middleware exports what needs no optional package', () => {
   expect(Object.keys(barrel).sort()).toEqual(['logging', 'provider', 'retry', 'system', 'timeout']);
 });

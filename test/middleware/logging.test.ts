@@ -144,7 +144,7 @@ describe('logging', () => {
     },
   );
 
-  test('logs a failed execution as an error, a cancelled one as what it is', async () => {
+  test('logs a failed execution as an error, a cancelled one as info', async () => {
     const failing = kept();
     const broken = new Pipeline([logging({ logger: failing }), provider(model({ error: overloaded }))]);
     await expect(broken.execute('user', 'Hi')).rejects.toBe(overloaded);
@@ -174,7 +174,7 @@ describe('logging', () => {
     expect(logger.lines[0]?.[2]).toMatchObject({ sessionId: 's-1' });
   });
 
-  test('S17 nothing that was said is logged unless asked for', async () => {
+  test('S17 no content is logged without the option content', async () => {
     const said = ['my secret question', 'Hello', 'secret thought', 'secret argument', 'secret reason'];
     const chunks = [
       { type: 'thinking', content: 'secret thought' } as const,
@@ -201,7 +201,7 @@ describe('logging', () => {
     expect(said.filter((secret) => loud.includes(secret))).toEqual(said);
   });
 
-  test('with content: the answer is what remains after resets', async () => {
+  test('with content: the answer is what is left after resets', async () => {
     const logger = kept();
     const made = model(
       { chunks: [text('Never')], error: new SluiceError('network', 'Cut.') },
@@ -221,7 +221,7 @@ describe('logging', () => {
     ]);
   });
 
-  test('S1 a key is in no line, whatever the server answers', async () => {
+  test('S1 no line contains an API key, whatever the server answers', async () => {
     const canary = 'sk-canary-0123456789abcdef';
     await using server = await faultServer();
     server.always(openaiError(401, { message: `Incorrect API key provided: ${canary}` }));
@@ -234,7 +234,7 @@ describe('logging', () => {
     expect(JSON.stringify(logger.lines)).not.toContain('canary');
   });
 
-  test('writes to the pipeline’s logger, else to the console, and keeps silent where the pipeline does', async () => {
+  test('writes to the pipeline’s logger if there is one, else to the console', async () => {
     const info = vi.spyOn(console, 'info').mockImplementation(() => undefined);
     const debug = vi.spyOn(console, 'debug').mockImplementation(() => undefined);
     const logger = kept();
@@ -248,7 +248,7 @@ describe('logging', () => {
     for (const spy of [info, debug]) spy.mockRestore();
   });
 
-  test('speaks to a real pino', async () => {
+  test('works with a real pino', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'debug' }, { write: (line) => lines.push(line) });
     await new Pipeline([logging({ logger }), provider(model(answer))]).execute('user', 'Hi');

@@ -46,7 +46,7 @@ test.each(['openai', 'anthropic'])(
       : anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL, model: 'claude-sonnet-4-5' });
     const seen = new Map<string, string[]>();
     for (const order of permutations(Object.keys(FIVE))) {
-      // Refused; overloaded behind the 200 and before any content; then the answer.
+      // Refused; overloaded after the 200 and before any content; then the answer.
       server.enqueue(
         isOpenai ? openaiError(429) : anthropicError(429),
         isOpenai

@@ -33,7 +33,7 @@ describe('provider', () => {
     ]);
   });
 
-  test('lays its parameters under those of the request, key by key', async () => {
+  test('its parameters are defaults for those of the request, key by key', async () => {
     const made = model({ chunks: [text('ok')] });
     const defaults: Parameters = { temperature: 0, maxTokens: 100, reasoning: { effort: 'low' } };
     await new Pipeline([provider(made, defaults)]).execute('user', 'Hi', {
@@ -55,7 +55,7 @@ describe('provider', () => {
     expect(made.requests[0]?.parameters).toEqual({ temperature: 1 });
   });
 
-  test('hands over the signal, the deadline and a way to warn', async () => {
+  test('passes on the signal, the deadline and a way to warn', async () => {
     const made = model({ chunks: [text('ok')] });
     const before = Date.now();
     const original = made.stream.bind(made);
@@ -114,7 +114,7 @@ describe('provider', () => {
     );
   });
 
-  test('refuses parameters that are no object', () => {
+  test('refuses parameters that are not an object', () => {
     expect(() => Reflect.apply(provider, undefined, [model(), 0.5])).toThrow(
       expect.objectContaining({
         code: 'invalid_options',

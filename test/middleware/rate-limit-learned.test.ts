@@ -61,7 +61,7 @@ const stackOf = (options: RateLimitOptions, model: Provider): Middleware[] => [
 const repeating = (...answers: ScriptedAnswer[]) => scripted(answers, { repeat: true });
 
 describe('what the headers say', () => {
-  test('no requests remaining: the next one waits for its share of the reset', async () => {
+  test('if no requests remain, the next one waits for its share of the reset', async () => {
     const model = telling(repeating(HELLO), {
       limitRequests: 10,
       remainingRequests: 0,
@@ -70,7 +70,7 @@ describe('what the headers say', () => {
     expect(await endsOf(stackOf({}, model), 3)).toEqual(['0 done', '2 done', '2 done']);
   });
 
-  test('too few tokens: the next one waits until its estimate fits', async () => {
+  test('if too few tokens remain, the next request waits until its estimate fits', async () => {
     const model = telling(repeating(HELLO), {
       limitTokens: 10_000,
       remainingTokens: 1_000,
@@ -91,7 +91,7 @@ describe('what the headers say', () => {
     ]);
   });
 
-  test('with learn: false it is not asked', async () => {
+  test('with learn: false they are ignored', async () => {
     const model = telling(repeating(HELLO), {
       limitRequests: 1,
       remainingRequests: 0,
@@ -100,7 +100,7 @@ describe('what the headers say', () => {
     expect(await endsOf(stackOf({ learn: false }, model), 2)).toEqual(['0 done', '0 done']);
   });
 
-  test('requests that were sent since are taken off, and older headers do not win over newer ones', () => {
+  test('requests sent since then are subtracted, and older headers do not override newer ones', () => {
     const learned = new Learned();
     const now = Date.now();
     learned.learn({ atMs: now, limitRequests: 10, remainingRequests: 1, resetRequestsMs: 10_000 });
@@ -114,7 +114,7 @@ describe('what the headers say', () => {
     expect([learned.waitMs(1), learned.faded]).toEqual([0, true]);
   });
 
-  test('a request larger than the learned limit waits until all is free, and the provider decides', () => {
+  test('a request larger than the learned limit waits until everything is available, and the provider decides', () => {
     const learned = new Learned();
     learned.learn({ atMs: Date.now(), limitTokens: 100, remainingTokens: 50, resetTokensMs: 6_000 });
     expect(learned.waitMs(1_000)).toBe(6_000);
@@ -122,7 +122,7 @@ describe('what the headers say', () => {
 });
 
 describe('a 429 with Retry-After', () => {
-  test('holds the next requests of the key back, not those of others', async () => {
+  test('stops the next requests of the key, not those of other keys', async () => {
     const model = repeating(later(7_000), HELLO);
     let tenant = 'a';
     const limited = rateLimit({ key: () => tenant });
@@ -133,7 +133,7 @@ describe('a 429 with Retry-After', () => {
     expect(await endsOf([limited, provider(model)], 1)).toEqual(['7 done']);
   });
 
-  test('holds them back for at most maxPauseMs', async () => {
+  test('stops them for at most maxPauseMs', async () => {
     const model = repeating(later(3_600_000), HELLO);
     expect(await endsOf(stackOf({ maxPauseMs: 5_000 }, model), 2)).toEqual([
       '0 rate_limited 3600000',
@@ -159,7 +159,7 @@ describe('beside retry', () => {
     expect(ends).toEqual(['60 done']);
   });
 
-  test('outside: only the first attempt waits, the further ones are counted', async () => {
+  test('outside: only the first attempt waits, and the others are counted', async () => {
     const model = repeating(busy, HELLO);
     const limited = rateLimit({ requestsPerMinute: 3, maxWaitMs: 60_000 });
     const ends = await endsOf([limited, again(), provider(model)], 3);
@@ -184,7 +184,7 @@ describe('beside retry', () => {
   });
 });
 
-test('memory is bounded by the keys in use', async () => {
+test('only keys in use take memory', async () => {
   const gates = new Gates(new Budgets(undefined, undefined), { maxWaitMs: 0, maxQueue: 1 });
   const entrant = { signal: new AbortController().signal, deadline: undefined };
   const ignore = (): void => undefined;
@@ -208,7 +208,7 @@ test('memory is bounded by the keys in use', async () => {
   expect(gates.size).toBe(before);
 });
 
-test('over a socket: the headers of one answer hold the next request back, and a 429 with Retry-After does', async () => {
+test('over a socket: the next request waits after the headers of an answer, and after a 429 with Retry-After', async () => {
   vi.useRealTimers();
   await using server = await faultServer();
   const told = (remaining: string) => ({

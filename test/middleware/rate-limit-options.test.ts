@@ -2,7 +2,7 @@ import { rateLimit } from 'sluice/middleware/rate-limit';
 import { middlewareContract } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 
-test('wrong options are refused at once, each by its name', () => {
+test('wrong options are refused at once, each by name', () => {
   const wrong: unknown = {
     requestsPerMinute: 0,
     tokensPerMinute: '5',

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 beforeEach(() => vi.useFakeTimers({ now: Date.parse('2026-01-01T00:00:00Z') }));
 afterEach(() => vi.useRealTimers());
 
-/** A limiter as behind a network: the memory one, each step 5 ms late. */
+/** Like a limiter over a network: the one in memory, with each step 5 ms late. */
 function remote(options: LimiterOptions, steps: string[] = []): Limiter & { inner: RateLimiterMemory } {
   const inner = new RateLimiterMemory(options);
   const late = async <T>(name: string, key: string, points: number, step: () => Promise<T>): Promise<T> => {
@@ -30,7 +30,7 @@ function remote(options: LimiterOptions, steps: string[] = []): Limiter & { inne
 
 const HELLO = { text: 'Hello', usage: { inputTokens: 5, outputTokens: 5 } };
 
-test('the limiter option is asked for both limits, and each step is one atomic change', async () => {
+test('the option limiter is called for both limits, and each step is one atomic change', async () => {
   const asked: LimiterOptions[] = [];
   const steps: string[] = [];
   const limiter = (options: LimiterOptions): Limiter => {
@@ -106,7 +106,7 @@ test('attempts that run at once are counted once each', async () => {
   expect((await made[0]?.get(''))?.consumedPoints).toBe(2);
 });
 
-test('R39 one that leaves while the store is asked gives back what it was given', async () => {
+test('R39 a request that leaves while the store is asked gives back what it got', async () => {
   const made: ReturnType<typeof remote>[] = [];
   const limiter = (options: LimiterOptions): Limiter => {
     const one = remote(options);
@@ -137,7 +137,7 @@ test('R39 one that leaves while the store is asked gives back what it was given'
   expect((await made[1]?.inner.get(''))?.consumedPoints).toBe(0);
 });
 
-test('a store that fails refuses the request, and one that fails to take the settlement is logged', async () => {
+test('if the store fails, the request is refused; if it fails when a reservation ends, that is logged', async () => {
   const lines: unknown[] = [];
   const ignore = () => undefined;
   const logger: LoggerLike = { debug: ignore, info: ignore, warn: ignore, error: (line) => lines.push(line) };
@@ -157,7 +157,7 @@ test('a store that fails refuses the request, and one that fails to take the set
   expect(lines).toEqual(['the rate limit could not be settled']);
 });
 
-test('R39 nothing is given back in the last second of a window: it could reach the next one', async () => {
+test('R39 nothing is given back in the last second of a window, because it could reach the next window', async () => {
   const steps: string[] = [];
   const gate = manualGate();
   const limiter = (options: LimiterOptions): Limiter => remote(options, steps);

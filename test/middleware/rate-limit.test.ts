@@ -17,7 +17,7 @@ interface Stage {
   model: ScriptedProvider;
   /** What happened, with the seconds since the start. */
   log: string[];
-  /** Runs one execution, and tells of its end in the log. */
+  /** Runs one execution, and logs its end. */
   ask(
     name: string,
     options?: { signal?: AbortSignal; timeoutMs?: number; maxTokens?: number },
@@ -53,8 +53,8 @@ function stage(options: RateLimitOptions, answers: ScriptedAnswer | ScriptedAnsw
 
 const until = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-describe('requests a minute', () => {
-  test('what does not fit waits for the next minute, in order, and not longer', async () => {
+describe('requests per minute', () => {
+  test('requests that do not fit wait for the next minute, in order, and not longer', async () => {
     const { ask, log, model } = stage({ requestsPerMinute: 2, maxWaitMs: 180_000 });
     for (const name of ['a', 'b', 'c', 'd', 'e']) void ask(name);
     await until(0);
@@ -65,7 +65,7 @@ describe('requests a minute', () => {
     expect(log).toEqual(['0 a done', '0 b done', '60 c done', '60 d done', '120 e done']);
   });
 
-  test('a wait that would be longer than maxWaitMs is refused at once, with the time after which to come again', async () => {
+  test('a request that would wait longer than maxWaitMs is refused at once, with the time to wait before a retry', async () => {
     const { ask, log } = stage({ requestsPerMinute: 1 });
     await ask('a');
     await until(10_000);
@@ -74,7 +74,7 @@ describe('requests a minute', () => {
     expect(vi.getTimerCount()).toBe(1);
   });
 
-  test('maxWaitMs: 0 refuses what does not fit, and takes what does', async () => {
+  test('maxWaitMs: 0 refuses requests that do not fit, and sends the others', async () => {
     const { ask, log } = stage({ requestsPerMinute: 2, maxWaitMs: 0 });
     await Promise.all(['a', 'b', 'c', 'd'].map((name) => ask(name)));
     expect(log.toSorted()).toEqual([
@@ -85,7 +85,7 @@ describe('requests a minute', () => {
     ]);
   });
 
-  test('a refusal for want of room may be retried, one for a full queue is not', async () => {
+  test('a refusal because there is no room is retryable, a refusal because the queue is full is not', async () => {
     const { pipeline, ask } = stage({ requestsPerMinute: 1, maxQueue: 1, maxWaitMs: 60_000 });
     const run = () => pipeline.execute('user', 'Hi');
     await ask('a');
@@ -102,7 +102,7 @@ describe('requests a minute', () => {
     });
   });
 
-  test('S10 the queue of a key is bounded: over maxQueue the newest are refused', async () => {
+  test('S10 the queue of a key is limited: the newest requests beyond maxQueue are refused', async () => {
     const { ask, log } = stage({ requestsPerMinute: 1, maxQueue: 2, maxWaitMs: 600_000 });
     for (const name of ['a', 'b', 'c', 'd', 'e']) void ask(name);
     await until(0);
@@ -112,7 +112,7 @@ describe('requests a minute', () => {
     expect(log.slice(3)).toEqual(['0 f queue_full', '60 b done', '120 c done']);
   });
 
-  test('S16 each key has limits of its own', async () => {
+  test('S16 each key has its own limits', async () => {
     const { ask, log } = stage({
       requestsPerMinute: 1,
       maxWaitMs: 0,
@@ -125,8 +125,8 @@ describe('requests a minute', () => {
   });
 });
 
-describe('tokens a minute', () => {
-  test('R39 the estimate is reserved before the call, and what it did not use comes back', async () => {
+describe('tokens per minute', () => {
+  test('R39 the estimate is reserved before the call, and what the call did not use is given back', async () => {
     const gate = manualGate();
     // Each reserves 100 and uses 10.
     const { ask, log, model } = stage(
@@ -142,7 +142,7 @@ describe('tokens a minute', () => {
     expect(log).toEqual(['1 a done', '1 b done', '1 c done', '1 d done']);
   });
 
-  test('what was used beyond the estimate counts', async () => {
+  test('tokens that were used beyond the estimate count', async () => {
     const { ask, log } = stage(
       { tokensPerMinute: 100, estimate: () => 1, maxWaitMs: 0 },
       { text: 'Hello', usage: { inputTokens: 50, outputTokens: 50 } },
@@ -155,7 +155,7 @@ describe('tokens a minute', () => {
     expect(log).toEqual(['0 a done', '0.001 b rate_limited 59999', '60.001 c done']);
   });
 
-  test('without an estimate of their own: the input, and maxTokens or 1,000', async () => {
+  test('without estimate(): the input, plus maxTokens or 1,000', async () => {
     const { ask, log } = stage({ tokensPerMinute: 1_200, maxWaitMs: 0 }, { ...HELLO, hang: true, after: 0 });
     const stop = new AbortController();
     void ask('1,005', { signal: stop.signal });
@@ -167,7 +167,7 @@ describe('tokens a minute', () => {
     await until(0);
   });
 
-  test('a request that is larger than a whole minute fails at once, with an error that is not retried', async () => {
+  test('a request that is larger than the limit of a minute fails at once, with an error that is not retried', async () => {
     const { pipeline, model } = stage({ tokensPerMinute: 1_000 });
     const error = await pipeline
       .execute('user', 'Hi', { parameters: { maxTokens: 2_000 } })
@@ -179,7 +179,7 @@ describe('tokens a minute', () => {
     expect(model.calls).toHaveLength(0);
   });
 
-  test('a large request at the head is not overtaken by small ones', async () => {
+  test('small requests do not overtake a large one', async () => {
     const { ask, log } = stage(
       {
         tokensPerMinute: 100,
@@ -198,7 +198,7 @@ describe('tokens a minute', () => {
     expect(log).toEqual(['0 first done', '60 large done', '60 small done']);
   });
 
-  test('R39 nothing of an old minute is given back to a new one', async () => {
+  test('R39 nothing from an old minute is given back to a new one', async () => {
     const gate = manualGate();
     const { ask, log } = stage(
       { tokensPerMinute: 100, estimate: () => 100, maxWaitMs: 0 },
@@ -209,13 +209,13 @@ describe('tokens a minute', () => {
     gate.open();
     await until(0);
     await ask('b');
-    // 10 of 100 are used; had 90 come back from the last minute, two more would fit.
+    // 10 of 100 are used. If 90 had been given back from the last minute, two more would fit.
     await Promise.all([ask('c'), ask('d')]);
     expect(log).toEqual(['61 a done', '61 b done', '61 c rate_limited 60000', '61 d rate_limited 60000']);
   });
 });
 
-describe('requests under way', () => {
+describe('requests that run at once', () => {
   test('the next one starts when one has ended', async () => {
     const gate = manualGate();
     const { ask, model, log } = stage({ maxConcurrentRequests: 2 }, { text: ['a', 'b'], gate: gate.gate });
@@ -249,7 +249,7 @@ describe('requests under way', () => {
     ],
     ['failed half-way', { text: ['a', 'b'], error: new SluiceError('truncated', 'Cut.'), after: 1 }],
   ];
-  test.each(failing)('R39 permits and reservations come back when the call has %s', async (_how, answer) => {
+  test.each(failing)('R39 permits and reservations come back if the call has %s', async (_how, answer) => {
     const { ask, log, model } = stage(
       { maxConcurrentRequests: 1, tokensPerMinute: 100, estimate: () => 60, maxWaitMs: 0 },
       answer,
@@ -262,7 +262,7 @@ describe('requests under way', () => {
     expect(log.filter((line) => line.includes('rate_limited'))).toEqual([]);
   });
 
-  test('R39 they come back when the stream is closed, interrupted, aborted, or never pulled', async () => {
+  test('R39 they are given back when the stream is closed, interrupted, aborted, or never pulled', async () => {
     const interrupting: Middleware = function interrupting(context, next) {
       return next().tap(() => context.interrupt('enough'));
     };
@@ -317,7 +317,7 @@ describe('requests under way', () => {
 });
 
 describe('R22 a wait', () => {
-  test('ends when its execution is aborted, and the others move up', async () => {
+  test('ends when its execution is aborted, and the next request takes its place', async () => {
     const { ask, log } = stage({ requestsPerMinute: 1, maxWaitMs: 90_000 });
     const stop = new AbortController();
     await ask('a');
@@ -329,7 +329,7 @@ describe('R22 a wait', () => {
     expect(log).toEqual(['0 a done', '5 b aborted', '60 c done']);
   });
 
-  test('of a large request that leaves lets a small one go at once, and leaves no timer behind', async () => {
+  test('of a large request that leaves the queue lets a small one be sent at once, and leaves no timer', async () => {
     const { ask, log } = stage(
       {
         tokensPerMinute: 100,
@@ -353,7 +353,7 @@ describe('R22 a wait', () => {
     expect(vi.getTimerCount()).toBe(before);
   });
 
-  test('ends for one in the middle of the queue, too', async () => {
+  test('also ends for a request in the middle of the queue', async () => {
     const { ask, log } = stage({ requestsPerMinute: 1, maxWaitMs: 90_000 });
     const stop = new AbortController();
     await ask('a');
@@ -367,7 +367,7 @@ describe('R22 a wait', () => {
     expect(log.at(-1)).toBe('60 b done');
   });
 
-  test('is not begun where the execution would be over before, and else ends with the execution', async () => {
+  test('is not begun if the execution would end before it, and otherwise ends with the execution', async () => {
     const { ask, log } = stage(
       { requestsPerMinute: 1, maxConcurrentRequests: 1, maxWaitMs: 90_000 },
       { text: 'a', hang: true },
@@ -384,7 +384,7 @@ describe('R22 a wait', () => {
     expect(log.at(-1)).toBe('20 c rate_limited 40000');
   });
 
-  test('uses one timer for the whole queue, and leaves none behind', async () => {
+  test('uses one timer for the whole queue, and leaves none', async () => {
     const { ask } = stage({ requestsPerMinute: 1, maxWaitMs: 90_000 });
     await ask('a');
     const before = vi.getTimerCount();

@@ -42,7 +42,7 @@ async function run(pipeline: Pipeline): Promise<{ content: string; error?: Sluic
 }
 
 describe('retry before content', () => {
-  test('makes a failed attempt again, its waits growing by the factor', async () => {
+  test('repeats a failed attempt, and the waits grow by the factor', async () => {
     const events: RetryEvent[] = [];
     const made = model(failure('server'), failure('network'), failure('overloaded'), fine);
     const outcome = await run(pipelineOf(made, { onRetry: (event) => events.push(event) }));
@@ -75,7 +75,7 @@ describe('retry before content', () => {
     expect(waits).toEqual([500, 0, 3_960]);
   });
 
-  test('a back-off of your own is asked with the number of the retry', async () => {
+  test('a back-off of your own gets the number of the retry', async () => {
     const asked: number[] = [];
     const backoff = (retry: number): number => {
       asked.push(retry);
@@ -107,7 +107,7 @@ describe('retry before content', () => {
     expect(once.requests).toHaveLength(1);
   });
 
-  test('R20 exhausted, it throws the very error of the last attempt, with the number of attempts', async () => {
+  test('R20 after the last attempt it throws that attempt’s error itself, with the number of attempts', async () => {
     const last = new SluiceError('overloaded', 'Busy.', {
       status: 529,
       provider: 'made',
@@ -119,7 +119,7 @@ describe('retry before content', () => {
     expect(error).toMatchObject({ status: 529, provider: 'made', requestId: 'req_7', attempts: 4 });
   });
 
-  test('R20 decides on the error underneath when a layer has wrapped it', async () => {
+  test('R20 decides on the original error if a layer has wrapped it', async () => {
     const made = model(failure('overloaded', { status: 529, retryAfterMs: 250 }), fine);
     const wrapping: Middleware = async function* wrapping(_context, next) {
       try {
@@ -132,7 +132,7 @@ describe('retry before content', () => {
     expect(await run(new Pipeline(stack))).toEqual({ content: 'fine', atMs: 250 });
   });
 
-  test('R20 a wrapped error that is not tried again keeps its status in reach', async () => {
+  test('R20 a wrapped error that is not retried keeps the original status in its causes', async () => {
     const wrapping: Middleware = async function* wrapping(_context, next) {
       try {
         return yield* next();
@@ -188,7 +188,7 @@ describe('retry before content', () => {
     }
   });
 
-  test('retryOn: a quota that is used up stays not retryable in a list, a function may think otherwise', async () => {
+  test('retryOn: a used-up quota is not retried by a list, but a function can decide to', async () => {
     const quota = failure('rate_limited', { status: 429, retryable: false });
     const listed = model(quota, fine);
     await run(pipelineOf(listed, { retryOn: [429] }));
@@ -203,12 +203,12 @@ describe('retry before content', () => {
     expect(await run(pipelineOf(made))).toEqual({ content: 'fine', atMs: 12_345 });
   });
 
-  test('a provider that asks for no time at all gets the back-off', async () => {
+  test('the back-off applies if the provider asks for 0 ms', async () => {
     const made = model(failure('rate_limited', { retryAfterMs: 0 }), fine);
     expect((await run(pipelineOf(made))).atMs).toBe(1_000);
   });
 
-  test('gives up at once when the provider asks for more than the cap', async () => {
+  test('gives up at once if the provider asks for more than the limit', async () => {
     const asking = (): MadeModel =>
       model(failure('rate_limited', { status: 429, retryAfterMs: 60_001 }), fine);
     const made = asking();
@@ -219,7 +219,7 @@ describe('retry before content', () => {
     });
   });
 
-  test('gives up at once when the wait would pass the deadline', async () => {
+  test('gives up at once if the wait would pass the deadline', async () => {
     const made = model(failure('server', { status: 500 }));
     const started = Date.now();
     const running = new Pipeline([retry({ backoff: regular }), provider(made)]).execute('user', 'Hi', {
@@ -297,7 +297,7 @@ describe('retry before content', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a thousand retried executions leave no listener on a signal that lives on', async () => {
+  test('a thousand retried executions leave no listener on a signal that they share', async () => {
     const controller = new AbortController();
     for (let turn = 0; turn < 1_000; turn++) {
       const made = model(failure('server'), fine);
@@ -320,7 +320,7 @@ describe('retry before content', () => {
     });
   });
 
-  test('the chunks behind the first pass untouched, in their batches', async () => {
+  test('the chunks after the first pass unchanged, in their batches', async () => {
     const batches: number[] = [];
     const watch: Middleware = function watch(_context, next) {
       const stream = next();

@@ -14,11 +14,11 @@ async function sent(stack: Middleware[], messages: Message[]): Promise<string[]>
 const question: Message = { role: 'user', content: 'Hi' };
 
 describe('system', () => {
-  test('stands before the conversation', async () => {
+  test('adds a message before the conversation', async () => {
     expect(await sent([system('Be brief.')], [question])).toEqual(['system: "Be brief."', 'user: "Hi"']);
   });
 
-  test('stacked ones append in order, outermost first, composed ones too', async () => {
+  test('several are in order, the outermost first, composed ones too', async () => {
     const stack = [system('one'), compose(system('two'), system('three')), system('four')];
     expect(await sent(stack, [question])).toEqual([
       'system: "one"',
@@ -29,7 +29,7 @@ describe('system', () => {
     ]);
   });
 
-  test('system messages that lead the conversation stay first, later ones stay in place', async () => {
+  test('system messages at the start of the conversation stay first, later ones stay in place', async () => {
     const messages: Message[] = [
       { role: 'system', content: 'own' },
       question,
@@ -43,7 +43,7 @@ describe('system', () => {
     ]);
   });
 
-  test('a function makes the text from the context, also later', async () => {
+  test('a function makes the text from the context, also asynchronously', async () => {
     const Name = contextKey<string>('name');
     const made = model({ chunks: [text('ok')] });
     const pipeline = new Pipeline([
@@ -59,7 +59,7 @@ describe('system', () => {
     ]);
   });
 
-  test('a function that has nothing to say adds no message', async () => {
+  test('a function that returns no text adds no message', async () => {
     expect(await sent([system(() => undefined), system(() => '')], [question])).toEqual(['user: "Hi"']);
   });
 
@@ -83,7 +83,7 @@ describe('system', () => {
     );
   });
 
-  test('a function that returns no text fails the execution', async () => {
+  test('a function that returns something else fails the execution', async () => {
     const broken = Reflect.apply(system, undefined, [() => 7]);
     await expect(new Pipeline([broken, provider(model())]).execute(question)).rejects.toMatchObject({
       code: 'invalid_options',

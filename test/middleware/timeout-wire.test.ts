@@ -111,7 +111,7 @@ describe.each(Object.entries(wires))('timeout over the wire: %s', (_name, wire) 
     expect(await reading).toMatchObject({ code: 'timeout', phase: 'idle' });
   });
 
-  test('firstChunkMs bounds headers that never come, totalMs an answer that goes on', async () => {
+  test('firstChunkMs ends a wait for headers that never come, totalMs an answer that does not end', async () => {
     await using server = await faultServer();
     const never = new Promise<void>(() => undefined);
     server.enqueue({ stream: wire.stream('x'), delayHeaders: never });

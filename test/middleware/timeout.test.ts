@@ -83,13 +83,13 @@ describe('timeout', () => {
     expect(outcome).toEqual({ text: '0 1 ', end: 'done', atMs: 44_000 });
   });
 
-  test('R5 idleMs ends a stream that stalls, and what had come is delivered', async () => {
+  test('R5 idleMs ends a stream that stalls, and what was received is delivered', async () => {
     const outcome = await run(limited({ idleMs: 3_000 }, paced([1_000, 2_500, 60_000])));
     expect(outcome).toEqual({ text: '0 1 ', end: 'timeout idle', atMs: 6_500 });
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('R5 idleMs bounds the wait for the first chunk too, unless firstChunkMs says otherwise', async () => {
+  test('R5 idleMs also limits the wait for the first chunk, unless firstChunkMs is set', async () => {
     const late = (): Answer => paced([10_000, 0]);
     expect(await run(limited({ idleMs: 3_000 }, late()))).toMatchObject({ end: 'timeout idle', atMs: 3_000 });
     expect(await run(limited({ idleMs: 3_000, firstChunkMs: 0 }, late()))).toMatchObject({ end: 'done' });
@@ -99,7 +99,7 @@ describe('timeout', () => {
     });
   });
 
-  test('a long first wait leaves the idle limit exact', async () => {
+  test('the idle limit is exact after a long first wait', async () => {
     const answer = paced([7_900, 60_000, 0]);
     expect(await run(limited({ idleMs: 3_000, firstChunkMs: 8_000 }, answer))).toEqual({
       text: '0 ',
@@ -108,12 +108,12 @@ describe('timeout', () => {
     });
   });
 
-  test('a consumer that reads slowly is not idleness', async () => {
+  test('a consumer that reads slowly does not count as idle', async () => {
     const outcome = await run(limited({ idleMs: 1_000 }, paced([0, 500, 500, 500])), 20_000);
     expect(outcome).toMatchObject({ text: '0 1 2 ', end: 'done' });
   });
 
-  test('a stall is found also behind a slow consumer', async () => {
+  test('a stall is also found with a slow consumer', async () => {
     const outcome = await run(limited({ idleMs: 1_000 }, paced([0, 0, 60_000])), 5_000);
     expect(outcome).toEqual({ text: '0 1 ', end: 'timeout idle', atMs: 11_000 });
   });
@@ -145,7 +145,7 @@ describe('timeout', () => {
     expect(below).toEqual({ text: '0 1 ', end: 'timeout idle', atMs: 1_000 });
   });
 
-  test('totalMs bounds the whole, slow reading included', async () => {
+  test('totalMs limits the whole answer, including slow reading', async () => {
     const answer = paced([1_000, 1_000, 1_000, 1_000]);
     expect(await run(limited({ totalMs: 3_500 }, answer))).toEqual({
       text: '0 1 2 ',
@@ -191,7 +191,7 @@ describe('timeout', () => {
     expect(set).toBe(1);
   });
 
-  test('outside of a queue its clock includes the wait, inside it does not', async () => {
+  test('outside a queue its clock includes the wait, inside it does not', async () => {
     const queue: Middleware = async function queue(context, next) {
       await pause(5_000, context.signal);
       return next();
@@ -202,7 +202,7 @@ describe('timeout', () => {
     expect(await run([queue, limit, answering()])).toMatchObject({ end: 'done', atMs: 6_000 });
   });
 
-  test('the error is retryable and names the clock', async () => {
+  test('the error is retryable and says which limit was passed', async () => {
     const never: Provider = {
       ...model(),
       stream: () => Stream.fromSource({ pull: () => new Promise(() => undefined), close: () => undefined }),

@@ -13,6 +13,11 @@ const CHECKED = [
   'conversation/*.ts',
   'examples/*.ts',
   'src/{call,check-messages,chunks,errors,index,keys,log,messages,middleware,plain-data,provider,request,request-schema,tokens,usage,well-formed}.ts',
+  'docs/middleware/*.md',
+  'middleware/**/*.ts',
+  'src/kit/*.ts',
+  'src/options.ts',
+  'test/{kit,middleware}/**/*.ts',
   'test/{cli,conversation,docs,examples,fuzz,histories,package,scripts}/**/*.ts',
 ];
 

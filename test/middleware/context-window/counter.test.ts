@@ -21,7 +21,7 @@ vi.mock('gpt-tokenizer/encoding/o200k_base', async (original) => {
 });
 
 describe('the tokenizer', () => {
-  test('counts where it is installed and nothing else was asked for', async () => {
+  test('counts if it is installed and no counter is given', async () => {
     const text = 'The quick brown fox jumps over the lazy dog. ';
     const tokens = 4 + countTokens(text);
     const { cuts } = await run([...chat(4), { role: 'assistant', content: 'so' }, user(text)], {
@@ -38,7 +38,7 @@ describe('the tokenizer', () => {
     });
   });
 
-  test('takes what looks like a special token for text', async () => {
+  test('counts text that looks like a special token as text', async () => {
     const { result } = await run([user('Say <|endoftext|> and <|im_start|>')], {
       maxTokens: 100,
       counter: 'tokenizer',
@@ -58,7 +58,7 @@ describe('the tokenizer', () => {
     expect(asked.filter((piece) => /\S{129}|\s{129}/.test(piece))).toEqual([]);
   });
 
-  test('counts a cut text nearly as a whole one', async () => {
+  test('counts a split text almost like the whole one', async () => {
     const text = `${CHINESE.repeat(20)} and ${'x'.repeat(300)} and some words`;
     const exact = countTokens(text);
     let counted = 0;
@@ -90,7 +90,7 @@ describe('the heuristic', () => {
   });
 });
 
-describe('a counter of the caller’s or the provider’s', () => {
+describe('a counter of the caller or the provider', () => {
   /** Counts half again of what the heuristic says, and keeps what it was asked. */
   function counting(factor = 1.5): { counter: TokenCounter; asked: ModelRequest[] } {
     const asked: ModelRequest[] = [];
@@ -103,7 +103,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     };
   }
 
-  test('decides what fits, and is asked little', async () => {
+  test('decides what fits, and is called rarely', async () => {
     const messages = chat(100);
     const { counter, asked } = counting();
     const { sent, cuts } = await run(messages, { maxTokens: 1_000, counter }, 'ok', {
@@ -119,20 +119,20 @@ describe('a counter of the caller’s or the provider’s', () => {
     expect(asked[0]?.messages.length).toBeLessThan(messages.length);
   });
 
-  test.each([0.4, 1, 3])('that says %d times the rough count fits it all the same', async (factor) => {
+  test.each([0.4, 1, 3])('that returns %d times the estimate still finds what fits', async (factor) => {
     const { counter } = counting(factor);
     const { cuts } = await run(chat(100), { maxTokens: 1_200, counter });
     expect(cuts[0]?.tokens).toBeLessThanOrEqual(1_200);
     expect(cuts[0]?.tokens).toBeGreaterThan(1_200 - 2 * 48 * factor);
   });
 
-  test('everything fits by its count, although the rough one says otherwise', async () => {
+  test('everything that fits by its count is sent, even if the estimate is higher', async () => {
     const { counter } = counting(0.4);
     const messages = chat(40);
     expect((await run(messages, { maxTokens: 800, counter })).cuts).toEqual([]);
   });
 
-  test('finds a place for the summary, too', async () => {
+  test('also leaves room for the summary', async () => {
     const { counter } = counting(2);
     const model = scripted(({ messages }) => (messages[0]?.role === 'system' ? 'sum' : 'ok'), {
       repeat: true,
@@ -153,7 +153,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     ]);
   });
 
-  test('a provider counts by its own verb and under its name', async () => {
+  test('a provider counts with countTokens() and under its name', async () => {
     const model = {
       ...scripted('ok'),
       name: 'acme',
@@ -173,7 +173,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     expect(cuts).toMatchObject([{ counter: 'acme', tokens: 21, keptTurns: 2 }]);
   });
 
-  test('one that fails loses no turn: tokens are estimated, with a warning', async () => {
+  test('if it fails, the turn does not: tokens are estimated, with a warning', async () => {
     const counter: TokenCounter = () => Promise.reject(new SluiceError('rate_limited', 'Slow down.'));
     const { sent, result } = await run(chat(3), { maxTokens: 100, counter });
     expect(sent.length).toBeLessThan(7);
@@ -182,7 +182,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     ]);
   });
 
-  test('one that gives no number is a wrong option', async () => {
+  test('one that returns no number is an invalid option', async () => {
     for (const wrong of [NaN, -1, Infinity])
       await expect(run(chat(3), { maxTokens: 100, counter: () => wrong })).rejects.toMatchObject({
         code: 'invalid_options',
@@ -202,7 +202,7 @@ describe('a counter of the caller’s or the provider’s', () => {
     ).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  test('is asked once for a request that is tried again', async () => {
+  test('is called once for a request that is retried', async () => {
     const { counter, asked } = counting();
     const busy = { error: new SluiceError('overloaded', 'Busy.'), after: 0 } as const;
     const { retry } = await import('sluice/middleware');

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { assistant, call, chat, pad, result, run, short, system, tool, user, weight } from './support.ts';
 
 describe('drop-oldest', () => {
-  test('what fits is sent as it is, the very request', async () => {
+  test('a request that fits is passed on unchanged', async () => {
     const messages = chat(3);
     const { sent, cuts, model } = await run(messages, { maxTokens: weight(messages) });
     expect(sent).toEqual(messages.map(short));
@@ -16,7 +16,7 @@ describe('drop-oldest', () => {
     expect(cuts).toEqual([]);
   });
 
-  test('leaves out whole turns, the oldest first, and as few as it can', async () => {
+  test('leaves out whole turns, the oldest first, and as few as possible', async () => {
     const messages = chat(3);
     const total = weight(messages);
     expect((await run(messages, { maxTokens: total - 1 })).sent).toEqual([
@@ -31,7 +31,7 @@ describe('drop-oldest', () => {
     expect((await run(messages, { maxTokens: 24 })).sent).toEqual(['u:u']);
   });
 
-  test('says what was cut, and who counted', async () => {
+  test('says what was left out, and what counted', async () => {
     const {
       cuts,
       result: { id },
@@ -49,7 +49,7 @@ describe('drop-oldest', () => {
     ]);
   });
 
-  test('reserveForOutput is taken off maxTokens', async () => {
+  test('reserveForOutput is subtracted from maxTokens', async () => {
     const messages = chat(3);
     const total = weight(messages);
     expect((await run(messages, { maxTokens: total + 50, reserveForOutput: 50 })).cuts).toEqual([]);
@@ -68,7 +68,7 @@ describe('drop-oldest', () => {
     );
   });
 
-  test('maxMessages counts what was said, and spares the newest turn', async () => {
+  test('maxMessages does not count system messages, and keeps the newest turn whole', async () => {
     const messages = [system('S'), ...chat(3)];
     expect((await run(messages, { maxTokens: 9_999, maxMessages: 7 })).cuts).toEqual([]);
     expect((await run(messages, { maxTokens: 9_999, maxMessages: 6 })).sent).toEqual([
@@ -88,7 +88,7 @@ describe('drop-oldest', () => {
     ).toEqual(rounds.map(short));
   });
 
-  test('a tool call is never parted from its result: parallel calls, several rounds in one turn', async () => {
+  test('a tool call is never separated from its result: parallel calls, several rounds in one turn', async () => {
     const messages = [
       user(pad('weather?')),
       assistant([call('a'), call('b')]),
@@ -109,7 +109,7 @@ describe('drop-oldest', () => {
     });
   });
 
-  test('a message of the user between a call and its result starts no turn', async () => {
+  test('a message of the user between a call and its result does not start a turn', async () => {
     const messages = [
       ...chat(1),
       assistant([call('slow')]),
@@ -118,12 +118,12 @@ describe('drop-oldest', () => {
       assistant(pad('done')),
       user('thanks'),
     ];
-    // There would be room for what stands from that message on.
+    // There would be room for everything from that message on.
     const { sent } = await run(messages, { maxTokens: weight(messages.slice(-4)) });
     expect(sent).toEqual(['u:thanks']);
   });
 
-  test('ids that come again with each turn mean the newest call', async () => {
+  test('if ids occur again in each turn, a result belongs to the newest call', async () => {
     const turn = [user(pad('go')), assistant([call('call_1')]), tool(result('call_1')), assistant('done')];
     const messages = [...turn, ...turn, user('bye')];
     const {
@@ -134,7 +134,7 @@ describe('drop-oldest', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('an id of a call that was given up does not take the result of a later one', async () => {
+  test('a call without a result does not take the result of a later call with the same id', async () => {
     const messages = [
       user('go'),
       assistant([{ type: 'text', text: 'I try' }, call('call_1')]),
@@ -146,13 +146,13 @@ describe('drop-oldest', () => {
     expect(sent).toEqual(['u:go', 'a:text', 'u:again', 'a:tool_call(call_1)', 't:tool_result(call_1)']);
   });
 
-  test('messages of the user in a row are one turn: a document goes with its question', async () => {
+  test('messages of the user in a row are one turn: a document stays with its question', async () => {
     const messages = [...chat(1).slice(0, 2), user(pad('the document')), user(pad('the question'))];
     expect((await run(messages, { maxTokens: 50 })).sent).toEqual(['u:the document', 'u:the question']);
     await expect(run(messages, { maxTokens: 40 })).rejects.toMatchObject({ code: 'context_length' });
   });
 
-  test('system messages stay, wherever they stand, in their order', async () => {
+  test('all system messages are kept in their order', async () => {
     const messages = [
       system('one'),
       ...chat(1).slice(0, 2),
@@ -165,7 +165,7 @@ describe('drop-oldest', () => {
     expect(sent).toEqual(['s:one', 's:two', 's:three', 'u:now']);
   });
 
-  test('one that is given with each turn is sent once for those that are left out', async () => {
+  test('a system message that comes with every turn is sent once for the turns that are left out', async () => {
     const turn = (name: string): Message[] => [system('be brief'), user(pad(name)), assistant(pad(name))];
     const messages = [
       ...turn('1'),
@@ -183,13 +183,13 @@ describe('drop-oldest', () => {
     expect(changed.filter((one) => one.startsWith('s:'))).toEqual(['s:b', 's:a']);
   });
 
-  test('what stands before the first message of the user goes first', async () => {
+  test('messages before the first message of the user are left out first', async () => {
     const messages = [assistant(pad('Welcome!')), ...chat(1)];
     const { sent } = await run(messages, { maxTokens: 80 });
     expect(sent).toEqual(['u:u1', 'a:a1', 'u:u']);
   });
 
-  test('an image counts by what the model looks at, not by its bytes', async () => {
+  test('an image does not count by its bytes', async () => {
     const data = 'A'.repeat(4_000_000);
     const picture = user([
       { type: 'text', text: 'see' },
@@ -201,7 +201,7 @@ describe('drop-oldest', () => {
     await expect(run(messages, { maxTokens: 1_004 })).rejects.toMatchObject({ code: 'context_length' });
   });
 
-  test('the newest turn alone does not fit: an error that gives the counts, not retryable, without a call', async () => {
+  test('the newest turn alone does not fit: an error with the counts, not retryable, without a call', async () => {
     const model = scripted('ok');
     const window = contextWindow({
       maxTokens: 60,
@@ -222,7 +222,7 @@ describe('drop-oldest', () => {
     expect(model.calls).toEqual([]);
   });
 
-  test('a system prompt that is too long by itself is the same error', async () => {
+  test('a system prompt that alone is too long is the same error', async () => {
     await expect(run([system(pad('s')), user('Hi')], { maxTokens: 20 })).rejects.toMatchObject({
       code: 'context_length',
     });
@@ -233,7 +233,7 @@ describe('drop-oldest', () => {
   });
 });
 
-describe('a history that is broken', () => {
+describe('a broken history', () => {
   test('calls without a result and results without a call are left out, with a warning', async () => {
     const messages = [
       tool(result('lost')),
@@ -255,7 +255,7 @@ describe('a history that is broken', () => {
 });
 
 describe('fail', () => {
-  test('is an error that gives the counts; what fits is sent', async () => {
+  test('is an error with the counts; a conversation that fits is sent', async () => {
     const messages = [system('S'), ...chat(3)];
     expect((await run(messages, { maxTokens: 999, strategy: 'fail' })).cuts).toEqual([]);
     const error = await run(messages, {
@@ -275,8 +275,8 @@ describe('fail', () => {
   });
 });
 
-describe('a strategy of one’s own', () => {
-  test('makes the messages from whole turns, and may count', async () => {
+describe('a strategy of your own', () => {
+  test('gets whole turns, and can count tokens', async () => {
     const counts: number[] = [];
     const messages = [system('S'), ...chat(3)];
     const { sent, cuts } = await run(messages, {
@@ -292,7 +292,7 @@ describe('a strategy of one’s own', () => {
     expect(cuts).toMatchObject([{ keptTurns: 2, droppedTurns: 2, tokens: 72, summary: 'none' }]);
   });
 
-  test('is used even where all turns stay', async () => {
+  test('is used even if it keeps all turns', async () => {
     const { sent } = await run([system(pad('long')), user('Hi')], {
       maxTokens: 10,
       strategy: ({ turns }) => turns.flat(),
@@ -300,7 +300,7 @@ describe('a strategy of one’s own', () => {
     expect(sent).toEqual(['u:Hi']);
   });
 
-  test('is not asked where everything fits', async () => {
+  test('is not called if everything fits', async () => {
     const strategy = (): Message[] => {
       throw new Error('asked');
     };
@@ -320,7 +320,7 @@ describe('a strategy of one’s own', () => {
 });
 
 describe('its place in the stack', () => {
-  test('counts the text of a system() outside of it', async () => {
+  test('counts the text of a system() outside it', async () => {
     const messages = chat(3);
     const { sent } = await run(messages, { maxTokens: weight(messages) }, 'ok', {
       above: [systemPrompt('Be brief.')],
@@ -328,7 +328,7 @@ describe('its place in the stack', () => {
     expect(sent).toEqual(['s:Be brief', 'u:u2', 'a:a2', 'u:u3', 'a:a3', 'u:u']);
   });
 
-  test('twice changes nothing more', async () => {
+  test('a second one changes nothing', async () => {
     const window = (): ReturnType<typeof contextWindow> =>
       contextWindow({ maxTokens: 100, strategy: 'drop-oldest', counter: 'heuristic' });
     const model = scripted('ok');
@@ -336,7 +336,7 @@ describe('its place in the stack', () => {
     expect(model.requests[0]?.messages.map(short)).toEqual(['u:u3', 'a:a3', 'u:u']);
   });
 
-  test('what is stored with the session is never cut', async () => {
+  test('the stored session is never shortened', async () => {
     const model = scripted(pad('answer'), { repeat: true });
     const window = contextWindow({ maxTokens: 80, strategy: 'drop-oldest', counter: 'heuristic' });
     const loaded: number[] = [];
@@ -386,7 +386,7 @@ describe('options', () => {
       { maxTokens: 100, strategy: 'summarize', summary: { maxTokens: 51 } },
       'summary.maxTokens is number: give at most half',
     ],
-    ['a misspelt one', { maxTokens: 10, strategy: 'fail', maxMesages: 3 }, 'maxMesages is not an option'],
+    ['a misspelled one', { maxTokens: 10, strategy: 'fail', maxMesages: 3 }, 'maxMesages is not an option'],
   ])('%s is refused when it is made', (_, options, text) => {
     expect(() => Reflect.apply(contextWindow, undefined, [options])).toThrow(
       expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining(text) }),

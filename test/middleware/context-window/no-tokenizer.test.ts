@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { chat, run } from './support.ts';
 
-// As where the optional package is not installed.
+// As if the optional package were not installed.
 vi.mock('gpt-tokenizer/encoding/o200k_base', () => {
   throw Object.assign(new Error("Cannot find package 'gpt-tokenizer'"), { code: 'ERR_MODULE_NOT_FOUND' });
 });
@@ -11,7 +11,7 @@ test('without the package the heuristic counts, and says so', async () => {
   expect(cuts).toMatchObject([{ counter: 'heuristic', tokens: 120 }]);
 });
 
-test('asked for by name, its absence is an error that says the mend', async () => {
+test('if it is asked for by name and missing, the error says what to install', async () => {
   await expect(run(chat(3), { maxTokens: 120, counter: 'tokenizer' })).rejects.toMatchObject({
     code: 'invalid_options',
     message: expect.stringContaining('npm install gpt-tokenizer'),

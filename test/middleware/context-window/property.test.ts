@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { weight } from './support.ts';
 
 const text = fc.oneof(fc.string({ maxLength: 200 }), fc.string({ unit: 'grapheme', maxLength: 40 }));
-// Few ids, so that they meet, come again and stay alone.
+// Few ids, so that they match, repeat and stay alone.
 const id = fc.constantFrom('1', '2', '3', '4');
 const call: fc.Arbitrary<Part> = fc.record({
   type: fc.constant('tool_call' as const),
@@ -126,7 +126,7 @@ async function sentOf(
   }
 }
 
-/** Calls and results in their order: every result closes a call that is open, and in the end none is. */
+/** Checks calls and results in their order: every result belongs to an open call, and at the end no call is open. */
 function isPaired(messages: readonly Message[]): boolean {
   const open: string[] = [];
   for (const { content } of messages) {
@@ -157,7 +157,7 @@ const piecesOf = (messages: readonly Message[]): unknown[] =>
 const isSummaryTurn = ({ content }: Message): boolean => content === 'Summarize our conversation so far.';
 const runs = { numRuns: 400, verbose: true };
 
-test('whatever the history: what is sent is paired, in order, and within the limit', async () => {
+test('for any history: calls and results are paired, the messages are in order and within the limit', async () => {
   await fc.assert(
     fc.asyncProperty(anyHistory, options, async (history, given) => {
       const { messages, tokens } = await sentOf(history, given);
@@ -179,7 +179,7 @@ test('whatever the history: what is sent is paired, in order, and within the lim
   );
 });
 
-test('a sound history: whole turns from the end, every system message, and it fails only where nothing fits', async () => {
+test('for a valid history: whole turns from the end and every system message are sent, and it fails only if the newest turn does not fit', async () => {
   await fc.assert(
     fc.asyncProperty(goodHistory, options, async (history, given) => {
       const { messages, cuts, tokens, warnings } = await sentOf(history, given);

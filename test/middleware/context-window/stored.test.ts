@@ -32,7 +32,7 @@ describe('a summary belongs to its conversation', () => {
     return sentOf(model);
   }
 
-  test('it is found again in the same messages, whatever the order of their fields', async () => {
+  test('it is found for the same messages, in any order of their fields', async () => {
     const stored = await storedOf(chat(15));
     expect(stored).toMatchObject({ v: 1, text: 'sum 1', messages: 20 });
     const turned = chat(16).map(({ role, content }) => ({
@@ -44,7 +44,7 @@ describe('a summary belongs to its conversation', () => {
     expect(sent).toHaveLength(2 + 33 - 20);
   });
 
-  test('it still stands for what was not loaded', async () => {
+  test('it still replaces messages that were not loaded', async () => {
     const stored = await storedOf(chat(15));
     // The last 13 messages of 33: from turn 11 on, the first that it does not stand for.
     expect(await sentWith(stored, chat(16).slice(-13))).toEqual([
@@ -52,7 +52,7 @@ describe('a summary belongs to its conversation', () => {
       'a:sum 1',
       ...chat(16).slice(-13).map(short),
     ]);
-    // Two turns more were loaded: those that it stands for are not sent again.
+    // Two more turns were loaded. Those that the summary replaces are not sent again.
     expect(await sentWith(stored, chat(16).slice(-17))).toEqual([
       ASK,
       'a:sum 1',
@@ -60,7 +60,7 @@ describe('a summary belongs to its conversation', () => {
     ]);
   });
 
-  test('a fork from before its end does not know it', async () => {
+  test('a fork from before its end does not use it', async () => {
     const stored = await storedOf(chat(15));
     expect(await sentWith(stored, [...chat(3).slice(0, -1), user('another way')])).not.toContain('a:sum 1');
     const other = [
@@ -76,7 +76,7 @@ describe('a summary belongs to its conversation', () => {
     ['text'],
     [{ v: 2, text: 'x' }],
     [{ v: 1, text: '', messages: 2, first: '', last: '' }],
-  ])('a broken one (%j) is none', async (broken) => {
+  ])('a broken one (%j) is ignored', async (broken) => {
     expect((await sentWith(broken, chat(15))).slice(0, 2)).toEqual([ASK, 'a:new']);
   });
 });

@@ -9,12 +9,12 @@ import { assistant, call, chat, pad, result, run, short, system, textsOf, tool, 
 import { ASK, isSummary, pipelineOf, sentOf, summariesOf, summarizer } from './summaries.ts';
 
 describe('summarize', () => {
-  test('what fits is sent as it is', async () => {
+  test('a conversation that fits is sent unchanged', async () => {
     const { sent, model } = await run(chat(3), { maxTokens: 999, strategy: 'summarize' });
     expect([sent.length, model.calls.length]).toEqual([7, 1]);
   });
 
-  test('the model condenses what does not fit; about half of the window is free again', async () => {
+  test('the model summarizes what does not fit, and about half of the window is free again', async () => {
     const model = summarizer();
     const { pipeline, cuts } = pipelineOf(model);
     await pipeline.execute([system('Be brief.'), ...chat(15)]);
@@ -24,7 +24,7 @@ describe('summarize', () => {
     expect(cuts[0]?.tokens).toBeLessThan(350);
   });
 
-  test('the request for it holds the transcript, no tools, and its own bound', async () => {
+  test('the request for it contains the transcript, no tools, and its own limit of tokens', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model, { summary: { maxTokens: 40, model: 'small' } });
     const messages = [
@@ -59,7 +59,7 @@ describe('summarize', () => {
     expect(answered).toMatchObject({ model: 'large', tools, parameters: { maxTokens: 77 } });
   });
 
-  test('its chunks reach neither the consumer nor the response; its usage and cost are those of a call', async () => {
+  test('its chunks are neither in the stream nor in the response, and its usage and cost count', async () => {
     const model = summarizer(() => ({ text: 'sum', usage: { inputTokens: 500, outputTokens: 50 } }));
     const costs: string[] = [];
     const prices = { scripted: { input: 1, output: 10 } };
@@ -88,7 +88,7 @@ describe('summarize', () => {
     ]);
   });
 
-  test('is kept with the session, reused on later turns, and extended when more turns fall out', async () => {
+  test('is stored with the session, reused on later turns, and extended when more turns are dropped', async () => {
     const model = summarizer();
     const { pipeline, cuts } = pipelineOf(model);
     const made: number[] = [];
@@ -111,7 +111,7 @@ describe('summarize', () => {
     expect(sentOf(model).slice(0, 2)).toEqual([ASK, 'a:sum 4']);
   });
 
-  test('a summary that was paid for is kept when the turn fails', async () => {
+  test('a summary is kept if the turn fails', async () => {
     const model = scripted(
       (request, number) =>
         isSummary(request) ? 'sum' : number === 2 ? 'ok' : { error: new SluiceError('server', 'Down.') },
@@ -126,14 +126,14 @@ describe('summarize', () => {
     expect(summariesOf(model)).toHaveLength(1);
   });
 
-  test('maxMessages makes room for half of them', async () => {
+  test('maxMessages leaves room for half of the messages', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model, { maxTokens: 9_999, maxMessages: 10 });
     await pipeline.execute(chat(6));
     expect(sentOf(model)).toEqual([ASK, 'a:sum 1', 'u:u5', 'a:a5', 'u:u6', 'a:a6', 'u:u']);
   });
 
-  test('without a session each execution makes its own', async () => {
+  test('without a session each execution makes its own summary', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model);
     for (let at = 0; at < 2; at++) await pipeline.execute(chat(15));
@@ -143,7 +143,7 @@ describe('summarize', () => {
     ]);
   });
 
-  test('one that is too long is cut', async () => {
+  test('a summary that is too long is shortened', async () => {
     const model = summarizer(() => 'word '.repeat(400));
     const { pipeline, cuts } = pipelineOf(model);
     await pipeline.execute(chat(15));
@@ -152,7 +152,7 @@ describe('summarize', () => {
     expect(cuts[0]?.tokens).toBeLessThanOrEqual(600);
   });
 
-  test('what does not fit its request is cut at the oldest end, with a warning', async () => {
+  test('the oldest part of a transcript that does not fit is left out, with a warning', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model);
     const { warnings } = await pipeline.execute([...chat(100)]);
@@ -166,7 +166,7 @@ describe('summarize', () => {
   });
 });
 
-describe('a summary that cannot be had', () => {
+describe('a summary that cannot be made', () => {
   test.each<[string, ScriptedAnswer]>([
     ['empty', { text: ' \n' }],
     ['refused', { text: 'I cannot help with that.', finishReason: 'refusal' }],
@@ -190,7 +190,7 @@ describe('a summary that cannot be had', () => {
     ]);
   });
 
-  test('the one before it goes on being used', async () => {
+  test('the earlier one is still used', async () => {
     const model = summarizer((n) => (n === 1 ? 'sum 1' : { text: '' }));
     const { pipeline, cuts } = pipelineOf(model);
     for (let turn = 1; turn <= 24; turn++) await pipeline.executeWithContext('s', 'user', pad(`q${turn}`));
@@ -210,7 +210,7 @@ describe('a summary that cannot be had', () => {
     },
   );
 
-  test('no room beside the newest turn', async () => {
+  test('there is no room beside the newest turn', async () => {
     const {
       sent,
       model,
@@ -225,7 +225,7 @@ describe('a summary that cannot be had', () => {
     ]);
   });
 
-  test('the newest turn alone does not fit: no summary is paid for', async () => {
+  test('the newest turn alone does not fit: no call is made for a summary', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model);
     const messages = [...chat(5).slice(0, -1), user('x'.repeat(4 * 700))];
@@ -284,7 +284,7 @@ describe('its place in the stack', () => {
     ]);
   });
 
-  test('a window in a window of its own kind puts in no second summary', async () => {
+  test('a window inside a window does not add a second summary', async () => {
     const model = summarizer();
     const inner = contextWindow({ maxTokens: 600, strategy: 'summarize', counter: 'heuristic' });
     const { pipeline } = pipelineOf(model, {}, { below: [inner] });
@@ -294,7 +294,7 @@ describe('its place in the stack', () => {
     expect(summariesOf(model)).toHaveLength(1);
   });
 
-  test('layers below hold for its call, too', async () => {
+  test('the layers below also apply to its call', async () => {
     vi.useFakeTimers();
     try {
       const model = scripted({ hang: true });

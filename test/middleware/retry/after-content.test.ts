@@ -57,7 +57,7 @@ function failing(...chunks: StreamChunk[]): Answer {
 }
 
 describe('afterContent: fail', () => {
-  test('R17 content that was delivered is never asked for again', async () => {
+  test('R17 an attempt that delivered content is not repeated', async () => {
     const made = model(failing(...texts('Once ', 'upon')), { chunks: texts('Once ', 'upon ', 'a time') });
     const { seen, error } = await run(stack(made, {}));
     expect(seen).toEqual(['Once ', 'upon']);
@@ -73,7 +73,7 @@ describe('afterContent: fail', () => {
 });
 
 describe('afterContent: reset', () => {
-  test('R17 voids what came and begins anew', async () => {
+  test('R17 voids what was delivered and starts again', async () => {
     const made = model(
       { error: cut() },
       failing(...texts('Once ', 'upon')),
@@ -101,7 +101,7 @@ describe('afterContent: reset', () => {
     expect(made.requests.map(({ messages }) => messages.length)).toEqual([1, 1, 1, 1]);
   });
 
-  test('what came stays when no further attempt gets anywhere', async () => {
+  test('the content stays if no further attempt delivers anything', async () => {
     const made = model(failing(...texts('Once ', 'upon')), { error: cut() });
     const { seen, error } = await run(stack(made, { afterContent: 'reset', maxRetries: 2 }));
     expect(seen).toEqual(['Once ', 'upon']);
@@ -109,7 +109,7 @@ describe('afterContent: reset', () => {
     expect(made.requests).toHaveLength(3);
   });
 
-  test('an error that is not tried again is thrown', async () => {
+  test('an error that is not retried is thrown', async () => {
     const made = model({ chunks: texts('Once'), error: new SluiceError('content_filter', 'No.') });
     const { error } = await run(stack(made, { afterContent: 'reset' }));
     expect([error?.code, made.requests.length]).toEqual(['content_filter', 1]);
@@ -122,7 +122,7 @@ describe('afterContent: reset', () => {
     return yield* next({ messages: [...messages, { role: 'user', content: 'Go on' }] });
   };
 
-  test('does not reset past a tool that has run, unless it may run again', async () => {
+  test('does not reset after a tool has run, unless it may run again', async () => {
     const answers = [
       { chunks: [toolCall] },
       failing(...texts('There is')),
@@ -142,7 +142,7 @@ describe('afterContent: reset', () => {
     expect(again.result?.response.toolCalls).toHaveLength(1);
   });
 
-  test('does not reset what no call made: it would come twice', async () => {
+  test('does not reset chunks that no call made, because they would come twice', async () => {
     const greeting: Middleware = async function* greeting(_context, next) {
       yield { type: 'content', content: 'Well: ' };
       return yield* next();
@@ -158,7 +158,7 @@ describe('afterContent: reset', () => {
 });
 
 describe('afterContent: continue', () => {
-  test('R17 asks the model to go on, and the consumer reads one seamless text', async () => {
+  test('R17 asks the model to continue, and the consumer reads one text', async () => {
     const made = model(
       failing(...texts('Once upon ', 'a time there')),
       { error: cut() },
@@ -192,7 +192,7 @@ describe('afterContent: continue', () => {
     expect(stored[1]).toEqual({ role: 'assistant', content: 'Once upon a time' });
   });
 
-  test('goes on as often as maxRetries allows; exhausted, the error holds everything', async () => {
+  test('continues as often as maxRetries allows; then the error contains everything', async () => {
     const made = model(
       failing(...texts('one ')),
       failing(...texts('two ')),
@@ -228,7 +228,7 @@ describe('afterContent: continue', () => {
     expect(result?.usage.outputTokens).toBeGreaterThanOrEqual(5);
   });
 
-  test('the prompt is replaceable', async () => {
+  test('the prompt can be replaced', async () => {
     const made = model(failing(...texts('Once')), { chunks: texts(' upon') });
     await run(stack(made, { afterContent: 'continue', resumePrompt: (partial) => `After ${partial}?` }));
     expect(made.requests[1]?.messages.at(-1)).toEqual({ role: 'user', content: 'After Once?' });
@@ -248,7 +248,7 @@ describe('afterContent: continue', () => {
     ]);
   });
 
-  test('the rest of an answer need not have the form of a whole one', async () => {
+  test('the rest of an answer need not match the schema of the whole answer', async () => {
     const made = model(failing(...texts('{"a": ')), { chunks: texts('1}') });
     const result = await new Pipeline(stack(made, { afterContent: 'continue' })).execute('user', 'Tell me', {
       responseFormat: { type: 'json' },
@@ -257,7 +257,7 @@ describe('afterContent: continue', () => {
     expect(made.requests.map(({ responseFormat }) => responseFormat?.type)).toEqual(['json', undefined]);
   });
 
-  test('thinking without text begins anew; thinking of the second part is not part of the answer', async () => {
+  test('thinking without text starts again; thinking of the second part is not part of the answer', async () => {
     const made = model(failing(thinking('hm')), failing(thinking('aha'), ...texts('Once upon')), {
       chunks: [thinking('where was I'), ...texts(' a time')],
     });
@@ -266,7 +266,7 @@ describe('afterContent: continue', () => {
     expect(result?.response).toMatchObject({ thinking: 'aha', content: 'Once upon a time' });
   });
 
-  test('cannot go on behind a tool call', async () => {
+  test('cannot continue after a tool call', async () => {
     const made = model(failing(...texts('I look. '), toolCall), { chunks: texts('never') });
     const { seen, error } = await run(stack(made, { afterContent: 'continue' }));
     expect(seen).toEqual(['I look. ', 'tool_call']);
@@ -274,7 +274,7 @@ describe('afterContent: continue', () => {
     expect(error?.partial?.toolCalls).toHaveLength(1);
   });
 
-  test('a tool call of the second part is delivered behind its text', async () => {
+  test('a tool call of the second part is delivered after its text', async () => {
     const made = model(failing(...texts('I will ')), { chunks: [...texts('I will ', 'look'), toolCall] });
     const { seen } = await run(stack(made, { afterContent: 'continue' }));
     expect(seen).toEqual(['I will ', 'look', 'tool_call', 'done']);

@@ -13,7 +13,7 @@ function joined(partial: string, next: string, size: number): string {
   return partial + pushes(partial, ...pieces).join('');
 }
 
-describe('the seam of a text that goes on', () => {
+describe('the seam between a text and its continuation', () => {
   test.each([
     ['The quick brown', ' fox jumps', 'The quick brown fox jumps'],
     ['The quick brown', 'quick brown fox', 'The quick brown fox'],
@@ -32,11 +32,11 @@ describe('the seam of a text that goes on', () => {
     for (const size of [1, 2, 3, next.length]) expect(joined(partial, next, size)).toBe(whole);
   });
 
-  test('holds nothing back that cannot be a repetition', () => {
+  test('does not hold back what cannot be a repetition', () => {
     expect(pushes('The quick brown', 'x', 'y')).toEqual(['x', 'y', '']);
   });
 
-  test('holds a repetition back until it is sure, and only the beginning', () => {
+  test('holds a repetition back until it is certain, and only the start', () => {
     expect(pushes('one two three', 'two', ' thr', 'ee', ' four', ' three')).toEqual([
       '',
       '',
@@ -47,12 +47,12 @@ describe('the seam of a text that goes on', () => {
     ]);
   });
 
-  test('gives out what it held when it was no repetition', () => {
+  test('returns what it held back if it was not a repetition', () => {
     expect(pushes('one two three', 'two ', 'cats')).toEqual(['', 'two cats', '']);
     expect(pushes('one two three', 'two ')).toEqual(['', 'two ']);
   });
 
-  test('a model that starts a long answer anew is found out in linear time', () => {
+  test('a model that starts a long answer again is recognized in linear time', () => {
     const words = Array.from({ length: 9_000 }, (_, index) => `word${index % 97}`);
     const partial = words.join(' ');
     const started = performance.now();

@@ -82,7 +82,7 @@ async function run(server: FaultServer, wire: Wired, options: RetryOptions = {})
 describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) => {
   const whole = (): FaultResponse => ({ stream: wire.stream(['Once ', 'upon ', 'a time']) });
 
-  test('R19 each attempt is one request, none comes from the SDK', async () => {
+  test('R19 each attempt is one request, and the SDK adds none', async () => {
     await using server = await faultServer();
     server.enqueue(wire.error(500), wire.error(429), wire.error(503));
     const { error, requests } = await run(server, wire, { maxRetries: 2 });
@@ -97,14 +97,14 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     expect(error).toMatchObject({ code: 'rate_limited', status: 429, requestId: 'req_1', attempts: 2 });
   });
 
-  test('R3 an overload after the 200 is tried again where nothing was emitted', async () => {
+  test('R3 an overload after the 200 is retried if nothing was emitted', async () => {
     await using server = await faultServer();
     const overload = { kind: 'error', at: { event: wire.events }, lines: [wire.errorLine] } as const;
     server.enqueue({ stream: wire.stream('never seen'), fault: overload }, whole());
     expect(await run(server, wire)).toEqual({ content: 'Once upon a time', requests: 2 });
   });
 
-  test('R3 and only there', async () => {
+  test('R3 and only then', async () => {
     await using server = await faultServer();
     const overload = { kind: 'error', at: { event: wire.events + 1 }, lines: [wire.errorLine] } as const;
     server.enqueue({ stream: wire.stream(['Once ', 'upon']), fault: overload });
@@ -115,7 +115,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     });
   });
 
-  test('R18 a preamble is no emission: cut behind it, the attempt is made again', async () => {
+  test('R18 a preamble does not count as content: an attempt that breaks off after it is retried', async () => {
     await using server = await faultServer();
     const cut = { kind: 'fin', at: { event: wire.events } } as const;
     server.enqueue({ stream: wire.stream('never seen'), fault: cut, split: 'event' }, whole());
@@ -131,7 +131,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     expect(error?.partial?.content).toBe('Once upon ');
   });
 
-  test('R17 continue: one seamless text over two connections', async () => {
+  test('R17 continue: one text from two connections', async () => {
     await using server = await faultServer();
     const cut = { kind: 'fin', at: { event: wire.events + 2 } } as const;
     server.enqueue(
@@ -145,7 +145,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     expect(body).toContain('exactly where it stopped');
   });
 
-  test('a reset voids what the connection brought', async () => {
+  test('a reset voids what the first connection delivered', async () => {
     await using server = await faultServer();
     const cut = { kind: 'fin', at: { event: wire.events + 1 } } as const;
     server.enqueue({ stream: wire.stream(['Never ', 'more']), fault: cut, split: 'event' }, whole());
@@ -160,7 +160,7 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
   test.each([
     ['retry-after', '3', 3_000],
     ['retry-after-ms', '40', 40],
-  ])('honours %s: %s', async (header, value, delayMs) => {
+  ])('waits as %s says: %s', async (header, value, delayMs) => {
     await using server = await faultServer();
     server.enqueue(wire.error(429, { [header]: value }));
     const waits: number[] = [];

@@ -29,7 +29,7 @@ type Scenario = (part: Part) => Promise<Counts>;
 const ANSWER = { text: 'Hello', usage: { inputTokens: 0, outputTokens: 100 } };
 const PRICES = { 'scripted/*': { input: 0, output: 10 } };
 
-/** What processes do at once. Each sends its requests all together, none of which waits. */
+/** What several processes do at the same time. Each sends all its requests at once, and none of them waits. */
 export const scenarios = {
   requests: (part) => limited(part, { requestsPerMinute: 20 }),
   tokens: (part) => limited(part, { tokensPerMinute: 1_500, estimate: 100 }),

@@ -47,17 +47,17 @@ describe.skipIf(!there)('limits that processes share through Redis', () => {
   };
   const all = LIBRARIES.length * REQUESTS;
 
-  test('R39 requests a minute: exactly as many as the limit are sent', async () => {
+  test('R39 requests per minute: exactly as many as the limit are sent', async () => {
     expect(await played('requests')).toEqual({ completed: 20, rate_limited: all - 20 });
     expect(await counters('sluice:requests')).toEqual([20]);
   }, 60_000);
 
-  test('R39 tokens a minute: exactly as many as the limit are used', async () => {
+  test('R39 tokens per minute: exactly as many as the limit are used', async () => {
     expect(await played('tokens')).toEqual({ completed: 15, rate_limited: all - 15 });
     expect(await counters('sluice:tokens')).toEqual([1_500]);
   }, 60_000);
 
-  test('R39 tokens that were reserved and not used come back, to the last one', async () => {
+  test('R39 all tokens that were reserved and not used are given back', async () => {
     const { completed = 0, rate_limited: refused = 0 } = await played('tokens that come back');
     expect(completed + refused).toBe(all);
     expect(completed).toBeGreaterThanOrEqual(6);
@@ -65,12 +65,12 @@ describe.skipIf(!there)('limits that processes share through Redis', () => {
     expect(await counters('sluice:tokens')).toEqual([completed * 100]);
   }, 60_000);
 
-  test('R39 a budget of a day: exactly as much as the limit is spent', async () => {
+  test('R39 a budget per day: exactly the limit is spent', async () => {
     expect(await played('budget')).toEqual({ completed: 20, budget: all - 20 });
     expect(await counters('ledger')).toEqual([0.02]);
   }, 60_000);
 
-  test('R39 money that was reserved and not spent comes back, to the last cent', async () => {
+  test('R39 all money that was reserved and not spent is given back', async () => {
     const { completed = 0, budget = 0 } = await played('budget that comes back');
     expect(completed + budget).toBe(all);
     expect(completed).toBeGreaterThanOrEqual(8);
@@ -78,7 +78,7 @@ describe.skipIf(!there)('limits that processes share through Redis', () => {
     expect((await counters('ledger'))[0]).toBeCloseTo(completed / 1_000, 12);
   }, 60_000);
 
-  test('R39 a budget of an owner: never more than the limit, and in the end exactly as much', async () => {
+  test('R39 a budget per owner: never more than the limit is spent, and in the end exactly the limit', async () => {
     const first = await played('budget of an owner');
     expect(first['completed']).toBeLessThanOrEqual(10);
     const second = await played('budget of an owner');
