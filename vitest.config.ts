@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { entryPoints, root } from './scripts/entry-points.ts';
 import { QuickestFirst } from './scripts/quickest-first.ts';
@@ -36,8 +37,8 @@ const tests = (patterns: string[]): string[] =>
 export default defineConfig({
   test: {
     reporters: ['default', new SummaryReporter()],
-    // One more worker would make tests wait for the processor that measure how long something takes.
-    maxWorkers: '100%',
+    // One more than there are cores, because many tests mostly wait for a service, another process or a timer.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: QuickestFirst },
     projects: [
       {
