@@ -1,4 +1,4 @@
-/** Draws a flame graph of a CPU profile: wide functions took long, and a function stands on its caller. */
+/** Draws a flame graph of a CPU profile: wide functions took long, and a function is above its caller. */
 
 /** The fields of a V8 CPU profile that are used here. */
 export interface Profile {
@@ -20,7 +20,7 @@ const ROW = 17;
 const LEAST = 1.2;
 
 /** The groups of functions and their colors. The first match counts. */
-const PARTS: readonly [part: string, colour: string, is: (url: string, name: string) => boolean][] = [
+const PARTS: readonly [part: string, color: string, is: (url: string, name: string) => boolean][] = [
   ['Sluice', '#5b8dd9', (url) => url.includes('/sluice/dist/')],
   ['SSE parser', '#7fb069', (url) => url.includes('/eventsource-parser/')],
   ['undici', '#d9935b', (url) => url.includes('/undici/') || url.startsWith('wasm:')],
@@ -38,8 +38,8 @@ export function flameOf(profile: Profile, title: string): string {
   const rows: string[] = [];
   draw(root, { left: 0, bottom: height - ROW - 4, scale, whole: root.time, rows });
   const legend = PARTS.map(
-    ([part, colour], index) =>
-      `<rect x="${8 + index * 165}" y="${height - 14}" width="10" height="10" fill="${colour}"/><text x="${23 + index * 165}" y="${height - 5}">${part}</text>`,
+    ([part, color], index) =>
+      `<rect x="${8 + index * 165}" y="${height - 14}" width="10" height="10" fill="${color}"/><text x="${23 + index * 165}" y="${height - 5}">${part}</text>`,
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11">`,
@@ -107,9 +107,9 @@ function draw(frame: Frame, place: Place): void {
   for (const below of [...frame.below.values()].sort((a, b) => b.time - a.time)) {
     const width = below.time * scale;
     if (width < LEAST) continue;
-    const colour = PARTS.find(([part]) => part === below.part)?.[1] ?? '#ccc';
+    const color = PARTS.find(([part]) => part === below.part)?.[1] ?? '#ccc';
     const label = `${below.name || '(anonymous)'}: ${((100 * below.time) / whole).toFixed(1)} %, ${below.part}`;
-    const box = `<rect x="${left.toFixed(1)}" y="${bottom - ROW}" width="${(width - 0.4).toFixed(1)}" height="${ROW - 1}" fill="${colour}"/>`;
+    const box = `<rect x="${left.toFixed(1)}" y="${bottom - ROW}" width="${(width - 0.4).toFixed(1)}" height="${ROW - 1}" fill="${color}"/>`;
     const name = width > 40 ? escaped(below.name.slice(0, Math.floor(width / 6.4))) : '';
     const text = name === '' ? '' : `<text x="${(left + 3).toFixed(1)}" y="${bottom - 5}">${name}</text>`;
     rows.push(`<g><title>${escaped(label)}</title>${box}${text}</g>`);

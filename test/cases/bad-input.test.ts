@@ -8,7 +8,7 @@ import { execute, model, refusal } from './refusal.ts';
 describe('a wrong option of an execution is refused with its field and how to fix it', () => {
   test.each<[string, unknown, string]>([
     [
-      'a misspelt parameter',
+      'a misspelled parameter',
       { parameters: { temprature: 1 } },
       'parameters.temprature is not an option: take it out or fix its name',
     ],
@@ -128,7 +128,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
     return Object.defineProperty(middleware, 'name', { value: name });
   };
   const asFunction = (body: unknown): ((...given: unknown[]) => ReturnType<Middleware>) => {
-    if (!isBody(body)) throw new Error('no function');
+    if (!isBody(body)) throw new Error('Not a function.');
     return body;
   };
   const isBody = (body: unknown): body is (...given: unknown[]) => ReturnType<Middleware> =>
@@ -137,9 +137,9 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
     layer('odd', (_context: unknown, below: unknown) => asFunction(below)(...given));
 
   test.each<[string, unknown, string]>([
-    ['a key that is none', { message: [] }, 'message is not an option'],
+    ['an unknown key', { message: [] }, 'message is not an option'],
     ['a text', 'x', 'what was given is string: give an object'],
-    ['messages that are none', { messages: 'x' }, 'messages is string: give an array'],
+    ['messages that are not an array', { messages: 'x' }, 'messages is string: give an array'],
     [
       'messages of the wrong shape',
       { messages: [{ role: 'user' }] },
@@ -150,7 +150,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
       { messages: undefined },
       'messages is undefined: leave it out to keep it as it is',
     ],
-    ['misspelt parameters', { parameters: { maxToken: 1 } }, 'parameters.maxToken is not an option'],
+    ['misspelled parameters', { parameters: { maxToken: 1 } }, 'parameters.maxToken is not an option'],
   ])('next() called with %s', async (_, changes, message) => {
     const text = await refusal(() => new Pipeline([next(changes), model()]).execute('user', 'x'));
     expect(text).toContain('middleware: Middleware "odd" called next() with a wrong change: ');
@@ -176,9 +176,9 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
   test.each<[string, unknown]>([
     ['a text', 'x'],
     ['nothing', undefined],
-    ['a misspelt type', { type: 'contnt', content: 'x' }],
+    ['a misspelled type', { type: 'contnt', content: 'x' }],
     ['no text', { type: 'content' }],
-    ['the chunk of the end', { type: 'done' }],
+    ['the chunk at the end', { type: 'done' }],
   ])('a chunk that is %s', async (_, chunk) => {
     const chunks = Stream.from<StreamChunk, { finishReason: 'stop' }>(
       // @ts-expect-error it is not a chunk
@@ -198,7 +198,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
   });
 
   const asGenerator = (stream: unknown): Stream<StreamChunk, unknown> => {
-    if (!(stream instanceof Stream)) throw new Error('no stream');
+    if (!(stream instanceof Stream)) throw new Error('Not a stream.');
     return stream;
   };
 
@@ -209,22 +209,22 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
       'Middleware "odd" threw a value of kind undefined, not an Error.',
     ],
     [
-      'a tap that is none',
+      'a tap that is not a function',
       (_context, stream) => Reflect.apply(stream.tap, stream, [5]),
       'tap() was given number: give a function or',
     ],
     [
-      'a tap of no functions',
+      'a tap with a wrong field',
       (_context, stream) => Reflect.apply(stream.tap, stream, [{ end: 5 }]),
       'tap(): end is number: give a function.',
     ],
     [
-      'an observer that is none',
+      'an observer that is not a function',
       (context) => Reflect.apply(context.onCall, context, [5]),
       'Middleware "odd" called onCall() with number: give a function.',
     ],
     [
-      'a hook that is none',
+      'a hook that is not a function',
       (context) => Reflect.apply(context.onEnd, context, []),
       'Middleware "odd" called onEnd() with undefined: give a function.',
     ],
@@ -301,7 +301,7 @@ describe('other wrong calls are refused', () => {
     ['no text', '', 'sessionId is empty: give a string that is not empty'],
     ['an owner alone', { owner: 'ada' }, 'sessionId.id is undefined: give a string that is not empty'],
     [
-      'a misspelt owner',
+      'a misspelled owner',
       { ownr: 'ada', id: 's' },
       "sessionId.owner is undefined: give a string, '' where there is none",
     ],

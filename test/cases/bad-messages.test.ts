@@ -4,9 +4,13 @@ import { execute, refusal } from './refusal.ts';
 describe('the error for a message of the wrong shape names the field, the kind of value and what to give', () => {
   const part = (value: unknown): unknown[] => ['user', [value]];
   test.each<[string, unknown[], string]>([
-    ['no text', part({ type: 'text' }), 'message.content[0].text is undefined: give a string.'],
     [
-      'a misspelt type',
+      'a text part without text',
+      part({ type: 'text' }),
+      'message.content[0].text is undefined: give a string.',
+    ],
+    [
+      'a misspelled type',
       part({ type: 'txt', text: 'x' }),
       'message.content[0].type is the string "txt": give one of text, thinking,',
     ],
@@ -26,7 +30,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
       'message.content[0].data is object: give the bytes as a base64 string.',
     ],
     [
-      'data of no type',
+      'data without a type',
       part({ type: 'image', data: 'AAAA' }),
       'message.content[0].mediaType is undefined: data needs a media type such as "image/png".',
     ],
@@ -41,7 +45,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
       'message.content[0].image_url is not a field of a part of type image: remove it, or fix its name. The fields are url, data, mediaType, detail.',
     ],
     [
-      'sound of no type',
+      'audio without a type',
       part({ type: 'audio', data: 'AAAA' }),
       'message.content[0].mediaType is undefined: give a media type such as "audio/wav".',
     ],
@@ -51,22 +55,22 @@ describe('the error for a message of the wrong shape names the field, the kind o
       'message.content[0] of type file has no content: give url or data or fileId.',
     ],
     [
-      'a result of nothing',
+      'a result without content',
       ['tool', [{ type: 'tool_result', id: 'a', name: 'b' }]],
       'message.content[0].content is undefined: give a string or an array of parts.',
     ],
     [
-      'a result of no call',
+      'a result without a call',
       ['tool', [{ type: 'tool_result', name: 'b', content: 'x' }]],
       "message.content[0].id is undefined: give the call's id.",
     ],
     [
-      'sound in a result',
+      'audio in a result',
       ['tool', [{ type: 'tool_result', id: 'a', name: 'b', content: [{ type: 'audio' }] }]],
       'message.content[0].content[0].type is the string "audio": give one of text, image, file.',
     ],
     [
-      'a bare answer of a tool',
+      'a tool answer that is only text',
       ['tool', '42'],
       'message.content is string: a message of role tool needs an array of parts',
     ],

@@ -71,10 +71,10 @@ describeRecordings('every kind of garbage at every byte', () => {
       const problems: string[] = [];
       let cells = 0;
       for (let offset = 0; offset <= Math.min(bytes.length, 4_096); offset++) {
-        const [before, behind] = [bytes.subarray(0, offset), bytes.subarray(offset)];
+        const [before, after] = [bytes.subarray(0, offset), bytes.subarray(offset)];
         for (const garbage of GARBAGE) {
           const whole = (offset + cells++) % 2 === 0;
-          const pieces = [before, garbage.bytes, behind];
+          const pieces = [before, garbage.bytes, after];
           const { chunks, end } = read(wire, whole ? [Buffer.concat(pieces)] : pieces);
           const wrong = chunks.findIndex((chunk, at) => chunk !== clean.chunks[at]);
           const least = countAt[eventsBefore(recorded, offset)] ?? 0;

@@ -27,7 +27,7 @@ type Fate =
   /** The first attempt was complete. */
   | 'whole'
   /** A second attempt replaces it. */
-  | 'anew'
+  | 'replaced'
   /** A second attempt continues its text. */
   | 'continued'
   /** There is no second attempt. */
@@ -36,13 +36,13 @@ type Fate =
 function fateOf(subject: Subject, yardstick: Yardstick, cell: Cell, mode: AfterContent): Fate {
   if (cell.offset >= (cell.kind === 'eof' ? subject.finishedAt : subject.terminalAt)) return 'whole';
   const delivered = yardstick.chunks.slice(0, yardstick.countAt[eventsBefore(subject, cell.offset)] ?? 0);
-  if (delivered.length === 0) return 'anew';
+  if (delivered.length === 0) return 'replaced';
   if (mode === 'fail') return 'failed';
-  if (mode === 'reset') return 'anew';
+  if (mode === 'reset') return 'replaced';
   // A reply that has called a tool, or used one of the server's, cannot be continued.
   const acted = delivered.some((chunk) => chunk.startsWith('{"type":"tool_call"') || hasBlock(chunk));
   if (acted) return 'failed';
-  return saidBefore(subject, cell.offset).text === '' ? 'anew' : 'continued';
+  return saidBefore(subject, cell.offset).text === '' ? 'replaced' : 'continued';
 }
 
 function hasBlock(chunk: string): boolean {
@@ -118,7 +118,7 @@ function problemsOf(subject: Subject, cell: Cell, fate: Fate, account: Account, 
   const { reading } = subject;
   const { text, thinking, toolCalls, done, error, result, after } = account;
   const failed = fate === 'failed';
-  const expectedRequests = fate === 'anew' || fate === 'continued' ? 2 : 1;
+  const expectedRequests = fate === 'replaced' || fate === 'continued' ? 2 : 1;
   if (requests !== expectedRequests) problems.push(`${requests} requests instead of ${expectedRequests}`);
   if (done.length + (error === undefined ? 0 : 1) !== 1 || after === 'a chunk')
     problems.push('not one outcome');

@@ -73,7 +73,7 @@ describe('a cut connection', () => {
     ['fin', 'end'],
     ['eof', 'end'],
     ['rst', 'ECONNRESET'],
-  ] as const)('by %s in place of the headers', async (kind, expected) => {
+  ] as const)('can come instead of the headers: %s', async (kind, expected) => {
     const { received, how } = await seen({ stream, fault: { kind, at: 'headers' } });
     expect([received, how]).toEqual(['', expected]);
   });

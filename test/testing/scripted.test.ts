@@ -202,7 +202,7 @@ describe('a scripted provider', () => {
       'the arguments of add are not valid JSON',
     );
     expect(() => scripted({ text: 'a', batchSize: 0 })).toThrow('batchSize');
-    const misspelt: object = { txet: 'a' };
-    expect(() => scripted(misspelt)).toThrow('txet is not an option');
+    const misspelled: object = { txet: 'a' };
+    expect(() => scripted(misspelled)).toThrow('txet is not an option');
   });
 });
