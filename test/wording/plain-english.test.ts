@@ -19,6 +19,13 @@ const CHECKED = [
   'src/options.ts',
   'test/{kit,middleware}/**/*.ts',
   'test/{cli,conversation,docs,examples,fuzz,histories,package,scripts}/**/*.ts',
+  'bench/README.md',
+  'bench/*.ts',
+  'bench/{client,contestants,harness,in-memory,report,sessions,upstream}/*.ts',
+  'scripts/**/*.ts',
+  'testing/*.ts',
+  'testing/{middleware,provider,upstream}/*.ts',
+  'test/{faults,performance,support}/**/*.ts',
 ];
 
 /** Words that a reader stumbles over, and what to write instead. */
