@@ -5,6 +5,7 @@ import type { Wire } from '../../testing/upstream/wires.ts';
 import { describeRecordings } from '../support/recordings.ts';
 import { cellsOf, FAULTS } from './cell.ts';
 import { play } from './play.ts';
+import { withoutStackTraces } from './stage.ts';
 import { subject } from './subject.ts';
 import { yardstickOf } from './yardstick.ts';
 
@@ -22,13 +23,11 @@ export function faultMatrix(wire: Wire, name: string, { tail = 0 } = {}): void {
       { timeout: 60_000 },
       async ({ cells }) => {
         const problems: string[] = [];
-        const limit = Error.stackTraceLimit;
-        // Thousands of errors are created, and nobody reads their stacks.
-        Error.stackTraceLimit = 0;
-        const rejections = await unhandledRejectionsOf(async () => {
-          problems.push(...(await play(recorded, await yardstick, cells)));
-        });
-        Error.stackTraceLimit = limit;
+        const rejections = await unhandledRejectionsOf(() =>
+          withoutStackTraces(
+            async () => void problems.push(...(await play(recorded, await yardstick, cells))),
+          ),
+        );
         expect(problems.slice(0, 12), `${problems.length} problems in ${cells.length} cells`).toEqual([]);
         expect(rejections).toEqual([]);
       },

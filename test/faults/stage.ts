@@ -50,3 +50,14 @@ export async function inParallel<T>(
   }
   await Promise.all(Array.from({ length: width }, worker));
 }
+
+/** Does some work whose errors get no stack traces. Thousands of errors are created, and nobody reads their stacks. */
+export async function withoutStackTraces(work: () => Promise<void> | void): Promise<void> {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    await work();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
