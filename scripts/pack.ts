@@ -1,19 +1,12 @@
-/** Builds the package if the build is stale and packs it: `node scripts/pack.ts FOLDER`. Then writes `done` or `failed` into the folder. */
+/** Builds the package if the build is stale, and packs it: `node scripts/pack.ts FOLDER`. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { buildIfStale } from './build-if-stale.ts';
 import { root } from './entry-points.ts';
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('Usage: node scripts/pack.ts FOLDER');
-try {
-  buildIfStale();
-  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  writeFileSync(join(folder, 'done'), '');
-} catch (error) {
-  writeFileSync(join(folder, 'failed'), String(error));
-}
+buildIfStale();
+execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], {
+  cwd: root,
+  stdio: ['ignore', 'ignore', 'inherit'],
+});

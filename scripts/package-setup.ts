@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -23,6 +23,9 @@ export default function packageSetup(project: TestProject): () => void {
   project.provide('tarball', tarball);
   const packing = spawn(process.execPath, [join(root, 'scripts/pack.ts'), folder], {
     stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  packing.once('exit', (code) => {
+    if (existsSync(folder)) writeFileSync(join(folder, code === 0 ? 'done' : 'failed'), '');
   });
   return () => {
     packing.kill();
