@@ -79,7 +79,7 @@ export function anthropicSettings(options: AnthropicOptions): Settings {
   };
 }
 
-/** Whether an address is Anthropic's own, where nothing works without a key. */
+/** Whether an address is Anthropic's own, which requires a key. */
 export function isAnthropic(baseURL: string): boolean {
   return URL.canParse(baseURL) && /(?:^|\.)anthropic\.com$/.test(new URL(baseURL).hostname);
 }

@@ -11,7 +11,7 @@ const HONESTY = 'demo model: set OPENAI_API_KEY or ANTHROPIC_API_KEY for a real 
 const user = (content: string): Message => ({ role: 'user', content });
 const assistant = (content: string): Message => ({ role: 'assistant', content });
 
-/** What the demo says to a conversation, its closing words about itself taken off. */
+/** The reply of the demo model to a conversation, without its closing words about itself. */
 async function answer(messages: Message[], more: Partial<ModelRequest> = {}) {
   const request: ModelRequest = { messages, parameters: {}, ...more };
   const call = fakeCall(request);
@@ -85,20 +85,20 @@ describe('the words of the demo model', () => {
     const told = [
       user('My name is Ada and I like rivers.'),
       assistant('Nice to meet you, Ada!'),
-      user('My favourite colour is deep blue.'),
+      user('My favorite color is deep blue.'),
       assistant('I will remember that.'),
     ];
     const answers = await Promise.all(
       [
         'What is my name?',
-        "What's my favourite colour?",
+        "What's my favorite color?",
         'What did I say first?',
         'What did you say last?',
       ].map(async (question) => (await answer([...told, user(question)])).said),
     );
     expect(answers).toEqual([
       'Your name is Ada.',
-      'Your favourite colour is deep blue.',
+      'Your favorite color is deep blue.',
       'What you said first was: “My name is Ada and I like rivers.”',
       'What I said last was: “I will remember that.”',
     ]);

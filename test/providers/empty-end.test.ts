@@ -16,7 +16,7 @@ const ROUND: Message[] = [
   { role: 'tool', content: [RESULT] },
 ];
 
-/** What comes of a reply without any output: its content, or the code of its error. */
+/** The content of a reply without any output, or the code of its error. */
 async function emptyReply(wire: (typeof WIRES)[number], messages: Message[]): Promise<string> {
   await using server = await faultServer();
   const streams = {

@@ -10,7 +10,7 @@ import type { ModelRequest, Provider } from '../../src/index.ts';
 import { chatStream, faultServer, messagesStream } from '../../testing/index.ts';
 import type { FaultServer, RecordedRequest } from '../../testing/index.ts';
 
-/** Left to the transport: the SDK's own fetch sends them in its way. */
+/** These headers depend on the transport. The SDK's own fetch sends its own. */
 const OF_THE_TRANSPORT = new Set([
   'connection',
   'accept-encoding',
@@ -60,7 +60,7 @@ describe('a client made from the options asks the SDK once for the address and t
     const [ours] = await requestsOf(server, model, 1);
     if (theirs === undefined || ours === undefined) throw new Error('A request is missing.');
     expect([ours.method, ours.path, ours.rawBody]).toEqual([theirs.method, theirs.path, theirs.rawBody]);
-    // Servers that only imitate the API know its older header alone.
+    // Servers that imitate the API know only its older header.
     expect(headersOf(ours)).toEqual({ ...headersOf(theirs), 'x-api-key': 'sk-ant-key' });
 
     const pipeline = new Pipeline([provider(model)]);

@@ -7,7 +7,7 @@ import { openai } from '../../providers/openai/index.ts';
 import { isSluiceError, Pipeline } from '../../src/index.ts';
 import type { ExecutionChunk, Provider } from '../../src/index.ts';
 
-/** A server that others wrote, after the same documents: what we agree on with it, we did not make up. */
+/** A server that others wrote, from the same documents. It shows that our reading of them is not only our own. */
 const mock = new LLMock({ port: 0, chunkSize: 6 });
 
 beforeAll(async () => {

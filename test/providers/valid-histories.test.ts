@@ -7,7 +7,7 @@ import { seedOf } from '../session/seed.ts';
 import { messagesOf } from './anthropic/request/requests.ts';
 import { ask, bodyOf } from './openai/support.ts';
 
-/** Ids that are too long, of other characters, equal after cleaning, or half a character. */
+/** Ids that are too long, have other characters, become equal, or hold half of a surrogate pair. */
 const id = fc.constantFrom(
   'call_0',
   'f:1',
@@ -62,7 +62,7 @@ const anyConversation = fc.array(
   { maxLength: 10 },
 );
 
-/** A conversation in which each call has its result, named after it; the order of the results is any. */
+/** A conversation in which each call has its result. The results come in any order. */
 const answered = fc
   .array(
     fc.array(id, { minLength: 1, maxLength: 4 }).chain((ids) =>
@@ -103,13 +103,13 @@ const answered = fc
     }),
   );
 
-/** A call or a result as a wire has it, in the order of the body. */
+/** A call or a result as it is sent, in the order of the body. */
 interface Sent {
   kind: 'call' | 'result';
   id: unknown;
   name: unknown;
   content: unknown;
-  /** The place of the message or item. */
+  /** The position of the message or item. */
   at: number;
 }
 
@@ -170,7 +170,7 @@ const wires = {
 
 type Wire = (typeof wires)[keyof typeof wires];
 
-/** What the API would say of the calls and results; undefined if nothing. */
+/** The API's error for the calls and results of a body. Undefined if there is none. */
 function complaintOf({ idShape, read }: Wire, body: unknown): string | undefined {
   const open = new Set<unknown>();
   const called = new Set<unknown>();
@@ -185,7 +185,7 @@ function complaintOf({ idShape, read }: Wire, body: unknown): string | undefined
   return undefined;
 }
 
-/** What the APIs say of the rest. */
+/** The API's error for the rest. */
 function otherComplaintOf(body: unknown): string | undefined {
   if (/\\ud[89a-f]/.test(JSON.stringify(body))) return 'half a character';
   const itemIds = listAt(body, 'input').flatMap((item) => at(item, 'id') ?? []);
@@ -194,7 +194,7 @@ function otherComplaintOf(body: unknown): string | undefined {
   return undefined;
 }
 
-/** What the Messages API says of the order and of blank blocks. */
+/** The error of the Messages API for the order and for blank blocks. */
 function messagesComplaintOf(body: unknown): string | undefined {
   const messages = listAt(body, 'messages');
   for (const [place, message] of messages.entries()) {
@@ -220,7 +220,7 @@ function messagesComplaintOf(body: unknown): string | undefined {
   return undefined;
 }
 
-/** What Chat Completions says of the order. */
+/** The error of Chat Completions for the order. */
 function chatComplaintOf(body: unknown): string | undefined {
   let open: unknown[] = [];
   for (const message of listAt(body, 'messages')) {

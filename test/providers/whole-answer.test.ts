@@ -9,7 +9,7 @@ type Fetch = typeof globalThis.fetch;
 
 interface Wire {
   make(fetch: Fetch, stream: boolean): Provider;
-  /** A whole answer that says "Hello". */
+  /** A complete reply that says "Hello". */
   answer: Record<string, unknown>;
   /** The same as events. */
   events: string;
@@ -60,7 +60,7 @@ const wires: Record<string, Wire> = {
   },
 };
 
-/** A pipeline over one wire whose server answers with these bytes. */
+/** A pipeline over one API whose server answers with these bytes. */
 function pipelineOf({ make }: Wire, body: string, type: string, stream: boolean): Pipeline {
   const fetch: Fetch = async () => new Response(body, { headers: { 'content-type': type } });
   return new Pipeline([provider(make(fetch, stream))], { own: true });
@@ -102,12 +102,12 @@ describe.each(Object.entries(wires))('%s', (_name, wire) => {
   ])('fails with the message and the partial reply for %j between its events', async (error, code) => {
     const lines = wire.events.split('\n\n');
     const at = lines.findIndex((line) => line.includes('Hello')) + 1;
-    // Without what ends the reply: the error stands where it would come.
+    // The lines that end the reply are removed: the error takes their place.
     const before = `${lines.slice(0, at).join('\n\n').replace('"stop"', 'null')}\n\n`;
     const body = `${before}${error}${lines.slice(at).join('\n\n')}data: [DONE]\n\n`;
     const pipeline = pipelineOf(wire, body, 'text/event-stream', true);
     const thrown: unknown = await pipeline.execute('user', 'Hi').catch((reason: unknown) => reason);
-    if (!isSluiceError(thrown)) throw new Error('it is no error of ours');
+    if (!isSluiceError(thrown)) throw new Error('it is not a SluiceError');
     expect([thrown.code, thrown.partial?.content]).toEqual([code, 'Hello']);
     expect(thrown.message).toMatch(/Later|Out of memory|Too long|upstream connect error/);
     await pipeline.shutdown();

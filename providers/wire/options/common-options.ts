@@ -71,7 +71,7 @@ export interface Vendor {
   baseURL: string;
   /** The environment variable that holds the key. */
   keyVariable: string;
-  /** Whether an address is the vendor's own, where nothing works without a key. */
+  /** Whether an address is the vendor's own, which requires a key. */
   needsKey(baseURL: string): boolean;
   /** Properties that a client of the vendor's SDK has. */
   clientProperties: readonly string[];

@@ -78,7 +78,7 @@ async function* decoded(body: RawBody, codings: readonly Decompressor[]): AsyncG
   const last = pipeline([source, ...steps], function onEnd() {
     body.cancel();
   });
-  if (!(last instanceof Readable)) throw new TypeError('A decompressor is no stream.');
+  if (!(last instanceof Readable)) throw new TypeError('A decompressor is not a stream.');
   const read: AsyncIterable<unknown> = last;
   for await (const part of read) if (part instanceof Uint8Array) yield part;
 }

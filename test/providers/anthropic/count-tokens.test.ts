@@ -103,7 +103,7 @@ describe('counting tokens with the API', () => {
       counter: claude,
       onCut: (cut) => cuts.push(cut),
     });
-    // 400 tokens a message, says the API.
+    // The API counts 400 tokens for each message.
     server.always((request) =>
       request.path.endsWith('count_tokens')
         ? { body: { input_tokens: 400 * JSON.stringify(request.body).split('"role"').length - 400 } }

@@ -201,7 +201,7 @@ describe('failures of a call of the Messages API', () => {
   });
 });
 
-/** The body of an error under the status of a success, as proxies send it. */
+/** An error body with a status of success, as proxies send it. */
 function anthropicErrorAs200(): FaultResponse {
   return { ...anthropicError(529), status: 200 };
 }

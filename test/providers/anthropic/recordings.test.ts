@@ -11,7 +11,7 @@ import { ask, decode, fakeCall, keptBlocks, readingOf, readStream } from './supp
 
 const WIRE = 'anthropic-messages';
 
-/** Each reply of each recording: some files hold several, one behind the other. */
+/** Each reply of each recording. Some files hold several replies. */
 const replies = recordings(WIRE).flatMap(({ name, lines }) =>
   replyLines(WIRE, lines).map((reply, index) => ({ name: `${name}, reply ${index + 1}`, lines: reply })),
 );
@@ -30,7 +30,7 @@ function expected(lines: readonly string[]) {
   return reading;
 }
 
-/** The blocks of server tools and the container that they ran in, read from the lines alone. */
+/** The blocks of server tools and their container, read only from the lines. */
 function plainBlocks(lines: readonly string[]): unknown[] {
   const blocks: unknown[] = [];
   const container = lines.map((line) => at(parseLine(line), 'delta', 'container')).findLast(Boolean);
@@ -74,7 +74,7 @@ describeRecordings('every recording of the Messages API', () => {
   it.each(good)('$name reads the same over a socket, however it is split', async ({ lines }) => {
     const provider = anthropic({ apiKey: 'k', baseURL: server.url });
     const small = JSON.stringify(lines).length < 20_000;
-    // Large ones in a few bytes a write would take seconds.
+    // A large reply with few bytes in each write would take seconds.
     for (const split of small
       ? SPLITS
       : [

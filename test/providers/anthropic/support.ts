@@ -13,7 +13,7 @@ import { blockFrom, limitsSchema, type Limits, type Origin } from '../../../prov
 import type { PlainReading } from '../../support/plain-reading.ts';
 import { ending, opening } from './reply/events.ts';
 
-/** A provider's call made by hand, with what was told to it. */
+/** A provider's call without a pipeline, with the warnings. */
 export interface FakeCall extends ProviderCall {
   readonly call: Call;
   readonly warnings: string[];
@@ -51,14 +51,14 @@ export function ask(content: string, more: Partial<ModelRequest> = {}): ModelReq
 
 const LIMITS: Limits = limitsSchema.parse({});
 
-/** Where the answers of these tests come from. */
+/** Where the replies of these tests come from. */
 const ORIGIN: Origin = {
   wire: 'anthropic',
   model: 'claude-test',
   baseURL: 'https://api.anthropic.com',
 };
 
-/** A block as these answers bring it. */
+/** A block as these replies have it. */
 export const blockOf = (data: unknown): ProviderBlock => blockFrom(ORIGIN, data);
 
 export interface Decoded {
@@ -67,7 +67,7 @@ export interface Decoded {
   call: FakeCall;
 }
 
-/** A decoder for an answer with the request id `req_7`. */
+/** A decoder for a reply with the request id `req_7`. */
 export function decoderOf(call: ProviderCall, limits: Partial<Limits> = {}): MessagesDecoder {
   return new MessagesDecoder({
     provider: 'anthropic',
@@ -134,7 +134,7 @@ export function readingOf(
   };
 }
 
-/** What chunks say, one short line for each text, finished call, result, file and block; text that follows text is joined. */
+/** A short line for each text, finished call, result, file and block. Consecutive texts are joined. */
 export function told(chunks: readonly StreamChunk[]): string[] {
   const lines: string[] = [];
   let last = '';
@@ -150,7 +150,7 @@ export function told(chunks: readonly StreamChunk[]): string[] {
   return lines;
 }
 
-/** What a stream of these events says, between an opening and an end of its own. */
+/** The lines of a reply with these events between an opening and an end. */
 export function said(...events: (object | object[])[]): string[] {
   return told(decode([opening(), ...events.flat(), ...ending()]).chunks);
 }
@@ -180,7 +180,7 @@ function lineOf(chunk: StreamChunk): string | undefined {
   }
 }
 
-/** The blocks that go back, but for those of thinking and of the client's calls. */
+/** The blocks to send back, without those of thinking and of the client's calls. */
 export function keptBlocks(chunks: readonly StreamChunk[]): unknown[] {
   return chunks.flatMap((chunk) => {
     if (chunk.type === 'thinking' || !('block' in chunk) || chunk.block === undefined) return [];

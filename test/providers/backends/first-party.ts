@@ -8,7 +8,7 @@ import type { Backend } from './stage.ts';
 
 const CALL = { name: 'get_weather', arguments: { city: 'Paris' } };
 
-/** Lines of a made stream as the wire has them. */
+/** The lines of a made stream as the API sends them. */
 const bodyOf = (lines: readonly string[]): string =>
   lines
     .map((line) => {
@@ -17,7 +17,7 @@ const bodyOf = (lines: readonly string[]): string =>
     })
     .join('');
 
-/** A client as Anthropic's packages for Bedrock and Vertex make it: the messages endpoint over this fetch. */
+/** A client like those of Anthropic's packages for Bedrock and Vertex: the messages endpoint over this fetch. */
 function clientOver(fetch: typeof globalThis.fetch, baseURL: string): AnthropicClient {
   return {
     baseURL,

@@ -3,18 +3,18 @@ import { Pipeline, isSluiceError } from 'sluice';
 import type { ExecutionResult, Message, Provider, SluiceError, Usage } from 'sluice';
 import { provider } from 'sluice/middleware';
 
-/** A server as its own documentation and its users' reports describe it. */
+/** A server as its documentation and its users' reports describe it. */
 export interface Backend {
   readonly name: string;
-  /** The provider as a user of that server makes it, over this `fetch`. */
+  /** The provider as a user of that server makes it, with this `fetch`. */
   make(fetch: typeof globalThis.fetch): Provider;
-  /** The body of its answer. */
+  /** The body of its response. */
   readonly body: string;
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What must come of it; fields that are left out are not looked at. */
+  /** What the reply must hold. Fields that are left out are not checked. */
   readonly expected: Expected;
-  /** What must be found in the request of the next turn, anywhere. */
+  /** Objects that the request of the next turn must hold anywhere. */
   readonly sentBack?: readonly object[];
 }
 
@@ -28,14 +28,14 @@ export interface Expected {
   readonly usage?: Partial<Usage>;
   readonly warnings?: readonly string[];
   readonly error?: Partial<Pick<SluiceError, 'code' | 'status' | 'retryable' | 'retryAfterMs'>> & {
-    /** Words of the server that the message must hold. */
+    /** Text of the server that the message must hold. */
     readonly says?: string;
-    /** The content of the partial. */
+    /** The content of the partial reply. */
     readonly received?: string;
   };
 }
 
-/** Events as an SSE body; a string stands as it is. */
+/** Events as an SSE body. A string is used as it is. */
 export function sse(...events: readonly (object | string)[]): string {
   return events
     .map((event) => (typeof event === 'string' ? event : `data: ${JSON.stringify(event)}\n\n`))
@@ -54,7 +54,7 @@ const TOOLS = [
   { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
 ];
 
-/** Asks a backend, compares its reply, then asks once more and looks at what was sent. */
+/** Calls a backend, checks its reply, then calls it again and checks the request. */
 export async function tried(backend: Backend): Promise<void> {
   const sent: unknown[] = [];
   const model = backend.make((_url, init) => {
@@ -102,7 +102,7 @@ function compare(end: ExecutionResult | SluiceError, expected: Expected): void {
   }).toMatchObject({ warnings: [], ...expected });
 }
 
-/** A result for each call that is the client's. */
+/** A result for each call that the client has to run. */
 function answers({ response }: ExecutionResult): Message[] {
   const calls = response.toolCalls.filter(({ providerExecuted }) => providerExecuted !== true);
   if (calls.length === 0) return [{ role: 'user', content: 'And tomorrow?' }];

@@ -73,7 +73,7 @@ describe('the options of openai()', () => {
   });
 
   it.each([0, 'yes', null])('refuse a thinkTags that is neither true, false nor "open" (%j)', (thinkTags) => {
-    // @ts-expect-error -- as plain JavaScript may
+    // @ts-expect-error -- plain JavaScript may pass it
     expect(() => openai({ apiKey: 'k', thinkTags })).toThrow(
       /^openai\(\): thinkTags is \w+: give true, false or "open"\.$/,
     );

@@ -8,7 +8,7 @@ import { faultServer } from '../../../testing/upstream/fault-server.ts';
 import type { FaultServer } from '../../../testing/upstream/fault-server.ts';
 import { ask, callsOf, chat, finish, joined, providerCall, run } from './support.ts';
 
-/** Shaped like no provider's keys, which are known by their looks. */
+/** It does not look like a provider's key, which would be found by its form. */
 const CANARY = 'CANARY0123456789abcdef';
 
 let server: FaultServer;
@@ -290,7 +290,7 @@ describe('failures of the OpenAI provider', () => {
   });
 });
 
-/** All that an error and its causes say, own fields and stacks included. */
+/** All text of an error and its causes, including their own fields and stacks. */
 function everythingIn(error: unknown): string {
   let told = '';
   const seen = new Set<unknown>();

@@ -12,7 +12,7 @@ const WIRES = [
   { wire: 'openai-responses', api: 'responses' },
 ] as const;
 
-/** What was delivered, in the words of a plain reading of the lines. */
+/** The delivered reply, in the form of a plain reading of the lines. */
 function readingOf({ chunks, reply, error, call }: Told): Partial<PlainReading> {
   const { raw: _raw, ...usage } = call.usage ?? {};
   return {

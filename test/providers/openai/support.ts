@@ -22,13 +22,13 @@ import { responsesRequest } from '../../../providers/openai/responses/request/re
 import { requestContext } from '../../../providers/openai/shared/request-context.ts';
 import { expectsThinkTags } from '../../../providers/openai/server/think-tags.ts';
 
-/** What a call to a provider says beside its chunks. */
+/** The call of a provider, with its warnings. */
 export interface Observed extends ProviderCall {
   readonly call: Call;
   readonly warnings: string[];
 }
 
-/** A provider's call outside any pipeline. */
+/** A provider's call without a pipeline. */
 export function providerCall(request: ModelRequest, signal = new AbortController().signal): Observed {
   const warnings: string[] = [];
   const call: Call = {
@@ -54,7 +54,7 @@ export function ask(changes: Partial<ModelRequest> = {}): ModelRequest {
   return { messages: [{ role: 'user', content: 'Hi' }], parameters: {}, ...changes };
 }
 
-/** A request's body as the provider would send it, with the warnings. */
+/** The body of a request, and the warnings. */
 export function bodyOf(
   request: ModelRequest,
   options: OpenAIOptions = {},
@@ -69,11 +69,11 @@ export function bodyOf(
   return { body: settings.api === 'chat' ? chatRequest(build) : responsesRequest(build), warnings };
 }
 
-/** A block as an answer of Responses brings it. */
+/** A block as a Responses reply has it. */
 export const blockOf = (data: unknown): ProviderBlock =>
   blockFrom(originOf(RESPONSES_WIRE, DEFAULT_MODEL, 'https://api.openai.com/v1'), data);
 
-/** What came of a stream. */
+/** What came from a stream. */
 export interface Told {
   chunks: StreamChunk[];
   reply?: Reply;
@@ -88,11 +88,11 @@ export interface DecodeOptions {
   sentinel?: boolean;
   request?: Partial<ModelRequest>;
   options?: OpenAIOptions;
-  /** The events are taken as they are, not as JSON would give them. */
+  /** Events are passed on as they are, without a round through JSON. */
   parsed?: boolean;
 }
 
-/** Events through a decoder, without a network. The field `sseEvent` of one is its name. */
+/** Decodes events without a network. The field `sseEvent` of an event is its name. */
 export function decode(
   api: 'chat' | 'responses',
   events: readonly unknown[],
@@ -128,7 +128,7 @@ export function decode(
   return withoutCall(told);
 }
 
-/** Which call a chunk is of is the runtime's to say; here all say 0. */
+/** The runtime sets which call a chunk belongs to. Here it is always 0. */
 function withoutCall(told: Told): Told {
   return { ...told, chunks: told.chunks.map(({ call: _call, ...chunk }) => chunk) };
 }

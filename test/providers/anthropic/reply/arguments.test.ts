@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { block, call, delta, ending, json, opening, start, TEXT, text } from './events.ts';
 import { decode, told } from '../support.ts';
 
-/** `[[[...]]]`, so many. */
+/** Nested arrays, `[[[...]]]`, of this many levels. */
 const nest = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
 describe('R52 arguments that cannot be read', () => {

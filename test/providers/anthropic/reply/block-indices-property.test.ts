@@ -28,7 +28,7 @@ const piece = fc.string({ minLength: 1, maxLength: 5 });
 const pieces = fc.array(piece, { minLength: 1, maxLength: 3 });
 const count = fc.nat({ max: 99 });
 
-/** Blocks that are whole; the number makes ids unique. */
+/** Complete blocks. The number makes their ids unique. */
 const made: fc.Arbitrary<(at: number) => Made> = fc.oneof(
   pieces.map((said) => () => ({ start: TEXT, deltas: said.map(text) })),
   pieces.map((said) => () => ({ start: THINKING, deltas: [...said.map(thinking), signature('s')] })),
@@ -47,7 +47,7 @@ const reply = fc
   .array(made, { minLength: 1, maxLength: 7 })
   .map((blocks) => blocks.map((make, at) => make(at)));
 
-/** What a reply says if its blocks are put on the wire like this. */
+/** What a reply says if `write` puts its blocks on the wire. */
 function said(blocks: readonly Made[], write: (block: Made, at: number) => object[]): string[] {
   return told(decode([opening(), ...blocks.flatMap(write), ...ending()]).chunks);
 }

@@ -5,10 +5,10 @@ import type { FaultServer } from '../../../../testing/upstream/fault-server.ts';
 import { messagesStream } from '../../../../testing/upstream/messages-stream.ts';
 import { ask, fakeCall, readingOf, readStream } from '../support.ts';
 
-/** The key of all calls: it must appear nowhere. It looks like no key, so that no pattern finds it. */
+/** The key of all calls, which must appear nowhere. It does not look like a key, so no pattern finds it. */
 export const CANARY = 'Canary.8d1f.4471';
 
-/** An answer of two pieces. */
+/** A reply of two pieces. */
 export const HELLO: FaultResponse = { stream: messagesStream({ text: ['Hel', 'lo'] }) };
 
 /** A provider that talks to the server. */
@@ -16,7 +16,7 @@ export function providerOf(server: FaultServer, options: AnthropicOptions = {}):
   return anthropic({ apiKey: CANARY, baseURL: server.url, model: 'claude-haiku-4-5', ...options });
 }
 
-/** One call against the scripted answer. */
+/** One call of the scripted server. */
 export async function runOn(
   server: FaultServer,
   response: FaultResponse,
@@ -31,7 +31,7 @@ export async function runOn(
   return { chunks, reply, call, reading: readingOf(chunks, reply) };
 }
 
-/** The error of one call, and the text that had come before it. */
+/** The error of one call, and the text that came before it. */
 export async function failureOn(
   server: FaultServer,
   response: FaultResponse,

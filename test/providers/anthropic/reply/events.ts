@@ -29,7 +29,7 @@ export function stop(index: unknown): object {
   return { type: 'content_block_stop', ...(index !== undefined && { index }) };
 }
 
-/** A whole content block. */
+/** A complete content block. */
 export function block(index: unknown, content_block: object, ...deltas: object[]): object[] {
   return [start(index, content_block), ...deltas.map((said) => delta(index, said)), stop(index)];
 }

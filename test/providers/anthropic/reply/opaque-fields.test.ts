@@ -127,7 +127,7 @@ describe('R48 unknown fields of a call', () => {
 });
 
 describe('R48 blocks that are nested too deep', () => {
-  /** A value in so many objects. */
+  /** A value nested in this many objects. */
   const nested = (levels: number): unknown => {
     let value: unknown = 'x';
     for (let level = 0; level < levels; level++) value = { value };

@@ -185,13 +185,13 @@ describe('blank messages on the Messages API', () => {
       `messages[0].content[0] of type audio cannot be sent: ${asks}`,
     ],
     [
-      'of a result that nobody asked for, if there is nothing else',
+      'of a result without a call, if there is nothing else',
       [tool(result('none'))],
       `messages[0].content[0] of type tool_result cannot be sent: ${asks}`,
     ],
-    ['that are none', [], `messages is empty: ${asks}`],
+    ['that are missing', [], `messages is empty: ${asks}`],
     [
-      'beside a system prompt',
+      'with a system prompt',
       [{ role: 'system', content: 'Hi' }],
       `messages holds only system prompts: ${asks}`,
     ],

@@ -19,7 +19,7 @@ const SETTINGS: RequestSettings = {
   strict: false,
 };
 
-/** The request on the wire, and what was warned of. */
+/** The request to send, and the warnings. */
 export function built(request: ModelRequest, settings: Partial<RequestSettings> = {}) {
   const call = fakeCall(request);
   return {
@@ -43,6 +43,6 @@ export function messagesOf(messages: Message[]) {
   return built({ messages, parameters: {} });
 }
 
-/** A user's text on the wire. */
+/** A user's text as it is sent. */
 export const user = (text: string) => ({ role: 'user', content: [{ type: 'text', text }] });
 export const TOOL = { name: 'add', description: 'Adds.', parameters: { type: 'object', properties: {} } };

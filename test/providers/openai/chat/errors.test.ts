@@ -19,7 +19,7 @@ describe('R46 an error on Chat Completions', () => {
       'busy',
     ],
     [
-      'beside choices, with a number as its code',
+      'with choices, with a number as its code',
       {
         id: 'gen-1',
         object: 'chat.completion.chunk',
@@ -30,15 +30,15 @@ describe('R46 an error on Chat Completions', () => {
       'Provider is overloaded',
     ],
     [
-      'beside no choices',
+      'with empty choices',
       { choices: [], error: { message: 'No room', type: 'overloaded_error' } },
       'overloaded',
       'No room',
     ],
-    ['as a text beside choices', { choices, error: 'model crashed' }, 'server', 'model crashed'],
+    ['as a text with choices', { choices, error: 'model crashed' }, 'server', 'model crashed'],
     ['as a number beside choices', { choices, error: 503, message: 'no worker' }, 'overloaded', 'no worker'],
     [
-      'as a list beside choices',
+      'as a list with choices',
       { choices, error: [{ status: 'UNAVAILABLE', message: 'try later' }] },
       'overloaded',
       'try later',
@@ -62,7 +62,7 @@ describe('R46 an error on Chat Completions', () => {
       'not loaded',
     ],
     [
-      'as a finish reason whose native word says more',
+      'as a finish reason whose native reason says more',
       { choices: [{ index: 0, delta: {}, finish_reason: 'error', native_finish_reason: 'OVERLOADED' }] },
       'overloaded',
       'OVERLOADED',
@@ -118,7 +118,7 @@ describe('R46 an error on Chat Completions', () => {
     ['an empty text', { error: '' }],
     ['false', { error: false }],
     ['an empty list', { error: [] }],
-    ['null inside of what Groq tells', { x_groq: { id: 'req_1', error: null } }],
+    ['null in x_groq', { x_groq: { id: 'req_1', error: null } }],
     ['a base response of 0', { base_resp: { status_code: 0, status_msg: '' } }],
   ])('is not %s with choices', (_name, fields) => {
     const { reply, chunks } = decode('chat', [{ ...chat({ content: 'x' }), ...fields }, finish('stop')]);

@@ -87,7 +87,7 @@ describe('audio of Chat Completions', () => {
   const base64 = bytes.toString('base64');
   const sound = (fields: object): object => chat({ audio: fields });
 
-  /** The sound of a stream whose data comes in these pieces. */
+  /** The reply of a stream whose audio data comes in these pieces. */
   function told(pieces: readonly string[], audio?: object): Told {
     const request = audio && { parameters: { providerOptions: { openai: { audio } } } };
     return decode(
@@ -267,12 +267,12 @@ describe('output that no chunk has a place for', () => {
     ]);
   });
 
-  it('is no warning with includeRaw', () => {
+  it('gives no warning with includeRaw', () => {
     const request = { parameters: { includeRaw: true } };
     expect(decode('chat', events, { request }).warnings).toEqual([]);
   });
 
-  it('is no warning if there is none', () => {
+  it('gives no warning if there is none', () => {
     const { warnings } = decode('chat', [chat({ content: 'x' }, { logprobs: null }), finish('stop')]);
     expect(warnings).toEqual([]);
   });

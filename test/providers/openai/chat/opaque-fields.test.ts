@@ -5,7 +5,7 @@ import { chat, decode, finish, joined } from '../support.ts';
 
 const origin = { provider: 'openai.chat', model: 'gpt-6-luna', baseURL: 'https://api.openai.com/v1' };
 
-/** The blocks of a reply of these deltas, in their order. */
+/** The blocks of a reply with these deltas, in order. */
 function blocks(...deltas: object[]): unknown[] {
   return blocksOf(decode('chat', [...deltas.map((delta) => chat(delta)), finish('stop')]).chunks);
 }

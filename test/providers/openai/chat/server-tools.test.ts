@@ -7,7 +7,7 @@ import type { Told } from '../support.ts';
 const weather = { name: 'get_weather', parameters: { type: 'object' } };
 const request: Partial<ModelRequest> = { tools: [weather] };
 
-/** What a stream tells, but for provisional pieces of calls. */
+/** The chunks of a stream without deltas of calls. */
 function read(events: readonly object[], options: { request?: Partial<ModelRequest> } = { request }): Told {
   const told = decode('chat', events, options);
   return { ...told, chunks: told.chunks.filter((chunk) => chunk.type !== 'tool_call_delta') };
@@ -229,13 +229,13 @@ describe('calls that the server did not run', () => {
       'of an offered tool, although text follows',
       [called('a', 'get_weather'), chat({ content: 'x' }), finish('stop')],
     ],
-    ['of a tool that nobody knows, without an answer', [called('a', 'made_up'), finish('tool_calls')]],
+    ['of an unknown tool, without a result', [called('a', 'made_up'), finish('tool_calls')]],
     [
-      'of a tool that nobody knows, if the reply ends for its sake',
+      'of an unknown tool, if the reply ends with tool_calls',
       [called('a', 'made_up'), chat({ content: 'Let me call it.' }), finish('tool_calls')],
     ],
     [
-      'of a tool that nobody knows, if only white space follows',
+      'of an unknown tool, if only white space follows',
       [called('a', 'made_up'), chat({ content: '\n' }), finish('stop')],
     ],
   ])('are for the client: %s', (_name, events) => {

@@ -61,7 +61,7 @@ describe('forms of a Chat Completions stream', () => {
   it.each<[string, object[]]>([
     ['in pieces', [message('ha'), message('ha'), message('!', 'stop')]],
     [
-      'in pieces, and whole at the end',
+      'in pieces, and complete at the end',
       [message('ha'), message('ha'), message('!'), message('haha!', 'stop')],
     ],
     ['that grow', [message('ha'), message('haha'), message('haha!', 'stop')]],
@@ -160,12 +160,14 @@ describe('R52 an invalid call on Chat Completions', () => {
       finish('tool_calls'),
     ];
     const request = { tools: [{ name: 'get_weather', parameters: { type: 'object' } }] };
-    for (const told of [decode('chat', events), decode('chat', events, { request })]) {
-      expect(callsOf(told.chunks)).toEqual([{ id: 'a', name: 'get_weather', arguments: { city: 'Paris' } }]);
+    for (const result of [decode('chat', events), decode('chat', events, { request })]) {
+      expect(callsOf(result.chunks)).toEqual([
+        { id: 'a', name: 'get_weather', arguments: { city: 'Paris' } },
+      ]);
     }
   });
 
-  it("with only an id is no call, and the finish reason is the server's", () => {
+  it("with only an id is not a call, and the finish reason is the server's", () => {
     const empty = { id: '', type: 'function' };
     const { chunks, reply } = decode('chat', [chat({ content: 'x', tool_calls: [empty] }), finish('stop')]);
     expect([callsOf(chunks), reply?.finishReason]).toEqual([[], 'stop']);

@@ -13,7 +13,7 @@ const answer: Message = {
   content: [{ type: 'tool_result', id: 'c', name: 'now', content: 'noon' }],
 };
 
-/** A turn without tools, one with a tool, and one that goes on. */
+/** A turn without tools, one with a tool, and one that continues. */
 const HISTORY: Message[] = [
   { role: 'user', content: 'Hi' },
   assistant(think('polite'), { type: 'text', text: 'Hello' }),
@@ -42,7 +42,7 @@ describe('the thinking of earlier replies', () => {
     ['DeepSeek', { baseURL: 'https://api.deepseek.com', model: 'deepseek-v4-pro' }, ''],
     ['DeepSeek behind a proxy', { baseURL: 'http://127.0.0.1:4000', model: 'deepseek-reasoner' }, ''],
     [
-      'Kimi, which takes an empty field for none',
+      'Kimi, which takes an empty field for a missing one',
       { baseURL: 'https://api.moonshot.ai/v1', model: 'kimi-k2.6' },
       ' ',
     ],

@@ -39,7 +39,7 @@ describe('a call that comes in several events is delivered once', () => {
       ],
     ],
     [
-      'by its announcement and its whole arguments',
+      'by its announcement and its complete arguments',
       [added(0, opened), argumentsDone('{"x":1}', { output_index: 0 }), ended()],
     ],
     ['in its announcement', [added(0, call), ended()]],
@@ -158,7 +158,7 @@ describe('two calls are told apart', () => {
       ],
     ],
     [
-      'whose whole arguments tell nothing of them, as with llama.cpp',
+      'whose complete arguments come without ids, as from llama.cpp',
       [
         added(none, opened(one)),
         added(none, opened(two)),

@@ -1,4 +1,4 @@
-// The events of Responses, as short as a test wants them.
+// Events of Responses, as short as the tests need them.
 
 export const created = (id = 'resp_1'): object => ({
   type: 'response.created',

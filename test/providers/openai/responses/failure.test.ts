@@ -16,7 +16,7 @@ describe("R46 an error in a Responses stream is typed, and has the server's mess
     ['flat, without a type', { code: 'server_error', message: 'Sorry' }],
     ['in the details of a code', { code: 'server_error', details: 'Sorry' }],
     ['as text', { type: 'error', error: 'Sorry for that', code: 'server_error' }],
-    ['beside a response', { type: 'response.in_progress', response: { id: 'resp_1' }, error: words }],
+    ['with a response', { type: 'response.in_progress', response: { id: 'resp_1' }, error: words }],
     [
       'within a response that goes on',
       { type: 'response.in_progress', response: { id: 'resp_1', error: words } },
@@ -25,8 +25,8 @@ describe("R46 an error in a Responses stream is typed, and has the server's mess
     ['within one that is said to be complete', ended({ error: words })],
     ['within one that is said to be complete, and failed', ended({ error: words, status: 'failed' })],
     ['within one that is incomplete', ended({ error: words }, 'response.incomplete')],
-    ['beside one that is complete', { ...ended(), error: words }],
-    ['beside a delta', { ...delta(''), error: words }],
+    ['with a complete response', { ...ended(), error: words }],
+    ['with a delta', { ...delta(''), error: words }],
     ['in a done event of a part', { type: 'response.output_text.done', text: '', error: words }],
   ])('%s', (_name, event) => {
     const { chunks, error, reply } = decode('responses', [created(), delta('Hel'), event, ended()]);

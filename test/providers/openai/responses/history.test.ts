@@ -78,7 +78,7 @@ describe('ids of calls on Responses', () => {
     expect([ids[0], ids[2], ids[4]]).toEqual([ids[1], ids[3], ids[5]]);
     expect(ids[0]).toBe('call_0');
     expect(new Set(ids).size).toBe(3);
-    // The second item is the same one to the server: its id goes, the call stays.
+    // For the server the second item is the same one: its id is removed, and the call stays.
     expect(at(input, 0, 'id')).toBe('fc_call_0');
     expect(at(input, 2)).not.toHaveProperty('id');
   });
@@ -327,7 +327,7 @@ describe('the content of a reply goes back on Responses', () => {
     const made = { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'AAAA' };
     const file = { type: 'file', mediaType: 'image/png', data: 'AAAA' } as const;
     expect(inputOf([assistant({ ...file, block: blockOf(made) })]).input).toEqual([made]);
-    // Its data are kept once, in the file.
+    // The data is kept once, in the file.
     const { result: _result, ...kept } = made;
     expect(inputOf([assistant({ ...file, block: blockOf(kept) })]).input).toEqual([made]);
     expect(inputOf([{ role: 'user', content: 'Hi' }, assistant(file)])).toEqual({

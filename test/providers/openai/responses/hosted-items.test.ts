@@ -25,7 +25,7 @@ describe('R49 a tool that the provider runs itself', () => {
     status: 'completed',
   };
 
-  it('is no call for the client: xAI sends it as the call of a custom tool', () => {
+  it('is not a call for the client: xAI sends it as the call of a custom tool', () => {
     const place = { output_index: 0, item_id: xai.id };
     const { chunks, finishReason } = told([
       added(0, { ...xai, input: '', status: 'in_progress' }),

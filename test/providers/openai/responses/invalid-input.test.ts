@@ -17,7 +17,7 @@ function told(
 
 describe('a call that is not valid', () => {
   it.each([
-    ['that is no JSON', '{"x":', 'the arguments are not valid JSON'],
+    ['that are not JSON', '{"x":', 'the arguments are not valid JSON'],
     [
       'that is nested too deep',
       `${'['.repeat(65)}${']'.repeat(65)}`,

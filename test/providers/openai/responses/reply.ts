@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** One item of a made reply. Every text in it is another, so that each can be counted. */
+/** One item of a made reply. All texts differ, so that each can be counted. */
 export interface MadeItem {
   kind: 'message' | 'reasoning' | 'call';
   /** The parts of a message, the summaries of a reasoning item, or the arguments of a call. */
@@ -18,16 +18,16 @@ export type Fault =
   | 'other ids'
   /** All items have the index 0. */
   | 'one index'
-  /** Messages, reasoning and calls are counted apart. */
+  /** Messages, reasoning and calls have separate indices. */
   | 'apart'
-  /** The items of the done events are counted without the reasoning. */
+  /** The indices of done events do not count reasoning. */
   | 'shifted'
   /** Each event lacks its index, or its id, or neither. */
   | 'here and there'
   /** Neither ids nor indices. Calls keep their `call_id`. */
   | 'nothing';
 
-/** Which events of an item come: the announcements, the deltas, and the three forms of done. */
+/** Which events of an item are sent: the announcements, the deltas, and the three kinds of done events. */
 export interface Kept {
   added: boolean;
   deltas: boolean;
@@ -39,17 +39,17 @@ export interface Kept {
 /** How a reply is sent. */
 export interface Sending {
   fault: Fault;
-  /** By item. */
+  /** One for each item. */
   kept: Kept[];
-  /** The list at the end: complete, empty, in reverse, without its reasoning, or not there. */
+  /** The final list: complete, empty, in reverse, without its reasoning, or absent. */
   list: 'complete' | 'empty' | 'reversed' | 'filtered' | 'absent';
-  /** The ids in the list are others than those of the events; call ids, too. */
+  /** Whether the list has the ids of the events (also for calls), other ids, or none. */
   listIds: 'same' | 'other' | 'none';
-  /** Which events come twice. */
+  /** Which events are sent twice. */
   twice: number[];
   /** Where texts are cut into deltas. */
   cuts: number[];
-  /** The events of neighbours of different kinds are mixed. */
+  /** Whether the events of adjacent items of different kinds are mixed. */
   mixed: boolean;
 }
 
@@ -80,7 +80,7 @@ const kept = fc.record({
   itemDone: fc.boolean(),
 });
 
-/** Ways of sending a reply of so many items. Not all of them send all of it: see {@link sends}. */
+/** Ways of sending a reply with this many items. Not all of them send all of it: see {@link sends}. */
 export const sending: fc.Arbitrary<Sending> = fc.record({
   fault: fc.constantFrom<Fault>(
     'none',
@@ -101,15 +101,15 @@ export const sending: fc.Arbitrary<Sending> = fc.record({
   mixed: fc.boolean(),
 });
 
-/** Whether each piece of a reply is in at least one event, together with what tells whose it is. */
+/** Whether each piece of a reply is in at least one event that also tells which item it belongs to. */
 export function sends(reply: readonly MadeItem[], { kept: all, list, fault }: Sending): boolean {
-  // Without any identity the order is all there is.
+  // Without any ids, only the order tells.
   if (fault === 'nothing' && list === 'reversed') return false;
   return reply.every(({ kind }, at) => {
     const { added, deltas, textDone, partDone, itemDone } = all[at] ?? NOTHING;
     const isListed =
       list === 'complete' || list === 'reversed' || (list === 'filtered' && kind !== 'reasoning');
-    // Where an item begins is all that tells its deltas from those of the item before.
+    // Only the start of an item separates its deltas from those of the item before.
     if (fault === 'nothing' && deltas && !added) return false;
     if (itemDone || isListed) return true;
     // The name of a call is only in its item.
@@ -121,7 +121,7 @@ const NOTHING: Kept = { added: false, deltas: false, textDone: false, partDone: 
 
 type Json = Record<string, unknown>;
 
-/** The events of a reply, sent in a certain way. */
+/** The events of a reply, sent in this way. */
 export function eventsOf(reply: readonly MadeItem[], how: Sending): Json[] {
   const events = mixed(
     reply.map((item, at) => itemEvents(item, at, how).map((event) => confused(event, item, at, reply, how))),
@@ -156,7 +156,7 @@ function wholeItem({ kind, texts }: MadeItem, at: number): Json {
   return { type: 'message', id: `msg_${at}`, role: 'assistant', status: 'completed', content };
 }
 
-/** The events of one item, as OpenAI sends them, without those that are not kept. */
+/** The events of one item as OpenAI sends them, without those that are not sent. */
 function itemEvents(item: MadeItem, at: number, { kept: all, cuts }: Sending): Json[] {
   const { added, deltas, textDone, partDone, itemDone } = all[at] ?? NOTHING;
   const whole = wholeItem(item, at);
@@ -196,7 +196,7 @@ function pieces(text: string, cuts: readonly number[]): string[] {
   return all;
 }
 
-/** An event with its identity as the fault leaves it. */
+/** An event with the ids that the fault leaves. */
 function confused(
   event: Json,
   item: MadeItem,
@@ -241,16 +241,16 @@ function withoutIds(event: Json): Json {
   return typeof item === 'object' && item !== null ? { ...bare, item: without({ ...item }, 'id') } : bare;
 }
 
-/** Copilot encrypts ids anew for each event. */
+/** Copilot encrypts the ids anew for each event. */
 function rotate(event: Json, at: number): Json {
   const { item, item_id: id } = event;
   if (typeof item === 'object' && item !== null) return { ...event, item: { ...item, id: `other_${at}` } };
   return id === undefined ? event : { ...event, item_id: `other_${at}` };
 }
 
-/** The events of all items, one item behind the other, or mixed with those of a neighbour of another kind. */
+/** The events of all items, either one item after the other or mixed with those of an adjacent item of another kind. */
 function mixed(all: Json[][], reply: readonly MadeItem[], how: Sending): Json[] {
-  // An event without any identity belongs to what came before it.
+  // An event without any ids belongs to what came before it.
   if (!how.mixed || how.fault === 'nothing') return all.flat();
   const events: Json[] = [];
   for (let at = 0; at < all.length; at++) {

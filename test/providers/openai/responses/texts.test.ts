@@ -85,11 +85,11 @@ describe('a text that comes in several events is delivered once', () => {
       ],
     ],
     [
-      'whose id is told at its end only',
+      'whose id is only in its last event',
       [added(0, { ...anonymous, content: [] }), delta('Hello'), done(0, hello), ended({ output: [hello] })],
     ],
     [
-      'at places that are counted anew in the done events',
+      'at indices that start again in the done events',
       [
         added(3, { ...hello, content: [] }),
         delta('Hello', 3, { item_id: 'msg_1' }),
@@ -98,9 +98,9 @@ describe('a text that comes in several events is delivered once', () => {
       ],
     ],
     ['announced twice', [added(0, hello), added(0, hello), delta('Hello'), done(0, hello), ended()]],
-    ['announced behind its end', [done(0, hello), added(0, hello), ended()]],
+    ['announced after its end', [done(0, hello), added(0, hello), ended()]],
     [
-      'whose deltas come behind its end',
+      'whose deltas come after its end',
       [done(0, hello), delta('Hel', 0, { item_id: 'msg_1' }), delta('lo', 0, { item_id: 'msg_1' }), ended()],
     ],
     ['done twice', [delta('Hello'), done(0, hello), done(0, hello), ended()]],
@@ -121,7 +121,7 @@ describe('a text that comes in several events is delivered once', () => {
     ['that begins in its part', [partAdded('Hel'), delta('lo'), textDone('Hello'), ended()]],
     ['that begins in its part and comes again', [partAdded('Hello'), delta('Hel'), delta('lo'), ended()]],
     [
-      'that is announced whole',
+      'that is announced complete',
       [added(0, hello), delta('Hello'), done(0, hello), ended({ output: [hello] })],
     ],
     ['that is not in a part', [done(0, { type: 'message', content: 'Hello' }), ended()]],
@@ -168,7 +168,7 @@ describe('two texts are told apart', () => {
       ],
     ],
     [
-      'at one place, of which one comes as a whole',
+      'at one index, of which one comes complete',
       [delta('One.', 0, { item_id: 'm1' }), done(0, one), done(0, two), ended({ output: [one, two] })],
     ],
     ['at one place without ids', [done(0, bare(one)), delta('Tw'), delta('o.'), done(0, bare(two)), ended()]],
@@ -183,7 +183,7 @@ describe('two texts are told apart', () => {
       ],
     ],
     [
-      'with one id at one place, one behind the other',
+      'with one id at one index, one after the other',
       [
         added(0, { ...one, content: [] }),
         delta('One.', 0, { item_id: 'm1' }),
@@ -199,7 +199,7 @@ describe('two texts are told apart', () => {
     ['with neither ids nor places', [done(none, bare(one)), done(none, bare(two)), ended()]],
     ['listed in another order', [delta('One.', 0), delta('Two.', 1), ended({ output: [two, one] })]],
     [
-      'listed as two, where nothing told them apart before',
+      'listed as two that nothing told apart before',
       [delta('One.', none), delta('Two.', none), ended({ output: [bare(one), bare(two)] })],
     ],
   ])('%s', (_name, events) => {

@@ -237,7 +237,7 @@ describe("R45 a tool call's id", () => {
     ).toEqual(['call_1 one {"x":1}', 'b one {"x":2}']);
   });
 
-  it('without name and arguments is no call', () => {
+  it('without name and arguments does not make a call', () => {
     expect(
       calls([
         { index: 0, id: '' },

@@ -10,7 +10,7 @@ const tellOf = (body: unknown) => {
 describe('R46 an error body', () => {
   it.each([
     [
-      'OpenRouter with JSON of the server behind it',
+      'OpenRouter with the JSON of the server that it called',
       {
         error: {
           code: 502,
@@ -24,7 +24,7 @@ describe('R46 an error body', () => {
       ['overloaded', true, 502, 'p sent an error (overloaded_error): Provider returned error: Overloaded'],
     ],
     [
-      'OpenRouter with words of the server behind it',
+      'OpenRouter with a text of the server that it called',
       {
         error: {
           message: 'Provider returned error',
@@ -66,7 +66,7 @@ describe('R46 an error body', () => {
       ['overloaded', true, 503, 'p sent an error (MODEL_CAPACITY_EXHAUSTED): No capacity available'],
     ],
     [
-      'Google for a key that is none',
+      'Google for an invalid key',
       {
         error: {
           code: 400,
@@ -381,7 +381,7 @@ describe('R46 a parsed event', () => {
     [['error']],
     [null],
     [404],
-  ])('%j is no error', (data) => {
+  ])('%j is not an error', (data) => {
     expect(errorIn(data)).toBeUndefined();
   });
 });

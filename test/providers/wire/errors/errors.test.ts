@@ -12,12 +12,12 @@ afterEach(() => vi.useRealTimers());
 
 const KEY = 'canary-key-0123456789';
 
-/** What OpenAI's SDK throws for an answer. */
+/** The error of OpenAI's SDK for a response. */
 function openaiError(status: number, error: unknown, headers: Record<string, string> = {}): unknown {
   return OpenAI.APIError.generate(status, { error }, undefined, new Headers(headers));
 }
 
-/** What Anthropic's SDK throws for an answer. */
+/** The error of Anthropic's SDK for a response. */
 function anthropicError(status: number, type: string, headers: Record<string, string> = {}): unknown {
   const body = { type: 'error', error: { type, message: 'It went wrong' }, request_id: 'req_body' };
   return Anthropic.APIError.generate(status, body, undefined, new Headers(headers));

@@ -35,7 +35,7 @@ describe('the wait in the body of an error', () => {
       7_000,
     ],
     [
-      'a Retry-After of 0 beside a reset',
+      'a Retry-After of 0 with a reset',
       openRouter({ 'Retry-After': '0', 'X-RateLimit-Reset': String(NOW + 42_000) }),
       42_000,
     ],

@@ -90,7 +90,7 @@ describe('R46 an error in a stream outside of any event', () => {
       ['overloaded', true, 'test sent an error (queue_full): No "room" }'],
     ],
     ['JSON with a detail', '{"detail":"Not here"}', ['server', true, 'test sent an error: Not here']],
-    ['JSON with a word beside it', '{"message":"x","hint":"y"}', ['server', true, 'test sent an error: x']],
+    ['JSON with another field', '{"message":"x","hint":"y"}', ['server', true, 'test sent an error: x']],
     ['a list', `[${OVERLOADED}]`, ['overloaded', true, 'test sent an error (overloaded_error): Busy']],
     [
       'a line of llama.cpp',
@@ -107,7 +107,7 @@ describe('R46 an error in a stream outside of any event', () => {
       'RuntimeError: out of memory',
       ['server', true, 'test sent an error: RuntimeError: out of memory'],
     ],
-    ['a word that says so', 'Unauthorized', ['server', true, 'test sent an error: Unauthorized']],
+    ['a single word', 'Unauthorized', ['server', true, 'test sent an error: Unauthorized']],
     ['JSON that is a text', '"Bad Gateway"', ['server', true, 'test sent an error: Bad Gateway']],
     ['another word', 'garbage', ['protocol', false, 'test sent text instead of events: garbage']],
     [
@@ -135,7 +135,7 @@ describe('R46 an error in a stream outside of any event', () => {
         body === page ? [] : ['a'],
         ['protocol', false, 'test sent an HTML page instead of events: 502 Bad Gateway'],
       ]);
-      // Of a page that comes in pieces no more is waited for than its beginning.
+      // Of a page that comes in pieces, only the beginning is waited for.
       const bytes = Buffer.from(body);
       const cuts = [...bytes.keys()];
       const pieces = await drained(wireCall(async () => inPieces(bytes, cuts, 'text/event-stream')));

@@ -8,7 +8,7 @@ function read(bytes: Uint8Array, cuts: readonly number[] = [], max = 1_000): [st
   return events;
 }
 
-/** The events of a body, and the text in it that is none of them. */
+/** The events of a body, and the text that is not part of any event. */
 function readAll(bytes: Uint8Array, cuts: readonly number[] = [], max = 1_000) {
   const events: [string, string][] = [];
   let stray = '';

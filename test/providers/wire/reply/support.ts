@@ -38,11 +38,11 @@ export async function drained(wire: WireCall): Promise<{ said: string[]; reply?:
 /** What a chunk says. */
 export const codeOf = (chunk: StreamChunk) => (chunk.type === 'content' ? chunk.content : chunk.type);
 
-/** A call of a server, over our transport. */
+/** A call to a server over our transport. */
 export const at = (url: string, more: Parameters<typeof wireCall>[1] = {}) =>
   wireCall((signal) => transport.fetch(url, { signal, method: 'POST', body: '{}' }), more);
 
-/** A `Response` of somebody's own fetch. */
+/** A `Response` of another fetch. */
 export function foreign(
   body: string | ReadableStream<Uint8Array>,
   type = 'text/event-stream',
@@ -51,7 +51,7 @@ export function foreign(
   return new Response(body, { status, headers: { 'content-type': type, 'request-id': 'req_f' } });
 }
 
-/** A body in pieces, as a response of somebody's own fetch. */
+/** A body in pieces, as a response of another fetch. */
 export function inPieces(bytes: Uint8Array, cuts: readonly number[], type: string): Response {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -66,7 +66,7 @@ export function inPieces(bytes: Uint8Array, cuts: readonly number[], type: strin
   return foreign(body, type);
 }
 
-/** What a body says and how it ends, which is the same in one read, in two at any byte, and byte by byte. */
+/** What a body says and how it ends. It must be the same in one read, in two reads split at any byte, and byte by byte. */
 export async function ended(
   body: string,
   type = 'text/event-stream',

@@ -26,7 +26,7 @@ describe('a wire stream', () => {
   it('makes one batch of all events of one read', async () => {
     await using server = await handServer((_request, response) => {
       stream(response);
-      // Many chunks of the framing, one read of the socket.
+      // Many chunks of the body in one read of the socket.
       response.cork();
       for (let word = 0; word < 50; word++) response.write(sse({ say: String(word) }));
       response.uncork();
@@ -55,12 +55,12 @@ describe('a wire stream', () => {
   it('stops reading at the end of the reply and reuses the connection', async () => {
     let answer: ServerResponse | undefined;
     await using server = await handServer((_request, response) => {
-      answer = stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'behind the end' }));
+      answer = stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'after the end' }));
     });
     for (let call = 0; call < 3; call++) {
       expect(await drained(at(server.url))).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
       answer?.end(sse({ boom: 'late' }));
-      // What is left is read behind the reply's back.
+      // The rest is read after the reply was delivered.
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     }
     expect(server.connections.made).toBe(1);
@@ -115,10 +115,10 @@ describe('a wire stream that does not end well', () => {
     ['R3 with an error event', sse({ say: 'a' }, { boom: 'too busy' }), 'overloaded', true, ['a']],
     ['R7 without any output', sse({ stop: 'stop' }), 'truncated', true, []],
     ['R7 without a single event', '', 'truncated', true, []],
-    ['with an event that is no JSON', sse({ say: 'a' }, '{"secret words"'), 'protocol', false, ['a']],
+    ['with an event that is not JSON', sse({ say: 'a' }, '{"secret words"'), 'protocol', false, ['a']],
     ['with an event that is a list', sse('[1, 2, 3, 4, 5]'), 'protocol', false, []],
     [
-      'with an error event that is no JSON',
+      'with an error event that is not JSON',
       'event: error\ndata: Internal Server Error\n\n',
       'server',
       true,
@@ -171,7 +171,7 @@ describe('a wire stream that does not end well', () => {
 
   it.each([
     ['an HTML page', 'text/html', '<html>Sign in</html>', ['protocol', false], 'text/html'],
-    ['JSON that is no error', 'application/json', '{"say":"a"}', ['protocol', false], 'application/json'],
+    ['JSON that is not an error', 'application/json', '{"say":"a"}', ['protocol', false], 'application/json'],
     [
       'a JSON error',
       'application/json',

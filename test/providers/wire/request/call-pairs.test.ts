@@ -26,7 +26,7 @@ function paired(messages: Message[], rule = CLEAN, hasEarlier = false) {
   return { sent, warnings };
 }
 
-/** The ids of calls and results in their order, a message as a list. */
+/** The ids of calls and results in order, a list for each message. */
 function idsOf(messages: readonly Message[]): string[][] {
   return messages.map(({ content }) =>
     typeof content === 'string' ? [] : content.flatMap((part) => ('id' in part && part.id ? [part.id] : [])),

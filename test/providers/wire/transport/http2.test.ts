@@ -9,7 +9,7 @@ import { bytesOf, failure, transports } from './support.ts';
 const { transport, closeAll } = transports(providerFetch);
 afterEach(closeAll);
 
-/** A server of HTTP/2 without TLS and a caller's own dispatcher to it. */
+/** An HTTP/2 server without TLS, and a dispatcher for it. */
 async function http2Server(answer: (stream: ServerHttp2Stream) => void) {
   const server = createServer();
   const sessions = new Set<ServerHttp2Session>();

@@ -13,7 +13,7 @@ afterEach(async () => {
   setGlobalDispatcher(before);
 });
 
-/** A proxy that opens tunnels, or answers each CONNECT as told; notes what it was asked. */
+/** A proxy that opens tunnels, or refuses each CONNECT. It notes what it was asked for. */
 async function tunnelProxy(refusal?: string) {
   const heads: string[] = [];
   const sockets = new Set<Socket>();
@@ -87,11 +87,15 @@ describe('a tunnel through a proxy', () => {
 
 describe('the proxies of the environment', () => {
   it.each([
-    ['without a word to Node', {}, 'direct'],
+    ['without a setting for Node', {}, 'direct'],
     ['with NODE_USE_ENV_PROXY=1', { NODE_USE_ENV_PROXY: '1' }, 'proxied'],
     ['with another value of it', { NODE_USE_ENV_PROXY: 'true' }, 'direct'],
     ['with the flag in NODE_OPTIONS', { NODE_OPTIONS: '--no-warnings --use-env-proxy' }, 'proxied'],
-    ['with the flag that says no', { NODE_OPTIONS: '--no-use-env-proxy', NODE_USE_ENV_PROXY: '1' }, 'direct'],
+    [
+      'with the flag that turns it off',
+      { NODE_OPTIONS: '--no-use-env-proxy', NODE_USE_ENV_PROXY: '1' },
+      'direct',
+    ],
     ['but for the hosts of NO_PROXY', { NODE_USE_ENV_PROXY: '1', NO_PROXY: '127.0.0.1' }, 'direct'],
   ])('%s: %j', async (_how, environment, way) => {
     await using server = await handServer((_request, response) => response.end('direct'));

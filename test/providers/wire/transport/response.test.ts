@@ -229,7 +229,7 @@ describe('a response', () => {
       before = taken;
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     }
-    // What the two kernels hold, and one read.
+    // The buffers of both kernels, and one read.
     expect(taken).toBeLessThan(16 * 1024 * 1024);
     const waiting = (body.take() ?? []).reduce((sum, part) => sum + part.length, 0);
     expect(waiting).toBeLessThanOrEqual(192 * 1024);

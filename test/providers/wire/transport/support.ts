@@ -12,13 +12,13 @@ import {
 import { rawBodyOf, readyOf } from '../../../../providers/wire/transport/raw-body.ts';
 import { SluiceError } from '../../../../src/index.ts';
 
-/** A server of one test, answering by hand, and its address. */
+/** A server for one test, which answers by hand. */
 export interface HandServer extends AsyncDisposable {
   url: string;
   server: Server;
-  /** Requests so far. */
+  /** The requests so far. */
   requests: IncomingMessage[];
-  /** Connections so far, and those that are open. */
+  /** How many connections were made so far, and how many are open. */
   connections: { made: number; open: number };
   /** Resolves when no connection is open. */
   socketsClosed(): Promise<void>;
@@ -74,7 +74,7 @@ export function endless(response: ServerResponse, text: string, onWrite?: () => 
   write();
 }
 
-/** Makes transports that are closed behind the test. */
+/** Makes transports that are closed after the test. */
 export function transports(make: typeof providerFetch) {
   const open: (() => Promise<void>)[] = [];
   return {
@@ -101,7 +101,10 @@ export async function bytesOf(response: Response): Promise<string> {
   }
 }
 
-/** A wire for tests: `{ say }`, `{ stop }`, `{ tool }`, `{ boom }` events; `[DONE]` ends it as `{ stop }` does. */
+/**
+ * An API for tests with the events `{ say }`, `{ stop }`, `{ tool }` and `{ boom }`. `[DONE]` ends the reply, as `{ stop }`
+ * does.
+ */
 export class TestDecoder implements Decoder {
   finished = false;
   names: string[] = [];
@@ -134,7 +137,7 @@ export class TestDecoder implements Decoder {
 
 export const limits = limitsSchema.parse({});
 
-/** The record of a call, as the runtime makes it: what the wire may set is settable. */
+/** The record of a call, as the runtime makes it. The wire can set the same fields. */
 function callRecord(): Call {
   const span: Span = { id: 'call_1', kind: 'call', name: 'test', startMs: 0, attributes: {} };
   return {
@@ -172,7 +175,7 @@ export function wireCall(
   };
 }
 
-/** Events of the test wire as an event stream. */
+/** Events of the test API as an event stream. */
 export function sse(...events: unknown[]): string {
   return events
     .map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`)

@@ -278,7 +278,7 @@ describe('a signal', () => {
         if (call % 4 === 0) await bytesOf(response);
         else rawBodyOf(response).cancel();
       } catch {
-        // Half of the calls are meant to fail.
+        // Half of the calls are supposed to fail.
       }
     }
     expect(server.requests).toHaveLength(1_000);
