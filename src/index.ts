@@ -99,7 +99,7 @@ export type {
 } from './session/store.ts';
 export { storeCall } from './session/store-call.ts';
 export type { StoreCallOptions } from './session/store-call.ts';
-export type { OnBusy } from './session/line.ts';
+export type { OnBusy } from './session/session-queue.ts';
 export { checkSessionKey } from './session/check-key.ts';
 export { sessionName } from './session/store-errors.ts';
 // For stores of one's own.

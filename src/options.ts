@@ -6,7 +6,7 @@ import { parseOptions } from './kit/parse-options.ts';
 import type { LoggerLike } from './log.ts';
 import { checkMessages } from './check-messages.ts';
 import { checkId } from './session/check-key.ts';
-import type { OnBusy } from './session/line.ts';
+import type { OnBusy } from './session/session-queue.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
 import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';

@@ -15,7 +15,7 @@ import {
 import { checkSessionKey } from './check-key.ts';
 import type { Codec } from './contents.ts';
 import { firstRows } from './driver.ts';
-import type { Awaitable, Place, StoreDriver, Sums, Write, Written } from './driver.ts';
+import type { Awaitable, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
 import { PENDING, decodeId, encodeId, turnGroup } from './driver-names.ts';
 import { DriverLease } from './driver-lease.ts';
 import { listCursor } from './list-cursor.ts';
@@ -80,7 +80,8 @@ export class DrivenStore<Content> implements StateStore {
   ): Promise<SessionState | undefined> {
     const place = checkLoad(key, options);
     const { last = Number.POSITIVE_INFINITY } = options;
-    const loaded = await this.#call('load', () => this.#driver.load(this.#placeOf(place), last));
+    const answer = this.#call('load', () => this.#driver.load(this.#placeOf(place), last));
+    const loaded = isPending(answer) ? await answer : answer;
     if (loaded === undefined) return undefined;
     const { metadata, pending } = this.#contents.readFields(key, loaded.fields);
     return {
@@ -100,13 +101,14 @@ export class DrivenStore<Content> implements StateStore {
 
   async turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
     const place = checkTurn(key, turnId);
-    return this.#turn('turn', key, place, turnId);
+    const answer = this.#group('turn', place, turnId);
+    return this.#turnOf(key, turnId, isPending(answer) ? await answer : answer);
   }
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
     const { turnId, expectedVersion, lease, release = false, metadata, pending, end } = options;
-    const written = await this.#write('append', place, {
+    const answer = this.#write('append', place, {
       group: { id: turnGroup(turnId), from: 0 },
       token: lease?.token,
       version: expectedVersion,
@@ -116,10 +118,13 @@ export class DrivenStore<Content> implements StateStore {
       bump: true,
       release,
     });
+    const written = isPending(answer) ? await answer : answer;
     if (written.refused !== 'group') return versionOf(key, written, expectedVersion);
     // A stored turn does not change, so that it can be read after the write.
-    if (end?.leaseToken !== undefined)
-      checkSameRun(key, end, (await this.#turn('append', key, place, turnId))?.end);
+    if (end?.leaseToken !== undefined) {
+      const stored = this.#turnOf(key, turnId, await this.#group('append', place, turnId));
+      checkSameRun(key, end, stored?.end);
+    }
     return written.version;
   }
 
@@ -130,13 +135,14 @@ export class DrivenStore<Content> implements StateStore {
   ): Promise<number> {
     const place = checkUpdate(key, metadata, options);
     const { expectedVersion } = options;
-    const written = await this.#write('update', place, {
+    const answer = this.#write('update', place, {
       version: expectedVersion,
       rows: [],
       fields: this.#contents.fields(metadata, undefined),
       bump: true,
       release: false,
     });
+    const written = isPending(answer) ? await answer : answer;
     return versionOf(key, written, expectedVersion);
   }
 
@@ -144,17 +150,19 @@ export class DrivenStore<Content> implements StateStore {
     checkSpend(scope);
     const { owner, id } = scope;
     if (id === undefined) {
-      const sums = await this.#call('spend', () => this.#driver.spent(this.#idOf(owner)));
-      return readSums({ owner, id: '' }, sums);
+      const answer = this.#call('spend', () => this.#driver.spent(this.#idOf(owner)));
+      return readSums({ owner, id: '' }, isPending(answer) ? await answer : answer);
     }
-    const loaded = await this.#call('spend', () => this.#driver.load(this.#placeOf({ owner, id }), 0));
+    const answer = this.#call('spend', () => this.#driver.load(this.#placeOf({ owner, id }), 0));
+    const loaded = isPending(answer) ? await answer : answer;
     return readSums({ owner, id }, loaded?.sums ?? {});
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
     const { owner, limit, after } = checkList(options, this.#name);
     const text = after === undefined ? '' : this.#idOf(after);
-    const found = await this.#call('list', () => this.#driver.list(this.#idOf(owner), text, limit + 1));
+    const answer = this.#call('list', () => this.#driver.list(this.#idOf(owner), text, limit + 1));
+    const found = isPending(answer) ? await answer : answer;
     const sessions = found.slice(0, limit).map(({ id, version, updatedAt }) => ({
       owner,
       id: this.#options.rawIds === true ? id : decodeId(id),
@@ -170,16 +178,17 @@ export class DrivenStore<Content> implements StateStore {
     const from = checkFork(key, at);
     const to = { owner: from.owner, id: crypto.randomUUID() };
     const messages = at ?? Number.POSITIVE_INFINITY;
-    const copied =
+    const answer =
       this.#driver.copy === undefined
-        ? await this.#copy(key, from, to, messages)
-        : await this.#call('fork', () =>
+        ? this.#copy(key, from, to, messages)
+        : this.#call('fork', () =>
             this.#driver.copy?.(this.#placeOf(from), this.#placeOf(to), {
               messages,
               wholeOnly: [PENDING],
               cut: (row, count) => this.#contents.cut(key, row, count),
             }),
           );
+    const copied = isPending(answer) ? await answer : answer;
     if (copied !== true) throw noSessionError(key);
     return to;
   }
@@ -196,7 +205,7 @@ export class DrivenStore<Content> implements StateStore {
 
   async lease(key: SessionKey, ttlMs: number, { takeOver = false }: LeaseOptions = {}): Promise<Lease> {
     const place = this.#placeOf(checkLease(key, ttlMs));
-    const granted = await this.#call(
+    const answer = this.#call(
       'lease',
       () => this.#driver.lease(place, ttlMs, takeOver),
       // Nobody has a lease that comes too late: it would keep the session busy.
@@ -204,6 +213,7 @@ export class DrivenStore<Content> implements StateStore {
         if (late !== undefined) this.#ignore(async () => this.#driver.hold(place, late.token, 0));
       },
     );
+    const granted = isPending(answer) ? await answer : answer;
     if (granted === undefined) throw sessionBusyError(key);
     const { token } = granted;
     return new DriverLease(key, granted, (doing, ms) =>
@@ -272,8 +282,11 @@ export class DrivenStore<Content> implements StateStore {
     return true;
   }
 
-  async #turn(doing: string, key: SessionKey, place: Place, turnId: string): Promise<StoredTurn | undefined> {
-    const rows = await this.#call(doing, () => this.#driver.group(this.#placeOf(place), turnGroup(turnId)));
+  #group(doing: string, place: Place, turnId: string): Awaitable<readonly StoredRow<Content>[]> {
+    return this.#call(doing, () => this.#driver.group(this.#placeOf(place), turnGroup(turnId)));
+  }
+
+  #turnOf(key: SessionKey, turnId: string, rows: readonly StoredRow<Content>[]): StoredTurn | undefined {
     const [first] = rows;
     if (first === undefined) return undefined;
     const { messages, end } = this.#contents.turn(key, rows);
@@ -293,6 +306,11 @@ export class DrivenStore<Content> implements StateStore {
   #ignore(run: () => Promise<unknown>): void {
     run().catch(() => undefined);
   }
+}
+
+/** Whether an answer must be waited for. One that is there at once takes no turn of the queue of promises, and in a pipeline no timer. */
+function isPending<T>(answer: Awaitable<T>): answer is Promise<T> {
+  return answer instanceof Promise;
 }
 
 /** The version of a write, or the error that it was refused with. */

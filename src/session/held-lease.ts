@@ -1,7 +1,8 @@
 import { isSluiceError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
-import { delay, throwIfAborted } from './delay.ts';
-import type { OnBusy } from './line.ts';
+import { abortReason } from '../kit/abort.ts';
+import { delay } from '../kit/wait.ts';
+import type { OnBusy } from './session-queue.ts';
 import { storeCall } from './store-call.ts';
 import type { SessionKey } from './store.ts';
 import type { TimedLease, TimedStore } from './timed-store.ts';
@@ -98,7 +99,7 @@ export async function holdLease(
   const options = onBusy === 'supersede' ? { takeOver: true } : {};
   const [from, most] = POLL_MS;
   for (let waitMs: number = from; ; waitMs = Math.min(2 * waitMs, most)) {
-    throwIfAborted(signal);
+    if (signal.aborted) throw abortReason(signal);
     const asked = performance.now();
     try {
       return new HeldLease(await store.lease(key, LEASE_MS, options), asked, lost);

@@ -1,6 +1,6 @@
 import type { PlainContent } from './contents.ts';
-import { changed, refusal } from './driver.ts';
-import type { Loaded, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
+import { changed, firstRows, refusal } from './driver.ts';
+import type { Copy, Loaded, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
 import type { MemoryStoreOptions } from './memory-store.ts';
 import { addSums } from './sums.ts';
 
@@ -125,6 +125,16 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
     for (const [name, kept] of this.#sessions) if (kept.owner === owner) this.#sessions.delete(name);
     this.#owners.delete(owner);
     return stored;
+  }
+
+  copy(from: Place, to: Place, { messages, wholeOnly, cut }: Copy<PlainContent>): boolean {
+    const loaded = this.load(from, Number.POSITIVE_INFINITY);
+    if (loaded === undefined) return false;
+    const cutFields = messages < loaded.messages ? wholeOnly : [];
+    const fields = Object.entries(loaded.fields).filter(([name]) => !cutFields.includes(name));
+    const rows = firstRows(loaded.rows, messages, cut);
+    this.write(to, { rows, fields: Object.fromEntries(fields), bump: true, release: false });
+    return true;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { SluiceError } from '../errors.ts';
-import { reasonOf, throwIfAborted, unlessAborted } from './delay.ts';
+import { abortable } from '../kit/wait.ts';
+import { abortReason } from '../kit/abort.ts';
 import { sessionKey } from './check-key.ts';
 import { sessionBusyError, sessionName } from './store-errors.ts';
 import type { SessionKey, StateStore } from './store.ts';
@@ -10,23 +11,23 @@ import type { SessionKey, StateStore } from './store.ts';
  */
 export type OnBusy = 'queue' | 'reject' | 'supersede';
 
-/** Who asks for a session. */
-export interface LineRequest {
+/** A turn that asks for a session. */
+export interface QueueRequest {
   turnId: string;
   onBusy: OnBusy;
   maxQueuedTurns: number;
   signal: AbortSignal;
-  /** Ends the turn that stands here, for one that supersedes it. */
+  /** Ends the turn, for one that supersedes it. */
   stop(this: void, error: SluiceError): void;
 }
 
-/** The head of the line. */
-export interface Place {
-  /** Lets the next one in. Idempotent. */
+/** The right of a turn to run: it is the first in the queue. */
+export interface QueuePlace {
+  /** Lets the next turn run. Idempotent. */
   leave(this: void): void;
 }
 
-interface Standing {
+interface QueuedTurn {
   turnId: string;
   stop(this: void, error: SluiceError): void;
   readonly entered: PromiseWithResolvers<void>;
@@ -36,75 +37,98 @@ interface Standing {
 /** How long a turn that was superseded may take to store what it has, in milliseconds. */
 const SUPERSEDE_MS = 5_000;
 
-/** The turns of this process on each session, also those of different pipelines over one store; the first runs. */
-const lines = new WeakMap<StateStore, Map<string, Standing[]>>();
+/** By session, for each store: also the turns of different pipelines over one store wait for each other. */
+const queues = new WeakMap<StateStore, Map<string, SessionQueue>>();
 
-/**
- * Waits until no other turn of this process is on the session. Undefined when the very same turn ran meanwhile: look for its result. Rejects with
- * `session_busy`, or with the signal's reason.
- */
-export async function enterLine(
-  store: StateStore,
-  key: SessionKey,
-  request: LineRequest,
-): Promise<Place | undefined> {
-  const { turnId, onBusy, maxQueuedTurns, signal, stop } = request;
-  throwIfAborted(signal);
-  const line = lineOf(store, key);
-  const same = line.find((other) => other.turnId === turnId);
-  if (same !== undefined) {
-    await unlessAborted(same.left.promise, signal);
-    return undefined;
+/** The turns of this process on one session. The first one runs, the others wait. */
+export class SessionQueue {
+  readonly #key: SessionKey;
+  readonly #turns: QueuedTurn[] = [];
+  /** Forgets the queue when it is empty. */
+  readonly #forget: () => void;
+
+  constructor(key: SessionKey, forget: () => void) {
+    this.#key = key;
+    this.#forget = forget;
   }
-  const waiting = line.length - 1;
-  if (onBusy === 'reject' && line.length > 0) throw sessionBusyError(key);
-  if (onBusy === 'queue' && line.length > 0 && waiting >= maxQueuedTurns) throw tooMany(key, waiting);
-  const mine: Standing = {
+
+  /** The queue of a session. */
+  static of(store: StateStore, key: SessionKey): SessionQueue {
+    const sessions = queues.get(store) ?? new Map<string, SessionQueue>();
+    queues.set(store, sessions);
+    const name = nameOf(key);
+    const queue = sessions.get(name) ?? new SessionQueue(key, () => sessions.delete(name));
+    sessions.set(name, queue);
+    return queue;
+  }
+
+  /**
+   * Waits until no other turn of this process is on the session. Resolves to undefined if the very same turn ran meanwhile: look for its result. Rejects
+   * with `session_busy`, or with the signal's reason.
+   */
+  async enter({
     turnId,
+    onBusy,
+    maxQueuedTurns,
+    signal,
     stop,
-    entered: Promise.withResolvers(),
-    left: Promise.withResolvers(),
-  };
-  const before = [...line];
-  line.push(mine);
-  if (onBusy === 'supersede') for (const other of before) other.stop(supersededError(key));
-  const leave = (): void => leaveLine(store, key, line, mine);
-  if (line[0] !== mine) {
-    const timer = onBusy === 'supersede' ? setTimeout(() => pushIn(line, mine), SUPERSEDE_MS) : undefined;
+  }: QueueRequest): Promise<QueuePlace | undefined> {
+    if (signal.aborted) {
+      if (this.#turns.length === 0) this.#forget();
+      throw abortReason(signal);
+    }
+    const same = this.#turns.find((other) => other.turnId === turnId);
+    if (same !== undefined) {
+      await abortable(same.left.promise, signal);
+      return undefined;
+    }
+    this.#refuseIfBusy(onBusy, maxQueuedTurns);
+    const turn: QueuedTurn = {
+      turnId,
+      stop,
+      entered: Promise.withResolvers(),
+      left: Promise.withResolvers(),
+    };
+    const before = [...this.#turns];
+    this.#turns.push(turn);
+    if (onBusy === 'supersede') for (const other of before) other.stop(supersededError(this.#key));
+    if (this.#turns[0] !== turn) await this.#wait(turn, onBusy, signal);
+    return { leave: () => this.#leave(turn) };
+  }
+
+  #refuseIfBusy(onBusy: OnBusy, maxQueuedTurns: number): void {
+    if (this.#turns.length === 0) return;
+    const waiting = this.#turns.length - 1;
+    if (onBusy === 'reject') throw sessionBusyError(this.#key);
+    if (onBusy === 'queue' && waiting >= maxQueuedTurns) throw tooManyError(this.#key, waiting);
+  }
+
+  async #wait(turn: QueuedTurn, onBusy: OnBusy, signal: AbortSignal): Promise<void> {
+    const timer = onBusy === 'supersede' ? setTimeout(() => this.#overtake(turn), SUPERSEDE_MS) : undefined;
     try {
-      await unlessAborted(mine.entered.promise, signal);
+      await abortable(turn.entered.promise, signal);
     } catch {
-      leave();
-      throw reasonOf(signal);
+      this.#leave(turn);
+      throw abortReason(signal);
     } finally {
       clearTimeout(timer);
     }
   }
-  return { leave };
-}
 
-function lineOf(store: StateStore, key: SessionKey): Standing[] {
-  const sessions = lines.get(store) ?? new Map<string, Standing[]>();
-  lines.set(store, sessions);
-  const name = nameOf(key);
-  const line = sessions.get(name) ?? [];
-  sessions.set(name, line);
-  return line;
-}
+  #leave(turn: QueuedTurn): void {
+    const at = this.#turns.indexOf(turn);
+    turn.left.resolve();
+    if (at < 0) return;
+    this.#turns.splice(at, 1);
+    if (this.#turns.length === 0) this.#forget();
+    else if (at === 0) this.#turns[0]?.entered.resolve();
+  }
 
-function leaveLine(store: StateStore, key: SessionKey, line: Standing[], mine: Standing): void {
-  const at = line.indexOf(mine);
-  mine.left.resolve();
-  if (at < 0) return;
-  line.splice(at, 1);
-  if (line.length === 0) lines.get(store)?.delete(nameOf(key));
-  else if (at === 0) line[0]?.entered.resolve();
-}
-
-/** Past turns that were told to end and have not: the fencing token keeps what they still do from the session. */
-function pushIn(line: Standing[], mine: Standing): void {
-  for (const other of line.splice(0, line.indexOf(mine))) other.left.resolve();
-  mine.entered.resolve();
+  /** Passes turns that were told to end and have not. The fencing token keeps what they still do from the session. */
+  #overtake(turn: QueuedTurn): void {
+    for (const other of this.#turns.splice(0, this.#turns.indexOf(turn))) other.left.resolve();
+    turn.entered.resolve();
+  }
 }
 
 function nameOf(key: SessionKey): string {
@@ -112,7 +136,7 @@ function nameOf(key: SessionKey): string {
   return JSON.stringify([owner, id]);
 }
 
-function tooMany(key: SessionKey, waiting: number): SluiceError {
+function tooManyError(key: SessionKey, waiting: number): SluiceError {
   return new SluiceError(
     'session_busy',
     `The ${sessionName(key)} is in use, and ${waiting} turns wait for it already: try again later.`,

@@ -1,7 +1,7 @@
 import { findSluiceError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
-import { LONGEST_TIMER_MS } from '../execution/timer.ts';
-import { reasonOf } from './delay.ts';
+import { abortReason } from '../kit/abort.ts';
+import { withDeadline } from '../kit/wait.ts';
 import { storeFailedError, storeTimeoutError } from './store-errors.ts';
 
 /** How long a call of a store may take unless somebody says otherwise, in milliseconds. */
@@ -45,33 +45,12 @@ export function timedCall<T>(
     tooLate = () => storeTimeoutError(doing, timeoutMs),
   }: StoreCallOptions<T> & { tooLate?: () => SluiceError },
 ): Promise<T> {
-  if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  let isOver = false;
-  let unbound: (() => void) | undefined;
-  const end = (): void => {
-    isOver = true;
-    unbound?.();
-  };
-  const fail = (error: SluiceError): void => {
-    end();
-    reject(error);
-  };
-  answerOf(call).then(
-    (answer) => {
-      if (isOver) return late?.(answer);
-      end();
-      resolve(answer);
-    },
-    (error: unknown) => {
-      if (!isOver) fail(storeError(doing, error));
-    },
-  );
-  // Most answers of a store in memory are there by then, and cost no timer.
-  queueMicrotask(() => {
-    if (!isOver) unbound = bind(timeoutMs, signal, fail, tooLate);
+  // The store is not asked for what nobody waits for.
+  if (signal?.aborted === true) return Promise.reject(abortReason(signal));
+  const ms = timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY;
+  return withDeadline(answerOf(call), ms, { signal, late, error: tooLate }).catch((error: unknown) => {
+    throw storeError(doing, error);
   });
-  return promise;
 }
 
 /** An error of a store as one of ours: the first of ours along its causes, or else `store`, retryable. */
@@ -79,29 +58,7 @@ export function storeError(doing: string, error: unknown): SluiceError {
   return findSluiceError(error) ?? storeFailedError(doing, error);
 }
 
-/** Fails a call at its deadline and at the abort of its signal. What it returns takes both away. */
-function bind(
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  fail: (error: SluiceError) => void,
-  tooLate: () => SluiceError,
-): (() => void) | undefined {
-  const onAbort = (): void => {
-    if (signal !== undefined) fail(reasonOf(signal));
-  };
-  if (signal?.aborted === true) {
-    onAbort();
-    return undefined;
-  }
-  const timer =
-    timeoutMs > 0 ? setTimeout(() => fail(tooLate()), Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
-  signal?.addEventListener('abort', onAbort, { once: true });
-  return () => {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  };
-}
-
+/** What a store throws at once is a rejection, too. An answer that is there already stays so, and costs no timer. */
 function answerOf<T>(call: () => Promise<T>): Promise<T> {
   try {
     return Promise.resolve(call());

@@ -1,6 +1,6 @@
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import { throwIfAborted } from './delay.ts';
+import { abortReason } from '../kit/abort.ts';
 import type { HeldLease } from './held-lease.ts';
 import { repaired, wholeTurns } from './repair.ts';
 import { nothingToRunError } from './store-errors.ts';
@@ -56,7 +56,7 @@ export async function beginTurn(
   for (let conflicts = 0; ; conflicts++) {
     const { metadata = {}, version = 0 } = state ?? {};
     const sent = followed(request, state, readOf(state), input);
-    throwIfAborted(request.signal);
+    if (request.signal.aborted) throw abortReason(request.signal);
     try {
       const entries = input.map((message) => ({ message }));
       const { lease } = held;

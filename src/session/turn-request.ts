@@ -1,6 +1,6 @@
 import type { SluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import type { OnBusy } from './line.ts';
+import type { OnBusy } from './session-queue.ts';
 import type { SessionKey } from './store.ts';
 import type { TimedStore } from './timed-store.ts';
 

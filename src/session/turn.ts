@@ -1,10 +1,10 @@
 import type { SessionView } from '../context.ts';
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import { throwIfAborted } from './delay.ts';
+import { abortReason } from '../kit/abort.ts';
 import { holdLease } from './held-lease.ts';
 import type { HeldLease } from './held-lease.ts';
-import { enterLine } from './line.ts';
+import { SessionQueue } from './session-queue.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
 import { beginTurn, findSession } from './turn-begin.ts';
@@ -54,7 +54,8 @@ async function open(request: TurnRequest): Promise<Turn> {
   for (;;) {
     const known = await knownTurn(request, turnId);
     if (known.finished !== undefined) return finishedTurn(key, known.finished);
-    const place = await enterLine(store.origin, key, { turnId, onBusy, maxQueuedTurns, signal, stop: abort });
+    const queue = SessionQueue.of(store.origin, key);
+    const place = await queue.enter({ turnId, onBusy, maxQueuedTurns, signal, stop: abort });
     // The same turn ran meanwhile: its result is there now, unless it failed.
     if (place === undefined) continue;
     let held: HeldLease | undefined;
@@ -82,7 +83,7 @@ async function openLeased(
     leave();
     return finishedTurn(request.key, known.finished);
   }
-  throwIfAborted(request.signal);
+  if (request.signal.aborted) throw abortReason(request.signal);
   const begun = await beginTurn(request, turnId, held, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
   const reply = new TurnReply(request, held, { replyId: known.replyId, changes, ...begun });

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SluiceError } from 'sluice';
-import { delay, unlessAborted } from '../../src/session/delay.ts';
+import { abortable, delay } from '../../src/kit/index.ts';
 import { failureOf } from '../core/harness.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -14,7 +14,7 @@ const left = (signal: AbortSignal): number[] => [
 
 test('R22 a wait that is over leaves no listener and no timer', async () => {
   const { signal } = new AbortController();
-  const waits = [delay(10, signal), unlessAborted(Promise.resolve(1), signal)];
+  const waits = [delay(10, signal), abortable(Promise.resolve(1), signal)];
   await vi.advanceTimersByTimeAsync(10);
   expect(await Promise.all(waits)).toEqual([undefined, 1]);
   expect(left(signal)).toEqual([0, 0]);
@@ -22,7 +22,7 @@ test('R22 a wait that is over leaves no listener and no timer', async () => {
 
 test('R22 a wait ends with its signal, whose reason it gives', async () => {
   const abort = new AbortController();
-  const waits = [delay(10, abort.signal), unlessAborted(new Promise(() => undefined), abort.signal)].map(
+  const waits = [delay(10, abort.signal), abortable(new Promise(() => undefined), abort.signal)].map(
     failureOf,
   );
   abort.abort(new SluiceError('shutting_down', 'Over.'));
