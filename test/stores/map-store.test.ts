@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { SluiceError, defineStore } from 'sluice';
 import type { StoreDriver } from 'sluice';
@@ -126,4 +127,12 @@ describe('a store of a driver', () => {
     expect(await ids(defineStore(driver))).toEqual(['a\0b']);
     expect(await ids(defineStore(driver, { rawIds: true }))).toEqual(['a\\0b']);
   });
+});
+
+test('the guide shows the example as it is', () => {
+  const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  const example = read('examples/write-a-store.ts');
+  expect(read('docs/stores/writing-a-store.md')).toContain(
+    `\`\`\`ts\n${example.slice(example.indexOf('import '))}\`\`\``,
+  );
 });
