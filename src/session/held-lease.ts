@@ -1,6 +1,7 @@
 import { isSluiceError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { abortReason } from '../kit/abort.ts';
+import { Timer } from '../kit/timer.ts';
 import { delay } from '../kit/wait.ts';
 import type { OnBusy } from './session-queue.ts';
 import { storeCall } from './store-call.ts';
@@ -23,7 +24,9 @@ export class HeldLease {
   readonly lease: TimedLease;
   /** By this process's clock, which only ever goes on. */
   #until: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer = new Timer(() => {
+    this.#renewing = this.#renew();
+  });
   #renewing: Promise<void> = Promise.resolve();
   #released: Promise<void> | undefined;
   readonly #lost: (error: SluiceError) => void;
@@ -33,7 +36,7 @@ export class HeldLease {
     this.lease = lease;
     this.#lost = lost;
     this.#until = leasedAt + LEASE_MS;
-    this.#renewIn(RENEW_MS);
+    this.#timer.start(RENEW_MS);
   }
 
   /** How long it runs if it is not renewed, in milliseconds; 0: it has run out. */
@@ -43,7 +46,7 @@ export class HeldLease {
 
   /** Says that it was given back with an append. A renewal under way is refused, or came before. */
   wasReleased(): void {
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     this.#released ??= Promise.resolve();
   }
 
@@ -51,12 +54,6 @@ export class HeldLease {
   release(): Promise<void> {
     this.#released ??= this.#releaseOnce();
     return this.#released;
-  }
-
-  #renewIn(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#renewing = this.#renew();
-    }, ms);
   }
 
   async #renew(): Promise<void> {
@@ -73,11 +70,11 @@ export class HeldLease {
       // The store failed. That cuts no reply: while nobody else takes the session, it stays this turn's.
       nextMs = RENEW_AGAIN_MS;
     }
-    if (this.#released === undefined) this.#renewIn(nextMs);
+    if (this.#released === undefined) this.#timer.start(nextMs);
   }
 
   async #releaseOnce(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     try {
       // A renewal that overtakes the release would keep the session busy. For one that hangs the release does not wait.
       await storeCall('renew', () => this.#renewing, { timeoutMs: RELEASE_MS }).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.ts';
-import { abortable } from '../kit/wait.ts';
 import { abortReason } from '../kit/abort.ts';
+import { Timer } from '../kit/timer.ts';
+import { abortable } from '../kit/wait.ts';
 import { sessionKey } from './check-key.ts';
 import { sessionBusyError, sessionName } from './store-errors.ts';
 import type { SessionKey, StateStore } from './store.ts';
@@ -104,14 +105,13 @@ export class SessionQueue {
   }
 
   async #wait(turn: QueuedTurn, onBusy: OnBusy, signal: AbortSignal): Promise<void> {
-    const timer = onBusy === 'supersede' ? setTimeout(() => this.#overtake(turn), SUPERSEDE_MS) : undefined;
+    using timer = new Timer(() => this.#overtake(turn));
+    if (onBusy === 'supersede') timer.start(SUPERSEDE_MS);
     try {
       await abortable(turn.entered.promise, signal);
     } catch {
       this.#leave(turn);
       throw abortReason(signal);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,4 +1,5 @@
 import { isSluiceError } from '../errors.ts';
+import { delay } from '../kit/wait.ts';
 import type { Message } from '../messages.ts';
 import type { HeldLease } from './held-lease.ts';
 import { repaired } from './repair.ts';
@@ -72,7 +73,7 @@ export class TurnReply {
           return kept;
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await delay(waitMs);
       waitMs = Math.min(2 * waitMs, MOST_WAIT_MS);
     }
   }

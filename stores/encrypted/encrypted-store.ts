@@ -25,6 +25,12 @@ const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'give an object of plain data, as JSON has it',
 );
+/** What is needed to seal an append; the store below checks the rest. */
+const appendSchema = z.looseObject({
+  turnId: z.string(),
+  expectedVersion: z.number(),
+  entries: z.array(z.looseObject({ message: z.unknown() })),
+});
 const forkSchema = z.object({ at: z.int().min(0).optional() });
 
 const METHODS = ['load', 'turn', 'append', 'update', 'spend', 'list', 'delete', 'forget', 'lease', 'close'];
@@ -99,13 +105,13 @@ class EncryptedStore implements StateStore {
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const cipher = this.#cipher(checkSessionKey(key));
+    parseOptions('append()', appendSchema, { ...options, entries });
     const { turnId, expectedVersion, metadata, pending, end } = options;
     // It is stored at this version, or not at all.
     const version = expectedVersion + 1;
-    // The store below checks the rest: what is no turn id, no version or no reason is given to it as it is.
     const reason =
       typeof end?.reason === 'string' ? cipher.seal(end.reason, ['reason', turnId]) : end?.reason;
-    return this.#store.append(key, sealedEntries(cipher, entries, { turnId: String(turnId), version }), {
+    return this.#store.append(key, sealedEntries(cipher, entries, { turnId, version }), {
       ...options,
       ...(metadata !== undefined && { metadata: sealedMetadata(cipher, metadata) }),
       ...(pending !== undefined && { pending: sealedPending(cipher, pending) }),

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { delay } from '../../src/kit/index.ts';
 import { Deadline } from './deadline.ts';
 import { MalformedRowError, codeOf } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Timer } from '../../src/kit/index.ts';
 import { closeClient, destroyClient, runByDigest, runByText } from './client.ts';
 import type { RedisClient, ScriptCall } from './client.ts';
 import { CommandError, LateError } from './failures.ts';
@@ -37,15 +38,12 @@ export class Server {
   async call<T>(work: (call: StoreCall) => Promise<T>): Promise<T> {
     const call = { isOver: false };
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    using timer = new Timer(() => {
       call.isOver = true;
       late.reject(new LateError(this.#timeoutMs));
-    }, this.#timeoutMs);
-    try {
-      return await Promise.race([work(call), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    });
+    timer.start(this.#timeoutMs);
+    return await Promise.race([work(call), late.promise]);
   }
 
   /** Runs a script for a call. */

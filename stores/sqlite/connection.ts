@@ -1,9 +1,9 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { SluiceError, isSluiceError } from '../../src/index.ts';
+import { delay } from '../../src/kit/index.ts';
 import { prepareTables } from './schema.ts';
 import { Statements } from './statements.ts';
 
