@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { delay } from '../../src/kit/index.ts';
+import { delay, exponential } from '../../src/kit/index.ts';
 import { Deadline } from './deadline.ts';
 import { MalformedRowError, codeOf } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';
@@ -9,8 +9,8 @@ import { Prepared } from './prepared.ts';
 
 /** How often a statement is run that lost to another one. */
 const TRIES = 6;
-/** The longest wait before the second time, doubled each time, in milliseconds. */
-const WAIT_MS = 10;
+/** The waits between the tries. */
+const backoff = exponential({ initialMs: 10, maxMs: 1_000 });
 
 /**
  * SQLSTATEs after which nothing was done and the same statement may succeed: serialization_failure, deadlock_detected, unique_violation if
@@ -34,22 +34,14 @@ export class Database {
 
   /** One call of the store: all of its statements and waits together have `timeoutMs`. */
   async call<T>(work: (call: Call) => Promise<T>, timeoutMs = this.#settings.timeoutMs): Promise<T> {
-    const deadline = new Deadline(timeoutMs);
-    try {
-      return await work(new Call(deadline, this.#settings, this.#prepared));
-    } finally {
-      deadline.clear();
-    }
+    using deadline = new Deadline(timeoutMs);
+    return await work(new Call(deadline, this.#settings, this.#prepared));
   }
 
   /** Ends the pool. */
   async end(): Promise<void> {
-    const deadline = new Deadline(this.#settings.timeoutMs);
-    try {
-      await deadline.wait('the pool did not end', () => (this.#ended ??= this.#settings.pool.end()));
-    } finally {
-      deadline.clear();
-    }
+    using deadline = new Deadline(this.#settings.timeoutMs);
+    await deadline.wait('the pool did not end', () => (this.#ended ??= this.#settings.pool.end()));
   }
 }
 
@@ -149,8 +141,7 @@ export class Call {
   }
 
   async #pause(tries: number): Promise<void> {
-    const ms = Math.random() * WAIT_MS * 2 ** (tries - 1);
-    await this.#deadline.wait('the statement lost to others each time', () => delay(ms));
+    await this.#deadline.wait('the statement lost to others each time', () => delay(backoff(tries)));
   }
 
   #parsed<R extends z.ZodType>(row: R, { rows }: { rows: unknown }): z.output<R>[] {

@@ -1,22 +1,25 @@
+import { Timer } from '../../src/kit/index.ts';
+
 /** What was waited for did not come in time. Its message says what, and how long it was waited for. */
 export class LateError extends Error {
   override readonly name = 'LateError';
 }
 
 /** The time that one call of the store has. It waits for one thing after the other, and each wait ends when the time is over. */
-export class Deadline {
+export class Deadline implements Disposable {
   readonly #ms: number;
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #timer: Timer;
   #isOver = false;
   /** Ends the wait that is under way. */
   #giveUp = ignore;
 
   constructor(ms: number) {
     this.#ms = ms;
-    this.#timer = setTimeout(() => {
+    this.#timer = new Timer(() => {
       this.#isOver = true;
       this.#giveUp();
-    }, ms);
+    });
+    this.#timer.start(ms);
   }
 
   /**
@@ -36,8 +39,8 @@ export class Deadline {
   }
 
   /** Stops the clock. */
-  clear(): void {
-    clearTimeout(this.#timer);
+  [Symbol.dispose](): void {
+    this.#timer.stop();
   }
 }
 

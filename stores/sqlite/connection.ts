@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { SluiceError, isSluiceError } from '../../src/index.ts';
-import { delay } from '../../src/kit/index.ts';
+import { delay, exponential } from '../../src/kit/index.ts';
 import { prepareTables } from './schema.ts';
 import { Statements } from './statements.ts';
 
@@ -18,8 +18,8 @@ const NOT_A_DATABASE = 26;
 /** Why the file, or the directory for it, cannot be made at all. */
 const MISPLACED = new Set(['EACCES', 'EEXIST', 'EISDIR', 'ENOTDIR', 'EPERM', 'EROFS']);
 
-/** Longest wait between two tries to get at a file that another process has locked. */
-const MOST_WAIT_MS = 50;
+/** The waits between tries if another process has locked the file. The jitter keeps processes from trying at the same time. */
+const backoff = exponential({ initialMs: 1, maxMs: 50, jitter: 'equal' });
 
 /** How a transaction is stored. */
 export interface WriteOptions {
@@ -84,7 +84,7 @@ export class Connection {
 
   async #retried<T>(work: (open: Open) => T): Promise<T> {
     const until = performance.now() + this.#busyTimeoutMs;
-    for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, MOST_WAIT_MS)) {
+    for (let retry = 1; ; retry++) {
       if (this.#isClosed) {
         throw new SluiceError('store', 'The session store is closed.', { retryable: false });
       }
@@ -100,8 +100,7 @@ export class Connection {
         }
         if (performance.now() >= until) throw error;
       }
-      // Between the half and the whole, so that processes do not ask in step.
-      await delay(waitMs * (0.5 + Math.random() / 2));
+      await delay(backoff(retry));
     }
   }
 
