@@ -6,7 +6,6 @@
 export { Pipeline } from './pipeline.ts';
 export type { ExecutionOptions, PipelineOptions } from './options.ts';
 export { checkParameters } from './options.ts';
-export { parseOptions } from './kit/parse-options.ts';
 export { compose, terminal } from './execution/layer.ts';
 export type { TerminalBody, TerminalOptions } from './execution/layer.ts';
 export { Stream } from './stream/stream.ts';

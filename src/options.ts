@@ -13,8 +13,6 @@ import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from '.
 import { STORE_TIMEOUT_MS } from './session/store-call.ts';
 import type { StateStore } from './session/store.ts';
 
-export { parseOptions } from './kit/parse-options.ts';
-
 /** How a pipeline runs its executions. */
 export interface PipelineOptions {
   /** How many executions run at once; more wait in order. Default: 100. */

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 
-import { parseOptions, storeCall } from '../src/index.ts';
+import { storeCall } from '../src/index.ts';
 import type { SessionState, Spend, StateStore } from '../src/index.ts';
+import { parseOptions } from '../src/kit/index.ts';
 
 /** How the store is asked. */
 export interface ExportOwnerOptions {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { parseOptions } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { checkCommonOptions, commonFields, commonSettings, headerLine } from '../wire/index.ts';
 import type { CommonOptions, CommonSettings, Vendor } from '../wire/index.ts';
 import type { OpenAIClient } from './client.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { SluiceError, checkSessionKey, parseOptions, sessionName, storedText } from '../../src/index.ts';
+import { SluiceError, checkSessionKey, sessionName, storedText } from '../../src/index.ts';
 import type {
   AppendOptions,
   Lease,
@@ -16,6 +16,7 @@ import type {
   StoredTurn,
   ToolCallPart,
 } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { keysSchema } from './keyring.ts';
 import type { EncryptionKey, MasterKey } from './keyring.ts';
 import { openedMessages, sealedEntries } from './sealed-messages.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseOptions } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import type { PostgresPool } from './pool.ts';
 
 /** Options of `postgresStore()`. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { SluiceError, defineStore, isSluiceError, parseOptions } from '../../src/index.ts';
+import { SluiceError, defineStore, isSluiceError } from '../../src/index.ts';
 import type { StateStore } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { PostgresDriver } from './driver.ts';
 import { failure } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseOptions } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import type { RedisClient } from './client.ts';
 import { faultOf } from './failures.ts';
 import { PRELUDE } from './lua.ts';

@@ -1,5 +1,6 @@
-import { defineStore, parseOptions } from '../../src/index.ts';
+import { defineStore } from '../../src/index.ts';
 import type { StateStore } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { RedisDriver } from './driver.ts';
 import { faultOf } from './failures.ts';
 import { storeSchema } from './options.ts';

@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 
 import * as z from 'zod';
 
-import { defineStore, parseOptions } from '../../src/index.ts';
+import { defineStore } from '../../src/index.ts';
 import type { StateStore } from '../../src/index.ts';
+import { parseOptions } from '../../src/kit/index.ts';
 import { Connection, IN_MEMORY } from './connection.ts';
 import { SqliteDriver } from './driver.ts';
 
