@@ -1,6 +1,6 @@
 import { SluiceError, type ModelRequest } from '../../src/index.ts';
 import { count, isRecord, originOf, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
-import type { Connection } from './client.ts';
+import type { Connection } from './connection.ts';
 import { WIRE } from './request/messages.ts';
 import type { Settings } from './options.ts';
 import { wireRequest } from './request/request.ts';
@@ -31,9 +31,9 @@ export async function countTokens(
     const response = await connection.count(counted, headers, signal);
     const { status, ok } = response;
     const { text } = await readText(rawBodyOf(response), MAX_ANSWER_BYTES);
-    const answer: unknown = JSON.parse(text);
-    if (!ok) throw statusError({ status, headers: response.headers, body: answer }, { provider, secrets });
-    const tokens = isRecord(answer) ? count(answer['input_tokens']) : undefined;
+    const result: unknown = JSON.parse(text);
+    if (!ok) throw statusError({ status, headers: response.headers, body: result }, { provider, secrets });
+    const tokens = isRecord(result) ? count(result['input_tokens']) : undefined;
     if (tokens !== undefined) return tokens;
     throw new SluiceError('protocol', `${provider} answered without a token count.`, { provider, status });
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Provider } from '../../src/index.ts';
 import { originOf, rememberLast, wireStream } from '../wire/index.ts';
-import { connect } from './client.ts';
+import { connect } from './connection.ts';
 import { countTokens } from './count-tokens.ts';
 import { MessagesDecoder } from './reply/decoder.ts';
 import { WIRE } from './request/messages.ts';

@@ -4,7 +4,7 @@ import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat/reply/decoder.ts';
 import { CHAT_WIRE } from './chat/request/messages.ts';
 import { chatRequest } from './chat/request/request.ts';
-import { connect, secretsOf } from './client.ts';
+import { connect, secretsOf } from './connection.ts';
 import { modelTraits } from './server/model-traits.ts';
 import { openaiSettings } from './options.ts';
 import type { OpenAIOptions } from './options.ts';

@@ -8,7 +8,7 @@ export { errorFromBody, statusError, toSluiceError } from './errors/errors.ts';
 export { MAX_DEPTH, count, filled, isDeeper, isRecord, jsonText, text } from './json.ts';
 export { checkedArguments, invalidArguments, readArguments, type ReadArguments } from './calls/arguments.ts';
 export { MAY_CUT_CALLS, finishReasonOf } from './finish-reasons.ts';
-export { blockData, blockFrom, originOf, type Origin } from './origin.ts';
+export { blockFrom, originOf, type Origin } from './origin.ts';
 export { mostUsage } from './usage.ts';
 export { rememberLast } from './remember-last.ts';
 export { BLANK_ERROR, sentArguments } from './request/call-content.ts';

@@ -12,7 +12,7 @@ export function fileOf(start: Record<string, unknown>): FileChunk | undefined {
   const mediaType = text(source['media_type']);
   const data = text(source['data']);
   if (source['type'] === 'base64' && data !== undefined && data !== '') {
-    return { type: 'file', mediaType: mediaType ?? anyOf(start), data, call: 0 };
+    return { type: 'file', mediaType: mediaType ?? typeOfKind(start), data, call: 0 };
   }
   const url = text(source['url']);
   if (source['type'] !== 'url' || url === undefined || url === '') return undefined;
@@ -20,11 +20,11 @@ export function fileOf(start: Record<string, unknown>): FileChunk | undefined {
   if (inline?.[1] !== undefined) {
     return { type: 'file', mediaType: inline[1], data: url.slice(inline[0].length), call: 0 };
   }
-  return { type: 'file', mediaType: mediaType ?? anyOf(start), url, call: 0 };
+  return { type: 'file', mediaType: mediaType ?? typeOfKind(start), url, call: 0 };
 }
 
 /** The media type of a file of which only the kind is known. */
-function anyOf(start: Record<string, unknown>): string {
+function typeOfKind(start: Record<string, unknown>): string {
   return start['type'] === 'image' ? 'image/*' : 'application/octet-stream';
 }
 

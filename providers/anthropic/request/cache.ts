@@ -1,6 +1,7 @@
 import type { CacheBreakpoint, Parameters } from '../../../src/index.ts';
 import type { Unsupported } from '../../wire/index.ts';
-import type { Block, WireConversation } from './messages.ts';
+import type { Block } from './block.ts';
+import type { WireConversation } from './messages.ts';
 
 /** The API's limit for one request. */
 const MAX_BREAKPOINTS = 4;

@@ -11,7 +11,7 @@ import {
   type Unsupported,
 } from '../../wire/index.ts';
 import { documentBlock, imageBlock } from './media.ts';
-import type { Block } from './messages.ts';
+import type { Block } from './block.ts';
 
 /** The request that messages are mapped for. */
 export interface Mapping extends BlockTarget {
@@ -52,7 +52,7 @@ function replyBlock(part: Part, mapping: Mapping): Block | undefined {
     case 'image':
       break;
     case 'audio':
-      return noSound(mapping);
+      return noAudio(mapping);
   }
   leaveOut(mapping, part, 'assistant');
 }
@@ -74,7 +74,7 @@ function inputBlock(part: Part, role: Message['role'], mapping: Mapping): Block 
       if (role !== 'system') return documentBlock(part, unsupported);
       break;
     case 'audio':
-      return noSound(mapping);
+      return noAudio(mapping);
     case 'thinking':
     case 'tool_call':
       break;
@@ -82,7 +82,7 @@ function inputBlock(part: Part, role: Message['role'], mapping: Mapping): Block 
   leaveOut(mapping, part, role);
 }
 
-function noSound({ unsupported }: Mapping): Block | undefined {
+function noAudio({ unsupported }: Mapping): Block | undefined {
   unsupported('a part of type audio cannot be sent, it is left out');
   return undefined;
 }

@@ -1,6 +1,6 @@
 import type { FilePart, ImagePart } from '../../../src/index.ts';
 import type { Unsupported } from '../../wire/index.ts';
-import type { Block } from './messages.ts';
+import type { Block } from './block.ts';
 
 /** How the base64 text of a file begins, to tell its media type. */
 const SIGNATURES: readonly (readonly [start: string, mediaType: string])[] = [

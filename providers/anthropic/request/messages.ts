@@ -1,9 +1,7 @@
 import type { Message, Part } from '../../../src/index.ts';
 import { ownCallId, pairedCalls, type IdRule, type Origin, type Unsupported } from '../../wire/index.ts';
+import type { Block } from './block.ts';
 import { blocksOf, type Mapping } from './content.ts';
-
-/** A content block of the API, as plain JSON. */
-export type Block = Record<string, unknown>;
 
 /** A message of the API. */
 export interface WireMessage {
@@ -23,7 +21,7 @@ export interface WireConversation {
    * The position of the user's last message if nothing of it can be sent. Without it the API would continue the reply
    * before.
    */
-  unsentAt: number | undefined;
+  emptyAt: number | undefined;
 }
 
 /** The API that the blocks of this provider are marked with. */
@@ -50,7 +48,7 @@ export function wireConversation(
   const system: Block[] = [];
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
-  let unsentAt: number | undefined;
+  let emptyAt: number | undefined;
   pairedCalls(messages, { rule: ID_RULE, ownId, unsupported }).forEach((message, at) => {
     const blocks = blocksOf(message, mapping);
     lastBlocks.push(blocks.findLast(isCacheable));
@@ -61,16 +59,16 @@ export function wireConversation(
     const role = message.role === 'assistant' ? 'assistant' : 'user';
     const last = turns.at(-1);
     if (blocks.length === 0) {
-      if (message.role === 'user' && last?.role !== 'user') unsentAt ??= at;
+      if (message.role === 'user' && last?.role !== 'user') emptyAt ??= at;
       return;
     }
-    unsentAt = undefined;
+    emptyAt = undefined;
     if (last?.role === role) last.content.push(...blocks);
     else turns.push({ role, content: blocks });
   });
   for (const turn of turns) if (turn.role === 'user') turn.content = resultsFirst(turn.content);
   trimPrefill(turns, lastBlocks);
-  return { system, messages: turns, lastBlocks, container: mapping.container, unsentAt };
+  return { system, messages: turns, lastBlocks, container: mapping.container, emptyAt };
 }
 
 /**

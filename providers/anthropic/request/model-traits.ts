@@ -39,8 +39,8 @@ const VERSIONED = /claude-(?:([a-z]+)-)?v?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?:-(
 export function modelTraits(model: string): ModelTraits {
   const found = VERSIONED.exec(model);
   if (found === null) return model.includes('claude-mythos') ? adaptive('mythos', 5, 0) : UNKNOWN;
-  const [, before, major, minor, behind] = found;
-  const family = before ?? behind ?? '';
+  const [, before, major, minor, after] = found;
+  const family = before ?? after ?? '';
   const version = Number(major) * 100 + Number(minor ?? 0);
   if (version >= 407) return adaptive(family, Number(major), Number(minor ?? 0));
   return {

@@ -16,7 +16,8 @@ import {
   type Unsupported,
 } from '../../wire/index.ts';
 import { markBreakpoints } from './cache.ts';
-import { isThinkingLost, wireConversation, type Block } from './messages.ts';
+import type { Block } from './block.ts';
+import { isThinkingLost, wireConversation } from './messages.ts';
 import { DEFAULT_MAX_TOKENS, modelTraits, type ModelTraits } from './model-traits.ts';
 import { wireThinking } from './thinking.ts';
 
@@ -62,9 +63,9 @@ export function wireRequest(
   const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
 
   const conversation = wireConversation(request.messages, origin, unsupported);
-  const { container, unsentAt } = conversation;
-  if ((unsentAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
-    throw nothingToSend(settings.name, request.messages, unsentAt);
+  const { container, emptyAt } = conversation;
+  if ((emptyAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
+    throw nothingToSend(settings.name, request.messages, emptyAt);
   }
   const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
   const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];

@@ -1,6 +1,6 @@
 import type { ReasoningOptions } from '../../../src/index.ts';
 import type { Unsupported } from '../../wire/index.ts';
-import type { Block } from './messages.ts';
+import type { Block } from './block.ts';
 import type { ModelTraits } from './model-traits.ts';
 
 /** The smallest budget that the API takes. */

@@ -15,7 +15,7 @@ const MAX_BLANK = 1_000;
 export class ThinkTags {
   #state: 'start' | 'inside' | 'flagged' | 'after' | 'text' = 'start';
   /** Text that cannot be classified yet: white space at the start, and the possible beginning of a tag. */
-  #held = '';
+  #undecided = '';
   #closing = '</think>';
   /** Whether the text after the opening tag is only white space so far. */
   #blank = true;
@@ -60,22 +60,22 @@ export class ThinkTags {
 
   /** Ends the reply. */
   end(out: StreamChunk[]): void {
-    if (this.#state === 'inside') think(this.#held, out);
-    else say(this.#held, out);
-    this.#held = '';
+    if (this.#state === 'inside') think(this.#undecided, out);
+    else say(this.#undecided, out);
+    this.#undecided = '';
   }
 
   #start(text: string, out: StreamChunk[]): void {
-    const all = this.#held + text;
+    const all = this.#undecided + text;
     const rest = all.trimStart();
     const tag = openingOf(rest);
-    this.#held = '';
+    this.#undecided = '';
     if (tag !== undefined) {
       this.#state = 'inside';
       this.#closing = closingOf(tag);
       this.#inside(rest.slice(tag.length), out);
     } else if (all.length < MAX_BLANK && OPENING.some((one) => one.startsWith(rest))) {
-      this.#held = all;
+      this.#undecided = all;
     } else if (this.#opened) {
       this.#state = 'inside';
       this.#inside(all, out);
@@ -86,20 +86,20 @@ export class ThinkTags {
   }
 
   #inside(text: string, out: StreamChunk[]): void {
-    let all = this.#held + text;
+    let all = this.#undecided + text;
     if (this.#blank) all = all.trimStart();
     if (all !== '') this.#blank = false;
     const at = all.indexOf(this.#closing);
     if (at >= 0) {
       think(all.slice(0, at), out);
       this.#state = 'after';
-      this.#held = '';
+      this.#undecided = '';
       this.#after(all.slice(at), out);
       return;
     }
     const kept = all.length - beginningAtEnd(all, this.#closing);
     think(all.slice(0, kept), out);
-    this.#held = all.slice(kept);
+    this.#undecided = all.slice(kept);
   }
 
   /** Drops the closing tag, if it is still there, and the white space after it. */

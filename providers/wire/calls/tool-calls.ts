@@ -167,7 +167,7 @@ export class ToolCallAssembler {
     const isNew =
       id === undefined || near.wireId === undefined
         ? this.#beginsByContent(piece, near)
-        : beginsWithId(piece, near);
+        : beginsByOtherId(piece, near);
     if (!isNew) return near;
     const call = this.#begin(index);
     // An earlier piece held the name of this call and nothing else.
@@ -301,7 +301,7 @@ function isRepeated({ text }: Clean, call: OpenCall): boolean {
  * Whether a piece begins a call if it has another id than the call at its index. Usually it does. But some servers make up
  * a new id for each piece that continues the arguments.
  */
-function beginsWithId(piece: Clean, call: OpenCall): boolean {
+function beginsByOtherId(piece: Clean, call: OpenCall): boolean {
   const { name, text } = piece;
   if (name !== undefined && name !== call.name) return true;
   if (text === undefined || call.name === undefined) return true;

@@ -177,9 +177,9 @@ export function parsed(body: string): unknown {
 }
 
 /** The readable part of a text: an HTML page without its markup. */
-export function readable(said: string): string {
-  const start = said.trimStart();
-  if (!start.startsWith('<')) return said;
+export function readable(content: string): string {
+  const start = content.trimStart();
+  if (!start.startsWith('<')) return content;
   return start
     .slice(0, 16_384)
     .replace(/<(?:style|script)\b[^<>]*>[^<]*/gi, ' ')
@@ -204,8 +204,8 @@ function fieldsOf(value: unknown): Fields | undefined {
 }
 
 /** The object in a text that is JSON. */
-function jsonOf(said: string): Fields | undefined {
-  const value = /^\s*[[{]/.test(said) ? parsed(said) : undefined;
+function jsonOf(content: string): Fields | undefined {
+  const value = /^\s*[[{]/.test(content) ? parsed(content) : undefined;
   return isRecord(value) || Array.isArray(value) ? fieldsOf(value) : undefined;
 }
 
@@ -220,11 +220,11 @@ function innerOf(fields: Fields): Fields | undefined {
 
 /** MiniMax answers every request with status 200 and puts failures here. No other server uses its numbers. */
 function minimaxError(fields: Fields): Fields | undefined {
-  const answer = fields['base_resp'];
-  if (!isRecord(answer)) return undefined;
-  const code = answer['status_code'];
+  const baseResponse = fields['base_resp'];
+  if (!isRecord(baseResponse)) return undefined;
+  const code = baseResponse['status_code'];
   if (typeof code !== 'number' || code === 0) return undefined;
-  return { code: `base_resp.${code}`, message: answer['status_msg'] };
+  return { code: `base_resp.${code}`, message: baseResponse['status_msg'] };
 }
 
 function codesOf(fields: Fields): string[] {
@@ -246,10 +246,10 @@ function codeOf(value: unknown): string[] {
 function textsOf(fields: Fields): string[] {
   const { error } = fields;
   const key = TEXTS.find((one) => isText(fields[one]));
-  const said = key === undefined ? undefined : text(fields[key]);
+  const message = key === undefined ? undefined : text(fields[key]);
   // A single word is a code, unless the object has another code.
   const isWord = isText(error) && isName(error) && !CODES.some((one) => codeOf(fields[one]).length > 0);
-  return [isText(error) && !isWord ? error : undefined, said]
+  return [isText(error) && !isWord ? error : undefined, message]
     .filter((one) => one !== undefined)
     .map((one) => readable(one).trim());
 }

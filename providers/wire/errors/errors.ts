@@ -47,8 +47,8 @@ export function toSluiceError(
   const own = chain.find(isSluiceError);
   if (own !== undefined) return withContext(own, provider, secrets, context.requestId);
   for (const at of chain) {
-    const answer = responseIn(at);
-    if (answer !== undefined) return statusError(answer, { provider, secrets }, error);
+    const response = responseIn(at);
+    if (response !== undefined) return statusError(response, { provider, secrets }, error);
   }
   const kind: Kind = kindOfChain(chain) ?? { code: context.fallback ?? 'protocol' };
   if (kind.code === 'aborted') return abortedBy(safeCause(error, secrets));
@@ -86,11 +86,11 @@ export function abortedBy(reason: unknown): SluiceError {
 
 /** The error of a response whose status is not ok. A wait in the headers takes precedence over one in the body. */
 export function statusError(
-  answer: FailedResponse,
+  response: FailedResponse,
   info: { provider: string; secrets?: readonly string[] },
   cause?: unknown,
 ): SluiceError {
-  const { status, headers, body } = answer;
+  const { status, headers, body } = response;
   const secrets = info.secrets ?? [];
   const layers = errorLayers(body);
   const kind = kindOfError(codesIn(layers), status);

@@ -28,8 +28,8 @@ export async function checkedResponse(response: Response, body: RawBody, wire: W
   const { status } = response;
   const headers = headersOfResponse(response);
   if (!response.ok) {
-    const { text, broken } = await explanation(body);
-    throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets }, broken);
+    const { text, failure } = await explanation(body);
+    throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets }, failure);
   }
   const type = mediaTypeOf(headers);
   if (READABLE.test(type)) return type;
@@ -41,10 +41,10 @@ export async function checkedResponse(response: Response, body: RawBody, wire: W
 }
 
 /** The body of an error response. If it breaks off, the status and the headers still count. */
-async function explanation(body: RawBody): Promise<{ text: string; broken?: unknown }> {
+async function explanation(body: RawBody): Promise<{ text: string; failure?: unknown }> {
   try {
     return await readText(body, MAX_ERROR_BODY_BYTES);
-  } catch (broken) {
-    return { text: '', broken };
+  } catch (failure) {
+    return { text: '', failure };
   }
 }

@@ -29,7 +29,7 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
   #error: SluiceError | undefined;
   /** The reply, which follows the last batch. */
   #reply: Reply | undefined;
-  #asker: Receiver<StreamChunk, Reply> | undefined;
+  #receiver: Receiver<StreamChunk, Reply> | undefined;
   /** Rejects the wait for the response: a client may ignore its signal. */
   #interrupt: ((error: SluiceError) => void) | undefined;
   #body: RawBody | undefined;
@@ -40,8 +40,8 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     this.#wire = wire;
   }
 
-  request(asker: Receiver<StreamChunk, Reply>): void {
-    this.#asker = asker;
+  request(receiver: Receiver<StreamChunk, Reply>): void {
+    this.#receiver = receiver;
     if (this.#opened) this.#read();
     else void this.#open();
   }
@@ -61,10 +61,10 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     const reader = this.#reader;
     const over = this.#error !== undefined || this.#reply !== undefined;
     const chunks = over || reader === undefined ? undefined : this.#available(reader);
-    if (chunks !== undefined) this.#asker?.pulled(chunks);
-    else if (this.#reply !== undefined) this.#asker?.pulled(end(this.#reply));
+    if (chunks !== undefined) this.#receiver?.pulled(chunks);
+    else if (this.#reply !== undefined) this.#receiver?.pulled(end(this.#reply));
     else if (this.#error !== undefined || this.#body === undefined) {
-      this.#asker?.failed(this.#error ?? abortedBy(undefined));
+      this.#receiver?.failed(this.#error ?? abortedBy(undefined));
     } else this.#body.wait(this.#awaken);
   }
 
@@ -109,7 +109,7 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     const wire = this.#wire;
     const body = this.#body;
     this.#checkOpen();
-    if (body === undefined) throw new TypeError('The answer has no body.');
+    if (body === undefined) throw new TypeError('The response has no body.');
     // The status does not matter here: a 429 response has the limits, too.
     this.#noteLimits(headersOfResponse(response));
     const mediaType = await checkedResponse(response, body, wire);

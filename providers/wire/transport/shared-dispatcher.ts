@@ -49,12 +49,12 @@ export function leaseShared(undici: Undici): Lease {
   shared ??= makeDispatcher(undici);
   const dispatcher = shared;
   users += 1;
-  let held = true;
+  let isHeld = true;
   return {
     dispatcher,
     async release() {
-      if (!held) return;
-      held = false;
+      if (!isHeld) return;
+      isHeld = false;
       users -= 1;
       if (users > 0 || shared !== dispatcher) return;
       shared = undefined;

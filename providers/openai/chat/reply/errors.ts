@@ -53,10 +53,10 @@ function isErrorValue(error: unknown): boolean {
   return Object.values(error).some((value) => isRecord(value) || Boolean(value));
 }
 
-function bodyOf(error: unknown, beside: Fields): Fields {
+function bodyOf(error: unknown, fields: Fields): Fields {
   const one: unknown = Array.isArray(error) ? error[0] : error;
-  if (isRecord(one) || typeof one === 'string') return { ...beside, error: one };
-  return { error: { ...beside, error: undefined, code: one } };
+  if (isRecord(one) || typeof one === 'string') return { ...fields, error: one };
+  return { error: { ...fields, error: undefined, code: one } };
 }
 
 /** An event without choices that is itself an error. */

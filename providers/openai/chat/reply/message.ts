@@ -2,7 +2,7 @@ import type { FinishReason, StreamChunk } from '../../../../src/index.ts';
 import { streamError, ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../../../wire/index.ts';
 import { AudioOutput, imageFile } from './files.ts';
 import { OpaqueFields } from './opaque-fields.ts';
-import { ServerTools, answersIn, offeredTools } from './server-tools.ts';
+import { ServerTools, resultsIn, offeredTools } from './server-tools.ts';
 import { isThought, thinkingOf } from './thinking.ts';
 import { chatPiece } from './call-piece.ts';
 
@@ -82,7 +82,7 @@ export class ChatMessage {
     if (typeof role !== 'string') this.#hasDeltaWithoutRole = true;
     else if (role !== '') this.#isToolResult = role === 'tool';
     if (this.#isToolResult) {
-      (this.#server ??= new ServerTools(this.#context)).addAnswer(delta);
+      (this.#server ??= new ServerTools(this.#context)).addResult(delta);
       return more;
     }
     if (more) thinking ||= thinkingOf(delta);
@@ -201,8 +201,8 @@ export class ChatMessage {
       (this.#server ??= new ServerTools(this.#context)).addExecuted(executed, out);
     }
     if (Array.isArray(steps)) (this.#server ??= new ServerTools(this.#context)).addSteps(steps, out);
-    const answers = answersIn(delta['provider_specific_fields']);
-    for (const answer of answers) (this.#server ??= new ServerTools(this.#context)).addAnswer(answer);
+    const results = resultsIn(delta['provider_specific_fields']);
+    for (const result of results) (this.#server ??= new ServerTools(this.#context)).addResult(result);
   }
 
   /** Reads the fields that come after the text of a delta. */

@@ -42,8 +42,8 @@ export class ServerTools {
   readonly #runs = new Map<string, Run>();
   readonly #steps = new Set<string>();
   /** The content of messages of role `tool`, by the id of the call. */
-  readonly #answers = new Map<string, string>();
-  #answering = '';
+  readonly #results = new Map<string, string>();
+  #resultId = '';
   #made = 0;
   #characters = 0;
 
@@ -88,11 +88,11 @@ export class ServerTools {
   }
 
   /** Takes a message of role `tool` in the reply, or the next piece of it. */
-  addAnswer(message: Fields): void {
-    this.#answering = text(message['tool_call_id']) || this.#answering;
+  addResult(message: Fields): void {
+    this.#resultId = text(message['tool_call_id']) || this.#resultId;
     const content = text(message['content']) ?? jsonText(message['content'] ?? '') ?? '';
     this.#count(content.length);
-    this.#answers.set(this.#answering, (this.#answers.get(this.#answering) ?? '') + content);
+    this.#results.set(this.#resultId, (this.#results.get(this.#resultId) ?? '') + content);
   }
 
   /** Ends the reply: pushes the calls that have no result. */
@@ -113,7 +113,7 @@ export class ServerTools {
         chunks.push(chunk);
         continue;
       }
-      const content = this.#answers.get(chunk.id);
+      const content = this.#results.get(chunk.id);
       const isOffered = offered.has(chunk.name);
       const isRun = SERVER_ID.test(chunk.id) || (!isOffered && (content !== undefined || continued));
       if (!isRun) left++;
@@ -180,7 +180,7 @@ function sourcesIn(found: unknown): unknown[] {
 }
 
 /** The results of Anthropic's server tools. LiteLLM sends them with the text, each with the id of its call. */
-export function answersIn(fields: unknown): Fields[] {
+export function resultsIn(fields: unknown): Fields[] {
   if (!isRecord(fields)) return [];
   const lists = Object.values(fields).filter((value) => Array.isArray(value));
   return lists.flat().flatMap((item: unknown) => {

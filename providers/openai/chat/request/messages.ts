@@ -37,26 +37,26 @@ export function chatMessages(
  */
 export function resultsFirst(messages: readonly Json[]): readonly Json[] {
   if (isInOrder(messages)) return messages;
-  const answers = new Map<unknown, Json[]>();
+  const results = new Map<unknown, Json[]>();
   for (const message of messages) {
     const own: Json[] = [];
-    for (const id of callIds(message)) answers.set(id, own);
+    for (const id of callIds(message)) results.set(id, own);
   }
   const others = messages.filter((message) => {
-    const own = message['role'] === 'tool' ? answers.get(message['tool_call_id']) : undefined;
+    const own = message['role'] === 'tool' ? results.get(message['tool_call_id']) : undefined;
     own?.push(message);
     return own === undefined;
   });
-  return others.flatMap((message) => [message, ...(answers.get(callIds(message)[0]) ?? [])]);
+  return others.flatMap((message) => [message, ...(results.get(callIds(message)[0]) ?? [])]);
 }
 
 /** Whether each message with calls is followed by that number of results, and no other message by a result. */
 function isInOrder(messages: readonly Json[]): boolean {
-  let awaited = 0;
+  let expected = 0;
   for (const { role, tool_calls: calls } of messages) {
-    if (awaited > 0 !== (role === 'tool')) return false;
-    if (role === 'tool') awaited--;
-    else awaited = Array.isArray(calls) ? calls.length : 0;
+    if (expected > 0 !== (role === 'tool')) return false;
+    if (role === 'tool') expected--;
+    else expected = Array.isArray(calls) ? calls.length : 0;
   }
   return true;
 }

@@ -26,9 +26,10 @@ export function citeParts(item: TextItem, parts: readonly Json[], at: unknown, o
   parts.forEach((part, index) => {
     const place = at ?? index;
     const citations = recordsOf(part['annotations']).map(plainItem);
-    const fresh = citations.filter((citation) => !item.cited.has(keyOf(citation)));
+    const notAnnounced = citations.filter((citation) => !item.cited.has(keyOf(citation)));
     const missing = Math.max(0, citations.length - item.part('text', place).citations);
-    for (const citation of fresh.slice(Math.max(0, fresh.length - missing))) cite(item, place, citation, out);
+    for (const citation of notAnnounced.slice(Math.max(0, notAnnounced.length - missing)))
+      cite(item, place, citation, out);
   });
 }
 

@@ -169,8 +169,8 @@ export class ResponsesDecoder implements Decoder {
   }
 
   #finishReason(reason: string | undefined, status: string): FinishReason {
-    const told = finishReasonOf(reason ?? status);
-    if (told !== 'stop') return told;
+    const known = finishReasonOf(reason ?? status);
+    if (known !== 'stop') return known;
     if (this.#output.calls.own > 0) return 'tool_calls';
     return this.#output.texts.refused ? 'refusal' : 'stop';
   }
@@ -187,10 +187,10 @@ const ENDS: ReadonlySet<string> = new Set([
 
 /** The status of a response that has ended. Some servers leave it at `in_progress`. */
 function statusOf(type: string, status: unknown): string {
-  const told = type === 'response.done' ? 'completed' : type.slice('response.'.length);
+  const fromType = type === 'response.done' ? 'completed' : type.slice('response.'.length);
   const isOpen =
     typeof status !== 'string' || status === '' || status === 'in_progress' || status === 'queued';
-  return isOpen || told === 'failed' ? told : status;
+  return isOpen || fromType === 'failed' ? fromType : status;
 }
 
 /** Why a response is incomplete. */

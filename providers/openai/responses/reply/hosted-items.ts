@@ -55,9 +55,9 @@ export function hostedChunks(item: Json, context: HostedContext): StreamChunk[] 
 
 /** The input of a tool: its arguments, or the fields of its item that hold them. */
 function readInput(item: Json, limits: Limits): ReadArguments {
-  const asked = item['arguments'];
-  if (typeof asked === 'string') return readArguments(asked, limits);
-  if (isRecord(asked)) return { arguments: asked };
+  const args = item['arguments'];
+  if (typeof args === 'string') return readArguments(args, limits);
+  if (isRecord(args)) return { arguments: args };
   const { action } = item;
   const { sources: _sources, ...input } = isRecord(action) ? action : {};
   for (const field of INPUT_FIELDS) if (hasValue(item[field])) input[field] = item[field];
@@ -101,17 +101,17 @@ export function imageFile(image: unknown, format: unknown): FileChunk[] {
   const data = filled(image);
   if (data === undefined) return [];
   if (/^(?:https?|data):/.test(data)) return fileAt(data);
-  const said = filled(format);
-  const mediaType = said === undefined ? imageTypeOf(data) : `image/${said === 'jpg' ? 'jpeg' : said}`;
+  const named = filled(format);
+  const mediaType = named === undefined ? imageTypeOf(data) : `image/${named === 'jpg' ? 'jpeg' : named}`;
   return [{ type: 'file', mediaType, data, call: 0 }];
 }
 
 /** Audio as base64. Its format is the one that was asked for, because some items do not have it. */
-export function audioFile(sound: unknown, format: unknown): FileChunk[] {
-  const data = filled(sound);
+export function audioFile(audio: unknown, format: unknown): FileChunk[] {
+  const data = filled(audio);
   if (data === undefined) return [];
-  const said = filled(format) ?? 'wav';
-  const mediaType = `audio/${said === 'mp3' ? 'mpeg' : said === 'pcm16' ? 'pcm' : said}`;
+  const named = filled(format) ?? 'wav';
+  const mediaType = `audio/${named === 'mp3' ? 'mpeg' : named === 'pcm16' ? 'pcm' : named}`;
   return [{ type: 'file', mediaType, data, call: 0 }];
 }
 

@@ -27,19 +27,19 @@ export function assistantItems(
   writing: ReplyWriting,
 ): Json[] {
   const items: (Json | typeof LOST)[] = [];
-  let said: TextPart[] = [];
+  let texts: TextPart[] = [];
   for (const part of parts) {
     if (part.type === 'text') {
-      said.push(part);
+      texts.push(part);
       continue;
     }
     const item = itemOf(context, part);
     const isHeader = part.type === 'provider' && item !== LOST && item?.['type'] === 'message';
-    items.push(...messageItem(said, isHeader ? item : undefined));
-    said = [];
+    items.push(...messageItem(texts, isHeader ? item : undefined));
+    texts = [];
     if (!isHeader && item !== undefined) items.push(item);
   }
-  items.push(...messageItem(said, undefined));
+  items.push(...messageItem(texts, undefined));
   return paired(items, writing);
 }
 
@@ -74,8 +74,8 @@ function imageItem({ data }: FilePart, item: Json | undefined): Json | undefined
 }
 
 /** The text of a message. `header` holds the other fields of the message. */
-function messageItem(said: readonly TextPart[], header: Json | undefined): Json[] {
-  const kept = said.filter((part) => part.text !== '');
+function messageItem(texts: readonly TextPart[], header: Json | undefined): Json[] {
+  const kept = texts.filter((part) => part.text !== '');
   if (kept.length === 0) return [];
   const phase = header?.['phase'] === undefined ? {} : { phase: header['phase'] };
   if (kept.every((part) => part.refusal !== true)) {
