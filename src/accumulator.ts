@@ -1,17 +1,16 @@
 import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from './chunks.ts';
 import type { Message, Part, TextPart, ThinkingPart } from './messages.ts';
-import type { Partial } from './partial.ts';
-import type { ToolCall } from './result.ts';
+import type { Partial, ToolCall } from './partial.ts';
 
 /**
- * Joins chunks into parts and messages. Linear in the number of chunks: text grows as a string, parts are never
- * copied. A `reset` drops what it voids.
+ * Joins chunks into parts and messages. The time is linear in the number of chunks: text grows as a string, and parts are not copied. A
+ * `reset` drops the parts of the calls that it voids.
  */
 export class Accumulator {
   #parts: Part[] = [];
   /** The call that made each part. */
   #calls: number[] = [];
-  /** The part that the next piece of text or thinking belongs to. */
+  /** The part that the next piece of text is added to. */
   #text: TextPart | undefined;
   #thinking: ThinkingPart | undefined;
   #call = -1;
@@ -81,7 +80,7 @@ export class Accumulator {
     return calls;
   }
 
-  /** Copies of the parts, in order. Text that one call began and another went on with is one part. */
+  /** Copies of the parts, in order. Text that one call began and another continued is one part. */
   get parts(): Part[] {
     const parts: Part[] = [];
     for (const part of this.#parts) {
@@ -96,12 +95,12 @@ export class Accumulator {
     return { content: this.content, thinking: this.thinking, toolCalls: this.toolCalls, parts: this.parts };
   }
 
-  /** Everything as one assistant message; plain text where there is nothing else. */
+  /** Everything as one assistant message. Its content is a string if there is only text. */
   message(): Message {
     return assistant(this.parts);
   }
 
-  /** As messages: assistant turns with the tool results between them. */
+  /** Everything as messages: those of the assistant, with the tool results between them. */
   messages(): Message[] {
     const messages: Message[] = [];
     let run: Part[] = [];

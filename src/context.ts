@@ -22,10 +22,10 @@ export interface ExecutionEnd {
   timeToFirstChunkMs?: number | undefined;
 }
 
-/** Runs at the end of an execution. What it resolves to is called when its turn is stored; `stored` is false where the store gave up. */
+/** Runs at the end of an execution. A function that it resolves to is called when the turn is stored; `stored` is false if it could not be. */
 export type EndHook = (end: ExecutionEnd) => AfterTurn | Promise<AfterTurn>;
 
-/** What a hook has done behind the turn, if anything. */
+/** What a hook wants to be called after the turn is stored, if anything. */
 export type AfterTurn = void | ((stored: boolean) => void);
 
 /** Values of a session, typed by their keys; saved with the turn. */
@@ -37,35 +37,34 @@ export interface SessionView {
 }
 
 /**
- * What a middleware knows and may do. `request` and `signal` belong to the layer; everything else is shared by the
- * whole execution.
+ * What a middleware knows and may do. `request` and `signal` belong to the layer. Everything else is shared by the whole execution.
  */
 export interface ExecutionContext {
   /** Id of the execution. */
   readonly id: string;
-  /** The request as this layer sees it. Read-only: hand changes to `next()`. */
+  /** The request as this layer sees it. Read-only: pass changes to `next()`. */
   readonly request: ModelRequest;
-  /** Aborted when the attempt that this layer is part of ends early. Its reason is a `SluiceError`. */
+  /** Aborted when the attempt that this layer belongs to ends early. Its reason is a `SluiceError`. */
   readonly signal: AbortSignal;
   /** When the execution must be over, in milliseconds since the epoch; undefined: no limit. */
   readonly deadline: number | undefined;
   readonly log: Logger;
   /** The spans so far. */
   readonly trace: readonly Span[];
-  /** The session's values; undefined where the execution has no session. */
+  /** The session's values; undefined if the execution has no session. */
   readonly session: SessionView | undefined;
   /** The caller's metadata. */
   readonly metadata: Readonly<Record<string, unknown>>;
   get<T>(key: ContextKey<T>): T | undefined;
   set<T>(key: ContextKey<T>, value: T): void;
-  /** Observes every later model call of the execution, wherever in the stack it is made. */
+  /** Observes every later model call of the execution, at any place in the stack. */
   onCall(observer: (call: Call) => CallObserver | void): void;
   /**
-   * Runs once, before the consumer hears of the end; hooks run in reverse order and are awaited. A function that a hook resolves to is called once the
-   * turn is stored, before the consumer hears of the end, too.
+   * Runs once, before the consumer hears of the end. Hooks run in reverse order and are awaited. A function that a hook resolves to is
+   * called when the turn is stored, which is before the consumer hears of the end, too.
    */
   onEnd(hook: EndHook): void;
-  /** Ends the execution on purpose: the current chunk is delivered, the rest dropped. Never throws; the first call wins. */
+  /** Ends the execution on purpose: the current chunk is delivered, the rest is dropped. Never throws. The first call decides. */
   interrupt(reason: string): void;
   /** Runs another middleware as a layer below this one, with this layer's `next`. */
   run(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply>;

@@ -71,8 +71,8 @@ export type {
   ToolDefinition,
 } from './request.ts';
 export type { Outcome } from './outcome.ts';
-export type { ExecutionResult, Response, ToolCall } from './result.ts';
-export type { Partial as PartialReply } from './partial.ts';
+export type { ExecutionResult, Response } from './result.ts';
+export type { Partial as PartialReply, ToolCall } from './partial.ts';
 export type { Cost, Usage } from './usage.ts';
 export { noUsage, sumCost, sumUsage } from './usage.ts';
 export { wellFormed } from './well-formed.ts';

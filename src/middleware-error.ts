@@ -1,15 +1,15 @@
 import { SluiceError, abortedError, isSluiceError, kindOf } from './errors.ts';
 
-/** An error that is a middleware's own fault, naming it. */
+/** An error caused by a middleware. The message names it. */
 export function middlewareError(name: string, message: string, cause?: unknown): SluiceError {
   return new SluiceError('middleware', `Middleware "${name}" ${message}`, { middleware: name, cause });
 }
 
-/** What a layer threw, as a `SluiceError`: its own kind as it is, an abort of the platform as `aborted`, the rest wrapped. */
+/** What a layer threw, as a `SluiceError`: such an error as it is, an `AbortError` as `aborted`, anything else wrapped. */
 export function asSluiceError(error: unknown, name: string): SluiceError {
   if (isSluiceError(error)) return error;
   if (error instanceof Error && error.name === 'AbortError') return abortedError(error);
-  // The message stays in the cause: it may hold what no client should see.
+  // The message stays in the cause, because it may contain what no client should see.
   const kind =
     error instanceof Error
       ? `${error.name} (see the cause)`

@@ -1,13 +1,23 @@
-import type { Part } from './messages.ts';
-import type { ToolCall } from './result.ts';
+import type { InvalidArguments, Part } from './messages.ts';
 import type { Usage } from './usage.ts';
 
-/** What had been received when an execution ended early: over all calls, after resets. */
+/** A finished tool call of the model. */
+export interface ToolCall {
+  id: string;
+  name: string;
+  arguments: unknown;
+  /** The provider has run the tool itself. Nobody else may run it. */
+  providerExecuted?: true;
+  /** The arguments could not be read: `arguments` is `{}`, and the call must not be run. */
+  invalid?: InvalidArguments;
+}
+
+/** What had been received when an execution ended early: from all calls, after resets. */
 export interface Partial {
   content: string;
   thinking: string;
   toolCalls: ToolCall[];
   parts: Part[];
-  /** Sum over all calls so far; absent in the partial of an inner stream. */
+  /** The sum over all calls so far; absent in the partial of an inner stream. */
   usage?: Usage;
 }

@@ -36,7 +36,7 @@ type Arguments =
  * const { response, usage } = await pipeline.execute('user', 'Write a haiku');
  */
 export class Pipeline implements AsyncDisposable {
-  /** Where its sessions live: the option `store`, or its own in memory. Each call has `storeTimeoutMs`. */
+  /** The store of its sessions: the option `store`, or one in memory. Each call of it has `storeTimeoutMs`. */
   readonly store: StateStore;
   readonly #store: TimedStore;
   readonly #stack: Layer;
@@ -48,7 +48,7 @@ export class Pipeline implements AsyncDisposable {
   #idle: PromiseWithResolvers<void> | undefined;
   #shutdown: Promise<void> | undefined;
 
-  /** Throws `invalid_options`, naming every wrong option at once. */
+  /** Throws `invalid_options` with a message that names every wrong option. */
   constructor(middleware: readonly Middleware[], options: PipelineOptions = {}) {
     if (!Array.isArray(middleware)) {
       throw new SluiceError(
@@ -75,17 +75,17 @@ export class Pipeline implements AsyncDisposable {
     keepHiddenClasses();
   }
 
-  /** Runs to the end. Resolves for completed and interrupted executions, rejects with a `SluiceError` otherwise. */
+  /** Runs an execution to its end. Resolves if it completed or was interrupted; rejects with a `SluiceError` otherwise. */
   async execute(...call: Arguments): Promise<ExecutionResult> {
     return readToEnd(this.#open(undefined, call));
   }
 
-  /** The same as a stream. Nothing happens before its first pull. */
+  /** The same as a stream. Nothing happens before its first read. */
   executeStream(...call: Arguments): Stream<ExecutionChunk, ExecutionResult> {
     return this.#open(undefined, call);
   }
 
-  /** One turn of a session, to the end. `[]` in place of a message runs the stored conversation again. */
+  /** Runs one turn of a session to its end. `[]` in place of a message runs the stored conversation again. */
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
     checkSessionKey(sessionId);
     return readToEnd(this.#open(sessionId, call));
@@ -101,8 +101,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Refuses new executions, lets running ones finish until `shutdownTimeoutMs` or the signal's abort, aborts the rest, then closes what the pipeline
-   * owns. Idempotent.
+   * Refuses new executions and lets running ones finish. After `shutdownTimeoutMs`, or when the signal aborts, it ends the rest. Then it
+   * closes what the pipeline owns. Idempotent.
    */
   shutdown(options: { signal?: AbortSignal } = {}): Promise<void> {
     checkShutdownOptions(options);
@@ -184,7 +184,7 @@ export class Pipeline implements AsyncDisposable {
     if (this.#options.own || this.#options.store === undefined) closes.push(this.store.close());
     if (this.#options.own)
       closes.push(...this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
-    // All are closed before one that failed is told of.
+    // All are closed before a failure is reported.
     const failed = (await Promise.allSettled(closes)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
   }
@@ -194,14 +194,14 @@ export class Pipeline implements AsyncDisposable {
     return this.#idle.promise;
   }
 
-  /** Waits until nothing runs, the time is over or the signal aborts. */
+  /** Waits until nothing runs, the time is over, or the signal aborts. */
   async #drained(signal: AbortSignal | undefined): Promise<void> {
     const waiting = withDeadline(this.#nextIdle(), this.#options.shutdownTimeoutMs, { signal });
     await waiting.catch(() => undefined);
   }
 }
 
-/** Of most calls: there is nothing to check. */
+/** The options of most calls. There is nothing to check. */
 const NO_OPTIONS: ExecutionOptions = Object.freeze({});
 
 function parseArguments(call: Arguments): { input: Message[]; options: ExecutionOptions } {

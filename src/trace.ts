@@ -1,10 +1,11 @@
+import { kindOfThrown } from './kit/thrown.ts';
 import type { Outcome } from './outcome.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** What a span measures: the execution, one model call, or one run of a tool. */
 export type SpanKind = 'execution' | 'call' | 'tool';
 
-/** Values that a span may carry. Prompts and keys never do. */
+/** Values that a span may carry. Prompts and keys are never among them. */
 export type Attributes = Record<string, string | number | boolean>;
 
 /** One finished or running piece of work: plain data. */
@@ -21,7 +22,7 @@ export interface Span {
   attributes: Attributes;
   usage?: Usage;
   cost?: Cost;
-  /** The error's code where it failed. */
+  /** The code of the error, if it failed. */
   errorCode?: string;
 }
 
@@ -33,14 +34,14 @@ export interface SpanEnd {
   errorCode?: string | undefined;
 }
 
-/** A running span. `end` counts once. */
+/** A running span. Only the first `end` counts. */
 export interface SpanHandle {
   readonly span: Span;
   set(attributes: Attributes): void;
   end(end?: SpanEnd): void;
 }
 
-/** Told of each span's start and end, as for an exporter. What it throws becomes a warning. */
+/** Hears of the start and the end of each span, as an exporter needs. An error that it throws becomes a warning. */
 export interface SpanListener {
   start?(span: Span): void;
   end?(span: Span): void;
@@ -83,13 +84,12 @@ export class Trace {
     for (const listener of this.#listeners) this.#tell(listener, 'end', span);
   }
 
-  /** A listener only looks on: one that throws must not end what it looks at. */
+  /** A listener that throws must not end what it listens to. */
   #tell(listener: SpanListener, what: 'start' | 'end', span: Span): void {
     try {
       listener[what]?.(span);
     } catch (error) {
-      const kind = error instanceof Error ? error.name : 'a value that is no Error';
-      this.#warn(`A span listener threw ${kind} at the ${what} of a span.`);
+      this.#warn(`A span listener threw ${kindOfThrown(error)} at the ${what} of a span.`);
     }
   }
 }

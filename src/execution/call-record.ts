@@ -1,5 +1,6 @@
 import type { Call, CallEnd, CallObserver, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
+import { kindOfThrown } from '../kit/thrown.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
@@ -9,7 +10,7 @@ import { estimateInputTokens, estimateTokens } from '../tokens.ts';
 import { noUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
-/** The runtime's record of one run of the terminal middleware. */
+/** One model call: its usage, its observers, its span. */
 export class CallRecord implements Call {
   readonly number: number;
   readonly request: ModelRequest;
@@ -20,14 +21,14 @@ export class CallRecord implements Call {
   serviceTier: string | undefined;
   cost: Cost | undefined;
   outputCharacters = 0;
-  /** An observer threw at the start, or has it wait: the call was not made (yet). */
+  /** Whether nothing has been sent: an observer threw at the start, or the call still waits for one. */
   refused = false;
-  /** What the call waits for, as its observers say. */
+  /** What the observers want the call to wait for. */
   ready: Promise<unknown> | undefined;
   #rateLimits: RateLimits | undefined;
   readonly #warnings: string[] = [];
   #observers: readonly CallObserver[] = [];
-  /** Those of them that look at chunks. */
+  /** The observers that see chunks. */
   #chunkObservers: readonly CallObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
@@ -45,7 +46,7 @@ export class CallRecord implements Call {
 
   #waitFor(ready: Promise<unknown>): void {
     this.ready = this.ready === undefined ? ready : Promise.all([this.ready, ready]);
-    // Told of by whoever waits.
+    // Whoever waits reports the error.
     this.ready.catch(() => undefined);
   }
 
@@ -53,14 +54,14 @@ export class CallRecord implements Call {
     return this.#rateLimits;
   }
 
-  /** Set by the provider when the headers are there. */
+  /** Set by the provider when the headers arrive. */
   set rateLimits(limits: RateLimits | undefined) {
     this.#rateLimits = limits;
     if (limits === undefined) return;
     for (const observer of this.#observers) this.#tell(() => observer.rateLimits?.(limits));
   }
 
-  /** Numbers a chunk and shows it to the observers. */
+  /** Numbers a chunk, counts it and shows it to the observers. */
   addChunk(chunk: StreamChunk): void {
     if (!isChunk(chunk)) throw chunkError(this.span.span.name, chunk);
     chunk.call = this.number;
@@ -69,7 +70,7 @@ export class CallRecord implements Call {
     for (const observer of this.#chunkObservers) observer.chunk?.(chunk);
   }
 
-  /** Settles usage, tells the observers, closes the span. Returns warnings of observers that threw. */
+  /** Settles the usage, tells the observers and closes the span. Returns warnings about observers that threw. */
   end(ending: StreamEnd<Reply>): string[] {
     const { outcome, reply, error } = ending;
     this.provider = reply?.provider ?? this.provider;
@@ -86,36 +87,36 @@ export class CallRecord implements Call {
     return this.#warnings;
   }
 
-  /** An observer of what has happened must not change it by throwing. */
+  /** An observer that throws must not change what it observes. */
   #tell(say: () => void): void {
     try {
       say();
     } catch (thrown) {
-      const kind = thrown instanceof Error ? thrown.name : 'no Error';
-      this.#warnings.push(`An observer of call ${this.number} threw ${kind}.`);
+      this.#warnings.push(`An observer of call ${this.number} threw ${kindOfThrown(thrown)}.`);
     }
   }
 
-  /** An end is never lost to an estimate: a request that nobody could count is told as a warning. */
+  /** A request that cannot be estimated becomes a warning, so that the end is not lost. */
   #usageOf(ending: StreamEnd<Reply>): Usage {
     try {
       return this.#settleUsage(ending);
     } catch (thrown) {
-      const kind = thrown instanceof Error ? thrown.name : 'a value that is no Error';
-      this.#warnings.push(`The tokens of call ${this.number} could not be estimated (${kind}).`);
+      this.#warnings.push(
+        `The tokens of call ${this.number} could not be estimated (${kindOfThrown(thrown)}).`,
+      );
       return { ...noUsage(), estimated: true };
     }
   }
 
-  /** What the provider said; what it left unsaid is estimated and marked so. */
+  /** What the provider reported. What it did not report is estimated, and marked as an estimate. */
   #settleUsage({ reply, error }: StreamEnd<Reply>): Usage {
     if (this.refused) return noUsage();
     if (reply?.usage !== undefined) return reply.usage;
     const reported = this.usage;
     const nothingCame = this.outputCharacters === 0 && reported === undefined;
-    // Refused before any token was made: no provider bills that.
+    // Refused before any token was made. No provider bills that.
     if (nothingCame && error?.status !== undefined) return noUsage();
-    // Never answered, so most likely never run.
+    // No answer came, so most likely the model never ran.
     if (nothingCame && error?.code === 'network') return { ...noUsage(), estimated: true };
     const inputTokens = reported?.inputTokens ?? estimateInputTokens(this.request);
     const outputTokens = Math.max(reported?.outputTokens ?? 0, estimateTokens(this.outputCharacters));

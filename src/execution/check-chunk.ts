@@ -2,7 +2,7 @@ import type { StreamChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 
-/** Whether plain JavaScript has given what the types promise. On the hot path: it looks at what its callers read anyway. */
+/** Whether a value is a chunk as its type says; plain JavaScript may give anything. It runs for every chunk, and so checks only what its callers read. */
 export function isChunk(chunk: StreamChunk | undefined): boolean {
   switch (chunk?.type) {
     case 'content':
@@ -25,10 +25,10 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
   }
 }
 
-/** The error of a layer that gave something else. At the source it is not known whose doing it is. */
+/** The error for a value that is no chunk. `name` is the middleware that gave it, if that is known. */
 export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
-  const mend = "give chunks such as { type: 'content', content: 'text' }";
-  const said = `gave a chunk that is ${faultOf(chunk)}: ${mend}.`;
+  const advice = "give chunks such as { type: 'content', content: 'text' }";
+  const said = `gave a chunk that is ${faultOf(chunk)}: ${advice}.`;
   return name === undefined
     ? new SluiceError('middleware', `A middleware ${said}`)
     : middlewareError(name, said);

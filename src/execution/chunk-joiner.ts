@@ -5,8 +5,8 @@ import { CharacterJoiner, wellFormed } from '../well-formed.ts';
 type TextChunk = ContentChunk | ThinkingChunk;
 
 /**
- * Makes the chunks of an execution hold whole characters only. Some servers, and any middleware that cuts text by length, split
- * a character over two chunks; shown or stored like that it is garbage, and every later request with it is refused.
+ * Joins characters that were split over two chunks, so that each chunk of an execution has whole characters only. Some servers split
+ * them, and so does middleware that cuts text by length. Half a character is unreadable, and providers refuse requests that contain one.
  */
 export class ChunkJoiner {
   readonly #text = new CharacterJoiner();
@@ -16,8 +16,8 @@ export class ChunkJoiner {
   #arguments: Map<string, CharacterJoiner> | undefined;
 
   /**
-   * The chunks with whole characters. It is the same array if all of them are. Throws `middleware` for what is no chunk. On the hot
-   * path: pieces of text are looked at, and nothing is made.
+   * The chunks with whole characters; the same array if they all have them. Throws a `middleware` error for a value that is no chunk.
+   * It runs for every chunk, and makes no object unless a character is split.
    */
   join(batch: readonly StreamChunk[]): readonly StreamChunk[] {
     const isFree = this.#held === undefined;
@@ -29,7 +29,7 @@ export class ChunkJoiner {
     return batch;
   }
 
-  /** What is held back when there is no more to come. */
+  /** What is held back. Called when no more chunks come. */
   end(): StreamChunk[] {
     const out: StreamChunk[] = [];
     this.#letGo(out);
@@ -58,7 +58,7 @@ export class ChunkJoiner {
       else {
         if (chunk.type === 'reset') this.#drop(chunk.from);
         this.#letGo(out);
-        // The finished call has them whole.
+        // The finished call has the whole arguments.
         if (chunk.type === 'tool_call') this.#arguments?.delete(chunk.id);
         out.push(wellFormed(chunk));
       }
@@ -70,7 +70,7 @@ export class ChunkJoiner {
     const held = this.#held;
     if (held !== undefined && (held.type !== chunk.type || held.call !== chunk.call)) this.#letGo(out);
     let content = this.#text.push(chunk.content);
-    // A block closes the text so far: the other half cannot come.
+    // A block closes the text so far. The other half cannot come any more.
     if (chunk.block !== undefined) content += this.#text.flush();
     this.#held = this.#text.holds ? chunk : undefined;
     const wasHalf = content === '' && chunk.content !== '' && !saysMore(chunk);
@@ -87,7 +87,7 @@ export class ChunkJoiner {
     return { ...chunk, argumentsDelta };
   }
 
-  /** A reset voids what its call had said: nobody waits for the other half. */
+  /** A reset voids the text of its call, and with it the half that is held back. */
   #drop(from: number): void {
     if ((this.#held?.call ?? 0) >= from) {
       this.#held = undefined;
@@ -104,7 +104,7 @@ export class ChunkJoiner {
   }
 }
 
-/** Whether a chunk has more to tell than its text. */
+/** Whether a chunk has more than text. */
 function saysMore(chunk: TextChunk): boolean {
   return chunk.type === 'content' && (chunk.citations !== undefined || chunk.refusal !== undefined);
 }

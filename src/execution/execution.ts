@@ -3,6 +3,7 @@ import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
+import { kindOfThrown } from '../kit/thrown.ts';
 import type { ContextEntry } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import { middlewareError } from '../middleware-error.ts';
@@ -27,7 +28,7 @@ export interface ExecutionSettings {
   log: Logger;
 }
 
-/** How an execution ends, and who waits for what then. */
+/** How an execution ends. */
 export interface Ending {
   outcome: Outcome;
   error: SluiceError | undefined;
@@ -35,7 +36,7 @@ export interface Ending {
   waiting: Waiting;
 }
 
-/** The run that makes a call, as far as it has to be stopped. */
+/** The run that makes a call. */
 interface Stoppable {
   stop(error: SluiceError, waiting: Waiting): unknown;
 }
@@ -162,7 +163,7 @@ export class Execution implements StreamOwner {
     if (raw !== undefined) this.raw.push({ call: call.number, ...raw });
   }
 
-  /** Sum over all calls, those that failed too. */
+  /** The sum over all calls, including those that failed. */
   get usage(): Usage {
     return sumUsage(this.calls.map((call) => call.usage));
   }
@@ -203,7 +204,7 @@ export class Execution implements StreamOwner {
       try {
         tell(stored);
       } catch (thrown) {
-        this.warn(`What onEnd() left for later threw ${thrown instanceof Error ? thrown.name : 'no Error'}.`);
+        this.warn(`What onEnd() left for later threw ${kindOfThrown(thrown)}.`);
       }
     }
   }

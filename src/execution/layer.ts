@@ -8,13 +8,13 @@ import type { Stream } from '../stream/stream.ts';
 /** The body of a terminal middleware: it makes one model call. */
 export type TerminalBody = (context: ExecutionContext, call: Call) => Stream<StreamChunk, Reply>;
 
-/** What a terminal middleware says of itself. */
+/** What a terminal middleware says about itself. */
 export interface TerminalOptions {
   /** Name in errors, traces and logs. */
   name: string;
-  /** Of the calls it makes, for whoever prices or limits them before the wire tells. */
+  /** The provider of its calls, for whoever prices or limits them before the answer comes. */
   provider?: string | undefined;
-  /** Where the request names none. */
+  /** The model, if the request names none. */
   model?: string | undefined;
   /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
   close?: (() => Promise<void>) | undefined;
@@ -39,8 +39,8 @@ function brand(middleware: Middleware, symbol: symbol, value: unknown): Middlewa
 }
 
 /**
- * Marks a middleware as one that makes model calls itself, wherever it stands or whoever runs it: each run of it is a call, numbered,
- * traced and observed by `onCall`. `provider()` is made of it; use it for an endpoint of your own.
+ * Marks a middleware as one that makes model calls itself. Each run of it is a call, at any place in the stack: it is numbered, traced
+ * and observed by `onCall`. `provider()` is made of it. Use it for an endpoint of your own.
  */
 export function terminal(options: TerminalOptions, body: TerminalBody): Middleware {
   checkTerminal(options, body);
@@ -75,12 +75,12 @@ export function compose(...middleware: readonly Middleware[]): Middleware {
   return brand(composed, STACK, stack);
 }
 
-/** The middleware with composed ones taken apart. Throws `invalid_options` for what is no function. */
+/** The middleware, with composed ones taken apart. Throws `invalid_options` for a value that is not a function. */
 export function flatten(middleware: readonly Middleware[]): Middleware[] {
   return middleware.flatMap((one: BrandedMiddleware, index) => {
     if (typeof one !== 'function') {
-      const mend = 'give a function, as logging() returns; was the factory passed without calling it?';
-      throw new SluiceError('invalid_options', `middleware[${index}] is ${kindOf(one)}: ${mend}`);
+      const advice = 'give a function, as logging() returns; was the factory passed without calling it?';
+      throw new SluiceError('invalid_options', `middleware[${index}] is ${kindOf(one)}: ${advice}`);
     }
     return one[STACK] ?? [one];
   });
@@ -91,7 +91,7 @@ export interface Layer {
   name: string;
   middleware: Middleware;
   terminal: Terminal | undefined;
-  /** The last of its stack: taken for a terminal one unless it runs another middleware. */
+  /** Whether it is the last of its stack. Then it makes a call, unless it runs another middleware. */
   last: boolean;
   below: Layer | undefined;
 }
@@ -107,7 +107,7 @@ export function fold(middleware: readonly Middleware[], below?: Layer): Layer | 
   }, below);
 }
 
-/** What stands below a terminal middleware would never run. */
+/** A middleware below a terminal one would never run. */
 function checkOrder(stack: readonly Middleware[]): void {
   const at = stack.findIndex((one, index) => terminalOf(one) !== undefined && index < stack.length - 1);
   const name = stack[at] === undefined ? undefined : terminalOf(stack[at])?.name;

@@ -1,10 +1,10 @@
 import { SluiceError, abortedError } from '../errors.ts';
 
 interface Waiting {
-  enter(): void;
+  grant(): void;
 }
 
-/** A bounded number of slots, given out in the order of asking. */
+/** A fixed number of slots, given out in the order of the requests. */
 export class Slots {
   #free: number;
   #queue: Waiting[] = [];
@@ -18,7 +18,10 @@ export class Slots {
     return this.#queue.length;
   }
 
-  /** Waits for a slot; the function returned gives it back, once. Where it has to wait, rejects with the signal's reason when it aborts first. */
+  /**
+   * Waits for a slot. The function that it resolves to gives the slot back, once. Rejects with the signal's reason if that aborts
+   * during the wait.
+   */
   async acquire(signalOf: () => AbortSignal): Promise<() => void> {
     if (this.#free > 0) this.#free--;
     else await this.#wait(signalOf());
@@ -28,24 +31,24 @@ export class Slots {
       held = false;
       const next = this.#queue.shift();
       if (next === undefined) this.#free++;
-      else next.enter();
+      else next.grant();
     };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw abortedError(signal.reason);
-      const leave = (): void => {
+      const giveUp = (): void => {
         this.#queue = this.#queue.filter((other) => other !== mine);
         reject(signal.reason instanceof SluiceError ? signal.reason : abortedError(signal.reason));
       };
       const mine: Waiting = {
-        enter: () => {
-          signal.removeEventListener('abort', leave);
+        grant: () => {
+          signal.removeEventListener('abort', giveUp);
           resolve();
         },
       };
-      signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', giveUp, { once: true });
       this.#queue.push(mine);
     });
   }

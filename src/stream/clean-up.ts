@@ -1,5 +1,6 @@
 import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
+import { kindOfThrown } from '../kit/thrown.ts';
 import { Timer } from '../kit/timer.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
@@ -71,20 +72,15 @@ export async function withinCloseTimeout(
   const warning = await Promise.race([
     work.then(
       () => undefined,
-      (error: unknown) => warningOf(name, error),
+      (error: unknown) => `"${name}" threw ${kindOfThrown(error)} while it was torn down.`,
     ),
     late.promise,
   ]);
   if (warning !== undefined) owner.warn(warning);
 }
 
-function warningOf(name: string, error: unknown): string {
-  const kind = error instanceof Error ? error.name : 'a value that is no Error';
-  return `"${name}" threw ${kind} while it was torn down.`;
-}
-
 /** Closes a source. An error that it throws at once comes as a rejection. */
-export function closeSource(source: Closable, error: SluiceError): MaybePromise<void> {
+function closeSource(source: Closable, error: SluiceError): MaybePromise<void> {
   try {
     return source.close(error);
   } catch (thrown) {

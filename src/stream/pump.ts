@@ -51,7 +51,7 @@ export function chainOf<C, R>(segment: Segment<C, R>): Chain<C, R> {
  * Reads one source for a chain of streams, each of which only hands on the next one. It opens the chain, asks the source, runs the taps
  * and changes of all segments over what comes, keeps what waits for a reader, and ends the segments in order.
  */
-export class Pump<C, R> implements Chain<C, R> {
+class Pump<C, R> implements Chain<C, R> {
   readonly queue = new ReadQueue<C, R>();
   readonly outermost: Segment<C, R>;
   consumer: Segment<C, R> | undefined;

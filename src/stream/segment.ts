@@ -1,5 +1,6 @@
 import type { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
+import { kindOfThrown } from '../kit/thrown.ts';
 import type { Outcome } from '../outcome.ts';
 import { noOwner } from './owner.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
@@ -174,8 +175,7 @@ export abstract class Segment<C, R> {
       try {
         tap.end?.(end);
       } catch (error) {
-        const kind = error instanceof Error ? error.name : 'a value that is no Error';
-        this.owner.warn(`A tap of "${this.tappedBy}" threw ${kind} at the end of its stream.`);
+        this.owner.warn(`A tap of "${this.tappedBy}" threw ${kindOfThrown(error)} at the end of its stream.`);
       }
     }
     this.end = end;

@@ -1,6 +1,6 @@
 import type { SluiceError } from '../errors.ts';
 
-/** The end of a source, with what it has to say at the end. Make one with {@link end}. */
+/** The end of a source, with its reply. Make one with {@link end}. */
 export class End<R> {
   readonly reply: R;
 
@@ -9,34 +9,34 @@ export class End<R> {
   }
 }
 
-/** What `pull()` answers with when there are no more chunks. */
+/** What `pull()` returns when there are no more chunks. */
 export function end<R>(reply: R): End<R> {
   return new End(reply);
 }
 
-/** A batch of chunks (all of one network read, say), or the end. */
+/** A batch of chunks, such as those of one network read; or the end. */
 export type Pulled<C, R> = readonly C[] | End<R>;
 
-/** Whether a pull came to the end. */
+/** Whether a pull returned the end. */
 export function isEnd<C, R>(pulled: Pulled<C, R>): pulled is End<R> {
   return pulled instanceof End;
 }
 
-/** What a stream reads from: the form for providers and others who have batches. */
+/** What a stream reads from: the form for providers and others that have batches. */
 export interface BatchSource<C, R> {
   /** The next batch, or `end(reply)`. Called again only when the last call has settled. Rejects when the source fails. */
   pull(): Pulled<C, R> | Promise<Pulled<C, R>>;
   /**
-   * Ends the source early and frees what it holds. A pending `pull()` should settle soon; what it answers is dropped. Called at most once,
+   * Ends the source early and frees what it holds. A pending `pull()` should settle soon; its answer is dropped. Called at most once,
    * and not after the end or a failure.
    */
   close(error: SluiceError): void | Promise<void>;
 }
 
-/** Whatever {@link sourceOf} can read. */
+/** Everything that {@link sourceOf} can read. */
 export type Readable<C, R> = Iterable<C> | AsyncIterable<C, R | undefined | void> | ReadableStream<C>;
 
-/** Reads an array as one batch, anything else chunk by chunk. `reply` is the end of what cannot name its own. */
+/** Reads an array as one batch, and anything else chunk by chunk. `reply` is the reply of a source that has none of its own. */
 export function sourceOf<C, R>(readable: Readable<C, R>, reply: R): BatchSource<C, R> {
   if (Array.isArray(readable)) return new ArraySource<C, R>(readable, reply);
   if (readable instanceof ReadableStream) return new ReaderSource(readable.getReader(), reply);

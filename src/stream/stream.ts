@@ -24,7 +24,7 @@ import type { ChunkTap, Tap } from './tap.ts';
 /**
  * A pull-style, lazy, single-consumer stream of chunks `C` that ends with a reply `R`.
  *
- * Nothing happens before the first pull, and nothing is read while nobody asks. Read it with `for await`, or with `next()` and `close()`.
+ * Nothing happens before the first read. Read it with `for await`, or with `next()` and `close()`.
  */
 export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposable {
   readonly #segment: Segment<C, R>;
@@ -61,7 +61,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return new Stream(new SourceSegment(() => sourceOf<C, R | undefined>(readable, reply)));
   }
 
-  /** A stream of batches; the function form is called at the first pull. */
+  /** A stream of batches. A function is called at the first read. */
   static fromSource<C, R>(source: Source<C, R> | (() => Source<C, R>)): Stream<C, R> {
     return new Stream(new SourceSegment(typeof source === 'function' ? source : () => source));
   }
@@ -79,12 +79,12 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return this.#segment.end !== undefined;
   }
 
-  /** What it ended with; undefined before the end, and if it failed. */
+  /** What it ended with; undefined before the end, or if it failed. */
   get reply(): R | undefined {
     return this.#segment.end?.reply;
   }
 
-  /** Settles at the end: with the reply, or with the error. Reading it neither starts the stream nor makes it run ahead. */
+  /** Settles at the end, with the reply or the error. It does not make the stream run. */
   get result(): Promise<R> {
     return this.#segment.result;
   }
@@ -99,13 +99,13 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return this.#replyOfEnded().then((value) => ({ done: true, value }));
   }
 
-  /** The next batch of chunks; undefined at the end, when `reply` is set. For layers that handle whole reads. */
+  /** The next batch of chunks; undefined at the end, when `reply` is set. For layers that handle whole batches. */
   async read(): Promise<readonly C[] | undefined> {
     const pulled = await this.#pull();
     return isEnd(pulled) ? undefined : pulled;
   }
 
-  /** Starts the stream. Settles when its first chunk is there or it has ended well; rejects with its error. Consumes nothing. */
+  /** Starts the stream. Resolves when the first chunk is there, or the end without one; rejects with the stream's error. Consumes nothing. */
   async ready(): Promise<void> {
     const { queue, consumer } = chainOf(this.#segment);
     if (consumer === this.#segment && queue.size > 0) return;
@@ -120,7 +120,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return new Promise((resolve, reject) => chain.wait({ batch: resolve, reject }));
   }
 
-  /** If another stream reads this one, only its end can be told. */
+  /** For a stream that another one reads: only its end can be told. */
   async #replyOfEnded(): Promise<R> {
     if (this.#segment.end === undefined) throw readElsewhereError();
     return this.#segment.result;
@@ -128,7 +128,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   // Ending.
 
-  /** Ends the stream: a pending `next()` answers done, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
+  /** Ends the stream: a pending `next()` resolves to `done`, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
   async close(reason?: unknown): Promise<void> {
     const segment = this.#segment;
     const chain = chainOf(segment);
@@ -140,13 +140,13 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     await segment.stop(this.closeError(reason), 'drop');
   }
 
-  /** The async-iterator protocol's way to say `close()`, as `break` does. */
+  /** The same as `close()`, in the protocol of async iterators. `break` calls it. */
   async return(): Promise<IteratorResult<C, R>> {
     await this.close();
     return { done: true, value: chainOf(this.#segment).queue.reply };
   }
 
-  /** Ends the stream with an error, from a tap or a timer; what was received before is still delivered. Never throws. */
+  /** Ends the stream with an error, as a tap or a timer may do. Chunks that came before are still delivered. Never throws. */
   abort(error: SluiceError): void {
     const segment = this.#segment;
     void segment.stop(asSluiceError(error, segment.tappedBy), 'keep');
@@ -159,7 +159,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   // For layers and consumers.
 
-  /** Looks at every chunk, and at the end. Returns this same stream; costs next to nothing. Add taps before the first pull. */
+  /** Sees every chunk, and the end. Returns the same stream, and costs next to nothing. Add taps before the first read. */
   tap(tap: ChunkTap<C> | Tap<C, R>): this {
     if (this.#segment.started) {
       throw new SluiceError(
@@ -171,17 +171,17 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return this;
   }
 
-  /** A stream of what `change` makes of each chunk. It takes the place of this one, which nobody else may read then. */
+  /** A stream of what `change` makes of each chunk. Read it in place of this one. */
   map<D>(change: (chunk: C) => D): Stream<D, R> {
     return new Stream(new ChangedSegment(this.#segment, change));
   }
 
-  /** A stream of the chunks that `keep` lets pass. It takes the place of this one, which nobody else may read then. */
+  /** A stream of the chunks for which `keep` returns true. Read it in place of this one. */
   filter(keep: (chunk: C) => boolean): Stream<C, R> {
     return new Stream(new ChangedSegment(this.#segment, (chunk) => (keep(chunk) ? chunk : DROPPED)));
   }
 
-  /** Keeps what the stream lets through: `partial` at any time, `message` on its reply. */
+  /** Keeps what the stream gives: as `partial` at any time, and as `message` of its reply. */
   collect(this: Stream<StreamChunk, Reply>): Stream<StreamChunk, Reply> {
     if (this.#segment.collector !== undefined) return this;
     const accumulator = new Accumulator();
@@ -196,14 +196,14 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return this;
   }
 
-  /** What it let through so far, after `collect()`; always there on the stream of an execution. */
+  /** What the stream has given so far. Set after `collect()`, and always on the stream of an execution. */
   get partial(): Partial | undefined {
     return this.#segment.collector?.partial();
   }
 
   // For consumers.
 
-  /** The pieces of the answer's text. No piece begins or ends within a character. */
+  /** The pieces of the answer's text. A piece never begins or ends within a character. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
     const { owner, tappedBy } = this.#segment;
     return new Stream(new SourceSegment(() => new TextSource(sourceOver(this.#segment)), owner, tappedBy));
@@ -223,8 +223,8 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   }
 
   /**
-   * Joins pieces of text that come within `ms` milliseconds of each other into one chunk. Nothing is dropped or reordered: what is held is let go by the
-   * timer, before a chunk of another kind, and at the end.
+   * Joins pieces of text that come within `ms` milliseconds of each other into one chunk. Nothing is dropped or reordered. Text that is
+   * held back is given when the time is over, before a chunk of another kind, and at the end.
    */
   throttle(this: Stream<ExecutionChunk, R>, ms: number): Stream<ExecutionChunk, R> {
     checkThrottle(ms);
@@ -232,7 +232,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return new Stream(new SourceSegment(() => new ThrottleSource(sourceOver(segment), ms)));
   }
 
-  /** Splits the stream into `n` independent ones. Each gets its own copies; the last to close closes this one. */
+  /** Splits the stream into `n` independent ones. Each gets its own copies. When the last one closes, this one closes. */
   tee<N extends number = 2>(n?: N, options?: TeeOptions): Branches<Stream<C, R>, N>;
   tee(n = 2, options: TeeOptions = {}): Stream<C, R>[] {
     const tee = new Tee<C, R>(sourceOver(this.#segment), n, options);
@@ -240,8 +240,8 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   }
 
   /**
-   * Reads the stream to its end, calling the handlers. Resolves to the reply; rejects with the error where there is no `onError` to take it. A handler that throws
-   * ends the stream.
+   * Reads the stream to its end and calls the handlers. Resolves to the reply. Rejects with the error if there is no `onError`. A handler
+   * that throws ends the stream.
    */
   handle(
     this: Stream<ExecutionChunk, R>,
@@ -251,7 +251,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return handle(this, handler, options);
   }
 
-  /** As a web stream; cancelling it closes this one. */
+  /** The stream as a web stream. Cancelling that closes this one. */
   toReadableStream(): ReadableStream<C> {
     return new ReadableStream<C>(
       {

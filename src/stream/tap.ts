@@ -1,22 +1,22 @@
 import { SluiceError, kindOf } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
 
-/** How a stream ended. `reply` where it completed, `error` where it did not. */
+/** How a stream ended: with `reply` if it completed, with `error` if it did not. */
 export interface StreamEnd<R> {
   outcome: Outcome;
   reply?: R | undefined;
   error?: SluiceError | undefined;
 }
 
-/** Looks at a stream: `chunk` at every chunk, `end` exactly once for every started stream. All are synchronous. */
+/** Watches a stream: `chunk` sees every chunk, `end` is called exactly once for every stream that was started. All are synchronous. */
 export interface Tap<C, R> {
   chunk?(chunk: C): void;
   end?(end: StreamEnd<R>): void;
-  /** Called when the stream begins to wait for its source: what a clock for idleness needs, since a slow reader is not one. */
+  /** Called when the stream begins to wait for its source. A limit on idle time counts from here, because a slow reader is not idle. */
   pull?(): void;
 }
 
-/** A tap of which `this` does not matter. */
+/** A tap whose functions need no `this`. */
 export interface BoundTap<C, R> {
   chunk?(this: void, chunk: C): void;
   end?(this: void, end: StreamEnd<R>): void;

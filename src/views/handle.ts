@@ -12,7 +12,7 @@ export interface Progress {
   elapsedMs: number;
 }
 
-/** What to do with a stream. Exactly one of `onComplete` and `onError` is called, last. */
+/** What to do with a stream. Exactly one of `onComplete` and `onError` is called, after all others. */
 export interface Handler<R> {
   onContent?(content: string): void | Promise<void>;
   onThinking?(thinking: string): void | Promise<void>;
@@ -25,11 +25,11 @@ export interface Handler<R> {
 
 /** How often `onProgress` is called. */
 export interface HandleOptions {
-  /** Every so many chunks. Default: 1. */
+  /** Called once for this many chunks. Default: 1. */
   every?: number;
 }
 
-/** What is read: any stream of an execution. */
+/** The stream of an execution, or one made from it. */
 interface Handled<R> {
   next(): Promise<IteratorResult<ExecutionChunk, R>>;
   close(reason?: unknown): Promise<void>;
@@ -88,7 +88,7 @@ const HANDLERS: readonly string[] = [
   'onError',
 ] satisfies (keyof Handler<unknown>)[];
 
-/** A misspelt handler would never be called. */
+/** Finds misspelled handlers, which would never be called. */
 function checkHandler(handler: unknown): void {
   if (typeof handler !== 'object' || handler === null)
     throw new SluiceError(

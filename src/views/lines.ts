@@ -2,7 +2,7 @@ import type { SluiceError } from '../errors.ts';
 import { isEnd, pullFrom } from '../stream/source.ts';
 import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 
-/** The lines of a stream of text, cut at LF and CRLF. */
+/** The lines of a stream of text, without their ends (LF or CRLF). */
 export function linesOf<R>(text: PushSource<string, R>): BatchSource<string, R> {
   let rest = '';
   let over: Pulled<string, R> | undefined;

@@ -5,13 +5,13 @@ import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 /** What happens when one branch is read faster than another. */
 export interface TeeOptions {
   /**
-   * `block` (default): the fast branch waits for the slow one. `drop-oldest`: the slow one loses its oldest chunks, never the last one of the stream. `error`: the slow
-   * one fails with `queue_full`.
+   * `block` (default): the fast branch waits for the slow one. `drop-oldest`: the slow one loses its oldest chunks, but never the last
+   * one of the stream. `error`: the slow one fails with `queue_full`.
    */
   overflow?: 'block' | 'drop-oldest' | 'error';
   /** Chunks that may wait in one branch. Default: 16. */
   bufferSize?: number;
-  /** With `block`: how long a branch may wait for an unread one before it fails, naming it. 0: no limit. Default: 30,000. */
+  /** With `block`: how long a branch waits for an unread one before it fails, in milliseconds. 0: no limit. Default: 30,000. */
   idleTimeoutMs?: number;
 }
 
@@ -40,7 +40,7 @@ export class Tee<C, R> {
   #failed: { error: unknown } | undefined;
   #reading: Promise<void> | undefined;
   /** Settles when a branch has been read or closed. */
-  #moved = Promise.withResolvers<void>();
+  #progress = Promise.withResolvers<void>();
 
   constructor(
     stream: PushSource<C, R>,
@@ -64,21 +64,21 @@ export class Tee<C, R> {
       if (branch.queue.length > 0) {
         const batch = branch.queue;
         branch.queue = [];
-        this.#move();
+        this.#wake();
         return batch;
       }
       if (branch.error !== undefined) throw branch.error;
       if (this.#failed !== undefined) throw this.#failed.error;
       if (this.#ended !== undefined) return this.#ended;
       if (!branch.open) throw abortedError(undefined, 'This branch was closed.');
-      await this.#room(branch);
+      await this.#waitForRoom(branch);
       this.#reading ??= this.#read();
       await this.#reading;
     }
   }
 
   /** With `block`: waits until no other branch is full. */
-  async #room(branch: Branch<C>): Promise<void> {
+  async #waitForRoom(branch: Branch<C>): Promise<void> {
     while (this.#overflow === 'block') {
       const full = this.#branches.find(
         (other) => other !== branch && other.open && other.queue.length >= this.#bufferSize,
@@ -89,21 +89,21 @@ export class Tee<C, R> {
   }
 
   async #waitFor(full: Branch<C>): Promise<void> {
-    if (this.#idleTimeoutMs === 0) return this.#moved.promise;
+    if (this.#idleTimeoutMs === 0) return this.#progress.promise;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
-        const mend = 'read it, close it, or choose another overflow';
+        const advice = 'read it, close it, or choose another overflow';
         reject(
-          new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${mend}.`, {
+          new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${advice}.`, {
             phase: 'idle',
           }),
         );
       }, this.#idleTimeoutMs);
     });
     try {
-      await Promise.race([this.#moved.promise, late]);
+      await Promise.race([this.#progress.promise, late]);
     } finally {
       clearTimeout(timer);
     }
@@ -113,15 +113,15 @@ export class Tee<C, R> {
     try {
       const pulled = await pullFrom(this.#stream);
       if (isEnd(pulled)) this.#ended = pulled;
-      else for (const branch of this.#branches) this.#give(branch, pulled);
+      else for (const branch of this.#branches) this.#deliver(branch, pulled);
     } catch (error) {
       this.#failed = { error };
     }
     this.#reading = undefined;
-    this.#move();
+    this.#wake();
   }
 
-  #give(branch: Branch<C>, batch: readonly C[]): void {
+  #deliver(branch: Branch<C>, batch: readonly C[]): void {
     if (!branch.open || branch.error !== undefined) return;
     for (const chunk of batch) branch.queue.push(copied(chunk));
     const over = branch.queue.length - Math.max(this.#bufferSize, batch.length);
@@ -137,17 +137,17 @@ export class Tee<C, R> {
   async #close(branch: Branch<C>, error: SluiceError): Promise<void> {
     branch.open = false;
     branch.queue = [];
-    this.#move();
+    this.#wake();
     if (this.#branches.every((other) => !other.open)) await this.#stream.close(error);
   }
 
-  #move(): void {
-    this.#moved.resolve();
-    this.#moved = Promise.withResolvers();
+  #wake(): void {
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
   }
 }
 
-/** A chunk belongs to one reader. */
+/** Each reader gets a chunk of its own. */
 function copied<C>(chunk: C): C {
   return typeof chunk === 'object' && chunk !== null ? { ...chunk } : chunk;
 }

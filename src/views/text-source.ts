@@ -32,7 +32,7 @@ export class TextSource<R> implements BatchSource<string, R> {
       for (const chunk of pulled) {
         const piece = chunk.type === 'content' ? this.#joiner.push(chunk.content) : '';
         if (piece !== '') pieces.push(piece);
-        // What a reset voids is not waited for.
+        // A reset voids the half that is held back.
         if (chunk.type === 'reset') this.#joiner.flush();
       }
       if (pieces.length > 0) return pieces;

@@ -4,7 +4,7 @@ import { isEnd, pullFrom } from '../stream/source.ts';
 import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 import type { MaybePromise } from '../stream/owner.ts';
 
-/** Throws `invalid_options` where `ms` is no time. */
+/** Throws `invalid_options` if `ms` is not a time. */
 export function checkThrottle(ms: number): void {
   if (typeof ms === 'number' && ms >= 0) return;
   const found = typeof ms === 'number' ? String(ms) : kindOf(ms);
@@ -20,7 +20,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   readonly #ms: number;
   #held: ExecutionChunk | undefined;
   #index = 0;
-  /** The read under way: it outlives the pull that was answered by the timer. */
+  /** The read that is under way. It goes on after a pull that the timer answered. */
   #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
 
   constructor(stream: PushSource<ExecutionChunk, R>, ms: number) {
@@ -46,7 +46,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
       }
     } catch (error) {
       if (this.#held === undefined) throw error;
-      return this.#letGo([]); // the read is still there: the next pull meets its error
+      return this.#letGo([]); // the next pull meets the error of the same read
     } finally {
       timer.stop();
     }
@@ -78,7 +78,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   }
 }
 
-/** One wait, started at most once. */
+/** One wait. It starts at most once. */
 class Timer {
   readonly #ms: number;
   readonly #over = Promise.withResolvers<'over'>();

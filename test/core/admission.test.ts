@@ -22,7 +22,7 @@ describe('maxConcurrentExecutions', () => {
     expect(log).toEqual(['a runs', 'b runs', 'c runs', 'd runs']);
   });
 
-  test('R22 one that aborts while it waits leaves the queue; the next in line moves up', async () => {
+  test('an execution that is aborted while it waits leaves the queue, and the next one moves up (R22)', async () => {
     const log: string[] = [];
     const { middleware, finish } = counted(log);
     const pipeline = new Pipeline([middleware], { maxConcurrentExecutions: 1 });
@@ -86,7 +86,7 @@ describe('streamBufferSize', () => {
     [1, 2],
     [10, 11],
   ])(
-    '%i: behind the first chunk taken, %i have been read, and no more',
+    '%i: after the first chunk was taken, %i have been read, and no more',
     async (streamBufferSize, expected) => {
       const { middleware, reads } = counting();
       const stream = new Pipeline([middleware], { streamBufferSize }).executeStream('user', 'hi');

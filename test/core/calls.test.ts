@@ -80,7 +80,7 @@ describe('onCall', () => {
     expect(log).toEqual(['1 starts', '2 starts', '2 a', '2 completed', '1 cancelled']);
   });
 
-  test('a model that no terminal() marks is a call, too, also one that gives nothing', async () => {
+  test('a model without terminal() makes a call, too, even if it gives nothing', async () => {
     const log: string[] = [];
     const plain: Middleware = async function* plain() {
       yield text('a');
@@ -188,7 +188,7 @@ describe('usage and cost', () => {
     });
   });
 
-  test('a call refused by its status costs nothing', async () => {
+  test('a call that the provider refuses costs nothing', async () => {
     const ends: CallEnd[] = [];
     const { middleware } = answers([new SluiceError('rate_limited', 'slow down', { status: 429 })]);
     const error = await failureOf(new Pipeline([observer([], ends), middleware]).execute('user', 'hi'));
@@ -297,7 +297,7 @@ describe('trace', () => {
     for (const span of trace) expect(span.durationMs).toBeGreaterThanOrEqual(0);
   });
 
-  test('onSpan hears of each start and end, of spans that run already, too', async () => {
+  test('onSpan hears of each start and end, and of spans that run already', async () => {
     const log: string[] = [];
     const exporter: Middleware = function exporter(context, next) {
       context.onSpan({

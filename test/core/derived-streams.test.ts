@@ -213,7 +213,7 @@ describe('changes in a chain', () => {
   });
 });
 
-test('a layer that reads a stream after it returned it is told so', async () => {
+test('a layer that reads a stream after returning it gets an error', async () => {
   const kept: { read?: Promise<unknown> } = {};
   const greedy: Middleware = function greedy(context, next) {
     const stream = next();

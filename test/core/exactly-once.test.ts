@@ -24,14 +24,14 @@ describe('R32 exactly one terminal event', () => {
       },
     ],
     [
-      'a generator that throws behind a chunk',
+      'a generator that throws after a chunk',
       async function* layer() {
         yield text('x');
         boom();
       },
     ],
     [
-      'a generator that throws behind the end',
+      'a generator that throws after the end',
       async function* layer(_c, next) {
         yield* next();
         boom();

@@ -54,7 +54,7 @@ describe.each([
   );
 });
 
-test('an interrupt at a chunk that no call made delivers it, too', async () => {
+test('an interrupt at a chunk that no call made still delivers that chunk', async () => {
   const cached: Middleware = () =>
     Stream.from<StreamChunk, Reply>(texts('a', 'b', 'c'), { finishReason: 'stop' });
   const replay: Middleware = async function* replay(context) {

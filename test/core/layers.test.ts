@@ -140,7 +140,7 @@ describe('compose and run', () => {
   });
 });
 
-test('an execution of many fused layers is torn down without more work a layer', async () => {
+test('an execution of many joined layers ends without more work for each layer', async () => {
   const layers = Array.from({ length: 60 }, () => shapes.tap([]));
   const model = new Model();
   const stream = new Pipeline([...layers, model.middleware]).executeStream('user', 'hi');

@@ -43,7 +43,7 @@ describe('names in errors', () => {
     expect(error.middleware).toBe(name);
   });
 
-  test('a value that is no Error is named by its kind', async () => {
+  test('a thrown value that is not an Error is named by its kind', async () => {
     const odd: Middleware = function odd() {
       // eslint-disable-next-line @typescript-eslint/only-throw-error -- plugins do such things
       throw 'text';
@@ -84,7 +84,7 @@ describe('misuse', () => {
       'Middleware "forgets" returned undefined, not a stream: return the stream of next(), or yield* it from an async generator.',
     ],
   ];
-  test.each(misused)('%s is an error that says the mend', async (_, middleware, message) => {
+  test.each(misused)('%s is an error that says what to do', async (_, middleware, message) => {
     const error = await failureOf(new Pipeline([middleware, says('a')]).execute('user', 'hi'));
     expect([error.code, error.message]).toEqual(['middleware', message]);
   });
@@ -107,7 +107,7 @@ describe('misuse', () => {
     expect(error.message).toMatch(/handed on already/);
   });
 
-  test('next() with nothing below says where the provider belongs', async () => {
+  test('next() with nothing below it says where the provider belongs', async () => {
     const last: Middleware = function last(_context, next) {
       return next();
     };
@@ -134,7 +134,7 @@ describe('misuse', () => {
     expect(String(late.error)).toContain('called next() after its stream had ended');
   });
 
-  test('a tap after the first pull is refused with the mend', async () => {
+  test('a tap added after the first read is refused, with advice', async () => {
     const tardy: Middleware = async function* tardy(_context, next) {
       const stream = next();
       await stream.ready();

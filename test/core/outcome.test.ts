@@ -136,7 +136,7 @@ describe('the first decides', () => {
     expect(log).toEqual(['onEnd failed']);
   });
 
-  test('an interrupt behind the end of a completed one changes nothing', async () => {
+  test('an interrupt after a completed end changes nothing', async () => {
     const late: Middleware = function late(context, next) {
       context.onEnd(() => context.interrupt('late'));
       return next();
@@ -180,7 +180,7 @@ describe('the first decides', () => {
     ]);
   });
 
-  test('closes behind a signal wait for the same teardown; its reason stands', async () => {
+  test('closes after a signal wait for the same cleanup, and the reason of the signal stays', async () => {
     const log: string[] = [];
     const abort = new AbortController();
     const model = new Model({ log });
@@ -198,7 +198,7 @@ describe('the first decides', () => {
     expect(await failureOf(stream.result)).toMatchObject({ cause: 'first' });
   });
 
-  test('an error behind a close is not heard', async () => {
+  test('an error after a close is ignored', async () => {
     const model = new Model();
     const stream = open([model.middleware]);
     const pending = stream.next();

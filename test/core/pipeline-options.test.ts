@@ -67,7 +67,7 @@ describe('options of a pipeline', () => {
     expect(String(construct(middleware, ...(options === undefined ? [] : [options])))).toMatch(message);
   });
 
-  test('defaults hold where nothing is given, and 0 is a value', () => {
+  test('an option that is not given has its default, and 0 is a value', () => {
     expect(construct([says('a')], { executionTimeoutMs: 0, streamBufferSize: 0, maxQueuedTurns: 0 })).toBe(
       'nothing thrown',
     );
@@ -97,7 +97,7 @@ describe('what an execution is called with', () => {
     expect(String(error)).toMatch(message);
   });
 
-  test('execute() rejects where executeStream() throws', async () => {
+  test('execute() rejects with what executeStream() throws', async () => {
     const pipeline = new Pipeline([says('a')]);
     const failing: Promise<unknown> = Reflect.apply(pipeline.execute, pipeline, ['robot', 'hi']);
     expect((await failureOf(failing)).code).toBe('invalid_options');
@@ -111,7 +111,7 @@ describe('what an execution is called with', () => {
     expect(String(error)).toMatch(/sessionId(\.owner|\.id)? is/);
   });
 
-  test('[] without a session is refused, with one it runs the stored conversation', async () => {
+  test('[] is refused without a session, and runs the stored conversation with one', async () => {
     const pipeline = new Pipeline([says('a')]);
     expect((await failureOf(pipeline.execute([]))).code).toBe('invalid_options');
     await pipeline.executeWithContext('s', 'user', 'hi');

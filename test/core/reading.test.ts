@@ -68,7 +68,7 @@ describe.each([1, 2, 3, 7])('%i reads under way at once', (reads) => {
   );
 });
 
-test('the consumer may read ahead of the answers, too', async () => {
+test('the consumer may make many reads before the first answer', async () => {
   const stream = new Pipeline([shapes['generator that loops']([]), numbered(20, 4)]).executeStream(
     'user',
     'hi',

@@ -59,7 +59,7 @@ describe('the result', () => {
     expect(result.timeToFirstChunkMs).toBeLessThanOrEqual(result.latencyMs);
   });
 
-  test('what a layer does behind the end does not change it', async () => {
+  test('what a layer does after the end does not change it', async () => {
     const kept: { late?: () => void } = {};
     const lingers: Middleware = function lingers(context, next) {
       kept.late = () => {

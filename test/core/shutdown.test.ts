@@ -7,7 +7,7 @@ describe('shutdown', () => {
   const pipelineOf = (middleware: Middleware[], options: PipelineOptions = {}) =>
     new Pipeline(middleware, { executionTimeoutMs: 0, ...options });
 
-  test('running executions finish, new ones are refused, streams that were not pulled yet too', async () => {
+  test('running executions finish; new ones and streams that nobody has read are refused', async () => {
     const model = new Model();
     const pipeline = pipelineOf([model.middleware]);
     const running = pipeline.execute('user', 'hi');
@@ -99,7 +99,7 @@ describe('shutdown', () => {
     expect((await stream.next()).value).toMatchObject({ type: 'done' });
   });
 
-  test('it is idempotent and closes the store and the providers once, only where it owns them', async () => {
+  test('it is idempotent, and closes the store and the providers once, if it owns them', async () => {
     for (const own of [true, false]) {
       const log: string[] = [];
       const store = new MemoryStore();

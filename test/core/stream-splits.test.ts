@@ -45,7 +45,7 @@ describe('throttle', () => {
     await expect(slow.next()).rejects.toMatchObject({ code: 'truncated' });
   });
 
-  test('refuses a time that is none when it is made', () => {
+  test('refuses a value that is not a time, at once', () => {
     expect(() => Stream.from(chunks('a')).throttle(Number.NaN)).toThrow('ms is NaN: give a number');
   });
 });
@@ -107,7 +107,7 @@ describe('tee', () => {
     expect(feed.log).toEqual(['pull', 'close aborted']);
   });
 
-  test('an error reaches every branch, behind what came before it', async () => {
+  test('an error reaches every branch, after the chunks that came before it', async () => {
     const feed = new Feed();
     const [a, b] = feed.stream.tee(2);
     feed.give(chunks('a'), new SluiceError('server', 'broken'));
@@ -137,7 +137,7 @@ describe('tee', () => {
     }
   });
 
-  test('refuses a number of branches that is none', () => {
+  test('refuses a value that is not a number of branches', () => {
     expect(() => Stream.from([1]).tee(0)).toThrow(/1 or more/);
   });
 });
@@ -178,7 +178,7 @@ describe('handle', () => {
     ]);
   });
 
-  test('R32 an error goes to onError alone, or rejects where there is none', async () => {
+  test('an error goes to onError alone, or rejects if there is no onError (R32)', async () => {
     const failing = (): Stream<ExecutionChunk, string> => {
       const feed = new Feed();
       feed.give(chunks('a'), new SluiceError('server', 'broken'));

@@ -70,7 +70,7 @@ describe('reading', () => {
     expect(feed.log).toEqual(['pull', 'close aborted']);
   });
 
-  test('a tap after the first pull is refused with the mend', async () => {
+  test('a tap added after the first read is refused, with advice', async () => {
     const feed = new Feed();
     feed.give('end');
     await feed.stream.next();

@@ -17,7 +17,7 @@ function logged(log: string[], name: string): Middleware {
 }
 
 describe('the order of teardown', () => {
-  test('signals, the wire, finally and tap ends innermost first, onEnd in reverse order, then the reader', async () => {
+  test('is: signals, the wire, finally and tap ends from the innermost, onEnd in reverse order, then the reader', async () => {
     const log: string[] = [];
     const abort = new AbortController();
     const model = new Model({ log });
@@ -41,7 +41,7 @@ describe('the order of teardown', () => {
     ]);
   });
 
-  test('the same for taps and async functions, fused into one', async () => {
+  test('the same for taps and async functions in one chain', async () => {
     const log: string[] = [];
     const model = new Model({ log });
     const layers = [shapes.tap(log, 'a'), shapes['async function'](log, 'b'), shapes.tap(log, 'c')];
@@ -227,7 +227,7 @@ describe('layers that ignore their signal', () => {
 });
 
 describe('what comes late', () => {
-  test('a stream that an async body returns behind the abort counts as started: its tap end runs, no call is made', async () => {
+  test('a stream that an async body returns after the abort counts as started: its tap end runs, and no call is made', async () => {
     const log: string[] = [];
     const permit = Promise.withResolvers<void>();
     const gate: Middleware = async function gate(_context, next) {
@@ -245,7 +245,7 @@ describe('what comes late', () => {
     expect(log).toEqual(['released cancelled aborted']);
   });
 
-  test('also above a model that no terminal() marks: it makes no call in the trace', async () => {
+  test('the same above a model without terminal(): there is no call in the trace', async () => {
     const log: string[] = [];
     const calls: number[] = [];
     const permit = Promise.withResolvers<void>();
@@ -291,7 +291,7 @@ describe('what comes late', () => {
     }
   });
 
-  test('a call that is refused at the abort does not keep another from being closed', async () => {
+  test('a call that is refused at the abort does not prevent another from being closed', async () => {
     const log: string[] = [];
     const hedging: Middleware = async function hedging(context, next) {
       const first = next().tap({ end: ({ outcome }) => log.push(`first ${outcome}`) });

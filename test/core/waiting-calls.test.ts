@@ -29,7 +29,7 @@ describe('an observer that has the call wait', () => {
     await stream.close();
   });
 
-  test('nothing is sent where it rejects: the call is refused, and nothing is billed', async () => {
+  test('if it rejects, nothing is sent: the call is refused, and nothing is billed', async () => {
     const model = new Model();
     const ends: CallEnd[] = [];
     const refused = waiting(Promise.reject(new SluiceError('budget', 'spent')), ends);
@@ -56,7 +56,7 @@ describe('an observer that has the call wait', () => {
     expect((await failureOf(stream.result)).code).toBe('aborted');
   });
 
-  test('a model that no terminal() marks is not held back, and an end that rejects is nobody’s loose end', async () => {
+  test('a model without terminal() does not wait, and a promise that rejects later is handled', async () => {
     const plain: Middleware = async function* plain() {
       yield text('a');
       return { finishReason: 'stop' };
@@ -93,7 +93,7 @@ describe('what onEnd() leaves for later', () => {
     expect(log).toEqual(['end', 1, 'stored', true, 'sees', 2]);
   });
 
-  test('is told of a turn that could not be stored, and is called without a session, too', async () => {
+  test('hears of a turn that could not be stored, and is called without a session, too', async () => {
     const log: unknown[] = [];
     const store = new MemoryStore();
     const broken = new Proxy(store, {
