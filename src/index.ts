@@ -80,7 +80,7 @@ export type { Attributes, Span, SpanEnd, SpanHandle, SpanKind, SpanListener } fr
 export { silent, toLogger } from './log.ts';
 export type { Logger, LoggerLike } from './log.ts';
 export { MemoryStore } from './session/memory-store.ts';
-export type { MemoryStoreOptions } from './session/memory-store.ts';
+export type { MemoryStoreOptions } from './session/memory-driver.ts';
 export type {
   AppendOptions,
   Lease,

@@ -1,8 +1,17 @@
 import type { PlainContent } from './contents.ts';
 import { changed, firstRows, refusal } from './driver.ts';
 import type { Copy, Loaded, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
-import type { MemoryStoreOptions } from './memory-store.ts';
 import { addSums } from './sums.ts';
+
+/** Bounds of the in-memory store. */
+export interface MemoryStoreOptions {
+  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: 1 hour. */
+  ttlMs?: number;
+  /** Most sessions kept; the longest unused go first. Default: 1,000. */
+  maxSessions?: number;
+  /** Most owners whose spend is kept; the one that has spent nothing for the longest time goes first. Default: 10,000. */
+  maxOwners?: number;
+}
 
 interface KeptRow extends StoredRow<PlainContent> {
   /** The position of the row before it; 0: there is none. */

@@ -4,16 +4,7 @@ import { asCopy } from './contents.ts';
 import type { PlainContent } from './contents.ts';
 import { DrivenStore } from './driven-store.ts';
 import { MemoryDriver } from './memory-driver.ts';
-
-/** Bounds of the in-memory store. */
-export interface MemoryStoreOptions {
-  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: 1 hour. */
-  ttlMs?: number;
-  /** Most sessions kept; the longest unused go first. Default: 1,000. */
-  maxSessions?: number;
-  /** Most owners whose spend is kept; the one that has spent nothing for the longest time goes first. Default: 10,000. */
-  maxOwners?: number;
-}
+import type { MemoryStoreOptions } from './memory-driver.ts';
 
 const schema = z.strictObject({
   ttlMs: z.number().min(1).default(3_600_000),
