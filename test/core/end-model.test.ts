@@ -23,6 +23,9 @@ const rows = [
   'room',
 ] as const;
 
+/** Below all other limits of time, so that no other one is exceeded. */
+const LIMIT_MS = 100;
+
 interface Step {
   row: (typeof rows)[number];
   /** How many ticks pass before it. */
@@ -82,7 +85,7 @@ class Trial {
   }
 
   #open(name: string): Stream<ExecutionChunk, ExecutionResult> {
-    const signal = name === 'subject' ? { signal: this.#abort.signal, timeoutMs: 5_000 } : {};
+    const signal = name === 'subject' ? { signal: this.#abort.signal, timeoutMs: LIMIT_MS } : {};
     const options = { metadata: { name }, ...signal };
     const stream = this.#plan.session
       ? this.#pipeline.executeStreamWithContext('s', 'user', name, options)
@@ -132,7 +135,7 @@ class Trial {
       return: () => this.#close(this.#reader.return?.()),
       signal: () => this.#abort.abort('left'),
       interrupt: () => this.#context?.interrupt('enough'),
-      timer: () => void vi.advanceTimersByTime(5_000),
+      timer: () => void vi.advanceTimersByTime(LIMIT_MS),
       abort: () => this.#stream.abort(new SluiceError('guard', 'no')),
       'abort as cancelled': () => this.#stream.abort(new SluiceError('aborted', 'no')),
       shutdown: () => {
