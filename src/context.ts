@@ -60,8 +60,8 @@ export interface ExecutionContext {
   /** Observes every later model call of the execution, at any place in the stack. */
   onCall(observer: (call: Call) => CallObserver | void): void;
   /**
-   * Runs once, before the consumer hears of the end. Hooks run in reverse order and are awaited. A function that a hook resolves to is
-   * called when the turn is stored, which is before the consumer hears of the end, too.
+   * Runs once, before the consumer learns of the end. Hooks run in reverse order and are awaited. A function that a hook resolves to is
+   * called when the turn is stored, which is before the consumer learns of the end, too.
    */
   onEnd(hook: EndHook): void;
   /** Ends the execution on purpose: the current chunk is delivered, the rest is dropped. Never throws. The first call decides. */

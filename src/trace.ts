@@ -41,7 +41,7 @@ export interface SpanHandle {
   end(end?: SpanEnd): void;
 }
 
-/** Hears of the start and the end of each span, as an exporter needs. An error that it throws becomes a warning. */
+/** Is told the start and the end of each span, as an exporter needs. An error that it throws becomes a warning. */
 export interface SpanListener {
   start?(span: Span): void;
   end?(span: Span): void;
@@ -79,7 +79,7 @@ export class Trace {
     return new OpenSpan(span, this);
   }
 
-  /** Tells of the end of a span. */
+  /** Reports the end of a span. */
   ended(span: Span): void {
     for (const listener of this.#listeners) this.#tell(listener, 'end', span);
   }

@@ -25,7 +25,7 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
   }
 }
 
-/** The error for a value that is no chunk. `name` is the middleware that gave it, if that is known. */
+/** The error for a value that is not a chunk. `name` is the middleware that gave it, if that is known. */
 export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
   const advice = "give chunks such as { type: 'content', content: 'text' }";
   const said = `gave a chunk that is ${faultOf(chunk)}: ${advice}.`;

@@ -16,7 +16,7 @@ export class ChunkJoiner {
   #arguments: Map<string, CharacterJoiner> | undefined;
 
   /**
-   * The chunks with whole characters; the same array if they all have them. Throws a `middleware` error for a value that is no chunk.
+   * The chunks with whole characters; the same array if they all have them. Throws a `middleware` error for a value that is not a chunk.
    * It runs for every chunk, and makes no object unless a character is split.
    */
   join(batch: readonly StreamChunk[]): readonly StreamChunk[] {

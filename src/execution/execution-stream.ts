@@ -106,7 +106,7 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
     try {
       while (!isEnd(await pull()));
     } catch {
-      // Its reader has been told of the error.
+      // Its reader has got the error.
     }
   }
 }

@@ -200,9 +200,9 @@ export class Execution implements StreamOwner {
 
   /** Called once the turn is stored, or could not be: tells the hooks that asked for it. */
   turnStored(stored: boolean): void {
-    for (const tell of this.#afterTurn.splice(0)) {
+    for (const report of this.#afterTurn.splice(0)) {
       try {
-        tell(stored);
+        report(stored);
       } catch (thrown) {
         this.warn(`What onEnd() left for later threw ${kindOfThrown(thrown)}.`);
       }

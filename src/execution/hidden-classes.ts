@@ -10,7 +10,7 @@ import { LayerRun } from './layer-run.ts';
 let kept: readonly object[] | undefined;
 
 /**
- * Keeps one instance of each class that has many fields, for ever. V8 forgets how the instances of a class are laid out if none is alive
+ * Keeps one instance of each class that has many fields, forever. V8 forgets how the instances of a class are laid out if none is alive
  * at a full collection. It may then lay out all later ones as hash tables, which are five times as large and slow to read. See
  * docs/decisions/0009-what-the-collector-sees.md.
  */

@@ -12,7 +12,7 @@ import { Stream } from '../stream/stream.ts';
 type Opened = OpenedAs<StreamChunk, Reply>;
 type Run = Segment<StreamChunk, Reply>;
 
-/** What the body of a layer returned, as something to read. Throws a `middleware` error if it is no stream, or one that cannot be read. */
+/** What the body of a layer returned, as something to read. Throws a `middleware` error if it is not a stream, or cannot be read. */
 export function openBody(run: Run, body: ReturnType<Middleware>): MaybePromise<Opened> {
   if (body instanceof Stream) return segmentOf(run, body);
   if (isThenable(body)) return Promise.resolve(body).then((late) => open(run, late));

@@ -70,7 +70,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
 
   /**
    * Whether it ended without an abort. A body that was abandoned may still call `next()`. The stream that it gets is refused when it is
-   * read, and the taps hear of the end, so that a permit taken too late is given back.
+   * read, and its taps learn of the end, so that a permit taken too late is given back.
    */
   get #endedWithoutAbort(): boolean {
     return this.end !== undefined && this.#aborted === undefined;
@@ -112,7 +112,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     try {
       checkChanges(changes);
     } catch (error) {
-      const why = error instanceof Error ? error.message : 'it is no request';
+      const why = error instanceof Error ? error.message : 'it is not a request';
       throw middlewareError(this.layer.name, `called ${verb}() with a wrong change: ${why}`, error);
     }
     return { ...this.request, ...changes };

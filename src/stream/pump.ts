@@ -344,7 +344,7 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#cleaningUp) return;
     this.#cleaningUp = true;
     if (this.#state === 'idle') {
-      // Never read: no body ran, so no tap hears of it.
+      // Never read: no body ran, so no tap is told.
       this.outermost.settle({ outcome: this.outermost.outcomeOf(error), error });
       over.resolve();
       return;

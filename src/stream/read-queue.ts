@@ -16,7 +16,7 @@ export interface Reader<C, R> {
   chunk?(result: IteratorResult<C, R>): void;
   batch?(batch: Pulled<C, R>): void;
   reject(error: unknown): void;
-  /** Another stream reads for itself. It hears of a `close()` as an error: an end would look as if nothing were missing. */
+  /** Another stream reads for itself. It gets a `close()` as an error: an end would look as if nothing were missing. */
   forStream?: boolean;
 }
 
@@ -117,7 +117,7 @@ export class ReadQueue<C, R> {
     this.#serve();
   }
 
-  /** The stream has ended: readers hear of it after the chunks that wait. */
+  /** The stream has ended: readers learn of it after the chunks that wait. */
   end(end: StreamEnd<R>): void {
     this.#end = end;
     if (end.reply !== undefined) this.#reply = end.reply;

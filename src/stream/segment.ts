@@ -103,7 +103,7 @@ export abstract class Segment<C, R> {
     return false;
   }
 
-  /** Changes the end that came from below, before the taps hear of it. May take its time. */
+  /** Changes the end that came from below, before the taps learn of it. May take its time. */
   conclude(end: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
     return end;
   }
@@ -119,7 +119,7 @@ export abstract class Segment<C, R> {
     return this.collector?.sign(end) ?? end;
   }
 
-  /** Called once, after the taps have heard of the end. */
+  /** Called once, after the taps have been told. */
   afterTaps(_end: StreamEnd<R>): void {}
 
   // State.
@@ -160,7 +160,7 @@ export abstract class Segment<C, R> {
     if (this.end === undefined) this.settle({ outcome: this.outcomeOf(error), error });
   }
 
-  /** Ends a stream that a body returned too late. It counts as started, so that its taps hear of the end. */
+  /** Ends a stream that a body returned too late. It counts as started, so that its taps learn of the end. */
   endLate(error: SluiceError): MaybePromise<void> {
     if (this.started) return this.stop(error, 'drop');
     this.finish({ outcome: this.outcomeOf(error), error });
@@ -183,7 +183,7 @@ export abstract class Segment<C, R> {
     this.settle(end);
   }
 
-  /** Records the end without a word to the taps, as for a stream that was never read. */
+  /** Records the end and tells the taps nothing, as for a stream that was never read. */
   settle(end: StreamEnd<R>): void {
     this.end = end;
     this.chain?.segmentEnded(this, end);

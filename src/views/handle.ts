@@ -98,7 +98,7 @@ function checkHandler(handler: unknown): void {
   const given = Object.entries(handler);
   const problems = given.flatMap(([key, value]: [string, unknown]) => {
     if (key.startsWith('on') && !HANDLERS.includes(key))
-      return [`${key} is no handler: there are ${HANDLERS.join(', ')}`];
+      return [`${key} is not a handler: there are ${HANDLERS.join(', ')}`];
     const wrong = HANDLERS.includes(key) && value !== undefined && typeof value !== 'function';
     return wrong ? [`${key} is ${kindOf(value)}: give a function`] : [];
   });

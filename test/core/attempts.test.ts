@@ -146,7 +146,7 @@ describe('hedging', () => {
     return yield* winner;
   };
 
-  test('the winner is delivered, and the loser is closed before the consumer hears of the end', async () => {
+  test('the winner is delivered, and the loser is closed before the consumer learns of the end', async () => {
     const log: string[] = [];
     const slow = new Model({ log, name: 'slow' });
     const fast = new Model({ log, name: 'fast' }).give(texts('quick'), stop());

@@ -297,7 +297,7 @@ describe('trace', () => {
     for (const span of trace) expect(span.durationMs).toBeGreaterThanOrEqual(0);
   });
 
-  test('onSpan hears of each start and end, and of spans that run already', async () => {
+  test('onSpan is called at each start and end, and of spans that run already', async () => {
     const log: string[] = [];
     const exporter: Middleware = function exporter(context, next) {
       context.onSpan({

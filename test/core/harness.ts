@@ -170,7 +170,7 @@ export const shapeNames: readonly Shape[] = [
   'generator that delegates',
 ];
 
-/** Logs what a layer's hooks and taps hear of the end. */
+/** Logs what a layer's hooks and taps are told at the end. */
 export function witness(log: string[], name = 'witness'): Middleware {
   return function witness(context, next) {
     context.onEnd(({ outcome, error, reason }) => {

@@ -14,7 +14,7 @@ const noE: Middleware = function noE(_context, next) {
 };
 
 describe('each shape of a middleware', () => {
-  test.each(shapeNames)('%s: lets chunks and reply through and hears of the end once', async (shape) => {
+  test.each(shapeNames)('%s: lets chunks and reply through and is called at the end once', async (shape) => {
     const log: string[] = [];
     const model = new Model().give(texts('a', 'b'), texts('c'), stop({ model: 'made-7' }));
     const result = await new Pipeline([shapes[shape](log), model.middleware]).execute('user', 'hi');

@@ -38,7 +38,7 @@ describe('options of a pipeline', () => {
       store: {},
       logger: 'secret',
       own: 'yes',
-      colour: 'secret',
+      color: 'secret',
     });
     expect(error).toMatchObject({ code: 'invalid_options' });
     const message = String(error);
@@ -50,10 +50,10 @@ describe('options of a pipeline', () => {
       'store',
       'logger',
       'own',
-      'colour',
+      'color',
     ])
       expect(message).toContain(name);
-    expect(message).toContain('colour is not an option');
+    expect(message).toContain('color is not an option');
     expect(message).toContain('executionTimeoutMs is string');
     expect(message).not.toContain('secret');
   });
@@ -61,7 +61,11 @@ describe('options of a pipeline', () => {
   test.each([
     ['no array', [says('a')].at(0), /middleware is function: give an array/],
     ['an empty array', [], /empty array: put at least a provider in it/],
-    ['what is no function', [says('a'), { name: 'retry' }], /middleware\[1\] is object: give a function/],
+    [
+      'a value that is not a function',
+      [says('a'), { name: 'retry' }],
+      /middleware\[1\] is object: give a function/,
+    ],
     ['NaN', [says('a')], /executionTimeoutMs/, { executionTimeoutMs: Number.NaN }],
   ])('%s is refused', (_, middleware, message, options?: object) => {
     expect(String(construct(middleware, ...(options === undefined ? [] : [options])))).toMatch(message);
@@ -103,7 +107,7 @@ describe('what an execution is called with', () => {
     expect((await failureOf(failing)).code).toBe('invalid_options');
   });
 
-  test.each([[''], [7], [{ id: 'x' }], [{ owner: 'a', id: '' }], [null]])('%j is no session', (key) => {
+  test.each([[''], [7], [{ id: 'x' }], [{ owner: 'a', id: '' }], [null]])('%j is not a session', (key) => {
     const pipeline = new Pipeline([says('a')]);
     const error = thrownBy(() =>
       Reflect.apply(pipeline.executeStreamWithContext, pipeline, [key, 'user', 'hi']),
@@ -136,7 +140,7 @@ describe('types', () => {
     const Tenant = contextKey<string>('tenant');
     const Count = contextKey<number>('count');
     expectTypeOf(Tenant.with('acme')).toEqualTypeOf<ContextEntry>();
-    // @ts-expect-error a number is no tenant
+    // @ts-expect-error a number is not a tenant
     Tenant.with(1);
     const reads: Middleware = function reads(context, next) {
       expectTypeOf(context.get(Tenant)).toEqualTypeOf<string | undefined>();

@@ -52,7 +52,7 @@ describe('types in a plugin', () => {
     const Tenant = contextKey<string>('tenant');
     const reads: Middleware = (context, next) => {
       expectTypeOf(context.get(Tenant)).toEqualTypeOf<string | undefined>();
-      // @ts-expect-error a number is no tenant
+      // @ts-expect-error a number is not a tenant
       context.set(Tenant, 1);
       return next();
     };

@@ -80,7 +80,7 @@ describe('what onEnd() leaves for later', () => {
       return next();
     };
 
-  test('is called when the turn is stored, before the consumer hears of the end', async () => {
+  test('is called when the turn is stored, before the consumer learns of the end', async () => {
     const log: unknown[] = [];
     const store = new MemoryStore();
     const seen: Middleware = (context, next) => {
@@ -93,7 +93,7 @@ describe('what onEnd() leaves for later', () => {
     expect(log).toEqual(['end', 1, 'stored', true, 'sees', 2]);
   });
 
-  test('hears of a turn that could not be stored, and is called without a session, too', async () => {
+  test('is called for a turn that could not be stored, and is called without a session, too', async () => {
     const log: unknown[] = [];
     const store = new MemoryStore();
     const broken = new Proxy(store, {

@@ -34,7 +34,7 @@ describe('half characters in a body', () => {
     expect(wellFormed({ when, text: '\ud800' })).toEqual({ when, text: '\ufffd' });
   });
 
-  it('are left in a value that holds itself, which is no data', () => {
+  it('are left in a value that contains itself, which is not data', () => {
     const circle: Record<string, unknown> = { half: 'a\ud83d' };
     circle['self'] = circle;
     expect(wellFormed(circle)).toBe(circle);
