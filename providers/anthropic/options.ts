@@ -55,11 +55,7 @@ const schema = z
   })
   .superRefine((given, context) => {
     checkCommonOptions(given, ANTHROPIC, context);
-    const { client, fetch, dispatcher, thinking, maxTokens } = given;
-    if (client === undefined && fetch !== undefined && dispatcher !== undefined) {
-      const message = 'fetch would not use it, leave one of the two out';
-      context.addIssue({ code: 'custom', path: ['dispatcher'], message });
-    }
+    const { thinking, maxTokens } = given;
     if (maxTokens !== undefined && thinking !== undefined && maxTokens <= thinking.budgetTokens) {
       const message = 'it includes thinking, give more than thinking.budgetTokens';
       context.addIssue({ code: 'custom', path: ['maxTokens'], message });

@@ -6,7 +6,7 @@ import { sumsJson } from './sum-columns.ts';
 const ONLY_LEASED_MS = 86_400_000;
 
 /** From now, by the clock of the server: the time of a whole transaction would be that of its begin. */
-export const inMs = (ms: string): string => `clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
+const inMs = (ms: string): string => `clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
 const epochMs = (time: string): string => `floor(extract(epoch FROM ${time}) * 1000)::text`;
 /** Whether a session has not expired. */
 export const alive = (row: string): string =>

@@ -29,7 +29,7 @@ export interface CommonOptions<Client> {
   own?: boolean | undefined;
   /** The function to send requests with, in place of the built-in transport. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** An undici dispatcher, such as a `ProxyAgent`, for the built-in transport. The provider does not close it. */
+  /** An undici dispatcher, such as a `ProxyAgent`, for the built-in transport. Not together with `fetch`. The provider does not close it. */
   dispatcher?: unknown;
   /** Whether the endpoint can stream. If false, the whole reply comes as one batch. Default: true. */
   stream?: boolean | undefined;
@@ -123,6 +123,8 @@ export function checkCommonOptions(
     }
     return;
   }
+  if (given.fetch !== undefined && given.dispatcher !== undefined)
+    wrong('dispatcher', 'fetch would not use it, leave one of the two out');
   if (given.own === true) wrong('own', 'there is no client to close, give a client or leave own out');
   if (given.apiKey !== undefined) return;
   const { keyVariable } = vendor;

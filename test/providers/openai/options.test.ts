@@ -125,6 +125,11 @@ describe('the options of openai()', () => {
     );
   });
 
+  it('refuse a dispatcher that fetch would not use', () => {
+    const { message } = failure(() => openai({ apiKey: 'k', fetch, dispatcher: {} }));
+    expect(message).toBe('openai(): dispatcher is object: fetch would not use it, leave one of the two out.');
+  });
+
   it('refuse options that a client has itself', () => {
     const { message } = failure(() => openai({ client: fakeClient(), apiKey: 'k', baseURL: 'http://h/v1' }));
     expect(message).toBe(
