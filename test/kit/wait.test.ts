@@ -143,6 +143,7 @@ describe('a wait with a deadline', () => {
     const gone = withDeadline(Promise.reject(new Error('gone')), 100, { signal });
     await expect(gone).rejects.toThrow('gone');
     expect([set.mock.calls.length, listened.mock.calls.length]).toEqual([0, 0]);
+    set.mockRestore();
   });
 
   test('fails with a timeout when the time is over, and leaves nothing', async () => {
