@@ -171,7 +171,7 @@ describe('a tap that measures waiting', () => {
       for (let index = 0; index < 200; index++) yield text('x');
       return { finishReason: 'stop' };
     };
-    await new Pipeline([reader, counting, many]).execute('user', 'hi');
+    await new Pipeline([reader, counting, reader, many]).execute('user', 'hi');
     expect(pulls).toBe(201);
   });
 });
