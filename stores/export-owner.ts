@@ -15,10 +15,10 @@ const schema = z.strictObject({ storeTimeoutMs: z.number().min(0).max(Number.MAX
 
 /**
  * All that a store keeps of an owner, one session at a time: messages, metadata, pending calls, times, usage and cost. The generator returns what the
- * owner has spent in all, sessions that are gone by now included.
+ * owner has spent in all, sessions that are gone included.
  *
  * What is written meanwhile may be in it or not; a session that is deleted meanwhile is left out. Throws what the store does, at the first `next()`
- * `invalid_options` for an owner that is none or for wrong options.
+ * `invalid_options` for an owner that is not a text or for wrong options.
  *
  * @example
  * for await (const session of exportOwner(store, 'user-123')) file.write(JSON.stringify(session) + '\n');

@@ -11,7 +11,7 @@ export function sessionKey(key: SessionKey): { owner: string; id: string } {
   return typeof key === 'string' ? { owner: '', id: key } : { owner: key.owner, id: key.id };
 }
 
-/** A key in its long form. Throws `invalid_options` where it is none. */
+/** A key in its long form. Throws `invalid_options` if it is not a key. */
 export function checkSessionKey(key: SessionKey): { owner: string; id: string } {
   if (typeof key !== 'string' && (typeof key !== 'object' || key === null))
     throw notAnId('sessionId', key, 'a string that is not empty, or { owner, id }');
@@ -24,12 +24,12 @@ export function checkSessionKey(key: SessionKey): { owner: string; id: string } 
   return { owner, id };
 }
 
-function notAnId(name: string, found: unknown, mend: string): SluiceError {
+function notAnId(name: string, found: unknown, advice: string): SluiceError {
   const kind = found === '' ? 'empty' : kindOf(found);
-  return new SluiceError('invalid_options', `${name} is ${kind}: give ${mend}.`);
+  return new SluiceError('invalid_options', `${name} is ${kind}: give ${advice}.`);
 }
 
-/** Throws `invalid_options` where a text cannot be an id: too long, or not well-formed. `what` names it. */
+/** Throws `invalid_options` if a text cannot be an id: too long, or not well-formed. `what` names it. */
 export function checkId(what: string, id: string, maxBytes = MAX_ID_BYTES): void {
   if (!id.isWellFormed())
     throw new SluiceError('invalid_options', `${what} holds half a surrogate pair: give well-formed text.`);

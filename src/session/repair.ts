@@ -18,15 +18,15 @@ type Found = (what: Fault['what']) => void;
 
 /** What follows the messages. */
 export interface RepairOptions {
-  /** Messages that come behind them, whose tool results answer their last calls. */
+  /** Messages that come after them, whose tool results answer their last calls. */
   followedBy?: readonly Message[];
-  /** What is known of a reply at the very end. `open`: its calls of tools may still be answered; `paused`: the provider goes on behind it. */
+  /** What is known of a reply at the very end. `open`: its calls of tools may still be answered; `paused`: the provider goes on after it. */
   lastReply?: 'open' | 'paused' | undefined;
 }
 
 /**
  * Leaves out of a conversation what a provider would refuse it for, and for good: calls of tools without a result, with the reasoning that led to them,
- * results without their call, thinking with nothing behind it, empty messages. All else stays as it is, to the byte.
+ * results without their call, thinking with nothing after it, empty messages. All else stays as it is, to the byte.
  */
 export function repaired(messages: readonly Message[], options: RepairOptions = {}): Repaired {
   const { followedBy = [], lastReply } = options;
@@ -34,24 +34,24 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
   const kept: Message[] = [];
   let unanswered = new Set<string>();
   messages.forEach((message, at) => {
-    let mended = message;
+    let repairedMessage = message;
     if (message.role === 'assistant') {
       const last = at === messages.length - 1 && followedBy.length === 0 ? lastReply : undefined;
       if (last !== 'paused') {
-        mended = mendReply(message, (what) => faults.push({ at, what }), {
-          calls: last === 'open' ? undefined : answersBehind(messages, at, followedBy),
+        repairedMessage = repairReply(message, (what) => faults.push({ at, what }), {
+          calls: last === 'open' ? undefined : answersAfter(messages, at, followedBy),
           serverCalls: serverAnswers(messages, at),
         });
       }
-      unanswered = new Set(callsOf(mended));
+      unanswered = new Set(callsOf(repairedMessage));
     } else if (isAnswer(message)) {
-      mended = mendAnswer(message, unanswered, (what) => faults.push({ at, what }));
+      repairedMessage = repairAnswer(message, unanswered, (what) => faults.push({ at, what }));
       if (saysMore(message)) unanswered.clear();
     } else {
       unanswered.clear();
     }
-    if (!isEmpty(mended)) kept.push(mended);
-    else if (mended === message) faults.push({ at, what: 'message' });
+    if (!isEmpty(repairedMessage)) kept.push(repairedMessage);
+    else if (repairedMessage === message) faults.push({ at, what: 'message' });
   });
   return { messages: kept, faults };
 }
@@ -64,8 +64,8 @@ export function repairWarning(faults: readonly Fault[]): string | undefined {
     counted(count('result'), 'tool result without its call', 'tool results without their calls'),
     counted(
       count('thinking'),
-      'piece of thinking with nothing behind it',
-      'pieces of thinking with nothing behind them',
+      'piece of thinking with nothing after it',
+      'pieces of thinking with nothing after them',
     ),
     counted(count('message'), 'empty message', 'empty messages'),
   ].filter((text) => text !== undefined);
@@ -78,7 +78,7 @@ function counted(number: number, one: string, many: string): string | undefined 
 }
 
 /**
- * The messages of a window that does not reach back to the beginning: from its first message of the user on, so that it holds whole turns. Where
+ * The messages of a window that does not reach back to the beginning: from its first message of the user on, so that it holds whole turns. If
  * there is none, all but the results whose calls are outside.
  */
 export function wholeTurns(messages: readonly Message[]): Message[] {
@@ -88,8 +88,8 @@ export function wholeTurns(messages: readonly Message[]): Message[] {
   return known < 0 ? [] : messages.slice(known);
 }
 
-/** The ids that are answered directly behind a message. */
-function answersBehind(
+/** The ids that are answered directly after a message. */
+function answersAfter(
   messages: readonly Message[],
   at: number,
   followedBy: readonly Message[],
@@ -110,7 +110,7 @@ interface Answered {
 }
 
 /** A reply without calls that nothing answers. */
-function mendReply(message: Message, found: Found, answered: Answered): Message {
+function repairReply(message: Message, found: Found, answered: Answered): Message {
   if (typeof message.content === 'string') return message;
   const parts = message.content;
   const isLost = (part: Part | undefined): boolean => {
@@ -125,9 +125,9 @@ function mendReply(message: Message, found: Found, answered: Answered): Message 
     if (isLost(part)) found('call');
     else if (part.type !== 'thinking') kept.push(part);
     else {
-      const behind = parts.findIndex(({ type }, next) => next > at && type !== 'thinking');
+      const following = parts.findIndex(({ type }, next) => next > at && type !== 'thinking');
       // Reasoning goes with the call that it led to; of several calls one that is left keeps it.
-      const next = isLost(parts[behind]) ? callLeft(parts, behind, isLost) : parts[behind];
+      const next = isLost(parts[following]) ? callLeft(parts, following, isLost) : parts[following];
       if (next === undefined) found('thinking');
       else kept.push(part);
     }
@@ -172,7 +172,7 @@ function callerOf(part: ToolCallPart): unknown {
   return fieldOf(fieldOf(part.block?.data, 'caller'), 'tool_id');
 }
 
-/** The ids that blocks refer to, in a message and in the replies directly behind it. */
+/** The ids that blocks refer to, in a message and in the replies directly after it. */
 function serverAnswers(messages: readonly Message[], at: number): ReadonlySet<unknown> {
   const ids = new Set<unknown>();
   for (let next = at; messages[next]?.role === 'assistant'; next++) {
@@ -189,7 +189,7 @@ function fieldOf(data: unknown, field: string): unknown {
 }
 
 /** Results without those whose call is not there, or was answered before. */
-function mendAnswer(message: Message, unanswered: Set<string>, found: Found): Message {
+function repairAnswer(message: Message, unanswered: Set<string>, found: Found): Message {
   const parts = partsOf(message);
   const kept = parts.filter((part) => {
     const isKept = !isClientResult(part) || unanswered.delete(part.id);
@@ -203,7 +203,7 @@ function isAnswer(message: Message): boolean {
   return message.role === 'tool' || partsOf(message).some(isClientResult);
 }
 
-/** Whether the user speaks in it as well: results that come behind that come too late. */
+/** Whether the user speaks in it as well: results that come after that are too late. */
 function saysMore(message: Message): boolean {
   return message.role !== 'tool' && partsOf(message).some((part) => !isClientResult(part));
 }

@@ -18,7 +18,7 @@ export interface StoreCallOptions<T> {
 }
 
 /**
- * Calls a store and waits for its answer, but not for ever. `doing` names the call, such as `load`.
+ * Calls a store and waits for its answer, but not forever. `doing` names the call, such as `load`.
  *
  * Rejects with a `SluiceError` only: with the store's own, with `store`, retryable, if there was no answer in time or the store rejected with
  * another error, or with the signal's reason. A store that throws in place of rejecting is treated the same. An error that comes late is ignored.

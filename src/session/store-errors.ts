@@ -17,7 +17,7 @@ export function conflictError(key: SessionKey, version: number, expectedVersion:
   );
 }
 
-/** `lease_lost`: the lease ended and is another's by now. */
+/** `lease_lost`: the lease was given back, or another has taken it. */
 export function leaseLostError(key: SessionKey): SluiceError {
   return new SluiceError(
     'lease_lost',

@@ -76,9 +76,9 @@ export interface Lease {
   readonly token: number;
   /** Milliseconds since the epoch, by the clock of the store. */
   readonly expiresAt: number;
-  /** Puts the end off to `ttlMs` from now. Rejects with `lease_lost` when it was released, or is another's by now. */
+  /** Puts the end off to `ttlMs` from now. Rejects with `lease_lost` if it was released, or if another has taken it. */
   renew(ttlMs: number): Promise<void>;
-  /** Ends it. Does nothing where it is another's by now. */
+  /** Ends it. Does nothing if another has taken it. */
   release(): Promise<void>;
 }
 
@@ -94,13 +94,12 @@ export interface AppendOptions {
   expectedVersion: number;
   /**
    * The same id twice is stored once: the second append resolves to the version now and changes nothing, whatever lease and version it
-   * has. Only one whose `end` has a `leaseToken`, and the stored end another, is refused as `lease_lost`: see `checkSameRun`. Well-formed
-   * text of 1 to 512 UTF-8 bytes.
+   * has. Only if `end` has a `leaseToken` and the stored end has another one, it is refused as `lease_lost`. Well-formed text of 1 to 512 UTF-8 bytes.
    */
   turnId: string;
   /** A stale one is refused as `lease_lost`: one with an older token, or of a session that was deleted since. */
   lease?: Lease | undefined;
-  /** Gives the lease back in the same step, where it stores. Default: false. */
+  /** Gives the lease back in the same step, if it stores. Default: false. */
   release?: boolean | undefined;
   /** Merged into the session's metadata; a key set to undefined is removed. Plain data, as JSON has it. */
   metadata?: Readonly<Record<string, unknown>> | undefined;
@@ -136,15 +135,15 @@ export interface SpendScope {
  * Where sessions live. `stateStoreContract` of `sluice/testing` is its suite.
  *
  * Every method rejects with a `SluiceError`: `invalid_options` for a bad key or option, `conflict`, `lease_lost`, `session_busy`, and
- * `store` for the rest: retryable where the database failed, not retryable where what it holds cannot be read. What goes in and comes
+ * `store` for the rest: retryable if the database failed, not retryable if what it holds cannot be read. What goes in and comes
  * out is copied, as JSON would.
  *
  * A store with a `ttlMs` drops a session that was neither appended to, updated nor leased for so long, but none while it is leased.
  */
 export interface StateStore {
-  /** Undefined where there is none. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
+  /** Undefined if there is no such session. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
   load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined>;
-  /** What was appended under an id; undefined where nothing was. */
+  /** What was appended under an id; undefined if nothing was. */
   turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined>;
   /**
    * Stores all of it or nothing, once a `turnId`. Resolves to the new version. A session begins with its first append, at version 0.
@@ -166,10 +165,10 @@ export interface StateStore {
   list(options: ListOptions): Promise<SessionPage>;
   /**
    * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, and the pending calls if it is not
-   * cut. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` where there is nothing to copy.
+   * cut. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
    */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;
-  /** An append under a lease taken before is refused. Does nothing where there is no such session. */
+  /** An append under a lease taken before is refused. Does nothing if there is no such session. */
   delete(key: SessionKey): Promise<void>;
   /** Deletes all of an owner: sessions, turns, leases and what was spent. Resolves to the number of its sessions. */
   forget(owner: string): Promise<number>;

@@ -25,7 +25,7 @@ export interface RepairReport {
 }
 
 /**
- * A fault is told once. It is found again by the position of its message: stored messages are never changed, and new ones come behind them.
+ * A fault is told once. It is found again by the position of its message: stored messages are never changed, and new ones come after them.
  * `read` is the part of the session that was repaired, which `faults` count from.
  */
 export function reportRepair(

@@ -16,7 +16,7 @@ export interface BegunTurn {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** The session's, with the input. */
   readonly version: number;
-  /** Which repairs the turn's warnings have told of, if that is to be stored. */
+  /** Which repairs the turn's warnings have reported, if that is to be stored. */
   readonly told: MessageRange | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function findSession(request: TurnRequest, turnId: string): Promise
   return { state, input: stored?.messages };
 }
 
-/** Stores the caller's messages behind what was found, unless this turn has stored them before. */
+/** Stores the caller's messages after what was found, unless this turn has stored them before. */
 export async function beginTurn(
   request: TurnRequest,
   turnId: string,
@@ -97,7 +97,7 @@ async function beginAgain(request: TurnRequest, found: FoundSession): Promise<Be
 
 /**
  * Up to the message that is to be answered: without the replies that there are to it, unless the provider has only paused. `before` where it is not in
- * the window, which holds replies alone. Undefined where other turns came behind the input: it is asked again then, not they.
+ * the window, which holds replies alone. Undefined if other turns came after the input: then the input is asked again.
  */
 function askedIn(
   state: SessionState | undefined,

@@ -99,7 +99,7 @@ export class TurnReply {
       });
       this.#held.wasReleased();
     } catch (error) {
-      // Not another turn, since this one has the lease: an `update`, behind which the reply has its place.
+      // This turn has the lease, so that it was an `update`. The reply is stored after it.
       if (isSluiceError(error) && error.code === 'conflict')
         this.#version = (await store().load(key, { last: 0 }))?.version ?? 0;
       throw error;

@@ -54,7 +54,7 @@ const schema = z.object({
  * What was encrypted with a key that is not given, was changed, or was moved to another place is a `store` error, not retryable. So is what was stored
  * without encryption.
  *
- * Throws `invalid_options` for a key that is none. `close()` closes the store below.
+ * Throws `invalid_options` for a wrong key. `close()` closes the store below.
  *
  * @example
  * const store = encrypted(sqliteStore({ path: 'data/sessions.db' }), Buffer.from(process.env.SESSION_KEY ?? '', 'base64'));

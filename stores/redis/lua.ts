@@ -69,7 +69,7 @@ export const VERSION = `
 version = number('version')
 `;
 
-/** For scripts that change an index: puts an id into it, and answers with some others that may be stale by now. */
+/** For scripts that change an index: puts an id into it, and answers with some others that may be stale. */
 export const INDEX = `
 local function list(index, recent, id)
   redis.call('ZADD', index, 0, id)

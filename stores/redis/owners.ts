@@ -6,7 +6,7 @@ import { registeredOf, spentOf, textsOf } from './replies.ts';
 import type { Server, StoreCall } from './server.ts';
 import { LOOK, RESOLVE } from './session-scripts.ts';
 
-/** A version and the time of the last change; undefined where there is no session. */
+/** A version and the time of the last change; undefined if there is no session. */
 interface Look {
   version: number;
   updatedAt: number;
@@ -45,7 +45,7 @@ export class Owners {
     this.#keys = keys;
   }
 
-  /** Ids from the index, in its order, behind a cursor. */
+  /** Ids from the index, in its order, after a cursor. */
   async page(call: StoreCall, owner: string, cursor: string | undefined, limit: number): Promise<string[]> {
     const { index } = this.#keys.owner(owner);
     const args = [cursor === undefined ? '-' : `(${cursor}`, String(limit)];
@@ -104,7 +104,7 @@ export class Owners {
     if (tickets.length > 0) await this.#close(call, owner, tickets, Infinity);
   }
 
-  /** In a cluster, behind the deletion of sessions: takes them out of the index, but those that have begun again. */
+  /** In a cluster, after the deletion of sessions: takes them out of the index, but those that have begun again. */
   async unlist(call: StoreCall, owner: string, ids: readonly string[]): Promise<void> {
     const { index, recent } = this.#keys.owner(owner);
     await this.#server.run(call, UNLIST, { keys: [index, recent], args: [...ids] });

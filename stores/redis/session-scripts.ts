@@ -179,7 +179,7 @@ end
 return answer
 `);
 
-/** Answers with version and time of the last change: with nothing where there is no record, with version 0 of one that is only leased. */
+/** Answers with version and time of the last change: with nothing if there is no record, with version 0 of one that is only leased. */
 export const LOOK: Script = script(`${PRELUDE}${SESSION}${VERSION}
 if redis.call('EXISTS', session) == 0 then return {} end
 return {whole(version), field('updatedAt') or '0'}
@@ -222,7 +222,7 @@ keep(ttl, now + leaseMs, field('expiresAt'))
 return {till}
 `);
 
-/** Ends a lease, unless it is another's by now. Nothing is left of a session that was only leased. */
+/** Ends a lease, unless another has taken it. Nothing is left of a session that was only leased. */
 export const RELEASE: Script = script(`${PRELUDE}${SESSION}${VERSION}${INDEX}
 local id, token = arg(), arg()
 if token ~= field('token') then return {} end

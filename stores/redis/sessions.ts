@@ -40,7 +40,7 @@ export class Sessions {
 
   /**
    * Runs a script that may change the index of the owner. In a cluster a session that begins goes into the index before it is there, so that no crash
-   * leaves one that is not, and once more behind it, as its owner may have been forgotten in between.
+   * leaves one that is not, and once more after it, as its owner may have been forgotten in between.
    */
   async write(
     call: StoreCall,
@@ -58,7 +58,7 @@ export class Sessions {
   }
 
   /**
-   * Appends. In a cluster the ticket that an append is stored with is closed behind it, once: the first one's, where its turn was stored before.
+   * Appends. In a cluster the ticket that an append is stored with is closed after it, once: the first one's, where its turn was stored before.
    */
   async append(
     call: StoreCall,

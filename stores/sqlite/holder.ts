@@ -27,7 +27,7 @@ export function hasEnded(holder = ''): boolean {
     return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
   const now = startOf(pid);
-  // Another process by now, or one that has ended and that its parent has not asked about.
+  // Another process, or one that has ended and that its parent has not asked about.
   return now !== undefined && start !== '' && now !== start;
 }
 
@@ -47,7 +47,7 @@ function linuxPlace(): string | undefined {
   }
 }
 
-/** When a process began, in Linux's own count (proc(5), field 22 of `stat`), `ended` for a zombie; undefined where nobody says. */
+/** When a process began, in Linux's own count (proc(5), field 22 of `stat`), `ended` for a zombie; undefined if it is not known. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
