@@ -207,9 +207,9 @@ export class Gate {
     if (wasFirst) this.#wake();
   }
 
-  #reservation(leases: ReturnType<Budgets['force']>, onError: (error: unknown) => void): Reservation {
+  #reservation(taken: ReturnType<Budgets['force']>, onError: (error: unknown) => void): Reservation {
     this.#reserved++;
-    return new Reservation(this.#budgets, this.#key, leases, onError, () => {
+    return new Reservation(this.#budgets, this.#key, taken, onError, () => {
       this.#reserved--;
       this.#wake();
     });

@@ -1,9 +1,9 @@
-import type { Lease, Windows } from './windows.ts';
+import type { TakenPoints, Windows } from './windows.ts';
 
 /** What a request has taken from both windows. */
-export interface Leases {
-  request: Lease | undefined;
-  tokens: Lease | undefined;
+export interface Taken {
+  request: TakenPoints | undefined;
+  tokens: TakenPoints | undefined;
 }
 
 /** The windows of requests and of tokens. A request takes from both or from neither. */
@@ -17,7 +17,7 @@ export class Budgets {
   }
 
   /** Takes one request and its tokens, or returns how long to wait. Throws `store`. */
-  async take(key: string, tokens: number): Promise<Leases | { waitMs: number; mayEase: boolean }> {
+  async take(key: string, tokens: number): Promise<Taken | { waitMs: number; mayEase: boolean }> {
     const request = await this.#requests?.take(key, 1);
     if (typeof request === 'number') return { waitMs: request, mayEase: false };
     const some = await this.#tokens?.take(key, tokens);
@@ -27,15 +27,15 @@ export class Budgets {
   }
 
   /** Counts a request that does not wait. Throws `store`. */
-  async force(key: string, tokens: number): Promise<Leases> {
+  async force(key: string, tokens: number): Promise<Taken> {
     const request = await this.#requests?.force(key, 1);
     return { request, tokens: await this.#tokens?.force(key, tokens) };
   }
 
-  /** Corrects the leases to what was used. Throws `store`. */
-  async settle(key: string, leases: Leases, requests: number, tokens: number): Promise<void> {
-    if (leases.request !== undefined) await this.#requests?.settle(key, leases.request, requests);
-    if (leases.tokens !== undefined) await this.#tokens?.settle(key, leases.tokens, tokens);
+  /** Corrects the taken to what was used. Throws `store`. */
+  async settle(key: string, taken: Taken, requests: number, tokens: number): Promise<void> {
+    if (taken.request !== undefined) await this.#requests?.settle(key, taken.request, requests);
+    if (taken.tokens !== undefined) await this.#tokens?.settle(key, taken.tokens, tokens);
   }
 }
 
@@ -43,7 +43,7 @@ export class Budgets {
 export class Reservation {
   readonly #budgets: Budgets;
   readonly #key: string;
-  readonly #leases: Promise<Leases>;
+  readonly #taken: Promise<Taken>;
   readonly #onError: (error: unknown) => void;
   readonly #onEnd: () => void;
   #open = true;
@@ -52,17 +52,17 @@ export class Reservation {
   constructor(
     budgets: Budgets,
     key: string,
-    leases: Promise<Leases>,
+    taken: Promise<Taken>,
     onError: (error: unknown) => void,
     onEnd: () => void,
   ) {
     this.#budgets = budgets;
     this.#key = key;
-    this.#leases = leases;
+    this.#taken = taken;
     this.#onError = onError;
     this.#onEnd = onEnd;
     // A failure is reported when the reservation ends.
-    leases.catch(() => undefined);
+    taken.catch(() => undefined);
   }
 
   /** Ends the reservation of a call that has used so many tokens. */
@@ -79,7 +79,7 @@ export class Reservation {
     if (!this.#open) return;
     this.#open = false;
     try {
-      await this.#budgets.settle(this.#key, await this.#leases, requests, Math.ceil(tokens));
+      await this.#budgets.settle(this.#key, await this.#taken, requests, Math.ceil(tokens));
     } catch (error) {
       this.#onError(error);
     }

@@ -22,7 +22,7 @@ export interface Limiter {
 }
 
 /** Points taken from a window. They come back by themselves when the window ends. */
-export interface Lease {
+export interface TakenPoints {
   points: number;
   /** Milliseconds since the epoch. */
   untilMs: number;
@@ -43,32 +43,32 @@ export class Windows {
   }
 
   /** Takes points, or returns the milliseconds until there may be enough. Throws `store`. */
-  async take(key: string, points: number): Promise<Lease | number> {
+  async take(key: string, points: number): Promise<TakenPoints | number> {
     try {
-      return lease(points, await this.#limiter.consume(key, points));
+      return takenUntilEnd(points, await this.#limiter.consume(key, points));
     } catch (rejected) {
       if (!isAnswer(rejected)) throw storeError(rejected);
       // A limiter counts first and compares then, so what did not fit was counted, too.
-      await this.#change(key, lease(points, rejected), -points);
+      await this.#change(key, takenUntilEnd(points, rejected), -points);
       return Math.max(1, rejected.msBeforeNext);
     }
   }
 
   /** Takes points even if there are not enough. Throws `store`. */
-  async force(key: string, points: number): Promise<Lease> {
+  async force(key: string, points: number): Promise<TakenPoints> {
     try {
-      return lease(points, await this.#limiter.penalty(key, points));
+      return takenUntilEnd(points, await this.#limiter.penalty(key, points));
     } catch (error) {
       throw storeError(error);
     }
   }
 
-  /** Changes the points of a lease while its window lasts. Throws `store`. */
-  async settle(key: string, taken: Lease, points: number): Promise<void> {
+  /** Changes what was taken, while its window lasts. Throws `store`. */
+  async settle(key: string, taken: TakenPoints, points: number): Promise<void> {
     await this.#change(key, taken, points - taken.points);
   }
 
-  async #change(key: string, { untilMs }: Lease, points: number): Promise<void> {
+  async #change(key: string, { untilMs }: TakenPoints, points: number): Promise<void> {
     const leftMs = untilMs - Date.now();
     if (points === 0 || leftMs <= (points < 0 ? CLOSING_MS : 0)) return;
     try {
@@ -80,7 +80,7 @@ export class Windows {
   }
 }
 
-function lease(points: number, { msBeforeNext }: LimiterAnswer): Lease {
+function takenUntilEnd(points: number, { msBeforeNext }: LimiterAnswer): TakenPoints {
   return { points, untilMs: Date.now() + msBeforeNext };
 }
 

@@ -1,4 +1,5 @@
 import type { SluiceError } from '../errors.ts';
+import { onAbort } from '../kit/abort.ts';
 import { Timer } from '../kit/timer.ts';
 import type { Turn } from '../session/turn.ts';
 import type { Execution } from './execution.ts';
@@ -29,6 +30,8 @@ export class Admission {
   /** What gives back the session and the slot. Undefined after the end. */
   #releases: readonly (() => void)[] | undefined = [];
   #timer: Timer | undefined;
+  /** To the caller's signal. */
+  #listening: Disposable | undefined;
 
   constructor(setup: AdmissionSetup) {
     this.#setup = setup;
@@ -43,7 +46,12 @@ export class Admission {
   async enter(): Promise<void> {
     const { signal, deadline, turn, slot } = this.#setup;
     if (signal?.aborted === true) throw abortedBySignal(signal.reason);
-    signal?.addEventListener('abort', this.#onSignal, { once: true });
+    if (signal !== undefined) {
+      const { execution } = this.#setup;
+      this.#listening = onAbort(signal, () =>
+        execution.end('cancelled', abortedBySignal(signal.reason), 'drop'),
+      );
+    }
     if (deadline !== undefined) {
       if (deadline <= Date.now()) throw timeoutError('queue');
       this.#limit(deadline, 'queue');
@@ -65,7 +73,7 @@ export class Admission {
   /** The end is decided: the clock and the caller's signal have no more to say. */
   stopWatching(): void {
     this.#timer?.stop();
-    this.#setup.signal?.removeEventListener('abort', this.#onSignal);
+    this.#listening?.[Symbol.dispose]();
   }
 
   /** Gives back the session, then the slot. What comes later is given back at once. */
@@ -102,8 +110,4 @@ export class Admission {
     this.#timer = new Timer(() => this.#setup.execution.end('failed', timeoutError(phase)));
     this.#timer.start(Math.max(Math.ceil(deadline - Date.now()), 0));
   }
-
-  readonly #onSignal = (): void => {
-    this.#setup.execution.end('cancelled', abortedBySignal(this.#setup.signal?.reason), 'drop');
-  };
 }

@@ -1,6 +1,7 @@
 import { Accumulator } from '../accumulator.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError, isSluiceError } from '../errors.ts';
+import { Timer } from '../kit/timer.ts';
 import type { Message } from '../messages.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { Partial as PartialReply } from '../partial.ts';
@@ -47,7 +48,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
   #reply: Reply | undefined;
   #result: ExecutionResult | undefined;
   #cleanup: Promise<void> | undefined;
-  #interruptTimer: ReturnType<typeof setTimeout> | undefined;
+  #interruptTimer: Timer | undefined;
   #index = 0;
   #startedAt = 0;
   #firstChunkAt: number | undefined;
@@ -81,9 +82,10 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
   /** Stops the calls of an interrupted execution. A layer that still holds the last chunk back then has `closeTimeoutMs`. */
   interrupted(): void {
     this.execution.stopCalls();
-    this.#interruptTimer = setTimeout(() => {
+    this.#interruptTimer = new Timer(() => {
       void this.#root?.stop(new SluiceError('aborted', 'The execution was interrupted.'), 'drop');
-    }, this.execution.closeTimeoutMs);
+    });
+    this.#interruptTimer.start(this.execution.closeTimeoutMs);
   }
 
   // The start.
@@ -210,7 +212,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
       const error = execution.error ?? new SluiceError('aborted', `The execution was ${execution.outcome}.`);
       await this.#root.stop(error, 'drop');
     }
-    clearTimeout(this.#interruptTimer);
+    this.#interruptTimer?.stop();
     const ended = await execution.runEndHooks({
       latencyMs: performance.now() - this.#startedAt,
       ...(this.#firstChunkAt !== undefined && { timeToFirstChunkMs: this.#firstChunkAt - this.#startedAt }),

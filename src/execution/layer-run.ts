@@ -1,6 +1,7 @@
 import type { StreamChunk } from '../chunks.ts';
 import type { Middleware, Next } from '../context.ts';
 import { abortedError } from '../errors.ts';
+import { abortable } from '../kit/wait.ts';
 import type { SluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { checkChanges } from '../options.ts';
@@ -242,15 +243,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   /** Waits for the observers of a call before anything is sent. Sends nothing if the run has ended by then. */
   async #whenReady<T>(call: CallRecord, ready: Promise<unknown>, send: () => MaybePromise<T>): Promise<T> {
     call.refused = true;
-    const ended = Promise.withResolvers<never>();
-    const { layerSignal } = this;
-    const stop = (): void => ended.reject(this.#aborted);
-    layerSignal.addEventListener('abort', stop, { once: true });
-    try {
-      await Promise.race([ready, ended.promise]);
-    } finally {
-      layerSignal.removeEventListener('abort', stop);
-    }
+    await abortable(ready, this.layerSignal);
     if (this.#aborted !== undefined) throw this.#aborted;
     call.refused = false;
     return send();

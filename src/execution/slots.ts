@@ -1,4 +1,4 @@
-import { SluiceError, abortedError } from '../errors.ts';
+import { abortReason, onAbort } from '../kit/abort.ts';
 
 interface Waiting {
   grant(): void;
@@ -37,18 +37,17 @@ export class Slots {
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) throw abortedError(signal.reason);
-      const giveUp = (): void => {
+      if (signal.aborted) throw abortReason(signal);
+      const listening = onAbort(signal, (reason) => {
         this.#queue = this.#queue.filter((other) => other !== mine);
-        reject(signal.reason instanceof SluiceError ? signal.reason : abortedError(signal.reason));
-      };
+        reject(reason);
+      });
       const mine: Waiting = {
         grant: () => {
-          signal.removeEventListener('abort', giveUp);
+          listening[Symbol.dispose]();
           resolve();
         },
       };
-      signal.addEventListener('abort', giveUp, { once: true });
       this.#queue.push(mine);
     });
   }

@@ -1,4 +1,5 @@
 import { SluiceError, abortedError, kindOf } from '../errors.ts';
+import { Timer } from '../kit/timer.ts';
 import { isEnd, pullFrom } from '../stream/source.ts';
 import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 
@@ -90,23 +91,15 @@ export class Tee<C, R> {
 
   async #waitFor(full: Branch<C>): Promise<void> {
     if (this.#idleTimeoutMs === 0) return this.#progress.promise;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
-        const advice = 'read it, close it, or choose another overflow';
-        reject(
-          new SluiceError('timeout', `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${advice}.`, {
-            phase: 'idle',
-          }),
-        );
-      }, this.#idleTimeoutMs);
+    const late = Promise.withResolvers<never>();
+    using timer = new Timer(() => {
+      const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
+      const advice = 'read it, close it, or choose another overflow';
+      const message = `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${advice}.`;
+      late.reject(new SluiceError('timeout', message, { phase: 'idle' }));
     });
-    try {
-      await Promise.race([this.#progress.promise, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    timer.start(this.#idleTimeoutMs);
+    await Promise.race([this.#progress.promise, late.promise]);
   }
 
   async #read(): Promise<void> {

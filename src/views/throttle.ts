@@ -1,5 +1,6 @@
 import type { ExecutionChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
+import { Timer } from '../kit/timer.ts';
 import { isEnd, pullFrom } from '../stream/source.ts';
 import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
 import type { MaybePromise } from '../stream/owner.ts';
@@ -29,26 +30,25 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   }
 
   async pull(): Promise<Pulled<ExecutionChunk, R>> {
-    const timer = new Timer(this.#ms);
+    const over = Promise.withResolvers<'over'>();
+    using timer = new Timer(() => over.resolve('over'));
     try {
       for (;;) {
         this.#reading ??= pullFrom(this.#stream);
         const pulled = await (this.#held === undefined
           ? this.#reading
-          : Promise.race([this.#reading, timer.over]));
+          : Promise.race([this.#reading, over.promise]));
         if (pulled === 'over') return this.#letGo([]);
         if (isEnd(pulled)) return this.#held === undefined ? pulled : this.#letGo([]);
         this.#reading = undefined;
         const out: ExecutionChunk[] = [];
         for (const chunk of pulled) this.#add(chunk, out);
         if (out.length > 0) return out;
-        timer.start();
+        if (!timer.running) timer.start(this.#ms);
       }
     } catch (error) {
       if (this.#held === undefined) throw error;
       return this.#letGo([]); // the next pull meets the error of the same read
-    } finally {
-      timer.stop();
     }
   }
 
@@ -75,28 +75,5 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
     if (this.#held !== undefined) out.push({ ...this.#held, index: this.#index++ });
     this.#held = undefined;
     return out;
-  }
-}
-
-/** One wait. It starts at most once. */
-class Timer {
-  readonly #ms: number;
-  readonly #over = Promise.withResolvers<'over'>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(ms: number) {
-    this.#ms = ms;
-  }
-
-  get over(): Promise<'over'> {
-    return this.#over.promise;
-  }
-
-  start(): void {
-    this.#timer ??= setTimeout(() => this.#over.resolve('over'), this.#ms);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
   }
 }

@@ -8,7 +8,7 @@ export type Undici = Pick<typeof import('undici'), 'Agent' | 'EnvHttpProxyAgent'
 export type LoadUndici = () => Promise<Undici | undefined>;
 
 /** A dispatcher that is in use until `release()`. */
-export interface Lease {
+export interface UsedDispatcher {
   dispatcher: Dispatches;
   release(): Promise<void>;
 }
@@ -45,16 +45,16 @@ function isMissing(error: unknown): boolean {
 }
 
 /** The dispatcher that all providers share. It is made for the first provider and destroyed with the last one. */
-export function leaseShared(undici: Undici): Lease {
+export function useShared(undici: Undici): UsedDispatcher {
   shared ??= makeDispatcher(undici);
   const dispatcher = shared;
   users += 1;
-  let isHeld = true;
+  let isUsed = true;
   return {
     dispatcher,
     async release() {
-      if (!isHeld) return;
-      isHeld = false;
+      if (!isUsed) return;
+      isUsed = false;
       users -= 1;
       if (users > 0 || shared !== dispatcher) return;
       shared = undefined;
@@ -104,7 +104,7 @@ export function globalDispatcher(undici: Undici): Dispatches | undefined {
 const OF_NODE: ReadonlySet<string> = new Set(['Agent', 'EnvHttpProxyAgent']);
 
 /** Checks the caller's own dispatcher, which is never closed here. */
-export function ownDispatcher(dispatcher: unknown): Lease {
+export function ownDispatcher(dispatcher: unknown): UsedDispatcher {
   if (!isDispatcher(dispatcher)) {
     throw new SluiceError(
       'invalid_options',

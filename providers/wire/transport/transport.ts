@@ -1,7 +1,7 @@
 import { SluiceError } from '../../../src/index.ts';
 import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
-import { globalDispatcher, leaseShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
-import type { Lease, LoadUndici, Undici } from './shared-dispatcher.ts';
+import { globalDispatcher, useShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
+import type { LoadUndici, Undici, UsedDispatcher } from './shared-dispatcher.ts';
 
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
@@ -31,20 +31,20 @@ export interface ProviderFetch {
 export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
   const own = options.dispatcher === undefined ? undefined : ownDispatcher(options.dispatcher);
   if (options.fetch !== undefined) return strictFetch(options.fetch);
-  let lease: Lease | undefined = own;
+  let used: UsedDispatcher | undefined = own;
   let loading: ReturnType<LoadUndici> | undefined;
   let closed = false;
 
-  async function leased(): Promise<Lease | undefined> {
+  async function loaded(): Promise<UsedDispatcher | undefined> {
     loading ??= load();
     const undici = await loading;
-    if (undici !== undefined && !closed) lease ??= leaseOf(undici);
-    return lease;
+    if (undici !== undefined && !closed) used ??= dispatcherFor(undici);
+    return used;
   }
 
   async function usedDispatcher(): Promise<Dispatches | undefined> {
     if (closed) throw closedError();
-    const { dispatcher } = lease ?? (await leased()) ?? {};
+    const { dispatcher } = used ?? (await loaded()) ?? {};
     if (closed) throw closedError();
     return dispatcher;
   }
@@ -70,15 +70,15 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
     },
     async close() {
       closed = true;
-      await lease?.release();
+      await used?.release();
     },
   };
 }
 
 /** The dispatcher that the program set for all its requests, else the shared one. */
-function leaseOf(undici: Undici): Lease {
+function dispatcherFor(undici: Undici): UsedDispatcher {
   const set = globalDispatcher(undici);
-  return set === undefined ? leaseShared(undici) : ownDispatcher(set);
+  return set === undefined ? useShared(undici) : ownDispatcher(set);
 }
 
 /** The caller's `fetch` without redirects. */
