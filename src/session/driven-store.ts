@@ -225,6 +225,11 @@ export class DrivenStore<Content> implements StateStore {
     await this.#call('close', () => this.#driver.close());
   }
 
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Calls the driver. `late` takes an answer that comes after `timeoutMs`. */
   #call<T>(doing: string, run: () => Awaitable<T>, late?: (answer: T) => void): Awaitable<T> {
     const { timeoutMs } = this.#options;

@@ -39,4 +39,9 @@ export class DriverLease implements Lease {
     await this.#hold('release', 0);
     this.#state = 'released';
   }
+
+  /** The same as `release()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
 }

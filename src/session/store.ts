@@ -70,8 +70,8 @@ export interface Spend {
   turns: number;
 }
 
-/** The right to append to a session, for a time. */
-export interface Lease {
+/** The right to append to a session, for a time. The end of an `await using` scope releases it. */
+export interface Lease extends AsyncDisposable {
   /** Grows with every lease of the session, over its deletion too: a store refuses an append with an older one. */
   readonly token: number;
   /** Milliseconds since the epoch, by the clock of the store. */
@@ -140,7 +140,7 @@ export interface SpendScope {
  *
  * A store with a `ttlMs` drops a session that was neither appended to, updated nor leased for so long, but none while it is leased.
  */
-export interface StateStore {
+export interface StateStore extends AsyncDisposable {
   /** Undefined if there is no such session. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
   load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined>;
   /** What was appended under an id; undefined if nothing was. */

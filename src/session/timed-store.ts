@@ -98,6 +98,11 @@ export class TimedStore implements StateStore {
     return this.#call('close', () => this.origin.close());
   }
 
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #call<T>(doing: string, call: () => Promise<T>): Promise<T> {
     return storeCall(doing, call, this.#limits);
   }
@@ -133,6 +138,11 @@ export class TimedLease implements Lease {
 
   release(): Promise<void> {
     return storeCall('release', () => this.origin.release(), { timeoutMs: this.#timeoutMs });
+  }
+
+  /** The same as `release()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 }
 

@@ -175,6 +175,11 @@ class EncryptedStore implements StateStore {
     return this.#store.close();
   }
 
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   #cipher({ owner, id }: { owner: string; id: string }): SessionCipher {
     return new SessionCipher(this.#keys, { owner, id });
   }

@@ -57,6 +57,7 @@ export class WatchedStore extends ForwardingStore {
       },
       renew: () => lease.renew(leaseMs),
       release: () => lease.release(),
+      [Symbol.asyncDispose]: () => lease.release(),
     };
   }
 

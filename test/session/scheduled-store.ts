@@ -52,13 +52,15 @@ export class ScheduledStore extends ForwardingStore {
 
   override async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
     const lease = await this.#call('lease', () => this.store.lease(key, ttlMs, options));
+    const release = (): Promise<void> => this.#call('release', () => lease.release());
     return {
       token: lease.token,
       get expiresAt() {
         return lease.expiresAt;
       },
       renew: (ms) => this.#call('renew', () => lease.renew(ms)),
-      release: () => this.#call('release', () => lease.release()),
+      release,
+      [Symbol.asyncDispose]: release,
     };
   }
 

@@ -39,6 +39,10 @@ export class TroubledStore extends MemoryStore {
   override async lease(...given: Parameters<MemoryStore['lease']>): ReturnType<MemoryStore['lease']> {
     await this.#meet('lease', given[2]?.takeOver === true ? 'takeOver' : '');
     const lease = await super.lease(...given);
+    const release = async (): Promise<void> => {
+      await this.#meet('release', '');
+      await lease.release();
+    };
     return {
       token: lease.token,
       get expiresAt() {
@@ -48,10 +52,8 @@ export class TroubledStore extends MemoryStore {
         await this.#meet('renew', `${ttlMs}`);
         await lease.renew(ttlMs);
       },
-      release: async () => {
-        await this.#meet('release', '');
-        await lease.release();
-      },
+      release,
+      [Symbol.asyncDispose]: release,
     };
   }
 

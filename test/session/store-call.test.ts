@@ -193,7 +193,13 @@ describe('R53 each method of a store', () => {
   });
 
   test.each(['renew', 'release'] as const)('%s of a lease has the deadline, too', async (verb) => {
-    const given: Lease = { token: 1, expiresAt: 2, renew: () => never, release: () => never };
+    const given: Lease = {
+      token: 1,
+      expiresAt: 2,
+      renew: () => never,
+      release: () => never,
+      [Symbol.asyncDispose]: () => never,
+    };
     const lease = await timed(storeWith('lease', async () => given)).lease('s', 1_000);
     const call = failureOf(verb === 'renew' ? lease.renew(1_000) : lease.release());
     await vi.advanceTimersByTimeAsync(5_000);
@@ -219,6 +225,7 @@ test('a lease that comes too late is given back at once, and what goes wrong wit
       released.push(token);
       await release();
     },
+    [Symbol.asyncDispose]: () => never,
   });
   late[0]?.resolve(lease(1, async () => undefined));
   late[1]?.resolve(lease(2, () => Promise.reject(new Error('gone'))));

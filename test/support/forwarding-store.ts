@@ -64,4 +64,8 @@ export class ForwardingStore implements StateStore {
   close(): Promise<void> {
     return this.store.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }

@@ -259,7 +259,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
   ),
   'renew puts the end off, again and again': leasing((lease) => async (...given) => {
     const mine = await lease(...given);
-    return { token: mine.token, expiresAt: mine.expiresAt, renew: mine.renew, release: mine.release };
+    const { token, expiresAt, renew, release } = mine;
+    return { token, expiresAt, renew, release, [Symbol.asyncDispose]: release };
   }),
   'release ends a lease for good, and may be called twice': leasing((lease) => async (...given) => {
     const mine = await lease(...given);
