@@ -28,17 +28,19 @@ export async function cleanUpInOrder<C, R>(stopped: Stopped<C, R>): Promise<void
   const below = abortedError(error);
   const inwards = stopped.segments.toReversed();
   const innermost = inwards[0] ?? at;
+  // A stream that a body made itself has no owner. The layer that returned it answers for its source.
+  const { owner } = stopped.segments[0] ?? at;
+  const { name } = inwards.find((segment) => segment.owner === owner) ?? innermost;
   const isBody = source instanceof GeneratorSource;
-  if (source !== undefined && !isBody)
-    await withinCloseTimeout(innermost.owner, innermost.name, closeSource(source, below));
+  if (source !== undefined && !isBody) await withinCloseTimeout(owner, name, closeSource(source, below));
   let mine = below;
   for (const segment of inwards) {
     if (segment === at) mine = error;
     await segment.closeOtherRuns(below);
     if (segment === innermost) {
       // A body is closed only after what it reads: it may be waiting for that.
-      if (isBody) await withinCloseTimeout(segment.owner, segment.name, closeSource(source, below));
-      if (opening !== undefined) await withinCloseTimeout(segment.owner, segment.name, opening);
+      if (isBody) await withinCloseTimeout(owner, name, closeSource(source, below));
+      if (opening !== undefined) await withinCloseTimeout(owner, name, opening);
     }
     segment.finish({ outcome: segment.outcomeOf(mine), error: mine });
   }
@@ -66,7 +68,7 @@ export async function withinCloseTimeout(
   if (!(work instanceof Promise)) return;
   const late = Promise.withResolvers<string>();
   using timer = new Timer(() =>
-    late.resolve(`"${name}" ignored its signal and was abandoned after ${owner.closeTimeoutMs} ms.`),
+    late.resolve(`"${name}" did not end within ${owner.closeTimeoutMs} ms and was abandoned.`),
   );
   timer.start(owner.closeTimeoutMs);
   const warning = await Promise.race([

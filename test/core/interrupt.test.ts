@@ -174,7 +174,7 @@ test('a layer that holds back and hangs is freed after closeTimeoutMs', async ()
     'hi',
   );
   expect([result.outcome, result.response.content]).toEqual(['interrupted', '']);
-  expect(result.warnings).toEqual(['"holds" ignored its signal and was abandoned after 20 ms.']);
+  expect(result.warnings).toEqual(['"holds" did not end within 20 ms and was abandoned.']);
 });
 
 test('an observer of calls can interrupt at a chunk', async () => {
