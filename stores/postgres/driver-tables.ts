@@ -14,11 +14,11 @@ const contentSchema = z.object({
 /**
  * The tables of version 2.
  *
- * `fields` of a session has its metadata and its pending calls by name. `line` and `messages` say where it stands, and `branched` that there may be rows
- * on other lines: see `position.ts`.
+ * `fields` of a session has its metadata and its pending calls by name. `line` and `messages` say where it stands: see `position.ts`. `parent` is the
+ * position at which the newest branch begins: a row that is written while the session stands there begins a line. NULL: there is no branch.
  *
- * `turn_id` and `part` of a row are its group and its number there. `line` and `upto` are its place, and `parent` is the position that a line follows,
- * in the first row of that line. `at` is in milliseconds since the epoch: a load reads many.
+ * `turn_id` and `part` of a row are its group and its number there. `line` and `upto` are its place. `parent` of the first row of a line is the position
+ * that the line follows; in other rows it says nothing. `at` is in milliseconds since the epoch: a load reads many.
  */
 export async function moveToDriverTables(queries: Queries, names: Names): Promise<void> {
   const { sessions, turns, owners } = names;
@@ -33,10 +33,10 @@ export async function moveToDriverTables(queries: Queries, names: Names): Promis
 ALTER TABLE ${sessions}
   ADD COLUMN fields jsonb NOT NULL DEFAULT '{}',
   ADD COLUMN line bigint NOT NULL DEFAULT 0,
-  ADD COLUMN branched boolean NOT NULL DEFAULT false;
+  ADD COLUMN parent bigint;
 ALTER TABLE ${turns}
   ADD COLUMN line bigint NOT NULL DEFAULT 0,
-  ADD COLUMN parent bigint NOT NULL DEFAULT 0,
+  ADD COLUMN parent bigint,
   ADD COLUMN at bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000);
 DROP INDEX ${names.of('turns_window')};
 CREATE INDEX ${names.index('turns_window')} ON ${turns} (session, line, upto) WHERE messages > 0;`);

@@ -56,33 +56,39 @@ export class PostgresDriver implements StoreDriver {
       const found = await call.rows(row.loadRow, this.#statements.load, owner, values);
       const session = found.find((one) => one.upto === null);
       if (session === undefined) return undefined;
-      const head = from ?? positionOf(session.line, session.messages);
+      const { line, updated, expires, sums } = session.session;
+      const head = from ?? positionOf(line, session.messages);
       const to = placeAt(head);
       const skip = Math.max(0, to.upto - last);
-      const window = found.filter((one) => one.upto !== null).sort((a, b) => a.upto - b.upto);
-      let rows = window.map((one) => storedRow({ ...one, line: session.line }));
-      const [first] = window;
+      let rows: StoredRow[] = [];
+      for (const one of found) if (one.upto !== null) rows.push(storedRow(one, line));
+      rows.sort((a, b) => a.position - b.position);
+      const [first] = rows;
       // The rest of the window lies on other lines: the session has branches.
-      if (last > 0 && to.upto > 0 && (first === undefined || first.upto - first.messages > skip))
+      if (
+        last > 0 &&
+        to.upto > 0 &&
+        (first === undefined || placeAt(first.position).upto - first.weight > skip)
+      )
         rows = (await call.rows(row.turnRow, this.#statements.way, owner, [id, to.line, to.upto, skip])).map(
-          storedRow,
+          turnOf,
         );
       return {
         version: session.version,
         messages: to.upto,
         head,
         fields: session.content,
-        sums: session.sums,
+        sums,
         createdAt: session.at,
-        updatedAt: session.updated,
-        expiresAt: session.expires ?? undefined,
+        updatedAt: updated,
+        expiresAt: expires ?? undefined,
         rows,
       };
     });
   }
 
   async group({ owner, id }: Place, group: string): Promise<StoredRow[]> {
-    return (await this.#rows(row.turnRow, 'group', owner, [id, group])).map(storedRow);
+    return (await this.#rows(row.turnRow, 'group', owner, [id, group])).map(turnOf);
   }
 
   /** Writes with one statement, and looks for the reason only if that changed nothing. */
@@ -166,10 +172,15 @@ export class PostgresDriver implements StoreDriver {
   async copy({ owner, id }: Place, to: Place, copy: Copy): Promise<boolean> {
     const at = Number.isFinite(copy.messages) ? copy.messages : null;
     return this.#database.call(async (call) => {
-      const [origin] = await call.rows(row.originRow, this.#statements.origin, owner, [id, at]);
+      const statements = this.#statements;
+      let [origin] = await call.rows(row.originRow, statements.origin, owner, [id, at]);
+      // Mostly all rows are on the first line, and are found without a walk.
+      const branched = origin !== undefined && origin.line > 0;
+      if (branched) [origin] = await call.rows(row.originRow, statements.branchedOrigin, owner, [id, at]);
       if (origin === undefined) return false;
       const values = [to.id, ...copyValues(origin, copy, this.#ttlMs)];
-      return (await call.rows(row.keyRow, this.#statements.copy, owner, values)).length > 0;
+      const text = branched ? statements.branchedCopy : statements.copy;
+      return (await call.rows(row.keyRow, text, owner, values)).length > 0;
     });
   }
 
@@ -209,8 +220,17 @@ export class PostgresDriver implements StoreDriver {
   }
 }
 
-function storedRow({ version, messages, content, line, upto, at }: z.output<typeof row.turnRow>): StoredRow {
-  return { position: messages === 0 ? 0 : positionOf(line, upto), weight: messages, version, at, content };
+function turnOf(turn: z.output<typeof row.turnRow>): StoredRow {
+  return storedRow(turn, Number(turn.line));
+}
+
+function storedRow(
+  { version, messages, content, upto, at }: z.output<typeof row.windowRow>,
+  line: number,
+): StoredRow {
+  const weight = Number(messages);
+  const position = weight === 0 ? 0 : positionOf(line, Number(upto));
+  return { position, weight, version: Number(version), at: Number(at), content };
 }
 
 /** The parameters of a copy after its id. Whole rows are copied by the server; a row that the copy cuts is written anew. */

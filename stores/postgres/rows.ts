@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import { sumsSchema } from './sum-columns.ts';
 
 // What statements answer: text, so that it does not depend on how the driver was told to read other types.
 
 const number = z.string().transform(Number);
 const flag = z.string().transform((text) => text === 'true');
 const json = z.string().transform((text): unknown => JSON.parse(text));
-const sums = json.pipe(z.record(z.string(), z.number()));
+const sums = json.pipe(sumsSchema);
 const fields = json.pipe(z.record(z.string(), z.string()));
 
 /** Whatever there is. */
@@ -26,33 +27,38 @@ export const keyRow = z.object({ key: z.string() });
 export const listRow = z.object({ id: z.string(), version: number, updated: number });
 /** What a write found. */
 export const lookRow = z.object({ version: number, token: number, alive: flag, now: number, size: number });
-/** A row of a write. */
-export const turnRow = z.object({
-  version: number,
-  messages: number,
+/** A row of a write on the line of the head. Its numbers stay texts: a load has many, and a transformation of each takes as long as all else. */
+export const windowRow = z.object({
+  version: z.string(),
+  messages: z.string(),
   content: z.string(),
-  line: number,
-  upto: number,
-  at: number,
+  upto: z.string(),
+  at: z.string(),
+});
+/** A row of a write. */
+export const turnRow = windowRow.extend({ line: z.string() });
+const sessionSchema = z.object({
+  line: z.number(),
+  updated: z.number(),
+  expires: z.number().nullable(),
+  sums: sumsSchema,
 });
 /** The session, or a row on the line of its head. */
 export const loadRow = z.union([
-  turnRow.extend({ line: z.null() }),
+  windowRow,
   z.object({
     upto: z.null(),
     version: number,
     messages: number,
-    line: number,
     content: fields,
-    sums,
     at: number,
-    updated: number,
-    expires: number.nullable(),
+    session: json.pipe(sessionSchema),
   }),
 ]);
 /** What is copied, and the row that the copy cuts. */
 export const originRow = z.object({
   key: z.string(),
+  line: number,
   messages: number,
   version: number.nullable(),
   upto: number.nullable(),

@@ -7,7 +7,8 @@ const ONLY_LEASED_MS = 86_400_000;
 
 /** From now, by the clock of the server: the time of a whole transaction would be that of its begin. */
 const inMs = (ms: string): string => `clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
-const epochMs = (time: string): string => `floor(extract(epoch FROM ${time}) * 1000)::text`;
+const epochNumber = (time: string): string => `floor(extract(epoch FROM ${time}) * 1000)`;
+const epochMs = (time: string): string => `${epochNumber(time)}::text`;
 /** Whether a session has not expired. */
 export const alive = (row: string): string =>
   `(${row}.expires_at IS NULL OR ${row}.expires_at > clock_timestamp())`;
@@ -36,9 +37,7 @@ export type Statements = ReturnType<typeof statementsOf>;
 /** Makes the texts; they hold names and `$` parameters, no value. What they select is text, so that no setting of the driver changes it. */
 export function statementsOf(names: Names) {
   const { sessions, turns, owners, tokens } = names;
-  const turnOn = (line: string): string =>
-    `t.version::text, t.messages::text, t.content, ${line} AS line, t.upto::text, t.at::text`;
-  const turn = turnOn('t.line::text');
+  const turn = 't.version::text, t.messages::text, t.content, t.line::text, t.upto::text, t.at::text';
   const stored = `SELECT * FROM ${sessions} AS s WHERE ${mine('s')} AND s.version > 0 AND ${alive('s')}`;
 
   /** The lines on the way to a place of a session `s`, the newest first, and how far each is read. Mostly there is one. */
@@ -54,6 +53,29 @@ export function statementsOf(names: Names) {
 )`;
   const onTheWay = `t.session = (SELECT key FROM s) AND t.line = way.line AND t.messages > 0 AND t.upto <= way.upto`;
 
+  const origin = `SELECT * FROM ${sessions} AS s WHERE s.key = $3::bigint AND s.owner = $1 FOR KEY SHARE`;
+
+  /**
+   * $3 key of the origin, $4 names of fields that are left out, $5 messages, $6 ttl, $7 up to which message whole rows are copied, $8 messages of a
+   * row that is cut, $9 its content. What was stored never changes, so that the server copies whole rows.
+   */
+  const copy = (withs: string, from: string, rows: string): string => `
+WITH ${withs},
+copy AS (
+  INSERT INTO ${sessions} (owner, id, version, messages, fields, expires_at)
+  SELECT $1, $2, 1, $5::bigint, s.fields - $4::text[], ${keptUntil('$6', 'NULL')} FROM s RETURNING key
+),
+copied AS (
+  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content)
+  SELECT copy.key, $1, '', row_number() OVER (ORDER BY t.upto), 1, t.upto, t.messages, t.content
+  FROM copy CROSS JOIN ${from} WHERE ${rows} AND t.upto <= $7::bigint
+),
+cut AS (
+  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content)
+  SELECT copy.key, $1, '', 0, 1, $5::bigint, $8::int, $9 FROM copy WHERE $8::int > 0
+)
+SELECT key::text FROM copy`;
+
   return {
     /** What a write found that changed nothing. $3 group. */
     look: `
@@ -68,21 +90,22 @@ ON CONFLICT (owner, id) DO NOTHING`,
 
     /**
      * The session, and the newest rows of the line that its head is on. $3 messages, or null for all. The window is found by the index on `upto`; the
-     * limit, which no window reaches, tells the planner how small it is. The line is that of the session.
+     * limit, which no window reaches, tells the planner how small it is. What only the session has is one column: each column is sent with each row.
      */
     load: `
 WITH s AS MATERIALIZED (${stored})
-SELECT s.version::text, s.messages::text, s.fields::text AS content, s.line::text, NULL AS upto, ${epochMs('s.created_at')} AS at,
-  ${sumsJson('s')} AS sums, ${epochMs('s.updated_at')} AS updated, ${epochMs('s.expires_at')} AS expires
+SELECT s.version::text, s.messages::text, s.fields::text AS content, NULL AS upto, ${epochMs('s.created_at')} AS at,
+  json_build_object('line', s.line, 'updated', ${epochNumber('s.updated_at')}, 'expires', ${epochNumber('s.expires_at')},
+    'sums', ${sumsJson('s')})::text AS session
 FROM s
 UNION ALL
-(
-  SELECT ${turnOn('NULL')}, NULL, NULL, NULL
+SELECT t.* FROM s CROSS JOIN LATERAL (
+  SELECT t.version::text, t.messages::text, t.content, t.upto::text, t.at::text, NULL
   FROM ${turns} AS t
-  WHERE t.session = (SELECT key FROM s) AND t.line = (SELECT line FROM s) AND t.messages > 0
-    AND t.upto > (SELECT messages - coalesce($3::bigint, messages) FROM s) AND t.upto <= (SELECT messages FROM s)
+  WHERE t.session = s.key AND t.line = s.line AND t.messages > 0
+    AND t.upto > s.messages - coalesce($3::bigint, s.messages) AND t.upto <= s.messages
   ORDER BY t.upto DESC LIMIT $3::bigint
-)`,
+) AS t`,
 
     /** The rows on the way to a place, without those that hold only the first messages. $3 line and $4 messages of the place, $5 how many. */
     way: `
@@ -96,43 +119,41 @@ SELECT ${turn}
 FROM ${sessions} AS s JOIN ${turns} AS t ON t.session = s.key
 WHERE ${mine('s')} AND ${alive('s')} AND t.turn_id = $3 ORDER BY t.part`,
 
-    spent: `SELECT ${sumsJson('o')} AS sums FROM ${owners} AS o WHERE o.owner = $1`,
+    spent: `SELECT ${sumsJson('o')}::text AS sums FROM ${owners} AS o WHERE o.owner = $1`,
 
     /** $2 the id before, $3 how many. */
     list: `
 SELECT s.id, s.version::text, ${epochMs('s.updated_at')} AS updated FROM ${sessions} AS s
 WHERE s.owner = $1 AND s.id > $2 AND s.version > 0 AND ${alive('s')} ORDER BY s.id LIMIT $3::bigint`,
 
-    /** What is to be copied, with the row that holds the message after the first $3, if there is one. */
+    /** What is to be copied, with the row of its line that holds the message after the first $3, if there is one. */
     origin: `
+SELECT s.key::text, s.line::text, s.messages::text, t.version::text, t.upto::text, t.messages::text AS row_messages, t.content
+FROM ${sessions} AS s LEFT JOIN LATERAL (
+  SELECT * FROM ${turns} AS t WHERE t.session = s.key AND t.line = s.line AND t.messages > 0
+    AND t.upto > $3::bigint AND t.upto <= s.messages ORDER BY t.upto LIMIT 1
+) AS t ON true
+WHERE ${mine('s')} AND s.version > 0 AND ${alive('s')}`,
+
+    /** The same of a session with branches: the row may lie on any line of the way. */
+    branchedOrigin: `
 WITH RECURSIVE s AS (${stored}),
 ${way('s.line', 's.messages')}
-SELECT s.key::text, s.messages::text, t.version::text, t.upto::text, t.messages::text AS row_messages, t.content
+SELECT s.key::text, s.line::text, s.messages::text, t.version::text, t.upto::text, t.messages::text AS row_messages, t.content
 FROM s LEFT JOIN LATERAL (
   SELECT t.* FROM way JOIN ${turns} AS t ON ${onTheWay} AND t.upto > $3::bigint ORDER BY t.upto LIMIT 1
 ) AS t ON true`,
 
-    /**
-     * $3 key of the origin, $4 names of fields that are left out, $5 messages, $6 ttl, $7 up to which message whole rows are copied, $8 messages of a
-     * row that is cut, $9 its content. What was stored never changes, so that the server copies whole rows.
-     */
-    copy: `
-WITH RECURSIVE s AS (SELECT * FROM ${sessions} AS s WHERE s.key = $3::bigint AND s.owner = $1 FOR KEY SHARE),
-${way('s.line', 's.messages')},
-copy AS (
-  INSERT INTO ${sessions} (owner, id, version, messages, fields, expires_at)
-  SELECT $1, $2, 1, $5::bigint, s.fields - $4::text[], ${keptUntil('$6', 'NULL')} FROM s RETURNING key
-),
-copied AS (
-  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content)
-  SELECT copy.key, $1, '', row_number() OVER (ORDER BY t.upto), 1, t.upto, t.messages, t.content
-  FROM copy, way JOIN ${turns} AS t ON ${onTheWay} AND t.upto <= $7::bigint
-),
-cut AS (
-  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content)
-  SELECT copy.key, $1, '', 0, 1, $5::bigint, $8::int, $9 FROM copy WHERE $8::int > 0
-)
-SELECT key::text FROM copy`,
+    copy: copy(
+      `s AS (${origin})`,
+      `s CROSS JOIN ${turns} AS t`,
+      't.session = s.key AND t.line = 0 AND t.messages > 0',
+    ),
+    branchedCopy: copy(
+      `RECURSIVE s AS (${origin}), ${way('s.line', 's.messages')}`,
+      `way CROSS JOIN ${turns} AS t`,
+      onTheWay,
+    ),
 
     delete: `DELETE FROM ${sessions} AS s WHERE ${mine('s')}`,
     deleteExpired: `DELETE FROM ${sessions} AS s WHERE ${mine('s')} AND NOT ${alive('s')}`,

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Sums } from '../../src/index.ts';
 
 // Sums are columns, so that the database adds them up and others can read them with SQL. Whether a usage or a cost was estimated or unknown is kept
@@ -53,14 +54,34 @@ export function addition(row: string, other: string): string {
   ].join(',\n    ');
 }
 
-/** A row's sums as JSON text. */
+/** The sums that {@link sumsJson} has, in its order. */
+const NAMES = [
+  'turns',
+  ...[...TOKENS, ...MONEY].map(([, name]) => name),
+  'estimatedUsages',
+  'estimatedCosts',
+  'unknownCosts',
+];
+
+/** A row's sums as JSON: a list without names, which takes less to make and to read. */
 export function sumsJson(row: string): string {
-  const fields = [...TOKENS, ...MONEY].map(([column, name]) => `'${name}', ${row}.${column}`);
-  return `json_strip_nulls(json_build_object('turns', ${row}.turns, ${fields.join(', ')},
-    'estimatedUsages', CASE WHEN ${row}.usage_estimated THEN 1 END,
-    'estimatedCosts', CASE WHEN ${row}.cost_status = 'estimated' THEN 1 END,
-    'unknownCosts', CASE WHEN ${row}.cost_status = 'unknown' THEN 1 END))::text`;
+  const columns = ['turns', ...tokens, ...money].map((column) => `${row}.${column}`);
+  return `json_build_array(${columns.join(', ')}, CASE WHEN ${row}.usage_estimated THEN 1 END,
+    CASE WHEN ${row}.cost_status = 'estimated' THEN 1 END, CASE WHEN ${row}.cost_status = 'unknown' THEN 1 END)`;
 }
+
+/** Reads what {@link sumsJson} made. */
+export const sumsSchema = z
+  .array(z.number().nullable())
+  .length(NAMES.length)
+  .transform((values): Sums => {
+    const sums: Record<string, number> = {};
+    for (const [at, name] of NAMES.entries()) {
+      const value = values[at] ?? null;
+      if (value !== null) sums[name] = value;
+    }
+    return sums;
+  });
 
 /** What a write adds, as one parameter. */
 export function sumsParameter(sums: Sums): string {

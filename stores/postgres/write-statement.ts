@@ -57,7 +57,7 @@ function shapeOf({
   drop,
   ...flags
 }: Write): string {
-  const parts = [group, token, version, before, after, head, fields, sums, rows[0], drop?.[0]];
+  const parts = [group, token, version, before, after, head, fields, sums, rows[0], rows[1], drop?.[0]];
   const there = parts.map((part) => (part === undefined ? '-' : '+'));
   return [...there, weighs(rows), flags.bump, flags.release].join('');
 }
@@ -109,94 +109,72 @@ function makeShape({ sessions, turns, owners }: Names, write: Write, ttlMs: numb
   ON CONFLICT (owner) DO UPDATE SET ${addition('o', 'excluded')}
 )`);
   }
-  const move = moveOf(write, { sessions, turns }, parameter);
-  set.push(...move.set);
+  set.push(...moveOf(write, turns, parameter));
   if (drop.length > 0)
     then.push(`dropped AS (
   DELETE FROM ${turns} AS t USING kept
   WHERE t.session = kept.key AND t.turn_id = ANY (${parameter((of) => of.drop, 'text[]')})
 )`);
   if (rows.length > 0) {
-    const contents = parameter((of) => of.rows.map(({ content }) => content), 'text[]');
-    const weights = parameter((of) => of.rows.map(({ weight }) => weight), 'int[]');
-    const uptos = parameter(uptoOf, 'int[]');
     // A group of the core's has no such name.
     const name = groupId ?? `'\\' || kept.version`;
     then.push(`stored AS (
   INSERT INTO ${turns} (session, owner, turn_id, part, version, line, parent, upto, messages, content)
-  SELECT kept.key, kept.owner, ${name}, ${from} + part.number - 1, kept.version,
-    ${move.line}, ${move.parent}, ${move.before} + part.upto, part.messages, part.content
-  FROM kept, unnest(${contents}, ${weights}, ${uptos}) WITH ORDINALITY AS part(content, messages, upto, number)
+  ${rowsOf(write, name, from, parameter)}
 )`);
   }
   withs.push(`kept AS (
   UPDATE ${sessions} AS s SET ${set.join(',\n    ')}
   ${sums === undefined ? '' : 'FROM added'}
   WHERE ${where.join(' AND ')}
-  RETURNING ${['s.key', 's.owner', 's.version', 's.token', ...move.returned].join(', ')}
+  RETURNING s.key, s.owner, s.version, s.token, s.line, s.parent, s.messages
 )`);
   const text = `WITH ${[...withs, ...then].join(',\n')}\nSELECT version::text, token::text FROM kept`;
   return { text, values };
 }
 
-/** Where a write moves the head of a session, and where its rows lie. */
-interface Move {
-  readonly set: readonly string[];
-  readonly line: string;
-  /** The position that a line follows which the write begins; 0 for the rows of other lines. */
-  readonly parent: string;
-  /** How many messages there are before the rows. */
-  readonly before: string;
-  readonly returned: readonly string[];
+/** The rows of a write. Nearly always there is one, and lists would take longer. */
+function rowsOf({ rows }: Write, group: string, from: string, parameter: Parameter): string {
+  const place = weighs(rows) ? 'kept.line, kept.parent' : '0, NULL';
+  if (rows.length === 1) {
+    const messages = parameter((of) => of.rows[0]?.weight, 'int');
+    const content = parameter((of) => of.rows[0]?.content, 'text');
+    const upto = weighs(rows) ? 'kept.messages' : '0';
+    return `SELECT kept.key, kept.owner, ${group}, ${from}, kept.version, ${place}, ${upto}, ${messages}, ${content} FROM kept`;
+  }
+  const contents = parameter((of) => of.rows.map(({ content }) => content), 'text[]');
+  const weights = parameter((of) => of.rows.map(({ weight }) => weight), 'int[]');
+  const uptos = parameter(uptoOf, 'int[]');
+  const upto = weighs(rows)
+    ? `kept.messages - ${parameter((of) => uptoOf(of).at(-1), 'bigint')} + part.upto`
+    : '0';
+  return `SELECT kept.key, kept.owner, ${group}, ${from} + part.number - 1, kept.version, ${place}, ${upto}, part.messages, part.content
+  FROM kept, unnest(${contents}, ${weights}, ${uptos}) WITH ORDINALITY AS part(content, messages, upto, number)`;
 }
 
-function moveOf(
-  { after, head, rows }: Write,
-  { sessions, turns }: Pick<Names, 'sessions' | 'turns'>,
-  parameter: Parameter,
-): Move {
-  if (!weighs(rows)) {
-    const still = { line: '0', parent: '0', before: '0', returned: [] };
-    if (head === undefined) return { ...still, set: [] };
-    const line = parameter((of) => placeAt(of.head ?? 0).line, 'bigint');
-    const upto = parameter((of) => placeAt(of.head ?? 0).upto, 'bigint');
-    return { ...still, set: [`line = ${line}`, `messages = ${upto}`, 'branched = true'] };
-  }
-  const added = parameter((of) => uptoOf(of).at(-1), 'bigint');
-  const returned = ['s.line', `s.messages - ${added} AS before`];
-  const lastOf = (line: string): string =>
-    `(SELECT max(t.upto) FROM ${turns} AS t WHERE t.session = s.key AND t.line = ${line} AND t.messages > 0)`;
-  if (after !== undefined) {
-    const line = parameter((of) => placeAt(of.after ?? 0).line, 'bigint');
-    const upto = parameter((of) => placeAt(of.after ?? 0).upto, 'bigint');
-    return {
-      set: [
-        `line = CASE WHEN ${lastOf(line)} > ${upto} THEN s.version + 1 ELSE ${line} END`,
-        `messages = ${upto} + ${added}`,
-        'branched = true',
-      ],
-      line: 'kept.line',
-      parent: `CASE WHEN part.number = 1 AND kept.line = kept.version THEN ${parameter((of) => of.after, 'bigint')} ELSE 0 END`,
-      before: 'kept.before',
-      returned,
-    };
-  }
-  return {
-    set: [
-      `line = CASE WHEN s.branched AND ${lastOf('s.line')} > s.messages THEN s.version + 1 ELSE s.line END`,
+/** The assignments that move the head of a session. */
+function moveOf({ after, head, rows }: Write, turns: string, parameter: Parameter): string[] {
+  const weighed = weighs(rows);
+  const added = weighed ? parameter((of) => uptoOf(of).at(-1), 'bigint') : '0';
+  if ((weighed ? after : head) === undefined) {
+    if (!weighed) return [];
+    return [
+      `line = CASE WHEN s.parent = s.line * ${LINE} + s.messages THEN s.version + 1 ELSE s.line END`,
       `messages = s.messages + ${added}`,
-    ],
-    line: 'kept.line',
-    parent: 'CASE WHEN part.number = 1 THEN kept.parent ELSE 0 END',
-    before: 'kept.before',
-    // The subquery sees the session as it was before the update. For each row of the write it would make a kept plan look too dear to be used.
-    returned: [
-      ...returned,
-      `CASE WHEN s.branched AND s.line = s.version THEN (
-      SELECT old.line * ${LINE} + old.messages FROM ${sessions} AS old WHERE old.key = s.key
-    ) ELSE 0 END AS parent`,
-    ],
-  };
+    ];
+  }
+  const positionIn = (of: Write): number => (weighed ? of.after : of.head) ?? 0;
+  const position = parameter(positionIn, 'bigint');
+  const line = parameter((of) => placeAt(positionIn(of)).line, 'bigint');
+  const upto = parameter((of) => placeAt(positionIn(of)).upto, 'bigint');
+  // The subquery does not see what was appended while the update waited for its lock. The session does.
+  const hasNext = `(s.line = ${line} AND s.messages > ${upto} OR
+      (SELECT max(t.upto) FROM ${turns} AS t WHERE t.session = s.key AND t.line = ${line} AND t.messages > 0) > ${upto})`;
+  return [
+    weighed ? `line = CASE WHEN ${hasNext} THEN s.version + 1 ELSE ${line} END` : `line = ${line}`,
+    `messages = ${upto} + ${added}`,
+    `parent = CASE WHEN ${hasNext} THEN ${position} END`,
+  ];
 }
 
 function removedOf({ fields = {} }: Write): string[] {
