@@ -73,16 +73,16 @@ const numb: Patch = (store) => void (store.rotten.set = () => store.rotten);
 
 /** For each case, a store that breaks it. */
 export const brokenStores: Readonly<Record<string, Patch>> = {
-  'knows nothing of a session that nobody wrote to': (store) => {
+  'returns undefined for a session that was never written': (store) => {
     store.turn = async (_key, turnId) => ({ turnId, messages: [], version: 0 });
   },
-  'appends in order and counts the version up': (store) => {
+  'keeps messages in the order they were appended, and increments the version': (store) => {
     const append = store.append.bind(store);
     store.append = async (...given) => (await append(...given)) + 1;
   },
-  'refuses an append to another version than the writer saw': anyVersion,
-  'stores the same turn once, whatever version it expects the second time': forgetsTurns,
-  'keeps turn ids of different sessions apart': (store) => {
+  'rejects an append if the version has changed since the writer read it': anyVersion,
+  'stores a repeated turn once, whatever version the repetition expects': forgetsTurns,
+  'allows the same turn id in different sessions': (store) => {
     const append = store.append.bind(store);
     const seen = new Set<string>();
     store.append = async (key, entries, options) => {
@@ -91,7 +91,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return append(key, entries, options);
     };
   },
-  'gives a turn back as it was appended': (store) => {
+  'returns a turn as it was appended': (store) => {
     const turn = store.turn.bind(store);
     store.turn = async (...given) => {
       const stored = await turn(...given);
@@ -102,18 +102,16 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     ...options,
     pending: options.metadata === undefined ? options.pending : undefined,
   })),
-  'stores an end without messages, and nothing at all never': (store) => {
+  'stores the end of a turn without messages, and rejects an empty append': (store) => {
     const append = store.append.bind(store);
     store.append = async (key, entries, options) =>
       entries.length === 0 && options.end === undefined ? 1 : append(key, entries, options);
   },
-  'refuses what is no message, no plain data and no turn id, and stores nothing of it': appending(
-    (options) => ({
-      ...options,
-      metadata: options.metadata && JSON.parse(JSON.stringify(options.metadata)),
-    }),
-  ),
-  'copies what goes in and what comes out': (store) => {
+  'rejects invalid messages, metadata, versions and turn ids, and stores nothing': appending((options) => ({
+    ...options,
+    metadata: options.metadata && JSON.parse(JSON.stringify(options.metadata)),
+  })),
+  'copies what it is given and what it returns': (store) => {
     const load = store.load.bind(store);
     const seen = new Map<string, SessionState | undefined>();
     store.load = async (...given) => {
@@ -123,32 +121,32 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return seen.get(name);
     };
   },
-  'update merges metadata, takes undefined away and refuses another version': (store) => {
+  'update merges metadata, removes keys set to undefined, and rejects a stale version': (store) => {
     const update = store.update.bind(store);
     store.update = async (key, metadata, options) =>
       update(key, JSON.parse(JSON.stringify(metadata)), options);
   },
-  'update begins a session at version 0': (store) => {
+  'update creates a session if the expected version is 0': (store) => {
     const update = store.update.bind(store);
     store.update = async (key, metadata, options) => {
       if (options.expectedVersion === 0) throw noSessionError(key);
       return update(key, metadata, options);
     };
   },
-  'load with last gives the newest messages only, and how many there are': (store) => {
+  'load with `last` returns only the newest messages, and the total count': (store) => {
     const load = store.load.bind(store);
     store.load = async (key, { last } = {}) => load(key, { last: last === undefined ? last : last + 1 });
   },
-  'holds 10,000 messages and reads the newest of them': loading((state) => ({
+  'stores ten thousand messages and reads the newest of them': loading((state) => ({
     ...state,
     messageCount: Math.min(state.messageCount, 9_999),
   })),
   ...brokenLists,
-  'forks a session, or its beginning; the two go on apart': (store) => {
+  'forks a whole session or its first messages, and keeps copy and original independent': (store) => {
     const fork = store.fork.bind(store);
     store.fork = async (key) => fork(key);
   },
-  'a fork has spent nothing and knows no turns; nothing is paid twice': (store) => {
+  'a fork starts without turns and spend, so nothing is counted twice': (store) => {
     const [spend, fork] = [store.spend.bind(store), store.fork.bind(store)];
     let forks = 0;
     store.fork = async (...given) => {
@@ -160,46 +158,46 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return { ...sum, cost: { ...sum.cost, totalUsd: (sum.cost.totalUsd ?? 0) * (forks + 1) } };
     };
   },
-  'refuses to fork what is not there': (store) => {
+  'rejects a fork of a session that does not exist': (store) => {
     const fork = store.fork.bind(store);
     store.fork = async (key, at) => {
       if ((await store.load(key)) === undefined) return { owner: '', id: 'new' };
       return fork(key, at);
     };
   },
-  'delete takes a session away with its turns, and one that is not there without a word': (store) => {
+  'delete removes a session with its turns, and does nothing if the session does not exist': (store) => {
     const remove = store.delete.bind(store);
     store.delete = async (key) => {
       if ((await store.load(key)) === undefined) throw noSessionError(key);
       await remove(key);
     };
   },
-  'forget deletes all that is an owner’s, and says how many sessions that were': (store) => {
+  'forget deletes everything of an owner, and returns the number of sessions': (store) => {
     store.forget = async (owner) => {
       const { sessions } = await store.list({ owner, limit: 1_000 });
       for (const { id } of sessions) await store.delete({ owner, id });
       return sessions.length;
     };
   },
-  'spend is exactly nothing where nothing is known': (store) => {
+  'spend is an exact zero if no turn has ended': (store) => {
     const spend = store.spend.bind(store);
     store.spend = async (scope) => {
       const sum = await spend(scope);
       return sum.turns === 0 ? { ...sum, cost: { status: 'unknown' } } : sum;
     };
   },
-  'adds usage and cost of the turns up, by session and by owner': (store) => {
+  'sums usage and cost of all turns by session and by owner': (store) => {
     const spend = store.spend.bind(store);
     store.spend = async ({ owner, id }) => (id === undefined ? spend({ owner: '' }) : spend({ owner, id }));
   },
-  'one estimate makes a sum estimated, one unknown cost makes it unknown for good': (store) => {
+  'one estimate makes a sum estimated, and one unknown cost makes it unknown from then on': (store) => {
     const spend = store.spend.bind(store);
     store.spend = async (scope) => {
       const sum = await spend(scope);
       return sum.cost.status === 'estimated' ? { ...sum, cost: { ...sum.cost, status: 'exact' } } : sum;
     };
   },
-  "an owner's spend outlives the deletion of the sessions": (store) => {
+  "keeps an owner's spend when sessions are deleted": (store) => {
     const spend = store.spend.bind(store);
     store.spend = async ({ owner, id }) => {
       if (id !== undefined) return spend({ owner, id });
@@ -207,7 +205,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return only === undefined ? noSpend() : spend({ owner, id: only.id });
     };
   },
-  'loses nothing of an owner’s spend when many sessions end at once': (store) => {
+  "counts every turn in an owner's spend when many sessions write at once": (store) => {
     const spend = store.spend.bind(store);
     const append = store.append.bind(store);
     let busy = 0;
@@ -221,8 +219,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return { ...sum, turns: sum.turns - lost };
     };
   },
-  'a leased session is busy until the lease is released, and only that session': alwaysTaken,
-  'appends under the lease, and reads without one': (store) => {
+  'a lease keeps others from leasing that session, and no other, until it is released': alwaysTaken,
+  'appends with a lease, and reads without one': (store) => {
     const [lease, load] = [store.lease.bind(store), store.load.bind(store)];
     let leased = 0;
     store.lease = async (...given) => {
@@ -235,8 +233,8 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return load(...given);
     };
   },
-  'a lease that ran out goes to the next writer, and the late one is refused': noLease,
-  'an append that was stored is acknowledged again, even when the lease is lost by then': (store) => {
+  'a session can be leased again after its lease expires, and the old lease is rejected': noLease,
+  'repeating a stored append succeeds, even if the lease has been lost since': (store) => {
     const [lease, append] = [store.lease.bind(store), store.append.bind(store)];
     let newest = 0;
     store.lease = async (...given) => {
@@ -249,36 +247,38 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return append(key, entries, options);
     };
   },
-  'an append under an id that another run of its turn has stored is refused': appending((options) => ({
+  'rejects an append if another run of the same turn has stored its own': appending((options) => ({
     ...options,
     end: options.end && { ...options.end, leaseToken: undefined },
   })),
-  'an append gives its lease back where it stores, and is acknowledged again': neverReleases,
-  'takeOver takes the session at once; the one it was taken from can do nothing any more': leasing(
+  'an append with `release` releases its lease if it succeeds, and can be repeated': neverReleases,
+  'takeOver takes a leased session at once, and the old lease is rejected from then on': leasing(
     (lease) => (key, ttlMs) => lease(key, ttlMs),
   ),
-  'renew puts the end off, again and again': leasing((lease) => async (...given) => {
+  'renew sets a new end of the lease each time': leasing((lease) => async (...given) => {
     const mine = await lease(...given);
     const { token, expiresAt, renew, release } = mine;
     return { token, expiresAt, renew, release, [Symbol.asyncDispose]: release };
   }),
-  'release ends a lease for good, and may be called twice': leasing((lease) => async (...given) => {
+  'release ends a lease for good, and can be called twice': leasing((lease) => async (...given) => {
     const mine = await lease(...given);
     return { ...mine, renew: () => Promise.resolve() };
   }),
-  'deletion ends a lease, also when the session begins anew': noLease,
-  'gives one lease to many who ask at once': alwaysTaken,
-  'refuses a lease of no time': leasing((lease) => (key, ttlMs, options) => lease(key, ttlMs || 1, options)),
-  'expiresAt moves with each append, update and lease, and not with a read': loading((state) => ({
+  'delete ends a lease, which stays invalid if the session is created again': noLease,
+  'grants one lease if many are requested at once': alwaysTaken,
+  'rejects a lease whose duration is not positive': leasing(
+    (lease) => (key, ttlMs, options) => lease(key, ttlMs || 1, options),
+  ),
+  'every append, update and lease extends the life of a session, and a read does not': loading((state) => ({
     ...state,
     expiresAt: Date.now() + 60_000,
   })),
-  'a session that nobody used is gone with all that belongs to it, but not what was spent': (store) => {
+  "an unused session expires with all its data, except for the owner's spend": (store) => {
     const spend = store.spend.bind(store);
     store.spend = async (scope) =>
       (await store.list({ owner: scope.owner })).sessions.length === 0 ? noSpend() : spend(scope);
   },
-  'what begins in the place of a session that expired has nothing of it': (store) => {
+  'a session created in place of an expired one contains nothing of it': (store) => {
     const load = store.load.bind(store);
     const kept: Record<string, unknown> = {};
     store.load = async (...given) => {
@@ -288,40 +288,40 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     };
     appending((options) => ({ ...options, metadata: { ...options.metadata, ...kept, old: true } }))(store);
   },
-  'a session lives as long as it is leased': (store) => {
+  'a session does not expire while it is leased': (store) => {
     const load = store.load.bind(store);
     store.load = async (...given) => {
       const state = await load(...given);
       return state !== undefined && state.updatedAt + 40 < Date.now() ? undefined : state;
     };
   },
-  'a lease ends with its session: no renewal brings back what has expired': leasing(
-    (lease) =>
-      async (...given) => ({ ...(await lease(...given)), renew: () => Promise.resolve() }),
-  ),
-  'no write at its old version brings back a session that expired': anyVersion,
-  'tokens go on where a session expired': leasing((lease) => async (...given) => ({
+  'the lease of an expired session cannot be renewed': leasing((lease) => async (...given) => ({
+    ...(await lease(...given)),
+    renew: () => Promise.resolve(),
+  })),
+  'a write that expects an old version does not bring back an expired session': anyVersion,
+  'the tokens of leases keep growing after a session has expired': leasing((lease) => async (...given) => ({
     ...(await lease(...given)),
     token: 1,
   })),
-  'takes any text for an id: none is read, none is taken for another': keyed((key) =>
+  'accepts any text as an id, without interpreting it or confusing it with another': keyed((key) =>
     typeof key === 'string' ? key : { ...key, id: key.id.toLowerCase() },
   ),
-  'takes any text for an owner, a turn id and a key of the metadata': appending((options) => ({
+  'accepts any text as an owner, a turn id or a metadata key': appending((options) => ({
     ...options,
     turnId: options.turnId.normalize('NFC'),
   })),
-  'sessions of two owners never meet, however their names are joined': keyed((key) =>
+  'keeps the sessions of two owners apart, even if owner and id join to the same text': keyed((key) =>
     typeof key === 'string' ? key : { owner: key.owner.slice(0, 42), id: `${key.owner.slice(42)}:${key.id}` },
   ),
-  'takes an id alone for one of the owner with no name': keyed((key) =>
+  'treats an id without an owner as owned by the empty owner': keyed((key) =>
     typeof key === 'string' ? { owner: 'default', id: key } : key,
   ),
-  'takes ids of 512 bytes, and refuses longer ones, empty ones and half characters': (store) => {
+  'accepts ids up to the length limit, and rejects longer, empty and malformed ones': (store) => {
     const load = store.load.bind(store);
     store.load = async (...given) => load(...given).catch(() => undefined);
   },
-  'gives every kind of part back as it was, byte for byte': loading((state) => ({
+  'returns every kind of message part byte for byte': loading((state) => ({
     ...state,
     messages: state.messages.map((message) => ({
       ...message,
@@ -331,42 +331,45 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
           : message.content.map((part) => ({ ...part, ...('block' in part && { block: undefined }) })),
     })),
   })),
-  'keeps a key __proto__ as data': loading((state) => ({
+  'treats a key named __proto__ as data': loading((state) => ({
     ...state,
     metadata: JSON.parse(
       JSON.stringify(state.metadata, (key, value: unknown) => (key === '__proto__' ? undefined : value)),
     ),
   })),
-  'keeps half characters of a cut text': loading((state) => ({
+  'preserves lone surrogates of a text that was cut inside a character': loading((state) => ({
     ...state,
     messages: state.messages.map((message) => ({
       ...message,
       content: typeof message.content === 'string' ? message.content.toWellFormed() : message.content,
     })),
   })),
-  'keeps megabytes: in a message, in many, in the metadata': (store) => {
+  'stores megabytes in messages and in metadata': (store) => {
     const append = store.append.bind(store);
     store.append = async (key, entries: readonly SessionEntry[], options) => {
       if (JSON.stringify(entries).length > 1_000_000) throw new SluiceError('store', 'Too long.');
       return append(key, entries, options);
     };
   },
-  'loses nothing of what 20 writers append at once, each trying again after a conflict': takesConflicts,
-  'of those who saw the same version one wins': takesConflicts,
-  'stores a turn once when two writers append it at once': forgetsTurns,
-  'loses no update of the metadata': (store) => {
+  'loses no append when many writers append at once and retry after conflicts': takesConflicts,
+  'exactly one of several appends that expect the same version succeeds': takesConflicts,
+  'stores a turn once if several writers append it at once': forgetsTurns,
+  'loses no metadata update when many writers update at once': (store) => {
     const update = store.update.bind(store);
     store.update = (...given) => update(...given).catch(orConflict(1));
   },
   ...Object.fromEntries(
     [
-      'no JSON',
-      'another shape',
-      'an unknown kind of part',
+      'text that is not JSON',
+      'an object of the wrong shape',
+      'an unknown kind of message part',
       'no schema version',
-      'a schema version to come',
-      'no object',
-    ].map((what) => [`names the session of which a turn cannot be read, not what it holds: ${what}`, numb]),
+      'a schema version of a later release',
+      'a value that is not an object',
+    ].map((what) => [
+      `fails on corrupt data with an error that names the session but not the data: ${what}`,
+      numb,
+    ]),
   ),
 };
 

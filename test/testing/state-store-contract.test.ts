@@ -32,7 +32,7 @@ describe('the contract of a session store', () => {
 
   it('fails a store whose sessions never expire, when the case times out', async () => {
     const cases = stateStoreCases({ ...options, timeoutMs: 200, makeStore: () => sound() });
-    const run = cases.find(({ name }) => name.startsWith('a session that nobody used'))?.run();
+    const run = cases.find(({ name }) => name.startsWith('an unused session expires'))?.run();
     await expect(run).rejects.toThrow('Still running after 200 ms');
   });
 
@@ -55,8 +55,8 @@ describe('the contract of a session store', () => {
       another: () => made('another'),
     });
     for (const name of [
-      'knows nothing of a session that nobody wrote to',
-      'refuses to fork what is not there',
+      'returns undefined for a session that was never written',
+      'rejects a fork of a session that does not exist',
     ])
       await cases
         .find((one) => one.name === name)

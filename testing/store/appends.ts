@@ -4,17 +4,17 @@ import type { Message } from '../../src/index.ts';
 import type { StoreCase } from './contract.ts';
 import { contentsOf, ended, entries, refused, tokens, write } from './stage.ts';
 
-/** Appends, updates and what they are guarded by. */
+/** Appends and updates, and the checks that guard them. */
 export const appendCases: readonly StoreCase[] = [
   {
-    name: 'knows nothing of a session that nobody wrote to',
+    name: 'returns undefined for a session that was never written',
     async run({ store, key }) {
       assert.equal(await store.load(key()), undefined);
       assert.equal(await store.turn(key(), 'first'), undefined);
     },
   },
   {
-    name: 'appends in order and counts the version up',
+    name: 'keeps messages in the order they were appended, and increments the version',
     async run({ store, key }) {
       assert.equal(await store.append(key(), entries('a', 'b'), { expectedVersion: 0, turnId: 't1' }), 1);
       assert.equal(await store.append(key(), entries('c'), { expectedVersion: 1, turnId: 't2' }), 2);
@@ -29,7 +29,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'refuses an append to another version than the writer saw',
+    name: 'rejects an append if the version has changed since the writer read it',
     async run({ store, key }) {
       await write(store, key(), 'a');
       for (const expectedVersion of [0, 2])
@@ -40,7 +40,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'stores the same turn once, whatever version it expects the second time',
+    name: 'stores a repeated turn once, whatever version the repetition expects',
     async run({ store, key }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       const append = (expectedVersion: number, content: string): Promise<number> =>
@@ -59,7 +59,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'keeps turn ids of different sessions apart',
+    name: 'allows the same turn id in different sessions',
     async run({ store, key }) {
       for (const id of ['one', 'two']) await write(store, key(id), id);
       assert.deepEqual(contentsOf(await store.load(key('two'))), ['two']);
@@ -67,7 +67,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'gives a turn back as it was appended',
+    name: 'returns a turn as it was appended',
     async run({ store, key }) {
       const reply: Message = { role: 'assistant', content: 'b', partial: true };
       const end = {
@@ -123,7 +123,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'stores an end without messages, and nothing at all never',
+    name: 'stores the end of a turn without messages, and rejects an empty append',
     async run({ store, key }) {
       const end = ended(tokens(3, 0), { status: 'exact', totalUsd: 0.25 });
       assert.equal(await store.append(key(), [], { expectedVersion: 0, turnId: 't1', end }), 1);
@@ -133,7 +133,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'refuses what is no message, no plain data and no turn id, and stores nothing of it',
+    name: 'rejects invalid messages, metadata, versions and turn ids, and stores nothing',
     async run({ store, key }) {
       const circle: Record<string, unknown> = {};
       circle['self'] = circle;
@@ -154,7 +154,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'copies what goes in and what comes out',
+    name: 'copies what it is given and what it returns',
     async run({ store, key }) {
       const mine = entries('a');
       const metadata = { list: ['x'] };
@@ -170,7 +170,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'update merges metadata, takes undefined away and refuses another version',
+    name: 'update merges metadata, removes keys set to undefined, and rejects a stale version',
     async run({ store, key }) {
       await write(store, key(), 'a');
       assert.equal(await store.update(key(), { mood: 'calm', count: 1 }, { expectedVersion: 1 }), 2);
@@ -185,7 +185,7 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'update begins a session at version 0',
+    name: 'update creates a session if the expected version is 0',
     async run({ store, key }) {
       assert.equal(await store.update(key(), { title: 'New' }, { expectedVersion: 0 }), 1);
       const state = await store.load(key());

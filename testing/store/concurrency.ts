@@ -7,10 +7,10 @@ import { contentsOf, ended, entries, tokens } from './stage.ts';
 
 const WRITERS = 20;
 
-/** Many writers at once; where a second store over the same data is given, on both. */
+/** Many writers at once, on both stores if there is a second one over the same data. */
 export const concurrencyCases: readonly StoreCase[] = [
   {
-    name: 'loses nothing of what 20 writers append at once, each trying again after a conflict',
+    name: 'loses no append when many writers append at once and retry after conflicts',
     async run({ store, other, key }) {
       const write = async (at: number): Promise<void> => {
         const mine = at % 2 === 0 ? store : other;
@@ -26,13 +26,17 @@ export const concurrencyCases: readonly StoreCase[] = [
       assert.deepEqual([state?.usage, state?.cost], [tokens(20, 20), { status: 'exact', totalUsd: 5 }]);
       for (let at = 0; at < WRITERS; at++) {
         const first = contents.indexOf(`w${at}a`);
-        assert.ok(first >= 0, `the append of writer ${at} is lost`);
-        assert.equal(contents[first + 1], `w${at}b`, `the append of writer ${at} was torn apart`);
+        assert.ok(first >= 0, `the append of writer ${at} was lost`);
+        assert.equal(
+          contents[first + 1],
+          `w${at}b`,
+          `the messages of writer ${at} are not next to each other`,
+        );
       }
     },
   },
   {
-    name: 'of those who saw the same version one wins',
+    name: 'exactly one of several appends that expect the same version succeeds',
     async run({ store, other, key }) {
       const race = await Promise.allSettled(
         Array.from({ length: WRITERS }, (_, at) =>
@@ -51,7 +55,7 @@ export const concurrencyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'stores a turn once when two writers append it at once',
+    name: 'stores a turn once if several writers append it at once',
     async run({ store, other, key }) {
       for (let turn = 0; turn < 10; turn++) {
         const end = ended(tokens(1, 1), { status: 'exact', totalUsd: 0.25 });
@@ -66,7 +70,7 @@ export const concurrencyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'loses no update of the metadata',
+    name: 'loses no metadata update when many writers update at once',
     async run({ store, other, key }) {
       await Promise.all(
         Array.from({ length: WRITERS }, async (_, at) => {
@@ -82,7 +86,7 @@ export const concurrencyCases: readonly StoreCase[] = [
   },
 ];
 
-/** Writes at the version that there is, until nobody else was faster. */
+/** Reads the version and writes, again and again until there is no conflict. */
 async function retried(
   store: StateStore,
   key: { owner: string; id: string },

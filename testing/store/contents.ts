@@ -6,7 +6,7 @@ import { contentsOf, entries } from './stage.ts';
 
 const MEGABYTE = 1024 * 1024;
 
-/** Every kind of part, with what is hard to keep. */
+/** Every kind of message part, with values that are hard to store. */
 const EVERYTHING: Message[] = [
   { role: 'system', content: 'Be brief.', name: 'rules' },
   {
@@ -84,10 +84,10 @@ const EVERYTHING: Message[] = [
   { role: 'assistant', content: [] },
 ];
 
-/** What is stored comes back. */
+/** What was stored is returned unchanged. */
 export const contentCases: readonly StoreCase[] = [
   {
-    name: 'gives every kind of part back as it was, byte for byte',
+    name: 'returns every kind of message part byte for byte',
     async run({ store, other, key }) {
       const appended = EVERYTHING.map((message) => ({ message }));
       await store.append(key(), appended, { expectedVersion: 0, turnId: 't' });
@@ -98,7 +98,7 @@ export const contentCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'keeps a key __proto__ as data',
+    name: 'treats a key named __proto__ as data',
     async run({ store, key }) {
       const wicked: unknown = JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1}}');
       const call = { type: 'tool_call', id: 'c', name: 'n', arguments: wicked } as const;
@@ -114,14 +114,14 @@ export const contentCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'keeps half characters of a cut text',
+    name: 'preserves lone surrogates of a text that was cut inside a character',
     async run({ store, key }) {
       await store.append(key(), entries('cut \ud83d', '\ude00 off'), { expectedVersion: 0, turnId: 't' });
       assert.deepEqual(contentsOf(await store.load(key())), ['cut \ud83d', '\ude00 off']);
     },
   },
   {
-    name: 'keeps megabytes: in a message, in many, in the metadata',
+    name: 'stores megabytes in messages and in metadata',
     async run({ store, key }) {
       const long = '🐙 é\n'.repeat(MEGABYTE / 8);
       assert.equal(

@@ -13,33 +13,33 @@ import { onStore } from './stage.ts';
 import type { StoreStage } from './stage.ts';
 import { ttlCases } from './ttl.ts';
 
-/** What {@link stateStoreContract} is given. */
+/** Options of {@link stateStoreContract}. */
 export interface StateStoreContractOptions extends TestRunner {
-  /** For the names of the tests. */
+  /** The name of the store, for the names of the tests. */
   readonly name: string;
   /**
-   * Makes a store, ready for use; all of them may share one database. Called once a case, which closes it. `ttlMs`: with sessions that
-   * live so long, or where it is not given with sessions that do not expire by themselves while a case runs.
+   * Makes a store that is ready for use. Called once per case, which closes the store. All stores may share one database. `ttlMs`: how long
+   * its sessions live. Without it they must not expire while a case runs.
    */
   makeStore(this: void, options?: { ttlMs?: number }): Promise<StateStore> | StateStore;
   /**
-   * Another store over the same data, as a second process has it: the cases that several writers share then run on both. Called after
-   * `makeStore`. Default: they share one.
+   * Makes a second store over the same data, as a second process would. Cases with several writers then run on both. Called after
+   * `makeStore`. Default: the writers share one store.
    */
   another?(this: void, store: StateStore): Promise<StateStore> | StateStore;
   /**
-   * Overwrites what is stored of the session's newest append, around the store, with this text. Default: the cases about corrupt data are
-   * left out.
+   * Overwrites the stored data of the session's newest append with this text, without going through the store. Default: the cases about
+   * corrupt data are skipped.
    */
   corrupt?(this: void, key: { owner: string; id: string }, text: string, store: StateStore): Promise<void>;
 }
 
-/** A case for every store. */
+/** One case of the contract. */
 export interface StoreCase {
   readonly name: string;
-  /** Of the store's sessions. Default: the store's own. */
+  /** How long the store's sessions live. Default: the store's own default. */
   readonly ttlMs?: number;
-  /** Only for stores whose data can be broken. */
+  /** Set if the case needs `corrupt`. */
   readonly corrupts?: true;
   run(stage: StoreStage): Promise<void>;
 }
@@ -48,10 +48,10 @@ export interface StoreCase {
 const TIMEOUT_MS = 30_000;
 
 /**
- * Registers what every session store promises as tests: appends are atomic, guarded by version and lease, and stored once a turn;
- * sessions of different owners never meet; what was spent adds up; whatever text is stored comes back.
+ * Registers tests for what every session store promises: appends are atomic, guarded by version and lease, and stored once per turn;
+ * sessions of different owners are kept apart; usage and cost add up; any text that is stored is returned unchanged.
  *
- * It brings no test runner: hand in the functions of yours, with a limit of time of their own of 30 seconds a test.
+ * It brings no test runner: pass the functions of yours, with a timeout of at least 30 seconds per test.
  *
  * @example
  * stateStoreContract({ name: 'sqlite', makeStore: (options) => sqliteStore({ path, ...options }), describe, test: it });

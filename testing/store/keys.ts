@@ -4,7 +4,7 @@ import type { SessionKey } from '../../src/index.ts';
 import type { StoreCase } from './contract.ts';
 import { contentsOf, entries, refused, write } from './stage.ts';
 
-/** Texts that mean something to one store or another. None of them may. */
+/** Texts with a special meaning in some database. A store must treat them as plain text. */
 const ODD = [
   ' ',
   'a b',
@@ -61,10 +61,10 @@ const ODD = [
   'a',
 ];
 
-/** Ids and owners are data. */
+/** Ids and owners can be any text. */
 export const keyCases: readonly StoreCase[] = [
   {
-    name: 'takes any text for an id: none is read, none is taken for another',
+    name: 'accepts any text as an id, without interpreting it or confusing it with another',
     async run({ store, key, owner }) {
       for (const id of ODD) await write(store, key(id), `of ${id}`);
       for (const id of ODD) {
@@ -79,7 +79,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'takes any text for an owner, a turn id and a key of the metadata',
+    name: 'accepts any text as an owner, a turn id or a metadata key',
     async run({ store, owner }) {
       for (const odd of ODD) {
         const key = { owner: `${owner}${odd}`, id: odd };
@@ -105,7 +105,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'sessions of two owners never meet, however their names are joined',
+    name: 'keeps the sessions of two owners apart, even if owner and id join to the same text',
     async run({ store, owner }) {
       const pairs = [
         [`${owner}a`, 'b:c'],
@@ -130,7 +130,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'takes an id alone for one of the owner with no name',
+    name: 'treats an id without an owner as owned by the empty owner',
     async run({ store, owner }) {
       const id = `${owner}-alone`;
       await store.append(id, entries('a'), { expectedVersion: 0, turnId: 't' });
@@ -141,7 +141,7 @@ export const keyCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'takes ids of 512 bytes, and refuses longer ones, empty ones and half characters',
+    name: 'accepts ids up to the length limit, and rejects longer, empty and malformed ones',
     async run({ store, owner }) {
       const long = { owner: owner + 'é'.repeat((512 - owner.length) / 2), id: '日'.repeat(170) + 'ab' };
       await store.append(long, entries('a'), { expectedVersion: 0, turnId: 'x'.repeat(512) });

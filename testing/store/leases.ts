@@ -7,10 +7,10 @@ import { contentsOf, ended, entries, eventually, refused, tokens, write } from '
 
 const LONG_MS = 60_000;
 
-/** Who may append, and that only one may. */
+/** Leases: only one writer at a time may append. */
 export const leaseCases: readonly StoreCase[] = [
   {
-    name: 'a leased session is busy until the lease is released, and only that session',
+    name: 'a lease keeps others from leasing that session, and no other, until it is released',
     async run({ store, other, key, stranger }) {
       const first = await store.lease(key(), LONG_MS);
       for (const writer of [store, other]) await refused(writer.lease(key(), LONG_MS), 'session_busy', true);
@@ -18,13 +18,13 @@ export const leaseCases: readonly StoreCase[] = [
       await (await store.lease({ owner: stranger, id: key().id }, LONG_MS)).release();
       await first.release();
       const second = await other.lease(key(), LONG_MS);
-      assert.ok(second.token > first.token, `token ${second.token} after ${first.token}`);
+      assert.ok(second.token > first.token, `the token ${second.token} is not larger than ${first.token}`);
       await refused(store.lease(key(), LONG_MS), 'session_busy');
       await second.release();
     },
   },
   {
-    name: 'appends under the lease, and reads without one',
+    name: 'appends with a lease, and reads without one',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), LONG_MS);
       await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease });
@@ -35,7 +35,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a lease that ran out goes to the next writer, and the late one is refused',
+    name: 'a session can be leased again after its lease expires, and the old lease is rejected',
     async run({ store, other, key }) {
       await write(store, key(), 'a');
       const old = await store.lease(key(), 30);
@@ -57,7 +57,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'an append that was stored is acknowledged again, even when the lease is lost by then',
+    name: 'repeating a stored append succeeds, even if the lease has been lost since',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), LONG_MS);
       const append = (): Promise<number> =>
@@ -69,7 +69,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'an append under an id that another run of its turn has stored is refused',
+    name: 'rejects an append if another run of the same turn has stored its own',
     async run({ store, other, key }) {
       const spent = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       const old = await store.lease(key(), LONG_MS);
@@ -93,7 +93,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'an append gives its lease back where it stores, and is acknowledged again',
+    name: 'an append with `release` releases its lease if it succeeds, and can be repeated',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), LONG_MS);
       const append = (expectedVersion: number, release = true): Promise<number> =>
@@ -122,7 +122,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'takeOver takes the session at once; the one it was taken from can do nothing any more',
+    name: 'takeOver takes a leased session at once, and the old lease is rejected from then on',
     async run({ store, other, key }) {
       const old = await store.lease(key(), LONG_MS);
       const lease = await other.lease(key(), LONG_MS, { takeOver: true });
@@ -142,12 +142,12 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'renew puts the end off, again and again',
+    name: 'renew sets a new end of the lease each time',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), 2_000);
       const before = lease.expiresAt;
       await lease.renew(LONG_MS);
-      assert.ok(lease.expiresAt >= before + 30_000, 'expiresAt did not move with renew');
+      assert.ok(lease.expiresAt >= before + 30_000, 'renew did not change expiresAt');
       await refused(other.lease(key(), LONG_MS), 'session_busy');
       await lease.renew(30);
       await leased(other, key());
@@ -155,7 +155,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'release ends a lease for good, and may be called twice',
+    name: 'release ends a lease for good, and can be called twice',
     async run({ store, key }) {
       const lease = await store.lease(key(), LONG_MS);
       await lease.release();
@@ -165,7 +165,7 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'deletion ends a lease, also when the session begins anew',
+    name: 'delete ends a lease, which stays invalid if the session is created again',
     async run({ store, other, key }) {
       const old = await store.lease(key(), LONG_MS);
       await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });
@@ -175,7 +175,10 @@ export const leaseCases: readonly StoreCase[] = [
       await refused(store.append(key(), entries('x'), { ...late, expectedVersion: 1 }), 'lease_lost');
       await refused(old.renew(LONG_MS), 'lease_lost');
       const lease = await other.lease(key(), LONG_MS);
-      assert.ok(lease.token > old.token, `token ${lease.token} after ${old.token} of the deleted session`);
+      assert.ok(
+        lease.token > old.token,
+        `the token ${lease.token} is not larger than ${old.token}, of the deleted session`,
+      );
       await refused(store.append(key(), entries('x'), { ...late, expectedVersion: 0 }), 'lease_lost');
       await old.release();
       await refused(store.lease(key(), LONG_MS), 'session_busy');
@@ -184,28 +187,25 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'gives one lease to many who ask at once',
+    name: 'grants one lease if many are requested at once',
     async run({ store, other, key }) {
       const asked = await Promise.allSettled(
         Array.from({ length: 10 }, (_, at) => (at % 2 === 0 ? store : other).lease(key(), LONG_MS)),
       );
       assert.equal(asked.filter(({ status }) => status === 'fulfilled').length, 1);
       for (const one of asked)
-        assert.ok(
-          one.status === 'fulfilled' || isSluiceError(one.reason),
-          'refused, but not as a SluiceError',
-        );
+        assert.ok(one.status === 'fulfilled' || isSluiceError(one.reason), 'the error is not a SluiceError');
     },
   },
   {
-    name: 'refuses a lease of no time',
+    name: 'rejects a lease whose duration is not positive',
     async run({ store, key }) {
       for (const ttlMs of [0, -1, Number.NaN]) await refused(store.lease(key(), ttlMs), 'invalid_options');
     },
   },
 ];
 
-/** Waits until a session is free. */
+/** Waits until a session can be leased. */
 function leased(store: StateStore, key: { owner: string; id: string }): Promise<Lease> {
   return eventually(async () => {
     try {

@@ -4,10 +4,10 @@ import type { StateStore } from '../../src/index.ts';
 import type { StoreCase } from './contract.ts';
 import { contentsOf, ended, entries, refused, tokens, write } from './stage.ts';
 
-/** Lists, forks, deletion, and the windows that `load` reads. */
+/** Lists, forks, deletion, and the newest messages that `load` reads. */
 export const sessionCases: readonly StoreCase[] = [
   {
-    name: 'load with last gives the newest messages only, and how many there are',
+    name: 'load with `last` returns only the newest messages, and the total count',
     async run({ store, key }) {
       await write(store, key(), 'a', 'b', 'c');
       await store.append(key(), entries('d'), { expectedVersion: 1, turnId: 't2' });
@@ -23,7 +23,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'holds 10,000 messages and reads the newest of them',
+    name: 'stores ten thousand messages and reads the newest of them',
     async run({ store, key }) {
       for (let turn = 0; turn < 20; turn++) {
         const batch = Array.from({ length: 500 }, (_, at) => `m${turn * 500 + at}`);
@@ -40,7 +40,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: "lists an owner's sessions page by page, each once, and nobody else's",
+    name: "lists each of an owner's sessions once, page by page, and nobody else's",
     async run({ store, key, owner, stranger }) {
       const ids = Array.from({ length: 25 }, (_, at) => `s${at}`);
       for (const id of ids) await write(store, key(id), id);
@@ -49,7 +49,7 @@ export const sessionCases: readonly StoreCase[] = [
       const { listed, pages } = await listAll(store, owner, 10);
       assert.ok(
         pages.every((size) => size <= 10),
-        `pages of ${pages.join(', ')} sessions, asked for 10`,
+        `a page has more than 10 sessions: ${pages.join(', ')}`,
       );
       assert.deepEqual(listed.map(({ id }) => id).sort(), [...ids].sort());
       assert.ok(listed.every((session) => session.owner === owner && session.version === 1));
@@ -63,7 +63,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'ends a list on a page that is full to the last place',
+    name: 'ends a list correctly if its last page is full',
     async run({ store, key, owner }) {
       for (const id of ['a', 'b', 'c', 'd']) await write(store, key(id), id);
       assert.equal((await listAll(store, owner, 2)).listed.length, 4);
@@ -72,7 +72,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'goes on with a list after the session at its cursor was deleted',
+    name: 'continues a list after the session at the cursor was deleted',
     async run({ store, key, owner }) {
       for (const id of ['a', 'b', 'c', 'd']) await write(store, key(id), id);
       const first = await store.list({ owner, limit: 2 });
@@ -83,7 +83,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'lists by no cursor but its own, of the same owner',
+    name: 'rejects a cursor that it did not make for the same owner',
     async run({ store, other, key, owner, stranger }) {
       for (const id of ['a', 'b', 'c']) {
         await write(store, key(id), id);
@@ -111,7 +111,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'lists by no limit but a whole number from 1 on',
+    name: 'rejects a list limit that is not a positive integer',
     async run({ store, key, owner }) {
       await write(store, key(), 'a');
       for (const limit of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '5', null])
@@ -120,7 +120,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'forks a session, or its beginning; the two go on apart',
+    name: 'forks a whole session or its first messages, and keeps copy and original independent',
     async run({ store, key, owner }) {
       const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
       await store.append(key(), entries('a', 'b'), {
@@ -153,7 +153,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a fork has spent nothing and knows no turns; nothing is paid twice',
+    name: 'a fork starts without turns and spend, so nothing is counted twice',
     async run({ store, key, owner }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', end });
@@ -167,7 +167,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'refuses to fork what is not there',
+    name: 'rejects a fork of a session that does not exist',
     async run({ store, key }) {
       await refused(store.fork(key('nowhere')), 'not_found');
       await store.lease(key('only leased'), 60_000);
@@ -177,7 +177,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'delete takes a session away with its turns, and one that is not there without a word',
+    name: 'delete removes a session with its turns, and does nothing if the session does not exist',
     async run({ store, key, owner }) {
       await write(store, key(), 'a');
       await write(store, key('kept'), 'b');
@@ -194,7 +194,7 @@ export const sessionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'forget deletes all that is an owner’s, and says how many sessions that were',
+    name: 'forget deletes everything of an owner, and returns the number of sessions',
     async run({ store, key, owner, stranger }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       for (const id of ['a', 'b', 'c'])
@@ -219,11 +219,11 @@ export const sessionCases: readonly StoreCase[] = [
 
 const nothing = { status: 'exact', totalUsd: 0 };
 
-/** That `list` refuses what it is given, and names the field. */
+/** Asserts that `list` rejects these options with an error that names the field. */
 async function refusedBy(field: string, store: StateStore, options: Record<string, unknown>): Promise<void> {
   const listed: Promise<unknown> = Reflect.apply(store.list, store, [options]);
   const message = await refused(listed, 'invalid_options');
-  assert.match(message, new RegExp(`\\b${field}\\b`), 'the error names the field');
+  assert.match(message, new RegExp(`\\b${field}\\b`), 'the error does not name the field');
 }
 
 async function listAll(

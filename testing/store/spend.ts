@@ -4,10 +4,10 @@ import type { Cost, StateStore, Usage } from '../../src/index.ts';
 import type { StoreCase } from './contract.ts';
 import { ended, entries, tokens } from './stage.ts';
 
-/** What was spent, by session and by owner. */
+/** Usage and cost, summed by session and by owner. */
 export const spendCases: readonly StoreCase[] = [
   {
-    name: 'spend is exactly nothing where nothing is known',
+    name: 'spend is an exact zero if no turn has ended',
     async run({ store, owner, key }) {
       const nothing = { usage: tokens(0, 0), cost: { status: 'exact', totalUsd: 0 }, turns: 0 };
       assert.deepEqual(await store.spend({ owner }), nothing);
@@ -17,7 +17,7 @@ export const spendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'adds usage and cost of the turns up, by session and by owner',
+    name: 'sums usage and cost of all turns by session and by owner',
     async run({ store, owner, key, stranger }) {
       const pay = payer(store);
       const usage: Usage = {
@@ -54,7 +54,7 @@ export const spendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'one estimate makes a sum estimated, one unknown cost makes it unknown for good',
+    name: 'one estimate makes a sum estimated, and one unknown cost makes it unknown from then on',
     async run({ store, owner, key }) {
       const pay = payer(store);
       await pay(key(), tokens(1, 1), { status: 'exact', totalUsd: 0.5 });
@@ -78,7 +78,7 @@ export const spendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: "an owner's spend outlives the deletion of the sessions",
+    name: "keeps an owner's spend when sessions are deleted",
     async run({ store, owner, key }) {
       const pay = payer(store);
       await pay(key(), tokens(1, 1), { status: 'exact', totalUsd: 0.5 });
@@ -91,7 +91,7 @@ export const spendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'loses nothing of an owner’s spend when many sessions end at once',
+    name: "counts every turn in an owner's spend when many sessions write at once",
     async run({ store, other, owner, key }) {
       await Promise.all(
         Array.from({ length: 20 }, (_, at) =>

@@ -8,19 +8,19 @@ import type { StateStoreContractOptions } from './contract.ts';
 /** What a case about stores works with. */
 export interface StoreStage {
   readonly store: StateStore;
-  /** Another store over the same data, or the same where there is none. */
+  /** A second store over the same data; the same store if there is none. */
   readonly other: StateStore;
-  /** Nobody else's. */
+  /** An owner that no other case uses. */
   readonly owner: string;
-  /** A second owner, nobody else's either. */
+  /** A second owner that no other case uses. */
   readonly stranger: string;
   /** A session of the owner. */
   key(id?: string): { owner: string; id: string };
-  /** Overwrites what is stored of the session's newest append. */
+  /** Overwrites the stored data of the session's newest append. */
   corrupt(key: { owner: string; id: string }, text: string): Promise<void>;
 }
 
-/** Plays a case on a fresh store, and cleans up after it. */
+/** Runs a case on a new store, and cleans up after it. */
 export async function onStore(
   options: Omit<StateStoreContractOptions, 'test'>,
   ttlMs: number | undefined,
@@ -47,17 +47,17 @@ export async function onStore(
   }
 }
 
-/** A message of the user's. */
-function said(content: string): Message {
+/** A message from the user. */
+function userMessage(content: string): Message {
   return { role: 'user', content };
 }
 
-/** Messages of the user's, to append. */
+/** Messages from the user, to append. */
 export function entries(...contents: string[]): SessionEntry[] {
-  return contents.map((content) => ({ message: said(content) }));
+  return contents.map((content) => ({ message: userMessage(content) }));
 }
 
-/** The contents of messages. */
+/** The contents of a session's messages. */
 export function contentsOf(state: { messages: Message[] } | undefined): unknown[] {
   return state?.messages.map(({ content }) => content) ?? ['no session'];
 }
@@ -67,12 +67,12 @@ export function tokens(inputTokens: number, outputTokens: number): Usage {
   return { ...noUsage(), inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
 }
 
-/** How a turn of so many tokens and dollars ended. */
+/** The end of a turn with this usage and cost. */
 export function ended(usage: Usage, cost: Cost): TurnEnd {
   return { outcome: 'completed', finishReason: 'stop', usage, cost };
 }
 
-/** Writes a session of these messages in one append. */
+/** Creates a session with these messages in one append. */
 export async function write(
   store: StateStore,
   key: { owner: string; id: string },
@@ -81,7 +81,7 @@ export async function write(
   return store.append(key, entries(...contents), { expectedVersion: 0, turnId: 'first' });
 }
 
-/** That a promise rejects with a `SluiceError` of this code; resolves to its message. */
+/** Asserts that a promise rejects with a `SluiceError` of this code. Resolves to its message. */
 export async function refused(
   promise: Promise<unknown>,
   code: ErrorCode,
@@ -91,13 +91,13 @@ export async function refused(
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  assert.ok(isSluiceError(error), `expected a SluiceError of code ${code}, got ${String(error)}`);
+  assert.ok(isSluiceError(error), `expected a SluiceError with code ${code}, got ${String(error)}`);
   assert.equal(error.code, code, `expected ${code}, got ${error.code}: ${error.message}`);
   if (retryable !== undefined) assert.equal(error.retryable, retryable, `${code}.retryable`);
   return error.message;
 }
 
-/** Asks again and again, on the real clock, until an answer is there. The limit of the case ends it. */
+/** Asks again and again, in real time, until there is an answer. The timeout of the case ends it. */
 export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask();
@@ -106,7 +106,7 @@ export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<
   }
 }
 
-/** Lets the clock of every store go on by at least some milliseconds. */
+/** Waits until the clock of every store has moved on by some milliseconds. */
 export async function clockMoves(): Promise<void> {
   const from = Date.now();
   await eventually(async () => (Date.now() - from >= 10 ? true : undefined));

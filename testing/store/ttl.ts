@@ -7,10 +7,10 @@ import { clockMoves, contentsOf, ended, entries, eventually, refused, tokens, wr
 const LONG_MS = 60_000;
 const TINY_MS = 50;
 
-/** How long sessions live. The clock is the store's own, so that these cases wait for it. */
+/** When sessions expire. These cases wait in real time, because a store has a clock of its own. */
 export const ttlCases: readonly StoreCase[] = [
   {
-    name: 'expiresAt moves with each append, update and lease, and not with a read',
+    name: 'every append, update and lease extends the life of a session, and a read does not',
     ttlMs: LONG_MS,
     async run({ store, key }) {
       const before = Date.now();
@@ -18,7 +18,7 @@ export const ttlCases: readonly StoreCase[] = [
       const ends = [await expiryOf(store, key())];
       assert.ok(
         Math.abs((ends[0] ?? 0) - before - LONG_MS) < 10_000,
-        `expires ${(ends[0] ?? 0) - before} ms from now, of ${LONG_MS}`,
+        `the session expires in ${(ends[0] ?? 0) - before} ms, expected about ${LONG_MS}`,
       );
       const uses = [
         () => store.append(key(), entries('b'), { expectedVersion: 1, turnId: 't2' }),
@@ -29,7 +29,7 @@ export const ttlCases: readonly StoreCase[] = [
         await clockMoves();
         await use();
         const end = await expiryOf(store, key());
-        assert.ok(end > (ends.at(-1) ?? 0), `use ${ends.length} did not put the end off`);
+        assert.ok(end > (ends.at(-1) ?? 0), `use ${ends.length} did not extend the life of the session`);
         await clockMoves();
         assert.equal(await expiryOf(store, key()), end);
         ends.push(end);
@@ -37,7 +37,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a session that nobody used is gone with all that belongs to it, but not what was spent',
+    name: "an unused session expires with all its data, except for the owner's spend",
     ttlMs: TINY_MS,
     async run({ store, key, owner }) {
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
@@ -52,7 +52,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what begins in the place of a session that expired has nothing of it',
+    name: 'a session created in place of an expired one contains nothing of it',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
@@ -70,7 +70,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a session lives as long as it is leased',
+    name: 'a session does not expire while it is leased',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const lease = await store.lease(key(), LONG_MS);
@@ -83,7 +83,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a lease ends with its session: no renewal brings back what has expired',
+    name: 'the lease of an expired session cannot be renewed',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const lease = await store.lease(key(), TINY_MS);
@@ -98,7 +98,7 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'no write at its old version brings back a session that expired',
+    name: 'a write that expects an old version does not bring back an expired session',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       await write(store, key(), 'a');
@@ -109,14 +109,14 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'tokens go on where a session expired',
+    name: 'the tokens of leases keep growing after a session has expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {
       const old = await store.lease(key(), TINY_MS);
       await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });
       await gone(store, key());
       const lease = await store.lease(key(), LONG_MS);
-      assert.ok(lease.token > old.token, `token ${lease.token} after ${old.token}`);
+      assert.ok(lease.token > old.token, `the token ${lease.token} is not larger than ${old.token}`);
       await refused(
         store.append(key(), entries('late'), { expectedVersion: 0, turnId: 't2', lease: old }),
         'lease_lost',
@@ -128,7 +128,7 @@ export const ttlCases: readonly StoreCase[] = [
 
 async function expiryOf(store: StateStore, key: { owner: string; id: string }): Promise<number> {
   const state = await store.load(key);
-  assert.ok(state?.expiresAt !== undefined, 'a session with a ttl says when it expires');
+  assert.ok(state?.expiresAt !== undefined, 'a session of a store with ttlMs has no expiresAt');
   return state.expiresAt;
 }
 
