@@ -1,39 +1,39 @@
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
-import type { HeldLease } from './held-lease.ts';
+import type { TurnLease } from './turn-lease.ts';
 import { repaired, wholeTurns } from './repair.ts';
 import { nothingToRunError } from './store-errors.ts';
 import type { SessionState } from './store.ts';
-import { reportRepair } from './told-repairs.ts';
-import type { MessageRange } from './told-repairs.ts';
+import { reportRepair } from './repair-report.ts';
+import type { MessageRange } from './repair-report.ts';
 import type { TurnRequest } from './turn-request.ts';
 
 /** A turn whose input is stored. */
 export interface BegunTurn {
-  /** What the model is to be asked. */
+  /** The messages to send to the model. */
   readonly messages: readonly Message[];
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The session's, with the input. */
+  /** The version of the session after the input was stored. */
   readonly version: number;
-  /** Which repairs the turn's warnings have reported, if that is to be stored. */
-  readonly told: MessageRange | undefined;
+  /** Which messages the turn's warnings have reported as repaired; undefined if nothing has to be stored about it. */
+  readonly reported: MessageRange | undefined;
 }
 
-/** What a turn finds under its lease. */
+/** What a turn finds in the store after it has the lease. */
 export interface FoundSession {
   readonly state: SessionState | undefined;
-  /** Its input, where it was stored before. */
+  /** The input of the turn, if it was stored before. */
   readonly input: readonly Message[] | undefined;
 }
 
-/** Set in a session's metadata where its last reply was paused by the provider and is to be sent back, to go on. */
+/** Metadata key that is set if the provider paused its last reply, which has to be sent back for it to continue. */
 export const PAUSED = 'sluice.paused';
 
-/** How often a turn loads again that another writer was faster than: an `update`, since the turn has the lease. */
+/** How often a turn loads the session again after a conflict. Only an `update` can cause one, because the turn has the lease. */
 const CONFLICTS = 5;
 
-/** Loads the session, and looks for the input of a turn that the caller has named. */
+/** Loads the session, and the stored input of the turn if the caller named the turn. */
 export async function findSession(request: TurnRequest, turnId: string): Promise<FoundSession> {
   const { store, key, turnId: named, historyLimit } = request;
   const [state, stored] = await Promise.all([
@@ -43,11 +43,11 @@ export async function findSession(request: TurnRequest, turnId: string): Promise
   return { state, input: stored?.messages };
 }
 
-/** Stores the caller's messages after what was found, unless this turn has stored them before. */
+/** Stores the caller's messages, unless this turn has stored them before. */
 export async function beginTurn(
   request: TurnRequest,
   turnId: string,
-  held: HeldLease,
+  lease: TurnLease,
   found: FoundSession,
 ): Promise<BegunTurn> {
   const { store, key, input, historyLimit } = request;
@@ -59,8 +59,7 @@ export async function beginTurn(
     if (request.signal.aborted) throw abortReason(request.signal);
     try {
       const entries = input.map((message) => ({ message }));
-      const { lease } = held;
-      const options = { expectedVersion: version, turnId: inputIdOf(turnId), lease };
+      const options = { expectedVersion: version, turnId: inputIdOf(turnId), lease: lease.timed };
       const stored = await store.append(key, entries, options);
       return { ...sent, metadata, version: stored };
     } catch (error) {
@@ -74,7 +73,7 @@ function inputIdOf(turnId: string): string {
   return `${turnId}.input`;
 }
 
-/** The stored conversation once more; the input is stored already, and is what is to be answered if there is any. */
+/** Runs the stored conversation again. The input, if there is any, is stored already and still has to be answered. */
 async function beginAgain(request: TurnRequest, found: FoundSession): Promise<BegunTurn> {
   const { store, key, historyLimit } = request;
   const { input = [] } = found;
@@ -96,8 +95,8 @@ async function beginAgain(request: TurnRequest, found: FoundSession): Promise<Be
 }
 
 /**
- * Up to the message that is to be answered: without the replies that there are to it, unless the provider has only paused. `before` where it is not in
- * the window, which holds replies alone. Undefined if other turns came after the input: then the input is asked again.
+ * The messages up to the one to answer, without its existing replies, unless the provider has only paused. `before` if the message is older than the
+ * loaded ones, which are all replies. Undefined if other turns came after the input: the input is then sent again.
  */
 function askedIn(
   state: SessionState | undefined,
@@ -108,7 +107,7 @@ function askedIn(
   let end = messages.length;
   const isReply = (): boolean => {
     const role = messages[end - 1]?.role;
-    // A turn that is known by its input takes its rounds of tools back, too.
+    // If the input is known, rounds of tools after it belong to the old reply, too.
     return role === 'assistant' || (role === 'tool' && input.length > 0);
   };
   const isAsked = (): boolean => (input.length > 0 ? endsWith(messages.slice(0, end), input) : !isReply());
@@ -117,7 +116,7 @@ function askedIn(
   return isAsked() ? messages.slice(0, end) : undefined;
 }
 
-/** What is read of a session. */
+/** The loaded messages of a session, from the start of a turn on. */
 function readOf(state: SessionState | undefined): Message[] {
   if (state === undefined) return [];
   return isCut(state) ? wholeTurns(state.messages) : state.messages;
@@ -127,23 +126,23 @@ function isCut({ messages, messageCount }: SessionState): boolean {
   return messages.length < messageCount;
 }
 
-/** What was read of a session and what follows it, as valid input of a model. */
+/** The loaded messages and the new input, as input that a model accepts. */
 function followed(
   { warn }: TurnRequest,
   state: SessionState | undefined,
   read: readonly Message[],
   input: readonly Message[],
   lastReply?: 'paused',
-): Pick<BegunTurn, 'messages' | 'told'> {
+): Pick<BegunTurn, 'messages' | 'reported'> {
   const { messages, faults } = repaired(read, { followedBy: input, lastReply });
   const sent = [...messages, ...input];
-  if (state === undefined) return { messages: sent, told: undefined };
+  if (state === undefined) return { messages: sent, reported: undefined };
   const from = state.messageCount - readOf(state).length;
   // A paused reply is not repaired yet.
   const to = from + read.length - (lastReply === 'paused' ? 1 : 0);
-  const { warning, told } = reportRepair(faults, { from, to }, state);
+  const { warning, reported } = reportRepair(faults, { from, to }, state);
   if (warning !== undefined) warn(warning);
-  return { messages: sent, told };
+  return { messages: sent, reported };
 }
 
 function endsWith(messages: readonly Message[], end: readonly Message[]): boolean {

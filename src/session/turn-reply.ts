@@ -1,12 +1,12 @@
 import { isSluiceError } from '../errors.ts';
 import { delay } from '../kit/wait.ts';
 import type { Message } from '../messages.ts';
-import type { HeldLease } from './held-lease.ts';
+import type { TurnLease } from './turn-lease.ts';
 import { repaired } from './repair.ts';
 import { storeError } from './store-call.ts';
 import type { TurnEnd } from './store.ts';
 import type { TimedStore } from './timed-store.ts';
-import { REPAIRED } from './told-repairs.ts';
+import { REPAIRED } from './repair-report.ts';
 import type { TurnRequest } from './turn-request.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
@@ -17,38 +17,38 @@ export interface ReplyEnd extends TurnEnd {
   messages: Message[];
 }
 
-/** What is stored with a reply. */
+/** What is stored together with a reply. */
 export interface ReplyPlace extends BegunTurn {
   readonly replyId: string;
-  /** Values of the session that were set in the turn. */
+  /** Session values that were set during the turn. */
   readonly changes: ReadonlyMap<string, unknown>;
 }
 
-/** How often an append is tried whose store fails, and for how long: of a whole reply, and of what is left of one that nobody waits for any more. */
+/** How often and how long the append is tried if the store fails: for a complete reply, and for a partial one. */
 const LIMITS = { whole: { tries: 10, ms: 15_000 }, partial: { tries: 5, ms: 5_000 } };
-/** The wait before the second try, doubled each time, up to the most. */
+/** The wait before the second try. It doubles with each try, up to a maximum. */
 const WAIT_MS = 100;
 const MOST_WAIT_MS = 2_000;
-/** Time for one last try of an append when the lease has run out. */
+/** Time for one last try after the lease has expired. */
 const LAST_MS = 1_000;
 
-/** Stores the reply of a turn: its messages, values, usage and cost in one append, which gives the lease back. */
+/** Stores the reply of a turn: messages, values, usage and cost in one append, which also releases the lease. */
 export class TurnReply {
   readonly #request: TurnRequest;
-  readonly #held: HeldLease;
+  readonly #lease: TurnLease;
   readonly #place: ReplyPlace;
   #version: number;
 
-  constructor(request: TurnRequest, held: HeldLease, place: ReplyPlace) {
+  constructor(request: TurnRequest, lease: TurnLease, place: ReplyPlace) {
     this.#request = request;
-    this.#held = held;
+    this.#lease = lease;
     this.#place = place;
     this.#version = place.version;
   }
 
   /**
-   * A store that fails is tried again until the lease or the time has run out: the reply has reached its reader, nothing must take it back. Resolves to
-   * the messages that could not be stored, with a warning of it.
+   * If the store fails, tries again until the lease expires or the time is up: the reader has the reply already, so a failure must not undo it. Resolves to
+   * the messages that could not be stored, and warns about them.
    */
   async save({ messages, ...end }: ReplyEnd): Promise<Message[] | undefined> {
     const whole = end.outcome === 'completed';
@@ -57,9 +57,9 @@ export class TurnReply {
     const limits = whole ? LIMITS.whole : LIMITS.partial;
     const until = performance.now() + limits.ms;
     const untilMs = (): number => Math.max(1, until - performance.now());
-    // What came of an execution that was aborted is stored, too.
+    // The partial reply of an aborted execution is stored, too.
     const store = (): TimedStore =>
-      this.#request.store.within(Math.min(Math.max(this.#held.leftMs, LAST_MS), untilMs()));
+      this.#request.store.within(Math.min(Math.max(this.#lease.leftMs, LAST_MS), untilMs()));
     let waitMs = WAIT_MS;
     for (let number = 1; ; number++) {
       try {
@@ -68,7 +68,7 @@ export class TurnReply {
       } catch (error) {
         const known = storeError('append', error);
         const again = known.retryable || known.code === 'conflict';
-        if (!again || number >= limits.tries || waitMs >= Math.min(this.#held.leftMs, untilMs())) {
+        if (!again || number >= limits.tries || waitMs >= Math.min(this.#lease.leftMs, untilMs())) {
           this.#request.warn(`The turn was not saved: ${known.message}`);
           return kept;
         }
@@ -80,26 +80,26 @@ export class TurnReply {
 
   async #append(store: () => TimedStore, messages: readonly Message[], end: TurnEnd): Promise<void> {
     const { key } = this.#request;
-    const { replyId, metadata, changes, told } = this.#place;
+    const { replyId, metadata, changes, reported } = this.#place;
     const changed: Record<string, unknown> = Object.fromEntries(changes);
     const paused = isPaused(end);
     if (paused || (PAUSED in metadata && messages.length > 0)) changed[PAUSED] = paused || undefined;
-    // Only a result has warnings.
-    if (told !== undefined && hasResult(end)) changed[REPAIRED] = told;
-    // A block of the provider may hold half a character.
+    // Warnings are part of a result, so only then were they reported.
+    if (reported !== undefined && hasResult(end)) changed[REPAIRED] = reported;
+    // A block of the provider may contain a lone surrogate.
     const entries = messages.map((message) => ({ message: wellFormed(message) }));
     try {
       await store().append(key, entries, {
         expectedVersion: this.#version,
         turnId: replyId,
-        lease: this.#held.lease,
+        lease: this.#lease.timed,
         release: true,
-        end: { ...end, leaseToken: this.#held.lease.token },
+        end: { ...end, leaseToken: this.#lease.timed.token },
         ...(Object.keys(changed).length > 0 && { metadata: wellFormed(changed) }),
       });
-      this.#held.wasReleased();
+      this.#lease.wasReleased();
     } catch (error) {
-      // This turn has the lease, so that it was an `update`. The reply is stored after it.
+      // This turn has the lease, so the conflict comes from an `update`. The reply is stored after it.
       if (isSluiceError(error) && error.code === 'conflict')
         this.#version = (await store().load(key, { last: 0 }))?.version ?? 0;
       throw error;

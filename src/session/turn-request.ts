@@ -4,22 +4,22 @@ import type { OnBusy } from './session-queue.ts';
 import type { SessionKey } from './store.ts';
 import type { TimedStore } from './timed-store.ts';
 
-/** What a turn is opened with. */
+/** What a turn needs to start. */
 export interface TurnRequest {
-  /** Its calls end with the signal, too. */
+  /** The store. Its calls also end when the signal aborts. */
   readonly store: TimedStore;
   readonly key: SessionKey;
-  /** The caller's messages; none to run the stored ones again. */
+  /** The caller's messages. If there are none, the stored conversation is run again. */
   readonly input: readonly Message[];
-  /** The caller's id of the turn, if it has one. */
+  /** The caller's id of the turn, if the caller gave one. */
   readonly turnId: string | undefined;
   readonly onBusy: OnBusy;
   readonly maxQueuedTurns: number;
-  /** How many of the session's messages are read; undefined: all. */
+  /** How many of the session's newest messages are read; undefined: all. */
   readonly historyLimit: number | undefined;
   readonly signal: AbortSignal;
   /** Adds to the warnings of the result. */
   warn(this: void, message: string): void;
-  /** Ends the execution: the session went to another. */
+  /** Ends the execution, because another turn has taken the session. */
   abort(this: void, error: SluiceError): void;
 }

@@ -2,8 +2,8 @@ import type { SessionView } from '../context.ts';
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
-import { holdLease } from './held-lease.ts';
-import type { HeldLease } from './held-lease.ts';
+import { takeLease } from './turn-lease.ts';
+import type { TurnLease } from './turn-lease.ts';
 import { SessionQueue } from './session-queue.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
@@ -15,29 +15,29 @@ import { sessionView } from './session-view.ts';
 import { storeFailedError } from './store-errors.ts';
 import type { SessionKey, StoredTurn } from './store.ts';
 
-/** One turn of a session: nobody else writes to it until it is over. */
+/** One turn of a session. Nobody else writes to the session until the turn is over. */
 export interface Turn {
-  /** What the model is to be asked: the session's messages and the caller's. */
+  /** The messages to send to the model: those of the session and those of the caller. */
   readonly messages: readonly Message[];
   readonly view: SessionView;
-  /** Set where the turn was finished before: its reply stands, and nothing is asked. */
+  /** Set if the turn was finished before: its stored reply is used, and no model is called. */
   readonly replay?: Replay | undefined;
-  /** Stores the reply and frees the session. Never rejects: resolves to the messages that could not be stored, if so. */
+  /** Stores the reply and frees the session. Never rejects. Resolves to the messages if they could not be stored. */
   finish(end: ReplyEnd): Promise<Message[] | undefined>;
   /** Frees the session. Idempotent. */
   release(): void;
 }
 
-/** What is known of a turn that the caller has named. */
+/** What is known about a turn that the caller named. */
 export interface KnownTurn {
   /** Its reply, if it is finished. */
   finished: FinishedTurn | undefined;
-  /** Under which id its next reply is stored. */
+  /** The id under which its next reply is stored. */
   replyId: string;
 }
 
 /**
- * Waits for the session, loads it and stores the caller's messages, so that they outlive whatever comes next. A turn that was finished before is
+ * Waits for the session, loads it and stores the caller's messages, so that they are kept whatever happens next. A turn that was finished before is
  * not run again.
  */
 export async function openTurn(request: TurnRequest): Promise<Turn> {
@@ -56,14 +56,14 @@ async function open(request: TurnRequest): Promise<Turn> {
     if (known.finished !== undefined) return finishedTurn(key, known.finished);
     const queue = SessionQueue.of(store.origin, key);
     const place = await queue.enter({ turnId, onBusy, maxQueuedTurns, signal, stop: abort });
-    // The same turn ran meanwhile: its result is there now, unless it failed.
+    // The same turn ran in the meantime. Its result is stored now, unless it failed.
     if (place === undefined) continue;
-    let held: HeldLease | undefined;
+    let lease: TurnLease | undefined;
     try {
-      held = await holdLease(store, key, onBusy, signal, abort);
-      return await openLeased(request, turnId, held, place.leave);
+      lease = await takeLease(store, key, onBusy, signal, abort);
+      return await openLeased(request, turnId, lease, place.leave);
     } catch (error) {
-      await held?.release();
+      await lease?.release();
       place.leave();
       throw error;
     }
@@ -73,22 +73,22 @@ async function open(request: TurnRequest): Promise<Turn> {
 async function openLeased(
   request: TurnRequest,
   turnId: string,
-  held: HeldLease,
+  lease: TurnLease,
   leave: () => void,
 ): Promise<Turn> {
-  // Side by side, since nobody else appends now. Another process may have finished the turn while this one waited.
+  // In parallel, because nobody else can append now. Another process may have finished the turn while this one waited.
   const [known, found] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
   if (known.finished !== undefined) {
-    await held.release();
+    await lease.release();
     leave();
     return finishedTurn(request.key, known.finished);
   }
   if (request.signal.aborted) throw abortReason(request.signal);
-  const begun = await beginTurn(request, turnId, held, found);
+  const begun = await beginTurn(request, turnId, lease, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
-  const reply = new TurnReply(request, held, { replyId: known.replyId, changes, ...begun });
+  const reply = new TurnReply(request, lease, { replyId: known.replyId, changes, ...begun });
   const release = async (): Promise<void> => {
-    await held.release();
+    await lease.release();
     leave();
   };
   return {
@@ -103,7 +103,7 @@ async function openLeased(
   };
 }
 
-/** A turn that the caller has named may have been run before, and have failed: each try has a reply of its own. */
+/** A turn that the caller named may have run before and failed. Each try stores its reply under an id of its own. */
 async function knownTurn({ store, key, turnId: named }: TurnRequest, turnId: string): Promise<KnownTurn> {
   for (let number = 1; ; number++) {
     const replyId = number === 1 ? `${turnId}.reply` : `${turnId}.reply.${number}`;

@@ -8,21 +8,22 @@ import { storeCall } from './store-call.ts';
 import type { SessionKey } from './store.ts';
 import type { TimedLease, TimedStore } from './timed-store.ts';
 
-/** How long a lease runs: it outlives a turn that renews it by a third of that, and ends soon after a crash. In milliseconds. */
+/** The duration of a lease in milliseconds. A turn renews it after a third of that time. After a crash it ends soon. */
 const LEASE_MS = 15_000;
-/** How often it is renewed, and how long a renewal may take: one that hangs must not keep the next from being tried. */
+/** The time between renewals, and the timeout of each: a renewal that hangs must not prevent the next one. */
 const RENEW_MS = LEASE_MS / 3;
-/** How soon a renewal that failed is tried again. */
+/** The wait after a failed renewal. */
 const RENEW_AGAIN_MS = 1_000;
-/** How often a session that another process has is asked for: from, and at most. */
+/** The first and the longest wait before a session that another process has leased is requested again. */
 const POLL_MS = [5, 250] as const;
-/** How long the end of a turn waits for a renewal that is under way, and then for its lease to be given back. */
+/** How long the end of a turn waits for a running renewal, and then for the release of its lease. */
 const RELEASE_MS = 1_000;
 
 /** A lease that is renewed until it is released. */
-export class HeldLease {
-  readonly lease: TimedLease;
-  /** By this process's clock, which only ever goes on. */
+export class TurnLease {
+  /** The lease itself. Its calls have deadlines. */
+  readonly timed: TimedLease;
+  /** When it expires, by the monotonic clock of this process. */
   #until: number;
   readonly #timer = new Timer(() => {
     this.#renewing = this.#renew();
@@ -31,26 +32,26 @@ export class HeldLease {
   #released: Promise<void> | undefined;
   readonly #lost: (error: SluiceError) => void;
 
-  /** `lost` is told once, when another has the session. */
+  /** `lost` is called once, if another turn has taken the session. */
   constructor(lease: TimedLease, leasedAt: number, lost: (error: SluiceError) => void) {
-    this.lease = lease;
+    this.timed = lease;
     this.#lost = lost;
     this.#until = leasedAt + LEASE_MS;
     this.#timer.start(RENEW_MS);
   }
 
-  /** How long it runs if it is not renewed, in milliseconds; 0: it has run out. */
+  /** Milliseconds until it expires; 0 if it has expired. */
   get leftMs(): number {
     return Math.max(0, this.#until - performance.now());
   }
 
-  /** Says that it was given back with an append. A renewal under way is refused, or came before. */
+  /** Called after an append has released the lease. A renewal that is still running is rejected by the store. */
   wasReleased(): void {
     this.#timer.stop();
     this.#released ??= Promise.resolve();
   }
 
-  /** Gives it back. Never rejects: a lease that cannot be given back ends by itself. */
+  /** Releases it. Never rejects: a lease that cannot be released expires by itself. */
   release(): Promise<void> {
     this.#released ??= this.#releaseOnce();
     return this.#released;
@@ -60,14 +61,14 @@ export class HeldLease {
     const asked = performance.now();
     let nextMs = RENEW_MS;
     try {
-      await this.lease.within(RENEW_MS).renew(LEASE_MS);
+      await this.timed.within(RENEW_MS).renew(LEASE_MS);
       this.#until = asked + LEASE_MS;
     } catch (error) {
       if (isSluiceError(error) && error.code === 'lease_lost') {
         if (this.#released === undefined) this.#lost(error);
         return;
       }
-      // The store failed. That cuts no reply: while nobody else takes the session, it stays this turn's.
+      // The store failed. The reply goes on: the session belongs to this turn until somebody else takes it.
       nextMs = RENEW_AGAIN_MS;
     }
     if (this.#released === undefined) this.#timer.start(nextMs);
@@ -76,34 +77,34 @@ export class HeldLease {
   async #releaseOnce(): Promise<void> {
     this.#timer.stop();
     try {
-      // A renewal that overtakes the release would keep the session busy. For one that hangs the release does not wait.
+      // A renewal that arrives after the release would keep the session busy, so it comes first, unless it hangs.
       await storeCall('renew', () => this.#renewing, { timeoutMs: RELEASE_MS }).catch(() => undefined);
-      await this.lease.within(RELEASE_MS).release();
+      await this.timed.within(RELEASE_MS).release();
     } catch {
-      // It ends by itself.
+      // It expires by itself.
     }
   }
 }
 
-/** Leases a session. While another process has it: waits, takes it over, or rejects with `session_busy`. */
-export async function holdLease(
+/** Leases a session. If another process has it: waits, takes it over, or rejects with `session_busy`. */
+export async function takeLease(
   store: TimedStore,
   key: SessionKey,
   onBusy: OnBusy,
   signal: AbortSignal,
   lost: (error: SluiceError) => void,
-): Promise<HeldLease> {
+): Promise<TurnLease> {
   const options = onBusy === 'supersede' ? { takeOver: true } : {};
   const [from, most] = POLL_MS;
   for (let waitMs: number = from; ; waitMs = Math.min(2 * waitMs, most)) {
     if (signal.aborted) throw abortReason(signal);
     const asked = performance.now();
     try {
-      return new HeldLease(await store.lease(key, LEASE_MS, options), asked, lost);
+      return new TurnLease(await store.lease(key, LEASE_MS, options), asked, lost);
     } catch (error) {
       if (onBusy !== 'queue' || !isSluiceError(error) || error.code !== 'session_busy') throw error;
     }
-    // Between the half and the whole, so that many who wait do not ask in step.
+    // A random part of the wait, so that many waiting processes do not ask at the same moments.
     await delay(waitMs * (0.5 + Math.random() / 2), signal);
   }
 }
