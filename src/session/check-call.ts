@@ -33,19 +33,19 @@ interface Key {
   id: string;
 }
 
-/** Checks what `load` was given; every store calls it. Throws `invalid_options`, as the other checks do. */
+/** Checks the arguments of `load`. Every store calls it. Throws `invalid_options`, as the other checks do. */
 export function checkLoad(key: SessionKey, options: { last?: number | undefined }): Key {
   parseOptions('load()', loadSchema, options);
   return checkSessionKey(key);
 }
 
-/** Checks what `turn` was given. */
+/** Checks the arguments of `turn`. */
 export function checkTurn(key: SessionKey, turnId: string): Key {
   checkTurnId(turnId);
   return checkSessionKey(key);
 }
 
-/** Checks what `append` was given: that a store can keep it, and that there is something to keep. */
+/** Checks the arguments of `append`: that a store can keep them, and that there is something to store. */
 export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Key {
   parseOptions('append()', appendSchema, { ...options, entries });
   parseOptions(
@@ -68,13 +68,13 @@ export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], o
 
 /**
  * Checks an append whose turn id is stored already: that it is the same run of the turn. `stored` is the end that is there, `end` the append's.
- * Throws `lease_lost` where they ran under different leases: the stored reply is another's.
+ * Throws `lease_lost` if they ran under different leases, because the stored reply is that of another run.
  */
 export function checkSameRun(key: SessionKey, end: TurnEnd | undefined, stored: TurnEnd | undefined): void {
   if (end?.leaseToken !== undefined && stored?.leaseToken !== end.leaseToken) throw leaseLostError(key);
 }
 
-/** Checks what `update` was given. */
+/** Checks the arguments of `update`. */
 export function checkUpdate(
   key: SessionKey,
   metadata: Readonly<Record<string, unknown>>,
@@ -85,7 +85,7 @@ export function checkUpdate(
 }
 
 /**
- * Checks what `list` was given, and fills in the limit. `store` names the kind of the store: a cursor is one that `listCursor` made under the same
+ * Checks the arguments of `list`, and fills in the limit. `store` names the kind of the store: a cursor is one that `listCursor` made under the same
  * name. `after` is the id in it, of the session that the last page ended with.
  */
 export function checkList(
@@ -97,26 +97,26 @@ export function checkList(
   return { owner, limit, after: cursor === undefined ? undefined : idOfCursor(store, owner, cursor) };
 }
 
-/** Checks what `spend` was given. */
+/** Checks the argument of `spend`. */
 export function checkSpend(scope: SpendScope): void {
   parseOptions('spend()', spendSchema, scope);
   checkOwner(scope.owner);
   if (scope.id !== undefined) checkSessionKey({ owner: scope.owner, id: scope.id });
 }
 
-/** Checks what `fork` was given. */
+/** Checks the arguments of `fork`. */
 export function checkFork(key: SessionKey, at: number | undefined): Key {
   parseOptions('fork()', forkSchema, { at });
   return checkSessionKey(key);
 }
 
-/** Checks what `lease` was given. */
+/** Checks the arguments of `lease`. */
 export function checkLease(key: SessionKey, ttlMs: number): Key {
   parseOptions('lease()', leaseSchema, { ttlMs });
   return checkSessionKey(key);
 }
 
-/** Checks an owner alone, as `forget` is given one. */
+/** Checks an owner alone, the argument of `forget`. */
 export function checkOwner(owner: string): void {
   if (typeof owner !== 'string')
     throw new SluiceError('invalid_options', `owner is ${kindOf(owner)}: give a string.`);

@@ -6,7 +6,7 @@ const MAX_ID_BYTES = 512;
 
 const encoder = new TextEncoder();
 
-/** A key in its long form, as it is: see {@link checkSessionKey}. */
+/** A key in its long form, without a check: see {@link checkSessionKey}. */
 export function sessionKey(key: SessionKey): { owner: string; id: string } {
   return typeof key === 'string' ? { owner: '', id: key } : { owner: key.owner, id: key.id };
 }

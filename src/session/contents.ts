@@ -12,7 +12,7 @@ export interface TurnContent {
   readonly end?: TurnEnd | undefined;
 }
 
-/** How contents are kept: what a driver is given, and how it is read again. */
+/** How contents are converted to what a driver stores, and back. */
 export interface Codec<Content> {
   turn(content: TurnContent): Content;
   readTurn(content: Content, place: StoredPlace): TurnContent;
@@ -50,7 +50,7 @@ export interface PlainContent {
   readonly pending?: readonly ToolCallPart[];
 }
 
-/** Contents as copies, for what never leaves the process: nobody else can have changed them, so that nothing is checked again. */
+/** Contents as copies, for data that never leaves the process. Nobody else can change them, so they are not checked again. */
 export const asCopy: Codec<PlainContent> = {
   turn: ({ messages, end }) =>
     plainly(() => ({ messages: messages.map((message) => jsonCopy(message)), end: end && jsonCopy(end) })),
@@ -59,7 +59,7 @@ export const asCopy: Codec<PlainContent> = {
     ...(end !== undefined && { end: jsonCopy(end) }),
   }),
   addMessages({ messages = [] }, last, _, list) {
-    // Only what is wanted is copied.
+    // Only the messages that are needed are copied.
     const from = Math.max(0, messages.length - last);
     for (let at = from; at < messages.length; at++) {
       const message = messages[at];

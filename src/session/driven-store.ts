@@ -46,21 +46,21 @@ import type {
   StoredTurn,
 } from './store.ts';
 
-/** What `defineStore` is told beside its driver. */
+/** Options of `defineStore`. */
 export interface StoreOptions {
   /** The kind of the store, such as `sqlite`: cursors of lists are bound to it. Default: `store`. */
   name?: string | undefined;
   /** Most messages of a row: a load reads at most one row more than it needs. Default: 50. */
   rowSize?: number | undefined;
-  /** How long the store waits for an answer of the driver, in milliseconds, before it fails. Default: as long as it takes. */
+  /** How long the store waits for an answer of the driver, in milliseconds, before it fails. Default: no limit. */
   timeoutMs?: number | undefined;
   /** Whether the driver takes owners and ids as they are, with NUL and backslash. Default: they are escaped. */
   rawIds?: boolean | undefined;
-  /** What an error of the database means, at a call such as `append`. Default, and if it returns undefined: `store`, retryable. */
+  /** Translates an error of the database, in a call such as `append`. Default, or if it returns undefined: `store`, retryable. */
   fault?: ((this: void, error: unknown, doing: string) => SluiceError | undefined) | undefined;
 }
 
-/** A store over a driver: it does once what would be the same in each store. */
+/** A store over a driver. It does what is the same for every database. */
 export class DrivenStore<Content> implements StateStore {
   readonly #driver: StoreDriver<Content>;
   readonly #contents: SessionContents<Content>;
@@ -120,7 +120,7 @@ export class DrivenStore<Content> implements StateStore {
     });
     const written = isPending(answer) ? await answer : answer;
     if (written.refused !== 'group') return versionOf(key, written, expectedVersion);
-    // A stored turn does not change, so that it can be read after the write.
+    // A stored turn never changes, so it can be read after the write.
     if (end?.leaseToken !== undefined) {
       const stored = this.#turnOf(key, turnId, await this.#group('append', place, turnId));
       checkSameRun(key, end, stored?.end);
@@ -208,7 +208,7 @@ export class DrivenStore<Content> implements StateStore {
     const answer = this.#call(
       'lease',
       () => this.#driver.lease(place, ttlMs, takeOver),
-      // Nobody has a lease that comes too late: it would keep the session busy.
+      // The caller does not wait for this lease any more, and it would keep the session busy.
       (late) => {
         if (late !== undefined) this.#ignore(async () => this.#driver.hold(place, late.token, 0));
       },
@@ -240,7 +240,7 @@ export class DrivenStore<Content> implements StateStore {
     return this.#answerOf(doing, run);
   }
 
-  /** An answer that is there at once costs no promise. */
+  /** If the driver answers at once, no promise is made. */
   #answerOf<T>(doing: string, run: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = run();
@@ -267,7 +267,7 @@ export class DrivenStore<Content> implements StateStore {
     return this.#call(doing, () => this.#driver.write(this.#placeOf(place), write));
   }
 
-  /** The way of a fork for drivers that cannot copy. */
+  /** Forks a session if the driver has no `copy`. */
   async #copy(key: SessionKey, from: Place, to: Place, messages: number): Promise<boolean> {
     const loaded = await this.#call('fork', () =>
       this.#driver.load(this.#placeOf(from), Number.POSITIVE_INFINITY),
@@ -280,7 +280,7 @@ export class DrivenStore<Content> implements StateStore {
     try {
       await this.#write('fork', to, { version: 0, rows, fields, bump: true, release: false });
     } catch (error) {
-      // The copy may be stored all the same, and nobody knows its id.
+      // The copy may have been stored, and nobody else knows its id.
       this.#ignore(async () => this.#driver.delete(this.#placeOf(to)));
       throw error;
     }
@@ -307,18 +307,18 @@ export class DrivenStore<Content> implements StateStore {
     return this.#options.rawIds === true ? id : encodeId(id);
   }
 
-  /** Starts something that nobody waits for, and that may fail. */
+  /** Starts something whose result and failure do not matter. */
   #ignore(run: () => Promise<unknown>): void {
     run().catch(() => undefined);
   }
 }
 
-/** Whether an answer must be waited for. One that is there at once takes no turn of the queue of promises, and in a pipeline no timer. */
+/** Whether an answer has to be awaited. An answer that is there at once needs no microtask, and no timer in a pipeline. */
 function isPending<T>(answer: Awaitable<T>): answer is Promise<T> {
   return answer instanceof Promise;
 }
 
-/** The version of a write, or the error that it was refused with. */
+/** Returns the version after a write, or throws the error for its refusal. */
 function versionOf(key: SessionKey, { refused, version }: Written, expectedVersion: number): number {
   if (refused === undefined) return version;
   if (refused === 'token') throw leaseLostError(key);
@@ -327,7 +327,7 @@ function versionOf(key: SessionKey, { refused, version }: Written, expectedVersi
 
 function readSums(key: SessionKey, sums: Sums): Spend {
   for (const name in sums) {
-    if (!Number.isFinite(sums[name])) throw unreadableError(key, `sum of ${name}`, 'is no number');
+    if (!Number.isFinite(sums[name])) throw unreadableError(key, `sum of ${name}`, 'is not a number');
   }
   return spendOf(sums);
 }

@@ -12,8 +12,8 @@ export class DriverLease implements Lease {
   readonly #key: SessionKey;
   readonly #hold: Hold;
   #until: number;
-  /** `releasing`: it is lost for renewals, but a release that failed may be tried again. */
-  #state: 'held' | 'releasing' | 'released' = 'held';
+  /** `releasing`: it cannot be renewed any more, but a release that failed can be tried again. */
+  #state: 'active' | 'releasing' | 'released' = 'active';
 
   constructor(key: SessionKey, granted: { token: number; until: number }, hold: Hold) {
     this.token = granted.token;
@@ -28,7 +28,7 @@ export class DriverLease implements Lease {
 
   async renew(ttlMs: number): Promise<void> {
     checkLease(this.#key, ttlMs);
-    const until = this.#state === 'held' ? await this.#hold('renew', ttlMs) : undefined;
+    const until = this.#state === 'active' ? await this.#hold('renew', ttlMs) : undefined;
     if (until === undefined) throw leaseLostError(this.#key);
     this.#until = until;
   }

@@ -3,15 +3,15 @@
 /** The field of the calls that wait for approval. */
 export const PENDING = 'pending';
 
-/** What the name of a field begins with that holds a value of the metadata. */
+/** The prefix of the names of fields with metadata values. */
 const METADATA = 'metadata:';
 
-/** An id without NUL, which many databases cannot keep: it is written `\0`, and a backslash `\\`. Other ids stay as they are. */
+/** Escapes NUL in an id as `\0`, because many databases cannot store it, and a backslash as `\\`. Other ids stay as they are. */
 export function encodeId(id: string): string {
   return id.includes('\\') || id.includes('\0') ? id.replaceAll('\\', '\\\\').replaceAll('\0', '\\0') : id;
 }
 
-/** What {@link encodeId} was given. */
+/** Reverses {@link encodeId}. */
 export function decodeId(text: string): string {
   if (!text.includes('\\')) return text;
   return text.replaceAll(/\\(.)/gs, (_, escaped: string) => (escaped === '0' ? '\0' : escaped));
@@ -22,12 +22,12 @@ export function turnGroup(turnId: string): string {
   return encodeId(turnId);
 }
 
-/** The field of a key of the metadata. The key is JSON: it may hold half a surrogate pair. */
+/** The field of a metadata key. The key is written as JSON, because it may contain a lone surrogate. */
 export function fieldOf(name: string): string {
   return METADATA + JSON.stringify(name);
 }
 
-/** The key of the metadata whose field it is; undefined for other fields. */
+/** The metadata key of a field; undefined for other fields. */
 export function nameOfField(field: string): string | undefined {
   return field.startsWith(METADATA) ? String(JSON.parse(field.slice(METADATA.length))) : undefined;
 }

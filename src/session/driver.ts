@@ -1,5 +1,5 @@
 /**
- * Names a session. The core has checked both: at most 1,024 bytes of well-formed text, the id not empty. They hold no NUL, unless the driver
+ * Names a session. The core has checked owner and id: at most 1,024 bytes of well-formed text, the id not empty. They contain no NUL, unless the driver
  * asks for ids as they are (see `rawIds` of `defineStore`). Two are the same if their bytes are.
  */
 export interface Place {
@@ -30,7 +30,7 @@ export interface StoredRow<Content = string> extends Row<Content> {
 }
 
 /**
- * One conditional write. The driver checks the conditions in the order in which they stand here, in one step with the changes. If one does
+ * One conditional write. The driver checks the conditions in the order in which they are listed here, in one step with the changes. If one does
  * not hold, nothing is changed.
  */
 export interface Write<Content = string> {
@@ -63,7 +63,7 @@ export interface Write<Content = string> {
 /** The conditions of a {@link Write}. */
 export type Condition = 'group' | 'token' | 'version' | 'before';
 
-/** What became of a {@link Write}. */
+/** The result of a {@link Write}. */
 export interface Written {
   /** The first condition that did not hold. Undefined: the write is stored. */
   readonly refused?: Condition | undefined;
@@ -92,7 +92,7 @@ export interface Loaded<Content = string> {
 
 /** How a driver copies a session: see `copy` of {@link StoreDriver}. */
 export interface Copy<Content = string> {
-  /** How many messages are copied at most. Infinity: all. */
+  /** The maximum number of messages to copy. Infinity: all. */
   readonly messages: number;
   /** Names of fields that are left out if fewer messages are copied than there are. */
   readonly wholeOnly: readonly string[];
@@ -100,7 +100,7 @@ export interface Copy<Content = string> {
   cut(this: void, row: StoredRow<Content>, messages: number): Content;
 }
 
-/** An answer, or a promise of it. */
+/** An answer, or a promise of one. */
 export type Awaitable<T> = T | Promise<T>;
 
 /**
@@ -109,7 +109,7 @@ export type Awaitable<T> = T | Promise<T>;
  * - Every verb is atomic, and a `write` is stored as a whole or not at all.
  * - The clock is the database's. It decides on leases, on `before` and on expiry.
  * - An answer is a snapshot: later writes do not change it.
- * - A session is gone for every verb when it has expired. A write, a lease and a renewal put its end off, never before the end of its lease;
+ * - An expired session does not exist for any verb. A write, a lease and a renewal extend its life, at least to the end of its lease;
  *   a read does not.
  * - A session that is only leased has version 0: `load` and `list` do not see it, `forget` deletes it.
  * - The numbers of a group are unique in the database itself: two writes of one number must not both be stored.
@@ -131,11 +131,11 @@ export interface StoreDriver<Content = string> {
    */
   lease(place: Place, ms: number, takeOver: boolean): Awaitable<{ token: number; until: number } | undefined>;
   /**
-   * Puts the end of a lease off to so many milliseconds from now, and answers with that time; 0 ms give the lease back. Undefined if the token is
+   * Makes a lease end so many milliseconds from now, and answers with that time; 0 ms releases the lease. Undefined if the token is
    * not that of the newest lease, or if it was given back.
    */
   hold(place: Place, token: number, ms: number): Awaitable<number | undefined>;
-  /** The sums of an owner. They outlive its sessions. */
+  /** The sums of an owner. They are kept when its sessions are gone. */
   spent(owner: string): Awaitable<Sums>;
   /** The stored sessions whose ids come after a text, in an order of the driver's own; `''` comes before all. */
   list(
@@ -193,7 +193,7 @@ export function changed<Content>(
   return merged;
 }
 
-/** The rows that hold the first messages. `cut` makes the content of one that is only wanted in part. For drivers that copy sessions. */
+/** The rows that hold the first messages. `cut` makes the content of a row of which only a part is needed. For drivers that copy sessions. */
 export function firstRows<Content>(
   rows: readonly StoredRow<Content>[],
   messages: number,

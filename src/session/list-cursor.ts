@@ -8,7 +8,7 @@ export function listCursor(store: string, owner: string, id: string): string {
   return `${checksum([store, owner, id])}.${encodeURIComponent(id)}`;
 }
 
-/** The id in a cursor. Throws `invalid_options` for one that {@link listCursor} did not make of this store and owner. */
+/** The id in a cursor. Throws `invalid_options` for a cursor that {@link listCursor} did not make for this store and owner. */
 export function idOfCursor(store: string, owner: string, cursor: string): string {
   const id = decoded(cursor.slice(cursor.indexOf('.') + 1));
   if (id !== undefined && listCursor(store, owner, id) === cursor) return id;

@@ -5,11 +5,11 @@ import { addSums } from './sums.ts';
 
 /** Bounds of the in-memory store. */
 export interface MemoryStoreOptions {
-  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: 1 hour. */
+  /** A session expires if it is not appended to, updated or leased for so many milliseconds. Default: 1 hour. */
   ttlMs?: number;
-  /** Most sessions kept; the longest unused go first. Default: 1,000. */
+  /** The maximum number of sessions. Those unused for the longest time are dropped first. Default: 1,000. */
   maxSessions?: number;
-  /** Most owners whose spend is kept; the one that has spent nothing for the longest time goes first. Default: 10,000. */
+  /** The maximum number of owners whose spend is kept. The one that has spent nothing for the longest time is dropped first. Default: 10,000. */
   maxOwners?: number;
 }
 
@@ -24,7 +24,7 @@ interface Kept extends Place {
   readonly createdAt: number;
   /** The rows of weight. The position of a row is its index here, counted from 1. */
   readonly rows: KeptRow[];
-  /** A group's array is never changed, as it may have been answered with. */
+  /** The array of a group is never changed, because it may have been given to a caller. */
   readonly groups: Map<string, readonly KeptRow[]>;
   /** Replaced as a whole, for the same reason. */
   fields: Readonly<Record<string, PlainContent>>;
@@ -34,7 +34,7 @@ interface Kept extends Place {
   version: number;
   updatedAt: number;
   expiresAt: number;
-  /** The newest lease's. */
+  /** The token of the newest lease. */
   token: number;
   leasedUntil: number;
 }
@@ -44,10 +44,10 @@ const NO_ROWS: readonly KeptRow[] = [];
 /** Sessions in this process's memory: see `MemoryStore`. */
 export class MemoryDriver implements StoreDriver<PlainContent> {
   readonly #options: Required<MemoryStoreOptions>;
-  /** In order of last use, the longest unused first. */
+  /** In order of last use, the least recently used first. */
   readonly #sessions = new Map<string, Kept>();
   readonly #owners = new Map<string, Sums>();
-  /** One count for all sessions: the lease of a session that was deleted is older than any of its successor. */
+  /** One counter for all sessions, so that tokens keep growing when a session is deleted and created again. */
   #tokens = 0;
 
   constructor(options: Required<MemoryStoreOptions>) {
@@ -154,14 +154,14 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
   #spend(kept: Kept, added: Sums): void {
     kept.sums = addSums(kept.sums, added);
     const sum = addSums(this.spent(kept.owner), added);
-    // At the end of the order again.
+    // Moves it to the end of the order.
     this.#owners.delete(kept.owner);
     this.#owners.set(kept.owner, sum);
     const [oldest] = this.#owners.keys();
     if (oldest !== undefined && this.#owners.size > this.#options.maxOwners) this.#owners.delete(oldest);
   }
 
-  /** Puts the end off: by the whole time to live, and not before the lease ends. */
+  /** Extends the life of the session by its whole time to live, at least until its lease ends. */
   #keep(kept: Kept, now: number): void {
     kept.expiresAt = Math.max(now + this.#options.ttlMs, kept.leasedUntil);
   }
@@ -205,7 +205,7 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
     );
   }
 
-  /** Drops those at the front that have expired, then the longest unused until there is room for one more. */
+  /** Drops expired sessions at the front, then the least recently used ones until there is room for one more. */
   #evict(now: number): void {
     for (const [name, kept] of this.#sessions) {
       if (kept.expiresAt > now) {
@@ -220,7 +220,7 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
 /** Stores the rows of a write, and moves the head. Answers with the rows. */
 function addRows(kept: Kept, { rows, after, head }: Write<PlainContent>, at: number): readonly KeptRow[] {
   let parent = after ?? kept.head;
-  // Not by push: an array that grows takes room for 17 elements.
+  // Not with push: an array that grows reserves room for 17 elements.
   const stored = rows.map(({ weight, content }): KeptRow => {
     const through = (kept.rows[parent - 1]?.through ?? 0) + weight;
     const position = weight === 0 ? 0 : kept.rows.length + 1;
@@ -232,7 +232,7 @@ function addRows(kept: Kept, { rows, after, head }: Write<PlainContent>, at: num
   return stored;
 }
 
-/** Owner and id as one text that no other pair has. */
+/** Owner and id as one text that is unique to the pair. */
 function nameOf({ owner, id }: Place): string {
   return `${owner.length}:${owner}${id}`;
 }

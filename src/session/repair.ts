@@ -1,6 +1,6 @@
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../messages.ts';
 
-/** Messages that every provider takes, and what had to be left out for that. */
+/** Messages that every provider accepts, and what had to be left out for that. */
 export interface Repaired {
   messages: Message[];
   faults: Fault[];
@@ -13,14 +13,14 @@ export interface Fault {
   what: 'call' | 'result' | 'thinking' | 'message';
 }
 
-/** Is told what had to be left out of a message. */
+/** Called for everything that is left out of a message. */
 type Found = (what: Fault['what']) => void;
 
-/** What follows the messages. */
+/** What comes after the messages. */
 export interface RepairOptions {
   /** Messages that come after them, whose tool results answer their last calls. */
   followedBy?: readonly Message[];
-  /** What is known of a reply at the very end. `open`: its calls of tools may still be answered; `paused`: the provider goes on after it. */
+  /** The state of a reply at the very end. `open`: its tool calls may still be answered; `paused`: the provider will continue it. */
   lastReply?: 'open' | 'paused' | undefined;
 }
 

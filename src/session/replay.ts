@@ -5,7 +5,7 @@ import type { Middleware } from '../context.ts';
 import type { StoredTurn, TurnEnd } from './store.ts';
 import type { Cost, Usage } from '../usage.ts';
 
-/** The stored reply of a turn, to be given once more: in place of the stack, without a model call. */
+/** The stored reply of a turn, which is streamed again instead of running the stack, without a model call. */
 export interface Replay {
   readonly layer: Layer;
   /** What the turn used and cost when it ran. */
@@ -13,12 +13,12 @@ export interface Replay {
   readonly cost: Cost;
 }
 
-/** A turn that came to its end: asked again it has the same result. */
+/** A turn that has finished. If it is sent again, it has the same result. */
 export interface FinishedTurn extends StoredTurn {
   end: TurnEnd;
 }
 
-/** Whether a stored reply stands: a turn that failed or was cancelled is run again. */
+/** Whether a stored reply is final. A turn that failed or was cancelled is run again. */
 export function isFinished(turn: StoredTurn): turn is FinishedTurn {
   return turn.end?.outcome === 'completed' || turn.end?.outcome === 'interrupted';
 }
@@ -31,7 +31,7 @@ export function replayOf({ messages, end }: FinishedTurn): Replay {
     if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
     return { finishReason, model, provider };
   };
-  // Not the last of a stack: that would be taken for a model call.
+  // Must not be the last of a stack, which counts as a model call.
   const layer: Layer = {
     name: 'replay',
     middleware: replay,

@@ -6,7 +6,7 @@ import { unreadableError } from './store-errors.ts';
 import type { SessionEntry, SessionKey, SessionState, TurnEnd } from './store.ts';
 import type { StoredPlace } from './stored.ts';
 
-/** Spreads what a session holds over rows and fields, and joins it again. */
+/** Splits the contents of a session into rows and fields, and joins them again. */
 export class SessionContents<Content> {
   readonly #codec: Codec<Content>;
   readonly #rowSize: number;
@@ -33,7 +33,7 @@ export class SessionContents<Content> {
     return { weight: messages.length, content: this.#codec.turn({ messages, end }) };
   }
 
-  /** The content of a row with its first messages alone. */
+  /** The content of a row, reduced to its first messages. */
   cut(key: SessionKey, { content, version }: StoredRow<Content>, count: number): Content {
     const { messages } = this.#codec.readTurn(content, new RowPlace(key, version));
     return this.#codec.turn({ messages: messages.slice(0, count) });
@@ -54,7 +54,7 @@ export class SessionContents<Content> {
     return messages.length > wanted ? messages.slice(messages.length - wanted) : messages;
   }
 
-  /** Checks a session that is copied without reading its messages. Throws `store` if it cannot be read as a whole. */
+  /** Checks a session that is copied without reading its messages. Throws `store` if it cannot be read completely. */
   check(key: SessionKey, { rows, fields, messages, version }: Loaded<Content>): void {
     const found = rows.reduce((sum, { weight }) => sum + weight, 0);
     checkCount(key, version, { found, wanted: messages, most: messages });
@@ -89,7 +89,7 @@ export class SessionContents<Content> {
       const name = nameOfField(field);
       if (name !== undefined) metadata.push([name, this.#codec.readValue(content, { key, row: 'metadata' })]);
     }
-    // Sets a key `__proto__` as data.
+    // Also sets a key named `__proto__` as data.
     return { metadata: Object.fromEntries(metadata), pending };
   }
 
@@ -106,7 +106,7 @@ export class SessionContents<Content> {
   }
 }
 
-/** Rows that are missing or that come twice must not pass for the conversation. */
+/** Makes sure that no row is missing and none comes twice. */
 function checkCount(
   key: SessionKey,
   version: number,
@@ -117,7 +117,7 @@ function checkCount(
   throw unreadableError(key, `messages at version ${version}`, why);
 }
 
-/** Where a row was read. Its name is made if something is wrong. */
+/** Where a row was read. Its name is only made for an error. */
 class RowPlace implements StoredPlace {
   readonly key: SessionKey;
   readonly #version: number;

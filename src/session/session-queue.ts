@@ -7,8 +7,8 @@ import { sessionBusyError, sessionName } from './store-errors.ts';
 import type { SessionKey, StateStore } from './store.ts';
 
 /**
- * What a turn does that finds its session busy. `queue`: waits, first come, first served. `reject`: fails with `session_busy`.
- * `supersede`: ends the turns before it, the one that runs and those that wait, and takes their place.
+ * What a turn does if its session is busy. `queue`: waits, first come, first served. `reject`: fails with `session_busy`.
+ * `supersede`: ends the running turn and all waiting ones, and takes their place.
  */
 export type OnBusy = 'queue' | 'reject' | 'supersede';
 
@@ -38,14 +38,14 @@ interface QueuedTurn {
 /** How long a turn that was superseded may take to store what it has, in milliseconds. */
 const SUPERSEDE_MS = 5_000;
 
-/** By session, for each store: also the turns of different pipelines over one store wait for each other. */
+/** Queues by session, for each store. Turns of different pipelines over one store wait for each other, too. */
 const queues = new WeakMap<StateStore, Map<string, SessionQueue>>();
 
 /** The turns of this process on one session. The first one runs, the others wait. */
 export class SessionQueue {
   readonly #key: SessionKey;
   readonly #turns: QueuedTurn[] = [];
-  /** Forgets the queue when it is empty. */
+  /** Removes the queue when it is empty. */
   readonly #forget: () => void;
 
   constructor(key: SessionKey, forget: () => void) {
@@ -64,7 +64,7 @@ export class SessionQueue {
   }
 
   /**
-   * Waits until no other turn of this process is on the session. Resolves to undefined if the very same turn ran meanwhile: look for its result. Rejects
+   * Waits until no other turn of this process uses the session. Resolves to undefined if the same turn ran in the meantime: look for its result. Rejects
    * with `session_busy`, or with the signal's reason.
    */
   async enter({
@@ -124,7 +124,7 @@ export class SessionQueue {
     else if (at === 0) this.#turns[0]?.entered.resolve();
   }
 
-  /** Passes turns that were told to end and have not. The fencing token keeps what they still do from the session. */
+  /** Skips turns that were asked to end but are still running. The fencing token keeps their late writes out of the session. */
   #overtake(turn: QueuedTurn): void {
     for (const other of this.#turns.splice(0, this.#turns.indexOf(turn))) other.left.resolve();
     turn.entered.resolve();

@@ -6,7 +6,7 @@ import { plainFault } from '../plain-data.ts';
 import { sessionKey } from './check-key.ts';
 import type { SessionKey } from './store.ts';
 
-/** The session's values as the middleware of one turn see them; `changes` are what they set, to be stored with the turn. */
+/** The session's values as the middleware of one turn see them. `changes` are the values that they set, which are stored with the turn. */
 export function sessionView(
   key: SessionKey,
   metadata: Readonly<Record<string, unknown>>,

@@ -4,10 +4,10 @@ import { abortReason } from '../kit/abort.ts';
 import { withDeadline } from '../kit/wait.ts';
 import { storeFailedError, storeTimeoutError } from './store-errors.ts';
 
-/** How long a call of a store may take unless somebody says otherwise, in milliseconds. */
+/** The default timeout of a call of a store, in milliseconds. */
 export const STORE_TIMEOUT_MS = 5_000;
 
-/** What ends the wait for a store, and what becomes of an answer that nobody waits for any more. */
+/** What ends the wait for a store, and what happens to a late answer. */
 export interface StoreCallOptions<T> {
   /** The longest wait in milliseconds; 0: no limit. Default: 5,000. */
   timeoutMs?: number | undefined;
@@ -34,7 +34,7 @@ export function storeCall<T>(
   return timedCall(doing, call, options);
 }
 
-/** As {@link storeCall}, with an error of its own for an answer that does not come in time. */
+/** Like {@link storeCall}, with a given error for an answer that does not come in time. */
 export function timedCall<T>(
   doing: string,
   call: () => Promise<T>,
@@ -45,7 +45,7 @@ export function timedCall<T>(
     tooLate = () => storeTimeoutError(doing, timeoutMs),
   }: StoreCallOptions<T> & { tooLate?: () => SluiceError },
 ): Promise<T> {
-  // The store is not asked for what nobody waits for.
+  // Nobody waits for the answer, so the store is not called.
   if (signal?.aborted === true) return Promise.reject(abortReason(signal));
   const ms = timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY;
   return withDeadline(answerOf(call), ms, { signal, late, error: tooLate }).catch((error: unknown) => {
@@ -53,12 +53,12 @@ export function timedCall<T>(
   });
 }
 
-/** An error of a store as one of ours: the first of ours along its causes, or else `store`, retryable. */
+/** The `SluiceError` for an error of a store: the first one among its causes, or else `store`, retryable. */
 export function storeError(doing: string, error: unknown): SluiceError {
   return findSluiceError(error) ?? storeFailedError(doing, error);
 }
 
-/** What a store throws at once is a rejection, too. An answer that is there already stays so, and costs no timer. */
+/** An error that a store throws synchronously counts as a rejection. An answer without a promise stays one, and needs no timer. */
 function answerOf<T>(call: () => Promise<T>): Promise<T> {
   try {
     return Promise.resolve(call());

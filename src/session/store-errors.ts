@@ -2,7 +2,7 @@ import { SluiceError } from '../errors.ts';
 import { sessionKey } from './check-key.ts';
 import type { SessionKey } from './store.ts';
 
-/** A session's name for a message: its id in quotes, and its owner's where it has one. */
+/** The name of a session for error messages: its id in quotes, and its owner if it has one. */
 export function sessionName(key: SessionKey): string {
   const { owner, id } = sessionKey(key);
   const quoted = `session ${JSON.stringify(id)}`;
@@ -43,7 +43,7 @@ export function nothingToRunError(key: SessionKey): SluiceError {
   );
 }
 
-/** `store`, retryable: the database failed. `doing` says at what, such as `append`. */
+/** `store`, retryable: the database failed. `doing` names the call, such as `append`. */
 export function storeFailedError(doing: string, cause: unknown): SluiceError {
   return new SluiceError('store', `The session store failed at ${doing} (see the cause).`, {
     retryable: true,
@@ -51,20 +51,20 @@ export function storeFailedError(doing: string, cause: unknown): SluiceError {
   });
 }
 
-/** `store`, retryable: the store gave no answer in time. `doing` says to what, such as `append`. */
+/** `store`, retryable: the store did not answer in time. `doing` names the call, such as `append`. */
 export function storeTimeoutError(doing: string, timeoutMs: number): SluiceError {
   const what = `The store gave no answer to ${doing} within ${Math.round(timeoutMs)} ms (see storeTimeoutMs)`;
   const fix = 'check that its database can be reached and that its pool has free connections';
   return new SluiceError('store', `${what}: ${fix}.`, { retryable: true });
 }
 
-/** `store`, retryable: the driver of a store gave no answer in time. `doing` says to what, such as `append`. */
+/** `store`, retryable: the driver of a store did not answer in time. `doing` names the call, such as `append`. */
 export function driverTimeoutError(doing: string, timeoutMs: number): SluiceError {
   const what = `the database gave no answer within ${Math.round(timeoutMs)} ms (timeoutMs)`;
   return new SluiceError('store', `The session store failed at ${doing}: ${what}.`, { retryable: true });
 }
 
-/** `store`, not retryable: what is stored cannot be read. Names the session and the row, never what it holds. */
+/** `store`, not retryable: stored data cannot be read. Names the session and the row, never the data. */
 export function unreadableError(key: SessionKey, row: string, why: string): SluiceError {
   return new SluiceError('store', `The ${sessionName(key)} cannot be read: its ${row} ${why}.`, {
     retryable: false,

@@ -20,7 +20,7 @@ export interface TurnEnd {
   /** Why it was interrupted. */
   reason?: string | undefined;
   finishReason?: FinishReason | undefined;
-  /** Sum over the turn's calls. */
+  /** The sum over all calls of the turn. */
   usage: Usage;
   cost: Cost;
   model?: string | undefined;
@@ -34,7 +34,7 @@ export interface StoredTurn {
   turnId: string;
   messages: Message[];
   end?: TurnEnd | undefined;
-  /** The session's version after it. */
+  /** The session's version after the append. */
   version: number;
 }
 
@@ -42,16 +42,16 @@ export interface StoredTurn {
 export interface SessionState {
   owner: string;
   id: string;
-  /** All, or the newest of them: see `last`. */
+  /** All messages, or the newest of them: see `last`. */
   messages: Message[];
-  /** How many messages there are in all. */
+  /** How many messages the session has in total. */
   messageCount: number;
   /** Tool calls that wait for approval. */
   pending: ToolCallPart[];
   metadata: Record<string, unknown>;
   /** Sum over all turns so far. */
   usage: Usage;
-  /** Sum over all turns so far: unknown as soon as one is, estimated as soon as one is. */
+  /** Sum over all turns so far. It is unknown if one of them is unknown, and estimated if one of them is estimated. */
   cost: Cost;
   /** Turns that have ended: appends with an `end`. */
   turns: number;
@@ -59,7 +59,7 @@ export interface SessionState {
   version: number;
   createdAt: number;
   updatedAt: number;
-  /** When it is gone unless it is used before; absent without a `ttlMs`. */
+  /** When it expires unless it is used before; absent without a `ttlMs`. */
   expiresAt?: number | undefined;
 }
 
@@ -70,36 +70,36 @@ export interface Spend {
   turns: number;
 }
 
-/** The right to append to a session, for a time. The end of an `await using` scope releases it. */
+/** The right to append to a session for a limited time. The end of an `await using` scope releases it. */
 export interface Lease extends AsyncDisposable {
-  /** Grows with every lease of the session, over its deletion too: a store refuses an append with an older one. */
+  /** Grows with every lease of the session, even if the session is deleted in between. A store refuses an append with an older one. */
   readonly token: number;
   /** Milliseconds since the epoch, by the clock of the store. */
   readonly expiresAt: number;
-  /** Puts the end off to `ttlMs` from now. Rejects with `lease_lost` if it was released, or if another has taken it. */
+  /** Makes the lease end `ttlMs` from now. Rejects with `lease_lost` if it was released, or if another has taken the session. */
   renew(ttlMs: number): Promise<void>;
-  /** Ends it. Does nothing if another has taken it. */
+  /** Ends the lease. Does nothing if another has taken the session. */
   release(): Promise<void>;
 }
 
 /** How a session is leased. */
 export interface LeaseOptions {
-  /** Takes it at once from whoever has it, whose appends and renewals are refused from now on. Default: false. */
+  /** Takes the session at once from whoever has it. Their appends and renewals are refused from then on. Default: false. */
   takeOver?: boolean | undefined;
 }
 
-/** How an append is guarded, and what it stores beside messages. */
+/** The conditions of an append, and what it stores besides messages. */
 export interface AppendOptions {
-  /** The version that the writer saw; another one is a `conflict`. */
+  /** The version that the writer has read. If the session has another one, the append fails with `conflict`. */
   expectedVersion: number;
   /**
    * The same id twice is stored once: the second append resolves to the version now and changes nothing, whatever lease and version it
    * has. Only if `end` has a `leaseToken` and the stored end has another one, it is refused as `lease_lost`. Well-formed text of 1 to 512 UTF-8 bytes.
    */
   turnId: string;
-  /** A stale one is refused as `lease_lost`: one with an older token, or of a session that was deleted since. */
+  /** A stale lease is refused as `lease_lost`: one with an older token, or one of a session that was deleted since. */
   lease?: Lease | undefined;
-  /** Gives the lease back in the same step, if it stores. Default: false. */
+  /** Releases the lease in the same step, if the append succeeds. Default: false. */
   release?: boolean | undefined;
   /** Merged into the session's metadata; a key set to undefined is removed. Plain data, as JSON has it. */
   metadata?: Readonly<Record<string, unknown>> | undefined;
@@ -109,23 +109,23 @@ export interface AppendOptions {
   end?: TurnEnd | undefined;
 }
 
-/** What `list` is asked. */
+/** Options of `list`. */
 export interface ListOptions {
   owner: string;
-  /** Most sessions of one page. Default: 100. */
+  /** The maximum number of sessions on a page. Default: 100. */
   limit?: number | undefined;
-  /** The last page's, as it was. Any that this store did not make for this owner is `invalid_options`. */
+  /** The cursor of the page before, unchanged. A cursor that this store did not make for this owner is `invalid_options`. */
   cursor?: string | undefined;
 }
 
-/** What `list` answers. */
+/** A page of a list. */
 export interface SessionPage {
   sessions: { owner: string; id: string; version: number; updatedAt: number }[];
-  /** Give it to the next `list`; absent on the last page. */
+  /** Pass it to the next `list`; absent on the last page. */
   cursor?: string | undefined;
 }
 
-/** Whose spend is asked: a session's, or without an id the owner's. */
+/** Whose spend to read: that of a session, or without an id that of the owner. */
 export interface SpendScope {
   owner: string;
   id?: string | undefined;
@@ -138,16 +138,16 @@ export interface SpendScope {
  * `store` for the rest: retryable if the database failed, not retryable if what it holds cannot be read. What goes in and comes
  * out is copied, as JSON would.
  *
- * A store with a `ttlMs` drops a session that was neither appended to, updated nor leased for so long, but none while it is leased.
+ * A store with a `ttlMs` drops a session that was not appended to, updated or leased for that time, but never while it is leased.
  */
 export interface StateStore extends AsyncDisposable {
   /** Undefined if there is no such session. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
   load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined>;
-  /** What was appended under an id; undefined if nothing was. */
+  /** The append with this turn id; undefined if there is none. */
   turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined>;
   /**
-   * Stores all of it or nothing, once a `turnId`. Resolves to the new version. A session begins with its first append, at version 0.
-   * `entries` may be empty when metadata, pending or end is given.
+   * Stores all of it or nothing, once per `turnId`. Resolves to the new version. The first append, at version 0, creates the session.
+   * `entries` may be empty if metadata, pending or end is given.
    */
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */
@@ -157,22 +157,22 @@ export interface StateStore extends AsyncDisposable {
     options: { expectedVersion: number },
   ): Promise<number>;
   /**
-   * What was spent, without reading messages. An owner's outlives the deletion and the expiry of its sessions. Exactly nothing where
-   * nothing is known.
+   * What was spent, without reading messages. The spend of an owner is kept when its sessions are deleted or expire. An exact zero if
+   * nothing was spent.
    */
   spend(scope: SpendScope): Promise<Spend>;
-  /** An owner's sessions, each once, in an order of the store's own. */
+  /** The sessions of an owner, each once, in an order that the store chooses. */
   list(options: ListOptions): Promise<SessionPage>;
   /**
    * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, and the pending calls if it is not
    * cut. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
    */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;
-  /** An append under a lease taken before is refused. Does nothing if there is no such session. */
+  /** Deletes a session. Appends under older leases are refused. Does nothing if there is no such session. */
   delete(key: SessionKey): Promise<void>;
-  /** Deletes all of an owner: sessions, turns, leases and what was spent. Resolves to the number of its sessions. */
+  /** Deletes everything of an owner: sessions, turns, leases and spend. Resolves to the number of its sessions. */
   forget(owner: string): Promise<number>;
-  /** Rejects with `session_busy`, retryable, while another has it. A session need not exist to be leased. */
+  /** Rejects with `session_busy`, retryable, if another has the lease. A session does not have to exist to be leased. */
   lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease>;
   close(): Promise<void>;
 }

@@ -9,12 +9,12 @@ import { messagesSchema, metadataSchema, sessionSchema } from './stored-schema.t
 /** The version of what is written, as `v` in each stored text. */
 const VERSION = 1;
 
-/** Turns the content of one version into that of the next. The first one takes version 1. */
+/** Each step converts content of one version to the next. The first step converts version 1. */
 export type Migration = (content: unknown) => unknown;
 
 const MIGRATIONS: readonly Migration[] = [];
 
-/** Where a text was read, for the message of an error. */
+/** Where a text was read, for error messages. */
 export interface StoredPlace {
   readonly key: SessionKey;
   /** Which row: `turn at version 3`, `metadata`, ... */
@@ -36,7 +36,7 @@ export interface SessionContent {
 }
 
 /**
- * The text form of what a session holds. For stores that wrap another one and change what it sees, as `encrypted()` does: they write their own
+ * The text form of the contents of a session. For stores that wrap another store and change what it stores, as `encrypted()` does: they write their own
  * values as text, and keep that.
  */
 export const storedText: {
@@ -58,7 +58,7 @@ export const storedText: {
 
 const messagesContent = z.object({ messages: messagesSchema });
 
-/** Content as JSON text with its schema version. Throws `invalid_options` for what JSON cannot express. */
+/** Content as JSON text with its schema version. Throws `invalid_options` if JSON cannot express it. */
 export function encoded(content: object): string {
   return plainly(() => JSON.stringify({ v: VERSION, ...content }));
 }
@@ -67,19 +67,19 @@ export function encoded(content: object): string {
 export function decoded<S extends z.ZodType>(json: string, place: StoredPlace, schema: S): z.output<S> {
   const parsed = schema.safeParse(migrated(parseJson(json, place), place));
   if (parsed.success) return parsed.data;
-  // Says where the fault is, and nothing of what is stored there.
+  // The message says where the fault is, and does not show the stored value.
   const paths = parsed.error.issues.map(({ path }) => path.map(String).join('.') || 'content');
   throw unreadableError(place.key, place.row, `is not as it was written at ${paths.join(', ')}`);
 }
 
-/** Runs what makes text or copies of plain data. Throws `invalid_options` for a circle and the like. */
+/** Runs a conversion of plain data. Throws `invalid_options` if the data is circular or cannot be converted for another reason. */
 export function plainly<T>(make: () => T): T {
   try {
     return make();
   } catch (cause) {
     throw new SluiceError(
       'invalid_options',
-      'What is to be stored is no plain data: JSON cannot express it.',
+      'The value to store is not plain data: JSON cannot express it.',
       {
         cause,
       },
@@ -87,7 +87,7 @@ export function plainly<T>(make: () => T): T {
   }
 }
 
-/** Brings the content of an older version to this one. Exported for its tests. */
+/** Migrates the content of an older version to this one. Exported for its tests. */
 export function migrated(
   stored: unknown,
   place: StoredPlace,
@@ -108,7 +108,7 @@ function parseJson(json: string, place: StoredPlace): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    // The parser's error quotes the text.
-    throw unreadableError(place.key, place.row, 'is no JSON');
+    // The error of the parser is not kept as the cause, because it quotes the text.
+    throw unreadableError(place.key, place.row, 'is not valid JSON');
   }
 }

@@ -22,13 +22,13 @@ export type SumName = (typeof COUNTS)[number] | (typeof TOKENS)[number] | (typeo
 /** The names of all counters, for databases that keep them in columns or read them one by one. Those that end in `Usd` are money. */
 export const SUM_NAMES: readonly SumName[] = [...COUNTS, ...TOKENS, ...MONEY];
 
-/** What a turn adds to the sums: counters that only grow, so that any database can add them. */
+/** What a turn adds to the sums: counters that only grow, which any database can add up. */
 export function sumsOf({ usage, cost }: TurnEnd): Sums {
   const sums: Record<string, number> = { turns: 1 };
   for (const name of TOKENS) if (usage[name] !== 0) sums[name] = usage[name];
   for (const name of MONEY) {
     const usd = cost[name];
-    // A cost of 0 is known, which is not the same as none.
+    // A cost of 0 is a known cost, unlike no cost at all.
     if (usd !== undefined) sums[name] = usd;
   }
   if (usage.estimated === true) sums['estimatedUsages'] = 1;
@@ -37,7 +37,7 @@ export function sumsOf({ usage, cost }: TurnEnd): Sums {
   return sums;
 }
 
-/** What the counters say: one unknown cost makes the cost unknown, one estimate makes it estimated. */
+/** Usage, cost and turns from the counters: one unknown cost makes the cost unknown, one estimate makes it estimated. */
 export function spendOf(sums: Sums): Spend {
   const usage = noUsage();
   for (const name of TOKENS) usage[name] = sums[name] ?? 0;

@@ -14,7 +14,7 @@ import type {
   StoredTurn,
 } from './store.ts';
 
-/** Of each call: its longest wait (0: no limit), and what ends the wait, too. */
+/** The limits of each call: the longest wait (0: no limit), and a signal that ends the wait. */
 interface Limits {
   timeoutMs: number;
   signal?: AbortSignal | undefined;
@@ -34,12 +34,12 @@ export class TimedStore implements StateStore {
     this.#limits = limits;
   }
 
-  /** The same store, whose waits end with a signal. */
+  /** The same store, whose waits also end with a signal. */
   until(signal: AbortSignal): TimedStore {
     return new TimedStore(this.origin, { ...this.#limits, signal });
   }
 
-  /** The same store, whose waits end after so many milliseconds if not before, and with no signal. */
+  /** The same store without the signal, whose waits end after so many milliseconds at the latest. */
   within(ms: number): TimedStore {
     return new TimedStore(this.origin, { timeoutMs: least(this.#limits.timeoutMs, ms) });
   }
@@ -54,7 +54,7 @@ export class TimedStore implements StateStore {
 
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const { lease } = options;
-    // A store may know its leases by their identity.
+    // A store may recognize its leases by their identity.
     const given = lease instanceof TimedLease ? { ...options, lease: lease.origin } : options;
     return this.#call('append', () => this.origin.append(key, entries, given));
   }
@@ -119,7 +119,7 @@ export class TimedLease implements Lease {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The same lease, whose waits end after so many milliseconds if not before. */
+  /** The same lease, whose waits end after so many milliseconds at the latest. */
   within(ms: number): TimedLease {
     return new TimedLease(this.origin, least(this.#timeoutMs, ms));
   }
@@ -146,12 +146,12 @@ export class TimedLease implements Lease {
   }
 }
 
-/** A lease that cannot be given back ends by itself. */
+/** Ignores a failure: a lease that cannot be released expires by itself. */
 function giveBack(lease: Lease): void {
   lease.release().catch(() => undefined);
 }
 
-/** The shorter of two waits; 0 is the longest. */
+/** The shorter of two waits. 0 means no limit. */
 function least(timeoutMs: number, ms: number): number {
   return timeoutMs > 0 ? Math.min(timeoutMs, ms) : ms;
 }

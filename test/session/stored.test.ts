@@ -86,13 +86,13 @@ describe('what is stored', () => {
     expect(asText.readTurn(stored, place).messages[0]?.content).toEqual([{ ...call, arguments: null }]);
     const circle: unknown[] = [];
     circle.push(circle);
-    expect(() => asText.value(circle)).toThrow('no plain data');
+    expect(() => asText.value(circle)).toThrow('not plain data');
   });
 });
 
 describe('what cannot be read', () => {
   test.each([
-    ['{"v":1,"messages":[{"role":"user","content":"secret', 'is no JSON'],
+    ['{"v":1,"messages":[{"role":"user","content":"secret', 'is not valid JSON'],
     ['{"messages":[]}', 'has no schema version'],
     ['{"v":"1","messages":[]}', 'has no schema version'],
     ['{"v":0,"messages":[]}', 'has no schema version'],

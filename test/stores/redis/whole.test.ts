@@ -124,7 +124,7 @@ await onRedis('a session on a single server', (stage) => {
     ['messages', 'messages at version 3 are 3 where 0 were expected'],
     ['row:1', 'messages at version 3 are 1 where 3 were expected'],
     ['row:2', 'messages at version 3 are 0 where 3 were expected'],
-    ['metadata:"count"', 'metadata is no JSON'],
+    ['metadata:"count"', 'metadata is not valid JSON'],
   ])('a history is never shorter in silence: %s is lost', async (field, why) => {
     const key = { owner: anOwner(), id: 's' };
     await writeAll(open(), key);
