@@ -4,7 +4,7 @@ import { storeCall } from '../src/index.ts';
 import type { SessionState, Spend, StateStore } from '../src/index.ts';
 import { parseOptions } from '../src/kit/index.ts';
 
-/** How the store is asked. */
+/** Options of `exportOwner()`. */
 export interface ExportOwnerOptions {
   /** How long each call of the store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
   storeTimeoutMs?: number | undefined;
@@ -14,10 +14,10 @@ const ownerSchema = z.object({ owner: z.string() });
 const schema = z.strictObject({ storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
 
 /**
- * All that a store keeps of an owner, one session at a time: messages, metadata, pending calls, times, usage and cost. The generator returns what the
- * owner has spent in all, sessions that are gone included.
+ * Everything that a store keeps of an owner, one session at a time: messages, metadata, pending calls, times, usage and cost. The generator returns what the
+ * owner has spent in total, including sessions that are gone.
  *
- * What is written meanwhile may be in it or not; a session that is deleted meanwhile is left out. Throws what the store does, at the first `next()`
+ * Data that is written in the meantime may be included or not; a session that is deleted in the meantime is left out. Throws the errors of the store, and at the first `next()`
  * `invalid_options` for an owner that is not a text or for wrong options.
  *
  * @example

@@ -58,7 +58,7 @@ export function storeError(doing: string, error: unknown): SluiceError {
   return findSluiceError(error) ?? storeFailedError(doing, error);
 }
 
-/** An error that a store throws synchronously counts as a rejection. An answer without a promise stays one, and needs no timer. */
+/** An error that a store throws synchronously counts as a rejection. An answer that is not a promise is accepted, too. */
 function answerOf<T>(call: () => Promise<T>): Promise<T> {
   try {
     return Promise.resolve(call());

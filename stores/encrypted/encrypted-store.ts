@@ -26,7 +26,7 @@ const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'give an object of plain data, as JSON has it',
 );
-/** What is needed to seal an append; the store below checks the rest. */
+/** The fields that are needed to encrypt an append. The store below checks the rest. */
 const appendSchema = z.looseObject({
   turnId: z.string(),
   expectedVersion: z.number(),
@@ -48,10 +48,10 @@ const schema = z.object({
 });
 
 /**
- * A store over another that never sees what is said: messages, metadata (names of its keys, too), pending calls and the reasons of interruptions are
+ * A store over another one, which never sees the content: messages, metadata (including the names of its keys), pending calls and the reasons of interruptions are
  * encrypted with AES-256-GCM, each bound to its session and turn. Owners, ids, versions, times, usage, costs, models and how turns ended are not.
  *
- * What was encrypted with a key that is not given, was changed, or was moved to another place is a `store` error, not retryable. So is what was stored
+ * Data that was encrypted with an unknown key, was changed, or was moved to another place is a `store` error, not retryable. So is data that was stored
  * without encryption.
  *
  * Throws `invalid_options` for a wrong key. `close()` closes the store below.
@@ -108,7 +108,7 @@ class EncryptedStore implements StateStore {
     const cipher = this.#cipher(checkSessionKey(key));
     parseOptions('append()', appendSchema, { ...options, entries });
     const { turnId, expectedVersion, metadata, pending, end } = options;
-    // It is stored at this version, or not at all.
+    // The append is stored at this version, or not at all.
     const version = expectedVersion + 1;
     const reason =
       typeof end?.reason === 'string' ? cipher.seal(end.reason, ['reason', turnId]) : end?.reason;
@@ -129,7 +129,7 @@ class EncryptedStore implements StateStore {
     return this.#store.update(key, sealedMetadata(cipher, metadata), options);
   }
 
-  /** What was sealed for one session does not open in another: a copy is sealed anew. */
+  /** Data that is encrypted for one session cannot be decrypted in another, so a copy is encrypted again. */
   async fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }> {
     const { owner } = checkSessionKey(key);
     parseOptions('fork()', forkSchema, { at });
@@ -186,8 +186,8 @@ class EncryptedStore implements StateStore {
 }
 
 /**
- * Each value under an alias of its key, so that the store below merges changes as ever. What stands under the alias of an earlier key of the ring
- * is taken away.
+ * Stores each value under an alias of its key, so that the store below can merge changes. The value under the alias of an earlier encryption key
+ * is removed.
  */
 function sealedMetadata(
   cipher: SessionCipher,
@@ -216,7 +216,7 @@ function openedMetadata(
   return Object.fromEntries(opened);
 }
 
-/** All calls as the arguments of one. */
+/** All calls, as the arguments of one call. */
 function sealedPending(cipher: SessionCipher, pending: readonly ToolCallPart[]): ToolCallPart[] {
   if (pending.length === 0) return [];
   const sealed = cipher.seal(storedText.session.write({ metadata: {}, pending }), ['pending']);

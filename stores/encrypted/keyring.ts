@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto';
 
 import * as z from 'zod';
 
-/** Keys of 32 bytes each, so that one can take the place of another. */
+/** Keys of 32 bytes each, for changing from one key to another. */
 export interface Keyring {
-  /** What is stored from now on is encrypted with it. */
+  /** Encrypts everything that is stored from now on. */
   current: Uint8Array;
-  /** Those of before, which what is stored may still be encrypted with. Default: none. */
+  /** Earlier keys, which stored data may still be encrypted with. Default: none. */
   previous?: Uint8Array | readonly Uint8Array[] | undefined;
 }
 
@@ -38,14 +38,14 @@ function mendOf(input: unknown): string {
   return `${found}give ${KEY_BYTES} bytes, such as randomBytes(${KEY_BYTES}) or Buffer.from(text, 'base64'), or { current, previous } of such`;
 }
 
-/** One of the user's keys. It encrypts nothing itself: each session has keys of its own, derived from it. */
+/** One of the user's keys. It does not encrypt data itself: each session has its own keys, derived from it. */
 export class MasterKey {
-  /** Tells it from other keys; stored with all that it was used for. */
+  /** Identifies the key. It is stored with everything that the key was used for. */
   readonly id: string;
   readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
-    // The caller may wipe its own.
+    // A copy, because the caller may wipe its own.
     this.#bytes = Uint8Array.from(bytes);
     this.id = this.derived('id').subarray(0, 6).toString('base64url');
   }

@@ -2,7 +2,7 @@ import { storedText } from '../../src/index.ts';
 import type { Message, SessionEntry, SessionKey } from '../../src/index.ts';
 import type { About, SessionCipher } from './session-cipher.ts';
 
-/** Where a message stands: in which append, and there at which place of how many. */
+/** The place of a message: its append, its index there, and the number of messages in the append. */
 interface Position {
   readonly turnId: string;
   readonly version: number;
@@ -10,7 +10,7 @@ interface Position {
   readonly count: number;
 }
 
-/** The messages of an append, each as a message whose content is its place and the sealed text. */
+/** Encrypts the messages of an append. Each becomes a message whose content is its place and the encrypted text. */
 export function sealedEntries(
   cipher: SessionCipher,
   entries: readonly SessionEntry[],
@@ -21,13 +21,13 @@ export function sealedEntries(
     const position = { turnId, version, index, count };
     const sealed = cipher.seal(storedText.messages.write([entry.message]), about(position));
     const place = [version, index, count, Buffer.from(turnId).toString('base64url')];
-    // The role is sealed, too; this one says nothing.
+    // The real role is encrypted, too.
     return { message: { role: 'user', content: `${place.join('.')} ${sealed}` } };
   });
 }
 
 /**
- * Opens messages, which must stand as they were appended: none left out of an append, none moved, none twice. `isAll`: whether there are none
+ * Decrypts messages, which must be in the places where they were appended: none missing from an append, none moved, none twice. `isAll`: whether there are none
  * before them.
  */
 export function openedMessages(

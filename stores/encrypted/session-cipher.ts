@@ -8,13 +8,13 @@ const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Begins each sealed text: what it is, and the version of its form. */
+/** The beginning of each encrypted text: what it is, and the version of its format. */
 const MARK = 'sluice-sealed-1';
 
-/** What a sealed text belongs to: it opens nowhere else. */
+/** What an encrypted text belongs to. It cannot be decrypted anywhere else. */
 export type About = readonly (string | number)[];
 
-/** Seals and opens the texts of one session. */
+/** Encrypts and decrypts the texts of one session. */
 export class SessionCipher {
   readonly #place: { readonly owner: string; readonly id: string };
   readonly #keys: readonly MasterKey[];
@@ -36,7 +36,7 @@ export class SessionCipher {
     return [MARK, key.id, Buffer.concat(sealed).toString('base64url')].join('.');
   }
 
-  /** What {@link seal} was given. Throws `store`, not retryable; `row` says where the text was read. */
+  /** Reverses {@link seal}. Throws `store`, not retryable. `row` says where the text was read. */
   open(sealed: unknown, about: About, row: string): string {
     const [mark, keyId, data, ...rest] = typeof sealed === 'string' ? sealed.split('.') : [];
     if (mark !== MARK || data === undefined || rest.length > 0) throw this.fault(row, 'is not encrypted');
@@ -58,14 +58,14 @@ export class SessionCipher {
     }
   }
 
-  /** Stands for a name, the same each time: under the current key first, then under those of before. */
+  /** The aliases of a name, which are always the same: first under the current key, then under the earlier ones. */
   aliases(name: string): string[] {
     return this.#keys.map((key) =>
       createHmac('sha256', this.#derived(key, 'names')).update(name).digest('base64url'),
     );
   }
 
-  /** The error of what cannot be read. */
+  /** The error for data that cannot be read. */
   fault(row: string, why: string): Error {
     const message = `The ${sessionName(this.#place)} cannot be read: its ${row} ${why}.`;
     return new SluiceError('store', message, { retryable: false });

@@ -7,18 +7,18 @@ import { giveBack, takeClient } from './pool.ts';
 import type { PostgresQuery, Queries } from './pool.ts';
 import { Prepared } from './prepared.ts';
 
-/** How often a statement is run that lost to another one. */
+/** How often a statement is run if it loses to concurrent ones. */
 const TRIES = 6;
 /** The waits between the tries. */
 const backoff = exponential({ initialMs: 10, maxMs: 1_000 });
 
 /**
- * SQLSTATEs after which nothing was done and the same statement may succeed: serialization_failure, deadlock_detected, unique_violation if
- * two began the same, and feature_not_supported, which a kept plan causes after a change of the tables; the next connection has none.
+ * SQLSTATEs after which nothing was changed and the same statement may succeed: serialization_failure, deadlock_detected, unique_violation if
+ * two statements created the same row, and feature_not_supported, which a cached plan causes after the tables have changed; the next connection has none.
  */
 const LOST = new Set(['40001', '40P01', '23505', '0A000']);
 
-/** SQLSTATEs of a statement that was not run because the connection does not know its name, or has it already. */
+/** SQLSTATEs of a statement that was not run because its name is unknown to the connection, or in use already. */
 const UNPREPARED = new Set(['26000', '42P05']);
 
 /** Runs the calls of a store on its pool. */
@@ -32,7 +32,7 @@ export class Database {
     this.#prepared = new Prepared(settings.prepare);
   }
 
-  /** One call of the store: all of its statements and waits together have `timeoutMs`. */
+  /** Makes one call of the store. All of its statements and waits together have `timeoutMs`. */
   async call<T>(work: (call: Call) => Promise<T>, timeoutMs = this.#settings.timeoutMs): Promise<T> {
     using deadline = new Deadline(timeoutMs);
     return await work(new Call(deadline, this.#settings, this.#prepared));
@@ -45,7 +45,7 @@ export class Database {
   }
 }
 
-/** Runs the statements of one call: on behalf of an owner, and again if they lost to others. It throws what the database throws. */
+/** Runs the statements of one call on behalf of an owner, and repeats them if they lose to others. Throws what the database throws. */
 export class Call {
   readonly #deadline: Deadline;
   readonly #settings: PostgresStoreSettings;
@@ -118,7 +118,7 @@ export class Call {
       sound = true;
       return done;
     } finally {
-      // After any failure the connection goes, with its transaction and with the answer that may still come.
+      // After any failure the connection is closed, with its transaction and any answer that may still come.
       giveBack(client, !sound);
     }
   }

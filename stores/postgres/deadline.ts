@@ -1,16 +1,16 @@
 import { Timer } from '../../src/kit/index.ts';
 
-/** What was waited for did not come in time. Its message says what, and how long it was waited for. */
+/** Something did not come in time. The message says what, and how long the wait was. */
 export class LateError extends Error {
   override readonly name = 'LateError';
 }
 
-/** The time that one call of the store has. It waits for one thing after the other, and each wait ends when the time is over. */
+/** The time limit of one call of the store. The call waits for one thing after the other, and each wait ends when the time is over. */
 export class Deadline implements Disposable {
   readonly #ms: number;
   readonly #timer: Timer;
   #isOver = false;
-  /** Ends the wait that is under way. */
+  /** Ends the current wait. */
   #giveUp = ignore;
 
   constructor(ms: number) {
@@ -24,7 +24,7 @@ export class Deadline implements Disposable {
 
   /**
    * Starts something and waits for it. Rejects with a {@link LateError} when the time is over: `missing` says what did not come. What
-   * comes later goes to `late`. Nothing is started after the time is over.
+   * comes later is passed to `late`. Nothing is started after the time is over.
    */
   wait<T>(missing: string, start: () => Promise<T>, late: (value: T) => void = ignore): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -45,5 +45,5 @@ export class Deadline implements Disposable {
 }
 
 function ignore(): void {
-  // Nobody waits for it any more.
+  // Nobody is waiting for it any more.
 }

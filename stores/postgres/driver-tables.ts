@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Names } from './options.ts';
 import type { Queries } from './pool.ts';
 
-/** How many sessions are moved at once. */
+/** How many sessions are migrated at a time. */
 const BATCH = 500;
 
 const oldRow = z.object({ key: z.string(), content: z.string() });
@@ -45,7 +45,7 @@ CREATE INDEX ${names.index('turns_window')} ON ${turns} (session, line, upto) WH
   for (const table of secured) await run(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
 }
 
-/** Metadata and pending calls were one text, which the database may not be able to read itself: JSON has NUL, its texts do not. */
+/** Metadata and pending calls were one text, which the database may not be able to parse: JSON can contain NUL, and its texts cannot. */
 async function moveContents(queries: Queries, sessions: string): Promise<void> {
   const empty = '{"v":1,"metadata":{},"pending":[]}';
   for (let after = '0'; ;) {
@@ -63,7 +63,7 @@ async function moveContents(queries: Queries, sessions: string): Promise<void> {
   }
 }
 
-/** Each key of the metadata becomes a field. What cannot be read becomes a field that cannot be read. */
+/** Each metadata key becomes a field. Unreadable text becomes an unreadable field. */
 function fieldsOf(text: string): Record<string, string> {
   const content = contentSchema.safeParse(parsed(text)).data;
   if (content === undefined) return { pending: text };
@@ -77,7 +77,7 @@ function fieldsOf(text: string): Record<string, string> {
   };
 }
 
-/** The tables whose policies hold for the role that made them, too. */
+/** The tables whose policies also apply to the role that created them. */
 async function securedTables(queries: Queries, { sessions, turns, owners }: Names): Promise<string[]> {
   const tables = [sessions, turns, owners];
   const { rows } = await queries.query({

@@ -12,14 +12,14 @@ import { statementsOf } from './statements.ts';
 import type { Statements } from './statements.ts';
 import { WriteStatements } from './write-statement.ts';
 
-/** How long a migration may take at least. */
+/** The minimum time limit of a migration. */
 const MIGRATE_MS = 60_000;
 
-/** How often expired sessions are swept, at most, and how many at once. */
+/** The minimum time between deletions of expired sessions, and the maximum number per deletion. */
 const SWEEP_MS = 60_000;
 const SWEEP_LIMIT = 100;
 
-/** How often a write is tried that other writers are faster than. */
+/** How often a write is tried if other writers are faster. */
 const TRIES = 10;
 
 /** Sessions in PostgreSQL. The clock is the server's. */
@@ -40,7 +40,7 @@ export class PostgresDriver implements StoreDriver {
     this.#database = new Database(settings);
     this.#ttlMs = settings.ttlMs ?? null;
     this.#writes = new WriteStatements(this.#names, this.#ttlMs);
-    // A connection of our own that breaks while it is idle: the pool makes another, and the next statement says so if it cannot.
+    // An idle connection has broken. The pool opens another one, and if it cannot, the next statement reports it.
     if (settings.own) settings.pool.on('error', () => undefined);
   }
 
@@ -91,7 +91,7 @@ export class PostgresDriver implements StoreDriver {
     return (await this.#rows(row.turnRow, 'group', owner, [id, group])).map(turnOf);
   }
 
-  /** Writes with one statement, and looks for the reason only if that changed nothing. */
+  /** Writes with one statement, and looks for the reason only if the statement changed nothing. */
   async write({ owner, id }: Place, write: Write): Promise<Written> {
     const { text, values } = this.#writes.of(id, write);
     return this.#database.call(async (call) => {
@@ -163,7 +163,7 @@ export class PostgresDriver implements StoreDriver {
   async forget(owner: string): Promise<number> {
     return this.#database.call(async (call) => {
       const [gone] = await call.rows(row.countRow, this.#statements.forget, owner);
-      // After it, not with it: an append that was under way has added its spend by then.
+      // In a second step, when a concurrent append has already added its spend.
       await call.rows(row.noRow, this.#statements.forgetSums, owner);
       return gone?.count ?? 0;
     });
@@ -200,14 +200,14 @@ export class PostgresDriver implements StoreDriver {
     if (this.#settings.own) await this.#database.end();
   }
 
-  /** Housekeeping, which the write does not wait for: if it fails, it is tried again after a minute. */
+  /** Deletes expired sessions in the background. If it fails, it is tried again after a minute. */
   #sweepNow(owner: string): void {
     if (this.#ttlMs === null || performance.now() - this.#sweptAt <= SWEEP_MS) return;
     this.#sweptAt = performance.now();
     this.#sweeping = this.sweep(owner, SWEEP_LIMIT).catch(() => undefined);
   }
 
-  /** A call that is one statement. */
+  /** Makes a call that consists of one statement. */
   #rows<R extends z.ZodType>(
     rowSchema: R,
     statement: keyof Statements,
@@ -233,7 +233,7 @@ function storedRow(
   return { position, weight, version: Number(version), at: Number(at), content };
 }
 
-/** The parameters of a copy after its id. Whole rows are copied by the server; a row that the copy cuts is written anew. */
+/** The parameters of a copy after its id. The server copies whole rows. A row of which only a part is copied is written again. */
 function copyValues(
   origin: z.output<typeof row.originRow>,
   { messages: most, wholeOnly, cut }: Copy,

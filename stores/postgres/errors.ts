@@ -1,12 +1,12 @@
 import { SluiceError } from '../../src/index.ts';
 import { LateError } from './deadline.ts';
 
-/** A row that a statement answered with is not as the store writes it. */
+/** A row does not have the form in which the store writes it. */
 export class MalformedRowError extends Error {
   override readonly name = 'MalformedRowError';
 }
 
-/** Whether the same call may succeed later without anybody doing anything, and what is wrong. */
+/** What is wrong, and whether the same call may succeed later without any change. */
 interface Verdict {
   readonly retryable: boolean;
   readonly why: string;
@@ -70,7 +70,7 @@ const BY_CLASS: Readonly<Partial<Record<string, Verdict>>> = {
   P0: lasting('a trigger or a function of the database refuses it'),
 };
 
-/** What `pg` says itself, without a code. */
+/** Errors of `pg` itself, which have no code. */
 const BY_MESSAGE: readonly (readonly [RegExp, Verdict])[] = [
   [/^SASL: /, NOT_LET_IN],
   [
@@ -87,7 +87,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, Verdict])[] = [
   ],
 ];
 
-/** What a server's error is kept with: names, and nothing that a row holds. */
+/** The fields of a server's error that are kept: names, but no values of a row. */
 const KEPT = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
 
 /** The `store` error of a call, such as `append`. Says whether trying again helps, and if not what to do. */
@@ -117,7 +117,7 @@ function verdictOn(error: unknown): Verdict | undefined {
   return BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
 }
 
-/** A server tells values of the row that failed in fields such as `detail` and `where`, and in the messages of some classes in quotes. */
+/** Removes values of the failed row, which a server puts into fields such as `detail` and `where`, and into the messages of some classes, in quotes. */
 function withoutContents(error: unknown): unknown {
   if (!(error instanceof Error) || !('severity' in error)) return error;
   const quotes = /^(?:22|23|44|P0)/.test(codeOf(error));

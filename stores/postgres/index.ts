@@ -14,7 +14,7 @@ export type { PostgresStore } from './store.ts';
 
 /**
  * Keeps sessions in PostgreSQL (12 or newer), on a pool of `pg` 8. Call `migrate()` once before it is used. Several processes may use it at once:
- * an append is one statement that checks version and fencing token, and the server's clock decides on leases and times to live.
+ * an append is one statement that checks version and fencing token, and the server's clock decides when leases and sessions end.
  *
  * Throws `invalid_options`. The pool should have a listener of `error` of its own: `pg` ends the process if an idle connection breaks and
  * nobody listens.

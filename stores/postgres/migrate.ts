@@ -6,15 +6,15 @@ import { makeFirstTables } from './first-tables.ts';
 import type { Names, PostgresStoreSettings } from './options.ts';
 import type { Queries } from './pool.ts';
 
-/** Makes the tables of one version into those of the next. */
+/** Migrates the tables of one version to the next. */
 export type Step = (queries: Queries, names: Names) => Promise<void>;
 
-/** All steps in their order. What is released is never changed. The first one makes version 1. */
+/** All steps in order. A released step is never changed. The first one creates version 1. */
 const STEPS: readonly Step[] = [makeFirstTables, moveToDriverTables];
 
 /**
- * The owner of the transaction, with a `=` before it: a setting is empty, not gone, once the transaction that made it is over, and the owner with
- * no name must not be what such a connection sees.
+ * The owner of the transaction, with a `=` before it: after the transaction the setting is empty, not unset, and the owner with an empty
+ * name must not match it.
  */
 const POLICY = `owner = CASE WHEN current_setting('app.owner', true) LIKE '=%'
   THEN substr(current_setting('app.owner', true), 2) END`;
@@ -23,13 +23,13 @@ const stateRow = z.object({ there: z.boolean(), encoding: z.string() });
 const versionRow = z.object({ version: z.number() });
 const securityRow = z.object({ enabled: z.boolean(), active: z.boolean() });
 
-/** Brings the tables to this release's version, and enables the policies if they are asked for. */
+/** Migrates the tables to the version of this release, and enables the policies if the option is set. */
 export async function migrate(call: Call, names: Names, settings: PostgresStoreSettings): Promise<void> {
-  // A role that may not make tables can call it if there is nothing to do.
+  // A role without the right to create tables can call it if there is nothing to do.
   const done = await call.transaction((queries) => isDone(queries, names, settings));
   if (done) return;
   await call.transaction(async (queries) => {
-    // Held until the transaction ends: of several processes the first one makes the tables, the others find them.
+    // The lock lasts until the transaction ends: the first of several processes creates the tables, and the others find them.
     const lock = `sluice ${names.sessions}`;
     await queries.query({ text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', values: [lock] });
     if (!(await exists(queries, `to_regnamespace($1)`, names.schema)))
@@ -103,7 +103,7 @@ async function security(queries: Queries, names: Names): Promise<{ enabled: bool
   );
 }
 
-/** FORCE: the role that made the tables is bound as well. */
+/** FORCE: the policies also apply to the role that created the tables. */
 function policiesOf(names: Names): string {
   return [names.sessions, names.turns, names.owners]
     .map(

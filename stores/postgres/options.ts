@@ -4,28 +4,28 @@ import type { PostgresPool } from './pool.ts';
 
 /** Options of `postgresStore()`. */
 export interface PostgresStoreOptions {
-  /** A `Pool` of `pg`, or another with its methods `connect`, `on` and `end`. It is the caller's, unless `own` is set. */
+  /** A `Pool` of `pg`, or an object with its methods `connect`, `on` and `end`. The caller ends it, unless `own` is set. */
   pool: PostgresPool;
   /** Whether `close()` ends the pool. Default: false. */
   own?: boolean | undefined;
-  /** The schema that the tables are in: small letters, digits and `_`. `migrate()` makes it. Default: `public`. */
+  /** The schema of the tables: lowercase letters, digits and `_`. `migrate()` creates it. Default: `public`. */
   schema?: string | undefined;
-  /** What the names of the tables begin with: small letters, digits and `_`, at most 32. Default: `sluice_`. */
+  /** The prefix of the table names: lowercase letters, digits and `_`, at most 32. Default: `sluice_`. */
   prefix?: string | undefined;
-  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none ever is. */
+  /** A session expires if it is not appended to, updated or leased for so many milliseconds. Default: never. */
   ttlMs?: number | undefined;
   /**
-   * How long a call may take, in milliseconds, with its wait for a connection of the pool. After that it fails, and a connection that still owes
-   * an answer is closed. Default: 5,000.
+   * How long a call may take, in milliseconds, including the wait for a connection of the pool. After that it fails, and a connection with an
+   * outstanding answer is closed. Default: 5,000.
    */
   timeoutMs?: number | undefined;
   /**
-   * Has the database keep the owners apart: `migrate()` enables policies on the tables, and each statement runs in a transaction that sets
-   * `app.owner`. They hold for every role that is no superuser and has no `BYPASSRLS`. Default: false.
+   * Makes the database keep the owners apart: `migrate()` enables policies on the tables, and each statement runs in a transaction that sets
+   * `app.owner`. They apply to every role that is not a superuser and does not have `BYPASSRLS`. Default: false.
    */
   rowLevelSecurity?: boolean | undefined;
   /**
-   * Whether the server keeps the plans of the statements. If a pooler in between cannot, the store finds out, warns and goes on without. Default:
+   * Whether the server caches the plans of the statements. If a pooler in between does not support that, the store notices, warns and goes on without. Default:
    * true.
    */
   prepare?: boolean | undefined;
@@ -34,7 +34,7 @@ export interface PostgresStoreOptions {
 const METHODS = ['connect', 'on', 'end'];
 
 const milliseconds = z.number().min(1).max(Number.MAX_SAFE_INTEGER);
-/** S3: names cannot be parameters of a statement, so that only these are let into its text, and in quotes. */
+/** Names cannot be parameters of a statement. So only these characters are allowed, and names are quoted in the text. */
 const name = (most: number): z.ZodString =>
   z
     .string()
@@ -55,7 +55,7 @@ const schema = z.strictObject({
   schema: name(63).default('public'),
   prefix: name(32).default('sluice_'),
   ttlMs: milliseconds.optional(),
-  // The most that a timer takes.
+  // The maximum of a timer.
   timeoutMs: milliseconds.max(2 ** 31 - 1).default(5_000),
   rowLevelSecurity: z.boolean().default(false),
   prepare: z.boolean().default(true),
@@ -80,11 +80,11 @@ export interface Names {
   tokens: string;
   /** An object of the schema. */
   of(name: string): string;
-  /** An index: it is in the schema of its table, and must not be told. */
+  /** The name of an index, without a schema: an index is always in the schema of its table. */
   index(name: string): string;
 }
 
-/** Puts the names together. */
+/** Builds the names. */
 export function namesOf({ schema, prefix }: { schema: string; prefix: string }): Names {
   const of = (name: string): string => `"${schema}"."${prefix}${name}"`;
   return {

@@ -2,20 +2,20 @@
 export interface PostgresQuery {
   text: string;
   values: unknown[];
-  /** Under this name the server keeps the plan of the statement, one each connection. */
+  /** The name under which the server caches the plan of the statement, per connection. */
   name?: string;
 }
 
-/** What is used of a connection of `pg`. */
+/** The part of a connection of `pg` that is used. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
-  /** `destroy`: closes the connection, whatever it still waits for, in place of giving it back. */
+  /** `destroy`: closes the connection at once instead of returning it to the pool. */
   release(destroy?: boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   removeListener(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** What is used of a `Pool` of `pg`. Statements go over a connection of `connect()`: a query of the pool could not be withdrawn. */
+/** The part of a `Pool` of `pg` that is used. Statements use a connection from `connect()`, because a query of the pool could not be aborted. */
 export interface PostgresPool {
   /** Calls back with a connection, as `pg` does, or resolves to one. */
   connect(
@@ -25,14 +25,14 @@ export interface PostgresPool {
   end(): Promise<void>;
 }
 
-/** What answers statements: a connection, in the time that its call has. */
+/** Runs statements on a connection, within the time limit of its call. */
 export interface Queries {
   query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
 }
 
 /**
- * Takes a connection of the pool. Its errors are listened to from the first moment, which only a callback sees: a server may end a connection in the
- * same packet in which it opens it, and without a listener the process would end. The next query says what broke.
+ * Takes a connection from the pool. It must have an error listener at once, which only a callback can add: a server may end a connection in the
+ * same packet in which it opens it, and without a listener the process would end. The next query reports the error.
  */
 export function takeClient(pool: PostgresPool): Promise<PostgresClient> {
   return new Promise((resolve, reject) => {
@@ -49,12 +49,12 @@ export function takeClient(pool: PostgresPool): Promise<PostgresClient> {
   });
 }
 
-/** Gives it back, or closes it. */
+/** Returns it to the pool, or closes it. */
 export function giveBack(client: PostgresClient, destroy: boolean): void {
   client.removeListener('error', ignore);
   client.release(destroy);
 }
 
 function ignore(): void {
-  // The next query says it.
+  // The next query reports it.
 }

@@ -5,7 +5,7 @@
 /** How many positions a line has. */
 export const LINE = 2 ** 30;
 
-/** A position as its two numbers. */
+/** Splits a position into line and number of messages. */
 export function placeAt(position: number): { line: number; upto: number } {
   return { line: Math.floor(position / LINE), upto: position % LINE };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PostgresQuery } from './pool.ts';
 
 /**
- * Names statements, so that the server keeps their plans, one a connection. A pooler that gives each transaction another connection cannot do that:
+ * Names statements, so that the server caches their plans, per connection. A pooler that gives each transaction another connection may not support that:
  * the first refusal switches the names off for good.
  */
 export class Prepared {
@@ -17,13 +17,13 @@ export class Prepared {
     return this.#isOn;
   }
 
-  /** The statement as the driver takes it. */
+  /** The statement in the form of `pg`. */
   query(text: string, values: readonly unknown[]): PostgresQuery {
     const query: PostgresQuery = { text, values: [...values] };
     return this.#isOn && values.length > 0 ? { ...query, name: this.#nameOf(text) } : query;
   }
 
-  /** Names no statement any more, and warns once. */
+  /** Stops naming statements, and warns once. */
   switchOff(code: string): void {
     if (!this.#isOn) return;
     this.#isOn = false;
@@ -34,7 +34,7 @@ export class Prepared {
     );
   }
 
-  /** Made from the text, since several stores may share a pool. */
+  /** Derived from the text, because several stores may share a pool. */
   #nameOf(text: string): string {
     const known = this.#names.get(text);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { sumsSchema } from './sum-columns.ts';
 
-// What statements answer: text, so that it does not depend on how the driver was told to read other types.
+// The results of statements. Columns are text, so that they do not depend on the type parsers of `pg`.
 
 const number = z.string().transform(Number);
 const flag = z.string().transform((text) => text === 'true');
@@ -9,11 +9,11 @@ const json = z.string().transform((text): unknown => JSON.parse(text));
 const sums = json.pipe(sumsSchema);
 const fields = json.pipe(z.record(z.string(), z.string()));
 
-/** Whatever there is. */
+/** Any row. */
 export const noRow = z.unknown();
 /** The version and the newest token after a write. */
 export const writtenRow = z.object({ version: number, token: number });
-/** How many there were. */
+/** A number of rows. */
 export const countRow = z.object({ count: number });
 /** The new end of a lease. */
 export const untilRow = z.object({ until: number });
@@ -21,7 +21,7 @@ export const untilRow = z.object({ until: number });
 export const leaseRow = z.object({ token: number, until: number });
 /** Sums. */
 export const sumsRow = z.object({ sums });
-/** That there is a row. */
+/** The existence of a row. */
 export const keyRow = z.object({ key: z.string() });
 /** A session of a list. */
 export const listRow = z.object({ id: z.string(), version: number, updated: number });

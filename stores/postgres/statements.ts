@@ -2,10 +2,10 @@ import type { Names } from './options.ts';
 import { LINE } from './position.ts';
 import { sumsJson } from './sum-columns.ts';
 
-/** A session that is only leased, by one who then wrote nothing, is dropped after a day. */
+/** A session that was only leased, and never written to, is deleted after a day. */
 const ONLY_LEASED_MS = 86_400_000;
 
-/** From now, by the clock of the server: the time of a whole transaction would be that of its begin. */
+/** A time from now, by the clock of the server. Not `now()`, which is the start of the transaction. */
 const inMs = (ms: string): string => `clock_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
 const epochNumber = (time: string): string => `floor(extract(epoch FROM ${time}) * 1000)`;
 const epochMs = (time: string): string => `${epochNumber(time)}::text`;
@@ -13,11 +13,11 @@ const epochMs = (time: string): string => `${epochNumber(time)}::text`;
 export const alive = (row: string): string =>
   `(${row}.expires_at IS NULL OR ${row}.expires_at > clock_timestamp())`;
 
-/** Whether a statement began no longer ago than that. */
+/** Whether a statement started at most that long ago. */
 const inTime = (ms: string): string =>
   `clock_timestamp() < statement_timestamp() + ${ms}::float8 * interval '1 millisecond'`;
 
-/** When a session that is used now is gone: not before its lease ends. */
+/** When a session that is used now expires: not before its lease ends. */
 export const keptUntil = (ttl: string, leasedUntil: string): string =>
   `CASE WHEN ${ttl}::float8 IS NOT NULL THEN greatest(${inMs(ttl)}, ${leasedUntil}) END`;
 
@@ -25,7 +25,7 @@ export const keptUntil = (ttl: string, leasedUntil: string): string =>
 export const mine = (row: string): string => `${row}.owner = $1 AND ${row}.id = $2`;
 
 /**
- * How many rows a group of a session has. Not by EXISTS: that becomes a join, whose plan may be made and kept while the table is empty, and then
+ * How many rows a group of a session has. Not with EXISTS: it becomes a join, whose plan may be made and cached while the table is empty, and then
  * scans all of it. The maximum is looked up in the primary key.
  */
 export const groupSize = (turns: string, session: string, group: string): string =>
@@ -40,7 +40,7 @@ export function statementsOf(names: Names) {
   const turn = 't.version::text, t.messages::text, t.content, t.line::text, t.upto::text, t.at::text';
   const stored = `SELECT * FROM ${sessions} AS s WHERE ${mine('s')} AND s.version > 0 AND ${alive('s')}`;
 
-  /** The lines on the way to a place of a session `s`, the newest first, and how far each is read. Mostly there is one. */
+  /** The lines on the way to a place of a session `s`, the newest first, and how far each is read. Usually there is one. */
   const way = (line: string, upto: string): string => `way AS (
   SELECT ${line} AS line, ${upto} AS upto FROM s
   UNION ALL
@@ -77,7 +77,7 @@ cut AS (
 SELECT key::text FROM copy`;
 
   return {
-    /** What a write found that changed nothing. $3 group. */
+    /** The values that a refused write was compared with. $3 group. */
     look: `
 SELECT s.version::text, s.token::text, ${alive('s')}::text AS alive, ${epochMs('clock_timestamp()')} AS now,
   ${groupSize(turns, 's', '$3')}::text AS size

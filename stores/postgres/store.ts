@@ -6,7 +6,7 @@ import { PostgresDriver } from './driver.ts';
 import { failure } from './errors.ts';
 import type { PostgresStoreSettings } from './options.ts';
 
-/** Most messages of one row: a window reads at most one row more than it needs. */
+/** The maximum number of messages per row. A load reads at most one row more than it needs. */
 const ROW_SIZE = 16;
 
 const sweepSchema = z.object({
@@ -20,20 +20,20 @@ const sweepSchema = z.object({
 /** Sessions in PostgreSQL: see `postgresStore()`. */
 export interface PostgresStore extends StateStore {
   /**
-   * Makes the tables, or brings them to this release's version; does nothing if they are there. Several processes may call it at once. The
-   * role needs the right to make tables in the schema (and the schema, if there is none) as long as there is something to do. It takes a
+   * Creates the tables, or migrates them to the version of this release; does nothing if they are up to date. Several processes may call it at once. The
+   * role needs the right to create tables in the schema (and the schema, if there is none) if there is something to do. It takes a
    * minute at most, or `timeoutMs` if that is longer.
    */
   migrate(): Promise<void>;
   /**
-   * Deletes sessions whose time is over from the tables; nobody sees them before either. A store with a `ttlMs` does so for the owner of an
-   * append, once a minute at most: call it now and then to be rid of those of owners who do not come back. Resolves to the number of deleted
-   * ones. Of all owners, or of one; with `rowLevelSecurity` of one only.
+   * Deletes expired sessions from the tables; they are invisible even before. A store with a `ttlMs` does so for the owner of an
+   * append, at most once a minute. Call it now and then to delete the sessions of owners who do not come back. Resolves to the number of deleted
+   * sessions. Without an owner it deletes those of all owners; with `rowLevelSecurity` an owner is required.
    */
   sweep(options?: { owner?: string; limit?: number }): Promise<number>;
 }
 
-/** Makes the store of checked options. */
+/** Makes the store from checked options. */
 export function storeOf(settings: PostgresStoreSettings): PostgresStore {
   const driver = new PostgresDriver(settings);
   const store = defineStore(driver, { name: 'postgres', rowSize: ROW_SIZE, fault: failure });

@@ -4,10 +4,10 @@ import { LINE, placeAt } from './position.ts';
 import { alive, groupSize, keptUntil, mine } from './statements.ts';
 import { addedSums, addition, sumColumns, sumsParameter } from './sum-columns.ts';
 
-/** What a parameter of a write is. */
+/** The value of a parameter of a write. */
 type Value = (write: Write, ttlMs: number | null) => unknown;
 
-/** Writes the parameter of a value into a text. */
+/** Returns the placeholder for a value. */
 type Parameter = (value: Value, type: string) => string;
 
 interface Shape {
@@ -16,10 +16,10 @@ interface Shape {
 }
 
 /**
- * Writes as one statement each, and so all or nothing. The row of the session is locked by its update, and its version, its token and its end are
- * compared again once the lock is there. The size of a group is not: two writes of one number meet in the primary key.
+ * Each write is one statement, so it is stored completely or not at all. The update locks the row of the session, and its version, token and expiry are
+ * compared again after the lock is granted. The size of a group is not: two writes of the same number conflict in the primary key.
  *
- * A text has only what its write has. There are a few such texts in all: each is made once, and the server keeps a plan for each.
+ * A text has only the parts that its write has. There are few such texts: each is made once, and the server caches a plan for each.
  */
 export class WriteStatements {
   readonly #names: Names;
@@ -181,7 +181,7 @@ function removedOf({ fields = {} }: Write): string[] {
   return Object.keys(fields).filter((name) => fields[name] === undefined);
 }
 
-/** How many messages there are up to and with each row. */
+/** The number of messages up to each row, including its own. */
 function uptoOf({ rows }: Write): number[] {
   let upto = 0;
   return rows.map(({ weight }) => (upto += weight));

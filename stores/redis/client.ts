@@ -17,10 +17,10 @@ export interface IoRedisClient {
   disconnect?(): void;
 }
 
-/** A client for Redis or Valkey. It is the caller's: connected by it, and closed by it. */
+/** A client for Redis or Valkey. The caller connects and closes it. */
 export type RedisClient = NodeRedisClient | IoRedisClient;
 
-/** What a script is run with: nothing of it is ever part of the script's text. */
+/** The keys and arguments of a script. They are never part of the script's text. */
 export interface ScriptCall {
   keys: string[];
   args: string[];
@@ -33,7 +33,7 @@ export function isRedisClient(value: unknown): value is RedisClient {
   return has('eval') && (has('evalSha') || has('evalsha'));
 }
 
-/** Runs a script that the server knows by its digest. */
+/** Runs a script that the server has cached, by its digest. */
 export function runByDigest(client: RedisClient, digest: string, call: ScriptCall): Promise<unknown> {
   const { keys, args } = call;
   return 'evalSha' in client
@@ -41,7 +41,7 @@ export function runByDigest(client: RedisClient, digest: string, call: ScriptCal
     : client.evalsha(digest, keys.length, ...keys, ...args);
 }
 
-/** Runs a script by its text, so that the server knows its digest from then on. */
+/** Runs a script by its text. The server caches it. */
 export function runByText(client: RedisClient, text: string, call: ScriptCall): Promise<unknown> {
   const { keys, args } = call;
   return 'evalSha' in client
@@ -49,13 +49,13 @@ export function runByText(client: RedisClient, text: string, call: ScriptCall): 
     : client.eval(text, keys.length, ...keys, ...args);
 }
 
-/** Ends the connections, once the commands under way are answered. */
+/** Closes the connections after the running commands are answered. */
 export async function closeClient(client: RedisClient): Promise<void> {
   if ('evalSha' in client) await client.close?.();
   else await client.quit();
 }
 
-/** Ends the connections at once: what is under way fails. */
+/** Closes the connections at once. Running commands fail. */
 export async function destroyClient(client: RedisClient): Promise<void> {
   if ('evalSha' in client) await client.destroy?.();
   else client.disconnect?.();

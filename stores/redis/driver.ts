@@ -9,7 +9,7 @@ import type { StoreCall } from './server.ts';
 import { DELETE, GROUP, LEASE, LOAD, RELEASE, RENEW } from './session-scripts.ts';
 import { Sessions } from './sessions.ts';
 
-/** Most sessions that are looked at at once. */
+/** The maximum number of sessions per page. */
 const MOST_LOOKS = 500;
 
 /** Sessions in Redis. The clock is the server's. Each verb has `timeoutMs` for all of its commands. */
@@ -47,7 +47,7 @@ export class RedisDriver implements StoreDriver {
       group === undefined || amounts.length === 0
         ? undefined
         : { group: group.id, from: group.from, amounts };
-    // A new session whose rows are no append: a copy, under an id that nobody knows if this fails.
+    // A new session whose rows are not an append is a copy. If this fails, nobody knows its id.
     const isCopy = version === 0 && group === undefined && rows.length > 0;
     const { word, values } = await this.#server.call(async (call) => {
       try {
@@ -55,7 +55,7 @@ export class RedisDriver implements StoreDriver {
         if (isCopy) this.#server.check(call);
         return answer;
       } catch (error) {
-        // The server may have run it all the same. Deleted only now, since a client may still have had it.
+        // The server may have run the write anyway. It is deleted only now, because the client may have sent it late.
         if (isCopy) this.#sessions.later(this.delete(place));
         throw error;
       }
@@ -79,12 +79,12 @@ export class RedisDriver implements StoreDriver {
       const [token, until, isNew] = values;
       const granted = { token: Number(token), until: Number(until) };
       try {
-        // It is in the index, so that forget() finds it.
+        // It is put into the index so that forget() finds it.
         if (isNew === '1') await this.#sessions.list(call, place);
         this.#server.check(call);
         return granted;
       } catch (error) {
-        // Nobody has it: it would keep the session busy.
+        // Nobody uses this lease, and it would keep the session busy.
         this.#sessions.later(this.#release(place, granted.token));
         throw error;
       }
@@ -115,7 +115,7 @@ export class RedisDriver implements StoreDriver {
     let last = after === '' ? undefined : after;
     while (sessions.length < limit) {
       const asked = Math.min(limit - sessions.length, MOST_LOOKS);
-      // Each page has a time of its own: an owner may have any number of sessions.
+      // Each page has its own time limit, because an owner may have any number of sessions.
       const { ids, found } = await this.#server.call(async (call) => {
         const ids = await this.#owners.page(call, owner, last, asked);
         return { ids, found: await this.#owners.look(call, owner, ids) };
@@ -156,7 +156,7 @@ export class RedisDriver implements StoreDriver {
         if (this.#own) await this.#server.close();
       });
     } catch (error) {
-      // A server that does not answer keeps no connection of ours, and no process from ending.
+      // A server that does not answer must not keep the connection open, or the process alive.
       if (this.#own) this.#server.destroy();
       throw error;
     }
@@ -173,7 +173,7 @@ export class RedisDriver implements StoreDriver {
   }
 }
 
-/** The arguments of the script `WRITE`, for a ticket that is known later. */
+/** The arguments of the script `WRITE`, which take the ticket later. */
 function argumentsOf(
   place: Place,
   write: Write,
@@ -201,7 +201,7 @@ function argumentsOf(
   return (ticket) => [place.id, ...conditions, ...moves, nonce, ticket, ...lists];
 }
 
-/** Redis counts whole milliseconds. */
+/** Rounds to whole milliseconds, as Redis needs them. */
 function milliseconds(ms: number): string {
   return String(Math.ceil(ms));
 }

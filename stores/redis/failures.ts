@@ -23,7 +23,7 @@ export class LateError extends Error {
   }
 }
 
-/** The client answers in another form, with buffers say. */
+/** The client answers in another form, such as buffers. */
 export class UnknownFormError extends Error {
   override readonly name = 'UnknownFormError';
 }
@@ -31,14 +31,14 @@ export class UnknownFormError extends Error {
 /** What an error of a server or of a client means. */
 interface Fault {
   readonly sign: RegExp;
-  /** Whether it can pass without anybody doing something about it. */
+  /** Whether it can go away by itself. */
   readonly retryable: boolean;
   readonly what: string;
 }
 
 /**
- * The first one that fits counts. Servers before Redis 7 wrap what fails inside of a script into `ERR Error running script`, newer ones name the script
- * at the end, so that a code is looked for anywhere. Permissions come first: their messages may name keys.
+ * The first match counts. Servers before Redis 7 wrap errors inside a script in `ERR Error running script`, newer ones name the script
+ * at the end, so a code may be anywhere in the message. Permissions come first, because their messages may name keys.
  */
 const FAULTS: readonly Fault[] = [
   {
@@ -118,7 +118,7 @@ const FAULTS: readonly Fault[] = [
     what: 'a script of the store failed: what is stored is not as it was written, or the server is older than Redis 6.2',
   },
   {
-    // What node-redis says that was never connected, was closed, or gave up. It keeps commands only while it looks for a connection.
+    // The errors of a node-redis client that was never connected, was closed, or gave up. It queues commands only while it reconnects.
     sign: /^The client is closed$/,
     retryable: true,
     what: 'the client is not connected: await client.connect() before the first turn, and close it after the last',
@@ -126,7 +126,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /**
- * The `store` error of a call: the server refused a command, gave no answer in time, or could not be asked. `name` says who tells: the session store or
+ * The `store` error of a call: the server refused a command, did not answer in time, or could not be reached. `name` says who reports it: the session store or
  * the ledger. Undefined for an error that did not come from a server.
  */
 export function faultOf(name: string, error: unknown, doing: string): SluiceError | undefined {
@@ -150,7 +150,7 @@ export function faultOf(name: string, error: unknown, doing: string): SluiceErro
   return new SluiceError('store', `${failed}: ${fault.what}${where}.`, { retryable: fault.retryable, cause });
 }
 
-/** What a server has said, where a client only tells that it gave up: a cluster of ioredis, a reconnection of node-redis. */
+/** The error of the server, if the client only reports that it gave up: a cluster of ioredis, a reconnection of node-redis. */
 function replyOf(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if ('lastNodeError' in error && error.lastNodeError instanceof Error) return replyOf(error.lastNodeError);
@@ -158,7 +158,7 @@ function replyOf(error: unknown): unknown {
   return error;
 }
 
-/** A client's error may hold the command that failed, and with it messages or a password; a server's may quote its beginning. */
+/** The error of a client may contain the failed command, and with it messages or a password. The error of a server may quote its beginning. */
 function withoutArguments(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const message = error.message.replace(/,? with args beginning with:.*$/s, '');

@@ -1,10 +1,10 @@
 import type { Place } from '../../src/index.ts';
 
-/** Where an owner's data lives: one slot, mostly another one than those of its sessions. */
+/** The keys of an owner's data. They share one slot, which is usually not the slot of a session. */
 export interface OwnerKeys {
-  /** A sorted set of the ids of its sessions. May hold more than there are. */
+  /** A sorted set of the ids of its sessions. It may also contain ids of sessions that are gone. */
   index: string;
-  /** A sorted set: when ids were put into the index, for a while. */
+  /** A sorted set of the ids that were added to the index lately, with the time. */
   recent: string;
   /** A hash: what it has spent. */
   spend: string;
@@ -13,7 +13,7 @@ export interface OwnerKeys {
 }
 
 /**
- * Names the keys. Owner and id are encoded (S14), so that neither braces nor separators of theirs mean anything: no two sessions share a key, and
+ * Names the keys. Owner and id are encoded, so that braces and separators in them have no special meaning: no two sessions share a key, and
  * all keys of an owner share a slot.
  */
 export class Keys {
@@ -24,7 +24,7 @@ export class Keys {
   }
 
   /**
-   * All of a session: version, lease, sums, metadata, rows of messages, turn ids. It is one hash, so that neither an eviction nor an expiry leaves
+   * Everything of a session: version, lease, sums, metadata, rows of messages, turn ids. It is one hash, so that neither an eviction nor an expiry leaves
    * half of it.
    */
   session({ owner, id }: Place): string {
@@ -32,7 +32,7 @@ export class Keys {
   }
 
   owner(owner: string): OwnerKeys {
-    // No encoded text begins with @, and an empty tag would be none.
+    // The @ keeps the tag from being empty, which Redis would ignore. No encoded text begins with @.
     const tag = `{@${encodeURIComponent(owner)}}`;
     return {
       index: `${this.#prefix}:index:${tag}`,

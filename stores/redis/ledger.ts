@@ -9,15 +9,15 @@ import type { Script } from './server.ts';
 
 /** Options of `redisLedger()`. */
 export interface RedisLedgerOptions {
-  /** As of `redisStore()`: it is the caller's. */
+  /** A client as for `redisStore()`. The caller connects and closes it. */
   client: RedisClient;
-  /** What the names of all keys begin with: no braces. Default: `sluice`. */
+  /** The prefix of all keys, without braces. Default: `sluice`. */
   prefix?: string | undefined;
   /** How long it waits for an answer, in milliseconds, before it fails. Default: 5,000. */
   timeoutMs?: number | undefined;
 }
 
-/** Counts money for the budgets of `cost()`, for all processes together. */
+/** Counts money for the budgets of `cost()`, across all processes. */
 export interface RedisLedger {
   /** Adds US dollars to a counter, or takes them back, in one atomic step; resolves to its new value. */
   add(counter: string, usd: number, expiresAtMs: number): Promise<number>;
@@ -26,10 +26,10 @@ export interface RedisLedger {
 const schema = z.strictObject({ client: clientSchema, prefix: prefixSchema, timeoutMs: timeoutSchema });
 const sum = z.string();
 
-/** How long a client may go on to send one command again, in milliseconds: ioredis gives up after about 80 s. */
+/** How long a client may keep resending one command, in milliseconds. ioredis gives up after about 80 s. */
 const RESENT_MS = 300_000;
 
-/** Keys: the counter, and what remembers this one step, so that it counts once however often the client sends it. */
+/** Keys: the counter, and a marker of this step, so that it counts once however often the client sends it. */
 const ADD = script(`${PRELUDE}
 local usd, expiresAt = arg(), arg()
 if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ${RESENT_MS}) then

@@ -1,7 +1,7 @@
-/** How long an id stays in the index of its owner although there is no such session (yet), in milliseconds. */
+/** How long an id stays in the index of its owner if its session does not exist (yet), in milliseconds. */
 const GRACE_MS = 600_000;
 
-/** What every script begins with: its arguments one by one, and the server's clock, which alone decides. */
+/** The beginning of every script: functions for its arguments, and the clock of the server, which is the only clock that counts. */
 export const PRELUDE = `
 local at = 0
 local function arg() at = at + 1 return ARGV[at] end
@@ -18,8 +18,8 @@ local function whole(number) return string.format('%.0f', number) end
 `;
 
 /**
- * For scripts on a session, whose `version` they set first. `keep` puts its end off: by the whole time to live, and not before its lease
- * ends. It is given the fields that it needs.
+ * For scripts on a session, whose `version` they set first. `keep` extends the life of the session by its whole time to live, at least until its lease
+ * ends. It gets the fields that it needs.
  */
 export const SESSION = `
 local session = KEYS[1]
@@ -57,7 +57,7 @@ local function numbersOf(text)
   return tonumber(before), tonumber(weight), parent
 end
 
--- How many messages there are up to and with a row.
+-- The number of messages up to a row, including its own.
 local function through(position)
   local before, weight = numbersOf(field('row:' .. position))
   return (before or 0) + (weight or 0)
@@ -69,7 +69,7 @@ export const VERSION = `
 version = number('version')
 `;
 
-/** For scripts that change an index: puts an id into it, and answers with some others that may be stale. */
+/** For scripts that change an index: adds an id, and answers with some others that may be stale. */
 export const INDEX = `
 local function list(index, recent, id)
   redis.call('ZADD', index, 0, id)
@@ -89,7 +89,7 @@ local function unlist(index, recent, id)
 end
 `;
 
-/** For scripts that write to a session, after SESSION and INDEX: lists it when it begins, and again if the index was lost since. */
+/** For scripts that write to a session, after SESSION and INDEX: adds a new session to the index, and an old one if the index was lost. */
 export const LISTED = `
 local function listed(id)
   if not KEYS[2] or (version > 1 and redis.call('ZSCORE', KEYS[2], id)) then return {} end

@@ -5,15 +5,15 @@ import type { RedisClient } from './client.ts';
 /** Options of `redisStore()`. */
 export interface RedisStoreOptions {
   /**
-   * A client of `redis` (node-redis 5 or newer) or of `ioredis`, for a single server, for one behind Sentinel, or for a Cluster. It is the caller's,
-   * who connects it, unless `own` is set.
+   * A client of `redis` (node-redis 5 or newer) or of `ioredis`, for a single server, for one behind Sentinel, or for a Cluster. The caller connects
+   * it, and closes it unless `own` is set.
    */
   client: RedisClient;
   /** Whether `close()` closes the client. Default: false. */
   own?: boolean | undefined;
-  /** What the names of all keys begin with: no braces. Default: `sluice`. */
+  /** The prefix of all keys, without braces. Default: `sluice`. */
   prefix?: string | undefined;
-  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none ever is. */
+  /** A session expires if it is not appended to, updated or leased for so many milliseconds. Default: never. */
   ttlMs?: number | undefined;
   /** How long a call may take, in milliseconds, with all the commands it needs, before it fails. Default: 5,000. */
   timeoutMs?: number | undefined;
@@ -25,13 +25,13 @@ export const clientSchema = z.custom<RedisClient>(
   'give a client of redis (node-redis 5 or newer) or of ioredis',
 );
 
-/** What keys begin with: a brace would begin a hash tag. */
+/** The prefix of keys. A brace would start a hash tag. */
 export const prefixSchema = z
   .string()
   .regex(/^[^{}]{1,64}$/, 'give 1 to 64 characters, and no braces')
   .default('sluice');
 
-/** How long a call may take; the most is what a timer takes. */
+/** How long a call may take. The maximum is that of a timer. */
 export const timeoutSchema = z
   .number()
   .min(1)

@@ -2,14 +2,14 @@ import { INDEX, PRELUDE, SUMS } from './lua.ts';
 import { script } from './server.ts';
 import type { Script } from './server.ts';
 
-// Scripts on what belongs to an owner: the index of its sessions, its sums, and in a cluster the turns that are on their way into them.
+// Scripts on the data of an owner: the index of its sessions, its sums, and in a cluster the turns that are not in the sums yet.
 
 /** Answers with ids of the index in their order. Keys: index. */
 export const PAGE: Script = script(`
 return redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], '+', 'LIMIT', 0, ARGV[2])
 `);
 
-/** Takes ids without a session out of the index, unless they were put into it lately. Keys: index, recent. */
+/** Removes ids without a session from the index, unless they were added lately. Keys: index, recent. */
 export const DROP: Script = script(`${PRELUDE}${INDEX}
 for _, id in ipairs(ARGV) do
   if not isRecent(KEYS[2], id) then unlist(KEYS[1], KEYS[2], id) end
@@ -18,9 +18,9 @@ return {}
 `);
 
 /**
- * Says that a session is about to be written to: puts it into the index, and where it adds to the sums opens a ticket for what it adds. Keys: index,
- * recent, open, sums. Answers with the ticket, ids that may be stale, and old tickets. A ticket is the time in microseconds, so that none
- * is given twice, also by a command that is sent again.
+ * Prepares a write to a session: adds the session to the index, and opens a ticket for what the write adds to the sums, if anything. Keys: index,
+ * recent, open, sums. Answers with the ticket, ids that may be stale, and old tickets. A ticket is the time in microseconds, so that no ticket
+ * is issued twice, even if the command is sent again.
  */
 export const REGISTER: Script = script(`${PRELUDE}${INDEX}
 local id, payload = arg(), arg()
@@ -34,8 +34,8 @@ return {whole(ticket), others, old}
 `);
 
 /**
- * Closes tickets: the first one's amounts are added to the sums, the others' are not. A ticket is closed once, so that nothing is added twice; with it go
- * older ones of the same turn, of tries that came to nothing. Keys: open, sums.
+ * Closes tickets: adds the amounts of the first one to the sums, and not those of the others. A ticket is closed once, so nothing is added twice. Older
+ * tickets of the same turn, from tries that failed, are removed with it. Keys: open, sums.
  */
 export const SETTLE: Script = script(`${PRELUDE}${SUMS}
 local stored, withdrawn = arg(), args()
@@ -56,20 +56,20 @@ for _, ticket in ipairs(withdrawn) do redis.call('ZREMRANGEBYSCORE', KEYS[1], ti
 return {}
 `);
 
-/** Answers with the sums, and tickets that have been open for longer than an append takes, with their age. Keys: open, sums. */
+/** Answers with the sums, and with tickets that have been open for longer than an append takes and their age. Keys: open, sums. */
 export const SPENT: Script = script(`${PRELUDE}
 local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(micros - 5000000), 'LIMIT', 0, 20)
 return {redis.call('HGETALL', KEYS[2]), old, whole(micros)}
 `);
 
-/** Takes ids out of the index, new ones too. Keys: index, recent. */
+/** Removes ids from the index, including new ones. Keys: index, recent. */
 export const UNLIST: Script = script(`${PRELUDE}${INDEX}
 for _, id in ipairs(ARGV) do unlist(KEYS[1], KEYS[2], id) end
 return {}
 `);
 
 /**
- * Forgets the sums of an owner. The index is left: what was in it went with its sessions, and what is in it now has begun since. Keys: open, sums.
+ * Deletes the sums of an owner, but not the index: its old ids were removed with their sessions, and the ids in it now are of newer sessions. Keys: open, sums.
  */
 export const CLEAR: Script = script(`
 redis.call('UNLINK', KEYS[1], KEYS[2])

@@ -26,15 +26,15 @@ export interface PaidWrite {
   amounts: string[];
 }
 
-/** After so long the writer of a turn is taken for dead. */
+/** After this time the writer of a turn counts as dead. */
 const ABANDONED_MICROS = 60_000_000;
 
 /**
  * What belongs to an owner: the index of its sessions, and its sums.
  *
- * In a cluster they live in another slot than the sessions, and no script reaches both. So a session is put into the index before it is written
- * to, and what is stale in the index is taken out when it is met. Sums go by tickets: one is opened before a turn is appended and is stored with it;
- * closing it adds the amounts, once. What a crash leaves open is closed by whoever meets it, by what became of the append.
+ * In a cluster they are in another slot than the sessions, and no script can access both. So a session is added to the index before it is written
+ * to, and stale ids are removed when they are found. Sums use tickets: one is opened before a turn is appended, and its number is stored with the turn;
+ * closing it adds the amounts, once. A ticket that a crash leaves open is closed by whoever finds it, depending on whether the append was stored.
  */
 export class Owners {
   readonly #server: Server;
@@ -52,7 +52,7 @@ export class Owners {
     return textsOf(await this.#server.run(call, PAGE, { keys: [index], args }));
   }
 
-  /** Looks at sessions, and takes ids out of the index that have none. */
+  /** Looks at sessions, and removes ids without a session from the index. */
   async look(call: StoreCall, owner: string, ids: readonly string[]): Promise<(Look & { id: string })[]> {
     const looks = await Promise.all(
       ids.map(async (id) => ({ id, look: await this.#look(call, { owner, id }) })),
@@ -67,7 +67,7 @@ export class Owners {
     );
   }
 
-  /** In a cluster, before a write: puts the session into the index, and opens a ticket for what a turn adds to the sums. */
+  /** In a cluster, before a write: adds the session to the index, and opens a ticket for what a turn adds to the sums. */
   async register(
     call: StoreCall,
     { owner, id }: Place,
@@ -78,14 +78,14 @@ export class Owners {
     return registeredOf(await this.#server.run(call, REGISTER, { keys: [index, recent, open, spend], args }));
   }
 
-  /** Closes tickets: adds what the one is for, and withdraws the others. */
+  /** Closes tickets: adds the amounts of one, and withdraws the others. */
   async settle(call: StoreCall, owner: string, stored: string, withdrawn: readonly string[]): Promise<void> {
     const { open, spend } = this.#keys.owner(owner);
     const args = [stored, String(withdrawn.length), ...withdrawn];
     await this.#server.run(call, SETTLE, { keys: [open, spend], args });
   }
 
-  /** What an owner has spent, after what a crash has left open is closed. */
+  /** What an owner has spent. First closes tickets that a crash has left open. */
   async spend(call: StoreCall, owner: string): Promise<Sums> {
     const first = await this.#spent(call, owner);
     const closed = await this.#close(call, owner, first.old, first.micros);
@@ -93,7 +93,7 @@ export class Owners {
     return sums;
   }
 
-  /** Takes care of what a write has met: ids that may be stale, and old tickets. */
+  /** Takes care of what a write has found: ids that may be stale, and old tickets. */
   async tidy(
     call: StoreCall,
     owner: string,
@@ -104,7 +104,7 @@ export class Owners {
     if (tickets.length > 0) await this.#close(call, owner, tickets, Infinity);
   }
 
-  /** In a cluster, after the deletion of sessions: takes them out of the index, but those that have begun again. */
+  /** In a cluster, after the deletion of sessions: removes them from the index, except those that have been created again. */
   async unlist(call: StoreCall, owner: string, ids: readonly string[]): Promise<void> {
     const { index, recent } = this.#keys.owner(owner);
     await this.#server.run(call, UNLIST, { keys: [index, recent], args: [...ids] });
@@ -114,7 +114,7 @@ export class Owners {
     await Promise.all(ids.map(again));
   }
 
-  /** Forgets the sums. */
+  /** Deletes the sums. */
   async clear(call: StoreCall, owner: string): Promise<void> {
     const { open, spend } = this.#keys.owner(owner);
     await this.#server.run(call, CLEAR, { keys: [open, spend], args: [] });
@@ -131,7 +131,7 @@ export class Owners {
     return version === undefined ? undefined : { version: Number(version), updatedAt: Number(updatedAt) };
   }
 
-  /** Closes tickets that nobody else will, by what became of their appends. Whether it closed any. */
+  /** Closes abandoned tickets, depending on whether their appends were stored. Returns whether it closed any. */
   async #close(call: StoreCall, owner: string, tickets: readonly string[], micros: number): Promise<boolean> {
     let closed = false;
     for (const entry of tickets) {
@@ -142,7 +142,7 @@ export class Owners {
       const keys = [this.#keys.session({ owner, id })];
       const args = [group, String(from), ticket, abandoned ? '1' : '0'];
       const [became] = textsOf(await this.#server.run(call, RESOLVE, { keys, args }));
-      // Of a session that is gone nobody knows whether the turn was in it. The model was paid.
+      // If the session is gone, nobody knows whether the turn was in it. It counts, because the model was paid.
       if (became === 'stored' || (became === 'gone' && abandoned)) await this.settle(call, owner, ticket, []);
       else if (became === 'void') await this.settle(call, owner, '', [ticket]);
       else continue;

@@ -12,12 +12,12 @@ export function textsOf(reply: unknown): string[] {
   return parsed(texts, reply);
 }
 
-/** How a write answers. */
+/** The answer of a write. */
 export interface Answer {
-  /** Such as `stored`, or what it was refused for. */
+  /** Such as `stored`, or the condition that did not hold. */
   word: string;
   values: string[];
-  /** Ids of the index that may be stale. */
+  /** Ids in the index that may be stale. */
   others: string[];
 }
 
@@ -62,8 +62,8 @@ export function loadedOf(reply: unknown): Loaded | undefined {
 }
 
 /**
- * A row as the scripts answer with it: its position, the numbers that stand before its content, and that. What was written around the store has no
- * numbers, and is answered as it is: the core says that it cannot be read.
+ * A row as the scripts answer with it: its position, the numbers before its content, and the content. A row that something else has written has no
+ * numbers and is returned as it is: the core reports that it cannot be read.
  */
 export function rowOf(text: string): StoredRow {
   const numbers: number[] = [];
@@ -79,13 +79,13 @@ export function rowOf(text: string): StoredRow {
   return { position, weight, version, at, content: text.slice(from) };
 }
 
-/** The sums among fields. One that is no number is refused by the core. */
+/** The sums among the fields. The core refuses a sum that is not a number. */
 function sumsOf(fields: ReadonlyMap<string, string>, prefix = ''): Sums {
   const known = SUM_NAMES.filter((name) => fields.has(prefix + name));
   return Object.fromEntries(known.map((name) => [name, Number(fields.get(prefix + name))]));
 }
 
-/** Fields and values, as a hash answers with them. */
+/** Fields and values of a hash. */
 function pairsOf(flat: readonly string[]): Map<string, string> {
   const pairs = new Map<string, string>();
   for (let at = 0; at + 1 < flat.length; at += 2) pairs.set(flat[at] ?? '', flat[at + 1] ?? '');

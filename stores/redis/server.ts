@@ -4,7 +4,7 @@ import { closeClient, destroyClient, runByDigest, runByText } from './client.ts'
 import type { RedisClient, ScriptCall } from './client.ts';
 import { CommandError, LateError } from './failures.ts';
 
-/** A script, and the digest by which a server that has seen it knows it. */
+/** A script, and the digest under which a server caches it. */
 export interface Script {
   readonly text: string;
   readonly digest: string;
@@ -17,7 +17,7 @@ export function script(text: string): Script {
 
 /** One call of the store or of the ledger, with all the commands that it needs. */
 export interface StoreCall {
-  /** Its time is up: it has failed, and sends nothing more. */
+  /** Whether its time is up. The call has then failed and sends nothing more. */
   readonly isOver: boolean;
 }
 
@@ -33,7 +33,7 @@ export class Server {
 
   /**
    * Makes one call, whose commands together have `timeoutMs`: a client that has lost its connection may keep a command for as long as it takes to get
-   * another one. `work` goes on if an answer comes late, to give back what nobody waits for any more.
+   * another one. If an answer comes late, `work` goes on, to undo what the caller does not wait for any more.
    */
   async call<T>(work: (call: StoreCall) => Promise<T>): Promise<T> {
     const call = { isOver: false };
@@ -82,7 +82,7 @@ export class Server {
   }
 }
 
-/** Whether a server refused keys that live on different nodes of a cluster. */
+/** Whether a server refused keys that are on different nodes of a cluster. */
 export function isCrossSlot(error: unknown): boolean {
   return error instanceof CommandError && answersWith(error.cause, 'CROSSSLOT');
 }
@@ -91,7 +91,7 @@ function answersWith(error: unknown, code: string): boolean {
   return error instanceof Error && error.message.startsWith(code);
 }
 
-/** What node-redis and ioredis say if they are closed already. */
+/** The messages of node-redis and ioredis if they are closed already. */
 function isClosed(error: unknown): boolean {
   return answersWith(error, 'The client is closed') || answersWith(error, 'Connection is closed');
 }

@@ -6,11 +6,11 @@ import type { Script } from './server.ts';
 // Scripts on one session. Keys: its hash; if all keys may be in one script, those of the owner after it: index, recent,
 // sums. Each is atomic: a server runs one after the other, and replicates and logs what one wrote as one transaction.
 
-/** Most values of one command: Lua has an end to its arguments. */
+/** The maximum number of values in one command, because Lua limits the number of arguments. */
 const MOST_VALUES = 1_000;
 
 /**
- * One write, unless a condition does not hold. Answers \`stored\` (version, token, ids that may be stale), what it was refused for (version, token, and for
+ * One write, unless a condition does not hold. Answers \`stored\` (version, token, ids that may be stale), the condition that does not hold (version, token, and for
  * a group the ticket of the write that is there), or \`void\` if its ticket was withdrawn. A command that is sent again finds what it has stored: by
  * its group, or else by the nonce, which is the caller's own.
  */
@@ -43,7 +43,7 @@ local function put(name, value)
     new = {}
   end
 end
--- The head is the newest row, unless it is said to be another.
+-- The head is the newest row, unless the write sets another one.
 local parent, last, messages = is[5] or is[6] or '0', tonumber(is[6] or '0'), tonumber(is[7] or '0')
 local weighs = false
 if after ~= '' then parent, messages = after, through(after) end
@@ -179,7 +179,7 @@ end
 return answer
 `);
 
-/** Answers with version and time of the last change: with nothing if there is no record, with version 0 of one that is only leased. */
+/** Answers with version and time of the last change: with nothing if there is no record, with version 0 if the session is only leased. */
 export const LOOK: Script = script(`${PRELUDE}${SESSION}${VERSION}
 if redis.call('EXISTS', session) == 0 then return {} end
 return {whole(version), field('updatedAt') or '0'}
@@ -194,8 +194,8 @@ return {version > 0 and '1' or '0'}
 `);
 
 /**
- * Leases a session. Tokens are microseconds, so that they go on over deletion, expiry and the loss of a write. The nonce is the caller's own: a
- * command that is sent again finds it and does not meet its own lease. Answers `leased` (token, end, whether the record is new, ids that may be
+ * Leases a session. Tokens are microseconds, so that they keep growing after a deletion, an expiry or a lost write. The nonce is chosen by the caller: a
+ * command that is sent again finds it and is not refused because of its own lease. Answers `leased` (token, end, whether the record is new, ids that may be
  * stale) or `busy`.
  */
 export const LEASE: Script = script(`${PRELUDE}${SESSION}${VERSION}${INDEX}
@@ -212,7 +212,7 @@ if KEYS[2] and isNew then others = list(KEYS[2], KEYS[3], id) end
 return {'leased', token, till, isNew and '1' or '0', others}
 `);
 
-/** Puts the end of a lease off; answers with it, or with nothing where the lease is not the newest or was given back. */
+/** Renews a lease. Answers with its new end, or with nothing if the lease is not the newest or was released. */
 export const RENEW: Script = script(`${PRELUDE}${SESSION}${VERSION}
 local token, leaseMs, ttl = arg(), arg(), arg()
 if token ~= field('token') or number('leasedUntil') == 0 then return {} end
@@ -236,8 +236,8 @@ return {}
 `);
 
 /**
- * What became of a write that has a ticket: \`stored\`, \`void\` (it is not stored and never will be), \`gone\` (there is no session), or \`open\`. To withdraw
- * is to make an open one void.
+ * The state of a write that has a ticket: \`stored\`, \`void\` (it is not stored and never will be), \`gone\` (there is no session), or \`open\`. To withdraw
+ * means to make an open write void.
  */
 export const RESOLVE: Script = script(`${PRELUDE}${SESSION}${VERSION}
 local group, from, ticket, withdraw = arg(), arg(), arg(), arg()

@@ -7,9 +7,9 @@ import { isCrossSlot } from './server.ts';
 import type { Script, Server, StoreCall } from './server.ts';
 import { WRITE } from './session-scripts.ts';
 
-/** What a write to a session is beside its script. */
+/** What a write to a session needs besides its script. */
 export interface WriteOptions {
-  /** The session may begin with it. */
+  /** Whether the write may create the session. */
   begins: boolean;
   /** What it adds to the owner's sums. */
   paid?: PaidWrite | undefined;
@@ -17,13 +17,13 @@ export interface WriteOptions {
 
 /**
  * Runs scripts on sessions. One that also changes what belongs to the owner does so in the same step, unless the server is a cluster: then
- * what is the owner's comes in steps of its own (see {@link Owners}).
+ * the data of the owner is changed in steps of its own (see {@link Owners}).
  */
 export class Sessions {
   readonly #server: Server;
   readonly #keys: Keys;
   readonly #owners: Owners;
-  /** Whether an owner's keys and a session's cannot be in one script. It is seen at the first that is refused. */
+  /** Whether the keys of an owner and of a session cannot be in one script. Known after the first script that is refused. */
   #split = false;
   readonly #background = new Set<Promise<unknown>>();
 
@@ -39,8 +39,8 @@ export class Sessions {
   }
 
   /**
-   * Runs a script that may change the index of the owner. In a cluster a session that begins goes into the index before it is there, so that no crash
-   * leaves one that is not, and once more after it, as its owner may have been forgotten in between.
+   * Runs a script that may change the index of the owner. In a cluster a new session is added to the index before it exists, so that no crash
+   * leaves a session that is not listed, and again afterwards, because its owner may have been forgotten in between.
    */
   async write(
     call: StoreCall,
@@ -58,7 +58,7 @@ export class Sessions {
   }
 
   /**
-   * Appends. In a cluster the ticket that an append is stored with is closed after it, once: the first one's, where its turn was stored before.
+   * Appends. In a cluster the ticket that is stored with the append is closed after it. If the turn was stored before, that is the ticket of the first append.
    */
   async append(
     call: StoreCall,
@@ -76,39 +76,39 @@ export class Sessions {
       const stored = word === 'stored' ? ticket : word === 'group' ? (values[2] ?? '') : '';
       const withdrawn = ticket === '' || stored === ticket ? [] : [ticket];
       if (stored !== '') await this.#owners.settle(call, owner, stored, withdrawn);
-      // Whoever meets it withdraws it else.
+      // If this fails, whoever finds the ticket withdraws it.
       else if (withdrawn.length > 0)
         await this.#owners.settle(call, owner, '', withdrawn).catch(() => undefined);
-      // Somebody took this writer for dead and withdrew the ticket: the append has another try, under a new one.
+      // Somebody thought that this writer was dead and withdrew the ticket: the append is tried again with a new one.
       if (word === 'void') continue;
       if (begins && word === 'stored') await this.#register(call, place);
       return answer;
     }
   }
 
-  /** Puts a session into the index that has begun, where its script could not. */
+  /** Adds a new session to the index, if its script could not. */
   async list(call: StoreCall, place: Place): Promise<void> {
     if (this.#split) await this.#register(call, place);
   }
 
-  /** Takes deleted sessions out of the index, where their scripts could not. */
+  /** Removes deleted sessions from the index, if their scripts could not. */
   async unlist(call: StoreCall, owner: string, ids: readonly string[]): Promise<void> {
     if (this.#split && ids.length > 0) await this.#owners.unlist(call, owner, ids);
   }
 
-  /** Lets something go on that nobody waits for, and that may fail. */
+  /** Runs something in the background. It may fail. */
   later(work: Promise<unknown>): void {
     const done = work.catch(() => undefined);
     this.#background.add(done);
     void done.then(() => this.#background.delete(done));
   }
 
-  /** Waits for what nobody else does. */
+  /** Waits for everything that runs in the background. */
   async idle(): Promise<void> {
     await Promise.all(this.#background);
   }
 
-  /** In one step with what is the owner's; undefined in a cluster. */
+  /** Runs a script in one step with the data of the owner. Undefined in a cluster. */
   async #together(
     call: StoreCall,
     script: Script,
@@ -135,7 +135,7 @@ export class Sessions {
     return ticket;
   }
 
-  /** What expired leaves an id in the index: each session that begins looks after two. */
+  /** Expired sessions leave their ids in the index. Each new session checks two of them. */
   #tidy(owner: string, others: readonly string[], old: readonly string[]): void {
     if (others.length === 0 && old.length === 0) return;
     this.later(this.#server.call((call) => this.#owners.tidy(call, owner, others, old)));

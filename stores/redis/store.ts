@@ -7,8 +7,8 @@ import { storeSchema } from './options.ts';
 import type { RedisStoreOptions } from './options.ts';
 
 /**
- * Sessions in Redis or Valkey: on a single server, behind Sentinel, or in a Cluster. Each write is one script, so that it is there as a whole or not
- * at all. What Redis itself does not promise, of its files and of its replicas, is in `docs/stores/redis.md`.
+ * Sessions in Redis or Valkey: on a single server, behind Sentinel, or in a Cluster. Each write is one script, so it is stored completely or not
+ * at all. `docs/stores/redis.md` describes what Redis itself does not promise about its files and replicas.
  *
  * Throws `invalid_options`.
  *
@@ -20,7 +20,7 @@ export function redisStore(options: RedisStoreOptions): StateStore {
   const driver = new RedisDriver(parseOptions('redisStore()', storeSchema, options));
   return defineStore(driver, {
     name: 'redis',
-    // Names of keys are encoded, and values may hold any byte.
+    // Names of keys are encoded, and values can hold any byte.
     rawIds: true,
     fault: (error, doing) => faultOf('session store', error, doing),
   });

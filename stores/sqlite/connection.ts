@@ -7,7 +7,7 @@ import { delay, exponential } from '../../src/kit/index.ts';
 import { prepareTables } from './schema.ts';
 import { Statements } from './statements.ts';
 
-/** What SQLite calls a database in memory. */
+/** SQLite's name for a database in memory. */
 export const IN_MEMORY = ':memory:';
 
 /** Primary result codes (https://sqlite.org/rescode.html). */
@@ -15,7 +15,7 @@ const BUSY = 5;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 
-/** Why the file, or the directory for it, cannot be made at all. */
+/** The reasons why the file or its directory can never be created. */
 const MISPLACED = new Set(['EACCES', 'EEXIST', 'EISDIR', 'ENOTDIR', 'EPERM', 'EROFS']);
 
 /** The waits between tries if another process has locked the file. The jitter keeps processes from trying at the same time. */
@@ -23,7 +23,7 @@ const backoff = exponential({ initialMs: 1, maxMs: 50, jitter: 'equal' });
 
 /** How a transaction is stored. */
 export interface WriteOptions {
-  /** Whether it outlives a power failure, not only the end of the process. Default: true. */
+  /** Whether it survives a power failure, not only the end of the process. Default: true. */
   durable?: boolean;
 }
 
@@ -35,9 +35,9 @@ interface Open {
 }
 
 /**
- * The way to the file: opened at its first use, and again after it failed.
+ * The connection to the file: opened at its first use, and again after a failure.
  *
- * Each transaction runs in one go, without a wait, so that those of one process never meet. While another process writes, the wait for it is
+ * Each transaction runs synchronously, so transactions of one process never overlap. While another process writes, the wait for it is
  * asynchronous: SQLite's own busy timeout would hold up the whole process.
  */
 export class Connection {
@@ -51,14 +51,14 @@ export class Connection {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
-  /** Runs what reads, on one state of the database. */
+  /** Runs a reading function on one snapshot of the database. */
   read<T>(work: (statements: Statements) => T): Promise<T> {
     return this.#retried(({ database, statements }) =>
       transaction(database, 'BEGIN', () => work(statements)),
     );
   }
 
-  /** Runs what writes: all of it is stored, or nothing if it throws. */
+  /** Runs a writing function: all of it is stored, or nothing if it throws. */
   write<T>(work: (statements: Statements) => T, { durable = true }: WriteOptions = {}): Promise<T> {
     const synchronous = durable ? 'FULL' : 'NORMAL';
     return this.#retried((open) => {
@@ -68,12 +68,12 @@ export class Connection {
     });
   }
 
-  /** Takes what was deleted out of the log of writes, too, unless another process reads it just now. */
+  /** Also removes deleted data from the write-ahead log, unless another process is reading it. */
   emptyLog(): void {
     try {
       this.#open?.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
-      // What is left is overwritten by later writes.
+      // The rest is overwritten by later writes.
     }
   }
 
@@ -104,7 +104,7 @@ export class Connection {
     }
   }
 
-  /** What an error of SQLite's means, at a call such as `append`; undefined if nothing is known of it. */
+  /** Translates an error of SQLite, in a call such as `append`; undefined if it is unknown. */
   fault(error: unknown, doing: string): SluiceError | undefined {
     const fault = faultOf(error);
     if (fault === undefined) return undefined;
@@ -123,20 +123,20 @@ export class Connection {
   }
 }
 
-/** What is known to be wrong with the file, or with its path, which somebody may set right. */
+/** What is wrong with the file or its path, if it is something that the user can fix. */
 function faultOf(error: unknown): { what: string; retryable: boolean } | undefined {
   const code = codeOf(error);
   if (code === CORRUPT) return { what: 'is damaged', retryable: false };
-  if (code === NOT_A_DATABASE) return { what: 'is no database of SQLite', retryable: false };
+  if (code === NOT_A_DATABASE) return { what: 'is not an SQLite database', retryable: false };
   const reason = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!MISPLACED.has(reason)) return undefined;
   return { what: `cannot be opened (${reason}): give the path of a file to read and write`, retryable: true };
 }
 
-/** The primary result code of an error of SQLite's. */
+/** The primary result code of an SQLite error. */
 function codeOf(error: unknown): number | undefined {
   const code: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-  // The extended code has it in its lowest byte.
+  // It is the lowest byte of the extended code.
   return typeof code === 'number' ? code & 0xff : undefined;
 }
 
@@ -159,7 +159,7 @@ function open(path: string): Open {
   try {
     // Readers and a writer do not wait for each other. The file keeps this setting.
     database.exec('PRAGMA journal_mode = WAL');
-    // What is deleted is overwritten, not only let go of.
+    // Deleted data is overwritten, not only unlinked.
     database.exec('PRAGMA secure_delete = ON; PRAGMA synchronous = FULL');
     prepareTables(database, path);
     return { database, statements: new Statements(database), synchronous: 'FULL' };
@@ -169,7 +169,7 @@ function open(path: string): Open {
   }
 }
 
-/** Creates a file that nobody else may read, and its directory, where they are missing. SQLite gives its other files the same rights. */
+/** Creates the file, which nobody else may read, and its directory, if they are missing. SQLite gives its other files the same permissions. */
 function createPrivate(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, 'a', 0o600));

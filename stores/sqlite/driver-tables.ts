@@ -16,7 +16,7 @@ import { numberIn, textIn } from './row.ts';
  * rows of a fork. A row with messages follows the row at `parent` (0: none). `through` counts the messages up to and with it.
  *
  * Rows that follow one another lie on one `line`, so that a load is a search in an index: `through` within a line. A row that follows one which has
- * another row after it begins a line of its own. `head` and `line` of a session say where it stands, and `branched` that there may be several lines.
+ * another row after it begins a line of its own. `head` and `line` of a session are the position of its head, and `branched` says that there may be several lines.
  */
 const TABLES = `
 ALTER TABLE sessions RENAME COLUMN spend TO sums;
@@ -60,7 +60,7 @@ UPDATE sessions SET head = coalesce((
   WHERE t.session = sessions.session AND t.line = 0 AND t.messages > 0 ORDER BY through DESC LIMIT 1
 ), 0);`;
 
-/** Sums as they were kept before. */
+/** Sums in the earlier form. */
 const spendSchema = z.object({
   usage: z.looseObject({ estimated: z.boolean().optional() }),
   cost: z.looseObject({ status: z.string() }),
@@ -72,7 +72,7 @@ const contentSchema = z.object({
   pending: z.array(z.unknown()),
 });
 
-/** Makes the tables that the store has as a driver, and moves what is stored into them. */
+/** Creates the tables of the driver, and migrates the stored data. */
 export function moveToDriverTables(database: DatabaseSync): void {
   database.exec(TABLES);
   moveContents(database);
@@ -86,7 +86,7 @@ export function moveToDriverTables(database: DatabaseSync): void {
   renameIds(database);
 }
 
-/** Metadata and pending calls were one text; now each key is a field. What cannot be read becomes a field that cannot be read. */
+/** Metadata and pending calls were one text; now each key is a field. Unreadable text becomes an unreadable field. */
 function moveContents(database: DatabaseSync): void {
   const insert = database.prepare('INSERT INTO contents VALUES (?, ?, ?)');
   for (const row of database.prepare('SELECT session, content FROM old_contents').all()) {
@@ -105,7 +105,7 @@ function moveContents(database: DatabaseSync): void {
   database.exec('DROP TABLE old_contents');
 }
 
-/** Sums were usage, cost and turns; now they are counters. What cannot be read stays so. */
+/** Sums were usage, cost and turns; now they are counters. Unreadable sums stay unreadable. */
 function sumsOfSpend(text: string): string {
   const spend = spendSchema.safeParse(parsed(text)).data;
   if (spend === undefined) return text;
@@ -120,7 +120,7 @@ function sumsOfSpend(text: string): string {
   return JSON.stringify({ ...counts, ...Object.fromEntries(amounts) });
 }
 
-/** Ids were the insides of JSON texts; now only NUL and the backslash are escaped. */
+/** Ids were escaped as in JSON strings; now only NUL and the backslash are escaped. */
 function renameIds(database: DatabaseSync): void {
   const columns = [
     ['sessions', 'owner'],

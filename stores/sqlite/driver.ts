@@ -7,13 +7,13 @@ import { hasEnded, thisProcess } from './holder.ts';
 import { addRows, wayTo } from './lines.ts';
 import type { SessionRow, Statements } from './statements.ts';
 
-/** How long a session that is only leased, and has nothing to lose, is kept after the end of its lease. */
+/** How long a session that was only leased, and is empty, is kept after the end of its lease. */
 const ONLY_LEASED_MS = 3_600_000;
 
-/** Most rows of an expired session that are deleted when another session is written to. */
+/** The maximum number of rows of expired sessions that each write to another session deletes. */
 const SWEPT_ROWS = 100;
 
-/** A power failure that takes a lease away takes its holder, too, and every later token. */
+/** Leases need not survive a power failure: it also ends their processes, and no later token survives either. */
 const LEASE = { durable: false };
 
 const sumsSchema = z.record(z.string(), z.number());
@@ -161,7 +161,7 @@ export class SqliteDriver implements StoreDriver {
     this.#connection.close();
   }
 
-  /** Stores a row, puts its end off, and deletes some of what has expired. A session lives as long as it is leased, whatever its time to live. */
+  /** Stores a session, extends its life, and deletes some expired rows. A session does not expire while it is leased. */
   #save(sql: Statements, row: SessionRow, now: number): void {
     const { version, leasedUntil } = row;
     if (this.#ttlMs !== undefined) row.expiresAt = Math.max(timeAfter(now, this.#ttlMs), leasedUntil);
@@ -171,13 +171,13 @@ export class SqliteDriver implements StoreDriver {
   }
 }
 
-/** A session that has not expired; it may be only leased so far. */
+/** A session that has not expired. It may only be leased so far. */
 function alive(sql: Statements, place: Place, now: number): SessionRow | undefined {
   const row = sql.session(place);
   return row?.expiresAt !== undefined && row.expiresAt <= now ? undefined : row;
 }
 
-/** A session in which something is stored. */
+/** A session that has been written to. */
 function stored(sql: Statements, place: Place): SessionRow | undefined {
   const row = alive(sql, place, Date.now());
   return row?.version === 0 ? undefined : row;
@@ -195,7 +195,7 @@ function giveBack(row: SessionRow): void {
   row.holder = undefined;
 }
 
-/** Sums that cannot be read are no numbers, which the core refuses. */
+/** Unreadable sums become NaN, which the core refuses. */
 function sumsIn(text: string | undefined): Sums {
   if (text === undefined || text === '{}') return {};
   return sumsSchema.safeParse(jsonOf(text)).data ?? { turns: Number.NaN };
@@ -209,7 +209,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** A time as a column of whole numbers holds it and Node reads it. */
+/** A time as an integer that fits into a column and that Node can read. */
 function timeAfter(now: number, ms: number): number {
   return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + ms));
 }

@@ -18,7 +18,7 @@ export function addRows(
     moveTo(sql, row, head);
 }
 
-/** The rows on the way to a row, in order, without those that hold only the first `skip` messages. Mostly they lie on one line. */
+/** The rows on the way to a row, in order, without those that hold only the first `skip` messages. Usually they are on one line. */
 export function wayTo(sql: Statements, session: number, to: PlaceOfRow, skip: number): TurnRow[] {
   let rows = sql.line(session, to, skip);
   for (let [first] = rows; first !== undefined && first.through - first.weight > skip; [first] = rows) {

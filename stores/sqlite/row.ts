@@ -3,10 +3,10 @@ import type { SQLOutputValue } from 'node:sqlite';
 /** A row as Node gives it. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** A column of numbers. The tables are strict, so that another kind is a mistake in a statement. */
+/** A column of numbers. The tables are strict, so another type is a mistake in a statement. */
 export function numberIn(row: Row, column: string): number {
   const value = row[column];
-  if (typeof value !== 'number') throw new TypeError(`The column ${column} is no number.`);
+  if (typeof value !== 'number') throw new TypeError(`The column ${column} is not a number.`);
   return value;
 }
 
@@ -18,7 +18,7 @@ export function numberOrNoneIn(row: Row, column: string): number | undefined {
 /** A column of texts. */
 export function textIn(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== 'string') throw new TypeError(`The column ${column} is no text.`);
+  if (typeof value !== 'string') throw new TypeError(`The column ${column} is not text.`);
   return value;
 }
 

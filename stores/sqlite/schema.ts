@@ -4,13 +4,13 @@ import { SluiceError } from '../../src/index.ts';
 import { moveToDriverTables } from './driver-tables.ts';
 import { numberIn } from './row.ts';
 
-/** Marks a file as one of ours: "Slce". */
+/** Marks a file as a database of this store: "Slce". */
 const APPLICATION_ID = 0x53_6c_63_65;
 
-/** Makes the tables of one version into those of the next. */
+/** Migrates the tables of one version to the next. */
 export type Step = string | ((database: DatabaseSync) => void);
 
-/** All steps in their order; `user_version` counts those that were taken. What is released is never changed. */
+/** All steps in order. `user_version` is the number of steps that were run. A released step is never changed. */
 export const STEPS: readonly Step[] = [
   `CREATE TABLE sessions (
      session INTEGER PRIMARY KEY,
@@ -50,11 +50,11 @@ export const STEPS: readonly Step[] = [
 ];
 
 /**
- * Brings the tables to this release's. Throws `store`, not retryable, for the database of another program or of a later release. `steps` is for
+ * Migrates the tables to the version of this release. Throws `store`, not retryable, for the database of another program or of a later release. `steps` is for
  * tests.
  */
 export function prepareTables(database: DatabaseSync, path: string, steps = STEPS): void {
-  // Nearly always there is nothing to do, and nothing to lock.
+  // Usually there is nothing to do, so nothing is locked.
   if (versionOf(database, path, steps.length) === steps.length) return;
   database.exec('BEGIN IMMEDIATE');
   try {

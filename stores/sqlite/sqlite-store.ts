@@ -11,14 +11,14 @@ import { SqliteDriver } from './driver.ts';
 /** Where sessions are stored, and for how long. */
 export interface SqliteStoreOptions {
   /**
-   * The file, which several processes of one machine may have open at once. It is made with its directory if it is missing, readable by its owner
-   * alone. `':memory:'`: nowhere but in this store.
+   * The file, which several processes of one machine may use at once. It is created with its directory if it is missing, readable by its owner
+   * alone. `':memory:'`: only in the memory of this store.
    */
   path: string;
-  /** A session that is neither appended to, updated nor leased for so long is gone, in milliseconds. Default: none is. */
+  /** A session expires if it is not appended to, updated or leased for so many milliseconds. Default: never. */
   ttlMs?: number | undefined;
   /**
-   * How long a call waits for other processes that write, in milliseconds, before it fails. Keep it below the pipeline's `storeTimeoutMs`, so that the
+   * How long a call waits for writes of other processes, in milliseconds, before it fails. Keep it below the pipeline's `storeTimeoutMs`, so that the
    * error says why. Default: 4,000.
    */
   busyTimeoutMs?: number | undefined;
@@ -34,10 +34,10 @@ const schema = z.strictObject({
 });
 
 /**
- * Sessions in a file of SQLite, on Node's own `node:sqlite`: on one machine, for any number of processes. An append is on the disk when it
+ * Sessions in an SQLite file, with `node:sqlite` of Node.js: on one machine, for any number of processes. An append is on the disk when it
  * resolves.
  *
- * The file is opened at the first call, and again after it failed. A lease of a process of this machine that has ended counts as given back.
+ * The file is opened at the first call, and again after a failure. The lease of a process that has ended on this machine counts as released.
  *
  * Throws `invalid_options` for wrong options.
  *

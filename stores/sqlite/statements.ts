@@ -6,14 +6,14 @@ import type { Row } from './row.ts';
 
 /** A row of `sessions`. */
 export interface SessionRow {
-  /** Its number in this file. */
+  /** The number of the session in this file. */
   readonly session: number;
   readonly createdAt: number;
-  /** 0: it is only leased so far. */
+  /** 0 if the session is only leased so far. */
   version: number;
   /** The position of the newest row of the conversation, 0 if there is none. */
   head: number;
-  /** The line that the head lies on. */
+  /** The line of the head. */
   line: number;
   /** How many messages there are up to the head. */
   messages: number;
@@ -23,7 +23,7 @@ export interface SessionRow {
   sums: string;
   updatedAt: number;
   expiresAt: number | undefined;
-  /** The newest lease's; 0: there was none. */
+  /** The token of the newest lease; 0 if there was none. */
   token: number;
   leasedUntil: number;
   /** The process that has the lease. */
@@ -49,7 +49,7 @@ export interface NewTurnRow {
   readonly content: string;
 }
 
-/** Where a row lies. */
+/** The place of a row. */
 export interface PlaceOfRow {
   readonly line: number;
   readonly through: number;
@@ -94,7 +94,7 @@ const SQL = {
   nextToken: 'UPDATE tokens SET last = last + 1 RETURNING last',
 } as const;
 
-/** Every statement of the store, each prepared once, at its first use. Whatever comes from outside is a parameter. */
+/** All statements of the store, each prepared once, at its first use. Every value is a parameter. */
 export class Statements {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<keyof typeof SQL, StatementSync>();
@@ -144,7 +144,7 @@ export class Statements {
     );
   }
 
-  /** With its rows and all. */
+  /** Deletes a session with its rows and fields. */
   deleteSession(session: number): void {
     this.#on('deleteSession').run(session);
   }
@@ -159,7 +159,7 @@ export class Statements {
       }));
   }
 
-  /** Deletes everything of an owner; returns how many sessions that were. */
+  /** Deletes everything of an owner; returns the number of sessions. */
   forget(owner: string, now: number): number {
     const count = numberIn(this.#on('countSessions').get(owner, now) ?? {}, 'count');
     this.#on('deleteSessions').run(owner);
@@ -212,7 +212,7 @@ export class Statements {
     return placeOf(this.#on('placeOfRow').get(session, position));
   }
 
-  /** Where the row lies that another one follows. */
+  /** The place of the row that another one follows. */
   placeBefore(session: number, position: number): PlaceOfRow | undefined {
     return placeOf(this.#on('placeBefore').get(session, position));
   }
@@ -231,7 +231,7 @@ export class Statements {
     return this.#on('line').all(session, line, skip, through).map(turnOf);
   }
 
-  /** Deletes up to `limit` rows of one session that has expired, and the session with the last of them. */
+  /** Deletes up to `limit` rows of one expired session, and the session itself with the last of them. */
   sweep(now: number, limit: number): void {
     const row = this.#on('expired').get(now);
     if (row === undefined) return;
@@ -248,7 +248,7 @@ export class Statements {
     this.#on('setOwnerSums').run(owner, sums);
   }
 
-  /** Larger than any before, in the whole file. */
+  /** A token that is larger than any before in the whole file. */
   nextToken(): number {
     return numberIn(this.#on('nextToken').get() ?? {}, 'last');
   }
