@@ -26,7 +26,10 @@ export interface ScriptedReply {
   readonly error?: Error;
   /** Neither ends nor fails, but waits until it is closed or aborted. */
   readonly hang?: boolean;
-  /** Default: 12 input tokens, 8 output tokens. `false`: the model reports no usage. */
+  /**
+   * Default: 12 input tokens, 8 output tokens. `false`: the model reports no usage. With `error`, nothing is reported unless you give it: it is
+   * then reported before the error.
+   */
   readonly usage?: MadeUsage | false;
   /** Default: `tool_calls` if there are tool calls, `stop` otherwise. */
   readonly finishReason?: FinishReason;
@@ -44,7 +47,7 @@ export interface Script {
   readonly batches: readonly (readonly StreamChunk[])[];
   readonly gate: Gate | undefined;
   /** How it ends. */
-  readonly ending: { readonly reply: Reply } | { readonly error: Error } | 'hang';
+  readonly ending: { readonly reply: Reply } | { readonly error: Error; readonly usage?: Usage } | 'hang';
 }
 
 const text = z.union([z.string(), z.array(z.string())]).optional();
@@ -109,7 +112,10 @@ function batched(chunks: readonly StreamChunk[], size: number): StreamChunk[][] 
 }
 
 function endingOf(reply: ScriptedReply, provider: { name: string; model: string }): Script['ending'] {
-  if (reply.error !== undefined) return { error: reply.error };
+  if (reply.error !== undefined) {
+    const { error, usage } = reply;
+    return usage === undefined || usage === false ? { error } : { error, usage: usageOf(usage) };
+  }
   if (reply.hang === true) return 'hang';
   const called = (reply.toolCalls?.length ?? 0) > 0 || reply.chunks?.some(({ type }) => type === 'tool_call');
   return {

@@ -202,6 +202,7 @@ class ScriptedSource implements BatchSource<StreamChunk, Reply> {
     const { ending } = this.#script;
     if (ending === 'hang') return this.#stopped.promise;
     if ('error' in ending) {
+      if (ending.usage !== undefined) this.#call.call.usage = ending.usage;
       this.#settle('failed', ending.error);
       throw ending.error;
     }

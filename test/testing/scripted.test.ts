@@ -41,6 +41,20 @@ describe('a scripted provider', () => {
     });
   });
 
+  it('reports the usage that is given with an error before it fails', async () => {
+    const error = new SluiceError('overloaded', 'Busy.');
+    const usage = { inputTokens: 5, outputTokens: 1 };
+    const model = scripted([{ text: 'a b', after: 1, error, usage }, { error }, { error, usage: false }]);
+    const usages: unknown[] = [];
+    for (let call = 1; call <= 3; call++) {
+      const direct = directCall(request);
+      const stream = model.stream(request, direct);
+      await expect(stream.text()).rejects.toBe(error);
+      usages.push(direct.call.usage);
+    }
+    expect(usages).toEqual([expect.objectContaining({ ...usage, totalTokens: 6 }), undefined, undefined]);
+  });
+
   it('sends its script in order: thinking, text, tool calls', async () => {
     const model = scripted({
       thinking: ['Hm.'],

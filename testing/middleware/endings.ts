@@ -209,7 +209,8 @@ async function checkAbort({ model, pipeline }: Stage, execution: object): Promis
 async function checkInterrupt({ model, pipeline }: Stage, execution: object): Promise<void> {
   const { outcome, reason, response, warnings } = await pipeline.execute('user', 'Hi', execution);
   assert.deepEqual([outcome, reason, response.content], ['interrupted', 'enough', 'Rivers run ']);
-  assert.deepEqual(warnings, []);
+  const late = warnings.filter((warning) => warning.includes('was abandoned'));
+  assert.deepEqual(late, [], 'the interrupt left something that did not end in time');
   assertFreed(model.calls);
 }
 
