@@ -63,11 +63,12 @@ export function statementsOf(names: Names) {
 WITH ${withs},
 copy AS (
   INSERT INTO ${sessions} (owner, id, version, messages, fields, expires_at)
-  SELECT $1, $2, 1, $5::bigint, s.fields - $4::text[], ${keptUntil('$6', 'NULL')} FROM s RETURNING key
+  SELECT $1, $2, 1, $5::bigint, s.fields - $4::text[], ${keptUntil('$6', 'NULL')} FROM s
+  RETURNING key, ${epochNumber('created_at')}::bigint AS at
 ),
 copied AS (
-  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content)
-  SELECT copy.key, $1, '', row_number() OVER (ORDER BY t.upto), 1, t.upto, t.messages, t.content
+  INSERT INTO ${turns} (session, owner, turn_id, part, version, upto, messages, content, at)
+  SELECT copy.key, $1, '', row_number() OVER (ORDER BY t.upto), 1, t.upto, t.messages, t.content, copy.at
   FROM copy CROSS JOIN ${from} WHERE ${rows} AND t.upto <= $7::bigint
 ),
 cut AS (

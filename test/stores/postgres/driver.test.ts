@@ -4,13 +4,39 @@ import { PostgresDriver } from '../../../stores/postgres/driver.ts';
 import { postgresStoreSettings } from '../../../stores/postgres/options.ts';
 import { keepsDriverPromises } from '../driver-cases.ts';
 import { watched } from './pools.ts';
-import { anOwner, end, entry, onPostgres } from './stage.ts';
+import { LONG, anOwner, end, entry, onPostgres } from './stage.ts';
 
-await onPostgres('the driver', ({ database, pool, open }) => {
+await onPostgres('the driver', ({ database, pool, open, count }) => {
   beforeAll(async () => {
     for (const schema of ['public', 'planned']) await open({ schema }).migrate();
   });
   keepsDriverPromises('PostgreSQL', () => new PostgresDriver(postgresStoreSettings({ pool })));
+
+  test('moves the head before a row that was appended while the move waited for its lock', async () => {
+    const driver = new PostgresDriver(postgresStoreSettings({ pool }));
+    const place = { owner: anOwner(), id: 's' };
+    const write = (content: string): Promise<unknown> =>
+      driver.write(place, { rows: [{ weight: 1, content }], bump: true, release: false });
+    const read = async (from?: number): Promise<string[]> =>
+      (await driver.load(place, Infinity, from))?.rows.map(({ content }) => content) ?? [];
+    await write('first');
+    const head = (await driver.load(place, 1))?.head;
+    const lock = await pool.connect();
+    await lock.query('BEGIN');
+    await lock.query('SELECT 1 FROM sluice_sessions WHERE owner = $1 FOR UPDATE', [place.owner]);
+    const waiting = `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const appended = write('second');
+    await expect.poll(() => count(waiting), LONG).toBe(1);
+    const moved = driver.write(place, { rows: [], head, bump: true, release: false });
+    await expect.poll(() => count(waiting), LONG).toBe(2);
+    await lock.query('COMMIT');
+    lock.release();
+    await Promise.all([appended, moved]);
+    expect(await read()).toEqual(['first']);
+    await write('third');
+    expect(await read()).toEqual(['first', 'third']);
+    expect(await read((head ?? 0) + 1)).toEqual(['first', 'second']);
+  });
 
   describe('plans', () => {
     test('that the server keeps from six runs on empty tables scan no table of rows', async () => {
@@ -32,6 +58,7 @@ await onPostgres('the driver', ({ database, pool, open }) => {
         await driver.write(place, { ...append, sums: { turns: 1 } });
         await driver.write(place, { ...append, fields: { a: '1' }, drop: ['x'] });
         await driver.write(place, { ...append, after: 1 });
+        await driver.write(place, { ...still, version: 7, head: 1 });
         await driver.write(place, { ...still, group, token: 1, rows: [{ weight: 0, content: '' }] });
         await driver.write(place, { ...still, version: 7, fields: { a: '1' } });
         await driver.load(place, 20);
