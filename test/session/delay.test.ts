@@ -12,7 +12,7 @@ const left = (signal: AbortSignal): number[] => [
   vi.getTimerCount(),
 ];
 
-test('R22 a wait that is over leaves no listener and no timer', async () => {
+test('R22 a finished wait leaves no listener and no timer', async () => {
   const { signal } = new AbortController();
   const waits = [delay(10, signal), abortable(Promise.resolve(1), signal)];
   await vi.advanceTimersByTimeAsync(10);
@@ -20,7 +20,7 @@ test('R22 a wait that is over leaves no listener and no timer', async () => {
   expect(left(signal)).toEqual([0, 0]);
 });
 
-test('R22 a wait ends with its signal, whose reason it gives', async () => {
+test('R22 a wait ends when its signal aborts, with the reason of the signal', async () => {
   const abort = new AbortController();
   const waits = [delay(10, abort.signal), abortable(new Promise(() => undefined), abort.signal)].map(
     failureOf,

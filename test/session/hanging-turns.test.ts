@@ -70,7 +70,7 @@ describe('R53 a turn that begins while its store hangs', () => {
     },
   );
 
-  test('append: an input that comes late, but before any other turn, is not stored again by a retry', async () => {
+  test('append: an input that is stored late, but before any other turn, is not stored again by a retry', async () => {
     const { store, gate, turn } = begin('append');
     const failed = failureOf(turn('one'));
     await vi.advanceTimersByTimeAsync(5_000);
@@ -82,7 +82,7 @@ describe('R53 a turn that begins while its store hangs', () => {
     expect(await linesOf(store)).toEqual(['user: one', 'assistant: a']);
   });
 
-  test('append: an input that comes late, into its own retry, is stored once', async () => {
+  test('append: an input that is stored late, during its own retry, is stored once', async () => {
     const { store, gate, turn } = begin('append');
     const failed = failureOf(turn('one'));
     await vi.advanceTimersByTimeAsync(5_000);
@@ -150,7 +150,7 @@ describe('R53 a turn that begins while its store hangs', () => {
     expect((await turn).outcome).toBe('completed');
   });
 
-  test('the next turn in line does not wait for a lease that never comes', async () => {
+  test('the next queued turn does not wait for a lease that is never granted', async () => {
     const { store, turn } = begin('lease', { onBusy: 'queue' });
     const turns = [failureOf(turn('one')), turn('two')];
     await vi.advanceTimersByTimeAsync(5_000);
@@ -159,7 +159,7 @@ describe('R53 a turn that begins while its store hangs', () => {
     expect(await linesOf(store)).toEqual(['user: two', 'assistant: a']);
   });
 
-  test('with a lease that comes late is not in the way of another process for long', async () => {
+  test('a lease that is granted late does not block another process for long', async () => {
     const [one, two] = processes();
     const late = Promise.withResolvers<void>();
     const lease = one.lease.bind(one);
@@ -237,7 +237,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('ends with what is unsaved, within 17 seconds, when nothing is answered any more', async () => {
+  test('ends with an unsaved reply within 17 seconds if the store never answers again', async () => {
     const { store, model, read } = await running();
     for (const verb of ['renew', 'append', 'load', 'release'] as const) store.trouble(verb, never, 1_000);
     await vi.advanceTimersByTimeAsync(LEASE_MS / 3 + 100);
@@ -255,7 +255,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a reply that was given up and is stored late is never stored in another turn', async () => {
+  test('a reply that is stored after it was given up never ends up in another turn', async () => {
     const { store, model, pipeline, read } = await running();
     const gate = Promise.withResolvers<void>();
     store.trouble('append', gate.promise, 3);
@@ -284,7 +284,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect((await store.load('s'))?.turns).toBe(1);
   });
 
-  test('a load that hangs after a conflict does not hold the reply', async () => {
+  test('a load that hangs after a conflict does not hold up the reply', async () => {
     const { store, model, read } = await running();
     await store.update('s', { x: 1 }, { expectedVersion: 1 });
     store.trouble('load', never);
@@ -295,7 +295,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect(await linesOf(store)).toEqual(['user: one', 'assistant: a']);
   });
 
-  test('a partial reply holds whoever closes the stream for 5 seconds at most', async () => {
+  test('closing a stream waits at most 5 seconds for its partial reply to be stored', async () => {
     const store = new TroubledStore();
     const model = new Model().give(texts('half '));
     const stream = new Pipeline([model.middleware], { store }).executeStreamWithContext('s', 'user', 'one');
@@ -310,7 +310,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('the lease is given back although a renewal hangs, after a second', async () => {
+  test('the lease is released after a second even if a renewal hangs', async () => {
     const { store, model, read } = await running();
     store.trouble('renew', never);
     await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
@@ -325,7 +325,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
   });
 });
 
-test('R33 two pipelines share the line of a store, also if one was given the store of the other', async () => {
+test('R33 two pipelines over one store share its queue, even if one uses the `store` of the other', async () => {
   const store = new TroubledStore();
   const model = new Model();
   const one = new Pipeline([model.middleware], { store });
@@ -338,7 +338,7 @@ test('R33 two pipelines share the line of a store, also if one was given the sto
   await first;
 });
 
-test('a shutdown does not wait for ever for a store that cannot be closed, and closes the providers', async () => {
+test('a shutdown does not wait forever for a store that cannot be closed, and closes the providers', async () => {
   const log: string[] = [];
   const close = async (): Promise<void> => void log.push('provider closed');
   const model = terminal({ name: 'p', close }, () =>
@@ -353,7 +353,7 @@ test('a shutdown does not wait for ever for a store that cannot be closed, and c
   expect(message).toContain('no answer to close within 5000 ms');
 });
 
-test('a conversation does not wait for ever for its history, a fork or its deletion', async () => {
+test('a conversation does not wait forever for its history, a fork or its deletion', async () => {
   const store = new MemoryStore();
   const pipeline = new Pipeline([says('a')], { store });
   const conversation = openConversation({ pipeline, session: 's' });

@@ -37,7 +37,7 @@ const tools: Message[] = [
 ];
 
 describe('historyLimit', () => {
-  test('reads the window alone, and sends whole turns of it', async () => {
+  test('reads only the newest messages, and sends whole turns of them', async () => {
     expect(await sent(turns(10), 4)).toEqual({
       lines: ['user: q8', 'assistant: a8', 'user: q9', 'assistant: a9', 'user: next'],
       log: ['load {"last":4}'],
@@ -46,7 +46,7 @@ describe('historyLimit', () => {
     expect((await sent(turns(10), 5)).lines).toHaveLength(5);
   });
 
-  test('begins no window inside a round of tools, and warns of nothing', async () => {
+  test('never starts inside a round of tools, and does not warn about it', async () => {
     const history = [...tools, ...turns(1)];
     for (const limit of [2, 3, 4, 5])
       expect(await sent(history, limit)).toMatchObject({
@@ -56,7 +56,7 @@ describe('historyLimit', () => {
     expect((await sent(history, 6)).lines).toHaveLength(7);
   });
 
-  test('keeps what there is where the window has no message of the user', async () => {
+  test('keeps all loaded messages if none of them is from the user', async () => {
     expect(await sent(tools, 2)).toMatchObject({ lines: ['assistant: a', 'user: next'], warnings: [] });
     expect((await sent(tools, 3)).lines).toEqual([
       'assistant: tool_call',
@@ -66,13 +66,13 @@ describe('historyLimit', () => {
     ]);
   });
 
-  test('of the whole session changes nothing, without it all is read', async () => {
+  test('of the length of the session changes nothing; without it all messages are read', async () => {
     const history: Message[] = [{ role: 'system', content: 'Be brief.' }, ...turns(2)];
     for (const limit of [5, 6, undefined])
       expect((await sent(history, limit)).lines).toEqual([...history.map(lineOf), 'user: next']);
   });
 
-  test('[] finds what is to be answered, also behind a long row of replies', async () => {
+  test('[] finds the message to answer, even before a long row of replies', async () => {
     const replies = Array.from({ length: 5 }, (_, at): Message => ({ role: 'assistant', content: `a${at}` }));
     const { lines, log } = await sent([...turns(1), { role: 'user', content: 'q' }, ...replies], 3, []);
     expect(lines).toEqual(['user: q0', 'assistant: a0', 'user: q']);

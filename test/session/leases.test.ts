@@ -38,7 +38,7 @@ describe('a turn that takes long', () => {
     expect(store.count('renew')).toBe(12);
   });
 
-  test('gives the session back with its reply, also where a renewal comes late', async () => {
+  test('releases the session with its reply, even if a renewal comes late', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     const gate = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ describe('a turn that takes long', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('R43 that is told at a renewal that its lease is given back, while the answer of its reply is lost, has stored it', async () => {
+  test('R43 has stored its reply if the answer is lost and a renewal finds the lease released', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     const append = store.append.bind(store);
@@ -82,7 +82,7 @@ describe('a turn that takes long', () => {
     expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a ']);
   });
 
-  test('whose reply cannot be stored gives the session back behind a renewal that is under way', async () => {
+  test('whose reply cannot be stored releases the session after a running renewal', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     const gate = Promise.withResolvers<void>();
@@ -99,7 +99,7 @@ describe('a turn that takes long', () => {
     await (await store.lease('s', 1_000)).release();
   });
 
-  test('ends although its lease cannot be given back: that ends by itself', async () => {
+  test('ends even if its lease cannot be released, which then expires', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     store.trouble('append', broken);
@@ -114,7 +114,7 @@ describe('a turn that takes long', () => {
 });
 
 describe('R42 a lease that is lost', () => {
-  test('aborts the turn at its next renewal, with that error and what had come; its append is refused', async () => {
+  test('aborts the turn at its next renewal, with that error and the partial reply, whose append is refused', async () => {
     const [one, two] = processes();
     const { read } = await running(one);
     await two.lease('s', 600_000, { takeOver: true });
@@ -174,7 +174,7 @@ describe('R42 a lease that is lost', () => {
 });
 
 describe('a store that fails while a reply streams', () => {
-  test('cuts nothing: renewals are tried again, and one that succeeds keeps the session', async () => {
+  test('does not interrupt it: renewals are retried, and one that succeeds keeps the session', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     store.trouble('renew', down, 8);
@@ -189,7 +189,7 @@ describe('a store that fails while a reply streams', () => {
     expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a b']);
   });
 
-  test('for longer than the lease: the reply goes on, and is stored where nobody took the session', async () => {
+  test('for longer than the lease: the reply goes on, and is stored if nobody took the session', async () => {
     const store = new TroubledStore();
     const { model, read } = await running(store);
     store.trouble('renew', new Error('no route'), 1_000);

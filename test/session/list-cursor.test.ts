@@ -18,7 +18,7 @@ describe('the cursor of a list', () => {
     expect(listCursor('memory', 'acme', 'user 1/ü')).toBe('1pw9jgy.user%201%2F%C3%BC');
   });
 
-  test('gives back the id that it was made of, whatever that is', () => {
+  test('contains the id that it was made from, whatever it is', () => {
     const text = fc.string({ unit: 'binary' }).filter((one) => one.isWellFormed());
     const id = text.filter((one) => one !== '');
     fc.assert(
@@ -46,7 +46,7 @@ describe('the cursor of a list', () => {
     await sqlite.close();
   });
 
-  test('is refused if it is any other text, and nothing of it is told', () => {
+  test('is refused if it is any other text, which the error does not show', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (cursor) => {
         expect(() => checkList({ owner: 'o', cursor }, 'memory')).toThrow(expect.objectContaining(refused));

@@ -26,7 +26,7 @@ describe('the clock', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  test('a lease runs out to the millisecond', async () => {
+  test('a lease expires to the millisecond', async () => {
     const store = new MemoryStore();
     const first = await store.lease('s', 1_000);
     expect(first.expiresAt).toBe(Date.now() + 1_000);
@@ -36,7 +36,7 @@ describe('the clock', () => {
     expect((await store.lease('s', 1_000)).token).toBeGreaterThan(first.token);
   });
 
-  test('an append under a lease that ran out, and that nobody took, is stored', async () => {
+  test('an append under an expired lease is stored if nobody has leased the session since', async () => {
     const store = new MemoryStore();
     const lease = await store.lease('s', 1_000);
     vi.setSystemTime(Date.now() + 5_000);
@@ -45,7 +45,7 @@ describe('the clock', () => {
     expect(lease.expiresAt).toBe(Date.now() + 1_000);
   });
 
-  test('R35 a session is gone ttlMs after its last append, update or lease, reads or not', async () => {
+  test('R35 a session expires ttlMs after its last append, update or lease, even if it is read', async () => {
     const store = new MemoryStore({ ttlMs: 1_000 });
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
     vi.setSystemTime(Date.now() + 800);
@@ -68,7 +68,7 @@ describe('the clock', () => {
 });
 
 describe('the bounds', () => {
-  test('by count: the longest unused session goes first, never one in use', async () => {
+  test('by count: the least recently used session is dropped first, and never a leased one', async () => {
     const store = new MemoryStore({ maxSessions: 2 });
     for (const id of ['a', 'b']) await store.append(id, [entry(id)], { expectedVersion: 0, turnId: 't' });
     await store.load('a');
@@ -80,7 +80,7 @@ describe('the bounds', () => {
     expect([await contents(store, 'a'), await contents(store, 'c')]).toEqual([['a'], ['nothing']]);
   });
 
-  test('the spend of the owner who has paid nothing for the longest time goes first', async () => {
+  test('the spend of the owner who has spent nothing for the longest time is dropped first', async () => {
     const store = new MemoryStore({ maxOwners: 2 });
     const pay = (owner: string, turn: number): Promise<number> =>
       store.append({ owner, id: 's' }, [], { expectedVersion: turn, turnId: `t${turn}`, end });

@@ -52,7 +52,7 @@ describe('turns of two processes on one session', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  test(`R31 R33 R34 R42 R43 nothing acknowledged is lost, doubled or interleaved, and all comes to an end (${RUNS} schedules)`, async () => {
+  test(`R31 R33 R34 R42 R43 nothing acknowledged is lost, doubled or interleaved, and every turn ends (${RUNS} schedules)`, async () => {
     const seed = seedOf('the model of turns');
     await fc.assert(
       fc.asyncProperty(

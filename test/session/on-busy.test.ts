@@ -39,7 +39,7 @@ describe('queue', () => {
     );
   });
 
-  test('a session that another process has is asked for again, with longer and longer waits', async () => {
+  test('a session that another process has is requested again, with longer and longer waits', async () => {
     fakeTimers();
     const store = new TroubledStore();
     const theirs = await store.lease('s', 60_000);
@@ -60,7 +60,7 @@ describe('queue', () => {
     expect((await turn).outcome).toBe('completed');
   });
 
-  test('the wait for another process ends with the signal, and leaves nothing behind', async () => {
+  test('the wait for another process ends when the signal aborts, and leaves no timer or listener', async () => {
     fakeTimers();
     const store = new TroubledStore();
     await store.lease('s', 60_000);
@@ -156,7 +156,7 @@ describe('reject', () => {
     expect((await pipeline.executeWithContext('s', 'user', 'hi')).outcome).toBe('completed');
   });
 
-  test('takes a session whose turn has just been answered, here and in another process', async () => {
+  test('gets a session whose turn has just ended, in this process and in another', async () => {
     const store = new TroubledStore();
     const pipeline = new Pipeline([says('a')], { store, onBusy: 'reject' });
     for (let turn = 0; turn < 3; turn++) {
@@ -168,7 +168,7 @@ describe('reject', () => {
   });
 });
 
-test('a turn is over when its session is free, and not before', async () => {
+test('a turn ends when its session is free, and not before', async () => {
   const store = new TroubledStore();
   const gate = Promise.withResolvers<void>();
   store.trouble('append', Promise.resolve());
@@ -207,7 +207,7 @@ describe('supersede', () => {
     expect(model.log).toContain('model 1 closed: aborted');
   });
 
-  test('ends those that wait as well: the newest wins, and nothing of them is stored', async () => {
+  test('also ends waiting turns: the newest wins, and nothing of the others is stored', async () => {
     const store = new MemoryStore();
     const { middleware, finish } = counted([]);
     const pipeline = new Pipeline([middleware], { store, onBusy: 'supersede', closeTimeoutMs: 50 });
@@ -226,7 +226,7 @@ describe('supersede', () => {
     expect(await linesOf(store)).toEqual(['user: a', 'user: d', 'assistant: x']);
   });
 
-  test('a turn that has its answer already keeps it', async () => {
+  test('a turn that has finished already keeps its result', async () => {
     const store = new TroubledStore();
     const gate = Promise.withResolvers<void>();
     const pipeline = new Pipeline([says('first')], { store });
@@ -256,7 +256,7 @@ describe('supersede', () => {
     expect(await linesOf(two)).toEqual(['user: a', 'user: b', 'assistant: mine']);
   });
 
-  test('does not wait for ever for a turn that cannot end', async () => {
+  test('does not wait forever for a turn that cannot end', async () => {
     fakeTimers();
     const store = new TroubledStore();
     const model = new Model().give(texts('half an '));

@@ -41,7 +41,7 @@ describe('R49 calls that the provider ran itself, in a conversation', () => {
     expect(repaired(history)).toEqual({ messages: history, faults: [] });
   });
 
-  test('need no message of role tool after them', () => {
+  test('need no tool message after them', () => {
     const history = [QUESTION, reply(hosted, sunny), QUESTION];
     expect(repaired(history).messages).toEqual(history);
   });
@@ -58,7 +58,7 @@ describe('R49 calls that the provider ran itself, in a conversation', () => {
     expect(repaired(history).messages).toEqual([QUESTION, reply(search, found, sunny), QUESTION]);
   });
 
-  test('may be answered in the reply that goes on after a pause', () => {
+  test('may be answered in the reply that continues after a pause', () => {
     const history = [QUESTION, reply(search), reply(found, sunny), QUESTION];
     expect(repaired(history).messages).toEqual(history);
   });

@@ -74,7 +74,7 @@ const isAmbiguous = (messages: readonly Message[]): boolean =>
     return new Set(ids).size < ids.length;
   });
 
-test('R27 whatever is stored, what is sent of it is taken by a strict provider', () => {
+test('R27 whatever is stored, a strict provider accepts what is sent', () => {
   fc.assert(
     fc.property(conversation, (messages) => {
       fc.pre(!isAmbiguous(messages));
@@ -87,7 +87,7 @@ test('R27 whatever is stored, what is sent of it is taken by a strict provider',
   );
 });
 
-test('R27 what is sound is left alone', () => {
+test('R27 a valid conversation is left unchanged', () => {
   fc.assert(
     fc.property(conversation, (messages) => {
       const sound = repaired(messages).messages;
@@ -98,7 +98,7 @@ test('R27 what is sound is left alone', () => {
   );
 });
 
-test('every window of a conversation is taken, and begins with a turn where there is one', () => {
+test('the newest messages of a conversation are accepted, and start with a turn if there is one', () => {
   fc.assert(
     fc.property(conversation, fc.nat(8), (messages, last) => {
       fc.pre(!isAmbiguous(messages));

@@ -46,7 +46,7 @@ describe.each(stores)('the warning of a repair, in %s', (_name, make) => {
     await store.close();
   });
 
-  test('is given again for a new fault, of the new one alone', async () => {
+  test('is given again for a new fault, and only about that one', async () => {
     const store = make();
     await write(store, user('a'), calls('x'));
     expect(await turn(store)).toEqual([ONE]);
@@ -67,7 +67,7 @@ describe.each(stores)('the warning of a repair, in %s', (_name, make) => {
     await store.close();
   });
 
-  test('is not given again in a fork, but for a fault that comes after it', async () => {
+  test('is not given again in a fork, except for a later fault', async () => {
     const store = make();
     await write(store, user('a'), calls('x'), user('b'), user('c'), calls('y'));
     expect(await turn(store)).toEqual([TWO]);
@@ -95,7 +95,7 @@ describe.each(stores)('the warning of a repair, in %s', (_name, make) => {
   });
 });
 
-test('the warning of a repair costs no call of the store, and leaves other values alone', async () => {
+test('the warning of a repair costs no extra call of the store, and leaves other values unchanged', async () => {
   const store = new TroubledStore();
   await write(store, user('a'), calls('x'));
   await store.update('s', { mood: 'calm' }, { expectedVersion: 1 });
@@ -105,13 +105,13 @@ test('the warning of a repair costs no call of the store, and leaves other value
   expect((await store.load('s'))?.metadata).toEqual({ mood: 'calm', 'sluice.repaired': { from: 0, to: 2 } });
 });
 
-test('a sound session is told nothing, and has nothing stored for it', async () => {
+test('a valid session causes no warning, and nothing is stored about it', async () => {
   const store = new MemoryStore();
   expect([await turn(store), await turn(store)]).toEqual([[], []]);
   expect((await store.load('s'))?.metadata).toEqual({});
 });
 
-test('the warning of a turn that failed is given by the next one', async () => {
+test('the warning of a turn that failed is given by the next turn', async () => {
   const store = new MemoryStore();
   await write(store, user('a'), calls('x'));
   const { middleware } = answers([new SluiceError('server', 'down')], [texts('ok'), stop()]);

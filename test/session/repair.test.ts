@@ -23,7 +23,7 @@ const block = (data: Record<string, unknown>): Part => ({
   block: { provider: 'anthropic', data },
 });
 
-describe('a conversation that is sound', () => {
+describe('a valid conversation', () => {
   const sound: Message[] = [
     { role: 'system', content: 'Be brief.' },
     user('hi'),
@@ -46,7 +46,7 @@ describe('a conversation that is sound', () => {
     messages.forEach((message, at) => expect(message).toBe(sound[at]));
   });
 
-  test('may end with calls that the next messages answer, some of them alone', () => {
+  test('may end with calls that the next messages answer, all or some of them', () => {
     const history = [user('hi'), says(call('a'), call('b'))];
     expect(repaired(history, { followedBy: [results('a', 'b')] })).toEqual({
       messages: history,
@@ -60,7 +60,7 @@ describe('a conversation that is sound', () => {
   });
 });
 
-describe('R27 what no provider takes is left out', () => {
+describe('R27 what no provider accepts is left out', () => {
   const cases: [string, Message[], Message[], string][] = [
     [
       'a call without a result at the end',
@@ -124,7 +124,7 @@ describe('R27 what no provider takes is left out', () => {
     expect(repaired(messages)).toEqual({ messages, warning: undefined });
   });
 
-  test('several results in messages of their own, and in one of the user', () => {
+  test('results may be in several messages, and in a user message', () => {
     const answer: Message = {
       role: 'user',
       content: [...(results('b').content as Part[]), text('and more')],
@@ -133,7 +133,7 @@ describe('R27 what no provider takes is left out', () => {
     expect(repaired(history)).toEqual({ messages: history, warning: undefined });
   });
 
-  test('the result of a server’s tool may come in the reply that went on after a pause', () => {
+  test('the result of a server tool may be in the reply that continues after a pause', () => {
     const history = [
       user('a'),
       says(block({ type: 'server_tool_use', id: 's' })),
@@ -145,7 +145,7 @@ describe('R27 what no provider takes is left out', () => {
     expect(repaired([...paused, user('b')]).messages).toEqual([user('a'), user('b')]);
   });
 
-  test('a program of the provider that waits for a tool of the client stands with its call', () => {
+  test('a provider program that waits for a client tool stays together with its call', () => {
     const server = { type: 'server_tool_use', id: 's', name: 'code_execution', input: {} };
     const caller = { type: 'code_execution_20260120', tool_id: 's' };
     const program: Part = {
@@ -166,7 +166,7 @@ describe('R27 what no provider takes is left out', () => {
   });
 });
 
-describe('R29 reasoning goes with the call that it led to', () => {
+describe('R29 reasoning is left out together with the call that it led to', () => {
   const cases: [string, Part[], Part[]][] = [
     ['its only call', [thinking('t'), call('x')], []],
     ['all of its calls', [text('a'), thinking('t'), call('x'), call('y')], [text('a')]],
@@ -182,7 +182,7 @@ describe('R29 reasoning goes with the call that it led to', () => {
   });
 });
 
-describe('windows hold whole turns', () => {
+describe('the newest messages are cut to whole turns', () => {
   const cases: [string, Message[], number][] = [
     ['from the first message of the user', [says(text('a')), user('b'), says(text('c'))], 1],
     [
@@ -191,7 +191,7 @@ describe('windows hold whole turns', () => {
       2,
     ],
     [
-      'from the first that is no result where the user says nothing',
+      'from the first message that is not a tool result, if the user says nothing',
       [results('a'), says(call('b')), results('b')],
       1,
     ],
@@ -231,7 +231,7 @@ describe('in a turn', () => {
     return { sent: calls[0]?.request.messages ?? [], warnings };
   }
 
-  test('R27 what an older writer left broken is sent repaired, with a warning, and stays stored as it is', async () => {
+  test('R27 a broken session of an older writer is repaired when it is sent, with a warning, and stays stored as it is', async () => {
     const store = await broken(user('a'), says(text('I look. '), call('x')), user('b'), results('y'));
     const { sent, warnings } = await ask(store);
     expect(sent).toEqual([user('a'), says(text('I look. ')), user('b'), user('next')]);
@@ -241,7 +241,7 @@ describe('in a turn', () => {
     expect((await store.load('s'))?.messages.slice(0, 4)).toHaveLength(4);
   });
 
-  test('R28 thinking goes back as it came, byte for byte', async () => {
+  test('R28 thinking is sent back byte for byte', async () => {
     const data = { type: 'thinking', thinking: 'Hm.', signature: 'c2ln/+==', extra: [1, { z: 1, a: 2 }] };
     const block = { provider: 'anthropic', data };
     const store = new MemoryStore();
@@ -270,13 +270,13 @@ describe('in a turn', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('R27 a finished call that the user passes over is left out of what is sent', async () => {
+  test('R27 a finished call that the user does not answer is left out of what is sent', async () => {
     const { sent, warnings } = await ask(await broken(user('a'), says(text('I look. '), call('x'))));
     expect(sent).toEqual([user('a'), says(text('I look. ')), user('next')]);
     expect(warnings).toHaveLength(1);
   });
 
-  test('R27 a reply that was cut is stored with its finished rounds of tools, and without what dangles', async () => {
+  test('R27 an interrupted reply is stored with its finished rounds of tools, and without dangling calls', async () => {
     const store = new MemoryStore();
     const model = new Model().give(
       texts('one '),
@@ -306,7 +306,7 @@ describe('in a turn', () => {
     expect(repaired(stored).warning).toBeUndefined();
   });
 
-  test('[] runs the stored conversation again, up to the message that is to be answered', async () => {
+  test('[] runs the stored conversation again, up to the message to answer', async () => {
     const store = await broken(user('a'), says(text('b')), user('c'), says(text('d')), {
       ...says(text('e')),
       partial: true,
@@ -323,7 +323,7 @@ describe('in a turn', () => {
     ]);
   });
 
-  test('[] goes on behind results of tools, and without a warning where the last reply called one', async () => {
+  test('[] continues after tool results, and without a warning if the last reply called a tool', async () => {
     const tools = [user('a'), says(call('x')), results('x')];
     expect(await ask(await broken(...tools), [])).toEqual({ sent: tools, warnings: [] });
     expect(await ask(await broken(user('a'), says(call('x'))), [])).toEqual({
@@ -332,7 +332,7 @@ describe('in a turn', () => {
     });
   });
 
-  test('[] sends a reply back that the provider has paused, and only then', async () => {
+  test('[] sends a reply back only if the provider has paused it', async () => {
     const store = new MemoryStore();
     const chunk = {
       type: 'content',

@@ -16,12 +16,12 @@ async function begun(
   return { model, turn };
 }
 
-describe('R42 the same turn, run by two processes since the first one lost its lease', () => {
+describe('R42 the same turn, run by two processes because the first one lost its lease', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
   test.each(['superseded', 'paused'])(
-    'the reply that came late is not taken for the one that is stored (the first was %s)',
+    'a late reply is not confused with the stored one (the first was %s)',
     async (how) => {
       const [one, two] = processes();
       const { model, turn } = await begun(one);
@@ -43,7 +43,7 @@ describe('R42 the same turn, run by two processes since the first one lost its l
     },
   );
 
-  test('R43 a reply whose first append was stored, though its answer was lost, is its own', async () => {
+  test('R43 a reply whose append was stored but not acknowledged is recognized as stored', async () => {
     const store = new TroubledStore();
     const { model, turn } = await begun(store);
     const lost = store.append.bind(store);

@@ -12,7 +12,7 @@ import type {
 } from 'sluice';
 import { ForwardingStore } from '../support/forwarding-store.ts';
 
-/** What becomes of one call: it goes well; it fails before anything is done, or after; or nobody ever hears of it again, done or not. */
+/** The result of one call: it succeeds; it fails before or after anything is done; or it is never answered, done or not. */
 export type Fate = 'well' | 'refused' | 'answer lost' | 'never arrives' | 'never answered';
 
 const NEVER = new Promise<never>(() => undefined);

@@ -35,7 +35,7 @@ describe('R53 a call of a store', () => {
     );
   });
 
-  test('waits as long as it is told, and for ever with 0', async () => {
+  test('waits as long as timeoutMs says, and forever if it is 0', async () => {
     const late = Promise.withResolvers<string>();
     const short = failureOf(storeCall('load', () => never, { timeoutMs: 20 }));
     const long = storeCall('load', () => late.promise, { timeoutMs: 0 });
@@ -73,7 +73,7 @@ describe('R53 a call of a store', () => {
     expect([vi.getTimerCount(), getEventListeners(signal, 'abort').length]).toEqual([0, 0]);
   });
 
-  test('that a store in memory answers costs no timer', async () => {
+  test('that a store in memory answers needs no timer', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
     const store = timed(new MemoryStore());
     await store.append('s', [{ message: { role: 'user', content: 'hi' } }], {
@@ -86,7 +86,7 @@ describe('R53 a call of a store', () => {
     timers.mockRestore();
   });
 
-  test('ends at the abort of its signal, with its reason', async () => {
+  test('ends when its signal aborts, with the reason of the signal', async () => {
     const abort = new AbortController();
     const { signal } = abort;
     const calls = [failureOf(storeCall('load', () => never, { signal }))];
@@ -103,7 +103,7 @@ describe('R53 a call of a store', () => {
     expect([asked, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test('hands a late answer on, and ignores a late error', async () => {
+  test('passes a late answer on, and ignores a late error', async () => {
     const [answer, error] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
     const late: string[] = [];
     const calls = [answer, error].map(({ promise }) =>
@@ -117,7 +117,7 @@ describe('R53 a call of a store', () => {
     expect(late).toEqual(['late']);
   });
 
-  test('fails with an error of ours, whatever the store throws', async () => {
+  test('fails with a SluiceError, whatever the store throws', async () => {
     const mine = new SluiceError('conflict', 'Mine.');
     const wrapped = new Error('wrapped', { cause: mine });
     const cases: [() => Promise<never>, string, unknown][] = [
@@ -153,7 +153,7 @@ describe('R53 each method of a store', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each(VERBS)('%s that throws in place of rejecting rejects', async (verb) => {
+  test.each(VERBS)('%s that throws instead of rejecting rejects', async (verb) => {
     const store = timed(
       storeWith(verb, () => {
         throw new Error('no pool');
@@ -165,7 +165,7 @@ describe('R53 each method of a store', () => {
     });
   });
 
-  test.each(VERBS)('%s may answer without a promise, or with one of another kind', async (verb) => {
+  test.each(VERBS)('%s may answer without a promise, or with another kind of promise', async (verb) => {
     const answer = { token: 1 };
     const thenable = { then: (resolve: (value: unknown) => void) => resolve(answer) };
     for (const given of [answer, thenable]) {
@@ -207,7 +207,7 @@ describe('R53 each method of a store', () => {
   });
 });
 
-test('a lease that comes too late is given back at once, and what goes wrong with it troubles nobody', async () => {
+test('a lease that is granted too late is released at once, and a failure of that is ignored', async () => {
   const late: PromiseWithResolvers<Lease>[] = [];
   const store = storeWith('lease', () => {
     late.push(Promise.withResolvers());
@@ -236,7 +236,7 @@ test('a lease that comes too late is given back at once, and what goes wrong wit
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a store is given its own leases back, by their identity', async () => {
+test('a store gets its own lease objects back', async () => {
   const memory = new MemoryStore();
   const leased: unknown[] = [];
   const appended: unknown[] = [];

@@ -12,7 +12,7 @@ const stores: { name: string; make: () => StateStore; runs: number }[] = [
   { name: 'sqlite', make: () => sqliteStore({ path: ':memory:', ttlMs: TTL_MS }), runs: 300 },
 ];
 
-describe('a store beside its model, whatever several clients ask of it and in which order', () => {
+describe('a store compared with its model, for random calls of several clients in random order', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 

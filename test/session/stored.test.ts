@@ -60,7 +60,7 @@ describe('what is stored', () => {
     );
   });
 
-  test('keeps its schema version, sums and what waits for approval', () => {
+  test('has its schema version, and keeps sums and pending calls', () => {
     expect(JSON.parse(asText.turn({ messages: [] }))).toEqual({ v: 1, messages: [] });
     expect(JSON.parse(storedText.messages.write([]))).toEqual({ v: 1, messages: [] });
     expect(spendOf(sumsOf(end))).toEqual({ usage: tokens(1, 2), cost: end.cost, turns: 1 });
@@ -80,7 +80,7 @@ describe('what is stored', () => {
     ]);
   });
 
-  test('reads what JSON cannot say as null', () => {
+  test('reads values that JSON cannot express as null', () => {
     const call = { type: 'tool_call', id: 'c', name: 'n', arguments: undefined } as const;
     const stored = asText.turn({ messages: [{ role: 'assistant', content: [call] }] });
     expect(asText.readTurn(stored, place).messages[0]?.content).toEqual([{ ...call, arguments: null }]);
@@ -119,7 +119,7 @@ describe('an older version', () => {
     (content: unknown) => ({ from: content, three: true }),
   ];
 
-  test('is brought to this one step by step', () => {
+  test('is migrated to this one step by step', () => {
     expect(migrated({ v: 1 }, place, steps)).toEqual({ from: { from: { v: 1 }, two: true }, three: true });
     expect(migrated({ v: 2 }, place, steps)).toEqual({ from: { v: 2 }, three: true });
     expect(migrated({ v: 3 }, place, steps)).toEqual({ v: 3 });

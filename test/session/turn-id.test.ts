@@ -71,7 +71,7 @@ describe('a turn that is sent again', () => {
     expect([response, messages]).toEqual([first.response, first.messages]);
   });
 
-  test('one that was interrupted stays so, with its reason and what had come', async () => {
+  test('an interrupted turn stays interrupted, with its reason and its partial reply', async () => {
     const store = new MemoryStore();
     const stops: Middleware = function stops(context, next) {
       return next().tap((chunk) => {
@@ -93,7 +93,7 @@ describe('a turn that is sent again', () => {
     expect(await linesOf(store)).toEqual(['user: hi', 'assistant: half *']);
   });
 
-  test('is answered while another turn has the session', async () => {
+  test('gets its stored result while another turn has the session', async () => {
     const { middleware, finish } = counted([]);
     const pipeline = new Pipeline([middleware], { onBusy: 'reject' });
     const first = pipeline.executeWithContext('s', 'user', 'a', { turnId });
@@ -107,7 +107,7 @@ describe('a turn that is sent again', () => {
     await other;
   });
 
-  test('ids of different sessions and owners do not meet', async () => {
+  test('the same id in different sessions or for different owners is a different turn', async () => {
     const { middleware, calls } = answers([texts('a'), stop()], [texts('b'), stop()]);
     const pipeline = new Pipeline([middleware]);
     await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
@@ -116,7 +116,7 @@ describe('a turn that is sent again', () => {
   });
 });
 
-describe('a turn that did not come to its end', () => {
+describe('a turn that did not finish', () => {
   test('R31 with its input stored and no reply, as after a crash, runs and stores the input once', async () => {
     const store = new MemoryStore();
     await store.append('s', [{ message: { role: 'user', content: 'hi' } }], {
@@ -132,7 +132,7 @@ describe('a turn that did not come to its end', () => {
     expect(messages).toHaveLength(2);
   });
 
-  test('that failed is run again, as often as it takes; its partial reply is not sent', async () => {
+  test('that failed is run again until it succeeds, without its partial reply', async () => {
     const store = new MemoryStore();
     const { middleware, calls } = answers([texts('one '), crash], [crash], [texts('whole'), stop()]);
     const pipeline = new Pipeline([middleware], { store });
@@ -150,7 +150,7 @@ describe('a turn that did not come to its end', () => {
   });
 
   test.each([undefined, 1, 2, 4])(
-    'that failed behind a round of tools sends none of it, also out of a window of %s',
+    'that failed after a round of tools sends nothing of it, even with a historyLimit of %s',
     async (historyLimit) => {
       const store = new MemoryStore();
       const round = (id: string): StreamChunk[] => [
@@ -178,7 +178,7 @@ describe('a turn that did not come to its end', () => {
     },
   );
 
-  test('is asked again itself where other turns came behind it', async () => {
+  test('is sent again as a new message if other turns came after it', async () => {
     const store = new MemoryStore();
     const { middleware, calls } = answers([crash], [texts('of b'), stop()], [texts('of a'), stop()]);
     const pipeline = new Pipeline([middleware], { store });
@@ -280,7 +280,7 @@ describe('the option', () => {
     expect(await linesOf(store)).toHaveLength(4);
   });
 
-  test('costs three look-ups, two of them beside the load', async () => {
+  test('costs three look-ups, two of them in parallel with the load', async () => {
     const store = new TroubledStore();
     const gate = Promise.withResolvers<void>();
     store.trouble('load', gate.promise);
@@ -299,7 +299,7 @@ describe('the option', () => {
     ['', 'turnId is string: give one that is not empty'],
     ['half \ud800', 'turnId holds half a surrogate pair'],
     ['x'.repeat(501), 'turnId is too long: give at most 500 UTF-8 bytes'],
-  ])('is refused where no store could keep it: %j', async (bad, message) => {
+  ])('is refused if no store could keep it: %j', async (bad, message) => {
     const error = await failureOf(
       new Pipeline([says('a')]).executeWithContext('s', 'user', 'x', { turnId: bad }),
     );

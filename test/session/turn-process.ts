@@ -79,7 +79,7 @@ export class TurnProcess {
           .then(() => controller.abort());
       const asked = this.#pipeline.executeWithContext({ owner: 'o', id: session }, 'user', turn, {
         turnId: turn,
-        // Those who reject or supersede for ever may never let each other in.
+        // Callers that always reject or supersede may keep each other out forever.
         onBusy: tries < 2 ? onBusy : 'queue',
         signal: controller.signal,
       });

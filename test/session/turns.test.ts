@@ -24,7 +24,7 @@ const stored = async (store: MemoryStore, key = 's'): Promise<Message[] | undefi
   (await store.load(key))?.messages;
 
 describe('turns', () => {
-  test('the history is sent with the new message, and the result holds only this turn', async () => {
+  test('the history is sent with the new message, and the result contains only this turn', async () => {
     const pipeline = new Pipeline([echo]);
     await pipeline.executeWithContext('s', 'user', 'one');
     const { response, messages, sessionId } = await pipeline.executeWithContext('s', 'user', 'two');
@@ -36,7 +36,7 @@ describe('turns', () => {
     expect(sessionId).toBe('s');
   });
 
-  test('sessions, and owners of the same id, do not meet', async () => {
+  test('sessions are separate, and so are owners with the same session id', async () => {
     const pipeline = new Pipeline([echo]);
     await pipeline.executeWithContext('s', 'user', 'mine');
     for (const key of ['t', { owner: 'acme', id: 's' }, { owner: 's', id: 's' }])
@@ -82,7 +82,7 @@ describe('turns', () => {
     expect(model.calls.at(-1)?.request.messages).toEqual([{ role: 'user', content: 'hi' }]);
   });
 
-  test('[] where nothing is stored asks no model, stores nothing and leaves the session free', async () => {
+  test('[] in an empty session calls no model, stores nothing and leaves the session free', async () => {
     const store = new MemoryStore();
     const model = new Model().give(texts('ok'), stop());
     const pipeline = new Pipeline([model.middleware], { store, onBusy: 'reject' });
@@ -143,7 +143,7 @@ describe('turns', () => {
     expect((await store.load('s'))?.metadata).toEqual({ mood: 'calm' });
   });
 
-  test('the reply is stored before the reader hears of the end', async () => {
+  test('the reply is stored before the reader sees the end of the stream', async () => {
     const store = new MemoryStore();
     const pipeline = new Pipeline([says('a')], { store });
     for await (const chunk of pipeline.executeStreamWithContext('s', 'user', 'hi'))
@@ -192,7 +192,7 @@ describe('R33 two turns of one session never interleave', () => {
     expect(log).toEqual(['a1 runs', 'b1 runs', 'a2 runs', 'a3 runs']);
   });
 
-  test('too many that wait: session_busy, retryable', async () => {
+  test('fail as session_busy, retryable, if too many wait', async () => {
     const { middleware, finish } = counted([]);
     const pipeline = new Pipeline([middleware], { maxQueuedTurns: 1 });
     const first = pipeline.executeWithContext('s', 'user', 'a');
@@ -208,7 +208,7 @@ describe('R33 two turns of one session never interleave', () => {
     await Promise.all([first, second]);
   });
 
-  test('one that aborts while it waits leaves the queue and stores nothing', async () => {
+  test('a turn that aborts while it waits leaves the queue and stores nothing', async () => {
     const store = new MemoryStore();
     const { middleware, finish } = counted([]);
     const pipeline = new Pipeline([middleware], { store });

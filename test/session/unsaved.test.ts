@@ -25,7 +25,7 @@ describe('a reply whose append fails', () => {
     return { store, turn };
   }
 
-  test('is stored by a later try: nobody hears of it', async () => {
+  test('is stored by a later try, without a warning', async () => {
     const { store, turn } = await turnWith([new Error('blip'), 3]);
     await vi.advanceTimersByTimeAsync(100 + 200 + 400);
     const { warnings, unsaved } = await turn;
@@ -33,7 +33,7 @@ describe('a reply whose append fails', () => {
     expect(await linesOf(store)).toEqual(['user: hi', 'assistant: a']);
   });
 
-  test('is given back unsaved after so many tries, with a warning; the session is free', async () => {
+  test('is returned unsaved after several tries, with a warning; the session is free', async () => {
     const { store, turn } = await turnWith([down, 1_000]);
     await vi.advanceTimersByTimeAsync(60_000);
     const { outcome, warnings, unsaved, response } = await turn;
@@ -44,7 +44,7 @@ describe('a reply whose append fails', () => {
     await store.lease('s', 1_000);
   });
 
-  test('is tried no longer than the lease runs', async () => {
+  test('is not tried any more after the lease has expired', async () => {
     const store = new TroubledStore();
     store.trouble('append', Promise.resolve());
     store.trouble('append', down, 1_000);
@@ -58,7 +58,7 @@ describe('a reply whose append fails', () => {
     expect((await turn).unsaved).toEqual(reply);
   });
 
-  test('that gets no answer is tried again, and given back after 15 seconds', async () => {
+  test('that gets no answer is tried again, and returned unsaved after 15 seconds', async () => {
     const { store, turn } = await turnWith([never, 1_000]);
     let over = false;
     void turn.finally(() => (over = true));
@@ -73,7 +73,7 @@ describe('a reply whose append fails', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('for good, such as one that cannot be stored, is tried once', async () => {
+  test('permanently, such as one that cannot be stored, is tried once', async () => {
     const { store, turn } = await turnWith([new SluiceError('invalid_options', 'Too much.'), 1]);
     const { warnings, unsaved } = await turn;
     expect([warnings, unsaved]).toEqual([['The turn was not saved: Too much.'], reply]);
@@ -100,7 +100,7 @@ describe('a reply whose append fails', () => {
     expect((await store.load('s'))?.usage).toEqual(tokens(1, 2));
   });
 
-  test('because the session was updated meanwhile is stored behind the update', async () => {
+  test('because the session was updated in the meantime is stored after the update', async () => {
     const store = new MemoryStore();
     const updates: Middleware = async function* updates(_context, next) {
       await store.update('s', { title: 'New' }, { expectedVersion: 1 });
@@ -143,7 +143,7 @@ describe('a turn that cannot begin', () => {
     },
   );
 
-  test('an update between the load and the append of the input is no failure', async () => {
+  test('an update between the load and the append of the input does not fail the turn', async () => {
     const store = new TroubledStore();
     await store.update('s', { n: 0 }, { expectedVersion: 0 });
     const load = store.load.bind(store);
@@ -158,7 +158,7 @@ describe('a turn that cannot begin', () => {
     expect((await store.load('s'))?.metadata).toEqual({ n: 3 });
   });
 
-  test('a session that is written to all the time is a conflict after some tries', async () => {
+  test('a session that is written to all the time fails with a conflict after some tries', async () => {
     const store = new TroubledStore();
     const load = store.load.bind(store);
     store.load = async (...given) => {
@@ -170,7 +170,7 @@ describe('a turn that cannot begin', () => {
     expect([error.code, store.count('append')]).toEqual(['conflict', 6]);
   });
 
-  test('aborted while the input is being stored: it is kept, no model is called, the session is free', async () => {
+  test('that is aborted while its input is stored keeps the input, calls no model and frees the session', async () => {
     const store = new TroubledStore();
     const gate = Promise.withResolvers<void>();
     store.trouble('append', gate.promise);
@@ -228,7 +228,7 @@ describe('what is stored at the end of a turn', () => {
     expect((await store.load('s'))?.metadata).toEqual({});
   });
 
-  test('a value that no store could keep is refused where it is set', async () => {
+  test('a value that no store could keep is refused when it is set', async () => {
     const When = contextKey<unknown>('when');
     const sets: Middleware = function sets(context, next) {
       context.session?.set(When, { at: new Date() });
@@ -241,7 +241,7 @@ describe('what is stored at the end of a turn', () => {
     ]);
   });
 
-  test('R35 each turn puts the end of the session off', async () => {
+  test('R35 each turn extends the life of the session', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       const store = new MemoryStore({ ttlMs: 1_000 });

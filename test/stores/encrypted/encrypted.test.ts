@@ -171,7 +171,7 @@ describe('keys', () => {
     if (key instanceof Uint8Array) expect(make).toThrow(`it has ${key.length} bytes; give 32 bytes`);
   });
 
-  test('what is no store is refused', () => {
+  test('a value that is not a store is refused', () => {
     const make = (): unknown => Reflect.apply(encrypted, undefined, [{ load: () => 1 }, new Uint8Array(32)]);
     expect(make).toThrow(/^encrypted\(\): store is object: give a session store/);
   });

@@ -29,7 +29,7 @@ const calls: Record<string, (store: PostgresStore) => Promise<unknown>> = {
 describe('a connection that breaks in the moment in which the pool gives it', () => {
   const broken = new Error('terminating connection due to administrator command');
 
-  /** A pool whose connection tells of its end right after it was given, in the same packet: nothing runs in between. */
+  /** A pool whose connection reports its end right after it was handed out, in the same packet: nothing runs in between. */
   function breaking(given: (give: () => void) => void) {
     const client = Object.assign(new EventEmitter(), {
       query: () => Promise.reject(broken),
@@ -90,7 +90,7 @@ describe('R53 the time of a call', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  /** How a call ended; `pending` as long as it has not. */
+  /** How a call ended; `pending` while it is running. */
   const watch = (promise: Promise<unknown>): { now: () => string } => {
     let state = 'pending';
     void promise.then(
@@ -379,7 +379,7 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
     expect(await open().append(key, [entry('b')], { expectedVersion: 1, turnId: 't2', lease })).toBe(2);
   });
 
-  test('a pool of the store whose connections are in use does not hold close() up for ever', async () => {
+  test('close() does not wait forever for an own pool whose connections are in use', async () => {
     const used = database.pool({ max: 1 });
     const client = await used.connect();
     const store = open({ pool: used, own: true });

@@ -36,7 +36,7 @@ describe.skipIf(!hasRedisServer())('what calls cost', () => {
       const pair = (turn: number) => [entry(`question ${turn}`), entry(`answer ${turn}`)];
       for (let turn = 0; turn < turns; turn++)
         await store.append(key, pair(turn), { expectedVersion: turn, turnId: `t${turn}`, end });
-      // Turns without a message are none that a load has to read.
+      // A load does not have to read turns without a message.
       for (let more = 0; more < turns / 5; more++)
         await store.append(key, [], {
           expectedVersion: turns + more,

@@ -163,7 +163,7 @@ await onRedis('faults', (stage) => {
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('canary');
   });
 
-  test('a client that answers with buffers is told of, and not tried again', async () => {
+  test('a client that answers with buffers is reported, and not retried', async () => {
     const buffers = { eval: () => Promise.resolve([]), evalSha: () => Promise.resolve([Buffer.from('1')]) };
     expect(await failureOf(redisStore({ client: buffers, prefix }).load('s'))).toMatchObject({
       code: 'store',

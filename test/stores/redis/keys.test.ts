@@ -22,7 +22,7 @@ describe('options', () => {
     [{ client, timeoutMs: 2 ** 31 }, 'timeoutMs is number: give a number of at most 2147483647'],
     [{ client, ttl: 5 }, 'ttl is not an option: take it out or fix its name'],
     [{}, 'client is undefined: give a client of redis (node-redis 5 or newer) or of ioredis'],
-  ])('%o are told of', async (options, message) => {
+  ])('the wrong options %o are refused', async (options, message) => {
     const error = await failureOf((async () => redisStore(options as unknown as RedisStoreOptions))());
     expect(error).toMatchObject({ code: 'invalid_options', message: `redisStore(): ${message}.` });
   });
@@ -182,7 +182,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
   });
 
   test.each(['rows', 'newest', 'metadata', 'pending', 'sum:totalUsd'])(
-    'what cannot be read is told of as not retryable: %s',
+    'unreadable data is a store error that is not retryable: %s',
     async (what) => {
       const key = { owner: anOwner(), id: 's' };
       await open().append(key, [entry('a')], {

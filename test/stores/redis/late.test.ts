@@ -69,7 +69,7 @@ function comesLate(stage: RedisStage): void {
   type Key = ReturnType<typeof aKey>;
   const aKey = () => ({ owner: anOwner(), id: 's' });
 
-  /** A store that is late at one script. It knows by now whether it is on a cluster. */
+  /** A store that is late at one script. It already knows whether it is on a cluster. */
   const lateAt = async (
     held: Script,
     when: 'before' | 'after' = 'before',

@@ -37,7 +37,7 @@ describe('options', () => {
       { client: { eval: () => 0, evalsha: () => 0 }, prefix: '}' },
       'prefix is string: give 1 to 64 characters, and no braces',
     ],
-  ])('%o are told of', async (options, message) => {
+  ])('the wrong options %o are refused', async (options, message) => {
     const error = await failureOf((async () => redisLedger(options as unknown as RedisLedgerOptions))());
     expect(error).toMatchObject({ code: 'invalid_options', message: `redisLedger(): ${message}.` });
   });

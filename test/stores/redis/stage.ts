@@ -74,7 +74,7 @@ export async function onRedis(name: string, body: (stage: SingleStage) => void):
   });
 }
 
-/** Describes tests on a cluster of their own; skipped where none can be started. */
+/** Describes tests on a cluster of their own; skipped if none can be started. */
 export function onCluster(name: string, body: (stage: ClusterStage) => void): void {
   const there = hasRedisServer();
   describe.skipIf(!there)(name, () => {

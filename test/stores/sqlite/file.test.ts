@@ -130,7 +130,7 @@ describe('the tables', () => {
     expect(valueOf(path, 'SELECT count(*) FROM tokens')).toBe(1);
   });
 
-  test('those of a later release are refused, and told of', async () => {
+  test('those of a later release are refused with an error that says so', async () => {
     const path = newPath();
     await written(path);
     around(path, (database) => database.exec('PRAGMA user_version = 4711'));
@@ -148,7 +148,7 @@ describe('the tables', () => {
     expect(valueOf(path, 'SELECT count(*) FROM sqlite_schema')).toBe(1);
   });
 
-  test('what is no database is refused, and left alone', async () => {
+  test('a file that is not a database is refused, and left alone', async () => {
     const path = newPath();
     writeFileSync(path, 'Dear diary, '.repeat(1_000));
     const store = sqliteStore({ path });

@@ -13,7 +13,7 @@ describe('whether a process has ended', () => {
     expect(hasEnded(thisProcess())).toBe(false);
   });
 
-  test('one that is gone has; one of another machine or container nobody can tell of', async () => {
+  test('one that is gone has; one of another machine or container is unknown', async () => {
     const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
     const { pid = 0 } = child;
     await once(child, 'close');
@@ -22,12 +22,12 @@ describe('whether a process has ended', () => {
     expect(hasEnded(named(pid, '', 'elsewhere'))).toBe(false);
   });
 
-  test.skipIf(!existsSync('/proc/self/stat'))('one whose number is another’s by now has', () => {
+  test.skipIf(!existsSync('/proc/self/stat'))('one whose number belongs to another process now has', () => {
     expect(hasEnded(named(process.pid, `${Number(start) - 1}`))).toBe(true);
     expect(hasEnded(named(process.pid, ''))).toBe(false);
   });
 
-  test('of one that is somebody else’s, or of nonsense, nobody can tell', () => {
+  test('one of another user, or nonsense, is unknown', () => {
     expect(hasEnded(named(1, ''))).toBe(false);
     for (const nonsense of ['', '|', named(''), named(0), named(-1), named('x'), undefined])
       expect(hasEnded(nonsense)).toBe(false);

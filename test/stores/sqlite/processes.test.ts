@@ -9,7 +9,7 @@ import { root } from '../../../scripts/entry-points.ts';
 import { failureOf } from '../../core/harness.ts';
 import { contents, newPath } from './stage.ts';
 
-/** Where nobody says, it is taken to be. */
+/** The default if a test does not say. */
 function isStopped(pid: number | undefined): boolean {
   const stat = `/proc/${pid}/stat`;
   return !existsSync(stat) || readFileSync(stat, 'utf8').includes(' T ');
