@@ -30,7 +30,11 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
 }
 
 function foundAs(value: unknown): string {
-  return Number.isNaN(value) ? 'NaN' : kindOf(value);
+  return isNotFinite(value) ? String(value) : kindOf(value);
+}
+
+function isNotFinite(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isFinite(value);
 }
 
 /** What to do: the words of the schema, or ours instead of zod's. */
