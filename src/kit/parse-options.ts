@@ -26,7 +26,7 @@ function describe(issue: z.core.$ZodIssue, options: unknown): string {
   let value = options;
   for (const key of issue.path)
     value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${adviceOf(issue)}`;
+  return `${path === '' ? 'what was given' : path} is ${foundAs(value)}: ${adviceOf(issue, value)}`;
 }
 
 function foundAs(value: unknown): string {
@@ -38,10 +38,11 @@ function isNotFinite(value: unknown): value is number {
 }
 
 /** What to do: the words of the schema, or ours instead of zod's. */
-function adviceOf(issue: z.core.$ZodIssue): string {
+function adviceOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
+      if (isNotFinite(value)) return 'give a finite number';
       return `give ${EXPECTED[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
       return `give ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;

@@ -3,19 +3,6 @@ import { Pipeline, Stream, end, terminal } from 'sluice';
 import type { Middleware, Reply, StreamChunk } from 'sluice';
 import { Model, failureOf, says, settled, shapeNames, shapes, text, texts } from './harness.ts';
 
-/** A stream of one chunk whose source then hangs, and never closes. */
-function stuckSource(): Stream<StreamChunk, Reply> {
-  let wasRead = false;
-  return Stream.fromSource<StreamChunk, Reply>({
-    pull: () => {
-      if (wasRead) return new Promise(() => undefined);
-      wasRead = true;
-      return texts('a');
-    },
-    close: () => new Promise(() => undefined),
-  });
-}
-
 /** A generator layer that logs its signal and its `finally`; the tap above it logs the end. */
 function logged(log: string[], name: string): Middleware {
   return async function* layer(context, next) {
@@ -198,51 +185,6 @@ describe('layers that ignore their signal', () => {
     const { outcome, warnings } = await result;
     expect([outcome, seen]).toEqual(['interrupted', ['interrupted', 'onEnd']]);
     expect(warnings).toEqual(['"stuckBody" did not end within 500 ms and was abandoned.']);
-  });
-
-  test.each<[string, () => Middleware]>([
-    ['a terminal', () => terminal({ name: 'stuck' }, () => stuckSource())],
-    [
-      'a terminal, through a map',
-      () => terminal({ name: 'stuck' }, () => stuckSource().map((chunk) => chunk)),
-    ],
-    [
-      'a middleware that answers itself',
-      () =>
-        function stuck() {
-          return stuckSource();
-        },
-    ],
-    [
-      'an async middleware that answers itself',
-      () =>
-        async function stuck() {
-          return stuckSource();
-        },
-    ],
-  ])('the source of %s that never closes is abandoned after closeTimeoutMs', async (_, make) => {
-    const outer: Middleware = function outer(_context, next) {
-      return next().tap(() => undefined);
-    };
-    const pipeline = new Pipeline([outer, make()], { closeTimeoutMs: 250 });
-    const stream = pipeline.executeStream('user', 'hi');
-    await stream.next();
-    let isClosed = false;
-    const closing = stream.close().then(() => (isClosed = true));
-    await vi.advanceTimersByTimeAsync(249);
-    expect(isClosed).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
-    await closing;
-  });
-
-  test('the warning about a source that never closes names the layer that returned it', async () => {
-    const stopper: Middleware = function stopper(context, next) {
-      return next().tap(() => context.interrupt('enough'));
-    };
-    const stuck = terminal({ name: 'stuck' }, () => stuckSource());
-    const result = new Pipeline([stopper, stuck], { closeTimeoutMs: 250 }).execute('user', 'hi');
-    await vi.advanceTimersByTimeAsync(500);
-    expect((await result).warnings).toEqual(['"stuck" did not end within 250 ms and was abandoned.']);
   });
 
   test('a hook that hangs is left after hookTimeoutMs, with a warning', async () => {

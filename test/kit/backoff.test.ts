@@ -54,7 +54,7 @@ describe('a constant back-off', () => {
 
 describe('options that are wrong are refused by name', () => {
   test.each<[make: () => unknown, message: string]>([
-    [() => constant(Number.NaN), 'constant(): ms is NaN: give a number.'],
+    [() => constant(Number.NaN), 'constant(): ms is NaN: give a finite number.'],
     [() => constant(-1), 'constant(): ms is number: give a number of at least 0.'],
     [
       () => exponential({ initialMs: -1, maxMs: 2 ** 31 }),

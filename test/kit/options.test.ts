@@ -44,7 +44,8 @@ describe('parsing of options', () => {
 
   test.each<[options: unknown, message: string]>([
     [{ waitMs: -1 }, 'recorder(): waitMs is number: give a number of at least 0.'],
-    [{ waitMs: Number.NaN }, 'recorder(): waitMs is NaN: give a number.'],
+    [{ waitMs: Number.NaN }, 'recorder(): waitMs is NaN: give a finite number.'],
+    [{ waitMs: Infinity }, 'recorder(): waitMs is Infinity: give a finite number.'],
     [{ timerMs: 2 ** 31 }, 'recorder(): timerMs is number: give a number of at most 2147483647.'],
     [{ size: 0 }, 'recorder(): size is number: give a number of at least 1.'],
     [{ size: 1.5 }, 'recorder(): size is number: give a whole number.'],
