@@ -8,7 +8,7 @@ const said = (text: string): Row[] => Array.from(text, (content) => ({ weight: 1
 const steps = (...contents: string[]): Row[] => contents.map((content) => ({ weight: 0, content }));
 
 /**
- * What a driver promises beyond what a store asks of it so far: groups that grow, and conversations with branches. Contents are single letters,
+ * What a driver promises beyond what a store needs so far: groups that grow, and conversations with branches. Contents are single letters,
  * each in a row of its own.
  */
 export function keepsDriverPromises(name: string, driver: () => StoreDriver): void {
@@ -34,7 +34,7 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       await driver().forget(owner);
     });
 
-    test('adds to a group whose size is known, and to no other', async () => {
+    test('adds to a group only if the size of the group matches', async () => {
       const at = place();
       await append(at, 'q', { group: { id: 't', from: 0 } });
       const record = (from: number, ...contents: string[]) =>
@@ -61,7 +61,7 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       for (const row of rows) expect(Math.abs(row.at - Date.now())).toBeLessThan(60_000);
     });
 
-    test('deletes a group with the write that makes it needless', async () => {
+    test('deletes a group in the write that makes it unnecessary', async () => {
       const at = place();
       await append(at, 'q');
       await write(at, { group: { id: '\\a', from: 0 }, rows: steps('1', '2') });
@@ -72,7 +72,7 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       expect(await group(at, '\\a')).toBe('4');
     });
 
-    test('checks the conditions in their order, and says what it found', async () => {
+    test('checks the conditions in order, and reports what it found', async () => {
       const at = place();
       const lease = await driver().lease(at, 60_000, false);
       const token = lease?.token ?? 0;
@@ -121,7 +121,7 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       expect([await read(at), await read(at, 0)]).toEqual(['abcd of 4', ' of 4']);
       await append(at, 'e');
       expect([await read(at), await read(at, 1)]).toEqual(['abcde of 5', 'e of 5']);
-      // After abx comes y already: a third branch.
+      // abx is already followed by y: this is a third branch.
       await append(at, 'z', { after: x });
       await append(at, 'w');
       expect([await read(at), await read(at, 3)]).toEqual(['abxzw of 5', 'xzw of 5']);
@@ -144,7 +144,7 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       ]);
     });
 
-    test('copies the way to the head, if it can copy', async () => {
+    test('copies the messages up to the head, if it can copy', async () => {
       const at = place();
       const ab = await append(at, 'ab', { fields: { kept: '1', whole: '2' } });
       await append(at, 'c');

@@ -10,7 +10,7 @@ const end: TurnEnd = {
   cost: { status: 'exact', totalUsd: 0.5 },
 };
 
-/** A store in which somebody has said something, in so many sessions; and somebody else, too. */
+/** A store with this number of sessions of one owner, and one of another. */
 async function stored(count: number): Promise<MemoryStore> {
   const store = new MemoryStore();
   for (const owner of ['ada', 'bob']) {
@@ -30,7 +30,7 @@ async function stored(count: number): Promise<MemoryStore> {
   return store;
 }
 
-test('gives every session of an owner, over all pages, and in the end what was spent', async () => {
+test('yields every session of an owner, over all pages, and returns what was spent', async () => {
   const store = await stored(250);
   await store.delete({ owner: 'ada', id: 's7' });
   const sessions: SessionState[] = [];
@@ -51,7 +51,7 @@ test('gives every session of an owner, over all pages, and in the end what was s
   expect(next.value.turns).toBe(250);
 });
 
-test('holds one session at a time, and leaves out one that is deleted meanwhile', async () => {
+test('reads one session at a time, and leaves out one that is deleted in the meantime', async () => {
   const store = await stored(3);
   const load = vi.spyOn(store, 'load');
   const ids: string[] = [];
@@ -63,7 +63,7 @@ test('holds one session at a time, and leaves out one that is deleted meanwhile'
   expect(ids).toEqual(['s0', 's1']);
 });
 
-test('of somebody unknown there is nothing; who is nobody is refused', async () => {
+test('yields nothing for an unknown owner, and refuses an invalid one', async () => {
   const store = await stored(1);
   expect(await exportOwner(store, 'eve').next()).toMatchObject({ done: true, value: { turns: 0 } });
   expect(await failureOf(exportOwner(store, 'x'.repeat(513)).next())).toMatchObject({
@@ -92,7 +92,7 @@ test.each(['list', 'load', 'spend'] as const)('%s that is never answered ends it
   }
 });
 
-test('options that are wrong are refused', async () => {
+test('wrong options are refused', async () => {
   const store = await stored(1);
   const error = await failureOf(exportOwner(store, 'ada', { storeTimeoutMs: -1 }).next());
   expect(error).toMatchObject({

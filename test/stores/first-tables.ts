@@ -19,7 +19,7 @@ const texts = (count: number): string[] => Array.from({ length: count }, (_, at)
 const talk = { owner: 'ada', id: 'talk' };
 const long = { owner: 'ada', id: 'long' };
 const fork = { owner: 'ada', id: 'fork' };
-/** Ids that the database cannot hold as they are. */
+/** Ids that the database cannot store as they are. */
 const odd = { owner: 'o\0"\\\n', id: '\\n"\0é' };
 
 /** What a store reads of a database with tables of version 1, whose contents are the same in every database. */
@@ -84,7 +84,7 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
       expect((await store.list({ owner: odd.owner })).sessions).toMatchObject([{ id: odd.id }]);
     }));
 
-  test('they are written to as before, and leases go on', () =>
+  test('they can be written to as before, and tokens of leases keep growing', () =>
     using(async (store) => {
       const lease = await store.lease(talk, 60_000);
       expect(lease.token).toBeGreaterThan(1);

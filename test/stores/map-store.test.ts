@@ -49,7 +49,7 @@ describe('a store of a driver', () => {
       });
   });
 
-  test('asks the driver author what an error means', async () => {
+  test('asks the option `fault` what an error means', async () => {
     const fault = (_error: unknown, doing: string): SluiceError | undefined =>
       doing === 'load' ? new SluiceError('store', 'Create the table.', { retryable: false }) : undefined;
     const store = defineStore(broken(new Error('no table')), { fault });
@@ -60,7 +60,7 @@ describe('a store of a driver', () => {
     expect(await failureOf(store.spend({ owner: 'a' }))).toMatchObject({ retryable: true });
   });
 
-  test('waits for the driver as long as timeoutMs, and gives back a lease that comes later', async () => {
+  test('waits for the driver for timeoutMs, and releases a lease that is granted later', async () => {
     const late = Promise.withResolvers<{ token: number; until: number }>();
     const held: unknown[] = [];
     const store = defineStore(

@@ -12,7 +12,7 @@ const SECRET = 'canary-4711';
 const place = { owner: 'ada', id: 'talk' };
 
 describe('what is stored', () => {
-  test('holds nothing that was said, set, asked or given as a reason', async () => {
+  test('contains no messages, metadata, calls or reasons in plain text', async () => {
     const path = newPath();
     const store = encrypted(sqliteStore({ path }), randomBytes(32));
     const call = { type: 'tool_call', id: SECRET, name: SECRET, arguments: { SECRET } } as const;
@@ -60,7 +60,7 @@ describe('what is stored', () => {
     expect(new Set(Array.from(sealed, (data) => data.slice(0, 16))).size).toBe(sealed.size);
   });
 
-  test('the same text is never the same twice, a key of the metadata is within its session', async () => {
+  test('the same text is encrypted differently each time, and a metadata key has one alias per session', async () => {
     const below = new MemoryStore();
     const store = encrypted(below, randomBytes(32));
     for (const id of ['a', 'b'])
@@ -85,7 +85,7 @@ describe('keys', () => {
     await encrypted(store, key).append(place, [entry(SECRET)], { ...options, end: { ...end, reason: 'r' } });
   };
 
-  test('with a wrong one what is sealed is a store error, not to be tried again; the rest goes on', async () => {
+  test('with a wrong key reading is a store error that is not retryable, and everything else works', async () => {
     const below = new MemoryStore();
     const key = randomBytes(32);
     await written(below, key);
@@ -108,7 +108,7 @@ describe('keys', () => {
     expect(await below.load(place)).toBe(undefined);
   });
 
-  test('a ring reads what was sealed with a key of before, and seals with the current one', async () => {
+  test('a ring decrypts with earlier keys, and encrypts with the current one', async () => {
     const below = new MemoryStore();
     const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)];
     await written(below, first);
@@ -135,7 +135,7 @@ describe('keys', () => {
     expect(contents(await encrypted(below, third).load(fork))).toEqual([SECRET, 'new']);
   });
 
-  test('a key of the metadata that was set under a key of before can be taken away', async () => {
+  test('a metadata key that was set under an earlier encryption key can be removed', async () => {
     const below = new MemoryStore();
     const [old, current] = [randomBytes(32), randomBytes(32)];
     await written(below, old);
@@ -145,7 +145,7 @@ describe('keys', () => {
     expect((await below.load(place))?.metadata).toEqual({});
   });
 
-  test('is copied: who wipes his own changes nothing', async () => {
+  test('is copied, so the caller can wipe the original', async () => {
     const key = randomBytes(32);
     const store = encrypted(new MemoryStore(), key);
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -200,12 +200,12 @@ describe('tampering', () => {
   interface Stored {
     messages: { content: string; role: string }[];
     end?: { reason: string };
-    /** Of a key of the metadata. */
+    /** The alias of a metadata key. */
     value: string;
     pending: { arguments: string }[];
   }
 
-  /** Changes what is stored, as who can write to the file can. */
+  /** Changes stored data, as somebody with write access to the file could. */
   function tamper(table: 'turns' | 'contents', ids: string[], change: (rows: Stored[]) => void): void {
     const place = table === 'turns' ? 'position' : 'name';
     around(path, (database) => {
@@ -235,7 +235,7 @@ describe('tampering', () => {
     [list[from], list[to]] = [b, a];
   }
 
-  test('nothing of it: all can be read', async () => {
+  test('none: everything can be read', async () => {
     await fresh();
     expect(contents(await store.load('a'))).toEqual(['m0', 'm1', 'm2', 'm0', 'm1']);
   });
@@ -287,7 +287,7 @@ describe('tampering', () => {
     await isRefused(store.load('a', { last: 0 }));
   });
 
-  test('a turn under the id of another, and its reason', async () => {
+  test('a turn moved to the id of another, and its reason', async () => {
     await fresh();
     around(path, (database) => {
       const rename = database.prepare(
@@ -305,7 +305,7 @@ describe('tampering', () => {
     await isRefused(store.turn('a', 't2'));
   });
 
-  test('what was stored before without encryption is refused', async () => {
+  test('data that was stored without encryption is refused', async () => {
     const below = new MemoryStore();
     await below.append('a', [entry('plain')], {
       expectedVersion: 0,
@@ -332,7 +332,7 @@ function pendingOf(row: Row<{ pending: { arguments: string }[] }>) {
   return rowOf(row?.pending ?? [], 0);
 }
 
-/** The sealed texts change places, and what says where they stand does not. */
+/** Swaps the encrypted texts, but not the places that are stored with them. */
 function swapTexts([first, second]: { content: string }[]): void {
   if (first === undefined || second === undefined) throw new Error('nothing to swap');
   const [one = [], two = []] = [first, second].map(({ content }) => content.split(' '));

@@ -9,7 +9,7 @@ await onPostgres('postgres', (stage) => {
   keepsContract(stage, 'postgres', 'public');
 
   describe('the pool', () => {
-    test('is the caller’s, unless it is own', async () => {
+    test('is left open for the caller, unless own is set', async () => {
       const theirs = database.pool({ max: 1 });
       await open({ pool: theirs }).close();
       expect(theirs.ended).toBe(false);

@@ -26,7 +26,7 @@ const calls: Record<string, (store: PostgresStore) => Promise<unknown>> = {
   sweep: (store) => store.sweep(),
 };
 
-describe('a connection that breaks in the moment in which the pool gives it', () => {
+describe('a connection that breaks at the moment the pool hands it out', () => {
   const broken = new Error('terminating connection due to administrator command');
 
   /** A pool whose connection reports its end right after it was handed out, in the same packet: nothing runs in between. */
@@ -48,7 +48,7 @@ describe('a connection that breaks in the moment in which the pool gives it', ()
     return { client, pool };
   }
 
-  test('is a store error, ends no process, and is closed', async () => {
+  test('is a store error, does not end the process, and is closed', async () => {
     const { client, pool } = breaking((give) => give());
     expect(await failureOf(postgresStore({ pool }).load('s'))).toMatchObject({
       code: 'store',
@@ -59,7 +59,7 @@ describe('a connection that breaks in the moment in which the pool gives it', ()
     expect(client.listenerCount('error')).toBe(0);
   });
 
-  test('and comes late, too, ends no process, and goes back', async () => {
+  test('and comes late does not end the process, and goes back', async () => {
     let give = (): void => undefined;
     const { client, pool } = breaking((giveIt) => (give = giveIt));
     expect(await failureOf(postgresStore({ pool, timeoutMs: 1 }).load('s'))).toMatchObject({
@@ -71,7 +71,7 @@ describe('a connection that breaks in the moment in which the pool gives it', ()
     expect(client.listenerCount('error')).toBe(0);
   });
 
-  test('a pool that calls back with an error, or with nothing, is a store error', async () => {
+  test('a pool that calls back with an error or with nothing causes a store error', async () => {
     const calling = (error?: Error): PostgresPool => ({
       connect: (callback) => callback(error, undefined),
       on: () => undefined,
@@ -140,7 +140,7 @@ describe('R53 the time of a call', () => {
     expect(pool.released).toEqual([false, true, true]);
   });
 
-  test('ends migrate after a minute, which other processes may take for their own', async () => {
+  test('ends migrate after a minute, because it may have to wait for another process that migrates', async () => {
     const run = watch(postgresStore({ pool: fakePool(never) }).migrate());
     await vi.advanceTimersByTimeAsync(59_999);
     expect(run.now()).toBe('pending');
@@ -163,7 +163,7 @@ describe('R53 the time of a call', () => {
     expect(end).toHaveBeenCalledTimes(1);
   });
 
-  test('is one for all statements of a call, whether they answer or not', async () => {
+  test('is one limit for all statements of a call, whether they answer or not', async () => {
     const answer = (): Promise<{ rows: unknown[] }> =>
       new Promise((resolve) => setTimeout(() => resolve({ rows: [] }), 400));
     const pool = fakePool(answer);
@@ -193,7 +193,7 @@ describe('R53 the time of a call', () => {
     expect([asked, pool.released]).toEqual([[], [false]]);
   });
 
-  test('is over: a connection that fails late bothers nobody', async () => {
+  test('is over: a connection that fails late is ignored', async () => {
     const late = Promise.withResolvers<PostgresClient>();
     const run = watch(postgresStore({ pool: fakePool(never, { connect: () => late.promise }) }).load('s'));
     await vi.advanceTimersByTimeAsync(5_000);
@@ -251,7 +251,7 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
   };
   const rows = async (sql: string): Promise<number> => (await pool.query(sql)).rowCount ?? 0;
 
-  test('all connections of a pool are in use: the call fails, runs nothing later, and the pool is as it was', async () => {
+  test('if all connections of a pool are in use, the call fails, runs nothing later, and leaves the pool as it was', async () => {
     const small = database.pool({ max: 1 });
     const asked: PostgresQuery[] = [];
     const watching = watched(small, (query, run) => {
@@ -354,7 +354,7 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
     }
   });
 
-  test('a lease that had to wait for a lock longer than its caller waited is given to nobody', async () => {
+  test('a lease that waits for a lock longer than its caller waits is granted to nobody', async () => {
     const key = { owner: anOwner(), id: 's' };
     await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
     const client = await pool.connect();
@@ -384,7 +384,7 @@ await onPostgres('a pool or a line that gives no answer', ({ database, pool, ope
     const client = await used.connect();
     const store = open({ pool: used, own: true });
     const closing = failureOf(store.close());
-    // What it waits for before the pool.
+    // close() waits for this before it ends the pool.
     await pool.query('SELECT 1');
     vi.advanceTimersByTime(5_000);
     expect(await closing).toMatchObject(failed('close', 'the pool did not end'));

@@ -39,7 +39,7 @@ await onPostgres('the driver', ({ database, pool, open, count }) => {
   });
 
   describe('plans', () => {
-    test('that the server keeps from six runs on empty tables scan no table of rows', async () => {
+    test('that the server caches after six runs on empty tables never scan the table of rows', async () => {
       const single = database.pool({ max: 1 });
       const asked = new Map<string, PostgresQuery>();
       const listener = watched(single, (query, run) => {

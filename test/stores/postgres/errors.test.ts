@@ -11,7 +11,7 @@ const failing = (cause: Error): ReturnType<typeof postgresStore> =>
 
 const withCode = (code: string): Error => Object.assign(new Error('as the server says'), { code });
 
-describe('what does not get better by itself', () => {
+describe('an error that does not go away by itself', () => {
   const tables =
     'the tables or the server are not what this release needs: call migrate(), and use PostgreSQL 12 or newer';
   const login =
@@ -70,7 +70,7 @@ describe('what does not get better by itself', () => {
       'Cannot use a pool after calling end on the pool',
       'the pool is ended: end it after the last turn, and make a new one for more',
     ],
-  ])('"%s", which the driver says itself, is not retryable', async (message, why) => {
+  ])('"%s", an error of pg itself, is not retryable', async (message, why) => {
     expect(await failureOf(failing(new Error(message)).load('s'))).toMatchObject({
       code: 'store',
       retryable: false,
@@ -80,7 +80,7 @@ describe('what does not get better by itself', () => {
   });
 });
 
-describe('what may get better by itself', () => {
+describe('an error that may go away by itself', () => {
   test.each([
     ['25006', 'the server takes no writes, it is a standby or about to be one: connect to the primary.'],
     ['53300', 'the server has no connection left: make the pools smaller, or raise max_connections.'],
@@ -136,7 +136,7 @@ describe('what may get better by itself', () => {
     ['Connection terminated unexpectedly', ' (see the cause).'],
     ['Query read timeout', ' (see the cause).'],
     ['Client has encountered a connection error and is not queryable', ' (see the cause).'],
-  ])('"%s", which the driver says itself, is retryable', async (message, rest) => {
+  ])('"%s", an error of pg itself, is retryable', async (message, rest) => {
     expect(await failureOf(failing(new Error(message)).load('s'))).toMatchObject({
       code: 'store',
       retryable: true,
@@ -225,7 +225,7 @@ await onPostgres('errors of a server', ({ database, pool, open }) => {
     }
   });
 
-  test('S17 hold nothing of a row, neither in the message nor in the cause', async () => {
+  test('S17 contain no value of a row, neither in the message nor in the cause', async () => {
     const store = open({ schema: 'guarded' });
     const key = { owner: anOwner(), id: 's' };
     const refusals = {

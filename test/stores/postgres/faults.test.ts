@@ -51,7 +51,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
       expect((await store.spend({ owner: mine })).turns).toBe(10);
     });
 
-    test('a statement that loses again and again is given up as retryable', async () => {
+    test('a statement that loses again and again fails with a retryable error', async () => {
       const lost = Object.assign(new Error('could not serialize access'), { code: '40001' });
       let asked = 0;
       const store = open({
@@ -65,12 +65,12 @@ await onPostgres('faults', ({ database, pool, open }) => {
     });
   });
 
-  describe('a bad line', () => {
+  describe('a bad connection', () => {
     const { port, hostname } = new URL(POSTGRES_URL);
     const target = { port: Number(port === '' ? 5432 : port), host: hostname };
     const failed = { code: 'store', retryable: true };
 
-    test('that breaks in a statement is a store error that may be tried again, and the turn is stored once', async () => {
+    test('that breaks during a statement is a retryable store error, and the turn is stored once', async () => {
       const proxy = await tcpProxy(target);
       const store = open({ pool: database.pool({ port: proxy.port, max: 1 }) });
       const key = { owner: anOwner(), id: 's' };
@@ -92,7 +92,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
       }
     });
 
-    test('that breaks between two statements ends no process, and is not used again', async () => {
+    test('that breaks between two statements does not end the process, and is not used again', async () => {
       const mine = database.pool({ max: 1 });
       let broken = 0;
       const store = open({
@@ -149,7 +149,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
     );
 
     test.each([false, true])(
-      'that the server ends is made anew (row level security: %s)',
+      'that the server ends is replaced (row level security: %s)',
       async (rowLevelSecurity) => {
         const far = database.pool({ max: 1 });
         const schema = rowLevelSecurity ? 'secured' : 'public';
@@ -163,7 +163,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
     );
 
     test.each([false, true])(
-      'that the server ends in a statement is a store error, and nothing else (row level security: %s)',
+      'that the server ends during a statement is a store error, and nothing else (row level security: %s)',
       async (rowLevelSecurity) => {
         const schema = rowLevelSecurity ? 'secured' : 'public';
         const store = open({ rowLevelSecurity, schema });
@@ -189,7 +189,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
       },
     );
 
-    test('to nowhere is a store error, and its cause says why', async () => {
+    test('that cannot be opened is a store error, and its cause says why', async () => {
       const proxy = await tcpProxy(target);
       await proxy.close();
       const store: StateStore = open({ pool: database.pool({ port: proxy.port }) });

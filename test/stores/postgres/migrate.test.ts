@@ -3,7 +3,7 @@ import { failureOf } from '../../core/harness.ts';
 import { LONG, anOwner, contents, end, entry, grants, onPostgres } from './stage.ts';
 
 await onPostgres('migrate', ({ database, pool, open, count }) => {
-  test('makes the tables once, whoever calls it how often and with how many at once', async () => {
+  test('creates the tables once, however often and by however many callers it is called', async () => {
     const stores = Array.from({ length: 8 }, () => open({ schema: 'made', prefix: 'a_' }));
     await Promise.all([...stores, ...stores].map((store) => store.migrate()));
     expect(await count('made.a_migrations')).toBe(2);
@@ -17,7 +17,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     expect(await stores[0]?.load('s')).toBeUndefined();
   });
 
-  test('waits for another process that makes them', async () => {
+  test('waits for another process that creates the tables', async () => {
     const lock = `SELECT pg_advisory_lock(hashtextextended('sluice "locked"."sluice_sessions"', 0))`;
     const other = await pool.connect();
     try {
@@ -35,7 +35,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     }
   });
 
-  test('by a role that may make nothing, where there is nothing to do', async () => {
+  test('works for a role without the right to create tables if there is nothing to do', async () => {
     const role = database.name.replace('sluice_test', 'sluice_user');
     await open({ schema: 'granted' }).migrate();
     await pool.query(`CREATE ROLE "${role}" LOGIN NOSUPERUSER; ${grants(role, 'granted')}`);
@@ -56,7 +56,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     }
   });
 
-  test('refuses tables of a later release, and says what is missing where there are none', async () => {
+  test('refuses tables of a later release, and says what is missing if there are none', async () => {
     const store = open({ schema: 'later' });
     const missing = await failureOf(store.load('s'));
     expect(missing).toMatchObject({ code: 'store', retryable: false });
@@ -70,7 +70,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     });
   });
 
-  test('says that a table is gone that was made, instead of finding nothing to do', async () => {
+  test('says that a table has been removed, instead of finding nothing to do', async () => {
     const store = open({ schema: 'torn' });
     await store.migrate();
     await pool.query('DROP TABLE torn.sluice_sessions CASCADE');
@@ -83,7 +83,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     });
   });
 
-  test('says that a table of that name is not ours', async () => {
+  test('says that a table of that name belongs to another program', async () => {
     await pool.query('CREATE SCHEMA taken; CREATE TABLE taken.sluice_turns (x int)');
     expect(await failureOf(open({ schema: 'taken' }).migrate())).toMatchObject({
       code: 'store',
@@ -128,7 +128,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     }
   });
 
-  test('S3 lets no name into a statement but small letters, digits and _', async () => {
+  test('S3 refuses names with anything but lowercase letters, digits and _', async () => {
     const bad = ['', 'a b', 'Public', 'a"b', `x"; DROP TABLE t; --`, '1a', 'é', 'a.b', 'a'.repeat(64), 'a\0'];
     for (const name of bad) {
       for (const names of [{ schema: name }, { prefix: name }])

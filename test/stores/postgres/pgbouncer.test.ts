@@ -44,7 +44,7 @@ await onPostgres('behind PgBouncer in transaction mode', (stage) => {
       'secured',
     );
 
-    test('the tests see what they are about: transactions of a client land on several connections', async () => {
+    test('the setup works: transactions of a client use several connections', async () => {
       // As many transactions at once as there may be connections open them.
       const clients = await Promise.all(Array.from({ length: 3 }, () => far.connect()));
       for (const word of ['BEGIN', 'COMMIT']) await Promise.all(clients.map((client) => client.query(word)));
@@ -59,7 +59,7 @@ await onPostgres('behind PgBouncer in transaction mode', (stage) => {
     });
 
     test.each([false, true])(
-      'it goes on without them, with one warning (row level security: %s)',
+      'the store works without them, with one warning (row level security: %s)',
       async (rowLevelSecurity) => {
         const heard = warnings();
         const asked: PostgresQuery[] = [];
@@ -96,7 +96,7 @@ await onPostgres('behind PgBouncer in transaction mode', (stage) => {
       },
     );
 
-    test('with prepare: false there is nothing to find out', async () => {
+    test('with prepare: false no statement is refused', async () => {
       const heard = warnings();
       const store = open({ pool: far, prepare: false });
       await store.migrate();
@@ -145,7 +145,7 @@ await onPostgres('behind PgBouncer in transaction mode', (stage) => {
       }
     });
 
-    test('a PgBouncer that is gone is a store error that may be tried again', async () => {
+    test('a PgBouncer that is gone is a retryable store error', async () => {
       const other = await pgBouncer();
       const store = open({ pool: database.pool({ port: other.port }) });
       await store.load('s');

@@ -3,7 +3,7 @@ import type { PostgresClient, PostgresPool, PostgresQuery } from 'sluice/stores/
 
 type Answer = Promise<{ rows: unknown[] }>;
 
-/** A pool of which a test hears each statement, and may answer it. */
+/** A pool whose statements a test can see and answer. */
 export function watched(
   pool: Pool,
   answer: (query: PostgresQuery, run: () => Answer) => Answer,

@@ -68,7 +68,7 @@ describe.each(['26000', '42P05'])('a pooler that answers a prepared statement wi
     expect(pool.released).toEqual([true, false]);
   });
 
-  test('without names, too, is an error that says so, and is not retryable', async () => {
+  test('that also refuses unnamed statements is an error that says so, and is not retryable', async () => {
     vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const asked: string[] = [];
     const pool = fakePool((query) => {
@@ -86,7 +86,7 @@ describe.each(['26000', '42P05'])('a pooler that answers a prepared statement wi
   });
 });
 
-test('a plan that the server kept from before a change of the tables is made anew', async () => {
+test('a plan that the server cached before the tables changed is replaced', async () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   const asked: string[] = [];
   const pool = fakePool((query) => {

@@ -25,7 +25,7 @@ await onPostgres('as a role that may make nothing, with row level security', (st
 
   keepsContract(stage, 'postgres with row level security', 'secured', secured);
 
-  test('S2 whoever asks the tables sees the rows of the owner that is set, and no others', async () => {
+  test('S2 a query sees the rows of the owner that is set, and no others', async () => {
     const [mine, theirs] = [anOwner(), anOwner()];
     const store = open(secured());
     for (const whose of [mine, theirs])
@@ -61,7 +61,7 @@ await onPostgres('as a role that may make nothing, with row level security', (st
     expect(contents(await store.load({ owner: theirs, id: 's' }))).toEqual([theirs]);
   });
 
-  test('S2 the role that made the tables is bound by the policies as well', async () => {
+  test('S2 the policies also apply to the role that created the tables', async () => {
     const maker = `${role}_maker`;
     await pool.query(`CREATE ROLE "${maker}" LOGIN NOSUPERUSER; CREATE SCHEMA made AUTHORIZATION "${maker}"`);
     const own = database.pool({ user: maker });
@@ -88,7 +88,7 @@ await onPostgres('as a role that may make nothing, with row level security', (st
     expect(rows).toEqual([{ owner: '' }]);
   });
 
-  test('a store that does not set the owner is told so instead of seeing nothing', async () => {
+  test('a store that does not set the owner gets an error instead of seeing nothing', async () => {
     const store = open({ ...secured(), rowLevelSecurity: false });
     expect(await failureOf(store.migrate())).toMatchObject({
       code: 'invalid_options',

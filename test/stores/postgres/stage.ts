@@ -16,10 +16,10 @@ export const contents = (state: { messages: Message[] } | undefined): unknown[] 
   state?.messages.map(({ content }) => content) ?? ['nothing'];
 /** How long a condition is waited for: the machine may be busy. */
 export const LONG = { timeout: 10_000 };
-/** One that nobody else has. */
+/** A name that nobody else uses. */
 export const anOwner = (): string => `owner-${crypto.randomUUID()}`;
 
-/** What a test about the store works with: a database of the file's own. */
+/** What a test of the store works with: a database of its own for each test file. */
 export interface PostgresStage {
   readonly database: TestDatabase;
   readonly pool: ReturnType<TestDatabase['pool']>;
@@ -28,7 +28,7 @@ export interface PostgresStage {
   count(sql: string, ...values: unknown[]): Promise<number>;
 }
 
-/** Describes tests that need PostgreSQL, with a database that is dropped behind them; skipped where there is none. */
+/** Describes tests that need PostgreSQL, with a database that is dropped after them. Skipped if there is no server. */
 export async function onPostgres(name: string, body: (stage: PostgresStage) => void): Promise<void> {
   const database = (await hasPostgres()) ? await testDatabase() : undefined;
   describe.skipIf(database === undefined)(name, () => {
@@ -53,7 +53,7 @@ export async function onPostgres(name: string, body: (stage: PostgresStage) => v
   });
 }
 
-/** The rights that the page tells a role to have. */
+/** The rights that docs/stores/postgres.md gives to a role. */
 export const grants = (role: string, schema: string): string => `
   GRANT USAGE ON SCHEMA "${schema}" TO "${role}";
   GRANT SELECT, INSERT, UPDATE, DELETE ON "${schema}".sluice_sessions, "${schema}".sluice_turns,
@@ -61,7 +61,7 @@ export const grants = (role: string, schema: string): string => `
   GRANT SELECT ON "${schema}".sluice_migrations TO "${role}";
   GRANT USAGE ON SEQUENCE "${schema}".sluice_tokens TO "${role}";`;
 
-/** The suite of every store. */
+/** Runs the contract suite of stores. */
 export function keepsContract(
   { pool, open }: PostgresStage,
   name: string,

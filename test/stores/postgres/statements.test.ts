@@ -19,7 +19,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
     };
   };
 
-  test('a turn is four: lease, load, input, reply; values are parameters', async () => {
+  test('a turn is four statements: lease, load, input, reply; values are parameters', async () => {
     const { pool: listener, asked } = listening();
     const store = open({ pool: listener });
     const key = { owner: `${anOwner()}'"; DROP TABLE public.sluice_turns; --`, id: `$1 ' "` };
@@ -34,7 +34,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
     expect(contents(await store.load(key))).toEqual(['canary', 'canary']);
   });
 
-  test('the newest messages of a long session are found by the index, and no more is read', async () => {
+  test('the newest messages of a long session are found by the index, and nothing else is read', async () => {
     const { pool: listener, asked } = listening();
     const store = open({ pool: listener });
     const key = { owner: anOwner(), id: 'long' };
@@ -66,7 +66,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
     }
   });
 
-  test('an id with a NUL stands escaped in its column', async () => {
+  test('an id with a NUL is escaped in its column', async () => {
     const store = open();
     const key = { owner: anOwner(), id: 'a\0b\\0c' };
     await store.append(key, [entry('nul \0')], { expectedVersion: 0, turnId: '\0' });
@@ -120,7 +120,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
       expect(await rows()).toEqual([0, 0, 0]);
     });
 
-    test('after sweep, of sessions whose time is over', async () => {
+    test('after sweep, of expired sessions', async () => {
       const mine = anOwner();
       const store = open({ ttlMs: 1 });
       for (const id of ['a', 'b', 'c'])

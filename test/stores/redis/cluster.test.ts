@@ -28,7 +28,7 @@ onCluster('a cluster of three masters', (stage) => {
     30_000,
   );
 
-  test('S14 all keys of a session are in one slot, whatever its name', async () => {
+  test('S14 all keys of a session are in one slot, whatever its id', async () => {
     const owner = `${anOwner()}}{a}:`;
     const store = open();
     for (const id of ['{', '}', '{}', 'a}b{c', '{x}{y}', ':', '\0', '%7B'])
@@ -128,7 +128,7 @@ onCluster('a cluster of three masters', (stage) => {
       await open().forget(key.owner);
     });
 
-    test('and of whose session nothing is left: the turn counts, since its model was paid', async () => {
+    test('and whose session is gone: the turn counts, because its model was paid', async () => {
       const key = { owner: anOwner(), id: 's' };
       const store = mortal(SETTLE, dead);
       await failureOf(store.append(key, [entry('a')], options));
@@ -141,7 +141,7 @@ onCluster('a cluster of three masters', (stage) => {
       await open().forget(key.owner);
     });
 
-    test('is closed by the next writer, too, without a read', async () => {
+    test('leaves a ticket that the next writer closes, too, without a read', async () => {
       const key = { owner: anOwner(), id: 's' };
       const store = mortal(SETTLE, dead);
       await failureOf(store.append(key, [entry('a')], options));
@@ -155,7 +155,7 @@ onCluster('a cluster of three masters', (stage) => {
       await open().forget(key.owner);
     });
 
-    test('only seemed dead: its append comes late, is stored and counts once', async () => {
+    test('but only seemed dead: its late append is stored and counts once', async () => {
       const key = { owner: anOwner(), id: 's' };
       const paused = Promise.withResolvers<void>();
       let tries = 0;
@@ -177,7 +177,7 @@ onCluster('a cluster of three masters', (stage) => {
       await open().forget(key.owner);
     });
 
-    test('R43 a ticket that a client asked for twice counts once, also when its session is gone', async () => {
+    test('R43 a ticket that a client requested twice counts once, even if its session is gone', async () => {
       const key = { owner: anOwner(), id: 's' };
       const real = admin();
       const twice: IoRedisClient = {
@@ -237,7 +237,7 @@ onCluster('a cluster of three masters', (stage) => {
     });
   });
 
-  test.each(LIBRARIES)('%s: goes on when a slot moves to another master (MOVED)', async (library) => {
+  test.each(LIBRARIES)('%s: continues after a slot moves to another master (MOVED)', async (library) => {
     const key = { owner: anOwner(), id: 's' };
     const store = open({ client: client(library) });
     await store.append(key, [entry('before')], { expectedVersion: 0, turnId: 't1', end, metadata: { a: 1 } });
@@ -255,7 +255,7 @@ onCluster('a cluster of three masters', (stage) => {
     await store.forget(key.owner);
   });
 
-  test('a client for a single server is told to be one for a cluster', async () => {
+  test('a client for a single server causes an error that asks for a cluster client', async () => {
     const [first] = cluster().masters;
     if (first === undefined) throw new Error('There is no master.');
     let key = { owner: anOwner(), id: 's' };
@@ -265,8 +265,8 @@ onCluster('a cluster of three masters', (stage) => {
     expect(String(error)).toContain('give createCluster() of redis, or a Cluster of ioredis');
   });
 
-  // The last one: a master is gone behind it.
-  test('both clients go on when a master dies and its replica takes over', async () => {
+  // This test is the last one, because it kills a master.
+  test('both clients continue after a master dies and its replica takes over', async () => {
     const [first] = cluster().masters;
     if (first === undefined) throw new Error('There is no master.');
     const sessions = [];
@@ -280,7 +280,7 @@ onCluster('a cluster of three masters', (stage) => {
       await store.append(key, [entry('before')], { expectedVersion: 0, turnId: 't1', lease });
       sessions.push({ store, key, lease });
     }
-    // What the replica has not got is lost with its master: see the page.
+    // Data that has not reached the replica is lost with its master: see docs/stores/redis.md.
     expect(await first.admin.wait(1, 5_000)).toBe(1);
     await first.kill();
     for (const { store, key, lease } of sessions) {

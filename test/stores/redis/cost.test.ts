@@ -27,7 +27,7 @@ describe.skipIf(!hasRedisServer())('what calls cost', () => {
     );
   };
 
-  test('a turn of a session of 10,000 messages costs what one of 10 does', async () => {
+  test('a turn of a session of 10,000 messages costs the same as one of 10', async () => {
     const store = redisStore({ client });
     const costs = [];
     // The first one has the server learn the scripts.
@@ -62,7 +62,7 @@ describe.skipIf(!hasRedisServer())('what calls cost', () => {
     expect(costs[2]).toMatchObject({ evalsha: 7 });
   }, 60_000);
 
-  test('what one large append wrote is not read as a whole for its newest messages', async () => {
+  test('the newest messages of one large append are read without the rest', async () => {
     const store = redisStore({ client });
     const many = Array.from({ length: 1_000 }, (_, at) => entry(`m${at}`));
     await store.append('large', many, { expectedVersion: 0, turnId: 't', end });

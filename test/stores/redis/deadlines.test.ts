@@ -53,7 +53,7 @@ const SILENT: Record<(typeof LIBRARIES)[number], (port: number) => RedisClient> 
 };
 
 describe('R53 a server that accepts and never answers', () => {
-  test.each(LIBRARIES)('%s: each call fails in time and is named', async (library) => {
+  test.each(LIBRARIES)('%s: each call fails in time, with an error that names it', async (library) => {
     const { port } = await silentServer();
     const client = SILENT[library](port);
     const store = redisStore({ client, timeoutMs: TIMEOUT_MS });
@@ -80,7 +80,7 @@ describe('R53 a server that accepts and never answers', () => {
     await store.close();
   });
 
-  test.each(LIBRARIES)('%s: close fails in time, and ends the connection all the same', async (library) => {
+  test.each(LIBRARIES)('%s: close fails in time, and still ends the connection', async (library) => {
     const { port, sockets } = await silentServer();
     const store = redisStore({ client: SILENT[library](port), timeoutMs: TIMEOUT_MS, own: true });
     await failureOf(store.load('s'));
@@ -116,7 +116,7 @@ describe('R53 the time of a call', () => {
     return { client, sent };
   };
 
-  test('is that of all its commands together, 5 s by default, and nothing is sent after it', async () => {
+  test('is a limit for all its commands together, 5 s by default, and nothing is sent after it', async () => {
     const { client, sent } = slow(3_000);
     const append = redisStore({ client }).append('s', [entry('a')], {
       expectedVersion: 0,

@@ -22,7 +22,7 @@ await onRedis('faults', (stage) => {
     30_000,
   );
 
-  test('a client of node-redis that was never connected is named, with what to do', async () => {
+  test('a node-redis client that was never connected causes an error that says what to do', async () => {
     const store = open({ client: createClient({ url: REDIS_URL }) });
     expect(await failureOf(store.load('s'))).toMatchObject({
       code: 'store',
@@ -136,7 +136,7 @@ await onRedis('faults', (stage) => {
   });
 
   test.each(['redis', 'ioredis'] as const)(
-    '%s: an error holds nothing of what was to be stored',
+    '%s: an error contains nothing of the data to store',
     async (library) => {
       const store = open({ client: client(library) });
       const key = { owner: anOwner(), id: 's' };
@@ -155,7 +155,7 @@ await onRedis('faults', (stage) => {
     },
   );
 
-  test('an error of a server that quotes the command holds nothing of it', async () => {
+  test('the error of a server that quotes the command does not show it', async () => {
     const quoting = "ERR unknown command 'evalsha', with args beginning with: 'abc' '2' 'canary-4711' ";
     const refuses = (): Promise<never> => Promise.reject(new Error(quoting));
     const error = await failureOf(redisStore({ client: { eval: refuses, evalSha: refuses } }).load('s'));
@@ -198,7 +198,7 @@ describe.skipIf(!hasRedisServer())('a server of their own', () => {
     },
   );
 
-  test('a user with the rights that the page names can do all of it', async () => {
+  test('a user with the rights in docs/stores/redis.md can use every call', async () => {
     const page = await readFile(join(root, 'docs/stores/redis.md'), 'utf8');
     const rights = /needs these rights: `([^`]+)`/.exec(page)?.[1]?.split(' ') ?? [];
     expect(rights.length).toBeGreaterThan(3);

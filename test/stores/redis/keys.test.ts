@@ -27,7 +27,7 @@ describe('options', () => {
     expect(error).toMatchObject({ code: 'invalid_options', message: `redisStore(): ${message}.` });
   });
 
-  test('every kind of client of redis will do', () => {
+  test('every kind of node-redis client is accepted', () => {
     const sentinelRootNodes = [{ host: '127.0.0.1', port: 1 }];
     const clients: RedisClient[] = [
       createClient(),
@@ -43,7 +43,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
   const mine = async (owner: string): Promise<string[]> =>
     (await keysOf(admin(), prefix)).filter((key) => key.includes(encodeURIComponent(owner)));
 
-  test('S14 names are encoded, and nothing of an id stands in a script', async () => {
+  test('S14 names are encoded, and ids are never part of a script', async () => {
     const owner = `${anOwner()} *?[]{}:"'\n\0🐙`;
     const texts = new Set<string>();
     const seeing: IoRedisClient = {
@@ -124,7 +124,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await store.forget(key.owner);
   });
 
-  test('what has expired is taken out of the index by who lists, once it is no longer new', async () => {
+  test('list removes expired sessions from the index when they are no longer new', async () => {
     const owner = anOwner();
     const tiny = open({ ttlMs: 20 });
     const [index, recent] = ['index', 'recent'].map((kind) => `${prefix}:${kind}:{@${owner}}`);
@@ -141,7 +141,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await open().forget(owner);
   });
 
-  test('an index that nobody lists does not grow with what expires', async () => {
+  test('an index that nobody lists does not grow with expired sessions', async () => {
     const owner = anOwner();
     const store = open({ ttlMs: 1 });
     const [index, recent] = [`${prefix}:index:{@${owner}}`, `${prefix}:recent:{@${owner}}`];
@@ -155,7 +155,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await store.forget(owner);
   });
 
-  test('own closes the client, and else it is left open', async () => {
+  test('the client is closed if own is set, and left open otherwise', async () => {
     const client = admin().duplicate();
     await open({ client }).close();
     expect(await client.ping()).toBe('PONG');
@@ -163,7 +163,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await expect(client.ping()).rejects.toThrow('Connection is closed');
   });
 
-  test.each(['redis', 'ioredis'] as const)('%s: what is closed can be closed again', async (library) => {
+  test.each(['redis', 'ioredis'] as const)('%s: a closed store can be closed again', async (library) => {
     const client = library === 'redis' ? await nodeRedis() : ioRedis();
     const store = open({ client, own: true });
     await store.load('s');
@@ -172,7 +172,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     expect(await failureOf(store.load('s'))).toMatchObject({ code: 'store' });
   });
 
-  test('a key that another program has written does not look like a session', async () => {
+  test('a key that another program has written is not read as a session', async () => {
     const key = { owner: anOwner(), id: 's' };
     await admin().hset(sessionKey(key), 'other', 'x');
     expect(await open().load(key)).toBeUndefined();

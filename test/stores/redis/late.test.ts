@@ -11,13 +11,13 @@ import { until } from '../../support/redis-servers.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
 import { anOwner, contents, end, entry, noAnswerTo, onCluster, onRedis, type RedisStage } from './stage.ts';
 
-/** How long a call has by default. */
+/** The default time limit of a call. */
 const DEFAULT_MS = 5_000;
 
 /** A client that holds one script back: as one does that has no connection, or whose answer comes late. */
 interface HeldClient {
   readonly client: IoRedisClient;
-  /** Resolves when the script is held. */
+  /** Resolves when the script is held back. */
   readonly reached: Promise<void>;
   /** Resolves when the server has run it. */
   letGo(): Promise<void>;
@@ -51,7 +51,7 @@ function holding(real: Redis | Cluster, held: Script, when: 'before' | 'after'):
   return { client, reached: reached.promise, letGo };
 }
 
-/** Lets the time of a call run out when something has come to pass; resolves to its error. */
+/** Lets the time of a call run out after something has happened; resolves to the error of the call. */
 async function inVain(call: () => Promise<unknown>, reached: Promise<void>): Promise<unknown> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
@@ -86,7 +86,7 @@ function comesLate(stage: RedisStage): void {
   const leasedUntil = (key: Key): Promise<string | null> => admin().hget(sessionKey(key), 'leasedUntil');
 
   test.each(['before', 'after'] as const)(
-    'a lease that is late is given back: it was held %s the server ran it',
+    'a late lease is released: it was delayed %s the server ran it',
     async (when) => {
       for (const exists of [false, true]) {
         const key = aKey();
@@ -104,7 +104,7 @@ function comesLate(stage: RedisStage): void {
     },
   );
 
-  test('an append that is late lands in no other turn', async () => {
+  test('a late append does not end up in another turn', async () => {
     const key = aKey();
     const { store, fails, letGo } = await lateAt(WRITE);
     const first = await open().lease(key, 60_000);
@@ -128,7 +128,7 @@ function comesLate(stage: RedisStage): void {
   });
 
   test.each(['before', 'after'] as const)(
-    'an append that is late and made again is stored and counted once: it was held %s the server ran it',
+    'a late append that is repeated is stored and counted once: it was delayed %s the server ran it',
     async (when) => {
       const key = aKey();
       const { store, fails, letGo } = await lateAt(WRITE, when);
@@ -144,7 +144,7 @@ function comesLate(stage: RedisStage): void {
     },
   );
 
-  test('an update that is late changes nothing that was written since', async () => {
+  test('a late update does not change anything that was written since', async () => {
     const key = aKey();
     await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
     const { store, fails, letGo } = await lateAt(WRITE);
@@ -157,7 +157,7 @@ function comesLate(stage: RedisStage): void {
     await open().forget(key.owner);
   });
 
-  test('a renewal that is late keeps no session busy', async () => {
+  test('a late renewal does not keep a session busy', async () => {
     const key = aKey();
     await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
     const { store, fails, letGo } = await lateAt(RENEW);
@@ -171,7 +171,7 @@ function comesLate(stage: RedisStage): void {
   });
 
   test.each(['before', 'after'] as const)(
-    'a copy that is late is deleted: it was held %s the server ran it',
+    'a late copy is deleted: it was delayed %s the server ran it',
     async (when) => {
       const key = aKey();
       await open().append(key, [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -189,7 +189,7 @@ await onRedis('what comes late on a single server', (stage) => {
   const { open } = stage;
   comesLate(stage);
 
-  test('a lease that can be neither renewed nor given back in time is named', async () => {
+  test('a lease that can be neither renewed nor released in time causes an error that names the call', async () => {
     const proxy = await tcpProxy({ port: Number(new URL(REDIS_URL).port || 6379) });
     const client = new Redis(proxy.port, '127.0.0.1');
     client.on('error', () => undefined);
@@ -217,7 +217,7 @@ onCluster('what comes late in a cluster', (stage) => {
   const { open, admin, sessionKey } = stage;
   comesLate(stage);
 
-  test('a lease that is granted and cannot be listed in time is given back', async () => {
+  test('a lease whose session cannot be listed in time is released', async () => {
     const key = { owner: anOwner(), id: 's' };
     const { client, reached, letGo } = holding(admin(), REGISTER, 'before');
     const store = open({ client });

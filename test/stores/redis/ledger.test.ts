@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 
 function addsUp({ client }: RedisStage, prefix: string): void {
   test.each(['redis', 'ioredis'] as const)(
-    '%s: adds up, takes back, and counts each name apart',
+    '%s: adds, subtracts, and counts each name separately',
     async (library) => {
       const ledger = redisLedger({ client: client(library), prefix });
       expectTypeOf(ledger).toExtend<Ledger>();
@@ -48,7 +48,7 @@ await onRedis('a ledger on a single server', (stage) => {
   addsUp(stage, prefix);
   const open = (): RedisLedger => redisLedger({ client: client('redis'), prefix });
 
-  test('a counter goes when its time is over, and when nothing is left in it', async () => {
+  test('a counter is deleted when its time is over, and when it is empty', async () => {
     const ledger = open();
     await ledger.add('later', 1, Date.now() + DAY_MS);
     await ledger.add('soon', 1, Date.now() + 50);

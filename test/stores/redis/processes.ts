@@ -7,7 +7,7 @@ import { anOwner, contents, type RedisStage } from './stage.ts';
 
 const TURNS = 20;
 
-/** R34 Two processes, one of each library, append to one session at once: nothing is lost, doubled or torn apart. */
+/** R34 Two processes, one per library, append to one session at once: nothing is lost, doubled or interleaved. */
 export async function appendInTwoProcesses({ open, prefix }: RedisStage, where: string): Promise<void> {
   const owner = anOwner();
   const writer = join(root, 'test/stores/redis/writer.ts');

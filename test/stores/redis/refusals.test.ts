@@ -9,7 +9,7 @@ import { anOwner, end, entry, onRedis } from './stage.ts';
 
 const LIBRARIES = ['redis', 'ioredis'] as const;
 
-/** What servers say, and whether it gets better by itself; Redis 6 wraps what fails inside of a script. */
+/** Errors of servers, and whether they go away by themselves. Redis 6 wraps errors inside a script. */
 const REPLIES: readonly [reply: string, retryable: boolean, message: string][] = [
   ['WRONGTYPE Operation against a key holding the wrong kind of value', false, 'holds another type'],
   [
@@ -123,7 +123,7 @@ describe('what a server refuses', () => {
     },
   );
 
-  test('what a client says that gave up is told by what the server said', async () => {
+  test('the error of a client that gave up shows what the server said', async () => {
     const lastNodeError: unknown = new ReplyError('NOAUTH Authentication required.');
     const all: Error = Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError });
     const refuses = (): Promise<never> => Promise.reject(all);
@@ -140,7 +140,7 @@ describe('what a server refuses', () => {
 });
 
 await onRedis('a key of another type', ({ open, client, admin, sessionKey, prefix }) => {
-  test.each(LIBRARIES)('%s: each call says so, and is not made again', async (library) => {
+  test.each(LIBRARIES)('%s: each call says so, and is not retried', async (library) => {
     const store = open({ client: client(library) });
     const key = { owner: anOwner(), id: 's' };
     const lease = await store.lease(key, 60_000);
@@ -202,7 +202,7 @@ describe.skipIf(!hasRedisServer())('a server that refuses', () => {
     },
   };
 
-  test.each(LIBRARIES)('%s: a user without a permission is told so', async (library) => {
+  test.each(LIBRARIES)('%s: a missing permission is an error that says so', async (library) => {
     const { port, admin } = await made();
     const user = { username: 'app', password: 'canary-4711' };
     for (const rights of [
@@ -221,7 +221,7 @@ describe.skipIf(!hasRedisServer())('a server that refuses', () => {
     }
   });
 
-  test.each(LIBRARIES)('%s: a server that asks for a password says so', async (library) => {
+  test.each(LIBRARIES)('%s: a missing password is an error that says so', async (library) => {
     const { port, admin } = await made();
     await admin.config('SET', 'requirepass', 'canary-4711');
     const store = redisStore({ client: await clients[library](port) });
@@ -230,7 +230,7 @@ describe.skipIf(!hasRedisServer())('a server that refuses', () => {
     expect(String(error)).toContain('give the client a username and a password');
   });
 
-  test('ioredis: a wrong password is told as such, and not shown', async () => {
+  test('ioredis: a wrong password is an error that says so and does not show it', async () => {
     const { port, admin } = await made();
     await admin.config('SET', 'requirepass', 'right');
     const client = await clients.ioredis(port, { username: 'default', password: 'canary-4711' });
@@ -240,7 +240,7 @@ describe.skipIf(!hasRedisServer())('a server that refuses', () => {
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('canary');
   });
 
-  test.each(LIBRARIES)('%s: a full memory and a replica may pass', async (library) => {
+  test.each(LIBRARIES)('%s: a full memory and a replica are retryable', async (library) => {
     const { port, admin } = await made();
     const store = redisStore({ client: await clients[library](port) });
     const append = (): Promise<number> =>

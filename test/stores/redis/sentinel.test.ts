@@ -12,7 +12,7 @@ describe.skipIf(!hasRedisServer())('servers behind Sentinel', () => {
   }, 60_000);
   afterAll(() => group.stop());
 
-  test('both clients go on when the sentinel has made the replica the master', async () => {
+  test('both clients continue after the sentinel has promoted the replica', async () => {
     const sentinels = [{ host: '127.0.0.1', port: group.sentinel.port }];
     const ioredis = new Redis({ sentinels, name: 'main', sentinelRetryStrategy: () => 50 });
     ioredis.on('error', () => undefined);

@@ -17,7 +17,7 @@ export const end: TurnEnd = {
 };
 export const contents = (state: { messages: Message[] } | undefined): unknown[] =>
   state?.messages.map(({ content }) => content) ?? ['nothing'];
-/** One that nobody else has. */
+/** A name that nobody else uses. */
 export const anOwner = (): string => `owner-${crypto.randomUUID()}`;
 
 /** A `store` error that says which call failed, and how long it has waited. */
@@ -29,14 +29,14 @@ export function noAnswerTo(doing: string, timeoutMs = 5_000, name = 'session sto
 /** One client of each library. */
 export type Library = 'redis' | 'ioredis';
 
-/** What a test about the store works with. The clients are there when the tests run, not before. */
+/** What a test of the store works with. The clients exist when the tests run, not before. */
 export interface RedisStage {
   /** What the tests' own keys begin with. */
   readonly prefix: string;
   client(library: Library): RedisClient;
-  /** For what a test does itself. */
+  /** A client for what a test does itself. */
   admin(): Redis | Cluster;
-  /** A store; without a client on that of ioredis. */
+  /** Makes a store. Default: with the client of ioredis. */
   open(options?: Partial<RedisStoreOptions>): StateStore;
   /** The key of a session's hash. */
   sessionKey(key: { owner: string; id: string }): string;
@@ -47,13 +47,13 @@ export interface SingleStage extends RedisStage {
   admin(): Redis;
 }
 
-/** A stage on a cluster of the file's own. */
+/** A stage on a cluster that only this test file uses. */
 export interface ClusterStage extends RedisStage {
   admin(): Cluster;
   cluster(): RedisCluster;
 }
 
-/** Describes tests that need Redis, with keys that are deleted behind them; skipped where there is none. */
+/** Describes tests that need Redis, with keys that are deleted after them. Skipped if there is no server. */
 export async function onRedis(name: string, body: (stage: SingleStage) => void): Promise<void> {
   const there = await hasRedis();
   describe.skipIf(!there)(name, () => {
@@ -106,7 +106,7 @@ export function onCluster(name: string, body: (stage: ClusterStage) => void): vo
   });
 }
 
-/** The suite of every store. */
+/** Runs the contract suite of stores. */
 export function keepsContract(
   { open, client, admin, sessionKey }: RedisStage,
   name: string,

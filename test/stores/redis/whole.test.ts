@@ -13,7 +13,7 @@ interface Key {
   id: string;
 }
 
-/** A session that has something of all there is. */
+/** A session with data of every kind. */
 async function writeAll(store: StateStore, key: Key): Promise<void> {
   const lease = await store.lease(key, 60_000);
   const more = { lease, end, metadata: { plan: 'pro', 'a\nb"': [1] }, pending: [call] };
@@ -22,14 +22,14 @@ async function writeAll(store: StateStore, key: Key): Promise<void> {
   await store.update(key, { count: 2 }, { expectedVersion: 2 });
 }
 
-/** That all of it is there. */
+/** Asserts that the session is complete. */
 function expectWhole(state: SessionState | undefined): void {
   expect(state?.metadata).toEqual({ plan: 'pro', 'a\nb"': [1], count: 2 });
   expect(state).toMatchObject({ messageCount: 3, pending: [call], turns: 2, version: 3 });
   expect(contents(state)).toEqual(['a', 'b', 'c']);
 }
 
-/** That a session that begins has nothing of one before. */
+/** Asserts that a new session contains nothing of an earlier one. */
 async function expectNew(store: StateStore, key: Key): Promise<void> {
   expect(await store.load(key)).toBeUndefined();
   expect(await store.turn(key, 't1')).toBeUndefined();
@@ -40,7 +40,7 @@ async function expectNew(store: StateStore, key: Key): Promise<void> {
   expect(state).toMatchObject({ messageCount: 1, turns: 0, version: 1 });
 }
 
-/** Every choice of some of these. */
+/** All subsets. */
 function choices<T>(items: readonly T[]): T[][] {
   return Array.from({ length: 2 ** items.length }, (_, bits) => items.filter((_, at) => bits & (1 << at)));
 }
@@ -50,7 +50,7 @@ function dies(stage: RedisStage): void {
   const ownerKeys = (owner: string): string[] =>
     ['index', 'recent', 'spend', 'open'].map((kind) => `${prefix}:${kind}:{@${owner}}`);
 
-  test('whichever of its keys are lost, a session is whole or gone, and is listed again after its next reply', async () => {
+  test('whichever keys are lost, a session is complete or gone, and is listed again after its next reply', async () => {
     for (const kinds of choices(['session', 'index', 'recent', 'spend', 'open'])) {
       const key = { owner: anOwner(), id: 's' };
       const store = open();
@@ -76,7 +76,7 @@ function dies(stage: RedisStage): void {
     }
   }, 60_000);
 
-  test('a session that begins after one that expired has nothing of it', async () => {
+  test('a session created after another has expired contains nothing of it', async () => {
     const key = { owner: anOwner(), id: 's' };
     const store = open({ ttlMs: 60_000 });
     await writeAll(store, key);
@@ -87,7 +87,7 @@ function dies(stage: RedisStage): void {
     await store.forget(key.owner);
   });
 
-  test('metadata is set, changed and removed a key at a time, and read without the messages', async () => {
+  test('metadata keys are set, changed and removed one by one, and read without the messages', async () => {
     const key = { owner: anOwner(), id: 's' };
     const store = open();
     await store.append(key, [entry('a')], {
@@ -125,7 +125,7 @@ await onRedis('a session on a single server', (stage) => {
     ['row:1', 'messages at version 3 are 1 where 3 were expected'],
     ['row:2', 'messages at version 3 are 0 where 3 were expected'],
     ['metadata:"count"', 'metadata is not valid JSON'],
-  ])('a history is never shorter in silence: %s is lost', async (field, why) => {
+  ])('a load never returns fewer messages silently: %s is lost', async (field, why) => {
     const key = { owner: anOwner(), id: 's' };
     await writeAll(open(), key);
     await admin().hdel(sessionKey(key), field);
@@ -143,7 +143,7 @@ onCluster('a session in a cluster', dies);
 
 describe.skipIf(!hasRedisServer())('a server that evicts', () => {
   test.each(['volatile-lru', 'volatile-ttl', 'volatile-random', 'allkeys-random'])(
-    '%s takes a session as a whole or leaves all of it',
+    '%s evicts a session completely or not at all',
     async (policy) => {
       const { server, stop } = await redisServer();
       onTestFinished(stop);

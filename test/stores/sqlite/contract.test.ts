@@ -20,7 +20,7 @@ stateStoreContract({
   test: (name, body) => it(name, body, 30_000),
 });
 
-test('nothing of what was deleted, forgotten or expired is left behind by the suite', async () => {
+test('the suite leaves nothing of deleted, forgotten or expired sessions in the file', async () => {
   for (const table of ['contents', 'turns', 'sessions'])
     expect(
       valueOf(shared, `SELECT count(*) FROM ${table} WHERE session NOT IN (SELECT session FROM sessions)`),

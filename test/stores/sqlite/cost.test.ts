@@ -7,12 +7,12 @@ import { around, contents, end, entries, entry, newPath, valueOf } from './stage
 afterEach(() => void vi.restoreAllMocks());
 
 describe('cost', () => {
-  test('the newest messages are read without the ones before, also of one large append', async () => {
+  test('the newest messages are read without earlier ones, even within one large append', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', entries(1_000), { expectedVersion: 0, turnId: 'import', end });
     await store.append('s', [entry('new')], { expectedVersion: 1, turnId: 't' });
-    // What is not read can hold anything.
+    // Rows that are not read may contain anything.
     around(path, (database) => database.exec("UPDATE turns SET content = '' WHERE through <= 950"));
     expect(contents(await store.load('s', { last: 51 }))).toEqual(
       [...entries(1_000), entry('new')].slice(-51).map(({ message }) => message.content),
@@ -21,7 +21,7 @@ describe('cost', () => {
     await store.close();
   });
 
-  test('of an append of many messages, its turn is one', async () => {
+  test('an append of many messages is one turn', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', entries(120), { expectedVersion: 0, turnId: 'import', end });
@@ -55,7 +55,7 @@ describe('cost', () => {
     expect(prepare.mock.calls.length).toBe(prepared);
   });
 
-  test('a lease is not waited for on the disk, an append is', async () => {
+  test('an append waits for the disk, a lease does not', async () => {
     const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
     const store = sqliteStore({ path: newPath() });
     await store.load('s');
@@ -71,7 +71,7 @@ describe('cost', () => {
     await store.close();
   });
 
-  test('sessions that have expired go bit by bit as others are used', async () => {
+  test('expired sessions are deleted bit by bit as others are used', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       const path = newPath();
@@ -96,7 +96,7 @@ describe('cost', () => {
     }
   });
 
-  test('without a time to live, what is only leased is kept for an hour, and all else for good', async () => {
+  test('without ttlMs, sessions that are only leased are kept for an hour, and all others forever', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       const store = sqliteStore({ path: ':memory:' });

@@ -9,7 +9,7 @@ import { around, contents, entries, entry, folder, newPath } from './stage.ts';
 afterEach(() => void vi.restoreAllMocks());
 
 describe('failures', () => {
-  test('a call waits while another process writes, and holds up nothing else', async () => {
+  test('a call waits while another process writes, and blocks nothing else', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -19,7 +19,7 @@ describe('failures', () => {
     const append = store
       .append('s', [entry('b')], { expectedVersion: 1, turnId: 't2' })
       .then(() => (stored = true));
-    // Were the wait not asynchronous, no other callback would run.
+    // If the wait were not asynchronous, no other callback would run.
     let turns = 0;
     for (; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
     expect(contents(await store.load('s'))).toEqual(['a']);
@@ -31,7 +31,7 @@ describe('failures', () => {
     await store.close();
   });
 
-  test('a lock that is held too long is a store error, to be tried again', async () => {
+  test('a lock that is held too long is a retryable store error', async () => {
     const path = newPath();
     const store = sqliteStore({ path, busyTimeoutMs: 5 });
     await store.load('s');
@@ -68,7 +68,7 @@ describe('failures', () => {
     await store.close();
   });
 
-  test('a file that cannot be opened is a store error, to be tried again', async () => {
+  test('a file that cannot be opened is a retryable store error', async () => {
     const place = join(folder, 'in-the-way');
     writeFileSync(place, '');
     const store = sqliteStore({ path: join(place, 'sessions.db') });
@@ -84,7 +84,7 @@ describe('failures', () => {
     await store.close();
   });
 
-  test('a connection that fails is opened anew', async () => {
+  test('a connection that fails is opened again', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -95,7 +95,7 @@ describe('failures', () => {
     await store.close();
   });
 
-  test('a full disk is a store error, and nothing of the append is there', async () => {
+  test('a full disk is a store error, and nothing of the append is stored', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -115,7 +115,7 @@ describe('failures', () => {
     await store.close();
   });
 
-  test('a damaged file is a store error, not to be tried again', async () => {
+  test('a damaged file is a store error that is not retryable', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     await store.append('s', entries(2_000), { expectedVersion: 0, turnId: 't' });

@@ -7,7 +7,7 @@ import { failureOf } from '../../core/harness.ts';
 import { around, end, entry, folder, newPath, valueOf } from './stage.ts';
 
 describe('the file', () => {
-  test('is made with its directories, for its owner alone, and so are the files beside it', async () => {
+  test('is created with its directories for its owner alone, and so are the files beside it', async () => {
     const path = join(folder, 'some', 'where', 'sessions.db');
     const store = sqliteStore({ path: relative(process.cwd(), path) });
     expect(existsSync(join(folder, 'some'))).toBe(false);
@@ -25,7 +25,7 @@ describe('the file', () => {
     expect(readdirSync(join(folder, 'some', 'where'))).toEqual(['sessions.db']);
   });
 
-  test('is one a path, whatever the path looks like', async () => {
+  test('has exactly the name in the path, even if the name is unusual', async () => {
     const odd = ["it's.db", 'file:a?mode=memory', 'ü 🐙%20#?.db', ' '];
     for (const name of odd) {
       const store = sqliteStore({ path: join(folder, 'odd', name) });
@@ -35,7 +35,7 @@ describe('the file', () => {
     expect(readdirSync(join(folder, 'odd')).sort()).toEqual([...odd].sort());
   });
 
-  test('is the one that the path meant when the store was made', async () => {
+  test('is the one that the path meant when the store was created', async () => {
     const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder);
     const store = sqliteStore({ path: 'file:here?mode=memory' });
     cwd.mockRestore();
@@ -92,7 +92,7 @@ describe('the tables', () => {
     await store.close();
   };
 
-  test('a step of a later release is taken once, and what is stored stays', async () => {
+  test('a migration of a later release runs once, and keeps what is stored', async () => {
     const path = newPath();
     await written(path);
     const steps = [...STEPS, 'ALTER TABLE sessions ADD COLUMN title TEXT'];
@@ -105,7 +105,7 @@ describe('the tables', () => {
     expect(valueOf(path, 'SELECT count(*) FROM turns')).toBe(1);
   });
 
-  test('a step that fails leaves all as it was', async () => {
+  test('a migration that fails changes nothing', async () => {
     const path = newPath();
     await written(path);
     const steps = [...STEPS, 'DROP TABLE turns', 'ALTER TABLE nowhere ADD COLUMN x'];
@@ -116,7 +116,7 @@ describe('the tables', () => {
     ]);
   });
 
-  test('a step that another process took meanwhile is not taken again', () => {
+  test('a migration that another process ran in the meantime does not run again', () => {
     const path = newPath();
     around(path, (database) => {
       const exec = vi.spyOn(database, 'exec');
@@ -157,7 +157,7 @@ describe('the tables', () => {
     await store.close();
   });
 
-  test('many stores that open a new file at once make them once', async () => {
+  test('many stores that open a new file at once create them once', async () => {
     const path = newPath();
     const stores = Array.from({ length: 8 }, () => sqliteStore({ path }));
     await Promise.all(stores.map((store, at) => store.update(`s${at}`, {}, { expectedVersion: 0 })));

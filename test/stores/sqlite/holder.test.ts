@@ -8,7 +8,7 @@ describe('whether a process has ended', () => {
   const [place = '', , start = ''] = thisProcess().split('|');
   const named = (pid: number | string, began = start, where = place): string => [where, pid, began].join('|');
 
-  test('this one has not', () => {
+  test('the current process has not', () => {
     expect(thisProcess()).toBe(named(process.pid));
     expect(hasEnded(thisProcess())).toBe(false);
   });

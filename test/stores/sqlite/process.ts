@@ -6,7 +6,7 @@ import { sqliteStore } from '../../../stores/sqlite/index.ts';
 
 const [what, path = '', name = '', count = '0'] = process.argv.slice(2);
 const store = sqliteStore({ path });
-/** At once, so that a process that is killed has said all it knows. */
+/** Prints synchronously, so that a killed process has printed everything. */
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
 if (what === 'append') {

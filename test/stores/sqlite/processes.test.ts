@@ -59,7 +59,7 @@ describe('several processes', () => {
     await store.close();
   }, 60_000);
 
-  test('what one was told is stored outlives its kill, whole', async () => {
+  test('what a killed process has stored is complete', async () => {
     const path = newPath();
     for (const name of ['a', 'b', 'c']) {
       const writer = start('append', path, name, '1000000');
@@ -78,7 +78,7 @@ describe('several processes', () => {
     }
   }, 60_000);
 
-  test('R42 the lease of one that lives is kept, of one that was killed it is free at once', async () => {
+  test('R42 the lease of a live process is kept, and that of a killed process is free at once', async () => {
     const path = newPath();
     const store = sqliteStore({ path });
     const holder = start('lease', path, 's');

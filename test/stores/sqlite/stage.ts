@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { Message, SessionEntry, TurnEnd } from 'sluice';
 import { tokens } from '../../core/harness.ts';
 
-/** Of the test file that imports it; there from its first test to its last. */
+/** The folder of the test file that imports it. It exists from its first test to its last. */
 export const folder = join(tmpdir(), `sluice-sqlite-test-${crypto.randomUUID()}`);
 beforeAll(() => {
   mkdirSync(folder);
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
 
-/** Where no file is yet. */
+/** A path without a file. */
 export const newPath = (): string => join(folder, `${files++}.db`);
 
 export const entry = (content: string): SessionEntry => ({ message: { role: 'user', content } });
@@ -46,7 +46,7 @@ export function around<T>(path: string, work: (database: DatabaseSync) => T): T 
 export const valueOf = (path: string, sql: string): unknown =>
   around(path, (database) => Object.values(database.prepare(sql).get() ?? {})[0]);
 
-/** Overwrites what is stored of a session's newest append. */
+/** Overwrites the stored data of a session's newest append. */
 export function corruptNewest(
   path: string,
   { owner, id }: { owner: string; id: string },
