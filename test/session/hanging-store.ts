@@ -17,7 +17,7 @@ export const VERBS = [
 ] as const satisfies readonly (keyof StateStore)[];
 export type Verb = (typeof VERBS)[number];
 
-/** A store of somebody else's, one verb of which does what the test says. */
+/** A third-party store of which one method does what the test says. */
 export function storeWith(
   verb: Verb,
   does: () => unknown,
@@ -32,7 +32,7 @@ export function storeWith(
   });
 }
 
-/** Calls a verb with arguments that any store takes. */
+/** Calls a method with arguments that any store accepts. */
 export function callVerb(store: StateStore, verb: Verb): Promise<unknown> {
   const append = { expectedVersion: 0, turnId: 't' };
   switch (verb) {

@@ -12,7 +12,7 @@ const LEASE_MS = 15_000;
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A turn whose store does not answer one call before the test says so. */
+/** A turn whose store answers one call only when the test says so. */
 function begin(
   verb: 'lease' | 'turn' | 'load' | 'append',
   options: PipelineOptions = {},
@@ -182,7 +182,7 @@ describe('R53 a turn that begins while its store hangs', () => {
 });
 
 describe('R53 a turn whose store hangs while the reply streams', () => {
-  /** A turn whose reply has begun, and that ends when the test says so. */
+  /** A turn whose reply has started, and that ends when the test says so. */
   async function running(): Promise<{
     store: TroubledStore;
     model: Model;

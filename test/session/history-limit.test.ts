@@ -4,7 +4,7 @@ import type { Message, SessionEntry } from 'sluice';
 import { answers, failureOf, says, stop, texts } from '../core/harness.ts';
 import { TroubledStore, lineOf } from './stage.ts';
 
-/** What is sent for one more message, or for none. */
+/** The messages that are sent for a new message, or for none. */
 async function sent(
   entries: readonly Message[],
   historyLimit: number | undefined,

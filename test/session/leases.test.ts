@@ -5,13 +5,13 @@ import { TroubledStore, linesOf, processes } from './stage.ts';
 
 const LEASE_MS = 15_000;
 const down = new SluiceError('store', 'down');
-/** For good: it is not tried again. */
+/** A permanent error, which is not retried. */
 const broken = new SluiceError('store', 'broken', { retryable: false });
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A turn whose reply has begun, and that ends when the test says so. */
+/** A turn whose reply has started, and that ends when the test says so. */
 async function running(store: MemoryStore): Promise<{ model: Model; read: ReturnType<typeof readAll> }> {
   const model = new Model().give(texts('a '));
   const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });

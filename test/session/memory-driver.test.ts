@@ -12,7 +12,7 @@ const rowOf = (row: StoredRow<PlainContent>): StoredRow => ({ ...row, content: t
 const fieldsOf = (fields: Loaded<PlainContent>['fields']): Loaded['fields'] =>
   Object.fromEntries(Object.entries(fields).map(([name, content]) => [name, text(content)]));
 
-/** The driver with texts in place of plain data. */
+/** The driver with texts instead of plain data. */
 const driver: StoreDriver = {
   load(place, last, from) {
     const loaded = memory.load(place, last, from);

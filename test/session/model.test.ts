@@ -11,7 +11,7 @@ import { seedOf } from './seed.ts';
 import { TurnProcess, type Ask } from './turn-process.ts';
 
 const RUNS = 2_000;
-/** So many steps must be enough for every turn to come to its end. */
+/** The number of steps in which every turn must finish. */
 const STEPS = 20_000;
 
 interface Asked extends Ask {
@@ -19,7 +19,7 @@ interface Asked extends Ask {
 }
 
 const plan = fc.record({
-  /** The same turn may be asked several times, of several processes. */
+  /** The same turn may be requested several times, from several processes. */
   asks: fc.array(
     fc.record<Asked>({
       process: fc.nat(1),
@@ -30,7 +30,7 @@ const plan = fc.record({
     }),
     { minLength: 1, maxLength: 6 },
   ),
-  /** What becomes of the calls of the store, in their order; those behind it go well. */
+  /** The results of the calls of the store, in order. All later calls succeed. */
   fates: fc.array(
     fc.oneof(
       { weight: 4, arbitrary: fc.constant<Fate>('well') },
@@ -43,7 +43,7 @@ const plan = fc.record({
   ),
   /** After which step the first process dies. */
   death: fc.option(fc.nat(120), { nil: undefined }),
-  /** Where the clock goes on although something else could happen. */
+  /** The steps at which the clock moves on although something else could happen. */
   ticks: fc.infiniteStream(fc.nat(9)),
   historyLimit: fc.option(fc.constant(3), { nil: undefined }),
 });
@@ -68,7 +68,7 @@ describe('turns of two processes on one session', () => {
           const processes = [process(), process()];
           const run = async (ask: Asked): Promise<void> => {
             log.push({ what: 'begin', turn: ask.turn, session: ask.session });
-            // Who gets no answer from a process that is dead asks the other one.
+            // A caller of a dead process asks the other one.
             if ((await processes[ask.process]?.ask(ask)) !== true) await processes[1]?.ask(ask);
           };
           await drive(scheduler, Promise.all(asks.map(run)), ticks, (step) => {
@@ -85,7 +85,7 @@ describe('turns of two processes on one session', () => {
   }, 180_000);
 });
 
-/** Does one thing after the other: a task that the scheduler chooses, or the next timer. */
+/** Does one step after the other: a task that the scheduler chooses, or the next timer. */
 async function drive(
   scheduler: fc.Scheduler,
   all: Promise<unknown>,

@@ -46,7 +46,7 @@ const partsOf = ({ content }: Message): readonly Part[] =>
 const isAnswer = (one: Message | undefined): boolean =>
   one !== undefined && (one.role === 'tool' || partsOf(one).some(({ type }) => type === 'tool_result'));
 
-/** What a strict provider says of a conversation; undefined where it takes it. Written from the other end than the repair: message by message. */
+/** The error of a strict provider for a conversation; undefined if it accepts it. Written independently of the repair: message by message. */
 function complaintOf(messages: readonly Message[]): string | undefined {
   let open: string[] = [];
   for (const [at, one] of messages.entries()) {

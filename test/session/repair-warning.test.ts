@@ -18,7 +18,7 @@ const stores: [string, () => StateStore][] = [
   ['an encrypted store', () => encrypted(new MemoryStore(), new Uint8Array(32).fill(7))],
 ];
 
-/** Stores messages behind what is there, as another program would. */
+/** Appends messages to the session, as another program would. */
 async function write(store: StateStore, ...messages: Message[]): Promise<void> {
   const { version = 0 } = (await store.load('s', { last: 0 })) ?? {};
   await store.append(

@@ -25,7 +25,7 @@ describe('R42 the same turn, run by two processes because the first one lost its
     async (how) => {
       const [one, two] = processes();
       const { model, turn } = await begun(one);
-      // A process that is paused renews nothing; its clock goes on.
+      // A paused process renews nothing, but its clock moves on.
       if (how === 'paused') vi.setSystemTime(Date.now() + LEASE_MS + 1);
       const other = new Pipeline([says('theirs')], { store: two });
       const onBusy = how === 'superseded' ? 'supersede' : 'queue';

@@ -17,7 +17,7 @@ export type Fate = 'well' | 'refused' | 'answer lost' | 'never arrives' | 'never
 
 const NEVER = new Promise<never>(() => undefined);
 
-/** What a process reaches its store through: each call and each answer arrives when the scheduler says so, if at all. */
+/** The connection of a process to its store: each call and each answer arrives when the scheduler says so, if at all. */
 export class ScheduledStore extends ForwardingStore {
   readonly #scheduler: fc.Scheduler;
   readonly #fate: () => Fate;
@@ -29,7 +29,7 @@ export class ScheduledStore extends ForwardingStore {
     this.#fate = fate;
   }
 
-  /** The process is gone: what it had asked may still happen, and nothing comes back. */
+  /** Ends the process: its calls may still be carried out, but no answer comes back. */
   die(): void {
     this.#dead = true;
   }
@@ -64,7 +64,7 @@ export class ScheduledStore extends ForwardingStore {
     };
   }
 
-  /** The other processes go on with it. */
+  /** The other processes keep using the store. */
   override close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,4 +1,4 @@
-/** The seed of a property: the one in `SLUICE_SEED`, else a new one. It is printed, so that a run can be had again. */
+/** The seed of a property: the one in `SLUICE_SEED`, or a new one. It is printed, so that a run can be repeated. */
 export function seedOf(what: string): number {
   const given = process.env['SLUICE_SEED'];
   const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);

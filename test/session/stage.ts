@@ -3,15 +3,15 @@ import type { Message, SessionKey } from 'sluice';
 import { repairWarning, repaired as repair } from '../../src/session/repair.ts';
 
 type Verb = 'load' | 'turn' | 'append' | 'lease' | 'renew' | 'release';
-/** What a verb does in place of its work: fails, or waits first. */
+/** What a method does instead of its work: fails, or waits first. */
 type Trouble = Error | Promise<unknown>;
 
-/** A store in memory that says what it was asked, and fails where a test says so. */
+/** A store in memory that records its calls, and fails when a test says so. */
 export class TroubledStore extends MemoryStore {
   readonly log: string[] = [];
   readonly #troubles: { verb: Verb; trouble: Trouble; left: number }[] = [];
 
-  /** The next `times` calls of a verb fail, or wait. */
+  /** Makes the next `times` calls of a method fail or wait. */
   trouble(verb: Verb, trouble: Trouble, times = 1): void {
     this.#troubles.push({ verb, trouble, left: times });
   }
@@ -67,12 +67,12 @@ export class TroubledStore extends MemoryStore {
   }
 }
 
-/** What a session holds, one line a message. */
+/** The messages of a session, one per line. */
 export async function linesOf(store: MemoryStore, key: SessionKey = 's'): Promise<string[]> {
   return ((await store.load(key))?.messages ?? []).map(lineOf);
 }
 
-/** Role and content, and a star for what was cut short. */
+/** Role and content, and a star if the message is partial. */
 export function lineOf({ role, content, partial }: Message): string {
   const text =
     typeof content === 'string'
@@ -81,7 +81,7 @@ export function lineOf({ role, content, partial }: Message): string {
   return `${role}: ${text}${partial === true ? ' *' : ''}`;
 }
 
-/** Two stores over the same sessions, as two processes have them. */
+/** Two stores over the same sessions, as in two processes. */
 export function processes(): [MemoryStore, MemoryStore] {
   const store = new MemoryStore();
   const other = new Proxy(store, {
@@ -93,7 +93,7 @@ export function processes(): [MemoryStore, MemoryStore] {
   return [store, other];
 }
 
-/** Messages as they are repaired, and the warning of it. */
+/** Repaired messages, and the warning about them. */
 export function repaired(...given: Parameters<typeof repair>): {
   messages: Message[];
   warning: string | undefined;

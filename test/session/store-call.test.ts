@@ -10,7 +10,7 @@ const never = new Promise<never>(() => undefined);
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** Any value in place of what a store has promised. */
+/** Any value instead of the type that a store has promised. */
 const any = (value: unknown): never => value as never;
 
 /** Throws a value that need not be an error. */
@@ -18,7 +18,7 @@ function thrown(value: unknown): never {
   throw value;
 }
 
-/** What `pipeline.store` makes of a store. */
+/** The store as `pipeline.store` wraps it. */
 const timed = (store: StateStore, storeTimeoutMs?: number): StateStore =>
   new Pipeline([says('a')], { store, ...(storeTimeoutMs !== undefined && { storeTimeoutMs }) }).store;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What one client asks of a store. What it depends on, such as a version, is looked up when it is its turn. */
+/** A call of one client to a store. Its arguments, such as a version, are looked up when it is made. */
 export type Command =
   | { op: 'load'; id: string; last: number | undefined }
   | { op: 'turn'; id: string; turn: number }

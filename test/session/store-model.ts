@@ -23,7 +23,7 @@ interface ModelLease {
   real: Lease | undefined;
 }
 
-/** What a client has in hand. */
+/** What a client knows. */
 interface Client {
   seen: Map<string, number>;
   leases: ModelLease[];
@@ -35,12 +35,12 @@ const END: TurnEnd = {
   cost: { status: 'exact', totalUsd: 0.25 },
 };
 
-/** A store as its contract has it, as plainly as can be; beside it the real one, of which each answer must be the model's. */
+/** The contract of a store as a simple model, next to a real store whose answers must be those of the model. */
 export class StoreModel {
   readonly #store: StateStore;
   readonly #owner: string;
   readonly #ttlMs: number;
-  /** Lets the clock of the store go on. */
+  /** Moves the clock of the store on. */
   readonly #wait: (ms: number) => void;
   #sessions = new Map<string, ModelSession>();
   #spend = noSpend();
@@ -60,7 +60,7 @@ export class StoreModel {
     return { seen: new Map(), leases: [] };
   }
 
-  /** Asks both for the same, and compares. */
+  /** Makes the same call to both, and compares the answers. */
   async run(client: Client, command: Command): Promise<void> {
     switch (command.op) {
       case 'wait':
@@ -196,7 +196,7 @@ export class StoreModel {
     }
   }
 
-  /** All that is there, compared once more. */
+  /** Compares everything that is stored. */
   async compare(): Promise<void> {
     const client = this.client();
     for (const known of [...this.#sessions.keys(), 'a', 'b']) {
@@ -211,7 +211,7 @@ export class StoreModel {
   async #append(client: Client, command: Command & { op: 'append' }): Promise<void> {
     const kept = this.#session(command.id);
     const lease = command.lease === 'none' ? undefined : chosen(client.leases, command.lease, command.id);
-    // What a lease that was given back is still good for is nowhere said.
+    // The contract does not say what a released lease may still do.
     if (lease?.released === true) return;
     const { real } = lease ?? {};
     const contents = Array.from({ length: command.messages }, () => `m${this.#said++}`);
@@ -330,7 +330,7 @@ function chosen(
   return which === 'newest' ? known.at(-1) : known[0];
 }
 
-/** What came of it: the value, or the code of the error. Anything but a `SluiceError` fails the test. */
+/** The result of a call: the value, or the code of the error. Any error but a `SluiceError` fails the test. */
 async function answerOf<T>(promise: Promise<T>): Promise<T | string> {
   try {
     return await promise;

@@ -14,7 +14,7 @@ export interface Ask {
   turn: string;
   session: string;
   onBusy: 'queue' | 'reject' | 'supersede';
-  /** Whether its caller leaves once, at a time of the scheduler's. */
+  /** Whether its caller leaves once, at a time that the scheduler chooses. */
   leaves: boolean;
 }
 
@@ -58,14 +58,14 @@ export class TurnProcess {
     });
   }
 
-  /** It is gone at once: its callers ask another one. */
+  /** Ends the process at once: its callers ask another one. */
   die(): void {
     this.#dead = true;
     this.#line.die();
     this.#died.resolve(false);
   }
 
-  /** Asks until the turn is stored; false where the process died before. */
+  /** Asks until the turn is stored; false if the process died before. */
   ask(ask: Ask): Promise<boolean> {
     return Promise.race([this.#ask(ask), this.#died.promise]);
   }

@@ -14,7 +14,7 @@ import {
   tokens,
 } from '../core/harness.ts';
 
-/** Answers with what it was sent, one line a message. */
+/** Answers with the messages that it was sent, one per line. */
 const echo: Middleware = async function* echo(context) {
   yield text(context.request.messages.map(({ role, content }) => `${role}: ${String(content)}`).join('\n'));
   return { finishReason: 'stop' };

@@ -12,7 +12,7 @@ describe('a reply whose append fails', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  /** A turn of which the append of the reply meets trouble. */
+  /** A turn whose reply cannot be appended at first. */
   async function turnWith(...troubles: [Error | Promise<never>, number][]): Promise<{
     store: TroubledStore;
     turn: ReturnType<Pipeline['executeWithContext']>;
