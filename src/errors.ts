@@ -151,9 +151,9 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return KNOWN.has(value);
 }
 
-/** The kind of a value, for error messages: `null`, `array`, `string`, `number`, ... Never the value itself. */
+/** The kind of a value, for error messages: `null`, `undefined`, `an array`, `a string`, ... Never the value itself. */
 export function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'array';
-  return typeof value;
+  if (value === null || value === undefined) return String(value);
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  return /^[ao]/.test(kind) ? `an ${kind}` : `a ${kind}`;
 }

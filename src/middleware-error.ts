@@ -10,9 +10,6 @@ export function asSluiceError(error: unknown, name: string): SluiceError {
   if (isSluiceError(error)) return error;
   if (error instanceof Error && error.name === 'AbortError') return abortedError(error);
   // The message stays in the cause, because it may contain what no client should see.
-  const kind =
-    error instanceof Error
-      ? `${error.name} (see the cause)`
-      : `a value of kind ${kindOf(error)}, not an Error`;
+  const kind = error instanceof Error ? `${error.name} (see the cause)` : `${kindOf(error)}, not an Error`;
   return middlewareError(name, `threw ${kind}.`, error);
 }

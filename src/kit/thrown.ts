@@ -8,7 +8,7 @@ import { kindOf } from '../errors.ts';
  * context.warn(`recorder: the file was not written: ${kindOfThrown(error)}.`);
  */
 export function kindOfThrown(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name : `a value of kind ${kindOf(thrown)}, not an Error`;
+  return thrown instanceof Error ? thrown.name : `${kindOf(thrown)}, not an Error`;
 }
 
 /**

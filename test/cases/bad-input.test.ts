@@ -15,27 +15,27 @@ describe('a wrong option of an execution is refused with its field and how to fi
     [
       'a hot temperature',
       { parameters: { temperature: 'hot' } },
-      'parameters.temperature is string: give a number',
+      'parameters.temperature is a string: give a number',
     ],
     [
       'fewer than no tokens',
       { parameters: { maxTokens: -5 } },
-      'parameters.maxTokens is number: give a number of at least 1',
+      'parameters.maxTokens is a number: give a number of at least 1',
     ],
     [
       'an unknown effort',
       { parameters: { reasoning: { effort: 'lots' } } },
-      'parameters.reasoning.effort is string: give "none" or "minimal"',
+      'parameters.reasoning.effort is a string: give "none" or "minimal"',
     ],
     [
       'an unknown choice',
       { parameters: { toolChoice: 'any' } },
-      'parameters.toolChoice is string: give "auto", "none", "required" or { name }',
+      'parameters.toolChoice is a string: give "auto", "none", "required" or { name }',
     ],
     [
       'a cache that is on',
       { parameters: { promptCache: true } },
-      'parameters.promptCache is boolean: give "auto" or an array of',
+      'parameters.promptCache is a boolean: give "auto" or an array of',
     ],
     [
       "OpenAI's shape of a tool",
@@ -55,29 +55,29 @@ describe('a wrong option of an execution is refused with its field and how to fi
     [
       'a controller as signal',
       { signal: new AbortController() },
-      'signal is object: give an AbortSignal, such as controller.signal',
+      'signal is an object: give an AbortSignal, such as controller.signal',
     ],
     [
       'no date',
       { deadline: new Date('never') },
-      'deadline is object: give a valid Date, or milliseconds since the epoch',
+      'deadline is an object: give a valid Date, or milliseconds since the epoch',
     ],
     [
       'values without keys',
       { values: [['tenant', 'acme']] },
-      'values has an entry whose key is string: give entries of keys made by contextKey()',
+      'values has an entry whose key is a string: give entries of keys made by contextKey()',
     ],
     [
       'a key without a value',
       { values: [contextKey('tenant')] },
-      'values has an entry that is object: give entries',
+      'values has an entry that is an object: give entries',
     ],
     [
       'a function in metadata',
       { metadata: { a: { b: () => 1 } } },
-      'metadata.a.b is function: give plain data, as JSON has it',
+      'metadata.a.b is a function: give plain data, as JSON has it',
     ],
-    ['a bigint in metadata', { metadata: { a: 1n } }, 'metadata.a is bigint: give plain data'],
+    ['a bigint in metadata', { metadata: { a: 1n } }, 'metadata.a is a bigint: give plain data'],
   ])('%s', async (_, options, message) => {
     expect(await refusal(() => execute('user', 'x', options))).toContain(message);
   });
@@ -86,14 +86,14 @@ describe('a wrong option of an execution is refused with its field and how to fi
     const metadata: Record<string, unknown> = {};
     metadata.self = { metadata };
     expect(await refusal(() => execute('user', 'x', { metadata }))).toContain(
-      'metadata.self.metadata.self is object: give plain',
+      'metadata.self.metadata.self is an object: give plain',
     );
   });
 
   test('several wrong options are all named', async () => {
     const text = await refusal(() => execute('user', 'x', { timeout: 1, timeoutMs: -1, model: '' }));
     expect(text).toBe(
-      'invalid_options: Execution options: timeoutMs is number: give a number of at least 0; model is string: give one that is not empty; timeout is not an option: take it out or fix its name.',
+      'invalid_options: Execution options: timeoutMs is a number: give a number of at least 0; model is a string: give one that is not empty; timeout is not an option: take it out or fix its name.',
     );
   });
 
@@ -138,8 +138,8 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
 
   test.each<[string, unknown, string]>([
     ['an unknown key', { message: [] }, 'message is not an option'],
-    ['a text', 'x', 'what was given is string: give an object'],
-    ['messages that are not an array', { messages: 'x' }, 'messages is string: give an array'],
+    ['a text', 'x', 'what was given is a string: give an object'],
+    ['messages that are not an array', { messages: 'x' }, 'messages is a string: give an array'],
     [
       'messages of the wrong shape',
       { messages: [{ role: 'user' }] },
@@ -161,7 +161,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
     // @ts-expect-error it is not a middleware
     const pipeline = new Pipeline([retry, model()]);
     expect(await refusal(() => pipeline.execute('user', 'x'))).toBe(
-      'middleware: Middleware "retry" returned function, not a stream: was the factory passed without calling it?',
+      'middleware: Middleware "retry" returned a function, not a stream: was the factory passed without calling it?',
     );
   });
 
@@ -169,7 +169,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
     // @ts-expect-error it does not return a stream
     const pipeline = new Pipeline([terminal({ name: 'mine' }, () => 5)]);
     expect(await refusal(() => pipeline.execute('user', 'x'))).toContain(
-      'Middleware "mine" returned number, not a stream',
+      'Middleware "mine" returned a number, not a stream',
     );
   });
 
@@ -206,22 +206,22 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
     [
       'an abort without an error',
       (_context, stream) => stream.tap(() => void Reflect.apply(stream.abort, stream, [])),
-      'Middleware "odd" threw a value of kind undefined, not an Error.',
+      'Middleware "odd" threw undefined, not an Error.',
     ],
     [
       'a tap that is not a function',
       (_context, stream) => Reflect.apply(stream.tap, stream, [5]),
-      'tap() was given number: give a function or',
+      'tap() was given a number: give a function or',
     ],
     [
       'a tap with a wrong field',
       (_context, stream) => Reflect.apply(stream.tap, stream, [{ end: 5 }]),
-      'tap(): end is number: give a function.',
+      'tap(): end is a number: give a function.',
     ],
     [
       'an observer that is not a function',
       (context) => Reflect.apply(context.onCall, context, [5]),
-      'Middleware "odd" called onCall() with number: give a function.',
+      'Middleware "odd" called onCall() with a number: give a function.',
     ],
     [
       'a hook that is not a function',
@@ -268,13 +268,13 @@ describe('other wrong calls are refused', () => {
 
   test('a tee with several wrong options, all of which are named', async () => {
     expect(await call('tee', 0, { overflow: 'drop', bufferSize: 0, idleTimeoutMs: -1 })).toBe(
-      'invalid_options: tee(n, options): n is number: give a whole number of branches, 1 or more; overflow is string: give "block", "drop-oldest" or "error"; bufferSize is number: give a whole number of chunks, 1 or more; idleTimeoutMs is number: give milliseconds, 0 for no limit.',
+      'invalid_options: tee(n, options): n is a number: give a whole number of branches, 1 or more; overflow is a string: give "block", "drop-oldest" or "error"; bufferSize is a number: give a whole number of chunks, 1 or more; idleTimeoutMs is a number: give milliseconds, 0 for no limit.',
     );
   });
 
   test('a handler with an unknown name', async () => {
     expect(await call('handle', { onToken: () => 1, onContent: 5 })).toBe(
-      'invalid_options: handle(): onToken is not a handler: there are onContent, onThinking, onToolCall, onFile, onProgress, onComplete, onError; onContent is number: give a function.',
+      'invalid_options: handle(): onToken is not a handler: there are onContent, onThinking, onToolCall, onFile, onProgress, onComplete, onError; onContent is a number: give a function.',
     );
     expect(await call('handle')).toContain('handler is undefined: give an object of functions.');
   });
@@ -297,7 +297,7 @@ describe('other wrong calls are refused', () => {
   });
 
   test.each([
-    ['a number', 5, 'sessionId is number: give a string that is not empty, or { owner, id }'],
+    ['a number', 5, 'sessionId is a number: give a string that is not empty, or { owner, id }'],
     ['no text', '', 'sessionId is empty: give a string that is not empty'],
     ['an owner alone', { owner: 'ada' }, 'sessionId.id is undefined: give a string that is not empty'],
     [
@@ -319,7 +319,7 @@ describe('other wrong calls are refused', () => {
       'invalid_options: owner is undefined: give a string.',
     );
     expect(await refusal(() => Reflect.apply(store.spend, store, ['ada']))).toBe(
-      'invalid_options: spend(): what was given is string: give an object.',
+      'invalid_options: spend(): what was given is a string: give an object.',
     );
     expect(await refusal(() => Reflect.apply(store.spend, store, [{ id: 's' }]))).toBe(
       'invalid_options: spend(): owner is undefined: give a string.',
@@ -328,7 +328,7 @@ describe('other wrong calls are refused', () => {
 
   test.each(['get', 'set'] as const)('%s() with the name of a key instead of the key', async (name) => {
     const wrong =
-      "the key is string: give one made by contextKey(), such as const Tenant = contextKey('tenant').";
+      "the key is a string: give one made by contextKey(), such as const Tenant = contextKey('tenant').";
     const use = (valuesOf: (context: ExecutionContext) => object | undefined): Promise<string> =>
       refusal(async () => {
         const layer: Middleware = (context, next) => {
@@ -350,7 +350,7 @@ describe('other wrong calls are refused', () => {
 
   test('wrong limits of the store in memory', async () => {
     expect(await refusal(() => Reflect.construct(MemoryStore, [{ ttlMs: -1, maxSession: 4 }]))).toBe(
-      'invalid_options: MemoryStore options: ttlMs is number: give a number of at least 1; maxSession is not an option: take it out or fix its name.',
+      'invalid_options: MemoryStore options: ttlMs is a number: give a number of at least 1; maxSession is not an option: take it out or fix its name.',
     );
   });
 });

@@ -17,7 +17,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
     [
       'a string as part',
       part('x'),
-      "message.content[0] is string: give an object such as { type: 'text', text }.",
+      "message.content[0] is a string: give an object such as { type: 'text', text }.",
     ],
     [
       'an empty image',
@@ -27,7 +27,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
     [
       'bytes',
       part({ type: 'image', data: Buffer.from('x'), mediaType: 'image/png' }),
-      'message.content[0].data is object: give the bytes as a base64 string.',
+      'message.content[0].data is an object: give the bytes as a base64 string.',
     ],
     [
       'data without a type',
@@ -37,7 +37,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
     [
       'an unknown detail',
       part({ type: 'image', url: 'https://a.example/b.png', detail: 'ultra' }),
-      'message.content[0].detail is string: give "auto" or "low" or "high", or leave it out.',
+      'message.content[0].detail is a string: give "auto" or "low" or "high", or leave it out.',
     ],
     [
       "another library's field",
@@ -72,7 +72,7 @@ describe('the error for a message of the wrong shape names the field, the kind o
     [
       'a tool answer that is only text',
       ['tool', '42'],
-      'message.content is string: a message of role tool needs an array of parts',
+      'message.content is a string: a message of role tool needs an array of parts',
     ],
     [
       'the second of several',

@@ -98,7 +98,7 @@ describe('the prompt of a pack', () => {
   test('is checked even if it did not come from parsePack()', async () => {
     const given = { pack: packJson({ system_template: 5 }), prompt: 'chat', provider: model() };
     expect(await refusal(() => Reflect.apply(openConversation, undefined, [given]))).toBe(
-      'invalid_options: Pack: prompts.chat.system_template is number: give a string.',
+      'invalid_options: Pack: prompts.chat.system_template is a number: give a string.',
     );
   });
 });
@@ -179,26 +179,26 @@ describe('variables', () => {
   const circle: Json = {};
   circle['self'] = circle;
   const refused: [type: string, validation: Json | undefined, value: unknown, message: string][] = [
-    ['string', undefined, 5, 'what was given is number: give a string'],
+    ['string', undefined, 5, 'what was given is a number: give a string'],
     ['string', undefined, null, 'what was given is null: give a string'],
-    ['number', undefined, '5', 'what was given is string: give a number'],
+    ['number', undefined, '5', 'what was given is a string: give a number'],
     ['number', undefined, Number.NaN, 'what was given is NaN: give a number'],
-    ['boolean', undefined, 'true', 'what was given is string: give true or false'],
-    ['object', undefined, [], 'what was given is array: give an object'],
+    ['boolean', undefined, 'true', 'what was given is a string: give true or false'],
+    ['object', undefined, [], 'what was given is an array: give an object'],
     [
       'object',
       undefined,
       circle,
-      'what was given is object: give a string, a number, true, false, or an object or array of plain data',
+      'what was given is an object: give a string, a number, true, false, or an object or array of plain data',
     ],
-    ['array', undefined, {}, 'what was given is object: give an array'],
-    ['string', { pattern: '^[a-z]+$' }, 'A', 'what was given is string: give one that matches ^[a-z]+$'],
-    ['string', { min_length: 2 }, '😀', 'what was given is string: give at least 2 characters'],
-    ['string', { max_length: 2 }, 'abc', 'what was given is string: give at most 2 characters'],
-    ['number', { minimum: 1 }, 0, 'what was given is number: give a number of at least 1'],
-    ['number', { maximum: 1 }, 2, 'what was given is number: give a number of at most 1'],
-    ['string', { enum: ['low', 'high'] }, 'mid', 'what was given is string: give one of "low", "high"'],
-    ['number', { enum: [1, 2] }, 3, 'what was given is number: give one of 1, 2'],
+    ['array', undefined, {}, 'what was given is an object: give an array'],
+    ['string', { pattern: '^[a-z]+$' }, 'A', 'what was given is a string: give one that matches ^[a-z]+$'],
+    ['string', { min_length: 2 }, '😀', 'what was given is a string: give at least 2 characters'],
+    ['string', { max_length: 2 }, 'abc', 'what was given is a string: give at most 2 characters'],
+    ['number', { minimum: 1 }, 0, 'what was given is a number: give a number of at least 1'],
+    ['number', { maximum: 1 }, 2, 'what was given is a number: give a number of at most 1'],
+    ['string', { enum: ['low', 'high'] }, 'mid', 'what was given is a string: give one of "low", "high"'],
+    ['number', { enum: [1, 2] }, 3, 'what was given is a number: give one of 1, 2'],
   ];
 
   test.each(refused)('of type %s with the rules %j refuse %j', async (type, validation, value, message) => {

@@ -38,7 +38,7 @@ describe('values of variables with a pattern', () => {
     conversation.setVariable('name', 'a'.repeat(10_000));
     const long = 'a'.repeat(10_001);
     expect(await refusal(() => conversation.setVariable('name', long))).toBe(
-      'invalid_options: Variable name: what was given is string: give at most 10000 characters.',
+      'invalid_options: Variable name: what was given is a string: give at most 10000 characters.',
     );
     const { conversation: longer, provider } = opened({
       system_template: '{{name}}',

@@ -63,18 +63,18 @@ describe('what a pack keeps', () => {
 });
 
 const wrong: [what: string, json: unknown, message: string][] = [
-  ['a text instead of the JSON', '{}', 'Pack: what was given is string: give an object.'],
+  ['a text instead of the JSON', '{}', 'Pack: what was given is a string: give an object.'],
   ['nothing', undefined, 'Pack: what was given is undefined: give an object.'],
   ['no id', packJson({}, { id: undefined }), 'Pack: id is undefined: give a string.'],
   [
     'an id in capital letters',
     packJson({}, { id: 'Hello' }),
-    'Pack: id is string: give an id of lowercase letters, digits and - that begins with a letter.',
+    'Pack: id is a string: give an id of lowercase letters, digits and - that begins with a letter.',
   ],
   [
     'an invalid version',
     packJson({}, { version: '1' }),
-    'Pack: version is string: give a semantic version such as "1.0.0".',
+    'Pack: version is a string: give a semantic version such as "1.0.0".',
   ],
   [
     'no template engine',
@@ -86,8 +86,8 @@ const wrong: [what: string, json: unknown, message: string][] = [
     packJson({}, { template_engine: { version: 'v1', syntax: 'variable' } }),
     'Pack: template_engine.syntax is not supported: give a name between delimiters, such as "{{variable}}".',
   ],
-  ['no prompts', packJson({}, { prompts: {} }), 'Pack: prompts is object: give at least one prompt.'],
-  ['prompts as an array', packJson({}, { prompts: [] }), 'Pack: prompts is array: give an object.'],
+  ['no prompts', packJson({}, { prompts: {} }), 'Pack: prompts is an object: give at least one prompt.'],
+  ['prompts as an array', packJson({}, { prompts: [] }), 'Pack: prompts is an array: give an object.'],
   [
     'a prompt without a template',
     packJson({ system_template: undefined }),
@@ -96,7 +96,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'a prompt with an empty template',
     packJson({ system_template: '' }),
-    'Pack: prompts.chat.system_template is string: give one that is not empty.',
+    'Pack: prompts.chat.system_template is a string: give one that is not empty.',
   ],
   [
     'a variable without a type',
@@ -106,22 +106,22 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'a variable with an invalid name',
     packJson({ variables: [required('a-b')] }),
-    'Pack: prompts.chat.variables.0.name is string: give a name of letters, digits and _ that does not begin with a digit.',
+    'Pack: prompts.chat.variables.0.name is a string: give a name of letters, digits and _ that does not begin with a digit.',
   ],
   [
     'two variables with the same name',
     packJson({ variables: [required('a'), optional('a')] }),
-    'Pack: prompts.chat.variables.1.name is string: give a name that no other variable of the prompt has.',
+    'Pack: prompts.chat.variables.1.name is a string: give a name that no other variable of the prompt has.',
   ],
   [
     'a default of another type',
     packJson({ variables: [optional('a', { type: 'number', default: '5' })] }),
-    'Pack: prompts.chat.variables.0.default is string: give a number.',
+    'Pack: prompts.chat.variables.0.default is a string: give a number.',
   ],
   [
     'a default that breaks its own rules',
     packJson({ variables: [optional('a', { default: 'red', validation: { enum: ['blue'] } })] }),
-    'Pack: prompts.chat.variables.0.default is string: give one of "blue".',
+    'Pack: prompts.chat.variables.0.default is a string: give one of "blue".',
   ],
   [
     'defaults that break their own rules, one of each kind',
@@ -137,14 +137,14 @@ const wrong: [what: string, json: unknown, message: string][] = [
         optional('h', { type: 'array', default: {} }),
       ],
     }),
-    'Pack: prompts.chat.variables.0.default is string: give one that matches ^[a-z]+$; ' +
-      'prompts.chat.variables.1.default is string: give at least 2 characters; ' +
-      'prompts.chat.variables.2.default is string: give at most 2 characters; ' +
-      'prompts.chat.variables.3.default is number: give a number of at least 1; ' +
-      'prompts.chat.variables.4.default is number: give a number of at most 2; ' +
-      'prompts.chat.variables.5.default is string: give true or false; ' +
-      'prompts.chat.variables.6.default is array: give an object; ' +
-      'prompts.chat.variables.7.default is object: give an array.',
+    'Pack: prompts.chat.variables.0.default is a string: give one that matches ^[a-z]+$; ' +
+      'prompts.chat.variables.1.default is a string: give at least 2 characters; ' +
+      'prompts.chat.variables.2.default is a string: give at most 2 characters; ' +
+      'prompts.chat.variables.3.default is a number: give a number of at least 1; ' +
+      'prompts.chat.variables.4.default is a number: give a number of at most 2; ' +
+      'prompts.chat.variables.5.default is a string: give true or false; ' +
+      'prompts.chat.variables.6.default is an array: give an object; ' +
+      'prompts.chat.variables.7.default is an object: give an array.',
   ],
   ...['string', 'number', 'boolean', 'object', 'array', 'date'].map((type): [string, unknown, string] => [
     `a default of null for a variable of type ${type}`,
@@ -154,7 +154,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
   [
     'an empty enum',
     packJson({ variables: [optional('a', { validation: { enum: [] } })] }),
-    'Pack: prompts.chat.variables.0.validation.enum is array: ' +
+    'Pack: prompts.chat.variables.0.validation.enum is an array: ' +
       'give at least one value that is of type string and satisfies the other rules.',
   ],
   [
@@ -165,7 +165,7 @@ const wrong: [what: string, json: unknown, message: string][] = [
         optional('b', { validation: { enum: ['x', null] } }),
       ],
     }),
-    'Pack: prompts.chat.variables.0.validation.enum is array: ' +
+    'Pack: prompts.chat.variables.0.validation.enum is an array: ' +
       'give at least one value that is of type number and satisfies the other rules.',
   ],
   [
@@ -173,47 +173,47 @@ const wrong: [what: string, json: unknown, message: string][] = [
     packJson({
       variables: [optional('a', { validation: { min_length: 3, max_length: 2, minimum: 1, maximum: 0 } })],
     }),
-    'Pack: prompts.chat.variables.0.validation.max_length is number: give a number of at least 3; ' +
-      'prompts.chat.variables.0.validation.maximum is number: give a number of at least 1.',
+    'Pack: prompts.chat.variables.0.validation.max_length is a number: give a number of at least 3; ' +
+      'prompts.chat.variables.0.validation.maximum is a number: give a number of at least 1.',
   ],
   [
     'half a surrogate pair in a template or a fragment',
     packJson({ system_template: 'cut \uD83D' }, { fragments: { tone: '\uDE00 cut' } }),
-    'Pack: prompts.chat.system_template is string: give well-formed text: it contains half a surrogate pair; ' +
-      'fragments.tone is string: give well-formed text: it contains half a surrogate pair.',
+    'Pack: prompts.chat.system_template is a string: give well-formed text: it contains half a surrogate pair; ' +
+      'fragments.tone is a string: give well-formed text: it contains half a surrogate pair.',
   ],
   [
     'a pattern that is not a regular expression',
     packJson({ variables: [required('a', { validation: { pattern: '(' } })] }),
-    'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression.',
+    'Pack: prompts.chat.variables.0.validation.pattern is a string: give a regular expression.',
   ],
   ...['\\-', '^[a-z]{2', '^\\p{Letter$', '\\u{1F600', '[\\w-.]', '}', '\\k<a>'].map(
     (pattern): [string, unknown, string] => [
       `the pattern ${pattern}, which is valid without the flag u only`,
       packJson({ variables: [required('a', { validation: { pattern } })] }),
-      'Pack: prompts.chat.variables.0.validation.pattern is string: give a regular expression that is valid ' +
+      'Pack: prompts.chat.variables.0.validation.pattern is a string: give a regular expression that is valid ' +
         'with the flag u: escape only the characters that need it, such as { and }.',
     ],
   ),
   [
     'a temperature out of range',
     packJson({ parameters: { temperature: 3 } }),
-    'Pack: prompts.chat.parameters.temperature is number: give a number of at most 2.',
+    'Pack: prompts.chat.parameters.temperature is a number: give a number of at most 2.',
   ],
   [
     'parameters of an override',
     packJson({ model_overrides: { m: { parameters: { max_tokens: 0 } } } }),
-    'Pack: prompts.chat.model_overrides.m.parameters.max_tokens is number: give a number of at least 1.',
+    'Pack: prompts.chat.model_overrides.m.parameters.max_tokens is a number: give a number of at least 1.',
   ],
   [
     'a fragment that is not a text',
     packJson({}, { fragments: { a: 1 } }),
-    'Pack: fragments.a is number: give a string.',
+    'Pack: fragments.a is a number: give a string.',
   ],
   [
     'a policy out of range',
     packJson({ tool_policy: { tool_choice: 'any' } }),
-    'Pack: prompts.chat.tool_policy.tool_choice is string: give "auto" or "required" or "none".',
+    'Pack: prompts.chat.tool_policy.tool_choice is a string: give "auto" or "required" or "none".',
   ],
   [
     'a validator without a type',
@@ -231,12 +231,12 @@ const wrong: [what: string, json: unknown, message: string][] = [
       {},
       { tools: { look: { name: 'look', description: 'x', parameters: { type: 'string', properties: {} } } } },
     ),
-    'Pack: tools.look.parameters.type is string: give "object".',
+    'Pack: tools.look.parameters.type is a string: give "object".',
   ],
   [
     'several problems at once',
     packJson({ name: '', version: 1 }),
-    'Pack: prompts.chat.name is string: give one that is not empty; prompts.chat.version is number: give a string.',
+    'Pack: prompts.chat.name is a string: give one that is not empty; prompts.chat.version is a number: give a string.',
   ],
 ];
 
@@ -323,7 +323,7 @@ describe('loadPack', () => {
     const json: Json = packJson({ system_template: 5 });
     const path = await file('c.pack.json', JSON.stringify(json));
     expect(await refusal(() => loadPack(path))).toBe(
-      `invalid_options: loadPack(): the file ${path}: Pack: prompts.chat.system_template is number: give a string.`,
+      `invalid_options: loadPack(): the file ${path}: Pack: prompts.chat.system_template is a number: give a string.`,
     );
   });
 

@@ -49,7 +49,7 @@ describe('names in errors', () => {
       throw 'text';
     };
     const error = await failureOf(new Pipeline([odd, says('a')]).execute('user', 'hi'));
-    expect(error.message).toBe('Middleware "odd" threw a value of kind string, not an Error.');
+    expect(error.message).toBe('Middleware "odd" threw a string, not an Error.');
   });
 
   test('an error of the library passes every shape as the same object', async () => {

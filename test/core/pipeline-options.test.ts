@@ -54,17 +54,17 @@ describe('options of a pipeline', () => {
     ])
       expect(message).toContain(name);
     expect(message).toContain('color is not an option');
-    expect(message).toContain('executionTimeoutMs is string');
+    expect(message).toContain('executionTimeoutMs is a string');
     expect(message).not.toContain('secret');
   });
 
   test.each([
-    ['no array', [says('a')].at(0), /middleware is function: give an array/],
+    ['no array', [says('a')].at(0), /middleware is a function: give an array/],
     ['an empty array', [], /empty array: put at least a provider in it/],
     [
       'a value that is not a function',
       [says('a'), { name: 'retry' }],
-      /middleware\[1\] is object: give a function/,
+      /middleware\[1\] is an object: give a function/,
     ],
     ['NaN', [says('a')], /executionTimeoutMs/, { executionTimeoutMs: Number.NaN }],
   ])('%s is refused', (_, middleware, message, options?: object) => {
@@ -82,7 +82,7 @@ describe('options of a pipeline', () => {
 describe('what an execution is called with', () => {
   test.each([
     [['robot', 'hi'], /role.*robot/],
-    [['user', 7], /content is number: give a string or an array of parts/],
+    [['user', 7], /content is a number: give a string or an array of parts/],
     [[{ role: 'user' }], /message\.content is undefined: give a string or an array of parts/],
     [
       [[{ role: 'user', content: 'a' }, { content: 'b' }]],
@@ -93,8 +93,8 @@ describe('what an execution is called with', () => {
     [[[]], /empty array: give at least one message/],
     [['user', 'hi', { timeout: 1 }], /timeout is not an option/],
     [['user', 'hi', { timeoutMs: -1 }], /timeoutMs/],
-    [['user', 'hi', { signal: {} }], /signal is object/],
-    [[{ role: 'user', content: 'hi' }, 'oops'], /options is string/],
+    [['user', 'hi', { signal: {} }], /signal is an object/],
+    [[{ role: 'user', content: 'hi' }, 'oops'], /options is a string/],
   ])('%j is refused before anything starts', (given, message) => {
     const error = call(...given);
     expect(error).toMatchObject({ code: 'invalid_options' });
@@ -146,7 +146,7 @@ describe('types', () => {
       expectTypeOf(context.get(Tenant)).toEqualTypeOf<string | undefined>();
       expectTypeOf(context.session?.get(Count)).toEqualTypeOf<number | undefined>();
       // @ts-expect-error there is no untyped bag
-      expect(() => context.get('tenant')).toThrow('the key is string');
+      expect(() => context.get('tenant')).toThrow('the key is a string');
       context.log.info(context.get(Tenant) ?? 'none');
       return next();
     };

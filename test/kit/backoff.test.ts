@@ -55,15 +55,15 @@ describe('a constant back-off', () => {
 describe('options that are wrong are refused by name', () => {
   test.each<[make: () => unknown, message: string]>([
     [() => constant(Number.NaN), 'constant(): ms is NaN: give a finite number.'],
-    [() => constant(-1), 'constant(): ms is number: give a number of at least 0.'],
+    [() => constant(-1), 'constant(): ms is a number: give a number of at least 0.'],
     [
       () => exponential({ initialMs: -1, maxMs: 2 ** 31 }),
-      'exponential(): initialMs is number: give a number of at least 0; maxMs is number: give a number of at most 2147483647.',
+      'exponential(): initialMs is a number: give a number of at least 0; maxMs is a number: give a number of at most 2147483647.',
     ],
-    [() => exponential({ factor: 0.5 }), 'exponential(): factor is number: give a number of at least 1.'],
+    [() => exponential({ factor: 0.5 }), 'exponential(): factor is a number: give a number of at least 1.'],
     [
       () => Reflect.apply(exponential, undefined, [{ jitter: true, random: 1 }]),
-      'exponential(): jitter is boolean: give "none" or "full" or "equal"; random is number: give a function.',
+      'exponential(): jitter is a boolean: give "none" or "full" or "equal"; random is a number: give a function.',
     ],
   ])('%s', (make, message) => {
     let thrown: unknown;

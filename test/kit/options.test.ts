@@ -43,24 +43,24 @@ describe('parsing of options', () => {
   });
 
   test.each<[options: unknown, message: string]>([
-    [{ waitMs: -1 }, 'recorder(): waitMs is number: give a number of at least 0.'],
+    [{ waitMs: -1 }, 'recorder(): waitMs is a number: give a number of at least 0.'],
     [{ waitMs: Number.NaN }, 'recorder(): waitMs is NaN: give a finite number.'],
     [{ waitMs: Infinity }, 'recorder(): waitMs is Infinity: give a finite number.'],
-    [{ timerMs: 2 ** 31 }, 'recorder(): timerMs is number: give a number of at most 2147483647.'],
-    [{ size: 0 }, 'recorder(): size is number: give a number of at least 1.'],
-    [{ size: 1.5 }, 'recorder(): size is number: give a whole number.'],
-    [{ onDrop: 'log' }, 'recorder(): onDrop is string: give a function.'],
+    [{ timerMs: 2 ** 31 }, 'recorder(): timerMs is a number: give a number of at most 2147483647.'],
+    [{ size: 0 }, 'recorder(): size is a number: give a number of at least 1.'],
+    [{ size: 1.5 }, 'recorder(): size is a number: give a whole number.'],
+    [{ onDrop: 'log' }, 'recorder(): onDrop is a string: give a function.'],
     [
       { client: { get: () => 'a' } },
-      'recorder(): client is object: give an object with the methods get, put.',
+      'recorder(): client is an object: give an object with the methods get, put.',
     ],
     [{ client: null }, 'recorder(): client is null: give an object with the methods get, put.'],
-    [{ retryOn: 'flood' }, 'recorder(): retryOn is string: give an error code.'],
+    [{ retryOn: 'flood' }, 'recorder(): retryOn is a string: give an error code.'],
     [
       { size: '3', onDrop: 1 },
-      'recorder(): size is string: give a number; onDrop is number: give a function.',
+      'recorder(): size is a string: give a number; onDrop is a number: give a function.',
     ],
-    ['all', 'recorder(): what was given is string: give an object.'],
+    ['all', 'recorder(): what was given is a string: give an object.'],
   ])('refuses %o by name', (options, message) => {
     expect(failureOf(options)).toEqual(['invalid_options', message]);
   });
@@ -82,14 +82,14 @@ test('the kind of a value is named without the value', () => {
   expect(values.map(kindOf)).toEqual([
     'null',
     'undefined',
-    'array',
-    'object',
-    'string',
-    'number',
-    'number',
-    'boolean',
-    'function',
-    'symbol',
-    'bigint',
+    'an array',
+    'an object',
+    'a string',
+    'a number',
+    'a number',
+    'a boolean',
+    'a function',
+    'a symbol',
+    'a bigint',
   ]);
 });

@@ -10,8 +10,8 @@ describe('what was thrown is named', () => {
   });
 
   test('by its kind if it is not an error', () => {
-    expect(kindOfThrown('key sk-123')).toBe('a value of kind string, not an Error');
-    expect(kindOfThrown(null)).toBe('a value of kind null, not an Error');
+    expect(kindOfThrown('key sk-123')).toBe('a string, not an Error');
+    expect(kindOfThrown(null)).toBe('null, not an Error');
   });
 });
 

@@ -298,7 +298,7 @@ describe('both', () => {
       code: 'invalid_options',
       message:
         "cost(): store is undefined: give the pipeline's store: a budget is per owner; " +
-        'budgets.0.key is function: leave it out: a budget per owner always has the key of the turn.',
+        'budgets.0.key is a function: leave it out: a budget per owner always has the key of the turn.',
     });
   });
 });

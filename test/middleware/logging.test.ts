@@ -262,7 +262,7 @@ describe('logging', () => {
   });
 
   test.each<[unknown, string]>([
-    [{ logger: { info: () => undefined } }, 'logger is object: give an object with the methods'],
+    [{ logger: { info: () => undefined } }, 'logger is an object: give an object with the methods'],
     [{ content: 'yes' }, 'content'],
     [{ level: 'debug' }, 'level is not an option'],
   ])('refuses %j when it is made', (options, message) => {

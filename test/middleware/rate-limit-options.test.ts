@@ -15,7 +15,7 @@ test('wrong options are refused at once, each by name', () => {
     /requestsPerMinute.*tokensPerMinute.*key.*maxQueue.*perSecond/s,
   );
   expect(() => Reflect.apply(make, undefined, [{ key: 'tenant' }]) as unknown).toThrow(
-    'rateLimit(): key is string: give a function.',
+    'rateLimit(): key is a string: give a function.',
   );
   const none: unknown = () => ({});
   expect(() => Reflect.apply(make, undefined, [{ requestsPerMinute: 1, limiter: none }]) as unknown).toThrow(

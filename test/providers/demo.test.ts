@@ -274,7 +274,7 @@ describe('the limits and counts of the demo model', () => {
 
   it('refuse wrong options by name', () => {
     const wrong = { wordDelayMs: -1, pace: 2 };
-    expect(() => demo(wrong)).toThrow(/demo\(\): wordDelayMs is number: .*pace is not an option/);
+    expect(() => demo(wrong)).toThrow(/demo\(\): wordDelayMs is a number: .*pace is not an option/);
   });
 });
 

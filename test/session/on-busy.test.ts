@@ -296,7 +296,7 @@ describe('supersede', () => {
 test('onBusy is one of three words', async () => {
   const made = (async () => Reflect.construct(Pipeline, [[says('a')], { onBusy: 'later' }]))();
   expect((await failureOf(made)).message).toContain(
-    'onBusy is string: give "queue" or "reject" or "supersede"',
+    'onBusy is a string: give "queue" or "reject" or "supersede"',
   );
 });
 

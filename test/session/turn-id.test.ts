@@ -296,7 +296,7 @@ describe('the option', () => {
   });
 
   test.each([
-    ['', 'turnId is string: give one that is not empty'],
+    ['', 'turnId is a string: give one that is not empty'],
     ['half \ud800', 'turnId holds half a surrogate pair'],
     ['x'.repeat(501), 'turnId is too long: give at most 500 UTF-8 bytes'],
   ])('is refused if no store could keep it: %j', async (bad, message) => {

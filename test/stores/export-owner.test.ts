@@ -97,6 +97,6 @@ test('wrong options are refused', async () => {
   const error = await failureOf(exportOwner(store, 'ada', { storeTimeoutMs: -1 }).next());
   expect(error).toMatchObject({
     code: 'invalid_options',
-    message: 'exportOwner(): storeTimeoutMs is number: give a number of at least 0.',
+    message: 'exportOwner(): storeTimeoutMs is a number: give a number of at least 0.',
   });
 });

@@ -384,7 +384,7 @@ describe('options', () => {
     [
       'a summary as large as the window',
       { maxTokens: 100, strategy: 'summarize', summary: { maxTokens: 51 } },
-      'summary.maxTokens is number: give at most half',
+      'summary.maxTokens is a number: give at most half',
     ],
     ['a misspelled one', { maxTokens: 10, strategy: 'fail', maxMesages: 3 }, 'maxMesages is not an option'],
   ])('%s is refused when it is made', (_, options, text) => {

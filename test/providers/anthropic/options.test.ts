@@ -34,7 +34,7 @@ describe('the options of anthropic()', () => {
   it('need no key for a host that is not Anthropic', () => {
     expect(anthropic({ baseURL: 'http://127.0.0.1:1' }).name).toBe('anthropic');
     expect(refused({ baseURL: 'https://api.anthropic.com/' })).toContain('apiKey');
-    expect(refused({ baseURL: 'api.anthropic.com' })).toMatch(/^anthropic\(\): baseURL is string: /);
+    expect(refused({ baseURL: 'api.anthropic.com' })).toMatch(/^anthropic\(\): baseURL is a string: /);
   });
 
   it('are all checked at once: the error names each wrong field, what it is and what to give', () => {
@@ -54,20 +54,20 @@ describe('the options of anthropic()', () => {
       strict: null,
     });
     expect(message).toBe(
-      'anthropic(): model is string: give the name of a model; ' +
-        'apiKey is number: give the key as one line without spaces around it; ' +
-        'baseURL is string: give an http or https address, or leave it out for https://api.anthropic.com; ' +
-        'headers.a b is string: give a name that HTTP allows; ' +
-        'headers.ok is string: give a value of one line; ' +
-        "client is object: give a client of Anthropic's SDK, such as Anthropic, AnthropicBedrock or AnthropicVertex; " +
-        'own is number: give true or false; ' +
-        'fetch is object: give a function such as globalThis.fetch; ' +
-        'stream is string: give true or false; ' +
-        'limits.maxToolCalls is number: give a number of at least 1; ' +
+      'anthropic(): model is a string: give the name of a model; ' +
+        'apiKey is a number: give the key as one line without spaces around it; ' +
+        'baseURL is a string: give an http or https address, or leave it out for https://api.anthropic.com; ' +
+        'headers.a b is a string: give a name that HTTP allows; ' +
+        'headers.ok is a string: give a value of one line; ' +
+        "client is an object: give a client of Anthropic's SDK, such as Anthropic, AnthropicBedrock or AnthropicVertex; " +
+        'own is a number: give true or false; ' +
+        'fetch is an object: give a function such as globalThis.fetch; ' +
+        'stream is a string: give true or false; ' +
+        'limits.maxToolCalls is a number: give a number of at least 1; ' +
         'strict is null: give true or false; ' +
-        'thinking.budgetTokens is number: give a number of at least 1024; ' +
-        'maxTokens is number: give a number of at least 1; ' +
-        'betas is string: give an array.',
+        'thinking.budgetTokens is a number: give a number of at least 1024; ' +
+        'maxTokens is a number: give a number of at least 1; ' +
+        'betas is a string: give an array.',
     );
   });
 
@@ -78,7 +78,7 @@ describe('the options of anthropic()', () => {
   it('S12 an address that is empty or not HTTP is refused', () => {
     for (const baseURL of ['', ' ', 'api.anthropic.com', 'file:///etc/passwd', 'javascript:1']) {
       expect(refused({ apiKey: 'k', baseURL })).toBe(
-        'anthropic(): baseURL is string: give an http or https address, or leave it out for https://api.anthropic.com.',
+        'anthropic(): baseURL is a string: give an http or https address, or leave it out for https://api.anthropic.com.',
       );
     }
   });
@@ -88,7 +88,7 @@ describe('the options of anthropic()', () => {
     (apiKey) => {
       const message = refused({ apiKey });
       expect(message).toBe(
-        'anthropic(): apiKey is string: give the key as one line without spaces around it.',
+        'anthropic(): apiKey is a string: give the key as one line without spaces around it.',
       );
     },
   );
@@ -103,7 +103,7 @@ describe('the options of anthropic()', () => {
 
   it('S13 header values with line breaks are refused', () => {
     expect(refused({ apiKey: 'k', headers: { 'x-a': 'b\r\nc: d' } })).toBe(
-      'anthropic(): headers.x-a is string: give a value of one line.',
+      'anthropic(): headers.x-a is a string: give a value of one line.',
     );
   });
 
@@ -111,19 +111,19 @@ describe('the options of anthropic()', () => {
     const client = new Anthropic({ apiKey: 'k' });
     const message = refused({ client, apiKey: 'k', baseURL: 'http://127.0.0.1:1', fetch, dispatcher: {} });
     expect(message).toBe(
-      'anthropic(): apiKey is string: client has its own apiKey, leave one of the two out; ' +
-        'baseURL is string: client has its own baseURL, leave one of the two out; ' +
-        'fetch is function: client has its own fetch, leave one of the two out; ' +
-        'dispatcher is object: client has its own dispatcher, leave one of the two out.',
+      'anthropic(): apiKey is a string: client has its own apiKey, leave one of the two out; ' +
+        'baseURL is a string: client has its own baseURL, leave one of the two out; ' +
+        'fetch is a function: client has its own fetch, leave one of the two out; ' +
+        'dispatcher is an object: client has its own dispatcher, leave one of the two out.',
     );
     expect(refused({ apiKey: 'k', own: true })).toBe(
-      'anthropic(): own is boolean: there is no client to close, give a client or leave own out.',
+      'anthropic(): own is a boolean: there is no client to close, give a client or leave own out.',
     );
     expect(refused({ apiKey: 'k', fetch, dispatcher: {} })).toBe(
-      'anthropic(): dispatcher is object: fetch would not use it, leave one of the two out.',
+      'anthropic(): dispatcher is an object: fetch would not use it, leave one of the two out.',
     );
     expect(refused({ apiKey: 'k', maxTokens: 2048, thinking: { budgetTokens: 2048 } })).toBe(
-      'anthropic(): maxTokens is number: it includes thinking, give more than thinking.budgetTokens.',
+      'anthropic(): maxTokens is a number: it includes thinking, give more than thinking.budgetTokens.',
     );
   });
 

@@ -56,14 +56,14 @@ describe('the options of openai()', () => {
     expect(failure(() => openai(bad))).toEqual({
       code: 'invalid_options',
       message:
-        'openai(): model is number: give the name of a model; ' +
-        'apiKey is string: give the key as one line without spaces around it; ' +
-        'baseURL is string: give an http or https address, or leave it out for https://api.openai.com/v1; ' +
-        'client is object: give an OpenAI or AzureOpenAI client of the openai package; ' +
-        'fetch is number: give a function such as globalThis.fetch; ' +
-        'stream is string: give true or false; ' +
-        'limits.maxToolCalls is number: give a number of at least 1; ' +
-        'api is string: give "chat" or "responses".',
+        'openai(): model is a number: give the name of a model; ' +
+        'apiKey is a string: give the key as one line without spaces around it; ' +
+        'baseURL is a string: give an http or https address, or leave it out for https://api.openai.com/v1; ' +
+        'client is an object: give an OpenAI or AzureOpenAI client of the openai package; ' +
+        'fetch is a number: give a function such as globalThis.fetch; ' +
+        'stream is a string: give true or false; ' +
+        'limits.maxToolCalls is a number: give a number of at least 1; ' +
+        'api is a string: give "chat" or "responses".',
     });
   });
 
@@ -75,7 +75,7 @@ describe('the options of openai()', () => {
   it.each([0, 'yes', null])('refuse a thinkTags that is neither true, false nor "open" (%j)', (thinkTags) => {
     // @ts-expect-error -- plain JavaScript may pass it
     expect(() => openai({ apiKey: 'k', thinkTags })).toThrow(
-      /^openai\(\): thinkTags is \w+: give true, false or "open"\.$/,
+      /^openai\(\): thinkTags is [\w ]+: give true, false or "open"\.$/,
     );
   });
 
@@ -97,7 +97,7 @@ describe('the options of openai()', () => {
 
   it('S12 an empty base URL is refused: it would mean another host', () => {
     expect(failure(() => openai({ apiKey: 'k', baseURL: '' })).message).toBe(
-      'openai(): baseURL is string: give an http or https address, or leave it out for https://api.openai.com/v1.',
+      'openai(): baseURL is a string: give an http or https address, or leave it out for https://api.openai.com/v1.',
     );
   });
 
@@ -106,14 +106,16 @@ describe('the options of openai()', () => {
     (apiKey) => {
       const { code, message } = failure(() => openai({ apiKey }));
       expect(code).toBe('invalid_options');
-      expect(message).toBe('openai(): apiKey is string: give the key as one line without spaces around it.');
+      expect(message).toBe(
+        'openai(): apiKey is a string: give the key as one line without spaces around it.',
+      );
     },
   );
 
   it('S13 headers that cannot be sent are refused, and the error does not show them', () => {
     const { message } = failure(() => openai({ apiKey: 'k', headers: { 'x-a': 'canary\nb', 'x y': 'z' } }));
     expect(message).toBe(
-      'openai(): headers.x-a is string: give a value of one line; headers.x y is string: give a name that HTTP allows.',
+      'openai(): headers.x-a is a string: give a value of one line; headers.x y is a string: give a name that HTTP allows.',
     );
   });
 
@@ -127,14 +129,16 @@ describe('the options of openai()', () => {
 
   it('refuse a dispatcher that fetch would not use', () => {
     const { message } = failure(() => openai({ apiKey: 'k', fetch, dispatcher: {} }));
-    expect(message).toBe('openai(): dispatcher is object: fetch would not use it, leave one of the two out.');
+    expect(message).toBe(
+      'openai(): dispatcher is an object: fetch would not use it, leave one of the two out.',
+    );
   });
 
   it('refuse options that a client has itself', () => {
     const { message } = failure(() => openai({ client: fakeClient(), apiKey: 'k', baseURL: 'http://h/v1' }));
     expect(message).toBe(
-      'openai(): apiKey is string: client has its own apiKey, leave one of the two out; ' +
-        'baseURL is string: client has its own baseURL, leave one of the two out.',
+      'openai(): apiKey is a string: client has its own apiKey, leave one of the two out; ' +
+        'baseURL is a string: client has its own baseURL, leave one of the two out.',
     );
   });
 

@@ -173,7 +173,7 @@ describe('keys', () => {
 
   test('a value that is not a store is refused', () => {
     const make = (): unknown => Reflect.apply(encrypted, undefined, [{ load: () => 1 }, new Uint8Array(32)]);
-    expect(make).toThrow(/^encrypted\(\): store is object: give a session store/);
+    expect(make).toThrow(/^encrypted\(\): store is an object: give a session store/);
   });
 });
 

@@ -24,7 +24,9 @@ await onPostgres('postgres', (stage) => {
       expect(() => postgresStore(JSON.parse('{"pool":{},"ttlMs":0,"table":"x"}'))).toThrow(
         expect.objectContaining({
           code: 'invalid_options',
-          message: expect.stringMatching(/pool is object: give a Pool of pg.*ttlMs.*table is not an option/),
+          message: expect.stringMatching(
+            /pool is an object: give a Pool of pg.*ttlMs.*table is not an option/,
+          ),
         }),
       );
     });

@@ -15,11 +15,11 @@ describe('options', () => {
   };
 
   test.each([
-    [{ client: {} }, 'client is object: give a client of redis (node-redis 5 or newer) or of ioredis'],
-    [{ client, prefix: 'a{b' }, 'prefix is string: give 1 to 64 characters, and no braces'],
-    [{ client, prefix: '' }, 'prefix is string: give 1 to 64 characters, and no braces'],
-    [{ client, ttlMs: 0 }, 'ttlMs is number: give a number of at least 1'],
-    [{ client, timeoutMs: 2 ** 31 }, 'timeoutMs is number: give a number of at most 2147483647'],
+    [{ client: {} }, 'client is an object: give a client of redis (node-redis 5 or newer) or of ioredis'],
+    [{ client, prefix: 'a{b' }, 'prefix is a string: give 1 to 64 characters, and no braces'],
+    [{ client, prefix: '' }, 'prefix is a string: give 1 to 64 characters, and no braces'],
+    [{ client, ttlMs: 0 }, 'ttlMs is a number: give a number of at least 1'],
+    [{ client, timeoutMs: 2 ** 31 }, 'timeoutMs is a number: give a number of at most 2147483647'],
     [{ client, ttl: 5 }, 'ttl is not an option: take it out or fix its name'],
     [{}, 'client is undefined: give a client of redis (node-redis 5 or newer) or of ioredis'],
   ])('the wrong options %o are refused', async (options, message) => {

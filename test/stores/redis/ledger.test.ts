@@ -35,7 +35,7 @@ describe('options', () => {
     [{}, 'client is undefined: give a client of redis (node-redis 5 or newer) or of ioredis'],
     [
       { client: { eval: () => 0, evalsha: () => 0 }, prefix: '}' },
-      'prefix is string: give 1 to 64 characters, and no braces',
+      'prefix is a string: give 1 to 64 characters, and no braces',
     ],
   ])('the wrong options %o are refused', async (options, message) => {
     const error = await failureOf((async () => redisLedger(options as unknown as RedisLedgerOptions))());
