@@ -79,8 +79,8 @@ export { wellFormed } from './well-formed.ts';
 export type { Attributes, Span, SpanEnd, SpanHandle, SpanKind, SpanListener } from './trace.ts';
 export { silent, toLogger } from './log.ts';
 export type { Logger, LoggerLike } from './log.ts';
-export { MemoryStore } from './session/memory-store.ts';
-export type { MemoryStoreOptions } from './session/memory-driver.ts';
+export { MemoryStore } from './session/store/memory-store.ts';
+export type { MemoryStoreOptions } from './session/store/memory-driver.ts';
 export type {
   AppendOptions,
   Lease,
@@ -95,16 +95,16 @@ export type {
   StateStore,
   StoredTurn,
   TurnEnd,
-} from './session/store.ts';
-export { storeCall } from './session/store-call.ts';
-export type { StoreCallOptions } from './session/store-call.ts';
+} from './session/store/store.ts';
+export { storeCall } from './session/store/store-call.ts';
+export type { StoreCallOptions } from './session/store/store-call.ts';
 export type { OnBusy } from './session/session-queue.ts';
-export { checkSessionKey } from './session/check-key.ts';
-export { sessionName } from './session/store-errors.ts';
+export { checkSessionKey } from './session/store/check-key.ts';
+export { sessionName } from './session/store/store-errors.ts';
 // For stores of one's own.
-export { defineStore } from './session/define-store.ts';
-export type { StoreOptions } from './session/driven-store.ts';
-export { changed, firstRows, refusal } from './session/driver.ts';
+export { defineStore } from './session/store/define-store.ts';
+export type { StoreOptions } from './session/store/driven-store.ts';
+export { changed, firstRows, refusal } from './session/store/driver.ts';
 export type {
   Awaitable,
   Condition,
@@ -118,8 +118,8 @@ export type {
   Sums,
   Write,
   Written,
-} from './session/driver.ts';
-export { SUM_NAMES, addSums } from './session/sums.ts';
-export type { SumName } from './session/sums.ts';
-export { storedText } from './session/stored.ts';
-export type { SessionContent, StoredPlace, TextFormat } from './session/stored.ts';
+} from './session/store/driver.ts';
+export { SUM_NAMES, addSums } from './session/store/sums.ts';
+export type { SumName } from './session/store/sums.ts';
+export { storedText } from './session/store/stored.ts';
+export type { SessionContent, StoredPlace, TextFormat } from './session/store/stored.ts';

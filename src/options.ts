@@ -5,13 +5,13 @@ import { option } from './kit/option.ts';
 import { parseOptions } from './kit/parse-options.ts';
 import type { LoggerLike } from './log.ts';
 import { checkMessages } from './check-messages.ts';
-import { checkId } from './session/check-key.ts';
+import { checkId } from './session/store/check-key.ts';
 import type { OnBusy } from './session/session-queue.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
 import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';
-import { STORE_TIMEOUT_MS } from './session/store-call.ts';
-import type { StateStore } from './session/store.ts';
+import { STORE_TIMEOUT_MS } from './session/store/store-call.ts';
+import type { StateStore } from './session/store/store.ts';
 
 /** How a pipeline runs its executions. */
 export interface PipelineOptions {

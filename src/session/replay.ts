@@ -2,7 +2,7 @@ import type { StreamChunk } from '../chunks.ts';
 import type { Layer } from '../execution/layer.ts';
 import type { Message } from '../messages.ts';
 import type { Middleware } from '../context.ts';
-import type { StoredTurn, TurnEnd } from './store.ts';
+import type { StoredTurn, TurnEnd } from './store/store.ts';
 import type { Cost, Usage } from '../usage.ts';
 
 /** The stored reply of a turn, which is streamed again instead of running the stack, without a model call. */

@@ -2,9 +2,9 @@ import { SluiceError } from '../errors.ts';
 import { abortReason } from '../kit/abort.ts';
 import { Timer } from '../kit/timer.ts';
 import { abortable } from '../kit/wait.ts';
-import { sessionKey } from './check-key.ts';
-import { sessionBusyError, sessionName } from './store-errors.ts';
-import type { SessionKey, StateStore } from './store.ts';
+import { sessionKey } from './store/check-key.ts';
+import { sessionBusyError, sessionName } from './store/store-errors.ts';
+import type { SessionKey, StateStore } from './store/store.ts';
 
 /**
  * What a turn does if its session is busy. `queue`: waits, first come, first served. `reject`: fails with `session_busy`.

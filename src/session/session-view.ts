@@ -3,8 +3,8 @@ import { SluiceError } from '../errors.ts';
 import { checkContextKey } from '../keys.ts';
 import type { ContextKey } from '../keys.ts';
 import { plainFault } from '../plain-data.ts';
-import { sessionKey } from './check-key.ts';
-import type { SessionKey } from './store.ts';
+import { sessionKey } from './store/check-key.ts';
+import type { SessionKey } from './store/store.ts';
 
 /** The session's values as the middleware of one turn see them. `changes` are the values that they set, which are stored with the turn. */
 export function sessionView(

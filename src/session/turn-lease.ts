@@ -4,9 +4,9 @@ import { abortReason } from '../kit/abort.ts';
 import { Timer } from '../kit/timer.ts';
 import { delay } from '../kit/wait.ts';
 import type { OnBusy } from './session-queue.ts';
-import { storeCall } from './store-call.ts';
-import type { SessionKey } from './store.ts';
-import type { TimedLease, TimedStore } from './timed-store.ts';
+import { storeCall } from './store/store-call.ts';
+import type { SessionKey } from './store/store.ts';
+import type { TimedLease, TimedStore } from './store/timed-store.ts';
 
 /** The duration of a lease in milliseconds. A turn renews it after a third of that time. After a crash it ends soon. */
 const LEASE_MS = 15_000;

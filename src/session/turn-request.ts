@@ -1,8 +1,8 @@
 import type { SluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import type { OnBusy } from './session-queue.ts';
-import type { SessionKey } from './store.ts';
-import type { TimedStore } from './timed-store.ts';
+import type { SessionKey } from './store/store.ts';
+import type { TimedStore } from './store/timed-store.ts';
 
 /** What a turn needs to start. */
 export interface TurnRequest {

@@ -12,8 +12,8 @@ import { TurnReply } from './turn-reply.ts';
 import type { TurnRequest } from './turn-request.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
-import { storeFailedError } from './store-errors.ts';
-import type { SessionKey, StoredTurn } from './store.ts';
+import { storeFailedError } from './store/store-errors.ts';
+import type { SessionKey, StoredTurn } from './store/store.ts';
 
 /** One turn of a session. Nobody else writes to the session until the turn is over. */
 export interface Turn {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MemoryStore } from 'sluice';
 import { sqliteStore } from 'sluice/stores/sqlite';
-import { checkList } from '../../src/session/check-call.ts';
-import { listCursor } from '../../src/session/list-cursor.ts';
+import { checkList } from '../../src/session/store/check-call.ts';
+import { listCursor } from '../../src/session/store/list-cursor.ts';
 import { failureOf } from '../core/harness.ts';
 import { seedOf } from './seed.ts';
 

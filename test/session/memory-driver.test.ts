@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import type { Loaded, StoreDriver, StoredRow } from 'sluice';
-import type { PlainContent } from '../../src/session/contents.ts';
-import { MemoryDriver } from '../../src/session/memory-driver.ts';
+import type { PlainContent } from '../../src/session/store/contents.ts';
+import { MemoryDriver } from '../../src/session/store/memory-driver.ts';
 import { keepsDriverPromises } from '../stores/driver-cases.ts';
 
 const memory = new MemoryDriver({ ttlMs: 3_600_000, maxSessions: 1_000, maxOwners: 10_000 });

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { SluiceError, changed, storedText } from 'sluice';
 import type { Message, TurnEnd } from 'sluice';
 import { jsonCopy } from '../../src/plain-data.ts';
-import { asText } from '../../src/session/contents.ts';
-import { migrated } from '../../src/session/stored.ts';
-import { spendOf, sumsOf } from '../../src/session/sums.ts';
+import { asText } from '../../src/session/store/contents.ts';
+import { migrated } from '../../src/session/store/stored.ts';
+import { spendOf, sumsOf } from '../../src/session/store/sums.ts';
 import { tokens } from '../core/harness.ts';
 
 const place = { key: { owner: 'acme', id: 's' }, row: 'turn 3' };

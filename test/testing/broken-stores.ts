@@ -1,7 +1,7 @@
 import { SluiceError, isSluiceError } from 'sluice';
 import type { AppendOptions, MemoryStore, SessionEntry, SessionKey, SessionState, StateStore } from 'sluice';
 
-import { leaseLostError, noSessionError, sessionBusyError } from '../../src/session/store-errors.ts';
+import { leaseLostError, noSessionError, sessionBusyError } from '../../src/session/store/store-errors.ts';
 import { noSpend } from '../session/spend.ts';
 import { brokenLists } from './broken-lists.ts';
 import type { RotStore } from './rot-store.ts';

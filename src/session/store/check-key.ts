@@ -1,4 +1,4 @@
-import { SluiceError, kindOf } from '../errors.ts';
+import { SluiceError, kindOf } from '../../errors.ts';
 import type { SessionKey } from './store.ts';
 
 /** Most UTF-8 bytes of an owner, of a session's id and of a turn's id each. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { SluiceError, kindOf } from '../errors.ts';
-import { parseOptions } from '../kit/parse-options.ts';
+import { SluiceError, kindOf } from '../../errors.ts';
+import { parseOptions } from '../../kit/parse-options.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
 import { idOfCursor } from './list-cursor.ts';
 import { messagesSchema, metadataSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';

@@ -1,5 +1,5 @@
-import { isSluiceError } from '../errors.ts';
-import type { SluiceError } from '../errors.ts';
+import { isSluiceError } from '../../errors.ts';
+import type { SluiceError } from '../../errors.ts';
 import {
   checkAppend,
   checkFork,

@@ -1,7 +1,7 @@
-import type { Message, ToolCallPart } from '../messages.ts';
-import type { FinishReason } from '../request.ts';
-import type { Outcome } from '../outcome.ts';
-import type { Cost, Usage } from '../usage.ts';
+import type { Message, ToolCallPart } from '../../messages.ts';
+import type { FinishReason } from '../../request.ts';
+import type { Outcome } from '../../outcome.ts';
+import type { Cost, Usage } from '../../usage.ts';
 
 /**
  * A session's name: an id, or an id of one owner (tenant or user). Two owners' ids never meet. Both are data: any well-formed text of

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Message, ToolCallPart } from '../messages.ts';
-import { jsonCopy } from '../plain-data.ts';
+import type { Message, ToolCallPart } from '../../messages.ts';
+import { jsonCopy } from '../../plain-data.ts';
 import type { TurnEnd } from './store.ts';
 import { decoded, encoded, plainly } from './stored.ts';
 import type { StoredPlace } from './stored.ts';

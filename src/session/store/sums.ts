@@ -1,5 +1,5 @@
-import { noUsage } from '../usage.ts';
-import type { Cost } from '../usage.ts';
+import { noUsage } from '../../usage.ts';
+import type { Cost } from '../../usage.ts';
 import type { Sums } from './driver.ts';
 import type { Spend, TurnEnd } from './store.ts';
 

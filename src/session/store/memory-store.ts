@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseOptions } from '../kit/parse-options.ts';
+import { parseOptions } from '../../kit/parse-options.ts';
 import { asCopy } from './contents.ts';
 import type { PlainContent } from './contents.ts';
 import { DrivenStore } from './driven-store.ts';

@@ -1,7 +1,7 @@
-import { findSluiceError } from '../errors.ts';
-import type { SluiceError } from '../errors.ts';
-import { abortReason } from '../kit/abort.ts';
-import { withDeadline } from '../kit/wait.ts';
+import { findSluiceError } from '../../errors.ts';
+import type { SluiceError } from '../../errors.ts';
+import { abortReason } from '../../kit/abort.ts';
+import { withDeadline } from '../../kit/wait.ts';
 import { storeFailedError, storeTimeoutError } from './store-errors.ts';
 
 /** The default timeout of a call of a store, in milliseconds. */

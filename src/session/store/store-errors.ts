@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../../errors.ts';
 import { sessionKey } from './check-key.ts';
 import type { SessionKey } from './store.ts';
 

@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError } from '../../errors.ts';
 
 /**
  * The cursor of a page that ends with a session: its id, after a checksum of which store made it and for which owner. It holds from one process to

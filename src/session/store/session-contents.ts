@@ -1,4 +1,4 @@
-import type { Message, ToolCallPart } from '../messages.ts';
+import type { Message, ToolCallPart } from '../../messages.ts';
 import type { Codec, TurnContent } from './contents.ts';
 import { PENDING, fieldOf, nameOfField } from './driver-names.ts';
 import type { Loaded, Row, StoredRow } from './driver.ts';

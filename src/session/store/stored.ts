@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { SluiceError } from '../errors.ts';
-import type { Message, ToolCallPart } from '../messages.ts';
-import { parseOptions } from '../kit/parse-options.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Message, ToolCallPart } from '../../messages.ts';
+import { parseOptions } from '../../kit/parse-options.ts';
 import type { SessionKey } from './store.ts';
 import { unreadableError } from './store-errors.ts';
 import { messagesSchema, metadataSchema, sessionSchema } from './stored-schema.ts';

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { Message, ToolCallPart } from '../messages.ts';
-import { plainFault } from '../plain-data.ts';
+import type { Message, ToolCallPart } from '../../messages.ts';
+import { plainFault } from '../../plain-data.ts';
 import type { TurnEnd } from './store.ts';
-import type { Cost, Usage } from '../usage.ts';
+import type { Cost, Usage } from '../../usage.ts';
 
 // The shapes of what is stored. Fields that are not named here, such as those of a later version, are left out of what is read.
 
