@@ -1,7 +1,7 @@
 import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../../../src/index.ts';
 import { streamError, errorFromBody, finishReasonOf, isRecord, text } from '../../../wire/index.ts';
 import type { Decoder } from '../../../wire/index.ts';
-import { failureIn, failureInChoice, finishFailure, isErrorFinish } from './errors.ts';
+import { failureIn, mayHoldFailure, failureInChoice, finishFailure, isErrorFinish } from './errors.ts';
 import { ChatMessage } from './message.ts';
 import { noteUsage, ownOptionsOf } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
@@ -46,9 +46,8 @@ export class ChatDecoder implements Decoder {
   }
 
   event(data: Fields, name: string, out: StreamChunk[]): void {
-    const { error, choices, id, x_groq: groq } = data;
-    const isPlain = Array.isArray(choices) && choices.length > 0 && name !== 'error';
-    if (!isPlain || (error !== undefined && error !== null) || groq !== undefined) {
+    const { choices, id, x_groq: groq } = data;
+    if (!Array.isArray(choices) || choices.length === 0 || mayHoldFailure(data, name)) {
       const failure = failureIn(data, name);
       if (isRecord(groq)) this.#usage(groq['usage']);
       if (failure !== undefined) {

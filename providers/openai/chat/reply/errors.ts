@@ -10,15 +10,28 @@ const DETAILS = ['detail', 'details', 'errors'] as const;
 const ERROR_LIKE =
   /err|fail|invalid|exceed|exhaust|limit|denied|unavail|overload|unauth|forbid|not.?found|timeout/i;
 
+/** Whether an event with choices may hold an error beside them. Called for every event. */
+export function mayHoldFailure(
+  { error, object, type, x_groq: groq, base_resp: base }: Fields,
+  name: string,
+): boolean {
+  if (name === 'error' || object === 'error' || type === 'error') return true;
+  return (error !== undefined && error !== null) || groq !== undefined || base !== undefined;
+}
+
 /**
- * The error in an event, as an error body: in `error` or `x_groq.error`, by the name of the event, or, if there are no
- * choices, in any field. Undefined if there is none. Called for every event.
+ * The error in an event, as an error body: in `error`, `x_groq.error` or `base_resp`, by the name, `object` or `type` of the
+ * event, or, if there are no choices, in any field. Undefined if there is none.
  */
 export function failureIn(data: Fields, name: string): Fields | undefined {
-  const { error, x_groq: groq, choices } = data;
+  const { error, x_groq: groq, base_resp: base, choices } = data;
   if (error !== undefined && error !== null && isErrorValue(error)) return bodyOf(error, data);
   if (isRecord(groq) && isErrorValue(groq['error'])) return bodyOf(groq['error'], groq);
-  if (name === 'error') return data;
+  if (name === 'error' || data['object'] === 'error' || data['type'] === 'error') return data;
+  // MiniMax sends this with status 200.
+  if (isRecord(base) && typeof base['status_code'] === 'number' && base['status_code'] !== 0) {
+    return { error: { code: base['status_code'], message: base['status_msg'] } };
+  }
   return Array.isArray(choices) && choices.length > 0 ? undefined : bareFailure(data);
 }
 
@@ -61,12 +74,7 @@ function bodyOf(error: unknown, fields: Fields): Fields {
 
 /** An event without choices that is itself an error. */
 function bareFailure(data: Fields): Fields | undefined {
-  const { object, type, base_resp: base } = data;
-  if (object === 'error' || type === 'error') return data;
-  // MiniMax sends this with status 200.
-  if (isRecord(base) && typeof base['status_code'] === 'number' && base['status_code'] !== 0) {
-    return { error: { code: base['status_code'], message: base['status_msg'] } };
-  }
+  const { object, type } = data;
   if (isRecord(data['usage']) || (typeof object === 'string' && object.startsWith('chat.'))) return undefined;
   // A JavaScript Error as JSON is an empty object, which is enough.
   const { error } = data;

@@ -43,6 +43,14 @@ describe('R46 an error on Chat Completions', () => {
       'overloaded',
       'try later',
     ],
+    ['as the object beside choices', { choices, object: 'error', message: 'no room' }, 'server', 'no room'],
+    ['as the type beside choices', { choices, type: 'error', message: 'no room' }, 'server', 'no room'],
+    [
+      'as a status of MiniMax beside choices',
+      { choices, base_resp: { status_code: 1002, status_msg: 'rate limit' } },
+      'rate_limited',
+      'rate limit',
+    ],
     [
       'as a text inside a choice',
       { choices: [{ index: 0, delta: {}, error: 'upstream died', finish_reason: 'error' }] },
