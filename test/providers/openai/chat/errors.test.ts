@@ -47,9 +47,9 @@ describe('R46 an error on Chat Completions', () => {
     ['as the type beside choices', { choices, type: 'error', message: 'no room' }, 'server', 'no room'],
     [
       'as a status of MiniMax beside choices',
-      { choices, base_resp: { status_code: 1002, status_msg: 'rate limit' } },
-      'rate_limited',
-      'rate limit',
+      { choices, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } },
+      'server',
+      'insufficient balance',
     ],
     [
       'as a text inside a choice',
