@@ -112,8 +112,9 @@ export const ttlCases: readonly StoreCase[] = [
     name: 'the tokens of leases keep growing after a session has expired',
     ttlMs: TINY_MS,
     async run({ store, key }) {
-      const old = await store.lease(key(), TINY_MS);
-      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });
+      const old = await store.lease(key(), LONG_MS);
+      const options = { expectedVersion: 0, turnId: 't1', lease: old, release: true };
+      await store.append(key(), entries('a'), options);
       await gone(store, key());
       const lease = await store.lease(key(), LONG_MS);
       assert.ok(lease.token > old.token, `the token ${lease.token} is not larger than ${old.token}`);
