@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError, isSluiceError } from '../../src/index.ts';
 import { Timer, onAbort } from '../../src/kit/index.ts';
 import { Learned } from './learned.ts';
 import { Reservation, type Budgets } from './reservation.ts';
@@ -165,9 +165,7 @@ export class Gate {
     } catch (error) {
       this.#refuse(
         first,
-        error instanceof SluiceError
-          ? error
-          : new SluiceError('store', 'The rate limit failed.', { cause: error }),
+        isSluiceError(error) ? error : new SluiceError('store', 'The rate limit failed.', { cause: error }),
       );
     }
     return undefined;

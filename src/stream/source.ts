@@ -1,8 +1,12 @@
 import type { SluiceError } from '../errors.ts';
 
+// A global symbol, so that an end made by another copy of the package in the same process is known, too.
+const END = Symbol.for('sluice.end');
+
 /** The end of a source, with its reply. Make one with {@link end}. */
 export class End<R> {
   readonly reply: R;
+  readonly [END] = true;
 
   constructor(reply: R) {
     this.reply = reply;
@@ -19,7 +23,11 @@ export type Pulled<C, R> = readonly C[] | End<R>;
 
 /** Whether a pull returned the end. */
 export function isEnd<C, R>(pulled: Pulled<C, R>): pulled is End<R> {
-  return pulled instanceof End;
+  return pulled instanceof End || isEndOfAnotherCopy(pulled);
+}
+
+function isEndOfAnotherCopy(pulled: unknown): boolean {
+  return !Array.isArray(pulled) && typeof pulled === 'object' && pulled !== null && END in pulled;
 }
 
 /** What a stream reads from: the form for providers and others that have batches. */

@@ -33,6 +33,7 @@ test('two packed copies in one process know the middleware, streams and errors o
     provider: ['Hello from demo in 1 call'],
     'built-in middleware': ['Hello from demo in 1 call'],
     stream: ['hi from m-1 in 1 call'],
+    source: ['hi from m-1 in 1 call'],
     error: ['overloaded: busy'],
     'stream that is closed': ['closed: aborted'],
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError, isSluiceError } from '../../src/index.ts';
 import type { ExecutionResult, ModelRequest } from '../../src/index.ts';
 import { textOf } from '../../src/index.ts';
 import { settled } from '../contract.ts';
@@ -130,5 +130,5 @@ function wordsFor({ messages }: ModelRequest): string[] {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof SluiceError ? error.code : String(error);
+  return isSluiceError(error) ? error.code : String(error);
 }

@@ -32,6 +32,16 @@ const stacks = {
     guest.provider(demo()),
   ],
   stream: (guest, host) => [host.terminal(named, answer(guest, 'hi'))],
+  source: (guest, host) => [
+    host.terminal(named, () => {
+      const batches = [[{ type: 'content', content: 'hi' }], guest.end({ finishReason: 'stop' })];
+      return host.Stream.fromSource({
+        // A promise, so that a source that is read forever does not block the process.
+        pull: () => Promise.resolve(batches.shift() ?? Promise.reject(new Error('read after its end'))),
+        close: () => undefined,
+      });
+    }),
+  ],
   error: (guest) => [
     guest.terminal(named, () => {
       throw new guest.SluiceError('overloaded', 'busy');
