@@ -7,12 +7,21 @@ const SURE_OVERLAP = 3;
 /**
  * Joins a continuation to the text that broke off. If the continuation starts by repeating the end of that text, the repetition is left out. The
  * start of the continuation is held back as long as it may still be a repetition.
+ *
+ * The continuation is looked for in the text as Knuth, Morris and Pratt do it, as it comes: each unit of the text and of the continuation is
+ * compared a bounded number of times, however they are cut into pieces.
  */
 export class Seam {
   readonly #tail: string;
-  #held = '';
-  /** The first index in the tail at which the held text is found. */
+  /** The index in the tail of the next unit to compare. It never goes back. */
   #at = 0;
+  /** How many units of the continuation end just before it. */
+  #matched = 0;
+  /** How many units of the continuation are held back, and where in the tail they stand. */
+  #held = 0;
+  #heldAt = 0;
+  /** For each number of units held back: the longest start of them with which they end, other than all of them. */
+  readonly #borders: number[] = [0, 0];
   #closed = false;
 
   constructor(partial: string) {
@@ -22,27 +31,72 @@ export class Seam {
   /** Takes a piece of the continuation. Returns what is certainly new. */
   push(text: string): string {
     if (this.#closed) return text;
-    const goesOn = this.#tail.startsWith(text, this.#at + this.#held.length);
-    this.#held += text;
-    if (!goesOn) this.#at = this.#tail.indexOf(this.#held, this.#at);
-    return this.#at !== -1 && this.#at + this.#held.length < this.#tail.length ? '' : this.flush();
+    for (let read = 0; read < text.length; read++) {
+      const unit = text.charCodeAt(read);
+      if (!this.#find(unit)) return this.#close(text, read);
+      this.#hold(unit);
+      if (this.#at === this.#tail.length) return this.#close(text, read + 1);
+    }
+    return '';
   }
 
   /** Decides with what there is so far. Returns what of it is new. */
   flush(): string {
-    const held = this.#held;
-    this.#closed = true;
-    this.#held = '';
-    return held.slice(overlap(this.#tail, held));
+    if (this.#closed) return '';
+    while (this.#at < this.#tail.length) this.#compare(this.#tail.charCodeAt(this.#at));
+    return this.#close('', 0);
   }
-}
 
-/** The length of the longest end of `tail` with which `head` begins, ignoring coincidences. */
-function overlap(tail: string, head: string): number {
-  for (let length = Math.min(tail.length, head.length); length > 0; length--) {
-    if (tail.endsWith(head.slice(0, length)) && isRepetition(tail, length)) return length;
+  /**
+   * Looks for the next place in the tail at which the units held back are followed by one more. Returns false at the end of the tail: only a start
+   * of them may stand there.
+   */
+  #find(unit: number): boolean {
+    while (this.#at < this.#tail.length) {
+      const here = this.#tail.charCodeAt(this.#at);
+      if (this.#matched === this.#held && here === unit) return true;
+      if (this.#matched === this.#held && this.#matched > 0) this.#matched = this.#border(this.#matched);
+      else if (this.#matched === this.#held) this.#at++;
+      else this.#compare(here);
+    }
+    return false;
   }
-  return 0;
+
+  /** One step of the search for the units held back. */
+  #compare(here: number): void {
+    while (this.#matched > 0 && (this.#matched === this.#held || this.#heldUnit(this.#matched) !== here))
+      this.#matched = this.#border(this.#matched);
+    if (this.#matched < this.#held && this.#heldUnit(this.#matched) === here) this.#matched++;
+    this.#at++;
+  }
+
+  #hold(unit: number): void {
+    if (this.#held > 0) {
+      let border = this.#border(this.#held);
+      while (border > 0 && this.#heldUnit(border) !== unit) border = this.#border(border);
+      this.#borders.push(this.#heldUnit(border) === unit ? border + 1 : 0);
+    }
+    this.#heldAt = this.#at - this.#matched;
+    this.#held++;
+    this.#matched++;
+    this.#at++;
+  }
+
+  #heldUnit(index: number): number {
+    return this.#tail.charCodeAt(this.#heldAt + index);
+  }
+
+  #border(length: number): number {
+    return this.#borders[length] ?? 0;
+  }
+
+  /** `read`: how many units of the text are held back already. Returns what is new, the rest of the text included. */
+  #close(text: string, read: number): string {
+    this.#closed = true;
+    let overlap = this.#matched;
+    while (overlap > 0 && !isRepetition(this.#tail, overlap)) overlap = this.#border(overlap);
+    return this.#tail.slice(this.#heldAt + overlap, this.#heldAt + this.#held) + text.slice(read);
+  }
 }
 
 const WORD = /[\p{L}\p{N}]/u;
