@@ -4,7 +4,7 @@ import type { StreamChunk } from '../../src/index.ts';
 interface Piece {
   call: number;
   text: string;
-  /** Whether there was a tool call, a file or a provider's block, so that the text is not the whole content. */
+  /** Whether there was a tool call, even an unfinished one, a file or a provider's block, so that the text is not the whole content. */
   acted: boolean;
   /** Whether a tool of the caller has run. */
   ran: boolean;
@@ -23,7 +23,8 @@ export class Delivered {
     if (chunk.type === 'content') {
       piece.text += chunk.content;
       if (chunk.block !== undefined) piece.acted = true;
-    } else if (chunk.type === 'tool_call' || chunk.type === 'file') {
+    } else if (chunk.type === 'tool_call_delta' || chunk.type === 'tool_call' || chunk.type === 'file') {
+      // A call that has only begun counts, too: a text cannot be continued after half a call.
       piece.acted = true;
     } else if (chunk.type === 'tool_result') {
       piece.acted = true;

@@ -274,6 +274,38 @@ describe('afterContent: continue', () => {
     expect(error?.partial?.toolCalls).toHaveLength(1);
   });
 
+  const begun: StreamChunk = { type: 'tool_call_delta', id: 't1', name: 'look', argumentsDelta: '{"at":' };
+
+  test('R17 cannot continue after a tool call that has only begun, also in a part that continues another', async () => {
+    const first = model(failing(...texts('I look. '), begun), { chunks: texts('never') });
+    const half = await run(stack(first, { afterContent: 'continue' }));
+    expect(half.seen).toEqual(['I look. ', 'tool_call_delta']);
+    expect([half.error?.code, half.result, first.requests.length]).toEqual(['network', undefined, 1]);
+    const only = model(failing(begun), { chunks: texts('never') });
+    expect((await run(stack(only, { afterContent: 'continue' }))).error?.code).toBe('network');
+    expect(only.requests).toHaveLength(1);
+    const second = model(failing(...texts('I ')), failing(...texts('look. '), begun), {
+      chunks: texts('never'),
+    });
+    const later = await run(stack(second, { afterContent: 'continue' }));
+    expect(later.seen).toEqual(['I ', 'look. ', 'tool_call_delta']);
+    expect([later.error?.code, later.result, second.requests.length]).toEqual(['network', undefined, 2]);
+  });
+
+  test('R17 a tool call that has only begun is made again after a reset', async () => {
+    const made = model(failing(...texts('I look. '), begun), { chunks: [...texts('I look. '), toolCall] });
+    const { seen, result } = await run(stack(made, { afterContent: 'reset' }));
+    expect(seen).toEqual([
+      'I look. ',
+      'tool_call_delta',
+      'reset from 1: network',
+      'I look. ',
+      'tool_call',
+      'done',
+    ]);
+    expect(result?.response.toolCalls).toEqual([expect.objectContaining({ id: 't1' })]);
+  });
+
   test('a tool call of the second part is delivered after its text', async () => {
     const made = model(failing(...texts('I will ')), { chunks: [...texts('I will ', 'look'), toolCall] });
     const { seen } = await run(stack(made, { afterContent: 'continue' }));
