@@ -38,7 +38,7 @@ export type TimeoutPhase = 'first_chunk' | 'idle' | 'total' | 'queue';
 
 /** What is known about an error besides its code and message. */
 export interface ErrorDetails {
-  /** Whether the same call may succeed if it is made again. Default: depends on the code. */
+  /** Whether the same call may succeed if it is made again. Default: depends on the code, and is false for the statuses 501 and 505. */
   retryable?: boolean | undefined;
   /** The original error, as in the standard `Error`. */
   cause?: unknown;
@@ -52,7 +52,7 @@ export interface ErrorDetails {
   retryAfterMs?: number | undefined;
   /** Total number of attempts. */
   attempts?: number | undefined;
-  /** Which time limit was exceeded; with code `timeout`. */
+  /** Which time limit was exceeded; with code `timeout`. With any other code, `queue`: the call did not leave a queue. */
   phase?: TimeoutPhase | undefined;
   /** Name of the middleware that caused the error; with code `middleware`. */
   middleware?: string | undefined;
@@ -79,6 +79,13 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'store',
 ]);
 
+/** What a server cannot do, or not in this version of HTTP, it cannot do in a second attempt either. */
+const LASTING_STATUSES: ReadonlySet<number> = new Set([501, 505]);
+
+function retryableByDefault(code: ErrorCode, status: number | undefined): boolean {
+  return RETRYABLE.has(code) && (status === undefined || !LASTING_STATUSES.has(status));
+}
+
 /**
  * The one error of the library. Decide on its fields (`code`, `retryable`, `status`), never on its message.
  *
@@ -103,7 +110,7 @@ export class SluiceError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.retryable = details.retryable ?? RETRYABLE.has(code);
+    this.retryable = details.retryable ?? retryableByDefault(code, details.status);
     for (const key of ['status', 'provider', 'requestId', 'retryAfterMs', 'phase', 'middleware'] as const) {
       if (details[key] !== undefined)
         Object.defineProperty(this, key, { value: details[key], enumerable: true });

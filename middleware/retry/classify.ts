@@ -1,18 +1,5 @@
-import { findSluiceError } from '../../src/index.ts';
-import type { ErrorCode, SluiceError } from '../../src/index.ts';
+import { SluiceError, findSluiceError } from '../../src/index.ts';
 import type { RetrySettings } from './options.ts';
-
-const STATUSES: ReadonlySet<number> = new Set([408, 409, 429, 500, 502, 503, 504, 529]);
-
-/** Failures that are usually temporary. */
-const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'network',
-  'timeout',
-  'truncated',
-  'rate_limited',
-  'overloaded',
-  'server',
-]);
 
 /** The error inside other errors: the first one along the causes that is not of code `middleware`, or the last of that code. */
 export function underlying(error: unknown): SluiceError | undefined {
@@ -25,16 +12,21 @@ export function underlying(error: unknown): SluiceError | undefined {
   return found;
 }
 
-/** Whether an error is retried. Its fields decide, never its message. What was ended on purpose is never retried. */
+/**
+ * Whether an error is retried: if it says so itself, in `retryable`. A list of statuses and codes replaces that, but not what an error says of itself
+ * alone. What was ended on purpose is never retried. What has waited in a queue for too long would join its end again.
+ */
 export function isRetried(error: SluiceError, retryOn: RetrySettings['retryOn']): boolean {
-  if (error.code === 'aborted') return false;
-  if (typeof retryOn === 'function') return retryOn(error);
   const { code, status, retryable, phase } = error;
-  // Usually temporary, but the error says that this one is not: a used-up quota, for example.
-  if (TRANSIENT.has(code) && !retryable) return false;
-  if (retryOn !== undefined)
-    return retryOn.includes(code) || (status !== undefined && retryOn.includes(status));
-  if (status !== undefined && status >= 400) return STATUSES.has(status);
-  // A request that waited in a queue for too long would join its end again.
-  return TRANSIENT.has(code) && phase !== 'queue';
+  if (code === 'aborted') return false;
+  if (typeof retryOn === 'function') return retryOn(error);
+  if (phase === 'queue') return false;
+  if (retryOn === undefined) return retryable;
+  if (!retryable && isUsuallyRetryable(error)) return false;
+  return retryOn.includes(code) || (status !== undefined && retryOn.includes(status));
+}
+
+/** Whether errors of its code and status are retryable, unless they say otherwise: a 429 does if a quota is used up. */
+function isUsuallyRetryable({ code, status }: SluiceError): boolean {
+  return new SluiceError(code, '', { status }).retryable;
 }

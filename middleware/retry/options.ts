@@ -34,9 +34,8 @@ export interface RetryOptions {
    */
   maxRetryAfterMs?: number;
   /**
-   * Which errors are retried: HTTP statuses and codes of `SluiceError`, or a function that decides. Default: the statuses 408, 409, 429, 500, 502,
-   * 503, 504 and 529, and errors without an HTTP error status of the codes `network`, `timeout`, `truncated`, `rate_limited`, `overloaded` and
-   * `server`.
+   * Which errors are retried: HTTP statuses and codes of `SluiceError`, or a function that decides. Default: errors that are `retryable`, but those of
+   * a wait in a queue (`phase: 'queue'`).
    */
   retryOn?: readonly (number | ErrorCode)[] | ((error: SluiceError) => boolean);
   /**

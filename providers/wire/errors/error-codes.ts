@@ -154,7 +154,7 @@ function kindOfStatus(status: number): Kind {
     case 408:
       return kind('timeout');
     case 409:
-      return kind('conflict', true);
+      return kind('conflict');
     case 429:
       return kind('rate_limited');
     case 503:

@@ -90,6 +90,20 @@ describe.each(Object.entries(wires))('retry over the wire: %s', (_name, wire) =>
     expect(error).toMatchObject({ status: 503, attempts: 3 });
   });
 
+  test.each([
+    [400, 'true', 2],
+    [409, 'true', 2],
+    [409, undefined, 1],
+    [503, 'false', 1],
+    [522, undefined, 2],
+  ])('after status %i with x-should-retry: %s it makes %i requests', async (status, verdict, expected) => {
+    await using server = await faultServer();
+    server.enqueue(wire.error(status, verdict === undefined ? {} : { 'x-should-retry': verdict }));
+    if (expected === 2) server.enqueue(whole());
+    const { error, requests } = await run(server, wire);
+    expect([requests, error?.status]).toEqual([expected, expected === 2 ? undefined : status]);
+  });
+
   test('R20 the error keeps status and request id', async () => {
     await using server = await faultServer();
     server.enqueue(wire.error(429), wire.error(429));
