@@ -276,20 +276,18 @@ describe('afterContent: continue', () => {
 
   const begun: StreamChunk = { type: 'tool_call_delta', id: 't1', name: 'look', argumentsDelta: '{"at":' };
 
-  test('R17 cannot continue after a tool call that has only begun, also in a part that continues another', async () => {
-    const first = model(failing(...texts('I look. '), begun), { chunks: texts('never') });
-    const half = await run(stack(first, { afterContent: 'continue' }));
-    expect(half.seen).toEqual(['I look. ', 'tool_call_delta']);
-    expect([half.error?.code, half.result, first.requests.length]).toEqual(['network', undefined, 1]);
-    const only = model(failing(begun), { chunks: texts('never') });
-    expect((await run(stack(only, { afterContent: 'continue' }))).error?.code).toBe('network');
-    expect(only.requests).toHaveLength(1);
-    const second = model(failing(...texts('I ')), failing(...texts('look. '), begun), {
-      chunks: texts('never'),
-    });
-    const later = await run(stack(second, { afterContent: 'continue' }));
-    expect(later.seen).toEqual(['I ', 'look. ', 'tool_call_delta']);
-    expect([later.error?.code, later.result, second.requests.length]).toEqual(['network', undefined, 2]);
+  test.each([
+    ['alone', [failing(begun)]],
+    ['after text', [failing(...texts('I look. '), begun)]],
+    ['in a part that continues another', [failing(...texts('I ')), failing(...texts('look. '), begun)]],
+  ])('R17 cannot continue after a tool call that has only begun, %s', async (_where, answers) => {
+    const made = model(...answers, { chunks: texts('never') });
+    const { seen, error } = await run(stack(made, { afterContent: 'continue' }));
+    expect([seen.at(-1), error?.code, made.requests.length]).toEqual([
+      'tool_call_delta',
+      'network',
+      answers.length,
+    ]);
   });
 
   test('R17 a tool call that has only begun is made again after a reset', async () => {
