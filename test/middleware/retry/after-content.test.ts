@@ -290,20 +290,6 @@ describe('afterContent: continue', () => {
     ]);
   });
 
-  test('R17 a tool call that has only begun is made again after a reset', async () => {
-    const made = model(failing(...texts('I look. '), begun), { chunks: [...texts('I look. '), toolCall] });
-    const { seen, result } = await run(stack(made, { afterContent: 'reset' }));
-    expect(seen).toEqual([
-      'I look. ',
-      'tool_call_delta',
-      'reset from 1: network',
-      'I look. ',
-      'tool_call',
-      'done',
-    ]);
-    expect(result?.response.toolCalls).toEqual([expect.objectContaining({ id: 't1' })]);
-  });
-
   test('a tool call of the second part is delivered after its text', async () => {
     const made = model(failing(...texts('I will ')), { chunks: [...texts('I will ', 'look'), toolCall] });
     const { seen } = await run(stack(made, { afterContent: 'continue' }));
