@@ -1,10 +1,10 @@
-import { Anthropic } from '@anthropic-ai/sdk';
-
 import { SluiceError } from '../../src/index.ts';
+import { loadPeer } from '../../src/kit/index.ts';
 import {
   Endpoint,
   NEVER_MS,
   isRecord,
+  loadedOnce,
   providerFetch,
   sdkCallOptions,
   text,
@@ -54,41 +54,41 @@ function callOptions(headers: Record<string, string>, signal: AbortSignal): Anth
 function ownConnection(settings: Settings): Connection {
   const { apiKey, baseURL = DEFAULT_BASE_URL } = settings;
   const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
-  const sdk = new Anthropic({
-    baseURL,
-    // Without a key the SDK would look for other credentials. The header below decides what is sent.
-    apiKey: apiKey ?? 'none',
-    webhookKey: null,
-    maxRetries: 0,
-    timeout: NEVER_MS,
-    logLevel: 'off',
-    openTelemetry: false,
-    fetch: transport.fetch,
-    defaultHeaders: {
-      ...withoutEnvironmentHeaders('ANTHROPIC_CUSTOM_HEADERS', KEPT_HEADERS),
-      ...credentials(apiKey, baseURL),
-    },
+  const sdk = loadedOnce(async () => {
+    const { Anthropic } = await loadPeer(PEER, () => import('@anthropic-ai/sdk'));
+    return new Anthropic({
+      baseURL,
+      // Without a key the SDK would look for other credentials. The header below decides what is sent.
+      apiKey: apiKey ?? 'none',
+      webhookKey: null,
+      maxRetries: 0,
+      timeout: NEVER_MS,
+      logLevel: 'off',
+      openTelemetry: false,
+      fetch: transport.fetch,
+      defaultHeaders: {
+        ...withoutEnvironmentHeaders('ANTHROPIC_CUSTOM_HEADERS', KEPT_HEADERS),
+        ...credentials(apiKey, baseURL),
+      },
+    });
   });
-  const endpoint = new Endpoint(
-    (headers) =>
-      sdk.buildRequest({
-        method: 'post',
-        path: '/v1/messages',
-        body: {},
-        headers,
-        stream: true,
-        timeout: NEVER_MS,
-      }),
-    transport,
-  );
+  const endpoint = new Endpoint(async function build(headers) {
+    const path = '/v1/messages';
+    const request = { method: 'post', path, body: {}, headers, stream: true, timeout: NEVER_MS } as const;
+    return (await sdk()).buildRequest(request);
+  }, transport);
   return {
     send: (body, headers, signal) => endpoint.post(body, headers, signal),
-    count: (body, headers, signal) =>
-      sdk.post('/v1/messages/count_tokens', { body, ...callOptions(headers, signal) }).asResponse(),
+    async count(body, headers, signal) {
+      const options = { body, ...callOptions(headers, signal) };
+      return (await sdk()).post('/v1/messages/count_tokens', options).asResponse();
+    },
     secrets: apiKey === undefined ? [] : [apiKey],
     close: () => transport.close(),
   };
 }
+
+const PEER = { neededBy: 'anthropic()', name: '@anthropic-ai/sdk', range: '^1.11.0' };
 
 /** Servers that imitate the API know only its older header. */
 function credentials(apiKey: string | undefined, baseURL: string): Record<string, string | null> {

@@ -1,8 +1,8 @@
-import OpenAI from 'openai';
-
+import { loadPeer } from '../../src/kit/index.ts';
 import {
   Endpoint,
   NEVER_MS,
+  loadedOnce,
   providerFetch,
   sdkCallOptions,
   withoutEnvironmentHeaders,
@@ -34,33 +34,37 @@ export function connect(settings: Settings): Connection {
  */
 function ownConnection(settings: Settings): Connection {
   const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
-  const sdk = new OpenAI({
-    baseURL: settings.baseURL,
-    // The SDK requires a key. The header below decides what is sent.
-    apiKey: settings.apiKey ?? 'none',
-    adminAPIKey: null,
-    organization: settings.organization ?? null,
-    project: settings.project ?? null,
-    webhookSecret: null,
-    logLevel: 'off',
-    fetch: transport.fetch,
-    defaultHeaders: {
-      ...withoutEnvironmentHeaders('OPENAI_CUSTOM_HEADERS', KEPT_HEADERS),
-      Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
-      ...settings.headers,
-    },
-  });
   const path = settings.api === 'chat' ? '/chat/completions' : '/responses';
-  const endpoint = new Endpoint(
-    (headers) =>
-      sdk.buildRequest({ method: 'post', path, body: {}, headers, stream: true, timeout: NEVER_MS }),
-    transport,
-  );
+  const sdk = loadedOnce(async () => {
+    const { OpenAI } = await loadPeer(PEER, () => import('openai'));
+    return new OpenAI({
+      baseURL: settings.baseURL,
+      // The SDK requires a key. The header below decides what is sent.
+      apiKey: settings.apiKey ?? 'none',
+      adminAPIKey: null,
+      organization: settings.organization ?? null,
+      project: settings.project ?? null,
+      webhookSecret: null,
+      logLevel: 'off',
+      fetch: transport.fetch,
+      defaultHeaders: {
+        ...withoutEnvironmentHeaders('OPENAI_CUSTOM_HEADERS', KEPT_HEADERS),
+        Authorization: settings.apiKey === undefined ? null : `Bearer ${settings.apiKey}`,
+        ...settings.headers,
+      },
+    });
+  });
+  const endpoint = new Endpoint(async function build(headers) {
+    const request = { method: 'post', path, body: {}, headers, stream: true, timeout: NEVER_MS } as const;
+    return (await sdk()).buildRequest(request);
+  }, transport);
   return {
     send: (body, signal) => endpoint.post(body, NO_HEADERS, signal),
     close: () => transport.close(),
   };
 }
+
+const PEER = { neededBy: 'openai()', name: 'openai', range: '^7.55.0' };
 
 const NO_HEADERS = {};
 

@@ -10,6 +10,7 @@ export { checkedArguments, invalidArguments, readArguments, type ReadArguments }
 export { MAY_CUT_CALLS, finishReasonOf } from './finish-reasons.ts';
 export { blockFrom, originOf, type Origin } from './origin.ts';
 export { mostUsage } from './usage.ts';
+export { loadedOnce } from './loaded-once.ts';
 export { rememberLast } from './remember-last.ts';
 export { BLANK_ERROR, sentArguments } from './request/call-content.ts';
 export type { IdRule } from './request/call-ids.ts';

@@ -1,5 +1,5 @@
 /**
- * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, names for what was thrown, estimates of tokens and
+ * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, optional packages, names for what was thrown, estimates of tokens and
  * waits between retries.
  *
  * @module
@@ -11,6 +11,8 @@ export { abortable, delay, withDeadline } from './wait.ts';
 export type { DeadlineOptions } from './wait.ts';
 export { constant, exponential } from './backoff.ts';
 export type { Backoff, ConstantOptions, ExponentialOptions, Jitter } from './backoff.ts';
+export { loadPeer } from './peer.ts';
+export type { Peer } from './peer.ts';
 export { parseOptions } from './parse-options.ts';
 export { option } from './option.ts';
 export { callListener, kindOfThrown } from './thrown.ts';
