@@ -96,17 +96,19 @@ async function byFunction({ context, window }: Run, strategy: WindowStrategy): P
     throw await window.overflow('what the strategy made', messages);
   const kept = new Set(messages);
   const keptTurns = turns.filter((turn) => turn.every((message) => kept.has(message))).length;
-  return { messages, cut: true, keptTurns, summary: 'none' };
+  return { messages, cut: true, keptTurns, droppedRounds: 0, summary: 'none' };
 }
 
-function tell({ context, window, settings }: Run, { keptTurns, summary }: Fitted): void {
+function tell({ context, window, settings }: Run, { keptTurns, droppedRounds, summary }: Fitted): void {
   const cut: WindowCut = {
     executionId: context.id,
     counter: window.counter.name,
     tokens: window.tokens,
     limit: window.limits.tokens,
     keptTurns,
-    droppedTurns: window.conversation.turns.length - keptTurns,
+    // A turn that lost some of its rounds is neither kept nor dropped.
+    droppedTurns: window.conversation.turns.length - keptTurns - (droppedRounds > 0 ? 1 : 0),
+    droppedRounds,
     summary,
   };
   context.log.debug('context window cut', { ...cut });

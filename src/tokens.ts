@@ -24,7 +24,7 @@ export function estimateTokens(text: string | number): number {
 }
 
 /**
- * A rough count of the input tokens of a request: messages, tools, images, files and the schema of the answer. `textTokens` counts a text; pass
+ * A rough count of the input tokens of a request: messages, tools (those of `providerOptions` too), images, files and the schema of the answer. `textTokens` counts a text; pass
  * the count function of a tokenizer for a better estimate.
  */
 export function estimateInputTokens(
@@ -35,11 +35,27 @@ export function estimateInputTokens(
   let tokens = 0;
   for (const message of messages) tokens += TOKENS_PER_MESSAGE + messageTokens(message, textTokens);
   if (tools !== undefined && tools.length > 0) tokens += textTokens(JSON.stringify(tools));
+  tokens += providerTools(request.parameters, textTokens);
   if (responseFormat?.type === 'json_schema') tokens += textTokens(JSON.stringify(responseFormat.schema));
   return tokens;
 }
 
 type Count = (text: string) => number;
+
+/** The fields of `providerOptions` that offer tools to the model. */
+const TOOL_FIELDS = ['tools', 'functions'] as const;
+
+/** Tools that the caller gave for single providers. One of these gets the request, so the largest count is taken. */
+function providerTools({ providerOptions }: ModelRequest['parameters'], count: Count): number {
+  if (providerOptions === undefined) return 0;
+  const counts = Object.values(providerOptions).map((fields) =>
+    TOOL_FIELDS.reduce(
+      (sum, field) => sum + (Array.isArray(fields[field]) ? count(JSON.stringify(fields[field])) : 0),
+      0,
+    ),
+  );
+  return Math.max(0, ...counts);
+}
 
 function messageTokens({ content }: Message, count: Count): number {
   if (typeof content === 'string') return count(content);

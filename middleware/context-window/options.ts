@@ -28,9 +28,11 @@ export interface WindowCut {
   tokens: number;
   /** The most tokens that may be sent. */
   limit: number;
-  /** How many turns are sent unchanged. */
+  /** How many turns are sent whole. */
   keptTurns: number;
   droppedTurns: number;
+  /** How many rounds of the newest turn are left out: replies with tool calls, and their results. */
+  droppedRounds: number;
   /** Whether a summary replaces the dropped turns: `made` now by a call of the model, or `reused`. */
   summary: 'none' | 'reused' | 'made';
 }

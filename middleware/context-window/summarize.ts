@@ -1,4 +1,5 @@
 import { dropOldest, fittedFrom, tooLong, type Fitted, type Run } from './fitted.ts';
+import { shortenedTurn } from './newest-turn.ts';
 import { keepSummary, knownSummary, summaryTurn, type KnownSummary } from './stored.ts';
 import { writeSummary } from './write-summary.ts';
 
@@ -21,7 +22,7 @@ export async function summarize(run: Run): Promise<Fitted> {
       return fittedFrom(window, known.until, turn, 'reused');
   }
   const newest = await window.count(window.messages(window.newest));
-  if (newest > limit) throw await tooLong(window);
+  if (newest > limit) return lastRounds(run, known);
   const room = settings.summary?.maxTokens ?? Math.min(LARGEST_SUMMARY, Math.floor(limit / SHARE_OF_WINDOW));
   if (newest + room > limit) return withoutMore(run, known, 'there is no room for one');
 
@@ -45,6 +46,14 @@ function nextUntil({ window, settings }: Run, from: number, room: number, newest
   const free = (window.limits.tokens - room) * scale - window.fixed;
   const until = window.reach(from, window.fixed + free / 2, Math.ceil(settings.maxMessages / 2));
   return Math.min(Math.max(until, from + 1), window.newest);
+}
+
+/** The last rounds of a newest turn that alone does not fit, after the known summary if there is room for both. */
+async function lastRounds({ window }: Run, known: KnownSummary | undefined): Promise<Fitted> {
+  const withSummary = known && (await shortenedTurn(window, summaryTurn(known.stored.text), 'reused'));
+  const shortened = withSummary ?? (await shortenedTurn(window));
+  if (shortened === undefined) throw await tooLong(window);
+  return shortened;
 }
 
 /** Uses the known summary, or none. The turns that it does not contain are left out. */

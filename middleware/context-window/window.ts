@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
 import type { Message, ModelRequest } from '../../src/index.ts';
-import { messagesFrom, systemOf, textKey, type Conversation } from './conversation.ts';
+import { messagesFrom, systemOf, textKey, type Conversation, type Turn } from './conversation.ts';
 import { countTokens, type Counter } from './counter.ts';
 
 /** The size of a window. */
@@ -15,7 +15,7 @@ export interface Limits {
  * Weights are rough compared to a remote count, but not by more than this factor. What weighs more than this many times the limit cannot fit, and
  * is not sent to be counted.
  */
-const FIRST_LOOK = 4;
+export const FIRST_LOOK = 4;
 
 /** Finds how much of one conversation fits. Older messages than those are not weighed. */
 export class Window {
@@ -43,9 +43,11 @@ export class Window {
     return Math.max(0, this.conversation.turns.length - 1);
   }
 
-  /** The messages of a request that starts at turn `from`. */
-  messages(from: number, inserted: readonly Message[] = []): Message[] {
-    return messagesFrom(this.conversation, from, inserted);
+  /** The messages of a request that starts at turn `from`. `newest`: what is sent in place of the newest turn. */
+  messages(from: number, inserted: readonly Message[] = [], newest?: Turn): Message[] {
+    const { lead, turns, unpaired } = this.conversation;
+    const all = newest === undefined ? turns : [...turns.slice(0, -1), newest];
+    return messagesFrom({ lead, turns: all, unpaired }, from, inserted);
   }
 
   /** The tokens of a request with these messages. */

@@ -44,6 +44,7 @@ describe('drop-oldest', () => {
         limit: 120,
         keptTurns: 3,
         droppedTurns: 1,
+        droppedRounds: 0,
         summary: 'none',
       },
     ]);

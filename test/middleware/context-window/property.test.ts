@@ -179,12 +179,14 @@ test('for any history: calls and results are paired, the messages are in order a
   );
 });
 
-test('for a valid history: whole turns from the end and every system message are sent, and it fails only if the newest turn does not fit', async () => {
+test('for a valid history: whole turns from the end and every system message are sent, or the question and whole rounds from the end, and it fails only if not even the last round fits', async () => {
   await fc.assert(
     fc.asyncProperty(goodHistory, options, async (history, given) => {
       const { messages, cuts, tokens, warnings } = await sentOf(history, given);
       const spoken = history.filter(({ role }) => role !== 'system');
       const newest = spoken.slice(spoken.findLastIndex(({ role }) => role === 'user'));
+      const roundStarts = newest.flatMap(({ role }, at) => (role === 'assistant' ? [at] : []));
+      const least = [...newest.slice(0, 1), ...newest.slice(roundStarts.at(-1) ?? 1)];
       const systems = [
         ...new Map(
           history.filter(({ role }) => role === 'system').map((one) => [String(one.content), one]),
@@ -193,7 +195,7 @@ test('for a valid history: whole turns from the end and every system message are
       const fits = (some: readonly Message[]): boolean => tokens(some) <= given.maxTokens;
       const within = given.maxMessages === undefined || spoken.length <= given.maxMessages;
       if (messages === undefined) {
-        expect(given.strategy === 'fail' ? fits(history) && within : fits([...systems, ...newest])).toBe(
+        expect(given.strategy === 'fail' ? fits(history) && within : fits([...systems, ...least])).toBe(
           false,
         );
         return;
@@ -201,9 +203,20 @@ test('for a valid history: whole turns from the end and every system message are
       if (fits(history) && within) expect(messages).toEqual(history);
       if (cuts.length === 0) expect(messages).toEqual(history);
       const said = messages.filter((message, at) => message.role !== 'system' && !isSummaryAt(messages, at));
-      expect(said).toEqual(spoken.slice(spoken.length - said.length));
       expect(said[0]?.role).toBe('user');
-      expect(said.length).toBeGreaterThanOrEqual(newest.length);
+      if (fits([...systems, ...newest])) {
+        expect(said).toEqual(spoken.slice(spoken.length - said.length));
+        expect(said.length).toBeGreaterThanOrEqual(newest.length);
+      } else {
+        // The question, and as many whole rounds from the end as fit.
+        const from = newest.length - said.length + 1;
+        expect(said).toEqual([newest[0], ...newest.slice(from)]);
+        expect(roundStarts).toContain(from);
+        const [more] = roundStarts.filter((at) => at < from).slice(-1);
+        expect(cuts.at(-1)?.droppedRounds).toBe(roundStarts.indexOf(from));
+        if (more !== undefined && given.remote === undefined && said.length === messages.length)
+          expect(fits([...systems, ...newest.slice(0, 1), ...newest.slice(more)])).toBe(false);
+      }
       if (given.maxMessages !== undefined && said.length > newest.length)
         expect(said.length).toBeLessThanOrEqual(given.maxMessages);
       const kept = new Set(messages.filter(({ role }) => role === 'system').map(({ content }) => content));
