@@ -22,12 +22,13 @@ export type { StoredSummary } from './context-window/stored.ts';
 
 /**
  * Keeps a conversation within the model's window. System messages and the newest turn are always sent. Older turns are sent or left out as a
- * whole, so a tool call is never sent without its result. The stored session does not change: only the request is shortened.
+ * whole, and so are the rounds of a newest turn that alone does not fit: a tool call is never sent without its result. The stored session does
+ * not change: only the request is shortened.
  *
  * Put it inside `system`, whose text it counts, and outside `retry`, `rateLimit` and `timeout`, which then also apply to the call that makes a
  * summary. It works in other places, too: a request is fitted once, no matter how often it is tried.
  *
- * Fails with `context_length`, not retryable, if the newest turn alone does not fit, or with the strategy `fail` if the conversation
+ * Fails with `context_length`, not retryable, if not even the last round of the newest turn fits, or with the strategy `fail` if the conversation
  * does not. Throws `invalid_options`.
  *
  * @example

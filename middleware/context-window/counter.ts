@@ -1,7 +1,10 @@
 import { SluiceError, findSluiceError } from '../../src/index.ts';
 import type { ExecutionContext, Message, ModelRequest, Provider } from '../../src/index.ts';
-import { estimateInputTokens, kindOfThrown } from '../../src/kit/index.ts';
+import { estimateInputTokens, kindOfThrown, withDeadline } from '../../src/kit/index.ts';
 import { loadTokenizer, type CountText } from './tokenizer.ts';
+
+/** How long a provider or the user's function may take to count. */
+const COUNT_MS = 10_000;
 
 /** Counts the input tokens of a request, as its model does. */
 export type TokenCounter = (
@@ -60,7 +63,7 @@ async function remoteCount(
   const { signal } = context;
   let tokens: number;
   try {
-    tokens = await count(request, { signal });
+    tokens = await withDeadline(Promise.resolve(count(request, { signal })), COUNT_MS, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     const why = findSluiceError(error)?.code ?? kindOfThrown(error);

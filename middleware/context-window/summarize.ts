@@ -29,8 +29,9 @@ export async function summarize(run: Run): Promise<Fitted> {
   const from = known?.until ?? 0;
   const until = nextUntil(run, from, room, newest);
   const turns = window.conversation.turns.slice(from, until);
-  const text = await writeSummary(run, turns, known?.stored.text, room);
-  if (text === undefined) return withoutMore(run, known, 'the model gave none');
+  const written = await writeSummary(run, turns, known?.stored.text, room);
+  if ('none' in written) return withoutMore(run, known, written.none);
+  const { text } = written;
   keepSummary(context, window.conversation, text, until, known);
   const turn = summaryTurn(text);
   const fits = await window.oldestFitting(until, turn);

@@ -182,6 +182,27 @@ describe('a counter of the caller or the provider', () => {
     ]);
   });
 
+  test('one that does not answer is waited for 10 seconds, each time, and then tokens are estimated', async () => {
+    vi.useFakeTimers();
+    try {
+      const counter: TokenCounter = () => new Promise<never>(() => undefined);
+      const running = run([user('Hi')], { maxTokens: 100, counter });
+      let over = false;
+      void running.then(() => (over = true));
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(over).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      const { sent, result } = await running;
+      expect([sent, result.warnings]).toEqual([
+        ['u:Hi'],
+        ['contextWindow: the counter "function" failed (timeout), so tokens were estimated.'],
+      ]);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('one that returns no number is an invalid option', async () => {
     for (const wrong of [NaN, -1, Infinity])
       await expect(run(chat(3), { maxTokens: 100, counter: () => wrong })).rejects.toMatchObject({

@@ -24,7 +24,7 @@ describe('summarize', () => {
     expect(cuts[0]?.tokens).toBeLessThan(350);
   });
 
-  test('the request for it contains the transcript, no tools, and its own limit of tokens', async () => {
+  test('the request for it contains the transcript, and neither tools nor parameters', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model, { summary: { maxTokens: 40, model: 'small' } });
     const messages = [
@@ -49,7 +49,8 @@ describe('summarize', () => {
       parameters: { temperature: 0.3, toolChoice: 'required', maxTokens: 77 },
     });
     const [asked, answered] = model.requests;
-    expect(asked).toMatchObject({ model: 'small', parameters: { maxTokens: 4_040 } });
+    expect(asked).toMatchObject({ model: 'small', parameters: {} });
+    expect(Object.keys(asked?.parameters ?? {})).toEqual([]);
     expect([asked?.tools, asked?.responseFormat]).toEqual([undefined, undefined]);
     expect(textsOf(asked?.messages)[1]).toContain(
       'User: What is on the picture?\n\nUser (Ada): This one\n[image]\n\n' +
@@ -152,6 +153,22 @@ describe('summarize', () => {
     expect(cuts[0]?.tokens).toBeLessThanOrEqual(600);
   });
 
+  test('a summary that does not end is not read to its end', async () => {
+    const model = summarizer(() => ({
+      text: Array.from({ length: 200 }, () => 'word '.repeat(4)),
+      batchSize: 1,
+    }));
+    const { pipeline, cuts } = pipelineOf(model);
+    const { response, usage } = await pipeline.execute(chat(15));
+    expect(response.content).toBe(pad('answer'));
+    // 16 characters for each of 40 tokens.
+    expect(model.calls.map(({ state, chunks }) => [state, chunks])).toEqual([
+      ['closed', 33],
+      ['completed', expect.any(Number)],
+    ]);
+    expect([cuts[0]?.summary, usage.estimated]).toEqual(['made', true]);
+  });
+
   test('the oldest part of a transcript that does not fit is left out, with a warning', async () => {
     const model = summarizer();
     const { pipeline } = pipelineOf(model);
@@ -186,6 +203,30 @@ describe('a summary that cannot be made', () => {
     expect(sent).toEqual(messages.slice(-25).map(short));
     expect(cuts).toMatchObject([{ summary: 'none', droppedTurns: 1 }]);
     expect(warnings).toEqual([
+      'contextWindow: older turns were left out without a summary: the model gave none.',
+    ]);
+  });
+
+  test('the window has no room for a transcript: no call is made, and none is blamed on the model', async () => {
+    const instructions = 'x'.repeat(4 * 590);
+    const { model, result } = await run(chat(13), {
+      maxTokens: 600,
+      strategy: 'summarize',
+      summary: { maxTokens: 40, instructions },
+    });
+    expect(model.calls).toHaveLength(1);
+    expect(result.warnings).toEqual([
+      'contextWindow: older turns were left out without a summary: there is no room for what it would be made of.',
+    ]);
+  });
+
+  test('a transcript that was cut for a summary that the model did not give is not warned of', async () => {
+    const { result } = await run(
+      chat(100),
+      { maxTokens: 600, strategy: 'summarize', summary: { maxTokens: 40 } },
+      [{ text: '' }, 'ok'],
+    );
+    expect(result.warnings).toEqual([
       'contextWindow: older turns were left out without a summary: the model gave none.',
     ]);
   });
