@@ -14,8 +14,8 @@ export type { ModelPrices, TokenPrices } from './cost/price/price-table.ts';
 export type { SpendStore } from './cost/budget/spent.ts';
 
 /**
- * Computes what each model call costs, and keeps budgets. It observes calls, so its place in the stack does not matter: retried, hedged and
- * failed calls are counted, a replay from a cache is not. The prices are part of the package `@pydantic/genai-prices`: nothing is fetched.
+ * Computes what each model call below it costs, and keeps budgets. It hears of every call, so its place around `retry` does not matter: retried,
+ * hedged and failed calls are counted, a replay from a cache is not. The prices are part of the package `@pydantic/genai-prices`: nothing is fetched.
  *
  * A cost is `exact`, `estimated` (the call was ended before its end, or the provider's report is not complete) or `unknown` (no price is known),
  * but never a made-up 0. `demo()` costs exactly 0.
@@ -36,28 +36,41 @@ export function cost(options: CostOptions = {}): Middleware {
       ? new MemoryLedger(settings.now)
       : timedLedger(settings.ledger, settings.storeTimeoutMs);
   const hasBudgets = settings.budgets.length > 0;
-  const Watched = contextKey<true>('cost');
+  const Accounts = contextKey<Account>('cost');
   return function cost(context, next) {
-    // Inside retry this function runs again for an execution whose calls are observed already.
-    if (context.get(Watched) === true) return next();
-    context.set(Watched, true);
-    const key = settings.key?.(context) ?? '';
-    const prices = new CallPrices(context, table, key, settings.onCost);
-    const budgets = hasBudgets ? new CallBudgets(context, settings, ledger, key) : undefined;
-    context.onCall((call) => {
-      const asked = call.model;
-      const hold = budgets?.hold(call, (usage) => prices.usd(call, usage, asked));
+    const { prices, budgets, seen } = context.once(Accounts, () => {
+      const key = settings.key?.(context) ?? '';
       return {
-        ...(hold && { ready: hold.ready, chunk: hold.chunk }),
-        end(ended) {
-          try {
-            prices.settle(call, ended, asked);
-          } finally {
-            hold?.settle(call.cost?.totalUsd);
-          }
-        },
+        prices: new CallPrices(context, table, key, settings.onCost),
+        budgets: hasBudgets ? new CallBudgets(context, settings, ledger, key) : undefined,
+        seen: new Set<number>(),
       };
     });
-    return next();
+    return next().tap({
+      call(call) {
+        if (seen.has(call.number)) return undefined;
+        seen.add(call.number);
+        const asked = call.model;
+        const hold = budgets?.hold(call, (usage) => prices.usd(call, usage, asked));
+        return {
+          ...(hold && { ready: hold.ready, chunk: hold.chunk }),
+          end(ended) {
+            try {
+              prices.settle(call, ended, asked);
+            } finally {
+              hold?.settle(call.cost?.totalUsd);
+            }
+          },
+        };
+      },
+    });
   };
+}
+
+/** What one execution spends. */
+interface Account {
+  prices: CallPrices;
+  budgets: CallBudgets | undefined;
+  /** The numbers of the calls that it has counted: the same middleware may be in a stack twice. */
+  seen: Set<number>;
 }

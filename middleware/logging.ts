@@ -36,7 +36,7 @@ const schema = z.strictObject({
 
 /**
  * Logs one structured line at the start and one at the end of each execution and of each attempt. An attempt is one call of a model; retried
- * and hedged calls have their own lines. The place of `logging()` in the stack does not matter.
+ * and hedged calls have their own lines. It logs the calls that are made below it; its place around `retry` does not matter.
  *
  * The levels: `info` for the start of an execution and `debug` for the start of an attempt; `info` for an end without an error, `warn` for a failed
  * attempt, `error` for a failed execution. Without `content` no line contains a prompt, an answer or the message of an error. API keys are never logged.
@@ -51,13 +51,9 @@ export function logging(options: LoggingOptions = {}): Middleware {
   const given = logger === undefined ? undefined : toLogger(logger);
   const Lines = contextKey<ExecutionLines>('logging');
   return function logging(context, next) {
-    let lines = context.get(Lines);
-    if (lines === undefined) {
-      // A retry above runs this function again. An execution still has one set of lines.
-      lines = new ExecutionLines(context, given ?? fallback(context), content);
-      context.set(Lines, lines);
-    }
-    return content ? lines.follow(next().collect()) : next();
+    const lines = context.once(Lines, () => new ExecutionLines(context, given ?? fallback(context), content));
+    const stream = next().tap({ call: (call) => lines.attempt(call) });
+    return content ? lines.follow(stream.collect()) : stream;
   };
 }
 
@@ -70,7 +66,8 @@ class ExecutionLines {
   readonly #context: ExecutionContext;
   readonly #log: Logger;
   readonly #content: boolean;
-  #calls = 0;
+  /** The numbers of the calls that it has logged: the same middleware may be in a stack twice. */
+  readonly #calls = new Set<number>();
   /** Logs the last line of each running attempt, by the id of its span. The price is known when the span ends. */
   #closing: Map<string, () => void> | undefined;
   #answer: Stream<StreamChunk, Reply> | undefined;
@@ -91,7 +88,6 @@ class ExecutionLines {
         messages: content ? request.messages : undefined,
       }),
     );
-    context.onCall((call) => this.#attempt(call));
     context.onSpan({ end: ({ id: span }) => this.#closing?.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
   }
@@ -110,7 +106,7 @@ class ExecutionLines {
         event: 'execution_end',
         executionId: this.#context.id,
         outcome,
-        calls: this.#calls,
+        calls: this.#calls.size,
         latencyMs,
         timeToFirstChunkMs,
         ...tokens(usage),
@@ -121,8 +117,10 @@ class ExecutionLines {
     );
   }
 
-  #attempt(call: Call): CallObserver {
-    this.#calls++;
+  /** Logs a call. */
+  attempt(call: Call): CallObserver | undefined {
+    if (this.#calls.has(call.number)) return undefined;
+    this.#calls.add(call.number);
     const { id } = this.#context;
     this.#log.debug(
       'attempt started',

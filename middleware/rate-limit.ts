@@ -1,5 +1,5 @@
-import { SluiceError, contextKey, type Middleware } from '../src/index.ts';
-import { parseOptions } from '../src/kit/index.ts';
+import { SluiceError, type Middleware } from '../src/index.ts';
+import { kindOfThrown, parseOptions } from '../src/kit/index.ts';
 import { Gates } from './rate-limit/gates.ts';
 import { makeLimiter, rateLimitSchema, tokensFor } from './rate-limit/options.ts';
 import type { RateLimitOptions, RateLimitSettings } from './rate-limit/options.ts';
@@ -33,20 +33,19 @@ export function rateLimit(options: RateLimitOptions = {}): Middleware {
     ),
     settings,
   );
-  const Watched = contextKey<Watch>('rate limit');
 
   return async function rateLimit(context, next) {
     const tokens = tokensFor(context.request, settings);
     if (tokensPerMinute !== undefined && tokens > tokensPerMinute) throw tooLarge(tokens, tokensPerMinute);
-    const watch = context.get(Watched) ?? new Watch(context, settings);
-    context.set(Watched, watch);
     const gate = gates.of(settings.key(context));
-    const reservation = await gate.enter(tokens, context, watch.onError);
-    const leave = watch.attempt(gate, reservation);
+    const onError = (error: unknown): void =>
+      context.log.error('the rate limit could not be settled', { error: kindOfThrown(error) });
+    const reservation = await gate.enter(tokens, context, onError);
+    const watch = new Watch({ gate, reservation, settings, onError });
     try {
-      return next().tap({ end: leave });
+      return next().tap(watch);
     } catch (error) {
-      leave();
+      watch.end();
       throw error;
     }
   };

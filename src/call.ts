@@ -15,16 +15,21 @@ export interface CallEnd {
   usage: Usage;
 }
 
-/** What an observer wants to know about a call. All methods are synchronous, and `chunk` runs for every chunk. */
+/**
+ * What a tap wants to know about a call. All methods are synchronous. They run from the innermost layer to the outermost, so that an outer one
+ * finds what an inner one has set, such as `call.cost`. Each observer gets exactly one `end`, also if the call was refused.
+ */
 export interface CallObserver {
   /**
-   * The call waits for this promise: nothing is sent before it resolves, and the call fails if it rejects. A call made by a middleware without
-   * `terminal()` has already begun when its observers are asked, and does not wait.
+   * The call waits for this promise: nothing is sent before those of all observers have resolved. The first that rejects refuses the call. If the
+   * execution ends meanwhile, `end` is called at once, and what the promise acquires later must be given back by whoever made it.
    */
   ready?: Promise<unknown> | undefined;
-  /** Called when the provider's headers contain its limits. */
+  /** Called when the provider's headers contain its limits. What it throws becomes a warning. */
   rateLimits?(limits: RateLimits): void;
+  /** Called for every chunk of the call. What it throws ends the call with that error. */
   chunk?(chunk: StreamChunk): void;
+  /** Called once, at the end of the call. What it throws becomes a warning. */
   end?(end: CallEnd): void;
 }
 

@@ -1,6 +1,5 @@
 import type { ContextKey } from './keys.ts';
 import type { Logger } from './log.ts';
-import type { Call, CallObserver } from './call.ts';
 import type { ModelRequest, Reply } from './request.ts';
 import type { Outcome } from './outcome.ts';
 import type { SluiceError } from './errors.ts';
@@ -57,8 +56,11 @@ export interface ExecutionContext {
   readonly metadata: Readonly<Record<string, unknown>>;
   get<T>(key: ContextKey<T>): T | undefined;
   set<T>(key: ContextKey<T>, value: T): void;
-  /** Observes every later model call of the execution, at any place in the stack. */
-  onCall(observer: (call: Call) => CallObserver | void): void;
+  /**
+   * The value under a key. The first layer that asks makes it, and each later run of any layer within the execution gets the same one. This is
+   * the place for what a middleware has once per execution, and for its `onEnd`. `get` and `set` see the same value. If `make` throws, nothing is kept.
+   */
+  once<T>(key: ContextKey<T>, make: () => T): T;
   /**
    * Runs once, before the consumer learns of the end. Hooks run in reverse order and are awaited. A function that a hook resolves to is
    * called when the turn is stored, which is before the consumer learns of the end, too.

@@ -46,6 +46,8 @@ function checkEntry(entry: unknown): void {
 /** Values under typed keys. */
 export class Values {
   readonly #values = new Map<ContextKey<unknown>, unknown>();
+  /** The keys whose values are being made. */
+  readonly #making = new Set<ContextKey<unknown>>();
 
   constructor(entries?: Iterable<ContextEntry>) {
     for (const entry of entries ?? []) {
@@ -63,5 +65,26 @@ export class Values {
   set<T>(key: ContextKey<T>, value: T): void {
     checkContextKey('set()', key);
     this.#values.set(key, value);
+  }
+
+  /** The value of the key. `make` makes it if there is none. If `make` throws, nothing is kept, and the next call tries again. */
+  once<T>(key: ContextKey<T>, make: () => T): T;
+  once(key: ContextKey<unknown>, make: () => unknown): unknown {
+    checkContextKey('once()', key);
+    if (typeof make !== 'function')
+      throw new SluiceError('invalid_options', `once(): make is ${kindOf(make)}: give a function.`);
+    if (this.#values.has(key)) return this.#values.get(key);
+    if (this.#making.has(key)) {
+      const advice = 'make() must not ask for the value that it makes';
+      throw new SluiceError('middleware', `once(): the value of "${key.name}" is being made: ${advice}.`);
+    }
+    this.#making.add(key);
+    try {
+      const value = make();
+      this.#values.set(key, value);
+      return value;
+    } finally {
+      this.#making.delete(key);
+    }
   }
 }

@@ -33,11 +33,9 @@ export async function writeSummary(
   const asked = requestFor(run, turns, earlier, room, weigh);
   if (asked === undefined) return { none: 'there is no room for what it would be made of' };
   const { changes, isCut } = asked;
-  const [, question] = changes.messages;
-  context.onCall(({ request, span }) => {
-    if (question !== undefined && request.messages.includes(question)) span.set({ purpose: 'summary' });
-  });
-  const stream = next(changes).collect();
+  const stream = next(changes)
+    .tap({ call: ({ span }) => span.set({ purpose: 'summary' }) })
+    .collect();
   try {
     await readUpTo(CHARACTERS_PER_TOKEN * room, stream);
   } catch (error) {

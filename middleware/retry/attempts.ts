@@ -17,11 +17,8 @@ export class Attempts {
   readonly #settings: RetrySettings;
   /** Number of the attempt that was begun last, from 1. */
   #number = 0;
-  /** Whether it is under way. */
-  #running = false;
   /** Whether chunks of it have been delivered. */
   #delivered = false;
-  #watching = false;
   /** The request of the next attempt, if it is another one. */
   #changes: Partial<ModelRequest> | undefined;
   #opened = Promise.withResolvers<Attempt>();
@@ -73,11 +70,13 @@ export class Attempts {
 
   async #attempt(number: number): Promise<Attempt> {
     this.#number = number;
-    this.#running = true;
     this.#delivered = false;
     const stream = this.#next(this.#changes).tap({
+      call: ({ span }) => {
+        // A span without the number is a first attempt's.
+        if (number > 1) span.set({ attempt: number });
+      },
       end: ({ error }) => {
-        this.#running = false;
         if (error !== undefined) error.attempts = number;
       },
     });
@@ -102,7 +101,6 @@ export class Attempts {
         afterContent: this.#delivered,
       }),
     );
-    this.#watch();
     await delay(delayMs, signal);
     return true;
   }
@@ -115,14 +113,5 @@ export class Attempts {
     const ms = backoff(this.#number);
     if (Number.isFinite(ms) && ms >= 0) return ms;
     throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');
-  }
-
-  /** Numbers the attempt on the spans of its calls, from the second attempt on. A span without the number is a first attempt's. */
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    this.#context.onCall(({ span }) => {
-      if (this.#running) span.set({ attempt: this.#number });
-    });
   }
 }

@@ -1,14 +1,22 @@
 import type { Call, CallEnd, CallObserver, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
+import { kindOf } from '../errors.ts';
 import { kindOfThrown } from '../kit/thrown.ts';
+import { asSluiceError, middlewareError } from '../middleware-error.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
-import type { StreamEnd } from '../stream/tap.ts';
+import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { Reply } from '../request.ts';
 import { estimateInputTokens, estimateTokens } from '../tokens.ts';
 import { noUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
+
+/** An observer and the layer that it belongs to. */
+interface NamedObserver {
+  name: string;
+  observer: CallObserver;
+}
 
 /** One model call: its usage, its observers, its span. */
 export class CallRecord implements Call {
@@ -27,9 +35,10 @@ export class CallRecord implements Call {
   ready: Promise<unknown> | undefined;
   #rateLimits: RateLimits | undefined;
   readonly #warnings: string[] = [];
-  #observers: readonly CallObserver[] = [];
+  /** The innermost first. */
+  #observers: readonly NamedObserver[] = [];
   /** The observers that see chunks. */
-  #chunkObservers: readonly CallObserver[] = [];
+  #chunkObservers: readonly NamedObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
     this.number = number;
@@ -38,10 +47,24 @@ export class CallRecord implements Call {
     this.model = request.model;
   }
 
-  addObserver(observer: CallObserver): void {
+  /** Shows the call to those who hear of it, which are given the innermost first. The outermost is told first. What one throws refuses the call. */
+  tell(taps: readonly CallTap[]): void {
+    for (const { name, call } of taps.toReversed()) {
+      let observer: CallObserver | void;
+      try {
+        observer = call(this);
+      } catch (thrown) {
+        throw asSluiceError(thrown, name);
+      }
+      if (isObserver(name, observer)) this.#add({ name, observer });
+    }
+  }
+
+  #add(mine: NamedObserver): void {
+    const { observer } = mine;
     if (observer.ready !== undefined) this.#waitFor(observer.ready);
-    this.#observers = this.#observers.concat(observer);
-    if (observer.chunk !== undefined) this.#chunkObservers = this.#chunkObservers.concat(observer);
+    this.#observers = [mine].concat(this.#observers);
+    if (observer.chunk !== undefined) this.#chunkObservers = [mine].concat(this.#chunkObservers);
   }
 
   #waitFor(ready: Promise<unknown>): void {
@@ -58,7 +81,8 @@ export class CallRecord implements Call {
   set rateLimits(limits: RateLimits | undefined) {
     this.#rateLimits = limits;
     if (limits === undefined) return;
-    for (const observer of this.#observers) this.#tell(() => observer.rateLimits?.(limits));
+    for (const mine of this.#observers)
+      this.#tell(mine, 'rateLimits', (observer) => observer.rateLimits?.(limits));
   }
 
   /** Numbers a chunk, counts it and shows it to the observers. */
@@ -67,7 +91,7 @@ export class CallRecord implements Call {
     chunk.call = this.number;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
-    for (const observer of this.#chunkObservers) observer.chunk?.(chunk);
+    if (this.#chunkObservers.length > 0) this.#show(chunk);
   }
 
   /** Settles the usage, tells the observers and closes the span. Returns warnings about observers that threw. */
@@ -79,7 +103,7 @@ export class CallRecord implements Call {
     const usage = this.#usageOf(ending);
     this.usage = usage;
     const end: CallEnd = { outcome, reply, error, usage };
-    for (const observer of this.#observers) this.#tell(() => observer.end?.(end));
+    for (const mine of this.#observers) this.#tell(mine, 'end', (observer) => observer.end?.(end));
     if (this.provider !== undefined) this.span.set({ provider: this.provider });
     if (this.model !== undefined) this.span.set({ model: this.model });
     if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });
@@ -87,12 +111,24 @@ export class CallRecord implements Call {
     return this.#warnings;
   }
 
-  /** An observer that throws must not change what it observes. */
-  #tell(say: () => void): void {
+  #show(chunk: StreamChunk): void {
+    for (const { name, observer } of this.#chunkObservers) {
+      try {
+        observer.chunk?.(chunk);
+      } catch (thrown) {
+        throw asSluiceError(thrown, name);
+      }
+    }
+  }
+
+  /** What an observer throws here must not change what it observes. */
+  #tell({ name, observer }: NamedObserver, what: string, say: (observer: CallObserver) => void): void {
     try {
-      say();
+      say(observer);
     } catch (thrown) {
-      this.#warnings.push(`An observer of call ${this.number} threw ${kindOfThrown(thrown)}.`);
+      this.#warnings.push(
+        `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`,
+      );
     }
   }
 
@@ -128,4 +164,19 @@ export class CallRecord implements Call {
       estimated: true,
     };
   }
+}
+
+/** Whether a tap wants to observe the call. Throws for what plain JavaScript may return by mistake and would never be heard. */
+function isObserver(name: string, given: unknown): given is CallObserver {
+  if (typeof given !== 'object' || given === null) return false;
+  if ('then' in given) {
+    const advice = 'return { ready: promise } to let the call wait';
+    throw middlewareError(name, `returned a promise from tap({ call }): ${advice}.`);
+  }
+  for (const key of ['rateLimits', 'chunk', 'end']) {
+    const value: unknown = Reflect.get(given, key);
+    if (value !== undefined && typeof value !== 'function')
+      throw middlewareError(name, `observes a call with ${key} that is ${kindOf(value)}: give a function.`);
+  }
+  return true;
 }

@@ -9,6 +9,8 @@ import { Segment } from '../stream/segment.ts';
 import { isEnd } from '../stream/source.ts';
 import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
+import { lateTapError } from '../stream/tap.ts';
+import type { CallTap } from '../stream/tap.ts';
 import type { Execution, Ending } from './execution.ts';
 import type { ExecutionSource } from './execution-source.ts';
 
@@ -36,6 +38,13 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
 
   override wantsMore(buffered: number): boolean {
     return buffered < this.#bufferSize || this.#source.execution.interrupted;
+  }
+
+  /** Hears of all calls of the execution. */
+  override addCallTap({ call }: CallTap): void {
+    if (this.started) throw lateTapError();
+    const { execution } = this.#source;
+    execution.callTaps = execution.callTaps.concat({ name: 'the consumer', call });
   }
 
   /** Does what follows from the end of the execution, as soon as that is decided. */

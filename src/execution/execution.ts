@@ -1,4 +1,3 @@
-import type { Call, CallObserver } from '../call.ts';
 import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
@@ -12,12 +11,11 @@ import type { Outcome } from '../outcome.ts';
 import { withinCloseTimeout } from '../stream/clean-up.ts';
 import type { StreamOwner } from '../stream/owner.ts';
 import type { Waiting } from '../stream/segment.ts';
+import type { CallTap } from '../stream/tap.ts';
 import { Trace } from '../trace.ts';
 import type { Attributes, SpanHandle, SpanKind } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
-
-type StartObserver = (call: Call) => CallObserver | void;
 
 /** What one execution is made with. */
 export interface ExecutionSettings {
@@ -56,6 +54,8 @@ export class Execution implements StreamOwner {
   deadline: number | undefined;
   interrupted = false;
   deliveredBatch: readonly unknown[] = [];
+  /** The taps on the stream of the execution, which hear of all calls. In the order in which they were added. */
+  callTaps: readonly CallTap[] = [];
   /** Set once, by `end()`. */
   ending: Ending | undefined;
   /** Why a middleware interrupted it. */
@@ -65,7 +65,6 @@ export class Execution implements StreamOwner {
 
   readonly #settings: ExecutionSettings;
   readonly #openCalls = new Map<CallRecord, Stoppable>();
-  #callObservers: readonly StartObserver[] = [];
   #hooks: readonly { hook: EndHook; name: string }[] = [];
   #afterTurn: Exclude<AfterTurn, void>[] = [];
   #span: SpanHandle | undefined;
@@ -127,11 +126,6 @@ export class Execution implements StreamOwner {
     if (!this.warnings.includes(message)) this.warnings.push(message);
   }
 
-  onCall(observer: StartObserver, name: string): void {
-    requireFunction(observer, name, 'onCall');
-    this.#callObservers = this.#callObservers.concat(observer);
-  }
-
   onEnd(hook: EndHook, name: string): void {
     requireFunction(hook, name, 'onEnd');
     if (this.#ended) throw middlewareError(name, 'called onEnd() after the execution had ended.');
@@ -148,14 +142,6 @@ export class Execution implements StreamOwner {
     this.calls.push(call);
     this.#openCalls.set(call, run);
     return call;
-  }
-
-  /** Shows a new call to those who observe calls. One that throws refuses the call. */
-  tellObservers(call: CallRecord): void {
-    for (const observe of this.#callObservers) {
-      const observer = observe(call);
-      if (observer !== undefined) call.addObserver(observer);
-    }
   }
 
   callEnded(call: CallRecord, raw: { request: unknown; reply: unknown[] } | undefined): void {

@@ -31,7 +31,6 @@ function instances(): readonly object[] {
     name: 'shape',
     middleware: () => Stream.from([], { finishReason: 'other' as const }),
     terminal: undefined,
-    last: true,
     below: undefined,
   };
   const source = new ExecutionSource({

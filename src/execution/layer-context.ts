@@ -1,4 +1,3 @@
-import type { Call, CallObserver } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { EndHook, ExecutionContext, Middleware, SessionView } from '../context.ts';
 import type { ContextKey } from '../keys.ts';
@@ -65,8 +64,8 @@ export class LayerContext implements ExecutionContext {
     this.#run.execution.values.set(key, value);
   }
 
-  onCall(observer: (call: Call) => CallObserver | void): void {
-    this.#run.execution.onCall(observer, this.#run.layer.name);
+  once<T>(key: ContextKey<T>, make: () => T): T {
+    return this.#run.execution.values.once(key, make);
   }
 
   onEnd(hook: EndHook): void {

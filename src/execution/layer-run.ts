@@ -11,7 +11,8 @@ import type { MaybePromise } from '../stream/owner.ts';
 import { Segment } from '../stream/segment.ts';
 import type { OpenedAs } from '../stream/segment.ts';
 import { Stream } from '../stream/stream.ts';
-import type { StreamEnd } from '../stream/tap.ts';
+import { lateTapError } from '../stream/tap.ts';
+import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { CallRecord } from './call-record.ts';
 import type { Execution } from './execution.ts';
 import { openBody } from './layer-body.ts';
@@ -20,6 +21,7 @@ import { fold } from './layer.ts';
 import type { Layer } from './layer.ts';
 
 const NONE: readonly LayerRun[] = [];
+const NO_TAPS: readonly CallTap[] = [];
 
 /** How many middleware may run one another by `context.run` before it is taken for a loop without an end. */
 const MAX_NESTED_RUNS = 100;
@@ -39,8 +41,8 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #calledNext = false;
   /** Whether anything of that was read. */
   #readBelow = false;
-  #bodyRan = false;
-  #ranAnother = false;
+  /** Who hears of the calls made below this stream, in the order in which they were added. */
+  #callTaps: readonly CallTap[] = NO_TAPS;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
@@ -102,7 +104,6 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     if (layer === undefined) throw middlewareError(name, 'ran an empty stack.');
     if (this.#runs >= MAX_NESTED_RUNS) throw middlewareError(name, runsWithoutEnd(this.layer, layer));
     this.#calledNext = true;
-    this.#ranAnother = true;
     const request = this.#changed('run', changes);
     return Stream.over(new LayerRun(this.execution, layer, request, this, this.#runs + 1));
   }
@@ -123,8 +124,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const refused = this.#aborted ?? this.#parent?.refusedBecause ?? this.execution.refusedBecause;
     if (refused !== undefined) throw refused;
     this.#parent?.childStarted(this);
-    const { terminal, last, middleware } = this.layer;
-    this.#bodyRan = true;
+    const { terminal, middleware } = this.layer;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
       const call = this.#startCall();
@@ -133,7 +133,6 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
         openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
-    if (last) this.addTap((chunk) => this.#asLast(chunk), 'first');
     return openBody(this, middleware(context, this.nextOfLayer));
   }
 
@@ -180,8 +179,6 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
 
   override beforeTaps(came: StreamEnd<Reply>): StreamEnd<Reply> {
     const ending = super.beforeTaps(came);
-    if (this.#bodyRan && this.layer.last && this.layer.terminal === undefined && !this.#calledNext)
-      this.#callAtLast();
     const call = this.#call;
     if (call === undefined) return ending;
     this.execution.callEnded(call, ending.reply?.raw);
@@ -192,6 +189,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #concluded(ending: StreamEnd<Reply>): StreamEnd<Reply> {
     if (ending.outcome !== 'completed') return ending;
     const reply = this.#replyOf(ending.reply);
+    if (reply?.usage !== undefined) this.#checkWhoCalled();
     if (reply !== undefined) return reply === ending.reply ? ending : { outcome: 'completed', reply };
     const message = this.#calledNext
       ? 'returned no reply with a finishReason, and let none through.'
@@ -209,20 +207,27 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return this.#readBelow ? { ...reply, finishReason: 'other' } : undefined;
   }
 
-  /** A last layer that no `terminal()` marks makes a call, unless it runs another middleware. */
-  #asLast(chunk: StreamChunk): void {
-    if (this.#ranAnother) return;
-    this.#call ??= this.#startCall();
-    this.#call.addChunk(chunk);
+  /** Usage at the end of a stack most likely is that of a model call, which would be free without a word. */
+  #checkWhoCalled(): void {
+    const { name, below } = this.layer;
+    if (below !== undefined || this.#calledNext || this.#call !== undefined) return;
+    this.execution.warn(
+      `"${name}" answered by itself, so the usage in its reply is not counted. If it calls a model, make it with terminal().`,
+    );
   }
 
-  /** The call of such a layer if it gave no chunk. */
-  #callAtLast(): void {
-    try {
-      this.#call ??= this.#startCall();
-    } catch {
-      this.execution.warn('An observer of calls refused one that was over: it had given no chunk.');
-    }
+  override addCallTap(tap: CallTap): void {
+    if (this.started) throw lateTapError();
+    this.#callTaps = this.#callTaps.concat(tap);
+  }
+
+  /** Everyone who hears of the calls of this run, the innermost first. */
+  get #hearers(): readonly CallTap[] {
+    let hearers = this.#callTaps;
+    for (let above = this.#parent; above !== undefined; above = above.#parent)
+      if (above.#callTaps.length > 0) hearers = hearers.concat(above.#callTaps);
+    const { callTaps } = this.execution;
+    return callTaps.length === 0 ? hearers : hearers.concat(callTaps);
   }
 
   #startCall(): CallRecord {
@@ -232,7 +237,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.model ??= terminal?.model;
     this.#call = call;
     try {
-      this.execution.tellObservers(call);
+      call.tell(this.#hearers);
     } catch (error) {
       call.refused = true;
       throw error;

@@ -40,7 +40,7 @@ function brand(middleware: Middleware, symbol: symbol, value: unknown): Middlewa
 
 /**
  * Marks a middleware as one that makes model calls itself. Each run of it is a call, at any place in the stack: it is numbered, traced
- * and observed by `onCall`. `provider()` is made of it. Use it for an endpoint of your own.
+ * and told to the taps of calls above it. `provider()` is made of it. Use it for an endpoint of your own.
  */
 export function terminal(options: TerminalOptions, body: TerminalBody): Middleware {
   checkTerminal(options, body);
@@ -91,8 +91,6 @@ export interface Layer {
   name: string;
   middleware: Middleware;
   terminal: Terminal | undefined;
-  /** Whether it is the last of its stack. Then it makes a call, unless it runs another middleware. */
-  last: boolean;
   below: Layer | undefined;
 }
 
@@ -103,7 +101,7 @@ export function fold(middleware: readonly Middleware[], below?: Layer): Layer | 
   return stack.reduceRight<Layer | undefined>((under, one, index) => {
     const marked = terminalOf(one);
     const name = marked?.name ?? (one.name === '' ? `#${index + 1}` : one.name);
-    return { name, middleware: one, terminal: marked, last: under === undefined, below: under };
+    return { name, middleware: one, terminal: marked, below: under };
   }, below);
 }
 

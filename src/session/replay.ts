@@ -31,14 +31,7 @@ export function replayOf({ messages, end }: FinishedTurn): Replay {
     if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
     return { finishReason, model, provider };
   };
-  // Must not be the last of a stack, which counts as a model call.
-  const layer: Layer = {
-    name: 'replay',
-    middleware: replay,
-    terminal: undefined,
-    last: false,
-    below: undefined,
-  };
+  const layer: Layer = { name: 'replay', middleware: replay, terminal: undefined, below: undefined };
   return { layer, usage: end.usage, cost: end.cost };
 }
 

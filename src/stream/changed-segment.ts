@@ -3,6 +3,7 @@ import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
+import type { CallTap } from './tap.ts';
 
 /** A stream of what a map or a filter makes of another one. */
 export class ChangedSegment<C, D, R> extends Segment<D, R> {
@@ -24,6 +25,10 @@ export class ChangedSegment<C, D, R> extends Segment<D, R> {
   override open(): Segment<unknown, R> {
     if (this.#of.isHandedOn) throw readElsewhereError();
     return this.#of;
+  }
+
+  override addCallTap(tap: CallTap): void {
+    this.#of.addCallTap(tap);
   }
 
   /** Reads ahead as the other stream does. */

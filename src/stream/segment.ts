@@ -1,4 +1,4 @@
-import type { SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
 import { kindOfThrown } from '../kit/thrown.ts';
 import type { Outcome } from '../outcome.ts';
@@ -7,7 +7,7 @@ import type { MaybePromise, StreamOwner } from './owner.ts';
 import type { Reader, ReadQueue } from './read-queue.ts';
 import type { StreamSource } from './source.ts';
 import { bound } from './tap.ts';
-import type { BoundTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
+import type { BoundTap, CallTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
 
 /** What a segment opens into: something to read, or the segment of another stream, which joins the chain. */
 export type OpenedAs<C, R> = StreamSource<C, R> | Segment<C, R>;
@@ -144,7 +144,17 @@ export abstract class Segment<C, R> {
 
   addTap(tap: ChunkTap<C> | Tap<C, R>, where: 'first' | 'last'): void {
     const mine = bound(tap);
+    if (mine.call !== undefined) this.addCallTap({ name: this.tappedBy, call: mine.call });
     this.taps = where === 'first' ? [mine].concat(this.taps) : this.taps.concat(mine);
+  }
+
+  /** Adds a tap that hears of calls. Throws for a stream below which no call is made. */
+  addCallTap(_tap: CallTap): void {
+    const advice = 'no call is made below it. Tap the streams of next() and run().';
+    throw new SluiceError(
+      'middleware',
+      `tap({ call }) was called on a stream that a layer made itself, but ${advice}`,
+    );
   }
 
   outcomeOf(error: SluiceError): Outcome {
@@ -203,13 +213,29 @@ function replyOf(end: StreamEnd<unknown>): unknown {
   return end.reply;
 }
 
+/** What a view is made from. */
+interface Origin {
+  readonly owner: StreamOwner;
+  readonly tappedBy: string;
+  addCallTap(tap: CallTap): void;
+}
+
 /** A stream of something to read. */
 export class SourceSegment<C, R> extends Segment<C, R> {
   readonly #opener: () => MaybePromise<OpenedAs<C, R>>;
+  readonly #origin: Origin | undefined;
 
-  constructor(opener: () => MaybePromise<OpenedAs<C, R>>, owner?: StreamOwner, name?: string) {
-    super(owner, name);
+  /** `origin` is the stream that this one is a view of, if it is one. */
+  constructor(opener: () => MaybePromise<OpenedAs<C, R>>, origin?: Origin) {
+    super(origin?.owner, origin?.tappedBy);
     this.#opener = opener;
+    this.#origin = origin;
+  }
+
+  /** Calls are made below the stream that a view is made from. */
+  override addCallTap(tap: CallTap): void {
+    if (this.#origin === undefined) super.addCallTap(tap);
+    else this.#origin.addCallTap(tap);
   }
 
   override open(): MaybePromise<OpenedAs<C, R>> {

@@ -19,6 +19,7 @@ import type { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
 import { end, isEnd, sourceOf } from './source.ts';
 import type { BatchSource, PushSource, Pulled, Readable } from './source.ts';
+import { lateTapError } from './tap.ts';
 import type { ChunkTap, Tap } from './tap.ts';
 
 /**
@@ -159,14 +160,16 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   // For layers and consumers.
 
-  /** Sees every chunk, and the end. Returns the same stream, and costs next to nothing. Add taps before the first read. */
+  /**
+   * Sees every chunk, the end, and every model call that is made below. Returns the same stream, and costs next to nothing. Add taps before the
+   * first read. Taps run in the order in which they were added, those of inner layers first; only `call` runs from the outermost to the innermost.
+   */
+  // Two signatures, and the function first: every function has a method `call`, and so would be taken for a tap of calls.
+  tap(look: ChunkTap<C>): this;
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- see above
+  tap(tap: Tap<C, R>): this;
   tap(tap: ChunkTap<C> | Tap<C, R>): this {
-    if (this.#segment.started) {
-      throw new SluiceError(
-        'middleware',
-        'tap() came after the stream had started: add taps before the first pull.',
-      );
-    }
+    if (this.#segment.started) throw lateTapError();
     this.#segment.addTap(tap, 'last');
     return this;
   }
@@ -205,8 +208,8 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   /** The pieces of the answer's text. A piece never begins or ends within a character. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
-    const { owner, tappedBy } = this.#segment;
-    return new Stream(new SourceSegment(() => new TextSource(sourceOver(this.#segment)), owner, tappedBy));
+    const segment = this.#segment;
+    return new Stream(new SourceSegment(() => new TextSource(sourceOver(segment)), segment));
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
@@ -219,7 +222,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   /** The answer's lines, without their ends (LF or CRLF). Blank lines are kept, and so is a last line that has no end. */
   lines(this: Stream<TextChunk, R>): Stream<string, R> {
     const text = Stream.segmentOf(this.textStream());
-    return new Stream(new SourceSegment(() => linesOf(sourceOver(text))));
+    return new Stream(new SourceSegment(() => linesOf(sourceOver(text)), text));
   }
 
   /**
@@ -229,14 +232,15 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   throttle(this: Stream<ExecutionChunk, R>, ms: number): Stream<ExecutionChunk, R> {
     checkThrottle(ms);
     const segment = Stream.segmentOf(this);
-    return new Stream(new SourceSegment(() => new ThrottleSource(sourceOver(segment), ms)));
+    return new Stream(new SourceSegment(() => new ThrottleSource(sourceOver(segment), ms), segment));
   }
 
   /** Splits the stream into `n` independent ones. Each gets its own copies. When the last one closes, this one closes. */
   tee<N extends number = 2>(n?: N, options?: TeeOptions): Branches<Stream<C, R>, N>;
   tee(n = 2, options: TeeOptions = {}): Stream<C, R>[] {
-    const tee = new Tee<C, R>(sourceOver(this.#segment), n, options);
-    return tee.sources.map((source) => new Stream(new SourceSegment(() => source)));
+    const segment = this.#segment;
+    const tee = new Tee<C, R>(sourceOver(segment), n, options);
+    return tee.sources.map((source) => new Stream(new SourceSegment(() => source, segment)));
   }
 
   /**

@@ -219,9 +219,19 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
       'tap(): end is a number: give a function.',
     ],
     [
-      'an observer that is not a function',
-      (context) => Reflect.apply(context.onCall, context, [5]),
-      'Middleware "odd" called onCall() with a number: give a function.',
+      'a tap of calls that is not a function',
+      (_context, stream) => Reflect.apply(stream.tap, stream, [{ call: 5 }]),
+      'tap(): call is a number: give a function.',
+    ],
+    [
+      'a value to be made once without a function that makes it',
+      (context) => Reflect.apply(context.once, context, [contextKey('odd'), 5]),
+      'once(): make is a number: give a function.',
+    ],
+    [
+      'a value to be made once under a key that is a string',
+      (context) => Reflect.apply(context.once, context, ['odd', () => 5]),
+      "once(): the key is a string: give one made by contextKey(), such as const Tenant = contextKey('tenant').",
     ],
     [
       'a hook that is not a function',

@@ -3,20 +3,22 @@ import { Pipeline, SluiceError } from 'sluice';
 import type { Call, CallEnd, Middleware, Span, StreamChunk } from 'sluice';
 import { Model, answers, failureOf, readAll, says, settled, stop, text, texts, tokens } from './harness.ts';
 
-/** Logs every call of the execution: its number, its chunks and its end. */
+/** Logs every call below: its number, its chunks and its end. */
 function observer(log: string[], ends: CallEnd[] = []): Middleware {
-  return function observer(context, next) {
-    context.onCall((call) => {
-      log.push(`${call.number} starts`);
-      return {
-        chunk: (chunk) => log.push(`${call.number} ${chunk.type === 'content' ? chunk.content : chunk.type}`),
-        end: (end) => {
-          ends.push(end);
-          log.push(`${call.number} ${end.outcome}`);
-        },
-      };
+  return function observer(_context, next) {
+    return next().tap({
+      call(call) {
+        log.push(`${call.number} starts`);
+        return {
+          chunk: (chunk) =>
+            log.push(`${call.number} ${chunk.type === 'content' ? chunk.content : chunk.type}`),
+          end: (end) => {
+            ends.push(end);
+            log.push(`${call.number} ${end.outcome}`);
+          },
+        };
+      },
     });
-    return next();
   };
 }
 
@@ -28,8 +30,8 @@ const retrying: Middleware = async function* retrying(_context, next) {
   }
 };
 
-describe('onCall', () => {
-  test('sees every call, numbered over retries, and so are their chunks', async () => {
+describe('a tap of calls', () => {
+  test('hears of every call below it, numbered over retries, and so are their chunks', async () => {
     const log: string[] = [];
     const { middleware } = answers([texts('a'), new SluiceError('server', 'down')], [texts('b'), stop()]);
     const seen: [number, number][] = [];
@@ -43,18 +45,11 @@ describe('onCall', () => {
     ]);
   });
 
-  test('its place does not matter: below the layer that retries it sees the same calls', async () => {
-    const logs: string[][] = [[], []];
-    for (const [index, order] of [0, 1].entries()) {
-      const log = logs[index] ?? [];
-      const { middleware } = answers([new SluiceError('server', 'down')], [texts('b'), stop()]);
-      const once = observed(log);
-      const stack = order === 0 ? [once, retrying] : [retrying, once];
-      await new Pipeline([...stack, middleware]).execute('user', 'hi');
-    }
-    expect(logs[0]).toEqual(['1', '2']);
-    // Registered once more by each attempt: each registration sees every later call.
-    expect(logs[1]).toEqual(['1', '2', '2']);
+  test('inside the layer that retries, each attempt has a tap of its own: no call is heard twice', async () => {
+    const log: string[] = [];
+    const { middleware } = answers([new SluiceError('server', 'down')], [texts('b'), stop()]);
+    await new Pipeline([retrying, observer(log), middleware]).execute('user', 'hi');
+    expect(log).toEqual(['1 starts', '1 failed', '2 starts', '2 b', '2 completed']);
   });
 
   test('context.run of another terminal is a call of its own', async () => {
@@ -80,27 +75,44 @@ describe('onCall', () => {
     expect(log).toEqual(['1 starts', '2 starts', '2 a', '2 completed', '1 cancelled']);
   });
 
-  test('a model without terminal() makes a call, too, even if it gives nothing', async () => {
+  test('a layer that answers by itself makes no call: nothing is heard and nothing is billed', async () => {
     const log: string[] = [];
-    const plain: Middleware = async function* plain() {
+    const canned: Middleware = async function* canned() {
       yield text('a');
       return { finishReason: 'stop' };
     };
-    const empty: Middleware = async function* empty() {
-      return { finishReason: 'stop' };
+    const result = await new Pipeline([observer(log), canned]).execute('user', 'hi');
+    expect([log, result.response.content, result.usage.totalTokens, result.warnings]).toEqual([
+      [],
+      'a',
+      0,
+      [],
+    ]);
+    expect(result.trace.map(({ kind }) => kind)).toEqual(['execution']);
+  });
+
+  test('one at the end of the stack whose reply has usage is named by a warning, since nothing is billed', async () => {
+    const model: Middleware = async function* model() {
+      yield text('a');
+      return { finishReason: 'stop', usage: tokens(3, 4) };
     };
-    await new Pipeline([observer(log), plain]).execute('user', 'hi');
-    await new Pipeline([observer(log), empty]).execute('user', 'hi');
-    expect(log).toEqual(['1 starts', '1 a', '1 completed', '1 starts', '1 completed']);
+    const { usage, warnings } = await new Pipeline([model]).execute('user', 'hi');
+    expect(usage.totalTokens).toBe(0);
+    expect(warnings).toEqual([
+      '"model" answered by itself, so the usage in its reply is not counted. If it calls a model, make it with terminal().',
+    ]);
+    const replayed = await new Pipeline([model, says('never')]).execute('user', 'hi');
+    expect(replayed.warnings).toEqual([]);
   });
 
   test('an observer that throws at the start refuses the call: nothing is sent and nothing is billed', async () => {
     const model = new Model();
-    const limit: Middleware = function limit(context, next) {
-      context.onCall(() => {
-        throw new SluiceError('budget', 'spent');
+    const limit: Middleware = function limit(_context, next) {
+      return next().tap({
+        call() {
+          throw new SluiceError('budget', 'spent');
+        },
       });
-      return next();
     };
     const error = await failureOf(new Pipeline([limit, model.middleware]).execute('user', 'hi'));
     expect(error).toMatchObject({ code: 'budget', partial: { usage: { totalTokens: 0 } } });
@@ -109,16 +121,17 @@ describe('onCall', () => {
 
   test('one that throws at the end adds a warning; the others hear it', async () => {
     const log: string[] = [];
-    const bad: Middleware = function bad(context, next) {
-      context.onCall(() => ({
-        end: () => {
-          throw new TypeError('x');
-        },
-      }));
-      return next();
+    const bad: Middleware = function bad(_context, next) {
+      return next().tap({
+        call: () => ({
+          end: () => {
+            throw new TypeError('x');
+          },
+        }),
+      });
     };
-    const { warnings } = await new Pipeline([bad, observer(log), says('a')]).execute('user', 'hi');
-    expect(warnings).toEqual(['An observer of call 1 threw TypeError.']);
+    const { warnings } = await new Pipeline([observer(log), bad, says('a')]).execute('user', 'hi');
+    expect(warnings).toEqual(['"bad" threw TypeError in the end() of its tap on call 1.']);
     expect(log.at(-1)).toBe('1 completed');
   });
 });
@@ -126,13 +139,14 @@ describe('onCall', () => {
 describe('usage and cost', () => {
   /** Charges a dollar a token of output, or what `price` says. */
   const charge = (price: (call: Call) => Call['cost']): Middleware =>
-    function charge(context, next) {
-      context.onCall((call) => ({
-        end: () => {
-          call.cost = price(call);
-        },
-      }));
-      return next();
+    function charge(_context, next) {
+      return next().tap({
+        call: (call) => ({
+          end: () => {
+            call.cost = price(call);
+          },
+        }),
+      });
     };
 
   test('usage of an execution is the sum over its calls, the failed ones too', async () => {
@@ -169,9 +183,8 @@ describe('usage and cost', () => {
 
   test('R38 what the provider reported before the cut counts, and is marked estimated', async () => {
     const ends: CallEnd[] = [];
-    const reporting: Middleware = function reporting(context, next) {
-      context.onCall((call) => ({ chunk: () => void (call.usage = tokens(100, 1)) }));
-      return next();
+    const reporting: Middleware = function reporting(_context, next) {
+      return next().tap({ call: (call) => ({ chunk: () => void (call.usage = tokens(100, 1)) }) });
     };
     const model = new Model().give(texts('abcd', 'efgh'));
     const stream = new Pipeline([reporting, observer([], ends), model.middleware]).executeStream(
@@ -342,13 +355,6 @@ describe('trace', () => {
     ]);
   });
 });
-
-function observed(log: string[]): Middleware {
-  return function observed(context, next) {
-    context.onCall((call) => void log.push(String(call.number)));
-    return next();
-  };
-}
 
 test('chunks of a middleware itself carry call 0, and indices are dense', async () => {
   const frame: Middleware = async function* frame(_context, next) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Pipeline, SluiceError, Stream } from 'sluice';
 import type { ExecutionChunk, Middleware, StreamChunk } from 'sluice';
 import { Feed, chunks, collect } from '../support/feed.ts';
-import { Model, failureOf, says, settled, text, texts } from './harness.ts';
+import { Model, failureOf, says, settled, texts } from './harness.ts';
 
 type Base = Stream<ExecutionChunk, unknown>;
 
@@ -215,17 +215,11 @@ describe('changes in a chain', () => {
 
 test('a layer that reads a stream after returning it gets an error', async () => {
   const kept: { read?: Promise<unknown> } = {};
-  const greedy: Middleware = function greedy(context, next) {
+  const greedy: Middleware = function greedy(_context, next) {
     const stream = next();
-    context.onCall(() => ({ chunk: () => void (kept.read ??= failureOf(stream.next())) }));
-    return stream;
+    return stream.tap(() => void (kept.read ??= failureOf(stream.next())));
   };
-  const model: Middleware = async function* model() {
-    yield text('a');
-    yield text('b');
-    return { finishReason: 'stop' };
-  };
-  const { response } = await new Pipeline([greedy, model]).execute('user', 'hi');
+  const { response } = await new Pipeline([greedy, says('a', 'b')]).execute('user', 'hi');
   expect(response.content).toBe('ab');
   expect(await kept.read).toMatchObject({ code: 'middleware', message: /^This stream is read already/ });
 });

@@ -68,14 +68,18 @@ describe('R32 exactly one terminal event', () => {
       },
     ],
     ['an end hook that throws', (context, next) => (context.onEnd(boom), next())],
-    ['a call observer that throws at once', (context, next) => (context.onCall(boom), next())],
+    ['a tap of calls that throws at once', (_c, next) => next().tap({ call: boom })],
     [
-      'a call observer that throws at a chunk',
-      (context, next) => (context.onCall(() => ({ chunk: boom })), next()),
+      'an observer of a call that throws at a chunk',
+      (_c, next) => next().tap({ call: () => ({ chunk: boom }) }),
     ],
     [
-      'a call observer that throws at the end',
-      (context, next) => (context.onCall(() => ({ end: boom })), next()),
+      'an observer of a call that throws at the end',
+      (_c, next) => next().tap({ call: () => ({ end: boom }) }),
+    ],
+    [
+      'an observer of a call that will not be ready',
+      (_c, next) => next().tap({ call: () => ({ ready: Promise.reject(new TypeError('x')) }) }),
     ],
     [
       'a span listener that throws at the start',

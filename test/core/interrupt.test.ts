@@ -179,12 +179,13 @@ test('a layer that holds back and hangs is freed after closeTimeoutMs', async ()
 
 test('an observer of calls can interrupt at a chunk', async () => {
   const budget: Middleware = function budget(context, next) {
-    context.onCall((call) => ({
-      chunk: () => {
-        if (call.outputCharacters > 3) context.interrupt('budget');
-      },
-    }));
-    return next();
+    return next().tap({
+      call: (call) => ({
+        chunk: () => {
+          if (call.outputCharacters > 3) context.interrupt('budget');
+        },
+      }),
+    });
   };
   const model = new Model().give(texts('ab', 'cd', 'ef'), stop());
   const { response, reason } = await new Pipeline([budget, model.middleware]).execute('user', 'hi');

@@ -245,15 +245,17 @@ describe('what comes late', () => {
     expect(log).toEqual(['released cancelled aborted']);
   });
 
-  test('the same above a model without terminal(): there is no call in the trace', async () => {
+  test('the same above a layer that answers by itself: there is no call in the trace', async () => {
     const log: string[] = [];
     const calls: number[] = [];
     const permit = Promise.withResolvers<void>();
     const gate: Middleware = async function gate(context, next) {
-      context.onCall((call) => void calls.push(call.number));
       context.onEnd(({ usage }) => void log.push(`onEnd ${usage.inputTokens}`));
       await permit.promise;
-      return next().tap({ end: ({ outcome }) => log.push(`released ${outcome}`) });
+      return next().tap({
+        call: (call) => void calls.push(call.number),
+        end: ({ outcome }) => log.push(`released ${outcome}`),
+      });
     };
     const plain: Middleware = () => Stream.from<StreamChunk, Reply>([text('a')], { finishReason: 'stop' });
     const stream = new Pipeline([gate, plain]).executeStream('user', 'hi');

@@ -8,10 +8,8 @@ afterEach(() => vi.useRealTimers());
 describe('an observer that has the call wait', () => {
   const waiting =
     (ready: Promise<unknown>, ends: CallEnd[] = []): Middleware =>
-    (context, next) => {
-      context.onCall(() => ({ ready, end: (end) => void ends.push(end) }));
-      return next();
-    };
+    (_context, next) =>
+      next().tap({ call: () => ({ ready, end: (end) => void ends.push(end) }) });
 
   test('nothing is sent before it resolves', async () => {
     const model = new Model();
@@ -56,16 +54,60 @@ describe('an observer that has the call wait', () => {
     expect((await failureOf(stream.result)).code).toBe('aborted');
   });
 
-  test('a model without terminal() does not wait, and a promise that rejects later is handled', async () => {
-    const plain: Middleware = async function* plain() {
-      yield text('a');
-      return { finishReason: 'stop' };
+  test('the first of several that rejects refuses the call, and every observer hears the end', async () => {
+    const model = new Model();
+    const ends: CallEnd[] = [];
+    const never = new Promise(() => undefined);
+    const spent = Promise.reject(new SluiceError('budget', 'spent'));
+    const stack = [waiting(never, ends), waiting(spent, ends), waiting(never, ends), model.middleware];
+    const error = await failureOf(new Pipeline(stack).execute('user', 'hi'));
+    expect(error.code).toBe('budget');
+    expect(ends.map((end) => [end.outcome, end.error?.code])).toEqual(Array(3).fill(['failed', 'budget']));
+    expect(model.log).toEqual([]);
+  });
+
+  test('all are asked before the first wait, and wait side by side', async () => {
+    const log: string[] = [];
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const asked = (name: string, ready: Promise<void> | undefined): Middleware =>
+      function layer(_context, next) {
+        return next().tap({
+          call() {
+            log.push(name);
+            return { ready };
+          },
+        });
+      };
+    const model = new Model({ log }).give([text('a')], stop());
+    const stack = [asked('outer', gates[0]?.promise), asked('inner', gates[1]?.promise), model.middleware];
+    const running = new Pipeline(stack).execute('user', 'hi');
+    await settled();
+    expect(log).toEqual(['outer', 'inner']);
+    gates[1]?.resolve();
+    await settled();
+    expect(log).toEqual(['outer', 'inner']);
+    gates[0]?.resolve();
+    expect((await running).response.content).toBe('a');
+    expect(log).toEqual(['outer', 'inner', 'model 1 called']);
+  });
+
+  test('a call whose stream is closed while it waits ends at once, with an end', async () => {
+    const model = new Model();
+    const ends: CallEnd[] = [];
+    const closing: Middleware = async function* closing(context, next) {
+      const stream = next().tap({
+        call: () => ({ ready: new Promise(() => undefined), end: (end) => void ends.push(end) }),
+      });
+      const read = stream.next();
+      await settled();
+      await stream.close();
+      await read;
+      return yield* context.run(says('other'));
     };
-    const { response } = await new Pipeline([waiting(Promise.reject(new Error('late'))), plain]).execute(
-      'user',
-      'hi',
-    );
-    expect(response.content).toBe('a');
+    const { response, usage } = await new Pipeline([closing, model.middleware]).execute('user', 'hi');
+    expect([response.content, model.log]).toEqual(['other', []]);
+    expect(ends.map((end) => [end.outcome, end.error?.code])).toEqual([['cancelled', 'aborted']]);
+    expect(usage.inputTokens).toBeGreaterThan(0);
   });
 });
 

@@ -48,7 +48,7 @@ describe('calls', () => {
       executionId: result.id,
       key: 'acme',
     });
-    expect(result.warnings).toEqual(['An observer of call 1 threw Error.']);
+    expect(result.warnings).toEqual(['"cost" threw Error in the end() of its tap on call 1.']);
     expect(result.cost.totalUsd).toBe(0.00125);
   });
 

@@ -129,9 +129,10 @@ describe('logging', () => {
     'logs what a call cost %s of the one who knows the price',
     async (place) => {
       const logger = kept();
-      const pricing: Middleware = function pricing(context, next) {
-        context.onCall((call) => ({ end: () => (call.cost = { status: 'exact', totalUsd: 0.25 }) }));
-        return next();
+      const pricing: Middleware = function pricing(_context, next) {
+        return next().tap({
+          call: (call) => ({ end: () => (call.cost = { status: 'exact', totalUsd: 0.25 }) }),
+        });
       };
       const own = logging({ logger });
       const stack = place === 'outside' ? [own, pricing] : [pricing, own];

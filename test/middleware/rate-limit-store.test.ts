@@ -211,12 +211,13 @@ test('R39 what the model has issued is what the limiter has recorded, whenever s
         });
         let issued = 0;
         let started = 0;
-        const watch: Middleware = function watch(context, next) {
-          context.onCall(() => {
-            started++;
-            return { end: ({ usage }) => void (issued += usage.totalTokens) };
+        const watch: Middleware = function watch(_context, next) {
+          return next().tap({
+            call() {
+              started++;
+              return { end: ({ usage }) => void (issued += usage.totalTokens) };
+            },
           });
-          return next();
         };
         const limited = rateLimit({
           requestsPerMinute: 1_000,

@@ -245,9 +245,10 @@ describe('retry before content', () => {
         return original(request, call);
       },
     };
-    const pricing: Middleware = function pricing(context, next) {
-      context.onCall((call) => ({ end: () => (call.cost = { status: 'exact', totalUsd: 0.25 }) }));
-      return next();
+    const pricing: Middleware = function pricing(_context, next) {
+      return next().tap({
+        call: (call) => ({ end: () => (call.cost = { status: 'exact', totalUsd: 0.25 }) }),
+      });
     };
     const running = pipelineOf(billed, {}, pricing).execute('user', 'Hi');
     await vi.advanceTimersByTimeAsync(10_000);

@@ -12,11 +12,10 @@ describe('a turn that is sent again', () => {
     const store = new MemoryStore();
     const reply = stop({ usage: tokens(5, 7), finishReason: 'length', model: 'm-2' });
     const { middleware, calls } = answers([texts('once'), reply]);
-    const priced: Middleware = function priced(context, next) {
-      context.onCall((call) => ({
-        end: () => void (call.cost = { status: 'exact', totalUsd: 0.5 }),
-      }));
-      return next();
+    const priced: Middleware = function priced(_context, next) {
+      return next().tap({
+        call: (call) => ({ end: () => void (call.cost = { status: 'exact', totalUsd: 0.5 }) }),
+      });
     };
     const pipeline = new Pipeline([priced, middleware], { store });
     const first = await pipeline.executeWithContext('s', 'user', 'hi', { turnId });

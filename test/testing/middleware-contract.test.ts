@@ -119,13 +119,14 @@ const broken: Record<string, () => Middleware> = {
       return yield* next();
     },
   'does not change the cost of calls': () =>
-    function free(context, next) {
-      context.onCall((call) => ({
-        end() {
-          call.cost = { status: 'exact', totalUsd: 0 };
-        },
-      }));
-      return next();
+    function free(_context, next) {
+      return next().tap({
+        call: (call) => ({
+          end() {
+            call.cost = { status: 'exact', totalUsd: 0 };
+          },
+        }),
+      });
     },
   'passes on the request unchanged': () =>
     function cold(context, next) {

@@ -126,7 +126,7 @@ export const passingCases: readonly MiddlewareCase[] = [
     name: 'does not change the cost of calls',
     unless: ['calls', 'cost'],
     async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), WORDS.join(''), { above: charge });
+      const { pipeline } = stageOf(make(), WORDS.join(''), { below: charge });
       const { cost } = await pipeline.execute('user', 'Hi', execution);
       assert.deepEqual(cost, { status: 'exact', totalUsd: 0.25 });
     },
@@ -173,13 +173,14 @@ export const passingCases: readonly MiddlewareCase[] = [
   },
 ];
 
-const charge: Middleware = function charge(context, next) {
-  context.onCall((call) => ({
-    end() {
-      call.cost = { status: 'exact', totalUsd: 0.25 };
-    },
-  }));
-  return next();
+const charge: Middleware = function charge(_context, next) {
+  return next().tap({
+    call: (call) => ({
+      end() {
+        call.cost = { status: 'exact', totalUsd: 0.25 };
+      },
+    }),
+  });
 };
 
 function answerOf({ response, usage, outcome }: ExecutionResult) {

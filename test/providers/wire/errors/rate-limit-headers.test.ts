@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Pipeline, isSluiceError } from 'sluice';
-import type { Call, Middleware } from 'sluice';
+import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { anthropic } from 'sluice/providers/anthropic';
 import { openai } from 'sluice/providers/openai';
@@ -75,16 +75,17 @@ test.each(['soon', '1735689600', '-1s', '1s'.repeat(30)])('does not take %s for 
 test('a call has the limits before its first chunk, and those of an error response at its end', async () => {
   await using server = await faultServer();
   const seen: [string, number | undefined][] = [];
-  const watch: Middleware = function watch(context, next) {
-    context.onCall((call: Call) => ({
-      rateLimits: (limits) => {
-        seen.push(['limits', limits.remainingRequests]);
-        throw new TypeError('An observer changes nothing.');
-      },
-      chunk: () => seen.push(['chunk', call.rateLimits?.remainingRequests]),
-      end: () => seen.push(['end', call.rateLimits?.remainingRequests]),
-    }));
-    return next();
+  const watch: Middleware = function watch(_context, next) {
+    return next().tap({
+      call: (call) => ({
+        rateLimits: (limits) => {
+          seen.push(['limits', limits.remainingRequests]);
+          throw new TypeError('An observer changes nothing.');
+        },
+        chunk: () => seen.push(['chunk', call.rateLimits?.remainingRequests]),
+        end: () => seen.push(['end', call.rateLimits?.remainingRequests]),
+      }),
+    });
   };
   const headers = (remaining: string) => ({
     'anthropic-ratelimit-requests-limit': '50',
@@ -104,7 +105,7 @@ test('a call has the limits before its first chunk, and those of an error respon
     provider(anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL })),
   ]);
   const { warnings } = await claude.execute('user', 'Hi');
-  expect(warnings).toEqual(['An observer of call 1 threw TypeError.']);
+  expect(warnings).toEqual(['"watch" threw TypeError in the rateLimits() of its tap on call 1.']);
   const error = await claude.execute('user', 'Hi').catch((thrown: unknown) => thrown);
   expect(isSluiceError(error) && error.code).toBe('rate_limited');
   await new Pipeline([watch, provider(openai({ apiKey: 'k', baseURL: server.openaiBaseURL }))]).execute(
