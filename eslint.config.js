@@ -20,7 +20,7 @@ const sluice = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', 'bench/', 'test/package/plugin-fixture/']),
+  globalIgnores(['dist/', 'coverage/', '.stryker-tmp/', 'bench/', 'test/package/plugin-fixture/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -8,6 +8,7 @@ const config: KnipConfig = {
     'test/**/*.test.ts',
     // Run in a process of its own.
     'scripts/pack.ts',
+    'scripts/mutate/{sample,vitest.config}.ts',
     'test/performance/{count,heap}.ts',
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
@@ -17,6 +18,8 @@ const config: KnipConfig = {
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/*-fixture/**'],
+  // Loaded by its name, in scripts/mutate/main.ts.
+  ignoreDependencies: ['@stryker-mutator/vitest-runner'],
   // Services that tests start.
   ignoreBinaries: ['pgbouncer', 'redis-server'],
   // A type that an exported function mentions is exported with it.

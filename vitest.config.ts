@@ -1,14 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { entryPoints, root } from './scripts/entry-points.ts';
+import { sourceAliases } from './scripts/entry-points.ts';
 import { QuickestFirst } from './scripts/quickest-first.ts';
 import { SummaryReporter } from './scripts/summary-reporter.ts';
 
-/** `sluice` and `sluice/...` mean the source, so that a test never runs against an old build. */
-const alias = entryPoints().map(({ specifier, source }) => ({
-  find: new RegExp(`^${specifier}$`),
-  replacement: root + source,
-}));
+const alias = sourceAliases();
 
 /** Tests of the built package: its files, the examples, and the code in the docs. */
 const ofThePackage = ['test/package/**', 'test/examples/**', 'test/docs/**', 'test/performance/**'];

@@ -50,6 +50,14 @@ export function entryPoints(): EntryPoint[] {
   return found;
 }
 
+/** For tests: `sluice` and `sluice/...` mean the source, so that a test never runs against an old build. */
+export function sourceAliases(): { find: RegExp; replacement: string }[] {
+  return entryPoints().map(({ specifier, source }) => ({
+    find: new RegExp(`^${specifier}$`),
+    replacement: root + source,
+  }));
+}
+
 /** Sources of the commands in `bin`. */
 export function commandSources(): string[] {
   return Object.values(readManifest().bin).map(sourceOf);

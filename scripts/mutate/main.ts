@@ -1,0 +1,54 @@
+/**
+ * `npm run mutate -- FOLDER [--sample N] [--seed S] [--tests GLOB ...]`: changes the code of a file or folder in one place at a time and
+ * runs the tests that guard it. A change that no test notices has survived: it is printed, and a line with the score ends the report.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Stryker } from '@stryker-mutator/core';
+import { root } from '../entry-points.ts';
+import { reportOf } from './report.ts';
+import { sampleVariable, seedVariable } from './sample.ts';
+import { testsOf, testsVariable } from './tests-of.ts';
+
+const usage = 'npm run mutate -- FOLDER [--sample N] [--seed S] [--tests GLOB ...]';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sample: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    tests: { type: 'string', multiple: true },
+  },
+});
+const [given, more] = positionals;
+if (given === undefined || more !== undefined) throw new Error(`Give one folder or file: ${usage}`);
+const folder = given.replace(/^\.\//, '').replace(/\/$/, '');
+if (!existsSync(root + folder)) throw new Error(`${folder} does not exist. ${usage}`);
+if (values.sample !== undefined && !/^[1-9]\d*$/.test(values.sample))
+  throw new Error(`--sample is a number of mutants, at least 1. ${usage}`);
+
+process.chdir(root);
+process.env[testsVariable] = JSON.stringify(values.tests ?? testsOf(folder));
+process.env[seedVariable] = values.seed;
+if (values.sample !== undefined) process.env[sampleVariable] = values.sample;
+
+const mutants = await new Stryker({
+  mutate: [statSync(root + folder).isDirectory() ? `${folder}/**/*.ts` : folder],
+  testRunner: 'vitest',
+  vitest: { configFile: 'scripts/mutate/vitest.config.ts', related: false },
+  checkers: values.sample === undefined ? [] : ['sample'],
+  plugins: ['@stryker-mutator/vitest-runner', `${root}scripts/mutate/sample.ts`],
+  // One at a time: tests with clocks fail if they get too little of the processor, and then say nothing about the mutant.
+  concurrency: 1,
+  coverageAnalysis: 'perTest',
+  // What runs only while a module loads: such a change needs all tests anew, and mostly is a table of names.
+  ignoreStatic: true,
+  ignorePatterns: ['bench', 'dist', 'docs', 'examples'],
+  timeoutMS: 20_000,
+  dryRunTimeoutMinutes: 20,
+  reporters: ['progress-append-only'],
+  allowConsoleColors: false,
+  disableTypeChecks: false,
+}).runMutationTest();
+
+console.log(reportOf(mutants, root));

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
+import type { Checker, CheckResult } from '@stryker-mutator/api/check';
+import { CheckStatus } from '@stryker-mutator/api/check';
+import type { Mutant } from '@stryker-mutator/api/core';
+
+/** What is said of a mutant that is not in the sample. */
+const notSampled = 'not in the sample';
+
+/** How many mutants to try, and which: set by main.ts for the process that checks mutants. */
+export const sampleVariable = 'SLUICE_MUTATE_SAMPLE';
+export const seedVariable = 'SLUICE_MUTATE_SEED';
+
+/** The part of a mutant that decides whether it is in a sample. */
+type Place = Pick<Mutant, 'id' | 'fileName' | 'location' | 'mutatorName' | 'replacement'>;
+
+/** The ids of `count` mutants, chosen by a seed. The same seed over the same code chooses the same mutants. */
+export function sampled(mutants: readonly Place[], count: number, seed: string): Set<string> {
+  const ranked = mutants.map((mutant) => ({ id: mutant.id, rank: rankOf(mutant, seed) }));
+  return new Set(
+    ranked
+      .toSorted((a, b) => (a.rank < b.rank ? -1 : 1))
+      .slice(0, count)
+      .map(({ id }) => id),
+  );
+}
+
+function rankOf({ fileName, location, mutatorName, replacement }: Place, seed: string): string {
+  return createHash('sha1')
+    .update(JSON.stringify([seed, fileName.split('/').slice(-3), location, mutatorName, replacement]))
+    .digest('hex');
+}
+
+/** Leaves out all mutants but a sample. Stryker has no sampling of its own; to it, the others do not compile. */
+class SampleChecker implements Checker {
+  #left = Number(process.env[sampleVariable] ?? Number.POSITIVE_INFINITY);
+  readonly #chosen = new Set<string>();
+
+  async init(): Promise<void> {}
+
+  /** Called with all mutants before the first check. */
+  async group(mutants: Mutant[]): Promise<string[][]> {
+    for (const id of sampled(mutants, this.#left, process.env[seedVariable] ?? '1')) this.#chosen.add(id);
+    this.#left -= Math.min(this.#left, mutants.length);
+    return mutants.map(({ id }) => [id]);
+  }
+
+  async check(mutants: Mutant[]): Promise<Record<string, CheckResult>> {
+    return Object.fromEntries(mutants.map(({ id }): [string, CheckResult] => [id, this.#result(id)]));
+  }
+
+  #result(id: string): CheckResult {
+    if (this.#chosen.has(id)) return { status: CheckStatus.Passed };
+    return { status: CheckStatus.CompileError, reason: notSampled };
+  }
+}
+
+export const strykerPlugins = [declareValuePlugin(PluginKind.Checker, 'sample', new SampleChecker())];
