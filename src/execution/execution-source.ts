@@ -11,6 +11,7 @@ import { chainOf } from '../stream/pump.ts';
 import type { Reader } from '../stream/read-queue.ts';
 import { end, isEnd } from '../stream/source.ts';
 import type { PushSource, Receiver } from '../stream/source.ts';
+import type { StreamEnd } from '../stream/tap.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionSetup } from './admission.ts';
 import { ChunkJoiner } from './chunk-joiner.ts';
@@ -70,6 +71,13 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     else if (this.#result !== undefined) receiver.pulled(end(this.#result));
     else if (this.#state === 'running') this.#read();
     else void this.#deliverEnd();
+  }
+
+  /** How it has ended, if it has a result. */
+  get decidedEnd(): StreamEnd<ExecutionResult> | undefined {
+    const { ending } = this.execution;
+    if (ending === undefined || ending.error !== undefined || this.#result === undefined) return undefined;
+    return { outcome: ending.outcome, reply: this.#result };
   }
 
   /** The stream ends early. If nobody has decided how the execution ends, its consumer has cancelled it. */

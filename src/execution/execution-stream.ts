@@ -10,7 +10,7 @@ import { isEnd } from '../stream/source.ts';
 import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
 import { lateTapError } from '../stream/tap.ts';
-import type { CallTap } from '../stream/tap.ts';
+import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { Execution, Ending } from './execution.ts';
 import type { ExecutionSource } from './execution-source.ts';
 
@@ -45,6 +45,10 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
     if (this.started) throw lateTapError();
     const { execution } = this.#source;
     execution.callTaps = execution.callTaps.concat({ name: 'the consumer', call });
+  }
+
+  override get decidedEnd(): StreamEnd<ExecutionResult> | undefined {
+    return this.#source.decidedEnd;
   }
 
   /** Does what follows from the end of the execution, as soon as that is decided. */
@@ -85,8 +89,8 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
     const error = new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason });
     const isCancelled =
       this.#execution.end('cancelled', error, 'drop') || this.#execution.outcome === 'cancelled';
-    // A second close waits for the same cleanup. Any other outcome has an end of its own.
-    if (isCancelled) await super.close(reason);
+    // A second close waits for the same cleanup. Any other outcome has an end of its own, which a view may be reading on to.
+    if (isCancelled || this.#segment.isHandedOn) await super.close(reason);
     else await this.#readToEnd();
   }
 

@@ -3,7 +3,7 @@ import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
-import type { CallTap } from './tap.ts';
+import type { CallTap, StreamEnd } from './tap.ts';
 
 /** A stream of what a map or a filter makes of another one. */
 export class ChangedSegment<C, D, R> extends Segment<D, R> {
@@ -34,6 +34,15 @@ export class ChangedSegment<C, D, R> extends Segment<D, R> {
   /** Reads ahead as the other stream does. */
   override wantsMore(buffered: number): boolean {
     return this.#of.wantsMore(buffered);
+  }
+
+  override closeUnread(error: SluiceError): MaybePromise<void> {
+    // Another stream may read it.
+    if (!this.#of.isHandedOn) return this.#of.stop(error, 'drop');
+  }
+
+  override get decidedEnd(): StreamEnd<R> | undefined {
+    return this.#of.decidedEnd;
   }
 
   override endLate(error: SluiceError): MaybePromise<void> {

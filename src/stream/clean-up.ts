@@ -34,6 +34,7 @@ export async function cleanUpInOrder<C, R>(stopped: Stopped<C, R>): Promise<void
   const isBody = source instanceof GeneratorSource;
   if (source !== undefined && !isBody) await withinCloseTimeout(owner, name, closeSource(source, below));
   let mine = below;
+  let isBelow = true;
   for (const segment of inwards) {
     if (segment === at) mine = error;
     await segment.closeOtherRuns(below);
@@ -42,7 +43,10 @@ export async function cleanUpInOrder<C, R>(stopped: Stopped<C, R>): Promise<void
       if (isBody) await withinCloseTimeout(owner, name, closeSource(source, below));
       if (opening !== undefined) await withinCloseTimeout(owner, name, opening);
     }
-    segment.finish({ outcome: segment.outcomeOf(mine), error: mine });
+    // The end of the streams above is an error in any case: chunks that they would have got were dropped.
+    const decided = isBelow && mine.code === 'aborted' ? segment.decidedEnd : undefined;
+    segment.finish(decided ?? { outcome: segment.outcomeOf(mine), error: mine });
+    if (segment === at) isBelow = false;
   }
 }
 

@@ -2,6 +2,7 @@ import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import { cleanUpInOrder, endLate } from './clean-up.ts';
+import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { ReadQueue, undefinedChunkError } from './read-queue.ts';
 import type { Reader } from './read-queue.ts';
@@ -346,7 +347,7 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'idle') {
       // Never read: no body ran, so no tap is told.
       this.outermost.settle({ outcome: this.outermost.outcomeOf(error), error });
-      over.resolve();
+      void andThen(this.outermost.closeUnread(error), over.resolve);
       return;
     }
     const segments = this.#segments;

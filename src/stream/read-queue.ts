@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError, abortedError } from '../errors.ts';
 import { end } from './source.ts';
 import type { Pulled } from './source.ts';
 import type { StreamEnd } from './tap.ts';
@@ -138,7 +138,7 @@ export class ReadQueue<C, R> {
       if (empty && this.#end === undefined && !isClosed) return;
       this.#reader = this.#laterReaders?.shift();
       if (empty) {
-        this.#answerEnd(reader, isClosed ? undefined : this.#end?.error);
+        this.#answerEnd(reader, isClosed ? undefined : (this.#end?.error ?? this.#errorFor(reader)));
       } else if (chunk === undefined) {
         this.#at++;
         reader.reject(undefinedChunkError());
@@ -151,6 +151,13 @@ export class ReadQueue<C, R> {
         reader.batch?.(this.takeAll());
       }
     }
+  }
+
+  /** A close dropped chunks that another stream would have read, even if the end was a good one. */
+  #errorFor(reader: Reader<C, R>): SluiceError | undefined {
+    return this.#closed && reader.forStream === true
+      ? abortedError(undefined, 'The stream was closed.')
+      : undefined;
   }
 
   #answerEnd(reader: Reader<C, R>, error: SluiceError | undefined): void {

@@ -114,6 +114,14 @@ export abstract class Segment<C, R> {
   /** Ends what this segment's body has opened besides the stream that it returned. */
   closeOtherRuns(_error: SluiceError): MaybePromise<void> {}
 
+  /** Frees what it would have read. Called when it is closed before its first read. */
+  closeUnread(_error: SluiceError): MaybePromise<void> {}
+
+  /** Its end, if that is decided already, so that a close can no longer change it. */
+  get decidedEnd(): StreamEnd<R> | undefined {
+    return undefined;
+  }
+
   /** Called once at the end; what it returns is what the taps hear. */
   beforeTaps(end: StreamEnd<R>): StreamEnd<R> {
     return this.collector?.sign(end) ?? end;
@@ -167,13 +175,16 @@ export abstract class Segment<C, R> {
   /** Ends the chain here: this segment and those above it with `error`, those below as `aborted`. Resolves when all is cleaned up. */
   stop(error: SluiceError, waiting: Waiting): MaybePromise<void> {
     if (this.chain !== undefined) return this.chain.stop(this, error, waiting);
-    if (this.end === undefined) this.settle({ outcome: this.outcomeOf(error), error });
+    if (this.end !== undefined) return;
+    this.settle({ outcome: this.outcomeOf(error), error });
+    return this.closeUnread(error);
   }
 
   /** Ends a stream that a body returned too late. It counts as started, so that its taps learn of the end. */
   endLate(error: SluiceError): MaybePromise<void> {
     if (this.started) return this.stop(error, 'drop');
     this.finish({ outcome: this.outcomeOf(error), error });
+    return this.closeUnread(error);
   }
 
   /** Tells the taps of the end, once. */
@@ -213,29 +224,13 @@ function replyOf(end: StreamEnd<unknown>): unknown {
   return end.reply;
 }
 
-/** What a view is made from. */
-interface Origin {
-  readonly owner: StreamOwner;
-  readonly tappedBy: string;
-  addCallTap(tap: CallTap): void;
-}
-
 /** A stream of something to read. */
 export class SourceSegment<C, R> extends Segment<C, R> {
   readonly #opener: () => MaybePromise<OpenedAs<C, R>>;
-  readonly #origin: Origin | undefined;
 
-  /** `origin` is the stream that this one is a view of, if it is one. */
-  constructor(opener: () => MaybePromise<OpenedAs<C, R>>, origin?: Origin) {
-    super(origin?.owner, origin?.tappedBy);
+  constructor(opener: () => MaybePromise<OpenedAs<C, R>>) {
+    super();
     this.#opener = opener;
-    this.#origin = origin;
-  }
-
-  /** Calls are made below the stream that a view is made from. */
-  override addCallTap(tap: CallTap): void {
-    if (this.#origin === undefined) super.addCallTap(tap);
-    else this.#origin.addCallTap(tap);
   }
 
   override open(): MaybePromise<OpenedAs<C, R>> {

@@ -17,7 +17,10 @@ export class SourceOverStream<C, R> implements PushSource<C, R> {
   request({ pulled, failed }: Receiver<C, R>): void {
     const chain = this.#chainOf(this.#segment);
     if (!this.#claimed) {
-      if (this.#segment.isHandedOn) throw readElsewhereError();
+      if (this.#segment.isHandedOn) {
+        failed(readElsewhereError());
+        return;
+      }
       this.#claimed = true;
       chain.consumer = undefined;
     }
@@ -25,6 +28,8 @@ export class SourceOverStream<C, R> implements PushSource<C, R> {
   }
 
   close(error: SluiceError): MaybePromise<void> {
+    // Never read here, but by another stream.
+    if (!this.#claimed && this.#segment.isHandedOn) return;
     return this.#segment.stop(error, 'drop');
   }
 }

@@ -21,6 +21,7 @@ import { end, isEnd, sourceOf } from './source.ts';
 import type { BatchSource, PushSource, Pulled, Readable } from './source.ts';
 import { lateTapError } from './tap.ts';
 import type { ChunkTap, Tap } from './tap.ts';
+import { ViewSegment } from './view-segment.ts';
 
 /**
  * A pull-style, lazy, single-consumer stream of chunks `C` that ends with a reply `R`.
@@ -209,7 +210,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   /** The pieces of the answer's text. A piece never begins or ends within a character. */
   textStream(this: Stream<TextChunk, R>): Stream<string, R> {
     const segment = this.#segment;
-    return new Stream(new SourceSegment(() => new TextSource(sourceOver(segment)), segment));
+    return new Stream(new ViewSegment(segment, new TextSource(sourceOver(segment))));
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
@@ -222,7 +223,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   /** The answer's lines, without their ends (LF or CRLF). Blank lines are kept, and so is a last line that has no end. */
   lines(this: Stream<TextChunk, R>): Stream<string, R> {
     const text = Stream.segmentOf(this.textStream());
-    return new Stream(new SourceSegment(() => linesOf(sourceOver(text)), text));
+    return new Stream(new ViewSegment(text, linesOf(sourceOver(text))));
   }
 
   /**
@@ -232,7 +233,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   throttle(this: Stream<ExecutionChunk, R>, ms: number): Stream<ExecutionChunk, R> {
     checkThrottle(ms);
     const segment = Stream.segmentOf(this);
-    return new Stream(new SourceSegment(() => new ThrottleSource(sourceOver(segment), ms), segment));
+    return new Stream(new ViewSegment(segment, new ThrottleSource(sourceOver(segment), ms)));
   }
 
   /** Splits the stream into `n` independent ones. Each gets its own copies. When the last one closes, this one closes. */
@@ -240,7 +241,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   tee(n = 2, options: TeeOptions = {}): Stream<C, R>[] {
     const segment = this.#segment;
     const tee = new Tee<C, R>(sourceOver(segment), n, options);
-    return tee.sources.map((source) => new Stream(new SourceSegment(() => source, segment)));
+    return tee.sources.map((source) => new Stream(new ViewSegment(segment, source)));
   }
 
   /**

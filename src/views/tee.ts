@@ -1,7 +1,9 @@
 import { SluiceError, abortedError, kindOf } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
 import { isEnd, pullFrom } from '../stream/source.ts';
+import type { MaybePromise } from '../stream/owner.ts';
 import type { BatchSource, Pulled, PushSource } from '../stream/source.ts';
+import { Backlog } from './backlog.ts';
 
 /** What happens when one branch is read faster than another. */
 export interface TeeOptions {
@@ -24,8 +26,11 @@ export type Branches<T, N extends number, Built extends T[] = []> = number exten
     : Branches<T, N, [...Built, T]>;
 
 interface Branch<C> {
-  queue: C[];
+  readonly number: number;
+  readonly backlog: Backlog<C>;
+  /** Whether it gets what comes. */
   open: boolean;
+  /** What it fails with once its backlog is read. */
   error: SluiceError | undefined;
 }
 
@@ -34,6 +39,10 @@ export class Tee<C, R> {
   readonly sources: BatchSource<C, R>[];
   readonly #stream: PushSource<C, R>;
   readonly #branches: Branch<C>[];
+  /** How many branches get what comes. */
+  #open: number;
+  /** The branches in which as much waits as may wait. */
+  readonly #full = new Set<Branch<C>>();
   readonly #overflow: NonNullable<TeeOptions['overflow']>;
   readonly #bufferSize: number;
   readonly #idleTimeoutMs: number;
@@ -53,7 +62,10 @@ export class Tee<C, R> {
     this.#overflow = overflow;
     this.#bufferSize = bufferSize;
     this.#idleTimeoutMs = idleTimeoutMs;
-    this.#branches = Array.from({ length: n }, () => ({ queue: [], open: true, error: undefined }));
+    this.#open = n;
+    this.#branches = Array.from({ length: n }, (_, number) => ({
+      ...{ number, backlog: new Backlog<C>(), open: true, error: undefined },
+    }));
     this.sources = this.#branches.map((branch) => ({
       pull: () => this.#pull(branch),
       close: (error: SluiceError) => this.#close(branch, error),
@@ -62,9 +74,9 @@ export class Tee<C, R> {
 
   async #pull(branch: Branch<C>): Promise<Pulled<C, R>> {
     for (;;) {
-      if (branch.queue.length > 0) {
-        const batch = branch.queue;
-        branch.queue = [];
+      if (!branch.backlog.isEmpty) {
+        const batch = branch.backlog.takeAll();
+        this.#full.delete(branch);
         this.#wake();
         return batch;
       }
@@ -72,31 +84,26 @@ export class Tee<C, R> {
       if (this.#failed !== undefined) throw this.#failed.error;
       if (this.#ended !== undefined) return this.#ended;
       if (!branch.open) throw abortedError(undefined, 'This branch was closed.');
-      await this.#waitForRoom(branch);
-      this.#reading ??= this.#read();
-      await this.#reading;
+      const full = this.#fullBeside(branch);
+      if (full !== undefined) await this.#waitFor(full, branch);
+      else await (this.#reading ??= this.#read());
     }
   }
 
-  /** With `block`: waits until no other branch is full. */
-  async #waitForRoom(branch: Branch<C>): Promise<void> {
-    while (this.#overflow === 'block') {
-      const full = this.#branches.find(
-        (other) => other !== branch && other.open && other.queue.length >= this.#bufferSize,
-      );
-      if (full === undefined || branch.queue.length > 0 || !branch.open) return;
-      await this.#waitFor(full);
-    }
+  /** With `block`: another branch that is full. */
+  #fullBeside(branch: Branch<C>): Branch<C> | undefined {
+    if (this.#overflow === 'block') for (const full of this.#full) if (full !== branch) return full;
+    return undefined;
   }
 
-  async #waitFor(full: Branch<C>): Promise<void> {
+  async #waitFor(full: Branch<C>, branch: Branch<C>): Promise<void> {
     if (this.#idleTimeoutMs === 0) return this.#progress.promise;
-    const late = Promise.withResolvers<never>();
+    const late = Promise.withResolvers<void>();
     using timer = new Timer(() => {
-      const name = `branch ${this.#branches.indexOf(full)} of ${this.#branches.length}`;
       const advice = 'read it, close it, or choose another overflow';
-      const message = `tee: ${name} was not read for ${this.#idleTimeoutMs} ms: ${advice}.`;
-      late.reject(new SluiceError('timeout', message, { phase: 'idle' }));
+      const message = `tee: ${this.#nameOf(full)} was not read for ${this.#idleTimeoutMs} ms: ${advice}.`;
+      this.#fail(branch, new SluiceError('timeout', message, { phase: 'idle' }));
+      late.resolve();
     });
     timer.start(this.#idleTimeoutMs);
     await Promise.race([this.#progress.promise, late.promise]);
@@ -115,34 +122,47 @@ export class Tee<C, R> {
   }
 
   #deliver(branch: Branch<C>, batch: readonly C[]): void {
-    if (!branch.open || branch.error !== undefined) return;
-    for (const chunk of batch) branch.queue.push(copied(chunk));
-    const over = branch.queue.length - Math.max(this.#bufferSize, batch.length);
+    if (!branch.open) return;
+    const { backlog } = branch;
+    backlog.add(batch);
+    if (backlog.size >= this.#bufferSize) this.#full.add(branch);
+    const over = backlog.size - Math.max(this.#bufferSize, batch.length);
     if (over <= 0) return;
-    if (this.#overflow === 'drop-oldest') branch.queue.splice(0, over);
-    if (this.#overflow === 'error') {
-      const name = `branch ${this.#branches.indexOf(branch)} of ${this.#branches.length}`;
-      branch.error = new SluiceError('queue_full', `tee: ${name} was read too slowly.`);
-    }
+    if (this.#overflow === 'drop-oldest') backlog.drop(over);
+    if (this.#overflow === 'error')
+      this.#fail(branch, new SluiceError('queue_full', `tee: ${this.#nameOf(branch)} was read too slowly.`));
   }
 
-  /** The last branch to close closes the stream. */
-  async #close(branch: Branch<C>, error: SluiceError): Promise<void> {
+  /** Ends one branch with an error. It counts as closed for the others. */
+  #fail(branch: Branch<C>, error: SluiceError): void {
+    branch.error = error;
+    void this.#leave(branch, error);
+  }
+
+  #close(branch: Branch<C>, error: SluiceError): MaybePromise<void> {
+    branch.backlog.clear();
+    return this.#leave(branch, error);
+  }
+
+  /** The last branch to leave closes the stream. */
+  #leave(branch: Branch<C>, error: SluiceError): MaybePromise<void> {
+    if (!branch.open) return;
     branch.open = false;
-    branch.queue = [];
+    this.#open--;
+    this.#full.delete(branch);
     this.#wake();
-    if (this.#branches.every((other) => !other.open)) await this.#stream.close(error);
+    if (this.#open === 0 && this.#ended === undefined && this.#failed === undefined)
+      return this.#stream.close(error);
+  }
+
+  #nameOf({ number }: Branch<C>): string {
+    return `branch ${number} of ${this.#branches.length}`;
   }
 
   #wake(): void {
     this.#progress.resolve();
     this.#progress = Promise.withResolvers();
   }
-}
-
-/** Each reader gets a chunk of its own. */
-function copied<C>(chunk: C): C {
-  return typeof chunk === 'object' && chunk !== null ? { ...chunk } : chunk;
 }
 
 function checkTee(n: number, { overflow, bufferSize, idleTimeoutMs }: Required<TeeOptions>): void {
