@@ -84,11 +84,14 @@ class Node {
   }
 }
 
+/** Gives something to the source. */
+type Give = (what: 'chunk' | 'end' | 'error') => void;
+
 /** A tree of views, what is done to it, and what is seen of the source. */
 class Trial {
   readonly log: string[] = [];
   readonly nodes: Node[] = [];
-  readonly #give: (what: 'chunk' | 'end' | 'error') => void;
+  readonly #give: Give;
   readonly pending: Promise<unknown>[] = [];
 
   constructor(plan: Plan) {
@@ -97,10 +100,10 @@ class Trial {
     this.#grow(base.stream, plan);
   }
 
-  #source(): { stream: Base; give: Trial['give'] } {
+  #source(): { stream: Base; give: Give } {
     const feed = new Feed();
     const stream = feed.stream.tap({ end: ({ outcome }) => this.log.push(`end ${outcome}`) });
-    const give: Trial['give'] = (what) => {
+    const give: Give = (what) => {
       if (what === 'chunk') feed.give(chunks('a\n', 'b'));
       else feed.give(what === 'end' ? 'end' : new SluiceError('server', 'down'));
     };
@@ -108,7 +111,7 @@ class Trial {
     return { stream, give };
   }
 
-  #execution(): { stream: Base; give: Trial['give'] } {
+  #execution(): { stream: Base; give: Give } {
     const model = new Model();
     const watch: Middleware = (context, next) => {
       context.onEnd(({ outcome }) => void this.log.push(`hook ${outcome}`));
@@ -119,7 +122,7 @@ class Trial {
     Object.defineProperty(model.log, 'push', {
       value: (line: string) => this.log.push(line.includes('closed') ? 'close aborted' : 'pull'),
     });
-    const give: Trial['give'] = (what) => {
+    const give: Give = (what) => {
       if (what === 'chunk') model.give(texts('a\n', 'b'));
       else model.give(what === 'end' ? stop() : new SluiceError('server', 'down'));
     };
