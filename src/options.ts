@@ -29,6 +29,11 @@ export interface PipelineOptions {
   hookTimeoutMs?: number;
   /** How long each call of the session store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
   storeTimeoutMs?: number;
+  /**
+   * How long the end of a turn may take to store its reply, in milliseconds, whatever the store does. After that the consumer hears of the end, and
+   * `result.unsaved` holds the messages. At least 1. Default: 3,000.
+   */
+  saveTimeoutMs?: number;
   /** How many turns of this process may wait for one busy session. Default: 16. */
   maxQueuedTurns?: number;
   /**
@@ -88,6 +93,7 @@ const pipelineSchema = z.strictObject({
   closeTimeoutMs: milliseconds.default(1_000),
   hookTimeoutMs: milliseconds.default(5_000),
   storeTimeoutMs: milliseconds.default(STORE_TIMEOUT_MS),
+  saveTimeoutMs: count(1).default(3_000),
   maxQueuedTurns: count(0).default(16),
   onBusy: onBusy.default('queue'),
   historyLimit: count(1).optional(),

@@ -120,7 +120,7 @@ export class Pipeline implements AsyncDisposable {
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
-    const { maxQueuedTurns, historyLimit } = this.#options;
+    const { maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
     const execution = new Execution({
       closeTimeoutMs,
       hookTimeoutMs,
@@ -154,6 +154,7 @@ export class Pipeline implements AsyncDisposable {
                 onBusy: options.onBusy ?? this.#options.onBusy,
                 maxQueuedTurns,
                 historyLimit,
+                saveTimeoutMs,
                 signal,
                 warn: (message) => execution.warn(message),
                 abort: (error) => stream.abort(error),

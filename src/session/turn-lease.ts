@@ -30,12 +30,14 @@ export class TurnLease {
   });
   #renewing: Promise<void> = Promise.resolve();
   #released: Promise<void> | undefined;
-  readonly #lost: (error: SluiceError) => void;
+  /** Set when another turn has taken the session, or the session was deleted. */
+  lost: SluiceError | undefined;
+  readonly #onLost: (error: SluiceError) => void;
 
-  /** `lost` is called once, if another turn has taken the session. */
-  constructor(lease: TimedLease, leasedAt: number, lost: (error: SluiceError) => void) {
+  /** `onLost` is called once, if another turn has taken the session. */
+  constructor(lease: TimedLease, leasedAt: number, onLost: (error: SluiceError) => void) {
     this.timed = lease;
-    this.#lost = lost;
+    this.#onLost = onLost;
     this.#until = leasedAt + LEASE_MS;
     this.#timer.start(RENEW_MS);
   }
@@ -65,7 +67,10 @@ export class TurnLease {
       this.#until = asked + LEASE_MS;
     } catch (error) {
       if (isSluiceError(error) && error.code === 'lease_lost') {
-        if (this.#released === undefined) this.#lost(error);
+        // Not if the append that is under way has released it.
+        if (this.#released !== undefined) return;
+        this.lost = error;
+        this.#onLost(error);
         return;
       }
       // The store failed. The reply goes on: the session belongs to this turn until somebody else takes it.
@@ -92,7 +97,7 @@ export async function takeLease(
   key: SessionKey,
   onBusy: OnBusy,
   signal: AbortSignal,
-  lost: (error: SluiceError) => void,
+  onLost: (error: SluiceError) => void,
 ): Promise<TurnLease> {
   const options = onBusy === 'supersede' ? { takeOver: true } : {};
   const [from, most] = POLL_MS;
@@ -100,7 +105,7 @@ export async function takeLease(
     if (signal.aborted) throw abortReason(signal);
     const asked = performance.now();
     try {
-      return new TurnLease(await store.lease(key, LEASE_MS, options), asked, lost);
+      return new TurnLease(await store.lease(key, LEASE_MS, options), asked, onLost);
     } catch (error) {
       if (onBusy !== 'queue' || !isSluiceError(error) || error.code !== 'session_busy') throw error;
     }

@@ -1,4 +1,5 @@
 import { isSluiceError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
 import { delay } from '../kit/wait.ts';
 import type { Message } from '../messages.ts';
 import type { TurnLease } from './turn-lease.ts';
@@ -24,11 +25,11 @@ export interface ReplyPlace extends BegunTurn {
   readonly changes: ReadonlyMap<string, unknown>;
 }
 
-/** How often and how long the append is tried if the store fails: for a complete reply, and for a partial one. */
-const LIMITS = { whole: { tries: 10, ms: 15_000 }, partial: { tries: 5, ms: 5_000 } };
 /** The wait before the second try. It doubles with each try, up to a maximum. */
 const WAIT_MS = 100;
-const MOST_WAIT_MS = 2_000;
+const MOST_WAIT_MS = 500;
+/** A call that has less time than this has all that is left. */
+const LEAST_MS = 500;
 /** Time for one last try after the lease has expired. */
 const LAST_MS = 1_000;
 
@@ -47,35 +48,43 @@ export class TurnReply {
   }
 
   /**
-   * If the store fails, tries again until the lease expires or the time is up: the reader has the reply already, so a failure must not undo it. Resolves to
-   * the messages that could not be stored, and warns about them.
+   * If the store fails, tries again until the lease expires or the time is up (`until`, by the monotonic clock): the reader has the reply already, so a
+   * failure must not undo it. Resolves to the messages that could not be stored, and warns about them. A turn whose session was taken stores
+   * nothing.
    */
-  async save({ messages, ...end }: ReplyEnd): Promise<Message[] | undefined> {
-    const whole = end.outcome === 'completed';
-    const lastReply = !whole ? undefined : isPaused(end) ? 'paused' : 'open';
+  async save({ messages, ...end }: ReplyEnd, until: number): Promise<Message[] | undefined> {
+    const lastReply = end.outcome !== 'completed' ? undefined : isPaused(end) ? 'paused' : 'open';
     const kept = repaired(messages, { lastReply }).messages;
-    const limits = whole ? LIMITS.whole : LIMITS.partial;
-    const until = performance.now() + limits.ms;
+    const { lost } = this.#lease;
+    if (lost !== undefined) return this.#unsaved(kept, lost);
     const untilMs = (): number => Math.max(1, until - performance.now());
-    // The partial reply of an aborted execution is stored, too.
-    const store = (): TimedStore =>
-      this.#request.store.within(Math.min(Math.max(this.#lease.leftMs, LAST_MS), untilMs()));
+    // A call may have half of the time that is left, so that one which hangs is not the only try.
+    const callMs = (): number => Math.min(untilMs(), Math.max(untilMs() / 2, LEAST_MS), this.#leaseMs);
+    // Without the signal: the partial reply of an aborted execution is stored, too.
+    const store = (): TimedStore => this.#request.store.within(callMs());
     let waitMs = WAIT_MS;
-    for (let number = 1; ; number++) {
+    for (;;) {
       try {
         await this.#append(store, kept, end);
         return undefined;
       } catch (error) {
         const known = storeError('append', error);
         const again = known.retryable || known.code === 'conflict';
-        if (!again || number >= limits.tries || waitMs >= Math.min(this.#lease.leftMs, untilMs())) {
-          this.#request.warn(`The turn was not saved: ${known.message}`);
-          return kept;
-        }
+        if (!again || waitMs >= Math.min(this.#lease.leftMs, untilMs())) return this.#unsaved(kept, known);
       }
       await delay(waitMs);
       waitMs = Math.min(2 * waitMs, MOST_WAIT_MS);
     }
+  }
+
+  /** How long the lease still holds, and a second for one last try after that. */
+  get #leaseMs(): number {
+    return Math.max(this.#lease.leftMs, LAST_MS);
+  }
+
+  #unsaved(messages: Message[], why: SluiceError): Message[] {
+    this.#request.warn(`The turn was not saved: ${why.message}`);
+    return messages;
   }
 
   async #append(store: () => TimedStore, messages: readonly Message[], end: TurnEnd): Promise<void> {

@@ -17,6 +17,8 @@ export interface TurnRequest {
   readonly maxQueuedTurns: number;
   /** How many of the session's newest messages are read; undefined: all. */
   readonly historyLimit: number | undefined;
+  /** How long the end of the turn may take to store the reply and to release the session, in milliseconds. */
+  readonly saveTimeoutMs: number;
   readonly signal: AbortSignal;
   /** Adds to the warnings of the result. */
   warn(this: void, message: string): void;

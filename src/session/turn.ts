@@ -2,6 +2,7 @@ import type { SessionView } from '../context.ts';
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
+import { withDeadline } from '../kit/wait.ts';
 import { takeLease } from './turn-lease.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { SessionQueue } from './session-queue.ts';
@@ -95,8 +96,13 @@ async function openLeased(
     messages: begun.messages,
     view,
     async finish(end) {
-      const unsaved = await reply.save(end);
-      await release();
+      const until = performance.now() + request.saveTimeoutMs;
+      const unsaved = await reply.save(end, until);
+      const released = release();
+      // Nothing is left to release if the reply is stored. Otherwise the consumer does not wait for it any longer than for the reply.
+      const leftMs = until - performance.now();
+      if (unsaved === undefined) await released;
+      else if (leftMs > 0) await withDeadline(released, leftMs).catch(() => undefined);
       return unsaved;
     },
     release: () => void release(),

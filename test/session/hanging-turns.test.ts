@@ -237,22 +237,24 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('ends with an unsaved reply within 17 seconds if the store never answers again', async () => {
+  test('ends with an unsaved reply after saveTimeoutMs if the store never answers again', async () => {
     const { store, model, read } = await running();
     for (const verb of ['renew', 'append', 'load', 'release'] as const) store.trouble(verb, never, 1_000);
     await vi.advanceTimersByTimeAsync(LEASE_MS / 3 + 100);
     model.give(stop());
     let over = false;
     void read.finally(() => (over = true));
-    await vi.advanceTimersByTimeAsync(8_000);
+    await vi.advanceTimersByTimeAsync(2_999);
     expect(over).toBe(false);
-    await vi.advanceTimersByTimeAsync(9_000);
+    await vi.advanceTimersByTimeAsync(1);
     const { result } = await read;
     expect([result?.outcome, result?.unsaved]).toEqual(['completed', reply]);
     expect(result?.warnings).toEqual([
       expect.stringContaining('The turn was not saved: The store gave no answer to append within'),
     ]);
-    expect(vi.getTimerCount()).toBe(0);
+    // A renewal that hangs and the release have a second each, which the reader does not wait for.
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([store.count('release'), vi.getTimerCount()]).toEqual([1, 0]);
   });
 
   test('a reply that is stored after it was given up never ends up in another turn', async () => {
@@ -260,7 +262,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     const gate = Promise.withResolvers<void>();
     store.trouble('append', gate.promise, 3);
     model.give(stop());
-    await vi.advanceTimersByTimeAsync(15_000);
+    await vi.advanceTimersByTimeAsync(3_000);
     expect((await read).result?.unsaved).toEqual(reply);
     const next = pipeline.executeWithContext('s', 'user', 'two');
     await vi.advanceTimersByTimeAsync(0);
@@ -276,7 +278,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     const gate = Promise.withResolvers<void>();
     store.trouble('append', gate.promise);
     model.give(stop());
-    await vi.advanceTimersByTimeAsync(5_100);
+    await vi.advanceTimersByTimeAsync(1_600);
     expect((await read).result).toMatchObject({ outcome: 'completed', warnings: [] });
     gate.resolve();
     await vi.advanceTimersByTimeAsync(0);
@@ -289,13 +291,12 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     await store.update('s', { x: 1 }, { expectedVersion: 1 });
     store.trouble('load', never);
     model.give(stop());
-    await vi.advanceTimersByTimeAsync(5_100);
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(2_000);
     expect((await read).result?.warnings).toEqual([]);
     expect(await linesOf(store)).toEqual(['user: one', 'assistant: a']);
   });
 
-  test('closing a stream waits at most 5 seconds for its partial reply to be stored', async () => {
+  test('closing a stream waits at most 3 seconds for its partial reply to be stored', async () => {
     const store = new TroubledStore();
     const model = new Model().give(texts('half '));
     const stream = new Pipeline([model.middleware], { store }).executeStreamWithContext('s', 'user', 'one');
@@ -303,7 +304,7 @@ describe('R53 a turn whose store hangs while the reply streams', () => {
     store.trouble('append', never, 1_000);
     let over = false;
     const closed = stream.close().finally(() => (over = true));
-    await vi.advanceTimersByTimeAsync(4_999);
+    await vi.advanceTimersByTimeAsync(2_999);
     expect(over).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     await closed;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { MemoryStore, Pipeline, SluiceError } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError, contextKey } from 'sluice';
+import type { Middleware } from 'sluice';
 import { Model, failureOf, readAll, says, stop, texts } from '../core/harness.ts';
 import { TroubledStore, linesOf, processes } from './stage.ts';
 
@@ -122,6 +123,29 @@ describe('R42 a lease that is lost', () => {
     const { content, error } = await read;
     expect([content, error?.code, error?.partial?.content]).toEqual(['a ', 'lease_lost', 'a ']);
     expect(await linesOf(one)).toEqual(['user: hi']);
+    expect((await one.load('s', { last: 0 }))?.turns).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('is known, so nothing is sent to the store: it may be one that does not look at leases', async () => {
+    const store = new TroubledStore();
+    const Mood = contextKey<string>('mood');
+    const sets: Middleware = async function* sets(context, next) {
+      context.onEnd(() => context.session?.set(Mood, 'late'));
+      return yield* next();
+    };
+    const model = new Model().give(texts('a '));
+    const pipeline = new Pipeline([sets, model.middleware], { store, executionTimeoutMs: 0 });
+    const read = readAll(pipeline.executeStreamWithContext('s', 'user', 'hi', { turnId: 'mine' }));
+    await vi.advanceTimersByTimeAsync(0);
+    const asked = store.log.length;
+    await MemoryStore.prototype.lease.call(store, 's', 600_000, { takeOver: true });
+    await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+    expect((await read).error?.code).toBe('lease_lost');
+    await vi.advanceTimersByTimeAsync(LEASE_MS);
+    expect(store.log.slice(asked)).toEqual([`renew ${LEASE_MS}`, 'release']);
+    const { metadata, turns, version } = (await store.load('s')) ?? {};
+    expect([metadata, turns, version]).toEqual([{}, 0, 1]);
     expect(vi.getTimerCount()).toBe(0);
   });
 

@@ -260,7 +260,11 @@ describe('supersede', () => {
     fakeTimers();
     const store = new TroubledStore();
     const model = new Model().give(texts('half an '));
-    const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });
+    const pipeline = new Pipeline([model.middleware], {
+      store,
+      executionTimeoutMs: 0,
+      saveTimeoutMs: 60_000,
+    });
     const first = failureOf(pipeline.executeWithContext('s', 'user', 'a'));
     await vi.advanceTimersByTimeAsync(0);
     store.trouble('append', new Promise<never>(() => undefined));

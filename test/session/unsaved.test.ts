@@ -39,9 +39,77 @@ describe('a reply whose append fails', () => {
     const { outcome, warnings, unsaved, response } = await turn;
     expect([outcome, response.content, unsaved]).toEqual(['completed', 'a', reply]);
     expect(warnings).toEqual(['The turn was not saved: The database is down.']);
-    expect(store.log.filter((line) => line === 'append random.reply')).toHaveLength(10);
+    expect(store.log.filter((line) => line === 'append random.reply')).toHaveLength(8);
     expect(vi.getTimerCount()).toBe(0);
     await store.lease('s', 1_000);
+  });
+
+  test.each([
+    [undefined, 3_000],
+    [700, 700],
+    [60_000, 14_000],
+  ])(
+    'saveTimeoutMs %d: a store that is down delays the end by less than %d ms',
+    async (saveTimeoutMs, mostMs) => {
+      const store = new TroubledStore();
+      store.trouble('append', Promise.resolve());
+      for (const verb of ['append', 'renew', 'release'] as const) store.trouble(verb, down, 1_000);
+      const model = new Model().give(texts('a'));
+      const options = { store, ...(saveTimeoutMs !== undefined && { saveTimeoutMs }) };
+      const turn = new Pipeline([model.middleware], options).executeWithContext('s', 'user', 'hi');
+      await vi.advanceTimersByTimeAsync(1_000);
+      model.give(stop());
+      const textEnded = performance.now();
+      await vi.advanceTimersByTimeAsync(0);
+      const ended = turn.then(({ unsaved }) => [unsaved, performance.now() - textEnded] as const);
+      await vi.advanceTimersByTimeAsync(60_000);
+      const [unsaved, tookMs] = await ended;
+      expect(unsaved).toEqual(reply);
+      expect(tookMs).toBeLessThanOrEqual(mostMs);
+      expect(tookMs).toBeGreaterThan(mostMs - 1_000);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  test('a store that answers nothing at all delays the end by saveTimeoutMs, all calls together', async () => {
+    const store = new TroubledStore();
+    store.trouble('append', Promise.resolve());
+    const model = new Model().give(texts('a'));
+    const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });
+    const turn = pipeline.executeWithContext('s', 'user', 'hi');
+    await vi.advanceTimersByTimeAsync(0);
+    for (const verb of ['load', 'append', 'renew', 'release'] as const) store.trouble(verb, never, 1_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(store.count('renew')).toBe(1);
+    model.give(stop());
+    let over = false;
+    void turn.finally(() => (over = true));
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(over).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([over, (await turn).unsaved]).toEqual([true, reply]);
+    // What is left is given up in the background.
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([store.count('release'), vi.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test('the next turn of this process begins when the session is released, not before', async () => {
+    const store = new TroubledStore();
+    store.trouble('append', Promise.resolve());
+    store.trouble('append', never, 3);
+    const gate = Promise.withResolvers<void>();
+    store.trouble('release', gate.promise);
+    const { middleware } = answers([texts('a'), stop()], [texts('b'), stop()]);
+    const pipeline = new Pipeline([middleware], { store });
+    const first = pipeline.executeWithContext('s', 'user', 'hi');
+    const second = pipeline.executeWithContext('s', 'user', 'ho');
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect((await first).unsaved).toEqual(reply);
+    expect(store.count('lease')).toBe(1);
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await second).response.content).toBe('b');
+    expect(await linesOf(store)).toEqual(['user: hi', 'user: ho', 'assistant: b']);
   });
 
   test('is not tried any more after the lease has expired', async () => {
@@ -58,17 +126,17 @@ describe('a reply whose append fails', () => {
     expect((await turn).unsaved).toEqual(reply);
   });
 
-  test('that gets no answer is tried again, and returned unsaved after 15 seconds', async () => {
+  test('that gets no answer is given up after saveTimeoutMs', async () => {
     const { store, turn } = await turnWith([never, 1_000]);
     let over = false;
     void turn.finally(() => (over = true));
-    await vi.advanceTimersByTimeAsync(14_999);
+    await vi.advanceTimersByTimeAsync(2_999);
     expect([over, store.count('append')]).toEqual([false, 4]);
     await vi.advanceTimersByTimeAsync(1);
     const { outcome, warnings, unsaved } = await turn;
     expect([outcome, unsaved]).toEqual(['completed', reply]);
     expect(warnings).toEqual([
-      'The turn was not saved: The store gave no answer to append within 4700 ms (see storeTimeoutMs): check that its database can be reached and that its pool has free connections.',
+      'The turn was not saved: The store gave no answer to append within 500 ms (see storeTimeoutMs): check that its database can be reached and that its pool has free connections.',
     ]);
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -120,9 +188,9 @@ describe('a reply whose append fails', () => {
     await stream.next();
     store.trouble('append', down, 1_000);
     const closed = stream.close();
-    await vi.advanceTimersByTimeAsync(100 + 200 + 400 + 800);
+    await vi.advanceTimersByTimeAsync(3_000);
     await closed;
-    expect(store.log.filter((line) => line === 'append random.reply')).toHaveLength(5);
+    expect(store.log.filter((line) => line === 'append random.reply')).toHaveLength(8);
     expect(await linesOf(store)).toEqual(['user: hi']);
   });
 });

@@ -142,6 +142,36 @@ export const leaseCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'an append with a lost lease changes nothing, also after the newer lease was released',
+    async run({ store, other, key, owner }) {
+      const old = await store.lease(key(), LONG_MS);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't1', lease: old });
+      const late = async (expectedVersion: number): Promise<void> => {
+        const before = [await store.load(key()), await store.spend({ owner })];
+        const what = {
+          metadata: { late: true },
+          pending: [{ type: 'tool_call', id: 'c', name: 't', arguments: {} }] as const,
+          end: ended(tokens(7, 7), { status: 'unknown' }),
+          release: true,
+        };
+        for (const turnId of ['late', 't2']) {
+          const options = { ...what, expectedVersion, turnId, lease: old };
+          await refused(store.append(key(), entries('late'), options), 'lease_lost', false);
+        }
+        assert.deepEqual([await store.load(key()), await store.spend({ owner })], before);
+        assert.equal(await store.turn(key(), 'late'), undefined);
+      };
+      const lease = await other.lease(key(), LONG_MS, { takeOver: true });
+      await late(1);
+      await refused(store.lease(key(), LONG_MS), 'session_busy');
+      await other.append(key(), entries('b'), { expectedVersion: 1, turnId: 't3', lease, release: true });
+      await late(2);
+      const next = await store.lease(key(), LONG_MS);
+      await late(2);
+      await next.release();
+    },
+  },
+  {
     name: 'renew sets a new end of the lease each time',
     async run({ store, other, key }) {
       const lease = await store.lease(key(), 2_000);
