@@ -27,11 +27,19 @@ export interface CallObserver {
   ready?: Promise<unknown> | undefined;
   /** Called when the provider's headers contain its limits. What it throws becomes a warning. */
   rateLimits?(limits: RateLimits): void;
+  /** Called when the server has sent something without output: see {@link Call.alive}. What it throws becomes a warning. */
+  alive?(sign: LifeSign): void;
   /** Called for every chunk of the call. What it throws ends the call with that error. */
   chunk?(chunk: StreamChunk): void;
   /** Called once, at the end of the call. What it throws becomes a warning. */
   end?(end: CallEnd): void;
 }
+
+/**
+ * What an event of a server says that has no output in it. `alive`: the server lives, as a ping, a status, an empty delta or hidden thinking says.
+ * `progress`: the answer goes on, as an event of a tool says that the provider runs itself.
+ */
+export type LifeSign = 'alive' | 'progress';
 
 /** The limits in a provider's headers. A limit that is not reported is absent. */
 export interface RateLimits {
@@ -68,4 +76,9 @@ export interface Call {
   cost: Cost | undefined;
   /** Characters of content, thinking and tool arguments so far; usage is estimated from this. */
   readonly outputCharacters: number;
+  /**
+   * Called by providers for each event of the server without output, so that limits on silence know that it lives. Not for comments that keep a
+   * connection open: a proxy may send them for a server that is gone. Default: `alive`.
+   */
+  alive(sign?: LifeSign): void;
 }

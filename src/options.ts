@@ -19,8 +19,17 @@ export interface PipelineOptions {
   maxConcurrentExecutions?: number;
   /** How many chunks may wait for the consumer before reading stops. Default: 10. */
   streamBufferSize?: number;
-  /** The longest time an execution runs, in milliseconds, not counting its waits for a slot and for its session. 0: no limit. Default: 30,000. */
+  /**
+   * The longest time an execution runs, in milliseconds, not counting its waits for a slot and for its session. It is far, so that a stream which makes
+   * progress is not cut, and nothing hangs forever. 0: no limit. Default: 900,000 (15 minutes).
+   */
   executionTimeoutMs?: number;
+  /**
+   * The longest silence of the model, in milliseconds: if no call of an execution gives a chunk or another sign of life for that time, the execution fails
+   * with `timeout`, phase `idle`. Only the time counts in which a call is waited for: not the waits of a middleware, tools, or a slow consumer. 0: no
+   * limit. Default: 120,000.
+   */
+  idleTimeoutMs?: number;
   /** How long `shutdown()` waits for running executions before it aborts them, in milliseconds. Default: 10,000. */
   shutdownTimeoutMs?: number;
   /** How long a close waits for a middleware that ignores its signal, in milliseconds. Default: 1,000. */
@@ -88,7 +97,8 @@ const onBusy = z.enum(['queue', 'reject', 'supersede']);
 const pipelineSchema = z.strictObject({
   maxConcurrentExecutions: count(1).default(100),
   streamBufferSize: count(0).default(10),
-  executionTimeoutMs: milliseconds.default(30_000),
+  executionTimeoutMs: milliseconds.default(900_000),
+  idleTimeoutMs: milliseconds.default(120_000),
   shutdownTimeoutMs: milliseconds.default(10_000),
   closeTimeoutMs: milliseconds.default(1_000),
   hookTimeoutMs: milliseconds.default(5_000),

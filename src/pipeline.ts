@@ -119,7 +119,8 @@ export class Pipeline implements AsyncDisposable {
     if (options !== NO_OPTIONS) checkExecutionOptions(options, session !== undefined);
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
-    const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, streamBufferSize } = this.#options;
+    const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, idleTimeoutMs, streamBufferSize } =
+      this.#options;
     const { maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
     const execution = new Execution({
       closeTimeoutMs,
@@ -140,6 +141,7 @@ export class Pipeline implements AsyncDisposable {
       },
       signal: options.signal,
       timeoutsMs: [executionTimeoutMs, options.timeoutMs],
+      idleTimeoutMs,
       deadline: options.deadline instanceof Date ? options.deadline.getTime() : options.deadline,
       slot: (signalOf) => this.#slots.acquire(signalOf),
       turn:

@@ -47,6 +47,7 @@ export function directCall(
     serviceTier: undefined,
     cost: undefined,
     outputCharacters: 0,
+    alive: () => undefined,
   };
   return { signal, deadline: undefined, call, warnings, warn: (message) => void warnings.push(message) };
 }

@@ -1,8 +1,8 @@
 import type { SluiceError } from '../errors.ts';
 import { onAbort } from '../kit/abort.ts';
-import { Timer } from '../kit/timer.ts';
 import type { Turn } from '../session/turn.ts';
 import type { Execution } from './execution.ts';
+import { ExecutionClock } from './execution-clock.ts';
 import { abortedBySignal, timeoutError } from './own-error.ts';
 
 /** What an execution waits for before it runs, and what limits it. */
@@ -12,6 +12,8 @@ export interface AdmissionSetup {
   signal: AbortSignal | undefined;
   /** The limits that count from the start, in milliseconds; 0 and undefined: none. */
   timeoutsMs: readonly (number | undefined)[];
+  /** How long its model calls may be silent, in milliseconds; 0: no limit. */
+  idleTimeoutMs: number;
   /** Milliseconds since the epoch. */
   deadline: number | undefined;
   /** Waits for the session and loads it; undefined without a session. */
@@ -29,12 +31,13 @@ export class Admission {
   #turn: Turn | undefined;
   /** What gives back the session and the slot. Undefined after the end. */
   #releases: readonly (() => void)[] | undefined = [];
-  #timer: Timer | undefined;
+  readonly #clock: ExecutionClock;
   /** To the caller's signal. */
   #listening: Disposable | undefined;
 
   constructor(setup: AdmissionSetup) {
     this.#setup = setup;
+    this.#clock = new ExecutionClock(setup.execution);
   }
 
   /** The turn of the session, as soon as it is loaded. */
@@ -54,7 +57,7 @@ export class Admission {
     }
     if (deadline !== undefined) {
       if (deadline <= Date.now()) throw timeoutError('queue');
-      this.#limit(deadline, 'queue');
+      this.#clock.limitQueue(deadline);
     }
     // The session first: an execution that waits for one must not hold a slot.
     const loaded = await turn?.(this.#waitSignal());
@@ -72,7 +75,7 @@ export class Admission {
 
   /** The end is decided: the clock and the caller's signal have no more to say. */
   stopWatching(): void {
-    this.#timer?.stop();
+    this.#clock.stop();
     this.#listening?.[Symbol.dispose]();
   }
 
@@ -96,18 +99,11 @@ export class Admission {
   };
 
   #startClock(): void {
-    const { execution, deadline, timeoutsMs } = this.#setup;
+    const { execution, deadline, timeoutsMs, idleTimeoutMs } = this.#setup;
     if (execution.ending !== undefined) return;
     const limits = timeoutsMs.filter((ms) => ms !== undefined && ms > 0).map((ms) => Date.now() + (ms ?? 0));
     if (deadline !== undefined) limits.push(deadline);
-    if (limits.length === 0) return;
-    execution.deadline = Math.min(...limits);
-    this.#limit(execution.deadline, 'total');
-  }
-
-  #limit(deadline: number, phase: 'queue' | 'total'): void {
-    this.#timer?.stop();
-    this.#timer = new Timer(() => this.#setup.execution.end('failed', timeoutError(phase)));
-    this.#timer.start(Math.max(Math.ceil(deadline - Date.now()), 0));
+    execution.deadline = limits.length === 0 ? undefined : Math.min(...limits);
+    this.#clock.limitRun(execution.deadline, idleTimeoutMs);
   }
 }

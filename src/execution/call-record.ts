@@ -1,4 +1,4 @@
-import type { Call, CallEnd, CallObserver, RateLimits } from '../call.ts';
+import type { Call, CallEnd, CallObserver, LifeSign, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import { kindOf } from '../errors.ts';
 import { kindOfThrown } from '../kit/thrown.ts';
@@ -18,6 +18,9 @@ interface NamedObserver {
   observer: CallObserver;
 }
 
+/** The time since when a call is silent, if nobody waits for it. */
+const NOT_WAITED_FOR = Number.POSITIVE_INFINITY;
+
 /** One model call: its usage, its observers, its span. */
 export class CallRecord implements Call {
   readonly number: number;
@@ -33,12 +36,16 @@ export class CallRecord implements Call {
   refused = false;
   /** What the observers want the call to wait for. */
   ready: Promise<unknown> | undefined;
+  /** Since when its source has been waited for without a sign of life, by the monotonic clock; Infinity: it is not waited for. */
+  silentSince: number = NOT_WAITED_FOR;
   #rateLimits: RateLimits | undefined;
   readonly #warnings: string[] = [];
   /** The innermost first. */
   #observers: readonly NamedObserver[] = [];
   /** The observers that see chunks. */
   #chunkObservers: readonly NamedObserver[] = [];
+  /** The observers that hear of signs of life. */
+  #lifeObservers: readonly NamedObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
     this.number = number;
@@ -65,6 +72,7 @@ export class CallRecord implements Call {
     if (observer.ready !== undefined) this.#waitFor(observer.ready);
     this.#observers = [mine].concat(this.#observers);
     if (observer.chunk !== undefined) this.#chunkObservers = [mine].concat(this.#chunkObservers);
+    if (observer.alive !== undefined) this.#lifeObservers = [mine].concat(this.#lifeObservers);
   }
 
   #waitFor(ready: Promise<unknown>): void {
@@ -85,9 +93,20 @@ export class CallRecord implements Call {
       this.#tell(mine, 'rateLimits', (observer) => observer.rateLimits?.(limits));
   }
 
+  /** Called before its source is asked. */
+  waits(): void {
+    if (this.silentSince === NOT_WAITED_FOR) this.silentSince = performance.now();
+  }
+
+  alive(sign: LifeSign = 'alive'): void {
+    if (this.silentSince !== NOT_WAITED_FOR) this.silentSince = performance.now();
+    for (const mine of this.#lifeObservers) this.#tell(mine, 'alive', (observer) => observer.alive?.(sign));
+  }
+
   /** Numbers a chunk, counts it and shows it to the observers. */
   addChunk(chunk: StreamChunk): void {
     if (!isChunk(chunk)) throw chunkError(this.span.span.name, chunk);
+    this.silentSince = NOT_WAITED_FOR;
     chunk.call = this.number;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
@@ -126,9 +145,8 @@ export class CallRecord implements Call {
     try {
       say(observer);
     } catch (thrown) {
-      this.#warnings.push(
-        `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`,
-      );
+      const warning = `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`;
+      if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
     }
   }
 
@@ -173,7 +191,7 @@ function isObserver(name: string, given: unknown): given is CallObserver {
     const advice = 'return { ready: promise } to let the call wait';
     throw middlewareError(name, `returned a promise from tap({ call }): ${advice}.`);
   }
-  for (const key of ['rateLimits', 'chunk', 'end']) {
+  for (const key of ['rateLimits', 'alive', 'chunk', 'end']) {
     const value: unknown = Reflect.get(given, key);
     if (value !== undefined && typeof value !== 'function')
       throw middlewareError(name, `observes a call with ${key} that is ${kindOf(value)}: give a function.`);

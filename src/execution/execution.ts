@@ -52,6 +52,8 @@ export class Execution implements StreamOwner {
   readonly raw: RawExchange[] = [];
   session: SessionView | undefined;
   deadline: number | undefined;
+  /** Whether the silence of calls has a limit. Set before the layers run. */
+  limitsSilence = false;
   interrupted = false;
   deliveredBatch: readonly unknown[] = [];
   /** The taps on the stream of the execution, which hear of all calls. In the order in which they were added. */
@@ -142,6 +144,14 @@ export class Execution implements StreamOwner {
     this.calls.push(call);
     this.#openCalls.set(call, run);
     return call;
+  }
+
+  /** Since when no call has given a sign of life, by the monotonic clock. Infinity: none is waited for, or one of them has not been asked. */
+  get silentSince(): number {
+    if (this.#openCalls.size === 0) return Number.POSITIVE_INFINITY;
+    let since = 0;
+    for (const call of this.#openCalls.keys()) since = Math.max(since, call.silentSince);
+    return since;
   }
 
   callEnded(call: CallRecord, raw: { request: unknown; reply: unknown[] } | undefined): void {

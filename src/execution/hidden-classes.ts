@@ -39,6 +39,7 @@ function instances(): readonly object[] {
     request,
     signal: undefined,
     timeoutsMs: [],
+    idleTimeoutMs: 0,
     deadline: undefined,
     slot: async () => () => undefined,
     turn: undefined,

@@ -129,6 +129,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     if (terminal !== undefined) {
       const call = this.#startCall();
       this.addTap((chunk) => call.addChunk(chunk), 'first');
+      if (this.execution.limitsSilence) this.addTap({ pull: () => call.waits() }, 'first');
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
         openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);

@@ -25,6 +25,12 @@ export function timeoutError(phase: 'queue' | 'total'): SluiceError {
   return new SluiceError('timeout', `The execution ${what} when its time was over.`, { phase });
 }
 
+/** The error of an execution whose model calls were silent for too long. */
+export function silenceError(ms: number): SluiceError {
+  const message = `The model gave neither a chunk nor another sign of life for ${ms} ms (see idleTimeoutMs).`;
+  return new SluiceError('timeout', message, { phase: 'idle' });
+}
+
 function copyOf(error: SluiceError): SluiceError {
   const { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable } = error;
   const details = { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable };

@@ -34,12 +34,9 @@ describe('time', () => {
     expect(await failure).toMatchObject({ code: 'timeout', phase: 'total' });
   });
 
-  test('30 seconds by default, and 0 turns it off', async () => {
-    const limited = failureOf(new Pipeline([hangs().middleware]).execute('user', 'hi'));
+  test('0 turns it off', async () => {
     const free = new Pipeline([hangs().middleware], { executionTimeoutMs: 0 }).executeStream('user', 'hi');
     await free.next();
-    await vi.advanceTimersByTimeAsync(30_000);
-    expect((await limited).code).toBe('timeout');
     await vi.advanceTimersByTimeAsync(10_000_000);
     expect(free.ended).toBe(false);
     await free.close();

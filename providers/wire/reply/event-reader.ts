@@ -100,6 +100,12 @@ export class EventReader {
   readonly #event = (data: string, name: string): void => {
     const decoder = this.#decoder;
     if (decoder.finished) return;
+    const before = this.#out.length;
+    this.#decode(data, name, decoder);
+    if (this.#out.length === before) this.#wire.call.call.alive();
+  };
+
+  #decode(data: string, name: string, decoder: Decoder): void {
     if (name !== '' && isErrorName(name)) throw this.#errorEvent(data);
     // No event is shorter. Some servers pad this text, and some send empty events to keep the connection alive.
     if (data.length < 10) {
@@ -115,7 +121,7 @@ export class EventReader {
     this.#hasEvents = true;
     this.#raw?.push(value);
     decoder.event(value, name, this.#out);
-  };
+  }
 
   /** The object in the data of an event. Undefined if the event only keeps the connection alive. */
   #parse(data: string): Record<string, unknown> | undefined {

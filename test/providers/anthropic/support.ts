@@ -40,6 +40,7 @@ export function fakeCall(request: ModelRequest = ask('Hi'), signal = new AbortCo
       serviceTier: undefined,
       cost: undefined,
       outputCharacters: 0,
+      alive: () => undefined,
     },
   };
 }

@@ -45,6 +45,7 @@ export function providerCall(request: ModelRequest, signal = new AbortController
     serviceTier: undefined,
     cost: undefined,
     outputCharacters: 0,
+    alive: () => undefined,
   };
   return { signal, deadline: undefined, call, warnings, warn: (message) => warnings.push(message) };
 }

@@ -150,6 +150,7 @@ function callRecord(): Call {
     serviceTier: undefined,
     cost: undefined,
     outputCharacters: 0,
+    alive: () => undefined,
   };
 }
 
