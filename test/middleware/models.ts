@@ -8,6 +8,8 @@ export interface Answer {
   reply?: Partial<Reply>;
   /** Waits before each batch, and once more before the end. */
   wait?: (signal: AbortSignal) => Promise<void>;
+  /** Called when the call begins. */
+  asked?: (call: ProviderCall) => void;
   /** Called when the stream is closed before its end. */
   closed?: (error: SluiceError) => void;
 }
@@ -31,6 +33,7 @@ export function model(...answers: Answer[]): MadeModel {
       const answer = answers[Math.min(requests.length, answers.length - 1)] ?? {};
       requests.push(request);
       calls.push(call);
+      answer.asked?.(call);
       return answered(answer, call);
     },
   };

@@ -37,12 +37,12 @@ const wires: Record<string, Wired> = {
       anthropic({ model: 'claude-haiku-4-5', apiKey: 'test', baseURL: anthropicBaseURL }),
     stream: (...text) => messagesStream({ text }),
     events: 3,
-    keepAlives: ': keep-alive\n\nevent: ping\ndata: {"type":"ping"}\n\n',
+    keepAlives: ': keep-alive\n\n: keep-alive\n\n',
   },
 };
 
 function pipelineOf(server: FaultServer, wire: Wired, limits: TimeoutOptions): Pipeline {
-  return new Pipeline([timeout(limits), provider(wire.provider(server))], { executionTimeoutMs: 0 });
+  return new Pipeline([timeout(limits), provider(wire.provider(server))], { executionTimeoutMs: 0, idleTimeoutMs: 0 });
 }
 
 describe.each(Object.entries(wires))('timeout over the wire: %s', (_name, wire) => {

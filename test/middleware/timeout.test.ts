@@ -1,5 +1,5 @@
 import { Pipeline, SluiceError, Stream } from 'sluice';
-import type { ExecutionChunk, Middleware, Provider, Reply, StreamChunk } from 'sluice';
+import type { ExecutionChunk, LifeSign, Middleware, Provider, Reply, StreamChunk } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { timeout } from 'sluice/middleware/timeout';
 import type { TimeoutOptions } from 'sluice/middleware/timeout';
@@ -37,8 +37,17 @@ interface Outcome {
 }
 
 /** Runs a stack, reading chunk by chunk with `readEveryMs` between the reads, and tells when and how it ended. */
-async function run(stack: Middleware[], readEveryMs = 0, streamBufferSize = 0): Promise<Outcome> {
-  const stream = new Pipeline(stack, { executionTimeoutMs: 0, streamBufferSize }).executeStream('user', 'Hi');
+async function run(
+  stack: Middleware[],
+  readEveryMs = 0,
+  streamBufferSize = 0,
+  forMs = 600_000,
+): Promise<Outcome> {
+  const stream = new Pipeline(stack, {
+    executionTimeoutMs: 0,
+    idleTimeoutMs: 0,
+    streamBufferSize,
+  }).executeStream('user', 'Hi');
   const started = performance.now();
   let seen = '';
   const reading = (async () => {
@@ -53,7 +62,7 @@ async function run(stack: Middleware[], readEveryMs = 0, streamBufferSize = 0): 
       return error instanceof SluiceError ? `${error.code} ${error.phase ?? ''}`.trim() : 'unknown';
     }
   })().then((end) => ({ text: seen, end, atMs: performance.now() - started }));
-  await vi.advanceTimersByTimeAsync(600_000);
+  await vi.advanceTimersByTimeAsync(forMs);
   return reading;
 }
 
@@ -143,6 +152,110 @@ describe('timeout', () => {
     expect(above).toEqual({ text: '0 1 ', end: 'timeout idle', atMs: 1_000 });
     const below = await run([hold, hold, timeout({ idleMs: 1_000 }), stalling()]);
     expect(below).toEqual({ text: '0 1 ', end: 'timeout idle', atMs: 1_000 });
+  });
+
+  /** An answer without chunks that gives signs of life at these times, in milliseconds. */
+  function signs(atMs: readonly number[], sign: LifeSign): Answer {
+    return {
+      wait: (signal) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+      asked: ({ call }) => {
+        for (const ms of atMs) setTimeout(() => call.alive(sign), ms);
+      },
+    };
+  }
+
+  test.each<[string, TimeoutOptions, LifeSign, string, number]>([
+    ['idleMs counts from the last sign of life', { idleMs: 3_000 }, 'alive', 'timeout idle', 8_000],
+    [
+      'chunkMs does not, before the first chunk',
+      { idleMs: 3_000, chunkMs: 4_000 },
+      'alive',
+      'timeout first_chunk',
+      4_000,
+    ],
+    [
+      'chunkMs counts from the last progress',
+      { idleMs: 3_000, chunkMs: 2_600 },
+      'progress',
+      'timeout idle',
+      7_600,
+    ],
+    [
+      'firstChunkMs does not count from signs of life',
+      { firstChunkMs: 4_000 },
+      'alive',
+      'timeout first_chunk',
+      4_000,
+    ],
+    [
+      'progress ends the wait of firstChunkMs',
+      { firstChunkMs: 4_000, idleMs: 6_000 },
+      'progress',
+      'timeout idle',
+      11_000,
+    ],
+    [
+      'firstChunkMs is the only limit of the first wait',
+      { firstChunkMs: 9_000, idleMs: 1_000 },
+      'alive',
+      'timeout first_chunk',
+      9_000,
+    ],
+  ])('R59 %s', async (_what, options, sign, end, atMs) => {
+    expect(await run(limited(options, signs([2_500, 5_000], sign)))).toEqual({ text: '', end, atMs });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each<[TimeoutOptions, number]>([
+    [{ idleMs: 10_000 }, 600_000],
+    [{ idleMs: 700_000 }, 700_000],
+  ])(
+    'R59 %j lets a model that is alive think for minutes: chunkMs is long by default',
+    async (options, ms) => {
+      const alive = Array.from({ length: 200 }, (_, at) => at * 5_000);
+      expect(await run(limited(options, signs(alive, 'alive')), 0, 0, 1_500_000)).toEqual({
+        text: '',
+        end: 'timeout first_chunk',
+        atMs: ms,
+      });
+    },
+  );
+
+  test('R59 signs of life after some text keep it, and chunkMs ends it as idle', async () => {
+    const answer: Answer = {
+      ...paced([0, 0, 60_000]),
+      asked: ({ call }) => {
+        for (let ms = 1_000; ms < 30_000; ms += 1_000) setTimeout(() => call.alive(), ms);
+      },
+    };
+    expect(await run(limited({ idleMs: 2_000, chunkMs: 20_000 }, answer))).toEqual({
+      text: '0 1 ',
+      end: 'timeout idle',
+      atMs: 20_000,
+    });
+  });
+
+  test('R59 what a layer below holds back is progress: the model is not silent', async () => {
+    const whole: Middleware = async function* whole(_context, next) {
+      const held = [];
+      for await (const chunk of next()) held.push(chunk);
+      yield* held;
+    };
+    const waits = Array.from({ length: 12 }, () => 2_000);
+    expect(
+      await run([timeout({ idleMs: 3_000, chunkMs: 3_000 }), whole, provider(model(paced(waits)))]),
+    ).toMatchObject({
+      end: 'done',
+      atMs: 24_000,
+    });
+    const stalls = await run([
+      timeout({ idleMs: 3_000 }),
+      whole,
+      provider(model(paced([2_000, 2_000, 60_000]))),
+    ]);
+    expect(stalls).toMatchObject({ text: '', end: 'timeout idle' });
+    expect(stalls.atMs).toBeLessThanOrEqual(9_000);
   });
 
   test('totalMs limits the whole answer, including slow reading', async () => {
