@@ -65,6 +65,8 @@ export class MessagesDecoder implements Decoder {
       case 'content_block_delta':
         return this.#delta(data, out);
       case 'content_block_start':
+        // Also a block that comes whole, such as the result of a tool that the provider ran.
+        this.#context.call.call.alive('progress');
         return this.#start(data, out);
       case 'content_block_stop':
         return this.#stop(data['index'], out);
@@ -190,8 +192,12 @@ export class MessagesDecoder implements Decoder {
     const delta = data['delta'];
     if (!isRecord(delta)) return;
     const index = data['index'];
-    const size = this.#open.get(index)?.delta(delta, out);
-    this.#grow(size ?? this.#deltaWithoutBlock(this.#key(index), delta, out));
+    const before = out.length;
+    const open = this.#open.get(index)?.delta(delta, out);
+    const size = open ?? this.#deltaWithoutBlock(this.#key(index), delta, out);
+    // Pieces of a block that is delivered whole, such as the input of a tool that the provider runs.
+    if (size > 0 && out.length === before) this.#context.call.call.alive('progress');
+    this.#grow(size);
   }
 
   /** Takes a delta without an open block at its index: its block has no start, was stopped, or has another index. */

@@ -28,6 +28,8 @@ export class EventReader {
   #out: StreamChunk[] = [];
   #metered = 0;
   #hasEvents = false;
+  /** How many events have come, also empty ones. */
+  #events = 0;
   /** Text that came instead of events. */
   #nonEvent: NonEventText | undefined;
   /** Whether that text was a complete reply, which has been read. */
@@ -52,8 +54,11 @@ export class EventReader {
   /** Takes bytes of the body. Bytes after the end of the reply are dropped. */
   feed(bytes: Uint8Array): void {
     if (this.finished) return;
+    const before = this.#events;
     try {
       this.#sse.feed(bytes);
+      // A piece of a long event. The rest of it may take its time.
+      if (this.#events === before && this.#sse.inEvent) this.#wire.call.call.alive();
     } catch (error) {
       // The reply is complete, whether this came in the same read as its end or after it.
       if (!this.finished) throw error;
@@ -100,6 +105,7 @@ export class EventReader {
   readonly #event = (data: string, name: string): void => {
     const decoder = this.#decoder;
     if (decoder.finished) return;
+    this.#events++;
     const before = this.#out.length;
     this.#decode(data, name, decoder);
     if (this.#out.length === before) this.#wire.call.call.alive();
@@ -166,6 +172,8 @@ export class EventReader {
     const text = (this.#nonEvent ??= new NonEventText(this.#wire.limits.maxEventCharacters));
     text.add(piece);
     if (text.isComplete) this.#settle(text);
+    // Some servers send blank lines to keep the connection alive while they work on a reply that is not streamed. They are like comments.
+    else if (piece.trim() !== '') this.#wire.call.call.alive();
   };
 
   /** Reads the text that came instead of events as a reply, or throws the error that it stands for. */

@@ -71,6 +71,11 @@ export class SseReader {
     throw new SluiceError('protocol', 'The event stream holds bytes that are not UTF-8.');
   }
 
+  /** Whether the last read ended within a line of an event, which is not a comment. */
+  get inEvent(): boolean {
+    return this.#head.startsWith('data:');
+  }
+
   /** Ends the body. A last line without a line break may be non-event text, too. */
   end(): void {
     const head = this.#head;

@@ -19,6 +19,9 @@ export interface EndedCalls {
   hasServerCalls: boolean;
 }
 
+/** The fields of a delta that say that the answer goes on, although nothing can be delivered yet. */
+const WORK = ['executed_tools', 'audio', 'tool_calls', 'function_call'] as const;
+
 /** The message of a Chat Completions reply, put together from its deltas. */
 export class ChatMessage {
   /** Whether a piece of the reply has come. */
@@ -83,6 +86,7 @@ export class ChatMessage {
     else if (role !== '') this.#isToolResult = role === 'tool';
     if (this.#isToolResult) {
       (this.#server ??= new ServerTools(this.#context)).addResult(delta);
+      this.#context.call.call.alive('progress');
       return more;
     }
     if (more) thinking ||= thinkingOf(delta);
@@ -100,6 +104,9 @@ export class ChatMessage {
       this.#part(content, out);
     }
     if (more) this.#fieldsAfterText(delta, whole, out);
+    // What is delivered whole at the end. Other fields that are not read may be thinking that is hidden.
+    if (more && out.length === before && WORK.some((field) => field in delta))
+      this.#context.call.call.alive('progress');
     if (out.length > before || this.#calls !== undefined) this.begun = true;
     return more;
   }

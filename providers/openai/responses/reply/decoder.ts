@@ -108,14 +108,21 @@ export class ResponsesDecoder implements Decoder {
       case 'response.custom_tool_call_input.done':
         return calls.whole(data, data['input'], true, out);
       case 'response.output_item.added':
-        return isRecord(item) ? this.#output.announce(data, item, out) : undefined;
+        return isRecord(item) ? this.#announced(data, item, out) : undefined;
       case 'response.output_item.done':
         return isRecord(item) ? this.#output.close(data, item, out) : undefined;
       case 'response.created':
       case 'response.queued':
       case 'response.in_progress':
         return isRecord(response) ? this.#started(response) : undefined;
+      default:
+        if (HOSTED_WORK.test(type)) this.#context.call.call.alive('progress');
     }
+  }
+
+  #announced(data: Event, item: Event, out: StreamChunk[]): void {
+    if (HOSTED_ITEM.test(String(item['type']))) this.#context.call.call.alive('progress');
+    this.#output.announce(data, item, out);
   }
 
   /** Takes a complete text, from an event of its own or from a part. */
@@ -175,6 +182,15 @@ export class ResponsesDecoder implements Decoder {
     return this.#output.texts.refused ? 'refusal' : 'stop';
   }
 }
+
+/**
+ * Matches the events of tools that the provider runs itself, such as `response.web_search_call.searching`,
+ * `response.code_interpreter_call_code.delta` and `response.mcp_list_tools.in_progress`.
+ */
+const HOSTED_WORK = /^response\.(?:\w+_call(?:_\w+)?|mcp_list_tools)\.\w+$/;
+
+/** Matches the items of those tools. A `function_call` is the client's, and its arguments follow as chunks. */
+const HOSTED_ITEM = /^(?!function_call$|custom_tool_call$)(?:\w+_call|mcp_list_tools)$/;
 
 /** The types of events that end a stream. xAI sometimes sends `response.done`. */
 const ENDS: ReadonlySet<string> = new Set([

@@ -93,6 +93,7 @@ export class ResponsesOutput {
       throw streamError(this.#context, 'protocol', `the audio exceeds limits.maxOutputCharacters (${max})`);
     }
     this.#sound.push(Buffer.from(piece, 'base64'));
+    this.#context.call.call.alive('progress');
   }
 
   /** Whether nothing has come yet. */
