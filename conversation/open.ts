@@ -38,9 +38,8 @@ export interface PackConversationOptions {
   strict?: boolean;
 }
 
-/** Time limits of the pipeline created for a pack: for the first chunk, and between chunks. */
-const FIRST_CHUNK_MS = 20_000;
-const IDLE_MS = 20_000;
+/** How long the model may be silent in the pipeline created for a pack. */
+const IDLE_MS = 60_000;
 
 const overPipeline = z.strictObject({
   pipeline: z.custom(
@@ -114,7 +113,7 @@ function pipelineOf({
     packWarnings(),
     ...middleware,
     retry(),
-    timeout({ firstChunkMs: FIRST_CHUNK_MS, idleMs: IDLE_MS }),
+    timeout({ idleMs: IDLE_MS }),
     system(systemPrompt),
     provider(model),
   ];

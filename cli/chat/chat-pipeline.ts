@@ -28,12 +28,8 @@ export interface ChatPipelineOptions {
   onRetry: (error: SluiceError, delayMs: number) => void;
 }
 
-/**
- * A model may think in silence for minutes. So a whole reply has no time limit, and its first chunk has a long one. After the first chunk the model is
- * writing, and silence means that the connection is lost.
- */
-const FIRST_CHUNK_MS = 300_000;
-const IDLE_MS = 120_000;
+/** A model may think in silence for minutes, so a whole reply has no time limit. Longer silence means that the connection is lost. */
+const IDLE_MS = 300_000;
 
 /** The pipeline of a chat; it owns the provider and the store. */
 export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeline> {
@@ -44,11 +40,12 @@ export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeli
     ...(options.system === undefined ? [] : [system(options.system)]),
     ...(await costIfInstalled()),
     retry({ onRetry: ({ error, delayMs }) => onRetry(error, delayMs) }),
-    timeout({ firstChunkMs: FIRST_CHUNK_MS, idleMs: IDLE_MS }),
+    timeout({ idleMs: IDLE_MS }),
     providerLayer(options.provider),
   ];
   return new Pipeline(stack, {
     executionTimeoutMs: 0,
+    idleTimeoutMs: 0,
     own: true,
     // A chat may stay open overnight and continue in the morning.
     store: options.store ?? new MemoryStore({ ttlMs: Number.MAX_SAFE_INTEGER }),
