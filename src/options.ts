@@ -39,7 +39,7 @@ export interface PipelineOptions {
   /** How long each call of the session store may take, in milliseconds, before it fails with `store`. 0: no limit. Default: 5,000. */
   storeTimeoutMs?: number;
   /**
-   * How long the end of a turn may take to store its reply, in milliseconds, whatever the store does. After that the consumer hears of the end, and
+   * How long the end of a turn may take to store its reply, in milliseconds, whatever the store does. After that the consumer gets the end, and
    * `result.unsaved` holds the messages. At least 1. Default: 3,000.
    */
   saveTimeoutMs?: number;

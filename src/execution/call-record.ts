@@ -44,7 +44,7 @@ export class CallRecord implements Call {
   #observers: readonly NamedObserver[] = [];
   /** The observers that see chunks. */
   #chunkObservers: readonly NamedObserver[] = [];
-  /** The observers that hear of signs of life. */
+  /** The observers that get signs of life. */
   #lifeObservers: readonly NamedObserver[] = [];
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {

@@ -220,7 +220,7 @@ describe('observers of signs of life', () => {
     expect(warnings).toEqual(['"inner" threw TypeError in the alive() of its tap on call 1.']);
   });
 
-  test('a sign that is no function is refused', async () => {
+  test('an alive() that is not a function is refused', async () => {
     const wrong: Middleware = (_context, next) =>
       next().tap({ call: () => Reflect.apply(Object.assign, undefined, [{}, { alive: 'yes' }]) });
     expect(await failureOf(new Pipeline([wrong, says('a')]).execute('user', 'hi'))).toMatchObject({

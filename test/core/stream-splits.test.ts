@@ -37,6 +37,37 @@ describe('throttle', () => {
     ]);
   });
 
+  test('does not join the text of two calls, nor text and thinking', async () => {
+    const of = (call: number, type: 'content' | 'thinking', text: string): ExecutionChunk => ({
+      type,
+      content: text,
+      call,
+      index: 0,
+    });
+    const pieces = [
+      of(1, 'content', 'half '),
+      of(1, 'content', 'an answer'),
+      of(2, 'content', 'the '),
+      of(2, 'content', 'whole'),
+      of(2, 'thinking', 'hm'),
+      of(3, 'thinking', 'so'),
+    ];
+    const slow = Stream.from(pieces, 'reply').throttle(10_000);
+    expect(
+      (await collect(slow)).map((chunk) => [
+        chunk.index,
+        chunk.call,
+        chunk.type,
+        Reflect.get(chunk, 'content'),
+      ]),
+    ).toEqual([
+      [0, 1, 'content', 'half an answer'],
+      [1, 2, 'content', 'the whole'],
+      [2, 2, 'thinking', 'hm'],
+      [3, 3, 'thinking', 'so'],
+    ]);
+  });
+
   test('lets go before an error', async () => {
     const feed = new Feed();
     feed.give(chunks('a'), new SluiceError('truncated', 'cut'));

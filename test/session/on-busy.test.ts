@@ -282,6 +282,68 @@ describe('supersede', () => {
     expect(await linesOf(store)).toEqual(['user: a', 'user: b', 'assistant: mine']);
   });
 
+  test('a waiting turn that is superseded leaves the queue at once: the newest runs as soon as the running one ends', async () => {
+    fakeTimers();
+    const store = new TroubledStore();
+    const model = new Model().give(texts('half '));
+    const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });
+    const first = failureOf(pipeline.executeWithContext('s', 'user', 'a'));
+    await vi.advanceTimersByTimeAsync(0);
+    const waiting = failureOf(pipeline.executeWithContext('s', 'user', 'b'));
+    await vi.advanceTimersByTimeAsync(0);
+    const newest = new Pipeline([says('mine')], { store, onBusy: 'supersede' }).executeWithContext(
+      's',
+      'user',
+      'c',
+    );
+    await vi.advanceTimersByTimeAsync(0);
+    expect((await newest).response.content).toBe('mine');
+    expect([(await first).code, (await waiting).code]).toEqual(['aborted', 'aborted']);
+    expect(await linesOf(store)).toEqual(['user: a', 'assistant: half  *', 'user: c', 'assistant: mine']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('a superseded turn that ends late leaves a queue that is not its own any more as it is', async () => {
+    fakeTimers();
+    const store = new TroubledStore();
+    const stuck = new Model().give(texts('half '));
+    const first = failureOf(
+      new Pipeline([stuck.middleware], {
+        store,
+        executionTimeoutMs: 0,
+        saveTimeoutMs: 60_000,
+      }).executeWithContext('s', 'user', 'a'),
+    );
+    await vi.advanceTimersByTimeAsync(0);
+    const gate = Promise.withResolvers<void>();
+    store.trouble('append', gate.promise);
+    const model = new Model().give(texts('mine'));
+    const pipeline = new Pipeline([model.middleware], { store, executionTimeoutMs: 0 });
+    const second = pipeline.executeWithContext('s', 'user', 'b', { onBusy: 'supersede' });
+    // The first has 5 seconds to end. Then the second overtakes it.
+    await vi.advanceTimersByTimeAsync(5_010);
+    const third = pipeline.executeWithContext('s', 'user', 'c');
+    await vi.advanceTimersByTimeAsync(0);
+    gate.resolve();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await first).code).toBe('aborted');
+    expect(model.log).toEqual(['model 1 called']);
+    model.give(stop());
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await second).outcome).toBe('completed');
+    expect(model.log).toEqual(['model 1 called', 'model 1 called']);
+    model.give(texts('next'), stop());
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await third).response.content).toBe('next');
+    expect(await linesOf(store)).toEqual([
+      'user: a',
+      'user: b',
+      'assistant: mine',
+      'user: c',
+      'assistant: next',
+    ]);
+  });
+
   test('a turn is superseded while it waits for a slot, too', async () => {
     const store = new MemoryStore();
     const { middleware, finish } = counted([]);

@@ -98,6 +98,27 @@ await onPostgres('statements', ({ pool, open, count }) => {
     expect(names.asked[0]?.name).toMatch(/^sluice_[0-9a-f]{32}$/);
   });
 
+  test('a fork waits for a deletion that is under way, and then copies nothing', async () => {
+    const mine = anOwner();
+    const key = { owner: mine, id: 's' };
+    const store = open();
+    await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't', end });
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('DELETE FROM public.sluice_sessions WHERE owner = $1', [mine]);
+      const forked = failureOf(store.fork(key));
+      const waiting = `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      await vi.waitUntil(async () => (await count(waiting)) === 1, LONG);
+      await client.query('COMMIT');
+      expect((await forked).code).toBe('not_found');
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+    }
+    expect((await store.list({ owner: mine })).sessions).toEqual([]);
+  });
+
   describe('nothing is left behind', () => {
     test('after delete, forget and a lease that nobody wrote under', async () => {
       const store = open();

@@ -42,9 +42,14 @@ describe('prompt caching on the Messages API', () => {
   });
 
   it('sends the last four breakpoints, and reports one that nothing comes before', () => {
-    const { body, warnings } = cached(['tools', 0, 1, 2, 3]);
-    expect(JSON.stringify(body).match(/cache_control/g)).toHaveLength(4);
-    expect(body).toMatchObject({ tools: [{ name: 'add' }] });
+    const { body, warnings } = cached(['tools', 'system', 1, 2, 3]);
+    const marked = { cache_control: mark };
+    expect(body).toMatchObject({
+      system: [marked],
+      messages: [{ content: [marked] }, { content: [marked] }, { content: [marked] }],
+    });
+    // The API refuses a fifth one.
+    expect(JSON.stringify(body['tools'])).not.toContain('cache_control');
     expect(warnings).toEqual(['anthropic: only the last 4 promptCache breakpoints are sent']);
     expect(cached([99, 'tools'], { tools: [] }).warnings).toEqual([
       'anthropic: there is nothing before the promptCache breakpoint at 99, it is left out',
