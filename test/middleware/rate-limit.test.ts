@@ -24,12 +24,10 @@ interface Stage {
   ): Promise<void>;
 }
 
+const noLimits = { executionTimeoutMs: 0, idleTimeoutMs: 0 };
 function stage(options: RateLimitOptions, answers: ScriptedAnswer | ScriptedAnswer[] = HELLO): Stage {
   const model = scripted(answers, { repeat: true });
-  const pipeline = new Pipeline([rateLimit(options), provider(model)], {
-    executionTimeoutMs: 0,
-    idleTimeoutMs: 0,
-  });
+  const pipeline = new Pipeline([rateLimit(options), provider(model)], noLimits);
   const log: string[] = [];
   const started = Date.now();
   const tell = (line: string): void => void log.push(`${(Date.now() - started) / 1_000} ${line}`);
