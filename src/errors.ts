@@ -1,3 +1,4 @@
+import { asRequestId } from './kit/served-names.ts';
 import type { Partial as PartialReply } from './partial.ts';
 
 /** Every code of an error, as a list. */
@@ -46,7 +47,7 @@ export interface ErrorDetails {
   status?: number | undefined;
   /** Name of the provider that failed, such as `openai`. */
   provider?: string | undefined;
-  /** The provider's id of the request; its support may ask for it. */
+  /** The provider's id of the request; its support may ask for it. What is not shaped like an id is left out. */
   requestId?: string | undefined;
   /** How long the provider asks to wait before the next attempt, in milliseconds. */
   retryAfterMs?: number | undefined;
@@ -60,10 +61,13 @@ export interface ErrorDetails {
   partial?: PartialReply | undefined;
 }
 
-/** The part of an error that a client may see. It contains neither prompts nor keys. */
+/** The part of an error that a client may see. No word of it is the server's or the caller's. */
 export interface ErrorJson {
   code: ErrorCode;
+  /** What the code means, in one sentence. It is the same for every error of the code. */
   message: string;
+  /** HTTP status of the provider's response. */
+  status?: number;
   requestId?: string;
 }
 
@@ -86,6 +90,36 @@ function retryableByDefault(code: ErrorCode, status: number | undefined): boolea
   return RETRYABLE.has(code) && (status === undefined || !LASTING_STATUSES.has(status));
 }
 
+/** What a client may read, for each code. */
+const SENTENCES: Readonly<Record<ErrorCode, string>> = {
+  aborted: 'The request was cancelled.',
+  timeout: 'The answer took too long.',
+  truncated: 'The answer stopped before its end.',
+  protocol: 'The provider sent something that is not an answer.',
+  network: 'The connection to the provider failed.',
+  rate_limited: 'There are too many requests at the moment.',
+  overloaded: 'The provider is overloaded.',
+  server: 'The provider failed.',
+  authentication: 'The provider did not accept the credentials.',
+  permission: 'The provider did not permit the request.',
+  not_found: 'What was asked for does not exist.',
+  invalid_request: 'The provider did not accept the request.',
+  context_length: 'The conversation is too long for the model.',
+  content_filter: 'A content filter stopped the request.',
+  invalid_options: 'An option or an argument is wrong.',
+  middleware: 'The request could not be processed.',
+  shutting_down: 'The service is shutting down.',
+  queue_full: 'Too many requests wait already.',
+  budget: 'The budget does not allow the request.',
+  guard: 'A check refused the request or the answer.',
+  tool: 'A tool failed.',
+  output: 'The answer does not have the form that was asked for.',
+  session_busy: 'The session is in use.',
+  conflict: 'The session was changed in the meantime.',
+  lease_lost: 'The session was taken over.',
+  store: 'The session store failed.',
+};
+
 /**
  * The one error of the library. Decide on its fields (`code`, `retryable`, `status`), never on its message.
  *
@@ -105,26 +139,31 @@ export class SluiceError extends Error {
   declare readonly phase?: TimeoutPhase | undefined;
   declare readonly middleware?: string | undefined;
   declare attempts?: number | undefined;
-  declare partial?: PartialReply | undefined;
+  /** Not enumerable: whoever prints or logs an error does not print the answer with it. */
+  declare partial: PartialReply | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retryable = details.retryable ?? retryableByDefault(code, details.status);
+    const known = { ...details, requestId: asRequestId(details.requestId) };
     for (const key of ['status', 'provider', 'requestId', 'retryAfterMs', 'phase', 'middleware'] as const) {
-      if (details[key] !== undefined)
-        Object.defineProperty(this, key, { value: details[key], enumerable: true });
+      if (known[key] !== undefined) Object.defineProperty(this, key, { value: known[key], enumerable: true });
     }
     if (details.attempts !== undefined) this.attempts = details.attempts;
-    if (details.partial !== undefined) this.partial = details.partial;
+    Object.defineProperty(this, 'partial', { value: details.partial, writable: true });
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  /** Code, message and request id: the part of the error that a client may see. */
+  /**
+   * The part of the error that a client may see: the code, a sentence about it, the status and the request id. The message is not in it, because it
+   * may quote the server.
+   */
   toJSON(): ErrorJson {
     return {
       code: this.code,
-      message: this.message,
+      message: SENTENCES[this.code],
+      ...(this.status !== undefined && { status: this.status }),
       ...(this.requestId !== undefined && { requestId: this.requestId }),
     };
   }

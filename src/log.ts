@@ -1,3 +1,5 @@
+import { guarded } from './kit/thrown.ts';
+
 /** A structured logger: each entry has a message and fields. */
 export interface Logger {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -6,12 +8,15 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Any logger with the four usual methods. They take (message, fields) like `console`, or (fields, message) like pino. */
+/**
+ * Any logger with the four usual methods. They take (message, fields) like `console`, or (fields, message) like pino. They may be async; nobody
+ * waits for them.
+ */
 export interface LoggerLike {
-  debug(first: unknown, second?: unknown): void;
-  info(first: unknown, second?: unknown): void;
-  warn(first: unknown, second?: unknown): void;
-  error(first: unknown, second?: unknown): void;
+  debug(first: unknown, second?: unknown): unknown;
+  info(first: unknown, second?: unknown): unknown;
+  warn(first: unknown, second?: unknown): unknown;
+  error(first: unknown, second?: unknown): unknown;
 }
 
 /** A logger that writes nothing. */
@@ -22,15 +27,26 @@ function nothing(): void {}
 /**
  * Turns any logger into a {@link Logger}. A logger with a method `bindings()` gets the fields first, because pino has that method (see its
  * documentation of child loggers). All other loggers get the message first, like `console`.
+ *
+ * A logger that fails never fails what logs: what it throws or rejects with goes to `failed`, the first time, and is ignored after that.
  */
-export function toLogger(logger: LoggerLike): Logger {
-  const fieldsFirst = 'bindings' in logger && typeof logger.bindings === 'function';
+export function toLogger(logger: LoggerLike, failed: (thrown: unknown) => void = nothing): Logger {
+  let hasFailed = false;
+  function fail(thrown: unknown): void {
+    if (hasFailed) return;
+    hasFailed = true;
+    failed(thrown);
+  }
   const write =
     (level: keyof Logger): Logger[keyof Logger] =>
-    (message, fields) => {
-      if (fields === undefined) logger[level](message);
-      else if (fieldsFirst) logger[level](fields, message);
-      else logger[level](message, fields);
-    };
+    (message, fields) =>
+      guarded(() => {
+        if (fields === undefined) return logger[level](message);
+        return takesFieldsFirst(logger) ? logger[level](fields, message) : logger[level](message, fields);
+      }, fail);
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+function takesFieldsFirst(logger: LoggerLike): boolean {
+  return 'bindings' in logger && typeof logger.bindings === 'function';
 }

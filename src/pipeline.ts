@@ -6,8 +6,7 @@ import type { ExecutionChunk } from './chunks.ts';
 import { flatten, fold, terminalOf } from './execution/layer.ts';
 import type { Layer } from './execution/layer.ts';
 import { withDeadline } from './kit/wait.ts';
-import { silent, toLogger } from './log.ts';
-import type { Logger } from './log.ts';
+import type { LoggerLike } from './log.ts';
 import { MemoryStore } from './session/store/memory-store.ts';
 import { checkMessages } from './check-messages.ts';
 import type { Input, Message, Part, Role } from './messages.ts';
@@ -42,7 +41,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #stack: Layer;
   readonly #middleware: readonly Middleware[];
   readonly #options: ReturnType<typeof pipelineOptions>;
-  readonly #log: Logger;
+  readonly #logger: LoggerLike | undefined;
   readonly #slots: Slots;
   readonly #running = new Set<ExecutionStream>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -66,7 +65,7 @@ export class Pipeline implements AsyncDisposable {
       );
     }
     this.#stack = stack;
-    this.#log = options.logger === undefined ? silent : toLogger(options.logger);
+    this.#logger = options.logger;
     this.#slots = new Slots(this.#options.maxConcurrentExecutions);
     this.#store = new TimedStore(options.store ?? new MemoryStore(), {
       timeoutMs: this.#options.storeTimeoutMs,
@@ -127,7 +126,7 @@ export class Pipeline implements AsyncDisposable {
       hookTimeoutMs,
       metadata: options.metadata ?? {},
       values: options.values,
-      log: this.#log,
+      logger: this.#logger,
     });
     const source = new ExecutionSource({
       execution,

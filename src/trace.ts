@@ -1,4 +1,4 @@
-import { kindOfThrown } from './kit/thrown.ts';
+import { guarded, kindOfThrown } from './kit/thrown.ts';
 import type { Outcome } from './outcome.ts';
 import type { Cost, Usage } from './usage.ts';
 
@@ -41,16 +41,18 @@ export interface SpanHandle {
   end(end?: SpanEnd): void;
 }
 
-/** Is told the start and the end of each span, as an exporter needs. An error that it throws becomes a warning. */
+/** Is told the start and the end of each span, as an exporter needs. Nobody waits for it. Its first error becomes a warning. */
 export interface SpanListener {
-  start?(span: Span): void;
-  end?(span: Span): void;
+  start?(span: Span): unknown;
+  end?(span: Span): unknown;
 }
 
 /** The spans of one execution, in order of their start. */
 export class Trace {
   readonly spans: Span[] = [];
   #listeners: readonly SpanListener[] = [];
+  /** Those that were warned about. */
+  readonly #failed = new WeakSet<SpanListener>();
   #next = 1;
   readonly #prefix: string;
   readonly #warn: (message: string) => void;
@@ -84,13 +86,16 @@ export class Trace {
     for (const listener of this.#listeners) this.#tell(listener, 'end', span);
   }
 
-  /** A listener that throws must not end what it listens to. */
+  /** A listener that fails must not end what it listens to. It is warned about once. */
   #tell(listener: SpanListener, what: 'start' | 'end', span: Span): void {
-    try {
-      listener[what]?.(span);
-    } catch (error) {
-      this.#warn(`A span listener threw ${kindOfThrown(error)} at the ${what} of a span.`);
-    }
+    guarded(
+      () => listener[what]?.(span),
+      (thrown) => {
+        if (this.#failed.has(listener)) return;
+        this.#failed.add(listener);
+        this.#warn(`A span listener threw ${kindOfThrown(thrown)} at the ${what} of a span.`);
+      },
+    );
   }
 }
 

@@ -1,5 +1,15 @@
 import { SluiceError, type ModelRequest } from '../../src/index.ts';
-import { count, isRecord, originOf, rawBodyOf, readText, statusError, toSluiceError } from '../wire/index.ts';
+import {
+  ERROR_BODY_MS,
+  count,
+  isRecord,
+  originOf,
+  parsed,
+  rawBodyOf,
+  readText,
+  statusError,
+  toSluiceError,
+} from '../wire/index.ts';
 import type { Connection } from './connection.ts';
 import { WIRE } from './request/messages.ts';
 import type { Settings } from './options.ts';
@@ -30,9 +40,14 @@ export async function countTokens(
   try {
     const response = await connection.count(counted, headers, signal);
     const { status, ok } = response;
-    const { text } = await readText(rawBodyOf(response), MAX_ANSWER_BYTES);
-    const result: unknown = JSON.parse(text);
-    if (!ok) throw statusError({ status, headers: response.headers, body: result }, { provider, secrets });
+    const limits = ok ? undefined : ERROR_BODY_MS;
+    const { text, failure } = await readText(rawBodyOf(response), MAX_ANSWER_BYTES, limits);
+    const result = parsed(text);
+    if (!ok) {
+      const failed = { status, headers: response.headers, body: result ?? text };
+      throw statusError(failed, { provider, secrets }, failure);
+    }
+    if (failure !== undefined) throw failure;
     const tokens = isRecord(result) ? count(result['input_tokens']) : undefined;
     if (tokens !== undefined) return tokens;
     throw new SluiceError('protocol', `${provider} answered without a token count.`, { provider, status });

@@ -1,3 +1,5 @@
+import { asRequestId } from '../../src/kit/index.ts';
+
 /** Reads headers by their names, which are lower-case. */
 export interface HeaderReader {
   get(name: string): string | null;
@@ -12,4 +14,12 @@ export function isHeaderReader(value: unknown): value is HeaderReader {
 export function headersOfError(error: unknown): HeaderReader | undefined {
   if (typeof error !== 'object' || error === null || !('headers' in error)) return undefined;
   return isHeaderReader(error.headers) ? error.headers : undefined;
+}
+
+/** The provider's id of the request, if it is shaped like one and holds no secret. */
+export function requestIdIn(
+  headers: HeaderReader | undefined,
+  secrets: readonly string[],
+): string | undefined {
+  return asRequestId(headers?.get('x-request-id') ?? headers?.get('request-id'), secrets);
 }

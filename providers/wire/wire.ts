@@ -6,6 +6,8 @@ import type { Origin } from './origin.ts';
 export interface ResponseInfo {
   status: number;
   requestId?: string | undefined;
+  /** What no message, warning or name may show. */
+  secrets: readonly string[];
 }
 
 /** What a decoder knows of its call. */

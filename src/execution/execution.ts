@@ -2,9 +2,10 @@ import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
-import { kindOfThrown } from '../kit/thrown.ts';
+import { guarded, kindOfThrown } from '../kit/thrown.ts';
 import type { ContextEntry } from '../keys.ts';
-import type { Logger } from '../log.ts';
+import { silent, toLogger } from '../log.ts';
+import type { Logger, LoggerLike } from '../log.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { ModelRequest, RawExchange } from '../request.ts';
 import type { Outcome } from '../outcome.ts';
@@ -23,7 +24,8 @@ export interface ExecutionSettings {
   hookTimeoutMs: number;
   metadata: Record<string, unknown>;
   values: Iterable<ContextEntry> | undefined;
-  log: Logger;
+  /** Where the layers log; undefined: nowhere. */
+  logger: LoggerLike | undefined;
 }
 
 /** How an execution ends. */
@@ -45,7 +47,6 @@ export class Execution implements StreamOwner {
   readonly trace: Trace = new Trace(this.id, (message) => this.warn(message));
   readonly values: Values;
   readonly metadata: Record<string, unknown>;
-  readonly log: Logger;
   readonly closeTimeoutMs: number;
   readonly warnings: string[] = [];
   readonly calls: CallRecord[] = [];
@@ -70,6 +71,7 @@ export class Execution implements StreamOwner {
   #hooks: readonly { hook: EndHook; name: string }[] = [];
   #afterTurn: Exclude<AfterTurn, void>[] = [];
   #span: SpanHandle | undefined;
+  #log: Logger | undefined;
   #ended = false;
 
   constructor(settings: ExecutionSettings) {
@@ -77,7 +79,16 @@ export class Execution implements StreamOwner {
     this.closeTimeoutMs = settings.closeTimeoutMs;
     this.metadata = settings.metadata;
     this.values = new Values(settings.values);
-    this.log = settings.log;
+  }
+
+  /** Made on first use. A logger that fails is a warning. */
+  get log(): Logger {
+    const { logger } = this.#settings;
+    this.#log ??=
+      logger === undefined
+        ? silent
+        : toLogger(logger, (thrown) => this.warn(`The logger threw ${kindOfThrown(thrown)}.`));
+    return this.#log;
   }
 
   start(): void {
@@ -197,11 +208,10 @@ export class Execution implements StreamOwner {
   /** Called once the turn is stored, or could not be: tells the hooks that asked for it. */
   turnStored(stored: boolean): void {
     for (const report of this.#afterTurn.splice(0)) {
-      try {
-        report(stored);
-      } catch (thrown) {
-        this.warn(`What onEnd() left for later threw ${kindOfThrown(thrown)}.`);
-      }
+      guarded(
+        () => report(stored),
+        (thrown) => this.warn(`What onEnd() left for later threw ${kindOfThrown(thrown)}.`),
+      );
     }
   }
 

@@ -1,4 +1,3 @@
-import { silent } from '../log.ts';
 import { ChangedSegment } from '../stream/changed-segment.ts';
 import { chainOf } from '../stream/pump.ts';
 import { Stream } from '../stream/stream.ts';
@@ -24,7 +23,7 @@ function instances(): readonly object[] {
     hookTimeoutMs: 0,
     metadata: {},
     values: undefined,
-    log: silent,
+    logger: undefined,
   });
   const request = { messages: [], parameters: {} };
   const stack = {

@@ -40,7 +40,7 @@ function read(wire: Wire, pieces: readonly Uint8Array[]): { chunks: string[]; en
       limits,
       secrets: [],
     },
-    { status: 200 },
+    { status: 200, secrets: [] },
   );
   let end = 'completed';
   try {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from 'sluice';
-import { callListener, kindOfThrown } from 'sluice/kit';
+import { callListener, guarded, kindOfThrown } from 'sluice/kit';
+import { Values } from '../../src/keys.ts';
+import { unhandledRejectionsOf } from '../../testing/leaks.ts';
 import { settled } from '../core/harness.ts';
 
 describe('what was thrown is named', () => {
@@ -13,32 +15,89 @@ describe('what was thrown is named', () => {
     expect(kindOfThrown('key sk-123')).toBe('a string, not an Error');
     expect(kindOfThrown(null)).toBe('null, not an Error');
   });
+
+  test('S1 as an Error if its name is not a name', () => {
+    expect(kindOfThrown(Object.assign(new Error(), { name: 'key sk-123' }))).toBe('Error');
+  });
+});
+
+/** Ways in which a function fails that another one calls. */
+const failures: readonly [string, () => unknown][] = [
+  [
+    'throws',
+    () => {
+      throw new RangeError('key sk-123');
+    },
+  ],
+  ['rejects', () => Promise.reject(new RangeError('key sk-123'))],
+  [
+    'returns a thenable that throws',
+    () => ({
+      then() {
+        throw new RangeError('key sk-123');
+      },
+    }),
+  ],
+  [
+    'returns an object whose `then` cannot be read',
+    () => ({
+      get then() {
+        throw new RangeError('key sk-123');
+      },
+    }),
+  ],
+];
+
+describe('a guarded function', () => {
+  test.each(failures)('R53 that %s is told, once', async (_how, call) => {
+    const told: unknown[] = [];
+    const lost = await unhandledRejectionsOf(async () => {
+      guarded(call, (thrown) => told.push(thrown));
+      await settled();
+    });
+    expect([told.map(kindOfThrown), lost]).toEqual([['RangeError'], []]);
+  });
+
+  test.each([
+    ['nothing', undefined],
+    ['a value', 7],
+    ['an object', {}],
+    ['a promise that never settles', new Promise(() => undefined)],
+  ])('that returns %s is not told and not waited for', async (_what, answer) => {
+    const told: unknown[] = [];
+    expect(
+      guarded(
+        () => answer,
+        (thrown) => told.push(thrown),
+      ),
+    ).toBeUndefined();
+    await settled();
+    expect(told).toEqual([]);
+  });
 });
 
 describe('a listener', () => {
-  function heard(call: () => unknown): string[] {
+  /** What a context warns of while it calls a listener three times. */
+  async function warningsOf(call: () => unknown): Promise<string[]> {
     const warnings: string[] = [];
-    callListener({ warn: (message) => warnings.push(message) }, 'recorder: onFile', call);
+    const values = new Values(undefined);
+    const context: Parameters<typeof callListener>[0] = {
+      warn: (message) => warnings.push(message),
+      get: (key) => values.get(key),
+      set: (key, value) => values.set(key, value),
+    };
+    for (let time = 0; time < 3; time++) callListener(context, 'recorder: onFile', call);
+    await settled();
     return warnings;
   }
 
-  test('that returns is called once, without a warning', () => {
+  test('that returns is called each time, without a warning', async () => {
     let calls = 0;
-    expect(heard(() => calls++)).toEqual([]);
-    expect(calls).toBe(1);
+    expect(await warningsOf(() => calls++)).toEqual([]);
+    expect(calls).toBe(3);
   });
 
-  test('that throws is a warning', () => {
-    const warnings = heard(() => {
-      throw new RangeError('key sk-123');
-    });
-    expect(warnings).toEqual(['recorder: onFile threw RangeError.']);
-  });
-
-  test('that rejects is a warning, and is not waited for', async () => {
-    const warnings = heard(() => Promise.reject(new RangeError('key sk-123')));
-    expect(warnings).toEqual([]);
-    await settled();
-    expect(warnings).toEqual(['recorder: onFile threw RangeError.']);
+  test.each(failures)('R53 that %s each time is one warning, without its message', async (_how, call) => {
+    expect(await warningsOf(call)).toEqual(['recorder: onFile threw RangeError.']);
   });
 });

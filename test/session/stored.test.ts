@@ -108,7 +108,7 @@ describe('what cannot be read', () => {
     ['null', 'has no schema version'],
   ])('%s', (text, why) => {
     const message = refusal(() => asText.readTurn(text, place));
-    expect(message).toBe(`The session "s" of "acme" cannot be read: its turn 3 ${why}.`);
+    expect(message).toBe(`The session "s" cannot be read: its turn 3 ${why}.`);
     expect(message).not.toContain('secret');
   });
 });

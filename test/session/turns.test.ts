@@ -89,7 +89,7 @@ describe('turns', () => {
     const key = { owner: 'ada', id: 's' };
     expect(await failureOf(pipeline.executeWithContext(key, []))).toMatchObject({
       code: 'not_found',
-      message: 'The session "s" of "ada" has no messages to run again: give at least one in place of [].',
+      message: 'The session "s" has no messages to run again: give at least one in place of [].',
     });
     expect(model.calls).toEqual([]);
     expect(await store.load(key)).toBeUndefined();

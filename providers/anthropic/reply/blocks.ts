@@ -1,5 +1,5 @@
 import type { StreamChunk } from '../../../src/index.ts';
-import { blockFrom, isRecord, text, type Origin, type ReplyContext } from '../../wire/index.ts';
+import { blockFrom, isRecord, replyWarning, text, type Origin, type ReplyContext } from '../../wire/index.ts';
 import { addDelta, sizeOf } from './values.ts';
 
 /** A content block whose deltas are still coming. */
@@ -213,7 +213,7 @@ export function keptBlock(start: Record<string, unknown>, context: ReplyContext)
         out.push({ type: 'content', content: '', block: blockFrom(context.origin, block), call: 0 });
       } else {
         const type = JSON.stringify(text(start['type'])?.slice(0, 60) ?? '');
-        context.call.warn(`${context.provider}: a block of type ${type} is left out: ${problem}`);
+        replyWarning(context, `a block of type ${type} is left out: ${problem}`);
       }
     },
   };

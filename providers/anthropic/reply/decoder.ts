@@ -1,10 +1,12 @@
 import type { FinishReason, SluiceError, Reply, StreamChunk } from '../../../src/index.ts';
+import { asModelName, asRequestId } from '../../../src/kit/index.ts';
 import {
   MAY_CUT_CALLS,
   blockFrom,
   errorFromBody,
   finishReasonOf,
   isRecord,
+  replyWarning,
   streamError,
   text,
   type Decoder,
@@ -123,8 +125,8 @@ export class MessagesDecoder implements Decoder {
       throw this.#error('protocol', 'a second message began within the stream');
     }
     this.#messageId = id;
-    const model = text(message['model']);
-    if (model !== undefined && model !== '') this.#context.call.call.model = model;
+    const { call, info } = this.#context;
+    call.call.model = asModelName(message['model'], info.secrets) ?? call.call.model;
     this.#addUsage(message['usage'], false);
     if (this.#started) return;
     this.#started = true;
@@ -267,7 +269,6 @@ export class MessagesDecoder implements Decoder {
    */
   #noteEnd(message: Record<string, unknown>): void {
     const { error, container } = message;
-    const { call, provider } = this.#context;
     if (isErrorField(error)) throw this.#failed(message);
     if (isRecord(container) && sizeOf(container) !== undefined) this.#container = container;
     const reason = text(message['stop_reason']);
@@ -276,7 +277,7 @@ export class MessagesDecoder implements Decoder {
     if (reason?.toLowerCase() === 'error') {
       throw this.#failed({ message: explanation ?? 'The reply ended with the stop reason "error".' });
     }
-    if (explanation !== undefined) call.warn(`${provider}: the model refused: ${explanation}`);
+    if (explanation !== undefined) replyWarning(this.#context, `the model refused: ${explanation}`);
   }
 
   #addUsage(usage: unknown, final: boolean): void {
@@ -315,9 +316,7 @@ export class MessagesDecoder implements Decoder {
     const size = sizeOf(start);
     this.#grow(size ?? 0);
     if (size !== undefined) return start;
-    this.#context.call.warn(
-      `${this.#context.provider}: fields of a block that are nested too deep are left out`,
-    );
+    replyWarning(this.#context, 'fields of a block that are nested too deep are left out');
     const kept = Object.entries(start).filter(
       ([name, value]) => name === 'input' || sizeOf(value) !== undefined,
     );
@@ -337,7 +336,7 @@ export class MessagesDecoder implements Decoder {
 
   #failed(data: Record<string, unknown>): SluiceError {
     const { provider, info } = this.#context;
-    return errorFromBody(data, { provider, requestId: text(data['request_id']) ?? info.requestId });
+    return errorFromBody(data, { provider, ...info, requestId: asRequestId(data['request_id'], info.secrets) ?? info.requestId });
   }
 }
 

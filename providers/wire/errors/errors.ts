@@ -1,9 +1,10 @@
 import { isSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../../src/index.ts';
-import { isHeaderReader, type HeaderReader } from '../headers.ts';
+import { asRequestId, scrub } from '../../../src/kit/index.ts';
+import { isHeaderReader, requestIdIn, type HeaderReader } from '../headers.ts';
 import { errorLayers, messageIn, statusIn, codesIn } from './error-body.ts';
 import { kindOfError, kindOfSocketError, type Kind } from './error-codes.ts';
 import { isRecord, text } from '../json.ts';
-import { quoted, safeCause, scrub } from './scrub.ts';
+import { quoted, safeCause } from './scrub.ts';
 import { waitInBody, waitInHeaders } from './retry-after.ts';
 
 /** Where an error body came from. */
@@ -56,7 +57,7 @@ export function toSluiceError(
     retryable: kind.retryable,
     phase: kind.phase,
     provider,
-    requestId: context.requestId,
+    requestId: asRequestId(context.requestId, secrets),
     cause: safeCause(error, secrets),
   });
 }
@@ -102,7 +103,7 @@ export function statusError(
     retryable: verdict === 'true' ? true : verdict === 'false' ? false : kind.retryable,
     status,
     provider: info.provider,
-    requestId: headers?.get('x-request-id') ?? headers?.get('request-id') ?? requestIdIn(layers),
+    requestId: requestIdIn(headers, secrets) ?? requestIdOfBody(layers, secrets),
     retryAfterMs: inBody ?? wait,
     cause: cause === undefined ? undefined : safeCause(cause, secrets),
   });
@@ -122,13 +123,16 @@ export function errorFromBody(body: unknown, info: ErrorInfo): SluiceError {
     retryable: kind.retryable,
     status,
     provider,
-    requestId: requestId ?? requestIdIn(layers),
+    requestId: asRequestId(requestId, secrets) ?? requestIdOfBody(layers, secrets),
     retryAfterMs: waitInBody(layers, messageIn(layers)),
   });
 }
 
-function requestIdIn(layers: readonly Record<string, unknown>[]): string | undefined {
-  return layers.map((fields) => text(fields['request_id'])).find((id) => id !== undefined);
+function requestIdOfBody(
+  layers: readonly Record<string, unknown>[],
+  secrets: readonly string[],
+): string | undefined {
+  return layers.map((fields) => asRequestId(fields['request_id'], secrets)).find((id) => id !== undefined);
 }
 
 function sentence(
@@ -204,7 +208,7 @@ function withContext(
   const details: ErrorDetails = {
     ...detailsOf(error),
     provider: error.provider ?? provider,
-    requestId: error.requestId ?? requestId,
+    requestId: asRequestId(error.requestId, secrets) ?? asRequestId(requestId, secrets),
     cause,
   };
   const same = message === error.message && cause === error.cause && details.provider === error.provider;

@@ -1,21 +1,14 @@
-import { inspect } from 'node:util';
+import { scrub } from '../../../src/kit/index.ts';
 
 /** The longest provider message that is kept, in characters. */
 const MAX_MESSAGE_CHARACTERS = 300;
 
-/** Shorter strings are not secrets, and would be found in any text. */
-const MIN_SECRET_CHARACTERS = 4;
+/** How deep, and how many values of an error, are searched for secrets. */
+const MAX_DEPTH = 8;
+const MAX_VALUES = 5_000;
 
-/** What API keys look like, including masked ones. It is linear: no repetition contains another one. */
-const KEY_LIKE =
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|r8)[-_][\w*.-]{8,}|\bAIza[\w-]{20,}|\bBearer +[^\s"',]{8,}/gi;
-
-/** A text without the secrets and without anything that looks like an API key. */
-export function scrub(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of forms(secrets)) clean = clean.replaceAll(secret, '***');
-  return clean.replace(KEY_LIKE, '***');
-}
+/** How much of each text in an error is searched. */
+const MAX_TEXT_CHARACTERS = 100_000;
 
 /** A provider's message as part of an error of ours: without secrets, on one line, at most 300 characters. */
 export function quoted(message: string, secrets: readonly string[]): string {
@@ -29,35 +22,60 @@ export function quoted(message: string, secrets: readonly string[]): string {
 }
 
 /**
- * An error that may be the cause of another one: the error itself or, if printing it would show a secret, a copy of its
- * name, message and causes without secrets.
+ * An error that may be the cause of another one: the error itself or, if anything in it holds a secret, a copy of its name, message, code and
+ * causes without secrets.
  */
 export function safeCause(error: unknown, secrets: readonly string[]): unknown {
-  const shown = inspect(error, { depth: 8, maxStringLength: 100_000, maxArrayLength: 200 });
-  if (scrub(shown, secrets) === shown) return error;
-  return copied(error, secrets, 0);
+  return new Search(secrets).isClean(error, 0) ? error : copied(error, secrets, 0);
+}
+
+/** Looks for secrets in all that an error holds: fields, headers, lists, causes. */
+class Search {
+  readonly #secrets: readonly string[];
+  readonly #seen = new Set<object>();
+
+  constructor(secrets: readonly string[]) {
+    this.#secrets = secrets;
+  }
+
+  /** Whether there is no secret in a value. What is too large or too deep to be searched counts as one. */
+  isClean(value: unknown, depth: number): boolean {
+    if (typeof value === 'string') return this.#isCleanText(value);
+    if (typeof value !== 'object' || value === null || this.#seen.has(value)) return true;
+    if (depth > MAX_DEPTH || this.#seen.size > MAX_VALUES) return false;
+    this.#seen.add(value);
+    if (value instanceof Uint8Array) return this.#isCleanText(new TextDecoder().decode(value));
+    return partsOf(value).every((part) => this.isClean(part, depth + 1));
+  }
+
+  #isCleanText(text: string): boolean {
+    const head = text.slice(0, MAX_TEXT_CHARACTERS);
+    return head.length === text.length && scrub(head, this.#secrets) === head;
+  }
+}
+
+/** The values of an object, without calling its getters; of headers, maps and sets what they hold. */
+function partsOf(value: object): unknown[] {
+  try {
+    const fields: unknown[] = Reflect.ownKeys(value).map(
+      (key) => Object.getOwnPropertyDescriptor(value, key)?.value,
+    );
+    const holds = value instanceof Headers || value instanceof Map || value instanceof Set;
+    return holds ? [...fields, ...value] : fields;
+  } catch {
+    return [];
+  }
 }
 
 function copied(error: unknown, secrets: readonly string[], depth: number): unknown {
   if (!(error instanceof Error) || depth > 4) return undefined;
   const cause = copied(error.cause, secrets, depth + 1);
   const copy = new Error(quoted(error.message, secrets), cause === undefined ? undefined : { cause });
-  copy.name = error.name;
+  copy.name = quoted(error.name, secrets);
   // The first line of the stack is the message. If it holds a secret, the trace goes, too.
-  if (copy.stack !== undefined) copy.stack = `${copy.name}: ${copy.message}`;
-  return copy;
-}
-
-/**
- * The forms in which a secret can be printed: as it is, without surrounding spaces, as JSON, and encoded for an address.
- */
-function forms(secrets: readonly string[]): Set<string> {
-  const all = new Set<string>();
-  for (const secret of secrets) {
-    const trimmed = secret.trim();
-    for (const form of [secret, trimmed, JSON.stringify(secret).slice(1, -1), encodeURIComponent(trimmed)]) {
-      if (form.length >= MIN_SECRET_CHARACTERS) all.add(form);
-    }
+  copy.stack = `${copy.name}: ${copy.message}`;
+  if ('code' in error && typeof error.code === 'string') {
+    Object.assign(copy, { code: quoted(error.code, secrets) });
   }
-  return all;
+  return copy;
 }

@@ -1,18 +1,14 @@
 import { SluiceError } from '../../../src/index.ts';
 import { headersOfResponse } from '../transport/dispatch-response.ts';
-import type { HeaderReader } from '../headers.ts';
+import { requestIdIn, type HeaderReader } from '../headers.ts';
 import { parsed } from '../errors/error-body.ts';
 import { statusError } from '../errors/errors.ts';
-import { MAX_ERROR_BODY_BYTES, readText, type RawBody } from '../transport/raw-body.ts';
+import { quoted } from '../errors/scrub.ts';
+import { ERROR_BODY_MS, MAX_ERROR_BODY_BYTES, readText, type RawBody } from '../transport/raw-body.ts';
 import type { WireCall } from '../wire.ts';
 
 /** Media types of a body that may hold events, a reply or an error. The server may send none ('') or a wrong one. */
 const READABLE = /^(?:|text\/.*|.*json.*|application\/(?:octet-stream|javascript|xml))$/;
-
-/** The provider's id of the request. */
-export function requestIdOf(headers: HeaderReader): string | undefined {
-  return headers.get('x-request-id') ?? headers.get('request-id') ?? undefined;
-}
 
 /** The media type without its parameters, in lower case. It is '' if the server sends none. */
 function mediaTypeOf(headers: HeaderReader): string {
@@ -28,23 +24,14 @@ export async function checkedResponse(response: Response, body: RawBody, wire: W
   const { status } = response;
   const headers = headersOfResponse(response);
   if (!response.ok) {
-    const { text, failure } = await explanation(body);
+    const { text, failure } = await readText(body, MAX_ERROR_BODY_BYTES, ERROR_BODY_MS);
     throw statusError({ status, headers, body: parsed(text) ?? text }, { provider, secrets }, failure);
   }
   const type = mediaTypeOf(headers);
   if (READABLE.test(type)) return type;
   throw new SluiceError(
     'protocol',
-    `${provider} answered with ${type.slice(0, 60)} instead of an event stream.`,
-    { provider, status, requestId: requestIdOf(headers), retryable: false },
+    `${provider} answered with ${quoted(type, secrets).slice(0, 60)} instead of an event stream.`,
+    { provider, status, requestId: requestIdIn(headers, secrets), retryable: false },
   );
-}
-
-/** The body of an error response. If it breaks off, the status and the headers still count. */
-async function explanation(body: RawBody): Promise<{ text: string; failure?: unknown }> {
-  try {
-    return await readText(body, MAX_ERROR_BODY_BYTES);
-  } catch (failure) {
-    return { text: '', failure };
-  }
 }

@@ -1,12 +1,12 @@
 import { end, Stream, type PushSource, type Receiver } from '../../../src/index.ts';
 import type { Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
 import { headersOfResponse } from '../transport/dispatch-response.ts';
-import { headersOfError, type HeaderReader } from '../headers.ts';
+import { headersOfError, requestIdIn, type HeaderReader } from '../headers.ts';
 import { abortedBy, toSluiceError } from '../errors/errors.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from '../transport/raw-body.ts';
 import { rateLimitsOf } from '../errors/rate-limit-headers.ts';
-import { checkedResponse, requestIdOf } from './checked-response.ts';
+import { checkedResponse } from './checked-response.ts';
 import type { WireCall } from '../wire.ts';
 
 /** A promise job runs after undici has reported everything of one read of the socket. */
@@ -113,8 +113,9 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     // The status does not matter here: a 429 response has the limits, too.
     this.#noteLimits(headersOfResponse(response));
     const mediaType = await checkedResponse(response, body, wire);
-    this.#requestId = requestIdOf(headersOfResponse(response));
-    return new EventReader(wire, { status: response.status, requestId: this.#requestId }, mediaType);
+    const { secrets } = wire;
+    this.#requestId = requestIdIn(headersOfResponse(response), secrets);
+    return new EventReader(wire, { status: response.status, requestId: this.#requestId, secrets }, mediaType);
   }
 
   /** Notes the rate limits. An error response has them, too: the SDK's error carries its headers. */

@@ -1,5 +1,5 @@
 import type { HeaderReader } from '../headers.ts';
-import { MAX_ERROR_BODY_BYTES, RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
+import { ERROR_BODY_MS, MAX_ERROR_BODY_BYTES, RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
 
 type HeaderRecord = Record<string, string | string[] | undefined>;
 
@@ -67,7 +67,7 @@ export class DispatchResponse implements Response {
     const raw = this[RAW_BODY];
     if (this.ok || raw === undefined || this.bodyUsed) return this.#standard().text();
     this.#used = true;
-    const { text } = await readText(raw, MAX_ERROR_BODY_BYTES);
+    const { text } = await readText(raw, MAX_ERROR_BODY_BYTES, ERROR_BODY_MS);
     return text;
   }
 

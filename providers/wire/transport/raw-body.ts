@@ -170,22 +170,56 @@ export function drain(body: RawBody): void {
 /** How many bytes are read of a body that only explains an error. */
 export const MAX_ERROR_BODY_BYTES = 1024 * 1024;
 
-/** The rest of a body as text. A body with more than `maxBytes` is cut and cancelled. */
-export async function readText(body: RawBody, maxBytes: number): Promise<{ text: string; whole: boolean }> {
+/**
+ * How long the body of an error is read, in milliseconds: without a byte, and in all. The status and the headers say what failed; the body only
+ * explains it, and comes with them or not at all.
+ */
+export const ERROR_BODY_MS: ReadLimits = { silence: 500, total: 2_000 };
+
+/** What could be read of a body. */
+export interface ReadText {
+  text: string;
+  /** Whether this is all of it. */
+  whole: boolean;
+  /** The error that broke it off. */
+  failure?: unknown;
+}
+
+/** How long a body is read, in milliseconds: without a byte, and in all. */
+export interface ReadLimits {
+  silence: number;
+  total: number;
+}
+
+/** The rest of a body as text. A body with more than `maxBytes`, or that takes longer than `limits`, is cut and cancelled. Never rejects. */
+export async function readText(body: RawBody, maxBytes: number, limits?: ReadLimits): Promise<ReadText> {
   const decoder = new TextDecoder();
   let text = '';
   let left = maxBytes;
-  for (;;) {
-    const parts = body.take();
-    if (parts === undefined) return { text: text + decoder.decode(), whole: true };
-    for (const part of parts) {
-      text += decoder.decode(part.subarray(0, left), { stream: true });
-      left -= part.length;
-      if (left < 0) {
-        body.cancel();
-        return { text, whole: false };
+  let tooLate = false;
+  function stop(): void {
+    tooLate = true;
+    body.cancel();
+  }
+  using silence = new Timer(stop);
+  using total = new Timer(stop);
+  if (limits !== undefined) total.start(limits.total);
+  try {
+    for (;;) {
+      const parts = tooLate ? undefined : body.take();
+      if (parts === undefined) return { text: text + decoder.decode(), whole: !tooLate };
+      for (const part of parts) {
+        text += decoder.decode(part.subarray(0, left), { stream: true });
+        left -= part.length;
+        if (left < 0) {
+          body.cancel();
+          return { text, whole: false };
+        }
       }
+      if (limits !== undefined && (parts.length > 0 || !silence.running)) silence.start(limits.silence);
+      if (parts.length === 0) await readyOf(body);
     }
-    if (parts.length === 0) await readyOf(body);
+  } catch (failure) {
+    return { text, whole: false, failure };
   }
 }

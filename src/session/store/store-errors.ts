@@ -2,11 +2,9 @@ import { SluiceError } from '../../errors.ts';
 import { sessionKey } from './check-key.ts';
 import type { SessionKey } from './store.ts';
 
-/** The name of a session for error messages: its id in quotes, and its owner if it has one. */
+/** The name of a session for error messages: its id in quotes. Its owner is a person, and no message names one. */
 export function sessionName(key: SessionKey): string {
-  const { owner, id } = sessionKey(key);
-  const quoted = `session ${JSON.stringify(id)}`;
-  return owner === '' ? quoted : `${quoted} of ${JSON.stringify(owner)}`;
+  return `session ${JSON.stringify(sessionKey(key).id)}`;
 }
 
 /** `conflict`: the session is at another version than the writer saw. */

@@ -74,7 +74,7 @@ export function decoderOf(call: ProviderCall, limits: Partial<Limits> = {}): Mes
     provider: 'anthropic',
     call,
     limits: { ...LIMITS, ...limits },
-    info: { status: 200, requestId: 'req_7' },
+    info: { status: 200, requestId: 'req_7', secrets: [] },
     origin: ORIGIN,
   });
 }

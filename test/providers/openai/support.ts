@@ -105,7 +105,7 @@ export function decode(
     provider: 'openai',
     call,
     limits: settings.limits,
-    info: { status: 200, requestId: 'req_1' },
+    info: { status: 200, requestId: 'req_1', secrets: [] },
     origin: originOf(api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE, settings.model, settings.baseURL),
     thinkTags: expectsThinkTags(settings.thinkTags, settings),
   };

@@ -99,7 +99,7 @@ describe('keys', () => {
     ]) {
       const error = await failureOf(read());
       expect(error).toMatchObject({ code: 'store', retryable: false });
-      expect(error.message).toMatch(/^The session "talk" of "ada" cannot be read: .* with another key\.$/);
+      expect(error.message).toMatch(/^The session "talk" cannot be read: .* with another key\.$/);
       expect(JSON.stringify(error)).not.toContain(key.toString('base64').slice(0, 8));
     }
     expect((await wrong.list({ owner: 'ada' })).sessions).toHaveLength(1);

@@ -1,4 +1,5 @@
 import type { FinishReason, Reply, SluiceError, StreamChunk } from '../../../../src/index.ts';
+import { asModelName } from '../../../../src/kit/index.ts';
 import { streamError, errorFromBody, finishReasonOf, isRecord, text } from '../../../wire/index.ts';
 import type { Decoder } from '../../../wire/index.ts';
 import { failureIn, mayHoldFailure, failureInChoice, finishFailure, isErrorFinish } from './errors.ts';
@@ -96,7 +97,8 @@ export class ChatDecoder implements Decoder {
   #header(data: Fields): void {
     const { call } = this.#context.call;
     const model = data['model'];
-    if (typeof model === 'string' && model !== '' && model !== call.model) call.model = model;
+    // Every chunk repeats it.
+    if (model !== call.model) call.model = asModelName(model, this.#context.info.secrets) ?? call.model;
     const tier = data['service_tier'];
     if (typeof tier === 'string') call.serviceTier = tier;
     this.#usage(data['usage']);
@@ -177,10 +179,8 @@ export class ChatDecoder implements Decoder {
 
   #failure(body: Fields, out: StreamChunk[]): SluiceError {
     this.#message.flush(out);
-    return errorFromBody(body, {
-      provider: this.#context.provider,
-      requestId: this.#context.info.requestId,
-    });
+    const { provider, info } = this.#context;
+    return errorFromBody(body, { provider, ...info });
   }
 
   #checkFailure(choice: Fields, out: StreamChunk[]): void {

@@ -1,5 +1,13 @@
 import type { FinishReason, StreamChunk } from '../../../../src/index.ts';
-import { streamError, ToolCallAssembler, blockFrom, isDeeper, isRecord, text } from '../../../wire/index.ts';
+import {
+  ToolCallAssembler,
+  blockFrom,
+  isDeeper,
+  isRecord,
+  replyWarning,
+  streamError,
+  text,
+} from '../../../wire/index.ts';
 import { AudioOutput, imageFile } from './files.ts';
 import { OpaqueFields } from './opaque-fields.ts';
 import { ServerTools, resultsIn, offeredTools } from './server-tools.ts';
@@ -152,7 +160,7 @@ export class ChatMessage {
     this.#warned ??= new Set();
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
-    this.#context.call.warn(`${this.#context.provider}: ${what}`);
+    replyWarning(this.#context, what);
   }
 
   /** Warns once that an output is only in `result.raw`. */

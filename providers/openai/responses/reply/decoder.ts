@@ -1,4 +1,5 @@
 import type { FinishReason, Reply, StreamChunk } from '../../../../src/index.ts';
+import { asModelName } from '../../../../src/kit/index.ts';
 import { streamError, filled, finishReasonOf, isRecord } from '../../../wire/index.ts';
 import type { Decoder } from '../../../wire/index.ts';
 import { noteUsage } from '../../shared/reply-context.ts';
@@ -151,7 +152,7 @@ export class ResponsesDecoder implements Decoder {
 
   #note(response: Event): void {
     const { call } = this.#context.call;
-    call.model = filled(response['model']) ?? call.model;
+    call.model = asModelName(response['model'], this.#context.info.secrets) ?? call.model;
     // The first response has the requested tier ("auto"), the last one the tier that is billed.
     if (typeof response['service_tier'] === 'string') call.serviceTier = response['service_tier'];
     if (isRecord(response['usage'])) noteUsage(this.#context, responsesUsage(response['usage']));

@@ -22,7 +22,7 @@ export function failureIn(type: string, name: string, event: Json): Json | undef
 
 /** An error with the server's message. */
 export function failureOf({ provider, info }: OpenAIReplyContext, body: Json): SluiceError {
-  return errorFromBody(body, { provider, requestId: info.requestId });
+  return errorFromBody(body, { provider, ...info });
 }
 
 /** The error for a response that only says that it failed. */

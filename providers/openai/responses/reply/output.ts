@@ -1,5 +1,5 @@
 import type { StreamChunk } from '../../../../src/index.ts';
-import { streamError, blockFrom, isRecord } from '../../../wire/index.ts';
+import { streamError, blockFrom, isRecord, replyWarning } from '../../../wire/index.ts';
 import { ownOptionsOf } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { comparedCalls } from './call-item.ts';
@@ -206,7 +206,7 @@ export class ResponsesOutput {
   #warn(what: string): void {
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
-    this.#context.call.warn(`${this.#context.provider}: ${what}`);
+    replyWarning(this.#context, what);
   }
 }
 

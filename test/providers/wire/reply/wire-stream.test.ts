@@ -104,7 +104,7 @@ describe('a wire stream', () => {
       },
     );
     await drained(wire);
-    expect([decoder.names, seen]).toEqual([['ping', ''], [{ status: 200, requestId: 'req_f' }]]);
+    expect([decoder.names, seen]).toEqual([['ping', ''], [{ status: 200, requestId: 'req_f', secrets: [] }]]);
   });
 });
 
