@@ -72,17 +72,17 @@ function ownConnection(settings: Settings): Connection {
       },
     });
   });
-  const endpoint = new Endpoint(async function build(headers) {
-    const path = '/v1/messages';
-    const request = { method: 'post', path, body: {}, headers, stream: true, timeout: NEVER_MS } as const;
-    return (await sdk()).buildRequest(request);
-  }, transport);
+  const endpointOf = (path: string, stream: boolean): Endpoint =>
+    new Endpoint(async function build(headers) {
+      const request = { method: 'post', path, body: {}, headers, stream, timeout: NEVER_MS } as const;
+      return (await sdk()).buildRequest(request);
+    }, transport);
+  const messages = endpointOf('/v1/messages', true);
+  // Not by the SDK, which would read the body of an error for as long as it comes.
+  const counts = endpointOf('/v1/messages/count_tokens', false);
   return {
-    send: (body, headers, signal) => endpoint.post(body, headers, signal),
-    async count(body, headers, signal) {
-      const options = { body, ...callOptions(headers, signal) };
-      return (await sdk()).post('/v1/messages/count_tokens', options).asResponse();
-    },
+    send: (body, headers, signal) => messages.post(body, headers, signal),
+    count: (body, headers, signal) => counts.post(body, headers, signal),
     secrets: apiKey === undefined ? [] : [apiKey],
     close: () => transport.close(),
   };
