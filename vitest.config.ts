@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { sourceAliases } from './scripts/entry-points.ts';
+import { messagesOfErrors } from './scripts/messages-of-errors.ts';
 import { QuickestFirst } from './scripts/quickest-first.ts';
 import { SummaryReporter } from './scripts/summary-reporter.ts';
 
@@ -35,6 +36,7 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     // One more than there are cores, because many tests mostly wait for a service, another process or a timer.
     maxWorkers: availableParallelism() + 1,
+    onStackTrace: messagesOfErrors,
     sequence: { sequencer: QuickestFirst },
     projects: [
       {

@@ -17,26 +17,44 @@ import type {
   StreamChunk,
   Usage,
 } from '../src/index.ts';
-import { option, parseOptions } from '../src/kit/index.ts';
+import { asRequestId, kindOfThrown, option, parseOptions } from '../src/kit/index.ts';
+import { LineContent } from './logging/content.ts';
+
+/** How important a line is, the least first. */
+const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 /** Options of {@link logging}. */
 export interface LoggingOptions {
   /** Any logger with `info`, `warn`, `error` and `debug`, such as pino or the console. Default: the pipeline's, else the console. */
   logger?: LoggerLike;
+  /** The least important level that is logged, for a logger without a level of its own, such as the console. Default: `debug`, all. */
+  level?: keyof Logger;
   /**
-   * Also logs content: messages, text, thinking, tool calls, the messages of errors and the reason of an interruption. Default: false.
+   * Also logs content: messages, text, thinking, tool calls, the messages of errors and the reason of an interruption. Images, sound and other data are
+   * placeholders with their kind and size. Default: false.
    */
   content?: boolean;
+  /** With `content`: how many characters of content a line has at most. Longer content is cut, the oldest messages first. Default: 16,384. */
+  maxCharacters?: number;
 }
 
-const schema = z.strictObject({
-  logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
-  content: z.boolean().default(false),
-});
+const MAX_CHARACTERS = 16_384;
+
+const schema = z
+  .strictObject({
+    logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
+    level: z.enum(levels).default('debug'),
+    content: z.boolean().default(false),
+    maxCharacters: option.count(1).optional(),
+  })
+  .refine(({ content, maxCharacters }) => content || maxCharacters === undefined, {
+    path: ['maxCharacters'],
+    message: 'only used with content: true',
+  });
 
 /**
  * Logs one structured line at the start and one at the end of each execution and of each attempt. An attempt is one call of a model; retried
- * and hedged calls have their own lines. It logs the calls that are made below it; its place around `retry` does not matter.
+ * and hedged calls have their own lines. The place of `logging()` in the stack does not matter.
  *
  * The levels: `info` for the start of an execution and `debug` for the start of an attempt; `info` for an end without an error, `warn` for a failed
  * attempt, `error` for a failed execution. Without `content` no line contains a prompt, an answer or the message of an error. API keys are never logged.
@@ -47,47 +65,61 @@ const schema = z.strictObject({
  * new Pipeline([logging({ logger: pino() }), retry(), provider(openai())]);
  */
 export function logging(options: LoggingOptions = {}): Middleware {
-  const { logger, content } = parseOptions('logging()', schema, options);
-  const given = logger === undefined ? undefined : toLogger(logger);
+  const {
+    logger,
+    level,
+    content,
+    maxCharacters = MAX_CHARACTERS,
+  } = parseOptions('logging()', schema, options);
+  const settings = { level, maxCharacters: content ? maxCharacters : undefined };
   const Lines = contextKey<ExecutionLines>('logging');
   return function logging(context, next) {
-    const lines = context.once(Lines, () => new ExecutionLines(context, given ?? fallback(context), content));
+    const lines = context.once(Lines, () => new ExecutionLines(context, loggerOf(context, logger), settings));
     const stream = next().tap({ call: (call) => lines.attempt(call) });
     return content ? lines.follow(stream.collect()) : stream;
   };
 }
 
-function fallback(context: ExecutionContext): Logger {
-  return context.log === silent ? toLogger(console) : context.log;
+/** The logger of one execution. If it fails, the execution goes on, and its result gets a warning. */
+function loggerOf(context: ExecutionContext, given: LoggerLike | undefined): Logger {
+  if (given === undefined && context.log !== silent) return context.log;
+  return toLogger(given ?? console, (thrown) =>
+    context.warn(`logging: the logger threw ${kindOfThrown(thrown)}.`),
+  );
+}
+
+/** What a line has. */
+interface LineSettings {
+  level: keyof Logger;
+  /** Of content; undefined: no content. */
+  maxCharacters: number | undefined;
 }
 
 /** The lines of one execution. */
 class ExecutionLines {
   readonly #context: ExecutionContext;
-  readonly #log: Logger;
-  readonly #content: boolean;
+  readonly #logger: Logger;
+  readonly #settings: LineSettings;
   /** The numbers of the calls that it has logged: the same middleware may be in a stack twice. */
   readonly #calls = new Set<number>();
   /** Logs the last line of each running attempt, by the id of its span. The price is known when the span ends. */
   #closing: Map<string, () => void> | undefined;
   #answer: Stream<StreamChunk, Reply> | undefined;
 
-  constructor(context: ExecutionContext, log: Logger, content: boolean) {
+  constructor(context: ExecutionContext, logger: Logger, settings: LineSettings) {
     this.#context = context;
-    this.#log = log;
-    this.#content = content;
-    const { id, session, request } = context;
-    log.info(
-      'execution started',
-      present({
-        event: 'execution_start',
-        executionId: id,
-        sessionId: session?.id,
-        model: request.model,
-        messageCount: request.messages.length,
-        messages: content ? request.messages : undefined,
-      }),
-    );
+    this.#logger = logger;
+    this.#settings = settings;
+    const { session, request } = context;
+    const { messages, model } = request;
+    this.#log('info', 'execution started', (line) => ({
+      event: 'execution_start',
+      executionId: context.id,
+      sessionId: session?.id,
+      model,
+      messageCount: messages.length,
+      messages: line?.messages(messages),
+    }));
     context.onSpan({ end: ({ id: span }) => this.#closing?.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
   }
@@ -98,23 +130,28 @@ class ExecutionLines {
     return answer;
   }
 
+  /** Writes a line, unless its level is left out. `fieldsOf` gets a place for content if content is logged. */
+  #log(level: keyof Logger, message: string, fieldsOf: (line: LineContent | undefined) => object): void {
+    const { level: least, maxCharacters } = this.#settings;
+    if (levels.indexOf(level) < levels.indexOf(least)) return;
+    const line = maxCharacters === undefined ? undefined : new LineContent(maxCharacters);
+    this.#logger[level](message, present(fieldsOf(line)));
+  }
+
   #ended(end: ExecutionEnd): void {
     const { outcome, reason, error, usage, cost, latencyMs, timeToFirstChunkMs } = end;
-    this.#log[levelOf(outcome, 'error')](
-      `execution ${outcome}`,
-      present({
-        event: 'execution_end',
-        executionId: this.#context.id,
-        outcome,
-        calls: this.#calls.size,
-        latencyMs,
-        timeToFirstChunkMs,
-        ...tokens(usage),
-        ...money(cost),
-        ...failure(error, this.#content),
-        ...(this.#content && { reason, ...contentOf(this.#answer) }),
-      }),
-    );
+    this.#log(levelOf(outcome, 'error'), `execution ${outcome}`, (line) => ({
+      event: 'execution_end',
+      executionId: this.#context.id,
+      outcome,
+      calls: this.#calls.size,
+      latencyMs,
+      timeToFirstChunkMs,
+      ...tokens(usage),
+      ...money(cost),
+      ...failure(error, line),
+      ...(line && { reason: line.value(reason), ...contentOf(this.#answer, line) }),
+    }));
   }
 
   /** Logs a call. */
@@ -122,18 +159,16 @@ class ExecutionLines {
     if (this.#calls.has(call.number)) return undefined;
     this.#calls.add(call.number);
     const { id } = this.#context;
-    this.#log.debug(
-      'attempt started',
-      present({
-        event: 'attempt_start',
-        executionId: id,
-        call: call.number,
-        model: call.model,
-        messageCount: call.request.messages.length,
-        messages: this.#content ? call.request.messages : undefined,
-      }),
-    );
-    const content = this.#content ? new CallContent() : undefined;
+    const { messages } = call.request;
+    this.#log('debug', 'attempt started', (line) => ({
+      event: 'attempt_start',
+      executionId: id,
+      call: call.number,
+      model: call.model,
+      messageCount: messages.length,
+      messages: line?.messages(messages),
+    }));
+    const content = this.#settings.maxCharacters === undefined ? undefined : new CallContent();
     return {
       ...(content && { chunk: (chunk) => content.add(chunk) }),
       end: (end) => {
@@ -141,19 +176,16 @@ class ExecutionLines {
         this.#closing ??= new Map();
         this.#closing.set(span.id, () => {
           this.#closing?.delete(span.id);
-          this.#log[levelOf(end.outcome, 'warn')](
-            `attempt ${end.outcome}`,
-            present({
-              event: 'attempt_end',
-              executionId: id,
-              call: call.number,
-              outcome: end.outcome,
-              durationMs: span.durationMs,
-              ...replyFields(call, end),
-              ...failure(end.error, this.#content),
-              ...content?.fields,
-            }),
-          );
+          this.#log(levelOf(end.outcome, 'warn'), `attempt ${end.outcome}`, (line) => ({
+            event: 'attempt_end',
+            executionId: id,
+            call: call.number,
+            outcome: end.outcome,
+            durationMs: span.durationMs,
+            ...replyFields(call, end),
+            ...failure(end.error, line),
+            ...(line && content?.fieldsOf(line)),
+          }));
         });
       },
     };
@@ -162,36 +194,49 @@ class ExecutionLines {
 
 /** Collects the content of one call. */
 class CallContent {
-  readonly fields: { content?: string; thinking?: string; toolCalls?: object[] } = {};
+  #content: string | undefined;
+  #thinking: string | undefined;
+  #toolCalls: object[] | undefined;
 
   add(chunk: StreamChunk): void {
-    const { fields } = this;
-    if (chunk.type === 'content') fields.content = (fields.content ?? '') + chunk.content;
-    else if (chunk.type === 'thinking') fields.thinking = (fields.thinking ?? '') + chunk.content;
+    if (chunk.type === 'content') this.#content = (this.#content ?? '') + chunk.content;
+    else if (chunk.type === 'thinking') this.#thinking = (this.#thinking ?? '') + chunk.content;
     else if (chunk.type === 'tool_call') {
-      (fields.toolCalls ??= []).push({ id: chunk.id, name: chunk.name, arguments: chunk.arguments });
+      (this.#toolCalls ??= []).push({ id: chunk.id, name: chunk.name, arguments: chunk.arguments });
     }
+  }
+
+  fieldsOf(line: LineContent): object {
+    return {
+      content: line.value(this.#content),
+      thinking: line.value(this.#thinking),
+      toolCalls: line.value(this.#toolCalls),
+    };
   }
 }
 
 function replyFields(call: Call, { reply, usage }: CallEnd): object {
   const { provider, model, cost } = call;
   const { attempt } = call.span.span.attributes;
-  const { finishReason, requestId } = reply ?? {};
+  const { finishReason } = reply ?? {};
   return {
     attempt,
     provider,
     model,
-    requestId,
+    requestId: asRequestId(reply?.requestId),
     finishReason,
     ...tokens(usage),
     ...money(cost),
   };
 }
 
-function contentOf(answer: Stream<StreamChunk, Reply> | undefined): object {
+function contentOf(answer: Stream<StreamChunk, Reply> | undefined, line: LineContent): object {
   const { content, thinking, toolCalls } = answer?.partial ?? {};
-  return { content, thinking: thinking || undefined, toolCalls: toolCalls?.length ? toolCalls : undefined };
+  return {
+    content: line.value(content),
+    thinking: line.value(thinking || undefined),
+    toolCalls: toolCalls?.length ? line.value(toolCalls) : undefined,
+  };
 }
 
 function tokens({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated }: Usage): object {
@@ -203,7 +248,7 @@ function money(cost: Cost | undefined): object {
   return cost === undefined ? {} : { costUsd: cost.totalUsd, costStatus: cost.status };
 }
 
-function failure(error: SluiceError | undefined, content: boolean): object {
+function failure(error: SluiceError | undefined, line: LineContent | undefined): object {
   if (error === undefined) return {};
   const { code, phase, status, provider, requestId, retryable, retryAfterMs, attempts, middleware } = error;
   return {
@@ -216,7 +261,7 @@ function failure(error: SluiceError | undefined, content: boolean): object {
     retryAfterMs,
     attempts,
     middleware,
-    errorMessage: content ? error.message : undefined,
+    errorMessage: line?.text(error.message),
   };
 }
 

@@ -52,7 +52,9 @@ export function scrub(text: string, secrets: readonly string[] = []): string {
 /** Whether a text holds one of the secrets as it is, or something that looks like a key. Cheaper than {@link scrub}. */
 export function holdsKey(text: string, secrets: readonly string[] = []): boolean {
   KEY_LIKE.lastIndex = 0;
-  return KEY_LIKE.test(text) || secrets.some((one) => one.length >= MIN_SECRET_CHARACTERS && text.includes(one));
+  return (
+    KEY_LIKE.test(text) || secrets.some((one) => one.length >= MIN_SECRET_CHARACTERS && text.includes(one))
+  );
 }
 
 /** Finds a secret in all spellings of its characters. */

@@ -36,7 +36,9 @@ describe('S1 a secret is found', () => {
   });
 
   test('wherever it stands among other words, and as often as it does', () => {
-    const words = fc.array(fc.constantFrom('a', ' ', '"', '\\', '%', '&', '{', ':', '/', KEY), { maxLength: 20 });
+    const words = fc.array(fc.constantFrom('a', ' ', '"', '\\', '%', '&', '{', ':', '/', KEY), {
+      maxLength: 20,
+    });
     fc.assert(
       fc.property(words, (pieces) => {
         expect(scrub(pieces.join(''), [KEY])).not.toContain('canary');
@@ -93,10 +95,24 @@ test.each(['\\', '%', 'a', 'sk-', '://', 'Bearer ', 'eyJ', 'api_key ', '&#0', 'B
 test('S1 an id or a name is taken only if it is shaped like one and holds no key', () => {
   const kept = ['req_011CSHoEeqs5C35K2UUqR7Fy', '8f2c-FRA', 'a.b:c'];
   expect(kept.map((id) => asRequestId(id))).toEqual(kept);
-  for (const id of ['', 'my secret question', 'a'.repeat(129), 'sk-canary-0123456789', '\u202Eabc', 7, undefined])
+  for (const id of [
+    '',
+    'my secret question',
+    'a'.repeat(129),
+    'sk-canary-0123456789',
+    '\u202Eabc',
+    7,
+    undefined,
+  ])
     expect(asRequestId(id), String(id)).toBeUndefined();
   expect(asRequestId('id-canary-id', ['canary'])).toBeUndefined();
-  const models = ['gpt-5-mini', 'us.anthropic.claude-opus-5-5-v1:0', 'org/model@fp8', '/models/a.gguf', '~auto'];
+  const models = [
+    'gpt-5-mini',
+    'us.anthropic.claude-opus-5-5-v1:0',
+    'org/model@fp8',
+    '/models/a.gguf',
+    '~auto',
+  ];
   expect(models.map((name) => asModelName(name))).toEqual(models);
   for (const name of ['', 'my secret question', 'sk-canary-0123456789', '\u001b[2J', null])
     expect(asModelName(name), String(name)).toBeUndefined();

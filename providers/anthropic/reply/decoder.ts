@@ -336,7 +336,11 @@ export class MessagesDecoder implements Decoder {
 
   #failed(data: Record<string, unknown>): SluiceError {
     const { provider, info } = this.#context;
-    return errorFromBody(data, { provider, ...info, requestId: asRequestId(data['request_id'], info.secrets) ?? info.requestId });
+    return errorFromBody(data, {
+      provider,
+      ...info,
+      requestId: asRequestId(data['request_id'], info.secrets) ?? info.requestId,
+    });
   }
 }
 

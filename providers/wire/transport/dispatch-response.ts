@@ -1,5 +1,12 @@
 import type { HeaderReader } from '../headers.ts';
-import { ERROR_BODY_MS, MAX_ERROR_BODY_BYTES, RAW_BODY, readText, readyOf, type RawBody } from './raw-body.ts';
+import {
+  ERROR_BODY_MS,
+  MAX_ERROR_BODY_BYTES,
+  RAW_BODY,
+  readText,
+  readyOf,
+  type RawBody,
+} from './raw-body.ts';
 
 type HeaderRecord = Record<string, string | string[] | undefined>;
 

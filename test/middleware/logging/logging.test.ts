@@ -9,7 +9,7 @@ import { openai } from 'sluice/providers/openai';
 import { faultServer, openaiError } from 'sluice/testing';
 import pino from 'pino';
 import { describe, expect, test, vi } from 'vitest';
-import { model, text, texts, usage } from './models.ts';
+import { model, text, texts, usage } from '../models.ts';
 
 type Line = [level: string, message: string, fields: Record<string, unknown>];
 
@@ -265,7 +265,10 @@ describe('logging', () => {
   test.each<[unknown, string]>([
     [{ logger: { info: () => undefined } }, 'logger is an object: give an object with the methods'],
     [{ content: 'yes' }, 'content'],
-    [{ level: 'debug' }, 'level is not an option'],
+    [{ level: 'loud' }, 'level'],
+    [{ lines: 2 }, 'lines is not an option'],
+    [{ content: true, maxCharacters: 0 }, 'maxCharacters is a number: give a number of at least 1'],
+    [{ maxCharacters: 10 }, 'maxCharacters is a number: only used with content: true'],
   ])('refuses %j when it is made', (options, message) => {
     expect(() => Reflect.apply(logging, undefined, [options])).toThrow(
       expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining(message) }),
