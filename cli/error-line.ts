@@ -1,4 +1,5 @@
 import { isSluiceError, type SluiceError } from '../src/index.ts';
+import { scrub } from '../src/kit/index.ts';
 import { oneLine } from './clean-text.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { UsageError } from './usage-error.ts';
@@ -33,14 +34,12 @@ export function exitCodeOf(error: unknown): ExitCode {
   return isSluiceError(error) && error.code === 'invalid_options' ? exitCodes.usage : exitCodes.failed;
 }
 
-/** Removes the keys in the environment from a text. Providers do this too; this covers everything else that is printed. */
+/** Removes keys from a text: those in the environment, and what looks like one. Providers do this too; this covers everything else that is printed. */
 export function withoutKeys(text: string, environment: ErrorSetting['environment']): string {
-  let safe = text;
-  for (const name of KEY_NAMES) {
-    const key = environment[name]?.trim();
-    if (key !== undefined && key !== '') safe = safe.replaceAll(key, `[${name}]`);
-  }
-  return safe;
+  return scrub(
+    text,
+    KEY_NAMES.map((name) => environment[name] ?? ''),
+  );
 }
 
 function hintFor(error: SluiceError, { keyName, baseURL }: ErrorSetting): string | undefined {

@@ -65,11 +65,11 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
     logger: settings.verbose ? lineLogger(tell) : undefined,
     onEnd: (ended) => (end = ended),
     onRetry: ({ code, message }, delayMs) =>
-      tell(oneLine(`note: trying again in ${(delayMs / 1000).toFixed(1)} s, after ${code}: ${message}`)),
+      tell(`note: trying again in ${(delayMs / 1000).toFixed(1)} s, after ${code}: ${oneLine(message)}`),
   });
 
   function tell(line: string): void {
-    void errors.write(`${dim(withoutKeys(line, terminal.environment))}\n`);
+    void errors.write(`${dim(withoutKeys(oneLine(line, 2_000), terminal.environment))}\n`);
   }
 
   function renderer(): Renderer {
@@ -153,7 +153,7 @@ function lineLogger(tell: (line: string) => void) {
     (level: string) =>
     (message: unknown, fields?: unknown): void => {
       const rest = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
-      tell(oneLine(`${level} ${String(message)}${rest}`, 2_000));
+      tell(`${level} ${String(message)}${rest}`);
     };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 
+import { cleaner } from '../clean-text.ts';
 import type { Terminal, TerminalOutput } from '../terminal.ts';
 
 /** Reads messages from a terminal, with history and editing keys. */
@@ -81,7 +82,7 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
     read() {
       const next = typedAhead.shift();
       if (next !== undefined) {
-        visible.write(`${PROMPT}${next}\n`);
+        visible.write(`${PROMPT}${cleaner()(next)}\n`);
         return Promise.resolve(next);
       }
       if (closed) return Promise.resolve(undefined);

@@ -1,5 +1,5 @@
 import type { ExecutionChunk } from '../../src/index.ts';
-import { cleaner } from '../clean-text.ts';
+import { cleaner, jsonLine } from '../clean-text.ts';
 import type { OutputWriter } from '../output-writer.ts';
 
 /** Prints one reply, chunk by chunk. */
@@ -60,12 +60,4 @@ export function textRenderer(output: OutputWriter, { thinking }: TextOptions): R
     },
     end: () => void breakLine(),
   };
-}
-
-/** JSON with all control characters escaped, including the 8-bit ones, which a terminal would obey. */
-function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[\u007F-\u009F]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

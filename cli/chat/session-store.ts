@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 
 import type { StateStore } from '../../src/index.ts';
 import type { Terminal } from '../terminal.ts';
+import { makePrivate } from './private-files.ts';
 
 /** The file with the user's named sessions: in `$XDG_STATE_HOME`, or in `~/.local/state` (XDG Base Directory Specification). */
 export function sessionFile(environment: Terminal['environment']): string {
@@ -12,10 +13,22 @@ export function sessionFile(environment: Terminal['environment']): string {
   return join(folder, 'sluice', 'chat.db');
 }
 
-/** The store of named sessions. The file and its folder are created at the first use. Only the user can read them. */
-export async function sessionStore(environment: Terminal['environment']): Promise<StateStore> {
+/** The store of named sessions, and what the user should know about it. */
+export interface SessionStore {
+  store: StateStore;
+  note?: string | undefined;
+}
+
+/**
+ * Opens the store of named sessions. The file is created at the first use. Only the user can read it, its folder and the files beside it: those that are
+ * there already are made private. If that cannot be done, the note says so.
+ */
+export async function sessionStore(environment: Terminal['environment']): Promise<SessionStore> {
   const { sqliteStore } = await withoutExperimentalWarning(() => import('../../stores/sqlite/index.ts'));
-  return sqliteStore({ path: sessionFile(environment) });
+  const path = sessionFile(environment);
+  const open = makePrivate(path);
+  const note = `others may be able to read ${open.join(', ')}: take their permissions away.`;
+  return { store: sqliteStore({ path }), note: open.length === 0 ? undefined : note };
 }
 
 /** Hides the warning that Node 22 prints when SQLite is loaded, which it calls experimental. */

@@ -74,7 +74,8 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
   checkSessionKey(session);
   const choice = chooseProvider(options, terminal.environment);
   const provider = await loadProvider(choice);
-  const store = options.session === undefined ? undefined : await sessionStore(terminal.environment);
+  const saved = options.session === undefined ? undefined : await sessionStore(terminal.environment);
+  const store = saved?.store;
   const converses = words.length === 0 && terminal.input.isTTY === true;
   const soFar = converses && store !== undefined ? await soFarOf(store, session) : undefined;
   const opened = await openChat(
@@ -90,7 +91,7 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
     },
     terminal,
   );
-  if (choice.note !== undefined) opened.tell(`note: ${choice.note}`);
+  for (const note of [choice.note, saved?.note]) if (note !== undefined) opened.tell(`note: ${note}`);
   if (converses) opened.tell(banner(choice, provider.model));
   if (soFar !== undefined) opened.tell(soFar);
   const code = await (converses ? converse(opened, terminal) : answerOnce(opened, words, terminal));

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -173,4 +173,19 @@ function open(path: string): Open {
 function createPrivate(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, 'a', 0o600));
+  narrowFilesBeside(path);
+}
+
+/** Files that a killed process left beside the file may be readable by more than the file is now. */
+function narrowFilesBeside(path: string): void {
+  const { mode } = statSync(path);
+  for (const beside of [`${path}-wal`, `${path}-shm`]) {
+    const found = statSync(beside, { throwIfNoEntry: false });
+    if (found === undefined || (found.mode & 0o777 & ~mode) === 0) continue;
+    try {
+      chmodSync(beside, found.mode & mode & 0o777);
+    } catch {
+      // It belongs to somebody else, who may also open the file.
+    }
+  }
 }

@@ -190,9 +190,7 @@ describe('answerOnce', () => {
     expect(await answerOnce(chat, ['Hi'], terminal)).toBe(1);
     expect(terminal.output.text).toBe('One \n');
     const [line] = terminal.errors.text.split('\n');
-    expect(line).toBe(
-      'error: rate_limited: Too many requests for [OPENAI_API_KEY]. (request req_1) Try again in 5 s.',
-    );
+    expect(line).toBe('error: rate_limited: Too many requests for ***. (request req_1) Try again in 5 s.');
   });
 
   it('prints notes about warnings, token limits and tools that the model asked for', async () => {

@@ -1,4 +1,13 @@
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { sqliteStore } from 'sluice/stores/sqlite';
@@ -23,6 +32,28 @@ describe('the file', () => {
     ]);
     await store.close();
     expect(readdirSync(join(folder, 'some', 'where'))).toEqual(['sessions.db']);
+  });
+
+  test('narrows files beside it that more people may read than the file, and keeps their rights otherwise', async () => {
+    const path = join(folder, 'narrow', 'sessions.db');
+    const rights = (name: string): string => (statSync(name).mode & 0o777).toString(8);
+    const beside = [`${path}-wal`, `${path}-shm`];
+    const found: string[][] = [];
+    for (const mode of [0o600, 0o640]) {
+      mkdirSync(join(folder, 'narrow'), { recursive: true });
+      for (const name of [path, ...beside]) writeFileSync(name, '');
+      chmodSync(path, mode);
+      for (const name of beside) chmodSync(name, 0o664);
+      const store = sqliteStore({ path });
+      await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
+      found.push([path, ...beside].map(rights));
+      await store.close();
+      rmSync(join(folder, 'narrow'), { recursive: true });
+    }
+    expect(found).toEqual([
+      ['600', '600', '600'],
+      ['640', '640', '640'],
+    ]);
   });
 
   test('has exactly the name in the path, even if the name is unusual', async () => {
