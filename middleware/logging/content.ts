@@ -6,7 +6,7 @@ const DATA_CHARACTERS = 256;
 /** A text is taken for base64 by so much of it. */
 const SAMPLE_CHARACTERS = 4_096;
 
-/** So much behind the end of a text that is cut is looked at as well. */
+/** So much after the place where a text is cut is looked at as well. */
 const KEY_CHARACTERS = 500;
 
 const BASE64 = /^[\w+/=-]+$/;
