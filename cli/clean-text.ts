@@ -122,7 +122,6 @@ const UNSEEN = /^(?:\p{Default_Ignorable_Code_Point}|\p{Bidi_Control}|[\uFFF9-\u
 
 /** The same, the controls, and the separators of lines. */
 const ESCAPED =
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   /\p{Default_Ignorable_Code_Point}|\p{Bidi_Control}|[\u007F-\u009F\u2028\u2029\uFFF9-\uFFFB]/gu;
 
 /** A text that is kept as it is: it has none of these. */

@@ -47,7 +47,7 @@ export async function countTokens(
       const failed = { status, headers: response.headers, body: result ?? text };
       throw statusError(failed, { provider, secrets }, failure);
     }
-    if (failure !== undefined) throw failure;
+    if (failure instanceof Error) throw failure;
     const tokens = isRecord(result) ? count(result['input_tokens']) : undefined;
     if (tokens !== undefined) return tokens;
     throw new SluiceError('protocol', `${provider} answered without a token count.`, { provider, status });

@@ -36,7 +36,7 @@ describe('the partial answer on an error', () => {
     for (const key in error) fields.push(Reflect.get(error, key));
     return [
       inspect(error, { depth: 20 }),
-      inspect({ ...error }),
+      inspect(Object.assign({}, error)),
       inspect(structuredClone(error)),
       JSON.stringify(fields),
     ].join();

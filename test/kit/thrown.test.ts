@@ -65,12 +65,10 @@ describe('a guarded function', () => {
     ['a promise that never settles', new Promise(() => undefined)],
   ])('that returns %s is not told and not waited for', async (_what, answer) => {
     const told: unknown[] = [];
-    expect(
-      guarded(
-        () => answer,
-        (thrown) => told.push(thrown),
-      ),
-    ).toBeUndefined();
+    guarded(
+      () => answer,
+      (thrown) => told.push(thrown),
+    );
     await settled();
     expect(told).toEqual([]);
   });

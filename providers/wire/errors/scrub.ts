@@ -57,8 +57,8 @@ class Search {
 /** The values of an object, without calling its getters; of headers, maps and sets what they hold. */
 function partsOf(value: object): unknown[] {
   try {
-    const fields: unknown[] = Reflect.ownKeys(value).map(
-      (key) => Object.getOwnPropertyDescriptor(value, key)?.value,
+    const fields = Object.values(Object.getOwnPropertyDescriptors(value)).map(
+      (field): unknown => field.value,
     );
     const holds = value instanceof Headers || value instanceof Map || value instanceof Set;
     return holds ? [...fields, ...value] : fields;
