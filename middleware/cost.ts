@@ -1,5 +1,5 @@
 import { contextKey, type Middleware } from '../src/index.ts';
-import { parseOptions } from '../src/kit/index.ts';
+import { answerOf, parseOptions } from '../src/kit/index.ts';
 import { CallBudgets } from './cost/budget/call-budgets.ts';
 import { MemoryLedger, timedLedger } from './cost/budget/ledger.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
@@ -39,7 +39,8 @@ export function cost(options: CostOptions = {}): Middleware {
   const Accounts = contextKey<Account>('cost');
   return function cost(context, next) {
     const { prices, budgets, seen } = context.once(Accounts, () => {
-      const key = settings.key?.(context) ?? '';
+      const { key: keyOf = () => '' } = settings;
+      const key = answerOf('cost(): key', () => keyOf(context), 'string');
       return {
         prices: new CallPrices(context, table, key, settings.onCost),
         budgets: hasBudgets ? new CallBudgets(context, settings, ledger, key) : undefined,

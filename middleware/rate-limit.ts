@@ -1,5 +1,5 @@
 import { SluiceError, type Middleware } from '../src/index.ts';
-import { kindOfThrown, parseOptions } from '../src/kit/index.ts';
+import { answerOf, kindOfThrown, parseOptions } from '../src/kit/index.ts';
 import { Gates } from './rate-limit/gates.ts';
 import { makeLimiter, rateLimitSchema, tokensFor } from './rate-limit/options.ts';
 import type { RateLimitOptions, RateLimitSettings } from './rate-limit/options.ts';
@@ -37,7 +37,7 @@ export function rateLimit(options: RateLimitOptions = {}): Middleware {
   return async function rateLimit(context, next) {
     const tokens = tokensFor(context.request, settings);
     if (tokensPerMinute !== undefined && tokens > tokensPerMinute) throw tooLarge(tokens, tokensPerMinute);
-    const gate = gates.of(settings.key(context));
+    const gate = gates.of(answerOf('rateLimit(): key', () => settings.key(context), 'string'));
     const onError = (error: unknown): void =>
       context.log.error('the rate limit could not be settled', { error: kindOfThrown(error) });
     const reservation = await gate.enter(tokens, context, onError);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
-import { option } from '../../src/kit/index.ts';
+import { answerOf, option } from '../../src/kit/index.ts';
 import type { Budget } from './budget/budget.ts';
 import type { Ledger } from './budget/ledger.ts';
 import type { ModelPrices } from './price/price-table.ts';
@@ -76,7 +76,9 @@ const costSchema = z.strictObject({
   ledger: option.methods<Ledger>('add').optional(),
   store: option.methods<SpendStore>('spend').optional(),
   storeTimeoutMs: option.milliseconds().optional(),
-  now: functionOf<() => number>().default(() => Date.now),
+  now: functionOf<() => number>()
+    .default(() => Date.now)
+    .transform((now) => () => answerOf('cost(): now', now, 'number')),
 });
 
 /** Checks the options and fills in the defaults. */

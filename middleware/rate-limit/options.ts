@@ -1,7 +1,7 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import * as z from 'zod';
 import { SluiceError, type ExecutionContext, type ModelRequest } from '../../src/index.ts';
-import { estimateInputTokens, kindOf, option } from '../../src/kit/index.ts';
+import { answerOf, estimateInputTokens, kindOf, option } from '../../src/kit/index.ts';
 import type { Limiter, LimiterOptions } from './windows.ts';
 
 /** Options of `rateLimit()`. Each key has its own limits. */
@@ -65,7 +65,9 @@ export function makeLimiter(
   what: 'requests' | 'tokens',
   points: number,
 ): Limiter {
-  const made: unknown = settings.limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 });
+  const made: unknown = answerOf('rateLimit(): limiter', () =>
+    settings.limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 }),
+  );
   if (isLimiter(made)) return made;
   const advice = 'return a limiter of rate-limiter-flexible, with the methods consume, penalty and reward';
   throw new SluiceError('invalid_options', `rateLimit(): limiter returned ${kindOf(made)}: ${advice}.`);
@@ -77,7 +79,7 @@ export function tokensFor(request: ModelRequest, settings: RateLimitSettings): n
   const tokens =
     estimate === undefined
       ? estimateInputTokens(request) + (request.parameters.maxTokens ?? estimatedOutputTokens)
-      : estimate(request);
+      : answerOf('rateLimit(): estimate', () => estimate(request), 'number');
   if (Number.isFinite(tokens) && tokens >= 0) return Math.ceil(tokens);
   throw new SluiceError('invalid_options', 'rateLimit(): estimate returned no number of at least 0.');
 }

@@ -1,7 +1,7 @@
 import pRetry from 'p-retry';
 import { SluiceError } from '../../src/index.ts';
 import type { ExecutionContext, ModelRequest, Next, Reply, Stream, StreamChunk } from '../../src/index.ts';
-import { callListener, delay } from '../../src/kit/index.ts';
+import { answerOf, callListener, delay } from '../../src/kit/index.ts';
 import { isRetried, underlying } from './classify.ts';
 import type { RetrySettings } from './options.ts';
 
@@ -110,7 +110,7 @@ export class Attempts {
     const { maxRetryAfterMs, backoff } = this.#settings;
     if (retryAfterMs !== undefined && retryAfterMs > 0)
       return retryAfterMs > maxRetryAfterMs ? undefined : retryAfterMs;
-    const ms = backoff(this.#number);
+    const ms = answerOf('retry(): backoff', () => backoff(this.#number), 'number');
     if (Number.isFinite(ms) && ms >= 0) return ms;
     throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');
   }

@@ -1,4 +1,5 @@
 import { SluiceError, findSluiceError } from '../../src/index.ts';
+import { answerOf } from '../../src/kit/index.ts';
 import type { RetrySettings } from './options.ts';
 
 /** The error inside other errors: the first one along the causes that is not of code `middleware`, or the last of that code. */
@@ -19,7 +20,7 @@ export function underlying(error: unknown): SluiceError | undefined {
 export function isRetried(error: SluiceError, retryOn: RetrySettings['retryOn']): boolean {
   const { code, status, retryable, phase } = error;
   if (code === 'aborted') return false;
-  if (typeof retryOn === 'function') return retryOn(error);
+  if (typeof retryOn === 'function') return answerOf('retry(): retryOn', () => retryOn(error));
   if (phase === 'queue') return false;
   if (retryOn === undefined) return retryable;
   if (!retryable && isUsuallyRetryable(error)) return false;

@@ -10,6 +10,7 @@ import type {
   Stream,
   StreamChunk,
 } from '../../src/index.ts';
+import { answerOf } from '../../src/kit/index.ts';
 import type { Attempts } from './attempts.ts';
 import { underlying } from './classify.ts';
 import { Delivered } from './delivered.ts';
@@ -99,10 +100,14 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
     const messages = [
       ...this.#context.request.messages,
       { role: 'assistant', content: text } as const,
-      { role: 'user', content: this.#settings.resumePrompt(text) } as const,
+      { role: 'user', content: this.#prompt(text) } as const,
     ];
     // The rest of an answer cannot match the schema of the whole answer.
     return { changes: { messages, responseFormat: undefined }, seam: new Seam(text) };
+  }
+
+  #prompt(text: string): string {
+    return answerOf('retry(): resumePrompt', () => this.#settings.resumePrompt(text), 'string');
   }
 
   /** The chunks of an attempt that continues the text. Its thinking is left out: it is about how to continue. */

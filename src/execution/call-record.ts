@@ -1,7 +1,8 @@
 import type { Call, CallEnd, CallObserver, LifeSign, RateLimits } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import { kindOf } from '../errors.ts';
-import { kindOfThrown } from '../kit/thrown.ts';
+import { guarded, ignored, kindOfThrown } from '../kit/thrown.ts';
+import { asRequestId } from '../kit/served-names.ts';
 import { asSluiceError, middlewareError } from '../middleware-error.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import type { ModelRequest } from '../request.ts';
@@ -125,7 +126,8 @@ export class CallRecord implements Call {
     for (const mine of this.#observers) this.#tell(mine, 'end', (observer) => observer.end?.(end));
     if (this.provider !== undefined) this.span.set({ provider: this.provider });
     if (this.model !== undefined) this.span.set({ model: this.model });
-    if (reply?.requestId !== undefined) this.span.set({ requestId: reply.requestId });
+    const requestId = asRequestId(reply?.requestId);
+    if (requestId !== undefined) this.span.set({ requestId });
     this.span.end({ outcome, usage, cost: this.cost, errorCode: error?.code });
     return this.#warnings;
   }
@@ -133,7 +135,9 @@ export class CallRecord implements Call {
   #show(chunk: StreamChunk): void {
     for (const { name, observer } of this.#chunkObservers) {
       try {
-        observer.chunk?.(chunk);
+        // An async function is a mistake, but no reason to end the process.
+        const answer: unknown = observer.chunk?.(chunk);
+        if (typeof answer === 'object') ignored(answer);
       } catch (thrown) {
         throw asSluiceError(thrown, name);
       }
@@ -141,13 +145,14 @@ export class CallRecord implements Call {
   }
 
   /** What an observer throws here must not change what it observes. */
-  #tell({ name, observer }: NamedObserver, what: string, say: (observer: CallObserver) => void): void {
-    try {
-      say(observer);
-    } catch (thrown) {
-      const warning = `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`;
-      if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
-    }
+  #tell({ name, observer }: NamedObserver, what: string, say: (observer: CallObserver) => unknown): void {
+    guarded(
+      () => say(observer),
+      (thrown) => {
+        const warning = `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`;
+        if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
+      },
+    );
   }
 
   /** A request that cannot be estimated becomes a warning, so that the end is not lost. */
@@ -188,6 +193,7 @@ export class CallRecord implements Call {
 function isObserver(name: string, given: unknown): given is CallObserver {
   if (typeof given !== 'object' || given === null) return false;
   if ('then' in given) {
+    ignored(given);
     const advice = 'return { ready: promise } to let the call wait';
     throw middlewareError(name, `returned a promise from tap({ call }): ${advice}.`);
   }

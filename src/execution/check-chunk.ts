@@ -1,5 +1,6 @@
 import type { StreamChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
+import { ignored } from '../kit/thrown.ts';
 import { middlewareError } from '../middleware-error.ts';
 
 /** Whether a value is a chunk as its type says; plain JavaScript may give anything. It runs for every chunk, and so checks only what its callers read. */
@@ -27,6 +28,8 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
 
 /** The error for a value that is not a chunk. `name` is the middleware that gave it, if that is known. */
 export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
+  // It may be the promise of an async map().
+  ignored(chunk);
   const advice = "give chunks such as { type: 'content', content: 'text' }";
   const said = `gave a chunk that is ${faultOf(chunk)}: ${advice}.`;
   return name === undefined

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { option } from './option.ts';
+import { answerOf } from './thrown.ts';
 import { parseOptions } from './parse-options.ts';
 
 /**
@@ -78,5 +79,5 @@ export function exponential(options: ExponentialOptions = {}): Backoff {
 function jittered(ms: number, by: { jitter: Jitter; random: () => number }): number {
   if (by.jitter === 'none') return Math.round(ms);
   const fixedMs = by.jitter === 'equal' ? ms / 2 : 0;
-  return Math.round(fixedMs + (ms - fixedMs) * by.random());
+  return Math.round(fixedMs + (ms - fixedMs) * answerOf('backoff: random', by.random, 'number'));
 }

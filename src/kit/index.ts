@@ -15,7 +15,7 @@ export { loadPeer } from './peer.ts';
 export type { Peer } from './peer.ts';
 export { parseOptions } from './parse-options.ts';
 export { option } from './option.ts';
-export { callListener, guarded, kindOfThrown } from './thrown.ts';
+export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
 export { errorCodes, isErrorCode, kindOf } from '../errors.ts';

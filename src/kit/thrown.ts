@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '../context.ts';
-import { kindOf } from '../errors.ts';
+import { SluiceError, isSluiceError, kindOf } from '../errors.ts';
 import { contextKey } from '../keys.ts';
 
 /**
@@ -33,6 +33,52 @@ export function guarded(call: () => unknown, failed: (thrown: unknown) => void):
   }
 }
 
+/** Whether a value is waited for by `await`. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return 'then' in value && typeof value.then === 'function';
+}
+
+/** Takes no notice of a promise that nobody waits for, so that its rejection does not end the process. */
+export function ignored(answer: unknown): void {
+  if (typeof answer !== 'object' || answer === null) return;
+  guarded(
+    () => (isThenable(answer) ? answer : undefined),
+    () => undefined,
+  );
+}
+
+/**
+ * Calls a function of the user whose answer is needed at once, such as an option `key`, and returns its answer. `name` says whose function it is,
+ * such as `rateLimit(): key`. `kind` is what `typeof` of the answer has to be, if that matters.
+ *
+ * Throws `middleware` if the function throws anything but a `SluiceError`, with what it threw as the cause, and `invalid_options` if it returns a promise or an
+ * answer of another kind.
+ *
+ * @example
+ * const tenant = answerOf('recorder(): key', () => options.key(context), 'string');
+ */
+export function answerOf<T>(name: string, call: () => T, kind?: 'string' | 'number'): T {
+  let answer: T;
+  try {
+    answer = call();
+  } catch (thrown) {
+    if (isSluiceError(thrown)) throw thrown;
+    throw new SluiceError('middleware', `${name} threw ${kindOfThrown(thrown)} (see the cause).`, {
+      cause: thrown,
+    });
+  }
+  if (isThenable(answer)) {
+    ignored(answer);
+    throw new SluiceError(
+      'invalid_options',
+      `${name} returned a promise: give a function that is not async.`,
+    );
+  }
+  if (kind === undefined || typeof answer === kind) return answer;
+  throw new SluiceError('invalid_options', `${name} returned ${kindOf(answer)}: return a ${kind}.`);
+}
+
 /** Names of the listeners that have failed in an execution. */
 const Failed = contextKey<Set<string>>('failed listeners');
 
@@ -46,13 +92,12 @@ const Failed = contextKey<Set<string>>('failed listeners');
  * callListener(context, 'recorder: onFile', () => options.onFile?.({ path }));
  */
 export function callListener(
-  context: Pick<ExecutionContext, 'warn' | 'get' | 'set'>,
+  context: Pick<ExecutionContext, 'warn' | 'once'>,
   name: string,
   call: () => unknown,
 ): void {
   guarded(call, (thrown) => {
-    const failed = context.get(Failed) ?? new Set();
-    context.set(Failed, failed);
+    const failed = context.once(Failed, () => new Set());
     if (failed.has(name)) return;
     failed.add(name);
     context.warn(`${name} threw ${kindOfThrown(thrown)}.`);

@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import type { Partial } from '../partial.ts';
-import { kindOfThrown } from '../kit/thrown.ts';
+import { guarded, kindOfThrown } from '../kit/thrown.ts';
 import type { Outcome } from '../outcome.ts';
 import { noOwner } from './owner.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
@@ -193,11 +193,13 @@ export abstract class Segment<C, R> {
     if (this.end !== undefined) return;
     const end = this.beforeTaps(came);
     for (const tap of this.taps) {
-      try {
-        tap.end?.(end);
-      } catch (error) {
-        this.owner.warn(`A tap of "${this.tappedBy}" threw ${kindOfThrown(error)} at the end of its stream.`);
-      }
+      guarded(
+        () => tap.end?.(end),
+        (thrown) =>
+          this.owner.warn(
+            `A tap of "${this.tappedBy}" threw ${kindOfThrown(thrown)} at the end of its stream.`,
+          ),
+      );
     }
     this.end = end;
     this.afterTaps(end);

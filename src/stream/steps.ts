@@ -1,3 +1,4 @@
+import { ignored } from '../kit/thrown.ts';
 import type { StreamOwner } from './owner.ts';
 import { DROPPED } from './segment.ts';
 import type { Segment } from './segment.ts';
@@ -68,7 +69,7 @@ export class Steps<C, R> {
   tellWaitTaps(): void {
     for (const { pull, segment } of this.#waitTaps) {
       try {
-        pull();
+        ignored(pull());
       } catch (thrown) {
         this.failure = { segment, thrown };
         return;
@@ -103,7 +104,11 @@ export class Steps<C, R> {
     try {
       while (seen < batch.length) {
         const chunk = batch[seen];
-        for (at = from; at < steps.length; at++) steps[at]?.(chunk);
+        for (at = from; at < steps.length; at++) {
+          const answer = steps[at]?.(chunk);
+          // An async tap is a mistake, but no reason to end the process.
+          if (typeof answer === 'object') ignored(answer);
+        }
         seen++;
         if (this.stopped || (!interrupted && owner.interrupted)) break;
       }
@@ -129,6 +134,7 @@ export class Steps<C, R> {
         for (at = from; at < steps.length && chunk !== DROPPED; at++) {
           const made = steps[at]?.(chunk);
           if (isChange[at] === true) chunk = made;
+          else if (typeof made === 'object') ignored(made);
         }
         if (chunk !== DROPPED) passed.push(chunk);
         if (this.stopped || (!interrupted && owner.interrupted)) break;

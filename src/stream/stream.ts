@@ -1,6 +1,7 @@
 import { Accumulator } from '../accumulator.ts';
 import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError, abortedError } from '../errors.ts';
+import { ignored, isThenable } from '../kit/thrown.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import type { Reply } from '../request.ts';
@@ -182,7 +183,9 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   /** A stream of the chunks for which `keep` returns true. Read it in place of this one. */
   filter(keep: (chunk: C) => boolean): Stream<C, R> {
-    return new Stream(new ChangedSegment(this.#segment, (chunk) => (keep(chunk) ? chunk : DROPPED)));
+    return new Stream(
+      new ChangedSegment(this.#segment, (chunk) => (answered(keep(chunk)) ? chunk : DROPPED)),
+    );
   }
 
   /** Keeps what the stream gives: as `partial` at any time, and as `message` of its reply. */
@@ -273,3 +276,13 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 }
 
 type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;
+
+/** What the function of a filter says. An async one would keep everything. */
+function answered(kept: unknown): boolean {
+  if (!isThenable(kept)) return Boolean(kept);
+  ignored(kept);
+  throw new SluiceError(
+    'invalid_options',
+    'filter() was given an async function: give one that returns a boolean.',
+  );
+}

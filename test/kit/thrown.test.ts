@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from 'sluice';
-import { callListener, guarded, kindOfThrown } from 'sluice/kit';
+import { answerOf, callListener, guarded, kindOfThrown } from 'sluice/kit';
 import { Values } from '../../src/keys.ts';
 import { unhandledRejectionsOf } from '../../testing/leaks.ts';
 import { settled } from '../core/harness.ts';
@@ -81,8 +81,7 @@ describe('a listener', () => {
     const values = new Values(undefined);
     const context: Parameters<typeof callListener>[0] = {
       warn: (message) => warnings.push(message),
-      get: (key) => values.get(key),
-      set: (key, value) => values.set(key, value),
+      once: (key, make) => values.once(key, make),
     };
     for (let time = 0; time < 3; time++) callListener(context, 'recorder: onFile', call);
     await settled();
@@ -97,5 +96,68 @@ describe('a listener', () => {
 
   test.each(failures)('R53 that %s each time is one warning, without its message', async (_how, call) => {
     expect(await warningsOf(call)).toEqual(['recorder: onFile threw RangeError.']);
+  });
+});
+
+describe('a function whose answer matters', () => {
+  async function failureOf(call: () => unknown, kind?: 'string' | 'number'): Promise<unknown> {
+    let failure: unknown;
+    const lost = await unhandledRejectionsOf(async () => {
+      try {
+        answerOf('recorder(): key', call, kind);
+      } catch (thrown) {
+        failure = thrown;
+      }
+      await settled();
+    });
+    expect(lost).toEqual([]);
+    return failure;
+  }
+
+  test('gives its answer', () => {
+    expect([
+      answerOf('x', () => 'a', 'string'),
+      answerOf('x', () => 0, 'number'),
+      answerOf('x', () => null),
+    ]).toEqual(['a', 0, null]);
+  });
+
+  test('that throws is an error of code middleware, with its error as the cause', async () => {
+    const cause = new RangeError('key sk-123');
+    const error = await failureOf(() => {
+      throw cause;
+    });
+    expect(error).toMatchObject({
+      code: 'middleware',
+      message: 'recorder(): key threw RangeError (see the cause).',
+      cause,
+    });
+  });
+
+  test('that throws an error of ours fails with it', async () => {
+    const mine = new SluiceError('guard', 'Not today.');
+    expect(
+      await failureOf(() => {
+        throw mine;
+      }),
+    ).toBe(mine);
+  });
+
+  test.each([
+    ['resolves', Promise.resolve('a')],
+    ['rejects', undefined],
+  ])('R53 that returns a promise that %s is an option that is wrong', async (_how, promise) => {
+    const error = await failureOf(() => promise ?? Promise.reject(new Error('x')));
+    expect(error).toMatchObject({
+      code: 'invalid_options',
+      message: 'recorder(): key returned a promise: give a function that is not async.',
+    });
+  });
+
+  test('that returns something else than it should is an option that is wrong', async () => {
+    expect(await failureOf(() => undefined, 'string')).toMatchObject({
+      code: 'invalid_options',
+      message: 'recorder(): key returned undefined: return a string.',
+    });
   });
 });

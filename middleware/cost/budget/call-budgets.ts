@@ -5,7 +5,7 @@ import {
   type ExecutionContext,
   type Usage,
 } from '../../../src/index.ts';
-import { kindOfThrown } from '../../../src/kit/index.ts';
+import { answerOf, kindOfThrown } from '../../../src/kit/index.ts';
 import type { CostSettings } from '../options.ts';
 import { budgetError, counterOf, describe, type Budget } from './budget.ts';
 import { Hold } from './hold.ts';
@@ -85,7 +85,7 @@ export class CallBudgets {
         return [{ budget, key: '', ledger: own }];
       case 'day':
       case 'month':
-        return [{ budget, key: budget.key?.(this.#context) ?? this.#key, ledger: shared }];
+        return [{ budget, key: this.#keyOf(budget), ledger: shared }];
       case 'session':
       case 'owner': {
         if (session === undefined || store === undefined) return [];
@@ -99,6 +99,13 @@ export class CallBudgets {
         return [{ budget, key: owner, ledger }];
       }
     }
+  }
+
+  /** Whose budget it is. */
+  #keyOf({ key }: Budget): string {
+    return key === undefined
+      ? this.#key
+      : answerOf('cost(): budgets.key', () => key(this.#context), 'string');
   }
 
   /** If the turn was not stored, what it spent stays in the ledger for as long as the ledger keeps it. */

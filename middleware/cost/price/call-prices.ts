@@ -1,5 +1,5 @@
 import type { Call, CallEnd, ExecutionContext, Usage } from '../../../src/index.ts';
-import { estimateInputTokens, estimateTokens } from '../../../src/kit/index.ts';
+import { callListener, estimateInputTokens, estimateTokens } from '../../../src/kit/index.ts';
 import type { CostEvent } from '../options.ts';
 import type { PriceTable } from './price-table.ts';
 
@@ -36,15 +36,17 @@ export class CallPrices {
     call.cost = cost;
     if (warning !== undefined) this.#context.warn(warning);
     if (note !== undefined) this.#context.log.warn(note);
-    this.#onCost?.({
-      cost,
-      usage,
-      call,
-      provider: call.provider,
-      model: call.model,
-      executionId: this.#context.id,
-      key: this.#key,
-    });
+    callListener(this.#context, 'cost: onCost', () =>
+      this.#onCost?.({
+        cost,
+        usage,
+        call,
+        provider: call.provider,
+        model: call.model,
+        executionId: this.#context.id,
+        key: this.#key,
+      }),
+    );
   }
 }
 

@@ -1,0 +1,115 @@
+import { globSync, readFileSync } from 'node:fs';
+
+import { Pipeline } from 'sluice';
+import type { Middleware } from 'sluice';
+import { provider } from 'sluice/middleware/provider';
+import { scripted } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { root } from '../../scripts/entry-points.ts';
+import { unhandledRejectionsOf } from '../../testing/leaks.ts';
+import { settled } from '../core/harness.ts';
+import { answers, asyncAnswers, listeners, toldBy } from './callbacks.ts';
+import type { Failing } from './callbacks.ts';
+
+const throwing: Failing = () => {
+  throw new RangeError('words of a user');
+};
+// Plain JavaScript may pass an async function where none is expected.
+const rejecting: Failing = () => Reflect.apply(reject, undefined, []);
+async function reject(): Promise<never> {
+  throw new RangeError('words of a user');
+}
+
+describe.each(Object.entries(listeners))('R53 %s', (name, setting) => {
+  test('that throws is one warning, and the call goes on', async () => {
+    const { ended, warnings, lost } = await toldBy(setting, throwing);
+    expect([ended, lost]).toEqual(['completed', []]);
+    expect(warnings.filter((warning) => warning.startsWith(name))).toEqual([
+      expect.stringContaining('threw RangeError'),
+    ]);
+    expect(warnings.join()).not.toContain('words');
+  });
+
+  test('that rejects ends neither the call nor the process', async () => {
+    const { ended, warnings, lost } = await toldBy(setting, rejecting);
+    expect([ended, lost]).toEqual(['completed', []]);
+    expect(warnings.filter((warning) => warning.startsWith(name)).length).toBeLessThan(2);
+    expect(warnings.join()).not.toContain('words');
+  });
+});
+
+describe.each(Object.entries(answers))('R53 %s', (name, setting) => {
+  test('that throws fails the call, and the error says whose function it is', async () => {
+    expect(await toldBy(setting, throwing)).toEqual({
+      ended: 'middleware',
+      message: `${name} threw RangeError (see the cause).`,
+      warnings: [],
+      lost: [],
+    });
+  });
+
+  test('that is async is an option that is wrong', async () => {
+    expect(await toldBy(setting, rejecting)).toEqual({
+      ended: 'invalid_options',
+      message: `${name} returned a promise: give a function that is not async.`,
+      warnings: [],
+      lost: [],
+    });
+  });
+});
+
+describe.each(Object.entries(asyncAnswers))('R53 what %s calls', (name, setting) => {
+  test.each([
+    ['throws', throwing],
+    ['rejects', rejecting],
+  ])('and %s fails the call with its name', async (_how, fail) => {
+    const { ended, message, lost } = await toldBy(setting, fail);
+    expect([ended, lost]).toEqual(['middleware', []]);
+    expect(message).toBe(`Middleware "${name}" threw RangeError (see the cause).`);
+  });
+});
+
+describe('R53 an async function that should not be async ends no process', () => {
+  const stacks: [string, Middleware, string][] = [
+    ['a tap', (_context, next) => next().tap(rejecting), 'completed'],
+    ['the pull of a tap', (_context, next) => next().tap({ pull: rejecting }), 'completed'],
+    [
+      'an observer of chunks',
+      (_context, next) => next().tap({ call: () => ({ chunk: rejecting }) }),
+      'completed',
+    ],
+    ['an observer', (_context, next) => next().tap({ call: rejecting }), 'middleware'],
+    ['a map', (_context, next) => next().map(rejecting), 'middleware'],
+    ['a filter', (_context, next) => next().filter(rejecting), 'invalid_options'],
+  ];
+  test.each(stacks)('%s', async (_what, middleware, expected) => {
+    let ended: unknown;
+    const lost = await unhandledRejectionsOf(async () => {
+      const run = new Pipeline([middleware, provider(scripted('Hello'))]).execute('user', 'Hi');
+      ended = await run.then(
+        ({ outcome }) => outcome,
+        ({ code }: { code: unknown }) => code,
+      );
+      await settled();
+    });
+    expect([ended, lost]).toEqual([expected, []]);
+  });
+});
+
+test('every option of a middleware that is a function is tried here', () => {
+  /** Tried where the clock, the limiter and the counter are tested. */
+  const elsewhere = ['now', 'limiter', 'counter'];
+  const files = globSync('middleware/**/*.ts', { cwd: root });
+  const found = files.flatMap((path) =>
+    [
+      ...readFileSync(root + path, 'utf8').matchAll(
+        /^ {2,6}(\w+): (?:z\s*\.union\([^;]*?)?(?:option\.)?(?:functionOf|keyed)\b/gm,
+      ),
+    ].map(([, option = '']) => option),
+  );
+  expect(found.length).toBeGreaterThan(8);
+  const tried = [...Object.keys(listeners), ...Object.keys(answers), 'strategy'].map((name) =>
+    name.split(/[ .]/).at(-1),
+  );
+  expect(found.filter((option) => !tried.includes(option) && !elsewhere.includes(option))).toEqual([]);
+});
