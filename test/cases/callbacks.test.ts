@@ -15,10 +15,7 @@ const throwing: Failing = () => {
   throw new RangeError('words of a user');
 };
 // Plain JavaScript may pass an async function where none is expected.
-const rejecting: Failing = () => Reflect.apply(reject, undefined, []);
-async function reject(): Promise<never> {
-  throw new RangeError('words of a user');
-}
+const rejecting: Failing = () => JSON.parse('{}', () => Promise.reject(new RangeError('words of a user')));
 
 describe.each(Object.entries(listeners))('R53 %s', (name, setting) => {
   test('that throws is one warning, and the call goes on', async () => {
