@@ -1,6 +1,6 @@
-import type { ExecutionContext } from '../context.ts';
 import { SluiceError, isSluiceError, kindOf } from '../errors.ts';
 import { contextKey } from '../keys.ts';
+import type { ContextKey } from '../keys.ts';
 
 /**
  * Names the kind of something that was thrown, for a warning or a log line: the name of an `Error`, else the kind of the value. Never its
@@ -92,7 +92,7 @@ const Failed = contextKey<Set<string>>('failed listeners');
  * callListener(context, 'recorder: onFile', () => options.onFile?.({ path }));
  */
 export function callListener(
-  context: Pick<ExecutionContext, 'warn' | 'once'>,
+  context: { warn(message: string): void; once<T>(key: ContextKey<T>, make: () => T): T },
   name: string,
   call: () => unknown,
 ): void {

@@ -349,10 +349,7 @@ describe('trace', () => {
     };
     const { response, warnings } = await new Pipeline([bad, says('a')]).execute('user', 'hi');
     expect(response.content).toBe('a');
-    expect(warnings).toEqual([
-      'A span listener threw TypeError at the start of a span.',
-      'A span listener threw TypeError at the end of a span.',
-    ]);
+    expect(warnings).toEqual(['A span listener threw TypeError at the start of a span.']);
   });
 });
 

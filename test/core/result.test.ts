@@ -152,20 +152,6 @@ describe('errors', () => {
     ]);
   });
 
-  test('toJSON gives code, message and request id, and nothing else', () => {
-    const error = new SluiceError('server', 'failed', {
-      requestId: 'r',
-      status: 500,
-      cause: new Error('key sk-123'),
-      partial: { content: 'secret', thinking: '', toolCalls: [], parts: [] },
-    });
-    expect(JSON.parse(JSON.stringify(error))).toEqual({ code: 'server', message: 'failed', requestId: 'r' });
-    expect(JSON.parse(JSON.stringify(new SluiceError('server', 'failed')))).toEqual({
-      code: 'server',
-      message: 'failed',
-    });
-  });
-
   test('an error of another copy of the package is known by its mark, and a look-alike is not', async () => {
     class Foreign extends Error {
       readonly code: ErrorCode = 'rate_limited';
