@@ -69,7 +69,8 @@ export class Steps<C, R> {
   tellWaitTaps(): void {
     for (const { pull, segment } of this.#waitTaps) {
       try {
-        ignored(pull());
+        const answer: unknown = pull();
+        ignored(answer);
       } catch (thrown) {
         this.failure = { segment, thrown };
         return;

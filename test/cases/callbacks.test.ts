@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 
-import { Pipeline } from 'sluice';
+import { Pipeline, isSluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { scripted } from 'sluice/testing';
@@ -15,7 +15,7 @@ const throwing: Failing = () => {
   throw new RangeError('words of a user');
 };
 // Plain JavaScript may pass an async function where none is expected.
-const rejecting: Failing = () => JSON.parse('{}', () => Promise.reject(new RangeError('words of a user')));
+const rejecting = new Proxy(throwing, { apply: () => Promise.reject(new RangeError('words of a user')) });
 
 describe.each(Object.entries(listeners))('R53 %s', (name, setting) => {
   test('that throws is one warning, and the call goes on', async () => {
@@ -85,7 +85,7 @@ describe('R53 an async function that should not be async ends no process', () =>
       const run = new Pipeline([middleware, provider(scripted('Hello'))]).execute('user', 'Hi');
       ended = await run.then(
         ({ outcome }) => outcome,
-        ({ code }: { code: unknown }) => code,
+        (error: unknown) => (isSluiceError(error) ? error.code : error),
       );
       await settled();
     });
