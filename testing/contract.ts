@@ -21,7 +21,7 @@ export interface ContractCase {
 }
 
 /** The default of {@link TestRunner.timeoutMs}. */
-const DEFAULT_TIMEOUT_MS = 5_000;
+export const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** Registers cases with a test runner. */
 export function register(title: string, cases: readonly ContractCase[], runner: TestRunner): void {
@@ -35,17 +35,39 @@ export function register(title: string, cases: readonly ContractCase[], runner: 
   });
 }
 
+/**
+ * Waits for a promise, and says what for: `until('the model is called', call)`. If the case hangs, its error names what it was waiting
+ * for.
+ */
+export type Until = <T>(what: string, promise: PromiseLike<T>) => Promise<T>;
+
+/** A case before it has a time limit. */
+interface UnlimitedCase {
+  readonly name: string;
+  run(until: Until): Promise<void>;
+}
+
 /** Adds a time limit to a case, so that a hang is reported under the name of its case. */
-export function limited(contractCase: ContractCase, timeoutMs: number = DEFAULT_TIMEOUT_MS): ContractCase {
+export function limited({ name, run }: UnlimitedCase, timeoutMs: number = DEFAULT_TIMEOUT_MS): ContractCase {
   return {
-    name: contractCase.name,
+    name,
     async run() {
+      const waits = new Set<string>();
+      const until: Until = async function until(what, promise) {
+        waits.add(what);
+        try {
+          return await promise;
+        } finally {
+          waits.delete(what);
+        }
+      };
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(function onTime() {
-        late.reject(new Error(`Still running after ${timeoutMs} ms: ${contractCase.name}`));
+        const what = waits.size === 0 ? '' : `, waiting until ${[...waits].join(' and ')}`;
+        late.reject(new Error(`Still running after ${timeoutMs} ms${what}: ${name}`));
       }, timeoutMs);
       try {
-        await Promise.race([contractCase.run(), late.promise]);
+        await Promise.race([run(until), late.promise]);
       } finally {
         clearTimeout(timer);
       }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { compose, SluiceError, textOf } from '../../src/index.ts';
-import type { Middleware, StreamChunk, Stream } from '../../src/index.ts';
+import { compose, SluiceError, Stream, textOf } from '../../src/index.ts';
+import type { Middleware, StreamChunk } from '../../src/index.ts';
+import { cache, onlyText } from './cache.ts';
 import { middlewareCases, middlewareContract } from '../../testing/middleware/contract.ts';
 import type { MiddlewareChange } from '../../testing/middleware/contract.ts';
 
@@ -68,6 +69,14 @@ middlewareContract({
       );
     },
   changes: ['text'],
+  describe,
+  test: it,
+});
+
+middlewareContract({
+  name: 'one that answers from memory',
+  make: () => cache({}),
+  changes: ['calls'],
   describe,
   test: it,
 });
@@ -204,6 +213,17 @@ const broken: Record<string, () => Middleware> = {
       for (const chunk of first) yield { ...chunk };
     };
   },
+  'tells apart requests that differ in the model, the parameters, the tools or the format': () =>
+    cache({ keyOf: ({ messages }) => JSON.stringify(messages) }),
+  'answers a request that it has seen before as it did then': () => cache({ keeps: onlyText }),
+  'answers in full after an execution that ended early': () => cache({ when: () => true }),
+  'gives the same answer if a layer above makes a second attempt before any content': once,
+  'gives the same answer if a layer above makes a second attempt after some content': once,
+  'gives the same answer if a layer below makes a second attempt before any content': () =>
+    cache({ keeps: (chunks) => chunks.slice(1) }),
+  'gives the same answer if a layer below makes a second attempt after some content': () =>
+    cache({ keeps: (chunks) => chunks.filter(({ type }) => type !== 'reset') }),
+  'ends no other execution of the same request when one ends': joined,
   'keeps concurrent executions apart': () => {
     let name = '';
     return function mixing(context, next) {
@@ -214,21 +234,33 @@ const broken: Record<string, () => Middleware> = {
       );
     };
   },
-  'ends no other execution when one ends': () => {
-    const shared: Stream<StreamChunk, unknown>[] = [];
-    return function joined(_context, next) {
-      const stream = next();
-      shared.push(stream);
-      return stream.tap({
-        end: ({ outcome }) => {
-          if (outcome !== 'completed') {
-            for (const other of shared) other.abort(new SluiceError('aborted', 'all together'));
-          }
-        },
-      });
-    };
-  },
+  'ends no other execution of another request when one ends': joined,
 };
+
+/** Ends all executions with the first one. */
+function joined(): Middleware {
+  const shared: Stream<StreamChunk, unknown>[] = [];
+  return function joined(_context, next) {
+    const stream = next();
+    shared.push(stream);
+    return stream.tap({
+      end: ({ outcome }) => {
+        if (outcome === 'completed') return;
+        for (const other of shared) other.abort(new SluiceError('aborted', 'all together'));
+      },
+    });
+  };
+}
+
+/** Works for the first attempt of an execution alone. */
+function once(): Middleware {
+  const seen = new Set<string>();
+  return function once(context, next) {
+    if (seen.has(context.id)) throw new SluiceError('guard', 'Only once.');
+    seen.add(context.id);
+    return next();
+  };
+}
 
 /** Never finishes when it is closed. */
 function deaf(): Middleware {
@@ -241,6 +273,83 @@ function deaf(): Middleware {
   };
 }
 
+/** Caches with one fault each, and the cases that find it. */
+const brokenCaches: Record<string, { make: () => Middleware; breaks: string[]; says: RegExp }> = {
+  'replays tool calls as an empty answer': {
+    make: () => cache({ keeps: onlyText, replies: () => ({ finishReason: 'stop' }) }),
+    breaks: ['answers a request that it has seen before as it did then'],
+    says: /toolCalls/,
+  },
+  'replays another finish reason': {
+    make: () => cache({ replies: (reply) => ({ ...reply, finishReason: 'stop' }) }),
+    breaks: ['answers a request that it has seen before as it did then'],
+    says: /finishReason/,
+  },
+  'keeps answers that are not complete': {
+    make: () => cache({ when: () => true }),
+    breaks: ['answers in full after an execution that ended early'],
+    says: /Wrong answer after an execution that failed/,
+  },
+  'keeps answers that were interrupted': {
+    make: () => cache({ when: (outcome) => outcome !== 'failed' }),
+    breaks: ['answers in full after an execution that ended early'],
+    says: /Wrong answer after an execution that was (?:aborted|interrupted)/,
+  },
+  'keeps what a reset voids': {
+    make: () => cache({ keeps: (chunks) => chunks.filter(({ type }) => type !== 'reset') }),
+    breaks: ['gives the same answer if a layer below makes a second attempt after some content'],
+    says: /The second execution gave another answer/,
+  },
+  'does not look at the prompt': {
+    make: () => cache({ keyOf: () => 'key' }),
+    breaks: [
+      'works for one execution after another',
+      'leaves no unhandled rejection',
+      'leaves no timer running',
+    ],
+    says: /Expected three different answers|The model was not called: the execution completed with "Rivers run"/,
+  },
+  'answers by itself': {
+    make: () =>
+      function answering() {
+        return Stream.from([{ type: 'content' as const, content: 'Yes.' }], {
+          finishReason: 'stop' as const,
+        });
+      },
+    breaks: [
+      'frees the model when the signal aborts before the first chunk',
+      'frees the model when the stream is closed while a read is pending',
+      'ends no other execution of another request when one ends',
+    ],
+    says: /^The model was not called: the execution completed with "Yes."\.$/,
+  },
+  'calls the model without an end': {
+    make: () =>
+      async function* asking(_context, next) {
+        for (;;) for await (const _chunk of next()) continue;
+      },
+    breaks: ['works for one execution after another', 'passes on text and thinking unchanged'],
+    says: /^Still running after 300 ms, waiting until the (?:execution of "one"|stream) ends: /,
+  },
+};
+
+/** What a case says of a middleware. */
+async function failureIn(
+  name: string,
+  make: () => Middleware,
+  changes: readonly MiddlewareChange[],
+): Promise<string> {
+  const found = middlewareCases({ name: 'broken', make, changes, timeoutMs: 300 }).find(
+    (one) => one.name === name,
+  );
+  try {
+    await found?.run();
+    return found === undefined ? 'passed over' : 'passed';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Cases that no middleware can break, because the runtime itself ensures them. */
 const guarded = [
   'does nothing until the stream is read',
@@ -251,10 +360,17 @@ const guarded = [
 describe('the contract of a middleware', () => {
   for (const [name, make] of Object.entries(broken)) {
     it(`fails if it breaks "${name}"`, async () => {
-      const cases = middlewareCases({ name: 'broken', make, timeoutMs: 200 });
-      await expect(cases.find((one) => one.name === name)?.run()).rejects.toThrow();
+      const message = await failureIn(name, make, []);
+      if (make === deaf) expect(message).toMatch(/^Still running after 300 ms, waiting until the .*: /);
+      else expect(message).not.toMatch(/Still running|^passed/);
     });
   }
+
+  it.each(Object.entries(brokenCaches))('says what is wrong with a cache that %s', async (_, wrong) => {
+    const { make, breaks, says } = wrong;
+    const messages = await Promise.all(breaks.map((name) => failureIn(name, make, ['calls'])));
+    expect(messages).toEqual(breaks.map(() => expect.stringMatching(says)));
+  });
 
   it('has a broken middleware for each case that can be broken', () => {
     const names = middlewareCases({ name: 'all', make: deaf }).map(({ name }) => name);

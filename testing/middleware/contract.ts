@@ -1,9 +1,11 @@
 import type { ExecutionOptions, Middleware } from '../../src/index.ts';
-import { limited, register } from '../contract.ts';
-import type { ContractCase, TestRunner } from '../contract.ts';
+import { DEFAULT_TIMEOUT_MS, limited, register } from '../contract.ts';
+import type { ContractCase, TestRunner, Until } from '../contract.ts';
+import { attemptCases } from './attempts.ts';
 import { endingCases } from './endings.ts';
 import { leakCases } from './leaks.ts';
 import { passingCases } from './passing.ts';
+import { sharingCases } from './sharing.ts';
 
 /**
  * What a middleware changes on purpose.
@@ -42,11 +44,15 @@ export interface MiddlewareCase {
 export interface MiddlewareSubject {
   make(): Middleware;
   readonly execution: ExecutionOptions;
+  /** Waits for what may not come: a case that hangs says what it was waiting for. */
+  readonly until: Until;
+  /** How long a case may take, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /**
  * Registers tests for what every middleware must do: deliver text unchanged and at once, keep errors as they are, free the model however
- * an execution ends, leave nothing behind, and work for several executions, also at the same time.
+ * an execution ends, leave nothing behind, work for several executions, also at the same time, and for several attempts within one.
  *
  * Works with any test runner: pass in its functions.
  *
@@ -60,9 +66,10 @@ export function middlewareContract(options: MiddlewareContractOptions): void {
 
 /** The cases that {@link middlewareContract} registers, for running them by hand. */
 export function middlewareCases(options: Omit<MiddlewareContractOptions, 'test'>): ContractCase[] {
-  const { changes = [], execution = {}, timeoutMs, make } = options;
-  const subject: MiddlewareSubject = { make: () => make(), execution };
-  return [...passingCases, ...endingCases, ...leakCases]
+  const { changes = [], execution = {}, timeoutMs = DEFAULT_TIMEOUT_MS, make } = options;
+  return [...passingCases, ...endingCases, ...leakCases, ...sharingCases, ...attemptCases]
     .filter(({ unless = [] }) => !unless.some((change) => changes.includes(change)))
-    .map(({ name, run }) => limited({ name, run: () => run(subject) }, timeoutMs));
+    .map(({ name, run }) =>
+      limited({ name, run: (until) => run({ make: () => make(), execution, until, timeoutMs }) }, timeoutMs),
+    );
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 
-import { isSluiceError, SluiceError } from '../../src/index.ts';
-import type { ExecutionChunk, ExecutionResult, Middleware, Stream } from '../../src/index.ts';
+import { SluiceError } from '../../src/index.ts';
+import type { Middleware } from '../../src/index.ts';
 import { settled } from '../contract.ts';
 import { manualGate } from '../manual-gate.ts';
 import type { MiddlewareCase } from './contract.ts';
-import { abortable, stageOf } from './stage.ts';
-import type { Stage } from './stage.ts';
+import { Stage, abortable, failureOf } from './stage.ts';
 
 /** Errors that are never retried: the caller must get the error that the middleware gets. */
 const refused = () =>
@@ -22,9 +21,8 @@ export const endingCases: readonly MiddlewareCase[] = [
   {
     name: "passes on the provider's error unchanged",
     unless: ['errors'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), { error: refused() });
-      const error = await failureOf(pipeline.execute('user', 'Hi', execution));
+    async run(subject) {
+      const error = await new Stage(subject, { error: refused() }).failure();
       const { code, status, provider, requestId, retryable } = error;
       assert.deepEqual(
         { code, status, provider, requestId, retryable },
@@ -35,147 +33,146 @@ export const endingCases: readonly MiddlewareCase[] = [
   {
     name: 'passes on an error that follows some text, with the text',
     unless: ['errors', 'text', 'pace'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), { text: ['Rivers ', 'run'], error: filtered() });
-      const stream = pipeline.executeStream('user', 'Hi', execution);
-      const { content, error } = await readToFailure(stream);
+    async run(subject) {
+      const stage = new Stage(subject, { text: ['Rivers ', 'run'], error: filtered() });
+      const { content, error } = await stage.readToFailure(stage.stream());
       assert.equal(error.code, 'content_filter');
       assert.deepEqual([content, error.partial?.content], ['Rivers run', 'Rivers run']);
     },
   },
   {
     name: 'does nothing until the stream is read',
-    async run({ make, execution }) {
-      const stage = stageOf(make(), 'Rivers run');
-      const stream = stage.pipeline.executeStream('user', 'Hi', execution);
+    async run(subject) {
+      const stage = new Stage(subject, 'Rivers run');
+      const stream = stage.stream();
       await settled();
-      await stream.close();
+      await stage.close(stream);
       assert.deepEqual([stage.log, stage.model.calls.length], [[], 0]);
     },
   },
   {
     name: 'makes no call if the signal is already aborted',
-    async run({ make, execution }) {
-      const { model, pipeline } = stageOf(make(), 'Rivers run');
-      const { controller, options } = abortable(execution);
+    async run(subject) {
+      const stage = new Stage(subject, 'Rivers run');
+      const { controller, options } = abortable();
       controller.abort();
-      const error = await failureOf(pipeline.execute('user', 'Hi', options));
-      assert.deepEqual([error.code, model.calls.length], ['aborted', 0]);
+      const error = await stage.failure('Hi', options);
+      assert.deepEqual([error.code, stage.model.calls.length], ['aborted', 0]);
     },
   },
   {
     name: 'frees the model when the signal aborts before the first chunk',
-    async run({ make, execution }) {
-      const { model, pipeline } = stageOf(make(), { hang: true });
-      const { controller, options } = abortable(execution);
-      const failure = failureOf(pipeline.execute('user', 'Hi', options));
-      await model.nextCall();
+    async run(subject) {
+      const stage = new Stage(subject, { hang: true });
+      const { controller, options } = abortable();
+      const running = stage.execute('Hi', options);
+      await stage.called(running);
       controller.abort();
-      assert.equal((await failure).code, 'aborted');
-      assertFreed(model.calls);
+      assert.equal((await failureOf(running)).code, 'aborted');
+      stage.assertFreed();
     },
   },
   {
     name: 'frees the model when the signal aborts between chunks',
     unless: ['pace'],
-    async run({ make, execution }) {
-      const { model, pipeline } = stageOf(make(), { text: ['Rivers '], hang: true });
-      const { controller, options } = abortable(execution);
-      const stream = pipeline.executeStream('user', 'Hi', options);
-      await stream.next();
-      const failure = readToFailure(stream);
+    async run(subject) {
+      const stage = new Stage(subject, { text: ['Rivers '], hang: true });
+      const { controller, options } = abortable();
+      const stream = stage.stream('Hi', options);
+      await subject.until('the first chunk arrives', stream.next());
+      const failure = stage.readToFailure(stream);
       await settled();
       controller.abort();
       assert.equal((await failure).error.code, 'aborted');
-      assertFreed(model.calls);
+      stage.assertFreed();
     },
   },
   {
     name: 'frees the model when the stream is closed while a read is pending',
-    async run({ make, execution }) {
-      const { model, pipeline } = stageOf(make(), { hang: true });
-      const stream = pipeline.executeStream('user', 'Hi', execution);
-      const failure = failureOf(stream.result);
+    async run(subject) {
+      const stage = new Stage(subject, { hang: true });
+      const stream = stage.stream();
       const read = stream.next();
-      await model.nextCall();
-      await stream.close();
-      assert.equal((await read).done, true);
-      assert.equal((await failure).code, 'aborted');
-      assertFreed(model.calls);
+      await stage.called(stream.result);
+      await stage.close(stream);
+      assert.equal((await subject.until('the pending read is answered', read)).done, true);
+      assert.equal((await failureOf(stream.result)).code, 'aborted');
+      stage.assertFreed();
     },
   },
   {
     name: 'frees the model when the reader leaves its loop',
     unless: ['pace'],
-    async run({ make, execution }) {
-      const { model, pipeline } = stageOf(make(), { text: ['Rivers '], hang: true });
-      for await (const chunk of pipeline.executeStream('user', 'Hi', execution)) {
-        assert.equal(chunk.type === 'done', false);
-        break;
+    async run(subject) {
+      const stage = new Stage(subject, { text: ['Rivers '], hang: true });
+      async function readOne(): Promise<void> {
+        for await (const chunk of stage.stream()) {
+          assert.equal(chunk.type === 'done', false);
+          break;
+        }
       }
-      assertFreed(model.calls);
+      await subject.until('the loop is left', readOne());
+      stage.assertFreed();
     },
   },
   {
     name: 'delivers no chunk after a close',
     unless: ['pace'],
-    async run({ make, execution }) {
+    async run(subject) {
       const pace = manualGate();
-      const stage = stageOf(make(), { text: ['Rivers ', 'run'], gate: pace.gate });
-      const stream = stage.pipeline.executeStream('user', 'Hi', execution);
+      const stage = new Stage(subject, { text: ['Rivers ', 'run'], gate: pace.gate });
+      const stream = stage.stream();
       pace.release();
-      await stream.next();
-      await stream.close();
+      await subject.until('the first chunk arrives', stream.next());
+      await stage.close(stream);
       const before = [...stage.log];
       pace.open();
       await settled();
-      assert.equal((await stream.next()).done, true);
+      assert.equal((await subject.until('a read after the close is answered', stream.next())).done, true);
       assert.deepEqual(stage.log, before);
     },
   },
   {
     name: 'passes on an interrupt from above',
     unless: ['pace', 'text'],
-    run: async ({ make, execution }) =>
-      checkInterrupt(stageOf(make(), endless, { above: stopper }), execution),
+    run: (subject) => checkInterrupt(new Stage(subject, endless, { above: stopper })),
   },
   {
     name: 'passes on an interrupt from below',
     unless: ['pace', 'text'],
-    run: async ({ make, execution }) =>
-      checkInterrupt(stageOf(make(), endless, { below: stopper }), execution),
+    run: (subject) => checkInterrupt(new Stage(subject, endless, { below: stopper })),
   },
   {
     name: 'lets a middleware above abort the call',
     unless: ['pace', 'text'],
-    run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { above: breaker }), execution),
+    run: (subject) => checkAbort(new Stage(subject, endless, { above: breaker })),
   },
   {
     name: 'lets a middleware below abort the call',
     unless: ['pace', 'text', 'errors'],
-    run: async ({ make, execution }) => checkAbort(stageOf(make(), endless, { below: breaker }), execution),
+    run: (subject) => checkAbort(new Stage(subject, endless, { below: breaker })),
   },
   {
     name: 'ends each stream that it starts exactly once',
-    async run({ make, execution }) {
-      const middleware = make();
+    async run(subject) {
+      const middleware = subject.make();
       const stages = [
-        stageOf(middleware, 'Rivers run'),
-        stageOf(middleware, { text: 'Rivers run', error: filtered() }),
-        stageOf(middleware, { text: 'Rivers run', hang: true }),
-        stageOf(middleware, endless, { below: stopper }),
+        new Stage(subject, 'Rivers run', { middleware }),
+        new Stage(subject, { text: 'Rivers run', error: filtered() }, { middleware }),
+        new Stage(subject, { text: 'Rivers run', hang: true }, { middleware }),
+        new Stage(subject, endless, { middleware, below: stopper }),
       ];
-      for (const { model, pipeline, log } of stages) {
-        const { controller, options } = abortable(execution);
-        const over = pipeline.execute('user', 'Hi', options).catch(() => undefined);
+      for (const [at, stage] of stages.entries()) {
+        const { controller, options } = abortable();
+        const over = stage.execute(`Hi ${at}`, options).catch(() => undefined);
         await settled();
-        if (model.openCalls > 0) controller.abort();
+        if (stage.model.openCalls > 0) controller.abort();
         await over;
         await settled();
         for (const where of ['above', 'below']) {
-          const starts = log.filter((line) => line === `${where} start`).length;
-          const ends = log.filter((line) => line.startsWith(`${where} end`)).length;
-          assert.equal(ends, starts, `${where}: ${log.join(', ')}`);
+          const starts = stage.log.filter((line) => line === `${where} start`).length;
+          const ends = stage.log.filter((line) => line.startsWith(`${where} end`)).length;
+          assert.equal(ends, starts, `${where}: ${stage.log.join(', ')}`);
         }
       }
     },
@@ -200,46 +197,16 @@ const breaker: Middleware = function breaker(_context, next) {
   });
 };
 
-async function checkAbort({ model, pipeline }: Stage, execution: object): Promise<void> {
-  const { content, error } = await readToFailure(pipeline.executeStream('user', 'Hi', execution));
+async function checkAbort(stage: Stage): Promise<void> {
+  const { content, error } = await stage.readToFailure(stage.stream());
   assert.deepEqual([error.code, content], ['guard', 'Rivers run ']);
-  assertFreed(model.calls);
+  stage.assertFreed();
 }
 
-async function checkInterrupt({ model, pipeline }: Stage, execution: object): Promise<void> {
-  const { outcome, reason, response, warnings } = await pipeline.execute('user', 'Hi', execution);
+async function checkInterrupt(stage: Stage): Promise<void> {
+  const { outcome, reason, response, warnings } = await stage.execute();
   assert.deepEqual([outcome, reason, response.content], ['interrupted', 'enough', 'Rivers run ']);
   const late = warnings.filter((warning) => warning.includes('was abandoned'));
   assert.deepEqual(late, [], 'the interrupt left something that did not end in time');
-  assertFreed(model.calls);
-}
-
-function assertFreed(calls: Stage['model']['calls']): void {
-  assert.deepEqual(
-    calls.map(({ state }) => state),
-    calls.map(() => 'closed'),
-  );
-  assert.notEqual(calls.length, 0, 'the model was never called');
-}
-
-/** The error of an execution that must fail. */
-async function failureOf(result: Promise<unknown>): Promise<SluiceError> {
-  const error = await result.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (isSluiceError(error)) return error;
-  throw new assert.AssertionError({ message: `Expected a SluiceError, got ${String(error)}` });
-}
-
-async function readToFailure(
-  stream: Stream<ExecutionChunk, ExecutionResult>,
-): Promise<{ content: string; error: SluiceError }> {
-  let content = '';
-  const error = await failureOf(
-    (async function readAll() {
-      for await (const chunk of stream) if (chunk.type === 'content') content += chunk.content;
-    })(),
-  );
-  return { content, error };
+  stage.assertFreed();
 }

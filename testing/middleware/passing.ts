@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import type { ExecutionResult, Middleware, ModelRequest } from '../../src/index.ts';
 import { settled } from '../contract.ts';
 import { manualGate } from '../manual-gate.ts';
 import type { MiddlewareCase } from './contract.ts';
-import { stageOf, summaryOf } from './stage.ts';
-import type { ScriptedReply } from '../scripted-reply.ts';
+import { Stage, summaryOf } from './stage.ts';
 
 const WORDS = ['Rivers', ' run', ' ', 'down', ' to the sea.\n'];
 
@@ -27,27 +27,28 @@ export const passingCases: readonly MiddlewareCase[] = [
   {
     name: 'passes on text and thinking unchanged',
     unless: ['text'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), { thinking: ['Hm', 'm. '], text: WORDS, batchSize: 2 });
+    async run(subject) {
+      const stage = new Stage(subject, { thinking: ['Hm', 'm. '], text: WORDS, batchSize: 2 });
       const lines: string[] = [];
-      for await (const chunk of pipeline.executeStream('user', 'Hi', execution)) {
-        if (chunk.type !== 'done') lines.push(summaryOf(chunk));
+      async function readAll(): Promise<void> {
+        for await (const chunk of stage.stream()) if (chunk.type !== 'done') lines.push(summaryOf(chunk));
       }
+      await subject.until('the stream ends', readAll());
       const thinking = ['Hm', 'm. '].map((content) => JSON.stringify({ type: 'thinking', content }));
       assert.deepEqual(lines, [...thinking, ...WORDS.map((word) => JSON.stringify(word))]);
     },
   },
   {
     name: 'passes on tool calls unchanged',
-    unless: ['tools', 'calls'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), {
+    unless: ['tools'],
+    async run(subject) {
+      const stage = new Stage(subject, {
         toolCalls: [
           { id: 'a', name: 'look_up', arguments: { word: 'river' } },
           { id: 'b', name: 'now' },
         ],
       });
-      const { response } = await pipeline.execute('user', 'Hi', execution);
+      const { response } = await stage.execute();
       assert.deepEqual(response.toolCalls, [
         { id: 'a', name: 'look_up', arguments: { word: 'river' } },
         { id: 'b', name: 'now', arguments: {} },
@@ -58,53 +59,58 @@ export const passingCases: readonly MiddlewareCase[] = [
   {
     name: 'delivers each chunk before the next one arrives',
     unless: ['pace'],
-    async run({ make, execution }) {
+    async run(subject) {
       const pace = manualGate();
-      const { pipeline, model } = stageOf(make(), { text: WORDS, gate: pace.gate });
-      await using stream = pipeline.executeStream('user', 'Hi', execution);
+      const stage = new Stage(subject, { text: WORDS, gate: pace.gate });
+      const stream = stage.stream();
+      const read = stream.next().then(({ done }) => ({ done, arrived: stage.model.calls[0]?.chunks }));
+      await stage.called(stream.result);
       pace.release();
-      const first = await stream.next();
-      assert.equal(first.done, false);
-      assert.equal(model.calls[0]?.chunks, 1);
+      // A middleware that holds it back gets more chunks after a while, so that the case can say so.
+      await Promise.race([read, pause(subject.timeoutMs / 2, undefined, { ref: false })]);
+      pace.open();
+      const { done, arrived } = await subject.until('the first chunk arrives', read);
+      assert.equal(done, false);
+      assert.equal(arrived, 1, `The first chunk was delivered after ${arrived} had arrived.`);
+      await stage.close(stream);
     },
   },
   {
     name: 'does not read far ahead of its reader',
     unless: ['pace'],
-    async run({ make, execution }) {
+    async run(subject) {
       const text = Array.from({ length: 1_000 }, () => 'drop ');
-      const { pipeline, model } = stageOf(make(), { text, batchSize: 1 });
-      await using stream = pipeline.executeStream('user', 'Hi', execution);
-      await stream.next();
+      const stage = new Stage(subject, { text, batchSize: 1 });
+      const stream = stage.stream();
+      await subject.until('the first chunk arrives', stream.next());
       await settled(20);
-      const read = model.calls[0]?.chunks ?? 0;
+      const read = stage.model.calls[0]?.chunks ?? 0;
       assert.ok(read <= READ_AHEAD, `${read} chunks were read ahead of a reader that read one`);
+      await stage.close(stream);
     },
   },
   {
     name: 'returns from execute() what it streams',
-    async run({ make, execution }) {
-      const reply: ScriptedReply = { thinking: 'Hm.', text: WORDS, batchSize: 1 };
-      const { pipeline } = stageOf(make(), reply, { repeat: true });
-      const stream = pipeline.executeStream('user', 'Hi', execution);
-      let content = '';
-      for await (const chunk of stream) if (chunk.type === 'content') content += chunk.content;
+    async run(subject) {
+      const stage = new Stage(subject, { thinking: 'Hm.', text: WORDS, batchSize: 1 });
+      const stream = stage.stream();
+      async function readAll(): Promise<string> {
+        let content = '';
+        for await (const chunk of stream) if (chunk.type === 'content') content += chunk.content;
+        return content;
+      }
+      const content = await subject.until('the stream ends', readAll());
       const streamed = await stream.result;
       assert.equal(content, streamed.response.content);
-      const executed = await pipeline.execute('user', 'Hi', execution);
-      assert.deepEqual(answerOf(executed), answerOf(streamed));
+      assert.deepEqual(answerOf(await stage.execute()), answerOf(streamed));
     },
   },
   {
     name: 'passes on the reply',
-    unless: ['reply', 'calls'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), {
-        text: 'Rivers run',
-        finishReason: 'length',
-        model: 'scripted-2',
-      });
-      const result = await pipeline.execute('user', 'Hi', execution);
+    unless: ['reply'],
+    async run(subject) {
+      const stage = new Stage(subject, { text: 'Rivers run', finishReason: 'length', model: 'scripted-2' });
+      const result = await stage.execute();
       assert.deepEqual(
         [result.response.finishReason, result.model, result.provider],
         ['length', 'scripted-2', 'scripted'],
@@ -114,36 +120,30 @@ export const passingCases: readonly MiddlewareCase[] = [
   {
     name: 'does not change the usage of calls',
     unless: ['calls', 'reply'],
-    async run({ make, execution }) {
+    async run(subject) {
       const usage = { inputTokens: 30, outputTokens: 20, cachedInputTokens: 10, reasoningTokens: 5 };
-      const { pipeline, model } = stageOf(make(), { text: WORDS, usage }, { repeat: true });
-      const result = await pipeline.execute('user', 'Hi', execution);
-      assert.equal(model.calls.length, 1);
+      const stage = new Stage(subject, { text: WORDS, usage });
+      const result = await stage.execute();
+      assert.equal(stage.model.calls.length, 1);
       assert.deepEqual(result.usage, { ...usage, cacheWriteTokens: 0, totalTokens: 50 });
     },
   },
   {
     name: 'does not change the cost of calls',
     unless: ['calls', 'cost'],
-    async run({ make, execution }) {
-      const { pipeline } = stageOf(make(), WORDS.join(''), { below: charge });
-      const { cost } = await pipeline.execute('user', 'Hi', execution);
+    async run(subject) {
+      const { cost } = await new Stage(subject, WORDS.join(''), { below: charge }).execute();
       assert.deepEqual(cost, { status: 'exact', totalUsd: 0.25 });
     },
   },
   {
     name: 'passes on the request unchanged',
-    unless: ['request', 'calls'],
-    async run({ make, execution }) {
-      const { pipeline, model } = stageOf(make(), 'Rivers run', {});
+    unless: ['request'],
+    async run(subject) {
+      const stage = new Stage(subject, 'Rivers run');
       const tools = [{ name: 'now', parameters: { type: 'object' } }];
-      await pipeline.execute('user', 'Hi', {
-        ...execution,
-        model: 'm',
-        tools,
-        parameters: { temperature: 0.5 },
-      });
-      const { messages, parameters, model: asked, tools: offered } = model.requests[0] ?? {};
+      await stage.execute('Hi', { model: 'm', tools, parameters: { temperature: 0.5 } });
+      const { messages, parameters, model: asked, tools: offered } = stage.model.requests[0] ?? {};
       assert.deepEqual(
         { messages, parameters, asked, offered },
         {
@@ -157,16 +157,14 @@ export const passingCases: readonly MiddlewareCase[] = [
   },
   {
     name: 'never changes the request object',
-    async run({ make, execution }) {
+    async run(subject) {
       const requests: { given: ModelRequest; before: ModelRequest }[] = [];
-      const { pipeline } = stageOf(make(), 'Rivers run', {
-        repeat: true,
-        above: function keep(context, next) {
-          requests.push({ given: context.request, before: structuredClone(context.request) });
-          return next();
-        },
-      });
-      await pipeline.execute('user', 'Hi', { ...execution, parameters: { stopSequences: ['END'] } });
+      const above: Middleware = function keep(context, next) {
+        requests.push({ given: context.request, before: structuredClone(context.request) });
+        return next();
+      };
+      const stage = new Stage(subject, 'Rivers run', { above });
+      await stage.execute('Hi', { parameters: { stopSequences: ['END'] } });
       for (const { given, before } of requests) assert.deepEqual(given, before);
       assert.equal(requests.length, 1);
     },
@@ -183,7 +181,7 @@ const charge: Middleware = function charge(_context, next) {
   });
 };
 
-function answerOf({ response, usage, outcome }: ExecutionResult) {
+function answerOf({ response, outcome }: ExecutionResult) {
   const { content, thinking, finishReason } = response;
-  return { content, thinking, finishReason, usage, outcome };
+  return { content, thinking, finishReason, outcome };
 }
