@@ -14,7 +14,7 @@ export type { ModelPrices, TokenPrices } from './cost/price/price-table.ts';
 export type { SpendStore } from './cost/budget/spent.ts';
 
 /**
- * Computes what each model call below it costs, and keeps budgets. It hears of every call, so its place around `retry` does not matter: retried,
+ * Computes what each model call below it costs, and keeps budgets. It sees every call, so its place around `retry` does not matter: retried,
  * hedged and failed calls are counted, a replay from a cache is not. The prices are part of the package `@pydantic/genai-prices`: nothing is fetched.
  *
  * A cost is `exact`, `estimated` (the call was ended before its end, or the provider's report is not complete) or `unknown` (no price is known),

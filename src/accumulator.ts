@@ -1,4 +1,5 @@
-import type { FileChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from './chunks.ts';
+import { isVoided } from './chunks.ts';
+import type { FileChunk, ResetChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from './chunks.ts';
 import type { Message, Part, TextPart, ThinkingPart } from './messages.ts';
 import type { Partial, ToolCall } from './partial.ts';
 
@@ -50,7 +51,7 @@ export class Accumulator {
         this.#push(filePart(chunk), chunk.call ?? 0);
         return;
       case 'reset':
-        this.#reset(chunk.from);
+        this.#reset(chunk);
         return;
       case 'tool_call_delta':
         return;
@@ -141,10 +142,9 @@ export class Accumulator {
     this.#thinking = undefined;
   }
 
-  #reset(from: number): void {
-    const keep = (_: unknown, index: number): boolean => (this.#calls[index] ?? 0) < from;
-    this.#parts = this.#parts.filter(keep);
-    this.#calls = this.#calls.filter((call) => call < from);
+  #reset(reset: ResetChunk): void {
+    this.#parts = this.#parts.filter((_, index) => !isVoided(reset, this.#calls[index]));
+    this.#calls = this.#calls.filter((call) => !isVoided(reset, call));
     this.#text = undefined;
     this.#thinking = undefined;
   }

@@ -2,7 +2,10 @@ import type { InvalidArguments, ProviderBlock } from './messages.ts';
 import type { ExecutionResult } from './result.ts';
 
 interface ChunkBase {
-  /** Number of the model call that produced the chunk, from 1; 0 or absent if no call did. Set by the runtime. */
+  /**
+   * Says what the chunk came of: a number of a model call, or of a run of a layer that made it of nothing. A `reset` voids chunks by it. Set by the
+   * runtime, from 1; only `done` has 0.
+   */
   call?: number;
   /** Position in the execution, from 0. Set by the runtime when it delivers the chunk. */
   index?: number;
@@ -72,11 +75,20 @@ export interface FileChunk extends ChunkBase {
   block?: ProviderBlock;
 }
 
-/** Discards every chunk whose `call` is at least `from`: whoever has kept such chunks must drop them. */
+/** Voids chunks that came before: whoever has kept one that {@link isVoided} must drop it. */
 export interface ResetChunk extends ChunkBase {
   type: 'reset';
+  /** The lowest number that is voided, 0 or more. A layer gives 0 to void all that this run of it has given and let through. */
   from: number;
+  /** The numbers that are voided. Set by the runtime: those of the run of the layer that gave the reset, and no others. */
+  calls?: readonly number[];
   reason: string;
+}
+
+/** Whether a reset voids the chunks of a number, which is their `call`. */
+export function isVoided(reset: ResetChunk, call: number | undefined): boolean {
+  const number = call ?? 0;
+  return reset.calls === undefined ? number >= reset.from : reset.calls.includes(number);
 }
 
 /** The chunks that middleware pass to each other inside a pipeline. */
@@ -102,7 +114,8 @@ interface Stamped {
 }
 
 /** A chunk as it is delivered to the consumer. */
-export type StampedChunk = StreamChunk & Stamped;
+export type StampedChunk =
+  (Exclude<StreamChunk, ResetChunk> & Stamped) | (ResetChunk & Stamped & { calls: readonly number[] });
 
 /** What the consumer of an execution reads. */
 export type ExecutionChunk = StampedChunk | (DoneChunk & Stamped);

@@ -8,6 +8,7 @@ export type { ExecutionOptions, PipelineOptions } from './options.ts';
 export { checkParameters } from './options.ts';
 export { compose, terminal } from './execution/layer.ts';
 export type { TerminalBody, TerminalOptions } from './execution/layer.ts';
+export { isVoided } from './chunks.ts';
 export { Stream } from './stream/stream.ts';
 export type { StreamEnd, Tap } from './stream/tap.ts';
 export type { HandleOptions, Handler, Progress } from './views/handle.ts';

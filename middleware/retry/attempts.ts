@@ -12,6 +12,8 @@ type Attempt = Stream<StreamChunk, Reply>;
  * another one, and gives up with the last error as it is. Use either `open()` or `first()` and `next()`.
  */
 export class Attempts {
+  /** The numbers of the calls made. Chunks of other numbers are those that a layer below added by itself. */
+  readonly calls = new Set<number>();
   readonly #context: ExecutionContext;
   readonly #next: Next;
   readonly #settings: RetrySettings;
@@ -72,7 +74,8 @@ export class Attempts {
     this.#number = number;
     this.#delivered = false;
     const stream = this.#next(this.#changes).tap({
-      call: ({ span }) => {
+      call: ({ number: call, span }) => {
+        this.calls.add(call);
         // A span without the number is a first attempt's.
         if (number > 1) span.set({ attempt: number });
       },

@@ -1,4 +1,4 @@
-import type { StreamChunk } from '../../src/index.ts';
+import { isVoided, type StreamChunk } from '../../src/index.ts';
 
 /** What one model call has delivered. */
 interface Piece {
@@ -16,7 +16,7 @@ export class Delivered {
 
   add(chunk: StreamChunk): void {
     if (chunk.type === 'reset') {
-      this.#pieces = this.#pieces.filter(({ call }) => call < chunk.from);
+      this.#pieces = this.#pieces.filter(({ call }) => !isVoided(chunk, call));
       return;
     }
     const piece = this.#piece(chunk.call ?? 0);
@@ -40,8 +40,9 @@ export class Delivered {
     return this.#pieces.length === 0;
   }
 
-  get text(): string {
-    return this.#pieces.map(({ text }) => text).join('');
+  /** What these calls said. What a layer below added by itself is not among it. */
+  textOf(calls: ReadonlySet<number>): string {
+    return this.#pieces.map(({ call, text }) => (calls.has(call) ? text : '')).join('');
   }
 
   get acted(): boolean {
@@ -52,7 +53,7 @@ export class Delivered {
     return this.#pieces.some(({ ran }) => ran);
   }
 
-  /** The number of the first call that delivered something. 0: something was not made by a call, so a reset cannot void it. */
+  /** The lowest number of what was delivered. */
   get from(): number {
     return Math.min(...this.#pieces.map(({ call }) => call));
   }

@@ -88,13 +88,13 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   #resetting(error: unknown): Recovery | undefined {
     const { from, ran, nothing } = this.#delivered;
     if (nothing) return {};
-    if (from < 1 || (ran && !this.#settings.rerunTools)) return undefined;
+    if (ran && !this.#settings.rerunTools) return undefined;
     return { reset: { type: 'reset', from, reason: underlying(error)?.code ?? 'failed' } };
   }
 
   #continuing(error: unknown): Recovery | undefined {
-    const { text, acted } = this.#delivered;
-    if (acted) return undefined;
+    if (this.#delivered.acted) return undefined;
+    const text = this.#delivered.textOf(this.#attempts.calls);
     // There is no text to continue, only thinking: the attempt is made again from the start.
     if (text === '') return this.#resetting(error);
     const messages = [
@@ -110,11 +110,14 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
     return answerOf('retry(): resumePrompt', () => this.#settings.resumePrompt(text), 'string');
   }
 
-  /** The chunks of an attempt that continues the text. Its thinking is left out: it is about how to continue. */
+  /**
+   * The chunks of an attempt that continues the text. Its thinking is left out: it is about how to continue. So is what a layer below adds by itself,
+   * which has come with the first attempt.
+   */
   #joined(batch: readonly StreamChunk[], seam: Seam): StreamChunk[] {
     const joined: StreamChunk[] = [];
     for (const chunk of batch) {
-      if (chunk.type === 'thinking') continue;
+      if (chunk.type === 'thinking' || !this.#attempts.calls.has(chunk.call ?? 0)) continue;
       if (chunk.type === 'content' && isPlain(chunk)) {
         const content = seam.push(chunk.content);
         this.#held = content === '' ? chunk : undefined;

@@ -5,8 +5,10 @@ import { guarded, ignored, kindOfThrown } from '../kit/thrown.ts';
 import { asRequestId } from '../kit/served-names.ts';
 import { asSluiceError, middlewareError } from '../middleware-error.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
+import { numbered } from './chunk-copies.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
+import type { Stamp } from '../stream/stamp.ts';
 import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { Reply } from '../request.ts';
 import { estimateInputTokens, estimateTokens } from '../tokens.ts';
@@ -23,7 +25,8 @@ interface NamedObserver {
 const NOT_WAITED_FOR = Number.POSITIVE_INFINITY;
 
 /** One model call: its usage, its observers, its span. */
-export class CallRecord implements Call {
+export class CallRecord implements Call, Stamp {
+  readonly copies = true;
   readonly number: number;
   readonly request: ModelRequest;
   readonly span: SpanHandle;
@@ -55,7 +58,7 @@ export class CallRecord implements Call {
     this.model = request.model;
   }
 
-  /** Shows the call to those who hear of it, which are given the innermost first. The outermost is told first. What one throws refuses the call. */
+  /** Shows the call to those who see it, which are given the innermost first. The outermost is told first. What one throws refuses the call. */
   tell(taps: readonly CallTap[]): void {
     for (const { name, call } of taps.toReversed()) {
       let observer: CallObserver | void;
@@ -104,14 +107,36 @@ export class CallRecord implements Call {
     for (const mine of this.#lifeObservers) this.#tell(mine, 'alive', (observer) => observer.alive?.(sign));
   }
 
-  /** Numbers a chunk, counts it and shows it to the observers. */
-  addChunk(chunk: StreamChunk): void {
-    if (!isChunk(chunk)) throw chunkError(this.span.span.name, chunk);
+  get last(): number {
+    return this.number;
+  }
+
+  /** No chunk of a call goes on as it is: it may be frozen, or used again. */
+  passes(): boolean {
+    return false;
+  }
+
+  /** Numbers a copy of a chunk, counts it and shows it to the observers. */
+  admit(given: StreamChunk): StreamChunk {
+    if (!isChunk(given)) throw chunkError(this.span.span.name, given);
     this.silentSince = NOT_WAITED_FOR;
-    chunk.call = this.number;
+    const chunk = this.#numbered(given);
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
     if (this.#chunkObservers.length > 0) this.#show(chunk);
+    return chunk;
+  }
+
+  /** A reset of a provider voids the call itself, which is all that came of it. */
+  #numbered(chunk: StreamChunk): StreamChunk {
+    if (chunk.type !== 'reset') return numbered(chunk, this.number);
+    return {
+      type: 'reset',
+      from: this.number,
+      calls: [this.number],
+      reason: chunk.reason,
+      call: this.number,
+    };
   }
 
   /** Settles the usage, tells the observers and closes the span. Returns warnings about observers that threw. */

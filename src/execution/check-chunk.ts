@@ -20,7 +20,7 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
         (typeof chunk.data === 'string' || typeof chunk.url === 'string')
       );
     case 'reset':
-      return typeof chunk.from === 'number';
+      return Number.isSafeInteger(chunk.from) && chunk.from >= 0;
     default:
       return false;
   }
@@ -30,16 +30,21 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
 export function chunkError(name: string | undefined, chunk: unknown): SluiceError {
   // It may be the promise of an async map().
   ignored(chunk);
-  const advice = "give chunks such as { type: 'content', content: 'text' }";
-  const said = `gave a chunk that is ${faultOf(chunk)}: ${advice}.`;
+  const said = `gave a chunk that is ${faultOf(chunk)}.`;
   return name === undefined
     ? new SluiceError('middleware', `A middleware ${said}`)
     : middlewareError(name, said);
 }
 
 function faultOf(chunk: unknown): string {
-  if (typeof chunk !== 'object' || chunk === null) return kindOf(chunk);
+  const advice = "give chunks such as { type: 'content', content: 'text' }";
+  if (typeof chunk !== 'object' || chunk === null) return `${kindOf(chunk)}: ${advice}`;
   const type: unknown = 'type' in chunk ? chunk.type : undefined;
-  if (typeof type !== 'string') return `an object whose type is ${kindOf(type)}`;
-  return `of type ${JSON.stringify(type.slice(0, 40))}, which has no such fields or does not exist`;
+  if (typeof type !== 'string') return `an object whose type is ${kindOf(type)}: ${advice}`;
+  if (type === 'reset') {
+    const from: unknown = 'from' in chunk ? chunk.from : undefined;
+    const found = typeof from === 'number' ? String(from) : kindOf(from);
+    return `a reset from ${found}: give a whole number, 0 for all that this run of the layer has given`;
+  }
+  return `of type ${JSON.stringify(type.slice(0, 40))}, which has no such fields or does not exist: ${advice}`;
 }

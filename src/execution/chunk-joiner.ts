@@ -1,4 +1,5 @@
-import type { ContentChunk, StreamChunk, ThinkingChunk, ToolCallDeltaChunk } from '../chunks.ts';
+import { isVoided } from '../chunks.ts';
+import type { ContentChunk, ResetChunk, StreamChunk, ThinkingChunk, ToolCallDeltaChunk } from '../chunks.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import { CharacterJoiner, wellFormed } from '../well-formed.ts';
 
@@ -56,7 +57,7 @@ export class ChunkJoiner {
       if (chunk.type === 'content' || chunk.type === 'thinking') this.#joinText(chunk, out);
       else if (chunk.type === 'tool_call_delta') out.push(this.#joinArguments(chunk));
       else {
-        if (chunk.type === 'reset') this.#drop(chunk.from);
+        if (chunk.type === 'reset') this.#drop(chunk);
         this.#letGo(out);
         // The finished call has the whole arguments.
         if (chunk.type === 'tool_call') this.#arguments?.delete(chunk.id);
@@ -88,8 +89,8 @@ export class ChunkJoiner {
   }
 
   /** A reset voids the text of its call, and with it the half that is held back. */
-  #drop(from: number): void {
-    if ((this.#held?.call ?? 0) >= from) {
+  #drop(reset: ResetChunk): void {
+    if (this.#held !== undefined && isVoided(reset, this.#held.call)) {
       this.#held = undefined;
       this.#text.flush();
     }

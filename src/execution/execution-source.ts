@@ -14,6 +14,7 @@ import type { PushSource, Receiver } from '../stream/source.ts';
 import type { StreamEnd } from '../stream/tap.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionSetup } from './admission.ts';
+import { placed } from './chunk-copies.ts';
 import { ChunkJoiner } from './chunk-joiner.ts';
 import type { Execution } from './execution.ts';
 import type { Layer } from './layer.ts';
@@ -152,19 +153,30 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     else this.#stampAndDeliver(batch);
   }
 
-  /** After an interrupt: the chunks that were on their way before it. A chunk that a layer adds now has no call. */
+  /** After an interrupt: the chunks that were on their way before it. A chunk that a layer adds now has the number 0. */
   #currentOf(pulled: readonly StreamChunk[]): readonly StreamChunk[] {
-    const { deliveredBatch } = this.execution;
-    return pulled.filter((chunk) => (chunk.call ?? 0) > 0 || deliveredBatch.includes(chunk));
+    return pulled.filter((chunk) => chunk.call !== 0);
   }
 
   #stampAndDeliver(batch: readonly StreamChunk[]): void {
     this.#firstChunkAt ??= performance.now();
-    this.#stamp(batch);
-    this.#receiver?.pulled(batch);
+    const root = this.#root;
+    const isOurs = root !== undefined && chainOf(root).copies;
+    if (isOurs) {
+      this.#stamp(batch);
+      this.#receiver?.pulled(batch);
+    } else {
+      this.#receiver?.pulled(batch.map(this.#copied));
+    }
   }
 
-  /** Keeps and numbers the chunks, in place: they belong to this execution. */
+  /** A chunk that a layer may still hold is delivered as a copy. */
+  readonly #copied = (chunk: StreamChunk): StampedChunk => {
+    this.#accumulator.add(chunk);
+    return placed(chunk, this.#index++);
+  };
+
+  /** Keeps the chunks and says their places, in place: nobody else holds them. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {
     // Not with an iterator, which would be made anew for each batch.
     let at = 0;
@@ -172,7 +184,6 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
       const chunk = batch[at++];
       if (chunk === undefined) continue;
       this.#accumulator.add(chunk);
-      chunk.call ??= 0;
       chunk.index = this.#index++;
     }
   }

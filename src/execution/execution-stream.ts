@@ -40,7 +40,7 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
     return buffered < this.#bufferSize || this.#source.execution.interrupted;
   }
 
-  /** Hears of all calls of the execution. */
+  /** Sees all calls of the execution. */
   override addCallTap({ call }: CallTap): void {
     if (this.started) throw lateTapError();
     const { execution } = this.#source;

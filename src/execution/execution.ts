@@ -57,7 +57,9 @@ export class Execution implements StreamOwner {
   limitsSilence = false;
   interrupted = false;
   deliveredBatch: readonly unknown[] = [];
-  /** The taps on the stream of the execution, which hear of all calls. In the order in which they were added. */
+  /** The number that a call or a run of a layer was given last. */
+  lastNumber = 0;
+  /** The taps on the stream of the execution, which see all calls. In the order in which they were added. */
   callTaps: readonly CallTap[] = [];
   /** Set once, by `end()`. */
   ending: Ending | undefined;
@@ -149,8 +151,7 @@ export class Execution implements StreamOwner {
     return this.trace.open(kind, name, attributes, this.#span?.span.id);
   }
 
-  newCall(run: Stoppable, name: string, request: ModelRequest): CallRecord {
-    const number = this.calls.length + 1;
+  newCall(number: number, run: Stoppable, name: string, request: ModelRequest): CallRecord {
     const call = new CallRecord(number, request, this.span('call', name, { call: number }));
     this.calls.push(call);
     this.#openCalls.set(call, run);

@@ -10,10 +10,12 @@ import { andThen } from '../stream/owner.ts';
 import type { MaybePromise } from '../stream/owner.ts';
 import { Segment } from '../stream/segment.ts';
 import type { OpenedAs } from '../stream/segment.ts';
+import type { MapStamp, Stamp } from '../stream/stamp.ts';
 import { Stream } from '../stream/stream.ts';
 import { lateTapError } from '../stream/tap.ts';
 import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { CallRecord } from './call-record.ts';
+import { ChunkNumbers } from './chunk-numbers.ts';
 import type { Execution } from './execution.ts';
 import { openBody } from './layer-body.ts';
 import { LayerContext } from './layer-context.ts';
@@ -41,11 +43,15 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #calledNext = false;
   /** Whether anything of that was read. */
   #readBelow = false;
-  /** Who hears of the calls made below this stream, in the order in which they were added. */
+  /** Who sees the calls made below this stream, in the order in which they were added. */
   #callTaps: readonly CallTap[] = NO_TAPS;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
+  /** The numbers of its chunks. Made when it opens. */
+  numbers: ChunkNumbers | undefined;
+  /** The number of what its body read last of runs that have ended. */
+  #lastReadOfEnded: number | undefined;
 
   constructor(
     execution: Execution,
@@ -124,11 +130,12 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const refused = this.#aborted ?? this.#parent?.refusedBecause ?? this.execution.refusedBecause;
     if (refused !== undefined) throw refused;
     this.#parent?.childStarted(this);
+    const numbers = new ChunkNumbers(this.execution, this, this.#parent?.numbers);
+    this.numbers = numbers;
     const { terminal, middleware } = this.layer;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
-      const call = this.#startCall();
-      this.addTap((chunk) => call.addChunk(chunk), 'first');
+      const call = this.#startCall(numbers.take());
       if (this.execution.limitsSilence) this.addTap({ pull: () => call.waits() }, 'first');
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
         openBody(this, terminal.body(context, call));
@@ -175,6 +182,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const parent = this.#parent;
     if (parent === undefined) return;
     parent.#children = parent.#children.filter((child) => child !== this);
+    parent.#lastReadOfEnded = this.lastGiven ?? parent.#lastReadOfEnded;
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 
@@ -208,7 +216,33 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return this.#readBelow ? { ...reply, finishReason: 'other' } : undefined;
   }
 
-  /** Usage at the end of a stack most likely is that of a model call, which would be free without a word. */
+  /** Whose the chunks are that its body gives. */
+  override get stamp(): Stamp | undefined {
+    return this.#call ?? this.numbers;
+  }
+
+  /** Whose the chunks are that the layer above makes of its chunks. */
+  override get stampAbove(): MapStamp | undefined {
+    return this.#parent?.numbers;
+  }
+
+  /** The number of the chunk from below that its body has read last. */
+  get lastRead(): number | undefined {
+    for (let at = this.#children.length - 1; at >= 0; at--) {
+      const number = this.#children[at]?.lastGiven;
+      if (number !== undefined) return number;
+    }
+    return this.#lastReadOfEnded;
+  }
+
+  /** The number of the chunk that was read last of its stream. */
+  get lastGiven(): number | undefined {
+    const { chain } = this;
+    if (chain?.queue.wasRead !== true) return undefined;
+    return chain.queue.lastTaken?.call ?? chain.lastNumber;
+  }
+
+  /** Usage at the end of a stack most likely is that of a model call, which would be free, and nothing would say so. */
   #checkWhoCalled(): void {
     const { name, below } = this.layer;
     if (below !== undefined || this.#calledNext || this.#call !== undefined) return;
@@ -222,7 +256,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     this.#callTaps = this.#callTaps.concat(tap);
   }
 
-  /** Everyone who hears of the calls of this run, the innermost first. */
+  /** Everyone who sees the calls of this run, the innermost first. */
   get #hearers(): readonly CallTap[] {
     let hearers = this.#callTaps;
     for (let above = this.#parent; above !== undefined; above = above.#parent)
@@ -231,9 +265,9 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return callTaps.length === 0 ? hearers : hearers.concat(callTaps);
   }
 
-  #startCall(): CallRecord {
+  #startCall(number: number): CallRecord {
     const { name, terminal } = this.layer;
-    const call = this.execution.newCall(this, name, this.request);
+    const call = this.execution.newCall(number, this, name, this.request);
     call.provider = terminal?.provider;
     call.model ??= terminal?.model;
     this.#call = call;

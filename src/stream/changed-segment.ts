@@ -3,6 +3,7 @@ import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
+import type { MapStamp } from './stamp.ts';
 import type { CallTap, StreamEnd } from './tap.ts';
 
 /** A stream of what a map or a filter makes of another one. */
@@ -25,6 +26,10 @@ export class ChangedSegment<C, D, R> extends Segment<D, R> {
   override open(): Segment<unknown, R> {
     if (this.#of.isHandedOn) throw readElsewhereError();
     return this.#of;
+  }
+
+  override get stampAbove(): MapStamp | undefined {
+    return this.#of.stampAbove;
   }
 
   override addCallTap(tap: CallTap): void {

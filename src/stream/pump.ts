@@ -6,7 +6,7 @@ import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { ReadQueue, undefinedChunkError } from './read-queue.ts';
 import type { Reader } from './read-queue.ts';
-import { Segment } from './segment.ts';
+import { Segment, UNSEEN } from './segment.ts';
 import type { Chain, HandOver, OpenedAs, Waiting } from './segment.ts';
 import { GeneratorSource, end, isEnd } from './source.ts';
 import type { BatchSource, GeneratorLike, Pulled, PushSource, Receiver, StreamSource } from './source.ts';
@@ -81,6 +81,14 @@ class Pump<C, R> implements Chain<C, R> {
 
   get started(): boolean {
     return this.#state !== 'idle';
+  }
+
+  get copies(): boolean {
+    return this.#steps.copies;
+  }
+
+  get lastNumber(): number | undefined {
+    return this.#steps.lastNumber;
   }
 
   get #innermost(): Segment<C, R> {
@@ -162,7 +170,7 @@ class Pump<C, R> implements Chain<C, R> {
   }
 
   /** Hands on what was read; true if more is to be read. The first `from` steps have seen it. */
-  #receive(pulled: Pulled<C, R>, from = 0): boolean {
+  #receive(pulled: Pulled<C, R>, from: number = UNSEEN): boolean {
     if (this.#stop !== undefined || this.#state === 'ended') return false;
     // Until all of it is handed on, so that a reader that asks for more meanwhile is heard at the end.
     this.#asked = true;
@@ -171,8 +179,9 @@ class Pump<C, R> implements Chain<C, R> {
       this.#end({ outcome: 'completed', reply: pulled.reply });
       return false;
     }
-    const isSeen = this.#steps.size === from;
-    const batch = isSeen ? pulled : this.#steps.run(pulled, this.outermost.owner, from);
+    const batch = this.#steps.isSeen(pulled, from)
+      ? pulled
+      : this.#steps.run(pulled, this.outermost.owner, from);
     if (batch.length > 0) this.queue.add(batch);
     this.#asked = false;
     return !this.#stoppedBySteps() && this.#wantsMore;
@@ -208,7 +217,8 @@ class Pump<C, R> implements Chain<C, R> {
   #answer(result: IteratorResult<C, R>): boolean {
     if (result.done === true || this.#steps.size > 0 || this.#state !== 'open' || this.#stop !== undefined)
       return false;
-    if (!this.queue.answer(result)) return false;
+    const mine = this.#steps.stamped(result);
+    if (mine === undefined || !this.queue.answer(mine)) return false;
     this.#asked = false;
     if (++this.#directAnswers === TRUSTED_AFTER) this.#trust();
     return true;
@@ -217,15 +227,19 @@ class Pump<C, R> implements Chain<C, R> {
   /** Until then each reader gets a promise of ours, which can be settled if the generator never comes back. */
   #trust(): void {
     if (!(this.#source instanceof GeneratorSource) || this.#steps.hasWaitTaps) return;
+    const { stamp } = this.#steps;
     this.#trusted = {
       body: this.#source.body,
       answered: (result) => {
         this.#asked = false;
         if (result.done === true || this.#stop !== undefined || this.#state !== 'open')
           return this.#inQueue(() => this.#receive(pulledOf(result)));
+        const isAsItIs = stamp === undefined ? result.value !== undefined : stamp.passes(result.value);
+        const mine = isAsItIs ? result : this.#steps.stamped(result);
+        if (mine === undefined) return this.#inQueue(() => this.#receive(pulledOf(result)));
         if (this.#wantsMore) this.read();
-        if (result.value === undefined) throw undefinedChunkError();
-        return result;
+        if (mine.value === undefined) throw undefinedChunkError();
+        return mine;
       },
       failed: (error) => this.#inQueue(() => this.#fail(error)),
     };
@@ -290,13 +304,13 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'ended') return;
     this.#state = 'open';
     this.#source = source;
-    for (const segment of this.#segments.toReversed()) this.#steps.add(segment);
+    this.#steps.load(this.#segments);
   }
 
   handOver(): HandOver<C, R> | undefined {
     if (!this.#isQuiet || this.#source === undefined) return undefined;
     const unread = this.queue.takeAll();
-    return { segments: this.#segments, source: this.#source, unread, steps: this.#steps.size };
+    return { segments: this.#segments, source: this.#source, unread, steps: this.#steps.seen };
   }
 
   #goOn({ segments, source, unread, steps }: HandOver<C, R>): void {

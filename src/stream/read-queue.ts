@@ -45,6 +45,11 @@ export class ReadQueue<C, R> {
     return this.#wasRead;
   }
 
+  /** The chunk that was read last, if it was part of the batch that is being read. */
+  get lastTaken(): C | undefined {
+    return this.#at === 0 ? undefined : this.#buffer[this.#at - 1];
+  }
+
   /** Whether a reader waits. */
   get hasReader(): boolean {
     return this.#reader !== undefined;

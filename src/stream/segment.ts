@@ -6,6 +6,7 @@ import { noOwner } from './owner.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
 import type { Reader, ReadQueue } from './read-queue.ts';
 import type { StreamSource } from './source.ts';
+import type { MapStamp, Stamp } from './stamp.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, CallTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
 
@@ -17,6 +18,9 @@ export type Waiting = 'keep' | 'drop';
 
 /** What a filter makes of a chunk that it does not let through. */
 export const DROPPED: unique symbol = Symbol('dropped');
+
+/** Of chunks that nothing of a chain has seen, not even its stamp. */
+export const UNSEEN = -1;
 
 /** Reads one source for all segments of a chain. The only implementation is `Pump`. */
 export interface Chain<C, R> {
@@ -37,6 +41,10 @@ export interface Chain<C, R> {
   stop(at: Segment<C, R>, error: SluiceError, waiting: Waiting): MaybePromise<void>;
   /** Called by each segment when it has ended. */
   segmentEnded(segment: Segment<C, R>, end: StreamEnd<R>): void;
+  /** Whether all its chunks are copies that the runtime made, so that it may write on them. */
+  readonly copies: boolean;
+  /** The number of the chunk that was stamped last. */
+  readonly lastNumber: number | undefined;
   /** Gives everything to a chain that goes on with it; undefined if a read is under way or it is not open. */
   handOver(): HandOver<C, R> | undefined;
 }
@@ -45,8 +53,9 @@ export interface Chain<C, R> {
 export interface HandOver<C, R> {
   segments: readonly Segment<C, R>[];
   source: StreamSource<C, R>;
-  /** Chunks that were read ahead. The first `steps` of the chain's steps have seen them. */
+  /** Chunks that were read ahead. */
   unread: readonly C[];
+  /** How many of the chain's steps have seen them, or {@link UNSEEN}. */
   steps: number;
 }
 
@@ -95,6 +104,16 @@ export abstract class Segment<C, R> {
 
   /** What a map or a filter makes of each chunk, before the taps see it; {@link DROPPED} if nothing. */
   get change(): ((this: void, chunk: never) => unknown) | undefined {
+    return undefined;
+  }
+
+  /** Whose the chunks are that this segment's source or body gives; undefined if it has none of its own. Asked when it is open. */
+  get stamp(): Stamp | undefined {
+    return undefined;
+  }
+
+  /** Whose the chunks are that a map makes of this stream's. */
+  get stampAbove(): MapStamp | undefined {
     return undefined;
   }
 
@@ -156,7 +175,7 @@ export abstract class Segment<C, R> {
     this.taps = where === 'first' ? [mine].concat(this.taps) : this.taps.concat(mine);
   }
 
-  /** Adds a tap that hears of calls. Throws for a stream below which no call is made. */
+  /** Adds a tap that sees calls. Throws for a stream below which no call is made. */
   addCallTap(_tap: CallTap): void {
     const advice = 'no call is made below it. Tap the streams of next() and run().';
     throw new SluiceError(

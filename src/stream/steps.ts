@@ -1,7 +1,8 @@
 import { ignored } from '../kit/thrown.ts';
 import type { StreamOwner } from './owner.ts';
-import { DROPPED } from './segment.ts';
+import { DROPPED, UNSEEN } from './segment.ts';
 import type { Segment } from './segment.ts';
+import type { MapStamp, Stamp } from './stamp.ts';
 import type { BoundTap } from './tap.ts';
 
 /** A tap or a change that threw: whose it is, and what it threw. */
@@ -23,6 +24,9 @@ interface WaitTap<C, R> {
 
 const NONE: readonly never[] = [];
 
+/** The place of the stamp before the steps. */
+const STAMP = -1;
+
 /** The taps and changes of a chain, innermost first. One synchronous loop runs them over each batch. */
 export class Steps<C, R> {
   // New lists for each step: push() makes room for sixteen more. Flat lists, because the loop over them is the hottest of all.
@@ -36,6 +40,11 @@ export class Steps<C, R> {
   running = false;
   /** Set by a step that ends the chain: the batch then ends with the current chunk. */
   stopped = false;
+  /** Numbers each chunk before the first step sees it. */
+  stamp: Stamp | undefined;
+  #stampedBy: Segment<C, R> | undefined;
+  /** Whether all chunks that leave the chain are copies that the runtime made. */
+  copies = false;
   /** The step that threw, if one did. */
   failure: StepFailure<C, R> | undefined;
 
@@ -49,12 +58,68 @@ export class Steps<C, R> {
     return this.#waitTaps.length > 0;
   }
 
-  add(segment: Segment<C, R>): void {
-    const { change } = segment;
-    if (change !== undefined) this.#add(segment, change, true);
-    for (const { chunk, pull } of segment.taps) {
-      if (pull !== undefined) this.#waitTaps = this.#waitTaps.concat({ segment, pull });
-      if (chunk !== undefined) this.#add(segment, chunk, false);
+  /** Takes the steps of a chain, whose segments are given outermost first. */
+  load(segments: readonly Segment<C, R>[]): void {
+    const stampedAt = segments.findLastIndex(({ stamp }) => stamp !== undefined);
+    for (let at = segments.length - 1; at >= 0; at--) {
+      const segment = segments[at];
+      if (segment === undefined) continue;
+      if (at === stampedAt) this.#stampAt(segment);
+      const { change } = segment;
+      if (change !== undefined) {
+        const isHandedOn = segments.slice(0, at).some(({ stamp }) => stamp !== undefined);
+        this.#add(segment, stampedChange(change, segment.stampAbove, isHandedOn), true);
+      }
+      for (const { chunk, pull } of segment.taps) {
+        if (pull !== undefined) this.#waitTaps = this.#waitTaps.concat({ segment, pull });
+        if (chunk !== undefined) this.#add(segment, chunk, false);
+      }
+    }
+  }
+
+  /** Chunks are stamped where they leave the layer that has the source. What is inside of it, such as a map of its own, sees them before. */
+  #stampAt(segment: Segment<C, R>): void {
+    const { stamp } = segment;
+    if (stamp === undefined) return;
+    this.copies = stamp.copies;
+    if (this.#steps.length > 0) {
+      this.#add(segment, (chunk: unknown) => (stamp.passes(chunk) ? chunk : stamp.admit(chunk)), true);
+      return;
+    }
+    this.stamp = stamp;
+    this.#stampedBy = segment;
+  }
+
+  /** The number of the chunk that was stamped last. */
+  get lastNumber(): number | undefined {
+    return this.stamp?.last;
+  }
+
+  /** How many steps a batch has seen that went through all of them. */
+  get seen(): number {
+    return this.stamp === undefined && this.#steps.length === 0 ? UNSEEN : this.#steps.length;
+  }
+
+  /** Whether a batch that the first `from` steps have seen can go on as it is. */
+  isSeen(batch: readonly unknown[], from: number): boolean {
+    const stamp = from === UNSEEN ? this.stamp : undefined;
+    if (this.#steps.length > Math.max(from, 0)) return false;
+    if (stamp === undefined) return true;
+    for (const chunk of batch) if (!stamp.passes(chunk)) return false;
+    return true;
+  }
+
+  /** A chunk of a generator that no step sees, stamped. Undefined for a value that is not a chunk: as part of a batch, it ends the chain. */
+  stamped(result: IteratorYieldResult<C>): IteratorYieldResult<C> | undefined;
+  // Two signatures, because a stamp does not know the type of what it stamps.
+  stamped(result: IteratorYieldResult<unknown>): IteratorYieldResult<unknown> | undefined {
+    const stamp = this.stamp;
+    if (stamp === undefined || stamp.passes(result.value)) return result;
+    try {
+      const chunk = stamp.admit(result.value);
+      return chunk === result.value ? result : { done: false, value: chunk };
+    } catch {
+      return undefined;
     }
   }
 
@@ -86,26 +151,44 @@ export class Steps<C, R> {
   // Two signatures, because TypeScript cannot follow the type of a chunk through the changes.
   run(batch: readonly unknown[], owner: StreamOwner, from: number): readonly unknown[] {
     const { interrupted } = owner;
+    const stamp = from === UNSEEN ? this.stamp : undefined;
+    const first = Math.max(from, 0);
     this.running = true;
     const passed =
       this.#isChange === undefined
-        ? this.#show(batch, owner, from)
-        : this.#change(batch, owner, from, this.#isChange);
+        ? this.#show(batch, owner, first, stamp)
+        : this.#change(batch, owner, first, stamp, this.#isChange);
     this.running = false;
     if (!interrupted && owner.interrupted) owner.deliveredBatch = passed;
     return passed;
   }
 
-  /** For a chain of taps: the batch itself goes on. */
-  #show(batch: readonly unknown[], owner: StreamOwner, from: number): readonly unknown[] {
+  /** For a chain of taps: the batch itself goes on, unless the stamp makes other chunks of those in it. */
+  #show(
+    batch: readonly unknown[],
+    owner: StreamOwner,
+    first: number,
+    stamp: Stamp | undefined,
+  ): readonly unknown[] {
     const steps = this.#steps;
     const { interrupted } = owner;
+    let stamped: unknown[] | undefined;
     let seen = 0;
-    let at = from;
+    let at = STAMP;
     try {
       while (seen < batch.length) {
-        const chunk = batch[seen];
-        for (at = from; at < steps.length; at++) {
+        let chunk = batch[seen];
+        at = STAMP;
+        if (stamp !== undefined && !stamp.passes(chunk)) {
+          const mine = stamp.admit(chunk);
+          // A batch of one needs no room for more, which push() would make.
+          if (stamped !== undefined) stamped.push(mine);
+          else if (mine !== chunk) stamped = seen === 0 ? [mine] : batch.slice(0, seen).concat([mine]);
+          chunk = mine;
+        } else {
+          stamped?.push(chunk);
+        }
+        for (at = first; at < steps.length; at++) {
           const answer = steps[at]?.(chunk);
           // An async tap is a mistake, but no reason to end the process.
           if (typeof answer === 'object') ignored(answer);
@@ -116,23 +199,27 @@ export class Steps<C, R> {
     } catch (thrown) {
       this.#failed(at, thrown);
     }
-    return seen === batch.length ? batch : batch.slice(0, seen);
+    const passed = stamped ?? batch;
+    return seen === passed.length ? passed : passed.slice(0, seen);
   }
 
   /** For a chain with changes: a new batch goes on. */
   #change(
     batch: readonly unknown[],
     owner: StreamOwner,
-    from: number,
+    first: number,
+    stamp: Stamp | undefined,
     isChange: readonly boolean[],
   ): readonly unknown[] {
     const steps = this.#steps;
     const { interrupted } = owner;
     const passed: unknown[] = [];
-    let at = from;
+    let at = STAMP;
     try {
       for (let chunk of batch) {
-        for (at = from; at < steps.length && chunk !== DROPPED; at++) {
+        at = STAMP;
+        if (stamp !== undefined && !stamp.passes(chunk)) chunk = stamp.admit(chunk);
+        for (at = first; at < steps.length && chunk !== DROPPED; at++) {
           const made = steps[at]?.(chunk);
           if (isChange[at] === true) chunk = made;
           else if (typeof made === 'object') ignored(made);
@@ -147,7 +234,16 @@ export class Steps<C, R> {
   }
 
   #failed(at: number, thrown: unknown): void {
-    const segment = this.#segments[at];
+    const segment = at === STAMP ? this.#stampedBy : this.#segments[at];
     if (segment !== undefined) this.failure = { segment, thrown };
   }
+}
+
+/** A change whose chunks belong to the layer that made it. `isHandedOn`: the layer returned them. */
+function stampedChange(change: Step, stamp: MapStamp | undefined, isHandedOn: boolean): Step {
+  if (stamp === undefined) return change;
+  return (chunk: unknown) => {
+    const made = change(chunk);
+    return made === chunk || made === DROPPED ? made : stamp.made(chunk, made, isHandedOn);
+  };
 }

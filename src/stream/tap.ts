@@ -22,7 +22,7 @@ export interface Tap<C, R> {
   call?(call: Call): CallObserver | void;
 }
 
-/** Who hears of the calls that are made below a stream. */
+/** Who sees the calls that are made below a stream. */
 export interface CallTap {
   /** The layer that added the tap, for errors and warnings. */
   name: string;
@@ -65,7 +65,7 @@ function checkTap(tap: unknown): void {
   }
 }
 
-/** The error for a tap that would not hear of everything. */
+/** The error for a tap that would not see everything. */
 export function lateTapError(): SluiceError {
   return new SluiceError(
     'middleware',

@@ -194,7 +194,7 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
       return yield* asGenerator(asFunction(below)());
     });
     const outer = await refusal(() => new Pipeline([yields, model()]).execute('user', 'x'));
-    expect(outer).toMatch(/^middleware: A middleware gave a chunk that is /);
+    expect(outer).toMatch(/^middleware: Middleware "odd" gave a chunk that is /);
   });
 
   const asGenerator = (stream: unknown): Stream<StreamChunk, unknown> => {

@@ -5,7 +5,7 @@ import { Model, answers, failureOf, says, stop, text, texts } from './harness.ts
 
 type Layered = Stream<StreamChunk, Reply>;
 
-/** Logs what it hears of calls: `a>1` at the start, `a.1` at a chunk, `a<1 completed` at the end. */
+/** Logs what it sees calls: `a>1` at the start, `a.1` at a chunk, `a<1 completed` at the end. */
 const hears = <C, R>(log: string[], name: string): Tap<C, R> => ({
   call({ number }) {
     log.push(`${name}>${number}`);
@@ -71,7 +71,7 @@ describe('what a tap hears', () => {
     expect(log).toEqual(['x>1', 'x<1 failed', 'x>2', 'x.2', 'x<2 completed']);
   });
 
-  test('a tap on one of two runs of next() hears of that run alone', async () => {
+  test('a tap on one of two runs of next() sees that run alone', async () => {
     const log: string[] = [];
     const twice: Middleware = async function* twice(_context, next) {
       yield* next();
@@ -81,7 +81,7 @@ describe('what a tap hears', () => {
     expect(log).toEqual(['second>2', 'second.2', 'second<2 completed']);
   });
 
-  test('a tap on context.run() hears of the calls of the whole stack that it runs', async () => {
+  test('a tap on context.run() sees the calls of the whole stack that it runs', async () => {
     const log: string[] = [];
     const routed: Middleware = (context) => context.run(compose(retrying, failsOnce())).tap(hears(log, 'x'));
     await new Pipeline([routed, says('never')]).execute('user', 'hi');
@@ -101,7 +101,7 @@ describe('what a tap hears', () => {
     expect(log).toEqual(['slow>1', 'fast>2', 'fast.2', 'fast<2 completed', 'slow<1 cancelled']);
   });
 
-  test('the same middleware twice in a stack hears of a call twice', async () => {
+  test('the same middleware twice in a stack sees a call twice', async () => {
     const log: string[] = [];
     const twice = tapping(log, 'x');
     await new Pipeline([twice, twice, says('a')]).execute('user', 'hi');
@@ -126,7 +126,7 @@ describe('what a tap hears', () => {
     ['throttle()', (stream) => stream.throttle(0)],
     ['a map of its textStream()', (stream) => stream.textStream().map((piece) => piece.length)],
     ['a branch of its tee()', (stream) => stream.tee(2, { overflow: 'drop-oldest' })[0]],
-  ])('a tap of the consumer on %s hears of all calls', async (_, view) => {
+  ])('a tap of the consumer on %s sees all calls', async (_, view) => {
     const log: string[] = [];
     const stream = view(new Pipeline([retrying, failsOnce()]).executeStream('user', 'hi'));
     for await (const _chunk of stream.tap(hears(log, 'consumer'))) continue;
@@ -137,7 +137,7 @@ describe('what a tap hears', () => {
 });
 
 describe('a call that is refused', () => {
-  test('layers further in never hear of it; those that heard hear its end; nothing is sent', async () => {
+  test('layers further in never see it; those that heard hear its end; nothing is sent', async () => {
     const log: string[] = [];
     const model = new Model({ log });
     const refusing: Middleware = (_context, next) =>

@@ -31,7 +31,7 @@ const retrying: Middleware = async function* retrying(_context, next) {
 };
 
 describe('a tap of calls', () => {
-  test('hears of every call below it, numbered over retries, and so are their chunks', async () => {
+  test('sees every call below it, numbered over retries, and so are their chunks', async () => {
     const log: string[] = [];
     const { middleware } = answers([texts('a'), new SluiceError('server', 'down')], [texts('b'), stop()]);
     const seen: [number, number][] = [];
@@ -353,7 +353,7 @@ describe('trace', () => {
   });
 });
 
-test('chunks of a middleware itself carry call 0, and indices are dense', async () => {
+test('a chunk that a layer makes of nothing has a number of its own, a later one that of what came; indices are dense', async () => {
   const frame: Middleware = async function* frame(_context, next) {
     yield text('<');
     yield* next();
@@ -364,10 +364,10 @@ test('chunks of a middleware itself carry call 0, and indices are dense', async 
     seen.push([chunk.index, chunk.call, chunk.type]);
   await settled();
   expect(seen).toEqual([
-    [0, 0, 'content'],
-    [1, 1, 'content'],
-    [2, 1, 'content'],
-    [3, 0, 'content'],
+    [0, 1, 'content'],
+    [1, 2, 'content'],
+    [2, 2, 'content'],
+    [3, 2, 'content'],
     [4, 0, 'done'],
   ]);
 });

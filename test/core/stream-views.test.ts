@@ -148,7 +148,7 @@ describe('text', () => {
     const stream = Stream.from<ExecutionChunk, string>(
       [
         content('old'),
-        { type: 'reset', from: 1, reason: 'r', call: 0, index: 1 },
+        { type: 'reset', from: 1, calls: [1], reason: 'r', call: 1, index: 1 },
         { ...content('new'), call: 2 },
       ],
       'reply',
