@@ -1,4 +1,5 @@
-import { SluiceError, abortedError, isSluiceError, kindOf } from './errors.ts';
+import { SluiceError, abortedError, isSluiceError } from './errors.ts';
+import { kindOfThrown } from './kit/thrown.ts';
 
 /** An error caused by a middleware. The message names it. */
 export function middlewareError(name: string, message: string, cause?: unknown): SluiceError {
@@ -10,6 +11,6 @@ export function asSluiceError(error: unknown, name: string): SluiceError {
   if (isSluiceError(error)) return error;
   if (error instanceof Error && error.name === 'AbortError') return abortedError(error);
   // The message stays in the cause, because it may contain what no client should see.
-  const kind = error instanceof Error ? `${error.name} (see the cause)` : `${kindOf(error)}, not an Error`;
-  return middlewareError(name, `threw ${kind}.`, error);
+  const where = error instanceof Error ? ' (see the cause)' : '';
+  return middlewareError(name, `threw ${kindOfThrown(error)}${where}.`, error);
 }

@@ -14,7 +14,7 @@ import type { Failing } from './callbacks.ts';
 const throwing: Failing = () => {
   throw new RangeError('words of a user');
 };
-// Plain JavaScript may pass an async function where none is expected.
+// Plain JavaScript may pass an async function in place of any other.
 const rejecting = new Proxy(throwing, { apply: () => Promise.reject(new RangeError('words of a user')) });
 
 describe.each(Object.entries(listeners))('R53 %s', (name, setting) => {

@@ -149,7 +149,7 @@ export async function toldBy(setting: (fail: Failing) => Setting, fail: Failing)
     try {
       const { stack, options } = setting(fail);
       const { outcome, warnings } = await new Pipeline(stack, options).execute('user', 'Hi');
-      // A listener may reject after the end: its warning has come by now, or does not end the process.
+      // A listener may reject after the end.
       await settled();
       told = { ended: outcome, warnings, message: undefined };
     } catch (error) {
