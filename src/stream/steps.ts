@@ -134,8 +134,8 @@ export class Steps<C, R> {
   tellWaitTaps(): void {
     for (const { pull, segment } of this.#waitTaps) {
       try {
-        const answer: unknown = pull();
-        ignored(answer);
+        const ask: () => unknown = pull;
+        ignored(ask());
       } catch (thrown) {
         this.failure = { segment, thrown };
         return;
