@@ -1,8 +1,8 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import * as z from 'zod';
-import { SluiceError, type ExecutionContext, type ModelRequest } from '../../src/index.ts';
+import { SluiceError, type ExecutionContext, type ModelRequest, type Usage } from '../../src/index.ts';
 import { answerOf, estimateInputTokens, kindOf, option } from '../../src/kit/index.ts';
-import type { Limiter, LimiterOptions } from './windows.ts';
+import type { TokenCount } from './count.ts';
+import { SharedWindow, type Limiter, type LimiterOptions } from './shared.ts';
 
 /** Options of `rateLimit()`. Each key has its own limits. */
 export interface RateLimitOptions {
@@ -10,6 +10,11 @@ export interface RateLimitOptions {
   requestsPerMinute?: number | undefined;
   /** Tokens of input and output together. Default: no limit. */
   tokensPerMinute?: number | undefined;
+  /**
+   * Which tokens of a call count towards `tokensPerMinute` at its end: `all`, `uncached` (without input that the provider read from its cache), or
+   * a function. Default: as the provider counts.
+   */
+  count?: TokenCount | undefined;
   /** Requests that run at once in this process. Default: no limit. */
   maxConcurrentRequests?: number | undefined;
   /** Who is limited, such as the id of the tenant or of the API key. Default: `''`, all requests together. */
@@ -22,15 +27,24 @@ export interface RateLimitOptions {
   estimate?: ((request: ModelRequest) => number) | undefined;
   /** Tokens of output reserved for a request without `maxTokens`. Default: 1,000. */
   estimatedOutputTokens?: number | undefined;
-  /** Whether requests also wait for the limits in the provider's headers, and after its 429 with Retry-After. Default: true. */
+  /**
+   * Whether requests also wait for the limits in the provider's headers, and after its 429 with Retry-After. They hold for the provider and the
+   * model that has told them. Default: true.
+   */
   learn?: boolean | undefined;
-  /** Longest time that a Retry-After stops a key, in milliseconds. Default: 60,000. */
+  /** Longest time that a Retry-After stops the requests to a model, in milliseconds. Default: 60,000. */
   maxPauseMs?: number | undefined;
   /**
-   * Makes a limiter of rate-limiter-flexible, for example with Redis: `(options) => new RateLimiterRedis({ ...options, storeClient })`. Called
-   * once for requests and once for tokens. Default: in memory.
+   * Makes a limiter that counts for all processes together, for example of rate-limiter-flexible with Redis:
+   * `(options) => new RateLimiterRedis({ ...options, storeClient })`. Called once for requests and once for tokens. Default: none, each process
+   * counts for itself.
    */
   limiter?: ((options: LimiterOptions) => Limiter) | undefined;
+  /**
+   * Longest time that the limiter may take to answer, in milliseconds, before the request is refused with `store`. It is part of `maxWaitMs`.
+   * Default: 2,000.
+   */
+  storeTimeoutMs?: number | undefined;
 }
 
 const { functionOf } = option;
@@ -40,6 +54,12 @@ const milliseconds = option.milliseconds();
 const schema = z.strictObject({
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
+  count: z
+    .union(
+      [z.enum(['all', 'uncached']), functionOf<(usage: Usage) => number>()],
+      'give "all", "uncached" or a function',
+    )
+    .optional(),
   maxConcurrentRequests: count.optional(),
   key: functionOf<(context: ExecutionContext) => string>().default(() => () => ''),
   maxWaitMs: milliseconds.default(30_000),
@@ -48,9 +68,8 @@ const schema = z.strictObject({
   estimatedOutputTokens: option.count(0).default(1_000),
   learn: z.boolean().default(true),
   maxPauseMs: milliseconds.default(60_000),
-  limiter: functionOf<(options: LimiterOptions) => Limiter>().default(
-    () => (options: LimiterOptions) => new RateLimiterMemory(options),
-  ),
+  limiter: functionOf<(options: LimiterOptions) => Limiter>().optional(),
+  storeTimeoutMs: option.timerMs().min(1).default(2_000),
 });
 
 /** Checks the options and fills in the defaults. */
@@ -59,16 +78,17 @@ export const rateLimitSchema = schema;
 /** The options with their defaults. */
 export type RateLimitSettings = z.output<typeof schema>;
 
-/** Makes one limiter. Throws `invalid_options` if the option `limiter` does not return one. */
-export function makeLimiter(
-  settings: RateLimitSettings,
+/** The window that other processes share; undefined without a limiter. Throws `invalid_options` if the option `limiter` does not return one. */
+export function sharedWindow(
+  { limiter, storeTimeoutMs }: RateLimitSettings,
   what: 'requests' | 'tokens',
   points: number,
-): Limiter {
+): SharedWindow | undefined {
+  if (limiter === undefined) return undefined;
   const made: unknown = answerOf('rateLimit(): limiter', () =>
-    settings.limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 }),
+    limiter({ keyPrefix: `sluice:${what}`, points, duration: 60 }),
   );
-  if (isLimiter(made)) return made;
+  if (isLimiter(made)) return new SharedWindow(made, storeTimeoutMs);
   const advice = 'return a limiter of rate-limiter-flexible, with the methods consume, penalty and reward';
   throw new SluiceError('invalid_options', `rateLimit(): limiter returned ${kindOf(made)}: ${advice}.`);
 }

@@ -1,68 +1,102 @@
-import type { TakenPoints, Windows } from './windows.ts';
+import type { SharedWindow } from './shared.ts';
+import { Window, type Taken } from './window.ts';
 
-/** What a request has taken from both windows. */
-export interface Taken {
-  request: TakenPoints | undefined;
-  tokens: TakenPoints | undefined;
+/** The limits of each minute, and the windows of a limiter that other processes share, if there is one. */
+export interface Limits {
+  requests?: { perMinute: number; shared?: SharedWindow | undefined } | undefined;
+  tokens?: { perMinute: number; shared?: SharedWindow | undefined } | undefined;
 }
 
-/** The windows of requests and of tokens. A request takes from both or from neither. */
-export class Budgets {
-  readonly #requests: Windows | undefined;
-  readonly #tokens: Windows | undefined;
+/** What a request has taken from both windows. */
+export interface TakenFromBoth {
+  request: Taken | undefined;
+  tokens: Taken | undefined;
+}
 
-  constructor(requests: Windows | undefined, tokens: Windows | undefined) {
-    this.#requests = requests;
-    this.#tokens = tokens;
+/** Why a request has to wait, and for how long if that is known. */
+export interface Shortage {
+  waitMs: number | undefined;
+  /** Whether it may end sooner, when running calls end. */
+  mayEase: boolean;
+}
+
+/** The windows of requests and of tokens of one key. A request takes from both or from neither. */
+export class Budgets {
+  /** Whether a limiter that other processes share has to be asked, too. */
+  readonly isShared: boolean;
+  readonly #requests: Window | undefined;
+  readonly #tokens: Window | undefined;
+
+  constructor(key: string, { requests, tokens }: Limits) {
+    this.#requests = requests && new Window(key, requests.perMinute, requests.shared);
+    this.#tokens = tokens && new Window(key, tokens.perMinute, tokens.shared);
+    this.isShared = requests?.shared !== undefined || tokens?.shared !== undefined;
   }
 
-  /** Takes one request and its tokens, or returns how long to wait. Throws `store`. */
-  async take(key: string, tokens: number): Promise<Taken | { waitMs: number; mayEase: boolean }> {
-    const request = await this.#requests?.take(key, 1);
+  /** Whether nothing was taken in the last minute. */
+  get empty(): boolean {
+    return (this.#requests?.empty ?? true) && (this.#tokens?.empty ?? true);
+  }
+
+  /** Takes one request and its tokens in this process. */
+  takeHere(tokens: number): TakenFromBoth | Shortage {
+    const request = this.#requests?.takeHere(1);
     if (typeof request === 'number') return { waitMs: request, mayEase: false };
-    const some = await this.#tokens?.take(key, tokens);
+    const some = this.#tokens?.takeHere(tokens);
     if (typeof some !== 'number') return { request, tokens: some };
-    if (request !== undefined) await this.#requests?.settle(key, request, 0);
+    if (request !== undefined) void this.#requests?.settle(request, 0);
     return { waitMs: some, mayEase: true };
   }
 
-  /** Counts a request that does not wait. Throws `store`. */
-  async force(key: string, tokens: number): Promise<Taken> {
-    const request = await this.#requests?.force(key, 1);
-    return { request, tokens: await this.#tokens?.force(key, tokens) };
+  /** Takes the same from the shared windows, within so many milliseconds. If that fails, nothing is taken at all. Throws `store`. */
+  async takeThere(taken: TakenFromBoth, ms: number): Promise<Shortage | undefined> {
+    const endsAtMs = Date.now() + ms;
+    let shortage: Shortage | undefined;
+    let failed = true;
+    try {
+      const requestMs = taken.request && (await this.#requests?.takeThere(taken.request, ms));
+      if (requestMs !== undefined) shortage = { waitMs: requestMs, mayEase: false };
+      else {
+        const leftMs = Math.max(1, endsAtMs - Date.now());
+        const tokensMs = taken.tokens && (await this.#tokens?.takeThere(taken.tokens, leftMs));
+        if (tokensMs !== undefined) shortage = { waitMs: tokensMs, mayEase: true };
+      }
+      failed = false;
+    } finally {
+      // Not waited for: a store that fails would only make the request wait once more.
+      if (failed || shortage !== undefined) this.settle(taken, 0, 0).catch(() => undefined);
+    }
+    return shortage;
+  }
+
+  /** Counts a request that does not wait. */
+  force(tokens: number): TakenFromBoth {
+    return { request: this.#requests?.force(1), tokens: this.#tokens?.force(tokens) };
   }
 
   /** Corrects the taken to what was used. Throws `store`. */
-  async settle(key: string, taken: Taken, requests: number, tokens: number): Promise<void> {
-    if (taken.request !== undefined) await this.#requests?.settle(key, taken.request, requests);
-    if (taken.tokens !== undefined) await this.#tokens?.settle(key, taken.tokens, tokens);
+  async settle(taken: TakenFromBoth, requests: number, tokens: number): Promise<void> {
+    await Promise.all([
+      taken.request && this.#requests?.settle(taken.request, requests),
+      taken.tokens && this.#tokens?.settle(taken.tokens, tokens),
+    ]);
   }
 }
 
 /** What one call has taken from its key's windows. It ends once: corrected to what was used, or cancelled. */
 export class Reservation {
   readonly #budgets: Budgets;
-  readonly #key: string;
-  readonly #taken: Promise<Taken>;
+  readonly #taken: TakenFromBoth;
   readonly #onError: (error: unknown) => void;
   readonly #onEnd: () => void;
   #open = true;
 
   /** `onError` is called if the store fails when the reservation ends. */
-  constructor(
-    budgets: Budgets,
-    key: string,
-    taken: Promise<Taken>,
-    onError: (error: unknown) => void,
-    onEnd: () => void,
-  ) {
+  constructor(budgets: Budgets, taken: TakenFromBoth, onError: (error: unknown) => void, onEnd: () => void) {
     this.#budgets = budgets;
-    this.#key = key;
     this.#taken = taken;
     this.#onError = onError;
     this.#onEnd = onEnd;
-    // A failure is reported when the reservation ends.
-    taken.catch(() => undefined);
   }
 
   /** Ends the reservation of a call that has used so many tokens. */
@@ -79,7 +113,7 @@ export class Reservation {
     if (!this.#open) return;
     this.#open = false;
     try {
-      await this.#budgets.settle(this.#key, await this.#taken, requests, Math.ceil(tokens));
+      await this.#budgets.settle(this.#taken, requests, Math.ceil(tokens));
     } catch (error) {
       this.#onError(error);
     }

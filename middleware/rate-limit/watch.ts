@@ -1,12 +1,27 @@
-import type { Call, CallObserver, Reply, StreamChunk, Tap } from '../../src/index.ts';
+import type {
+  Call,
+  CallObserver,
+  ExecutionContext,
+  Reply,
+  StreamChunk,
+  Tap,
+  Usage,
+} from '../../src/index.ts';
+import { countedTokens } from './count.ts';
 import type { Gate } from './gate.ts';
+import type { Learned } from './learned.ts';
 import { tokensFor, type RateLimitSettings } from './options.ts';
 import type { Reservation } from './reservation.ts';
+import type { Routes } from './routes.ts';
 
 /** What one run of the layer has waited for. */
 export interface Admitted {
+  context: ExecutionContext;
   gate: Gate;
   reservation: Reservation;
+  /** The model whose limits it has waited for, if any. */
+  waitedFor: Learned | undefined;
+  routes: Routes;
   settings: RateLimitSettings;
   /** Logs that the store failed when a reservation ended. */
   onError: (error: unknown) => void;
@@ -14,7 +29,7 @@ export interface Admitted {
 
 /**
  * Assigns the calls of one run of the layer to its reservation. The first call takes it. Each further one, such as a retry below this layer, is
- * counted without a wait.
+ * counted without a wait, except for the limits of its model.
  */
 export class Watch implements Tap<StreamChunk, Reply> {
   readonly #admitted: Admitted;
@@ -25,17 +40,32 @@ export class Watch implements Tap<StreamChunk, Reply> {
   }
 
   call(call: Call): CallObserver {
-    const { gate, settings, onError } = this.#admitted;
-    let { reservation } = this.#admitted;
-    if (this.#claimed) reservation = gate.force(tokensFor(call.request, settings), onError);
+    const { context, gate, settings, onError } = this.#admitted;
+    const tokens = tokensFor(call.request, settings);
+    const isFirst = !this.#claimed;
     this.#claimed = true;
+    const reservation = isFirst ? this.#admitted.reservation : gate.force(tokens, onError);
+    const end = (usage: Usage): void => {
+      let used = usage.totalTokens;
+      try {
+        used = countedTokens(usage, call.provider, settings.count);
+      } finally {
+        reservation.settle(used);
+      }
+    };
+    if (!settings.learn) return { end: ({ usage }) => end(usage) };
+    const learned = this.#learnedOf(call, isFirst);
+    // What the first call waited for was taken from the model that was guessed.
+    const hasWaited = isFirst && learned === this.#admitted.waitedFor;
+    const mustWait = !hasWaited && learned.waitMs(tokens) > 0;
+    if (!hasWaited && !mustWait) learned.spend(tokens);
     return {
-      ...(settings.learn && { rateLimits: (limits) => gate.learned.learn(limits) }),
+      ...(mustWait && { ready: gate.pass({ tokens, learned, context, onError }) }),
+      rateLimits: (limits) => learned.learn(limits),
       end: ({ usage, error }) => {
-        const retryAfterMs = error?.code === 'rate_limited' ? error.retryAfterMs : undefined;
-        if (settings.learn && retryAfterMs !== undefined)
-          gate.learned.pause(Math.min(retryAfterMs, settings.maxPauseMs));
-        reservation.settle(usage.totalTokens);
+        if (error?.code === 'rate_limited' && error.phase !== 'queue' && error.retryAfterMs !== undefined)
+          learned.pause(Math.min(error.retryAfterMs, settings.maxPauseMs));
+        end(usage);
       },
     };
   }
@@ -45,5 +75,13 @@ export class Watch implements Tap<StreamChunk, Reply> {
     const { gate, reservation } = this.#admitted;
     if (!this.#claimed) reservation.cancel();
     gate.leave();
+  }
+
+  /** What is known of the limits of the model that a call asks. */
+  #learnedOf({ provider, model }: Call, isFirst: boolean): Learned {
+    const { context, gate, routes } = this.#admitted;
+    const name = JSON.stringify([provider, model]);
+    if (isFirst) routes.saw(context.request.model, name);
+    return gate.learnedOf(name);
   }
 }

@@ -11,7 +11,6 @@ import type { ScriptedAnswer } from 'sluice/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Gates } from '../../middleware/rate-limit/gates.ts';
 import { Learned } from '../../middleware/rate-limit/learned.ts';
-import { Budgets } from '../../middleware/rate-limit/reservation.ts';
 
 beforeEach(() => vi.useFakeTimers({ now: Date.parse('2026-01-01T00:00:00Z') }));
 afterEach(() => vi.useRealTimers());
@@ -185,27 +184,32 @@ describe('beside retry', () => {
 });
 
 test('only keys in use take memory', async () => {
-  const gates = new Gates(new Budgets(undefined, undefined), { maxWaitMs: 0, maxQueue: 1 });
-  const entrant = { signal: new AbortController().signal, deadline: undefined };
-  const ignore = (): void => undefined;
-  for (let index = 0; index < 5_000; index++) {
-    const gate = gates.of(`key ${index}`);
-    const reservation = await gate.enter(1, entrant, ignore);
-    if (index % 2 === 0) gate.learned.pause(1_000);
-    reservation.settle(1);
-    gate.leave();
-    if (index % 100 === 0) await vi.advanceTimersByTimeAsync(500);
+  const settings = { maxWaitMs: 0, maxQueue: 1, storeTimeoutMs: 1_000 };
+  const context = { signal: new AbortController().signal, deadline: undefined };
+  const entrant = { tokens: 1, learned: undefined, context, onError: (): void => undefined };
+  const limits = [{}, { requests: { perMinute: 100 } }];
+  for (const [at, gates] of limits.map((limit) => new Gates(limit, settings)).entries()) {
+    for (let index = 0; index < 5_000; index++) {
+      const gate = gates.of(`key ${index}`);
+      const reservation = await gate.enter(entrant);
+      if (index % 2 === 0) gate.learnedOf('model').pause(1_000);
+      reservation.settle(1);
+      gate.leave();
+      if (index % 100 === 0) await vi.advanceTimersByTimeAsync(5_000);
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    // Those that hold nothing are forgotten at once, the others when their number has doubled.
+    expect(gates.size).toBeLessThanOrEqual(at === 0 ? 1_000 : 2_500);
+    await vi.advanceTimersByTimeAsync(61_000);
+    const before = gates.size;
+    for (let index = 0; index < 100; index++) {
+      const gate = gates.of(`again ${index}`);
+      (await gate.enter(entrant)).cancel();
+      gate.leave();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(gates.size).toBeLessThanOrEqual(before);
   }
-  await vi.advanceTimersByTimeAsync(0);
-  // Those that are not held back are forgotten at once, the others when their number has doubled.
-  expect(gates.size).toBeLessThanOrEqual(1_000);
-  await vi.advanceTimersByTimeAsync(2_000);
-  const before = gates.size;
-  const gate = gates.of('one more');
-  (await gate.enter(1, entrant, ignore)).settle(1);
-  gate.leave();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(gates.size).toBe(before);
 });
 
 test('over a socket: the next request waits after the headers of an answer, and after a 429 with Retry-After', async () => {
