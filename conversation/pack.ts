@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { SluiceError, isSluiceError } from '../src/index.ts';
 import { parseOptions } from '../src/kit/index.ts';
 import { textOfBytes } from './file-text.ts';
@@ -31,9 +30,17 @@ export function parsePack(json: unknown): PromptPack {
  */
 export async function loadPack(path: string | URL): Promise<PromptPack> {
   const name = `loadPack(): the file ${String(path)}`;
+  const files = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:fs/promises');
+  if (files === undefined) {
+    const advice = 'import or fetch its JSON, and pass that to parsePack()';
+    throw new SluiceError(
+      'invalid_options',
+      `${name} cannot be read, because this runtime has no files: ${advice}.`,
+    );
+  }
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await files.readFile(path);
   } catch (error) {
     const advice = 'give the path of a file, relative to the working directory, or a file: URL';
     throw new SluiceError('invalid_options', `${name} cannot be read: ${advice}.`, { cause: error });

@@ -1,3 +1,4 @@
+export { base64OfBytes, bytesOfBase64 } from './base64.ts';
 export type { Decoder, ReplyContext, ResponseInfo, WireCall } from './wire.ts';
 export { Endpoint } from './transport/endpoint.ts';
 export { replyWarning } from './reply/reply-warning.ts';

@@ -1,5 +1,5 @@
 import type { FilePart, ImagePart } from '../../../src/index.ts';
-import type { Unsupported } from '../../wire/index.ts';
+import { base64OfBytes, bytesOfBase64, type Unsupported } from '../../wire/index.ts';
 import type { Block } from './block.ts';
 
 /** How the base64 text of a file begins, to tell its media type. */
@@ -62,7 +62,7 @@ export function documentBlock(part: FilePart, unsupported: Unsupported): Block |
     return titled(base64Block('document', content.data, mediaType), part);
   }
   if (mediaType !== undefined && (mediaType.startsWith('text/') || TEXT_LIKE.has(mediaType))) {
-    const data = Buffer.from(content.data, 'base64').toString('utf8');
+    const data = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOfBase64(content.data));
     return titled({ type: 'document', source: { type: 'text', media_type: 'text/plain', data } }, part);
   }
   unsupported(`a file of type ${mediaType ?? 'unknown'} cannot be sent, it is left out`);
@@ -87,7 +87,9 @@ function contentOf(part: ImagePart | FilePart): Content | undefined {
   if (!part.url.startsWith('data:') || comma < 0) return { url: part.url };
   const [type = '', ...attributes] = part.url.slice('data:'.length, comma).split(';');
   const body = part.url.slice(comma + 1);
-  const data = attributes.includes('base64') ? body : Buffer.from(unescaped(body), 'utf8').toString('base64');
+  const data = attributes.includes('base64')
+    ? body
+    : base64OfBytes([new TextEncoder().encode(unescaped(body))]);
   return { data, mediaType: mediaTypeOf(part.mediaType ?? (type === '' ? undefined : type), data) };
 }
 

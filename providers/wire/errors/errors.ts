@@ -180,8 +180,6 @@ function kindOfName(error: Error): Kind | undefined {
   if (names.includes('APIConnectionError')) return { code: 'network' };
   // The data is not HTTP. undici 8 has no code for most of these errors.
   if (names.includes('HTTPParserError')) return { code: 'protocol', retryable: false };
-  // Node's own fetch found a redirect, which it was asked not to follow. The next attempt would find it, too.
-  if (error.message === 'unexpected redirect') return { code: 'protocol', retryable: false };
   // The two messages of Node's own fetch for a connection that failed or broke. It gives them no code.
   if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) {
     return { code: 'network' };

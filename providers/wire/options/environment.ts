@@ -1,6 +1,6 @@
 /** The value of an environment variable without the spaces around it; undefined if it is not set or empty. */
 export function environmentValue(variable: string): string | undefined {
-  const value = typeof process === 'undefined' ? undefined : process.env[variable]?.trim();
+  const value = typeof process === 'undefined' ? undefined : process.env?.[variable]?.trim();
   return value === '' ? undefined : value;
 }
 

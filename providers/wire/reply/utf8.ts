@@ -1,3 +1,5 @@
+import { joinedBytes } from '../base64.ts';
+
 /**
  * The character that a decoder puts in place of bytes that are not UTF-8. A text may also hold it, as the bytes EF BF BD.
  */
@@ -5,13 +7,15 @@ const REPLACEMENT = '\ufffd';
 
 const LINE_FEED = 0x0a;
 
+const WITH_BYTE_ORDER_MARK = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /**
  * Decodes UTF-8 in reads that may end within a character. It tells invalid bytes from a replacement character that was
  * sent.
  */
 export class Utf8Reader {
   /** The bytes of a character that the last read has cut. */
-  #cutCharacter: Buffer | undefined;
+  #cutCharacter: Uint8Array | undefined;
   #badLine = -1;
 
   /** Where the first line with invalid bytes begins in the text of the last read, or -1. */
@@ -21,19 +25,22 @@ export class Utf8Reader {
 
   /** Decodes the characters that are complete. A byte order mark is kept. */
   read(bytes: Uint8Array): string {
-    // StringDecoder takes sixteen times as long for text that is not ASCII.
-    const all =
-      this.#cutCharacter === undefined ? bufferOf(bytes) : Buffer.concat([this.#cutCharacter, bytes]);
+    const all = this.#cutCharacter === undefined ? bytes : joinedBytes([this.#cutCharacter, bytes]);
     const end = all.length - cutBytes(all);
-    this.#cutCharacter = end === all.length ? undefined : Buffer.from(all.subarray(end));
-    const text = all.toString('utf8', 0, end);
+    this.#cutCharacter = end === all.length ? undefined : all.slice(end);
+    const text = textOf(all, end);
     this.#badLine = text.includes(REPLACEMENT) ? firstBadLine(text, all.subarray(0, end)) : -1;
     return text;
   }
 }
 
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The first bytes as text. A large text takes TextDecoder four times as long as a buffer, which not every runtime has. */
+function textOf(bytes: Uint8Array, end: number): string {
+  if (typeof Buffer === 'undefined') return WITH_BYTE_ORDER_MARK.decode(bytes.subarray(0, end));
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('utf8', 0, end);
 }
 
 /** How many bytes at the end belong to a character that is not complete. */

@@ -1,11 +1,6 @@
 import { Readable, pipeline } from 'node:stream';
-import {
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createInflateRaw,
-  createZstdDecompress,
-} from 'node:zlib';
+// A namespace, because an older Node without zstd could not even say that it is too old.
+import * as zlib from 'node:zlib';
 import { SluiceError } from '../../../src/index.ts';
 import { PulledBody, readyOf, type RawBody } from './raw-body.ts';
 
@@ -29,11 +24,11 @@ const PLAIN: ReadonlySet<string> = new Set([
 ]);
 
 const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompressor>([
-  ['gzip', () => createGunzip()],
-  ['x-gzip', () => createGunzip()],
+  ['gzip', () => zlib.createGunzip()],
+  ['x-gzip', () => zlib.createGunzip()],
   ['deflate', inflate],
-  ['br', () => createBrotliDecompress()],
-  ['zstd', () => createZstdDecompress()],
+  ['br', () => zlib.createBrotliDecompress()],
+  ['zstd', () => zlib.createZstdDecompress()],
 ]);
 
 /**
@@ -103,7 +98,7 @@ async function* bytesOf(body: RawBody): AsyncGenerator<Uint8Array, void> {
 /** The specification requires a header (RFC 1950), but some servers send none. */
 function inflate(first: Uint8Array | undefined): NodeJS.ReadWriteStream {
   const hasHead = first === undefined || ((first[0] ?? 0) & 0x0f) === 0x08;
-  return hasHead ? createInflate() : createInflateRaw();
+  return hasHead ? zlib.createInflate() : zlib.createInflateRaw();
 }
 
 function ignore(): void {

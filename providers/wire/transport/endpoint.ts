@@ -1,5 +1,4 @@
-import type { Target } from './dispatch-fetch.ts';
-import { targetOf } from './dispatch-fetch.ts';
+import { targetOf, type Target } from './plain-request.ts';
 import type { ProviderFetch } from './transport.ts';
 
 /** The part of the result of an SDK's `buildRequest()` that is used. */

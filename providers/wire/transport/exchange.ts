@@ -3,11 +3,10 @@ import { SluiceError } from '../../../src/index.ts';
 import { decodedBody } from './content-encoding.ts';
 import { DispatchResponse } from './dispatch-response.ts';
 import type { RawBody } from './raw-body.ts';
+import { redirectError } from './redirects.ts';
 
 /** If this many bytes wait for the reader, the socket is paused. It is the size of one read of a socket. */
 const HIGH_WATER_BYTES = 64 * 1024;
-
-const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 305, 307, 308]);
 
 const NOTHING: readonly Uint8Array[] = [];
 /** The initial list. Nothing is ever added to it. */
@@ -57,17 +56,10 @@ export class Exchange implements Dispatcher.DispatchHandler, RawBody {
     statusText = '',
   ): void {
     if (status < 200 || this.#over) return;
-    if (REDIRECTS.has(status)) {
-      const error = new SluiceError(
-        'protocol',
-        `The server answered ${status}: redirects are not followed.`,
-        {
-          status,
-          retryable: false,
-        },
-      );
-      this.#fail(error);
-      controller.abort(error);
+    const redirected = redirectError(status);
+    if (redirected !== undefined) {
+      this.#fail(redirected);
+      controller.abort(redirected);
       return;
     }
     const settle = this.#settle;

@@ -59,7 +59,7 @@ function ignore(): void {
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   // Some polyfills of `fetch` return strings.
-  if (typeof value === 'string') return Buffer.from(value);
+  if (typeof value === 'string') return new TextEncoder().encode(value);
   throw new SluiceError(
     'protocol',
     'The response body holds something other than bytes: check the fetch that was passed.',

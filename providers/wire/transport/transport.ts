@@ -1,7 +1,8 @@
 import { SluiceError } from '../../../src/index.ts';
-import { dispatchRequest, plainRequest, type Dispatches, type Target } from './dispatch-fetch.ts';
-import { globalDispatcher, useShared, loadUndici, ownDispatcher } from './shared-dispatcher.ts';
-import type { LoadUndici, Undici, UsedDispatcher } from './shared-dispatcher.ts';
+import { loadSender, ownSender } from './dispatch-sender.ts';
+import { plainRequest, type Target } from './plain-request.ts';
+import { fetchWithoutRedirect } from './redirects.ts';
+import type { LoadSender, Sender } from './sender.ts';
 
 /** Options of {@link providerFetch}. */
 export interface ProviderFetchOptions {
@@ -22,51 +23,52 @@ export interface ProviderFetch {
 
 /**
  * A `fetch` for the SDKs. If the package undici is installed, it uses `dispatch` (one shared dispatcher, HTTP/1.1,
- * connections that are kept alive); otherwise it uses Node's own `fetch`. It follows no redirects, decodes gzip, deflate,
- * br and zstd, and has no timeouts of its own. As for Node's own `fetch`, `HTTP_PROXY` and the like count only with
+ * connections that are kept alive); otherwise, and in runtimes where undici cannot send, it uses the built-in `fetch`. It follows no
+ * redirects, decodes gzip, deflate, br and zstd, and has no timeouts of its own. As for Node's own `fetch`, `HTTP_PROXY` and the like count only with
  * `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. A dispatcher that the program set with undici's `setGlobalDispatcher()`
  * before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` if `dispatcher` is not a
  * dispatcher.
  */
-export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = loadUndici): ProviderFetch {
-  const own = options.dispatcher === undefined ? undefined : ownDispatcher(options.dispatcher);
+export function providerFetch(options: ProviderFetchOptions, load: LoadSender = loadSender): ProviderFetch {
+  const own = options.dispatcher === undefined ? undefined : ownSender(options.dispatcher);
   if (options.fetch !== undefined) return strictFetch(options.fetch);
-  let used: UsedDispatcher | undefined = own;
-  let loading: ReturnType<LoadUndici> | undefined;
+  let used: Sender | undefined = own;
+  let loading: ReturnType<LoadSender> | undefined;
   let closed = false;
 
-  async function loaded(): Promise<UsedDispatcher | undefined> {
+  async function loaded(): Promise<Sender | undefined> {
     loading ??= load();
-    const undici = await loading;
-    if (undici !== undefined && !closed) used ??= dispatcherFor(undici);
+    const sender = await loading;
+    if (closed) await sender?.release();
+    else used ??= sender;
     return used;
   }
 
-  async function usedDispatcher(): Promise<Dispatches | undefined> {
+  async function usedSender(): Promise<Sender | undefined> {
     if (closed) throw closedError();
-    const { dispatcher } = used ?? (await loaded()) ?? {};
+    const sender = used ?? (await loaded());
     if (closed) throw closedError();
-    return dispatcher;
+    return sender;
   }
 
   return {
     async post(target, body, signal) {
-      const dispatcher = await usedDispatcher();
-      if (dispatcher === undefined) return fetchTarget(globalThis.fetch, target, body, signal);
-      return dispatchRequest(dispatcher, { target, method: 'POST', body, signal });
+      const sender = await usedSender();
+      if (sender === undefined) return fetchTarget(globalThis.fetch, target, body, signal);
+      return sender.send({ target, method: 'POST', body, signal });
     },
     async fetch(input, init = {}) {
-      const dispatcher = await usedDispatcher();
-      const request = dispatcher === undefined ? undefined : plainRequest(input, init);
-      if (dispatcher !== undefined && request !== undefined) return dispatchRequest(dispatcher, request);
-      // Node's own fetch does not use the caller's proxy, and no request may bypass it.
+      const sender = await usedSender();
+      const request = sender === undefined ? undefined : plainRequest(input, init);
+      if (sender !== undefined && request !== undefined) return sender.send(request);
+      // The built-in fetch does not use the caller's proxy, and no request may bypass it.
       if (own !== undefined) {
         throw new SluiceError(
           'invalid_request',
           'A body that is a form or a stream cannot go through a dispatcher.',
         );
       }
-      return globalThis.fetch(input, { ...init, redirect: 'error' });
+      return fetchWithoutRedirect(globalThis.fetch, input, init);
     },
     async close() {
       closed = true;
@@ -75,16 +77,10 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadUndici = 
   };
 }
 
-/** The dispatcher that the program set for all its requests, else the shared one. */
-function dispatcherFor(undici: Undici): UsedDispatcher {
-  const set = globalDispatcher(undici);
-  return set === undefined ? useShared(undici) : ownDispatcher(set);
-}
-
 /** The caller's `fetch` without redirects. */
 function strictFetch(fetch: typeof globalThis.fetch): ProviderFetch {
   return {
-    fetch: (input, init) => fetch(input, { ...init, redirect: 'error' }),
+    fetch: (input, init = {}) => fetchWithoutRedirect(fetch, input, init),
     post: (target, body, signal) => fetchTarget(fetch, target, body, signal),
     close: async () => undefined,
   };
@@ -98,7 +94,7 @@ async function fetchTarget(
 ): Promise<Response> {
   const named = new Headers();
   for (let at = 0; at + 1 < headers.length; at += 2) named.append(headers[at] ?? '', headers[at + 1] ?? '');
-  return fetch(href, { method: 'POST', headers: named, body, signal, redirect: 'error' });
+  return fetchWithoutRedirect(fetch, href, { method: 'POST', headers: named, body, signal });
 }
 
 function closedError(): SluiceError {

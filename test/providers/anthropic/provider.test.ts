@@ -192,7 +192,7 @@ describe('a call of the Messages API', () => {
       },
     });
     expect(reading.text).toBe('Hello');
-    expect(seen).toEqual([`${server.url}/v1/messages error`]);
+    expect(seen).toEqual([`${server.url}/v1/messages manual`]);
   });
 
   it('writes nothing to the console, whatever the environment says', async () => {

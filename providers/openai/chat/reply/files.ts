@@ -1,5 +1,5 @@
 import type { FileChunk, StreamChunk } from '../../../../src/index.ts';
-import { streamError, blockFrom, isRecord, text } from '../../../wire/index.ts';
+import { base64OfBytes, blockFrom, bytesOfBase64, isRecord, streamError, text } from '../../../wire/index.ts';
 import { ownOptionsOf } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 
@@ -60,7 +60,7 @@ function fileOf(address: string, type: string | undefined): FileChunk {
 
 function base64OfEscaped(escaped: string): string | undefined {
   try {
-    return Buffer.from(decodeURIComponent(escaped)).toString('base64');
+    return base64OfBytes([new TextEncoder().encode(decodeURIComponent(escaped))]);
   } catch {
     return undefined;
   }
@@ -69,7 +69,7 @@ function base64OfEscaped(escaped: string): string | undefined {
 /** The audio of a reply. Its pieces become one file at the end. Its transcript becomes text at once. */
 export class AudioOutput {
   readonly #context: OpenAIReplyContext;
-  readonly #bytes: Buffer[] = [];
+  readonly #bytes: Uint8Array[] = [];
   /** Characters of base64 that are not complete bytes yet. */
   #rest = '';
   #characters = 0;
@@ -98,8 +98,8 @@ export class AudioOutput {
 
   /** Ends the reply: pushes the file. */
   end(out: StreamChunk[]): void {
-    if (this.#rest !== '') this.#bytes.push(Buffer.from(this.#rest, 'base64'));
-    const data = Buffer.concat(this.#bytes).toString('base64');
+    if (this.#rest !== '') this.#bytes.push(bytesOfBase64(this.#rest));
+    const data = base64OfBytes(this.#bytes);
     if (data === '') return;
     const id = this.#id;
     const block = { type: 'audio', id, ...(this.ended && { expires_at: this.#expiresAt }) };
@@ -126,7 +126,7 @@ export class AudioOutput {
     const all = this.#rest + data;
     const whole = all.endsWith('=') ? all.length : all.length - (all.length % 4);
     this.#rest = all.slice(whole);
-    if (whole > 0) this.#bytes.push(Buffer.from(all.slice(0, whole), 'base64'));
+    if (whole > 0) this.#bytes.push(bytesOfBase64(all.slice(0, whole)));
   }
 
   /** The format that the request asked for. Without one, a stream holds raw samples. */

@@ -1,5 +1,12 @@
 import type { StreamChunk } from '../../../../src/index.ts';
-import { streamError, blockFrom, isRecord, replyWarning } from '../../../wire/index.ts';
+import {
+  base64OfBytes,
+  blockFrom,
+  bytesOfBase64,
+  isRecord,
+  replyWarning,
+  streamError,
+} from '../../../wire/index.ts';
 import { ownOptionsOf } from '../../shared/reply-context.ts';
 import type { OpenAIReplyContext } from '../../shared/reply-context.ts';
 import { comparedCalls } from './call-item.ts';
@@ -48,7 +55,7 @@ export class ResponsesOutput {
   /** The other items, by type. */
   readonly #others = new Map<unknown, ItemTable<OtherItem>>();
   readonly #warned = new Set<string>();
-  readonly #sound: Buffer[] = [];
+  readonly #sound: Uint8Array[] = [];
   #soundCharacters = 0;
 
   constructor(context: OpenAIReplyContext) {
@@ -92,7 +99,7 @@ export class ResponsesOutput {
     if (this.#soundCharacters > max) {
       throw streamError(this.#context, 'protocol', `the audio exceeds limits.maxOutputCharacters (${max})`);
     }
-    this.#sound.push(Buffer.from(piece, 'base64'));
+    this.#sound.push(bytesOfBase64(piece));
     this.#context.call.call.alive('progress');
   }
 
@@ -140,7 +147,7 @@ export class ResponsesOutput {
     if (this.#sound.length === 0) return;
     const { audio: asked } = ownOptionsOf(this.#context);
     const format = isRecord(asked) ? asked['format'] : undefined;
-    out.push(...audioFile(Buffer.concat(this.#sound).toString('base64'), format));
+    out.push(...audioFile(base64OfBytes(this.#sound), format));
   }
 
   #pairedOthers(listed: readonly Listed[]): Map<Json, OtherItem> {

@@ -160,12 +160,13 @@ describe("an SDK's error", () => {
     await agent.close();
   });
 
-  it("of Node's own fetch for a redirect is not retried", async () => {
+  it('of the built-in fetch for a redirect has its status and is not retried', async () => {
     await using server = await handServer((_request, response) =>
       response.writeHead(302, { location: '/' }).end(),
     );
     const transport = providerFetch({ fetch: globalThis.fetch });
-    expect(tellOf(await failure(transport.fetch(server.url)))).toEqual(['protocol', false, undefined]);
+    const said = { code: 'protocol', retryable: false, status: 302 };
+    expect(toSluiceError(await failure(transport.fetch(server.url)), 'test', [])).toMatchObject(said);
   });
 
   it('that wraps one of ours is ours, with the name of the provider', () => {

@@ -1,18 +1,4 @@
-import type { Dispatcher } from 'undici';
 import { SluiceError } from '../../../src/index.ts';
-import { Exchange } from './exchange.ts';
-
-/** The only method of an undici dispatcher that is used. */
-export interface Dispatches {
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
-}
-
-/** Whether a value looks like an undici dispatcher. */
-export function isDispatcher(value: unknown): value is Dispatches {
-  return (
-    typeof value === 'object' && value !== null && 'dispatch' in value && typeof value.dispatch === 'function'
-  );
-}
 
 /** The address and the headers of a request. */
 export interface Target {
@@ -24,7 +10,7 @@ export interface Target {
   headers: string[];
 }
 
-/** A request that {@link dispatchRequest} can send: its address is text, and its body is completely in memory. */
+/** A request that `dispatchRequest()` can send: its address is text, and its body is completely in memory. */
 export interface PlainRequest {
   target: Target;
   method: string;
@@ -49,42 +35,6 @@ export function plainRequest(input: string | URL | Request, init: RequestInit): 
     body,
     signal: init.signal ?? undefined,
   };
-}
-
-/**
- * Sends a request through a dispatcher. Rejects with the error of the socket, with the signal's reason, or with a
- * `SluiceError` for a redirect. It has no timeouts: those are the caller's.
- */
-export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): Promise<Response> {
-  const { target, method, body, signal } = request;
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      const reason: unknown = signal.reason;
-      reject(
-        reason instanceof Error
-          ? reason
-          : new SluiceError('aborted', 'The request was aborted.', { cause: reason }),
-      );
-      return;
-    }
-    const exchange = new Exchange(target.href, method, signal, { resolve, reject });
-    try {
-      dispatcher.dispatch(
-        {
-          origin: target.origin,
-          path: target.path,
-          method,
-          headers: target.headers,
-          body,
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        exchange,
-      );
-    } catch (error) {
-      exchange.onDispatchError(error);
-    }
-  });
 }
 
 function plainBody(body: unknown): string | Uint8Array | null | undefined {

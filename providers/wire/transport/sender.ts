@@ -1,0 +1,11 @@
+import type { PlainRequest } from './plain-request.ts';
+
+/** Sends requests in place of the built-in `fetch`, until `release()`. */
+export interface Sender {
+  /** Rejects with the error of the socket, with the signal's reason, or with a `SluiceError` for a redirect. It has no timeouts. */
+  send(request: PlainRequest): Promise<Response>;
+  release(): Promise<void>;
+}
+
+/** Makes a sender if the runtime has one. If not, the built-in `fetch` is used. */
+export type LoadSender = () => Promise<Sender | undefined>;
