@@ -1,10 +1,12 @@
 import type { KnipConfig } from 'knip';
-import { commandSources, entryPoints } from './scripts/entry-points.ts';
+import { commandSources, conditionalSources, entryPoints } from './scripts/entry-points.ts';
 
 const config: KnipConfig = {
   // A `!` marks what is published.
   entry: [
-    ...[...entryPoints().map(({ source }) => source), ...commandSources()].map((source) => `${source}!`),
+    ...[...entryPoints().map(({ source }) => source), ...commandSources(), ...conditionalSources()].map(
+      (source) => `${source}!`,
+    ),
     'test/**/*.test.ts',
     // Run in a process of its own.
     'scripts/pack.ts',

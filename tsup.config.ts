@@ -1,7 +1,8 @@
 import { defineConfig, type Options } from 'tsup';
-import { commandSources, entryPoints, exists } from './scripts/entry-points.ts';
+import { commandSources, conditionalSources, entryPoints, exists } from './scripts/entry-points.ts';
 
-const listed = [...entryPoints().map(({ source }) => source), ...commandSources()];
+const published = [...entryPoints().map(({ source }) => source), ...commandSources()];
+const listed = [...published, ...conditionalSources()];
 const missing = listed.filter((source) => !exists(source));
 if (missing.length > 0) {
   const message = `package.json lists entry points without a source: ${missing.join(', ')}`;
@@ -25,22 +26,37 @@ function innerNames(code: string): { code: string } {
   };
 }
 
+/**
+ * Leaves the import of the sender to whoever loads the package: `imports` in package.json says which one a runtime gets. In the sources it
+ * is a plain import of the one for Node.
+ */
+const senderByRuntime: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'sender-by-runtime',
+  setup(build) {
+    build.onResolve({ filter: /\/dispatch-sender\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: '#sender', external: true },
+    );
+  },
+};
+
 /** A name without the extension, so that `dist/` mirrors the folders. */
-const entry = Object.fromEntries(sources.map((source) => [source.replace(/\.ts$/, ''), source]));
+const named = (some: readonly string[]): Record<string, string> =>
+  Object.fromEntries(some.map((source) => [source.replace(/\.ts$/, ''), source]));
 
 const options: Options = {
-  entry,
+  entry: named(sources),
   format: 'esm',
   target: 'node22',
   platform: 'node',
   // `node:sqlite` has no other name.
   removeNodeProtocol: false,
-  dts: true,
+  dts: { entry: named(published.filter(exists)) },
   // Shared code, the core above all, exists once: its classes and symbols are the same from every entry point.
   splitting: true,
   sourcemap: true,
   clean: true,
   plugins: [{ name: 'inner-names', renderChunk: innerNames }],
+  esbuildPlugins: [senderByRuntime],
 };
 
 export default defineConfig(sources.length === 0 ? [] : options);

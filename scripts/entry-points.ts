@@ -17,6 +17,7 @@ const manifestSchema = z.object({
   version: z.string(),
   allowScripts: z.record(z.string(), z.boolean()),
   exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])),
+  imports: z.record(z.string(), z.record(z.string(), z.string())),
   bin: z.record(z.string(), z.string()),
   dependencies: z.record(z.string(), z.string()),
   peerDependencies: z.record(z.string(), z.string()),
@@ -61,6 +62,12 @@ export function sourceAliases(): { find: RegExp; replacement: string }[] {
 /** Sources of the commands in `bin`. */
 export function commandSources(): string[] {
   return Object.values(readManifest().bin).map(sourceOf);
+}
+
+/** Sources of the modules of which each runtime gets one, by the conditions of `imports`. */
+export function conditionalSources(): string[] {
+  const targets = Object.values(readManifest().imports).flatMap((byCondition) => Object.values(byCondition));
+  return [...new Set(targets)].map(sourceOf);
 }
 
 /** Whether a path exists. It is relative to the root of the repository. */

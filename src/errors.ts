@@ -1,5 +1,6 @@
 import { asRequestId } from './kit/served-names.ts';
 import type { Partial as PartialReply } from './partial.ts';
+import { runtimeProblem } from './runtime.ts';
 
 /** Every code of an error, as a list. */
 export const errorCodes = [
@@ -203,3 +204,7 @@ export function kindOf(value: unknown): string {
   const kind = Array.isArray(value) ? 'array' : typeof value;
   return /^[ao]/.test(kind) ? `an ${kind}` : `a ${kind}`;
 }
+
+// Every entry point loads this file.
+const problem = runtimeProblem();
+if (problem !== undefined) throw new SluiceError('invalid_options', problem);

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 
 import { SluiceError, isSluiceError } from '../../src/index.ts';
 import { delay, exponential } from '../../src/kit/index.ts';
@@ -35,7 +35,7 @@ interface Open {
 }
 
 /**
- * The connection to the file: opened at its first use, and again after a failure.
+ * The connection to the file: opened at its first use, and again after a failure. Throws `invalid_options` without `node:sqlite`.
  *
  * Each transaction runs synchronously, so transactions of one process never overlap. While another process writes, the wait for it is
  * asynchronous: SQLite's own busy timeout would hold up the whole process.
@@ -43,12 +43,14 @@ interface Open {
 export class Connection {
   readonly #path: string;
   readonly #busyTimeoutMs: number;
+  readonly #sqlite: typeof import('node:sqlite');
   #open: Open | undefined;
   #isClosed = false;
 
   constructor(path: string, busyTimeoutMs: number) {
     this.#path = path;
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#sqlite = loadSqlite();
   }
 
   /** Runs a reading function on one snapshot of the database. */
@@ -89,7 +91,7 @@ export class Connection {
         throw new SluiceError('store', 'The session store is closed.', { retryable: false });
       }
       try {
-        this.#open ??= open(this.#path);
+        this.#open ??= open(this.#sqlite, this.#path);
         return work(this.#open);
       } catch (error) {
         if (isSluiceError(error)) throw error;
@@ -153,7 +155,17 @@ function transaction<T>(database: DatabaseSync, begin: string, work: () => T): T
   }
 }
 
-function open(path: string): Open {
+/** Not imported: a runtime without it could not even say so. */
+function loadSqlite(): typeof import('node:sqlite') {
+  const sqlite = process.getBuiltinModule?.('node:sqlite');
+  if (sqlite !== undefined) return sqlite;
+  throw new SluiceError(
+    'invalid_options',
+    'sqliteStore() needs the module node:sqlite, which this runtime does not have: use another store.',
+  );
+}
+
+function open({ DatabaseSync }: typeof import('node:sqlite'), path: string): Open {
   if (path !== IN_MEMORY) createPrivate(path);
   const database = new DatabaseSync(path);
   try {
