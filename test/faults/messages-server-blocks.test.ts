@@ -1,3 +1,4 @@
 import { faultMatrix } from './matrix.ts';
 
+faultMatrix('anthropic-messages', 'made-web-search');
 faultMatrix('anthropic-messages', 'anthropic-code-execution-20260120-prompt-cache.1');

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { provider } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
@@ -11,7 +11,6 @@ import { constant } from '../../src/kit/index.ts';
 import type { Fault, FaultResponse } from '../../testing/upstream/fault-response.ts';
 import { faultServer, type FaultServer } from '../../testing/upstream/fault-server.ts';
 import { timersLeftBy, unhandledRejectionsOf } from '../../testing/leaks.ts';
-import { describeRecordings } from '../support/recordings.ts';
 import { accountOf, type Account } from './account.ts';
 import { GARBAGE } from './garbage.ts';
 import { inParallel, providerOf } from './stage.ts';
@@ -175,7 +174,7 @@ async function soak(
 const count = (kind: string): number =>
   process.getActiveResourcesInfo().filter((name) => name === kind).length;
 
-describeRecordings('a soak', () => {
+describe('a soak', () => {
   it(`R12 leaves nothing behind: ${EXECUTIONS} executions with faults, aborts and slow readers (SLUICE_TEST_SEED=${SEED})`, async () => {
     const shared = new AbortController().signal;
     const timersBefore = count('Timeout');

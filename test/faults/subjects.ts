@@ -1,4 +1,5 @@
 import type { Wire } from '../../testing/upstream/wires.ts';
+import { haveRealRecordings } from '../support/recordings.ts';
 
 /** The name of a recording. */
 export interface SubjectName {
@@ -6,8 +7,18 @@ export interface SubjectName {
   readonly name: string;
 }
 
-/** The recordings of the fault matrix, two per wire. They include text, thinking, tool calls and blocks of server-side tools. */
-export const SUBJECTS: readonly SubjectName[] = [
+/** The project's own recordings of the fault matrix: text, thinking, parallel tool calls, blocks of server-side tools, citations. */
+export const MADE: readonly SubjectName[] = [
+  { wire: 'openai-chat', name: 'made-text' },
+  { wire: 'openai-chat', name: 'made-parallel-calls' },
+  { wire: 'openai-responses', name: 'made-web-search' },
+  { wire: 'openai-responses', name: 'made-parallel-calls' },
+  { wire: 'anthropic-messages', name: 'made-thinking-calls' },
+  { wire: 'anthropic-messages', name: 'made-web-search' },
+];
+
+/** Those of real providers, two per wire. */
+const REAL: readonly SubjectName[] = [
   { wire: 'openai-chat', name: 'mistral-text' },
   { wire: 'openai-chat', name: 'deepseek-tool-call' },
   { wire: 'openai-responses', name: 'azure-openai-file-search-tool.1' },
@@ -15,3 +26,6 @@ export const SUBJECTS: readonly SubjectName[] = [
   { wire: 'anthropic-messages', name: 'anthropic-tool-no-args' },
   { wire: 'anthropic-messages', name: 'anthropic-code-execution-20260120-prompt-cache.1' },
 ];
+
+/** The recordings that are there. */
+export const SUBJECTS: readonly SubjectName[] = [...MADE, ...(haveRealRecordings() ? REAL : [])];

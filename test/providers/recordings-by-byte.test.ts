@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { summaryOf } from '../fuzz/check.ts';
 import { bytesOf, play } from '../fuzz/play.ts';
-import { describeRecordings, recordings, replyLines } from '../support/recordings.ts';
+import { recordings, replyLines } from '../support/recordings.ts';
 
-describeRecordings('a recording that is split at every byte', () => {
+describe('a recording that is split at every byte', () => {
   it.each(recordings().map((recording) => ({ ...recording })))(
     'reads the same as in one piece: $wire $name',
     async ({ wire, lines }) => {

@@ -99,6 +99,7 @@ const CHAT_REASONS: Readonly<Record<string, string>> = {
 function readChat(chunks: readonly unknown[]): PlainReading {
   const reading = emptyReading();
   const calls: { index: number | undefined; id: string; name: string; text: string }[] = [];
+  let refused = false;
   for (const chunk of chunks) {
     if (at(chunk, 'error') !== undefined) reading.error = textAt(chunk, 'error', 'message');
     const usage = at(chunk, 'usage') ?? at(chunk, 'x_groq', 'usage');
@@ -112,11 +113,13 @@ function readChat(chunks: readonly unknown[]): PlainReading {
       for (const thought of listAt(part, 'thinking')) reading.thinking += textAt(thought, 'text');
     }
     reading.thinking += textAt(delta, 'reasoning_content') || textAt(delta, 'reasoning');
+    reading.text += textAt(delta, 'refusal');
+    refused ||= textAt(delta, 'refusal') !== '';
     for (const piece of listAt(delta, 'tool_calls')) addChatCall(calls, piece);
     const finish = textAt(choice, 'finish_reason');
     if (finish !== '') {
       reading.rawFinishReason = finish;
-      reading.finishReason = CHAT_REASONS[finish] ?? 'other';
+      reading.finishReason = refused && finish === 'stop' ? 'refusal' : (CHAT_REASONS[finish] ?? 'other');
     }
   }
   reading.toolCalls = calls.map(({ id, name, text }) => ({ id, name, arguments: argumentsOf(text) }));
@@ -157,8 +160,10 @@ function chatUsage(usage: unknown): PlainUsage {
 
 function readResponses(events: readonly unknown[]): PlainReading {
   const reading = emptyReading();
+  const refused = events.some((event) => textAt(event, 'type') === 'response.refusal.delta');
   for (const event of events) {
     const type = textAt(event, 'type');
+    if (type === 'response.refusal.delta') reading.text += textAt(event, 'delta');
     if (type === 'response.output_text.delta') reading.text += textAt(event, 'delta');
     if (type === 'response.reasoning_summary_text.delta') reading.thinking += textAt(event, 'delta');
     if (type === 'response.reasoning_text.delta') reading.thinking += textAt(event, 'delta');
@@ -172,7 +177,7 @@ function readResponses(events: readonly unknown[]): PlainReading {
     const reason = textAt(response, 'incomplete_details', 'reason');
     reading.rawFinishReason = reason === '' ? textAt(response, 'status') : reason;
     const isCalled = reading.toolCalls.some((call) => call.providerExecuted !== true);
-    reading.finishReason = responsesFinish(type, reason, isCalled);
+    reading.finishReason = refused ? 'refusal' : responsesFinish(type, reason, isCalled);
   }
   return reading;
 }

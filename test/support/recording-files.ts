@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Wire } from '../../testing/upstream/wires.ts';
+import { madeRecordings } from '../recordings/index.ts';
 
-/** A recorded stream of a real provider. It can be used as a `stream` of the fault server. */
+/** A stream of a provider: recorded from a real one, or written after its documentation. It can be used as a `stream` of the fault server. */
 export interface Recording {
   /** The name of the file without its extension, such as `deepseek-tool-call`. */
   readonly name: string;
@@ -16,20 +17,24 @@ export interface Recording {
 /** The wires that have recordings. */
 export const WIRES: readonly Wire[] = ['openai-chat', 'openai-responses', 'anthropic-messages'];
 
-/** The folder with the recordings: `SLUICE_RECORDINGS`, or a folder next to the repository. */
-export const recordingsFolder = resolve(
+/** The folder with recordings of real providers, which are not part of the project: `SLUICE_RECORDINGS`, or one next to the repository. */
+const realFolder = resolve(
   process.env.SLUICE_RECORDINGS ?? fileURLToPath(new URL('../../../shared/recordings', import.meta.url)),
 );
 
-/** Whether there are recordings. */
-export function haveRecordings(): boolean {
-  return existsSync(recordingsFolder);
+/** Whether there are recordings of real providers. */
+export function haveRealRecordings(): boolean {
+  return existsSync(realFolder);
 }
 
-/** All recordings of a wire, or of all wires, sorted by name. Empty if there are no recordings. */
+/** All recordings of a wire, or of all wires: those that are part of the project, and then those of real providers, if there are any. */
 export function recordings(wire?: Wire): Recording[] {
   if (wire === undefined) return WIRES.flatMap((each) => recordings(each));
-  const folder = join(recordingsFolder, wire);
+  return [...madeRecordings.filter((made) => made.wire === wire), ...realRecordings(wire)];
+}
+
+function realRecordings(wire: Wire): Recording[] {
+  const folder = join(realFolder, wire);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((file) => file.endsWith('.chunks.txt'))
@@ -44,7 +49,7 @@ export function recordings(wire?: Wire): Recording[] {
 /** The recording with this name. Throws if there is none. */
 export function recording(wire: Wire, name: string): Recording {
   const found = recordings(wire).find((each) => each.name === name);
-  if (found === undefined) throw new Error(`There is no recording ${wire}/${name} in ${recordingsFolder}.`);
+  if (found === undefined) throw new Error(`There is no recording ${wire}/${name}.`);
   return found;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { faultServer } from '../../testing/upstream/fault-server.ts';
 import {
-  describeRecordings,
+  describeRealRecordings,
   plainReading,
   plainReplies,
   recording,
@@ -17,7 +17,65 @@ const PATHS = {
   'anthropic-messages': '/v1/messages',
 };
 
-describeRecordings('the recordings', () => {
+const TEXT = 'Grüße aus Zürich 😀: "Möwen" sind\nmehr als nur Vögel.';
+const CALLS = [
+  { name: 'weather', arguments: { city: 'Zürich', days: [1, 2] } },
+  { name: 'weather', arguments: { city: 'Oslo', units: null } },
+  { name: 'time', arguments: {} },
+];
+const SEARCH = { name: 'web_search', arguments: { query: 'length of the Rhine' }, providerExecuted: true };
+const ANTHROPIC_INPUT = { inputTokens: 1_355, cachedInputTokens: 1_024, cacheWriteTokens: 310 };
+
+/** What some of the project's own recordings hold. */
+const EXPECTED = [
+  {
+    wire: 'openai-chat',
+    name: 'made-text',
+    text: TEXT,
+    finishReason: 'stop',
+    usage: { inputTokens: 74, outputTokens: 61, cachedInputTokens: 32, reasoningTokens: 24 },
+  },
+  {
+    wire: 'openai-chat',
+    name: 'made-parallel-calls',
+    text: 'I look up both.',
+    thinking: 'Two cities, so two calls.',
+    toolCalls: CALLS,
+    finishReason: 'tool_calls',
+  },
+  { wire: 'openai-chat', name: 'made-refusal', text: 'I cannot help with that.', finishReason: 'refusal' },
+  { wire: 'openai-chat', name: 'made-length', finishReason: 'length' },
+  { wire: 'openai-chat', name: 'made-content-filter', finishReason: 'content_filter' },
+  {
+    wire: 'openai-responses',
+    name: 'made-parallel-calls',
+    text: 'I look up both.',
+    thinking: 'Two cities, so two calls.',
+    toolCalls: CALLS,
+    finishReason: 'tool_calls',
+    usage: { inputTokens: 88, outputTokens: 57, cachedInputTokens: 64, reasoningTokens: 20 },
+  },
+  { wire: 'openai-responses', name: 'made-web-search', toolCalls: [SEARCH], finishReason: 'stop' },
+  { wire: 'openai-responses', name: 'made-refusal', finishReason: 'refusal' },
+  { wire: 'openai-responses', name: 'made-incomplete', finishReason: 'length' },
+  { wire: 'openai-responses', name: 'made-failed', error: expect.stringContaining('had an error') },
+  {
+    wire: 'anthropic-messages',
+    name: 'made-thinking-calls',
+    text: 'I look up both.',
+    thinking: 'Two cities, so two calls. The time takes no arguments.',
+    toolCalls: CALLS,
+    finishReason: 'tool_calls',
+    usage: { ...ANTHROPIC_INPUT, outputTokens: 96, reasoningTokens: 30 },
+  },
+  { wire: 'anthropic-messages', name: 'made-web-search', toolCalls: [SEARCH], finishReason: 'stop' },
+  { wire: 'anthropic-messages', name: 'made-refusal', finishReason: 'refusal' },
+  { wire: 'anthropic-messages', name: 'made-max-tokens', finishReason: 'length' },
+  { wire: 'anthropic-messages', name: 'made-pause', finishReason: 'pause' },
+  { wire: 'anthropic-messages', name: 'made-error', text: 'Half of', error: 'Overloaded' },
+] as const;
+
+describe('the recordings', () => {
   it('exist for every wire', () => {
     expect(WIRES.map((wire) => recordings(wire).length > 0)).toEqual([true, true, true]);
   });
@@ -42,6 +100,12 @@ describeRecordings('the recordings', () => {
     }
   });
 
+  it.each(EXPECTED)('$wire/$name reads as it was written', ({ wire, name, ...said }) => {
+    expect(plainReading(wire, recording(wire, name).lines)).toMatchObject(said);
+  });
+});
+
+describeRealRecordings('the recordings of real providers', () => {
   it('include a chat stream with reasoning and a tool call', () => {
     const { lines } = recording('openai-chat', 'deepseek-tool-call');
     const reading = plainReading('openai-chat', lines);

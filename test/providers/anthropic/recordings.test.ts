@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { anthropic } from '../../../providers/anthropic/index.ts';
 import { isSluiceError } from '../../../src/index.ts';
@@ -6,7 +6,7 @@ import { faultServer, type FaultServer } from '../../../testing/upstream/fault-s
 import type { Split } from '../../../testing/upstream/fault-response.ts';
 import { at, listAt, numberAt, parseLine, textAt } from '../../support/json.ts';
 import { plainReading, replyLines } from '../../support/plain-reading.ts';
-import { describeRecordings, recordings } from '../../support/recordings.ts';
+import { recordings } from '../../support/recordings.ts';
 import { ask, decode, fakeCall, keptBlocks, readingOf, readStream } from './support.ts';
 
 const WIRE = 'anthropic-messages';
@@ -58,7 +58,7 @@ const SPLITS: readonly Split[] = [
   { seed: 3, maxBytes: 9 },
 ];
 
-describeRecordings('every recording of the Messages API', () => {
+describe('every recording of the Messages API', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Split } from '../../../testing/upstream/fault-response.ts';
 import { faultServer } from '../../../testing/upstream/fault-server.ts';
-import { describeRecordings, plainReplies, recordings, replyLines } from '../../support/recordings.ts';
+import { describeRealRecordings, plainReplies, recordings, replyLines } from '../../support/recordings.ts';
 import type { PlainReading } from '../../support/recordings.ts';
 import { joined, run } from './support.ts';
 import type { Told } from './support.ts';
@@ -38,7 +38,7 @@ function expected({
 }
 
 describe.each(WIRES)('the recordings of $wire over a socket', ({ wire, api }) => {
-  describeRecordings('read as their lines say', () => {
+  describe('read as their lines say', () => {
     const splits: [string, Split | undefined][] = [
       ['as they came', undefined],
       ['in pieces of seed 1', { seed: 1, maxBytes: 2_000 }],
@@ -67,7 +67,7 @@ describe.each(WIRES)('the recordings of $wire over a socket', ({ wire, api }) =>
   });
 });
 
-describeRecordings('single recordings', () => {
+describeRealRecordings('single recordings', () => {
   it('R3 openai-error fails after status 200 with the type of its error', async () => {
     await using server = await faultServer();
     const found = recordings('openai-responses').find(({ name }) => name.startsWith('openai-error'));
