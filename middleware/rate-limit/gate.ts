@@ -190,7 +190,7 @@ export class Gate {
     }
     if (this.#running + this.#asking >= maxConcurrentRequests) return { waitMs: undefined, mayEase: true };
     const { short } = waiter;
-    if (short !== undefined && short.eased === this.#eased && now < short.untilMs)
+    if (short?.eased === this.#eased && now < short.untilMs)
       return { ...short.shortage, waitMs: short.untilMs - now };
     const taken = this.#budgets.takeHere(tokens);
     if ('waitMs' in taken) return taken;

@@ -42,13 +42,15 @@ export class Watch implements Tap<StreamChunk, Reply> {
   call(call: Call): CallObserver {
     const { context, gate, settings, onError } = this.#admitted;
     const tokens = tokensFor(call.request, settings);
+    // As it is asked. The reply may name another one, to which a gateway has passed the request on.
+    const { provider } = call;
     const isFirst = !this.#claimed;
     this.#claimed = true;
     const reservation = isFirst ? this.#admitted.reservation : gate.force(tokens, onError);
     const end = (usage: Usage): void => {
       let used = usage.totalTokens;
       try {
-        used = countedTokens(usage, call.provider, settings.count);
+        used = countedTokens(usage, provider, settings.count);
       } finally {
         reservation.settle(used);
       }
