@@ -25,10 +25,13 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
   if (defaults !== undefined) checkParameters('provider(), second argument', defaults);
   const close = model.close === undefined ? undefined : async () => model.close?.();
   const { name } = model;
-  return terminal({ name, provider: name, model: model.model, close }, function provider(context, call) {
-    const request = defaults === undefined ? context.request : withDefaults(context.request, defaults);
-    return model.stream(request, new CallOfLayer(context, call));
-  });
+  return terminal(
+    { name, provider: name, model: model.model, source: model, close },
+    function provider(context, call) {
+      const request = defaults === undefined ? context.request : withDefaults(context.request, defaults);
+      return model.stream(request, new CallOfLayer(context, call));
+    },
+  );
 }
 
 /**

@@ -66,6 +66,8 @@ export interface Call {
   provider: string | undefined;
   /** The requested model; after the answer begins, the model that answered. */
   model: string | undefined;
+  /** What answers it: the same object for all calls of one provider, in every pipeline, for whoever counts them together. */
+  source?: object | undefined;
   /** What the provider has reported so far; providers set it while they stream. */
   usage: Usage | undefined;
   /** The service tier that is billed, if the provider reports it. */

@@ -1,11 +1,25 @@
 import pRetry from 'p-retry';
-import { SluiceError } from '../../src/index.ts';
-import type { ExecutionContext, ModelRequest, Next, Reply, Stream, StreamChunk } from '../../src/index.ts';
+import { SluiceError, contextKey } from '../../src/index.ts';
+import type {
+  Call,
+  CallObserver,
+  ExecutionContext,
+  ModelRequest,
+  Next,
+  Reply,
+  Stream,
+  StreamChunk,
+} from '../../src/index.ts';
 import { answerOf, callListener, delay } from '../../src/kit/index.ts';
 import { isRetried, underlying } from './classify.ts';
 import type { RetrySettings } from './options.ts';
+import { budgetFor, sharedBy } from './shared.ts';
 
 type Attempt = Stream<StreamChunk, Reply>;
+
+const Source = contextKey<object>('retry budget');
+
+const BUDGET_IS_USED_UP = 'retry: a failed attempt was not repeated, because the retry budget is used up.';
 
 /**
  * The attempts of one run of the middleware. One run of p-retry makes them all: it counts them, asks whether and after what wait there is
@@ -21,6 +35,8 @@ export class Attempts {
   #number = 0;
   /** Whether chunks of it have been delivered. */
   #delivered = false;
+  /** What answers the call that was begun last. */
+  #source: object | undefined;
   /** The request of the next attempt, if it is another one. */
   #changes: Partial<ModelRequest> | undefined;
   #opened = Promise.withResolvers<Attempt>();
@@ -74,11 +90,7 @@ export class Attempts {
     this.#number = number;
     this.#delivered = false;
     const stream = this.#next(this.#changes).tap({
-      call: ({ number: call, span }) => {
-        this.calls.add(call);
-        // A span without the number is a first attempt's.
-        if (number > 1) span.set({ attempt: number });
-      },
+      call: (call) => this.#observe(call, number),
       end: ({ error }) => {
         if (error !== undefined) error.attempts = number;
       },
@@ -87,14 +99,37 @@ export class Attempts {
     return stream;
   }
 
+  #observe(call: Call, number: number): CallObserver {
+    this.calls.add(call.number);
+    // A span without the number is a first attempt's.
+    if (number > 1) call.span.set({ attempt: number });
+    this.#source = call.source;
+    return {
+      end: ({ outcome }) => {
+        if (outcome === 'completed' && call.source !== undefined)
+          budgetFor(call.source, this.#settings)?.succeeded(call);
+      },
+    };
+  }
+
   /** Says whether there is another attempt, after the wait before it. Rejects if the execution ends during the wait. */
   async #decide(thrown: unknown): Promise<boolean> {
     const error = underlying(thrown);
     // The signal is asked for only now: making one costs something, and most executions have no failure.
     const { signal, deadline } = this.#context;
     if (error === undefined || signal.aborted || !isRetried(error, this.#settings.retryOn)) return false;
-    const delayMs = this.#delayMs(error);
+    // Without a call, all retry() of the execution share one budget.
+    const source = this.#source ?? this.#context.once(Source, () => this.#settings);
+    const budget = budgetFor(source, this.#settings);
+    budget?.failed();
+    const delayMs = this.#delayMs(error, source);
     if (delayMs === undefined || (deadline !== undefined && Date.now() + delayMs >= deadline)) return false;
+    if (budget?.take(delayMs) === false) {
+      this.#context.warn(BUDGET_IS_USED_UP);
+      this.#context.log.warn(BUDGET_IS_USED_UP, { execution: this.#context.id, errorCode: error.code });
+      return false;
+    }
+    if (isTold(error)) sharedBy(source).pace.take(delayMs);
     callListener(this.#context, 'retry: onRetry', () =>
       this.#settings.onRetry?.({
         executionId: this.#context.id,
@@ -104,17 +139,28 @@ export class Attempts {
         afterContent: this.#delivered,
       }),
     );
-    await delay(delayMs, signal);
+    try {
+      await delay(delayMs, signal);
+    } catch (ended) {
+      budget?.giveBack();
+      throw ended;
+    }
     return true;
   }
 
   /** The wait before the next attempt, in milliseconds. Undefined if the provider asks for more than is allowed. */
-  #delayMs({ retryAfterMs }: SluiceError): number | undefined {
+  #delayMs(error: SluiceError, source: object): number | undefined {
     const { maxRetryAfterMs, backoff } = this.#settings;
-    if (retryAfterMs !== undefined && retryAfterMs > 0)
-      return retryAfterMs > maxRetryAfterMs ? undefined : retryAfterMs;
+    if (isTold(error))
+      return error.retryAfterMs > maxRetryAfterMs
+        ? undefined
+        : sharedBy(source).pace.waitMs(error.retryAfterMs);
     const ms = answerOf('retry(): backoff', () => backoff(this.#number), 'number');
     if (Number.isFinite(ms) && ms >= 0) return ms;
     throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');
   }
+}
+
+function isTold(error: SluiceError): error is SluiceError & { retryAfterMs: number } {
+  return error.retryAfterMs !== undefined && error.retryAfterMs > 0;
 }

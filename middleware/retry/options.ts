@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ErrorCode, SluiceError } from '../../src/index.ts';
 import { exponential, option, parseOptions } from '../../src/kit/index.ts';
 import type { Backoff } from '../../src/kit/index.ts';
+import type { RetryBudgetOptions } from './budget.ts';
 
 /** What to do if an attempt fails after chunks of it were delivered. */
 export type AfterContent = 'fail' | 'reset' | 'continue';
@@ -31,6 +32,7 @@ export interface RetryOptions {
   backoff?: Backoff;
   /**
    * Longest wait that a provider may ask for with `Retry-After`, in milliseconds. If it asks for more, the error is thrown at once. Default: 60,000.
+   * Executions that are told to come back at the same moment come back one after the other, 55 to 100 ms apart.
    */
   maxRetryAfterMs?: number;
   /**
@@ -38,6 +40,11 @@ export interface RetryOptions {
    * a wait in a queue (`phase: 'queue'`).
    */
   retryOn?: readonly (number | ErrorCode)[] | ((error: SluiceError) => boolean);
+  /**
+   * How many retries all executions make together that ask the same provider, in whatever pipeline: a token bucket that successes refill. `false`:
+   * no limit. Default: a tenth of the successful calls, and 5 (or `maxRetries` if that is more) without any.
+   */
+  budget?: RetryBudgetOptions | false;
   /**
    * What to do if an attempt fails after chunks of it were delivered, of any kind. `fail`: the error is thrown. `reset`: a `reset` chunk says that
    * they are void, and a new attempt is made. `continue`: the model is asked to continue the partial text. Default: `fail`.
@@ -65,6 +72,18 @@ const schema = z
         'give a list of statuses and error codes, or a function',
       )
       .optional(),
+    budget: z
+      .union(
+        [
+          z.literal(false),
+          z.strictObject({
+            ratio: z.number().min(0).max(10).default(0.1),
+            floor: option.count(0).optional(),
+          }),
+        ],
+        'give { ratio, floor }, with a ratio from 0 to 10 and a whole floor, or false',
+      )
+      .default({ ratio: 0.1 }),
     afterContent: z.enum(['fail', 'reset', 'continue']).default('fail'),
     resumePrompt: functionOf<(partial: string) => string>().default(() => resumePrompt),
     rerunTools: z.boolean().default(false),

@@ -32,6 +32,7 @@ export class CallRecord implements Call, Stamp {
   readonly span: SpanHandle;
   provider: string | undefined;
   model: string | undefined;
+  source: object | undefined;
   usage: Usage | undefined;
   serviceTier: string | undefined;
   cost: Cost | undefined;

@@ -270,6 +270,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const call = this.execution.newCall(number, this, name, this.request);
     call.provider = terminal?.provider;
     call.model ??= terminal?.model;
+    call.source = terminal?.source ?? this.layer.middleware;
     this.#call = call;
     try {
       call.tell(this.#hearers);

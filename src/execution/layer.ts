@@ -16,6 +16,8 @@ export interface TerminalOptions {
   provider?: string | undefined;
   /** The model, if the request names none. */
   model?: string | undefined;
+  /** What answers its calls, for whoever counts them together with those of other middleware. Default: the middleware itself. */
+  source?: object | undefined;
   /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
   close?: (() => Promise<void>) | undefined;
 }
