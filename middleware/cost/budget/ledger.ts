@@ -1,4 +1,5 @@
 import { storeCall } from '../../../src/index.ts';
+import { kindOf } from '../../../src/kit/index.ts';
 import { rounded } from '../usd.ts';
 
 /**
@@ -12,14 +13,33 @@ export interface Ledger {
   add(counter: string, usd: number, expiresAtMs: number): number | Promise<number>;
 }
 
-/** A ledger whose promises reject with `store` if there is no answer in time. */
+/**
+ * A ledger that fails only by rejecting with `store`: if it throws, rejects, answers with something other than a sum, or does not answer in time. A sum
+ * that is no number would let every call pass.
+ */
 export function timedLedger(ledger: Ledger, timeoutMs: number | undefined): Ledger {
   return {
     add(...given) {
-      const sum = ledger.add(...given);
-      return typeof sum === 'number' ? sum : storeCall('ledger.add', () => sum, { timeoutMs });
+      let sum: unknown;
+      try {
+        sum = ledger.add(...given);
+      } catch (thrown) {
+        sum = Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      }
+      return isSum(sum) ? sum : storeCall('ledger.add', async () => checked(await sum), { timeoutMs });
     },
   };
+}
+
+function isSum(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+function checked(sum: unknown): number {
+  if (isSum(sum)) return sum;
+  throw new TypeError(
+    `add() of the ledger answered with ${kindOf(sum)}: return the new sum as a finite number.`,
+  );
 }
 
 /** Keeps the counters in the memory of this process. They are dropped after they have expired. */
