@@ -3,7 +3,9 @@ import { onAbort } from '../kit/abort.ts';
 import type { Turn } from '../session/turn.ts';
 import type { Execution } from './execution.ts';
 import { ExecutionClock } from './execution-clock.ts';
+import type { Inside } from './inside.ts';
 import { abortedBySignal, timeoutError } from './own-error.ts';
+import type { Slot } from './slots.ts';
 
 /** What an execution waits for before it runs, and what limits it. */
 export interface AdmissionSetup {
@@ -18,13 +20,15 @@ export interface AdmissionSetup {
   deadline: number | undefined;
   /** Waits for the session and loads it; undefined without a session. */
   turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
-  /** Waits for a slot. The function that it resolves to gives the slot back. */
-  slot(this: void, signalOf: () => AbortSignal): Promise<() => void>;
+  /** Waits for a slot. */
+  slot(this: void, signalOf: () => AbortSignal): Promise<Slot>;
 }
 
 /** Lets an execution in: it waits for the session, then for a slot, and then starts the clock. Gives both back at the end. */
 export class Admission {
   readonly #setup: AdmissionSetup;
+  /** Runs the layers, if it must be known that they hold a slot. */
+  inside: Inside | undefined;
   /** For the waits, made on first use. */
   #controller: AbortController | undefined;
   #refusedBecause: SluiceError | undefined;
@@ -63,7 +67,9 @@ export class Admission {
     const loaded = await turn?.(this.#waitSignal());
     if (loaded !== undefined) this.#releaseAtEnd(() => loaded.release());
     this.#turn = loaded;
-    this.#releaseAtEnd(await slot(this.#waitSignal));
+    const { release, inside } = await slot(this.#waitSignal);
+    this.#releaseAtEnd(release);
+    this.inside = inside;
     this.#startClock();
   }
 

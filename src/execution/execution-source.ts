@@ -1,4 +1,5 @@
 import { Accumulator } from '../accumulator.ts';
+import type { ExecutionEnd } from '../context.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError, isSluiceError } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
@@ -129,7 +130,8 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     const root = this.#root;
     // An interrupted execution is read on: a generator may still hold the chunk at which it was interrupted.
     if (root === undefined || (root.end !== undefined && this.execution.interrupted)) void this.#deliverEnd();
-    else chainOf(root).wait(this.#reader);
+    else if (this.#admission.inside === undefined) chainOf(root).wait(this.#reader);
+    else this.#admission.inside(() => chainOf(root).wait(this.#reader));
   }
 
   readonly #reader: Reader<StreamChunk, Reply> = {
@@ -232,10 +234,13 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
       await this.#root.stop(error, 'drop');
     }
     this.#interruptTimer?.stop();
-    const ended = await execution.runEndHooks({
+    const times = {
       latencyMs: performance.now() - this.#startedAt,
       ...(this.#firstChunkAt !== undefined && { timeToFirstChunkMs: this.#firstChunkAt - this.#startedAt }),
-    });
+    };
+    const { inside } = this.#admission;
+    const hooks = (): Promise<ExecutionEnd> => execution.runEndHooks(times);
+    const ended = await (inside === undefined ? hooks() : inside(hooks));
     const replies = this.#accumulator.messages();
     const messages = ended.outcome === 'completed' ? replies : replies.map(asPartial);
     const { outcome, reason, usage, cost } = ended;

@@ -1,10 +1,24 @@
+import { SluiceError } from '../errors.ts';
 import { abortReason, onAbort } from '../kit/abort.ts';
+import { holding, isInside } from './inside.ts';
+import type { Inside } from './inside.ts';
 
 interface Waiting {
   grant(): void;
 }
 
-/** A fixed number of slots, given out in the order of the requests. */
+/** A slot that an execution holds. */
+export interface Slot {
+  /** Gives it back, once. */
+  release(this: void): void;
+  /** Runs the layers of the execution; undefined: they need not be known. */
+  inside: Inside | undefined;
+}
+
+/**
+ * A fixed number of slots, given out in the order of the requests. An execution that waits for a slot inside the one that holds the last of them would
+ * wait for itself, so it is refused. That is enough: of executions that wait for each other one holds the last slot.
+ */
 export class Slots {
   #free: number;
   #queue: Waiting[] = [];
@@ -19,20 +33,24 @@ export class Slots {
   }
 
   /**
-   * Waits for a slot. The function that it resolves to gives the slot back, once. Rejects with the signal's reason if that aborts
-   * during the wait.
+   * Waits for a slot. Rejects with the signal's reason if that aborts during the wait, and with `queue_full` if it would wait for the execution that
+   * it is part of.
    */
-  async acquire(signalOf: () => AbortSignal): Promise<() => void> {
+  async acquire(signalOf: () => AbortSignal): Promise<Slot> {
     if (this.#free > 0) this.#free--;
+    else if (isInside(this)) throw waitsForItself();
     else await this.#wait(signalOf());
+    const last = this.#free === 0 ? holding(this) : undefined;
     let held = true;
-    return () => {
+    const release = (): void => {
       if (!held) return;
       held = false;
+      last?.leave();
       const next = this.#queue.shift();
       if (next === undefined) this.#free++;
       else next.grant();
     };
+    return { release, inside: last?.inside };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
@@ -51,4 +69,11 @@ export class Slots {
       this.#queue.push(mine);
     });
   }
+}
+
+function waitsForItself(): SluiceError {
+  const what =
+    'The pipeline was run inside its own middleware while no slot was free, so it would wait for itself';
+  const advice = 'raise maxConcurrentExecutions, or run another pipeline there';
+  return new SluiceError('queue_full', `${what}: ${advice}.`, { phase: 'queue' });
 }
