@@ -1,4 +1,5 @@
 import { SluiceError, type Usage } from '../../src/index.ts';
+import { answerOf } from '../../src/kit/index.ts';
 
 /** Which tokens of a call count: all of them, those that the provider has not read from its cache, or what a function says. */
 export type TokenCount = 'all' | 'uncached' | ((usage: Usage) => number);
@@ -17,7 +18,7 @@ export function countedTokens(
   count: TokenCount | undefined,
 ): number {
   if (typeof count === 'function') {
-    const tokens = count(usage);
+    const tokens = answerOf('rateLimit(): count', () => count(usage), 'number');
     if (Number.isFinite(tokens) && tokens >= 0) return tokens;
     throw new SluiceError('invalid_options', 'rateLimit(): count returned no number of at least 0.');
   }

@@ -1,5 +1,5 @@
 /** Length of the window in milliseconds. */
-export const WINDOW_MS = 60_000;
+const WINDOW_MS = 60_000;
 
 /** Points that were taken at one time. */
 export interface TakenHere {
