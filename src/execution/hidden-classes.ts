@@ -40,7 +40,7 @@ function instances(): readonly object[] {
     timeoutsMs: [],
     idleTimeoutMs: 0,
     deadline: undefined,
-    slot: async () => () => undefined,
+    slot: async () => ({ release: () => undefined, inside: undefined }),
     turn: undefined,
     started: () => undefined,
     finished: () => undefined,

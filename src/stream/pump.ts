@@ -236,7 +236,7 @@ class Pump<C, R> implements Chain<C, R> {
           return this.#inQueue(() => this.#receive(pulledOf(result)));
         const isAsItIs = stamp === undefined ? result.value !== undefined : stamp.passes(result.value);
         const mine = isAsItIs ? result : this.#steps.stamped(result);
-        if (mine === undefined) return this.#inQueue(() => this.#receive(pulledOf(result)));
+        if (mine === undefined) return this.#inQueue(() => this.#receive([result.value]));
         if (this.#wantsMore) this.read();
         if (mine.value === undefined) throw undefinedChunkError();
         return mine;
