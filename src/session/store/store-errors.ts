@@ -2,7 +2,7 @@ import { SluiceError } from '../../errors.ts';
 import { sessionKey } from './check-key.ts';
 import type { SessionKey } from './store.ts';
 
-/** The name of a session for error messages: its id in quotes. Its owner is a person, and no message names one. */
+/** The name of a session for error messages: its id in quotes. Not its owner, who may be a person. */
 export function sessionName(key: SessionKey): string {
   return `session ${JSON.stringify(sessionKey(key).id)}`;
 }
