@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
 
-/** The wait would be too long. Retryable, but not by `retry()`, which would stand in the same queue again. */
+/** The wait would be too long. Retryable, but not by `retry()`, which would join the end of the same queue. */
 export function rateLimited(retryAfterMs: number | undefined): SluiceError {
   const message = 'The rate limit left no room for the request within maxWaitMs: it was not sent.';
   return new SluiceError('rate_limited', message, { phase: 'queue', retryAfterMs });

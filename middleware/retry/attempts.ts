@@ -13,11 +13,14 @@ import type {
 import { answerOf, callListener, delay } from '../../src/kit/index.ts';
 import { isRetried, underlying } from './classify.ts';
 import type { RetrySettings } from './options.ts';
-import { budgetFor, sharedBy } from './shared.ts';
+import type { Pace } from './pace.ts';
+import { RetryBudget } from './budget.ts';
+import { budgetsFor, paceOf } from './shared.ts';
 
 type Attempt = Stream<StreamChunk, Reply>;
 
-const Source = contextKey<object>('retry budget');
+/** The settings of the outermost `retry()` of an execution: all of its `retry()` share one budget. */
+const Owner = contextKey<object>('retry budget');
 
 const BUDGET_IS_USED_UP = 'retry: a failed attempt was not repeated, because the retry budget is used up.';
 
@@ -31,6 +34,7 @@ export class Attempts {
   readonly #context: ExecutionContext;
   readonly #next: Next;
   readonly #settings: RetrySettings;
+  readonly #owner: object;
   /** Number of the attempt that was begun last, from 1. */
   #number = 0;
   /** Whether chunks of it have been delivered. */
@@ -47,6 +51,7 @@ export class Attempts {
     this.#context = context;
     this.#next = next;
     this.#settings = settings;
+    this.#owner = context.once(Owner, () => settings);
   }
 
   /** Gives a started stream with its first chunk. Only attempts that fail before that are retried. */
@@ -106,8 +111,8 @@ export class Attempts {
     this.#source = call.source;
     return {
       end: ({ outcome }) => {
-        if (outcome === 'completed' && call.source !== undefined)
-          budgetFor(call.source, this.#settings)?.succeeded(call);
+        if (outcome !== 'completed') return;
+        for (const budget of budgetsFor(this.#owner, call.source, this.#settings)) budget.succeeded(call);
       },
     };
   }
@@ -118,18 +123,17 @@ export class Attempts {
     // The signal is asked for only now: making one costs something, and most executions have no failure.
     const { signal, deadline } = this.#context;
     if (error === undefined || signal.aborted || !isRetried(error, this.#settings.retryOn)) return false;
-    // Without a call, all retry() of the execution share one budget.
-    const source = this.#source ?? this.#context.once(Source, () => this.#settings);
-    const budget = budgetFor(source, this.#settings);
-    budget?.failed();
-    const delayMs = this.#delayMs(error, source);
+    const budgets = budgetsFor(this.#owner, this.#source, this.#settings);
+    for (const budget of budgets) budget.failed();
+    const pace = paceOf(this.#source ?? this.#owner);
+    const delayMs = this.#delayMs(error, pace);
     if (delayMs === undefined || (deadline !== undefined && Date.now() + delayMs >= deadline)) return false;
-    if (budget?.take(delayMs) === false) {
+    if (!RetryBudget.take(budgets, delayMs)) {
       this.#context.warn(BUDGET_IS_USED_UP);
       this.#context.log.warn(BUDGET_IS_USED_UP, { execution: this.#context.id, errorCode: error.code });
       return false;
     }
-    if (isTold(error)) sharedBy(source).pace.take(delayMs);
+    if (isTold(error)) pace.take(delayMs);
     callListener(this.#context, 'retry: onRetry', () =>
       this.#settings.onRetry?.({
         executionId: this.#context.id,
@@ -142,19 +146,17 @@ export class Attempts {
     try {
       await delay(delayMs, signal);
     } catch (ended) {
-      budget?.giveBack();
+      for (const budget of budgets) budget.giveBack();
       throw ended;
     }
     return true;
   }
 
   /** The wait before the next attempt, in milliseconds. Undefined if the provider asks for more than is allowed. */
-  #delayMs(error: SluiceError, source: object): number | undefined {
+  #delayMs(error: SluiceError, pace: Pace): number | undefined {
     const { maxRetryAfterMs, backoff } = this.#settings;
     if (isTold(error))
-      return error.retryAfterMs > maxRetryAfterMs
-        ? undefined
-        : sharedBy(source).pace.waitMs(error.retryAfterMs);
+      return error.retryAfterMs > maxRetryAfterMs ? undefined : pace.waitMs(error.retryAfterMs);
     const ms = answerOf('retry(): backoff', () => backoff(this.#number), 'number');
     if (Number.isFinite(ms) && ms >= 0) return ms;
     throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');

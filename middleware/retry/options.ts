@@ -41,8 +41,8 @@ export interface RetryOptions {
    */
   retryOn?: readonly (number | ErrorCode)[] | ((error: SluiceError) => boolean);
   /**
-   * How many retries all executions make together that ask the same provider, in whatever pipeline: a token bucket that successes refill. `false`:
-   * no limit. Default: a tenth of the successful calls, and 5 (or `maxRetries` if that is more) without any.
+   * How many retries the executions of a pipeline make together: a token bucket that successes refill. `false`: no limit. Default: a tenth of the
+   * successful calls, and 5 (or `maxRetries` if that is more) without any.
    */
   budget?: RetryBudgetOptions | false;
   /**

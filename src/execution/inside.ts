@@ -18,7 +18,7 @@ interface Host {
 
 const storage = storageOf();
 
-/** Not imported, so that the library runs where there is no `node:async_hooks`: nothing is known there. */
+/** Not imported, so that the library also runs without `node:async_hooks`. Then nothing is known. */
 function storageOf(): Storage | undefined {
   const host: unknown = Reflect.get(globalThis, 'process');
   const hooks = isHost(host) ? host.getBuiltinModule('node:async_hooks') : undefined;

@@ -94,8 +94,8 @@ describe('R53 an async function that should not be async ends no process', () =>
 });
 
 test('every option of a middleware that is a function is tried here', () => {
-  /** Tried where the clock, the limiter and the counter are tested. */
-  const elsewhere = ['now', 'limiter', 'counter'];
+  /** Tried where the clock, the limiter, the counter and the count are tested. A budget cannot be a function. */
+  const elsewhere = ['now', 'limiter', 'counter', 'count', 'budget'];
   const files = globSync('middleware/**/*.ts', { cwd: root });
   const found = files.flatMap((path) =>
     [

@@ -93,7 +93,7 @@ describe('a pipeline that is run inside its own middleware', () => {
     expect([outcome, response.content]).toEqual(['completed', 'onetwo']);
   });
 
-  test('never waits for ever, however many run at once: one fails, and the others get its slot', async () => {
+  test('never waits without an end, however many run at once: one fails, and the others get its slot', async () => {
     const pipeline = nesting(
       3,
       forms[1]?.[1] ??

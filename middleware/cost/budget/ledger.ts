@@ -15,7 +15,7 @@ export interface Ledger {
 
 /**
  * A ledger that fails only by rejecting with `store`: if it throws, rejects, answers with something other than a sum, or does not answer in time. A sum
- * that is no number would let every call pass.
+ * that is not a number would let every call pass.
  */
 export function timedLedger(ledger: Ledger, timeoutMs: number | undefined): Ledger {
   return {

@@ -178,7 +178,7 @@ describe('the tokens that count', () => {
     expect(answered).toBe(Math.ceil(1_000 / expected));
   });
 
-  test('a count that is no number is a warning, and everything counts', async () => {
+  test('a count that returns NaN is a warning, and everything counts', async () => {
     const limited = rateLimit({
       tokensPerMinute: 240,
       estimate: () => 1,
@@ -192,7 +192,7 @@ describe('the tokens that count', () => {
   });
 });
 
-test('S16 a key that is no string is refused: such requests would share one limit', async () => {
+test('S16 a key that is not a string is refused: such requests would share one limit', async () => {
   const key: unknown = () => undefined;
   const limited: Middleware = Reflect.apply(rateLimit, undefined, [{ requestsPerMinute: 1, key }]);
   const running = new Pipeline([limited, provider(scripted('Hello'))]).execute('user', 'Hi');

@@ -98,7 +98,7 @@ describe('R57 a retry storm is bounded', () => {
     );
     await vi.advanceTimersByTimeAsync(300_000);
     await Promise.all(running);
-    expect(made.requests).toHaveLength(105);
+    expect(made.requests).toHaveLength(115);
   });
 
   test('and if a middleware fails before any call is made', async () => {
@@ -126,12 +126,25 @@ describe('R57 a retry storm is bounded', () => {
     expect(made.requests).toHaveLength(105);
   });
 
-  test('a provider does not use up the budget of another one', async () => {
+  test('a pipeline does not use up the budget of another one, nor a provider that of another one', async () => {
     const pipeline = pipelineOf(model(down));
     for (const _ of hundred) await run(pipeline);
     const other = model(down);
     await run(pipelineOf(other));
     expect(other.requests).toHaveLength(4);
+  });
+
+  test('pipelines over one provider that fails now and then have budgets of their own', async () => {
+    const made = model(down);
+    const working = model(fine);
+    let calls = 0;
+    const flaky: MadeModel = {
+      ...made,
+      stream: (request, call) => (calls++ % 3 === 2 ? working : made).stream(request, call),
+    };
+    for (let index = 0; index < 50; index++)
+      expect(await run(pipelineOf(flaky, { backoff: constant(0) }))).toBeUndefined();
+    expect(calls).toBe(150);
   });
 });
 
@@ -208,7 +221,7 @@ describe('the retry budget', () => {
       fc.property(
         fc.array(fc.constantFrom('success', 'failure', 'failure'), { maxLength: 400 }),
         (events) => {
-          const budget = new RetryBudget({ ratio: 0.1, floor: 5 });
+          const budget = new RetryBudget({ perSuccess: 0.1, floor: 5, most: 15 });
           let retries = 0;
           let successes = 0;
           for (const event of events) {
@@ -217,7 +230,7 @@ describe('the retry budget', () => {
               successes++;
             } else {
               budget.failed();
-              if (budget.take(0)) retries++;
+              if (RetryBudget.take([budget], 0)) retries++;
             }
             vi.advanceTimersByTime(1_000);
           }
