@@ -26,7 +26,7 @@ export interface PipelineOptions {
   executionTimeoutMs?: number;
   /**
    * The longest silence of the model, in milliseconds: if no call of an execution gives a chunk or another sign of life for that time, the execution fails
-   * with `timeout`, phase `idle`. Only the time counts in which a call is waited for: not the waits of a middleware, tools, or a slow consumer. 0: no
+   * with `timeout`, phase `idle`. Only the time counts in which a call is waited for: not the waits of a middleware, tools, or a slow consumer. Measured to the second. 0: no
    * limit. Default: 120,000.
    */
   idleTimeoutMs?: number;

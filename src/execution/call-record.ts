@@ -21,9 +21,6 @@ interface NamedObserver {
   observer: CallObserver;
 }
 
-/** The time since when a call is silent, if nobody waits for it. */
-const NOT_WAITED_FOR = Number.POSITIVE_INFINITY;
-
 /** One model call: its usage, its observers, its span. */
 export class CallRecord implements Call, Stamp {
   readonly copies = true;
@@ -41,8 +38,10 @@ export class CallRecord implements Call, Stamp {
   refused = false;
   /** What the observers want the call to wait for. */
   ready: Promise<unknown> | undefined;
-  /** Since when its source has been waited for without a sign of life, by the monotonic clock; Infinity: it is not waited for. */
-  silentSince: number = NOT_WAITED_FOR;
+  /** Whether its source has been asked and has given nothing yet. */
+  waitedFor = false;
+  /** Grows with each wait for its source and each sign of life. A count, because a look at the clock for each read costs too much. */
+  signs = 0;
   #rateLimits: RateLimits | undefined;
   readonly #warnings: string[] = [];
   /** The innermost first. */
@@ -100,11 +99,12 @@ export class CallRecord implements Call, Stamp {
 
   /** Called before its source is asked. */
   waits(): void {
-    if (this.silentSince === NOT_WAITED_FOR) this.silentSince = performance.now();
+    this.waitedFor = true;
+    this.signs++;
   }
 
   alive(sign: LifeSign = 'alive'): void {
-    if (this.silentSince !== NOT_WAITED_FOR) this.silentSince = performance.now();
+    this.signs++;
     for (const mine of this.#lifeObservers) this.#tell(mine, 'alive', (observer) => observer.alive?.(sign));
   }
 
@@ -120,7 +120,7 @@ export class CallRecord implements Call, Stamp {
   /** Numbers a copy of a chunk, counts it and shows it to the observers. */
   admit(given: StreamChunk): StreamChunk {
     if (!isChunk(given)) throw chunkError(this.span.span.name, given);
-    this.silentSince = NOT_WAITED_FOR;
+    this.waitedFor = false;
     const chunk = this.#numbered(given);
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
     else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;

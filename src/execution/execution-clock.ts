@@ -2,6 +2,9 @@ import { Timer } from '../kit/timer.ts';
 import type { Execution } from './execution.ts';
 import { silenceError, timeoutError } from './own-error.ts';
 
+/** How often it looks whether the model has given a sign of life, in milliseconds, or a hundred times during the limit. A silence is at most so much shorter than the limit. */
+const LOOK_MS = 1_000;
+
 /** The time limits of one execution: a deadline, and one for the silence of its model calls. It has one timer. */
 export class ExecutionClock {
   readonly #execution: Execution;
@@ -9,6 +12,10 @@ export class ExecutionClock {
   /** Milliseconds since the epoch. */
   #deadline = Number.POSITIVE_INFINITY;
   #idleMs = Number.POSITIVE_INFINITY;
+  /** No call is silent for longer than since then, by the monotonic clock. */
+  #silentSince = 0;
+  #lookedAt = 0;
+  #seen = 0;
   readonly #timer = new Timer(() => this.#check());
   /** Whether the timer was started for the deadline. */
   #isDeadline = false;
@@ -29,6 +36,7 @@ export class ExecutionClock {
     this.#deadline = deadline ?? Number.POSITIVE_INFINITY;
     if (idleMs > 0) this.#idleMs = idleMs;
     this.#execution.limitsSilence = idleMs > 0;
+    this.#silentSince = this.#lookedAt = performance.now();
     this.#arm();
   }
 
@@ -36,20 +44,34 @@ export class ExecutionClock {
     this.#timer.stop();
   }
 
-  /** Starts the timer for the deadline, or for the earliest time at which a silence can be too long, whichever comes first. */
+  /** Starts the timer for the deadline, or for the next look at the calls, whichever comes first. */
   #arm(): void {
-    const now = performance.now();
     const leftMs = this.#deadline - Date.now();
-    const idleLeftMs = Math.min(this.#execution.silentSince, now) + this.#idleMs - now;
-    this.#isDeadline = leftMs <= idleLeftMs;
-    this.#timer.start(Math.max(Math.ceil(Math.min(leftMs, idleLeftMs)), 0));
+    const idleLeftMs = this.#silentSince + this.#idleMs - this.#lookedAt;
+    const lookMs = Math.min(idleLeftMs, LOOK_MS, this.#idleMs / 100);
+    this.#isDeadline = leftMs <= (this.#idleMs === Number.POSITIVE_INFINITY ? leftMs : lookMs);
+    this.#timer.start(Math.max(Math.ceil(this.#isDeadline ? leftMs : lookMs), 0));
   }
 
   #check(): void {
     const execution = this.#execution;
-    if (this.#isDeadline) execution.end('failed', timeoutError(this.#phase));
-    else if (performance.now() - execution.silentSince >= this.#idleMs)
+    if (this.#isDeadline) {
+      execution.end('failed', timeoutError(this.#phase));
+      return;
+    }
+    this.#look();
+    if (this.#lookedAt - this.#silentSince >= this.#idleMs)
       execution.end('failed', silenceError(this.#idleMs));
     else this.#arm();
+  }
+
+  /** A sign of life came after the last look, and nobody knows when: the silence since then may have begun at the last look. */
+  #look(): void {
+    const now = performance.now();
+    const signs = this.#execution.signsOfLife;
+    if (!this.#execution.waitsForModel) this.#silentSince = now;
+    else if (signs !== this.#seen) this.#silentSince = this.#lookedAt;
+    this.#seen = signs;
+    this.#lookedAt = now;
   }
 }

@@ -158,12 +158,19 @@ export class Execution implements StreamOwner {
     return call;
   }
 
-  /** Since when no call has given a sign of life, by the monotonic clock. Infinity: none is waited for, or one of them has not been asked. */
-  get silentSince(): number {
-    if (this.#openCalls.size === 0) return Number.POSITIVE_INFINITY;
-    let since = 0;
-    for (const call of this.#openCalls.keys()) since = Math.max(since, call.silentSince);
-    return since;
+  /** Whether a model call is waited for, and no other call has something to read. */
+  get waitsForModel(): boolean {
+    let isWaiting = false;
+    for (const { waitedFor } of this.#openCalls.keys()) {
+      if (!waitedFor) return false;
+      isWaiting = true;
+    }
+    return isWaiting;
+  }
+
+  /** A number that grows with each call, and with each sign of life of one. */
+  get signsOfLife(): number {
+    return this.calls.reduce((sum, { signs }) => sum + signs, this.calls.length);
   }
 
   callEnded(call: CallRecord, raw: { request: unknown; reply: unknown[] } | undefined): void {
