@@ -122,7 +122,9 @@ class Clock implements Tap<StreamChunk, Reply> {
   #aliveAt = this.#startedAt;
   /** The limits of the wait for the next chunk. */
   #wait: WaitLimits;
-  readonly #output = new Output();
+  /** The newest call below, and its output at the last look. A layer in between may hold back what it gives. */
+  #call: Call | undefined;
+  #output = 0;
   readonly #timer = new Timer(() => this.#check());
 
   constructor(stream: Stream<StreamChunk, Reply>, limits: Limits) {
@@ -135,7 +137,7 @@ class Clock implements Tap<StreamChunk, Reply> {
   pull(): void {
     if (this.#waitingSince !== NOT_WAITING) return;
     this.#aliveAt = this.#waitingSince = performance.now();
-    this.#output.note();
+    this.#hasMore();
   }
 
   chunk(): void {
@@ -144,8 +146,9 @@ class Clock implements Tap<StreamChunk, Reply> {
   }
 
   call(call: Call): CallObserver {
-    this.#output.add(call);
-    return { alive: (sign) => this.#hear(sign), end: () => this.#output.remove(call) };
+    this.#call = call;
+    this.#output = 0;
+    return { alive: (sign) => this.#hear(sign) };
   }
 
   end(): void {
@@ -164,12 +167,18 @@ class Clock implements Tap<StreamChunk, Reply> {
     const now = performance.now();
     const { total } = this.#limits;
     const { idle, chunk } = this.#wait;
-    // A layer in between may hold back what the model gives.
-    if (this.#output.note()) this.#hear('progress');
+    if (this.#hasMore()) this.#hear('progress');
     if (now - this.#startedAt >= total.ms) this.#expire(total);
     else if (now - this.#waitingSince >= chunk.ms) this.#expire(chunk);
     else if (this.#waitingSince !== NOT_WAITING && now - this.#aliveAt >= idle.ms) this.#expire(idle);
     else this.#arm(now);
+  }
+
+  /** Whether the call has given more than at the last look. */
+  #hasMore(): boolean {
+    const before = this.#output;
+    this.#output = this.#call?.outputCharacters ?? 0;
+    return this.#output > before;
   }
 
   /** Starts the timer for the end of the current wait, of a wait that begins now, or of the whole answer, whichever comes first. */
@@ -184,28 +193,5 @@ class Clock implements Tap<StreamChunk, Reply> {
 
   #expire({ ms, phase, what }: Limit): void {
     this.#stream.abort(new SluiceError('timeout', `${what} within ${ms} ms.`, { phase }));
-  }
-}
-
-/** How much the calls below a layer have given. */
-class Output {
-  #calls: readonly Call[] = [];
-  #ofEnded = 0;
-  #noted = 0;
-
-  add(call: Call): void {
-    this.#calls = this.#calls.concat(call);
-  }
-
-  remove(call: Call): void {
-    this.#calls = this.#calls.filter((other) => other !== call);
-    this.#ofEnded += call.outputCharacters;
-  }
-
-  /** Whether there is more than the last time it was asked. */
-  note(): boolean {
-    const before = this.#noted;
-    this.#noted = this.#calls.reduce((sum, { outputCharacters }) => sum + outputCharacters, this.#ofEnded);
-    return this.#noted > before;
   }
 }

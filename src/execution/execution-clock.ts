@@ -11,7 +11,8 @@ export class ExecutionClock {
   #phase: 'queue' | 'total' = 'queue';
   /** Milliseconds since the epoch. */
   #deadline = Number.POSITIVE_INFINITY;
-  #idleMs = Number.POSITIVE_INFINITY;
+  /** 0: no limit. */
+  #idleMs = 0;
   /** No call is silent for longer than since then, by the monotonic clock. */
   #silentSince = 0;
   #lookedAt = 0;
@@ -34,9 +35,8 @@ export class ExecutionClock {
   limitRun(deadline: number | undefined, idleMs: number): void {
     this.#phase = 'total';
     this.#deadline = deadline ?? Number.POSITIVE_INFINITY;
-    if (idleMs > 0) this.#idleMs = idleMs;
-    this.#execution.limitsSilence = idleMs > 0;
-    this.#silentSince = this.#lookedAt = performance.now();
+    this.#idleMs = idleMs;
+    this.#silentSince = this.#lookedAt = now();
     this.#arm();
   }
 
@@ -47,10 +47,14 @@ export class ExecutionClock {
   /** Starts the timer for the deadline, or for the next look at the calls, whichever comes first. */
   #arm(): void {
     const leftMs = this.#deadline - Date.now();
+    const lookMs = this.#idleMs > 0 ? this.#nextLookMs : Number.POSITIVE_INFINITY;
+    this.#isDeadline = leftMs <= lookMs;
+    this.#timer.start(Math.max(Math.ceil(Math.min(leftMs, lookMs)), 0));
+  }
+
+  get #nextLookMs(): number {
     const idleLeftMs = this.#silentSince + this.#idleMs - this.#lookedAt;
-    const lookMs = Math.min(idleLeftMs, LOOK_MS, this.#idleMs / 100);
-    this.#isDeadline = leftMs <= (this.#idleMs === Number.POSITIVE_INFINITY ? leftMs : lookMs);
-    this.#timer.start(Math.max(Math.ceil(this.#isDeadline ? leftMs : lookMs), 0));
+    return Math.min(idleLeftMs, LOOK_MS, this.#idleMs / 100);
   }
 
   #check(): void {
@@ -67,11 +71,16 @@ export class ExecutionClock {
 
   /** A sign of life came after the last look, and nobody knows when: the silence since then may have begun at the last look. */
   #look(): void {
-    const now = performance.now();
+    const lookedAt = now();
     const signs = this.#execution.signsOfLife;
-    if (!this.#execution.waitsForModel) this.#silentSince = now;
+    if (!this.#execution.waitsForModel) this.#silentSince = lookedAt;
     else if (signs !== this.#seen) this.#silentSince = this.#lookedAt;
     this.#seen = signs;
-    this.#lookedAt = now;
+    this.#lookedAt = lookedAt;
   }
+}
+
+/** Whole milliseconds of the monotonic clock: a field with a fraction would need a number object of its own. */
+function now(): number {
+  return Math.round(performance.now());
 }

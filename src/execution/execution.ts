@@ -53,8 +53,6 @@ export class Execution implements StreamOwner {
   readonly raw: RawExchange[] = [];
   session: SessionView | undefined;
   deadline: number | undefined;
-  /** Whether the silence of calls has a limit. Set before the layers run. */
-  limitsSilence = false;
   interrupted = false;
   deliveredBatch: readonly unknown[] = [];
   /** The number that a call or a run of a layer was given last. */

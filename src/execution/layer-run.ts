@@ -136,7 +136,6 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const context = new LayerContext(this);
     if (terminal !== undefined) {
       const call = this.#startCall(numbers.take());
-      if (this.execution.limitsSilence) this.addTap({ pull: () => call.waits() }, 'first');
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
         openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
@@ -184,6 +183,10 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     parent.#children = parent.#children.filter((child) => child !== this);
     parent.#lastReadOfEnded = this.lastGiven ?? parent.#lastReadOfEnded;
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
+  }
+
+  override asksSource(): void {
+    this.#call?.waits();
   }
 
   override beforeTaps(came: StreamEnd<Reply>): StreamEnd<Reply> {

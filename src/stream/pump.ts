@@ -60,6 +60,8 @@ class Pump<C, R> implements Chain<C, R> {
   #segments: Segment<C, R>[];
   #steps = new Steps<C, R>();
   #source: StreamSource<C, R> | undefined;
+  /** The segment that opened into the source. */
+  #reading: Segment<C, R>;
   #state: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
   #opening: Promise<void> | undefined;
   /** Whether the source has been asked, or its answer is being handed on. */
@@ -75,6 +77,7 @@ class Pump<C, R> implements Chain<C, R> {
   constructor(outermost: Segment<C, R>) {
     this.outermost = outermost;
     this.consumer = outermost;
+    this.#reading = outermost;
     this.#segments = [outermost];
     if (outermost.end !== undefined) this.segmentEnded(outermost, outermost.end);
   }
@@ -164,6 +167,7 @@ class Pump<C, R> implements Chain<C, R> {
 
   /** Tells those who measure waiting; false if one of them ended the chain. */
   #tellWaitTaps(): boolean {
+    this.#reading.asksSource();
     if (!this.#steps.hasWaitTaps) return true;
     this.#steps.tellWaitTaps();
     return !this.#stoppedBySteps();
@@ -304,6 +308,7 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'ended') return;
     this.#state = 'open';
     this.#source = source;
+    this.#reading = this.#innermost;
     this.#steps.load(this.#segments);
   }
 

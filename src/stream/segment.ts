@@ -122,6 +122,9 @@ export abstract class Segment<C, R> {
     return false;
   }
 
+  /** Called before each read of the source, for the innermost segment of a chain. */
+  asksSource(): void {}
+
   /** Changes the end that came from below, before the taps learn of it. May take its time. */
   conclude(end: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
     return end;
