@@ -23,8 +23,7 @@ export class Accumulator {
         if (chunk.content !== '' || chunk.citations !== undefined || chunk.refusal !== undefined) {
           const text = this.#text !== undefined && this.#call === call ? this.#text : this.#openText(call);
           text.text += chunk.content;
-          if (chunk.citations !== undefined)
-            text.citations = text.citations?.concat(chunk.citations) ?? [...chunk.citations];
+          if (chunk.citations !== undefined) addAll((text.citations ??= []), chunk.citations);
           if (chunk.refusal !== undefined) text.refusal = true;
         }
         if (chunk.block !== undefined) this.#push({ type: 'provider', block: chunk.block }, call);
@@ -87,7 +86,7 @@ export class Accumulator {
     for (const part of this.#parts) {
       const last = parts.at(-1);
       if (last !== undefined && isPlainText(last) && isPlainText(part)) last.text += part.text;
-      else parts.push({ ...part });
+      else parts.push(copyOf(part));
     }
     return parts;
   }
@@ -148,6 +147,16 @@ export class Accumulator {
     this.#text = undefined;
     this.#thinking = undefined;
   }
+}
+
+function addAll(list: unknown[], more: readonly unknown[]): void {
+  for (const one of more) list.push(one);
+}
+
+/** A copy to which later chunks add nothing. */
+function copyOf(part: Part): Part {
+  if (part.type !== 'text' || part.citations === undefined) return { ...part };
+  return { ...part, citations: [...part.citations] };
 }
 
 function toolCallPart(chunk: ToolCallChunk): Part {

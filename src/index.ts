@@ -12,6 +12,7 @@ export { isVoided } from './chunks.ts';
 export { Stream } from './stream/stream.ts';
 export type { StreamEnd, Tap } from './stream/tap.ts';
 export type { HandleOptions, Handler, Progress } from './views/handle.ts';
+export type { TextOptions, ViewReset } from './views/reset.ts';
 export type { TeeOptions } from './views/tee.ts';
 export { End, end } from './stream/source.ts';
 export type { PushSource, Receiver, BatchSource, Pulled, Readable } from './stream/source.ts';

@@ -3,9 +3,10 @@ import { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import type { ExecutionResult } from '../result.ts';
-import type { StreamOwner } from '../stream/owner.ts';
+import type { MaybePromise, StreamOwner } from '../stream/owner.ts';
 import { chainOf } from '../stream/pump.ts';
 import { Segment } from '../stream/segment.ts';
+import type { Waiting } from '../stream/segment.ts';
 import { isEnd } from '../stream/source.ts';
 import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
@@ -49,6 +50,12 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
 
   override get decidedEnd(): StreamEnd<ExecutionResult> | undefined {
     return this.#source.decidedEnd;
+  }
+
+  /** An error that a view ends it with is the error of the execution. */
+  override stop(error: SluiceError, waiting: Waiting): MaybePromise<void> {
+    if (this.started && error.code !== 'aborted') this.#source.execution.end('failed', error, waiting);
+    return super.stop(error, waiting);
   }
 
   /** Does what follows from the end of the execution, as soon as that is decided. */

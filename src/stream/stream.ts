@@ -7,11 +7,13 @@ import type { Partial } from '../partial.ts';
 import type { Reply } from '../request.ts';
 import { handle } from '../views/handle.ts';
 import type { HandleOptions, Handler } from '../views/handle.ts';
-import { linesOf } from '../views/lines.ts';
+import { LineSource } from '../views/lines.ts';
+import { checkTextOptions } from '../views/reset.ts';
+import type { TextOptions } from '../views/reset.ts';
 import { Tee } from '../views/tee.ts';
 import type { Branches, TeeOptions } from '../views/tee.ts';
 import { TextSource } from '../views/text-source.ts';
-import type { TextChunk } from '../views/text-source.ts';
+import type { TextChunk } from '../views/text-pieces.ts';
 import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
 import { ChangedSegment } from './changed-segment.ts';
 import { chainOf, sourceOver } from './pump.ts';
@@ -210,10 +212,14 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   // For consumers.
 
-  /** The pieces of the answer's text. A piece never begins or ends within a character. */
-  textStream(this: Stream<TextChunk, R>): Stream<string, R> {
+  /**
+   * The pieces of the answer's text. A piece never begins or ends within a character. If a `reset` voids text that was delivered, the stream
+   * ends with the error of the attempt, unless there is an `onReset`.
+   */
+  textStream(this: Stream<TextChunk, R>, options: TextOptions<string> = {}): Stream<string, R> {
+    checkTextOptions('textStream', options);
     const segment = this.#segment;
-    return new Stream(new ViewSegment(segment, new TextSource(sourceOver(segment))));
+    return new Stream(new ViewSegment(segment, new TextSource(sourceOver(segment), options)));
   }
 
   /** The whole text of the answer, after resets. Reads the stream to its end. */
@@ -223,10 +229,14 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return accumulator.content;
   }
 
-  /** The answer's lines, without their ends (LF or CRLF). Blank lines are kept, and so is a last line that has no end. */
-  lines(this: Stream<TextChunk, R>): Stream<string, R> {
-    const text = Stream.segmentOf(this.textStream());
-    return new Stream(new ViewSegment(text, linesOf(sourceOver(text))));
+  /**
+   * The answer's lines, without their ends (LF or CRLF). Blank lines are kept, and so is a last line that has no end. A `reset` has the same
+   * effect as in `textStream()`.
+   */
+  lines(this: Stream<TextChunk, R>, options: TextOptions<string[]> = {}): Stream<string, R> {
+    checkTextOptions('lines', options);
+    const segment = Stream.segmentOf(this);
+    return new Stream(new ViewSegment(segment, new LineSource(sourceOver(segment), options)));
   }
 
   /**

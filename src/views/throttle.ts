@@ -1,3 +1,4 @@
+import { isVoided } from '../chunks.ts';
 import type { ExecutionChunk } from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
@@ -66,6 +67,8 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
       held.content += chunk.content;
       return;
     }
+    // Text that is void is not delivered.
+    if (chunk.type === 'reset' && isVoided(chunk, held?.call)) this.#held = undefined;
     this.#letGo(out);
     if (plain) this.#held = { ...chunk };
     else out.push({ ...chunk, index: this.#index++ });

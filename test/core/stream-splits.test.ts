@@ -190,8 +190,8 @@ describe('handle', () => {
         onThinking: (text) => void log.push(`thinking ${text}`),
         onContent: (text) => void log.push(`content ${text}`),
         onToolCall: (call) => void log.push(`call ${call.name}`),
-        onProgress: ({ chunks: count, characters }) =>
-          void log.push(`${count} chunks, ${characters} characters`),
+        onProgress: ({ chunks: count, characters, isComplete }) =>
+          void log.push(`${count} chunks, ${characters} characters${isComplete ? ', complete' : ''}`),
         onComplete: (value) => void log.push(`complete ${value}`),
         onError: () => void log.push('error'),
       },
@@ -205,6 +205,7 @@ describe('handle', () => {
       'call add',
       'content b',
       '4 chunks, 2 characters',
+      '4 chunks, 2 characters, complete',
       'complete reply',
     ]);
   });
