@@ -33,14 +33,17 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
   const faults: Fault[] = [];
   const kept: Message[] = [];
   let unanswered = new Set<string>();
+  let answered: ReadonlyMap<unknown, number> = new Map();
   messages.forEach((message, at) => {
     let repairedMessage = message;
     if (message.role === 'assistant') {
+      if (messages[at - 1]?.role !== 'assistant') answered = serverAnswers(messages, at);
+      const row = answered;
       const last = at === messages.length - 1 && followedBy.length === 0 ? lastReply : undefined;
       if (last !== 'paused') {
         repairedMessage = repairReply(message, (what) => faults.push({ at, what }), {
           calls: last === 'open' ? undefined : answersAfter(messages, at, followedBy),
-          serverCalls: serverAnswers(messages, at),
+          isAnsweredByServer: (id) => (row.get(id) ?? -1) >= at,
         });
       }
       unanswered = new Set(callsOf(repairedMessage));
@@ -106,43 +109,53 @@ function answersAfter(
 /** The ids of the calls that have a result: of tools (undefined: all may still get one), and of the provider's own tools. */
 interface Answered {
   calls: ReadonlySet<string> | undefined;
-  serverCalls: ReadonlySet<unknown>;
+  isAnsweredByServer: (id: unknown) => boolean;
 }
 
 /** A reply without calls that nothing answers. */
 function repairReply(message: Message, found: Found, answered: Answered): Message {
   if (typeof message.content === 'string') return message;
   const parts = message.content;
-  const isLost = (part: Part | undefined): boolean => {
-    if (part === undefined) return false;
-    if (isClientCall(part)) return answered.calls?.has(part.id) === false;
-    if (!isServerCall(part) || answered.serverCalls.has(idOf(part))) return false;
-    // A program of the provider that waits for the client's tools: its result comes after theirs.
-    return !parts.some((one) => isClientCall(one) && callerOf(one) === idOf(part) && !isLost(one));
+  const isLostOfClient = (part: ToolCallPart): boolean => answered.calls?.has(part.id) === false;
+  // Programs of the provider that wait for the client's tools: their result comes after those of the tools.
+  const waiting = new Set(
+    parts
+      .filter(isClientCall)
+      .filter((one) => !isLostOfClient(one))
+      .map(callerOf),
+  );
+  const isLost = (part: Part): boolean => {
+    if (isClientCall(part)) return isLostOfClient(part);
+    return isServerCall(part) && !answered.isAnsweredByServer(idOf(part)) && !waiting.has(idOf(part));
   };
-  const kept: Part[] = [];
-  parts.forEach((part, at) => {
-    if (isLost(part)) found('call');
-    else if (part.type !== 'thinking') kept.push(part);
-    else {
-      const following = parts.findIndex(({ type }, next) => next > at && type !== 'thinking');
-      // Reasoning goes with the call that it led to; of several calls one that is left keeps it.
-      const next = isLost(parts[following]) ? callLeft(parts, following, isLost) : parts[following];
-      if (next === undefined) found('thinking');
-      else kept.push(part);
-    }
+  const isKept = keptParts(parts, isLost);
+  const kept = parts.filter((part, at) => {
+    if (isKept[at] === false) found(part.type === 'thinking' ? 'thinking' : 'call');
+    return isKept[at];
   });
   return kept.length === parts.length ? message : { ...message, content: kept };
 }
 
-/** The first call of an unbroken row from `at` on that is not lost. */
-function callLeft(
-  parts: readonly Part[],
-  at: number,
-  isLost: (part: Part | undefined) => boolean,
-): Part | undefined {
-  for (let next = at; parts[next]?.type === 'tool_call'; next++) if (!isLost(parts[next])) return parts[next];
-  return undefined;
+/** Which parts are kept. Reasoning goes with what it led to; of an unbroken row of calls one that is left keeps it. */
+function keptParts(parts: readonly Part[], isLost: (part: Part) => boolean): boolean[] {
+  const isKept: boolean[] = [];
+  // From the last part on, so that each is looked at once.
+  let isFollowed = false;
+  let isCallLeft = false;
+  for (let at = parts.length - 1; at >= 0; at--) {
+    const part = parts[at];
+    if (part === undefined) continue;
+    if (part.type === 'thinking') {
+      isKept[at] = isFollowed;
+      isCallLeft = false;
+      continue;
+    }
+    const lost = isLost(part);
+    isKept[at] = !lost;
+    isCallLeft = part.type === 'tool_call' && (!lost || isCallLeft);
+    isFollowed = !lost || isCallLeft;
+  }
+  return isKept;
 }
 
 function isClientCall(part: Part): part is ToolCallPart {
@@ -172,13 +185,13 @@ function callerOf(part: ToolCallPart): unknown {
   return fieldOf(fieldOf(part.block?.data, 'caller'), 'tool_id');
 }
 
-/** The ids that blocks refer to, in a message and in the replies directly after it. */
-function serverAnswers(messages: readonly Message[], at: number): ReadonlySet<unknown> {
-  const ids = new Set<unknown>();
+/** The ids that blocks refer to, in a row of replies from `at` on, and in which message each is last. */
+function serverAnswers(messages: readonly Message[], at: number): ReadonlyMap<unknown, number> {
+  const ids = new Map<unknown, number>();
   for (let next = at; messages[next]?.role === 'assistant'; next++) {
     for (const part of partsOf(messages[next])) {
-      if (part.type === 'provider') ids.add(fieldOf(part.block.data, 'tool_use_id'));
-      else if (part.type === 'tool_result') ids.add(part.id);
+      if (part.type === 'provider') ids.set(fieldOf(part.block.data, 'tool_use_id'), next);
+      else if (part.type === 'tool_result') ids.set(part.id, next);
     }
   }
   return ids;
