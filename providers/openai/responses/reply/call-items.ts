@@ -81,10 +81,11 @@ export class CallItems {
     this.#content = content;
     // The call is invalid already, whatever follows.
     if (call.closed || call.whole || call.text.length > this.#context.limits.maxArgumentsCharacters) return;
-    const { given: id, text, sent } = call;
+    const { given: id, text, sent, name, named } = call;
     call.text += content;
     // A slice of a growing text would copy all of it for each delta.
-    if (id === undefined || sent !== text.length || !call.named) return this.#send(call, out);
+    const nameIsNew = name !== undefined && !named;
+    if (id === undefined || sent !== text.length || nameIsNew) return this.#send(call, out);
     call.sent += content.length;
     out.push({ type: 'tool_call_delta', id, argumentsDelta: content, call: 0 });
   }
