@@ -11,12 +11,10 @@ const said = (text: string, call: number): ExecutionChunk => ({
   call,
   index: 0,
 });
+/** Voids the calls from a number on. There are at most five. */
 const reset = (from: number, reason = 'network'): ExecutionChunk => ({
-  type: 'reset',
-  from,
-  reason,
-  call: 0,
-  index: 0,
+  ...{ type: 'reset', from, reason, call: 0, index: 0 },
+  calls: [1, 2, 3, 4, 5].filter((call) => call >= from),
 });
 
 /** A stream with one read for each list. */
