@@ -1,13 +1,5 @@
 import { SluiceError, checkParameters, terminal } from '../src/index.ts';
-import type {
-  Call,
-  ExecutionContext,
-  Middleware,
-  ModelRequest,
-  Parameters,
-  Provider,
-  ProviderCall,
-} from '../src/index.ts';
+import type { Call, ExecutionContext, Middleware, Parameters, Provider, ProviderCall } from '../src/index.ts';
 
 /**
  * The terminal middleware, the last one of a stack: each run of it makes one call of `model` and streams the answer.
@@ -24,14 +16,11 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
   checkProvider(model);
   if (defaults !== undefined) checkParameters('provider(), second argument', defaults);
   const close = model.close === undefined ? undefined : async () => model.close?.();
-  const { name } = model;
-  return terminal(
-    { name, provider: name, model: model.model, source: model, close },
-    function provider(context, call) {
-      const request = defaults === undefined ? context.request : withDefaults(context.request, defaults);
-      return model.stream(request, new CallOfLayer(context, call));
-    },
-  );
+  const { name, server } = model;
+  const options = { name, provider: name, model: model.model, source: model, server, defaults, close };
+  return terminal(options, function provider(context, call) {
+    return model.stream(context.request, new CallOfLayer(context, call));
+  });
 }
 
 /**
@@ -56,11 +45,6 @@ class CallOfLayer implements ProviderCall {
   }
 
   readonly warn = (message: string): void => this.#context.warn(message);
-}
-
-function withDefaults(request: ModelRequest, defaults: Parameters): ModelRequest {
-  const set = Object.entries(request.parameters).filter(([, value]) => value !== undefined);
-  return { ...request, parameters: { ...defaults, ...Object.fromEntries(set) } };
 }
 
 function checkProvider(model: unknown): void {

@@ -33,6 +33,8 @@ export interface CallObserver {
   chunk?(chunk: StreamChunk): void;
   /** Called once, at the end of the call. What it throws becomes a warning. */
   end?(end: CallEnd): void;
+  /** What the running call has cost so far, with this usage, if the observer knows. Asked for `partial.cost`. */
+  cost?(usage: Usage): Cost | undefined;
 }
 
 /**
@@ -55,6 +57,12 @@ export interface RateLimits {
   resetTokensMs?: number;
 }
 
+/**
+ * How far a call got: `unsent` until its request goes out, `sent` after that, `accepted` after the server has answered with a status of
+ * success.
+ */
+export type CallProgress = 'unsent' | 'sent' | 'accepted';
+
 /** One run of the terminal middleware. */
 export interface Call {
   /** Counts from 1 within the execution, in the order in which calls begin. */
@@ -68,10 +76,17 @@ export interface Call {
   model: string | undefined;
   /** What answers it: the same object for all calls of one provider, in every pipeline, for whoever counts them together. */
   source?: object | undefined;
-  /** What the provider has reported so far; providers set it while they stream. */
+  /** What the provider has reported so far; providers set it while they stream. It is checked: what is not a count is estimated. */
   usage: Usage | undefined;
   /** The service tier that is billed, if the provider reports it. */
   serviceTier: string | undefined;
+  /**
+   * The address of the server, without credentials, if the provider has its default name. Then the name does not say whose service it is, and
+   * the prices of the list hold only if the address belongs to a provider of the list.
+   */
+  server?: string | undefined;
+  /** Set by providers. A call that was never sent costs exactly 0. One that was accepted has run, whatever broke it. Undefined: not told. */
+  progress?: CallProgress | undefined;
   /** Set by providers as soon as the headers arrive, also those of an error. */
   rateLimits?: RateLimits | undefined;
   /** Set by a middleware that knows the prices, such as `cost()`. The execution's cost is the sum of these. */

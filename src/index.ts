@@ -29,7 +29,7 @@ export type {
   Next,
   SessionView,
 } from './context.ts';
-export type { Call, CallEnd, CallObserver, LifeSign, RateLimits } from './call.ts';
+export type { Call, CallEnd, CallObserver, CallProgress, LifeSign, RateLimits } from './call.ts';
 export type { Provider, ProviderCall } from './provider.ts';
 export { textOf } from './messages.ts';
 export type {

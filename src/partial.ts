@@ -1,5 +1,5 @@
 import type { InvalidArguments, Part } from './messages.ts';
-import type { Usage } from './usage.ts';
+import type { Cost, Usage } from './usage.ts';
 
 /** A finished tool call of the model. */
 export interface ToolCall {
@@ -20,4 +20,6 @@ export interface Partial {
   parts: Part[];
   /** The sum over all calls so far; absent in the partial of an inner stream. */
   usage?: Usage;
+  /** The sum over all calls so far; unknown without the cost middleware; absent in the partial of an inner stream. */
+  cost?: Cost;
 }

@@ -21,6 +21,8 @@ export interface Provider {
   readonly name: string;
   /** The model to use if the request does not name one. */
   readonly model: string;
+  /** The address of its server, without credentials, if `name` was not chosen for it. See `Call.server`. */
+  readonly server?: string | undefined;
   /**
    * Makes one model call. It is lazy: nothing is sent before the first pull. The stream ends with a `Reply` or an error, never silently.
    * Closing it or aborting the signal frees the socket.

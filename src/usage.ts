@@ -57,7 +57,8 @@ export function sumUsage(usages: Iterable<Usage | undefined>): Usage {
   return sum;
 }
 
-const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteUsd'] as const;
+/** The amounts of a cost. */
+export const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteUsd'] as const;
 
 /**
  * The sum of the costs of an execution's calls. If one cost is unknown, the sum is unknown, and no total of the known ones is

@@ -1,9 +1,11 @@
-import type { Call, CallEnd, CallObserver, LifeSign, RateLimits } from '../call.ts';
-import type { StreamChunk } from '../chunks.ts';
+import type { Call, CallEnd, CallObserver, CallProgress, LifeSign, RateLimits } from '../call.ts';
+import { checkedCost } from '../checked-usage.ts';
+import type { StreamChunk, ToolCallChunk } from '../chunks.ts';
 import { kindOf } from '../errors.ts';
 import { guarded, ignored, kindOfThrown } from '../kit/thrown.ts';
 import { asRequestId } from '../kit/served-names.ts';
 import { asSluiceError, middlewareError } from '../middleware-error.ts';
+import { CallUsage } from './call-usage.ts';
 import { chunkError, isChunk } from './check-chunk.ts';
 import { numbered } from './chunk-copies.ts';
 import type { ModelRequest } from '../request.ts';
@@ -11,7 +13,6 @@ import type { SpanHandle } from '../trace.ts';
 import type { Stamp } from '../stream/stamp.ts';
 import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { Reply } from '../request.ts';
-import { estimateInputTokens, estimateTokens } from '../tokens.ts';
 import { noUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
@@ -30,9 +31,9 @@ export class CallRecord implements Call, Stamp {
   provider: string | undefined;
   model: string | undefined;
   source: object | undefined;
-  usage: Usage | undefined;
   serviceTier: string | undefined;
-  cost: Cost | undefined;
+  server: string | undefined;
+  progress: CallProgress | undefined;
   outputCharacters = 0;
   /** Whether nothing has been sent: an observer threw at the start, or the call still waits for one. */
   refused = false;
@@ -43,6 +44,15 @@ export class CallRecord implements Call, Stamp {
   /** Grows with each wait for its source and each sign of life. A count, because a look at the clock for each read costs too much. */
   signs = 0;
   #rateLimits: RateLimits | undefined;
+  #cost: Cost | undefined;
+  /** Settled at the end. */
+  #settled: Usage | undefined;
+  /** Whether a part of an answer came. */
+  #hasAnswered = false;
+  /** The tool calls whose arguments were counted as they came, and the last of them. */
+  readonly #streamedCalls = new Set<string>();
+  #lastStreamed: string | undefined;
+  readonly #usage: CallUsage;
   readonly #warnings: string[] = [];
   /** The innermost first. */
   #observers: readonly NamedObserver[] = [];
@@ -56,6 +66,43 @@ export class CallRecord implements Call, Stamp {
     this.request = request;
     this.span = span;
     this.model = request.model;
+    this.#usage = new CallUsage(this, (message) => this.#warn(message));
+  }
+
+  get usage(): Usage | undefined {
+    return this.#settled ?? this.#usage.reported;
+  }
+
+  /** Set by the provider while it streams. */
+  set usage(reported: Usage | undefined) {
+    this.#usage.report(reported);
+  }
+
+  get cost(): Cost | undefined {
+    return this.#cost;
+  }
+
+  set cost(given: Cost | undefined) {
+    const { cost, wrong } = given === undefined ? {} : checkedCost(given);
+    this.#cost = cost;
+    if (wrong !== undefined) this.#warn(`The cost of call ${this.number} is unknown, because its ${wrong}.`);
+  }
+
+  /** The usage at the end, or so far. */
+  get usageSoFar(): Usage {
+    return this.#settled ?? (this.refused ? noUsage() : this.#usage.soFar(this.#hasAnswered));
+  }
+
+  /** The cost at the end, or so far. Undefined if nobody knows the prices. */
+  get costSoFar(): Cost | undefined {
+    if (this.#settled !== undefined || this.#cost !== undefined) return this.#cost;
+    const usage = this.usageSoFar;
+    for (const mine of this.#observers) {
+      let cost: Cost | undefined;
+      this.#tell(mine, 'cost', (observer) => (cost = observer.cost?.(usage)));
+      if (cost !== undefined) return checkedCost(cost).cost;
+    }
+    return undefined;
   }
 
   /** Shows the call to those who see it, which are given the innermost first. The outermost is told first. What one throws refuses the call. */
@@ -122,8 +169,10 @@ export class CallRecord implements Call, Stamp {
     if (!isChunk(given)) throw chunkError(this.span.span.name, given);
     this.waitedFor = false;
     const chunk = this.#numbered(given);
+    this.#hasAnswered = true;
     if (chunk.type === 'content' || chunk.type === 'thinking') this.outputCharacters += chunk.content.length;
-    else if (chunk.type === 'tool_call_delta') this.outputCharacters += chunk.argumentsDelta.length;
+    else if (chunk.type === 'tool_call_delta') this.#addArguments(chunk.id, chunk.argumentsDelta);
+    else if (chunk.type === 'tool_call') this.#addToolCall(chunk);
     if (this.#chunkObservers.length > 0) this.#show(chunk);
     return chunk;
   }
@@ -146,8 +195,8 @@ export class CallRecord implements Call, Stamp {
     this.provider = reply?.provider ?? this.provider;
     this.model = reply?.model ?? this.model;
     this.serviceTier = reply?.serviceTier ?? this.serviceTier;
-    const usage = this.#usageOf(ending);
-    this.usage = usage;
+    const usage = this.refused ? noUsage() : this.#usage.settle(ending, this.#hasAnswered);
+    this.#settled = usage;
     const end: CallEnd = { outcome, reply, error, usage };
     for (const mine of this.#observers) this.#tell(mine, 'end', (observer) => observer.end?.(end));
     if (this.provider !== undefined) this.span.set({ provider: this.provider });
@@ -174,44 +223,35 @@ export class CallRecord implements Call, Stamp {
   #tell({ name, observer }: NamedObserver, what: string, say: (observer: CallObserver) => unknown): void {
     guarded(
       () => say(observer),
-      (thrown) => {
-        const warning = `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`;
-        if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
-      },
+      (thrown) =>
+        this.#warn(
+          `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`,
+        ),
     );
   }
 
-  /** A request that cannot be estimated becomes a warning, so that the end is not lost. */
-  #usageOf(ending: StreamEnd<Reply>): Usage {
-    try {
-      return this.#settleUsage(ending);
-    } catch (thrown) {
-      this.#warnings.push(
-        `The tokens of call ${this.number} could not be estimated (${kindOfThrown(thrown)}).`,
-      );
-      return { ...noUsage(), estimated: true };
-    }
+  #addArguments(id: string, delta: string): void {
+    if (id !== this.#lastStreamed) this.#streamedCalls.add((this.#lastStreamed = id));
+    this.outputCharacters += delta.length;
   }
 
-  /** What the provider reported. What it did not report is estimated, and marked as an estimate. */
-  #settleUsage({ reply, error }: StreamEnd<Reply>): Usage {
-    if (this.refused) return noUsage();
-    if (reply?.usage !== undefined) return reply.usage;
-    const reported = this.usage;
-    const nothingCame = this.outputCharacters === 0 && reported === undefined;
-    // Refused before any token was made. No provider bills that.
-    if (nothingCame && error?.status !== undefined) return noUsage();
-    // No answer came, so most likely the model never ran.
-    if (nothingCame && error?.code === 'network') return { ...noUsage(), estimated: true };
-    const inputTokens = reported?.inputTokens ?? estimateInputTokens(this.request);
-    const outputTokens = Math.max(reported?.outputTokens ?? 0, estimateTokens(this.outputCharacters));
-    return {
-      ...(reported ?? noUsage()),
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-      estimated: true,
-    };
+  /** Counts a tool call that came at once, without deltas. */
+  #addToolCall({ id, arguments: given, providerExecuted }: ToolCallChunk): void {
+    if (this.#streamedCalls.has(id) || providerExecuted === true) return;
+    this.outputCharacters += textLength(given);
+  }
+
+  #warn(message: string): void {
+    if (!this.#warnings.includes(message)) this.#warnings.push(message);
+  }
+}
+
+/** How many characters a value has as JSON; 0 if it has none. */
+function textLength(value: unknown): number {
+  try {
+    return JSON.stringify(value)?.length ?? 0;
+  } catch {
+    return 0;
   }
 }
 
@@ -223,7 +263,7 @@ function isObserver(name: string, given: unknown): given is CallObserver {
     const advice = 'return { ready: promise } to let the call wait';
     throw middlewareError(name, `returned a promise from tap({ call }): ${advice}.`);
   }
-  for (const key of ['rateLimits', 'alive', 'chunk', 'end']) {
+  for (const key of ['rateLimits', 'alive', 'chunk', 'end', 'cost']) {
     const value: unknown = Reflect.get(given, key);
     if (value !== undefined && typeof value !== 'function')
       throw middlewareError(name, `observes a call with ${key} that is ${kindOf(value)}: give a function.`);

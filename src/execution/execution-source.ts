@@ -64,7 +64,7 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
 
   /** What has come so far. */
   partial(): PartialReply {
-    return { ...this.#accumulator.partial(), usage: this.execution.usage };
+    return { ...this.#accumulator.partial(), ...this.execution.soFar };
   }
 
   request(receiver: Receiver<ExecutionChunk, ExecutionResult>): void {

@@ -185,6 +185,14 @@ export class Execution implements StreamOwner {
     return sumCost(this.calls.map((call) => call.cost));
   }
 
+  /** The usage and the cost so far, those of running calls too. */
+  get soFar(): { usage: Usage; cost: Cost } {
+    return {
+      usage: sumUsage(this.calls.map((call) => call.usageSoFar)),
+      cost: sumCost(this.calls.map((call) => call.costSoFar)),
+    };
+  }
+
   /** Closes the span and runs the hooks, the last registered first. Resolves to what they were told. */
   async runEndHooks(times: Pick<ExecutionEnd, 'latencyMs' | 'timeToFirstChunkMs'>): Promise<ExecutionEnd> {
     const end: ExecutionEnd = {

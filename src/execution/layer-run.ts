@@ -19,7 +19,7 @@ import { ChunkNumbers } from './chunk-numbers.ts';
 import type { Execution } from './execution.ts';
 import { openBody } from './layer-body.ts';
 import { LayerContext } from './layer-context.ts';
-import { fold } from './layer.ts';
+import { fold, requestOf } from './layer.ts';
 import type { Layer } from './layer.ts';
 
 const NONE: readonly LayerRun[] = [];
@@ -63,7 +63,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     super(execution, layer.name, parent?.layer.name ?? 'the consumer');
     this.execution = execution;
     this.layer = layer;
-    this.request = request;
+    this.request = requestOf(layer, request);
     this.#parent = parent;
     this.#runs = runs;
   }
@@ -274,6 +274,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.provider = terminal?.provider;
     call.model ??= terminal?.model;
     call.source = terminal?.source ?? this.layer.middleware;
+    call.server = terminal?.server;
     this.#call = call;
     try {
       call.tell(this.#hearers);

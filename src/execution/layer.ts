@@ -2,7 +2,7 @@ import type { Call } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { ExecutionContext, Middleware } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
-import type { Reply } from '../request.ts';
+import type { ModelRequest, Parameters, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /** The body of a terminal middleware: it makes one model call. */
@@ -18,6 +18,10 @@ export interface TerminalOptions {
   model?: string | undefined;
   /** What answers its calls, for whoever counts them together with those of other middleware. Default: the middleware itself. */
   source?: object | undefined;
+  /** The address of the server. See `Call.server`. */
+  server?: string | undefined;
+  /** Parameters for requests that do not set them. A key of the request replaces the whole default, unless it is `undefined`. */
+  defaults?: Parameters | undefined;
   /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
   close?: (() => Promise<void>) | undefined;
 }
@@ -58,6 +62,14 @@ function checkTerminal(options: unknown, body: unknown): void {
   if (typeof body !== 'function')
     problems.push(`body is ${kindOf(body)}: give a function (context, call) that returns a Stream`);
   if (problems.length > 0) throw new SluiceError('invalid_options', `terminal(): ${problems.join('; ')}.`);
+}
+
+/** The request of a terminal layer, with its default parameters. Any other layer gets it as it is. */
+export function requestOf({ terminal }: Layer, request: ModelRequest): ModelRequest {
+  const defaults = terminal?.defaults;
+  if (defaults === undefined) return request;
+  const set = Object.entries(request.parameters).filter(([, value]) => value !== undefined);
+  return { ...request, parameters: { ...defaults, ...Object.fromEntries(set) } };
 }
 
 /** What `terminal()` was given, or undefined for any other middleware. */
