@@ -36,6 +36,7 @@ export function anthropic(
   return {
     name,
     model: settings.model,
+    server: settings.server,
     stream(request, call) {
       const raw: { request: unknown } | undefined =
         request.parameters.includeRaw === true ? { request: undefined } : undefined;
@@ -45,6 +46,7 @@ export function anthropic(
         async open(signal) {
           const { body, headers } = wireRequest(request, settings, origin, call);
           if (raw !== undefined) raw.request = body;
+          call.call.progress = 'sent';
           return connection.send(body, headers, signal);
         },
         decoder: (info) => new MessagesDecoder({ provider: name, call, limits, info, origin }),

@@ -59,6 +59,7 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
           requestContext({ settings, request, origin, thinkingBack }, (message) => call.warn(message)),
         );
         if (raw !== undefined) raw.request = body;
+        call.call.progress = 'sent';
         return connection.send(body, signal);
       },
       decoder: (info: ResponseInfo) =>
@@ -68,5 +69,5 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
   }
 
   const close = (): Promise<void> => connection.close();
-  return { name, model, stream, close, [Symbol.asyncDispose]: close };
+  return { name, model, server: settings.server, stream, close, [Symbol.asyncDispose]: close };
 }

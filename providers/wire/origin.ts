@@ -11,14 +11,15 @@ export interface Origin {
   baseURL: string | undefined;
 }
 
-/**
- * The origin of a call. Only the host and the path of the address are kept: a session stores them, and the rest may hold a
- * secret.
- */
+/** The origin of a call. A session stores it. */
 export function originOf(wire: string, model: string, baseURL: string | undefined): Origin {
+  return { wire, model, baseURL: addressOf(baseURL) };
+}
+
+/** The host and the path of an address. The rest may hold a secret. Undefined if it is not an address. */
+export function addressOf(baseURL: string | undefined): string | undefined {
   const url = baseURL !== undefined && URL.canParse(baseURL) ? new URL(baseURL) : undefined;
-  const address = url === undefined ? undefined : `${url.origin}${url.pathname}`.replace(/\/+$/, '');
-  return { wire, model, baseURL: address };
+  return url === undefined ? undefined : `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
 /** Marks a block with its origin. */

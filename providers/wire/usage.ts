@@ -10,6 +10,7 @@ export function mostUsage(before: Usage | undefined, now: Usage): Usage {
   const outputTokens = Math.max(before.outputTokens, now.outputTokens);
   return {
     ...now,
+    ...(now.totalTokens < before.totalTokens && { raw: before.raw }),
     inputTokens,
     outputTokens,
     totalTokens: inputTokens + outputTokens,

@@ -33,15 +33,18 @@ export class UsageReader {
   }
 
   /**
-   * On this API, `input_tokens` does not include cache reads and writes, and `output_tokens` includes thinking. The usage
-   * is marked `estimated` as long as only the opening has come, which knows the input but not the output.
+   * On this API, `input_tokens` does not include cache reads and writes, and `output_tokens` includes thinking. Neither includes a
+   * compaction or an advisor, which are only in `iterations`. The usage is marked `estimated` as long as only the opening
+   * has come, which knows the input but not the output, and if no input was counted.
    */
   #normal(): Usage {
     const raw = this.#raw;
-    const cachedInputTokens = count(raw['cache_read_input_tokens']) ?? 0;
-    const cacheWriteTokens = count(raw['cache_creation_input_tokens']) ?? 0;
-    const inputTokens = (count(raw['input_tokens']) ?? 0) + cachedInputTokens + cacheWriteTokens;
-    const outputTokens = count(raw['output_tokens']) ?? 0;
+    const all = [raw, ...uncounted(raw['iterations'])];
+    const sum = (name: string): number => all.reduce((total, one) => total + (count(one[name]) ?? 0), 0);
+    const cachedInputTokens = sum('cache_read_input_tokens');
+    const cacheWriteTokens = sum('cache_creation_input_tokens');
+    const inputTokens = sum('input_tokens') + cachedInputTokens + cacheWriteTokens;
+    const outputTokens = sum('output_tokens');
     const details = raw['output_tokens_details'];
     return {
       inputTokens,
@@ -50,13 +53,19 @@ export class UsageReader {
       cachedInputTokens,
       cacheWriteTokens,
       reasoningTokens: (isRecord(details) ? count(details['thinking_tokens']) : undefined) ?? 0,
-      ...(!this.#final && { estimated: true }),
+      ...(!(this.#final && inputTokens > 0) && { estimated: true }),
       raw: { ...raw },
     };
   }
 }
 
-/** Takes the counts of a later object. Null replaces nothing, 0 replaces no count, and counts inside a field never fall. */
+/** The model calls of a request that its counts leave out. Source: the type `BetaUsage` of @anthropic-ai/sdk */
+function uncounted(iterations: unknown): Record<string, unknown>[] {
+  if (!Array.isArray(iterations)) return [];
+  return iterations.filter(isRecord).filter(({ type }) => type !== 'message' && type !== 'fallback_message');
+}
+
+/** Takes the counts of a later object. Null replaces nothing, 0 and what is not a number replace no count, and counts inside a field never fall. */
 function addCounts(counts: Record<string, unknown>, more: Record<string, unknown>, isInside = false): void {
   for (const [name, value] of Object.entries(more)) {
     if (value === null || value === undefined) continue;
@@ -65,9 +74,9 @@ function addCounts(counts: Record<string, unknown>, more: Record<string, unknown
       const inner = { ...before };
       addCounts(inner, value, true);
       define(counts, name, inner);
-    } else if (typeof before !== 'number' || typeof value !== 'number') {
+    } else if (typeof before !== 'number') {
       define(counts, name, value);
-    } else if (isInside ? value > before : value > 0) {
+    } else if (typeof value === 'number' && (isInside ? value > before : value > 0)) {
       define(counts, name, value);
     }
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import { addressOf } from '../origin.ts';
 import { isHeaderLine, isHeaderName, isHeaderValue, isHttpUrl } from './option-checks.ts';
 import { environmentValue } from './environment.ts';
 import { limitsSchema, type Limits } from './limits.ts';
@@ -59,6 +60,8 @@ export interface CommonSettings<Client> {
   limits: Limits;
   strict: boolean;
   name: string;
+  /** The address, without credentials, if `name` is the default one. */
+  server: string | undefined;
 }
 
 /** What the common options of one vendor differ in. */
@@ -142,10 +145,11 @@ export function commonSettings<Client extends { readonly baseURL?: string }>(
   vendor: Vendor,
 ): CommonSettings<Client> {
   const { client } = given;
+  const baseURL = client === undefined ? (given.baseURL ?? vendor.baseURL) : client.baseURL;
   return {
     model: given.model ?? vendor.model,
     apiKey: client === undefined ? (given.apiKey ?? environmentValue(vendor.keyVariable)) : undefined,
-    baseURL: client === undefined ? (given.baseURL ?? vendor.baseURL) : client.baseURL,
+    baseURL,
     headers: given.headers ?? {},
     client,
     own: given.own ?? false,
@@ -155,6 +159,7 @@ export function commonSettings<Client extends { readonly baseURL?: string }>(
     limits: given.limits,
     strict: given.strict ?? false,
     name: given.name ?? vendor.name,
+    server: given.name === undefined ? addressOf(baseURL) : undefined,
   };
 }
 

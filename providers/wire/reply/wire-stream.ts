@@ -3,6 +3,7 @@ import type { Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
 import { headersOfResponse } from '../transport/dispatch-response.ts';
 import { headersOfError, requestIdIn, type HeaderReader } from '../headers.ts';
 import { abortedBy, toSluiceError } from '../errors/errors.ts';
+import { wasNeverSent } from '../errors/never-sent.ts';
 import { EventReader } from './event-reader.ts';
 import { drain, rawBodyOf, type RawBody } from '../transport/raw-body.ts';
 import { rateLimitsOf } from '../errors/rate-limit-headers.ts';
@@ -73,7 +74,8 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
 
   async #open(): Promise<void> {
     this.#opened = true;
-    const { signal } = this.#wire.call;
+    const { signal, call } = this.#wire.call;
+    call.progress = 'unsent';
     if (signal.aborted) this.#abort();
     else signal.addEventListener('abort', this.#abort, { once: true });
     try {
@@ -81,6 +83,7 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
       const response = await this.#headers();
       this.#reader = await this.#start(response);
     } catch (error) {
+      this.#noteUnsent(error);
       this.#noteLimits(headersOfError(error));
       this.#fail(error, 'invalid_request');
     }
@@ -110,12 +113,19 @@ export class WireSource implements PushSource<StreamChunk, Reply> {
     const body = this.#body;
     this.#checkOpen();
     if (body === undefined) throw new TypeError('The response has no body.');
+    if (response.ok) wire.call.call.progress = 'accepted';
     // The status does not matter here: a 429 response has the limits, too.
     this.#noteLimits(headersOfResponse(response));
     const mediaType = await checkedResponse(response, body, wire);
     const { secrets } = wire;
     this.#requestId = requestIdIn(headersOfResponse(response), secrets);
     return new EventReader(wire, { status: response.status, requestId: this.#requestId, secrets }, mediaType);
+  }
+
+  /** Nobody bills a request that failed before any of it was sent. */
+  #noteUnsent(error: unknown): void {
+    const { call } = this.#wire.call;
+    if (call.progress === 'sent' && wasNeverSent(error)) call.progress = 'unsent';
   }
 
   /** Notes the rate limits. An error response has them, too: the SDK's error carries its headers. */

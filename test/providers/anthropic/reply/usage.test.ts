@@ -212,3 +212,30 @@ describe('the stop reason', () => {
     expect(call.call.usage).toMatchObject({ inputTokens: 3, outputTokens: 4 });
   });
 });
+
+describe('R50 the iterations of a reply', () => {
+  const entry = { input_tokens: 100, output_tokens: 10, cache_read_input_tokens: 5 };
+
+  it('that the counts leave out are added, those of messages are not', () => {
+    const iterations = [
+      { ...entry, type: 'compaction' },
+      { ...entry, type: 'message' },
+      { ...entry, type: 'advisor_message', cache_creation_input_tokens: 3 },
+      { ...entry, type: 'fallback_message' },
+    ];
+    const usage = usageOf({ input_tokens: 25, output_tokens: 1 }, { output_tokens: 15, iterations });
+    expect(counts(usage)).toEqual([25 + 105 + 108, 10, 3, 35, 0]);
+    expect(usage).not.toHaveProperty('estimated');
+  });
+
+  it.each([[null], ['many'], [[null, 5, 'x']]])('that are %j are ignored', (iterations) => {
+    const usage = usageOf({ input_tokens: 25, output_tokens: 1 }, { output_tokens: 15, iterations });
+    expect(counts(usage)).toEqual([25, 0, 0, 15, 0]);
+  });
+});
+
+it('R50 a reply whose input nobody has counted has an estimate', () => {
+  for (const first of [undefined, { input_tokens: 0, output_tokens: 0 }]) {
+    expect(usageOf(first, { output_tokens: 15 })).toMatchObject({ outputTokens: 15, estimated: true });
+  }
+});
