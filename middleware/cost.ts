@@ -1,16 +1,19 @@
 import { contextKey, type Middleware } from '../src/index.ts';
-import { answerOf, parseOptions } from '../src/kit/index.ts';
+import { answerOf, callListener, parseOptions } from '../src/kit/index.ts';
 import { CallBudgets } from './cost/budget/call-budgets.ts';
 import { MemoryLedger, timedLedger } from './cost/budget/ledger.ts';
+import { UnknownSums } from './cost/budget/unknown-sums.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
-import { CallPrices } from './cost/price/call-prices.ts';
+import { CallPrice } from './cost/price/call-price.ts';
+import { NamedOnce } from './cost/price/named-once.ts';
 import { PriceTable } from './cost/price/price-table.ts';
+import { Quotes } from './cost/price/quotes.ts';
 
 export type { Budget } from './cost/budget/budget.ts';
 export { MemoryLedger } from './cost/budget/ledger.ts';
 export type { Ledger } from './cost/budget/ledger.ts';
 export type { CostEvent, CostOptions } from './cost/options.ts';
-export type { ModelPrices, TokenPrices } from './cost/price/price-table.ts';
+export type { ModelPrices, TokenPrices } from './cost/price/quotes.ts';
 export type { SpendStore } from './cost/budget/spent.ts';
 
 /**
@@ -30,37 +33,39 @@ export type { SpendStore } from './cost/budget/spent.ts';
  */
 export function cost(options: CostOptions = {}): Middleware {
   const settings = parseOptions('cost()', costOptionsSchema, options);
-  const table = new PriceTable(settings.prices, settings.providers, settings.now);
+  const table = new PriceTable(new Quotes(settings.prices, settings.providers, settings.now));
+  const noted = new NamedOnce();
   const ledger =
     settings.ledger === undefined
       ? new MemoryLedger(settings.now)
       : timedLedger(settings.ledger, settings.storeTimeoutMs);
+  const shared = { ledger, unknown: new UnknownSums(settings.now) };
   const hasBudgets = settings.budgets.length > 0;
   const Accounts = contextKey<Account>('cost');
   return function cost(context, next) {
-    const { prices, budgets, seen } = context.once(Accounts, () => {
+    const { key, budgets, seen } = context.once(Accounts, () => {
       const { key: keyOf = () => '' } = settings;
       const key = answerOf('cost(): key', () => keyOf(context), 'string');
-      return {
-        prices: new CallPrices(context, table, key, settings.onCost),
-        budgets: hasBudgets ? new CallBudgets(context, settings, ledger, key) : undefined,
-        seen: new Set<number>(),
-      };
+      const budgets = hasBudgets ? new CallBudgets(context, settings, shared, key) : undefined;
+      return { key, budgets, seen: new Set<number>() };
     });
     return next().tap({
       call(call) {
         if (seen.has(call.number)) return undefined;
         seen.add(call.number);
-        const asked = call.model;
-        const hold = budgets?.hold(call, (usage) => prices.usd(call, usage, asked));
+        const price = new CallPrice(context, table, noted, call);
+        const hold = budgets?.hold(call, price);
         return {
           ...(hold && { ready: hold.ready, chunk: hold.chunk }),
-          end(ended) {
-            try {
-              prices.settle(call, ended, asked);
-            } finally {
-              hold?.settle(call.cost?.totalUsd);
-            }
+          cost: (usage) => price.soFar(usage),
+          end({ usage }) {
+            const priced = price.settle(usage);
+            hold?.settle(priced);
+            const { provider, model } = call;
+            const names = { provider, model, executionId: context.id, key };
+            callListener(context, 'cost: onCost', () =>
+              settings.onCost?.({ cost: priced.cost, usage, call, ...names }),
+            );
           },
         };
       },
@@ -70,7 +75,7 @@ export function cost(options: CostOptions = {}): Middleware {
 
 /** What one execution spends. */
 interface Account {
-  prices: CallPrices;
+  key: string;
   budgets: CallBudgets | undefined;
   /** The numbers of the calls that it has counted: the same middleware may be in a stack twice. */
   seen: Set<number>;

@@ -3,7 +3,7 @@ import type { Call, Cost, ExecutionContext, Usage } from '../../src/index.ts';
 import { answerOf, option } from '../../src/kit/index.ts';
 import type { Budget } from './budget/budget.ts';
 import type { Ledger } from './budget/ledger.ts';
-import type { ModelPrices } from './price/price-table.ts';
+import type { ModelPrices } from './price/quotes.ts';
 import type { SpendStore } from './budget/spent.ts';
 
 /** What a model call cost, as passed to `onCost`. */
@@ -53,6 +53,11 @@ const tokenPrices = z.strictObject({
   output: usd,
   cacheRead: usd.optional(),
   cacheWrite: usd.optional(),
+  cacheWrite1h: usd.optional(),
+  inputAudio: usd.optional(),
+  outputAudio: usd.optional(),
+  outputImage: usd.optional(),
+  webSearches: usd.optional(),
 });
 const modelPrices = tokenPrices.extend({ tiers: z.record(z.string(), tokenPrices).optional() });
 const { functionOf } = option;

@@ -48,7 +48,7 @@ describe('calls', () => {
       executionId: result.id,
       key: 'acme',
     });
-    expect(result.warnings).toEqual(['"cost" threw Error in the end() of its tap on call 1.']);
+    expect(result.warnings).toEqual(['cost: onCost threw Error.']);
     expect(result.cost.totalUsd).toBe(0.00125);
   });
 
@@ -117,8 +117,13 @@ describe('over a socket', () => {
         }),
       },
     );
-    const gpt = openai({ apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' });
-    const claude = anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL, model: 'claude-sonnet-4-5' });
+    const gpt = openai({ name: 'openai', apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' });
+    const claude = anthropic({
+      name: 'anthropic',
+      apiKey: 'k',
+      baseURL: server.anthropicBaseURL,
+      model: 'claude-sonnet-4-5',
+    });
     const first = await new Pipeline([cost(), provider(gpt)]).execute('user', 'Hi');
     // 2,000 at $0.25, 8,000 at $0.025 and 100 at $2 per million.
     expect(first.cost).toEqual({
@@ -145,8 +150,13 @@ describe('over a socket', () => {
   test('R21 R38 a 429 costs nothing, a stream that failed half-way an estimate, and both are in the sum', async () => {
     await using server = await faultServer();
     const events: Cost[] = [];
-    const gpt = openai({ apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' });
-    const claude = anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL, model: 'claude-sonnet-4-5' });
+    const gpt = openai({ name: 'openai', apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' });
+    const claude = anthropic({
+      name: 'anthropic',
+      apiKey: 'k',
+      baseURL: server.anthropicBaseURL,
+      model: 'claude-sonnet-4-5',
+    });
     const priced = cost({ onCost: (event) => events.push(event.cost) });
     server.enqueue(openaiError(429), {
       stream: chatStream({

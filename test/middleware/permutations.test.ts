@@ -20,7 +20,7 @@ import { expect, test } from 'vitest';
 /** The five, made anew for each stack. */
 const FIVE: Record<string, (costs: Cost[]) => Middleware> = {
   logging: () => logging({ logger: silent }),
-  retry: () => retry({ maxRetries: 3, backoff: constant(0) }),
+  retry: () => retry({ maxRetries: 3, backoff: constant(0), budget: false }),
   rateLimit: () => rateLimit({ requestsPerMinute: 100, tokensPerMinute: 100_000, maxConcurrentRequests: 1 }),
   cost: (costs) => cost({ budgets: [{ usd: 1, per: 'day' }], onCost: (event) => costs.push(event.cost) }),
   timeout: () => timeout({ firstChunkMs: 10_000, idleMs: 10_000, totalMs: 10_000 }),
@@ -42,8 +42,13 @@ test.each(['openai', 'anthropic'])(
     await using server = await faultServer();
     const isOpenai = wire === 'openai';
     const model = isOpenai
-      ? openai({ apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' })
-      : anthropic({ apiKey: 'k', baseURL: server.anthropicBaseURL, model: 'claude-sonnet-4-5' });
+      ? openai({ name: 'openai', apiKey: 'k', baseURL: server.openaiBaseURL, model: 'gpt-5-mini' })
+      : anthropic({
+          name: 'anthropic',
+          apiKey: 'k',
+          baseURL: server.anthropicBaseURL,
+          model: 'claude-sonnet-4-5',
+        });
     const seen = new Map<string, string[]>();
     for (const order of permutations(Object.keys(FIVE))) {
       // Refused; overloaded after the 200 and before any content; then the answer.

@@ -22,13 +22,15 @@ export interface Counter {
 }
 
 const DAY_MS = 86_400_000;
+/** How long what runs is counted. */
+const RUNNING_MS = 2 * 3_600_000;
 
 /** The counter of a budget for a key at a time. */
 export function counterOf(budget: Budget, key: string, nowMs: number): Counter {
   const name = budget.name ?? '';
   // These count only one execution, or the turns of an owner that run at the same time.
   if (budget.per === 'execution' || budget.per === 'session' || budget.per === 'owner') {
-    return { name: JSON.stringify([budget.per, name, key]), expiresAtMs: Number.MAX_SAFE_INTEGER };
+    return { name: JSON.stringify([budget.per, name, key]), expiresAtMs: nowMs + RUNNING_MS };
   }
   const now = new Date(nowMs);
   const iso = now.toISOString();
@@ -50,4 +52,14 @@ export function describe(budget: Budget): string {
 /** The error if a budget refuses a call. */
 export function budgetError(budget: Budget): SluiceError {
   return new SluiceError('budget', `The ${describe(budget)} is used up.`, { retryable: false });
+}
+
+/** The error if something that a budget has counted has no price. */
+export function unknownSumError(budget: Budget, unpriced: string): SluiceError {
+  const advice = "give cost() its price, or unknownPrice: 'allow'";
+  return new SluiceError(
+    'budget',
+    `What the ${describe(budget)} has spent is not known, because no price is known for the ${unpriced}: ${advice}.`,
+    { retryable: false },
+  );
 }

@@ -1,23 +1,21 @@
-import {
-  SluiceError,
-  isSluiceError,
-  type Call,
-  type ExecutionContext,
-  type Usage,
-} from '../../../src/index.ts';
+import { SluiceError, isSluiceError, type Call, type ExecutionContext } from '../../../src/index.ts';
 import { answerOf, kindOfThrown } from '../../../src/kit/index.ts';
 import type { CostSettings } from '../options.ts';
-import { budgetError, counterOf, describe, type Budget } from './budget.ts';
+import type { CallPrice } from '../price/call-price.ts';
+import type { Priced } from '../price/price-table.ts';
+import { budgetError, counterOf, describe, unknownSumError, type Budget } from './budget.ts';
 import { Hold } from './hold.ts';
 import { MemoryLedger, type Ledger } from './ledger.ts';
 import { Meter } from './meter.ts';
 import { OwnerLedger, SessionLedger, spentOf } from './spent.ts';
+import { UnknownSums } from './unknown-sums.ts';
 
 /** A budget of one execution: its key, and the ledger that counts it. */
 interface CountedBudget {
   budget: Budget;
   key: string;
   ledger: Ledger;
+  unknown: UnknownSums;
 }
 
 /** What one call holds of the budgets. */
@@ -26,8 +24,14 @@ export interface CallHold {
   ready: Promise<void> | undefined;
   /** To be called at each chunk. Interrupts the execution if the call has used up a budget. */
   chunk: () => void;
-  /** Ends the hold with what the call cost, in US dollars. Undefined keeps what is held, because the cost is not known. */
-  settle(usd: number | undefined): void;
+  /** Ends the hold with what the call cost. */
+  settle(priced: Priced): void;
+}
+
+/** Sums of money, and which of them are not known. */
+export interface Counters {
+  ledger: Ledger;
+  unknown: UnknownSums;
 }
 
 /** Keeps the budgets for the calls of one execution. */
@@ -39,21 +43,21 @@ export class CallBudgets {
   readonly #owners: OwnerLedger[] = [];
 
   /** `shared` counts the budgets of days, months and owners. `key` says whose budgets of days and months they are if they have no key of their own. */
-  constructor(context: ExecutionContext, settings: CostSettings, shared: Ledger, key: string) {
+  constructor(context: ExecutionContext, settings: CostSettings, shared: Counters, key: string) {
     this.#context = context;
     this.#settings = settings;
     this.#key = key;
-    const own = new MemoryLedger(settings.now);
+    const own = { ledger: new MemoryLedger(settings.now), unknown: new UnknownSums(settings.now) };
     this.#budgets = settings.budgets.flatMap((budget) => this.#counted(budget, shared, own));
     if (this.#owners.length > 0) context.onEnd(() => (stored) => this.#release(stored));
   }
 
   /**
-   * Reserves what a new call may cost; `usdOf` prices its usage. Throws `budget` if a budget refuses the call, or if its price is not known. With an
-   * asynchronous ledger `ready` rejects instead.
+   * Reserves what a new call may cost. Throws `budget` if a budget refuses the call, or if its price is not known. With an asynchronous ledger
+   * `ready` rejects instead.
    */
-  hold(call: Call, usdOf: (usage: Usage) => number | undefined): CallHold {
-    const meter = new Meter(call, usdOf);
+  hold(call: Call, price: CallPrice): CallHold {
+    const meter = new Meter(call, price);
     const { holds, ready } = this.#reserve(call, meter);
     return {
       ready,
@@ -70,22 +74,23 @@ export class CallBudgets {
         }
         meter.next(room);
       },
-      settle(usd) {
-        for (const hold of holds) hold.settle(usd);
+      settle: (priced) => {
+        const unpriced = this.#settings.unknownPrice === 'refuse' ? unpricedOf(call, priced) : undefined;
+        for (const hold of holds) hold.settle(priced.heldUsd, unpriced);
       },
     };
   }
 
   /** A budget with the ledger that counts it; none if the budget does not apply to this execution. */
-  #counted(budget: Budget, shared: Ledger, own: Ledger): CountedBudget[] {
+  #counted(budget: Budget, shared: Counters, own: Counters): CountedBudget[] {
     const { store, storeTimeoutMs: timeoutMs, unknownPrice, now } = this.#settings;
     const { session } = this.#context;
     switch (budget.per) {
       case 'execution':
-        return [{ budget, key: '', ledger: own }];
+        return [{ budget, key: '', ...own }];
       case 'day':
       case 'month':
-        return [{ budget, key: this.#keyOf(budget), ledger: shared }];
+        return [{ budget, key: this.#keyOf(budget), ...shared }];
       case 'session':
       case 'owner': {
         if (session === undefined || store === undefined) return [];
@@ -93,10 +98,10 @@ export class CallBudgets {
         const isSession = budget.per === 'session';
         const allowUnknown = unknownPrice === 'allow';
         const spent = spentOf(store, isSession ? { owner, id } : { owner }, { allowUnknown, timeoutMs });
-        if (isSession) return [{ budget, key: '', ledger: new SessionLedger(own, spent) }];
-        const ledger = new OwnerLedger(shared, spent, now);
+        if (isSession) return [{ budget, key: '', ...own, ledger: new SessionLedger(own.ledger, spent) }];
+        const ledger = new OwnerLedger(shared.ledger, spent, now);
         this.#owners.push(ledger);
-        return [{ budget, key: owner, ledger }];
+        return [{ budget, key: owner, ledger, unknown: shared.unknown }];
       }
     }
   }
@@ -127,25 +132,24 @@ export class CallBudgets {
     const inputUsd = meter.read();
     const outputTokens = Math.min(call.request.parameters.maxTokens ?? Infinity, reserveOutputTokens);
     const outputUsd = meter.outputUsd(outputTokens);
-    if (!meter.known && unknownPrice === 'refuse') {
+    if (unknownPrice === 'refuse' && (!meter.known || meter.unpriced !== undefined)) {
       call.cost = { status: 'exact', totalUsd: 0 };
-      throw unpricedError(call);
+      throw unpricedError(call, meter.unpriced);
     }
     const holds: Hold[] = [];
     const asked: Promise<Error | undefined>[] = [];
-    for (const { budget, key, ledger } of this.#budgets) {
+    for (const { budget, key, ledger, unknown } of this.#budgets) {
       const hold = new Hold(
-        budget,
-        counterOf(budget, key, now()),
-        ledger,
+        { budget, counter: counterOf(budget, key, now()), ledger, unknown },
         () => this.#interrupt(budget),
         (error) => this.#failed(error),
       );
+      const { unpriced } = hold;
+      const fits = unpriced === undefined && hold.reserve(inputUsd, outputUsd);
       holds.push(hold);
-      const fits = hold.reserve(inputUsd, outputUsd);
       if (fits === false) {
         refuse(call, holds);
-        throw budgetError(budget);
+        throw unpriced === undefined ? budgetError(budget) : unknownSumError(budget, unpriced);
       }
       if (fits !== true) asked.push(refusalOf(budget, fits));
     }
@@ -170,12 +174,22 @@ function refuse(call: Call, holds: readonly Hold[]): void {
   call.cost = { status: 'exact', totalUsd: 0 };
 }
 
-function unpricedError(call: Call): SluiceError {
+function unpricedError(call: Call, unpriced: string | undefined): SluiceError {
   const name = `${call.provider ?? 'unknown'}/${call.model ?? '*'}`;
-  const advice = `give cost({ prices: { '${name}': { input, output } } }), or unknownPrice: 'allow'`;
-  return new SluiceError('budget', `No price is known for "${name}", so no budget can be kept: ${advice}.`, {
+  const what = unpriced === undefined ? `"${name}"` : `the ${unpriced} of "${name}"`;
+  const [, tier] = /"(.*)"/.exec(unpriced ?? '') ?? [];
+  const price =
+    tier === undefined ? '{ input, output }' : `{ input, output, tiers: { '${tier}': { input, output } } }`;
+  const advice = `give cost({ prices: { '${name}': ${price} } }), or unknownPrice: 'allow'`;
+  return new SluiceError('budget', `No price is known for ${what}, so no budget can be kept: ${advice}.`, {
     retryable: false,
   });
+}
+
+/** What of a call that has ended has no price; undefined if all has one. */
+function unpricedOf({ provider, model }: Call, { unpriced, nameless }: Priced): string | undefined {
+  if (unpriced !== undefined) return `${unpriced} of "${provider}/${model}"`;
+  return nameless === undefined ? undefined : `model "${nameless}"`;
 }
 
 /** Why a budget does not grant what a call asks for; undefined if it grants it. */

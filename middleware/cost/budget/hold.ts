@@ -1,6 +1,16 @@
 import { rounded } from '../usd.ts';
 import type { Budget, Counter } from './budget.ts';
 import type { Ledger } from './ledger.ts';
+import type { UnknownSums } from './unknown-sums.ts';
+
+/** What a call holds a part of. */
+export interface Held {
+  budget: Budget;
+  counter: Counter;
+  ledger: Ledger;
+  /** Where it is noted that the sum of the counter is not known. */
+  unknown: UnknownSums;
+}
 
 /**
  * What one call holds of one budget. It is reserved before the call starts, extended while the call streams, and corrected to what the call cost at
@@ -10,6 +20,7 @@ export class Hold {
   readonly budget: Budget;
   readonly #counter: Counter;
   readonly #ledger: Ledger;
+  readonly #unknown: UnknownSums;
   readonly #onLate: (hold: Hold) => void;
   readonly #onError: (error: unknown) => void;
   #heldUsd = 0;
@@ -17,17 +28,21 @@ export class Hold {
 
   /** `onLate` is called if an asynchronous ledger reports, while the call streams, that the limit is passed; `onError` if it fails then. */
   constructor(
-    budget: Budget,
-    counter: Counter,
-    ledger: Ledger,
+    { budget, counter, ledger, unknown }: Held,
     onLate: (hold: Hold) => void,
     onError: (error: unknown) => void,
   ) {
     this.budget = budget;
     this.#counter = counter;
     this.#ledger = ledger;
+    this.#unknown = unknown;
     this.#onLate = onLate;
     this.#onError = onError;
+  }
+
+  /** What of the counter has no price; undefined if all has one. */
+  get unpriced(): string | undefined {
+    return this.#unknown.of(this.#counter.name);
   }
 
   /**
@@ -59,9 +74,13 @@ export class Hold {
     return rounded(this.#heldUsd - usedUsd);
   }
 
-  /** Ends the hold with what the call cost. Undefined keeps what is held, because the cost is not known. */
-  settle(usd: number | undefined): void {
+  /**
+   * Ends the hold with what the call cost. Undefined keeps what is held, because no price is known. `unpriced` is what of the call has no price: the
+   * sum of the counter is not known, then.
+   */
+  settle(usd: number | undefined, unpriced?: string): void {
     if (!this.#open) return;
+    if (unpriced !== undefined) this.#unknown.add(this.#counter.name, unpriced, this.#counter.expiresAtMs);
     this.#open = false;
     if (usd !== undefined && usd !== this.#heldUsd) this.#change(usd - this.#heldUsd);
   }

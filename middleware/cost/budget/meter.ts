@@ -1,26 +1,32 @@
 import { noUsage, type Call, type Usage } from '../../../src/index.ts';
 import { estimateInputTokens, estimateTokens } from '../../../src/kit/index.ts';
+import type { CallPrice } from '../price/call-price.ts';
+import { rounded } from '../usd.ts';
 
 /** How many characters may be received before the budgets are checked again. */
 const CHARACTERS_PER_CHECK = 1_000;
+const TOKENS_PER_CHECK = estimateTokens(CHARACTERS_PER_CHECK);
 
-/** Estimates what one running call has cost so far. */
+/** Estimates what one running call has cost so far, at no less than the best price that is known. */
 export class Meter {
   readonly #call: Call;
-  readonly #price: (usage: Usage) => number | undefined;
+  readonly #price: CallPrice;
   readonly #inputTokens: number;
   #nextAt = 0;
   #seen: Usage | undefined;
+  #blockUsd = 0;
   /** Whether a price is known. */
-  known = true;
-  /** What the characters between two checks cost. */
-  readonly blockUsd: number;
+  readonly known: boolean;
+  /** What has no price although the model has one. */
+  readonly unpriced: string | undefined;
 
-  constructor(call: Call, price: (usage: Usage) => number | undefined) {
+  constructor(call: Call, price: CallPrice) {
     this.#call = call;
     this.#price = price;
     this.#inputTokens = estimateInputTokens(call.request);
-    this.blockUsd = this.outputUsd(estimateTokens(CHARACTERS_PER_CHECK));
+    const priced = price.of(this.#with(noUsage(), 1));
+    this.known = priced.heldUsd !== undefined;
+    this.unpriced = priced.unpriced;
   }
 
   /** Whether the budgets must be checked again. Read at every chunk. */
@@ -28,29 +34,42 @@ export class Meter {
     return this.#call.outputCharacters >= this.#nextAt || this.#call.usage !== this.#seen;
   }
 
-  read(): number {
-    const { usage, outputCharacters } = this.#call;
-    this.#seen = usage;
-    const inputTokens = usage?.inputTokens ?? this.#inputTokens;
-    const outputTokens = Math.max(usage?.outputTokens ?? 0, estimateTokens(outputCharacters));
-    return this.#usd({ ...(usage ?? noUsage()), inputTokens, outputTokens });
+  /** What the characters between two checks cost, as of the last read: the price may have changed since the call began. */
+  get blockUsd(): number {
+    return this.#blockUsd;
   }
 
-  /** What so many tokens of output cost, without the input. */
+  read(): number {
+    const { usage } = this.#call;
+    this.#seen = usage;
+    const usedUsd = this.#usd(this.#usage(0));
+    this.#blockUsd = rounded(this.#usd(this.#usage(TOKENS_PER_CHECK)) - usedUsd);
+    return usedUsd;
+  }
+
+  /** What so many more tokens of output cost. */
   outputUsd(outputTokens: number): number {
-    const input = { ...noUsage(), inputTokens: this.#inputTokens };
-    return this.#usd({ ...input, outputTokens }) - this.#usd(input);
+    return this.#usd(this.#usage(outputTokens)) - this.#usd(this.#usage(0));
   }
 
   /** Sets the next check: before `roomUsd` is used up, and after `CHARACTERS_PER_CHECK` at the latest. */
   next(roomUsd: number): void {
-    const share = this.blockUsd > 0 ? Math.min(1, roomUsd / this.blockUsd) : 1;
+    const share = this.#blockUsd > 0 ? Math.min(1, roomUsd / this.#blockUsd) : 1;
     this.#nextAt = this.#call.outputCharacters + Math.max(1, Math.ceil(share * CHARACTERS_PER_CHECK));
   }
 
+  #usage(more: number): Usage {
+    const { usage, outputCharacters } = this.#call;
+    const outputTokens = Math.max(usage?.outputTokens ?? 0, estimateTokens(outputCharacters));
+    return this.#with(usage ?? noUsage(), outputTokens + more);
+  }
+
+  #with(usage: Usage, outputTokens: number): Usage {
+    const inputTokens = usage.inputTokens > 0 ? usage.inputTokens : this.#inputTokens;
+    return { ...usage, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
+  }
+
   #usd(usage: Usage): number {
-    const usd = this.#price({ ...usage, totalTokens: usage.inputTokens + usage.outputTokens });
-    if (usd === undefined) this.known = false;
-    return usd ?? 0;
+    return this.#price.of(usage).heldUsd ?? 0;
   }
 }

@@ -85,13 +85,32 @@ export class OwnerLedger implements Ledger {
   async add(counter: string, usd: number): Promise<number> {
     const hour = Math.floor(this.#now() / HOUR_MS);
     const expiresAtMs = (hour + 3) * HOUR_MS;
-    const mine = nameOf(counter, hour);
-    this.#added.set(mine, rounded((this.#added.get(mine) ?? 0) + usd));
-    const running = await Promise.all([
-      this.#shared.add(mine, usd, expiresAtMs),
-      ...[hour - 1, hour + 1].map((near) => this.#shared.add(nameOf(counter, near), 0, expiresAtMs)),
-    ]);
+    const shares = this.#sharesOf(counter, usd, hour);
+    const near = [hour, hour - 1, hour + 1].map((one) => nameOf(counter, one));
+    for (const [name, share] of shares) this.#added.set(name, rounded((this.#added.get(name) ?? 0) + share));
+    const add = async (name: string): Promise<number> =>
+      this.#shared.add(name, shares.get(name) ?? 0, expiresAtMs);
+    const older = [...shares.keys()].filter((name) => !near.includes(name));
+    const [running] = await Promise.all([Promise.all(near.map(add)), Promise.all(older.map(add))]);
     return running.reduce((sum, one) => sum + one, await this.#spent());
+  }
+
+  /**
+   * Which counters an amount goes to. What is taken back comes from those that it was added to, the newest first: a counter below 0 would
+   * outlive what it belongs to, and add money to the budget.
+   */
+  #sharesOf(counter: string, usd: number, hour: number): Map<string, number> {
+    const now = nameOf(counter, hour);
+    if (usd >= 0) return new Map([[now, usd]]);
+    const shares = new Map<string, number>();
+    let left = -usd;
+    for (const [name, added] of [...this.#added].reverse()) {
+      const share = name.startsWith(`${counter} `) ? Math.min(left, added) : 0;
+      if (share <= 0) continue;
+      shares.set(name, -share);
+      left = rounded(left - share);
+    }
+    return left > 0 ? shares.set(now, rounded((shares.get(now) ?? 0) - left)) : shares;
   }
 
   /** Takes this execution's amounts out of the shared ledger, because the store has them. */

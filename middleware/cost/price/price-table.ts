@@ -1,182 +1,163 @@
-import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
 import type { Call, Cost, Usage } from '../../../src/index.ts';
+import { rounded } from '../usd.ts';
 import { offersHostedTools } from './hosted-tools.ts';
-import { amountsOf, scaled } from './rates.ts';
-
-/** US dollars per million tokens. If cached and cache-write tokens have no price, they cost as much as other input. */
-export interface TokenPrices {
-  input: number;
-  output: number;
-  cacheRead?: number | undefined;
-  cacheWrite?: number | undefined;
-}
-
-/** Prices of a model, and its prices in other service tiers than the standard one. */
-export interface ModelPrices extends TokenPrices {
-  tiers?: Record<string, TokenPrices> | undefined;
-}
+import { partsOf, type UsagePart } from './iterations.ts';
+import { unknownFields } from './known-fields.ts';
+import { modeOf, type Mode } from './mode.ts';
+import type { Asked, Quotes } from './quotes.ts';
+import { amountsOf, sumAmounts, unpricedParts, type Amounts } from './rates.ts';
+import { tierPrice, type Quote, type TierPrice } from './tiers.ts';
+import { toldUsd } from './told-cost.ts';
 
 /** A cost, and messages about it. */
 export interface Priced {
   cost: Cost;
+  /** What budgets count, in US dollars: no less than the best price that is known. Undefined if no price is known. */
+  heldUsd: number | undefined;
   /** For the warnings of the execution: why the cost is not exact. */
-  warning?: string | undefined;
-  /** For the log, once per model. */
-  note?: string | undefined;
+  warnings: string[];
+  /** The name of a model without a price. */
+  nameless?: string;
+  /** What has no price although the model has one, such as `service tier "priority"`. */
+  unpriced?: string;
 }
 
-interface Quote {
-  prices: ModelPrice;
-  tiers?: ReadonlyMap<string, ModelPrice> | undefined;
-  /** Whether the price belongs to the model asked for, not to the one that answered. */
-  estimated?: boolean;
+/** What one part of a usage costs. */
+interface Bill {
+  /** Undefined if it is not known. */
+  amounts: Amounts | undefined;
+  heldUsd: number | undefined;
+  isExact: boolean;
+  /** Whether all its prices are 0. */
+  isFree: boolean;
+  warnings: string[];
+  nameless?: string;
+  unpriced?: string;
 }
 
-/** Names of tiers at the list price. */
-const STANDARD_TIERS: ReadonlySet<string> = new Set([
-  '',
-  'default',
-  'standard',
-  'standard_only',
-  'auto',
-  'on_demand',
-]);
-
-/**
- * Tiers at half the list price. They are not in the list, so their costs are estimates.
- * Sources: https://platform.openai.com/docs/guides/flex-processing, https://platform.claude.com/docs/en/build-with-claude/batch-processing
- */
-const HALF_PRICE_TIERS: ReadonlySet<string> = new Set(['openai/flex', 'openai/batch', 'anthropic/batch']);
-
-/** Model names may come from requests, so the number of remembered look-ups is limited. */
-const MAX_REMEMBERED = 500;
-/** Some prices depend on the hour of the day. */
-const REMEMBERED_MS = 60_000;
-
-/** The embedded model runs in this process. */
-const FREE: ModelPrice = { input_mtok: 0, output_mtok: 0 };
-
-/**
- * Prices by provider and model: first those of the options, then the list in genai-prices. Nothing is fetched. A look-up in the list takes about
- * 50 us, so its result is kept for a minute.
- */
+/** What calls cost. Nothing is fetched. */
 export class PriceTable {
-  readonly #own = new Map<string, { prices: ModelPrice; tiers: Map<string, ModelPrice> }>([
-    ['demo/*', { prices: FREE, tiers: new Map() }],
-  ]);
-  readonly #aliases: ReadonlyMap<string, string>;
-  readonly #now: () => number;
-  readonly #listed = new Map<string, { prices: ModelPrice | undefined; untilMs: number }>();
+  readonly #quotes: Quotes;
 
-  /** Names that have been logged as unknown. */
-  readonly #noted = new Set<string>();
-
-  /** `own`: prices by `model`, `provider/model` or `provider/*`. `aliases`: a provider's name in the list, by its name here. */
-  constructor(own: Record<string, ModelPrices>, aliases: Record<string, string>, now: () => number) {
-    for (const [name, { tiers, ...prices }] of Object.entries(own)) {
-      const byTier = Object.entries(tiers ?? {}).map(([tier, its]) => [tier, modelPrice(its)] as const);
-      this.#own.set(name.toLowerCase(), { prices: modelPrice(prices), tiers: new Map(byTier) });
-    }
-    this.#aliases = new Map(Object.entries(aliases));
-    this.#now = now;
+  constructor(quotes: Quotes) {
+    this.#quotes = quotes;
   }
 
   /** The cost of a usage of a call; `asked` is the model that it was made for. */
   price(call: Call, usage: Usage, asked: string | undefined): Priced {
-    const { provider, model } = call;
-    if (usage.totalTokens === 0 && usage.outputTokens === 0 && call.outputCharacters === 0) {
-      // The call was refused or never answered: nothing is billed.
-      return { cost: { status: usage.estimated === true ? 'estimated' : 'exact', totalUsd: 0 } };
+    const listName = this.#quotes.listName(call.provider, call.server);
+    const told = toldUsd(usage.raw, listName);
+    const status = usage.estimated === true ? 'estimated' : 'exact';
+    if (told !== undefined) return known({ status, totalUsd: told });
+    // The call was refused or never answered: nothing is billed.
+    if (usage.totalTokens === 0 && call.outputCharacters === 0) return known({ status, totalUsd: 0 });
+    const mode = modeOf(call, usage.raw);
+    const { parts, addUp } = partsOf(usage);
+    const bills = parts.map((part) => this.#bill(call, part, asked, mode, listName));
+    const unmetered = listName === 'openai' && offersHostedTools(call.request, call.provider ?? '');
+    const priced = joined(bills);
+    if (priced.cost.status === 'unknown') return priced;
+    if (bills.every(({ isFree }) => isFree)) return known({ ...priced.cost, status: 'exact' });
+    const unknown = addUp ? unknownFields(usage.raw) : ['iterations', ...unknownFields(usage.raw)];
+    for (const name of unknown) {
+      const what = `The usage of model "${call.model}" has a field ${name}`;
+      priced.warnings.push(`${what}, whose price is not known: the cost is an estimate.`);
     }
-    const quote = this.#quote(provider, model, asked);
-    if (quote === undefined) return this.#unknown(provider, model);
-    const tier = call.serviceTier ?? '';
-    const atTier = quote.tiers?.get(tier);
-    const half = HALF_PRICE_TIERS.has(`${this.#listName(provider)}/${tier}`);
-    if (atTier === undefined && !half && !STANDARD_TIERS.has(tier)) {
-      const advice = `give cost() a price with tiers: { '${tier}': { input, output } }`;
-      return {
-        cost: { status: 'unknown' },
-        warning: `No price is known for the service tier "${tier}" of model "${model}": ${advice}.`,
-      };
-    }
-    const amounts = amountsOf(usage, atTier ?? quote.prices);
-    if (amounts === undefined) return this.#unknown(provider, model);
-    // A free model costs 0, even if its usage is an estimate.
-    if (Object.values(atTier ?? quote.prices).every((usd) => usd === 0)) {
-      return { cost: { status: 'exact', ...amounts } };
-    }
-    const halved = atTier === undefined && half;
-    const unmetered =
-      this.#listName(provider) === 'openai' && offersHostedTools(call.request, provider ?? '');
-    const estimated = usage.estimated === true || quote.estimated === true || halved || unmetered;
-    return {
-      cost: { status: estimated ? 'estimated' : 'exact', ...(halved ? scaled(amounts, 0.5) : amounts) },
-      ...(halved && {
-        warning: `The tier "${tier}" of model "${model}" is assumed to cost half the list price.`,
-      }),
-    };
+    if (unmetered || unknown.length > 0 || usage.estimated === true) priced.cost.status = 'estimated';
+    return priced;
   }
 
-  #unknown(provider: string | undefined, model: string | undefined): Priced {
-    const name = `${provider ?? 'unknown'}/${model ?? '*'}`;
-    if (this.#noted.has(name) || this.#noted.size >= MAX_REMEMBERED) return { cost: { status: 'unknown' } };
-    this.#noted.add(name);
-    const advice = `give cost({ prices: { '${name}': { input, output } } })`;
-    return {
-      cost: { status: 'unknown' },
-      note: `no price is known for "${name}", so its cost is unknown: ${advice}`,
-    };
-  }
-
-  /** The name of a provider in the list. */
-  #listName(provider: string | undefined): string | undefined {
-    return provider === undefined ? undefined : (this.#aliases.get(provider) ?? provider);
-  }
-
-  #quote(
-    provider: string | undefined,
-    model: string | undefined,
+  #bill(
+    call: Call,
+    { usage, model: own }: UsagePart,
     asked: string | undefined,
-  ): Quote | undefined {
-    const own = this.#ownPrice(provider, model) ?? this.#ownPrice(provider, asked);
-    if (own !== undefined) return own;
-    const prices = this.#listPrice(provider, model);
-    if (prices !== undefined) return { prices };
-    const near = asked === model ? undefined : this.#listPrice(provider, asked);
-    return near === undefined ? undefined : { prices: near, estimated: true };
-  }
-
-  #ownPrice(provider: string | undefined, model: string | undefined): Quote | undefined {
-    const names = [`${provider}/${model}`, model ?? '', `${provider}/*`];
-    for (const name of names) {
-      const own = this.#own.get(name.toLowerCase());
-      if (own !== undefined) return own;
-    }
-    return undefined;
-  }
-
-  #listPrice(provider: string | undefined, model: string | undefined): ModelPrice | undefined {
-    const providerId = this.#listName(provider);
-    if (providerId === undefined || model === undefined) return undefined;
-    const name = `${providerId}\n${model}`;
-    const now = this.#now();
-    const known = this.#listed.get(name);
-    if (known !== undefined && now < known.untilMs) return known.prices;
-    if (this.#listed.size >= MAX_REMEMBERED) this.#listed.clear();
-    const nothing = { input_tokens: 0, output_tokens: 0 };
-    const found = calcPrice(nothing, model, { providerId, timestamp: new Date(now) });
-    const prices = found?.model_price;
-    this.#listed.set(name, { prices, untilMs: now + REMEMBERED_MS });
-    return prices;
+    mode: Mode,
+    listName: string | undefined,
+  ): Bill {
+    const { provider, server } = call;
+    const model = own ?? call.model;
+    const whose: Asked = { provider, server, model, asked: own ?? asked };
+    const quote = this.#quotes.quote(whose);
+    const name = `${provider ?? 'unknown'}/${model ?? '*'}`;
+    if (quote === undefined) return unpricedBill(name);
+    const tier = tierPrice(quote, mode, model ?? '', listName);
+    const { prices } = tier;
+    const amounts = amountsOf(usage, prices, tier.factor);
+    if (amounts === undefined) return unpricedBill(name);
+    const missing = unpricedParts(usage, prices, quote.isOwn === true);
+    return {
+      amounts: tier.isUnknown ? undefined : amounts,
+      heldUsd: heldUsd(usage, amounts, quote, tier, mode),
+      isExact:
+        quote.isNear !== true && isListed(tier) && missing.length === 0 && !isUntold(tier, quote, mode),
+      isFree: Object.values(prices).every((usd) => usd === 0),
+      warnings: warningsOf(tier, missing, model, mode),
+      ...(tier.unpriced !== undefined && { unpriced: tier.unpriced }),
+    };
   }
 }
 
-function modelPrice(prices: TokenPrices): ModelPrice {
+function known(cost: Cost): Priced {
+  return { cost, heldUsd: cost.totalUsd, warnings: [] };
+}
+
+function unpricedBill(nameless: string): Bill {
+  return { amounts: undefined, heldUsd: undefined, isExact: false, isFree: false, warnings: [], nameless };
+}
+
+/** Whether the price is one of the list or the caller's, without an assumption. */
+function isListed({ assumed, isUnknown }: TierPrice): boolean {
+  return assumed.length === 0 && !isUnknown;
+}
+
+/** Whether the price is that of a tier which was only asked for. The server may have used another one. */
+function isUntold(tier: TierPrice, quote: Quote, { isTold }: Mode): boolean {
+  return !isTold && tier.prices !== quote.prices;
+}
+
+/**
+ * What budgets count. Without a price for the tier it is the dearest of those that are known. A cheaper tier counts only when the server has
+ * said that it is used.
+ */
+function heldUsd(usage: Usage, amounts: Amounts, quote: Quote, tier: TierPrice, mode: Mode): number {
+  const others = [];
+  if (!mode.isTold || tier.isUnknown) others.push(quote.prices);
+  if (tier.isUnknown) others.push(...(quote.tiers?.values() ?? []));
+  const totals = others.map((prices) => amountsOf(usage, prices)?.totalUsd ?? 0);
+  return Math.max(amounts.totalUsd, ...totals);
+}
+
+function warningsOf(
+  { assumed, isUnknown, unpriced }: TierPrice,
+  missing: readonly string[],
+  model: string | undefined,
+  { tier }: Mode,
+): string[] {
+  const advice = `give cost() a price with tiers: { '${tier}': { input, output } }`;
+  return [
+    ...assumed.map(
+      ({ what, times }) => `The ${what} of model "${model}" is assumed to cost ${times} the list price.`,
+    ),
+    ...missing.map((part) => `No price is known for ${part} of model "${model}": the cost is an estimate.`),
+    ...(isUnknown ? [`No price is known for the ${unpriced} of model "${model}": ${advice}.`] : []),
+  ];
+}
+
+/** The bills of all parts as one cost. */
+function joined(bills: readonly Bill[]): Priced {
+  const amounts = bills.map((bill) => bill.amounts).filter((one) => one !== undefined);
+  const held = bills.map((bill) => bill.heldUsd).filter((usd) => usd !== undefined);
+  const isKnown = amounts.length === bills.length;
+  const isExact = bills.every((bill) => bill.isExact);
+  const nameless = bills.find((bill) => bill.nameless !== undefined)?.nameless;
+  const unpriced = bills.find((bill) => bill.unpriced !== undefined)?.unpriced;
   return {
-    input_mtok: prices.input,
-    output_mtok: prices.output,
-    ...(prices.cacheRead !== undefined && { cache_read_mtok: prices.cacheRead }),
-    ...(prices.cacheWrite !== undefined && { cache_write_mtok: prices.cacheWrite }),
+    cost: isKnown
+      ? { status: isExact ? 'exact' : 'estimated', ...sumAmounts(amounts) }
+      : { status: 'unknown' },
+    heldUsd: held.length === 0 ? undefined : rounded(held.reduce((sum, usd) => sum + usd, 0)),
+    warnings: bills.flatMap((bill) => bill.warnings),
+    ...(nameless !== undefined && { nameless }),
+    ...(unpriced !== undefined && { unpriced }),
   };
 }
