@@ -52,6 +52,8 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
   #result: ExecutionResult | undefined;
   #cleanup: Promise<void> | undefined;
   #interruptTimer: Timer | undefined;
+  /** Whether the chunk at which it was interrupted has been delivered. */
+  #lastDelivered = false;
   #index = 0;
   #startedAt = 0;
   #firstChunkAt: number | undefined;
@@ -155,9 +157,16 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     else this.#stampAndDeliver(batch);
   }
 
-  /** After an interrupt: the chunks that were on their way before it. A chunk that a layer adds now has the number 0. */
+  /**
+   * After an interrupt: the chunks that were on their way before it. A chunk that a layer adds now has the number 0. Nothing follows the chunk
+   * at which a tap interrupted, although a layer in between may have read more.
+   */
   #currentOf(pulled: readonly StreamChunk[]): readonly StreamChunk[] {
-    return pulled.filter((chunk) => chunk.call !== 0);
+    if (this.#lastDelivered) return [];
+    const last: unknown = this.execution.deliveredBatch.at(-1);
+    const at = pulled.findIndex((chunk) => chunk === last);
+    this.#lastDelivered = at >= 0;
+    return (at < 0 ? pulled : pulled.slice(0, at + 1)).filter((chunk) => chunk.call !== 0);
   }
 
   #stampAndDeliver(batch: readonly StreamChunk[]): void {
