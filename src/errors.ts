@@ -58,7 +58,7 @@ export interface ErrorDetails {
   phase?: TimeoutPhase | undefined;
   /** Name of the middleware that caused the error; with code `middleware`. */
   middleware?: string | undefined;
-  /** What had been received before the failure. Set by the pipeline. */
+  /** What had been received before the failure. The pipeline sets it: what the consumer saw, then what the layer that threw gives here. */
   partial?: PartialReply | undefined;
 }
 

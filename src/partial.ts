@@ -23,3 +23,15 @@ export interface Partial {
   /** The sum over all calls so far; unknown without the cost middleware; absent in the partial of an inner stream. */
   cost?: Cost;
 }
+
+/** What the consumer saw, and after it what a layer had received and still held when it failed. */
+export function withHeld(seen: Partial, held: Partial | undefined): Partial {
+  if (held === undefined) return seen;
+  return {
+    ...seen,
+    content: seen.content + held.content,
+    thinking: seen.thinking + held.thinking,
+    toolCalls: [...seen.toolCalls, ...held.toolCalls],
+    parts: [...seen.parts, ...held.parts],
+  };
+}

@@ -5,6 +5,7 @@ import { SluiceError, isSluiceError } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
 import type { Message } from '../messages.ts';
 import { middlewareError } from '../middleware-error.ts';
+import { withHeld } from '../partial.ts';
 import type { Partial as PartialReply } from '../partial.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { ExecutionResult } from '../result.ts';
@@ -261,7 +262,9 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     execution.turnStored(unsaved === undefined);
     this.#admission.leave();
     this.#setup.finished();
-    if (execution.error !== undefined) execution.error.partial = this.partial();
+    if (execution.error !== undefined) {
+      execution.error.partial = withHeld(this.partial(), execution.error.partial);
+    }
     this.#result = resultOf({
       ...{ execution, accumulator: this.#accumulator, end: ended, reply: this.#reply, turn, unsaved },
       messages: [...this.#setup.request.messages, ...messages],
