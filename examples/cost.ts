@@ -11,7 +11,7 @@ const names = { name: 'openai', model: 'gpt-5-mini', repeat: true };
 const usage = { inputTokens: 12_000, cachedInputTokens: 10_000, outputTokens: 800, reasoningTokens: 300 };
 
 const watched = cost({
-  key: ({ metadata }) => String(metadata['tenant']),
+  key: ({ request }) => String(request.metadata?.['tenant']),
   onCost: ({ key, call, model, cost: { status, totalUsd } }) =>
     console.log(`${key} call ${call.number} of ${model}: ${dollars(totalUsd)}, ${status}`),
 });

@@ -120,7 +120,7 @@ class ExecutionLines {
       messageCount: messages.length,
       messages: line?.messages(messages),
     }));
-    context.onSpan({ end: ({ id: span }) => this.#closing?.get(span)?.() });
+    context.trace.onSpan({ end: ({ id: span }) => this.#closing?.get(span)?.() });
     context.onEnd((end) => this.#ended(end));
   }
 

@@ -21,7 +21,7 @@ export type SystemText =
  * Throws `invalid_options` if `text` is neither a function nor a string that is not empty.
  *
  * @example
- * new Pipeline([system('You are terse.'), system(({ metadata }) => `The user's city: ${String(metadata['city'])}`), provider(openai())]);
+ * new Pipeline([system('You are terse.'), system(({ request }) => `The user's city: ${String(request.metadata?.['city'])}`), provider(openai())]);
  */
 export function system(text: SystemText): Middleware {
   if ((typeof text !== 'string' && typeof text !== 'function') || text === '') {

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts';
 import type { SluiceError } from './errors.ts';
 import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
-import type { Attributes, SpanHandle, SpanKind, SpanListener, Span } from './trace.ts';
+import type { ExecutionTrace } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** How an execution ended, as its `onEnd` hooks see it. */
@@ -48,12 +48,10 @@ export interface ExecutionContext {
   /** When the execution must be over, in milliseconds since the epoch; undefined: no limit. */
   readonly deadline: number | undefined;
   readonly log: Logger;
-  /** The spans so far. */
-  readonly trace: readonly Span[];
+  /** The spans of the execution, and how to add one. */
+  readonly trace: ExecutionTrace;
   /** The session's values; undefined if the execution has no session. */
   readonly session: SessionView | undefined;
-  /** The caller's metadata. */
-  readonly metadata: Readonly<Record<string, unknown>>;
   get<T>(key: ContextKey<T>): T | undefined;
   set<T>(key: ContextKey<T>, value: T): void;
   /**
@@ -72,8 +70,6 @@ export interface ExecutionContext {
   run(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply>;
   /** Adds to `result.warnings`. */
   warn(message: string): void;
-  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle;
-  onSpan(listener: SpanListener): void;
 }
 
 /**

@@ -78,7 +78,15 @@ export type { Partial as PartialReply, ToolCall } from './partial.ts';
 export type { Cost, Usage } from './usage.ts';
 export { noUsage, sumCost, sumUsage } from './usage.ts';
 export { wellFormed } from './well-formed.ts';
-export type { Attributes, Span, SpanEnd, SpanHandle, SpanKind, SpanListener } from './trace.ts';
+export type {
+  Attributes,
+  ExecutionTrace,
+  Span,
+  SpanEnd,
+  SpanHandle,
+  SpanKind,
+  SpanListener,
+} from './trace.ts';
 export { silent, toLogger } from './log.ts';
 export type { Logger, LoggerLike } from './log.ts';
 export { MemoryStore } from './session/store/memory-store.ts';

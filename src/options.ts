@@ -175,6 +175,7 @@ const changesSchema = z.strictObject({
   model: z.string().min(1).optional(),
   tools: z.array(toolSchema).optional(),
   responseFormat: responseFormatSchema.optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** Checks what a middleware passes to `next()`. */

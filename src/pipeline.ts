@@ -137,6 +137,7 @@ export class Pipeline implements AsyncDisposable {
         ...(options.model !== undefined && { model: options.model }),
         ...(options.tools !== undefined && { tools: options.tools }),
         ...(options.responseFormat !== undefined && { responseFormat: options.responseFormat }),
+        ...(options.metadata !== undefined && { metadata: options.metadata }),
       },
       signal: options.signal,
       timeoutsMs: [executionTimeoutMs, options.timeoutMs],

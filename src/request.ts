@@ -69,6 +69,8 @@ export interface ModelRequest {
   readonly parameters: Readonly<Parameters>;
   readonly tools?: readonly ToolDefinition[] | undefined;
   readonly responseFormat?: ResponseFormat | undefined;
+  /** The caller's own data, if there is any. It is never sent to a provider. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Why the model stopped. `pause`: the provider paused a long turn; send the reply back to continue. */

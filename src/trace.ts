@@ -47,9 +47,21 @@ export interface SpanListener {
   end?(span: Span): unknown;
 }
 
-/** The spans of one execution, in order of their start. */
-export class Trace {
+/** The trace of one execution, as its layers see it. */
+export interface ExecutionTrace {
+  /** The spans so far, in order of their start: plain data, to be read only. */
+  readonly spans: readonly Readonly<Span>[];
+  /** Opens a span under that of the execution. End it with `end()` of what it returns. */
+  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle;
+  /** Tells a listener the start and the end of each span, also the start of those that run already. */
+  onSpan(listener: SpanListener): void;
+}
+
+/** The spans of one execution. */
+export class Trace implements ExecutionTrace {
   readonly spans: Span[] = [];
+  /** The span of the execution. The others are below it. */
+  #root: Span | undefined;
   #listeners: readonly SpanListener[] = [];
   /** Those that were warned about. */
   readonly #failed = new WeakSet<SpanListener>();
@@ -62,12 +74,13 @@ export class Trace {
     this.#warn = warn;
   }
 
-  listen(listener: SpanListener): void {
+  onSpan(listener: SpanListener): void {
     this.#listeners = this.#listeners.concat(listener);
     for (const span of this.spans) this.#tell(listener, 'start', span);
   }
 
-  open(kind: SpanKind, name: string, attributes: Attributes = {}, parentId?: string): SpanHandle {
+  span(kind: SpanKind, name: string, attributes: Attributes = {}): SpanHandle {
+    const parentId = this.#root?.id;
     const span: Span = {
       id: `${this.#prefix}.${this.#next++}`,
       ...(parentId !== undefined && { parentId }),
@@ -76,6 +89,7 @@ export class Trace {
       startMs: Date.now(),
       attributes: { ...attributes },
     };
+    this.#root ??= span;
     this.spans.push(span);
     for (const listener of this.#listeners) this.#tell(listener, 'start', span);
     return new OpenSpan(span, this);

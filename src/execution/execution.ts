@@ -14,7 +14,7 @@ import type { StreamOwner } from '../stream/owner.ts';
 import type { Waiting } from '../stream/segment.ts';
 import type { CallTap } from '../stream/tap.ts';
 import { Trace } from '../trace.ts';
-import type { Attributes, SpanHandle, SpanKind } from '../trace.ts';
+import type { SpanHandle } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
@@ -92,7 +92,7 @@ export class Execution implements StreamOwner {
   }
 
   start(): void {
-    this.#span = this.trace.open('execution', 'execution');
+    this.#span = this.trace.span('execution', 'execution');
   }
 
   /**
@@ -145,12 +145,8 @@ export class Execution implements StreamOwner {
     this.#hooks = this.#hooks.concat({ hook, name });
   }
 
-  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle {
-    return this.trace.open(kind, name, attributes, this.#span?.span.id);
-  }
-
   newCall(number: number, run: Stoppable, name: string, request: ModelRequest): CallRecord {
-    const call = new CallRecord(number, request, this.span('call', name, { call: number }));
+    const call = new CallRecord(number, request, this.trace.span('call', name, { call: number }));
     this.calls.push(call);
     this.#openCalls.set(call, run);
     return call;

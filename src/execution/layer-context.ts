@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import type { Execution } from './execution.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
-import type { Attributes, Span, SpanHandle, SpanKind, SpanListener } from '../trace.ts';
+import type { ExecutionTrace } from '../trace.ts';
 
 /** What a context needs of the run of its layer. */
 export interface RunOfContext {
@@ -44,16 +44,12 @@ export class LayerContext implements ExecutionContext {
     return this.#run.execution.log;
   }
 
-  get trace(): readonly Span[] {
-    return this.#run.execution.trace.spans;
+  get trace(): ExecutionTrace {
+    return this.#run.execution.trace;
   }
 
   get session(): SessionView | undefined {
     return this.#run.execution.session;
-  }
-
-  get metadata(): Readonly<Record<string, unknown>> {
-    return this.#run.execution.metadata;
   }
 
   get<T>(key: ContextKey<T>): T | undefined {
@@ -82,13 +78,5 @@ export class LayerContext implements ExecutionContext {
 
   warn(message: string): void {
     this.#run.execution.warn(message);
-  }
-
-  span(kind: SpanKind, name: string, attributes?: Attributes): SpanHandle {
-    return this.#run.execution.span(kind, name, attributes);
-  }
-
-  onSpan(listener: SpanListener): void {
-    this.#run.execution.trace.listen(listener);
   }
 }

@@ -80,7 +80,7 @@ export const listeners: Record<string, (fail: Failing) => Setting> = {
   'A span listener': (fail) => ({
     stack: [
       function exporter(context, next) {
-        context.onSpan({ start: fail, end: fail });
+        context.trace.onSpan({ start: fail, end: fail });
         return next();
       },
       model(),

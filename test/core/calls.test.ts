@@ -313,11 +313,11 @@ describe('trace', () => {
   test('onSpan is called at each start and end, and of spans that run already', async () => {
     const log: string[] = [];
     const exporter: Middleware = function exporter(context, next) {
-      context.onSpan({
+      context.trace.onSpan({
         start: ({ kind, name }: Span) => void log.push(`start ${kind} ${name}`),
         end: ({ kind, outcome }: Span) => void log.push(`end ${kind} ${outcome}`),
       });
-      const span = context.span('tool', 'add', { id: 'x' });
+      const span = context.trace.span('tool', 'add', { id: 'x' });
       span.set({ rows: 3 });
       span.end();
       span.end({ outcome: 'failed' });
@@ -344,7 +344,7 @@ describe('trace', () => {
       const fail = (): never => {
         throw new TypeError('x');
       };
-      context.onSpan({ start: fail, end: fail });
+      context.trace.onSpan({ start: fail, end: fail });
       return next();
     };
     const { response, warnings } = await new Pipeline([bad, says('a')]).execute('user', 'hi');

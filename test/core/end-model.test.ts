@@ -94,7 +94,8 @@ class Trial {
   }
 
   #onlyForSubject(middleware: Middleware): Middleware {
-    return (context, next) => (context.metadata['name'] === 'subject' ? middleware(context, next) : next());
+    return (context, next) =>
+      context.request.metadata?.['name'] === 'subject' ? middleware(context, next) : next();
   }
 
   #watch(): Middleware {
@@ -113,7 +114,7 @@ class Trial {
       return { finishReason: 'stop' };
     };
     return (context) => {
-      const name = context.metadata['name'];
+      const name = context.request.metadata?.['name'];
       if (name === 'subject') return context.run(this.#model.middleware);
       return context.run(name === 'other' ? other : says('x'));
     };

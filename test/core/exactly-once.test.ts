@@ -83,9 +83,12 @@ describe('R32 exactly one terminal event', () => {
     ],
     [
       'a span listener that throws at the start',
-      (context, next) => (context.onSpan({ start: boom }), next()),
+      (context, next) => (context.trace.onSpan({ start: boom }), next()),
     ],
-    ['a span listener that throws at the end', (context, next) => (context.onSpan({ end: boom }), next())],
+    [
+      'a span listener that throws at the end',
+      (context, next) => (context.trace.onSpan({ end: boom }), next()),
+    ],
     ['a reader that never pulls what it made', (_c, next) => (next(), next())],
   ];
   const stops = ['end', 'error', 'close', 'signal', 'interrupt'] as const;

@@ -29,7 +29,7 @@ describe('the result', () => {
   test('is plain data: it survives JSON.stringify and structuredClone', async () => {
     const warns: Middleware = function warns(context, next) {
       context.warn('careful');
-      context.span('tool', 'add', { rows: 1 }).end();
+      context.trace.span('tool', 'add', { rows: 1 }).end();
       return next();
     };
     const model = new Model().give(
@@ -64,7 +64,7 @@ describe('the result', () => {
     const lingers: Middleware = function lingers(context, next) {
       kept.late = () => {
         context.warn('late');
-        context.span('tool', 'late').end();
+        context.trace.span('tool', 'late').end();
       };
       return next();
     };

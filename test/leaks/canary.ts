@@ -27,7 +27,7 @@ export async function shownBy(model: Provider, options: { content?: boolean } = 
   const logger: LoggerLike = { debug: write, info: write, warn: write, error: write };
   const store: StateStore = new MemoryStore();
   const exporter: Middleware = function exporter(context, next) {
-    context.onSpan({ end: (span) => spans.push(structuredClone(span)) });
+    context.trace.onSpan({ end: (span) => spans.push(structuredClone(span)) });
     return next();
   };
   const pipeline = new Pipeline([logging({ logger, ...options }), exporter, provider(model)], {

@@ -38,7 +38,11 @@ describe('before a call', () => {
   });
 
   test('each key has its own budget', async () => {
-    const byTenant: Budget = { usd: 1, per: 'day', key: ({ metadata }) => String(metadata['tenant']) };
+    const byTenant: Budget = {
+      usd: 1,
+      per: 'day',
+      key: ({ request }) => String(request.metadata?.['tenant']),
+    };
     const { pipeline } = stage([byTenant], MILLION);
     expect(await codeOf(ask(pipeline, { tenant: 'a' }))).toBe('completed');
     expect(await codeOf(ask(pipeline, { tenant: 'a' }))).toBe('budget');
@@ -57,7 +61,7 @@ describe('before a call', () => {
   });
 
   test('similar keys and names have different counters', async () => {
-    const key: Budget['key'] = ({ metadata }) => String(metadata['tenant']);
+    const key: Budget['key'] = ({ request }) => String(request.metadata?.['tenant']);
     const { sums, pipeline } = stage([{ usd: 9, per: 'day', name: 'x', key }], MILLION);
     await ask(pipeline, { tenant: 'a","2026-01-01' });
     await ask(pipeline, { tenant: 'a' });

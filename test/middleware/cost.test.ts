@@ -29,7 +29,7 @@ describe('calls', () => {
     const events: CostEvent[] = [];
     const pipeline = new Pipeline([
       cost({
-        key: ({ metadata }) => String(metadata['tenant']),
+        key: ({ request }) => String(request.metadata?.['tenant']),
         onCost(event) {
           events.push(event);
           throw new Error('of the caller');

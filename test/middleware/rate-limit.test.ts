@@ -117,7 +117,7 @@ describe('requests per minute', () => {
     const { ask, log } = stage({
       requestsPerMinute: 1,
       maxWaitMs: 0,
-      key: ({ metadata }) => String(metadata['name']),
+      key: ({ request }) => String(request.metadata?.['name']),
     });
     await ask('a');
     await ask('b');

@@ -48,7 +48,7 @@ describe('system', () => {
     const made = model({ chunks: [text('ok')] });
     const pipeline = new Pipeline([
       system((context) => `You are ${context.get(Name) ?? 'nobody'}.`),
-      system(({ metadata }) => Promise.resolve(`Speak ${String(metadata['language'])}.`)),
+      system(({ request }) => Promise.resolve(`Speak ${String(request.metadata?.['language'])}.`)),
       provider(made),
     ]);
     await pipeline.execute('user', 'Hi', { values: [Name.with('Ada')], metadata: { language: 'Dutch' } });

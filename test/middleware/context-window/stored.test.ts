@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 describe('a summary belongs to its conversation', () => {
   const Kept: Middleware = function kept(context, next) {
     if (context.session?.get(conversationSummary) === undefined) {
-      const stored = context.metadata['stored'];
+      const stored = context.request.metadata?.['stored'];
       if (stored !== undefined) context.session?.set(conversationSummary, stored as StoredSummary);
     }
     return next();
