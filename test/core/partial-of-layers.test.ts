@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { Pipeline, SluiceError } from '../../src/index.ts';
-import type { Middleware, Partial as PartialReply } from '../../src/index.ts';
+import type { Middleware, PartialReply } from '../../src/index.ts';
 import { provider } from '../../middleware/provider.ts';
 import { scripted } from '../../testing/index.ts';
 

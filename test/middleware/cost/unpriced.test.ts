@@ -1,5 +1,14 @@
 import { Pipeline, SluiceError, Stream, end, isSluiceError, terminal } from 'sluice';
-import type { ExecutionOptions, Middleware, Parameters, Provider, Reply, StreamChunk, Usage } from 'sluice';
+import type {
+  ExecutionContext,
+  ExecutionOptions,
+  Middleware,
+  Parameters,
+  Provider,
+  Reply,
+  StreamChunk,
+  Usage,
+} from 'sluice';
 import { cost } from 'sluice/middleware/cost';
 import type { CostOptions } from 'sluice/middleware/cost';
 import { provider } from 'sluice/middleware/provider';
@@ -94,7 +103,7 @@ describe('R50 a budget', () => {
     let now = Date.parse('2026-05-01T12:00:00Z');
     const odd = served({ serviceTier: 'priority' });
     const plain = served({ model: 'gpt-5-nano' });
-    const key = ({ metadata }: { metadata: Readonly<Record<string, unknown>> }) => String(metadata['tenant']);
+    const key = ({ request }: ExecutionContext) => String(request.metadata?.['tenant']);
     const daily = cost({ budgets: [{ usd: 1, per: 'day', key }], now: () => now });
     const own = cost({ budgets: [{ usd: 1, per: 'execution' }] });
     const run = (tenant: string, model: Provider, ...stack: Middleware[]): Promise<string> =>
