@@ -12,9 +12,6 @@ const MAX_UNSEEN = 1_000;
 /** After so many milliseconds without an answer of the limiter the next request of the queue is looked at. */
 const SLOW_MS = 100;
 
-/** The least time that a limiter has to answer, in milliseconds, also if requests may wait for less. */
-const LEAST_STORE_MS = 250;
-
 /** From so many models on, what is known of models that may be asked freely again is dropped. */
 const MANY_MODELS = 64;
 
@@ -103,10 +100,10 @@ export class Gate {
   }
 
   #wait(entrant: Entrant, forModelOnly: boolean): Promise<Reservation> {
-    const { maxQueue, maxWaitMs } = this.#settings;
+    const { maxQueue, maxWaitMs, storeTimeoutMs } = this.#settings;
     const room = this.#blocked ? maxQueue : maxQueue + MAX_UNSEEN;
     if (this.#queue.size >= room) return Promise.reject(queueFull(maxQueue));
-    const waiter = new Waiter(entrant, { maxWaitMs, forModelOnly });
+    const waiter = new Waiter(entrant, { maxWaitMs, storeTimeoutMs, forModelOnly });
     this.#queue.add(waiter);
     this.#wake();
     if (this.#queue.has(waiter)) waiter.listen(() => this.#left(waiter));
@@ -170,7 +167,7 @@ export class Gate {
 
   /** Refuses a request whose time is over while the limiter does not answer. */
   #isOver(waiter: Waiter, now: number): boolean {
-    if (!this.#budgets.isShared || now < waiter.expiresAtMs || this.#asking === 0) return false;
+    if (!this.#budgets.isShared || now < waiter.askedUntilMs || this.#asking === 0) return false;
     this.#queue.delete(waiter);
     waiter.refuse(storeError(new Error('The limiter did not answer for the requests before this one.')));
     return true;
@@ -205,7 +202,7 @@ export class Gate {
     const eased = this.#eased;
     waiter.askedAtMs = now;
     this.#asking++;
-    const leftMs = Math.max(waiter.expiresAtMs - now, LEAST_STORE_MS);
+    const leftMs = Math.max(waiter.askedUntilMs - now, SLOW_MS);
     let shortage: Shortage | undefined;
     try {
       shortage = await this.#budgets.takeThere(taken, Math.min(storeTimeoutMs, leftMs));

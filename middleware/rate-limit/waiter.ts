@@ -15,11 +15,23 @@ export interface Entrant {
   onError: (error: unknown) => void;
 }
 
+/** How long a request may wait, in milliseconds. */
+interface WaiterSettings {
+  maxWaitMs: number;
+  storeTimeoutMs: number;
+  forModelOnly: boolean;
+}
+
+/** The least time that a limiter has to answer, in milliseconds, also if requests may wait for less. */
+const LEAST_STORE_MS = 250;
+
 /** A request in the queue of a gate. All times are milliseconds since the epoch. */
 export class Waiter {
   readonly entrant: Entrant;
   /** When its wait ends at the latest. */
   readonly expiresAtMs: number;
+  /** When a shared limiter must have answered. */
+  readonly askedUntilMs: number;
   /** Since when a shared limiter is asked for it; undefined: it is not. */
   askedAtMs: number | undefined;
   /** What that limiter said, until when it holds, and how often the gate had been eased then. */
@@ -30,10 +42,12 @@ export class Waiter {
   readonly #settled = Promise.withResolvers<Reservation>();
   #listening: Disposable | undefined;
 
-  constructor(entrant: Entrant, { maxWaitMs, forModelOnly }: { maxWaitMs: number; forModelOnly: boolean }) {
+  constructor(entrant: Entrant, { maxWaitMs, storeTimeoutMs, forModelOnly }: WaiterSettings) {
     this.entrant = entrant;
     this.forModelOnly = forModelOnly;
-    this.expiresAtMs = Date.now() + maxWaitMs;
+    const now = Date.now();
+    this.expiresAtMs = now + maxWaitMs;
+    this.askedUntilMs = now + (maxWaitMs === 0 ? storeTimeoutMs : Math.max(maxWaitMs, LEAST_STORE_MS));
     this.admitted = this.#settled.promise;
   }
 

@@ -23,7 +23,7 @@ function stage(options: RateLimitOptions): { ask(tokens: number): void; sent: Se
     ({ messages }) => {
       const tokens = Number(messages[0]?.content);
       sent.push({ atMs: Date.now(), tokens });
-      return { text: 'Hello', usage: { inputTokens: tokens, outputTokens: 0 } };
+      return { text: 'Hello', usage: { inputTokens: tokens - 10, outputTokens: 10 } };
     },
     { repeat: true },
   );
@@ -60,11 +60,11 @@ describe('the windows slide', () => {
     ['with a limiter whose windows are fixed', { limiter }],
   ])('two full minutes do not meet at the end of a minute, %s', async (_where, options) => {
     const { ask, sent, refused } = stage({ requestsPerMinute: 10, maxWaitMs: 0, ...options });
-    ask(1);
+    ask(10);
     await vi.advanceTimersByTimeAsync(59_000);
-    for (let index = 0; index < 9; index++) ask(1);
+    for (let index = 0; index < 9; index++) ask(10);
     await vi.advanceTimersByTimeAsync(2_000);
-    for (let index = 0; index < 10; index++) ask(1);
+    for (let index = 0; index < 10; index++) ask(10);
     await vi.advanceTimersByTimeAsync(1_000);
     expect([sent.length, refused.length]).toEqual([11, 9]);
     expect(mostInAMinute(sent, () => 1)).toBe(10);
@@ -93,7 +93,7 @@ describe('the windows slide', () => {
 
   test('in any 60 seconds at most the limit is sent, whenever requests come', async () => {
     const asking = fc.array(
-      fc.record({ afterMs: fc.integer({ min: 0, max: 40_000 }), tokens: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ afterMs: fc.integer({ min: 0, max: 40_000 }), tokens: fc.integer({ min: 10, max: 60 }) }),
       {
         maxLength: 40,
       },
