@@ -185,6 +185,10 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 
+  override get watchesSource(): boolean {
+    return this.#call !== undefined;
+  }
+
   override asksSource(): void {
     this.#call?.waits();
   }

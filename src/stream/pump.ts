@@ -60,8 +60,8 @@ class Pump<C, R> implements Chain<C, R> {
   #segments: Segment<C, R>[];
   #steps = new Steps<C, R>();
   #source: StreamSource<C, R> | undefined;
-  /** The segment that opened into the source. */
-  #reading: Segment<C, R>;
+  /** The segment of a call, to be told when the source is asked. */
+  #reading: Segment<C, R> | undefined;
   #state: 'idle' | 'opening' | 'open' | 'ended' = 'idle';
   #opening: Promise<void> | undefined;
   /** Whether the source has been asked, or its answer is being handed on. */
@@ -77,7 +77,6 @@ class Pump<C, R> implements Chain<C, R> {
   constructor(outermost: Segment<C, R>) {
     this.outermost = outermost;
     this.consumer = outermost;
-    this.#reading = outermost;
     this.#segments = [outermost];
     if (outermost.end !== undefined) this.segmentEnded(outermost, outermost.end);
   }
@@ -111,6 +110,7 @@ class Pump<C, R> implements Chain<C, R> {
     const trusted = this.#trusted;
     if (trusted !== undefined && this.#isQuiet && this.queue.size === 0) {
       this.#asked = true;
+      this.#reading?.asksSource();
       return trusted.body.next().then(trusted.answered, trusted.failed);
     }
     return new Promise(this.#on.enqueue);
@@ -167,7 +167,7 @@ class Pump<C, R> implements Chain<C, R> {
 
   /** Tells those who measure waiting; false if one of them ended the chain. */
   #tellWaitTaps(): boolean {
-    this.#reading.asksSource();
+    this.#reading?.asksSource();
     if (!this.#steps.hasWaitTaps) return true;
     this.#steps.tellWaitTaps();
     return !this.#stoppedBySteps();
@@ -308,7 +308,7 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'ended') return;
     this.#state = 'open';
     this.#source = source;
-    this.#reading = this.#innermost;
+    this.#reading = this.#segments.findLast(({ watchesSource }) => watchesSource);
     this.#steps.load(this.#segments);
   }
 

@@ -122,7 +122,12 @@ export abstract class Segment<C, R> {
     return false;
   }
 
-  /** Called before each read of the source, for the innermost segment of a chain. */
+  /** Whether it wants to know when the source of its chain is asked. */
+  get watchesSource(): boolean {
+    return false;
+  }
+
+  /** Called before each read of the source, if it watches that: only for the innermost segment of a chain that does. */
   asksSource(): void {}
 
   /** Changes the end that came from below, before the taps learn of it. May take its time. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Pipeline, SluiceError } from 'sluice';
-import type { Call, LifeSign, Middleware } from 'sluice';
+import { Pipeline, SluiceError, Stream, terminal } from 'sluice';
+import type { Call, LifeSign, Middleware, Reply, StreamChunk } from 'sluice';
 import { constant } from 'sluice/kit';
 import { retry } from 'sluice/middleware/retry';
 import { Model, counted, failureOf, readAll, says, stop, texts } from './harness.ts';
@@ -75,6 +75,25 @@ describe('R59 the time of an execution, by default', () => {
       expect(await failure).toMatchObject({ code: 'timeout', phase: 'idle' });
     },
   );
+
+  test('counts for a model whose body is a generator, also after many chunks', async () => {
+    const model = terminal({ name: 'generator' }, () => {
+      async function* body(): AsyncGenerator<StreamChunk, Reply> {
+        for (let chunk = 0; chunk < 200; chunk++) yield { type: 'content', content: 'a' };
+        await new Promise(() => undefined);
+        return { finishReason: 'stop' };
+      }
+      return Stream.from<StreamChunk, Reply>(body(), { finishReason: 'stop' });
+    });
+    const failure = failureOf(new Pipeline([model]).execute('user', 'hi'));
+    // A generator that awaits cannot be closed: it is abandoned after closeTimeoutMs.
+    await vi.advanceTimersByTimeAsync(121_000);
+    expect(await failure).toMatchObject({
+      code: 'timeout',
+      phase: 'idle',
+      partial: { content: 'a'.repeat(200) },
+    });
+  });
 
   test('does not take a slow consumer for a silent model', async () => {
     const model = new Model().give(texts('a'), texts('b'), texts('c'), stop());
