@@ -39,8 +39,8 @@ function fateOf(subject: Subject, yardstick: Yardstick, cell: Cell, mode: AfterC
   if (delivered.length === 0) return 'replaced';
   if (mode === 'fail') return 'failed';
   if (mode === 'reset') return 'replaced';
-  // A reply that has called a tool, or used one of the server's, cannot be continued.
-  const acted = delivered.some((chunk) => chunk.startsWith('{"type":"tool_call"') || hasBlock(chunk));
+  // A reply that has called a tool, begun a call, or used one of the server's, cannot be continued.
+  const acted = delivered.some((chunk) => chunk.startsWith('{"type":"tool_call') || hasBlock(chunk));
   if (acted) return 'failed';
   return saidBefore(subject, cell.offset).text === '' ? 'replaced' : 'continued';
 }

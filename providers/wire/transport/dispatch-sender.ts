@@ -32,7 +32,7 @@ export async function loadSender(
   return set === undefined ? sharedSender(undici) : senderOver(set);
 }
 
-/** A sender over the caller's own dispatcher, which is never closed here. Throws `invalid_options` if it is none. */
+/** A sender over the caller's own dispatcher, which is never closed here. Throws `invalid_options` for anything else. */
 export function ownSender(dispatcher: unknown): Sender {
   if (isDispatcher(dispatcher)) return senderOver(dispatcher);
   throw new SluiceError(

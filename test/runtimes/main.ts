@@ -1,0 +1,156 @@
+/**
+ * `npm run test:runtimes` runs one file in every runtime, against the built package and a server in another process. `-- --required` fails if a
+ * runtime is not there. The last line is `N passed, N failed`, or with `, N skipped`.
+ */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import * as z from 'zod';
+import { buildIfStale } from '../../scripts/build-if-stale.ts';
+import { readManifest, root } from '../../scripts/entry-points.ts';
+import { freePort } from '../support/free-port.ts';
+import { programOf, runtimes, type Runtime } from './binaries.ts';
+
+const run = promisify(execFile);
+const TIMEOUT_MS = 120_000;
+const here = fileURLToPath(new URL('.', import.meta.url));
+const resultsSchema = z.record(z.string(), z.string().nullable());
+
+/** Where the providers send their requests. */
+interface Upstream {
+  openaiBaseURL: string;
+  anthropicBaseURL: string;
+}
+
+/** A folder as of a user, with the package, its peers and the smoke file. */
+function userFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-runtimes-'));
+  const { name, peerDependencies, dependencies } = readManifest();
+  for (const each of [...Object.keys(peerDependencies), ...Object.keys(dependencies)]) {
+    const path = join(folder, 'node_modules', each);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(`${root}node_modules/${each}`, path);
+  }
+  symlinkSync(root, join(folder, 'node_modules', name));
+  for (const file of ['smoke.js', 'command.js', 'worker.js']) cpSync(join(here, file), join(folder, file));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', type: 'module' }));
+  return folder;
+}
+
+async function inCommand({ flags }: Runtime, program: string, folder: string, upstream: Upstream) {
+  const addresses = [upstream.openaiBaseURL, upstream.anthropicBaseURL];
+  const options = { cwd: folder, timeout: TIMEOUT_MS };
+  const { stdout } = await run(program, [...flags, 'command.js', ...addresses], options);
+  return resultsSchema.parse(JSON.parse(stdout));
+}
+
+/** An old Node must say what it needs, at every entry point. */
+async function inOldNode(program: string, folder: string) {
+  const results: z.infer<typeof resultsSchema> = {};
+  for (const subpath of Object.keys(readManifest().exports)) {
+    if (subpath.endsWith('.json')) continue;
+    const specifier = readManifest().name + subpath.slice(1);
+    const code = `import('${specifier}').then(() => 'it loads', (error) => error.message).then(console.log)`;
+    const { stdout } = await run(program, ['-e', code], { cwd: folder, timeout: TIMEOUT_MS });
+    const isRight = /^Sluice needs Node\.js [\d.]+ or later, and this is 20\./.test(stdout);
+    results[`import of ${specifier}`] = isRight ? null : stdout.trim();
+  }
+  return results;
+}
+
+/** Bundles the smoke file for Workers, serves it, and asks it to run. */
+async function inWorker(program: string, folder: string, upstream: Upstream) {
+  await build({
+    entryPoints: [join(folder, 'worker.js')],
+    outfile: join(folder, 'bundle.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    mainFields: ['browser', 'module', 'main'],
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['node:*'],
+    logLevel: 'error',
+  });
+  const port = await freePort();
+  const worker = `(modules = [(name = "worker", esModule = embed "bundle.js")], compatibilityDate = "2026-01-01", globalOutbound = "local")`;
+  const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = ${worker}), (name = "local", network = (allow = ["local", "private"]))],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
+);
+`;
+  writeFileSync(join(folder, 'config.capnp'), config);
+  const serving = spawn(program, ['serve', 'config.capnp'], {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  try {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const body = JSON.stringify(upstream);
+        const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body });
+        const text = await response.text();
+        if (!response.ok) throw new TypeError(`the Worker answered ${response.status}: ${text}`);
+        return resultsSchema.parse(JSON.parse(text));
+      } catch (error) {
+        // It does not listen yet.
+        if (attempt > 100 || serving.exitCode !== null || !String(error).includes('fetch failed'))
+          throw error;
+        await delay(200);
+      }
+    }
+  } finally {
+    serving.kill();
+  }
+}
+
+async function inRuntime(runtime: Runtime, program: string, folder: string, upstream: Upstream) {
+  try {
+    if (runtime.kind === 'too old') return await inOldNode(program, folder);
+    if (runtime.kind === 'worker') return await inWorker(program, folder, upstream);
+    return await inCommand(runtime, program, folder, upstream);
+  } catch (error) {
+    return { 'the start': String(error) };
+  }
+}
+
+buildIfStale();
+if (!runtimes.some((each) => each.kind === 'worker' && programOf(each) !== undefined)) {
+  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' });
+}
+// It needs the build.
+const { upstream: startUpstream } = await import('./upstream.ts');
+const folder = userFolder();
+let [passed, failed, skipped] = [0, 0, 0];
+try {
+  for (const runtime of runtimes) {
+    const program = programOf(runtime);
+    if (program === undefined) {
+      console.log(
+        `${runtime.name}: skipped, the registry has no binary for ${process.platform} ${process.arch}`,
+      );
+      skipped += 1;
+      continue;
+    }
+    await using server = await startUpstream();
+    const { openaiBaseURL, anthropicBaseURL } = server;
+    const results = Object.entries(
+      await inRuntime(runtime, program, folder, { openaiBaseURL, anthropicBaseURL }),
+    );
+    const wrong = results.filter(([, problem]) => problem !== null);
+    console.log(`${runtime.name}: ${results.length - wrong.length} of ${results.length}`);
+    for (const [name, problem] of wrong) console.log(`  ${name}: ${problem}`);
+    passed += results.length - wrong.length;
+    failed += wrong.length;
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+if (process.argv.includes('--required')) failed += skipped;
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = failed > 0 ? 1 : 0;
