@@ -1,4 +1,5 @@
-import { contextKey, type Middleware } from '../src/index.ts';
+import { contextKey } from '../src/index.ts';
+import type { ExecutionContext, Middleware, Next, Reply, Stream, StreamChunk } from '../src/index.ts';
 import { answerOf, callListener, parseOptions } from '../src/kit/index.ts';
 import { CallBudgets } from './cost/budget/call-budgets.ts';
 import { MemoryLedger, timedLedger } from './cost/budget/ledger.ts';
@@ -6,6 +7,7 @@ import { UnknownSums } from './cost/budget/unknown-sums.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
 import { CallPrice } from './cost/price/call-price.ts';
 import { NamedOnce } from './cost/price/named-once.ts';
+import { loadPriceList } from './cost/price/price-list.ts';
 import { PriceTable } from './cost/price/price-table.ts';
 import { Quotes } from './cost/price/quotes.ts';
 
@@ -26,7 +28,7 @@ export type { SpendStore } from './cost/budget/spent.ts';
  * A budget refuses a call that does not fit with an error of code `budget`, and interrupts the execution if its call uses up the budget while
  * it streams. Running calls reserve what they may cost, so that together they do not pass the limit.
  *
- * Throws `invalid_options`.
+ * Throws `invalid_options`. The package with the prices is loaded at the first execution, which fails with `invalid_options` if it is missing.
  *
  * @example
  * new Pipeline([cost({ budgets: [{ usd: 5, per: 'day', key: (context) => context.get(Tenant) ?? '' }] }), provider(openai())]);
@@ -42,7 +44,7 @@ export function cost(options: CostOptions = {}): Middleware {
   const shared = { ledger, unknown: new UnknownSums(settings.now) };
   const hasBudgets = settings.budgets.length > 0;
   const Accounts = contextKey<Account>('cost');
-  return function cost(context, next) {
+  function watched(context: ExecutionContext, next: Next): Stream<StreamChunk, Reply> {
     const { key, budgets, seen } = context.once(Accounts, () => {
       const { key: keyOf = () => '' } = settings;
       const key = answerOf('cost(): key', () => keyOf(context), 'string');
@@ -70,6 +72,11 @@ export function cost(options: CostOptions = {}): Middleware {
         };
       },
     });
+  }
+
+  return function cost(context, next) {
+    const loading = loadPriceList();
+    return loading === undefined ? watched(context, next) : loading.then(() => watched(context, next));
   };
 }
 

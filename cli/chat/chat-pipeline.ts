@@ -63,10 +63,11 @@ function tally(onEnd: (end: ExecutionEnd) => void): Middleware {
 /** Without the optional package of prices the chat works, but shows the cost as unknown. */
 async function costIfInstalled(): Promise<Middleware[]> {
   try {
-    const { cost } = await import('../../middleware/cost.ts');
-    return [cost()];
+    await import('@pydantic/genai-prices');
   } catch (error) {
     if (isMissing('@pydantic/genai-prices', error)) return [];
     throw error;
   }
+  const { cost } = await import('../../middleware/cost.ts');
+  return [cost()];
 }

@@ -10,26 +10,25 @@ export async function loadProvider(choice: ProviderChoice): Promise<Provider> {
     case 'demo':
       return demo();
     case 'openai': {
-      const { openai } = await withPeer('openai', () => import('../../providers/openai/index.ts'));
+      await needPackage('openai', () => import('openai'));
+      const { openai } = await import('../../providers/openai/index.ts');
       return openai({ model, baseURL, api, apiKey });
     }
     case 'anthropic': {
-      const { anthropic } = await withPeer(
-        '@anthropic-ai/sdk',
-        () => import('../../providers/anthropic/index.ts'),
-      );
+      await needPackage('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
+      const { anthropic } = await import('../../providers/anthropic/index.ts');
       return anthropic({ model, baseURL, apiKey });
     }
   }
 }
 
-/** Loads a module that needs an optional package. If the package is missing, the error says how to install it. */
-async function withPeer<T>(packageName: string, load: () => Promise<T>): Promise<T> {
+/** Loads an optional package before the first prompt. If it is missing, the error says how to install it. */
+async function needPackage(name: string, load: () => Promise<unknown>): Promise<void> {
   try {
-    return await load();
+    await load();
   } catch (error) {
-    if (!isMissing(packageName, error)) throw error;
-    throw new UsageError(`The package ${packageName} is not installed: run npm install ${packageName}.`);
+    if (!isMissing(name, error)) throw error;
+    throw new UsageError(`The package ${name} is not installed: run npm install ${name}.`);
   }
 }
 
