@@ -5,7 +5,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +15,7 @@ import { buildIfStale } from '../../scripts/build-if-stale.ts';
 import { readManifest, root } from '../../scripts/entry-points.ts';
 import { freePort } from '../support/free-port.ts';
 import { programOf, runtimes, type Runtime } from './binaries.ts';
+import { upstream as startUpstream } from './upstream.ts';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 120_000;
@@ -65,10 +66,13 @@ async function inOldNode(program: string, folder: string) {
 
 /** Bundles the smoke file for Workers, serves it, and asks it to run. */
 async function inWorker(program: string, folder: string, upstream: Upstream) {
-  await build({
+  // Split, because a chunk that is never loaded may import modules of Node: the SDK of Anthropic has one.
+  const { outputFiles } = await build({
     entryPoints: [join(folder, 'worker.js')],
-    outfile: join(folder, 'bundle.js'),
+    outdir: join(folder, 'bundle'),
     bundle: true,
+    splitting: true,
+    write: false,
     format: 'esm',
     platform: 'neutral',
     mainFields: ['browser', 'module', 'main'],
@@ -76,8 +80,15 @@ async function inWorker(program: string, folder: string, upstream: Upstream) {
     external: ['node:*'],
     logLevel: 'error',
   });
+  mkdirSync(join(folder, 'bundle'));
+  // The first module is the Worker.
+  const names = outputFiles
+    .map(({ path }) => basename(path))
+    .toSorted((a, b) => Number(b === 'worker.js') - Number(a === 'worker.js'));
+  for (const { path, text } of outputFiles) writeFileSync(path, text);
+  const modules = names.map((name) => `(name = "${name}", esModule = embed "bundle/${name}")`).join(', ');
   const port = await freePort();
-  const worker = `(modules = [(name = "worker", esModule = embed "bundle.js")], compatibilityDate = "2026-01-01", globalOutbound = "local")`;
+  const worker = `(modules = [${modules}], compatibilityDate = "2026-01-01", globalOutbound = "local")`;
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = ${worker}), (name = "local", network = (allow = ["local", "private"]))],
@@ -123,8 +134,6 @@ buildIfStale();
 if (!runtimes.some((each) => each.kind === 'worker' && programOf(each) !== undefined)) {
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' });
 }
-// It needs the build.
-const { upstream: startUpstream } = await import('./upstream.ts');
 const folder = userFolder();
 let [passed, failed, skipped] = [0, 0, 0];
 try {

@@ -1,5 +1,5 @@
-import { chatStream, faultServer, messagesStream, responsesStream } from 'sluice/testing';
-import type { FaultServer } from 'sluice/testing';
+import { chatStream, faultServer, messagesStream, responsesStream } from '../../testing/index.ts';
+import type { FaultServer } from '../../testing/index.ts';
 
 const MAKERS = [
   ['/chat/completions', chatStream],
