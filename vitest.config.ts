@@ -20,6 +20,7 @@ const slow = [
   'test/fuzz/**',
   'test/histories/**',
   'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
+  'test/middleware/module-start.test.ts',
   'test/middleware/shared/**',
   'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
   'test/providers/wire/transport/{proxy,transport}.test.ts',

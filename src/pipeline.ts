@@ -71,7 +71,6 @@ export class Pipeline implements AsyncDisposable {
       timeoutMs: this.#options.storeTimeoutMs,
     });
     this.store = this.#store;
-    keepHiddenClasses();
   }
 
   /** Runs an execution to its end. Resolves if it completed or was interrupted; rejects with a `SluiceError` otherwise. */
@@ -121,6 +120,8 @@ export class Pipeline implements AsyncDisposable {
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, idleTimeoutMs, streamBufferSize } =
       this.#options;
     const { maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
+    // Not in the constructor: Workers allow no random id where a module starts, and pipelines are made there.
+    keepHiddenClasses();
     const execution = new Execution({
       closeTimeoutMs,
       hookTimeoutMs,
