@@ -185,7 +185,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     if (ending.reply !== undefined) parent.#lastReply = ending.reply;
   }
 
-  override get watchesSource(): boolean {
+  override watchesSource(): boolean {
     return this.#call !== undefined;
   }
 

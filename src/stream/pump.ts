@@ -308,7 +308,7 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'ended') return;
     this.#state = 'open';
     this.#source = source;
-    this.#reading = this.#segments.findLast(({ watchesSource }) => watchesSource);
+    this.#reading = this.#segments.findLast((segment) => segment.watchesSource());
     this.#steps.load(this.#segments);
   }
 

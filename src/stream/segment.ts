@@ -9,6 +9,7 @@ import type { StreamSource } from './source.ts';
 import type { MapStamp, Stamp } from './stamp.ts';
 import { bound } from './tap.ts';
 import type { BoundTap, CallTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
+import { warnIfUnread } from './unread-result.ts';
 
 /** What a segment opens into: something to read, or the segment of another stream, which joins the chain. */
 export type OpenedAs<C, R> = StreamSource<C, R> | Segment<C, R>;
@@ -90,6 +91,7 @@ export abstract class Segment<C, R> {
   end: StreamEnd<R> | undefined;
   collector: Collector<R> | undefined;
   #result: Deferred<R> | undefined;
+  #unread: Disposable | undefined;
 
   constructor(owner: StreamOwner = noOwner(), name = 'stream', tappedBy = name) {
     this.owner = owner;
@@ -123,7 +125,7 @@ export abstract class Segment<C, R> {
   }
 
   /** Whether it wants to know when the source of its chain is asked. */
-  get watchesSource(): boolean {
+  watchesSource(): boolean {
     return false;
   }
 
@@ -173,8 +175,15 @@ export abstract class Segment<C, R> {
     const result = Promise.withResolvers<R>();
     result.promise.catch(() => undefined); // nobody has to read it
     this.#result = result;
+    this.#unread = warnIfUnread(() => this.#isRead);
     this.#settleResult();
     return result.promise;
+  }
+
+  /** Whether somebody reads it or has read it, or there is nothing more to read. */
+  get #isRead(): boolean {
+    if (this.end !== undefined || this.isHandedOn) return true;
+    return this.chain?.queue.wasRead === true || this.chain?.queue.hasReader === true;
   }
 
   addTap(tap: ChunkTap<C> | Tap<C, R>, where: 'first' | 'last'): void {
@@ -242,6 +251,7 @@ export abstract class Segment<C, R> {
 
   #settleResult(): void {
     if (this.#result === undefined || this.end === undefined) return;
+    this.#unread?.[Symbol.dispose]();
     if (this.end.error !== undefined) this.#result.reject(this.end.error);
     else this.#result.resolve(replyOf(this.end));
   }
