@@ -53,11 +53,18 @@ const fates: readonly [string, Fate][] = [
   ],
 ];
 
-function answering(status: number, fate: Fate): { fetch: typeof fetch; cancelled: () => boolean } {
+/** `asked` resolves when the request has been sent: the SDK is loaded before, which takes real time. */
+function answering(
+  status: number,
+  fate: Fate,
+): { fetch: typeof fetch; cancelled: () => boolean; asked: Promise<void> } {
   let cancelled = false;
+  const asked = Promise.withResolvers<void>();
   return {
+    asked: asked.promise,
     cancelled: () => cancelled,
     fetch: async () => {
+      asked.resolve();
       const body = new ReadableStream<Uint8Array>({
         start: (controller) => void fate(controller),
         cancel: () => void (cancelled = true),
@@ -68,11 +75,12 @@ function answering(status: number, fate: Fate): { fetch: typeof fetch; cancelled
 }
 
 async function failureOf(status: number, fate: Fate): Promise<unknown[]> {
-  const { fetch, cancelled } = answering(status, fate);
+  const { fetch, cancelled, asked } = answering(status, fate);
   const calls = vi.fn(fetch);
   const model = openai({ apiKey: 'none', baseURL: 'http://127.0.0.1:1/v1', fetch: calls });
   const pipeline = new Pipeline([retry({ maxRetries: 0 }), provider(model)]);
   const failing = pipeline.execute('user', 'Hi').catch((error: unknown) => error);
+  await asked;
   await vi.advanceTimersByTimeAsync(2_500);
   const error = await failing;
   if (!isSluiceError(error)) throw error;
@@ -95,9 +103,10 @@ describe.each(fates)('an error whose body %s', (what, fate) => {
 });
 
 test('the words that came before a body stalled are in the message', async () => {
-  const { fetch } = answering(401, (body) => body.enqueue(encoder.encode('The key has expired.')));
+  const { fetch, asked } = answering(401, (body) => body.enqueue(encoder.encode('The key has expired.')));
   const model = openai({ apiKey: 'none', baseURL: 'http://127.0.0.1:1/v1', fetch });
   const failing = new Pipeline([provider(model)]).execute('user', 'Hi').catch((error: unknown) => error);
+  await asked;
   await vi.advanceTimersByTimeAsync(600);
   expect(String(await failing)).toBe('SluiceError: openai answered 401: The key has expired.');
 });
@@ -116,11 +125,12 @@ test('a body that comes at once is not waited for longer', async () => {
 });
 
 test('a count of tokens that is refused is what its status says, too', async () => {
-  const { fetch } = answering(401, (body) => body.enqueue(encoder.encode('{"error":')));
+  const { fetch, asked } = answering(401, (body) => body.enqueue(encoder.encode('{"error":')));
   const model = anthropic({ apiKey: 'none', baseURL: 'http://127.0.0.1:1', fetch });
   const { signal } = new AbortController();
   const request = { messages: [{ role: 'user' as const, content: 'Hi' }], parameters: {} };
   const failing = model.countTokens?.(request, { signal }).catch((error: unknown) => error);
+  await asked;
   await vi.advanceTimersByTimeAsync(600);
   expect(await failing).toMatchObject({ code: 'authentication', status: 401 });
 });
