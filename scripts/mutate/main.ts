@@ -28,9 +28,14 @@ if (values.sample !== undefined && !/^[1-9]\d*$/.test(values.sample))
   throw new Error(`--sample is a number of mutants, at least 1. ${usage}`);
 
 process.chdir(root);
-process.env[testsVariable] = JSON.stringify(values.tests ?? testsOf(folder));
+process.env[testsVariable] = JSON.stringify((values.tests ?? testsOf(folder)).map(onlyTests));
 process.env[seedVariable] = values.seed;
 if (values.sample !== undefined) process.env[sampleVariable] = values.sample;
+
+/** Beside the tests of a folder is what they share. */
+function onlyTests(glob: string): string {
+  return glob.replace(/\/\*\*$/, '/**/*.test.ts');
+}
 
 const mutants = await new Stryker({
   mutate: [statSync(root + folder).isDirectory() ? `${folder}/**/*.ts` : folder],
