@@ -1,4 +1,4 @@
-import { Stream } from '../../src/index.ts';
+import { Stream, isVoided } from '../../src/index.ts';
 import type { Middleware, ModelRequest, Outcome, Reply, StreamChunk } from '../../src/index.ts';
 
 interface CacheOptions {
@@ -44,7 +44,7 @@ export function onlyText(chunks: readonly StreamChunk[]): StreamChunk[] {
 function afterResets(chunks: readonly StreamChunk[]): readonly StreamChunk[] {
   let kept: StreamChunk[] = [];
   for (const chunk of chunks) {
-    if (chunk.type === 'reset') kept = kept.filter(({ call = 0 }) => call < chunk.from);
+    if (chunk.type === 'reset') kept = kept.filter(({ call }) => !isVoided(chunk, call));
     else kept.push(chunk);
   }
   return kept;
