@@ -108,6 +108,18 @@ export default defineConfig(
     },
   },
   {
+    // What every runtime has.
+    files: ['test/runtimes/*.js'],
+    languageOptions: {
+      globals: {
+        AbortController: 'readonly',
+        Response: 'readonly',
+        console: 'readonly',
+        process: 'readonly',
+      },
+    },
+  },
+  {
     files: ['test/**/*.ts', 'testing/**/*.ts'],
     rules: {
       // expect(client.method).

@@ -8,7 +8,7 @@ export interface SubjectName {
 }
 
 /** The project's own recordings of the fault matrix: text, thinking, parallel tool calls, blocks of server-side tools, citations. */
-export const MADE: readonly SubjectName[] = [
+const MADE: readonly SubjectName[] = [
   { wire: 'openai-chat', name: 'made-text' },
   { wire: 'openai-chat', name: 'made-parallel-calls' },
   { wire: 'openai-responses', name: 'made-web-search' },
