@@ -5,7 +5,7 @@ const tests: Readonly<Record<string, readonly string[]>> = {
   middleware: ['test/middleware/**'],
   'middleware/context-window': ['test/middleware/context-window/**'],
   'middleware/cost': ['test/middleware/{cost*,permutations,contract}.test.ts', 'test/middleware/cost/**'],
-  'middleware/logging': ['test/middleware/logging*.test.ts'],
+  'middleware/logging': ['test/middleware/logging/*.test.ts'],
   'middleware/rate-limit': ['test/middleware/rate-limit*.test.ts', 'test/middleware/rate-limit/**'],
   'middleware/retry': ['test/middleware/retry*.test.ts', 'test/middleware/retry/**'],
   'middleware/timeout': ['test/middleware/timeout*.test.ts'],
