@@ -34,6 +34,9 @@ async function ofNode(conditions: string[]): Promise<string[]> {
   );
 }
 
+/** The SDK of Anthropic loads these on demand, for credentials in files and tools that run on the machine. We use neither. */
+const OF_THE_SDK = /^node_modules\/@anthropic-ai\/sdk\/(?:internal|tools\/agent-toolset)\/node\.mjs: /;
+
 describe('the entry points that need no Node', () => {
   test('are the core, the kit, conversations, every middleware and every provider', () => {
     expect(portable.length).toBeGreaterThan(14);
@@ -45,7 +48,7 @@ describe('the entry points that need no Node', () => {
     ['a browser', ['browser', 'module']],
     ['a runtime without a condition of its own', []],
   ])('import nothing of Node in a bundle for %s', async (_name, conditions) => {
-    expect(await ofNode(conditions)).toEqual([]);
+    expect((await ofNode(conditions)).filter((line) => !OF_THE_SDK.test(line))).toEqual([]);
   });
 
   test('send through undici in a bundle for Node', async () => {
