@@ -116,7 +116,7 @@ async function soak(
   const letGo = Promise.withResolvers<void>();
   const jobs = jobsOf(randomOf(SEED), (key) => stalls.get(key)?.());
   const byKey = new Map(jobs.map((job) => [job.key, job]));
-  const waits = { maxRetries: 3, backoff: constant(0) };
+  const waits = { maxRetries: 3, backoff: constant(0), budget: false } as const;
   const limits = { firstChunkMs: 600_000, idleMs: 600_000, totalMs: 600_000 };
   const models = new Map(SUBJECTS.map(({ wire }) => [wire, providerOf(wire, server)]));
   const pipelines = new Map(
