@@ -45,16 +45,17 @@ export function cost(options: CostOptions = {}): Middleware {
   const hasBudgets = settings.budgets.length > 0;
   const Accounts = contextKey<Account>('cost');
   function watched(context: ExecutionContext, next: Next): Stream<StreamChunk, Reply> {
-    const { key, budgets, seen } = context.once(Accounts, () => {
+    const account = context.once(Accounts, () => {
       const { key: keyOf = () => '' } = settings;
       const key = answerOf('cost(): key', () => keyOf(context), 'string');
       const budgets = hasBudgets ? new CallBudgets(context, settings, shared, key) : undefined;
-      return { key, budgets, seen: new Set<number>() };
+      return { key, budgets, lastCall: 0 };
     });
+    const { key, budgets } = account;
     return next().tap({
       call(call) {
-        if (seen.has(call.number)) return undefined;
-        seen.add(call.number);
+        if (call.number <= account.lastCall) return undefined;
+        account.lastCall = call.number;
         const price = new CallPrice(context, table, noted, call);
         const hold = budgets?.hold(call, price);
         return {
@@ -84,6 +85,6 @@ export function cost(options: CostOptions = {}): Middleware {
 interface Account {
   key: string;
   budgets: CallBudgets | undefined;
-  /** The numbers of the calls that it has counted: the same middleware may be in a stack twice. */
-  seen: Set<number>;
+  /** The number of the last call that it has counted. Numbers rise; a call comes twice if the same middleware is in the stack twice. */
+  lastCall: number;
 }

@@ -100,8 +100,9 @@ class ExecutionLines {
   readonly #context: ExecutionContext;
   readonly #logger: Logger;
   readonly #settings: LineSettings;
-  /** The numbers of the calls that it has logged: the same middleware may be in a stack twice. */
-  readonly #calls = new Set<number>();
+  /** How many calls it has logged, and the number of the last one. A call comes twice if the same middleware is in the stack twice. */
+  #calls = 0;
+  #lastCall = 0;
   /** Logs the last line of each running attempt, by the id of its span. The price is known when the span ends. */
   #closing: Map<string, () => void> | undefined;
   #answer: Stream<StreamChunk, Reply> | undefined;
@@ -144,7 +145,7 @@ class ExecutionLines {
       event: 'execution_end',
       executionId: this.#context.id,
       outcome,
-      calls: this.#calls.size,
+      calls: this.#calls,
       latencyMs,
       timeToFirstChunkMs,
       ...tokens(usage),
@@ -156,8 +157,9 @@ class ExecutionLines {
 
   /** Logs a call. */
   attempt(call: Call): CallObserver | undefined {
-    if (this.#calls.has(call.number)) return undefined;
-    this.#calls.add(call.number);
+    if (call.number <= this.#lastCall) return undefined;
+    this.#lastCall = call.number;
+    this.#calls++;
     const { id } = this.#context;
     const { messages } = call.request;
     this.#log('debug', 'attempt started', (line) => ({

@@ -8,7 +8,7 @@ interface ChunkBase {
    */
   call?: number;
   /** Position in the execution, from 0. Set by the runtime when it delivers the chunk. */
-  index?: number;
+  index?: number | undefined;
 }
 
 /** A piece of the answer's text. */

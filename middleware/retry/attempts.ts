@@ -29,12 +29,12 @@ const BUDGET_IS_USED_UP = 'retry: a failed attempt was not repeated, because the
  * another one, and gives up with the last error as it is. Use either `open()` or `first()` and `next()`.
  */
 export class Attempts {
-  /** The numbers of the calls made. Chunks of other numbers are those that a layer below added by itself. */
-  readonly calls = new Set<number>();
   readonly #context: ExecutionContext;
   readonly #next: Next;
   readonly #settings: RetrySettings;
   readonly #owner: object;
+  /** The numbers of the calls made. */
+  #calls: Set<number> | undefined;
   /** Number of the attempt that was begun last, from 1. */
   #number = 0;
   /** Whether chunks of it have been delivered. */
@@ -52,6 +52,11 @@ export class Attempts {
     this.#next = next;
     this.#settings = settings;
     this.#owner = context.once(Owner, () => settings);
+  }
+
+  /** Whether a call made here has this number. Other numbers are of what a layer below added by itself. */
+  hasCall(number: number | undefined): boolean {
+    return number !== undefined && this.#calls?.has(number) === true;
   }
 
   /** Gives a started stream with its first chunk. Only attempts that fail before that are retried. */
@@ -105,7 +110,8 @@ export class Attempts {
   }
 
   #observe(call: Call, number: number): CallObserver {
-    this.calls.add(call.number);
+    // Only a continued text asks for them.
+    if (this.#settings.afterContent === 'continue') (this.#calls ??= new Set()).add(call.number);
     // A span without the number is a first attempt's.
     if (number > 1) call.span.set({ attempt: number });
     this.#source = call.source;

@@ -41,8 +41,8 @@ export class Delivered {
   }
 
   /** What these calls said. What a layer below added by itself is not among it. */
-  textOf(calls: ReadonlySet<number>): string {
-    return this.#pieces.map(({ call, text }) => (calls.has(call) ? text : '')).join('');
+  textOf(isOfCall: (call: number) => boolean): string {
+    return this.#pieces.map(({ call, text }) => (isOfCall(call) ? text : '')).join('');
   }
 
   get acted(): boolean {

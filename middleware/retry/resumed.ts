@@ -94,7 +94,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
 
   #continuing(error: unknown): Recovery | undefined {
     if (this.#delivered.acted) return undefined;
-    const text = this.#delivered.textOf(this.#attempts.calls);
+    const text = this.#delivered.textOf((call) => this.#attempts.hasCall(call));
     // There is no text to continue, only thinking: the attempt is made again from the start.
     if (text === '') return this.#resetting(error);
     const messages = [
@@ -117,7 +117,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   #joined(batch: readonly StreamChunk[], seam: Seam): StreamChunk[] {
     const joined: StreamChunk[] = [];
     for (const chunk of batch) {
-      if (chunk.type === 'thinking' || !this.#attempts.calls.has(chunk.call ?? 0)) continue;
+      if (chunk.type === 'thinking' || !this.#attempts.hasCall(chunk.call)) continue;
       if (chunk.type === 'content' && isPlain(chunk)) {
         const content = seam.push(chunk.content);
         this.#held = content === '' ? chunk : undefined;

@@ -50,7 +50,7 @@ export class CallRecord implements Call, Stamp {
   /** Whether a part of an answer came. */
   #hasAnswered = false;
   /** The tool calls whose arguments were counted as they came, and the last of them. */
-  readonly #streamedCalls = new Set<string>();
+  #streamedCalls: Set<string> | undefined;
   #lastStreamed: string | undefined;
   readonly #usage: CallUsage;
   readonly #warnings: string[] = [];
@@ -231,13 +231,13 @@ export class CallRecord implements Call, Stamp {
   }
 
   #addArguments(id: string, delta: string): void {
-    if (id !== this.#lastStreamed) this.#streamedCalls.add((this.#lastStreamed = id));
+    if (id !== this.#lastStreamed) (this.#streamedCalls ??= new Set()).add((this.#lastStreamed = id));
     this.outputCharacters += delta.length;
   }
 
   /** Counts a tool call that came at once, without deltas. */
   #addToolCall({ id, arguments: given, providerExecuted }: ToolCallChunk): void {
-    if (this.#streamedCalls.has(id) || providerExecuted === true) return;
+    if (this.#streamedCalls?.has(id) === true || providerExecuted === true) return;
     this.outputCharacters += textLength(given);
   }
 

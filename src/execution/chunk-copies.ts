@@ -1,18 +1,20 @@
 import type { StampedChunk, StreamChunk } from '../chunks.ts';
 
 /**
- * A copy of a chunk under the number of a call. Literals, because it runs for every chunk of a call: a spread costs several times as much.
+ * A copy of a chunk under the number of a call. Literals, because it runs for every chunk of a call: a spread costs several times as much. They have room
+ * for the place in the execution, which would need an array of its own if it were added later.
  */
 export function numbered(chunk: StreamChunk, call: number): StreamChunk {
   if (chunk.type === 'content') {
     const { content, citations, refusal, block } = chunk;
     if (citations === undefined && refusal === undefined && block === undefined)
-      return { type: 'content', content, call };
+      return { type: 'content', content, call, index: undefined };
   } else if (chunk.type === 'thinking') {
-    if (chunk.block === undefined) return { type: 'thinking', content: chunk.content, call };
+    if (chunk.block === undefined)
+      return { type: 'thinking', content: chunk.content, call, index: undefined };
   } else if (chunk.type === 'tool_call_delta') {
     const { id, name, argumentsDelta } = chunk;
-    if (name === undefined) return { type: 'tool_call_delta', id, argumentsDelta, call };
+    if (name === undefined) return { type: 'tool_call_delta', id, argumentsDelta, call, index: undefined };
   }
   // The place that it had in another execution is not its place here.
   const { index: _index, ...rest } = chunk;

@@ -30,14 +30,15 @@ interface Counts {
 }
 
 describe('a chunk creates', () => {
-  // `for await` creates two promises per chunk: the result of next(), and one to wait for it. A read creates two or four more.
+  // `for await` creates two promises per chunk: the result of next(), and one to wait for it. A read creates two or four more. Every chunk is copied
+  // where a provider gives it, so that what the provider holds never changes.
   test.each([
-    { layers: 'none', perRead: 16, promises: 2.13, bytes: 500 },
-    { layers: 'five', perRead: 16, promises: 2.13, bytes: 500 },
-    { layers: 'generator', perRead: 16, promises: 6.13, bytes: 1_290 },
-    { layers: 'none', perRead: 1, promises: 4.01, bytes: 1_250 },
-    { layers: 'five', perRead: 1, promises: 4.01, bytes: 1_250 },
-    { layers: 'generator', perRead: 1, promises: 8.01, bytes: 1_900 },
+    { layers: 'none', perRead: 16, promises: 2.13, bytes: 550 },
+    { layers: 'five', perRead: 16, promises: 2.13, bytes: 550 },
+    { layers: 'generator', perRead: 16, promises: 6.13, bytes: 1_420 },
+    { layers: 'none', perRead: 1, promises: 4.01, bytes: 1_280 },
+    { layers: 'five', perRead: 1, promises: 4.01, bytes: 1_280 },
+    { layers: 'generator', perRead: 1, promises: 8.01, bytes: 2_150 },
   ])(
     'layers: $layers, $perRead per read: no timers, at most $promises promises and $bytes bytes',
     async ({ layers, perRead, promises, bytes }) => {
@@ -66,8 +67,8 @@ describe('memory', () => {
     expect(survived / allocated).toBeLessThan(0.05);
   });
 
-  test('an open stream with five middleware holds at most 17,000 bytes', async () => {
-    expect(await printed<number>('heap.ts', [], 'open')).toBeLessThanOrEqual(17_000);
+  test('an open stream with five middleware holds at most 20,800 bytes', async () => {
+    expect(await printed<number>('heap.ts', [], 'open')).toBeLessThanOrEqual(20_800);
   });
 
   test.each([1, 3, 5])(
