@@ -6,6 +6,7 @@ import { interleave } from './harness/rounds.ts';
 import type { Side, Turns } from './harness/rounds.ts';
 import type { Growth } from './in-memory/growth.ts';
 import type { ByRead } from './in-memory/kinds.ts';
+import type { Lengths } from './in-memory/lengths/kinds.ts';
 import type { MemoryTask } from './in-memory/worker.ts';
 import { plan } from './plan.ts';
 import type { Size } from './plan.ts';
@@ -32,7 +33,14 @@ export async function measure(size: Size, runs: number, origin: string): Promise
     ),
   );
   const growth = await timed('growth', () => interleave<Growth>([memorySide('growth')], inMemory));
-  return { scenarios, executions, layers, growth: growth.get('growth') ?? [] };
+  const lengths = await timed('lengths', () => interleave<Lengths>([memorySide('lengths')], inMemory));
+  return {
+    scenarios,
+    executions,
+    layers,
+    growth: growth.get('growth') ?? [],
+    lengths: lengths.get('lengths') ?? [],
+  };
 }
 
 function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {

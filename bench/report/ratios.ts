@@ -3,6 +3,8 @@ import type { ScenarioId } from '../client/scenario.ts';
 import { median, medianRatio } from '../harness/statistics.ts';
 import { LAYERS, PER_READ } from '../in-memory/kinds.ts';
 import type { ByRead, Kind } from '../in-memory/kinds.ts';
+import { TIMES_AS_LONG, lengthKinds } from '../in-memory/lengths/kinds.ts';
+import type { ByLength, LengthKind, LengthWork, Lengths } from '../in-memory/lengths/kinds.ts';
 import type { Growth } from '../in-memory/growth.ts';
 
 /** All results, by side and run. */
@@ -12,6 +14,7 @@ export interface Measured {
   /** Stacks with layers of each kind, and without any. */
   layers: Map<string, ByRead[]>;
   growth: Growth[];
+  lengths: Lengths[];
 }
 
 /** A row of the table of ratios. */
@@ -77,6 +80,7 @@ export const ratios: readonly Ratio[] = [
     'middleware40',
     'middleware5',
   ),
+  ...lengthKinds.map(lengthened),
 ];
 
 /** A row that only the full bench has. */
@@ -147,6 +151,23 @@ function grown(
       growth.map((run) => run[small]),
     );
   return { key, work, beside: label, atMost, decimals: 3, value };
+}
+
+/** The cost of a character or message at two lengths. */
+function lengthened({ id, label, unit, short }: LengthKind): Ratio {
+  return {
+    key: `growth_${id}`,
+    work: `A ${unit} of ${(short * TIMES_AS_LONG).toLocaleString('en')}: ${label}`,
+    beside: `of ${short.toLocaleString('en')}`,
+    atMost: 1.2,
+    decimals: 3,
+    value: (measured) => medianRatio(lengthCosts(measured, id, 'long'), lengthCosts(measured, id, 'short')),
+  };
+}
+
+/** The cost of one character or message in each run, in nanoseconds. */
+export function lengthCosts({ lengths }: Measured, id: LengthWork, length: keyof ByLength): number[] {
+  return lengths.map((run) => run[id]?.[length] ?? Number.NaN);
 }
 
 /** The values by key, for programs. */

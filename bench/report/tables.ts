@@ -4,9 +4,10 @@ import type { Scenario, ScenarioId } from '../client/scenario.ts';
 import { scenario } from '../client/scenarios.ts';
 import { median } from '../harness/statistics.ts';
 import type { Growth } from '../in-memory/growth.ts';
+import { TIMES_AS_LONG, lengthKinds } from '../in-memory/lengths/kinds.ts';
 import { PER_READ } from '../in-memory/kinds.ts';
 import type { Kind } from '../in-memory/kinds.ts';
-import { layerCosts } from './ratios.ts';
+import { layerCosts, lengthCosts } from './ratios.ts';
 import type { Measured } from './ratios.ts';
 
 /** The results of one kind of work. */
@@ -20,7 +21,13 @@ export interface Table {
 /** All tables, in order. */
 export function tablesOf(measured: Measured): Table[] {
   const tables = [...measured.scenarios].map(([id, sides]) => scenarioTable(scenario(id), sides));
-  return [...tables, executionTable(measured), layerTable(measured), growthTable(measured)];
+  return [
+    ...tables,
+    executionTable(measured),
+    layerTable(measured),
+    growthTable(measured),
+    lengthTable(measured),
+  ];
 }
 
 function scenarioTable({ title, unit, how }: Scenario, sides: Map<string, number[]>): Table {
@@ -82,6 +89,21 @@ function growthTable({ growth }: Measured): Table {
   const how =
     'with a provider in memory; 16 chunks per read for answers of 1,000 and 100,000 chunks, one for the others';
   return { title: 'Growth', unit: 'CPU', how, rows };
+}
+
+function lengthTable(measured: Measured): Table {
+  const rows = lengthKinds.flatMap(({ id, label, unit, short }) =>
+    (['short', 'long'] as const).map((length) => {
+      const count = length === 'short' ? short : short * TIMES_AS_LONG;
+      return {
+        label: `${label}, ${count.toLocaleString('en')} ${unit}s`,
+        runs: lengthCosts(measured, id, length),
+      };
+    }),
+  );
+  const how =
+    'the same number of characters or messages in a hundred short answers and in one long one, with providers in memory';
+  return { title: 'Growth with the length', unit: 'ns CPU per character or message', how, rows };
 }
 
 /** Formats a number, with fewer decimals if it is large. */
