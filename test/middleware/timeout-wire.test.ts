@@ -42,7 +42,10 @@ const wires: Record<string, Wired> = {
 };
 
 function pipelineOf(server: FaultServer, wire: Wired, limits: TimeoutOptions): Pipeline {
-  return new Pipeline([timeout(limits), provider(wire.provider(server))], { executionTimeoutMs: 0, idleTimeoutMs: 0 });
+  return new Pipeline([timeout(limits), provider(wire.provider(server))], {
+    executionTimeoutMs: 0,
+    idleTimeoutMs: 0,
+  });
 }
 
 describe.each(Object.entries(wires))('timeout over the wire: %s', (_name, wire) => {
