@@ -21,8 +21,6 @@ const config: KnipConfig = {
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/*-fixture/**'],
-  // Loaded by its name, in scripts/mutate/main.ts.
-  ignoreDependencies: ['@stryker-mutator/vitest-runner'],
   // Services that tests start.
   ignoreBinaries: ['pgbouncer', 'redis-server'],
   // A type that an exported function mentions is exported with it.

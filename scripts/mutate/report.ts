@@ -1,11 +1,39 @@
-import { relative } from 'node:path';
-import type { MutantResult } from '@stryker-mutator/api/core';
+import * as z from 'zod';
 
-/** What the report says of a mutant. */
-type Tried = Pick<MutantResult, 'fileName' | 'location' | 'mutatorName' | 'replacement' | 'status'>;
+const mutantSchema = z.object({
+  location: z.object({ start: z.object({ line: z.number(), column: z.number() }) }),
+  mutatorName: z.string(),
+  replacement: z.string(),
+  status: z.enum([
+    'Killed',
+    'Timeout',
+    'RuntimeError',
+    'Survived',
+    'NoCoverage',
+    'CompileError',
+    'Ignored',
+    'Pending',
+  ]),
+});
+const reportSchema = z.object({
+  files: z.record(z.string(), z.object({ mutants: z.array(mutantSchema) })),
+});
+
+/** What the report says about a mutant. The file is relative to the repository. */
+interface Tried extends z.infer<typeof mutantSchema> {
+  fileName: string;
+}
+
+/** The mutants in a report that Stryker wrote as JSON. */
+export function mutantsOf(json: string): Tried[] {
+  const { files } = reportSchema.parse(JSON.parse(json));
+  return Object.entries(files).flatMap(([fileName, { mutants }]) =>
+    mutants.map((mutant) => ({ ...mutant, fileName })),
+  );
+}
 
 /** The survivors, one a line, and the score: the share of the mutants that were tried and killed. */
-export function reportOf(mutants: readonly Tried[], root: string): string {
+export function reportOf(mutants: readonly Tried[]): string {
   const of = (...statuses: Tried['status'][]): Tried[] =>
     mutants.filter(({ status }) => statuses.includes(status));
   const killed = of('Killed', 'Timeout', 'RuntimeError').length;
@@ -14,15 +42,15 @@ export function reportOf(mutants: readonly Tried[], root: string): string {
   const tried = killed + survivors.length + unreached.length;
   const score = tried === 0 ? 0 : killed / tried;
   return [
-    ...unreached.map((mutant) => `no test: ${lineOf(mutant, root)}`),
-    ...survivors.map((mutant) => `survived: ${lineOf(mutant, root)}`),
+    ...unreached.map((mutant) => `no test: ${lineOf(mutant)}`),
+    ...survivors.map((mutant) => `survived: ${lineOf(mutant)}`),
     `score ${(100 * score).toFixed(1)} %: of ${tried + of('CompileError').length} mutants ${tried} were tried: ` +
       `${killed} killed, ${survivors.length} survived, ${unreached.length} reached by no test`,
   ].join('\n');
 }
 
-function lineOf({ fileName, location, mutatorName, replacement }: Tried, root: string): string {
+function lineOf({ fileName, location, mutatorName, replacement }: Tried): string {
   const { line, column } = location.start;
   const change = replacement.replaceAll(/\s+/g, ' ').slice(0, 100);
-  return `${relative(root, fileName)}:${line}:${column} ${mutatorName}: ${change}`;
+  return `${fileName}:${line}:${column} ${mutatorName}: ${change}`;
 }

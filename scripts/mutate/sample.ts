@@ -1,8 +1,4 @@
 import { createHash } from 'node:crypto';
-import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
-import type { Checker, CheckResult } from '@stryker-mutator/api/check';
-import { CheckStatus } from '@stryker-mutator/api/check';
-import type { Mutant } from '@stryker-mutator/api/core';
 
 /** What is said of a mutant that is not in the sample. */
 const notSampled = 'not in the sample';
@@ -11,11 +7,20 @@ const notSampled = 'not in the sample';
 export const sampleVariable = 'SLUICE_MUTATE_SAMPLE';
 export const seedVariable = 'SLUICE_MUTATE_SEED';
 
-/** The part of a mutant that decides whether it is in a sample. */
-type Place = Pick<Mutant, 'id' | 'fileName' | 'location' | 'mutatorName' | 'replacement'>;
+/** A mutant as Stryker gives it: what decides whether it is in a sample. */
+interface Mutant {
+  id: string;
+  fileName: string;
+  location: unknown;
+  mutatorName: string;
+  replacement: string;
+}
+
+/** What Stryker's checkers answer. */
+type CheckResult = { status: 'passed' } | { status: 'compileError'; reason: string };
 
 /** The ids of `count` mutants, chosen by a seed. The same seed over the same code chooses the same mutants. */
-export function sampled(mutants: readonly Place[], count: number, seed: string): Set<string> {
+export function sampled(mutants: readonly Mutant[], count: number, seed: string): Set<string> {
   const ranked = mutants.map((mutant) => ({ id: mutant.id, rank: rankOf(mutant, seed) }));
   return new Set(
     ranked
@@ -25,14 +30,14 @@ export function sampled(mutants: readonly Place[], count: number, seed: string):
   );
 }
 
-function rankOf({ fileName, location, mutatorName, replacement }: Place, seed: string): string {
+function rankOf({ fileName, location, mutatorName, replacement }: Mutant, seed: string): string {
   return createHash('sha1')
     .update(JSON.stringify([seed, fileName.split('/').slice(-3), location, mutatorName, replacement]))
     .digest('hex');
 }
 
 /** Leaves out all mutants but a sample. Stryker has no sampling of its own; to it, the others do not compile. */
-class SampleChecker implements Checker {
+class SampleChecker {
   #left = Number(process.env[sampleVariable] ?? Number.POSITIVE_INFINITY);
   readonly #chosen = new Set<string>();
 
@@ -50,9 +55,10 @@ class SampleChecker implements Checker {
   }
 
   #result(id: string): CheckResult {
-    if (this.#chosen.has(id)) return { status: CheckStatus.Passed };
-    return { status: CheckStatus.CompileError, reason: notSampled };
+    if (this.#chosen.has(id)) return { status: 'passed' };
+    return { status: 'compileError', reason: notSampled };
   }
 }
 
-export const strykerPlugins = [declareValuePlugin(PluginKind.Checker, 'sample', new SampleChecker())];
+/** Stryker looks for this name in a plugin. */
+export const strykerPlugins = [{ kind: 'Checker', name: 'sample', value: new SampleChecker() }];

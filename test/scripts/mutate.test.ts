@@ -1,7 +1,7 @@
 import { globSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { root } from '../../scripts/entry-points.ts';
-import { reportOf } from '../../scripts/mutate/report.ts';
+import { mutantsOf, reportOf } from '../../scripts/mutate/report.ts';
 import { sampled } from '../../scripts/mutate/sample.ts';
 import { testsOf } from '../../scripts/mutate/tests-of.ts';
 
@@ -50,7 +50,9 @@ test('the report names what survived, and its score counts what no test reaches'
     ...{ fileName: `${root}src/tokens.ts`, location: at(line), status },
     ...{ mutatorName: 'BooleanLiteral', replacement: '{\n  false }' },
   }));
-  expect(reportOf(tried, root).split('\n')).toEqual([
+  expect(
+    reportOf(mutantsOf(JSON.stringify({ files: { 'src/tokens.ts': { mutants: tried } } }))).split('\n'),
+  ).toEqual([
     'no test: src/tokens.ts:4:3 BooleanLiteral: { false }',
     'survived: src/tokens.ts:3:3 BooleanLiteral: { false }',
     'score 60.0 %: of 6 mutants 5 were tried: 3 killed, 1 survived, 1 reached by no test',
