@@ -28,7 +28,7 @@ export function faultMatrix(wire: Wire, name: string, { tail = 0 } = {}): void {
       })),
     )(
       '$kind at $cells.length places: one outcome each, nothing delivered twice, nothing lost, no socket left open',
-      { timeout: 60_000 },
+      { timeout: 120_000 },
       async ({ cells }) => {
         const problems: string[] = [];
         const rejections = await unhandledRejectionsOf(() =>

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
-import { Agent, ProxyAgent } from 'undici';
+import { Agent, buildConnector, ProxyAgent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { providerFetch, toSluiceError } from '../../../../providers/wire/index.ts';
 import { rawBodyOf, readyOf } from '../../../../providers/wire/transport/raw-body.ts';
@@ -214,6 +214,31 @@ describe('a signal', () => {
     controller.abort(reason);
     expect(await pending).toBe(reason);
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('ends a request that waits for its connection, and it is not sent when the connection is there', async () => {
+    await using server = await handServer((_request, response) => response.end('whole'));
+    const connecting = Promise.withResolvers<void>();
+    const letThrough = Promise.withResolvers<void>();
+    const connector = buildConnector({});
+    const dispatcher = new Agent({
+      connections: 1,
+      connect(options, callback) {
+        connecting.resolve();
+        void letThrough.promise.then(() => connector(options, callback));
+      },
+    });
+    const fetch = transport({ dispatcher });
+    const controller = new AbortController();
+    const waiting = failure(fetch(`${server.url}/waiting`, { signal: controller.signal }));
+    const next = fetch(`${server.url}/next`);
+    await connecting.promise;
+    controller.abort(new Error('enough'));
+    expect(String(await waiting)).toBe('Error: enough');
+    letThrough.resolve();
+    expect(await (await next).text()).toBe('whole');
+    expect(server.requests.map(({ url }) => url)).toEqual(['/next']);
+    await dispatcher.close();
   });
 
   it('that is already aborted sends nothing', async () => {
