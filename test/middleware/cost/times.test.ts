@@ -2,12 +2,15 @@ import { MemoryStore, Pipeline, Stream, end, terminal } from 'sluice';
 import type { Middleware, Reply, StreamChunk } from 'sluice';
 import { MemoryLedger, cost } from 'sluice/middleware/cost';
 import type { Ledger } from 'sluice/middleware/cost';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { loadPriceList } from '../../../middleware/cost/price/price-list.ts';
 import { Quotes } from '../../../middleware/cost/price/quotes.ts';
 import { texts, usage } from '../models.ts';
 import { priced } from './priced.ts';
 
 describe('R36 a price of the list', () => {
+  beforeAll(loadPriceList);
+
   const outputAt = (quotes: Quotes, provider: string, model: string) =>
     quotes.quote({ provider, model, server: undefined, asked: model })?.prices['output_mtok'];
 
