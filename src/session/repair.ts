@@ -49,9 +49,6 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
       unanswered = new Set(callsOf(repairedMessage));
     } else if (isAnswer(message)) {
       repairedMessage = repairAnswer(message, unanswered, (what) => faults.push({ at, what }));
-      if (saysMore(message)) unanswered.clear();
-    } else {
-      unanswered.clear();
     }
     if (!isEmpty(repairedMessage)) kept.push(repairedMessage);
     else if (repairedMessage === message) faults.push({ at, what: 'message' });

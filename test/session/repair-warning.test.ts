@@ -121,6 +121,15 @@ test('the warning of a turn that failed is given by the next turn', async () => 
   expect(await turn(store)).toEqual([]);
 });
 
+test('the warning counts the results without their calls', async () => {
+  const store = new MemoryStore();
+  const result = (id: string): Part => ({ type: 'tool_result', id, name: 'look', content: 'none' });
+  await write(store, user('a'), { role: 'tool', content: [result('x'), result('y')] });
+  expect(await turn(store)).toEqual([
+    'The stored conversation was repaired: 2 tool results without their calls left out.',
+  ]);
+});
+
 test('the warning is given again if the reply could not be stored', async () => {
   const store = new TroubledStore();
   await write(store, user('a'), calls('x'));

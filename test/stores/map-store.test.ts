@@ -29,6 +29,7 @@ describe('a store of a driver', () => {
   const broken = (error: Error): StoreDriver => ({
     ...nothing,
     load: () => Promise.reject(error),
+    write: () => Promise.reject(error),
     spent: () => {
       throw error;
     },
@@ -38,6 +39,7 @@ describe('a store of a driver', () => {
     const cause = new Error('no connection');
     const store = defineStore(broken(cause));
     for (const [doing, call] of [
+      ['update', store.update('s', {}, { expectedVersion: 1 })],
       ['load', store.load('s')],
       ['spend', store.spend({ owner: 'a' })],
     ] as const)
