@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Loaded, StoreDriver, StoredRow } from 'sluice';
 import type { PlainContent } from '../../src/session/store/contents.ts';
 import { MemoryDriver } from '../../src/session/store/memory-driver.ts';
@@ -37,3 +37,11 @@ const driver: StoreDriver = {
 };
 
 describe('in memory', () => keepsDriverPromises('MemoryStore', () => driver));
+
+test('a row of weight in memory has its number in the session as its position, a row without weight has 0', () => {
+  const place = { owner: 'positions', id: 's' };
+  const write = { bump: true, release: false };
+  const rows = [1, 0, 1].map((weight) => ({ weight, content: plain('a') }));
+  memory.write(place, { ...write, rows, group: { id: 'g', from: 0 } });
+  expect(memory.group(place, 'g').map(({ position }) => position)).toEqual([1, 0, 2]);
+});

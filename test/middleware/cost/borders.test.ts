@@ -25,7 +25,7 @@ describe('R50 what a server or a caller may leave out', () => {
   });
 
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])(
-    'a cost of %o, as a server says it, is no cost',
+    'a cost of %o, as a server says it, does not count',
     (cost) => {
       expect(toldUsd({ cost }, 'openrouter')).toBeUndefined();
       expect(toldUsd({ cost: 1 }, 'openrouter')).toBe(1);
