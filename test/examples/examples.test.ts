@@ -39,7 +39,7 @@ const prints: Record<string, RegExp> = {
   'shutdown.ts': /refused: shutting_down\nfinished: I was already talking\.\nproviders closed: 1/,
   'streams.ts': /line {4}"second line"[\s\S]*tee {5}true[\s\S]*partial "First line/,
   'streams-reset.ts':
-    /"Paris is the cap"\nscreen {2}""\n[\s\S]*reset {4}network\nscreen {2}""\n[\s\S]*is Paris\."\nsent {4}"Paris is "[\s\S]*failed {2}network/,
+    /"Paris is the cap"\nscreen {2}""\n[\s\S]*reset {3}network\nscreen {2}""\n[\s\S]*is Paris\."\nsent {4}"Paris is "[\s\S]*failed {2}network/,
   'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
   'write-a-middleware.ts': /interrupted - long enough - One two three[\s\S]*permission - No tenant\./,
 };
