@@ -1,6 +1,6 @@
 import { kindOf } from './errors.ts';
 import type { Cost, Usage } from './usage.ts';
-import { MONEY, noUsage } from './usage.ts';
+import { MONEY, TOKENS, noUsage } from './usage.ts';
 
 /** A usage after the check. */
 export interface CheckedUsage {
@@ -12,15 +12,6 @@ export interface CheckedUsage {
   outputMissing: boolean;
 }
 
-const COUNTS = [
-  'inputTokens',
-  'outputTokens',
-  'totalTokens',
-  'cachedInputTokens',
-  'cacheWriteTokens',
-  'reasoningTokens',
-] as const;
-
 /**
  * Checks a usage where it enters. A count is an integer of 0 or more. Undefined for a value that is not an object. What is wrong or contradicts
  * the rest makes the usage `estimated`: a part that is larger than its whole stands beside it, and a total that is larger than its parts
@@ -28,7 +19,7 @@ const COUNTS = [
  */
 export function checkedUsage(given: unknown): CheckedUsage | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const wrong = COUNTS.flatMap((name) => {
+  const wrong = TOKENS.flatMap((name) => {
     const value: unknown = Reflect.get(given, name);
     return isCount(value) ? [] : [`${name} is ${kindOfNumber(value)}`];
   });
@@ -37,7 +28,7 @@ export function checkedUsage(given: unknown): CheckedUsage | undefined {
     return { usage, wrong: usage === given ? [] : ['the counts contradict each other'], ...known };
   }
   const usage = noUsage();
-  for (const name of COUNTS) {
+  for (const name of TOKENS) {
     const value: unknown = Reflect.get(given, name);
     if (isCount(value)) usage[name] = value;
   }
@@ -88,7 +79,7 @@ function isAmount(value: unknown): boolean {
 }
 
 function isUsage(value: object): value is Usage {
-  return COUNTS.every((name) => isCount(Reflect.get(value, name)));
+  return TOKENS.every((name) => isCount(Reflect.get(value, name)));
 }
 
 function isCount(value: unknown): value is number {

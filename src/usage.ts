@@ -57,6 +57,16 @@ export function sumUsage(usages: Iterable<Usage | undefined>): Usage {
   return sum;
 }
 
+/** The counts of a usage. */
+export const TOKENS = [
+  'inputTokens',
+  'outputTokens',
+  'totalTokens',
+  'cachedInputTokens',
+  'cacheWriteTokens',
+  'reasoningTokens',
+] as const;
+
 /** The amounts of a cost. */
 export const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteUsd'] as const;
 

@@ -19,7 +19,7 @@ export function makePrivate(database: string): string[] {
   return [...(isPrivate(folder, 0o700) ? [] : [folder]), ...files.filter((path) => !isPrivate(path, 0o600))];
 }
 
-/** Takes the rights of others away. Whether nobody else has any then. */
+/** Takes the rights of others away. Returns false if others still have some. */
 function isPrivate(path: string, mode: number): boolean {
   if ((modeOf(path) & OTHERS) === 0) return true;
   try {

@@ -1,17 +1,7 @@
-import { noUsage } from '../../usage.ts';
+import { MONEY, TOKENS, noUsage } from '../../usage.ts';
 import type { Cost } from '../../usage.ts';
 import type { Sums } from './driver.ts';
 import type { Spend, TurnEnd } from './store.ts';
-
-const TOKENS = [
-  'inputTokens',
-  'outputTokens',
-  'totalTokens',
-  'cachedInputTokens',
-  'cacheWriteTokens',
-  'reasoningTokens',
-] as const;
-const MONEY = ['totalUsd', 'inputUsd', 'outputUsd', 'cacheReadUsd', 'cacheWriteUsd'] as const;
 
 /** How many turns there were, and how many of them had an estimated usage, an estimated cost or an unknown cost. */
 const COUNTS = ['turns', 'estimatedUsages', 'estimatedCosts', 'unknownCosts'] as const;
