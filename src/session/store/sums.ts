@@ -1,5 +1,5 @@
 import { MONEY, TOKENS, noUsage } from '../../usage.ts';
-import type { Cost } from '../../usage.ts';
+import type { Cost, Usage } from '../../usage.ts';
 import type { Sums } from './driver.ts';
 import type { Spend, TurnEnd } from './store.ts';
 
@@ -7,7 +7,8 @@ import type { Spend, TurnEnd } from './store.ts';
 const COUNTS = ['turns', 'estimatedUsages', 'estimatedCosts', 'unknownCosts'] as const;
 
 /** The name of a counter of {@link Sums}. */
-export type SumName = (typeof COUNTS)[number] | (typeof TOKENS)[number] | (typeof MONEY)[number];
+export type SumName =
+  (typeof COUNTS)[number] | Exclude<keyof Usage, 'estimated' | 'raw'> | Exclude<keyof Cost, 'status'>;
 
 /** The names of all counters, for databases that keep them in columns or read them one by one. Those that end in `Usd` are money. */
 export const SUM_NAMES: readonly SumName[] = [...COUNTS, ...TOKENS, ...MONEY];
