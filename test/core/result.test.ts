@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { Pipeline, SluiceError, findSluiceError, isSluiceError } from 'sluice';
-import type { ErrorCode, Middleware, StreamChunk } from 'sluice';
+import type { ErrorCode, ExecutionChunk, ExecutionResult, Middleware, Stream, StreamChunk } from 'sluice';
 import { unhandledRejectionsOf } from '../../testing/leaks.ts';
 import {
   Model,
@@ -190,6 +190,7 @@ describe('errors', () => {
 
 describe('nothing is left behind', () => {
   test('R9 R10 R11 one abort rejects several promises, teardowns throw, results go unread: no rejection is unhandled', async () => {
+    const unread: Stream<ExecutionChunk, ExecutionResult>[] = [];
     const left = await unhandledRejectionsOf(async () => {
       for (const shape of shapeNames) {
         for (const way of ['signal', 'close', 'error', 'never read'] as const) {
@@ -220,7 +221,10 @@ describe('nothing is left behind', () => {
             },
           );
           void stream.result;
-          if (way === 'never read') continue;
+          if (way === 'never read') {
+            unread.push(stream);
+            continue;
+          }
           const reads = [stream.next(), stream.next(), stream.next()].map((read) =>
             read.catch(() => undefined),
           );
@@ -233,6 +237,7 @@ describe('nothing is left behind', () => {
       }
       await settled();
     });
+    await Promise.all(unread.map((stream) => stream.close()));
     expect(left).toEqual([]);
   });
 

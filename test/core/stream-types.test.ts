@@ -31,7 +31,7 @@ describe('types in a plugin', () => {
     expectTypeOf<Stream<StreamChunk, Reply>>().not.toExtend<Stream<ContentChunk, Reply>>();
   });
 
-  test('the consumer reads execution chunks and a result', () => {
+  test('the consumer reads execution chunks and a result', async () => {
     const stream = new Pipeline([() => Stream.from([], { finishReason: 'stop' })]).executeStream(
       'user',
       'hi',
@@ -46,6 +46,7 @@ describe('types in a plugin', () => {
       ]
     >();
     expectTypeOf(stream.textStream()).toEqualTypeOf<Stream<string, ExecutionResult>>();
+    await stream.close();
   });
 
   test('a context key carries the type of its value', () => {

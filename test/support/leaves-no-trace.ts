@@ -1,8 +1,10 @@
 /**
  * Runs with each test file that shares its process with others. Fails the file if it leaves something behind that would change how the next
- * one runs: fake timers, replaced globals, environment variables or listeners on the process.
+ * one runs: fake timers, replaced globals, environment variables, listeners on the process, or an execution that was not closed, whose clock
+ * would go on among the fake timers of the next file.
  */
 import { afterAll, expect, vi } from 'vitest';
+import { Timer } from '../../src/kit/timer.ts';
 
 // This module is evaluated for each file. Between files, vitest restores all spies again. A spy on a fake timer would bring it back.
 const kept = Symbol.for('sluice.test.globals');
@@ -10,8 +12,21 @@ const natives: unknown = Reflect.get(globalThis, kept) ?? globals();
 Reflect.set(globalThis, kept, natives);
 Object.assign(globalThis, natives);
 
+const startedTimers = new Set<Timer>();
+const { start } = Timer.prototype;
+Timer.prototype.start = function startAndNote(ms) {
+  // A fake one goes with the clock that it was started on.
+  if (!vi.isFakeTimers()) startedTimers.add(this);
+  start.call(this, ms);
+};
+
 const before = traces();
-afterAll(() => expect(traces()).toEqual(before));
+afterAll(() => {
+  Timer.prototype.start = start;
+  expect(traces()).toEqual(before);
+  const running = [...startedTimers].filter((timer) => timer.running);
+  expect(running.length, 'timers of executions, streams or sessions that nobody closed').toBe(0);
+});
 
 function traces(): Record<string, unknown> {
   const { debug, error, info, log, warn } = console;
