@@ -1,11 +1,10 @@
 import { contextKey } from '../src/index.ts';
 import type { ExecutionContext, Middleware, Next, Reply, Stream, StreamChunk } from '../src/index.ts';
-import { answerOf, callListener, parseOptions } from '../src/kit/index.ts';
-import { CallBudgets } from './cost/budget/call-budgets.ts';
+import { parseOptions } from '../src/kit/index.ts';
+import { Account, type Accounting } from './cost/account.ts';
 import { MemoryLedger, timedLedger } from './cost/budget/ledger.ts';
 import { UnknownSums } from './cost/budget/unknown-sums.ts';
 import { costOptionsSchema, type CostOptions } from './cost/options.ts';
-import { CallPrice } from './cost/price/call-price.ts';
 import { NamedOnce } from './cost/price/named-once.ts';
 import { loadPriceList } from './cost/price/price-list.ts';
 import { PriceTable } from './cost/price/price-table.ts';
@@ -35,56 +34,20 @@ export type { SpendStore } from './cost/budget/spent.ts';
  */
 export function cost(options: CostOptions = {}): Middleware {
   const settings = parseOptions('cost()', costOptionsSchema, options);
-  const table = new PriceTable(new Quotes(settings.prices, settings.providers, settings.now));
-  const noted = new NamedOnce();
-  const ledger =
-    settings.ledger === undefined
-      ? new MemoryLedger(settings.now)
-      : timedLedger(settings.ledger, settings.storeTimeoutMs);
-  const shared = { ledger, unknown: new UnknownSums(settings.now) };
-  const hasBudgets = settings.budgets.length > 0;
+  const { ledger, now, storeTimeoutMs } = settings;
+  const accounting: Accounting = {
+    settings,
+    table: new PriceTable(new Quotes(settings.prices, settings.providers, now)),
+    noted: new NamedOnce(),
+    ledger: ledger === undefined ? new MemoryLedger(now) : timedLedger(ledger, storeTimeoutMs),
+    unknown: new UnknownSums(now),
+  };
   const Accounts = contextKey<Account>('cost');
-  function watched(context: ExecutionContext, next: Next): Stream<StreamChunk, Reply> {
-    const account = context.once(Accounts, () => {
-      const { key: keyOf = () => '' } = settings;
-      const key = answerOf('cost(): key', () => keyOf(context), 'string');
-      const budgets = hasBudgets ? new CallBudgets(context, settings, shared, key) : undefined;
-      return { key, budgets, lastCall: 0 };
-    });
-    const { key, budgets } = account;
-    return next().tap({
-      call(call) {
-        if (call.number <= account.lastCall) return undefined;
-        account.lastCall = call.number;
-        const price = new CallPrice(context, table, noted, call);
-        const hold = budgets?.hold(call, price);
-        return {
-          ...(hold && { ready: hold.ready, chunk: hold.chunk }),
-          cost: (usage) => price.soFar(usage),
-          end({ usage }) {
-            const priced = price.settle(usage);
-            hold?.settle(priced);
-            const { provider, model } = call;
-            const names = { provider, model, executionId: context.id, key };
-            callListener(context, 'cost: onCost', () =>
-              settings.onCost?.({ cost: priced.cost, usage, call, ...names }),
-            );
-          },
-        };
-      },
-    });
-  }
+  const counted = (context: ExecutionContext, next: Next): Stream<StreamChunk, Reply> =>
+    next().tap(context.once(Accounts, () => new Account(context, accounting)));
 
   return function cost(context, next) {
     const loading = loadPriceList();
-    return loading === undefined ? watched(context, next) : loading.then(() => watched(context, next));
+    return loading === undefined ? counted(context, next) : loading.then(() => counted(context, next));
   };
-}
-
-/** What one execution spends. */
-interface Account {
-  key: string;
-  budgets: CallBudgets | undefined;
-  /** The number of the last call that it has counted. Numbers rise; a call comes twice if the same middleware is in the stack twice. */
-  lastCall: number;
 }

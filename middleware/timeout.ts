@@ -148,14 +148,15 @@ class Clock implements Tap<StreamChunk, Reply> {
   call(call: Call): CallObserver {
     this.#call = call;
     this.#output = 0;
-    return { alive: (sign) => this.#hear(sign) };
+    return new CallSigns(this);
   }
 
   end(): void {
     this.#timer.stop();
   }
 
-  #hear(sign: LifeSign): void {
+  /** The call has given a sign of life. */
+  hear(sign: LifeSign): void {
     if (this.#waitingSince === NOT_WAITING) return;
     this.#aliveAt = performance.now();
     if (sign === 'alive') return;
@@ -167,7 +168,7 @@ class Clock implements Tap<StreamChunk, Reply> {
     const now = performance.now();
     const { total } = this.#limits;
     const { idle, chunk } = this.#wait;
-    if (this.#hasMore()) this.#hear('progress');
+    if (this.#hasMore()) this.hear('progress');
     if (now - this.#startedAt >= total.ms) this.#expire(total);
     else if (now - this.#waitingSince >= chunk.ms) this.#expire(chunk);
     else if (this.#waitingSince !== NOT_WAITING && now - this.#aliveAt >= idle.ms) this.#expire(idle);
@@ -193,5 +194,18 @@ class Clock implements Tap<StreamChunk, Reply> {
 
   #expire({ ms, phase, what }: Limit): void {
     this.#stream.abort(new SluiceError('timeout', `${what} within ${ms} ms.`, { phase }));
+  }
+}
+
+/** Hears the signs of life of one call. */
+class CallSigns implements CallObserver {
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  alive(sign: LifeSign): void {
+    this.#clock.hear(sign);
   }
 }

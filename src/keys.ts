@@ -43,11 +43,12 @@ function checkEntry(entry: unknown): void {
   );
 }
 
+/** The value of a key that `once()` is making. */
+const IN_THE_MAKING = Symbol('in the making');
+
 /** Values under typed keys. */
 export class Values {
   readonly #values = new Map<ContextKey<unknown>, unknown>();
-  /** The keys whose values are being made. */
-  readonly #making = new Set<ContextKey<unknown>>();
 
   constructor(entries?: Iterable<ContextEntry>) {
     for (const entry of entries ?? []) {
@@ -59,7 +60,8 @@ export class Values {
   get<T>(key: ContextKey<T>): T | undefined;
   get(key: ContextKey<unknown>): unknown {
     checkContextKey('get()', key);
-    return this.#values.get(key);
+    const value = this.#values.get(key);
+    return value === IN_THE_MAKING ? undefined : value;
   }
 
   set<T>(key: ContextKey<T>, value: T): void {
@@ -73,18 +75,20 @@ export class Values {
     checkContextKey('once()', key);
     if (typeof make !== 'function')
       throw new SluiceError('invalid_options', `once(): make is ${kindOf(make)}: give a function.`);
-    if (this.#values.has(key)) return this.#values.get(key);
-    if (this.#making.has(key)) {
+    const known = this.#values.get(key);
+    if (known === IN_THE_MAKING) {
       const advice = 'make() must not ask for the value that it makes';
       throw new SluiceError('middleware', `once(): the value of "${key.name}" is being made: ${advice}.`);
     }
-    this.#making.add(key);
+    if (known !== undefined || this.#values.has(key)) return known;
+    this.#values.set(key, IN_THE_MAKING);
     try {
       const value = make();
       this.#values.set(key, value);
       return value;
-    } finally {
-      this.#making.delete(key);
+    } catch (thrown) {
+      if (this.#values.get(key) === IN_THE_MAKING) this.#values.delete(key);
+      throw thrown;
     }
   }
 }

@@ -1,11 +1,12 @@
 import type {
   Call,
+  CallEnd,
   CallObserver,
   ExecutionContext,
+  RateLimits,
   Reply,
   StreamChunk,
   Tap,
-  Usage,
 } from '../../src/index.ts';
 import { countedTokens } from './count.ts';
 import type { Gate } from './gate.ts';
@@ -25,6 +26,42 @@ export interface Admitted {
   settings: RateLimitSettings;
   /** Logs that the store failed when a reservation ended. */
   onError: (error: unknown) => void;
+}
+
+/** What a call has reserved. */
+interface Reserved {
+  settings: RateLimitSettings;
+  reservation: Reservation;
+  provider: string | undefined;
+}
+
+/** Settles what one call has reserved, and learns what its answer says about the limits of its model. */
+class LimitedCall implements CallObserver {
+  readonly #reserved: Reserved;
+  readonly #learned: Learned | undefined;
+  readonly ready: Promise<void> | undefined;
+
+  constructor(reserved: Reserved, learned?: Learned, ready?: Promise<void>) {
+    this.#reserved = reserved;
+    this.#learned = learned;
+    this.ready = ready;
+  }
+
+  rateLimits(limits: RateLimits): void {
+    this.#learned?.learn(limits);
+  }
+
+  end({ usage, error }: CallEnd): void {
+    const { settings, reservation, provider } = this.#reserved;
+    if (error?.code === 'rate_limited' && error.phase !== 'queue' && error.retryAfterMs !== undefined)
+      this.#learned?.pause(Math.min(error.retryAfterMs, settings.maxPauseMs));
+    let used = usage.totalTokens;
+    try {
+      used = countedTokens(usage, provider, settings.count);
+    } finally {
+      reservation.settle(used);
+    }
+  }
 }
 
 /**
@@ -47,29 +84,14 @@ export class Watch implements Tap<StreamChunk, Reply> {
     const isFirst = !this.#claimed;
     this.#claimed = true;
     const reservation = isFirst ? this.#admitted.reservation : gate.force(tokens, onError);
-    const end = (usage: Usage): void => {
-      let used = usage.totalTokens;
-      try {
-        used = countedTokens(usage, provider, settings.count);
-      } finally {
-        reservation.settle(used);
-      }
-    };
-    if (!settings.learn) return { end: ({ usage }) => end(usage) };
+    if (!settings.learn) return new LimitedCall({ settings, reservation, provider });
     const learned = this.#learnedOf(call, isFirst);
     // What the first call waited for was taken from the model that was guessed.
     const hasWaited = isFirst && learned === this.#admitted.waitedFor;
     const mustWait = !hasWaited && learned.waitMs(tokens) > 0;
     if (!hasWaited && !mustWait) learned.spend(tokens);
-    return {
-      ...(mustWait && { ready: gate.pass({ tokens, learned, context, onError }) }),
-      rateLimits: (limits) => learned.learn(limits),
-      end: ({ usage, error }) => {
-        if (error?.code === 'rate_limited' && error.phase !== 'queue' && error.retryAfterMs !== undefined)
-          learned.pause(Math.min(error.retryAfterMs, settings.maxPauseMs));
-        end(usage);
-      },
-    };
+    const ready = mustWait ? gate.pass({ tokens, learned, context, onError }) : undefined;
+    return new LimitedCall({ settings, reservation, provider }, learned, ready);
   }
 
   /** Gives the permit back, and the reservation if no call took it. */

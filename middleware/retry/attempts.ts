@@ -2,6 +2,7 @@ import pRetry from 'p-retry';
 import { SluiceError, contextKey } from '../../src/index.ts';
 import type {
   Call,
+  CallEnd,
   CallObserver,
   ExecutionContext,
   ModelRequest,
@@ -9,6 +10,8 @@ import type {
   Reply,
   Stream,
   StreamChunk,
+  StreamEnd,
+  Tap,
 } from '../../src/index.ts';
 import { answerOf, callListener, delay } from '../../src/kit/index.ts';
 import { isRetried, underlying } from './classify.ts';
@@ -99,28 +102,21 @@ export class Attempts {
   async #attempt(number: number): Promise<Attempt> {
     this.#number = number;
     this.#delivered = false;
-    const stream = this.#next(this.#changes).tap({
-      call: (call) => this.#observe(call, number),
-      end: ({ error }) => {
-        if (error !== undefined) error.attempts = number;
-      },
-    });
+    const stream = this.#next(this.#changes).tap(new AttemptTap(this, number));
     await stream.ready();
     return stream;
   }
 
-  #observe(call: Call, number: number): CallObserver {
+  /** An attempt makes a call. */
+  began(call: Call): void {
     // Only a continued text asks for them.
     if (this.#settings.afterContent === 'continue') (this.#calls ??= new Set()).add(call.number);
-    // A span without the number is a first attempt's.
-    if (number > 1) call.span.set({ attempt: number });
     this.#source = call.source;
-    return {
-      end: ({ outcome }) => {
-        if (outcome !== 'completed') return;
-        for (const budget of budgetsFor(this.#owner, call.source, this.#settings)) budget.succeeded(call);
-      },
-    };
+  }
+
+  /** A call of an attempt has completed. */
+  succeeded(call: Call): void {
+    for (const budget of budgetsFor(this.#owner, call.source, this.#settings)) budget.succeeded(call);
   }
 
   /** Says whether there is another attempt, after the wait before it. Rejects if the execution ends during the wait. */
@@ -166,6 +162,43 @@ export class Attempts {
     const ms = answerOf('retry(): backoff', () => backoff(this.#number), 'number');
     if (Number.isFinite(ms) && ms >= 0) return ms;
     throw new SluiceError('invalid_options', 'retry(): backoff returned no number of at least 0.');
+  }
+}
+
+/** Sees the end of one attempt, and the calls that it makes. */
+class AttemptTap implements Tap<StreamChunk, Reply> {
+  readonly #attempts: Attempts;
+  readonly #number: number;
+
+  constructor(attempts: Attempts, number: number) {
+    this.#attempts = attempts;
+    this.#number = number;
+  }
+
+  call(call: Call): CallObserver {
+    // A span without the number is a first attempt's.
+    if (this.#number > 1) call.span.set({ attempt: this.#number });
+    this.#attempts.began(call);
+    return new AttemptCall(this.#attempts, call);
+  }
+
+  end({ error }: StreamEnd<Reply>): void {
+    if (error !== undefined) error.attempts = this.#number;
+  }
+}
+
+/** Tells the budgets that a call has completed. */
+class AttemptCall implements CallObserver {
+  readonly #attempts: Attempts;
+  readonly #call: Call;
+
+  constructor(attempts: Attempts, call: Call) {
+    this.#attempts = attempts;
+    this.#call = call;
+  }
+
+  end({ outcome }: CallEnd): void {
+    if (outcome === 'completed') this.#attempts.succeeded(this.#call);
   }
 }
 

@@ -25,8 +25,8 @@ export class RetryBudget {
   readonly #perSuccess: number;
   readonly #floor: number;
   readonly #most: number;
-  /** The calls that have been counted: several `retry()` of one stack see the same call. */
-  readonly #counted = new WeakSet<Call>();
+  /** The span of the call that was counted last: several `retry()` of one stack see the same end of a call, one after the other. */
+  #lastCounted: string | undefined;
   #left: number;
   #quietAtMs = Infinity;
 
@@ -49,8 +49,9 @@ export class RetryBudget {
 
   /** A call has completed. */
   succeeded(call: Call): void {
-    if (this.#counted.has(call)) return;
-    this.#counted.add(call);
+    const { id } = call.span.span;
+    if (id === this.#lastCounted) return;
+    this.#lastCounted = id;
     this.#left = Math.min(this.#most, this.#left + this.#perSuccess);
   }
 

@@ -11,7 +11,7 @@ import { numbered } from './chunk-copies.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
 import type { Stamp } from '../stream/stamp.ts';
-import type { CallTap, StreamEnd } from '../stream/tap.ts';
+import type { CallHearer, StreamEnd } from '../stream/tap.ts';
 import type { Reply } from '../request.ts';
 import { noUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
@@ -22,9 +22,10 @@ interface NamedObserver {
   observer: CallObserver;
 }
 
+const NONE: readonly NamedObserver[] = [];
+
 /** One model call: its usage, its observers, its span. */
 export class CallRecord implements Call, Stamp {
-  readonly copies = true;
   readonly number: number;
   readonly request: ModelRequest;
   readonly span: SpanHandle;
@@ -53,20 +54,20 @@ export class CallRecord implements Call, Stamp {
   #streamedCalls: Set<string> | undefined;
   #lastStreamed: string | undefined;
   readonly #usage: CallUsage;
-  readonly #warnings: string[] = [];
+  #warnings: string[] | undefined;
   /** The innermost first. */
-  #observers: readonly NamedObserver[] = [];
+  #observers: readonly NamedObserver[] = NONE;
   /** The observers that see chunks. */
-  #chunkObservers: readonly NamedObserver[] = [];
+  #chunkObservers: readonly NamedObserver[] = NONE;
   /** The observers that get signs of life. */
-  #lifeObservers: readonly NamedObserver[] = [];
+  #lifeObservers: readonly NamedObserver[] = NONE;
 
   constructor(number: number, request: ModelRequest, span: SpanHandle) {
     this.number = number;
     this.request = request;
     this.span = span;
     this.model = request.model;
-    this.#usage = new CallUsage(this, (message) => this.#warn(message));
+    this.#usage = new CallUsage(this);
   }
 
   get usage(): Usage | undefined {
@@ -85,7 +86,7 @@ export class CallRecord implements Call, Stamp {
   set cost(given: Cost | undefined) {
     const { cost, wrong } = given === undefined ? {} : checkedCost(given);
     this.#cost = cost;
-    if (wrong !== undefined) this.#warn(`The cost of call ${this.number} is unknown, because its ${wrong}.`);
+    if (wrong !== undefined) this.warn(`The cost of call ${this.number} is unknown, because its ${wrong}.`);
   }
 
   /** The usage at the end, or so far. */
@@ -105,25 +106,33 @@ export class CallRecord implements Call, Stamp {
     return undefined;
   }
 
-  /** Shows the call to those who see it, which are given the innermost first. The outermost is told first. What one throws refuses the call. */
-  tell(taps: readonly CallTap[]): void {
-    for (const { name, call } of taps.toReversed()) {
-      let observer: CallObserver | void;
-      try {
-        observer = call(this);
-      } catch (thrown) {
-        throw asSluiceError(thrown, name);
+  /** Shows the call to those who see it, which are given the outermost first. What one throws refuses the call. */
+  tell(hearers: readonly CallHearer[]): void {
+    const outermostFirst: NamedObserver[] = [];
+    try {
+      for (const { name, tap } of hearers) {
+        const observer = this.#observerOf(name, tap);
+        if (observer === undefined) continue;
+        outermostFirst.push({ name, observer });
+        if (observer.ready !== undefined) this.#waitFor(observer.ready);
       }
-      if (isObserver(name, observer)) this.#add({ name, observer });
+    } finally {
+      // Also those that heard of a call that a later one refused.
+      const all = outermostFirst.toReversed();
+      this.#observers = all;
+      this.#chunkObservers = having('chunk', all);
+      this.#lifeObservers = having('alive', all);
     }
   }
 
-  #add(mine: NamedObserver): void {
-    const { observer } = mine;
-    if (observer.ready !== undefined) this.#waitFor(observer.ready);
-    this.#observers = [mine].concat(this.#observers);
-    if (observer.chunk !== undefined) this.#chunkObservers = [mine].concat(this.#chunkObservers);
-    if (observer.alive !== undefined) this.#lifeObservers = [mine].concat(this.#lifeObservers);
+  #observerOf(name: string, tap: CallHearer['tap']): CallObserver | undefined {
+    let observer: CallObserver | void;
+    try {
+      observer = tap.call?.(this);
+    } catch (thrown) {
+      throw asSluiceError(thrown, name);
+    }
+    return isObserver(name, observer) ? observer : undefined;
   }
 
   #waitFor(ready: Promise<unknown>): void {
@@ -153,6 +162,10 @@ export class CallRecord implements Call, Stamp {
   alive(sign: LifeSign = 'alive'): void {
     this.signs++;
     for (const mine of this.#lifeObservers) this.#tell(mine, 'alive', (observer) => observer.alive?.(sign));
+  }
+
+  makesCopies(): boolean {
+    return true;
   }
 
   get last(): number {
@@ -199,12 +212,13 @@ export class CallRecord implements Call, Stamp {
     this.#settled = usage;
     const end: CallEnd = { outcome, reply, error, usage };
     for (const mine of this.#observers) this.#tell(mine, 'end', (observer) => observer.end?.(end));
-    if (this.provider !== undefined) this.span.set({ provider: this.provider });
-    if (this.model !== undefined) this.span.set({ model: this.model });
+    const { attributes } = this.span.span;
+    if (this.provider !== undefined) attributes.provider = this.provider;
+    if (this.model !== undefined) attributes.model = this.model;
     const requestId = asRequestId(reply?.requestId);
-    if (requestId !== undefined) this.span.set({ requestId });
+    if (requestId !== undefined) attributes.requestId = requestId;
     this.span.end({ outcome, usage, cost: this.cost, errorCode: error?.code });
-    return this.#warnings;
+    return this.#warnings ?? [];
   }
 
   #show(chunk: StreamChunk): void {
@@ -224,7 +238,7 @@ export class CallRecord implements Call, Stamp {
     guarded(
       () => say(observer),
       (thrown) =>
-        this.#warn(
+        this.warn(
           `"${name}" threw ${kindOfThrown(thrown)} in the ${what}() of its tap on call ${this.number}.`,
         ),
     );
@@ -241,8 +255,10 @@ export class CallRecord implements Call, Stamp {
     this.outputCharacters += textLength(given);
   }
 
-  #warn(message: string): void {
-    if (!this.#warnings.includes(message)) this.#warnings.push(message);
+  /** Its warnings are those of the execution, once it has ended. */
+  warn(message: string): void {
+    const warnings = (this.#warnings ??= []);
+    if (!warnings.includes(message)) warnings.push(message);
   }
 }
 
@@ -263,10 +279,23 @@ function isObserver(name: string, given: unknown): given is CallObserver {
     const advice = 'return { ready: promise } to let the call wait';
     throw middlewareError(name, `returned a promise from tap({ call }): ${advice}.`);
   }
-  for (const key of ['rateLimits', 'alive', 'chunk', 'end', 'cost']) {
-    const value: unknown = Reflect.get(given, key);
-    if (value !== undefined && typeof value !== 'function')
-      throw middlewareError(name, `observes a call with ${key} that is ${kindOf(value)}: give a function.`);
-  }
+  const { rateLimits, alive, chunk, end, cost }: Partial<Record<keyof CallObserver, unknown>> = given;
+  checkFunction(name, 'rateLimits', rateLimits);
+  checkFunction(name, 'alive', alive);
+  checkFunction(name, 'chunk', chunk);
+  checkFunction(name, 'end', end);
+  checkFunction(name, 'cost', cost);
   return true;
+}
+
+function checkFunction(name: string, key: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw middlewareError(name, `observes a call with ${key} that is ${kindOf(value)}: give a function.`);
+}
+
+/** Those that have a function. In a list of their own, because it is asked for every chunk; none that has room for more. */
+function having(key: 'chunk' | 'alive', all: readonly NamedObserver[]): readonly NamedObserver[] {
+  const some = all.filter(({ observer }) => observer[key] !== undefined);
+  if (some.length === all.length) return all;
+  return some.length === 0 ? NONE : some.slice();
 }

@@ -13,16 +13,19 @@ interface Ending {
   error?: SluiceError | undefined;
 }
 
+/** What it needs of its call. */
+interface CallOfUsage extends Call {
+  warn(message: string): void;
+}
+
 /** The usage of one call: what its provider reports, checked, and an estimate of what it does not report. */
 export class CallUsage {
-  readonly #call: Call;
-  readonly #warn: (message: string) => void;
+  readonly #call: CallOfUsage;
   #reported: Usage | undefined;
   #inputEstimate: number | undefined;
 
-  constructor(call: Call, warn: (message: string) => void) {
+  constructor(call: CallOfUsage) {
     this.#call = call;
-    this.#warn = warn;
   }
 
   /** What the provider has reported so far. */
@@ -80,12 +83,12 @@ export class CallUsage {
     const checked = checkedUsage(given);
     const { number } = this.#call;
     if (checked === undefined) {
-      this.#warn(`The usage of call ${number} is not an object, so its tokens were estimated.`);
+      this.#call.warn(`The usage of call ${number} is not an object, so its tokens were estimated.`);
       return this.#estimated(undefined);
     }
     const { usage, wrong, inputMissing, outputMissing } = checked;
     if (wrong.length > 0)
-      this.#warn(`The usage of call ${number} is estimated, because ${wrong.join(', ')}.`);
+      this.#call.warn(`The usage of call ${number} is estimated, because ${wrong.join(', ')}.`);
     return inputMissing || outputMissing ? this.#estimated(usage) : usage;
   }
 
@@ -95,7 +98,9 @@ export class CallUsage {
       this.#inputEstimate ??= estimateInputTokens(this.#call.request);
     } catch (thrown) {
       this.#inputEstimate = 0;
-      this.#warn(`The tokens of call ${this.#call.number} could not be estimated (${kindOfThrown(thrown)}).`);
+      this.#call.warn(
+        `The tokens of call ${this.#call.number} could not be estimated (${kindOfThrown(thrown)}).`,
+      );
     }
     return this.#inputEstimate;
   }

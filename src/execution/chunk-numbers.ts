@@ -4,9 +4,7 @@ import { chunkError, isChunk } from './check-chunk.ts';
 import { numbered } from './chunk-copies.ts';
 
 /** What the numbers of an execution need of it. */
-interface Counter {
-  /** The number that was given out last. */
-  lastNumber: number;
+interface InterruptedExecution {
   readonly interrupted: boolean;
   readonly deliveredBatch: readonly unknown[];
 }
@@ -14,14 +12,21 @@ interface Counter {
 /** What they need of the run of the layer. */
 interface RunOfLayer {
   readonly name: string;
+  readonly execution: InterruptedExecution;
+  /** Every number of this run is at least this. */
+  readonly firstNumber: number;
+  /** The numbers that were given out below this run, in order. */
+  readonly numbersBelow: readonly number[];
   /** The number of the chunk from below that its body has read last; undefined if it has read none. */
   readonly lastRead: number | undefined;
+  /** Whether a number was given out below this run. */
+  gaveOut(number: number): boolean;
+  /** Gives out the next number of the execution. */
+  takeNumber(): number;
 }
 
 /** A value that no chunk can have as its number. */
 const NO_NUMBER: unknown = Symbol('no number');
-
-const NONE: readonly number[] = [];
 
 /**
  * Gives the chunks that leave one run of a layer their numbers, by which a `reset` voids them. See docs/decisions/0020-whose-a-chunk-is.md.
@@ -32,14 +37,7 @@ const NONE: readonly number[] = [];
  * - Any other number is of another execution or an earlier run, as in a replay. Each such number gets one of this run in its place.
  */
 export class ChunkNumbers implements Stamp, MapStamp {
-  readonly copies = false;
-  readonly #counter: Counter;
   readonly #run: RunOfLayer;
-  readonly #above: ChunkNumbers | undefined;
-  /** Every number of this run is at least this. */
-  readonly #floor: number;
-  /** The numbers that were given out below this run, in order. */
-  #below: number[] | undefined;
   last: number | undefined;
   /** The number of the last chunk that passed. */
   #passing: unknown = NO_NUMBER;
@@ -48,24 +46,12 @@ export class ChunkNumbers implements Stamp, MapStamp {
   /** The numbers of this run in place of foreign ones. */
   #foreign: Map<unknown, number> | undefined;
 
-  constructor(counter: Counter, run: RunOfLayer, above: ChunkNumbers | undefined) {
-    this.#counter = counter;
+  constructor(run: RunOfLayer) {
     this.#run = run;
-    this.#above = above;
-    this.#floor = counter.lastNumber + 1;
   }
 
-  /** Gives out the next number of the execution. */
-  take(): number {
-    const number = ++this.#counter.lastNumber;
-    for (let above = this.#above; above !== undefined; above = above.#above) above.#note(number);
-    return number;
-  }
-
-  #note(number: number): void {
-    // Most runs have one number below them, and push() makes room for sixteen more.
-    if (this.#below === undefined) this.#below = [number];
-    else this.#below.push(number);
+  makesCopies(): boolean {
+    return false;
   }
 
   passes(chunk: StreamChunk | undefined): boolean {
@@ -97,27 +83,23 @@ export class ChunkNumbers implements Stamp, MapStamp {
     if (this.#isFromBelow(made)) return numbered(made, made.call ?? 0);
     const isOwn = made.call === undefined || made.call === 0;
     const { call } = of;
-    if (isOwn && made.type !== 'reset' && call !== undefined && this.#gaveOut(call))
+    if (isOwn && made.type !== 'reset' && call !== undefined && this.#run.gaveOut(call))
       return numbered(made, call);
     return this.#mine(made);
   }
 
   #isFromBelow(chunk: StreamChunk): boolean {
     const { call } = chunk;
-    if (call === undefined || !this.#gaveOut(call)) return false;
+    if (call === undefined || !this.#run.gaveOut(call)) return false;
     // A reset that no run has stamped, or that another execution has, is stamped here.
-    return chunk.type !== 'reset' || (chunk.calls?.every((voided) => this.#gaveOut(voided)) ?? false);
-  }
-
-  /** Whether a number was given out below this run. From the end, where it nearly always is. */
-  #gaveOut(number: number): boolean {
-    return this.#below !== undefined && this.#below.lastIndexOf(number) !== -1;
+    return chunk.type !== 'reset' || (chunk.calls?.every((voided) => this.#run.gaveOut(voided)) ?? false);
   }
 
   /** A chunk that this layer made, or has from somewhere else. */
   #mine(chunk: StreamChunk): StreamChunk {
     // The execution drops what a layer adds after an interrupt.
-    if (this.#counter.interrupted && !this.#counter.deliveredBatch.includes(chunk)) return numbered(chunk, 0);
+    const { interrupted, deliveredBatch } = this.#run.execution;
+    if (interrupted && !deliveredBatch.includes(chunk)) return numbered(chunk, 0);
     const isOwn = chunk.call === undefined || chunk.call === 0;
     if (chunk.type === 'reset') return this.#reset(chunk, isOwn);
     return numbered(chunk, isOwn ? this.#ownNumber : this.#inPlaceOf(chunk.call));
@@ -126,13 +108,13 @@ export class ChunkNumbers implements Stamp, MapStamp {
   /** A reset voids what this run has given out or let through, and nothing that came before. */
   #reset(chunk: ResetChunk, isOwn: boolean): StreamChunk {
     const calls = isOwn ? this.#from(chunk.from) : this.#foreignIn(chunk);
-    const from = Math.max(this.#floor, isOwn ? chunk.from : (calls[0] ?? 0));
+    const from = Math.max(this.#run.firstNumber, isOwn ? chunk.from : (calls[0] ?? 0));
     return { type: 'reset', from, calls, reason: chunk.reason, call: this.#ownNumber };
   }
 
   /** The numbers of this run and of what is below it, from one on. */
   #from(first: number): number[] {
-    const all = [...(this.#below ?? NONE), ...(this.#foreign?.values() ?? NONE)];
+    const all = [...this.#run.numbersBelow, ...(this.#foreign?.values() ?? [])];
     if (this.#own > 0) all.push(this.#own);
     return all.filter((number) => number >= first).sort((a, b) => a - b);
   }
@@ -151,7 +133,7 @@ export class ChunkNumbers implements Stamp, MapStamp {
   get #ownNumber(): number {
     const { lastRead } = this.#run;
     if (lastRead !== undefined) return lastRead;
-    if (this.#own === 0) this.#own = this.take();
+    if (this.#own === 0) this.#own = this.#run.takeNumber();
     return this.#own;
   }
 
@@ -159,7 +141,7 @@ export class ChunkNumbers implements Stamp, MapStamp {
     this.#foreign ??= new Map();
     let mine = this.#foreign.get(call);
     if (mine === undefined) {
-      mine = this.take();
+      mine = this.#run.takeNumber();
       this.#foreign.set(call, mine);
     }
     return mine;

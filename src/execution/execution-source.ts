@@ -178,15 +178,17 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
       this.#stamp(batch);
       this.#receiver?.pulled(batch);
     } else {
-      this.#receiver?.pulled(batch.map(this.#copied));
+      this.#receiver?.pulled(this.#copies(batch));
     }
   }
 
-  /** A chunk that a layer may still hold is delivered as a copy. */
-  readonly #copied = (chunk: StreamChunk): StampedChunk => {
-    this.#accumulator.add(chunk);
-    return placed(chunk, this.#index++);
-  };
+  /** Chunks that a layer may still hold are delivered as copies. */
+  #copies(batch: readonly StreamChunk[]): StampedChunk[] {
+    return batch.map((chunk) => {
+      this.#accumulator.add(chunk);
+      return placed(chunk, this.#index++);
+    });
+  }
 
   /** Keeps the chunks and says their places, in place: nobody else holds them. */
   #stamp(batch: readonly StreamChunk[]): asserts batch is readonly StampedChunk[] {

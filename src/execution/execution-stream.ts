@@ -6,7 +6,7 @@ import type { ExecutionResult } from '../result.ts';
 import type { MaybePromise, StreamOwner } from '../stream/owner.ts';
 import { chainOf } from '../stream/pump.ts';
 import { Segment } from '../stream/segment.ts';
-import type { Waiting } from '../stream/segment.ts';
+import type { TappedStream, Waiting } from '../stream/segment.ts';
 import { isEnd } from '../stream/source.ts';
 import type { Pulled } from '../stream/source.ts';
 import { Stream } from '../stream/stream.ts';
@@ -42,10 +42,10 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
   }
 
   /** Sees all calls of the execution. */
-  override addCallTap({ call }: CallTap): void {
+  override addCallTap(_on: TappedStream, tap: CallTap['tap']): void {
     if (this.started) throw lateTapError();
     const { execution } = this.#source;
-    execution.callTaps = execution.callTaps.concat({ name: 'the consumer', call });
+    execution.callTap = { name: 'the consumer', tap, before: execution.callTap };
   }
 
   override get decidedEnd(): StreamEnd<ExecutionResult> | undefined {

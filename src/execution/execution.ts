@@ -57,8 +57,8 @@ export class Execution implements StreamOwner {
   deliveredBatch: readonly unknown[] = [];
   /** The number that a call or a run of a layer was given last. */
   lastNumber = 0;
-  /** The taps on the stream of the execution, which see all calls. In the order in which they were added. */
-  callTaps: readonly CallTap[] = [];
+  /** The last tap on the stream of the execution: it sees all calls. */
+  callTap: CallTap | undefined;
   /** Set once, by `end()`. */
   ending: Ending | undefined;
   /** Why a middleware interrupted it. */

@@ -9,11 +9,11 @@ import type { ModelRequest, Reply } from '../request.ts';
 import { andThen } from '../stream/owner.ts';
 import type { MaybePromise } from '../stream/owner.ts';
 import { Segment } from '../stream/segment.ts';
-import type { OpenedAs } from '../stream/segment.ts';
+import type { OpenedAs, TappedStream } from '../stream/segment.ts';
 import type { MapStamp, Stamp } from '../stream/stamp.ts';
 import { Stream } from '../stream/stream.ts';
 import { lateTapError } from '../stream/tap.ts';
-import type { CallTap, StreamEnd } from '../stream/tap.ts';
+import type { CallHearer, CallTap, StreamEnd } from '../stream/tap.ts';
 import type { CallRecord } from './call-record.ts';
 import { ChunkNumbers } from './chunk-numbers.ts';
 import type { Execution } from './execution.ts';
@@ -23,7 +23,6 @@ import { fold, requestOf } from './layer.ts';
 import type { Layer } from './layer.ts';
 
 const NONE: readonly LayerRun[] = [];
-const NO_TAPS: readonly CallTap[] = [];
 
 /** How many middleware may run one another by `context.run` before it is taken for a loop without an end. */
 const MAX_NESTED_RUNS = 100;
@@ -43,13 +42,16 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #calledNext = false;
   /** Whether anything of that was read. */
   #readBelow = false;
-  /** Who sees the calls made below this stream, in the order in which they were added. */
-  #callTaps: readonly CallTap[] = NO_TAPS;
+  /** Who sees the calls made below this stream through a view of it: the tap that was added last. */
+  #callTap: CallTap | undefined;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
-  /** The numbers of its chunks. Made when it opens. */
-  numbers: ChunkNumbers | undefined;
+  firstNumber = 0;
+  /** One number, or several in order: most runs have one. */
+  #numbersBelow: number | number[] | undefined;
+  /** Made on first use: most layers make no chunks. */
+  #numbers: ChunkNumbers | undefined;
   /** The number of what its body read last of runs that have ended. */
   #lastReadOfEnded: number | undefined;
 
@@ -130,12 +132,11 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const refused = this.#aborted ?? this.#parent?.refusedBecause ?? this.execution.refusedBecause;
     if (refused !== undefined) throw refused;
     this.#parent?.childStarted(this);
-    const numbers = new ChunkNumbers(this.execution, this, this.#parent?.numbers);
-    this.numbers = numbers;
+    this.firstNumber = this.execution.lastNumber + 1;
     const { terminal, middleware } = this.layer;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
-      const call = this.#startCall(numbers.take());
+      const call = this.#startCall(this.takeNumber());
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
         openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
@@ -223,14 +224,51 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return this.#readBelow ? { ...reply, finishReason: 'other' } : undefined;
   }
 
+  // The numbers of chunks.
+
+  override isStamped(): boolean {
+    return true;
+  }
+
   /** Whose the chunks are that its body gives. */
-  override get stamp(): Stamp | undefined {
-    return this.#call ?? this.numbers;
+  override get stamp(): Stamp {
+    return this.#call ?? this.#ownNumbers;
   }
 
   /** Whose the chunks are that the layer above makes of its chunks. */
   override get stampAbove(): MapStamp | undefined {
-    return this.#parent?.numbers;
+    const parent = this.#parent;
+    return parent === undefined ? undefined : parent.#ownNumbers;
+  }
+
+  get #ownNumbers(): ChunkNumbers {
+    return (this.#numbers ??= new ChunkNumbers(this));
+  }
+
+  takeNumber(): number {
+    const number = ++this.execution.lastNumber;
+    for (let above = this.#parent; above !== undefined; above = above.#parent) above.#noteNumber(number);
+    return number;
+  }
+
+  #noteNumber(number: number): void {
+    const below = this.#numbersBelow;
+    if (below === undefined) this.#numbersBelow = number;
+    else if (typeof below === 'number') this.#numbersBelow = [below, number];
+    else below.push(number);
+  }
+
+  /** From the end, where it nearly always is. */
+  gaveOut(number: number): boolean {
+    const below = this.#numbersBelow;
+    return typeof below === 'number'
+      ? below === number
+      : below !== undefined && below.lastIndexOf(number) !== -1;
+  }
+
+  get numbersBelow(): readonly number[] {
+    const below = this.#numbersBelow;
+    return typeof below === 'number' ? [below] : (below ?? []);
   }
 
   /** The number of the chunk from below that its body has read last. */
@@ -258,18 +296,27 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     );
   }
 
-  override addCallTap(tap: CallTap): void {
+  /** Its own taps are in `taps`. */
+  override addCallTap(on: TappedStream, tap: CallTap['tap']): void {
     if (this.started) throw lateTapError();
-    this.#callTaps = this.#callTaps.concat(tap);
+    if (on !== this) this.#callTap = { name: on.tappedBy, tap, before: this.#callTap };
   }
 
-  /** Everyone who sees the calls of this run, the innermost first. */
-  get #hearers(): readonly CallTap[] {
-    let hearers = this.#callTaps;
-    for (let above = this.#parent; above !== undefined; above = above.#parent)
-      if (above.#callTaps.length > 0) hearers = hearers.concat(above.#callTaps);
-    const { callTaps } = this.execution;
-    return callTaps.length === 0 ? hearers : hearers.concat(callTaps);
+  /** Everyone who sees the calls of this run, the outermost first; of one stream, the tap that was added last. */
+  get #hearers(): CallHearer[] {
+    const hearers: CallHearer[] = [];
+    for (let tap = this.execution.callTap; tap !== undefined; tap = tap.before) hearers.push(tap);
+    this.#addHearers(hearers);
+    return hearers;
+  }
+
+  #addHearers(hearers: CallHearer[]): void {
+    if (this.#parent !== undefined) this.#parent.#addHearers(hearers);
+    for (let tap = this.#callTap; tap !== undefined; tap = tap.before) hearers.push(tap);
+    for (let at = this.taps.length - 1; at >= 0; at--) {
+      const tap = this.taps[at];
+      if (typeof tap === 'object' && tap.call !== undefined) hearers.push({ name: this.tappedBy, tap });
+    }
   }
 
   #startCall(number: number): CallRecord {

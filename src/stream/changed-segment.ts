@@ -2,6 +2,7 @@ import type { SluiceError } from '../errors.ts';
 import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { Segment } from './segment.ts';
+import type { TappedStream } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
 import type { MapStamp } from './stamp.ts';
 import type { CallTap, StreamEnd } from './tap.ts';
@@ -32,8 +33,8 @@ export class ChangedSegment<C, D, R> extends Segment<D, R> {
     return this.#of.stampAbove;
   }
 
-  override addCallTap(tap: CallTap): void {
-    this.#of.addCallTap(tap);
+  override addCallTap(on: TappedStream, tap: CallTap['tap']): void {
+    this.#of.addCallTap(on, tap);
   }
 
   /** Reads ahead as the other stream does. */

@@ -7,9 +7,15 @@ import type { MaybePromise, StreamOwner } from './owner.ts';
 import type { Reader, ReadQueue } from './read-queue.ts';
 import type { StreamSource } from './source.ts';
 import type { MapStamp, Stamp } from './stamp.ts';
-import { bound } from './tap.ts';
-import type { BoundTap, CallTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
+import { checkTap } from './tap.ts';
+import type { CallTap, ChunkTap, StreamEnd, Tap } from './tap.ts';
 import { warnIfUnread } from './unread-result.ts';
+
+/** The stream that a tap was added to. */
+export interface TappedStream {
+  /** Who adds its taps: the layer above. */
+  readonly tappedBy: string;
+}
 
 /** What a segment opens into: something to read, or the segment of another stream, which joins the chain. */
 export type OpenedAs<C, R> = StreamSource<C, R> | Segment<C, R>;
@@ -85,7 +91,7 @@ export abstract class Segment<C, R> {
   /** Who adds the taps: the layer above. */
   readonly tappedBy: string;
   /** Replaced, not added to: `push()` makes room for sixteen more. */
-  taps: readonly BoundTap<C, R>[] = NONE;
+  taps: readonly (ChunkTap<C> | Tap<C, R>)[] = NONE;
   /** Made on first use, and only for the outermost segment: those that join get its chain. */
   chain: Chain<C, R> | undefined;
   end: StreamEnd<R> | undefined;
@@ -109,7 +115,12 @@ export abstract class Segment<C, R> {
     return undefined;
   }
 
-  /** Whose the chunks are that this segment's source or body gives; undefined if it has none of its own. Asked when it is open. */
+  /** Whether the chunks that its source or body gives are stamped. */
+  isStamped(): boolean {
+    return false;
+  }
+
+  /** Whose those chunks are. Asked when it is open, and only if it stamps them. */
   get stamp(): Stamp | undefined {
     return undefined;
   }
@@ -187,13 +198,13 @@ export abstract class Segment<C, R> {
   }
 
   addTap(tap: ChunkTap<C> | Tap<C, R>, where: 'first' | 'last'): void {
-    const mine = bound(tap);
-    if (mine.call !== undefined) this.addCallTap({ name: this.tappedBy, call: mine.call });
-    this.taps = where === 'first' ? [mine].concat(this.taps) : this.taps.concat(mine);
+    checkTap(tap);
+    if (typeof tap === 'object' && tap.call !== undefined) this.addCallTap(this, tap);
+    this.taps = where === 'first' ? [tap].concat(this.taps) : this.taps.concat(tap);
   }
 
-  /** Adds a tap that sees calls. Throws for a stream below which no call is made. */
-  addCallTap(_tap: CallTap): void {
+  /** Adds a tap that sees calls, of this stream or of a view of it. Throws for a stream below which no call is made. */
+  addCallTap(_on: TappedStream, _tap: CallTap['tap']): void {
     const advice = 'no call is made below it. Tap the streams of next() and run().';
     throw new SluiceError(
       'middleware',
@@ -229,6 +240,7 @@ export abstract class Segment<C, R> {
     if (this.end !== undefined) return;
     const end = this.beforeTaps(came);
     for (const tap of this.taps) {
+      if (typeof tap === 'function' || tap.end === undefined) continue;
       guarded(
         () => tap.end?.(end),
         (thrown) =>

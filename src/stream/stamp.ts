@@ -4,7 +4,7 @@
  */
 export interface Stamp {
   /** Whether each chunk that it admits is a copy that nobody else holds. */
-  readonly copies: boolean;
+  makesCopies(): boolean;
   /** The number of the chunk that it saw last. */
   readonly last: number | undefined;
   /** Whether a chunk goes on as it is. The hot path: it is asked for every chunk. */

@@ -3,7 +3,6 @@ import type { StreamOwner } from './owner.ts';
 import { DROPPED, UNSEEN } from './segment.ts';
 import type { Segment } from './segment.ts';
 import type { MapStamp, Stamp } from './stamp.ts';
-import type { BoundTap } from './tap.ts';
 
 /** A tap or a change that threw: whose it is, and what it threw. */
 export interface StepFailure<C, R> {
@@ -19,7 +18,7 @@ type Step = Steppable['step'];
 
 interface WaitTap<C, R> {
   segment: Segment<C, R>;
-  pull: NonNullable<BoundTap<C, R>['pull']>;
+  tap: { pull?(): unknown };
 }
 
 const NONE: readonly never[] = [];
@@ -60,19 +59,22 @@ export class Steps<C, R> {
 
   /** Takes the steps of a chain, whose segments are given outermost first. */
   load(segments: readonly Segment<C, R>[]): void {
-    const stampedAt = segments.findLastIndex(({ stamp }) => stamp !== undefined);
+    const stampedAt = stampedIn(segments, segments.length);
     for (let at = segments.length - 1; at >= 0; at--) {
       const segment = segments[at];
       if (segment === undefined) continue;
       if (at === stampedAt) this.#stampAt(segment);
       const { change } = segment;
       if (change !== undefined) {
-        const isHandedOn = segments.slice(0, at).some(({ stamp }) => stamp !== undefined);
+        const isHandedOn = stampedIn(segments, at) >= 0;
         this.#add(segment, stampedChange(change, segment.stampAbove, isHandedOn), true);
       }
-      for (const { chunk, pull } of segment.taps) {
-        if (pull !== undefined) this.#waitTaps = this.#waitTaps.concat({ segment, pull });
-        if (chunk !== undefined) this.#add(segment, chunk, false);
+      for (const tap of segment.taps) {
+        if (typeof tap === 'function') this.#add(segment, tap, false);
+        else {
+          if (tap.pull !== undefined) this.#waitTaps = this.#waitTaps.concat({ segment, tap });
+          if (tap.chunk !== undefined) this.#add(segment, tap.chunk.bind(tap), false);
+        }
       }
     }
   }
@@ -81,7 +83,7 @@ export class Steps<C, R> {
   #stampAt(segment: Segment<C, R>): void {
     const { stamp } = segment;
     if (stamp === undefined) return;
-    this.copies = stamp.copies;
+    this.copies = stamp.makesCopies();
     if (this.#steps.length > 0) {
       this.#add(segment, (chunk: unknown) => (stamp.passes(chunk) ? chunk : stamp.admit(chunk)), true);
       return;
@@ -132,10 +134,9 @@ export class Steps<C, R> {
 
   /** Tells those who measure waiting that the source is about to be asked. */
   tellWaitTaps(): void {
-    for (const { pull, segment } of this.#waitTaps) {
+    for (const { tap, segment } of this.#waitTaps) {
       try {
-        const ask: () => unknown = pull;
-        ignored(ask());
+        ignored(tap.pull?.());
       } catch (thrown) {
         this.failure = { segment, thrown };
         return;
@@ -237,6 +238,13 @@ export class Steps<C, R> {
     const segment = at === STAMP ? this.#stampedBy : this.#segments[at];
     if (segment !== undefined) this.failure = { segment, thrown };
   }
+}
+
+/** The innermost of the first segments that stamps chunks; -1 if none does. */
+function stampedIn<C, R>(segments: readonly Segment<C, R>[], first: number): number {
+  let at = first - 1;
+  while (at >= 0 && segments[at]?.isStamped() !== true) at--;
+  return at;
 }
 
 /** A change whose chunks belong to the layer that made it. `isHandedOn`: the layer returned them. */

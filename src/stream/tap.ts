@@ -23,46 +23,44 @@ export interface Tap<C, R> {
 }
 
 /** Who sees the calls that are made below a stream. */
-export interface CallTap {
+export interface CallHearer {
   /** The layer that added the tap, for errors and warnings. */
-  name: string;
-  call(this: void, call: Call): CallObserver | void;
+  readonly name: string;
+  readonly tap: Pick<Tap<never, never>, 'call'>;
 }
 
-/** A tap whose functions need no `this`. */
-export interface BoundTap<C, R> {
-  chunk?(this: void, chunk: C): void;
-  end?(this: void, end: StreamEnd<R>): void;
-  pull?(this: void): void;
-  call?(this: void, call: Call): CallObserver | void;
+/** The same, in a list. */
+export interface CallTap extends CallHearer {
+  /** The one that was added before it. */
+  readonly before: CallTap | undefined;
 }
 
-/** The part of a tap that sees chunks. */
-export type ChunkTap<C> = NonNullable<BoundTap<C, unknown>['chunk']>;
-
-/** Binds a tap's functions to it. */
-export function bound<C, R>(tap: ChunkTap<C> | Tap<C, R>): BoundTap<C, R> {
-  if (typeof tap === 'function') return { chunk: tap };
-  checkTap(tap);
-  return {
-    ...(tap.chunk && { chunk: tap.chunk.bind(tap) }),
-    ...(tap.end && { end: tap.end.bind(tap) }),
-    ...(tap.pull && { pull: tap.pull.bind(tap) }),
-    ...(tap.call && { call: tap.call.bind(tap) }),
-  };
+/** A method signature, so that a stream of narrow chunks is a stream of wide ones. */
+interface ChunkFunction<C> {
+  chunk(this: void, chunk: C): void;
 }
 
-function checkTap(tap: unknown): void {
+/** A function that sees chunks. */
+export type ChunkTap<C> = ChunkFunction<C>['chunk'];
+
+/** Throws `invalid_options` for what is neither a function nor a tap. */
+export function checkTap(tap: unknown): void {
+  if (typeof tap === 'function') return;
   if (typeof tap !== 'object' || tap === null)
     throw new SluiceError(
       'invalid_options',
       `tap() was given ${kindOf(tap)}: give a function or { chunk, end, pull, call }.`,
     );
-  for (const key of ['chunk', 'end', 'pull', 'call']) {
-    const value: unknown = Reflect.get(tap, key);
-    if (value !== undefined && typeof value !== 'function')
-      throw new SluiceError('invalid_options', `tap(): ${key} is ${kindOf(value)}: give a function.`);
-  }
+  const { chunk, end, pull, call }: Partial<Record<keyof Tap<unknown, unknown>, unknown>> = tap;
+  checkFunction('chunk', chunk);
+  checkFunction('end', end);
+  checkFunction('pull', pull);
+  checkFunction('call', call);
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new SluiceError('invalid_options', `tap(): ${name} is ${kindOf(value)}: give a function.`);
 }
 
 /** The error for a tap that would not see everything. */

@@ -1,15 +1,15 @@
 import type { SluiceError } from '../errors.ts';
 import type { MaybePromise, StreamOwner } from './owner.ts';
 import { Segment } from './segment.ts';
+import type { TappedStream } from './segment.ts';
 import type { BatchSource } from './source.ts';
 import type { CallTap, StreamEnd } from './tap.ts';
 
 /** What a view needs of the stream that it is made from. */
-interface Viewed<R> {
+interface Viewed<R> extends TappedStream {
   readonly owner: StreamOwner;
-  readonly tappedBy: string;
   readonly decidedEnd: StreamEnd<R> | undefined;
-  addCallTap(tap: CallTap): void;
+  addCallTap(on: TappedStream, tap: CallTap['tap']): void;
 }
 
 /** A stream of what a source makes of another stream: a view, or a branch of one. Closing the source closes the other stream. */
@@ -28,8 +28,8 @@ export class ViewSegment<C, R> extends Segment<C, R> {
   }
 
   /** Calls are made below the stream that it is made from. */
-  override addCallTap(tap: CallTap): void {
-    this.#of.addCallTap(tap);
+  override addCallTap(on: TappedStream, tap: CallTap['tap']): void {
+    this.#of.addCallTap(on, tap);
   }
 
   override closeUnread(error: SluiceError): MaybePromise<void> {

@@ -2,27 +2,31 @@ import type { Call, Cost, ExecutionContext, Usage } from '../../../src/index.ts'
 import type { NamedOnce } from './named-once.ts';
 import type { Priced, PriceTable } from './price-table.ts';
 
+/** What prices are made of. */
+export interface Prices {
+  table: PriceTable;
+  /** The models without a price that have been logged. */
+  noted: NamedOnce;
+}
+
 /** The price of one call. */
 export class CallPrice {
   readonly #context: ExecutionContext;
-  readonly #table: PriceTable;
-  readonly #noted: NamedOnce;
+  readonly #prices: Prices;
   readonly #call: Call;
   /** The model that it was made for. */
   readonly #asked: string | undefined;
 
-  /** `noted`: the models without a price that have been logged. */
-  constructor(context: ExecutionContext, table: PriceTable, noted: NamedOnce, call: Call) {
+  constructor(context: ExecutionContext, prices: Prices, call: Call) {
     this.#context = context;
-    this.#table = table;
-    this.#noted = noted;
+    this.#prices = prices;
     this.#call = call;
     this.#asked = call.model;
   }
 
   /** What a usage of the call costs, for budgets and for the end. */
   of(usage: Usage): Priced {
-    const priced = this.#table.price(this.#call, usage, this.#asked);
+    const priced = this.#prices.table.price(this.#call, usage, this.#asked);
     this.#note(priced);
     return priced;
   }
@@ -41,11 +45,11 @@ export class CallPrice {
 
   /** The cost so far of a call that still runs. */
   soFar(usage: Usage): Cost {
-    return this.#table.price(this.#call, usage, this.#asked).cost;
+    return this.#prices.table.price(this.#call, usage, this.#asked).cost;
   }
 
   #note({ nameless }: Priced): void {
-    if (nameless === undefined || !this.#noted.isNew(nameless)) return;
+    if (nameless === undefined || !this.#prices.noted.isNew(nameless)) return;
     const advice = `give cost({ prices: { '${nameless}': { input, output } } })`;
     this.#context.log.warn(`no price is known for "${nameless}", so its cost is unknown: ${advice}`);
   }

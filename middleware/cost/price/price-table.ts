@@ -121,7 +121,8 @@ function isUntold(tier: TierPrice, quote: Quote, { isTold }: Mode): boolean {
  */
 function heldUsd(usage: Usage, amounts: Amounts, quote: Quote, tier: TierPrice, mode: Mode): number {
   const others = [];
-  if (!mode.isTold || tier.isUnknown) others.push(quote.prices);
+  const isListPrice = tier.prices === quote.prices && tier.factor === 1;
+  if (!isListPrice && (!mode.isTold || tier.isUnknown)) others.push(quote.prices);
   if (tier.isUnknown) others.push(...(quote.tiers?.values() ?? []));
   const totals = others.map((prices) => amountsOf(usage, prices)?.totalUsd ?? 0);
   return Math.max(amounts.totalUsd, ...totals);
@@ -143,8 +144,21 @@ function warningsOf(
   ];
 }
 
+/** Most usages have one part. */
+function onlyOne({ isExact, warnings, heldUsd, nameless, unpriced }: Bill, amounts: Amounts): Priced {
+  return {
+    cost: { status: isExact ? 'exact' : 'estimated', ...amounts },
+    heldUsd: heldUsd === undefined ? undefined : rounded(heldUsd),
+    warnings: [...warnings],
+    ...(nameless !== undefined && { nameless }),
+    ...(unpriced !== undefined && { unpriced }),
+  };
+}
+
 /** The bills of all parts as one cost. */
 function joined(bills: readonly Bill[]): Priced {
+  const [first, second] = bills;
+  if (first?.amounts !== undefined && second === undefined) return onlyOne(first, first.amounts);
   const amounts = bills.map((bill) => bill.amounts).filter((one) => one !== undefined);
   const held = bills.map((bill) => bill.heldUsd).filter((usd) => usd !== undefined);
   const isKnown = amounts.length === bills.length;

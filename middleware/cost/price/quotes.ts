@@ -40,6 +40,9 @@ const MAX_REMEMBERED = 500;
 /** Some prices depend on the time of the day. Their limits are full minutes, so a price is remembered until the next one. */
 const MINUTE_MS = 60_000;
 
+/** What is remembered where the caller gave no price. */
+const NONE = Symbol('none');
+
 /** The embedded model runs in this process. */
 const FREE: ModelPrice = { input_mtok: 0, output_mtok: 0 };
 
@@ -49,6 +52,8 @@ export class Quotes {
   readonly #aliases: ReadonlyMap<string, string>;
   readonly #now: () => number;
   readonly #listed = new Map<string, { prices: ModelPrice | undefined; untilMs: number }>();
+  /** The caller's price, by provider and models. */
+  readonly #found = new Map<string, Quote | typeof NONE>();
   readonly #servers = new Map<string, string | undefined>();
 
   /** `own`: prices by `model`, `provider/model` or `provider/*`. `aliases`: a provider's name in the list, by its name here. */
@@ -84,12 +89,15 @@ export class Quotes {
 
   /** The caller's price: the most exact name first, and that of the model which answered before that of the one asked for. */
   #ownPrice(provider: string | undefined, models: readonly (string | undefined)[]): Quote | undefined {
+    const key = `${provider}\n${models.join('\n')}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) return known === NONE ? undefined : known;
     const names = [...models.flatMap((model) => [`${provider}/${model}`, model ?? '']), `${provider}/*`];
-    for (const name of names) {
-      const own = this.#own.get(name.toLowerCase());
-      if (own !== undefined) return own;
-    }
-    return undefined;
+    const name = names.map((one) => one.toLowerCase()).find((one) => this.#own.has(one));
+    const own = name === undefined ? undefined : this.#own.get(name);
+    if (this.#found.size >= MAX_REMEMBERED) this.#found.clear();
+    this.#found.set(key, own ?? NONE);
+    return own;
   }
 
   #listPrice(listName: string | undefined, model: string | undefined): ModelPrice | undefined {

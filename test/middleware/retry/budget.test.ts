@@ -226,8 +226,7 @@ describe('the retry budget', () => {
           let successes = 0;
           for (const event of events) {
             if (event === 'success') {
-              budget.succeeded({} as never);
-              successes++;
+              budget.succeeded({ span: { span: { id: `call ${successes++}` } } } as never);
             } else {
               budget.failed();
               if (RetryBudget.take([budget], 0)) retries++;
