@@ -64,7 +64,7 @@ export class Budgets {
       failed = false;
     } finally {
       // Not waited for: a store that fails would only make the request wait once more.
-      if (failed || shortage !== undefined) this.settle(taken, 0, 0).catch(() => undefined);
+      if (failed || shortage !== undefined) this.settle(taken, 0, 0)?.catch(() => undefined);
     }
     return shortage;
   }
@@ -74,12 +74,11 @@ export class Budgets {
     return { request: this.#requests?.force(1), tokens: this.#tokens?.force(tokens) };
   }
 
-  /** Corrects the taken to what was used. Throws `store`. */
-  async settle(taken: TakenFromBoth, requests: number, tokens: number): Promise<void> {
-    await Promise.all([
-      taken.request && this.#requests?.settle(taken.request, requests),
-      taken.tokens && this.#tokens?.settle(taken.tokens, tokens),
-    ]);
+  /** Corrects the taken to what was used. What is undefined is done; a promise rejects with `store`. */
+  settle(taken: TakenFromBoth, requests: number, tokens: number): Promise<unknown> | undefined {
+    const ofRequests = taken.request && this.#requests?.settle(taken.request, requests);
+    const ofTokens = taken.tokens && this.#tokens?.settle(taken.tokens, tokens);
+    return ofRequests === undefined ? ofTokens : Promise.all([ofRequests, ofTokens]);
   }
 }
 
@@ -101,22 +100,19 @@ export class Reservation {
 
   /** Ends the reservation of a call that has used so many tokens. */
   settle(tokens: number): void {
-    void this.#end(1, tokens);
+    this.#end(1, tokens);
   }
 
   /** Ends the reservation of a call that was not made: everything is given back. */
   cancel(): void {
-    void this.#end(0, 0);
+    this.#end(0, 0);
   }
 
-  async #end(requests: number, tokens: number): Promise<void> {
+  #end(requests: number, tokens: number): void {
     if (!this.#open) return;
     this.#open = false;
-    try {
-      await this.#budgets.settle(this.#taken, requests, Math.ceil(tokens));
-    } catch (error) {
-      this.#onError(error);
-    }
-    this.#onEnd();
+    const later = this.#budgets.settle(this.#taken, requests, Math.ceil(tokens));
+    if (later === undefined) this.#onEnd();
+    else void later.catch(this.#onError).then(this.#onEnd);
   }
 }

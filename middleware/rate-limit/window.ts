@@ -51,10 +51,9 @@ export class Window {
     return { here: this.#here.force(points), there };
   }
 
-  /** Corrects what was taken from both. Throws `store`. */
-  async settle(taken: Taken, points: number): Promise<void> {
+  /** Corrects what was taken from both. What is undefined is done; a promise rejects with `store`. */
+  settle(taken: Taken, points: number): Promise<void> | undefined {
     this.#here.settle(taken.here, points);
-    const there = await taken.there;
-    if (there !== undefined) await this.#there?.settle(this.#key, there, points);
+    return taken.there?.then((there) => this.#there?.settle(this.#key, there, points));
   }
 }

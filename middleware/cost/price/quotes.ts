@@ -69,7 +69,7 @@ export class Quotes {
 
   /** The price of a model. Undefined if none is known. */
   quote({ provider, server, model, asked }: Asked): Quote | undefined {
-    const own = this.#ownPrice(provider, [model, asked]);
+    const own = this.#ownPrice(provider, model, asked);
     if (own !== undefined) return own;
     const listName = this.listName(provider, server);
     const prices = this.#listPrice(listName, model);
@@ -88,11 +88,15 @@ export class Quotes {
   }
 
   /** The caller's price: the most exact name first, and that of the model which answered before that of the one asked for. */
-  #ownPrice(provider: string | undefined, models: readonly (string | undefined)[]): Quote | undefined {
-    const key = `${provider}\n${models.join('\n')}`;
+  #ownPrice(
+    provider: string | undefined,
+    model: string | undefined,
+    asked: string | undefined,
+  ): Quote | undefined {
+    const key = `${provider}\n${model}\n${asked}`;
     const known = this.#found.get(key);
     if (known !== undefined) return known === NONE ? undefined : known;
-    const names = [...models.flatMap((model) => [`${provider}/${model}`, model ?? '']), `${provider}/*`];
+    const names = [`${provider}/${model}`, model ?? '', `${provider}/${asked}`, asked ?? '', `${provider}/*`];
     const name = names.map((one) => one.toLowerCase()).find((one) => this.#own.has(one));
     const own = name === undefined ? undefined : this.#own.get(name);
     if (this.#found.size >= MAX_REMEMBERED) this.#found.clear();
