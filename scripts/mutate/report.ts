@@ -32,20 +32,25 @@ export function mutantsOf(json: string): Tried[] {
   );
 }
 
-/** The survivors, one a line, and the score: the share of the mutants that were tried and killed. */
+/**
+ * The survivors, one a line, and the score: the share of the mutants that were tried and killed. A mutant that takes too long counts as killed,
+ * as one that never ends does. Those are listed, too: on a busy machine it may be the tests that are slow.
+ */
 export function reportOf(mutants: readonly Tried[]): string {
   const of = (...statuses: Tried['status'][]): Tried[] =>
     mutants.filter(({ status }) => statuses.includes(status));
-  const killed = of('Killed', 'Timeout', 'RuntimeError').length;
+  const late = of('Timeout');
+  const killed = late.length + of('Killed', 'RuntimeError').length;
   const survivors = of('Survived');
   const unreached = of('NoCoverage');
   const tried = killed + survivors.length + unreached.length;
   const score = tried === 0 ? 0 : killed / tried;
   return [
+    ...late.map((mutant) => `took too long: ${lineOf(mutant)}`),
     ...unreached.map((mutant) => `no test: ${lineOf(mutant)}`),
     ...survivors.map((mutant) => `survived: ${lineOf(mutant)}`),
     `score ${(100 * score).toFixed(1)} %: of ${tried + of('CompileError').length} mutants ${tried} were tried: ` +
-      `${killed} killed, ${survivors.length} survived, ${unreached.length} reached by no test`,
+      `${killed} killed (${late.length} took too long), ${survivors.length} survived, ${unreached.length} reached by no test`,
   ].join('\n');
 }
 

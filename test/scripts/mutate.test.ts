@@ -53,8 +53,9 @@ test('the report names what survived, and its score counts what no test reaches'
   expect(
     reportOf(mutantsOf(JSON.stringify({ files: { 'src/tokens.ts': { mutants: tried } } }))).split('\n'),
   ).toEqual([
+    'took too long: src/tokens.ts:1:3 BooleanLiteral: { false }',
     'no test: src/tokens.ts:4:3 BooleanLiteral: { false }',
     'survived: src/tokens.ts:3:3 BooleanLiteral: { false }',
-    'score 60.0 %: of 6 mutants 5 were tried: 3 killed, 1 survived, 1 reached by no test',
+    'score 60.0 %: of 6 mutants 5 were tried: 3 killed (1 took too long), 1 survived, 1 reached by no test',
   ]);
 });

@@ -107,3 +107,24 @@ test('a fork has an id that nobody can guess', async () => {
   await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
   expect((await store.fork('s')).id).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
 });
+
+test('a call with wrong arguments is refused, with the name of the call', async () => {
+  const store = new MemoryStore();
+  const wrong: Record<string, Promise<unknown>> = {
+    'load()': store.load('s', { last: -1 }),
+    'append()': store.append('s', [entry('a')], { expectedVersion: -1, turnId: 't' }),
+    'update()': store.update('s', {}, { expectedVersion: 0.5 }),
+    'fork()': store.fork('s', { at: -1 }),
+    'list()': store.list({ owner: '', limit: 0 }),
+    'lease()': store.lease('s', 0),
+    // Without a check, these would find nothing.
+    'spend()': Reflect.apply(store.spend.bind(store), undefined, [{ id: 's' }]),
+    'owner is a number': Reflect.apply(store.forget.bind(store), undefined, [7]),
+    'owner holds half a surrogate pair': store.spend({ owner: '\ud800' }),
+    'sessionId.id is empty': store.spend({ owner: '', id: '' }),
+  };
+  const failures = await Promise.all(Object.values(wrong).map(failureOf));
+  expect(failures.map(({ code, message }) => [code, message])).toEqual(
+    Object.keys(wrong).map((names) => ['invalid_options', expect.stringContaining(names)]),
+  );
+});
