@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { sourceAliases } from './scripts/entry-points.ts';
 import { messagesOfErrors } from './scripts/messages-of-errors.ts';
@@ -31,6 +32,12 @@ const slow = [
 
 const tests = (patterns: string[]): string[] =>
   patterns.map((pattern) => pattern.replace(/\/\*\*$/, '/**/*.test.ts'));
+
+/**
+ * The processes of the tests, and those that tests start, load the same modules again and again. Node keeps what it has compiled, and TypeScript
+ * without its types, where programs keep it by default.
+ */
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
 export default defineConfig({
   test: {

@@ -2,6 +2,8 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { childEnvironment } from '../support/child-environment.ts';
+
 /** The source of the command line; this version of Node runs it without a build. */
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
@@ -18,7 +20,7 @@ export interface RunningCli extends AsyncDisposable {
 
 /** How to run it. */
 export interface RunOptions {
-  /** Variables besides `PATH`. The keys of the test's own environment are not passed on. */
+  /** Variables besides those of `childEnvironment()`. The keys of the test's own environment are not passed on. */
   environment?: Record<string, string>;
   /** The piped input. Default: an empty input. `null` leaves the pipe open. */
   input?: string | null;
@@ -77,7 +79,7 @@ export function startCliOnTerminal(
 }
 
 function start(file: string, args: readonly string[], environment: Record<string, string> = {}): RunningCli {
-  const env = { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1', ...environment };
+  const env = { ...childEnvironment(), NODE_NO_WARNINGS: '1', ...environment };
   const child = spawn(file, args, { env, stdio: 'pipe' });
   const text = { stdout: '', stderr: '', both: '' };
   const watchers = new Set<() => void>();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { root } from '../../scripts/entry-points.ts';
+import { childEnvironment } from '../support/child-environment.ts';
 
 const run = promisify(execFile);
 const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.ts'));
@@ -46,7 +47,7 @@ const prints: Record<string, RegExp> = {
 
 describe('every example runs without a key', () => {
   test.each(examples)('%s', async (name) => {
-    const env = { PATH: process.env['PATH'], NO_COLOR: '1' };
+    const env = { ...childEnvironment(), NO_COLOR: '1' };
     const { stdout } = await run(process.execPath, [join(root, 'examples', name)], { env, timeout: 60_000 });
     expect(stdout).toMatch(prints[name] ?? /\S/);
   });

@@ -50,6 +50,8 @@ export interface History {
 const LEASE_MS = 1_000;
 /** How long the workers may take to finish open turns after the last fault. */
 const DRAIN_MS = 60_000;
+/** Where Node keeps what it has compiled. Workers are killed and started again, and would spend most of their time on that. */
+const compiled = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 
 /** Runs workers on shared sessions, causes faults in them and in their store, and at the end checks what is stored. */
@@ -76,7 +78,6 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
           ...(at % 2 === 1 && { historyLimit: 6 }),
           startedAt: began,
         },
-        folder,
         violations,
       ),
   );
@@ -195,7 +196,6 @@ function chosenOf(kinds: readonly Kind[], random: Random): { kind: Kind; free: T
 class Worker implements Target {
   busy = false;
   readonly spec: WorkerSpec;
-  readonly #folder: string;
   readonly #violations: string[];
   #starts = 0;
   #child: ChildProcess | undefined;
@@ -203,9 +203,8 @@ class Worker implements Target {
   /** Whether the end of the process is expected. */
   #ending = false;
 
-  constructor(spec: WorkerSpec, folder: string, violations: string[]) {
+  constructor(spec: WorkerSpec, violations: string[]) {
     this.spec = spec;
-    this.#folder = folder;
     this.#violations = violations;
   }
 
@@ -216,7 +215,7 @@ class Worker implements Target {
     const child = endsWithUs(
       spawn(process.execPath, [worker, JSON.stringify(spec)], {
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-        env: { ...process.env, NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
+        env: { ...process.env, NODE_COMPILE_CACHE: compiled },
       }),
     );
     child.stderr?.on('data', (data) => (this.#errors += String(data)));

@@ -1,5 +1,6 @@
 // One process of a history. It runs turns on sessions that other processes also write to, until it is told to end. Its log contains what it has told
 // its callers. A killed process starts again with the turns that its log leaves open, like a client that got no answer.
+import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pipeline, isSluiceError } from '../../src/index.ts';
 import type { ExecutionResult } from '../../src/index.ts';
@@ -32,6 +33,8 @@ interface Job {
   session: string;
 }
 
+// A process that is killed would not keep what it has compiled.
+flushCompileCache();
 const spec = JSON.parse(process.argv[2] ?? '') as WorkerSpec;
 const before = readLog(spec.log);
 const log = new Log(spec.log);

@@ -7,18 +7,14 @@ import { root } from '../../scripts/entry-points.ts';
 const run = promisify(execFile);
 
 /**
- * Runs a script of this folder in a process of its own and parses its output. Code is compiled on the main thread, because what compiled code
- * creates depends on when it was compiled.
+ * Runs a script of this folder in a process of its own and parses its output. Code is compiled on the main thread and anew each time, because
+ * what compiled code creates depends on when it was compiled.
  */
 async function printed<Result>(script: string, flags: string[], ...words: string[]): Promise<Result> {
   const file = join(root, 'test/performance', script);
-  const { stdout } = await run(process.execPath, [
-    '--expose-gc',
-    '--no-concurrent-recompilation',
-    ...flags,
-    file,
-    ...words,
-  ]);
+  const parameters = ['--expose-gc', '--no-concurrent-recompilation', ...flags, file, ...words];
+  const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' };
+  const { stdout } = await run(process.execPath, parameters, { env });
   const result: Result = JSON.parse(stdout);
   return result;
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../../scripts/entry-points.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const run = promisify(execFile);
 
@@ -83,7 +84,7 @@ export async function runProgram({ name, code }: Program): Promise<string> {
   const file = join(folder, `${name.replace(/[^a-z0-9]+/gi, '-')}.ts`);
   await writeFile(file, code);
   try {
-    const env = { PATH: process.env['PATH'], NO_COLOR: '1' };
+    const env = { ...childEnvironment(), NO_COLOR: '1' };
     const { stdout } = await run(process.execPath, [file], { env, timeout: 60_000 });
     return stdout;
   } finally {
