@@ -15,7 +15,8 @@ const there: Readonly<Record<string, () => Promise<boolean> | boolean>> = {
 };
 
 describe(`histories, seed ${seed}`, () => {
-  test.each(Object.entries(backends).map(([name, make], at) => ({ name, make, at })))(
+  // All at once: each history mostly waits, for its faults to pass and its servers to start again.
+  test.concurrent.each(Object.entries(backends).map(([name, make], at) => ({ name, make, at })))(
     'R33 R34 R42 R43 $name: no acknowledged turn is lost, doubled or interleaved, whatever happens to processes, server and connections',
     async ({ name, make, at }) => {
       if ((await there[name]?.()) !== true) return;
@@ -29,8 +30,8 @@ describe(`histories, seed ${seed}`, () => {
         );
         expect(history.violations).toEqual([]);
         expect(Object.values(history.faults).reduce((sum, count) => sum + count, 0)).toBe(faults);
-        // A history without faults would show nothing.
-        expect(history.acknowledged).toBeGreaterThan(faults / 2);
+        // A history without turns would show nothing.
+        expect(history.acknowledged).toBeGreaterThanOrEqual(faults / 2);
       } finally {
         await backend.stop();
       }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { StateStore, StoredTurn } from '../../src/index.ts';
 import { endsWithUs } from '../support/ends-with-us.ts';
@@ -48,7 +49,7 @@ export interface History {
 }
 
 const LEASE_MS = 1_000;
-/** How long the workers may take to finish open turns after the last fault. */
+/** How long the workers may take for a turn, and to finish open turns after the last fault. */
 const DRAIN_MS = 60_000;
 /** Where Node keeps what it has compiled. Workers are killed and started again, and would spend most of their time on that. */
 const compiled = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
@@ -88,6 +89,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     const running = new Set<Promise<void>>();
     for (let number = 1; number <= faults; number++) {
       await pause(random, 200, 700);
+      await turnsOf(workers, number / 2);
       let chosen = chosenOf(kinds, random);
       while (chosen === undefined) {
         await Promise.race(running);
@@ -101,7 +103,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     }
     await Promise.all(running);
     await Promise.all(workers.map((one) => one.drain()));
-    const logs = workers.flatMap(({ spec }) => readLog(spec.log));
+    const logs = linesOf(workers);
     const store = await backend.open();
     try {
       const kept = await Promise.all(sessions.map((id) => keptOf(store, { owner: 'history', id }, logs)));
@@ -124,6 +126,22 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
     for (const one of workers) one.kill();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Waits until this many turns were acknowledged. Usually many more of them were. But on a slow machine, faults would follow each other so
+ * quickly that no turn gets through between them, which would show nothing.
+ */
+async function turnsOf(workers: readonly Worker[], count: number): Promise<void> {
+  const from = Date.now();
+  while (figuresOf(linesOf(workers)).acknowledged < count) {
+    if (Date.now() - from > DRAIN_MS) throw new Error(`No turn was acknowledged for ${DRAIN_MS} ms.`);
+    await delay(100);
+  }
+}
+
+function linesOf(workers: readonly Worker[]): LogLine[] {
+  return workers.flatMap(({ spec }) => readLog(spec.log));
 }
 
 /** A kind of fault, and the targets that it can hit now. */
