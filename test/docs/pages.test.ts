@@ -11,7 +11,7 @@ describe('the programs in the pages', () => {
     expect(programs.filter(({ name }) => name.startsWith('README.md'))).toHaveLength(3);
   });
 
-  test.each(programs)('$name runs and prints what it says', async (program) => {
+  test.concurrent.each(programs)('$name runs and prints what it says', async (program) => {
     const output = await runProgram(program);
     const lines = output.split('\n').map((line) => line.trimEnd());
     expect(lines).toEqual(expect.arrayContaining(program.prints));
@@ -19,7 +19,7 @@ describe('the programs in the pages', () => {
 });
 
 describe('the blocks in the pages that import', () => {
-  test.each(['nodenext', 'bundler'] as const)(
+  test.concurrent.each(['nodenext', 'bundler'] as const)(
     'have correct types for a strict user of %s',
     async (resolution) => {
       const blocks = (await Promise.all(pages.map(typedBlocksOf))).flat();

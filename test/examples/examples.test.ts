@@ -46,7 +46,7 @@ const prints: Record<string, RegExp> = {
 };
 
 describe('every example runs without a key', () => {
-  test.each(examples)('%s', async (name) => {
+  test.concurrent.each(examples)('%s', async (name) => {
     const env = { ...childEnvironment(), NO_COLOR: '1' };
     const { stdout } = await run(process.execPath, [join(root, 'examples', name)], { env, timeout: 60_000 });
     expect(stdout).toMatch(prints[name] ?? /\S/);
