@@ -68,6 +68,17 @@ describe('before a call', () => {
     expect(sums.size).toBe(2);
   });
 
+  test('the names of counters stay what they were, because ledgers outlive a release', async () => {
+    const key: Budget['key'] = () => 'acme';
+    const budgets: Budget[] = [
+      { usd: 9, per: 'day', key },
+      { usd: 9, per: 'month', key, name: 'team' },
+    ];
+    const { sums, pipeline } = stage(budgets, MILLION, { now: () => Date.parse('2026-01-31T12:00:00Z') });
+    await ask(pipeline);
+    expect([...sums.keys()]).toEqual(['["day","","acme","2026-01-31"]', '["month","team","acme","2026-01"]']);
+  });
+
   test('a day ends at midnight UTC, a month with its last day', async () => {
     let now = Date.parse('2026-01-31T23:59:59.999Z');
     const daily = stage([{ usd: 1, per: 'day' }], MILLION, { now: () => now });

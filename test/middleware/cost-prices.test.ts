@@ -218,16 +218,19 @@ describe('prices', () => {
     expect(result.cost).toMatchObject({ status: 'estimated', outputUsd: 0.0002 });
   });
 
-  test('the cost is an estimate if tools are offered that OpenAI runs itself', async () => {
+  test.each([
+    ['an estimate', 'that OpenAI runs itself', [{ type: 'web_search' }], 'estimated'],
+    ['an estimate', 'of which one is not an object', [{ type: 'function' }, null], 'estimated'],
+    ['exact', 'that the caller runs', [{ type: 'function' }, { type: 'custom' }], 'exact'],
+  ])('the cost is %s if tools are offered %s', async (_what, _which, tools, status) => {
     const pipeline = new Pipeline([
       cost(),
       provider(scripted('Hi', { name: 'openai', model: 'gpt-5-mini' })),
     ]);
-    const tools = [{ type: 'web_search' }];
     const result = await pipeline.execute('user', 'Hi', {
       parameters: { providerOptions: { openai: { tools } } },
     });
-    expect(result.cost.status).toBe('estimated');
+    expect(result.cost.status).toBe(status);
   });
 });
 

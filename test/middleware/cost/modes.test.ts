@@ -67,6 +67,27 @@ describe("R50 Anthropic's modes", () => {
   });
 });
 
+describe('R50 a tier that Anthropic does not have', () => {
+  test('is named as what has no price, also in a region without a price', async () => {
+    const { cost, warnings } = await priced({
+      ...CLAUDE,
+      raw: { inference_geo: 'mars' },
+      serviceTier: 'gold',
+    });
+    expect(cost).toEqual({ status: 'unknown' });
+    expect(warnings.join('\n')).toContain('No price is known for the service tier "gold"');
+  });
+
+  test('gives no price to the fast mode, although the two are one tier at OpenAI', async () => {
+    const named = (tier: string) => ({
+      'claude-opus-5-5': { input: 4, output: 20, tiers: { [tier]: { input: 8, output: 40 } } },
+    });
+    const raw = { speed: 'fast' };
+    expect((await priced({ ...CLAUDE, raw }, { prices: named('fast') })).cost.status).toBe('exact');
+    expect((await priced({ ...CLAUDE, raw }, { prices: named('priority') })).cost.status).toBe('estimated');
+  });
+});
+
 describe("R50 OpenAI's tiers", () => {
   const tiers = { priority: { input: 0.5, output: 4 } };
   const prices = { 'gpt-5-mini': { input: 0.25, output: 2, tiers } };
