@@ -114,7 +114,7 @@ test('a call with wrong arguments is refused, with the name of the call', async 
     'load()': store.load('s', { last: -1 }),
     'append()': store.append('s', [entry('a')], { expectedVersion: -1, turnId: 't' }),
     'update()': store.update('s', {}, { expectedVersion: 0.5 }),
-    'fork()': store.fork('s', { at: -1 }),
+    'fork()': store.fork('s', -1),
     'list()': store.list({ owner: '', limit: 0 }),
     'lease()': store.lease('s', 0),
     // Without a check, these would find nothing.
