@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Loaded, StoreDriver, StoredRow } from 'sluice';
 import type { PlainContent } from '../../src/session/store/contents.ts';
+import { firstRows } from '../../src/session/store/driver.ts';
 import { MemoryDriver } from '../../src/session/store/memory-driver.ts';
 import { keepsDriverPromises } from '../stores/driver-cases.ts';
 
@@ -44,4 +45,22 @@ test('a row of weight in memory has its number in the session as its position, a
   const rows = [1, 0, 1].map((weight) => ({ weight, content: plain('a') }));
   memory.write(place, { ...write, rows, group: { id: 'g', from: 0 } });
   expect(memory.group(place, 'g').map(({ position }) => position)).toEqual([1, 0, 2]);
+});
+
+test('a copy has the rows of its messages and no empty ones after them', () => {
+  const rows = ['ab', 'c', 'de'].map((content, at) => ({
+    ...{ content, weight: content.length, position: at + 1, version: at + 1, at: 0 },
+  }));
+  const copied = (messages: number): string[] =>
+    firstRows(rows, messages, ({ content }, count) => content.slice(0, count)).map(
+      ({ content, weight }) => `${weight} ${content}`,
+    );
+  expect([0, 1, 2, 3, 4, 9].map(copied)).toEqual([
+    [],
+    ['1 a'],
+    ['2 ab'],
+    ['2 ab', '1 c'],
+    ['2 ab', '1 c', '1 d'],
+    ['2 ab', '1 c', '2 de'],
+  ]);
 });

@@ -121,6 +121,9 @@ test('a call with wrong arguments is refused, with the name of the call', async 
     'spend()': Reflect.apply(store.spend.bind(store), undefined, [{ id: 's' }]),
     'owner is a number': Reflect.apply(store.forget.bind(store), undefined, [7]),
     'owner holds half a surrogate pair': store.spend({ owner: '\ud800' }),
+    'sessionId is a number': Reflect.apply(store.load.bind(store), undefined, [7]),
+    'sessionId is null': Reflect.apply(store.load.bind(store), undefined, [null]),
+    'sessionId.owner is a number': Reflect.apply(store.load.bind(store), undefined, [{ owner: 7, id: 's' }]),
     'sessionId.id is empty': store.spend({ owner: '', id: '' }),
   };
   const failures = await Promise.all(Object.values(wrong).map(failureOf));

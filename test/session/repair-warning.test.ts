@@ -147,6 +147,24 @@ test('the warning is given once by turns without input, too', async () => {
   expect([await again(), await again(), await turn(store)]).toEqual([[ONE], [], []]);
 });
 
+test('the warning about a reply that was paused is given when it is no longer continued', async () => {
+  const store = new MemoryStore();
+  const block = { provider: 'anthropic', data: { type: 'server_tool_use', id: 'y' } };
+  const search: Part = {
+    type: 'tool_call',
+    id: 'y',
+    name: 'look',
+    arguments: {},
+    providerExecuted: true,
+    block,
+  };
+  await write(store, user('a'), calls('x'), user('b'), { role: 'assistant', content: [search] });
+  await store.update('s', { 'sluice.paused': true }, { expectedVersion: 1 });
+  const pipeline = new Pipeline([says('ok')], { store });
+  expect((await pipeline.executeWithContext('s', [])).warnings).toEqual([ONE]);
+  expect([await turn(store), await turn(store)]).toEqual([[ONE], []]);
+});
+
 test.each([
   ['a text', 'all'],
   ['numbers below 0', { from: -1, to: 5 }],

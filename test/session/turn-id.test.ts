@@ -54,7 +54,8 @@ describe('a turn that is sent again', () => {
       { type: 'content', content: '', block },
       { type: 'tool_call', id: 'c', name: 'look', arguments: { at: [1] }, block },
       { type: 'tool_result', id: 'c', name: 'look', content: 'none', isError: true },
-      { type: 'content', content: 'Nothing there.' },
+      { type: 'content', content: 'Nothing there. ' },
+      { type: 'content', content: 'I will not look again.', refusal: true },
     ];
     const model: Middleware = async function* model() {
       yield* chunks.map((chunk) => ({ ...chunk }));

@@ -106,6 +106,13 @@ describe('a store of a driver', () => {
         retryable: false,
         message: 'The session "s" cannot be read: its messages at version 3 are 0 where 2 were expected.',
       });
+    const fields = { [`metadata:"colour"`]: 'red' };
+    const unreadable = defineStore({ ...nothing, load: () => ({ ...session, messages: 0, fields }) });
+    expect(await failureOf(unreadable.load('s'))).toMatchObject({
+      code: 'store',
+      retryable: false,
+      message: 'The session "s" cannot be read: its metadata is not valid JSON.',
+    });
     const spent = defineStore({ ...nothing, spent: () => ({ turns: Number.NaN }) });
     expect(await failureOf(spent.spend({ owner: 'a' }))).toMatchObject({
       code: 'store',
