@@ -72,7 +72,7 @@ function configOf(report: string): unknown {
     // What runs only while a module loads: such a change needs all tests anew, and mostly is a table of names.
     ignoreStatic: true,
     ignorePatterns: ['bench', 'dist'],
-    timeoutMS: 20_000,
+    timeoutMS: 10_000,
     dryRunTimeoutMinutes: 20,
     reporters: ['progress-append-only', 'json'],
     jsonReporter: { fileName: report },

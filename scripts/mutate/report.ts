@@ -4,6 +4,8 @@ const mutantSchema = z.object({
   location: z.object({ start: z.object({ line: z.number(), column: z.number() }) }),
   mutatorName: z.string(),
   replacement: z.string(),
+  /** What the test said that failed. */
+  statusReason: z.string().optional(),
   status: z.enum([
     'Killed',
     'Timeout',
@@ -39,19 +41,23 @@ export function mutantsOf(json: string): Tried[] {
 export function reportOf(mutants: readonly Tried[]): string {
   const of = (...statuses: Tried['status'][]): Tried[] =>
     mutants.filter(({ status }) => statuses.includes(status));
-  const late = of('Timeout');
-  const killed = late.length + of('Killed', 'RuntimeError').length;
+  const killed = of('Killed', 'Timeout', 'RuntimeError');
+  const late = killed.filter(isLate);
   const survivors = of('Survived');
   const unreached = of('NoCoverage');
-  const tried = killed + survivors.length + unreached.length;
-  const score = tried === 0 ? 0 : killed / tried;
+  const tried = killed.length + survivors.length + unreached.length;
+  const score = tried === 0 ? 0 : killed.length / tried;
   return [
     ...late.map((mutant) => `took too long: ${lineOf(mutant)}`),
     ...unreached.map((mutant) => `no test: ${lineOf(mutant)}`),
     ...survivors.map((mutant) => `survived: ${lineOf(mutant)}`),
     `score ${(100 * score).toFixed(1)} %: of ${tried + of('CompileError').length} mutants ${tried} were tried: ` +
-      `${killed} killed (${late.length} took too long), ${survivors.length} survived, ${unreached.length} reached by no test`,
+      `${killed.length} killed (${late.length} took too long), ${survivors.length} survived, ${unreached.length} reached by no test`,
   ].join('\n');
+}
+
+function isLate({ status, statusReason }: Tried): boolean {
+  return status === 'Timeout' || statusReason?.includes('timed out in') === true;
 }
 
 function lineOf({ fileName, location, mutatorName, replacement }: Tried): string {

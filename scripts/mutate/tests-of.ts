@@ -11,9 +11,18 @@ const tests: Readonly<Record<string, readonly string[]>> = {
   'middleware/timeout': ['test/middleware/timeout*.test.ts', 'test/middleware/timeout/**'],
   providers: ['test/providers/**'],
   'providers/demo': ['test/providers/demo.test.ts'],
+  // Without those that play every recording, or a contract, to reach the same code as the others.
+  'providers/wire': [
+    'test/providers/**',
+    '!test/providers/{contract,valid-histories}.test.ts',
+    '!test/providers/{anthropic,openai}/recordings.test.ts',
+    '!test/providers/openai/responses/item-table.test.ts',
+  ],
   src: ['test/core/**', 'test/cases/**', 'test/session/**'],
   'src/kit': ['test/kit/**'],
   'src/session': ['test/session/**', 'test/stores/map-store.test.ts'],
+  // Without those that try thousands of streams or read the code.
+  'src/stream': ['test/{cases,core,views}/**', '!test/core/{characters,imports,random-stacks}.test.ts'],
   'src/views': ['test/core/**', 'test/views/**'],
   stores: ['test/stores/**'],
   testing: ['test/testing/**'],
@@ -26,6 +35,16 @@ export const leftOut: readonly string[] = [
   'test/providers/recordings-by-byte.test.ts',
   'test/session/{model,store-model}.test.ts',
   'test/stores/{postgres,redis}/**',
+];
+
+/** Tests that need a process of their own: they count what is left in it, replace a module, or need one that nobody has used before. */
+export const alone: readonly string[] = [
+  'test/cli/**/*.test.ts',
+  'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
+  'test/middleware/module-start.test.ts',
+  'test/providers/wire/transport/{proxy,transport}.test.ts',
+  'test/stores/**/*.test.ts',
+  'test/testing/**/*.test.ts',
 ];
 
 /** Tells vitest.config.ts of this folder which tests to run, as a JSON array of globs. */

@@ -16,7 +16,8 @@ const mutants = Array.from({ length: 50 }, (_, line) => ({
 
 test('the mutation script finds the tests of a folder by the longest start of its path', () => {
   expect(testsOf('src/session/store')).toEqual(testsOf('src/session'));
-  expect(testsOf('src/stream/pump.ts')).toEqual(testsOf('src'));
+  expect(testsOf('src/stream/pump.ts')).toEqual(testsOf('src/stream'));
+  expect(testsOf('src/kit.ts')).toEqual(testsOf('src'));
   expect(testsOf('src/session')).not.toEqual(testsOf('src'));
   expect(() => testsOf('srcs')).toThrow('No tests are known for srcs');
 });
@@ -49,13 +50,15 @@ test('the report names what survived, and its score counts what no test reaches'
   const tried = statuses.map((status, line) => ({
     ...{ fileName: `${root}src/tokens.ts`, location: at(line), status },
     ...{ mutatorName: 'BooleanLiteral', replacement: '{\n  false }' },
+    ...(line === 2 && { statusReason: 'Error: Test timed out in 5000ms.' }),
   }));
   expect(
     reportOf(mutantsOf(JSON.stringify({ files: { 'src/tokens.ts': { mutants: tried } } }))).split('\n'),
   ).toEqual([
     'took too long: src/tokens.ts:1:3 BooleanLiteral: { false }',
+    'took too long: src/tokens.ts:2:3 BooleanLiteral: { false }',
     'no test: src/tokens.ts:4:3 BooleanLiteral: { false }',
     'survived: src/tokens.ts:3:3 BooleanLiteral: { false }',
-    'score 60.0 %: of 6 mutants 5 were tried: 3 killed (1 took too long), 1 survived, 1 reached by no test',
+    'score 60.0 %: of 6 mutants 5 were tried: 3 killed (2 took too long), 1 survived, 1 reached by no test',
   ]);
 });
