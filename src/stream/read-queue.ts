@@ -12,9 +12,18 @@ export function undefinedChunkError(): SluiceError {
 const NOTHING: readonly never[] = [];
 
 /** Waits for the next chunk, or for the next batch. */
-export interface Reader<C, R> {
-  chunk?(result: IteratorResult<C, R>): void;
-  batch?(batch: Pulled<C, R>): void;
+export type Reader<C, R> = ChunkReader<C, R> | BatchReader<C, R>;
+
+interface ChunkReader<C, R> {
+  chunk(result: IteratorResult<C, R>): void;
+  batch?: undefined;
+  reject(error: unknown): void;
+  forStream?: undefined;
+}
+
+interface BatchReader<C, R> {
+  batch(batch: Pulled<C, R>): void;
+  chunk?: undefined;
   reject(error: unknown): void;
   /** Another stream reads for itself. It gets a `close()` as an error: an end would look as if nothing were missing. */
   forStream?: boolean;
@@ -72,7 +81,7 @@ export class ReadQueue<C, R> {
     this.#reader = this.#laterReaders?.shift();
     this.#wasRead = true;
     if (reader.chunk !== undefined) reader.chunk(result);
-    else reader.batch?.([result.value]);
+    else reader.batch([result.value]);
     return true;
   }
 
@@ -153,7 +162,7 @@ export class ReadQueue<C, R> {
         reader.chunk({ done: false, value: chunk });
       } else {
         this.#wasRead = true;
-        reader.batch?.(this.takeAll());
+        reader.batch(this.takeAll());
       }
     }
   }
@@ -168,7 +177,7 @@ export class ReadQueue<C, R> {
   #answerEnd(reader: Reader<C, R>, error: SluiceError | undefined): void {
     if (error !== undefined) reader.reject(error);
     else if (reader.chunk !== undefined) reader.chunk({ done: true, value: this.#reply });
-    else reader.batch?.(end(this.#reply));
+    else reader.batch(end(this.#reply));
   }
 
   #set(buffer: readonly C[]): void {
