@@ -214,15 +214,19 @@ describe('a mistake in a middleware is an error that names it, and nothing is le
       'tap() was given a number: give a function or',
     ],
     [
-      'a tap with a wrong field',
-      (_context, stream) => Reflect.apply(stream.tap, stream, [{ end: 5 }]),
-      'tap(): end is a number: give a function.',
+      'a tap that is null',
+      (_context, stream) => Reflect.apply(stream.tap, stream, [null]),
+      'tap() was given null: give a function or',
     ],
-    [
-      'a tap of calls that is not a function',
-      (_context, stream) => Reflect.apply(stream.tap, stream, [{ call: 5 }]),
-      'tap(): call is a number: give a function.',
-    ],
+    ...['chunk', 'end', 'pull', 'call'].map(
+      (
+        field,
+      ): [string, (context: ExecutionContext, stream: Stream<StreamChunk, Reply>) => unknown, string] => [
+        `a tap of which ${field} is not a function`,
+        (_context, stream) => Reflect.apply(stream.tap, stream, [{ [field]: 5 }]),
+        `tap(): ${field} is a number: give a function.`,
+      ],
+    ),
     [
       'a value to be made once without a function that makes it',
       (context) => Reflect.apply(context.once, context, [contextKey('odd'), 5]),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Pipeline } from 'sluice';
-import { answers, stop, texts } from './harness.ts';
+import type { Middleware } from 'sluice';
+import { answers, stop, text, texts } from './harness.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => {
@@ -50,6 +51,46 @@ test('a result that is asked for before the stream is read, or through a view, i
   await vi.advanceTimersByTimeAsync(10_000);
   expect(warnings.concat(other.warnings)).toEqual([]);
   await texts.close();
+});
+
+const ways: [string, (stream: ReturnType<typeof started>['stream']) => Promise<unknown>][] = [
+  ['a chunk', (stream) => stream.next()],
+  ['a batch', (stream) => stream.read()],
+  ['a chunk that was ready', (stream) => stream.ready().then(() => stream.next())],
+  ['a batch that was ready', (stream) => stream.ready().then(() => stream.read())],
+  ['all of it', (stream) => stream.text()],
+];
+test.each(ways)('a stream of which somebody has read %s is no reason to warn', async (_, read) => {
+  for (const asked of ['before', 'after']) {
+    const { warnings, stream } = started();
+    if (asked === 'before') void stream.result;
+    await read(stream);
+    const timers = vi.getTimerCount();
+    void stream.result;
+    expect([asked, vi.getTimerCount()]).toEqual([asked, timers]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([asked, warnings]).toEqual([asked, []]);
+    await stream.close();
+  }
+});
+
+test('nor is one of which a layer has read a chunk of a generator', async () => {
+  const { warnings } = started();
+  const generator: Middleware = async function* generator() {
+    yield text('a');
+    yield text('b');
+    return { finishReason: 'stop' };
+  };
+  const reads: Middleware = async function* reads(_context, next) {
+    const stream = next();
+    void stream.result;
+    const first = await stream.next();
+    await vi.advanceTimersByTimeAsync(10_000);
+    if (first.done !== true) yield first.value;
+    return yield* stream;
+  };
+  const { response } = await new Pipeline([reads, generator]).execute('user', 'hi');
+  expect([response.content, warnings]).toEqual(['ab', []]);
 });
 
 test('the end of a stream stops the timer, so that no process waits for it', async () => {
