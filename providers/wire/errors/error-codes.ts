@@ -141,7 +141,7 @@ export function kindOfError(words: readonly string[], status: number | undefined
   return kind('server');
 }
 
-/** Classifies an HTTP status. */
+/** Classifies an HTTP status of 400 or more. */
 function kindOfStatus(status: number): Kind {
   switch (status) {
     case 401:
@@ -161,8 +161,7 @@ function kindOfStatus(status: number): Kind {
     case 529:
       return kind('overloaded');
     default:
-      if (status >= 500) return kind('server');
-      return status >= 400 ? kind('invalid_request') : kind('protocol', false);
+      return kind(status >= 500 ? 'server' : 'invalid_request');
   }
 }
 
