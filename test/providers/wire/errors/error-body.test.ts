@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorFromBody, errorIn } from '../../../../providers/wire/index.ts';
+import { errorFromBody } from '../../../../providers/wire/index.ts';
 import { statusError } from '../../../../providers/wire/errors/errors.ts';
 
 const tellOf = (body: unknown) => {
@@ -205,6 +205,47 @@ describe('R46 an error body', () => {
       '<html><head><style>a{}</style><title>502</title></head><body>Bad Gateway</body></html>',
       ['server', true, undefined, 'p sent an error: 502 Bad Gateway'],
     ],
+    [
+      'a text with angle brackets',
+      { message: 'a < b > c' },
+      ['server', true, undefined, 'p sent an error: a < b > c'],
+    ],
+    [
+      'a blank message before a field with one',
+      { message: '  ', error_message: 'Busy' },
+      ['server', true, undefined, 'p sent an error: Busy'],
+    ],
+    ['white space', ' \n ', ['server', true, undefined, 'p sent an error.']],
+    [
+      'the same message in several layers',
+      { message: 'It is down', error: { message: 'It is down: see the docs', detail: { message: 'docs' } } },
+      ['server', true, undefined, 'p sent an error: It is down: see the docs'],
+    ],
+    [
+      'a list with a reason that is not the first',
+      { details: [{ type: 'help' }, { reason: 'slow_down' }] },
+      ['rate_limited', true, undefined, 'p sent an error (slow_down).'],
+    ],
+    [
+      'a list in a list',
+      [[{ error: { type: 'overloaded_error' } }]],
+      ['server', true, undefined, 'p sent an error.'],
+    ],
+    [
+      'an event of a reply with an error',
+      { type: 'response.done', error: { message: 'x' } },
+      ['server', true, undefined, 'p sent an error: x'],
+    ],
+    [
+      'a word beside a code',
+      { code: 'slow_down', error: 'busy' },
+      ['rate_limited', true, undefined, 'p sent an error (slow_down): busy'],
+    ],
+    [
+      'placeholders for codes',
+      { code: 0, type: 'error', reason: 'null', error_code: '404', __type: 'https://example.com/busy' },
+      ['server', true, undefined, 'p sent an error.'],
+    ],
     ['nothing', '', ['server', true, undefined, 'p sent an error.']],
     ['null', null, ['server', true, undefined, 'p sent an error.']],
     ['an empty list', [], ['server', true, undefined, 'p sent an error.']],
@@ -317,71 +358,5 @@ describe('R46 an error body', () => {
     expect([page.code, page.message]).toEqual(['server', 'p answered 502: Bad Gateway nginx']);
     const empty = statusError({ status: 503, body: '' }, { provider: 'p' });
     expect([empty.code, empty.message]).toEqual(['overloaded', 'p answered 503.']);
-  });
-});
-
-describe('R46 a parsed event', () => {
-  it.each([
-    [{ error: { message: 'x' } }],
-    [{ error: 'x' }],
-    [{ error: true, message: 'x' }],
-    [{ error: 500 }],
-    [{ error: ['x'] }],
-    [{ choices: [{ delta: { content: 'a' } }], error: { message: 'x' } }],
-    [{ errors: [{ message: 'x' }] }],
-    [{ object: 'error', message: 'x' }],
-    [{ type: 'error', code: null, message: 'x', param: null, sequence_number: 2 }],
-    [{ type: 'overloaded_error', message: 'x' }],
-    [{ message: 'x', type: 'server_exception' }],
-    [{ base_resp: { status_code: 1027, status_msg: 'x' }, choices: [] }],
-    [{ success: false }],
-    [{ ok: false, msg: 'x' }],
-    [{ status: 'failed' }],
-    [{ status: 429, title: 'Too Many Requests' }],
-    [{ statusCode: '503' }],
-    [{ error_code: 336501, error_msg: 'x' }],
-    [{ error_message: 'x' }],
-    [{ code: 'InternalError', message: 'x', request_id: 'r' }],
-    [{ code: 20012, message: 'x', data: null }],
-    [{ detail: 'x' }],
-    [{ detail: [{ msg: 'x' }] }],
-    [{ message: 'x' }],
-    [{ msg: 'x', request_id: 'r' }],
-    [{ message: { text: 'x' } }],
-  ])('%j is an error', (data) => {
-    expect(errorIn(data)).toBe(data);
-  });
-
-  it('is an error as the first object of a list, too', () => {
-    const data = { error: { message: 'x' } };
-    expect(errorIn([data])).toBe(data);
-  });
-
-  it.each([
-    [{}],
-    [{ error: null }],
-    [{ error: '' }],
-    [{ error: false, errors: [] }],
-    [{ error: 0 }],
-    [{ choices: [{ delta: { content: 'a' } }], message: 'ok', code: 'x' }],
-    [{ choices: [], usage: { prompt_tokens: 1 }, detail: 'x' }],
-    [{ base_resp: { status_code: 0, status_msg: '' }, choices: [{}] }],
-    [{ id: 'x', object: 'chat.completion.chunk', choices: [], status_code: 200 }],
-    [{ message: { role: 'assistant', content: 'a' }, done: false }],
-    [{ type: 'ping' }],
-    [{ type: 'response.code_interpreter_call_code.done', code: 'print(1)', output_index: 1 }],
-    [{ type: 'response.progress', code: 'x', message: 'Searching' }],
-    [{ type: 'message_start', message: { role: 'assistant', content: [] } }],
-    [{ status: 'processing', message: 'You are third in the queue' }],
-    [{ tool: 'search', message: 'Searching' }],
-    [{ code: 0, message: 'success', data: null }],
-    [{ code: 200, msg: 'ok' }],
-    [{ title: 'A new chat' }],
-    ['error'],
-    [['error']],
-    [null],
-    [404],
-  ])('%j is not an error', (data) => {
-    expect(errorIn(data)).toBeUndefined();
   });
 });
