@@ -4,7 +4,7 @@ import { asSluiceError } from '../middleware-error.ts';
 import { cleanUpInOrder, endLate } from './clean-up.ts';
 import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
-import { ReadQueue, undefinedChunkError } from './read-queue.ts';
+import { ReadQueue } from './read-queue.ts';
 import type { Reader } from './read-queue.ts';
 import { Segment, UNSEEN } from './segment.ts';
 import type { Chain, HandOver, OpenedAs, Waiting } from './segment.ts';
@@ -231,19 +231,17 @@ class Pump<C, R> implements Chain<C, R> {
 
   /** Until then each reader gets a promise of ours, which can be settled if the generator never comes back. */
   #trust(): void {
-    if (!(this.#source instanceof GeneratorSource) || this.#steps.hasWaitTaps) return;
-    const { stamp } = this.#steps;
+    const { stamp, hasWaitTaps } = this.#steps;
+    if (!(this.#source instanceof GeneratorSource) || stamp === undefined || hasWaitTaps) return;
     this.#trusted = {
       body: this.#source.body,
       answered: (result) => {
         this.#asked = false;
         if (result.done === true || this.#stop !== undefined || this.#state !== 'open')
           return this.#inQueue(() => this.#receive(pulledOf(result)));
-        const isAsItIs = stamp === undefined ? result.value !== undefined : stamp.passes(result.value);
-        const mine = isAsItIs ? result : this.#steps.stamped(result);
+        const mine = stamp.passes(result.value) ? result : this.#steps.stamped(result);
         if (mine === undefined) return this.#inQueue(() => this.#receive([result.value]));
         if (this.#wantsMore()) this.read();
-        if (mine.value === undefined) throw undefinedChunkError();
         return mine;
       },
       failed: (error) => this.#inQueue(() => this.#fail(error)),

@@ -4,7 +4,7 @@ import type { Pulled } from './source.ts';
 import type { StreamEnd } from './tap.ts';
 
 /** The error for a reader that would get `undefined` as a chunk, which plain JavaScript can give. */
-export function undefinedChunkError(): SluiceError {
+function undefinedChunkError(): SluiceError {
   const advice = "give chunks such as { type: 'content', content: 'text' }";
   return new SluiceError('middleware', `A middleware gave a chunk that is undefined: ${advice}.`);
 }
