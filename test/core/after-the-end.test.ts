@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Pipeline, SluiceError, Stream } from 'sluice';
-import type { Middleware } from 'sluice';
+import type { Middleware, Reply, StreamChunk } from 'sluice';
+import { isEnd } from '../../src/stream/source.ts';
 import { Feed, chunks } from '../support/feed.ts';
 import { Model, failureOf, says, settled, stop, texts } from './harness.ts';
 
@@ -11,6 +12,14 @@ describe('a stream that has ended', () => {
     const stream = Stream.from([1]);
     stream.abort(guard);
     expect(() => stream.tap(() => undefined)).toThrow('tap() came after the stream had started');
+  });
+
+  test('keeps its first error', async () => {
+    const stream = Stream.from([1]);
+    stream.abort(guard);
+    stream.abort(new SluiceError('timeout', 'Too slow.'));
+    await expect(stream.next()).rejects.toBe(guard);
+    await expect(stream.result).rejects.toBe(guard);
   });
 
   test('keeps its error when it is closed, and drops what nobody has read', async () => {
@@ -39,6 +48,67 @@ describe('a stream that has ended', () => {
     await new Pipeline([reads, watch, says('a')]).execute('user', 'hi');
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
+});
+
+describe('a stream that a layer has started and returns too late', () => {
+  test('is closed, with the end told to its taps', async () => {
+    const log: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const late: Middleware = async function late() {
+      const stream = Stream.fromSource<StreamChunk, Reply>({
+        pull: () => texts('a'),
+        close: (error) => void log.push(`close ${error.code}`),
+      });
+      stream.tap({ end: ({ outcome }) => log.push(`end ${outcome}`) });
+      await stream.ready();
+      await gate.promise;
+      return stream;
+    };
+    const stream = new Pipeline([late]).executeStream('user', 'hi');
+    const read = stream.next();
+    await settled();
+    const closed = stream.close();
+    gate.resolve();
+    await closed;
+    expect(await read).toEqual({ done: true, value: undefined });
+    expect(log).toEqual(['close aborted', 'end cancelled']);
+  });
+});
+
+test('a consumer that ends its execution while it looks at a chunk closes the model once', async () => {
+  const log: string[] = [];
+  const model = new Model({ log }).give(texts('a', 'b'), stop());
+  const stream = new Pipeline([model.middleware]).executeStream('user', 'hi');
+  stream.tap((chunk) => {
+    if (chunk.type === 'content' && chunk.content === 'a') stream.abort(guard);
+  });
+  expect(await stream.next()).toMatchObject({ value: { content: 'a' } });
+  await expect(stream.next()).rejects.toMatchObject({ code: 'guard' });
+  expect(log).toEqual(['model 1 called', 'model 1 closed: aborted']);
+});
+
+test('a stream that nobody collects has no partial', () => {
+  expect(Stream.from([1]).partial).toBeUndefined();
+});
+
+test.each([undefined, null, 'text', 5, {}])('a stream cannot be made from %j', (given) => {
+  expect(() => Reflect.apply(Stream.from, Stream, [given])).toThrow(
+    expect.objectContaining({
+      code: 'invalid_options',
+      message: 'Stream.from() takes an array, an iterable, an async iterable or a ReadableStream.',
+    }),
+  );
+});
+
+test('an end that another copy of the library made is an end', () => {
+  const end = { [Symbol.for('sluice.end')]: true, reply: 'over' };
+  expect([end, [end], null, 'x', {}].map((pulled) => Reflect.apply(isEnd, undefined, [pulled]))).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test('a close without a reason says so in the error of the result', async () => {
