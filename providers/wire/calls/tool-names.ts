@@ -22,8 +22,8 @@ export function joinedName(before: string, piece: string, offered: ReadonlySet<s
  * Whether a piece with this name belongs to another call: both names are tools, and they do not join to the name of a tool.
  */
 export function isOtherTool(before: string, piece: string, offered: ReadonlySet<string>): boolean {
-  if (piece === before || !offered.has(before) || !offered.has(piece)) return false;
-  return !begins(before + piece, offered) && !piece.startsWith(before);
+  if (!offered.has(before) || !offered.has(piece) || piece.startsWith(before)) return false;
+  return !begins(before + piece, offered);
 }
 
 /** Whether a piece with this name continues the name before: only the two together are the name of a tool. */

@@ -91,6 +91,17 @@ describe('the final arguments', () => {
     expect(input.end()).toMatchObject([{ arguments: '{"x":1}' }]);
   });
 
+  it('as a free-form input may be as long as the limit', () => {
+    for (const [input, expected] of [
+      ['x'.repeat(10), { arguments: 'x'.repeat(10) }],
+      ['x'.repeat(11), { arguments: {}, invalid: { raw: 'x'.repeat(10) } }],
+    ] as const) {
+      const { add, end } = assembler({ maxArgumentsCharacters: 10 });
+      add({ index: 0, id: 'a', name: 'get', input });
+      expect(end()).toMatchObject([expected]);
+    }
+  });
+
   it('that are missing leave those that came', () => {
     const { add, settle, end } = assembler();
     add(first('{"x":1}'));
@@ -180,6 +191,33 @@ describe('a piece with another id', () => {
     add({ index: 0, id: 'a', arguments: '{"x":1' });
     add({ index: 0, id: 'b', arguments: '2' });
     expect(end().map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['the start of arguments', '{"y":1}'],
+    ['blank arguments', ' '],
+  ])('begins a call if it has the name again and %s', (_what, args) => {
+    const { add, end } = assembler();
+    add(first('{"x":1'));
+    add({ index: 0, id: 'b', name: 'get', arguments: args });
+    expect(end().map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['has no arguments yet', ''],
+    ['has all of its arguments', '{"x":1}'],
+  ])('begins a call if it has the name again, and the one before %s', (_what, args) => {
+    const { add, end } = assembler();
+    add(first(args));
+    add({ index: 0, id: 'b', name: 'get', arguments: '"y"' });
+    expect(end().map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('goes on with the call before if it has the name again and more of its arguments', () => {
+    const { add, end } = assembler();
+    add(first('{"x":1'));
+    add({ index: 0, id: 'b', name: 'get', arguments: '2}' });
+    expect(end()).toMatchObject([{ id: 'a', arguments: { x: 12 } }]);
   });
 
   it('goes on with the call before if it has only more arguments', () => {
