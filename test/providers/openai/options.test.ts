@@ -142,6 +142,13 @@ describe('the options of openai()', () => {
     );
   });
 
+  it.each(['chat', 'responses'])('refuse a client that has no %s', (missing) => {
+    const client: object = { ...fakeClient(), [missing]: undefined };
+    Reflect.deleteProperty(client, missing);
+    const { message } = failure(() => Reflect.apply(openai, undefined, [{ client }]));
+    expect(message).toMatch(/^openai\(\): client is an object: give an OpenAI or AzureOpenAI client/);
+  });
+
   it('close a client only with own: true', async () => {
     const [kept, owned] = [fakeClient(), fakeClient()];
     await openai({ client: kept }).close?.();

@@ -160,6 +160,41 @@ describe("an SDK's error", () => {
     await agent.close();
   });
 
+  it.each([
+    [{ statusCode: 503, headers: {}, message: 'too busy' }, 'overloaded', 503, 'test answered 503: too busy'],
+    [
+      { statusCode: 503, headers: {}, body: 'not now', message: 'too busy' },
+      'overloaded',
+      503,
+      'test answered 503: not now',
+    ],
+    [
+      { statusCode: 400, headers: { 'x-should-retry': 'true' } },
+      'invalid_request',
+      400,
+      'test answered 400.',
+    ],
+    [
+      { status: 429, headers: new Headers(), message: '429 too fast' },
+      'rate_limited',
+      429,
+      'test answered 429: too fast',
+    ],
+    [
+      { status: 429, headers: {}, error: 'too fast', message: 'x' },
+      'rate_limited',
+      429,
+      'test answered 429: too fast',
+    ],
+    [{ status: '429', headers: {} }, 'protocol', undefined, 'test: the call failed.'],
+    [{ statusCode: 399, headers: {} }, 'protocol', undefined, 'test: the call failed.'],
+    [{ statusCode: 503, headers: [] }, 'protocol', undefined, 'test: the call failed.'],
+    [{ statusCode: 503 }, 'protocol', undefined, 'test: the call failed.'],
+  ])('that is %j is %s', (thrown, code, status, message) => {
+    const error = toSluiceError(thrown, 'test', []);
+    expect([error.code, error.status, error.message]).toEqual([code, status, message]);
+  });
+
   it('of the built-in fetch for a redirect has its status and is not retried', async () => {
     await using server = await handServer((_request, response) =>
       response.writeHead(302, { location: '/' }).end(),

@@ -198,4 +198,19 @@ describe('the reader of event streams', () => {
     const reader = new SseReader(() => expect.fail('no event was sent'), expect.fail, 100);
     for (let at = 0; at < 1_000; at++) reader.feed(Buffer.from(': keep-alive '.repeat(10)));
   });
+
+  it.each([[['\n\ndata\n', '\n']], [['data\n\n']], [['\n\ndata', '\n\n']], [['data\r\n', '\r\n']]])(
+    'refuses a data line that has lost its colon, whatever comes before it: %j',
+    (reads) => {
+      const reader = new SseReader(
+        () => undefined,
+        () => undefined,
+        1_000,
+      );
+      const feedAll = () => {
+        for (const text of reads) reader.feed(Buffer.from(text));
+      };
+      expect(feedAll).toThrow('a data line that has lost its colon');
+    },
+  );
 });

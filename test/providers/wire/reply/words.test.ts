@@ -69,6 +69,8 @@ describe('text in place of events', () => {
       [false, true],
     ],
     [['{"a":1} '], [true]],
+    [[' \n{"a":1}'], [true]],
+    [['\ufeff<html>'], [true]],
     [
       ['<ht', 'ml>'],
       [true, true],
