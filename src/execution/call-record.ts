@@ -11,7 +11,7 @@ import { numbered } from './chunk-copies.ts';
 import type { ModelRequest } from '../request.ts';
 import type { SpanHandle } from '../trace.ts';
 import type { Stamp } from '../stream/stamp.ts';
-import type { CallHearer, StreamEnd } from '../stream/tap.ts';
+import type { CallTap, StreamEnd } from '../stream/tap.ts';
 import type { Reply } from '../request.ts';
 import { noUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
@@ -107,17 +107,17 @@ export class CallRecord implements Call, Stamp {
   }
 
   /** Shows the call to those who see it, which are given the outermost first. What one throws refuses the call. */
-  tell(hearers: readonly CallHearer[]): void {
+  tell(taps: readonly CallTap[]): void {
     const outermostFirst: NamedObserver[] = [];
     try {
-      for (const { name, tap } of hearers) {
+      for (const { name, tap } of taps) {
         const observer = this.#observerOf(name, tap);
         if (observer === undefined) continue;
         outermostFirst.push({ name, observer });
         if (observer.ready !== undefined) this.#waitFor(observer.ready);
       }
     } finally {
-      // Also those that heard of a call that a later one refused.
+      // Also those that saw a call which a later one refused.
       const all = outermostFirst.toReversed();
       this.#observers = all;
       this.#chunkObservers = having('chunk', all);
@@ -125,7 +125,7 @@ export class CallRecord implements Call, Stamp {
     }
   }
 
-  #observerOf(name: string, tap: CallHearer['tap']): CallObserver | undefined {
+  #observerOf(name: string, tap: CallTap['tap']): CallObserver | undefined {
     let observer: CallObserver | void;
     try {
       observer = tap.call?.(this);

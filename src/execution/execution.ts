@@ -12,7 +12,7 @@ import type { Outcome } from '../outcome.ts';
 import { withinCloseTimeout } from '../stream/clean-up.ts';
 import type { StreamOwner } from '../stream/owner.ts';
 import type { Waiting } from '../stream/segment.ts';
-import type { CallTap } from '../stream/tap.ts';
+import type { CallTapList } from '../stream/tap.ts';
 import { Trace } from '../trace.ts';
 import type { SpanHandle } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
@@ -58,7 +58,7 @@ export class Execution implements StreamOwner {
   /** The number that a call or a run of a layer was given last. */
   lastNumber = 0;
   /** The last tap on the stream of the execution: it sees all calls. */
-  callTap: CallTap | undefined;
+  callTap: CallTapList | undefined;
   /** Set once, by `end()`. */
   ending: Ending | undefined;
   /** Why a middleware interrupted it. */

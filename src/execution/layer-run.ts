@@ -13,7 +13,7 @@ import type { OpenedAs, TappedStream } from '../stream/segment.ts';
 import type { MapStamp, Stamp } from '../stream/stamp.ts';
 import { Stream } from '../stream/stream.ts';
 import { lateTapError } from '../stream/tap.ts';
-import type { CallHearer, CallTap, StreamEnd } from '../stream/tap.ts';
+import type { CallTap, CallTapList, StreamEnd } from '../stream/tap.ts';
 import type { CallRecord } from './call-record.ts';
 import { ChunkNumbers } from './chunk-numbers.ts';
 import type { Execution } from './execution.ts';
@@ -43,7 +43,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   /** Whether anything of that was read. */
   #readBelow = false;
   /** Who sees the calls made below this stream through a view of it: the tap that was added last. */
-  #callTap: CallTap | undefined;
+  #callTap: CallTapList | undefined;
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
@@ -303,19 +303,19 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   }
 
   /** Everyone who sees the calls of this run, the outermost first; of one stream, the tap that was added last. */
-  get #hearers(): CallHearer[] {
-    const hearers: CallHearer[] = [];
-    for (let tap = this.execution.callTap; tap !== undefined; tap = tap.before) hearers.push(tap);
-    this.#addHearers(hearers);
-    return hearers;
+  get #callTaps(): CallTap[] {
+    const taps: CallTap[] = [];
+    for (let tap = this.execution.callTap; tap !== undefined; tap = tap.before) taps.push(tap);
+    this.#addCallTaps(taps);
+    return taps;
   }
 
-  #addHearers(hearers: CallHearer[]): void {
-    if (this.#parent !== undefined) this.#parent.#addHearers(hearers);
-    for (let tap = this.#callTap; tap !== undefined; tap = tap.before) hearers.push(tap);
+  #addCallTaps(taps: CallTap[]): void {
+    if (this.#parent !== undefined) this.#parent.#addCallTaps(taps);
+    for (let tap = this.#callTap; tap !== undefined; tap = tap.before) taps.push(tap);
     for (let at = this.taps.length - 1; at >= 0; at--) {
       const tap = this.taps[at];
-      if (typeof tap === 'object' && tap.call !== undefined) hearers.push({ name: this.tappedBy, tap });
+      if (typeof tap === 'object' && tap.call !== undefined) taps.push({ name: this.tappedBy, tap });
     }
   }
 
@@ -328,7 +328,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.server = terminal?.server;
     this.#call = call;
     try {
-      call.tell(this.#hearers);
+      call.tell(this.#callTaps);
     } catch (error) {
       call.refused = true;
       throw error;

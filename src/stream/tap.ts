@@ -23,16 +23,16 @@ export interface Tap<C, R> {
 }
 
 /** Who sees the calls that are made below a stream. */
-export interface CallHearer {
+export interface CallTap {
   /** The layer that added the tap, for errors and warnings. */
   readonly name: string;
   readonly tap: Pick<Tap<never, never>, 'call'>;
 }
 
 /** The same, in a list. */
-export interface CallTap extends CallHearer {
+export interface CallTapList extends CallTap {
   /** The one that was added before it. */
-  readonly before: CallTap | undefined;
+  readonly before: CallTapList | undefined;
 }
 
 /** A method signature, so that a stream of narrow chunks is a stream of wide ones. */

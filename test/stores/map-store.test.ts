@@ -106,7 +106,7 @@ describe('a store of a driver', () => {
         retryable: false,
         message: 'The session "s" cannot be read: its messages at version 3 are 0 where 2 were expected.',
       });
-    const fields = { [`metadata:"colour"`]: 'red' };
+    const fields = { [`metadata:"color"`]: 'red' };
     const unreadable = defineStore({ ...nothing, load: () => ({ ...session, messages: 0, fields }) });
     expect(await failureOf(unreadable.load('s'))).toMatchObject({
       code: 'store',
