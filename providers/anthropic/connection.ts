@@ -53,7 +53,8 @@ function callOptions(headers: Record<string, string>, signal: AbortSignal): Anth
  */
 function ownConnection(settings: Settings): Connection {
   const { apiKey, baseURL = DEFAULT_BASE_URL } = settings;
-  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+  const { fetch, dispatcher, http2 } = settings;
+  const transport = providerFetch({ fetch, dispatcher, http2 });
   const sdk = loadedOnce(async () => {
     const { Anthropic } = await loadPeer(PEER, () => import('@anthropic-ai/sdk'));
     return new Anthropic({

@@ -43,7 +43,7 @@ const ANTHROPIC: Vendor = {
   needsKey: isAnthropic,
   clientProperties: ['messages'],
   clientAdvice: "give a client of Anthropic's SDK, such as Anthropic, AnthropicBedrock or AnthropicVertex",
-  clientOwns: ['apiKey', 'baseURL', 'fetch', 'dispatcher'],
+  clientOwns: ['apiKey', 'baseURL', 'fetch', 'dispatcher', 'http2'],
 };
 
 const schema = z

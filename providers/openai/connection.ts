@@ -33,7 +33,8 @@ export function connect(settings: Settings): Connection {
  * there could reach a host that nobody named.
  */
 function ownConnection(settings: Settings): Connection {
-  const transport = providerFetch({ fetch: settings.fetch, dispatcher: settings.dispatcher });
+  const { fetch, dispatcher, http2 } = settings;
+  const transport = providerFetch({ fetch, dispatcher, http2 });
   const path = settings.api === 'chat' ? '/chat/completions' : '/responses';
   const sdk = loadedOnce(async () => {
     const { OpenAI } = await loadPeer(PEER, () => import('openai'));

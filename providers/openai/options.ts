@@ -62,7 +62,7 @@ const OPENAI: Vendor = {
   needsKey: isOpenAIAddress,
   clientProperties: ['chat', 'responses'],
   clientAdvice: 'give an OpenAI or AzureOpenAI client of the openai package',
-  clientOwns: ['apiKey', 'baseURL', 'organization', 'project', 'headers', 'fetch', 'dispatcher'],
+  clientOwns: ['apiKey', 'baseURL', 'organization', 'project', 'headers', 'fetch', 'dispatcher', 'http2'],
 };
 
 const schema = z

@@ -196,6 +196,8 @@ const NETWORK: ReadonlySet<string> = new Set([
 
 /** Classifies a socket error by its `code`. Undefined if the code says nothing. */
 export function kindOfSocketError(code: string): Kind | undefined {
+  // What came is not HTTP/2.
+  if (code === 'ERR_HTTP2_ERROR') return kind('protocol', false);
   if (NETWORK.has(code) || code.startsWith('EAI_') || code.startsWith('ERR_HTTP2_')) return kind('network');
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return { code: 'timeout', phase: 'first_chunk' };
   if (code === 'UND_ERR_BODY_TIMEOUT') return { code: 'timeout', phase: 'idle' };

@@ -1,7 +1,7 @@
 import { isSluiceError } from '../../../src/index.ts';
 
 /**
- * Codes of errors that come before a connection is there: of Node's resolver and sockets, of undici, of TLS, and those that Bun has for a
+ * Codes of errors that come before a connection is there: of Node's resolver and sockets, of undici, of TLS, of HTTP/2, and those that Bun has for a
  * connection that was refused.
  */
 const NO_CONNECTION: ReadonlySet<string> = new Set([
@@ -15,6 +15,8 @@ const NO_CONNECTION: ReadonlySet<string> = new Set([
   'EMFILE',
   'ENFILE',
   'UND_ERR_CONNECT_TIMEOUT',
+  // The server said that it had not processed the request.
+  'ERR_HTTP2_REFUSED_STREAM',
   'UND_ERR_PRX_TLS',
   'UND_ERR_INVALID_ARG',
   'UND_ERR_NOT_SUPPORTED',

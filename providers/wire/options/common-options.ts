@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { addressOf } from '../origin.ts';
 import { isHeaderLine, isHeaderName, isHeaderValue, isHttpUrl } from './option-checks.ts';
 import { environmentValue } from './environment.ts';
+import { http2Schema, type Http2Options } from './http2-options.ts';
 import { limitsSchema, type Limits } from './limits.ts';
 
 /** The options of every provider that calls a server over HTTP. `Client` is the client of the vendor's SDK. */
@@ -32,6 +33,11 @@ export interface CommonOptions<Client> {
   fetch?: typeof globalThis.fetch | undefined;
   /** An undici dispatcher, such as a `ProxyAgent`, for the built-in transport. Not together with `fetch`. The provider does not close it. */
   dispatcher?: unknown;
+  /**
+   * Whether the built-in transport uses HTTP/2 where the server offers it, and how. `SLUICE_HTTP2=0` in the environment turns it off for
+   * all providers. Default: true.
+   */
+  http2?: boolean | Http2Options | undefined;
   /** Whether the endpoint can stream. If false, the whole reply comes as one batch. Default: true. */
   stream?: boolean | undefined;
   /** The most that one call may take up. */
@@ -56,6 +62,7 @@ export interface CommonSettings<Client> {
   own: boolean;
   fetch: typeof globalThis.fetch | undefined;
   dispatcher: unknown;
+  http2: boolean | Http2Options | undefined;
   stream: boolean;
   limits: Limits;
   strict: boolean;
@@ -104,6 +111,7 @@ export function commonFields<Client>({ baseURL, clientProperties, clientAdvice }
       .custom<typeof globalThis.fetch>(isFunction, 'give a function such as globalThis.fetch')
       .optional(),
     dispatcher: z.unknown().optional(),
+    http2: http2Schema.optional(),
     stream: z.boolean().optional(),
     limits: limitsSchema.prefault({}),
     strict: z.boolean().optional(),
@@ -128,6 +136,10 @@ export function checkCommonOptions(
   }
   if (given.fetch !== undefined && given.dispatcher !== undefined)
     wrong('dispatcher', 'fetch would not use it, leave one of the two out');
+  for (const field of ['fetch', 'dispatcher'] as const) {
+    if (given[field] !== undefined && given.http2 !== undefined)
+      wrong('http2', `${field} would not use it, leave one of the two out`);
+  }
   if (given.own === true) wrong('own', 'there is no client to close, give a client or leave own out');
   if (given.apiKey !== undefined) return;
   const { keyVariable } = vendor;
@@ -155,6 +167,7 @@ export function commonSettings<Client extends { readonly baseURL?: string }>(
     own: given.own ?? false,
     fetch: given.fetch,
     dispatcher: given.dispatcher,
+    http2: given.http2,
     stream: given.stream ?? true,
     limits: given.limits,
     strict: given.strict ?? false,

@@ -13,7 +13,22 @@ export interface Dispatches {
  * `SluiceError` for a redirect. It has no timeouts: those are the caller's.
  */
 export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): Promise<Response> {
-  const { target, method, body, signal } = request;
+  return exchanged(request, (exchange) => startDispatch(dispatcher, request, exchange));
+}
+
+/** Hands a request and the handler of its response to a dispatcher. */
+export function startDispatch(
+  dispatcher: Dispatches,
+  { target, method, body }: PlainRequest,
+  handler: Dispatcher.DispatchHandler,
+): void {
+  const { origin, path, headers } = target;
+  dispatcher.dispatch({ origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }, handler);
+}
+
+/** The response of a request that `start` sends. Rejects as {@link dispatchRequest} does. */
+export function exchanged(request: PlainRequest, start: (exchange: Exchange) => void): Promise<Response> {
+  const { target, method, signal } = request;
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       const reason: unknown = signal.reason;
@@ -26,18 +41,7 @@ export function dispatchRequest(dispatcher: Dispatches, request: PlainRequest): 
     }
     const exchange = new Exchange(target.href, method, signal, { resolve, reject });
     try {
-      dispatcher.dispatch(
-        {
-          origin: target.origin,
-          path: target.path,
-          method,
-          headers: target.headers,
-          body,
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        exchange,
-      );
+      start(exchange);
     } catch (error) {
       exchange.onDispatchError(error);
     }

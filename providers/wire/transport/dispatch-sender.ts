@@ -1,19 +1,21 @@
-import { dispatchRequest, type Dispatches } from './dispatch-request.ts';
 import { SluiceError } from '../../../src/index.ts';
+import type { Http2Settings } from '../options/http2-options.ts';
+import { dispatchRequest, type Dispatches } from './dispatch-request.ts';
+import { CONNECT_TIMEOUT_MS, HTTP1_OPTIONS } from './http1-options.ts';
+import type { PlainRequest } from './plain-request.ts';
 import type { Sender } from './sender.ts';
 
 /** The part of the module `undici` that is used. */
 export type Undici = Pick<
   typeof import('undici'),
-  'Agent' | 'EnvHttpProxyAgent' | 'cacheStores' | 'getGlobalDispatcher'
+  'Agent' | 'EnvHttpProxyAgent' | 'buildConnector' | 'cacheStores' | 'getGlobalDispatcher'
 >;
 
-interface Shared extends Dispatches {
+/** What all providers share. */
+interface Shared {
+  send(request: PlainRequest, http2: Http2Settings | undefined): Promise<Response>;
   destroy(): Promise<void>;
 }
-
-/** How long it may take to connect. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 let shared: Shared | undefined;
 let users = 0;
@@ -24,12 +26,17 @@ let users = 0;
  * 7 have another form of handlers.
  */
 export async function loadSender(
+  http2: Http2Settings | undefined,
   load: () => Promise<Partial<Undici>> = loadUndici,
 ): Promise<Sender | undefined> {
   const undici = await load().catch(() => undefined);
   if (undici === undefined || !isComplete(undici)) return undefined;
   const set = globalDispatcher(undici);
-  return set === undefined ? sharedSender(undici) : senderOver(set);
+  if (set !== undefined) return senderOver(set);
+  // Loaded on demand, because not everybody needs Node's module for HTTP/2.
+  const { SharedDispatcher } = await import('./shared-dispatcher.ts');
+  shared ??= usesEnvProxy() ? overEnvProxy(undici) : new SharedDispatcher(undici);
+  return sharedSender(shared, hasHttp2() ? http2 : undefined);
 }
 
 /** A sender over the caller's own dispatcher, which is never closed here. Throws `invalid_options` for anything else. */
@@ -47,10 +54,11 @@ async function loadUndici(): Promise<Partial<Undici>> {
 }
 
 function isComplete(undici: Partial<Undici>): undici is Undici {
-  const { Agent, EnvHttpProxyAgent, cacheStores, getGlobalDispatcher } = undici;
+  const { Agent, EnvHttpProxyAgent, buildConnector, cacheStores, getGlobalDispatcher } = undici;
   return (
     isDispatcher(Agent?.prototype) &&
     isDispatcher(EnvHttpProxyAgent?.prototype) &&
+    buildConnector !== undefined &&
     cacheStores !== undefined &&
     getGlobalDispatcher !== undefined
   );
@@ -62,40 +70,36 @@ function isDispatcher(value: unknown): value is Dispatches {
   );
 }
 
-function senderOver(dispatcher: Dispatches, release: () => Promise<void> = async () => undefined): Sender {
-  return { send: (request) => dispatchRequest(dispatcher, request), release };
+function senderOver(dispatcher: Dispatches): Sender {
+  return { send: (request) => dispatchRequest(dispatcher, request), release: async () => undefined };
 }
 
 /** A sender over the shared dispatcher. That is made for the first provider and destroyed with the last one. */
-function sharedSender(undici: Undici): Sender {
-  shared ??= makeDispatcher(undici);
-  const dispatcher = shared;
+function sharedSender(dispatcher: Shared, http2: Http2Settings | undefined): Sender {
   users += 1;
   let isUsed = true;
-  return senderOver(dispatcher, async function release() {
-    if (!isUsed) return;
-    isUsed = false;
-    users -= 1;
-    if (users > 0 || shared !== dispatcher) return;
-    shared = undefined;
-    await dispatcher.destroy();
-  });
+  return {
+    send: (request) => dispatcher.send(request, http2),
+    async release() {
+      if (!isUsed) return;
+      isUsed = false;
+      users -= 1;
+      if (users > 0 || shared !== dispatcher) return;
+      shared = undefined;
+      await dispatcher.destroy();
+    },
+  };
 }
 
-/**
- * HTTP/1.1 with one connection for each stream, without a limit on their number: a reset or a slow reader then affects no
- * other stream. The only timeout is for the connect: all others are the pipeline's. Idle connections do not keep the
- * process alive.
- */
-function makeDispatcher(undici: Undici): Shared {
-  const options = {
-    allowH2: false,
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  };
-  return usesEnvProxy() ? new undici.EnvHttpProxyAgent(options) : new undici.Agent(options);
+/** Deno's module for HTTP/2 is not complete. */
+function hasHttp2(): boolean {
+  return !('deno' in process.versions);
+}
+
+/** Over the proxies of the environment. They are used as they are, with HTTP/1.1 through them. */
+function overEnvProxy(undici: Undici): Shared {
+  const agent = new undici.EnvHttpProxyAgent({ ...HTTP1_OPTIONS, connect: { timeout: CONNECT_TIMEOUT_MS } });
+  return { send: (request) => dispatchRequest(agent, request), destroy: () => agent.destroy() };
 }
 
 /**

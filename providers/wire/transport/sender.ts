@@ -1,3 +1,4 @@
+import type { Http2Settings } from '../options/http2-options.ts';
 import type { PlainRequest } from './plain-request.ts';
 
 /** Sends requests in place of the built-in `fetch`, until `release()`. */
@@ -7,5 +8,5 @@ export interface Sender {
   release(): Promise<void>;
 }
 
-/** Makes a sender if the runtime has one. If not, the built-in `fetch` is used. */
-export type LoadSender = () => Promise<Sender | undefined>;
+/** Makes a sender if the runtime has one. If not, the built-in `fetch` is used. Without settings it does not use HTTP/2. */
+export type LoadSender = (http2: Http2Settings | undefined) => Promise<Sender | undefined>;

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../../src/index.ts';
 import { loadSender, ownSender } from './dispatch-sender.ts';
 import { plainRequest, type Target } from './plain-request.ts';
+import { http2Settings, type Http2Options } from '../options/http2-options.ts';
 import { fetchWithoutRedirect } from './redirects.ts';
 import type { LoadSender, Sender } from './sender.ts';
 
@@ -10,6 +11,8 @@ export interface ProviderFetchOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** An undici 8 dispatcher, such as a `ProxyAgent`. It is not closed here. */
   dispatcher?: unknown;
+  /** Whether to use HTTP/2 without a dispatcher, and how. Default: true. */
+  http2?: boolean | Http2Options | undefined;
 }
 
 /** A `fetch`, with a way to release what it holds. */
@@ -22,9 +25,8 @@ export interface ProviderFetch {
 }
 
 /**
- * A `fetch` for the SDKs. If the package undici is installed, it uses `dispatch` (one shared dispatcher, HTTP/1.1,
- * connections that are kept alive); otherwise, and in runtimes where undici cannot send, it uses the built-in `fetch`. It follows no
- * redirects, decodes gzip, deflate, br and zstd, and has no timeouts of its own. As for Node's own `fetch`, `HTTP_PROXY` and the like count only with
+ * A `fetch` for the SDKs. If the package undici is installed, all of them share connections that are kept alive, over HTTP/2 where the server
+ * offers it; otherwise, and in runtimes where undici cannot send, it uses the built-in `fetch`. It follows no redirects, decodes gzip, deflate, br and zstd, and has no timeouts of its own. As for Node's own `fetch`, `HTTP_PROXY` and the like count only with
  * `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`. A dispatcher that the program set with undici's `setGlobalDispatcher()`
  * before the first request is used, unless it is a plain `Agent`. Throws `invalid_options` if `dispatcher` is not a
  * dispatcher.
@@ -37,7 +39,7 @@ export function providerFetch(options: ProviderFetchOptions, load: LoadSender = 
   let closed = false;
 
   async function loaded(): Promise<Sender | undefined> {
-    loading ??= load();
+    loading ??= load(http2Settings(options.http2));
     const sender = await loading;
     if (closed) await sender?.release();
     else used ??= sender;

@@ -1,11 +1,11 @@
-import { Agent, cacheStores, EnvHttpProxyAgent, getGlobalDispatcher } from 'undici';
+import { Agent, buildConnector, cacheStores, EnvHttpProxyAgent, getGlobalDispatcher } from 'undici';
 import { describe, expect, it } from 'vitest';
 
 import { loadSender, type Undici } from '../../../../providers/wire/transport/dispatch-sender.ts';
 import * as withoutSockets from '../../../../providers/wire/transport/no-sender.ts';
 import { isSluiceError } from '../../../../src/index.ts';
 
-const whole = { Agent, EnvHttpProxyAgent, cacheStores, getGlobalDispatcher };
+const whole = { Agent, EnvHttpProxyAgent, buildConnector, cacheStores, getGlobalDispatcher };
 
 /** Bun's own module of the name undici: the classes are there, and cannot send. */
 class AgentOfBun {
@@ -16,7 +16,7 @@ class AgentOfBun {
 
 describe('a sender over undici', () => {
   it('is made if undici has what is used of it', async () => {
-    const sender = await loadSender(async () => whole);
+    const sender = await loadSender(undefined, async () => whole);
     expect(typeof sender?.send).toBe('function');
     await sender?.release();
   });
@@ -28,11 +28,13 @@ describe('a sender over undici', () => {
     ['has no global dispatcher', { ...whole, getGlobalDispatcher: undefined }],
     ['is older than 7, which added cacheStores', { ...whole, cacheStores: undefined }],
   ])('is not made if the module %s: the built-in fetch is used', async (_what, module) => {
-    expect(await loadSender(async (): Promise<Partial<Undici>> => module)).toBeUndefined();
+    expect(await loadSender(undefined, async (): Promise<Partial<Undici>> => module)).toBeUndefined();
   });
 
   it('is not made if the module is missing or cannot be loaded', async () => {
-    expect(await loadSender(() => Promise.reject(new Error('Cannot find package')))).toBeUndefined();
+    expect(
+      await loadSender(undefined, () => Promise.reject(new Error('Cannot find package'))),
+    ).toBeUndefined();
   });
 });
 

@@ -1,0 +1,230 @@
+import type { TLSSocket } from 'node:tls';
+import type { Dispatcher } from 'undici';
+import type { Http2Settings } from '../../options/http2-options.ts';
+import type { PlainRequest } from '../plain-request.ts';
+import { connectTls } from './connect.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import { closedTransport } from './errors.ts';
+import { Http2Request, type RequestOwner } from './request.ts';
+
+/** How long a server that does not speak HTTP/2 is not asked again whether it does. */
+const HTTP1_MS = 600_000;
+
+/** A connection is made ahead of need if less than this part of one is free. */
+const AHEAD = 0.25;
+
+/** What a pool needs of the dispatcher that it belongs to. */
+export interface Http1 {
+  /** Sends a request over HTTP/1.1. */
+  dispatch(request: PlainRequest, handler: Dispatcher.DispatchHandler): void;
+  /** Offers a connection on which the server has chosen HTTP/1.1 to the requests that `send` dispatches. */
+  adopt(socket: TLSSocket, send: () => void): void;
+}
+
+/** The connections to one https origin. */
+export class OriginPool implements ConnectionOwner, RequestOwner {
+  readonly #origin: URL;
+  readonly #settings: Http2Settings;
+  readonly #http1: Http1;
+  readonly #connections = new Set<Connection>();
+  /** Those that may have room. The last one gets the next request, so few are used, and the others become idle. */
+  readonly #roomy: Connection[] = [];
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #opening = new Set<Connection>();
+  /** Requests for which no connection has room, oldest first. */
+  readonly #waiting = new Set<Http2Request>();
+  /** How many streams a new connection is expected to take. */
+  #expected: number;
+  #http1UntilMs = 0;
+  #session: Buffer | undefined;
+  #destroyed = false;
+
+  constructor(origin: string, settings: Http2Settings, http1: Http1) {
+    this.#origin = new URL(origin);
+    this.#settings = settings;
+    this.#http1 = http1;
+    this.#expected = settings.streamsPerConnection;
+  }
+
+  /** Sends a request on the connection that has room, or on the next one that has. */
+  send(plain: PlainRequest, handler: Dispatcher.DispatchHandler): void {
+    if (performance.now() < this.#http1UntilMs) {
+      this.#http1.dispatch(plain, handler);
+      return;
+    }
+    const request = new Http2Request(plain, handler, this);
+    handler.onRequestStart?.(request, null);
+    if (!request.aborted) this.sendAgain(request);
+  }
+
+  sendAgain(request: Http2Request): void {
+    if (this.#destroyed) {
+      request.fail(closedTransport());
+      return;
+    }
+    const connection = this.#withRoom();
+    if (connection === undefined) this.#wait(request);
+    else connection.send(request);
+    this.#openMore(this.#waiting.size + Math.ceil(this.#expected * AHEAD));
+  }
+
+  sendOverHttp1(request: Http2Request): void {
+    this.#http1UntilMs = performance.now() + HTTP1_MS;
+    this.#handOver(request);
+  }
+
+  withdraw(request: Http2Request): void {
+    if (this.#waiting.delete(request)) this.#hold();
+  }
+
+  opened(connection: Connection): void {
+    this.#opening.delete(connection);
+    this.#connections.add(connection);
+    // Its successor is there.
+    for (const old of this.#connections) if (this.#isOld(old)) old.retire();
+    this.changed(connection);
+  }
+
+  notOpened(connection: Connection, error: Error): void {
+    this.#opening.delete(connection);
+    this.#failWaiting(error);
+  }
+
+  changed(connection: Connection): void {
+    if (connection.room > 0 && !connection.listed) {
+      connection.listed = true;
+      this.#roomy.push(connection);
+    }
+    if (connection.allowed > 0) this.#expected = connection.allowed;
+    this.#sendWaiting();
+  }
+
+  gone(connection: Connection): void {
+    this.#connections.delete(connection);
+    const at = this.#roomy.indexOf(connection);
+    if (at >= 0) this.#roomy.splice(at, 1);
+    this.#openMore(this.#waiting.size);
+  }
+
+  /** Ends everything. Resolves when all sockets are closed. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true;
+    for (const request of this.#waiting) request.fail(closedTransport());
+    this.#waiting.clear();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all([...this.#connections, ...this.#opening].map((connection) => connection.destroy()));
+  }
+
+  #withRoom(): Connection | undefined {
+    for (;;) {
+      const connection = this.#roomy.at(-1);
+      if (connection === undefined) return undefined;
+      if (connection.room > 0) return this.#isOld(connection) ? this.#younger(connection) : connection;
+      connection.listed = false;
+      this.#roomy.pop();
+    }
+  }
+
+  /** A connection that may still get requests, in place of one that is too old. Until there is one, the old one goes on. */
+  #younger(old: Connection): Connection {
+    const young = this.#roomy.find((connection) => connection.room > 0 && !this.#isOld(connection));
+    if (young === undefined) {
+      if (!this.#isOpening()) this.#open();
+      return old;
+    }
+    for (const connection of this.#connections) if (this.#isOld(connection)) connection.retire();
+    return young;
+  }
+
+  #isOld({ openedMs }: Connection): boolean {
+    return performance.now() - openedMs > this.#settings.maxConnectionAgeMs;
+  }
+
+  #isOpening(): boolean {
+    return this.#sockets.size + this.#opening.size > 0;
+  }
+
+  #wait(request: Http2Request): void {
+    this.#waiting.add(request);
+    this.#hold();
+  }
+
+  /** A connection that is being made keeps the process alive only if a request waits for it. */
+  #hold(): void {
+    for (const socket of this.#sockets) {
+      if (this.#waiting.size > 0) socket.ref();
+      else socket.unref();
+    }
+  }
+
+  #sendWaiting(): void {
+    for (const request of this.#waiting) {
+      const connection = this.#withRoom();
+      if (connection === undefined) break;
+      this.#waiting.delete(request);
+      connection.send(request);
+    }
+    this.#openMore(this.#waiting.size);
+  }
+
+  /** Opens connections until so many streams are free or will be. All at once: none waits for another. */
+  #openMore(needed: number): void {
+    if (this.#destroyed || needed === 0 || performance.now() < this.#http1UntilMs) return;
+    let expected = (this.#sockets.size + this.#opening.size) * this.#expected;
+    for (let at = this.#roomy.length - 1; at >= 0 && expected < needed; at--) {
+      expected += this.#roomy[at]?.room ?? 0;
+    }
+    // A server that allows no streams would not allow them on another connection either.
+    if (expected >= needed || this.#isBlocked()) return;
+    for (; expected < needed; expected += this.#expected) this.#open();
+  }
+
+  #isBlocked(): boolean {
+    for (const connection of this.#connections) if (connection.blocked) return true;
+    return false;
+  }
+
+  #open(): void {
+    const socket = connectTls(this.#origin, this.#session, {
+      connected: (connected) => this.#connected(connected),
+      failed: (failed, error) => {
+        this.#sockets.delete(failed);
+        this.#failWaiting(error);
+      },
+    });
+    socket.on('session', (session: Buffer) => (this.#session = session));
+    this.#sockets.add(socket);
+    if (this.#waiting.size === 0) socket.unref();
+  }
+
+  #connected(socket: TLSSocket): void {
+    this.#sockets.delete(socket);
+    if (socket.alpnProtocol === 'h2') {
+      const { streamsPerConnection } = this.#settings;
+      this.#opening.add(new Connection(socket, this.#origin.href, streamsPerConnection, this));
+      return;
+    }
+    if (this.#connections.size === 0) this.#http1UntilMs = performance.now() + HTTP1_MS;
+    this.#http1.adopt(socket, () => {
+      for (const request of this.#waiting) {
+        this.#waiting.delete(request);
+        this.#handOver(request);
+      }
+    });
+  }
+
+  #handOver(request: Http2Request): void {
+    request.release();
+    this.#http1.dispatch(request.plain, request.handler);
+  }
+
+  /** A connection could not be made. Those for whom no other is being made get its error. */
+  #failWaiting(error: Error): void {
+    const served = (this.#sockets.size + this.#opening.size) * this.#expected;
+    for (const request of this.#waiting) {
+      if (this.#waiting.size <= served) break;
+      this.#waiting.delete(request);
+      request.fail(error);
+    }
+  }
+}

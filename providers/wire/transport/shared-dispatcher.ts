@@ -1,0 +1,71 @@
+import type { TLSSocket } from 'node:tls';
+import type { Dispatcher } from 'undici';
+import type { Http2Settings } from '../options/http2-options.ts';
+import { dispatchRequest, exchanged, startDispatch, type Dispatches } from './dispatch-request.ts';
+import { CONNECT_TIMEOUT_MS, HTTP1_OPTIONS } from './http1-options.ts';
+import { hasOwnHost } from './http2/headers.ts';
+import { OriginPool, type Http1 } from './http2/origin-pool.ts';
+import type { PlainRequest } from './plain-request.ts';
+
+/** What is used of the module `undici`. */
+type Agents = Pick<typeof import('undici'), 'Agent' | 'buildConnector'>;
+
+/**
+ * The connections of all providers that have no dispatcher of their own. Over https it speaks HTTP/2 where the server offers it, with a few
+ * streams on each connection, else HTTP/1.1: see docs/decisions/0026-a-few-streams-on-each-connection.md.
+ */
+export class SharedDispatcher implements Http1 {
+  readonly #agent: Dispatches & { destroy(): Promise<void> };
+  readonly #pools = new Map<string, OriginPool>();
+  /** A connection for the next request over HTTP/1.1. */
+  #spare: TLSSocket | undefined;
+
+  constructor(undici: Agents) {
+    const connector = undici.buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS });
+    this.#agent = new undici.Agent({
+      ...HTTP1_OPTIONS,
+      connect: (options, callback) => {
+        const spare = this.#spare;
+        this.#spare = undefined;
+        if (spare === undefined) connector(options, callback);
+        else callback(null, spare);
+      },
+    });
+  }
+
+  /** Sends a request, over HTTP/1.1 alone if there are no settings for HTTP/2. */
+  send(request: PlainRequest, settings: Http2Settings | undefined): Promise<Response> {
+    const { target } = request;
+    if (settings === undefined || !target.origin.startsWith('https:') || hasOwnHost(target)) {
+      return dispatchRequest(this.#agent, request);
+    }
+    return exchanged(request, (exchange) => this.#poolOf(target.origin, settings).send(request, exchange));
+  }
+
+  dispatch(request: PlainRequest, handler: Dispatcher.DispatchHandler): void {
+    startDispatch(this.#agent, request, handler);
+  }
+
+  adopt(socket: TLSSocket, send: () => void): void {
+    this.#spare = socket;
+    send();
+    this.#spare?.destroy();
+    this.#spare = undefined;
+  }
+
+  /** Ends all connections and their requests. */
+  async destroy(): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all([this.#agent.destroy(), ...pools.map((pool) => pool.destroy())]);
+  }
+
+  #poolOf(origin: string, settings: Http2Settings): OriginPool {
+    const key = `${origin} ${settings.streamsPerConnection} ${settings.maxConnectionAgeMs}`;
+    const known = this.#pools.get(key);
+    if (known !== undefined) return known;
+    const pool = new OriginPool(origin, settings, this);
+    this.#pools.set(key, pool);
+    return pool;
+  }
+}
