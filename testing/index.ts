@@ -6,6 +6,7 @@
  */
 export { faultServer } from './upstream/fault-server.ts';
 export type { FaultServer, FaultServerOptions, ScriptedResponse } from './upstream/fault-server.ts';
+export type { FaultConnection, FaultServerTls, GoawayOptions } from './upstream/connections.ts';
 export type { Fault, FaultPosition, FaultResponse, Split } from './upstream/fault-response.ts';
 export type { RecordedRequest } from './upstream/recorded-request.ts';
 export type { Closed, Ending } from './upstream/response-writer.ts';

@@ -54,9 +54,11 @@ interface FaultOptions {
  * What goes wrong with a response.
  *
  * - `eof`: the body ends cleanly, as far as HTTP can tell. At the headers it is the same as `fin`.
- * - `fin`: the connection is closed with FIN, without the end of the chunked body.
- * - `rst`: the connection is reset. Data that the client has not read by then may be lost, as on any network. If that matters, make the
+ * - `fin`: the connection is closed with FIN, without the end of the body. Over HTTP/2, other requests of the connection end with it.
+ * - `rst`: the connection is reset, as above. Data that the client has not read by then may be lost, as on any network. If that matters, make the
  *   fault wait for a `gate`.
+ * - `reset`: over HTTP/2, the stream is reset with this code (RST_STREAM; default CANCEL, 8). Its connection goes on. Over HTTP/1.1 the
+ *   same as `rst`.
  * - `stall`: nothing more is sent. The connection stays open until the client leaves or the server is closed.
  * - `garbage`: garbage is put into the body. Then the body goes on (`then: 'continue'`, the default) or ends cleanly (`'eof'`). `data` is
  *   the garbage, or its length in bytes (default 64). Generated garbage has no line end and consists of control characters and bytes
@@ -65,6 +67,7 @@ interface FaultOptions {
  */
 export type Fault =
   | (FaultOptions & { readonly kind: 'eof' | 'fin' | 'rst' | 'stall' })
+  | (FaultOptions & { readonly kind: 'reset'; readonly code?: number })
   | (FaultOptions & {
       readonly kind: 'garbage';
       readonly data?: number | string | Uint8Array;

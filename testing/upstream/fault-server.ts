@@ -1,7 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 
+import {
+  listen,
+  type FaultConnection,
+  type FaultServerTls,
+  type Incoming,
+  type Outgoing,
+} from './connections.ts';
 import type { FaultResponse } from './fault-response.ts';
 import { playResponse } from './play-response.ts';
 import { requestRecord, type RecordedRequest, type RequestRecord } from './recorded-request.ts';
@@ -16,12 +21,14 @@ export type ScriptedResponse =
 export interface FaultServerOptions {
   /** The answer to requests that have no scripted response, as with `always()`. Default: none. */
   readonly always?: ScriptedResponse;
+  /** A key and a certificate: the server speaks TLS, and HTTP/2 with clients that can. Default: HTTP/1.1 without TLS. */
+  readonly tls?: FaultServerTls;
 }
 
 /** A scripted HTTP server on 127.0.0.1 that answers and fails like an LLM provider. */
 export interface FaultServer extends AsyncDisposable {
   readonly port: number;
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://127.0.0.1:PORT`, or `https` with TLS. */
   readonly url: string;
   /** The `baseURL` for OpenAI's SDK and compatible clients: `url` plus `/v1`. */
   readonly openaiBaseURL: string;
@@ -33,6 +40,8 @@ export interface FaultServer extends AsyncDisposable {
   readonly log: readonly string[];
   /** How many TCP connections are open, including idle ones in the client's pool. */
   readonly openSockets: number;
+  /** These connections, oldest first. */
+  readonly connections: readonly FaultConnection[];
   /** How many requests are not finished. */
   readonly openRequests: number;
   /** Adds responses for the next requests, one each, in order. */
@@ -71,29 +80,25 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
   let arrived: RecordedRequest[] = [];
   const askers: ((request: RecordedRequest) => void)[] = [];
   const open = new Set<ResponseWriter>();
-  const sockets = new Set<Socket>();
   const changes = new EventTarget();
 
-  const http = createServer(
-    { keepAliveTimeout: 0, requestTimeout: 0 },
-    function onRequest(message, response) {
-      void answer(message, response);
+  const listener = await listen(options.tls, {
+    request: (message, response) => void answer(message, response),
+    ending(connection) {
+      for (const writer of open) if (writer.connection === connection) writer.cut();
     },
-  );
-  http.on('connection', function onConnection(socket: Socket) {
-    sockets.add(socket);
-    socket.once('close', function onClose() {
-      sockets.delete(socket);
-      changes.dispatchEvent(new Event('change'));
-    });
+    closed: () => changes.dispatchEvent(new Event('change')),
   });
 
-  async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(message: Incoming, response: Outgoing): Promise<void> {
+    const connection = listener.connectionOf(message);
+    // The client has left before its request was looked at.
+    if (connection === undefined) return;
     const index = requests.length;
     // reset() makes new lists. A request that is still in progress writes to the old ones.
     const lines = log;
     const troubles = problems;
-    const writer = responseWriter(response, function onClosed(outcome) {
+    const writer = responseWriter(response, connection, function onClosed(outcome) {
       lines.push(`${outcome} ${index}`);
       open.delete(writer);
       changes.dispatchEvent(new Event('change'));
@@ -154,17 +159,12 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
 
   async function close(): Promise<void> {
     for (const writer of open) writer.cut();
-    for (const socket of sockets) socket.destroy();
-    if (http.listening) http.close();
-    await until(() => sockets.size === 0);
+    listener.stop();
+    await until(() => listener.connections.length === 0);
   }
 
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const address = http.address();
-  if (address === null || typeof address === 'string') throw new Error('The fault server has no port.');
-  const { port } = address;
-  const url = `http://127.0.0.1:${port}`;
+  const { port } = listener;
+  const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
 
   return {
     port,
@@ -178,7 +178,10 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
       return log;
     },
     get openSockets() {
-      return sockets.size;
+      return listener.connections.length;
+    },
+    get connections() {
+      return listener.connections;
     },
     get openRequests() {
       return open.size;
@@ -196,7 +199,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
         : Promise.resolve(request);
     },
     idle: () => until(() => open.size === 0),
-    socketsClosed: () => until(() => sockets.size === 0),
+    socketsClosed: () => until(() => listener.connections.length === 0),
     assertDrained() {
       const left = queue.length === 0 ? [] : [`${queue.length} scripted responses were not used`];
       const all = [...problems, ...left];
@@ -212,7 +215,7 @@ export async function faultServer(options: FaultServerOptions = {}): Promise<Fau
 }
 
 /** Reads the body as text. If the client leaves, returns what has arrived. */
-async function textOf(message: IncomingMessage, writer: ResponseWriter): Promise<string> {
+async function textOf(message: Incoming, writer: ResponseWriter): Promise<string> {
   const parts: Uint8Array[] = [];
   message.on('data', (part: Uint8Array) => parts.push(part));
   message.on('error', () => undefined);

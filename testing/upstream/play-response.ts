@@ -50,6 +50,7 @@ export async function playResponse(response: FaultResponse, target: PlayTarget):
     if (writer.outcome !== undefined) return;
     if (fault !== undefined) events.fault(fault.kind);
     if (fault?.kind === 'stall') await writer.closed;
+    else if (fault?.kind === 'reset') writer.end('reset', fault.code);
     else writer.end(endingOf(fault));
   }
 }

@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 
+import type { FaultConnection, Incoming } from './connections.ts';
 import type { Closed, Ending, ResponseWriter } from './response-writer.ts';
 import { wireOfPath, type Wire } from './wires.ts';
 
@@ -10,7 +11,12 @@ export interface RecordedRequest {
   readonly method: string;
   /** Path and query, as sent. */
   readonly path: string;
+  /** Over HTTP/2 without its pseudo-headers. `host` is always there. */
   readonly headers: IncomingHttpHeaders;
+  /** The connection it came on. */
+  readonly connection: FaultConnection;
+  /** The number of its stream, over HTTP/2. */
+  readonly streamId: number | undefined;
   /** The wire format that belongs to the path. */
   readonly wire: Wire | undefined;
   /** The body as text. Empty until it has arrived. */
@@ -29,8 +35,8 @@ export interface RecordedRequest {
   readonly closed: Promise<Closed>;
   /** Sends bytes that are not part of the script, while the response stalls or waits for a gate. */
   send(bytes: string | Uint8Array): Promise<void>;
-  /** Ends the response at once, whatever its script says: cleanly, with FIN or with a reset. */
-  end(ending: Ending): void;
+  /** Ends the response at once, whatever its script says. `code` is that of RST_STREAM, default CANCEL (8). */
+  end(ending: Ending, code?: number): void;
 }
 
 /** The server's view of a recorded request. */
@@ -44,11 +50,7 @@ export interface RequestRecord extends RecordedRequest {
  *
  * @param index its number, in order of arrival
  */
-export function requestRecord(
-  message: IncomingMessage,
-  index: number,
-  writer: ResponseWriter,
-): RequestRecord {
+export function requestRecord(message: Incoming, index: number, writer: ResponseWriter): RequestRecord {
   const path = message.url ?? '';
   let rawBody = '';
   let body: unknown;
@@ -58,7 +60,9 @@ export function requestRecord(
     index,
     method: message.method ?? '',
     path,
-    headers: message.headers,
+    headers: headersOf(message),
+    connection: writer.connection,
+    streamId: writer.streamId,
     wire: wireOfPath(path),
     closed: writer.closed,
     get rawBody() {
@@ -79,8 +83,8 @@ export function requestRecord(
     async send(bytes) {
       await writer.write(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
     },
-    end(ending) {
-      writer.end(ending);
+    end(ending, code) {
+      writer.end(ending, code);
     },
     arrived(text) {
       rawBody = text;
@@ -99,4 +103,12 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function headersOf(message: Incoming): IncomingHttpHeaders {
+  if (!('stream' in message)) return message.headers;
+  const headers = Object.fromEntries(
+    Object.entries(message.headers).filter(([name]) => !name.startsWith(':')),
+  );
+  return { host: message.authority, ...headers };
 }
