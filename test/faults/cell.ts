@@ -1,12 +1,16 @@
 import type { Fault } from '../../testing/upstream/fault-response.ts';
+import { CODES } from '../support/frames.ts';
 import { GARBAGE, type Garbage } from './garbage.ts';
 import { offsetsOf, type Subject } from './subject.ts';
 
 /** The faults of a response's body. */
 export const FAULTS = ['fin', 'rst', 'stall', 'garbage', 'eof'] as const;
 
-/** One of {@link FAULTS}. */
-export type FaultKind = (typeof FAULTS)[number];
+/** Those over HTTP/2. A stream can be reset alone. */
+export const HTTP2_FAULTS = [...FAULTS, 'reset'] as const;
+
+/** One of {@link HTTP2_FAULTS}. */
+export type FaultKind = (typeof HTTP2_FAULTS)[number];
 
 /** What ends an execution that stalls: the caller's signal, the consumer, or a middleware with a timeout. */
 export type Rescue = 'signal' | 'close' | 'timeout';
@@ -19,6 +23,8 @@ export interface Cell {
   readonly offset: number;
   readonly rescue: Rescue;
   readonly garbage: Garbage;
+  /** The code of a reset. */
+  readonly code: number;
   /** What happens after the garbage. */
   readonly then: 'continue' | 'eof';
 }
@@ -39,6 +45,7 @@ export function cellsOf(subject: Subject, kind: FaultKind, tail: number): Cell[]
     offset,
     rescue: RESCUES[offset % RESCUES.length] ?? 'signal',
     garbage: garbageAt(Math.max(offset, 0)),
+    code: (offset - AT_HEADERS) % CODES.length,
     then: Math.floor(offset / GARBAGE.length) % 2 === 0 ? 'continue' : 'eof',
   }));
 }
@@ -50,15 +57,24 @@ function garbageAt(offset: number): Garbage {
 }
 
 /** The fault of a cell. `gate` is called after everything before the fault has been sent. */
-export function faultOf({ kind, offset, garbage, then }: Cell, gate: () => Promise<void>): Fault {
+export function faultOf({ kind, offset, garbage, code, then }: Cell, gate: () => Promise<void>): Fault {
   const at = offset === AT_HEADERS ? 'headers' : { byte: offset };
   if (kind === 'garbage') return { kind, at, data: garbage.bytes, then };
+  if (kind === 'reset') return { kind, at, gate, code };
   return kind === 'fin' || kind === 'eof' ? { kind, at } : { kind, at, gate };
 }
 
+/** Whether a cell's reply is complete, because the end, or on some wires a finish reason, was sent before the fault. */
+export function isComplete({ finishedAt, terminalAt }: Subject, { kind, offset, code }: Cell): boolean {
+  // A stream that is reset without an error may be taken for one that has ended.
+  const endsCleanly = kind === 'eof' || (kind === 'reset' && code === 0);
+  return offset >= (endsCleanly ? finishedAt : terminalAt);
+}
+
 /** Describes a cell. */
-export function nameOf({ kind, offset, rescue, garbage, then }: Cell): string {
+export function nameOf({ kind, offset, rescue, garbage, code, then }: Cell): string {
   const where = offset === AT_HEADERS ? 'instead of the headers' : `at byte ${offset}`;
   if (kind === 'stall') return `stall ${where}, ended by ${rescue}`;
+  if (kind === 'reset') return `reset ${where} with ${CODES[code]}`;
   return kind === 'garbage' ? `${garbage.name} ${where}, then ${then}` : `${kind} ${where}`;
 }

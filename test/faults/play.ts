@@ -4,7 +4,7 @@ import { faultServer } from '../../testing/upstream/fault-server.ts';
 import type { RecordedRequest } from '../../testing/upstream/recorded-request.ts';
 import { accountOf } from './account.ts';
 import { faultOf, nameOf, type Cell } from './cell.ts';
-import { inParallel, providerOf } from './stage.ts';
+import { inParallel, providerOf, strayRequests, type Network } from './stage.ts';
 import { answerOf, eventsBefore, type Subject } from './subject.ts';
 import { problemsOf } from './verdict.ts';
 import type { Yardstick } from './yardstick.ts';
@@ -34,11 +34,12 @@ export async function play(
   recorded: Subject,
   yardstick: Yardstick,
   cells: readonly Cell[],
+  network: Network,
 ): Promise<string[]> {
   const problems: string[] = [];
   const scenes = new Map<string, Scene>();
-  await using server = await faultServer();
-  const model = providerOf(recorded.wire, server);
+  await using server = await faultServer(network);
+  const model = providerOf(recorded.wire, server, network);
   const pipeline = new Pipeline([watch, provider(model)], { executionTimeoutMs: 20_000 });
 
   function watch(context: ExecutionContext, next: Next) {
@@ -87,13 +88,13 @@ export async function play(
   if (server.openSockets !== 0 || server.openRequests !== 0)
     problems.push('sockets or requests are left open');
   server.assertDrained();
-  return problems;
+  return [...problems, ...strayRequests(server, network)];
 }
 
 /** Makes a reset wait until everything has been read, because it may destroy unread data. A stall only reports that it has begun. */
 async function gateOf(recorded: Subject, scene: Scene): Promise<void> {
   scene.reached.resolve();
-  if (scene.cell.kind !== 'rst') return;
+  if (scene.cell.kind !== 'rst' && scene.cell.kind !== 'reset') return;
   await (scene.cell.offset < recorded.terminalAt ? scene.received : scene.over).promise;
 }
 

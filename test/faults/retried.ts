@@ -12,8 +12,8 @@ import { responsesStream } from '../../testing/upstream/responses-stream.ts';
 import type { RecordedRequest } from '../../testing/upstream/recorded-request.ts';
 import type { PlainReading } from '../support/recordings.ts';
 import { accountOf, type Account } from './account.ts';
-import { faultOf, nameOf, type Cell } from './cell.ts';
-import { inParallel, providerOf } from './stage.ts';
+import { faultOf, isComplete, nameOf, type Cell } from './cell.ts';
+import { inParallel, providerOf, strayRequests, type Network } from './stage.ts';
 import { answerOf, eventsBefore, saidBefore, type Subject } from './subject.ts';
 import type { Yardstick } from './yardstick.ts';
 
@@ -35,7 +35,7 @@ type Fate =
   | 'failed';
 
 function fateOf(subject: Subject, yardstick: Yardstick, cell: Cell, mode: AfterContent): Fate {
-  if (cell.offset >= (cell.kind === 'eof' ? subject.finishedAt : subject.terminalAt)) return 'whole';
+  if (isComplete(subject, cell)) return 'whole';
   const delivered = yardstick.chunks.slice(0, yardstick.countAt[eventsBefore(subject, cell.offset)] ?? 0);
   if (delivered.length === 0) return 'replaced';
   if (mode === 'fail') return 'failed';
@@ -56,12 +56,13 @@ export async function playRetried(
   yardstick: Yardstick,
   cells: readonly Cell[],
   mode: AfterContent,
+  network: Network,
 ): Promise<string[]> {
   const problems: string[] = [];
   const requests = new Map<string, number>();
   const byKey = new Map<string, { cell: Cell; received: PromiseWithResolvers<void> }>();
-  await using server = await faultServer();
-  const model = providerOf(recorded.wire, server);
+  await using server = await faultServer(network);
+  const model = providerOf(recorded.wire, server, network);
   // Every first attempt fails, which a budget would take for a provider that is down.
   const waits = { maxRetries: 2, backoff: constant(0), budget: false } as const;
   const pipeline = new Pipeline([retry({ ...waits, afterContent: mode }), provider(model)], {
@@ -103,7 +104,7 @@ export async function playRetried(
   await model.close?.();
   await server.socketsClosed();
   server.assertDrained();
-  return problems;
+  return [...problems, ...strayRequests(server, network)];
 }
 
 /** The calls of a continued answer: the same as those of the complete one, but for what the provider would run itself. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { unhandledRejectionsOf } from '../../testing/leaks.ts';
 import { haveRealRecordings } from '../support/recordings.ts';
 import { cellsOf } from './cell.ts';
+import { networks } from './matrix.ts';
 import { playRetried } from './retried.ts';
 import { subject } from './subject.ts';
 import { SUBJECTS } from './subjects.ts';
@@ -11,10 +12,19 @@ import { yardstickOf } from './yardstick.ts';
 /** One cut every 47 bytes. A prime step falls on every position within events. */
 const STEP = 47;
 
-describe('R17 a part of the fault matrix, with a retry', () => {
-  // The two real recordings of the Responses wire call a tool or only think in the part that is cut. This one contains text.
-  const speaking = { wire: 'openai-responses', name: 'openai-shell-container-multiturn.1' } as const;
-  const runs = [...SUBJECTS, ...(haveRealRecordings() ? [speaking] : [])].flatMap((name) =>
+// The two real recordings of the Responses wire call a tool or only think in the part that is cut. This one contains text.
+const speaking = { wire: 'openai-responses', name: 'openai-shell-container-multiturn.1' } as const;
+const recorded = [...SUBJECTS, ...(haveRealRecordings() ? [speaking] : [])];
+
+/** The project's own recordings are enough for another protocol: they contain all that the others do. */
+const own = SUBJECTS.filter(({ name }) => name.startsWith('made-'));
+
+describe.each([
+  { over: 'HTTP/1.1', names: recorded, kinds: ['fin', 'rst', 'eof'] },
+  { over: 'HTTP/2', names: own, kinds: ['fin', 'reset', 'eof'] },
+] as const)('R17 a part of the fault matrix, with a retry, over $over', ({ over, names, kinds }) => {
+  const networkOf = networks(over);
+  const runs = names.flatMap((name) =>
     (['fail', 'reset', 'continue'] as const).map((afterContent) => ({ ...name, afterContent })),
   );
 
@@ -24,12 +34,13 @@ describe('R17 a part of the fault matrix, with a retry', () => {
     async ({ wire, name, afterContent }) => {
       const recorded = subject(wire, name);
       const yardstick = await yardstickOf(recorded);
-      const cells = (['fin', 'rst', 'eof'] as const).flatMap((kind, shift) =>
+      const cells = kinds.flatMap((kind, shift) =>
         cellsOf(recorded, kind, 0).filter(({ offset }) => offset >= 0 && (offset + 5 * shift) % STEP === 0),
       );
       const problems: string[] = [];
       const rejections = await unhandledRejectionsOf(async () => {
-        problems.push(...(await playRetried(recorded, yardstick, cells, afterContent)));
+        const played = await playRetried(recorded, yardstick, cells, afterContent, networkOf('fin'));
+        problems.push(...played);
       });
       expect(problems.slice(0, 12), `${problems.length} problems in ${cells.length} cells`).toEqual([]);
       expect(cells.length).toBeGreaterThan(60);

@@ -1,15 +1,28 @@
 import { anthropic } from '../../providers/anthropic/index.ts';
 import { openai } from '../../providers/openai/index.ts';
 import type { Provider } from '../../src/index.ts';
+import type { FaultServerTls } from '../../testing/upstream/connections.ts';
 import type { FaultServer } from '../../testing/upstream/fault-server.ts';
 import type { Wire } from '../../testing/upstream/wires.ts';
 
 /** Where a provider sends its requests: a server, or a function instead of the network. */
 export type Endpoint = Pick<FaultServer, 'openaiBaseURL' | 'anthropicBaseURL'> | typeof fetch;
 
+/** The protocols over which the faults are played. */
+export type Over = 'HTTP/1.1' | 'HTTP/2';
+
+/** How requests travel. */
+export interface Network {
+  /** With TLS the requests must go over HTTP/2, else over HTTP/1.1. */
+  readonly tls?: FaultServerTls;
+  /** How many requests may share a connection over HTTP/2. Default: as many as by default. */
+  readonly streamsPerConnection?: number;
+}
+
 /** Makes the provider for a wire. */
-export function providerOf(wire: Wire, endpoint: Endpoint): Provider {
-  const common = { apiKey: 'test', model: 'test-model' };
+export function providerOf(wire: Wire, endpoint: Endpoint, { streamsPerConnection }: Network = {}): Provider {
+  const http2 = streamsPerConnection === undefined ? {} : { http2: { streamsPerConnection } };
+  const common = { apiKey: 'test', model: 'test-model', ...http2 };
   if (wire === 'anthropic-messages') {
     return typeof endpoint === 'function'
       ? anthropic({ ...common, baseURL: 'http://127.0.0.1:1', fetch: endpoint })
@@ -19,6 +32,13 @@ export function providerOf(wire: Wire, endpoint: Endpoint): Provider {
   return typeof endpoint === 'function'
     ? openai({ ...common, api, baseURL: 'http://127.0.0.1:1/v1', fetch: endpoint })
     : openai({ ...common, api, baseURL: endpoint.openaiBaseURL });
+}
+
+/** Says which requests of a server came over another protocol than they should. */
+export function strayRequests({ requests }: FaultServer, { tls }: Network): string[] {
+  const expected = tls === undefined ? 'http/1.1' : 'h2';
+  const strays = requests.filter(({ connection }) => connection.protocol !== expected);
+  return strays.map(({ index, connection }) => `request ${index} came over ${connection.protocol}`);
 }
 
 /** Makes a `fetch` that answers with an event stream of these bytes. After them, the body ends or fails. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { isSluiceError, type ErrorCode } from '../../src/index.ts';
 import type { Account } from './account.ts';
-import type { Cell } from './cell.ts';
+import { isComplete, type Cell } from './cell.ts';
 import { eventsBefore, saidBefore, type Subject } from './subject.ts';
 import type { Yardstick } from './yardstick.ts';
 
@@ -13,20 +13,25 @@ interface Expected {
 }
 
 function expectedEnd(subject: Subject, cell: Cell): Expected {
-  const ended = cell.offset >= subject.terminalAt;
+  const ended = isComplete(subject, cell);
   switch (cell.kind) {
     case 'fin':
     case 'rst':
       return { whole: ended, codes: ended ? [] : ['network'] };
+    case 'reset':
+      return { whole: ended, codes: ended ? [] : resetCodes(cell) };
     case 'stall':
       return { whole: ended, codes: ended ? [] : [cell.rescue === 'timeout' ? 'timeout' : 'aborted'] };
-    case 'eof': {
-      const whole = cell.offset >= subject.finishedAt;
-      return { whole, codes: whole ? [] : ['truncated'] };
-    }
+    case 'eof':
+      return { whole: ended, codes: ended ? [] : ['truncated'] };
     case 'garbage':
       return { whole: true, codes: ended ? [] : ['protocol', 'truncated'] };
   }
+}
+
+/** A reset with NO_ERROR may be taken for an end of the body. */
+function resetCodes({ code, offset }: Cell): ErrorCode[] {
+  return code === 0 && offset >= 0 ? ['network', 'truncated'] : ['network'];
 }
 
 /** Returns what is wrong with the end of a cell. */
