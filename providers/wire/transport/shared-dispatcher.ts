@@ -19,6 +19,7 @@ export class SharedDispatcher implements Http1 {
   readonly #pools = new Map<string, OriginPool>();
   /** A connection for the next request over HTTP/1.1. */
   #spare: TLSSocket | undefined;
+  #destroyed = false;
 
   constructor(undici: Agents) {
     const connector = undici.buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS });
@@ -28,7 +29,8 @@ export class SharedDispatcher implements Http1 {
         const spare = this.#spare;
         this.#spare = undefined;
         if (spare === undefined) connector(options, callback);
-        else callback(null, spare);
+        // Not at once: undici is not ready for that.
+        else queueMicrotask(() => callback(null, spare));
       },
     });
   }
@@ -36,9 +38,9 @@ export class SharedDispatcher implements Http1 {
   /** Sends a request, over HTTP/1.1 alone if there are no settings for HTTP/2. */
   send(request: PlainRequest, settings: Http2Settings | undefined): Promise<Response> {
     const { target } = request;
-    if (settings === undefined || !target.origin.startsWith('https:') || hasOwnHost(target)) {
-      return dispatchRequest(this.#agent, request);
-    }
+    const http1 = settings === undefined || !target.origin.startsWith('https:') || hasOwnHost(target);
+    // An agent that was destroyed refuses the request.
+    if (http1 || this.#destroyed) return dispatchRequest(this.#agent, request);
     return exchanged(request, (exchange) => this.#poolOf(target.origin, settings).send(request, exchange));
   }
 
@@ -55,6 +57,7 @@ export class SharedDispatcher implements Http1 {
 
   /** Ends all connections and their requests. */
   async destroy(): Promise<void> {
+    this.#destroyed = true;
     const pools = [...this.#pools.values()];
     this.#pools.clear();
     await Promise.all([this.#agent.destroy(), ...pools.map((pool) => pool.destroy())]);

@@ -123,7 +123,7 @@ export class Connection implements Carrier {
     try {
       request.start(this.#session, this);
     } catch (error) {
-      this.closed();
+      this.closed(false);
       request.fail(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -139,13 +139,10 @@ export class Connection implements Carrier {
     return this.#lastStreamId !== undefined && streamId !== undefined && streamId > this.#lastStreamId;
   }
 
-  /** It takes no more streams at once than the server has taken so far. */
-  refused(): void {
-    this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
-  }
-
-  closed(): void {
+  closed(wasRefused: boolean): void {
     this.#streams -= 1;
+    // It takes no more at once than the server has accepted.
+    if (wasRefused) this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
     if (this.#streams === 0) {
       if (this.#retired) this.#close();
       else this.#becomeIdle();

@@ -23,10 +23,8 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set([
 export interface Carrier {
   /** Whether the server has said that it did not process a stream. */
   wasIgnored(streamId: number | undefined): boolean;
-  /** The server has refused a stream, although the connection goes on. */
-  refused(): void;
-  /** A stream is closed. */
-  closed(): void;
+  /** A stream is closed, maybe because the server refused it although the connection goes on. */
+  closed(wasRefused: boolean): void;
 }
 
 /** The pool that a request belongs to. */
@@ -117,17 +115,16 @@ export class Http2Request implements Dispatcher.DispatchController {
       if ('code' in error) neverSent ||= NEVER_SENT.has(error.code);
     });
     stream.on('close', () => {
-      const refused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
-      carrier.closed();
+      const { rstCode } = stream;
+      const ignored = neverSent || carrier.wasIgnored(stream.id);
+      const refused = rstCode === constants.NGHTTP2_REFUSED_STREAM;
+      carrier.closed(refused && !ignored);
       if (this.#stream !== stream || this.#over) return;
       this.#stream = undefined;
-      if (this.#responded) this.fail(failure ?? brokenStream(stream.rstCode));
-      else if (stream.rstCode === constants.NGHTTP2_HTTP_1_1_REQUIRED) this.#handOver();
-      else if (neverSent || carrier.wasIgnored(stream.id)) this.#sendAgain();
-      else if (refused) {
-        carrier.refused();
-        this.#sendAgain();
-      } else this.fail(failure ?? brokenStream(stream.rstCode));
+      if (!this.#responded && (ignored || refused)) this.#sendAgain();
+      else if (!this.#responded && rstCode === constants.NGHTTP2_HTTP_1_1_REQUIRED) {
+        this.#owner.sendOverHttp1(this);
+      } else this.fail(failure ?? brokenStream(rstCode));
     });
     if (bytes !== null) stream.end(bytes);
   }
@@ -165,9 +162,5 @@ export class Http2Request implements Dispatcher.DispatchController {
     this.#refusals += 1;
     if (this.#refusals > MAX_REFUSALS) this.fail(refusedStream());
     else this.#owner.sendAgain(this);
-  }
-
-  #handOver(): void {
-    this.#owner.sendOverHttp1(this);
   }
 }
