@@ -5,7 +5,7 @@ import { environmentValue } from './environment.ts';
 export interface Http2Options {
   /** How many requests share one connection. A connection that is lost takes no more than these with it. Default: 16. */
   streamsPerConnection?: number | undefined;
-  /** How old a connection may be to get new requests, in milliseconds. Running ones go on. Default: 300,000. */
+  /** How old a connection may be to get new requests, in milliseconds, at least 1,000. Running ones go on. Default: 300,000. */
   maxConnectionAgeMs?: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface Http2Settings {
 
 const fields = z.strictObject({
   streamsPerConnection: z.int().min(1).default(16),
-  maxConnectionAgeMs: z.number().min(0).default(300_000),
+  maxConnectionAgeMs: z.number().min(1_000).default(300_000),
 });
 
 /** Checks the option `http2`. */

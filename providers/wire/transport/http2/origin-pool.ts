@@ -81,7 +81,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     this.#opening.delete(connection);
     this.#connections.add(connection);
     // Its successor is there.
-    for (const old of this.#connections) if (this.#isOld(old)) old.retire();
+    for (const old of this.#connections) if (old !== connection && this.#isOld(old)) old.retire();
     this.changed(connection);
   }
 

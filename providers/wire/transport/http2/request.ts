@@ -76,7 +76,10 @@ export class Http2Request implements Dispatcher.DispatchController {
   abort(reason: Error): void {
     if (this.#over) return;
     this.#reason = reason;
-    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    const stream = this.#stream;
+    stream?.close(constants.NGHTTP2_CANCEL);
+    // Not left to the answer of a busy connection: until then it would hold its memory and its place.
+    stream?.destroy();
     this.#owner.withdraw(this);
     this.fail(reason);
   }
