@@ -104,7 +104,8 @@ export class Connection implements Carrier {
 
   /** How many more streams it takes. */
   get room(): number {
-    return this.#retired || this.#session.closed ? 0 : Math.max(0, this.#limit - this.#streams);
+    const { closed, destroyed } = this.#session;
+    return this.#retired || closed || destroyed ? 0 : Math.max(0, this.#limit - this.#streams);
   }
 
   /** How many streams the server allows, as far as it is known, at most those of the options. */

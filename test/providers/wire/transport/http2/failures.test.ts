@@ -293,10 +293,18 @@ describe('a slow reader', () => {
 });
 
 describe('data that is not HTTP/2', () => {
-  it('is a protocol error', async () => {
-    await using server = await frameServer(({ socket }) => {
-      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
-    });
-    expect(kindOf(await failure(transport({})(server.url)))).toBe('protocol false');
+  it('is a protocol error, and the next request gets another connection', async () => {
+    await using server = await frameServer((peer, number) => void play(peer, number));
+    async function play(peer: FramePeer, number: number): Promise<void> {
+      const { streamId } = await peer.next(FRAME.HEADERS);
+      if (number === 1) peer.socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      else {
+        peer.respond(streamId);
+        peer.data(streamId, 'whole', FLAG.END_STREAM);
+      }
+    }
+    const fetch = transport({});
+    expect(kindOf(await failure(fetch(server.url)))).toBe('protocol false');
+    expect(await (await fetch(server.url)).text()).toBe('whole');
   });
 });
