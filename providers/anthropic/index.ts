@@ -9,7 +9,7 @@ import { wireRequest } from './request/request.ts';
 import { messageEvents } from './reply/message-events.ts';
 
 export type { AnthropicCallOptions, AnthropicClient } from './client.ts';
-export type { CommonOptions, Limits, SdkCallOptions } from '../wire/index.ts';
+export type { CommonOptions, Http2Options, Limits, SdkCallOptions } from '../wire/index.ts';
 export { DEFAULT_BASE_URL, DEFAULT_MODEL, type AnthropicOptions } from './options.ts';
 
 /**

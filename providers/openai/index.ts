@@ -14,7 +14,7 @@ import { RESPONSES_WIRE } from './responses/request/input.ts';
 import { responsesRequest } from './responses/request/request.ts';
 import { requestContext } from './shared/request-context.ts';
 
-export type { CommonOptions, Limits, SdkCallOptions } from '../wire/index.ts';
+export type { CommonOptions, Http2Options, Limits, SdkCallOptions } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
 export type { OpenAIOptions } from './options.ts';
 export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.ts';

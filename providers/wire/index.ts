@@ -3,6 +3,7 @@ export type { Decoder, ReplyContext, ResponseInfo, WireCall } from './wire.ts';
 export { Endpoint } from './transport/endpoint.ts';
 export { replyWarning } from './reply/reply-warning.ts';
 export { wireStream } from './reply/wire-stream.ts';
+export type { Http2Options } from './options/http2-options.ts';
 export { limitsSchema, type Limits } from './options/limits.ts';
 export { errorIn, parsed } from './errors/error-body.ts';
 export { streamError } from './errors/stream-error.ts';

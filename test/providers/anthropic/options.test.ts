@@ -122,6 +122,9 @@ describe('the options of anthropic()', () => {
     expect(refused({ apiKey: 'k', fetch, dispatcher: {} })).toBe(
       'anthropic(): dispatcher is an object: fetch would not use it, leave one of the two out.',
     );
+    expect(refused({ apiKey: 'k', fetch, http2: false })).toBe(
+      'anthropic(): http2 is a boolean: fetch would not use it, leave one of the two out.',
+    );
     expect(refused({ apiKey: 'k', maxTokens: 2048, thinking: { budgetTokens: 2048 } })).toBe(
       'anthropic(): maxTokens is a number: it includes thinking, give more than thinking.budgetTokens.',
     );

@@ -134,6 +134,23 @@ describe('the options of openai()', () => {
     );
   });
 
+  it('refuse settings of HTTP/2 that are wrong, or that would not be used', () => {
+    const messages = [
+      failure(() => openai({ apiKey: 'k', http2: { streamsPerConnection: 0, maxConnectionAgeMs: 999 } })),
+      failure(() => openai({ apiKey: 'k', fetch, http2: {} })),
+      failure(() => openai({ apiKey: 'k', dispatcher: {}, http2: false })),
+      failure(() => openai({ client: fakeClient(), http2: true })),
+    ].map(({ message }) => message);
+    expect(messages).toEqual([
+      'openai(): http2.streamsPerConnection is a number: give a number of at least 1; ' +
+        'http2.maxConnectionAgeMs is a number: give a number of at least 1000.',
+      'openai(): http2 is an object: fetch would not use it, leave one of the two out.',
+      'openai(): http2 is a boolean: dispatcher would not use it, leave one of the two out.',
+      'openai(): http2 is a boolean: client has its own http2, leave one of the two out.',
+    ]);
+    expect(openai({ apiKey: 'k', http2: { streamsPerConnection: 50 } }).name).toBe('openai');
+  });
+
   it('refuse options that a client has itself', () => {
     const { message } = failure(() => openai({ client: fakeClient(), apiKey: 'k', baseURL: 'http://h/v1' }));
     expect(message).toBe(

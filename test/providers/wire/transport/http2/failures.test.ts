@@ -198,7 +198,7 @@ describe('a connection that the server wants to close (GOAWAY)', () => {
     expect(await readAll(body)).toEqual({ text: 'it goes on', end: 'network true' });
   });
 
-  it('each time does not go on for ever', async () => {
+  it('each time is a network error of a request that was never processed', async () => {
     let sent = 0;
     await using server = await frameServer((peer) => void play(peer));
     async function play(peer: FramePeer): Promise<void> {
