@@ -5,13 +5,13 @@ import { closedTransport, Http2Error, silentConnection } from './errors.ts';
 import type { Carrier, Http2Request } from './request.ts';
 
 /** If nothing comes for so long while streams are open, the server is asked with a ping. */
-export const SILENCE_MS = 5_000;
+const SILENCE_MS = 5_000;
 
 /** How long the answer to a ping may take. */
-export const PING_MS = 10_000;
+const PING_MS = 10_000;
 
 /** How long a connection without streams is kept. */
-export const IDLE_MS = 60_000;
+const IDLE_MS = 60_000;
 
 /** How long the other side may take to close its half of a connection that has ended. */
 const CLOSING_MS = 1_000;

@@ -164,6 +164,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
       this.#waiting.delete(request);
       connection.send(request);
     }
+    this.#hold();
     this.#openMore(this.#waiting.size);
   }
 
@@ -226,5 +227,6 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
       this.#waiting.delete(request);
       request.fail(error);
     }
+    this.#hold();
   }
 }

@@ -157,6 +157,21 @@ describe('the connections to one server', () => {
     );
   });
 
+  it('that cannot be made fail no more requests than they would have carried', async () => {
+    await using server = await tlsServer(goOn);
+    server.server.once('connection', (socket: Socket) => socket.destroy());
+    const fetch = transport({ http2: { streamsPerConnection: 2 } });
+    const ends = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        fetch(server.url).then(
+          ({ status }) => status,
+          (error: unknown) => toSluiceError(error, 'test', []).code,
+        ),
+      ),
+    );
+    expect(ends.map(String).sort()).toEqual(['200', '200', 'network']);
+  });
+
   it('that are never made time out', async () => {
     fakeClocks();
     await using server = await tlsServer(goOn, { SNICallback: () => undefined });
@@ -291,6 +306,18 @@ describe('close()', () => {
     await ended;
     const thrown = await failure((async () => running.take())());
     expect(toSluiceError(thrown, 'test', []).code).toBe('shutting_down');
+    expect(toSluiceError(await waiting, 'test', []).code).toBe('shutting_down');
+    await server.left();
+  });
+
+  it('gives up connections that are being made', async () => {
+    fakeClocks();
+    await using server = await tlsServer(goOn, { SNICallback: () => undefined });
+    const made = providerFetch({});
+    const greeted = once(server.server, 'connection');
+    const waiting = failure(made.fetch(server.url.replace('127.0.0.1', 'localhost')));
+    await greeted;
+    await made.close();
     expect(toSluiceError(await waiting, 'test', []).code).toBe('shutting_down');
     await server.left();
   });

@@ -114,7 +114,7 @@ export async function frameServer(connected: (peer: FramePeer, number: number) =
 }
 
 /** A TLS server that chooses HTTP/2 and then only does what it is told to. */
-export async function rawServer(connected: (socket: TLSSocket) => void) {
+async function rawServer(connected: (socket: TLSSocket) => void) {
   const sockets = new Set<TLSSocket>();
   const server = createTlsServer({ ...certificate, ALPNProtocols: ['h2'] }, (socket) => {
     sockets.add(socket);
