@@ -4,7 +4,7 @@ import type { Http2Settings } from '../options/http2-options.ts';
 import { dispatchRequest, exchanged, startDispatch, type Dispatches } from './dispatch-request.ts';
 import { CONNECT_TIMEOUT_MS, HTTP1_OPTIONS } from './http1-options.ts';
 import { hasOwnHost } from './http2/headers.ts';
-import { OriginPool, type Http1 } from './http2/origin-pool.ts';
+import { OriginPool, type PoolOwner } from './http2/origin-pool.ts';
 import type { PlainRequest } from './plain-request.ts';
 
 /** What is used of the module `undici`. */
@@ -14,7 +14,7 @@ type Agents = Pick<typeof import('undici'), 'Agent' | 'buildConnector'>;
  * The connections of all providers that have no dispatcher of their own. Over https it speaks HTTP/2 where the server offers it, with a few
  * streams on each connection, else HTTP/1.1: see docs/decisions/0026-a-few-streams-on-each-connection.md.
  */
-export class SharedDispatcher implements Http1 {
+export class SharedDispatcher implements PoolOwner {
   readonly #agent: Dispatches & { destroy(): Promise<void> };
   readonly #pools = new Map<string, OriginPool>();
   /** A connection for the next request over HTTP/1.1. */
@@ -53,6 +53,10 @@ export class SharedDispatcher implements Http1 {
     send();
     this.#spare?.destroy();
     this.#spare = undefined;
+  }
+
+  emptied(pool: OriginPool): void {
+    for (const [key, known] of this.#pools) if (known === pool) this.#pools.delete(key);
   }
 
   /** Ends all connections and their requests. */

@@ -108,6 +108,11 @@ export class Connection implements Carrier {
     return this.#retired || closed || destroyed ? 0 : Math.max(0, this.#limit - this.#streams);
   }
 
+  /** Whether it has no stream. */
+  get isIdle(): boolean {
+    return this.#streams === 0;
+  }
+
   /** How many streams the server allows, as far as it is known, at most those of the options. */
   get allowed(): number {
     return this.#allowed;
@@ -125,7 +130,7 @@ export class Connection implements Carrier {
       request.start(this.#session, this);
     } catch (error) {
       this.closed(false);
-      request.fail(error instanceof Error ? error : new Error(String(error)));
+      request.notSent(error);
     }
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Http2Settings } from '../../options/http2-options.ts';
@@ -13,43 +14,45 @@ const HTTP1_MS = 600_000;
 /** A connection is made ahead of need if less than this part of one is free. */
 const AHEAD = 0.25;
 
-/** What a pool needs of the dispatcher that it belongs to. */
-export interface Http1 {
+/** The dispatcher that a pool belongs to. */
+export interface PoolOwner {
   /** Sends a request over HTTP/1.1. */
   dispatch(request: PlainRequest, handler: Dispatcher.DispatchHandler): void;
   /** Offers a connection on which the server has chosen HTTP/1.1 to the requests that `send` dispatches. */
   adopt(socket: TLSSocket, send: () => void): void;
+  /** The pool has no connection any more. */
+  emptied(pool: OriginPool): void;
 }
 
 /** The connections to one https origin. */
 export class OriginPool implements ConnectionOwner, RequestOwner {
   readonly #origin: URL;
   readonly #settings: Http2Settings;
-  readonly #http1: Http1;
+  readonly #owner: PoolOwner;
   readonly #connections = new Set<Connection>();
   /** Those that may have room. The last one gets the next request, so few are used, and the others become idle. */
   readonly #roomy: Connection[] = [];
   readonly #sockets = new Set<TLSSocket>();
   readonly #opening = new Set<Connection>();
-  /** Requests for which no connection has room, oldest first. */
-  readonly #waiting = new Set<Http2Request>();
+  /** Requests for which no connection has room, oldest first, each with the async context that it was made in. */
+  readonly #waiting = new Map<Http2Request, AsyncResource>();
   /** How many streams a new connection is expected to take. */
   #expected: number;
   #http1UntilMs = 0;
   #session: Buffer | undefined;
   #destroyed = false;
 
-  constructor(origin: string, settings: Http2Settings, http1: Http1) {
+  constructor(origin: string, settings: Http2Settings, owner: PoolOwner) {
     this.#origin = new URL(origin);
     this.#settings = settings;
-    this.#http1 = http1;
+    this.#owner = owner;
     this.#expected = settings.streamsPerConnection;
   }
 
   /** Sends a request on the connection that has room, or on the next one that has. */
   send(plain: PlainRequest, handler: Dispatcher.DispatchHandler): void {
     if (performance.now() < this.#http1UntilMs) {
-      this.#http1.dispatch(plain, handler);
+      this.#owner.dispatch(plain, handler);
       return;
     }
     const request = new Http2Request(plain, handler, this);
@@ -104,12 +107,14 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     const at = this.#roomy.indexOf(connection);
     if (at >= 0) this.#roomy.splice(at, 1);
     this.#openMore(this.#waiting.size);
+    // One that still has a stream may send its request again.
+    if (this.#connections.size === 0 && !this.#isOpening() && connection.isIdle) this.#owner.emptied(this);
   }
 
   /** Ends everything. Resolves when all sockets are closed. */
   async destroy(): Promise<void> {
     this.#destroyed = true;
-    for (const request of this.#waiting) request.fail(closedTransport());
+    for (const request of this.#waiting.keys()) request.fail(closedTransport());
     this.#waiting.clear();
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([...this.#connections, ...this.#opening].map((connection) => connection.destroy()));
@@ -145,7 +150,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   }
 
   #wait(request: Http2Request): void {
-    this.#waiting.add(request);
+    this.#waiting.set(request, new AsyncResource('SluiceHttp2Request'));
     this.#hold();
   }
 
@@ -158,11 +163,11 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   }
 
   #sendWaiting(): void {
-    for (const request of this.#waiting) {
+    for (const [request, context] of this.#waiting) {
       const connection = this.#withRoom();
       if (connection === undefined) break;
       this.#waiting.delete(request);
-      connection.send(request);
+      context.runInAsyncScope(() => connection.send(request));
     }
     this.#hold();
     this.#openMore(this.#waiting.size);
@@ -206,23 +211,23 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
       return;
     }
     if (this.#connections.size === 0) this.#http1UntilMs = performance.now() + HTTP1_MS;
-    this.#http1.adopt(socket, () => {
-      for (const request of this.#waiting) {
+    this.#owner.adopt(socket, () => {
+      for (const [request, context] of this.#waiting) {
         this.#waiting.delete(request);
-        this.#handOver(request);
+        context.runInAsyncScope(() => this.#handOver(request));
       }
     });
   }
 
   #handOver(request: Http2Request): void {
     request.release();
-    this.#http1.dispatch(request.plain, request.handler);
+    this.#owner.dispatch(request.plain, request.handler);
   }
 
   /** A connection could not be made. Those for whom no other is being made get its error. */
   #failWaiting(error: Error): void {
     const served = (this.#sockets.size + this.#opening.size) * this.#expected;
-    for (const request of this.#waiting) {
+    for (const request of this.#waiting.keys()) {
       if (this.#waiting.size <= served) break;
       this.#waiting.delete(request);
       request.fail(error);

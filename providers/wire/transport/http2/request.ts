@@ -132,6 +132,13 @@ export class Http2Request implements Dispatcher.DispatchController {
     if (bytes !== null) stream.end(bytes);
   }
 
+  /** It could not be sent. */
+  notSent(error: unknown): void {
+    this.#stream = undefined;
+    if (error instanceof Error && 'code' in error && NEVER_SENT.has(error.code)) this.#sendAgain();
+    else this.fail(error instanceof Error ? error : new Error(String(error)));
+  }
+
   /** Ends it with an error, unless it is over. */
   fail(error: Error): void {
     if (this.#over) return;

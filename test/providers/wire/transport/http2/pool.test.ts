@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -106,6 +107,18 @@ describe('the connections to one server', () => {
     first?.cancel();
     await opened(fetch, server, 1);
     expect(server.arrived).toHaveLength(2);
+  });
+
+  it('keep the async context of a request that waits for one', async () => {
+    await using server = await tlsServer(goOn);
+    const fetch = transport({});
+    const context = new AsyncLocalStorage<number>();
+    async function seen(): Promise<number | undefined> {
+      const body = rawBodyOf(await fetch(server.url));
+      return new Promise((resolve) => body.wait(() => resolve(context.getStore())));
+    }
+    const stores = [1, 2, 3].map((store) => context.run(store, seen));
+    expect(await Promise.all(stores)).toEqual([1, 2, 3]);
   });
 
   it('respect how many streams the server allows', async () => {
