@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { machine } from './harness/machine.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
-import { startUpstream } from './harness/worker.ts';
+import { startUpstream } from './harness/upstream.ts';
 import { measure } from './measure.ts';
 import { RUNS } from './plan.ts';
 import type { Size } from './plan.ts';
@@ -36,7 +36,7 @@ const circumstances: Circumstances = {
   processes: 'one process per contestant for all of them (for memory: one per run)',
 };
 const upstream = await startUpstream();
-const measured = await measure(size, runs, upstream.origin);
+const measured = await measure(size, runs, upstream.origins[0]);
 upstream.close();
 
 const rows = size === 'quick' ? ratios : [...ratios, heldRow];

@@ -6,7 +6,7 @@ import { scenario } from './client/scenarios.ts';
 import type { ScenarioId } from './client/scenario.ts';
 import { contestants } from './contestants/list.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
-import { startUpstream } from './harness/worker.ts';
+import { startUpstream } from './harness/upstream.ts';
 import { flameOf } from './report/flame.ts';
 
 const [work = 'burst', who = 'sluice', runs = '5'] = process.argv.slice(2);
@@ -17,7 +17,7 @@ const { id, unit } = scenario(work as ScenarioId);
 installPeers();
 if (process.env['SKIP_BUILD'] === undefined) installLibrary();
 const upstream = await startUpstream();
-const run = await prepare({ contestant: known.id, scenario: id, origin: upstream.origin });
+const run = await prepare({ contestant: known.id, scenario: id, origin: upstream.origins[0] });
 const session = new Session();
 session.connect();
 await session.post('Profiler.enable');

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** A message from a worker: that it is ready, a result, or an error. */
 export type Answer = { ready: true } | { result: unknown } | { error: string };
 
@@ -17,6 +19,7 @@ async function answer(make: () => Promise<Answer>): Promise<void> {
   try {
     process.send?.(await make());
   } catch (error) {
-    process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    // With its causes.
+    process.send?.({ error: inspect(error) });
   }
 }

@@ -6,6 +6,10 @@ export interface Side {
   label: string;
   module: string;
   task: unknown;
+  /** The path of its Node.js. Default: the one that runs the bench. */
+  node?: string;
+  /** Variables of its environment, in addition to those of the bench. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** How the sides take turns. */
@@ -27,7 +31,7 @@ export async function interleave<Result>(
   const add = (id: string, result: Result): number | undefined => results.get(id)?.push(result);
   if (turns.processes === 'kept') {
     await using started = new AsyncDisposableStack();
-    const workers = sides.map((side) => ({ id: side.id, worker: started.use(start<Result>(side)) }));
+    const workers = sides.map((side) => ({ id: side.id, worker: started.use(new Worker<Result>(side)) }));
     await Promise.all(workers.map(({ worker }) => worker.ready()));
     for (let run = 0; run < turns.runs; run++) {
       for (const { id, worker } of rotated(workers, run)) add(id, await worker.run());
@@ -50,12 +54,8 @@ export async function interleave<Result>(
 /** Processes that mostly wait can share a core two at a time. More would delay each other. */
 const RUNS_ABREAST = 2;
 
-function start<Result>({ label, module, task }: Side): Worker<Result> {
-  return new Worker<Result>(label, module, task);
-}
-
 async function runOnce<Result>(side: Side): Promise<Result> {
-  await using worker = start<Result>(side);
+  await using worker = new Worker<Result>(side);
   await worker.ready();
   return await worker.run();
 }

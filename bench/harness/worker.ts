@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Answer } from './answering.ts';
+import type { Side } from './rounds.ts';
 
 /** The parent's view of a worker process. */
 export class Worker<Result> implements AsyncDisposable {
@@ -12,12 +13,13 @@ export class Worker<Result> implements AsyncDisposable {
   #complaints = '';
 
   /** Starts the process. Measure nothing before `ready()` resolves. */
-  constructor(name: string, module: string, task: unknown) {
-    this.#name = name;
+  constructor({ label, module, task, node = process.execPath, env }: Side) {
+    this.#name = label;
     this.#child = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [JSON.stringify(task)], {
+      execPath: node,
       execArgv: ['--no-warnings'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, NODE_ENV: 'production' },
+      env: { ...process.env, NODE_ENV: 'production', ...env },
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaints = (this.#complaints + text).slice(-2_000);
@@ -68,17 +70,4 @@ export class Worker<Result> implements AsyncDisposable {
       this.#child.on('exit', onExit);
     });
   }
-}
-
-/** Starts the upstream and returns its address. */
-export async function startUpstream(): Promise<{ origin: string; close: () => void }> {
-  const child = fork(fileURLToPath(new URL('../upstream/main.ts', import.meta.url)), {
-    execArgv: ['--no-warnings'],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const { port } = await new Promise<{ port: number }>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as { port: number }));
-    child.once('exit', () => reject(new Error('The upstream exited before it listened.')));
-  });
-  return { origin: `http://127.0.0.1:${port}`, close: () => child.kill() };
 }

@@ -1,47 +1,118 @@
 /**
  * The mock upstream: a separate process that speaks Chat Completions and Messages on the loopback. Its answers are encoded in advance. It sends
- * its port to its parent and ends with it.
+ * its ports to its parent and ends with it.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer, Http2ServerResponse } from 'node:http2';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Server } from 'node:net';
+import type { Writable } from 'node:stream';
 import { Metronome, playAtFullSpeed } from './play.ts';
 import { scriptOf } from './script.ts';
 import type { Script } from './script.ts';
+import { note, takeUses } from './uses.ts';
+import type { Use } from './uses.ts';
 import { buffersOf, chatWire, messagesWire } from './wire.ts';
 import type { Wire } from './wire.ts';
 
+/** What the upstream is started with. */
+export interface UpstreamTask {
+  /** On how many ports it listens. */
+  ports: number;
+  /** The key and certificate, as PEM. With them it speaks HTTP/2 and HTTP/1.1 over TLS, whichever the client prefers. */
+  tls?: { key: string; cert: string };
+  /** How long it keeps idle connections. Default: two minutes. */
+  keepAliveMs?: number;
+}
+
+/** How the calls have arrived, by the first part of their path. */
+export type Uses = Record<string, Use>;
+
+/** A message of the upstream: its ports when it listens, and `uses` when it is asked for them. */
+export interface FromUpstream {
+  ports?: number[];
+  uses?: Uses;
+}
+
+interface SecureOptions {
+  key: string;
+  cert: string;
+  keepAliveTimeout: number;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = ServerResponse | Http2ServerResponse;
+
 const WIRES: Wire[] = [chatWire(true), chatWire(false), messagesWire];
+/** The least that RFC 9113 recommends, and the default of nghttpx. */
+const STREAMS_PER_CONNECTION = 100;
 
 const made = new Map<string, Buffer[]>();
 const metronomes = new Map<number, Metronome>();
 
-const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+const task = JSON.parse(process.argv[2] ?? '{"ports":1}') as UpstreamTask;
+const ports = await Promise.all(Array.from({ length: task.ports }, () => listen(task)));
+process.on('message', () => process.send?.({ uses: takeUses() } satisfies FromUpstream));
+process.on('disconnect', () => process.exit());
+process.send?.({ ports } satisfies FromUpstream);
+
+/** Listens on a free port and returns it. */
+async function listen({ tls, keepAliveMs: keepAliveTimeout = 120_000 }: UpstreamTask): Promise<number> {
+  const server =
+    tls === undefined
+      ? createServer({ keepAliveTimeout }, onRequest)
+      : secureServer({ ...tls, keepAliveTimeout });
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve).once('error', reject);
+  });
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 });
+  await listening;
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('The upstream has no port.');
+  return address.port;
+}
+
+function secureServer({ key, cert, keepAliveTimeout }: SecureOptions): Server {
+  const settings = { maxConcurrentStreams: STREAMS_PER_CONNECTION };
+  const server = createSecureServer({ key, cert, settings, allowHTTP1: true }, (request, response) => {
+    note(request);
+    onRequest(request, response);
+  });
+  // For HTTP/1.1, which reads it here.
+  return Object.assign(server, { keepAliveTimeout });
+}
+
+function onRequest(request: Request, response: Response): void {
   answer(request, response).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    response.writeHead(400, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ error: { message, type: 'invalid_request_error' } }));
+    const body = begin(response, 400, { 'content-type': 'application/json' });
+    body.end(JSON.stringify({ error: { message, type: 'invalid_request_error' } }));
   });
-});
-server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, () => {
-  const address = server.address();
-  process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
-});
-process.on('disconnect', () => process.exit());
+}
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let body = '';
-  for await (const part of request.setEncoding('utf8')) body += String(part);
+async function answer(request: Request, response: Response): Promise<void> {
+  let asked = '';
+  request.setEncoding('utf8');
+  for await (const part of request) asked += String(part);
   const path = request.url ?? '';
   const script = scriptOf(path);
-  const wire = wireFor(path, body);
+  const wire = wireFor(path, asked);
   const buffers = buffersFor(wire, script);
-  response.writeHead(200, {
+  const body = begin(response, 200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
     ...wire.headers,
   });
-  if (script.paceMs === 0) playAtFullSpeed(response, buffers);
-  else metronomeFor(script.paceMs).play(response, buffers);
+  if (script.paceMs === 0) playAtFullSpeed(body, buffers);
+  else metronomeFor(script.paceMs).play(body, buffers);
+}
+
+/** Sends the head and returns the stream of the body. The response of HTTP/2 is not one itself. */
+function begin(response: Response, status: number, headers: Record<string, string>): Writable {
+  if (!(response instanceof Http2ServerResponse)) return response.writeHead(status, headers);
+  response.writeHead(status, headers);
+  return response.stream;
 }
 
 /** The wire of a path. Only streams are answered, because nothing else is measured. */

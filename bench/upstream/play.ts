@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 
 /** Writes as fast as the socket accepts it. Concurrent streams take turns, one write each. */
-export function playAtFullSpeed(response: ServerResponse, buffers: readonly Buffer[]): void {
+export function playAtFullSpeed(response: Writable, buffers: readonly Buffer[]): void {
   let at = 0;
   function step(): void {
     const buffer = buffers[at++];
@@ -15,7 +15,7 @@ export function playAtFullSpeed(response: ServerResponse, buffers: readonly Buff
 
 /** A stream that is being played. `at` is its next write. */
 interface Paced {
-  response: ServerResponse;
+  response: Writable;
   buffers: readonly Buffer[];
   at: number;
 }
@@ -35,7 +35,7 @@ export class Metronome {
     setInterval(this.#tick, 1);
   }
 
-  play(response: ServerResponse, buffers: readonly Buffer[]): void {
+  play(response: Writable, buffers: readonly Buffer[]): void {
     const slot = this.#slots[this.#taken++ % this.#slots.length];
     const stream: Paced = { response, buffers, at: 0 };
     slot?.add(stream);

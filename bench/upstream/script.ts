@@ -13,9 +13,9 @@ export function pathOf({ chunks, perWrite, paceMs }: Script): string {
   return `/c${chunks}-w${perWrite}-p${paceMs}`;
 }
 
-/** The script at the start of a request's path. */
+/** The script in a request's path. */
 export function scriptOf(path: string): Script {
-  const found = /^\/c(\d+)-w(\d+)-p(\d+)\//.exec(path);
+  const found = /\/c(\d+)-w(\d+)-p(\d+)\//.exec(path);
   if (found === null) throw new Error(`The path ${path} contains no script.`);
   return { chunks: Number(found[1]), perWrite: Number(found[2]), paceMs: Number(found[3]) };
 }
