@@ -1,8 +1,10 @@
-import type { ContestantId } from './contestants/list.ts';
+import type { Contestant, ContestantId } from './contestants/list.ts';
 import { contestants } from './contestants/list.ts';
 import type { ScenarioId } from './client/scenario.ts';
 
-const everybody = contestants.map(({ id }) => id);
+const everybody = contestants
+  .filter(({ onlyOverTls = false }: Contestant) => !onlyOverTls)
+  .map(({ id }) => id);
 
 /** How much is measured: only what the table of ratios needs, or everything. */
 export type Size = 'quick' | 'full';

@@ -13,26 +13,37 @@ export interface Task {
   contestant: ContestantId;
   scenario: ScenarioId;
   origin: string;
+  /** How many streams are opened at a time when many are held. Default: all at once. */
+  openAtOnce?: number;
 }
 
 /** Loads a contestant and warms it up. Returns a function that does one run of the scenario. */
 export async function prepare(task: Task): Promise<() => Promise<number>> {
-  const { wire, label } = contestant(task.contestant);
   const { script, calls, warmUp, run, once } = scenario(task.scenario);
-  const addressOf = (one: Script): string => `${task.origin}${pathOf(one)}${wire === 'chat' ? '/v1' : ''}`;
-  const { open } = (await import(`../contestants/${task.contestant}.ts`)) as { open: Open };
-  const callerOf = (one: Script, calls: number): Caller =>
-    new Caller(label, open({ baseURL: addressOf(one), calls }), answerOf(one.chunks));
+  const callersAt = await callersOf(task.contestant);
+  const callerOf: CallerOf = (one, calls) => callersAt(task.origin, one, calls);
   const caller = callerOf(script, calls);
+  if (task.openAtOnce !== undefined) caller.openAtOnce = task.openAtOnce;
   // A single first call, so that everything that is set up on first use is set up once.
   await callerOf({ chunks: 20, perWrite: 1, paceMs: 0 }, 1).call();
-  if (once !== true) {
-    const long = callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
-    const short = callerOf({ chunks: 1, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
-    await compile(long, short);
-  }
+  if (once !== true) await compile(callerOf);
   await warmUp(caller);
   return () => run(caller);
+}
+
+/** Makes a caller of answers that are played in one way, for so many calls at once. */
+type CallerOf = (script: Script, calls: number) => Caller;
+
+/** Loads a contestant. Returns a function that makes callers of one address of the upstream. */
+export async function callersOf(
+  id: ContestantId,
+): Promise<(origin: string, script: Script, calls: number) => Caller> {
+  const { wire, label } = contestant(id);
+  const { open } = (await import(`../contestants/${id}.ts`)) as { open: Open };
+  return function callerOf(origin, script, calls) {
+    const baseURL = `${origin}${pathOf(script)}${wire === 'chat' ? '/v1' : ''}`;
+    return new Caller(label, open({ baseURL, calls }), answerOf(script.chunks));
+  };
 }
 
 const CALLS_AT_ONCE = 10;
@@ -44,7 +55,9 @@ const WARM_UP_CPU = 1_500_000;
  * Works until the compiler has done most of its work. Every contestant gets the same processor time: half with long answers, half with calls of
  * one chunk, and at least two rounds of each.
  */
-async function compile(long: Caller, short: Caller): Promise<void> {
+export async function compile(callerOf: CallerOf): Promise<void> {
+  const long = callerOf({ chunks: 500, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
+  const short = callerOf({ chunks: 1, perWrite: 1, paceMs: 0 }, CALLS_AT_ONCE);
   for (const caller of [long, short]) {
     let cpu = 0;
     for (let round = 0; round < 2 || cpu < WARM_UP_CPU; round++)

@@ -28,6 +28,8 @@ export class Caller {
   readonly #read: Reader;
   readonly #answer: string;
   readonly #name: string;
+  /** How many streams `hold` opens at a time. */
+  openAtOnce = Number.POSITIVE_INFINITY;
 
   constructor(name: string, read: Reader, answer: string) {
     this.#name = name;
@@ -56,13 +58,20 @@ export class Caller {
     const open = Promise.withResolvers<never>();
     const allBegun = new Promise<void>((resolve) => {
       let left = count;
-      for (let index = 0; index < count; index++) {
+      let next = 0;
+      const openOne = (): void => {
+        const index = next++;
+        if (index >= count) return;
         const reading = this.#read((piece) => {
-          if (texts[index] === '' && --left === 0) resolve();
+          if (texts[index] === '') {
+            if (--left === 0) resolve();
+            openOne();
+          }
           texts[index] += piece;
         });
         reading.then(() => open.reject(new Error(`A stream of ${this.#name} ended too early.`)), open.reject);
-      }
+      };
+      while (next < Math.min(count, this.openAtOnce)) openOne();
     });
     await Promise.race([allBegun, open.promise]);
     // A stream that ends in the meantime would be counted as open but use less memory.

@@ -1,12 +1,15 @@
 import { API_KEY, MODEL, PROMPT } from './reader.ts';
-import type { Open } from './reader.ts';
+import type { Open, Reader, Upstream } from './reader.ts';
 
 interface ChatChunk {
   choices: { delta: { content?: string | null } }[];
 }
 
 /** The minimum: fetch, split at blank lines, parse each event. */
-export const open: Open = ({ baseURL }) => {
+export const open: Open = (upstream) => readerOf(upstream, { toTheEnd: false });
+
+/** Returns at `[DONE]`, or reads on to the end of the body. */
+export function readerOf({ baseURL }: Upstream, { toTheEnd }: { toTheEnd: boolean }): Reader {
   const body = JSON.stringify({
     model: MODEL,
     messages: [{ role: 'user', content: PROMPT }],
@@ -20,17 +23,22 @@ export const open: Open = ({ baseURL }) => {
     if (!response.ok || response.body === null) throw new Error(`status ${response.status}`);
     const decoder = new TextDecoder();
     let rest = '';
+    let done = false;
     for await (const bytes of response.body) {
       const events = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
       rest = events.pop() ?? '';
       for (const event of events) {
         const data = event.slice('data: '.length);
-        if (data === '[DONE]') return;
+        if (data === '[DONE]') {
+          if (!toTheEnd) return;
+          done = true;
+          break;
+        }
         const chunk = JSON.parse(data) as ChatChunk;
         const piece = chunk.choices[0]?.delta.content;
         if (piece) seen(piece);
       }
     }
-    throw new Error('The stream ended without [DONE].');
+    if (!done) throw new Error('The stream ended without [DONE].');
   };
-};
+}

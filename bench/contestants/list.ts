@@ -7,6 +7,8 @@ export interface Contestant {
   packages: readonly string[];
   /** What it does, in words. */
   does: string;
+  /** Whether only the bench over TLS has it. */
+  onlyOverTls?: boolean;
 }
 
 const SLUICE = ['sluice', 'undici', 'rate-limiter-flexible', '@pydantic/genai-prices'] as const;
@@ -33,6 +35,14 @@ export const contestants = [
     wire: 'chat',
     packages: [],
     does: 'the built-in `fetch`, the body split at blank lines, each event parsed; no retries, no checks, no errors',
+  },
+  {
+    id: 'floor-to-end',
+    label: 'fetch + JSON.parse, by hand',
+    wire: 'chat',
+    packages: [],
+    does: 'the built-in `fetch`, the body split at blank lines and read to its end, each event parsed; no retries, no checks, no errors',
+    onlyOverTls: true,
   },
   {
     id: 'openai-sdk',

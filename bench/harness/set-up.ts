@@ -29,6 +29,13 @@ export function installLibrary(): void {
   cpSync(`${root}package.json`, `${target}package.json`);
 }
 
+/** The path of the newer Node.js that some rows need. The package `node` fetches it with a script, which `installPeers` does not run. */
+export function newerNode(): string {
+  const path = `${bench}node_modules/node/bin/node`;
+  if (!existsSync(path)) run('npm', ['rebuild', 'node', '--prefix', bench]);
+  return path;
+}
+
 /** The installed version of a package. */
 export function versionOf(name: string): string {
   const manifest = JSON.parse(readFileSync(`${bench}node_modules/${name}/package.json`, 'utf8')) as {
