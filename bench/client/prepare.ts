@@ -14,7 +14,7 @@ export interface Task {
   scenario: ScenarioId;
   origin: string;
   /** How many streams are opened at a time when many are held. Default: all at once. */
-  openAtOnce?: number;
+  openAtOnce?: number | undefined;
 }
 
 /** Loads a contestant and warms it up. Returns a function that does one run of the scenario. */
