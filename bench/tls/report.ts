@@ -24,7 +24,7 @@ export function pageOf(all: readonly MeasuredOverTls[], { machine, runs }: Circu
     '',
     ...machine.map((line) => `- ${line}`),
     `- ${runs} interleaved runs, one process per entrant for all of them (for memory: one per run); medians, minimum and maximum. CPU is the user and system time of the process`,
-    '- The upstream is a separate process on the loopback, the same for all. It speaks HTTP/2 (100 streams per connection) and HTTP/1.1 over TLS 1.3, and each entrant takes what it takes by default. Each process trusts its certificate through `NODE_EXTRA_CA_CERTS`',
+    '- The upstream is a separate process on the loopback, the same for all. It speaks HTTP/2 (100 streams per connection) and HTTP/1.1 over TLS 1.3, and each entrant takes what it takes by default. It ends a body together with its last event. Each process trusts its certificate through `NODE_EXTRA_CA_CERTS`',
     '- Every entrant must deliver the same text, which is checked in each call',
     '',
     ...all.flatMap(sectionOf),

@@ -9,6 +9,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { Server } from 'node:net';
 import type { Writable } from 'node:stream';
 import { Metronome, playAtFullSpeed } from './play.ts';
+import type { Ending } from './play.ts';
 import { scriptOf } from './script.ts';
 import type { Script } from './script.ts';
 import { note, takeUses } from './uses.ts';
@@ -52,6 +53,8 @@ const made = new Map<string, Buffer[]>();
 const metronomes = new Map<number, Metronome>();
 
 const task = JSON.parse(process.argv[2] ?? '{"ports":1}') as UpstreamTask;
+/** Over TLS, a new connection costs so much more than a call that it must not depend on how packets are cut. */
+const ENDING: Ending = task.tls === undefined ? 'after' : 'together';
 const ports = await Promise.all(Array.from({ length: task.ports }, () => listen(task)));
 process.on('message', () => process.send?.({ uses: takeUses() } satisfies FromUpstream));
 process.on('disconnect', () => process.exit());
@@ -104,7 +107,7 @@ async function answer(request: Request, response: Response): Promise<void> {
     'cache-control': 'no-cache',
     ...wire.headers,
   });
-  if (script.paceMs === 0) playAtFullSpeed(body, buffers);
+  if (script.paceMs === 0) playAtFullSpeed(body, buffers, ENDING);
   else metronomeFor(script.paceMs).play(body, buffers);
 }
 
@@ -134,7 +137,7 @@ function buffersFor(wire: Wire, { chunks, perWrite }: Script): Buffer[] {
 }
 
 function metronomeFor(paceMs: number): Metronome {
-  const metronome = metronomes.get(paceMs) ?? new Metronome(paceMs);
+  const metronome = metronomes.get(paceMs) ?? new Metronome(paceMs, ENDING);
   metronomes.set(paceMs, metronome);
   return metronome;
 }
