@@ -49,7 +49,8 @@ export async function measure(
     const started = performance.now();
     if (work === 'first-chunks') measured.firstChunks = await firstChunks(runtime, ids, runs, certificate);
     else {
-      const turns = turnsOf(work, size, runs);
+      // Even for memory, never several at once: handshakes would delay each other until clients give up.
+      const turns: Turns = { runs, processes: scenario(work).once === true ? 'each' : 'kept' };
       const { results, uses } = await withUpstream(runtime, { work, ids, turns }, certificate);
       measured.scenarios.set(work, results);
       measured.uses.set(work, uses);
@@ -132,10 +133,4 @@ function sideOf(
 ): Pick<Side, 'id' | 'label' | 'node' | 'env'> {
   const { label, env } = entrant(id);
   return { id, label, node: runtime.path, env: { ...trusting, ...env } };
-}
-
-function turnsOf(id: ScenarioId, size: Size, runs: number): Turns {
-  const { once = false } = scenario(id);
-  if (!once) return { runs, processes: 'kept' };
-  return { runs, processes: size === 'quick' ? 'abreast' : 'each' };
 }
