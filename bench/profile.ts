@@ -1,22 +1,32 @@
-/** Profiles one contestant in one scenario: `node bench/profile.ts burst sluice [runs]` writes `bench/profiles/burst-sluice.cpuprofile` and a flame graph. */
+/**
+ * Profiles one contestant in one scenario: `node bench/profile.ts burst sluice [runs] [--tls]` writes `bench/profiles/burst-sluice.cpuprofile`
+ * and a flame graph.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { parseArgs } from 'node:util';
 import { prepare } from './client/prepare.ts';
 import { scenario } from './client/scenarios.ts';
 import type { ScenarioId } from './client/scenario.ts';
 import { contestants } from './contestants/list.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
 import { startUpstream } from './harness/upstream.ts';
+import type { Upstream } from './harness/upstream.ts';
 import { flameOf } from './report/flame.ts';
 
-const [work = 'burst', who = 'sluice', runs = '5'] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { tls: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [work = 'burst', who = 'sluice', runs = '5'] = positionals;
 const known = contestants.find(({ id }) => id === who);
 if (known === undefined) throw new Error(`There is no contestant ${who}.`);
 const { id, unit } = scenario(work as ScenarioId);
 
 installPeers();
 if (process.env['SKIP_BUILD'] === undefined) installLibrary();
-const upstream = await startUpstream();
+const upstream = await (values.tls ? secureUpstream() : startUpstream());
 const run = await prepare({ contestant: known.id, scenario: id, origin: upstream.origins[0] });
 const session = new Session();
 session.connect();
@@ -32,3 +42,12 @@ const title = `${known.label}: ${id}, ${runs} runs`;
 writeFileSync(new URL(`${id}-${known.id}.svg`, folder), flameOf(profile, title));
 upstream.close();
 process.exit();
+
+async function secureUpstream(): Promise<Upstream> {
+  const { makeCertificate } = await import('./tls/certificate.ts');
+  using certificate = await makeCertificate();
+  const { tls } = certificate;
+  // This process runs already, so that a variable would be too late.
+  setDefaultCACertificates([...getCACertificates('default'), tls.cert]);
+  return await startUpstream({ ports: 1, tls });
+}
