@@ -78,7 +78,9 @@ async function listen({ tls, keepAliveMs: keepAliveTimeout = 120_000 }: Upstream
 
 function secureServer({ key, cert, keepAliveTimeout }: SecureOptions): Server {
   const settings = { maxConcurrentStreams: STREAMS_PER_CONNECTION };
-  const server = createSecureServer({ key, cert, settings, allowHTTP1: true }, (request, response) => {
+  // Servers of HTTP/1.1 and of HTTP/2 set `noDelay` themselves. This one does not for its connections of HTTP/1.1.
+  const options = { key, cert, settings, allowHTTP1: true, noDelay: true };
+  const server = createSecureServer(options, (request, response) => {
     note(request);
     onRequest(request, response);
   });
