@@ -40,7 +40,7 @@ export interface FaultConnection {
 
 /** What a GOAWAY says. */
 export interface GoawayOptions {
-  /** The error code. Default 0, which is no error. */
+  /** The error code. Default: 0, `NO_ERROR`. */
   readonly code?: number;
   /**
    * The last stream that is processed. The server refuses those above it, even if they are running. Default: the last one that has arrived.
