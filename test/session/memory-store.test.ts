@@ -108,26 +108,65 @@ test('a fork has an id that nobody can guess', async () => {
   expect((await store.fork('s')).id).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
 });
 
-test('a call with wrong arguments is refused, with the name of the call', async () => {
+test('a call with wrong arguments is refused, and told which', async () => {
   const store = new MemoryStore();
-  const wrong: Record<string, Promise<unknown>> = {
-    'load()': store.load('s', { last: -1 }),
-    'append()': store.append('s', [entry('a')], { expectedVersion: -1, turnId: 't' }),
-    'update()': store.update('s', {}, { expectedVersion: 0.5 }),
-    'fork()': store.fork('s', -1),
-    'list()': store.list({ owner: '', limit: 0 }),
-    'lease()': store.lease('s', 0),
-    // Without a check, these would find nothing.
-    'spend()': Reflect.apply(store.spend.bind(store), undefined, [{ id: 's' }]),
-    'owner is a number': Reflect.apply(store.forget.bind(store), undefined, [7]),
-    'owner holds half a surrogate pair': store.spend({ owner: '\ud800' }),
-    'sessionId is a number': Reflect.apply(store.load.bind(store), undefined, [7]),
-    'sessionId is null': Reflect.apply(store.load.bind(store), undefined, [null]),
-    'sessionId.owner is a number': Reflect.apply(store.load.bind(store), undefined, [{ owner: 7, id: 's' }]),
-    'sessionId.id is empty': store.spend({ owner: '', id: '' }),
-  };
-  const failures = await Promise.all(Object.values(wrong).map(failureOf));
-  expect(failures.map(({ code, message }) => [code, message])).toEqual(
-    Object.keys(wrong).map((names) => ['invalid_options', expect.stringContaining(names)]),
-  );
+  const untyped = (name: 'append' | 'update' | 'load' | 'turn' | 'spend' | 'forget', ...given: unknown[]) =>
+    Promise.resolve(Reflect.apply(store[name].bind(store), undefined, given));
+  const at = { expectedVersion: 0, turnId: 't' };
+  const calls = [
+    store.load('s', { last: -1 }),
+    store.append('s', [entry('a')], { ...at, expectedVersion: -1 }),
+    untyped('append', 's', [{ message: { role: 'user' } }], at),
+    store.append('s', [entry('a')], { ...at, turnId: 'x'.repeat(600) }),
+    untyped('turn', 's', ''),
+    untyped('turn', 's', 7),
+    store.update('s', {}, { expectedVersion: 0.5 }),
+    untyped('update', 's', 'red', { expectedVersion: 1 }),
+    untyped('update', 's', null, { expectedVersion: 1 }),
+    store.fork('s', -1),
+    store.list({ owner: '', limit: 0 }),
+    store.lease('s', 0),
+    untyped('spend', { id: 's' }),
+    store.spend({ owner: '\ud800' }),
+    store.spend({ owner: '', id: '' }),
+    untyped('forget', 7),
+    untyped('load', 7),
+    untyped('load', null),
+    untyped('load', { owner: 7, id: 's' }),
+    store.load(''),
+  ];
+  const failures = await Promise.all(calls.map(failureOf));
+  expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['invalid_options']));
+  expect(failures.map(({ message }) => message)).toEqual([
+    'load(): last is a number: give a number of at least 0.',
+    'append(): expectedVersion is a number: give a number of at least 0.',
+    'append(): the messages of the entries: 0.content is undefined: give a value of its type.',
+    'turnId is too long: give at most 512 UTF-8 bytes.',
+    'turnId is empty: give a string that is not empty.',
+    'turnId is a number: give a string that is not empty.',
+    'update(): expectedVersion is a number: give a whole number.',
+    'update(): metadata is a string: give an object of plain data, as JSON has it.',
+    'update(): metadata is null: give an object of plain data, as JSON has it.',
+    'fork(): at is a number: give a number of at least 0.',
+    'list(): limit is a number: give a number of at least 1.',
+    'lease(): ttlMs is a number: give a number of at least 1.',
+    'spend(): owner is undefined: give a string.',
+    'owner holds half a surrogate pair: give well-formed text.',
+    'sessionId.id is empty: give a string that is not empty.',
+    'owner is a number: give a string.',
+    'sessionId is a number: give a string that is not empty, or { owner, id }.',
+    'sessionId is null: give a string that is not empty, or { owner, id }.',
+    "sessionId.owner is a number: give a string, '' where there is none.",
+    'sessionId is empty: give a string that is not empty.',
+  ]);
+});
+
+test('a page that ends with the last session has no cursor', async () => {
+  const store = new MemoryStore();
+  for (const id of ['a', 'b'])
+    await store.append({ owner: 'o', id }, [entry(id)], { expectedVersion: 0, turnId: 't' });
+  const first = await store.list({ owner: 'o', limit: 1 });
+  const page = { owner: 'o', limit: 1, cursor: first.cursor };
+  expect((await store.list(page)).cursor).toBeUndefined();
+  expect((await store.list({ owner: 'o', limit: 2 })).cursor).toBeUndefined();
 });

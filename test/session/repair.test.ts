@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryStore, Pipeline } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError } from 'sluice';
 import type { Message, Part, SessionKey } from 'sluice';
 import { wholeTurns } from '../../src/session/repair.ts';
-import { Model, answers, readAll, stop, texts } from '../core/harness.ts';
+import { Model, answers, failureOf, readAll, stop, texts } from '../core/harness.ts';
 import { linesOf, repaired } from './stage.ts';
 
 const user = (content: string): Message => ({ role: 'user', content });
@@ -355,5 +355,20 @@ describe('in a turn', () => {
     await pipeline.executeWithContext('s', []);
     expect(calls[2]?.request.messages).toEqual([user('hi')]);
     expect((await store.load('s'))?.metadata).toEqual({});
+  });
+
+  test('[] sends a paused reply back again if the provider failed before it said anything', async () => {
+    const store = new MemoryStore();
+    const { middleware, calls } = answers(
+      [texts('I search. '), stop({ finishReason: 'pause' })],
+      [new SluiceError('server', 'down')],
+      [texts('found'), stop()],
+    );
+    const pipeline = new Pipeline([middleware], { store });
+    await pipeline.executeWithContext('s', 'user', 'hi');
+    await failureOf(pipeline.executeWithContext('s', []));
+    await pipeline.executeWithContext('s', []);
+    const roles = calls.map(({ request }) => request.messages.map(({ role }) => role));
+    expect(roles).toEqual([['user'], ['user', 'assistant'], ['user', 'assistant']]);
   });
 });

@@ -132,6 +132,20 @@ describe('a turn that did not finish', () => {
     expect(messages).toHaveLength(2);
   });
 
+  test('R31 with its input stored and no reply is answered with all that was said before', async () => {
+    const store = new MemoryStore();
+    const { middleware, calls } = answers([texts('before'), stop()], [texts('ok'), stop()]);
+    const pipeline = new Pipeline([middleware], { store });
+    await pipeline.executeWithContext('s', 'user', 'first');
+    const { version = 0 } = (await store.load('s')) ?? {};
+    await store.append('s', [{ message: { role: 'user', content: 'hi' } }], {
+      expectedVersion: version,
+      turnId: `${turnId}.input`,
+    });
+    await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
+    expect(calls[1]?.request.messages.map(({ content }) => content)).toEqual(['first', 'before', 'hi']);
+  });
+
   test('that failed is run again until it succeeds, without its partial reply', async () => {
     const store = new MemoryStore();
     const { middleware, calls } = answers([texts('one '), crash], [crash], [texts('whole'), stop()]);
@@ -149,9 +163,17 @@ describe('a turn that did not finish', () => {
     expect((await store.load('s'))?.turns).toBe(3);
   });
 
-  test.each([undefined, 1, 2, 4])(
+  const all = ['first', 'before', 'hi'];
+  test.each([
+    [undefined, all],
+    // Too short for the input, so all is read.
+    [1, all],
+    [2, all],
+    [4, all],
+    [7, ['hi']],
+  ])(
     'that failed after a round of tools sends nothing of it, even with a historyLimit of %s',
-    async (historyLimit) => {
+    async (historyLimit, told) => {
       const store = new MemoryStore();
       const round = (id: string): StreamChunk[] => [
         { type: 'tool_call', id, name: 'look', arguments: {} },
@@ -173,8 +195,7 @@ describe('a turn that did not finish', () => {
         ...['user', 'assistant', 'tool', 'assistant', 'tool', 'assistant', 'assistant'],
       ]);
       const sent = calls[2]?.request.messages.map(({ content }) => content);
-      expect(sent).toEqual(['first', 'before', 'hi'].slice(-(sent?.length ?? 0)));
-      expect(sent).toContain('hi');
+      expect(sent).toEqual(told);
     },
   );
 
