@@ -109,6 +109,11 @@ describe('R50 a part of a usage without a price', () => {
     expect(cost.totalUsd).toBeCloseTo((900 * 0.25 + 100 * 32 + 300 * 2 + 200 * 64) / 1e6, 12);
   });
 
+  test.each(['3', -3, Number.NaN, Infinity, null])('%s is no count of searches', async (searches) => {
+    const raw = { server_tool_use: { web_search_requests: searches } };
+    expect((await priced({ ...CLAUDE, raw })).cost.totalUsd).toBe(0.014);
+  });
+
   test('cache writes for an hour cost twice the input at least, searches are named', async () => {
     const raw = {
       cache_creation: { ephemeral_1h_input_tokens: 1_000 },
@@ -160,6 +165,27 @@ describe("R50 Anthropic's iterations", () => {
     const { cost, warnings } = await priced({ ...CLAUDE, input, output, raw });
     expect([cost.status, warnings]).toEqual(['exact', []]);
     expect(cost.totalUsd).toBeCloseTo(expected, 12);
+  });
+
+  test('are added up by kind of token', async () => {
+    const cached = (read: number, written: number) =>
+      entry('message', 1_000, 100, {
+        cache_read_input_tokens: read,
+        cache_creation_input_tokens: written,
+      });
+    const listed = [cached(20_000, 3_000), cached(30_000, 0)];
+    const prices = { 'claude-opus-5-5': { input: 4, output: 20, cacheRead: 0.4, cacheWrite: 5 } };
+    const raw = { input_tokens: 2_000, output_tokens: 200, iterations: listed };
+    const more = { cachedInputTokens: 50_000, cacheWriteTokens: 3_000 };
+    const { cost } = await priced({ ...CLAUDE, input: 55_000, output: 200, more, raw }, { prices });
+    expect(cost).toEqual({
+      status: 'exact',
+      inputUsd: 0.008,
+      outputUsd: 0.004,
+      cacheReadUsd: 0.02,
+      cacheWriteUsd: 0.015,
+      totalUsd: expect.closeTo(0.047, 12),
+    });
   });
 
   test('of an advisor have the price of its model', async () => {
