@@ -1,17 +1,36 @@
-import { execFile } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { redisStore } from 'sluice/stores/redis';
 import { root } from '../../../scripts/entry-points.ts';
 import { REDIS_URL, dropKeys, hasRedis, ioRedis, keysOf, testPrefix } from '../../support/redis.ts';
-import type { Counts, scenarios } from './scenarios.ts';
+import { endsWithUs } from '../../support/ends-with-us.ts';
+import type { Start } from './process.ts';
+import type { Counts } from './scenarios.ts';
 
 const there = await hasRedis();
-const run = promisify(execFile);
+const countsSchema = z.record(z.string(), z.number());
 /** Of both libraries at once. */
 const LIBRARIES = ['redis', 'ioredis', 'redis'];
 const REQUESTS = 15;
+
+/** Sends a message to a process, and waits for its answer. Rejects if the process ends. */
+async function answerOf(one: ChildProcess, start: Start): Promise<Counts> {
+  const over = new AbortController();
+  const { signal } = over;
+  const answer = Promise.race([
+    once(one, 'message', { signal }),
+    once(one, 'exit', { signal }).then(() => Promise.reject(new Error('A process has ended.'))),
+  ]);
+  one.send(start);
+  try {
+    return countsSchema.parse((await answer)[0]);
+  } finally {
+    over.abort();
+  }
+}
 
 describe.skipIf(!there)('limits that processes share through Redis', () => {
   let prefix = testPrefix();
@@ -23,18 +42,27 @@ describe.skipIf(!there)('limits that processes share through Redis', () => {
     prefix = testPrefix();
   });
 
-  /** Plays a scenario in several processes at once; resolves to how all requests ended. */
-  const played = async (scenario: keyof typeof scenarios): Promise<Counts> => {
+  /** They live as long as the tests, because a process takes longer to start than to play a scenario. */
+  let processes: ChildProcess[] = [];
+  beforeAll(() => {
     const program = join(root, 'test/middleware/shared/process.ts');
-    const outputs = await Promise.all(
-      LIBRARIES.map((library, at) =>
-        run(process.execPath, [program, scenario, REDIS_URL, library, prefix, `${at}`, `${REQUESTS}`]),
-      ),
+    processes = LIBRARIES.map((library, at) =>
+      endsWithUs(fork(program, [REDIS_URL, library, `${at}`, `${REQUESTS}`])),
     );
+  });
+  afterAll(async () => {
+    const ends = processes.map((one) => once(one, 'exit'));
+    for (const one of processes) one.disconnect();
+    expect((await Promise.all(ends)).map(([code]: unknown[]) => code)).toEqual(LIBRARIES.map(() => 0));
+  });
+
+  /** Plays a scenario in several processes at once; resolves to how all requests ended. */
+  const played = async (scenario: Start['scenario']): Promise<Counts> => {
+    const start: Start = { scenario, prefix };
+    const answers = await Promise.all(processes.map((one) => answerOf(one, start)));
     const sums: Counts = {};
-    for (const { stdout } of outputs)
-      for (const [end, count] of Object.entries(JSON.parse(stdout) as Counts))
-        sums[end] = (sums[end] ?? 0) + count;
+    for (const counts of answers)
+      for (const [end, count] of Object.entries(counts)) sums[end] = (sums[end] ?? 0) + count;
     return sums;
   };
   /** The counters that begin so, by their value. */
