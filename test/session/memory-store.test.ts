@@ -60,6 +60,21 @@ describe('the clock', () => {
     expect(await contents(store)).toEqual(['nothing']);
   });
 
+  test('R35 a lease that is renewed keeps its session from expiring', async () => {
+    const store = new MemoryStore({ ttlMs: 1_000 });
+    await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
+    const lease = await store.lease('s', 900);
+    for (let renewals = 0; renewals < 3; renewals++) {
+      vi.setSystemTime(Date.now() + 800);
+      await lease.renew(900);
+    }
+    await lease.release();
+    vi.setSystemTime(Date.now() + 800);
+    expect(await contents(store)).toEqual(['a']);
+    vi.setSystemTime(Date.now() + 1_001);
+    expect(await contents(store)).toEqual(['nothing']);
+  });
+
   test('without ttlMs it is an hour', async () => {
     const store = new MemoryStore();
     await store.append('s', [entry('a')], { expectedVersion: 0, turnId: 't' });
@@ -125,6 +140,7 @@ test('a call with wrong arguments is refused, and told which', async () => {
     untyped('update', 's', null, { expectedVersion: 1 }),
     store.fork('s', -1),
     store.list({ owner: '', limit: 0 }),
+    store.list({ owner: '\ud800' }),
     store.lease('s', 0),
     untyped('spend', { id: 's' }),
     store.spend({ owner: '\ud800' }),
@@ -149,6 +165,7 @@ test('a call with wrong arguments is refused, and told which', async () => {
     'update(): metadata is null: give an object of plain data, as JSON has it.',
     'fork(): at is a number: give a number of at least 0.',
     'list(): limit is a number: give a number of at least 1.',
+    'owner holds half a surrogate pair: give well-formed text.',
     'lease(): ttlMs is a number: give a number of at least 1.',
     'spend(): owner is undefined: give a string.',
     'owner holds half a surrogate pair: give well-formed text.',

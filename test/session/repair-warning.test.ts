@@ -147,6 +147,18 @@ test('the warning is given once by turns without input, too', async () => {
   expect([await again(), await again(), await turn(store)]).toEqual([[ONE], [], []]);
 });
 
+test('the warning about the last message is given once by turns without input, too', async () => {
+  const store = new MemoryStore();
+  const result: Part = { type: 'tool_result', id: 'x', name: 'look', content: 'none' };
+  await write(store, user('a'), { role: 'tool', content: [result] });
+  const pipeline = new Pipeline([says('ok')], { store });
+  const again = async (): Promise<string[]> => (await pipeline.executeWithContext('s', [])).warnings;
+  expect([await again(), await again()]).toEqual([
+    ['The stored conversation was repaired: 1 tool result without its call left out.'],
+    [],
+  ]);
+});
+
 test('the warning about a reply that was paused is given when it is no longer continued', async () => {
   const store = new MemoryStore();
   const block = { provider: 'anthropic', data: { type: 'server_tool_use', id: 'y' } };

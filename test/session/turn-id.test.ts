@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStore, Pipeline, SluiceError } from 'sluice';
-import type { ExecutionChunk, Message, Middleware, StreamChunk } from 'sluice';
+import type { ExecutionChunk, Message, Middleware, StreamChunk, TurnEnd } from 'sluice';
 import { answers, counted, failureOf, readAll, says, settled, stop, texts, tokens } from '../core/harness.ts';
 import { TroubledStore, linesOf, processes } from './stage.ts';
 
@@ -69,6 +69,30 @@ describe('a turn that is sent again', () => {
     expect(again.map(({ type }) => type)).toEqual([...first.response.parts.map(typeOf), 'done']);
     const { response, messages } = await stream.result;
     expect([response, messages]).toEqual([first.response, first.messages]);
+  });
+
+  test('streams nothing for an image in its stored reply, which no chunk can hold', async () => {
+    const store = new MemoryStore();
+    const image = { type: 'image', url: 'https://example.com/a.png' } as const;
+    const content = [image, { type: 'text', text: 'A cat.' } as const];
+    const messages: Message[] = [
+      { role: 'user', content: 'hi' },
+      { role: 'assistant', content },
+    ];
+    const end: TurnEnd = { outcome: 'completed', usage: tokens(1, 1), cost: { status: 'unknown' } };
+    for (const [version, message] of messages.entries())
+      await store.append('s', [{ message }], {
+        expectedVersion: version,
+        turnId: version === 0 ? `${turnId}.input` : `${turnId}.reply`,
+        ...(version === 1 && { end }),
+      });
+    const { response, replayed } = await new Pipeline([says('no')], { store }).executeWithContext(
+      's',
+      'user',
+      'hi',
+      { turnId },
+    );
+    expect([response.content, replayed]).toEqual(['A cat.', true]);
   });
 
   test('an interrupted turn stays interrupted, with its reason and its partial reply', async () => {

@@ -117,6 +117,7 @@ describe('a store of a driver', () => {
     expect(await failureOf(spent.spend({ owner: 'a' }))).toMatchObject({
       code: 'store',
       retryable: false,
+      message: 'The session "" cannot be read: its sum of turns is not a number.',
     });
   });
 
