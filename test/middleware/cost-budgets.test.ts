@@ -73,10 +73,15 @@ describe('before a call', () => {
     const budgets: Budget[] = [
       { usd: 9, per: 'day', key },
       { usd: 9, per: 'month', key, name: 'team' },
+      { usd: 9, per: 'day' },
     ];
     const { sums, pipeline } = stage(budgets, MILLION, { now: () => Date.parse('2026-01-31T12:00:00Z') });
     await ask(pipeline);
-    expect([...sums.keys()]).toEqual(['["day","","acme","2026-01-31"]', '["month","team","acme","2026-01"]']);
+    expect([...sums.keys()]).toEqual([
+      '["day","","acme","2026-01-31"]',
+      '["month","team","acme","2026-01"]',
+      '["day","","","2026-01-31"]',
+    ]);
   });
 
   test('a day ends at midnight UTC, a month with its last day', async () => {

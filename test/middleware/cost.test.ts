@@ -1,5 +1,5 @@
 import { Pipeline, SluiceError } from 'sluice';
-import type { Cost } from 'sluice';
+import type { Cost, Middleware } from 'sluice';
 import { constant } from 'sluice/kit';
 import { cost } from 'sluice/middleware/cost';
 import type { CostEvent } from 'sluice/middleware/cost';
@@ -187,6 +187,19 @@ describe('over a socket', () => {
     expect(events[0]).toMatchObject({ status: 'estimated', inputUsd: 0.003 });
     expect(events[0]?.outputUsd).toBeGreaterThan(0);
   });
+});
+
+test('of two cost() around one call, the inner one says what it costs', async () => {
+  const told: unknown[] = [];
+  const priced = (output: number): Middleware =>
+    cost({ prices: { 'scripted/*': { input: 0, output } }, onCost: ({ cost: sum }) => void told.push(sum) });
+  const answer = { text: 'Hi', usage: { inputTokens: 0, outputTokens: 1_000_000 } };
+  const { cost: sum } = await new Pipeline([priced(3), priced(2), provider(scripted(answer))]).execute(
+    'user',
+    'Hi',
+  );
+  expect(sum).toMatchObject({ status: 'exact', totalUsd: 2 });
+  expect(told).toEqual([sum, sum]);
 });
 
 test('wrong options are refused at once, each by name', () => {

@@ -89,6 +89,19 @@ describe('R50 a budget', () => {
     expect(countedUsd).toBeCloseTo(4 * LARGE_USD, 9);
   });
 
+  test('stays unknown if a call with a price ends after the one without', async () => {
+    const [unknown, known] = [served({ serviceTier: 'priority' }), served({})];
+    let calls = 0;
+    const mixed: Provider = {
+      ...known,
+      stream: (...given) => (calls++ === 0 ? unknown : known).stream(...given),
+    };
+    const pipeline = new Pipeline([cost({ budgets: [{ usd: 9, per: 'day' }] }), provider(mixed)]);
+    await Promise.all([pipeline.execute('user', 'a'), pipeline.execute('user', 'b')]);
+    await expect(pipeline.execute('user', 'c')).rejects.toMatchObject({ code: 'budget' });
+    expect(calls).toBe(2);
+  });
+
   test('refuses the next call after a server has used a tier without a price, unasked', async () => {
     const { calls, error, countedUsd } = await spend(0.5, { ...LARGE, serviceTier: 'priority' });
     expect([calls, error?.code]).toEqual([1, 'budget']);

@@ -204,6 +204,17 @@ describe("R50 Anthropic's iterations", () => {
     expect(cost.totalUsd).toBeCloseTo((2_000 + 100 * 5 + 1_000 * 5 + 500 * 25) / 1e6, 12);
   });
 
+  test('may be those of an advisor alone', async () => {
+    const raw = {
+      input_tokens: 0,
+      output_tokens: 0,
+      iterations: [entry('advisor_message', 1_000, 500, { model: 'claude-opus-4-6' })],
+    };
+    const { cost } = await priced({ ...CLAUDE, input: 1_000, output: 500, raw });
+    expect(cost.status).toBe('exact');
+    expect(cost.totalUsd).toBeCloseTo((1_000 * 5 + 500 * 25) / 1e6, 12);
+  });
+
   test('each have a long-context price of their own, and searches are paid for once', async () => {
     const long = { name: 'anthropic', model: 'claude-sonnet-4-5' };
     const raw = {
