@@ -19,7 +19,7 @@ function project(
 ): TestProjectInlineConfiguration {
   return {
     resolve: { alias: sourceAliases() },
-    test: { name, include, testTimeout: 15_000, hookTimeout: 15_000, ...options },
+    test: { name, include, testTimeout: 40_000, hookTimeout: 40_000, ...options },
   };
 }
 
