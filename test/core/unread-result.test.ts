@@ -74,6 +74,22 @@ test.each(ways)('a stream of which somebody has read %s is no reason to warn', a
   }
 });
 
+test('nor is one that has ended unread, or that another stream reads', async () => {
+  const closed = started();
+  await closed.stream.close();
+  const mapped = started();
+  const map = mapped.stream.map((chunk) => chunk);
+  await map.ready();
+  for (const { warnings, stream } of [closed, mapped]) {
+    const timers = vi.getTimerCount();
+    stream.result.catch(() => undefined);
+    expect(vi.getTimerCount()).toBe(timers);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(warnings).toEqual([]);
+  }
+  await map.close();
+});
+
 test('nor is one of which a layer has read a chunk of a generator', async () => {
   const { warnings } = started();
   const generator: Middleware = async function* generator() {

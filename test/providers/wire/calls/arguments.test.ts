@@ -239,6 +239,26 @@ describe('a piece with another id', () => {
   });
 });
 
+describe('a piece with a known id and the name again', () => {
+  it.each([
+    [0, undefined],
+    [undefined, 0],
+    [0, 0],
+  ])('belongs to its call at index %s if it has the index %s', (index, later) => {
+    const { add, end } = assembler();
+    add({ ...first('{"x":1'), index });
+    add({ index: later, id: 'a', name: 'get', arguments: '2}' });
+    expect(end()).toMatchObject([{ id: 'a', arguments: { x: 12 } }]);
+  });
+
+  it('begins a call at another index', () => {
+    const { add, end } = assembler();
+    add(first('{"x":1}'));
+    add({ index: 1, id: 'a', name: 'get', arguments: '{"y":1}' });
+    expect(end()).toMatchObject([{ arguments: { x: 1 } }, { arguments: { y: 1 } }]);
+  });
+});
+
 describe('a piece that repeats all arguments', () => {
   it.each([
     ['as they are', '{"x":1}'],

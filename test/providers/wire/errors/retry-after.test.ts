@@ -75,6 +75,7 @@ describe('the wait in the body of an error', () => {
   it.each([
     ['nothing', {}],
     ['a reset that has passed', openRouter({ 'X-RateLimit-Reset': String(NOW - 1_000) })],
+    ['a Retry-After in a list', openRouter({ 'Retry-After': ['7'] })],
     ['a reset in a far future', openRouter({ 'X-RateLimit-Reset': String(NOW + 1e12) })],
     ['more than 31 days', { retry_after: 31 * 86_400 + 1 }],
     ['more than 31 days in a sentence', said('Please try again in 32 days')],
