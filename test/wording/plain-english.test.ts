@@ -16,6 +16,7 @@ const LEFT_OUT = [
   '**/node_modules/**',
   'bench/RESULTS.md',
   'bench/SESSIONS.md',
+  'bench/TLS.md',
   'test/wording/plain-english.test.ts',
 ];
 
