@@ -16,7 +16,7 @@ export const plan: Record<Size, Partial<Record<TlsWork, EntrantId[]>>> = {
     paced: ['sluice', 'sluice-http1', 'openai-sdk', 'ai-sdk'],
     call: ['sluice', 'openai-sdk'],
     memory: ['sluice', 'openai-sdk'],
-    'first-chunks': ['sluice', 'sluice-http1'],
+    'first-chunks': ['sluice', 'sluice-http1', 'openai-sdk'],
   },
   full: {
     burst: everybody,
