@@ -16,7 +16,8 @@ type Agents = Pick<typeof import('undici'), 'Agent' | 'buildConnector'>;
  */
 export class SharedDispatcher implements PoolOwner {
   readonly #agent: Dispatches & { destroy(): Promise<void> };
-  readonly #pools = new Map<string, OriginPool>();
+  /** By origin, one for each set of settings. */
+  readonly #pools = new Map<string, OriginPool[]>();
   /** A connection for the next request over HTTP/1.1. */
   #spare: TLSSocket | undefined;
   #destroyed = false;
@@ -56,23 +57,25 @@ export class SharedDispatcher implements PoolOwner {
   }
 
   emptied(pool: OriginPool): void {
-    for (const [key, known] of this.#pools) if (known === pool) this.#pools.delete(key);
+    const others = this.#pools.get(pool.origin)?.filter((known) => known !== pool) ?? [];
+    if (others.length > 0) this.#pools.set(pool.origin, others);
+    else this.#pools.delete(pool.origin);
   }
 
   /** Ends all connections and their requests. */
   async destroy(): Promise<void> {
     this.#destroyed = true;
-    const pools = [...this.#pools.values()];
+    const pools = [...this.#pools.values()].flat();
     this.#pools.clear();
     await Promise.all([this.#agent.destroy(), ...pools.map((pool) => pool.destroy())]);
   }
 
   #poolOf(origin: string, settings: Http2Settings): OriginPool {
-    const key = `${origin} ${settings.streamsPerConnection} ${settings.maxConnectionAgeMs}`;
-    const known = this.#pools.get(key);
+    const pools = this.#pools.get(origin) ?? [];
+    const known = pools.find((pool) => pool.has(settings));
     if (known !== undefined) return known;
     const pool = new OriginPool(origin, settings, this);
-    this.#pools.set(key, pool);
+    this.#pools.set(origin, [...pools, pool]);
     return pool;
   }
 }

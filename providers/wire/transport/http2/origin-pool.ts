@@ -26,7 +26,8 @@ export interface PoolOwner {
 
 /** The connections to one https origin. */
 export class OriginPool implements ConnectionOwner, RequestOwner {
-  readonly #origin: URL;
+  readonly origin: string;
+  readonly #url: URL;
   readonly #settings: Http2Settings;
   readonly #owner: PoolOwner;
   readonly #connections = new Set<Connection>();
@@ -43,10 +44,17 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   #destroyed = false;
 
   constructor(origin: string, settings: Http2Settings, owner: PoolOwner) {
-    this.#origin = new URL(origin);
+    this.origin = origin;
+    this.#url = new URL(origin);
     this.#settings = settings;
     this.#owner = owner;
     this.#expected = settings.streamsPerConnection;
+  }
+
+  /** Whether it was made with these settings. */
+  has({ streamsPerConnection, maxConnectionAgeMs }: Http2Settings): boolean {
+    const own = this.#settings;
+    return own.streamsPerConnection === streamsPerConnection && own.maxConnectionAgeMs === maxConnectionAgeMs;
   }
 
   /** Sends a request on the connection that has room, or on the next one that has. */
@@ -191,7 +199,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   }
 
   #open(): void {
-    const socket = connectTls(this.#origin, this.#session, {
+    const socket = connectTls(this.#url, this.#session, {
       connected: (connected) => this.#connected(connected),
       failed: (failed, error) => {
         this.#sockets.delete(failed);
@@ -207,7 +215,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     this.#sockets.delete(socket);
     if (socket.alpnProtocol === 'h2') {
       const { streamsPerConnection } = this.#settings;
-      this.#opening.add(new Connection(socket, this.#origin.href, streamsPerConnection, this));
+      this.#opening.add(new Connection(socket, this.origin, streamsPerConnection, this));
       return;
     }
     if (this.#connections.size === 0) this.#http1UntilMs = performance.now() + HTTP1_MS;
