@@ -27,6 +27,8 @@ const MAX_HEADERS_BYTES = 128 * 1024;
 
 /** The pool of a connection. */
 export interface ConnectionOwner {
+  /** How many streams a connection is expected to take whose server has not said it yet. */
+  readonly expected: number;
   opened(connection: Connection): void;
   /** It never opened. */
   notOpened(connection: Connection, error: Error): void;
@@ -44,8 +46,8 @@ export class Connection implements Carrier {
   readonly #socket: TLSSocket;
   readonly #session: ClientHttp2Session;
   readonly #owner: ConnectionOwner;
-  /** How many streams the server allows, as far as it is known, at most those of the options. */
-  #allowed: number;
+  /** How many streams the server allows, at most those of the options. Undefined until its settings have come. */
+  #allowed: number | undefined;
   /** How many streams it takes at once. Fewer than are allowed if the server has refused one. */
   #limit: number;
   /** Whether the server has allowed no stream at all so far. */
@@ -62,7 +64,6 @@ export class Connection implements Carrier {
   constructor(socket: TLSSocket, origin: string, most: number, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#allowed = most;
     this.#limit = most;
     const session = connect(origin, {
       createConnection: () => socket,
@@ -82,12 +83,11 @@ export class Connection implements Carrier {
       this.#becomeIdle();
       owner.opened(this);
     });
-    let settled = false;
     session.on('remoteSettings', ({ maxConcurrentStreams }: Settings) => {
-      this.#allowed = Math.min(most, maxConcurrentStreams ?? most);
-      this.#limit = this.#allowed;
-      this.#blocked = this.#allowed === 0 && (this.#blocked || !settled);
-      settled = true;
+      const isFirst = this.#allowed === undefined;
+      this.#limit = Math.min(most, maxConcurrentStreams ?? most);
+      this.#allowed = this.#limit;
+      this.#blocked = this.#allowed === 0 && (this.#blocked || isFirst);
       if (opened) owner.changed(this);
     });
     session.on('goaway', (_code: number, lastStreamId: number) => {
@@ -105,7 +105,9 @@ export class Connection implements Carrier {
   /** How many more streams it takes. */
   get room(): number {
     const { closed, destroyed } = this.#session;
-    return this.#retired || closed || destroyed ? 0 : Math.max(0, this.#limit - this.#streams);
+    if (this.#retired || closed || destroyed) return 0;
+    const limit = this.#allowed === undefined ? Math.min(this.#limit, this.#owner.expected) : this.#limit;
+    return Math.max(0, limit - this.#streams);
   }
 
   /** Whether it has no stream. */
@@ -113,8 +115,8 @@ export class Connection implements Carrier {
     return this.#streams === 0;
   }
 
-  /** How many streams the server allows, as far as it is known, at most those of the options. */
-  get allowed(): number {
+  /** How many streams the server allows, at most those of the options. Undefined until its settings have come. */
+  get allowed(): number | undefined {
     return this.#allowed;
   }
 

@@ -37,8 +37,8 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   readonly #opening = new Set<Connection>();
   /** Requests for which no connection has room, oldest first, each with the async context that it was made in. */
   readonly #waiting = new Map<Http2Request, AsyncResource>();
-  /** How many streams a new connection is expected to take. */
-  #expected: number;
+  /** As many as the server has allowed last. */
+  expected: number;
   #http1UntilMs = 0;
   #session: Buffer | undefined;
   #destroyed = false;
@@ -48,7 +48,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     this.#url = new URL(origin);
     this.#settings = settings;
     this.#owner = owner;
-    this.#expected = settings.streamsPerConnection;
+    this.expected = settings.streamsPerConnection;
   }
 
   /** Whether it was made with these settings. */
@@ -76,7 +76,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     const connection = this.#withRoom();
     if (connection === undefined) this.#wait(request);
     else connection.send(request);
-    this.#openMore(this.#waiting.size + Math.ceil(this.#expected * AHEAD));
+    this.#openMore(this.#waiting.size + Math.ceil(this.expected * AHEAD));
   }
 
   sendOverHttp1(request: Http2Request): void {
@@ -106,7 +106,8 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
       connection.listed = true;
       this.#roomy.push(connection);
     }
-    if (connection.allowed > 0) this.#expected = connection.allowed;
+    const { allowed = 0 } = connection;
+    if (allowed > 0) this.expected = allowed;
     this.#sendWaiting();
   }
 
@@ -184,13 +185,13 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   /** Opens connections until so many streams are free or will be. All at once: none waits for another. */
   #openMore(needed: number): void {
     if (this.#destroyed || needed === 0 || performance.now() < this.#http1UntilMs) return;
-    let expected = (this.#sockets.size + this.#opening.size) * this.#expected;
+    let expected = (this.#sockets.size + this.#opening.size) * this.expected;
     for (let at = this.#roomy.length - 1; at >= 0 && expected < needed; at--) {
       expected += this.#roomy[at]?.room ?? 0;
     }
     // A server that allows no streams would not allow them on another connection either.
     if (expected >= needed || this.#isBlocked()) return;
-    for (; expected < needed; expected += this.#expected) this.#open();
+    for (; expected < needed; expected += this.expected) this.#open();
   }
 
   #isBlocked(): boolean {
@@ -234,7 +235,7 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
 
   /** A connection could not be made. Those for whom no other is being made get its error. */
   #failWaiting(error: Error): void {
-    const served = (this.#sockets.size + this.#opening.size) * this.#expected;
+    const served = (this.#sockets.size + this.#opening.size) * this.expected;
     for (const request of this.#waiting.keys()) {
       if (this.#waiting.size <= served) break;
       this.#waiting.delete(request);

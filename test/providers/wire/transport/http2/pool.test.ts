@@ -130,6 +130,14 @@ describe('the connections to one server', () => {
     expect(counts(server).filter((count) => count > 0)).toEqual([3, 3, 3]);
   });
 
+  it('respect it for a burst that comes before the server has said it', async () => {
+    await using server = await tlsServer(goOn, { settings: { maxConcurrentStreams: 1 } });
+    // Those above are refused before the server sees them as streams, and none so often that it fails.
+    await opened(transport({}), server, 40);
+    expect(new Set(counts(server).filter((count) => count > 0))).toEqual(new Set([1]));
+    expect(server.arrived).toHaveLength(40);
+  });
+
   it('respect it if the server allows fewer later, and more again', async () => {
     await using server = await tlsServer(goOn);
     const fetch = transport({ http2: { streamsPerConnection: 4 } });
