@@ -60,7 +60,7 @@ export class FramePeer {
   readonly ended: Promise<string>;
   readonly #waiting = new Set<() => void>();
   #unread: Buffer = Buffer.alloc(0);
-  #seen = 0;
+  readonly #returned = new Set<Frame>();
 
   constructor(socket: TLSSocket, { prefaceBytes = 0 } = {}) {
     this.socket = socket;
@@ -78,14 +78,17 @@ export class FramePeer {
     socket.on('error', () => undefined);
   }
 
-  /** Resolves with the first frame that no earlier call has returned or skipped, and that fits. */
+  /** Resolves with the first frame of a type that fits, and that no earlier call has returned. */
   async next(type: number, fits: (frame: Frame) => boolean = () => true): Promise<Frame> {
+    const isNext = (frame: Frame): boolean =>
+      frame.type === type && !this.#returned.has(frame) && fits(frame);
     for (;;) {
-      while (this.#seen < this.received.length) {
-        const frame = this.received[this.#seen++];
-        if (frame?.type === type && fits(frame)) return frame;
+      const frame = this.received.find(isNext);
+      if (frame === undefined) await this.arrival();
+      else {
+        this.#returned.add(frame);
+        return frame;
       }
-      await this.arrival();
     }
   }
 
