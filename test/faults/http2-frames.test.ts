@@ -19,7 +19,7 @@ import {
 const stage = frameStage();
 const { ask, connected, withoutWindow, answeredAnew } = stage;
 
-describe('a request that the server did not process is sent again, and is no attempt', () => {
+describe('a request that the server did not process is sent again, and does not count as an attempt', () => {
   it('after REFUSED_STREAM', async () => {
     const { account } = ask();
     const peer = await connected();

@@ -9,6 +9,7 @@ import {
 } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 /** Makes the fault server speak TLS. */
 export interface FaultServerTls {
@@ -32,15 +33,18 @@ export interface FaultConnection {
   readonly protocol: Protocol;
   /** Closes it with FIN or resets it, whatever it carries. */
   end(ending: 'fin' | 'rst'): void;
-  /** HTTP/2: sends GOAWAY. See {@link GoawayOptions}. The connection stays open. */
+  /** HTTP/2: sends GOAWAY, unless the connection is being closed. See {@link GoawayOptions}. The connection stays open. */
   goaway(options?: GoawayOptions): void;
-  /** HTTP/2: changes settings of a running connection. Resolves when the client has acknowledged them. */
+  /**
+   * HTTP/2: changes settings of a running connection. Resolves when the client has acknowledged them, and rejects if the connection is closed
+   * before.
+   */
   settings(settings: Settings): Promise<void>;
 }
 
 /** What a GOAWAY says. */
 export interface GoawayOptions {
-  /** The error code. Default: 0, `NO_ERROR`. */
+  /** The error code. Default: 0 (NO_ERROR). */
   readonly code?: number;
   /**
    * The last stream that is processed. The server refuses those above it, even if they are running. Default: the last one that has arrived.
@@ -92,6 +96,10 @@ export async function listen(tls: FaultServerTls | undefined, events: ListenerEv
       events.closed();
     });
   });
+  server.on('secureConnection', function onSecure(socket: TLSSocket) {
+    open.get(socket.remotePort)?.encrypts(socket);
+    socket.on('error', () => undefined);
+  });
   server.on('session', function onSession(session: ServerHttp2Session) {
     open.get(session.socket.remotePort)?.speaks(session);
     session.on('error', () => undefined);
@@ -135,6 +143,7 @@ class Connection implements FaultConnection {
   readonly index: number;
   readonly #socket: Socket;
   readonly #onEnding: (connection: FaultConnection) => void;
+  #secure: TLSSocket | undefined;
   #session: ServerHttp2Session | undefined;
 
   constructor(index: number, socket: Socket, onEnding: (connection: FaultConnection) => void) {
@@ -147,6 +156,11 @@ class Connection implements FaultConnection {
     return this.#session === undefined ? 'http/1.1' : 'h2';
   }
 
+  /** The connection speaks TLS over its socket. */
+  encrypts(socket: TLSSocket): void {
+    this.#secure = socket;
+  }
+
   /** The client has chosen HTTP/2. */
   speaks(session: ServerHttp2Session): void {
     this.#session = session;
@@ -154,7 +168,7 @@ class Connection implements FaultConnection {
 
   end(ending: 'fin' | 'rst'): void {
     this.#onEnding(this);
-    if (ending === 'fin') this.#socket.end();
+    if (ending === 'fin') (this.#secure ?? this.#socket).end();
     else this.#socket.resetAndDestroy();
   }
 
@@ -163,7 +177,8 @@ class Connection implements FaultConnection {
   }
 
   goaway({ code = 0, lastStreamId = 0 }: GoawayOptions = {}): void {
-    this.#http2('goaway()').goaway(code, lastStreamId);
+    const session = this.#http2('goaway()');
+    if (!session.destroyed) session.goaway(code, lastStreamId);
   }
 
   async settings(settings: Settings): Promise<void> {

@@ -151,9 +151,10 @@ function overStream(stream: ServerHttp2Stream): Transmission {
     write: (bytes, onWritten) => void stream.write(bytes, onWritten),
     end: () => void stream.end(),
     reset(code) {
-      // Node ends a stream that it closes. Without this, the end of the body would be sent instead of the reset.
-      stream._final = (done) => void nextTurn(() => done());
+      // Node ends a stream that it closes. Without this, the end of the body could be sent instead of the reset.
+      stream.end = () => stream;
       stream.close(code);
+      void nextTurn(() => stream.destroy());
     },
   };
 }
