@@ -56,12 +56,11 @@ function garbageAt(offset: number): Garbage {
   return garbage;
 }
 
-/** The fault of a cell. `gate` is called after everything before the fault has been sent. */
-export function faultOf({ kind, offset, garbage, code, then }: Cell, gate: () => Promise<void>): Fault {
+/** The fault of a cell. */
+export function faultOf({ kind, offset, garbage, code, then }: Cell): Fault {
   const at = offset === AT_HEADERS ? 'headers' : { byte: offset };
   if (kind === 'garbage') return { kind, at, data: garbage.bytes, then };
-  if (kind === 'reset') return { kind, at, gate, code };
-  return kind === 'fin' || kind === 'eof' ? { kind, at } : { kind, at, gate };
+  return kind === 'reset' ? { kind, at, code } : { kind, at };
 }
 
 /** Whether a cell's reply is complete, because the end, or on some wires a finish reason, was sent before the fault. */

@@ -17,8 +17,8 @@ export interface MatrixOptions {
   /** Default: HTTP/1.1. HTTP/2 is over TLS. */
   readonly over?: Over;
   /**
-   * Every how many bytes a fault strikes. Default: at each, or at every fifth of a recording of a real provider. Faults that each need a new
-   * connection over TLS strike five times less often.
+   * Every how many bytes a fault strikes. Default: at each, or at every fifth of a recording of a real provider. Over HTTP/2, faults that each need
+   * a new connection over TLS strike five times less often, and so does garbage, which no connection knows of.
    */
   readonly step?: number;
 }
@@ -35,7 +35,8 @@ export function faultMatrix(wire: Wire, name: string, options: MatrixOptions = {
     const recorded = subject(wire, name);
     const yardstick = yardstickOf(recorded);
     const networkOf = networks(over);
-    const stepOf = (kind: FaultKind): number => (over === 'HTTP/2' && endsConnection(kind) ? 5 * step : step);
+    const stepOf = (kind: FaultKind): number =>
+      over === 'HTTP/2' && (endsConnection(kind) || kind === 'garbage') ? 5 * step : step;
 
     it.each(
       (over === 'HTTP/2' ? HTTP2_FAULTS : FAULTS).map((kind) => ({

@@ -76,7 +76,11 @@ export async function playRetried(
     const attempt = (requests.get(key) ?? 0) + 1;
     requests.set(key, attempt);
     const { cell, received } = scene;
-    if (attempt === 1) return { ...answerOf(recorded), fault: faultOf(cell, () => received.promise) };
+    if (attempt === 1)
+      return {
+        ...answerOf(recorded),
+        fault: { ...faultOf(cell), gate: () => gateOf(cell, received.promise) },
+      };
     return fateOf(recorded, yardstick, cell, mode) === 'continued'
       ? { stream: restOf(recorded, saidBefore(recorded, cell.offset).text) }
       : answerOf(recorded);
@@ -104,7 +108,12 @@ export async function playRetried(
   await model.close?.();
   await server.socketsClosed();
   server.assertDrained();
-  return [...problems, ...strayRequests(server, network)];
+  return [...problems, ...strayRequests(server, network, undefined)];
+}
+
+/** A reset waits until everything has been read, because it may destroy unread data. */
+async function gateOf({ kind }: Cell, received: Promise<void>): Promise<void> {
+  if (kind === 'rst' || kind === 'reset') await received;
 }
 
 /** The calls of a continued answer: the same as those of the complete one, but for what the provider would run itself. */

@@ -4,6 +4,7 @@ import type { Provider } from '../../src/index.ts';
 import type { FaultServerTls } from '../../testing/upstream/connections.ts';
 import type { FaultServer } from '../../testing/upstream/fault-server.ts';
 import type { Wire } from '../../testing/upstream/wires.ts';
+import type { Front } from '../support/foreign-servers.ts';
 
 /** Where a provider sends its requests: a server, or a function instead of the network. */
 export type Endpoint = Pick<FaultServer, 'openaiBaseURL' | 'anthropicBaseURL'> | typeof fetch;
@@ -17,6 +18,8 @@ export interface Network {
   readonly tls?: FaultServerTls;
   /** How many requests may share a connection over HTTP/2. Default: as many as by default. */
   readonly streamsPerConnection?: number;
+  /** Starts a server in front of the one on this port. Requests must go to it over HTTP/2. */
+  readonly front?: (port: number) => Promise<Front>;
 }
 
 /** Makes the provider for a wire. */
@@ -34,8 +37,24 @@ export function providerOf(wire: Wire, endpoint: Endpoint, { streamsPerConnectio
     : openai({ ...common, api, baseURL: endpoint.openaiBaseURL });
 }
 
+/** The addresses of a server in front of another. */
+export function endpointOf({ port }: Pick<Front, 'port'>): Endpoint {
+  return {
+    openaiBaseURL: `https://127.0.0.1:${port}/v1`,
+    anthropicBaseURL: `https://127.0.0.1:${port}`,
+  };
+}
+
 /** Says which requests of a server came over another protocol than they should. */
-export function strayRequests({ requests }: FaultServer, { tls }: Network): string[] {
+export function strayRequests(
+  { requests }: FaultServer,
+  { tls }: Network,
+  front: Front | undefined,
+): string[] {
+  if (front !== undefined) {
+    const strays = requests.filter(({ headers }) => !front.cameOverHttp2(headers));
+    return strays.map(({ index }) => `request ${index} did not come over HTTP/2`);
+  }
   const expected = tls === undefined ? 'http/1.1' : 'h2';
   const strays = requests.filter(({ connection }) => connection.protocol !== expected);
   return strays.map(({ index, connection }) => `request ${index} came over ${connection.protocol}`);

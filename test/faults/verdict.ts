@@ -12,12 +12,12 @@ interface Expected {
   readonly codes: readonly ErrorCode[];
 }
 
-function expectedEnd(subject: Subject, cell: Cell): Expected {
+function expectedEnd(subject: Subject, cell: Cell, front: boolean): Expected {
   const ended = isComplete(subject, cell);
   switch (cell.kind) {
     case 'fin':
     case 'rst':
-      return { whole: ended, codes: ended ? [] : ['network'] };
+      return { whole: ended, codes: ended ? [] : front ? behind(cell) : ['network'] };
     case 'reset':
       return { whole: ended, codes: ended ? [] : resetCodes(cell) };
     case 'stall':
@@ -29,25 +29,36 @@ function expectedEnd(subject: Subject, cell: Cell): Expected {
   }
 }
 
+/** What a server in between makes of a broken response: status 502, or a broken one of its own. */
+function behind({ offset }: Cell): ErrorCode[] {
+  return offset >= 0 ? ['network', 'truncated'] : ['server'];
+}
+
 /** A reset with NO_ERROR may be taken for an end of the body. */
 function resetCodes({ code, offset }: Cell): ErrorCode[] {
   return code === 0 && offset >= 0 ? ['network', 'truncated'] : ['network'];
 }
 
-/** Returns what is wrong with the end of a cell. */
-export function problemsOf(subject: Subject, yardstick: Yardstick, cell: Cell, account: Account): string[] {
+/** Returns what is wrong with the end of a cell. `front` says whether a server of others is in between. */
+export function problemsOf(
+  subject: Subject,
+  yardstick: Yardstick,
+  cell: Cell,
+  account: Account,
+  front = false,
+): string[] {
   return [
-    ...outcomeProblems(subject, cell, account),
+    ...outcomeProblems(subject, cell, account, front),
     ...deliveryProblems(subject, yardstick, cell, account),
     ...partialProblems(account),
   ];
 }
 
 /** Checks that there is one outcome, that it is the right one, and that the stream and its result agree. */
-function outcomeProblems(subject: Subject, cell: Cell, account: Account): string[] {
+function outcomeProblems(subject: Subject, cell: Cell, account: Account, front: boolean): string[] {
   const problems: string[] = [];
   const { done, error, result, after } = account;
-  const { whole, codes } = expectedEnd(subject, cell);
+  const { whole, codes } = expectedEnd(subject, cell, front);
   if (done.length + (result === 'resolved' ? 0 : 1) !== 1)
     problems.push(`${done.length} done, result ${tell(result)}`);
   if (after === 'a chunk') problems.push('a chunk came after the end');
