@@ -148,3 +148,13 @@ test('a tap that throws at the end is a warning that names who added it, and wha
   const { warnings } = await new Pipeline([careless, says('a')]).execute('user', 'hi');
   expect(warnings).toEqual(['A tap of "careless" threw RangeError at the end of its stream.']);
 });
+
+test('a tap that does not look at the end is not asked, and warns of nothing', async () => {
+  const looks: Middleware = function looks(_context, next) {
+    return next()
+      .tap(() => undefined)
+      .tap({ chunk: () => undefined });
+  };
+  const { warnings } = await new Pipeline([looks, says('a')]).execute('user', 'hi');
+  expect(warnings).toEqual([]);
+});

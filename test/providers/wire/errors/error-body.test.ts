@@ -222,6 +222,11 @@ describe('R46 an error body', () => {
       ['server', true, undefined, 'p sent an error: It is down: see the docs'],
     ],
     [
+      'two messages with spaces around them',
+      { message: ' Down ', error: { message: ' Later ' } },
+      ['server', true, undefined, 'p sent an error: Down: Later'],
+    ],
+    [
       'a list with a reason that is not the first',
       { details: [{ type: 'help' }, { reason: 'slow_down' }] },
       ['rate_limited', true, undefined, 'p sent an error (slow_down).'],

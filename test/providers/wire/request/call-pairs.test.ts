@@ -36,7 +36,7 @@ function idsOf(messages: readonly Message[]): string[][] {
 describe('R51 the calls of a conversation and their results in a request', () => {
   it('are paired in a message that holds other parts, too', () => {
     const thought: Part = { type: 'text', text: 'Let me look.' };
-    const messages = [assistant(thought, call('a.b')), tool(result('a.b'))];
+    const messages = [assistant(thought, call('a.b')), tool(result('a.b'), thought)];
     expect(idsOf(paired(messages).sent)).toEqual([['a_b'], ['a_b']]);
   });
 
