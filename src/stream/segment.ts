@@ -197,10 +197,10 @@ export abstract class Segment<C, R> {
     return this.chain?.queue.wasRead === true || this.chain?.queue.hasReader === true;
   }
 
-  addTap(tap: ChunkTap<C> | Tap<C, R>, where: 'first' | 'last'): void {
+  addTap(tap: ChunkTap<C> | Tap<C, R>): void {
     checkTap(tap);
     if (typeof tap === 'object' && tap.call !== undefined) this.addCallTap(this, tap);
-    this.taps = where === 'first' ? [tap].concat(this.taps) : this.taps.concat(tap);
+    this.taps = this.taps.concat(tap);
   }
 
   /** Adds a tap that sees calls, of this stream or of a view of it. Throws for a stream below which no call is made. */

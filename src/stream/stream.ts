@@ -174,7 +174,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   tap(tap: Tap<C, R>): this;
   tap(tap: ChunkTap<C> | Tap<C, R>): this {
     if (this.#segment.started) throw lateTapError();
-    this.#segment.addTap(tap, 'last');
+    this.#segment.addTap(tap);
     return this;
   }
 
