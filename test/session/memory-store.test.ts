@@ -150,6 +150,8 @@ test('a call with wrong arguments is refused, and told which', async () => {
     untyped('load', null),
     untyped('load', { owner: 7, id: 's' }),
     store.load(''),
+    store.load('\ud800'),
+    store.load({ owner: '\ud800', id: 's' }),
   ];
   const failures = await Promise.all(calls.map(failureOf));
   expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['invalid_options']));
@@ -175,6 +177,8 @@ test('a call with wrong arguments is refused, and told which', async () => {
     'sessionId is null: give a string that is not empty, or { owner, id }.',
     "sessionId.owner is a number: give a string, '' where there is none.",
     'sessionId is empty: give a string that is not empty.',
+    'sessionId holds half a surrogate pair: give well-formed text.',
+    'owner holds half a surrogate pair: give well-formed text.',
   ]);
 });
 

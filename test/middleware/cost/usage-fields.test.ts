@@ -109,6 +109,13 @@ describe('R50 a part of a usage without a price', () => {
     expect(cost.totalUsd).toBeCloseTo((900 * 0.25 + 100 * 32 + 300 * 2 + 200 * 64) / 1e6, 12);
   });
 
+  test('images in the input have the price in the list', async () => {
+    const raw = { input_tokens: 1_000, output_tokens: 500, input_tokens_details: { image_tokens: 900 } };
+    const { cost } = await priced({ model: 'gpt-image-1', raw });
+    // $5 per million for text, $10 for images.
+    expect(cost.inputUsd).toBeCloseTo((100 * 5 + 900 * 10) / 1e6, 12);
+  });
+
   test.each(['3', -3, Number.NaN, Infinity, null])('%s is no count of searches', async (searches) => {
     const raw = { server_tool_use: { web_search_requests: searches } };
     expect((await priced({ ...CLAUDE, raw })).cost.totalUsd).toBe(0.014);
