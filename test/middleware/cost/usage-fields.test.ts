@@ -109,6 +109,13 @@ describe('R50 a part of a usage without a price', () => {
     expect(cost.totalUsd).toBeCloseTo((900 * 0.25 + 100 * 32 + 300 * 2 + 200 * 64) / 1e6, 12);
   });
 
+  test('no token of the input is paid for twice if the counts overlap', async () => {
+    const prices = { 'gpt-5-mini': { input: 1, output: 2, cacheRead: 0.1, inputAudio: 32 } };
+    const details = { prompt_tokens_details: { audio_tokens: 300 } };
+    const { cost } = await priced({ raw: details, more: { cachedInputTokens: 900 } }, { prices });
+    expect(cost).toMatchObject({ inputUsd: 0.0032, cacheReadUsd: 0.00009 });
+  });
+
   test('images in the input have the price in the list', async () => {
     const raw = { input_tokens: 1_000, output_tokens: 500, input_tokens_details: { image_tokens: 900 } };
     const { cost } = await priced({ model: 'gpt-image-1', raw });
@@ -209,6 +216,18 @@ describe("R50 Anthropic's iterations", () => {
     expect(cost.status).toBe('exact');
     // $1 and $5 for the model, $5 and $25 for the advisor.
     expect(cost.totalUsd).toBeCloseTo((2_000 + 100 * 5 + 1_000 * 5 + 500 * 25) / 1e6, 12);
+  });
+
+  test('have the price of an hour for what they keep so long', async () => {
+    const prices = { 'claude-opus-5-5': { input: 4, output: 20, cacheWrite: 5, cacheWrite1h: 8 } };
+    const kept = entry('message', 0, 100, {
+      cache_creation_input_tokens: 1_000,
+      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 1_000 },
+    });
+    const raw = { input_tokens: 0, output_tokens: 200, iterations: [kept, entry('message', 500, 100)] };
+    const more = { cacheWriteTokens: 1_000 };
+    const { cost } = await priced({ ...CLAUDE, input: 1_500, output: 200, more, raw }, { prices });
+    expect(cost).toMatchObject({ status: 'exact', inputUsd: 0.002, cacheWriteUsd: 0.008 });
   });
 
   test('may be those of an advisor alone', async () => {
