@@ -189,6 +189,22 @@ describe('over a socket', () => {
   });
 });
 
+test('one cost() that is twice in the stack counts each call once', async () => {
+  const told: unknown[] = [];
+  const priced = cost({
+    prices: { 'scripted/*': { input: 0, output: 2 } },
+    budgets: [{ usd: 3, per: 'day' }],
+    reserveOutputTokens: 1,
+    onCost: ({ cost: sum }) => void told.push(sum),
+  });
+  const answer = { text: 'Hi', usage: { inputTokens: 0, outputTokens: 1_000_000 } };
+  const model = scripted(answer, { repeat: true });
+  const pipeline = new Pipeline([priced, priced, provider(model)]);
+  await pipeline.execute('user', 'Hi');
+  await pipeline.execute('user', 'Hi');
+  expect(told).toMatchObject([{ totalUsd: 2 }, { totalUsd: 2 }]);
+});
+
 test('of two cost() around one call, the inner one says what it costs', async () => {
   const told: unknown[] = [];
   const priced = (output: number): Middleware =>
