@@ -55,6 +55,13 @@ describe("R50 Anthropic's modes", () => {
     ]);
   });
 
+  test('a region has the price that the caller gives', async () => {
+    const prices = { 'claude-opus-5-5': { input: 4, output: 20, tiers: { us: { input: 8, output: 40 } } } };
+    const { cost, warnings } = await priced({ ...CLAUDE, raw: { inference_geo: 'us' } }, { prices });
+    expect(cost).toMatchObject({ totalUsd: 2 * STANDARD });
+    expect(warnings).toEqual([]);
+  });
+
   test('a batch costs half, in the fast mode of another region all factors count', async () => {
     const batch = await priced({ ...CLAUDE, raw: {}, serviceTier: 'batch' });
     expect(batch.cost).toMatchObject({ status: 'estimated', totalUsd: STANDARD / 2 });
@@ -106,6 +113,7 @@ describe("R50 OpenAI's tiers", () => {
       totalUsd: 0.0025,
     });
     expect((await priced({}, {}, asked)).cost).toEqual({ status: 'unknown' });
+    expect((await priced({ serviceTier: '' }, {}, asked)).cost).toEqual({ status: 'unknown' });
   });
 
   test('the tier that the server used counts, not the one that was asked for', async () => {
