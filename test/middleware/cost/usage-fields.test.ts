@@ -123,7 +123,7 @@ describe('R50 a part of a usage without a price', () => {
     expect(cost.inputUsd).toBeCloseTo((100 * 5 + 900 * 10) / 1e6, 12);
   });
 
-  test.each(['3', -3, Number.NaN, Infinity, null])('%s is no count of searches', async (searches) => {
+  test.each(['3', -3, Number.NaN, Infinity, null])('%s is not a count of searches', async (searches) => {
     const raw = { server_tool_use: { web_search_requests: searches } };
     expect((await priced({ ...CLAUDE, raw })).cost.totalUsd).toBe(0.014);
   });
