@@ -16,6 +16,12 @@ const IDLE_MS = 60_000;
 /** How long the other side may take to close its half of a connection that has ended. */
 const CLOSING_MS = 1_000;
 
+/**
+ * How many streams of one connection are reset before it is renewed. Servers close a connection, with all its streams, that resets too many:
+ * Envoy after half of 500, Node after 1,000 at once.
+ */
+const MAX_RESETS = 100;
+
 /** How much of one response may wait for its reader in Node and below, in bytes. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 
@@ -53,6 +59,7 @@ export class Connection implements Carrier {
   /** Whether the server has allowed no stream at all so far. */
   #blocked = false;
   #streams = 0;
+  #resets = 0;
   #retired = false;
   #lastStreamId: number | undefined;
   #idleSinceMs = performance.now();
@@ -120,6 +127,11 @@ export class Connection implements Carrier {
     return this.#allowed;
   }
 
+  /** Whether so many of its streams were reset that the server may soon close it. */
+  get isWorn(): boolean {
+    return this.#resets >= MAX_RESETS;
+  }
+
   /** Whether the server has allowed no stream at all so far. */
   get blocked(): boolean {
     return this.#blocked && !this.#retired;
@@ -131,7 +143,7 @@ export class Connection implements Carrier {
     try {
       request.start(this.#session, this);
     } catch (error) {
-      this.closed(false);
+      this.closed('over');
       request.notSent(error);
     }
   }
@@ -147,10 +159,11 @@ export class Connection implements Carrier {
     return this.#lastStreamId !== undefined && streamId !== undefined && streamId > this.#lastStreamId;
   }
 
-  closed(wasRefused: boolean): void {
+  closed(how: 'refused' | 'reset' | 'over'): void {
     this.#streams -= 1;
+    if (how === 'reset') this.#resets += 1;
     // It takes no more at once than the server has accepted.
-    if (wasRefused) this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
+    if (how === 'refused') this.#limit = Math.max(1, Math.min(this.#limit, this.#streams));
     if (this.#streams === 0) {
       if (this.#retired) this.#close();
       else this.#becomeIdle();

@@ -150,7 +150,9 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     return young;
   }
 
-  #isOld({ openedMs }: Connection): boolean {
+  /** Whether a connection has to be renewed. */
+  #isOld({ openedMs, isWorn }: Connection): boolean {
+    if (isWorn) return true;
     return performance.now() - openedMs > this.#settings.maxConnectionAgeMs;
   }
 

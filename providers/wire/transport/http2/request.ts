@@ -23,8 +23,8 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set([
 export interface Carrier {
   /** Whether the server has said that it did not process a stream. */
   wasIgnored(streamId: number | undefined): boolean;
-  /** A stream is closed, maybe because the server refused it although the connection goes on. */
-  closed(wasRefused: boolean): void;
+  /** A stream is closed. `refused`: by the server, although the connection goes on. `reset`: by the caller. */
+  closed(how: 'refused' | 'reset' | 'over'): void;
 }
 
 /** The pool that a request belongs to. */
@@ -121,7 +121,7 @@ export class Http2Request implements Dispatcher.DispatchController {
       const { rstCode } = stream;
       const ignored = neverSent || carrier.wasIgnored(stream.id);
       const refused = rstCode === constants.NGHTTP2_REFUSED_STREAM;
-      carrier.closed(refused && !ignored);
+      carrier.closed(refused && !ignored ? 'refused' : this.aborted ? 'reset' : 'over');
       if (this.#stream !== stream || this.#over) return;
       this.#stream = undefined;
       if (!this.#responded && (ignored || refused)) this.#sendAgain();

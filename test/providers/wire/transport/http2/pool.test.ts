@@ -266,6 +266,20 @@ describe('the age of a connection', () => {
     await server.left(1);
   });
 
+  it('is over after a hundred resets, because servers close a connection that has many', async () => {
+    await using server = await tlsServer(goOn);
+    const fetch = transport({});
+    for (let call = 0; call < 150; call++) {
+      const [body] = await opened(fetch, server, 1);
+      body?.cancel();
+      if (call === 100) await server.connections(2);
+      await turns(call === 100 ? 50 : 1);
+    }
+    expect(server.sessions).toHaveLength(2);
+    expect(counts(server)[0]).toBeLessThan(110);
+    await server.left(1);
+  });
+
   it('does not end it if no other can be made', async () => {
     fakeClocks();
     await using server = await tlsServer(goOn);
