@@ -18,7 +18,7 @@ function refused(
   reply: { finishReason: FinishReason; rawFinishReason?: string } = { finishReason: 'stop' },
   messages: Message[] = [user],
 ): string | undefined {
-  const meter = new OutputMeter(10, { messages });
+  const meter = new OutputMeter(10, { messages, parameters: {} });
   try {
     for (const chunk of chunks) meter.add(chunk);
     meter.checkEnd(reply);
