@@ -1,7 +1,17 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { CODES, FLAG, FRAME, tellFrame, type FramePeer } from '../support/frames.ts';
-import { answer, begin, BROKEN, finish, frameStage, requested, told, WHOLE, type Asked } from './frame-stage.ts';
+import {
+  answer,
+  begin,
+  BROKEN,
+  finish,
+  frameStage,
+  requested,
+  told,
+  WHOLE,
+  type Asked,
+} from './frame-stage.ts';
 
 const stage = frameStage();
 const { ask, connected, withoutWindow, answeredAnew } = stage;
