@@ -7,12 +7,6 @@ type Direction = 'there' | 'back' | 'both';
 /** A connection to a server that can be made to fail. */
 export interface TcpProxy {
   readonly port: number;
-  /** How many clients are connected. */
-  readonly clients: number;
-  /** Ends one of these connections, with FIN or a reset. `number` counts from the oldest one, and round and round. */
-  end(number: number, ending: 'fin' | 'rst'): void;
-  /** Resolves when no client is connected. */
-  clientsGone(): Promise<void>;
   /** Resets all connections. New ones work. */
   drop(): void;
   /** Drops the next answers of the server and resets their connections: the requests take effect, but no answer arrives. */
@@ -28,8 +22,6 @@ export interface TcpProxy {
 /** Listens on a free port and forwards everything in order. */
 export async function tcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-  const clients = new Set<Socket>();
-  const changes = new EventTarget();
   let stalled: Direction | undefined;
   let resumed = Promise.withResolvers<void>();
   let delayMs = 0;
@@ -37,11 +29,6 @@ export async function tcpProxy(target: { port: number; host?: string }): Promise
 
   const server = createServer((near) => {
     const far = connect(target.port, target.host ?? '127.0.0.1');
-    clients.add(near);
-    near.once('close', () => {
-      clients.delete(near);
-      changes.dispatchEvent(new Event('change'));
-    });
     passOn(near, far, 'there');
     passOn(far, near, 'back');
   });
@@ -79,17 +66,6 @@ export async function tcpProxy(target: { port: number; host?: string }): Promise
 
   return {
     port: address.port,
-    get clients() {
-      return clients.size;
-    },
-    end(number, ending) {
-      const client = [...clients][number % clients.size];
-      if (ending === 'fin') client?.end();
-      else client?.resetAndDestroy();
-    },
-    async clientsGone() {
-      while (clients.size > 0) await once(changes, 'change');
-    },
     drop() {
       for (const socket of sockets) socket.resetAndDestroy();
     },
