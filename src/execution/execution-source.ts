@@ -184,10 +184,15 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
 
   /** Chunks that a layer may still hold are delivered as copies. */
   #copies(batch: readonly StreamChunk[]): StampedChunk[] {
-    return batch.map((chunk) => {
-      this.#accumulator.add(chunk);
-      return placed(chunk, this.#index++);
-    });
+    const first = batch[0];
+    // A generator gives its chunks one by one: a closure for each would cost more than the chunk.
+    if (first !== undefined && batch.length === 1) return [this.#copy(first)];
+    return batch.map((chunk) => this.#copy(chunk));
+  }
+
+  #copy(chunk: StreamChunk): StampedChunk {
+    this.#accumulator.add(chunk);
+    return placed(chunk, this.#index++);
   }
 
   /** Keeps the chunks and says their places, in place: nobody else holds them. */

@@ -47,6 +47,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #controller: AbortController | undefined;
   #aborted: SluiceError | undefined;
   #call: CallRecord | undefined;
+  /** Every number of this run is at least this. Set when it opens. */
   firstNumber = 0;
   /** One number, or several in order: most runs have one. */
   #numbersBelow: number | number[] | undefined;
