@@ -103,6 +103,7 @@ export class Connection implements Carrier {
     });
     session.once('close', () => {
       this.#retired = true;
+      this.#closing = true;
       this.#timer.stop();
       if (opened) owner.gone(this);
       else owner.notOpened(this, failure ?? new Http2Error('ECONNRESET', 'The connection was closed.'));
@@ -183,6 +184,7 @@ export class Connection implements Carrier {
 
   #end(error: Error): void {
     this.#retired = true;
+    this.#closing = true;
     this.#timer.stop();
     this.#session.destroy(error);
     this.#socket.destroy();
@@ -190,6 +192,8 @@ export class Connection implements Carrier {
 
   /** A connection without streams. The other side may be gone, so it is not waited for without bound. */
   #close(): void {
+    // Its last stream may end after the connection has: then nothing is left that would stop the timer.
+    if (this.#closing) return;
     this.#retired = true;
     this.#closing = true;
     this.#session.destroy();

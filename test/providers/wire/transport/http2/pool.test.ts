@@ -328,6 +328,28 @@ describe('an idle connection', () => {
   });
 });
 
+describe('a connection that is lost', () => {
+  it.each(['session', 'socket', 'stream and session'])(
+    'leaves no timer if the server ends its %s',
+    async (what) => {
+      fakeClocks();
+      await using server = await tlsServer(goOn);
+      const bodies = await opened(transport({}), server, 2);
+      const ended = bodies.map((body) => {
+        body.take();
+        return readyOf(body);
+      });
+      for (const { stream } of server.arrived) if (what.startsWith('stream')) stream.close(8);
+      for (const session of server.sessions) if (what !== 'socket') session.destroy();
+      for (const socket of server.sockets) socket.destroy();
+      await Promise.all(ended);
+      await server.left();
+      await turns();
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+});
+
 describe('close()', () => {
   it('ends running and waiting requests, and leaves no connection', async () => {
     await using server = await tlsServer(goOn);
