@@ -32,6 +32,7 @@ it('an encoding that is not known is named in the error, unless the status is on
   expect(() => decodedBody(body, 200, 'gzip, Foo, bar')).toThrow(
     'The response has the content encoding gzip, foo, bar, which is not supported.',
   );
+  expect(() => decodedBody(body, 200, 'x'.repeat(100))).toThrow(`encoding ${'x'.repeat(60)}, which`);
   expect(() => decodedBody(body, 399, 'gzip,gzip,gzip,gzip')).toThrow('gzip, gzip, gzip, gzip');
   expect(decodedBody(body, 400, 'foo')).toBe(body);
   expect(decodedBody(body, 200, ['identity', ' UTF-8'])).toBe(body);
