@@ -103,7 +103,6 @@ export class Connection implements Carrier {
     });
     session.once('close', () => {
       this.#retired = true;
-      this.#closing = true;
       this.#timer.stop();
       if (opened) owner.gone(this);
       else owner.notOpened(this, failure ?? new Http2Error('ECONNRESET', 'The connection was closed.'));
@@ -184,7 +183,6 @@ export class Connection implements Carrier {
 
   #end(error: Error): void {
     this.#retired = true;
-    this.#closing = true;
     this.#timer.stop();
     this.#session.destroy(error);
     this.#socket.destroy();
@@ -192,8 +190,6 @@ export class Connection implements Carrier {
 
   /** A connection without streams. The other side may be gone, so it is not waited for without bound. */
   #close(): void {
-    // Its last stream may end after the connection has: then nothing is left that would stop the timer.
-    if (this.#closing) return;
     this.#retired = true;
     this.#closing = true;
     this.#session.destroy();
