@@ -24,7 +24,7 @@ const slow = [
   'test/middleware/module-start.test.ts',
   'test/middleware/shared/**',
   'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
-  'test/providers/wire/transport/{proxy,transport,http2/exit}.test.ts',
+  'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/session/{model,store-model}.test.ts',
   'test/stores/**',
   'test/testing/**',

@@ -42,7 +42,7 @@ export const alone: readonly string[] = [
   'test/cli/**/*.test.ts',
   'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
   'test/middleware/module-start.test.ts',
-  'test/providers/wire/transport/{proxy,transport}.test.ts',
+  'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/stores/**/*.test.ts',
   'test/testing/**/*.test.ts',
 ];
