@@ -1,3 +1,5 @@
+import { TLSSocket } from 'node:tls';
+
 import { describe, expect, it, vi } from 'vitest';
 
 import { CODES, FLAG, FRAME, tellFrame, type FramePeer } from '../support/frames.ts';
@@ -117,6 +119,15 @@ describe('a silent connection', () => {
     return { asked, peer, streamId };
   }
 
+  /** Node itself stops to read while it writes, and does not always begin again. */
+  function stopReading({ socket: { remotePort } }: FramePeer): void {
+    const handles: unknown = Reflect.get(process, '_getActiveHandles').call(process);
+    if (!Array.isArray(handles)) throw new Error('There are no handles.');
+    const ours: unknown = handles.find((handle) => Reflect.get(handle, 'localPort') === remotePort);
+    if (!(ours instanceof TLSSocket)) throw new Error('There is no socket of the client.');
+    Reflect.get(ours, '_handle').readStop();
+  }
+
   async function untilPinged(peer: FramePeer): Promise<void> {
     const pinged = peer.next(FRAME.PING, ({ flags }) => (flags & FLAG.ACK) === 0);
     let seen = false;
@@ -152,6 +163,21 @@ describe('a silent connection', () => {
     await turns();
     expect(told(await asked.account)).toBe(BROKEN);
     expect(await answeredAnew()).toBe(WHOLE);
+  });
+
+  it('that the server has closed while Node did not read it ends its streams at the next look', async () => {
+    const { asked, peer } = await silent();
+    const over = vi.fn<() => void>();
+    const ended = asked.account.finally(over);
+    stopReading(peer);
+    peer.socket.destroy();
+    await turns();
+    expect(over).not.toHaveBeenCalled();
+    // In the first second it was not silent.
+    await pass(2_000);
+    await turns();
+    expect(over).toHaveBeenCalledOnce();
+    expect(told(await ended)).toBe(BROKEN);
   });
 
   it('that answers no ping but goes on with its streams is not silent', async () => {

@@ -10,6 +10,9 @@ import { soak, type SoakOptions } from './soak.ts';
 /** Different in each run. Set `SLUICE_TEST_SEED` to repeat a run. */
 const SEED = Number(process.env['SLUICE_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 
+/** How long the soak with harmed connections goes on, with a new seed each round. One round without it. */
+const SECONDS = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 0);
+
 const count = (kind: string): number =>
   process.getActiveResourcesInfo().filter((name) => name === kind).length;
 
@@ -67,5 +70,16 @@ describe(`a soak over HTTP/2 (SLUICE_TEST_SEED=${SEED})`, () => {
     const kinds = ['reset', 'eof', 'garbage'] as const;
     const ends = await leavesNothing({ seed: SEED, executions: 500, network: { tls }, kinds });
     expect(ends.filter((end) => end === 'completed').length).toBeGreaterThan(100);
+  });
+
+  it('leaves nothing behind: 500 executions whose connections are killed, renewed and changed', async () => {
+    const began = performance.now();
+    const kinds = ['reset', 'eof', 'garbage'] as const;
+    for (let round = 0; round === 0 || performance.now() - began < SECONDS * 1_000; round++) {
+      const network = { tls };
+      const seed = SEED + round;
+      const ends = await leavesNothing({ seed, executions: 500, network, kinds, harmsConnections: true });
+      expect(ends.filter((end) => end === 'completed').length).toBeGreaterThan(50);
+    }
   });
 });

@@ -5,6 +5,8 @@ import { retry } from '../../middleware/retry.ts';
 import { timeout } from '../../middleware/timeout.ts';
 import { isSluiceError, Pipeline, type ErrorCode } from '../../src/index.ts';
 import { constant } from '../../src/kit/index.ts';
+import type { Gate } from '../../testing/manual-gate.ts';
+import type { FaultConnection } from '../../testing/upstream/connections.ts';
 import type { Fault, FaultResponse } from '../../testing/upstream/fault-response.ts';
 import type { FaultServer } from '../../testing/upstream/fault-server.ts';
 import { CODES } from '../support/frames.ts';
@@ -26,6 +28,8 @@ export interface SoakOptions {
   readonly network: Network;
   /** The faults of single responses. */
   readonly kinds: readonly Exclude<FaultKind, 'stall'>[];
+  /** Over HTTP/2: whether the server also ends connections with all their streams, and changes their settings. */
+  readonly harmsConnections?: boolean;
 }
 
 /** One execution of the soak. */
@@ -91,6 +95,31 @@ function jobsOf(
   });
 }
 
+/** What may happen to a connection in the middle of a response, whatever else it carries. */
+const HARM: readonly ((connection: FaultConnection, random: () => number) => void)[] = [
+  (connection) => connection.end('rst'),
+  (connection) => connection.end('fin'),
+  // It only announces that the connection will end.
+  (connection) => connection.goaway({ lastStreamId: 2 ** 31 - 1 }),
+  // It refuses what has not arrived yet.
+  (connection) => connection.goaway(),
+  function changeSettings(connection, random) {
+    const maxConcurrentStreams = 1 + Math.floor(random() * 30);
+    // Whoever kills the connection before it has acknowledged them, that is no mistake.
+    connection.settings({ maxConcurrentStreams }).catch(() => undefined);
+  },
+];
+
+/** Harms the connection of one response in eight, before one of its first events. */
+function harmOf(connection: FaultConnection, random: () => number): Gate | undefined {
+  if (random() >= 1 / 8) return undefined;
+  const at = Math.floor(random() * 8);
+  const harm = HARM[Math.floor(random() * HARM.length)];
+  return (event) => {
+    if (event === at) harm?.(connection, random);
+  };
+}
+
 /** The error codes a job may fail with. */
 const EXPECTED: readonly ErrorCode[] = ['network', 'truncated', 'protocol'];
 
@@ -127,7 +156,7 @@ export async function soak(
   const stalls = new Map<string, () => void>();
   const attempts = new Map<string, number>();
   const letGo = Promise.withResolvers<void>();
-  const { seed, network } = options;
+  const { seed, network, harmsConnections } = options;
   const random = randomOf(seed);
   const jobs = jobsOf(options, random, (key) => stalls.get(key)?.());
   const byKey = new Map(jobs.map((job) => [job.key, job]));
@@ -147,7 +176,9 @@ export async function soak(
     const attempt = attempts.get(job.key) ?? 0;
     attempts.set(job.key, attempt + 1);
     const fault = job.faults[attempt];
-    return { stream: job.recorded, split: { seed: seed + attempt, maxBytes: 900 }, ...(fault && { fault }) };
+    const gate = harmsConnections === true ? harmOf(request.connection, random) : undefined;
+    const split = { seed: seed + attempt, maxBytes: 900 };
+    return { stream: job.recorded, split, ...(fault && { fault }), ...(gate && { gate }) };
   });
 
   const problems: string[] = [];

@@ -4,6 +4,9 @@ import { Timer } from '../../../../src/kit/index.ts';
 import { closedTransport, Http2Error, silentConnection } from './errors.ts';
 import type { Carrier, Http2Request } from './request.ts';
 
+/** If nothing comes for so long while streams are open, the socket is looked at. */
+const QUIET_MS = 1_000;
+
 /** If nothing comes for so long while streams are open, the server is asked with a ping. */
 const SILENCE_MS = 5_000;
 
@@ -64,6 +67,8 @@ export class Connection implements Carrier {
   #lastStreamId: number | undefined;
   #idleSinceMs = performance.now();
   #bytesRead = 0;
+  /** Since when nothing has come, while streams are open. */
+  #silentSinceMs = 0;
   #pinged = false;
   #closing = false;
   readonly #timer = new Timer(() => this.#onTime(), { keepAlive: false });
@@ -205,21 +210,19 @@ export class Connection implements Carrier {
 
   #becomeBusy(): void {
     this.#session.ref();
-    this.#bytesRead = this.#socket.bytesRead;
-    this.#pinged = false;
+    this.#listen();
     // A connection that was silent for long may be dead.
     if (performance.now() - this.#idleSinceMs > SILENCE_MS) this.#ping();
-    else this.#timer.start(SILENCE_MS);
   }
 
   #onTime(): void {
     if (this.#closing) this.#socket.destroy();
     else if (this.#streams === 0) this.retire();
-    else if (this.#wasSilent()) {
-      if (!this.#pinged) this.#ping();
-      // The answer may wait in the socket, if this process was busy.
-      else setImmediate(() => this.#giveUp());
-    } else this.#listen();
+    else if (!this.#wasSilent()) this.#listen();
+    // The answer may wait in the socket, if this process was busy.
+    else if (this.#pinged) setImmediate(() => this.#giveUp());
+    else if (performance.now() - this.#silentSinceMs < SILENCE_MS) this.#look();
+    else this.#ping();
   }
 
   #wasSilent(): boolean {
@@ -229,7 +232,17 @@ export class Connection implements Carrier {
   #listen(): void {
     this.#pinged = false;
     this.#bytesRead = this.#socket.bytesRead;
-    this.#timer.start(SILENCE_MS);
+    this.#silentSinceMs = performance.now();
+    this.#timer.start(QUIET_MS);
+  }
+
+  /**
+   * Sees whether the other side has closed the connection. Node does not always: it reads nothing while it writes, and if a write has failed
+   * at once, the next one is under way for good.
+   */
+  #look(): void {
+    readAgain(this.#socket);
+    this.#timer.start(QUIET_MS);
   }
 
   #ping(): void {
@@ -248,6 +261,14 @@ export class Connection implements Carrier {
     if (this.#wasSilent()) this.#end(silentConnection());
     else this.#listen();
   }
+}
+
+/** Makes Node read from a socket again. There is no public way: the socket does not know that its session has stopped reading. */
+function readAgain(socket: TLSSocket): void {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return;
+  const start: unknown = Reflect.get(handle, 'readStart');
+  if (typeof start === 'function') start.call(handle);
 }
 
 function ignore(): void {
