@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Http2Settings } from '../options/http2-options.ts';
 import { dispatchRequest, exchanged, startDispatch, type Dispatches } from './dispatch-request.ts';
 import { CONNECT_TIMEOUT_MS, HTTP1_OPTIONS } from './http1-options.ts';
-import { hasOwnHost } from './http2/headers.ts';
+import { needsOwnConnection } from './http2/headers.ts';
 import { OriginPool, type PoolOwner } from './http2/origin-pool.ts';
 import type { PlainRequest } from './plain-request.ts';
 
@@ -39,7 +39,7 @@ export class SharedDispatcher implements PoolOwner {
   /** Sends a request, over HTTP/1.1 alone if there are no settings for HTTP/2. */
   send(request: PlainRequest, settings: Http2Settings | undefined): Promise<Response> {
     const { target } = request;
-    const http1 = settings === undefined || !target.origin.startsWith('https:') || hasOwnHost(target);
+    const http1 = settings === undefined || !target.origin.startsWith('https:') || needsOwnConnection(target);
     // An agent that was destroyed refuses the request.
     if (http1 || this.#destroyed) return dispatchRequest(this.#agent, request);
     return exchanged(request, (exchange) => this.#poolOf(target.origin, settings).send(request, exchange));

@@ -1,6 +1,7 @@
 import { connect, type ClientHttp2Session, type Settings } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { Timer } from '../../../../src/kit/index.ts';
+import { MAX_RESPONSE_HEADERS_BYTES } from '../http1-options.ts';
 import { closedTransport, Http2Error, silentConnection } from './errors.ts';
 import type { Carrier, Http2Request } from './request.ts';
 
@@ -31,8 +32,14 @@ const STREAM_WINDOW_BYTES = 256 * 1024;
 /** How much may be on its way on one connection. Node takes it off at once, so a slow reader holds back no other. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
-/** The longest list of headers of a response, in bytes. */
-const MAX_HEADERS_BYTES = 128 * 1024;
+/**
+ * The longest headers of a response that Node takes, in bytes. Above, it resets the stream, as if the server had. So this is more than what is
+ * taken of it.
+ */
+const MAX_HEADERS_BYTES = 2 * MAX_RESPONSE_HEADERS_BYTES;
+
+/** How many headers a response may have. Node's default is 128. */
+const MAX_HEADERS = 2_000;
 
 /** The pool of a connection. */
 export interface ConnectionOwner {
@@ -79,6 +86,7 @@ export class Connection implements Carrier {
     this.#limit = most;
     const session = connect(origin, {
       createConnection: () => socket,
+      maxHeaderListPairs: MAX_HEADERS,
       settings: {
         enablePush: false,
         initialWindowSize: STREAM_WINDOW_BYTES,

@@ -18,6 +18,14 @@ export function brokenStream(rstCode: number): Http2Error {
   );
 }
 
+/** A response whose headers are too long. The code is that of undici for HTTP/1.1. */
+export function longHeaders(bytes: number): Http2Error {
+  return new Http2Error(
+    'UND_ERR_HEADERS_OVERFLOW',
+    `The headers of the response have more than ${bytes} bytes.`,
+  );
+}
+
 /** The server refused a request each time, without processing it. */
 export function refusedStream(): Http2Error {
   return new Http2Error('ERR_HTTP2_REFUSED_STREAM', 'The server refused the HTTP/2 stream.');

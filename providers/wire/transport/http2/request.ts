@@ -1,8 +1,9 @@
 import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { Dispatcher } from 'undici';
 import type { PlainRequest } from '../plain-request.ts';
-import { brokenStream, refusedStream } from './errors.ts';
-import { requestHeaders } from './headers.ts';
+import { MAX_RESPONSE_HEADERS_BYTES } from '../http1-options.ts';
+import { brokenStream, longHeaders, refusedStream } from './errors.ts';
+import { areLonger, requestHeaders } from './headers.ts';
 
 type IncomingHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 
@@ -154,6 +155,10 @@ export class Http2Request implements Dispatcher.DispatchController {
   #respond(status: number, headers: IncomingHeaders): void {
     if (this.#over) return;
     this.#responded = true;
+    if (areLonger(headers, MAX_RESPONSE_HEADERS_BYTES)) {
+      this.abort(longHeaders(MAX_RESPONSE_HEADERS_BYTES));
+      return;
+    }
     this.handler.onResponseStart?.(this, status, headers, '');
   }
 
