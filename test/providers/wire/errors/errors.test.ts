@@ -135,7 +135,7 @@ describe("an SDK's error", () => {
 
   it.each([
     ['garbage in place of HTTP', 'HTTP/1.1', 'SSH-2.0-OpenSSH\r\n\r\n'],
-    ['a head of 20 kB', 'Headers Overflow', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`],
+    ['a head of 140 kB', 'Headers Overflow', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(140_000)}\r\n\r\n`],
   ])('of %s does not blame the request', async (_what, words, answer) => {
     await using server = await handServer((request) => request.socket.end(answer));
     const transport = providerFetch({});
