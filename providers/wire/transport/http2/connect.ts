@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { Timer } from '../../../../src/kit/index.ts';
 import { CONNECT_TIMEOUT_MS } from '../http1-options.ts';
 import { connectTimeout, Http2Error } from './errors.ts';
@@ -14,11 +14,15 @@ export interface Connecting {
   failed(socket: TLSSocket, error: Error): void;
 }
 
-/**
- * Connects to an https origin and offers HTTP/2 and HTTP/1.1. The certificates to trust are those of the process. `session` resumes an
- * earlier connection.
- */
-export function connectTls(origin: URL, session: Buffer | undefined, to: Connecting): TLSSocket {
+/** What a connection gets from those before it. */
+export interface Shared {
+  secureContext: SecureContext;
+  /** Resumes an earlier connection. */
+  session: Buffer | undefined;
+}
+
+/** Connects to an https origin and offers HTTP/2 and HTTP/1.1. */
+export function connectTls(origin: URL, { secureContext, session }: Shared, to: Connecting): TLSSocket {
   const host = origin.hostname.replace(/^\[|\]$/g, '');
   const socket = connect({
     host,
@@ -26,6 +30,7 @@ export function connectTls(origin: URL, session: Buffer | undefined, to: Connect
     // An address of numbers cannot be a server name.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: ['h2', 'http/1.1'],
+    secureContext,
     ...(session === undefined ? {} : { session }),
   });
   socket.setNoDelay(true);

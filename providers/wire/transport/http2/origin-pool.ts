@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Http2Settings } from '../../options/http2-options.ts';
 import type { PlainRequest } from '../plain-request.ts';
@@ -41,6 +41,11 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   expected: number;
   #http1UntilMs = 0;
   #session: Buffer | undefined;
+  /**
+   * The certificates that the process trusts. Connections that are made at the same time share it, because each one would take 30 kB and a
+   * third of a millisecond. Later ones trust what the program has set until then.
+   */
+  #secureContext: SecureContext | undefined;
   #destroyed = false;
 
   constructor(origin: string, settings: Http2Settings, owner: PoolOwner) {
@@ -202,10 +207,12 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
   }
 
   #open(): void {
-    const socket = connectTls(this.#url, this.#session, {
+    this.#secureContext ??= createSecureContext();
+    const shared = { secureContext: this.#secureContext, session: this.#session };
+    const socket = connectTls(this.#url, shared, {
       connected: (connected) => this.#connected(connected),
       failed: (failed, error) => {
-        this.#sockets.delete(failed);
+        this.#isMade(failed);
         this.#failWaiting(error);
       },
     });
@@ -214,8 +221,14 @@ export class OriginPool implements ConnectionOwner, RequestOwner {
     if (this.#waiting.size === 0) socket.unref();
   }
 
-  #connected(socket: TLSSocket): void {
+  /** A connection was made, or could not be. */
+  #isMade(socket: TLSSocket): void {
     this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) this.#secureContext = undefined;
+  }
+
+  #connected(socket: TLSSocket): void {
+    this.#isMade(socket);
     if (socket.alpnProtocol === 'h2') {
       const { streamsPerConnection } = this.#settings;
       this.#opening.add(new Connection(socket, this.origin, streamsPerConnection, this));
