@@ -88,8 +88,8 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     return this.end !== undefined && this.#aborted === undefined;
   }
 
-  /** The `next` of this layer. */
-  readonly nextOfLayer: Next = (changes) => {
+  /** What `next()` of this layer does. */
+  #next(changes: Parameters<Next>[0]): ReturnType<Next> {
     const { below, name } = this.layer;
     if (this.#endedWithoutAbort)
       throw middlewareError(name, 'called next() after its stream had ended. Call it before you return.');
@@ -102,7 +102,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     this.#calledNext = true;
     const request = this.#changed('next', changes);
     return Stream.over(new LayerRun(this.execution, below, request, this, this.#runs));
-  };
+  }
 
   /** `context.run`: another middleware as a layer below this one. */
   runAnother(middleware: Middleware, changes?: Partial<ModelRequest>): Stream<StreamChunk, Reply> {
@@ -142,7 +142,10 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
         openBody(this, terminal.body(context, call));
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
-    return openBody(this, middleware(context, this.nextOfLayer));
+    return openBody(
+      this,
+      middleware(context, (changes) => this.#next(changes)),
+    );
   }
 
   /** Why a new run below this layer is refused, if it is. */
