@@ -10,9 +10,9 @@ import type { Partial as PartialReply } from '../partial.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { ExecutionResult } from '../result.ts';
 import { chainOf } from '../stream/pump.ts';
-import type { Reader } from '../stream/read-queue.ts';
+import type { BatchReader } from '../stream/read-queue.ts';
 import { end, isEnd } from '../stream/source.ts';
-import type { PushSource, Receiver } from '../stream/source.ts';
+import type { Pulled, PushSource, Receiver } from '../stream/source.ts';
 import type { StreamEnd } from '../stream/tap.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionSetup } from './admission.ts';
@@ -39,7 +39,9 @@ export interface ExecutionSetup extends AdmissionSetup {
  * What the stream of an execution reads. It has the execution admitted, reads the outermost layer, numbers and keeps the chunks, cleans
  * up once the end is decided, and makes the result.
  */
-export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResult> {
+export class ExecutionSource
+  implements PushSource<ExecutionChunk, ExecutionResult>, BatchReader<StreamChunk, Reply>
+{
   readonly execution: Execution;
   readonly #setup: ExecutionSetup;
   readonly #admission: Admission;
@@ -133,17 +135,20 @@ export class ExecutionSource implements PushSource<ExecutionChunk, ExecutionResu
     const root = this.#root;
     // An interrupted execution is read on: a generator may still hold the chunk at which it was interrupted.
     if (root === undefined || (root.end !== undefined && this.execution.interrupted)) void this.#deliverEnd();
-    else if (this.#admission.inside === undefined) chainOf(root).wait(this.#reader);
-    else this.#admission.inside(() => chainOf(root).wait(this.#reader));
+    else if (this.#admission.inside === undefined) chainOf(root).wait(this);
+    else this.#admission.inside(() => chainOf(root).wait(this));
   }
 
-  readonly #reader: Reader<StreamChunk, Reply> = {
-    batch: (pulled) => {
-      if (isEnd(pulled)) this.#rootEnded(pulled.reply);
-      else this.#deliver(pulled);
-    },
-    reject: (error) => this.#failed(error),
-  };
+  /** The outermost layer gave chunks, or its end. */
+  batch(pulled: Pulled<StreamChunk, Reply>): void {
+    if (isEnd(pulled)) this.#rootEnded(pulled.reply);
+    else this.#deliver(pulled);
+  }
+
+  /** The outermost layer failed. */
+  reject(error: unknown): void {
+    this.#failed(error);
+  }
 
   #deliver(pulled: readonly StreamChunk[]): void {
     const current = this.execution.interrupted ? this.#currentOf(pulled) : pulled;

@@ -21,7 +21,8 @@ interface ChunkReader<C, R> {
   forStream?: undefined;
 }
 
-interface BatchReader<C, R> {
+/** Waits for the next batch. */
+export interface BatchReader<C, R> {
   batch(batch: Pulled<C, R>): void;
   chunk?: undefined;
   reject(error: unknown): void;
