@@ -1,4 +1,5 @@
 import { isVoided } from './chunks.ts';
+import { added } from './kit/added.ts';
 import type { FileChunk, ResetChunk, StreamChunk, ToolCallChunk, ToolResultChunk } from './chunks.ts';
 import type { Message, Part, TextPart, ThinkingPart } from './messages.ts';
 import type { Partial, ToolCall } from './partial.ts';
@@ -135,8 +136,8 @@ export class Accumulator {
   }
 
   #push(part: Part, call: number): void {
-    this.#parts.push(part);
-    this.#calls.push(call);
+    this.#parts = added(this.#parts, part);
+    this.#calls = added(this.#calls, call);
     this.#text = undefined;
     this.#thinking = undefined;
   }

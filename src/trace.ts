@@ -1,3 +1,4 @@
+import { added } from './kit/added.ts';
 import { guarded, kindOfThrown } from './kit/thrown.ts';
 import type { Outcome } from './outcome.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -59,7 +60,7 @@ export interface ExecutionTrace {
 
 /** The spans of one execution. */
 export class Trace implements ExecutionTrace {
-  readonly spans: Span[] = [];
+  spans: Span[] = [];
   /** The span of the execution. The others are below it. */
   #root: Span | undefined;
   #listeners: readonly SpanListener[] = [];
@@ -90,7 +91,7 @@ export class Trace implements ExecutionTrace {
         ? { id, kind, name, startMs, attributes: given }
         : { id, parentId: root.id, kind, name, startMs, attributes: given };
     this.#root ??= span;
-    this.spans.push(span);
+    this.spans = added(this.spans, span);
     for (const listener of this.#listeners) this.#tell(listener, 'start', span);
     return new OpenSpan(span, this);
   }

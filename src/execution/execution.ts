@@ -2,6 +2,7 @@ import { CallRecord } from './call-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
+import { added } from '../kit/added.ts';
 import { guarded, kindOfThrown } from '../kit/thrown.ts';
 import type { ContextEntry } from '../keys.ts';
 import { silent, toLogger } from '../log.ts';
@@ -49,7 +50,7 @@ export class Execution implements StreamOwner {
   readonly metadata: Record<string, unknown>;
   readonly closeTimeoutMs: number;
   readonly warnings: string[] = [];
-  readonly calls: CallRecord[] = [];
+  calls: CallRecord[] = [];
   readonly raw: RawExchange[] = [];
   session: SessionView | undefined;
   deadline: number | undefined;
@@ -147,7 +148,7 @@ export class Execution implements StreamOwner {
 
   newCall(number: number, run: Stoppable, name: string, request: ModelRequest): CallRecord {
     const call = new CallRecord(number, request, this.trace.span('call', name, { call: number }));
-    this.calls.push(call);
+    this.calls = added(this.calls, call);
     this.#openCalls.set(call, run);
     return call;
   }
