@@ -46,9 +46,10 @@ export class Attempts {
   #source: object | undefined;
   /** The request of the next attempt, if it is another one. */
   #changes: Partial<ModelRequest> | undefined;
-  #opened = Promise.withResolvers<Attempt>();
+  /** Settles when the attempt that is asked for is open. Undefined once it is. */
+  #opening: PromiseWithResolvers<Attempt> | undefined;
   /** Rejects when the attempt that was opened last has failed after all. */
-  #broken = Promise.withResolvers<never>();
+  #broken: PromiseWithResolvers<never> | undefined;
 
   constructor(context: ExecutionContext, next: Next, settings: RetrySettings) {
     this.#context = context;
@@ -69,11 +70,17 @@ export class Attempts {
 
   /** Gives a started stream with its first chunk. If it fails later, `next()` tells so, and the same run of p-retry goes on. */
   first(): Promise<Attempt> {
+    const opening = Promise.withResolvers<Attempt>();
+    this.#opening = opening;
     this.#run(async (number) => {
-      this.#opened.resolve(await this.#attempt(number));
-      return this.#broken.promise;
-    }).catch((error: unknown) => this.#opened.reject(error));
-    return this.#opened.promise;
+      const attempt = await this.#attempt(number);
+      const broken = Promise.withResolvers<never>();
+      this.#broken = broken;
+      this.#opening?.resolve(attempt);
+      this.#opening = undefined;
+      return broken.promise;
+    }).catch((error: unknown) => this.#opening?.reject(error));
+    return opening.promise;
   }
 
   /**
@@ -81,13 +88,12 @@ export class Attempts {
    * error if there is none.
    */
   next(error: unknown, changes: Partial<ModelRequest> | undefined): Promise<Attempt> {
-    const broken = this.#broken;
-    this.#broken = Promise.withResolvers();
-    this.#opened = Promise.withResolvers();
+    const opening = Promise.withResolvers<Attempt>();
+    this.#opening = opening;
     this.#changes = changes;
     this.#delivered = true;
-    broken.reject(error);
-    return this.#opened.promise;
+    this.#broken?.reject(error);
+    return opening.promise;
   }
 
   #run<T>(attempt: (number: number) => Promise<T>): Promise<T> {
