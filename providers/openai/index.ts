@@ -39,6 +39,7 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
   const toBody = api === 'chat' ? chatRequest : responsesRequest;
   const Wire = api === 'chat' ? ChatDecoder : ResponsesDecoder;
   const wire = api === 'chat' ? CHAT_WIRE : RESPONSES_WIRE;
+  const ownSecrets = secretsOf(settings);
   const traitsOf = rememberLast((asked) => modelTraits(settings, wire, asked));
 
   function stream(request: ModelRequest, call: ProviderCall): Stream<StreamChunk, Reply> {
@@ -48,8 +49,8 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
       provider: name,
       call,
       limits: settings.limits,
-      // Read again for each call, because a client may renew its token.
-      secrets: secretsOf(settings),
+      // Read again for each call only with a client, which may renew its token.
+      secrets: settings.client === undefined ? ownSecrets : secretsOf(settings),
       raw,
       async open(signal) {
         // Set before the response tells them: they are needed to bill a call that is cut early.
