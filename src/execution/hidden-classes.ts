@@ -4,6 +4,7 @@ import { Stream } from '../stream/stream.ts';
 import { ExecutionSource } from './execution-source.ts';
 import { ExecutionStream } from './execution-stream.ts';
 import { Execution } from './execution.ts';
+import { LayerContext } from './layer-context.ts';
 import { LayerRun } from './layer-run.ts';
 
 let kept: readonly object[] | undefined;
@@ -52,6 +53,7 @@ function instances(): readonly object[] {
   return [
     stream,
     new ExecutionStream(source, 1),
+    new LayerContext(run),
     ...segments,
     ...segments.map((segment) => chainOf(segment)),
   ];
