@@ -43,7 +43,7 @@ export interface RequestOwner {
  * has not processed it.
  */
 export class Http2Request implements Dispatcher.DispatchController {
-  readonly plain: PlainRequest;
+  plain: PlainRequest;
   readonly handler: Dispatcher.DispatchHandler;
   /** Headers are not kept in this form. Those who give room to the collector may set it. */
   rawHeaders = null;
@@ -159,6 +159,8 @@ export class Http2Request implements Dispatcher.DispatchController {
       this.abort(longHeaders(MAX_RESPONSE_HEADERS_BYTES));
       return;
     }
+    // It is not sent again from now on. A body may have megabytes, and a response may take minutes.
+    this.plain = { ...this.plain, body: null };
     this.handler.onResponseStart?.(this, status, headers, '');
   }
 
