@@ -37,14 +37,18 @@ export function toLogger(logger: LoggerLike, failed: (thrown: unknown) => void =
     hasFailed = true;
     failed(thrown);
   }
-  const write =
-    (level: keyof Logger): Logger[keyof Logger] =>
-    (message, fields) =>
-      guarded(() => {
-        if (fields === undefined) return logger[level](message);
-        return takesFieldsFirst(logger) ? logger[level](fields, message) : logger[level](message, fields);
-      }, fail);
-  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+  function write(level: keyof Logger, message: string, fields: Record<string, unknown> | undefined): void {
+    guarded(() => {
+      if (fields === undefined) return logger[level](message);
+      return takesFieldsFirst(logger) ? logger[level](fields, message) : logger[level](message, fields);
+    }, fail);
+  }
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+  };
 }
 
 function takesFieldsFirst(logger: LoggerLike): boolean {
