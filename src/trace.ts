@@ -1,4 +1,3 @@
-import { added } from './kit/added.ts';
 import { guarded, kindOfThrown } from './kit/thrown.ts';
 import type { Outcome } from './outcome.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -60,7 +59,7 @@ export interface ExecutionTrace {
 
 /** The spans of one execution. */
 export class Trace implements ExecutionTrace {
-  spans: Span[] = [];
+  readonly spans: Span[] = [];
   /** The span of the execution. The others are below it. */
   #root: Span | undefined;
   #listeners: readonly SpanListener[] = [];
@@ -91,7 +90,7 @@ export class Trace implements ExecutionTrace {
         ? { id, kind, name, startMs, attributes: given }
         : { id, parentId: root.id, kind, name, startMs, attributes: given };
     this.#root ??= span;
-    this.spans = added(this.spans, span);
+    this.spans.push(span);
     for (const listener of this.#listeners) this.#tell(listener, 'start', span);
     return new OpenSpan(span, this);
   }
