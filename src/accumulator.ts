@@ -54,6 +54,7 @@ export class Accumulator {
         this.#reset(chunk);
         return;
       case 'tool_call_delta':
+      case 'tool_progress':
         return;
     }
   }

@@ -52,6 +52,16 @@ export interface ToolCallChunk extends ChunkBase {
   block?: ProviderBlock;
 }
 
+/** How far a tool is that runs now. It is no part of the answer: messages do not contain it. */
+export interface ToolProgressChunk extends ChunkBase {
+  type: 'tool_progress';
+  /** The id of the call. */
+  id: string;
+  name: string;
+  /** What the tool says about its progress: plain data. */
+  data: unknown;
+}
+
 /** The answer of a tool. */
 export interface ToolResultChunk extends ChunkBase {
   type: 'tool_result';
@@ -97,6 +107,7 @@ export type StreamChunk =
   | ThinkingChunk
   | ToolCallDeltaChunk
   | ToolCallChunk
+  | ToolProgressChunk
   | ToolResultChunk
   | FileChunk
   | ResetChunk;

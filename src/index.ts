@@ -58,6 +58,7 @@ export type {
   ThinkingChunk,
   ToolCallChunk,
   ToolCallDeltaChunk,
+  ToolProgressChunk,
   ToolResultChunk,
 } from './chunks.ts';
 export type {

@@ -12,6 +12,7 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
     case 'tool_call_delta':
       return typeof chunk.argumentsDelta === 'string';
     case 'tool_call':
+    case 'tool_progress':
     case 'tool_result':
       return typeof chunk.id === 'string' && typeof chunk.name === 'string';
     case 'file':

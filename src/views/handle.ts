@@ -1,6 +1,13 @@
 import { Accumulator } from '../accumulator.ts';
 import { isVoided } from '../chunks.ts';
-import type { ExecutionChunk, FileChunk, ResetChunk, StampedChunk, ToolCallChunk } from '../chunks.ts';
+import type {
+  ExecutionChunk,
+  FileChunk,
+  ResetChunk,
+  StampedChunk,
+  ToolCallChunk,
+  ToolProgressChunk,
+} from '../chunks.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
@@ -25,6 +32,8 @@ export interface Handler<R> {
   onThinking?(thinking: string): void | Promise<void>;
   onToolCall?(call: ToolCallChunk): void | Promise<void>;
   onFile?(file: FileChunk): void | Promise<void>;
+  /** How far a tool is. It is no part of the answer, so a reset does not take it back. */
+  onToolProgress?(progress: ToolProgressChunk): void | Promise<void>;
   /**
    * Something that the handlers above were given is void; `kept` is what still stands of the answer. Without this handler the stream then ends
    * with the error of the attempt.
@@ -190,6 +199,9 @@ async function dispatch<R>(chunk: StampedChunk, handler: Handler<R>): Promise<bo
     case 'file':
       await handler.onFile?.(chunk);
       return handler.onFile !== undefined;
+    case 'tool_progress':
+      await handler.onToolProgress?.(chunk);
+      return false;
     default:
       return false;
   }
@@ -200,6 +212,7 @@ const HANDLERS: readonly string[] = [
   'onThinking',
   'onToolCall',
   'onFile',
+  'onToolProgress',
   'onReset',
   'onProgress',
   'onComplete',
