@@ -52,7 +52,7 @@ export interface ToolCallChunk extends ChunkBase {
   block?: ProviderBlock;
 }
 
-/** How far a tool is that runs now. It is no part of the answer: messages do not contain it. */
+/** How far a tool is that runs now. Messages do not contain it. */
 export interface ToolProgressChunk extends ChunkBase {
   type: 'tool_progress';
   /** The id of the call. */

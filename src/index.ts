@@ -73,6 +73,7 @@ export type {
   ToolChoice,
   ToolDefinition,
 } from './request.ts';
+export type { PendingCall } from './pending-call.ts';
 export type { Outcome } from './outcome.ts';
 export type { ExecutionResult, Response } from './result.ts';
 export type { Partial as PartialReply, ToolCall } from './partial.ts';

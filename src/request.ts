@@ -1,4 +1,5 @@
 import type { Message } from './messages.ts';
+import type { PendingCall } from './pending-call.ts';
 import type { Usage } from './usage.ts';
 
 /** A tool that the model may call; `parameters` is a JSON Schema of type object. */
@@ -99,6 +100,8 @@ export interface Reply {
   serviceTier?: string | undefined;
   /** Set by `collect()`: what the stream passed through, as one message. */
   message?: Message | undefined;
+  /** Tool calls that wait for a decision. An execution whose reply has some ends as interrupted, and its result lists them. */
+  pending?: readonly PendingCall[] | undefined;
   /** Set with `includeRaw`. */
   raw?: { request: unknown; reply: unknown[] } | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Message, Part } from './messages.ts';
 import type { ToolCall } from './partial.ts';
+import type { PendingCall } from './pending-call.ts';
 import type { FinishReason, RawExchange } from './request.ts';
 import type { Span } from './trace.ts';
 import type { Cost, Usage } from './usage.ts';
@@ -18,9 +19,14 @@ export interface Response {
 export interface ExecutionResult {
   id: string;
   outcome: 'completed' | 'interrupted';
-  /** Why it was interrupted. */
+  /**
+   * Why it was interrupted. If calls are pending: `approval` if one of them waits for an approval, else `tool_calls` if one waits for the client, else
+   * `unknown_outcome`.
+   */
   reason?: string;
   response: Response;
+  /** Tool calls that wait for a decision, if there are any. */
+  pending?: PendingCall[];
   /** What this turn adds to the conversation: the caller's messages and those of the reply. */
   messages: Message[];
   /** The sum over all calls, including retried and failed ones. */

@@ -215,7 +215,7 @@ export class ExecutionSource
   // The end.
 
   #rootEnded(reply: Reply): void {
-    if (!this.execution.end('completed')) {
+    if (!this.execution.complete(reply)) {
       if (this.execution.interrupted) void this.#deliverEnd();
       return;
     }

@@ -59,9 +59,9 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
   }
 
   /** Does what follows from the end of the execution, as soon as that is decided. */
-  executionEnds({ outcome, error, waiting }: Ending): void {
+  executionEnds({ error, waiting }: Ending): void {
     if (error !== undefined) void this.stop(error, waiting);
-    if (outcome !== 'interrupted') return;
+    if (!this.#source.execution.interrupted) return;
     this.#source.interrupted();
     chainOf(this).read();
   }

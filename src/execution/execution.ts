@@ -8,7 +8,8 @@ import type { ContextEntry } from '../keys.ts';
 import { silent, toLogger } from '../log.ts';
 import type { Logger, LoggerLike } from '../log.ts';
 import { middlewareError } from '../middleware-error.ts';
-import type { ModelRequest, RawExchange } from '../request.ts';
+import { reasonToWait } from '../pending-call.ts';
+import type { ModelRequest, RawExchange, Reply } from '../request.ts';
 import type { Outcome } from '../outcome.ts';
 import { withinCloseTimeout } from '../stream/clean-up.ts';
 import type { StreamOwner } from '../stream/owner.ts';
@@ -112,6 +113,15 @@ export class Execution implements StreamOwner {
     this.reason = reason;
     this.interrupted = true;
     this.end('interrupted');
+  }
+
+  /** Its outermost layer has come to its end. Calls that are pending interrupt it; there is nothing to stop or to drop then. */
+  complete({ pending }: Reply): boolean {
+    const reason = reasonToWait(pending);
+    if (reason === undefined) return this.end('completed');
+    const isFirst = this.end('interrupted');
+    if (isFirst) this.reason = reason;
+    return isFirst;
   }
 
   /** How it ends; undefined until that is decided. */

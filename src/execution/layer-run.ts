@@ -4,6 +4,7 @@ import { abortedError } from '../errors.ts';
 import { abortable } from '../kit/wait.ts';
 import type { SluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
+import { pendingError } from '../pending-call.ts';
 import { checkChanges } from '../options.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import { andThen } from '../stream/owner.ts';
@@ -211,6 +212,10 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     if (ending.outcome !== 'completed') return ending;
     const reply = this.#replyOf(ending.reply);
     if (reply?.usage !== undefined) this.#checkWhoCalled();
+    if (reply?.pending !== undefined && reply !== this.#lastReply) {
+      const error = pendingError(this.layer.name, reply.pending);
+      if (error !== undefined) return { outcome: 'failed', error };
+    }
     if (reply !== undefined) return reply === ending.reply ? ending : { outcome: 'completed', reply };
     const message = this.#calledNext
       ? 'returned no reply with a finishReason, and let none through.'

@@ -27,6 +27,8 @@ export function resultOf(parts: ResultParts): ExecutionResult | undefined {
   const { outcome, reason, latencyMs, timeToFirstChunkMs } = end;
   if (outcome !== 'completed' && outcome !== 'interrupted') return undefined;
   const { usage, cost } = turn?.replay ?? end;
+  const pending = reply?.pending ?? [];
+  const isWaiting = pending.length > 0;
   return {
     id: execution.id,
     outcome,
@@ -38,6 +40,7 @@ export function resultOf(parts: ResultParts): ExecutionResult | undefined {
       finishReason: reply?.finishReason ?? 'other',
       parts: accumulator.parts,
     },
+    ...(isWaiting && { pending: pending.map((call) => ({ ...call })) }),
     messages,
     usage,
     cost,

@@ -32,7 +32,7 @@ export interface Handler<R> {
   onThinking?(thinking: string): void | Promise<void>;
   onToolCall?(call: ToolCallChunk): void | Promise<void>;
   onFile?(file: FileChunk): void | Promise<void>;
-  /** How far a tool is. It is no part of the answer, so a reset does not take it back. */
+  /** How far a tool is. The answer does not contain it, so a reset does not take it back. */
   onToolProgress?(progress: ToolProgressChunk): void | Promise<void>;
   /**
    * Something that the handlers above were given is void; `kept` is what still stands of the answer. Without this handler the stream then ends
