@@ -105,7 +105,7 @@ const HARM: readonly ((connection: FaultConnection, random: () => number) => voi
   (connection) => connection.goaway(),
   function changeSettings(connection, random) {
     const maxConcurrentStreams = 1 + Math.floor(random() * 30);
-    // Whoever kills the connection before it has acknowledged them, that is no mistake.
+    // The connection may be closed before the client has acknowledged them.
     connection.settings({ maxConcurrentStreams }).catch(() => undefined);
   },
 ];
