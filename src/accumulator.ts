@@ -102,13 +102,19 @@ export class Accumulator {
     return assistant(this.parts);
   }
 
-  /** Everything as messages: those of the assistant, with the tool results between them. */
+  /**
+   * Everything as messages: those of the assistant, with the tool results between them. Results are in the order of their calls, although tools that run
+   * side by side end in any order.
+   */
   messages(): Message[] {
     const messages: Message[] = [];
     let run: Part[] = [];
+    let calls: readonly Part[] = [];
     let results = false;
     const flush = (): void => {
-      if (run.length > 0) messages.push(results ? { role: 'tool', content: run } : assistant(run));
+      if (run.length > 0)
+        messages.push(results ? { role: 'tool', content: inOrderOf(calls, run) } : assistant(run));
+      calls = run;
       run = [];
     };
     for (const part of this.parts) {
@@ -149,6 +155,24 @@ export class Accumulator {
     this.#text = undefined;
     this.#thinking = undefined;
   }
+}
+
+/** Results in the order of the calls that they answer. Of calls that share an id, the first result answers the first. What answers none comes last. */
+function inOrderOf(calls: readonly Part[], results: Part[]): Part[] {
+  if (results.length === 1) return results;
+  const places = new Map<string, number[]>();
+  calls.forEach((part, at) => {
+    if (part.type !== 'tool_call' || part.providerExecuted === true) return;
+    const same = places.get(part.id);
+    if (same === undefined) places.set(part.id, [at]);
+    else same.push(at);
+  });
+  const placeOf = (part: Part): number =>
+    (part.type === 'tool_result' ? places.get(part.id)?.shift() : undefined) ?? Infinity;
+  return results
+    .map((part) => ({ part, at: placeOf(part) }))
+    .sort((a, b) => (a.at === b.at ? 0 : a.at - b.at))
+    .map(({ part }) => part);
 }
 
 function addAll(list: unknown[], more: readonly unknown[]): void {
