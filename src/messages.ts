@@ -115,7 +115,7 @@ export interface Message {
   content: string | Part[];
   /** The speaker's name, for providers that have such a field. */
   name?: string;
-  /** The reply was cancelled, failed or was interrupted; this is what had arrived. */
+  /** The reply was cancelled, failed or was interrupted during this message, or before all of its tool calls were answered. */
   partial?: true;
 }
 

@@ -1,4 +1,4 @@
-import type { InvalidArguments, Part } from './messages.ts';
+import type { InvalidArguments, Message, Part } from './messages.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** A finished tool call of the model. */
@@ -34,4 +34,30 @@ export function withHeld(seen: Partial, held: Partial | undefined): Partial {
     toolCalls: [...seen.toolCalls, ...held.toolCalls],
     parts: [...seen.parts, ...held.parts],
   };
+}
+
+/** The messages of a reply that did not come to its end: its last one of the assistant is marked, unless all its tool calls have their results. */
+export function cutShort(messages: readonly Message[]): Message[] {
+  const marked = [...messages];
+  const at = messages.findLastIndex(({ role }) => role === 'assistant');
+  const last = messages[at];
+  if (last !== undefined && !isAnswered(last, messages.slice(at + 1)))
+    marked[at] = { ...last, partial: true };
+  return marked;
+}
+
+/** Whether results follow a reply, and one for each of its calls. */
+function isAnswered(reply: Message, results: readonly Message[]): boolean {
+  const answered = results.flatMap(partsOf).flatMap((part) => (part.type === 'tool_result' ? [part.id] : []));
+  const isOpen = (part: Part): boolean => {
+    if (part.type !== 'tool_call' || part.providerExecuted === true) return false;
+    const at = answered.indexOf(part.id);
+    if (at >= 0) answered.splice(at, 1);
+    return at < 0;
+  };
+  return results.length > 0 && !partsOf(reply).some(isOpen);
+}
+
+function partsOf({ content }: Message): readonly Part[] {
+  return typeof content === 'string' ? [] : content;
 }

@@ -3,9 +3,8 @@ import type { ExecutionEnd } from '../context.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError, isSluiceError } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
-import type { Message } from '../messages.ts';
 import { middlewareError } from '../middleware-error.ts';
-import { withHeld } from '../partial.ts';
+import { cutShort, withHeld } from '../partial.ts';
 import type { Partial as PartialReply } from '../partial.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { ExecutionResult } from '../result.ts';
@@ -264,12 +263,13 @@ export class ExecutionSource
     const hooks = (): Promise<ExecutionEnd> => execution.runEndHooks(times);
     const ended = await (inside === undefined ? hooks() : inside(hooks));
     const replies = this.#accumulator.messages();
-    const messages = ended.outcome === 'completed' ? replies : replies.map(asPartial);
+    const messages = ended.outcome === 'completed' ? replies : cutShort(replies);
     const { outcome, reason, usage, cost } = ended;
     const { turn } = this.#admission;
     const unsaved = await turn?.finish({
       ...{ outcome, reason, usage, cost, messages, finishReason: this.#reply?.finishReason },
       ...modelThatAnswered(execution, this.#reply),
+      isWaiting: (this.#reply?.pending?.length ?? 0) > 0,
     });
     execution.turnStored(unsaved === undefined);
     this.#admission.leave();
@@ -283,8 +283,4 @@ export class ExecutionSource
     });
     this.#state = 'ended';
   }
-}
-
-function asPartial(message: Message): Message {
-  return { ...message, partial: true };
 }

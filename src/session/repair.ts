@@ -34,12 +34,13 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
   const kept: Message[] = [];
   let unanswered = new Set<string>();
   let answered: ReadonlyMap<unknown, number> = new Map();
+  const lastAt = lastReplyOf(messages);
   messages.forEach((message, at) => {
     let repairedMessage = message;
     if (message.role === 'assistant') {
       if (messages[at - 1]?.role !== 'assistant') answered = serverAnswers(messages, at);
       const row = answered;
-      const last = at === messages.length - 1 && followedBy.length === 0 ? lastReply : undefined;
+      const last = at === lastAt && followedBy.length === 0 ? lastReply : undefined;
       if (last !== 'paused') {
         repairedMessage = repairReply(message, (what) => faults.push({ at, what }), {
           calls: last === 'open' ? undefined : answersAfter(messages, at, followedBy),
@@ -54,6 +55,13 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
     else if (repairedMessage === message) faults.push({ at, what: 'message' });
   });
   return { messages: kept, faults };
+}
+
+/** The place of a reply at the very end. The results of some of its calls may follow. */
+function lastReplyOf(messages: readonly Message[]): number {
+  let at = messages.length - 1;
+  while (messages[at]?.role === 'tool') at--;
+  return at;
 }
 
 /** What was left out, in one sentence for a warning; undefined if nothing was. */

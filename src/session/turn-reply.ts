@@ -16,6 +16,8 @@ import { wellFormed } from '../well-formed.ts';
 /** How a turn ended, with the reply's messages. */
 export interface ReplyEnd extends TurnEnd {
   messages: Message[];
+  /** Whether its last calls wait for a decision, so that they may still be answered. */
+  isWaiting: boolean;
 }
 
 /** What is stored together with a reply. */
@@ -52,8 +54,9 @@ export class TurnReply {
    * failure must not undo it. Resolves to the messages that could not be stored, and warns about them. A turn whose session was taken stores
    * nothing.
    */
-  async save({ messages, ...end }: ReplyEnd, until: number): Promise<Message[] | undefined> {
-    const lastReply = end.outcome !== 'completed' ? undefined : isPaused(end) ? 'paused' : 'open';
+  async save({ messages, isWaiting, ...end }: ReplyEnd, until: number): Promise<Message[] | undefined> {
+    const isOpen = isWaiting || end.outcome === 'completed';
+    const lastReply = isPaused(end) ? 'paused' : isOpen ? 'open' : undefined;
     const kept = repaired(messages, { lastReply }).messages;
     const { lost } = this.#lease;
     if (lost !== undefined) return this.#unsaved(kept, lost);

@@ -298,9 +298,8 @@ describe('in a turn', () => {
       {
         role: 'assistant',
         content: [text('one '), { type: 'thinking', text: 'a' }, call('a')],
-        partial: true,
       },
-      { ...results('a'), partial: true },
+      results('a'),
       { role: 'assistant', content: [text('two ')], partial: true },
     ]);
     expect(repaired(stored).warning).toBeUndefined();
