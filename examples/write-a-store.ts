@@ -75,9 +75,9 @@ export function mapStore({ ttlMs = Infinity }: { ttlMs?: number | undefined } = 
     group: (place, id) => rowsOf(find(place), id),
     write(place, write) {
       const known = find(place);
-      const { version = 0, token = 0 } = known ?? {};
+      const { version = 0, token = 0, leasedUntil = 0 } = known ?? {};
       const size = write.group === undefined ? 0 : rowsOf(known, write.group.id).length;
-      const refused = refusal(write, { version, token, size, now: Date.now() });
+      const refused = refusal(write, { version, token, held: leasedUntil > 0, size, now: Date.now() });
       if (refused !== undefined) return { refused, version, token };
       const session = known ?? begin(place);
       if (write.bump) session.version++;

@@ -98,6 +98,7 @@ export type {
   Lease,
   LeaseOptions,
   ListOptions,
+  RecordOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
@@ -108,6 +109,20 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store/store.ts';
+export type {
+  CallOutcome,
+  CutStep,
+  Decision,
+  DecisionStep,
+  PendingCall,
+  ReplyStep,
+  ResultStep,
+  Spent,
+  StartedStep,
+  Step,
+  StoredStep,
+  WaitStep,
+} from './session/steps/step.ts';
 export { storeCall } from './session/store/store-call.ts';
 export type { StoreCallOptions } from './session/store/store-call.ts';
 export type { OnBusy } from './session/session-queue.ts';
@@ -115,7 +130,7 @@ export { checkSessionKey } from './session/store/check-key.ts';
 export { sessionName } from './session/store/store-errors.ts';
 // For stores of one's own.
 export { defineStore } from './session/store/define-store.ts';
-export type { StoreOptions } from './session/store/driven-store.ts';
+export type { StoreOptions } from './session/store/driver-calls.ts';
 export { changed, firstRows, refusal } from './session/store/driver.ts';
 export type {
   Awaitable,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 import { storeCall } from '../src/index.ts';
-import type { SessionState, Spend, StateStore } from '../src/index.ts';
+import type { SessionState, Spend, StateStore, StoredStep } from '../src/index.ts';
 import { parseOptions } from '../src/kit/index.ts';
 
 /** Options of `exportOwner()`. */
@@ -10,11 +10,17 @@ export interface ExportOwnerOptions {
   storeTimeoutMs?: number | undefined;
 }
 
+/** Everything that a store keeps of a session. */
+export interface ExportedSession extends SessionState {
+  /** The steps of the open turn; absent if no turn is open. */
+  steps?: StoredStep[] | undefined;
+}
+
 const ownerSchema = z.object({ owner: z.string() });
 const schema = z.strictObject({ storeTimeoutMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional() });
 
 /**
- * Everything that a store keeps of an owner, one session at a time: messages, metadata, pending calls, times, usage and cost. The generator returns what the
+ * Everything that a store keeps of an owner, one session at a time: messages, the steps of an open turn, metadata, times, usage and cost. The generator returns what the
  * owner has spent in total, including sessions that are gone.
  *
  * Data that is written in the meantime may be included or not; a session that is deleted in the meantime is left out. Throws the errors of the store, and at the first `next()`
@@ -27,7 +33,7 @@ export async function* exportOwner(
   store: StateStore,
   owner: string,
   options: ExportOwnerOptions = {},
-): AsyncGenerator<SessionState, Spend, undefined> {
+): AsyncGenerator<ExportedSession, Spend, undefined> {
   parseOptions('exportOwner()', ownerSchema, { owner });
   const { storeTimeoutMs: timeoutMs } = parseOptions('exportOwner()', schema, options);
   let cursor: string | undefined;
@@ -35,7 +41,13 @@ export async function* exportOwner(
     const page = await storeCall('list', () => store.list({ owner, cursor }), { timeoutMs });
     for (const { id } of page.sessions) {
       const session = await storeCall('load', () => store.load({ owner, id }), { timeoutMs });
-      if (session !== undefined) yield session;
+      if (session?.open === undefined) {
+        if (session !== undefined) yield session;
+        continue;
+      }
+      const { open } = session;
+      const steps = await storeCall('steps', () => store.steps({ owner, id }, open), { timeoutMs });
+      yield { ...session, steps };
     }
     cursor = page.cursor;
   } while (cursor !== undefined);

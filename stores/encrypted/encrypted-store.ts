@@ -6,6 +6,7 @@ import type {
   Lease,
   LeaseOptions,
   ListOptions,
+  RecordOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
@@ -13,13 +14,15 @@ import type {
   Spend,
   SpendScope,
   StateStore,
+  Step,
+  StoredStep,
   StoredTurn,
-  ToolCallPart,
 } from '../../src/index.ts';
 import { parseOptions } from '../../src/kit/index.ts';
 import { keysSchema } from './keyring.ts';
 import type { EncryptionKey, MasterKey } from './keyring.ts';
 import { openedMessages, sealedEntries } from './sealed-messages.ts';
+import { openedSteps, sealedSteps } from './sealed-steps.ts';
 import { SessionCipher } from './session-cipher.ts';
 
 const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
@@ -32,9 +35,26 @@ const appendSchema = z.looseObject({
   expectedVersion: z.number(),
   entries: z.array(z.looseObject({ message: z.unknown() })),
 });
+/** The fields that are needed to encrypt steps. */
+const recordSchema = z.looseObject({ turnId: z.string(), from: z.number(), steps: z.array(z.unknown()) });
 const forkSchema = z.object({ at: z.int().min(0).optional() });
 
-const METHODS = ['load', 'turn', 'append', 'update', 'spend', 'list', 'delete', 'forget', 'lease', 'close'];
+const METHODS = [
+  ...[
+    'load',
+    'turn',
+    'append',
+    'record',
+    'steps',
+    'update',
+    'spend',
+    'list',
+    'delete',
+    'forget',
+    'lease',
+    'close',
+  ],
+];
 
 const schema = z.object({
   store: z.custom<StateStore>(
@@ -48,7 +68,7 @@ const schema = z.object({
 });
 
 /**
- * A store over another one, which never sees the content: messages, metadata (including the names of its keys), pending calls and the reasons of interruptions are
+ * A store over another one, which never sees the content: messages, metadata (including the names of its keys), steps and the reasons of interruptions are
  * encrypted with AES-256-GCM, each bound to its session and turn. Owners, ids, versions, times, usage, costs, models and how turns ended are not.
  *
  * Data that was encrypted with an unknown key, was changed, or was moved to another place is a `store` error, not retryable. So is data that was stored
@@ -85,7 +105,6 @@ class EncryptedStore implements StateStore {
       ...state,
       messages: openedMessages(cipher, key, state.messages, { isAll }),
       metadata: openedMetadata(cipher, key, state.metadata),
-      pending: openedPending(cipher, key, state.pending),
     };
   }
 
@@ -107,7 +126,7 @@ class EncryptedStore implements StateStore {
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const cipher = this.#cipher(checkSessionKey(key));
     parseOptions('append()', appendSchema, { ...options, entries });
-    const { turnId, expectedVersion, metadata, pending, end } = options;
+    const { turnId, expectedVersion, metadata, end } = options;
     // The append is stored at this version, or not at all.
     const version = expectedVersion + 1;
     const reason =
@@ -115,9 +134,28 @@ class EncryptedStore implements StateStore {
     return this.#store.append(key, sealedEntries(cipher, entries, { turnId, version }), {
       ...options,
       ...(metadata !== undefined && { metadata: sealedMetadata(cipher, metadata) }),
-      ...(pending !== undefined && { pending: sealedPending(cipher, pending) }),
       ...(end !== undefined && { end: { ...end, reason } }),
     });
+  }
+
+  async record(
+    key: SessionKey,
+    turnId: string,
+    steps: readonly Step[],
+    options: RecordOptions,
+  ): Promise<number> {
+    const cipher = this.#cipher(checkSessionKey(key));
+    const { from } = parseOptions('record()', recordSchema, { ...options, steps, turnId });
+    const { metadata } = options;
+    return this.#store.record(key, turnId, sealedSteps(cipher, steps, { turnId, from }), {
+      ...options,
+      ...(metadata !== undefined && { metadata: sealedMetadata(cipher, metadata) }),
+    });
+  }
+
+  async steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
+    const steps = await this.#store.steps(key, turnId);
+    return openedSteps(this.#cipher(checkSessionKey(key)), key, turnId, steps);
   }
 
   async update(
@@ -135,7 +173,7 @@ class EncryptedStore implements StateStore {
     parseOptions('fork()', forkSchema, { at });
     const state = await this.load(key);
     if (state === undefined) throw new SluiceError('not_found', `There is no ${sessionName(key)}.`);
-    const { messages, metadata, pending } = state;
+    const { messages, metadata } = state;
     const copy = { owner, id: crypto.randomUUID() };
     const kept = messages.slice(0, at);
     await this.append(
@@ -145,7 +183,6 @@ class EncryptedStore implements StateStore {
         expectedVersion: 0,
         turnId: `fork-${crypto.randomUUID()}`,
         metadata,
-        pending: kept.length === messages.length ? pending : [],
       },
     );
     return copy;
@@ -197,7 +234,7 @@ function sealedMetadata(
   for (const [name, value] of Object.entries(parseOptions('metadata', metadataSchema, metadata))) {
     const [alias = '', ...earlier] = cipher.aliases(name);
     for (const old of earlier) sealed.push([old, undefined]);
-    const text = storedText.session.write({ metadata: Object.fromEntries([[name, value]]), pending: [] });
+    const text = storedText.session.write({ metadata: Object.fromEntries([[name, value]]) });
     sealed.push([alias, value === undefined ? undefined : cipher.seal(text, ['metadata', alias])]);
   }
   return Object.fromEntries(sealed);
@@ -214,23 +251,4 @@ function openedMetadata(
     return Object.entries(storedText.session.read(text, { key, row }).metadata);
   });
   return Object.fromEntries(opened);
-}
-
-/** All calls, as the arguments of one call. */
-function sealedPending(cipher: SessionCipher, pending: readonly ToolCallPart[]): ToolCallPart[] {
-  if (pending.length === 0) return [];
-  const sealed = cipher.seal(storedText.session.write({ metadata: {}, pending }), ['pending']);
-  return [{ type: 'tool_call', id: 'sealed', name: 'sealed', arguments: sealed }];
-}
-
-function openedPending(
-  cipher: SessionCipher,
-  key: SessionKey,
-  pending: readonly ToolCallPart[],
-): ToolCallPart[] {
-  const row = 'pending calls';
-  return pending.flatMap(
-    ({ arguments: sealed }) =>
-      storedText.session.read(cipher.open(sealed, ['pending'], row), { key, row }).pending,
-  );
 }

@@ -8,13 +8,12 @@ const BATCH = 500;
 const oldRow = z.object({ key: z.string(), content: z.string() });
 const contentSchema = z.object({
   metadata: z.record(z.string(), z.unknown()),
-  pending: z.array(z.unknown()),
 });
 
 /**
  * The tables of version 2.
  *
- * `fields` of a session has its metadata and its pending calls by name. `line` and `messages` say where it stands: see `position.ts`. `parent` is the
+ * `fields` of a session has its metadata and its open turns by name. `line` and `messages` say where it stands: see `position.ts`. `parent` is the
  * position at which the newest branch begins: a row that is written while the session stands there begins a line. NULL: there is no branch.
  *
  * `turn_id` and `part` of a row are its group and its number there. `line` and `upto` are its place. `parent` of the first row of a line is the position
@@ -45,7 +44,7 @@ CREATE INDEX ${names.index('turns_window')} ON ${turns} (session, line, upto) WH
   for (const table of secured) await run(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
 }
 
-/** Metadata and pending calls were one text, which the database may not be able to parse: JSON can contain NUL, and its texts cannot. */
+/** Metadata was one text, which the database may not be able to parse: JSON can contain NUL, and its texts cannot. */
 async function moveContents(queries: Queries, sessions: string): Promise<void> {
   const empty = '{"v":1,"metadata":{},"pending":[]}';
   for (let after = '0'; ;) {
@@ -66,15 +65,12 @@ async function moveContents(queries: Queries, sessions: string): Promise<void> {
 /** Each metadata key becomes a field. Unreadable text becomes an unreadable field. */
 function fieldsOf(text: string): Record<string, string> {
   const content = contentSchema.safeParse(parsed(text)).data;
-  if (content === undefined) return { pending: text };
-  const { metadata, pending } = content;
+  if (content === undefined) return { 'metadata:""': text };
+  const { metadata } = content;
   const fields = Object.entries(metadata).map(
     ([key, value]) => [`metadata:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value })] as const,
   );
-  return {
-    ...Object.fromEntries(fields),
-    ...(pending.length > 0 && { pending: JSON.stringify({ v: 1, pending }) }),
-  };
+  return Object.fromEntries(fields);
 }
 
 /** The tables whose policies also apply to the role that created them. */

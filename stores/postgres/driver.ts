@@ -104,8 +104,8 @@ export class PostgresDriver implements StoreDriver {
         const group = write.group?.id ?? null;
         const [found] = await call.rows(row.lookRow, this.#statements.look, owner, [id, group]);
         const known = found?.alive === true ? found : undefined;
-        const { version = 0, token = 0, size = 0, now = 0 } = known ?? {};
-        const refused = refusal(write, { version, token, size, now });
+        const { version = 0, token = 0, held = false, size = 0, now = 0 } = known ?? {};
+        const refused = refusal(write, { version, token, held, size, now });
         if (refused !== undefined) return { refused, version, token };
         if (known !== undefined) continue;
         if (found !== undefined) await call.rows(row.noRow, this.#statements.deleteExpired, owner, [id]);
@@ -236,16 +236,15 @@ function storedRow(
 /** The parameters of a copy after its id. The server copies whole rows. A row of which only a part is copied is written again. */
 function copyValues(
   origin: z.output<typeof row.originRow>,
-  { messages: most, wholeOnly, cut }: Copy,
+  { messages: most, without, cut }: Copy,
   ttlMs: number | null,
 ): unknown[] {
   const messages = Math.min(most, origin.messages);
-  const omitted = messages < origin.messages ? wholeOnly : [];
   const { content, version, upto, row_messages: weight } = origin;
   const from = (upto ?? messages) - (weight ?? 0);
   if (content === null || version === null || weight === null || from >= messages)
-    return [origin.key, omitted, messages, ttlMs, messages, 0, null];
+    return [origin.key, without, messages, ttlMs, messages, 0, null];
   const kept = messages - from;
   const text = cut({ position: 0, at: 0, weight, version, content }, kept);
-  return [origin.key, omitted, messages, ttlMs, from, kept, text];
+  return [origin.key, without, messages, ttlMs, from, kept, text];
 }

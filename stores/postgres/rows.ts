@@ -26,7 +26,14 @@ export const keyRow = z.object({ key: z.string() });
 /** A session of a list. */
 export const listRow = z.object({ id: z.string(), version: number, updated: number });
 /** What a write found. */
-export const lookRow = z.object({ version: number, token: number, alive: flag, now: number, size: number });
+export const lookRow = z.object({
+  version: number,
+  token: number,
+  held: flag,
+  alive: flag,
+  now: number,
+  size: number,
+});
 /** A row of a write on the line of the head. Its numbers stay texts: a load has many, and a transformation of each takes as long as all else. */
 export const windowRow = z.object({
   version: z.string(),

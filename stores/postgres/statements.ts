@@ -56,14 +56,17 @@ export function statementsOf(names: Names) {
   const origin = `SELECT * FROM ${sessions} AS s WHERE s.key = $3::bigint AND s.owner = $1 FOR KEY SHARE`;
 
   /**
-   * $3 key of the origin, $4 names of fields that are left out, $5 messages, $6 ttl, $7 up to which message whole rows are copied, $8 messages of a
+   * $3 key of the origin, $4 how the names of fields begin that are left out, $5 messages, $6 ttl, $7 up to which message whole rows are copied, $8 messages of a
    * row that is cut, $9 its content. What was stored never changes, so that the server copies whole rows.
    */
   const copy = (withs: string, from: string, rows: string): string => `
 WITH ${withs},
 copy AS (
   INSERT INTO ${sessions} (owner, id, version, messages, fields, expires_at)
-  SELECT $1, $2, 1, $5::bigint, s.fields - $4::text[], ${keptUntil('$6', 'NULL')} FROM s
+  SELECT $1, $2, 1, $5::bigint, (
+      SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(s.fields) AS f
+      WHERE NOT EXISTS (SELECT FROM unnest($4::text[]) AS left_out(prefix) WHERE starts_with(f.key, left_out.prefix))
+    ), ${keptUntil('$6', 'NULL')} FROM s
   RETURNING key, ${epochNumber('created_at')}::bigint AS at
 ),
 copied AS (
@@ -80,7 +83,7 @@ SELECT key::text FROM copy`;
   return {
     /** The values that a refused write was compared with. $3 group. */
     look: `
-SELECT s.version::text, s.token::text, ${alive('s')}::text AS alive, ${epochMs('clock_timestamp()')} AS now,
+SELECT s.version::text, s.token::text, (s.leased_until IS NOT NULL)::text AS held, ${alive('s')}::text AS alive, ${epochMs('clock_timestamp()')} AS now,
   ${groupSize(turns, 's', '$3')}::text AS size
 FROM ${sessions} AS s WHERE ${mine('s')}`,
 

@@ -47,6 +47,7 @@ export class WriteStatements {
 function shapeOf({
   group,
   token,
+  held,
   version,
   before,
   rows,
@@ -57,7 +58,20 @@ function shapeOf({
   drop,
   ...flags
 }: Write): string {
-  const parts = [group, token, version, before, after, head, fields, sums, rows[0], rows[1], drop?.[0]];
+  const parts = [
+    group,
+    token,
+    held === true ? held : undefined,
+    version,
+    before,
+    after,
+    head,
+    fields,
+    sums,
+    rows[0],
+    rows[1],
+    drop?.[0],
+  ];
   const there = parts.map((part) => (part === undefined ? '-' : '+'));
   return [...there, weighs(rows), flags.bump, flags.release].join('');
 }
@@ -67,7 +81,7 @@ function weighs(rows: Write['rows']): boolean {
 }
 
 function makeShape({ sessions, turns, owners }: Names, write: Write, ttlMs: number | null): Shape {
-  const { group, token, version, before, rows, fields, sums, drop = [], bump, release } = write;
+  const { group, token, held = false, version, before, rows, fields, sums, drop = [], bump, release } = write;
   const values: Value[] = [];
   // The first two parameters are owner and id.
   const parameter: Parameter = (value, type) => `$${values.push(value) + 2}::${type}`;
@@ -78,6 +92,7 @@ function makeShape({ sessions, turns, owners }: Names, write: Write, ttlMs: numb
 
   if (version !== undefined) where.push(`s.version = ${parameter((of) => of.version, 'bigint')}`);
   if (token !== undefined) where.push(`s.token = ${parameter((of) => of.token, 'bigint')}`);
+  if (held) where.push('s.leased_until IS NOT NULL');
   if (before !== undefined)
     where.push(`clock_timestamp() <= to_timestamp(${parameter((of) => of.before, 'float8')} / 1000)`);
   const groupId = group === undefined ? undefined : parameter((of) => of.group?.id, 'text');

@@ -180,7 +180,7 @@ function argumentsOf(
   amounts: readonly string[],
   ttl: string,
 ): (ticket: string) => string[] {
-  const { group, token, version, before, rows, after, head, fields = {}, drop = [] } = write;
+  const { group, token, held = false, version, before, rows, after, head, fields = {}, drop = [] } = write;
   const sets: string[] = [];
   const gone: string[] = [];
   for (const [name, content] of Object.entries(fields)) {
@@ -191,6 +191,7 @@ function argumentsOf(
     group?.id ?? '',
     String(group?.from ?? 0),
     textOf(token),
+    held ? '1' : '0',
     textOf(version),
     textOf(before),
   ];

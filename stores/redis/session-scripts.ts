@@ -15,7 +15,8 @@ const MOST_VALUES = 1_000;
  * its group, or else by the nonce, which is the caller's own.
  */
 export const WRITE: Script = script(`${PRELUDE}${SESSION}${INDEX}${LISTED}${SUMS}
-local id, group, from, token, expected, before, after, head = arg(), arg(), arg(), arg(), arg(), arg(), arg(), arg()
+local id, group, from, token, held, expected = arg(), arg(), arg(), arg(), arg(), arg()
+local before, after, head = arg(), arg(), arg()
 local bump, release, ttl, nonce, ticket = arg(), arg(), arg(), arg(), arg()
 local turn = 'turn:' .. group
 local is = redis.call('HMGET', session, 'version', turn, 'token', 'nonce', 'head', 'rows', 'messages', 'leasedUntil', 'expiresAt')
@@ -25,6 +26,7 @@ local function refused(why, more) return {why, whole(version), newest, more} end
 local size, first = string.match(is[2] or '0 0', '^(%d+) (%d+)')
 if group ~= '' and size ~= from then return refused('group', field('ticket:' .. from .. ':' .. group) or '') end
 if token ~= '' and token ~= newest then return refused('token') end
+if held == '1' and tonumber(is[8] or '0') == 0 then return refused('token') end
 if expected ~= '' and version ~= tonumber(expected) then
   if group == '' and is[4] == nonce then return {'stored', whole(version), newest, {}} end
   return refused('version')

@@ -10,7 +10,7 @@ import { numberIn, textIn } from './row.ts';
  * `sessions` has a row for each session, also for one that is only leased so far (version 0). It is written at every use, and therefore short: what
  * may be long is in `contents` and in `turns`. `sums` is a JSON object of counters.
  *
- * `contents` has a row for each field of a session: a key of its metadata, or its pending calls.
+ * `contents` has a row for each field of a session: a key of its metadata, or an open turn.
  *
  * `turns` has a row for each row of a write, named by its `position`. `turn` and `part` are its group and its number there; `turn` is null for the
  * rows of a fork. A row with messages follows the row at `parent` (0: none). `through` counts the messages up to and with it.
@@ -69,7 +69,6 @@ const spendSchema = z.object({
 
 const contentSchema = z.object({
   metadata: z.record(z.string(), z.unknown()),
-  pending: z.array(z.unknown()),
 });
 
 /** Creates the tables of the driver, and migrates the stored data. */
@@ -86,7 +85,7 @@ export function moveToDriverTables(database: DatabaseSync): void {
   renameIds(database);
 }
 
-/** Metadata and pending calls were one text; now each key is a field. Unreadable text becomes an unreadable field. */
+/** Metadata was one text; now each key is a field. Unreadable text becomes an unreadable field. */
 function moveContents(database: DatabaseSync): void {
   const insert = database.prepare('INSERT INTO contents VALUES (?, ?, ?)');
   for (const row of database.prepare('SELECT session, content FROM old_contents').all()) {
@@ -94,13 +93,11 @@ function moveContents(database: DatabaseSync): void {
     const text = textIn(row, 'content');
     const content = contentSchema.safeParse(parsed(text)).data;
     if (content === undefined) {
-      insert.run(session, 'pending', text);
+      insert.run(session, 'metadata:""', text);
       continue;
     }
     for (const [key, value] of Object.entries(content.metadata))
       insert.run(session, `metadata:${JSON.stringify(key)}`, JSON.stringify({ v: 1, value }));
-    if (content.pending.length > 0)
-      insert.run(session, 'pending', JSON.stringify({ v: 1, pending: content.pending }));
   }
   database.exec('DROP TABLE old_contents');
 }

@@ -63,9 +63,9 @@ export class SqliteDriver implements StoreDriver {
     return this.#connection.write((sql) => {
       const now = Date.now();
       const known = alive(sql, place, now);
-      const { version = 0, token = 0 } = known ?? {};
+      const { version = 0, token = 0, leasedUntil = 0 } = known ?? {};
       const size = known === undefined || group === undefined ? 0 : sql.groupSize(known.session, group.id);
-      const refused = refusal(write, { version, token, size, now });
+      const refused = refusal(write, { version, token, held: leasedUntil > 0, size, now });
       if (refused !== undefined) return { refused, version, token };
       const row = known ?? begun(sql, place, now);
       if (write.bump) row.version++;
@@ -139,7 +139,7 @@ export class SqliteDriver implements StoreDriver {
     return count;
   }
 
-  copy(from: Place, to: Place, { messages, wholeOnly, cut }: Copy): Promise<boolean> {
+  copy(from: Place, to: Place, { messages, without, cut }: Copy): Promise<boolean> {
     return this.#connection.write((sql) => {
       const origin = stored(sql, from);
       if (origin === undefined) return false;
@@ -149,8 +149,7 @@ export class SqliteDriver implements StoreDriver {
       const way = wayTo(sql, origin.session, { line: origin.line, through: origin.messages }, 0);
       addRows(sql, row, { rows: firstRows(way, messages, cut) }, now);
       for (const [name, content] of Object.entries(sql.fields(origin.session))) {
-        if (messages >= origin.messages || !wholeOnly.includes(name))
-          sql.setField(row.session, name, content);
+        if (!without.some((prefix) => name.startsWith(prefix))) sql.setField(row.session, name, content);
       }
       this.#save(sql, row, now);
       return true;

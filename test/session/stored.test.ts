@@ -53,21 +53,21 @@ describe('what is stored', () => {
           messages: JSON.parse(JSON.stringify(messages)),
           end,
         });
-        const text = storedText.session.write({ metadata, pending: [] });
+        const text = storedText.session.write({ metadata });
         const session = storedText.session.read(text, place);
         expect(JSON.stringify(session.metadata)).toBe(JSON.stringify(metadata));
       }),
     );
   });
 
-  test('has its schema version, and keeps sums and pending calls', () => {
+  test('has its schema version, and keeps sums and steps', () => {
     expect(JSON.parse(asText.turn({ messages: [] }))).toEqual({ v: 1, messages: [] });
     expect(JSON.parse(storedText.messages.write([]))).toEqual({ v: 1, messages: [] });
-    expect(spendOf(sumsOf(end))).toEqual({ usage: tokens(1, 2), cost: end.cost, turns: 1 });
-    const pending = [{ type: 'tool_call', id: 'c', name: 'pay', arguments: null } as const];
-    const session = storedText.session.write({ metadata: {}, pending });
-    expect(storedText.session.read(session, place).pending).toEqual(pending);
-    expect(asText.readPending(asText.pending(pending), place)).toEqual(pending);
+    expect(spendOf(sumsOf(end, 1))).toEqual({ usage: tokens(1, 2), cost: end.cost, turns: 1 });
+    const step = { kind: 'started', callId: 'c' } as const;
+    expect(storedText.step.read(storedText.step.write(step), place)).toEqual(step);
+    const spent = { usage: tokens(1, 2), cost: end.cost };
+    expect(asText.readStep(asText.step({ step, token: 7, spent }), place)).toEqual({ step, token: 7, spent });
   });
 
   test('leaves out fields that this release does not know', () => {

@@ -30,7 +30,7 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
     await store.close();
   };
 
-  test('messages, metadata, pending calls and sums of a session are read', () =>
+  test('messages, metadata and sums of a session are read', () =>
     using(async (store) => {
       const state = await store.load(talk);
       expect(contents(state)).toEqual(['q1', [{ type: 'text', text: 'a1' }]]);
@@ -38,7 +38,6 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
         version: 4,
         messageCount: 2,
         metadata: { mood: 'calm', rank: 2, 'odd "key"\0\ud800': ['\0', { deep: null }] },
-        pending: [{ type: 'tool_call', id: 'c', name: 'pay', arguments: { usd: 1 } }],
         usage: { inputTokens: 20, outputTokens: 10, totalTokens: 30, estimated: true },
         cost: { status: 'estimated', totalUsd: 0.75, inputUsd: 0.75 },
         turns: 2,
@@ -88,7 +87,7 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
     using(async (store) => {
       const lease = await store.lease(talk, 60_000);
       expect(lease.token).toBeGreaterThan(1);
-      const options = { turnId: 't2', lease, metadata: { mood: undefined }, pending: [] };
+      const options = { turnId: 't2', lease, metadata: { mood: undefined } };
       const entries = [{ message: { role: 'user' as const, content: 'q2' } }];
       const stale = store.append(talk, entries, { ...options, expectedVersion: 3 });
       expect(await failureOf(stale)).toMatchObject({ code: 'conflict' });
@@ -96,7 +95,7 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
       expect(await store.append(talk, entries, paid)).toBe(5);
       await lease.release();
       const state = await store.load(talk, { last: 1 });
-      expect([contents(state), state?.messageCount, state?.pending]).toEqual([['q2'], 3, []]);
+      expect([contents(state), state?.messageCount, state?.open]).toEqual([['q2'], 3, undefined]);
       expect(Object.keys(state?.metadata ?? {}).sort()).toEqual(['odd "key"\0\ud800', 'rank']);
       expect([state?.turns, state?.cost.totalUsd]).toEqual([3, 1.75]);
       expect(contents(await store.load(await store.fork(long, 101)))).toEqual(texts(101));

@@ -3,6 +3,7 @@ import type {
   Lease,
   LeaseOptions,
   ListOptions,
+  RecordOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
@@ -10,6 +11,8 @@ import type {
   Spend,
   SpendScope,
   StateStore,
+  Step,
+  StoredStep,
   StoredTurn,
 } from 'sluice';
 
@@ -31,6 +34,14 @@ export class ForwardingStore implements StateStore {
 
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     return this.store.append(key, entries, options);
+  }
+
+  record(key: SessionKey, turnId: string, steps: readonly Step[], options: RecordOptions): Promise<number> {
+    return this.store.record(key, turnId, steps, options);
+  }
+
+  steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
+    return this.store.steps(key, turnId);
   }
 
   update(...given: Parameters<StateStore['update']>): Promise<number> {

@@ -4,6 +4,7 @@ import type { AppendOptions, MemoryStore, SessionEntry, SessionKey, SessionState
 import { leaseLostError, noSessionError, sessionBusyError } from '../../src/session/store/store-errors.ts';
 import { noSpend } from '../session/spend.ts';
 import { brokenLists } from './broken-lists.ts';
+import { brokenSteps } from './broken-steps.ts';
 import type { RotStore } from './rot-store.ts';
 
 type Patch = (store: RotStore) => void;
@@ -98,9 +99,9 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
       return stored === undefined ? undefined : { ...stored, end: undefined };
     };
   },
-  'stores messages, metadata, pending calls and sums in one append': appending((options) => ({
+  'stores messages, metadata and sums in one append': appending((options) => ({
     ...options,
-    pending: options.metadata === undefined ? options.pending : undefined,
+    metadata: options.end === undefined ? options.metadata : undefined,
   })),
   'stores the end of a turn without messages, and rejects an empty append': (store) => {
     const append = store.append.bind(store);
@@ -359,6 +360,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     const update = store.update.bind(store);
     store.update = (...given) => update(...given).catch(orConflict(1));
   },
+  ...brokenSteps,
   ...Object.fromEntries(
     [
       'text that is not JSON',

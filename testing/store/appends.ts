@@ -24,7 +24,7 @@ export const appendCases: readonly StoreCase[] = [
         [state?.owner, state?.id, state?.version, state?.messageCount, state?.turns],
         [key().owner, key().id, 2, 3, 0],
       );
-      assert.deepEqual([state?.pending, state?.metadata], [[], {}]);
+      assert.deepEqual([state?.open, state?.metadata], [undefined, {}]);
       assert.ok(state !== undefined && state.createdAt > 0 && state.updatedAt >= state.createdAt);
     },
   },
@@ -94,21 +94,19 @@ export const appendCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'stores messages, metadata, pending calls and sums in one append',
+    name: 'stores messages, metadata and sums in one append',
     async run({ store, key }) {
-      const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: { usd: 5 } } as const;
       const end = ended(tokens(1, 2), { status: 'exact', totalUsd: 0.5 });
       await store.append(key(), entries('a'), {
         expectedVersion: 0,
         turnId: 't1',
         metadata: { mood: 'calm', count: 1 },
-        pending: [call],
         end,
       });
       let state = await store.load(key());
       assert.deepEqual(
-        [state?.metadata, state?.pending, state?.usage, state?.version],
-        [{ mood: 'calm', count: 1 }, [call], tokens(1, 2), 1],
+        [state?.metadata, state?.usage, state?.version],
+        [{ mood: 'calm', count: 1 }, tokens(1, 2), 1],
       );
       await store.append(key(), [], {
         expectedVersion: 1,
@@ -116,10 +114,10 @@ export const appendCases: readonly StoreCase[] = [
         metadata: { mood: undefined, new: null },
       });
       state = await store.load(key());
-      assert.deepEqual([state?.metadata, state?.pending], [{ count: 1, new: null }, [call]]);
-      await store.append(key(), [], { expectedVersion: 2, turnId: 't3', pending: [] });
-      state = await store.load(key());
-      assert.deepEqual([state?.pending, state?.version, contentsOf(state)], [[], 3, ['a']]);
+      assert.deepEqual(
+        [state?.metadata, state?.version, contentsOf(state)],
+        [{ count: 1, new: null }, 2, ['a']],
+      );
     },
   },
   {

@@ -7,10 +7,12 @@ import { contentCases } from './contents.ts';
 import { corruptionCases } from './corruption.ts';
 import { keyCases } from './keys.ts';
 import { leaseCases } from './leases.ts';
+import { openTurnCases } from './open-turns.ts';
 import { sessionCases } from './sessions.ts';
 import { spendCases } from './spend.ts';
 import { onStore } from './stage.ts';
 import type { StoreStage } from './stage.ts';
+import { stepCases } from './steps.ts';
 import { ttlCases } from './ttl.ts';
 
 /** Options of {@link stateStoreContract}. */
@@ -68,6 +70,8 @@ export function stateStoreCases(options: Omit<StateStoreContractOptions, 'test'>
     ...sessionCases,
     ...spendCases,
     ...leaseCases,
+    ...stepCases,
+    ...openTurnCases,
     ...ttlCases,
     ...keyCases,
     ...contentCases,

@@ -150,7 +150,6 @@ export const leaseCases: readonly StoreCase[] = [
         const before = [await store.load(key()), await store.spend({ owner })];
         const what = {
           metadata: { late: true },
-          pending: [{ type: 'tool_call', id: 'c', name: 't', arguments: {} }] as const,
           end: ended(tokens(7, 7), { status: 'unknown' }),
           release: true,
         };

@@ -122,13 +122,12 @@ export const sessionCases: readonly StoreCase[] = [
   {
     name: 'forks a whole session or its first messages, and keeps copy and original independent',
     async run({ store, key, owner }) {
-      const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
       await store.append(key(), entries('a', 'b'), {
         expectedVersion: 0,
         turnId: 't1',
         metadata: { mood: 'calm' },
       });
-      await store.append(key(), entries('c'), { expectedVersion: 1, turnId: 't2', pending: [call] });
+      await store.append(key(), entries('c'), { expectedVersion: 1, turnId: 't2' });
       const whole = await store.fork(key());
       const part = await store.fork(key(), 1);
       const none = await store.fork(key(), 0);
@@ -141,14 +140,14 @@ export const sessionCases: readonly StoreCase[] = [
       await store.append(part, entries('d'), { expectedVersion: 1, turnId: 't1' });
       const read = async (copy: { owner: string; id: string }): Promise<unknown[]> => {
         const state = await store.load(copy);
-        return [contentsOf(state).join(''), state?.messageCount, state?.metadata, state?.pending.length];
+        return [contentsOf(state).join(''), state?.messageCount, state?.metadata];
       };
       const mood = { mood: 'calm' };
-      assert.deepEqual(await read(whole), ['abc', 3, mood, 1]);
-      assert.deepEqual(await read(part), ['ad', 2, mood, 0]);
-      assert.deepEqual(await read(none), ['', 0, mood, 0]);
-      assert.deepEqual(await read(beyond), ['abc', 3, mood, 1]);
-      assert.deepEqual(await read(key()), ['abc', 3, mood, 1]);
+      assert.deepEqual(await read(whole), ['abc', 3, mood]);
+      assert.deepEqual(await read(part), ['ad', 2, mood]);
+      assert.deepEqual(await read(none), ['', 0, mood]);
+      assert.deepEqual(await read(beyond), ['abc', 3, mood]);
+      assert.deepEqual(await read(key()), ['abc', 3, mood]);
       assert.deepEqual(contentsOf(await store.load(whole, { last: 2 })), ['b', 'c']);
     },
   },

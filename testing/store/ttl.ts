@@ -52,20 +52,49 @@ export const ttlCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'a record extends the life of a session',
+    ttlMs: LONG_MS,
+    async run({ store, key }) {
+      const lease = await store.lease(key(), 1_000);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't.input', lease });
+      const end = await expiryOf(store, key());
+      await clockMoves();
+      await store.record(key(), 't', [{ kind: 'started', callId: 'a' }], { from: 0, lease });
+      assert.ok((await expiryOf(store, key())) > end, 'a record did not extend the life of the session');
+    },
+  },
+  {
+    name: 'an open turn expires with its session, and leaves nothing to the next one',
+    ttlMs: TINY_MS,
+    async run({ store, key, owner }) {
+      const old = await store.lease(key(), LONG_MS);
+      await store.append(key(), entries('a'), { expectedVersion: 0, turnId: 't.input', lease: old });
+      const spent = { usage: tokens(1, 2), cost: { status: 'exact', totalUsd: 0.5 } } as const;
+      const steps = [{ kind: 'started', callId: 'a' }] as const;
+      await store.record(key(), 't', steps, { from: 0, lease: old, spent });
+      assert.equal((await store.steps(key(), 't')).length, 1);
+      await store.record(key(), 't', steps, { from: 1, lease: old, release: true });
+      await gone(store, key());
+      assert.deepEqual(await store.steps(key(), 't'), []);
+      await refused(store.record(key(), 't', steps, { from: 0, lease: old }), 'lease_lost');
+      assert.equal((await store.spend({ owner })).cost.totalUsd, 0.5);
+      const lease = await store.lease(key(), LONG_MS);
+      await store.append(key(), entries('b'), { expectedVersion: 0, turnId: 't.input', lease });
+      assert.deepEqual([await store.steps(key(), 't'), (await store.load(key()))?.open], [[], undefined]);
+      await store.record(key(), 't', steps, { from: 0, lease, release: true });
+    },
+  },
+  {
     name: 'a session created in place of an expired one contains nothing of it',
     ttlMs: TINY_MS,
     async run({ store, key }) {
-      const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
-      const more = { metadata: { old: true }, pending: [call] };
-      await store.append(key(), entries('old'), { expectedVersion: 0, turnId: 't', ...more });
+      const metadata = { old: true };
+      await store.append(key(), entries('old'), { expectedVersion: 0, turnId: 't', metadata });
       await gone(store, key());
       const lease = await store.lease(key(), LONG_MS);
       assert.equal(await store.append(key(), entries('new'), { expectedVersion: 0, turnId: 't', lease }), 1);
       const state = await store.load(key());
-      assert.deepEqual(
-        [contentsOf(state), state?.messageCount, state?.metadata, state?.pending],
-        [['new'], 1, {}, []],
-      );
+      assert.deepEqual([contentsOf(state), state?.messageCount, state?.metadata], [['new'], 1, {}]);
       await lease.release();
     },
   },

@@ -3,19 +3,42 @@ import { SluiceError, kindOf } from '../../errors.ts';
 import { parseOptions } from '../../kit/parse-options.ts';
 import { checkId, checkSessionKey } from './check-key.ts';
 import { idOfCursor } from './list-cursor.ts';
-import { messagesSchema, metadataSchema, pendingSchema, turnEndSchema } from './stored-schema.ts';
+import { messagesSchema, metadataSchema, spentSchema, turnEndSchema } from './stored-schema.ts';
 import { leaseLostError } from './store-errors.ts';
-import type { AppendOptions, ListOptions, SessionEntry, SessionKey, SpendScope, TurnEnd } from './store.ts';
+import type {
+  AppendOptions,
+  Lease,
+  ListOptions,
+  RecordOptions,
+  SessionEntry,
+  SessionKey,
+  SpendScope,
+  TurnEnd,
+} from './store.ts';
+import { stepsSchema } from '../steps/step-schema.ts';
+import type { Step } from '../steps/step.ts';
 
 const version = z.int().min(0);
 const appendSchema = z.object({
   expectedVersion: version,
   turnId: z.string().min(1),
   metadata: metadataSchema.optional(),
-  pending: pendingSchema.optional(),
   end: turnEndSchema.optional(),
+  spent: spentSchema.optional(),
+  closes: z.string().min(1).optional(),
   release: z.boolean().optional(),
   entries: z.array(z.object({ message: z.unknown() })),
+});
+const recordSchema = z.object({
+  from: z.int().min(0),
+  lease: z.custom<Lease>(
+    (value) => typeof value === 'object' && value !== null && typeof Reflect.get(value, 'token') === 'number',
+    'give the lease that the turn runs under',
+  ),
+  spent: spentSchema.optional(),
+  metadata: metadataSchema.optional(),
+  before: z.number().optional(),
+  release: z.boolean().optional(),
 });
 const updateSchema = z.object({ metadata: metadataSchema, expectedVersion: version });
 const listSchema = z.object({
@@ -54,16 +77,32 @@ export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], o
     entries.map(({ message }) => message),
   );
   checkTurnId(options.turnId);
-  const { metadata, pending, end } = options;
-  if (entries.length === 0 && metadata === undefined && pending === undefined && end === undefined) {
-    throw new SluiceError(
-      'invalid_options',
-      'append() has nothing to store: give entries, metadata, pending or end.',
-    );
+  const { metadata, end, spent, closes, lease } = options;
+  if (entries.length === 0 && metadata === undefined && end === undefined)
+    throw invalid('append() has nothing to store: give entries, metadata or end.');
+  if (options.release === true && lease === undefined)
+    throw invalid('append() has no lease to give back: give the lease, too.');
+  if (spent !== undefined && end === undefined)
+    throw invalid('append() takes `spent` in place of the usage and the cost of `end`: give the end, too.');
+  if (closes !== undefined) {
+    checkId('closes', closes);
+    if (lease === undefined)
+      throw invalid('append() closes a turn under its lease only: give the lease, too.');
   }
-  if (options.release === true && options.lease === undefined)
-    throw new SluiceError('invalid_options', 'append() has no lease to give back: give the lease, too.');
   return checkSessionKey(key);
+}
+
+/** Checks the arguments of `record`. */
+export function checkRecord(
+  key: SessionKey,
+  turnId: string,
+  steps: readonly Step[],
+  options: RecordOptions,
+): Key {
+  parseOptions('record()', recordSchema, options);
+  parseOptions('record(): the steps', stepsSchema, steps);
+  if (steps.length === 0) throw invalid('record() has nothing to store: give at least one step.');
+  return checkTurn(key, turnId);
 }
 
 /**
@@ -121,6 +160,10 @@ export function checkOwner(owner: string): void {
   if (typeof owner !== 'string')
     throw new SluiceError('invalid_options', `owner is ${kindOf(owner)}: give a string.`);
   checkId('owner', owner);
+}
+
+function invalid(message: string): SluiceError {
+  return new SluiceError('invalid_options', message);
 }
 
 function checkTurnId(turnId: string): void {

@@ -1,10 +1,13 @@
 import * as z from 'zod';
-import type { Message, ToolCallPart } from '../../messages.ts';
+import type { Message } from '../../messages.ts';
 import { jsonCopy } from '../../plain-data.ts';
+import { stepContentSchema } from '../steps/step-schema.ts';
+import type { StepContent } from '../steps/step-schema.ts';
 import type { TurnEnd } from './store.ts';
+import { unreadableError } from './store-errors.ts';
 import { decoded, encoded, plainly } from './stored.ts';
 import type { StoredPlace } from './stored.ts';
-import { pendingSchema, turnSchema } from './stored-schema.ts';
+import { turnSchema } from './stored-schema.ts';
 
 /** What a row of an append holds. The last row of an append has its end. */
 export interface TurnContent {
@@ -21,13 +24,11 @@ export interface Codec<Content> {
   /** A value of the metadata. */
   value(value: unknown): Content;
   readValue(content: Content, place: StoredPlace): unknown;
-  /** The calls that wait for approval. */
-  pending(calls: readonly ToolCallPart[]): Content;
-  readPending(content: Content, place: StoredPlace): ToolCallPart[];
+  step(content: StepContent): Content;
+  readStep(content: Content, place: StoredPlace): StepContent;
 }
 
 const valueSchema = z.object({ value: z.unknown() });
-const pendingContent = z.object({ pending: pendingSchema });
 
 /** Contents as JSON text with a schema version. They are checked when they are read. */
 export const asText: Codec<string> = {
@@ -38,8 +39,8 @@ export const asText: Codec<string> = {
   },
   value: (value) => encoded({ value }),
   readValue: (text, place) => decoded(text, place, valueSchema).value,
-  pending: (pending) => encoded({ pending }),
-  readPending: (text, place) => decoded(text, place, pendingContent).pending,
+  step: ({ step, token, spent }) => encoded({ step, token, spent }),
+  readStep: (text, place) => decoded(text, place, stepContentSchema),
 };
 
 /** Plain data of one of the three kinds. */
@@ -47,7 +48,7 @@ export interface PlainContent {
   readonly messages?: readonly Message[];
   readonly end?: TurnEnd | undefined;
   readonly value?: unknown;
-  readonly pending?: readonly ToolCallPart[];
+  readonly step?: StepContent;
 }
 
 /** Contents as copies, for data that never leaves the process. Nobody else can change them, so they are not checked again. */
@@ -68,6 +69,9 @@ export const asCopy: Codec<PlainContent> = {
   },
   value: (value) => plainly(() => ({ value: jsonCopy(value) })),
   readValue: ({ value }) => jsonCopy(value),
-  pending: (pending) => plainly(() => ({ pending: jsonCopy(pending) })),
-  readPending: ({ pending = [] }) => pending.map((call) => jsonCopy(call)),
+  step: (step) => plainly(() => ({ step: jsonCopy(step) })),
+  readStep({ step }, { key, row }) {
+    if (step === undefined) throw unreadableError(key, row, 'is not a step');
+    return jsonCopy(step);
+  },
 };

@@ -1,6 +1,6 @@
 import { asText } from './contents.ts';
 import { DrivenStore } from './driven-store.ts';
-import type { StoreOptions } from './driven-store.ts';
+import type { StoreOptions } from './driver-calls.ts';
 import type { StoreDriver } from './driver.ts';
 import type { StateStore } from './store.ts';
 

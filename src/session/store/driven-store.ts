@@ -1,5 +1,4 @@
-import { isSluiceError } from '../../errors.ts';
-import type { SluiceError } from '../../errors.ts';
+import type { Step, StoredStep } from '../steps/step.ts';
 import {
   checkAppend,
   checkFork,
@@ -15,19 +14,19 @@ import {
 import { checkSessionKey } from './check-key.ts';
 import type { Codec } from './contents.ts';
 import { firstRows } from './driver.ts';
-import type { Awaitable, Place, StoreDriver, StoredRow, Sums, Write, Written } from './driver.ts';
-import { PENDING, decodeId, encodeId, turnGroup } from './driver-names.ts';
+import type { Place, StoreDriver, StoredRow, Sums, Written } from './driver.ts';
+import { DriverCalls, isPending } from './driver-calls.ts';
+import type { StoreOptions } from './driver-calls.ts';
+import { OPEN, decodeId, stepGroup, turnGroup } from './driver-names.ts';
+import { DrivenSteps } from './driven-steps.ts';
 import { DriverLease } from './driver-lease.ts';
 import { listCursor } from './list-cursor.ts';
 import { SessionContents } from './session-contents.ts';
-import { timedCall } from './store-call.ts';
 import {
   conflictError,
-  driverTimeoutError,
   leaseLostError,
   noSessionError,
   sessionBusyError,
-  storeFailedError,
   unreadableError,
 } from './store-errors.ts';
 import { spendOf, sumsOf } from './sums.ts';
@@ -36,6 +35,7 @@ import type {
   Lease,
   LeaseOptions,
   ListOptions,
+  RecordOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
@@ -46,32 +46,22 @@ import type {
   StoredTurn,
 } from './store.ts';
 
-/** Options of `defineStore`. */
-export interface StoreOptions {
-  /** The kind of the store, such as `sqlite`: cursors of lists are bound to it. Default: `store`. */
-  name?: string | undefined;
-  /** Most messages of a row: a load reads at most one row more than it needs. Default: 50. */
-  rowSize?: number | undefined;
-  /** How long the store waits for an answer of the driver, in milliseconds, before it fails. Default: no limit. */
-  timeoutMs?: number | undefined;
-  /** Whether the driver takes owners and ids as they are, with NUL and backslash. Default: they are escaped. */
-  rawIds?: boolean | undefined;
-  /** Translates an error of the database, in a call such as `append`. Default, or if it returns undefined: `store`, retryable. */
-  fault?: ((this: void, error: unknown, doing: string) => SluiceError | undefined) | undefined;
-}
-
 /** A store over a driver. It does what is the same for every database. */
 export class DrivenStore<Content> implements StateStore {
   readonly #driver: StoreDriver<Content>;
+  readonly #calls: DriverCalls<Content>;
   readonly #contents: SessionContents<Content>;
-  readonly #options: StoreOptions;
+  readonly #steps: DrivenSteps<Content>;
   readonly #name: string;
+  readonly #rawIds: boolean;
 
   constructor(driver: StoreDriver<Content>, codec: Codec<Content>, options: StoreOptions = {}) {
     this.#driver = driver;
+    this.#calls = new DriverCalls(driver, options);
     this.#contents = new SessionContents(codec, options.rowSize ?? 50);
-    this.#options = options;
+    this.#steps = new DrivenSteps(this.#calls, this.#contents);
     this.#name = options.name ?? 'store';
+    this.#rawIds = options.rawIds ?? false;
   }
 
   async load(
@@ -80,17 +70,15 @@ export class DrivenStore<Content> implements StateStore {
   ): Promise<SessionState | undefined> {
     const place = checkLoad(key, options);
     const { last = Number.POSITIVE_INFINITY } = options;
-    const answer = this.#call('load', () => this.#driver.load(this.#placeOf(place), last));
+    const answer = this.#calls.call('load', () => this.#driver.load(this.#calls.placeOf(place), last));
     const loaded = isPending(answer) ? await answer : answer;
     if (loaded === undefined) return undefined;
-    const { metadata, pending } = this.#contents.readFields(key, loaded.fields);
     return {
       owner: place.owner,
       id: place.id,
       messages: this.#contents.messages(key, loaded, last),
       messageCount: loaded.messages,
-      metadata,
-      pending,
+      ...this.#contents.readFields(key, loaded.fields),
       ...readSums(key, loaded.sums),
       version: loaded.version,
       createdAt: loaded.createdAt,
@@ -101,20 +89,21 @@ export class DrivenStore<Content> implements StateStore {
 
   async turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
     const place = checkTurn(key, turnId);
-    const answer = this.#group('turn', place, turnId);
+    const answer = this.#calls.group('turn', place, turnGroup(turnId));
     return this.#turnOf(key, turnId, isPending(answer) ? await answer : answer);
   }
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
-    const { turnId, expectedVersion, lease, release = false, metadata, pending, end } = options;
-    const answer = this.#write('append', place, {
+    const { turnId, expectedVersion, lease, release = false, metadata, end, spent, closes } = options;
+    const answer = this.#calls.write('append', place, {
       group: { id: turnGroup(turnId), from: 0 },
       token: lease?.token,
       version: expectedVersion,
       rows: this.#contents.rows(entries, end),
-      fields: this.#contents.fields(metadata, pending),
-      sums: end && sumsOf(end),
+      fields: this.#contents.fields(metadata, { closes }),
+      sums: end && sumsOf(spent ?? end, 1),
+      drop: closes === undefined ? undefined : [stepGroup(closes)],
       bump: true,
       release,
     });
@@ -122,10 +111,18 @@ export class DrivenStore<Content> implements StateStore {
     if (written.refused !== 'group') return versionOf(key, written, expectedVersion);
     // A stored turn never changes, so it can be read after the write.
     if (end?.leaseToken !== undefined) {
-      const stored = this.#turnOf(key, turnId, await this.#group('append', place, turnId));
+      const stored = this.#turnOf(key, turnId, await this.#calls.group('append', place, turnGroup(turnId)));
       checkSameRun(key, end, stored?.end);
     }
     return written.version;
+  }
+
+  record(key: SessionKey, turnId: string, steps: readonly Step[], options: RecordOptions): Promise<number> {
+    return this.#steps.record(key, turnId, steps, options);
+  }
+
+  steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
+    return this.#steps.steps(key, turnId);
   }
 
   async update(
@@ -135,10 +132,10 @@ export class DrivenStore<Content> implements StateStore {
   ): Promise<number> {
     const place = checkUpdate(key, metadata, options);
     const { expectedVersion } = options;
-    const answer = this.#write('update', place, {
+    const answer = this.#calls.write('update', place, {
       version: expectedVersion,
       rows: [],
-      fields: this.#contents.fields(metadata, undefined),
+      fields: this.#contents.fields(metadata),
       bump: true,
       release: false,
     });
@@ -150,22 +147,24 @@ export class DrivenStore<Content> implements StateStore {
     checkSpend(scope);
     const { owner, id } = scope;
     if (id === undefined) {
-      const answer = this.#call('spend', () => this.#driver.spent(this.#idOf(owner)));
+      const answer = this.#calls.call('spend', () => this.#driver.spent(this.#calls.idOf(owner)));
       return readSums({ owner, id: '' }, isPending(answer) ? await answer : answer);
     }
-    const answer = this.#call('spend', () => this.#driver.load(this.#placeOf({ owner, id }), 0));
+    const answer = this.#calls.call('spend', () => this.#driver.load(this.#calls.placeOf({ owner, id }), 0));
     const loaded = isPending(answer) ? await answer : answer;
     return readSums({ owner, id }, loaded?.sums ?? {});
   }
 
   async list(options: ListOptions): Promise<SessionPage> {
     const { owner, limit, after } = checkList(options, this.#name);
-    const text = after === undefined ? '' : this.#idOf(after);
-    const answer = this.#call('list', () => this.#driver.list(this.#idOf(owner), text, limit + 1));
+    const text = after === undefined ? '' : this.#calls.idOf(after);
+    const answer = this.#calls.call('list', () =>
+      this.#driver.list(this.#calls.idOf(owner), text, limit + 1),
+    );
     const found = isPending(answer) ? await answer : answer;
     const sessions = found.slice(0, limit).map(({ id, version, updatedAt }) => ({
       owner,
-      id: this.#options.rawIds === true ? id : decodeId(id),
+      id: this.#rawIds ? id : decodeId(id),
       version,
       updatedAt,
     }));
@@ -181,10 +180,10 @@ export class DrivenStore<Content> implements StateStore {
     const answer =
       this.#driver.copy === undefined
         ? this.#copy(key, from, to, messages)
-        : this.#call('fork', () =>
-            this.#driver.copy?.(this.#placeOf(from), this.#placeOf(to), {
+        : this.#calls.call('fork', () =>
+            this.#driver.copy?.(this.#calls.placeOf(from), this.#calls.placeOf(to), {
               messages,
-              wholeOnly: [PENDING],
+              without: [OPEN],
               cut: (row, count) => this.#contents.cut(key, row, count),
             }),
           );
@@ -194,18 +193,18 @@ export class DrivenStore<Content> implements StateStore {
   }
 
   async delete(key: SessionKey): Promise<void> {
-    const place = this.#placeOf(checkSessionKey(key));
-    await this.#call('delete', () => this.#driver.delete(place));
+    const place = this.#calls.placeOf(checkSessionKey(key));
+    await this.#calls.call('delete', () => this.#driver.delete(place));
   }
 
   async forget(owner: string): Promise<number> {
     checkOwner(owner);
-    return this.#call('forget', () => this.#driver.forget(this.#idOf(owner)));
+    return this.#calls.call('forget', () => this.#driver.forget(this.#calls.idOf(owner)));
   }
 
   async lease(key: SessionKey, ttlMs: number, { takeOver = false }: LeaseOptions = {}): Promise<Lease> {
-    const place = this.#placeOf(checkLease(key, ttlMs));
-    const answer = this.#call(
+    const place = this.#calls.placeOf(checkLease(key, ttlMs));
+    const answer = this.#calls.call(
       'lease',
       () => this.#driver.lease(place, ttlMs, takeOver),
       // The caller does not wait for this lease any more, and it would keep the session busy.
@@ -217,12 +216,12 @@ export class DrivenStore<Content> implements StateStore {
     if (granted === undefined) throw sessionBusyError(key);
     const { token } = granted;
     return new DriverLease(key, granted, (doing, ms) =>
-      this.#call(doing, () => this.#driver.hold(place, token, ms)),
+      this.#calls.call(doing, () => this.#driver.hold(place, token, ms)),
     );
   }
 
   async close(): Promise<void> {
-    await this.#call('close', () => this.#driver.close());
+    await this.#calls.call('close', () => this.#driver.close());
   }
 
   /** The same as `close()`. */
@@ -230,65 +229,24 @@ export class DrivenStore<Content> implements StateStore {
     return this.close();
   }
 
-  /** Calls the driver. `late` takes an answer that comes after `timeoutMs`. */
-  #call<T>(doing: string, run: () => Awaitable<T>, late?: (answer: T) => void): Awaitable<T> {
-    const { timeoutMs } = this.#options;
-    if (timeoutMs !== undefined) {
-      const tooLate = (): SluiceError => driverTimeoutError(doing, timeoutMs);
-      return timedCall(doing, async () => this.#answerOf(doing, run), { timeoutMs, late, tooLate });
-    }
-    return this.#answerOf(doing, run);
-  }
-
-  /** If the driver answers at once, no promise is made. */
-  #answerOf<T>(doing: string, run: () => Awaitable<T>): Awaitable<T> {
-    try {
-      const answer = run();
-      return answer instanceof Promise ? this.#awaited(doing, answer) : answer;
-    } catch (error) {
-      throw this.#failed(doing, error);
-    }
-  }
-
-  async #awaited<T>(doing: string, answer: Promise<T>): Promise<T> {
-    try {
-      return await answer;
-    } catch (error) {
-      throw this.#failed(doing, error);
-    }
-  }
-
-  #failed(doing: string, error: unknown): SluiceError {
-    if (isSluiceError(error)) return error;
-    return this.#options.fault?.(error, doing) ?? storeFailedError(doing, error);
-  }
-
-  #write(doing: string, place: Place, write: Write<Content>): Awaitable<Written> {
-    return this.#call(doing, () => this.#driver.write(this.#placeOf(place), write));
-  }
-
   /** Forks a session if the driver has no `copy`. */
   async #copy(key: SessionKey, from: Place, to: Place, messages: number): Promise<boolean> {
-    const loaded = await this.#call('fork', () =>
-      this.#driver.load(this.#placeOf(from), Number.POSITIVE_INFINITY),
+    const loaded = await this.#calls.call('fork', () =>
+      this.#driver.load(this.#calls.placeOf(from), Number.POSITIVE_INFINITY),
     );
     if (loaded === undefined) return false;
     this.#contents.check(key, loaded);
-    const fields: Record<string, Content> = { ...loaded.fields };
-    if (messages < loaded.messages) Reflect.deleteProperty(fields, PENDING);
+    const kept = Object.entries(loaded.fields).filter(([name]) => !name.startsWith(OPEN));
+    const fields = Object.fromEntries(kept);
     const rows = firstRows(loaded.rows, messages, (row, count) => this.#contents.cut(key, row, count));
     try {
-      await this.#write('fork', to, { version: 0, rows, fields, bump: true, release: false });
+      await this.#calls.write('fork', to, { version: 0, rows, fields, bump: true, release: false });
     } catch (error) {
       // The copy may have been stored, and nobody else knows its id.
-      this.#ignore(async () => this.#driver.delete(this.#placeOf(to)));
+      this.#ignore(async () => this.#driver.delete(this.#calls.placeOf(to)));
       throw error;
     }
     return true;
-  }
-
-  #group(doing: string, place: Place, turnId: string): Awaitable<readonly StoredRow<Content>[]> {
-    return this.#call(doing, () => this.#driver.group(this.#placeOf(place), turnGroup(turnId)));
   }
 
   #turnOf(key: SessionKey, turnId: string, rows: readonly StoredRow<Content>[]): StoredTurn | undefined {
@@ -298,24 +256,10 @@ export class DrivenStore<Content> implements StateStore {
     return { turnId, messages, ...(end !== undefined && { end }), version: first.version };
   }
 
-  #placeOf(place: Place): Place {
-    if (this.#options.rawIds === true) return place;
-    return { owner: encodeId(place.owner), id: encodeId(place.id) };
-  }
-
-  #idOf(id: string): string {
-    return this.#options.rawIds === true ? id : encodeId(id);
-  }
-
   /** Starts something whose result and failure do not matter. */
   #ignore(run: () => Promise<unknown>): void {
     run().catch(() => undefined);
   }
-}
-
-/** Whether an answer has to be awaited. An answer that is there at once needs no microtask, and no timer in a pipeline. */
-function isPending<T>(answer: Awaitable<T>): answer is Promise<T> {
-  return answer instanceof Promise;
 }
 
 /** Returns the version after a write, or throws the error for its refusal. */

@@ -1,10 +1,10 @@
 // How the core names things for a driver: places, groups and fields.
 
-/** The field of the calls that wait for approval. */
-export const PENDING = 'pending';
-
 /** The prefix of the names of fields with metadata values. */
 const METADATA = 'metadata:';
+
+/** The prefix of the names of fields that say which turns are open. */
+export const OPEN = 'open:';
 
 /** Escapes NUL in an id as `\0`, because many databases cannot store it, and a backslash as `\\`. Other ids stay as they are. */
 export function encodeId(id: string): string {
@@ -20,6 +20,21 @@ export function decodeId(text: string): string {
 /** The group of the rows of an append. Its name is the turn's id: groups of another kind begin with a backslash and a letter. */
 export function turnGroup(turnId: string): string {
   return encodeId(turnId);
+}
+
+/** The group of the steps of a turn. */
+export function stepGroup(turnId: string): string {
+  return `\\s${encodeId(turnId)}`;
+}
+
+/** The field that says that a turn is open. */
+export function openField(turnId: string): string {
+  return OPEN + JSON.stringify(turnId);
+}
+
+/** The turn id of a field that says that a turn is open; undefined for other fields. */
+export function openTurnOfField(field: string): string | undefined {
+  return field.startsWith(OPEN) ? String(JSON.parse(field.slice(OPEN.length))) : undefined;
 }
 
 /** The field of a metadata key. The key is written as JSON, because it may contain a lone surrogate. */

@@ -38,6 +38,8 @@ export interface Write<Content = string> {
   readonly group?: { readonly id: string; readonly from: number } | undefined;
   /** Condition: the token of the newest lease, whether it was given back or not. */
   readonly token?: number | undefined;
+  /** Condition: that lease was not given back. It may have expired. Looked at together with `token`, and refused as such. */
+  readonly held?: boolean | undefined;
   /** Condition: the version of the session. 0: there is no session, or it is only leased. */
   readonly version?: number | undefined;
   /** Condition: the clock of the driver is not past this time, in milliseconds since the epoch. */
@@ -94,8 +96,8 @@ export interface Loaded<Content = string> {
 export interface Copy<Content = string> {
   /** The maximum number of messages to copy. Infinity: all. */
   readonly messages: number;
-  /** Names of fields that are left out if fewer messages are copied than there are. */
-  readonly wholeOnly: readonly string[];
+  /** Fields whose names begin with one of these texts are left out. */
+  readonly without: readonly string[];
   /** The content of a row of which only the first messages are copied. */
   cut(this: void, row: StoredRow<Content>, messages: number): Content;
 }
@@ -161,6 +163,8 @@ export interface Found {
   readonly version: number;
   /** The token of the newest lease; 0 if there was none. */
   readonly token: number;
+  /** Whether the newest lease was not given back; it may have expired. */
+  readonly held: boolean;
   /** How many rows the group of the write has. */
   readonly size: number;
   /** The time, in milliseconds since the epoch. */
@@ -169,11 +173,12 @@ export interface Found {
 
 /** The first condition of a write that does not hold; undefined if all hold. For drivers that check them by hand. */
 export function refusal<Content>(
-  { group, token, version, before }: Write<Content>,
+  { group, token, held = false, version, before }: Write<Content>,
   found: Found,
 ): Condition | undefined {
   if (group !== undefined && group.from !== found.size) return 'group';
   if (token !== undefined && token !== found.token) return 'token';
+  if (held && !found.held) return 'token';
   if (version !== undefined && version !== found.version) return 'version';
   if (before !== undefined && found.now > before) return 'before';
   return undefined;

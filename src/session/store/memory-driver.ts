@@ -78,9 +78,15 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
     const { group, fields, sums, drop } = write;
     const now = Date.now();
     const known = this.#use(place, now);
-    const { version = 0, token = 0 } = known ?? {};
+    const { version = 0, token = 0, leasedUntil = 0 } = known ?? {};
     const members = group && known?.groups.get(group.id);
-    const refused = refusal(write, { version, token, size: members?.length ?? 0, now });
+    const refused = refusal(write, {
+      version,
+      token,
+      held: leasedUntil > 0,
+      size: members?.length ?? 0,
+      now,
+    });
     if (refused !== undefined) return { refused, version, token };
     const kept = known ?? this.#begin(place, now);
     if (write.bump) kept.version++;
@@ -136,11 +142,12 @@ export class MemoryDriver implements StoreDriver<PlainContent> {
     return stored;
   }
 
-  copy(from: Place, to: Place, { messages, wholeOnly, cut }: Copy<PlainContent>): boolean {
+  copy(from: Place, to: Place, { messages, without, cut }: Copy<PlainContent>): boolean {
     const loaded = this.load(from, Number.POSITIVE_INFINITY);
     if (loaded === undefined) return false;
-    const cutFields = messages < loaded.messages ? wholeOnly : [];
-    const fields = Object.entries(loaded.fields).filter(([name]) => !cutFields.includes(name));
+    const fields = Object.entries(loaded.fields).filter(
+      ([name]) => !without.some((prefix) => name.startsWith(prefix)),
+    );
     const rows = firstRows(loaded.rows, messages, cut);
     this.write(to, { rows, fields: Object.fromEntries(fields), bump: true, release: false });
     return true;

@@ -1,10 +1,18 @@
-import type { Message, ToolCallPart } from '../../messages.ts';
+import type { Message } from '../../messages.ts';
+import type { Spent, Step, StoredStep } from '../steps/step.ts';
 import type { Codec, TurnContent } from './contents.ts';
-import { PENDING, fieldOf, nameOfField } from './driver-names.ts';
+import { fieldOf, nameOfField, openField, openTurnOfField } from './driver-names.ts';
 import type { Loaded, Row, StoredRow } from './driver.ts';
 import { unreadableError } from './store-errors.ts';
 import type { SessionEntry, SessionKey, SessionState, TurnEnd } from './store.ts';
 import type { StoredPlace } from './stored.ts';
+
+/** Which turn is open from now on, or no more. */
+interface TurnChange {
+  /** The token is that of the lease of its first step. */
+  readonly opens?: { readonly turnId: string; readonly token: number } | undefined;
+  readonly closes?: string | undefined;
+}
 
 /** Splits the contents of a session into rows and fields, and joins them again. */
 export class SessionContents<Content> {
@@ -61,36 +69,53 @@ export class SessionContents<Content> {
     this.readFields(key, fields);
   }
 
-  /** Changes of metadata and pending calls as fields; undefined if there are none. */
+  /** Changes of metadata, and of which turns are open, as fields; undefined if there are none. */
   fields(
     metadata: Readonly<Record<string, unknown>> | undefined,
-    pending: readonly ToolCallPart[] | undefined,
+    { opens, closes }: TurnChange = {},
   ): Record<string, Content | undefined> | undefined {
-    if (metadata === undefined && pending === undefined) return undefined;
+    if (metadata === undefined && opens === undefined && closes === undefined) return undefined;
     const fields: Record<string, Content | undefined> = {};
     for (const [name, value] of Object.entries(metadata ?? {}))
       fields[fieldOf(name)] = value === undefined ? undefined : this.#codec.value(value);
-    if (pending !== undefined) fields[PENDING] = this.#codec.pending(pending);
+    if (opens !== undefined) fields[openField(opens.turnId)] = this.#codec.value(opens.token);
+    if (closes !== undefined) fields[openField(closes)] = undefined;
     return fields;
   }
 
-  /** Metadata and pending calls. */
+  /** The metadata, and which turn is open. */
   readFields(
     key: SessionKey,
     fields: Readonly<Record<string, Content>>,
-  ): Pick<SessionState, 'metadata' | 'pending'> {
+  ): Pick<SessionState, 'metadata' | 'open'> {
     const metadata: [string, unknown][] = [];
-    let pending: ToolCallPart[] = [];
+    let open: { turnId: string; token: number } | undefined;
     for (const [field, content] of Object.entries(fields)) {
-      if (field === PENDING) {
-        pending = this.#codec.readPending(content, { key, row: 'pending calls' });
-        continue;
-      }
       const name = nameOfField(field);
       if (name !== undefined) metadata.push([name, this.#codec.readValue(content, { key, row: 'metadata' })]);
+      const turnId = name === undefined ? openTurnOfField(field) : undefined;
+      if (turnId === undefined) continue;
+      const token = Number(this.#codec.readValue(content, { key, row: 'open turn' }));
+      if (open === undefined || token > open.token) open = { turnId, token };
     }
     // Also sets a key named `__proto__` as data.
-    return { metadata: Object.fromEntries(metadata), pending };
+    return { metadata: Object.fromEntries(metadata), ...(open !== undefined && { open: open.turnId }) };
+  }
+
+  /** Steps as rows. What was spent is kept with the first. */
+  stepRows(steps: readonly Step[], token: number, spent: Spent | undefined): Row<Content>[] {
+    return steps.map((step, at) => ({
+      weight: 0,
+      content: this.#codec.step({ step, token, ...(at === 0 && spent !== undefined && { spent }) }),
+    }));
+  }
+
+  /** The steps of rows, in order. */
+  steps(key: SessionKey, rows: readonly StoredRow<Content>[]): StoredStep[] {
+    return rows.map(({ content, at }, n) => {
+      const { step, spent, token } = this.#codec.readStep(content, { key, row: `step ${n}` });
+      return { n, step, ...(spent !== undefined && { spent }), token, at };
+    });
   }
 
   /** The rows of one append. */

@@ -15,6 +15,22 @@ export function conflictError(key: SessionKey, version: number, expectedVersion:
   );
 }
 
+/** `conflict`: a step of that number is stored by another run of the turn, or the steps before it are missing. */
+export function stepConflictError(key: SessionKey, turnId: string, from: number, steps: number): SluiceError {
+  return new SluiceError(
+    'conflict',
+    `The turn ${JSON.stringify(turnId)} of the ${sessionName(key)} has ${steps} steps, and not as this run has stored them: step ${from} does not follow. Read its steps again.`,
+  );
+}
+
+/** `conflict`: the time until which a record had to be stored is over. */
+export function stepTooLateError(key: SessionKey, turnId: string): SluiceError {
+  return new SluiceError(
+    'conflict',
+    `The record of the turn ${JSON.stringify(turnId)} of the ${sessionName(key)} is too late: the time in \`before\` is over.`,
+  );
+}
+
 /** `lease_lost`: the lease was given back, or another has taken it. */
 export function leaseLostError(key: SessionKey): SluiceError {
   return new SluiceError(

@@ -1,7 +1,8 @@
-import type { Message, ToolCallPart } from '../../messages.ts';
+import type { Message } from '../../messages.ts';
 import type { FinishReason } from '../../request.ts';
 import type { Outcome } from '../../outcome.ts';
 import type { Cost, Usage } from '../../usage.ts';
+import type { Spent, Step, StoredStep } from '../steps/step.ts';
 
 /**
  * A session's name: an id, or an id of one owner (tenant or user). Two owners' ids never meet. Both are data: any well-formed text of
@@ -46,8 +47,11 @@ export interface SessionState {
   messages: Message[];
   /** How many messages the session has in total. */
   messageCount: number;
-  /** Tool calls that wait for approval. */
-  pending: ToolCallPart[];
+  /**
+   * The id of the open turn: one that has steps and is not closed. It died, was cut short or waits for a decision. Set by the first record of the turn, in
+   * the same step, and removed by the append that `closes` it. If several turns are open, it is the one whose first step has the newest lease.
+   */
+  open?: string | undefined;
   metadata: Record<string, unknown>;
   /** Sum over all turns so far. */
   usage: Usage;
@@ -103,10 +107,34 @@ export interface AppendOptions {
   release?: boolean | undefined;
   /** Merged into the session's metadata; a key set to undefined is removed. Plain data, as JSON has it. */
   metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** Replaces the calls that wait for approval. */
-  pending?: readonly ToolCallPart[] | undefined;
   /** Adds its usage and cost to the sums of the session and of the owner. */
   end?: TurnEnd | undefined;
+  /** Added to the sums in place of the usage and the cost of `end`: what the steps of the turn have not added yet. Needs `end`. */
+  spent?: Spent | undefined;
+  /** The id of an open turn, whose steps are deleted in the same step: its messages take their place. Needs `lease`. Does nothing if the turn is not open. */
+  closes?: string | undefined;
+}
+
+/** The conditions of a record, and what it stores besides steps. */
+export interface RecordOptions {
+  /**
+   * The number of the first step, counted from 0. Steps that the same lease has stored under these numbers are skipped: a record can be sent again. A number
+   * that another lease has used, and a gap, are a `conflict`.
+   */
+  from: number;
+  /** A stale lease is refused as `lease_lost`, whatever else is wrong. So is one that was given back, unless the record is stored already. */
+  lease: Lease;
+  /** Added to the sums of the session and of the owner, once, with the first of these steps. The number of turns does not grow. */
+  spent?: Spent | undefined;
+  /** Merged into the session's metadata, as in an append. Only then does the version grow by one. */
+  metadata?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * A time in milliseconds since the epoch. If the clock of the store is past it, the record is refused as `conflict`. A record that is stored already
+   * is skipped at any time.
+   */
+  before?: number | undefined;
+  /** Releases the lease in the same step, if the record succeeds. Default: false. */
+  release?: boolean | undefined;
 }
 
 /** Options of `list`. */
@@ -138,7 +166,7 @@ export interface SpendScope {
  * `store` for the rest: retryable if the database failed, not retryable if what it holds cannot be read. What goes in and comes
  * out is copied, as JSON would.
  *
- * A store with a `ttlMs` drops a session that was not appended to, updated or leased for that time, but never while it is leased.
+ * A store with a `ttlMs` drops a session that was not appended to, updated, recorded in or leased for that time, but never while it is leased.
  */
 export interface StateStore extends AsyncDisposable {
   /** Undefined if there is no such session. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
@@ -147,9 +175,19 @@ export interface StateStore extends AsyncDisposable {
   turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined>;
   /**
    * Stores all of it or nothing, once per `turnId`. Resolves to the new version. The first append, at version 0, creates the session.
-   * `entries` may be empty if metadata, pending or end is given.
+   * `entries` may be empty if metadata or end is given.
    */
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number>;
+  /**
+   * Stores steps of a turn under its lease, all of them or nothing: they are numbered without a gap, and each number is stored once. Resolves to
+   * the version, which stays as it is unless metadata is given.
+   *
+   * The turn is open from its first step on, until an append `closes` it. Append its input first: `load` does not show a session to which nothing
+   * was appended. The caller closes an open turn before it begins another one: the store does not check that.
+   */
+  record(key: SessionKey, turnId: string, steps: readonly Step[], options: RecordOptions): Promise<number>;
+  /** The steps of an open turn, in order. Empty if the turn is not open. */
+  steps(key: SessionKey, turnId: string): Promise<StoredStep[]>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */
   update(
     key: SessionKey,
@@ -164,13 +202,13 @@ export interface StateStore extends AsyncDisposable {
   /** The sessions of an owner, each once, in an order that the store chooses. */
   list(options: ListOptions): Promise<SessionPage>;
   /**
-   * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, and the pending calls if it is not
-   * cut. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
+   * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, but no open turn and no steps. The copy
+   * begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
    */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;
-  /** Deletes a session. Appends under older leases are refused. Does nothing if there is no such session. */
+  /** Deletes a session with its steps. Appends and records under older leases are refused. Does nothing if there is no such session. */
   delete(key: SessionKey): Promise<void>;
-  /** Deletes everything of an owner: sessions, turns, leases and spend. Resolves to the number of its sessions. */
+  /** Deletes everything of an owner: sessions, turns, steps, leases and spend. Resolves to the number of its sessions. */
   forget(owner: string): Promise<number>;
   /** Rejects with `session_busy`, retryable, if another has the lease. A session does not have to exist to be leased. */
   lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease>;

@@ -1,24 +1,25 @@
 import * as z from 'zod';
-import type { Message, ToolCallPart } from '../../messages.ts';
+import type { Message } from '../../messages.ts';
 import { plainFault } from '../../plain-data.ts';
+import type { Spent } from '../steps/step.ts';
 import type { TurnEnd } from './store.ts';
 import type { Cost, Usage } from '../../usage.ts';
 
 // The shapes of what is stored. Fields that are not named here, such as those of a later version, are left out of what is read.
 
 /** JSON has no undefined: it is read as null. */
-const json = z.unknown().default(null);
+export const jsonSchema = z.unknown().default(null);
 const block = z.object({
   provider: z.string(),
   model: z.string().optional(),
   baseURL: z.string().optional(),
-  data: json,
+  data: jsonSchema,
 });
 
 const text = z.object({
   type: z.literal('text'),
   text: z.string(),
-  citations: z.array(json).optional(),
+  citations: z.array(jsonSchema).optional(),
   refusal: z.literal(true).optional(),
 });
 const thinking = z.object({ type: z.literal('thinking'), text: z.string(), block: block.optional() });
@@ -44,16 +45,21 @@ const toolCall = z.object({
   type: z.literal('tool_call'),
   id: z.string(),
   name: z.string(),
-  arguments: json,
+  arguments: jsonSchema,
   providerExecuted: z.literal(true).optional(),
   invalid: z.object({ raw: z.string(), reason: z.string() }).optional(),
   block: block.optional(),
 });
+/** The content of a tool result. */
+export const resultContentSchema = z.union([
+  z.string(),
+  z.array(z.discriminatedUnion('type', [text, image, file])),
+]);
 const toolResult = z.object({
   type: z.literal('tool_result'),
   id: z.string(),
   name: z.string(),
-  content: z.union([z.string(), z.array(z.discriminatedUnion('type', [text, image, file]))]),
+  content: resultContentSchema,
   isError: z.boolean().optional(),
   providerExecuted: z.literal(true).optional(),
   block: block.optional(),
@@ -70,7 +76,8 @@ const part = z.discriminatedUnion('type', [
   provider,
 ]);
 
-const message = z.object({
+/** A message. */
+export const messageSchema: z.ZodType<Message> = z.object({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.union([z.string(), z.array(part)]),
   name: z.string().optional(),
@@ -78,10 +85,7 @@ const message = z.object({
 });
 
 /** Messages. */
-export const messagesSchema: z.ZodType<Message[]> = z.array(message);
-
-/** Calls that wait for approval. */
-export const pendingSchema: z.ZodType<ToolCallPart[]> = z.array(toolCall);
+export const messagesSchema: z.ZodType<Message[]> = z.array(messageSchema);
 
 const tokens = z.number().min(0);
 const usage: z.ZodType<Usage> = z.object({
@@ -104,13 +108,25 @@ const cost: z.ZodType<Cost> = z.object({
   cacheWriteUsd: usd,
 });
 
+/** What was spent. */
+export const spentSchema: z.ZodType<Spent> = z.object({ usage, cost });
+
+/** Why a reply ended. */
+export const finishReasonSchema = z.enum([
+  'stop',
+  'length',
+  'tool_calls',
+  'content_filter',
+  'refusal',
+  'pause',
+  'other',
+]);
+
 /** How a turn ended. */
 export const turnEndSchema: z.ZodType<TurnEnd> = z.object({
   outcome: z.enum(['completed', 'interrupted', 'cancelled', 'failed']),
   reason: z.string().optional(),
-  finishReason: z
-    .enum(['stop', 'length', 'tool_calls', 'content_filter', 'refusal', 'pause', 'other'])
-    .optional(),
+  finishReason: finishReasonSchema.optional(),
   usage,
   cost,
   model: z.string().optional(),
@@ -128,10 +144,9 @@ export const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(
   'give an object of plain data, as JSON has it',
 );
 
-/** What changes with a session beside its messages. Metadata is left as it is: zod would leave out a key `__proto__`. */
+/** The metadata of a session. It is left as it is: zod would leave out a key `__proto__`. */
 export const sessionSchema = z.object({
   metadata: z.custom<Record<string, unknown>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   ),
-  pending: pendingSchema,
 });

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { SluiceError } from '../../errors.ts';
-import type { Message, ToolCallPart } from '../../messages.ts';
+import type { Message } from '../../messages.ts';
 import { parseOptions } from '../../kit/parse-options.ts';
+import { stepSchema } from '../steps/step-schema.ts';
+import type { Step } from '../steps/step.ts';
 import type { SessionKey } from './store.ts';
 import { unreadableError } from './store-errors.ts';
 import { messagesSchema, metadataSchema, sessionSchema } from './stored-schema.ts';
@@ -29,10 +31,9 @@ export interface TextFormat<T> {
   read(text: string, place: StoredPlace): T;
 }
 
-/** Metadata and pending calls of a session. */
+/** The metadata of a session. */
 export interface SessionContent {
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly pending: readonly ToolCallPart[];
 }
 
 /**
@@ -42,6 +43,7 @@ export interface SessionContent {
 export const storedText: {
   readonly messages: TextFormat<readonly Message[]>;
   readonly session: TextFormat<SessionContent>;
+  readonly step: TextFormat<Step>;
 } = {
   messages: {
     write: (messages) => encoded({ messages: parseOptions('append(): messages', messagesSchema, messages) }),
@@ -50,12 +52,17 @@ export const storedText: {
   session: {
     write: (content) => {
       parseOptions('metadata', metadataSchema, content.metadata);
-      return encoded(parseOptions('metadata and pending', sessionSchema, content));
+      return encoded({ metadata: content.metadata });
     },
     read: (text, place) => decoded(text, place, sessionSchema),
   },
+  step: {
+    write: (step) => encoded({ step: parseOptions('record(): a step', stepSchema, step) }),
+    read: (text, place) => decoded(text, place, stepContent).step,
+  },
 };
 
+const stepContent = z.object({ step: stepSchema });
 const messagesContent = z.object({ messages: messagesSchema });
 
 /** Content as JSON text with its schema version. Throws `invalid_options` if JSON cannot express it. */

@@ -1,9 +1,10 @@
 import { MONEY, TOKENS, noUsage } from '../../usage.ts';
 import type { Cost, Usage } from '../../usage.ts';
 import type { Sums } from './driver.ts';
-import type { Spend, TurnEnd } from './store.ts';
+import type { Spent } from '../steps/step.ts';
+import type { Spend } from './store.ts';
 
-/** How many turns there were, and how many of them had an estimated usage, an estimated cost or an unknown cost. */
+/** How many turns there were, and how many times an estimated usage, an estimated cost or an unknown cost was added. */
 const COUNTS = ['turns', 'estimatedUsages', 'estimatedCosts', 'unknownCosts'] as const;
 
 /** The name of a counter of {@link Sums}. */
@@ -13,9 +14,9 @@ export type SumName =
 /** The names of all counters, for databases that keep them in columns or read them one by one. Those that end in `Usd` are money. */
 export const SUM_NAMES: readonly SumName[] = [...COUNTS, ...TOKENS, ...MONEY];
 
-/** What a turn adds to the sums: counters that only grow, which any database can add up. */
-export function sumsOf({ usage, cost }: TurnEnd): Sums {
-  const sums: Record<string, number> = { turns: 1 };
+/** What is added to the sums: counters that only grow, which any database can add up. `turns`: how many turns have ended with it. */
+export function sumsOf({ usage, cost }: Spent, turns: number): Sums {
+  const sums: Record<string, number> = turns === 0 ? {} : { turns };
   for (const name of TOKENS) if (usage[name] !== 0) sums[name] = usage[name];
   for (const name of MONEY) {
     const usd = cost[name];

@@ -1,9 +1,11 @@
+import type { Step, StoredStep } from '../steps/step.ts';
 import { storeCall } from './store-call.ts';
 import type {
   AppendOptions,
   Lease,
   LeaseOptions,
   ListOptions,
+  RecordOptions,
   SessionEntry,
   SessionKey,
   SessionPage,
@@ -22,7 +24,7 @@ interface Limits {
 
 /**
  * A store whose calls, and those of its leases, have a deadline: see {@link storeCall}. A lease that comes too late is given back at once. Other
- * late answers are ignored: an append that is stored late is stored once, under its own turn's id and lease, or refused.
+ * late answers are ignored: an append or a record that is stored late is stored once, under its own turn's id and lease, or refused.
  */
 export class TimedStore implements StateStore {
   /** The store itself. */
@@ -53,10 +55,17 @@ export class TimedStore implements StateStore {
   }
 
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
-    const { lease } = options;
-    // A store may recognize its leases by their identity.
-    const given = lease instanceof TimedLease ? { ...options, lease: lease.origin } : options;
+    const given = { ...options, lease: originOf(options.lease) };
     return this.#call('append', () => this.origin.append(key, entries, given));
+  }
+
+  record(key: SessionKey, turnId: string, steps: readonly Step[], options: RecordOptions): Promise<number> {
+    const given = { ...options, lease: originOf(options.lease) };
+    return this.#call('record', () => this.origin.record(key, turnId, steps, given));
+  }
+
+  steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
+    return this.#call('steps', () => this.origin.steps(key, turnId));
   }
 
   update(
@@ -144,6 +153,11 @@ export class TimedLease implements Lease {
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
+}
+
+/** The lease as the store has granted it: a store may recognize its leases by their identity. */
+function originOf<T extends Lease | undefined>(lease: T): T | Lease {
+  return lease instanceof TimedLease ? lease.origin : lease;
 }
 
 /** Ignores a failure: a lease that cannot be released expires by itself. */

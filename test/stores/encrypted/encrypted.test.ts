@@ -26,7 +26,6 @@ describe('what is stored', () => {
         expectedVersion: 0,
         turnId: 'turn-1',
         metadata: { [`key ${SECRET}`]: SECRET },
-        pending: [call],
         end: { ...end, outcome: 'interrupted', reason: SECRET },
       },
     );
@@ -42,13 +41,11 @@ describe('what is stored', () => {
   test('no nonce is used twice', async () => {
     const below = new MemoryStore();
     const store = encrypted(below, randomBytes(32));
-    const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
     for (let turn = 0; turn < 5; turn++)
       await store.append('s', [entry('x'), entry('x')], {
         expectedVersion: turn,
         turnId: `t${turn}`,
         metadata: { [`mood${turn}`]: 1 },
-        pending: [call],
         end: { ...end, reason: 'r' },
       });
     const stored = JSON.stringify([await below.load('s'), await below.turn('s', 't4')]);
@@ -56,7 +53,7 @@ describe('what is stored', () => {
     const sealed = new Set(
       Array.from(stored.matchAll(/sluice-sealed-1\.[^."]+\.([\w-]+)/g), ([, data = '']) => data),
     );
-    expect(sealed.size).toBe(10 + 5 + 1 + 1);
+    expect(sealed.size).toBe(10 + 5 + 1);
     expect(new Set(Array.from(sealed, (data) => data.slice(0, 16))).size).toBe(sealed.size);
   });
 
@@ -80,8 +77,7 @@ describe('what is stored', () => {
 
 describe('keys', () => {
   const written = async (store: StateStore, key: Uint8Array): Promise<void> => {
-    const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
-    const options = { expectedVersion: 0, turnId: 't', metadata: { mood: SECRET }, pending: [call] };
+    const options = { expectedVersion: 0, turnId: 't', metadata: { mood: SECRET } };
     await encrypted(store, key).append(place, [entry(SECRET)], { ...options, end: { ...end, reason: 'r' } });
   };
 
@@ -119,14 +115,9 @@ describe('keys', () => {
       expectedVersion: 1,
       turnId: 't2',
       metadata: { mood: 'changed' },
-      pending: [],
     });
     const state = await ring.load(place);
-    expect([contents(state), state?.metadata, state?.pending]).toEqual([
-      [SECRET, 'new'],
-      { mood: 'changed' },
-      [],
-    ]);
+    expect([contents(state), state?.metadata]).toEqual([[SECRET, 'new'], { mood: 'changed' }]);
     expect(Object.keys((await below.load(place))?.metadata ?? {})).toHaveLength(1);
     expect(contents(await encrypted(below, third).load(place, { last: 1 }))).toEqual(['new']);
     expect(await failureOf(encrypted(below, third).load(place))).toMatchObject({ code: 'store' });
@@ -180,7 +171,6 @@ describe('keys', () => {
 describe('tampering', () => {
   const path = newPath();
   const store = encrypted(sqliteStore({ path }), randomBytes(32));
-  const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
 
   /** Two sessions of two turns each. */
   async function fresh(): Promise<void> {
@@ -190,7 +180,6 @@ describe('tampering', () => {
         expectedVersion: 0,
         turnId: 't1',
         metadata: { mood: 'calm', rank: 'user' },
-        pending: [call],
       });
       await store.append(id, entries(2), { expectedVersion: 1, turnId: 't2', end: { ...end, reason: 'r1' } });
       await store.append(id, [], { expectedVersion: 2, turnId: 't3', end: { ...end, reason: 'r2' } });
@@ -202,7 +191,6 @@ describe('tampering', () => {
     end?: { reason: string };
     /** The alias of a metadata key. */
     value: string;
-    pending: { arguments: string }[];
   }
 
   /** Changes stored data, as somebody with write access to the file could. */
@@ -276,11 +264,10 @@ describe('tampering', () => {
       "another session's",
       ['a', 'b'],
       (rows) => {
-        for (const at of [0, 1, 2]) swapped(rows, at, at + 3);
+        for (const at of [0, 1]) swapped(rows, at, at + 2);
       },
     ],
     ['a plain value put in', ['a'], ([row]) => (rowOf([row], 0).value = 'admin')],
-    ['pending calls made up', ['a'], ([, , row]) => (pendingOf(row).arguments = 'x')],
   ])('metadata: %s', async (_what, ids, change) => {
     await fresh();
     tamper('contents', ids, change);
@@ -326,10 +313,6 @@ function rowOf<T>(rows: readonly Row<T>[], at: number): T {
 
 function messageOf(row: Row<{ messages: { content: string; role: string }[] }>, at: number) {
   return rowOf(row?.messages ?? [], at);
-}
-
-function pendingOf(row: Row<{ pending: { arguments: string }[] }>) {
-  return rowOf(row?.pending ?? [], 0);
 }
 
 /** Swaps the encrypted texts, but not the places that are stored with them. */

@@ -64,7 +64,7 @@ await onPostgres('the driver', ({ database, pool, open, count }) => {
         await driver.load(place, 20);
         await driver.load(place, Infinity);
         await driver.group(place, 't');
-        await driver.copy(place, place, { messages: 1, wholeOnly: [], cut: () => '' });
+        await driver.copy(place, place, { messages: 1, without: [], cut: () => '' });
       }
       const store = open({ schema: 'planned', pool: single });
       for (let at = 0; at < 40; at++) {

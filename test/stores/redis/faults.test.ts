@@ -214,7 +214,6 @@ describe.skipIf(!hasRedisServer())('a server of their own', () => {
       end,
       lease,
       metadata: { a: 1 },
-      pending: [],
     });
     await redisStore({ client }).update('s', { a: undefined, b: 1 }, { expectedVersion: 1 });
     await lease.renew(1_000);

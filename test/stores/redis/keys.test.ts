@@ -181,7 +181,7 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
     await open().forget(key.owner);
   });
 
-  test.each(['rows', 'newest', 'metadata', 'pending', 'sum:totalUsd'])(
+  test.each(['rows', 'newest', 'metadata', 'sum:totalUsd'])(
     'unreadable data is a store error that is not retryable: %s',
     async (what) => {
       const key = { owner: anOwner(), id: 's' };
@@ -189,7 +189,6 @@ await onRedis('keys', ({ open, admin, prefix, sessionKey }) => {
         expectedVersion: 0,
         turnId: 't',
         end,
-        pending: [],
         metadata: { a: 1 },
       });
       const hash = sessionKey(key);

@@ -6,8 +6,6 @@ import { keysOf } from '../../support/redis.ts';
 import { hasRedisServer, redisServer, until } from '../../support/redis-servers.ts';
 import { anOwner, contents, end, entry, onCluster, onRedis, type RedisStage } from './stage.ts';
 
-const call = { type: 'tool_call', id: 'c', name: 'pay', arguments: {} } as const;
-
 interface Key {
   owner: string;
   id: string;
@@ -16,7 +14,7 @@ interface Key {
 /** A session with data of every kind. */
 async function writeAll(store: StateStore, key: Key): Promise<void> {
   const lease = await store.lease(key, 60_000);
-  const more = { lease, end, metadata: { plan: 'pro', 'a\nb"': [1] }, pending: [call] };
+  const more = { lease, end, metadata: { plan: 'pro', 'a\nb"': [1] } };
   await store.append(key, [entry('a'), entry('b')], { expectedVersion: 0, turnId: 't1', ...more });
   await store.append(key, [entry('c')], { expectedVersion: 1, turnId: 't2', lease, release: true, end });
   await store.update(key, { count: 2 }, { expectedVersion: 2 });
@@ -25,7 +23,7 @@ async function writeAll(store: StateStore, key: Key): Promise<void> {
 /** Asserts that the session is complete. */
 function expectWhole(state: SessionState | undefined): void {
   expect(state?.metadata).toEqual({ plan: 'pro', 'a\nb"': [1], count: 2 });
-  expect(state).toMatchObject({ messageCount: 3, pending: [call], turns: 2, version: 3 });
+  expect(state).toMatchObject({ messageCount: 3, turns: 2, version: 3 });
   expect(contents(state)).toEqual(['a', 'b', 'c']);
 }
 
@@ -36,7 +34,7 @@ async function expectNew(store: StateStore, key: Key): Promise<void> {
   expect(await failureOf(store.fork(key))).toMatchObject({ code: 'not_found' });
   expect(await store.append(key, [entry('new')], { expectedVersion: 0, turnId: 't1' })).toBe(1);
   const state = await store.load(key);
-  expect([contents(state), state?.metadata, state?.pending]).toEqual([['new'], {}, []]);
+  expect([contents(state), state?.metadata]).toEqual([['new'], {}]);
   expect(state).toMatchObject({ messageCount: 1, turns: 0, version: 1 });
 }
 
