@@ -114,7 +114,6 @@ export type {
   CutStep,
   Decision,
   DecisionStep,
-  PendingCall,
   ReplyStep,
   ResultStep,
   Spent,

@@ -1,4 +1,5 @@
 import type { Message, ToolResultPart } from '../../messages.ts';
+import type { PendingCall } from '../../pending-call.ts';
 import type { FinishReason } from '../../request.ts';
 import type { Cost, Usage } from '../../usage.ts';
 
@@ -6,30 +7,6 @@ import type { Cost, Usage } from '../../usage.ts';
 export interface Spent {
   usage: Usage;
   cost: Cost;
-}
-
-/** A tool call that waits for a decision, as a client may see it. */
-export interface PendingCall {
-  /** The id that a decision names. */
-  callId: string;
-  name: string;
-  /** The validated arguments, which the tool will run with. */
-  arguments: unknown;
-  /**
-   * `approval`: somebody has to allow it. `client`: the caller runs the tool and gives its result. `unknown`: it had begun when its run died, and may
-   * have taken effect.
-   */
-  waitsFor: 'approval' | 'client' | 'unknown';
-  /** Why it waits, in words. */
-  reason?: string | undefined;
-  /** Plain data of whoever asked for the decision. */
-  metadata?: unknown;
-  /** When it can no longer be decided, in milliseconds since the epoch, by the clock of the store. Absent: it does not expire. */
-  expiresAt?: number | undefined;
-  /** Identifies the definition of the tool at the time of the call: a decision is refused if the tool has changed since. */
-  fingerprint?: string | undefined;
-  /** See {@link Step}. */
-  path?: string | undefined;
 }
 
 /** What somebody decides about a {@link PendingCall}. `arguments` replace those of the call; a client's `result` is the result of the tool. */
