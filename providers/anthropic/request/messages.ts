@@ -1,5 +1,12 @@
-import type { Message, Part } from '../../../src/index.ts';
-import { ownCallId, pairedCalls, type IdRule, type Origin, type Unsupported } from '../../wire/index.ts';
+import type { Message, Part, ToolCallPart } from '../../../src/index.ts';
+import {
+  isRecord,
+  ownCallId,
+  pairedCalls,
+  type IdRule,
+  type Origin,
+  type Unsupported,
+} from '../../wire/index.ts';
 import type { Block } from './block.ts';
 import { blocksOf, type Mapping } from './content.ts';
 
@@ -49,26 +56,40 @@ export function wireConversation(
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
   let emptyAt: number | undefined;
-  pairedCalls(messages, { rule: ID_RULE, ownId, unsupported }).forEach((message, at) => {
-    const blocks = blocksOf(message, mapping);
-    lastBlocks.push(blocks.findLast(isCacheable));
-    if (message.role === 'system') {
-      system.push(...blocks);
-      return;
-    }
-    const role = message.role === 'assistant' ? 'assistant' : 'user';
-    const last = turns.at(-1);
-    if (blocks.length === 0) {
-      if (message.role === 'user' && last?.role !== 'user') emptyAt ??= at;
-      return;
-    }
-    emptyAt = undefined;
-    if (last?.role === role) last.content.push(...blocks);
-    else turns.push({ role, content: blocks });
-  });
+  pairedCalls(messages, { rule: ID_RULE, ownId, serverId: programId(origin), unsupported }).forEach(
+    (message, at) => {
+      const blocks = blocksOf(message, mapping);
+      lastBlocks.push(blocks.findLast(isCacheable));
+      if (message.role === 'system') {
+        system.push(...blocks);
+        return;
+      }
+      const role = message.role === 'assistant' ? 'assistant' : 'user';
+      const last = turns.at(-1);
+      if (blocks.length === 0) {
+        if (message.role === 'user' && last?.role !== 'user') emptyAt ??= at;
+        return;
+      }
+      emptyAt = undefined;
+      if (last?.role === role) last.content.push(...blocks);
+      else turns.push({ role, content: blocks });
+    },
+  );
   for (const turn of turns) if (turn.role === 'user') turn.content = resultsFirst(turn.content);
   trimPrefill(turns, lastBlocks);
   return { system, messages: turns, lastBlocks, container: mapping.container, emptyAt };
+}
+
+/**
+ * The id of a call that a program of the API made. The program waits in its container for a result with that id.
+ * Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+ */
+function programId(origin: Origin): (part: ToolCallPart) => string | undefined {
+  return (part) => {
+    const data: unknown = part.block?.data;
+    const caller = isRecord(data) ? data['caller'] : undefined;
+    return isRecord(caller) && caller['tool_id'] !== undefined ? ownCallId(part, origin, 'id') : undefined;
+  };
 }
 
 /**

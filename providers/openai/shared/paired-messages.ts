@@ -4,7 +4,7 @@ import type { CallWire, IdRule } from '../../wire/index.ts';
 import type { RequestContext } from './request-context.ts';
 
 /** LiteLLM puts data into ids: Gemini's signatures, and the deployment that can read an item. */
-const CARRIES_DATA = /__thought__|^encitem_/;
+export const CARRIES_DATA = /__thought__|^encitem_/;
 
 /** Mistral's models, by name on any host. A server that runs one may be as strict as Mistral is. */
 const MISTRAL = /(?:^|[/.])(?:open-)?(?:mistral|ministral|mixtral|pixtral|codestral|devstral|magistral)/i;
@@ -14,8 +14,13 @@ export function carriesData({ settings }: RequestContext, id: string): boolean {
   return !settings.isOpenAI && CARRIES_DATA.test(id);
 }
 
+/** An id if it holds data of the server. */
+export function dataIn(context: RequestContext, id: string | undefined): string | undefined {
+  return id !== undefined && carriesData(context, id) ? id : undefined;
+}
+
 /** What the two APIs differ in. */
-type Wire = Pick<CallWire, 'ownId' | 'hasEarlier'> & { maxLength: number };
+type Wire = Pick<CallWire, 'ownId' | 'serverId' | 'hasEarlier'> & { maxLength: number };
 
 /**
  * The messages, with ids of tool calls that the server takes.

@@ -7,6 +7,8 @@ export interface CallWire {
   rule: IdRule;
   /** The id in the original form of a part, if that form is sent back. */
   ownId(part: Part): string | undefined;
+  /** The id of a call that the server needs back as it gave it. All other calls have the id of their part, which a layer may have changed. */
+  serverId(part: ToolCallPart): string | undefined;
   /** Whether the server knows calls that the messages do not hold. A result may then answer one of those. */
   hasEarlier?: boolean;
   unsupported: Unsupported;
@@ -98,7 +100,7 @@ class Pairing {
 
   #call(part: ToolCallPart, at: number, index: number): void {
     const { id, name } = part;
-    const wireId = this.#ids.name(this.#wire.ownId(part) ?? id);
+    const wireId = this.#ids.name(this.#wire.serverId(part) ?? id);
     const call = { name, id: wireId, reply: this.#reply, at, index };
     const same = this.#calls.get(id);
     if (same === undefined) this.#calls.set(id, [call]);

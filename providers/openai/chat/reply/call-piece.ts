@@ -1,4 +1,5 @@
 import { blockFrom, isDeeper, isRecord } from '../../../wire/index.ts';
+import { CARRIES_DATA } from '../../shared/paired-messages.ts';
 import type { Origin, ToolCallPiece } from '../../../wire/index.ts';
 
 type Fields = Record<string, unknown>;
@@ -18,7 +19,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 /** A call, or a piece of one, of Chat Completions. `place` is its position in a list without indices. */
 export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCallPiece {
   const { index = place, id, custom } = call;
-  const fields = ownFields(call);
+  const fields = withData(id, ownFields(call));
   if (isRecord(custom)) {
     const block = blockFrom(origin, { type: 'custom', ...fields });
     return { index, id, name: custom['name'], input: custom['input'] ?? '', block };
@@ -28,6 +29,11 @@ export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCal
   return fields === undefined
     ? piece
     : { ...piece, block: blockFrom(origin, { type: 'function', ...fields }) };
+}
+
+/** With the id of the call, if the server keeps data in it: a layer may give the call another one. */
+function withData(id: unknown, fields: Fields | undefined): Fields | undefined {
+  return typeof id === 'string' && CARRIES_DATA.test(id) ? { ...fields, id } : fields;
 }
 
 /** The fields that the server wants back with the call, such as Gemini's `extra_content`. */

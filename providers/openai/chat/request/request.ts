@@ -1,8 +1,8 @@
 import { wellFormed } from '../../../../src/index.ts';
 import type { ResponseFormat, ToolChoice } from '../../../../src/index.ts';
-import { nothingToSend } from '../../../wire/index.ts';
+import { nothingToSend, ownCallId } from '../../../wire/index.ts';
 import { markChat } from '../../shared/cache.ts';
-import { pairedMessages } from '../../shared/paired-messages.ts';
+import { dataIn, pairedMessages } from '../../shared/paired-messages.ts';
 import { chatMessages, resultsFirst } from './messages.ts';
 import { sampling } from '../../shared/sampling.ts';
 import {
@@ -70,7 +70,11 @@ export function chatRequest(context: RequestContext): Json {
 
 /** The messages to send for each message of the request. */
 function wireMessages(context: RequestContext): Json[][] {
-  const messages = pairedMessages(context, { maxLength: MAX_ID_LENGTH, ownId: () => undefined });
+  const messages = pairedMessages(context, {
+    maxLength: MAX_ID_LENGTH,
+    ownId: () => undefined,
+    serverId: (part) => dataIn(context, ownCallId(part, context.origin, 'id')),
+  });
   const back = context.thinkingBack;
   const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
   return messages.map((message, at) =>

@@ -2,7 +2,7 @@ import { wellFormed } from '../../../../src/index.ts';
 import type { ReasoningOptions, ResponseFormat, ToolChoice } from '../../../../src/index.ts';
 import { isRecord, nothingToSend, ownCallId } from '../../../wire/index.ts';
 import { markResponses } from '../../shared/cache.ts';
-import { carriesData, pairedMessages } from '../../shared/paired-messages.ts';
+import { carriesData, dataIn, pairedMessages } from '../../shared/paired-messages.ts';
 import { ItemIds } from './item-ids.ts';
 import { reasons } from '../../server/refused-parameters.ts';
 import { customCallsOf, responsesItems } from './input.ts';
@@ -41,6 +41,7 @@ export function responsesRequest(context: RequestContext): Json {
   const messages = pairedMessages(context, {
     maxLength: MAX_ID_LENGTH,
     ownId: (part) => ownCallId(part, context.origin, 'call_id'),
+    serverId: (part) => dataIn(context, ownCallId(part, context.origin, 'call_id')),
     hasEarlier: EARLIER.some((field) => field in extra),
   });
   const writing = {

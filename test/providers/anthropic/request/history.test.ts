@@ -57,11 +57,14 @@ describe('ids of calls on the Messages API', () => {
     expect(at(body, 'messages', 2, 'content', 0, 'caller')).toEqual(caller);
   });
 
-  it('are those of the kept block if the conversation has another one', () => {
-    const block = own({ type: 'tool_use', id: 'toolu_1', name: 'add', input: {}, caller: { type: 'x' } });
+  it.each([
+    ['the conversation', { type: 'x' }, 'ours'],
+    ['the kept block if a program of the API waits for it', { type: 'x', tool_id: 'srvtoolu_1' }, 'toolu_1'],
+  ])('are those of %s if the two differ', (_, caller, id) => {
+    const block = own({ type: 'tool_use', id: 'toolu_1', name: 'add', input: {}, caller });
     const { body } = messagesOf([assistant(call('ours', { block })), tool(result('ours'))]);
-    expect(at(body, 'messages', 0, 'content', 0, 'id')).toBe('toolu_1');
-    expect(at(body, 'messages', 1, 'content', 0, 'tool_use_id')).toBe('toolu_1');
+    expect(at(body, 'messages', 0, 'content', 0)).toMatchObject({ id, caller });
+    expect(at(body, 'messages', 1, 'content', 0, 'tool_use_id')).toBe(id);
   });
 
   it('are never the id of a server tool', () => {

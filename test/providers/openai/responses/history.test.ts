@@ -49,12 +49,12 @@ const output = (id: string, content: unknown = '2'): object => ({
 });
 
 describe('ids of calls on Responses', () => {
-  it("are the provider's, in the call and in its result, even if the conversation has another id", () => {
+  it('are those of the conversation, in the call and in its result, even if the provider gave another id', () => {
     const { input, warnings } = inputOf([
       assistant(call('ours', blockOf(item('call_1')))),
       tool(result('ours')),
     ]);
-    expect(input).toEqual([item('call_1'), output('call_1')]);
+    expect(input).toEqual([item('call_1', { call_id: 'ours' }), output('ours')]);
     expect(warnings).toEqual([]);
   });
 

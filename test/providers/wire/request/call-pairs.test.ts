@@ -19,6 +19,7 @@ function paired(messages: Message[], rule = CLEAN, hasEarlier = false) {
   const warnings: string[] = [];
   const sent = pairedCalls(messages, {
     rule,
+    serverId: () => undefined,
     ownId: (part) => (part.type === 'provider' ? String(part.block.data) : undefined),
     hasEarlier,
     unsupported: (message) => warnings.push(message),
