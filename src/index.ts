@@ -109,6 +109,8 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store/store.ts';
+export { Ledger, ledgerOf } from './session/steps/ledger.ts';
+export type { CallState, RoundState } from './session/steps/ledger.ts';
 export type {
   CallOutcome,
   CutStep,
