@@ -94,6 +94,26 @@ export function checkMessages(input: Input): Message[] {
   return [...wellFormed(messages)];
 }
 
+/** Messages of earlier requests that were found to be right. */
+const checked = new WeakSet<object>();
+
+/**
+ * Checks the messages that a layer passes on in place of those of its own request. Each message is checked once: those of the request were checked
+ * before, and a message that a layer passes on again is the same object. Whoever changes a message after that sends it unchecked.
+ */
+export function checkNewMessages(messages: readonly unknown[], before: readonly unknown[]): void {
+  let at = 0;
+  while (at < before.length && messages[at] === before[at]) at++;
+  const known: ReadonlySet<unknown> | undefined = at < before.length ? new Set(before) : undefined;
+  for (; at < messages.length; at++) {
+    const message = messages[at];
+    const isObject = typeof message === 'object' && message !== null;
+    if (isObject && (checked.has(message) || known?.has(message) === true)) continue;
+    checkMessage(message, `messages[${at}]`);
+    if (isObject) checked.add(message);
+  }
+}
+
 function isList(input: Input): input is readonly Message[] {
   return Array.isArray(input);
 }

@@ -4,7 +4,7 @@ import type { ContextEntry } from './keys.ts';
 import { option } from './kit/option.ts';
 import { parseOptions } from './kit/parse-options.ts';
 import type { LoggerLike } from './log.ts';
-import { checkMessages } from './check-messages.ts';
+import { checkNewMessages } from './check-messages.ts';
 import { checkId } from './session/store/check-key.ts';
 import type { OnBusy } from './session/session-queue.ts';
 import { plainFault } from './plain-data.ts';
@@ -170,7 +170,8 @@ export function checkParameters(what: string, parameters: Parameters): void {
 }
 
 const changesSchema = z.strictObject({
-  messages: z.array(z.unknown()).optional(),
+  // One by one they are checked below.
+  messages: z.custom(Array.isArray, 'give an array').optional(),
   parameters: parametersSchema.optional(),
   model: z.string().min(1).optional(),
   tools: z.array(toolSchema).optional(),
@@ -178,8 +179,8 @@ const changesSchema = z.strictObject({
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** Checks what a middleware passes to `next()`. */
-export function checkChanges(changes: Partial<ModelRequest>): void {
+/** Checks what a middleware passes to `next()`. `before` is its own request. */
+export function checkChanges(changes: Partial<ModelRequest>, before: ModelRequest): void {
   parseOptions('The request', changesSchema, changes);
   for (const key of ['messages', 'parameters'] as const) {
     if (key in changes && changes[key] === undefined)
@@ -188,7 +189,7 @@ export function checkChanges(changes: Partial<ModelRequest>): void {
         `The request: ${key} is undefined: leave it out to keep it as it is.`,
       );
   }
-  if (changes.messages !== undefined) checkMessages(changes.messages);
+  if (changes.messages !== undefined) checkNewMessages(changes.messages, before.messages);
 }
 
 /** Reports data that JSON and `structuredClone` would change: it becomes part of the result. */

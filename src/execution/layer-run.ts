@@ -122,7 +122,7 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
   #changed(verb: string, changes: Partial<ModelRequest> | undefined): ModelRequest {
     if (changes === undefined) return this.request;
     try {
-      checkChanges(changes);
+      checkChanges(changes, this.request);
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it is not a request';
       throw middlewareError(this.layer.name, `called ${verb}() with a wrong change: ${why}`, error);

@@ -288,7 +288,7 @@ describe('other wrong calls are refused', () => {
 
   test('a handler with an unknown name', async () => {
     expect(await call('handle', { onToken: () => 1, onContent: 5 })).toBe(
-      'invalid_options: handle(): onToken is not a handler: there are onContent, onThinking, onToolCall, onFile, onReset, onProgress, onComplete, onError; onContent is a number: give a function.',
+      'invalid_options: handle(): onToken is not a handler: there are onContent, onThinking, onToolCall, onFile, onToolProgress, onReset, onProgress, onComplete, onError; onContent is a number: give a function.',
     );
     expect(await call('handle')).toContain('handler is undefined: give an object of functions.');
   });
