@@ -196,7 +196,8 @@ function toolCallPart(chunk: ToolCallChunk): Part {
 }
 
 function toolResultPart(chunk: ToolResultChunk): Part {
-  const { id, name, content, isError, providerExecuted, block } = chunk;
+  const { id, name, parts, isError, providerExecuted, block } = chunk;
+  const content = parts === undefined ? chunk.content : parts.map((part) => ({ ...part }));
   return {
     ...{ type: 'tool_result', id, name, content },
     ...(isError && { isError }),

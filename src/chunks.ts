@@ -1,4 +1,4 @@
-import type { InvalidArguments, ProviderBlock } from './messages.ts';
+import type { FilePart, ImagePart, InvalidArguments, ProviderBlock, TextPart } from './messages.ts';
 import type { ExecutionResult } from './result.ts';
 
 interface ChunkBase {
@@ -67,7 +67,10 @@ export interface ToolResultChunk extends ChunkBase {
   type: 'tool_result';
   id: string;
   name: string;
+  /** The text of the result. */
   content: string;
+  /** The whole result, if it is more than text. Messages then have these parts in place of `content`. */
+  parts?: (TextPart | ImagePart | FilePart)[];
   isError: boolean;
   /** The result of a call that the provider ran itself. */
   providerExecuted?: true;

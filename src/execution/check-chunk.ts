@@ -13,8 +13,13 @@ export function isChunk(chunk: StreamChunk | undefined): boolean {
       return typeof chunk.argumentsDelta === 'string';
     case 'tool_call':
     case 'tool_progress':
-    case 'tool_result':
       return typeof chunk.id === 'string' && typeof chunk.name === 'string';
+    case 'tool_result':
+      return (
+        typeof chunk.id === 'string' &&
+        typeof chunk.name === 'string' &&
+        (chunk.parts === undefined || Array.isArray(chunk.parts))
+      );
     case 'file':
       return (
         typeof chunk.mediaType === 'string' &&

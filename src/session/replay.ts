@@ -53,11 +53,11 @@ function chunksOf({ content }: Message): StreamChunk[] {
       case 'tool_call':
         return [{ ...part }];
       case 'tool_result': {
-        const text =
-          typeof part.content === 'string'
-            ? part.content
-            : part.content.map((inner) => (inner.type === 'text' ? inner.text : '')).join('');
-        return [{ ...part, content: text, isError: part.isError ?? false }];
+        const { content } = part;
+        const isError = part.isError ?? false;
+        if (typeof content === 'string') return [{ ...part, content, isError }];
+        const text = content.map((inner) => (inner.type === 'text' ? inner.text : '')).join('');
+        return [{ ...part, content: text, parts: content, isError }];
       }
       case 'file': {
         const { mediaType = 'application/octet-stream', data, url, id, block } = part;

@@ -70,7 +70,7 @@ function inputMessages(context: RequestContext, parts: Part[], role: 'user' | 't
   const content: Json[] = [];
   for (const part of parts) {
     if (part.type === 'tool_result' && part.providerExecuted !== true)
-      messages.push(toolMessage(context, part));
+      messages.push(toolMessage(context, part, content));
     else if (role === 'tool') leaveOut(context, part, role);
     else if (!isEmptyText(part)) content.push(...inputPart(context, part));
   }
@@ -119,12 +119,34 @@ function inputPart(context: RequestContext, part: Part): Json[] {
   return [];
 }
 
-function toolMessage(context: RequestContext, part: ToolResultPart): Json {
-  const parts: Part[] =
-    typeof part.content === 'string' ? [{ type: 'text', text: part.content }] : part.content;
-  const content = onlyText(context, parts, 'tool');
-  const isBlankError = part.isError === true && content.trim() === '';
-  return { role: 'tool', tool_call_id: part.id, content: isBlankError ? BLANK_ERROR : content };
+/** A result as the API takes it: text alone. Its other parts are added to `after`, which follows as a message of the user. */
+function toolMessage(context: RequestContext, part: ToolResultPart, after: Json[]): Json {
+  const { id, name } = part;
+  const parts: readonly Part[] = typeof part.content === 'string' ? [] : part.content;
+  const media = parts.flatMap((each) => (each.type === 'text' ? [] : resultMedia(context, each)));
+  if (media.length > 0)
+    after.push({ type: 'text', text: `Result of the tool ${name} (call ${id}):` }, ...media);
+  const text =
+    typeof part.content === 'string'
+      ? part.content
+      : parts.map((each) => (each.type === 'text' ? each.text : '')).join('');
+  const isBlank = text.trim() === '';
+  const content =
+    isBlank && part.isError === true
+      ? BLANK_ERROR
+      : isBlank && media.length > 0
+        ? 'The result is in the next message of the user.'
+        : text;
+  return { role: 'tool', tool_call_id: id, content };
+}
+
+function resultMedia(context: RequestContext, part: Part): Json[] {
+  const sent = inputPart(context, part);
+  if (sent.length > 0) {
+    const what = `a part of type ${part.type} cannot be sent in the result of a tool`;
+    context.unsupported(`${what}, it follows as a message of the user`);
+  }
+  return sent;
 }
 
 /** A single text is sent as a string, which every compatible server understands. */

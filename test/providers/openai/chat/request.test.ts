@@ -227,7 +227,7 @@ describe('a request to Chat Completions', () => {
       'openai: a block that belongs to anthropic is left out',
       'openai: audio other than wav and mp3 cannot be sent, it is left out',
       'openai: a file with a url cannot be sent by this API, it is left out: give its data',
-      'openai: a part of type image in a message of role tool cannot be sent, it is left out',
+      'openai: a part of type image cannot be sent in the result of a tool, it follows as a message of the user',
     ]);
   });
 
