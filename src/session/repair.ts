@@ -35,16 +35,18 @@ export function repaired(messages: readonly Message[], options: RepairOptions = 
   let unanswered = new Set<string>();
   let answered: ReadonlyMap<unknown, number> = new Map();
   const lastAt = lastReplyOf(messages);
+  const newest = messages.findLastIndex(({ role }) => role === 'assistant');
   messages.forEach((message, at) => {
     let repairedMessage = message;
     if (message.role === 'assistant') {
-      if (messages[at - 1]?.role !== 'assistant') answered = serverAnswers(messages, at);
+      if (!isInRow(messages[at - 1])) answered = serverAnswers(messages, at);
       const row = answered;
       const last = at === lastAt && followedBy.length === 0 ? lastReply : undefined;
       if (last !== 'paused') {
         repairedMessage = repairReply(message, (what) => faults.push({ at, what }), {
           calls: last === 'open' ? undefined : answersAfter(messages, at, followedBy),
           isAnsweredByServer: (id) => (row.get(id) ?? -1) >= at,
+          isNewest: at === newest,
         });
       }
       unanswered = new Set(callsOf(repairedMessage));
@@ -115,6 +117,8 @@ function answersAfter(
 interface Answered {
   calls: ReadonlySet<string> | undefined;
   isAnsweredByServer: (id: unknown) => boolean;
+  /** Whether no other reply follows. Beside calls of tools, a call of the provider may then get its result in the next reply. */
+  isNewest: boolean;
 }
 
 /** A reply without calls that nothing answers. */
@@ -123,15 +127,14 @@ function repairReply(message: Message, found: Found, answered: Answered): Messag
   const parts = message.content;
   const isLostOfClient = (part: ToolCallPart): boolean => answered.calls?.has(part.id) === false;
   // Programs of the provider that wait for the client's tools: their result comes after those of the tools.
-  const waiting = new Set(
-    parts
-      .filter(isClientCall)
-      .filter((one) => !isLostOfClient(one))
-      .map(callerOf),
-  );
+  const answerable = parts.filter(isClientCall).filter((one) => !isLostOfClient(one));
+  const waiting = new Set(answerable.map(callerOf));
+  const mayCome = answered.isNewest && answerable.length > 0;
   const isLost = (part: Part): boolean => {
     if (isClientCall(part)) return isLostOfClient(part);
-    return isServerCall(part) && !answered.isAnsweredByServer(idOf(part)) && !waiting.has(idOf(part));
+    return (
+      !mayCome && isServerCall(part) && !answered.isAnsweredByServer(idOf(part)) && !waiting.has(idOf(part))
+    );
   };
   const isKept = keptParts(parts, isLost);
   const kept = parts.filter((part, at) => {
@@ -190,10 +193,17 @@ function callerOf(part: ToolCallPart): unknown {
   return fieldOf(fieldOf(part.block?.data, 'caller'), 'tool_id');
 }
 
+/** Whether a message belongs to a row of replies: it is one, or has only the results of its calls. */
+function isInRow(message: Message | undefined): boolean {
+  if (message === undefined) return false;
+  return message.role === 'assistant' || (isAnswer(message) && !saysMore(message));
+}
+
 /** The ids that blocks refer to, in a row of replies from `at` on, and in which message each is last. */
 function serverAnswers(messages: readonly Message[], at: number): ReadonlyMap<unknown, number> {
   const ids = new Map<unknown, number>();
-  for (let next = at; messages[next]?.role === 'assistant'; next++) {
+  for (let next = at; isInRow(messages[next]); next++) {
+    if (messages[next]?.role !== 'assistant') continue;
     for (const part of partsOf(messages[next])) {
       if (part.type === 'provider') ids.set(fieldOf(part.block.data, 'tool_use_id'), next);
       else if (part.type === 'tool_result') ids.set(part.id, next);
