@@ -1,11 +1,13 @@
 import { MemoryStore } from 'sluice';
-import type { StateStore } from 'sluice';
+import type { Lease, StateStore } from 'sluice';
 
 /** Every method of a store. */
 export const VERBS = [
   'load',
   'turn',
   'append',
+  'record',
+  'steps',
   'update',
   'spend',
   'list',
@@ -42,6 +44,17 @@ export function callVerb(store: StateStore, verb: Verb): Promise<unknown> {
       return store.turn('s', 't');
     case 'append':
       return store.append('s', [{ message: { role: 'user', content: 'hi' } }], append);
+    case 'record': {
+      const lease: Lease = Object.assign(new AsyncDisposableStack(), {
+        token: 1,
+        expiresAt: 0,
+        renew: () => Promise.resolve(),
+        release: () => Promise.resolve(),
+      });
+      return store.record('s', 't', [{ kind: 'started', callId: 'c' }], { from: 0, lease });
+    }
+    case 'steps':
+      return store.steps('s', 't');
     case 'update':
       return store.update('s', { x: 1 }, { expectedVersion: 1 });
     case 'spend':

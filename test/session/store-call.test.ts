@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MemoryStore, Pipeline, SluiceError, storeCall } from 'sluice';
 import type { Lease, StateStore } from 'sluice';
 import { failureOf, says, settled } from '../core/harness.ts';
+import { ForwardingStore } from '../support/forwarding-store.ts';
 import { VERBS, callVerb, storeWith } from './hanging-store.ts';
 
 const never = new Promise<never>(() => undefined);
@@ -177,11 +178,14 @@ describe('R53 each method of a store', () => {
 
   test.each(VERBS)('%s reaches the store with what it was given, and its answer comes back', async (verb) => {
     const [plain, through] = [new MemoryStore(), new MemoryStore()];
-    for (const store of [plain, through])
+    for (const store of [plain, through]) {
       await store.append('s', [{ message: { role: 'user', content: 'hi' } }], {
         expectedVersion: 0,
         turnId: 't',
       });
+      // The first lease of a store has the token 1.
+      if (verb === 'record') await store.lease('s', 60_000);
+    }
     const found = async (store: StateStore): Promise<unknown> => {
       const answer = await callVerb(store, verb);
       if (verb === 'lease') return { token: (answer as Lease).token, expiresAt: (answer as Lease).expiresAt };
@@ -190,6 +194,33 @@ describe('R53 each method of a store', () => {
     };
     expect(await found(timed(through))).toEqual(await found(plain));
     expect(await through.load('s')).toEqual(await plain.load('s'));
+  });
+
+  test('append and record give the store its own lease', async () => {
+    const leases: unknown[] = [];
+    class Watched extends ForwardingStore {
+      override append(...given: Parameters<StateStore['append']>): Promise<number> {
+        leases.push(given[2].lease);
+        return super.append(...given);
+      }
+
+      override record(...given: Parameters<StateStore['record']>): Promise<number> {
+        leases.push(given[3].lease);
+        return super.record(...given);
+      }
+
+      override async lease(...given: Parameters<StateStore['lease']>): Promise<Lease> {
+        const lease = await super.lease(...given);
+        leases.push(lease);
+        return lease;
+      }
+    }
+    const store = new Watched(new MemoryStore());
+    const lease = await timed(store).lease('s', 60_000);
+    await timed(store).append('s', [], { expectedVersion: 0, turnId: 't', metadata: {}, lease });
+    await timed(store).record('s', 't', [{ kind: 'started', callId: 'c' }], { from: 0, lease });
+    expect(leases).toHaveLength(3);
+    expect(new Set(leases).size).toBe(1);
   });
 
   test.each(['renew', 'release'] as const)('%s of a lease has the deadline, too', async (verb) => {

@@ -97,6 +97,28 @@ export function keepsDriverPromises(name: string, driver: () => StoreDriver): vo
       expect(await write(other, { version: 1 })).toEqual({ refused: 'version', version: 0, token: 0 });
     });
 
+    test('refuses a write of a lease that was given back, if it has to be held, but not of one that has expired', async () => {
+      const at = place();
+      const token = (await driver().lease(at, 60_000, false))?.token ?? 0;
+      const held = { token, held: true };
+      await append(at, 'q', { ...held, version: 0 });
+      expect((await write(at, { ...held, release: true })).refused).toBe(undefined);
+      const found = { version: 1, token };
+      expect(await write(at, held)).toEqual({ refused: 'token', ...found });
+      expect(await write(at, { ...held, group: { id: 't', from: 1 } })).toEqual({
+        refused: 'group',
+        ...found,
+      });
+      expect(await write(at, { token })).toEqual(found);
+      const { token: newest = 0, until: before = 0 } = (await driver().lease(at, 1, true)) ?? {};
+      // By the clock of the database.
+      while ((await write(at, { before })).refused !== 'before');
+      expect((await write(at, { token: newest, held: true })).refused).toBe(undefined);
+      await driver().hold(at, newest, 0);
+      expect((await write(at, { token: newest, held: true })).refused).toBe('token');
+      expect((await write(place(), { held: true })).refused).toBe('token');
+    });
+
     test('sets and removes fields', async () => {
       const at = place();
       await append(at, 'q', { fields: { a: '1', b: '2', none: undefined } });

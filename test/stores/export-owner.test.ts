@@ -63,6 +63,19 @@ test('reads one session at a time, and leaves out one that is deleted in the mea
   expect(ids).toEqual(['s0', 's1']);
 });
 
+test('yields the steps of a turn that is open', async () => {
+  const store = await stored(2);
+  const key = { owner: 'ada', id: 's1' };
+  const lease = await store.lease(key, 60_000);
+  await store.record(key, 'open', [{ kind: 'started', callId: 'c' }], { from: 0, lease });
+  const steps = [];
+  for await (const session of exportOwner(store, 'ada')) steps.push([session.open, session.steps]);
+  expect(steps).toEqual([
+    [undefined, undefined],
+    ['open', [{ n: 0, step: { kind: 'started', callId: 'c' }, token: lease.token, at: expect.any(Number) }]],
+  ]);
+});
+
 test('yields nothing for an unknown owner, and refuses an invalid one', async () => {
   const store = await stored(1);
   expect(await exportOwner(store, 'eve').next()).toMatchObject({ done: true, value: { turns: 0 } });
@@ -71,26 +84,32 @@ test('yields nothing for an unknown owner, and refuses an invalid one', async ()
   });
 });
 
-test.each(['list', 'load', 'spend'] as const)('%s that is never answered ends it in time', async (verb) => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  try {
-    const store = await stored(1);
-    vi.spyOn(store, verb).mockReturnValue(new Promise<never>(() => undefined));
-    for (const [options, ms] of [
-      [{}, 5_000],
-      [{ storeTimeoutMs: 300 }, 300],
-    ] as const) {
-      const all = exportOwner(store, 'ada', options);
-      const failed = failureOf(verb === 'spend' ? all.next().then(() => all.next()) : all.next());
-      await vi.advanceTimersByTimeAsync(ms);
-      const { code, retryable, message } = await failed;
-      expect([code, retryable]).toEqual(['store', true]);
-      expect(message).toContain(`no answer to ${verb} within ${ms} ms`);
+test.each(['list', 'load', 'steps', 'spend'] as const)(
+  '%s that is never answered ends it in time',
+  async (verb) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const store = await stored(1);
+      const key = { owner: 'ada', id: 's0' };
+      const lease = await store.lease(key, 60_000);
+      await store.record(key, 'open', [{ kind: 'started', callId: 'c' }], { from: 0, lease });
+      vi.spyOn(store, verb).mockReturnValue(new Promise<never>(() => undefined));
+      for (const [options, ms] of [
+        [{}, 5_000],
+        [{ storeTimeoutMs: 300 }, 300],
+      ] as const) {
+        const all = exportOwner(store, 'ada', options);
+        const failed = failureOf(verb === 'spend' ? all.next().then(() => all.next()) : all.next());
+        await vi.advanceTimersByTimeAsync(ms);
+        const { code, retryable, message } = await failed;
+        expect([code, retryable]).toEqual(['store', true]);
+        expect(message).toContain(`no answer to ${verb} within ${ms} ms`);
+      }
+    } finally {
+      vi.useRealTimers();
     }
-  } finally {
-    vi.useRealTimers();
-  }
-});
+  },
+);
 
 test('wrong options are refused', async () => {
   const store = await stored(1);

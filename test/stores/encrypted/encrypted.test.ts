@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { MemoryStore, noUsage } from 'sluice';
-import type { StateStore } from 'sluice';
+import type { StateStore, Step } from 'sluice';
 import { encrypted } from 'sluice/stores/encrypted';
 import { sqliteStore } from 'sluice/stores/sqlite';
 import { failureOf } from '../../core/harness.ts';
@@ -30,11 +30,33 @@ describe('what is stored', () => {
       },
     );
     await store.update(place, { [`more ${SECRET}`]: SECRET }, { expectedVersion: 1 });
+    const lease = await store.lease(place, 60_000);
+    const message = { role: 'assistant', content: [call] } as const;
+    const reply = { finishReason: 'tool_calls', model: SECRET } as const;
+    const pending = { callId: SECRET, name: SECRET, arguments: { SECRET }, waitsFor: 'approval' } as const;
+    const steps: Step[] = [
+      { kind: 'reply', round: 0, message: { ...message, content: [call] }, reply, starts: [SECRET] },
+      { kind: 'result', callId: SECRET, content: SECRET, isError: false, outcome: 'done' },
+      { kind: 'wait', pending: [pending] },
+    ];
+    await store.record(place, 'turn-2', steps, { from: 0, lease, metadata: { [`last ${SECRET}`]: SECRET } });
+    expect((await store.steps(place, 'turn-2')).map(({ step }) => step)).toEqual(steps);
     const fork = await store.fork(place);
     await store.close();
     const bytes = readFileSync(path, 'latin1');
-    for (const plain of ['ada', 'talk', 'turn-1', fork.id, '"totalUsd":0.5']) expect(bytes).toContain(plain);
-    for (const sealed of [SECRET, '4711', 'assistant', 'tool"', 'partial', 'key ', 'SECRET'])
+    for (const plain of ['ada', 'talk', 'turn-1', 'turn-2', fork.id, '"totalUsd":0.5'])
+      expect(bytes).toContain(plain);
+    for (const sealed of [
+      SECRET,
+      '4711',
+      'assistant',
+      'tool"',
+      'partial',
+      'key ',
+      'SECRET',
+      'approval',
+      'tool_calls',
+    ])
       expect(bytes).not.toContain(sealed);
   });
 
@@ -292,6 +314,41 @@ describe('tampering', () => {
     await isRefused(store.turn('a', 't2'));
   });
 
+  describe('steps of an open turn', () => {
+    const started = (...ids: string[]): Step[] => ids.map((callId) => ({ kind: 'started', callId }));
+
+    /** Two turns with two steps each. */
+    async function recorded(): Promise<void> {
+      await fresh();
+      await using lease = await store.lease('a', 60_000);
+      for (const turnId of ['x', 'y']) await store.record('a', turnId, started('1', '2'), { from: 0, lease });
+    }
+
+    test('none: they can be read, and a record that is sent again is skipped', async () => {
+      await recorded();
+      const lease = await store.lease('a', 60_000);
+      const record = () => store.record('a', 'x', started('3'), { from: 2, lease });
+      expect([await record(), await record()]).toEqual([3, 3]);
+      expect((await store.steps('a', 'x')).map(({ step }) => step)).toEqual(started('1', '2', '3'));
+      await lease.release();
+    });
+
+    test.each([
+      ['swapped', 'UPDATE turns SET part = 7 - part WHERE turn = ? AND part < 2', '\\sx'],
+      ['one left out', 'DELETE FROM turns WHERE turn = ? AND part = 0', '\\sx'],
+      ['of another turn', "UPDATE turns SET turn = '\\sx', part = part + 9 WHERE turn = ?", '\\sy'],
+      [
+        'made up',
+        `UPDATE turns SET content = '${JSON.stringify({ v: 1, step: started('x')[0], token: 1 })}' WHERE turn = ?`,
+        '\\sx',
+      ],
+    ])('%s', async (_what, change, turn) => {
+      await recorded();
+      around(path, (database) => database.prepare(change).run(turn));
+      await isRefused(store.steps('a', 'x'));
+    });
+  });
+
   test('data that was stored without encryption is refused', async () => {
     const below = new MemoryStore();
     await below.append('a', [entry('plain')], {
@@ -300,6 +357,9 @@ describe('tampering', () => {
       end: { ...end, usage: noUsage() },
     });
     await isRefused(encrypted(below, randomBytes(32)).load('a'));
+    const lease = await below.lease('a', 60_000);
+    await below.record('a', 'x', [{ kind: 'started', callId: 'c' }], { from: 0, lease });
+    await isRefused(encrypted(below, randomBytes(32)).steps('a', 'x'));
   });
 });
 

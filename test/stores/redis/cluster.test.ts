@@ -69,14 +69,18 @@ onCluster('a cluster of three masters', (stage) => {
     const options = { expectedVersion: 0, turnId: 't', end };
     const openTickets = (owner: string): Promise<string[]> => admin().zrange(openKey(owner), '0', '-1');
     /** Makes the one open ticket so many seconds older, in the session, too. */
-    const age = async (key: { owner: string; id: string }, seconds: number): Promise<void> => {
+    const age = async (
+      key: { owner: string; id: string },
+      seconds: number,
+      field = 'ticket:0:t',
+    ): Promise<void> => {
       const [entryNow = ''] = await openTickets(key.owner);
       const ticket = entryNow.slice(0, entryNow.indexOf(' '));
       const older = String(Number(ticket) - seconds * 1e6);
       await admin().zrem(openKey(key.owner), entryNow);
       await admin().zadd(openKey(key.owner), older, entryNow.replace(ticket, older));
-      const turn = await admin().hget(sessionKey(key), 'ticket:0:t');
-      if (turn !== null) await admin().hset(sessionKey(key), 'ticket:0:t', turn.replace(ticket, older));
+      const turn = await admin().hget(sessionKey(key), field);
+      if (turn !== null) await admin().hset(sessionKey(key), field, turn.replace(ticket, older));
     };
 
     test('between the session and the sums: the next reader adds the turn, once', async () => {
@@ -107,6 +111,41 @@ onCluster('a cluster of three masters', (stage) => {
         ).toBe(1);
       expect((await open().spend({ owner: key.owner })).usage).toEqual(tokens(1, 2));
       expect(await openTickets(key.owner)).toEqual([]);
+      await open().forget(key.owner);
+    });
+
+    test('between the steps and the sums: their money is added once, also if their turn was closed meanwhile', async () => {
+      const key = { owner: anOwner(), id: 's' };
+      const other = { owner: key.owner, id: 'other' };
+      const spend = async (): Promise<number[]> => {
+        const { usage, turns } = await open().spend({ owner: key.owner });
+        return [usage.inputTokens, turns];
+      };
+      const store = open();
+      const lease = await store.lease(key, 60_000);
+      await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't.input', lease });
+      // Its first try is that of one script for all, which a cluster refuses.
+      const dying = mortal(SETTLE, dead);
+      await failureOf(dying.append(other, [entry('a')], options));
+      await store.append(other, [entry('a')], options);
+      const record = (by: StateStore, from: number): Promise<number> =>
+        by.record(key, 't', [{ kind: 'started', callId: 'c' }], {
+          from,
+          lease,
+          spent: { usage: tokens(10, 0), cost: { status: 'exact', totalUsd: 1 } },
+        });
+      await record(store, 0);
+      await failureOf(record(dying, 1));
+      expect([await spend(), await openTickets(key.owner)]).toEqual([[11, 1], [expect.any(String)]]);
+      await record(store, 1);
+      expect([await spend(), await openTickets(key.owner)]).toEqual([[21, 1], []]);
+      await failureOf(record(dying, 2));
+      const closing = { expectedVersion: 1, turnId: 't.reply', lease, closes: 't', release: true };
+      await store.append(key, [entry('b')], closing);
+      expect(await store.steps(key, 't')).toEqual([]);
+      await age(key, 10, 'ticket:2:\\st');
+      expect([await spend(), await openTickets(key.owner)]).toEqual([[31, 1], []]);
+      expect((await open().spend(key)).usage.inputTokens).toBe(30);
       await open().forget(key.owner);
     });
 
