@@ -99,7 +99,10 @@ export const openTurnCases: readonly StoreCase[] = [
       for (const [at, name] of [...names.entries()].reverse()) {
         assert.equal((await store.load(key()))?.open, name);
         const expectedVersion = names.length - at;
-        await store.append(key(), entries('x'), { expectedVersion, turnId: `r${at}`, lease, closes: name });
+        // An append may have the id of the turn whose steps it replaces.
+        assert.equal(await store.turn(key(), name), undefined);
+        await store.append(key(), entries('x'), { expectedVersion, turnId: name, lease, closes: name });
+        assert.deepEqual(contentsOf(await store.turn(key(), name)), ['x']);
       }
       assert.equal((await store.load(key()))?.open, undefined);
     },
