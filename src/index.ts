@@ -9,6 +9,7 @@ export { checkParameters } from './options.ts';
 export { compose, terminal } from './execution/layer.ts';
 export type { TerminalBody, TerminalOptions } from './execution/layer.ts';
 export { isVoided } from './chunks.ts';
+export { Accumulator } from './accumulator.ts';
 export { Stream } from './stream/stream.ts';
 export type { StreamEnd, Tap } from './stream/tap.ts';
 export type { HandleOptions, Handler, Progress } from './views/handle.ts';

@@ -1,0 +1,39 @@
+import { Stream } from '../src/index.ts';
+import type { Middleware, ToolDefinition } from '../src/index.ts';
+import type { ToolSet } from './tools/asking.ts';
+import { Loop } from './tools/loop.ts';
+import { toolsByName, toolsSettings } from './tools/options.ts';
+import type { ToolsOptions } from './tools/options.ts';
+import { recordsKey } from './tools/record.ts';
+import type { Tool } from './tools/tool.ts';
+
+export { tool } from './tools/tool.ts';
+export type { OnUnknownOutcome, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
+export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } from './tools/schema.ts';
+export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
+export type { CallOutcome } from './tools/steps.ts';
+
+/**
+ * Offers tools to the model, runs the calls that it makes, and asks it again with their results, until it answers without a call. One execution then
+ * makes several model calls, one for each round. `tool_call`, `tool_progress` and `tool_result` chunks come as they happen.
+ *
+ * Place `retry()` and `timeout()` below it, so that a model call is repeated and not the whole loop. A retry above it runs no tool twice either.
+ *
+ * Throws `invalid_options`.
+ *
+ * @example
+ * new Pipeline([cost(), tools([weather], { maxRounds: 10 }), retry(), provider(openai())]);
+ */
+export function tools(list: readonly Tool[], options: ToolsOptions = {}): Middleware {
+  const settings = toolsSettings(options);
+  const byName = toolsByName(list);
+  const definitions = [...byName.values()].map(definitionOf);
+  const set: ToolSet = { settings, byName, definitions, key: recordsKey() };
+  return function tools(context, next) {
+    return Stream.fromSource(new Loop(context, next, set));
+  };
+}
+
+function definitionOf({ name, description, parameters }: Tool): ToolDefinition {
+  return { name, ...(description !== undefined && { description }), parameters };
+}

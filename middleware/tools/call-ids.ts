@@ -1,0 +1,67 @@
+import type { StreamChunk } from '../../src/index.ts';
+
+/**
+ * Gives the calls of one round ids of ours, made of what the record is of, the round and the place: a provider's id may be missing, or come twice. A call gets its id
+ * with its first delta. A call that the provider runs itself keeps the provider's.
+ */
+export class CallIds {
+  readonly #prefix: string;
+  /** Our ids for calls whose end has not come. */
+  readonly #open = new Map<string, string>();
+  /** Our ids for calls that began like ours and that the provider ran. */
+  #hosted: Map<string, string> | undefined;
+  #place = 0;
+
+  constructor(turnId: string, round: number) {
+    this.#prefix = `c${hashOf(turnId)}_${round}_`;
+  }
+
+  /** The chunk with our id. Chunks are never changed: it is a copy. */
+  renamed(chunk: StreamChunk): StreamChunk {
+    switch (chunk.type) {
+      case 'tool_call_delta': {
+        const key = keyOf(chunk);
+        let id = this.#open.get(key);
+        if (id === undefined) this.#open.set(key, (id = this.#next()));
+        return { ...chunk, id };
+      }
+      case 'tool_call': {
+        const key = keyOf(chunk);
+        const begun = this.#open.get(key);
+        if (chunk.providerExecuted === true) {
+          if (begun === undefined) return chunk;
+          (this.#hosted ??= new Map()).set(key, begun);
+        }
+        // The next call with this id is another one.
+        this.#open.delete(key);
+        return { ...chunk, id: begun ?? this.#next() };
+      }
+      case 'tool_result': {
+        const id = chunk.providerExecuted === true ? this.#hosted?.get(keyOf(chunk)) : undefined;
+        return id === undefined ? chunk : { ...chunk, id };
+      }
+      default:
+        return chunk;
+    }
+  }
+
+  #next(): string {
+    return `${this.#prefix}${this.#place++}`;
+  }
+}
+
+/** A second attempt of a model call may use the same ids again. */
+function keyOf({ call = 0, id }: { call?: number; id: string }): string {
+  return `${call} ${id}`;
+}
+
+const OFFSET = 0xcbf29ce484222325n;
+const PRIME = 0x100000001b3n;
+
+/** 64 bits of a text as letters and digits, at most 13. It is FNV-1a over its UTF-16 units. */
+function hashOf(text: string): string {
+  let hash = OFFSET;
+  for (let at = 0; at < text.length; at++)
+    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(at))) * PRIME);
+  return hash.toString(36);
+}

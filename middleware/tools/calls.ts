@@ -1,0 +1,198 @@
+import { SluiceError, isSluiceError } from '../../src/index.ts';
+import type { ExecutionContext, SpanHandle, ToolCallPart } from '../../src/index.ts';
+import { Timer, kindOfThrown, scrub } from '../../src/kit/index.ts';
+import type { ToolsSettings } from './options.ts';
+import { errorResult, normalResult, plainCopy, textOfResult } from './result.ts';
+import type { NormalResult } from './result.ts';
+import type { CallOutcome, ResultStep } from './steps.ts';
+import type { Tool, ToolRun } from './tool.ts';
+import { messageOf } from './values.ts';
+
+/** A call that is ready to run. */
+export interface ReadyCall {
+  readonly call: ToolCallPart;
+  readonly tool: Tool;
+  /** The checked arguments. */
+  readonly input: unknown;
+}
+
+/** What a running call reports to. */
+export interface CallOwner {
+  readonly context: ExecutionContext;
+  readonly settings: ToolsSettings;
+  readonly turnId: string;
+  /** It has its result. Called at most once. */
+  settled(call: RunningCall, result: ResultStep): void;
+  /** Its error ends the execution. Called at most once, in place of `settled`. */
+  failed(call: RunningCall, error: SluiceError): void;
+  progress(call: RunningCall, data: unknown): void;
+}
+
+/** Why a call is cancelled. */
+export type Cancelled = 'sibling' | 'end';
+
+/** How long a cancelled call may take to settle before it is given up, in milliseconds. */
+export const GRACE_MS = 1_000;
+
+/** One run of a tool. It settles once, whatever the tool does. */
+export class RunningCall {
+  readonly ready: ReadyCall;
+  readonly #owner: CallOwner;
+  readonly #span: SpanHandle;
+  #controller = new AbortController();
+  #timer: Timer | undefined;
+  #cancelled: Cancelled | undefined;
+  #isOver = false;
+  #retried = false;
+
+  constructor(ready: ReadyCall, owner: CallOwner) {
+    this.ready = ready;
+    this.#owner = owner;
+    const { call } = ready;
+    const { trace } = owner.settings;
+    this.#span = owner.context.trace.span('tool', call.name, {
+      callId: call.id,
+      ...(trace.arguments && { arguments: JSON.stringify(call.arguments) }),
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  start(): void {
+    const { tool, input } = this.ready;
+    const controller = this.#controller;
+    const { timeoutMs } = tool;
+    if (timeoutMs !== undefined) {
+      this.#timer = new Timer(() => this.#timedOut(timeoutMs));
+      this.#timer.start(timeoutMs);
+    }
+    // A second run of the same call has a signal of its own: what the first one still says is not heard.
+    const isHeard = (): boolean => !this.#isOver && this.#controller === controller;
+    tool.run(input, this.#run(controller.signal)).then(
+      (returned) => {
+        if (isHeard()) this.#returned(returned);
+      },
+      (thrown: unknown) => {
+        if (isHeard()) this.#threw(thrown);
+      },
+    );
+  }
+
+  /** Aborts its signal. It settles when the tool does, or after a second. */
+  cancel(why: Cancelled, reason: unknown): void {
+    if (this.#isOver || this.#cancelled !== undefined) return;
+    this.#cancelled = why;
+    this.#timer?.stop();
+    this.#controller.abort(reason);
+    // The runtime bounds the wait of an execution that ends.
+    if (why === 'end') return;
+    this.#timer = new Timer(() => this.#gaveUp());
+    this.#timer.start(GRACE_MS);
+  }
+
+  #run(signal: AbortSignal): ToolRun {
+    const { context, turnId } = this.#owner;
+    const { id } = this.ready.call;
+    return {
+      signal,
+      callId: id,
+      idempotencyKey: `${turnId}/${id}`,
+      session: context.session,
+      log: context.log,
+      progress: (data) => {
+        if (this.#isOver || this.#cancelled !== undefined || signal.aborted) return;
+        this.#owner.progress(this, plainCopy(data));
+      },
+    };
+  }
+
+  #returned(returned: unknown): void {
+    this.#settle(normalResult(returned, this.#maxCharacters), (isError) => (isError ? 'failed' : 'done'));
+  }
+
+  #threw(thrown: unknown): void {
+    if (this.#cancelled !== undefined) {
+      this.#settle(this.#told(CANCELLED), () => 'unknown');
+      return;
+    }
+    const { onError } = this.#owner.settings;
+    if (onError === 'return') {
+      this.#settle(this.#told(`The tool failed: ${scrub(messageOf(thrown))}`), () => 'failed');
+      return;
+    }
+    if (onError === 'throw') {
+      this.#fail(thrown);
+      return;
+    }
+    try {
+      const said = normalResult(onError(thrown, this.ready.call), this.#maxCharacters);
+      this.#settle({ ...said, isError: true }, () => 'failed');
+    } catch (again) {
+      this.#fail(again);
+    }
+  }
+
+  #timedOut(timeoutMs: number): void {
+    const error = new SluiceError('timeout', `The tool took longer than ${timeoutMs} ms.`, {
+      phase: 'total',
+    });
+    this.#controller.abort(error);
+    if (this.ready.tool.onUnknownOutcome === 'retry' && !this.#retried) {
+      this.#retried = true;
+      this.#controller = new AbortController();
+      this.start();
+      return;
+    }
+    const told = this.#told(`The tool took longer than ${timeoutMs} ms and was stopped. ${UNKNOWN}`);
+    this.#settle(told, () => 'unknown', 'timeout');
+  }
+
+  #gaveUp(): void {
+    const { context } = this.#owner;
+    context.warn(`The tool ${this.ready.tool.name} ignored its signal for ${GRACE_MS} ms and was given up.`);
+    this.#settle(this.#told(CANCELLED), () => 'unknown');
+  }
+
+  #settle(result: NormalResult, outcomeOf: (isError: boolean) => CallOutcome, errorCode?: string): void {
+    if (this.#isOver) return;
+    const outcome = outcomeOf(result.isError);
+    const { trace } = this.#owner.settings;
+    this.#span.set({ result: outcome });
+    if (trace.results) this.#span.set({ content: textOfResult(result.content) });
+    const cancelled = this.#cancelled !== undefined && outcome === 'unknown';
+    this.#end(outcome === 'done' ? 'completed' : cancelled ? 'cancelled' : 'failed', errorCode);
+    this.#owner.settled(this, { kind: 'result', callId: this.ready.call.id, ...result, outcome });
+  }
+
+  #fail(thrown: unknown): void {
+    this.#end('failed', 'tool');
+    const { name } = this.ready.tool;
+    this.#owner.failed(this, toolError(`The tool ${name} failed: ${scrub(messageOf(thrown))}`, thrown));
+  }
+
+  #end(outcome: 'completed' | 'failed' | 'cancelled', errorCode: string | undefined): void {
+    this.#isOver = true;
+    this.#timer?.stop();
+    this.#span.end({ outcome, errorCode });
+  }
+
+  #told(text: string): NormalResult {
+    return errorResult(text, this.#maxCharacters);
+  }
+
+  get #maxCharacters(): number {
+    return this.#owner.settings.maxResultCharacters;
+  }
+}
+
+/** Said of a call that had begun and whose end nobody knows. */
+export const UNKNOWN = 'It may have taken effect.';
+const CANCELLED = `The tool was stopped before its end. ${UNKNOWN}`;
+
+/** An error that a tool or a function of the user ends the execution with. It is never retried: tools may have run. */
+export function toolError(message: string, cause?: unknown): SluiceError {
+  if (isSluiceError(cause) && cause.code === 'tool') return cause;
+  return new SluiceError('tool', message === '' ? kindOfThrown(cause) : message, { cause, retryable: false });
+}

@@ -1,0 +1,274 @@
+import { End, SluiceError, end, isSluiceError } from '../../src/index.ts';
+import type {
+  ExecutionContext,
+  Next,
+  Pulled,
+  PushSource,
+  Receiver,
+  Reply,
+  StreamChunk,
+} from '../../src/index.ts';
+import { withDeadline } from '../../src/kit/index.ts';
+import { CallIds } from './call-ids.ts';
+import { GRACE_MS } from './calls.ts';
+import type { RunningCall } from './calls.ts';
+import { chunksOf } from './chunks-of.ts';
+import { decided, openCalls } from './decide.ts';
+import type { Decided } from './decide.ts';
+import type { RoundState } from './ledger.ts';
+import { Asking } from './asking.ts';
+import type { Asked, ToolSet } from './asking.ts';
+import { Reading } from './reading.ts';
+import { earlierRecord, newRecord } from './record.ts';
+import type { LoopRecord } from './record.ts';
+import { textOfResult } from './result.ts';
+import { Runner } from './runner.ts';
+import type { RunnerEvents } from './runner.ts';
+import type { ResultStep } from './steps.ts';
+
+/** How often in a row a provider may pause a reply. */
+const MAX_PAUSES = 10;
+
+/** How many chunks of progress may wait for the reader. More are dropped. */
+const MAX_WAITING = 1_000;
+
+/**
+ * The loop: asks the model, runs the calls of its reply, and asks again with their results, until a reply has none. It is one stream: as long as a reply comes, its
+ * batches pass through. While tools run, it gives what they say.
+ */
+export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
+  readonly #context: ExecutionContext;
+  readonly #set: ToolSet;
+  readonly #asking: Asking;
+  /** Made when the first reply has calls: most executions have none. */
+  #record: LoopRecord | undefined;
+  #runner: Runner | undefined;
+  /** The reply that comes. */
+  #source: PushSource<StreamChunk, Reply> | undefined;
+  #reading: Reading | undefined;
+  #asked: Asked | undefined;
+  #pauses = 0;
+  /** The numbers of the calls that made the rounds. */
+  readonly #numbers = new Map<number, number | undefined>();
+  /** Who waits for chunks. */
+  #receiver: Receiver<StreamChunk, Reply> | undefined;
+  /** Chunks that wait for a reader. */
+  #out: StreamChunk[] = [];
+  #ending: End<Reply> | { error: unknown } | undefined;
+  #hasBegun = false;
+  #isClosed = false;
+
+  constructor(context: ExecutionContext, next: Next, set: ToolSet) {
+    this.#context = context;
+    this.#set = set;
+    this.#asking = new Asking(context, next, set);
+  }
+
+  request(receiver: Receiver<StreamChunk, Reply>): void {
+    this.#receiver = receiver;
+    if (this.#source !== undefined && this.#out.length === 0) this.#source.request(this.#heard);
+    else if (this.#hasBegun) this.#deliver();
+    else this.#begin();
+  }
+
+  /** No tool starts any more. Resolves when none runs; the runtime bounds the wait. */
+  async close(error: SluiceError): Promise<void> {
+    this.#isClosed = true;
+    this.#receiver = undefined;
+    if (this.#runner === undefined) return;
+    const mayFinish = this.#set.settings.onClose === 'finish' && isByConsumer(error);
+    await this.#runner.stop(error, mayFinish);
+    this.#record?.leave(this.#context.signal);
+  }
+
+  /** The runtime calls these with what the reply below gives. */
+  readonly #heard: Receiver<StreamChunk, Reply> = {
+    pulled: (pulled) => this.#pulled(pulled),
+    failed: (error) => this.#end({ error }),
+  };
+
+  #pulled(pulled: Pulled<StreamChunk, Reply>): void {
+    if (pulled instanceof End) {
+      this.#source = undefined;
+      this.#replyEnded(pulled.reply);
+      return;
+    }
+    const batch = this.#reading?.take(pulled) ?? pulled;
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.pulled(batch);
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    this.#record = earlierRecord(this.#context, this.#set.key);
+    if (this.#record === undefined) this.#attempt(() => this.#ask());
+    else void this.#goOn(this.#record);
+  }
+
+  /** Says a recorded turn again, and brings what has no result to its end. */
+  async #goOn(record: LoopRecord): Promise<void> {
+    await this.#guarded(async () => {
+      const { rounds } = record.ledger;
+      for (const round of rounds) {
+        const call = this.#numberOf(round.reply.round);
+        this.#emit(chunksOf(round.reply.message, call));
+        this.results(round.calls.flatMap(({ result }) => result ?? []));
+      }
+      const last = rounds.at(-1);
+      if (last === undefined) return this.#ask();
+      const { settings } = this.#set;
+      const open = await openCalls(
+        last,
+        this.#asking.offeredIn(last.reply.round, rounds.slice(0, -1)),
+        settings,
+      );
+      await this.#run(record, last.reply.round, open, open.steps);
+      await this.#afterRound(record, last, { ...last.reply.reply }, open);
+    });
+  }
+
+  #ask(): void {
+    const asked = this.#asking.ask(this.#record?.ledger.rounds ?? []);
+    this.#asked = asked;
+    const turnId = this.#record?.turnId ?? this.#context.id;
+    this.#reading = new Reading(new CallIds(turnId, asked.round));
+    this.#source = asked.stream.toSource();
+    if (this.#receiver !== undefined) this.#source.request(this.#heard);
+  }
+
+  #replyEnded(reply: Reply): void {
+    const reading = this.#reading;
+    const asked = this.#asked;
+    if (reading === undefined || asked === undefined) return;
+    // The usual end, without a promise.
+    if (!reading.hasCalls && reply.finishReason !== 'pause') this.#end(end(reply));
+    else void this.#guarded(() => this.#roundEnded(asked, reading, reply));
+  }
+
+  async #roundEnded(asked: Asked, reading: Reading, reply: Reply): Promise<void> {
+    const message = reading.message();
+    const { settings } = this.#set;
+    this.#pauses = reply.finishReason === 'pause' ? this.#pauses + 1 : 0;
+    const what = await decided({ message, reply, asked, reading }, this.#record?.ledger, settings);
+    if (this.#isClosed) return;
+    if (what.isDone && (reply.finishReason !== 'pause' || this.#pauses > MAX_PAUSES)) {
+      this.#end(end(reply));
+      return;
+    }
+    const record = (this.#record ??= newRecord(this.#context, this.#set.key));
+    record.enter(this.#context.signal);
+    this.#numbers.set(asked.round, reading.call);
+    await this.#run(record, asked.round, what, what.steps);
+    const round = record.ledger.rounds.at(-1);
+    if (round !== undefined) await this.#afterRound(record, round, reply, what);
+  }
+
+  /** Records what was decided, shows the results that are known, and runs what can run. */
+  async #run(record: LoopRecord, round: number, what: Decided, steps: Decided['steps']): Promise<void> {
+    if (this.#isClosed) return;
+    record.enter(this.#context.signal);
+    if (steps.length > 0) await record.ledger.record(steps);
+    if (this.#isClosed) return;
+    this.results(steps.filter((step) => step.kind === 'result'));
+    if (what.starts.length === 0) return;
+    const { settings } = this.#set;
+    this.#runner ??= new Runner(
+      { context: this.#context, settings, turnId: record.turnId },
+      record.ledger,
+      this,
+    );
+    this.#numberOf(round);
+    await this.#runner.run(what.starts, what.queue);
+  }
+
+  async #afterRound(record: LoopRecord, round: RoundState, reply: Reply, what: Decided): Promise<void> {
+    if (this.#isClosed) return;
+    if (what.then === 'end' || this.#asking.stops(round, reply)) {
+      this.#end(end(what.reply ?? reply));
+      return;
+    }
+    if (this.#asking.isInterrupted(record.ledger.rounds.length)) {
+      this.#context.interrupt('max_rounds');
+      this.#end(end(reply));
+      return;
+    }
+    this.#ask();
+  }
+
+  /** Results that are recorded. */
+  results(steps: readonly ResultStep[]): void {
+    this.#emit(
+      steps.map(({ callId: id, content, isError }): StreamChunk => {
+        const state = this.#record?.ledger.call(id);
+        const name = state?.call.name ?? '';
+        const call = this.#numberOf(state?.round ?? 0);
+        return { type: 'tool_result', id, name, content: textOfResult(content), isError, call };
+      }),
+    );
+  }
+
+  progress({ ready: { call: of } }: RunningCall, data: unknown): void {
+    if (this.#out.length >= MAX_WAITING) return;
+    const call = this.#numberOf(this.#record?.ledger.call(of.id)?.round ?? 0);
+    this.#emit([{ type: 'tool_progress', id: of.id, name: of.name, data, call }]);
+  }
+
+  /** The number of a round's chunks. One that was made in an earlier run gets any number that no call has: the runtime puts one of this run in its place. */
+  #numberOf(round: number): number {
+    return this.#numbers.get(round) ?? -1 - round;
+  }
+
+  #emit(chunks: readonly StreamChunk[]): void {
+    if (chunks.length === 0) return;
+    this.#out.push(...chunks);
+    this.#deliver();
+  }
+
+  /** Gives what waits to who waits for it. */
+  #deliver(): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
+    if (this.#out.length > 0) {
+      this.#receiver = undefined;
+      receiver.pulled(this.#out.splice(0));
+    } else if (this.#ending !== undefined) {
+      this.#receiver = undefined;
+      if (this.#ending instanceof End) receiver.pulled(this.#ending);
+      else receiver.failed(this.#ending.error);
+    }
+  }
+
+  #end(ending: End<Reply> | { error: unknown }): void {
+    this.#source = undefined;
+    this.#ending ??= ending;
+    this.#record?.leave(this.#context.signal);
+    this.#deliver();
+  }
+
+  #attempt(go: () => void): void {
+    try {
+      go();
+    } catch (error) {
+      this.#end({ error });
+    }
+  }
+
+  /** What fails here ends the execution, after the tools that run. */
+  async #guarded(go: () => Promise<void> | void): Promise<void> {
+    try {
+      await go();
+    } catch (error) {
+      const stopped = this.#runner?.stop(error, false) ?? Promise.resolve();
+      await withDeadline(stopped, GRACE_MS).catch(() => {
+        this.#context.warn(`tools(): a tool ignored its signal for ${GRACE_MS} ms and was given up.`);
+      });
+      this.#end({ error });
+    }
+  }
+}
+
+/** Whether the consumer closed the stream or aborted its signal; not if a limit of time or an error ended the execution. */
+function isByConsumer(error: SluiceError): boolean {
+  return !isSluiceError(error.cause) || error.cause.code === 'aborted';
+}

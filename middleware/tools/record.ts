@@ -1,0 +1,59 @@
+import { SluiceError, contextKey } from '../../src/index.ts';
+import type { ContextKey, ExecutionContext, Message } from '../../src/index.ts';
+import { Ledger } from './ledger.ts';
+import { MemoryRecord } from './steps.ts';
+
+/** The record of a loop, and who may write to it. */
+export class LoopRecord {
+  readonly turnId: string;
+  readonly ledger: Ledger;
+  /** What the loop was asked with. */
+  readonly messages: readonly Message[];
+  #writer: AbortSignal | undefined;
+
+  constructor(turnId: string, messages: readonly Message[]) {
+    this.turnId = turnId;
+    this.messages = messages;
+    this.ledger = new Ledger(new MemoryRecord(turnId));
+  }
+
+  /** One loop writes at a time. A loop whose signal has aborted has lost the right, even if a tool of it still runs. Throws `middleware`. */
+  enter(signal: AbortSignal): void {
+    if (this.#writer !== undefined && this.#writer !== signal && !this.#writer.aborted) {
+      throw new SluiceError(
+        'middleware',
+        'tools(): two runs of the loop wrote to one record at the same time. Put what makes several attempts at once below tools().',
+      );
+    }
+    this.#writer = signal;
+  }
+
+  leave(signal: AbortSignal): void {
+    if (this.#writer === signal) this.#writer = undefined;
+  }
+}
+
+/** Where an execution keeps the records of one `tools()`. */
+export type RecordsKey = ContextKey<LoopRecord[]>;
+
+/** Makes the key of one `tools()`. */
+export const recordsKey = (): RecordsKey => contextKey<LoopRecord[]>('records of tools()');
+
+/** The record of an earlier run of the loop in this execution that was asked the same, if there was one. */
+export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopRecord | undefined {
+  const { messages } = context.request;
+  return context.get(key)?.find((one) => one.messages === messages || isSame(one.messages, messages));
+}
+
+/** Makes a record. A loop that is asked something else has another one, with other ids. */
+export function newRecord(context: ExecutionContext, key: RecordsKey): LoopRecord {
+  const records = context.once(key, () => []);
+  const turnId = records.length === 0 ? context.id : `${context.id}#${records.length}`;
+  const record = new LoopRecord(turnId, context.request.messages);
+  records.push(record);
+  return record;
+}
+
+function isSame(one: readonly Message[], other: readonly Message[]): boolean {
+  return one.length === other.length && JSON.stringify(one) === JSON.stringify(other);
+}

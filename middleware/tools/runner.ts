@@ -1,0 +1,138 @@
+import type { ExecutionContext, SluiceError } from '../../src/index.ts';
+import { RunningCall } from './calls.ts';
+import type { CallOwner, ReadyCall } from './calls.ts';
+import type { Ledger } from './ledger.ts';
+import type { ToolsSettings } from './options.ts';
+import { errorResult } from './result.ts';
+import { takeStarts } from './schedule.ts';
+import type { ResultStep, Step } from './steps.ts';
+
+/** What a runner tells its loop. */
+export interface RunnerEvents {
+  /** Results that are recorded, in the order in which they came. */
+  results(steps: readonly ResultStep[]): void;
+  progress(call: RunningCall, data: unknown): void;
+}
+
+/** Runs the calls of a round, a few at a time, until each has its result. Nothing starts and nothing is shown before the record of it is kept. */
+export class Runner implements CallOwner {
+  readonly context: ExecutionContext;
+  readonly settings: ToolsSettings;
+  readonly turnId: string;
+  readonly #ledger: Ledger;
+  readonly #events: RunnerEvents;
+  #queue: ReadyCall[] = [];
+  #running: RunningCall[] = [];
+  /** Results that are not recorded yet. */
+  #settled: ResultStep[] = [];
+  #isFlushing = false;
+  #isStopped = false;
+  #done = Promise.withResolvers<void>();
+  /** Resolves when nothing runs any more. */
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(
+    of: { context: ExecutionContext; settings: ToolsSettings; turnId: string },
+    ledger: Ledger,
+    events: RunnerEvents,
+  ) {
+    this.context = of.context;
+    this.settings = of.settings;
+    this.turnId = of.turnId;
+    this.#ledger = ledger;
+    this.#events = events;
+  }
+
+  /** Runs calls. `starts` are recorded as begun already; the others of the queue begin as places get free. Rejects with what ends the execution. */
+  async run(starts: readonly ReadyCall[], queue: readonly ReadyCall[]): Promise<void> {
+    this.#queue = [...queue];
+    this.#done = Promise.withResolvers();
+    for (const ready of starts) this.#begin(ready);
+    if (this.#running.length === 0) return;
+    await this.#done.promise;
+  }
+
+  /** No tool starts from here on. Those that run are told, unless they may finish. Resolves when none runs. */
+  async stop(reason: unknown, mayFinish: boolean): Promise<void> {
+    this.#isStopped = true;
+    this.#queue = [];
+    if (!mayFinish) for (const call of this.#running) call.cancel('end', reason);
+    if (this.#running.length === 0) return;
+    this.#drained ??= Promise.withResolvers();
+    await this.#drained.promise;
+  }
+
+  /** Tells those that run that the execution has ended. */
+  cancel(reason: unknown): void {
+    this.#isStopped = true;
+    for (const call of this.#running) call.cancel('end', reason);
+  }
+
+  settled(call: RunningCall, result: ResultStep): void {
+    this.#left(call);
+    // What had no end before the execution had one stays begun: nobody knows what it did.
+    if (this.#isStopped && result.outcome !== 'done') return;
+    this.#settled.push(result);
+    if (!this.#isFlushing) void this.#flush();
+  }
+
+  failed(call: RunningCall, error: SluiceError): void {
+    this.#left(call);
+    this.#done.reject(error);
+  }
+
+  progress(call: RunningCall, data: unknown): void {
+    if (!this.#isStopped) this.#events.progress(call, data);
+  }
+
+  #begin(ready: ReadyCall): void {
+    if (this.#isStopped) return;
+    const call = new RunningCall(ready, this);
+    this.#running.push(call);
+    call.start();
+  }
+
+  #left(call: RunningCall): void {
+    this.#running = this.#running.filter((one) => one !== call);
+    if (this.#running.length === 0) this.#drained?.resolve();
+  }
+
+  /** What comes within one tick is recorded in one write. */
+  async #flush(): Promise<void> {
+    this.#isFlushing = true;
+    try {
+      await Promise.resolve();
+      while (this.#settled.length > 0) await this.#write(this.#settled.splice(0));
+      if (this.#running.length === 0 && this.#queue.length === 0) this.#done.resolve();
+    } catch (error) {
+      this.#done.reject(error);
+    } finally {
+      this.#isFlushing = false;
+    }
+  }
+
+  async #write(results: ResultStep[]): Promise<void> {
+    if (this.settings.cancelOnError && results.some(({ isError }) => isError)) this.#cancelSiblings(results);
+    const running = this.#running.map(({ ready }) => ready);
+    const starts = this.#isStopped ? [] : takeStarts(this.#queue, running, this.settings.maxParallel);
+    const steps: Step[] = [...results];
+    for (const { call } of starts) steps.push({ kind: 'started', callId: call.id });
+    await this.#ledger.record(steps);
+    if (this.#isStopped) return;
+    this.#events.results(results);
+    for (const ready of starts) this.#begin(ready);
+  }
+
+  /** Those that run are told to stop, and waited for. Those that wait are not run. */
+  #cancelSiblings(results: ResultStep[]): void {
+    for (const call of this.#running) call.cancel('sibling', new Error('Another call of the round failed.'));
+    for (const { call } of this.#queue.splice(0))
+      results.push(notRun(call.id, 'another call of the same reply failed', this.settings));
+  }
+}
+
+/** The result of a call that is not run. */
+export function notRun(callId: string, because: string, settings: ToolsSettings): ResultStep {
+  const said = errorResult(`The tool was not run, because ${because}.`, settings.maxResultCharacters);
+  return { kind: 'result', callId, ...said, outcome: 'notRun' };
+}
