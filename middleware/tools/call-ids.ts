@@ -1,11 +1,14 @@
 import type { StreamChunk } from '../../src/index.ts';
+import { hashOf } from './hash.ts';
 
 /**
  * Gives the calls of one round ids of ours, made of what the record is of, the round and the place: a provider's id may be missing, or come twice. A call gets its id
  * with its first delta. A call that the provider runs itself keeps the provider's.
  */
 export class CallIds {
-  readonly #prefix: string;
+  readonly #turnId: string;
+  readonly #round: number;
+  #prefix: string | undefined;
   /** Our ids for calls whose end has not come. */
   readonly #open = new Map<string, string>();
   /** Our ids for calls that began like ours and that the provider ran. */
@@ -13,7 +16,8 @@ export class CallIds {
   #place = 0;
 
   constructor(turnId: string, round: number) {
-    this.#prefix = `c${hashOf(turnId)}_${round}_`;
+    this.#turnId = turnId;
+    this.#round = round;
   }
 
   /** The chunk with our id. Chunks are never changed: it is a copy. */
@@ -46,6 +50,7 @@ export class CallIds {
   }
 
   #next(): string {
+    this.#prefix ??= `c${hashOf(this.#turnId)}_${this.#round}_`;
     return `${this.#prefix}${this.#place++}`;
   }
 }
@@ -53,15 +58,4 @@ export class CallIds {
 /** A second attempt of a model call may use the same ids again. */
 function keyOf({ call = 0, id }: { call?: number; id: string }): string {
   return `${call} ${id}`;
-}
-
-const OFFSET = 0xcbf29ce484222325n;
-const PRIME = 0x100000001b3n;
-
-/** 64 bits of a text as letters and digits, at most 13. It is FNV-1a over its UTF-16 units. */
-function hashOf(text: string): string {
-  let hash = OFFSET;
-  for (let at = 0; at < text.length; at++)
-    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(at))) * PRIME);
-  return hash.toString(36);
 }

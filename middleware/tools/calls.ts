@@ -5,13 +5,14 @@ import type { ToolsSettings } from './options.ts';
 import { errorResult, normalResult, plainCopy, textOfResult } from './result.ts';
 import type { NormalResult } from './result.ts';
 import type { CallOutcome, ResultStep } from './steps.ts';
-import type { Tool, ToolRun } from './tool.ts';
+import type { RunTool, Tool, ToolRun } from './tool.ts';
 import { messageOf } from './values.ts';
 
 /** A call that is ready to run. */
 export interface ReadyCall {
   readonly call: ToolCallPart;
   readonly tool: Tool;
+  readonly run: RunTool;
   /** The checked arguments. */
   readonly input: unknown;
 }
@@ -61,7 +62,7 @@ export class RunningCall {
   }
 
   start(): void {
-    const { tool, input } = this.ready;
+    const { tool, run, input } = this.ready;
     const controller = this.#controller;
     const { timeoutMs } = tool;
     if (timeoutMs !== undefined) {
@@ -70,7 +71,7 @@ export class RunningCall {
     }
     // A second run of the same call has a signal of its own: what the first one still says is not heard.
     const isHeard = (): boolean => !this.#isOver && this.#controller === controller;
-    tool.run(input, this.#run(controller.signal)).then(
+    run(input, this.#run(controller.signal)).then(
       (returned) => {
         if (isHeard()) this.#returned(returned);
       },

@@ -1,5 +1,5 @@
 import { SluiceError } from '../../src/index.ts';
-import type { FinishReason, Message, Reply, ToolCallPart } from '../../src/index.ts';
+import type { FinishReason, Message, PendingCall, Reply, ToolCallPart } from '../../src/index.ts';
 import type { Asked } from './asking.ts';
 import { UNKNOWN } from './calls.ts';
 import type { ReadyCall } from './calls.ts';
@@ -8,10 +8,11 @@ import type { Offered } from './judge.ts';
 import { callsOf } from './ledger.ts';
 import type { Ledger, RoundState } from './ledger.ts';
 import type { ToolsSettings } from './options.ts';
-import { errorResult } from './result.ts';
+import { errorResult, plainCopy } from './result.ts';
 import { notRun } from './runner.ts';
 import { takeStarts } from './schedule.ts';
 import type { ResultStep, Step } from './steps.ts';
+import type { Tool } from './tool.ts';
 
 /** What is done with the calls of a round. */
 export interface Decided {
@@ -23,6 +24,8 @@ export interface Decided {
   readonly queue: readonly ReadyCall[];
   /** What follows when all have their results. */
   readonly then: 'ask' | 'end';
+  /** The calls that wait for the client. */
+  readonly waits: readonly PendingCall[];
   /** The reply to end with, if it is another one than the model's. */
   readonly reply?: Reply;
   /** There is no call: nothing is recorded. */
@@ -67,6 +70,7 @@ export async function decided(
       steps: [{ ...step, starts: [] }, ...results],
       starts: [],
       queue: [],
+      waits: [],
       then: 'end',
       ...(said && { reply: said }),
     };
@@ -75,9 +79,17 @@ export async function decided(
   const queue = sorted.ready;
   const starts = takeStarts(queue, [], settings.maxParallel);
   return {
-    steps: [{ ...step, starts: starts.map(({ call }) => call.id) }, ...sorted.results],
+    steps: [
+      {
+        ...step,
+        starts: starts.map(({ call }) => call.id),
+        ...(sorted.waits.length > 0 && { waits: sorted.waits }),
+      },
+      ...sorted.results,
+    ],
     starts,
     queue,
+    waits: sorted.waits,
     then: sorted.callers ? 'end' : 'ask',
     ...(calls.length === 0 && { isDone: true }),
   };
@@ -90,7 +102,7 @@ export async function openCalls(
   settings: ToolsSettings,
 ): Promise<Decided> {
   const open = round.calls.filter(({ result }) => result === undefined);
-  const { ready, results, callers } = await sortedCalls(
+  const { ready, results, waits, callers } = await sortedCalls(
     open.map(({ call }) => call),
     offered,
     0,
@@ -107,12 +119,13 @@ export async function openCalls(
     .filter(({ call }) => !begun.has(call.id))
     .map(({ call }): Step => ({ kind: 'started', callId: call.id }));
   const cut = CUT[round.reply.reply.finishReason] !== undefined;
-  return { steps: [...results, ...started], starts, queue, then: callers || cut ? 'end' : 'ask' };
+  return { steps: [...results, ...started], starts, queue, waits, then: callers || cut ? 'end' : 'ask' };
 }
 
 interface Sorted {
   ready: ReadyCall[];
   results: ResultStep[];
+  waits: PendingCall[];
   /** Whether some belong to the caller. */
   callers: boolean;
 }
@@ -123,7 +136,7 @@ async function sortedCalls(
   startedBefore: number,
   settings: ToolsSettings,
 ): Promise<Sorted> {
-  const sorted: Sorted = { ready: [], results: [], callers: false };
+  const sorted: Sorted = { ready: [], results: [], waits: [], callers: false };
   const left = (settings.maxCalls ?? Number.POSITIVE_INFINITY) - startedBefore;
   const judgments = await Promise.all(calls.map((call) => judge(call, offered, settings)));
   judgments.forEach((judgment, at) => {
@@ -131,10 +144,33 @@ async function sortedCalls(
     if (call === undefined) return;
     if (judgment === 'callers') sorted.callers = true;
     else if ('result' in judgment) sorted.results.push(judgment.result);
-    else if (sorted.ready.length < left) sorted.ready.push({ call, ...judgment });
+    else if (judgment.tool.run === undefined) sorted.waits.push(waitOf(call, judgment));
+    else if (sorted.ready.length < left) sorted.ready.push({ call, ...judgment, run: judgment.tool.run });
     else sorted.results.push(notRun(call.id, `no more than ${settings.maxCalls} calls may be run`, settings));
   });
   return sorted;
+}
+
+/** The checked arguments, which have the defaults of the schema; those of the model if the schema made something of them that is not plain data. */
+function shownOf(input: unknown, given: unknown): unknown {
+  try {
+    return plainCopy(input);
+  } catch {
+    return given;
+  }
+}
+
+function waitOf(
+  { id, name, arguments: given }: ToolCallPart,
+  { tool, input }: { tool: Tool; input: unknown },
+): PendingCall {
+  return {
+    callId: id,
+    name,
+    arguments: shownOf(input, given),
+    waitsFor: 'client',
+    fingerprint: tool.fingerprint,
+  };
 }
 
 function replyStep(round: number, message: Message, { finishReason, model, provider }: Reply) {

@@ -61,6 +61,7 @@ export class Ledger {
       this.rounds.push({ reply: step, calls });
       return;
     }
+    if (step.kind === 'wait') return;
     const state = this.#calls.get(step.callId);
     if (state === undefined) return;
     if (step.kind === 'started') state.started = true;

@@ -19,7 +19,7 @@ import type { RoundState } from './ledger.ts';
 import { Asking } from './asking.ts';
 import type { Asked, ToolSet } from './asking.ts';
 import { Reading } from './reading.ts';
-import { earlierRecord, newRecord } from './record.ts';
+import { earlierRecord, newRecord, turnIdOf } from './record.ts';
 import type { LoopRecord } from './record.ts';
 import { textOfResult } from './result.ts';
 import { Runner } from './runner.ts';
@@ -42,6 +42,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   readonly #asking: Asking;
   /** Made when the first reply has calls: most executions have none. */
   #record: LoopRecord | undefined;
+  #turnId: string | undefined;
   #runner: Runner | undefined;
   /** The reply that comes. */
   #source: PushSource<StreamChunk, Reply> | undefined;
@@ -131,8 +132,8 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   #ask(): void {
     const asked = this.#asking.ask(this.#record?.ledger.rounds ?? []);
     this.#asked = asked;
-    const turnId = this.#record?.turnId ?? this.#context.id;
-    this.#reading = new Reading(new CallIds(turnId, asked.round));
+    this.#turnId ??= this.#record?.turnId ?? turnIdOf(this.#context, this.#set.key);
+    this.#reading = new Reading(new CallIds(this.#turnId, asked.round));
     this.#source = asked.stream.toSource();
     if (this.#receiver !== undefined) this.#source.request(this.#heard);
   }
@@ -156,7 +157,11 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       this.#end(end(reply));
       return;
     }
-    const record = (this.#record ??= newRecord(this.#context, this.#set.key));
+    const record = (this.#record ??= newRecord(
+      this.#context,
+      this.#set.key,
+      this.#turnId ?? this.#context.id,
+    ));
     record.enter(this.#context.signal);
     this.#numbers.set(asked.round, reading.call);
     await this.#run(record, asked.round, what, what.steps);
@@ -184,6 +189,12 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
 
   async #afterRound(record: LoopRecord, round: RoundState, reply: Reply, what: Decided): Promise<void> {
     if (this.#isClosed) return;
+    if (what.waits.length > 0) {
+      const pending = [...what.waits];
+      await record.ledger.record([{ kind: 'wait', pending }]);
+      this.#end(end({ ...reply, finishReason: 'tool_calls', pending }));
+      return;
+    }
     if (what.then === 'end' || this.#asking.stops(round, reply)) {
       this.#end(end(what.reply ?? reply));
       return;

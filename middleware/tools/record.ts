@@ -45,12 +45,16 @@ export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopR
   return context.get(key)?.find((one) => one.messages === messages || isSame(one.messages, messages));
 }
 
-/** Makes a record. A loop that is asked something else has another one, with other ids. */
-export function newRecord(context: ExecutionContext, key: RecordsKey): LoopRecord {
-  const records = context.once(key, () => []);
-  const turnId = records.length === 0 ? context.id : `${context.id}#${records.length}`;
+/** What the next record is of. A loop that is asked something else than one before has another record, with other ids. */
+export function turnIdOf(context: ExecutionContext, key: RecordsKey): string {
+  const before = context.get(key)?.length ?? 0;
+  return before === 0 ? context.id : `${context.id}#${before}`;
+}
+
+/** Makes a record. */
+export function newRecord(context: ExecutionContext, key: RecordsKey, turnId: string): LoopRecord {
   const record = new LoopRecord(turnId, context.request.messages);
-  records.push(record);
+  context.once(key, () => []).push(record);
   return record;
 }
 

@@ -1,4 +1,4 @@
-import type { FinishReason, Message } from '../../src/index.ts';
+import type { FinishReason, Message, PendingCall } from '../../src/index.ts';
 import type { ResultPart } from './result.ts';
 
 /** How a call ended. `unknown`: it had begun, and may have taken effect. */
@@ -11,6 +11,8 @@ export interface ReplyStep {
   message: Message;
   reply: { finishReason: FinishReason; model?: string | undefined; provider?: string | undefined };
   starts: string[];
+  /** Those that wait for the client. */
+  waits?: PendingCall[];
 }
 
 /** A call that had waited for a place begins. */
@@ -28,8 +30,14 @@ export interface ResultStep {
   outcome: CallOutcome;
 }
 
+/** The loop rests until these are decided. */
+export interface WaitStep {
+  kind: 'wait';
+  pending: PendingCall[];
+}
+
 /** One thing that happened in a loop of tools, in the order in which it happened. */
-export type Step = ReplyStep | StartedStep | ResultStep;
+export type Step = ReplyStep | StartedStep | ResultStep | WaitStep;
 
 /**
  * The record of a loop: all that it decides on is read from here, and is written before anything follows from it. Who takes the loop up again has the same

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import type { Logger, SessionView } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
+import { hashOf } from './hash.ts';
 import { checkBy, isLibrarySchema, prepared } from './schema.ts';
 import type { Check, InputOf, InputSchema, LibrarySchema } from './schema.ts';
 
@@ -24,6 +25,9 @@ export interface ToolRun {
 /** What becomes of a call whose outcome nobody knows: it timed out or was cancelled, and may have taken effect. */
 export type OnUnknownOutcome = 'retry' | 'fail';
 
+/** Runs a tool with checked input. */
+export type RunTool = (input: unknown, run: ToolRun) => Promise<unknown>;
+
 /** A tool that `tools()` runs. Make one with {@link tool}. */
 export interface Tool<Input = unknown, Output = unknown> {
   readonly name: string;
@@ -36,8 +40,10 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly onUnknownOutcome: OnUnknownOutcome;
   /** Checks the arguments of a call. */
   readonly check: Check;
-  /** Runs it with checked input. */
-  readonly run: (input: unknown, run: ToolRun) => Promise<unknown>;
+  /** Runs it with checked input. Undefined: the client runs it. */
+  readonly run: RunTool | undefined;
+  /** Changes if its name or its schema does. */
+  readonly fingerprint: string;
   /** Never set: it carries the types. */
   readonly types?: { readonly input: Input; readonly output: Output };
 }
@@ -53,10 +59,13 @@ export interface ToolOptions<S extends InputSchema, R, O extends LibrarySchema |
   /** Checks what `execute` returns. A result that does not match is an error for the model. */
   output?: O;
   /**
-   * Does the work. It returns text, plain data, or text, image and file parts. What it throws becomes an error result for the model: see `onError` of
+   * Does the work. A tool without it belongs to the client: a call of it ends the execution as `interrupted`, reason `tool_calls`, with the call in
+   * `result.pending`.
+   *
+   * It returns text, plain data, or text, image and file parts. What it throws becomes an error result for the model: see `onError` of
    * `tools()`.
    */
-  execute: (input: InputOf<S>, run: ToolRun) => R | Promise<R>;
+  execute?: ((input: InputOf<S>, run: ToolRun) => R | Promise<R>) | undefined;
   /** Whether it may run beside other calls. Default true. */
   parallel?: boolean | undefined;
   /** How long one run may take, in milliseconds. After that its outcome is unknown. Default: no limit of its own. */
@@ -73,12 +82,14 @@ export interface ToolOptions<S extends InputSchema, R, O extends LibrarySchema |
 /** The names that every wire takes. */
 const NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
+type Execute = (input: unknown, run: ToolRun) => unknown;
+
 const schema = z.strictObject({
   name: z.string(),
   description: z.string(),
   input: z.unknown(),
-  output: z.unknown(),
-  execute: option.functionOf<(input: unknown, run: ToolRun) => unknown>(),
+  output: z.unknown().optional(),
+  execute: option.functionOf<Execute>().optional(),
   parallel: z.boolean().default(true),
   timeoutMs: option.timerMs().optional(),
   idempotent: z.boolean().default(false),
@@ -119,17 +130,16 @@ export function tool(options: unknown): Tool {
     timeoutMs,
     onUnknownOutcome: parsed.onUnknownOutcome ?? (idempotent ? 'retry' : 'fail'),
     check,
-    run: output === undefined ? runOf(execute) : checkedRunOf(execute, checkBy(output)),
+    run: execute && runOf(execute, output === undefined ? undefined : checkBy(output)),
+    fingerprint: hashOf(JSON.stringify([name, jsonSchema])),
   };
 }
 
-function runOf(execute: (input: unknown, run: ToolRun) => unknown): Tool['run'] {
-  return async (input, run) => execute(input, run);
-}
-
-function checkedRunOf(execute: (input: unknown, run: ToolRun) => unknown, check: Check): Tool['run'] {
+function runOf(execute: Execute, check: Check | undefined): RunTool {
   return async (input, run) => {
-    const checked = await check(await execute(input, run));
+    const returned = await execute(input, run);
+    if (check === undefined) return returned;
+    const checked = await check(returned);
     if ('value' in checked) return checked.value;
     throw new SluiceError('tool', `The result does not match the output schema: ${checked.problem}`);
   };

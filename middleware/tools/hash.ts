@@ -1,0 +1,10 @@
+const OFFSET = 0xcbf29ce484222325n;
+const PRIME = 0x100000001b3n;
+
+/** 64 bits of a text as letters and digits, at most 13. It is FNV-1a over its UTF-16 units. */
+export function hashOf(text: string): string {
+  let hash = OFFSET;
+  for (let at = 0; at < text.length; at++)
+    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(at))) * PRIME);
+  return hash.toString(36);
+}
