@@ -10,7 +10,7 @@ export class CallIds {
   readonly #round: number;
   #prefix: string | undefined;
   /** Our ids for calls whose end has not come. */
-  readonly #open = new Map<string, string>();
+  #open: Map<string, string> | undefined;
   /** Our ids for calls that began like ours and that the provider ran. */
   #hosted: Map<string, string> | undefined;
   #place = 0;
@@ -25,19 +25,20 @@ export class CallIds {
     switch (chunk.type) {
       case 'tool_call_delta': {
         const key = keyOf(chunk);
+        this.#open ??= new Map();
         let id = this.#open.get(key);
         if (id === undefined) this.#open.set(key, (id = this.#next()));
         return { ...chunk, id };
       }
       case 'tool_call': {
         const key = keyOf(chunk);
-        const begun = this.#open.get(key);
+        const begun = this.#open?.get(key);
         if (chunk.providerExecuted === true) {
           if (begun === undefined) return chunk;
           (this.#hosted ??= new Map()).set(key, begun);
         }
         // The next call with this id is another one.
-        this.#open.delete(key);
+        this.#open?.delete(key);
         return { ...chunk, id: begun ?? this.#next() };
       }
       case 'tool_result': {

@@ -50,7 +50,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   #asked: Asked | undefined;
   #pauses = 0;
   /** The numbers of the calls that made the rounds. */
-  readonly #numbers = new Map<number, number | undefined>();
+  #numbers: Map<number, number | undefined> | undefined;
   /** Who waits for chunks. */
   #receiver: Receiver<StreamChunk, Reply> | undefined;
   /** Chunks that wait for a reader. */
@@ -124,7 +124,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
         this.#asking.offeredIn(last.reply.round, rounds.slice(0, -1)),
         settings,
       );
-      await this.#run(record, last.reply.round, open, open.steps);
+      await this.#run(record, open);
       await this.#afterRound(record, last, { ...last.reply.reply }, open);
     });
   }
@@ -163,19 +163,19 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       this.#turnId ?? this.#context.id,
     ));
     record.enter(this.#context.signal);
-    this.#numbers.set(asked.round, reading.call);
-    await this.#run(record, asked.round, what, what.steps);
+    (this.#numbers ??= new Map()).set(asked.round, reading.call);
+    await this.#run(record, what);
     const round = record.ledger.rounds.at(-1);
     if (round !== undefined) await this.#afterRound(record, round, reply, what);
   }
 
   /** Records what was decided, shows the results that are known, and runs what can run. */
-  async #run(record: LoopRecord, round: number, what: Decided, steps: Decided['steps']): Promise<void> {
+  async #run(record: LoopRecord, what: Decided): Promise<void> {
     if (this.#isClosed) return;
     record.enter(this.#context.signal);
-    if (steps.length > 0) await record.ledger.record(steps);
+    if (what.steps.length > 0) await record.ledger.record(what.steps);
     if (this.#isClosed) return;
-    this.results(steps.filter((step) => step.kind === 'result'));
+    this.results(what.steps.filter((step) => step.kind === 'result'));
     if (what.starts.length === 0) return;
     const { settings } = this.#set;
     this.#runner ??= new Runner(
@@ -183,7 +183,6 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       record.ledger,
       this,
     );
-    this.#numberOf(round);
     await this.#runner.run(what.starts, what.queue);
   }
 
@@ -227,7 +226,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
 
   /** The number of a round's chunks. One that was made in an earlier run gets any number that no call has: the runtime puts one of this run in its place. */
   #numberOf(round: number): number {
-    return this.#numbers.get(round) ?? -1 - round;
+    return this.#numbers?.get(round) ?? -1 - round;
   }
 
   #emit(chunks: readonly StreamChunk[]): void {

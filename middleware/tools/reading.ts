@@ -2,11 +2,13 @@ import { Accumulator } from '../../src/index.ts';
 import type { Message, StreamChunk } from '../../src/index.ts';
 import type { CallIds } from './call-ids.ts';
 
-/** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: text only grows a string. */
+/** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */
 export class Reading {
   readonly #ids: CallIds;
-  readonly #accumulator = new Accumulator();
-  #text = '';
+  /** Made for the first chunk that is no plain text. */
+  #accumulator: Accumulator | undefined;
+  /** The pieces of text that came last. */
+  #pieces: string[] = [];
   /** The call that made the text. */
   #textOf: number | undefined;
   /** The number of what came last. */
@@ -27,7 +29,7 @@ export class Reading {
       const chunk = batch[at];
       if (chunk === undefined) continue;
       if (chunk.type === 'content' && chunk.call === this.#textOf && isPlain(chunk)) {
-        this.#text += chunk.content;
+        this.#pieces.push(chunk.content);
         continue;
       }
       const renamed = this.#other(chunk);
@@ -38,15 +40,14 @@ export class Reading {
 
   /** The reply so far, as one message. */
   message(): Message {
-    this.#flush();
-    return this.#accumulator.message();
+    return this.#flush().message();
   }
 
   #other(chunk: StreamChunk): StreamChunk {
-    this.#flush();
+    const accumulator = this.#flush();
     this.call = chunk.call;
     if (chunk.type === 'content' && isPlain(chunk)) {
-      this.#text = chunk.content;
+      this.#pieces.push(chunk.content);
       this.#textOf = chunk.call;
       return chunk;
     }
@@ -54,15 +55,17 @@ export class Reading {
     if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) this.hasCalls = true;
     if (chunk.type === 'tool_result' && chunk.providerExecuted !== true) this.ranBelow = true;
     const renamed = this.#ids.renamed(chunk);
-    this.#accumulator.add(renamed);
+    accumulator.add(renamed);
     return renamed;
   }
 
-  #flush(): void {
-    if (this.#text === '') return;
+  #flush(): Accumulator {
+    const accumulator = (this.#accumulator ??= new Accumulator());
+    if (this.#pieces.length === 0) return accumulator;
     const call = this.#textOf;
-    this.#accumulator.add({ type: 'content', content: this.#text, ...(call !== undefined && { call }) });
-    this.#text = '';
+    accumulator.add({ type: 'content', content: this.#pieces.join(''), ...(call !== undefined && { call }) });
+    this.#pieces = [];
+    return accumulator;
   }
 }
 
