@@ -8,9 +8,12 @@ import { recordsKey } from './tools/record.ts';
 import type { Tool } from './tools/tool.ts';
 
 export { tool } from './tools/tool.ts';
-export type { OnUnknownOutcome, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
+export { mockTool } from './tools/mock-tool.ts';
+export type { MockAnswer, MockCall, MockTool, MockToolOptions } from './tools/mock-tool.ts';
+export type { OnUnknownOutcome, RunTool, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
 export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } from './tools/schema.ts';
 export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
+export type { ResultPart } from './tools/result.ts';
 export type { CallOutcome } from './tools/steps.ts';
 
 /**

@@ -12,6 +12,8 @@ import { provider as providerLayer } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
 import { system } from '../../middleware/system.ts';
 import { timeout } from '../../middleware/timeout.ts';
+import { tools } from '../../middleware/tools.ts';
+import { builtInTools } from './built-in-tools.ts';
 import { isMissing } from './load-provider.ts';
 
 /** What the pipeline of a chat consists of. */
@@ -39,6 +41,7 @@ export async function chatPipeline(options: ChatPipelineOptions): Promise<Pipeli
     ...(logger === undefined ? [] : [logging()]),
     ...(options.system === undefined ? [] : [system(options.system)]),
     ...(await costIfInstalled()),
+    ...(options.provider.name === 'demo' ? [tools(builtInTools())] : []),
     retry({ onRetry: ({ error, delayMs }) => onRetry(error, delayMs) }),
     timeout({ idleMs: IDLE_MS }),
     providerLayer(options.provider),

@@ -1,4 +1,5 @@
 import type {
+  ExecutionChunk,
   ExecutionEnd,
   ExecutionOptions,
   ExecutionResult,
@@ -78,6 +79,14 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
     return textRenderer(output, { thinking: style });
   }
 
+  /** A call and its result, one line each. */
+  function showTool(chunk: ExecutionChunk): void {
+    if (json) return;
+    if (chunk.type === 'tool_call') tell(`tool: ${chunk.name} ${JSON.stringify(chunk.arguments)}`);
+    if (chunk.type === 'tool_result')
+      tell(`tool: ${chunk.name} ${chunk.isError ? 'failed' : 'returned'} ${oneLine(chunk.content, 200)}`);
+  }
+
   async function ask(prompt: string, stop: AbortSignal): Promise<ExitCode> {
     end = undefined;
     const print = renderer();
@@ -87,6 +96,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
         pipeline.executeStreamWithContext(session, 'user', prompt, { ...options, onBusy }),
         print,
         stopped,
+        showTool,
       );
     try {
       const result = await turn('reject').catch((error: unknown) => {
@@ -125,6 +135,7 @@ async function play(
   stream: ReplyStream,
   print: Renderer,
   stop: AbortSignal,
+  see: (chunk: ExecutionChunk) => void,
 ): Promise<ExecutionResult | undefined> {
   const stopped = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
@@ -135,6 +146,7 @@ async function play(
   });
   try {
     for await (const chunk of stream) {
+      see(chunk);
       const written = print.chunk(chunk);
       // A reader that does not read must not prevent a stop.
       if (written !== undefined) await Promise.race([written, stopped.promise]);

@@ -5,11 +5,13 @@ import { oneLine } from '../clean-text.ts';
 export function replyNotes(result: ExecutionResult): string[] {
   const warnings = result.warnings.filter((warning) => !isToldByUsageLine(warning, result));
   const notes = warnings.map((warning) => `warning: ${oneLine(warning)}`);
-  const { finishReason, toolCalls, content } = result.response;
+  const { finishReason, toolCalls, content, parts } = result.response;
+  const answered = new Set(parts.map((part) => (part.type === 'tool_result' ? part.id : undefined)));
   if (result.outcome === 'interrupted')
     notes.push(`stopped: ${oneLine(result.reason ?? 'no reason was given')}`);
-  for (const { name } of toolCalls)
-    notes.push(`note: the model asks for the tool ${oneLine(name, 80)}, which the chat does not have`);
+  for (const { id, name } of toolCalls)
+    if (!answered.has(id))
+      notes.push(`note: the model asks for the tool ${oneLine(name, 80)}, which the chat does not have`);
   const ending = endings[finishReason];
   if (ending !== undefined && result.outcome === 'completed') notes.push(`note: ${ending}`);
   if (content === '' && toolCalls.length === 0 && ending === undefined)

@@ -96,7 +96,7 @@ export class Asking {
       const { content, isError, outcome } = result;
       return [{ call, content: textOfResult(content), isError, outcome }];
     });
-    return answerOf('tools(): stopWhen', () => stopWhen({ round, reply, calls: finished })) === true;
+    return Boolean(answerOf('tools(): stopWhen', () => stopWhen({ round, reply, calls: finished })));
   }
 
   #active(round: number, messages: readonly Message[]): ReadonlyMap<string, Tool> {

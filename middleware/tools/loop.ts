@@ -1,4 +1,4 @@
-import { End, SluiceError, end, isSluiceError } from '../../src/index.ts';
+import { End, end, isSluiceError } from '../../src/index.ts';
 import type {
   ExecutionContext,
   Next,
@@ -7,7 +7,7 @@ import type {
   Receiver,
   Reply,
   StreamChunk,
-} from '../../src/index.ts';
+ SluiceError} from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
 import { CallIds } from './call-ids.ts';
 import { GRACE_MS } from './calls.ts';

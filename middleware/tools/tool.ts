@@ -19,7 +19,7 @@ export interface ToolRun {
   readonly session: SessionView | undefined;
   readonly log: Logger;
   /** Tells the consumer how far the work is, as a `tool_progress` chunk. The data must be plain. */
-  progress(data: unknown): void;
+  readonly progress: (data: unknown) => void;
 }
 
 /** What becomes of a call whose outcome nobody knows: it timed out or was cancelled, and may have taken effect. */

@@ -26,6 +26,9 @@ const REASONING =
   /\b(?:step by step|think (?:aloud|hard|carefully|about it|first|it through)|reason(?:ing)?)\b/i;
 const CALCULATOR = /calc|arith|math|comput|evaluat|\badd|\bsum|multipl|divid|subtract/i;
 
+const ASKS_TIME = /\b(?:what time|the time|what(?:'s|’s| is) the (?:date|day)|what day)\b/i;
+const CLOCK = /(?:^|_)(?:time|clock|date)(?:$|_)/i;
+
 /** Decides on a reply from the conversation alone. */
 export function plan(request: ModelRequest): Plan {
   const prompt = lastUserText(request.messages);
@@ -103,7 +106,8 @@ function toolFor(
   if (typeof choice === 'object') return tools.find(({ name }) => name === choice.name);
   const calculates = asked !== undefined || /\b(?:calculat|comput)/i.test(prompt);
   const calculator = calculates ? tools.find(isCalculator) : undefined;
-  const named = calculator ?? tools.find((tool) => isNamed(tool, prompt));
+  const clock = ASKS_TIME.test(prompt) ? tools.find(({ name }) => CLOCK.test(name)) : undefined;
+  const named = calculator ?? clock ?? tools.find((tool) => isNamed(tool, prompt));
   return choice === 'required' ? (named ?? tools[0]) : named;
 }
 

@@ -42,6 +42,8 @@ const prints: Record<string, RegExp> = {
   'streams-reset.ts':
     /"Paris is the cap"\nscreen {2}""\n[\s\S]*reset {3}network\nscreen {2}""\n[\s\S]*is Paris\."\nsent {4}"Paris is "[\s\S]*failed {2}network/,
   'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
+  'weather-agent.ts':
+    /find_city[\s\S]*error: The tool failed: There is no city Atlantis[\s\S]*Asking the station[\s\S]*60 tokens in 3 calls/,
   'write-a-middleware.ts': /interrupted - long enough - One two three[\s\S]*permission - No tenant\./,
 };
 

@@ -204,7 +204,7 @@ test('types of input and output are inferred', () => {
     input: { jsonSchema: { type: 'object' } },
     execute: (input) => input['city'],
   });
-  expectTypeOf(raw).toEqualTypeOf<Tool<Record<string, unknown>, unknown>>();
+  expectTypeOf(raw).toEqualTypeOf<Tool<Record<string, unknown>>>();
   const checked = tool({
     name: 'e',
     description: 'E',
