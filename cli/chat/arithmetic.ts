@@ -16,7 +16,7 @@ export function calculate(expression: string): number {
   const parser = new Parser(tokens);
   const value = parser.value(1);
   if (!parser.isAtEnd) throw new Error(`there is something after the expression: ${tokens.at(-1)}`);
-  if (!Number.isFinite(value)) throw new Error('the result is no finite number');
+  if (!Number.isFinite(value)) throw new Error('the result is not a finite number');
   // Without the rounding errors of binary fractions.
   return Number(value.toPrecision(12));
 }
@@ -51,7 +51,7 @@ class Parser {
     if (token === '-') return -this.value(SIGN);
     if (token === '+') return this.value(SIGN);
     if (/\d/.test(token)) return Number(token);
-    if (token !== '(') throw new Error(`${JSON.stringify(token)} is no number`);
+    if (token !== '(') throw new Error(`${JSON.stringify(token)} is not a number`);
     const inner = this.value(1);
     if (this.#tokens[this.#at++] !== ')') throw new Error('a parenthesis is not closed');
     return inner;

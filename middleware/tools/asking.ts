@@ -96,7 +96,7 @@ export class Asking {
       const { content, isError, outcome } = result;
       return [{ call, content: textOfResult(content), isError, outcome }];
     });
-    return Boolean(answerOf('tools(): stopWhen', () => stopWhen({ round, reply, calls: finished })));
+    return answerOf('tools(): stopWhen', () => stopWhen({ round, reply, calls: finished }));
   }
 
   #active(round: number, messages: readonly Message[]): ReadonlyMap<string, Tool> {
@@ -113,7 +113,7 @@ export class Asking {
     if (unknown === undefined) return ours;
     throw new SluiceError(
       'invalid_options',
-      `tools(): active named ${JSON.stringify(unknown)}, which is no tool of the list.`,
+      `tools(): active named ${JSON.stringify(unknown)}, which is not in the list.`,
     );
   }
 

@@ -7,7 +7,8 @@ import type {
   Receiver,
   Reply,
   StreamChunk,
- SluiceError} from '../../src/index.ts';
+  SluiceError,
+} from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
 import { CallIds } from './call-ids.ts';
 import { GRACE_MS } from './calls.ts';

@@ -43,7 +43,7 @@ export interface MockTool extends Tool {
 export function mockTool(name: string, options: MockToolOptions = {}): MockTool {
   const { answers = ['ok'], description = `A mock of ${name}`, input = ANY, ...rest } = options;
   if (!Array.isArray(answers) || answers.length === 0)
-    throw new SluiceError('invalid_options', 'mockTool(): answers is no array with an answer.');
+    throw new SluiceError('invalid_options', 'mockTool(): answers is not an array with an answer.');
   const calls: MockCall[] = [];
   const made = tool({
     ...rest,

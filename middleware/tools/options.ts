@@ -110,13 +110,13 @@ export function toolsSettings(options: ToolsOptions): ToolsSettings {
   return parseOptions('tools()', schema, options);
 }
 
-/** The tools by their names. Throws `invalid_options` for what is no tool, and for two of one name. */
+/** The tools by their names. Throws `invalid_options` for what is not a tool, and for two of one name. */
 export function toolsByName(list: readonly Tool[]): ReadonlyMap<string, Tool> {
   if (!Array.isArray(list)) throw new SluiceError('invalid_options', 'tools() takes an array of tools.');
   const byName = new Map<string, Tool>();
   list.forEach((one: unknown, at) => {
     if (!isTool(one))
-      throw new SluiceError('invalid_options', `tools(): number ${at} is no tool: make one with tool().`);
+      throw new SluiceError('invalid_options', `tools(): number ${at} is not a tool: make one with tool().`);
     if (byName.has(one.name))
       throw new SluiceError('invalid_options', `tools(): two tools have the name ${one.name}: rename one.`);
     byName.set(one.name, one);

@@ -5,7 +5,7 @@ import type { CallIds } from './call-ids.ts';
 /** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */
 export class Reading {
   readonly #ids: CallIds;
-  /** Made for the first chunk that is no plain text. */
+  /** Made for the first chunk that is not plain text. */
   #accumulator: Accumulator | undefined;
   /** The pieces of text that came last. */
   #pieces: string[] = [];

@@ -95,7 +95,7 @@ function plain(value: unknown, path: readonly string[], above: Set<object>): unk
   if (value === null || value === undefined) return value;
   if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') return value;
   if (typeof value !== 'object') return fail(`is ${kindOf(value)}`);
-  if (value instanceof Date && Number.isNaN(value.getTime())) return fail('is a Date that is no time');
+  if (value instanceof Date && Number.isNaN(value.getTime())) return fail('is an invalid Date');
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     const said: unknown = Reflect.apply(value.toJSON, value, [path.at(-1) ?? '']);
     return said === value ? fail('is given by its toJSON() again') : plain(said, path, above);

@@ -50,7 +50,7 @@ export function prepared(what: string, schema: unknown): Prepared {
   const validate = schema['validate'];
   const jsonSchema = sendable(what, schema['jsonSchema']);
   if (validate === undefined) return { jsonSchema, check: checkByJsonSchema(what, jsonSchema) };
-  if (typeof validate !== 'function') throw wrong(what, 'its validate is no function');
+  if (typeof validate !== 'function') throw wrong(what, 'its validate is not a function');
   return {
     jsonSchema,
     check: checkByFunction((value): unknown => Reflect.apply(validate, undefined, [value])),

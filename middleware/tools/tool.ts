@@ -121,7 +121,7 @@ export function tool(options: unknown): Tool {
   const { jsonSchema, check } = prepared(`${what}: input`, parsed.input);
   const { output } = parsed;
   if (output !== undefined && !isLibrarySchema(output))
-    throw invalid(`the output of ${name} is no schema of zod, Valibot or ArkType`);
+    throw invalid(`the output of ${name} is not a schema of zod, Valibot or ArkType`);
   return {
     name,
     description,

@@ -26,10 +26,10 @@ describe('calculate', () => {
   it.each([
     ['', 'the expression ends too early'],
     ['2 *', 'the expression ends too early'],
-    ['1 / 0', 'the result is no finite number'],
+    ['1 / 0', 'the result is not a finite number'],
     ['(1 + 2', 'a parenthesis is not closed'],
     ['1 2', 'there is something after the expression'],
-    ['process.exit(1)', '"p" is no number'],
+    ['process.exit(1)', '"p" is not a number'],
     ['1 constructor 2', 'there is something after the expression'],
     ['1+'.repeat(300), 'an expression has at most 500 characters'],
   ])('%j is refused', (expression, message) => {

@@ -129,7 +129,7 @@ describe('active', () => {
     const { error } = await play(tools([one], { active: () => ['three'] }), []);
     expect(error).toMatchObject({
       code: 'invalid_options',
-      message: 'tools(): active named "three", which is no tool of the list.',
+      message: 'tools(): active named "three", which is not in the list.',
     });
   });
 });

@@ -23,5 +23,5 @@ test('a mock tool plays its answers, repeats the last one, and records its calls
 test('without a script it answers ok, and without answers it is an error', async () => {
   const { sent } = await play(tools([mockTool('work')]), [calling(['work', {}]), 'Ok.']);
   expect(resultsIn(sent[1])).toEqual(['ok 0_0 ok']);
-  expect(() => mockTool('work', { answers: [] })).toThrow('answers is no array with an answer');
+  expect(() => mockTool('work', { answers: [] })).toThrow('answers is not an array with an answer');
 });

@@ -51,7 +51,7 @@ describe.each(schemas)('a schema of %s', (_name, input) => {
 test('validate of a raw schema gives what execute gets, and its error is the complaint', async () => {
   const validate = (value: unknown): Date => {
     const date = new Date(String(Object(value).at));
-    if (Number.isNaN(date.getTime())) throw new Error('at is no date');
+    if (Number.isNaN(date.getTime())) throw new Error('at is not a date');
     return date;
   };
   const made = tool({
@@ -64,7 +64,7 @@ test('validate of a raw schema gives what execute gets, and its error is the com
     calling(['when', { at: '2026-01-01' }], ['when', { at: 'soon' }]),
     'Ok.',
   ]);
-  expect(resultsIn(sent[1])).toEqual(['ok 0_0 2026', 'error 0_1 The arguments are wrong: at is no date']);
+  expect(resultsIn(sent[1])).toEqual(['ok 0_0 2026', 'error 0_1 The arguments are wrong: at is not a date']);
 });
 
 describe('bad input fails when it is given', () => {
@@ -95,7 +95,7 @@ describe('bad input fails when it is given', () => {
       'The tool x: input: properties.a.properties.when cannot be sent: Date cannot be represented in JSON Schema',
     ],
     [
-      'a root that is no object',
+      'a root that is not an object',
       { input: z.string() },
       'The tool x: input: the root of its JSON Schema is not of type object',
     ],
@@ -133,10 +133,10 @@ describe('bad input fails when it is given', () => {
     );
   });
 
-  test('two tools of one name, and what is no tool', () => {
+  test('two tools of one name, and what is not a tool', () => {
     const one = tool({ name: 'one', description: 'One', input: z.object({}), execute: () => '' });
     expect(() => tools([one, one])).toThrow('two tools have the name one');
-    expect(() => Reflect.apply(tools, undefined, [[{}]])).toThrow('number 0 is no tool');
+    expect(() => Reflect.apply(tools, undefined, [[{}]])).toThrow('number 0 is not a tool');
     expect(() => Reflect.apply(tools, undefined, [one])).toThrow('tools() takes an array');
   });
 
