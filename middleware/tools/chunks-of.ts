@@ -19,7 +19,13 @@ function chunkOf(part: Part, call: number): StreamChunk | undefined {
     case 'tool_call':
       return { ...part, call };
     case 'tool_result':
-      return { ...part, content: textOf(part.content), isError: part.isError === true, call };
+      return {
+        ...part,
+        content: textOf(part.content),
+        ...(typeof part.content !== 'string' && { parts: part.content }),
+        isError: part.isError === true,
+        call,
+      };
     case 'provider':
       return { type: 'content', content: '', block: part.block, call };
     case 'file': {

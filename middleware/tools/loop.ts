@@ -214,7 +214,8 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
         const state = this.#record?.ledger.call(id);
         const name = state?.call.name ?? '';
         const call = this.#numberOf(state?.round ?? 0);
-        return { type: 'tool_result', id, name, content: textOfResult(content), isError, call };
+        const parts = typeof content === 'string' ? undefined : { parts: content };
+        return { type: 'tool_result', id, name, content: textOfResult(content), ...parts, isError, call };
       }),
     );
   }

@@ -92,6 +92,28 @@ describe('the loop', () => {
     expect(result?.outcome).toBe('completed');
   });
 
+  test('keys are taken out of what the model is told', async () => {
+    const { sent } = await play(tools([failing('401 for sk-proj-abcdefghijkl')]), [
+      calling(['breaks', {}]),
+      'Ok.',
+    ]);
+    expect(resultsIn(sent[1])).toEqual(['error 0_0 The tool failed: 401 for ***']);
+  });
+
+  test('a tool that changes its input does not change what the model is sent', async () => {
+    const spoil = tool({
+      name: 'spoil',
+      description: 'Changes its input',
+      input: { jsonSchema: { type: 'object' } },
+      execute: (input) => {
+        input['city'] = 'changed';
+        return 'ok';
+      },
+    });
+    const { sent } = await play(tools([spoil]), [calling(['spoil', { city: 'Rome' }]), 'Ok.']);
+    expect(sent[1]?.[1]?.content).toMatchObject([{ arguments: { city: 'Rome' } }]);
+  });
+
   test('onError: throw ends the execution with a tool error that is not retried', async () => {
     const { error, model } = await play(
       [retry({ backoff: constant(0) }), tools([failing('dead')], { onError: 'throw' })],
@@ -239,6 +261,23 @@ describe('retries', () => {
     expect(result?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
   });
 
+  test('each round that is said again has a number of its own, by which a reset can void it', async () => {
+    const counted = tool({ name: 'count', description: 'Counts', input: z.object({}), execute: () => 'one' });
+    const above = retry({ backoff: constant(0), afterContent: 'reset', rerunTools: true });
+    const { chunks } = await play(
+      [above, tools([counted])],
+      [
+        calling(['count', {}]),
+        calling(['count', {}]),
+        { error: new SluiceError('overloaded', 'Busy.') },
+        'Done.',
+      ],
+    );
+    const numbers = chunks.flatMap((chunk) => (chunk.type === 'tool_result' ? [chunk.call] : []));
+    expect(numbers).toHaveLength(4);
+    expect(new Set(numbers).size).toBe(4);
+  });
+
   test('a layer above that asks something else gets a record of its own', async () => {
     let runs = 0;
     const counted = tool({
@@ -259,5 +298,6 @@ describe('retries', () => {
     const { chunks } = await playOn(twice, model);
     const ids = chunks.flatMap((chunk) => (chunk.type === 'tool_call' ? [chunk.id] : []));
     expect([runs, new Set(ids).size]).toEqual([2, 2]);
+    expect(model.requests[2]?.messages.map(({ role }) => role)).toEqual(['user', 'user']);
   });
 });

@@ -11,7 +11,13 @@ import type { ScriptedAnswer } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { calling, playOn, resultsIn } from './stage.ts';
 
-middlewareContract({ describe, test, name: 'tools()', make: () => tools([mockTool('work')]), changes: ['request', 'tools'] });
+middlewareContract({
+  describe,
+  test,
+  name: 'tools()',
+  make: () => tools([mockTool('work')]),
+  changes: ['request', 'tools'],
+});
 
 /** A dollar for a million tokens of output; input is free. */
 const PRICES = { 'scripted/*': { input: 0, output: 1 } };
@@ -47,7 +53,11 @@ describe.each(places)('%s %s the loop', (name, where) => {
     if (one === undefined) throw new Error('no such layer');
     const others = names.filter((other) => other !== name).map((other) => made[other]?.() ?? []);
     const loop = tools([work]);
-    const stack = [...(where === 'above' ? [one, loop] : [loop, one]), ...others.flat(), retry({ backoff: constant(0) })];
+    const stack = [
+      ...(where === 'above' ? [one, loop] : [loop, one]),
+      ...others.flat(),
+      retry({ backoff: constant(0) }),
+    ];
     const { result, sent } = await playOn(new Pipeline([...stack, provider(model)]), model);
     expect(result?.response.content).toBe('Done.');
     expect([model.calls.length, work.calls.length]).toEqual([4, 3]);
@@ -61,7 +71,11 @@ describe.each(places)('%s %s the loop', (name, where) => {
 
 test('a budget below the loop stops it between rounds, and no tool runs after that', async () => {
   const work = mockTool('work');
-  const model = scripted([{ toolCalls: [{ name: 'work' }], usage }, { toolCalls: [{ name: 'work' }], usage }, 'Done.']);
+  const model = scripted([
+    { toolCalls: [{ name: 'work' }], usage },
+    { toolCalls: [{ name: 'work' }], usage },
+    'Done.',
+  ]);
   const budgets = cost({ prices: PRICES, budgets: [{ usd: 1.5, per: 'execution' }] });
   const { error } = await playOn(new Pipeline([tools([work]), budgets, provider(model)]), model);
   expect(error?.code).toBe('budget');
@@ -76,7 +90,8 @@ test('a context window below the loop never cuts between a call and its result',
   expect(result?.response.content).toBe('Done.');
   for (const { messages } of model.requests) {
     messages.forEach((message, at) => {
-      const calls = typeof message.content === 'string' ? [] : message.content.filter(({ type }) => type === 'tool_call');
+      const calls =
+        typeof message.content === 'string' ? [] : message.content.filter(({ type }) => type === 'tool_call');
       if (calls.length > 0) expect(messages[at + 1]?.role).toBe('tool');
       if (message.role === 'tool') expect(messages[at - 1]?.role).toBe('assistant');
     });

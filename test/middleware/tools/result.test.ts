@@ -12,6 +12,15 @@ async function resultOf(returned: unknown) {
   return { content: part.content, isError: part.isError === true, seen };
 }
 
+test('parts are in the chunk and in the messages of the result', async () => {
+  const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' } as const;
+  const made = tool({ name: 'give', description: 'Gives', input: z.object({}), execute: () => image });
+  const { chunks, result } = await play(tools([made]), [calling(['give', {}]), 'Ok.']);
+  const chunk = chunks.find(({ type }) => type === 'tool_result');
+  expect(chunk).toMatchObject({ content: '(image: image/png)', parts: [image], isError: false });
+  expect(result?.messages.find(({ role }) => role === 'tool')?.content).toMatchObject([{ content: [image] }]);
+});
+
 describe('the normal form of a result', () => {
   test.each<[string, unknown, unknown]>([
     ['text', 'as it is', 'as it is'],
