@@ -20,10 +20,7 @@ export class LoopRecord {
   /** One loop writes at a time. A loop whose signal has aborted has lost the right, even if a tool of it still runs. Throws `middleware`. */
   enter(signal: AbortSignal): void {
     if (this.#writer !== undefined && this.#writer !== signal && !this.#writer.aborted) {
-      throw new SluiceError(
-        'middleware',
-        'tools(): two runs of the loop wrote to one record at the same time. Put what makes several attempts at once below tools().',
-      );
+      throw overlapError();
     }
     this.#writer = signal;
   }
@@ -51,11 +48,20 @@ export function turnIdOf(context: ExecutionContext, key: RecordsKey): string {
   return before === 0 ? context.id : `${context.id}#${before}`;
 }
 
-/** Makes a record. */
+/** Makes a record. Throws `middleware` if another run of the loop, which began before this one had a record, has made it already. */
 export function newRecord(context: ExecutionContext, key: RecordsKey, turnId: string): LoopRecord {
+  const records = context.once(key, () => []);
+  if (records.some((one) => one.turnId === turnId)) throw overlapError();
   const record = new LoopRecord(turnId, context.request.messages);
-  context.once(key, () => []).push(record);
+  records.push(record);
   return record;
+}
+
+function overlapError(): SluiceError {
+  return new SluiceError(
+    'middleware',
+    'tools(): two runs of the loop wrote to one record at the same time. Put what makes several attempts at once below tools().',
+  );
 }
 
 function isSame(one: readonly Message[], other: readonly Message[]): boolean {

@@ -301,3 +301,50 @@ describe('retries', () => {
     expect(model.requests[2]?.messages.map(({ role }) => role)).toEqual(['user', 'user']);
   });
 });
+
+describe('misuse', () => {
+  test('two tools() in one pipeline are an error as soon as both would have to run calls of one reply', async () => {
+    const other = tool({ name: 'other', description: 'Other', input: z.object({}), execute: () => 'ok' });
+    const { error } = await play(
+      [tools([weather]), tools([other])],
+      [calling(['other', {}]), calling(['weather', { city: 'Rome' }])],
+    );
+    expect(error).toMatchObject({ code: 'middleware' });
+    expect(error?.message).toContain('there is another tools() below this one');
+  });
+
+  test('two runs of the loop at the same time in one execution are an error', async () => {
+    const hang = tool({
+      name: 'hang',
+      description: 'Hangs',
+      input: z.object({}),
+      execute: () => new Promise(() => undefined),
+    });
+    const model = scripted([calling(['hang', {}]), calling(['hang', {}])]);
+    const both = new Pipeline(
+      [
+        async function* both(_context, next) {
+          const [one, two] = [next(), next()];
+          const first = read(one);
+          const failed = await Promise.race([first, read(two)]);
+          yield { type: 'content', content: failed };
+          return { finishReason: 'stop' };
+        },
+        tools([hang]),
+        provider(model),
+      ],
+      { closeTimeoutMs: 1 },
+    );
+    const { seen } = await playOn(both, model);
+    expect(seen[0]).toContain('two runs of the loop wrote to one record at the same time');
+  });
+
+  async function read(stream: AsyncIterable<unknown>): Promise<string> {
+    try {
+      for await (const _chunk of stream);
+      return 'it ended';
+    } catch (error) {
+      return String(error);
+    }
+  }
+});
