@@ -25,7 +25,11 @@ export function retry(options: RetryOptions = {}): Middleware {
   const settings = retrySettings(options);
   return function retry(context, next) {
     const attempts = new Attempts(context, next, settings);
-    if (settings.afterContent === 'fail') return attempts.open();
-    return Stream.fromSource(new Resumed(context, attempts, settings));
+    if (settings.afterContent !== 'fail') return Stream.fromSource(new Resumed(context, attempts, settings));
+    return attempts
+      .open()
+      .then((first) =>
+        attempts.replays ? Stream.fromSource(new Resumed(context, attempts, settings, first)) : first,
+      );
   };
 }

@@ -7,6 +7,8 @@ interface ChunkBase {
    * runtime, from 1; only `done` has 0.
    */
   call?: number;
+  /** It was said in an earlier run of the same turn, and is said again. No call was made for it. */
+  replayed?: true;
   /** Position in the execution, from 0. Set by the runtime when it delivers the chunk. */
   index?: number | undefined;
 }

@@ -46,6 +46,7 @@ export class Attempts {
   #source: object | undefined;
   /** The request of the next attempt, if it is another one. */
   #changes: Partial<ModelRequest> | undefined;
+  #tap: AttemptTap | undefined;
   /** Settles when the attempt that is asked for is open. Undefined once it is. */
   #opening: PromiseWithResolvers<Attempt> | undefined;
   /** Rejects when the attempt that was opened last has failed after all. */
@@ -63,9 +64,19 @@ export class Attempts {
     return number !== undefined && this.#calls?.has(number) === true;
   }
 
-  /** Gives a started stream with its first chunk. Only attempts that fail before that are retried. */
+  /** Whether the attempt that was begun last first says again what an earlier run of the turn has said. */
+  get replays(): boolean {
+    return this.#tap?.replays === true;
+  }
+
+  /** Gives a started stream with its first chunk. Only attempts that fail before that are retried, and those that begin with a replay: see `first()`. */
   open(): Promise<Attempt> {
-    return this.#run((number) => this.#attempt(number));
+    this.#run(async (number) => {
+      const stream = await this.#attempt(number);
+      this.#opened.resolve(stream);
+      return this.replays ? this.#broken.promise : stream;
+    }).catch((error: unknown) => this.#opened.reject(error));
+    return this.#opened.promise;
   }
 
   /** Gives a started stream with its first chunk. If it fails later, `next()` tells so, and the same run of p-retry goes on. */
@@ -108,7 +119,8 @@ export class Attempts {
   async #attempt(number: number): Promise<Attempt> {
     this.#number = number;
     this.#delivered = false;
-    const stream = this.#next(this.#changes).tap(new AttemptTap(this, number));
+    this.#tap = new AttemptTap(this, number);
+    const stream = this.#next(this.#changes).tap(this.#tap);
     await stream.ready();
     return stream;
   }
@@ -175,6 +187,8 @@ export class Attempts {
 class AttemptTap implements Tap<StreamChunk, Reply> {
   readonly #attempts: Attempts;
   readonly #number: number;
+  /** Whether its first chunk is a replay; undefined before that. */
+  replays: boolean | undefined;
 
   constructor(attempts: Attempts, number: number) {
     this.#attempts = attempts;
@@ -186,6 +200,10 @@ class AttemptTap implements Tap<StreamChunk, Reply> {
     if (this.#number > 1) call.span.set({ attempt: this.#number });
     this.#attempts.began(call);
     return new AttemptCall(this.#attempts, call);
+  }
+
+  chunk(chunk: StreamChunk): void {
+    this.replays ??= chunk.replayed === true;
   }
 
   end({ error }: StreamEnd<Reply>): void {

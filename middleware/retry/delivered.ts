@@ -8,6 +8,8 @@ interface Piece {
   acted: boolean;
   /** Whether a tool of the caller has run. */
   ran: boolean;
+  /** Whether it was said in this run of the turn, and not only said again. */
+  isNew: boolean;
 }
 
 /** Keeps what was delivered, by call. A `reset` chunk from a layer below removes what it voids. */
@@ -20,6 +22,9 @@ export class Delivered {
       return;
     }
     const piece = this.#piece(chunk.call ?? 0);
+    // It can be said once more, so it is no content that would be lost.
+    if (chunk.replayed === true) return;
+    piece.isNew = true;
     if (chunk.type === 'content') {
       piece.text += chunk.content;
       if (chunk.block !== undefined) piece.acted = true;
@@ -53,6 +58,16 @@ export class Delivered {
     return this.#pieces.some(({ ran }) => ran);
   }
 
+  /** Whether there is something that was not only said again. */
+  get hasNew(): boolean {
+    return this.#pieces.some(({ isNew }) => isNew);
+  }
+
+  /** Whether something was said again. */
+  get hasReplayed(): boolean {
+    return this.#pieces.some(({ isNew }) => !isNew);
+  }
+
   /** The lowest number of what was delivered. */
   get from(): number {
     return Math.min(...this.#pieces.map(({ call }) => call));
@@ -61,7 +76,7 @@ export class Delivered {
   #piece(call: number): Piece {
     const last = this.#pieces.at(-1);
     if (last?.call === call) return last;
-    const piece = { call, text: '', acted: false, ran: false };
+    const piece = { call, text: '', acted: false, ran: false, isNew: false };
     this.#pieces.push(piece);
     return piece;
   }

@@ -38,10 +38,16 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   /** The last chunk whose text the seam holds back. */
   #held: ContentChunk | undefined;
 
-  constructor(context: ExecutionContext, attempts: Attempts, settings: RetrySettings) {
+  constructor(
+    context: ExecutionContext,
+    attempts: Attempts,
+    settings: RetrySettings,
+    first?: Stream<StreamChunk, Reply>,
+  ) {
     this.#context = context;
     this.#attempts = attempts;
     this.#settings = settings;
+    this.#stream = first;
   }
 
   async pull(): Promise<Pulled<StreamChunk, Reply>> {
@@ -74,8 +80,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
 
   /** Opens the next attempt, or throws the last error. What came stays until the next attempt has something better. */
   async #recover(error: unknown): Promise<readonly StreamChunk[]> {
-    const isReset = this.#settings.afterContent === 'reset';
-    const recovery = isReset ? this.#resetting(error) : this.#continuing(error);
+    const recovery = this.#recoveryFrom(error);
     if (recovery === undefined) throw error;
     this.#stream = await this.#attempts.next(error, recovery.changes);
     this.#recovery = recovery;
@@ -83,6 +88,15 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
     if (recovery.reset === undefined) return [];
     this.#delivered.clear();
     return [recovery.reset];
+  }
+
+  #recoveryFrom(error: unknown): Recovery | undefined {
+    const { hasNew } = this.#delivered;
+    // What was only said again is said once more, also with `fail`.
+    if (!hasNew) return this.#resetting(error);
+    const { afterContent } = this.#settings;
+    if (afterContent === 'reset') return this.#resetting(error);
+    return afterContent === 'continue' ? this.#continuing(error) : undefined;
   }
 
   #resetting(error: unknown): Recovery | undefined {
@@ -93,7 +107,8 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   }
 
   #continuing(error: unknown): Recovery | undefined {
-    if (this.#delivered.acted) return undefined;
+    // The next attempt would say again what was said again.
+    if (this.#delivered.acted || this.#delivered.hasReplayed) return undefined;
     const text = this.#delivered.textOf((call) => this.#attempts.hasCall(call));
     // There is no text to continue, only thinking: the attempt is made again from the start.
     if (text === '') return this.#resetting(error);

@@ -5,6 +5,7 @@ import type { StampedChunk, StreamChunk } from '../chunks.ts';
  * for the place in the execution, which would need an array of its own if it were added later.
  */
 export function numbered(chunk: StreamChunk, call: number): StreamChunk {
+  if (chunk.replayed === true) return { ...chunk, call, index: undefined };
   if (chunk.type === 'content') {
     const { content, citations, refusal, block } = chunk;
     if (citations === undefined && refusal === undefined && block === undefined)
@@ -26,8 +27,9 @@ export function placed(chunk: StreamChunk, index: number): StampedChunk {
   const { call = 0 } = chunk;
   if (chunk.type === 'reset') return { ...chunk, calls: chunk.calls ?? [], call, index };
   if (chunk.type !== 'content') return { ...chunk, call, index };
-  const { content, citations, refusal, block } = chunk;
-  return citations === undefined && refusal === undefined && block === undefined
+  const { content, citations, refusal, block, replayed } = chunk;
+  const isPlain = citations === undefined && refusal === undefined && block === undefined;
+  return isPlain && replayed === undefined
     ? { type: 'content', content, call, index }
     : { ...chunk, call, index };
 }
