@@ -43,10 +43,11 @@ export function holding(slots: object): { inside: Inside | undefined; leave(): v
   return { inside: (call) => storage.run(slot, call), leave: () => (slot.held = false) };
 }
 
-/** Whether the code that runs now is part of an execution that is marked as holding a slot of `slots`. */
-export function isInside(slots: object): boolean {
+/** How many executions that are marked as holding a slot of `slots` the code that runs now is part of. */
+export function depthInside(slots: object): number {
+  let depth = 0;
   for (let slot = storage?.getStore(); slot !== undefined; slot = slot.around) {
-    if (slot.of === slots && slot.held) return true;
+    if (slot.of === slots && slot.held) depth++;
   }
-  return false;
+  return depth;
 }

@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import { abortReason, onAbort } from '../kit/abort.ts';
-import { holding, isInside } from './inside.ts';
+import { depthInside, holding } from './inside.ts';
 import type { Inside } from './inside.ts';
 
 interface Waiting {
@@ -15,9 +15,12 @@ export interface Slot {
   inside: Inside | undefined;
 }
 
+/** How many executions of a pipeline may use one slot, each inside the one before, until it is taken for a loop without an end. */
+const MAX_DEPTH = 100;
+
 /**
  * A fixed number of slots, given out in the order of the requests. An execution that waits for a slot inside the one that holds the last of them would
- * wait for itself, so it is refused. That is enough: of executions that wait for each other one holds the last slot.
+ * wait for itself, so it uses that slot. That is enough: of executions that wait for each other one holds the last slot.
  */
 export class Slots {
   #free: number;
@@ -33,13 +36,17 @@ export class Slots {
   }
 
   /**
-   * Waits for a slot. Rejects with the signal's reason if that aborts during the wait, and with `queue_full` if it would wait for the execution that
-   * it is part of.
+   * Waits for a slot. Rejects with the signal's reason if that aborts during the wait, and with `queue_full` if executions run inside each other without
+   * an end.
    */
   async acquire(signalOf: () => AbortSignal): Promise<Slot> {
     if (this.#free > 0) this.#free--;
-    else if (isInside(this)) throw waitsForItself();
-    else await this.#wait(signalOf());
+    else {
+      const depth = depthInside(this);
+      if (depth >= MAX_DEPTH) throw withoutEnd();
+      if (depth > 0) return this.#shared();
+      await this.#wait(signalOf());
+    }
     const last = this.#free === 0 ? holding(this) : undefined;
     let held = true;
     const release = (): void => {
@@ -51,6 +58,12 @@ export class Slots {
       else next.grant();
     };
     return { release, inside: last?.inside };
+  }
+
+  /** The slot of the execution around this one, which gives it back. */
+  #shared(): Slot {
+    const { inside, leave } = holding(this);
+    return { release: leave, inside };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
@@ -71,9 +84,7 @@ export class Slots {
   }
 }
 
-function waitsForItself(): SluiceError {
-  const what =
-    'The pipeline was run inside its own middleware while no slot was free, so it would wait for itself';
-  const advice = 'raise maxConcurrentExecutions, or run another pipeline there';
-  return new SluiceError('queue_full', `${what}: ${advice}.`, { phase: 'queue' });
+function withoutEnd(): SluiceError {
+  const what = `The pipeline was run inside its own middleware ${MAX_DEPTH} times while no slot was free`;
+  return new SluiceError('queue_full', `${what}: end the recursion.`, { phase: 'queue' });
 }
