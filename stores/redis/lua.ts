@@ -91,8 +91,8 @@ end
 
 /** For scripts that write to a session, after SESSION and INDEX: adds a new session to the index, and an old one if the index was lost. */
 export const LISTED = `
-local function listed(id)
-  if not KEYS[2] or (version > 1 and redis.call('ZSCORE', KEYS[2], id)) then return {} end
+local function listed(id, isNew)
+  if not KEYS[2] or (not isNew and redis.call('ZSCORE', KEYS[2], id)) then return {} end
   return list(KEYS[2], KEYS[3], id)
 end
 `;

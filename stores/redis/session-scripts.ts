@@ -120,7 +120,8 @@ set(unpack(new))
 add(session, 'sum:', amounts)
 keep(ttl, leasedUntil, is[9])
 if KEYS[2] then add(KEYS[4], '', amounts) end
-return {'stored', whole(version), newest, (version == 1 or #amounts > 0 or group == '') and listed(id) or {}}
+local isNew = bump == '1' and version == 1
+return {'stored', whole(version), newest, (isNew or #amounts > 0 or group == '') and listed(id, isNew) or {}}
 `);
 
 const FIELDS = [

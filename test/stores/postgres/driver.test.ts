@@ -38,6 +38,17 @@ await onPostgres('the driver', ({ database, pool, open, count }) => {
     expect(await read((head ?? 0) + 1)).toEqual(['first', 'second']);
   });
 
+  test('checks that a lease is held only where a write asks for it', async () => {
+    const driver = new PostgresDriver(postgresStoreSettings({ pool }));
+    const place = { owner: anOwner(), id: 's' };
+    const token = (await driver.lease(place, 60_000, false))?.token;
+    const write = async (held?: boolean): Promise<unknown> =>
+      (await driver.write(place, { rows: [], token, held, bump: true, release: false })).refused;
+    expect([await write(), await write(true)]).toEqual([undefined, undefined]);
+    await driver.hold(place, token ?? 0, 0);
+    expect([await write(), await write(true), await write(false)]).toEqual([undefined, 'token', undefined]);
+  });
+
   describe('plans', () => {
     test('that the server caches after six runs on empty tables never scan the table of rows', async () => {
       const single = database.pool({ max: 1 });
@@ -59,7 +70,10 @@ await onPostgres('the driver', ({ database, pool, open, count }) => {
         await driver.write(place, { ...append, fields: { a: '1' }, drop: ['x'] });
         await driver.write(place, { ...append, after: 1 });
         await driver.write(place, { ...still, version: 7, head: 1 });
-        await driver.write(place, { ...still, group, token: 1, rows: [{ weight: 0, content: '' }] });
+        const steps = { ...still, group, token: 1, held: true, rows: [{ weight: 0, content: '' }] };
+        await driver.write(place, steps);
+        await driver.write(place, { ...steps, sums: { totalUsd: 1 }, fields: { a: '1' } });
+        await driver.write(place, { ...steps, before: 1 });
         await driver.write(place, { ...still, version: 7, fields: { a: '1' } });
         await driver.load(place, 20);
         await driver.load(place, Infinity);

@@ -34,6 +34,30 @@ await onPostgres('statements', ({ pool, open, count }) => {
     expect(contents(await store.load(key))).toEqual(['canary', 'canary']);
   });
 
+  test('a record is one statement, also the first and a paid one, and a closed turn leaves no row of a step', async () => {
+    const { pool: listener, asked } = listening();
+    const store = open({ pool: listener });
+    const key = { owner: anOwner(), id: 's' };
+    const lease = await store.lease(key, 60_000);
+    await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't.input', lease });
+    const step = { kind: 'started', callId: 'c' } as const;
+    const counts: number[] = [];
+    const counted = async (call: () => Promise<unknown>): Promise<void> => {
+      asked.length = 0;
+      await call();
+      counts.push(asked.length);
+    };
+    await counted(() => store.record(key, 't', [step], { from: 0, lease }));
+    await counted(() => store.record(key, 't', [step, step], { from: 1, lease, spent: end }));
+    await counted(() => store.record(key, 't', [step], { from: 3, lease, metadata: { x: 1 } }));
+    await counted(() => store.steps(key, 't'));
+    const rows = (): Promise<number> => count('public.sluice_turns WHERE owner = $1', key.owner);
+    expect(await rows()).toBe(5);
+    const closing = { expectedVersion: 2, turnId: 't.reply', lease, closes: 't', release: true, end };
+    await counted(() => store.append(key, [entry('b')], closing));
+    expect([counts, await rows()]).toEqual([[1, 1, 1, 1, 1], 2]);
+  });
+
   test('the newest messages of a long session are found by the index, and nothing else is read', async () => {
     const { pool: listener, asked } = listening();
     const store = open({ pool: listener });

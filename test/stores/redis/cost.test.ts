@@ -62,6 +62,26 @@ describe.skipIf(!hasRedisServer())('what calls cost', () => {
     expect(costs[2]).toMatchObject({ evalsha: 7 });
   }, 60_000);
 
+  test('a record is one round trip, and a closed turn leaves nothing but its messages', async () => {
+    const store = redisStore({ client });
+    const key = { owner: 'steps', id: 's' };
+    const lease = await store.lease(key, 60_000);
+    await store.append(key, [entry('a')], { expectedVersion: 0, turnId: 't.input', lease });
+    const step = { kind: 'started', callId: 'c' } as const;
+    await store.steps(key, 't');
+    const { evalsha } = await counted(async () => {
+      await store.record(key, 't', [step], { from: 0, lease });
+      await store.record(key, 't', [step, step], { from: 1, lease, spent: end });
+      await store.record(key, 't', [step], { from: 3, lease, metadata: { x: 1 } });
+      await store.steps(key, 't');
+      const closing = { expectedVersion: 2, turnId: 't.reply', lease, closes: 't', release: true, end };
+      await store.append(key, [entry('b')], closing);
+    });
+    expect(evalsha).toBe(5);
+    const fields = await client.hkeys('sluice:session:{steps:s}');
+    expect(fields.filter((name) => /step|open|\\s/.test(name))).toEqual([]);
+  });
+
   test('the newest messages of one large append are read without the rest', async () => {
     const store = redisStore({ client });
     const many = Array.from({ length: 1_000 }, (_, at) => entry(`m${at}`));
