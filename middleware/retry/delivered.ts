@@ -22,7 +22,7 @@ export class Delivered {
       return;
     }
     const piece = this.#piece(chunk.call ?? 0);
-    // It can be said once more, so it is no content that would be lost.
+    // It can be said once more, so nothing would be lost.
     if (chunk.replayed === true) return;
     piece.isNew = true;
     if (chunk.type === 'content') {

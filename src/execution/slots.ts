@@ -62,8 +62,8 @@ export class Slots {
 
   /** The slot of the execution around this one, which gives it back. */
   #shared(): Slot {
-    const { inside, leave } = holding(this);
-    return { release: leave, inside };
+    const shared = holding(this);
+    return { release: () => shared.leave(), inside: shared.inside };
   }
 
   #wait(signal: AbortSignal): Promise<void> {

@@ -42,7 +42,7 @@ const lost = new SluiceError('network', 'The connection was lost.');
 const end = stop({ usage: tokens(1, 1) });
 
 describe('chunks that are said again', () => {
-  test('have a number for each round, which is no call: nothing is traced, counted or shown to taps', async () => {
+  test('have a number for each round that no call has: nothing is traced, counted or shown to taps', async () => {
     const { middleware } = answers([[text('Done.')], end]);
     const seen: number[] = [];
     const watches: Middleware = (_context, next) =>
