@@ -71,25 +71,25 @@ export class Attempts {
 
   /** Gives a started stream with its first chunk. Only attempts that fail before that are retried, and those that begin with a replay: see `first()`. */
   open(): Promise<Attempt> {
-    this.#run(async (number) => {
-      const stream = await this.#attempt(number);
-      this.#opened.resolve(stream);
-      return this.replays ? this.#broken.promise : stream;
-    }).catch((error: unknown) => this.#opened.reject(error));
-    return this.#opened.promise;
+    return this.#opened(() => this.replays);
   }
 
   /** Gives a started stream with its first chunk. If it fails later, `next()` tells so, and the same run of p-retry goes on. */
   first(): Promise<Attempt> {
+    return this.#opened(() => true);
+  }
+
+  /** `goesOn`: whether the run of p-retry goes on when the attempt is open. */
+  #opened(goesOn: () => boolean): Promise<Attempt> {
     const opening = Promise.withResolvers<Attempt>();
     this.#opening = opening;
     this.#run(async (number) => {
       const attempt = await this.#attempt(number);
-      const broken = Promise.withResolvers<never>();
+      const broken = goesOn() ? Promise.withResolvers<never>() : undefined;
       this.#broken = broken;
       this.#opening?.resolve(attempt);
       this.#opening = undefined;
-      return broken.promise;
+      return broken === undefined ? attempt : broken.promise;
     }).catch((error: unknown) => this.#opening?.reject(error));
     return opening.promise;
   }
