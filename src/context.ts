@@ -6,6 +6,7 @@ import type { SluiceError } from './errors.ts';
 import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
 import type { ExecutionTrace } from './trace.ts';
+import type { TurnSteps } from './execution/turn-record.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** How an execution ended, as its `onEnd` hooks see it. */
@@ -52,6 +53,8 @@ export interface ExecutionContext {
   readonly trace: ExecutionTrace;
   /** The session's values; undefined if the execution has no session. */
   readonly session: SessionView | undefined;
+  /** What the turn has recorded step by step, so that another run of it goes on from there. For layers that do what must not be done twice. */
+  readonly steps: TurnSteps;
   get<T>(key: ContextKey<T>): T | undefined;
   set<T>(key: ContextKey<T>, value: T): void;
   /**

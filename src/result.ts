@@ -42,6 +42,8 @@ export interface ExecutionResult {
   provider?: string;
   model?: string;
   sessionId?: string;
+  /** The turn of the session: its id, and what it has spent in all its runs. An estimate if one of them died. */
+  turn?: { id: string; usage: Usage; cost: Cost };
   /** The turn was finished before, and this is its stored reply. Usage and cost are those of then; nothing was spent now. */
   replayed?: true;
   /** The reply's messages that could not be stored in the session; a warning says why. */

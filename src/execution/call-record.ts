@@ -202,6 +202,10 @@ export class CallRecord implements Call, Stamp {
     };
   }
 
+  get isOver(): boolean {
+    return this.#settled !== undefined;
+  }
+
   /** Settles the usage, tells the observers and closes the span. Returns warnings about observers that threw. */
   end(ending: StreamEnd<Reply>): string[] {
     const { outcome, reply, error } = ending;

@@ -121,6 +121,7 @@ export class ExecutionSource
     const { turn } = this.#admission;
     const { request, stack } = this.#setup;
     execution.session = turn?.view;
+    if (turn?.record !== undefined) execution.keepSteps(turn.record);
     const messages = Object.freeze([...(turn?.messages ?? request.messages)]);
     const layer = turn?.replay?.layer ?? stack;
     this.#root = new LayerRun(execution, layer, { ...request, messages }, undefined);

@@ -1,4 +1,5 @@
 import { CallRecord } from './call-record.ts';
+import { TurnRecord } from './turn-record.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
@@ -17,6 +18,7 @@ import type { Waiting } from '../stream/segment.ts';
 import type { CallTapList } from '../stream/tap.ts';
 import { Trace } from '../trace.ts';
 import type { SpanHandle } from '../trace.ts';
+import type { Spent } from '../session/steps/step.ts';
 import { sumCost, sumUsage } from '../usage.ts';
 import type { Cost, Usage } from '../usage.ts';
 
@@ -75,6 +77,9 @@ export class Execution implements StreamOwner {
   #span: SpanHandle | undefined;
   #log: Logger | undefined;
   #ended = false;
+  #record: TurnRecord | undefined;
+  /** The calls whose usage and cost were taken. */
+  #taken: Set<CallRecord> | undefined;
 
   constructor(settings: ExecutionSettings) {
     this.#settings = settings;
@@ -91,6 +96,36 @@ export class Execution implements StreamOwner {
         ? silent
         : toLogger(logger, (thrown) => this.warn(`The logger threw ${kindOfThrown(thrown)}.`));
     return this.#log;
+  }
+
+  /** The steps of the turn; without a session, those of the execution. */
+  get record(): TurnRecord {
+    this.#record ??= this.#attached(new TurnRecord({ turnId: this.id }));
+    return this.#record;
+  }
+
+  /** The record, if there are or may be steps in it. */
+  get openRecord(): TurnRecord | undefined {
+    return this.#record;
+  }
+
+  /** Takes the record of a turn of a session. Before a layer runs. */
+  keepSteps(record: TurnRecord): void {
+    this.#record = this.#attached(record);
+  }
+
+  #attached(record: TurnRecord): TurnRecord {
+    record.takeSpent = () => this.#takeSpent();
+    return record;
+  }
+
+  /** The usage and cost of the calls that have ended since it was called last; undefined if none has. */
+  #takeSpent(): Spent | undefined {
+    const taken = (this.#taken ??= new Set());
+    const fresh = this.calls.filter((call) => call.isOver && !taken.has(call));
+    if (fresh.length === 0) return undefined;
+    for (const call of fresh) taken.add(call);
+    return { usage: sumUsage(fresh.map(({ usage }) => usage)), cost: sumCost(fresh.map(({ cost }) => cost)) };
   }
 
   start(): void {

@@ -6,6 +6,7 @@ import type { Execution } from './execution.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ExecutionTrace } from '../trace.ts';
+import type { TurnSteps } from './turn-record.ts';
 
 /** What a context needs of the run of its layer. */
 export interface RunOfContext {
@@ -50,6 +51,10 @@ export class LayerContext implements ExecutionContext {
 
   get session(): SessionView | undefined {
     return this.#run.execution.session;
+  }
+
+  get steps(): TurnSteps {
+    return this.#run.execution.record;
   }
 
   get<T>(key: ContextKey<T>): T | undefined {

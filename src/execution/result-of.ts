@@ -50,7 +50,10 @@ export function resultOf(parts: ResultParts): ExecutionResult | undefined {
     latencyMs,
     ...(timeToFirstChunkMs !== undefined && { timeToFirstChunkMs }),
     ...modelThatAnswered(execution, reply),
-    ...(turn !== undefined && { sessionId: turn.view.id }),
+    ...(turn !== undefined && {
+      sessionId: turn.view.id,
+      turn: { id: turn.id, ...(turn.record?.hasSteps === true ? turn.record.total : { usage, cost }) },
+    }),
     ...(turn?.replay !== undefined && { replayed: true }),
     ...(unsaved !== undefined && { unsaved }),
     metadata: execution.metadata,

@@ -10,7 +10,7 @@ import type { SessionKey } from './store/store.ts';
 export function sessionView(
   key: SessionKey,
   metadata: Readonly<Record<string, unknown>>,
-): { view: SessionView; changes: ReadonlyMap<string, unknown> } {
+): { view: SessionView; changes: Map<string, unknown> } {
   const saved = new Map(Object.entries(metadata));
   const changes = new Map<string, unknown>();
   const { owner, id } = sessionKey(key);

@@ -3,7 +3,7 @@ import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { repaired, wholeTurns } from './repair.ts';
-import { nothingToRunError } from './store/store-errors.ts';
+import { nothingToRunError, otherInputError } from './store/store-errors.ts';
 import type { SessionState } from './store/store.ts';
 import { reportRepair } from './repair-report.ts';
 import type { MessageRange } from './repair-report.ts';
@@ -35,12 +35,27 @@ const CONFLICTS = 5;
 
 /** Loads the session, and the stored input of the turn if the caller named the turn. */
 export async function findSession(request: TurnRequest, turnId: string): Promise<FoundSession> {
-  const { store, key, turnId: named, historyLimit } = request;
-  const [state, stored] = await Promise.all([
+  const { store, key, historyLimit } = request;
+  const [state, input] = await Promise.all([
     store.load(key, { last: historyLimit }),
-    named === undefined ? undefined : store.turn(key, inputIdOf(turnId)),
+    storedInput(request, turnId),
   ]);
-  return { state, input: stored?.messages };
+  return { state, input };
+}
+
+/** The input of the turn, if it was stored before. Only of a turn that the caller named. */
+export async function storedInput(
+  { store, key, turnId: named }: TurnRequest,
+  turnId: string,
+): Promise<Message[] | undefined> {
+  if (named === undefined) return undefined;
+  return (await store.turn(key, inputIdOf(turnId)))?.messages;
+}
+
+/** Throws a `conflict` if a turn that is sent again has other messages than those that are stored. */
+export function checkSameInput({ key, input }: TurnRequest, stored: readonly Message[] | undefined): void {
+  if (stored === undefined || input.length === 0 || isSame(stored, input)) return;
+  throw otherInputError(key);
 }
 
 /** Stores the caller's messages, unless this turn has stored them before. */
@@ -51,6 +66,7 @@ export async function beginTurn(
   found: FoundSession,
 ): Promise<BegunTurn> {
   const { store, key, input, historyLimit } = request;
+  checkSameInput(request, found.input);
   if (found.input !== undefined || input.length === 0) return beginAgain(request, found);
   let { state } = found;
   for (let conflicts = 0; ; conflicts++) {
@@ -146,6 +162,10 @@ function followed(
 }
 
 function endsWith(messages: readonly Message[], end: readonly Message[]): boolean {
-  const tail = messages.slice(Math.max(0, messages.length - end.length));
-  return JSON.stringify(tail) === JSON.stringify(end);
+  return isSame(messages.slice(Math.max(0, messages.length - end.length)), end);
+}
+
+/** Whether messages are the same data. */
+function isSame(some: readonly Message[], others: readonly Message[]): boolean {
+  return JSON.stringify(some) === JSON.stringify(others);
 }

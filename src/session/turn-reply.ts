@@ -1,6 +1,6 @@
 import { isSluiceError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
-import { delay } from '../kit/wait.ts';
+import { delay, withDeadline } from '../kit/wait.ts';
 import type { Message } from '../messages.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { repaired } from './repair.ts';
@@ -11,6 +11,8 @@ import { REPAIRED } from './repair-report.ts';
 import type { TurnRequest } from './turn-request.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
+import type { TurnRecord } from '../execution/turn-record.ts';
+import { NOTHING } from './steps/settle.ts';
 import { wellFormed } from '../well-formed.ts';
 
 /** How a turn ended, with the reply's messages. */
@@ -25,6 +27,8 @@ export interface ReplyPlace extends BegunTurn {
   readonly replyId: string;
   /** Session values that were set during the turn. */
   readonly changes: ReadonlyMap<string, unknown>;
+  /** The steps of the turn. */
+  readonly record: TurnRecord;
 }
 
 /** The wait before the second try. It doubles with each try, up to a maximum. */
@@ -54,7 +58,14 @@ export class TurnReply {
    * failure must not undo it. Resolves to the messages that could not be stored, and warns about them. A turn whose session was taken stores
    * nothing.
    */
-  async save({ messages, isWaiting, ...end }: ReplyEnd, until: number): Promise<Message[] | undefined> {
+  async save({ messages, isWaiting, ...ended }: ReplyEnd, until: number): Promise<Message[] | undefined> {
+    const { record } = this.#place;
+    if (record.hasSteps) {
+      const staysOpen = isWaiting || !hasResult(ended);
+      await this.#closeRecord(staysOpen && !isWaiting ? ended.outcome : undefined, until);
+      if (staysOpen) return undefined;
+    }
+    const end = record.hasSteps ? { ...ended, ...record.total } : ended;
     const isOpen = isWaiting || end.outcome === 'completed';
     const lastReply = isPaused(end) ? 'paused' : isOpen ? 'open' : undefined;
     const kept = repaired(messages, { lastReply }).messages;
@@ -80,6 +91,26 @@ export class TurnReply {
     }
   }
 
+  /** The session is told the version by whoever else writes to it in this turn. */
+  follows(version: number): void {
+    this.#version = version;
+  }
+
+  /** Waits for the steps that are being stored. A turn that is cut by an outcome stays open: who comes next goes on with it. */
+  async #closeRecord(cutBy: TurnEnd['outcome'] | undefined, until: number): Promise<void> {
+    const { record } = this.#place;
+    const close = async (): Promise<void> => {
+      await record.close();
+      if (cutBy !== undefined && record.hasGrown)
+        await record.cut(cutBy === 'cancelled' ? 'cancelled' : 'failed');
+    };
+    try {
+      await withDeadline(close(), Math.max(1, until - performance.now()));
+    } catch (error) {
+      this.#request.warn(`The end of the turn was not saved: ${storeError('record', error).message}`);
+    }
+  }
+
   /** How long the lease still holds, and a second for one last try after that. */
   get #leaseMs(): number {
     return Math.max(this.#lease.leftMs, LAST_MS);
@@ -92,7 +123,7 @@ export class TurnReply {
 
   async #append(store: () => TimedStore, messages: readonly Message[], end: TurnEnd): Promise<void> {
     const { key } = this.#request;
-    const { replyId, metadata, changes, reported } = this.#place;
+    const { replyId, metadata, changes, reported, record } = this.#place;
     const changed: Record<string, unknown> = Object.fromEntries(changes);
     const paused = isPaused(end);
     if (paused || (PAUSED in metadata && messages.length > 0)) changed[PAUSED] = paused || undefined;
@@ -107,6 +138,7 @@ export class TurnReply {
         lease: this.#lease.timed,
         release: true,
         end: { ...end, leaseToken: this.#lease.timed.token },
+        ...(record.hasSteps && { closes: record.turnId, spent: record.rest ?? NOTHING }),
         ...(Object.keys(changed).length > 0 && { metadata: wellFormed(changed) }),
       });
       this.#lease.wasReleased();

@@ -8,19 +8,26 @@ import type { TurnLease } from './turn-lease.ts';
 import { SessionQueue } from './session-queue.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
-import { beginTurn, findSession } from './turn-begin.ts';
+import { beginTurn, checkSameInput, findSession, storedInput } from './turn-begin.ts';
 import { TurnReply } from './turn-reply.ts';
 import type { TurnRequest } from './turn-request.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
 import { storeFailedError } from './store/store-errors.ts';
-import type { SessionKey, StoredTurn } from './store/store.ts';
+import type { StoredTurn } from './store/store.ts';
+import type { StoredStep } from './steps/step.ts';
+import { TurnRecord } from '../execution/turn-record.ts';
+import { StepWrites } from './steps/step-writes.ts';
+import { settle } from './steps/settle.ts';
 
 /** One turn of a session. Nobody else writes to the session until the turn is over. */
 export interface Turn {
+  readonly id: string;
   /** The messages to send to the model: those of the session and those of the caller. */
   readonly messages: readonly Message[];
   readonly view: SessionView;
+  /** The steps of the turn. Absent if it was finished before. */
+  readonly record?: TurnRecord | undefined;
   /** Set if the turn was finished before: its stored reply is used, and no model is called. */
   readonly replay?: Replay | undefined;
   /** Stores the reply and frees the session. Never rejects. Resolves to the messages if they could not be stored. */
@@ -54,7 +61,10 @@ async function open(request: TurnRequest): Promise<Turn> {
   const turnId = request.turnId ?? crypto.randomUUID();
   for (;;) {
     const known = await knownTurn(request, turnId);
-    if (known.finished !== undefined) return finishedTurn(key, known.finished);
+    if (known.finished !== undefined) {
+      checkSameInput(request, await storedInput(request, turnId));
+      return finishedTurn(request, turnId, known.finished);
+    }
     const queue = SessionQueue.of(store.origin, key);
     const place = await queue.enter({ turnId, onBusy, maxQueuedTurns, signal, stop: abort });
     // The same turn ran in the meantime. Its result is stored now, unless it failed.
@@ -78,23 +88,38 @@ async function openLeased(
   leave: () => void,
 ): Promise<Turn> {
   // In parallel, because nobody else can append now. Another process may have finished the turn while this one waited.
-  const [known, found] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
+  const [known, stored] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
+  let found = stored;
   if (known.finished !== undefined) {
+    checkSameInput(request, found.input);
     await lease.release();
     leave();
-    return finishedTurn(request.key, known.finished);
+    return finishedTurn(request, turnId, known.finished);
   }
   if (request.signal.aborted) throw abortReason(request.signal);
+  const open = found.state?.open;
+  let earlier: readonly StoredStep[] = [];
+  if (open === turnId) earlier = await request.store.steps(request.key, turnId);
+  else if (open !== undefined) {
+    const { replyId } = await knownTurn({ ...request, turnId: open }, open);
+    await settle(request, lease, { turnId: open, replyId, version: found.state?.version ?? 0 });
+    found = await findSession(request, turnId);
+  }
   const begun = await beginTurn(request, turnId, lease, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
-  const reply = new TurnReply(request, lease, { replyId: known.replyId, changes, ...begun });
+  const writes = new StepWrites(request, { turnId, lease, changes });
+  const record = new TurnRecord({ turnId, earlier, decisions: request.decisions, store: writes });
+  const reply = new TurnReply(request, lease, { replyId: known.replyId, changes, record, ...begun });
+  writes.onVersion = (version) => reply.follows(version);
   const release = async (): Promise<void> => {
     await lease.release();
     leave();
   };
   return {
+    id: turnId,
     messages: begun.messages,
     view,
+    record,
     async finish(end) {
       const until = performance.now() + request.saveTimeoutMs;
       const unsaved = await reply.save(end, until);
@@ -119,8 +144,9 @@ async function knownTurn({ store, key, turnId: named }: TurnRequest, turnId: str
   }
 }
 
-function finishedTurn(key: SessionKey, stored: FinishedTurn): Turn {
+function finishedTurn({ key }: TurnRequest, id: string, stored: FinishedTurn): Turn {
   return {
+    id,
     messages: [],
     view: sessionView(key, {}).view,
     replay: replayOf(stored),

@@ -14,6 +14,7 @@ test('the context has these members and no others', async () => {
     'id',
     'request',
     'session',
+    'steps',
     'signal',
     'deadline',
     'log',

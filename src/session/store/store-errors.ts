@@ -57,6 +57,14 @@ export function nothingToRunError(key: SessionKey): SluiceError {
   );
 }
 
+/** `conflict`: a turn was sent again with other messages. */
+export function otherInputError(key: SessionKey): SluiceError {
+  return new SluiceError(
+    'conflict',
+    `The ${sessionName(key)} has a turn of this turnId with other messages: send those again, none ([]), or another turnId.`,
+  );
+}
+
 /** `store`, retryable: the database failed. `doing` names the call, such as `append`. */
 export function storeFailedError(doing: string, cause: unknown): SluiceError {
   return new SluiceError('store', `The session store failed at ${doing} (see the cause).`, {

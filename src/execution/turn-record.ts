@@ -1,0 +1,258 @@
+import { SluiceError } from '../errors.ts';
+import type { Message } from '../messages.ts';
+import type { Decision, Spent, Step, StoredStep } from '../session/steps/step.ts';
+import { sumCost, sumUsage } from '../usage.ts';
+
+/** What a caller decides about calls that wait. */
+export interface Decisions {
+  /** The id of the decision: sent again, it is the same one. */
+  readonly by: string;
+  /** By the ids of the calls. */
+  readonly on: Readonly<Record<string, Decision>>;
+}
+
+/** What holds for the steps of one record. */
+export interface RecordConditions {
+  /** The record is refused with `conflict` after this time, in milliseconds since the epoch, by the clock of the store. */
+  before?: number | undefined;
+}
+
+/** The right to add steps to a {@link TurnSteps}. One layer has it at a time. */
+export interface StepWriter {
+  /**
+   * Resolves when the steps are stored, all of them or none. Steps that are given in one turn of the event loop, or while others are stored,
+   * are stored together. Rejects with the error of the store, also all later records of the execution.
+   */
+  record(steps: readonly Step[], conditions?: RecordConditions): Promise<void>;
+  /** Gives the right back. Idempotent. */
+  leave(): void;
+}
+
+/**
+ * The steps of a turn, as the layers of one execution see them: what its earlier runs have stored and what this one adds. Without a session they
+ * live as long as the execution, so a layer need not care.
+ */
+export interface TurnSteps {
+  /** The id of the turn; without a session that of the execution. */
+  readonly turnId: string;
+  /** Whether the steps outlive the process. */
+  readonly durable: boolean;
+  /** In the order in which they were stored. */
+  readonly list: readonly StoredStep[];
+  /** What the caller of this execution has decided. Nothing is stored of it yet. */
+  readonly decisions: Decisions | undefined;
+  /**
+   * Gives the right to add steps, until `leave()` or until the signal aborts: what an abandoned layer still records is refused. Throws a `middleware`
+   * error if another layer has the right.
+   */
+  enter(signal: AbortSignal): StepWriter;
+  /** Says what has come of the reply under way. It is stored as a partial message if the execution ends before that reply is recorded. */
+  underWay: (() => Message | undefined) | undefined;
+}
+
+/** Where the steps of a turn are stored. */
+export interface StepStore {
+  /** The token of the lease of this run. */
+  readonly token: number;
+  write(
+    steps: readonly Step[],
+    options: { from: number; spent: Spent | undefined; before: number | undefined },
+  ): Promise<void>;
+}
+
+/** What a {@link TurnRecord} is made with. */
+export interface TurnRecordSetup {
+  readonly turnId: string;
+  /** What earlier runs have stored. */
+  readonly earlier?: readonly StoredStep[];
+  readonly decisions?: Decisions | undefined;
+  /** Undefined: nowhere. */
+  readonly store?: StepStore | undefined;
+}
+
+/** Records that wait to be written. */
+interface Queued {
+  readonly steps: readonly Step[];
+  readonly before: number | undefined;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/** The record of one turn during one execution: see {@link TurnSteps}. */
+export class TurnRecord implements TurnSteps {
+  readonly turnId: string;
+  readonly decisions: Decisions | undefined;
+  underWay: TurnSteps['underWay'];
+  /** Takes what the calls have used that have ended since it was called last. Set by the execution. */
+  takeSpent: () => Spent | undefined = () => undefined;
+  readonly #store: StepStore | undefined;
+  readonly #list: StoredStep[];
+  readonly #earlier: number;
+  #queue: Queued[] = [];
+  #writing: Promise<void> | undefined;
+  #failure: { error: unknown } | undefined;
+  #closed = false;
+  /** The signal of the layer that may write. */
+  #writer: AbortSignal | undefined;
+  #rest: Spent | undefined;
+
+  constructor({ turnId, earlier = [], decisions, store }: TurnRecordSetup) {
+    this.turnId = turnId;
+    this.decisions = decisions;
+    this.#list = [...earlier];
+    this.#earlier = earlier.length;
+    this.#store = store;
+  }
+
+  get durable(): boolean {
+    return this.#store !== undefined;
+  }
+
+  get list(): readonly StoredStep[] {
+    return this.#list;
+  }
+
+  enter(signal: AbortSignal): StepWriter {
+    if (this.#writer !== undefined && !this.#writer.aborted) {
+      throw new SluiceError(
+        'middleware',
+        'Two layers record steps of one execution at the same time: put one tools() into the stack, and hedge below it.',
+      );
+    }
+    this.#writer = signal;
+    return {
+      record: (steps, conditions) =>
+        this.#writer === signal ? this.#record(steps, conditions) : Promise.reject(abandoned()),
+      leave: () => {
+        if (this.#writer === signal) this.#writer = undefined;
+      },
+    };
+  }
+
+  /** What the turn has spent: in earlier runs and in this one. */
+  get total(): Spent {
+    return sumOfSteps(this.#list, this.#store?.token, this.rest);
+  }
+
+  /** What was spent since the last record. */
+  get rest(): Spent | undefined {
+    const more = this.takeSpent();
+    if (more !== undefined) this.#rest = sumOf([this.#rest, more]);
+    return this.#rest;
+  }
+
+  get hasSteps(): boolean {
+    return this.#list.length > 0;
+  }
+
+  /** Whether this execution has added steps, or has spent something. */
+  get hasGrown(): boolean {
+    return this.#list.length > this.#earlier || this.rest !== undefined;
+  }
+
+  /** No more steps are taken. Resolves when those that were given are stored, or could not be. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing?.catch(() => undefined);
+  }
+
+  /** Stores that this run ends before the turn does. After `close()`. */
+  async cut(outcome: 'failed' | 'cancelled'): Promise<void> {
+    const message = this.underWay?.();
+    await this.#write([{ kind: 'cut', outcome, ...(message !== undefined && { message }) }], undefined);
+  }
+
+  #record(steps: readonly Step[], { before }: RecordConditions = {}): Promise<void> {
+    if (this.#closed)
+      return Promise.reject(new SluiceError('aborted', 'The turn is over: no step is recorded any more.'));
+    const done = Promise.withResolvers<void>();
+    this.#queue.push({ steps, before, done });
+    this.#writing ??= this.#drain();
+    return done.promise;
+  }
+
+  async #drain(): Promise<void> {
+    // What several tools record in one tick goes into one write.
+    await Promise.resolve();
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) await this.#flush(batch);
+    this.#writing = undefined;
+  }
+
+  /** A record with a condition goes alone. */
+  #nextBatch(): Queued[] {
+    const conditional = this.#queue.findIndex(({ before }) => before !== undefined);
+    return this.#queue.splice(0, conditional < 0 ? this.#queue.length : Math.max(1, conditional));
+  }
+
+  async #flush(batch: readonly Queued[]): Promise<void> {
+    const before = batch[0]?.before;
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      await this.#write(
+        batch.flatMap(({ steps }) => steps),
+        before,
+      );
+      for (const { done } of batch) done.resolve();
+    } catch (error) {
+      // Of one without a condition nobody knows whether it was stored, so nothing may follow it.
+      if (before === undefined) this.#failure = { error };
+      for (const { done } of batch) done.reject(error);
+    }
+  }
+
+  async #write(steps: readonly Step[], before: number | undefined): Promise<void> {
+    const from = this.#list.length;
+    // One sum for all tries of the write.
+    const spent = this.rest;
+    this.#rest = undefined;
+    try {
+      await this.#store?.write(steps, { from, spent, before });
+    } catch (error) {
+      if (spent !== undefined) this.#rest = sumOf([spent, this.#rest]);
+      throw error;
+    }
+    const token = this.#store?.token ?? 0;
+    const at = Date.now();
+    steps.forEach((step, place) => {
+      this.#list.push({
+        n: from + place,
+        step,
+        token,
+        at,
+        ...(place === 0 && spent !== undefined && { spent }),
+      });
+    });
+  }
+}
+
+/**
+ * What a turn has spent by its steps and since then. It is an estimate if one of its runs has died: a call may have been under way of which nobody
+ * knows. `token`: that of the run that asks.
+ */
+export function sumOfSteps(list: readonly StoredStep[], token: number | undefined, rest?: Spent): Spent {
+  const { usage, cost } = sumOf([...list.map(({ spent }) => spent), rest]);
+  if (!hasDied(list, token)) return { usage, cost };
+  return {
+    usage: { ...usage, estimated: true },
+    cost: cost.status === 'exact' ? { ...cost, status: 'estimated' } : cost,
+  };
+}
+
+/** Whether a run has ended without saying so: another lease follows a step that is neither `wait` nor `cut`. */
+function hasDied(list: readonly StoredStep[], now: number | undefined): boolean {
+  return list.some(({ token, step: { kind } }, at) => {
+    if (kind === 'wait' || kind === 'cut') return false;
+    return (list[at + 1]?.token ?? now ?? token) !== token;
+  });
+}
+
+function sumOf(all: readonly (Spent | undefined)[]): Spent {
+  const known = all.filter((spent) => spent !== undefined);
+  return { usage: sumUsage(known.map(({ usage }) => usage)), cost: sumCost(known.map(({ cost }) => cost)) };
+}
+
+function abandoned(): SluiceError {
+  return new SluiceError(
+    'aborted',
+    'The layer was abandoned, and another has taken its place: its steps are not recorded.',
+  );
+}

@@ -1,0 +1,33 @@
+import { sumOfSteps } from '../../execution/turn-record.ts';
+import { noUsage } from '../../usage.ts';
+import type { TurnLease } from '../turn-lease.ts';
+import type { TurnRequest } from '../turn-request.ts';
+import { settledMessages } from './settled-messages.ts';
+
+/** Why the end of a settled turn is an interruption. */
+export const ABANDONED = 'abandoned';
+
+/** What an append adds to the sums if the steps have added everything. */
+export const NOTHING = { usage: noUsage(), cost: { status: 'exact', totalUsd: 0 } } as const;
+
+/**
+ * Makes messages of an open turn, because another turn begins behind it: it had died, was cut, or waited for a decision. Each call gets one
+ * result, which says what is known of it. The turn never runs again.
+ */
+export async function settle(
+  { store, key }: TurnRequest,
+  lease: TurnLease,
+  open: { turnId: string; replyId: string; version: number },
+): Promise<void> {
+  const { turnId, replyId, version } = open;
+  const steps = await store.steps(key, turnId);
+  const { usage, cost } = sumOfSteps(steps, lease.timed.token);
+  await store.append(
+    key,
+    settledMessages(steps).map((message) => ({ message })),
+    {
+      ...{ expectedVersion: version, turnId: replyId, lease: lease.timed, closes: turnId, spent: NOTHING },
+      end: { outcome: 'interrupted', reason: ABANDONED, usage, cost, leaseToken: lease.timed.token },
+    },
+  );
+}
