@@ -14,7 +14,7 @@ export type { OnUnknownOutcome, RunTool, Tool, ToolOptions, ToolRun } from './to
 export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } from './tools/schema.ts';
 export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
 export type { ResultPart } from './tools/result.ts';
-export type { CallOutcome } from './tools/steps.ts';
+export type { CallOutcome } from '../src/index.ts';
 
 /**
  * Offers tools to the model, runs the calls that it makes, and asks it again with their results, until it answers without a call. One execution then

@@ -9,12 +9,12 @@ import type {
   Stream,
   StreamChunk,
   ToolDefinition,
+  RoundState,
 } from '../../src/index.ts';
 import { answerOf } from '../../src/kit/index.ts';
 import { toolError } from './calls.ts';
 import type { Offered } from './judge.ts';
-import { messagesOf } from './ledger.ts';
-import type { RoundState } from './ledger.ts';
+import { messagesOf } from './round.ts';
 import type { ToolsSettings } from './options.ts';
 import type { RecordsKey } from './record.ts';
 import { textOfResult } from './result.ts';

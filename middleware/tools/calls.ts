@@ -1,10 +1,9 @@
 import { SluiceError, isSluiceError } from '../../src/index.ts';
-import type { ExecutionContext, SpanHandle, ToolCallPart } from '../../src/index.ts';
+import type { ExecutionContext, SpanHandle, ToolCallPart, CallOutcome, ResultStep } from '../../src/index.ts';
 import { Timer, kindOfThrown, scrub } from '../../src/kit/index.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult, normalResult, plainCopy, textOfResult } from './result.ts';
 import type { NormalResult } from './result.ts';
-import type { CallOutcome, ResultStep } from './steps.ts';
 import type { RunTool, Tool, ToolRun } from './tool.ts';
 import { messageOf } from './values.ts';
 

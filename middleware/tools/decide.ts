@@ -1,17 +1,25 @@
 import { SluiceError } from '../../src/index.ts';
-import type { FinishReason, Message, PendingCall, Reply, ToolCallPart } from '../../src/index.ts';
+import type {
+  FinishReason,
+  Message,
+  PendingCall,
+  Reply,
+  ToolCallPart,
+  ResultStep,
+  Step,
+  RoundState,
+} from '../../src/index.ts';
 import type { Asked } from './asking.ts';
 import { UNKNOWN } from './calls.ts';
 import type { ReadyCall } from './calls.ts';
 import { judge } from './judge.ts';
 import type { Offered } from './judge.ts';
-import { callsOf } from './ledger.ts';
-import type { Ledger, RoundState } from './ledger.ts';
+import { callsOf } from './round.ts';
+import type { LoopRecord } from './record.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult, plainCopy } from './result.ts';
 import { notRun } from './runner.ts';
 import { takeStarts } from './schedule.ts';
-import type { ResultStep, Step } from './steps.ts';
 import type { Tool } from './tool.ts';
 
 /** What is done with the calls of a round. */
@@ -50,7 +58,7 @@ const CUT: Readonly<Partial<Record<FinishReason, string>>> = {
 /** Decides on the calls of a reply, before anything is recorded or run. */
 export async function decided(
   ended: EndedReply,
-  ledger: Ledger | undefined,
+  record: LoopRecord | undefined,
   settings: ToolsSettings,
 ): Promise<Decided> {
   const { message, reply, asked, reading } = ended;
@@ -75,7 +83,7 @@ export async function decided(
       ...(said && { reply: said }),
     };
   }
-  const sorted = await sortedCalls(calls, asked.offered, ledger?.startedCount ?? 0, settings);
+  const sorted = await sortedCalls(calls, asked.offered, record?.startedCount ?? 0, settings);
   const queue = sorted.ready;
   const starts = takeStarts(queue, [], settings.maxParallel);
   return {

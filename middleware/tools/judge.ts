@@ -1,9 +1,8 @@
-import type { ToolCallPart } from '../../src/index.ts';
+import type { ToolCallPart, ResultStep } from '../../src/index.ts';
 import { scrub } from '../../src/kit/index.ts';
 import { toolError } from './calls.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult } from './result.ts';
-import type { ResultStep } from './steps.ts';
 import type { Checked } from './schema.ts';
 import type { Tool } from './tool.ts';
 import { isRecord, messageOf } from './values.ts';

@@ -1,12 +1,15 @@
 import { End, end, isSluiceError } from '../../src/index.ts';
 import type {
   ExecutionContext,
+  Message,
   Next,
   Pulled,
   PushSource,
   Receiver,
   Reply,
   StreamChunk,
+  ResultStep,
+  RoundState,
   SluiceError,
 } from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
@@ -16,7 +19,6 @@ import type { RunningCall } from './calls.ts';
 import { chunksOf } from './chunks-of.ts';
 import { decided, openCalls } from './decide.ts';
 import type { Decided } from './decide.ts';
-import type { RoundState } from './ledger.ts';
 import { Asking } from './asking.ts';
 import type { Asked, ToolSet } from './asking.ts';
 import { Reading } from './reading.ts';
@@ -25,7 +27,6 @@ import type { LoopRecord } from './record.ts';
 import { textOfResult } from './result.ts';
 import { Runner } from './runner.ts';
 import type { RunnerEvents } from './runner.ts';
-import type { ResultStep } from './steps.ts';
 
 /** How often in a row a provider may pause a reply. */
 const MAX_PAUSES = 10;
@@ -49,6 +50,8 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   #source: PushSource<StreamChunk, Reply> | undefined;
   #reading: Reading | undefined;
   #asked: Asked | undefined;
+  /** Whether a reply has begun and not ended. */
+  #isComing = false;
   #pauses = 0;
   /** The numbers of the calls that made the rounds. */
   #numbers: Map<number, number | undefined> | undefined;
@@ -135,11 +138,20 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     this.#asked = asked;
     this.#turnId ??= this.#record?.turnId ?? turnIdOf(this.#context, this.#set.key);
     this.#reading = new Reading(new CallIds(this.#turnId, asked.round));
+    this.#isComing = true;
     this.#source = asked.stream.toSource();
+    if (this.#record !== undefined) this.#context.steps.underWay = () => this.#underWay();
     if (this.#receiver !== undefined) this.#source.request(this.#heard);
   }
 
+  /** What has come of the reply that comes now. */
+  #underWay(): Message | undefined {
+    const message = this.#isComing ? this.#reading?.message() : undefined;
+    return message === undefined || message.content.length === 0 ? undefined : message;
+  }
+
   #replyEnded(reply: Reply): void {
+    this.#isComing = false;
     const reading = this.#reading;
     const asked = this.#asked;
     if (reading === undefined || asked === undefined) return;
@@ -152,7 +164,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     const message = reading.message();
     const { settings } = this.#set;
     this.#pauses = reply.finishReason === 'pause' ? this.#pauses + 1 : 0;
-    const what = await decided({ message, reply, asked, reading }, this.#record?.ledger, settings);
+    const what = await decided({ message, reply, asked, reading }, this.#record, settings);
     if (this.#isClosed) return;
     if (what.isDone && (reply.finishReason !== 'pause' || this.#pauses > MAX_PAUSES)) {
       this.#end(end(reply));
@@ -161,7 +173,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     const record = (this.#record ??= newRecord(
       this.#context,
       this.#set.key,
-      this.#turnId ?? this.#context.id,
+      this.#turnId ?? turnIdOf(this.#context, this.#set.key),
     ));
     record.enter(this.#context.signal);
     (this.#numbers ??= new Map()).set(asked.round, reading.call);
@@ -174,16 +186,12 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   async #run(record: LoopRecord, what: Decided): Promise<void> {
     if (this.#isClosed) return;
     record.enter(this.#context.signal);
-    if (what.steps.length > 0) await record.ledger.record(what.steps);
+    if (what.steps.length > 0) await record.record(what.steps);
     if (this.#isClosed) return;
     this.results(what.steps.filter((step) => step.kind === 'result'));
     if (what.starts.length === 0) return;
     const { settings } = this.#set;
-    this.#runner ??= new Runner(
-      { context: this.#context, settings, turnId: record.turnId },
-      record.ledger,
-      this,
-    );
+    this.#runner ??= new Runner({ context: this.#context, settings, turnId: record.turnId }, record, this);
     await this.#runner.run(what.starts, what.queue);
   }
 
@@ -191,7 +199,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     if (this.#isClosed) return;
     if (what.waits.length > 0) {
       const pending = [...what.waits];
-      await record.ledger.record([{ kind: 'wait', pending }]);
+      await record.record([{ kind: 'wait', pending }]);
       this.#end(end({ ...reply, finishReason: 'tool_calls', pending }));
       return;
     }
@@ -211,7 +219,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   results(steps: readonly ResultStep[]): void {
     this.#emit(
       steps.map(({ callId: id, content, isError }): StreamChunk => {
-        const state = this.#record?.ledger.call(id);
+        const state = this.#record?.ledger.calls.get(id);
         const name = state?.call.name ?? '';
         const call = this.#numberOf(state?.round ?? 0);
         const parts = typeof content === 'string' ? undefined : { parts: content };
@@ -222,7 +230,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
 
   progress({ ready: { call: of } }: RunningCall, data: unknown): void {
     if (this.#out.length >= MAX_WAITING) return;
-    const call = this.#numberOf(this.#record?.ledger.call(of.id)?.round ?? 0);
+    const call = this.#numberOf(this.#record?.ledger.calls.get(of.id)?.round ?? 0);
     this.#emit([{ type: 'tool_progress', id: of.id, name: of.name, data, call }]);
   }
 

@@ -1,8 +1,14 @@
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
-import type { ExecutionContext, Message, Reply, ToolCallPart, ToolChoice } from '../../src/index.ts';
+import type {
+  ExecutionContext,
+  Message,
+  Reply,
+  ToolCallPart,
+  ToolChoice,
+  CallOutcome,
+} from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
-import type { CallOutcome } from './steps.ts';
 import type { Tool } from './tool.ts';
 
 /** A round that is about to begin. */

@@ -1,32 +1,56 @@
-import { SluiceError, contextKey } from '../../src/index.ts';
-import type { ContextKey, ExecutionContext, Message } from '../../src/index.ts';
-import { Ledger } from './ledger.ts';
-import { MemoryRecord } from './steps.ts';
+import { Ledger, SluiceError, contextKey } from '../../src/index.ts';
+import type { ContextKey, ExecutionContext, Message, Step, StepWriter, TurnSteps } from '../../src/index.ts';
 
-/** The record of a loop, and who may write to it. */
+/** Where the steps of a loop are kept. */
+type StepKeeper = Pick<TurnSteps, 'turnId' | 'enter'> & { readonly list: readonly { readonly step: Step }[] };
+
+/** What a loop has done so far: all that it decides on is read from here, and is stored before anything follows from it. */
 export class LoopRecord {
-  readonly turnId: string;
-  readonly ledger: Ledger;
   /** What the loop was asked with. */
   readonly messages: readonly Message[];
-  #writer: AbortSignal | undefined;
+  readonly ledger = new Ledger();
+  readonly #keeper: StepKeeper;
+  #writer: { signal: AbortSignal; may: StepWriter } | undefined;
+  #read = 0;
 
-  constructor(turnId: string, messages: readonly Message[]) {
-    this.turnId = turnId;
+  constructor(keeper: StepKeeper, messages: readonly Message[]) {
+    this.#keeper = keeper;
     this.messages = messages;
-    this.ledger = new Ledger(new MemoryRecord(turnId));
+    this.#update();
+  }
+
+  get turnId(): string {
+    return this.#keeper.turnId;
+  }
+
+  /** How many calls have begun. */
+  get startedCount(): number {
+    let count = 0;
+    for (const { started } of this.ledger.calls.values()) if (started) count++;
+    return count;
   }
 
   /** One loop writes at a time. A loop whose signal has aborted has lost the right, even if a tool of it still runs. Throws `middleware`. */
   enter(signal: AbortSignal): void {
-    if (this.#writer !== undefined && this.#writer !== signal && !this.#writer.aborted) {
-      throw overlapError();
-    }
-    this.#writer = signal;
+    if (this.#writer?.signal !== signal) this.#writer = { signal, may: this.#keeper.enter(signal) };
   }
 
   leave(signal: AbortSignal): void {
-    if (this.#writer === signal) this.#writer = undefined;
+    if (this.#writer?.signal !== signal) return;
+    this.#writer.may.leave();
+    this.#writer = undefined;
+  }
+
+  /** Stores steps, and reads them when they are stored. */
+  async record(steps: readonly Step[]): Promise<void> {
+    await this.#writer?.may.record(steps);
+    this.#update();
+  }
+
+  #update(): void {
+    const { list } = this.#keeper;
+    this.ledger.add(list.slice(this.#read));
+    this.#read = list.length;
   }
 }
 
@@ -36,23 +60,30 @@ export type RecordsKey = ContextKey<LoopRecord[]>;
 /** Makes the key of one `tools()`. */
 export const recordsKey = (): RecordsKey => contextKey<LoopRecord[]>('records of tools()');
 
-/** The record of an earlier run of the loop in this execution that was asked the same, if there was one. */
+/** The record that a loop goes on with: that of an earlier run of the turn, or of this execution if it was asked the same. */
 export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopRecord | undefined {
   const { messages } = context.request;
-  return context.get(key)?.find((one) => one.messages === messages || isSame(one.messages, messages));
+  const records = context.get(key);
+  if (records !== undefined)
+    return records.find((one) => one.messages === messages || isSame(one.messages, messages));
+  // Only a turn of a session has steps before its execution has made any.
+  if (context.session === undefined || context.steps.list.length === 0) return undefined;
+  return newRecord(context, key, context.steps.turnId);
 }
 
 /** What the next record is of. A loop that is asked something else than one before has another record, with other ids. */
 export function turnIdOf(context: ExecutionContext, key: RecordsKey): string {
   const before = context.get(key)?.length ?? 0;
-  return before === 0 ? context.id : `${context.id}#${before}`;
+  if (before > 0) return `${context.steps.turnId}#${before}`;
+  return context.session === undefined ? context.id : context.steps.turnId;
 }
 
-/** Makes a record. Throws `middleware` if another run of the loop, which began before this one had a record, has made it already. */
+/** Makes a record. The first one is that of the turn. Throws `middleware` if another run of the loop, which began before this one had a record, has made it already. */
 export function newRecord(context: ExecutionContext, key: RecordsKey, turnId: string): LoopRecord {
   const records = context.once(key, () => []);
   if (records.some((one) => one.turnId === turnId)) throw overlapError();
-  const record = new LoopRecord(turnId, context.request.messages);
+  const keeper = records.length === 0 ? context.steps : new KeptSteps(turnId);
+  const record = new LoopRecord(keeper, context.request.messages);
   records.push(record);
   return record;
 }
@@ -62,6 +93,23 @@ function overlapError(): SluiceError {
     'middleware',
     'tools(): two runs of the loop wrote to one record at the same time. Put what makes several attempts at once below tools().',
   );
+}
+
+/** Steps that live as long as their execution. */
+class KeptSteps implements StepKeeper {
+  readonly turnId: string;
+  readonly list: { step: Step }[] = [];
+
+  constructor(turnId: string) {
+    this.turnId = turnId;
+  }
+
+  enter(): StepWriter {
+    return {
+      record: async (steps) => void this.list.push(...steps.map((step) => ({ step }))),
+      leave: () => undefined,
+    };
+  }
 }
 
 function isSame(one: readonly Message[], other: readonly Message[]): boolean {

@@ -1,11 +1,10 @@
-import type { ExecutionContext, SluiceError } from '../../src/index.ts';
+import type { ExecutionContext, SluiceError, ResultStep, Step } from '../../src/index.ts';
 import { RunningCall } from './calls.ts';
 import type { CallOwner, ReadyCall } from './calls.ts';
-import type { Ledger } from './ledger.ts';
+import type { LoopRecord } from './record.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult } from './result.ts';
 import { takeStarts } from './schedule.ts';
-import type { ResultStep, Step } from './steps.ts';
 
 /** What a runner tells its loop. */
 export interface RunnerEvents {
@@ -19,7 +18,7 @@ export class Runner implements CallOwner {
   readonly context: ExecutionContext;
   readonly settings: ToolsSettings;
   readonly turnId: string;
-  readonly #ledger: Ledger;
+  readonly #record: LoopRecord;
   readonly #events: RunnerEvents;
   #queue: ReadyCall[] = [];
   #running: RunningCall[] = [];
@@ -33,13 +32,13 @@ export class Runner implements CallOwner {
 
   constructor(
     of: { context: ExecutionContext; settings: ToolsSettings; turnId: string },
-    ledger: Ledger,
+    record: LoopRecord,
     events: RunnerEvents,
   ) {
     this.context = of.context;
     this.settings = of.settings;
     this.turnId = of.turnId;
-    this.#ledger = ledger;
+    this.#record = record;
     this.#events = events;
   }
 
@@ -117,7 +116,7 @@ export class Runner implements CallOwner {
     const starts = this.#isStopped ? [] : takeStarts(this.#queue, running, this.settings.maxParallel);
     const steps: Step[] = [...results];
     for (const { call } of starts) steps.push({ kind: 'started', callId: call.id });
-    await this.#ledger.record(steps);
+    await this.#record.record(steps);
     if (this.#isStopped) return;
     this.#events.results(results);
     for (const ready of starts) this.#begin(ready);
