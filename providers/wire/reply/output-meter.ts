@@ -32,6 +32,7 @@ export class OutputMeter {
       case 'file':
         this.#any = true;
         break;
+      case 'tool_progress':
       case 'reset':
         break;
     }

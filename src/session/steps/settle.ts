@@ -5,7 +5,7 @@ import type { TurnRequest } from '../turn-request.ts';
 import { settledMessages } from './settled-messages.ts';
 
 /** Why the end of a settled turn is an interruption. */
-export const ABANDONED = 'abandoned';
+const ABANDONED = 'abandoned';
 
 /** What an append adds to the sums if the steps have added everything. */
 export const NOTHING = { usage: noUsage(), cost: { status: 'exact', totalUsd: 0 } } as const;

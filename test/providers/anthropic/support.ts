@@ -176,6 +176,7 @@ function lineOf(chunk: StreamChunk): string | undefined {
     case 'file':
       return `file: ${chunk.mediaType} ${chunk.data ?? chunk.url ?? ''}`;
     case 'tool_call_delta':
+    case 'tool_progress':
     case 'reset':
       return undefined;
   }
