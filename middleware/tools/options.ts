@@ -85,14 +85,6 @@ const toolChoice = z.union(
   'give "auto", "none", "required" or { name }',
 );
 
-const onError = z.union(
-  [
-    z.enum(['return', 'throw']),
-    option.functionOf<Extract<OnToolError, (error: never, call: never) => unknown>>(),
-  ],
-  'give "return", "throw" or a function',
-);
-
 const schema = z.strictObject({
   maxRounds: option.count(1).default(10),
   onMaxRounds: z.enum(['answer', 'interrupt', 'fail']).default('answer'),
@@ -102,7 +94,15 @@ const schema = z.strictObject({
   toolChoice: toolChoice.optional(),
   active: option.functionOf<NonNullable<ToolsOptions['active']>>().optional(),
   stopWhen: option.functionOf<NonNullable<ToolsOptions['stopWhen']>>().optional(),
-  onError: onError.default('return'),
+  onError: z
+    .union(
+      [
+        z.enum(['return', 'throw']),
+        option.functionOf<Extract<OnToolError, (error: never, call: never) => unknown>>(),
+      ],
+      'give "return", "throw" or a function',
+    )
+    .default('return'),
   cancelOnError: z.boolean().default(false),
   repair: option.functionOf<NonNullable<ToolsOptions['repair']>>().optional(),
   onClose: z.enum(['abort', 'finish']).default('abort'),

@@ -8,7 +8,9 @@ import { provider } from 'sluice/middleware/provider';
 import { rateLimit } from 'sluice/middleware/rate-limit';
 import { retry } from 'sluice/middleware/retry';
 import { system } from 'sluice/middleware/system';
+import { tool, tools } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
+import * as z from 'zod';
 import { unhandledRejectionsOf } from '../../testing/leaks.ts';
 import { settled } from '../core/harness.ts';
 
@@ -32,6 +34,12 @@ export interface Setting {
   options?: PipelineOptions;
 }
 
+const clock = tool({
+  name: 'clock',
+  description: 'The time',
+  input: z.object({}),
+  execute: () => 'noon',
+});
 const broken = new SluiceError('server', 'It broke.');
 /** A model that answers, also the second time. */
 const model = (): Middleware => provider(scripted(['Hello there', 'Hello there']));
@@ -114,6 +122,13 @@ export const answers: Record<string, (fail: Failing) => Setting> = {
   'retry(): retryOn': (fail) => ({ stack: [retry({ retryOn: fail }), flaky()] }),
   'retry(): resumePrompt': (fail) => ({
     stack: [retry({ backoff: constant(0), afterContent: 'continue', resumePrompt: fail }), cut()],
+  }),
+  'tools(): active': (fail) => ({ stack: [tools([clock], { active: fail }), model()] }),
+  'tools(): stopWhen': (fail) => ({
+    stack: [
+      tools([clock], { stopWhen: fail }),
+      provider(scripted([{ toolCalls: [{ name: 'clock', arguments: {} }] }, 'Noon.'])),
+    ],
   }),
   'rateLimit(): key': (fail) => ({ stack: [rateLimit({ requestsPerMinute: 9, key: fail }), model()] }),
   'rateLimit(): estimate': (fail) => ({

@@ -181,7 +181,7 @@ describe('sluice chat, as a process', () => {
     const demo = await runCli(['chat', '2 + 3'], { nodeOptions });
     expect(demo.code).toBe(0);
     expect(demo.stdout).toContain('5');
-    expect(demo.stderr).toMatch(/^\[demo \| .* \| cost unknown \| /);
+    expect(demo.stderr).toMatch(/^\[demo \| .* \| cost unknown \| /m);
 
     const openai = await runCli(['chat', '--base-url', 'http://127.0.0.1:9/v1', 'Hi'], { nodeOptions });
     expect(openai).toEqual({

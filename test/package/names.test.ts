@@ -6,6 +6,7 @@ const options: Readonly<Record<string, unknown>> = {
   contextWindow: { maxTokens: 1_000, strategy: 'fail' },
   timeout: { idleMs: 1_000 },
   system: 'Be brief.',
+  tools: [],
 };
 
 const built = entryPoints().filter(({ specifier }) => /^sluice\/middleware\/(?!provider)/.test(specifier));
