@@ -110,7 +110,7 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store/store.ts';
-export type { Decisions, RecordConditions, StepWriter, TurnSteps } from './execution/turn-record.ts';
+export type { StepWriter, TurnSteps } from './execution/turn-record.ts';
 export { Ledger, ledgerOf } from './session/steps/ledger.ts';
 export type { CallState, RoundState } from './session/steps/ledger.ts';
 export type {

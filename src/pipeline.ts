@@ -153,7 +153,6 @@ export class Pipeline implements AsyncDisposable {
                 store: this.#store.until(signal),
                 key: session,
                 input,
-                decisions: undefined,
                 turnId: options.turnId,
                 onBusy: options.onBusy ?? this.#options.onBusy,
                 maxQueuedTurns,

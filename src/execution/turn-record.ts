@@ -1,21 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
-import type { Decision, Spent, Step, StoredStep } from '../session/steps/step.ts';
+import type { Spent, Step, StoredStep } from '../session/steps/step.ts';
 import { sumCost, sumUsage } from '../usage.ts';
-
-/** What a caller decides about calls that wait. */
-export interface Decisions {
-  /** The id of the decision: sent again, it is the same one. */
-  readonly by: string;
-  /** By the ids of the calls. */
-  readonly on: Readonly<Record<string, Decision>>;
-}
-
-/** What holds for the steps of one record. */
-export interface RecordConditions {
-  /** The record is refused with `conflict` after this time, in milliseconds since the epoch, by the clock of the store. */
-  before?: number | undefined;
-}
 
 /** The right to add steps to a {@link TurnSteps}. One layer has it at a time. */
 export interface StepWriter {
@@ -23,7 +9,7 @@ export interface StepWriter {
    * Resolves when the steps are stored, all of them or none. Steps that are given in one turn of the event loop, or while others are stored,
    * are stored together. Rejects with the error of the store, also all later records of the execution.
    */
-  record(steps: readonly Step[], conditions?: RecordConditions): Promise<void>;
+  record(steps: readonly Step[]): Promise<void>;
   /** Gives the right back. Idempotent. */
   leave(): void;
 }
@@ -35,12 +21,8 @@ export interface StepWriter {
 export interface TurnSteps {
   /** The id of the turn; without a session that of the execution. */
   readonly turnId: string;
-  /** Whether the steps outlive the process. */
-  readonly durable: boolean;
   /** In the order in which they were stored. */
   readonly list: readonly StoredStep[];
-  /** What the caller of this execution has decided. Nothing is stored of it yet. */
-  readonly decisions: Decisions | undefined;
   /**
    * Gives the right to add steps, until `leave()` or until the signal aborts: what an abandoned layer still records is refused. Throws a `middleware`
    * error if another layer has the right.
@@ -54,10 +36,8 @@ export interface TurnSteps {
 export interface StepStore {
   /** The token of the lease of this run. */
   readonly token: number;
-  write(
-    steps: readonly Step[],
-    options: { from: number; spent: Spent | undefined; before: number | undefined },
-  ): Promise<void>;
+  /** `from`: the number of the first. */
+  write(steps: readonly Step[], from: number, spent: Spent | undefined): Promise<void>;
 }
 
 /** What a {@link TurnRecord} is made with. */
@@ -65,7 +45,6 @@ export interface TurnRecordSetup {
   readonly turnId: string;
   /** What earlier runs have stored. */
   readonly earlier?: readonly StoredStep[];
-  readonly decisions?: Decisions | undefined;
   /** Undefined: nowhere. */
   readonly store?: StepStore | undefined;
 }
@@ -73,14 +52,12 @@ export interface TurnRecordSetup {
 /** Records that wait to be written. */
 interface Queued {
   readonly steps: readonly Step[];
-  readonly before: number | undefined;
   readonly done: PromiseWithResolvers<void>;
 }
 
 /** The record of one turn during one execution: see {@link TurnSteps}. */
 export class TurnRecord implements TurnSteps {
   readonly turnId: string;
-  readonly decisions: Decisions | undefined;
   underWay: TurnSteps['underWay'];
   /** Takes what the calls have used that have ended since it was called last. Set by the execution. */
   takeSpent: () => Spent | undefined = () => undefined;
@@ -95,16 +72,11 @@ export class TurnRecord implements TurnSteps {
   #writer: AbortSignal | undefined;
   #rest: Spent | undefined;
 
-  constructor({ turnId, earlier = [], decisions, store }: TurnRecordSetup) {
+  constructor({ turnId, earlier = [], store }: TurnRecordSetup) {
     this.turnId = turnId;
-    this.decisions = decisions;
     this.#list = [...earlier];
     this.#earlier = earlier.length;
     this.#store = store;
-  }
-
-  get durable(): boolean {
-    return this.#store !== undefined;
   }
 
   get list(): readonly StoredStep[] {
@@ -120,8 +92,7 @@ export class TurnRecord implements TurnSteps {
     }
     this.#writer = signal;
     return {
-      record: (steps, conditions) =>
-        this.#writer === signal ? this.#record(steps, conditions) : Promise.reject(abandoned()),
+      record: (steps) => (this.#writer === signal ? this.#record(steps) : Promise.reject(abandoned())),
       leave: () => {
         if (this.#writer === signal) this.#writer = undefined;
       },
@@ -158,14 +129,14 @@ export class TurnRecord implements TurnSteps {
   /** Stores that this run ends before the turn does. After `close()`. */
   async cut(outcome: 'failed' | 'cancelled'): Promise<void> {
     const message = this.underWay?.();
-    await this.#write([{ kind: 'cut', outcome, ...(message !== undefined && { message }) }], undefined);
+    await this.#write([{ kind: 'cut', outcome, ...(message !== undefined && { message }) }]);
   }
 
-  #record(steps: readonly Step[], { before }: RecordConditions = {}): Promise<void> {
+  #record(steps: readonly Step[]): Promise<void> {
     if (this.#closed)
       return Promise.reject(new SluiceError('aborted', 'The turn is over: no step is recorded any more.'));
     const done = Promise.withResolvers<void>();
-    this.#queue.push({ steps, before, done });
+    this.#queue.push({ steps, done });
     this.#writing ??= this.#drain();
     return done.promise;
   }
@@ -173,39 +144,29 @@ export class TurnRecord implements TurnSteps {
   async #drain(): Promise<void> {
     // What several tools record in one tick goes into one write.
     await Promise.resolve();
-    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) await this.#flush(batch);
+    while (this.#queue.length > 0) await this.#flush(this.#queue.splice(0));
     this.#writing = undefined;
   }
 
-  /** A record with a condition goes alone. */
-  #nextBatch(): Queued[] {
-    const conditional = this.#queue.findIndex(({ before }) => before !== undefined);
-    return this.#queue.splice(0, conditional < 0 ? this.#queue.length : Math.max(1, conditional));
-  }
-
   async #flush(batch: readonly Queued[]): Promise<void> {
-    const before = batch[0]?.before;
     try {
       if (this.#failure !== undefined) throw this.#failure.error;
-      await this.#write(
-        batch.flatMap(({ steps }) => steps),
-        before,
-      );
+      await this.#write(batch.flatMap(({ steps }) => steps));
       for (const { done } of batch) done.resolve();
     } catch (error) {
-      // Of one without a condition nobody knows whether it was stored, so nothing may follow it.
-      if (before === undefined) this.#failure = { error };
+      // Nobody knows whether it was stored, so nothing may follow it.
+      this.#failure = { error };
       for (const { done } of batch) done.reject(error);
     }
   }
 
-  async #write(steps: readonly Step[], before: number | undefined): Promise<void> {
+  async #write(steps: readonly Step[]): Promise<void> {
     const from = this.#list.length;
     // One sum for all tries of the write.
     const spent = this.rest;
     this.#rest = undefined;
     try {
-      await this.#store?.write(steps, { from, spent, before });
+      await this.#store?.write(steps, from, spent);
     } catch (error) {
       if (spent !== undefined) this.#rest = sumOf([spent, this.#rest]);
       throw error;

@@ -3,7 +3,6 @@ import type { Message } from '../messages.ts';
 import type { OnBusy } from './session-queue.ts';
 import type { SessionKey } from './store/store.ts';
 import type { TimedStore } from './store/timed-store.ts';
-import type { Decisions } from '../execution/turn-record.ts';
 
 /** What a turn needs to start. */
 export interface TurnRequest {
@@ -12,8 +11,6 @@ export interface TurnRequest {
   readonly key: SessionKey;
   /** The caller's messages. If there are none, the stored conversation is run again. */
   readonly input: readonly Message[];
-  /** What the caller decides about calls of the open turn. Then there are no messages. */
-  readonly decisions: Decisions | undefined;
   /** The caller's id of the turn, if the caller gave one. */
   readonly turnId: string | undefined;
   readonly onBusy: OnBusy;

@@ -108,7 +108,7 @@ async function openLeased(
   const begun = await beginTurn(request, turnId, lease, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
   const writes = new StepWrites(request, { turnId, lease, changes });
-  const record = new TurnRecord({ turnId, earlier, decisions: request.decisions, store: writes });
+  const record = new TurnRecord({ turnId, earlier, store: writes });
   const reply = new TurnReply(request, lease, { replyId: known.replyId, changes, record, ...begun });
   writes.onVersion = (version) => reply.follows(version);
   const release = async (): Promise<void> => {

@@ -69,7 +69,7 @@ export class SessionContents<Content> {
     this.readFields(key, fields);
   }
 
-  /** Changes of metadata, and of which turns are open, as fields; undefined if there are none. */
+  /** The fields to change: metadata, and which turn is open. Undefined if nothing changes. */
   fields(
     metadata: Readonly<Record<string, unknown>> | undefined,
     { opens, closes }: TurnChange = {},
