@@ -137,7 +137,14 @@ function entrantTable(): string[] {
       const versions = packages.map((name) => `${name} ${versionOf(name)}`).join(', ');
       return cells(label, versions || 'Node.js', does);
     });
-  return ['# Entrants', '', cells('', 'versions', 'what it does'), '| --- | --- | --- |', ...lines, ''];
+  return [
+    '# Entrants',
+    '',
+    cells('', 'versions', 'what it does'),
+    '| --- | --- | --- |',
+    ...new Set(lines),
+    '',
+  ];
 }
 
 /** The values by key, for programs. */
