@@ -1,5 +1,5 @@
 import { SluiceError, kindOf } from './errors.ts';
-import type { Input, Message, Part } from './messages.ts';
+import type { Message, Part } from './messages.ts';
 import { wellFormed } from './well-formed.ts';
 
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool']);
@@ -86,7 +86,7 @@ const IN_RESULT: ReadonlySet<string> = new Set(['text', 'image', 'file']);
  * Checks messages from a caller. Half a character in them becomes U+FFFD. Throws `invalid_options`; the message names the field, the kind
  * of value found there, and what to give instead.
  */
-export function checkMessages(input: Input): Message[] {
+export function checkMessages(input: Message | readonly Message[]): Message[] {
   const messages: readonly Message[] = isList(input) ? input : [input];
   messages.forEach((message, index) => {
     checkMessage(message, isList(input) ? `messages[${index}]` : 'message');
@@ -114,7 +114,7 @@ export function checkNewMessages(messages: readonly unknown[], before: readonly 
   }
 }
 
-function isList(input: Input): input is readonly Message[] {
+function isList(input: Message | readonly Message[]): input is readonly Message[] {
   return Array.isArray(input);
 }
 

@@ -19,6 +19,8 @@ export { End, end } from './stream/source.ts';
 export type { PushSource, Receiver, BatchSource, Pulled, Readable } from './stream/source.ts';
 export { SluiceError, abortedError, findSluiceError, isSluiceError } from './errors.ts';
 export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './errors.ts';
+export { decide } from './decide.ts';
+export type { Decisions, DecisionsByCall, Input } from './decide.ts';
 export { contextKey } from './keys.ts';
 export type { ContextEntry, ContextKey } from './keys.ts';
 export type {
@@ -37,7 +39,6 @@ export type {
   AudioPart,
   FilePart,
   ImagePart,
-  Input,
   InvalidArguments,
   Message,
   Part,
@@ -110,7 +111,7 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store/store.ts';
-export type { StepWriter, TurnSteps } from './execution/turn-record.ts';
+export type { ClaimableDecisions, StepWriter, TurnSteps } from './execution/turn-record.ts';
 export { Ledger, ledgerOf } from './session/steps/ledger.ts';
 export type { CallState, RoundState } from './session/steps/ledger.ts';
 export type {
@@ -118,6 +119,7 @@ export type {
   CutStep,
   Decision,
   DecisionStep,
+  MessageStep,
   ReplyStep,
   ResultStep,
   Spent,
@@ -126,6 +128,7 @@ export type {
   StoredStep,
   WaitStep,
 } from './session/steps/step.ts';
+export type { OpenSession, OpenTurn, PipelineStore } from './session/store/open-session.ts';
 export { storeCall } from './session/store/store-call.ts';
 export type { StoreCallOptions } from './session/store/store-call.ts';
 export type { OnBusy } from './session/session-queue.ts';

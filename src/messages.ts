@@ -119,9 +119,6 @@ export interface Message {
   partial?: true;
 }
 
-/** What `execute` takes instead of a role and content. */
-export type Input = Message | readonly Message[];
-
 /** The text of a message: its text parts joined. */
 export function textOf(message: Message): string {
   if (typeof message.content === 'string') return message.content;

@@ -9,7 +9,9 @@ import { withDeadline } from './kit/wait.ts';
 import type { LoggerLike } from './log.ts';
 import { MemoryStore } from './session/store/memory-store.ts';
 import { checkMessages } from './check-messages.ts';
-import type { Input, Message, Part, Role } from './messages.ts';
+import { decidedIn, isDecisions } from './decide.ts';
+import type { Decided, Input } from './decide.ts';
+import type { Message, Part, Role } from './messages.ts';
 import type { Middleware } from './context.ts';
 import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './options.ts';
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
@@ -17,7 +19,8 @@ import type { ExecutionResult } from './result.ts';
 import { keepHiddenClasses } from './execution/hidden-classes.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/store/check-key.ts';
-import type { SessionKey, StateStore } from './session/store/store.ts';
+import type { SessionKey } from './session/store/store.ts';
+import type { PipelineStore } from './session/store/open-session.ts';
 import { TimedStore } from './session/store/timed-store.ts';
 import type { Stream } from './stream/stream.ts';
 import { openTurn } from './session/turn.ts';
@@ -36,7 +39,7 @@ type Arguments =
  */
 export class Pipeline implements AsyncDisposable {
   /** The store of its sessions: the option `store`, or one in memory. Each call of it has `storeTimeoutMs`. */
-  readonly store: StateStore;
+  readonly store: PipelineStore;
   readonly #store: TimedStore;
   readonly #stack: Layer;
   readonly #middleware: readonly Middleware[];
@@ -83,7 +86,9 @@ export class Pipeline implements AsyncDisposable {
     return this.#open(undefined, call);
   }
 
-  /** Runs one turn of a session to its end. `[]` in place of a message runs the stored conversation again. */
+  /**
+   * Runs one turn of a session to its end. `[]` in place of a message runs the stored conversation again, and `decide(...)` goes on with a turn whose calls wait.
+   */
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
     checkSessionKey(sessionId);
     return readToEnd(this.#open(sessionId, call));
@@ -113,8 +118,13 @@ export class Pipeline implements AsyncDisposable {
   }
 
   #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
-    const { input, options } = parseArguments(call);
+    const { input, decided, options } = parseArguments(call);
     if (options !== NO_OPTIONS) checkExecutionOptions(options, session !== undefined);
+    if (session === undefined && decided !== undefined)
+      throw new SluiceError(
+        'invalid_options',
+        'decide() is for a turn of a session, whose store has the calls: call executeWithContext().',
+      );
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, idleTimeoutMs, streamBufferSize } =
@@ -153,6 +163,7 @@ export class Pipeline implements AsyncDisposable {
                 store: this.#store.until(signal),
                 key: session,
                 input,
+                decided,
                 turnId: options.turnId,
                 onBusy: options.onBusy ?? this.#options.onBusy,
                 maxQueuedTurns,
@@ -208,7 +219,14 @@ export class Pipeline implements AsyncDisposable {
 /** The options of most calls. There is nothing to check. */
 const NO_OPTIONS: ExecutionOptions = Object.freeze({});
 
-function parseArguments(call: Arguments): { input: Message[]; options: ExecutionOptions } {
+/** What an execution was called with. */
+interface Parsed {
+  input: Message[];
+  decided?: Decided;
+  options: ExecutionOptions;
+}
+
+function parseArguments(call: Arguments): Parsed {
   const [first, second, third] = call;
   if (typeof first === 'string') {
     if (typeof second !== 'string' && !Array.isArray(second)) {
@@ -231,5 +249,7 @@ function parseArguments(call: Arguments): { input: Message[]; options: Execution
       `options is ${kindOf(second)}: give an object after the messages.`,
     );
   }
-  return { input: checkMessages(first), options: second ?? NO_OPTIONS };
+  const options = second ?? NO_OPTIONS;
+  if (isDecisions(first)) return { input: [], decided: decidedIn(first), options };
+  return { input: checkMessages(first), options };
 }

@@ -215,6 +215,8 @@ export class ExecutionSource
   // The end.
 
   #rootEnded(reply: Reply): void {
+    const unclaimed = this.execution.openRecord?.unclaimed;
+    if (unclaimed !== undefined) return this.#failed(unclaimed);
     if (!this.execution.complete(reply)) {
       if (this.execution.interrupted) void this.#deliverEnd();
       return;
@@ -263,10 +265,11 @@ export class ExecutionSource
     const { inside } = this.#admission;
     const hooks = (): Promise<ExecutionEnd> => execution.runEndHooks(times);
     const ended = await (inside === undefined ? hooks() : inside(hooks));
-    const replies = this.#accumulator.messages();
+    const { turn } = this.#admission;
+    const given = this.#accumulator.messages();
+    const replies = turn?.withSaid(given) ?? given;
     const messages = ended.outcome === 'completed' ? replies : cutShort(replies);
     const { outcome, reason, usage, cost } = ended;
-    const { turn } = this.#admission;
     const unsaved = await turn?.finish({
       ...{ outcome, reason, usage, cost, messages, finishReason: this.#reply?.finishReason },
       ...modelThatAnswered(execution, this.#reply),

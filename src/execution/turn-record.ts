@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import type { Decided } from '../decide.ts';
 import type { Message } from '../messages.ts';
 import type { Spent, Step, StoredStep } from '../session/steps/step.ts';
 import { sumCost, sumUsage } from '../usage.ts';
@@ -8,8 +9,10 @@ export interface StepWriter {
   /**
    * Resolves when the steps are stored, all of them or none. Steps that are given in one turn of the event loop, or while others are stored,
    * are stored together. Rejects with the error of the store, also all later records of the execution.
+   *
+   * `before`: a time by the clock of the store, in milliseconds since the epoch. After it nothing is stored, and the error is a `conflict`.
    */
-  record(steps: readonly Step[]): Promise<void>;
+  record(steps: readonly Step[], options?: { before?: number | undefined }): Promise<void>;
   /** Gives the right back. Idempotent. */
   leave(): void;
 }
@@ -23,6 +26,12 @@ export interface TurnSteps {
   readonly turnId: string;
   /** In the order in which they were stored. */
   readonly list: readonly StoredStep[];
+  /** Whether the steps are stored, so that another process can go on with them. */
+  readonly isDurable: boolean;
+  /** The time by the clock of the store, in milliseconds since the epoch; without a store that of this process. */
+  readonly time: number;
+  /** What was decided about calls that wait, until the layer that has these calls records it as steps. Nothing is changed until then. */
+  readonly decisions: ClaimableDecisions | undefined;
   /**
    * Gives the right to add steps, until `leave()` or until the signal aborts: what an abandoned layer still records is refused. Throws a `middleware`
    * error if another layer has the right.
@@ -32,12 +41,27 @@ export interface TurnSteps {
   underWay: (() => Message | undefined) | undefined;
 }
 
+/** Decisions that nobody has recorded yet. Each call waits, and nobody else has decided about it. */
+export interface ClaimableDecisions extends Decided {
+  /** The id of the decisions: `by` of their steps. */
+  readonly by: string;
+}
+
 /** Where the steps of a turn are stored. */
 export interface StepStore {
   /** The token of the lease of this run. */
   readonly token: number;
-  /** `from`: the number of the first. */
-  write(steps: readonly Step[], from: number, spent: Spent | undefined): Promise<void>;
+  /** Whether the store knows steps. */
+  readonly canRecord: boolean;
+  /** The time by the clock of the store. */
+  readonly time: number;
+  /** `from`: the number of the first. `before`: the time after which nothing is stored. */
+  write(
+    steps: readonly Step[],
+    from: number,
+    spent: Spent | undefined,
+    before: number | undefined,
+  ): Promise<void>;
 }
 
 /** What a {@link TurnRecord} is made with. */
@@ -47,11 +71,13 @@ export interface TurnRecordSetup {
   readonly earlier?: readonly StoredStep[];
   /** Undefined: nowhere. */
   readonly store?: StepStore | undefined;
+  readonly decisions?: ClaimableDecisions | undefined;
 }
 
 /** Records that wait to be written. */
 interface Queued {
   readonly steps: readonly Step[];
+  readonly before: number | undefined;
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -71,16 +97,35 @@ export class TurnRecord implements TurnSteps {
   /** The signal of the layer that may write. */
   #writer: AbortSignal | undefined;
   #rest: Spent | undefined;
+  #decisions: ClaimableDecisions | undefined;
 
-  constructor({ turnId, earlier = [], store }: TurnRecordSetup) {
+  constructor({ turnId, earlier = [], store, decisions }: TurnRecordSetup) {
     this.turnId = turnId;
     this.#list = [...earlier];
     this.#earlier = earlier.length;
     this.#store = store;
+    this.#decisions = decisions;
   }
 
   get list(): readonly StoredStep[] {
     return this.#list;
+  }
+
+  get isDurable(): boolean {
+    return this.#store?.canRecord ?? false;
+  }
+
+  get time(): number {
+    return this.#store?.time ?? Date.now();
+  }
+
+  get decisions(): ClaimableDecisions | undefined {
+    return this.#decisions;
+  }
+
+  /** The error of an execution whose decisions no layer has taken. */
+  get unclaimed(): SluiceError | undefined {
+    return this.#decisions === undefined ? undefined : unclaimedError();
   }
 
   enter(signal: AbortSignal): StepWriter {
@@ -92,7 +137,8 @@ export class TurnRecord implements TurnSteps {
     }
     this.#writer = signal;
     return {
-      record: (steps) => (this.#writer === signal ? this.#record(steps) : Promise.reject(abandoned())),
+      record: (steps, { before } = {}) =>
+        this.#writer === signal ? this.#record(steps, before) : Promise.reject(abandoned()),
       leave: () => {
         if (this.#writer === signal) this.#writer = undefined;
       },
@@ -129,14 +175,14 @@ export class TurnRecord implements TurnSteps {
   /** Stores that this run ends before the turn does. After `close()`. */
   async cut(outcome: 'failed' | 'cancelled'): Promise<void> {
     const message = this.underWay?.();
-    await this.#write([{ kind: 'cut', outcome, ...(message !== undefined && { message }) }]);
+    await this.#write([{ kind: 'cut', outcome, ...(message !== undefined && { message }) }], undefined);
   }
 
-  #record(steps: readonly Step[]): Promise<void> {
+  #record(steps: readonly Step[], before: number | undefined): Promise<void> {
     if (this.#closed)
       return Promise.reject(new SluiceError('aborted', 'The turn is over: no step is recorded any more.'));
     const done = Promise.withResolvers<void>();
-    this.#queue.push({ steps, done });
+    this.#queue.push({ steps, before, done });
     this.#writing ??= this.#drain();
     return done.promise;
   }
@@ -151,7 +197,11 @@ export class TurnRecord implements TurnSteps {
   async #flush(batch: readonly Queued[]): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure.error;
-      await this.#write(batch.flatMap(({ steps }) => steps));
+      const times = batch.flatMap(({ before }) => before ?? []);
+      await this.#write(
+        batch.flatMap(({ steps }) => steps),
+        times.length === 0 ? undefined : Math.min(...times),
+      );
       for (const { done } of batch) done.resolve();
     } catch (error) {
       // Nobody knows whether it was stored, so nothing may follow it.
@@ -160,19 +210,21 @@ export class TurnRecord implements TurnSteps {
     }
   }
 
-  async #write(steps: readonly Step[]): Promise<void> {
+  async #write(steps: readonly Step[], before: number | undefined): Promise<void> {
     const from = this.#list.length;
     // One sum for all tries of the write.
     const spent = this.rest;
     this.#rest = undefined;
     try {
-      await this.#store?.write(steps, from, spent);
+      await this.#store?.write(steps, from, spent, before);
     } catch (error) {
       if (spent !== undefined) this.#rest = sumOf([spent, this.#rest]);
       throw error;
     }
+    if (steps.some((step) => step.kind === 'decision' && step.by === this.#decisions?.by))
+      this.#decisions = undefined;
     const token = this.#store?.token ?? 0;
-    const at = Date.now();
+    const at = this.time;
     steps.forEach((step, place) => {
       this.#list.push({
         n: from + place,
@@ -215,5 +267,12 @@ function abandoned(): SluiceError {
   return new SluiceError(
     'aborted',
     'The layer was abandoned, and another has taken its place: its steps are not recorded.',
+  );
+}
+
+function unclaimedError(): SluiceError {
+  return new SluiceError(
+    'invalid_options',
+    'Nothing was done about the decisions: no layer of the pipeline has the calls that wait. Put the same tools() into it that has made them.',
   );
 }

@@ -26,7 +26,8 @@ export function isFinished(turn: StoredTurn): turn is FinishedTurn {
 /** The reply of a finished turn as a stack of its own. */
 export function replayOf({ messages, end }: FinishedTurn): Replay {
   const replay: Middleware = async function* replay(context) {
-    yield* messages.flatMap(chunksOf);
+    // Among them may be what the user said together with decisions.
+    yield* messages.filter(({ role }) => role !== 'user').flatMap(chunksOf);
     const { finishReason = 'other', model, provider } = end;
     if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
     return { finishReason, model, provider };

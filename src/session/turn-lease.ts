@@ -23,6 +23,9 @@ const RELEASE_MS = 1_000;
 export class TurnLease {
   /** The lease itself. Its calls have deadlines. */
   readonly timed: TimedLease;
+  /** When it was asked for, by the monotonic clock of this process, and when it was granted, by the clock of the store. */
+  readonly #askedAt: number;
+  readonly #grantedAt: number;
   /** When it expires, by the monotonic clock of this process. */
   #until: number;
   readonly #timer = new Timer(() => {
@@ -39,7 +42,14 @@ export class TurnLease {
     this.timed = lease;
     this.#onLost = onLost;
     this.#until = leasedAt + LEASE_MS;
+    this.#askedAt = leasedAt;
+    this.#grantedAt = lease.expiresAt - LEASE_MS;
     this.#timer.start(RENEW_MS);
+  }
+
+  /** The time by the clock of the store, in milliseconds since the epoch. It may be ahead by as long as the store took to grant the lease. */
+  get storeTime(): number {
+    return this.#grantedAt + performance.now() - this.#askedAt;
   }
 
   /** Milliseconds until it expires; 0 if it has expired. */

@@ -12,6 +12,7 @@ import type { TurnRequest } from './turn-request.ts';
 import { PAUSED } from './turn-begin.ts';
 import type { BegunTurn } from './turn-begin.ts';
 import type { TurnRecord } from '../execution/turn-record.ts';
+import { DECIDED, remembered } from './past-decisions.ts';
 import { NOTHING } from './steps/settle.ts';
 import { wellFormed } from '../well-formed.ts';
 
@@ -129,6 +130,8 @@ export class TurnReply {
     if (paused || (PAUSED in metadata && messages.length > 0)) changed[PAUSED] = paused || undefined;
     // Warnings are part of a result, so only then were they reported.
     if (reported !== undefined && hasResult(end)) changed[REPAIRED] = reported;
+    const waited = record.hasSteps ? remembered(metadata, record.turnId, record.list) : undefined;
+    if (waited !== undefined) changed[DECIDED] = waited;
     // A block of the provider may contain a lone surrogate.
     const entries = messages.map((message) => ({ message: wellFormed(message) }));
     try {

@@ -1,4 +1,5 @@
 import type { SluiceError } from '../errors.ts';
+import type { Decided } from '../decide.ts';
 import type { Message } from '../messages.ts';
 import type { OnBusy } from './session-queue.ts';
 import type { SessionKey } from './store/store.ts';
@@ -11,7 +12,9 @@ export interface TurnRequest {
   readonly key: SessionKey;
   /** The caller's messages. If there are none, the stored conversation is run again. */
   readonly input: readonly Message[];
-  /** The caller's id of the turn, if the caller gave one. */
+  /** What the caller decides about calls that wait, in place of messages. */
+  readonly decided?: Decided | undefined;
+  /** The caller's id of the turn, or of the decisions, if the caller gave one. */
   readonly turnId: string | undefined;
   readonly onBusy: OnBusy;
   readonly maxQueuedTurns: number;

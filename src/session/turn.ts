@@ -1,4 +1,5 @@
 import type { SessionView } from '../context.ts';
+import type { Decided } from '../decide.ts';
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
@@ -9,6 +10,7 @@ import { SessionQueue } from './session-queue.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
 import { beginTurn, checkSameInput, findSession, storedInput } from './turn-begin.ts';
+import type { FoundSession } from './turn-begin.ts';
 import { TurnReply } from './turn-reply.ts';
 import type { TurnRequest } from './turn-request.ts';
 import type { ReplyEnd } from './turn-reply.ts';
@@ -17,8 +19,11 @@ import { storeFailedError } from './store/store-errors.ts';
 import type { StoredTurn } from './store/store.ts';
 import type { StoredStep } from './steps/step.ts';
 import { TurnRecord } from '../execution/turn-record.ts';
+import type { ClaimableDecisions } from '../execution/turn-record.ts';
 import { StepWrites } from './steps/step-writes.ts';
+import { withSaid } from './steps/said-messages.ts';
 import { settle } from './steps/settle.ts';
+import { turnOfDecisions, unknownCallError } from './turn-decisions.ts';
 
 /** One turn of a session. Nobody else writes to the session until the turn is over. */
 export interface Turn {
@@ -28,6 +33,8 @@ export interface Turn {
   readonly view: SessionView;
   /** The steps of the turn. Absent if it was finished before. */
   readonly record?: TurnRecord | undefined;
+  /** The messages of the reply with what the user said while calls of the turn waited. */
+  withSaid(messages: Message[]): Message[];
   /** Set if the turn was finished before: its stored reply is used, and no model is called. */
   readonly replay?: Replay | undefined;
   /** Stores the reply and frees the session. Never rejects. Resolves to the messages if they could not be stored. */
@@ -60,8 +67,9 @@ async function open(request: TurnRequest): Promise<Turn> {
   const { store, key, onBusy, maxQueuedTurns, signal, abort } = request;
   const turnId = request.turnId ?? crypto.randomUUID();
   for (;;) {
-    const known = await knownTurn(request, turnId);
-    if (known.finished !== undefined) {
+    // Decisions learn their turn when they have the lease.
+    const known = request.decided === undefined ? await knownTurn(request, turnId) : undefined;
+    if (known?.finished !== undefined) {
       checkSameInput(request, await storedInput(request, turnId));
       return finishedTurn(request, turnId, known.finished);
     }
@@ -72,7 +80,9 @@ async function open(request: TurnRequest): Promise<Turn> {
     let lease: TurnLease | undefined;
     try {
       lease = await takeLease(store, key, onBusy, signal, abort);
-      return await openLeased(request, turnId, lease, place.leave);
+      const right = { lease, leave: place.leave };
+      if (request.decided === undefined) return await openLeased(request, turnId, right);
+      return await openDecided(request, request.decided, turnId, right);
     } catch (error) {
       await lease?.release();
       place.leave();
@@ -81,19 +91,20 @@ async function open(request: TurnRequest): Promise<Turn> {
   }
 }
 
-async function openLeased(
-  request: TurnRequest,
-  turnId: string,
-  lease: TurnLease,
-  leave: () => void,
-): Promise<Turn> {
+/** The right to a session: its place in the queue of this process, and its lease. */
+interface Right {
+  readonly lease: TurnLease;
+  leave(this: void): void;
+}
+
+async function openLeased(request: TurnRequest, turnId: string, right: Right): Promise<Turn> {
+  const { lease } = right;
   // In parallel, because nobody else can append now. Another process may have finished the turn while this one waited.
   const [known, stored] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
   let found = stored;
   if (known.finished !== undefined) {
     checkSameInput(request, found.input);
-    await lease.release();
-    leave();
+    await giveBack(right);
     return finishedTurn(request, turnId, known.finished);
   }
   if (request.signal.aborted) throw abortReason(request.signal);
@@ -102,36 +113,80 @@ async function openLeased(
   if (open === turnId) earlier = await request.store.steps(request.key, turnId);
   else if (open !== undefined) {
     const { replyId } = await knownTurn({ ...request, turnId: open }, open);
-    await settle(request, lease, { turnId: open, replyId, version: found.state?.version ?? 0 });
+    const { version = 0, metadata = {} } = found.state ?? {};
+    await settle(request, lease, { turnId: open, replyId, version, metadata });
     found = await findSession(request, turnId);
   }
+  return beginLeased(request, right, { turnId, replyId: known.replyId, found, earlier });
+}
+
+/** Opens the turn whose calls were decided on. `by` is the id of the decisions. */
+async function openDecided(request: TurnRequest, decided: Decided, by: string, right: Right): Promise<Turn> {
+  const { store, key, historyLimit } = request;
+  const state = await store.load(key, { last: historyLimit });
+  const earlier = state?.open === undefined ? [] : await store.steps(key, state.open);
+  const found = turnOfDecisions(key, { by, on: decided.on }, state, earlier);
+  const { turnId } = found;
+  const named = { ...request, turnId };
+  const [{ replyId, finished }, input] = await Promise.all([
+    knownTurn(named, turnId),
+    storedInput(named, turnId),
+  ]);
+  if (request.signal.aborted) throw abortReason(request.signal);
+  if (found.state !== 'over') {
+    const decisions = found.state === 'new' ? { ...decided, by } : undefined;
+    return beginLeased(named, right, { turnId, replyId, found: { state, input }, earlier, decisions });
+  }
+  // A copy of the session remembers the decisions without their turn.
+  if (finished === undefined) throw unknownCallError(key, Object.keys(decided.on).join(', '));
+  await giveBack(right);
+  return finishedTurn(request, turnId, finished);
+}
+
+/** What a turn begins or goes on with. */
+interface Beginning {
+  readonly turnId: string;
+  readonly replyId: string;
+  readonly found: FoundSession;
+  readonly earlier: readonly StoredStep[];
+  readonly decisions?: ClaimableDecisions | undefined;
+}
+
+async function beginLeased(
+  request: TurnRequest,
+  right: Right,
+  { turnId, replyId, found, earlier, decisions }: Beginning,
+): Promise<Turn> {
+  const { lease } = right;
   const begun = await beginTurn(request, turnId, lease, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
   const writes = new StepWrites(request, { turnId, lease, changes });
-  const record = new TurnRecord({ turnId, earlier, store: writes });
-  const reply = new TurnReply(request, lease, { replyId: known.replyId, changes, record, ...begun });
+  const record = new TurnRecord({ turnId, earlier, store: writes, decisions });
+  const reply = new TurnReply(request, lease, { replyId, changes, record, ...begun });
   writes.onVersion = (version) => reply.follows(version);
-  const release = async (): Promise<void> => {
-    await lease.release();
-    leave();
-  };
   return {
     id: turnId,
     messages: begun.messages,
     view,
     record,
+    withSaid: (messages) => withSaid(messages, record.list),
     async finish(end) {
       const until = performance.now() + request.saveTimeoutMs;
       const unsaved = await reply.save(end, until);
-      const released = release();
+      const released = giveBack(right);
       // Nothing is left to release if the reply is stored. Otherwise the consumer does not wait for it any longer than for the reply.
       const leftMs = until - performance.now();
       if (unsaved === undefined) await released;
       else if (leftMs > 0) await withDeadline(released, leftMs).catch(() => undefined);
       return unsaved;
     },
-    release: () => void release(),
+    release: () => void giveBack(right),
   };
+}
+
+async function giveBack({ lease, leave }: Right): Promise<void> {
+  await lease.release();
+  leave();
 }
 
 /** A turn that the caller named may have run before and failed. Each try stores its reply under an id of its own. */
@@ -150,6 +205,7 @@ function finishedTurn({ key }: TurnRequest, id: string, stored: FinishedTurn): T
     messages: [],
     view: sessionView(key, {}).view,
     replay: replayOf(stored),
+    withSaid: (messages) => messages,
     finish: () => Promise.resolve(undefined),
     release: () => undefined,
   };

@@ -9,6 +9,8 @@ export interface CallState {
   readonly round: number;
   /** Whether it has begun. After a decision it begins anew: then it is false again. */
   started: boolean;
+  /** How it has waited for a decision last. */
+  waited: PendingCall | undefined;
   /** The newest decision about it. */
   decision: Decision | undefined;
   /** Its first result. */
@@ -19,6 +21,8 @@ export interface CallState {
 export interface RoundState {
   readonly reply: ReplyStep;
   readonly calls: readonly CallState[];
+  /** What the user said while its calls waited. */
+  readonly said: readonly Message[];
 }
 
 /**
@@ -28,7 +32,7 @@ export interface RoundState {
  */
 export class Ledger {
   readonly path: string | undefined;
-  readonly rounds: RoundState[] = [];
+  readonly rounds: (RoundState & { readonly said: Message[] })[] = [];
   /** By the ids of the calls. Without those that the provider has run itself. */
   readonly calls = new Map<string, CallState>();
   /** The ids of the decisions, by the ids of their calls. */
@@ -77,6 +81,9 @@ export class Ledger {
       case 'wait':
         this.#wait(step.pending);
         break;
+      case 'message':
+        this.rounds.at(-1)?.said.push(step.message);
+        break;
       case 'cut':
         this.cut = step.message === undefined && cut !== undefined ? { ...step, message: cut.message } : step;
         break;
@@ -88,17 +95,22 @@ export class Ledger {
       call,
       round: reply.round,
       started: reply.starts.includes(call.id),
+      waited: undefined,
       decision: undefined,
       result: undefined,
     }));
     for (const state of calls) this.calls.set(state.call.id, state);
-    this.rounds.push({ reply, calls });
+    this.rounds.push({ reply, calls, said: [] });
     this.#wait(reply.waits ?? []);
   }
 
   #wait(pending: readonly PendingCall[]): void {
     this.#pending.clear();
-    for (const call of pending) this.#pending.set(call.callId, call);
+    for (const call of pending) {
+      this.#pending.set(call.callId, call);
+      const state = this.calls.get(call.callId);
+      if (state !== undefined) state.waited = call;
+    }
   }
 
   #decide(callId: string, by: string, decision: Decision): void {

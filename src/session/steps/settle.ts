@@ -2,6 +2,7 @@ import { sumOfSteps } from '../../execution/turn-record.ts';
 import { noUsage } from '../../usage.ts';
 import type { TurnLease } from '../turn-lease.ts';
 import type { TurnRequest } from '../turn-request.ts';
+import { DECIDED, remembered } from '../past-decisions.ts';
 import { settledMessages } from './settled-messages.ts';
 
 /** Why the end of a settled turn is an interruption. */
@@ -17,16 +18,18 @@ export const NOTHING = { usage: noUsage(), cost: { status: 'exact', totalUsd: 0 
 export async function settle(
   { store, key }: TurnRequest,
   lease: TurnLease,
-  open: { turnId: string; replyId: string; version: number },
+  open: { turnId: string; replyId: string; version: number; metadata: Readonly<Record<string, unknown>> },
 ): Promise<void> {
-  const { turnId, replyId, version } = open;
+  const { turnId, replyId, version, metadata } = open;
   const steps = await store.steps(key, turnId);
   const { usage, cost } = sumOfSteps(steps, lease.timed.token);
+  const waited = remembered(metadata, turnId, steps);
   await store.append(
     key,
     settledMessages(steps).map((message) => ({ message })),
     {
       ...{ expectedVersion: version, turnId: replyId, lease: lease.timed, closes: turnId, spent: NOTHING },
+      ...(waited !== undefined && { metadata: { [DECIDED]: waited } }),
       end: { outcome: 'interrupted', reason: ABANDONED, usage, cost, leaseToken: lease.timed.token },
     },
   );

@@ -1,8 +1,8 @@
 import type { Message, ToolResultPart } from '../../messages.ts';
 import { repaired } from '../repair.ts';
 import { ledgerOf } from './ledger.ts';
-import type { CallState } from './ledger.ts';
-import type { CallOutcome, Step } from './step.ts';
+import type { CallState, Ledger } from './ledger.ts';
+import type { CallOutcome, ResultStep, Step } from './step.ts';
 
 /** What the model is told about a call that has no result. */
 const UNSETTLED = {
@@ -12,6 +12,9 @@ const UNSETTLED = {
   withdrawn: 'Nobody has decided on this call, and it is withdrawn. It was not run.',
 } as const satisfies Partial<Record<CallOutcome, string>>;
 
+/** What a result says. */
+type Said = Pick<ResultStep, 'content' | 'isError'>;
+
 /**
  * The messages of an open turn that another turn follows, as any provider accepts them: its replies, and after each the results of its calls, one for each
  * and in their order. A call without a stored result is told as it stands: it may have taken effect, was not run, or is withdrawn. The text of a reply that was
@@ -20,34 +23,40 @@ const UNSETTLED = {
 export function settledMessages(list: Iterable<{ readonly step: Step }>): Message[] {
   const ledger = ledgerOf(list);
   const waiting = new Set(ledger.pending.map(({ callId }) => callId));
+  return repaired(messagesOf(ledger, (state) => outcomeOf(state, waiting.has(state.call.id)))).messages;
+}
+
+/** The messages of an open turn: its replies with the results that `resultOf` gives, what the user said in between, and the text of a reply that was cut short. */
+export function messagesOf(ledger: Ledger, resultOf: (call: CallState) => Said | undefined): Message[] {
   const messages: Message[] = [];
-  for (const { reply, calls } of ledger.rounds) {
+  for (const { reply, calls, said } of ledger.rounds) {
     messages.push(reply.message);
-    if (calls.length > 0) {
-      const content = calls.map((state) => resultOf(state, waiting.has(state.call.id)));
-      messages.push({ role: 'tool', content });
-    }
+    const content = calls.flatMap((state): ToolResultPart[] => {
+      const result = resultOf(state);
+      if (result === undefined) return [];
+      const { id, name } = state.call;
+      const isError = result.isError && { isError: true };
+      return [{ type: 'tool_result', id, name, content: result.content, ...isError }];
+    });
+    if (content.length > 0) messages.push({ role: 'tool', content });
+    messages.push(...said);
   }
   const { message } = ledger.cut ?? {};
   if (message !== undefined) messages.push({ ...message, partial: true });
-  return repaired(messages).messages;
+  return messages;
 }
 
-function resultOf({ call: { id, name }, ...state }: CallState, waits: boolean): ToolResultPart {
-  const { content, isError } = outcomeOf(state, waits);
-  return { type: 'tool_result', id, name, content, ...(isError && { isError: true }) };
-}
-
-function outcomeOf(
-  { started, decision, result }: Pick<CallState, 'started' | 'decision' | 'result'>,
-  waits: boolean,
-): Pick<ToolResultPart, 'content'> & { isError: boolean } {
+function outcomeOf({ started, decision, result }: CallState, waits: boolean): Said {
   if (result !== undefined) return result;
   // The decision is stored, so it counts, even if nothing was done about it.
   if (decision !== undefined && 'result' in decision)
-    return { content: decision.result, isError: decision.isError ?? false };
+    return { content: textOf(decision.result), isError: decision.isError ?? false };
   if (decision !== undefined && 'deny' in decision) return { content: decision.deny, isError: false };
   // A call that had begun may wait, too: somebody has to decide whether it is run again.
   const why = started ? 'unknown' : waits ? 'withdrawn' : 'notRun';
   return { content: UNSETTLED[why], isError: true };
+}
+
+function textOf(result: unknown): string {
+  return typeof result === 'string' ? result : JSON.stringify(result ?? null);
 }

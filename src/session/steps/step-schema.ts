@@ -26,10 +26,11 @@ const decision = z.union([
   z.object({
     approve: z.literal(true),
     arguments: z.unknown().optional(),
+    reason: z.string().optional(),
     metadata: z.unknown().optional(),
   }),
   z.object({ deny: z.string() }),
-  z.object({ result: z.string(), isError: z.boolean().optional() }),
+  z.object({ result: jsonSchema, isError: z.boolean().optional() }),
 ]);
 
 const path = z.string().optional();
@@ -60,6 +61,7 @@ export const stepSchema: z.ZodType<Step> = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('wait'), path, pending: z.array(pendingCall) }),
   z.object({ kind: z.literal('decision'), path, callId: z.string(), by: z.string(), decision }),
+  z.object({ kind: z.literal('message'), path, message: messageSchema }),
   z.object({
     kind: z.literal('cut'),
     path,

@@ -33,7 +33,16 @@ export class StepWrites implements StepStore {
     return this.#turn.lease.timed.token;
   }
 
-  async write(...[steps, from, spent]: Parameters<StepStore['write']>): Promise<void> {
+  get canRecord(): boolean {
+    const record: unknown = Reflect.get(this.#request.store.origin, 'record');
+    return typeof record === 'function';
+  }
+
+  get time(): number {
+    return this.#turn.lease.storeTime;
+  }
+
+  async write(...[steps, from, spent, before]: Parameters<StepStore['write']>): Promise<void> {
     const { key } = this.#request;
     const { turnId, lease, changes } = this.#turn;
     // A finished tool is not run again, so what it has set must not be lost with the process.
@@ -45,7 +54,7 @@ export class StepWrites implements StepStore {
         // Without the signal: a tool that has come to its end while the execution is closed is recorded, too.
         const store = this.#request.store.within(Math.max(1, lease.leftMs));
         const version = await store.record(key, turnId, steps.map(wellFormed), {
-          ...{ from, lease: lease.timed, spent },
+          ...{ from, lease: lease.timed, spent, before },
           ...(metadata !== undefined && { metadata }),
         });
         this.onVersion(version);

@@ -9,11 +9,14 @@ export interface Spent {
   cost: Cost;
 }
 
-/** What somebody decides about a {@link PendingCall}. `arguments` replace those of the call; a client's `result` is the result of the tool. */
+/**
+ * What somebody decides about a {@link PendingCall}. `arguments` replace those of the call; the tool gets `reason` and `metadata`. A `result` is that of the tool: text,
+ * plain data, or text, image and file parts.
+ */
 export type Decision =
-  | { approve: true; arguments?: unknown; metadata?: unknown }
+  | { approve: true; arguments?: unknown; reason?: string | undefined; metadata?: unknown }
   | { deny: string }
-  | { result: string; isError?: boolean | undefined };
+  | { result: unknown; isError?: boolean | undefined };
 
 /**
  * What became of a call. `done` and `failed`: the tool ran. `unknown`: it had begun, and may have taken effect. `denied`: somebody decided
@@ -66,6 +69,12 @@ export interface DecisionStep {
   decision: Decision;
 }
 
+/** What the user said together with decisions. The model is sent it after the results of the round in which the calls were made. */
+export interface MessageStep {
+  kind: 'message';
+  message: Message;
+}
+
 /** A run of the turn ended before the turn did. */
 export interface CutStep {
   kind: 'cut';
@@ -79,7 +88,7 @@ export interface CutStep {
  * tool, joined by `/`; absent for the turn's own steps.
  */
 export type Step = { path?: string | undefined } & (
-  ReplyStep | StartedStep | ResultStep | WaitStep | DecisionStep | CutStep
+  ReplyStep | StartedStep | ResultStep | WaitStep | DecisionStep | MessageStep | CutStep
 );
 
 /** A step as it was stored. */

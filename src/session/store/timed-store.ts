@@ -1,4 +1,6 @@
 import type { Step, StoredStep } from '../steps/step.ts';
+import { loadOpen } from './open-session.ts';
+import type { OpenSession, PipelineStore } from './open-session.ts';
 import { storeCall } from './store-call.ts';
 import type {
   AppendOptions,
@@ -26,7 +28,7 @@ interface Limits {
  * A store whose calls, and those of its leases, have a deadline: see {@link storeCall}. A lease that comes too late is given back at once. Other
  * late answers are ignored: an append or a record that is stored late is stored once, under its own turn's id and lease, or refused.
  */
-export class TimedStore implements StateStore {
+export class TimedStore implements PipelineStore {
   /** The store itself. */
   readonly origin: StateStore;
   readonly #limits: Limits;
@@ -46,8 +48,13 @@ export class TimedStore implements StateStore {
     return new TimedStore(this.origin, { timeoutMs: least(this.#limits.timeoutMs, ms) });
   }
 
-  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
-    return this.#call('load', () => this.origin.load(key, options));
+  load(
+    key: SessionKey,
+    { open = false, ...options }: { last?: number | undefined; open?: boolean | undefined } = {},
+  ): Promise<OpenSession | undefined> {
+    const load = (): Promise<SessionState | undefined> =>
+      this.#call('load', () => this.origin.load(key, options));
+    return open ? loadOpen(load, (turnId) => this.steps(key, turnId)) : load();
   }
 
   turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
