@@ -10,7 +10,8 @@ import type { Tool } from './tools/tool.ts';
 export { tool } from './tools/tool.ts';
 export { mockTool } from './tools/mock-tool.ts';
 export type { MockAnswer, MockCall, MockTool, MockToolOptions } from './tools/mock-tool.ts';
-export type { OnUnknownOutcome, RunTool, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
+export type { ApprovalAnswer, ApprovalRequest, NeedsApproval } from './tools/approval.ts';
+export type { Approval, OnUnknownOutcome, RunTool, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
 export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } from './tools/schema.ts';
 export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
 export type { ResultPart } from './tools/result.ts';
@@ -31,7 +32,8 @@ export function tools(list: readonly Tool[], options: ToolsOptions = {}): Middle
   const settings = toolsSettings(options);
   const byName = toolsByName(list);
   const definitions = [...byName.values()].map(definitionOf);
-  const set: ToolSet = { settings, byName, definitions, key: recordsKey() };
+  const asksApproval = [...byName.values()].some(({ needsApproval }) => needsApproval !== undefined);
+  const set: ToolSet = { settings, byName, definitions, asksApproval, key: recordsKey() };
   return function tools(context, next) {
     return Stream.fromSource(new Loop(context, next, set));
   };

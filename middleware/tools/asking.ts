@@ -25,6 +25,8 @@ export interface ToolSet {
   readonly settings: ToolsSettings;
   readonly byName: ReadonlyMap<string, Tool>;
   readonly definitions: readonly ToolDefinition[];
+  /** Whether a call of some tool has to be approved. */
+  readonly asksApproval: boolean;
   readonly key: RecordsKey;
 }
 

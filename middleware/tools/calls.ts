@@ -1,11 +1,19 @@
 import { SluiceError, isSluiceError } from '../../src/index.ts';
-import type { ExecutionContext, SpanHandle, ToolCallPart, CallOutcome, ResultStep } from '../../src/index.ts';
+import type {
+  CallOutcome,
+  ExecutionContext,
+  PendingCall,
+  ResultStep,
+  SpanHandle,
+  ToolCallPart,
+} from '../../src/index.ts';
 import { Timer, kindOfThrown, scrub } from '../../src/kit/index.ts';
 import type { ToolsSettings } from './options.ts';
-import { errorResult, normalResult, plainCopy, textOfResult } from './result.ts';
+import { errorResult, normalResult, noted, plainCopy, textOfResult } from './result.ts';
 import type { NormalResult } from './result.ts';
-import type { RunTool, Tool, ToolRun } from './tool.ts';
-import { messageOf } from './values.ts';
+import type { Approval, RunTool, Tool, ToolRun } from './tool.ts';
+import { CANCELLED, UNKNOWN, messageOf } from './values.ts';
+import { unknownCall } from './waiting.ts';
 
 /** A call that is ready to run. */
 export interface ReadyCall {
@@ -14,6 +22,10 @@ export interface ReadyCall {
   readonly run: RunTool;
   /** The checked arguments. */
   readonly input: unknown;
+  /** Who has approved it, if somebody had to. */
+  readonly approval?: Approval;
+  /** What the model is told before the result. */
+  readonly note?: string | undefined;
 }
 
 /** What a running call reports to. */
@@ -21,10 +33,14 @@ export interface CallOwner {
   readonly context: ExecutionContext;
   readonly settings: ToolsSettings;
   readonly turnId: string;
+  /** Whether a call of unknown outcome can wait for a decision. */
+  readonly canWait: boolean;
   /** It has its result. Called at most once. */
   settled(call: RunningCall, result: ResultStep): void;
   /** Its error ends the execution. Called at most once, in place of `settled`. */
   failed(call: RunningCall, error: SluiceError): void;
+  /** It waits for decisions. Called at most once, in place of `settled`. */
+  waits(call: RunningCall, pending: readonly PendingCall[]): void;
   progress(call: RunningCall, data: unknown): void;
 }
 
@@ -100,6 +116,7 @@ export class RunningCall {
       callId: id,
       idempotencyKey: `${turnId}/${id}`,
       session: context.session,
+      approval: this.ready.approval,
       log: context.log,
       progress: (data) => {
         if (this.#isOver || this.#cancelled !== undefined || signal.aborted) return;
@@ -114,7 +131,7 @@ export class RunningCall {
 
   #threw(thrown: unknown): void {
     if (this.#cancelled !== undefined) {
-      this.#settle(this.#told(CANCELLED), () => 'unknown');
+      this.#unknown(CANCELLED);
       return;
     }
     const { onError } = this.#owner.settings;
@@ -145,14 +162,24 @@ export class RunningCall {
       this.start();
       return;
     }
-    const told = this.#told(`The tool took longer than ${timeoutMs} ms and was stopped. ${UNKNOWN}`);
-    this.#settle(told, () => 'unknown', 'timeout');
+    this.#unknown(`The tool took longer than ${timeoutMs} ms and was stopped. ${UNKNOWN}`, 'timeout');
   }
 
   #gaveUp(): void {
     const { context } = this.#owner;
     context.warn(`The tool ${this.ready.tool.name} ignored its signal for ${GRACE_MS} ms and was given up.`);
-    this.#settle(this.#told(CANCELLED), () => 'unknown');
+    this.#unknown(CANCELLED);
+  }
+
+  /** Nobody knows what it has done: somebody is asked, or the model is told. */
+  #unknown(text: string, errorCode?: string): void {
+    if (this.ready.tool.onUnknownOutcome !== 'ask' || !this.#owner.canWait) {
+      this.#settle(this.#told(text), () => 'unknown', errorCode);
+      return;
+    }
+    this.#span.set({ result: 'unknown' });
+    this.#end(this.#cancelled === undefined ? 'failed' : 'cancelled', errorCode);
+    this.#owner.waits(this, [unknownCall(this.ready, text)]);
   }
 
   #settle(result: NormalResult, outcomeOf: (isError: boolean) => CallOutcome, errorCode?: string): void {
@@ -163,7 +190,9 @@ export class RunningCall {
     if (trace.results) this.#span.set({ content: textOfResult(result.content) });
     const cancelled = this.#cancelled !== undefined && outcome === 'unknown';
     this.#end(outcome === 'done' ? 'completed' : cancelled ? 'cancelled' : 'failed', errorCode);
-    this.#owner.settled(this, { kind: 'result', callId: this.ready.call.id, ...result, outcome });
+    const { call, note } = this.ready;
+    const content = note === undefined ? result.content : noted(note, result.content, this.#maxCharacters);
+    this.#owner.settled(this, { kind: 'result', callId: call.id, ...result, content, outcome });
   }
 
   #fail(thrown: unknown): void {
@@ -186,10 +215,6 @@ export class RunningCall {
     return this.#owner.settings.maxResultCharacters;
   }
 }
-
-/** Said of a call that had begun and whose end nobody knows. */
-export const UNKNOWN = 'It may have taken effect.';
-const CANCELLED = `The tool was stopped before its end. ${UNKNOWN}`;
 
 /** An error that a tool or a function of the user ends the execution with. It is never retried: tools may have run. */
 export function toolError(message: string, cause?: unknown): SluiceError {

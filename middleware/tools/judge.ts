@@ -51,7 +51,7 @@ async function look(
 }
 
 /** A schema that throws has found something wrong, too. The arguments are copied: a schema or a tool may change what it is given. */
-async function checkOf(tool: Tool, given: unknown): Promise<Checked> {
+export async function checkOf(tool: Pick<Tool, 'check'>, given: unknown): Promise<Checked> {
   try {
     return await tool.check(structuredClone(given));
   } catch (thrown) {

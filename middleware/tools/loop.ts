@@ -3,6 +3,7 @@ import type {
   ExecutionContext,
   Message,
   Next,
+  PendingCall,
   Pulled,
   PushSource,
   Receiver,
@@ -17,16 +18,18 @@ import { CallIds } from './call-ids.ts';
 import { GRACE_MS } from './calls.ts';
 import type { RunningCall } from './calls.ts';
 import { chunksOf } from './chunks-of.ts';
-import { decided, openCalls } from './decide.ts';
+import { decided } from './decide.ts';
 import type { Decided } from './decide.ts';
 import { Asking } from './asking.ts';
 import type { Asked, ToolSet } from './asking.ts';
+import { openCalls } from './open-calls.ts';
 import { Reading } from './reading.ts';
-import { earlierRecord, newRecord, turnIdOf } from './record.ts';
+import { earlierRecord, newRecord, turnIdOf, willBeDurable } from './record.ts';
 import type { LoopRecord } from './record.ts';
 import { textOfResult } from './result.ts';
 import { Runner } from './runner.ts';
 import type { RunnerEvents } from './runner.ts';
+import { checkStored } from './waiting.ts';
 
 /** How often in a row a provider may pause a reply. */
 const MAX_PAUSES = 10;
@@ -106,30 +109,31 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
 
   #begin(): void {
     this.#hasBegun = true;
-    this.#record = earlierRecord(this.#context, this.#set.key);
-    if (this.#record === undefined) this.#attempt(() => this.#ask());
-    else void this.#goOn(this.#record);
+    this.#attempt(() => {
+      checkStored(this.#context, this.#set);
+      this.#record = earlierRecord(this.#context, this.#set.key);
+      if (this.#record === undefined) this.#ask();
+      else void this.#goOn(this.#record);
+    });
   }
 
   /** Says a recorded turn again, and brings what has no result to its end. */
   async #goOn(record: LoopRecord): Promise<void> {
     await this.#guarded(async () => {
       const { rounds } = record.ledger;
-      for (const round of rounds) {
-        const call = this.#numberOf(round.reply.round);
-        this.#emit(chunksOf(round.reply.message, call));
-        this.results(round.calls.flatMap(({ result }) => result ?? []));
-      }
-      const last = rounds.at(-1);
-      if (last === undefined) return this.#ask();
-      const { settings } = this.#set;
-      const open = await openCalls(
-        last,
-        this.#asking.offeredIn(last.reply.round, rounds.slice(0, -1)),
-        settings,
+      const said = rounds.flatMap((round) => [
+        ...chunksOf(round.reply.message, this.#numberOf(round.reply.round)),
+        ...this.#resultChunks(round.calls.flatMap(({ result }) => result ?? [])),
+      ]);
+      const open = await openCalls(this.#context, this.#set, record, ({ reply: { round } }) =>
+        this.#asking.offeredIn(round, rounds.slice(0, round)),
       );
-      await this.#run(record, open);
-      await this.#afterRound(record, last, { ...last.reply.reply }, open);
+      if (open !== undefined) await this.#keep(record, open);
+      this.#emit(said);
+      const last = rounds.at(-1);
+      if (open === undefined || last === undefined) return this.#ask();
+      const waits = await this.#run(record, open);
+      await this.#afterRound(record, last, { ...last.reply.reply }, { ...open, waits });
     });
   }
 
@@ -164,7 +168,12 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     const message = reading.message();
     const { settings } = this.#set;
     this.#pauses = reply.finishReason === 'pause' ? this.#pauses + 1 : 0;
-    const what = await decided({ message, reply, asked, reading }, this.#record, settings);
+    const context = this.#context;
+    const isDurable = this.#record?.isDurable ?? willBeDurable(context, this.#set.key);
+    const what = await decided({
+      ...{ context, settings, record: this.#record, isDurable },
+      ...{ message, reply, asked, reading },
+    });
     if (this.#isClosed) return;
     if (what.isDone && (reply.finishReason !== 'pause' || this.#pauses > MAX_PAUSES)) {
       this.#end(end(reply));
@@ -175,31 +184,37 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       this.#set.key,
       this.#turnId ?? turnIdOf(this.#context, this.#set.key),
     ));
-    record.enter(this.#context.signal);
     (this.#numbers ??= new Map()).set(asked.round, reading.call);
-    await this.#run(record, what);
+    await this.#keep(record, what);
+    const waits = await this.#run(record, what);
     const round = record.ledger.rounds.at(-1);
-    if (round !== undefined) await this.#afterRound(record, round, reply, what);
+    if (round !== undefined) await this.#afterRound(record, round, reply, { ...what, waits });
   }
 
-  /** Records what was decided, shows the results that are known, and runs what can run. */
-  async #run(record: LoopRecord, what: Decided): Promise<void> {
+  /** Records what was decided. */
+  async #keep(record: LoopRecord, { steps, expires }: Decided): Promise<void> {
     if (this.#isClosed) return;
     record.enter(this.#context.signal);
-    if (what.steps.length > 0) await record.record(what.steps);
-    if (this.#isClosed) return;
-    this.results(what.steps.filter((step) => step.kind === 'result'));
-    if (what.starts.length === 0) return;
+    if (steps.length > 0) await record.record(steps, expires);
+  }
+
+  /** Shows the results that are known, and runs what can run. Resolves to the calls that wait. */
+  async #run(record: LoopRecord, what: Decided): Promise<readonly PendingCall[]> {
+    if (this.#isClosed) return [];
+    this.results(
+      what.steps.filter((step) => step.kind === 'result').filter(({ path }) => path === undefined),
+    );
+    if (what.starts.length === 0) return what.waits;
     const { settings } = this.#set;
     this.#runner ??= new Runner({ context: this.#context, settings, turnId: record.turnId }, record, this);
-    await this.#runner.run(what.starts, what.queue);
+    return [...what.waits, ...(await this.#runner.run(what.starts, what.queue))];
   }
 
   async #afterRound(record: LoopRecord, round: RoundState, reply: Reply, what: Decided): Promise<void> {
     if (this.#isClosed) return;
     if (what.waits.length > 0) {
       const pending = [...what.waits];
-      await record.record([{ kind: 'wait', pending }]);
+      if (!record.rests(pending)) await record.record([{ kind: 'wait', pending }]);
       this.#end(end({ ...reply, finishReason: 'tool_calls', pending }));
       return;
     }
@@ -217,15 +232,17 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
 
   /** Results that are recorded. */
   results(steps: readonly ResultStep[]): void {
-    this.#emit(
-      steps.map(({ callId: id, content, isError }): StreamChunk => {
-        const state = this.#record?.ledger.calls.get(id);
-        const name = state?.call.name ?? '';
-        const call = this.#numberOf(state?.round ?? 0);
-        const parts = typeof content === 'string' ? undefined : { parts: content };
-        return { type: 'tool_result', id, name, content: textOfResult(content), ...parts, isError, call };
-      }),
-    );
+    this.#emit(this.#resultChunks(steps));
+  }
+
+  #resultChunks(steps: readonly ResultStep[]): StreamChunk[] {
+    return steps.map(({ callId: id, content, isError }) => {
+      const state = this.#record?.ledger.calls.get(id);
+      const name = state?.call.name ?? '';
+      const call = this.#numberOf(state?.round ?? 0);
+      const parts = typeof content === 'string' ? undefined : { parts: content };
+      return { type: 'tool_result', id, name, content: textOfResult(content), ...parts, isError, call };
+    });
   }
 
   progress({ ready: { call: of } }: RunningCall, data: unknown): void {

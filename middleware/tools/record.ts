@@ -1,8 +1,19 @@
-import { Ledger, SluiceError, contextKey } from '../../src/index.ts';
-import type { ContextKey, ExecutionContext, Message, Step, StepWriter, TurnSteps } from '../../src/index.ts';
+import { Ledger, SluiceError, contextKey, isSluiceError, ledgerOf } from '../../src/index.ts';
+import type {
+  ContextKey,
+  ExecutionContext,
+  Message,
+  PendingCall,
+  Step,
+  StepWriter,
+  TurnSteps,
+} from '../../src/index.ts';
+import { expiredError } from './claim.ts';
 
 /** Where the steps of a loop are kept. */
-type StepKeeper = Pick<TurnSteps, 'turnId' | 'enter'> & { readonly list: readonly { readonly step: Step }[] };
+type StepKeeper = Pick<TurnSteps, 'turnId' | 'isDurable' | 'enter'> & {
+  readonly list: readonly { readonly step: Step }[];
+};
 
 /** What a loop has done so far: all that it decides on is read from here, and is stored before anything follows from it. */
 export class LoopRecord {
@@ -23,6 +34,27 @@ export class LoopRecord {
     return this.#keeper.turnId;
   }
 
+  /** Whether its steps are stored, so that a call can wait. */
+  get isDurable(): boolean {
+    return this.#keeper.isDurable;
+  }
+
+  get list(): StepKeeper['list'] {
+    return this.#keeper.list;
+  }
+
+  /** What the record would add up to with more steps. */
+  ledgerWith(steps: readonly Step[]): Ledger {
+    return ledgerOf([...this.list, ...steps.map((step) => ({ step }))]);
+  }
+
+  /** Whether the last step says that these calls wait. */
+  rests(pending: readonly PendingCall[]): boolean {
+    const last = this.list.at(-1)?.step;
+    if (last?.kind !== 'wait' || last.pending.length !== pending.length) return false;
+    return pending.every(({ callId }) => last.pending.some((call) => call.callId === callId));
+  }
+
   /** How many calls have begun. */
   get startedCount(): number {
     let count = 0;
@@ -41,9 +73,14 @@ export class LoopRecord {
     this.#writer = undefined;
   }
 
-  /** Stores steps, and reads them when they are stored. */
-  async record(steps: readonly Step[]): Promise<void> {
-    await this.#writer?.may.record(steps);
+  /** Stores steps, and reads them when they are stored. `expires`: the call that can be decided on for the shortest time. Throws `invalid_request` if that time is over. */
+  async record(steps: readonly Step[], expires?: PendingCall): Promise<void> {
+    try {
+      await this.#writer?.may.record(steps, { before: expires?.expiresAt });
+    } catch (error) {
+      const isLate = expires !== undefined && isSluiceError(error) && error.code === 'conflict';
+      throw isLate ? expiredError(expires) : error;
+    }
     this.#update();
   }
 
@@ -78,6 +115,11 @@ export function turnIdOf(context: ExecutionContext, key: RecordsKey): string {
   return context.session === undefined ? context.id : context.steps.turnId;
 }
 
+/** Whether the steps of a record that is made now are stored. */
+export function willBeDurable(context: ExecutionContext, key: RecordsKey): boolean {
+  return (context.get(key)?.length ?? 0) === 0 && context.steps.isDurable;
+}
+
 /** Makes a record. The first one is that of the turn. Throws `middleware` if another run of the loop, which began before this one had a record, has made it already. */
 export function newRecord(context: ExecutionContext, key: RecordsKey, turnId: string): LoopRecord {
   const records = context.once(key, () => []);
@@ -97,6 +139,7 @@ function overlapError(): SluiceError {
 
 /** Steps that live as long as their execution. */
 class KeptSteps implements StepKeeper {
+  readonly isDurable = false;
   readonly turnId: string;
   readonly list: { step: Step }[] = [];
 

@@ -31,6 +31,16 @@ export function errorResult(text: string, maxCharacters: number): NormalResult {
   return { content: capped(text.toWellFormed(), maxCharacters), isError: true };
 }
 
+/** A result with a note before it. */
+export function noted(
+  note: string,
+  content: NormalResult['content'],
+  maxCharacters: number,
+): NormalResult['content'] {
+  if (typeof content === 'string') return cut(`${note}\n${content}`, maxCharacters);
+  return capped([{ type: 'text', text: note }, ...content], maxCharacters);
+}
+
 /** The text of a result, for chunks. Other parts are named. */
 export function textOfResult(content: NormalResult['content']): string {
   if (typeof content === 'string') return content;

@@ -8,8 +8,8 @@ export function callsOf({ content }: Message): ToolCallPart[] {
     .filter(({ providerExecuted }) => providerExecuted !== true);
 }
 
-/** A round as the model is sent it: the reply, and the results in the order of the calls. */
-export function messagesOf({ reply, calls }: RoundState): Message[] {
+/** A round as the model is sent it: the reply, the results in the order of the calls, and what the user said while calls waited. */
+export function messagesOf({ reply, calls, said }: RoundState): Message[] {
   const results = calls.flatMap(({ call: { id, name }, result }) =>
     result === undefined
       ? []
@@ -20,5 +20,6 @@ export function messagesOf({ reply, calls }: RoundState): Message[] {
           },
         ],
   );
-  return results.length === 0 ? [reply.message] : [reply.message, { role: 'tool', content: results }];
+  const answers: Message[] = results.length === 0 ? [] : [{ role: 'tool', content: results }];
+  return [reply.message, ...answers, ...said];
 }

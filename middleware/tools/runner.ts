@@ -1,4 +1,4 @@
-import type { ExecutionContext, SluiceError, ResultStep, Step } from '../../src/index.ts';
+import type { ExecutionContext, PendingCall, ResultStep, SluiceError, Step } from '../../src/index.ts';
 import { RunningCall } from './calls.ts';
 import type { CallOwner, ReadyCall } from './calls.ts';
 import type { LoopRecord } from './record.ts';
@@ -24,6 +24,9 @@ export class Runner implements CallOwner {
   #running: RunningCall[] = [];
   /** Results that are not recorded yet. */
   #settled: ResultStep[] = [];
+  /** What its calls wait for. */
+  #waiting: PendingCall[] = [];
+  #hasNews = false;
   #isFlushing = false;
   #isStopped = false;
   #done = Promise.withResolvers<void>();
@@ -42,13 +45,21 @@ export class Runner implements CallOwner {
     this.#events = events;
   }
 
-  /** Runs calls. `starts` are recorded as begun already; the others of the queue begin as places get free. Rejects with what ends the execution. */
-  async run(starts: readonly ReadyCall[], queue: readonly ReadyCall[]): Promise<void> {
+  get canWait(): boolean {
+    return this.#record.isDurable;
+  }
+
+  /**
+   * Runs calls. `starts` are recorded as begun already; the others of the queue begin as places get free. Resolves to the calls that wait for a decision now. Rejects with what
+   * ends the execution.
+   */
+  async run(starts: readonly ReadyCall[], queue: readonly ReadyCall[]): Promise<readonly PendingCall[]> {
     this.#queue = [...queue];
+    this.#waiting = [];
     this.#done = Promise.withResolvers();
     for (const ready of starts) this.#begin(ready);
-    if (this.#running.length === 0) return;
-    await this.#done.promise;
+    if (this.#running.length > 0) await this.#done.promise;
+    return this.#waiting;
   }
 
   /** No tool starts from here on. Those that run are told, unless they may finish. Resolves when none runs. */
@@ -72,7 +83,14 @@ export class Runner implements CallOwner {
     // What had no end before the execution had one stays begun: nobody knows what it did.
     if (this.#isStopped && result.outcome !== 'done') return;
     this.#settled.push(result);
-    if (!this.#isFlushing) void this.#flush();
+    this.#ended();
+  }
+
+  waits(call: RunningCall, pending: readonly PendingCall[]): void {
+    this.#left(call);
+    if (this.#isStopped) return;
+    this.#waiting.push(...pending);
+    this.#ended();
   }
 
   failed(call: RunningCall, error: SluiceError): void {
@@ -96,12 +114,21 @@ export class Runner implements CallOwner {
     if (this.#running.length === 0) this.#drained?.resolve();
   }
 
+  /** A call has come to its end: there is something to record, or room for another one. */
+  #ended(): void {
+    this.#hasNews = true;
+    if (!this.#isFlushing) void this.#flush();
+  }
+
   /** What comes within one tick is recorded in one write. */
   async #flush(): Promise<void> {
     this.#isFlushing = true;
     try {
       await Promise.resolve();
-      while (this.#settled.length > 0) await this.#write(this.#settled.splice(0));
+      while (this.#hasNews) {
+        this.#hasNews = false;
+        await this.#write(this.#settled.splice(0));
+      }
       if (this.#running.length === 0 && this.#queue.length === 0) this.#done.resolve();
     } catch (error) {
       this.#done.reject(error);
@@ -116,7 +143,7 @@ export class Runner implements CallOwner {
     const starts = this.#isStopped ? [] : takeStarts(this.#queue, running, this.settings.maxParallel);
     const steps: Step[] = [...results];
     for (const { call } of starts) steps.push({ kind: 'started', callId: call.id });
-    await this.#record.record(steps);
+    if (steps.length > 0) await this.#record.record(steps);
     if (this.#isStopped) return;
     this.#events.results(results);
     for (const ready of starts) this.#begin(ready);

@@ -3,9 +3,19 @@ import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import type { Logger, SessionView } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
+import type { NeedsApproval } from './approval.ts';
 import { hashOf } from './hash.ts';
 import { checkBy, isLibrarySchema, prepared } from './schema.ts';
 import type { Check, InputOf, InputSchema, LibrarySchema } from './schema.ts';
+
+/** That somebody has approved a call. */
+export interface Approval {
+  /** The id of the decision: the `turnId` of the execution that made it. */
+  readonly by: string;
+  /** What the decision says besides. */
+  readonly reason?: string | undefined;
+  readonly metadata?: unknown;
+}
 
 /** What a tool is given besides its input. */
 export interface ToolRun {
@@ -17,13 +27,15 @@ export interface ToolRun {
   readonly idempotencyKey: string;
   /** The session's values; undefined if the execution has no session. */
   readonly session: SessionView | undefined;
+  /** Who has approved the call, if somebody had to. */
+  readonly approval: Approval | undefined;
   readonly log: Logger;
   /** Tells the consumer how far the work is, as a `tool_progress` chunk. The data must be plain. */
   readonly progress: (data: unknown) => void;
 }
 
-/** What becomes of a call whose outcome nobody knows: it timed out or was cancelled, and may have taken effect. */
-export type OnUnknownOutcome = 'retry' | 'fail';
+/** What becomes of a call whose outcome nobody knows: it timed out, was cancelled, or its process died, and it may have taken effect. */
+export type OnUnknownOutcome = 'retry' | 'fail' | 'ask';
 
 /** Runs a tool with checked input. */
 export type RunTool = (input: unknown, run: ToolRun) => Promise<unknown>;
@@ -38,10 +50,16 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly parallel: boolean;
   readonly timeoutMs: number | undefined;
   readonly onUnknownOutcome: OnUnknownOutcome;
+  /** Whether somebody has to approve a call before it is run. */
+  readonly needsApproval: NeedsApproval | undefined;
   /** Checks the arguments of a call. */
   readonly check: Check;
   /** Runs it with checked input. Undefined: the client runs it. */
   readonly run: RunTool | undefined;
+  /** Checks a result that a client gives. Undefined: any is right. */
+  readonly checkResult: Check | undefined;
+  /** The tools of a loop inside it, by their names, if it is an agent. */
+  readonly inner?: (() => ReadonlyMap<string, Tool>) | undefined;
   /** Changes if its name or its schema does. */
   readonly fingerprint: string;
   /** Never set: it carries the types. */
@@ -73,10 +91,17 @@ export interface ToolOptions<S extends InputSchema, R, O extends LibrarySchema |
   /** Whether running it twice does no more than running it once. Default false. */
   idempotent?: boolean | undefined;
   /**
-   * What becomes of a call that has timed out, and so may have taken effect. `fail`: the model is told so. `retry`: it is run once more, with the same
-   * `idempotencyKey`. Default: `retry` if it is idempotent, else `fail`.
+   * What becomes of a call that had begun and whose end is not known, because it timed out, was cancelled or its process died: it may have taken effect. `retry`: it is
+   * run once more, with the same `idempotencyKey`. `ask`: the turn ends as `interrupted`, reason `unknown_outcome`, with the call in `result.pending`, until
+   * somebody decides; without a session it is the same as `fail`. `fail`: the model is told so. Default: `retry` if it is idempotent, else `ask`.
    */
   onUnknownOutcome?: OnUnknownOutcome | undefined;
+  /**
+   * Whether somebody has to approve a call before it is run: `true`, or a function of the checked input that says so, or gives `{ reason, metadata, expiresInMs }` of the
+   * approval. It is asked once for each call. The turn ends as `interrupted`, reason `approval`, with the call in `result.pending`, and goes on with `decide()`. Only in a
+   * session. Default false.
+   */
+  needsApproval?: NeedsApproval<InputOf<S>> | undefined;
 }
 
 /** The names that every wire takes. */
@@ -93,7 +118,10 @@ const schema = z.strictObject({
   parallel: z.boolean().default(true),
   timeoutMs: option.timerMs().optional(),
   idempotent: z.boolean().default(false),
-  onUnknownOutcome: z.enum(['retry', 'fail']).optional(),
+  onUnknownOutcome: z.enum(['retry', 'fail', 'ask']).optional(),
+  needsApproval: z
+    .union([z.boolean(), option.functionOf<Exclude<NeedsApproval, boolean>>()], 'give true or a function')
+    .optional(),
 });
 
 /**
@@ -119,18 +147,23 @@ export function tool(options: unknown): Tool {
   if (!NAME.test(name)) throw invalid('the name of a tool is 1 to 64 letters, digits, _ and -');
   const what = `The tool ${name}`;
   const { jsonSchema, check } = prepared(`${what}: input`, parsed.input);
-  const { output } = parsed;
+  const { output, needsApproval } = parsed;
   if (output !== undefined && !isLibrarySchema(output))
     throw invalid(`the output of ${name} is not a schema of zod, Valibot or ArkType`);
+  if (execute === undefined && needsApproval !== undefined && needsApproval !== false)
+    throw invalid(`${name} has needsApproval, but no execute: the client that runs it decides about it`);
+  const checkResult = output === undefined ? undefined : checkBy(output);
   return {
     name,
     description,
     parameters: jsonSchema,
     parallel,
     timeoutMs,
-    onUnknownOutcome: parsed.onUnknownOutcome ?? (idempotent ? 'retry' : 'fail'),
+    onUnknownOutcome: parsed.onUnknownOutcome ?? (idempotent ? 'retry' : 'ask'),
+    needsApproval: needsApproval === false ? undefined : needsApproval,
     check,
-    run: execute && runOf(execute, output === undefined ? undefined : checkBy(output)),
+    run: execute && runOf(execute, checkResult),
+    checkResult,
     fingerprint: hashOf(JSON.stringify([name, jsonSchema])),
   };
 }

@@ -9,3 +9,9 @@ export function messageOf(thrown: unknown): string {
   const message: unknown = thrown instanceof Error ? thrown.message : undefined;
   return typeof message === 'string' && message !== '' ? message : 'it gave no reason';
 }
+
+/** Said of a call that had begun and whose end nobody knows. */
+export const UNKNOWN = 'It may have taken effect.';
+
+/** Said of a call that was cancelled, or whose process died. */
+export const CANCELLED = `The tool was stopped before its end. ${UNKNOWN}`;
