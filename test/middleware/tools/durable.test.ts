@@ -3,7 +3,7 @@ import type { ExecutionOptions, ExecutionResult, Middleware, StateStore } from '
 import { provider } from 'sluice/middleware';
 import { cost } from 'sluice/middleware/cost';
 import { tool, tools } from 'sluice/middleware/tools';
-import type { Tool } from 'sluice/middleware/tools';
+import type { OnUnknownOutcome, Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
@@ -43,7 +43,7 @@ async function run(
 }
 
 /** A tool that counts its runs. */
-function counted(name = 'count', options: { idempotent?: boolean } = {}) {
+function counted(name = 'count', options: { onUnknownOutcome?: OnUnknownOutcome } = {}) {
   const runs: string[] = [];
   const made = tool({
     name,
@@ -186,16 +186,16 @@ describe('a turn whose process has died while a tool ran', () => {
   }
 
   test.each([
-    ['runs the tool again if it is idempotent', true, 'ok 0_0 run 1'],
-    ['says that the tool may have taken effect if it is not', false, 'error 0_0'],
-  ])('%s', async (_name, idempotent, told) => {
+    ['runs the tool again if it is idempotent', 'retry', 'ok 0_0 run 1'],
+    ['says that the tool may have taken effect if it is not to be asked about', 'fail', 'error 0_0'],
+  ] as const)('%s', async (_name, onUnknownOutcome, told) => {
     const store = new MemoryStore();
     const begun = Promise.withResolvers<void>();
     const hangs = tool({
       name: 'count',
       description: 'Never ends',
       input: z.object({}),
-      idempotent,
+      onUnknownOutcome,
       execute: () => {
         begun.resolve();
         return new Promise<string>(() => undefined);
@@ -204,10 +204,10 @@ describe('a turn whose process has died while a tool ran', () => {
     const process = new AbortController();
     const lost = elsewhere(store, hangs, process.signal);
     await begun.promise;
-    const { made, runs } = counted('count', { idempotent });
+    const { made, runs } = counted('count', { onUnknownOutcome });
     const next = await run(store, [tools([made])], ['done'], { turnId: 't', onBusy: 'supersede' });
     expect(next.result?.outcome).toBe('completed');
-    expect(runs).toHaveLength(idempotent ? 1 : 0);
+    expect(runs).toHaveLength(onUnknownOutcome === 'retry' ? 1 : 0);
     expect(resultsIn(next.model.requests[0]?.messages).join()).toContain(told);
     process.abort();
     await expect(lost).rejects.toMatchObject({ code: 'aborted' });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import type { Step } from 'sluice';
-import { cut, decide, done, inside, reply, started, wait, waiting } from './steps.ts';
+import { cut, decide, done, inside, reply, say, started, wait, waiting } from './steps.ts';
 
 /** What may be recorded in one round, for each of its calls in any order, and what comes between. */
 const roundSteps = (round: number): fc.Arbitrary<Step[]> =>
@@ -16,6 +16,7 @@ const roundSteps = (round: number): fc.Arbitrary<Step[]> =>
       call.map((id) => decide(id, `d-${id}`, { deny: 'No.' })),
       call.map((id) => decide(id, `d-${id}`, { result: `by hand: ${id}` })),
       call.map((id) => inside(id, reply(0, [`${id}_inner`]))),
+      fc.constant(say('Be quick.')),
       fc.constantFrom(undefined, 'Hel', '').map((text) => cut(text)),
     );
     return fc

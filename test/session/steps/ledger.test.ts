@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Ledger, ledgerOf } from 'sluice';
 import type { Step } from 'sluice';
 import { anySteps } from './any-steps.ts';
-import { cut, decide, done, inside, reply, started, stored, wait, waiting } from './steps.ts';
+import { cut, decide, done, inside, reply, say, started, stored, wait, waiting } from './steps.ts';
 
 const pendingOf = (...steps: Step[]): string[] =>
   ledgerOf(stored(...steps)).pending.map(({ callId }) => callId);
@@ -73,6 +73,12 @@ describe('the ledger of a turn', () => {
     });
     ledger.add(stored(started('a')));
     expect([ledger.calls.get('a')?.started, [...ledger.decided]]).toEqual([true, [['a', 'd1']]]);
+    expect(ledger.calls.get('a')?.waited).toEqual(waiting('a', 'unknown'));
+  });
+
+  test('has what the user said in the round whose calls waited', () => {
+    const ledger = ledgerOf(stored(reply(0, ['a'], { waits: ['a'] }), say('Be quick.'), reply(1, [])));
+    expect(ledger.rounds.map(({ said }) => said.map(({ content }) => content))).toEqual([['Be quick.'], []]);
   });
 
   test('has the end of a run that was cut short, until the next step, and keeps the newest text', () => {

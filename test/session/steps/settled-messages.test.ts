@@ -4,7 +4,7 @@ import type { Message, Step } from 'sluice';
 import { repaired } from '../../../src/session/repair.ts';
 import { settledMessages } from '../../../src/session/steps/settled-messages.ts';
 import { anySteps } from './any-steps.ts';
-import { cut, decide, done, reply, started, stored, wait, waiting } from './steps.ts';
+import { cut, decide, done, reply, say, started, stored, wait, waiting } from './steps.ts';
 
 const settled = (...steps: Step[]): Message[] => settledMessages(stored(...steps));
 
@@ -58,6 +58,11 @@ describe('an open turn that another turn follows', () => {
       ['d', NOT_RUN, true],
       ['e', UNKNOWN, true],
     ]);
+  });
+
+  test('keeps what the user said with decisions, after the results of its round', () => {
+    const messages = settled(reply(0, ['a'], { waits: ['a'] }), say('Be quick.'), done('a'), reply(1, []));
+    expect(messages.map(({ role }) => role)).toEqual(['assistant', 'tool', 'user', 'assistant']);
   });
 
   test('keeps parts and errors of results, and replies as they are', () => {

@@ -45,6 +45,8 @@ export const decide = (
   decision: Extract<Step, { kind: 'decision' }>['decision'],
 ) => ({ kind: 'decision', callId, by, decision }) satisfies Step;
 
+export const say = (text: string): Step => ({ kind: 'message', message: { role: 'user', content: text } });
+
 export const cut = (text?: string): Step => ({
   kind: 'cut',
   outcome: 'failed',
