@@ -49,7 +49,12 @@ function instances(): readonly object[] {
   const run = new LayerRun(execution, stack, request, undefined);
   const stream = Stream.from([]);
   // A chain has the pump, its queue and its steps.
-  const segments = [run, Stream.segmentOf(stream), new ChangedSegment(run, (chunk) => chunk)];
+  const segments = [
+    run,
+    Stream.segmentOf(stream),
+    new ChangedSegment(run, (chunk) => chunk),
+    Stream.segmentOf(stream.followedBy(() => undefined)),
+  ];
   return [
     stream,
     new ExecutionStream(source, 1),

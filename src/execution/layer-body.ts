@@ -4,6 +4,7 @@ import { kindOf } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { Reply } from '../request.ts';
 import type { MaybePromise } from '../stream/owner.ts';
+import { requireUnread } from '../stream/followed-segment.ts';
 import type { OpenedAs, Segment } from '../stream/segment.ts';
 import { GeneratorSource } from '../stream/source.ts';
 import type { GeneratorLike } from '../stream/source.ts';
@@ -31,14 +32,7 @@ function open(run: Run, body: Awaited<ReturnType<Middleware>>): Opened {
 
 function segmentOf(run: Run, stream: Stream<StreamChunk, Reply>): Run {
   const segment = Stream.segmentOf(stream);
-  if (segment === run || segment.isHandedOn) {
-    const advice = 'return each stream of next() once.';
-    throw middlewareError(run.name, `returned a stream that is handed on already: ${advice}`);
-  }
-  if (segment.end !== undefined && segment.chain?.queue.wasRead === true) {
-    const advice = 'return it unread, or yield its chunks from an async generator.';
-    throw middlewareError(run.name, `returned a stream that it had read to its end: ${advice}`);
-  }
+  requireUnread(segment, run, 'returned');
   return segment;
 }
 

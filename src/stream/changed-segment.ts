@@ -1,20 +1,13 @@
-import type { SluiceError } from '../errors.ts';
-import { andThen } from './owner.ts';
-import type { MaybePromise } from './owner.ts';
-import { Segment } from './segment.ts';
-import type { TappedStream } from './segment.ts';
-import { readElsewhereError } from './source-over-stream.ts';
-import type { MapStamp } from './stamp.ts';
-import type { CallTap, StreamEnd } from './tap.ts';
+import { JoinedSegment } from './joined-segment.ts';
+import type { Segment } from './segment.ts';
+import type { StreamEnd } from './tap.ts';
 
 /** A stream of what a map or a filter makes of another one. */
-export class ChangedSegment<C, D, R> extends Segment<D, R> {
-  readonly #of: Segment<C, R>;
+export class ChangedSegment<C, D, R> extends JoinedSegment<C, D, R> {
   readonly #change: (this: void, chunk: C) => unknown;
 
   constructor(of: Segment<C, R>, change: (this: void, chunk: C) => unknown) {
-    super(of.owner, of.tappedBy);
-    this.#of = of;
+    super(of);
     this.#change = change;
   }
 
@@ -22,36 +15,7 @@ export class ChangedSegment<C, D, R> extends Segment<D, R> {
     return this.#change;
   }
 
-  /** Joins the other stream. Two signatures, because TypeScript cannot follow the type of a chunk through the change. */
-  override open(): Segment<D, R>;
-  override open(): Segment<unknown, R> {
-    if (this.#of.isHandedOn) throw readElsewhereError();
-    return this.#of;
-  }
-
-  override get stampAbove(): MapStamp | undefined {
-    return this.#of.stampAbove;
-  }
-
-  override addCallTap(on: TappedStream, tap: CallTap['tap']): void {
-    this.#of.addCallTap(on, tap);
-  }
-
-  /** Reads ahead as the other stream does. */
-  override wantsMore(buffered: number): boolean {
-    return this.#of.wantsMore(buffered);
-  }
-
-  override closeUnread(error: SluiceError): MaybePromise<void> {
-    // Another stream may read it.
-    if (!this.#of.isHandedOn) return this.#of.stop(error, 'drop');
-  }
-
   override get decidedEnd(): StreamEnd<R> | undefined {
-    return this.#of.decidedEnd;
-  }
-
-  override endLate(error: SluiceError): MaybePromise<void> {
-    return andThen(this.#of.endLate(error), () => super.endLate(error));
+    return this.of.decidedEnd;
   }
 }

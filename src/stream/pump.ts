@@ -2,13 +2,15 @@ import { abortedError } from '../errors.ts';
 import type { SluiceError } from '../errors.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import { cleanUpInOrder, endLate } from './clean-up.ts';
+import { conclude } from './conclude.ts';
+import type { EndingChain } from './conclude.ts';
 import { andThen } from './owner.ts';
 import type { MaybePromise } from './owner.ts';
 import { ReadQueue } from './read-queue.ts';
 import type { Reader } from './read-queue.ts';
 import { Segment, UNSEEN } from './segment.ts';
 import type { Chain, HandOver, OpenedAs, Waiting } from './segment.ts';
-import { GeneratorSource, end, isEnd } from './source.ts';
+import { GeneratorSource, failedSource, isEnd, pulledOf } from './source.ts';
 import type { BatchSource, GeneratorLike, Pulled, PushSource, Receiver, StreamSource } from './source.ts';
 import { SourceOverStream } from './source-over-stream.ts';
 import { Steps } from './steps.ts';
@@ -52,12 +54,12 @@ export function chainOf<C, R>(segment: Segment<C, R>): Chain<C, R> {
  * Reads one source for a chain of streams, each of which only hands on the next one. It opens the chain, asks the source, runs the taps
  * and changes of all segments over what comes, keeps what waits for a reader, and ends the segments in order.
  */
-class Pump<C, R> implements Chain<C, R> {
+class Pump<C, R> implements Chain<C, R>, EndingChain<C, R> {
   readonly queue = new ReadQueue<C, R>();
   readonly outermost: Segment<C, R>;
   consumer: Segment<C, R> | undefined;
   /** Outermost first, which is the order in which they open. */
-  #segments: Segment<C, R>[];
+  segments: Segment<C, R>[];
   #steps = new Steps<C, R>();
   #source: StreamSource<C, R> | undefined;
   /** The segment of a call, to be told when the source is asked. */
@@ -77,12 +79,16 @@ class Pump<C, R> implements Chain<C, R> {
   constructor(outermost: Segment<C, R>) {
     this.outermost = outermost;
     this.consumer = outermost;
-    this.#segments = [outermost];
+    this.segments = [outermost];
     if (outermost.end !== undefined) this.segmentEnded(outermost, outermost.end);
   }
 
   get started(): boolean {
     return this.#state !== 'idle';
+  }
+
+  get isStopped(): boolean {
+    return this.#stop !== undefined;
   }
 
   get copies(): boolean {
@@ -94,7 +100,7 @@ class Pump<C, R> implements Chain<C, R> {
   }
 
   get #innermost(): Segment<C, R> {
-    return this.#segments.at(-1) ?? this.outermost;
+    return this.segments.at(-1) ?? this.outermost;
   }
 
   /** Whether nothing is under way that a read would have to wait for. */
@@ -129,29 +135,29 @@ class Pump<C, R> implements Chain<C, R> {
       this.#start();
       return;
     }
-    const source = this.#source;
-    if (source === undefined || !this.#tellWaitTaps()) return;
-    if (source instanceof GeneratorSource) source.body.next().then(this.#on.result, this.#on.failed);
-    else if ('request' in source) source.request(this.#on);
-    else this.#pull(source);
+    // A loop, so that sources that answer at once do not pile up calls.
+    while (this.#source !== undefined && this.#tellWaitTaps() && this.#ask(this.#source)) this.#asked = true;
   }
 
-  /** A loop, so that a source that answers at once does not pile up calls. */
-  #pull(source: BatchSource<C, R>): void {
+  /** Whether the source has answered at once and more is to be read. */
+  #ask(source: StreamSource<C, R>): boolean {
+    if (source instanceof GeneratorSource) source.body.next().then(this.#on.result, this.#on.failed);
+    else if ('request' in source) source.request(this.#on);
+    else return this.#pull(source);
+    return false;
+  }
+
+  #pull(source: BatchSource<C, R>): boolean {
     let pulled: MaybePromise<Pulled<C, R>>;
-    do {
-      this.#asked = true;
-      try {
-        pulled = source.pull();
-      } catch (error) {
-        this.#fail(error);
-        return;
-      }
-      if (pulled instanceof Promise) {
-        pulled.then(this.#on.pulled, this.#on.failed);
-        return;
-      }
-    } while (this.#receive(pulled) && this.#tellWaitTaps());
+    try {
+      pulled = source.pull();
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    if (!(pulled instanceof Promise)) return this.#receive(pulled);
+    pulled.then(this.#on.pulled, this.#on.failed);
+    return false;
   }
 
   readonly #on: Handlers<C, R> = {
@@ -181,8 +187,8 @@ class Pump<C, R> implements Chain<C, R> {
     this.#asked = true;
     if (isEnd(pulled)) {
       this.#sourceEnded = true;
-      this.#end({ outcome: 'completed', reply: pulled.reply });
-      return false;
+      conclude<C, R>(this, { outcome: 'completed', reply: pulled.reply });
+      return this.#goesOn();
     }
     const batch = this.#steps.isSeen(pulled, from)
       ? pulled
@@ -213,7 +219,7 @@ class Pump<C, R> implements Chain<C, R> {
     this.#asked = true;
     this.#sourceEnded = true;
     const mine = asSluiceError(error, this.#innermost.name);
-    this.#end({ outcome: this.#innermost.outcomeOf(mine), error: mine });
+    conclude<C, R>(this, { outcome: this.#innermost.outcomeOf(mine), error: mine });
   }
 
   // Reading a generator.
@@ -238,7 +244,7 @@ class Pump<C, R> implements Chain<C, R> {
       answered: (result) => {
         this.#asked = false;
         if (result.done === true || this.#stop !== undefined || this.#state !== 'open')
-          return this.#inQueue(() => this.#receive(pulledOf(result)));
+          return this.#inQueue(() => this.#on.pulled(pulledOf(result)));
         const mine = stamp.passes(result.value) ? result : this.#steps.stamped(result);
         if (mine === undefined) return this.#inQueue(() => this.#receive([result.value]));
         if (this.#wantsMore()) this.read();
@@ -276,25 +282,20 @@ class Pump<C, R> implements Chain<C, R> {
     try {
       opened = segment.open();
     } catch (error) {
-      this.#failStart(segment, error);
-      return;
+      opened = failedSource(asSluiceError(error, segment.name));
     }
     if (!(opened instanceof Promise)) return this.#attach(segment, opened);
     return opened.then(
       (late) => this.#attach(segment, late),
-      (error: unknown) => this.#failStart(segment, error),
+      (error: unknown) => this.#attach(segment, failedSource(asSluiceError(error, segment.name))),
     );
-  }
-
-  #failStart(segment: Segment<C, R>, error: unknown): void {
-    this.#startReading(sourceThatFails(asSluiceError(error, segment.name)));
   }
 
   #attach(by: Segment<C, R>, opened: OpenedAs<C, R>): MaybePromise<void> {
     if (this.#stop !== undefined) return endLate(by, opened, abortedError(this.#stop.error));
     if (!(opened instanceof Segment)) return this.#startReading(opened);
     if (!opened.started) {
-      this.#segments.push(opened);
+      this.segments.push(opened);
       opened.chain = this;
       return this.#open(opened);
     }
@@ -307,20 +308,20 @@ class Pump<C, R> implements Chain<C, R> {
     if (this.#state === 'ended') return;
     this.#state = 'open';
     this.#source = source;
-    this.#reading = this.#segments.findLast((segment) => segment.watchesSource());
-    this.#steps.load(this.#segments);
+    this.#reading = this.segments.findLast((segment) => segment.watchesSource());
+    this.#steps.load(this.segments);
   }
 
   handOver(): HandOver<C, R> | undefined {
     if (!this.#isQuiet() || this.#source === undefined) return undefined;
     const unread = this.queue.takeAll();
-    return { segments: this.#segments, source: this.#source, unread, steps: this.#steps.seen };
+    return { segments: this.segments, source: this.#source, unread, steps: this.#steps.seen };
   }
 
   #goOn({ segments, source, unread, steps }: HandOver<C, R>): void {
     for (const segment of segments) {
       segment.chain = this;
-      this.#segments.push(segment);
+      this.segments.push(segment);
     }
     this.#startReading(source);
     if (unread.length > 0) this.#receive(unread, steps);
@@ -328,27 +329,35 @@ class Pump<C, R> implements Chain<C, R> {
 
   // The end.
 
-  /** Tells the end of the source, or its failure, to each segment from number `at` outwards. */
-  #end(came: StreamEnd<R>, at: number = this.#segments.length - 1): void {
-    let below = came;
-    for (let number = at; number >= 0; number--) {
-      const segment = this.#segments[number];
-      if (segment === undefined) return;
-      const concluded = segment.conclude(below);
-      if (concluded instanceof Promise) {
-        void concluded.then((mine) => {
-          segment.finish(mine);
-          this.#end(segment.end ?? mine, number - 1);
-        });
-        return;
-      }
-      segment.finish(concluded);
-      below = segment.end ?? concluded;
+  /** Opens another stream in place of what has ended below segment number `at`. If the chain was stopped meanwhile, that stream is ended. */
+  follow(next: Segment<C, R>, at: number): void {
+    const by = this.segments[at] ?? this.outermost;
+    if (this.#stop === undefined) {
+      this.segments = this.segments.slice(0, at + 1);
+      this.#source = undefined;
+      this.#sourceEnded = false;
+      this.#steps = new Steps();
+      this.#directAnswers = 0;
+      this.#trusted = undefined;
+      this.#state = 'opening';
     }
+    const opened = this.#attach(by, next);
+    if (opened instanceof Promise) this.#opening = opened.then(() => this.#opened());
+    else this.#asked = false;
+  }
+
+  endedLate(): void {
+    if (this.#goesOn()) this.read();
+  }
+
+  /** Whether, after an end, another stream is open and wanted. */
+  #goesOn(): boolean {
+    return this.#state === 'open' && !this.#sourceEnded && this.#stop === undefined && this.#wantsMore();
   }
 
   stop(at: Segment<C, R>, error: SluiceError, waiting: Waiting): MaybePromise<void> {
-    if (this.#state === 'ended') return;
+    // A segment that others have followed has left the chain.
+    if (this.#state === 'ended' || !this.segments.includes(at)) return;
     if (this.#stop !== undefined) return this.#stop.over.promise;
     const stop: Stop<C, R> = { at, error, over: Promise.withResolvers() };
     this.#stop = stop;
@@ -368,7 +377,7 @@ class Pump<C, R> implements Chain<C, R> {
       void andThen(this.outermost.closeUnread(error), over.resolve);
       return;
     }
-    const segments = this.#segments;
+    const segments = this.segments;
     const below = abortedError(error);
     for (const segment of segments.slice(segments.indexOf(at))) segment.signal(below);
     const source = this.#sourceEnded ? undefined : this.#source;
@@ -380,15 +389,6 @@ class Pump<C, R> implements Chain<C, R> {
     this.#state = 'ended';
     this.queue.end(ended);
   }
-}
-
-function pulledOf<C, R>(result: IteratorResult<C, R>): Pulled<C, R> {
-  return result.done === true ? end(result.value) : [result.value];
-}
-
-/** A failure before there is a source. It comes as the first read's, like any other. */
-function sourceThatFails<C, R>(error: SluiceError): BatchSource<C, R> {
-  return { pull: () => Promise.reject(error), close: () => undefined };
 }
 
 /** A stream as the source of another one. From the first read on, nobody else may read the stream. */

@@ -38,6 +38,8 @@ export interface Chain<C, R> {
   consumer: Segment<C, R> | undefined;
   /** Whether it has been asked for a chunk, or has ended. */
   readonly started: boolean;
+  /** Whether it is being ended early. */
+  readonly isStopped: boolean;
   /** The next chunk, or the end. */
   next(): Promise<IteratorResult<C, R>>;
   /** Answers a reader when there is something, after those who came before it. */
@@ -143,8 +145,10 @@ export abstract class Segment<C, R> {
   /** Called before each read of the source, if it watches that: only for the innermost segment of a chain that does. */
   asksSource(): void {}
 
-  /** Changes the end that came from below, before the taps learn of it. May take its time. */
-  conclude(end: StreamEnd<R>): MaybePromise<StreamEnd<R>> {
+  /**
+   * Changes the end that came from below, before the taps learn of it, or gives the segment of a stream to go on with. May take its time. Never rejects.
+   */
+  conclude(end: StreamEnd<R>): MaybePromise<StreamEnd<R> | Segment<C, R>> {
     return end;
   }
 
@@ -270,8 +274,8 @@ export abstract class Segment<C, R> {
 }
 
 /** The reply of a good end. It is undefined only if `R` says so. */
-function replyOf<R>(end: StreamEnd<R>): R;
-function replyOf(end: StreamEnd<unknown>): unknown {
+export function replyOf<R>(end: StreamEnd<R>): R;
+export function replyOf(end: StreamEnd<unknown>): unknown {
   return end.reply;
 }
 

@@ -153,5 +153,15 @@ export class GeneratorSource<C, R> {
   }
 }
 
+/** What a generator gave, as a read of a source. */
+export function pulledOf<C, R>(result: IteratorResult<C, R>): Pulled<C, R> {
+  return result.done === true ? end(result.value) : [result.value];
+}
+
+/** A failure before there is a source. It comes as the first read's, like any other. */
+export function failedSource<C, R>(error: SluiceError): BatchSource<C, R> {
+  return { pull: () => Promise.reject(error), close: () => undefined };
+}
+
 /** All that a stream can read. */
 export type StreamSource<C, R> = BatchSource<C, R> | PushSource<C, R> | GeneratorSource<C, R>;

@@ -182,9 +182,8 @@ export class Steps<C, R> {
         at = STAMP;
         if (stamp !== undefined && !stamp.passes(chunk)) {
           const mine = stamp.admit(chunk);
-          // A batch of one needs no room for more, which push() would make.
           if (stamped !== undefined) stamped.push(mine);
-          else if (mine !== chunk) stamped = seen === 0 ? [mine] : batch.slice(0, seen).concat([mine]);
+          else if (mine !== chunk) stamped = upTo(batch, seen, mine);
           chunk = mine;
         } else {
           stamped?.push(chunk);
@@ -204,7 +203,7 @@ export class Steps<C, R> {
     return seen === passed.length ? passed : passed.slice(0, seen);
   }
 
-  /** For a chain with changes: a new batch goes on. */
+  /** For a chain with changes: a new batch goes on as soon as one of its chunks is another one. */
   #change(
     batch: readonly unknown[],
     owner: StreamOwner,
@@ -214,10 +213,13 @@ export class Steps<C, R> {
   ): readonly unknown[] {
     const steps = this.#steps;
     const { interrupted } = owner;
-    const passed: unknown[] = [];
+    let passed: unknown[] | undefined;
+    let seen = 0;
     let at = STAMP;
     try {
-      for (let chunk of batch) {
+      while (seen < batch.length) {
+        const given = batch[seen];
+        let chunk = given;
         at = STAMP;
         if (stamp !== undefined && !stamp.passes(chunk)) chunk = stamp.admit(chunk);
         for (at = first; at < steps.length && chunk !== DROPPED; at++) {
@@ -225,19 +227,30 @@ export class Steps<C, R> {
           if (isChange[at] === true) chunk = made;
           else if (typeof made === 'object') ignored(made);
         }
-        if (chunk !== DROPPED) passed.push(chunk);
+        if (passed === undefined) {
+          if (chunk !== given) passed = chunk === DROPPED ? batch.slice(0, seen) : upTo(batch, seen, chunk);
+        } else if (chunk !== DROPPED) {
+          passed.push(chunk);
+        }
+        seen++;
         if (this.stopped || (!interrupted && owner.interrupted)) break;
       }
     } catch (thrown) {
       this.#failed(at, thrown);
     }
-    return passed;
+    if (passed !== undefined) return passed;
+    return seen === batch.length ? batch : batch.slice(0, seen);
   }
 
   #failed(at: number, thrown: unknown): void {
     const segment = at === STAMP ? this.#stampedBy : this.#segments[at];
     if (segment !== undefined) this.failure = { segment, thrown };
   }
+}
+
+/** The first chunks of a batch, and one more. A batch of one needs no room for more, which push() would make. */
+function upTo(batch: readonly unknown[], length: number, last: unknown): unknown[] {
+  return length === 0 ? [last] : batch.slice(0, length).concat([last]);
 }
 
 /** The innermost of the first segments that stamps chunks; -1 if none does. */

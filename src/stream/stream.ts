@@ -1,6 +1,6 @@
 import { Accumulator } from '../accumulator.ts';
 import type { ExecutionChunk, StreamChunk } from '../chunks.ts';
-import { SluiceError, abortedError } from '../errors.ts';
+import { SluiceError, abortedError, kindOf } from '../errors.ts';
 import { ignored, isThenable } from '../kit/thrown.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
@@ -17,6 +17,7 @@ import type { TextChunk } from '../views/text-pieces.ts';
 import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
 import { ChangedSegment } from './changed-segment.ts';
 import { chainOf, sourceOver } from './pump.ts';
+import { FollowedSegment } from './followed-segment.ts';
 import { DROPPED, SourceSegment } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
@@ -110,14 +111,6 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return isEnd(pulled) ? undefined : pulled;
   }
 
-  /**
-   * The stream as a source of another one, for `Stream.fromSource()`. It gives whole batches without a promise for each: for layers that read several
-   * streams one after the other, on a hot path. From its first read on, nobody else may read the stream.
-   */
-  toSource(): PushSource<C, R> {
-    return sourceOver(this.#segment);
-  }
-
   /** Starts the stream. Resolves when the first chunk is there, or the end without one; rejects with the stream's error. Consumes nothing. */
   async ready(): Promise<void> {
     const { queue, consumer } = chainOf(this.#segment);
@@ -196,6 +189,22 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return new Stream(
       new ChangedSegment(this.#segment, (chunk) => (answered(keep(chunk)) ? chunk : DROPPED)),
     );
+  }
+
+  /**
+   * A stream that goes on with another one when this one has come to a good end. `follow` gets the reply and says what follows: a stream, another
+   * reply to end with, or nothing. It is asked again at the end of each stream that it gives. An error ends the stream. Read it in place of this one.
+   *
+   * Chunks pass as fast as with a tap. A tap of calls on it sees those of this stream: tap the others where they are made.
+   *
+   * @example
+   * const goOn = (reply: Reply) => (reply.finishReason === 'pause' ? next({ messages: [...messages, reply.message] }) : undefined);
+   * return next().followedBy(goOn);
+   */
+  followedBy(follow: (reply: R) => Following<C, R> | PromiseLike<Following<C, R>>): Stream<C, R> {
+    if (typeof follow !== 'function')
+      throw new SluiceError('invalid_options', `followedBy() was given ${kindOf(follow)}: give a function.`);
+    return new Stream(new FollowedSegment<C, R, Following<C, R>>(this.#segment, follow, asFollowing));
   }
 
   /** Keeps what the stream gives: as `partial` at any time, and as `message` of its reply. */
@@ -294,6 +303,21 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 }
 
 type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;
+
+/** What follows the end of a stream: another stream, another reply to end with, or nothing. */
+type Following<C, R> = Stream<C, R> | R | undefined | void;
+
+/** Reads the answer of `followedBy()`. */
+function asFollowing<C, R>(following: Following<C, R>): Segment<C, R> | { reply: R } | undefined {
+  if (following === undefined) return undefined;
+  if (following instanceof Stream) return Stream.segmentOf<C, R>(following);
+  if (typeof following === 'object' && following !== null && Symbol.asyncIterator in following)
+    throw new SluiceError(
+      'invalid_options',
+      'followedBy() was given an iterator to go on with: give a stream, as Stream.from() makes one.',
+    );
+  return { reply: following };
+}
 
 /** What the function of a filter says. An async one would keep everything. */
 function answered(kept: unknown): boolean {

@@ -60,3 +60,17 @@ test('the warning about a source that never closes names the layer that returned
   await vi.advanceTimersByTimeAsync(500);
   expect((await result).warnings).toEqual(['"stuck" did not end within 250 ms and was abandoned.']);
 });
+
+test('a layer that never says what follows is abandoned, and the warning names it', async () => {
+  const stopper: Middleware = function stopper(context, next) {
+    setTimeout(() => context.interrupt('enough'), 1_000);
+    return next();
+  };
+  const silent: Middleware = function silent(_context, next) {
+    return next().followedBy(() => new Promise<undefined>(() => undefined));
+  };
+  const model = terminal({ name: 'model' }, () => Stream.from(texts('a'), { finishReason: 'stop' as const }));
+  const result = new Pipeline([stopper, silent, model], { closeTimeoutMs: 250 }).execute('user', 'hi');
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect((await result).warnings).toEqual(['"silent" did not end within 250 ms and was abandoned.']);
+});

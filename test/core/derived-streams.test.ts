@@ -13,6 +13,7 @@ const textOf = (item: unknown): unknown =>
 const derived: [string, (base: Base) => Stream<unknown, unknown>][] = [
   ['map()', (base) => base.map((chunk) => chunk)],
   ['filter()', (base) => base.filter(() => true)],
+  ['followedBy()', (base) => base.followedBy(() => undefined)],
   ['textStream()', (base) => base.textStream()],
   ['lines()', (base) => base.lines()],
   ['throttle()', (base) => base.throttle(10)],

@@ -104,6 +104,17 @@ export const examples: Record<string, Example> = {
       },
     effect: same,
   },
+  'a footer that follows': {
+    make: () => (_context, next) => {
+      let isAsked = false;
+      return next().followedBy((reply) => {
+        if (isAsked) return undefined;
+        isAsked = true;
+        return Stream.from<StreamChunk, Reply>([text(' ~')], reply);
+      });
+    },
+    effect: (whole) => `${whole} ~`,
+  },
   'a tap': { make: () => (_context, next) => next().tap(() => undefined), effect: same },
   'a banner after ready()': {
     make: () =>
