@@ -179,9 +179,18 @@ const changesSchema = z.strictObject({
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** Checks what a middleware passes to `next()`. `before` is its own request. */
+/** Tools that a layer has passed to `next()` before and that were found to be right. */
+const checkedTools = new WeakSet<object>();
+
+/**
+ * Checks what a middleware passes to `next()`. `before` is its own request. What is part of that was checked before, and a tool or a message is checked
+ * once: whoever changes it after that sends it unchecked.
+ */
 export function checkChanges(changes: Partial<ModelRequest>, before: ModelRequest): void {
-  parseOptions('The request', changesSchema, changes);
+  if (!isKnown(changes, before)) {
+    parseOptions('The request', changesSchema, changes);
+    for (const tool of changes.tools ?? []) checkedTools.add(tool);
+  }
   for (const key of ['messages', 'parameters'] as const) {
     if (key in changes && changes[key] === undefined)
       throw new SluiceError(
@@ -190,6 +199,31 @@ export function checkChanges(changes: Partial<ModelRequest>, before: ModelReques
       );
   }
   if (changes.messages !== undefined) checkNewMessages(changes.messages, before.messages);
+}
+
+type Fields = Readonly<Partial<Record<keyof ModelRequest, unknown>>>;
+
+/** Whether the changes have only messages, which are checked one by one, and what was checked before. */
+function isKnown(changes: Fields, before: Fields): boolean {
+  if (typeof changes !== 'object' || changes === null) return false;
+  for (const key of Object.keys(changes)) {
+    if (!isField(key)) return false;
+    const value = changes[key];
+    const isTrusted =
+      (key === 'messages' && Array.isArray(value)) ||
+      (key === 'tools' && Array.isArray(value) && value.every(isCheckedTool)) ||
+      (key in before && value === before[key]);
+    if (!isTrusted) return false;
+  }
+  return true;
+}
+
+function isCheckedTool(tool: unknown): boolean {
+  return typeof tool === 'object' && tool !== null && checkedTools.has(tool);
+}
+
+function isField(key: string): key is keyof ModelRequest {
+  return Object.hasOwn(changesSchema.shape, key);
 }
 
 /** Reports data that JSON and `structuredClone` would change: it becomes part of the result. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Pipeline } from 'sluice';
-import type { Message, Middleware } from 'sluice';
+import type { Message, Middleware, ToolDefinition } from 'sluice';
 import { failureOf, says } from './harness.ts';
 
 /** A message that counts how often its role is read, which each check does. */
@@ -96,5 +96,78 @@ describe('the messages that a layer passes to next()', () => {
     };
     await new Pipeline([changes, model]).execute('user', 'hi');
     expect(sent).toEqual(['first', 'second']);
+  });
+});
+
+describe('the tools that a layer passes to next()', () => {
+  /** A tool, and how often its name was read, which each check does. */
+  function watched(): { tool: ToolDefinition; reads: () => number } {
+    let reads = 0;
+    const tool = {
+      parameters: {},
+      get name() {
+        reads++;
+        return 'look';
+      },
+    };
+    return { tool, reads: () => reads };
+  }
+
+  /** Asks several times, with these changes. */
+  const again = (changes: (round: number) => object, rounds = 3): Middleware =>
+    function again(_context, next) {
+      let round = 1;
+      return next(changes(0)).followedBy(() => (round < rounds ? next(changes(round++)) : undefined));
+    };
+
+  test('are checked once, and again only beside other changes', async () => {
+    const { tool, reads } = watched();
+    const checks: number[] = [];
+    const rounds: Middleware = function rounds(_context, next) {
+      for (const more of [{}, {}, { messages: [] }, { parameters: { temperature: 1 } }]) {
+        const before = reads();
+        next({ tools: [tool], ...more });
+        checks.push(reads() - before);
+      }
+      return next();
+    };
+    await ask(rounds);
+    expect(checks.map((count) => count > 0)).toEqual([true, false, false, true]);
+  });
+
+  test('are checked if one of them is new', async () => {
+    const known = { name: 'known', parameters: {} };
+    const error = await failureOf(
+      ask(again((round) => ({ tools: round === 0 ? [known] : [known, { name: '', parameters: {} }] }))),
+    );
+    expect(error.message).toContain('tools.1.name is a string: give one that is not empty');
+  });
+
+  test('are checked each time if they are wrong', async () => {
+    const wrong = { name: 'wrong', parameters: 1 };
+    const errors: string[] = [];
+    const twice: Middleware = function twice(_context, next) {
+      for (const _try of [1, 2]) {
+        try {
+          Reflect.apply(next, undefined, [{ tools: [wrong] }]);
+        } catch (error) {
+          errors.push(String(error));
+        }
+      }
+      return next();
+    };
+    await ask(twice);
+    expect(errors).toHaveLength(2);
+    for (const error of errors) expect(error).toContain('tools.0.parameters is a number');
+  });
+
+  test('do not make a wrong change right that comes with them', async () => {
+    const tool = { name: 'known', parameters: {} };
+    for (const wrong of [{ tool: 1 }, { model: 1 }, { parameters: undefined }, { messages: 1 }]) {
+      const error = await failureOf(ask(again((round) => ({ tools: [tool], ...(round === 1 && wrong) }))));
+      expect(error.message).toMatch(
+        new RegExp(`called next\\(\\) with a wrong change: .*${Object.keys(wrong)[0]} is`),
+      );
+    }
   });
 });
