@@ -1,4 +1,3 @@
-import { Stream } from '../src/index.ts';
 import type { Middleware, ToolDefinition } from '../src/index.ts';
 import type { ToolSet } from './tools/asking.ts';
 import { Loop } from './tools/loop.ts';
@@ -35,7 +34,7 @@ export function tools(list: readonly Tool[], options: ToolsOptions = {}): Middle
   const asksApproval = [...byName.values()].some(({ needsApproval }) => needsApproval !== undefined);
   const set: ToolSet = { settings, byName, definitions, asksApproval, key: recordsKey() };
   return function tools(context, next) {
-    return Stream.fromSource(new Loop(context, next, set));
+    return new Loop(context, next, set).stream();
   };
 }
 

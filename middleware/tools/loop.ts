@@ -1,10 +1,9 @@
-import { End, end, isSluiceError } from '../../src/index.ts';
+import { Stream, end, isSluiceError } from '../../src/index.ts';
 import type {
   ExecutionContext,
   Message,
   Next,
   PendingCall,
-  Pulled,
   PushSource,
   Receiver,
   Reply,
@@ -12,9 +11,9 @@ import type {
   ResultStep,
   RoundState,
   SluiceError,
+  Tap,
 } from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
-import { CallIds } from './call-ids.ts';
 import { GRACE_MS } from './calls.ts';
 import type { RunningCall } from './calls.ts';
 import { chunksOf } from './chunks-of.ts';
@@ -38,10 +37,10 @@ const MAX_PAUSES = 10;
 const MAX_WAITING = 1_000;
 
 /**
- * The loop: asks the model, runs the calls of its reply, and asks again with their results, until a reply has none. It is one stream: as long as a reply comes, its
- * batches pass through. While tools run, it gives what they say.
+ * The loop: asks the model, runs the calls of its reply, and asks again with their results, until a reply has none. Its stream is that of the first reply,
+ * followed by what tools say while they run, of which it is the source, followed by the next reply.
  */
-export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
+export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<StreamChunk, Reply> {
   readonly #context: ExecutionContext;
   readonly #set: ToolSet;
   readonly #asking: Asking;
@@ -49,8 +48,6 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   #record: LoopRecord | undefined;
   #turnId: string | undefined;
   #runner: Runner | undefined;
-  /** The reply that comes. */
-  #source: PushSource<StreamChunk, Reply> | undefined;
   #reading: Reading | undefined;
   #asked: Asked | undefined;
   /** Whether a reply has begun and not ended. */
@@ -58,12 +55,14 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
   #pauses = 0;
   /** The numbers of the calls that made the rounds. */
   #numbers: Map<number, number | undefined> | undefined;
-  /** Who waits for chunks. */
+  /** What is done between two replies, and has not begun. */
+  #work: (() => Promise<void>) | undefined;
+  /** Who waits for chunks between two replies. */
   #receiver: Receiver<StreamChunk, Reply> | undefined;
   /** Chunks that wait for a reader. */
   #out: StreamChunk[] = [];
-  #ending: End<Reply> | { error: unknown } | undefined;
-  #hasBegun = false;
+  /** What comes after them: the reply to end or to go on with, or an error. */
+  #ending: { reply: Reply; goesOn: boolean } | { error: unknown } | undefined;
   #isClosed = false;
 
   constructor(context: ExecutionContext, next: Next, set: ToolSet) {
@@ -72,80 +71,78 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     this.#asking = new Asking(context, next, set);
   }
 
+  /** All of it as one stream. */
+  stream(): Stream<StreamChunk, Reply> {
+    checkStored(this.#context, this.#set);
+    const record = (this.#record = earlierRecord(this.#context, this.#set.key));
+    const first = record === undefined ? this.#ask() : this.#doing(() => this.#goOn(record));
+    return first.followedBy((reply) => this.#following(reply)).tap(this);
+  }
+
+  /** What follows a reply, or the tools that were run after it. */
+  #following(reply: Reply): Stream<StreamChunk, Reply> | undefined {
+    if (this.#isComing) return this.#replyEnded(reply);
+    const ending = this.#ending;
+    this.#ending = undefined;
+    return ending !== undefined && 'goesOn' in ending && ending.goesOn ? this.#ask() : undefined;
+  }
+
+  /** A stream of what is said during some work, which ends with it. */
+  #doing(work: () => Promise<void>): Stream<StreamChunk, Reply> {
+    this.#work = work;
+    return Stream.fromSource(this);
+  }
+
   request(receiver: Receiver<StreamChunk, Reply>): void {
     this.#receiver = receiver;
-    if (this.#source !== undefined && this.#out.length === 0) this.#source.request(this.#heard);
-    else if (this.#hasBegun) this.#deliver();
-    else this.#begin();
+    const work = this.#work;
+    this.#work = undefined;
+    if (work === undefined) this.#deliver();
+    else void this.#guarded(work);
   }
 
   /** No tool starts any more. Resolves when none runs; the runtime bounds the wait. */
   async close(error: SluiceError): Promise<void> {
     this.#isClosed = true;
     this.#receiver = undefined;
-    if (this.#runner === undefined) return;
     const mayFinish = this.#set.settings.onClose === 'finish' && isByConsumer(error);
-    await this.#runner.stop(error, mayFinish);
+    await this.#runner?.stop(error, mayFinish);
+  }
+
+  /** The end of its stream, whatever came before. */
+  end(): void {
     this.#record?.leave(this.#context.signal);
-  }
-
-  /** The runtime calls these with what the reply below gives. */
-  readonly #heard: Receiver<StreamChunk, Reply> = {
-    pulled: (pulled) => this.#pulled(pulled),
-    failed: (error) => this.#end({ error }),
-  };
-
-  #pulled(pulled: Pulled<StreamChunk, Reply>): void {
-    if (pulled instanceof End) {
-      this.#source = undefined;
-      this.#replyEnded(pulled.reply);
-      return;
-    }
-    const batch = this.#reading?.take(pulled) ?? pulled;
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
-    receiver?.pulled(batch);
-  }
-
-  #begin(): void {
-    this.#hasBegun = true;
-    this.#attempt(() => {
-      checkStored(this.#context, this.#set);
-      this.#record = earlierRecord(this.#context, this.#set.key);
-      if (this.#record === undefined) this.#ask();
-      else void this.#goOn(this.#record);
-    });
   }
 
   /** Says a recorded turn again, and brings what has no result to its end. */
   async #goOn(record: LoopRecord): Promise<void> {
-    await this.#guarded(async () => {
-      const { rounds } = record.ledger;
-      const said = rounds.flatMap((round) => [
-        ...chunksOf(round.reply.message, this.#numberOf(round.reply.round)),
-        ...this.#resultChunks(round.calls.flatMap(({ result }) => result ?? [])),
-      ]);
-      const open = await openCalls(this.#context, this.#set, record, ({ reply: { round } }) =>
-        this.#asking.offeredIn(round, rounds.slice(0, round)),
-      );
-      if (open !== undefined) await this.#keep(record, open);
-      this.#emit(said);
-      const last = rounds.at(-1);
-      if (open === undefined || last === undefined) return this.#ask();
-      const waits = await this.#run(record, open);
-      await this.#afterRound(record, last, { ...last.reply.reply }, { ...open, waits });
-    });
+    const { rounds } = record.ledger;
+    const said = rounds.flatMap((round) => [
+      ...chunksOf(round.reply.message, this.#numberOf(round.reply.round)),
+      ...this.#resultChunks(round.calls.flatMap(({ result }) => result ?? [])),
+    ]);
+    const open = await openCalls(this.#context, this.#set, record, ({ reply: { round } }) =>
+      this.#asking.offeredIn(round, rounds.slice(0, round)),
+    );
+    if (open !== undefined) await this.#keep(record, open);
+    this.#emit(said);
+    const last = rounds.at(-1);
+    if (open === undefined || last === undefined) {
+      this.#askNext({ finishReason: 'other' });
+      return;
+    }
+    const waits = await this.#run(record, open);
+    await this.#afterRound(record, last, { ...last.reply.reply }, { ...open, waits });
   }
 
-  #ask(): void {
+  #ask(): Stream<StreamChunk, Reply> {
     const asked = this.#asking.ask(this.#record?.ledger.rounds ?? []);
     this.#asked = asked;
     this.#turnId ??= this.#record?.turnId ?? turnIdOf(this.#context, this.#set.key);
-    this.#reading = new Reading(new CallIds(this.#turnId, asked.round));
+    this.#reading = new Reading(this.#turnId, asked.round);
     this.#isComing = true;
-    this.#source = asked.stream.toSource();
     if (this.#record !== undefined) this.#context.steps.underWay = () => this.#underWay();
-    if (this.#receiver !== undefined) this.#source.request(this.#heard);
+    return asked.stream.map(this.#reading.take);
   }
 
   /** What has come of the reply that comes now. */
@@ -154,14 +151,14 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     return message === undefined || message.content.length === 0 ? undefined : message;
   }
 
-  #replyEnded(reply: Reply): void {
+  /** The usual end has no calls. */
+  #replyEnded(reply: Reply): Stream<StreamChunk, Reply> | undefined {
     this.#isComing = false;
     const reading = this.#reading;
     const asked = this.#asked;
-    if (reading === undefined || asked === undefined) return;
-    // The usual end, without a promise.
-    if (!reading.hasCalls && reply.finishReason !== 'pause') this.#end(end(reply));
-    else void this.#guarded(() => this.#roundEnded(asked, reading, reply));
+    if (reading === undefined || asked === undefined) return undefined;
+    if (!reading.hasCalls && reply.finishReason !== 'pause') return undefined;
+    return this.#doing(() => this.#roundEnded(asked, reading, reply));
   }
 
   async #roundEnded(asked: Asked, reading: Reading, reply: Reply): Promise<void> {
@@ -176,7 +173,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     });
     if (this.#isClosed) return;
     if (what.isDone && (reply.finishReason !== 'pause' || this.#pauses > MAX_PAUSES)) {
-      this.#end(end(reply));
+      this.#end(reply);
       return;
     }
     const record = (this.#record ??= newRecord(
@@ -215,19 +212,19 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
     if (what.waits.length > 0) {
       const pending = [...what.waits];
       if (!record.rests(pending)) await record.record([{ kind: 'wait', pending }]);
-      this.#end(end({ ...reply, finishReason: 'tool_calls', pending }));
+      this.#end({ ...reply, finishReason: 'tool_calls', pending });
       return;
     }
     if (what.then === 'end' || this.#asking.stops(round, reply)) {
-      this.#end(end(what.reply ?? reply));
+      this.#end(what.reply ?? reply);
       return;
     }
     if (this.#asking.isInterrupted(record.ledger.rounds.length)) {
       this.#context.interrupt('max_rounds');
-      this.#end(end(reply));
+      this.#end(reply);
       return;
     }
-    this.#ask();
+    this.#askNext(reply);
   }
 
   /** Results that are recorded. */
@@ -271,28 +268,27 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       receiver.pulled(this.#out.splice(0));
     } else if (this.#ending !== undefined) {
       this.#receiver = undefined;
-      if (this.#ending instanceof End) receiver.pulled(this.#ending);
-      else receiver.failed(this.#ending.error);
+      if ('error' in this.#ending) receiver.failed(this.#ending.error);
+      else receiver.pulled(end(this.#ending.reply));
     }
   }
 
-  #end(ending: End<Reply> | { error: unknown }): void {
-    this.#source = undefined;
+  #end(reply: Reply): void {
+    this.#over({ reply, goesOn: false });
+  }
+
+  /** Another reply follows this one. */
+  #askNext(reply: Reply): void {
+    this.#over({ reply, goesOn: true });
+  }
+
+  #over(ending: { reply: Reply; goesOn: boolean } | { error: unknown }): void {
     this.#ending ??= ending;
-    this.#record?.leave(this.#context.signal);
     this.#deliver();
   }
 
-  #attempt(go: () => void): void {
-    try {
-      go();
-    } catch (error) {
-      this.#end({ error });
-    }
-  }
-
   /** What fails here ends the execution, after the tools that run. */
-  async #guarded(go: () => Promise<void> | void): Promise<void> {
+  async #guarded(go: () => Promise<void>): Promise<void> {
     try {
       await go();
     } catch (error) {
@@ -300,7 +296,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents {
       await withDeadline(stopped, GRACE_MS).catch(() => {
         this.#context.warn(`tools(): a tool ignored its signal for ${GRACE_MS} ms and was given up.`);
       });
-      this.#end({ error });
+      this.#over({ error });
     }
   }
 }

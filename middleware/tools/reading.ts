@@ -1,11 +1,13 @@
 import { Accumulator } from '../../src/index.ts';
 import type { Message, StreamChunk } from '../../src/index.ts';
-import type { CallIds } from './call-ids.ts';
+import { CallIds } from './call-ids.ts';
 
 /** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */
 export class Reading {
-  readonly #ids: CallIds;
-  /** Made for the first chunk that is not plain text. */
+  readonly #turnId: string;
+  readonly #round: number;
+  /** Made for the first chunk that is not plain text, as is the accumulator. */
+  #ids: CallIds | undefined;
   #accumulator: Accumulator | undefined;
   /** The pieces of text that came last. */
   #pieces: string[] = [];
@@ -18,25 +20,17 @@ export class Reading {
   /** Whether a layer below has run tools. */
   ranBelow = false;
 
-  constructor(ids: CallIds) {
-    this.#ids = ids;
+  constructor(turnId: string, round: number) {
+    this.#turnId = turnId;
+    this.#round = round;
   }
 
-  /** The batch with our ids in it. */
-  take(batch: readonly StreamChunk[]): readonly StreamChunk[] {
-    let changed: StreamChunk[] | undefined;
-    for (let at = 0; at < batch.length; at++) {
-      const chunk = batch[at];
-      if (chunk === undefined) continue;
-      if (chunk.type === 'content' && chunk.call === this.#textOf && isPlain(chunk)) {
-        this.#pieces.push(chunk.content);
-        continue;
-      }
-      const renamed = this.#other(chunk);
-      if (renamed !== chunk) (changed ??= batch.slice())[at] = renamed;
-    }
-    return changed ?? batch;
-  }
+  /** The chunk with our id, if it has one. Any other passes as it is. */
+  readonly take = (chunk: StreamChunk): StreamChunk => {
+    if (chunk.type !== 'content' || chunk.call !== this.#textOf || !isPlain(chunk)) return this.#other(chunk);
+    this.#pieces.push(chunk.content);
+    return chunk;
+  };
 
   /** The reply so far, as one message. */
   message(): Message {
@@ -54,6 +48,7 @@ export class Reading {
     this.#textOf = undefined;
     if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) this.hasCalls = true;
     if (chunk.type === 'tool_result' && chunk.providerExecuted !== true) this.ranBelow = true;
+    this.#ids ??= new CallIds(this.#turnId, this.#round);
     const renamed = this.#ids.renamed(chunk);
     accumulator.add(renamed);
     return renamed;
