@@ -64,11 +64,11 @@ export class RunningCall {
   constructor(ready: ReadyCall, owner: CallOwner) {
     this.ready = ready;
     this.#owner = owner;
-    const { call } = ready;
+    const { call, tool } = ready;
     const { trace } = owner.settings;
     this.#span = owner.context.trace.span('tool', call.name, {
       callId: call.id,
-      ...(trace.arguments && { arguments: JSON.stringify(call.arguments) }),
+      ...(trace.arguments && { arguments: argumentsFor(call, tool) }),
     });
   }
 
@@ -214,6 +214,14 @@ export class RunningCall {
   get #maxCharacters(): number {
     return this.#owner.settings.maxResultCharacters;
   }
+}
+
+/** What a span contains of the arguments. */
+function argumentsFor(call: ToolCallPart, { redact }: Tool): string {
+  if (redact === undefined) return JSON.stringify(call.arguments);
+  return JSON.stringify(call.arguments, (key, value: unknown) =>
+    redact.has(key.toLowerCase()) ? '***' : value,
+  );
 }
 
 /** An error that a tool or a function of the user ends the execution with. It is never retried: tools may have run. */

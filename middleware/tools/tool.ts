@@ -62,6 +62,8 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly inner?: (() => ReadonlyMap<string, Tool>) | undefined;
   /** Changes if its name or its schema does. */
   readonly fingerprint: string;
+  /** Names, in lower case, of fields of its input whose values spans do not contain. */
+  readonly redact?: ReadonlySet<string> | undefined;
   /** Never set: it carries the types. */
   readonly types?: { readonly input: Input; readonly output: Output };
 }

@@ -17,7 +17,11 @@ const prints: Record<string, RegExp> = {
     /user-123 -> .*Ada[\s\S]*tokens, cost unknown[\s\S]*fork: 4 messages; the first one has 10\ncleared: 0/,
   'export-owner.ts': /exported: 2 sessions, complete\nforgotten: 2 sessions\nleft: 0 of ada, 1 of bob/,
   'first-pipeline.ts': /-- stop, \d+ tokens/,
+  'http-tool.ts':
+    /Tom%C3%A9\/weather\?units=metric","token":"\*\*\*","degrees":21[\s\S]*HTTP 404 Not Found: \{"error":"no such city"\}[\s\S]*as a part of a path[\s\S]*the host 169\.254\.169\.254 is not allowed/,
   'logging.ts': /attempt failed .*529[\s\S]*execution completed/,
+  'pack-tools.ts':
+    /error: The arguments are wrong: order: [\s\S]*\{"order":"7","sent":"Monday"\}[\s\S]*offered: lookup\ninvalid_options - .*without a function \(lookup\)/,
   'prompt-pack.ts':
     /note: .*validators are not run[\s\S]*French \{\{company\}\}, in at most 1[\s\S]*without a value \(company\)/,
   'providers.ts': /anthropic: \{"animal":"cat"\} \(stop, \d+ tokens\)\n {2}thought: Whiskers\./,

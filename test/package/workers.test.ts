@@ -2,9 +2,9 @@ import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { entryPoints, root } from '../../scripts/entry-points.ts';
 
-/** What runs without Node. Stores, the fault server and the contract suites need it. */
+/** What runs without Node. Stores, the fault server and the contract suites need it, and an HTTP tool opens sockets. */
 const portable = entryPoints().filter(({ specifier }) =>
-  /^sluice(?:$|\/(?:kit|conversation|middleware|providers)(?:$|\/))/.test(specifier),
+  /^sluice(?:$|\/(?:kit|conversation|middleware(?!\/http-tool)|providers)(?:$|\/))/.test(specifier),
 );
 
 /**
@@ -38,7 +38,7 @@ async function ofNode(conditions: string[]): Promise<string[]> {
 const OF_THE_SDK = /^node_modules\/@anthropic-ai\/sdk\/(?:internal|tools\/agent-toolset)\/node\.mjs: /;
 
 describe('the entry points that need no Node', () => {
-  test('are the core, the kit, conversations, every middleware and every provider', () => {
+  test('are the core, the kit, conversations, every other middleware and every provider', () => {
     expect(portable.length).toBeGreaterThan(14);
   });
 
