@@ -5,6 +5,7 @@
  */
 export { openConversation } from './open.ts';
 export type { PackConversationOptions, PipelineConversationOptions } from './open.ts';
+export type { PackToolBinding } from './pack-tools.ts';
 export { Conversation } from './conversation.ts';
 export { loadPack, parsePack } from './pack.ts';
 export type {

@@ -6,6 +6,8 @@ import type { Middleware, PipelineOptions, Provider, SessionKey } from '../src/i
 import { Conversation } from './conversation.ts';
 import { parsePack } from './pack.ts';
 import type { PromptPack } from './pack-types.ts';
+import { packTools } from './pack-tools.ts';
+import type { PackToolBinding } from './pack-tools.ts';
 import { PackTurns, packWarnings, systemPrompt } from './pack-turns.ts';
 import { Prompt } from './prompt.ts';
 import { SharedPipeline } from './shared-pipeline.ts';
@@ -30,7 +32,11 @@ export interface PackConversationOptions {
   session?: SessionKey;
   /** Initial values of the prompt's variables, checked like those of `setVariable()`. */
   variables?: Readonly<Record<string, unknown>>;
-  /** Outermost layers, such as `logging()` and `cost()`; below them are `retry()`, `timeout()`, the system prompt and the provider. */
+  /** What runs the prompt's tools, by name. Each tool needs a function, which gets the checked input, or a whole tool made with `tool()`. */
+  tools?: Readonly<Record<string, PackToolBinding>>;
+  /**
+   * Outermost layers, such as `logging()` and `cost()`; below them are the loop of the tools, `retry()`, `timeout()`, the system prompt and the provider.
+   */
   middleware?: readonly Middleware[];
   /** Options of the pipeline that is created: `store`, `logger`, limits, `own`. */
   pipelineOptions?: PipelineOptions;
@@ -58,6 +64,7 @@ const overPack = z.strictObject({
   ),
   session: z.unknown().optional(),
   variables: z.record(z.string(), z.unknown()).optional(),
+  tools: z.record(z.string(), z.unknown()).optional(),
   middleware: z.array(z.unknown()).optional(),
   pipelineOptions: z.looseObject({}).optional(),
   strict: z.boolean().optional(),
@@ -66,8 +73,8 @@ const overPack = z.strictObject({
 /**
  * Opens a conversation, either with a pipeline, or with a prompt of a PromptPack and a provider.
  *
- * With a pack, it creates a pipeline in the recommended order. The pack's tools, tool policy and validators are checked but have no effect
- * yet: `conversation.warnings` and the warnings of every result say so; with `strict`, this is an error.
+ * With a pack, it creates a pipeline in the recommended order, with the loop for the tools of the prompt if it has any. The pack's validators are
+ * checked but have no effect yet: `conversation.warnings` and the warnings of every result say so; with `strict`, this is an error.
  *
  * Throws `invalid_options`.
  *
@@ -100,18 +107,20 @@ export function openConversation(
   }
   parseOptions('openConversation()', overPack, options);
   const key = keyOf(options.session);
-  const shared = new SharedPipeline(pipelineOf(options), true);
-  return new Conversation({ shared, key, packTurns: packTurnsOf(options) });
+  const pack = parsePack(options.pack);
+  const packTurns = packTurnsOf(pack, options);
+  const shared = new SharedPipeline(pipelineOf(pack, options), true);
+  return new Conversation({ shared, key, packTurns });
 }
 
-function pipelineOf({
-  middleware = [],
-  provider: model,
-  pipelineOptions,
-}: PackConversationOptions): Pipeline {
+function pipelineOf(
+  pack: PromptPack,
+  { middleware = [], prompt, tools, provider: model, pipelineOptions }: PackConversationOptions,
+): Pipeline {
   const stack = [
     packWarnings(),
     ...middleware,
+    ...packTools(pack, prompt, tools),
     retry(),
     timeout({ idleMs: IDLE_MS }),
     system(systemPrompt),
@@ -120,8 +129,8 @@ function pipelineOf({
   return new Pipeline(stack, pipelineOptions);
 }
 
-function packTurnsOf(options: PackConversationOptions): PackTurns {
-  const prompt = new Prompt(parsePack(options.pack), options.prompt);
+function packTurnsOf(pack: PromptPack, options: PackConversationOptions): PackTurns {
+  const prompt = new Prompt(pack, options.prompt);
   const warnings = prompt.unused(options.provider.name);
   if (options.strict === true && warnings.length > 0)
     throw new SluiceError(

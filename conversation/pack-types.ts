@@ -40,9 +40,8 @@ export interface PackPrompt {
   parameters?: PackParameters | undefined;
   /** Changes for certain models, by the name of the model. */
   model_overrides?: Record<string, PackModelOverride> | undefined;
-  /** Names in the pack's `tools`. Has no effect yet. */
+  /** Names in the pack's `tools`. */
   tools?: string[] | undefined;
-  /** Has no effect yet. */
   tool_policy?: PackToolPolicy | undefined;
   /** Has no effect yet. */
   validators?: PackValidator[] | undefined;
@@ -108,9 +107,11 @@ export interface PackTool {
 
 /** How a prompt may use its tools. */
 export interface PackToolPolicy {
+  /** `required` holds for the first round of a turn. */
   tool_choice: 'auto' | 'required' | 'none';
   max_rounds: number;
   max_tool_calls_per_turn: number;
+  /** Names of tools that are not offered. */
   blocklist?: string[] | undefined;
   [field: string]: unknown;
 }

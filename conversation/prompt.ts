@@ -1,6 +1,7 @@
 import { SluiceError } from '../src/index.ts';
 import type { Parameters } from '../src/index.ts';
 import { packParameters, unsentParameters } from './parameters.ts';
+import { offeredTools } from './pack-tools.ts';
 import type { PackPrompt, PackVariable, PromptPack } from './pack-types.ts';
 import { compileTemplate, delimitersOf, fill, variablesOf } from './template.ts';
 import type { Piece, Scope } from './template.ts';
@@ -87,21 +88,21 @@ export class Prompt {
 
   /** The pack's parameters for a model. */
   parameters(model: string): Parameters {
-    const { parameters, model_overrides: overrides = {} } = this.#prompt;
-    return packParameters({ ...parameters, ...ownValue(overrides, model)?.parameters });
+    const { parameters, model_overrides: overrides = {}, tool_policy: policy } = this.#prompt;
+    const own = packParameters({ ...parameters, ...ownValue(overrides, model)?.parameters });
+    // A tool choice without tools is an error on the wires.
+    const choice = offeredTools(this.#prompt).length > 0 ? policy?.tool_choice : undefined;
+    return choice === undefined || choice === 'auto' ? own : { ...own, toolChoice: choice };
   }
 
   /** What the prompt asks for but has no effect, one sentence each. `provider` is the provider's name. */
   unused(provider: string): string[] {
-    const { tools = [], validators = [], parameters = {}, model_overrides: overrides = {} } = this.#prompt;
+    const { validators = [], parameters = {}, model_overrides: overrides = {} } = this.#prompt;
     const all = [parameters, ...Object.values(overrides).map((override) => override.parameters ?? {})];
     const enabled = validators.filter((validator) => validator.enabled).map(({ type }) => type);
-    const policy = this.#prompt.tool_policy !== undefined;
     const other = ['evals', 'media', 'pipeline'].filter((field) => this.#prompt[field] !== undefined);
     const unknown = [...this.#declared.values()].filter(({ type }) => !isKnownType(type));
     return [
-      ...(tools.length > 0 ? [`its tools are not offered to the model (${tools.join(', ')})`] : []),
-      ...(policy ? ['its tool_policy is not applied'] : []),
       ...(enabled.length > 0 ? [`its validators are not run (${enabled.join(', ')})`] : []),
       ...other.map((field) => `its field ${field} has no effect`),
       ...unsentParameters(all, provider),
