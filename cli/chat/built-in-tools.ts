@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { tool } from '../../middleware/tools.ts';
 import type { Tool } from '../../middleware/tools.ts';
-import { calculate } from './arithmetic.ts';
+import { calculate } from '../../providers/demo/index.ts';
 
 /** The tools of a chat with the demo model: what a tool call looks like can be seen without a key. */
 export function builtInTools(now: () => Date = () => new Date()): Tool[] {

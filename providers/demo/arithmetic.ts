@@ -1,3 +1,5 @@
+import { calculate } from './expression.ts';
+
 /** An arithmetic question found in a text. */
 export interface Calculation {
   /** The expression with the usual operators: `17 * 23`. */
@@ -57,11 +59,6 @@ export function calculation(text: string): Calculation | undefined {
   return undefined;
 }
 
-/** A number without the rounding errors of binary fractions. */
-export function formatNumber(value: number): string {
-  return String(Number(value.toPrecision(12)));
-}
-
 function evaluated(expression: string): Calculation | undefined {
   const tokens = expression.match(/\d+(?:\.\d+)?|\.\d+|[+\-*/^%()]/g) ?? [];
   const operands = tokens.filter((token) => /\d/.test(token)).map(Number);
@@ -71,58 +68,10 @@ function evaluated(expression: string): Calculation | undefined {
     return undefined;
   }
   if (/^\d{4}-\d{2}-\d{2}$/.test(expression)) return undefined;
-  const value = parse(tokens);
-  if (value === undefined || !Number.isFinite(value)) return undefined;
-  return { expression, value, operands, operator };
-}
-
-/** The precedence of the operators. `^` is right-associative. */
-const STRENGTH: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 4 };
-
-/** Precedence climbing. Undefined if the tokens are not an expression. */
-function parse(tokens: readonly string[]): number | undefined {
-  let position = 0;
-  let depth = 0;
-
-  function operand(): number {
-    const token = tokens[position++];
-    if (token === '-') return -sum(3);
-    if (token === '+') return sum(3);
-    if (token !== '(') return token === undefined || !/\d/.test(token) ? NaN : Number(token);
-    depth += 1;
-    const inner = depth > 100 ? NaN : sum(1);
-    depth -= 1;
-    return tokens[position++] === ')' ? inner : NaN;
-  }
-
-  function sum(strength: number): number {
-    let left = operand();
-    for (;;) {
-      const operator = tokens[position] ?? '';
-      const own = STRENGTH[operator];
-      if (own === undefined || own < strength || Number.isNaN(left)) return left;
-      position += 1;
-      left = apply(operator, left, sum(operator === '^' ? own : own + 1));
-    }
-  }
-
-  const value = sum(1);
-  return position === tokens.length && !Number.isNaN(value) ? value : undefined;
-}
-
-function apply(operator: string, left: number, right: number): number {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return left / right;
-    case '%':
-      return left % right;
-    default:
-      return left ** right;
+  try {
+    return { expression, value: calculate(expression), operands, operator };
+  } catch {
+    // What only looks like an expression has no value.
+    return undefined;
   }
 }

@@ -5,6 +5,8 @@ import { parseOptions } from '../../src/kit/index.ts';
 import { plan } from './plan.ts';
 import { perform } from './perform.ts';
 
+export { calculate } from './expression.ts';
+
 /** Options of `demo()`. */
 export interface DemoOptions {
   /** Milliseconds before each word. Default: 40, about the pace of a reader. 0 uses no timers, which is for tests. */

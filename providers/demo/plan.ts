@@ -1,5 +1,5 @@
 import { textOf, type Message, type ModelRequest, type Part, type ToolDefinition } from '../../src/index.ts';
-import { calculation, formatNumber, type Calculation } from './arithmetic.ts';
+import { calculation, type Calculation } from './arithmetic.ts';
 import { haiku } from './haiku.ts';
 import { recall } from './memory.ts';
 import { calculatorArguments, sample } from './schema-sample.ts';
@@ -145,7 +145,7 @@ function replyTo(messages: readonly Message[], prompt: string, asked: Calculatio
   if (tale !== null) return story((tale[1] ?? 'a river').trim());
   const remembered = recall(messages, prompt);
   if (remembered !== undefined) return remembered;
-  if (asked !== undefined) return `${asked.expression} is ${formatNumber(asked.value)}.`;
+  if (asked !== undefined) return `${asked.expression} is ${asked.value}.`;
   const echoed = /^(?:please\s+)?(?:repeat(?: after me)?|echo|say)\b[\s:,]*([^]+)$/i.exec(prompt)?.[1];
   if (echoed !== undefined) return unquoted(echoed);
   if (/^(?:please\s+)?summari[sz]e\b/i.test(prompt)) return summary(prompt);
@@ -179,7 +179,7 @@ function thoughts(prompt: string, asked: Calculation | undefined, answer: Plan):
   const steps = [`The question is: “${shortened(prompt)}”`];
   if (asked !== undefined) steps.push(`It asks for ${asked.expression}.`);
   if (answer.call !== undefined) steps.push(`The tool ${answer.call.name} can do this, so I call it.`);
-  else if (asked !== undefined) steps.push(`Done step by step, that makes ${formatNumber(asked.value)}.`);
+  else if (asked !== undefined) steps.push(`Done step by step, that makes ${asked.value}.`);
   else steps.push('I go through what I know, which is only this conversation, and answer in a few words.');
   return steps.join(' ');
 }

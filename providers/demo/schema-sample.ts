@@ -1,4 +1,4 @@
-import { formatNumber, type Calculation } from './arithmetic.ts';
+import type { Calculation } from './arithmetic.ts';
 
 type Json = Record<string, unknown>;
 
@@ -59,7 +59,7 @@ export function calculatorArguments(schema: Json, asked: Calculation, prompt: st
       if (number !== undefined) put(args, name, number);
     } else if (type === 'array') {
       const isText = isJson(property['items']) && property['items']['type'] === 'string';
-      put(args, name, isText ? asked.operands.map(formatNumber) : asked.operands);
+      put(args, name, isText ? asked.operands.map(String) : asked.operands);
     } else if (OPERATION.test(name) || Array.isArray(property['enum'])) {
       put(args, name, operationIn(property['enum'], asked.operator));
     } else if (type === 'string' && (EXPRESSION.test(name) || Object.keys(properties).length === 1)) {

@@ -1,41 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { calculate } from '../../cli/chat/arithmetic.ts';
 import { openChat } from '../../cli/chat/chat.ts';
 import { answerOnce } from '../../cli/chat/once.ts';
 import { demo } from '../../providers/demo/index.ts';
 import { scripted } from '../../testing/scripted.ts';
 import { fakeTerminal } from './fake-terminal.ts';
-
-describe('calculate', () => {
-  it.each([
-    ['12*37', 444],
-    ['1 + 2 * 3', 7],
-    ['(1 + 2) * 3', 9],
-    ['2 ^ 3 ^ 2', 512],
-    ['-2 ^ 2', -4],
-    ['2 ^ -1', 0.5],
-    ['10 - 4 - 3', 3],
-    ['7 % 4', 3],
-    ['0.1 + 0.2', 0.3],
-    ['.5*4', 2],
-  ])('%s is %d', (expression, value) => {
-    expect(calculate(expression)).toBe(value);
-  });
-
-  it.each([
-    ['', 'the expression ends too early'],
-    ['2 *', 'the expression ends too early'],
-    ['1 / 0', 'the result is not a finite number'],
-    ['(1 + 2', 'a parenthesis is not closed'],
-    ['1 2', 'there is something after the expression'],
-    ['process.exit(1)', '"p" is not a number'],
-    ['1 constructor 2', 'there is something after the expression'],
-    ['1+'.repeat(300), 'an expression has at most 500 characters'],
-  ])('%j is refused', (expression, message) => {
-    expect(() => calculate(expression)).toThrow(message);
-  });
-});
 
 describe('the chat', () => {
   const settings = { session: 'chat', verbose: false, parameters: {} };

@@ -1,5 +1,5 @@
 /** Longer expressions are refused. */
-const MAX_LENGTH = 500;
+const MAX_LENGTH = 2_000;
 
 /** How strongly each operator binds. `^` binds its right side first. */
 const STRENGTH: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 4 };
@@ -8,16 +8,22 @@ const STRENGTH: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/'
 const SIGN = 3;
 
 /**
- * Calculates an arithmetic expression of numbers, `+ - * / % ^` and parentheses. Nothing is evaluated as code. Throws an error that says what is wrong.
+ * Calculates an arithmetic expression of numbers, `+ - * / % ^` and parentheses, as the demo model does. Nothing is evaluated as code, so that a calculator
+ * tool can run what a model wrote. The result has at most 12 digits, so without the rounding errors of binary fractions.
+ *
+ * Throws an `Error` that says what is wrong.
+ *
+ * @example
+ * calculate('0.1 + 2 * 0.1'); // 0.3
  */
 export function calculate(expression: string): number {
   if (expression.length > MAX_LENGTH) throw new Error(`an expression has at most ${MAX_LENGTH} characters`);
   const tokens = expression.match(/\d+(?:\.\d+)?|\.\d+|\S/g) ?? [];
   const parser = new Parser(tokens);
   const value = parser.value(1);
-  if (!parser.isAtEnd) throw new Error(`there is something after the expression: ${tokens.at(-1)}`);
+  const rest = parser.rest[0];
+  if (rest !== undefined) throw new Error(`there is something after the expression: ${rest}`);
   if (!Number.isFinite(value)) throw new Error('the result is not a finite number');
-  // Without the rounding errors of binary fractions.
   return Number(value.toPrecision(12));
 }
 
@@ -30,8 +36,8 @@ class Parser {
     this.#tokens = tokens;
   }
 
-  get isAtEnd(): boolean {
-    return this.#at === this.#tokens.length;
+  get rest(): readonly string[] {
+    return this.#tokens.slice(this.#at);
   }
 
   value(strength: number): number {
