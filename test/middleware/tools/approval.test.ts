@@ -1,4 +1,5 @@
 import { MemoryStore, Pipeline } from 'sluice';
+import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { tool, tools } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
@@ -219,6 +220,19 @@ describe('without a record of the turn, needsApproval', () => {
       });
       expect(model.requests).toEqual([]);
     }
+  });
+
+  test('is refused in a second run of the loop with other messages, whose steps are not stored', async () => {
+    const twice: Middleware = async function* twice({ request }, next) {
+      yield* next();
+      return yield* next({ messages: [...request.messages, { role: 'user', content: 'Again.' }] });
+    };
+    const { made, runs } = guarded();
+    const look = kept('look').made;
+    const answers = [calling(['look', {}]), 'seen', calling(['pay', {}]), 'paid'];
+    const { error } = await new Desk().turn([made, look], 'Pay.', { answers, above: [twice] });
+    expect(error).toMatchObject({ code: 'invalid_options', message: expect.stringMatching(/pay cannot wait/) });
+    expect(runs).toEqual([]);
   });
 
   test('is refused for a tool of the client', () => {

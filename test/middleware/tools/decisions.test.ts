@@ -229,6 +229,16 @@ describe('a message with decisions', () => {
     expect(result?.messages.map(({ role }) => role)).toEqual(['assistant', 'tool', 'user', 'assistant']);
   });
 
+  test('is not part of the reply if the turn is replayed', async () => {
+    const desk = new Desk();
+    const { made } = guarded();
+    await desk.turn([made], 'Pay.', { answers: [calling(['pay', {}])] });
+    const options = { turnId: 'd1' };
+    await desk.decide([made], APPROVE, { message: 'Be quick.', options });
+    const again = await desk.decide([made], APPROVE, { message: 'Be quick.', options, answers: [] });
+    expect(again.result).toMatchObject({ replayed: true, response: { content: 'done' } });
+  });
+
   test('stays where it was said if another message settles the turn', async () => {
     const desk = new Desk();
     const { made } = guarded();
