@@ -1,38 +1,53 @@
 import { SluiceError, ledgerOf } from '../../src/index.ts';
-import type { PendingCall, Step, ToolCallPart } from '../../src/index.ts';
+import type { Ledger, PendingCall, Step, ToolCallPart } from '../../src/index.ts';
 import type { Tool } from './tool.ts';
 
 /** Tools by their names. */
 export type ToolsByName = ReadonlyMap<string, Tool>;
 
-/** Steps in their order. */
-export type Steps = readonly { readonly step: Step }[];
+/** Finds the calls that wait and their tools, in a loop and in those inside its calls. */
+export class CallTools {
+  readonly #byName: ToolsByName;
+  readonly #steps: readonly { readonly step: Step }[];
+  readonly #ledgers = new Map<string | undefined, Ledger>();
 
-/** The tool of a call that waits, in this loop or in one inside a call. Throws `tool` if it is gone or has changed since. */
-export function toolOf(pending: PendingCall, byName: ToolsByName, steps: Steps): Tool {
-  const { name, fingerprint } = pending;
-  const tool = toolsAt(pending.path, byName, steps)?.get(name);
-  if (tool === undefined) throw changed(pending, 'is not in the list of tools() any more');
-  if (fingerprint !== undefined && fingerprint !== tool.fingerprint)
-    throw changed(pending, 'has changed since');
-  return tool;
-}
+  constructor(byName: ToolsByName, steps: readonly { readonly step: Step }[]) {
+    this.#byName = byName;
+    this.#steps = steps;
+  }
 
-/** The call of the model that waits. */
-export function callOf({ callId, path }: PendingCall, steps: Steps): ToolCallPart | undefined {
-  return ledgerOf(steps, path).calls.get(callId)?.call;
-}
+  /** The call of the model that waits. */
+  callOf({ callId, path }: PendingCall): ToolCallPart | undefined {
+    return this.#ledger(path).calls.get(callId)?.call;
+  }
 
-/** The tools of the loop at a path: each call of it has to be one of an agent. */
-function toolsAt(path: string | undefined, byName: ToolsByName, steps: Steps): ToolsByName | undefined {
-  let tools: ToolsByName | undefined = byName;
-  const ids = path?.split('/') ?? [];
-  ids.forEach((callId, depth) => {
-    const above = depth === 0 ? undefined : ids.slice(0, depth).join('/');
-    const name = ledgerOf(steps, above).calls.get(callId)?.call.name;
-    tools = name === undefined ? undefined : tools?.get(name)?.inner?.();
-  });
-  return tools;
+  /** The tool of a call that waits. Throws `tool` if it is gone or has changed since. */
+  toolOf(pending: PendingCall): Tool {
+    const { name, fingerprint } = pending;
+    const tool = this.#toolsAt(pending.path)?.get(name);
+    if (tool === undefined) throw changed(pending, 'is not in the list of tools() any more');
+    if (fingerprint !== undefined && fingerprint !== tool.fingerprint)
+      throw changed(pending, 'has changed since');
+    return tool;
+  }
+
+  /** The tools of the loop at a path: each call of it has to be one of an agent. */
+  #toolsAt(path: string | undefined): ToolsByName | undefined {
+    let tools: ToolsByName | undefined = this.#byName;
+    const ids = path?.split('/') ?? [];
+    ids.forEach((callId, depth) => {
+      const above = depth === 0 ? undefined : ids.slice(0, depth).join('/');
+      const name = this.#ledger(above).calls.get(callId)?.call.name;
+      tools = name === undefined ? undefined : tools?.get(name)?.inner?.();
+    });
+    return tools;
+  }
+
+  #ledger(path: string | undefined): Ledger {
+    let ledger = this.#ledgers.get(path);
+    if (ledger === undefined) this.#ledgers.set(path, (ledger = ledgerOf(this.#steps, path)));
+    return ledger;
+  }
 }
 
 function changed({ name, callId }: PendingCall, why: string): SluiceError {

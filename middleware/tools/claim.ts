@@ -6,13 +6,15 @@ import type {
   PendingCall,
   ResultStep,
   Step,
+  ToolCallPart,
 } from '../../src/index.ts';
 import { approvedInput } from './approved.ts';
 import type { Approve } from './approved.ts';
 import type { ToolSet } from './asking.ts';
 import { toolError } from './calls.ts';
-import { callOf, toolOf } from './call-tools.ts';
+import { CallTools } from './call-tools.ts';
 import { checkOf } from './judge.ts';
+import type { ToolsSettings } from './options.ts';
 import type { LoopRecord } from './record.ts';
 import { errorResult, normalResult } from './result.ts';
 import type { NormalResult } from './result.ts';
@@ -37,12 +39,13 @@ export async function claimOf(
 ): Promise<Claim> {
   const { on, by, message } = decisions;
   const pending = new Map(record.ledger.pending.map((call) => [call.callId, call]));
+  const tools = new CallTools(set.byName, record.list);
   const steps: Step[] = [];
   let expires: PendingCall | undefined;
   for (const [callId, decision] of Object.entries(on)) {
     const call = pending.get(callId);
     if (call === undefined) throw refused(callId, 'does not wait');
-    steps.push(...(await stepsFor(call, decision, by, set, record)));
+    steps.push(...(await stepsFor(call, decision, by, tools, set.settings)));
     if (isSooner(call, expires)) expires = call;
   }
   if (message !== undefined) steps.push({ kind: 'message', message });
@@ -58,26 +61,25 @@ async function stepsFor(
   pending: PendingCall,
   decision: Decision,
   by: string,
-  set: ToolSet,
-  record: LoopRecord,
+  tools: CallTools,
+  settings: ToolsSettings,
 ): Promise<PathedStep[]> {
   const { callId, path } = pending;
   const at = path === undefined ? {} : { path };
-  const steps = record.list;
   const decided = { ...at, kind: 'decision' as const, callId, by };
   if ('deny' in decision) {
-    const result = { ...at, ...deniedResult(pending, decision.deny, set.settings.maxResultCharacters) };
+    const result = { ...at, ...deniedResult(pending, decision.deny, settings.maxResultCharacters) };
     return [{ ...decided, decision }, result];
   }
-  const tool = toolOf(pending, set.byName, steps);
+  const tool = tools.toolOf(pending);
   if ('result' in decision) {
-    const { content, isError } = await givenResult(pending, decision, tool, set);
+    const { content, isError } = await givenResult(pending, decision, tool, settings);
     return [
       { ...decided, decision: { result: content, isError } },
       { ...at, kind: 'result', callId, content, isError, outcome: isError ? 'failed' : 'done' },
     ];
   }
-  await checkApproval(pending, decision, tool, record);
+  await checkApproval(pending, decision, tool, tools.callOf(pending));
   return [{ ...decided, decision }];
 }
 
@@ -85,10 +87,9 @@ async function checkApproval(
   pending: PendingCall,
   decision: Approve,
   tool: Tool,
-  record: LoopRecord,
+  call: ToolCallPart | undefined,
 ): Promise<void> {
   const { callId, waitsFor } = pending;
-  const call = callOf(pending, record.list);
   if (call === undefined) throw refused(callId, 'is not in the record of its turn');
   if (waitsFor === 'client') throw refused(callId, 'is run by the client: give its { result }, or deny it');
   if (waitsFor === 'unknown' && decision.arguments !== undefined)
@@ -104,7 +105,7 @@ async function givenResult(
   { callId, waitsFor }: PendingCall,
   { result, isError = false }: GivenResult,
   tool: Tool,
-  { settings }: ToolSet,
+  settings: ToolsSettings,
 ): Promise<NormalResult> {
   if (waitsFor === 'approval') throw refused(callId, 'waits for an approval: approve it, or deny it');
   let value = result;

@@ -10,7 +10,7 @@ import type {
 import { approvedInput, noteOn } from './approved.ts';
 import type { ToolSet } from './asking.ts';
 import type { ReadyCall } from './calls.ts';
-import { toolOf } from './call-tools.ts';
+import { CallTools } from './call-tools.ts';
 import { claimOf, deniedResult } from './claim.ts';
 import type { Claim } from './claim.ts';
 import { CUT } from './decide.ts';
@@ -33,6 +33,9 @@ interface Place {
   readonly set: ToolSet;
   readonly record: LoopRecord;
   readonly ledger: Ledger;
+  /** The calls that wait, by their ids. */
+  readonly pending: ReadonlyMap<string, PendingCall>;
+  readonly tools: CallTools;
   readonly offered: Offered;
 }
 
@@ -51,7 +54,11 @@ export async function openCalls(
   const ledger = claim === undefined ? record.ledger : record.ledgerWith(claim.steps);
   const round = ledger.rounds.at(-1);
   if (round === undefined) return undefined;
-  const place = { context, set, record, ledger, offered: offeredIn(round) };
+  const place: Place = {
+    ...{ context, set, record, ledger, offered: offeredIn(round) },
+    pending: new Map(ledger.pending.map((call) => [call.callId, call])),
+    tools: new CallTools(set.byName, record.list),
+  };
   const open = round.calls.filter(({ result }) => result === undefined);
   const fates = await Promise.all(open.map((state) => fateOf(state, place)));
   return decidedBy(fates, round, claim, place);
@@ -92,7 +99,7 @@ function decidedBy(
 async function fateOf(state: CallState, place: Place): Promise<Fate> {
   const { call, decision, waited } = state;
   const { settings } = place.set;
-  const pending = place.ledger.pending.find(({ callId }) => callId === call.id);
+  const pending = place.pending.get(call.id);
   if (pending !== undefined) return { waits: pending };
   if (decision === undefined || waited === undefined) return fateOfUndecided(state, place);
   if ('deny' in decision)
@@ -102,7 +109,7 @@ async function fateOf(state: CallState, place: Place): Promise<Fate> {
     const isError = decision.isError ?? said.isError;
     return { result: { kind: 'result', callId: call.id, content: said.content, isError, outcome: 'done' } };
   }
-  const tool = toolOf(waited, place.set.byName, place.record.list);
+  const tool = place.tools.toolOf(waited);
   const { run } = tool;
   if (run === undefined) return { waits: waited };
   const input = await approvedInput(waited, call, tool, decision);

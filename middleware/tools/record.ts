@@ -52,7 +52,8 @@ export class LoopRecord {
   rests(pending: readonly PendingCall[]): boolean {
     const last = this.list.at(-1)?.step;
     if (last?.kind !== 'wait' || last.pending.length !== pending.length) return false;
-    return pending.every(({ callId }) => last.pending.some((call) => call.callId === callId));
+    const ids = new Set(last.pending.map(({ callId }) => callId));
+    return pending.every(({ callId }) => ids.has(callId));
   }
 
   /** How many calls have begun. */

@@ -3,7 +3,6 @@ import { SluiceError } from '../errors.ts';
 import { pastCalls, verdictOf } from './past-decisions.ts';
 import type { PastCall } from './past-decisions.ts';
 import { ledgerOf } from './steps/ledger.ts';
-import type { Ledger } from './steps/ledger.ts';
 import type { Decision, DecisionStep, StoredStep } from './steps/step.ts';
 import { sessionName } from './store/store-errors.ts';
 import type { SessionKey, SessionState } from './store/store.ts';
@@ -24,9 +23,13 @@ export interface TurnOfDecisions {
 interface Known {
   readonly key: SessionKey;
   readonly open: string | undefined;
-  readonly steps: readonly StoredStep[];
-  readonly ledger: Ledger;
-  readonly past: readonly PastCall[];
+  /** The calls of the open turn, and those of them that wait. */
+  readonly calls: ReadonlySet<string>;
+  readonly waiting: ReadonlySet<string>;
+  /** The decisions in its steps, by their calls. */
+  readonly made: ReadonlyMap<string, readonly DecisionStep[]>;
+  /** The calls of turns that are over, by their ids. */
+  readonly past: ReadonlyMap<string, readonly PastCall[]>;
 }
 
 /**
@@ -39,8 +42,15 @@ export function turnOfDecisions(
   state: SessionState | undefined,
   steps: readonly StoredStep[],
 ): TurnOfDecisions {
-  const past = pastCalls(state?.metadata ?? {});
-  const known: Known = { key, open: state?.open, steps, ledger: ledgerOf(steps), past };
+  const { calls, pending } = ledgerOf(steps);
+  const known: Known = {
+    key,
+    open: state?.open,
+    calls: new Set(calls.keys()),
+    waiting: new Set(pending.map(({ callId }) => callId)),
+    made: byCall(steps.flatMap(({ step }) => (step.kind === 'decision' ? [step] : []))),
+    past: byCall(pastCalls(state?.metadata ?? {})),
+  };
   const [first, ...others] = Object.entries(on).map(([callId, decision]) =>
     find(known, callId, by, decision),
   );
@@ -53,24 +63,24 @@ export function turnOfDecisions(
 }
 
 function find(known: Known, callId: string, by: string, decision: Decision): TurnOfDecisions {
-  const { key, open, ledger } = known;
+  const { key, open, calls, waiting } = known;
   if (open !== undefined) {
-    const made = decisionsOn(known.steps, callId);
+    const made = known.made.get(callId) ?? [];
     const mine = made.find((step) => step.by === by);
     if (mine !== undefined) {
       if (!isSame(mine.decision, decision)) throw otherwise(callId, by);
       return { turnId: open, state: 'made' };
     }
-    if (ledger.pending.some((call) => call.callId === callId)) return { turnId: open, state: 'new' };
+    if (waiting.has(callId)) return { turnId: open, state: 'new' };
     if (made.length > 0) throw decidedBefore(key, callId);
-    if (ledger.calls.has(callId))
+    if (calls.has(callId))
       throw refused(key, callId, 'does not wait for a decision: decide on those in result.pending');
   }
   return findPast(known, callId, by, decision);
 }
 
 function findPast({ key, past }: Known, callId: string, by: string, decision: Decision): TurnOfDecisions {
-  const known = past.filter((call) => call.callId === callId);
+  const known = past.get(callId) ?? [];
   const mine = known.find((call) => call.by === by);
   if (mine !== undefined) {
     if (mine.verdict !== verdictOf(decision)) throw otherwise(callId, by);
@@ -86,8 +96,10 @@ function findPast({ key, past }: Known, callId: string, by: string, decision: De
   throw unknownCallError(key, callId);
 }
 
-function decisionsOn(steps: readonly StoredStep[], callId: string): DecisionStep[] {
-  return steps.flatMap(({ step }) => (step.kind === 'decision' && step.callId === callId ? [step] : []));
+function byCall<T extends { readonly callId: string }>(
+  list: readonly T[],
+): ReadonlyMap<string, readonly T[]> {
+  return Map.groupBy(list, ({ callId }) => callId);
 }
 
 /** Whether a decision that is recorded says what is asked now. A recorded result is in its normal form, and is not compared. */

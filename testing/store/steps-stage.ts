@@ -51,6 +51,8 @@ export const everyStep: readonly Step[] = [
   },
   { kind: 'decision', callId: 'c', by: 'd2', decision: { deny: 'Too dear.' } },
   { kind: 'decision', callId: 'd', by: 'd3', decision: { result: 'done by hand', isError: false } },
+  { kind: 'decision', callId: 'e', by: 'd4', decision: { result: [{ type: 'text', text: 'parts' }] } },
+  { kind: 'message', message: { role: 'user', content: 'Be quick.' } },
   {
     path: 'a/i',
     kind: 'result',

@@ -92,6 +92,22 @@ describe('R61 a decision', () => {
     expect(runs).toEqual([]);
   });
 
+  test('is refused in a copy of the session, which has no open turn', async () => {
+    const desk = new Desk();
+    const { made, runs } = guarded();
+    await desk.turn([made], 'Pay.', { answers: [calling(['pay', {}])] });
+    const [pending] = await desk.pending();
+    const on = decide({ [pending?.callId ?? '']: { approve: true } });
+    const options = { turnId: 'd1' };
+    const waiting = await desk.store.fork(KEY);
+    await desk.turn([made], on, { options });
+    for (const key of [waiting, await desk.store.fork(KEY)]) {
+      const { error } = await desk.turn([made], on, { key, options });
+      expect(error).toMatchObject({ code: 'invalid_request', message: expect.stringMatching(/not known/) });
+    }
+    expect(runs).toHaveLength(1);
+  });
+
   test('is refused after its time, by the clock of the store', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const desk = new Desk();
