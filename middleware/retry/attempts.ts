@@ -42,6 +42,8 @@ export class Attempts {
   #number = 0;
   /** Whether chunks of it have been delivered. */
   #delivered = false;
+  /** Whether the model could call tools in one of them. */
+  offersTools = false;
   /** What answers the call that was begun last. */
   #source: object | undefined;
   /** The request of the next attempt, if it is another one. */
@@ -128,7 +130,10 @@ export class Attempts {
   /** An attempt makes a call. */
   began(call: Call): void {
     // Only a continued text asks for them.
-    if (this.#settings.afterContent === 'continue') (this.#calls ??= new Set()).add(call.number);
+    if (this.#settings.afterContent === 'continue') {
+      (this.#calls ??= new Set()).add(call.number);
+      this.offersTools ||= mayCallTools(call.request);
+    }
     this.#source = call.source;
   }
 
@@ -224,6 +229,10 @@ class AttemptCall implements CallObserver {
   end({ outcome }: CallEnd): void {
     if (outcome === 'completed') this.#attempts.succeeded(this.#call);
   }
+}
+
+function mayCallTools({ tools = [], parameters }: ModelRequest): boolean {
+  return tools.length > 0 && parameters.toolChoice !== 'none';
 }
 
 function isTold(error: SluiceError): error is SluiceError & { retryAfterMs: number } {

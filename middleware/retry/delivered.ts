@@ -6,9 +6,7 @@ interface Piece {
   text: string;
   /** Whether there was a tool call, even an unfinished one, a file or a provider's block, so that the text is not the whole content. */
   acted: boolean;
-  /** Whether a tool of the caller has run. */
-  ran: boolean;
-  /** Whether it was said in this run of the turn, and not only said again. */
+  /** Whether the model said it in this run of the turn. */
   isNew: boolean;
 }
 
@@ -24,6 +22,10 @@ export class Delivered {
     const piece = this.#piece(chunk.call ?? 0);
     // It can be said once more, so nothing would be lost.
     if (chunk.replayed === true) return;
+    if (isOfTool(chunk)) {
+      piece.acted = true;
+      return;
+    }
     piece.isNew = true;
     if (chunk.type === 'content') {
       piece.text += chunk.content;
@@ -31,10 +33,7 @@ export class Delivered {
     } else if (chunk.type === 'tool_call_delta' || chunk.type === 'tool_call' || chunk.type === 'file') {
       // A call that has only begun counts, too: a text cannot be continued after half a call.
       piece.acted = true;
-    } else if (chunk.type === 'tool_result') {
-      piece.acted = true;
-      if (chunk.providerExecuted !== true) piece.ran = true;
-    }
+    } else if (chunk.type === 'tool_result') piece.acted = true;
   }
 
   clear(): void {
@@ -52,10 +51,6 @@ export class Delivered {
 
   get acted(): boolean {
     return this.#pieces.some(({ acted }) => acted);
-  }
-
-  get ran(): boolean {
-    return this.#pieces.some(({ ran }) => ran);
   }
 
   /** Whether there is something that was not only said again. */
@@ -76,8 +71,13 @@ export class Delivered {
   #piece(call: number): Piece {
     const last = this.#pieces.at(-1);
     if (last?.call === call) return last;
-    const piece = { call, text: '', acted: false, ran: false, isNew: false };
+    const piece = { call, text: '', acted: false, isNew: false };
     this.#pieces.push(piece);
     return piece;
   }
+}
+
+/** Whether a tool of the caller says it. Its loop has a record of it, by which it is said again and no tool runs twice. */
+function isOfTool(chunk: StreamChunk): boolean {
+  return chunk.type === 'tool_progress' || (chunk.type === 'tool_result' && chunk.providerExecuted !== true);
 }

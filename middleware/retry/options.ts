@@ -46,14 +46,12 @@ export interface RetryOptions {
    */
   budget?: RetryBudgetOptions | false;
   /**
-   * What to do if an attempt fails after chunks of it were delivered, of any kind. `fail`: the error is thrown. `reset`: a `reset` chunk says that
+   * What to do if an attempt fails after chunks of it were delivered, of any kind but what tools of the caller say. `fail`: the error is thrown. `reset`: a `reset` chunk says that
    * they are void, and a new attempt is made. `continue`: the model is asked to continue the partial text. Default: `fail`.
    */
   afterContent?: AfterContent;
   /** With `continue`: the message to the model after the partial text. */
   resumePrompt?: (partial: string) => string;
-  /** With `reset`: whether a new attempt is made even if tools have run. They then run again. Default: false. */
-  rerunTools?: boolean;
   /** Called before the wait of each retry. It is not waited for; what it throws becomes a warning. */
   onRetry?: (event: RetryEvent) => void;
 }
@@ -86,16 +84,11 @@ const schema = z
       .default({ ratio: 0.1 }),
     afterContent: z.enum(['fail', 'reset', 'continue']).default('fail'),
     resumePrompt: functionOf<(partial: string) => string>().default(() => resumePrompt),
-    rerunTools: z.boolean().default(false),
     onRetry: functionOf<(event: RetryEvent) => void>().optional(),
   })
   .refine(({ afterContent, resumePrompt: own }) => afterContent === 'continue' || own === resumePrompt, {
     path: ['resumePrompt'],
     message: 'only used with afterContent: "continue"',
-  })
-  .refine(({ afterContent, rerunTools }) => afterContent === 'reset' || !rerunTools, {
-    path: ['rerunTools'],
-    message: 'only used with afterContent: "reset"',
   });
 
 /** The options with their defaults. */

@@ -100,9 +100,8 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
   }
 
   #resetting(error: unknown): Recovery | undefined {
-    const { from, ran, nothing } = this.#delivered;
+    const { from, nothing } = this.#delivered;
     if (nothing) return {};
-    if (ran && !this.#settings.rerunTools) return undefined;
     return { reset: { type: 'reset', from, reason: underlying(error)?.code ?? 'failed' } };
   }
 
@@ -112,6 +111,8 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
     const text = this.#delivered.textOf((call) => this.#attempts.hasCall(call));
     // There is no text to continue, only thinking: the attempt is made again from the start.
     if (text === '') return this.#resetting(error);
+    // The text may have been on its way to a call, of which the model would know nothing any more.
+    if (this.#attempts.offersTools) return undefined;
     const messages = [
       ...this.#context.request.messages,
       { role: 'assistant', content: text } as const,

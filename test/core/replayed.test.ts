@@ -116,12 +116,23 @@ describe('retry() above chunks that are said again', () => {
     expect(error.partial?.content).toBe('First.Now');
   });
 
-  test('does not if a tool has run after them', async () => {
-    const { middleware, calls } = answers([lost], [[text('Done.')], end]);
-    const stack = [retry(options({ afterContent: 'reset' })), resumes, middleware];
-    expect((await failureOf(new Pipeline(stack).execute('user', 'hi'))).code).toBe('network');
-    expect(calls).toHaveLength(1);
-  });
+  test.each(['fail', 'reset', 'continue'] as const)(
+    'tries again with afterContent %s if a tool has run after them, and takes back its result, too',
+    async (afterContent) => {
+      const { middleware, calls } = answers([lost], [[text('Done.')], end]);
+      const { chunks, result: done } = await read([retry(options({ afterContent })), resumes, middleware]);
+      expect(calls).toHaveLength(2);
+      const at = chunks.findIndex(({ type }) => type === 'reset');
+      const reset = chunks[at];
+      expect(chunks.slice(0, at).map(({ type }) => type)).toEqual([
+        ...['content', 'tool_call', 'tool_result'],
+        ...['tool_call', 'tool_result'],
+      ]);
+      for (const { call: number } of chunks.slice(0, at))
+        expect(reset?.type === 'reset' && reset.calls).toContain(number);
+      expect(done.response).toMatchObject({ content: 'First.Done.', toolCalls: [{ id: 'a' }, { id: 'b' }] });
+    },
+  );
 
   test('does not continue a text after them, since they would come twice', async () => {
     const { middleware, calls } = answers([[text('Now')], lost], [[text('Done.')], end]);

@@ -109,7 +109,7 @@ describe('handle({ onToolProgress })', () => {
   test('needs no onReset: progress that is void is not taken back', async () => {
     const lost = new SluiceError('network', 'The connection was lost.');
     const { middleware } = answers([[call], stop()], [lost], [[call], stop()], [[text('Done.')], stop()]);
-    const stack = [retry({ afterContent: 'reset', rerunTools: true, backoff: () => 0 }), loop, middleware];
+    const stack = [retry({ afterContent: 'reset', backoff: () => 0 }), loop, middleware];
     const data: unknown[] = [];
     const done = await new Pipeline(stack)
       .executeStream('user', 'hi')
@@ -122,7 +122,7 @@ describe('handle({ onToolProgress })', () => {
 test('a reset that voids a round voids the results and the progress of its tools', async () => {
   const lost = new SluiceError('network', 'The connection was lost.');
   const { middleware } = answers([[call], stop()], [lost], [[call], stop()], [[text('Done.')], stop()]);
-  const stack = [retry({ afterContent: 'reset', rerunTools: true, backoff: () => 0 }), loop, middleware];
+  const stack = [retry({ afterContent: 'reset', backoff: () => 0 }), loop, middleware];
   const chunks = await chunksOf(new Pipeline(stack).executeStream('user', 'hi'));
   const reset = chunks.find(({ type }) => type === 'reset');
   const before = chunks.slice(

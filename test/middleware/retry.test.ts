@@ -352,7 +352,7 @@ describe('retry before content', () => {
     [{ retryOn: 429 }, 'retryOn'],
     [{ afterContent: 'restart' }, 'afterContent'],
     [{ resumePrompt: () => 'go on' }, 'resumePrompt'],
-    [{ rerunTools: true }, 'rerunTools'],
+    [{ rerunTools: true }, 'rerunTools is not an option'],
     [{ retries: 3 }, 'retries is not an option'],
   ])('refuses %j when it is made', (options, message) => {
     expect(() => Reflect.apply(retry, undefined, [options])).toThrow(

@@ -237,7 +237,7 @@ describe('retries', () => {
       input: z.object({}),
       execute: () => ++runs,
     });
-    const above = retry({ backoff: constant(0), afterContent: 'reset', rerunTools: true });
+    const above = retry({ backoff: constant(0), afterContent: 'reset' });
     const { seen, result, model } = await play(
       [above, tools([counted])],
       [
@@ -263,7 +263,7 @@ describe('retries', () => {
 
   test('each round that is said again has a number of its own, by which a reset can void it', async () => {
     const counted = tool({ name: 'count', description: 'Counts', input: z.object({}), execute: () => 'one' });
-    const above = retry({ backoff: constant(0), afterContent: 'reset', rerunTools: true });
+    const above = retry({ backoff: constant(0), afterContent: 'reset' });
     const { chunks } = await play(
       [above, tools([counted])],
       [
