@@ -11,6 +11,8 @@ interface ChunkBase {
   replayed?: true;
   /** Position in the execution, from 0. Set by the runtime when it delivers the chunk. */
   index?: number | undefined;
+  /** The id of the turn, which goes on if it is sent again with it. Set by the runtime in the first chunk of an execution in a session. */
+  turnId?: string | undefined;
 }
 
 /** A piece of the answer's text. */

@@ -5,7 +5,7 @@ import type { StampedChunk, StreamChunk } from '../chunks.ts';
  * for the place in the execution, which would need an array of its own if it were added later.
  */
 export function numbered(chunk: StreamChunk, call: number): StreamChunk {
-  if (chunk.replayed === true) return { ...chunk, call, index: undefined };
+  if (chunk.replayed === true) return elsewhere(chunk, call);
   if (chunk.type === 'content') {
     const { content, citations, refusal, block } = chunk;
     if (citations === undefined && refusal === undefined && block === undefined)
@@ -17,8 +17,12 @@ export function numbered(chunk: StreamChunk, call: number): StreamChunk {
     const { id, name, argumentsDelta } = chunk;
     if (name === undefined) return { type: 'tool_call_delta', id, argumentsDelta, call, index: undefined };
   }
-  // The place that it had in another execution is not its place here.
-  const { index: _index, ...rest } = chunk;
+  return elsewhere(chunk, call);
+}
+
+/** The place and the turn that it had in another execution are not those that it has here. */
+function elsewhere(chunk: StreamChunk, call: number): StreamChunk {
+  const { index: _index, turnId: _turnId, ...rest } = chunk;
   return { ...rest, call };
 }
 

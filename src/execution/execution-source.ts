@@ -176,15 +176,26 @@ export class ExecutionSource
   }
 
   #stampAndDeliver(batch: readonly StreamChunk[]): void {
-    this.#firstChunkAt ??= performance.now();
     const root = this.#root;
     const isOurs = root !== undefined && chainOf(root).copies;
+    let stamped: readonly StampedChunk[];
     if (isOurs) {
       this.#stamp(batch);
-      this.#receiver?.pulled(batch);
+      stamped = batch;
     } else {
-      this.#receiver?.pulled(this.#copies(batch));
+      stamped = this.#copies(batch);
     }
+    if (this.#firstChunkAt === undefined) {
+      this.#firstChunkAt = performance.now();
+      this.#nameTurn(stamped[0]);
+    }
+    this.#receiver?.pulled(stamped);
+  }
+
+  /** Tells the consumer with the first chunk which turn this is: it may not have named it. */
+  #nameTurn(first: ExecutionChunk | undefined): void {
+    const { turn } = this.#admission;
+    if (turn !== undefined && first !== undefined) first.turnId = turn.id;
   }
 
   /** Chunks that a layer may still hold are delivered as copies. */
@@ -241,7 +252,9 @@ export class ExecutionSource
     this.#state = 'ending';
     await this.#cleanUp();
     if (this.#result === undefined) return;
-    this.#receiver?.pulled([{ type: 'done', result: this.#result, call: 0, index: this.#index++ }]);
+    const done: ExecutionChunk = { type: 'done', result: this.#result, call: 0, index: this.#index++ };
+    if (done.index === 0) this.#nameTurn(done);
+    this.#receiver?.pulled([done]);
   }
 
   #cleanUp(): Promise<void> {

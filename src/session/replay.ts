@@ -27,7 +27,8 @@ export function isFinished(turn: StoredTurn): turn is FinishedTurn {
 export function replayOf({ messages, end }: FinishedTurn): Replay {
   const replay: Middleware = async function* replay(context) {
     // Among them may be what the user said together with decisions.
-    yield* messages.filter(({ role }) => role !== 'user').flatMap(chunksOf);
+    const said = messages.filter(({ role }) => role !== 'user').flatMap(chunksOf);
+    yield* said.map((chunk): StreamChunk => ({ ...chunk, replayed: true }));
     const { finishReason = 'other', model, provider } = end;
     if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
     return { finishReason, model, provider };
