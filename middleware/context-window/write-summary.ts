@@ -88,8 +88,8 @@ function requestFor(
   const { includeRaw } = context.request.parameters;
   const changes = {
     messages,
-    // What the user asked for belongs to the user's request. Nothing is added to it, so that no provider warns of what nobody asked for.
-    parameters: includeRaw === undefined ? {} : { includeRaw },
+    // What the user asked for belongs to the user's request. A layer below may offer tools, such as tools(): none is called for a summary.
+    parameters: { toolChoice: 'none' as const, ...(includeRaw !== undefined && { includeRaw }) },
     tools: undefined,
     responseFormat: undefined,
     ...(model !== undefined && { model }),

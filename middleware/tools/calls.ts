@@ -37,6 +37,8 @@ export interface CallOwner {
   readonly canWait: boolean;
   /** It has its result. Called at most once. */
   settled(call: RunningCall, result: ResultStep): void;
+  /** It has returned after it was given up. Called at most once, after `settled`. */
+  late(result: ResultStep): void;
   /** Its error ends the execution. Called at most once, in place of `settled`. */
   failed(call: RunningCall, error: SluiceError): void;
   /** It waits for decisions. Called at most once, in place of `settled`. */
@@ -89,9 +91,11 @@ export class RunningCall {
     run(input, this.#run(controller.signal)).then(
       (returned) => {
         if (isHeard()) this.#returned(returned);
+        else this.#returnedLate(returned);
       },
       (thrown: unknown) => {
         if (isHeard()) this.#threw(thrown);
+        else this.#span.set({ late: 'failed' });
       },
     );
   }
@@ -127,6 +131,16 @@ export class RunningCall {
 
   #returned(returned: unknown): void {
     this.#settle(normalResult(returned, this.#maxCharacters), (isError) => (isError ? 'failed' : 'done'));
+  }
+
+  /** The model has been told that nobody knows the outcome, and that stands. */
+  #returnedLate(returned: unknown): void {
+    const result = normalResult(returned, this.#maxCharacters);
+    const outcome = result.isError ? 'failed' : 'done';
+    this.#span.set({ late: outcome });
+    // While a second run goes on, it is not given up.
+    const { id: callId } = this.ready.call;
+    if (this.#isOver) this.#owner.late({ kind: 'result', callId, ...result, outcome, late: true });
   }
 
   #threw(thrown: unknown): void {

@@ -2,8 +2,14 @@ import type { Message, Part, StreamChunk } from '../../src/index.ts';
 
 /** A message of the model as chunks with a number, for a loop that says a recorded round again. */
 export function chunksOf({ content }: Message, call: number): StreamChunk[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'content', content, call }];
-  return content.flatMap((part) => chunkOf(part, call) ?? []);
+  if (typeof content === 'string')
+    return content === '' ? [] : [saidAgain({ type: 'content', content, call })];
+  return content.flatMap((part) => chunkOf(part, call) ?? []).map(saidAgain);
+}
+
+/** Marks a chunk that an earlier run of the turn has said. */
+export function saidAgain(chunk: StreamChunk): StreamChunk {
+  return { ...chunk, replayed: true };
 }
 
 function chunkOf(part: Part, call: number): StreamChunk | undefined {

@@ -16,7 +16,7 @@ import type {
 import { withDeadline } from '../../src/kit/index.ts';
 import { GRACE_MS } from './calls.ts';
 import type { RunningCall } from './calls.ts';
-import { chunksOf } from './chunks-of.ts';
+import { chunksOf, saidAgain } from './chunks-of.ts';
 import { decided } from './decide.ts';
 import type { Decided } from './decide.ts';
 import { Asking } from './asking.ts';
@@ -107,6 +107,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
     this.#receiver = undefined;
     const mayFinish = this.#set.settings.onClose === 'finish' && isByConsumer(error);
     await this.#runner?.stop(error, mayFinish);
+    await this.#runner?.recording;
   }
 
   /** The end of its stream, whatever came before. */
@@ -119,7 +120,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
     const { rounds } = record.ledger;
     const said = rounds.flatMap((round) => [
       ...chunksOf(round.reply.message, this.#numberOf(round.reply.round)),
-      ...this.#resultChunks(round.calls.flatMap(({ result }) => result ?? [])),
+      ...this.#resultChunks(round.calls.flatMap(({ result }) => result ?? [])).map(saidAgain),
     ]);
     const open = await openCalls(this.#context, this.#set, record, ({ reply: { round } }) =>
       this.#asking.offeredIn(round, rounds.slice(0, round)),

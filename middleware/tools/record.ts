@@ -74,10 +74,12 @@ export class LoopRecord {
     this.#writer = undefined;
   }
 
-  /** Stores steps, and reads them when they are stored. `expires`: the call that can be decided on for the shortest time. Throws `invalid_request` if that time is over. */
+  /** Stores steps, and reads them when they are stored. `expires`: the call that can be decided on for the shortest time. Throws `invalid_request` if that time is over, and `aborted` if the loop is. */
   async record(steps: readonly Step[], expires?: PendingCall): Promise<void> {
+    if (this.#writer === undefined)
+      throw new SluiceError('aborted', 'the loop is over, and no step is recorded any more.');
     try {
-      await this.#writer?.may.record(steps, { before: expires?.expiresAt });
+      await this.#writer.may.record(steps, { before: expires?.expiresAt });
     } catch (error) {
       const isLate = expires !== undefined && isSluiceError(error) && error.code === 'conflict';
       throw isLate ? expiredError(expires) : error;
@@ -106,7 +108,13 @@ export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopR
     return records.find((one) => one.messages === messages || isSame(one.messages, messages));
   // Only a turn of a session has steps before its execution has made any.
   if (context.session === undefined || context.steps.list.length === 0) return undefined;
+  // A request that may call no tool, such as that for a summary, is not the one that began some.
+  if (context.request.parameters.toolChoice === 'none' && context.steps.list.some(beginsTools)) return undefined;
   return newRecord(context, key, context.steps.turnId);
+}
+
+function beginsTools({ step }: { readonly step: Step }): boolean {
+  return step.kind === 'reply' && (step.starts.length > 0 || step.waits !== undefined);
 }
 
 /** What the next record is of. A loop that is asked something else than one before has another record, with other ids. */

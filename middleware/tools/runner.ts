@@ -5,6 +5,7 @@ import type { LoopRecord } from './record.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult } from './result.ts';
 import { takeStarts } from './schedule.ts';
+import { messageOf } from './values.ts';
 
 /** What a runner tells its loop. */
 export interface RunnerEvents {
@@ -27,7 +28,7 @@ export class Runner implements CallOwner {
   /** What its calls wait for. */
   #waiting: PendingCall[] = [];
   #hasNews = false;
-  #isFlushing = false;
+  #flushing: Promise<void> | undefined;
   #isStopped = false;
   #done = Promise.withResolvers<void>();
   /** Resolves when nothing runs any more. */
@@ -72,16 +73,20 @@ export class Runner implements CallOwner {
     await this.#drained.promise;
   }
 
-  /** Tells those that run that the execution has ended. */
-  cancel(reason: unknown): void {
-    this.#isStopped = true;
-    for (const call of this.#running) call.cancel('end', reason);
+  /** Resolves when what has settled is recorded, or could not be. Undefined if there is nothing to wait for. */
+  get recording(): Promise<void> | undefined {
+    return this.#flushing;
   }
 
   settled(call: RunningCall, result: ResultStep): void {
     this.#left(call);
     // What had no end before the execution had one stays begun: nobody knows what it did.
     if (this.#isStopped && result.outcome !== 'done') return;
+    this.#settled.push(result);
+    this.#ended();
+  }
+
+  late(result: ResultStep): void {
     this.#settled.push(result);
     this.#ended();
   }
@@ -117,36 +122,49 @@ export class Runner implements CallOwner {
   /** A call has come to its end: there is something to record, or room for another one. */
   #ended(): void {
     this.#hasNews = true;
-    if (!this.#isFlushing) void this.#flush();
+    this.#flushing ??= this.#flush();
   }
 
   /** What comes within one tick is recorded in one write. */
   async #flush(): Promise<void> {
-    this.#isFlushing = true;
+    let batch: ResultStep[] = [];
     try {
       await Promise.resolve();
       while (this.#hasNews) {
         this.#hasNews = false;
-        await this.#write(this.#settled.splice(0));
+        batch = this.#settled.splice(0);
+        await this.#write(batch);
       }
       if (this.#running.length === 0 && this.#queue.length === 0) this.#done.resolve();
     } catch (error) {
+      this.#warnOf([...batch, ...this.#settled.splice(0)], error);
       this.#done.reject(error);
     } finally {
-      this.#isFlushing = false;
+      this.#flushing = undefined;
     }
   }
 
   async #write(results: ResultStep[]): Promise<void> {
-    if (this.settings.cancelOnError && results.some(({ isError }) => isError)) this.#cancelSiblings(results);
+    if (this.settings.cancelOnError && results.some(({ isError, late }) => isError && late !== true))
+      this.#cancelSiblings(results);
     const running = this.#running.map(({ ready }) => ready);
     const starts = this.#isStopped ? [] : takeStarts(this.#queue, running, this.settings.maxParallel);
     const steps: Step[] = [...results];
     for (const { call } of starts) steps.push({ kind: 'started', callId: call.id });
     if (steps.length > 0) await this.#record.record(steps);
     if (this.#isStopped) return;
-    this.#events.results(results);
+    this.#events.results(results.filter(({ late }) => late !== true));
     for (const ready of starts) this.#begin(ready);
+  }
+
+  /** The execution may be over, so that nothing else reports it. */
+  #warnOf(results: readonly ResultStep[], error: unknown): void {
+    const { id, log } = this.context;
+    for (const { callId } of results) {
+      const name = this.#record.ledger.calls.get(callId)?.call.name ?? callId;
+      const why = `tools(): the result of ${name} was not recorded: ${messageOf(error)}`;
+      log.warn(why, { execution: id, callId });
+    }
   }
 
   /** Those that run are told to stop, and waited for. Those that wait are not run. */

@@ -73,6 +73,7 @@ export class Ledger {
         break;
       }
       case 'result': {
+        if (step.late === true) break;
         const call = this.calls.get(step.callId);
         if (call !== undefined) call.result ??= step;
         this.#pending.delete(step.callId);

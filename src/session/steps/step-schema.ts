@@ -58,6 +58,7 @@ export const stepSchema: z.ZodType<Step> = z.discriminatedUnion('kind', [
     content: resultContentSchema,
     isError: z.boolean(),
     outcome: z.enum(['done', 'failed', 'unknown', 'denied', 'notRun', 'withdrawn']),
+    late: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('wait'), path, pending: z.array(pendingCall) }),
   z.object({ kind: z.literal('decision'), path, callId: z.string(), by: z.string(), decision }),

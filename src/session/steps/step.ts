@@ -52,6 +52,8 @@ export interface ResultStep {
   content: ToolResultPart['content'];
   isError: boolean;
   outcome: CallOutcome;
+  /** It came after the call had been given up: it is kept for people to read, and never is the result. */
+  late?: true | undefined;
 }
 
 /** The turn rests until somebody decides about one of these calls: all that wait now. */

@@ -54,6 +54,15 @@ describe('the ledger of a turn', () => {
     expect(ledgerOf(stored(reply(0, ['a']), done('a'), late)).calls.get('a')?.result?.outcome).toBe('done');
   });
 
+  test('has no result for a call whose result came late, and such a call still waits', () => {
+    const late: Step = {
+      ...{ kind: 'result', callId: 'a', content: 'late', isError: false, outcome: 'done', late: true },
+    };
+    const ledger = ledgerOf(stored(reply(0, ['a'], { waits: ['a'] }), late));
+    expect(ledger.calls.get('a')?.result).toBeUndefined();
+    expect(ledger.pending).toHaveLength(1);
+  });
+
   test('has the calls that wait, until they are decided, have a result, or the next round comes', () => {
     const asked = reply(0, ['a', 'b'], { waits: ['a', 'b'] });
     expect(pendingOf(asked)).toEqual(['a', 'b']);
