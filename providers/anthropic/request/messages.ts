@@ -1,4 +1,4 @@
-import type { Message, Part, ToolCallPart } from '../../../src/index.ts';
+import type { ModelRequest, Part, ToolCallPart } from '../../../src/index.ts';
 import {
   isRecord,
   ownCallId,
@@ -46,7 +46,7 @@ const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
  * Source: https://platform.claude.com/docs/en/api/messages
  */
 export function wireConversation(
-  messages: readonly Message[],
+  { messages, tools }: Pick<ModelRequest, 'messages' | 'tools'>,
   origin: Origin,
   unsupported: Unsupported,
 ): WireConversation {
@@ -56,7 +56,7 @@ export function wireConversation(
   const turns: WireMessage[] = [];
   const lastBlocks: (Block | undefined)[] = [];
   let emptyAt: number | undefined;
-  pairedCalls(messages, { rule: ID_RULE, ownId, serverId: programId(origin), unsupported }).forEach(
+  pairedCalls(messages, { rule: ID_RULE, ownId, serverId: programId(origin), tools, unsupported }).forEach(
     (message, at) => {
       const blocks = blocksOf(message, mapping);
       lastBlocks.push(blocks.findLast(isCacheable));

@@ -62,7 +62,7 @@ export function wireRequest(
   const own = providerOptionsOf(parameters, settings.name);
   const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
 
-  const conversation = wireConversation(request.messages, origin, unsupported);
+  const conversation = wireConversation(request, origin, unsupported);
   const { container, emptyAt } = conversation;
   if ((emptyAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
     throw nothingToSend(settings.name, request.messages, emptyAt);

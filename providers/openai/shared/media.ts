@@ -31,3 +31,12 @@ export function mediaPart(file: FilePart): ImagePart | AudioPart | FilePart {
   const sound = data ?? (found === null ? undefined : url?.slice(found[0].length));
   return mediaType?.startsWith('audio/') === true && sound ? { type: 'audio', mediaType, data: sound } : file;
 }
+
+/** What is said of parts that an API does not take in the result of a tool. They follow as a message of the user. */
+export const LATER = {
+  title: (tool: string, callId: string): string => `Result of the tool ${tool} (call ${callId}):`,
+  /** In place of a result that has no other part. */
+  instead: 'The result is in the next message of the user.',
+  warning: (type: string): string =>
+    `a part of type ${type} cannot be sent in the result of a tool, it follows as a message of the user`,
+};

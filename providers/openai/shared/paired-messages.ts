@@ -28,10 +28,10 @@ type Wire = Pick<CallWire, 'ownId' | 'serverId' | 'hasEarlier'> & { maxLength: n
  */
 export function pairedMessages(context: RequestContext, { maxLength, ...wire }: Wire): readonly Message[] {
   const { settings, request } = context;
-  const { messages, model = settings.model } = request;
+  const { messages, tools, model = settings.model } = request;
   const isMistral = settings.name === 'mistral' || MISTRAL.test(model);
   const rule: IdRule = isMistral
     ? { maxLength: 9, exact: true }
     : { maxLength, ...(!settings.isOpenAI && { carriesData: CARRIES_DATA }) };
-  return pairedCalls(messages, { rule, ...wire, unsupported: context.unsupported });
+  return pairedCalls(messages, { rule, ...wire, tools, unsupported: context.unsupported });
 }

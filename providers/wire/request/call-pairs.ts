@@ -1,5 +1,6 @@
-import type { Message, Part, ToolCallPart, ToolResultPart } from '../../../src/index.ts';
+import type { Message, Part, ToolCallPart, ToolDefinition, ToolResultPart } from '../../../src/index.ts';
 import type { Unsupported } from './unsupported.ts';
+import { UNKNOWN_TOOL } from '../calls/tool-names.ts';
 import { WireIds, type IdRule } from './call-ids.ts';
 
 /** How an API treats the tool calls of a conversation. */
@@ -11,6 +12,8 @@ export interface CallWire {
   serverId(part: ToolCallPart): string | undefined;
   /** Whether the server knows calls that the messages do not hold. A result may then answer one of those. */
   hasEarlier?: boolean;
+  /** The tools of the request. */
+  tools: readonly ToolDefinition[] | undefined;
   unsupported: Unsupported;
 }
 
@@ -18,7 +21,8 @@ export interface CallWire {
  * The messages of a request, with each tool call and its result under one unique id that the API takes. A result answers
  * the call with its id in the reply before it. Three kinds of results are left out: those without a call, those that come
  * after the next reply (their call is left out, too, because it would have no result), and those that answer a call again.
- * A message that does not change is the same object, and each message keeps its position.
+ * Models make up names of tools, such as `multi_tool_use.parallel`, that the APIs refuse: those are changed. A message that does not change is the same
+ * object, and each message keeps its position.
  */
 export function pairedCalls(messages: readonly Message[], wire: CallWire): readonly Message[] {
   if (!messages.some(({ content }) => typeof content !== 'string' && content.some(isCallOrResult))) {
@@ -30,6 +34,10 @@ export function pairedCalls(messages: readonly Message[], wire: CallWire): reado
   });
   return pairing.messages();
 }
+
+const LONGEST_NAME = 64;
+/** The names that all APIs take. */
+const USUAL_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** A call without a result. */
 interface Call {
@@ -105,7 +113,14 @@ class Pairing {
     const same = this.#calls.get(id);
     if (same === undefined) this.#calls.set(id, [call]);
     else same.push(call);
-    if (wireId !== id) this.#change(at, index, { ...part, id: wireId });
+    const sentName = this.#nameOf(name);
+    if (wireId !== id || sentName !== name) this.#change(at, index, { ...part, id: wireId, name: sentName });
+  }
+
+  /** A name that the request offers stays as it is: some servers take others than the usual ones. */
+  #nameOf(name: string): string {
+    if (USUAL_NAME.test(name) || this.#wire.tools?.some((tool) => tool.name === name) === true) return name;
+    return name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, LONGEST_NAME) || UNKNOWN_TOOL;
   }
 
   #answer(part: ToolResultPart, at: number, index: number): void {

@@ -1,7 +1,7 @@
 import type { Message, Part, TextPart, ToolResultPart } from '../../../../src/index.ts';
 import { leaveOut, ownBlock, BLANK_ERROR, isRecord } from '../../../wire/index.ts';
 import { assistantMessages } from './assistant-message.ts';
-import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
+import { LATER, addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
 import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
 import type { ThinkingBack } from '../../server/thinking-back.ts';
@@ -124,28 +124,20 @@ function toolMessage(context: RequestContext, part: ToolResultPart, after: Json[
   const { id, name } = part;
   const parts: readonly Part[] = typeof part.content === 'string' ? [] : part.content;
   const media = parts.flatMap((each) => (each.type === 'text' ? [] : resultMedia(context, each)));
-  if (media.length > 0)
-    after.push({ type: 'text', text: `Result of the tool ${name} (call ${id}):` }, ...media);
+  if (media.length > 0) after.push({ type: 'text', text: LATER.title(name, id) }, ...media);
   const text =
     typeof part.content === 'string'
       ? part.content
       : parts.map((each) => (each.type === 'text' ? each.text : '')).join('');
   const isBlank = text.trim() === '';
   const content =
-    isBlank && part.isError === true
-      ? BLANK_ERROR
-      : isBlank && media.length > 0
-        ? 'The result is in the next message of the user.'
-        : text;
+    isBlank && part.isError === true ? BLANK_ERROR : isBlank && media.length > 0 ? LATER.instead : text;
   return { role: 'tool', tool_call_id: id, content };
 }
 
 function resultMedia(context: RequestContext, part: Part): Json[] {
   const sent = inputPart(context, part);
-  if (sent.length > 0) {
-    const what = `a part of type ${part.type} cannot be sent in the result of a tool`;
-    context.unsupported(`${what}, it follows as a message of the user`);
-  }
+  if (sent.length > 0) context.unsupported(LATER.warning(part.type));
   return sent;
 }
 

@@ -89,13 +89,14 @@ function messageItem(texts: readonly TextPart[], header: Json | undefined): Json
   return [{ role: 'assistant', content, ...phase }];
 }
 
-/** A call in its original form, with the id that its result has. A call from elsewhere becomes a plain call. */
+/** A call in its original form, with the id that its result has and a name that the API takes. A call from elsewhere becomes a plain call. */
 function callItem(context: RequestContext, part: ToolCallPart): Json {
   const item = ownBlock(context, part.block);
   if (item === undefined) {
     return { type: 'function_call', call_id: part.id, name: part.name, arguments: argumentsText(part) };
   }
-  return { ...item, call_id: part.id, ...(part.invalid !== undefined && { arguments: argumentsText(part) }) };
+  const { id: call_id, name } = part;
+  return { ...item, call_id, name, ...(part.invalid !== undefined && { arguments: argumentsText(part) }) };
 }
 
 function paired(items: readonly (Json | typeof LOST)[], { stateless, itemIds }: ReplyWriting): Json[] {

@@ -1,6 +1,6 @@
 import type { Message, Part, ProviderPart, ToolResultPart } from '../../../../src/index.ts';
 import { leaveOut, ownBlock, BLANK_ERROR } from '../../../wire/index.ts';
-import { addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
+import { LATER, addressOf, audioFormat, mediaPart } from '../../shared/media.ts';
 import { assistantItems, type ReplyWriting } from './assistant-items.ts';
 import { isEmptyText, saysNothing } from '../../shared/request-context.ts';
 import type { RequestContext, Json } from '../../shared/request-context.ts';
@@ -38,7 +38,7 @@ export function responsesItems(context: RequestContext, message: Message, writin
   const content: Json[] = [];
   for (const part of parts) {
     if (part.type === 'tool_result' && part.providerExecuted !== true)
-      items.push(toolOutput(context, part, writing));
+      items.push(toolOutput(context, part, writing, content));
     else if (part.type === 'provider') items.push(...ownItem(context, part, writing));
     else if (role === 'tool' || (role === 'system' && part.type !== 'text')) leaveOut(context, part, role);
     else if (!isEmptyText(part)) content.push(...inputPart(context, part, role));
@@ -46,7 +46,7 @@ export function responsesItems(context: RequestContext, message: Message, writin
   const [first] = content;
   if (first !== undefined) {
     const onlyText = content.length === 1 && first['type'] === 'input_text';
-    items.push({ role, content: onlyText ? first['text'] : content });
+    items.push({ role: role === 'tool' ? 'user' : role, content: onlyText ? first['text'] : content });
   } else if (role === 'user' && saysNothing(parts)) {
     items.push({ role, content: '' });
   }
@@ -96,15 +96,32 @@ function inputPart(context: RequestContext, part: Part, role: Message['role']): 
   return [];
 }
 
-function toolOutput(context: RequestContext, part: ToolResultPart, { customCalls }: Writing): Json {
-  const type = customCalls.has(part.id) ? 'custom_tool_call_output' : 'function_call_output';
-  const content =
+/** A result. The API takes no sound in it: that is added to `after`, which follows as a message of the user. */
+function toolOutput(
+  context: RequestContext,
+  part: ToolResultPart,
+  { customCalls }: Writing,
+  after: Json[],
+): Json {
+  const { id, name } = part;
+  const type = customCalls.has(id) ? 'custom_tool_call_output' : 'function_call_output';
+  const given =
     typeof part.content === 'string'
       ? part.content
       : part.content.filter((each) => !isEmptyText(each)).flatMap((each) => inputPart(context, each, 'tool'));
+  const sounds = typeof given === 'string' ? [] : given.filter(isSound);
+  if (sounds.length > 0) {
+    context.unsupported(LATER.warning('file'));
+    after.push({ type: 'input_text', text: LATER.title(name, id) }, ...sounds);
+  }
+  const content = typeof given === 'string' ? given : given.filter((each) => !isSound(each));
   const isBlank = typeof content === 'string' ? content.trim() === '' : content.every(isBlankInput);
-  const output = isBlank && part.isError === true ? BLANK_ERROR : content.length === 0 ? '' : content;
-  return { type, call_id: part.id, output };
+  const blank = part.isError === true ? BLANK_ERROR : sounds.length > 0 ? LATER.instead : '';
+  return { type, call_id: id, output: isBlank && blank !== '' ? blank : content.length === 0 ? '' : content };
+}
+
+function isSound({ type }: Json): boolean {
+  return type === 'input_audio';
 }
 
 function isBlankInput({ type, text }: Json): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { pairedCalls, type IdRule } from '../../../../providers/wire/index.ts';
-import type { Message, Part } from '../../../../src/index.ts';
+import type { Message, Part, ToolDefinition } from '../../../../src/index.ts';
 
 const CLEAN: IdRule = { maxLength: 20, forbidden: /[^a-zA-Z0-9_-]/g };
 
@@ -15,9 +15,10 @@ const result = (id: string, content = '1', name = 'add'): Part => ({
 const assistant = (...content: Part[]): Message => ({ role: 'assistant', content });
 const tool = (...content: Part[]): Message => ({ role: 'tool', content });
 
-function paired(messages: Message[], rule = CLEAN, hasEarlier = false) {
+function paired(messages: Message[], rule = CLEAN, hasEarlier = false, tools: ToolDefinition[] = []) {
   const warnings: string[] = [];
   const sent = pairedCalls(messages, {
+    tools,
     rule,
     serverId: () => undefined,
     ownId: (part) => (part.type === 'provider' ? String(part.block.data) : undefined),
@@ -254,5 +255,27 @@ describe('R51 the calls of a conversation and their results in a request', () =>
     ]).flat();
     const { sent } = paired(messages);
     expect(new Set(idsOf(sent).flat()).size).toBe(20_000);
+  });
+});
+
+describe('R52 the name of a called tool', () => {
+  const named = (name: string, tools: ToolDefinition[] = []): unknown => {
+    const { sent } = paired([assistant(call('a', name)), tool(result('a', '1', name))], CLEAN, false, tools);
+    const [part] = sent[0]?.content ?? [];
+    return typeof part === 'object' && part.type === 'tool_call' ? part.name : undefined;
+  };
+
+  it.each([
+    ['multi_tool_use.parallel', 'multi_tool_use_parallel'],
+    ['get weather?', 'get_weather_'],
+    ['', 'unknown'],
+    ['x'.repeat(65), 'x'.repeat(64)],
+    ['get-weather_2', 'get-weather_2'],
+  ])('is changed if no API takes it: %j', (name, sent) => {
+    expect(named(name)).toBe(sent);
+  });
+
+  it('stays if the request offers it: some servers take other names', () => {
+    expect(named('fs.read', [{ name: 'fs.read', parameters: { type: 'object' } }])).toBe('fs.read');
   });
 });
