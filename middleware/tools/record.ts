@@ -109,7 +109,8 @@ export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopR
   // Only a turn of a session has steps before its execution has made any.
   if (context.session === undefined || context.steps.list.length === 0) return undefined;
   // A request that may call no tool, such as that for a summary, is not the one that began some.
-  if (context.request.parameters.toolChoice === 'none' && context.steps.list.some(beginsTools)) return undefined;
+  if (context.request.parameters.toolChoice === 'none' && context.steps.list.some(beginsTools))
+    return undefined;
   return newRecord(context, key, context.steps.turnId);
 }
 

@@ -23,7 +23,7 @@ async function ended(layers: Middleware[], chunks: StreamChunk[], rest: string):
   try {
     return await stream.text();
   } catch {
-    return `${stream.partial.content}: failed`;
+    return `${stream.partial?.content ?? ''}: failed`;
   }
 }
 

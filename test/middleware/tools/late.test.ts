@@ -24,6 +24,7 @@ function deaf(options: { timeoutMs?: number; idempotent?: boolean } = {}) {
   const made = tool({
     name: 'deaf',
     description: 'Ignores its signal',
+    onUnknownOutcome: options.idempotent === true ? 'retry' : 'fail',
     input: z.object({ n: z.number().default(0) }),
     ...options,
     execute: () => {

@@ -1,244 +1,72 @@
-import { Pipeline } from 'sluice';
-import type { Middleware, Provider } from 'sluice';
+import { MemoryStore, Pipeline } from 'sluice';
 import { constant } from 'sluice/kit';
-import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
 import { tool, tools } from 'sluice/middleware/tools';
-import { anthropic } from 'sluice/providers/anthropic';
-import { openai } from 'sluice/providers/openai';
-import {
-  anthropicError,
-  chatStream,
-  faultServer,
-  messagesStream,
-  openaiError,
-  responsesStream,
-} from 'sluice/testing';
-import type { FaultResponse, FaultServer, MadeToolCall, RecordedRequest, WireStream } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { call, chat, messages, rolesOf, weatherLoop, weatherTool, wireStage, wires } from './stage.ts';
 
-interface MadeReply {
-  text?: string;
-  toolCalls?: readonly MadeToolCall[];
-  thinking?: string;
-  cut?: boolean;
-}
-
-interface Wired {
-  provider(server: FaultServer): Provider;
-  stream(made: MadeReply): WireStream;
-  error(status: number): FaultResponse;
-  /** How many events say that the reply has ended. */
-  endings: number;
-  /** The calls of a request, and what answers them, in order. */
-  sent(request: RecordedRequest | undefined): { calls: Called[]; results: Answered[] };
-}
-
-interface Called {
-  id: string;
-  name: string;
-  /** As it is on the wire. */
-  args: unknown;
-}
-
-interface Answered {
-  id: string;
-  text: string;
-}
-
-const items = (value: unknown): Record<string, unknown>[] =>
-  z.array(z.record(z.string(), z.unknown())).catch([]).parse(value);
-const body = (request: RecordedRequest | undefined): Record<string, unknown> =>
-  z.record(z.string(), z.unknown()).parse(request?.body);
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-
-const wires: Record<string, Wired> = {
-  'openai chat': {
-    provider: ({ openaiBaseURL }) =>
-      openai({ model: 'gpt-5-mini', apiKey: 'test', baseURL: openaiBaseURL, api: 'chat' }),
-    stream: ({ cut = false, thinking, ...made }) =>
-      chatStream({
-        ...made,
-        ...(thinking && { reasoning: thinking }),
-        ...(cut && { finishReason: 'length' }),
-      }),
-    error: (status) => openaiError(status),
-    endings: 2,
-    sent(request) {
-      const messages = items(body(request)['messages']);
-      return {
-        calls: messages.flatMap(({ tool_calls }) =>
-          items(tool_calls).map((call) => {
-            const [fn] = items([call['function']]);
-            return { id: text(call['id']), name: text(fn?.['name']), args: fn?.['arguments'] };
-          }),
-        ),
-        results: messages
-          .filter(({ role }) => role === 'tool')
-          .map(({ tool_call_id, content }) => ({ id: text(tool_call_id), text: text(content) })),
-      };
-    },
-  },
-  'openai responses': {
-    provider: ({ openaiBaseURL }) =>
-      openai({ model: 'gpt-5-mini', apiKey: 'test', baseURL: openaiBaseURL, api: 'responses' }),
-    stream: ({ cut = false, thinking, ...made }) =>
-      responsesStream({
-        ...made,
-        ...(thinking && { reasoning: thinking, encryptedContent: 'sealed' }),
-        ...(cut && { incomplete: 'max_output_tokens' }),
-      }),
-    error: (status) => openaiError(status),
-    endings: 1,
-    sent(request) {
-      const input = items(body(request)['input']);
-      return {
-        calls: input
-          .filter(({ type }) => type === 'function_call')
-          .map(({ call_id, name, arguments: args }) => ({ id: text(call_id), name: text(name), args })),
-        results: input
-          .filter(({ type }) => type === 'function_call_output')
-          .map(({ call_id, output }) => ({ id: text(call_id), text: text(output) })),
-      };
-    },
-  },
-  anthropic: {
-    provider: ({ anthropicBaseURL }) =>
-      anthropic({ model: 'claude-haiku-4-5', apiKey: 'test', baseURL: anthropicBaseURL }),
-    stream: ({ cut = false, ...made }) =>
-      messagesStream({ ...made, ...(cut && { stopReason: 'max_tokens' }) }),
-    error: (status) => anthropicError(status),
-    endings: 2,
-    sent(request) {
-      const blocks = items(body(request)['messages']).flatMap(({ content }) => items(content));
-      return {
-        calls: blocks
-          .filter(({ type }) => type === 'tool_use')
-          .map(({ id, name, input }) => ({ id: text(id), name: text(name), args: JSON.stringify(input) })),
-        results: blocks
-          .filter(({ type }) => type === 'tool_result')
-          .map(({ tool_use_id, content }) => ({ id: text(tool_use_id), text: text(content) })),
-      };
-    },
-  },
-};
-
-interface Stage {
-  server: FaultServer;
-  runs: string[];
-  pipeline: Pipeline;
-}
-
-function stage(
-  server: FaultServer,
-  wire: Wired,
-  layers: (loop: Middleware) => Middleware[] = (loop) => [loop],
-): Stage {
-  const runs: string[] = [];
-  const weather = tool({
-    name: 'weather',
-    description: 'The weather of a city',
-    input: z.object({ city: z.string().default('Rome') }),
-    execute: ({ city }) => {
-      runs.push(city);
-      if (city === 'Atlantis') throw new Error('no such city');
-      return `sunny in ${city}`;
-    },
-  });
-  const pipeline = new Pipeline([...layers(tools([weather])), provider(wire.provider(server))]);
-  return { server, runs, pipeline };
-}
-
-const call = (city: string, id?: string): MadeToolCall => ({
-  name: 'weather',
-  arguments: { city },
-  ...(id !== undefined && { id }),
-});
-
-describe.each(Object.entries(wires))('tools over %s', (name, wire) => {
-  test('calls are run, and go back with their results under ids of ours', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    server.enqueue(
-      { stream: wire.stream({ text: 'Let me look.', toolCalls: [call('Rome'), call('Oslo')] }) },
-      { stream: wire.stream({ toolCalls: [call('Bern')] }) },
-      { stream: wire.stream({ text: 'Sunny everywhere.' }) },
+describe.each(wires)('the loop over $name', (wire) => {
+  test('runs calls, and sends them back with their results under ids of ours', async () => {
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage);
+    stage.enqueue(
+      { text: 'Let me look.', toolCalls: [call('Rome'), call('Oslo')] },
+      { toolCalls: [call('Bern')] },
+      { text: 'Sunny everywhere.' },
     );
     const result = await pipeline.execute('user', 'Weather?');
     expect(result.response.content).toContain('Sunny everywhere.');
     expect(runs).toEqual(['Rome', 'Oslo', 'Bern']);
-    const { calls, results } = wire.sent(server.requests[2]);
-    expect(calls.map(({ name, args }) => [name, args])).toEqual(
-      ['Rome', 'Oslo', 'Bern'].map((city) => ['weather', JSON.stringify({ city })]),
+    const sent = wire.calls(stage.body(2));
+    expect(sent.map(({ name, args }) => [name, parsed(args)])).toEqual(
+      ['Rome', 'Oslo', 'Bern'].map((city) => ['weather', { city }]),
     );
-    expect(results.map((one) => one.text)).toEqual(['sunny in Rome', 'sunny in Oslo', 'sunny in Bern']);
-    expect(results.map(({ id }) => id)).toEqual(calls.map(({ id }) => id));
-    for (const { id } of result.response.toolCalls) expect(id).toMatch(/^c[a-z0-9]+_\d_\d$/);
-    expect(calls.map(({ id }) => id)).toEqual(result.response.toolCalls.map(({ id }) => id));
-    server.assertDrained();
+    const results = wire.results(stage.body(2));
+    expect(results.map(({ text }) => text)).toEqual(['sunny in Rome', 'sunny in Oslo', 'sunny in Bern']);
+    expect(results.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
+    expect(sent.map(({ id }) => id)).toEqual(result.response.toolCalls.map(({ id }) => id));
+    for (const { id } of sent) expect(id).toMatch(/^c[a-z0-9]+_\d_\d$/);
   });
 
-  test('R45 the provider repeats its ids in every round, and the ids of a history differ', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    server.enqueue(
-      { stream: wire.stream({ toolCalls: [call('Rome', 'call_0')] }) },
-      { stream: wire.stream({ toolCalls: [call('Rome', 'call_0')] }) },
-      { stream: wire.stream({ text: 'Sunny.' }) },
-    );
-    await pipeline.execute('user', 'Weather?');
-    const { calls, results } = wire.sent(server.requests[2]);
-    expect([runs.length, new Set(calls.map(({ id }) => id)).size, results.length]).toEqual([2, 2, 2]);
-  });
-
-  test('R23 a call that was cut off by length is not run', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    server.enqueue({ stream: wire.stream({ toolCalls: [call('Rome')], cut: true }) });
-    const result = await pipeline.execute('user', 'Weather?');
-    expect([runs, result.response.finishReason, server.requests.length]).toEqual([[], 'length', 1]);
+  test('R23 a call that was cut off by length is not run, and the session goes on', async () => {
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage);
+    stage.enqueue({ text: 'Let me', toolCalls: [call('Rome')], cut: true }, { text: 'Hello again.' });
+    const result = await pipeline.executeWithContext('s', 'user', 'Weather?');
+    expect([runs, result.response.finishReason, stage.server.requests.length]).toEqual([[], 'length', 1]);
+    const next = await pipeline.executeWithContext('s', 'user', 'Still there?');
+    expect([next.response.content, next.warnings]).toEqual(['Hello again.', []]);
   });
 
   test('R24 nothing runs before the reply has ended: a stream that is cut after its call runs nothing', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    const stream = wire.stream({ toolCalls: [call('Rome')] });
-    server.enqueue({ stream, fault: { kind: 'eof', at: { event: stream.lines.length - wire.endings } } });
-    const error: unknown = await pipeline.execute('user', 'Weather?').catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'truncated' });
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage);
+    const stream = wire.stream({ toolCalls: [call('Rome')] }, 0);
+    stage.enqueue({ stream, fault: { kind: 'eof', at: { event: stream.lines.length - wire.endings } } });
+    await expect(pipeline.execute('user', 'Weather?')).rejects.toMatchObject({ code: 'truncated' });
     expect(runs).toEqual([]);
   });
 
   test('R26 empty arguments are an empty object', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    server.enqueue(
-      { stream: wire.stream({ toolCalls: [{ name: 'weather', arguments: '' }] }) },
-      { stream: wire.stream({ text: 'Sunny.' }) },
-    );
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage);
+    stage.enqueue({ toolCalls: [{ name: 'weather', arguments: '' }] }, { text: 'Sunny.' });
     await pipeline.execute('user', 'Weather?');
     expect(runs).toEqual(['Rome']);
-    // An item of Responses goes back as it came, with its empty text.
-    const [sent] = wire.sent(server.requests[1]).calls;
-    expect(sent?.args).toBe(name === 'openai responses' ? '' : '{}');
+    expect(parsed(wire.calls(stage.body(1))[0]?.args || '{}')).toEqual({});
   });
 
-  test('arguments that are no JSON go back to the model with what is wrong', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire);
-    server.enqueue(
-      { stream: wire.stream({ toolCalls: [{ name: 'weather', arguments: '{"city": ' }] }) },
-      { stream: wire.stream({ text: 'Sorry.' }) },
-    );
-    const result = await pipeline.execute('user', 'Weather?');
+  test('R26 empty arguments of a reply that was cut are not run', async () => {
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage);
+    stage.enqueue({ toolCalls: [{ name: 'weather', arguments: '' }], cut: true });
+    await pipeline.execute('user', 'Weather?');
     expect(runs).toEqual([]);
-    expect(result.response.content).toContain('Sorry.');
-    expect(wire.sent(server.requests[1]).results[0]?.text).toMatch(/^The arguments are wrong/);
   });
 
   test('R27 an execution that was aborted while a tool ran does not poison the session', async () => {
-    await using server = await faultServer();
+    await using stage = await wireStage(wire);
     const stop = new AbortController();
     const slow = tool({
       name: 'weather',
@@ -250,103 +78,161 @@ describe.each(Object.entries(wires))('tools over %s', (name, wire) => {
           stop.abort();
         }),
     });
-    const pipeline = new Pipeline([tools([slow]), provider(wire.provider(server))]);
-    server.enqueue(
-      { stream: wire.stream({ text: 'Let me look.', toolCalls: [call('Rome')] }) },
-      { stream: wire.stream({ text: 'Hello again.' }) },
-    );
-    await pipeline
-      .executeWithContext('s', 'user', 'Weather?', { signal: stop.signal })
-      .catch(() => undefined);
+    const pipeline = new Pipeline([tools([slow]), stage.model]);
+    stage.enqueue({ text: 'Let me look.', toolCalls: [call('Rome')] }, { text: 'Hello again.' });
+    const options = { signal: stop.signal };
+    await pipeline.executeWithContext('s', 'user', 'Weather?', options).catch(() => undefined);
     const result = await pipeline.executeWithContext('s', 'user', 'Still there?');
     expect(result.response.content).toBe('Hello again.');
-    const { calls, results } = wire.sent(server.requests[1]);
-    expect(results.map(({ id }) => id)).toEqual(calls.map(({ id }) => id));
+    expect(wire.results(stage.body(1)).map(({ text }) => text)).toEqual([
+      expect.stringContaining('It may have taken effect.'),
+    ]);
   });
 
   test('R30 one of several calls fails, and each has its result', async () => {
-    await using server = await faultServer();
-    const { pipeline } = stage(server, wire);
-    server.enqueue(
-      { stream: wire.stream({ toolCalls: [call('Rome'), call('Atlantis'), call('Oslo')] }) },
-      { stream: wire.stream({ text: 'Two of three.' }) },
-    );
+    await using stage = await wireStage(wire);
+    const { pipeline } = weatherLoop(stage);
+    stage.enqueue({ toolCalls: [call('Rome'), call('Atlantis'), call('Oslo')] }, { text: 'Two of three.' });
     await pipeline.execute('user', 'Weather?');
-    expect(wire.sent(server.requests[1]).results.map((one) => one.text)).toEqual([
+    expect(wire.results(stage.body(1)).map(({ text }) => text)).toEqual([
       'sunny in Rome',
       'The tool failed: no such city',
       'sunny in Oslo',
     ]);
   });
 
-  test('a retry below repeats the second round alone, and no tool runs twice', async () => {
-    await using server = await faultServer();
-    const { pipeline, runs } = stage(server, wire, (loop) => [loop, retry({ backoff: constant(0) })]);
-    server.enqueue({ stream: wire.stream({ toolCalls: [call('Rome')] }) }, wire.error(503), {
-      stream: wire.stream({ text: 'Sunny.' }),
+  test('R30 a failed call cancels the others by choice, which are waited for, and each has its result', async () => {
+    await using stage = await wireStage(wire);
+    const log: string[] = [];
+    const begun = Promise.withResolvers<void>();
+    const slow = tool({
+      name: 'slow',
+      description: 'Ends when it is told to stop',
+      input: z.object({}),
+      execute: (_input, { signal }) =>
+        new Promise((_resolve, reject) => {
+          begun.resolve();
+          signal.addEventListener('abort', () => {
+            log.push('stopped');
+            reject(new Error('stopped'));
+          });
+        }),
     });
+    const breaks = tool({
+      name: 'breaks',
+      description: 'Fails when the other one runs',
+      input: z.object({}),
+      execute: async () => {
+        await begun.promise;
+        throw new Error('broken');
+      },
+    });
+    const loop = tools([slow, breaks], { cancelOnError: true, maxParallel: 2 });
+    stage.enqueue(
+      { toolCalls: [{ name: 'slow' }, { name: 'breaks' }, { name: 'slow' }] },
+      { text: 'Sorry.' },
+    );
+    await new Pipeline([loop, stage.model]).execute('user', 'Go');
+    expect(log).toEqual(['stopped']);
+    expect(wire.results(stage.body(1)).map(({ text }) => text)).toEqual([
+      'The tool was stopped before its end. It may have taken effect.',
+      'The tool failed: broken',
+      'The tool was not run, because another call of the same reply failed.',
+    ]);
+  });
+
+  test('results go back in the order of the calls, whatever the order in which they came', async () => {
+    await using stage = await wireStage(wire);
+    const turns = ['first', 'second', 'third'].map(() => Promise.withResolvers<void>());
+    const ended: number[] = [];
+    const waits = tool({
+      name: 'waits',
+      description: 'Ends after the one behind it',
+      input: z.object({ n: z.number() }),
+      execute: async ({ n }) => {
+        await turns[n + 1]?.promise;
+        ended.push(n);
+        turns[n]?.resolve();
+        return `result ${n}`;
+      },
+    });
+    stage.enqueue(
+      { toolCalls: [0, 1, 2].map((n) => ({ name: 'waits', arguments: { n } })) },
+      { text: 'All there.' },
+    );
+    const pipeline = new Pipeline([tools([waits]), stage.model]);
+    const result = await pipeline.execute('user', 'Go');
+    expect(ended).toEqual([2, 1, 0]);
+    const expected = ['result 0', 'result 1', 'result 2'];
+    expect(wire.results(stage.body(1)).map(({ text }) => text)).toEqual(expected);
+    expect(rolesOf(result.messages)).toEqual(['user', 'assistant', 'tool', 'assistant']);
+  });
+
+  test('a retry below repeats the second round alone, and no tool runs twice', async () => {
+    await using stage = await wireStage(wire);
+    const { pipeline, runs } = weatherLoop(stage, (loop) => [loop, retry({ backoff: constant(0) })]);
+    stage.enqueue({ toolCalls: [call('Rome')] }, wire.error(503), { text: 'Sunny.' });
     const result = await pipeline.execute('user', 'Weather?');
-    expect([result.response.content, runs, server.requests.length]).toEqual(['Sunny.', ['Rome'], 3]);
-    expect(wire.sent(server.requests[2])).toEqual(wire.sent(server.requests[1]));
+    expect([result.response.content, runs, stage.server.requests.length]).toEqual(['Sunny.', ['Rome'], 3]);
+    expect(stage.body(2)).toEqual(stage.body(1));
   });
 
   test('a retry above runs the loop again, and no tool runs twice', async () => {
-    await using server = await faultServer();
-    const above = retry({ backoff: constant(0), afterContent: 'reset', rerunTools: true });
-    const { pipeline, runs } = stage(server, wire, (loop) => [above, loop]);
-    server.enqueue({ stream: wire.stream({ toolCalls: [call('Rome')] }) }, wire.error(503), {
-      stream: wire.stream({ text: 'Sunny.' }),
-    });
+    await using stage = await wireStage(wire);
+    const above = retry({ backoff: constant(0), afterContent: 'reset' });
+    const { pipeline, runs } = weatherLoop(stage, (loop) => [above, loop]);
+    stage.enqueue({ thinking: 'Hm.', toolCalls: [call('Rome')] }, wire.error(503), { text: 'Sunny.' });
     const result = await pipeline.execute('user', 'Weather?');
-    expect([result.response.content, runs, server.requests.length]).toEqual(['Sunny.', ['Rome'], 3]);
-    expect(result.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
-    expect(wire.sent(server.requests[2])).toEqual(wire.sent(server.requests[1]));
+    expect([result.response.content, runs, stage.server.requests.length]).toEqual(['Sunny.', ['Rome'], 3]);
+    expect(rolesOf(result.messages)).toEqual(['user', 'assistant', 'tool', 'assistant']);
+    expect(stage.body(2)).toEqual(stage.body(1));
+  });
+
+  test('a turn that failed goes on in another process with the same request', async () => {
+    await using stage = await wireStage(wire);
+    const store = new MemoryStore();
+    const { weather, runs } = weatherTool();
+    const process = () => new Pipeline([tools([weather]), stage.model], { store });
+    stage.enqueue({ thinking: 'Hm.', text: 'Let me look.', toolCalls: [call('Rome')] }, wire.error(400), {
+      text: 'Sunny.',
+    });
+    const options = { turnId: 't' };
+    await expect(process().executeWithContext('s', 'user', 'Weather?', options)).rejects.toThrow();
+    const result = await process().executeWithContext('s', 'user', 'Weather?', options);
+    expect([result.response.content, runs]).toEqual(['Let me look.Sunny.', ['Rome']]);
+    expect(stage.body(2)).toEqual(stage.body(1));
+    // What is stored is what was sent, too.
+    stage.enqueue({ text: 'You are welcome.' });
+    await process().executeWithContext('s', 'user', 'Thanks!');
+    expect(wire.calls(stage.body(3))).toEqual(wire.calls(stage.body(1)));
+    expect(wire.results(stage.body(3))).toEqual(wire.results(stage.body(1)));
   });
 });
 
 test('R25 two calls at one index are two calls', async () => {
-  await using server = await faultServer();
-  const wire = wires['openai chat'];
-  if (wire === undefined) throw new Error('no wire');
-  const { pipeline, runs } = stage(server, wire);
-  const { lines } = wire.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] });
-  server.enqueue(
-    {
-      stream: { lines: lines.map((line) => line.replaceAll('"index":1', '"index":0')), wire: 'openai-chat' },
-    },
-    { stream: wire.stream({ text: 'Sunny.' }) },
+  await using stage = await wireStage(chat);
+  const { pipeline, runs } = weatherLoop(stage);
+  const { lines } = chat.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] }, 0);
+  stage.enqueue(
+    { stream: { lines: lines.map((line) => line.replaceAll('"index":1', '"index":0')) } },
+    { text: 'Sunny.' },
   );
   await pipeline.execute('user', 'Weather?');
   expect(runs).toEqual(['Rome', 'Oslo']);
 });
 
-test('R28 thinking goes back as it came, before its call', async () => {
-  await using server = await faultServer();
-  const wire = wires['anthropic'];
-  if (wire === undefined) throw new Error('no wire');
-  const { pipeline } = stage(server, wire);
-  server.enqueue(
-    { stream: messagesStream({ thinking: 'Where is it?', signature: 'sig_1', toolCalls: [call('Rome')] }) },
-    { stream: wire.stream({ text: 'Sunny.' }) },
+test('R25 two blocks of Anthropic with one index are two calls', async () => {
+  await using stage = await wireStage(messages);
+  const { pipeline, runs } = weatherLoop(stage);
+  const { lines } = messages.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] }, 0);
+  stage.enqueue(
+    { stream: { lines: lines.map((line) => line.replaceAll('"index":1', '"index":0')) } },
+    { text: 'Sunny.' },
   );
   await pipeline.execute('user', 'Weather?');
-  const reply = items(body(server.requests[1])['messages'])[1];
-  expect(items(reply?.['content']).slice(0, 2)).toMatchObject([
-    { type: 'thinking', thinking: 'Where is it?', signature: 'sig_1' },
-    { type: 'tool_use', name: 'weather' },
-  ]);
+  expect(runs).toEqual(['Rome', 'Oslo']);
 });
 
-test('R29 a reasoning item goes back right before its call', async () => {
-  await using server = await faultServer();
-  const wire = wires['openai responses'];
-  if (wire === undefined) throw new Error('no wire');
-  const { pipeline } = stage(server, wire);
-  server.enqueue(
-    { stream: wire.stream({ thinking: 'Where is it?', toolCalls: [call('Rome')] }) },
-    { stream: wire.stream({ text: 'Sunny.' }) },
-  );
-  await pipeline.execute('user', 'Weather?');
-  const types = items(body(server.requests[1])['input']).map(({ type, role }) => type ?? role);
-  expect(types.slice(-3)).toEqual(['reasoning', 'function_call', 'function_call_output']);
-});
+function parsed(args: unknown): unknown {
+  return typeof args === 'string' ? JSON.parse(args) : args;
+}
