@@ -1,5 +1,6 @@
 import { SluiceError, isSluiceError } from '../src/index.ts';
 import type {
+  Branch,
   ExecutionChunk,
   ExecutionOptions,
   ExecutionResult,
@@ -42,7 +43,7 @@ export class Conversation implements AsyncDisposable {
   }
 
   /**
-   * Runs one turn to its end. A string is the user's message; `[]` runs the stored conversation again. Two turns at once run one after the other.
+   * Runs one turn to its end. A string is the user's message; `[]` answers the last message anew. Two turns at once run one after the other.
    *
    * Rejects like `executeWithContext`; also with `invalid_options` if a variable has no value, and with `shutting_down` after `close()`.
    */
@@ -58,6 +59,40 @@ export class Conversation implements AsyncDisposable {
   stream(input: string | Input, options: ExecutionOptions = {}): Stream<ExecutionChunk, ExecutionResult> {
     const pipeline = this.#open();
     return pipeline.executeStreamWithContext(this.#parts.key, messagesOf(input), this.#turn(options));
+  }
+
+  /** Answers the last message anew, as a stream. The reply that it had stays as a branch. */
+  regenerate(options: ExecutionOptions = {}): Stream<ExecutionChunk, ExecutionResult> {
+    return this.stream([], options);
+  }
+
+  /**
+   * Replaces a message of the user by another one and answers that, as a stream. `messageId` is an id of {@link Conversation.entries}. The old message and all that follows it stay as a
+   * branch. Fails with `not_found` if there is no such message, and with `invalid_request` if it is not the user's.
+   */
+  edit(
+    messageId: string,
+    message: string | Message,
+    options: ExecutionOptions = {},
+  ): Stream<ExecutionChunk, ExecutionResult> {
+    return this.#open().edit(this.#parts.key, messageId, message, this.#turn(options));
+  }
+
+  /** The branches of the conversation, in the order in which they were made. */
+  async branches(): Promise<Branch[]> {
+    return this.#open().branches(this.#parts.key);
+  }
+
+  /** Selects a branch by the id of its newest message. Rejects with `session_busy` while a turn is running, and with `not_found` for an unknown id. */
+  async switchTo(leafId: string): Promise<void> {
+    await this.#open().switchTo(this.#parts.key, leafId);
+  }
+
+  /** The stored messages with their ids, oldest first; with `last`, only that many of the newest; with `leaf`, those of the branch that ends with this message. */
+  async entries(options: { last?: number; leaf?: string } = {}): Promise<{ id: string; message: Message }[]> {
+    const state = await this.#open().store.load(this.#parts.key, { ...options, ids: true });
+    const { messages = [], ids = [] } = state ?? {};
+    return messages.map((message, at) => ({ id: ids[at] ?? '', message }));
   }
 
   /** The stored messages, oldest first; with `last`, only that many of the newest. The system prompt is not stored: it is made for each turn. */

@@ -97,9 +97,11 @@ export { MemoryStore } from './session/store/memory-store.ts';
 export type { MemoryStoreOptions } from './session/store/memory-driver.ts';
 export type {
   AppendOptions,
+  Branch,
   Lease,
   LeaseOptions,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,

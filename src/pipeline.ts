@@ -19,10 +19,11 @@ import type { ExecutionResult } from './result.ts';
 import { keepHiddenClasses } from './execution/hidden-classes.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/store/check-key.ts';
-import type { SessionKey } from './session/store/store.ts';
+import type { Branch, SessionKey } from './session/store/store.ts';
 import type { PipelineStore } from './session/store/open-session.ts';
 import { TimedStore } from './session/store/timed-store.ts';
 import type { Stream } from './stream/stream.ts';
+import { switchBranch } from './session/switch-branch.ts';
 import { openTurn } from './session/turn.ts';
 
 type Content = string | Part[];
@@ -87,7 +88,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Runs one turn of a session to its end. `[]` in place of a message runs the stored conversation again, and `decide(...)` goes on with a turn whose calls wait.
+   * Runs one turn of a session to its end. `[]` in place of a message answers the last one anew (see {@link Pipeline.regenerate}), and `decide(...)` goes on with a turn whose
+   * calls wait.
    */
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
     checkSessionKey(sessionId);
@@ -104,6 +106,47 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
+   * Answers the last message of a session anew, as a stream: the same as `[]` in place of a message. It replaces the whole last turn, with all its rounds of tools, which run
+   * again. What it replaces stays as a branch. If the last message has no reply yet, it is just answered.
+   */
+  regenerate(key: SessionKey, options?: ExecutionOptions): Stream<ExecutionChunk, ExecutionResult> {
+    return this.executeStreamWithContext(key, [], options);
+  }
+
+  /**
+   * Replaces a message of the user by another one and answers that, as a stream. `messageId` is one of the ids that `store.load(key, { ids: true })` gives. The old message and all
+   * that follows it stay as a branch; it and all its edits have one parent.
+   *
+   * Fails with `not_found` if no message that is loaded has this id, and with `invalid_request` if it is not the user's.
+   *
+   * @example
+   * const { ids = [] } = (await pipeline.store.load(key, { ids: true })) ?? {};
+   * await using stream = pipeline.edit(key, ids[0], 'What is the capital of Italy?');
+   */
+  edit(
+    key: SessionKey,
+    messageId: string,
+    message: string | Message,
+    options?: ExecutionOptions,
+  ): Stream<ExecutionChunk, ExecutionResult> {
+    checkSessionKey(key);
+    return this.#open(key, [checkEdit(messageId, message), options], messageId);
+  }
+
+  /** The branches of a session, in the order in which they were made: see `branches` of {@link StateStore}. */
+  branches(key: SessionKey): Promise<Branch[]> {
+    return this.store.branches(key);
+  }
+
+  /**
+   * Selects a branch: it is what is loaded and what the next turn follows. `leafId` is the `id` of one of the {@link Pipeline.branches}, or of any message: the next turn then follows
+   * that. Rejects with `session_busy`, retryable, if a turn is running, and with `not_found` if there is no such session or message.
+   */
+  switchTo(key: SessionKey, leafId: string): Promise<void> {
+    return switchBranch(this.#store, key, leafId);
+  }
+
+  /**
    * Refuses new executions and lets running ones finish. After `shutdownTimeoutMs`, or when the signal aborts, it ends the rest. Then it
    * closes what the pipeline owns. Idempotent.
    */
@@ -117,7 +160,7 @@ export class Pipeline implements AsyncDisposable {
     return this.shutdown();
   }
 
-  #open(session: SessionKey | undefined, call: Arguments): ExecutionStream {
+  #open(session: SessionKey | undefined, call: Arguments, replaces?: string): ExecutionStream {
     const { input, decided, options } = parseArguments(call);
     if (options !== NO_OPTIONS) checkExecutionOptions(options, session !== undefined);
     if (session === undefined && decided !== undefined)
@@ -164,6 +207,7 @@ export class Pipeline implements AsyncDisposable {
                 key: session,
                 input,
                 decided,
+                replaces,
                 turnId: options.turnId,
                 onBusy: options.onBusy ?? this.#options.onBusy,
                 maxQueuedTurns,
@@ -224,6 +268,17 @@ interface Parsed {
   input: Message[];
   decided?: Decided;
   options: ExecutionOptions;
+}
+
+function checkEdit(messageId: string, message: string | Message): Message {
+  if (typeof messageId !== 'string')
+    throw new SluiceError('invalid_options', `messageId is ${kindOf(messageId)}: give the id of a message.`);
+  const [first, ...more] = checkMessages(
+    typeof message === 'string' ? { role: 'user', content: message } : message,
+  );
+  if (first?.role === 'user' && more.length === 0) return first;
+  const found = more.length > 0 || first === undefined ? 'an array' : `a message of the role ${first.role}`;
+  throw new SluiceError('invalid_options', `message is ${found}: give one message of the user, or its text.`);
 }
 
 function parseArguments(call: Arguments): Parsed {

@@ -1,10 +1,14 @@
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
+import { otherBranchError, laterTurnsError } from './branch-errors.ts';
+import { editedWay } from './edited-way.ts';
+import { hasOthersAfter, isCut, lastAsked, readTo } from './loaded-way.ts';
+import type { ReadMessages } from './loaded-way.ts';
 import type { TurnLease } from './turn-lease.ts';
-import { repaired, wholeTurns } from './repair.ts';
+import { repaired } from './repair.ts';
 import { nothingToRunError, otherInputError } from './store/store-errors.ts';
-import type { SessionState } from './store/store.ts';
+import type { AppendOptions, SessionState, StoredTurn } from './store/store.ts';
 import { reportRepair } from './repair-report.ts';
 import type { MessageRange } from './repair-report.ts';
 import type { TurnRequest } from './turn-request.ts';
@@ -23,149 +27,189 @@ export interface BegunTurn {
 /** What a turn finds in the store after it has the lease. */
 export interface FoundSession {
   readonly state: SessionState | undefined;
-  /** The input of the turn, if it was stored before. */
-  readonly input: readonly Message[] | undefined;
+  /** How the turn has begun, if it was sent before: its input, or without messages the one that it answers anew. */
+  readonly stored: StoredTurn | undefined;
+}
+
+/** A turn that has the lease. */
+interface LeasedTurn {
+  readonly turnId: string;
+  readonly lease: TurnLease;
 }
 
 /** Metadata key that is set if the provider paused its last reply, which has to be sent back for it to continue. */
 export const PAUSED = 'sluice.paused';
 
-/** How often a turn loads the session again after a conflict. Only an `update` can cause one, because the turn has the lease. */
+/** How often a turn tries to store its beginning after a conflict. Only an `update` can cause one, because the turn has the lease. */
 const CONFLICTS = 5;
 
-/** Loads the session, and the stored input of the turn if the caller named the turn. */
+/** Loads the session, and how the turn has begun if the caller named the turn. */
 export async function findSession(request: TurnRequest, turnId: string): Promise<FoundSession> {
-  const { store, key, historyLimit } = request;
-  const [state, input] = await Promise.all([
-    store.load(key, { last: historyLimit }),
-    storedInput(request, turnId),
+  const { store, key, historyLimit: last, input, replaces } = request;
+  const ids = input.length === 0 || replaces !== undefined ? { ids: true } : {};
+  const [state, stored] = await Promise.all([
+    store.load(key, { last, ...ids }),
+    storedBegin(request, turnId),
   ]);
-  return { state, input };
+  return foundWith(request, state, stored);
 }
 
-/** The input of the turn, if it was stored before. Only of a turn that the caller named. */
-export async function storedInput(
+/** A loaded session, in which a turn that was sent before finds how it has begun. */
+export async function foundWith(
+  { store, key, historyLimit: last }: TurnRequest,
+  state: SessionState | undefined,
+  stored: StoredTurn | undefined,
+): Promise<FoundSession> {
+  if (stored === undefined || state === undefined) return { state, stored };
+  const again = state.ids === undefined ? await store.load(key, { last, ids: true }) : state;
+  // What it has stored may be older than the loaded messages.
+  const isThere = again?.ids?.includes(stored.ids[0] ?? beginOf(stored)) ?? true;
+  return { state: isThere || !isCut(again) ? again : await store.load(key, { ids: true }), stored };
+}
+
+/** How the turn has begun, if it was sent before. Only of a turn that the caller named. */
+export async function storedBegin(
   { store, key, turnId: named }: TurnRequest,
   turnId: string,
-): Promise<Message[] | undefined> {
-  if (named === undefined) return undefined;
-  return (await store.turn(key, inputIdOf(turnId)))?.messages;
+): Promise<StoredTurn | undefined> {
+  return named === undefined ? undefined : store.turn(key, beginIdOf(turnId));
 }
 
 /** Throws a `conflict` if a turn that is sent again has other messages than those that are stored. */
-export function checkSameInput({ key, input }: TurnRequest, stored: readonly Message[] | undefined): void {
-  if (stored === undefined || input.length === 0 || isSame(stored, input)) return;
-  throw otherInputError(key);
+export function checkSameInput({ key, input }: TurnRequest, stored: StoredTurn | undefined): void {
+  if (stored === undefined || input.length === 0) return;
+  if (JSON.stringify(stored.messages) !== JSON.stringify(input)) throw otherInputError(key);
 }
 
-/** Stores the caller's messages, unless this turn has stored them before. */
+/** Whether the turn comes after all that is loaded, so that an open turn there has to be settled. Otherwise it takes its place beside that. */
+export function isBehind({ input, replaces }: TurnRequest, { state, stored }: FoundSession): boolean {
+  if (stored === undefined) return input.length > 0 && replaces === undefined;
+  const at = state?.ids?.indexOf(beginOf(stored)) ?? -1;
+  return state !== undefined && at >= 0 && hasOthersAfter(state, at);
+}
+
+/** Stores the caller's messages, or which message is answered anew, unless this turn has stored that before. */
 export async function beginTurn(
   request: TurnRequest,
-  turnId: string,
-  lease: TurnLease,
-  found: FoundSession,
+  turn: LeasedTurn,
+  { state, stored }: FoundSession,
 ): Promise<BegunTurn> {
-  const { store, key, input, historyLimit } = request;
-  checkSameInput(request, found.input);
-  if (found.input !== undefined || input.length === 0) return beginAgain(request, found);
-  let { state } = found;
-  for (let conflicts = 0; ; conflicts++) {
-    const { metadata = {}, version = 0 } = state ?? {};
-    const sent = followed(request, state, readOf(state), input);
-    if (request.signal.aborted) throw abortReason(request.signal);
-    try {
-      const entries = input.map((message) => ({ message }));
-      const options = { expectedVersion: version, turnId: inputIdOf(turnId), lease: lease.timed };
-      const stored = await store.append(key, entries, options);
-      return { ...sent, metadata, version: stored };
-    } catch (error) {
-      if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;
-    }
-    state = await store.load(key, { last: historyLimit });
+  const { input, replaces } = request;
+  checkSameInput(request, stored);
+  if (stored !== undefined) return goOn(request, turn, { state, stored });
+  if (replaces !== undefined) {
+    const { before, parent } = await editedWay(request, replaces, state);
+    const sent = sentOf(request, before, readTo(before), input);
+    const options = { turnId: beginIdOf(turn.turnId), after: parent, ...unpaused(before) };
+    return { ...sent, ...(await append(request, turn, before, options)) };
   }
+  if (input.length === 0) return regenerate(request, turn, state);
+  const sent = sentOf(request, state, readTo(state), input);
+  return { ...sent, ...(await append(request, turn, state, { turnId: beginIdOf(turn.turnId) })) };
 }
 
-function inputIdOf(turnId: string): string {
+function beginIdOf(turnId: string): string {
   return `${turnId}.input`;
 }
 
-/** Runs the stored conversation again. The input, if there is any, is stored already and still has to be answered. */
-async function beginAgain(request: TurnRequest, found: FoundSession): Promise<BegunTurn> {
-  const { store, key, historyLimit } = request;
-  const { input = [] } = found;
-  let { state } = found;
-  if (historyLimit !== undefined && input.length > historyLimit)
-    state = await store.load(key, { last: input.length });
-  let asked = askedIn(state, input);
-  if (asked === 'before') {
-    state = await store.load(key);
-    asked = askedIn(state, input);
+/** The id of the message that a turn answers which was sent before. */
+function beginOf({ ids, after = '' }: StoredTurn): string {
+  return ids.at(-1) ?? after;
+}
+
+/** Answers the last message that needs an answer, in place of the reply that it has, or lets the provider continue a reply that it has paused. */
+async function regenerate(
+  request: TurnRequest,
+  turn: LeasedTurn,
+  loaded: SessionState | undefined,
+): Promise<BegunTurn> {
+  const { store, key } = request;
+  let state = loaded;
+  if (state?.metadata[PAUSED] === true) {
+    const { metadata, version } = state;
+    return { ...sentOf(request, state, readTo(state), [], 'paused'), metadata, version };
   }
-  const { metadata = {}, version = 0 } = state ?? {};
-  const lastReply = metadata[PAUSED] === true ? 'paused' : undefined;
-  const sent = Array.isArray(asked)
-    ? followed(request, state, asked, [], lastReply)
-    : followed(request, state, readOf(state), input);
-  if (sent.messages.length === 0) throw nothingToRunError(key);
-  return { ...sent, metadata, version };
+  if (isCut(state) && readTo(state, lastAsked(state)).messages.length === 0)
+    state = await store.load(key, { ids: true });
+  if (state === undefined || lastAsked(state) < 0) throw nothingToRunError(key);
+  return answer(request, turn, state, { at: lastAsked(state), id: beginIdOf(turn.turnId) });
+}
+
+/** Goes on with a turn that was sent before. */
+async function goOn(
+  request: TurnRequest,
+  turn: LeasedTurn,
+  { state, stored }: { state: SessionState | undefined; stored: StoredTurn },
+): Promise<BegunTurn> {
+  const { key } = request;
+  const at = state?.ids?.indexOf(beginOf(stored)) ?? -1;
+  if (state === undefined || at < 0) throw otherBranchError(key);
+  if (!hasOthersAfter(state, at)) return answer(request, turn, state, { at, id: crypto.randomUUID() });
+  if (stored.messages.length === 0) throw laterTurnsError(key);
+  const { metadata, version } = state;
+  return { ...sentOf(request, state, readTo(state), stored.messages), metadata, version };
 }
 
 /**
- * The messages up to the one to answer, without its existing replies, unless the provider has only paused. `before` if the message is older than the
- * loaded ones, which are all replies. Undefined if other turns came after the input: the input is then sent again.
+ * Answers a message anew. What followed it becomes a branch of its own, and an open turn stays where it stands.
  */
-function askedIn(
+async function answer(
+  request: TurnRequest,
+  turn: LeasedTurn,
+  state: SessionState,
+  { at, id }: { at: number; id: string },
+): Promise<BegunTurn> {
+  const { metadata, version, open } = state;
+  const sent = sentOf(request, state, readTo(state, at), []);
+  const isOthers = open !== undefined && open !== turn.turnId;
+  if (at === state.messages.length - 1 && !isOthers) return { ...sent, metadata, version };
+  const options = { turnId: id, after: state.ids?.[at], ...unpaused(state) };
+  return { ...sent, ...(await append({ ...request, input: [] }, turn, state, options)) };
+}
+
+/** The reply that was paused is on another branch now. */
+function unpaused({ metadata }: SessionState): Pick<AppendOptions, 'metadata'> {
+  return metadata[PAUSED] === true ? { metadata: { [PAUSED]: undefined } } : {};
+}
+
+/** Stores the beginning of a turn, also after an `update` by somebody else. */
+async function append(
+  { store, key, input, signal }: TurnRequest,
+  { lease }: LeasedTurn,
   state: SessionState | undefined,
-  input: readonly Message[],
-): Message[] | 'before' | undefined {
-  const messages = readOf(state);
-  if (state?.metadata[PAUSED] === true && input.length === 0) return messages;
-  let end = messages.length;
-  const isReply = (): boolean => {
-    const role = messages[end - 1]?.role;
-    // If the input is known, rounds of tools after it belong to the old reply, too.
-    return role === 'assistant' || (role === 'tool' && input.length > 0);
-  };
-  const isAsked = (): boolean => (input.length > 0 ? endsWith(messages.slice(0, end), input) : !isReply());
-  while (!isAsked() && isReply()) end--;
-  if (end === 0 && state !== undefined && isCut(state)) return 'before';
-  return isAsked() ? messages.slice(0, end) : undefined;
+  options: Pick<AppendOptions, 'turnId' | 'after' | 'metadata'>,
+): Promise<Pick<BegunTurn, 'metadata' | 'version'>> {
+  const entries = input.map((message) => ({ message }));
+  let now = state;
+  for (let conflicts = 0; ; conflicts++) {
+    const { metadata = {}, version: expectedVersion = 0 } = now ?? {};
+    if (signal.aborted) throw abortReason(signal);
+    try {
+      const given = { ...options, expectedVersion, lease: lease.timed };
+      return { metadata, version: await store.append(key, entries, given) };
+    } catch (error) {
+      if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;
+    }
+    now = await store.load(key, { last: 0 });
+  }
 }
 
-/** The loaded messages of a session, from the start of a turn on. */
-function readOf(state: SessionState | undefined): Message[] {
-  if (state === undefined) return [];
-  return isCut(state) ? wholeTurns(state.messages) : state.messages;
-}
-
-function isCut({ messages, messageCount }: SessionState): boolean {
-  return messages.length < messageCount;
-}
-
-/** The loaded messages and the new input, as input that a model accepts. */
-function followed(
+/** The messages that were read and the new input, as input that a model accepts. */
+function sentOf(
   { warn }: TurnRequest,
   state: SessionState | undefined,
-  read: readonly Message[],
+  read: ReadMessages,
   input: readonly Message[],
   lastReply?: 'paused',
 ): Pick<BegunTurn, 'messages' | 'reported'> {
-  const { messages, faults } = repaired(read, { followedBy: input, lastReply });
+  const { messages, faults } = repaired(read.messages, { followedBy: input, lastReply });
   const sent = [...messages, ...input];
   if (state === undefined) return { messages: sent, reported: undefined };
-  const from = state.messageCount - readOf(state).length;
+  const messageCount = read.from + read.messages.length;
   // A paused reply is not repaired yet.
-  const to = from + read.length - (lastReply === 'paused' ? 1 : 0);
-  const { warning, reported } = reportRepair(faults, { from, to }, state);
+  const to = messageCount - (lastReply === 'paused' ? 1 : 0);
+  const session = { metadata: state.metadata, messageCount };
+  const { warning, reported } = reportRepair(faults, { from: read.from, to }, session);
   if (warning !== undefined) warn(warning);
   return { messages: sent, reported };
-}
-
-function endsWith(messages: readonly Message[], end: readonly Message[]): boolean {
-  return isSame(messages.slice(Math.max(0, messages.length - end.length)), end);
-}
-
-/** Whether messages are the same data. */
-function isSame(some: readonly Message[], others: readonly Message[]): boolean {
-  return JSON.stringify(some) === JSON.stringify(others);
 }

@@ -4,6 +4,8 @@ import { pastCalls, verdictOf } from './past-decisions.ts';
 import type { PastCall } from './past-decisions.ts';
 import { ledgerOf } from './steps/ledger.ts';
 import type { Decision, DecisionStep, StoredStep } from './steps/step.ts';
+import { callElsewhereError } from './branch-errors.ts';
+import type { TurnRequest } from './turn-request.ts';
 import { sessionName } from './store/store-errors.ts';
 import type { SessionKey, SessionState } from './store/store.ts';
 
@@ -30,6 +32,26 @@ interface Known {
   readonly made: ReadonlyMap<string, readonly DecisionStep[]>;
   /** The calls of turns that are over, by their ids. */
   readonly past: ReadonlyMap<string, readonly PastCall[]>;
+}
+
+/** As {@link turnOfDecisions}; a call of a turn that is open on another branch is a `conflict`. */
+export async function turnDecided(
+  { store, key }: TurnRequest,
+  asked: AskedDecisions,
+  state: SessionState | undefined,
+  steps: readonly StoredStep[],
+): Promise<TurnOfDecisions> {
+  try {
+    return turnOfDecisions(key, asked, state, steps);
+  } catch (error) {
+    for (const { open } of state === undefined ? [] : await store.branches(key)) {
+      if (open === undefined || open === state?.open) continue;
+      const { calls } = ledgerOf(await store.steps(key, open));
+      const callId = Object.keys(asked.on).find((one) => calls.has(one));
+      if (callId !== undefined) throw callElsewhereError(key, callId);
+    }
+    throw error;
+  }
 }
 
 /**

@@ -10,10 +10,12 @@ export interface TurnRequest {
   /** The store. Its calls also end when the signal aborts. */
   readonly store: TimedStore;
   readonly key: SessionKey;
-  /** The caller's messages. If there are none, the stored conversation is run again. */
+  /** The caller's messages. If there are none, the last message is answered anew. */
   readonly input: readonly Message[];
   /** What the caller decides about calls that wait, in place of messages. */
   readonly decided?: Decided | undefined;
+  /** The id of the user's message whose place the input takes, on a branch of its own. Undefined: the input follows the conversation. */
+  readonly replaces: string | undefined;
   /** The caller's id of the turn, or of the decisions, if the caller gave one. */
   readonly turnId: string | undefined;
   readonly onBusy: OnBusy;

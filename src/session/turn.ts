@@ -3,13 +3,14 @@ import type { Decided } from '../decide.ts';
 import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
+import { otherBranchError } from './branch-errors.ts';
 import { withDeadline } from '../kit/wait.ts';
 import { takeLease } from './turn-lease.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { SessionQueue } from './session-queue.ts';
 import { isFinished, replayOf } from './replay.ts';
 import type { FinishedTurn, Replay } from './replay.ts';
-import { beginTurn, checkSameInput, findSession, storedInput } from './turn-begin.ts';
+import { beginTurn, checkSameInput, findSession, foundWith, isBehind, storedBegin } from './turn-begin.ts';
 import type { FoundSession } from './turn-begin.ts';
 import { TurnReply } from './turn-reply.ts';
 import type { TurnRequest } from './turn-request.ts';
@@ -23,7 +24,7 @@ import type { ClaimableDecisions } from '../execution/turn-record.ts';
 import { StepWrites } from './steps/step-writes.ts';
 import { withSaid } from './steps/said-messages.ts';
 import { settle } from './steps/settle.ts';
-import { turnOfDecisions, unknownCallError } from './turn-decisions.ts';
+import { turnDecided, unknownCallError } from './turn-decisions.ts';
 
 /** One turn of a session. Nobody else writes to the session until the turn is over. */
 export interface Turn {
@@ -70,7 +71,7 @@ async function open(request: TurnRequest): Promise<Turn> {
     // Decisions learn their turn when they have the lease.
     const known = request.decided === undefined ? await knownTurn(request, turnId) : undefined;
     if (known?.finished !== undefined) {
-      checkSameInput(request, await storedInput(request, turnId));
+      checkSameInput(request, await storedBegin(request, turnId));
       return finishedTurn(request, turnId, known.finished);
     }
     const queue = SessionQueue.of(store.origin, key);
@@ -103,15 +104,17 @@ async function openLeased(request: TurnRequest, turnId: string, right: Right): P
   const [known, stored] = await Promise.all([knownTurn(request, turnId), findSession(request, turnId)]);
   let found = stored;
   if (known.finished !== undefined) {
-    checkSameInput(request, found.input);
+    checkSameInput(request, found.stored);
     await giveBack(right);
     return finishedTurn(request, turnId, known.finished);
   }
   if (request.signal.aborted) throw abortReason(request.signal);
   const open = found.state?.open;
   let earlier: readonly StoredStep[] = [];
-  if (open === turnId) earlier = await request.store.steps(request.key, turnId);
-  else if (open !== undefined) {
+  // A turn that was sent before may be open without being told: where another turn is open on the same message, or where others came after it.
+  if (open === turnId || found.stored !== undefined) earlier = await request.store.steps(request.key, turnId);
+  if (earlier.length > 0 && open !== turnId && isBehind(request, found)) throw otherBranchError(request.key);
+  if (earlier.length === 0 && open !== undefined && isBehind(request, found)) {
     const { replyId } = await knownTurn({ ...request, turnId: open }, open);
     const { version = 0, metadata = {} } = found.state ?? {};
     await settle(request, lease, { turnId: open, replyId, version, metadata });
@@ -123,19 +126,20 @@ async function openLeased(request: TurnRequest, turnId: string, right: Right): P
 /** Opens the turn whose calls were decided on. `by` is the id of the decisions. */
 async function openDecided(request: TurnRequest, decided: Decided, by: string, right: Right): Promise<Turn> {
   const { store, key, historyLimit } = request;
-  const state = await store.load(key, { last: historyLimit });
+  const state = await store.load(key, { last: historyLimit, ids: true });
   const earlier = state?.open === undefined ? [] : await store.steps(key, state.open);
-  const found = turnOfDecisions(key, { by, on: decided.on }, state, earlier);
+  const found = await turnDecided(request, { by, on: decided.on }, state, earlier);
   const { turnId } = found;
   const named = { ...request, turnId };
-  const [{ replyId, finished }, input] = await Promise.all([
+  const [{ replyId, finished }, stored] = await Promise.all([
     knownTurn(named, turnId),
-    storedInput(named, turnId),
+    storedBegin(named, turnId),
   ]);
   if (request.signal.aborted) throw abortReason(request.signal);
   if (found.state !== 'over') {
     const decisions = found.state === 'new' ? { ...decided, by } : undefined;
-    return beginLeased(named, right, { turnId, replyId, found: { state, input }, earlier, decisions });
+    const whole = await foundWith(named, state, stored);
+    return beginLeased(named, right, { turnId, replyId, found: whole, earlier, decisions });
   }
   // A copy of the session remembers the decisions without their turn.
   if (finished === undefined) throw unknownCallError(key, Object.keys(decided.on).join(', '));
@@ -158,7 +162,7 @@ async function beginLeased(
   { turnId, replyId, found, earlier, decisions }: Beginning,
 ): Promise<Turn> {
   const { lease } = right;
-  const begun = await beginTurn(request, turnId, lease, found);
+  const begun = await beginTurn(request, { turnId, lease }, found);
   const { view, changes } = sessionView(request.key, begun.metadata);
   const writes = new StepWrites(request, { turnId, lease, changes });
   const record = new TurnRecord({ turnId, earlier, store: writes, decisions });

@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { SluiceError, checkSessionKey, sessionName, storedText } from '../../src/index.ts';
 import type {
   AppendOptions,
+  Branch,
   Lease,
   LeaseOptions,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,
@@ -21,7 +23,7 @@ import type {
 import { parseOptions } from '../../src/kit/index.ts';
 import { keysSchema } from './keyring.ts';
 import type { EncryptionKey, MasterKey } from './keyring.ts';
-import { openedMessages, sealedEntries } from './sealed-messages.ts';
+import { cutAt, openedMessages, sealedEntries } from './sealed-messages.ts';
 import { openedSteps, sealedSteps } from './sealed-steps.ts';
 import { SessionCipher } from './session-cipher.ts';
 
@@ -46,6 +48,7 @@ const METHODS = [
     'append',
     'record',
     'steps',
+    'branches',
     'update',
     'spend',
     'list',
@@ -84,6 +87,15 @@ export function encrypted(store: StateStore, key: EncryptionKey): StateStore {
   return new EncryptedStore(parsed.store, parsed.key);
 }
 
+/** Metadata key for the places at which appends are cut, because other messages follow there. */
+const CUTS = 'sluice.cuts';
+
+const cutsSchema = z.array(z.string()).catch([]);
+
+function cutsOf(value: unknown): ReadonlySet<string> {
+  return new Set(cutsSchema.parse(value));
+}
+
 class EncryptedStore implements StateStore {
   readonly #store: StateStore;
   readonly #keys: readonly MasterKey[];
@@ -93,19 +105,14 @@ class EncryptedStore implements StateStore {
     this.#keys = keys;
   }
 
-  async load(
-    key: SessionKey,
-    options: { last?: number | undefined } = {},
-  ): Promise<SessionState | undefined> {
+  async load(key: SessionKey, options: LoadOptions = {}): Promise<SessionState | undefined> {
     const state = await this.#store.load(key, options);
     if (state === undefined) return undefined;
     const cipher = this.#cipher(state);
     const isAll = state.messages.length < (options.last ?? Number.POSITIVE_INFINITY);
-    return {
-      ...state,
-      messages: openedMessages(cipher, key, state.messages, { isAll }),
-      metadata: openedMetadata(cipher, key, state.metadata),
-    };
+    const { [CUTS]: cuts, ...metadata } = openedMetadata(cipher, key, state.metadata);
+    const way = { isAll, cuts: cutsOf(cuts), endsAnywhere: options.leaf !== undefined };
+    return { ...state, messages: openedMessages(cipher, key, state.messages, way), metadata };
   }
 
   async turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined> {
@@ -126,7 +133,8 @@ class EncryptedStore implements StateStore {
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const cipher = this.#cipher(checkSessionKey(key));
     parseOptions('append()', appendSchema, { ...options, entries });
-    const { turnId, expectedVersion, metadata, end } = options;
+    const { turnId, expectedVersion, end } = options;
+    const metadata = await this.#withCut(cipher, key, options);
     // The append is stored at this version, or not at all.
     const version = expectedVersion + 1;
     const reason =
@@ -156,6 +164,10 @@ class EncryptedStore implements StateStore {
   async steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
     const steps = await this.#store.steps(key, turnId);
     return openedSteps(this.#cipher(checkSessionKey(key)), key, turnId, steps);
+  }
+
+  branches(key: SessionKey): Promise<Branch[]> {
+    return this.#store.branches(key);
   }
 
   async update(
@@ -215,6 +227,25 @@ class EncryptedStore implements StateStore {
   /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * The metadata of an append. If it follows a message in the middle of another append, it notes that: only there may an append be found cut, so that nobody else can cut
+   * one.
+   */
+  async #withCut(
+    cipher: SessionCipher,
+    key: SessionKey,
+    { after, metadata }: AppendOptions,
+  ): Promise<AppendOptions['metadata']> {
+    if (typeof after !== 'string' || after === '') return metadata;
+    const state = await this.#store.load(key, { leaf: after, last: 1 });
+    if (state === undefined) return metadata;
+    openedMessages(cipher, key, state.messages, { isAll: false, endsAnywhere: true });
+    const cut = cutAt(cipher, state.messages);
+    if (cut === undefined) return metadata;
+    const cuts = cutsOf(openedMetadata(cipher, key, state.metadata)[CUTS]);
+    return cuts.has(cut) ? metadata : { ...metadata, [CUTS]: [...cuts, cut] };
   }
 
   #cipher({ owner, id }: { owner: string; id: string }): SessionCipher {

@@ -26,22 +26,39 @@ export function sealedEntries(
   });
 }
 
-/**
- * Decrypts messages, which must be in the places where they were appended: none missing from an append, none moved, none twice. `isAll`: whether there are none
- * before them.
- */
+/** Which messages are decrypted. */
+interface Way {
+  /** Whether there are none before them. */
+  readonly isAll: boolean;
+  /** The turn whose messages they are. */
+  readonly turnId?: string;
+  /** The places at which an append may be cut, as {@link cutAt} names them. */
+  readonly cuts?: ReadonlySet<string>;
+  /** Whether the last append may be cut at any place. */
+  readonly endsAnywhere?: boolean;
+}
+
+/** Names the place after the last of these messages; undefined if that is the end of its append. */
+export function cutAt(cipher: SessionCipher, messages: readonly Message[]): string | undefined {
+  const last = messages.at(-1);
+  if (last === undefined) return undefined;
+  const { position } = split(cipher, last.content);
+  return isLast(position) ? undefined : cutName(position);
+}
+
+/** Decrypts messages, which must be in the places where they were appended: none missing from an append, none moved, none twice. */
 export function openedMessages(
   cipher: SessionCipher,
   key: SessionKey,
   messages: readonly Message[],
-  { isAll, turnId }: { isAll: boolean; turnId?: string },
+  { isAll, turnId, cuts = new Set(), endsAnywhere = false }: Way,
 ): Message[] {
   let before: Position | undefined;
   const opened: Message[] = [];
   for (const { content } of messages) {
     const { position, sealed } = split(cipher, content);
     const row = rowOf(position);
-    if (before === undefined ? isAll && position.index !== 0 : !follows(position, before))
+    if (before === undefined ? isAll && position.index !== 0 : !follows(position, before, cuts))
       throw cipher.fault(row, 'does not stand where it was stored');
     if (turnId !== undefined && (position.turnId !== turnId || opened.length !== position.index))
       throw cipher.fault(row, 'belongs to another turn');
@@ -49,14 +66,27 @@ export function openedMessages(
       opened.push(message);
     before = position;
   }
-  if (before !== undefined && before.index !== before.count - 1)
+  if (before !== undefined && !endsAnywhere && !mayEnd(before, cuts))
     throw cipher.fault(rowOf(before), 'is not whole');
   return opened;
 }
 
-function follows(next: Position, { version, index, count }: Position): boolean {
-  if (next.version === version) return next.index === index + 1;
-  return next.version > version && index === count - 1 && next.index === 0;
+function follows(next: Position, before: Position, cuts: ReadonlySet<string>): boolean {
+  if (next.version === before.version) return next.index === before.index + 1;
+  return next.version > before.version && mayEnd(before, cuts) && next.index === 0;
+}
+
+/** Whether another append may follow. */
+function mayEnd(position: Position, cuts: ReadonlySet<string>): boolean {
+  return isLast(position) || cuts.has(cutName(position));
+}
+
+function isLast({ index, count }: Position): boolean {
+  return index === count - 1;
+}
+
+function cutName({ version, index }: Position): string {
+  return `${version}.${index}`;
 }
 
 function split(cipher: SessionCipher, content: Message['content']): { position: Position; sealed: string } {

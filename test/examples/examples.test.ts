@@ -28,6 +28,8 @@ const prints: Record<string, RegExp> = {
   'provider-tools.ts':
     /web_search, run by the provider: true\nfound: .*Rivers.*\nsaid: Rivers[\s\S]*drawn: image\/png, 5 bytes\nsaid: Here it is/,
   'rate-limit.ts': /./,
+  'regenerate-and-edit.ts':
+    /with another answer[\s\S]*<2\/2>[\s\S]*with another beginning\nuser +<2\/2> "My name is Grace[\s\S]*Grace[\s\S]*first branch again\nuser +<1\/2> "My name is Ada[\s\S]*assistant <1\/2>/,
   'retry.ts': /./,
   'session-encrypted.ts':
     /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,

@@ -23,8 +23,8 @@ function sound(): {
 } {
   const first = reply('a', 1, ['a']);
   const turns: StoredTurn[] = [
-    { turnId: 'a.input', messages: [user('a')], version: 1 },
-    { turnId: 'a.reply', messages: [first], end, version: 2 },
+    { turnId: 'a.input', ids: [], messages: [user('a')], version: 1 },
+    { turnId: 'a.reply', ids: [], messages: [first], end, version: 2 },
   ];
   return {
     turns,
@@ -76,14 +76,14 @@ describe('the checker of histories', () => {
       'a message that is stored twice',
       /the message a is stored twice/,
       ({ turns }) => {
-        turns.push({ turnId: 'b.input', messages: [user('a')], version: 3 });
+        turns.push({ turnId: 'b.input', ids: [], messages: [user('a')], version: 3 });
       },
     ],
     [
       'two finished replies to one turn',
       /a finished reply of a is stored twice/,
       ({ turns }) => {
-        turns.push({ turnId: 'a.reply.2', messages: [reply('a', 2, [])], end, version: 3 });
+        turns.push({ turnId: 'a.reply.2', ids: [], messages: [reply('a', 2, [])], end, version: 3 });
       },
     ],
     [
@@ -93,7 +93,7 @@ describe('the checker of histories', () => {
         turns.splice(
           1,
           1,
-          { turnId: 'b.input', messages: [user('b')], version: 2 },
+          { turnId: 'b.input', ids: [], messages: [user('b')], version: 2 },
           { ...turnAt(turns, 1), version: 3 },
         );
       },
@@ -135,7 +135,12 @@ describe('the checker of histories', () => {
       /not valid input: the last call has no result/,
       ({ turns }) => {
         const call = { type: 'tool_call', id: 'c', name: 'n', arguments: {} } as const;
-        turns.push({ turnId: 'b.input', messages: [{ role: 'assistant', content: [call] }], version: 3 });
+        turns.push({
+          turnId: 'b.input',
+          ids: [],
+          messages: [{ role: 'assistant', content: [call] }],
+          version: 3,
+        });
       },
     ],
     [

@@ -8,6 +8,7 @@ export const VERBS = [
   'append',
   'record',
   'steps',
+  'branches',
   'update',
   'spend',
   'list',
@@ -55,6 +56,8 @@ export function callVerb(store: StateStore, verb: Verb): Promise<unknown> {
     }
     case 'steps':
       return store.steps('s', 't');
+    case 'branches':
+      return store.branches('s');
     case 'update':
       return store.update('s', { x: 1 }, { expectedVersion: 1 });
     case 'spend':

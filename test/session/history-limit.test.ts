@@ -76,7 +76,7 @@ describe('historyLimit', () => {
     const replies = Array.from({ length: 5 }, (_, at): Message => ({ role: 'assistant', content: `a${at}` }));
     const { lines, log } = await sent([...turns(1), { role: 'user', content: 'q' }, ...replies], 3, []);
     expect(lines).toEqual(['user: q0', 'assistant: a0', 'user: q']);
-    expect(log).toEqual(['load {"last":3}', 'load {}']);
+    expect(log).toEqual(['load {"last":3,"ids":true}', 'load {"ids":true}']);
   });
 
   test('a turn that is sent again finds its input, however long', async () => {

@@ -2,13 +2,16 @@ import fc from 'fast-check';
 
 /** A call of one client to a store. Its arguments, such as a version, are looked up when it is made. */
 export type Command =
-  | { op: 'load'; id: string; last: number | undefined }
+  | { op: 'load'; id: string; last: number | undefined; leaf?: number | undefined }
+  | { op: 'branches'; id: string }
   | { op: 'turn'; id: string; turn: number }
   | {
       op: 'append';
       id: string;
       turn: number;
       messages: number;
+      /** Which message it follows, by its place among all that are stored. Undefined: the head. */
+      after: number | undefined;
       /** Added to the version that the client saw last. */
       off: number;
       lease: 'none' | 'newest' | 'oldest';
@@ -43,6 +46,7 @@ export function commands({ clock }: { clock: boolean }): fc.Arbitrary<Command> {
         id,
         turn,
         messages: fc.nat(3),
+        after: fc.option(fc.nat(20), { nil: undefined, freq: 2 }),
         off,
         lease: fc.constantFrom('none', 'none', 'newest', 'oldest'),
         release: fc.boolean(),
@@ -50,7 +54,16 @@ export function commands({ clock }: { clock: boolean }): fc.Arbitrary<Command> {
         metadata: fc.option(metadata, { nil: undefined }),
       }),
     ),
-    of(4, fc.record({ op: fc.constant('load'), id, last: fc.option(fc.nat(4), { nil: undefined }) })),
+    of(
+      4,
+      fc.record({
+        op: fc.constant('load'),
+        id,
+        last: fc.option(fc.nat(4), { nil: undefined }),
+        leaf: fc.option(fc.nat(20), { nil: undefined }),
+      }),
+    ),
+    of(1, fc.record({ op: fc.constant('branches'), id })),
     of(1, fc.record({ op: fc.constant('turn'), id, turn })),
     of(2, fc.record({ op: fc.constant('update'), id, metadata, off })),
     of(

@@ -4,9 +4,10 @@ import type { Lease, Message, Spend, StateStore, TurnEnd } from 'sluice';
 import { tokens } from '../core/harness.ts';
 import { addTurn, noSpend } from './spend.ts';
 import type { Command } from './store-commands.ts';
+import { branchesOf, byId, wayTo } from './store-model-ways.ts';
+import type { Ways } from './store-model-ways.ts';
 
-interface ModelSession {
-  messages: string[];
+interface ModelSession extends Ways {
   turns: Map<string, { messages: string[]; version: number; end: TurnEnd | undefined }>;
   metadata: Record<string, number>;
   spend: Spend;
@@ -68,10 +69,14 @@ export class StoreModel {
         return;
       case 'load': {
         const kept = this.#stored(command.id);
-        const state = await this.#store.load(this.#key(command.id), { last: command.last });
+        if (command.leaf !== undefined) await this.#learnIds(command.id, kept);
+        const to =
+          kept && command.leaf !== undefined ? nth([...kept.parents.keys()], command.leaf) : undefined;
+        const leaf = to === undefined ? undefined : kept?.ids.get(to);
+        const state = await this.#store.load(this.#key(command.id), { last: command.last, leaf });
         client.seen.set(command.id, kept?.version ?? 0);
-        const from =
-          command.last === undefined ? 0 : Math.max(0, (kept?.messages.length ?? 0) - command.last);
+        const way = kept && to !== undefined ? wayTo(kept, to) : (kept?.messages ?? []);
+        const from = command.last === undefined ? 0 : Math.max(0, way.length - command.last);
         expect(
           state && {
             messages: textsOf(state.messages),
@@ -82,13 +87,21 @@ export class StoreModel {
           },
         ).toEqual(
           kept && {
-            messages: kept.messages.slice(from),
-            messageCount: kept.messages.length,
+            messages: way.slice(from),
+            messageCount: way.length,
             metadata: kept.metadata,
             spend: kept.spend,
             version: kept.version,
           },
         );
+        return;
+      }
+      case 'branches': {
+        const kept = this.#stored(command.id);
+        await this.#learnIds(command.id, kept);
+        const branches = await this.#store.branches(this.#key(command.id));
+        const found = branches.map(({ id, messageCount, isHead }) => ({ id, messageCount, isHead }));
+        expect(found.sort(byId)).toEqual(kept === undefined ? [] : branchesOf(kept).sort(byId));
         return;
       }
       case 'turn': {
@@ -165,6 +178,7 @@ export class StoreModel {
         }
         const copy = this.#begin((await forked).id);
         copy.messages = kept.messages.slice(0, command.at);
+        copy.messages.forEach((text, at) => copy.parents.set(text, copy.messages[at - 1] ?? ''));
         copy.metadata = { ...kept.metadata };
         this.#touch(copy);
         return;
@@ -203,6 +217,9 @@ export class StoreModel {
       await this.run(client, { op: 'load', id: known, last: undefined });
       await this.run(client, { op: 'load', id: known, last: 2 });
       for (let at = 0; at < 4; at++) await this.run(client, { op: 'turn', id: known, turn: at });
+      await this.run(client, { op: 'branches', id: known });
+      for (let leaf = 0; leaf < 4; leaf++)
+        await this.run(client, { op: 'load', id: known, last: undefined, leaf });
     }
     await this.run(client, { op: 'list' });
     await this.run(client, { op: 'spendOfOwner' });
@@ -219,7 +236,13 @@ export class StoreModel {
     const end: TurnEnd | undefined = command.end
       ? { ...END, ...(real !== undefined && { leaseToken: real.token }) }
       : undefined;
-    const nothing = command.messages === 0 && !command.end && command.metadata === undefined;
+    // Those that are left behind are known then.
+    if (command.after !== undefined) await this.#learnIds(command.id, kept);
+    const texts = ['', ...(kept?.parents.keys() ?? [])];
+    const follows = command.after === undefined ? undefined : nth(texts, command.after);
+    const nothing =
+      command.messages === 0 &&
+      (follows === undefined ? !command.end && command.metadata === undefined : follows === '');
     const expected = ((): number | string => {
       if (nothing) return 'invalid_options';
       const same = kept?.turns.get(turnId(command.turn));
@@ -239,13 +262,18 @@ export class StoreModel {
           ...(real !== undefined && { lease: real, release: command.release }),
           ...(end !== undefined && { end }),
           ...(command.metadata !== undefined && { metadata: command.metadata }),
+          ...(follows !== undefined && { after: kept?.ids.get(follows) ?? '' }),
         },
       ),
     );
     expect(answer).toBe(expected);
     if (typeof expected === 'string' || stored) return;
     const session = kept ?? this.#begin(command.id);
-    session.messages.push(...contents);
+    if (follows !== undefined) session.messages = wayTo(session, follows);
+    for (const text of contents) {
+      session.parents.set(text, session.messages.at(-1) ?? '');
+      session.messages.push(text);
+    }
     merge(session, command.metadata ?? {});
     if (end !== undefined) {
       session.spend = addTurn(session.spend, end);
@@ -264,6 +292,20 @@ export class StoreModel {
     client.seen.set(command.id, session.version);
   }
 
+  /** Takes the ids of the messages that are new. Those that are known have not changed. */
+  async #learnIds(of: string, session: ModelSession | undefined): Promise<void> {
+    if (session === undefined) return;
+    const state = await this.#store.load(this.#key(of), { ids: true });
+    const texts = textsOf(state?.messages ?? []).map(String);
+    expect(texts).toEqual(session.messages);
+    for (const [at, text] of texts.entries()) {
+      const id = state?.ids?.[at] ?? '';
+      expect([undefined, id]).toContain(session.ids.get(text));
+      session.ids.set(text, id);
+    }
+    expect(new Set(session.ids.values()).size).toBe(session.ids.size);
+  }
+
   #key(of: string): { owner: string; id: string } {
     return { owner: this.#owner, id: of };
   }
@@ -274,7 +316,8 @@ export class StoreModel {
 
   #begin(of: string): ModelSession {
     const session: ModelSession = {
-      ...{ messages: [], turns: new Map(), metadata: {}, spend: noSpend(), version: 0 },
+      ...{ messages: [], parents: new Map(), ids: new Map() },
+      ...{ turns: new Map(), metadata: {}, spend: noSpend(), version: 0 },
       ...{ lease: undefined, leasedUntil: 0, expiresAt: Date.now() + this.#ttlMs },
     };
     this.#sessions.set(of, session);
@@ -309,6 +352,10 @@ export class StoreModel {
 }
 
 const turnId = (number: number): string => `t${number}`;
+
+function nth<T>(list: readonly T[], at: number): T | undefined {
+  return list[at % list.length];
+}
 
 function textsOf(messages: readonly Message[]): unknown[] {
   return messages.map(({ content }) => content);

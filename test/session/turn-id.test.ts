@@ -183,7 +183,13 @@ describe('a turn that did not finish', () => {
     expect(calls.map(({ request }) => request.messages)).toEqual(
       Array.from({ length: 3 }, () => [{ role: 'user', content: 'hi' }]),
     );
-    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: one  *', 'assistant: whole']);
+    expect(await linesOf(store)).toEqual(['user: hi', 'assistant: whole']);
+    const [first] = await store.branches('s');
+    expect((await store.load('s', { leaf: first?.id }))?.messages.at(-1)).toEqual({
+      role: 'assistant',
+      content: 'one ',
+      partial: true,
+    });
     expect((await store.load('s'))?.turns).toBe(3);
   });
 
@@ -216,7 +222,7 @@ describe('a turn that did not finish', () => {
       await failureOf(pipeline.executeWithContext('s', 'user', 'hi', { turnId }));
       await pipeline.executeWithContext('s', 'user', 'hi', { turnId });
       expect((await store.load('s'))?.messages.map(({ role }) => role).slice(2)).toEqual([
-        ...['user', 'assistant', 'tool', 'assistant', 'tool', 'assistant', 'assistant'],
+        ...['user', 'assistant'],
       ]);
       const sent = calls[2]?.request.messages.map(({ content }) => content);
       expect(sent).toEqual(told);

@@ -1,8 +1,10 @@
 import type {
   AppendOptions,
+  Branch,
   Lease,
   LeaseOptions,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,
@@ -24,7 +26,7 @@ export class ForwardingStore implements StateStore {
     this.store = store;
   }
 
-  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+  load(key: SessionKey, options?: LoadOptions): Promise<SessionState | undefined> {
     return this.store.load(key, options);
   }
 
@@ -42,6 +44,10 @@ export class ForwardingStore implements StateStore {
 
   steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
     return this.store.steps(key, turnId);
+  }
+
+  branches(key: SessionKey): Promise<Branch[]> {
+    return this.store.branches(key);
   }
 
   update(...given: Parameters<StateStore['update']>): Promise<number> {

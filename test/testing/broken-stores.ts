@@ -75,7 +75,7 @@ const numb: Patch = (store) => void (store.rotten.set = () => store.rotten);
 /** For each case, a store that breaks it. */
 export const brokenStores: Readonly<Record<string, Patch>> = {
   'returns undefined for a session that was never written': (store) => {
-    store.turn = async (_key, turnId) => ({ turnId, messages: [], version: 0 });
+    store.turn = async (_key, turnId) => ({ turnId, messages: [], ids: [], version: 0 });
   },
   'keeps messages in the order they were appended, and increments the version': (store) => {
     const append = store.append.bind(store);

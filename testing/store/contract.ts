@@ -2,6 +2,8 @@ import type { StateStore } from '../../src/index.ts';
 import { limited, register } from '../contract.ts';
 import type { ContractCase, TestRunner } from '../contract.ts';
 import { appendCases } from './appends.ts';
+import { branchCases } from './branches.ts';
+import { branchTurnCases } from './branch-turns.ts';
 import { concurrencyCases } from './concurrency.ts';
 import { contentCases } from './contents.ts';
 import { corruptionCases } from './corruption.ts';
@@ -72,6 +74,8 @@ export function stateStoreCases(options: Omit<StateStoreContractOptions, 'test'>
     ...leaseCases,
     ...stepCases,
     ...openTurnCases,
+    ...branchCases,
+    ...branchTurnCases,
     ...ttlCases,
     ...keyCases,
     ...contentCases,

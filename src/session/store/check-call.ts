@@ -9,6 +9,7 @@ import type {
   AppendOptions,
   Lease,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,
@@ -26,6 +27,7 @@ const appendSchema = z.object({
   end: turnEndSchema.optional(),
   spent: spentSchema.optional(),
   closes: z.string().min(1).optional(),
+  after: z.string().optional(),
   release: z.boolean().optional(),
   entries: z.array(z.object({ message: z.unknown() })),
 });
@@ -46,7 +48,11 @@ const listSchema = z.object({
   limit: z.int().min(1).default(100),
   cursor: z.string().optional(),
 });
-const loadSchema = z.object({ last: z.int().min(0).optional() });
+const loadSchema = z.object({
+  last: z.int().min(0).optional(),
+  ids: z.boolean().optional(),
+  leaf: z.string().optional(),
+});
 const forkSchema = z.object({ at: z.int().min(0).optional() });
 const spendSchema = z.looseObject({ owner: z.string() });
 const leaseSchema = z.object({ ttlMs: z.number().min(1).max(Number.MAX_SAFE_INTEGER) });
@@ -57,7 +63,7 @@ interface Key {
 }
 
 /** Checks the arguments of `load`. Every store calls it. Throws `invalid_options`, as the other checks do. */
-export function checkLoad(key: SessionKey, options: { last?: number | undefined }): Key {
+export function checkLoad(key: SessionKey, options: LoadOptions): Key {
   parseOptions('load()', loadSchema, options);
   return checkSessionKey(key);
 }
@@ -77,9 +83,11 @@ export function checkAppend(key: SessionKey, entries: readonly SessionEntry[], o
     entries.map(({ message }) => message),
   );
   checkTurnId(options.turnId);
-  const { metadata, end, spent, closes, lease } = options;
-  if (entries.length === 0 && metadata === undefined && end === undefined)
-    throw invalid('append() has nothing to store: give entries, metadata or end.');
+  const { metadata, end, spent, closes, lease, after } = options;
+  if (entries.length === 0 && metadata === undefined && end === undefined && after === undefined)
+    throw invalid('append() has nothing to store: give entries, metadata, end or after.');
+  if (after === '' && entries.length === 0)
+    throw invalid("append() with after `''` has no message that could be the head: give entries.");
   if (options.release === true && lease === undefined)
     throw invalid('append() has no lease to give back: give the lease, too.');
   if (spent !== undefined && end === undefined)

@@ -11,13 +11,15 @@ import {
   checkTurn,
   checkUpdate,
 } from './check-call.ts';
+import { BranchFields } from './branch-fields.ts';
 import { checkSessionKey } from './check-key.ts';
 import type { Codec } from './contents.ts';
 import { firstRows } from './driver.ts';
 import type { Place, StoreDriver, StoredRow, Sums, Written } from './driver.ts';
 import { DriverCalls, isPending } from './driver-calls.ts';
 import type { StoreOptions } from './driver-calls.ts';
-import { OPEN, decodeId, stepGroup, turnGroup } from './driver-names.ts';
+import { BRANCH, LINE, OPEN, decodeId, stepGroup, turnGroup } from './driver-names.ts';
+import { DrivenBranches } from './driven-branches.ts';
 import { DrivenSteps } from './driven-steps.ts';
 import { DriverLease } from './driver-lease.ts';
 import { listCursor } from './list-cursor.ts';
@@ -32,9 +34,11 @@ import {
 import { spendOf, sumsOf } from './sums.ts';
 import type {
   AppendOptions,
+  Branch,
   Lease,
   LeaseOptions,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,
@@ -46,39 +50,50 @@ import type {
   StoredTurn,
 } from './store.ts';
 
+/** The fields that a fork does not get, by the beginnings of their names. */
+const NOT_COPIED = [OPEN, BRANCH, LINE];
+
 /** A store over a driver. It does what is the same for every database. */
 export class DrivenStore<Content> implements StateStore {
   readonly #driver: StoreDriver<Content>;
   readonly #calls: DriverCalls<Content>;
   readonly #contents: SessionContents<Content>;
   readonly #steps: DrivenSteps<Content>;
+  readonly #branches: DrivenBranches<Content>;
   readonly #name: string;
   readonly #rawIds: boolean;
 
   constructor(driver: StoreDriver<Content>, codec: Codec<Content>, options: StoreOptions = {}) {
     this.#driver = driver;
     this.#calls = new DriverCalls(driver, options);
-    this.#contents = new SessionContents(codec, options.rowSize ?? 50);
+    const fields = new BranchFields(codec);
+    this.#contents = new SessionContents(codec, options.rowSize ?? 50, fields);
+    this.#branches = new DrivenBranches(this.#calls, this.#contents, fields);
     this.#steps = new DrivenSteps(this.#calls, this.#contents);
     this.#name = options.name ?? 'store';
     this.#rawIds = options.rawIds ?? false;
   }
 
-  async load(
-    key: SessionKey,
-    options: { last?: number | undefined } = {},
-  ): Promise<SessionState | undefined> {
+  async load(key: SessionKey, options: LoadOptions = {}): Promise<SessionState | undefined> {
     const place = checkLoad(key, options);
-    const { last = Number.POSITIVE_INFINITY } = options;
-    const answer = this.#calls.call('load', () => this.#driver.load(this.#calls.placeOf(place), last));
+    const { last = Number.POSITIVE_INFINITY, leaf, ids = false } = options;
+    const way = leaf === undefined ? undefined : await this.#branches.find('load', key, place, leaf, last);
+    const answer =
+      leaf === undefined
+        ? this.#calls.call('load', () => this.#driver.load(this.#calls.placeOf(place), last))
+        : way?.loaded;
     const loaded = isPending(answer) ? await answer : answer;
     if (loaded === undefined) return undefined;
+    const beyond = way?.beyond ?? 0;
+    const { metadata, opens } = this.#contents.readFields(key, loaded.fields);
+    const open = opens.length === 0 ? undefined : await this.#branches.openOn(key, place, opens, leaf);
     return {
       owner: place.owner,
       id: place.id,
-      messages: this.#contents.messages(key, loaded, last),
-      messageCount: loaded.messages,
-      ...this.#contents.readFields(key, loaded.fields),
+      ...this.#contents.messages(key, loaded, { last, beyond, ids }),
+      messageCount: loaded.messages - beyond,
+      metadata,
+      ...(open !== undefined && { open }),
       ...readSums(key, loaded.sums),
       version: loaded.version,
       createdAt: loaded.createdAt,
@@ -95,13 +110,18 @@ export class DrivenStore<Content> implements StateStore {
 
   async append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number> {
     const place = checkAppend(key, entries, options);
-    const { turnId, expectedVersion, lease, release = false, metadata, end, spent, closes } = options;
+    const { turnId, expectedVersion, lease, release = false, metadata, end, spent, closes, after } = options;
+    const hang =
+      after === undefined ? undefined : await this.#branches.hang(key, place, after, expectedVersion + 1);
+    const fields = this.#contents.fields(metadata, { closes });
     const answer = this.#calls.write('append', place, {
       group: { id: turnGroup(turnId), from: 0 },
       token: lease?.token,
       version: expectedVersion,
-      rows: this.#contents.rows(entries, end),
-      fields: this.#contents.fields(metadata, { closes }),
+      rows: this.#contents.rows(entries, end, after === undefined ? undefined : { after, kept: hang?.kept }),
+      after: hang?.position,
+      head: hang?.position,
+      fields: hang === undefined ? fields : { ...hang.fields, ...fields },
       sums: end && sumsOf(spent ?? end, 1),
       drop: closes === undefined ? undefined : [stepGroup(closes)],
       bump: true,
@@ -123,6 +143,10 @@ export class DrivenStore<Content> implements StateStore {
 
   steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
     return this.#steps.steps(key, turnId);
+  }
+
+  async branches(key: SessionKey): Promise<Branch[]> {
+    return this.#branches.list(key, checkSessionKey(key));
   }
 
   async update(
@@ -183,7 +207,7 @@ export class DrivenStore<Content> implements StateStore {
         : this.#calls.call('fork', () =>
             this.#driver.copy?.(this.#calls.placeOf(from), this.#calls.placeOf(to), {
               messages,
-              without: [OPEN],
+              without: NOT_COPIED,
               cut: (row, count) => this.#contents.cut(key, row, count),
             }),
           );
@@ -236,7 +260,9 @@ export class DrivenStore<Content> implements StateStore {
     );
     if (loaded === undefined) return false;
     this.#contents.check(key, loaded);
-    const kept = Object.entries(loaded.fields).filter(([name]) => !name.startsWith(OPEN));
+    const kept = Object.entries(loaded.fields).filter(
+      ([name]) => !NOT_COPIED.some((prefix) => name.startsWith(prefix)),
+    );
     const fields = Object.fromEntries(kept);
     const rows = firstRows(loaded.rows, messages, (row, count) => this.#contents.cut(key, row, count));
     try {
@@ -252,8 +278,7 @@ export class DrivenStore<Content> implements StateStore {
   #turnOf(key: SessionKey, turnId: string, rows: readonly StoredRow<Content>[]): StoredTurn | undefined {
     const [first] = rows;
     if (first === undefined) return undefined;
-    const { messages, end } = this.#contents.turn(key, rows);
-    return { turnId, messages, ...(end !== undefined && { end }), version: first.version };
+    return { turnId, ...this.#contents.turn(key, rows), version: first.version };
   }
 
   /** Starts something whose result and failure do not matter. */

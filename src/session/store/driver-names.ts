@@ -6,6 +6,12 @@ const METADATA = 'metadata:';
 /** The prefix of the names of fields that say which turns are open. */
 export const OPEN = 'open:';
 
+/** The field that describes the branch of the head. Without it, that is the first one. */
+export const LINE = 'line';
+
+/** The prefix of the names of fields that describe the other branches. */
+export const BRANCH = 'branch:';
+
 /** Escapes NUL in an id as `\0`, because many databases cannot store it, and a backslash as `\\`. Other ids stay as they are. */
 export function encodeId(id: string): string {
   return id.includes('\\') || id.includes('\0') ? id.replaceAll('\\', '\\\\').replaceAll('\0', '\\0') : id;
@@ -35,6 +41,11 @@ export function openField(turnId: string): string {
 /** The turn id of a field that says that a turn is open; undefined for other fields. */
 export function openTurnOfField(field: string): string | undefined {
   return field.startsWith(OPEN) ? String(JSON.parse(field.slice(OPEN.length))) : undefined;
+}
+
+/** The field of a branch that is not that of the head, named by the id of its newest message. */
+export function branchField(id: string): string {
+  return BRANCH + id;
 }
 
 /** The field of a metadata key. The key is written as JSON, because it may contain a lone surrogate. */

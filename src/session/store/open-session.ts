@@ -3,7 +3,7 @@ import type { PendingCall } from '../../pending-call.ts';
 import { ledgerOf } from '../steps/ledger.ts';
 import { messagesOf } from '../steps/settled-messages.ts';
 import type { StoredStep } from '../steps/step.ts';
-import type { SessionKey, SessionState, StateStore } from './store.ts';
+import type { LoadOptions, SessionKey, SessionState, StateStore } from './store.ts';
 
 /** An open turn, as a user interface shows it. */
 export interface OpenTurn {
@@ -28,7 +28,7 @@ export interface PipelineStore extends StateStore {
   /** As in {@link StateStore}. `open`: also reads what an open turn has so far, at the cost of one more call if there is one. */
   load(
     key: SessionKey,
-    options?: { last?: number | undefined; open?: boolean | undefined },
+    options?: LoadOptions & { open?: boolean | undefined },
   ): Promise<OpenSession | undefined>;
 }
 

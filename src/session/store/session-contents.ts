@@ -1,10 +1,13 @@
 import type { Message } from '../../messages.ts';
 import type { Spent, Step, StoredStep } from '../steps/step.ts';
-import type { Codec, TurnContent } from './contents.ts';
+import type { BranchFields, OpenTurn } from './branch-fields.ts';
+import type { Codec, RowStart, TurnContent } from './contents.ts';
 import { fieldOf, nameOfField, openField, openTurnOfField } from './driver-names.ts';
 import type { Loaded, Row, StoredRow } from './driver.ts';
+import { messageId } from './message-id.ts';
+import type { MessagePlace } from './message-id.ts';
 import { unreadableError } from './store-errors.ts';
-import type { SessionEntry, SessionKey, SessionState, TurnEnd } from './store.ts';
+import type { SessionEntry, SessionKey, SessionState, StoredTurn, TurnEnd } from './store.ts';
 import type { StoredPlace } from './stored.ts';
 
 /** Which turn is open from now on, or no more. */
@@ -14,52 +17,102 @@ interface TurnChange {
   readonly closes?: string | undefined;
 }
 
+/** Which messages of a way are wanted. */
+interface Window {
+  /** How many of the newest. */
+  readonly last: number;
+  /** How many come after them in the newest row. */
+  readonly beyond: number;
+  /** Whether their ids are wanted, too. */
+  readonly ids: boolean;
+}
+
+/** What an append follows, if it was told. */
+interface Follows {
+  readonly after: string;
+  /** The first messages of a row, which are stored again before the append. */
+  readonly kept: TurnContent | undefined;
+}
+
 /** Splits the contents of a session into rows and fields, and joins them again. */
 export class SessionContents<Content> {
   readonly #codec: Codec<Content>;
   readonly #rowSize: number;
+  readonly #branches: BranchFields<Content>;
 
-  constructor(codec: Codec<Content>, rowSize: number) {
+  constructor(codec: Codec<Content>, rowSize: number, branches: BranchFields<Content>) {
     this.#codec = codec;
     this.#rowSize = rowSize;
+    this.#branches = branches;
   }
 
   /** An append as rows, at least one. The last one has the end of the turn. */
-  rows(entries: readonly SessionEntry[], end: TurnEnd | undefined): Row<Content>[] {
+  rows(entries: readonly SessionEntry[], end: TurnEnd | undefined, follows?: Follows): Row<Content>[] {
     const size = this.#rowSize;
-    if (entries.length <= size) return [this.#row(entries, end)];
-    return Array.from({ length: Math.ceil(entries.length / size) }, (_, at) =>
-      this.#row(
-        entries.slice(at * size, (at + 1) * size),
-        (at + 1) * size < entries.length ? undefined : end,
-      ),
+    const messages = entries.map(({ message }) => message);
+    if (messages.length <= size && follows === undefined) return [this.#row({ messages, end })];
+    const { after, kept } = follows ?? {};
+    const parts: TurnContent[] = kept === undefined ? [] : [kept];
+    for (let from = 0; from < messages.length || parts.length === 0; from += size)
+      parts.push({ messages: messages.slice(from, from + size), ...(from > 0 && { from }) });
+    return parts.map((part, at) =>
+      this.#row({
+        ...part,
+        ...(at === 0 && after !== undefined && { after }),
+        ...(at === parts.length - 1 && end !== undefined && { end }),
+      }),
     );
   }
 
-  #row(entries: readonly SessionEntry[], end: TurnEnd | undefined): Row<Content> {
-    const messages = entries.map(({ message }) => message);
-    return { weight: messages.length, content: this.#codec.turn({ messages, end }) };
+  #row(content: TurnContent): Row<Content> {
+    return { weight: content.messages.length, content: this.#codec.turn(content) };
   }
 
   /** The content of a row, reduced to its first messages. */
   cut(key: SessionKey, { content, version }: StoredRow<Content>, count: number): Content {
-    const { messages } = this.#codec.readTurn(content, new RowPlace(key, version));
-    return this.#codec.turn({ messages: messages.slice(0, count) });
+    const { messages, from } = this.#codec.readTurn(content, new RowPlace(key, version));
+    return this.#codec.turn({ messages: messages.slice(0, count), ...(from !== undefined && { from }) });
   }
 
-  /** The newest `last` messages of a session. Throws `store` if the driver did not answer with all of them. */
-  messages(key: SessionKey, loaded: Loaded<Content>, last: number): Message[] {
+  /** The content of a row that repeats the first messages of another, so that an append at `version` can follow these. */
+  kept(key: SessionKey, row: StoredRow<Content>, count: number, version: number): TurnContent {
+    const content = this.#codec.readTurn(row.content, new RowPlace(key, row.version));
+    const { position, n } = placeOf(row, content);
+    const messages = content.messages.slice(0, count);
+    return { messages, kept: { of: position, at: version }, ...(n > 0 && { from: n }) };
+  }
+
+  /** The place of the first message of a row. */
+  startOf(key: SessionKey, row: StoredRow<Content>): MessagePlace {
+    return placeOf(row, this.#codec.readTurn(row.content, new RowPlace(key, row.version)));
+  }
+
+  /** The id of the last message of a row. */
+  newestId(key: SessionKey, row: StoredRow<Content>): string {
+    const { position, n } = this.startOf(key, row);
+    return messageId({ position, n: n + row.weight - 1 });
+  }
+
+  /** The newest messages of a way. Throws `store` if the driver did not answer with all of them. */
+  messages(
+    key: SessionKey,
+    loaded: Loaded<Content>,
+    { last, beyond, ids }: Window,
+  ): Pick<SessionState, 'messages' | 'ids'> {
     const { rows, messages: count, version } = loaded;
     let newer = 0;
     for (const { weight } of rows) newer += weight;
     const messages: Message[] = [];
+    const named: string[] = [];
     for (const row of rows) {
       newer -= row.weight;
-      this.#codec.addMessages(row.content, last - newer, new RowPlace(key, row.version), messages);
+      const place = new RowPlace(key, row.version);
+      const start = this.#codec.addMessages(row.content, last + beyond - newer, place, messages);
+      if (ids) addIds(named, row, start);
     }
-    const wanted = Math.min(last, count);
+    const wanted = Math.min(last + beyond, count);
     checkCount(key, version, { found: messages.length, wanted, most: count });
-    return messages.length > wanted ? messages.slice(messages.length - wanted) : messages;
+    return { messages: newest(messages, last, beyond), ...(ids && { ids: newest(named, last, beyond) }) };
   }
 
   /** Checks a session that is copied without reading its messages. Throws `store` if it cannot be read completely. */
@@ -83,23 +136,21 @@ export class SessionContents<Content> {
     return fields;
   }
 
-  /** The metadata, and which turn is open. */
+  /** The metadata, and which turns are open. */
   readFields(
     key: SessionKey,
     fields: Readonly<Record<string, Content>>,
-  ): Pick<SessionState, 'metadata' | 'open'> {
+  ): Pick<SessionState, 'metadata'> & { opens: readonly OpenTurn[] } {
     const metadata: [string, unknown][] = [];
-    let open: { turnId: string; token: number } | undefined;
+    let opens = NO_TURNS;
     for (const [field, content] of Object.entries(fields)) {
       const name = nameOfField(field);
       if (name !== undefined) metadata.push([name, this.#codec.readValue(content, { key, row: 'metadata' })]);
       const turnId = name === undefined ? openTurnOfField(field) : undefined;
-      if (turnId === undefined) continue;
-      const token = Number(this.#codec.readValue(content, { key, row: 'open turn' }));
-      if (open === undefined || token > open.token) open = { turnId, token };
+      if (turnId !== undefined) opens = [...opens, this.#branches.openTurn(key, turnId, content)];
     }
     // Also sets a key named `__proto__` as data.
-    return { metadata: Object.fromEntries(metadata), ...(open !== undefined && { open: open.turnId }) };
+    return { metadata: Object.fromEntries(metadata), opens };
   }
 
   /** Steps as rows. What was spent is kept with the first. */
@@ -119,16 +170,39 @@ export class SessionContents<Content> {
   }
 
   /** The rows of one append. */
-  turn(key: SessionKey, rows: readonly StoredRow<Content>[]): TurnContent {
+  turn(key: SessionKey, rows: readonly StoredRow<Content>[]): Omit<StoredTurn, 'turnId' | 'version'> {
     const messages: Message[] = [];
+    const ids: string[] = [];
     let end: TurnEnd | undefined;
+    let after: string | undefined;
     for (const row of rows) {
       const part = this.#codec.readTurn(row.content, new RowPlace(key, row.version));
-      for (const message of part.messages) messages.push(message);
+      after ??= part.after;
       ({ end } = part);
+      if (part.kept !== undefined) continue;
+      for (const message of part.messages) messages.push(message);
+      addIds(ids, row, part);
     }
-    return { messages, end };
+    return { messages, ids, ...(end !== undefined && { end }), ...(after !== undefined && { after }) };
   }
+}
+
+const NO_TURNS: readonly OpenTurn[] = [];
+
+/** The place of the first message of a row. In a fork, a row that repeats another is a row as any other. */
+function placeOf<Content>(row: StoredRow<Content>, { from: n = 0, kept }: RowStart): MessagePlace {
+  return { position: kept?.at === row.version ? kept.of : row.position, n };
+}
+
+function addIds<Content>(ids: string[], row: StoredRow<Content>, start: RowStart): void {
+  const { position, n } = placeOf(row, start);
+  for (let at = 0; at < row.weight; at++) ids.push(messageId({ position, n: n + at }));
+}
+
+/** The newest of a list without those beyond its window. */
+function newest<T>(list: T[], last: number, beyond: number): T[] {
+  const till = list.length - beyond;
+  return beyond === 0 && till <= last ? list : list.slice(Math.max(0, till - last), till);
 }
 
 /** Makes sure that no row is missing and none comes twice. */

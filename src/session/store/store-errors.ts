@@ -49,6 +49,14 @@ export function noSessionError(key: SessionKey): SluiceError {
   return new SluiceError('not_found', `There is no ${sessionName(key)}.`);
 }
 
+/** `not_found`: the session has no message of that id. */
+export function noMessageError(key: SessionKey, id: string): SluiceError {
+  return new SluiceError(
+    'not_found',
+    `The ${sessionName(key)} has no message ${JSON.stringify(id)}: load it with \`ids\` to see the ids of its messages.`,
+  );
+}
+
 /** `not_found`: a session without messages cannot be run again. */
 export function nothingToRunError(key: SessionKey): SluiceError {
   return new SluiceError(

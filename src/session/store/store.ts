@@ -34,6 +34,10 @@ export interface TurnEnd {
 export interface StoredTurn {
   turnId: string;
   messages: Message[];
+  /** The ids of the messages. */
+  ids: string[];
+  /** The id of the message that it was told to follow: see `after` of an append. */
+  after?: string | undefined;
   end?: TurnEnd | undefined;
   /** The session's version after the append. */
   version: number;
@@ -45,11 +49,17 @@ export interface SessionState {
   id: string;
   /** All messages, or the newest of them: see `last`. */
   messages: Message[];
-  /** How many messages the session has in total. */
+  /**
+   * The ids of these messages, if they were asked for. An id names a message within its session, and never changes. The message before it in this list is the one that
+   * it follows.
+   */
+  ids?: string[] | undefined;
+  /** How many messages there are in total on the way that was loaded. */
   messageCount: number;
   /**
    * The id of the open turn: one that has steps and is not closed. It died, was cut short or waits for a decision. Set by the first record of the turn, in
-   * the same step, and removed by the append that `closes` it. If several turns are open, it is the one whose first step has the newest lease.
+   * the same step, and removed by the append that `closes` it. An open turn belongs to the message that was the newest one when another branch was begun or selected:
+   * it is told only where that message is the newest one again. If several turns are open there, it is the one whose first step has the newest lease.
    */
   open?: string | undefined;
   metadata: Record<string, unknown>;
@@ -65,6 +75,32 @@ export interface SessionState {
   updatedAt: number;
   /** When it expires unless it is used before; absent without a `ttlMs`. */
   expiresAt?: number | undefined;
+}
+
+/** What to load of a session. */
+export interface LoadOptions {
+  /** Only the newest n messages, at a cost that does not grow with the session; 0: none. Default: all. */
+  last?: number | undefined;
+  /** Whether the ids of the messages are given. Default: false. */
+  ids?: boolean | undefined;
+  /** The id of a message: the way to it is loaded, with it as the newest one. Default: the head. An id that the session does not have is `not_found`. */
+  leaf?: string | undefined;
+}
+
+/** One branch of a session: a way from its first message to one that nothing follows. */
+export interface Branch {
+  /** The id of its newest message: for `leaf` of a load, and to select it. */
+  id: string;
+  /** The id of the message that the first message of its own follows. `''`: it begins with the first message of the session. */
+  parent: string;
+  /** How many messages there are on the way to its end. */
+  messageCount: number;
+  /** When its newest message was stored. */
+  updatedAt: number;
+  /** Whether it is the one that is loaded and that the next turn follows. */
+  isHead: boolean;
+  /** Its open turn: see `open` of {@link SessionState}. */
+  open?: string | undefined;
 }
 
 /** What was spent so far: by one session or by an owner. */
@@ -101,6 +137,13 @@ export interface AppendOptions {
    * has. Only if `end` has a `leaseToken` and the stored end has another one, it is refused as `lease_lost`. Well-formed text of 1 to 512 UTF-8 bytes.
    */
   turnId: string;
+  /**
+   * The id of the message that the first of these messages follows; `''`: it is the first of its branch. The newest of them becomes the head. What followed that message
+   * before stays as a branch of its own. Without messages, that message becomes the head. Default: the head. An id that the session does not have is `not_found`.
+   *
+   * A turn that is open at the head stays open there, and is told again when that branch is selected.
+   */
+  after?: string | undefined;
   /** A stale lease is refused as `lease_lost`: one with an older token, or one of a session that was deleted since. */
   lease?: Lease | undefined;
   /** Releases the lease in the same step, if the append succeeds. Default: false. */
@@ -169,13 +212,13 @@ export interface SpendScope {
  * A store with a `ttlMs` drops a session that was not appended to, updated, recorded in or leased for that time, but never while it is leased.
  */
 export interface StateStore extends AsyncDisposable {
-  /** Undefined if there is no such session. `last`: only the newest n messages, at a cost that does not grow with the session; 0: none. */
-  load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined>;
+  /** Undefined if there is no such session. */
+  load(key: SessionKey, options?: LoadOptions): Promise<SessionState | undefined>;
   /** The append with this turn id; undefined if there is none. */
   turn(key: SessionKey, turnId: string): Promise<StoredTurn | undefined>;
   /**
    * Stores all of it or nothing, once per `turnId`. Resolves to the new version. The first append, at version 0, creates the session.
-   * `entries` may be empty if metadata or end is given.
+   * `entries` may be empty if metadata, end or after is given.
    */
   append(key: SessionKey, entries: readonly SessionEntry[], options: AppendOptions): Promise<number>;
   /**
@@ -188,6 +231,11 @@ export interface StateStore extends AsyncDisposable {
   record(key: SessionKey, turnId: string, steps: readonly Step[], options: RecordOptions): Promise<number>;
   /** The steps of an open turn, in order. Empty if the turn is not open. */
   steps(key: SessionKey, turnId: string): Promise<StoredStep[]>;
+  /**
+   * The branches of a session, in the order in which they were made. One of them has the head. Empty if there are no messages or no such session. An open turn that stands
+   * on a message in the middle of a branch is listed as a branch of its own, which ends there.
+   */
+  branches(key: SessionKey): Promise<Branch[]>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */
   update(
     key: SessionKey,
@@ -202,11 +250,11 @@ export interface StateStore extends AsyncDisposable {
   /** The sessions of an owner, each once, in an order that the store chooses. */
   list(options: ListOptions): Promise<SessionPage>;
   /**
-   * Copies a session, or its first `at` messages, under a new id of the same owner: messages and metadata, but no open turn and no steps. The copy
-   * begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
+   * Copies the way to the head of a session, or its first `at` messages, under a new id of the same owner: messages and metadata, but no other branch, no open turn and
+   * no steps. The messages get new ids. The copy begins at version 1, has spent nothing and knows no turn ids. Rejects with `not_found` if there is nothing to copy.
    */
   fork(key: SessionKey, at?: number): Promise<{ owner: string; id: string }>;
-  /** Deletes a session with its steps. Appends and records under older leases are refused. Does nothing if there is no such session. */
+  /** Deletes a session with its branches and steps. Appends and records under older leases are refused. Does nothing if there is no such session. */
   delete(key: SessionKey): Promise<void>;
   /** Deletes everything of an owner: sessions, turns, steps, leases and spend. Resolves to the number of its sessions. */
   forget(owner: string): Promise<number>;

@@ -134,8 +134,16 @@ export const turnEndSchema: z.ZodType<TurnEnd> = z.object({
   leaseToken: z.number().optional(),
 });
 
+const place = z.int().min(0);
+
 /** The content of one append. */
-export const turnSchema = z.object({ messages: messagesSchema, end: turnEndSchema.optional() });
+export const turnSchema = z.object({
+  messages: messagesSchema,
+  end: turnEndSchema.optional(),
+  from: place.optional(),
+  kept: z.object({ of: place, at: place }).optional(),
+  after: z.string().optional(),
+});
 
 /** Metadata that can be stored. */
 export const metadataSchema = z.custom<Readonly<Record<string, unknown>>>(

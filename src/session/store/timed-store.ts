@@ -4,9 +4,11 @@ import type { OpenSession, PipelineStore } from './open-session.ts';
 import { storeCall } from './store-call.ts';
 import type {
   AppendOptions,
+  Branch,
   Lease,
   LeaseOptions,
   ListOptions,
+  LoadOptions,
   RecordOptions,
   SessionEntry,
   SessionKey,
@@ -50,7 +52,7 @@ export class TimedStore implements PipelineStore {
 
   load(
     key: SessionKey,
-    { open = false, ...options }: { last?: number | undefined; open?: boolean | undefined } = {},
+    { open = false, ...options }: LoadOptions & { open?: boolean | undefined } = {},
   ): Promise<OpenSession | undefined> {
     const load = (): Promise<SessionState | undefined> =>
       this.#call('load', () => this.origin.load(key, options));
@@ -73,6 +75,10 @@ export class TimedStore implements PipelineStore {
 
   steps(key: SessionKey, turnId: string): Promise<StoredStep[]> {
     return this.#call('steps', () => this.origin.steps(key, turnId));
+  }
+
+  branches(key: SessionKey): Promise<Branch[]> {
+    return this.#call('branches', () => this.origin.branches(key));
   }
 
   update(
