@@ -37,6 +37,9 @@ interface LeasedTurn {
   readonly lease: TurnLease;
 }
 
+/** What an append at the beginning of a turn is: its input, or that its message is answered again after a failure. */
+type Begin = 'input' | 'again';
+
 /** Metadata key that is set if the provider paused its last reply, which has to be sent back for it to continue. */
 export const PAUSED = 'sluice.paused';
 
@@ -100,12 +103,12 @@ export async function beginTurn(
   if (replaces !== undefined) {
     const { before, parent } = await editedWay(request, replaces, state);
     const sent = sentOf(request, before, readTo(before), input);
-    const options = { turnId: beginIdOf(turn.turnId), after: parent, ...unpaused(before) };
+    const options = { after: parent, ...unpaused(before) };
     return { ...sent, ...(await append(request, turn, before, options)) };
   }
   if (input.length === 0) return regenerate(request, turn, state);
   const sent = sentOf(request, state, readTo(state), input);
-  return { ...sent, ...(await append(request, turn, state, { turnId: beginIdOf(turn.turnId) })) };
+  return { ...sent, ...(await append(request, turn, state)) };
 }
 
 function beginIdOf(turnId: string): string {
@@ -132,7 +135,7 @@ async function regenerate(
   if (isCut(state) && readTo(state, lastAsked(state)).messages.length === 0)
     state = await store.load(key, { ids: true });
   if (state === undefined || lastAsked(state) < 0) throw nothingToRunError(key);
-  return answer(request, turn, state, { at: lastAsked(state), id: beginIdOf(turn.turnId) });
+  return answer(request, turn, state, lastAsked(state));
 }
 
 /** Goes on with a turn that was sent before. */
@@ -144,27 +147,26 @@ async function goOn(
   const { key } = request;
   const at = state?.ids?.indexOf(beginOf(stored)) ?? -1;
   if (state === undefined || at < 0) throw otherBranchError(key);
-  if (!hasOthersAfter(state, at)) return answer(request, turn, state, { at, id: crypto.randomUUID() });
+  if (!hasOthersAfter(state, at)) return answer(request, turn, state, at, 'again');
   if (stored.messages.length === 0) throw laterTurnsError(key);
   const { metadata, version } = state;
   return { ...sentOf(request, state, readTo(state), stored.messages), metadata, version };
 }
 
-/**
- * Answers a message anew. What followed it becomes a branch of its own, and an open turn stays where it stands.
- */
+/** Answers a message anew. What followed it becomes a branch of its own, and an open turn keeps its place. */
 async function answer(
   request: TurnRequest,
   turn: LeasedTurn,
   state: SessionState,
-  { at, id }: { at: number; id: string },
+  at: number,
+  which: Begin = 'input',
 ): Promise<BegunTurn> {
   const { metadata, version, open } = state;
   const sent = sentOf(request, state, readTo(state, at), []);
   const isOthers = open !== undefined && open !== turn.turnId;
   if (at === state.messages.length - 1 && !isOthers) return { ...sent, metadata, version };
-  const options = { turnId: id, after: state.ids?.[at], ...unpaused(state) };
-  return { ...sent, ...(await append({ ...request, input: [] }, turn, state, options)) };
+  const options = { after: state.ids?.[at], ...unpaused(state) };
+  return { ...sent, ...(await append({ ...request, input: [] }, turn, state, options, which)) };
 }
 
 /** The reply that was paused is on another branch now. */
@@ -175,9 +177,10 @@ function unpaused({ metadata }: SessionState): Pick<AppendOptions, 'metadata'> {
 /** Stores the beginning of a turn, also after an `update` by somebody else. */
 async function append(
   { store, key, input, signal }: TurnRequest,
-  { lease }: LeasedTurn,
+  { turnId, lease }: LeasedTurn,
   state: SessionState | undefined,
-  options: Pick<AppendOptions, 'turnId' | 'after' | 'metadata'>,
+  options: Pick<AppendOptions, 'after' | 'metadata'> = {},
+  which: Begin = 'input',
 ): Promise<Pick<BegunTurn, 'metadata' | 'version'>> {
   const entries = input.map((message) => ({ message }));
   let now = state;
@@ -185,7 +188,9 @@ async function append(
     const { metadata = {}, version: expectedVersion = 0 } = now ?? {};
     if (signal.aborted) throw abortReason(signal);
     try {
-      const given = { ...options, expectedVersion, lease: lease.timed };
+      // A turn may be moved back to its message several times, each at another version.
+      const id = which === 'input' ? beginIdOf(turnId) : `${turnId}.again.${expectedVersion}`;
+      const given = { ...options, turnId: id, expectedVersion, lease: lease.timed };
       return { metadata, version: await store.append(key, entries, given) };
     } catch (error) {
       if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;

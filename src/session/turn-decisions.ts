@@ -34,7 +34,10 @@ interface Known {
   readonly past: ReadonlyMap<string, readonly PastCall[]>;
 }
 
-/** As {@link turnOfDecisions}; a call of a turn that is open on another branch is a `conflict`. */
+/**
+ * Finds the turn whose calls were decided on. `steps`: those of the session's open turn. Throws `conflict` if another decision has come first, or if the turn is open on
+ * another branch, and `invalid_request` for calls that are unknown, do not wait or were withdrawn.
+ */
 export async function turnDecided(
   { store, key }: TurnRequest,
   asked: AskedDecisions,
@@ -54,11 +57,7 @@ export async function turnDecided(
   }
 }
 
-/**
- * Finds the turn whose calls were decided on. `steps`: those of the session's open turn. Throws `conflict` if another decision has come first, and `invalid_request` for calls
- * that are unknown, do not wait or were withdrawn.
- */
-export function turnOfDecisions(
+function turnOfDecisions(
   key: SessionKey,
   { by, on }: AskedDecisions,
   state: SessionState | undefined,

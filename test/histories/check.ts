@@ -48,12 +48,8 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
         `has version ${state.version}, but its appends have ${ordered.map((turn) => turn.version).join(' ')}`,
       ),
     );
-  if (
-    !isDeepStrictEqual(
-      state.messages,
-      ordered.flatMap(({ messages }) => messages),
-    )
-  )
+  const ways = waysOf(ordered);
+  if (!isDeepStrictEqual(state.messages, ways.at(-1) ?? []))
     found.push(at('its messages are not those of its appends, in their order'));
   if (state.messageCount !== state.messages.length)
     found.push(at(`counts ${state.messageCount} messages, but has ${state.messages.length}`));
@@ -62,12 +58,28 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
     found.push(at(`counts ${state.turns} turns, but ${ends.length} have ended`));
   if (!isDeepStrictEqual(plain(state.usage), plain(sumUsage(ends.map(({ usage }) => usage)))))
     found.push(at('its usage is not that of its turns'));
-  let before: Message[] = [];
-  for (const turn of ordered) {
-    if (!turn.turnId.endsWith('.input')) found.push(...replyFaults(turn, ordered, before).map(at));
-    before = [...before, ...turn.messages];
+  for (const [number, turn] of ordered.entries()) {
+    if (isReply(turn)) found.push(...replyFaults(turn, ordered, ways[number - 1] ?? []).map(at));
   }
   return found;
+}
+
+function isReply({ turnId }: StoredTurn): boolean {
+  return !turnId.endsWith('.input') && !turnId.includes('.again.');
+}
+
+/** The messages on the way to the head after each append. */
+function waysOf(ordered: readonly StoredTurn[]): Message[][] {
+  const to = new Map<string, Message[]>();
+  let way: Message[] = [];
+  return ordered.map(({ after, ids, messages }) => {
+    if (after !== undefined) way = to.get(after) ?? [];
+    for (const [at, message] of messages.entries()) {
+      way = [...way, message];
+      to.set(ids[at] ?? '', way);
+    }
+    return way;
+  });
 }
 
 /** Whether a reply is complete, and nothing was stored between it and what its model saw. */

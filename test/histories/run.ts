@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { StateStore, StoredTurn } from '../../src/index.ts';
+import type { StateStore } from '../../src/index.ts';
 import { endsWithUs } from '../support/ends-with-us.ts';
 import { pause, type Backend } from './backend.ts';
 import { violationsOf } from './check.ts';
 import type { KeptSession } from './check.ts';
+import { keptTurns } from './kept-turns.ts';
 import { readLog } from './log.ts';
 import type { LogLine } from './log.ts';
 import { between, oneOf, randomOf } from './random.ts';
@@ -300,17 +301,7 @@ async function keptOf(
   const ids = new Set(
     logs.flatMap((line) => (line.what === 'begin' && line.session === key.id ? [line.turn] : [])),
   );
-  const turns: StoredTurn[] = [];
-  for (const id of ids) {
-    const input = await store.turn(key, `${id}.input`);
-    if (input !== undefined) turns.push(input);
-    for (let number = 1; ; number++) {
-      const reply = await store.turn(key, number === 1 ? `${id}.reply` : `${id}.reply.${number}`);
-      if (reply === undefined) break;
-      turns.push(reply);
-    }
-  }
-  return { state, turns };
+  return { state, turns: await keptTurns(store, key, ids, state.version) };
 }
 
 function figuresOf(

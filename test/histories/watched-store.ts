@@ -43,7 +43,7 @@ export class WatchedStore extends ForwardingStore {
   ): Promise<number> {
     const version = await this.store.append(key, entries, options);
     const inputOf = /^(.*)\.input$/.exec(options.turnId)?.[1];
-    if (inputOf !== undefined) this.#see(key, version, inputOf);
+    if (inputOf !== undefined || options.after !== undefined) this.#see(key, version, inputOf);
     return version;
   }
 

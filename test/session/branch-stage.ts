@@ -29,8 +29,7 @@ export function stage(answers: ScriptedAnswer[], options: { historyLimit?: numbe
   return { store, model, runs, pipeline, say, sent };
 }
 
-/** A message in one line. */
-export function lineOf({ role, content, partial }: Message): string {
+function lineOf({ role, content, partial }: Message): string {
   const text = typeof content === 'string' ? content : content.map(textOf).join('');
   return `${role[0]}${partial === true ? '*' : ''} ${text}`;
 }

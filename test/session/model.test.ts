@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MemoryStore } from 'sluice';
-import type { StateStore, StoredTurn } from 'sluice';
+import type { StateStore } from 'sluice';
 import { settled } from '../core/harness.ts';
 import { violationsOf, type KeptSession } from '../histories/check.ts';
+import { keptTurns } from '../histories/kept-turns.ts';
 import type { LogLine } from '../histories/log.ts';
 import { randomOf } from '../histories/random.ts';
 import type { Fate } from './scheduled-store.ts';
@@ -114,15 +115,5 @@ async function keptOf(store: StateStore, turns: readonly string[]): Promise<Kept
   const key = { owner: 'o', id: 's' };
   const state = await store.load(key);
   if (state === undefined) return [];
-  const stored: StoredTurn[] = [];
-  for (const turn of turns) {
-    const replies = Array.from({ length: 30 }, (_, at) =>
-      at === 0 ? `${turn}.reply` : `${turn}.reply.${at + 1}`,
-    );
-    for (const id of [`${turn}.input`, ...replies]) {
-      const found = await store.turn(key, id);
-      if (found !== undefined) stored.push(found);
-    }
-  }
-  return [{ state, turns: stored }];
+  return [{ state, turns: await keptTurns(store, key, turns, state.version) }];
 }

@@ -4,6 +4,7 @@ import type { AppendOptions, MemoryStore, SessionEntry, SessionKey, SessionState
 import { leaseLostError, noSessionError, sessionBusyError } from '../../src/session/store/store-errors.ts';
 import { noSpend } from '../session/spend.ts';
 import { brokenLists } from './broken-lists.ts';
+import { brokenBranches } from './broken-branches.ts';
 import { brokenSteps } from './broken-steps.ts';
 import type { RotStore } from './rot-store.ts';
 
@@ -361,6 +362,7 @@ export const brokenStores: Readonly<Record<string, Patch>> = {
     store.update = (...given) => update(...given).catch(orConflict(1));
   },
   ...brokenSteps,
+  ...brokenBranches,
   ...Object.fromEntries(
     [
       'text that is not JSON',

@@ -33,7 +33,7 @@ export const branchTurnCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a turn that stands on the same message as an open one hides it until it is closed',
+    name: 'a turn that answers the same message as an open one hides it until it is closed',
     async run({ store, key }) {
       const { q, lease } = await opened(store, key(), 'T1');
       await store.append(key(), [], { expectedVersion: 1, turnId: 'T2', after: q, lease });

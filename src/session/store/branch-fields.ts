@@ -26,7 +26,7 @@ export interface OpenTurn {
   readonly turnId: string;
   /** The token of the lease of its first step. */
   readonly token: number;
-  /** The message that it stands on. Absent as long as the head was not moved since it was opened: then it stands on the head. */
+  /** The message that it answers. Absent as long as the head was not moved since it was opened: then that is the head. */
   readonly on?: Tip | undefined;
 }
 

@@ -232,8 +232,8 @@ export interface StateStore extends AsyncDisposable {
   /** The steps of an open turn, in order. Empty if the turn is not open. */
   steps(key: SessionKey, turnId: string): Promise<StoredStep[]>;
   /**
-   * The branches of a session, in the order in which they were made. One of them has the head. Empty if there are no messages or no such session. An open turn that stands
-   * on a message in the middle of a branch is listed as a branch of its own, which ends there.
+   * The branches of a session, in the order in which they were made. One of them has the head. Empty if there are no messages or no such session. An open turn that belongs
+   * to a message in the middle of a branch is listed as a branch of its own, which ends there.
    */
   branches(key: SessionKey): Promise<Branch[]>;
   /** Merges into the session's metadata; a key set to undefined is removed. Resolves to the new version. */

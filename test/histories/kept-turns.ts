@@ -1,0 +1,26 @@
+import type { StateStore, StoredTurn } from '../../src/index.ts';
+
+/** Every append of a session that these turns can have made. `version`: that of the session. */
+export async function keptTurns(
+  store: StateStore,
+  key: { owner: string; id: string },
+  names: Iterable<string>,
+  version: number,
+): Promise<StoredTurn[]> {
+  const turns: StoredTurn[] = [];
+  const add = async (id: string): Promise<boolean> => {
+    const turn = await store.turn(key, id);
+    if (turn !== undefined) turns.push(turn);
+    return turn !== undefined;
+  };
+  const all = [...names];
+  for (const name of all) {
+    await add(`${name}.input`);
+    for (let number = 1; await add(`${name}.reply${number === 1 ? '' : `.${number}`}`); number++);
+  }
+  // The rest are moves of the head back to the input of a turn that had failed.
+  const found = new Set(turns.map((turn) => turn.version));
+  for (let missing = 1; missing <= version; missing++)
+    if (!found.has(missing)) for (const name of all) if (await add(`${name}.again.${missing - 1}`)) break;
+  return turns;
+}
