@@ -117,6 +117,7 @@ export type { ClaimableDecisions, StepWriter, TurnSteps } from './execution/turn
 export { Ledger, ledgerOf } from './session/steps/ledger.ts';
 export type { CallState, RoundState } from './session/steps/ledger.ts';
 export type {
+  Approve,
   CallOutcome,
   CutStep,
   Decision,

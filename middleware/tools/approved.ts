@@ -1,20 +1,17 @@
 import { SluiceError } from '../../src/index.ts';
-import type { Decision, PendingCall, ToolCallPart } from '../../src/index.ts';
+import type { Approve, CallState, PendingCall } from '../../src/index.ts';
 import { toolError } from './calls.ts';
 import { checkOf } from './judge.ts';
 import type { Tool } from './tool.ts';
 import { shownOf } from './waiting.ts';
-
-/** A decision that lets a call run. */
-export type Approve = Extract<Decision, { approve: true }>;
 
 /**
  * The input of a call that was approved, as it was shown to whoever approved it, or with the arguments of the decision. Throws `invalid_request` if the tool does not take
  * those, and `tool` if it does not take any more what it has taken before.
  */
 export async function approvedInput(
+  { call, edit }: Pick<CallState, 'call' | 'edit'>,
   pending: PendingCall,
-  call: ToolCallPart,
   tool: Tool,
   decision: Approve,
 ): Promise<unknown> {
@@ -26,9 +23,9 @@ export async function approvedInput(
       `The arguments that the decision on the call ${pending.callId} of ${tool.name} gives are wrong: ${checked.problem}`,
     );
   }
-  // A call that was repaired runs with the arguments that were shown.
   const shown = JSON.stringify(pending.arguments);
-  for (const given of [call.arguments, pending.arguments]) {
+  // A call that was repaired runs with the arguments that were shown.
+  for (const given of [edit === undefined ? call.arguments : edit.arguments, pending.arguments]) {
     const checked = await checkOf(tool, given);
     if ('value' in checked && JSON.stringify(shownOf(checked.value, given)) === shown) return checked.value;
   }
@@ -38,8 +35,8 @@ export async function approvedInput(
 }
 
 /** What the model is told about a call that was run with other arguments than its own. */
-export function noteOn({ arguments: given }: Approve): string | undefined {
-  return given === undefined
+export function noteOn({ edit }: Pick<CallState, 'edit'>): string | undefined {
+  return edit === undefined
     ? undefined
-    : `The call was approved with other arguments: ${JSON.stringify(given)}`;
+    : `The call was approved with other arguments: ${JSON.stringify(edit.arguments)}`;
 }

@@ -1,5 +1,5 @@
 import { SluiceError, ledgerOf } from '../../src/index.ts';
-import type { Ledger, PendingCall, Step, ToolCallPart } from '../../src/index.ts';
+import type { CallState, Ledger, PendingCall, Step } from '../../src/index.ts';
 import type { Tool } from './tool.ts';
 
 /** Tools by their names. */
@@ -16,9 +16,9 @@ export class CallTools {
     this.#steps = steps;
   }
 
-  /** The call of the model that waits. */
-  callOf({ callId, path }: PendingCall): ToolCallPart | undefined {
-    return this.#ledger(path).calls.get(callId)?.call;
+  /** What the steps say of a call that waits. */
+  stateOf({ callId, path }: PendingCall): CallState | undefined {
+    return this.#ledger(path).calls.get(callId);
   }
 
   /** The tool of a call that waits. Throws `tool` if it is gone or has changed since. */

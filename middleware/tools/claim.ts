@@ -1,15 +1,15 @@
 import { SluiceError } from '../../src/index.ts';
 import type {
+  Approve,
+  CallState,
   ClaimableDecisions,
   Decision,
   DecisionStep,
   PendingCall,
   ResultStep,
   Step,
-  ToolCallPart,
 } from '../../src/index.ts';
 import { approvedInput } from './approved.ts';
-import type { Approve } from './approved.ts';
 import type { ToolSet } from './asking.ts';
 import { toolError } from './calls.ts';
 import { CallTools } from './call-tools.ts';
@@ -79,7 +79,7 @@ async function stepsFor(
       { ...at, kind: 'result', callId, content, isError, outcome: isError ? 'failed' : 'done' },
     ];
   }
-  await checkApproval(pending, decision, tool, tools.callOf(pending));
+  await checkApproval(pending, decision, tool, tools.stateOf(pending));
   return [{ ...decided, decision }];
 }
 
@@ -87,17 +87,17 @@ async function checkApproval(
   pending: PendingCall,
   decision: Approve,
   tool: Tool,
-  call: ToolCallPart | undefined,
+  state: CallState | undefined,
 ): Promise<void> {
   const { callId, waitsFor } = pending;
-  if (call === undefined) throw refused(callId, 'is not in the record of its turn');
+  if (state === undefined) throw refused(callId, 'is not in the record of its turn');
   if (waitsFor === 'client') throw refused(callId, 'is run by the client: give its { result }, or deny it');
   if (waitsFor === 'unknown' && decision.arguments !== undefined)
     throw refused(
       callId,
       'has begun with its own arguments: approve it without any to run it again, or give its { result }',
     );
-  await approvedInput(pending, call, tool, decision);
+  await approvedInput(state, pending, tool, decision);
 }
 
 /** The result of a call as somebody else gives it, in its normal form. */

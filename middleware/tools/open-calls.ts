@@ -112,7 +112,7 @@ async function fateOf(state: CallState, place: Place): Promise<Fate> {
   const tool = place.tools.toolOf(waited);
   const { run } = tool;
   if (run === undefined) return { waits: waited };
-  const input = await approvedInput(waited, call, tool, decision);
+  const input = await approvedInput(state, waited, tool, decision);
   const by = place.ledger.decided.get(call.id) ?? '';
   const { reason, metadata } = decision;
   const approval = {
@@ -120,7 +120,7 @@ async function fateOf(state: CallState, place: Place): Promise<Fate> {
     ...(reason !== undefined && { reason }),
     ...(metadata !== undefined && { metadata }),
   };
-  const ready: ReadyCall = { call, tool, run, input, approval, note: noteOn(decision) };
+  const ready: ReadyCall = { call, tool, run, input, approval, note: noteOn(state) };
   return state.started ? fateOfBegun(ready, place) : { ready };
 }
 

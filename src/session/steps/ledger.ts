@@ -1,6 +1,6 @@
 import type { Message, ToolCallPart } from '../../messages.ts';
 import type { PendingCall } from '../../pending-call.ts';
-import type { CutStep, Decision, ReplyStep, ResultStep, Step } from './step.ts';
+import type { Approve, CutStep, Decision, ReplyStep, ResultStep, Step } from './step.ts';
 
 /** What the steps say of one tool call. */
 export interface CallState {
@@ -13,6 +13,8 @@ export interface CallState {
   waited: PendingCall | undefined;
   /** The newest decision about it. */
   decision: Decision | undefined;
+  /** The newest decision that gave it other arguments. It runs with these, also if it is run again. */
+  edit: Approve | undefined;
   /** Its first result. */
   result: ResultStep | undefined;
 }
@@ -98,6 +100,7 @@ export class Ledger {
       started: reply.starts.includes(call.id),
       waited: undefined,
       decision: undefined,
+      edit: undefined,
       result: undefined,
     }));
     for (const state of calls) this.calls.set(state.call.id, state);
@@ -120,6 +123,7 @@ export class Ledger {
     const call = this.calls.get(callId);
     if (call === undefined) return;
     call.decision = decision;
+    if ('approve' in decision && decision.arguments !== undefined) call.edit = decision;
     call.started = false;
   }
 }

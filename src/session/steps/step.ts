@@ -9,14 +9,18 @@ export interface Spent {
   cost: Cost;
 }
 
+/** Lets a call run. `arguments` replace those of the call; the tool gets `reason` and `metadata`. */
+export interface Approve {
+  approve: true;
+  arguments?: unknown;
+  reason?: string | undefined;
+  metadata?: unknown;
+}
+
 /**
- * What somebody decides about a {@link PendingCall}. `arguments` replace those of the call; the tool gets `reason` and `metadata`. A `result` is that of the tool: text,
- * plain data, or text, image and file parts.
+ * What somebody decides about a {@link PendingCall}. A `result` is that of the tool: text, plain data, or text, image and file parts.
  */
-export type Decision =
-  | { approve: true; arguments?: unknown; reason?: string | undefined; metadata?: unknown }
-  | { deny: string }
-  | { result: unknown; isError?: boolean | undefined };
+export type Decision = Approve | { deny: string } | { result: unknown; isError?: boolean | undefined };
 
 /**
  * What became of a call. `done` and `failed`: the tool ran. `unknown`: it had begun, and may have taken effect. `denied`: somebody decided

@@ -11,13 +11,17 @@ afterEach(() => {
 });
 
 /** A tool that is cut off as soon as it runs: its execution is aborted. */
-function cutOff(onUnknownOutcome?: OnUnknownOutcome): { made: Tool; signal: AbortSignal } {
+function cutOff(
+  onUnknownOutcome?: OnUnknownOutcome,
+  needsApproval = false,
+): { made: Tool; signal: AbortSignal } {
   const stop = new AbortController();
   const made = tool({
     name: 'pay',
     description: 'Pays',
     input: z.object({ amount: z.number().default(1) }),
     onUnknownOutcome,
+    needsApproval,
     execute: (_input, { signal }) => {
       stop.abort();
       return signal.aborted ? Promise.reject(new Error('Stopped.')) : new Promise<string>(() => undefined);
@@ -107,6 +111,25 @@ describe('a call whose run died', () => {
     const next = await desk.decide([made], { '0_0': { approve: true } }, { options: { turnId: 'd2' } });
     expect(next.result?.outcome).toBe('completed');
     expect(runs).toHaveLength(1);
+  });
+
+  test('that was approved with other arguments runs with these again, and the model is told', async () => {
+    const desk = new Desk();
+    const { made, runs } = kept('pay', { needsApproval: true });
+    await desk.turn([made], 'Pay.', {
+      answers: [calling(['pay', { amount: 50 }])],
+      options: { turnId: 't' },
+    });
+    const { made: stuck, signal } = cutOff(undefined, true);
+    const edit = { '0_0': { approve: true as const, arguments: { amount: 5 } } };
+    await desk.decide([stuck], edit, { options: { turnId: 'd1', signal } });
+    const { result } = await desk.turn([made], 'Pay.', again);
+    expect(result?.pending).toMatchObject([{ waitsFor: 'unknown', arguments: { amount: 5 } }]);
+    const { model } = await desk.decide([made], { '0_0': { approve: true } });
+    expect(runs.map(({ input }) => input)).toEqual([{ amount: 5 }]);
+    expect(resultsIn(model.requests[0]?.messages)).toEqual([
+      'ok 0_0 The call was approved with other arguments: {"amount":5}\npay {"amount":5}',
+    ]);
   });
 
   test.each([
