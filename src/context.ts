@@ -6,7 +6,7 @@ import type { SluiceError } from './errors.ts';
 import type { Stream } from './stream/stream.ts';
 import type { StreamChunk } from './chunks.ts';
 import type { ExecutionTrace } from './trace.ts';
-import type { TurnSteps } from './execution/turn-record.ts';
+import type { TurnSteps } from './execution/turn-steps.ts';
 import type { Cost, Usage } from './usage.ts';
 
 /** How an execution ended, as its `onEnd` hooks see it. */

@@ -113,7 +113,7 @@ export type {
   StoredTurn,
   TurnEnd,
 } from './session/store/store.ts';
-export type { ClaimableDecisions, StepWriter, TurnSteps } from './execution/turn-record.ts';
+export type { ClaimableDecisions, StepWriter, TurnSteps } from './execution/turn-steps.ts';
 export { Ledger, ledgerOf } from './session/steps/ledger.ts';
 export type { CallState, RoundState } from './session/steps/ledger.ts';
 export type {

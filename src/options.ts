@@ -6,6 +6,8 @@ import { parseOptions } from './kit/parse-options.ts';
 import type { LoggerLike } from './log.ts';
 import { checkNewMessages } from './check-messages.ts';
 import { checkId } from './session/store/check-key.ts';
+import { isInnerSteps } from './execution/inner-steps.ts';
+import type { TurnSteps } from './execution/turn-steps.ts';
 import type { OnBusy } from './session/session-queue.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
@@ -88,6 +90,11 @@ export interface ExecutionOptions {
   turnId?: string;
   /** What this turn does if its session is busy. Default: the pipeline's `onBusy`. */
   onBusy?: OnBusy;
+  /**
+   * For a pipeline that runs inside a call of another execution: `context.steps.under(callId)` of that one. Its steps are then part of that turn, what it spends is part
+   * of that execution, and its spans hang under the call. It has the values that were given to that execution, and its session. Pass the signal of the call, too.
+   */
+  steps?: TurnSteps;
 }
 
 const { count, methods } = option;
@@ -135,6 +142,7 @@ const executionSchema = z.strictObject({
     .optional(),
   turnId: z.string().min(1).optional(),
   onBusy: onBusy.optional(),
+  steps: z.custom(isInnerSteps, 'give context.steps.under(callId)').optional(),
 });
 
 /** Returns the options with their defaults. Throws one `invalid_options` that names every wrong field. */
@@ -149,6 +157,11 @@ const MAX_TURN_ID_BYTES = 500;
 export function checkExecutionOptions(options: ExecutionOptions, inSession: boolean): void {
   parseOptions('Execution options', executionSchema, options);
   if (options.turnId !== undefined) checkId('turnId', options.turnId, MAX_TURN_ID_BYTES);
+  if (inSession && options.steps !== undefined)
+    throw new SluiceError(
+      'invalid_options',
+      'Execution options: steps is for an execution without a session: a turn has its own. Take it out, or call execute().',
+    );
   if (inSession) return;
   for (const name of ['turnId', 'onBusy'] as const) {
     if (options[name] === undefined) continue;

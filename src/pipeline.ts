@@ -1,6 +1,7 @@
 import { ExecutionSource } from './execution/execution-source.ts';
 import { SluiceError, kindOf } from './errors.ts';
 import { Execution } from './execution/execution.ts';
+import { isInnerSteps } from './execution/inner-steps.ts';
 import { ExecutionStream, readToEnd } from './execution/execution-stream.ts';
 import type { ExecutionChunk } from './chunks.ts';
 import { flatten, fold, terminalOf } from './execution/layer.ts';
@@ -43,7 +44,8 @@ export class Pipeline implements AsyncDisposable {
   readonly store: PipelineStore;
   readonly #store: TimedStore;
   readonly #stack: Layer;
-  readonly #middleware: readonly Middleware[];
+  /** Its middleware, the outermost first, with those of composed ones in their place. */
+  readonly middleware: readonly Middleware[];
   readonly #options: ReturnType<typeof pipelineOptions>;
   readonly #logger: LoggerLike | undefined;
   readonly #slots: Slots;
@@ -60,8 +62,8 @@ export class Pipeline implements AsyncDisposable {
       );
     }
     this.#options = pipelineOptions(options);
-    this.#middleware = flatten(middleware);
-    const stack = fold(this.#middleware);
+    this.middleware = Object.freeze(flatten(middleware));
+    const stack = fold(this.middleware);
     if (stack === undefined) {
       throw new SluiceError(
         'invalid_options',
@@ -181,6 +183,7 @@ export class Pipeline implements AsyncDisposable {
       metadata: options.metadata ?? {},
       values: options.values,
       logger: this.#logger,
+      inside: isInnerSteps(options.steps) ? options.steps : undefined,
     });
     const source = new ExecutionSource({
       execution,
@@ -217,16 +220,18 @@ export class Pipeline implements AsyncDisposable {
                 warn: (message) => execution.warn(message),
                 abort: (error) => stream.abort(error),
               }),
-      started: () => this.#started(stream),
+      started: () => this.#started(stream, execution.around !== undefined),
       finished: () => this.#finished(stream),
     });
     const stream = new ExecutionStream(source, streamBufferSize);
     return stream;
   }
 
-  #started(stream: ExecutionStream): void {
+  #started(stream: ExecutionStream, isInside: boolean): void {
     this.#running.add(stream);
-    if (this.#shutdown !== undefined)
+    // One inside a call is part of an execution that may finish, unless the pipeline is closed already.
+    const isRefused = this.#shutdown !== undefined && !(isInside && this.#running.size > 1);
+    if (isRefused)
       throw new SluiceError('shutting_down', 'The pipeline is shutting down: no new execution is taken.');
   }
 
@@ -242,7 +247,7 @@ export class Pipeline implements AsyncDisposable {
     const closes: Promise<void>[] = [];
     if (this.#options.own || this.#options.store === undefined) closes.push(this.store.close());
     if (this.#options.own)
-      closes.push(...this.#middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
+      closes.push(...this.middleware.map(async (middleware) => terminalOf(middleware)?.close?.()));
     // All are closed before a failure is reported.
     const failed = (await Promise.allSettled(closes)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;

@@ -57,7 +57,13 @@ export interface ExecutionTrace {
   onSpan(listener: SpanListener): void;
 }
 
-/** The spans of one execution. */
+/** Where the spans of an execution hang that runs inside a call of another one. */
+interface InsideCall {
+  readonly span: Span | undefined;
+  readonly around: { readonly trace: Trace } | undefined;
+}
+
+/** The spans of one execution, and of those inside its calls. */
 export class Trace implements ExecutionTrace {
   readonly spans: Span[] = [];
   /** The span of the execution. The others are below it. */
@@ -68,10 +74,13 @@ export class Trace implements ExecutionTrace {
   #next = 1;
   readonly #prefix: string;
   readonly #warn: (message: string) => void;
+  /** The call that the execution runs inside, and the trace that the call is in. */
+  readonly #inside: InsideCall | undefined;
 
-  constructor(executionId: string, warn: (message: string) => void = () => undefined) {
+  constructor(executionId: string, warn: (message: string) => void = () => undefined, inside?: InsideCall) {
     this.#prefix = executionId;
     this.#warn = warn;
+    this.#inside = inside;
   }
 
   onSpan(listener: SpanListener): void {
@@ -83,21 +92,28 @@ export class Trace implements ExecutionTrace {
     const id = `${this.#prefix}.${this.#next++}`;
     const startMs = Date.now();
     const given = { ...attributes };
-    const root = this.#root;
+    const root = this.#root ?? this.#inside?.span;
     // Two literals: a spread costs several times as much.
     const span: Span =
       root === undefined
         ? { id, kind, name, startMs, attributes: given }
         : { id, parentId: root.id, kind, name, startMs, attributes: given };
     this.#root ??= span;
+    this.began(span);
+    return new OpenSpan(span, this);
+  }
+
+  /** Adds a span, here and in the trace of the execution around this one, and reports its start. */
+  began(span: Span): void {
     this.spans.push(span);
     for (const listener of this.#listeners) this.#tell(listener, 'start', span);
-    return new OpenSpan(span, this);
+    this.#inside?.around?.trace.began(span);
   }
 
   /** Reports the end of a span. */
   ended(span: Span): void {
     for (const listener of this.#listeners) this.#tell(listener, 'end', span);
+    this.#inside?.around?.trace.ended(span);
   }
 
   /** A listener that fails must not end what it listens to. It is warned about once. */

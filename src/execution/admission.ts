@@ -109,7 +109,14 @@ export class Admission {
     if (execution.ending !== undefined) return;
     const limits = timeoutsMs.filter((ms) => ms !== undefined && ms > 0).map((ms) => Date.now() + (ms ?? 0));
     if (deadline !== undefined) limits.push(deadline);
-    execution.deadline = limits.length === 0 ? undefined : Math.min(...limits);
-    this.#clock.limitRun(execution.deadline, idleTimeoutMs);
+    const mine = earliest(limits);
+    // Around it another execution may run, which ends it by a signal.
+    const { around } = execution;
+    execution.deadline = around?.deadline === undefined ? mine : earliest([...limits, around.deadline]);
+    this.#clock.limitRun(mine, idleTimeoutMs);
   }
+}
+
+function earliest(times: readonly number[]): number | undefined {
+  return times.length === 0 ? undefined : Math.min(...times);
 }

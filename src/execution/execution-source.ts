@@ -120,7 +120,7 @@ export class ExecutionSource
     if (execution.ending !== undefined) return;
     const { turn } = this.#admission;
     const { request, stack } = this.#setup;
-    execution.session = turn?.view;
+    if (turn !== undefined) execution.session = turn.view;
     if (turn?.record !== undefined) execution.keepSteps(turn.record);
     const messages = Object.freeze([...(turn?.messages ?? request.messages)]);
     const layer = turn?.replay?.layer ?? stack;

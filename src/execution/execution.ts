@@ -1,5 +1,7 @@
 import { CallRecord } from './call-record.ts';
 import { TurnRecord } from './turn-record.ts';
+import type { TurnSteps } from './turn-steps.ts';
+import type { Around, InnerSteps } from './inner-steps.ts';
 import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
@@ -30,7 +32,12 @@ export interface ExecutionSettings {
   values: Iterable<ContextEntry> | undefined;
   /** Where the layers log; undefined: nowhere. */
   logger: LoggerLike | undefined;
+  /** The steps of the call that it runs inside. */
+  inside?: InnerSteps | undefined;
 }
+
+const NO_CALLS: CallRecord[] = [];
+const NO_ENTRIES: readonly ContextEntry[] = [];
 
 /** How an execution ends. */
 export interface Ending {
@@ -46,14 +53,17 @@ interface Stoppable {
 }
 
 /** What all layers of one execution share, and how it ends: the first caller of `end()` decides. */
-export class Execution implements StreamOwner {
+export class Execution implements StreamOwner, Around {
   readonly id: string = `exec_${crypto.randomUUID()}`;
-  readonly trace: Trace = new Trace(this.id, (message) => this.warn(message));
+  readonly trace: Trace;
   readonly values: Values;
+  readonly given: readonly ContextEntry[];
   readonly metadata: Record<string, unknown>;
   readonly closeTimeoutMs: number;
   readonly warnings: string[] = [];
   calls: CallRecord[] = [];
+  /** The model calls of executions inside its calls, at any depth. */
+  #callsInside: CallRecord[] = NO_CALLS;
   readonly raw: RawExchange[] = [];
   session: SessionView | undefined;
   deadline: number | undefined;
@@ -78,6 +88,7 @@ export class Execution implements StreamOwner {
   #log: Logger | undefined;
   #ended = false;
   #record: TurnRecord | undefined;
+  readonly #inside: InnerSteps | undefined;
   /** The calls whose usage and cost were taken. */
   #taken: Set<CallRecord> | undefined;
 
@@ -85,7 +96,18 @@ export class Execution implements StreamOwner {
     this.#settings = settings;
     this.closeTimeoutMs = settings.closeTimeoutMs;
     this.metadata = settings.metadata;
-    this.values = new Values(settings.values);
+    const { inside, values } = settings;
+    this.#inside = inside;
+    this.trace = new Trace(this.id, (message) => this.warn(message), inside);
+    this.given = givenOf(values, inside);
+    this.values = new Values(this.given);
+    this.session = inside?.around?.session;
+    inside?.entered(this);
+  }
+
+  /** The execution whose call it runs inside. */
+  get around(): Around | undefined {
+    return this.#inside?.around;
   }
 
   /** Made on first use. A logger that fails is a warning. */
@@ -98,8 +120,9 @@ export class Execution implements StreamOwner {
     return this.#log;
   }
 
-  /** The steps of the turn; without a session, those of the execution. */
-  get record(): TurnRecord {
+  /** The steps of the turn; without a session, those of the execution. Inside a call, those of that call. */
+  get steps(): TurnSteps {
+    if (this.#inside !== undefined) return this.#inside;
     this.#record ??= this.#attached(new TurnRecord({ turnId: this.id }));
     return this.#record;
   }
@@ -116,13 +139,24 @@ export class Execution implements StreamOwner {
 
   #attached(record: TurnRecord): TurnRecord {
     record.takeSpent = () => this.#takeSpent();
+    record.around = this;
     return record;
+  }
+
+  adopt(call: CallRecord): void {
+    this.#callsInside = added(this.#callsInside, call);
+    this.around?.adopt(call);
+  }
+
+  /** Those of executions inside its calls, too. */
+  get #allCalls(): readonly CallRecord[] {
+    return this.#callsInside === NO_CALLS ? this.calls : [...this.calls, ...this.#callsInside];
   }
 
   /** The usage and cost of the calls that have ended since it was called last; undefined if none has. */
   #takeSpent(): Spent | undefined {
     const taken = (this.#taken ??= new Set());
-    const fresh = this.calls.filter((call) => call.isOver && !taken.has(call));
+    const fresh = this.#allCalls.filter((call) => call.isOver && !taken.has(call));
     if (fresh.length === 0) return undefined;
     for (const call of fresh) taken.add(call);
     return { usage: sumUsage(fresh.map(({ usage }) => usage)), cost: sumCost(fresh.map(({ cost }) => cost)) };
@@ -183,6 +217,7 @@ export class Execution implements StreamOwner {
 
   warn(message: string): void {
     if (!this.warnings.includes(message)) this.warnings.push(message);
+    this.around?.warn(message);
   }
 
   onEnd(hook: EndHook, name: string): void {
@@ -195,6 +230,7 @@ export class Execution implements StreamOwner {
     const call = new CallRecord(number, request, this.trace.span('call', name, { call: number }));
     this.calls = added(this.calls, call);
     this.#openCalls.set(call, run);
+    this.around?.adopt(call);
     return call;
   }
 
@@ -218,20 +254,20 @@ export class Execution implements StreamOwner {
     if (raw !== undefined) this.raw.push({ call: call.number, ...raw });
   }
 
-  /** The sum over all calls, including those that failed. */
+  /** The sum over all calls, including those that failed and those of executions inside. */
   get usage(): Usage {
-    return sumUsage(this.calls.map((call) => call.usage));
+    return sumUsage(this.#allCalls.map((call) => call.usage));
   }
 
   get cost(): Cost {
-    return sumCost(this.calls.map((call) => call.cost));
+    return sumCost(this.#allCalls.map((call) => call.cost));
   }
 
   /** The usage and the cost so far, those of running calls too. */
   get soFar(): { usage: Usage; cost: Cost } {
     return {
-      usage: sumUsage(this.calls.map((call) => call.usageSoFar)),
-      cost: sumCost(this.calls.map((call) => call.costSoFar)),
+      usage: sumUsage(this.#allCalls.map((call) => call.usageSoFar)),
+      cost: sumCost(this.#allCalls.map((call) => call.costSoFar)),
     };
   }
 
@@ -261,9 +297,18 @@ export class Execution implements StreamOwner {
     return end;
   }
 
-  /** Called once the turn is stored, or could not be: tells the hooks that asked for it. */
+  afterTurn(reports: readonly Exclude<AfterTurn, void>[]): void {
+    this.#afterTurn.push(...reports);
+  }
+
+  /** Called once the turn is stored, or could not be: tells the hooks that asked for it. The turn of an execution inside a call is the one around it. */
   turnStored(stored: boolean): void {
-    for (const report of this.#afterTurn.splice(0)) {
+    const reports = this.#afterTurn.splice(0);
+    if (this.around !== undefined) {
+      this.around.afterTurn(reports);
+      return;
+    }
+    for (const report of reports) {
       guarded(
         () => report(stored),
         (thrown) => this.warn(`What onEnd() left for later threw ${kindOfThrown(thrown)}.`),
@@ -275,6 +320,15 @@ export class Execution implements StreamOwner {
     const after = await hook(end);
     if (typeof after === 'function') this.#afterTurn.push(after);
   }
+}
+
+/** The values of an execution: what the caller of the execution around it gave, and what its own caller gave. */
+function givenOf(
+  values: Iterable<ContextEntry> | undefined,
+  inside: InnerSteps | undefined,
+): readonly ContextEntry[] {
+  const above = inside?.around?.given ?? NO_ENTRIES;
+  return values === undefined ? above : [...above, ...values];
 }
 
 function requireFunction(given: unknown, name: string, verb: string): void {

@@ -6,7 +6,7 @@ import type { Execution } from './execution.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ExecutionTrace } from '../trace.ts';
-import type { TurnSteps } from './turn-record.ts';
+import type { TurnSteps } from './turn-steps.ts';
 
 /** What a context needs of the run of its layer. */
 export interface RunOfContext {
@@ -54,7 +54,7 @@ export class LayerContext implements ExecutionContext {
   }
 
   get steps(): TurnSteps {
-    return this.#run.execution.record;
+    return this.#run.execution.steps;
   }
 
   get<T>(key: ContextKey<T>): T | undefined {

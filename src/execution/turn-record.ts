@@ -1,51 +1,10 @@
 import { SluiceError } from '../errors.ts';
-import type { Decided } from '../decide.ts';
-import type { Message } from '../messages.ts';
 import type { Spent, Step, StoredStep } from '../session/steps/step.ts';
+import type { Span } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
-
-/** The right to add steps to a {@link TurnSteps}. One layer has it at a time. */
-export interface StepWriter {
-  /**
-   * Resolves when the steps are stored, all of them or none. Steps that are given in one turn of the event loop, or while others are stored,
-   * are stored together. Rejects with the error of the store, also all later records of the execution.
-   *
-   * `before`: a time by the clock of the store, in milliseconds since the epoch. After it nothing is stored, and the error is a `conflict`.
-   */
-  record(steps: readonly Step[], options?: { before?: number | undefined }): Promise<void>;
-  /** Gives the right back. Idempotent. */
-  leave(): void;
-}
-
-/**
- * The steps of a turn, as the layers of one execution see them: what its earlier runs have stored and what this one adds. Without a session they
- * live as long as the execution, so a layer need not care.
- */
-export interface TurnSteps {
-  /** The id of the turn; without a session that of the execution. */
-  readonly turnId: string;
-  /** In the order in which they were stored. */
-  readonly list: readonly StoredStep[];
-  /** Whether the steps are stored, so that another process can go on with them. */
-  readonly isDurable: boolean;
-  /** The time by the clock of the store, in milliseconds since the epoch; without a store that of this process. */
-  readonly time: number;
-  /** What was decided about calls that wait, until the layer that has these calls records it as steps. Nothing is changed until then. */
-  readonly decisions: ClaimableDecisions | undefined;
-  /**
-   * Gives the right to add steps, until `leave()` or until the signal aborts: what an abandoned layer still records is refused. Throws a `middleware`
-   * error if another layer has the right.
-   */
-  enter(signal: AbortSignal): StepWriter;
-  /** Says what has come of the reply under way. It is stored as a partial message if the execution ends before that reply is recorded. */
-  underWay: (() => Message | undefined) | undefined;
-}
-
-/** Decisions that nobody has recorded yet. Each call waits, and nobody else has decided about it. */
-export interface ClaimableDecisions extends Decided {
-  /** The id of the decisions: `by` of their steps. */
-  readonly by: string;
-}
+import { InnerSteps, placedUnder } from './inner-steps.ts';
+import type { Around, SharedRecord } from './inner-steps.ts';
+import type { ClaimableDecisions, StepWriter, TurnSteps } from './turn-steps.ts';
 
 /** Where the steps of a turn are stored. */
 export interface StepStore {
@@ -67,6 +26,7 @@ export interface StepStore {
 /** What a {@link TurnRecord} is made with. */
 export interface TurnRecordSetup {
   readonly turnId: string;
+  readonly path?: string | undefined;
   /** What earlier runs have stored. */
   readonly earlier?: readonly StoredStep[];
   /** Undefined: nowhere. */
@@ -82,9 +42,12 @@ interface Queued {
 }
 
 /** The record of one turn during one execution: see {@link TurnSteps}. */
-export class TurnRecord implements TurnSteps {
+export class TurnRecord implements TurnSteps, SharedRecord {
   readonly turnId: string;
+  readonly path: string | undefined;
   underWay: TurnSteps['underWay'];
+  /** The execution. */
+  around: Around | undefined;
   /** Takes what the calls have used that have ended since it was called last. Set by the execution. */
   takeSpent: () => Spent | undefined = () => undefined;
   readonly #store: StepStore | undefined;
@@ -94,13 +57,14 @@ export class TurnRecord implements TurnSteps {
   #writing: Promise<void> | undefined;
   #failure: { error: unknown } | undefined;
   #closed = false;
-  /** The signal of the layer that may write. */
-  #writer: AbortSignal | undefined;
+  /** The signals of the layers that may write, by their paths. */
+  #writers: Map<string | undefined, AbortSignal> | undefined;
   #rest: Spent | undefined;
   #decisions: ClaimableDecisions | undefined;
 
-  constructor({ turnId, earlier = [], store, decisions }: TurnRecordSetup) {
+  constructor({ turnId, path, earlier = [], store, decisions }: TurnRecordSetup) {
     this.turnId = turnId;
+    this.path = path;
     this.#list = [...earlier];
     this.#earlier = earlier.length;
     this.#store = store;
@@ -129,20 +93,42 @@ export class TurnRecord implements TurnSteps {
   }
 
   enter(signal: AbortSignal): StepWriter {
-    if (this.#writer !== undefined && !this.#writer.aborted) {
+    return this.enterUnder(this.path, signal);
+  }
+
+  /** There is one writer for each path. What they record in one turn of the event loop is stored together. */
+  enterUnder(path: string | undefined, signal: AbortSignal): StepWriter {
+    const writers = (this.#writers ??= new Map<string | undefined, AbortSignal>());
+    const before = writers.get(path);
+    if (before !== undefined && !before.aborted) {
       throw new SluiceError(
         'middleware',
         'Two layers record steps of one execution at the same time: put one tools() into the stack, and hedge below it.',
       );
     }
-    this.#writer = signal;
+    writers.set(path, signal);
+    const isMine = (): boolean => writers.get(path) === signal;
     return {
-      record: (steps, { before } = {}) =>
-        this.#writer === signal ? this.#record(steps, before) : Promise.reject(abandoned()),
+      record: (steps, { before: latest } = {}) =>
+        isMine() ? this.#record(placedUnder(path, steps), latest) : Promise.reject(abandoned()),
       leave: () => {
-        if (this.#writer === signal) this.#writer = undefined;
+        if (isMine()) writers.delete(path);
       },
     };
+  }
+
+  under(callId: string, span?: Span): InnerSteps {
+    return new InnerSteps({ record: this, callId, around: this.around, span });
+  }
+
+  apart(
+    turnId: string,
+    path: string | undefined = this.path,
+    around: Around | undefined = this.around,
+  ): TurnRecord {
+    const record = new TurnRecord({ turnId, path });
+    record.around = around;
+    return record;
   }
 
   /** What the turn has spent: in earlier runs and in this one. */

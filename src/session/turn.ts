@@ -20,7 +20,7 @@ import { storeFailedError } from './store/store-errors.ts';
 import type { StoredTurn } from './store/store.ts';
 import type { StoredStep } from './steps/step.ts';
 import { TurnRecord } from '../execution/turn-record.ts';
-import type { ClaimableDecisions } from '../execution/turn-record.ts';
+import type { ClaimableDecisions } from '../execution/turn-steps.ts';
 import { StepWrites } from './steps/step-writes.ts';
 import { withSaid } from './steps/said-messages.ts';
 import { settle } from './steps/settle.ts';
