@@ -5,7 +5,16 @@ import { toolsByName, toolsSettings } from './tools/options.ts';
 import type { ToolsOptions } from './tools/options.ts';
 import { recordsKey } from './tools/record.ts';
 import type { Tool } from './tools/tool.ts';
+import { withTools } from './tools/tools-of.ts';
 
+export { agentTool } from './tools/agent.ts';
+export type {
+  AgentMessages,
+  AgentOptions,
+  AgentProgress,
+  AgentToolOptions,
+  PromptInput,
+} from './tools/agent.ts';
 export { tool } from './tools/tool.ts';
 export { mockTool } from './tools/mock-tool.ts';
 export type { MockAnswer, MockCall, MockTool, MockToolOptions } from './tools/mock-tool.ts';
@@ -33,9 +42,9 @@ export function tools(list: readonly Tool[], options: ToolsOptions = {}): Middle
   const definitions = [...byName.values()].map(definitionOf);
   const asksApproval = [...byName.values()].some(({ needsApproval }) => needsApproval !== undefined);
   const set: ToolSet = { settings, byName, definitions, asksApproval, key: recordsKey() };
-  return function tools(context, next) {
+  return withTools(function tools(context, next) {
     return new Loop(context, next, set).stream();
-  };
+  }, byName);
 }
 
 function definitionOf({ name, description, parameters }: Tool): ToolDefinition {

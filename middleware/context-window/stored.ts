@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { contextKey, textOf } from '../../src/index.ts';
-import type { ContextKey, ExecutionContext, Message } from '../../src/index.ts';
+import type { ContextKey, ExecutionContext, Message, SessionView } from '../../src/index.ts';
 import type { Conversation } from './conversation.ts';
 
 /** A summary as it is stored with the session: plain data. */
@@ -49,7 +49,7 @@ export function summaryTurn(text: string): [Message, Message] {
 
 /** The summary of this conversation, if there is one. A broken one is ignored. */
 export function knownSummary(context: ExecutionContext, { turns }: Conversation): KnownSummary | undefined {
-  const kept: unknown = context.get(conversationSummary) ?? context.session?.get(conversationSummary);
+  const kept: unknown = context.get(conversationSummary) ?? sessionOf(context)?.get(conversationSummary);
   const stored = schema.safeParse(kept).data;
   const spoken = turns.flatMap((turn) => turn.spoken);
   const [first] = spoken;
@@ -84,7 +84,13 @@ export function keepSummary(
     last: hashOf(last),
   };
   context.set(conversationSummary, summary);
-  context.session?.set(conversationSummary, summary);
+  sessionOf(context)?.set(conversationSummary, summary);
+}
+
+/** The session of this conversation. An agent inside a call has a conversation of its own, which is not that of the session. */
+function sessionOf(context: ExecutionContext): SessionView | undefined {
+  const { session } = context;
+  return session === undefined || context.steps.path !== undefined ? undefined : session;
 }
 
 /** How many turns are completely within the first `messages`. */

@@ -2,16 +2,20 @@ import { SluiceError, isSluiceError } from '../../src/index.ts';
 import type {
   CallOutcome,
   ExecutionContext,
+  Outcome,
   PendingCall,
   ResultStep,
+  Span,
   SpanHandle,
   ToolCallPart,
+  TurnSteps,
 } from '../../src/index.ts';
 import { Timer, kindOfThrown, scrub } from '../../src/kit/index.ts';
 import type { ToolsSettings } from './options.ts';
 import { errorResult, normalResult, noted, plainCopy, textOfResult } from './result.ts';
 import type { NormalResult } from './result.ts';
-import type { Approval, RunTool, Tool, ToolRun } from './tool.ts';
+import type { Approval, RunCall, Tool, ToolRun } from './tool.ts';
+import { Unfinished } from './unfinished.ts';
 import { CANCELLED, UNKNOWN, messageOf } from './values.ts';
 import { unknownCall } from './waiting.ts';
 
@@ -19,7 +23,7 @@ import { unknownCall } from './waiting.ts';
 export interface ReadyCall {
   readonly call: ToolCallPart;
   readonly tool: Tool;
-  readonly run: RunTool;
+  readonly run: RunCall;
   /** The checked arguments. */
   readonly input: unknown;
   /** Who has approved it, if somebody had to. */
@@ -44,6 +48,8 @@ export interface CallOwner {
   /** It waits for decisions. Called at most once, in place of `settled`. */
   waits(call: RunningCall, pending: readonly PendingCall[]): void;
   progress(call: RunningCall, data: unknown): void;
+  /** The steps of what runs inside a call. */
+  under(callId: string, span: Span): TurnSteps;
 }
 
 /** Why a call is cancelled. */
@@ -88,7 +94,8 @@ export class RunningCall {
     }
     // A second run of the same call has a signal of its own: what the first one still says is not heard.
     const isHeard = (): boolean => !this.#isOver && this.#controller === controller;
-    run(input, this.#run(controller.signal)).then(
+    const steps = (): TurnSteps => this.#owner.under(this.ready.call.id, this.#span.span);
+    run(input, this.#run(controller.signal), steps).then(
       (returned) => {
         if (isHeard()) this.#returned(returned);
         else this.#returnedLate(returned);
@@ -130,17 +137,34 @@ export class RunningCall {
   }
 
   #returned(returned: unknown): void {
+    if (returned instanceof Unfinished) {
+      this.#stays(returned);
+      return;
+    }
     this.#settle(normalResult(returned, this.#maxCharacters), (isError) => (isError ? 'failed' : 'done'));
   }
 
   /** The model has been told that nobody knows the outcome, and that stands. */
   #returnedLate(returned: unknown): void {
+    // What waits inside is found when the turn goes on.
+    if (returned instanceof Unfinished) return;
     const result = normalResult(returned, this.#maxCharacters);
     const outcome = result.isError ? 'failed' : 'done';
     this.#span.set({ late: outcome });
     // While a second run goes on, it is not given up.
     const { id: callId } = this.ready.call;
     if (this.#isOver) this.#owner.late({ kind: 'result', callId, ...result, outcome, late: true });
+  }
+
+  /** It has no result. */
+  #stays({ why }: Unfinished): void {
+    if ('pending' in why) {
+      this.#end('interrupted', undefined);
+      this.#owner.waits(this, why.pending);
+      return;
+    }
+    this.#end('failed', why.error.code);
+    this.#owner.failed(this, why.error);
   }
 
   #threw(thrown: unknown): void {
@@ -215,7 +239,7 @@ export class RunningCall {
     this.#owner.failed(this, toolError(`The tool ${name} failed: ${scrub(messageOf(thrown))}`, thrown));
   }
 
-  #end(outcome: 'completed' | 'failed' | 'cancelled', errorCode: string | undefined): void {
+  #end(outcome: Outcome, errorCode: string | undefined): void {
     this.#isOver = true;
     this.#timer?.stop();
     this.#span.end({ outcome, errorCode });

@@ -109,7 +109,8 @@ async function fateOf(state: CallState, place: Place): Promise<Fate> {
     const isError = decision.isError ?? said.isError;
     return { result: { kind: 'result', callId: call.id, content: said.content, isError, outcome: 'done' } };
   }
-  const tool = place.tools.toolOf(waited);
+  // It is a call of this loop, whose tools these are.
+  const tool = place.tools.toolOf({ ...waited, path: undefined });
   const { run } = tool;
   if (run === undefined) return { waits: waited };
   const input = await approvedInput(state, waited, tool, decision);

@@ -4,6 +4,7 @@ import type {
   ExecutionContext,
   Message,
   PendingCall,
+  Span,
   Step,
   StepWriter,
   TurnSteps,
@@ -11,27 +12,25 @@ import type {
 import { expiredError } from './claim.ts';
 
 /** Where the steps of a loop are kept. */
-type StepKeeper = Pick<TurnSteps, 'turnId' | 'isDurable' | 'enter'> & {
-  readonly list: readonly { readonly step: Step }[];
-};
+type StepKeeper = Pick<TurnSteps, 'isDurable' | 'enter' | 'list' | 'path' | 'under'>;
 
 /** What a loop has done so far: all that it decides on is read from here, and is stored before anything follows from it. */
 export class LoopRecord {
   /** What the loop was asked with. */
   readonly messages: readonly Message[];
-  readonly ledger = new Ledger();
+  /** What it is of: the ids of its calls are made of it. */
+  readonly turnId: string;
+  readonly ledger: Ledger;
   readonly #keeper: StepKeeper;
   #writer: { signal: AbortSignal; may: StepWriter } | undefined;
   #read = 0;
 
-  constructor(keeper: StepKeeper, messages: readonly Message[]) {
+  constructor(keeper: StepKeeper, turnId: string, messages: readonly Message[]) {
     this.#keeper = keeper;
+    this.turnId = turnId;
     this.messages = messages;
+    this.ledger = new Ledger(keeper.path);
     this.#update();
-  }
-
-  get turnId(): string {
-    return this.#keeper.turnId;
   }
 
   /** Whether its steps are stored, so that a call can wait. */
@@ -45,13 +44,14 @@ export class LoopRecord {
 
   /** What the record would add up to with more steps. */
   ledgerWith(steps: readonly Step[]): Ledger {
-    return ledgerOf([...this.list, ...steps.map((step) => ({ step }))]);
+    return ledgerOf([...this.list, ...steps.map((step) => ({ step }))], this.ledger.path);
   }
 
-  /** Whether the last step says that these calls wait. */
+  /** Whether the last step says that these calls wait: of an inner loop its own last step, of the outermost one that of the turn, which then rests. */
   rests(pending: readonly PendingCall[]): boolean {
-    const last = this.list.at(-1)?.step;
-    if (last?.kind !== 'wait' || last.pending.length !== pending.length) return false;
+    const { path } = this.ledger;
+    const last = this.list.findLast(({ step }) => path === undefined || step.path === path)?.step;
+    if (last?.kind !== 'wait' || last.path !== path || last.pending.length !== pending.length) return false;
     const ids = new Set(last.pending.map(({ callId }) => callId));
     return pending.every(({ callId }) => ids.has(callId));
   }
@@ -87,6 +87,11 @@ export class LoopRecord {
     this.#update();
   }
 
+  /** The steps of what runs inside a call. */
+  under(callId: string, span: Span): TurnSteps {
+    return this.#keeper.under(callId, span);
+  }
+
   #update(): void {
     const { list } = this.#keeper;
     this.ledger.add(list.slice(this.#read));
@@ -106,12 +111,14 @@ export function earlierRecord(context: ExecutionContext, key: RecordsKey): LoopR
   const records = context.get(key);
   if (records !== undefined)
     return records.find((one) => one.messages === messages || isSame(one.messages, messages));
-  // Only a turn of a session has steps before its execution has made any.
-  if (context.session === undefined || context.steps.list.length === 0) return undefined;
+  // Only a turn of a session, and what runs inside a call, has steps before its execution has made any.
+  const { list, path } = context.steps;
+  if (context.session === undefined && path === undefined) return undefined;
+  const own = list.filter(({ step }) => step.path === path);
+  if (own.length === 0) return undefined;
   // A request that may call no tool, such as that for a summary, is not the one that began some.
-  if (context.request.parameters.toolChoice === 'none' && context.steps.list.some(beginsTools))
-    return undefined;
-  return newRecord(context, key, context.steps.turnId);
+  if (context.request.parameters.toolChoice === 'none' && own.some(beginsTools)) return undefined;
+  return newRecord(context, key, turnIdOf(context, key));
 }
 
 function beginsTools({ step }: { readonly step: Step }): boolean {
@@ -121,8 +128,9 @@ function beginsTools({ step }: { readonly step: Step }): boolean {
 /** What the next record is of. A loop that is asked something else than one before has another record, with other ids. */
 export function turnIdOf(context: ExecutionContext, key: RecordsKey): string {
   const before = context.get(key)?.length ?? 0;
-  if (before > 0) return `${context.steps.turnId}#${before}`;
-  return context.session === undefined ? context.id : context.steps.turnId;
+  const { turnId, path } = context.steps;
+  const id = path === undefined ? turnId : `${turnId}/${path}`;
+  return before > 0 ? `${id}#${before}` : id;
 }
 
 /** Whether the steps of a record that is made now are stored. */
@@ -134,8 +142,8 @@ export function willBeDurable(context: ExecutionContext, key: RecordsKey): boole
 export function newRecord(context: ExecutionContext, key: RecordsKey, turnId: string): LoopRecord {
   const records = context.once(key, () => []);
   if (records.some((one) => one.turnId === turnId)) throw overlapError();
-  const keeper = records.length === 0 ? context.steps : new KeptSteps(turnId);
-  const record = new LoopRecord(keeper, context.request.messages);
+  const keeper = records.length === 0 ? context.steps : context.steps.apart(turnId);
+  const record = new LoopRecord(keeper, turnId, context.request.messages);
   records.push(record);
   return record;
 }
@@ -145,24 +153,6 @@ function overlapError(): SluiceError {
     'middleware',
     'tools(): two runs of the loop wrote to one record at the same time. Put what makes several attempts at once below tools().',
   );
-}
-
-/** Steps that live as long as their execution. */
-class KeptSteps implements StepKeeper {
-  readonly isDurable = false;
-  readonly turnId: string;
-  readonly list: { step: Step }[] = [];
-
-  constructor(turnId: string) {
-    this.turnId = turnId;
-  }
-
-  enter(): StepWriter {
-    return {
-      record: async (steps) => void this.list.push(...steps.map((step) => ({ step }))),
-      leave: () => undefined,
-    };
-  }
 }
 
 function isSame(one: readonly Message[], other: readonly Message[]): boolean {

@@ -1,4 +1,12 @@
-import type { ExecutionContext, PendingCall, ResultStep, SluiceError, Step } from '../../src/index.ts';
+import type {
+  ExecutionContext,
+  PendingCall,
+  ResultStep,
+  SluiceError,
+  Span,
+  Step,
+  TurnSteps,
+} from '../../src/index.ts';
 import { RunningCall } from './calls.ts';
 import type { CallOwner, ReadyCall } from './calls.ts';
 import type { LoopRecord } from './record.ts';
@@ -96,6 +104,10 @@ export class Runner implements CallOwner {
     if (this.#isStopped) return;
     this.#waiting.push(...pending);
     this.#ended();
+  }
+
+  under(callId: string, span: Span): TurnSteps {
+    return this.#record.under(callId, span);
   }
 
   failed(call: RunningCall, error: SluiceError): void {

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
-import type { Logger, SessionView } from '../../src/index.ts';
+import type { Logger, SessionView, TurnSteps } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
 import type { NeedsApproval } from './approval.ts';
 import { hashOf } from './hash.ts';
@@ -40,6 +40,9 @@ export type OnUnknownOutcome = 'retry' | 'fail' | 'ask';
 /** Runs a tool with checked input. */
 export type RunTool = (input: unknown, run: ToolRun) => Promise<unknown>;
 
+/** Runs a call with checked input. `steps` gives the steps of an execution inside the call, which an agent needs. */
+export type RunCall = (input: unknown, run: ToolRun, steps: () => TurnSteps) => Promise<unknown>;
+
 /** A tool that `tools()` runs. Make one with {@link tool}. */
 export interface Tool<Input = unknown, Output = unknown> {
   readonly name: string;
@@ -55,7 +58,7 @@ export interface Tool<Input = unknown, Output = unknown> {
   /** Checks the arguments of a call. */
   readonly check: Check;
   /** Runs it with checked input. Undefined: the client runs it. */
-  readonly run: RunTool | undefined;
+  readonly run: RunCall | undefined;
   /** Checks a result that a client gives. Undefined: any is right. */
   readonly checkResult: Check | undefined;
   /** The tools of a loop inside it, by their names, if it is an agent. */

@@ -67,8 +67,9 @@ export function checkCanWait(
 /** Throws `invalid_options` if the steps of the loop are not stored and have to be: in a session, and where calls have to be approved. Before the model is asked. */
 export function checkStored(context: ExecutionContext, { asksApproval, byName }: ToolSet): void {
   if (context.session === undefined && !asksApproval) return;
-  if (context.steps.isDurable) return;
-  if (context.session !== undefined)
+  const { isDurable, path } = context.steps;
+  if (isDurable || (path !== undefined && !asksApproval)) return;
+  if (context.session !== undefined && path === undefined)
     throw new SluiceError(
       'invalid_options',
       'tools(): the store of the session has no record() and steps(), so that a turn with tools could not go on after a crash. Make it with defineStore().',

@@ -107,7 +107,8 @@ function functionOptionsOf(path: string): string[] {
 test('every option of a middleware that is a function is tried here', () => {
   /** Tried in the tests of their middleware: the clock, the limiter, what counts, and what tools are made of. A budget cannot be a function. */
   const ofTools = ['execute', 'onError', 'repair', 'needsApproval', 'url', 'headers', 'lookup'];
-  const elsewhere = ['now', 'limiter', 'counter', 'count', 'budget', ...ofTools];
+  const ofAgents = ['messages', 'result', 'progress'];
+  const elsewhere = ['now', 'limiter', 'counter', 'count', 'budget', ...ofTools, ...ofAgents];
   const found = globSync('middleware/**/*.ts', { cwd: root }).flatMap(functionOptionsOf);
   expect(found).toEqual(expect.arrayContaining(['onRetry', 'retryOn', 'onCut', 'strategy', 'key', 'onCost']));
   const names = [...Object.keys(listeners), ...Object.keys(answers), 'strategy'];

@@ -11,6 +11,8 @@ const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsW
 
 /** A line that each example prints when it works; examples are checked in detail by the tests of what they show. */
 const prints: Record<string, RegExp> = {
+  'agent.ts':
+    /> mathematician .*6 \* 7[\s\S]*calls calculate[\s\S]*calculate says: 42\n4 model calls[\s\S]*tool mathematician\n {4}execution/,
   'context-window.ts': /summarize\n.*\| Ada wants to travel[\s\S]*stored: 18 messages[\s\S]*context_length: /,
   'cost.ts': /\$|usd/i,
   'conversation.ts':

@@ -1,8 +1,13 @@
 import { assistant, chat, pad, short, user } from './support.ts';
-import { ASK, pipelineOf, sentOf, summarizer } from './summaries.ts';
+import { ASK, pipelineOf, sentOf, summariesOf, summarizer } from './summaries.ts';
+import { Pipeline } from 'sluice';
 import type { Message, Middleware } from 'sluice';
 import { conversationSummary, type StoredSummary } from 'sluice/middleware/context-window';
+import { provider } from 'sluice/middleware/provider';
+import { agentTool, tools } from 'sluice/middleware/tools';
+import { scripted } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 
 describe('a summary belongs to its conversation', () => {
   const Kept: Middleware = function kept(context, next) {
@@ -69,6 +74,27 @@ describe('a summary belongs to its conversation', () => {
       user('z'),
     ];
     expect((await sentWith(stored, other)).slice(0, 2)).toEqual([ASK, 'a:new']);
+  });
+
+  test('that an agent makes of its own conversation is not that of the session', async () => {
+    const inner = summarizer();
+    const agent = agentTool(pipelineOf(inner).pipeline, {
+      name: 'agent',
+      description: 'Helps',
+      input: z.object({}),
+      messages: () => chat(15),
+    });
+    let stored: unknown = 'not looked at';
+    const look: Middleware = async function* look(context, next) {
+      const reply = yield* next();
+      stored = context.session?.get(conversationSummary);
+      return reply;
+    };
+    const model = scripted([{ toolCalls: [{ name: 'agent', arguments: {} }] }, 'done']);
+    const pipeline = new Pipeline([look, tools([agent]), provider(model)]);
+    await pipeline.executeWithContext('s', 'user', 'Hello.');
+    expect(summariesOf(inner)).toHaveLength(1);
+    expect(stored).toBeUndefined();
   });
 
   test.each([

@@ -1,62 +1,15 @@
-import { MemoryStore, Pipeline, SluiceError, contextKey, isSluiceError } from 'sluice';
-import type { ExecutionOptions, ExecutionResult, Middleware, StateStore } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError, contextKey } from 'sluice';
+import type { Middleware, StateStore } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { cost } from 'sluice/middleware/cost';
 import { tool, tools } from 'sluice/middleware/tools';
-import type { OnUnknownOutcome, Tool } from 'sluice/middleware/tools';
+import type { Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
-import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { ForwardingStore } from '../../support/forwarding-store.ts';
-import { calling, resultsIn, withoutDeltas, wordFor } from './stage.ts';
-
-const KEY = 'user-1';
-
-/** What a run of a turn came to. */
-interface Run {
-  seen: string[];
-  result?: ExecutionResult;
-  error?: SluiceError;
-  model: ScriptedProvider;
-}
-
-/** Runs a turn over a store, as a process of its own would. */
-async function run(
-  store: StateStore,
-  layers: Middleware[],
-  answers: ScriptedAnswer[],
-  options: ExecutionOptions = {},
-  input = 'Go on.',
-): Promise<Run> {
-  const model = scripted(answers);
-  const pipeline = new Pipeline([...layers, provider(model)], { store });
-  const stream = pipeline.executeStreamWithContext(KEY, 'user', input, options);
-  const seen: string[] = [];
-  try {
-    for await (const chunk of stream) seen.push(wordFor(chunk));
-    return { seen: withoutDeltas(seen), result: await stream.result, model };
-  } catch (error) {
-    if (!isSluiceError(error)) throw error;
-    return { seen: withoutDeltas(seen), error, model };
-  }
-}
-
-/** A tool that counts its runs. */
-function counted(name = 'count', options: { onUnknownOutcome?: OnUnknownOutcome } = {}) {
-  const runs: string[] = [];
-  const made = tool({
-    name,
-    description: 'Counts',
-    input: z.object({}),
-    ...options,
-    execute: (_input, { idempotencyKey }) => {
-      runs.push(idempotencyKey);
-      return `run ${runs.length}`;
-    },
-  });
-  return { made, runs };
-}
+import { calling, resultsIn } from './stage.ts';
+import { KEY, counted, run } from './turns.ts';
 
 const rolesOf = async (store: StateStore): Promise<string[]> =>
   ((await store.load(KEY))?.messages ?? []).map(({ role, partial }) => (partial ? `${role}*` : role));
