@@ -63,7 +63,7 @@ export interface Tool<Input = unknown, Output = unknown> {
   readonly checkResult: Check | undefined;
   /** The tools of a loop inside it, by their names, if it is an agent. */
   readonly inner?: (() => ReadonlyMap<string, Tool>) | undefined;
-  /** Changes if its name or its schema does. */
+  /** Changes if its name, its schema or its version does. */
   readonly fingerprint: string;
   /** Names, in lower case, of fields of its input whose values spans do not contain. */
   readonly redact?: ReadonlySet<string> | undefined;
@@ -77,6 +77,8 @@ export interface ToolOptions<S extends InputSchema, R, O extends LibrarySchema |
   name: string;
   /** Tells the model what the tool does and when to use it. */
   description: string;
+  /** Give another one if the tool does something else from now on: a call that waits was meant for the one before, and is not run any more. */
+  version?: string | undefined;
   /** A schema of zod, Valibot, ArkType or another library of Standard Schema, or `{ jsonSchema, validate? }`. */
   input: S;
   /** Checks what `execute` returns. A result that does not match is an error for the model. */
@@ -116,6 +118,7 @@ type Execute = (input: unknown, run: ToolRun) => unknown;
 
 const schema = z.strictObject({
   name: z.string(),
+  version: z.string().optional(),
   description: z.string(),
   input: z.unknown(),
   output: z.unknown().optional(),
@@ -148,7 +151,7 @@ export function tool<S extends InputSchema, O extends LibrarySchema>(
 ): Tool<InputOf<S>, StandardSchemaV1.InferOutput<O>>;
 export function tool(options: unknown): Tool {
   const parsed = parseOptions('tool()', schema, options);
-  const { name, description, execute, idempotent, parallel, timeoutMs } = parsed;
+  const { name, version, description, execute, idempotent, parallel, timeoutMs } = parsed;
   if (!NAME.test(name)) throw invalid('the name of a tool is 1 to 64 letters, digits, _ and -');
   const what = `The tool ${name}`;
   const { jsonSchema, check } = prepared(`${what}: input`, parsed.input);
@@ -169,7 +172,7 @@ export function tool(options: unknown): Tool {
     check,
     run: execute && runOf(execute, checkResult),
     checkResult,
-    fingerprint: hashOf(JSON.stringify([name, jsonSchema])),
+    fingerprint: hashOf(JSON.stringify([name, jsonSchema, version])),
   };
 }
 

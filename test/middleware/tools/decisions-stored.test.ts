@@ -108,6 +108,18 @@ describe('a turn that waits', () => {
     expect(await desk.snapshot()).toEqual(before);
   });
 
+  test('without input of its own is gone on with, too', async () => {
+    const { made, runs } = guarded();
+    const desk = new Desk();
+    await desk.turn([made], 'Pay.', { answers: ['No.'] });
+    const again = await desk.turn([made], [], { answers: [calling(['pay', {}])] });
+    expect(again.result?.reason).toBe('approval');
+    const { model, result } = await desk.decide([made], APPROVE);
+    expect(result?.outcome).toBe('completed');
+    expect(runs).toHaveLength(1);
+    expect(model.requests[0]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
+  });
+
   test('is gone on with by a conversation, too', async () => {
     const { made } = guarded();
     const model = scripted([calling(['pay', {}]), 'done']);

@@ -137,6 +137,7 @@ describe('R61 a decision', () => {
     for (const [list, message] of [
       [[kept('look').made], /The tool pay is not in the list/],
       [[changed.made], /The tool pay has changed since/],
+      [[guarded('pay', { version: '2' }).made], /The tool pay has changed since/],
     ] as const) {
       const { error } = await desk.decide([...list], APPROVE);
       expect(error).toMatchObject({ code: 'tool', message: expect.stringMatching(message) });
