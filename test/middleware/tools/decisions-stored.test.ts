@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MemoryStore, Pipeline, SluiceError, decide } from 'sluice';
-import type { StateStore } from 'sluice';
+import type { Decision, StateStore, Step } from 'sluice';
 import { openConversation } from 'sluice/conversation';
 import { provider } from 'sluice/middleware';
 import { tools } from 'sluice/middleware/tools';
@@ -106,6 +106,38 @@ describe('a turn that waits', () => {
     const again = await desk.turn([made], 'Pay.', { answers: [], options });
     expect(again.result?.pending).toEqual(first.result?.pending);
     expect(await desk.snapshot()).toEqual(before);
+  });
+
+  test('whose record has a decision and nothing that was done about it, follows the decision', async () => {
+    const { made, runs } = guarded();
+    const desk = new Desk();
+    const options = { turnId: 't' };
+    const calls = calling(['pay', { amount: 1 }], ['pay', { amount: 2 }], ['pay', { amount: 3 }]);
+    const { result } = await desk.turn([made], 'Pay.', { answers: [calls], options });
+    const [a = '', b = '', c = ''] = result?.pending?.map(({ callId }) => callId) ?? [];
+    const from = (await desk.store.steps(KEY, 't')).length;
+    {
+      await using lease = await desk.store.lease(KEY, 10_000);
+      const decisions: [string, Decision][] = [
+        [a, { deny: 'No.' }],
+        [b, { result: 'by hand' }],
+        [c, { approve: true }],
+      ];
+      const steps = decisions.map(([callId, decision]): Step => ({
+        kind: 'decision',
+        callId,
+        by: 'd',
+        decision,
+      }));
+      await desk.store.record(KEY, 't', steps, { from, lease });
+    }
+    const { model } = await desk.turn([made], 'Pay.', { options });
+    expect(runs.map(({ input }) => input)).toEqual([{ amount: 3 }]);
+    expect(resultsIn(model.requests[0]?.messages)).toEqual([
+      'ok 0_0 The call was denied, and the tool was not run. No.',
+      'ok 0_1 by hand',
+      'ok 0_2 pay {"amount":3}',
+    ]);
   });
 
   test('without input of its own is gone on with, too', async () => {
