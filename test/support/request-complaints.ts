@@ -56,8 +56,8 @@ class Calls {
   }
 }
 
-/** What OpenAI refuses a request to Chat Completions for. */
-export function* chatComplaints(body: unknown): Generator<string> {
+/** What OpenAI refuses a request to Chat Completions for. `longestId`: of a call. */
+export function* chatComplaints(body: unknown, longestId: number): Generator<string> {
   const messages = listAt(body, 'messages');
   const tools = listAt(body, 'tools');
   yield* offerComplaints({
@@ -67,7 +67,7 @@ export function* chatComplaints(body: unknown): Generator<string> {
     chosen: at(body, 'tool_choice', 'function', 'name'),
   });
   if (messages.length === 0) yield 'messages is empty';
-  const calls = new Calls(/^[^]{1,40}$/u);
+  const calls = new Calls(new RegExp(`^[^]{1,${longestId}}$`, 'u'));
   for (const [number, message] of messages.entries()) {
     const [place, role, content] = [`messages[${number}]`, textAt(message, 'role'), at(message, 'content')];
     if (role === 'tool') {

@@ -11,6 +11,12 @@ export class StrictApi {
   /** What was wrong with the requests so far. */
   readonly complaints: string[] = [];
   readonly #issued = new Issued();
+  readonly #longestId: number;
+
+  /** `longestId`: how long the id of a call on Chat may be. Other servers than OpenAI take longer ones. */
+  constructor(longestId = 40) {
+    this.#longestId = longestId;
+  }
 
   /** The answers, each behind a check of its request. */
   answers(...responses: readonly FaultResponse[]): ScriptedResponse[] {
@@ -19,7 +25,10 @@ export class StrictApi {
 
   /** The answer to one request, or a refusal in its place. */
   answer({ wire = 'openai-chat', body, index }: RecordedRequest, response: FaultResponse): FaultResponse {
-    const [complaint] = [...complaintsAbout(wire, body), ...this.#issued.complaints(wire, body)];
+    const [complaint] = [
+      ...complaintsAbout(wire, body, this.#longestId),
+      ...this.#issued.complaints(wire, body),
+    ];
     if (complaint === undefined) {
       this.#issued.add(wire, response);
       return response;
@@ -31,10 +40,10 @@ export class StrictApi {
 }
 
 /** What a real API would refuse a request for; empty if it would take it. */
-function complaintsAbout(wire: Wire, body: unknown): string[] {
+function complaintsAbout(wire: Wire, body: unknown, longestId: number): string[] {
   switch (wire) {
     case 'openai-chat':
-      return [...chatComplaints(body)];
+      return [...chatComplaints(body, longestId)];
     case 'openai-responses':
       return [...responsesComplaints(body)];
     case 'anthropic-messages':

@@ -31,10 +31,10 @@ export class WireIds {
     this.#used.add(id);
   }
 
-  /** The id to send for one more call. */
-  name(id: string): string {
+  /** The id to send for one more call. `isServers`: the server gave it, so that it may have any length. */
+  name(id: string, isServers = false): string {
     const wellFormed = id.toWellFormed();
-    let name = this.#fitted(wellFormed);
+    let name = this.#fitted(wellFormed, isServers);
     while (this.#used.has(name)) {
       const times = (this.#times.get(id) ?? 0) + 1;
       this.#times.set(id, times);
@@ -44,11 +44,13 @@ export class WireIds {
     return name;
   }
 
-  #fitted(id: string): string {
+  #fitted(id: string, isServers: boolean): string {
     const { maxLength, exact, carriesData } = this.#rule;
     if (exact === true) return id.length === maxLength && isAlphanumeric(id) ? id : this.#hashed(id, id);
     const clean = this.#clean(id);
-    return clean.length <= maxLength || carriesData?.test(id) === true ? clean : this.#hashed(id, id);
+    return clean.length <= maxLength || isServers || carriesData?.test(id) === true
+      ? clean
+      : this.#hashed(id, id);
   }
 
   #hashed(id: string, hashed: string): string {

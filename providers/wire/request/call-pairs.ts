@@ -108,7 +108,8 @@ class Pairing {
 
   #call(part: ToolCallPart, at: number, index: number): void {
     const { id, name } = part;
-    const wireId = this.#ids.name(this.#wire.serverId(part) ?? id);
+    const serverId = this.#wire.serverId(part);
+    const wireId = this.#ids.name(serverId ?? id, serverId !== undefined);
     const call = { name, id: wireId, reply: this.#reply, at, index };
     const same = this.#calls.get(id);
     if (same === undefined) this.#calls.set(id, [call]);

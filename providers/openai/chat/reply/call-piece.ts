@@ -31,7 +31,7 @@ export function chatPiece(call: Fields, origin: Origin, place?: number): ToolCal
     : { ...piece, block: blockFrom(origin, { type: 'function', ...fields }) };
 }
 
-/** With the id of the call, if the server keeps data in it: a layer may give the call another one. */
+/** With the id of the call, if the server keeps data in it: a layer may give the call another one. No other call has its id here. */
 function withData(id: unknown, fields: Fields | undefined): Fields | undefined {
   return typeof id === 'string' && CARRIES_DATA.test(id) ? { ...fields, id } : fields;
 }

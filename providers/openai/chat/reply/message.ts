@@ -151,8 +151,20 @@ export class ChatMessage {
     const all = this.#calls?.end(reason, out) ?? 0;
     if (all === 0) return { calls: 0, hasServerCalls: this.#server !== undefined };
     this.#server ??= new ServerTools(this.#context);
+    this.#keepNamed(out, from);
     const calls = this.#server.mark(out, from, this.#continued && !asked);
     return { calls, hasServerCalls: calls < all };
+  }
+
+  /** Keeps the server's ids of calls that its fields name: a layer may give the calls others. */
+  #keepNamed(out: StreamChunk[], from: number): void {
+    const named = this.#opaque?.ids;
+    if (named === undefined || named.size === 0) return;
+    for (const chunk of out.slice(from)) {
+      if (chunk.type !== 'tool_call' || !named.has(chunk.id)) continue;
+      const fields = isRecord(chunk.block?.data) ? chunk.block.data : { type: 'function' };
+      chunk.block = blockFrom(this.#context.origin, { ...fields, id: chunk.id });
+    }
   }
 
   /** Warns, but only once. */

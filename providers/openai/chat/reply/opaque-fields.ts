@@ -63,6 +63,11 @@ export class OpaqueFields {
     return fields.size === 0 ? undefined : { type: 'message', ...Object.fromEntries(fields) };
   }
 
+  /** The ids in OpenRouter's details. One with the signature of a call has the id of the call. */
+  get ids(): ReadonlySet<unknown> {
+    return new Set(this.#details.map((detail) => detail.get('id')));
+  }
+
   /**
    * OpenRouter: the pieces of a detail have the same type and index. Without an index they have the same id, and without an
    * id they follow each other.

@@ -2,7 +2,7 @@ import { wellFormed } from '../../../../src/index.ts';
 import type { ResponseFormat, ToolChoice } from '../../../../src/index.ts';
 import { nothingToSend, ownCallId } from '../../../wire/index.ts';
 import { markChat } from '../../shared/cache.ts';
-import { dataIn, pairedMessages } from '../../shared/paired-messages.ts';
+import { pairedMessages } from '../../shared/paired-messages.ts';
 import { chatMessages, resultsFirst } from './messages.ts';
 import { sampling } from '../../shared/sampling.ts';
 import {
@@ -73,7 +73,8 @@ function wireMessages(context: RequestContext): Json[][] {
   const messages = pairedMessages(context, {
     maxLength: MAX_ID_LENGTH,
     ownId: () => undefined,
-    serverId: (part) => dataIn(context, ownCallId(part, context.origin, 'id')),
+    // Kept with a call only if the server needs it back.
+    serverId: (part) => (context.settings.isOpenAI ? undefined : ownCallId(part, context.origin, 'id')),
   });
   const back = context.thinkingBack;
   const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;

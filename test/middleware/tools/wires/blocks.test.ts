@@ -259,3 +259,65 @@ test('a result that another provider refuses as an empty error has words on each
     ]);
   }
 });
+
+describe('what servers behind Chat want back with a call', () => {
+  const chunk = (delta: object, finish_reason: string | null = null) =>
+    JSON.stringify({
+      ...{ id: 'gen-1', object: 'chat.completion.chunk', model: 'google/gemini-3-flash-preview' },
+      choices: [{ index: 0, delta, finish_reason }],
+    });
+  const called = (id: string, city: string, more: object = {}) => ({
+    ...{ index: 0, id, type: 'function', function: { name: 'weather', arguments: JSON.stringify({ city }) } },
+    ...more,
+  });
+  const stream = (...deltas: object[]) => ({
+    stream: { lines: [...deltas.map((delta) => chunk(delta)), chunk({}, 'tool_calls')] },
+  });
+  const repliesOf = (body: unknown) =>
+    listAt(body, 'messages').filter((message) => at(message, 'role') === 'assistant');
+
+  test('R48 OpenRouter names calls in its sealed details: they keep its ids, however long, over rounds and turns', async () => {
+    await using stage = await wireStage(chat, 64);
+    const { pipeline } = weatherLoop(stage);
+    const detail = (id: string) => ({
+      type: 'reasoning.encrypted',
+      format: 'google-gemini-v1',
+      index: 0,
+      id,
+      data: id,
+    });
+    const ids = ['tool_weather_1', `tool_weather_${'x'.repeat(40)}`];
+    const [first = '', second = ''] = ids;
+    stage.enqueue(
+      stream({ reasoning_details: [detail(first)], tool_calls: [called(first, 'Rome')] }),
+      stream({ tool_calls: [called(second, 'Oslo')] }, { reasoning_details: [detail(second)] }),
+      { text: 'Sunny.' },
+      { text: 'You are welcome.' },
+    );
+    const result = await pipeline.executeWithContext('s', 'user', 'Weather?');
+    for (const { id } of result.response.toolCalls) expect(ids).not.toContain(id);
+    await pipeline.executeWithContext('s', 'user', 'Thanks!');
+    for (const request of [2, 3]) {
+      const details = repliesOf(stage.body(request)).flatMap((reply) => listAt(reply, 'reasoning_details'));
+      expect(details.map((one) => at(one, 'id'))).toEqual(ids);
+      expect(chat.calls(stage.body(request)).map(({ id }) => id)).toEqual(ids);
+      expect(chat.results(stage.body(request))).toEqual([
+        { id: first, text: 'sunny in Rome' },
+        { id: second, text: 'sunny in Oslo' },
+      ]);
+    }
+  });
+
+  test("R48 Gemini's signature goes back on the one call that it came on", async () => {
+    await using stage = await wireStage(chat);
+    const { pipeline } = weatherLoop(stage);
+    const signed = { extra_content: { google: { thought_signature: 'sig' } } };
+    stage.enqueue(
+      stream({ tool_calls: [called('a', 'Rome', signed), { ...called('b', 'Oslo'), index: 1 }] }),
+      { text: 'Sunny.' },
+    );
+    await pipeline.execute('user', 'Weather?');
+    const calls = listAt(repliesOf(stage.body(1))[0], 'tool_calls');
+    expect(calls.map((one) => at(one, 'extra_content'))).toEqual([signed.extra_content, undefined]);
+  });
+});

@@ -181,10 +181,10 @@ export interface WireStage extends AsyncDisposable {
   body(number: number): unknown;
 }
 
-/** Throws at its end if a request was refused, or an answer was not used. */
-export async function wireStage(wire: ToolWire): Promise<WireStage> {
+/** Throws at its end if a request was refused, or an answer was not used. `longestId`: see {@link StrictApi}. */
+export async function wireStage(wire: ToolWire, longestId?: number): Promise<WireStage> {
   const server = await faultServer();
-  const api = new StrictApi();
+  const api = new StrictApi(longestId);
   let replies = 0;
   const responseTo = (answer: MadeReply | FaultResponse): FaultResponse =>
     isResponse(answer) ? answer : { stream: wire.stream(answer, replies++) };
