@@ -8,6 +8,7 @@ import type {
   Reply,
   Stream,
   StreamChunk,
+  ToolChoice,
   ToolDefinition,
   RoundState,
 } from '../../src/index.ts';
@@ -75,13 +76,14 @@ export class Asking {
       ...(parameters !== undefined && { parameters }),
     });
     const { toolChoice } = parameters ?? request.parameters;
-    return { round, stream, offered: { ours, callers: this.#callers }, mayCall: toolChoice !== 'none' };
+    return { round, stream, offered: this.#offered(ours, toolChoice), mayCall: toolChoice !== 'none' };
   }
 
   /** What a round offered that was recorded by an earlier run. */
   offeredIn(round: number, before: readonly RoundState[]): Offered {
     const messages = [...this.#context.request.messages, ...before.flatMap(messagesOf)];
-    return { ours: this.#active(round, messages), callers: this.#callers };
+    const { toolChoice } = this.#parameters(round, false) ?? this.#context.request.parameters;
+    return this.#offered(this.#active(round, messages), toolChoice);
   }
 
   isInterrupted(rounds: number): boolean {
@@ -117,6 +119,17 @@ export class Asking {
       'invalid_options',
       `tools(): active named ${JSON.stringify(unknown)}, which is not in the list.`,
     );
+  }
+
+  /** A forced choice of one tool offers no other, although the request has their definitions. Not every server obeys it. */
+  #offered(ours: ReadonlyMap<string, Tool>, choice: ToolChoice | undefined): Offered {
+    const callers = this.#callers;
+    if (typeof choice !== 'object') return { ours, callers };
+    const chosen = ours.get(choice.name);
+    return {
+      ours: new Map(chosen === undefined ? [] : [[choice.name, chosen]]),
+      callers: callers.has(choice.name) ? callers : NO_NAMES,
+    };
   }
 
   #definitions(ours: ReadonlyMap<string, Tool>): readonly ToolDefinition[] {

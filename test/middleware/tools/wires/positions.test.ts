@@ -1,4 +1,4 @@
-import { Pipeline, isSluiceError } from 'sluice';
+import { MemoryStore, Pipeline, isSluiceError } from 'sluice';
 import type { LoggerLike, Middleware } from 'sluice';
 import { constant } from 'sluice/kit';
 import { contextWindow } from 'sluice/middleware/context-window';
@@ -110,6 +110,29 @@ describe.each(wires)('limits over $name', (wire: ToolWire) => {
       expect(isSluiceError(ended) ? ended.code : at(ended, 'reason')).toMatch(/budget/);
     },
   );
+});
+
+describe.each(wires)('money over $name', (wire: ToolWire) => {
+  test('of a turn that goes on counts each call once: in the turn, in the session, and in the run that made it', async () => {
+    await using stage = await wireStage(wire);
+    const store = new MemoryStore();
+    const { weather } = weatherTool();
+    const process = () => new Pipeline([cost({ prices }), tools([weather]), stage.model], { store });
+    stage.enqueue(...replies.slice(0, 2), wire.error(400), ...replies.slice(2));
+    const options = { turnId: 't' };
+    await expect(process().executeWithContext('s', 'user', 'Weather?', options)).rejects.toMatchObject({
+      partial: { usage: { totalTokens: 321_000 } },
+    });
+    const result = await process().executeWithContext('s', 'user', 'Weather?', options);
+    expect(result.usage.totalTokens).toBe(400_300);
+    expect(result.turn?.usage).toMatchObject(ISSUED);
+    const { usage, cost: spent } = await store.spend({ owner: '', id: 's' });
+    expect(usage).toMatchObject(ISSUED);
+    for (const sum of [result.turn?.cost, spent]) {
+      expect(sum?.status).toBe('exact');
+      expect(sum?.totalUsd).toBeCloseTo(COST, 10);
+    }
+  });
 });
 
 describe.each(wires)('timeouts over $name', (wire: ToolWire) => {

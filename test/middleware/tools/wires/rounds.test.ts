@@ -1,6 +1,6 @@
 import { Pipeline } from 'sluice';
 import type { ToolChoice } from 'sluice';
-import { tools } from 'sluice/middleware/tools';
+import { mockTool, tools } from 'sluice/middleware/tools';
 import type { ToolsOptions } from 'sluice/middleware/tools';
 import { describe, expect, test } from 'vitest';
 import { at, listAt } from '../../../support/json.ts';
@@ -120,6 +120,24 @@ describe.each(wires)('rounds over $name', (wire) => {
       choice?.required,
       undefined,
       undefined,
+    ]);
+  });
+
+  test('a call of another tool than the forced one is not run, also if the server gives it all the same', async () => {
+    await using stage = await wireStage(wire);
+    const { weather, runs } = weatherTool();
+    const other = mockTool('other');
+    const loop = tools([weather, other], { toolChoice: { name: 'other' } });
+    stage.enqueue(
+      { toolCalls: [call('Rome'), { name: 'other' }] },
+      { toolCalls: [call('Oslo')] },
+      { text: 'Sunny.' },
+    );
+    await new Pipeline([loop, stage.model]).execute('user', 'Weather?');
+    expect([runs, other.calls.length]).toEqual([['Oslo'], 1]);
+    expect(wire.results(stage.body(1)).map(({ text }) => text)).toEqual([
+      'There is no tool "weather". These can be called: other.',
+      'ok',
     ]);
   });
 
