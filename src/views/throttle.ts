@@ -22,6 +22,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   readonly #ms: number;
   #held: ExecutionChunk | undefined;
   #index = 0;
+  #turnId: string | undefined;
   /** The read that is under way. It goes on after a pull that the timer answered. */
   #reading: Promise<Pulled<ExecutionChunk, R>> | undefined;
 
@@ -59,6 +60,7 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
   }
 
   #add(chunk: ExecutionChunk, out: ExecutionChunk[]): void {
+    this.#turnId ??= chunk.turnId;
     const held = this.#held;
     const joins = chunk.type === 'content' || chunk.type === 'thinking';
     const plain =
@@ -71,12 +73,19 @@ export class ThrottleSource<R> implements BatchSource<ExecutionChunk, R> {
     if (chunk.type === 'reset' && isVoided(chunk, held?.call)) this.#held = undefined;
     this.#letGo(out);
     if (plain) this.#held = { ...chunk };
-    else out.push({ ...chunk, index: this.#index++ });
+    else out.push(this.#placed(chunk));
   }
 
   #letGo(out: ExecutionChunk[]): ExecutionChunk[] {
-    if (this.#held !== undefined) out.push({ ...this.#held, index: this.#index++ });
+    if (this.#held !== undefined) out.push(this.#placed(this.#held));
     this.#held = undefined;
     return out;
+  }
+
+  /** The first chunk names the turn, also if the one that did so is void. */
+  #placed(chunk: ExecutionChunk): ExecutionChunk {
+    const index = this.#index++;
+    const turnId = index === 0 ? this.#turnId : undefined;
+    return turnId === undefined ? { ...chunk, index } : { ...chunk, index, turnId };
   }
 }

@@ -61,6 +61,23 @@ describe('the first chunk of a turn of a session', () => {
     expect(turnsOf(chunks)).toEqual(['absent', 'absent']);
   });
 
+  test('has it also in a view that drops the first chunk because it is void', async () => {
+    const { middleware } = answers([
+      texts('a'),
+      [{ type: 'reset', from: 0, reason: 'again' }],
+      texts('b'),
+      stop(),
+    ]);
+    const stream = new Pipeline([middleware]).executeStreamWithContext('s', 'user', 'hi', { turnId: 'mine' });
+    const seen: unknown[] = [];
+    for await (const { type, index, turnId } of stream.throttle(60_000)) seen.push([type, index, turnId]);
+    expect(seen).toEqual([
+      ['reset', 0, 'mine'],
+      ['content', 1, undefined],
+      ['done', 2, undefined],
+    ]);
+  });
+
   test('does not have that of another turn, whose chunks a layer gives', async () => {
     const inner = new Pipeline([says('a')]);
     const relays: Middleware = async function* relays(_context, next) {
