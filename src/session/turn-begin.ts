@@ -8,7 +8,7 @@ import type { ReadMessages } from './loaded-way.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { repaired } from './repair.ts';
 import { nothingToRunError, otherInputError } from './store/store-errors.ts';
-import type { AppendOptions, SessionState, StoredTurn } from './store/store.ts';
+import type { SessionState, StoredTurn } from './store/store.ts';
 import { reportRepair } from './repair-report.ts';
 import type { MessageRange } from './repair-report.ts';
 import type { TurnRequest } from './turn-request.ts';
@@ -103,8 +103,7 @@ export async function beginTurn(
   if (replaces !== undefined) {
     const { before, parent } = await editedWay(request, replaces, state);
     const sent = sentOf(request, before, readTo(before), input);
-    const options = { after: parent, ...unpaused(before) };
-    return { ...sent, ...(await append(request, turn, before, options)) };
+    return { ...sent, ...(await append(request, turn, before, parent)) };
   }
   if (input.length === 0) return regenerate(request, turn, state);
   const sent = sentOf(request, state, readTo(state), input);
@@ -128,7 +127,8 @@ async function regenerate(
 ): Promise<BegunTurn> {
   const { store, key } = request;
   let state = loaded;
-  if (state?.metadata[PAUSED] === true) {
+  // Not if another branch, or a message after it, is the newest.
+  if (state?.metadata[PAUSED] === true && state.messages.at(-1)?.role === 'assistant') {
     const { metadata, version } = state;
     return { ...sentOf(request, state, readTo(state), [], 'paused'), metadata, version };
   }
@@ -165,13 +165,7 @@ async function answer(
   const sent = sentOf(request, state, readTo(state, at), []);
   const isOthers = open !== undefined && open !== turn.turnId;
   if (at === state.messages.length - 1 && !isOthers) return { ...sent, metadata, version };
-  const options = { after: state.ids?.[at], ...unpaused(state) };
-  return { ...sent, ...(await append({ ...request, input: [] }, turn, state, options, which)) };
-}
-
-/** The reply that was paused is on another branch now. */
-function unpaused({ metadata }: SessionState): Pick<AppendOptions, 'metadata'> {
-  return metadata[PAUSED] === true ? { metadata: { [PAUSED]: undefined } } : {};
+  return { ...sent, ...(await append({ ...request, input: [] }, turn, state, state.ids?.[at], which)) };
 }
 
 /** Stores the beginning of a turn, also after an `update` by somebody else. */
@@ -179,7 +173,7 @@ async function append(
   { store, key, input, signal }: TurnRequest,
   { turnId, lease }: LeasedTurn,
   state: SessionState | undefined,
-  options: Pick<AppendOptions, 'after' | 'metadata'> = {},
+  after?: string,
   which: Begin = 'input',
 ): Promise<Pick<BegunTurn, 'metadata' | 'version'>> {
   const entries = input.map((message) => ({ message }));
@@ -190,7 +184,7 @@ async function append(
     try {
       // A turn may be moved back to its message several times, each at another version.
       const id = which === 'input' ? beginIdOf(turnId) : `${turnId}.again.${expectedVersion}`;
-      const given = { ...options, turnId: id, expectedVersion, lease: lease.timed };
+      const given = { turnId: id, after, expectedVersion, lease: lease.timed };
       return { metadata, version: await store.append(key, entries, given) };
     } catch (error) {
       if (conflicts >= CONFLICTS || !isSluiceError(error) || error.code !== 'conflict') throw error;

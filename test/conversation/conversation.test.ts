@@ -7,6 +7,7 @@ import { cost } from 'sluice/middleware/cost';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedProvider } from 'sluice/testing';
 import { refusal } from '../cases/refusal.ts';
+import { failureOf } from '../core/harness.ts';
 
 /** A model that answers with the last message. */
 const echo = (): ScriptedProvider =>
@@ -114,6 +115,35 @@ describe('a conversation with a pipeline', () => {
     expect(await refusal(() => conversation.setVariable('a', 'b'))).toBe(
       'invalid_options: The conversation has no pack and so no variables: open it with a pack, or put system() into the pipeline.',
     );
+  });
+});
+
+describe('branches', () => {
+  test('an answer is regenerated, a message is edited, and each branch can be selected and read', async () => {
+    const model = scripted(['a1', 'a2', 'x1']);
+    const conversation = openConversation({ pipeline: new Pipeline([provider(model)]) });
+    await conversation.send('a');
+    expect(await conversation.regenerate().text()).toBe('a2');
+    const [first] = await conversation.entries();
+    expect(first?.message).toEqual({ role: 'user', content: 'a' });
+    expect(await conversation.edit(first?.id ?? '', 'x').text()).toBe('x1');
+    const branches = await conversation.branches();
+    const ways = branches.map(async ({ id }) =>
+      lines((await conversation.entries({ leaf: id })).map(({ message }) => message)).join(', '),
+    );
+    expect(await Promise.all(ways)).toEqual([
+      'user: a, assistant: a1',
+      'user: a, assistant: a2',
+      'user: x, assistant: x1',
+    ]);
+    await conversation.switchTo(branches[1]?.id ?? '');
+    expect(lines(await conversation.history())).toEqual(['user: a', 'assistant: a2']);
+    const last = await conversation.entries({ last: 1 });
+    expect(last.map(({ id }) => id)).toEqual([branches[1]?.id]);
+    expect(await (await conversation.fork()).history()).toHaveLength(2);
+    await conversation.close();
+    expect(() => conversation.regenerate()).toThrow('closed');
+    expect((await failureOf(conversation.branches())).code).toBe('shutting_down');
   });
 });
 

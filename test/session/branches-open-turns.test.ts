@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { SluiceError } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError, decide } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { tool, tools } from 'sluice/middleware/tools';
+import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
+import * as z from 'zod';
 import { failureOf } from '../core/harness.ts';
 import { calling } from '../middleware/tools/stage.ts';
 import { KEY, ended, idsOf, stage, waysOf } from './branch-stage.ts';
@@ -68,5 +72,36 @@ describe('an open turn', () => {
     expect(runs).toHaveLength(2);
     expect((await waysOf(store)).at(0)).toBe('> u a | a a1 | u b | a tool_call | t run 1 | a b1');
     expect((await store.load(KEY))?.open).toBeUndefined();
+  });
+
+  test('whose call waits on another branch takes its decision after that was selected', async () => {
+    const runs: unknown[] = [];
+    const pay = tool({
+      name: 'pay',
+      description: 'Pays',
+      input: z.object({}),
+      needsApproval: true,
+      execute: () => `paid ${runs.push('pay')}`,
+    });
+    const store = new MemoryStore();
+    const model = scripted([calling(['pay', {}]), 'x1', 'done']);
+    const pipeline = new Pipeline([tools([pay]), provider(model)], { store });
+    const { pending = [] } = await pipeline.executeWithContext(KEY, 'user', 'a');
+    const [a = ''] = await idsOf(store);
+    const callId = pending[0]?.callId ?? '';
+    await ended(pipeline.edit(KEY, a, 'x'));
+    const approve = () => pipeline.executeWithContext(KEY, decide({ [callId]: { approve: true } }));
+    expect(await failureOf(approve())).toMatchObject({
+      code: 'conflict',
+      message: `The call "${callId}" waits on another branch of the session "s": select that with switchTo(), and decide then.`,
+    });
+    const unknown = pipeline.executeWithContext(KEY, decide({ nope: { approve: true } }));
+    expect((await failureOf(unknown)).code).toBe('invalid_request');
+    await pipeline.switchTo(KEY, a);
+    expect((await approve()).response.content).toBe('done');
+    expect([runs, await waysOf(store)]).toEqual([
+      ['pay'],
+      ['> u a | a tool_call | t paid 1 | a done', 'u x | a x1'],
+    ]);
   });
 });

@@ -60,6 +60,7 @@ export function readsFirstTables(open: () => Promise<StateStore>): void {
       expect(await store.turn(talk, 'noted')).toEqual({
         turnId: 'noted',
         messages: [],
+        ids: [],
         version: 4,
         end: noted,
       });
