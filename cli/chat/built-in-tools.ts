@@ -18,5 +18,12 @@ export function builtInTools(now: () => Date = () => new Date()): Tool[] {
       input: z.object({}),
       execute: () => now().toISOString(),
     }),
+    tool({
+      name: 'send_postcard',
+      description: 'Sends a postcard. This is a demo: it goes nowhere.',
+      input: z.object({ to: z.string(), text: z.string() }),
+      needsApproval: true,
+      execute: ({ to }) => `The postcard to ${to} is in a letterbox that does not exist.`,
+    }),
   ];
 }

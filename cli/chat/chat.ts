@@ -3,12 +3,16 @@ import type {
   ExecutionEnd,
   ExecutionOptions,
   ExecutionResult,
+  Message,
   OnBusy,
   Parameters,
+  Decision,
+  Decisions,
+  PendingCall,
   Provider,
   StateStore,
 } from '../../src/index.ts';
-import { findSluiceError } from '../../src/index.ts';
+import { decide, findSluiceError } from '../../src/index.ts';
 import { onAbort } from '../../src/kit/index.ts';
 import { oneLine } from '../clean-text.ts';
 import { errorLine, exitCodeOf, withoutKeys, type ErrorSetting } from '../error-line.ts';
@@ -16,7 +20,7 @@ import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { outputWriter } from '../output-writer.ts';
 import { dimmer, type Terminal } from '../terminal.ts';
 import { chatPipeline } from './chat-pipeline.ts';
-import { jsonRenderer, textRenderer, type Renderer } from './renderer.ts';
+import { isReplayed, jsonRenderer, textRenderer, type Renderer } from './renderer.ts';
 import { replyNotes } from './reply-notes.ts';
 import { usageLine } from './usage-line.ts';
 
@@ -41,6 +45,10 @@ export interface ChatSettings {
 export interface Chat {
   /** Sends one message and prints the reply. If `stop` is aborted, the reply ends, and what arrived is kept. Errors are printed, not thrown. */
   ask(prompt: string, stop: AbortSignal): Promise<ExitCode>;
+  /** The calls that wait for the user, if the last turn ended because of them. */
+  readonly waiting: readonly PendingCall[];
+  /** Goes on with them, and prints the reply like {@link ask}. */
+  decide(on: Readonly<Record<string, Decision>>, stop: AbortSignal): Promise<ExitCode>;
   /** Prints one line to standard error, dimmed on a terminal. */
   tell(line: string): void;
   /** Aborted when nobody reads the answers any more. */
@@ -58,6 +66,7 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
   /** Warnings that were printed already, so that each is printed only once. */
   const warned = new Set<string>();
   let end: ExecutionEnd | undefined;
+  let waiting: readonly PendingCall[] = [];
 
   const pipeline = await chatPipeline({
     provider,
@@ -81,19 +90,25 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
 
   /** A call and its result, one line each. */
   function showTool(chunk: ExecutionChunk): void {
-    if (json) return;
+    if (json || isReplayed(chunk)) return;
     if (chunk.type === 'tool_call') tell(`tool: ${chunk.name} ${JSON.stringify(chunk.arguments)}`);
     if (chunk.type === 'tool_result')
       tell(`tool: ${chunk.name} ${chunk.isError ? 'failed' : 'returned'} ${oneLine(chunk.content, 200)}`);
   }
 
-  async function ask(prompt: string, stop: AbortSignal): Promise<ExitCode> {
+  /** The calls that wait in the store: also those of an earlier chat. */
+  async function load(): Promise<readonly PendingCall[]> {
+    const state = await pipeline.store.load(session, { last: 1, open: true });
+    return (state?.openTurn?.pending ?? []).filter(isForUser);
+  }
+
+  async function run(input: Message | Decisions, stop: AbortSignal): Promise<ExitCode> {
     end = undefined;
     const print = renderer();
     const stopped = AbortSignal.any([stop, output.gone]);
     const turn = (onBusy: OnBusy) =>
       play(
-        pipeline.executeStreamWithContext(session, 'user', prompt, { ...options, onBusy }),
+        pipeline.executeStreamWithContext(session, input, { ...options, onBusy }),
         print,
         stopped,
         showTool,
@@ -105,10 +120,13 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
         return turn('queue');
       });
       print.end();
+      waiting = result === undefined ? await load() : (result.pending ?? []).filter(isForUser);
       if (!json && !output.gone.aborted) report(result);
       return result === undefined ? exitCodes.interrupted : exitCodes.ok;
     } catch (error) {
       print.end();
+      // What was refused has changed nothing, and what another process has decided waits no more.
+      waiting = await load().catch(() => []);
       void errors.write(`${errorLine(error, setting)}\n`);
       if (!json) report(undefined);
       return exitCodeOf(error);
@@ -125,7 +143,22 @@ export async function openChat(settings: ChatSettings, terminal: Terminal): Prom
     if (end !== undefined && !failedFree) tell(usageLine(end, oneLine(result?.model ?? provider.model, 80)));
   }
 
-  return { ask, tell, gone: output.gone, close: () => pipeline.shutdown({ signal: AbortSignal.abort() }) };
+  waiting = settings.store === undefined ? [] : await load();
+  return {
+    ask: (prompt, stop) => run({ role: 'user', content: prompt }, stop),
+    decide: (on, stop) => run(decide(on), stop),
+    get waiting() {
+      return waiting;
+    },
+    tell,
+    gone: output.gone,
+    close: () => pipeline.shutdown({ signal: AbortSignal.abort() }),
+  };
+}
+
+/** A call that the client runs has nobody here who could. */
+function isForUser({ waitsFor }: PendingCall): boolean {
+  return waitsFor !== 'client';
 }
 
 type ReplyStream = ReturnType<Awaited<ReturnType<typeof chatPipeline>>['executeStreamWithContext']>;
@@ -146,8 +179,8 @@ async function play(
   });
   try {
     for await (const chunk of stream) {
-      see(chunk);
       const written = print.chunk(chunk);
+      see(chunk);
       // A reader that does not read must not prevent a stop.
       if (written !== undefined) await Promise.race([written, stopped.promise]);
       if (chunk.type === 'done') return chunk.result;

@@ -6,8 +6,10 @@ import type { Terminal, TerminalOutput } from '../terminal.ts';
 
 /** Reads messages from a terminal, with history and editing keys. */
 export interface LineEditor extends Disposable {
-  /** Shows the prompt; resolves to the next message, or undefined when the input has ended or the editor was closed. */
-  read(): Promise<string | undefined>;
+  /**
+   * Shows the prompt, and a text that can be edited; resolves to the next message, or undefined when the input has ended or the editor was closed.
+   */
+  read(prompt?: string, text?: string): Promise<string | undefined>;
   /** What was typed but not sent. */
   readonly line: string;
   clearLine(): void;
@@ -79,17 +81,19 @@ export function lineEditor(terminal: Terminal, onInterrupt: () => void): LineEdi
   }
 
   return {
-    read() {
+    read(prompt = PROMPT, text = '') {
       const next = typedAhead.shift();
       if (next !== undefined) {
-        visible.write(`${PROMPT}${cleaner()(next)}\n`);
+        visible.write(`${prompt}${cleaner()(next)}\n`);
         return Promise.resolve(next);
       }
       if (closed) return Promise.resolve(undefined);
       return new Promise((resolve) => {
         waiting = resolve;
         screen.unmute();
+        editor.setPrompt(prompt);
         editor.prompt(true);
+        if (text !== '') editor.write(text);
       });
     },
     get line() {

@@ -1,7 +1,9 @@
+import { oneLine } from '../clean-text.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { isReaderGone } from '../output-writer.ts';
 import type { Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
+import { described } from './approvals.ts';
 import type { Chat } from './chat.ts';
 import { readPiped } from './read-piped.ts';
 
@@ -28,8 +30,16 @@ export async function answerOnce(
   const prompt = await promptOf(words, chat, terminal, stop.signal);
   if (stop.signal.aborted) return exitCodes.interrupted;
   if (prompt === '') throw new UsageError('There is nothing to ask: give a prompt, or pipe one in.');
+  for (const { name } of chat.waiting)
+    chat.tell(`note: ${oneLine(name, 80)} waited for a decision; it is withdrawn by this message.`);
   const code = await Promise.race([chat.ask(prompt, stop.signal), left.promise]);
-  return chat.gone.aborted ? codeOfGone(chat) : code;
+  if (chat.gone.aborted) return codeOfGone(chat);
+  if (code !== exitCodes.ok || chat.waiting.length === 0) return code;
+  for (const line of chat.waiting.flatMap(described)) chat.tell(line);
+  chat.tell(
+    'error: nobody can be asked about that here: open the session without a prompt, in a terminal, to decide.',
+  );
+  return exitCodes.failed;
 }
 
 /** A reader that stops reading is not a failure; a full disk is one. */

@@ -10,6 +10,11 @@ export interface Renderer {
   end(): void;
 }
 
+/** Whether a chunk only says again what the user has seen before the turn went on. */
+export function isReplayed(chunk: ExecutionChunk): boolean {
+  return 'replayed' in chunk && chunk.replayed === true;
+}
+
 /** Prints every chunk as one line of JSON. */
 export function jsonRenderer(output: OutputWriter): Renderer {
   return {
@@ -51,12 +56,13 @@ export function textRenderer(output: OutputWriter, { thinking }: TextOptions): R
 
   return {
     chunk(chunk) {
+      if (isReplayed(chunk)) return undefined;
       if (chunk.type === 'content') return write('content', clean.content(chunk.content), (text) => text);
       if (chunk.type === 'thinking' && thinking !== undefined) {
         return write('thinking', clean.thinking(chunk.content), thinking);
       }
-      // The discarded text is already printed. At least the new text starts on a new line.
-      return chunk.type === 'reset' ? breakLine() : undefined;
+      // The discarded text is already printed. At least the new text starts on a new line. So does the line about a tool.
+      return chunk.type === 'reset' || chunk.type === 'tool_call' ? breakLine() : undefined;
     },
     end: () => void breakLine(),
   };

@@ -7,10 +7,13 @@ export function replyNotes(result: ExecutionResult): string[] {
   const notes = warnings.map((warning) => `warning: ${oneLine(warning)}`);
   const { finishReason, toolCalls, content, parts } = result.response;
   const answered = new Set(parts.map((part) => (part.type === 'tool_result' ? part.id : undefined)));
-  if (result.outcome === 'interrupted')
+  const waiting = new Set(
+    result.pending?.flatMap(({ callId, waitsFor }) => (waitsFor === 'client' ? [] : [callId])),
+  );
+  if (result.outcome === 'interrupted' && waiting.size === 0)
     notes.push(`stopped: ${oneLine(result.reason ?? 'no reason was given')}`);
   for (const { id, name } of toolCalls)
-    if (!answered.has(id))
+    if (!answered.has(id) && !waiting.has(id))
       notes.push(`note: the model asks for the tool ${oneLine(name, 80)}, which the chat does not have`);
   const ending = endings[finishReason];
   if (ending !== undefined && result.outcome === 'completed') notes.push(`note: ${ending}`);

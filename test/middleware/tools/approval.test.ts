@@ -231,7 +231,10 @@ describe('without a record of the turn, needsApproval', () => {
     const look = kept('look').made;
     const answers = [calling(['look', {}]), 'seen', calling(['pay', {}]), 'paid'];
     const { error } = await new Desk().turn([made, look], 'Pay.', { answers, above: [twice] });
-    expect(error).toMatchObject({ code: 'invalid_options', message: expect.stringMatching(/pay cannot wait/) });
+    expect(error).toMatchObject({
+      code: 'invalid_options',
+      message: expect.stringMatching(/pay cannot wait/),
+    });
     expect(runs).toEqual([]);
   });
 
