@@ -52,7 +52,7 @@ export function httpTool(options: HttpToolOptions<InputSchema>): Tool {
     idempotent = isReading(request.method),
     ...rest
   } = withoutRequest(options);
-  const settings = settingsOf(request, idempotent, output !== undefined);
+  const settings = settingsOf(request, output !== undefined);
   const common = {
     ...rest,
     idempotent,
@@ -84,7 +84,7 @@ function withoutRequest(
 
 type Request = ReturnType<typeof requestSchema.parse>;
 
-function settingsOf(request: Request, idempotent: boolean, returnsData: boolean): HttpSettings {
+function settingsOf(request: Request, returnsData: boolean): HttpSettings {
   const { headers, method, lookup, maxResponseBytes, redact } = request;
   const url = typeof request.url === 'function' ? request.url : templateOf(request.url);
   const own = url instanceof UrlTemplate ? url.base : undefined;
@@ -99,7 +99,6 @@ function settingsOf(request: Request, idempotent: boolean, returnsData: boolean)
     headers: typeof headers === 'function' ? headers : valid('', () => checkedHeaders(headers)),
     redaction: new Redaction(redact),
     limits: { policy, lookup, maxResponseBytes },
-    idempotent,
     returnsData,
   };
 }

@@ -2,9 +2,10 @@ import { SluiceError } from '../../src/index.ts';
 import { scrub } from '../../src/kit/index.ts';
 
 import type { ToolRun } from '../tools/tool.ts';
-import { UNKNOWN, isRecord, messageOf } from '../tools/values.ts';
+import { UnknownOutcome } from '../tools/unknown-outcome.ts';
+import { isRecord, messageOf } from '../tools/values.ts';
 import { contentOf, headOf, problemOf } from './answer.ts';
-import { ExchangeError, exchange } from './exchange.ts';
+import { BrokenExchange, ExchangeError, exchange } from './exchange.ts';
 import type { Answer, Limits, Outgoing } from './exchange.ts';
 import { checkedHeaders, headerOfKey } from './headers.ts';
 import type { Fields } from './headers.ts';
@@ -21,7 +22,6 @@ export interface HttpSettings {
   readonly headers: Fields | ((run: ToolRun) => unknown);
   readonly redaction: Redaction;
   readonly limits: Limits;
-  readonly idempotent: boolean;
   /** Whether JSON is returned as data, for a schema of the result. Otherwise it is returned as text, so that no part of it is taken for an image. */
   readonly returnsData: boolean;
 }
@@ -47,7 +47,7 @@ export async function callHttp(settings: HttpSettings, input: unknown, run: Tool
     ...(!isReading(method) && { 'idempotency-key': headerOfKey(run.idempotencyKey) }),
     ...own,
   };
-  const answer = await answerTo({ url, method, headers, body }, settings, secrets, run.signal);
+  const answer = await answerTo({ url, method, headers, body }, limits, secrets, run.signal);
   const { status } = answer;
   run.log.debug('http tool', { method, host: url.host, status, bytes: answer.body.length });
   if (status < 200 || status > 299)
@@ -57,16 +57,17 @@ export async function callHttp(settings: HttpSettings, input: unknown, run: Tool
 
 async function answerTo(
   outgoing: Outgoing,
-  { limits, idempotent }: HttpSettings,
+  limits: Limits,
   secrets: readonly string[],
   signal: AbortSignal,
 ): Promise<Answer> {
   try {
     return await exchange(outgoing, limits, signal);
   } catch (error) {
-    if (!(error instanceof ExchangeError)) throw error;
-    const unknown = error.wasSent && !idempotent ? ` ${UNKNOWN}` : '';
-    throw failure(`${error.message}${unknown}`, { secrets, cause: error });
+    if (error instanceof BrokenExchange)
+      throw new UnknownOutcome(scrub(error.message, secrets), { cause: error });
+    if (error instanceof ExchangeError) throw failure(error.message, { secrets, cause: error });
+    throw error;
   }
 }
 

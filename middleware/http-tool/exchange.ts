@@ -29,21 +29,16 @@ export interface Limits {
   readonly maxResponseBytes: number;
 }
 
-/** Why there is no response. */
-export class ExchangeError extends Error {
-  /** Whether the request may have arrived. */
-  readonly wasSent: boolean;
+/** Why there is no response: the request was not sent, or its response is too long. */
+export class ExchangeError extends Error {}
 
-  constructor(message: string, wasSent: boolean, cause?: unknown) {
-    super(message, { cause });
-    this.wasSent = wasSent;
-  }
-}
+/** The request was sent, but no whole response came. */
+export class BrokenExchange extends Error {}
 
 /**
  * Sends a request over a connection of its own, and reads the whole response. No redirect is followed, and nothing is decompressed.
  *
- * Rejects with an `ExchangeError`, or with the reason of the signal.
+ * Rejects with an `ExchangeError`, a `BrokenExchange`, or the reason of the signal.
  */
 export async function exchange(outgoing: Outgoing, limits: Limits, signal: AbortSignal): Promise<Answer> {
   const { url } = outgoing;
@@ -56,11 +51,8 @@ export async function exchange(outgoing: Outgoing, limits: Limits, signal: Abort
   } catch (error) {
     if (signal.aborted) throw abortReason(signal);
     if (error instanceof ExchangeError) throw error;
-    throw new ExchangeError(
-      `The connection to ${url.host} broke before the whole response came${codeOf(error)}.`,
-      true,
-      error,
-    );
+    const why = `The connection to ${url.host} broke before the whole response came${codeOf(error)}.`;
+    throw new BrokenExchange(why, { cause: error });
   } finally {
     socket.destroy();
   }
@@ -92,7 +84,8 @@ async function answerOf(outgoing: ClientRequest, maxBytes: number): Promise<Answ
   let length = 0;
   for await (const part of coming) {
     length += part.length;
-    if (length > maxBytes) throw new ExchangeError(`The response is longer than ${maxBytes} bytes.`, true);
+    if (length > maxBytes)
+      throw new ExchangeError(`HTTP ${message.statusCode}. The response is longer than ${maxBytes} bytes.`);
     parts.push(part);
   }
   return { status: message.statusCode ?? 0, headers: message.headers, body: Buffer.concat(parts) };
@@ -101,8 +94,8 @@ async function answerOf(outgoing: ClientRequest, maxBytes: number): Promise<Answ
 function notReached({ host }: URL, error: unknown): ExchangeError {
   // The address is not named: it would tell the model about the network.
   if (error instanceof ForbiddenAddress)
-    return new ExchangeError(`The host ${host} has an address that is not allowed.`, false, error);
-  return new ExchangeError(`The host ${host} cannot be reached${codeOf(error)}.`, false, error);
+    return new ExchangeError(`The host ${host} has an address that is not allowed.`, { cause: error });
+  return new ExchangeError(`The host ${host} cannot be reached${codeOf(error)}.`, { cause: error });
 }
 
 /** The code of an error of the system or of TLS, such as `ECONNREFUSED`. Messages may name addresses. */

@@ -16,6 +16,7 @@ import { errorResult, normalResult, noted, plainCopy, textOfResult } from './res
 import type { NormalResult } from './result.ts';
 import type { Approval, RunCall, Tool, ToolRun } from './tool.ts';
 import { Unfinished } from './unfinished.ts';
+import { isUnknownOutcome } from './unknown-outcome.ts';
 import { CANCELLED, UNKNOWN, messageOf } from './values.ts';
 import { unknownCall } from './waiting.ts';
 
@@ -172,6 +173,10 @@ export class RunningCall {
       this.#unknown(CANCELLED);
       return;
     }
+    if (isUnknownOutcome(thrown)) {
+      this.#lost(`The tool failed: ${scrub(messageOf(thrown))} ${UNKNOWN}`, 'tool');
+      return;
+    }
     const { onError } = this.#owner.settings;
     if (onError === 'return') {
       this.#settle(this.#told(`The tool failed: ${scrub(messageOf(thrown))}`), () => 'failed');
@@ -194,13 +199,19 @@ export class RunningCall {
       phase: 'total',
     });
     this.#controller.abort(error);
-    if (this.ready.tool.onUnknownOutcome === 'retry' && !this.#retried) {
-      this.#retried = true;
-      this.#controller = new AbortController();
-      this.start();
+    this.#lost(`The tool took longer than ${timeoutMs} ms and was stopped. ${UNKNOWN}`, 'timeout');
+  }
+
+  /** It may have taken effect. It is run once more if that does no harm. */
+  #lost(text: string, errorCode: string): void {
+    if (this.ready.tool.onUnknownOutcome !== 'retry' || this.#retried) {
+      this.#unknown(text, errorCode);
       return;
     }
-    this.#unknown(`The tool took longer than ${timeoutMs} ms and was stopped. ${UNKNOWN}`, 'timeout');
+    this.#retried = true;
+    this.#timer?.stop();
+    this.#controller = new AbortController();
+    this.start();
   }
 
   #gaveUp(): void {

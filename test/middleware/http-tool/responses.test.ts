@@ -123,7 +123,7 @@ describe('a response that cannot be read is an error', () => {
       more();
     };
     expect(await said(endless, { maxResponseBytes: 5_000 })).toBe(
-      'error The tool failed: The response is longer than 5000 bytes.',
+      'error The tool failed: HTTP 200. The response is longer than 5000 bytes.',
     );
     expect(written).toBeLessThan(50_000_000);
     expect(await said(answer('text/plain', 'x'.repeat(5_000)), { maxResponseBytes: 5_000 })).toMatch(
@@ -132,18 +132,33 @@ describe('a response that cannot be read is an error', () => {
   });
 
   test.each([
-    ['GET', ''],
-    ['POST', ' It may have taken effect.'],
-  ] as const)('broken off: %s', async (method, more) => {
-    const broken: Answering = (response) => {
+    ['GET', 2],
+    ['POST', 1],
+  ] as const)('broken off: nobody knows what it did. A %s is sent %i times', async (method, times) => {
+    await using server = await site((response) => {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 100 });
       response.write('x', () => response.destroy());
-    };
-    expect(await said(broken, { method })).toMatch(
-      new RegExp(
-        `^error The tool failed: The connection to 127.0.0.1:\\d+ broke before the whole response came \\(ECONNRESET\\)\\.${more}$`,
-      ),
+    });
+    const { said: told } = await ask(local({ url: `${server.origin}/`, method }));
+    expect(told).toBe(
+      `error The tool failed: The connection to 127.0.0.1:${server.port} broke before the whole response came (ECONNRESET). It may have taken effect.`,
     );
+    expect(server.heard.length).toBe(times);
+  });
+
+  test('broken off in a session: a POST waits for somebody who knows', async () => {
+    await using server = await site((response) => void response.destroy());
+    const model = scripted([calling(['http', {}]), 'Ok.']);
+    const pipeline = new Pipeline([
+      tools([local({ url: `${server.origin}/`, method: 'POST' })]),
+      provider(model),
+    ]);
+    const { outcome, reason, pending } = await pipeline.executeWithContext('orders', 'user', 'Go on.');
+    expect([outcome, reason]).toEqual(['interrupted', 'unknown_outcome']);
+    expect(pending).toMatchObject([
+      { name: 'http', waitsFor: 'unknown', reason: expect.stringContaining('broke') },
+    ]);
+    await pipeline.shutdown();
   });
 
   test('a server that is not there, without a doubt that nothing was sent', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { afterEach } from 'vitest';
 import * as z from 'zod';
-import { tool, tools } from 'sluice/middleware/tools';
+import { UnknownOutcome, tool, tools } from 'sluice/middleware/tools';
 import type { OnUnknownOutcome, Tool } from 'sluice/middleware/tools';
 import { Desk, KEY, kept } from './desk.ts';
 import { calling, play, resultsIn } from './stage.ts';
@@ -188,5 +188,42 @@ describe('a call that takes too long', () => {
     expect(resultsIn(sent[1])).toEqual([
       'error 0_0 The tool took longer than 50 ms and was stopped. It may have taken effect.',
     ]);
+  });
+});
+
+describe('a tool that throws UnknownOutcome', () => {
+  const lost = (onUnknownOutcome?: OnUnknownOutcome) => {
+    const keys: string[] = [];
+    const made = tool({
+      name: 'pay',
+      description: 'Pays',
+      input: z.object({}),
+      timeoutMs: 1_000,
+      onUnknownOutcome,
+      execute: (_input, { idempotencyKey }) => {
+        keys.push(idempotencyKey);
+        throw new UnknownOutcome('The bank did not answer.', { cause: new Error('ECONNRESET') });
+      },
+    });
+    return { made, keys };
+  };
+  const TOLD = 'error 0_0 The tool failed: The bank did not answer. It may have taken effect.';
+
+  test.each([
+    ['fail', 1],
+    ['ask', 1],
+    ['retry', 2],
+  ] as const)('is treated as after a timeout: %s', async (onUnknownOutcome, count) => {
+    const { made, keys } = lost(onUnknownOutcome);
+    const { sent } = await play(tools([made], { onError: 'throw' }), [calling(['pay', {}]), 'done']);
+    expect(resultsIn(sent[1])).toEqual([TOLD]);
+    expect(keys).toHaveLength(count);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  test('waits in a session', async () => {
+    const { result } = await new Desk().turn([lost().made], 'Pay.', { answers: [calling(['pay', {}])] });
+    expect(result).toMatchObject({ outcome: 'interrupted', reason: 'unknown_outcome' });
+    expect(result?.pending).toMatchObject([{ reason: expect.stringContaining('The bank did not answer.') }]);
   });
 });
