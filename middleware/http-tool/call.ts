@@ -31,7 +31,7 @@ export async function callHttp(settings: HttpSettings, input: unknown, run: Tool
   const { redaction, limits, method } = settings;
   const given: unknown = JSON.parse(JSON.stringify(input) ?? 'null');
   if (!isRecord(given)) throw failure('The input is not an object.');
-  const { url, body } = attempt(() => targetOf(settings, given, input));
+  const { url, body } = await targetOf(settings, given, input);
   const own = await headersOf(settings, run);
   const fixed = settings.url instanceof UrlTemplate ? [...settings.url.base.searchParams] : [];
   const secrets = redaction.secretsOf({
@@ -84,18 +84,18 @@ function resultOf(answer: Answer, settings: HttpSettings, secrets: readonly stri
   return settings.returnsData ? content.data : JSON.stringify(content.data);
 }
 
-function targetOf(
+async function targetOf(
   { url, method }: HttpSettings,
   given: Record<string, unknown>,
   input: unknown,
-): { url: URL; body: string | undefined } {
+): Promise<{ url: URL; body: string | undefined }> {
   if (!(url instanceof UrlTemplate)) {
-    const made = URL.parse(String(url(input)));
-    if (made === null) throw new Error('url gave no URL');
+    const made = URL.parse(String(await url(input)));
+    if (made === null) throw failure('url gave no URL.');
     return { url: made, body: isReading(method) ? undefined : JSON.stringify(given) };
   }
-  const filled = url.fill(given);
-  if (isReading(method)) addQuery(filled.url, filled.rest);
+  const filled = attempt(() => url.fill(given));
+  if (isReading(method)) attempt(() => addQuery(filled.url, filled.rest));
   const hasBody = !isReading(method) && (method !== 'DELETE' || Object.keys(filled.rest).length > 0);
   return { url: filled.url, body: hasBody ? JSON.stringify(filled.rest) : undefined };
 }

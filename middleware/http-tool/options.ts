@@ -22,7 +22,7 @@ export interface HttpRequestOptions<S extends InputSchema> {
    * with its name, escaped so that it stays in its part of the path. What is left of the input becomes the query of GET and HEAD, and the body of
    * the others, as JSON. A function makes the whole URL of the input, with its query; it needs `hosts`.
    */
-  url: string | URL | ((input: InputOf<S>) => string | URL);
+  url: string | URL | ((input: InputOf<S>) => string | URL | Promise<string | URL>);
   /** Default: `GET`. */
   method?: HttpMethod | undefined;
   /** Headers of the request. A function is called for each run, for example for a token of the session's user. */

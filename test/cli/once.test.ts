@@ -165,7 +165,7 @@ describe('answerOnce', () => {
     expect(await answerOnce(chat, ['Hi'], terminal)).toBe(0);
     const lines = terminal.output.text.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual([
-      { type: 'thinking', content: 'hm', call: 1, index: 0 },
+      { type: 'thinking', content: 'hm', call: 1, index: 0, turnId: expect.any(String) },
       { type: 'content', content: 'a\u009B31m', call: 1, index: 1 },
       { type: 'content', content: 'b', call: 1, index: 2 },
       expect.objectContaining({

@@ -253,3 +253,35 @@ test('a certificate is checked by the name of the host', async () => {
   expect((await by('other.test')).said).toMatch(/cannot be reached \(ERR_TLS_CERT_ALTNAME_INVALID\)\.$/);
   expect(server.heard.length).toBe(2);
 });
+
+describe('a function of the caller', () => {
+  const failing: [string, Partial<Parameters<typeof local>[0]>][] = [
+    ['url', { url: () => fail() }],
+    ['url, async', { url: async () => fail() }],
+    ['headers', { headers: () => fail() }],
+    ['headers, async', { headers: async () => fail() }],
+  ];
+  const fail = (): never => {
+    throw new RangeError('No such tenant.');
+  };
+
+  test.each(failing)('that fails is an error for the model, like execute: %s', async (_name, options) => {
+    await using server = await site();
+    const tool = local({ url: server.origin, hosts: [`127.0.0.1:${server.port}`], ...options });
+    expect((await ask(tool)).said).toBe('error The tool failed: No such tenant.');
+    expect(server.connections()).toBe(0);
+  });
+
+  test('that fails to look a host up names no address', async () => {
+    const lookup = () => fail();
+    const { said } = await ask(local({ url: 'http://api.test/', lookup }));
+    expect(said).toBe('error The tool failed: The host api.test cannot be reached.');
+  });
+
+  test('may make the URL later', async () => {
+    await using server = await site();
+    const url = async (input: unknown) => new URL(`/${Object.keys(Object(input)).join()}`, server.origin);
+    await ask(local({ url, hosts: [`127.0.0.1:${server.port}`] }), { a: 1 });
+    expect(server.heard[0]?.url).toBe('/a');
+  });
+});
