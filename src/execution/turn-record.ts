@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { SluiceError, isSluiceError } from '../errors.ts';
 import type { Spent, Step, StoredStep } from '../session/steps/step.ts';
 import type { Span } from '../trace.ts';
 import { sumCost, sumUsage } from '../usage.ts';
@@ -147,6 +147,11 @@ export class TurnRecord implements TurnSteps, SharedRecord {
     return this.#list.length > 0;
   }
 
+  /** Whether the store may hold steps: also if it failed while it was given some, since it may have stored them. */
+  get mayHaveSteps(): boolean {
+    return this.hasSteps || (this.#failure !== undefined && isUncertain(this.#failure.error));
+  }
+
   /** Whether this execution has added steps, or has spent something. */
   get hasGrown(): boolean {
     return this.#list.length > this.#earlier || this.rest !== undefined;
@@ -242,6 +247,11 @@ function hasDied(list: readonly StoredStep[], now: number | undefined): boolean 
     if (kind === 'wait' || kind === 'cut') return false;
     return (list[at + 1]?.token ?? now ?? token) !== token;
   });
+}
+
+/** Whether a write that failed may have been carried out. */
+function isUncertain(error: unknown): boolean {
+  return !isSluiceError(error) || error.code === 'store';
 }
 
 function sumOf(all: readonly (Spent | undefined)[]): Spent {

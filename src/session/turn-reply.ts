@@ -61,7 +61,7 @@ export class TurnReply {
    */
   async save({ messages, isWaiting, ...ended }: ReplyEnd, until: number): Promise<Message[] | undefined> {
     const { record } = this.#place;
-    if (record.hasSteps) {
+    if (record.mayHaveSteps) {
       const staysOpen = isWaiting || !hasResult(ended);
       await this.#closeRecord(staysOpen && !isWaiting ? ended.outcome : undefined, until);
       if (staysOpen) return undefined;
