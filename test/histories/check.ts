@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { noUsage, sumUsage } from '../../src/index.ts';
 import type { Message, SessionState, Spend, StoredTurn } from '../../src/index.ts';
 import type { LogLine } from './log.ts';
+import { waysOf } from './kept-turns.ts';
 import { ASKED, END, inputFault, nameOf, stampOf, textIn } from './stamp.ts';
 
 /** A session at the end of a history, with every append that the ids in the logs refer to. */
@@ -66,20 +67,6 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
 
 function isReply({ turnId }: StoredTurn): boolean {
   return !turnId.endsWith('.input') && !turnId.includes('.again.');
-}
-
-/** The messages on the way to the head after each append. */
-function waysOf(ordered: readonly StoredTurn[]): Message[][] {
-  const to = new Map<string, Message[]>();
-  let way: Message[] = [];
-  return ordered.map(({ after, ids, messages }) => {
-    if (after !== undefined) way = to.get(after) ?? [];
-    for (const [at, message] of messages.entries()) {
-      way = [...way, message];
-      to.set(ids[at] ?? '', way);
-    }
-    return way;
-  });
 }
 
 /** Whether a reply is complete, and nothing was stored between it and what its model saw. */

@@ -1,4 +1,4 @@
-import type { StateStore, StoredTurn } from '../../src/index.ts';
+import type { Message, StateStore, StoredTurn } from '../../src/index.ts';
 
 /** Every append of a session that these turns can have made. `version`: that of the session. */
 export async function keptTurns(
@@ -23,4 +23,18 @@ export async function keptTurns(
   for (let missing = 1; missing <= version; missing++)
     if (!found.has(missing)) for (const name of all) if (await add(`${name}.again.${missing - 1}`)) break;
   return turns;
+}
+
+/** The messages on the way to the head after each append, in the order of the appends. */
+export function waysOf(ordered: readonly StoredTurn[]): Message[][] {
+  const to = new Map<string, Message[]>();
+  let way: Message[] = [];
+  return ordered.map(({ after, ids, messages }) => {
+    if (after !== undefined) way = to.get(after) ?? [];
+    for (const [at, message] of messages.entries()) {
+      way = [...way, message];
+      to.set(ids[at] ?? '', way);
+    }
+    return way;
+  });
 }

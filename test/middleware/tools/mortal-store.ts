@@ -1,5 +1,14 @@
 import { SluiceError } from 'sluice';
-import type { Lease, SessionKey, SessionState, StateStore, Step, StoredStep, StoredTurn } from 'sluice';
+import type {
+  Lease,
+  LoadOptions,
+  SessionKey,
+  SessionState,
+  StateStore,
+  Step,
+  StoredStep,
+  StoredTurn,
+} from 'sluice';
 import { ForwardingStore } from '../../support/forwarding-store.ts';
 import { placeOf } from './stage.ts';
 
@@ -38,7 +47,7 @@ export class MortalStore extends ForwardingStore {
     this.#isDead = true;
   }
 
-  override load(key: SessionKey, options?: { last?: number | undefined }): Promise<SessionState | undefined> {
+  override load(key: SessionKey, options?: LoadOptions): Promise<SessionState | undefined> {
     return this.#call('load', () => this.store.load(key, options));
   }
 
