@@ -20,6 +20,8 @@ const prints: Record<string, RegExp> = {
   'conversation.ts':
     /user-123 -> .*Ada[\s\S]*tokens, cost unknown[\s\S]*fork: 4 messages; the first one has 10\ncleared: 0/,
   'export-owner.ts': /exported: 2 sessions, complete\nforgotten: 2 sessions\nleft: 0 of ada, 1 of bob/,
+  'durable-turn.ts':
+    /killed, after: book_room set_reminder \nYour room is booked[\s\S]*book_room ran: 1\nset_reminder ran: 2\nthe model was asked here: 1\ntokens of the whole turn: 60 \(an estimate\)/,
   'first-pipeline.ts': /-- stop, \d+ tokens/,
   'http-tool.ts':
     /Tom%C3%A9\/weather\?units=metric","token":"\*\*\*","degrees":21[\s\S]*HTTP 404 Not Found: \{"error":"no such city"\}[\s\S]*as a part of a path[\s\S]*the host 169\.254\.169\.254 is not allowed/,
