@@ -1,3 +1,4 @@
+import { SluiceError } from '../../src/index.ts';
 import type {
   CallState,
   ExecutionContext,
@@ -6,6 +7,7 @@ import type {
   ResultStep,
   RoundState,
   Step,
+  ToolCallPart,
 } from '../../src/index.ts';
 import { approvedInput, noteOn } from './approved.ts';
 import type { ToolSet } from './asking.ts';
@@ -19,7 +21,7 @@ import { judge } from './judge.ts';
 import type { Offered } from './judge.ts';
 import type { ToolsSettings } from './options.ts';
 import type { LoopRecord } from './record.ts';
-import { errorResult, normalResult } from './result.ts';
+import { errorResult, normalResult, textOfResult } from './result.ts';
 import { takeStarts } from './schedule.ts';
 import { CANCELLED } from './values.ts';
 import { checkCanWait, clientCall, unknownCall } from './waiting.ts';
@@ -128,8 +130,8 @@ async function fateOf(state: CallState, place: Place): Promise<Fate> {
 async function fateOfUndecided({ call, started }: CallState, place: Place): Promise<Fate> {
   const judgment = await judge(call, place.offered, place.set.settings);
   if (judgment === 'callers') return 'callers';
-  if ('result' in judgment)
-    return { result: started ? unknownResult(call.id, place.set.settings) : judgment.result };
+  // The call could run when it was recorded, so the tool is another one now.
+  if ('result' in judgment) throw goneError(call, judgment.result);
   const { tool, input } = judgment;
   const { run } = tool;
   if (run === undefined) return { waits: clientCall({ call, tool, input }) };
@@ -143,6 +145,14 @@ function fateOfBegun(ready: ReadyCall, { set: { settings }, record }: Place): Fa
   if (tool.inner !== undefined || tool.onUnknownOutcome === 'retry') return { ready };
   if (tool.onUnknownOutcome === 'ask' && record.isDurable) return { waits: unknownCall(ready) };
   return { result: unknownResult(call.id, settings) };
+}
+
+function goneError({ name, id }: ToolCallPart, { content }: ResultStep): SluiceError {
+  return new SluiceError(
+    'tool',
+    `The tool ${name} is gone or has changed since it was called, and the call ${id} has no result. ${textOfResult(content)} Send the turn again with the tool as it was, or send another message.`,
+    { retryable: false },
+  );
 }
 
 function unknownResult(callId: string, settings: ToolsSettings): ResultStep {
