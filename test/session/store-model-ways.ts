@@ -15,7 +15,6 @@ export function wayTo({ parents }: Ways, text: string): string[] {
   return way;
 }
 
-/** Each way to a message that nothing follows, and the way to the head. */
 /** The ways to the messages that nothing follows, and to the head. */
 export function branchesOf(session: Ways): { id: string; messageCount: number; isHead: boolean }[] {
   const { messages, parents, ids } = session;
