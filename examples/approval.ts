@@ -66,10 +66,11 @@ async function answer(path: string): Promise<void> {
 function both(): void {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-approval-'));
   try {
-    for (const part of ['ask', 'answer'])
-      spawnSync(process.execPath, [import.meta.filename, part, join(folder, 'sessions.db')], {
-        stdio: 'inherit',
-      });
+    for (const part of ['ask', 'answer']) {
+      const parameters = [import.meta.filename, part, join(folder, 'sessions.db')];
+      const { status } = spawnSync(process.execPath, parameters, { stdio: 'inherit' });
+      if (status !== 0) process.exitCode = 1;
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,6 +1,5 @@
 import { SluiceError } from '../../src/index.ts';
 import { scrub } from '../../src/kit/index.ts';
-
 import type { ToolRun } from '../tools/tool.ts';
 import { UnknownOutcome } from '../tools/unknown-outcome.ts';
 import { isRecord, messageOf } from '../tools/values.ts';
