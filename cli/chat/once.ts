@@ -37,7 +37,7 @@ export async function answerOnce(
   if (code !== exitCodes.ok || chat.waiting.length === 0) return code;
   for (const line of chat.waiting.flatMap(described)) chat.tell(line);
   chat.tell(
-    'error: nobody can be asked about that here: open the session without a prompt, in a terminal, to decide.',
+    'error: nobody can be asked about that here. A conversation, without a prompt and in a terminal, asks: with the same --session also about this.',
   );
   return exitCodes.failed;
 }

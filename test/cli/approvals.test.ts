@@ -223,7 +223,7 @@ it('without a terminal, a call that waits ends the answer with a clear line', as
   expect(terminal.errors.text).toContain(
     'the model wants to run: send_postcard, with these arguments:\n{"to":"Ann","text":"Hello"}\n',
   );
-  expect(terminal.errors.text).toMatch(/error: nobody can be asked about that here: .*\n$/);
+  expect(terminal.errors.text).toMatch(/error: nobody can be asked about that here\. .*--session.*\n$/);
   expect(terminal.errors.text).not.toContain('stopped: approval');
   expect(model.requests).toHaveLength(1);
 });
