@@ -25,6 +25,13 @@ type Attempt = Stream<StreamChunk, Reply>;
 /** The settings of the outermost `retry()` of an execution: all of its `retry()` share one budget. */
 const Owner = contextKey<object>('retry budget');
 
+/** What is known of the calls of all attempts. */
+interface MadeCalls {
+  readonly numbers: Set<number>;
+  /** Whether one of them offered tools that could be called. */
+  offerTools: boolean;
+}
+
 const BUDGET_IS_USED_UP = 'retry: a failed attempt was not repeated, because the retry budget is used up.';
 
 /**
@@ -36,14 +43,12 @@ export class Attempts {
   readonly #next: Next;
   readonly #settings: RetrySettings;
   readonly #owner: object;
-  /** The numbers of the calls made. */
-  #calls: Set<number> | undefined;
+  /** The calls made. */
+  #calls: MadeCalls | undefined;
   /** Number of the attempt that was begun last, from 1. */
   #number = 0;
   /** Whether chunks of it have been delivered. */
   #delivered = false;
-  /** Whether the model could call tools in one of them. */
-  offersTools = false;
   /** What answers the call that was begun last. */
   #source: object | undefined;
   /** The request of the next attempt, if it is another one. */
@@ -63,7 +68,12 @@ export class Attempts {
 
   /** Whether a call made here has this number. Other numbers are of what a layer below added by itself. */
   hasCall(number: number | undefined): boolean {
-    return number !== undefined && this.#calls?.has(number) === true;
+    return number !== undefined && this.#calls?.numbers.has(number) === true;
+  }
+
+  /** Whether the model could call tools in a call made here. */
+  get offersTools(): boolean {
+    return this.#calls?.offerTools === true;
   }
 
   /** Whether the attempt that was begun last first says again what an earlier run of the turn has said. */
@@ -131,8 +141,9 @@ export class Attempts {
   began(call: Call): void {
     // Only a continued text asks for them.
     if (this.#settings.afterContent === 'continue') {
-      (this.#calls ??= new Set()).add(call.number);
-      this.offersTools ||= mayCallTools(call.request);
+      this.#calls ??= { numbers: new Set(), offerTools: false };
+      this.#calls.numbers.add(call.number);
+      this.#calls.offerTools ||= mayCallTools(call.request);
     }
     this.#source = call.source;
   }
