@@ -218,8 +218,7 @@ export class StoreModel {
       await this.run(client, { op: 'load', id: known, last: 2 });
       for (let at = 0; at < 4; at++) await this.run(client, { op: 'turn', id: known, turn: at });
       await this.run(client, { op: 'branches', id: known });
-      for (let leaf = 0; leaf < 4; leaf++)
-        await this.run(client, { op: 'load', id: known, last: undefined, leaf });
+      await this.run(client, { op: 'load', id: known, last: undefined, leaf: 1 });
     }
     await this.run(client, { op: 'list' });
     await this.run(client, { op: 'spendOfOwner' });
@@ -294,7 +293,7 @@ export class StoreModel {
 
   /** Takes the ids of the messages that are new. Those that are known have not changed. */
   async #learnIds(of: string, session: ModelSession | undefined): Promise<void> {
-    if (session === undefined) return;
+    if (session === undefined || session.messages.every((text) => session.ids.has(text))) return;
     const state = await this.#store.load(this.#key(of), { ids: true });
     const texts = textsOf(state?.messages ?? []).map(String);
     expect(texts).toEqual(session.messages);
