@@ -196,47 +196,35 @@ const changesSchema = z.strictObject({
 const checkedTools = new WeakSet<object>();
 
 /**
- * Checks what a middleware passes to `next()`. `before` is its own request. What is part of that was checked before, and a tool or a message is checked
- * once: whoever changes it after that sends it unchecked.
+ * Checks what a middleware passes to `next()`. `before` is its own request. A tool or a message is checked once: whoever changes it after that sends it
+ * unchecked.
  */
 export function checkChanges(changes: Partial<ModelRequest>, before: ModelRequest): void {
-  if (!isKnown(changes, before)) {
+  if (!isKnown(changes)) {
     parseOptions('The request', changesSchema, changes);
+    for (const key of ['messages', 'parameters'] as const) {
+      if (key in changes && changes[key] === undefined)
+        throw new SluiceError(
+          'invalid_options',
+          `The request: ${key} is undefined: leave it out to keep it as it is.`,
+        );
+    }
     for (const tool of changes.tools ?? []) checkedTools.add(tool);
-  }
-  for (const key of ['messages', 'parameters'] as const) {
-    if (key in changes && changes[key] === undefined)
-      throw new SluiceError(
-        'invalid_options',
-        `The request: ${key} is undefined: leave it out to keep it as it is.`,
-      );
   }
   if (changes.messages !== undefined) checkNewMessages(changes.messages, before.messages);
 }
 
-type Fields = Readonly<Partial<Record<keyof ModelRequest, unknown>>>;
-
-/** Whether the changes have only messages, which are checked one by one, and what was checked before. */
-function isKnown(changes: Fields, before: Fields): boolean {
-  if (typeof changes !== 'object' || changes === null) return false;
-  for (const key of Object.keys(changes)) {
-    if (!isField(key)) return false;
-    const value = changes[key];
-    const isTrusted =
-      (key === 'messages' && Array.isArray(value)) ||
-      (key === 'tools' && Array.isArray(value) && value.every(isCheckedTool)) ||
-      (key in before && value === before[key]);
-    if (!isTrusted) return false;
-  }
-  return true;
+/** Whether the changes have only messages, which are checked one by one, and tools that were checked before. It is part of each round of tools. */
+function isKnown(changes: Partial<ModelRequest>): boolean {
+  if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) return false;
+  for (const key in changes) if (key !== 'messages' && key !== 'tools') return false;
+  const { messages, tools } = changes;
+  if (messages === undefined ? 'messages' in changes : !Array.isArray(messages)) return false;
+  return tools === undefined || (Array.isArray(tools) && tools.every(isCheckedTool));
 }
 
 function isCheckedTool(tool: unknown): boolean {
   return typeof tool === 'object' && tool !== null && checkedTools.has(tool);
-}
-
-function isField(key: string): key is keyof ModelRequest {
-  return Object.hasOwn(changesSchema.shape, key);
 }
 
 /** Reports data that JSON and `structuredClone` would change: it becomes part of the result. */

@@ -1,4 +1,4 @@
-import { ChangedSegment } from '../stream/changed-segment.ts';
+import { JoinedSegment } from '../stream/joined-segment.ts';
 import { chainOf } from '../stream/pump.ts';
 import { Stream } from '../stream/stream.ts';
 import { ExecutionSource } from './execution-source.ts';
@@ -49,12 +49,7 @@ function instances(): readonly object[] {
   const run = new LayerRun(execution, stack, request, undefined);
   const stream = Stream.from([]);
   // A chain has the pump, its queue and its steps.
-  const segments = [
-    run,
-    Stream.segmentOf(stream),
-    new ChangedSegment(run, (chunk) => chunk),
-    Stream.segmentOf(stream.followedBy(() => undefined)),
-  ];
+  const segments = [run, Stream.segmentOf(stream), new JoinedSegment(run, (chunk) => chunk)];
   return [
     stream,
     new ExecutionStream(source, 1),

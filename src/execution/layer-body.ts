@@ -4,7 +4,7 @@ import { kindOf } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import type { Reply } from '../request.ts';
 import type { MaybePromise } from '../stream/owner.ts';
-import { requireUnread } from '../stream/followed-segment.ts';
+import { requireUnread } from '../stream/segment.ts';
 import type { OpenedAs, Segment } from '../stream/segment.ts';
 import { GeneratorSource } from '../stream/source.ts';
 import type { GeneratorLike } from '../stream/source.ts';

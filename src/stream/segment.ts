@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { middlewareError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import { guarded, kindOfThrown } from '../kit/thrown.ts';
 import type { Outcome } from '../outcome.ts';
@@ -270,6 +271,18 @@ export abstract class Segment<C, R> {
     this.#unread?.[Symbol.dispose]();
     if (this.end.error !== undefined) this.#result.reject(this.end.error);
     else this.#result.resolve(replyOf(this.end));
+  }
+}
+
+/** Throws if `by` cannot hand on a stream, since another stream reads it, or because it was read to its end. `did`: what the layer did with it. */
+export function requireUnread<C, R>(segment: Segment<C, R>, by: Segment<C, R>, did: string): void {
+  if (segment.isHandedOn || segment.chain === by.chain) {
+    const advice = 'return each stream of next() once.';
+    throw middlewareError(by.name, `${did} a stream that is handed on already: ${advice}`);
+  }
+  if (segment.end !== undefined && segment.chain?.queue.wasRead === true) {
+    const advice = 'return it unread, or yield its chunks from an async generator.';
+    throw middlewareError(by.name, `${did} a stream that it had read to its end: ${advice}`);
   }
 }
 

@@ -67,7 +67,7 @@ export class Steps<C, R> {
       const { change } = segment;
       if (change !== undefined) {
         const isHandedOn = stampedIn(segments, at) >= 0;
-        this.#add(segment, stampedChange(change, segment.stampAbove, isHandedOn), true);
+        this.#add(segment, stampedChange(change, segment, isHandedOn), true);
       }
       for (const tap of segment.taps) {
         if (typeof tap === 'function') this.#add(segment, tap, false);
@@ -261,10 +261,13 @@ function stampedIn<C, R>(segments: readonly Segment<C, R>[], first: number): num
 }
 
 /** A change whose chunks belong to the layer that made it. `isHandedOn`: the layer returned them. */
-function stampedChange(change: Step, stamp: MapStamp | undefined, isHandedOn: boolean): Step {
-  if (stamp === undefined) return change;
+function stampedChange<C, R>(change: Step, segment: Segment<C, R>, isHandedOn: boolean): Step {
+  let stamp: MapStamp | undefined;
   return (chunk: unknown) => {
     const made = change(chunk);
-    return made === chunk || made === DROPPED ? made : stamp.made(chunk, made, isHandedOn);
+    if (made === chunk || made === DROPPED) return made;
+    // Asked for now: a map that changes no chunk needs none.
+    stamp ??= segment.stampAbove;
+    return stamp === undefined ? made : stamp.made(chunk, made, isHandedOn);
   };
 }

@@ -15,9 +15,8 @@ import type { Branches, TeeOptions } from '../views/tee.ts';
 import { TextSource } from '../views/text-source.ts';
 import type { TextChunk } from '../views/text-pieces.ts';
 import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
-import { ChangedSegment } from './changed-segment.ts';
 import { chainOf, sourceOver } from './pump.ts';
-import { FollowedSegment } from './followed-segment.ts';
+import { JoinedSegment } from './joined-segment.ts';
 import { DROPPED, SourceSegment } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { readElsewhereError } from './source-over-stream.ts';
@@ -181,13 +180,13 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   /** A stream of what `change` makes of each chunk. Read it in place of this one. */
   map<D>(change: (chunk: C) => D): Stream<D, R> {
-    return new Stream(new ChangedSegment(this.#segment, change));
+    return new Stream(new JoinedSegment(this.#segment, change));
   }
 
   /** A stream of the chunks for which `keep` returns true. Read it in place of this one. */
   filter(keep: (chunk: C) => boolean): Stream<C, R> {
     return new Stream(
-      new ChangedSegment(this.#segment, (chunk) => (answered(keep(chunk)) ? chunk : DROPPED)),
+      new JoinedSegment(this.#segment, (chunk: C) => (answered(keep(chunk)) ? chunk : DROPPED)),
     );
   }
 
@@ -204,7 +203,9 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   followedBy(follow: (reply: R) => Following<C, R> | PromiseLike<Following<C, R>>): Stream<C, R> {
     if (typeof follow !== 'function')
       throw new SluiceError('invalid_options', `followedBy() was given ${kindOf(follow)}: give a function.`);
-    return new Stream(new FollowedSegment<C, R, Following<C, R>>(this.#segment, follow, asFollowing));
+    return new Stream(
+      new JoinedSegment<C, C, R>(this.#segment, undefined, (reply) => followingOf(follow(reply))),
+    );
   }
 
   /** Keeps what the stream gives: as `partial` at any time, and as `message` of its reply. */
@@ -307,10 +308,13 @@ type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;
 /** What follows the end of a stream: another stream, another reply to end with, or nothing. */
 type Following<C, R> = Stream<C, R> | R | undefined | void;
 
-/** Reads the answer of `followedBy()`. */
-function asFollowing<C, R>(following: Following<C, R>): Segment<C, R> | { reply: R } | undefined {
+/** Reads the answer of `followedBy()`, now or when it is there. */
+function followingOf<C, R>(
+  following: Following<C, R> | PromiseLike<Following<C, R>>,
+): MaybePromise<Segment<C, R> | { reply: R } | undefined> {
   if (following === undefined) return undefined;
   if (following instanceof Stream) return Stream.segmentOf<C, R>(following);
+  if (isThenable(following)) return Promise.resolve(following).then(followingOf);
   if (typeof following === 'object' && following !== null && Symbol.asyncIterator in following)
     throw new SluiceError(
       'invalid_options',
