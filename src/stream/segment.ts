@@ -24,8 +24,8 @@ export type OpenedAs<C, R> = StreamSource<C, R> | Segment<C, R>;
 /** What happens to chunks that still wait for a reader when a stream ends early. */
 export type Waiting = 'keep' | 'drop';
 
-/** What a filter makes of a chunk that it does not let through. */
-export const DROPPED: unique symbol = Symbol('dropped');
+/** What a filter makes of a chunk that it does not let through. An object, because V8 compares chunks with it faster than with a symbol. */
+export const DROPPED: object = Object.freeze({ dropped: true });
 
 /** Of chunks that nothing of a chain has seen, not even its stamp. */
 export const UNSEEN = -1;

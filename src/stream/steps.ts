@@ -16,6 +16,9 @@ interface Steppable {
 }
 type Step = Steppable['step'];
 
+/** What goes on in place of what a change has made of a chunk. */
+type Made = (this: void, of: unknown, made: unknown) => unknown;
+
 interface WaitTap<C, R> {
   segment: Segment<C, R>;
   tap: { pull?(): unknown };
@@ -32,8 +35,8 @@ export class Steps<C, R> {
   #steps: readonly Step[] = NONE;
   /** Whose each step is. */
   #segments: readonly Segment<C, R>[] = NONE;
-  /** Which steps are changes; undefined if none is. */
-  #isChange: readonly boolean[] | undefined;
+  /** What goes on in place of what the changes among them make of a chunk; undefined if none is a change. */
+  #changes: readonly (Made | undefined)[] | undefined;
   #waitTaps: readonly WaitTap<C, R>[] = NONE;
   /** Whether the loop runs right now. Whoever ends the chain then must wait for the current chunk. */
   running = false;
@@ -66,14 +69,13 @@ export class Steps<C, R> {
       if (at === stampedAt) this.#stampAt(segment);
       const { change } = segment;
       if (change !== undefined) {
-        const isHandedOn = stampedIn(segments, at) >= 0;
-        this.#add(segment, stampedChange(change, segment, isHandedOn), true);
+        this.#add(segment, change, madeIn(segment, stampedIn(segments, at) >= 0));
       }
       for (const tap of segment.taps) {
-        if (typeof tap === 'function') this.#add(segment, tap, false);
+        if (typeof tap === 'function') this.#add(segment, tap);
         else {
           if (tap.pull !== undefined) this.#waitTaps = this.#waitTaps.concat({ segment, tap });
-          if (tap.chunk !== undefined) this.#add(segment, tap.chunk.bind(tap), false);
+          if (tap.chunk !== undefined) this.#add(segment, tap.chunk.bind(tap));
         }
       }
     }
@@ -85,7 +87,7 @@ export class Steps<C, R> {
     if (stamp === undefined) return;
     this.copies = stamp.makesCopies();
     if (this.#steps.length > 0) {
-      this.#add(segment, (chunk: unknown) => (stamp.passes(chunk) ? chunk : stamp.admit(chunk)), true);
+      this.#add(segment, (chunk: unknown) => (stamp.passes(chunk) ? chunk : stamp.admit(chunk)), asMade);
       return;
     }
     this.stamp = stamp;
@@ -125,9 +127,9 @@ export class Steps<C, R> {
     }
   }
 
-  #add(segment: Segment<C, R>, step: Step, isChange: boolean): void {
-    if (isChange || this.#isChange !== undefined)
-      this.#isChange = (this.#isChange ?? this.#steps.map(() => false)).concat(isChange);
+  #add(segment: Segment<C, R>, step: Step, made?: Made): void {
+    if (made !== undefined || this.#changes !== undefined)
+      this.#changes = (this.#changes ?? this.#steps.map(() => undefined)).concat(made);
     this.#steps = this.#steps.concat(step);
     this.#segments = this.#segments.concat(segment);
   }
@@ -156,9 +158,9 @@ export class Steps<C, R> {
     const first = Math.max(from, 0);
     this.running = true;
     const passed =
-      this.#isChange === undefined
+      this.#changes === undefined
         ? this.#show(batch, owner, first, stamp)
-        : this.#change(batch, owner, first, stamp, this.#isChange);
+        : this.#change(batch, owner, first, stamp, this.#changes);
     this.running = false;
     if (!interrupted && owner.interrupted) owner.deliveredBatch = passed;
     return passed;
@@ -209,7 +211,7 @@ export class Steps<C, R> {
     owner: StreamOwner,
     first: number,
     stamp: Stamp | undefined,
-    isChange: readonly boolean[],
+    changes: readonly (Made | undefined)[],
   ): readonly unknown[] {
     const steps = this.#steps;
     const { interrupted } = owner;
@@ -222,10 +224,18 @@ export class Steps<C, R> {
         let chunk = given;
         at = STAMP;
         if (stamp !== undefined && !stamp.passes(chunk)) chunk = stamp.admit(chunk);
-        for (at = first; at < steps.length && chunk !== DROPPED; at++) {
-          const made = steps[at]?.(chunk);
-          if (isChange[at] === true) chunk = made;
-          else if (typeof made === 'object') ignored(made);
+        for (at = first; at < steps.length; at++) {
+          const made = changes[at];
+          if (made === undefined) {
+            const answer = steps[at]?.(chunk);
+            if (typeof answer === 'object') ignored(answer);
+            continue;
+          }
+          const answer = steps[at]?.(chunk);
+          // Most changes give most chunks back as they are.
+          if (answer === chunk) continue;
+          chunk = answer === DROPPED ? DROPPED : made(chunk, answer);
+          if (chunk === DROPPED) break;
         }
         if (passed === undefined) {
           if (chunk !== given) passed = chunk === DROPPED ? batch.slice(0, seen) : upTo(batch, seen, chunk);
@@ -260,14 +270,16 @@ function stampedIn<C, R>(segments: readonly Segment<C, R>[], first: number): num
   return at;
 }
 
-/** A change whose chunks belong to the layer that made it. `isHandedOn`: the layer returned them. */
-function stampedChange<C, R>(change: Step, segment: Segment<C, R>, isHandedOn: boolean): Step {
+/** What goes on in place of what a change has made of a chunk, which belongs to the layer that made it. `isHandedOn`: the layer returned it. */
+function madeIn<C, R>(segment: Segment<C, R>, isHandedOn: boolean): Made {
   let stamp: MapStamp | undefined;
-  return (chunk: unknown) => {
-    const made = change(chunk);
-    if (made === chunk || made === DROPPED) return made;
+  return (of, made) => {
     // Asked for now: a map that changes no chunk needs none.
     stamp ??= segment.stampAbove;
-    return stamp === undefined ? made : stamp.made(chunk, made, isHandedOn);
+    return stamp === undefined ? made : stamp.made(of, made, isHandedOn);
   };
+}
+
+function asMade(_of: unknown, made: unknown): unknown {
+  return made;
 }

@@ -15,6 +15,7 @@ import type { Branches, TeeOptions } from '../views/tee.ts';
 import { TextSource } from '../views/text-source.ts';
 import type { TextChunk } from '../views/text-pieces.ts';
 import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
+import type { MaybePromise } from './owner.ts';
 import { chainOf, sourceOver } from './pump.ts';
 import { JoinedSegment } from './joined-segment.ts';
 import { DROPPED, SourceSegment } from './segment.ts';
