@@ -1,17 +1,14 @@
-import { Stream, end, isSluiceError } from '../../src/index.ts';
+import { Stream, isSluiceError } from '../../src/index.ts';
 import type {
   ExecutionContext,
   Message,
   Next,
   PendingCall,
-  PushSource,
-  Receiver,
   Reply,
   StreamChunk,
   ResultStep,
   RoundState,
   SluiceError,
-  Tap,
 } from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
 import { GRACE_MS } from './calls.ts';
@@ -29,40 +26,31 @@ import { textOfResult } from './result.ts';
 import { Runner } from './runner.ts';
 import type { RunnerEvents } from './runner.ts';
 import { checkStored } from './waiting.ts';
+import { Work } from './work.ts';
+import type { WorkEnd } from './work.ts';
 
 /** How often in a row a provider may pause a reply. */
 const MAX_PAUSES = 10;
 
-/** How many chunks of progress may wait for the reader. More are dropped. */
-const MAX_WAITING = 1_000;
-
 /**
  * The loop: asks the model, runs the calls of its reply, and asks again with their results, until a reply has none. Its stream is that of the first reply,
- * followed by what tools say while they run, of which it is the source, followed by the next reply.
+ * followed by what is said while tools run, followed by the next reply. It is made for each execution, and most have no call: what only calls need is made for
+ * the first one.
  */
-export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<StreamChunk, Reply> {
+export class Loop implements RunnerEvents {
   readonly #context: ExecutionContext;
   readonly #set: ToolSet;
   readonly #asking: Asking;
-  /** Made when the first reply has calls: most executions have none. */
   #record: LoopRecord | undefined;
-  #turnId: string | undefined;
   #runner: Runner | undefined;
+  /** The reply that comes. */
   #reading: Reading | undefined;
   #asked: Asked | undefined;
-  /** Whether a reply has begun and not ended. */
-  #isComing = false;
   #pauses = 0;
   /** The numbers of the calls that made the rounds. */
   #numbers: Map<number, number | undefined> | undefined;
-  /** What is done between two replies, and has not begun. */
-  #work: (() => Promise<void>) | undefined;
-  /** Who waits for chunks between two replies. */
-  #receiver: Receiver<StreamChunk, Reply> | undefined;
-  /** Chunks that wait for a reader. */
-  #out: StreamChunk[] = [];
-  /** What comes after them: the reply to end or to go on with, or an error. */
-  #ending: { reply: Reply; goesOn: boolean } | { error: unknown } | undefined;
+  /** What is done since the last reply. */
+  #work: Work | undefined;
   #isClosed = false;
 
   constructor(context: ExecutionContext, next: Next, set: ToolSet) {
@@ -76,42 +64,42 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
     checkStored(this.#context, this.#set);
     const record = (this.#record = earlierRecord(this.#context, this.#set.key));
     const first = record === undefined ? this.#ask() : this.#doing(() => this.#goOn(record));
-    return first.followedBy((reply) => this.#following(reply)).tap(this);
+    return first.followedBy((reply) => this.#following(reply));
   }
 
-  /** What follows a reply, or the tools that were run after it. */
+  /** What follows a reply, or what was done after it. */
   #following(reply: Reply): Stream<StreamChunk, Reply> | undefined {
-    if (this.#isComing) return this.#replyEnded(reply);
-    const ending = this.#ending;
-    this.#ending = undefined;
-    return ending !== undefined && 'goesOn' in ending && ending.goesOn ? this.#ask() : undefined;
+    const reading = this.#reading;
+    if (reading === undefined) return this.#work?.isFollowed === true ? this.#ask() : undefined;
+    this.#reading = undefined;
+    const asked = this.#asked;
+    if (asked !== undefined && (reading.hasCalls || reply.finishReason === 'pause'))
+      return this.#doing(() => this.#roundEnded(asked, reading, reply));
+    // The usual end.
+    this.#leave();
+    return undefined;
   }
 
   /** A stream of what is said during some work, which ends with it. */
   #doing(work: () => Promise<void>): Stream<StreamChunk, Reply> {
-    this.#work = work;
-    return Stream.fromSource(this);
-  }
-
-  request(receiver: Receiver<StreamChunk, Reply>): void {
-    this.#receiver = receiver;
-    const work = this.#work;
-    this.#work = undefined;
-    if (work === undefined) this.#deliver();
-    else void this.#guarded(work);
+    this.#work = new Work({
+      begin: () => void this.#guarded(work),
+      close: (error) => this.#close(error),
+    });
+    return Stream.fromSource(this.#work);
   }
 
   /** No tool starts any more. Resolves when none runs; the runtime bounds the wait. */
-  async close(error: SluiceError): Promise<void> {
+  async #close(error: SluiceError): Promise<void> {
     this.#isClosed = true;
-    this.#receiver = undefined;
     const mayFinish = this.#set.settings.onClose === 'finish' && isByConsumer(error);
     await this.#runner?.stop(error, mayFinish);
     await this.#runner?.recording;
+    this.#leave();
   }
 
-  /** The end of its stream, whatever came before. */
-  end(): void {
+  /** Gives back the right to record. */
+  #leave(): void {
     this.#record?.leave(this.#context.signal);
   }
 
@@ -126,7 +114,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
       this.#asking.offeredIn(round, rounds.slice(0, round)),
     );
     if (open !== undefined) await this.#keep(record, open);
-    this.#emit(said);
+    this.#work?.say(said);
     const last = rounds.at(-1);
     if (open === undefined || last === undefined) {
       this.#askNext({ finishReason: 'other' });
@@ -137,29 +125,25 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
   }
 
   #ask(): Stream<StreamChunk, Reply> {
-    const asked = this.#asking.ask(this.#record?.ledger.rounds ?? []);
+    const record = this.#record;
+    const asked = this.#asking.ask(record?.ledger.rounds ?? []);
+    const reading = new Reading(record?.turnId ?? turnIdOf(this.#context, this.#set.key), asked.round);
     this.#asked = asked;
-    this.#turnId ??= this.#record?.turnId ?? turnIdOf(this.#context, this.#set.key);
-    this.#reading = new Reading(this.#turnId, asked.round);
-    this.#isComing = true;
-    if (this.#record !== undefined) this.#context.steps.underWay = () => this.#underWay();
-    return asked.stream.map(this.#reading.take);
+    this.#reading = reading;
+    const stream = asked.stream.map(reading.take);
+    if (record === undefined) return stream;
+    this.#context.steps.underWay = () => this.#underWay();
+    return stream.tap({
+      end: ({ error }) => {
+        if (error !== undefined) this.#leave();
+      },
+    });
   }
 
   /** What has come of the reply that comes now. */
   #underWay(): Message | undefined {
-    const message = this.#isComing ? this.#reading?.message() : undefined;
+    const message = this.#reading?.message();
     return message === undefined || message.content.length === 0 ? undefined : message;
-  }
-
-  /** The usual end has no calls. */
-  #replyEnded(reply: Reply): Stream<StreamChunk, Reply> | undefined {
-    this.#isComing = false;
-    const reading = this.#reading;
-    const asked = this.#asked;
-    if (reading === undefined || asked === undefined) return undefined;
-    if (!reading.hasCalls && reply.finishReason !== 'pause') return undefined;
-    return this.#doing(() => this.#roundEnded(asked, reading, reply));
   }
 
   async #roundEnded(asked: Asked, reading: Reading, reply: Reply): Promise<void> {
@@ -177,11 +161,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
       this.#end(reply);
       return;
     }
-    const record = (this.#record ??= newRecord(
-      this.#context,
-      this.#set.key,
-      this.#turnId ?? turnIdOf(this.#context, this.#set.key),
-    ));
+    const record = (this.#record ??= newRecord(this.#context, this.#set.key, reading.turnId));
     (this.#numbers ??= new Map()).set(asked.round, reading.call);
     await this.#keep(record, what);
     const waits = await this.#run(record, what);
@@ -230,7 +210,7 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
 
   /** Results that are recorded. */
   results(steps: readonly ResultStep[]): void {
-    this.#emit(this.#resultChunks(steps));
+    this.#work?.say(this.#resultChunks(steps));
   }
 
   #resultChunks(steps: readonly ResultStep[]): StreamChunk[] {
@@ -244,9 +224,8 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
   }
 
   progress({ ready: { call: of } }: RunningCall, data: unknown): void {
-    if (this.#out.length >= MAX_WAITING) return;
     const call = this.#numberOf(this.#record?.ledger.calls.get(of.id)?.round ?? 0);
-    this.#emit([{ type: 'tool_progress', id: of.id, name: of.name, data, call }]);
+    this.#work?.mention({ type: 'tool_progress', id: of.id, name: of.name, data, call });
   }
 
   /** The number of a round's chunks. One that was made in an earlier run gets any number that no call has: the runtime puts one of this run in its place. */
@@ -254,38 +233,18 @@ export class Loop implements PushSource<StreamChunk, Reply>, RunnerEvents, Tap<S
     return this.#numbers?.get(round) ?? -1 - round;
   }
 
-  #emit(chunks: readonly StreamChunk[]): void {
-    if (chunks.length === 0) return;
-    this.#out.push(...chunks);
-    this.#deliver();
-  }
-
-  /** Gives what waits to who waits for it. */
-  #deliver(): void {
-    const receiver = this.#receiver;
-    if (receiver === undefined) return;
-    if (this.#out.length > 0) {
-      this.#receiver = undefined;
-      receiver.pulled(this.#out.splice(0));
-    } else if (this.#ending !== undefined) {
-      this.#receiver = undefined;
-      if ('error' in this.#ending) receiver.failed(this.#ending.error);
-      else receiver.pulled(end(this.#ending.reply));
-    }
-  }
-
   #end(reply: Reply): void {
-    this.#over({ reply, goesOn: false });
+    this.#over({ reply, isLast: true });
   }
 
   /** Another reply follows this one. */
   #askNext(reply: Reply): void {
-    this.#over({ reply, goesOn: true });
+    this.#over({ reply, isLast: false });
   }
 
-  #over(ending: { reply: Reply; goesOn: boolean } | { error: unknown }): void {
-    this.#ending ??= ending;
-    this.#deliver();
+  #over(end: WorkEnd): void {
+    if ('error' in end || end.isLast) this.#leave();
+    this.#work?.end(end);
   }
 
   /** What fails here ends the execution, after the tools that run. */

@@ -4,13 +4,14 @@ import { CallIds } from './call-ids.ts';
 
 /** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */
 export class Reading {
-  readonly #turnId: string;
+  /** What the ids are made of, with the round. */
+  readonly turnId: string;
   readonly #round: number;
   /** Made for the first chunk that is not plain text, as is the accumulator. */
   #ids: CallIds | undefined;
   #accumulator: Accumulator | undefined;
-  /** The pieces of text that came last. */
-  #pieces: string[] = [];
+  /** The text that came last. Strings grow faster than a list of them. */
+  #text = '';
   /** The call that made the text. */
   #textOf: number | undefined;
   /** The number of what came last. */
@@ -21,14 +22,14 @@ export class Reading {
   ranBelow = false;
 
   constructor(turnId: string, round: number) {
-    this.#turnId = turnId;
+    this.turnId = turnId;
     this.#round = round;
   }
 
   /** The chunk with our id, if it has one. Any other passes as it is. */
   readonly take = (chunk: StreamChunk): StreamChunk => {
     if (chunk.type !== 'content' || chunk.call !== this.#textOf || !isPlain(chunk)) return this.#other(chunk);
-    this.#pieces.push(chunk.content);
+    this.#text += chunk.content;
     return chunk;
   };
 
@@ -41,14 +42,14 @@ export class Reading {
     const accumulator = this.#flush();
     this.call = chunk.call;
     if (chunk.type === 'content' && isPlain(chunk)) {
-      this.#pieces.push(chunk.content);
+      this.#text += chunk.content;
       this.#textOf = chunk.call;
       return chunk;
     }
     this.#textOf = undefined;
     if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) this.hasCalls = true;
     if (chunk.type === 'tool_result' && chunk.providerExecuted !== true) this.ranBelow = true;
-    this.#ids ??= new CallIds(this.#turnId, this.#round);
+    this.#ids ??= new CallIds(this.turnId, this.#round);
     const renamed = this.#ids.renamed(chunk);
     accumulator.add(renamed);
     return renamed;
@@ -56,10 +57,10 @@ export class Reading {
 
   #flush(): Accumulator {
     const accumulator = (this.#accumulator ??= new Accumulator());
-    if (this.#pieces.length === 0) return accumulator;
+    if (this.#text === '') return accumulator;
     const call = this.#textOf;
-    accumulator.add({ type: 'content', content: this.#pieces.join(''), ...(call !== undefined && { call }) });
-    this.#pieces = [];
+    accumulator.add({ type: 'content', content: this.#text, ...(call !== undefined && { call }) });
+    this.#text = '';
     return accumulator;
   }
 }
