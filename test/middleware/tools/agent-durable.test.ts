@@ -8,7 +8,7 @@ import { agentTool, tool, tools } from 'sluice/middleware/tools';
 import type { AgentOptions, Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
 import { ForwardingStore } from '../../support/forwarding-store.ts';
 import { calling, placeOf, play, resultsIn } from './stage.ts';
@@ -187,6 +187,7 @@ describe('the steps of an agent', () => {
     expect(played.error).toBeUndefined();
     expect(runs).toHaveLength(1);
     expect(played.seen.at(-3)).toBe('result 0_0 inner');
+    expect(resultsIn(inner.model.requests[2]?.messages)).toEqual(['ok 0_0 run 1']);
   });
 
   test('of another conversation in the same execution are apart', async () => {
@@ -342,18 +343,21 @@ describe('a call that waits inside an agent', () => {
     expect(kinds.at(-1)).toBe('wait');
   });
 
-  test('waits again when the turn is sent again, and runs nothing twice', async () => {
+  test('waits again when the turn is sent again: nothing runs twice, and no step is added', async () => {
     const store = new MemoryStore();
     const { made, runs } = counted();
-    const both = calling(['count', {}], ['client', {}]);
+    const list = [made, asksClient()];
     const layers = (answers: ScriptedAnswer[]): Middleware[] => [
-      tools([agent(answers, [made, asksClient()]).made]),
+      tools([agent([...answers], list, 'one').made, agent([...answers], list, 'other').made]),
     ];
-    const first = await run(store, layers([both]), [ask()], { turnId: 't' });
+    const both = calling(['one', { prompt: 'A' }], ['other', { prompt: 'B' }]);
+    const first = await run(store, layers([calling(['count', {}], ['client', {}])]), [both], { turnId: 't' });
+    const before = await store.steps(KEY, 't');
     const again = await run(store, layers([]), [], { turnId: 't' });
     expect(again.result?.pending).toEqual(first.result?.pending);
-    expect(again.result?.pending).toHaveLength(1);
-    expect(runs).toHaveLength(1);
+    expect(again.result?.pending).toHaveLength(2);
+    expect(runs).toHaveLength(2);
+    expect(await store.steps(KEY, 't')).toEqual(before);
   });
 
   test('is an error without a session: nobody could decide', async () => {
@@ -373,6 +377,23 @@ describe('a call that waits inside an agent', () => {
     await run(store, [tools([made])], [ask()], { turnId: 't' });
     const next = await run(store, [tools([made])], ['hello'], { turnId: 'u' }, 'And now?');
     expect(resultsIn(next.model.requests[0]?.messages).join()).toMatch(/^error 0_0 It is not known/);
+  });
+});
+
+describe('the time of an execution', () => {
+  test('ends an agent with it, and the agent has no result then', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const store = new MemoryStore();
+    const hangs = agent([{ text: 'Think', hang: true }], []);
+    const options = { turnId: 't', timeoutMs: 60_000 };
+    const running = run(store, [tools([hangs.made])], [ask(), 'done'], options);
+    await hangs.model.nextCall();
+    await vi.advanceTimersByTimeAsync(60_000);
+    const { error, seen } = await running;
+    expect(error).toMatchObject({ code: 'timeout', phase: 'total' });
+    expect(seen).toEqual(['call 0_0 agent']);
+    expect(wordsOf(await store.steps(KEY, 't'))).toEqual(['reply', 'cut']);
   });
 });
 
