@@ -34,6 +34,8 @@ export interface AgentOptions<R = string, In = PromptInput> {
   name: string;
   /** Tells the model what the agent does and when to use it. */
   description: string;
+  /** Of the agent, as with `tool()`: an approval holds for one version. */
+  version?: string | undefined;
   /** What the call gets as its result. Default: the text of the last message. Called for a completed execution only. */
   result?: ((result: ExecutionResult) => R | Promise<R>) | undefined;
   /** Whether somebody has to approve a call before the agent is asked, as with `tool()`. Default false. */
@@ -65,6 +67,7 @@ const schema = z
   .strictObject({
     name: z.string(),
     description: z.string(),
+    version: z.string().optional(),
     input: z.custom<InputSchema>().optional(),
     messages: option.functionOf<(input: unknown) => AgentMessages>().optional(),
     result: option.functionOf<(result: ExecutionResult) => unknown>().optional(),

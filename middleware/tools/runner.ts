@@ -33,8 +33,8 @@ export class Runner implements CallOwner {
   #running: RunningCall[] = [];
   /** Results that are not recorded yet. */
   #settled: ResultStep[] = [];
-  /** What its calls wait for. */
-  #waiting: PendingCall[] = [];
+  /** What its calls wait for, by their ids. */
+  #waiting = new Map<string, readonly PendingCall[]>();
   #hasNews = false;
   #flushing: Promise<void> | undefined;
   #isStopped = false;
@@ -64,11 +64,12 @@ export class Runner implements CallOwner {
    */
   async run(starts: readonly ReadyCall[], queue: readonly ReadyCall[]): Promise<readonly PendingCall[]> {
     this.#queue = [...queue];
-    this.#waiting = [];
+    this.#waiting = new Map();
     this.#done = Promise.withResolvers();
     for (const ready of starts) this.#begin(ready);
     if (this.#running.length > 0) await this.#done.promise;
-    return this.#waiting;
+    // In the order of the calls, whichever came to its wait first.
+    return [...starts, ...queue].flatMap(({ call }) => this.#waiting.get(call.id) ?? []);
   }
 
   /** No tool starts from here on. Those that run are told, unless they may finish. Resolves when none runs. */
@@ -102,7 +103,7 @@ export class Runner implements CallOwner {
   waits(call: RunningCall, pending: readonly PendingCall[]): void {
     this.#left(call);
     if (this.#isStopped) return;
-    this.#waiting.push(...pending);
+    this.#waiting.set(call.ready.call.id, pending);
     this.#ended();
   }
 

@@ -82,6 +82,12 @@ describe('agentTool()', () => {
     );
   });
 
+  test('has a fingerprint that changes with its version', () => {
+    const prints = ['1', '1', '2', undefined].map((version) => agent([], { version }).made.fingerprint);
+    expect(prints[0]).toBe(prints[1]);
+    expect(new Set(prints).size).toBe(3);
+  });
+
   test('gives its own tools to whoever looks for them', () => {
     const t = tool({ name: 't', description: 'Gives', input: z.object({}), execute: () => 'given' });
     const { made } = agent([], {}, [tools([t])]);
