@@ -1,27 +1,21 @@
 import { Pipeline } from 'sluice';
 import type { DecisionsByCall } from 'sluice';
 import { provider } from 'sluice/middleware';
-import { cost } from 'sluice/middleware/cost';
 import { agentTool, tool, tools } from 'sluice/middleware/tools';
 import type { Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { ask, priced, pricedAgent } from './agent-stage.ts';
 import { Desk, guarded, kept } from './desk.ts';
 import type { Turn, TurnSetup } from './desk.ts';
 import { calling, placeOf, play, resultsIn } from './stage.ts';
 
-const ask = (name = 'agent'): ScriptedAnswer => calling([name, { prompt: 'Help.' }]);
-
 /** An agent whose calls cost 10 dollars each. */
-function agent(answers: ScriptedAnswer[], list: Tool[], name = 'agent'): Tool {
-  const prices = { 'scripted/scripted': { input: 10e6 / 12, output: 0 } };
-  const pipeline = new Pipeline([cost({ prices }), tools(list), provider(scripted(answers))]);
-  return agentTool(pipeline, { name, description: 'Helps' });
-}
+const agent = (...given: Parameters<typeof pricedAgent>): Tool => pricedAgent(...given).made;
 
-const above = [cost({ prices: { 'scripted/scripted': { input: 1e6 / 12, output: 0 } } })];
+const above = [priced(1)];
 
 /** Decides on the calls that wait, by the names of their tools. */
 async function decideByName(

@@ -1,7 +1,8 @@
-import { Pipeline } from 'sluice';
+import { Pipeline, SluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware';
-import { agentTool } from 'sluice/middleware/tools';
+import { cost } from 'sluice/middleware/cost';
+import { agentTool, tools } from 'sluice/middleware/tools';
 import type { AgentOptions, Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
@@ -20,4 +21,19 @@ export function agent(
 }
 
 /** A call of an agent. */
-export const ask = (prompt = 'Help.', name = 'agent'): ScriptedAnswer => calling([name, { prompt }]);
+export const ask = (name = 'agent'): ScriptedAnswer => calling([name, { prompt: 'Help.' }]);
+
+/** Layers that make each call of a scripted model cost so many dollars. */
+export const priced = (usd: number): Middleware =>
+  cost({ prices: { 'scripted/scripted': { input: (usd * 1e6) / 12, output: 0 } } });
+
+/** An agent with tools of its own. Each of its calls costs 10 dollars. */
+export const pricedAgent = (
+  answers: ScriptedAnswer[],
+  list: Tool[],
+  name = 'agent',
+  options: Partial<AgentOptions> = {},
+): ReturnType<typeof agent> => agent(answers, { name, ...options }, [priced(10), tools(list)]);
+
+/** An error with a status costs nothing. */
+export const failure = { error: new SluiceError('invalid_request', 'No.', { status: 400 }) };

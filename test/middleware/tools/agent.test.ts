@@ -266,7 +266,7 @@ describe('an agent runs as part of the execution', () => {
       context.set(Made, 'by a layer');
       return next();
     };
-    const inner = agent([ask('More.', 'deep'), 'An answer.'], {}, [
+    const inner = agent([ask('deep'), 'An answer.'], {}, [
       looks,
       tools([agent(['Deep.'], { name: 'deep' }, [looks]).made]),
     ]);

@@ -60,7 +60,7 @@ describe('agents inside agents', () => {
   test('one that runs while its pipeline shuts down may finish', async () => {
     const begun = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    const model = scripted([ask('Again.', 'self'), { text: 'An answer.' }, 'done']);
+    const model = scripted([ask('self'), { text: 'An answer.' }, 'done']);
     const waits: Middleware = async function waits(context, next) {
       if (context.request.messages.length === 1) begun.resolve();
       await go.promise;
