@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { MemoryStore, Pipeline, SluiceError, isSluiceError } from 'sluice';
-import type { ExecutionResult, Message, StateStore } from 'sluice';
+import { MemoryStore, Pipeline, SluiceError, decide, isSluiceError } from 'sluice';
+import type { ExecutionResult, Input, Message, PendingCall, StateStore } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { tool, tools } from 'sluice/middleware/tools';
 import type { Tool } from 'sluice/middleware/tools';
@@ -26,6 +26,10 @@ const USAGE = { inputTokens: 12, outputTokens: 8 };
 const behavior = fc.record({
   idempotent: fc.boolean(),
   alone: fc.boolean(),
+  /** Whether it waits for an approval. */
+  guarded: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+  /** Whether somebody decides about it if its outcome is unknown. */
+  asks: fc.boolean(),
   ms: fc.integer({ min: 0, max: 40 }),
   end: fc.constantFrom('ok', 'ok', 'throw', 'bigint'),
 });
@@ -82,17 +86,38 @@ class World {
   hasCut = false;
   readonly #made: Scenario;
   readonly #starts = new Map<string, number>();
+  /** The next decisions and their id, if calls wait. They are sent again until they are followed. */
+  #waits: [by: string, decisions: Input] | undefined;
+  #decisions = 0;
 
   constructor(made: Scenario) {
     this.#made = made;
   }
 
-  /** Runs a turn once. Undefined if it ends before the turn does. */
-  async run(turnId: string, how?: End): Promise<ExecutionResult | undefined> {
+  /** Sends the turn, or decides about what it waits for, once. Undefined if it is not at its end. */
+  async goOn(how?: End): Promise<ExecutionResult | undefined> {
+    const [turnId, input] = this.#waits === undefined ? (['t', 't'] as const) : this.#waits;
+    const result = await this.run(turnId, input, how);
+    if (result === undefined) return undefined;
+    const pending = result.pending ?? [];
+    this.#waits = pending.length === 0 ? undefined : [`d${++this.#decisions}`, decisionsOn(pending)];
+    return this.#waits === undefined ? result : undefined;
+  }
+
+  /** Sends another turn, which settles this one. */
+  async settle(): Promise<void> {
+    await this.run('u', 'u');
+    this.#waits = undefined;
+  }
+
+  /** Runs something once. Undefined if the run ends before it should. */
+  async run(turnId: string, input: string | Input, how?: End): Promise<ExecutionResult | undefined> {
     const { maxParallel, cancelOnError } = this.#made;
     const store = this.#storeOf(how);
     let isOver = false;
-    const model = scripted((request) => this.#reply(turnId, request.messages), { repeat: true });
+    const model = scripted((request) => this.#reply(turnId === 'u' ? 'u' : 't', request.messages), {
+      repeat: true,
+    });
     const stack = [
       tools(
         this.#tools(() => isOver),
@@ -102,8 +127,12 @@ class World {
     ];
     const pipeline = new Pipeline(stack, { store, onBusy: 'supersede', closeTimeoutMs: 20 });
     const abort = new AbortController();
-    const execution = pipeline
-      .executeWithContext(KEY, 'user', turnId, { turnId, signal: abort.signal })
+    const options = { turnId, signal: abort.signal };
+    const execution = (
+      typeof input === 'string'
+        ? pipeline.executeWithContext(KEY, 'user', input, options)
+        : pipeline.executeWithContext(KEY, input, options)
+    )
       .catch((error: unknown) => {
         if (!isSluiceError(error) || !['aborted', 'store', 'timeout'].includes(error.code)) throw error;
         return undefined;
@@ -138,23 +167,23 @@ class World {
   }
 
   #tools(isOver: () => boolean): Tool[] {
-    return [true, false].flatMap((idempotent) =>
-      [true, false].map((alone) =>
-        tool({
-          ...{ name: nameOf({ idempotent, alone }), description: 'Works', input: z.object({}) },
-          ...{ idempotent, parallel: !alone, onUnknownOutcome: idempotent ? 'retry' : 'fail' },
-          execute: async (_input, { callId }) => {
-            if (isOver()) this.faults.push(`${callId} began after the end of its run`);
-            if (this.store.results.has(callId))
-              this.faults.push(`${callId} ran again after its result was stored`);
-            this.#starts.set(callId, (this.#starts.get(callId) ?? 0) + 1);
-            const { ms = 0, end = 'ok' } = this.#behaviorOf(callId) ?? {};
-            await new Promise((resolve) => setTimeout(resolve, ms));
-            if (end === 'throw') throw new Error('broken');
-            return end === 'bigint' ? 1n : `done ${callId}`;
-          },
-        }),
-      ),
+    const kinds = new Map(this.#made.rounds.flat().map((one) => [nameOf(one), one]));
+    return [...kinds].map(([name, { idempotent, alone, guarded, asks }]) =>
+      tool({
+        ...{ name, description: 'Works', input: z.object({}), idempotent, parallel: !alone },
+        onUnknownOutcome: idempotent ? 'retry' : asks ? 'ask' : 'fail',
+        ...(guarded && { needsApproval: true }),
+        execute: async (_input, { callId }) => {
+          if (isOver()) this.faults.push(`${callId} began after the end of its run`);
+          if (this.store.results.has(callId))
+            this.faults.push(`${callId} ran again after its result was stored`);
+          this.#starts.set(callId, (this.#starts.get(callId) ?? 0) + 1);
+          const { ms = 0, end = 'ok' } = this.#behaviorOf(callId) ?? {};
+          await new Promise((resolve) => setTimeout(resolve, ms));
+          if (end === 'throw') throw new Error('broken');
+          return end === 'bigint' ? 1n : `done ${callId}`;
+        },
+      }),
     );
   }
 
@@ -174,17 +203,33 @@ class World {
   }
 }
 
-const nameOf = ({ idempotent, alone }: Pick<Behavior, 'idempotent' | 'alone'>): string =>
-  `${idempotent ? 'add' : 'send'}${alone ? '_alone' : ''}`;
+function nameOf({ idempotent, alone, guarded, asks }: Behavior): string {
+  const words = [idempotent && 'idempotent', alone && 'alone', guarded && 'guarded', asks && 'asks'];
+  return ['call', ...words.filter((word) => word !== false)].join('_');
+}
+
+/** Approves what waits for that. What may have taken effect is not run again. */
+function decisionsOn(pending: readonly PendingCall[]): Input {
+  return decide(
+    Object.fromEntries(
+      pending.map(({ callId, waitsFor }) => [
+        callId,
+        waitsFor === 'approval' ? { approve: true } : { deny: 'Do not run it again.' },
+      ]),
+    ),
+  );
+}
 
 test('R60 every call has one result, sums are those of the model, and nothing finished runs twice, however often a turn is cut', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (made) => {
       const world = new World(made);
       let result: ExecutionResult | undefined;
-      for (const how of made.ends) result ??= await world.run('t', how);
-      if (made.isSettled) await world.run('u');
-      result = await world.run('t');
+      for (const how of made.ends) result ??= await world.goOn(how);
+      if (made.isSettled) await world.settle();
+      // Each round may wait for approvals, and then for decisions about what is unknown.
+      for (let tries = 0; tries < 8; tries++) result ??= await world.goOn();
+      if (made.isSettled) result = await world.run('t', 't');
 
       const isSettled = result?.reason === 'abandoned';
       expect(result?.outcome).toBe(isSettled ? 'interrupted' : 'completed');
