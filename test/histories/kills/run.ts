@@ -102,7 +102,7 @@ async function killing(
   let faults = 0;
   for (let number = 1; number <= kills; number++) {
     await pause(random, 0, MOST_MS);
-    await history.ends(number / 4);
+    await history.completes(number / 4);
     if (number % KILLS_PER_FAULT === 0 && failing.size === 0) {
       faults++;
       const run: Promise<void> = oneOf(random, kinds)
@@ -123,18 +123,18 @@ class History {
   isOver = false;
   readonly #children: Children;
   readonly #random: Random;
-  #ended = 0;
+  readonly #completed = new Set<string>();
 
   constructor(children: Children, random: Random) {
     this.#children = children;
     this.#random = random;
   }
 
-  /** Waits until this many turns have ended: if kills follow each other too fast, no turn gets anywhere. */
-  async ends(count: number): Promise<void> {
+  /** Waits until this many turns are complete: if kills follow each other too fast, no turn gets anywhere. */
+  async completes(count: number): Promise<void> {
     const from = performance.now();
-    while (this.#ended < count || !this.#children.isBusy) {
-      if (performance.now() - from > STUCK_MS) throw new Error(`No turn has ended for ${STUCK_MS} ms.`);
+    while (this.#completed.size < count || !this.#children.isBusy) {
+      if (performance.now() - from > STUCK_MS) throw new Error(`No turn is complete after ${STUCK_MS} ms.`);
       await delay(5);
     }
   }
@@ -161,10 +161,7 @@ class History {
         this.#attempt(session, turn),
         ...(isTwice ? [this.#attempt(session, turn)] : []),
       ]);
-      if (answers.includes(true)) {
-        this.#ended++;
-        return true;
-      }
+      if (answers.includes(true)) return true;
       if (!this.isOver && this.#chance(0.2)) return false;
     }
   }
@@ -179,6 +176,7 @@ class History {
       this.#random,
     );
     if (answer !== 'died') Object.assign(begun, comeOf(answer));
+    if (begun.came === 'completed') this.#completed.add(turn);
     return begun.came === 'completed' || begun.came === 'abandoned';
   }
 
