@@ -209,22 +209,10 @@ describe.each(wires)('the loop over $name', (wire) => {
   });
 });
 
-test('R25 two calls at one index are two calls', async () => {
-  await using stage = await wireStage(chat);
+test.each([chat, messages])('R25 two calls of $name at one index are two calls', async (wire) => {
+  await using stage = await wireStage(wire);
   const { pipeline, runs } = weatherLoop(stage);
-  const { lines } = chat.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] }, 0);
-  stage.enqueue(
-    { stream: { lines: lines.map((line) => line.replaceAll('"index":1', '"index":0')) } },
-    { text: 'Sunny.' },
-  );
-  await pipeline.execute('user', 'Weather?');
-  expect(runs).toEqual(['Rome', 'Oslo']);
-});
-
-test('R25 two blocks of Anthropic with one index are two calls', async () => {
-  await using stage = await wireStage(messages);
-  const { pipeline, runs } = weatherLoop(stage);
-  const { lines } = messages.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] }, 0);
+  const { lines } = wire.stream({ toolCalls: [call('Rome', 'a'), call('Oslo', 'b')] }, 0);
   stage.enqueue(
     { stream: { lines: lines.map((line) => line.replaceAll('"index":1', '"index":0')) } },
     { text: 'Sunny.' },
