@@ -5,8 +5,10 @@ import type { ContestantId } from './contestants/list.ts';
 import { interleave } from './harness/rounds.ts';
 import type { Side, Turns } from './harness/rounds.ts';
 import type { Growth } from './in-memory/growth.ts';
+import type { IdleTools } from './in-memory/idle-tools.ts';
 import type { ByRead } from './in-memory/kinds.ts';
 import type { Lengths } from './in-memory/lengths/kinds.ts';
+import { IN_MEMORY } from './in-memory/tool-turns.ts';
 import type { MemoryTask } from './in-memory/worker.ts';
 import { plan } from './plan.ts';
 import type { Size } from './plan.ts';
@@ -24,20 +26,36 @@ export async function measure(size: Size, runs: number, origin: string): Promise
   }
   const inMemory: Turns = { runs, processes: 'kept' };
   const executions = await timed('executions in memory', () =>
-    interleave<number>([memorySide('sluice'), memorySide('ai-sdk')], inMemory),
-  );
-  const layers = await timed('layers', () =>
-    interleave<ByRead>(
-      KINDS.map((kind) => memorySide(kind)),
+    interleave<number>(
+      (['sluice', 'ai-sdk'] as const).map((who) => memorySide({ what: 'execution', who })),
       inMemory,
     ),
   );
-  const growth = await timed('growth', () => interleave<Growth>([memorySide('growth')], inMemory));
-  const lengths = await timed('lengths', () => interleave<Lengths>([memorySide('lengths')], inMemory));
+  const toolTurns = await timed('turns with a tool in memory', () =>
+    interleave<number>(
+      IN_MEMORY.map((who) => memorySide({ what: 'tool turn', who })),
+      inMemory,
+    ),
+  );
+  const layers = await timed('layers', () =>
+    interleave<ByRead>(
+      KINDS.map((what) => memorySide({ what })),
+      inMemory,
+    ),
+  );
+  const growth = await timed('growth', () => interleave<Growth>([memorySide({ what: 'growth' })], inMemory));
+  const idle = await timed('idle tools', () =>
+    interleave<IdleTools>([memorySide({ what: 'idle tools' })], inMemory),
+  );
+  const lengths = await timed('lengths', () =>
+    interleave<Lengths>([memorySide({ what: 'lengths' })], inMemory),
+  );
   return {
     scenarios,
     executions,
+    toolTurns,
     layers,
+    idleTools: idle.get('idle tools') ?? [],
     growth: growth.get('growth') ?? [],
     lengths: lengths.get('lengths') ?? [],
   };
@@ -55,9 +73,9 @@ function clientSide(id: ContestantId, name: ScenarioId, origin: string): Side {
   return { id, label, module: 'client/worker.ts', task: { contestant: id, scenario: name, origin } };
 }
 
-function memorySide(what: MemoryTask['what']): Side {
-  const task: MemoryTask = { what };
-  return { id: what, label: what, module: 'in-memory/worker.ts', task };
+function memorySide(task: MemoryTask): Side {
+  const id = 'who' in task ? task.who : task.what;
+  return { id, label: `${task.what} of ${id}`, module: 'in-memory/worker.ts', task };
 }
 
 async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {

@@ -6,6 +6,9 @@ const everybody = contestants
   .filter(({ onlyOverTls = false }: Contestant) => !onlyOverTls)
   .map(({ id }) => id);
 
+/** Those that have a loop of tools, and the OpenAI SDK with one by hand. */
+const withTools: ContestantId[] = ['sluice', 'openai-sdk', 'ai-sdk', 'langchain', 'mastra'];
+
 /** How much is measured: only what the table of ratios needs, or everything. */
 export type Size = 'quick' | 'full';
 
@@ -25,6 +28,7 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
     'burst-by-event': ['sluice', 'floor'],
     paced: ['sluice', 'openai-sdk', 'ai-sdk', 'langchain'],
     call: ['sluice', 'openai-sdk'],
+    'tool-turn': withTools,
     'first-chunk': ['sluice', 'openai-sdk'],
     memory: ['sluice', 'openai-sdk'],
   },
@@ -33,6 +37,7 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
     'burst-by-event': everybody,
     paced: everybody,
     call: everybody,
+    'tool-turn': withTools,
     'first-chunk': everybody,
     memory: everybody,
     held: ['sluice'],

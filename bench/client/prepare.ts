@@ -20,8 +20,9 @@ export interface Task {
 /** Loads a contestant and warms it up. Returns a function that does one run of the scenario. */
 export async function prepare(task: Task): Promise<() => Promise<number>> {
   const { script, calls, warmUp, run, once } = scenario(task.scenario);
-  const callersAt = await callersOf(task.contestant);
-  const callerOf: CallerOf = (one, calls) => callersAt(task.origin, one, calls);
+  const { tool = false } = script;
+  const callersAt = await callersOf(task.contestant, tool);
+  const callerOf: CallerOf = (one, calls) => callersAt(task.origin, { ...one, tool }, calls);
   const caller = callerOf(script, calls);
   if (task.openAtOnce !== undefined) caller.openAtOnce = task.openAtOnce;
   // A single first call, so that everything that is set up on first use is set up once.
@@ -34,12 +35,14 @@ export async function prepare(task: Task): Promise<() => Promise<number>> {
 /** Makes a caller of answers that are played in one way, for so many calls at once. */
 type CallerOf = (script: Script, calls: number) => Caller;
 
-/** Loads a contestant. Returns a function that makes callers of one address of the upstream. */
+/** Loads a contestant, or its side of a tool turn. Returns a function that makes callers of one address of the upstream. */
 export async function callersOf(
   id: ContestantId,
+  tool = false,
 ): Promise<(origin: string, script: Script, calls: number) => Caller> {
   const { wire, label } = contestant(id);
-  const { open } = (await import(`../contestants/${id}.ts`)) as { open: Open };
+  const module = tool ? `../contestants/tools/${id}.ts` : `../contestants/${id}.ts`;
+  const { open } = (await import(module)) as { open: Open };
   return function callerOf(origin, script, calls) {
     const baseURL = `${origin}${pathOf(script)}${wire === 'chat' ? '/v1' : ''}`;
     return new Caller(label, open({ baseURL, calls }), answerOf(script.chunks));

@@ -21,7 +21,8 @@ export interface Scenario {
   run(caller: Caller): Promise<number>;
 }
 
-export type ScenarioId = 'burst' | 'burst-by-event' | 'paced' | 'call' | 'memory' | 'first-chunk' | 'held';
+export type ScenarioId =
+  'burst' | 'burst-by-event' | 'paced' | 'call' | 'tool-turn' | 'memory' | 'first-chunk' | 'held';
 
 /** Makes calls with one contestant and checks that each delivers the whole answer. */
 export class Caller {

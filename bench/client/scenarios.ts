@@ -1,8 +1,8 @@
-import { burst, burstByEvent, call, firstChunk, paced } from './speed.ts';
+import { burst, burstByEvent, call, firstChunk, paced, toolTurn } from './speed.ts';
 import { held, memory } from './open-streams.ts';
 import type { Scenario, ScenarioId } from './scenario.ts';
 
-const all: readonly Scenario[] = [burst, burstByEvent, paced, call, memory, firstChunk, held];
+const all: readonly Scenario[] = [burst, burstByEvent, paced, call, toolTurn, memory, firstChunk, held];
 
 /** The scenario with this id. */
 export function scenario(id: ScenarioId): Scenario {

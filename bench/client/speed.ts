@@ -10,6 +10,8 @@ const PACED_CHUNKS = 200;
 const CONCURRENT_CALLS = 10;
 const CALLS = 1_000;
 const FIRST_CHUNKS = 500;
+const TURNS = 300;
+const TURN_CHUNKS = 20;
 
 export const burst: Scenario = {
   id: 'burst',
@@ -64,6 +66,19 @@ export const call: Scenario = {
   warmUp: (caller) => calls(caller, 100),
   async run(caller) {
     return (await cpuOf(() => calls(caller, CALLS))) / CALLS;
+  },
+};
+
+export const toolTurn: Scenario = {
+  id: 'tool-turn',
+  title: 'A turn with a tool',
+  unit: 'µs CPU per turn',
+  how: `a call that asks for a tool, the tool, and a call that answers in ${TURN_CHUNKS} chunks, one event per write; ${CONCURRENT_CALLS} turns at a time`,
+  calls: CONCURRENT_CALLS,
+  script: { chunks: TURN_CHUNKS, perWrite: 1, paceMs: 0, tool: true },
+  warmUp: (caller) => calls(caller, 100),
+  async run(caller) {
+    return (await cpuOf(() => calls(caller, TURNS))) / TURNS;
   },
 };
 

@@ -11,6 +11,9 @@ export interface Upstream {
 /** The export of each contestant's module. Sets up the contestant once, as a program does when it starts. */
 export type Open = (upstream: Upstream) => Reader;
 
+/** Sets up a contestant over a model in memory, which asks for the tool and then gives an answer in these pieces. */
+export type OpenInMemory = (pieces: readonly string[]) => Reader | Promise<Reader>;
+
 /** Every contestant asks the same question. */
 export const PROMPT = 'Tell me about the river.';
 export const MODEL = 'gpt-4.1-nano';

@@ -32,9 +32,16 @@ function drop(...line: unknown[]): void {
   JSON.stringify(line);
 }
 
+interface ReaderOptions extends Pick<Upstream, 'calls'> {
+  /** A loop of tools, below those that see the whole turn and above those that see each call. */
+  loop?: Middleware;
+}
+
 /** Reads a pipeline of the five middleware and a provider with `for await`. */
-export function readerOf(terminal: Middleware, { calls }: Pick<Upstream, 'calls'>): Reader {
-  const pipeline = new Pipeline([...theFive(), terminal], {
+export function readerOf(terminal: Middleware, { calls, loop }: ReaderOptions): Reader {
+  const [logging, cost, ...perCall] = theFive();
+  const stack = [logging, cost, loop, ...perCall, terminal].filter((one) => one !== undefined);
+  const pipeline = new Pipeline(stack, {
     logger,
     maxConcurrentExecutions: Math.max(100, calls),
     executionTimeoutMs: 600_000,

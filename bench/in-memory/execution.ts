@@ -6,10 +6,11 @@ import { readerOf } from '../contestants/the-five.ts';
 import { Caller, cpuOf } from '../client/scenario.ts';
 import { answerOf, pieceAt } from '../upstream/text.ts';
 
-const CHUNKS = 20;
+export const CHUNKS = 20;
 /** Processor time spent before the first run, in microseconds. */
 const WARM_UP_CPU = 1_500_000;
-const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
+/** The answer of each execution. */
+export const PIECES: readonly string[] = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
 
 /**
  * Measures executions without a network, in microseconds each: `sluice` with its scripted provider, `ai-sdk` with its mock model. Both get the
@@ -17,7 +18,11 @@ const pieces = Array.from({ length: CHUNKS }, (_, index) => pieceAt(index));
  */
 export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promise<number>> {
   const reader = who === 'sluice' ? sluice() : await aiSdk();
-  const caller = new Caller(who, reader, answerOf(CHUNKS));
+  return repeated(new Caller(who, reader, answerOf(CHUNKS)));
+}
+
+/** Warms a caller up. Returns a function that does one run, in microseconds for each call. */
+export async function repeated(caller: Caller): Promise<() => Promise<number>> {
   const calls = (times: number) =>
     cpuOf(async () => {
       for (let time = 0; time < times; time++) await caller.call();
@@ -27,7 +32,7 @@ export async function executions(who: 'sluice' | 'ai-sdk'): Promise<() => Promis
 }
 
 function sluice(): Reader {
-  return readerOf(provider(scripted({ text: pieces }, { repeat: true })), { calls: 1 });
+  return readerOf(provider(scripted({ text: PIECES }, { repeat: true })), { calls: 1 });
 }
 
 /** Set up as its page on testing says, but without the default delays between chunks. */
@@ -41,7 +46,7 @@ async function aiSdk(): Promise<Reader> {
         chunkDelayInMs: null,
         chunks: [
           { type: 'text-start', id: 'text-1' },
-          ...pieces.map((delta) => ({ type: 'text-delta' as const, id: 'text-1', delta })),
+          ...PIECES.map((delta) => ({ type: 'text-delta' as const, id: 'text-1', delta })),
           { type: 'text-end', id: 'text-1' },
           {
             type: 'finish',

@@ -6,11 +6,15 @@ import type { ByRead, Kind } from '../in-memory/kinds.ts';
 import { TIMES_AS_LONG, lengthKinds } from '../in-memory/lengths/kinds.ts';
 import type { ByLength, LengthKind, LengthWork, Lengths } from '../in-memory/lengths/kinds.ts';
 import type { Growth } from '../in-memory/growth.ts';
+import type { IdleTools } from '../in-memory/idle-tools.ts';
 
 /** All results, by side and run. */
 export interface Measured {
   scenarios: Map<ScenarioId, Map<string, number[]>>;
   executions: Map<string, number[]>;
+  /** Turns of two calls and a tool. */
+  toolTurns: Map<string, number[]>;
+  idleTools: IdleTools[];
   /** Stacks with layers of each kind, and without any. */
   layers: Map<string, ByRead[]>;
   growth: Growth[];
@@ -34,6 +38,7 @@ const WORK: Record<ScenarioId, string> = {
   'burst-by-event': 'A chunk in a burst, one event per write',
   paced: 'A chunk at a pace',
   call: 'A call of one chunk',
+  'tool-turn': 'A turn with a tool',
   memory: 'Memory of an open stream',
   'first-chunk': 'Time to the first chunk',
   held: 'Held streams',
@@ -52,9 +57,13 @@ export const ratios: readonly Ratio[] = [
   beside('paced_vs_ai_sdk', 'paced', 'ai-sdk', 'Vercel AI SDK', 0.22),
   beside('paced_vs_langchain', 'paced', 'langchain', 'LangChain.js', 0.32),
   beside('call_vs_openai', 'call', 'openai-sdk', 'OpenAI SDK', 0.6),
+  beside('tool_turn_vs_ai_sdk', 'tool-turn', 'ai-sdk', 'Vercel AI SDK', 0.15),
+  beside('tool_turn_vs_langchain', 'tool-turn', 'langchain', 'LangChain.js', 0.25),
   beside('memory_vs_openai', 'memory', 'openai-sdk', 'OpenAI SDK', 0.62),
   layer('layer_fused_ns', 'One more middleware, a fused tap', 'fused', 8),
   layer('layer_generator_ns', 'One more middleware, a generator with `yield*`', 'generator', 120),
+  idle('tools_idle_ns', 'ns per chunk', 8, 'nsPerChunk'),
+  idle('tools_idle_us', 'µs per execution', 3, 'usPerExecution'),
   beside('ttfc_vs_openai', 'first-chunk', 'openai-sdk', 'OpenAI SDK', 0.95),
   {
     key: 'inmemory_vs_ai_sdk',
@@ -64,6 +73,8 @@ export const ratios: readonly Ratio[] = [
     decimals: 3,
     value: ({ executions }) => medianRatio(executions.get('sluice') ?? [], executions.get('ai-sdk') ?? []),
   },
+  turnInMemory('inmemory_tool_turn_vs_ai_sdk', 'ai-sdk', 'Vercel AI SDK with its mock model', 0.15),
+  turnInMemory('inmemory_tool_turn_vs_langchain', 'langchain', 'LangChain.js with a model in memory', 0.25),
   grown(
     'growth_chunks',
     'A chunk of an answer of 100,000',
@@ -112,6 +123,18 @@ function beside(
       return medianRatio(sides?.get(mine) ?? [], sides?.get(other) ?? []);
     },
   };
+}
+
+function turnInMemory(key: string, other: string, label: string, atMost: number): Ratio {
+  const value = ({ toolTurns }: Measured): number =>
+    medianRatio(toolTurns.get('sluice') ?? [], toolTurns.get(other) ?? []);
+  return { key, work: 'A turn with a tool in memory', beside: label, atMost, decimals: 3, value };
+}
+
+/** What `tools()` adds. */
+function idle(key: string, unit: string, atMost: number, what: keyof IdleTools): Ratio {
+  const value = (measured: Measured): number => median(measured.idleTools.map((run) => run[what]));
+  return { key, work: '`tools()`, no call', beside: unit, atMost, decimals: 1, value };
 }
 
 /** The cost of one layer in each run, in nanoseconds per chunk. */

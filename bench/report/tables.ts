@@ -6,6 +6,7 @@ import { median } from '../harness/statistics.ts';
 import type { Growth } from '../in-memory/growth.ts';
 import { TIMES_AS_LONG, lengthKinds } from '../in-memory/lengths/kinds.ts';
 import { PER_READ } from '../in-memory/kinds.ts';
+import { IN_MEMORY } from '../in-memory/tool-turns.ts';
 import type { Kind } from '../in-memory/kinds.ts';
 import { layerCosts, lengthCosts } from './ratios.ts';
 import type { Measured } from './ratios.ts';
@@ -24,7 +25,9 @@ export function tablesOf(measured: Measured): Table[] {
   return [
     ...tables,
     executionTable(measured),
+    toolTurnTable(measured),
     layerTable(measured),
+    idleTable(measured),
     growthTable(measured),
     lengthTable(measured),
   ];
@@ -49,6 +52,33 @@ function executionTable({ executions }: Measured): Table {
     unit: 'µs CPU',
     how: 'answers of 20 chunks, one execution after the other, no network',
     rows,
+  };
+}
+
+function toolTurnTable({ toolTurns }: Measured): Table {
+  const labels: Record<(typeof IN_MEMORY)[number], string> = {
+    sluice: 'Sluice, five middleware and `tools()`',
+    'ai-sdk': 'Vercel AI SDK, `streamText()` with `tools`, its mock model',
+    langchain: 'LangChain.js, `createAgent()`, a model in memory',
+    mastra: 'Mastra, the mock model of the AI SDK',
+  };
+  return {
+    title: 'A turn with a tool in memory',
+    unit: 'µs CPU',
+    how: 'a call that asks for a tool, the tool, and a call that answers in 20 chunks; one turn after the other, no network',
+    rows: IN_MEMORY.map((who) => ({ label: labels[who], runs: toolTurns.get(who) ?? [] })),
+  };
+}
+
+function idleTable({ idleTools }: Measured): Table {
+  return {
+    title: '`tools()` without a call',
+    unit: 'CPU',
+    how: 'the difference between a pipeline with it and one without, which take turns, with a provider in memory',
+    rows: [
+      { label: 'a chunk, 16 per read, ns', runs: idleTools.map((run) => run.nsPerChunk) },
+      { label: 'an execution of one chunk, µs', runs: idleTools.map((run) => run.usPerExecution) },
+    ],
   };
 }
 
@@ -136,7 +166,15 @@ export function cells(...texts: string[]): string {
 
 /** The tables that the chart shows: those with several contestants. */
 export function pictured(measured: Measured): Table[] {
-  const shown: ScenarioId[] = ['burst', 'burst-by-event', 'paced', 'call', 'memory', 'first-chunk'];
+  const shown: ScenarioId[] = [
+    'burst',
+    'burst-by-event',
+    'paced',
+    'call',
+    'tool-turn',
+    'memory',
+    'first-chunk',
+  ];
   return shown.flatMap((id) => {
     const sides = measured.scenarios.get(id);
     return sides === undefined ? [] : [scenarioTable(scenario(id), sides)];

@@ -4,6 +4,7 @@ import type { Side, Turns } from '../harness/rounds.ts';
 import type { Growth } from './growth.ts';
 import type { Places } from './places.ts';
 import type { Speed, SpeedOf } from './speed.ts';
+import type { StepCosts } from './steps.ts';
 import type { StoreEntry } from './stores.ts';
 import type { SessionTask } from './worker.ts';
 
@@ -13,7 +14,10 @@ export interface MeasuredSessions {
   /** Keys are the id of a store, the id followed by ` bare`, or `execution`. */
   speed: Map<string, Speed[]>;
   growth: Map<string, Growth[]>;
+  steps: Map<string, StepCosts[]>;
 }
+
+type Work = { speed: SpeedOf } | { growth: StoreEntry['id'] } | { steps: StoreEntry['id'] };
 
 /** Measures the stores. Reports its progress on standard error. */
 export async function measure(
@@ -22,7 +26,7 @@ export async function measure(
   { size, runs }: { size: Size; runs: number },
 ): Promise<MeasuredSessions> {
   const turns: Turns = { runs, processes: size === 'quick' ? 'kept' : 'each' };
-  const side = (id: string, what: { speed: SpeedOf } | { growth: StoreEntry['id'] }): Side => {
+  const side = (id: string, what: Work): Side => {
     const task: SessionTask = { size, places, ...what };
     return { id, label: id, module: 'sessions/worker.ts', task };
   };
@@ -35,7 +39,13 @@ export async function measure(
     interleave<Speed>([side('execution', { speed: 'execution' }), ...speeds], turns),
   );
   const growth = await timed('long sessions', () => interleave<Growth>(growths, turns));
-  return { stores, speed, growth };
+  const steps = await timed('steps and appends', () =>
+    interleave<StepCosts>(
+      stores.map(({ id }) => side(id, { steps: id })),
+      turns,
+    ),
+  );
+  return { stores, speed, growth, steps };
 }
 
 async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {

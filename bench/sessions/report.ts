@@ -9,10 +9,14 @@ import type { Length } from './growth.ts';
 import type { MeasuredSessions } from './measure.ts';
 import { RUN_MS, TOGETHER } from './speed.ts';
 import type { Speed } from './speed.ts';
+import { ROUNDS, STEP_CALLS } from './steps.ts';
+import type { StepCosts } from './steps.ts';
 import type { StoreEntry } from './stores.ts';
 
 /** The goal for the next turn of the longest session, as a multiple of the shortest one. */
 const MOST_GROWTH = 1.5;
+/** The goal for a step of a turn, as a multiple of an append of the same size. */
+const MOST_STEP = 1.2;
 
 /** How the runs were done. */
 export interface Circumstances {
@@ -34,6 +38,9 @@ interface Row {
   barePerSecond: number;
   growth: number;
   growthAfterWindow: number;
+  /** A step beside an append of the same size. */
+  replyStep: number;
+  resultStep: number;
 }
 
 function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
@@ -49,7 +56,23 @@ function rowOf(store: StoreEntry, measured: MeasuredSessions): Row {
     barePerSecond: median(column(measured, `${store.id} bare`, 'perSecond')),
     growth: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, short)),
     growthAfterWindow: medianRatio(nextTurns(store, measured, long), nextTurns(store, measured, middle)),
+    // The step has the money, as the append with the end of a turn.
+    replyStep: besideAppend('reply step with money', 'append of a reply with end', store, measured),
+    resultStep: besideAppend('result step', 'append of results', store, measured),
   };
+}
+
+function besideAppend(
+  step: keyof StepCosts,
+  append: keyof StepCosts,
+  { id }: StoreEntry,
+  { steps }: MeasuredSessions,
+): number {
+  const runs = steps.get(id) ?? [];
+  return medianRatio(
+    runs.map((run) => run[step]),
+    runs.map((run) => run[append]),
+  );
 }
 
 /** The time that a store adds to an execution, in each run. */
@@ -75,6 +98,8 @@ export function asObject(measured: MeasuredSessions): Record<string, number> {
     [`${id}_bare_write_us`, row.bareUs, 1],
     [`${id}_added_vs_bare_write`, row.besideBare, 2],
     [`${id}_10000_vs_10_messages`, row.growth, 3],
+    [`${id}_reply_step_vs_append`, row.replyStep, 2],
+    [`${id}_result_step_vs_append`, row.resultStep, 2],
   ]);
   return Object.fromEntries(
     entries.map(([key, number, decimals]) => {
@@ -115,6 +140,9 @@ function summary(measured: MeasuredSessions): string[] {
     '10,000 / 100 messages',
     '10,000 / 10 messages',
     `at most ${MOST_GROWTH}`,
+    'reply step / append',
+    'result step / append',
+    `at most ${MOST_STEP}`,
   ];
   const lines = measured.stores.map((store) => {
     const row = rowOf(store, measured);
@@ -127,9 +155,12 @@ function summary(measured: MeasuredSessions): string[] {
       row.growthAfterWindow.toFixed(3),
       row.growth.toFixed(3),
       row.growth <= MOST_GROWTH ? 'yes' : 'no',
+      row.replyStep.toFixed(2),
+      row.resultStep.toFixed(2),
+      Math.max(row.replyStep, row.resultStep) <= MOST_STEP ? 'yes' : 'no',
     );
   });
-  const line = cells('---', ...heads.slice(1, -1).map(() => '---:'), '---');
+  const line = cells('---', ...heads.slice(1).map((head) => (head.startsWith('at most') ? '---' : '---:')));
   return ['## In short', '', cells(...heads), line, ...lines, ''];
 }
 
@@ -175,6 +206,17 @@ function tables(measured: MeasuredSessions, size: Size): Parameters<typeof markd
             runs: nextTurns(store, measured, length),
           })),
         ),
+    },
+    {
+      title: 'A step of a turn beside an append',
+      unit: 'µs, p50',
+      how: `${ROUNDS[size]} calls of each kind per run, which take turns; each call writes 560 bytes of text, five results five times as many`,
+      rows: stores.flatMap(({ id, label }) =>
+        STEP_CALLS.map((name) => ({
+          label: `${label}, ${name}`,
+          runs: (measured.steps.get(id) ?? []).map((run) => run[name]),
+        })),
+      ),
     },
   ];
 }

@@ -1,25 +1,29 @@
-/**
- * Steps of a turn beside appends, on every store: `node bench/sessions/steps.ts [rounds]`. All calls are made in turn, in one process, and each has one
- * message of the same size. The figures are medians of single calls in microseconds.
- */
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { installLibrary } from '../harness/set-up.ts';
 import { median } from '../harness/statistics.ts';
+import type { Size } from '../plan.ts';
 import type { Places } from './places.ts';
+import { openBackend } from './stores.ts';
+import type { StoreId } from './stores.ts';
 import type { Lease, Message, StateStore, Step, ToolResultPart } from 'sluice';
 
-const [, , count = '400', given] = process.argv;
-const rounds = Number(count);
+/** The calls that are compared. Each has one message of the same size, or five. */
+export const STEP_CALLS = [
+  'append of a reply',
+  'append of results',
+  'append of a reply with end',
+  'reply step',
+  'reply step with money',
+  'result step',
+  'five results at once',
+] as const;
+
+/** Microseconds for each call, p50. */
+export type StepCosts = Record<(typeof STEP_CALLS)[number], number>;
+
+/** How often each call is made in a run. */
+export const ROUNDS: Record<Size, number> = { quick: 60, full: 300 };
 /** How many steps a turn has before it is closed. */
 const TURN = 10;
 const WARM_UP = 50;
-
-if (given === undefined) installLibrary();
-// Imported now, because their imports were only just installed.
-const { openPlaces } = await import('./places.ts');
-const { openBackend, stores } = await import('./stores.ts');
-const { sqliteStore } = await import('sluice/stores/sqlite');
 
 const text = 'It is 21 degrees and sunny. '.repeat(20);
 const call = {
@@ -97,69 +101,39 @@ class Session {
   }
 }
 
-async function measure(store: StateStore): Promise<Record<string, number>> {
-  const [appends, ends, steps, more] = [1, 2, 3, 4].map(() => new Session(store)) as [
-    Session,
-    Session,
-    Session,
-    Session,
-  ];
+/** Prepares steps and appends on a store. Returns a function that does one run, in which all calls take turns. */
+export async function stepsOf(id: StoreId, places: Places, size: Size): Promise<() => Promise<StepCosts>> {
+  const { store } = await openBackend(id, places);
+  const appends = new Session(store);
+  const ends = new Session(store);
+  const steps = new Session(store);
+  const more = new Session(store);
   for (const session of [steps, more]) await session.append(reply, false);
-  const calls: Record<string, () => Promise<void>> = {
+  const five = Array.from({ length: 5 }, () => resultStep);
+  const calls: Record<keyof StepCosts, () => Promise<void>> = {
     'append of a reply': () => appends.append(reply, false),
     'append of results': () => appends.append(results, false),
     'append of a reply with end': () => ends.append(reply, true),
     'reply step': () => steps.record([replyStep], false),
     'reply step with money': () => more.record([replyStep], true),
     'result step': () => steps.record([resultStep], false),
-    'five results at once': () =>
-      more.record(
-        Array.from({ length: 5 }, () => resultStep),
-        false,
-      ),
+    'five results at once': () => more.record(five, false),
   };
-  const times = new Map<string, number[]>(Object.keys(calls).map((name) => [name, []]));
-  for (let round = -WARM_UP; round < rounds; round++) {
-    const order = Object.entries(calls);
-    // Each call comes first equally often.
-    const shifted = [...order.slice(round % order.length), ...order.slice(0, round % order.length)];
-    for (const [name, run] of shifted) {
-      const started = performance.now();
-      await run();
-      if (round >= 0) times.get(name)?.push((performance.now() - started) * 1_000);
+  const rounds = async (count: number): Promise<StepCosts> => {
+    const times = new Map<string, number[]>(STEP_CALLS.map((name) => [name, []]));
+    for (let round = 0; round < count; round++) {
+      const at = round % STEP_CALLS.length;
+      // Each call comes first equally often.
+      for (const name of [...STEP_CALLS.slice(at), ...STEP_CALLS.slice(0, at)]) {
+        const started = performance.now();
+        await calls[name]();
+        times.get(name)?.push((performance.now() - started) * 1_000);
+      }
+      for (const session of [steps, more]) await session.tidy();
     }
-    for (const session of [steps, more]) await session.tidy();
-  }
-  return Object.fromEntries([...times].map(([name, list]) => [name, median(list)]));
-}
-
-async function report(label: string, store: StateStore): Promise<void> {
-  const found = await measure(store);
-  const [append = 0, ended = 0] = [found['append of a reply'], found['append of a reply with end']];
-  console.log(label);
-  for (const [name, us] of Object.entries(found)) {
-    const beside = name.includes('money') ? ended : append;
-    console.log(`  ${name.padEnd(28)} ${us.toFixed(0).padStart(6)} µs  ${(us / beside).toFixed(2)}`);
-  }
-  await store.close();
-}
-
-/** Measures all stores whose places are there. The clients stay open, so this is done in a process of its own. */
-async function measureAll(places: Places): Promise<void> {
-  for (const { id, label, full = false, needs } of stores) {
-    if (full || (needs !== undefined && places[needs] === undefined)) continue;
-    const { store, beforehand } = await openBackend(id, places);
-    if (beforehand !== undefined) await report(`${label}, without the wait for the disk`, beforehand);
-    if (id === 'sqlite') await report('SQLite in memory', sqliteStore({ path: ':memory:' }));
-    await report(label, store);
-  }
-  process.exit();
-}
-
-if (given === undefined) {
-  await using opened = await openPlaces();
-  const parameters = [fileURLToPath(import.meta.url), String(rounds), JSON.stringify(opened.places)];
-  execFileSync(process.execPath, parameters, { stdio: 'inherit' });
-} else {
-  await measureAll(JSON.parse(given) as Places);
+    const costs = STEP_CALLS.map((name): [string, number] => [name, median(times.get(name) ?? [])]);
+    return Object.fromEntries(costs) as StepCosts;
+  };
+  await rounds(WARM_UP);
+  return () => rounds(ROUNDS[size]);
 }

@@ -12,9 +12,10 @@ import { Metronome, playAtFullSpeed } from './play.ts';
 import type { Ending } from './play.ts';
 import { scriptOf } from './script.ts';
 import type { Script } from './script.ts';
+import { TOOL } from './tool.ts';
 import { note, takeUses } from './uses.ts';
 import type { Use } from './uses.ts';
-import { buffersOf, chatWire, messagesWire } from './wire.ts';
+import { buffersOf, callBuffersOf, chatWire, messagesWire } from './wire.ts';
 import type { Wire } from './wire.ts';
 
 /** What the upstream is started with. */
@@ -103,7 +104,7 @@ async function answer(request: Request, response: Response): Promise<void> {
   const path = request.url ?? '';
   const script = scriptOf(path);
   const wire = wireFor(path, asked);
-  const buffers = buffersFor(wire, script);
+  const buffers = script.tool === true ? turnBuffersFor(wire, script, asked) : buffersFor(wire, script);
   const body = begin(response, 200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
@@ -134,6 +135,19 @@ function wireFor(path: string, body: string): Wire {
 function buffersFor(wire: Wire, { chunks, perWrite }: Script): Buffer[] {
   const key = `${WIRES.indexOf(wire)} ${chunks} ${perWrite}`;
   const buffers = made.get(key) ?? buffersOf(wire, chunks, perWrite);
+  made.set(key, buffers);
+  return buffers;
+}
+
+/** The call of the tool, or the answer if the request has its result. Fails if the tool or its result is missing. */
+function turnBuffersFor(wire: Wire, script: Script, asked: string): Buffer[] {
+  if (!asked.includes(`"${TOOL.name}"`)) throw new Error('The tool is not in the request.');
+  if (asked.includes('"tool_call_id"')) {
+    if (!asked.includes(TOOL.result)) throw new Error('The result of the tool is not in the request.');
+    return buffersFor(wire, script);
+  }
+  const key = `${WIRES.indexOf(wire)} call ${script.perWrite}`;
+  const buffers = made.get(key) ?? callBuffersOf(wire, script.perWrite);
   made.set(key, buffers);
   return buffers;
 }

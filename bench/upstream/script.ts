@@ -6,16 +6,24 @@ export interface Script {
   perWrite: number;
   /** Milliseconds between writes. 0: as fast as the socket accepts them. */
   paceMs: number;
+  /** Whether the model first calls a tool, and gives its answer when it has the result. */
+  tool?: boolean;
 }
 
-/** The path of a script: `/c1000-w16-p0`. */
-export function pathOf({ chunks, perWrite, paceMs }: Script): string {
-  return `/c${chunks}-w${perWrite}-p${paceMs}`;
+/** The path of a script: `/c1000-w16-p0`, or `/c20-w1-p0-tool`. */
+export function pathOf({ chunks, perWrite, paceMs, tool = false }: Script): string {
+  return `/c${chunks}-w${perWrite}-p${paceMs}${tool ? '-tool' : ''}`;
 }
 
 /** The script in a request's path. */
 export function scriptOf(path: string): Script {
-  const found = /\/c(\d+)-w(\d+)-p(\d+)\//.exec(path);
+  const found = /\/c(\d+)-w(\d+)-p(\d+)(-tool)?\//.exec(path);
   if (found === null) throw new Error(`The path ${path} contains no script.`);
-  return { chunks: Number(found[1]), perWrite: Number(found[2]), paceMs: Number(found[3]) };
+  const [, chunks, perWrite, paceMs, tool] = found;
+  return {
+    chunks: Number(chunks),
+    perWrite: Number(perWrite),
+    paceMs: Number(paceMs),
+    tool: tool !== undefined,
+  };
 }

@@ -1,4 +1,5 @@
 import { pieceAt } from './text.ts';
+import { ARGUMENTS, TOOL } from './tool.ts';
 
 /** The events of a wire format. */
 export interface Wire {
@@ -10,6 +11,8 @@ export interface Wire {
   piece(text: string): string;
   /** The events after the text. */
   closing(chunks: number): string[];
+  /** The events of a reply that calls the tool. Only Chat Completions has it, which all contestants of a tool turn speak. */
+  toolCall?(): string[];
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -34,15 +37,29 @@ export function chatWire(includeUsage: boolean): Wire {
   });
   const data = (event: object, said = ''): string =>
     `data: ${JSON.stringify({ ...event, obfuscation: padding(said) })}\n\n`;
+  const closing = (reason: string, tokens: number): string[] => [
+    data(choice({}, reason)),
+    ...(includeUsage ? [data({ ...frame, choices: [], usage: chatUsage(tokens) })] : []),
+    'data: [DONE]\n\n',
+  ];
   return {
     path: '/chat/completions',
     opening: () => [data(choice({ role: 'assistant', content: '', refusal: null }, null))],
     piece: (text) => data(choice({ content: text }, null), text),
-    closing: (chunks) => [
-      data(choice({}, 'stop')),
-      ...(includeUsage ? [data({ ...frame, choices: [], usage: chatUsage(chunks) })] : []),
-      'data: [DONE]\n\n',
-    ],
+    closing: (chunks) => closing('stop', chunks),
+    toolCall() {
+      const begun = {
+        index: 0,
+        id: 'call_GqXh2rY7',
+        type: 'function',
+        function: { name: TOOL.name, arguments: '' },
+      };
+      const first = { role: 'assistant', content: null, tool_calls: [begun], refusal: null };
+      const more = ARGUMENTS.map((piece) =>
+        data(choice({ tool_calls: [{ index: 0, function: { arguments: piece } }] }, null), piece),
+      );
+      return [data(choice(first, null)), ...more, ...closing('tool_calls', ARGUMENTS.length)];
+    },
     headers: {
       'x-request-id': 'req_7f1c2c7d1f0b4d6f8d5ad8a5a1f4d6b2',
       'openai-version': '2020-10-01',
@@ -148,5 +165,15 @@ export function buffersOf(wire: Wire, chunks: number, perWrite: number): Buffer[
     buffers.push(Buffer.from(slice.join('')));
     from = end;
   }
+  return buffers;
+}
+
+/** Encodes the reply that calls the tool. */
+export function callBuffersOf(wire: Wire, perWrite: number): Buffer[] {
+  const events = wire.toolCall?.();
+  if (events === undefined) throw new Error(`${wire.path} has no reply that calls a tool.`);
+  const buffers: Buffer[] = [];
+  for (let at = 0; at < events.length; at += perWrite)
+    buffers.push(Buffer.from(events.slice(at, at + perWrite).join('')));
   return buffers;
 }
