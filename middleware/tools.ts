@@ -1,9 +1,9 @@
 import type { Middleware, ToolDefinition } from '../src/index.ts';
-import type { ToolSet } from './tools/asking.ts';
-import { Loop } from './tools/loop.ts';
+import type { ToolSet } from './tools/loop/asking.ts';
+import { Loop } from './tools/loop/loop.ts';
 import { toolsByName, toolsSettings } from './tools/options.ts';
 import type { ToolsOptions } from './tools/options.ts';
-import { recordsKey } from './tools/record.ts';
+import { recordsKey } from './tools/loop/record.ts';
 import type { Tool } from './tools/tool.ts';
 import { withTools } from './tools/tools-of.ts';
 

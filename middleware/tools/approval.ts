@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { wellFormed } from '../../src/index.ts';
 import type { ExecutionContext } from '../../src/index.ts';
 import { parseOptions, scrub } from '../../src/kit/index.ts';
-import { toolError } from './calls.ts';
+import { toolError } from './calls/calls.ts';
 import { plainCopy } from './result.ts';
 import type { Tool } from './tool.ts';
 import { messageOf } from './values.ts';

@@ -1,8 +1,8 @@
-import { SluiceError } from '../../src/index.ts';
-import type { Approve, CallState, PendingCall } from '../../src/index.ts';
+import { SluiceError } from '../../../src/index.ts';
+import type { Approve, CallState, PendingCall } from '../../../src/index.ts';
 import { toolError } from './calls.ts';
 import { checkOf } from './judge.ts';
-import type { Tool } from './tool.ts';
+import type { Tool } from '../tool.ts';
 import { shownOf } from './waiting.ts';
 
 /**

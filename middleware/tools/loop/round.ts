@@ -1,4 +1,4 @@
-import type { Message, RoundState, ToolCallPart } from '../../src/index.ts';
+import type { Message, RoundState, ToolCallPart } from '../../../src/index.ts';
 
 /** The calls of a message that its provider has not run itself. */
 export function callsOf({ content }: Message): ToolCallPart[] {

@@ -1,11 +1,11 @@
-import type { ToolCallPart, ResultStep } from '../../src/index.ts';
-import { scrub } from '../../src/kit/index.ts';
+import type { ToolCallPart, ResultStep } from '../../../src/index.ts';
+import { scrub } from '../../../src/kit/index.ts';
 import { toolError } from './calls.ts';
-import type { ToolsSettings } from './options.ts';
-import { errorResult } from './result.ts';
-import type { Checked } from './schema.ts';
-import type { Tool } from './tool.ts';
-import { isRecord, messageOf } from './values.ts';
+import type { ToolsSettings } from '../options.ts';
+import { errorResult } from '../result.ts';
+import type { Checked } from '../schema.ts';
+import type { Tool } from '../tool.ts';
+import { isRecord, messageOf } from '../values.ts';
 
 /** The tools that a round offers: ours, and those that the caller runs itself. */
 export interface Offered {

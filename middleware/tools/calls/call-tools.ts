@@ -1,6 +1,6 @@
-import { SluiceError, ledgerOf } from '../../src/index.ts';
-import type { CallState, Ledger, PendingCall, Step } from '../../src/index.ts';
-import type { Tool } from './tool.ts';
+import { SluiceError, ledgerOf } from '../../../src/index.ts';
+import type { CallState, Ledger, PendingCall, Step } from '../../../src/index.ts';
+import type { Tool } from '../tool.ts';
 
 /** Tools by their names. */
 export type ToolsByName = ReadonlyMap<string, Tool>;

@@ -6,14 +6,14 @@ import type {
   Span,
   Step,
   TurnSteps,
-} from '../../src/index.ts';
+} from '../../../src/index.ts';
 import { RunningCall } from './calls.ts';
 import type { CallOwner, ReadyCall } from './calls.ts';
-import type { LoopRecord } from './record.ts';
-import type { ToolsSettings } from './options.ts';
-import { errorResult } from './result.ts';
+import type { LoopRecord } from '../loop/record.ts';
+import type { ToolsSettings } from '../options.ts';
+import { errorResult } from '../result.ts';
 import { takeStarts } from './schedule.ts';
-import { messageOf } from './values.ts';
+import { messageOf } from '../values.ts';
 
 /** What a runner tells its loop. */
 export interface RunnerEvents {

@@ -1,10 +1,10 @@
-import { SluiceError } from '../../src/index.ts';
-import type { ExecutionContext, PendingCall, ToolCallPart } from '../../src/index.ts';
-import type { ApprovalRequest } from './approval.ts';
-import type { ToolSet } from './asking.ts';
-import { plainCopy } from './result.ts';
-import type { Tool } from './tool.ts';
-import { CANCELLED } from './values.ts';
+import { SluiceError } from '../../../src/index.ts';
+import type { ExecutionContext, PendingCall, ToolCallPart } from '../../../src/index.ts';
+import type { ApprovalRequest } from '../approval.ts';
+import type { ToolSet } from '../loop/asking.ts';
+import { plainCopy } from '../result.ts';
+import type { Tool } from '../tool.ts';
+import { CANCELLED } from '../values.ts';
 
 /** A call whose arguments are checked. */
 export interface CheckedCall {

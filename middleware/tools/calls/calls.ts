@@ -1,4 +1,4 @@
-import { SluiceError, isSluiceError } from '../../src/index.ts';
+import { SluiceError, isSluiceError } from '../../../src/index.ts';
 import type {
   CallOutcome,
   ExecutionContext,
@@ -9,15 +9,15 @@ import type {
   SpanHandle,
   ToolCallPart,
   TurnSteps,
-} from '../../src/index.ts';
-import { Timer, kindOfThrown, scrub } from '../../src/kit/index.ts';
-import type { ToolsSettings } from './options.ts';
-import { errorResult, normalResult, noted, plainCopy, textOfResult } from './result.ts';
-import type { NormalResult } from './result.ts';
-import type { Approval, RunCall, Tool, ToolRun } from './tool.ts';
-import { Unfinished } from './unfinished.ts';
-import { isUnknownOutcome } from './unknown-outcome.ts';
-import { CANCELLED, UNKNOWN, messageOf } from './values.ts';
+} from '../../../src/index.ts';
+import { Timer, kindOfThrown, scrub } from '../../../src/kit/index.ts';
+import type { ToolsSettings } from '../options.ts';
+import { errorResult, normalResult, noted, plainCopy, textOfResult } from '../result.ts';
+import type { NormalResult } from '../result.ts';
+import type { Approval, RunCall, Tool, ToolRun } from '../tool.ts';
+import { Unfinished } from '../unfinished.ts';
+import { isUnknownOutcome } from '../unknown-outcome.ts';
+import { CANCELLED, UNKNOWN, messageOf } from '../values.ts';
 import { unknownCall } from './waiting.ts';
 
 /** A call that is ready to run. */

@@ -1,4 +1,4 @@
-import type { Message, Part, StreamChunk } from '../../src/index.ts';
+import type { Message, Part, StreamChunk } from '../../../src/index.ts';
 
 /** A message of the model as chunks with a number, for a loop that says a recorded round again. */
 export function chunksOf({ content }: Message, call: number): StreamChunk[] {

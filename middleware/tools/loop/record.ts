@@ -1,4 +1,4 @@
-import { Ledger, SluiceError, contextKey, isSluiceError, ledgerOf } from '../../src/index.ts';
+import { Ledger, SluiceError, contextKey, isSluiceError, ledgerOf } from '../../../src/index.ts';
 import type {
   ContextKey,
   ExecutionContext,
@@ -8,8 +8,8 @@ import type {
   Step,
   StepWriter,
   TurnSteps,
-} from '../../src/index.ts';
-import { expiredError } from './claim.ts';
+} from '../../../src/index.ts';
+import { expiredError } from '../calls/claim.ts';
 
 /** Where the steps of a loop are kept. */
 type StepKeeper = Pick<TurnSteps, 'isDurable' | 'enter' | 'list' | 'path' | 'under'>;

@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError } from '../../../src/index.ts';
 import type {
   ExecutionContext,
   FinishReason,
@@ -8,14 +8,14 @@ import type {
   ToolCallPart,
   ResultStep,
   Step,
-} from '../../src/index.ts';
-import { approvalFor } from './approval.ts';
-import type { Asked } from './asking.ts';
+} from '../../../src/index.ts';
+import { approvalFor } from '../approval.ts';
+import type { Asked } from '../loop/asking.ts';
 import type { ReadyCall } from './calls.ts';
 import { judge } from './judge.ts';
-import { callsOf } from './round.ts';
-import type { LoopRecord } from './record.ts';
-import type { ToolsSettings } from './options.ts';
+import { callsOf } from '../loop/round.ts';
+import type { LoopRecord } from '../loop/record.ts';
+import type { ToolsSettings } from '../options.ts';
 import { notRun } from './runner.ts';
 import { takeStarts } from './schedule.ts';
 import { approvalCall, checkCanWait, clientCall } from './waiting.ts';

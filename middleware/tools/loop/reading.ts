@@ -1,5 +1,5 @@
-import { Accumulator } from '../../src/index.ts';
-import type { Message, StreamChunk } from '../../src/index.ts';
+import { Accumulator } from '../../../src/index.ts';
+import type { Message, StreamChunk } from '../../../src/index.ts';
 import { CallIds } from './call-ids.ts';
 
 /** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */

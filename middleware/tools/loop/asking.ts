@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError } from '../../../src/index.ts';
 import type {
   ExecutionContext,
   Message,
@@ -11,15 +11,15 @@ import type {
   ToolChoice,
   ToolDefinition,
   RoundState,
-} from '../../src/index.ts';
-import { answerOf } from '../../src/kit/index.ts';
-import { toolError } from './calls.ts';
-import type { Offered } from './judge.ts';
+} from '../../../src/index.ts';
+import { answerOf } from '../../../src/kit/index.ts';
+import { toolError } from '../calls/calls.ts';
+import type { Offered } from '../calls/judge.ts';
 import { messagesOf } from './round.ts';
-import type { ToolsSettings } from './options.ts';
+import type { ToolsSettings } from '../options.ts';
 import type { RecordsKey } from './record.ts';
-import { textOfResult } from './result.ts';
-import type { Tool } from './tool.ts';
+import { textOfResult } from '../result.ts';
+import type { Tool } from '../tool.ts';
 
 /** What one `tools()` was made with. */
 export interface ToolSet {

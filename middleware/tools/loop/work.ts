@@ -1,5 +1,5 @@
-import { end } from '../../src/index.ts';
-import type { PushSource, Receiver, Reply, SluiceError, StreamChunk } from '../../src/index.ts';
+import { end } from '../../../src/index.ts';
+import type { PushSource, Receiver, Reply, SluiceError, StreamChunk } from '../../../src/index.ts';
 
 /** How some work ends: with a reply, which is the last or is followed by the next one, or with an error. */
 export type WorkEnd = { readonly reply: Reply; readonly isLast: boolean } | { readonly error: unknown };

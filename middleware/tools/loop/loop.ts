@@ -1,4 +1,4 @@
-import { Stream, isSluiceError } from '../../src/index.ts';
+import { Stream, isSluiceError } from '../../../src/index.ts';
 import type {
   ExecutionContext,
   Message,
@@ -9,23 +9,23 @@ import type {
   ResultStep,
   RoundState,
   SluiceError,
-} from '../../src/index.ts';
-import { withDeadline } from '../../src/kit/index.ts';
-import { GRACE_MS } from './calls.ts';
-import type { RunningCall } from './calls.ts';
+} from '../../../src/index.ts';
+import { withDeadline } from '../../../src/kit/index.ts';
+import { GRACE_MS } from '../calls/calls.ts';
+import type { RunningCall } from '../calls/calls.ts';
 import { chunksOf, saidAgain } from './chunks-of.ts';
-import { decided } from './decide.ts';
-import type { Decided } from './decide.ts';
+import { decided } from '../calls/decide.ts';
+import type { Decided } from '../calls/decide.ts';
 import { Asking } from './asking.ts';
 import type { Asked, ToolSet } from './asking.ts';
-import { openCalls } from './open-calls.ts';
+import { openCalls } from '../calls/open-calls.ts';
 import { Reading } from './reading.ts';
 import { earlierRecord, newRecord, turnIdOf, willBeDurable } from './record.ts';
 import type { LoopRecord } from './record.ts';
-import { textOfResult } from './result.ts';
-import { Runner } from './runner.ts';
-import type { RunnerEvents } from './runner.ts';
-import { checkStored } from './waiting.ts';
+import { textOfResult } from '../result.ts';
+import { Runner } from '../calls/runner.ts';
+import type { RunnerEvents } from '../calls/runner.ts';
+import { checkStored } from '../calls/waiting.ts';
 import { Work } from './work.ts';
 import type { WorkEnd } from './work.ts';
 

@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError } from '../../../src/index.ts';
 import type {
   Approve,
   CallState,
@@ -8,18 +8,18 @@ import type {
   PendingCall,
   ResultStep,
   Step,
-} from '../../src/index.ts';
+} from '../../../src/index.ts';
 import { approvedInput } from './approved.ts';
-import type { ToolSet } from './asking.ts';
+import type { ToolSet } from '../loop/asking.ts';
 import { toolError } from './calls.ts';
 import { CallTools } from './call-tools.ts';
 import { checkOf } from './judge.ts';
-import type { ToolsSettings } from './options.ts';
-import type { LoopRecord } from './record.ts';
-import { errorResult, normalResult } from './result.ts';
-import type { NormalResult } from './result.ts';
-import type { Tool } from './tool.ts';
-import { CANCELLED } from './values.ts';
+import type { ToolsSettings } from '../options.ts';
+import type { LoopRecord } from '../loop/record.ts';
+import { errorResult, normalResult } from '../result.ts';
+import type { NormalResult } from '../result.ts';
+import type { Tool } from '../tool.ts';
+import { CANCELLED } from '../values.ts';
 
 /** Decisions that were checked, as steps. */
 export interface Claim {

@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError } from '../../../src/index.ts';
 import type {
   CallState,
   ExecutionContext,
@@ -8,9 +8,9 @@ import type {
   RoundState,
   Step,
   ToolCallPart,
-} from '../../src/index.ts';
+} from '../../../src/index.ts';
 import { approvedInput, noteOn } from './approved.ts';
-import type { ToolSet } from './asking.ts';
+import type { ToolSet } from '../loop/asking.ts';
 import type { ReadyCall } from './calls.ts';
 import { CallTools } from './call-tools.ts';
 import { claimOf, deniedResult } from './claim.ts';
@@ -19,11 +19,11 @@ import { CUT } from './decide.ts';
 import type { Decided } from './decide.ts';
 import { judge } from './judge.ts';
 import type { Offered } from './judge.ts';
-import type { ToolsSettings } from './options.ts';
-import type { LoopRecord } from './record.ts';
-import { errorResult, normalResult, textOfResult } from './result.ts';
+import type { ToolsSettings } from '../options.ts';
+import type { LoopRecord } from '../loop/record.ts';
+import { errorResult, normalResult, textOfResult } from '../result.ts';
 import { takeStarts } from './schedule.ts';
-import { CANCELLED } from './values.ts';
+import { CANCELLED } from '../values.ts';
 import { checkCanWait, clientCall, unknownCall } from './waiting.ts';
 
 /** What becomes of a call without a result. */
