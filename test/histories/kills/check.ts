@@ -60,9 +60,9 @@ function stepFaults({ acked, reads }: Story): string[] {
 function toolFaults(story: Story): string[] {
   const { turn, started, endedAt } = story;
   const found: string[] = [];
-  const resultAt = new Map<string, number>();
-  for (const { step, at } of story.acked)
-    if (step.kind === 'result' && !resultAt.has(step.call)) resultAt.set(step.call, at);
+  const results = new Map<string, Story['acked'][number]>();
+  for (const one of story.acked)
+    if (one.step.kind === 'result' && !results.has(one.step.call)) results.set(one.step.call, one);
   const runs = new Map<string, number>();
   for (const { call, tool, at, run } of started) {
     const count = (runs.get(call) ?? 0) + 1;
@@ -71,7 +71,13 @@ function toolFaults(story: Story): string[] {
     if (planned !== tool) found.push(`${call} runs ${tool}, but the model called ${planned ?? 'nothing'}`);
     if (count > 1 && planned !== undefined && !isIdempotent(planned))
       found.push(`${call} of ${tool}, which is not idempotent, ran twice`);
-    if (at > (resultAt.get(call) ?? Infinity)) found.push(`${call} ran again after its result was stored`);
+    const result = results.get(call);
+    if (result !== undefined && at > result.at) {
+      const ms = ((at - result.at) / 1e6).toFixed(1);
+      found.push(
+        `${call} ran again after its result was stored: ${run} began it ${ms} ms after ${result.run}`,
+      );
+    }
     if (at > (endedAt ?? Infinity)) found.push(`${call} began after the end of the turn`);
     if (!isBegun(story, call, at, run)) found.push(`${call} began before that was stored`);
   }
