@@ -1,6 +1,6 @@
 /**
- * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, optional packages, names for what was thrown, estimates of tokens and
- * waits between retries.
+ * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, optional packages, names for what was thrown, calls and chunks of
+ * messages, estimates of tokens and waits between retries.
  *
  * @module
  */
@@ -18,5 +18,6 @@ export { option } from './option.ts';
 export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
+export { callsOf, chunksOf, saidAgain } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../errors.ts';
 export { estimateInputTokens, estimateTokens } from '../tokens.ts';

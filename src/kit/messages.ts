@@ -1,10 +1,27 @@
-import type { Message, Part, StreamChunk } from '../../../src/index.ts';
+import type { StreamChunk } from '../chunks.ts';
+import type { Message, Part, ToolCallPart } from '../messages.ts';
+import { textOf } from '../messages.ts';
 
-/** A message of the model as chunks with a number, for a loop that says a recorded round again. */
-export function chunksOf({ content }: Message, call: number): StreamChunk[] {
+/** The calls of a message that its provider has not run itself. */
+export function callsOf({ content }: Message): ToolCallPart[] {
+  if (typeof content === 'string') return [];
+  return content
+    .filter((part) => part.type === 'tool_call')
+    .filter(({ providerExecuted }) => providerExecuted !== true);
+}
+
+/** The chunks that add up to a stored message of the model, for a layer that says it again. `call`: their number. */
+export function chunksOf({ content }: Message, call?: number): StreamChunk[] {
   if (typeof content === 'string')
-    return content === '' ? [] : [saidAgain({ type: 'content', content, call })];
-  return content.flatMap((part) => chunkOf(part, call) ?? []).map(saidAgain);
+    return content === '' ? [] : [chunkAgain({ type: 'content', content }, call)];
+  return content.flatMap((part) => {
+    const chunk = chunkOf(part);
+    return chunk === undefined ? [] : [chunkAgain(chunk, call)];
+  });
+}
+
+function chunkAgain(chunk: StreamChunk, call: number | undefined): StreamChunk {
+  return saidAgain(call === undefined ? chunk : { ...chunk, call });
 }
 
 /** Marks a chunk that an earlier run of the turn has said. */
@@ -12,32 +29,34 @@ export function saidAgain(chunk: StreamChunk): StreamChunk {
   return { ...chunk, replayed: true };
 }
 
-function chunkOf(part: Part, call: number): StreamChunk | undefined {
+function chunkOf(part: Part): StreamChunk | undefined {
   switch (part.type) {
     case 'text': {
       const { type: _type, text, ...rest } = part;
-      return { type: 'content', content: text, ...rest, call };
+      return { type: 'content', content: text, ...rest };
     }
     case 'thinking': {
       const { type: _type, text, ...rest } = part;
-      return { type: 'thinking', content: text, ...rest, call };
+      return { type: 'thinking', content: text, ...rest };
     }
     case 'tool_call':
-      return { ...part, call };
-    case 'tool_result':
+      return { ...part };
+    case 'tool_result': {
+      const { content } = part;
+      const parts = typeof content === 'string' ? undefined : { parts: content };
       return {
         ...part,
-        content: textOf(part.content),
-        ...(typeof part.content !== 'string' && { parts: part.content }),
+        content: textOf({ role: 'tool', content }),
+        ...parts,
         isError: part.isError === true,
-        call,
       };
+    }
     case 'provider':
-      return { type: 'content', content: '', block: part.block, call };
+      return { type: 'content', content: '', block: part.block };
     case 'file': {
       const { mediaType = 'application/octet-stream', data, url, id, block } = part;
       return {
-        ...{ type: 'file', mediaType, call },
+        ...{ type: 'file', mediaType },
         ...(data !== undefined && { data }),
         ...(url !== undefined && { url }),
         ...(id !== undefined && { id }),
@@ -49,8 +68,4 @@ function chunkOf(part: Part, call: number): StreamChunk | undefined {
       // No reply has them: what a model makes is a file.
       return undefined;
   }
-}
-
-function textOf(content: string | readonly { type: string; text?: string }[]): string {
-  return typeof content === 'string' ? content : content.map(({ text = '' }) => text).join('');
 }

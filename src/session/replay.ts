@@ -1,6 +1,5 @@
-import type { StreamChunk } from '../chunks.ts';
+import { chunksOf } from '../kit/messages.ts';
 import type { Layer } from '../execution/layer.ts';
-import type { Message } from '../messages.ts';
 import type { Middleware } from '../context.ts';
 import type { StoredTurn, TurnEnd } from './store/store.ts';
 import type { Cost, Usage } from '../usage.ts';
@@ -27,47 +26,11 @@ export function isFinished(turn: StoredTurn): turn is FinishedTurn {
 export function replayOf({ messages, end }: FinishedTurn): Replay {
   const replay: Middleware = async function* replay(context) {
     // Among them may be what the user said together with decisions.
-    const said = messages.filter(({ role }) => role !== 'user').flatMap(chunksOf);
-    yield* said.map((chunk): StreamChunk => ({ ...chunk, replayed: true }));
+    for (const message of messages) if (message.role !== 'user') yield* chunksOf(message);
     const { finishReason = 'other', model, provider } = end;
     if (end.outcome === 'interrupted') context.interrupt(end.reason ?? '');
     return { finishReason, model, provider };
   };
   const layer: Layer = { name: 'replay', middleware: replay, terminal: undefined, below: undefined };
   return { layer, usage: end.usage, cost: end.cost };
-}
-
-/** The chunks that add up to a message. */
-function chunksOf({ content }: Message): StreamChunk[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ type: 'content', content }];
-  return content.flatMap((part): StreamChunk[] => {
-    switch (part.type) {
-      case 'text': {
-        const { text, citations, refusal } = part;
-        return [
-          { type: 'content', content: text, ...(citations && { citations }), ...(refusal && { refusal }) },
-        ];
-      }
-      case 'thinking':
-        return [{ type: 'thinking', content: part.text, ...(part.block && { block: part.block }) }];
-      case 'provider':
-        return [{ type: 'content', content: '', block: part.block }];
-      case 'tool_call':
-        return [{ ...part }];
-      case 'tool_result': {
-        const { content } = part;
-        const isError = part.isError ?? false;
-        if (typeof content === 'string') return [{ ...part, content, isError }];
-        const text = content.map((inner) => (inner.type === 'text' ? inner.text : '')).join('');
-        return [{ ...part, content: text, parts: content, isError }];
-      }
-      case 'file': {
-        const { mediaType = 'application/octet-stream', data, url, id, block } = part;
-        return [{ type: 'file', mediaType, data, url, id, block }];
-      }
-      case 'image':
-      case 'audio':
-        return [];
-    }
-  });
 }

@@ -7,7 +7,7 @@ import type {
   SessionState,
   StateStore,
 } from '../../src/index.ts';
-import { ForwardingStore } from '../support/forwarding-store.ts';
+import { ForwardingStore, leaseOver } from '../support/forwarding-store.ts';
 
 /**
  * A store with short leases, so that a history does not have to wait for long ones. It remembers which version of a session its process has seen. The
@@ -49,16 +49,10 @@ export class WatchedStore extends ForwardingStore {
 
   override async lease(key: SessionKey, _ttlMs: number, options?: LeaseOptions): Promise<Lease> {
     const lease = await this.store.lease(key, this.#leaseMs, options);
-    const leaseMs = this.#leaseMs;
-    return {
-      token: lease.token,
-      get expiresAt() {
-        return lease.expiresAt;
-      },
-      renew: () => lease.renew(leaseMs),
+    return leaseOver(lease, {
+      renew: () => lease.renew(this.#leaseMs),
       release: () => lease.release(),
-      [Symbol.asyncDispose]: () => lease.release(),
-    };
+    });
   }
 
   /** A late answer, to a turn that another one has superseded, is ignored. */

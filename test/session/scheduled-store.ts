@@ -10,7 +10,7 @@ import type {
   StateStore,
   StoredTurn,
 } from 'sluice';
-import { ForwardingStore } from '../support/forwarding-store.ts';
+import { ForwardingStore, leaseOver } from '../support/forwarding-store.ts';
 
 /** The result of one call: it succeeds; it fails before or after anything is done; or it is never answered, done or not. */
 export type Fate = 'well' | 'refused' | 'answer lost' | 'never arrives' | 'never answered';
@@ -52,16 +52,10 @@ export class ScheduledStore extends ForwardingStore {
 
   override async lease(key: SessionKey, ttlMs: number, options?: LeaseOptions): Promise<Lease> {
     const lease = await this.#call('lease', () => this.store.lease(key, ttlMs, options));
-    const release = (): Promise<void> => this.#call('release', () => lease.release());
-    return {
-      token: lease.token,
-      get expiresAt() {
-        return lease.expiresAt;
-      },
+    return leaseOver(lease, {
       renew: (ms) => this.#call('renew', () => lease.renew(ms)),
-      release,
-      [Symbol.asyncDispose]: release,
-    };
+      release: () => this.#call('release', () => lease.release()),
+    });
   }
 
   /** The other processes keep using the store. */

@@ -1,5 +1,6 @@
 import { MemoryStore } from 'sluice';
 import type { Message, SessionKey } from 'sluice';
+import { leaseOver } from '../support/forwarding-store.ts';
 import { repairWarning, repaired as repair } from '../../src/session/repair.ts';
 
 type Verb = 'load' | 'turn' | 'append' | 'lease' | 'renew' | 'release';
@@ -39,22 +40,16 @@ export class TroubledStore extends MemoryStore {
   override async lease(...given: Parameters<MemoryStore['lease']>): ReturnType<MemoryStore['lease']> {
     await this.#meet('lease', given[2]?.takeOver === true ? 'takeOver' : '');
     const lease = await super.lease(...given);
-    const release = async (): Promise<void> => {
-      await this.#meet('release', '');
-      await lease.release();
-    };
-    return {
-      token: lease.token,
-      get expiresAt() {
-        return lease.expiresAt;
-      },
+    return leaseOver(lease, {
       renew: async (ttlMs) => {
         await this.#meet('renew', `${ttlMs}`);
         await lease.renew(ttlMs);
       },
-      release,
-      [Symbol.asyncDispose]: release,
-    };
+      release: async () => {
+        await this.#meet('release', '');
+        await lease.release();
+      },
+    });
   }
 
   async #meet(verb: Verb, with_: string): Promise<void> {

@@ -86,3 +86,19 @@ export class ForwardingStore implements StateStore {
     return this.close();
   }
 }
+
+/** A lease that passes its renewals and its release on to functions. */
+export function leaseOver(
+  lease: Lease,
+  { renew, release }: { renew: (ttlMs: number) => Promise<void>; release: () => Promise<void> },
+): Lease {
+  return {
+    token: lease.token,
+    get expiresAt() {
+      return lease.expiresAt;
+    },
+    renew,
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}

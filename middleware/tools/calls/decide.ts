@@ -1,4 +1,5 @@
 import { SluiceError } from '../../../src/index.ts';
+import { callsOf } from '../../../src/kit/index.ts';
 import type {
   ExecutionContext,
   FinishReason,
@@ -13,7 +14,6 @@ import { approvalFor } from '../approval.ts';
 import type { Asked } from '../loop/asking.ts';
 import type { ReadyCall } from './calls.ts';
 import { judge } from './judge.ts';
-import { callsOf } from '../loop/round.ts';
 import type { LoopRecord } from '../loop/record.ts';
 import type { ToolsSettings } from '../options.ts';
 import { notRun } from './runner.ts';

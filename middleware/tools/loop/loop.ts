@@ -10,10 +10,9 @@ import type {
   RoundState,
   SluiceError,
 } from '../../../src/index.ts';
-import { withDeadline } from '../../../src/kit/index.ts';
+import { chunksOf, saidAgain, withDeadline } from '../../../src/kit/index.ts';
 import { GRACE_MS } from '../calls/calls.ts';
 import type { RunningCall } from '../calls/calls.ts';
-import { chunksOf, saidAgain } from './chunks-of.ts';
 import { decided } from '../calls/decide.ts';
 import type { Decided } from '../calls/decide.ts';
 import { Asking } from './asking.ts';

@@ -1,12 +1,4 @@
-import type { Message, RoundState, ToolCallPart } from '../../../src/index.ts';
-
-/** The calls of a message that its provider has not run itself. */
-export function callsOf({ content }: Message): ToolCallPart[] {
-  if (typeof content === 'string') return [];
-  return content
-    .filter((part) => part.type === 'tool_call')
-    .filter(({ providerExecuted }) => providerExecuted !== true);
-}
+import type { Message, RoundState } from '../../../src/index.ts';
 
 /** A round as the model is sent it: the reply, the results in the order of the calls, and what the user said while calls waited. */
 export function messagesOf({ reply, calls, said }: RoundState): Message[] {

@@ -1,3 +1,4 @@
+import { callsOf } from '../../kit/messages.ts';
 import type { Message, ToolCallPart } from '../../messages.ts';
 import type { PendingCall } from '../../pending-call.ts';
 import type { Approve, CutStep, Decision, ReplyStep, ResultStep, Step } from './step.ts';
@@ -139,12 +140,4 @@ export function ledgerOf(list: Iterable<{ readonly step: Step }>, path?: string)
   const ledger = new Ledger(path);
   ledger.add(list);
   return ledger;
-}
-
-/** The calls of a message that its provider has not run itself. */
-function callsOf({ content }: Message): ToolCallPart[] {
-  if (typeof content === 'string') return [];
-  return content
-    .filter((part) => part.type === 'tool_call')
-    .filter(({ providerExecuted }) => providerExecuted !== true);
 }

@@ -1,5 +1,5 @@
 import type { Lease, LeaseOptions, SessionKey, StateStore, StoredStep } from '../../../src/index.ts';
-import { ForwardingStore } from '../../support/forwarding-store.ts';
+import { ForwardingStore, leaseOver } from '../../support/forwarding-store.ts';
 import { now } from './lines.ts';
 import type { KillWord } from './lines.ts';
 import { wordOf } from './step-word.ts';
@@ -39,16 +39,10 @@ export class WatchedRun extends ForwardingStore {
 
   override async lease(key: SessionKey, _ttlMs: number, options?: LeaseOptions): Promise<Lease> {
     const lease = await this.store.lease(key, this.#leaseMs, options);
-    const leaseMs = this.#leaseMs;
-    return {
-      token: lease.token,
-      get expiresAt() {
-        return lease.expiresAt;
-      },
-      renew: () => lease.renew(leaseMs),
+    return leaseOver(lease, {
+      renew: () => lease.renew(this.#leaseMs),
       release: () => lease.release(),
-      [Symbol.asyncDispose]: () => lease.release(),
-    };
+    });
   }
 
   /** The other runs of the process keep using the store. */

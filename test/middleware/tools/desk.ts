@@ -1,35 +1,29 @@
-import { MemoryStore, Pipeline, decide, isSluiceError } from 'sluice';
+import { MemoryStore, Pipeline, decide } from 'sluice';
 import type {
   DecisionsByCall,
   ExecutionOptions,
-  ExecutionResult,
   Input,
   Message,
   Middleware,
   OpenTurn,
   PendingCall,
   SessionKey,
-  SluiceError,
   StateStore,
 } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { tool, tools } from 'sluice/middleware/tools';
 import type { InputSchema, Tool, ToolOptions, ToolRun, ToolsOptions } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
-import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
+import type { ScriptedAnswer } from 'sluice/testing';
 import * as z from 'zod';
 import { ForwardingStore } from '../../support/forwarding-store.ts';
-import { placeOf, withoutDeltas, wordFor } from './stage.ts';
+import { placeOf } from './stage.ts';
+import { readTurn } from './turns.ts';
+import type { Run as Turn } from './turns.ts';
 
 export const KEY: SessionKey = { owner: 'alice', id: 's' };
 
-/** What a turn came to. */
-export interface Turn {
-  seen: string[];
-  result?: ExecutionResult;
-  error?: SluiceError;
-  model: ScriptedProvider;
-}
+export type { Run as Turn } from './turns.ts';
 
 /** What a turn is run with. */
 export interface TurnSetup {
@@ -57,14 +51,7 @@ export class Desk {
     const pipeline = new Pipeline(layers, { store: new ForwardingStore(this.store) });
     const asked: Input = typeof input === 'string' ? { role: 'user', content: input } : input;
     const stream = pipeline.executeStreamWithContext(key, asked, options);
-    const seen: string[] = [];
-    try {
-      for await (const chunk of stream) seen.push(wordFor(chunk));
-      return { seen: withoutDeltas(seen), result: await stream.result, model };
-    } catch (error) {
-      if (!isSluiceError(error)) throw error;
-      return { seen: withoutDeltas(seen), error, model };
-    }
+    return { ...(await readTurn(stream)), model };
   }
 
   /** Decides on calls, named by round and place, such as `0_0`. */

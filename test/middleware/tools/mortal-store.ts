@@ -9,7 +9,7 @@ import type {
   StoredStep,
   StoredTurn,
 } from 'sluice';
-import { ForwardingStore } from '../../support/forwarding-store.ts';
+import { ForwardingStore, leaseOver } from '../../support/forwarding-store.ts';
 import { placeOf } from './stage.ts';
 
 /**
@@ -70,16 +70,10 @@ export class MortalStore extends ForwardingStore {
 
   override async lease(...given: Parameters<StateStore['lease']>): Promise<Lease> {
     const lease = await this.#call('lease', () => this.store.lease(...given));
-    const release = (): Promise<void> => this.#call('release', () => lease.release());
-    return {
-      token: lease.token,
-      get expiresAt() {
-        return lease.expiresAt;
-      },
+    return leaseOver(lease, {
       renew: (ms) => this.#call('renew', () => lease.renew(ms)),
-      release,
-      [Symbol.asyncDispose]: release,
-    };
+      release: () => this.#call('release', () => lease.release()),
+    });
   }
 
   async #call<T>(name: string, run: () => Promise<T>): Promise<T> {

@@ -1,5 +1,13 @@
 import { Pipeline, isSluiceError } from 'sluice';
-import type { ExecutionOptions, ExecutionResult, Middleware, SluiceError, StateStore } from 'sluice';
+import type {
+  ExecutionChunk,
+  ExecutionOptions,
+  ExecutionResult,
+  Middleware,
+  SluiceError,
+  StateStore,
+  Stream,
+} from 'sluice';
 import { provider } from 'sluice/middleware';
 import { tool } from 'sluice/middleware/tools';
 import type { OnUnknownOutcome } from 'sluice/middleware/tools';
@@ -29,14 +37,20 @@ export async function run(
 ): Promise<Run> {
   const model = scripted(answers);
   const pipeline = new Pipeline([...layers, provider(model)], { store });
-  const stream = pipeline.executeStreamWithContext(KEY, 'user', input, options);
+  return { ...(await readTurn(pipeline.executeStreamWithContext(KEY, 'user', input, options))), model };
+}
+
+/** Reads a turn to its end. */
+export async function readTurn(
+  stream: Stream<ExecutionChunk, ExecutionResult>,
+): Promise<Pick<Run, 'seen' | 'result' | 'error'>> {
   const seen: string[] = [];
   try {
     for await (const chunk of stream) seen.push(wordFor(chunk));
-    return { seen: withoutDeltas(seen), result: await stream.result, model };
+    return { seen: withoutDeltas(seen), result: await stream.result };
   } catch (error) {
     if (!isSluiceError(error)) throw error;
-    return { seen: withoutDeltas(seen), error, model };
+    return { seen: withoutDeltas(seen), error };
   }
 }
 
