@@ -56,6 +56,7 @@ export type {
   ExecutionChunk,
   FileChunk,
   ResetChunk,
+  StampedChunk,
   StreamChunk,
   ThinkingChunk,
   ToolCallChunk,

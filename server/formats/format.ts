@@ -1,0 +1,63 @@
+import type { SentChunk, SentError, SentEnd, SentStart } from '../stream/parts.ts';
+
+/** One event of a stream of server-sent events, or one message of a socket. */
+export interface Frame {
+  /** The name of the event, if the format names its events. */
+  event?: string;
+  /** One line of text: mostly JSON. */
+  data: string;
+}
+
+/** What an encoder has to know about the request. */
+export interface EncoderOptions {
+  /**
+   * Names of the tools that came in the client's request. On the compatible formats only calls of these are shown; all others are the pipeline's own and stay inside.
+   */
+  clientTools?: ReadonlySet<string>;
+  /** The model as the client asked for it: it is given back unchanged. */
+  model?: string;
+  /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`. */
+  include?: ReadonlySet<string>;
+  /** Chat completions: usage in a last chunk (`stream_options.include_usage`). */
+  includeUsage?: boolean;
+  /** Whether thinking is shown. Default: as the format says. */
+  thinking?: boolean;
+  /** UI message stream: the major version of `ai` that reads it. Default: 5. */
+  version?: 5 | 6 | 7;
+  /** Anthropic, Responses: an estimate of the input's tokens for the first event. */
+  inputTokens?: number;
+}
+
+/**
+ * Translates one stream into the events of a protocol. It is a pure fold: the same start, chunks and end give the same frames, whoever folds them and whenever. Each id and
+ * time in a frame is made of the position or the time that it is given, never of a clock, a counter or chance.
+ *
+ * Position 0 is the start, the chunk of index i is i + 1, and the end follows the last chunk.
+ */
+export interface Encoder {
+  start(start: SentStart): Frame[];
+  /** `at`: when the chunk was kept, in milliseconds since the epoch. */
+  chunk(chunk: SentChunk, position: number, at: number): Frame[];
+  end(end: SentEnd, position: number, at: number): Frame[];
+}
+
+/** An error before the first byte of a stream, or of an answer in one piece. */
+export interface ErrorBody {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+}
+
+/** A protocol that a stream can be sent in. */
+export interface Format {
+  readonly name: string;
+  /** Whether the format can take back what was sent. If it cannot, a reset that voids something shown ends the stream with an error. */
+  showsResets(options: EncoderOptions): boolean;
+  encoder(options: EncoderOptions): Encoder;
+  /** What is sent while nothing happens, as text of a stream of events. It has no id. */
+  readonly heartbeat: string;
+  /** Headers of the response besides those of each stream of events. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The error in the form of the protocol. `requestId` is the server's own id of the request. */
+  error(error: SentError, requestId: string): ErrorBody;
+}

@@ -1,0 +1,18 @@
+/**
+ * A pipeline behind HTTP, server-sent events and WebSocket.
+ *
+ * @module
+ */
+export type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './formats/format.ts';
+export type {
+  Appended,
+  ChunkLog,
+  Entry,
+  LoggedStart,
+  Opened,
+  OpenOptions,
+  Page,
+  StreamKey,
+  StreamLease,
+} from './log/chunk-log.ts';
+export type { SentChunk, SentError, SentEnd, SentStart } from './stream/parts.ts';
