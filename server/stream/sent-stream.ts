@@ -1,0 +1,18 @@
+import type { SentChunk, SentEnd, SentStart } from './parts.ts';
+
+/** One thing that a reader of a turn gets. `position`: 0 for the start, index + 1 for a chunk, and the end follows the last chunk. `at`: milliseconds since the epoch. */
+export type SentItem =
+  | { type: 'start'; start: SentStart }
+  | { type: 'chunk'; chunk: SentChunk; position: number; at: number }
+  | { type: 'end'; end: SentEnd; position: number; at: number };
+
+/** A turn as one reader gets it, straight from its execution or from a chunk log. */
+export interface SentStream {
+  /**
+   * The items that are there, at least one; waits if there are none. Undefined after the end. It never rejects for an execution that failed, because that is an end; it rejects
+   * with a `SluiceError` if the log cannot be read.
+   */
+  next(): Promise<SentItem[] | undefined>;
+  /** The reader leaves. An execution without a log is cancelled by it. */
+  close(): Promise<void>;
+}
