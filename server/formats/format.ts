@@ -58,6 +58,9 @@ export interface Format {
   readonly heartbeat: string;
   /** Headers of the response besides those of each stream of events. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The error in the form of the protocol. `requestId` is the server's own id of the request. */
-  error(error: SentError, requestId: string): ErrorBody;
+  /**
+   * The error in the form of the protocol. `requestId` is the server's own id of the request. `retries`: how often the client says that it sent the request before, in
+   * `x-stainless-retry-count`; default 0.
+   */
+  error(error: SentError, requestId: string, retries?: number): ErrorBody;
 }

@@ -35,6 +35,10 @@ export interface SentError extends ErrorJson {
   retryable: boolean;
   /** How long to wait before that, in milliseconds. */
   retryAfterMs?: number;
+  /** How often the pipeline has tried. From 2 on its attempts are spent, so a client does not begin anew. */
+  attempts?: number;
+  /** The field of the request that is wrong. */
+  field?: string;
 }
 
 /** How a stream ended, as a client may see it. */
