@@ -10,9 +10,14 @@ export type {
   Entry,
   LoggedStart,
   Opened,
+  OpenedOwner,
   OpenOptions,
   Page,
+  ReadOptions,
+  SentReset,
   StreamKey,
   StreamLease,
 } from './log/chunk-log.ts';
+export { memoryLog } from './log/memory-log.ts';
+export type { MemoryLogOptions } from './log/memory-log.ts';
 export type { SentChunk, SentError, SentEnd, SentStart } from './stream/parts.ts';

@@ -25,31 +25,55 @@ export interface StreamLease {
 
 /** Options of {@link ChunkLog.open}. */
 export interface OpenOptions {
+  /** How long the lease lasts without an append, in milliseconds. */
   leaseMs: number;
-  /** Takes over a stream whose lease is over. */
+  /** Takes over a stream whose lease has been over for `graceMs`. */
   takeOver?: boolean;
+  /** Default: 0. */
+  graceMs?: number;
   /** Opens a stream that has ended for a further run, and clears its stop. */
   again?: boolean;
-  /** Which process asks: any text that no other process has. */
-  process: string;
 }
 
-/** What opening gave. */
-export type Opened =
-  /** `next` is 0, or more if another run was before this one. `stop`: it is to be stopped, so nothing may run. */
-  | { as: 'owner'; held: StreamLease; next: number; startedAt: number; stop?: string }
-  | { as: 'reader' }
-  | { as: 'ended'; end: SentEnd };
+/** The caller owns the stream: it runs the turn and appends its chunks. */
+export interface OpenedOwner {
+  as: 'owner';
+  held: StreamLease;
+  /** How many chunks there are: 0, or more if another run was before this one. */
+  next: number;
+  /** When the stream was opened for the first time, in milliseconds since the epoch, by the log's clock. */
+  startedAt: number;
+  /** How often the stream has been taken over since it was opened, or opened again. */
+  takeovers: number;
+  /** It is to be stopped, for this reason: nothing may run. */
+  stop?: string;
+}
 
-/** One append: chunks that follow each other. */
+/** What opening gave. `reader`: another owner runs it. */
+export type Opened = OpenedOwner | { as: 'reader' } | { as: 'ended'; end: SentEnd };
+
+/** One append: chunks that follow each other. A log may give the same objects to several readers, so nobody may change them. */
 export interface Entry {
   /** The index of its first chunk. */
-  from: number;
-  /** It rises by 1 with each owner. */
-  epoch: number;
+  readonly from: number;
+  /** The token of the owner that appended it: it rises with each owner. */
+  readonly epoch: number;
   /** When it was kept, in milliseconds since the epoch, by the log's clock. */
-  at: number;
-  chunks: SentChunk[];
+  readonly at: number;
+  readonly chunks: readonly SentChunk[];
+}
+
+/** A chunk that voids others. */
+export type SentReset = Extract<SentChunk, { type: 'reset' }>;
+
+/** Options of {@link ChunkLog.read}. */
+export interface ReadOptions {
+  /** How many chunks the reader has. The first entry of the page may begin before it. */
+  after: number;
+  /** The page ends with the entry that has the chunk of this number after `after`. Default: 256. */
+  most?: number;
+  /** A reader is here for so long, in milliseconds. */
+  presentMs?: number;
 }
 
 /** A part of a stream. */
@@ -61,9 +85,14 @@ export interface Page {
   first: number;
   /** How many chunks there are. */
   next: number;
-  /** The resets that void something: each one's index, and the lowest number it voids. */
-  resets: { at: number; from: number }[];
+  /**
+   * All resets of the stream that void a chunk, the oldest first, also those that the entries do not hold: a reader has to know beforehand what is void. One that voids no
+   * chunk is not among them.
+   */
+  resets: readonly SentReset[];
   token: number;
+  /** How often the stream has been taken over since it was opened, or opened again. */
+  takeovers: number;
   /** How long the owner's lease still lasts, in milliseconds; 0 or less if it is over. */
   leaseLeftMs: number;
   stop?: string;
@@ -73,8 +102,12 @@ export interface Page {
 
 /** What an append gave. */
 export interface Appended {
-  /** How many chunks there are. */
+  /**
+   * How many chunks there are. If that is less than the append's `from`, nothing was kept: the log has lost its newest chunks, and the owner has to give those from `next` on
+   * again.
+   */
   next: number;
+  /** When it was kept, in milliseconds since the epoch, by the log's clock. It is the `at` of the entry. */
   at: number;
   /** It is to be stopped, for this reason. */
   stop?: string;
@@ -85,27 +118,35 @@ export interface Appended {
 /**
  * Keeps the chunks of running streams, so that any reader on any process can read them from any place. Errors are `SluiceError`s: `lease_lost`, `conflict`, and `store` for
  * whatever the service behind it says.
+ *
+ * A stream that runs is kept for an hour after its last renewal, one that has ended for the `ttlMs` of the log.
  */
 export interface ChunkLog {
+  /**
+   * How long the owner should wait between two appends, in milliseconds, so that more chunks go with each. The first append is made at once. Default: 0.
+   */
+  readonly coalesceMs?: number;
   /** Opens a stream for its owner, or says that another owns it. Throws `conflict` if it has another fingerprint. */
   open(key: StreamKey, start: LoggedStart, options: OpenOptions): Promise<Opened>;
   /**
-   * Adds chunks behind `from` of them, and the end with them. `[]` renews the lease, as each append does. What is there already is kept once. Throws `conflict` if chunks before
-   * `from` are missing, and `lease_lost` if the token is not the one that is kept, or the stream has ended or is gone.
+   * Adds chunks behind `from` of them, and the end with them. The index of each chunk is its place: `from`, `from + 1` and so on. Nobody may change them afterwards. `[]` renews the
+   * lease, as each append does. What is there already is kept once. If chunks before `from` are missing, nothing is kept, and `next` says from where to give them again. Throws
+   * `lease_lost` if the token is not the one that is kept, or the stream has ended or is gone. The same end a second time is no error.
    */
   append(held: StreamLease, from: number, chunks: readonly SentChunk[], end?: SentEnd): Promise<Appended>;
+  /** What follows `after` chunks. Undefined: there is no such stream. */
+  read(key: StreamKey, options: ReadOptions): Promise<Page | undefined>;
   /**
-   * What follows `after` chunks, at most `most` entries. Undefined: there is no such stream. `presentMs`: a reader is here for so long.
+   * Asks the owner to end the stream. `pending`: it is recorded. `stopped`: the stream has ended. `unknown`: there is no such stream; if it is opened within the next minute, the stop
+   * is its. The first reason wins.
    */
-  read(
-    key: StreamKey,
-    options: { after: number; most?: number; presentMs?: number },
-  ): Promise<Page | undefined>;
-  /** Asks the owner to end the stream. `pending`: it is recorded. `stopped`: the stream has ended. The first reason wins. */
   stop(key: StreamKey, reason: string): Promise<'pending' | 'stopped' | 'unknown'>;
   /** Ends a stream whose lease has been over for `graceMs`, and raises its token. False if that is not so. */
   settle(key: StreamKey, end: SentEnd, options: { graceMs: number }): Promise<boolean>;
-  /** Wakes a waiter if there are chunks, or a stop. It is a hint: it may come for nothing or not at all. Returns a function that ends it. */
+  /**
+   * Wakes a waiter if there are chunks (or the end), or a stop. It is a hint: it may come for nothing or not at all. `wake` may be called before the append that caused it has
+   * answered. Returns a function that ends it.
+   */
   watch(key: StreamKey, what: 'chunks' | 'stop', wake: () => void): () => void;
   /** The ids of the running streams of a session, the oldest first. */
   running(session: StreamKey): Promise<string[]>;

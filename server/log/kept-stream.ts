@@ -1,0 +1,126 @@
+import type { SentChunk, SentEnd } from '../stream/parts.ts';
+import type { Appended, Entry, LoggedStart, Page, StreamKey } from './chunk-log.ts';
+import { Resets } from './resets.ts';
+import { PAGE_CHUNKS, RUNNING_TTL_MS, TRIM_TO } from './retention.ts';
+import { sizeOfAll } from './size-of.ts';
+
+/** One stream in memory. Whether something is allowed is decided by the log. */
+export class KeptStream {
+  readonly key: StreamKey;
+  readonly start: LoggedStart;
+  readonly startedAt: number;
+  token = 0;
+  takeovers = -1;
+  stop: string | undefined;
+  end: SentEnd | undefined;
+  endedAt: number | undefined;
+  leasedUntil = 0;
+  /** About how much memory its chunks take, in bytes. */
+  bytes = 0;
+  #entries: Entry[] = [];
+  #next = 0;
+  #seenUntil = 0;
+  readonly #resets = new Resets();
+
+  constructor(key: StreamKey, start: LoggedStart, now: number) {
+    this.key = key;
+    this.start = start;
+    this.startedAt = now;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  /** A new owner begins, with a token that no owner has had. */
+  own(token: number, leaseMs: number, now: number): void {
+    this.token = token;
+    this.takeovers++;
+    this.leasedUntil = now + leaseMs;
+    this.#seenUntil = Math.max(this.#seenUntil, now);
+  }
+
+  /** Opens it for a further run. */
+  reopen(): void {
+    this.end = this.endedAt = this.stop = undefined;
+    this.takeovers = -1;
+  }
+
+  /** Adds those of the chunks that are not there yet. `from` must not be more than `next`. */
+  add(from: number, chunks: readonly SentChunk[], now: number): void {
+    const missing = from === this.#next ? chunks : chunks.slice(this.#next - from);
+    if (missing.length === 0) return;
+    this.#entries.push({ from: this.#next, epoch: this.token, at: now, chunks: missing });
+    this.#next += missing.length;
+    this.bytes += sizeOfAll(missing);
+    for (const chunk of missing) this.#resets.add(chunk);
+  }
+
+  close(end: SentEnd, now: number): void {
+    this.end = end;
+    this.endedAt = now;
+  }
+
+  /** Drops the oldest entries if the stream is larger than that. The newest is kept in any case. */
+  trim(maxBytes: number): void {
+    if (this.bytes <= maxBytes) return;
+    let dropped = 0;
+    for (; dropped < this.#entries.length - 1 && this.bytes > maxBytes * TRIM_TO; dropped++)
+      this.bytes -= sizeOfAll(this.#entries[dropped]?.chunks ?? []);
+    this.#entries = this.#entries.slice(dropped);
+  }
+
+  /** A reader is here until then. */
+  see(until: number): void {
+    this.#seenUntil = Math.max(this.#seenUntil, until);
+  }
+
+  answer(now: number): Appended {
+    const { next, stop } = this;
+    const unreadMs = Math.max(0, now - this.#seenUntil);
+    return stop === undefined ? { next, at: now, unreadMs } : { next, at: now, unreadMs, stop };
+  }
+
+  page(after: number, most: number = PAGE_CHUNKS, now: number): Page {
+    const { start, startedAt, next, token, takeovers, stop, end, endedAt } = this;
+    const entries: Entry[] = [];
+    for (let at = this.#behind(after), given = 0; given < most; at++) {
+      const entry = this.#entries[at];
+      if (entry === undefined) break;
+      entries.push(entry);
+      given = entry.from + entry.chunks.length - after;
+    }
+    return {
+      start,
+      startedAt,
+      entries,
+      first: this.#entries[0]?.from ?? next,
+      next,
+      resets: [...this.#resets.list],
+      token,
+      takeovers,
+      leaseLeftMs: this.leasedUntil - now,
+      ...(stop !== undefined && { stop }),
+      ...(end !== undefined && { end }),
+      ...(endedAt !== undefined && { endedAt }),
+    };
+  }
+
+  /** When it is dropped, in milliseconds since the epoch. */
+  keptUntil(ttlMs: number): number {
+    return this.endedAt === undefined ? this.leasedUntil + RUNNING_TTL_MS : this.endedAt + ttlMs;
+  }
+
+  /** The place of the first entry that has chunks behind `after` of them. */
+  #behind(after: number): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const entry = this.#entries[middle];
+      if (entry !== undefined && entry.from + entry.chunks.length <= after) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
