@@ -151,6 +151,8 @@ class ExecutionLines {
       ...tokens(usage),
       ...money(cost),
       ...failure(error, line),
+      // What interrupts may quote the answer.
+      ...(outcome === 'cancelled' && { reason }),
       ...(line && { reason: line.value(reason), ...contentOf(this.#answer, line) }),
     }));
   }

@@ -12,7 +12,7 @@ import type { Cost, Usage } from './usage.ts';
 /** How an execution ended, as its `onEnd` hooks see it. */
 export interface ExecutionEnd {
   outcome: Outcome;
-  /** Why it was interrupted. */
+  /** Why it was interrupted or cancelled. Undefined if whoever cancelled it gave no short text as the reason. */
   reason?: string | undefined;
   error?: SluiceError | undefined;
   usage: Usage;

@@ -1,4 +1,4 @@
-import { asRequestId } from './kit/served-names.ts';
+import { asReason, asRequestId } from './kit/served-names.ts';
 import type { Partial as PartialReply } from './partial.ts';
 import { runtimeProblem } from './runtime.ts';
 
@@ -58,11 +58,16 @@ export interface ErrorDetails {
   phase?: TimeoutPhase | undefined;
   /** Name of the middleware that caused the error; with code `middleware`. */
   middleware?: string | undefined;
+  /**
+   * Why it was ended on purpose, for a program: `stopped`, `orphaned`, or what the caller says. One line of at most 100 characters; anything else is left out. A client may see
+   * it.
+   */
+  reason?: string | undefined;
   /** What had been received before the failure. The pipeline sets it: what the consumer saw, then what the layer that threw gives here. */
   partial?: PartialReply | undefined;
 }
 
-/** The part of an error that a client may see. No word of it is the server's or the caller's. */
+/** The part of an error that a client may see. No word of it is the provider's; only `reason` is the caller's. */
 export interface ErrorJson {
   code: ErrorCode;
   /** What the code means, in one sentence. It is the same for every error of the code. */
@@ -70,9 +75,22 @@ export interface ErrorJson {
   /** HTTP status of the provider's response. */
   status?: number;
   requestId?: string;
+  /** Why the execution was cancelled, if whoever cancelled it said so. */
+  reason?: string;
 }
 
 const BRAND = Symbol.for('sluice.error');
+
+/** The details that are fields of the error only if they are known. */
+const KNOWN_DETAILS = [
+  'status',
+  'provider',
+  'requestId',
+  'retryAfterMs',
+  'phase',
+  'middleware',
+  'reason',
+] as const;
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'timeout',
@@ -139,6 +157,7 @@ export class SluiceError extends Error {
   declare readonly retryAfterMs?: number | undefined;
   declare readonly phase?: TimeoutPhase | undefined;
   declare readonly middleware?: string | undefined;
+  declare readonly reason?: string | undefined;
   declare attempts?: number | undefined;
   /** Not enumerable: whoever prints or logs an error does not print the answer with it. */
   declare partial: PartialReply | undefined;
@@ -147,8 +166,8 @@ export class SluiceError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retryable = details.retryable ?? retryableByDefault(code, details.status);
-    const known = { ...details, requestId: asRequestId(details.requestId) };
-    for (const key of ['status', 'provider', 'requestId', 'retryAfterMs', 'phase', 'middleware'] as const) {
+    const known = { ...details, requestId: asRequestId(details.requestId), reason: asReason(details.reason) };
+    for (const key of KNOWN_DETAILS) {
       if (known[key] !== undefined) Object.defineProperty(this, key, { value: known[key], enumerable: true });
     }
     if (details.attempts !== undefined) this.attempts = details.attempts;
@@ -157,8 +176,8 @@ export class SluiceError extends Error {
   }
 
   /**
-   * The part of the error that a client may see: the code, a sentence about it, the status and the request id. The message is not in it, because it
-   * may quote the server.
+   * The part of the error that a client may see: the code, a sentence about it, the status, the request id and the reason. The message is not in it,
+   * because it may quote the server.
    */
   toJSON(): ErrorJson {
     return {
@@ -166,6 +185,7 @@ export class SluiceError extends Error {
       message: SENTENCES[this.code],
       ...(this.status !== undefined && { status: this.status }),
       ...(this.requestId !== undefined && { requestId: this.requestId }),
+      ...(this.reason !== undefined && { reason: this.reason }),
     };
   }
 }
@@ -185,10 +205,18 @@ export function findSluiceError(error: unknown): SluiceError | undefined {
   return undefined;
 }
 
-/** The error of an execution, attempt or wait that was ended on purpose; `reason` becomes its cause. */
+/**
+ * The error of an execution, attempt or wait that was ended on purpose; `reason` becomes its cause. If it is a short text, it is the `reason` of the error, too.
+ */
 export function abortedError(reason?: unknown, message = 'The execution was aborted.'): SluiceError {
   if (isSluiceError(reason) && reason.code === 'aborted') return reason;
-  return new SluiceError('aborted', message, { cause: reason });
+  return new SluiceError('aborted', message, { cause: reason, reason: reasonIn(reason) });
+}
+
+/** The short reason in what somebody ended something with: a text, or the `reason` of an error. */
+export function reasonIn(given: unknown): string | undefined {
+  if (typeof given === 'string') return given;
+  return isSluiceError(given) ? given.reason : undefined;
 }
 
 const KNOWN: ReadonlySet<unknown> = new Set(errorCodes);

@@ -67,7 +67,10 @@ export interface PipelineOptions {
 
 /** Options of one execution. */
 export interface ExecutionOptions {
-  /** Aborts the execution: its consumer gets an `aborted` error with what has been received. */
+  /**
+   * Aborts the execution: its consumer gets an `aborted` error with what has been received, and no chunk any more that was read ahead. `Stream.abort()` still delivers those. A
+   * short text as the signal's reason is the `reason` of the error.
+   */
   signal?: AbortSignal;
   /** The longest time it runs, in milliseconds. The earliest of this, `executionTimeoutMs` and `deadline` wins. */
   timeoutMs?: number;

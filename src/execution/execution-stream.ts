@@ -1,5 +1,5 @@
 import type { ExecutionChunk } from '../chunks.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, reasonIn } from '../errors.ts';
 import { asSluiceError } from '../middleware-error.ts';
 import type { Partial } from '../partial.ts';
 import type { ExecutionResult } from '../result.ts';
@@ -93,7 +93,10 @@ export class ExecutionStream extends Stream<ExecutionChunk, ExecutionResult> {
   override async close(reason?: unknown): Promise<void> {
     // Never read: there is no execution to end.
     if (!this.#segment.started || this.ended) return super.close(reason);
-    const error = new SluiceError('aborted', 'The execution was closed by its consumer.', { cause: reason });
+    const error = new SluiceError('aborted', 'The execution was closed by its consumer.', {
+      cause: reason,
+      reason: reasonIn(reason),
+    });
     const isCancelled =
       this.#execution.end('cancelled', error, 'drop') || this.#execution.outcome === 'cancelled';
     // A second close waits for the same cleanup. Any other outcome has an end of its own, which a view may be reading on to.

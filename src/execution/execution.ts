@@ -273,9 +273,10 @@ export class Execution implements StreamOwner, Around {
 
   /** Closes the span and runs the hooks, the last registered first. Resolves to what they were told. */
   async runEndHooks(times: Pick<ExecutionEnd, 'latencyMs' | 'timeToFirstChunkMs'>): Promise<ExecutionEnd> {
+    const reason = this.reason ?? (this.outcome === 'cancelled' ? this.error?.reason : undefined);
     const end: ExecutionEnd = {
       outcome: this.outcome ?? 'failed',
-      ...(this.reason !== undefined && { reason: this.reason }),
+      ...(reason !== undefined && { reason }),
       ...(this.error !== undefined && { error: this.error }),
       usage: this.usage,
       cost: this.cost,

@@ -1,4 +1,4 @@
-import { SluiceError, isSluiceError } from '../errors.ts';
+import { SluiceError, isSluiceError, reasonIn } from '../errors.ts';
 
 /** Errors that belong to an execution: its partial reply is on them. */
 const claimed = new WeakSet<SluiceError>();
@@ -16,7 +16,10 @@ export function errorOfThisExecution(error: SluiceError): SluiceError {
 /** The error of an execution whose caller aborted its signal. */
 export function abortedBySignal(reason: unknown): SluiceError {
   if (isSluiceError(reason) && reason.code !== 'aborted') return copyOf(reason);
-  return new SluiceError('aborted', 'The execution was aborted by its signal.', { cause: reason });
+  return new SluiceError('aborted', 'The execution was aborted by its signal.', {
+    cause: reason,
+    reason: reasonIn(reason),
+  });
 }
 
 /** The error of an execution that took too long. */
@@ -32,7 +35,17 @@ export function silenceError(ms: number): SluiceError {
 }
 
 function copyOf(error: SluiceError): SluiceError {
-  const { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable } = error;
-  const details = { status, provider, requestId, retryAfterMs, attempts, phase, middleware, retryable };
+  const { status, provider, requestId, retryAfterMs, attempts, phase, middleware, reason, retryable } = error;
+  const details = {
+    status,
+    provider,
+    requestId,
+    retryAfterMs,
+    attempts,
+    phase,
+    middleware,
+    reason,
+    retryable,
+  };
   return new SluiceError(error.code, error.message, { ...details, cause: error });
 }

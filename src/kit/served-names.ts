@@ -33,6 +33,9 @@ const requestIds = new ServedWord(/^[\w.:-]{1,128}$/);
 /** Names of models are one word, as in `gpt-5`, `us.anthropic.claude:0`, `org/model@fp8` or the path of a file. */
 const models = new ServedWord(/^[\w~@/][\w.:/@+~,()[\]\\-]{0,199}$/);
 
+/** Reasons of a cancel are one short line. */
+const reasons = new ServedWord(/^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u);
+
 /** The value if it is shaped like the id of a request and holds no key, else undefined. */
 export function asRequestId(value: unknown, secrets = NO_SECRETS): string | undefined {
   return requestIds.accept(value, secrets);
@@ -41,4 +44,9 @@ export function asRequestId(value: unknown, secrets = NO_SECRETS): string | unde
 /** The value if it is shaped like the name of a model and holds no key, else undefined. */
 export function asModelName(value: unknown, secrets = NO_SECRETS): string | undefined {
   return models.accept(value, secrets);
+}
+
+/** The value if it is one line of at most 100 characters and holds no key, else undefined. */
+export function asReason(value: unknown): string | undefined {
+  return reasons.accept(value, NO_SECRETS);
 }

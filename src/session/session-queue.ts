@@ -145,5 +145,7 @@ function tooManyError(key: SessionKey, waiting: number): SluiceError {
 }
 
 function supersededError(key: SessionKey): SluiceError {
-  return new SluiceError('aborted', `The turn was superseded by another of the ${sessionName(key)}.`);
+  return new SluiceError('aborted', `The turn was superseded by another of the ${sessionName(key)}.`, {
+    reason: 'superseded',
+  });
 }

@@ -134,7 +134,10 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
 
   // Ending.
 
-  /** Ends the stream: a pending `next()` resolves to `done`, everything below is aborted. Resolves when the cleanup is over. Idempotent. */
+  /**
+   * Ends the stream: a pending `next()` resolves to `done`, chunks that wait are dropped, everything below is aborted. Resolves when the cleanup is over. Idempotent. A short text
+   * as the reason is the `reason` of the error.
+   */
   async close(reason?: unknown): Promise<void> {
     const segment = this.#segment;
     const chain = chainOf(segment);
@@ -152,7 +155,7 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
     return { done: true, value: chainOf(this.#segment).queue.reply };
   }
 
-  /** Ends the stream with an error, as a tap or a timer may do. Chunks that came before are still delivered. Never throws. */
+  /** Ends the stream with an error, as a tap or a timer may do. Chunks that came before are still delivered, unlike after a `close()` or the signal of an execution. Never throws. */
   abort(error: SluiceError): void {
     const segment = this.#segment;
     void segment.stop(asSluiceError(error, segment.tappedBy), 'keep');

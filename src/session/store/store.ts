@@ -18,7 +18,7 @@ export interface SessionEntry {
 /** How a turn ended; stored with its last append. */
 export interface TurnEnd {
   outcome: Outcome;
-  /** Why it was interrupted. */
+  /** Why it was interrupted or cancelled. */
   reason?: string | undefined;
   finishReason?: FinishReason | undefined;
   /** The sum over all calls of the turn. */
