@@ -45,7 +45,7 @@ describe('the outcome', () => {
       'model 1 called',
       'model 1 closed: aborted',
       'witness end cancelled aborted',
-      'witness onEnd cancelled aborted',
+      'witness onEnd cancelled aborted enough',
     ]);
   });
 
@@ -61,7 +61,7 @@ describe('the outcome', () => {
     expect(log.slice(1)).toEqual([
       'model 1 closed: aborted',
       'witness end cancelled aborted',
-      'witness onEnd cancelled aborted',
+      'witness onEnd cancelled aborted user left',
     ]);
   });
 
@@ -176,7 +176,7 @@ describe('the first decides', () => {
       'model 1 called',
       'model 1 closed: aborted',
       'witness end cancelled aborted',
-      'witness onEnd cancelled aborted',
+      'witness onEnd cancelled aborted first',
     ]);
   });
 
@@ -192,7 +192,7 @@ describe('the first decides', () => {
     expect(log.slice(1)).toEqual([
       'model 1 closed: aborted',
       'witness end cancelled aborted',
-      'witness onEnd cancelled aborted',
+      'witness onEnd cancelled aborted first',
     ]);
     expect(await read).toEqual({ done: true, value: undefined });
     expect(await failureOf(stream.result)).toMatchObject({ cause: 'first' });
