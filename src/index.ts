@@ -4,7 +4,7 @@
  * @module
  */
 export { Pipeline } from './pipeline.ts';
-export type { ExecutionOptions, PipelineOptions } from './options.ts';
+export type { ExecutionOptions, PipelineOptions, StartedTurn } from './options.ts';
 export { checkParameters } from './options.ts';
 export { compose, terminal } from './execution/layer.ts';
 export type { TerminalBody, TerminalOptions } from './execution/layer.ts';

@@ -9,6 +9,7 @@ import { checkId } from './session/store/check-key.ts';
 import { isInnerSteps } from './execution/inner-steps.ts';
 import type { TurnSteps } from './execution/turn-steps.ts';
 import type { OnBusy } from './session/session-queue.ts';
+import { LEASE_MS } from './session/turn-lease.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
 import type { ModelRequest, Parameters, ResponseFormat, ToolDefinition } from './request.ts';
@@ -45,6 +46,11 @@ export interface PipelineOptions {
    * `result.unsaved` holds the messages. At least 1. Default: 3,000.
    */
   saveTimeoutMs?: number;
+  /**
+   * How long a turn holds its session without a sign of life, in milliseconds: it renews its lease each third of that. If its process dies, the next turn of the session waits that
+   * long at most. At least 1,000. Default: 15,000.
+   */
+  leaseMs?: number;
   /** How many turns of this process may wait for one busy session. Default: 16. */
   maxQueuedTurns?: number;
   /**
@@ -63,6 +69,14 @@ export interface PipelineOptions {
   logger?: LoggerLike;
   /** Whether `shutdown()` closes the store and the providers that were passed in. Default: false, they belong to the caller. */
   own?: boolean;
+}
+
+/** A turn that has its session. */
+export interface StartedTurn {
+  /** The id of the turn: the caller's, or a random one. Of decisions, the id of the turn that they are about. */
+  id: string;
+  /** It was finished before, and its stored reply follows. */
+  replayed?: true;
 }
 
 /** Options of one execution. */
@@ -94,6 +108,11 @@ export interface ExecutionOptions {
   /** What this turn does if its session is busy. Default: the pipeline's `onBusy`. */
   onBusy?: OnBusy;
   /**
+   * Called once a turn has its session, before a layer runs: no other turn of it runs now. Until then the turn waits for its place. It is called for a turn that was finished
+   * before, too, at once. What it throws is a warning.
+   */
+  onTurn?: (turn: StartedTurn) => void;
+  /**
    * For a pipeline that runs inside a call of another execution: `context.steps.under(callId)` of that one. Its steps are then part of that turn, what it spends is part
    * of that execution, and its spans hang under the call. It has the values that were given to that execution, and its session. Pass the signal of the call, too.
    */
@@ -114,6 +133,7 @@ const pipelineSchema = z.strictObject({
   hookTimeoutMs: milliseconds.default(5_000),
   storeTimeoutMs: milliseconds.default(STORE_TIMEOUT_MS),
   saveTimeoutMs: count(1).default(3_000),
+  leaseMs: option.timerMs().min(1_000).default(LEASE_MS),
   maxQueuedTurns: count(0).default(16),
   onBusy: onBusy.default('queue'),
   historyLimit: count(1).optional(),
@@ -145,6 +165,7 @@ const executionSchema = z.strictObject({
     .optional(),
   turnId: z.string().min(1).optional(),
   onBusy: onBusy.optional(),
+  onTurn: option.functionOf<(turn: StartedTurn) => void>().optional(),
   steps: z.custom(isInnerSteps, 'give context.steps.under(callId)').optional(),
 });
 
@@ -166,7 +187,7 @@ export function checkExecutionOptions(options: ExecutionOptions, inSession: bool
       'Execution options: steps is for an execution without a session: a turn has its own. Take it out, or call execute().',
     );
   if (inSession) return;
-  for (const name of ['turnId', 'onBusy'] as const) {
+  for (const name of ['turnId', 'onBusy', 'onTurn'] as const) {
     if (options[name] === undefined) continue;
     throw new SluiceError(
       'invalid_options',

@@ -174,7 +174,7 @@ export class Pipeline implements AsyncDisposable {
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, idleTimeoutMs, streamBufferSize } =
       this.#options;
-    const { maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
+    const { leaseMs, maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
     // Not in the constructor: Workers allow no random id where a module starts, and pipelines are made there.
     keepHiddenClasses();
     const execution = new Execution({
@@ -213,6 +213,7 @@ export class Pipeline implements AsyncDisposable {
                 replaces,
                 turnId: options.turnId,
                 onBusy: options.onBusy ?? this.#options.onBusy,
+                leaseMs,
                 maxQueuedTurns,
                 historyLimit,
                 saveTimeoutMs,
@@ -220,6 +221,7 @@ export class Pipeline implements AsyncDisposable {
                 warn: (message) => execution.warn(message),
                 abort: (error) => stream.abort(error),
               }),
+      onTurn: options.onTurn,
       started: () => this.#started(stream, execution.around !== undefined),
       finished: () => this.#finished(stream),
     });

@@ -1,5 +1,7 @@
 import type { SluiceError } from '../errors.ts';
 import { onAbort } from '../kit/abort.ts';
+import { guarded, kindOfThrown } from '../kit/thrown.ts';
+import type { StartedTurn } from '../options.ts';
 import type { Turn } from '../session/turn.ts';
 import type { Execution } from './execution.ts';
 import { ExecutionClock } from './execution-clock.ts';
@@ -20,6 +22,8 @@ export interface AdmissionSetup {
   deadline: number | undefined;
   /** Waits for the session and loads it; undefined without a session. */
   turn: ((signal: AbortSignal) => Promise<Turn>) | undefined;
+  /** The caller's, called when the turn has its session. */
+  onTurn: ((turn: StartedTurn) => void) | undefined;
   /** Waits for a slot. */
   slot(this: void, signalOf: () => AbortSignal): Promise<Slot>;
 }
@@ -67,6 +71,7 @@ export class Admission {
     const loaded = await turn?.(this.#waitSignal());
     if (loaded !== undefined) this.#releaseAtEnd(() => loaded.release());
     this.#turn = loaded;
+    if (loaded !== undefined) this.#tell(loaded);
     const { release, inside } = await slot(this.#waitSignal);
     this.#releaseAtEnd(release);
     this.inside = inside;
@@ -103,6 +108,15 @@ export class Admission {
     }
     return this.#controller.signal;
   };
+
+  #tell({ id, replay }: Turn): void {
+    const { execution, onTurn } = this.#setup;
+    if (onTurn === undefined || execution.ending !== undefined) return;
+    guarded(
+      () => onTurn({ id, ...(replay !== undefined && { replayed: true }) }),
+      (thrown) => execution.warn(`onTurn threw ${kindOfThrown(thrown)}.`),
+    );
+  }
 
   #startClock(): void {
     const { execution, deadline, timeoutsMs, idleTimeoutMs } = this.#setup;

@@ -287,6 +287,7 @@ export class ExecutionSource
       ...{ outcome, reason, usage, cost, messages, finishReason: this.#reply?.finishReason },
       ...modelThatAnswered(execution, this.#reply),
       isWaiting: (this.#reply?.pending?.length ?? 0) > 0,
+      ...(execution.error?.code === 'lease_lost' && { lost: execution.error }),
     });
     execution.turnStored(unsaved === undefined);
     this.#admission.leave();

@@ -43,6 +43,7 @@ function instances(): readonly object[] {
     deadline: undefined,
     slot: async () => ({ release: () => undefined, inside: undefined }),
     turn: undefined,
+    onTurn: undefined,
     started: () => undefined,
     finished: () => undefined,
   });

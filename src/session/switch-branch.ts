@@ -3,9 +3,7 @@ import { noSessionError } from './store/store-errors.ts';
 import type { SessionKey } from './store/store.ts';
 import type { TimedStore } from './store/timed-store.ts';
 import { PAUSED } from './turn-begin.ts';
-
-/** The duration of the lease in milliseconds. */
-const LEASE_MS = 15_000;
+import { LEASE_MS } from './turn-lease.ts';
 
 /** How often it is tried after a conflict. Only an `update` can cause one, because the lease is held. */
 const CONFLICTS = 5;

@@ -8,11 +8,9 @@ import { storeCall } from './store/store-call.ts';
 import type { SessionKey } from './store/store.ts';
 import type { TimedLease, TimedStore } from './store/timed-store.ts';
 
-/** The duration of a lease in milliseconds. A turn renews it after a third of that time. After a crash it ends soon. */
-const LEASE_MS = 15_000;
-/** The time between renewals, and the timeout of each: a renewal that hangs must not prevent the next one. */
-const RENEW_MS = LEASE_MS / 3;
-/** The wait after a failed renewal. */
+/** The default duration of a lease in milliseconds. A turn renews it after a third of that time. After a crash it ends soon. */
+export const LEASE_MS = 15_000;
+/** The longest wait after a failed renewal. */
 const RENEW_AGAIN_MS = 1_000;
 /** The first and the longest wait before a session that another process has leased is requested again. */
 const POLL_MS = [5, 250] as const;
@@ -23,6 +21,9 @@ const RELEASE_MS = 1_000;
 export class TurnLease {
   /** The lease itself. Its calls have deadlines. */
   readonly timed: TimedLease;
+  readonly #leaseMs: number;
+  /** The time between renewals, and the timeout of each: a renewal that hangs must not prevent the next one. */
+  readonly #renewMs: number;
   /** When it was asked for, by the monotonic clock of this process, and when it was granted, by the clock of the store. */
   readonly #askedAt: number;
   readonly #grantedAt: number;
@@ -38,13 +39,15 @@ export class TurnLease {
   readonly #onLost: (error: SluiceError) => void;
 
   /** `onLost` is called once, if another turn has taken the session. */
-  constructor(lease: TimedLease, leasedAt: number, onLost: (error: SluiceError) => void) {
+  constructor(lease: TimedLease, leaseMs: number, leasedAt: number, onLost: (error: SluiceError) => void) {
     this.timed = lease;
+    this.#leaseMs = leaseMs;
+    this.#renewMs = leaseMs / 3;
     this.#onLost = onLost;
-    this.#until = leasedAt + LEASE_MS;
+    this.#until = leasedAt + leaseMs;
     this.#askedAt = leasedAt;
-    this.#grantedAt = lease.expiresAt - LEASE_MS;
-    this.#timer.start(RENEW_MS);
+    this.#grantedAt = lease.expiresAt - leaseMs;
+    this.#timer.start(this.#renewMs);
   }
 
   /** The time by the clock of the store, in milliseconds since the epoch. It may be ahead by as long as the store took to grant the lease. */
@@ -71,10 +74,10 @@ export class TurnLease {
 
   async #renew(): Promise<void> {
     const asked = performance.now();
-    let nextMs = RENEW_MS;
+    let nextMs = this.#renewMs;
     try {
-      await this.timed.within(RENEW_MS).renew(LEASE_MS);
-      this.#until = asked + LEASE_MS;
+      await this.timed.within(this.#renewMs).renew(this.#leaseMs);
+      this.#until = asked + this.#leaseMs;
     } catch (error) {
       if (isSluiceError(error) && error.code === 'lease_lost') {
         // Not if the append that is under way has released it.
@@ -84,7 +87,7 @@ export class TurnLease {
         return;
       }
       // The store failed. The reply goes on: the session belongs to this turn until somebody else takes it.
-      nextMs = RENEW_AGAIN_MS;
+      nextMs = Math.min(RENEW_AGAIN_MS, this.#renewMs);
     }
     if (this.#released === undefined) this.#timer.start(nextMs);
   }
@@ -101,21 +104,33 @@ export class TurnLease {
   }
 }
 
+/** What a lease is taken with. */
+export interface LeaseRequest {
+  readonly store: TimedStore;
+  readonly key: SessionKey;
+  readonly onBusy: OnBusy;
+  readonly leaseMs: number;
+  readonly signal: AbortSignal;
+  /** Called once, if another turn has taken the session. */
+  abort(this: void, error: SluiceError): void;
+}
+
 /** Leases a session. If another process has it: waits, takes it over, or rejects with `session_busy`. */
-export async function takeLease(
-  store: TimedStore,
-  key: SessionKey,
-  onBusy: OnBusy,
-  signal: AbortSignal,
-  onLost: (error: SluiceError) => void,
-): Promise<TurnLease> {
+export async function takeLease({
+  store,
+  key,
+  onBusy,
+  leaseMs,
+  signal,
+  abort,
+}: LeaseRequest): Promise<TurnLease> {
   const options = onBusy === 'supersede' ? { takeOver: true } : {};
   const [from, most] = POLL_MS;
   for (let waitMs: number = from; ; waitMs = Math.min(2 * waitMs, most)) {
     if (signal.aborted) throw abortReason(signal);
     const asked = performance.now();
     try {
-      return new TurnLease(await store.lease(key, LEASE_MS, options), asked, onLost);
+      return new TurnLease(await store.lease(key, leaseMs, options), leaseMs, asked, abort);
     } catch (error) {
       if (onBusy !== 'queue' || !isSluiceError(error) || error.code !== 'session_busy') throw error;
     }

@@ -21,6 +21,8 @@ export interface ReplyEnd extends TurnEnd {
   messages: Message[];
   /** Whether its last calls wait for a decision, so that they may still be answered. */
   isWaiting: boolean;
+  /** Somebody else has the turn, as whoever ended the execution found out: nothing of it is stored. */
+  lost?: SluiceError | undefined;
 }
 
 /** What is stored together with a reply. */
@@ -59,8 +61,15 @@ export class TurnReply {
    * failure must not undo it. Resolves to the messages that could not be stored, and warns about them. A turn whose session was taken stores
    * nothing.
    */
-  async save({ messages, isWaiting, ...ended }: ReplyEnd, until: number): Promise<Message[] | undefined> {
+  async save(
+    { messages, isWaiting, lost: lostElsewhere, ...ended }: ReplyEnd,
+    until: number,
+  ): Promise<Message[] | undefined> {
     const { record } = this.#place;
+    if (lostElsewhere !== undefined) {
+      await this.#closeRecord(undefined, until);
+      return this.#unsaved(messages, lostElsewhere);
+    }
     if (record.mayHaveSteps) {
       const staysOpen = isWaiting || !hasResult(ended);
       await this.#closeRecord(staysOpen && !isWaiting ? ended.outcome : undefined, until);

@@ -19,6 +19,8 @@ export interface TurnRequest {
   /** The caller's id of the turn, or of the decisions, if the caller gave one. */
   readonly turnId: string | undefined;
   readonly onBusy: OnBusy;
+  /** The duration of its lease, in milliseconds. */
+  readonly leaseMs: number;
   readonly maxQueuedTurns: number;
   /** How many of the session's newest messages are read; undefined: all. */
   readonly historyLimit: number | undefined;

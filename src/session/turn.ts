@@ -80,7 +80,7 @@ async function open(request: TurnRequest): Promise<Turn> {
     if (place === undefined) continue;
     let lease: TurnLease | undefined;
     try {
-      lease = await takeLease(store, key, onBusy, signal, abort);
+      lease = await takeLease(request);
       const right = { lease, leave: place.leave };
       if (request.decided === undefined) return await openLeased(request, turnId, right);
       return await openDecided(request, request.decided, turnId, right);
