@@ -5,6 +5,7 @@ import type {
   Outcome,
   PendingCall,
   SessionKey,
+  Span,
   StampedChunk,
   Usage,
 } from '../../src/index.ts';
@@ -61,6 +62,8 @@ export interface SentEnd {
   /** The turn had been finished before: this is its stored reply. */
   replayed?: true;
   warnings?: string[];
+  /** The spans of the execution, if the server keeps them for its clients. */
+  trace?: Span[];
   /** Who wrote the end: the process that ran the turn, or one that found it without an owner. */
   by?: 'owner' | 'finder';
 }

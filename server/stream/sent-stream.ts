@@ -13,6 +13,6 @@ export interface SentStream {
    * with a `SluiceError` if the log cannot be read.
    */
   next(): Promise<SentItem[] | undefined>;
-  /** The reader leaves. An execution without a log is cancelled by it. */
-  close(): Promise<void>;
+  /** The reader leaves. An execution without a log is cancelled by it, with this reason. */
+  close(reason?: string): Promise<void>;
 }

@@ -1,0 +1,25 @@
+import { SluiceError } from '../../src/index.ts';
+import { agentFormat } from '../formats/agent.ts';
+import type { Format } from '../formats/format.ts';
+import { sluiceFormat } from '../formats/sluice.ts';
+
+const FORMATS = {
+  sluice: sluiceFormat,
+  agent: agentFormat,
+} satisfies Record<string, Format>;
+
+/** The names of the formats. */
+export type FormatName = keyof typeof FORMATS;
+
+/** The format of a name, or the one that was given. Throws `invalid_options`. */
+export function formatOf(format: FormatName | Format): Format {
+  if (typeof format !== 'string') return format;
+  if (isFormatName(format)) return FORMATS[format];
+  const names = Object.keys(FORMATS).join(', ');
+  throw new SluiceError('invalid_options', `format is not one of the formats: give one of ${names}.`);
+}
+
+/** Whether a text is the name of a format. */
+export function isFormatName(name: string): name is FormatName {
+  return Object.hasOwn(FORMATS, name);
+}

@@ -1,0 +1,70 @@
+import type { ExecutionChunk, ExecutionResult, Stream } from '../../src/index.ts';
+import type { SentStart } from './parts.ts';
+import { endOfError, endOfResult } from './sent-end.ts';
+import type { SentItem, SentStream } from './sent-stream.ts';
+
+/** The stream of an execution: what `executeStream()` and its relatives return. */
+export type PipelineStream = Stream<ExecutionChunk, ExecutionResult>;
+
+/**
+ * The stream of an execution as one reader gets it. The first `next()` gives the start alone and runs nothing; the second one starts the execution. Closing it
+ * cancels the execution.
+ *
+ * @example
+ * const sent = liveStream(pipeline.executeStream('user', 'Hello'), { turnId: crypto.randomUUID(), name: 'agent' });
+ */
+export function liveStream(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>): SentStream {
+  return new LiveStream(stream, start);
+}
+
+class LiveStream implements SentStream {
+  readonly #stream: PipelineStream;
+  #start: Omit<SentStart, 'startedAt'> | undefined;
+  /** How many chunks were given. */
+  #count = 0;
+  #ended = false;
+
+  constructor(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>) {
+    this.#stream = stream;
+    this.#start = start;
+  }
+
+  async next(): Promise<SentItem[] | undefined> {
+    const start = this.#start;
+    if (start !== undefined) {
+      this.#start = undefined;
+      return [{ type: 'start', start: { ...start, startedAt: Date.now() } }];
+    }
+    if (this.#ended) return undefined;
+    try {
+      const batch = await this.#stream.read();
+      if (batch !== undefined) return this.#itemsOf(batch);
+      this.#ended = true;
+      return undefined;
+    } catch (error) {
+      this.#ended = true;
+      return [{ type: 'end', end: endOfError(error), position: this.#count + 1, at: Date.now() }];
+    }
+  }
+
+  async close(reason?: string): Promise<void> {
+    await this.#stream.close(reason);
+  }
+
+  #itemsOf(batch: readonly ExecutionChunk[]): SentItem[] {
+    const at = Date.now();
+    const items: SentItem[] = [];
+    for (const chunk of batch) {
+      if (chunk.type === 'done') {
+        this.#ended = true;
+        items.push({ type: 'end', end: endOfResult(chunk.result), position: this.#count + 1, at });
+        continue;
+      }
+      const index = this.#count++;
+      // A view that drops or joins chunks leaves gaps.
+      const dense = chunk.index === index ? chunk : { ...chunk, index };
+      items.push({ type: 'chunk', chunk: dense, position: index + 1, at });
+    }
+    return items;
+  }
+}
