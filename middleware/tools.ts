@@ -22,6 +22,9 @@ export type { ApprovalAnswer, ApprovalRequest, NeedsApproval } from './tools/app
 export type { Approval, OnUnknownOutcome, RunTool, Tool, ToolOptions, ToolRun } from './tools/tool.ts';
 export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } from './tools/schema.ts';
 export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
+export { ToolLimits } from './tools/limits.ts';
+export type { ToolLimit } from './tools/limits.ts';
+export { toolsOf } from './tools/tools-of.ts';
 export { UnknownOutcome } from './tools/unknown-outcome.ts';
 export type { ResultPart } from './tools/result.ts';
 export type { CallOutcome } from '../src/index.ts';

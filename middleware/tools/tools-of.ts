@@ -15,7 +15,12 @@ export function withTools(middleware: Middleware, tools: ReadonlyMap<string, Too
   return Object.defineProperty(middleware, TOOLS, { value: tools });
 }
 
-/** The tools that the middleware of a pipeline runs, by their names. */
+/**
+ * The tools that the middleware of a pipeline runs, by their names.
+ *
+ * @example
+ * const names = [...toolsOf(pipeline.middleware).keys()];
+ */
 export function toolsOf(middleware: readonly WithTools[]): ReadonlyMap<string, Tool> {
   return middleware.find((one) => one[TOOLS] !== undefined)?.[TOOLS] ?? NO_TOOLS;
 }

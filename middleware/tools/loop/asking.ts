@@ -15,6 +15,7 @@ import type {
 import { answerOf } from '../../../src/kit/index.ts';
 import { toolError } from '../calls/calls.ts';
 import type { Offered } from '../calls/judge.ts';
+import { ToolLimits } from '../limits.ts';
 import { messagesOf } from './round.ts';
 import type { ToolsSettings } from '../options.ts';
 import type { RecordsKey } from './record.ts';
@@ -41,6 +42,7 @@ export interface Asked {
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
+const NO_TOOLS: ReadonlyMap<string, Tool> = new Map();
 
 /** Asks the model, round after round. */
 export class Asking {
@@ -49,12 +51,17 @@ export class Asking {
   readonly #set: ToolSet;
   /** The names of the tools that the caller runs itself. */
   readonly #callers: ReadonlySet<string>;
+  readonly #maxRounds: number;
+  readonly #offersOwn: boolean;
 
   constructor(context: ExecutionContext, next: Next, set: ToolSet) {
     this.#context = context;
     this.#next = next;
     this.#set = set;
     this.#callers = callersTools(context.request, set.byName);
+    const { maxRounds = Number.POSITIVE_INFINITY, ownTools = true } = context.get(ToolLimits) ?? {};
+    this.#maxRounds = Math.min(set.settings.maxRounds, maxRounds);
+    this.#offersOwn = ownTools;
   }
 
   /** Starts the next round. Throws if there have been too many and they are an error. */
@@ -62,7 +69,7 @@ export class Asking {
     const { request } = this.#context;
     const { settings } = this.#set;
     const round = rounds.length;
-    const isLast = round >= settings.maxRounds;
+    const isLast = round >= this.#maxRounds;
     if (isLast && settings.onMaxRounds === 'fail')
       throw toolError(
         `tools(): the model still called tools in round ${round}, the last that may: see maxRounds.`,
@@ -87,8 +94,7 @@ export class Asking {
   }
 
   isInterrupted(rounds: number): boolean {
-    const { maxRounds, onMaxRounds } = this.#set.settings;
-    return rounds >= maxRounds && onMaxRounds === 'interrupt';
+    return rounds >= this.#maxRounds && this.#set.settings.onMaxRounds === 'interrupt';
   }
 
   /** Whether `stopWhen` says so. */
@@ -105,6 +111,7 @@ export class Asking {
 
   #active(round: number, messages: readonly Message[]): ReadonlyMap<string, Tool> {
     const { byName, settings } = this.#set;
+    if (!this.#offersOwn) return NO_TOOLS;
     const { active } = settings;
     if (active === undefined) return byName;
     const names: unknown = answerOf('tools(): active', () => active(this.#context, { round, messages }));

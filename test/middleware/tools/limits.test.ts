@@ -1,6 +1,9 @@
-import { tool, tools } from 'sluice/middleware/tools';
-import type { ToolsOptions } from 'sluice/middleware/tools';
+import { ToolLimits, tool, tools, toolsOf } from 'sluice/middleware/tools';
+import type { ToolLimit, ToolsOptions } from 'sluice/middleware/tools';
+import { Pipeline } from 'sluice';
 import type { ToolChoice } from 'sluice';
+import { provider } from 'sluice/middleware/provider';
+import { scripted } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { calling, play, resultsIn, withoutDeltas } from './stage.ts';
@@ -171,6 +174,35 @@ describe('a paused reply', () => {
       'none',
     ]);
   });
+});
+
+describe('limits of one execution', () => {
+  const limited = (limit: ToolLimit, count: number) =>
+    play(
+      tools([one], { maxRounds: 2 }),
+      [...Array.from({ length: count }, () => calling(['one', {}])), 'Done.'],
+      { values: [ToolLimits.with(limit)] },
+    );
+  const choices = ({ model }: Awaited<ReturnType<typeof play>>) =>
+    model.requests.map(({ parameters }) => parameters.toolChoice);
+
+  test('lower the number of rounds', async () => {
+    expect(choices(await limited({ maxRounds: 1 }, 1))).toEqual([undefined, 'none']);
+  });
+
+  test('never raise it', async () => {
+    expect(choices(await limited({ maxRounds: 9 }, 2))).toEqual([undefined, undefined, 'none']);
+  });
+
+  test('leave the own tools out', async () => {
+    const { model } = await limited({ ownTools: false }, 0);
+    expect(model.requests.map((request) => request.tools)).toEqual([[]]);
+  });
+});
+
+test('the tools of a pipeline are told by its middleware', () => {
+  const pipeline = new Pipeline([tools([one, two]), provider(scripted('Hi'))]);
+  expect([...toolsOf(pipeline.middleware).keys()]).toEqual(['one', 'two']);
 });
 
 test('calls that the provider has run are left alone', async () => {

@@ -1,0 +1,18 @@
+import { contextKey } from '../../src/index.ts';
+
+/** Limits of the tools of one execution. */
+export interface ToolLimit {
+  /** At most so many rounds of tools; never more than the option `maxRounds` allows. */
+  maxRounds?: number | undefined;
+  /** Whether the tools of `tools()` are offered at all. Default true. */
+  ownTools?: boolean | undefined;
+}
+
+/**
+ * Limits the tools of one execution further than the options of `tools()` do. A server sets it for a client that asks for fewer rounds. It holds for the agents that run inside,
+ * too.
+ *
+ * @example
+ * await pipeline.execute('user', 'Plan my week', { values: [ToolLimits.with({ maxRounds: 3 })] });
+ */
+export const ToolLimits = contextKey<ToolLimit>('limits of tools');
