@@ -21,6 +21,8 @@ export interface StepStore {
     spent: Spent | undefined,
     before: number | undefined,
   ): Promise<void>;
+  /** Makes sure that the lease was not lost since the last write. Throws `lease_lost`. */
+  confirm(): Promise<void>;
 }
 
 /** What a {@link TurnRecord} is made with. */
@@ -193,6 +195,7 @@ export class TurnRecord implements TurnSteps, SharedRecord {
         batch.flatMap(({ steps }) => steps),
         times.length === 0 ? undefined : Math.min(...times),
       );
+      if (batch.some(({ steps }) => steps.some(beginsCalls))) await this.#store?.confirm();
       for (const { done } of batch) done.resolve();
     } catch (error) {
       // Nobody knows whether it was stored, so nothing may follow it.
@@ -247,6 +250,11 @@ function hasDied(list: readonly StoredStep[], now: number | undefined): boolean 
     if (kind === 'wait' || kind === 'cut') return false;
     return (list[at + 1]?.token ?? now ?? token) !== token;
   });
+}
+
+/** Whether a tool starts as soon as a step is stored. */
+function beginsCalls(step: Step): boolean {
+  return step.kind === 'started' || (step.kind === 'reply' && step.starts.length > 0);
 }
 
 /** Whether a write that failed may have been carried out. */

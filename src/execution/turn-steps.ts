@@ -7,7 +7,8 @@ import type { Span } from '../trace.ts';
 export interface StepWriter {
   /**
    * Resolves when the steps are stored, all of them or none. Steps that are given in one turn of the event loop, or while others are stored,
-   * are stored together. Rejects with the error of the store, also all later records of the execution.
+   * are stored together. Rejects with the error of the store, also all later records of the execution. If calls begin with them, the session still belonged
+   * to this run when it resolves, as the newest answer of the store says; otherwise it rejects with `lease_lost`.
    *
    * `before`: a time by the clock of the store, in milliseconds since the epoch. After it nothing is stored, and the error is a `conflict`.
    */

@@ -14,6 +14,15 @@ export const LEASE_MS = 15_000;
 const RENEW_AGAIN_MS = 1_000;
 /** The first and the longest wait before a session that another process has leased is requested again. */
 const POLL_MS = [5, 250] as const;
+/**
+ * Whoever takes a session over asks its store at least five times, one after the other, before it has brought a call to its end: for the lease, the session,
+ * its steps, that the call begins, and its result. So an answer that took less than this many times the fastest one is not old.
+ */
+const SLOW = 3;
+/** An answer that took less, in milliseconds, is not old, however fast the store is. */
+const LEAST_SLOW_MS = 5;
+/** How often a lease is confirmed for one write, if the answers stay slow. */
+const CONFIRMATIONS = 3;
 /** How long the end of a turn waits for a running renewal, and then for the release of its lease. */
 const RELEASE_MS = 1_000;
 
@@ -29,6 +38,9 @@ export class TurnLease {
   readonly #grantedAt: number;
   /** When it expires, by the monotonic clock of this process. */
   #until: number;
+  /** How long the newest answer to a write under it took, and the fastest, in milliseconds. */
+  #tookMs: number;
+  #fastestMs: number;
   readonly #timer = new Timer(() => {
     this.#renewing = this.#renew();
   });
@@ -45,6 +57,7 @@ export class TurnLease {
     this.#renewMs = leaseMs / 3;
     this.#onLost = onLost;
     this.#until = leasedAt + leaseMs;
+    this.#tookMs = this.#fastestMs = performance.now() - leasedAt;
     this.#askedAt = leasedAt;
     this.#grantedAt = lease.expiresAt - leaseMs;
     this.#timer.start(this.#renewMs);
@@ -60,6 +73,21 @@ export class TurnLease {
     return Math.max(0, this.#until - performance.now());
   }
 
+  /** Called with each answer to a write under this lease. `sentAt`: when that was sent, by the monotonic clock. */
+  answered(sentAt: number): void {
+    this.#tookMs = performance.now() - sentAt;
+    this.#fastestMs = Math.min(this.#fastestMs, this.#tookMs);
+  }
+
+  /**
+   * Makes sure that the session still belongs to this turn, right before something follows from the write that was answered last. That answer says so, unless it came late: somebody may
+   * have taken the session in the meantime. Then the store is asked again. Throws `lease_lost` if another turn has the session, and the error of a store that fails.
+   */
+  async confirm(): Promise<void> {
+    for (let left = CONFIRMATIONS; left > 0 && this.#isLate; left--) await this.#renewOnce();
+    if (this.lost !== undefined) throw this.lost;
+  }
+
   /** Called after an append has released the lease. A renewal that is still running is rejected by the store. */
   wasReleased(): void {
     this.#timer.stop();
@@ -72,24 +100,37 @@ export class TurnLease {
     return this.#released;
   }
 
+  get #isLate(): boolean {
+    return this.leftMs === 0 || this.#tookMs > Math.max(LEAST_SLOW_MS, SLOW * this.#fastestMs);
+  }
+
   async #renew(): Promise<void> {
-    const asked = performance.now();
     let nextMs = this.#renewMs;
     try {
-      await this.timed.within(this.#renewMs).renew(this.#leaseMs);
-      this.#until = asked + this.#leaseMs;
-    } catch (error) {
-      if (isSluiceError(error) && error.code === 'lease_lost') {
-        // Not if the append that is under way has released it.
-        if (this.#released !== undefined) return;
-        this.lost = error;
-        this.#onLost(error);
-        return;
-      }
+      await this.#renewOnce();
+    } catch {
       // The store failed. The reply goes on: the session belongs to this turn until somebody else takes it.
       nextMs = Math.min(RENEW_AGAIN_MS, this.#renewMs);
     }
-    if (this.#released === undefined) this.#timer.start(nextMs);
+    if (this.#released === undefined && this.lost === undefined) this.#timer.start(nextMs);
+  }
+
+  /** Throws the error of a store that fails, and says so if the lease is lost. */
+  async #renewOnce(): Promise<void> {
+    const asked = performance.now();
+    try {
+      await this.timed.within(this.#renewMs).renew(this.#leaseMs);
+      this.#until = Math.max(this.#until, asked + this.#leaseMs);
+      this.answered(asked);
+    } catch (error) {
+      const isLost = isSluiceError(error) && error.code === 'lease_lost';
+      // Not if the append that is under way has released it.
+      if (isLost && this.#released === undefined && this.lost === undefined) {
+        this.lost = error;
+        this.#onLost(error);
+      }
+      throw error;
+    }
   }
 
   async #releaseOnce(): Promise<void> {

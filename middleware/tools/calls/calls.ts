@@ -40,6 +40,8 @@ export interface CallOwner {
   readonly turnId: string;
   /** Whether a call of unknown outcome can wait for a decision. */
   readonly canWait: boolean;
+  /** It has to run once more: `start()` is called when that is recorded. Returns false if no tool starts any more. */
+  again(call: RunningCall): boolean;
   /** It has its result. Called at most once. */
   settled(call: RunningCall, result: ResultStep): void;
   /** It has returned after it was given up. Called at most once, after `settled`. */
@@ -69,6 +71,8 @@ export class RunningCall {
   #cancelled: Cancelled | undefined;
   #isOver = false;
   #retried = false;
+  /** What is known of its first run, until its second one starts. */
+  #between: { readonly text: string; readonly errorCode: string } | undefined;
 
   constructor(ready: ReadyCall, owner: CallOwner) {
     this.ready = ready;
@@ -85,7 +89,14 @@ export class RunningCall {
     return this.#isOver;
   }
 
+  /** Whether its first run was given up, and its second one has not started. */
+  get isBetween(): boolean {
+    return this.#between !== undefined;
+  }
+
   start(): void {
+    if (this.#isOver) return;
+    this.#between = undefined;
     const { tool, run, input } = this.ready;
     const controller = this.#controller;
     const { timeoutMs } = tool;
@@ -114,6 +125,10 @@ export class RunningCall {
     this.#cancelled = why;
     this.#timer?.stop();
     this.#controller.abort(reason);
+    if (this.#between !== undefined) {
+      this.#unknown(this.#between.text, this.#between.errorCode);
+      return;
+    }
     // The runtime bounds the wait of an execution that ends.
     if (why === 'end') return;
     this.#timer = new Timer(() => this.#gaveUp());
@@ -204,14 +219,15 @@ export class RunningCall {
 
   /** It may have taken effect. It is run once more if that does no harm. */
   #lost(text: string, errorCode: string): void {
-    if (this.ready.tool.onUnknownOutcome !== 'retry' || this.#retried) {
+    const mayRetry = this.ready.tool.onUnknownOutcome === 'retry' && !this.#retried;
+    this.#timer?.stop();
+    if (!mayRetry || !this.#owner.again(this)) {
       this.#unknown(text, errorCode);
       return;
     }
     this.#retried = true;
-    this.#timer?.stop();
+    this.#between = { text, errorCode };
     this.#controller = new AbortController();
-    this.start();
   }
 
   #gaveUp(): void {

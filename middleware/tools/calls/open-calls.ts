@@ -84,8 +84,9 @@ function decidedBy(
   checkCanWait(waits, record.isDurable, context);
   const starts = takeStarts(queue, [], settings.maxParallel);
   const begun = new Set(calls.filter(({ started }) => started).map(({ call }) => call.id));
+  // Also of those that begin again: without a write, a run whose session was taken would not know that. An agent writes before anything inside it runs.
   const started = starts
-    .filter(({ call }) => !begun.has(call.id))
+    .filter(({ call, tool }) => tool.inner === undefined || !begun.has(call.id))
     .map(({ call }): Step => ({ kind: 'started', callId: call.id }));
   const ends = fates.includes('callers') || CUT[reply.reply.finishReason] !== undefined;
   return {

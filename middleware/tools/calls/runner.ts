@@ -31,6 +31,8 @@ export class Runner implements CallOwner {
   readonly #events: RunnerEvents;
   #queue: ReadyCall[] = [];
   #running: RunningCall[] = [];
+  /** Calls that run once more as soon as that is recorded. */
+  #again: RunningCall[] = [];
   /** Results that are not recorded yet. */
   #settled: ResultStep[] = [];
   /** What its calls wait for, by their ids. */
@@ -76,7 +78,7 @@ export class Runner implements CallOwner {
   async stop(reason: unknown, mayFinish: boolean): Promise<void> {
     this.#isStopped = true;
     this.#queue = [];
-    if (!mayFinish) for (const call of this.#running) call.cancel('end', reason);
+    for (const call of this.#running) if (!mayFinish || call.isBetween) call.cancel('end', reason);
     if (this.#running.length === 0) return;
     this.#drained ??= Promise.withResolvers();
     await this.#drained.promise;
@@ -85,6 +87,13 @@ export class Runner implements CallOwner {
   /** Resolves when what has settled is recorded, or could not be. Undefined if there is nothing to wait for. */
   get recording(): Promise<void> | undefined {
     return this.#flushing;
+  }
+
+  again(call: RunningCall): boolean {
+    if (this.#isStopped) return false;
+    this.#again.push(call);
+    this.#ended();
+    return true;
   }
 
   settled(call: RunningCall, result: ResultStep): void {
@@ -162,11 +171,14 @@ export class Runner implements CallOwner {
       this.#cancelSiblings(results);
     const running = this.#running.map(({ ready }) => ready);
     const starts = this.#isStopped ? [] : takeStarts(this.#queue, running, this.settings.maxParallel);
+    const again = this.#again.splice(0).filter(({ isOver }) => !isOver);
     const steps: Step[] = [...results];
-    for (const { call } of starts) steps.push({ kind: 'started', callId: call.id });
+    for (const { call } of [...again.map(({ ready }) => ready), ...starts])
+      steps.push({ kind: 'started', callId: call.id });
     if (steps.length > 0) await this.#record.record(steps);
     if (this.#isStopped) return;
     this.#events.results(results.filter(({ late }) => late !== true));
+    for (const call of again) call.start();
     for (const ready of starts) this.#begin(ready);
   }
 

@@ -50,6 +50,7 @@ export class StepWrites implements StepStore {
     const metadata = taken.size === 0 ? undefined : wellFormed(Object.fromEntries(taken));
     for (let waitMs = WAIT_MS; ; waitMs = Math.min(2 * waitMs, MOST_WAIT_MS)) {
       if (lease.lost !== undefined) throw lease.lost;
+      const sentAt = performance.now();
       try {
         // Without the signal: a tool that has come to its end while the execution is closed is recorded, too.
         const store = this.#request.store.within(Math.max(1, lease.leftMs));
@@ -57,11 +58,25 @@ export class StepWrites implements StepStore {
           ...{ from, lease: lease.timed, spent, before },
           ...(metadata !== undefined && { metadata }),
         });
+        lease.answered(sentAt);
         this.onVersion(version);
         for (const [name, value] of taken) if (changes.get(name) === value) changes.delete(name);
         return;
       } catch (error) {
         const known = storeError('record', error);
+        if (!known.retryable || waitMs >= lease.leftMs) throw known;
+      }
+      await delay(waitMs);
+    }
+  }
+  async confirm(): Promise<void> {
+    const { lease } = this.#turn;
+    for (let waitMs = WAIT_MS; ; waitMs = Math.min(2 * waitMs, MOST_WAIT_MS)) {
+      try {
+        await lease.confirm();
+        return;
+      } catch (error) {
+        const known = storeError('renew', error);
         if (!known.retryable || waitMs >= lease.leftMs) throw known;
       }
       await delay(waitMs);

@@ -126,6 +126,9 @@ function tells({ end }: Sound, call: string, text: string): void {
 }
 const without = (kept: Sound, what: (line: KillLine) => boolean): void =>
   void (kept.lines = kept.lines.filter((line) => !what(line)));
+/** The step with the reply. */
+const begun = ({ lines }: Sound) =>
+  lines.flatMap((line) => (line.what === 'acked' && line.from === 0 ? line.steps : []));
 const isResultOf = (call: string) => (line: KillLine) =>
   line.what === 'acked' && line.steps.some((step) => step.kind === 'result' && step.call === call);
 
@@ -158,6 +161,14 @@ describe('the checker of kills', () => {
       'a tool that runs before its start is stored',
       /began before that was stored/,
       ({ lines }) => lines.forEach((line) => line.what === 'started' && (line.at = 1.5)),
+    ],
+    [
+      'a tool that begins again before that is stored',
+      /began before that was stored/,
+      (kept) => {
+        add(kept, 4.2, { what: 'read', turn: TURN, at: 4.2, steps: begun(kept) });
+        add(kept, 4.5, { what: 'started', turn: TURN, call: ADD, tool: 'add' });
+      },
     ],
     [
       'a tool that starts after the end of the turn',

@@ -84,13 +84,14 @@ function toolFaults(story: Story): string[] {
   return found;
 }
 
-/** Whether a step that says that a call has begun was stored before. */
-function isBegun({ acked, reads }: Story, call: string, before: number, run: string): boolean {
-  const begins = (step: Story['acked'][number]['step']): boolean =>
-    (step.kind === 'reply' && step.begun.includes(call)) || (step.kind === 'started' && step.call === call);
-  return (
-    acked.some((one) => one.run === run && one.at < before && begins(one.step)) ||
-    reads.some((read) => read.run === run && read.steps.some(begins))
+/** Whether the run had stored before that the call begins, also if it begins again: a run that has lost its session is refused then. */
+function isBegun({ acked }: Story, call: string, before: number, run: string): boolean {
+  return acked.some(
+    ({ step, ...one }) =>
+      one.run === run &&
+      one.at < before &&
+      ((step.kind === 'reply' && step.begun.includes(call)) ||
+        (step.kind === 'started' && step.call === call)),
   );
 }
 
