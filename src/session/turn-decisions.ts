@@ -138,6 +138,36 @@ export function unknownCallError(key: SessionKey, callId: string): SluiceError {
   );
 }
 
+/**
+ * Throws `invalid_request` if a message brings the result of a call of an open turn. Results of calls that wait are decisions: the message would withdraw the call, and nobody would see its
+ * result. `steps`: those of the open turn.
+ */
+export function checkNoResults({ key, input }: TurnRequest, steps: readonly StoredStep[]): void {
+  const given = input.flatMap(({ content }) =>
+    typeof content === 'string'
+      ? []
+      : content.flatMap((part) =>
+          part.type === 'tool_result' && part.providerExecuted !== true ? [part.id] : [],
+        ),
+  );
+  if (given.length === 0) return;
+  const { calls, pending } = ledgerOf(steps);
+  const waiting = given.find((id) => pending.some(({ callId }) => callId === id));
+  if (waiting !== undefined)
+    throw refused(
+      key,
+      waiting,
+      `waits for a decision, so its result cannot come as a message: send decide({ [callId]: { result } }) in its place`,
+    );
+  const open = given.find((id) => calls.has(id));
+  if (open !== undefined)
+    throw refused(
+      key,
+      open,
+      'is in a turn that has not ended: decide on the calls of that turn that wait, or send it again, before you send this result',
+    );
+}
+
 function refused(key: SessionKey, callId: string, why: string): SluiceError {
   return new SluiceError('invalid_request', `The call ${shown(callId)} of the ${sessionName(key)} ${why}.`);
 }

@@ -1,3 +1,4 @@
+import type { Message } from 'sluice';
 import { tool } from 'sluice/middleware/tools';
 import type { Tool } from 'sluice/middleware/tools';
 import { describe, expect, test } from 'vitest';
@@ -84,6 +85,58 @@ describe('the result of a tool that the client runs', () => {
     expect(forged.error).toMatchObject({
       code: 'invalid_request',
       message: expect.stringMatching(/waits for an approval/),
+    });
+  });
+
+  describe('that comes as a message', () => {
+    const resultOf = (id: string, name: string): Message => ({
+      role: 'tool',
+      content: [{ type: 'tool_result', id, name, content: '{"city":"Rome"}' }],
+    });
+
+    test('is refused, and the call waits on', async () => {
+      const desk = await asked();
+      const [call] = await desk.pending();
+      const before = await desk.snapshot();
+      const { error, model } = await desk.turn([where], resultOf(call?.callId ?? '', 'where'));
+      expect(error).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(/_0_0" .* send decide\(\{ \[callId\]: \{ result \} \}\)/),
+      });
+      expect(model.requests).toEqual([]);
+      expect(await desk.snapshot()).toEqual(before);
+      const { result } = await desk.decide([where], { '0_0': { result: { city: 'Rome' } } });
+      expect(result?.outcome).toBe('completed');
+    });
+
+    test('is refused for a call that waits for an approval', async () => {
+      const desk = new Desk();
+      const { made, runs } = guarded();
+      await desk.turn([made], 'Pay.', { answers: [calling(['pay', {}])] });
+      const [call] = await desk.pending();
+      const { error } = await desk.turn([made], resultOf(call?.callId ?? '', 'pay'));
+      expect(error?.code).toBe('invalid_request');
+      expect([runs, (await desk.pending()).length]).toEqual([[], 1]);
+    });
+
+    test('is taken for a tool of the request when no call of its turn waits any more, and not before', async () => {
+      const desk = new Desk();
+      const { made } = guarded();
+      const own = { name: 'own', description: 'Is run by whoever asks', parameters: { type: 'object' } };
+      const options = { tools: [own] };
+      await desk.turn([made], 'Pay.', { answers: [calling(['own', {}], ['pay', {}])], options });
+      const id = (await desk.idsByPlace()).get('0_0') ?? '';
+      const early = await desk.turn([made], resultOf(id, 'own'), { options });
+      expect(early.error).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(/in a turn that has not ended/),
+      });
+      await desk.decide([made], { '0_1': { deny: 'No.' } }, { options });
+      const { model } = await desk.turn([made], resultOf(id, 'own'), { options });
+      expect(resultsIn(model.requests[0]?.messages)).toEqual([
+        'ok 0_1 The call was denied, and the tool was not run. No.',
+        'ok 0_0 {"city":"Rome"}',
+      ]);
     });
   });
 });

@@ -256,6 +256,34 @@ describe('a message with decisions', () => {
     expect(again.result).toMatchObject({ replayed: true, response: { content: 'done' } });
   });
 
+  test('is what is answered anew after the turn: the calls before it keep their results, and do not run again', async () => {
+    const desk = new Desk();
+    const { made, runs } = guarded();
+    await desk.turn([made], 'Pay.', { answers: [calling(['pay', {}])] });
+    await desk.decide([made], APPROVE, { message: 'Be quick.' });
+    const { model } = await desk.turn([made], [], { answers: ['Quickly.'] });
+    expect(model.requests[0]?.messages.map(({ role }) => role)).toEqual([
+      'user',
+      'assistant',
+      'tool',
+      'user',
+    ]);
+    expect(resultsIn(model.requests[0]?.messages)).toEqual(['ok 0_0 pay {"amount":1}']);
+    expect(await desk.roles()).toEqual(['user', 'assistant', 'tool', 'user', 'assistant']);
+    expect((await desk.store.load(KEY))?.messages.at(-1)?.content).toBe('Quickly.');
+    expect(runs).toHaveLength(1);
+    const [old] = (await desk.store.branches(KEY)).filter(({ isHead }) => !isHead);
+    const before = await desk.store.load(KEY, { leaf: old?.id ?? '' });
+    expect(before?.messages.map(({ role }) => role)).toEqual([
+      'user',
+      'assistant',
+      'tool',
+      'user',
+      'assistant',
+    ]);
+    expect(before?.messages.at(-1)?.content).toBe('done');
+  });
+
   test('stays where it was said if another message settles the turn', async () => {
     const desk = new Desk();
     const { made } = guarded();
