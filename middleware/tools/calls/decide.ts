@@ -85,7 +85,7 @@ export async function decided(ended: EndedReply): Promise<Decided> {
     };
   }
   const sorted = await sortedCalls(calls, ended);
-  const queue = sorted.ready;
+  const queue = [...sorted.ready];
   const starts = takeStarts(queue, [], settings.maxParallel);
   return {
     steps: [
@@ -93,6 +93,7 @@ export async function decided(ended: EndedReply): Promise<Decided> {
         ...step,
         starts: starts.map(({ call }) => call.id),
         ...(sorted.waits.length > 0 && { waits: sorted.waits }),
+        ...(sorted.ready.length > 0 && { fingerprints: fingerprintsOf(sorted.ready) }),
       },
       ...sorted.results,
     ],
@@ -137,6 +138,10 @@ async function sortedCalls(
   });
   checkCanWait(sorted.waits, isDurable, context);
   return sorted;
+}
+
+function fingerprintsOf(ready: readonly ReadyCall[]): Record<string, string> {
+  return Object.fromEntries(ready.map(({ call, tool }) => [call.id, tool.fingerprint]));
 }
 
 function replyStep(round: number, message: Message, { finishReason, model, provider }: Reply) {

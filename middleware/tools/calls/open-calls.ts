@@ -39,6 +39,8 @@ interface Place {
   readonly pending: ReadonlyMap<string, PendingCall>;
   readonly tools: CallTools;
   readonly offered: Offered;
+  /** What the tools of the calls were when they were recorded. */
+  readonly fingerprints: Readonly<Record<string, string>>;
 }
 
 /**
@@ -60,6 +62,7 @@ export async function openCalls(
     ...{ context, set, record, ledger, offered: offeredIn(round) },
     pending: new Map(ledger.pending.map((call) => [call.callId, call])),
     tools: new CallTools(set.byName, record.list),
+    fingerprints: round.reply.fingerprints ?? {},
   };
   const open = round.calls.filter(({ result }) => result === undefined);
   const fates = await Promise.all(open.map((state) => fateOf(state, place)));
@@ -132,8 +135,10 @@ async function fateOfUndecided({ call, started }: CallState, place: Place): Prom
   const judgment = await judge(call, place.offered, place.set.settings);
   if (judgment === 'callers') return 'callers';
   // The call could run when it was recorded, so the tool is another one now.
-  if ('result' in judgment) throw goneError(call, judgment.result);
+  if ('result' in judgment) throw goneError(call, textOfResult(judgment.result.content));
   const { tool, input } = judgment;
+  const { [call.id]: fingerprint = tool.fingerprint } = place.fingerprints;
+  if (fingerprint !== tool.fingerprint) throw goneError(call, 'Its schema or its version is another one.');
   const { run } = tool;
   if (run === undefined) return { waits: clientCall({ call, tool, input }) };
   const ready: ReadyCall = { call, tool, run, input };
@@ -148,10 +153,10 @@ function fateOfBegun(ready: ReadyCall, { set: { settings }, record }: Place): Fa
   return { result: unknownResult(call.id, settings) };
 }
 
-function goneError({ name, id }: ToolCallPart, { content }: ResultStep): SluiceError {
+function goneError({ name, id }: ToolCallPart, why: string): SluiceError {
   return new SluiceError(
     'tool',
-    `The tool ${name} is gone or has changed since it was called, and the call ${id} has no result. ${textOfResult(content)} Send the turn again with the tool as it was, or send another message.`,
+    `The tool ${name} is gone or has changed since it was called, and the call ${id} has no result. ${why} Send the turn again with the tool as it was, or send another message.`,
     { retryable: false },
   );
 }

@@ -49,6 +49,7 @@ export const stepSchema: z.ZodType<Step> = z.discriminatedUnion('kind', [
     }),
     starts: z.array(z.string()),
     waits: z.array(pendingCall).optional(),
+    fingerprints: z.record(z.string(), z.string()).optional(),
   }),
   z.object({ kind: z.literal('started'), path, callId: z.string() }),
   z.object({

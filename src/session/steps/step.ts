@@ -41,6 +41,8 @@ export interface ReplyStep {
   starts: string[];
   /** The calls that wait for a decision. */
   waits?: PendingCall[] | undefined;
+  /** What the tools of the other calls were, by the ids of the calls: a call does not run with another tool than it was meant for. */
+  fingerprints?: Record<string, string> | undefined;
 }
 
 /** A call begins that was queued or has been approved. */

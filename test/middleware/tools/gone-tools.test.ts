@@ -53,6 +53,21 @@ describe('a turn that goes on without a tool that it has called', () => {
         mockTool('queued', { input: z.object({ country: z.string() }) }),
       ],
     ],
+    [
+      'the tool of a queued call has another schema, which takes the same arguments',
+      'queued',
+      'Its schema or its version is another one',
+      () => [
+        mockTool('begun', { idempotent: true }),
+        mockTool('queued', { input: z.object({ city: z.string(), country: z.string().default('Italy') }) }),
+      ],
+    ],
+    [
+      'the tool of a call that had begun has another version',
+      'begun',
+      'Its schema or its version is another one',
+      () => [mockTool('begun', { idempotent: true, version: '2' }), mockTool('queued', { input })],
+    ],
   ];
 
   test.each(others)(
