@@ -1,8 +1,18 @@
+import type { SentReset } from '../log/chunk-log.ts';
 import type { SentChunk, SentEnd, SentStart } from './parts.ts';
+
+/** What a reader of a turn gets first. */
+export interface StartItem {
+  type: 'start';
+  start: SentStart;
+  /** What a log knows when the reader joins: the resets that void something, the oldest first, and how many chunks there are. */
+  resets?: readonly SentReset[];
+  count?: number;
+}
 
 /** One thing that a reader of a turn gets. `position`: 0 for the start, index + 1 for a chunk, and the end follows the last chunk. `at`: milliseconds since the epoch. */
 export type SentItem =
-  | { type: 'start'; start: SentStart }
+  | StartItem
   | { type: 'chunk'; chunk: SentChunk; position: number; at: number }
   | { type: 'end'; end: SentEnd; position: number; at: number };
 
