@@ -1,4 +1,4 @@
-import { sseText } from './event-fold.ts';
+import { sseText } from './sse-text.ts';
 import type { Sink } from './send-stream.ts';
 
 /** What is used of the response of `node:http` and `node:http2`, of Express, and of the `raw` reply of Fastify. */

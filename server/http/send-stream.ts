@@ -1,7 +1,7 @@
 import { Timer, withDeadline } from '../../src/kit/index.ts';
 import type { Frame } from '../formats/format.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
-import type { EventFold } from './event-fold.ts';
+import type { EventFold } from '../stream/event-fold.ts';
 import type { Opening } from './opening.ts';
 
 /** The client's end of a stream: a response, or a socket. */

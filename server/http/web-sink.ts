@@ -1,4 +1,4 @@
-import { sseText } from './event-fold.ts';
+import { sseText } from './sse-text.ts';
 import type { Sink } from './send-stream.ts';
 
 /** How many bytes may wait for a client before the stream waits for it. */

@@ -11,7 +11,7 @@ import { pipeToNode, pipeToWebSocket, sseResponse } from 'sluice/server';
 import type { SocketLike } from 'sluice/server';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
-import { sseText } from '../../server/http/event-fold.ts';
+import { sseText } from '../../server/http/sse-text.ts';
 import { dataOf, eventsOf } from './support.ts';
 
 function streamOf(answer: ScriptedAnswer): Stream<ExecutionChunk, ExecutionResult> {
