@@ -138,7 +138,9 @@ export class Execution implements StreamOwner, Around {
   }
 
   #attached(record: TurnRecord): TurnRecord {
-    record.takeSpent = () => this.#takeSpent();
+    // Named first: see docs/decisions/0009-what-the-collector-sees.md.
+    const takeSpent = (): Spent | undefined => this.#takeSpent();
+    record.takeSpent = takeSpent;
     record.around = this;
     return record;
   }

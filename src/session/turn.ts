@@ -167,7 +167,9 @@ async function beginLeased(
   const writes = new StepWrites(request, { turnId, lease, changes });
   const record = new TurnRecord({ turnId, earlier, store: writes, decisions });
   const reply = new TurnReply(request, lease, { replyId, changes, record, ...begun });
-  writes.onVersion = (version) => reply.follows(version);
+  // Named first: see docs/decisions/0009-what-the-collector-sees.md.
+  const follows = (version: number): void => reply.follows(version);
+  writes.onVersion = follows;
   return {
     id: turnId,
     messages: begun.messages,

@@ -48,7 +48,10 @@ describe('a chunk creates', () => {
 });
 
 describe('memory', () => {
-  test('of a finished execution, less than a twentieth survives a minor collection', async () => {
+  test.each([
+    { execution: 'execution', word: 'plain' },
+    { execution: 'execution that ran a tool', word: 'tools' },
+  ])('of a finished $execution, less than a twentieth survives a minor collection', async ({ word }) => {
     const flags = [
       '--no-allocation-site-pretenuring',
       '--min-semi-space-size=64',
@@ -58,6 +61,7 @@ describe('memory', () => {
       'heap.ts',
       flags,
       'survivors',
+      word,
     );
     expect(allocated).toBeGreaterThan(200 * 10_000);
     expect(survived / allocated).toBeLessThan(0.05);

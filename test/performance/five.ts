@@ -3,6 +3,7 @@ import type { Middleware, Provider, Reply, StreamChunk } from 'sluice';
 import { logging, retry, timeout } from 'sluice/middleware';
 import { cost } from 'sluice/middleware/cost';
 import { rateLimit } from 'sluice/middleware/rate-limit';
+import { tool, tools } from 'sluice/middleware/tools';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -37,6 +38,25 @@ export function source(chunks: number, perRead: number): Provider {
         },
         close: () => undefined,
       });
+    },
+  };
+}
+
+/** The loop that runs what `askingSource()` asks for. */
+export function loop(): Middleware {
+  const input = { jsonSchema: { type: 'object' } };
+  return tools([tool({ name: 'weather', description: 'The weather', input, execute: async () => 'sunny' })]);
+}
+
+/** Asks for a tool, and goes on as `source()` when it has the result. */
+export function askingSource(chunks: number, perRead: number): Provider {
+  const answering = source(chunks, perRead);
+  return {
+    ...answering,
+    stream(request, context) {
+      if (request.messages.at(-1)?.role === 'tool') return answering.stream(request, context);
+      const call: StreamChunk = { type: 'tool_call', id: 'call_1', name: 'weather', arguments: {} };
+      return Stream.from<StreamChunk, Reply>([call], { finishReason: 'tool_calls', usage: noUsage() });
     },
   };
 }

@@ -1,7 +1,8 @@
 /**
  * Measures what executions leave to the garbage collector, in a process of its own.
  *
- * - `survivors` prints how much of the memory that an execution with five middleware allocates survives a minor collection after its end.
+ * - `survivors` prints how much of the memory that an execution with five middleware allocates survives a minor collection after its end,
+ *   `survivors tools` the same of one that runs a tool.
  * - `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and
  *   40 open streams.
  * - `open` prints how many bytes an open stream with five middleware holds.
@@ -11,11 +12,13 @@
 import { getHeapSnapshot } from 'node:v8';
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware';
-import { source, theFive } from './five.ts';
+import { askingSource, loop, source, theFive } from './five.ts';
 
 const OPEN = 40;
 
-const pipeline = new Pipeline([...theFive(), provider(source(20, 1))], { maxConcurrentExecutions: 1_000 });
+const [what, word] = process.argv.slice(2);
+const stack = word === 'tools' ? [loop(), provider(askingSource(20, 1))] : [provider(source(20, 1))];
+const pipeline = new Pipeline([...theFive(), ...stack], { maxConcurrentExecutions: 1_000 });
 const { gc } = globalThis;
 if (gc === undefined) throw new Error('Run it with --expose-gc.');
 
@@ -101,7 +104,6 @@ async function slowClasses(first: number): Promise<string[]> {
   return [...after].filter(([name, count]) => count - (before.get(name) ?? 0) >= OPEN).map(([name]) => name);
 }
 
-const [what, count] = process.argv.slice(2);
 if (what === 'survivors') console.log(JSON.stringify(await survivors()));
 else if (what === 'open') console.log(await open());
-else console.log(JSON.stringify(await slowClasses(Number(count))));
+else console.log(JSON.stringify(await slowClasses(Number(word))));

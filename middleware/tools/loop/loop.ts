@@ -131,7 +131,9 @@ export class Loop implements RunnerEvents {
     this.#reading = reading;
     const stream = asked.stream.map(reading.take);
     if (record === undefined) return stream;
-    this.#context.steps.underWay = () => this.#underWay();
+    // Named first: see docs/decisions/0009-what-the-collector-sees.md.
+    const underWay = (): Message | undefined => this.#underWay();
+    this.#context.steps.underWay = underWay;
     return stream.tap({
       end: ({ error }) => {
         if (error !== undefined) this.#leave();
