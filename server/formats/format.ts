@@ -16,6 +16,10 @@ export interface EncoderOptions {
   clientTools?: ReadonlySet<string>;
   /** The model as the client asked for it: it is given back unchanged. */
   model?: string;
+  /** Names of those of them that take a text and no JSON. Responses has a kind of call for them. */
+  textTools?: ReadonlySet<string>;
+  /** Responses: fields of the request that each response repeats. */
+  echo?: Readonly<Record<string, unknown>>;
   /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`. */
   include?: ReadonlySet<string>;
   /** Chat completions: usage in a last chunk (`stream_options.include_usage`). */

@@ -1,0 +1,74 @@
+import { openaiErrorBody, retryHeaders, wireError } from './errors.ts';
+import type { ErrorBody } from './format.ts';
+import { isVoided } from '../../src/index.ts';
+import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
+import type { SentItem } from '../stream/sent-stream.ts';
+
+/** An error in the form of OpenAI's APIs. */
+export function openaiError(error: SentError, requestId: string, retries = 0): ErrorBody {
+  return {
+    status: wireError(error, 'openai').status,
+    headers: { 'x-request-id': requestId, ...retryHeaders(error, retries) },
+    body: openaiErrorBody(error),
+  };
+}
+
+/** What an answer in one piece is made of. */
+export interface WholeAnswer {
+  start: SentStart;
+  end: SentEnd;
+  /** All that was said and not taken back, whole: no pieces of calls. */
+  chunks: SentChunk[];
+}
+
+/** Joins the items of a stream. If it did not end as an answer, its error. */
+export function wholeAnswer(items: readonly SentItem[]): WholeAnswer | SentError {
+  let chunks: SentChunk[] = [];
+  let start: SentStart | undefined;
+  let end: SentEnd | undefined;
+  for (const item of items) {
+    if (item.type === 'start') start = item.start;
+    else if (item.type === 'end') end = item.end;
+    else if (item.chunk.type === 'reset') {
+      const reset = item.chunk;
+      chunks = chunks.filter(({ call }) => !isVoided(reset, call));
+    } else if (item.chunk.type !== 'tool_call_delta') chunks.push(item.chunk);
+  }
+  if (start === undefined || end === undefined || end.outcome === 'failed' || end.outcome === 'cancelled')
+    return endError(end);
+  return { start, end, chunks };
+}
+
+/** The error of a stream that did not end as an answer. */
+export function endError(end: SentEnd | undefined): SentError {
+  if (end?.error !== undefined) return end.error;
+  if (end?.outcome === 'cancelled')
+    return { code: 'aborted', message: 'The request was cancelled.', retryable: false };
+  return { code: 'truncated', message: 'The answer stopped before its end.', retryable: true };
+}
+
+/** A call that the client was shown is not the one that the pipeline let through in the end. */
+export const CHANGED: SentError = {
+  code: 'truncated',
+  message: 'The answer stopped before its end.',
+  retryable: false,
+};
+
+/** Headers of an answer in one piece. `x-sluice-model` names the model that answered; the body has the one that was asked for. */
+export function answerHeaders({ model, latencyMs }: SentEnd, requestId: string): Record<string, string> {
+  return {
+    'x-request-id': requestId,
+    ...(model !== undefined && /^[\x21-\x7e]{1,200}$/.test(model) && { 'x-sluice-model': model }),
+    ...(latencyMs !== undefined && { 'openai-processing-ms': String(Math.round(latencyMs)) }),
+  };
+}
+
+/** Whether a value is an error and not an answer. */
+export function isSentError(value: WholeAnswer | SentError): value is SentError {
+  return 'retryable' in value;
+}
+
+/** What the ids of a turn's parts have in common, so that they differ from those of other turns. At most 25 letters, digits, `-` and `_`. */
+export function idTail({ turnId }: SentStart): string {
+  return `${turnId.replaceAll(/[^\w-]/g, '').slice(-24)}_`;
+}

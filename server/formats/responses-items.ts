@@ -1,0 +1,187 @@
+/** An item of a response's output, as JSON. */
+export type OutputItem = Record<string, unknown> & { id: string };
+
+/** An event of a response without its number. */
+export type ResponseEvent = Record<string, unknown> & { type: string };
+
+/** An item of the output that is being written. */
+export interface OpenItem {
+  readonly index: number;
+  /** What follows of a piece. */
+  add(text: string): ResponseEvent[];
+  /** What closes it. `status`: `incomplete` if the reply was cut. */
+  close(status: 'completed' | 'incomplete'): { item: OutputItem; events: ResponseEvent[] };
+}
+
+/** Opens an item: what announces it. */
+export interface Opened {
+  open: OpenItem;
+  events: ResponseEvent[];
+}
+
+/** A message of the assistant, with one part of text or of a refusal. */
+export function openMessage(id: string, index: number, kind: 'output_text' | 'refusal'): Opened {
+  const of = { item_id: id, output_index: index, content_index: 0 };
+  const isText = kind === 'output_text';
+  const extra = isText ? { logprobs: [] } : {};
+  const part = (text: string): Record<string, unknown> =>
+    isText ? { type: kind, text, annotations: [], logprobs: [] } : { type: kind, refusal: text };
+  const message = (status: string, content: unknown[]): OutputItem => ({
+    ...{ id, type: 'message', status, role: 'assistant', content },
+  });
+  let said = '';
+  return {
+    events: [
+      { type: 'response.output_item.added', output_index: index, item: message('in_progress', []) },
+      { type: 'response.content_part.added', ...of, part: part('') },
+    ],
+    open: {
+      index,
+      add(text) {
+        said += text;
+        return [{ type: `response.${kind}.delta`, ...of, delta: text, ...extra }];
+      },
+      close(status) {
+        const item = message(status, [part(said)]);
+        return {
+          item,
+          events: [
+            { type: `response.${kind}.done`, ...of, [isText ? 'text' : 'refusal']: said, ...extra },
+            { type: 'response.content_part.done', ...of, part: part(said) },
+            { type: 'response.output_item.done', output_index: index, item },
+          ],
+        };
+      },
+    },
+  };
+}
+
+/** A reasoning item that is being written. */
+export interface OpenReasoning extends OpenItem {
+  /** Sets what the client sends back with the next request. */
+  seal(encrypted: string | undefined): void;
+}
+
+/** Thinking, as a reasoning item with one part of summary. The part is announced with its first text: sealed thinking may have none. */
+export function openReasoning(id: string, index: number): { open: OpenReasoning; events: ResponseEvent[] } {
+  const of = { item_id: id, output_index: index, summary_index: 0 };
+  const part = (text: string): Record<string, unknown> => ({ type: 'summary_text', text });
+  const reasoning = (summary: unknown[], more: Record<string, unknown>): OutputItem => ({
+    ...{ id, type: 'reasoning', summary, ...more },
+  });
+  let said = '';
+  let encrypted: string | undefined;
+  return {
+    events: [{ type: 'response.output_item.added', output_index: index, item: reasoning([], {}) }],
+    open: {
+      index,
+      seal(text) {
+        encrypted = text;
+      },
+      add(text) {
+        const begins = said === '';
+        said += text;
+        return [
+          ...(begins ? [{ type: 'response.reasoning_summary_part.added', ...of, part: part('') }] : []),
+          { type: 'response.reasoning_summary_text.delta', ...of, delta: text },
+        ];
+      },
+      close() {
+        const sealed = encrypted === undefined ? {} : { encrypted_content: encrypted };
+        const item = reasoning(said === '' ? [] : [part(said)], sealed);
+        const done = { type: 'response.output_item.done', output_index: index, item };
+        if (said === '') return { item, events: [done] };
+        return {
+          item,
+          events: [
+            { type: 'response.reasoning_summary_text.done', ...of, text: said },
+            { type: 'response.reasoning_summary_part.done', ...of, part: part(said) },
+            done,
+          ],
+        };
+      },
+    },
+  };
+}
+
+/** A call of a function of the client. */
+export function openCall(id: string, index: number, callId: string, name: string): Opened {
+  const of = { item_id: id, output_index: index };
+  const call = (status: string, json: string): OutputItem => ({
+    ...{ id, type: 'function_call', status, call_id: callId, name, arguments: json },
+  });
+  let said = '';
+  return {
+    events: [{ type: 'response.output_item.added', output_index: index, item: call('in_progress', '') }],
+    open: {
+      index,
+      add(text) {
+        said += text;
+        return text === '' ? [] : [{ type: 'response.function_call_arguments.delta', ...of, delta: text }];
+      },
+      close(status) {
+        const item = call(status, said);
+        const done = { type: 'response.function_call_arguments.done', ...of, name, arguments: said };
+        return {
+          item,
+          events: [
+            ...(status === 'completed' ? [done] : []),
+            { type: 'response.output_item.done', output_index: index, item },
+          ],
+        };
+      },
+    },
+  };
+}
+
+/** A call of a tool of the client that takes a text. It is written when it is whole: what comes before is JSON with the text in it. */
+export function openTextCall(id: string, index: number, callId: string, name: string): Opened {
+  const of = { item_id: id, output_index: index };
+  const call = (status: string, input: string): OutputItem => ({
+    ...{ id, type: 'custom_tool_call', status, call_id: callId, name, input },
+  });
+  let json = '';
+  return {
+    events: [{ type: 'response.output_item.added', output_index: index, item: call('in_progress', '') }],
+    open: {
+      index,
+      add(text) {
+        json += text;
+        return [];
+      },
+      close(status) {
+        const input = textOfInput(json);
+        const item = call(status, input);
+        const texts = [
+          ...(input === '' ? [] : [{ type: 'response.custom_tool_call_input.delta', ...of, delta: input }]),
+          { type: 'response.custom_tool_call_input.done', ...of, input },
+        ];
+        return {
+          item,
+          events: [
+            ...(status === 'completed' ? texts : []),
+            { type: 'response.output_item.done', output_index: index, item },
+          ],
+        };
+      },
+    },
+  };
+}
+
+/** An image, whole. Other files have no item. */
+export function imageItem(id: string, data: string): OutputItem {
+  return { id, type: 'image_generation_call', status: 'completed', result: data };
+}
+
+/** The text in the arguments of a tool that takes one; the arguments themselves if the model wrote something else. */
+export function textOfInput(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'string') return value;
+    if (typeof value === 'object' && value !== null && 'input' in value && typeof value.input === 'string')
+      return value.input;
+  } catch {
+    // The model wrote no JSON: the client's tool gets what it wrote.
+  }
+  return json;
+}

@@ -1,0 +1,217 @@
+import type { Message, Parameters, ResponseFormat, ToolChoice, ToolDefinition } from '../../src/index.ts';
+import { ENCRYPTED } from '../formats/responses.ts';
+import {
+  allowedTools,
+  choiceOf,
+  defined,
+  effortAt,
+  jsonSchemaAt,
+  metadataAt,
+  oneOfAt,
+  passedFields,
+  sharedParameters,
+  toolAt,
+} from './openai-fields.ts';
+import type { FieldRules, OpenAISettings } from './openai-fields.ts';
+import { countAt, flagAt, listAt, nameAt, objectAt, optionalAt, textAt, textsAt } from './read.ts';
+import type { Fields } from './read.ts';
+import { fieldError } from './request-error.ts';
+import { requireForeign } from './request.ts';
+import type { ParsedRequest } from './request.ts';
+import { responsesInput } from './responses-input.ts';
+
+const NOT_STORED = 'responses are not stored: send all items with each request';
+
+const RULES: FieldRules = {
+  known: new Set([
+    ...['model', 'input', 'instructions', 'stream', 'tools', 'tool_choice', 'parallel_tool_calls', 'text'],
+    ...['temperature', 'top_p', 'max_output_tokens', 'reasoning', 'include', 'metadata'],
+  ]),
+  passed: new Set([
+    ...['user', 'safety_identifier', 'service_tier', 'truncation', 'max_tool_calls'],
+    ...['prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options'],
+  ]),
+  idle: new Set(['store', 'stream_options', 'client_metadata']),
+  refused: new Map([
+    ['previous_response_id', NOT_STORED],
+    ['conversation', NOT_STORED],
+    ['background', 'a response runs only while its client waits: leave it out'],
+    ['prompt', 'templates of prompts are not supported: send instructions and input'],
+    ['context_management', 'it is not supported: leave it out'],
+    ['moderation', 'moderation is not supported: leave it out'],
+    ['top_logprobs', 'probabilities of tokens are not supported: leave it out'],
+    ['image', 'it is not supported: leave it out'],
+    ['access_programs', 'it is not supported: leave it out'],
+  ]),
+};
+
+/** In a session the server has what came before, so these have nothing to say. */
+const IN_SESSION: FieldRules = {
+  ...RULES,
+  idle: new Set([...RULES.idle, 'previous_response_id', 'conversation']),
+};
+
+/**
+ * A request to Responses. Each field works, is passed on to the provider, or is refused by its name. `encoder.model` is the model that the client asked for. Throws a
+ * `RequestError`.
+ * Source: developers.openai.com, API reference, "Create a model response" (read 2026-11).
+ */
+export function parseResponse(value: unknown, settings: OpenAISettings = {}): ParsedRequest {
+  const body = objectAt(value, 'the body');
+  const model = nameAt(body['model'], 'model');
+  const passed = passedFields(body, settings.session === true ? IN_SESSION : RULES, settings);
+  const instructions = optionalAt(body, 'instructions', '', textAt) ?? '';
+  const said: Message[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
+  const all = toolsAt(body, settings);
+  const { tools, toolChoice } = chosen(body['tool_choice'], all.tools);
+  const text = optionalAt(body, 'text', '', objectAt) ?? {};
+  const responseFormat = formatAt(text['format']);
+  const metadata = optionalAt(body, 'metadata', '', metadataAt);
+  const include = new Set(optionalAt(body, 'include', '', textsAt) ?? []);
+  if (include.has('message.output_text.logprobs'))
+    throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
+  const extra = { ...passed, ...verbosityOf(text), ...(all.hosted.length > 0 && { tools: all.hosted }) };
+  return {
+    input: [...said, ...responsesInput(body['input'])],
+    options: {
+      parameters: {
+        ...parametersOf(body),
+        ...(toolChoice !== undefined && { toolChoice }),
+        ...(Object.keys(extra).length > 0 && { providerOptions: { [settings.provider ?? 'openai']: extra } }),
+      },
+      ...(tools.length > 0 && { tools }),
+      ...(responseFormat !== undefined && { responseFormat }),
+      ...(metadata !== undefined && { metadata }),
+    },
+    encoder: {
+      model,
+      clientTools: new Set(tools.map(({ name }) => name)),
+      ...(all.textTools.size > 0 && { textTools: all.textTools }),
+      ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
+      echo: echoOf(body),
+    },
+    stream: optionalAt(body, 'stream', '', flagAt) === true,
+  };
+}
+
+const ECHOED = [
+  ...['temperature', 'top_p', 'max_output_tokens', 'parallel_tool_calls', 'tool_choice', 'reasoning'],
+  ...['text', 'metadata', 'truncation', 'user'],
+];
+
+function echoOf(body: Fields): Record<string, unknown> {
+  const given = ECHOED.filter((name) => body[name] !== undefined && body[name] !== null);
+  return Object.fromEntries(given.map((name) => [name, body[name]]));
+}
+
+function parametersOf(body: Fields): Parameters {
+  const asked = optionalAt(body, 'reasoning', '', objectAt) ?? {};
+  const effort = optionalAt(asked, 'effort', 'reasoning', effortAt);
+  const summary = optionalAt(asked, 'summary', 'reasoning', summaryAt);
+  const reasoning = defined({ effort, summary });
+  return {
+    ...sharedParameters(body),
+    ...defined({
+      maxTokens: optionalAt(body, 'max_output_tokens', '', countAt),
+      reasoning: Object.keys(reasoning).length === 0 ? undefined : reasoning,
+    }),
+  };
+}
+
+/** `none` is what some clients send for no summary. */
+function summaryAt(value: unknown, path: string): 'auto' | 'concise' | 'detailed' | undefined {
+  const summary = oneOfAt(value, path, ['auto', 'concise', 'detailed', 'none']);
+  return summary === 'none' ? undefined : summary;
+}
+
+function verbosityOf(text: Fields): Record<string, unknown> {
+  const { verbosity } = text;
+  return verbosity === undefined || verbosity === null ? {} : { text: { verbosity } };
+}
+
+interface Tools {
+  tools: ToolDefinition[];
+  /** Names of those that take a text. */
+  textTools: Set<string>;
+  /** Those that the provider runs itself, as they came. */
+  hosted: Fields[];
+}
+
+function toolsAt(body: Fields, settings: OpenAISettings): Tools {
+  const found: Tools = { tools: [], textTools: new Set(), hosted: [] };
+  (optionalAt(body, 'tools', '', listAt) ?? []).forEach((one, at) => {
+    const path = `tools[${at}]`;
+    const fields = objectAt(one, path);
+    const type = nameAt(fields['type'], `${path}.type`);
+    if (type === 'function') found.tools.push(toolAt(fields, path, settings));
+    else if (type === 'custom') {
+      const tool = textTool(fields, path, settings);
+      found.tools.push(tool);
+      found.textTools.add(tool.name);
+    } else if (settings.hostedTools?.includes(type) === true) found.hosted.push(fields);
+    else throw fieldError(`${path}.type`, 'the server offers no such tool: give function or custom');
+  });
+  const names = found.tools.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
+  return found;
+}
+
+/** A tool that takes a text, for models of any provider: a function with one argument. Its grammar is part of the description, and is not enforced. */
+function textTool(fields: Fields, path: string, settings: OpenAISettings): ToolDefinition {
+  const name = requireForeign(nameAt(fields['name'], `${path}.name`), `${path}.name`, settings);
+  const description = optionalAt(fields, 'description', path, textAt) ?? '';
+  const format = optionalAt(fields, 'format', path, objectAt) ?? {};
+  const grammar = typeof format['definition'] === 'string' ? format['definition'] : '';
+  const rule = grammar === '' ? '' : `The input follows this grammar:\n${grammar}`;
+  const words = [description, rule].filter((text) => text !== '').join('\n\n');
+  return {
+    name,
+    ...(words !== '' && { description: words }),
+    parameters: {
+      type: 'object',
+      properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
+      required: ['input'],
+      additionalProperties: false,
+    },
+  };
+}
+
+function chosen(
+  value: unknown,
+  tools: readonly ToolDefinition[],
+): { tools: readonly ToolDefinition[]; toolChoice?: ToolChoice } {
+  if (value === undefined || value === null) return { tools };
+  if (typeof value === 'string')
+    return { tools, toolChoice: oneOfAt(value, 'tool_choice', ['auto', 'none', 'required']) };
+  const fields = objectAt(value, 'tool_choice');
+  switch (oneOfAt(fields['type'], 'tool_choice.type', ['function', 'custom', 'allowed_tools'])) {
+    case 'function':
+    case 'custom': {
+      const name = nameAt(fields['name'], 'tool_choice.name');
+      return { tools, toolChoice: choiceOf(name, tools, 'tool_choice.name') };
+    }
+    case 'allowed_tools': {
+      const names = listAt(fields['tools'], 'tool_choice.tools').map((tool, at) => {
+        const path = `tool_choice.tools[${at}]`;
+        return nameAt(objectAt(tool, path)['name'], `${path}.name`);
+      });
+      return {
+        tools: allowedTools(tools, names, 'tool_choice.tools'),
+        toolChoice: oneOfAt(fields['mode'], 'tool_choice.mode', ['auto', 'required']),
+      };
+    }
+  }
+}
+
+function formatAt(value: unknown): ResponseFormat | undefined {
+  if (value === undefined || value === null) return undefined;
+  const fields = objectAt(value, 'text.format');
+  switch (oneOfAt(fields['type'], 'text.format.type', ['text', 'json_object', 'json_schema'])) {
+    case 'text':
+      return { type: 'text' };
+    case 'json_object':
+      return { type: 'json' };
+    case 'json_schema':
+      return jsonSchemaAt(fields, 'text.format');
+  }
+}
