@@ -19,5 +19,5 @@ export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
 export { callsOf, chunksOf, saidAgain } from './messages.ts';
-export { errorCodes, isErrorCode, kindOf } from '../errors.ts';
+export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
 export { estimateInputTokens, estimateTokens } from '../tokens.ts';
