@@ -1,0 +1,15 @@
+/**
+ * The client of a Sluice server, on `fetch`: for browsers, React Native, Node, Deno and Bun.
+ *
+ * @module
+ */
+export { Client, createClient } from './client.ts';
+export type { ServerMetadata } from './client.ts';
+export { ClientStream } from './stream.ts';
+export { Conversations } from './conversations.ts';
+export type { Conversation, TurnOfConversation } from './conversations.ts';
+export type { ClientInput, ClientOptions, StreamOptions, TurnOptions } from './options.ts';
+export type { ConnectionState, ReconnectOptions } from './link.ts';
+export { webSocket } from './web-socket.ts';
+export type { SocketTransport, WebSocketOptions } from './web-socket.ts';
+export { CodedError, isCodedError } from '../src/index.ts';

@@ -1,0 +1,92 @@
+import { CodedError } from '../src/index.ts';
+import type { Connection, Opening, Transport } from './connection.ts';
+import { readEvents } from './sse.ts';
+import { errorOf, lostError } from './wire-errors.ts';
+import { isRecord, parsed } from './wire.ts';
+
+/** What requests to the server need. */
+export interface Requests {
+  /** The server's address with the path below which its routes are, without a slash at the end. */
+  base: string;
+  fetch: typeof fetch;
+  /** The headers of each request. */
+  headers: () => Promise<Record<string, string>>;
+  /** How long nothing may come, not even a sign of life, before a connection counts as lost, in milliseconds. */
+  silenceMs: number;
+  /** What the server is asked to tell besides: `cost`, `warnings`, `trace`. */
+  include: readonly string[];
+}
+
+/** The query of a stream in our format. */
+export function queryOf({ include }: Requests): string {
+  return `?format=sluice${include.length === 0 ? '' : `&include=${include.join(',')}`}`;
+}
+
+/** What a request has besides its path. */
+export interface RequestOptions {
+  /** Default: `POST` with a body, else `GET`. */
+  method?: string;
+  /** What is sent as JSON. */
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}
+
+/** Text as one segment of a path. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** One request. Resolves to an answer that is good; rejects with the error that the server tells. */
+export async function request(to: Requests, path: string, init: RequestOptions = {}): Promise<Response> {
+  const { body, headers, signal, method = body === undefined ? 'GET' : 'POST' } = init;
+  let response: Response;
+  const all = {
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...(await to.headers()),
+    ...headers,
+  };
+  try {
+    response = await to.fetch(`${to.base}/${path}`, {
+      method,
+      headers: all,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal !== undefined && { signal }),
+    });
+  } catch (error) {
+    throw lostError(error);
+  }
+  if (response.ok) return response;
+  const answer = parsed(await response.text().catch(() => ''));
+  const error = isRecord(answer) ? answer['error'] : undefined;
+  throw errorOf(error, response.status, response.headers.get('retry-after'));
+}
+
+/** The JSON of an answer: an object with at least one key that it is known by. Throws `protocol` for anything else. */
+export async function jsonOf<T>(response: Response, key: keyof T & string): Promise<T> {
+  const value = parsed(await response.text());
+  if (hasKey<T>(value, key)) return value;
+  throw new CodedError('protocol', 'The server sent an answer of another form.');
+}
+
+function hasKey<T>(value: unknown, key: keyof T & string): value is T {
+  return isRecord(value) && value[key] !== undefined;
+}
+
+/** Opens connections with `fetch`: server-sent events. */
+export function fetchTransport(to: Requests): Transport {
+  return async ({ path, body, join, after, signal }: Opening): Promise<Connection> => {
+    const response = await request(to, `${path ?? join}${queryOf(to)}`, {
+      signal,
+      ...(path !== undefined && { body }),
+      headers: {
+        accept: 'text/event-stream',
+        ...(after !== undefined && { 'last-event-id': after }),
+      },
+    });
+    // Nothing lies behind the place that was asked for.
+    if (response.status === 204)
+      throw new CodedError('not_found', 'There is no stream to join, or no more of it.', { status: 204 });
+    return readEvents(response, to.silenceMs);
+  };
+}

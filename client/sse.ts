@@ -1,0 +1,46 @@
+import { createParser } from 'eventsource-parser';
+import { CodedError } from '../src/index.ts';
+import type { Connection, WireEvent } from './connection.ts';
+
+/** How much text of one event is kept while its end has not come, in characters. A longer one is a `protocol` error. */
+const LONGEST_EVENT = 64 * 1024 * 1024;
+
+const ADVICE =
+  'pass one that can as `fetch`: in React Native that of "expo/fetch", or of "react-native-fetch-api" with textStreaming';
+
+/** The error for a `fetch` that gives the body only as a whole. */
+export function noBodyError(): CodedError {
+  return new CodedError(
+    'invalid_options',
+    `This fetch cannot give the body of an answer while it comes: ${ADVICE}.`,
+  );
+}
+
+/** Reads an answer of server-sent events. A wait of more than `silenceMs` for its next bytes means that the connection is lost. */
+export function readEvents(response: Response, silenceMs: number): Connection {
+  const body: ReadableStream<Uint8Array> | null | undefined = response.body;
+  if (typeof body?.getReader !== 'function') throw noBodyError();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let events: WireEvent[] = [];
+  const parser = createParser({
+    maxBufferSize: LONGEST_EVENT,
+    onEvent: (event) => events.push(event),
+  });
+  const close = (): void => void reader.cancel().catch(() => undefined);
+  return {
+    async read() {
+      for (;;) {
+        const timer = setTimeout(close, silenceMs);
+        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+        if (done) return undefined;
+        parser.feed(decoder.decode(value, { stream: true }));
+        if (events.length === 0) continue;
+        const read = events;
+        events = [];
+        return read;
+      }
+    },
+    close,
+  };
+}

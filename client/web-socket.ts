@@ -1,0 +1,93 @@
+import { CodedError } from '../src/index.ts';
+import type { Connection, Opening, WireEvent } from './connection.ts';
+import { queryOf } from './requests.ts';
+import type { Requests } from './requests.ts';
+import { errorOf } from './wire-errors.ts';
+import { isRecord, parsed } from './wire.ts';
+
+/** Options of {@link webSocket}. */
+export interface WebSocketOptions {
+  /** Default: the runtime's own. */
+  WebSocket?: typeof WebSocket;
+  /** The path of the socket on the server. Default: `/ws`. */
+  path?: string;
+  /** Subprotocols, for a server that takes its token or its ticket from there. A function is asked for each socket. */
+  protocols?: readonly string[] | (() => readonly string[] | Promise<readonly string[]>);
+}
+
+/** Makes a stream come over a WebSocket of its own, instead of an answer of `fetch`. A slow reader does not slow down the server: what comes is kept until it is read. */
+export type SocketTransport = (to: Requests) => (opening: Opening) => Promise<Connection>;
+
+/**
+ * Streams over WebSockets. For networks whose proxies hold back answers of `fetch`.
+ *
+ * @example
+ * const client = createClient({ url: 'https://chat.example.com', transport: webSocket() });
+ */
+export function webSocket(options: WebSocketOptions = {}): SocketTransport {
+  const { WebSocket: Socket = globalThis.WebSocket, path = '/ws', protocols = [] } = options;
+  if (typeof Socket !== 'function')
+    throw new CodedError('invalid_options', 'webSocket(): this runtime has no WebSocket: pass one.');
+  return (to) => async (opening) => {
+    const url = new URL(to.base);
+    url.protocol = url.protocol.replace('http', 'ws');
+    url.pathname = path;
+    url.search = queryOf(to);
+    const given = typeof protocols === 'function' ? await protocols() : protocols;
+    return connect(new Socket(url.href, [...given]), opening, to.silenceMs);
+  };
+}
+
+function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promise<Connection> {
+  let events: WireEvent[] = [];
+  let error: CodedError | undefined;
+  let isOver = false;
+  let wake = (): void => undefined;
+  const close = (): void => {
+    clearTimeout(timer);
+    isOver = true;
+    socket.close();
+    wake();
+  };
+  let timer = setTimeout(close, silenceMs);
+  opening.signal.addEventListener('abort', close, { once: true });
+  socket.addEventListener('message', ({ data }: { data: unknown }) => {
+    clearTimeout(timer);
+    timer = setTimeout(close, silenceMs);
+    const message = typeof data === 'string' ? parsed(data) : undefined;
+    if (!isRecord(message)) return;
+    if (message['type'] === 'error') error = errorOf(message['error']);
+    else if (typeof message['id'] === 'string')
+      events.push({ id: message['id'], data: JSON.stringify(message) });
+    wake();
+  });
+  socket.addEventListener('close', close);
+  const connection: Connection = {
+    async read() {
+      while (events.length === 0) {
+        if (error !== undefined) throw error;
+        if (isOver) return undefined;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+      const read = events;
+      events = [];
+      return read;
+    },
+    close,
+  };
+  return new Promise((resolve, reject) => {
+    socket.addEventListener('open', () => {
+      socket.send(JSON.stringify(messageOf(opening)));
+      resolve(connection);
+    });
+    socket.addEventListener('close', () =>
+      reject(new CodedError('network', 'The socket could not be opened.')),
+    );
+  });
+}
+
+function messageOf({ path, body, join, after }: Opening): Record<string, unknown> {
+  return path === undefined
+    ? { action: 'join', path: join, after }
+    : { ...body, action: 'send_message', path, after };
+}

@@ -1,0 +1,54 @@
+import { CodedError, isCodedError } from '../src/index.ts';
+import type { ErrorCode } from '../src/index.ts';
+import { isErrorCode } from '../src/kit/index.ts';
+import { isRecord } from './wire.ts';
+import type { WireError } from './wire.ts';
+
+/** What is known of an error whose answer says nothing itself, such as that of a proxy. */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'authentication',
+  403: 'permission',
+  404: 'not_found',
+  408: 'timeout',
+  409: 'conflict',
+  429: 'rate_limited',
+  503: 'overloaded',
+  504: 'timeout',
+};
+
+/** The error that an answer stands for: the server's own one, or one by its status. */
+export function errorOf(given: unknown, status = 500, retryAfter?: string | null): CodedError {
+  const waitMs = waitOf(retryAfter);
+  if (isWireError(given))
+    return new CodedError(given.code, given.message, { status, retryAfterMs: waitMs, ...given });
+  const code = CODES[status] ?? (status < 500 ? 'invalid_request' : 'server');
+  return new CodedError(code, `The server answered with status ${status}.`, { status, retryAfterMs: waitMs });
+}
+
+function isWireError(value: unknown): value is WireError {
+  return isRecord(value) && isErrorCode(value['code']) && typeof value['message'] === 'string';
+}
+
+/** `Retry-After` in milliseconds: seconds, or a date. */
+function waitOf(header: string | null | undefined): number | undefined {
+  if (!header) return undefined;
+  const seconds = Number(header);
+  const ms = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1_000;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** What was thrown, as a `SluiceError`: what is not one came of the connection. */
+export function lostError(thrown: unknown): CodedError {
+  return isCodedError(thrown)
+    ? thrown
+    : new CodedError('network', 'The connection to the server failed.', { cause: thrown });
+}
+
+/** The error of what was ended on purpose. */
+export function abortedBy(reason: unknown, message = 'The stream was aborted.'): CodedError {
+  if (isCodedError(reason)) return reason;
+  return new CodedError('aborted', message, {
+    cause: reason,
+    reason: typeof reason === 'string' ? reason : undefined,
+  });
+}

@@ -1,0 +1,97 @@
+import { CodedError } from '../src/index.ts';
+import type {
+  Cost,
+  ErrorCode,
+  FinishReason,
+  Outcome,
+  PendingCall,
+  SessionKey,
+  Span,
+  StampedChunk,
+  Usage,
+} from '../src/index.ts';
+
+/** What a stream says first. */
+export interface WireStart {
+  type: 'start';
+  /** The id of the turn, and of its stream. */
+  turnId: string;
+  session?: SessionKey;
+  /** The name of the pipeline that answers. */
+  name?: string;
+  model?: string;
+  /** Milliseconds since the epoch, by the server's clock. */
+  startedAt?: number;
+}
+
+/** An error as the server tells it. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  retryable?: boolean;
+  status?: number;
+  requestId?: string;
+  retryAfterMs?: number;
+  reason?: string;
+}
+
+/** What a stream says last. */
+export interface WireEnd {
+  type: 'end';
+  outcome: Outcome;
+  reason?: string;
+  finishReason?: FinishReason;
+  usage?: Usage;
+  cost?: Cost;
+  model?: string;
+  provider?: string;
+  pending?: PendingCall[];
+  error?: WireError;
+  latencyMs?: number;
+  timeToFirstChunkMs?: number;
+  replayed?: true;
+  warnings?: string[];
+  /** Only from a server that shows its traces. */
+  trace?: Span[];
+}
+
+/** One object on the wire, in the format `sluice`. */
+export type WireItem = WireStart | StampedChunk | WireEnd;
+
+const TYPES: ReadonlySet<unknown> = new Set<WireItem['type']>([
+  'start',
+  'content',
+  'thinking',
+  'tool_call_delta',
+  'tool_call',
+  'tool_progress',
+  'tool_result',
+  'file',
+  'reset',
+  'end',
+]);
+
+/** Reads one object of the wire. Undefined for a type that a newer server may have. Throws `protocol` for what is not an object. */
+export function itemOf(data: string): WireItem | undefined {
+  const value = parsed(data);
+  if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event that is not an object.');
+  return isItem(value) ? value : undefined;
+}
+
+/** What JSON text says; undefined if it is not JSON. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isItem(value: unknown): value is WireItem {
+  return isRecord(value) && TYPES.has(value['type']);
+}
