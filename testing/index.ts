@@ -1,6 +1,6 @@
 /**
  * Tools for testing plugins: a fault server that speaks the wire formats of LLM providers, a scripted provider, and the contract suites
- * that every middleware, provider and session store must pass. Works with any test runner and imports none.
+ * that every middleware, provider, session store and chunk log must pass. Works with any test runner and imports none.
  *
  * @module
  */
@@ -46,4 +46,7 @@ export type {
 export type { Endpoint, Scene } from './provider/stage.ts';
 export { stateStoreCases, stateStoreContract } from './store/contract.ts';
 export type { StateStoreContractOptions } from './store/contract.ts';
+export { chunkLogCases, chunkLogContract } from './chunk-log/contract.ts';
+export type { ChunkLogContractOptions } from './chunk-log/contract.ts';
+export type { MadeLogOptions } from './chunk-log/stage.ts';
 export type { ContractCase, TestRunner } from './contract.ts';

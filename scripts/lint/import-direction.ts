@@ -21,6 +21,10 @@ const core = 'src';
 const coreEntries = ['src/index.ts', 'src/kit/index.ts'];
 /** Folders that combine others and may import their public entries. */
 const composers = new Set(['cli', 'server', 'conversation', 'interop']);
+/** Folders that may import the types of other folders' public entries: a contract suite tests what another folder defines, and must not load it. */
+const readers = new Set(['testing']);
+/** The file in which a plugin's folder gives to composers what is not published. */
+const sharedFile = 'shared.ts';
 /** Folders that must also run without Node's modules. */
 const portable = new Set([core, 'client']);
 
@@ -28,16 +32,18 @@ const portable = new Set([core, 'client']);
  * Explains why a file may not import a specifier. Returns `undefined` if it may.
  *
  * @param file path of the importing file, from the root, with forward slashes
+ * @param typesOnly whether nothing of the import is left at run time
  */
 export function whyForbidden(
   file: string,
   specifier: string,
   options: ImportDirectionOptions,
+  typesOnly = false,
 ): string | undefined {
   const folder = topOf(file);
   if (!options.published.includes(folder)) return undefined;
   return specifier.startsWith('.')
-    ? whyForbiddenFile(file, folder, posix.join(posix.dirname(file), specifier), options)
+    ? whyForbiddenFile(file, folder, posix.join(posix.dirname(file), specifier), options, typesOnly)
     : whyForbiddenPackage(folder, specifier, options);
 }
 
@@ -46,6 +52,7 @@ function whyForbiddenFile(
   folder: string,
   target: string,
   options: ImportDirectionOptions,
+  typesOnly: boolean,
 ): string | undefined {
   const targetFolder = topOf(target);
   if (targetFolder === folder)
@@ -53,8 +60,12 @@ function whyForbiddenFile(
   if (folder === core) return `${core}/ may not import other folders.`;
   if (coreEntries.includes(target)) return undefined;
   if (targetFolder === core) return `Import the core through ${coreEntries.join(' or ')}.`;
+  if (readers.has(folder)) {
+    if (typesOnly && options.entries.includes(target)) return undefined;
+    return `${folder}/ may only import the core, its own files, and types of public entries.`;
+  }
   if (!composers.has(folder)) return `${folder}/ may only import the core and its own files.`;
-  if (options.entries.includes(target)) return undefined;
+  if (options.entries.includes(target) || isShared(target, options.entries)) return undefined;
   return `${target} is not a public entry. ${folder}/ may only import the entries of other folders.`;
 }
 
@@ -96,24 +107,28 @@ function pluginOf(path: string, entries: readonly string[]): string | undefined 
   return rest.length > 0 && entries.includes(`${plugin}index.ts`) ? plugin : undefined;
 }
 
+function isShared(path: string, entries: readonly string[]): boolean {
+  return path === `${pluginOf(path, entries) ?? ''}${sharedFile}`;
+}
+
 /** The ESLint rule: imports only point inward. It checks static, dynamic and type imports and re-exports. */
 export function importDirection(options: ImportDirectionOptions): Rule.RuleModule {
   return {
     meta: { type: 'problem', schema: [], docs: { description: 'Imports only point inward.' } },
     create(context) {
       const file = relative(options.root, context.filename).split(sep).join('/');
-      function check(node: Rule.Node, source: unknown): void {
+      function check(node: Rule.Node, source: unknown, typesOnly = false): void {
         if (typeof source !== 'object' || source === null || !('value' in source)) return;
         if (typeof source.value !== 'string') return;
-        const message = whyForbidden(file, source.value, options);
+        const message = whyForbidden(file, source.value, options, typesOnly);
         if (message !== undefined) context.report({ node, message });
       }
       return {
-        ImportDeclaration: (node) => {
-          check(node, node.source);
+        ImportDeclaration: (node: Rule.Node & { source?: unknown; importKind?: string }) => {
+          check(node, node.source, node.importKind === 'type');
         },
-        ExportNamedDeclaration: (node) => {
-          check(node, node.source);
+        ExportNamedDeclaration: (node: Rule.Node & { source?: unknown; exportKind?: string }) => {
+          check(node, node.source, node.exportKind === 'type');
         },
         ExportAllDeclaration: (node) => {
           check(node, node.source);
@@ -122,7 +137,7 @@ export function importDirection(options: ImportDirectionOptions): Rule.RuleModul
           check(node, node.source);
         },
         TSImportType: (node: Rule.Node & { source?: unknown }) => {
-          check(node, node.source);
+          check(node, node.source, true);
         },
       };
     },

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { option, parseOptions } from '../../src/kit/index.ts';
 import type { SentChunk, SentEnd } from '../stream/parts.ts';
+import { checkStreamKey } from './check-key.ts';
 import type { Appended, ChunkLog, LoggedStart, Opened, OpenOptions, Page, ReadOptions } from './chunk-log.ts';
 import type { StreamKey, StreamLease } from './chunk-log.ts';
 import { KeptStream } from './kept-stream.ts';
@@ -164,6 +165,7 @@ class MemoryLog implements ChunkLog {
   }
 
   #find(key: StreamKey, now: number): KeptStream | undefined {
+    checkStreamKey(key);
     const name = nameOf(key);
     const stream = this.#running.get(name) ?? this.#ended.get(name);
     if (stream === undefined || stream.keptUntil(this.#options.ttlMs) > now) return stream;

@@ -2,7 +2,7 @@ import { isVoided } from '../../src/index.ts';
 import type { SentChunk } from '../stream/parts.ts';
 import type { SentReset } from './chunk-log.ts';
 
-/** Which numbers have chunks that are not void, and which resets voided some. It hears of each chunk of a stream once, in order. */
+/** Which numbers have chunks that are not void, and which resets voided some. Each chunk of a stream is added once, in order. */
 export class Resets {
   readonly #valid = new Set<number>();
   readonly #list: SentReset[] = [];

@@ -11,6 +11,7 @@ const options: ImportDirectionOptions = {
     'middleware/index.ts',
     'providers/openai/index.ts',
     'providers/anthropic/index.ts',
+    'server/index.ts',
   ],
   packages: ['zod', 'p-retry', 'openai', '@anthropic-ai/sdk'],
   corePackages: ['zod'],
@@ -33,6 +34,7 @@ const allowed: [file: string, specifier: string][] = [
   ['cli/main.ts', '../providers/openai/index.ts'],
   ['cli/main.ts', '../middleware/cost.ts'],
   ['cli/main.ts', 'node:readline/promises'],
+  ['server/shop.ts', '../providers/openai/shared.ts'],
   ['testing/server.ts', 'node:http'],
   ['test/src/stream.test.ts', '../../src/stream.ts'],
   ['test/src/stream.test.ts', 'vitest'],
@@ -79,6 +81,26 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
     '../providers/openai/chat.ts',
     'providers/openai/chat.ts is not a public entry. cli/ may only import the entries of other folders.',
   ],
+  [
+    'middleware/cost.ts',
+    '../providers/openai/shared.ts',
+    'middleware/ may only import the core and its own files.',
+  ],
+  [
+    'cli/main.ts',
+    '../providers/wire/shared.ts',
+    'providers/wire/shared.ts is not a public entry. cli/ may only import the entries of other folders.',
+  ],
+  [
+    'providers/openai/chat.ts',
+    '../anthropic/shared.ts',
+    'providers/anthropic/ is a separate plugin. Import its index.ts, or move the shared code out of it.',
+  ],
+  [
+    'testing/log/contract.ts',
+    '../../server/index.ts',
+    'testing/ may only import the core, its own files, and types of public entries.',
+  ],
   ['cli/main.ts', '../src/pipeline.ts', 'Import the core through src/index.ts or src/kit/index.ts.'],
   [
     'cli/main.ts',
@@ -90,6 +112,16 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
 describe('the import-direction rule', () => {
   test.each(allowed)('lets %s import %s', (file, specifier) => {
     expect(whyForbidden(file, specifier, options)).toBeUndefined();
+  });
+
+  test('lets testing import types of public entries, and of no other file', () => {
+    const file = 'testing/log/contract.ts';
+    expect(whyForbidden(file, '../../server/index.ts', options, true)).toBeUndefined();
+    const why = 'testing/ may only import the core, its own files, and types of public entries.';
+    expect(whyForbidden(file, '../../server/log/chunk-log.ts', options, true)).toBe(why);
+    expect(whyForbidden('middleware/cost.ts', '../server/index.ts', options, true)).toBe(
+      'middleware/ may only import the core and its own files.',
+    );
   });
 
   test.each(forbidden)('forbids %s to import %s', (file, specifier, reason) => {

@@ -32,3 +32,16 @@ test('the import-direction rule sees static, type-only and dynamic imports, impo
     [1, 2, 3, 4, 5, 6].map((line) => `${String(line)}: ${why}`),
   );
 });
+
+test('the import-direction rule tells imports of types from others', async () => {
+  const text = [
+    "import type { A } from '../server/index.ts';",
+    "export type { B } from '../server/index.ts';",
+    "export type C = import('../server/index.ts').C;",
+    "import { d } from '../server/index.ts';",
+    "export { e } from '../server/index.ts';",
+    "export const f = import('../server/index.ts');",
+  ].join('\n');
+  const why = 'testing/ may only import the core, its own files, and types of public entries.';
+  expect(await reported('testing/new.ts', text)).toEqual([4, 5, 6].map((line) => `${String(line)}: ${why}`));
+});
