@@ -13,16 +13,18 @@ export class Resets {
   }
 
   add(chunk: SentChunk): void {
-    if (chunk.type !== 'reset') {
-      this.#valid.add(chunk.call);
-      return;
-    }
-    let voids = false;
-    for (const call of this.#valid) {
-      if (!isVoided(chunk, call)) continue;
-      voids = true;
-      this.#valid.delete(call);
-    }
-    if (voids) this.#list.push(chunk);
+    if (chunk.type === 'reset') this.addReset(chunk);
+    else this.addCall(chunk.call);
+  }
+
+  /** There is a chunk of this number. */
+  addCall(call: number): void {
+    this.#valid.add(call);
+  }
+
+  addReset(reset: SentReset): void {
+    const voided = [...this.#valid].filter((call) => isVoided(reset, call));
+    for (const call of voided) this.#valid.delete(call);
+    if (voided.length > 0) this.#list.push(reset);
   }
 }

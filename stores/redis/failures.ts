@@ -44,7 +44,7 @@ const FAULTS: readonly Fault[] = [
   {
     sign: /\bNOPERM\b|executing the script can't|ACL failure in script/,
     retryable: false,
-    what: 'the user of the connection lacks a permission: give it the rights that docs/stores/redis.md names',
+    what: 'the user of the connection lacks a permission: give it the rights that docs/stores/redis.md or docs/chunk-logs.md names',
   },
   {
     sign: /\bNOAUTH\b|^ERR operation not permitted/,
@@ -89,7 +89,7 @@ const FAULTS: readonly Fault[] = [
   {
     sign: /\bOOM\b/,
     retryable: true,
-    what: 'the server has no memory left: raise its maxmemory, or give sessions a ttlMs',
+    what: 'the server has no memory left: raise its maxmemory, or keep less: give sessions a ttlMs, streams a shorter one',
   },
   { sign: /\bMISCONF\b/, retryable: true, what: 'the server cannot write to its disk: see its log' },
   {

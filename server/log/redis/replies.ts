@@ -1,0 +1,134 @@
+import * as z from 'zod';
+import { UnknownFormError } from '../../../stores/redis/shared.ts';
+import type { SentEnd } from '../../stream/parts.ts';
+import type { Appended, Entry, LoggedStart, Page } from '../chunk-log.ts';
+import { chunksOfText } from '../chunk-text.ts';
+import { resetsOfMarks } from '../marks.ts';
+import { endOfText, startOfText } from '../record-text.ts';
+
+const text = z.string();
+const texts = z.array(text);
+const opened = z.tuple([text, text, text, text, text, text, texts, texts]);
+const entry = z.tuple([text, texts]);
+
+/** What the script `OPEN` answered. */
+export type OpenReply =
+  | { word: 'owner'; token: number; next: number; startedAt: number; takeovers: number; stop?: string }
+  | { word: 'ended'; end: SentEnd }
+  | { word: 'reader' }
+  | { word: 'other' };
+
+/** Members of an index with the times at which they were added. They may be stale. */
+export type Members = { member: string; time: string }[];
+
+/** Reads the answer of `OPEN`: also the members of both indexes that may be stale. */
+export function openedOf(reply: unknown): { opened: OpenReply; owners: Members; sessions: Members } {
+  const none = { owners: [], sessions: [] };
+  const word = wordOf(reply);
+  if (word === 'reader' || word === 'other') return { opened: { word }, ...none };
+  if (word === 'ended') {
+    const [, end] = parsed(z.tuple([text, text]), reply);
+    return { opened: { word, end: endOfText(end) }, ...none };
+  }
+  const [, token, next, began, takeovers, stop, owners, sessions] = parsed(opened, reply);
+  const numbers = { token: Number(token), next: Number(next), startedAt: Number(began) };
+  return {
+    opened: { word: 'owner', ...numbers, takeovers: Number(takeovers), ...stopOf(stop) },
+    owners: membersOf(owners),
+    sessions: membersOf(sessions),
+  };
+}
+
+/** What the script `APPEND` answered. */
+export type AppendReply =
+  | { word: 'kept'; appended: Appended; extended: boolean }
+  | { word: 'rest'; next: number }
+  | { word: 'gone' }
+  | { word: 'owner' }
+  | { word: 'ended' };
+
+/** Reads the answer of `APPEND`. */
+export function appendedOf(reply: unknown): AppendReply {
+  const [word = '', next = '', at = '', unread = '', stop = '', extended = ''] = parsed(texts, reply);
+  if (word === 'gone' || word === 'owner' || word === 'ended') return { word };
+  if (word === 'rest') return { word, next: Number(next) };
+  const appended = { next: Number(next), at: Number(at), unreadMs: Number(unread), ...stopOf(stop) };
+  return { word: 'kept', appended, extended: extended === '1' };
+}
+
+/** The start of a stream, and the base that says whether another read has found the same stream. */
+export interface KnownStart {
+  base: string;
+  start: LoggedStart;
+}
+
+/** Reads the answer of `READ`; undefined if there is no stream. The start is in it unless the caller knows it. */
+export function pageOf(
+  reply: unknown,
+  after: number,
+  known: KnownStart | undefined,
+): { page: Page; known: KnownStart } | undefined {
+  if (!Array.isArray(reply)) throw unknownForm();
+  if (reply.length === 0) return undefined;
+  const rows: unknown = reply[12];
+  const fields = parsed(texts, reply.slice(0, 12));
+  const [began = '', base = '', next = '', first = '', token = '', takeovers = ''] = fields;
+  const [left = '', stop = '', end = '', endedAt = '', marks = '', start = ''] = fields.slice(6);
+  const now = start === '' ? known : { base, start: startOfText(start) };
+  if (now === undefined) throw unknownForm();
+  if (!Array.isArray(rows)) throw unknownForm();
+  const entries = rows.map((row: unknown) => entryOf(row, Number(began), Number(base)));
+  // A server that is short of memory may have dropped the entries and kept the state.
+  const lost = Number(next) > after ? (entries[0]?.from ?? Number(next)) : 0;
+  const page: Page = {
+    start: now.start,
+    startedAt: Number(began),
+    entries,
+    first: lost > after ? lost : Number(first),
+    next: Number(next),
+    resets: resetsOfMarks(marks),
+    token: Number(token),
+    takeovers: Number(takeovers),
+    leaseLeftMs: Number(left),
+    ...stopOf(stop),
+    ...(end !== '' && { end: endOfText(end.slice(1)) }),
+    ...(endedAt !== '' && { endedAt: Number(endedAt) }),
+  };
+  return { page, known: now };
+}
+
+/** The members of an index and their times. */
+export function membersOf(reply: unknown): Members {
+  const flat = parsed(texts, reply);
+  const members: Members = [];
+  for (let at = 0; at + 1 < flat.length; at += 2)
+    members.push({ member: flat[at] ?? '', time: flat[at + 1] ?? '' });
+  return members;
+}
+
+/** The first word of an answer. */
+export function wordOf(reply: unknown): string {
+  return parsed(text, Array.isArray(reply) ? reply[0] : undefined);
+}
+
+function entryOf(row: unknown, began: number, base: number): Entry {
+  const [id, [, at = '', , epoch = '', , content = '']] = parsed(entry, row);
+  const { count, chunks } = chunksOfText(content);
+  const from = Number.parseInt(id, 10) - count;
+  return { from, epoch: base + Number(epoch), at: began + Number(at), chunks: chunks(from) };
+}
+
+/** A stop is marked by a plus, because its reason may be empty. */
+function stopOf(marked: string): { stop?: string } {
+  return marked === '' ? {} : { stop: marked.slice(1) };
+}
+
+function parsed<S extends z.ZodType>(schema: S, reply: unknown): z.output<S> {
+  const result = schema.safeParse(reply);
+  if (result.success) return result.data;
+  throw unknownForm();
+}
+
+function unknownForm(): UnknownFormError {
+  return new UnknownFormError('The answer has an unknown form.');
+}
