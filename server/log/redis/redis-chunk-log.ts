@@ -113,7 +113,9 @@ export class RedisChunkLog implements ChunkLog {
     if (reply.word === 'rest') return this.append(held, reply.next, chunks.slice(reply.next - from), end);
     if (reply.word !== 'kept') throw leaseLost(reply.word);
     const { appended, extended } = reply;
-    if (appended.next >= from) {
+    // With the newest chunks the log has lost their marks.
+    if (appended.next < from) this.#valid.delete(held);
+    else {
       this.#valid.set(held, marks.valid);
       if (chunks.length > 0 || end !== undefined) this.#hints.watchers.wake(key, 'chunks');
     }

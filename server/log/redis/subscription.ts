@@ -71,10 +71,8 @@ export class Subscription implements HintChannel {
     subscriber.on('message', (channel, message) => {
       if (channel === this.#channel && typeof message === 'string') this.#onMessage(message);
     });
-    // Both libraries subscribe again by themselves. A second subscribe says when that is done.
-    subscriber.on('ready', () => {
-      if (!this.#isClosed) void this.#subscribe();
-    });
+    // After a reconnection both libraries subscribe again by themselves. A second subscribe says when that is done.
+    subscriber.on('ready', () => this.open());
     if (isNodeRedis(this.#client)) await subscriber.connect?.();
     return subscriber;
   }
