@@ -30,6 +30,32 @@ export interface EncoderOptions {
   version?: 5 | 6 | 7;
   /** Anthropic, Responses: an estimate of the input's tokens for the first event. */
   inputTokens?: number;
+  /** Anthropic: the request has tools or other things of Anthropic's API, so blocks of that API are shown as they came. */
+  verbatim?: boolean;
+  /** UI message stream: the client has the message so far, so what is said again is left out. */
+  continues?: UiContinued;
+  /** AG-UI: the conversation, the run, and the messages that the client has. */
+  run?: AgUiRun;
+}
+
+/** UI message stream: what the client's last message has already. */
+export interface UiContinued {
+  /** The id of that message: the stream goes on with it. */
+  messageId: string;
+  /** The ids of its tool calls. */
+  calls: ReadonlySet<string>;
+  /** The ids of the calls that the client has denied. */
+  denied: ReadonlySet<string>;
+}
+
+/** AG-UI: what a client says of its run. */
+export interface AgUiRun {
+  threadId: string;
+  runId: string;
+  /** The messages of the client's input, as they came. A snapshot begins with them. */
+  messages: readonly Readonly<Record<string, unknown>>[];
+  /** The client joins a run that is going on: what lies before this position is told as a snapshot. */
+  joinAt?: number;
 }
 
 /**

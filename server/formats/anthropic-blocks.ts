@@ -1,0 +1,114 @@
+import type { ContentChunk, ProviderBlock, ThinkingChunk, ToolCallChunk } from '../../src/index.ts';
+import { isRecord } from '../requests/read.ts';
+import { sealedBlock } from './sealed-block.ts';
+
+/** One event of the Messages API, as plain JSON. */
+export type AnthropicEvent = { type: string } & Record<string, unknown>;
+
+type Kind = 'text' | 'thinking';
+
+/** A content block as it begins; its text comes in deltas. */
+const EMPTY: Readonly<Record<Kind, Record<string, unknown>>> = {
+  text: { type: 'text', text: '' },
+  thinking: { type: 'thinking', thinking: '', signature: '' },
+};
+
+/** Writes the content blocks of a reply: one after another, with dense indices, since clients take the index for the position. */
+export class AnthropicBlocks {
+  #open: Kind | undefined;
+  /** Whether something that is not shown lies behind the open block, so that nothing is added to it. */
+  #isPast = false;
+  #next = 0;
+
+  /** Text belongs to the open block of text. */
+  text(chunk: ContentChunk, out: AnthropicEvent[]): void {
+    if (chunk.content !== '') {
+      this.#begin('text', out);
+      this.#delta({ type: 'text_delta', text: chunk.content }, out);
+    }
+    for (const citation of chunk.citations ?? []) {
+      if (!isOwnCitation(citation)) continue;
+      this.#begin('text', out);
+      this.#delta({ type: 'citations_delta', citation }, out);
+    }
+  }
+
+  /** Thinking belongs to the open block of thinking, and its signature ends that. */
+  thinking({ content, block }: ThinkingChunk, out: AnthropicEvent[]): void {
+    if (content !== '') {
+      this.#begin('thinking', out);
+      this.#delta({ type: 'thinking_delta', thinking: content }, out);
+    }
+    if (block === undefined) return;
+    if (isRecord(block.data) && block.data['type'] === 'redacted_thinking') {
+      this.whole(block.data, out);
+      return;
+    }
+    const signature = signatureOf(block);
+    if (signature !== undefined) {
+      this.#begin('thinking', out);
+      this.#delta({ type: 'signature_delta', signature }, out);
+    }
+    this.close(out);
+  }
+
+  /** A call, whole: its input is one delta, since what came before it was provisional. */
+  call({ id, name, arguments: args, invalid }: ToolCallChunk, out: AnthropicEvent[]): void {
+    // The documentation of fine-grained tool streaming says how a client gives broken JSON back to the model.
+    const input = invalid === undefined ? args : { INVALID_JSON: invalid.raw };
+    this.#start({ type: 'tool_use', id, name, input: {} }, out);
+    this.#delta({ type: 'input_json_delta', partial_json: JSON.stringify(input ?? {}) }, out);
+    this.#stop(out);
+  }
+
+  /** A block that is shown as it came. */
+  whole(block: Record<string, unknown>, out: AnthropicEvent[]): void {
+    this.#start(block, out);
+    this.#stop(out);
+  }
+
+  /** What comes next does not belong to the open block, whatever it is. */
+  separate(): void {
+    this.#isPast = true;
+  }
+
+  /** Ends the open block, if there is one. */
+  close(out: AnthropicEvent[]): void {
+    if (this.#open !== undefined) this.#stop(out);
+  }
+
+  #begin(kind: Kind, out: AnthropicEvent[]): void {
+    if (this.#open === kind && !this.#isPast) return;
+    this.#start(EMPTY[kind], out);
+    this.#open = kind;
+  }
+
+  #start(block: Record<string, unknown>, out: AnthropicEvent[]): void {
+    this.close(out);
+    out.push({ type: 'content_block_start', index: this.#next, content_block: block });
+  }
+
+  #delta(delta: Record<string, unknown>, out: AnthropicEvent[]): void {
+    out.push({ type: 'content_block_delta', index: this.#next, delta });
+  }
+
+  #stop(out: AnthropicEvent[]): void {
+    out.push({ type: 'content_block_stop', index: this.#next });
+    this.#open = undefined;
+    this.#isPast = false;
+    this.#next += 1;
+  }
+}
+
+/** The signature as the API gave it. That of another API is the whole block, as one text. */
+function signatureOf(block: ProviderBlock): string | undefined {
+  const { provider, data } = block;
+  if (provider !== 'anthropic') return sealedBlock(block);
+  const signature = isRecord(data) ? data['signature'] : undefined;
+  return typeof signature === 'string' && signature !== '' ? signature : undefined;
+}
+
+/** The citations of the API have types with a common end. Those of others have another shape. */
+function isOwnCitation(citation: unknown): boolean {
+  return isRecord(citation) && typeof citation['type'] === 'string' && citation['type'].endsWith('_location');
+}

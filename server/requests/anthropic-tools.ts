@@ -1,0 +1,51 @@
+import type { ToolDefinition } from '../../src/index.ts';
+import { flagAt, isRecord, listAt, nameAt, objectAt, optionalAt, textAt, type Fields } from './read.ts';
+import { fieldError } from './request-error.ts';
+import { requireForeign } from './request.ts';
+import type { AnthropicSettings } from './anthropic-messages.ts';
+
+/** The tools of a request. */
+export interface AnthropicTools {
+  /** Those that the client runs, with a schema of its own. */
+  tools: ToolDefinition[];
+  /** Those that Anthropic's API defines, as they came. */
+  own: Fields[];
+  /** The names of all. */
+  names: Set<string>;
+  /** Whether one of them has a cache breakpoint. */
+  isCached: boolean;
+}
+
+/** The tools of a request. Those that Anthropic's API defines are refused by name if the pipeline does not ask that API. */
+export function anthropicTools(value: unknown, settings: AnthropicSettings): AnthropicTools {
+  const found: AnthropicTools = { tools: [], own: [], names: new Set(), isCached: false };
+  if (value === undefined || value === null) return found;
+  listAt(value, 'tools').forEach((each, at) => {
+    const path = `tools[${at}]`;
+    const tool = objectAt(each, path);
+    const type = optionalAt(tool, 'type', path, textAt) ?? 'custom';
+    if (isRecord(tool['cache_control'])) found.isCached = true;
+    if (type !== 'custom') {
+      if (settings.verbatim !== true)
+        throw fieldError(
+          `${path}.type`,
+          `${JSON.stringify(type.slice(0, 60))} is a tool of Anthropic's API, and this model is not asked there`,
+        );
+      found.own.push(tool);
+      const name = optionalAt(tool, 'name', path, textAt);
+      if (name !== undefined) found.names.add(requireForeign(name, `${path}.name`, settings));
+      return;
+    }
+    const name = requireForeign(nameAt(tool['name'], `${path}.name`), `${path}.name`, settings);
+    const description = optionalAt(tool, 'description', path, textAt);
+    const strict = optionalAt(tool, 'strict', path, flagAt);
+    found.names.add(name);
+    found.tools.push({
+      name,
+      ...(description !== undefined && { description }),
+      parameters: { ...objectAt(tool['input_schema'], `${path}.input_schema`) },
+      ...(strict === true && { strict }),
+    });
+  });
+  return found;
+}
