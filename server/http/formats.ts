@@ -1,11 +1,15 @@
 import { SluiceError } from '../../src/index.ts';
 import { agentFormat } from '../formats/agent.ts';
+import { anthropicFormat } from '../formats/anthropic.ts';
 import type { Format } from '../formats/format.ts';
 import { sluiceFormat } from '../formats/sluice.ts';
+import { uiMessageFormat } from '../formats/ui-message.ts';
 
 const FORMATS = {
   sluice: sluiceFormat,
   agent: agentFormat,
+  anthropic: anthropicFormat,
+  'ui-message': uiMessageFormat,
 } satisfies Record<string, Format>;
 
 /** The names of the formats. */
