@@ -31,3 +31,12 @@ export { liveStream } from './stream/live.ts';
 export type { PipelineStream } from './stream/live.ts';
 export type { SentItem, SentStream } from './stream/sent-stream.ts';
 export type { SentChunk, SentError, SentEnd, SentStart } from './stream/parts.ts';
+export { resumable } from './resumable/resumable.ts';
+export type {
+  ReadAnswer,
+  Resumable,
+  ResumableRunOptions,
+  ResumableStream,
+  StopAnswer,
+} from './resumable/resumable.ts';
+export type { OnOwnerLost, ResumableOptions, RunOptions } from './resumable/options.ts';

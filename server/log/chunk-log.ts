@@ -12,6 +12,8 @@ export interface StreamKey {
 export interface LoggedStart extends Omit<SentStart, 'startedAt'> {
   /** What was asked, as a hash: the same id with another one is a `conflict`. */
   fingerprint?: string;
+  /** What was asked, as plain data, for whoever takes the turn over. A log keeps it as it is, and no client is sent it. */
+  request?: unknown;
 }
 
 /** The right to append to a stream. */

@@ -22,14 +22,14 @@ export function endOfResult(result: ExecutionResult): SentEnd {
   };
 }
 
-/** The end of a turn that failed or was cancelled. The reason is the one that the close or the abort was given, if it was a text. */
+/** The end of a turn that failed or was cancelled. The reason is the one that the close or the abort was given, if it was a short text. */
 export function endOfError(thrown: unknown): SentEnd {
   const error = findSluiceError(thrown);
   const isCancelled = error?.code === 'aborted';
   const partial = error?.partial;
   return {
     outcome: isCancelled ? 'cancelled' : 'failed',
-    ...(isCancelled && typeof error?.cause === 'string' && { reason: error.cause }),
+    ...(isCancelled && error?.reason !== undefined && { reason: error.reason }),
     ...(error?.code === 'shutting_down' && { reason: 'shutdown' }),
     ...(partial?.usage !== undefined && { usage: partial.usage }),
     ...(partial?.cost !== undefined && { cost: partial.cost }),

@@ -20,4 +20,6 @@ export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
 export { callsOf, chunksOf, saidAgain } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
+export { decidedIn, isDecisions } from '../decide.ts';
+export type { Decided } from '../decide.ts';
 export { estimateInputTokens, estimateTokens } from '../tokens.ts';

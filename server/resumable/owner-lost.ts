@@ -1,0 +1,67 @@
+import { isSluiceError } from '../../src/index.ts';
+import type { LoggedStart, OpenedOwner, Page, StreamKey } from '../log/chunk-log.ts';
+import { nameOf } from '../log/watchers.ts';
+import { endOfLost, endOfStopped } from './ends.ts';
+import type { Settings } from './options.ts';
+import { keptRequest } from './run-request.ts';
+import type { RunRequest } from './run-request.ts';
+
+/** What it needs to take a turn over. */
+export interface TakerHost {
+  readonly settings: Settings;
+  /** Whether this process begins no run any more. */
+  isClosing(this: void): boolean;
+  /** Whether it has the pipeline of the turn. */
+  canRun(this: void, start: LoggedStart): boolean;
+  /** Runs a turn that was taken over. */
+  begin(this: void, key: StreamKey, start: LoggedStart, opened: OpenedOwner, request: RunRequest): void;
+}
+
+/** Does what is to be done about streams whose lease is over: each once at a time in this process, whoever asks. */
+export class OwnerLost {
+  readonly #host: TakerHost;
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(host: TakerHost) {
+    this.#host = host;
+  }
+
+  /** Ends the stream, or goes on with it. If the log does not answer, or another process was faster, nothing: look again. */
+  handle(key: StreamKey, page: Page): Promise<void> {
+    const name = nameOf(key);
+    let handling = this.#underWay.get(name);
+    if (handling === undefined) {
+      handling = this.#handle(key, page)
+        .catch(ignoreStoreFailure)
+        .finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, handling);
+    }
+    return handling;
+  }
+
+  async #handle(key: StreamKey, page: Page): Promise<void> {
+    const { log, leaseMs, graceMs } = this.#host.settings;
+    const { stop, start } = page;
+    const request = stop === undefined ? this.#requestFor(page) : undefined;
+    if (request === undefined) {
+      await log.settle(key, stop === undefined ? endOfLost() : endOfStopped(stop, 'finder'), { graceMs });
+      return;
+    }
+    if (this.#host.isClosing()) return;
+    const opened = await log.open(key, start, { leaseMs, graceMs, takeOver: true });
+    if (opened.as === 'owner') this.#host.begin(key, start, opened, request);
+  }
+
+  /** What to run if the turn may be taken over. */
+  #requestFor({ start, takeovers }: Page): RunRequest | undefined {
+    const { onOwnerLost, maxTakeovers } = this.#host.settings;
+    if (onOwnerLost === 'end' || takeovers >= maxTakeovers) return undefined;
+    if (onOwnerLost === 'resume' && start.session === undefined) return undefined;
+    return this.#host.canRun(start) ? keptRequest(start.request) : undefined;
+  }
+}
+
+/** A reader asks again, and waits for the log as long as for a read. */
+function ignoreStoreFailure(error: unknown): void {
+  if (!isSluiceError(error) || error.code !== 'store') throw error;
+}
