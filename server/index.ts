@@ -3,6 +3,18 @@
  *
  * @module
  */
+export { createServer } from './create-server.ts';
+export type { SluiceServer } from './create-server.ts';
+export type { Auth, Authenticate, Credentials } from './callers/auth.ts';
+export { RequestCaller, RequestContext } from './callers/caller.ts';
+export type { Caller, CallerLimits } from './callers/caller.ts';
+export type { TicketStore } from './callers/tickets.ts';
+export type { ServerOptions } from './http/options.ts';
+export type { PipelineEntry, Pipelines } from './http/pipelines.ts';
+export type { ServerApp, ServerContext, ServerEnv } from './http/service.ts';
+export type { Listening, ListenOptions } from './node/listen.ts';
+export { RequestError } from './requests/request-error.ts';
+export type { RequestErrorDetails } from './requests/request-error.ts';
 export type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './formats/format.ts';
 export type {
   Appended,
@@ -22,9 +34,9 @@ export { memoryLog } from './log/memory-log.ts';
 export type { MemoryLogOptions } from './log/memory-log.ts';
 export { agentFormat } from './formats/agent.ts';
 export { sluiceFormat } from './formats/sluice.ts';
-export type { FormatName } from './http/formats.ts';
-export type { NodeResponse } from './http/node-sink.ts';
-export type { SocketLike } from './http/socket-sink.ts';
+export type { FormatName } from './send/formats.ts';
+export type { NodeResponse } from './send/node-sink.ts';
+export type { SocketLike } from './send/socket-sink.ts';
 export { pipeToNode, pipeToWebSocket, sseResponse } from './sse.ts';
 export type { Sendable, SendOptions, SseOptions } from './sse.ts';
 export { liveStream } from './stream/live.ts';

@@ -5,17 +5,17 @@ import type { EncoderOptions, ErrorBody, Format } from './formats/format.ts';
 import { parseCursor } from './stream/cursor.ts';
 import type { Cursor } from './stream/cursor.ts';
 import { EventFold } from './stream/event-fold.ts';
-import { formatOf } from './http/formats.ts';
-import type { FormatName } from './http/formats.ts';
-import { EVENT_STREAM_HEADERS, REQUEST_ID_HEADER, STREAM_ID_HEADER } from './http/headers.ts';
-import { nodeSink } from './http/node-sink.ts';
-import type { NodeResponse } from './http/node-sink.ts';
-import { openStream } from './http/opening.ts';
-import type { Opening } from './http/opening.ts';
-import { sendStream } from './http/send-stream.ts';
-import { socketSink } from './http/socket-sink.ts';
-import type { SocketLike } from './http/socket-sink.ts';
-import { webSink } from './http/web-sink.ts';
+import { formatOf } from './send/formats.ts';
+import type { FormatName } from './send/formats.ts';
+import { EVENT_STREAM_HEADERS, REQUEST_ID_HEADER, STREAM_ID_HEADER } from './send/headers.ts';
+import { nodeSink } from './send/node-sink.ts';
+import type { NodeResponse } from './send/node-sink.ts';
+import { openStream } from './send/opening.ts';
+import type { Opening } from './send/opening.ts';
+import { sendStream } from './send/send-stream.ts';
+import { socketSink } from './send/socket-sink.ts';
+import type { SocketLike } from './send/socket-sink.ts';
+import { webSink } from './send/web-sink.ts';
 import { liveStream } from './stream/live.ts';
 import type { PipelineStream } from './stream/live.ts';
 import type { SentStream } from './stream/sent-stream.ts';
@@ -134,8 +134,8 @@ export async function pipeToNode(
 }
 
 /**
- * Sends the stream over a WebSocket, one message an event: the object of the event, with its `id` and the id of the `stream`, since a socket may carry several. The socket stays
- * open. Resolves when everything is sent or the socket has closed; a close cancels the execution.
+ * Sends the stream over a WebSocket, one message an event: `{ stream, id, item }`, where `item` is the event, and `stream` says which one it is, since a socket may carry several. In
+ * the format `agent` the fields of the event stand beside `stream` and `id`. The socket stays open. Resolves when everything is sent or the socket has closed; a close cancels the execution.
  *
  * @example
  * sockets.on('connection', (socket) => socket.on('message', (text) => pipeToWebSocket(pipeline.executeStream('user', String(text)), socket)));
@@ -154,7 +154,7 @@ export async function pipeToWebSocket(
       sending.stream,
       { items: [] },
       sending.fold,
-      socketSink(socket, sending.id),
+      socketSink(socket, sending.id, sending.format.name === 'agent'),
       sending.settings,
     );
   } finally {

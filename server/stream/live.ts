@@ -6,6 +6,12 @@ import type { SentItem, SentStream } from './sent-stream.ts';
 /** The stream of an execution: what `executeStream()` and its relatives return. */
 export type PipelineStream = Stream<ExecutionChunk, ExecutionResult>;
 
+/** Options of {@link liveStream}. */
+export interface LiveOptions {
+  /** Whether the end has the spans of the execution. Default: false. */
+  trace?: boolean | undefined;
+}
+
 /**
  * The stream of an execution as one reader gets it. The first `next()` gives the start alone and runs nothing; the second one starts the execution. Closing it
  * cancels the execution.
@@ -13,8 +19,12 @@ export type PipelineStream = Stream<ExecutionChunk, ExecutionResult>;
  * @example
  * const sent = liveStream(pipeline.executeStream('user', 'Hello'), { turnId: crypto.randomUUID(), name: 'agent' });
  */
-export function liveStream(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>): SentStream {
-  return new LiveStream(stream, start);
+export function liveStream(
+  stream: PipelineStream,
+  start: Omit<SentStart, 'startedAt'>,
+  options: LiveOptions = {},
+): SentStream {
+  return new LiveStream(stream, start, options.trace === true);
 }
 
 class LiveStream implements SentStream {
@@ -23,10 +33,12 @@ class LiveStream implements SentStream {
   /** How many chunks were given. */
   #count = 0;
   #ended = false;
+  readonly #hasTrace: boolean;
 
-  constructor(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>) {
+  constructor(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>, hasTrace: boolean) {
     this.#stream = stream;
     this.#start = start;
+    this.#hasTrace = hasTrace;
   }
 
   async next(): Promise<SentItem[] | undefined> {
@@ -57,7 +69,9 @@ class LiveStream implements SentStream {
     for (const chunk of batch) {
       if (chunk.type === 'done') {
         this.#ended = true;
-        items.push({ type: 'end', end: endOfResult(chunk.result), position: this.#count + 1, at });
+        const end = endOfResult(chunk.result);
+        if (this.#hasTrace) end.trace = chunk.result.trace;
+        items.push({ type: 'end', end, position: this.#count + 1, at });
         continue;
       }
       const index = this.#count++;

@@ -11,7 +11,7 @@ import { pipeToNode, pipeToWebSocket, sseResponse } from 'sluice/server';
 import type { SocketLike } from 'sluice/server';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
-import { sseText } from '../../server/http/sse-text.ts';
+import { sseText } from '../../server/send/sse-text.ts';
 import { dataOf, eventsOf } from './support.ts';
 
 function streamOf(answer: ScriptedAnswer): Stream<ExecutionChunk, ExecutionResult> {
@@ -214,9 +214,9 @@ describe('a stream over a socket', () => {
     const socket = new FakeSocket();
     await pipeToWebSocket(streamOf('Hi'), socket, { id: 't1' });
     expect(socket.sent.map((text) => JSON.parse(text) as unknown)).toMatchObject([
-      { stream: 't1', id: '0.0', type: 'start' },
-      { stream: 't1', id: '1.0', type: 'content', content: 'Hi' },
-      { stream: 't1', id: '2.0', type: 'end', outcome: 'completed' },
+      { stream: 't1', id: '0.0', item: { type: 'start' } },
+      { stream: 't1', id: '1.0', item: { type: 'content', content: 'Hi' } },
+      { stream: 't1', id: '2.0', item: { type: 'end', outcome: 'completed' } },
     ]);
   });
 

@@ -3,7 +3,7 @@ import type { Sink } from './send-stream.ts';
 
 /** What is used of the response of `node:http` and `node:http2`, of Express, and of the `raw` reply of Fastify. */
 export interface NodeResponse {
-  readonly headersSent: boolean;
+  readonly statusCode: number;
   readonly writableEnded: boolean;
   readonly destroyed: boolean;
   writeHead(status: number, headers: Record<string, string>): unknown;

@@ -22,8 +22,11 @@ const OPEN = 1;
 /** How often the amount that waits is looked at, if the socket does not tell. In milliseconds. */
 const LOOK_EVERY_MS = 20;
 
-/** Sends events over a socket, which may carry several streams: `stream` says in each message which one it is. */
-export function socketSink(socket: SocketLike, stream: string): Sink {
+/**
+ * Sends events over a socket, which may carry several streams: `stream` says in each message which one it is. `isPlain`: the fields of the event are those of the message; else
+ * the event is its `item`, because it may have an `id` of its own.
+ */
+export function socketSink(socket: SocketLike, stream: string, isPlain: boolean): Sink {
   // Some sockets always say that 0 bytes wait; one that tells what has left is counted.
   const counts = socket.send.length > 1;
   let waiting = 0;
@@ -40,7 +43,7 @@ export function socketSink(socket: SocketLike, stream: string): Sink {
   return {
     event(frame, id) {
       if (!isOpen()) return true;
-      send(messageText(frame, id, stream));
+      send(messageText(frame, id, stream, isPlain));
       return unsent() <= MAX_WAITING_BYTES;
     },
     // A socket has pings of its own.
@@ -71,9 +74,9 @@ async function lookedAt(isFull: () => boolean): Promise<void> {
   while (isFull()) await delay(LOOK_EVERY_MS);
 }
 
-/** A frame as one message: its object with the id of the event and of the stream. What is not an object is sent as it is. */
-function messageText({ data }: Frame, id: string | undefined, stream: string): string {
+/** A frame as one message: the event, its id, and the id of the stream. What is not an object is sent as it is. */
+function messageText({ data }: Frame, id: string | undefined, stream: string, isPlain: boolean): string {
   if (!data.startsWith('{') || data === '{}') return data;
   const head = `{"stream":${JSON.stringify(stream)},${id === undefined ? '' : `"id":"${id}",`}`;
-  return head + data.slice(1);
+  return isPlain ? head + data.slice(1) : `${head}"item":${data}}`;
 }

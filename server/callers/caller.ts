@@ -1,0 +1,32 @@
+import { contextKey } from '../../src/index.ts';
+
+/** What one caller may use. The limits count in this process alone. */
+export interface CallerLimits {
+  /** Requests that start a turn, in a minute. Default: 600. */
+  requestsPerMinute?: number | undefined;
+  /** Streams and other answers that are open at the same time. Default: 50. */
+  concurrentStreams?: number | undefined;
+  /** Tokens of all turns, in a minute. A turn that runs is counted at its end. Default: no limit. */
+  tokensPerMinute?: number | undefined;
+  /** Dollars of all turns, in a day of UTC. Needs `cost()` in the pipeline: an unknown cost counts as nothing. Default: no limit. */
+  usdPerDay?: number | undefined;
+}
+
+/** Who makes a request. */
+export interface Caller {
+  /** Its own id: the owner of its sessions and streams is made of it. */
+  id: string;
+  /** The organizations that it may name as `org_id`. Default: none. */
+  organizations?: readonly string[] | undefined;
+  /** Its own limits, in place of the server's. */
+  limits?: CallerLimits | undefined;
+}
+
+/** The caller of the request that an execution serves, for middleware: `context.get(RequestCaller)`. */
+export const RequestCaller = contextKey<Caller>('caller of the request');
+
+/** What the client gave as `context`, for middleware: `context.get(RequestContext)`. It is data of a stranger. */
+export const RequestContext = contextKey<Readonly<Record<string, unknown>>>('context of the request');
+
+/** The caller of a server without authentication. */
+export const ANYBODY: Caller = Object.freeze({ id: 'local' });

@@ -1,0 +1,87 @@
+import { Hono } from 'hono';
+import { agentFormat } from './formats/agent.ts';
+import { authenticated, checkedOrigin, checkedTarget, sharedWithOrigins } from './http/guards.ts';
+import { logError } from './http/log-error.ts';
+import { measured } from './http/measured.ts';
+import type { ServerOptions } from './http/options.ts';
+import type { Pipelines } from './http/pipelines.ts';
+import { answerError, isAlreadySent } from './http/respond.ts';
+import { agentRoutes } from './http/routes/agent.ts';
+import { conversationRoutes } from './http/routes/conversations.ts';
+import { healthRoutes, serviceRoutes } from './http/routes/service.ts';
+import { socketRoutes } from './http/routes/socket.ts';
+import { serviceOf } from './http/service.ts';
+import type { ServerApp, ServerEnv, Service } from './http/service.ts';
+import type { Listening, ListenOptions } from './node/listen.ts';
+import { RequestError } from './requests/request-error.ts';
+import { REQUEST_ID_HEADER } from './send/headers.ts';
+
+/** A server of pipelines: a hono app, which runs wherever there is `fetch`, and a way to listen on Node. */
+export interface SluiceServer {
+  /** The app: mount it in another one with `app.route('/', server.app)`, or add routes of your own to it. */
+  readonly app: ServerApp;
+  /** Answers a request: for Workers, Deno, Bun and route handlers. */
+  fetch(this: void, request: Request, env?: object): Response | Promise<Response>;
+  /** Listens on Node, with WebSockets and a graceful end. Needs `@hono/node-server` and, for WebSockets, `ws`. */
+  listen(this: void, options?: ListenOptions): Promise<Listening>;
+  /** Takes no more turns, waits for those that run, and ends the rest after `timeoutMs` (default 10,000) with an error that says so. */
+  close(this: void, options?: { timeoutMs?: number }): Promise<void>;
+}
+
+/**
+ * Serves one pipeline, or several by name, over HTTP, server-sent events and WebSocket. The pipelines stay the caller's: closing the server ends its turns and leaves them open.
+ *
+ * Throws `invalid_options`.
+ *
+ * @example
+ * const server = createServer(pipeline, { auth: { tokens: { [token]: 'ada' } } });
+ * await server.listen({ port: 3000 });
+ */
+export function createServer(pipelines: Pipelines, options: ServerOptions): SluiceServer {
+  const service = serviceOf(pipelines, options);
+  const app = appOf(service);
+  const close = async ({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<void> => {
+    service.isDraining = true;
+    await service.turns.drained(timeoutMs);
+  };
+  return {
+    app,
+    fetch: (request, env) => app.fetch(request, env),
+    async listen(listenOptions = {}) {
+      const { listen } = await import('./node/listen.ts');
+      return listen(app, service, listenOptions);
+    },
+    close,
+  };
+}
+
+function appOf(service: Service): ServerApp {
+  const app = new Hono<ServerEnv>();
+  app.use(async (c, next) => {
+    c.set('requestId', crypto.randomUUID());
+    c.set('headers', service.isClosing ? { connection: 'close' } : {});
+    await next();
+    if (isAlreadySent(c.res)) return;
+    const { headers } = c.res;
+    headers.set(REQUEST_ID_HEADER, c.var.requestId);
+    headers.set('x-content-type-options', 'nosniff');
+    for (const [name, value] of Object.entries(c.var.headers)) headers.set(name, value);
+  });
+  app.use(measured(service), checkedTarget(service), sharedWithOrigins(service));
+  app.onError((error, c) => {
+    logError(c, service, error);
+    return answerError(c, agentFormat, error);
+  });
+  app.notFound((c) =>
+    answerError(c, agentFormat, new RequestError('not_found', 'There is no such address.', { status: 404 })),
+  );
+  healthRoutes(app, service);
+  const { basePath } = service.settings;
+  for (const path of ['/ws', `${basePath}/agent/stream`]) app.use(path, checkedOrigin(service));
+  for (const path of [`${basePath}/*`, '/v1/*', '/metrics', '/ws']) app.use(path, authenticated(service));
+  serviceRoutes(app, service);
+  agentRoutes(app, service);
+  conversationRoutes(app, service);
+  socketRoutes(app, service);
+  return app;
+}

@@ -1,0 +1,174 @@
+import * as z from 'zod';
+import { decide } from '../../src/index.ts';
+import type { DecisionsByCall, ExecutionOptions, Input, Message } from '../../src/index.ts';
+import { ToolLimits } from '../../middleware/tools.ts';
+import { RequestCaller, RequestContext } from '../callers/caller.ts';
+import { fieldError, RequestError } from '../requests/request-error.ts';
+import type { Served } from './pipelines.ts';
+import type { ServerContext, Service } from './service.ts';
+import type { TurnRequest } from './turns.ts';
+
+/** Ids that clients make up. */
+const id = z.string().min(1).max(200);
+
+/** What every request that starts a turn may have. Unknown fields are left alone: clients send more than we read. */
+const common = z.object({
+  pipeline: z.string().optional(),
+  model: z.string().min(1).max(200).optional(),
+  org_id: id.optional(),
+  turn_id: id.optional(),
+  context: z.record(z.string(), z.unknown()).optional(),
+  max_iterations: z.int().min(1).optional(),
+});
+
+const message = z.looseObject({
+  // What the system says is the server's own.
+  role: z.enum(['user', 'assistant', 'tool']),
+  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]),
+});
+
+const input = z.union(
+  [z.string().min(1), message, z.array(message).min(1)],
+  'give a text, a message of the roles user, assistant and tool, or a list of them',
+);
+
+const agentBody = common.extend({
+  input: input.optional(),
+  conversation_id: id.optional(),
+  decisions: z.record(z.string(), z.unknown()).optional(),
+});
+
+const editBody = common.extend({ message_id: id, message: z.union([z.string().min(1), message]) });
+const decisionsBody = common.extend({
+  decisions: z.record(z.string(), z.unknown()),
+  message: z.string().min(1).optional(),
+});
+
+type Common = z.output<typeof common>;
+
+/** A body by its schema. Throws `invalid_request` with the name of the first field that is wrong. */
+export function parsed<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.map(String).join('.') ?? '';
+  throw fieldError(path === '' ? 'body' : path, issue?.message ?? 'it is wrong');
+}
+
+/** Whose a request is: the caller, in the name of an organization if it names one that it may. */
+export function ownerOf(c: ServerContext, { settings }: Service, organization: string | undefined): string {
+  const { caller } = c.var;
+  if (organization !== undefined && caller.organizations?.includes(organization) !== true)
+    throw new RequestError('permission', 'org_id: the token does not allow this organization.', {
+      field: 'org_id',
+      status: 403,
+    });
+  return settings.owner(caller, organization);
+}
+
+/** A turn of the agent routes, from a body. */
+export function agentTurn(c: ServerContext, service: Service, body: unknown): TurnRequest {
+  const asked = parsed(agentBody, body);
+  const turn = baseTurn(c, service, asked, asked.conversation_id);
+  const { pipeline } = turn.served;
+  const { session } = turn;
+  if (asked.decisions !== undefined) {
+    if (session === undefined)
+      throw fieldError('conversation_id', 'decisions are about calls of a conversation: name it');
+    const decisions = decisionsOf(asked.decisions, typeof asked.input === 'string' ? asked.input : undefined);
+    return { ...turn, open: (options) => pipeline.executeStreamWithContext(session, decisions, options) };
+  }
+  if (asked.input === undefined) throw fieldError('input', 'give a text or messages');
+  const given: Input = messagesOf(asked.input);
+  return {
+    ...turn,
+    open: (options) =>
+      session === undefined
+        ? pipeline.executeStream(given, options)
+        : pipeline.executeStreamWithContext(session, given, options),
+  };
+}
+
+/** A turn that answers the last message of a conversation anew. */
+export function regenerateTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
+  const turn = baseTurn(c, service, parsed(common, body), key);
+  const session = { owner: turn.owner, id: key };
+  return { ...turn, open: (options) => turn.served.pipeline.regenerate(session, options) };
+}
+
+/** A turn that replaces a message of a conversation. */
+export function editTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
+  const asked = parsed(editBody, body);
+  const turn = baseTurn(c, service, asked, key);
+  const session = { owner: turn.owner, id: key };
+  const [given = { role: 'user' as const, content: '' }] = messagesOf(asked.message);
+  return { ...turn, open: (options) => turn.served.pipeline.edit(session, asked.message_id, given, options) };
+}
+
+/** A turn that goes on with what was decided. */
+export function decisionsTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
+  const asked = parsed(decisionsBody, body);
+  const turn = baseTurn(c, service, asked, key);
+  const session = { owner: turn.owner, id: key };
+  const decisions = decisionsOf(asked.decisions, asked.message);
+  return {
+    ...turn,
+    open: (options) => turn.served.pipeline.executeStreamWithContext(session, decisions, options),
+  };
+}
+
+function baseTurn(c: ServerContext, service: Service, asked: Common, key: string | undefined): Base {
+  const { caller } = c.var;
+  const served = service.table.named(asked.pipeline);
+  const owner = ownerOf(c, service, asked.org_id);
+  const session = key === undefined ? undefined : { owner, id: key };
+  const given = asked.turn_id ?? c.req.header('idempotency-key');
+  const turnId = given === undefined ? crypto.randomUUID() : parsed(id, given);
+  const options: ExecutionOptions = {
+    values: [
+      RequestCaller.with(caller),
+      ...(asked.context === undefined ? [] : [RequestContext.with(asked.context)]),
+      ...(asked.max_iterations === undefined ? [] : [ToolLimits.with({ maxRounds: asked.max_iterations })]),
+    ],
+    ...(asked.model !== undefined && { model: allowedModel(served, asked.model) }),
+    ...(session !== undefined && { turnId }),
+  };
+  return { served, caller, owner, session, turnId, requestId: c.var.requestId, model: asked.model, options };
+}
+
+type Base = Omit<TurnRequest, 'open'>;
+
+function allowedModel(served: Served, model: string): string {
+  if (served.models.includes(model)) return model;
+  throw new RequestError('not_found', 'model: there is no model of this name, or it may not be used.', {
+    field: 'model',
+  });
+}
+
+/** The messages as the pipeline takes them; it checks their parts itself. */
+function messagesOf(given: z.output<typeof input>): Message[] {
+  if (typeof given === 'string') return [{ role: 'user', content: given }];
+  const messages: unknown[] = Array.isArray(given) ? given : [given];
+  return messages.filter(isMessage);
+}
+
+function isMessage(value: unknown): value is Message {
+  return message.safeParse(value).success;
+}
+
+function decisionsOf(given: Record<string, unknown>, said: string | undefined): Input {
+  if (!isDecisions(given)) throw fieldError('decisions', 'give { "<id of a call>": { "approve": true } }');
+  try {
+    return decide(given, said === undefined ? {} : { message: said });
+  } catch {
+    throw fieldError(
+      'decisions',
+      'give { approve: true }, { deny: "why" } or { result } for each id of a call that waits',
+    );
+  }
+}
+
+/** Their forms are checked by `decide()`. */
+function isDecisions(given: Record<string, unknown>): given is DecisionsByCall {
+  return Object.values(given).every((decision) => typeof decision === 'object' && decision !== null);
+}

@@ -1,0 +1,29 @@
+import type { SentItem, SentStream } from '../stream/sent-stream.ts';
+
+/** A stream that says once when it is over: at its end, or when its reader leaves. */
+export class CountedStream implements SentStream {
+  readonly #stream: SentStream;
+  readonly #done: () => void;
+
+  constructor(stream: SentStream, done: () => void) {
+    this.#stream = stream;
+    this.#done = done;
+  }
+
+  async next(): Promise<SentItem[] | undefined> {
+    let items: SentItem[] | undefined;
+    try {
+      items = await this.#stream.next();
+    } catch (error) {
+      this.#done();
+      throw error;
+    }
+    if (items === undefined || items.at(-1)?.type === 'end') this.#done();
+    return items;
+  }
+
+  async close(reason?: string): Promise<void> {
+    await this.#stream.close(reason);
+    this.#done();
+  }
+}

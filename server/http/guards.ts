@@ -1,0 +1,153 @@
+import { createMiddleware } from 'hono/factory';
+import type { MiddlewareHandler } from 'hono';
+import { unauthorized } from '../callers/auth.ts';
+import { RequestError } from '../requests/request-error.ts';
+import { REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
+import type { ServerContext, ServerEnv, Service } from './service.ts';
+
+type Guard = MiddlewareHandler<ServerEnv>;
+
+/** Names under which clients like to put a token into a query, where logs and browsers would keep it. */
+const TOKEN_PARAMETERS: readonly string[] = ['token', 'access_token', 'api_key', 'apikey', 'key'];
+
+/** Finds out who calls, by a token or by a ticket; a request that does not say it is refused. */
+export function authenticated(service: Service): Guard {
+  return createMiddleware<ServerEnv>(async (c, next) => {
+    c.set('caller', await callerOf(c, service));
+    await next();
+  });
+}
+
+async function callerOf(c: ServerContext, service: Service): Promise<ServerEnv['Variables']['caller']> {
+  const { check, tickets, settings } = service;
+  const { request, ticket, mayHaveTicket } = credentialsOf(c);
+  if (settings.auth === false) return check(request);
+  if (ticket === undefined) return check(request);
+  if (!mayHaveTicket) throw unauthorized();
+  const caller = await tickets.take(ticket);
+  if (caller === undefined) throw unauthorized();
+  return caller;
+}
+
+/** A prefix of the subprotocols that carry a ticket or a token: a browser's WebSocket can send nothing else. */
+const TICKET_PROTOCOL = 'sluice.ticket.';
+const TOKEN_PROTOCOL = 'sluice.token.';
+
+function credentialsOf(c: ServerContext): {
+  request: Request;
+  ticket: string | undefined;
+  mayHaveTicket: boolean;
+} {
+  const request = c.req.raw;
+  const isSocket = c.req.header('upgrade')?.toLowerCase() === 'websocket';
+  const protocols = isSocket ? (c.req.header('sec-websocket-protocol') ?? '').split(/\s*,\s*/) : [];
+  const token = protocols.find((one) => one.startsWith(TOKEN_PROTOCOL))?.slice(TOKEN_PROTOCOL.length);
+  const ticket =
+    protocols.find((one) => one.startsWith(TICKET_PROTOCOL))?.slice(TICKET_PROTOCOL.length) ??
+    (request.url.includes('?') ? c.req.query('ticket') : undefined);
+  return {
+    request: token === undefined ? request : withToken(request, token),
+    ticket,
+    mayHaveTicket: c.req.method === 'GET',
+  };
+}
+
+/** The request as if the token had come in its header. */
+function withToken(request: Request, token: string): Request {
+  const headers = new Headers(request.headers);
+  headers.set('authorization', `Bearer ${decodedToken(token)}`);
+  return new Request(request.url, { headers });
+}
+
+/** A subprotocol allows few characters: a token is sent in base64url. */
+function decodedToken(encoded: string): string {
+  try {
+    return atob(encoded.replaceAll('-', '+').replaceAll('_', '/'));
+  } catch {
+    return '';
+  }
+}
+
+/** Refuses a token in the query, and a host that is not the server's. It comes before anything else. */
+export function checkedTarget({ origins }: Service): Guard {
+  return createMiddleware<ServerEnv>(async (c, next) => {
+    origins.checkHost(c.req.raw);
+    if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
+      throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
+    await next();
+  });
+}
+
+/** Refuses pages of other origins, for what a browser sends with the credentials of its user without asking: GET streams and sockets. */
+export function checkedOrigin({ origins }: Service): Guard {
+  return createMiddleware<ServerEnv>(async (c, next) => {
+    // With other methods a browser asks first.
+    if (c.req.method === 'GET') origins.checkOrigin(c.req.raw.headers);
+    await next();
+  });
+}
+
+/** Counts a request that starts a turn, and tells the caller what is left of its limit. */
+export function limited({ counts }: Service): Guard {
+  return createMiddleware<ServerEnv>(async (c, next) => {
+    const { limit, remaining, resetMs } = counts.begin(c.var.caller);
+    const seconds = Math.ceil(resetMs / 1_000);
+    Object.assign(
+      c.var.headers,
+      c.req.path.startsWith('/v1/messages')
+        ? {
+            'anthropic-ratelimit-requests-limit': String(limit),
+            'anthropic-ratelimit-requests-remaining': String(remaining),
+            'anthropic-ratelimit-requests-reset': new Date(Date.now() + resetMs).toISOString(),
+          }
+        : {
+            'x-ratelimit-limit-requests': String(limit),
+            'x-ratelimit-remaining-requests': String(remaining),
+            'x-ratelimit-reset-requests': `${seconds}s`,
+          },
+    );
+    await next();
+  });
+}
+
+/** Methods and headers that pages of known origins may use. */
+const METHODS = 'GET, POST, DELETE';
+/** A list of names of headers. */
+const HEADER_NAMES = /^[\w-]+(?:\s*,\s*[\w-]+)*$/;
+const EXPOSED = [
+  STREAM_ID_HEADER,
+  REQUEST_ID_HEADER,
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+  'x-vercel-ai-ui-message-stream',
+].join(', ');
+
+/** Lets pages of known origins call, without cookies. Others get no permission, so that their browsers show them nothing. */
+export function sharedWithOrigins({ origins }: Service): Guard {
+  return createMiddleware<ServerEnv>(async (c, next) => {
+    const origin = c.req.header('origin');
+    const isKnown = origin !== undefined && origins.knows(origin);
+    if (isKnown)
+      Object.assign(c.var.headers, {
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': EXPOSED,
+      });
+    if (origin !== undefined) c.var.headers['vary'] = 'origin';
+    if (c.req.method !== 'OPTIONS') return next();
+    const asked = c.req.header('access-control-request-headers') ?? '';
+    return new Response(null, {
+      status: 204,
+      headers: isKnown
+        ? {
+            'access-control-allow-methods': METHODS,
+            ...(HEADER_NAMES.test(asked) && { 'access-control-allow-headers': asked }),
+            'access-control-max-age': '600',
+          }
+        : {},
+    });
+  });
+}

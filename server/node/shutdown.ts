@@ -1,0 +1,65 @@
+import type { Server } from 'node:http';
+import type { WebSocketServer } from 'ws';
+import { delay } from '../../src/kit/index.ts';
+import type { Service } from '../http/service.ts';
+
+/** How long connections have to close after the last turn, before they are cut off, in milliseconds. */
+const LAST_WORDS_MS = 1_000;
+
+/** The code with which sockets are closed when a server stops. */
+const GOING_AWAY = 1001;
+
+interface ShutdownSettings {
+  signals: boolean;
+  drainDelayMs: number;
+  shutdownTimeoutMs: number;
+  sockets: WebSocketServer | undefined;
+}
+
+/**
+ * The end of a server: readiness says so while requests are still taken; then idle connections close and no new ones are taken; turns end at the deadline, with an error that says
+ * so; what is left is cut off. Closing a second time ends at once.
+ */
+export function shutDown(
+  server: Server,
+  service: Service,
+  { signals, drainDelayMs, shutdownTimeoutMs, sockets }: ShutdownSettings,
+): { close: () => Promise<void>; closed: Promise<void> } {
+  const closed = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  const atOnce = new AbortController();
+  let ending: Promise<void> | undefined;
+
+  const end = async (): Promise<void> => {
+    service.isDraining = true;
+    // A second close ends the wait.
+    await delay(drainDelayMs, atOnce.signal).catch(() => undefined);
+    service.isClosing = true;
+    server.close();
+    server.closeIdleConnections();
+    await service.turns.drained(atOnce.signal.aborted ? 0 : shutdownTimeoutMs);
+    for (const socket of sockets?.clients ?? []) socket.close(GOING_AWAY, 'The server is shutting down.');
+    server.closeIdleConnections();
+    const cut = setTimeout(cutOff, LAST_WORDS_MS);
+    await closed;
+    clearTimeout(cut);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
+  const cutOff = (): void => {
+    for (const socket of sockets?.clients ?? []) socket.terminate();
+    server.closeAllConnections();
+  };
+  const close = (): Promise<void> => {
+    if (ending === undefined) ending = end();
+    else {
+      atOnce.abort();
+      service.turns.end();
+      cutOff();
+    }
+    return ending;
+  };
+  const onSignal = (): void => void close();
+  if (signals) for (const signal of SIGNALS) process.on(signal, onSignal);
+  return { close, closed };
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
