@@ -5,6 +5,9 @@
  */
 export { Client, createClient } from './client.ts';
 export type { ServerMetadata } from './client.ts';
+export { Chat } from './chat.ts';
+export type { ChatOptions } from './chat.ts';
+export type { ChatMessage, ChatState, ChatStatus, ToolDraft } from './chat-state.ts';
 export { ClientStream } from './stream.ts';
 export { Conversations } from './conversations.ts';
 export type { Conversation, TurnOfConversation } from './conversations.ts';

@@ -1,0 +1,305 @@
+import { CodedError, isCodedError, textOf } from '../src/index.ts';
+import type { Decision, DecisionsByCall, ExecutionChunk, Message, ToolCallDeltaChunk } from '../src/index.ts';
+import type { Client } from './client.ts';
+import type { ConnectionState } from './link.ts';
+import type { StreamOptions, TurnOptions } from './options.ts';
+import type { ClientStream } from './stream.ts';
+import { emptyState, shown } from './chat-state.ts';
+import type { ChatState, ToolDraft } from './chat-state.ts';
+
+/** Options of a {@link Chat}. */
+export interface ChatOptions extends Omit<TurnOptions, keyof StreamOptions> {
+  client: Client;
+  /** How often a growing reply is told at most: once in so many milliseconds. Default: 16. */
+  everyMs?: number;
+  /** Sees every chunk, for logs and meters. */
+  onChunk?: ((chunk: ExecutionChunk) => void) | undefined;
+  /** Is told how the connection is. */
+  onConnection?: ((state: ConnectionState) => void) | undefined;
+}
+
+/**
+ * A chat as a page shows it, without a framework: its messages with the reply that grows, and what can be done. With a `conversation`, the server keeps the history; without one, the
+ * chat keeps it and sends it along.
+ *
+ * @example
+ * const chat = new Chat({ client, conversation: 'chat-1' });
+ * chat.subscribe(() => render(chat.state));
+ * await chat.send('Why is the sky blue?');
+ */
+export class Chat {
+  readonly #options: ChatOptions;
+  readonly #listeners = new Set<() => void>();
+  #state: ChatState = emptyState;
+  /** The messages before the reply that grows. */
+  #history: Message[] = [];
+  #stream: ClientStream | undefined;
+  #drafts: ToolDraft[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #toldAt = 0;
+  #stopping = false;
+  /** How many times the history was asked for: an answer that comes late is not taken. */
+  #loads = 0;
+
+  constructor(options: ChatOptions) {
+    this.#options = options;
+  }
+
+  /** The chat now. The same object until something changes. */
+  get state(): ChatState {
+    return this.#state;
+  }
+
+  /** Calls a function after each change. Returns what ends that. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Says something. Resolves at the end of the turn, also of one that failed: `state.error` says so. */
+  async send(input: string | Message): Promise<void> {
+    const message: Message = typeof input === 'string' ? { role: 'user', content: input } : input;
+    this.#refuseIfBusy();
+    const before = this.#history;
+    this.#history = [...before, message];
+    const { client, conversation, ...options } = this.#turn();
+    const all = conversation === undefined ? [...sendable(before), message] : message;
+    await this.#read((stream) => client.stream(all, { ...options, ...stream, conversation }));
+  }
+
+  /** Answers the last message anew. */
+  async regenerate(): Promise<void> {
+    this.#refuseIfBusy();
+    this.#history = upToUser(this.#history);
+    const { client, conversation, ...options } = this.#turn();
+    await this.#read((stream) =>
+      conversation === undefined
+        ? client.stream(sendable(this.#history), { ...options, ...stream })
+        : client.conversations.regenerate(conversation, { ...options, ...stream }),
+    );
+  }
+
+  /** Says something else in the place of the message of the user with this key, and answers that. */
+  async edit(key: string, text: string): Promise<void> {
+    this.#refuseIfBusy();
+    const at = this.#state.messages.findIndex((message) => message.key === key);
+    const message = this.#state.messages[at];
+    if (message?.role !== 'user')
+      throw new CodedError('invalid_request', 'Only a message of the user can be edited.');
+    const { client, conversation, ...options } = this.#turn();
+    const number = this.#state.messages.slice(0, at).filter(({ role }) => role === 'user').length;
+    const place = placeOfUser(this.#history, number);
+    this.#history = [...this.#history.slice(0, place), { role: 'user', content: text }];
+    if (conversation === undefined) {
+      await this.#read((stream) => client.stream(sendable(this.#history), { ...options, ...stream }));
+      return;
+    }
+    const { messages, ids } = await client.conversations.read(conversation);
+    const id = ids[placeOfUser(messages, number)];
+    if (id === undefined) throw new CodedError('not_found', 'The server does not have that message.');
+    await this.#read((stream) =>
+      client.conversations.edit(conversation, id, text, { ...options, ...stream }),
+    );
+  }
+
+  /** Decides about calls that wait, and goes on with their turn. */
+  async decide(decisions: DecisionsByCall | Readonly<Record<string, Decision>>): Promise<void> {
+    this.#refuseIfBusy();
+    const { client, conversation, ...options } = this.#turn();
+    if (conversation === undefined)
+      throw new CodedError('invalid_request', 'Only calls of a conversation can wait for a decision.');
+    // The turn is given again from its beginning.
+    this.#history = upToUser(this.#history);
+    await this.#read((stream) =>
+      client.conversations.decide(conversation, decisions, { ...options, ...stream }),
+    );
+  }
+
+  /** Lets a call run. */
+  approve(callId: string, reason?: string): Promise<void> {
+    return this.decide({ [callId]: { approve: true, ...(reason !== undefined && { reason }) } });
+  }
+
+  /** Does not let a call run: the model is told why. */
+  deny(callId: string, why = 'The user has denied this call.'): Promise<void> {
+    return this.decide({ [callId]: { deny: why } });
+  }
+
+  /** Ends the reply that grows. What has come of it stays. */
+  async stop(): Promise<void> {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#stopping = true;
+    // A server that does not keep streams ends the turn when its reader leaves.
+    await stream.stop('stopped').catch(() => stream.close('stopped'));
+  }
+
+  /** Reads the stream of the last turn again, after its connection was lost for good, or that of another page. The server must keep streams. */
+  async resume(turnId: string | undefined = this.#state.turnId): Promise<void> {
+    this.#refuseIfBusy();
+    if (turnId === undefined) return;
+    this.#history = upToUser(this.#history);
+    await this.#read((stream) => this.#options.client.resume(turnId, stream));
+  }
+
+  /** Reads the history from the server, and joins the turn that runs, if there is one. */
+  async load(): Promise<void> {
+    this.#refuseIfBusy();
+    const { client, conversation } = this.#options;
+    if (conversation === undefined) return;
+    const load = ++this.#loads;
+    this.#set({ status: 'loading', error: undefined });
+    try {
+      const { messages, pending = [], running } = await client.conversations.read(conversation);
+      if (load !== this.#loads) return;
+      this.#history = messages;
+      this.#set({ messages: shown(messages), status: pending.length > 0 ? 'waiting' : 'ready', pending });
+      if (running !== undefined) await this.resume(running);
+    } catch (error) {
+      if (load !== this.#loads) return;
+      // A conversation begins with its first message.
+      const isNew = isCodedError(error) && error.code === 'not_found';
+      this.#set({ status: 'ready', error: isNew ? undefined : asCoded(error) });
+    }
+  }
+
+  /** Forgets all messages. A reply that grows is left. */
+  clear(): void {
+    this.leave();
+    this.#history = [];
+    this.#set(emptyState);
+  }
+
+  /** Leaves the reply that grows, as a page does that is closed. A server that keeps streams lets it run. */
+  leave(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#loads += 1;
+    void stream?.close('left');
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (stream !== undefined) this.#set({ status: 'ready' });
+  }
+
+  #turn(): Omit<ChatOptions, 'everyMs' | 'onChunk' | 'onConnection'> {
+    const { everyMs: _every, onChunk: _chunk, onConnection: _connection, ...turn } = this.#options;
+    return turn;
+  }
+
+  #refuseIfBusy(): void {
+    if (this.#stream !== undefined)
+      throw new CodedError('session_busy', 'A reply is still coming: stop it first, or wait for its end.');
+  }
+
+  async #read(open: (options: StreamOptions) => ClientStream): Promise<void> {
+    const stream = open({ onConnection: (state) => this.#connection(stream, state) });
+    this.#stream = stream;
+    this.#loads += 1;
+    this.#stopping = false;
+    this.#drafts = [];
+    this.#set({ ...emptyState, status: 'sending', turnId: stream.id });
+    this.#tell();
+    let error: CodedError | undefined;
+    try {
+      for await (const chunk of stream) {
+        if (this.#stream !== stream) return;
+        this.#options.onChunk?.(chunk);
+        this.#note(chunk);
+      }
+      const result = await stream.result;
+      if (this.#stream !== stream) return;
+      this.#history = [...this.#history, ...result.messages];
+      this.#set({ result, pending: result.pending ?? [] });
+    } catch (thrown) {
+      if (this.#stream !== stream) return;
+      error = asCoded(thrown);
+      const { parts } = stream.partial;
+      if (parts.length > 0)
+        this.#history = [...this.#history, { role: 'assistant', content: parts, partial: true }];
+    }
+    this.#stream = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const isStopped = this.#stopping && error?.code === 'aborted';
+    this.#set({
+      messages: shown(this.#history),
+      status: this.#state.pending.length > 0 ? 'waiting' : 'ready',
+      error: isStopped ? undefined : error,
+      drafts: [],
+      progress: {},
+      turnId: stream.id,
+    });
+  }
+
+  #connection(stream: ClientStream, state: ConnectionState): void {
+    this.#options.onConnection?.(state);
+    if (this.#stream !== stream) return;
+    if (state === 'lost') this.#set({ status: 'reconnecting' });
+    else if (state === 'open' && this.#state.status === 'reconnecting') this.#set({ status: 'streaming' });
+  }
+
+  #note(chunk: ExecutionChunk): void {
+    if (chunk.type === 'tool_call_delta') this.#drafts = withDelta(this.#drafts, chunk);
+    else if (chunk.type === 'tool_call') this.#drafts = this.#drafts.filter(({ id }) => id !== chunk.id);
+    else if (chunk.type === 'reset') this.#drafts = [];
+    else if (chunk.type === 'tool_progress')
+      this.#state = { ...this.#state, progress: { ...this.#state.progress, [chunk.id]: chunk.data } };
+    if (this.#timer !== undefined) return;
+    const waitMs = this.#toldAt + (this.#options.everyMs ?? 16) - Date.now();
+    if (waitMs <= 0) this.#tell();
+    else this.#timer = setTimeout(() => this.#tell(), waitMs);
+  }
+
+  /** Tells the listeners of the reply as it is now. */
+  #tell(): void {
+    this.#timer = undefined;
+    this.#toldAt = Date.now();
+    const parts = this.#stream?.partial.parts ?? [];
+    const before = shown(this.#history);
+    const isBegun = parts.length > 0 || this.#drafts.length > 0;
+    this.#set({
+      messages: [...before, { key: `${before.length}`, role: 'assistant', parts, state: 'streaming' }],
+      status: isBegun && this.#state.status === 'sending' ? 'streaming' : this.#state.status,
+      drafts: this.#drafts,
+      turnId: this.#stream?.id,
+    });
+  }
+
+  #set(change: Partial<ChatState>): void {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** The messages up to the last one of the user, which is answered. */
+function upToUser(messages: readonly Message[]): Message[] {
+  return messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1);
+}
+
+/** What a server takes as a history: of a reply that was cut short only the text, since calls in it may have no result. */
+function sendable(messages: readonly Message[]): Message[] {
+  return messages
+    .map((message): Message =>
+      message.partial === true ? { role: message.role, content: textOf(message) } : message,
+    )
+    .filter(({ content }) => content !== '');
+}
+
+/** Where the message number `number` of the user is among all messages. */
+function placeOfUser(messages: readonly Message[], number: number): number {
+  let seen = -1;
+  return messages.findIndex(({ role }) => role === 'user' && ++seen === number);
+}
+
+function withDelta(drafts: ToolDraft[], { id, name, argumentsDelta }: ToolCallDeltaChunk): ToolDraft[] {
+  const at = drafts.findIndex((draft) => draft.id === id);
+  const draft = drafts[at] ?? { id, name: '', text: '' };
+  const more = { ...draft, name: name ?? draft.name, text: draft.text + argumentsDelta };
+  return at < 0 ? [...drafts, more] : drafts.with(at, more);
+}
+
+function asCoded(thrown: unknown): CodedError {
+  return isCodedError(thrown)
+    ? thrown
+    : new CodedError('protocol', 'The reply could not be read.', { cause: thrown });
+}
