@@ -2,7 +2,8 @@
 export interface WireEvent {
   /** The place behind it, to go on from. */
   id?: string | undefined;
-  data: string;
+  /** What it says: JSON that was read. */
+  data: unknown;
 }
 
 /** A way in which a stream comes: an answer with events, or a socket. */

@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { CodedError } from '../src/index.ts';
 import type { Connection, WireEvent } from './connection.ts';
+import { parsed } from './wire.ts';
 
 /** How much text of one event is kept while its end has not come, in characters. A longer one is a `protocol` error. */
 const LONGEST_EVENT = 64 * 1024 * 1024;
@@ -25,7 +26,7 @@ export function readEvents(response: Response, silenceMs: number): Connection {
   let events: WireEvent[] = [];
   const parser = createParser({
     maxBufferSize: LONGEST_EVENT,
-    onEvent: (event) => events.push(event),
+    onEvent: ({ id, data }) => events.push({ id, data: parsed(data) }),
   });
   const close = (): void => void reader.cancel().catch(() => undefined);
   return {

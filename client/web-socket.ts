@@ -57,8 +57,7 @@ function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promis
     const message = typeof data === 'string' ? parsed(data) : undefined;
     if (!isRecord(message)) return;
     if (message['type'] === 'error') error = errorOf(message['error']);
-    else if (typeof message['id'] === 'string')
-      events.push({ id: message['id'], data: JSON.stringify(message) });
+    else if (typeof message['id'] === 'string') events.push({ id: message['id'], data: message['item'] });
     wake();
   });
   socket.addEventListener('close', close);

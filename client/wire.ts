@@ -72,8 +72,7 @@ const TYPES: ReadonlySet<unknown> = new Set<WireItem['type']>([
 ]);
 
 /** Reads one object of the wire. Undefined for a type that a newer server may have. Throws `protocol` for what is not an object. */
-export function itemOf(data: string): WireItem | undefined {
-  const value = parsed(data);
+export function itemOf(value: unknown): WireItem | undefined {
   if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event that is not an object.');
   return isItem(value) ? value : undefined;
 }
