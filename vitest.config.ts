@@ -24,6 +24,7 @@ const slow = [
   'test/middleware/module-start.test.ts',
   'test/middleware/shared/**',
   'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
+  'test/server/openai/frameworks.test.ts',
   'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/server/log/{redis,postgres}/**',
   'test/session/{model,store-model}.test.ts',

@@ -1,12 +1,11 @@
-import OpenAI5 from 'openai-5';
-import OpenAI6 from 'openai-6';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { Pipeline } from '../../../src/index.ts';
 import { provider } from '../../../middleware/index.ts';
 import { scripted } from '../../../testing/index.ts';
 import type { ScriptedAnswer } from '../../../testing/index.ts';
 import { openaiApp } from './app.ts';
+import { officialClients } from './clients.ts';
 
 const WEATHER = {
   type: 'function' as const,
@@ -25,11 +24,7 @@ async function served(answers: ScriptedAnswer[]) {
   return { app, model, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
 }
 
-describe.each([
-  ['7', OpenAI],
-  ['6', OpenAI6 as unknown as typeof OpenAI],
-  ['5', OpenAI5 as unknown as typeof OpenAI],
-])('the official client, version %s', (_version, Client) => {
+describe.each(officialClients)('the official client, version %s', (_version, Client) => {
   it('gets an answer in one piece', async () => {
     await using stage = await served([{ thinking: 'Hm.', text: 'It rains.' }]);
     const client = new Client({ baseURL: stage.app.baseURL, apiKey: 'key' });
