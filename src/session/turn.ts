@@ -16,7 +16,7 @@ import { TurnReply } from './turn-reply.ts';
 import type { TurnRequest } from './turn-request.ts';
 import type { ReplyEnd } from './turn-reply.ts';
 import { sessionView } from './session-view.ts';
-import { storeFailedError } from './store/store-errors.ts';
+import { leaseLostError, storeFailedError } from './store/store-errors.ts';
 import type { StoredTurn } from './store/store.ts';
 import type { StoredStep } from './steps/step.ts';
 import { TurnRecord } from '../execution/turn-record.ts';
@@ -112,7 +112,8 @@ async function openLeased(request: TurnRequest, turnId: string, right: Right): P
   const open = found.state?.open;
   let earlier: readonly StoredStep[] = [];
   // A turn that was sent before may be open without being told: where another turn is open on the same message, or where others came after it.
-  if (open === turnId || found.stored !== undefined) earlier = await request.store.steps(request.key, turnId);
+  if (open === turnId) earlier = await stepsOfOpen(request, turnId);
+  else if (found.stored !== undefined) earlier = await request.store.steps(request.key, turnId);
   if (earlier.length > 0 && open !== turnId && isBehind(request, found)) throw otherBranchError(request.key);
   if (earlier.length === 0 && open !== undefined && isBehind(request, found)) {
     const { replyId } = await knownTurn({ ...request, turnId: open }, open);
@@ -123,11 +124,18 @@ async function openLeased(request: TurnRequest, turnId: string, right: Right): P
   return beginLeased(request, right, { turnId, replyId: known.replyId, found, earlier });
 }
 
+/** The steps of a turn that is open, as the session has just said. If it has none now, somebody has taken the session since, and has ended the turn. */
+async function stepsOfOpen({ store, key }: TurnRequest, turnId: string): Promise<readonly StoredStep[]> {
+  const steps = await store.steps(key, turnId);
+  if (steps.length === 0) throw leaseLostError(key);
+  return steps;
+}
+
 /** Opens the turn whose calls were decided on. `by` is the id of the decisions. */
 async function openDecided(request: TurnRequest, decided: Decided, by: string, right: Right): Promise<Turn> {
   const { store, key, historyLimit } = request;
   const state = await store.load(key, { last: historyLimit, ids: true });
-  const earlier = state?.open === undefined ? [] : await store.steps(key, state.open);
+  const earlier = state?.open === undefined ? [] : await stepsOfOpen(request, state.open);
   const found = await turnDecided(request, { by, on: decided.on }, state, earlier);
   const { turnId } = found;
   const named = { ...request, turnId };

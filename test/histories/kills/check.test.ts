@@ -146,6 +146,19 @@ describe('the checker of kills', () => {
     expect(violationsOf(keptOf(kept))).toEqual([]);
   });
 
+  test('finds no violation if a run whose session was taken over looks for steps after the end', () => {
+    const kept = sound();
+    kept.runs.push({
+      run: 'r1',
+      turn: TURN,
+      session: SESSION,
+      came: 'failed: lease_lost',
+      content: undefined,
+    });
+    add(kept, 20, { what: 'read', turn: TURN, at: 20, steps: [] });
+    expect(violationsOf(keptOf(kept))).toEqual([]);
+  });
+
   const wrong: [what: string, says: RegExp, spoil: (kept: Sound) => void][] = [
     [
       'a finished tool that runs again',
@@ -183,7 +196,15 @@ describe('the checker of kills', () => {
     [
       'a lost step',
       /step 1 was acknowledged, but r1 finds undefined/,
-      (kept) => add(kept, 9, { what: 'read', turn: TURN, at: 9, steps: [] }),
+      (kept) => add(kept, 9, { what: 'read', turn: TURN, at: 9, steps: begun(kept) }),
+    ],
+    [
+      'lost steps of a run that begins anew',
+      /step 0 was acknowledged, but r1 finds undefined/,
+      (kept) => {
+        add(kept, 9, { what: 'read', turn: TURN, at: 9, steps: [] });
+        add(kept, 9.5, { what: 'acked', turn: TURN, from: 0, steps: begun(kept) });
+      },
     ],
     [
       'a step that was acknowledged with two contents',

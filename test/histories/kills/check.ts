@@ -33,7 +33,8 @@ export function violationsOf(kept: Kept): string[] {
 }
 
 /** Whether what was acknowledged is found by all who look later, and what is stored once stays as it is. */
-function stepFaults({ acked, reads }: Story): string[] {
+function stepFaults(story: Story): string[] {
+  const { acked, reads } = story;
   const found: string[] = [];
   const byNumber = new Map<number, (typeof acked)[number]>();
   for (const one of acked) {
@@ -43,6 +44,7 @@ function stepFaults({ acked, reads }: Story): string[] {
     byNumber.set(one.n, known ?? one);
   }
   for (const read of reads) {
+    if (foundNone(story, read)) continue;
     for (const { n, step, at } of byNumber.values()) {
       const there = read.steps[n];
       if (
@@ -54,6 +56,16 @@ function stepFaults({ acked, reads }: Story): string[] {
     }
   }
   return found;
+}
+
+/** Whether a run has found no step because its session was taken over and the turn ended since. Such a run stores nothing. */
+function foundNone({ acked, runs, end }: Story, { run, steps }: Story['reads'][number]): boolean {
+  const isOver = end !== undefined && steps.length === 0;
+  return (
+    isOver &&
+    !acked.some((one) => one.run === run) &&
+    !runs.some((one) => one.run === run && one.came === 'completed')
+  );
 }
 
 /** Whether tools ran only when they might, and no more often. */

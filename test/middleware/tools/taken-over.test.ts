@@ -37,7 +37,8 @@ class Slow extends ForwardingStore {
     return this.#answer(name, this.store.record(...given));
   }
 
-  override steps(...given: Parameters<StateStore['steps']>): Promise<StoredStep[]> {
+  override async steps(...given: Parameters<StateStore['steps']>): Promise<StoredStep[]> {
+    await this.held.get('before steps')?.promise;
     return this.#answer('steps', this.store.steps(...given));
   }
 
@@ -137,6 +138,31 @@ describe('R60 a run whose session is taken over before it hears that a step is s
     found.resolve();
     expect(endOf(await first)).toBe('lease_lost');
     expect(runs).toEqual(['dead', 'second']);
+  });
+
+  test('asks no model, and knows no decision as unknown, if the turn has been ended before it has read its steps', async () => {
+    for (const kind of ['turn', 'decision']) {
+      const store = new MemoryStore();
+      const { runs, ofProcess } = counted({ needsApproval: true });
+      const [call] = (await begin(store, ofProcess('none'))).result?.pending ?? [];
+      const slow = new Slow(store);
+      const read = slow.hold('before steps');
+      const model = scripted([]);
+      const stack = [tools([ofProcess('first')]), provider(model)];
+      const pipeline = new Pipeline(stack, { store: slow, onBusy: 'supersede' });
+      const on = decide({ [call?.callId ?? '']: { approve: true } });
+      const first = readTurn(
+        kind === 'turn'
+          ? pipeline.executeStreamWithContext(KEY, 'user', 'Go on.', { turnId: 't' })
+          : pipeline.executeStreamWithContext(KEY, on, { turnId: 'click' }),
+      );
+      await settle();
+      const next = new Pipeline([provider(scripted('Well.'))], { store, onBusy: 'supersede' });
+      await next.executeWithContext(KEY, 'user', 'Never mind.');
+      read.resolve();
+      expect((await first).error?.code).toBe('lease_lost');
+      expect([runs, model.requests]).toEqual([[], []]);
+    }
   });
 
   test('does not run an approved call that others have decided on anew', async () => {
