@@ -129,6 +129,15 @@ const without = (kept: Sound, what: (line: KillLine) => boolean): void =>
 /** The step with the reply. */
 const begun = ({ lines }: Sound) =>
   lines.flatMap((line) => (line.what === 'acked' && line.from === 0 ? line.steps : []));
+/** A decision about a call, as a step, and who has sent it. */
+const decided = (approves: boolean) => ({ kind: 'decision' as const, call: SEND, by: 'd', approves });
+const acked = (step: ReturnType<typeof decided>): KillWord => ({
+  ...{ what: 'acked', turn: TURN, from: 9, steps: [step] },
+});
+const decider = {
+  ...{ run: 'r1', turn: TURN, session: SESSION, content: undefined },
+  decisions: { by: 'd', calls: [SEND] },
+};
 const isResultOf = (call: string) => (line: KillLine) =>
   line.what === 'acked' && line.steps.some((step) => step.kind === 'result' && step.call === call);
 
@@ -187,6 +196,36 @@ describe('the checker of kills', () => {
       'a tool that starts after the end of the turn',
       /began after the end of the turn/,
       (kept) => add(kept, 20, { what: 'started', turn: TURN, call: ADD, tool: 'add' }, 'r0'),
+    ],
+    [
+      'a call that runs without an approval',
+      /ran, and d had not approved it/,
+      (kept) => {
+        add(kept, 4.1, acked(decided(false)));
+        add(kept, 4.5, { what: 'started', turn: TURN, call: SEND, tool: 'pay', by: 'd' });
+      },
+    ],
+    [
+      'a call that runs twice for one approval',
+      /ran twice for the approval d/,
+      (kept) => {
+        add(kept, 4.1, acked(decided(true)));
+        for (const at of [4.5, 4.6])
+          add(kept, at, { what: 'started', turn: TURN, call: SEND, tool: 'pay', by: 'd' });
+      },
+    ],
+    [
+      'a decision that is refused although nobody else has decided',
+      /the decision d failed: conflict, but nobody else has decided/,
+      (kept) => {
+        add(kept, 4.1, acked(decided(true)));
+        kept.runs.push({ ...decider, came: 'failed: conflict' });
+      },
+    ],
+    [
+      'a denied call that has run',
+      /has run: The call was denied/,
+      (kept) => tells(kept, SEND, 'The call was denied, and the tool was not run.'),
     ],
     [
       'a tool that the model did not call',

@@ -5,7 +5,7 @@ import { waysOf } from '../kept-turns.ts';
 import { inputFault, textIn } from '../stamp.ts';
 import { USD_PER_TOKEN, isIdempotent, planOf, roundText, toldBy } from './plan.ts';
 import { resultsIn, saidIn } from './step-word.ts';
-import { isUndisturbed, messagesOf, storiesOf, toolOf } from './story.ts';
+import { decisionsOn, isUndisturbed, messagesOf, storiesOf, toolOf } from './story.ts';
 import type { Kept, KeptSession, Story } from './story.ts';
 import { ranKey } from './tools.ts';
 
@@ -20,6 +20,7 @@ export function violationsOf(kept: Kept): string[] {
       ...story.violations,
       ...stepFaults(story),
       ...toolFaults(story),
+      ...decisionFaults(story),
       ...historyFaults(story),
       ...moneyFaults(story),
     ];
@@ -81,7 +82,7 @@ function toolFaults(story: Story): string[] {
     runs.set(call, count);
     const planned = toolOf(turn, call);
     if (planned !== tool) found.push(`${call} runs ${tool}, but the model called ${planned ?? 'nothing'}`);
-    if (count > 1 && planned !== undefined && !isIdempotent(planned))
+    if (count > 1 && planned !== undefined && planned !== 'pay' && !isIdempotent(planned))
       found.push(`${call} of ${tool}, which is not idempotent, ran twice`);
     const result = results.get(call);
     if (result !== undefined && at > result.at) {
@@ -107,6 +108,32 @@ function isBegun({ acked }: Story, call: string, before: number, run: string): b
   );
 }
 
+/** Whether calls that have to be approved ran once for each approval, and decisions were refused only if another one had come first. */
+function decisionFaults(story: Story): string[] {
+  const found: string[] = [];
+  const used = new Set<string>();
+  for (const { call, tool, by = '' } of story.started) {
+    if (tool !== 'pay') continue;
+    const decision = decisionsOn(story, call).find((one) => one.by === by);
+    if (decision?.approves !== true) found.push(`${call} of pay ran, and ${by} had not approved it`);
+    if (used.has(`${call} ${by}`)) found.push(`${call} ran twice for the approval ${by}`);
+    used.add(`${call} ${by}`);
+  }
+  for (const { came, decisions } of story.runs) {
+    if (decisions === undefined) continue;
+    const isOther = decisions.calls.some((call) =>
+      decisionsOn(story, call).some(({ by }) => by !== decisions.by),
+    );
+    // A call is withdrawn at the end of a turn that another one has settled.
+    const may =
+      came === 'failed: conflict'
+        ? isOther
+        : came !== 'failed: invalid_request' || isOther || story.end !== undefined;
+    if (!may) found.push(`the decision ${decisions.by} ${came}, but nobody else has decided`);
+  }
+  return found;
+}
+
 /** What a run may fail with if its store fails, or another run takes its session. */
 const MAY_FAIL: ReadonlySet<string> = new Set(['store', 'lease_lost', 'session_busy', 'aborted']);
 
@@ -114,9 +141,10 @@ const MAY_FAIL: ReadonlySet<string> = new Set(['store', 'lease_lost', 'session_b
 function historyFaults(story: Story): string[] {
   const { turn, end, acked, finished, started } = story;
   const found: string[] = [];
-  for (const { came, content } of story.runs) {
+  for (const { came, content, decisions } of story.runs) {
     const [, code] = /^failed: (.*)$/.exec(came) ?? [];
-    if (code !== undefined && !MAY_FAIL.has(code)) found.push(`a run failed with ${code}`);
+    const isRefused = decisions !== undefined && (code === 'conflict' || code === 'invalid_request');
+    if (code !== undefined && !MAY_FAIL.has(code) && !isRefused) found.push(`a run failed with ${code}`);
     if (came === 'completed' && content !== answerOf(turn)) found.push(`its answer is ${String(content)}`);
     if (came === 'completed' && end?.end?.outcome !== 'completed')
       found.push('it was acknowledged, but its end is lost');
@@ -151,6 +179,8 @@ function historyFaults(story: Story): string[] {
         case 'unknown':
           if (isUndisturbed(story)) return 'is unknown, although nothing happened';
           return isWhole && tool === 'add' ? 'is idempotent and was not run again' : undefined;
+        case 'denied':
+          return ran.has(call) ? 'has run' : undefined;
         case 'notRun':
           if (isWhole) return 'was not run, although the turn is whole';
           return ran.has(call) ? 'has run' : undefined;
@@ -189,10 +219,14 @@ function moneyFaults(story: Story): string[] {
 function hasVisiblyDied({ runs, acked, reads }: Story): boolean {
   return runs.some(({ run, came }) => {
     const last = acked.findLast((one) => one.run === run);
-    if (came !== 'died' || last === undefined) return false;
+    // A turn that waits is at rest.
+    if (came !== 'died' || last === undefined || isWait(last.step)) return false;
     return reads.some((read) => read.run !== run && read.at > last.at && read.steps.length === last.n + 1);
   });
 }
+
+const isWait = (step: Story['acked'][number]['step']): boolean =>
+  step.kind === 'other' && step.said === 'wait';
 
 function sessionFaults({ state, turns, steps }: KeptSession, stories: readonly Story[]): string[] {
   const found: string[] = [];

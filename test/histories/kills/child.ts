@@ -1,5 +1,6 @@
 // One process of a history of kills. It runs the turns that it is given, several at once, until it is killed or told to end.
-import { Pipeline, isSluiceError } from '../../../src/index.ts';
+import { Pipeline, decide, isSluiceError } from '../../../src/index.ts';
+import type { Decision } from '../../../src/index.ts';
 import { tools } from '../../../middleware/tools.ts';
 import { openStore } from '../open-store.ts';
 import type { StoreSpec } from '../open-store.ts';
@@ -17,18 +18,38 @@ export interface ChildSpec {
   leaseMs: number;
 }
 
-/** A turn to run. */
+/** A turn to run, or decisions about calls of it that wait. */
 export interface Order {
   /** Unique for this run. */
   run: string;
   turn: string;
   key: { owner: string; id: string };
   onBusy: 'queue' | 'supersede';
+  decisions?: Decisions;
+}
+
+/** Decisions, and their id. */
+export interface Decisions {
+  by: string;
+  on: Record<string, Decision>;
+}
+
+/** A call that waits. */
+export interface Waiting {
+  callId: string;
+  waitsFor: string;
 }
 
 /** What a run has come to. */
 export type Answer = { run: string } & (
-  | { outcome: string; reason: string | undefined; content: string; replayed: boolean; unsaved: boolean }
+  | {
+      outcome: string;
+      reason: string | undefined;
+      content: string;
+      replayed: boolean;
+      unsaved: boolean;
+      pending: Waiting[];
+    }
   | { code: string }
 );
 
@@ -48,15 +69,21 @@ process.on('message', (order) => {
 });
 process.send?.('ready');
 
-async function answer({ run, turn, key, onBusy }: Order): Promise<Answer> {
+async function answer({ run, turn, key, onBusy, decisions }: Order): Promise<Answer> {
   const write = (word: KillWord): void => lines.write(run, word);
   const stack = [tools(killTools(write), { maxParallel: MAX_PARALLEL }), killModel(write)];
   const pipeline = new Pipeline(stack, { store: new WatchedRun(store, spec.leaseMs, write) });
   try {
-    const result = await pipeline.executeWithContext(key, 'user', turn, { turnId: turn, onBusy });
-    const { outcome, reason, response, replayed, unsaved } = result;
+    const result =
+      decisions === undefined
+        ? await pipeline.executeWithContext(key, 'user', turn, { turnId: turn, onBusy })
+        : await pipeline.executeWithContext(key, decide(decisions.on), { turnId: decisions.by, onBusy });
+    const { outcome, reason, response, replayed, unsaved, pending = [] } = result;
     const { content } = response;
-    return { run, outcome, reason, content, replayed: replayed === true, unsaved: unsaved !== undefined };
+    return {
+      ...{ run, outcome, reason, content, replayed: replayed === true, unsaved: unsaved !== undefined },
+      pending: pending.map(({ callId, waitsFor }) => ({ callId, waitsFor })),
+    };
   } catch (error) {
     if (isSluiceError(error)) return { run, code: error.code };
     write({

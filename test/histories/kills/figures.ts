@@ -18,6 +18,9 @@ export interface KillFigures {
   toolRuns: number;
   /** Runs of an idempotent tool whose earlier run has no result. */
   ranAgain: number;
+  /** Decisions that were stored, and runs of decisions that died. */
+  decisions: number;
+  diedDeciding: number;
   /** Calls of which the model was told that they may have taken effect. */
   unknown: number;
   /** Steps that the store has acknowledged. */
@@ -41,7 +44,17 @@ export function figuresOf(kept: Kept): KillFigures {
     settled: sum(({ end }) => (end?.end?.reason === 'abandoned' ? 1 : 0)),
     goneOn: sum(({ reads, runs }) => reads.filter(({ run }) => runs.some((one) => one.run === run)).length),
     toolRuns: sum(({ started }) => started.length),
-    ranAgain: sum(({ started }) => started.length - new Set(started.map(({ call }) => call)).size),
+    ranAgain: sum(({ started }) => {
+      const idempotent = started.filter(({ tool }) => tool === 'add');
+      return idempotent.length - new Set(idempotent.map(({ call }) => call)).size;
+    }),
+    decisions: sum(
+      ({ acked }) =>
+        new Set(acked.flatMap(({ step }) => (step.kind === 'decision' ? [`${step.by} ${step.call}`] : [])))
+          .size,
+    ),
+    diedDeciding: kept.runs.filter(({ came, decisions }) => came === 'died' && decisions !== undefined)
+      .length,
     unknown: sum(
       (story) =>
         resultsIn(messagesOf(story)).filter(

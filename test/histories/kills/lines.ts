@@ -9,8 +9,8 @@ export type KillWord =
   | { what: 'read'; turn: string; steps: StepWord[]; at: number }
   /** The store has acknowledged the append that ends the turn. */
   | { what: 'ended'; turn: string }
-  /** The first line of a tool, and its last one. */
-  | { what: 'started'; turn: string; call: string; tool: string }
+  /** The first line of a tool, and its last one. `by`: the decision that has approved the call. */
+  | { what: 'started'; turn: string; call: string; tool: string; by?: string }
   | { what: 'finished'; turn: string; call: string }
   /** The model was asked, and what it was sent is checked. */
   | { what: 'sent'; turn: string }

@@ -1,7 +1,7 @@
 import { between, oneOf, randomOf } from '../random.ts';
 
-/** The tools that turns call. `nothing` does not exist. */
-export type PlannedTool = 'add' | 'send' | 'alone' | 'fails' | 'nothing';
+/** The tools that turns call. `pay` has to be approved; `nothing` does not exist. */
+export type PlannedTool = 'add' | 'send' | 'alone' | 'fails' | 'pay' | 'nothing';
 
 /** A call that the model makes. */
 export interface PlannedCall {
@@ -18,6 +18,8 @@ const TOOLS: readonly PlannedTool[] = [
   'send',
   'alone',
   'fails',
+  'pay',
+  'pay',
   'nothing',
 ];
 
@@ -55,12 +57,13 @@ export const tokensOf = (round: number): { input: number; output: number } => ({
 });
 
 /** What a result says became of its call. */
-export type Told = 'done' | 'failed' | 'unknown' | 'notRun';
+export type Told = 'done' | 'failed' | 'unknown' | 'denied' | 'notRun';
 
 /** What a result tells the model; undefined if nobody gives such a result. */
 export function toldBy(callId: string, text: string): Told | undefined {
   if (text === doneText(callId)) return 'done';
   if (text.includes('may have taken effect')) return 'unknown';
+  if (text.startsWith('The call was denied')) return 'denied';
   if (text.includes('was not run')) return 'notRun';
   if (/^(The tool failed: broken|The arguments are wrong|There is no tool "nothing")/.test(text))
     return 'failed';

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StateStore } from '../../../src/index.ts';
+import type { Decision, StateStore } from '../../../src/index.ts';
 import { pause } from '../backend.ts';
 import type { Backend } from '../backend.ts';
 import { keptTurns } from '../kept-turns.ts';
@@ -11,7 +11,7 @@ import { oneOf, randomOf } from '../random.ts';
 import type { Random } from '../random.ts';
 import { violationsOf } from './check.ts';
 import { Children } from './children.ts';
-import type { Answer } from './child.ts';
+import type { Answer, Decisions, Waiting } from './child.ts';
 import { figuresOf } from './figures.ts';
 import type { KillFigures } from './figures.ts';
 import { readLines } from './lines.ts';
@@ -52,6 +52,8 @@ const KILLS_PER_FAULT = 25;
 const FAULTS = ['answers of the server lost', 'connections dropped', 'file locked by another process'];
 /** How long a turn may take without being killed. */
 const STUCK_MS = 60_000;
+/** How decisions end that change nothing. */
+const REFUSED: ReadonlySet<string> = new Set(['failed: conflict', 'failed: invalid_request']);
 
 /** Runs turns with tools in processes that are killed, sends them again to others, and at the end checks what is stored and what has run. */
 export async function runKills(options: KillsOptions): Promise<KillsHistory> {
@@ -153,31 +155,64 @@ class History {
     }
   }
 
-  /** Sends a turn until it has ended, or is given up. Resolves to whether it has ended. */
+  /** Sends a turn, and decides about its calls that wait, until it has ended or is given up. Resolves to whether it has ended. */
   async #play(session: string, turn: string): Promise<boolean> {
+    let decisions: Decisions | undefined;
     for (;;) {
-      const isTwice = this.#chance(0.05);
       const answers = await Promise.all([
-        this.#attempt(session, turn),
-        ...(isTwice ? [this.#attempt(session, turn)] : []),
+        this.#attempt(session, turn, decisions),
+        ...(this.#chance(0.05) ? [this.#attempt(session, turn, this.#alsoSent(decisions))] : []),
       ]);
-      if (answers.includes(true)) return true;
+      if (answers.some(({ isOver }) => isOver)) return true;
       if (!this.isOver && this.#chance(0.2)) return false;
+      const pending = answers.flatMap((answer) => answer.pending);
+      if (pending.length > 0) decisions = this.#decisionsOn(turn, pending);
+      // Sent again, the turn says what waits now.
+      else if (answers.some(({ isRefused }) => isRefused)) decisions = undefined;
     }
   }
 
-  async #attempt(session: string, turn: string): Promise<boolean> {
+  /** Who clicks twice sends the same decisions again; somebody else decides, too. */
+  #alsoSent(decisions: Decisions | undefined): Decisions | undefined {
+    return decisions === undefined || this.#chance(0.5)
+      ? decisions
+      : { ...decisions, by: `${decisions.by}.other` };
+  }
+
+  /** Decides about one of the calls or about all. What may have taken effect is run again now and then. */
+  #decisionsOn(turn: string, pending: readonly Waiting[]): Decisions {
+    const some = this.#chance(0.3) ? pending.slice(0, 1) : pending;
+    const on = some.map(({ callId, waitsFor }): [string, Decision] => [
+      callId,
+      this.#chance(waitsFor === 'approval' ? 0.8 : 0.5) ? { approve: true } : { deny: 'Not now.' },
+    ]);
+    return { by: `${turn}.d${this.runs.length}`, on: Object.fromEntries(on) };
+  }
+
+  async #attempt(
+    session: string,
+    turn: string,
+    decisions: Decisions | undefined,
+  ): Promise<{ isOver: boolean; isRefused: boolean; pending: readonly Waiting[] }> {
     const run = `r${this.runs.length}`;
-    const begun: Run = { run, turn, session, came: 'died', content: undefined };
+    const begun: Run = {
+      ...{ run, turn, session, came: 'died', content: undefined },
+      ...(decisions && { decisions: { by: decisions.by, calls: Object.keys(decisions.on) } }),
+    };
     this.runs.push(begun);
     const onBusy = this.#chance(0.85) ? 'supersede' : 'queue';
     const answer = await this.#children.run(
-      { run, turn, key: { owner: OWNER, id: session }, onBusy },
+      { run, turn, key: { owner: OWNER, id: session }, onBusy, ...(decisions && { decisions }) },
       this.#random,
     );
     if (answer !== 'died') Object.assign(begun, comeOf(answer));
-    if (begun.came === 'completed') this.#completed.add(turn);
-    return begun.came === 'completed' || begun.came === 'abandoned';
+    const { came } = begun;
+    if (came === 'completed') this.#completed.add(turn);
+    return {
+      isOver: came === 'completed' || came === 'abandoned',
+      isRefused: REFUSED.has(came),
+      pending: answer !== 'died' && 'pending' in answer ? answer.pending : [],
+    };
   }
 
   #chance(of: number): boolean {

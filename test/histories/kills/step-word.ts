@@ -6,6 +6,7 @@ export type StepWord =
   | { kind: 'reply'; round: number; said: string; begun: string[] }
   | { kind: 'started'; call: string }
   | { kind: 'result'; call: string; said: string }
+  | { kind: 'decision'; call: string; by: string; approves: boolean }
   | { kind: 'other'; said: string };
 
 /** A step as it is written down. */
@@ -17,6 +18,8 @@ export function wordOf(step: Step): StepWord {
       return { kind: 'started', call: step.callId };
     case 'result':
       return { kind: 'result', call: step.callId, said: textOf(step.content) };
+    case 'decision':
+      return { kind: 'decision', call: step.callId, by: step.by, approves: 'approve' in step.decision };
     default:
       return { kind: 'other', said: step.kind };
   }

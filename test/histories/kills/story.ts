@@ -9,7 +9,9 @@ export interface Run {
   run: string;
   turn: string;
   session: string;
-  /** `completed`, `abandoned` (another turn has settled it), `died`, `unsaved`, or `failed: ` and a code. */
+  /** The id of its decisions and their calls, if it was sent some. */
+  decisions?: { by: string; calls: string[] };
+  /** `completed`, `approval` or `unknown_outcome` (calls of it wait), `abandoned` (another turn has settled it), `died`, `unsaved`, or `failed: ` and a code. */
   came: string;
   content: string | undefined;
 }
@@ -132,4 +134,13 @@ export const messagesOf = ({ end }: Story): readonly Message[] => end?.messages 
 
 /** Whether all its runs have come to an end that they could store. */
 export const isUndisturbed = ({ runs }: Story): boolean =>
-  runs.every(({ came }) => came === 'completed' || came === 'abandoned');
+  runs.every(({ came }) => came === 'completed' || came === 'approval' || came === 'abandoned');
+
+/** The decisions about a call that some run has stored or found. */
+export function decisionsOn(
+  { acked, reads }: Story,
+  call: string,
+): Extract<StepWord, { kind: 'decision' }>[] {
+  const all = [...acked.map(({ step }) => step), ...reads.flatMap(({ steps }) => steps)];
+  return all.filter((step) => step.kind === 'decision').filter((step) => step.call === call);
+}

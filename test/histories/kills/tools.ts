@@ -16,16 +16,16 @@ const input = {
 export function killTools(write: (word: KillWord) => void): Tool[] {
   const made = (
     name: string,
-    options: { idempotent?: boolean; parallel?: boolean },
+    options: { idempotent?: boolean; parallel?: boolean; needsApproval?: boolean; onUnknownOutcome?: 'ask' },
     ends: (run: ToolRun) => string,
   ): Tool =>
     tool({
       ...{ name, description: `The tool ${name}`, input, onUnknownOutcome: 'fail', ...options },
       ...(options.idempotent === true && { onUnknownOutcome: 'retry' as const }),
       execute: async (given: unknown, run) => {
-        const { callId: call, idempotencyKey } = run;
+        const { callId: call, idempotencyKey, approval } = run;
         const turn = idempotencyKey.slice(0, -call.length - 1);
-        write({ what: 'started', turn, call, tool: name });
+        write({ what: 'started', turn, call, tool: name, ...(approval && { by: approval.by }) });
         await delay(msOf(given));
         write({ what: 'finished', turn, call });
         return ends(run);
@@ -38,6 +38,7 @@ export function killTools(write: (word: KillWord) => void): Tool[] {
     }),
     made('send', {}, ({ callId }) => doneText(callId)),
     made('alone', { parallel: false }, ({ callId }) => doneText(callId)),
+    made('pay', { needsApproval: true, onUnknownOutcome: 'ask' }, ({ callId }) => doneText(callId)),
     made('fails', {}, () => {
       throw new Error('broken');
     }),
