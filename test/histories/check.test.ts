@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Message, SessionState, StoredTurn, TurnEnd } from 'sluice';
 import { tokens } from '../core/harness.ts';
 import { violationsOf } from './check.ts';
-import type { Kept } from './check.ts';
+import type { Kept, KeptSession } from './check.ts';
 import type { LogLine } from './log.ts';
 import { END, stamped } from './stamp.ts';
 
@@ -20,16 +20,20 @@ function sound(): {
   turns: StoredTurn[];
   state: Partial<SessionState>;
   turnsOfOwner: number;
+  branches?: KeptSession['branches'];
+  copies?: KeptSession['copies'];
 } {
   const first = reply('a', 1, ['a']);
   const turns: StoredTurn[] = [
-    { turnId: 'a.input', ids: [], messages: [user('a')], version: 1 },
-    { turnId: 'a.reply', ids: [], messages: [first], end, version: 2 },
+    { turnId: 'a.input', ids: ['1.0'], messages: [user('a')], version: 1 },
+    { turnId: 'a.reply', ids: ['2.0'], messages: [first], end, version: 2 },
   ];
   return {
+    branches: [{ ids: ['1.0', '2.0'], messages: [user('a'), first] }],
+    copies: [[user('a')]],
     turns,
     logs: [
-      { what: 'begin', turn: 'a', session: 's' },
+      { what: 'begin', turn: 'a', session: 's', act: { does: 'say' } },
       { what: 'ack', turn: 'a', session: 's', content: contentOf(first), replayed: false },
     ],
     state: {},
@@ -37,7 +41,7 @@ function sound(): {
   };
 }
 
-function keptOf({ logs, turns, state, turnsOfOwner }: ReturnType<typeof sound>): Kept {
+function keptOf({ logs, turns, state, turnsOfOwner, branches, copies }: ReturnType<typeof sound>): Kept {
   const messages = turns.toSorted((a, b) => a.version - b.version).flatMap((turn) => turn.messages);
   const ends = turns.filter((turn) => turn.end !== undefined).length;
   const spent = { usage: tokens(ends, ends), cost: { status: 'unknown' } as const, turns: ends };
@@ -46,7 +50,7 @@ function keptOf({ logs, turns, state, turnsOfOwner }: ReturnType<typeof sound>):
     spend: { ...spent, usage: tokens(turnsOfOwner, turnsOfOwner), turns: turnsOfOwner },
     sessions: [
       {
-        turns,
+        ...{ turns, branches, copies },
         state: {
           ...{ owner: '', id: 's', messages, messageCount: messages.length, pending: [], metadata: {} },
           ...{ ...spent, version: turns.length, createdAt: 1, updatedAt: 1 },
@@ -70,6 +74,21 @@ describe('the checker of histories', () => {
       ({ logs }) => {
         logs.push({ what: 'ack', turn: 'a', session: 's', content: 'other', replayed: false });
       },
+    ],
+    [
+      'a branch with other messages',
+      /the branch to 2.0 has other messages than were stored/,
+      (kept) => (kept.branches = [{ ids: ['1.0', '2.0'], messages: [user('x')] }]),
+    ],
+    [
+      'a message that is on no branch',
+      /the message 2.0 is on no branch/,
+      (kept) => (kept.branches = [{ ids: ['1.0'], messages: [user('a')] }]),
+    ],
+    [
+      'a copy with something else',
+      /a copy has what the session never had/,
+      (kept) => (kept.copies = [[user('x')]]),
     ],
     ['a lost input', /its input is lost/, ({ turns }) => turns.shift()],
     [
@@ -147,7 +166,7 @@ describe('the checker of histories', () => {
       'a turn without an end',
       /b was never acknowledged/,
       ({ logs }) => {
-        logs.push({ what: 'begin', turn: 'b', session: 's' });
+        logs.push({ what: 'begin', turn: 'b', session: 's', act: { does: 'say' } });
       },
     ],
     [
@@ -167,7 +186,10 @@ describe('the checker of histories', () => {
 
   test('does not require a turn that was abandoned', () => {
     const kept = sound();
-    kept.logs.push({ what: 'begin', turn: 'b', session: 's' }, { what: 'abandon', turn: 'b', session: 's' });
+    kept.logs.push(
+      { what: 'begin', turn: 'b', session: 's', act: { does: 'say' } },
+      { what: 'abandon', turn: 'b', session: 's' },
+    );
     expect(violationsOf(keptOf(kept))).toEqual([]);
   });
 });

@@ -2,13 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { noUsage, sumUsage } from '../../src/index.ts';
 import type { Message, SessionState, Spend, StoredTurn } from '../../src/index.ts';
 import type { LogLine } from './log.ts';
-import { waysOf } from './kept-turns.ts';
+import { treeOf, waysOf } from './kept-turns.ts';
 import { ASKED, END, inputFault, nameOf, stampOf, textIn } from './stamp.ts';
 
 /** A session at the end of a history, with every append that the ids in the logs refer to. */
 export interface KeptSession {
   state: SessionState;
   turns: StoredTurn[];
+  /** Its branches: the way to the end of each. */
+  branches?: undefined | readonly { ids: readonly string[]; messages: readonly Message[] }[];
+  /** What its copies have. */
+  copies?: undefined | readonly (readonly Message[])[];
 }
 
 /** What is stored, and what the workers have logged. */
@@ -22,7 +26,7 @@ export interface Kept {
 /** All violations of the rules, one sentence each. An empty list means that the history is correct. */
 export function violationsOf({ logs, sessions, spend }: Kept): string[] {
   const found = logs.flatMap((line) => (line.what === 'violation' ? [line.text] : []));
-  for (const session of sessions) found.push(...sessionFaults(session));
+  for (const session of sessions) found.push(...sessionFaults(session), ...branchFaults(session));
   found.push(...ackFaults(logs, sessions), ...doubled(sessions), ...spendFaults(sessions, spend));
   return found;
 }
@@ -65,8 +69,24 @@ function sessionFaults({ state, turns }: KeptSession): string[] {
   return found;
 }
 
+/** Whether everything that was ever stored can be read on a branch, and copies have what the session had. */
+function branchFaults({ state, turns, branches = [], copies = [] }: KeptSession): string[] {
+  const found: string[] = [];
+  const { ways, to } = treeOf(turns.toSorted((a, b) => a.version - b.version));
+  for (const { ids, messages } of branches)
+    if (!isDeepStrictEqual(messages, to.get(ids.at(-1) ?? '') ?? []))
+      found.push(`the branch to ${ids.at(-1) ?? ''} has other messages than were stored`);
+  const there = new Set(branches.flatMap(({ ids }) => ids));
+  for (const id of branches.length > 0 ? to.keys() : [])
+    if (!there.has(id)) found.push(`the message ${id} is on no branch`);
+  for (const messages of copies)
+    if (!ways.some((way) => isDeepStrictEqual(messages, way)))
+      found.push('a copy has what the session never had');
+  return found.map((text) => `session ${state.id}: ${text}`);
+}
+
 function isReply({ turnId }: StoredTurn): boolean {
-  return !turnId.endsWith('.input') && !turnId.includes('.again.');
+  return /\.reply(\.\d+)?$/.test(turnId);
 }
 
 /** Whether a reply is complete, and nothing was stored between it and what its model saw. */
@@ -105,12 +125,17 @@ function ackFaults(logs: readonly LogLine[], sessions: readonly KeptSession[]): 
     sessions.map(({ state, turns }) => [state.id, new Map(turns.map((turn) => [turn.turnId, turn]))]),
   );
   const done = new Set<string>();
+  // To answer a message that has no reply yet stores nothing before the reply.
+  const regenerated = new Set(
+    logs.flatMap((line) => (line.what === 'begin' && line.act.does === 'regenerate' ? [line.turn] : [])),
+  );
   for (const line of logs) {
     if (line.what === 'abandon') done.add(line.turn);
     if (line.what !== 'ack') continue;
     done.add(line.turn);
     const turns = kept.get(line.session) ?? new Map<string, StoredTurn>();
-    if (!turns.has(`${line.turn}.input`)) found.push(`${line.turn} was acknowledged, but its input is lost`);
+    if (!turns.has(`${line.turn}.input`) && !regenerated.has(line.turn))
+      found.push(`${line.turn} was acknowledged, but its input is lost`);
     const replies = [...turns.values()].filter(
       ({ turnId, end }) => turnId.startsWith(`${line.turn}.reply`) && end?.outcome === 'completed',
     );

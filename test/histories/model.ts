@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Stream, terminal } from '../../src/index.ts';
+import { Stream, contextKey, terminal } from '../../src/index.ts';
 import type { Message, Middleware, Reply, StreamChunk } from '../../src/index.ts';
 import { between, oneOf } from './random.ts';
 import type { Random } from './random.ts';
-import { ASKED, END, inputFault, nameOf, stamped, textIn } from './stamp.ts';
+import { ASKED, END, inputFault, nameOf, stamped } from './stamp.ts';
 
 const WORDS = ['one ', 'two ', 'three ', '🐙 ', 'quoted "four" ', 'nul \0 ', 'שלום '];
 const USAGE = {
@@ -15,6 +15,9 @@ const USAGE = {
   cacheWriteTokens: 0,
   reasoningTokens: 0,
 };
+
+/** The id of the turn that the model answers. */
+export const TurnId = contextKey<string>('turn id');
 
 /** What the model needs to know about the session that it answers. */
 export interface ModelOptions {
@@ -48,10 +51,9 @@ export function modelStack({ random, windowed, seen, violation }: ModelOptions):
       const fault = inputFault(messages);
       if (fault !== undefined) violation(`the model was asked with input that is not valid: ${fault}`);
       const pieces = Array.from({ length: Math.floor(between(random, 1, 6)) }, () => oneOf(random, WORDS));
-      const last = messages.at(-1);
-      const again = last?.role === 'tool';
+      const again = messages.at(-1)?.role === 'tool';
       if (!again) {
-        const turn = last === undefined ? '' : textIn(last);
+        const turn = context.get(TurnId) ?? '';
         const { version, inputOf } = seen(context.session?.id ?? '');
         const asked = messages.slice(-ASKED).map(nameOf);
         const stamp = { turn, nonce: randomUUID(), seen: version, fresh: inputOf === turn, asked, windowed };

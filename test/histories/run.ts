@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { StateStore } from '../../src/index.ts';
+import type { Message, StateStore } from '../../src/index.ts';
 import { endsWithUs } from '../support/ends-with-us.ts';
 import { pause, type Backend } from './backend.ts';
 import { violationsOf } from './check.ts';
@@ -44,6 +44,8 @@ export interface History {
   replayed: number;
   /** Failed attempts, by the code of their error. */
   failures: Record<string, number>;
+  /** What was begun, and moves of the head and copies, by kind. */
+  acts: Record<string, number>;
   /** Number of stored messages. */
   messages: number;
   violations: string[];
@@ -77,6 +79,7 @@ export async function runHistory(options: HistoryOptions): Promise<History> {
           sessions,
           leaseMs: LEASE_MS,
           clients: 3,
+          branching: sessions.filter((_id, number) => number % 2 === 1),
           ...(at % 2 === 1 && { historyLimit: 6 }),
           startedAt: began,
         },
@@ -301,21 +304,41 @@ async function keptOf(
   const ids = new Set(
     logs.flatMap((line) => (line.what === 'begin' && line.session === key.id ? [line.turn] : [])),
   );
-  return { state, turns: await keptTurns(store, key, ids, state.version) };
+  const own = logs.filter((line) => 'session' in line && line.session === key.id);
+  const moves = own.flatMap((line) => (line.what === 'move' ? [line.id] : []));
+  const copies = own.flatMap((line) => (line.what === 'fork' ? [line.copy] : []));
+  const messagesOf = async (id: string): Promise<readonly Message[]> =>
+    (await store.load({ ...key, id }))?.messages ?? [];
+  const branches = (await store.branches(key)).map(async ({ id }) => {
+    const { ids = [], messages = [] } = (await store.load(key, { leaf: id, ids: true })) ?? {};
+    return { ids, messages };
+  });
+  return {
+    state,
+    turns: await keptTurns(store, key, ids, state.version, moves),
+    branches: await Promise.all(branches),
+    copies: await Promise.all(copies.map(messagesOf)),
+  };
 }
+
+/** What is counted of what sessions are asked for. */
+const ACTS: ReadonlySet<string> = new Set(['say', 'regenerate', 'edit', 'move', 'fork']);
 
 function figuresOf(
   logs: readonly LogLine[],
-): Pick<History, 'begun' | 'acknowledged' | 'replayed' | 'failures'> {
+): Pick<History, 'begun' | 'acknowledged' | 'replayed' | 'failures' | 'acts'> {
   const [begun, acknowledged] = [new Set<string>(), new Set<string>()];
   let replayed = 0;
   const failures: Record<string, number> = {};
+  const acts: Record<string, number> = {};
   for (const line of logs) {
+    const act = line.what === 'begin' ? line.act.does : line.what;
+    if (ACTS.has(act)) acts[act] = (acts[act] ?? 0) + 1;
     if (line.what === 'begin') begun.add(line.turn);
     if (line.what === 'fail') failures[line.code] = (failures[line.code] ?? 0) + 1;
     if (line.what !== 'ack') continue;
     acknowledged.add(line.turn);
     if (line.replayed) replayed++;
   }
-  return { begun: begun.size, acknowledged: acknowledged.size, replayed, failures };
+  return { begun: begun.size, acknowledged: acknowledged.size, replayed, failures, acts };
 }

@@ -19,6 +19,7 @@ export function faultTables(histories: readonly History[]): string {
   ]);
   return [
     table(heads, lines),
+    countsOf('turns that', histories, ({ acts }) => acts),
     countsOf('fault', histories, ({ faults }) => faults),
     countsOf('attempts that failed with', histories, ({ failures }) => failures),
   ].join('\n\n');

@@ -15,11 +15,18 @@ import { ForwardingStore, leaseOver } from '../support/forwarding-store.ts';
  */
 export class WatchedStore extends ForwardingStore {
   readonly #leaseMs: number;
+  readonly #onMove: (session: string, id: string) => void;
   readonly #seen = new Map<string, { version: number; inputOf: string | undefined }>();
 
-  constructor(store: StateStore, leaseMs: number) {
+  /** `onMove` is called before the head is moved by an append that is of no turn. */
+  constructor(
+    store: StateStore,
+    leaseMs: number,
+    onMove: (session: string, id: string) => void = () => undefined,
+  ) {
     super(store);
     this.#leaseMs = leaseMs;
+    this.#onMove = onMove;
   }
 
   /** What this process's newest turn on the session has seen. Two of them never run at once. */
@@ -41,8 +48,10 @@ export class WatchedStore extends ForwardingStore {
     entries: readonly SessionEntry[],
     options: AppendOptions,
   ): Promise<number> {
-    const version = await this.store.append(key, entries, options);
     const inputOf = /^(.*)\.input$/.exec(options.turnId)?.[1];
+    const isOfTurn = inputOf !== undefined || options.turnId.includes('.again.');
+    if (options.after !== undefined && !isOfTurn) this.#onMove(idOf(key), options.turnId);
+    const version = await this.store.append(key, entries, options);
     if (inputOf !== undefined || options.after !== undefined) this.#see(key, version, inputOf);
     return version;
   }

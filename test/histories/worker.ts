@@ -3,9 +3,10 @@
 import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pipeline, isSluiceError } from '../../src/index.ts';
-import type { ExecutionResult } from '../../src/index.ts';
+import type { ExecutionOptions, ExecutionResult } from '../../src/index.ts';
 import { Log, readLog } from './log.ts';
-import { modelStack } from './model.ts';
+import type { Act } from './log.ts';
+import { TurnId, modelStack } from './model.ts';
 import { openStore } from './open-store.ts';
 import type { StoreSpec } from './open-store.ts';
 import { between, oneOf, randomOf } from './random.ts';
@@ -19,6 +20,8 @@ export interface WorkerSpec {
   seed: number;
   owner: string;
   sessions: string[];
+  /** Those of them that have branches. */
+  branching: string[];
   leaseMs: number;
   /** How many of the newest messages of a session it reads. Default: all. */
   historyLimit?: number;
@@ -28,10 +31,14 @@ export interface WorkerSpec {
   startedAt: number;
 }
 
+/** A turn of a session. */
 interface Job {
   turn: string;
   session: string;
+  act: Act;
 }
+
+const SAY: Act = { does: 'say' };
 
 // A process that is killed would not keep what it has compiled.
 flushCompileCache();
@@ -41,15 +48,20 @@ const log = new Log(spec.log);
 const random = randomOf(spec.seed);
 const chance = (of: number): boolean => random() < of;
 
-const acked = new Map<string, { session: string; content: string }>();
+/** What was acknowledged, and what was said. */
+const acked = new Map<string, { job: Job; content: string }>();
+const jobs = new Map<string, Job>();
 const open = new Map<string, Job>();
 let begun = 0;
 for (const line of before) {
   if (line.what === 'begin') {
-    open.set(line.turn, { turn: line.turn, session: line.session });
+    const { turn, session, act } = line;
+    jobs.set(turn, { turn, session, act });
+    open.set(turn, { turn, session, act });
     begun++;
   }
-  if (line.what === 'ack') acked.set(line.turn, line);
+  const job = line.what === 'ack' ? jobs.get(line.turn) : undefined;
+  if (line.what === 'ack' && job !== undefined) acked.set(line.turn, { job, content: line.content });
   if (line.what === 'ack' || line.what === 'abandon') open.delete(line.turn);
 }
 const again = [...open.values()];
@@ -65,7 +77,11 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
-const store = new WatchedStore(await openStore(spec.store), spec.leaseMs);
+// What no turn reads is not what a turn has seen.
+const unwatched = await openStore(spec.store);
+const store = new WatchedStore(unwatched, spec.leaseMs, (session, id) =>
+  log.write({ what: 'move', session, id }),
+);
 const { historyLimit } = spec;
 const windowed = historyLimit !== undefined;
 const stack = modelStack({ random, windowed, violation, seen: (id) => store.seen(id) });
@@ -77,33 +93,69 @@ process.exit(0);
 
 async function client(): Promise<void> {
   for (;;) {
-    const job = again.pop() ?? (draining ? undefined : newJob());
+    const job = again.pop() ?? (draining ? undefined : await newJob());
     if (job === undefined) return;
     await play(job);
     if (chance(0.1)) await repeat();
+    if (chance(0.15)) await select(oneOf(random, spec.branching));
     await delay(between(random, 0, 20));
   }
 }
 
-function newJob(): Job {
+async function newJob(): Promise<Job> {
   const session = oneOf(random, spec.sessions);
   const shared = `all-${Math.floor((Date.now() - spec.startedAt) / 1_000)}-${session}`;
-  return chance(0.2) && !acked.has(shared) && !open.has(shared)
-    ? { session, turn: shared }
-    : { session, turn: `${spec.name}-${begun++}-${session}` };
+  if (chance(0.2) && !acked.has(shared) && !open.has(shared)) return { session, turn: shared, act: SAY };
+  const turn = `${spec.name}-${begun++}-${session}`;
+  return {
+    session,
+    turn,
+    act: spec.branching.includes(session) && chance(0.4) ? await newAct(session) : SAY,
+  };
+}
+
+/** Something that makes a branch. Where nothing was said yet, it says something. */
+async function newAct(session: string): Promise<Act> {
+  if (chance(0.5)) return { does: 'regenerate' };
+  try {
+    const { messages = [], ids = [] } = (await unwatched.load(keyOf(session), { ids: true })) ?? {};
+    const users = ids.filter((_id, at) => messages[at]?.role === 'user');
+    return users.length === 0 ? SAY : { does: 'edit', of: oneOf(random, users) };
+  } catch (error) {
+    codeOf(error);
+    return SAY;
+  }
+}
+
+/** Selects a branch, and now and then copies the session. Nobody has to do that again if it fails. */
+async function select(session: string): Promise<void> {
+  const key = keyOf(session);
+  try {
+    const branches = await pipeline.branches(key);
+    if (branches.length === 0) return;
+    await pipeline.switchTo(key, oneOf(random, branches).id);
+    if (chance(0.5)) log.write({ what: 'fork', session, copy: (await unwatched.fork(key)).id });
+  } catch (error) {
+    if (codeOf(error) === 'not_found') violation(`a branch of ${session} is gone: ${String(error)}`);
+  }
+}
+
+function keyOf(session: string): { owner: string; id: string } {
+  return { owner: spec.owner, id: session };
 }
 
 /** Runs a turn until it is stored, like a client that tries again after each failure. */
-async function play({ turn, session }: Job): Promise<void> {
-  if (!open.has(turn)) log.write({ what: 'begin', turn, session });
-  open.set(turn, { turn, session });
+async function play(job: Job): Promise<void> {
+  const { turn, session, act } = job;
+  if (!open.has(turn)) log.write({ what: 'begin', turn, session, act });
+  open.set(turn, job);
   for (;;) {
     const leaves = !draining && chance(0.06);
     const signal = leaves ? AbortSignal.timeout(Math.ceil(between(random, 1, 200))) : undefined;
-    const failed = await attempt(turn, session, signal, chance(0.1) ? 2 : 1);
+    const failed = await attempt(job, signal, chance(0.1) ? 2 : 1);
     if (failed === undefined) break;
     log.write({ what: 'fail', turn, session, code: failed });
-    if (leaves && chance(0.5)) {
+    if ((leaves && chance(0.5)) || isElsewhere(session, failed)) {
       log.write({ what: 'abandon', turn, session });
       break;
     }
@@ -112,54 +164,63 @@ async function play({ turn, session }: Job): Promise<void> {
   open.delete(turn);
 }
 
+/** Whether a turn cannot go on because another branch is loaded now, or because there is nothing to answer anew. */
+function isElsewhere(session: string, code: string): boolean {
+  return spec.branching.includes(session) && (code === 'conflict' || code === 'not_found');
+}
+
 /** Runs a turn, once or (a double click) twice at once. Resolves to the code of the error, if it failed. */
 async function attempt(
-  turn: string,
-  session: string,
+  job: Job,
   signal: AbortSignal | undefined,
   clicks: number,
 ): Promise<string | undefined> {
+  const { turn } = job;
   const dice = random();
   // If several processes run the same turn, one takes the session from another.
   const [queue, reject] = turn.startsWith('all-') ? [0.6, 0.7] : [0.8, 0.9];
   const onBusy = draining || dice < queue ? 'queue' : dice < reject ? 'reject' : 'supersede';
   const asked = await Promise.allSettled(
-    Array.from({ length: clicks }, () =>
-      pipeline.executeWithContext({ owner: spec.owner, id: session }, 'user', turn, {
-        turnId: turn,
-        onBusy,
-        ...(signal !== undefined && { signal }),
-      }),
-    ),
+    Array.from({ length: clicks }, () => send(job, { onBusy, ...(signal !== undefined && { signal }) })),
   );
   let code: string | undefined;
   for (const one of asked) {
     if (one.status === 'rejected') code ??= codeOf(one.reason);
     else if (one.value.unsaved !== undefined) code ??= 'unsaved';
-    else acknowledge(turn, session, one.value);
+    else acknowledge(job, one.value);
   }
   return acked.has(turn) ? undefined : code;
 }
 
-function acknowledge(turn: string, session: string, { response, replayed, outcome }: ExecutionResult): void {
+async function send({ turn, session, act }: Job, given: ExecutionOptions = {}): Promise<ExecutionResult> {
+  const key = keyOf(session);
+  const options = { ...given, turnId: turn, values: [TurnId.with(turn)] };
+  if (act.does === 'say') return pipeline.executeWithContext(key, 'user', turn, options);
+  const stream =
+    act.does === 'edit' ? pipeline.edit(key, act.of, turn, options) : pipeline.regenerate(key, options);
+  await stream.text();
+  return stream.result;
+}
+
+function acknowledge(job: Job, { response, replayed, outcome }: ExecutionResult): void {
+  const { turn, session } = job;
   const { content } = response;
   if (outcome !== 'completed') violation(`${turn} resolved as ${outcome}`);
   const known = acked.get(turn);
   if (known !== undefined && known.content !== content)
     violation(`${turn} has two replies: ${known.content} and ${content}`);
-  acked.set(turn, { session, content });
+  acked.set(turn, { job, content });
   log.write({ what: 'ack', turn, session, content, replayed: replayed === true });
 }
 
 /** Sends an acknowledged turn once more. It must return the stored reply, whatever has happened since. */
 async function repeat(): Promise<void> {
   if (acked.size === 0) return;
-  const [turn, { session }] = oneOf(random, [...acked.entries()]);
+  const [turn, { job }] = oneOf(random, [...acked.entries()]);
   try {
-    const key = { owner: spec.owner, id: session };
-    const result = await pipeline.executeWithContext(key, 'user', turn, { turnId: turn });
+    const result = await send(job);
     if (result.replayed !== true) violation(`${turn} was acknowledged, but ran again`);
-    acknowledge(turn, session, result);
+    acknowledge(job, result);
   } catch (error) {
     codeOf(error);
   }

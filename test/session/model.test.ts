@@ -68,7 +68,7 @@ describe('turns of two processes on one session', () => {
             new TurnProcess({ store, scheduler, fate, log, random, historyLimit });
           const processes = [process(), process()];
           const run = async (ask: Asked): Promise<void> => {
-            log.push({ what: 'begin', turn: ask.turn, session: ask.session });
+            log.push({ what: 'begin', turn: ask.turn, session: ask.session, act: { does: 'say' } });
             // A caller of a dead process asks the other one.
             if ((await processes[ask.process]?.ask(ask)) !== true) await processes[1]?.ask(ask);
           };
