@@ -27,6 +27,7 @@ const slow = [
   'test/server/openai/frameworks.test.ts',
   'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/server/log/{redis,postgres}/**',
+  'test/server/log/{redis,postgres}/**',
   'test/session/{model,store-model}.test.ts',
   'test/stores/**',
   'test/testing/**',
