@@ -114,7 +114,7 @@ async function newJob(): Promise<Job> {
   };
 }
 
-/** Something that makes a branch. Where nothing was said yet, it says something. */
+/** Something that makes a branch. If nothing was said yet, it says something. */
 async function newAct(session: string): Promise<Act> {
   if (chance(0.5)) return { does: 'regenerate' };
   try {

@@ -138,7 +138,7 @@ describe.each(officialClients)(
       expect(stage.model.calls.length).toBe(2);
     });
 
-    it('is told of a response that failed after its headers, before its first word, by one event', async () => {
+    it('gets one event for a response that failed after its headers, before its first word', async () => {
       await using stage = await served({
         thinking: [''],
         after: 1,

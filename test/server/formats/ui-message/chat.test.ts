@@ -39,9 +39,9 @@ const refund = tool({
     return `paid ${amount}`;
   },
 });
-const colour = tool({
-  name: 'colour',
-  description: 'Asks the user for a colour',
+const color = tool({
+  name: 'color',
+  description: 'Asks the user for a color',
   input: z.object({ question: z.string() }),
 });
 
@@ -58,12 +58,12 @@ interface Served {
 /** A server with a session for each chat, and the last turn of each to be read again. */
 async function serving(version: Version, ...answers: ScriptedAnswer[]): Promise<Served> {
   const model = scripted(answers);
-  const pipeline = new Pipeline([tools([weather, refund, colour]), provider(model)]);
+  const pipeline = new Pipeline([tools([weather, refund, color]), provider(model)]);
   let last: SentItem[] = [];
   running = await formatServer((app) => {
     app.post('/api/chat', async (c) => {
       try {
-        const settings = { session: true, version, clientTools: ['colour'] };
+        const settings = { session: true, version, clientTools: ['color'] };
         const asked = parseUiMessages(await c.req.json(), settings);
         const key = { owner: 'u1', id: asked.chatId ?? 'none' };
         const turnId = asked.turnId ?? crypto.randomUUID();
@@ -207,7 +207,7 @@ describe.each([5, 6, 7] as const)('a chat of ai %i', (version) => {
   test('runs a tool of the page, and the turn goes on with its result', async () => {
     const { url, model } = await serving(
       version,
-      { toolCalls: [{ id: 'c1', name: 'colour', arguments: { question: 'Which?' } }] },
+      { toolCalls: [{ id: 'c1', name: 'color', arguments: { question: 'Which?' } }] },
       'Blue it is.',
     );
     const chat: Chat = chatOf(version, url, {
@@ -216,12 +216,12 @@ describe.each([5, 6, 7] as const)('a chat of ai %i', (version) => {
     await chat.sendMessage({ text: 'Paint it.' });
     const asked = partsOf(chat).at(-1);
     expect(asked).toMatchObject({
-      type: 'tool-colour',
+      type: 'tool-color',
       state: 'input-available',
       input: { question: 'Which?' },
     });
     await chat.addToolOutput({
-      tool: 'colour',
+      tool: 'color',
       toolCallId: String(asked?.['toolCallId']),
       output: 'blue',
     });
@@ -230,13 +230,13 @@ describe.each([5, 6, 7] as const)('a chat of ai %i', (version) => {
       .toMatchObject({ type: 'text', text: 'Blue it is.', state: 'done' });
     await idle(chat);
     expect(chat.messages).toHaveLength(2);
-    expect(partsOf(chat).filter(({ type }) => type === 'tool-colour')).toMatchObject([
+    expect(partsOf(chat).filter(({ type }) => type === 'tool-color')).toMatchObject([
       { state: 'output-available', output: 'blue' },
     ]);
-    expect(model.requests[1]?.messages.at(-1)?.content).toMatchObject([{ name: 'colour', content: 'blue' }]);
+    expect(model.requests[1]?.messages.at(-1)?.content).toMatchObject([{ name: 'color', content: 'blue' }]);
   });
 
-  test('is told of an error, and keeps what was said', async () => {
+  test('gets an error, and keeps what was said', async () => {
     const error = new SluiceError('overloaded', 'A secret.');
     const { url } = await serving(version, { text: 'One two', after: 1, error });
     const chat = chatOf(version, url);

@@ -45,7 +45,7 @@ function streamOf(chunks: readonly Json[]): ReadableStream<never> {
   });
 }
 
-/** The message that the reader of a major makes, and the errors that it was told of. */
+/** The message that the reader of a major makes, and the errors that it got. */
 async function readBy(read: Read, chunks: readonly Json[]): Promise<{ parts: Json[]; errors: string[] }> {
   const errors: string[] = [];
   let parts: Json[] = [];
