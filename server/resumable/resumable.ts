@@ -105,7 +105,10 @@ class Resumable implements AsyncDisposable {
       ...{ log, leaseMs, graceMs, storeWaitMs },
       // A reader asks again when the lease is over at the latest.
       presentMs: 2 * (leaseMs + graceMs),
-      runOf: (key) => this.#runs.get(nameOf(key)),
+      runOf: (key) => {
+        const run = this.#runs.get(nameOf(key));
+        return run?.writer.lost === undefined ? run : undefined;
+      },
       ownerLost: (key, page) => this.#ownerLost.handle(key, page),
     };
   }

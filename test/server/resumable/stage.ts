@@ -1,8 +1,9 @@
 import { MemoryStore, Pipeline } from 'sluice';
 import { afterEach, beforeEach, vi } from 'vitest';
-import type { Middleware, PipelineOptions } from 'sluice';
+import type { Lease, Middleware, PipelineOptions, StateStore } from 'sluice';
 import type { ChunkLog } from '../../../server/log/chunk-log.ts';
 import { settled } from '../../core/harness.ts';
+import { ForwardingStore, leaseOver } from '../../support/forwarding-store.ts';
 import { memoryLog } from '../../../server/log/memory-log.ts';
 import { resumable } from '../../../server/resumable/resumable.ts';
 import type { Resumable } from '../../../server/resumable/resumable.ts';
@@ -65,6 +66,11 @@ export class ProcessLog implements ChunkLog {
     this.#go = resolve;
   }
 
+  /** Resolves while the process runs. */
+  runs(): Promise<void> {
+    return this.#running;
+  }
+
   goOn(): void {
     this.#go?.();
   }
@@ -94,6 +100,36 @@ export class ProcessLog implements ChunkLog {
   }
 }
 
+/** A store as one process sees it. It is another object for each, so that the turns of two processes do not meet in one queue. */
+class ProcessStore extends ForwardingStore {
+  readonly #process: ProcessLog;
+
+  constructor(store: StateStore, process: ProcessLog) {
+    super(store);
+    this.#process = process;
+  }
+
+  override async append(...given: Parameters<StateStore['append']>): Promise<number> {
+    await this.#process.runs();
+    return super.append(...given);
+  }
+
+  override async lease(...given: Parameters<StateStore['lease']>): Promise<Lease> {
+    await this.#process.runs();
+    const lease = await super.lease(...given);
+    return leaseOver(lease, {
+      renew: async (ms) => {
+        await this.#process.runs();
+        await lease.renew(ms);
+      },
+      release: async () => {
+        await this.#process.runs();
+        await lease.release();
+      },
+    });
+  }
+}
+
 /** Processes over one log and one store of sessions. */
 export class Stage {
   readonly log = memoryLog();
@@ -105,7 +141,8 @@ export class Stage {
     pipelineOptions: PipelineOptions = {},
   ): { runs: Resumable; log: ProcessLog; pipeline: Pipeline } {
     const log = new ProcessLog(this.log);
-    const pipeline = new Pipeline([middleware], { store: this.store, ...pipelineOptions });
+    const store = new ProcessStore(this.store, log);
+    const pipeline = new Pipeline([middleware], { store, ...pipelineOptions });
     const runs = resumable(pipeline, { log, leaseMs: LEASE_MS, graceMs: GRACE_MS, ...options });
     return { runs, log, pipeline };
   }
