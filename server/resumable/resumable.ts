@@ -1,10 +1,11 @@
 import { SluiceError } from '../../src/index.ts';
 import type { ExecutionOptions, Input, Pipeline, SessionKey } from '../../src/index.ts';
-import { delay, kindOf } from '../../src/kit/index.ts';
+import { delay, guarded, kindOf } from '../../src/kit/index.ts';
 import type { LoggedStart, Opened, OpenedOwner, Page, StreamKey } from '../log/chunk-log.ts';
 import { nameOf } from '../log/watchers.ts';
 import type { Cursor } from '../stream/cursor.ts';
 import type { PipelineStream } from '../stream/live.ts';
+import type { SentEnd } from '../stream/parts.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 import { logCall } from './log-call.ts';
 import { AHEAD_MS, LogReader } from './log-reader.ts';
@@ -270,7 +271,13 @@ class Resumable implements AsyncDisposable {
   #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): void {
     const { log, storeWaitMs, orphanMs, coalesceMs = log.coalesceMs ?? 0 } = this.#settings;
     const name = nameOf(key);
-    const run = new Run({ log, key, start, opened, storeWaitMs, coalesceMs, orphanMs, stream });
+    const { onEnd } = this.#settings;
+    const ended = (end: SentEnd): void =>
+      guarded(
+        () => onEnd?.(start, end),
+        () => undefined,
+      );
+    const run = new Run({ log, key, start, opened, storeWaitMs, coalesceMs, orphanMs, ended, stream });
     this.#runs.set(name, run);
     void run.finished.then(() => {
       if (this.#runs.get(name) === run) this.#runs.delete(name);

@@ -18,6 +18,8 @@ export interface RunSetup {
   coalesceMs: number;
   /** 0: it runs to its end. */
   orphanMs: number;
+  /** Called once, when it is over. Must not throw. */
+  ended(this: void, end: SentEnd): void;
   /** Makes the stream of the execution. May throw. */
   stream(this: void): PipelineStream;
 }
@@ -75,17 +77,19 @@ export class Run {
   }
 
   async #run(): Promise<void> {
-    const { opened, log, key } = this.#setup;
+    const end = await this.#toEnd();
+    if (this.writer.lost === undefined) await this.writer.finish(end);
+    this.#setup.ended(end);
+  }
+
+  async #toEnd(): Promise<SentEnd> {
+    const { opened, log, key, storeWaitMs } = this.#setup;
     try {
-      if (opened.stop !== undefined) {
-        await this.writer.finish(endOfStopped(opened.stop, 'owner'));
-        return;
-      }
-      if (opened.next > 0) this.#before = await callsIn(log, key, this.#setup.storeWaitMs);
-      const end = await this.#read();
-      if (this.writer.lost === undefined) await this.writer.finish({ ...end, by: 'owner' });
+      if (opened.stop !== undefined) return endOfStopped(opened.stop, 'owner');
+      if (opened.next > 0) this.#before = await callsIn(log, key, storeWaitMs);
+      return { ...(await this.#read()), by: 'owner' };
     } catch (error) {
-      await this.writer.finish({ ...endOfError(error), by: 'owner' });
+      return { ...endOfError(error), by: 'owner' };
     }
   }
 

@@ -138,8 +138,9 @@ describe('a process that dies', () => {
   test('a third time: the turn ends with lease_lost', async () => {
     const stage = new Stage();
     const dying = (): ReturnType<Stage['process']> => stage.process(new Model().give(texts('x')).middleware);
-    const processes = [dying(), dying(), dying()];
-    void reading(processes[0]!.runs.stream(session, 'hi', { turnId: 't' }));
+    const first = dying();
+    const processes = [first, dying(), dying()];
+    void reading(first.runs.stream(session, 'hi', { turnId: 't' }));
     await tick();
     const calls: number[] = [];
     for (const [at, { log }] of processes.entries()) {
@@ -289,7 +290,7 @@ describe('a log that fails', () => {
     expect([(await failure).code, model.calls.length]).toEqual(['store', 0]);
   });
 
-  test('that has lost the stream is said to its readers, and ends the run without a word in the session', async () => {
+  test('that has lost the stream is said to its readers, and ends the run, which stores no reply', async () => {
     const stage = new Stage();
     const model = new Model().give(texts('a '));
     const one = stage.process(model.middleware);

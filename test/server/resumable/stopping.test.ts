@@ -1,5 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Model, says, stop, texts } from '../../core/harness.ts';
+import type { LoggedStart } from '../../../server/log/chunk-log.ts';
+import type { SentEnd } from '../../../server/stream/parts.ts';
 import { linesOf } from '../../session/stage.ts';
 import { GRACE_MS, LEASE_MS, Stage, reading, streamIn, tick, virtualTime } from './stage.ts';
 
@@ -190,5 +192,30 @@ describe('close()', () => {
     expect([got.text, got.end?.outcome, got.end?.reason, got.end?.error?.code]).toEqual([
       ...['a', 'failed', 'shutdown', 'shutting_down'],
     ]);
+  });
+});
+
+describe('onEnd', () => {
+  test('is called once for each run in this process, however it ends', async () => {
+    const ends: string[] = [];
+    const onEnd = (start: LoggedStart, end: SentEnd): void => {
+      ends.push(`${start.turnId} ${end.outcome} ${end.reason ?? end.error?.code ?? ''}`.trim());
+      throw new RangeError('a listener that fails');
+    };
+    const stage = new Stage();
+    const model = new Model().give(texts('a'), stop(), texts('b'));
+    const one = stage.process(model.middleware, { onEnd });
+    const two = stage.process(says('c'), { onEnd: () => void ends.push('two') });
+    await Promise.all([reading(one.runs.stream(session, 'hi', { turnId: 'done' })).done, tick()]);
+    const stopped = reading(one.runs.stream(session, 'hi', { turnId: 'stopped' }));
+    await tick();
+    await two.runs.stop({ owner: 'ada', id: 'stopped' });
+    await tick();
+    const lost = reading(one.runs.stream(session, 'hi', { turnId: 'lost' }));
+    await tick();
+    await stage.log.forget('ada');
+    await tick(LEASE_MS);
+    expect(ends).toEqual(['done completed', 'stopped cancelled stopped', 'lost failed lease_lost']);
+    await Promise.all([stopped.done, lost.done]);
   });
 });
