@@ -8,6 +8,7 @@ import { createSecureServer, Http2ServerResponse } from 'node:http2';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Server } from 'node:net';
 import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Metronome, playAtFullSpeed } from './play.ts';
 import type { Ending } from './play.ts';
 import { scriptOf } from './script.ts';
@@ -105,6 +106,7 @@ async function answer(request: Request, response: Response): Promise<void> {
   const script = scriptOf(path);
   const wire = wireFor(path, asked);
   const buffers = script.tool === true ? turnBuffersFor(wire, script, asked) : buffersFor(wire, script);
+  if (script.firstMs !== undefined && script.firstMs > 0) await delay(script.firstMs);
   const body = begin(response, 200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',

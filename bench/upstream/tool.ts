@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** The tool that every contestant of a tool turn has, and what it is asked and answers. */
 export const TOOL = {
   name: 'weather',
@@ -10,8 +12,11 @@ export const TOOL = {
 /** The arguments of the call as they are streamed. */
 export const ARGUMENTS = ['{"', 'city', '":"', 'Os', 'lo', '"}'] as const;
 
+/** How long the tool takes, in milliseconds. 0: it answers at once. */
+const toolMs = Number(process.env.SLUICE_BENCH_TOOL_MS ?? 0);
+
 /** The tool itself. Throws if it is given anything else than was asked, so that the turn fails. */
-export function weatherIn(city: unknown): string {
+export function weatherIn(city: unknown): string | Promise<string> {
   if (city !== TOOL.city) throw new Error(`The tool was asked about ${JSON.stringify(city)}.`);
-  return TOOL.result;
+  return toolMs > 0 ? delay(toolMs, TOOL.result) : TOOL.result;
 }

@@ -41,7 +41,7 @@ export const open: Open = ({ baseURL }) => {
       messages.push({ role: 'assistant', content: null, tool_calls: calls });
       for (const { id, function: asked } of calls) {
         const { city } = JSON.parse(asked.arguments) as { city: unknown };
-        messages.push({ role: 'tool', tool_call_id: id, content: weatherIn(city) });
+        messages.push({ role: 'tool', tool_call_id: id, content: await weatherIn(city) });
       }
     }
   };

@@ -1,0 +1,66 @@
+/**
+ * The servers. Each answers the same request with server-sent events, one for each piece of text. A peer is read by the shortest way that it has for text, and its
+ * pieces go through hono's own `streamSSE`.
+ */
+import { Hono } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import { Pipeline } from 'sluice';
+import type { Middleware } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { openai } from 'sluice/providers/openai';
+import { createServer } from 'sluice/server';
+import type { Open, Reader } from '../contestants/reader.ts';
+import { API_KEY, MODEL, PROMPT } from '../contestants/reader.ts';
+import { logger, theFive } from '../contestants/the-five.ts';
+import { pathOf } from '../upstream/script.ts';
+import { SCRIPTS } from './plan.ts';
+import type { ServeTask, ServerName, Work } from './plan.ts';
+
+/** One caller makes the whole load. */
+const NO_LIMITS = { requestsPerMinute: 10_000_000, concurrentStreams: 20_000 };
+
+/** A server before it listens, and how it is asked. */
+export interface Contestant {
+  fetch: (request: Request, env?: object) => Response | Promise<Response>;
+  path: string;
+  body: unknown;
+}
+
+/** Sets up a server as a program does when it starts. */
+export async function contestantOf({ who, work, origin, concurrent }: ServeTask): Promise<Contestant> {
+  const baseURL = `${origin}${pathOf(SCRIPTS[work])}/v1`;
+  if (who === 'sluice') return sluice(baseURL, work, concurrent);
+  const open = await peerOf(who, work);
+  return behindHono(open({ baseURL, calls: concurrent }));
+}
+
+async function peerOf(who: Exclude<ServerName, 'sluice'>, work: Work): Promise<Open> {
+  const folder = work === 'tool' ? 'contestants/tools' : 'contestants';
+  const { open } = (await import(`../${folder}/${who}.ts`)) as { open: Open };
+  return open;
+}
+
+function behindHono(read: Reader): Contestant {
+  const app = new Hono();
+  app.post('/chat', async (c) => {
+    await c.req.json();
+    return streamSSE(c, async (stream) => {
+      await read((content) => void stream.writeSSE({ data: JSON.stringify({ content }) }));
+      await stream.writeSSE({ data: '{"done":true}' });
+    });
+  });
+  return { fetch: app.fetch, path: '/chat', body: { input: PROMPT } };
+}
+
+/** With the five middleware, which all do their work. */
+async function sluice(baseURL: string, work: Work, concurrent: number): Promise<Contestant> {
+  const [logging, cost, ...perCall] = theFive();
+  const loop = work === 'tool' ? (await import('../contestants/tools/sluice.ts')).loop() : undefined;
+  const model = provider(openai({ baseURL, apiKey: API_KEY, model: MODEL }));
+  const stack = [logging, cost, loop, ...perCall, model].filter(
+    (one): one is Middleware => one !== undefined,
+  );
+  const pipeline = new Pipeline(stack, { logger, maxConcurrentExecutions: concurrent * 2 });
+  const { fetch } = createServer(pipeline, { auth: false, limits: NO_LIMITS });
+  return { fetch, path: '/api/v1/agent/stream', body: { input: PROMPT } };
+}

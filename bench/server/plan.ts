@@ -1,0 +1,57 @@
+import type { Script } from '../upstream/script.ts';
+
+/** What each request asks for: an answer in text, or one for which the model calls a tool first. */
+export type Work = 'text' | 'tool';
+
+/** The answer of the load: 20 chunks, 100 ms to the first, 30 ms apart. */
+export const SCRIPTS: Readonly<Record<Work, Script>> = {
+  text: { chunks: 20, perWrite: 1, paceMs: 30, firstMs: 100 },
+  tool: { chunks: 20, perWrite: 1, paceMs: 30, firstMs: 100, tool: true },
+};
+
+/** How long the tool takes, in milliseconds. */
+export const TOOL_MS = 500;
+
+/** Who serves. The peers stand behind hono, as Sluice's own server does. */
+export const SERVERS = ['sluice', 'openai-sdk', 'langchain', 'ai-sdk'] as const;
+export type ServerName = (typeof SERVERS)[number];
+
+export const LABELS: Readonly<Record<ServerName, string>> = {
+  sluice: 'Sluice, `createServer()`',
+  'openai-sdk': '`openai` SDK + hono',
+  langchain: 'LangChain + hono',
+  'ai-sdk': 'Vercel AI SDK + hono',
+};
+
+/** One run of the load. */
+export interface Load {
+  work: Work;
+  /** How many requests are open at once. Each one that ends is followed by the next. */
+  concurrent: number;
+  requests: number;
+}
+
+/** The task of a server's process. */
+export interface ServeTask extends Load {
+  who: ServerName;
+  /** Where the upstream is. */
+  origin: string;
+}
+
+/** What a load saw. Times are in milliseconds. */
+export interface Seen {
+  requests: number;
+  /** How many requests did not give the whole text, and what the first of them said. */
+  failed: number;
+  firstError?: string;
+  seconds: number;
+  firstByteP50: number;
+  firstByteP99: number;
+}
+
+/** What a run gave: what the load saw, and what the server's process used for it. */
+export interface ServedLoad extends Seen {
+  cpuMsPerRequest: number;
+  /** The largest resident memory of the process, in megabytes. */
+  peakMb: number;
+}
