@@ -1,10 +1,38 @@
 import { describe, expect, test } from 'vitest';
 import { Pipeline, SluiceError } from 'sluice';
-import type { Message } from 'sluice';
+import type { Lease, Message, StateStore } from 'sluice';
 import { provider } from 'sluice/middleware';
+import { scripted } from 'sluice/testing';
 import { failureOf } from '../core/harness.ts';
 import { calling } from '../middleware/tools/stage.ts';
+import { ForwardingStore, leaseOver } from '../support/forwarding-store.ts';
 import { KEY, ended, idsOf, linesOf, stage, waysOf } from './branch-stage.ts';
+
+/** A store of which some calls fail. */
+class Down extends ForwardingStore {
+  readonly #down: readonly string[];
+
+  constructor(store: StateStore, down: readonly string[]) {
+    super(store);
+    this.#down = down;
+  }
+
+  override append(...given: Parameters<StateStore['append']>): Promise<number> {
+    return this.#call('append', () => super.append(...given));
+  }
+
+  override async lease(...given: Parameters<StateStore['lease']>): Promise<Lease> {
+    const lease = await super.lease(...given);
+    return leaseOver(lease, {
+      renew: (ms) => lease.renew(ms),
+      release: () => this.#call('release', () => lease.release()),
+    });
+  }
+
+  #call<T>(name: string, call: () => Promise<T>): Promise<T> {
+    return this.#down.includes(name) ? Promise.reject(new Error(`${name} is down`)) : call();
+  }
+}
 
 const failure = { error: new SluiceError('invalid_request', 'No.') };
 
@@ -307,6 +335,23 @@ describe('branches and switchTo', () => {
     await stream.close();
     await pipeline.switchTo(KEY, a);
     expect(await linesOf(store)).toEqual(['u a']);
+  });
+
+  test.each([
+    ['that fails twice has one error, the first', ['append', 'release'], /failed at append/],
+    ['that cannot give the session back has selected the branch all the same', ['release'], undefined],
+  ] as const)('a store %s', async (_what, down, message) => {
+    const { store, say } = stage(['a1']);
+    await say('a');
+    const [a = ''] = await idsOf(store);
+    const pipeline = new Pipeline([provider(scripted([]))], { store: new Down(store, down) });
+    const failed = await pipeline.switchTo(KEY, a).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (message === undefined) expect(failed).toBeUndefined();
+    else expect(failed).toMatchObject({ code: 'store', message: expect.stringMatching(message) });
+    expect(await linesOf(store)).toEqual(message === undefined ? ['u a'] : ['u a', 'a a1']);
   });
 
   test('a paused reply is left to its branch', async () => {
