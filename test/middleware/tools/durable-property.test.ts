@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { MemoryStore, Pipeline, SluiceError, decide, isSluiceError } from 'sluice';
-import type { ExecutionResult, Input, Message, PendingCall, StateStore } from 'sluice';
+import type { Decision, ExecutionResult, Input, Message, PendingCall, StateStore, StoredStep } from 'sluice';
 import { provider } from 'sluice/middleware';
-import { tool, tools } from 'sluice/middleware/tools';
+import { UnknownOutcome, tool, tools } from 'sluice/middleware/tools';
 import type { Tool } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
-import type { ScriptedReply } from 'sluice/testing';
+import type { ScriptedProvider, ScriptedReply } from 'sluice/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { inputFault } from '../../histories/stamp.ts';
@@ -18,6 +18,8 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 
 afterEach(() => void vi.useRealTimers());
 
 const KEY = { owner: 'o', id: 's' };
+/** What a run may fail with. */
+const CUT: ReadonlySet<string> = new Set(['aborted', 'store', 'timeout', 'lease_lost']);
 /** What the model uses in each of its calls. */
 const TOKENS = 20;
 const USAGE = { inputTokens: 12, outputTokens: 8 };
@@ -31,7 +33,10 @@ const behavior = fc.record({
   /** Whether somebody decides about it if its outcome is unknown. */
   asks: fc.boolean(),
   ms: fc.integer({ min: 0, max: 40 }),
-  end: fc.constantFrom('ok', 'ok', 'throw', 'bigint'),
+  /** When it runs for the first time, `unknown` says that nobody knows whether its work was done, and `deaf` does not end. */
+  end: fc.constantFrom('ok', 'ok', 'throw', 'bigint', 'unknown', 'deaf'),
+  /** What somebody decides if it waits. */
+  says: fc.constantFrom('yes', 'yes', 'no', 'otherwise'),
 });
 type Behavior = typeof behavior extends fc.Arbitrary<infer B> ? B : never;
 
@@ -51,6 +56,12 @@ const end = fc.oneof(
     when: fc.constantFrom('before', 'after'),
     retryable: fc.boolean(),
   }),
+  /** Another process takes the session over while this one lives. What its store answers comes late. */
+  fc.record({
+    kind: fc.constant('taken over'),
+    atMs: fc.integer({ min: 0, max: 120 }),
+    lateMs: fc.constantFrom(0, 30),
+  }),
 );
 type End = typeof end extends fc.Arbitrary<infer E> ? E : never;
 
@@ -64,9 +75,16 @@ const scenario = fc.record({
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer S> ? S : never;
 
-/** The store, which knows the results that it holds. */
+/** The store, which knows the results that it holds, and whether the turn has ended. */
 class WatchedStore extends ForwardingStore {
   readonly results = new Set<string>();
+  hasEnded = false;
+
+  override async append(...given: Parameters<StateStore['append']>): Promise<number> {
+    const version = await super.append(...given);
+    this.hasEnded ||= given[2].closes === 't';
+    return version;
+  }
 
   override async record(...given: Parameters<StateStore['record']>): Promise<number> {
     const version = await super.record(...given);
@@ -75,7 +93,34 @@ class WatchedStore extends ForwardingStore {
   }
 }
 
-/** Processes that run a turn one after the other, and what their tools and their model do. */
+/** The store of a process that gets its answers late, but not those to its lease. */
+class LateStore extends ForwardingStore {
+  readonly #ms: number;
+
+  constructor(store: StateStore, ms: number) {
+    super(store);
+    this.#ms = ms;
+  }
+
+  override async steps(...given: Parameters<StateStore['steps']>): Promise<StoredStep[]> {
+    return this.#late(await super.steps(...given));
+  }
+
+  override async record(...given: Parameters<StateStore['record']>): Promise<number> {
+    return this.#late(await super.record(...given));
+  }
+
+  override async append(...given: Parameters<StateStore['append']>): Promise<number> {
+    return this.#late(await super.append(...given));
+  }
+
+  async #late<T>(answer: T): Promise<T> {
+    if (this.#ms > 0) await new Promise((resolve) => setTimeout(resolve, this.#ms));
+    return answer;
+  }
+}
+
+/** Processes that run a turn one after the other, or one over the other, and what their tools and their model do. */
 class World {
   readonly store = new WatchedStore(new MemoryStore());
   readonly faults: string[] = [];
@@ -86,6 +131,9 @@ class World {
   hasCut = false;
   readonly #made: Scenario;
   readonly #starts = new Map<string, number>();
+  /** How often somebody has approved a call, or said that it runs again. */
+  readonly #approvals = new Map<string, number>();
+  readonly #denied = new Set<string>();
   /** The next decisions and their id, if calls wait. They are sent again until they are followed. */
   #waits: [by: string, decisions: Input] | undefined;
   #decisions = 0;
@@ -100,7 +148,7 @@ class World {
     const result = await this.run(turnId, input, how);
     if (result === undefined) return undefined;
     const pending = result.pending ?? [];
-    this.#waits = pending.length === 0 ? undefined : [`d${++this.#decisions}`, decisionsOn(pending)];
+    this.#waits = pending.length === 0 ? undefined : [`d${++this.#decisions}`, this.#decide(pending)];
     return this.#waits === undefined ? result : undefined;
   }
 
@@ -112,6 +160,21 @@ class World {
 
   /** Runs something once. Undefined if the run ends before it should. */
   async run(turnId: string, input: string | Input, how?: End): Promise<ExecutionResult | undefined> {
+    const ends = this.#begin(turnId, input, how);
+    if (how?.kind === 'taken over') {
+      await vi.advanceTimersByTimeAsync(how.atMs);
+      const result = await this.run(turnId, input);
+      const first = await ends();
+      this.hasDied ||= first === undefined;
+      return result;
+    }
+    // The lease of a dead process, its retries, and the limit of an execution: all are over in a minute.
+    await vi.advanceTimersByTimeAsync(60_000);
+    return ends();
+  }
+
+  /** Begins a run. It has ended a minute later: then its end is asked for. */
+  #begin(turnId: string, input: string | Input, how?: End): () => Promise<ExecutionResult | undefined> {
     const { maxParallel, cancelOnError } = this.#made;
     const store = this.#storeOf(how);
     let isOver = false;
@@ -134,14 +197,19 @@ class World {
         : pipeline.executeWithContext(KEY, input, options)
     )
       .catch((error: unknown) => {
-        if (!isSluiceError(error) || !['aborted', 'store', 'timeout'].includes(error.code)) throw error;
+        if (!isSluiceError(error) || !CUT.has(error.code)) throw error;
         return undefined;
       })
       .finally(() => (isOver = true));
     if (how?.kind === 'abort') setTimeout(() => abort.abort(), how.atMs);
-    // The lease of a dead process, its retries, and the limit of an execution: all are over in a minute.
-    await vi.advanceTimersByTimeAsync(60_000);
-    const result = await execution;
+    return async () => this.#ended(await execution, model, store);
+  }
+
+  #ended(
+    result: ExecutionResult | undefined,
+    model: ScriptedProvider,
+    store: StateStore,
+  ): ExecutionResult | undefined {
     const whole = model.calls.filter(({ state }) => state === 'completed').length;
     this.issued += whole * TOKENS;
     this.hasCut ||= whole < model.calls.length;
@@ -153,12 +221,20 @@ class World {
   /** Calls that ran more often than they may. */
   get runTooOften(): string[] {
     return [...this.#starts].flatMap(([call, count]) =>
-      count > 1 && this.#behaviorOf(call)?.idempotent !== true ? [`${call} ran ${count} times`] : [],
+      count > this.#mayRun(call) ? [`${call} ran ${count} times`] : [],
     );
+  }
+
+  /** How often a call may run. */
+  #mayRun(call: string): number {
+    const { idempotent = false, guarded = false } = this.#behaviorOf(call) ?? {};
+    if (this.#denied.has(call) && guarded) return 0;
+    return idempotent ? Number.POSITIVE_INFINITY : (this.#approvals.get(call) ?? 0) + (guarded ? 0 : 1);
   }
 
   #storeOf(how: End | undefined): StateStore {
     if (how === undefined || how.kind === 'abort') return this.store;
+    if (how.kind === 'taken over') return new LateStore(this.store, how.lateMs);
     let writes = 0;
     const burns = (call: string): boolean => /^(append|record) /.test(call) && writes++ === how.write;
     const fuse = { burns, when: how.when };
@@ -172,14 +248,18 @@ class World {
       tool({
         ...{ name, description: 'Works', input: z.object({}), idempotent, parallel: !alone },
         onUnknownOutcome: idempotent ? 'retry' : asks ? 'ask' : 'fail',
-        ...(guarded && { needsApproval: true }),
+        ...{ timeoutMs: 100, ...(guarded && { needsApproval: true }) },
         execute: async (_input, { callId }) => {
           if (isOver()) this.faults.push(`${callId} began after the end of its run`);
+          if (this.store.hasEnded) this.faults.push(`${callId} began after the end of the turn`);
           if (this.store.results.has(callId))
             this.faults.push(`${callId} ran again after its result was stored`);
           this.#starts.set(callId, (this.#starts.get(callId) ?? 0) + 1);
           const { ms = 0, end = 'ok' } = this.#behaviorOf(callId) ?? {};
           await new Promise((resolve) => setTimeout(resolve, ms));
+          const isFirst = this.#starts.get(callId) === 1;
+          if (end === 'deaf' && isFirst) await new Promise(() => undefined);
+          if (end === 'unknown' && isFirst) throw new UnknownOutcome('No answer.');
           if (end === 'throw') throw new Error('broken');
           return end === 'bigint' ? 1n : `done ${callId}`;
         },
@@ -197,6 +277,21 @@ class World {
     return { toolCalls: calls.map((one) => ({ name: nameOf(one) })), usage: USAGE };
   }
 
+  /** Decides about the calls that wait. One that may have taken effect is run again, denied, or gets a result. */
+  #decide(pending: readonly PendingCall[]): Input {
+    const on = pending.map(({ callId, waitsFor }): [string, Decision] => {
+      const { says = 'no' } = this.#behaviorOf(callId) ?? {};
+      if (says === 'no') {
+        if (waitsFor === 'approval') this.#denied.add(callId);
+        return [callId, { deny: 'No.' }];
+      }
+      if (says === 'otherwise' && waitsFor === 'unknown') return [callId, { result: 'It is done.' }];
+      this.#approvals.set(callId, (this.#approvals.get(callId) ?? 0) + 1);
+      return [callId, { approve: true, ...(says === 'otherwise' && { arguments: {} }) }];
+    });
+    return decide(Object.fromEntries(on));
+  }
+
   #behaviorOf(call: string): Behavior | undefined {
     const [round = 0, place = 0] = placeOf(call).split('_').map(Number);
     return this.#made.rounds[round]?.[place];
@@ -208,18 +303,6 @@ function nameOf({ idempotent, alone, guarded, asks }: Behavior): string {
   return ['call', ...words.filter((word) => word !== false)].join('_');
 }
 
-/** Approves what waits for that. What may have taken effect is not run again. */
-function decisionsOn(pending: readonly PendingCall[]): Input {
-  return decide(
-    Object.fromEntries(
-      pending.map(({ callId, waitsFor }) => [
-        callId,
-        waitsFor === 'approval' ? { approve: true } : { deny: 'Do not run it again.' },
-      ]),
-    ),
-  );
-}
-
 test('R60 every call has one result, sums are those of the model, and nothing finished runs twice, however often a turn is cut', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (made) => {
@@ -228,7 +311,7 @@ test('R60 every call has one result, sums are those of the model, and nothing fi
       for (const how of made.ends) result ??= await world.goOn(how);
       if (made.isSettled) await world.settle();
       // Each round may wait for approvals, and then for decisions about what is unknown.
-      for (let tries = 0; tries < 8; tries++) result ??= await world.goOn();
+      for (let tries = 0; tries < 12; tries++) result ??= await world.goOn();
       if (made.isSettled) result = await world.run('t', 't');
 
       const isSettled = result?.reason === 'abandoned';
