@@ -77,7 +77,7 @@ export interface ToolOptions<S extends InputSchema, R, O extends LibrarySchema |
   name: string;
   /** Tells the model what the tool does and when to use it. */
   description: string;
-  /** Give another one if the tool does something else from now on: a call that waits was meant for the one before, and is not run any more. */
+  /** Give another one if the tool does something else from now on: a call without a result was meant for the one before, and is not run any more. */
   version?: string | undefined;
   /** A schema of zod, Valibot, ArkType or another library of Standard Schema, or `{ jsonSchema, validate? }`. */
   input: S;
