@@ -60,7 +60,7 @@ const end = fc.oneof(
   fc.record({
     kind: fc.constant('taken over'),
     atMs: fc.integer({ min: 0, max: 120 }),
-    lateMs: fc.constantFrom(0, 30),
+    lateMs: fc.constantFrom(0, 30, 200),
   }),
 );
 type End = typeof end extends fc.Arbitrary<infer E> ? E : never;
