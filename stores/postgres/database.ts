@@ -21,13 +21,19 @@ const LOST = new Set(['40001', '40P01', '23505', '0A000']);
 /** SQLSTATEs of a statement that was not run because its name is unknown to the connection, or in use already. */
 const UNPREPARED = new Set(['26000', '42P05']);
 
+/** What it needs to know of the options. */
+export type DatabaseSettings = Pick<
+  PostgresStoreSettings,
+  'pool' | 'timeoutMs' | 'rowLevelSecurity' | 'prepare'
+>;
+
 /** Runs the calls of a store on its pool. */
 export class Database {
-  readonly #settings: PostgresStoreSettings;
+  readonly #settings: DatabaseSettings;
   readonly #prepared: Prepared;
   #ended: Promise<void> | undefined;
 
-  constructor(settings: PostgresStoreSettings) {
+  constructor(settings: DatabaseSettings) {
     this.#settings = settings;
     this.#prepared = new Prepared(settings.prepare);
   }
@@ -48,11 +54,11 @@ export class Database {
 /** Runs the statements of one call on behalf of an owner, and repeats them if they lose to others. Throws what the database throws. */
 export class Call {
   readonly #deadline: Deadline;
-  readonly #settings: PostgresStoreSettings;
+  readonly #settings: DatabaseSettings;
   readonly #prepared: Prepared;
 
   /** For {@link Database}. */
-  constructor(deadline: Deadline, settings: PostgresStoreSettings, prepared: Prepared) {
+  constructor(deadline: Deadline, settings: DatabaseSettings, prepared: Prepared) {
     this.#deadline = deadline;
     this.#settings = settings;
     this.#prepared = prepared;

@@ -35,7 +35,7 @@ const BY_CODE: Readonly<Partial<Record<string, Verdict>>> = {
   '3D000': NO_DATABASE,
   '3F000': lasting('there is no such schema: call migrate(), or fix the option schema'),
   '42501': lasting(
-    'the role lacks a permission: grant what docs/stores/postgres.md lists, and set rowLevelSecurity if the tables have it',
+    'the role lacks a permission: grant what docs/stores/postgres.md or docs/chunk-logs.md lists, and set rowLevelSecurity if the tables have it',
   ),
   '42703': lasting('the tables are of another release: call migrate()'),
   '42P01': NO_TABLES,
@@ -90,12 +90,12 @@ const BY_MESSAGE: readonly (readonly [RegExp, Verdict])[] = [
 /** The fields of a server's error that are kept: names, but no values of a row. */
 const KEPT = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
 
-/** The `store` error of a call, such as `append`. Says whether trying again helps, and if not what to do. */
-export function failure(error: unknown, call: string): SluiceError {
+/** The `store` error of a call, such as `append`. Says whether trying again helps, and if not what to do. `name` says who reports it. */
+export function failure(error: unknown, call: string, name = 'session store'): SluiceError {
   const { retryable, why } = verdictOn(error) ?? passing('');
   const cause = withoutContents(error);
   const what = why === '' ? ' (see the cause)' : `: ${why}`;
-  return new SluiceError('store', `The session store failed at ${call}${what}.`, {
+  return new SluiceError('store', `The ${name} failed at ${call}${what}.`, {
     retryable,
     ...(!(error instanceof MalformedRowError) && { cause }),
   });

@@ -5,6 +5,7 @@ import { moveToDriverTables } from './driver-tables.ts';
 import { makeFirstTables } from './first-tables.ts';
 import type { Names, PostgresStoreSettings } from './options.ts';
 import type { Queries } from './pool.ts';
+import { migrateTables } from './versions.ts';
 
 /** Migrates the tables of one version to the next. */
 export type Step = (queries: Queries, names: Names) => Promise<void>;
@@ -19,58 +20,32 @@ const STEPS: readonly Step[] = [makeFirstTables, moveToDriverTables];
 const POLICY = `owner = CASE WHEN current_setting('app.owner', true) LIKE '=%'
   THEN substr(current_setting('app.owner', true), 2) END`;
 
-const stateRow = z.object({ there: z.boolean(), encoding: z.string() });
-const versionRow = z.object({ version: z.number() });
 const securityRow = z.object({ enabled: z.boolean(), active: z.boolean() });
 
 /** Migrates the tables to the version of this release, and enables the policies if the option is set. */
 export async function migrate(call: Call, names: Names, settings: PostgresStoreSettings): Promise<void> {
-  // A role without the right to create tables can call it if there is nothing to do.
-  const done = await call.transaction((queries) => isDone(queries, names, settings));
-  if (done) return;
-  await call.transaction(async (queries) => {
-    // The lock lasts until the transaction ends: the first of several processes creates the tables, and the others find them.
-    const lock = `sluice ${names.sessions}`;
-    await queries.query({ text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', values: [lock] });
-    if (!(await exists(queries, `to_regnamespace($1)`, names.schema)))
-      await run(queries, `CREATE SCHEMA IF NOT EXISTS ${names.schema}`);
-    await run(
-      queries,
-      `CREATE TABLE IF NOT EXISTS ${names.migrations}
-        (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())`,
-    );
-    const version = await versionOf(queries, names);
-    for (const [index, step] of STEPS.entries()) {
-      if (index < version) continue;
-      await step(queries, names);
-      await queries.query({
-        text: `INSERT INTO ${names.migrations} (version) VALUES ($1)`,
-        values: [index + 1],
-      });
-    }
-    if (settings.rowLevelSecurity && !(await security(queries, names)).enabled)
-      await run(queries, policiesOf(names));
-  });
+  const tables = {
+    schema: names.schema,
+    migrations: names.migrations,
+    lock: `sluice ${names.sessions}`,
+    steps: STEPS.map((step) => (queries: Queries) => step(queries, names)),
+  };
+  await migrateTables(
+    call,
+    tables,
+    (queries) => isSecured(queries, names, settings),
+    async (queries) => {
+      if (!settings.rowLevelSecurity || (await security(queries, names)).enabled) return;
+      await queries.query({ text: policiesOf(names), values: [] });
+    },
+  );
 }
 
-async function isDone(
+async function isSecured(
   queries: Queries,
   names: Names,
   { rowLevelSecurity }: PostgresStoreSettings,
 ): Promise<boolean> {
-  const state = await one(
-    queries,
-    stateRow,
-    `SELECT to_regclass($1) IS NOT NULL AS there, current_setting('server_encoding') AS encoding`,
-    [names.migrations],
-  );
-  if (state.encoding !== 'UTF8') {
-    const fix = 'give one made with ENCODING UTF8';
-    throw new SluiceError('store', `The database is of encoding ${state.encoding}: ${fix}.`, {
-      retryable: false,
-    });
-  }
-  if (!state.there || (await versionOf(queries, names)) < STEPS.length) return false;
   const { enabled, active } = await security(queries, names);
   if (active && !rowLevelSecurity) {
     throw new SluiceError(
@@ -79,17 +54,6 @@ async function isDone(
     );
   }
   return enabled || !rowLevelSecurity;
-}
-
-async function versionOf(queries: Queries, names: Names): Promise<number> {
-  const text = `SELECT coalesce(max(version), 0) AS version FROM ${names.migrations}`;
-  const { version } = await one(queries, versionRow, text, []);
-  if (version <= STEPS.length) return version;
-  throw new SluiceError(
-    'store',
-    `The tables are of version ${version}, and this release knows up to ${STEPS.length}: update it.`,
-    { retryable: false },
-  );
 }
 
 async function security(queries: Queries, names: Names): Promise<{ enabled: boolean; active: boolean }> {
@@ -114,23 +78,4 @@ DROP POLICY IF EXISTS sluice_owner ON ${table};
 CREATE POLICY sluice_owner ON ${table} USING (${POLICY});`,
     )
     .join('');
-}
-
-async function exists(queries: Queries, found: string, name: string): Promise<boolean> {
-  const row = z.object({ there: z.boolean() });
-  return (await one(queries, row, `SELECT ${found} IS NOT NULL AS there`, [name])).there;
-}
-
-async function one<R extends z.ZodType>(
-  queries: Queries,
-  row: R,
-  text: string,
-  values: unknown[],
-): Promise<z.output<R>> {
-  const { rows } = await queries.query({ text, values });
-  return row.parse(rows[0]);
-}
-
-async function run(queries: Queries, text: string): Promise<void> {
-  await queries.query({ text, values: [] });
 }

@@ -43,7 +43,8 @@ const name = (most: number): z.ZodString =>
       `give at most ${most} small letters, digits and _, and no digit first`,
     );
 
-const schema = z.strictObject({
+/** Options of everything that is kept in PostgreSQL. */
+export const databaseOptions = {
   pool: z.custom<PostgresPool>(
     (value) =>
       typeof value === 'object' &&
@@ -54,11 +55,15 @@ const schema = z.strictObject({
   own: z.boolean().default(false),
   schema: name(63).default('public'),
   prefix: name(32).default('sluice_'),
-  ttlMs: milliseconds.optional(),
   // The maximum of a timer.
   timeoutMs: milliseconds.max(2 ** 31 - 1).default(5_000),
-  rowLevelSecurity: z.boolean().default(false),
   prepare: z.boolean().default(true),
+};
+
+const schema = z.strictObject({
+  ...databaseOptions,
+  ttlMs: milliseconds.optional(),
+  rowLevelSecurity: z.boolean().default(false),
 });
 
 /** The options with their defaults. */

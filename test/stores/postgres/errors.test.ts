@@ -35,7 +35,7 @@ describe('an error that does not go away by itself', () => {
     ['3F000', 'there is no such schema: call migrate(), or fix the option schema'],
     [
       '42501',
-      'the role lacks a permission: grant what docs/stores/postgres.md lists, and set rowLevelSecurity if the tables have it',
+      'the role lacks a permission: grant what docs/stores/postgres.md or docs/chunk-logs.md lists, and set rowLevelSecurity if the tables have it',
     ],
     ['42601', tables],
     ['42703', 'the tables are of another release: call migrate()'],

@@ -1,0 +1,120 @@
+import * as z from 'zod';
+import type { SentEnd } from '../../stream/parts.ts';
+import type { Appended, Entry, LoggedStart, Page } from '../chunk-log.ts';
+import { chunksOfText } from '../chunk-text.ts';
+import { resetsOfMarks } from '../marks.ts';
+import { endOfText, startOfText } from '../record-text.ts';
+import { plainText } from './plain-text.ts';
+
+const text = z.string();
+
+/** What opening a stream returns. */
+export const openedRow = z.object({
+  token: text,
+  next: text,
+  started: text,
+  takeovers: text,
+  stop: text.nullable(),
+});
+
+/** A stream before it is opened. */
+export const lookRow = z.object({
+  token: text,
+  print: text,
+  finish: text.nullable(),
+  left: text,
+  kept: text,
+});
+
+/** What an append returns. */
+export const appendedRow = z.object({
+  next: text,
+  now: text,
+  unread: text,
+  stop: text.nullable(),
+  bytes: text,
+});
+
+/** The state of a stream, or an entry. */
+export const pageRow = z.object({
+  upto: text.nullable(),
+  epoch: text.nullable(),
+  at: text.nullable(),
+  chunks: text.nullable(),
+  stream: text.nullable(),
+});
+
+/** A row that is there, whatever it says. */
+export const anyRow = z.object({});
+/** The id of a stream. */
+export const idRow = z.object({ id: text });
+/** How many there are. */
+export const countRow = z.object({ count: text });
+
+const number = z.number();
+const state = z.tuple([
+  text,
+  text.nullable(),
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  text.nullable(),
+  text.nullable(),
+  number.nullable(),
+  text,
+]);
+
+/** The start of a stream, and its key in the database. */
+export interface KnownStart {
+  base: string;
+  start: LoggedStart;
+}
+
+/** What an append answers. */
+export function appendedOf({ next, now, unread, stop }: z.output<typeof appendedRow>): Appended {
+  return { next: Number(next), at: Number(now), unreadMs: Number(unread), ...stopOf(stop) };
+}
+
+/** A stop, if there is one. */
+export function stopOf(stop: string | null): { stop?: string } {
+  return stop === null ? {} : { stop: plainText(stop) };
+}
+
+/** The page in the rows; undefined if there is no stream. The start is in it unless the caller knows it. Throws if the rows are not as they were written. */
+export function pageOf(
+  rows: readonly z.output<typeof pageRow>[],
+  known: KnownStart | undefined,
+): { page: Page; known: KnownStart } | undefined {
+  const found = rows.find(({ stream }) => stream !== null)?.stream;
+  if (found === undefined || found === null) return undefined;
+  const [key, start, startedAt, first, next, token, takeovers, leaseLeftMs, stop, finish, finished, marks] =
+    state.parse(JSON.parse(found));
+  const now = start === null ? known : { base: key, start: startOfText(start) };
+  if (now === undefined) throw new TypeError('The start is missing.');
+  const entries = rows.flatMap((row) => (row.stream === null ? [entryOf(row)] : []));
+  const page: Page = {
+    start: now.start,
+    startedAt,
+    entries: entries.sort((a, b) => a.from - b.from),
+    ...{ first, next, token, takeovers, leaseLeftMs },
+    resets: resetsOfMarks(marks),
+    ...stopOf(stop),
+    ...(finish !== null && { end: endOfText(finish) }),
+    ...(finished !== null && { endedAt: finished }),
+  };
+  return { page, known: now };
+}
+
+function entryOf({ upto, epoch, at, chunks }: z.output<typeof pageRow>): Entry {
+  const content = chunksOfText(chunks ?? '');
+  const from = Number(upto) - content.count;
+  return { from, epoch: Number(epoch), at: Number(at), chunks: content.chunks(from) };
+}
+
+/** An end as it is kept. */
+export function endOf(finish: string): SentEnd {
+  return endOfText(finish);
+}
