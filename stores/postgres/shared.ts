@@ -5,7 +5,7 @@
  */
 export { Database } from './database.ts';
 export type { Call } from './database.ts';
-export { failure } from './errors.ts';
+export { MalformedRowError, failure } from './errors.ts';
 export { databaseOptions } from './options.ts';
 export { giveBack, takeClient } from './pool.ts';
 export type { PostgresClient, PostgresPool, Queries } from './pool.ts';

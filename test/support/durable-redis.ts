@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { endsWithUs } from './ends-with-us.ts';
 import { freePort } from './free-port.ts';
 
-/** A Redis server that writes its data to a file, and can be ended and started again on the same port. */
+/** A Redis server that writes all that it has answered to a file, and can be ended and started again on the same port. */
 export interface DurableRedis {
   readonly url: string;
   start(): Promise<void>;
@@ -35,7 +35,7 @@ export async function durableRedis(): Promise<DurableRedis> {
   const start = async (): Promise<void> => {
     const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes'];
     server = endsWithUs(
-      spawn('redis-server', [...settings, '--appendfsync', 'everysec', '--daemonize', 'no'], {
+      spawn('redis-server', [...settings, '--appendfsync', 'always', '--daemonize', 'no'], {
         cwd: folder,
         stdio: 'ignore',
       }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MalformedRowError } from '../../../stores/postgres/shared.ts';
 import type { SentEnd } from '../../stream/parts.ts';
 import type { Appended, Entry, LoggedStart, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
@@ -89,11 +90,23 @@ export function pageOf(
   known: KnownStart | undefined,
 ): { page: Page; known: KnownStart } | undefined {
   const found = rows.find(({ stream }) => stream !== null)?.stream;
-  if (found === undefined || found === null) return undefined;
+  return found === undefined || found === null ? undefined : asWritten(() => read(rows, found, known));
+}
+
+/** An end as it is kept. Throws if it is not as it was written. */
+export function endOf(finish: string): SentEnd {
+  return asWritten(() => endOfText(finish));
+}
+
+function read(
+  rows: readonly z.output<typeof pageRow>[],
+  found: string,
+  known: KnownStart | undefined,
+): { page: Page; known: KnownStart } {
   const [key, start, startedAt, first, next, token, takeovers, leaseLeftMs, stop, finish, finished, marks] =
     state.parse(JSON.parse(found));
   const now = start === null ? known : { base: key, start: startOfText(start) };
-  if (now === undefined) throw new TypeError('The start is missing.');
+  if (now === undefined) throw new MalformedRowError();
   const entries = rows.flatMap((row) => (row.stream === null ? [entryOf(row)] : []));
   const page: Page = {
     start: now.start,
@@ -108,13 +121,17 @@ export function pageOf(
   return { page, known: now };
 }
 
+/** Only this library writes the rows. What cannot be read was changed by somebody else. */
+function asWritten<T>(read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw new MalformedRowError();
+  }
+}
+
 function entryOf({ upto, epoch, at, chunks }: z.output<typeof pageRow>): Entry {
   const content = chunksOfText(chunks ?? '');
   const from = Number(upto) - content.count;
   return { from, epoch: Number(epoch), at: Number(at), chunks: content.chunks(from) };
-}
-
-/** An end as it is kept. */
-export function endOf(finish: string): SentEnd {
-  return endOfText(finish);
 }

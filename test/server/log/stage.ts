@@ -1,5 +1,5 @@
 import { SluiceError } from 'sluice';
-import type { ChunkLog, OpenedOwner, SentChunk, StreamKey } from '../../../server/index.ts';
+import type { ChunkLog, OpenedOwner, SentChunk, StreamKey, StreamLease } from '../../../server/index.ts';
 import { until } from '../../support/redis-servers.ts';
 
 /** How a stream ends. */
@@ -44,6 +44,18 @@ export async function insisting<T>(act: () => Promise<T>): Promise<{ value: T; f
   });
   if (value === undefined) throw new Error('It never succeeded.');
   return { value: value.it, failures };
+}
+
+/** Appends one chunk after another as an owner does: again if the log fails, and from where it says. Returns how many it had to give again. */
+export async function appendAll(log: ChunkLog, held: StreamLease, from: number, to: number): Promise<number> {
+  let again = 0;
+  for (let at = from; at < to;) {
+    const { value } = await insisting(() => log.append(held, at, texts(at, `${at}`)));
+    again += Math.max(0, at - value.next);
+    at = value.next;
+  }
+  await insisting(() => log.append(held, to, [], done));
+  return again;
 }
 
 /** Counts how often it is woken. */

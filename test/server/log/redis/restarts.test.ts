@@ -1,11 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { redisLog } from '../../../../server/redis-log.ts';
-import type { ChunkLog, StreamLease } from '../../../../server/index.ts';
+import type { ChunkLog } from '../../../../server/index.ts';
 import { durableRedis } from '../../../support/durable-redis.ts';
 import type { DurableRedis } from '../../../support/durable-redis.ts';
 import { ioRedis, nodeRedis } from '../../../support/redis.ts';
 import { hasRedisServer } from '../../../support/redis-servers.ts';
-import { done, insisting, own, texts, textsOf } from '../stage.ts';
+import { appendAll, done, insisting, own, texts, textsOf } from '../stage.ts';
 
 const key = { owner: 'a', id: 'turn' };
 const CHUNKS = 200;
@@ -28,18 +28,6 @@ async function begun(): Promise<{ server: DurableRedis; log: ChunkLog; other: Ch
   return { server, log, other };
 }
 
-/** Appends one chunk after another as an owner does: again if the log fails, and from where it says. Returns how many it had to give again. */
-async function appendAll(log: ChunkLog, held: StreamLease, from: number): Promise<number> {
-  let again = 0;
-  for (let at = from; at < CHUNKS;) {
-    const { value } = await insisting(() => log.append(held, at, texts(at, `${at}`)));
-    again += Math.max(0, at - value.next);
-    at = value.next;
-  }
-  await insisting(() => log.append(held, CHUNKS, [], done));
-  return again;
-}
-
 describe.skipIf(!there)('A chunk log whose Redis is restarted', () => {
   for (const [how, end] of [
     ['as an operator does', (server: DurableRedis) => server.shutDown()],
@@ -50,7 +38,7 @@ describe.skipIf(!there)('A chunk log whose Redis is restarted', () => {
       const { held } = await own(log, key);
       for (let at = 0; at < 100; at++) await log.append(held, at, texts(at, `${at}`));
       await end(server);
-      const rest = appendAll(log, held, 100);
+      const rest = appendAll(log, held, 100, CHUNKS);
       await server.start();
       expect(await rest).toBe(0);
       const { value } = await insisting(() => textsOf(other, key));
@@ -70,7 +58,7 @@ describe.skipIf(!there)('A chunk log whose Redis is restarted', () => {
     expect(value.next).toBeLessThan(100);
     const kept = await insisting(() => textsOf(other, key));
     expect(kept.value).toEqual(all.slice(0, value.next));
-    expect(await appendAll(log, held, 100)).toBe(100 - value.next);
+    expect(await appendAll(log, held, 100, CHUNKS)).toBe(100 - value.next);
     expect(await textsOf(other, key)).toEqual(all);
   });
 
