@@ -54,6 +54,8 @@ export interface AgUiRun {
   runId: string;
   /** The messages of the client's input, as they came. A snapshot begins with them. */
   messages: readonly Readonly<Record<string, unknown>>[];
+  /** The run goes on with a turn that the client has: what is said again of it is left out. */
+  continues?: boolean;
   /** The client joins a run that is going on: what lies before this position is told as a snapshot. */
   joinAt?: number;
 }

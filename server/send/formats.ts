@@ -1,4 +1,5 @@
 import { SluiceError } from '../../src/index.ts';
+import { agUiFormat } from '../formats/ag-ui.ts';
 import { agentFormat } from '../formats/agent.ts';
 import { anthropicFormat } from '../formats/anthropic.ts';
 import type { Format } from '../formats/format.ts';
@@ -10,6 +11,7 @@ const FORMATS = {
   agent: agentFormat,
   anthropic: anthropicFormat,
   'ui-message': uiMessageFormat,
+  'ag-ui': agUiFormat,
 } satisfies Record<string, Format>;
 
 /** The names of the formats. */

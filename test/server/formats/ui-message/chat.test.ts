@@ -142,8 +142,7 @@ function chatOf(version: Version, url: string, options: ChatOptions = {}): Chat 
       ...(options.body && { body: options.body }),
     }),
     ...(onToolCall && {
-      onToolCall: ({ toolCall }) =>
-        onToolCall(toolCall),
+      onToolCall: ({ toolCall }) => onToolCall(toolCall),
     }),
     ...(options.sendAutomaticallyWhen && { sendAutomaticallyWhen: options.sendAutomaticallyWhen as never }),
   });

@@ -1,0 +1,164 @@
+import { decide } from '../../src/index.ts';
+import type { Decision, Input, ToolDefinition } from '../../src/index.ts';
+import { agUiMessagesAt, callNames, messagesOf, resultOf, type AgUiMessage } from './ag-ui-content.ts';
+import { isRecord, listAt, nameAt, objectAt, optionalAt, textAt, type Fields } from './read.ts';
+import { fieldError } from './request-error.ts';
+import { requireForeign, type ParsedRequest, type ParserSettings } from './request.ts';
+
+/** Options of {@link parseAgUi}. */
+export interface AgUiSettings extends ParserSettings {
+  /** The thread is a session of the server: only what is new is taken of the messages. Default: false, the request has the whole thread. */
+  session?: boolean;
+  /** Whether a message is in the session already, by the client's id. Default: all up to the newest one of the assistant are. */
+  isKnown?: (id: string) => boolean;
+  /** The names of tools without `execute`: their results come in the messages. Those of the request need not be named. */
+  clientTools?: Iterable<string>;
+}
+
+/** A request of AG-UI. */
+export interface AgUiRequest extends ParsedRequest {
+  /** The thread: with a session, the session's id. */
+  threadId: string;
+  runId: string;
+  /** What is said has this id: a request that comes again is the same turn. */
+  turnId: string | undefined;
+}
+
+/**
+ * A `RunAgentInput`. Throws a `RequestError`.
+ *
+ * With a session the input is what the user says anew, or the answers to interrupts and the results of the client's tools. Stored messages are never changed by a request.
+ * `state` and `forwardedProps` are not for the model and are left out.
+ */
+export function parseAgUi(body: unknown, settings: AgUiSettings = {}): AgUiRequest {
+  const fields = objectAt(body, 'body');
+  const threadId = nameAt(fields['threadId'], 'threadId');
+  const runId = nameAt(fields['runId'], 'runId');
+  const messages = agUiMessagesAt(fields['messages']);
+  const tools = toolsOf(fields, settings);
+  const clientTools = new Set([...(settings.clientTools ?? []), ...tools.map(({ name }) => name)]);
+  const said =
+    settings.session === true
+      ? inSession(messages, fields, clientTools, settings)
+      : { input: [...contextOf(fields), ...messagesOf(messages)], turnId: undefined, continues: false };
+  if (settings.session !== true && (optionalAt(fields, 'resume', '', listAt) ?? []).length > 0)
+    throw fieldError('resume', 'nothing waits here: interrupts need a session');
+  return {
+    input: said.input,
+    options: tools.length === 0 ? {} : { tools },
+    encoder: {
+      clientTools,
+      run: {
+        threadId,
+        runId,
+        messages: messages.map((message) => message.fields),
+        ...(said.continues && { continues: true }),
+      },
+    },
+    stream: true,
+    threadId,
+    runId,
+    turnId: said.turnId,
+  };
+}
+
+interface Said {
+  input: Input;
+  turnId: string | undefined;
+  continues: boolean;
+}
+
+function inSession(
+  messages: readonly AgUiMessage[],
+  fields: Fields,
+  clientTools: ReadonlySet<string>,
+  { isKnown }: AgUiSettings,
+): Said {
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  const news = messages.filter(({ id }, at) => (isKnown === undefined ? at > last : !isKnown(id)));
+  const said = news.filter(({ role }) => role === 'user');
+  const [message, ...more] = messagesOf(said);
+  const on = { ...resultsIn(messages, news, clientTools), ...answersIn(fields) };
+  const ids = Object.keys(on);
+  if (ids.length > 0) {
+    const input = decide(on, more.length === 0 && message !== undefined ? { message } : {});
+    return { input, turnId: `decide:${ids.sort().join(',')}`.slice(0, MAX_ID), continues: true };
+  }
+  if (message === undefined)
+    throw fieldError('messages', 'there is no new message of the user, and no answer to what waits');
+  return { input: [message, ...more], turnId: said.at(-1)?.id, continues: false };
+}
+
+const MAX_ID = 500;
+
+/** Results of tools that the client runs. Those of the server's own tools are in the session. */
+function resultsIn(
+  messages: readonly AgUiMessage[],
+  news: readonly AgUiMessage[],
+  clientTools: ReadonlySet<string>,
+): Record<string, Decision> {
+  const names = callNames(messages);
+  const on: Record<string, Decision> = {};
+  for (const message of news) {
+    if (message.role !== 'tool') continue;
+    const { id, name, content, isError } = resultOf(message, names);
+    if (clientTools.has(name)) on[id] = { result: content, ...(isError === true && { isError }) };
+  }
+  return on;
+}
+
+/** The answers to interrupts: `true`, `false`, `{ approved, arguments, reason }` or `{ result }`. */
+function answersIn(fields: Fields): Record<string, Decision> {
+  const on: Record<string, Decision> = {};
+  (optionalAt(fields, 'resume', '', listAt) ?? []).forEach((each, at) => {
+    const path = `resume[${at}]`;
+    const entry = objectAt(each, path);
+    const id = nameAt(entry['interruptId'], `${path}.interruptId`);
+    const { status, payload } = entry;
+    if (status === 'cancelled') on[id] = { deny: 'The user did not answer.' };
+    else if (status === 'resolved') on[id] = answerOf(payload, `${path}.payload`);
+    else throw fieldError(`${path}.status`, 'give "resolved" or "cancelled"');
+  });
+  return on;
+}
+
+function answerOf(payload: unknown, path: string): Decision {
+  if (payload === true) return { approve: true };
+  if (payload === false) return { deny: DENIED };
+  if (isRecord(payload)) {
+    const reason = optionalAt(payload, 'reason', path, textAt);
+    const { approved, arguments: changed, result } = payload;
+    if (approved === true)
+      return {
+        approve: true,
+        ...(changed !== undefined && { arguments: changed }),
+        ...(reason !== undefined && { reason }),
+      };
+    if (approved === false) return { deny: reason ?? DENIED };
+    if (result !== undefined) return { result };
+  }
+  throw fieldError(path, 'give { "approved": true }, { "approved": false } or { "result": ... }');
+}
+
+const DENIED = 'The user denied this call.';
+
+function toolsOf(fields: Fields, settings: AgUiSettings): ToolDefinition[] {
+  return (optionalAt(fields, 'tools', '', listAt) ?? []).map((each, at) => {
+    const path = `tools[${at}]`;
+    const tool = objectAt(each, path);
+    const name = requireForeign(nameAt(tool['name'], `${path}.name`), `${path}.name`, settings);
+    const description = optionalAt(tool, 'description', path, textAt);
+    const parameters = optionalAt(tool, 'parameters', path, objectAt) ?? { type: 'object', properties: {} };
+    return { name, ...(description !== undefined && { description }), parameters: { ...parameters } };
+  });
+}
+
+/** What the page knows, as a message before all others. A session would keep it with every turn, so it has none. */
+function contextOf(fields: Fields): { role: 'system'; content: string }[] {
+  const lines = (optionalAt(fields, 'context', '', listAt) ?? []).map((each, at) => {
+    const path = `context[${at}]`;
+    const entry = objectAt(each, path);
+    return `${textAt(entry['description'], `${path}.description`)}: ${textAt(entry['value'], `${path}.value`)}`;
+  });
+  return lines.length === 0 ? [] : [{ role: 'system', content: lines.join('\n') }];
+}
