@@ -130,6 +130,24 @@ describe('a turn that runs apart from its connection', () => {
     expect(got.text).toHaveLength(5_000);
   });
 
+  test('R13 a reader that does not keep up holds a page, however much there is', async () => {
+    const { runs } = new Stage().process(async function* many() {
+      for (let at = 0; at < 20_000; at++) yield text('x');
+      return { finishReason: 'stop' };
+    });
+    const stream = runs.stream(undefined, 'hi');
+    await Promise.all([stream.next(), tick()]);
+    await tick();
+    expect(runs.size).toBe(0);
+    let most = 0;
+    let count = 0;
+    for (let items = await stream.next(); items !== undefined; items = await stream.next()) {
+      most = Math.max(most, items.length);
+      count += items.length;
+    }
+    expect([count, most < 1_100]).toEqual([20_001, true]);
+  });
+
   test('a turn without a session is read by its owner and its id alone', async () => {
     const { runs } = new Stage().process(says('a'));
     const stream = runs.stream(undefined, 'hi', { owner: 'ada', turnId: 't' });

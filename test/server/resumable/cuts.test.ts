@@ -1,0 +1,4 @@
+import { memoryLog } from '../../../server/log/memory-log.ts';
+import { cuts } from './cuts.ts';
+
+cuts(() => Promise.resolve(memoryLog()));
