@@ -15,6 +15,7 @@ const config: KnipConfig = {
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
+    'test/server/agents/run.ts',
     'test/histories/kills/{child,gated-child}.ts',
     'test/runtimes/{main.ts,command.js,worker.js}',
     'examples/*.ts',

@@ -8,6 +8,15 @@ export interface Frame {
   data: string;
 }
 
+/** A tool of the client as Responses has it. */
+export interface WireTool {
+  name: string;
+  /** The group of tools that it belongs to. */
+  namespace?: string;
+  /** It takes a text and no JSON, so a call of it is of another kind. */
+  takesText?: true;
+}
+
 /** What an encoder has to know about the request. */
 export interface EncoderOptions {
   /**
@@ -16,8 +25,8 @@ export interface EncoderOptions {
   clientTools?: ReadonlySet<string>;
   /** The model as the client asked for it: it is given back unchanged. */
   model?: string;
-  /** Names of those of them that take a text and no JSON. Responses has a kind of call for them. */
-  textTools?: ReadonlySet<string>;
+  /** Responses: how the protocol names those of them that are not plain functions. */
+  wireTools?: ReadonlyMap<string, WireTool>;
   /** Responses: fields of the request that each response repeats. */
   echo?: Readonly<Record<string, unknown>>;
   /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`. */

@@ -1,3 +1,5 @@
+import type { WireTool } from './format.ts';
+
 /** An item of a response's output, as JSON. */
 export type OutputItem = Record<string, unknown> & { id: string };
 
@@ -104,11 +106,15 @@ export function openReasoning(id: string, index: number): { open: OpenReasoning;
   };
 }
 
+/** What a call says of its tool. */
+type CallName = Pick<WireTool, 'name' | 'namespace'>;
+
 /** A call of a function of the client. */
-export function openCall(id: string, index: number, callId: string, name: string): Opened {
-  const of = { item_id: id, output_index: index };
+export function openCall(id: string, index: number, callId: string, of: CallName): Opened {
+  const name = nameOf(of);
+  const place = { item_id: id, output_index: index };
   const call = (status: string, json: string): OutputItem => ({
-    ...{ id, type: 'function_call', status, call_id: callId, name, arguments: json },
+    ...{ id, type: 'function_call', status, call_id: callId, ...name, arguments: json },
   });
   let said = '';
   return {
@@ -117,11 +123,16 @@ export function openCall(id: string, index: number, callId: string, name: string
       index,
       add(text) {
         said += text;
-        return text === '' ? [] : [{ type: 'response.function_call_arguments.delta', ...of, delta: text }];
+        return text === '' ? [] : [{ type: 'response.function_call_arguments.delta', ...place, delta: text }];
       },
       close(status) {
         const item = call(status, said);
-        const done = { type: 'response.function_call_arguments.done', ...of, name, arguments: said };
+        const done = {
+          type: 'response.function_call_arguments.done',
+          ...place,
+          name: of.name,
+          arguments: said,
+        };
         return {
           item,
           events: [
@@ -135,10 +146,10 @@ export function openCall(id: string, index: number, callId: string, name: string
 }
 
 /** A call of a tool of the client that takes a text. It is written when it is whole: what comes before is JSON with the text in it. */
-export function openTextCall(id: string, index: number, callId: string, name: string): Opened {
-  const of = { item_id: id, output_index: index };
+export function openTextCall(id: string, index: number, callId: string, of: CallName): Opened {
+  const place = { item_id: id, output_index: index };
   const call = (status: string, input: string): OutputItem => ({
-    ...{ id, type: 'custom_tool_call', status, call_id: callId, name, input },
+    ...{ id, type: 'custom_tool_call', status, call_id: callId, ...nameOf(of), input },
   });
   let json = '';
   return {
@@ -153,8 +164,10 @@ export function openTextCall(id: string, index: number, callId: string, name: st
         const input = textOfInput(json);
         const item = call(status, input);
         const texts = [
-          ...(input === '' ? [] : [{ type: 'response.custom_tool_call_input.delta', ...of, delta: input }]),
-          { type: 'response.custom_tool_call_input.done', ...of, input },
+          ...(input === ''
+            ? []
+            : [{ type: 'response.custom_tool_call_input.delta', ...place, delta: input }]),
+          { type: 'response.custom_tool_call_input.done', ...place, input },
         ];
         return {
           item,
@@ -166,6 +179,10 @@ export function openTextCall(id: string, index: number, callId: string, name: st
       },
     },
   };
+}
+
+function nameOf({ name, namespace }: CallName): CallName {
+  return { name, ...(namespace !== undefined && { namespace }) };
 }
 
 /** An image, whole. Other files have no item. */

@@ -159,11 +159,11 @@ class ResponsesEncoder implements Encoder {
   }
 
   #openCall({ id, name }: ShownCall, position: number): Opened {
-    const isText = this.#options.textTools?.has(name) === true;
+    const tool = this.#options.wireTools?.get(name) ?? { name };
     const index = this.#next();
-    return isText
-      ? openTextCall(`ctc_${this.#tail}${position}`, index, id, name)
-      : openCall(`fc_${this.#tail}${position}`, index, id, name);
+    return tool.takesText === true
+      ? openTextCall(`ctc_${this.#tail}${position}`, index, id, tool)
+      : openCall(`fc_${this.#tail}${position}`, index, id, tool);
   }
 
   /** An image that the model made. Other files, and images that only have an address, have no place here. */

@@ -20,7 +20,7 @@ export interface OpenAISettings extends ParserSettings {
   provider?: string | undefined;
   /** Fields of the body that are passed on, besides those that the API documents and Sluice has no name for. */
   passFields?: readonly string[] | undefined;
-  /** Types of tools that the provider runs itself and that a client may ask for, such as `web_search`. Default: none, because they cost money. */
+  /** Types of tools that the provider runs itself and that a client may ask for, such as `web_search`. Others are left out. Default: none, because they cost money. */
   hostedTools?: readonly string[] | undefined;
   /** The request belongs to a session of the server, which has the earlier messages. */
   session?: boolean | undefined;
@@ -81,6 +81,11 @@ export function oneOfAt<const T extends string>(value: unknown, path: string, te
   const found = texts.find((text) => text === value);
   if (found !== undefined) return found;
   throw fieldError(path, `give one of ${texts.join(', ')}`);
+}
+
+/** The name of a tool as a model is given it: a group of tools becomes a part of their names. */
+export function insideName(name: string, namespace: string | undefined): string {
+  return namespace === undefined ? name : `${namespace}__${name}`;
 }
 
 /** A function that the client runs. */

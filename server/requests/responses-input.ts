@@ -1,6 +1,6 @@
 import type { Message, Part, Role, TextPart, ToolResultPart } from '../../src/index.ts';
 import { openedBlock } from '../formats/sealed-block.ts';
-import { audioAt, callOf, fileAt, imageAt } from './openai-fields.ts';
+import { audioAt, callOf, fileAt, imageAt, insideName } from './openai-fields.ts';
 import { listAt, nameAt, objectAt, optionalAt, textAt, wrong } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
@@ -135,7 +135,8 @@ function textsOf(fields: Fields, key: string, path: string): string[] {
 
 function callAt(fields: Fields, path: string, names: Map<string, string>): { id: string; name: string } {
   const id = nameAt(fields['call_id'], `${path}.call_id`);
-  const name = nameAt(fields['name'], `${path}.name`);
+  const namespace = optionalAt(fields, 'namespace', path, nameAt);
+  const name = insideName(nameAt(fields['name'], `${path}.name`), namespace);
   names.set(id, name);
   return { id, name };
 }

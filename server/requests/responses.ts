@@ -1,10 +1,12 @@
 import type { Message, Parameters, ResponseFormat, ToolChoice, ToolDefinition } from '../../src/index.ts';
+import type { WireTool } from '../formats/format.ts';
 import { ENCRYPTED } from '../formats/responses.ts';
 import {
   allowedTools,
   choiceOf,
   defined,
   effortAt,
+  insideName,
   jsonSchemaAt,
   metadataAt,
   oneOfAt,
@@ -86,7 +88,7 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
     encoder: {
       model,
       clientTools: new Set(tools.map(({ name }) => name)),
-      ...(all.textTools.size > 0 && { textTools: all.textTools }),
+      ...(all.wireTools.size > 0 && { wireTools: all.wireTools }),
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
       echo: echoOf(body),
     },
@@ -131,29 +133,47 @@ function verbosityOf(text: Fields): Record<string, unknown> {
 
 interface Tools {
   tools: ToolDefinition[];
-  /** Names of those that take a text. */
-  textTools: Set<string>;
+  /** Those that are not plain functions, by the names that the model is given. */
+  wireTools: Map<string, WireTool>;
   /** Those that the provider runs itself, as they came. */
   hosted: Fields[];
 }
 
 function toolsAt(body: Fields, settings: OpenAISettings): Tools {
-  const found: Tools = { tools: [], textTools: new Set(), hosted: [] };
-  (optionalAt(body, 'tools', '', listAt) ?? []).forEach((one, at) => {
-    const path = `tools[${at}]`;
-    const fields = objectAt(one, path);
-    const type = nameAt(fields['type'], `${path}.type`);
-    if (type === 'function') found.tools.push(toolAt(fields, path, settings));
-    else if (type === 'custom') {
-      const tool = textTool(fields, path, settings);
-      found.tools.push(tool);
-      found.textTools.add(tool.name);
-    } else if (settings.hostedTools?.includes(type) === true) found.hosted.push(fields);
-    else throw fieldError(`${path}.type`, 'the server offers no such tool: give function or custom');
-  });
+  const found: Tools = { tools: [], wireTools: new Map(), hosted: [] };
+  addTools(found, optionalAt(body, 'tools', '', listAt) ?? [], 'tools', settings);
   const names = found.tools.map(({ name }) => name);
   if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
   return found;
+}
+
+/** Tools that a provider would run are left out unless the server allows them: a model does without. */
+function addTools(
+  found: Tools,
+  list: readonly unknown[],
+  path: string,
+  settings: OpenAISettings,
+  namespace?: string,
+): void {
+  list.forEach((one, at) => {
+    const where = `${path}[${at}]`;
+    const fields = objectAt(one, where);
+    const type = nameAt(fields['type'], `${where}.type`);
+    if (type === 'namespace' && namespace === undefined) {
+      const group = nameAt(fields['name'], `${where}.name`);
+      addTools(found, listAt(fields['tools'], `${where}.tools`), `${where}.tools`, settings, group);
+    } else if (type === 'function' || type === 'custom') {
+      const tool = type === 'function' ? toolAt(fields, where, settings) : textTool(fields, where, settings);
+      const name = insideName(tool.name, namespace);
+      found.tools.push({ ...tool, name });
+      if (type === 'custom' || namespace !== undefined)
+        found.wireTools.set(name, {
+          name: tool.name,
+          ...(namespace !== undefined && { namespace }),
+          ...(type === 'custom' && { takesText: true }),
+        });
+    } else if (settings.hostedTools?.includes(type) === true) found.hosted.push(fields);
+  });
 }
 
 /** A tool that takes a text, for models of any provider: a function with one argument. Its grammar is part of the description, and is not enforced. */
