@@ -1,6 +1,6 @@
 import { openaiErrorBody, retryHeaders, wireError } from './errors.ts';
 import type { ErrorBody } from './format.ts';
-import { isVoided } from '../../src/index.ts';
+import { keptItems } from './kept-items.ts';
 import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
 import type { SentItem } from '../stream/sent-stream.ts';
 
@@ -23,16 +23,13 @@ export interface WholeAnswer {
 
 /** Joins the items of a stream. If it did not end as an answer, its error. */
 export function wholeAnswer(items: readonly SentItem[]): WholeAnswer | SentError {
-  let chunks: SentChunk[] = [];
+  const chunks: SentChunk[] = [];
   let start: SentStart | undefined;
   let end: SentEnd | undefined;
-  for (const item of items) {
+  for (const item of keptItems(items)) {
     if (item.type === 'start') start = item.start;
     else if (item.type === 'end') end = item.end;
-    else if (item.chunk.type === 'reset') {
-      const reset = item.chunk;
-      chunks = chunks.filter(({ call }) => !isVoided(reset, call));
-    } else if (item.chunk.type !== 'tool_call_delta') chunks.push(item.chunk);
+    else if (item.chunk.type !== 'tool_call_delta') chunks.push(item.chunk);
   }
   if (start === undefined || end === undefined || end.outcome === 'failed' || end.outcome === 'cancelled')
     return endError(end);

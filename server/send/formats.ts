@@ -2,13 +2,17 @@ import { SluiceError } from '../../src/index.ts';
 import { agUiFormat } from '../formats/ag-ui.ts';
 import { agentFormat } from '../formats/agent.ts';
 import { anthropicFormat } from '../formats/anthropic.ts';
+import { chatCompletions } from '../formats/chat-completions.ts';
 import type { Format } from '../formats/format.ts';
+import { responses } from '../formats/responses.ts';
 import { sluiceFormat } from '../formats/sluice.ts';
 import { uiMessageFormat } from '../formats/ui-message.ts';
 
 const FORMATS = {
   sluice: sluiceFormat,
   agent: agentFormat,
+  openai: chatCompletions,
+  'openai-responses': responses,
   anthropic: anthropicFormat,
   'ui-message': uiMessageFormat,
   'ag-ui': agUiFormat,

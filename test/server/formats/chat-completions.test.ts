@@ -229,6 +229,16 @@ describe('a stream of Chat Completions', () => {
     expect(log([hello], end)).toEqual([ROLE, { content: 'Hello' }, ...expected]);
   });
 
+  it('answers for the calls of the client, whatever else the turn waits for', () => {
+    const pending = [{ callId: 'c', name: 'secret', arguments: {}, waitsFor: 'approval' as const }];
+    const end: SentEnd = { outcome: 'interrupted', reason: 'approval', pending };
+    expect(log([call('a', 'time', {})], end).slice(-2)).toEqual(['tool_calls', '[DONE]']);
+    expect(log([call('a', 'time', {})], { outcome: 'interrupted', reason: 'x' }).slice(-2)).toEqual([
+      'length',
+      '[DONE]',
+    ]);
+  });
+
   it('sends nothing after an error', () => {
     const encoder = chatCompletions.encoder(options);
     encoder.start({ turnId: 't', startedAt: 0 });

@@ -250,7 +250,7 @@ describe('a request to Chat Completions', () => {
     expect(refused(fields, settings)).toBe(field);
   });
 
-  it('is refused if it is no object, without a word of what it is', () => {
+  it('is refused if it is not an object, and is not quoted', () => {
     expect(() => parseChatCompletion('canary')).toThrow('the body: found a string: give an object');
   });
 
