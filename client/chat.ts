@@ -94,7 +94,7 @@ export class Chat {
       await this.#read((stream) => client.stream(sendable(this.#history), { ...options, ...stream }));
       return;
     }
-    const { messages, ids } = await client.conversations.read(conversation);
+    const { messages, ids } = await client.conversations.read(conversation, options);
     const id = ids[placeOfUser(messages, number)];
     if (id === undefined) throw new CodedError('not_found', 'The server does not have that message.');
     await this.#read((stream) =>
@@ -150,8 +150,11 @@ export class Chat {
     const load = ++this.#loads;
     this.#set({ status: 'loading', error: undefined });
     try {
-      const { messages, pending = [], running } = await client.conversations.read(conversation);
+      const scope = { pipeline: this.#options.pipeline, organization: this.#options.organization };
+      const read = await client.conversations.read(conversation, scope);
       if (load !== this.#loads) return;
+      const { pending = [], running, open_messages: open = [] } = read;
+      const messages = [...read.messages, ...open];
       this.#history = messages;
       this.#set({ messages: shown(messages), status: pending.length > 0 ? 'waiting' : 'ready', pending });
       if (running !== undefined) await this.resume(running);

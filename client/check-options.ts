@@ -1,5 +1,4 @@
 import { CodedError } from '../src/index.ts';
-import { kindOf } from '../src/kit/index.ts';
 import type { ClientOptions } from './options.ts';
 import { noBodyError } from './sse.ts';
 import type { Requests } from './requests.ts';
@@ -25,7 +24,7 @@ export function checkOptions(options: ClientOptions): Requests {
     const kind = kinds[name];
     if (kind === undefined) throw wrong(name, `not an option: give ${Object.keys(KINDS).join(', ')}`);
     if (value !== undefined && !kind.includes(typeof value))
-      throw wrong(name, `${kindOf(value)}: give a ${kind}`);
+      throw wrong(name, `of the type ${typeof value}: give a ${kind}`);
   }
   const { token, headers, silenceMs = 30_000, include = ['cost', 'warnings'] } = options;
   return {
@@ -50,7 +49,7 @@ function baseOf({ url, path = '/api/v1' }: ClientOptions): string {
   try {
     return new URL(path, url ?? (isRecord(place) ? String(place['origin']) : '')).href.replace(/\/$/, '');
   } catch {
-    throw wrong('url', 'not an address: give that of the server, such as "https://chat.example.com"');
+    throw wrong('url', 'not an address: give one such as "https://chat.example.com"');
   }
 }
 

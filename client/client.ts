@@ -1,6 +1,5 @@
 import { CodedError } from '../src/index.ts';
 import type { ExecutionResult } from '../src/index.ts';
-import { kindOf } from '../src/kit/index.ts';
 import { Conversations } from './conversations.ts';
 import type { ClientInput, ClientOptions, StreamOptions, TurnOptions } from './options.ts';
 import { checkOptions } from './check-options.ts';
@@ -122,10 +121,7 @@ export function createClient<Pipelines = Record<string, unknown>>(
 /** Refuses at once what would only be left out of the JSON. */
 function checked(input: ClientInput): ClientInput {
   if (typeof input === 'string' || (typeof input === 'object' && input !== null)) return input;
-  throw new CodedError(
-    'invalid_options',
-    `The input is ${kindOf(input)}: give a text, a message or a list of messages.`,
-  );
+  throw new CodedError('invalid_options', 'Give a text, a message or messages as the input.');
 }
 
 function bodyOf(options: TurnOptions): Record<string, unknown> {

@@ -1,39 +1,56 @@
-import type {
-  Branch,
-  Cost,
-  Decision,
-  DecisionsByCall,
-  Message,
-  PendingCall,
-  SessionPage,
-  Usage,
-} from '../src/index.ts';
+import type { Cost, Decision, DecisionsByCall, Message, PendingCall, Usage } from '../src/index.ts';
 import type { StreamOptions } from './options.ts';
 import { jsonOf, segment } from './requests.ts';
 import type { RequestOptions } from './requests.ts';
 import type { ClientStream } from './stream.ts';
 
-/** A conversation as the server keeps it. */
+/** A conversation as the server tells it. */
 export interface Conversation {
   id: string;
   /** The messages of the branch that is loaded. */
   messages: Message[];
   /** Their ids, one for each. */
   ids: string[];
-  branches?: Branch[];
+  branches?: ConversationBranch[];
   /** The id of the turn that has begun and has not ended. */
   open?: string;
+  /** What that turn has said so far. */
+  open_messages?: Message[];
   /** Its calls that wait for a decision. */
   pending?: PendingCall[];
-  /** The id of the turn that runs now: `client.resume(id)` reads it. */
+  /** The id of the turn that runs now: `client.resume(id)` reads it. Only from a server that keeps streams. */
   running?: string;
   usage?: Usage;
   cost?: Cost;
 }
 
-/** What a turn of a conversation may be told besides. */
-export interface TurnOfConversation<Name extends string = string> extends StreamOptions {
+/** One branch of a conversation. `id` is that of its newest message. */
+export interface ConversationBranch {
+  id: string;
+  parent: string;
+  message_count: number;
+  updated_at: number;
+  is_head: boolean;
+}
+
+/** A page of a list of conversations. */
+export interface ConversationPage {
+  conversations: { id: string; version: number; updated_at: number }[];
+  /** For the next page; absent on the last one. */
+  cursor?: string;
+}
+
+/** Whose conversation it is. */
+export interface ConversationScope<Name extends string = string> {
+  /** The pipeline whose store has it. Default: the server's first. */
   pipeline?: Name | undefined;
+  /** The organization that it belongs to. */
+  organization?: string | undefined;
+}
+
+/** What a turn of a conversation may be told besides. */
+export interface TurnOfConversation<Name extends string = string>
+  extends StreamOptions, ConversationScope<Name> {
   model?: string | undefined;
 }
 
@@ -53,29 +70,35 @@ export class Conversations<Name extends string = string> {
   }
 
   /** A page of the caller's conversations. `cursor`: that of the page before. */
-  list(options: { limit?: number; cursor?: string } = {}): Promise<SessionPage> {
-    const query = Object.entries(options).map(([name, value]) => `${name}=${segment(`${value}`)}`);
-    return this.#json(`conversations?${query.join('&')}`, 'sessions');
+  list({
+    limit,
+    cursor,
+    ...scope
+  }: ConversationScope<Name> & { limit?: number; cursor?: string } = {}): Promise<ConversationPage> {
+    return this.#json(`conversations${queryOf({ ...wireScope(scope), limit, cursor })}`, 'conversations');
   }
 
   /** The messages of a conversation, and what is known of it. */
-  read(id: string): Promise<Conversation> {
-    return this.#json(pathOf(id), 'messages');
+  read(id: string, scope?: ConversationScope<Name>): Promise<Conversation> {
+    return this.#json(pathOf(id, '', scope), 'messages');
   }
 
-  /** Copies a conversation. Resolves to the id of the copy. */
-  fork(id: string, options: { id?: string } = {}): Promise<{ id: string }> {
-    return this.#json(`${pathOf(id)}/fork`, 'id', { body: options });
+  /** Copies a conversation, or its first `at` messages. Resolves to the id of the copy. */
+  fork(
+    id: string,
+    { at, ...scope }: ConversationScope<Name> & { at?: number } = {},
+  ): Promise<{ id: string }> {
+    return this.#json(pathOf(id, '/fork', scope), 'id', { body: { at } });
   }
 
   /** Selects the branch that a message belongs to. */
-  async select(id: string, message: string): Promise<void> {
-    await this.#routes.request(`${pathOf(id)}/branch`, { body: { leaf: message } });
+  async select(id: string, message: string, scope?: ConversationScope<Name>): Promise<void> {
+    await this.#routes.request(pathOf(id, '/branch', scope), { body: { leaf: message } });
   }
 
   /** Deletes a conversation with all its branches. */
-  async delete(id: string): Promise<void> {
-    await this.#routes.request(pathOf(id), { method: 'DELETE' });
+  async delete(id: string, scope?: ConversationScope<Name>): Promise<void> {
+    await this.#routes.request(pathOf(id, '', scope), { method: 'DELETE' });
   }
 
   /** Answers the last message anew. */
@@ -102,7 +125,7 @@ export class Conversations<Name extends string = string> {
   decide(
     id: string,
     decisions: DecisionsByCall | Readonly<Record<string, Decision>>,
-    { message, ...options }: TurnOfConversation<Name> & { message?: string | Message } = {},
+    { message, ...options }: TurnOfConversation<Name> & { message?: string } = {},
   ): ClientStream {
     return this.#turn(id, 'decisions', { decisions, message }, options);
   }
@@ -111,9 +134,10 @@ export class Conversations<Name extends string = string> {
     id: string,
     action: string,
     body: Readonly<Record<string, unknown>>,
-    { pipeline, model, ...options }: TurnOfConversation<Name>,
+    { pipeline, organization, model, ...options }: TurnOfConversation<Name>,
   ): ClientStream {
-    return this.#routes.open(`${pathOf(id)}/${action}`, { ...body, pipeline, model }, options);
+    const path = pathOf(id, `/${action}`);
+    return this.#routes.open(path, { ...body, ...wireScope({ pipeline, organization }), model }, options);
   }
 
   async #json<T>(path: string, key: keyof T & string, init?: RequestOptions): Promise<T> {
@@ -121,6 +145,17 @@ export class Conversations<Name extends string = string> {
   }
 }
 
-function pathOf(id: string): string {
-  return `conversations/${segment(id)}`;
+function pathOf(id: string, rest: string, scope: ConversationScope = {}): string {
+  return `conversations/${segment(id)}${rest}${queryOf(wireScope(scope))}`;
+}
+
+function wireScope({ pipeline, organization }: ConversationScope): Record<string, string | undefined> {
+  return { pipeline, org_id: organization };
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  let query = '';
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined) query += `${query === '' ? '?' : '&'}${name}=${segment(String(value))}`;
+  return query;
 }

@@ -10,7 +10,13 @@ export type { ChatOptions } from './chat.ts';
 export type { ChatMessage, ChatState, ChatStatus, ToolDraft } from './chat-state.ts';
 export { ClientStream } from './stream.ts';
 export { Conversations } from './conversations.ts';
-export type { Conversation, TurnOfConversation } from './conversations.ts';
+export type {
+  Conversation,
+  ConversationBranch,
+  ConversationPage,
+  ConversationScope,
+  TurnOfConversation,
+} from './conversations.ts';
 export type { ClientInput, ClientOptions, StreamOptions, TurnOptions } from './options.ts';
 export type { ConnectionState, ReconnectOptions } from './link.ts';
 export { webSocket } from './web-socket.ts';

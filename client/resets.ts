@@ -13,6 +13,6 @@ export function voids(reset: ResetChunk, calls: Set<number>): boolean {
 export function reasonOfReset({ reason }: ResetChunk): CodedError {
   return new CodedError(
     isErrorCode(reason) ? reason : 'truncated',
-    'An attempt failed after a part of its text was given, and the part is void: pass onReset to take it back and go on.',
+    'An attempt failed after its text was given: pass onReset to take it back and go on.',
   );
 }

@@ -6,14 +6,11 @@ import { parsed } from './wire.ts';
 /** How much text of one event is kept while its end has not come, in characters. A longer one is a `protocol` error. */
 const LONGEST_EVENT = 64 * 1024 * 1024;
 
-const ADVICE =
-  'pass one that can as `fetch`: in React Native that of "expo/fetch", or of "react-native-fetch-api" with textStreaming';
-
 /** The error for a `fetch` that gives the body only as a whole. */
 export function noBodyError(): CodedError {
   return new CodedError(
     'invalid_options',
-    `This fetch cannot give the body of an answer while it comes: ${ADVICE}.`,
+    'This fetch does not stream: pass one that does as `fetch`. In React Native: that of "expo/fetch".',
   );
 }
 

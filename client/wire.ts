@@ -58,20 +58,7 @@ export interface WireEnd {
 /** One object on the wire, in the format `sluice`. */
 export type WireItem = WireStart | StampedChunk | WireEnd;
 
-const TYPES: ReadonlySet<unknown> = new Set<WireItem['type']>([
-  'start',
-  'content',
-  'thinking',
-  'tool_call_delta',
-  'tool_call',
-  'tool_progress',
-  'tool_result',
-  'file',
-  'reset',
-  'end',
-]);
-
-/** Reads one object of the wire. Undefined for a type that a newer server may have. Throws `protocol` for what is not an object. */
+/** Reads one object of the wire. Undefined for one that a newer server may have. Throws `protocol` for what is not an object. */
 export function itemOf(value: unknown): WireItem | undefined {
   if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event that is not an object.');
   return isItem(value) ? value : undefined;
@@ -91,6 +78,9 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Each chunk has its place in the stream. */
 function isItem(value: unknown): value is WireItem {
-  return isRecord(value) && TYPES.has(value['type']);
+  if (!isRecord(value)) return false;
+  const { type, index } = value;
+  return typeof index === 'number' || type === 'start' || type === 'end';
 }

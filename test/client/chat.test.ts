@@ -243,7 +243,7 @@ describe('a chat', () => {
     expect(chat.state.error).toBeUndefined();
   });
 
-  test('reports an error, and reads the stream again when asked to', async () => {
+  test('tells of an error, and reads the stream again when asked to', async () => {
     let isAway = true;
     const events = eventsOf(saidItems('Half', ' and whole'));
     await using server = await turnServer((asked, response) => {

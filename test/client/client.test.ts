@@ -13,18 +13,20 @@ const answersJson =
 
 describe('conversations', () => {
   test('are listed, read, copied and deleted', async () => {
-    const body = { sessions: [], messages: [], id: 'copy' };
+    const body = { conversations: [], messages: [], id: 'copy' };
     await using server = await turnServer(answersJson(body));
     const { conversations } = createClient({ url: server.url });
     expect(await conversations.list({ limit: 5, cursor: 'a&b' })).toEqual(body);
     expect(await conversations.read('chat/1')).toEqual(body);
-    expect((await conversations.fork('chat/1', { id: 'copy' })).id).toBe('copy');
+    expect((await conversations.fork('chat/1', { at: 4, organization: 'acme', pipeline: 'main' })).id).toBe(
+      'copy',
+    );
     await conversations.select('chat/1', 'message-2');
     await conversations.delete('chat/1');
     expect(server.asked.map(({ method, url, body: sent }) => [method, url, sent])).toEqual([
       ['GET', '/api/v1/conversations?limit=5&cursor=a%26b', ''],
       ['GET', '/api/v1/conversations/chat%2F1', ''],
-      ['POST', '/api/v1/conversations/chat%2F1/fork', { id: 'copy' }],
+      ['POST', '/api/v1/conversations/chat%2F1/fork?pipeline=main&org_id=acme', { at: 4 }],
       ['POST', '/api/v1/conversations/chat%2F1/branch', { leaf: 'message-2' }],
       ['DELETE', '/api/v1/conversations/chat%2F1', ''],
     ]);
@@ -113,8 +115,8 @@ describe('options', () => {
   test.each([
     [{ url: 'nowhere' }, 'url is not an address'],
     [{}, 'url is not an address'],
-    [{ url: 'http://a', token: 4 }, 'token is a number: give a string or function'],
-    [{ url: 'http://a', fetch: null }, 'fetch is null'],
+    [{ url: 'http://a', token: 4 }, 'token is of the type number: give a string or function'],
+    [{ url: 'http://a', fetch: null }, 'fetch is of the type object: give a function'],
     [{ url: 'http://a', timeout: 4 }, 'timeout is not an option'],
   ])('%j are refused', (options: object, message) => {
     expect(() => createClient(options)).toThrow(expect.objectContaining({ code: 'invalid_options' }));
