@@ -1,4 +1,5 @@
 import { defineConfig, type Options } from 'tsup';
+import { buildPage } from './scripts/build-page.ts';
 import { commandSources, conditionalSources, entryPoints, exists } from './scripts/entry-points.ts';
 
 const published = [...entryPoints().map(({ source }) => source), ...commandSources()];
@@ -39,6 +40,17 @@ const senderByRuntime: NonNullable<Options['esbuildPlugins']>[number] = {
   },
 };
 
+/** Puts the page's finished files in the place of the module that builds them from their sources. */
+const pageFiles: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'page-files',
+  setup(build) {
+    build.onLoad({ filter: /server[\\/]page[\\/]files\.ts$/ }, async () => ({
+      contents: `export const pageFiles = () => Promise.resolve(${JSON.stringify(await buildPage())});`,
+      loader: 'js',
+    }));
+  },
+};
+
 /** A name without the extension, so that `dist/` mirrors the folders. */
 const named = (some: readonly string[]): Record<string, string> =>
   Object.fromEntries(some.map((source) => [source.replace(/\.ts$/, ''), source]));
@@ -56,7 +68,7 @@ const options: Options = {
   sourcemap: true,
   clean: true,
   plugins: [{ name: 'inner-names', renderChunk: innerNames }],
-  esbuildPlugins: [senderByRuntime],
+  esbuildPlugins: [senderByRuntime, pageFiles],
 };
 
 export default defineConfig(sources.length === 0 ? [] : options);

@@ -1,0 +1,236 @@
+import { Chat, isCodedError } from '../../../client/index.ts';
+import type { ChatState, ChatStatus, ConnectionState } from '../../../client/index.ts';
+import { Attachments } from './attachments.ts';
+import { Composer } from './composer.ts';
+import { byId, perFrame, setText } from './dom.ts';
+import { EventLog } from './event-log.ts';
+import { showExamples } from './examples.ts';
+import { Messages } from './messages.ts';
+import { Meters } from './meters.ts';
+import { OptionsDialog } from './options.ts';
+import { themeButton } from './theme.ts';
+import { Timeline } from './timeline.ts';
+import type { ExecutionChunk } from './types.ts';
+import { Waterfall } from './waterfall.ts';
+
+const WORDS: Readonly<Record<ChatStatus, string>> = {
+  ready: 'Ready',
+  loading: 'Loading',
+  sending: 'Waiting',
+  streaming: 'Streaming',
+  reconnecting: 'Reconnecting',
+  waiting: 'Needs approval',
+};
+
+/** The page: a chat, and beside it what happens in its turns. */
+class Page {
+  readonly #state = byId('state', HTMLElement);
+  readonly #announcer = byId('announcer', HTMLElement);
+  readonly #scroll = byId('scroll', HTMLElement);
+  readonly #welcome = byId('welcome', HTMLElement);
+  readonly #target = byId('target', HTMLElement);
+  readonly #options = new OptionsDialog(() => this.#begin());
+  readonly #composer = new Composer({
+    send: (text) => this.#send(text),
+    stop: () => void this.#chat?.stop(),
+    resume: () => this.#do((chat) => chat.resume()),
+  });
+  readonly #attachments = new Attachments((why) => this.#composer.fail(why));
+  readonly #messages = new Messages(byId('messages', HTMLElement), {
+    regenerate: () => this.#do((chat) => chat.regenerate()),
+    edit: (key, text) => this.#do((chat) => chat.edit(key, text)),
+    approve: (callId) => this.#do((chat) => chat.approve(callId)),
+    deny: (callId, why) => this.#do((chat) => chat.deny(callId, why === '' ? undefined : why)),
+  });
+  readonly #meters = new Meters(byId('meters', HTMLElement), byId('model', HTMLElement));
+  readonly #timeline = new Timeline();
+  readonly #waterfall = new Waterfall(byId('waterfall', HTMLElement));
+  readonly #log = new EventLog({
+    list: byId('event-list', HTMLElement),
+    frame: byId('events', HTMLElement),
+    kind: byId('log-kind', HTMLSelectElement),
+    text: byId('log-text', HTMLInputElement),
+    counter: byId('log-count', HTMLElement),
+    copy: byId('log-copy', HTMLButtonElement),
+  });
+  readonly #draw = perFrame(() => this.#show());
+  #chat: Chat | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #status: ChatStatus = 'ready';
+  #key = '';
+  /** Whether the newest text is kept in view: until its reader scrolls away from it. */
+  #isFollowed = true;
+
+  constructor() {
+    themeButton(byId('theme', HTMLButtonElement));
+    showExamples(byId('examples', HTMLElement), (prompt) => this.#send(prompt));
+    byId('clear', HTMLButtonElement).addEventListener('click', () => {
+      this.#options.newConversation();
+      this.#begin();
+      this.#composer.field.focus();
+    });
+    this.#scroll.addEventListener('scroll', () => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+      this.#isFollowed = scrollHeight - scrollTop - clientHeight < 48;
+    });
+    this.#views();
+    this.#begin();
+    // What is live goes on between chunks.
+    setInterval(() => {
+      if (this.#isBusy) this.#draw();
+    }, 100);
+  }
+
+  get #isBusy(): boolean {
+    return this.#status === 'sending' || this.#status === 'streaming' || this.#status === 'reconnecting';
+  }
+
+  /** Begins the chat that the options name, if it is not the one that is shown. */
+  #begin(): void {
+    const { conversation, pipeline, model, organization, token, transport } = this.#options.values;
+    const key = [conversation, pipeline, model, organization, token, transport].join('\n');
+    setText(this.#target, [pipeline, model].filter((part) => part !== '').join(' · '));
+    if (key === this.#key) return;
+    const isAnother = this.#key === '' || this.#key.split('\n')[0] !== conversation || conversation === '';
+    this.#key = key;
+    this.#unsubscribe?.();
+    this.#chat?.leave();
+    const client = this.#options.client();
+    const chat = new Chat({
+      client,
+      conversation: conversation === '' ? undefined : conversation,
+      pipeline: pipeline === '' ? undefined : pipeline,
+      model: model === '' ? undefined : model,
+      organization: organization === '' ? undefined : organization,
+      onChunk: (chunk) => this.#chunk(chunk),
+      onConnection: (state) => this.#connection(state),
+    });
+    this.#chat = chat;
+    this.#unsubscribe = chat.subscribe(() => this.#changed(chat.state));
+    this.#status = 'ready';
+    if (isAnother) this.#isFollowed = true;
+    this.#changed(chat.state);
+    void this.#greet(chat);
+    if (!this.#options.isFresh) void chat.load();
+  }
+
+  /** Asks the server who it is. */
+  async #greet(chat: Chat): Promise<void> {
+    try {
+      const metadata = await this.#options.client().metadata();
+      if (chat !== this.#chat) return;
+      setText(byId('name', HTMLElement), metadata.name);
+      document.title = metadata.name;
+      if (metadata.description !== undefined) setText(byId('about', HTMLElement), metadata.description);
+      this.#options.offer(metadata);
+      this.#begin();
+    } catch (error) {
+      if (chat !== this.#chat || !isCodedError(error)) return;
+      this.#composer.fail(`${error.message} (${error.code})`);
+      if (error.code === 'authentication') this.#options.open('token');
+    }
+  }
+
+  #send(text: string): void {
+    if (this.#isBusy) return;
+    this.#options.used();
+    const images = this.#attachments.take();
+    this.#isFollowed = true;
+    this.#do((chat) =>
+      chat.send(images.length === 0 ? text : { role: 'user', content: [...images, { type: 'text', text }] }),
+    );
+  }
+
+  #do(work: (chat: Chat) => Promise<void>): void {
+    const chat = this.#chat;
+    if (chat === undefined) return;
+    work(chat).catch((error: unknown) => {
+      this.#composer.fail(isCodedError(error) ? `${error.message} (${error.code})` : String(error));
+    });
+  }
+
+  #changed(state: ChatState): void {
+    const before = this.#status;
+    this.#status = state.status;
+    const now = performance.now();
+    if (state.status === 'sending' && before !== 'sending') {
+      this.#meters.begin(now);
+      this.#timeline.begin(now);
+      this.#log.begin(now);
+    }
+    const wasBusy = before === 'sending' || before === 'streaming' || before === 'reconnecting';
+    if (wasBusy && !this.#isBusy) {
+      this.#meters.end(now);
+      this.#timeline.end(now, state.result);
+      if (state.error !== undefined)
+        this.#log.note('error', `${state.error.code}: ${state.error.message}`, now);
+      for (const warning of state.result?.warnings ?? []) this.#log.note('warning', warning, now);
+      this.#announce(state);
+    }
+    if (before !== state.status && state.status === 'sending')
+      setText(this.#announcer, 'The reply is on its way.');
+    this.#draw();
+  }
+
+  #chunk(chunk: ExecutionChunk): void {
+    const now = performance.now();
+    this.#meters.add(chunk, now);
+    this.#timeline.add(chunk, now);
+    this.#log.chunk(chunk, now);
+    this.#draw();
+  }
+
+  #connection(state: ConnectionState): void {
+    this.#log.note('connection', state, performance.now());
+    if (state === 'lost') setText(this.#announcer, 'The connection was lost. Trying again.');
+    this.#draw();
+  }
+
+  /** Tells a screen reader how the turn ended, and not each piece of it. */
+  #announce({ error, pending, messages }: ChatState): void {
+    const [call] = pending;
+    const last = messages.at(-1);
+    const words = (last?.parts ?? []).map((part) => (part.type === 'text' ? part.text : '')).join(' ');
+    const isCut = last?.state === 'partial';
+    setText(
+      this.#announcer,
+      error !== undefined
+        ? `The reply failed: ${error.message}`
+        : call !== undefined
+          ? `The tool ${call.name} waits for your approval.`
+          : `${isCut ? 'The reply was stopped' : 'The reply is complete'}: ${words}`,
+    );
+  }
+
+  #show(): void {
+    const chat = this.#chat;
+    if (chat === undefined) return;
+    const { state } = chat;
+    const now = performance.now();
+    this.#state.dataset['state'] = state.status;
+    setText(this.#state.lastElementChild ?? this.#state, WORDS[state.status]);
+    this.#welcome.hidden = state.messages.length > 0 || state.status === 'loading';
+    this.#messages.show(state);
+    this.#composer.show(state);
+    this.#meters.show(now);
+    this.#waterfall.show(this.#timeline, now);
+    this.#log.show();
+    if (this.#isFollowed) this.#scroll.scrollTop = this.#scroll.scrollHeight;
+  }
+
+  /** On narrow screens, chat and inspector take turns. */
+  #views(): void {
+    const app = byId('app', HTMLElement);
+    const chat = byId('show-chat', HTMLButtonElement);
+    const inspector = byId('show-inspector', HTMLButtonElement);
+    const choose = (view: 'chat' | 'inspector'): void => {
+      app.dataset['view'] = view;
+      chat.setAttribute('aria-pressed', String(view === 'chat'));
+      inspector.setAttribute('aria-pressed', String(view === 'inspector'));
+    };
+    chat.addEventListener('click', () => choose('chat'));
+    inspector.addEventListener('click', () => choose('inspector'));
+  }
+}
+
+new Page();

@@ -1,0 +1,133 @@
+import { el, setText } from './dom.ts';
+import { count, duration, price } from './format.ts';
+import type { ExecutionChunk, ExecutionResult } from './types.ts';
+
+/** The time over which the pace of chunks is measured, in milliseconds. */
+const WINDOW_MS = 1_000;
+/** How many bars the picture of the pace has. */
+const BARS = 40;
+
+const NAMES = {
+  first: 'First chunk',
+  elapsed: 'Time',
+  pace: 'Chunks/s',
+  chunks: 'Chunks',
+  input: 'Tokens in',
+  output: 'Tokens out',
+  cost: 'Cost',
+} as const;
+
+type Name = keyof typeof NAMES;
+
+/** What a turn costs and how fast it is, while it runs. */
+export class Meters {
+  readonly #values: Readonly<Record<Name, HTMLElement>>;
+  readonly #spark = el('span', { class: 'spark', 'aria-hidden': 'true' });
+  readonly #model: HTMLElement;
+  #startedAt = 0;
+  #firstAt: number | undefined;
+  #endedAt: number | undefined;
+  #times: number[] = [];
+  #chunks = 0;
+  #characters = 0;
+  #result: ExecutionResult | undefined;
+  #hasTurn = false;
+
+  constructor(list: HTMLElement, model: HTMLElement) {
+    this.#model = model;
+    const value = (name: Name): HTMLElement => {
+      const element = el('dd', { text: '–', 'data-meter': name });
+      const box = el('div', { class: `meter ${name}` }, el('dt', { text: NAMES[name] }), element);
+      if (name === 'pace') box.append(this.#spark);
+      list.append(box);
+      return element;
+    };
+    this.#values = {
+      ...{ first: value('first'), elapsed: value('elapsed'), pace: value('pace'), chunks: value('chunks') },
+      ...{ input: value('input'), output: value('output'), cost: value('cost') },
+    };
+    this.#spark.append(...Array.from({ length: BARS }, () => el('i')));
+  }
+
+  begin(now: number): void {
+    this.#startedAt = now;
+    this.#firstAt = this.#endedAt = this.#result = undefined;
+    this.#times = [];
+    this.#chunks = this.#characters = 0;
+    this.#hasTurn = true;
+  }
+
+  add(chunk: ExecutionChunk, now: number): void {
+    if (chunk.type === 'done') {
+      this.#result = chunk.result;
+      return;
+    }
+    this.#firstAt ??= now;
+    this.#chunks += 1;
+    this.#times.push(now);
+    if (chunk.type === 'content' || chunk.type === 'thinking') this.#characters += chunk.content.length;
+  }
+
+  end(now: number): void {
+    this.#endedAt ??= now;
+  }
+
+  show(now: number): void {
+    if (!this.#hasTurn) return;
+    const { first, elapsed, pace, chunks, input, output, cost } = this.#values;
+    const until = this.#endedAt ?? now;
+    const wait = this.#firstAt === undefined ? undefined : this.#firstAt - this.#startedAt;
+    setText(first, wait === undefined ? '–' : duration(wait));
+    setText(elapsed, duration(until - this.#startedAt));
+    setText(chunks, count(this.#chunks));
+    setText(pace, this.#paceAt(now));
+    const usage = this.#result?.usage;
+    const about = usage?.estimated === true ? '≈ ' : '';
+    setText(input, usage === undefined ? '–' : `${about}${count(usage.inputTokens)}`);
+    // Until the model says how many there are: four characters are about one token.
+    const guess = this.#characters === 0 ? '–' : `≈ ${count(Math.ceil(this.#characters / 4))}`;
+    setText(output, usage === undefined ? guess : `${about}${count(usage.outputTokens)}`);
+    setText(cost, this.#result === undefined ? '–' : price(this.#result.cost));
+    setText(this.#model, this.#result?.model ?? '');
+    this.#showSpark(until);
+  }
+
+  /** The chunks of the last second; of a turn that has ended, their mean from the first to the end. */
+  #paceAt(now: number): string {
+    if (this.#firstAt === undefined) return '–';
+    if (this.#endedAt === undefined) {
+      const seen = Math.min(WINDOW_MS, Math.max(100, now - this.#firstAt));
+      const recent = this.#times.length - lowerBound(this.#times, now - seen);
+      return ((recent / seen) * 1_000).toFixed(0);
+    }
+    const ms = Math.max(1, this.#endedAt - this.#firstAt);
+    return ((this.#chunks / ms) * 1_000).toFixed(1);
+  }
+
+  #showSpark(until: number): void {
+    const from = this.#startedAt;
+    const each = Math.max(1, until - from) / BARS;
+    const amounts = Array.from({ length: BARS }, () => 0);
+    for (const time of this.#times) {
+      const at = Math.min(BARS - 1, Math.floor((time - from) / each));
+      amounts[at] = (amounts[at] ?? 0) + 1;
+    }
+    const most = Math.max(1, ...amounts);
+    amounts.forEach((amount, at) => {
+      const bar = this.#spark.children[at];
+      if (bar instanceof HTMLElement) bar.style.height = `${Math.round((amount / most) * 100)}%`;
+    });
+  }
+}
+
+/** The first place in sorted numbers that is not below a number. */
+function lowerBound(sorted: readonly number[], least: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

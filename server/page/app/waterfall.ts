@@ -1,0 +1,88 @@
+import { el, setText } from './dom.ts';
+import { duration } from './format.ts';
+import type { Bar, Timeline } from './timeline.ts';
+
+interface Row {
+  element: HTMLElement;
+  label: HTMLElement;
+  wait: HTMLElement;
+  work: HTMLElement;
+  time: HTMLElement;
+}
+
+/** The timeline as bars under each other. */
+export class Waterfall {
+  readonly #frame: HTMLElement;
+  readonly #rows: Row[] = [];
+  readonly #list = el('ol');
+  readonly #axis = el('div', { class: 'axis', 'aria-hidden': 'true' });
+
+  constructor(frame: HTMLElement) {
+    this.#frame = frame;
+  }
+
+  show(timeline: Timeline, now: number): void {
+    const { bars } = timeline;
+    if (bars.length === 0) return;
+    if (this.#list.parentElement === null) this.#frame.replaceChildren(this.#axis, this.#list);
+    const span = timeline.spanAt(now);
+    this.#showAxis(span);
+    bars.forEach((bar, at) => {
+      const row = (this.#rows[at] ??= this.#newRow());
+      this.#showRow(row, bar, span);
+    });
+    for (const { element } of this.#rows.splice(bars.length)) element.remove();
+  }
+
+  #newRow(): Row {
+    const label = el('span', { class: 'label' });
+    const wait = el('i', { class: 'wait' });
+    const work = el('i', { class: 'work' });
+    const time = el('span', { class: 'time' });
+    const track = el('span', { class: 'track', 'aria-hidden': 'true' }, wait, work);
+    const element = el('li', {}, label, track, time);
+    this.#list.append(element);
+    return { element, label, wait, work, time };
+  }
+
+  #showRow(row: Row, bar: Bar, span: number): void {
+    const { start, kind, isFailed } = bar;
+    const end = bar.end ?? span;
+    const first = bar.first ?? end;
+    row.element.dataset['kind'] = kind;
+    row.element.dataset['failed'] = String(isFailed);
+    row.element.dataset['live'] = String(bar.end === undefined);
+    setText(row.label, bar.label);
+    row.label.title = bar.label;
+    setText(row.time, `${duration(end - start)}${isFailed ? ` ${bar.note || 'failed'}` : ''}`);
+    place(row.wait, start, first, span);
+    place(row.work, first, end, span);
+  }
+
+  #showAxis(span: number): void {
+    const step = stepOf(span);
+    const marks = Array.from({ length: Math.floor(span / step) + 1 }, (_, at) => at * step);
+    while (this.#axis.children.length > marks.length) this.#axis.lastElementChild?.remove();
+    while (this.#axis.children.length < marks.length) this.#axis.append(el('span'));
+    marks.forEach((ms, at) => {
+      const mark = this.#axis.children[at];
+      if (!(mark instanceof HTMLElement)) return;
+      mark.style.left = `${(ms / span) * 100}%`;
+      setText(mark, ms === 0 ? '0' : duration(ms));
+      mark.hidden = ms / span > 0.92;
+    });
+  }
+}
+
+function place(bar: HTMLElement, from: number, to: number, span: number): void {
+  bar.style.left = `${(from / span) * 100}%`;
+  bar.style.width = `${(Math.max(0, to - from) / span) * 100}%`;
+  bar.hidden = to <= from;
+}
+
+/** A round distance of marks, so that there are three to six. */
+function stepOf(span: number): number {
+  const rough = span / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough) ?? rough;
+}
