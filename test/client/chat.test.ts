@@ -243,7 +243,7 @@ describe('a chat', () => {
     expect(chat.state.error).toBeUndefined();
   });
 
-  test('tells of an error, and reads the stream again when asked to', async () => {
+  test('says what went wrong, and reads the stream again when asked to', async () => {
     let isAway = true;
     const events = eventsOf(saidItems('Half', ' and whole'));
     await using server = await turnServer((asked, response) => {
