@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { decide } from '../../src/index.ts';
 import type { DecisionsByCall, ExecutionOptions, Input, Message } from '../../src/index.ts';
 import { ToolLimits } from '../../middleware/tools.ts';
+import { ownerOfCaller } from '../callers/owners.ts';
 import { RequestCaller, RequestContext } from '../callers/caller.ts';
 import { fieldError, RequestError } from '../requests/request-error.ts';
 import type { Served } from './pipelines.ts';
@@ -63,67 +64,52 @@ export function ownerOf(c: ServerContext, { settings }: Service, organization: s
       field: 'org_id',
       status: 403,
     });
-  return settings.owner(caller, organization);
+  return (settings.owner ?? ownerOfCaller)(caller, organization);
 }
 
 /** A turn of the agent routes, from a body. */
 export function agentTurn(c: ServerContext, service: Service, body: unknown): TurnRequest {
   const asked = parsed(agentBody, body);
   const turn = baseTurn(c, service, asked, asked.conversation_id);
-  const { pipeline } = turn.served;
-  const { session } = turn;
   if (asked.decisions !== undefined) {
-    if (session === undefined)
+    if (turn.session === undefined)
       throw fieldError('conversation_id', 'decisions are about calls of a conversation: name it');
-    const decisions = decisionsOf(asked.decisions, typeof asked.input === 'string' ? asked.input : undefined);
-    return { ...turn, open: (options) => pipeline.executeStreamWithContext(session, decisions, options) };
+    const said = typeof asked.input === 'string' ? asked.input : undefined;
+    return { ...turn, input: decisionsOf(asked.decisions, said) };
   }
   if (asked.input === undefined) throw fieldError('input', 'give a text or messages');
-  const given: Input = messagesOf(asked.input);
-  return {
-    ...turn,
-    open: (options) =>
-      session === undefined
-        ? pipeline.executeStream(given, options)
-        : pipeline.executeStreamWithContext(session, given, options),
-  };
+  return { ...turn, input: messagesOf(asked.input) };
 }
 
 /** A turn that answers the last message of a conversation anew. */
 export function regenerateTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
-  const turn = baseTurn(c, service, parsed(common, body), key);
-  const session = { owner: turn.owner, id: key };
-  return { ...turn, open: (options) => turn.served.pipeline.regenerate(session, options) };
+  return { ...baseTurn(c, service, parsed(common, body), key), input: [] };
 }
 
 /** A turn that replaces a message of a conversation. */
 export function editTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
   const asked = parsed(editBody, body);
   const turn = baseTurn(c, service, asked, key);
-  const session = { owner: turn.owner, id: key };
-  const [given = { role: 'user' as const, content: '' }] = messagesOf(asked.message);
-  return { ...turn, open: (options) => turn.served.pipeline.edit(session, asked.message_id, given, options) };
+  return { ...turn, input: messagesOf(asked.message), edit: asked.message_id };
 }
 
 /** A turn that goes on with what was decided. */
 export function decisionsTurn(c: ServerContext, service: Service, key: string, body: unknown): TurnRequest {
   const asked = parsed(decisionsBody, body);
   const turn = baseTurn(c, service, asked, key);
-  const session = { owner: turn.owner, id: key };
-  const decisions = decisionsOf(asked.decisions, asked.message);
-  return {
-    ...turn,
-    open: (options) => turn.served.pipeline.executeStreamWithContext(session, decisions, options),
-  };
+  return { ...turn, input: decisionsOf(asked.decisions, asked.message) };
 }
 
-function baseTurn(c: ServerContext, service: Service, asked: Common, key: string | undefined): Base {
-  const { caller } = c.var;
+function baseTurn(
+  c: ServerContext,
+  service: Service,
+  asked: Common,
+  key: string | undefined,
+): Omit<TurnRequest, 'input'> {
+  const { caller, requestId } = c.var;
   const served = service.table.named(asked.pipeline);
   const owner = ownerOf(c, service, asked.org_id);
-  const session = key === undefined ? undefined : { owner, id: key };
   const given = asked.turn_id ?? c.req.header('idempotency-key');
-  const turnId = given === undefined ? crypto.randomUUID() : parsed(id, given);
   const options: ExecutionOptions = {
     values: [
       RequestCaller.with(caller),
@@ -131,12 +117,16 @@ function baseTurn(c: ServerContext, service: Service, asked: Common, key: string
       ...(asked.max_iterations === undefined ? [] : [ToolLimits.with({ maxRounds: asked.max_iterations })]),
     ],
     ...(asked.model !== undefined && { model: allowedModel(served, asked.model) }),
-    ...(session !== undefined && { turnId }),
   };
-  return { served, caller, owner, session, turnId, requestId: c.var.requestId, model: asked.model, options };
+  return {
+    ...{ served, caller, owner, requestId, options },
+    session: key === undefined ? undefined : { owner, id: key },
+    turnId: given === undefined ? crypto.randomUUID() : parsed(id, given),
+    isNamed: given !== undefined,
+    mayDetach: true,
+    model: asked.model,
+  };
 }
-
-type Base = Omit<TurnRequest, 'open'>;
 
 function allowedModel(served: Served, model: string): string {
   if (served.models.includes(model)) return model;

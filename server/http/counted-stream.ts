@@ -3,7 +3,7 @@ import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 /** A stream that says once when it is over: at its end, or when its reader leaves. */
 export class CountedStream implements SentStream {
   readonly #stream: SentStream;
-  readonly #done: () => void;
+  #done: (() => void) | undefined;
 
   constructor(stream: SentStream, done: () => void) {
     this.#stream = stream;
@@ -15,15 +15,21 @@ export class CountedStream implements SentStream {
     try {
       items = await this.#stream.next();
     } catch (error) {
-      this.#done();
+      this.#over();
       throw error;
     }
-    if (items === undefined || items.at(-1)?.type === 'end') this.#done();
+    if (items === undefined || items.at(-1)?.type === 'end') this.#over();
     return items;
   }
 
   async close(reason?: string): Promise<void> {
     await this.#stream.close(reason);
-    this.#done();
+    this.#over();
+  }
+
+  #over(): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.();
   }
 }

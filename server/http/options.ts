@@ -4,6 +4,7 @@ import type { LoggerLike } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
 import type { Auth } from '../callers/auth.ts';
 import type { Caller, CallerLimits } from '../callers/caller.ts';
+import type { ChunkLog } from '../log/chunk-log.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 
 /** Options of `createServer()`. */
@@ -50,6 +51,17 @@ export interface ServerOptions {
   ownTools?: boolean | undefined;
   /** Makes the owner of sessions and streams. Default: the caller's id, with the organization before it if the request names one. */
   owner?: ((caller: Caller, organization: string | undefined) => string) | undefined;
+  /** Where the chunks of streams are kept. Default: in memory, for one process. */
+  log?: ChunkLog | undefined;
+  /**
+   * Whether streams live apart from their connections: a client that was cut off comes back and reads what it missed, on any process that has the same log. Default: false, a client that
+   * leaves cancels its turn. A request with an id of its own joins the running turn either way.
+   */
+  resumable?: boolean | undefined;
+  /** How long a turn goes on that nobody reads, in milliseconds, if streams live apart from their connections. Default: 120,000. */
+  orphanMs?: number | undefined;
+  /** Whether the page of `useChat` has a session on the server, under the id of its chat. Default: true. */
+  uiSessions?: boolean | undefined;
   /** Where tickets wait for their use. Default: in memory. */
   tickets?: TicketStore | undefined;
   /** Where the server writes what went wrong, with the id of the request. Default: nowhere. */
@@ -89,7 +101,11 @@ const schema = z.strictObject({
   metrics: z.boolean().default(true),
   debug: z.boolean().default(false),
   ownTools: z.boolean().default(false),
-  owner: option.functionOf<NonNullable<ServerOptions['owner']>>().default(() => ownerOf),
+  owner: option.functionOf<NonNullable<ServerOptions['owner']>>().optional(),
+  log: option.methods<ChunkLog>('open', 'append', 'read', 'stop', 'settle', 'watch', 'running').optional(),
+  resumable: z.boolean().default(false),
+  orphanMs: option.milliseconds().default(120_000),
+  uiSessions: z.boolean().default(true),
   tickets: option.methods<TicketStore>('put', 'take').optional(),
   logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
   upgradeWebSocket: option.functionOf<UpgradeWebSocket>().optional(),
@@ -106,10 +122,4 @@ export function serverSettings(options: ServerOptions): ServerSettings {
 function isAuth(value: unknown): boolean {
   if (value === false || typeof value === 'function') return true;
   return typeof value === 'object' && value !== null && 'tokens' in value && typeof value.tokens === 'object';
-}
-
-/** Both parts are encoded, so that no two callers meet. */
-function ownerOf({ id }: Caller, organization: string | undefined): string {
-  const own = encodeURIComponent(id);
-  return organization === undefined ? own : `${encodeURIComponent(organization)}/${own}`;
 }

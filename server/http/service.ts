@@ -5,8 +5,14 @@ import type { Logger } from '../../src/index.ts';
 import { callerCheck } from '../callers/auth.ts';
 import type { CheckCaller } from '../callers/auth.ts';
 import { CallerCounts } from '../callers/caller-limits.ts';
+import { RequestCaller } from '../callers/caller.ts';
 import type { Caller } from '../callers/caller.ts';
 import { LOOPBACK_HOSTS, Origins } from '../callers/origins.ts';
+import { callerOfOwner } from '../callers/owners.ts';
+import { memoryLog } from '../log/memory-log.ts';
+import { resumable } from '../resumable/resumable.ts';
+import type { Resumable } from '../resumable/resumable.ts';
+import type { Format } from '../formats/format.ts';
 import { memoryTickets } from '../callers/tickets.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 import type { NodeResponse } from '../send/node-sink.ts';
@@ -15,6 +21,7 @@ import { serverSettings } from './options.ts';
 import type { ServerOptions, ServerSettings } from './options.ts';
 import { PipelineTable } from './pipelines.ts';
 import type { Pipelines } from './pipelines.ts';
+import { Settlements } from './settlements.ts';
 import { Turns } from './turns.ts';
 
 /** What the routes know of a request. */
@@ -31,6 +38,8 @@ export interface ServerEnv {
     caller: Caller;
     /** More headers of the answer. */
     headers: Record<string, string>;
+    /** The protocol of the route, for its errors. Default: that of the agent routes. */
+    format?: Format;
     /** The status of an answer that was written to Node's response. */
     directStatus?: number;
   };
@@ -46,6 +55,8 @@ export interface Service {
   settings: ServerSettings;
   log: Logger;
   table: PipelineTable;
+  /** Turns that live apart from their connections. */
+  runs: Resumable;
   turns: Turns;
   counts: CallerCounts;
   metrics: Metrics;
@@ -65,6 +76,22 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
   const counts = new CallerCounts(settings.limits);
   const metrics = new Metrics();
   const log = settings.logger === undefined ? silent : toLogger(settings.logger);
+  const settlements = new Settlements(table, counts, metrics, log);
+  const runs = resumable(Object.fromEntries(table.all.map(({ name, pipeline }) => [name, pipeline])), {
+    log: settings.log ?? memoryLog(),
+    orphanMs: settings.orphanMs,
+    // With an owner of the application's own making nobody knows whose a turn is, so that none is taken over.
+    ...(settings.owner === undefined && {
+      runOptions: ({ session }) => ({
+        values: typeof session === 'object' ? [RequestCaller.with(callerOfOwner(session.owner))] : [],
+      }),
+    }),
+  });
+  const turns = new Turns({
+    ...{ counts, metrics, settlements, runs },
+    isResumable: settings.resumable,
+    showsTrace: settings.debug,
+  });
   // Without a check of callers, only names of this machine are answered for: a page elsewhere may have pointed its own name here.
   const hosts = settings.hosts ?? (settings.auth === false ? LOOPBACK_HOSTS : undefined);
   return {
@@ -73,7 +100,8 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
     table,
     counts,
     metrics,
-    turns: new Turns({ table, counts, metrics, log, showsTrace: settings.debug }),
+    runs,
+    turns,
     origins: new Origins(hosts, settings.origins),
     tickets: settings.tickets ?? memoryTickets(),
     check: callerCheck(settings.auth),

@@ -8,6 +8,7 @@ import type { SocketLike } from '../send/socket-sink.ts';
 import { pipeToWebSocket } from '../sse.ts';
 import { agentTurn, decisionsTurn, editTurn, parsed, regenerateTurn } from './agent-request.ts';
 import { logError } from './log-error.ts';
+import { stopTurn } from './stop-turn.ts';
 import { parseJson } from './read-json.ts';
 import type { ServerContext, Service } from './service.ts';
 import type { TurnRequest } from './turns.ts';
@@ -169,7 +170,7 @@ export class SocketSession {
   /** Stops one turn of the socket, or all that run over it. */
   #stop(stream: string | undefined): void {
     for (const [turnId, owner] of this.#running)
-      if (stream === undefined || stream === turnId) this.#service.turns.stop(owner, turnId, 'stopped');
+      if (stream === undefined || stream === turnId) void stopTurn(this.#service, owner, turnId, 'stopped').catch((error: unknown) => logError(this.#c, this.#service, error));
   }
 
   /** An error that comes before a turn has begun, in the form of the format. */

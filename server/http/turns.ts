@@ -1,17 +1,20 @@
-import { SluiceError } from '../../src/index.ts';
-import { scrub, Timer } from '../../src/kit/index.ts';
-import type { ExecutionOptions, ExecutionResult, Logger, StreamEnd } from '../../src/index.ts';
+import type { ExecutionOptions, Input } from '../../src/index.ts';
+import { isSluiceError, SluiceError } from '../../src/index.ts';
+import { Timer } from '../../src/kit/index.ts';
+import type { CallerCounts } from '../callers/caller-limits.ts';
+import type { Caller } from '../callers/caller.ts';
 import { RequestError } from '../requests/request-error.ts';
+import type { Resumable } from '../resumable/resumable.ts';
 import { liveStream } from '../stream/live.ts';
 import type { PipelineStream } from '../stream/live.ts';
+import type { SentStart } from '../stream/parts.ts';
 import { endOfError, endOfResult } from '../stream/sent-end.ts';
-import type { SentEnd } from '../stream/parts.ts';
 import type { SentStream } from '../stream/sent-stream.ts';
-import type { Caller } from '../callers/caller.ts';
-import type { CallerCounts } from '../callers/caller-limits.ts';
 import { CountedStream } from './counted-stream.ts';
 import type { Metrics } from './metrics.ts';
-import type { PipelineTable, Served } from './pipelines.ts';
+import type { Served } from './pipelines.ts';
+import { Readers } from './readers.ts';
+import type { Settlements } from './settlements.ts';
 
 /** A turn that a client asks for. */
 export interface TurnRequest {
@@ -22,81 +25,76 @@ export interface TurnRequest {
   session: { owner: string; id: string } | undefined;
   /** The id of the turn and of its stream. */
   turnId: string;
+  /** Whether the client gave the id: it may ask for the same turn again, and joins it then. */
+  isNamed: boolean;
+  /** Whether the stream may live apart from its connection. */
+  mayDetach: boolean;
   /** The server's id of the request. */
   requestId: string;
   /** The model as the client asked for it. */
   model?: string | undefined;
+  input: Input;
+  /** The id of the message that the input replaces. */
+  edit?: string | undefined;
   options: ExecutionOptions;
-  /** Starts it. */
-  open: (options: ExecutionOptions) => PipelineStream;
 }
 
-/** What turns are counted with. */
+/** What turns are started with. */
 export interface TurnsSettings {
-  table: PipelineTable;
   counts: CallerCounts;
   metrics: Metrics;
-  log: Logger;
+  settlements: Settlements;
+  runs: Resumable;
+  /** Whether streams live apart from their connections. */
+  isResumable: boolean;
   showsTrace: boolean;
 }
 
-/** Starts turns, counts what they use, and knows which ones run. */
+/** Starts turns, and knows which ones run on their connections. */
 export class Turns {
   readonly #running = new Map<PipelineStream, TurnRequest>();
-  readonly #counts: CallerCounts;
-  readonly #metrics: Metrics;
-  readonly #table: PipelineTable;
-  readonly #showsTrace: boolean;
-  readonly #log: Logger;
+  readonly #settings: TurnsSettings;
+  readonly #readers: Readers;
   #idle: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
-  constructor({ table, counts, metrics, log, showsTrace }: TurnsSettings) {
-    this.#log = log;
-    this.#table = table;
-    this.#counts = counts;
-    this.#metrics = metrics;
-    this.#showsTrace = showsTrace;
+  constructor(settings: TurnsSettings) {
+    this.#settings = settings;
+    this.#readers = new Readers(settings.runs, settings.isResumable);
   }
 
-  /** How many turns run. */
-  get running(): number {
-    return this.#running.size;
-  }
-
-  /** Starts a turn. Nothing runs before the first read. Throws `invalid_request` for what the pipeline does not accept. */
+  /** Starts a turn, or joins it. Nothing runs before the first read. Throws `invalid_request` for what the pipeline does not accept. */
   start(turn: TurnRequest): SentStream {
     if (this.#isClosed)
       throw new RequestError('shutting_down', 'The server is shutting down.', { retryable: true });
-    const stream = this.#opened(turn);
-    this.#running.set(stream, turn);
-    const release = this.#counts.open(turn.caller);
-    this.#metrics.openStreams.add({}, 1);
-    const done = (): void => {
-      if (!this.#running.delete(stream)) return;
+    const { counts, metrics, isResumable } = this.#settings;
+    const isDetached = turn.mayDetach && (isResumable || turn.isNamed);
+    const opened = asRequest(() => (isDetached ? this.#detached(turn) : this.#attached(turn)));
+    const release = counts.open(turn.caller);
+    metrics.openStreams.add({}, 1);
+    return new CountedStream(opened.stream, () => {
       release();
-      this.#metrics.openStreams.add({}, -1);
-      if (this.#running.size === 0) this.#idle?.resolve();
-    };
-    stream.tap({ end: (end) => this.#settle(turn, end) });
-    const { turnId, session, served, model } = turn;
-    const sent = liveStream(
-      stream,
-      {
-        turnId,
-        name: served.name,
-        ...(session !== undefined && { session }),
-        ...(model !== undefined && { model }),
-      },
-      { trace: this.#showsTrace },
-    );
-    return new CountedStream(sent, done);
+      metrics.openStreams.add({}, -1);
+      opened.done();
+    });
   }
 
-  /** Ends a turn that runs here, as cancelled for this reason. What it has received is still delivered. False: the owner has no such turn here. */
-  stop(owner: string, turnId: string, reason: string): boolean {
+  /** A reader of a stream that was started before. */
+  joined(stream: SentStream, key: { owner: string; id: string }): SentStream {
+    const { metrics } = this.#settings;
+    metrics.openStreams.add({}, 1);
+    const leave = this.#readers.enter(key);
+    return new CountedStream(stream, () => {
+      metrics.openStreams.add({}, -1);
+      leave();
+    });
+  }
+
+  /** Ends a turn that runs on a connection of this process, as cancelled for this reason. False: the owner has no such turn here. */
+  stop(owner: string, is: (turn: TurnRequest) => boolean, reason: string): boolean {
     for (const [stream, turn] of this.#running) {
-      if (turn.owner !== owner || turn.turnId !== turnId) continue;
+      if (turn.owner !== owner || !is(turn)) continue;
+      // What it has received is still delivered.
       stream.abort(new SluiceError('aborted', 'The turn was stopped.', { reason }));
       return true;
     }
@@ -106,58 +104,89 @@ export class Turns {
   /** Takes no more turns, waits for those that run, and ends the rest after so many milliseconds, with an error that says why. */
   async drained(timeoutMs: number): Promise<void> {
     this.#isClosed = true;
-    if (this.#running.size === 0) return;
-    this.#idle ??= Promise.withResolvers<void>();
+    const deadline = new AbortController();
+    this.#deadline = deadline;
     using timer = new Timer(() => this.end());
     timer.start(timeoutMs);
-    await this.#idle.promise;
+    this.#idle ??= Promise.withResolvers<void>();
+    if (this.#running.size === 0) this.#idle.resolve();
+    await Promise.all([this.#idle.promise, this.#settings.runs.close({ signal: deadline.signal })]);
   }
+
+  #deadline: AbortController | undefined;
 
   /** Ends all turns that run, with an error that says why. */
   end(): void {
     const error = new SluiceError('shutting_down', 'The server was shut down before the turn was done.');
     for (const stream of this.#running.keys()) stream.abort(error);
+    this.#deadline?.abort();
   }
 
-  #opened({ options, open }: TurnRequest): PipelineStream {
-    try {
-      return open(options);
-    } catch (error) {
-      // Everything that can be wrong here came with the request; the message names fields and kinds, never a value.
-      if (error instanceof SluiceError && error.code === 'invalid_options')
-        throw new RequestError('invalid_request', error.message);
-      throw error;
-    }
+  /** A turn that ends with its connection. */
+  #attached(turn: TurnRequest): Opened {
+    const stream = executionOf(turn);
+    this.#running.set(stream, turn);
+    stream.tap({
+      end: ({ reply, error }) =>
+        this.#settings.settlements.settle(turn, reply === undefined ? endOfError(error) : endOfResult(reply), error),
+    });
+    return {
+      stream: liveStream(stream, startOf(turn), { trace: this.#settings.showsTrace }),
+      done: () => {
+        this.#running.delete(stream);
+        if (this.#running.size === 0) this.#idle?.resolve();
+      },
+    };
   }
 
-  #settle(
-    { served, caller, turnId, requestId }: TurnRequest,
-    { reply, error }: StreamEnd<ExecutionResult>,
-  ): void {
-    const end: SentEnd = reply === undefined ? endOfError(error) : endOfResult(reply);
-    const pipeline = served.name;
-    const { usage, cost, outcome, latencyMs, timeToFirstChunkMs } = end;
-    if (end.replayed !== true) this.#counts.spend(caller, usage, cost);
-    this.#metrics.turns.add({ pipeline, outcome });
-    if (outcome === 'failed' && end.error !== undefined) {
-      const { code } = end.error;
-      this.#metrics.turnErrors.add({ pipeline, code });
-      this.#log.error('turn failed', {
-        requestId,
-        turnId,
-        pipeline,
-        code,
-        error: scrub(error?.message ?? ''),
-      });
-    }
-    if (latencyMs !== undefined) this.#metrics.turnSeconds.add({ pipeline }, latencyMs / 1_000);
-    if (timeToFirstChunkMs !== undefined)
-      this.#metrics.firstChunkSeconds.add({ pipeline }, timeToFirstChunkMs / 1_000);
-    if (cost?.status === 'exact' || cost?.status === 'estimated')
-      this.#metrics.costUsd.add({ pipeline }, cost.totalUsd ?? 0);
-    if (usage === undefined) return;
-    const model = this.#table.label(end.model);
-    this.#metrics.tokens.add({ pipeline, model, kind: 'input' }, usage.inputTokens);
-    this.#metrics.tokens.add({ pipeline, model, kind: 'output' }, usage.outputTokens);
+  /** A turn that lives in a log, where other readers find it. */
+  #detached(turn: TurnRequest): Opened {
+    const { runs, settlements } = this.#settings;
+    const { owner, session, turnId, served, model, edit, input, options } = turn;
+    settlements.expect(turn);
+    const stream = runs.stream(session, input, {
+      ...options,
+      turnId,
+      name: served.name,
+      ...(session === undefined && { owner }),
+      ...(model !== undefined && { shownModel: model }),
+      ...(edit !== undefined && { edit }),
+    });
+    return { stream, done: this.#readers.enter({ owner, id: turnId }) };
+  }
+}
+
+interface Opened {
+  stream: SentStream;
+  /** Its reader has the end, or has left. */
+  done: () => void;
+}
+
+function startOf({ turnId, session, served, model }: TurnRequest): Omit<SentStart, 'startedAt'> {
+  return {
+    turnId,
+    name: served.name,
+    ...(session !== undefined && { session }),
+    ...(model !== undefined && { model }),
+  };
+}
+
+function executionOf({ served, session, input, edit, turnId, options }: TurnRequest): PipelineStream {
+  const { pipeline } = served;
+  if (session === undefined) return pipeline.executeStream(input, options);
+  const ofTurn = { ...options, turnId };
+  if (edit === undefined) return pipeline.executeStreamWithContext(session, input, ofTurn);
+  const message = Array.isArray(input) ? input[0] : input;
+  return pipeline.edit(session, edit, message, ofTurn);
+}
+
+/** Everything that can be wrong when a turn is opened came with its request. The message names fields and kinds, never a value. */
+function asRequest<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (isSluiceError(error) && error.code === 'invalid_options')
+      throw new RequestError('invalid_request', error.message);
+    throw error;
   }
 }

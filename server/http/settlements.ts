@@ -1,0 +1,77 @@
+import type { Logger } from '../../src/index.ts';
+import { scrub } from '../../src/kit/index.ts';
+import type { CallerCounts } from '../callers/caller-limits.ts';
+import type { SentEnd } from '../stream/parts.ts';
+import type { Metrics } from './metrics.ts';
+import type { PipelineTable } from './pipelines.ts';
+import type { TurnRequest } from './turns.ts';
+
+/** Whose turn it was, for the sums. */
+type Settled = Pick<TurnRequest, 'served' | 'caller' | 'turnId' | 'requestId'>;
+
+/** Counts what turns have used, once each, and writes to the log which ones failed. */
+export class Settlements {
+  /** Turns that run apart from their connections in this process, by their owners and ids. */
+  readonly #expected = new Map<string, Settled>();
+  readonly #table: PipelineTable;
+  readonly #counts: CallerCounts;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+
+  constructor(table: PipelineTable, counts: CallerCounts, metrics: Metrics, log: Logger) {
+    this.#table = table;
+    this.#counts = counts;
+    this.#metrics = metrics;
+    this.#log = log;
+  }
+
+  /** A turn that tells its end later. */
+  expect({ owner, turnId, served, caller, requestId }: TurnRequest): void {
+    const name = nameOf(owner, turnId);
+    if (this.#expected.size >= MAX_EXPECTED) this.#expected.delete(this.#expected.keys().next().value ?? '');
+    if (!this.#expected.has(name)) this.#expected.set(name, { served, caller, turnId, requestId });
+  }
+
+  /** The end of such a turn. */
+  ended(owner: string, turnId: string, end: SentEnd): void {
+    const name = nameOf(owner, turnId);
+    const turn = this.#expected.get(name);
+    if (turn === undefined) return;
+    this.#expected.delete(name);
+    this.settle(turn, end);
+  }
+
+  settle({ served, caller, turnId, requestId }: Settled, end: SentEnd, error?: Error): void {
+    const pipeline = served.name;
+    const { usage, cost, outcome, latencyMs, timeToFirstChunkMs } = end;
+    const metrics = this.#metrics;
+    if (end.replayed !== true) this.#counts.spend(caller, usage, cost);
+    metrics.turns.add({ pipeline, outcome });
+    if (outcome === 'failed' && end.error !== undefined) {
+      const { code } = end.error;
+      metrics.turnErrors.add({ pipeline, code });
+      this.#log.error('turn failed', {
+        requestId,
+        turnId,
+        pipeline,
+        code,
+        ...(error !== undefined && { error: scrub(error.message) }),
+      });
+    }
+    if (latencyMs !== undefined) metrics.turnSeconds.add({ pipeline }, latencyMs / 1_000);
+    if (timeToFirstChunkMs !== undefined) metrics.firstChunkSeconds.add({ pipeline }, timeToFirstChunkMs / 1_000);
+    if (cost?.status === 'exact' || cost?.status === 'estimated')
+      metrics.costUsd.add({ pipeline }, cost.totalUsd ?? 0);
+    if (usage === undefined) return;
+    const model = this.#table.label(end.model);
+    metrics.tokens.add({ pipeline, model, kind: 'input' }, usage.inputTokens);
+    metrics.tokens.add({ pipeline, model, kind: 'output' }, usage.outputTokens);
+  }
+}
+
+/** Turns whose end never comes are forgotten, the oldest first. */
+const MAX_EXPECTED = 100_000;
+
+function nameOf(owner: string, turnId: string): string {
+  return JSON.stringify([owner, turnId]);
+}
