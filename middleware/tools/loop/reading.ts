@@ -2,6 +2,9 @@ import { Accumulator } from '../../../src/index.ts';
 import type { Message, StreamChunk } from '../../../src/index.ts';
 import { CallIds } from './call-ids.ts';
 
+/** What no chunk has as its call. A number: two numbers are compared faster than a number and nothing. */
+const NO_CALL = -1;
+
 /** Reads the reply of one round: gives its calls our ids, and keeps it. It is on the hot path: pieces of text are only kept. */
 export class Reading {
   /** What the ids are made of, with the round. */
@@ -13,7 +16,7 @@ export class Reading {
   /** The text that came last. Strings grow faster than a list of them. */
   #text = '';
   /** The call that made the text. */
-  #textOf: number | undefined;
+  #textOf: number | undefined = NO_CALL;
   /** The number of what came last. */
   call: number | undefined;
   /** Whether a call came that the provider has not run. A reset may have voided it. */
@@ -46,7 +49,7 @@ export class Reading {
       this.#textOf = chunk.call;
       return chunk;
     }
-    this.#textOf = undefined;
+    this.#textOf = NO_CALL;
     if (chunk.type === 'tool_call' && chunk.providerExecuted !== true) this.hasCalls = true;
     if (chunk.type === 'tool_result' && chunk.providerExecuted !== true) this.ranBelow = true;
     this.#ids ??= new CallIds(this.turnId, this.#round);
