@@ -18,6 +18,8 @@ const config: KnipConfig = {
     'test/server/agents/run.ts',
     'test/histories/kills/{child,gated-child}.ts',
     'test/runtimes/{main.ts,command.js,worker.js}',
+    'server/page/app/main.ts!',
+    'test/server/agents/run.ts',
     'examples/*.ts',
   ],
   // The bench is a package of its own.
