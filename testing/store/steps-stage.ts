@@ -39,9 +39,11 @@ export const everyStep: readonly Step[] = [
         path: 'x/y',
       },
     ],
+    fingerprints: { a: 'f2' },
   },
   { kind: 'started', callId: 'a' },
   { kind: 'result', callId: 'a', content: 'paid', isError: false, outcome: 'done' },
+  { kind: 'result', callId: 'a', content: 'paid late', isError: false, outcome: 'done', late: true },
   { kind: 'wait', pending: [{ callId: 'b', name: 'mail', arguments: [], waitsFor: 'approval' }] },
   {
     kind: 'decision',
