@@ -6,6 +6,9 @@ import { measured } from './http/measured.ts';
 import type { ServerOptions } from './http/options.ts';
 import type { Pipelines } from './http/pipelines.ts';
 import { answerError, isAlreadySent } from './http/respond.ts';
+import { compatibleRoutes, formatOfPath } from './http/routes/compatible.ts';
+import { uiMessageRoutes } from './http/routes/ui-message.ts';
+import { streamRoutes } from './http/routes/streams.ts';
 import { agentRoutes } from './http/routes/agent.ts';
 import { conversationRoutes } from './http/routes/conversations.ts';
 import { healthRoutes, serviceRoutes } from './http/routes/service.ts';
@@ -70,18 +73,26 @@ function appOf(service: Service): ServerApp {
   app.use(measured(service), checkedTarget(service), sharedWithOrigins(service));
   app.onError((error, c) => {
     logError(c, service, error);
-    return answerError(c, agentFormat, error);
+    return answerError(c, formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat, error);
   });
   app.notFound((c) =>
-    answerError(c, agentFormat, new RequestError('not_found', 'There is no such address.', { status: 404 })),
+    answerError(
+      c,
+      formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat,
+      new RequestError('not_found', 'There is no such address.', { status: 404 }),
+    ),
   );
   healthRoutes(app, service);
   const { basePath } = service.settings;
-  for (const path of ['/ws', `${basePath}/agent/stream`]) app.use(path, checkedOrigin(service));
-  for (const path of [`${basePath}/*`, '/v1/*', '/metrics', '/ws']) app.use(path, authenticated(service));
+  for (const path of ['/ws', `${basePath}/*`, '/api/chat/*']) app.use(path, checkedOrigin(service));
+  for (const path of [`${basePath}/*`, '/v1/*', '/api/chat', '/api/chat/*', '/metrics', '/ws'])
+    app.use(path, authenticated(service));
   serviceRoutes(app, service);
   agentRoutes(app, service);
   conversationRoutes(app, service);
+  streamRoutes(app, service);
+  compatibleRoutes(app, service);
+  uiMessageRoutes(app, service);
   socketRoutes(app, service);
   return app;
 }

@@ -10,7 +10,7 @@ import type { ServerContext, Service } from './service.ts';
 import type { TurnRequest } from './turns.ts';
 
 /** Ids that clients make up. */
-const id = z.string().min(1).max(200);
+export const id = z.string().min(1).max(200);
 
 /** What every request that starts a turn may have. Unknown fields are left alone: clients send more than we read. */
 const common = z.object({

@@ -9,6 +9,8 @@ export interface PipelineEntry {
   description?: string | undefined;
   /** The model that answers, for clients that ask. */
   model?: string | undefined;
+  /** The provider behind it: `anthropic` gets what is special to that API as it came; fields of OpenAI's APIs that we have no name for go to the options of this one. */
+  provider?: string | undefined;
   /** Models that a client may choose. The pipeline gets the name as the option `model`. Default: none, the pipeline's own model answers. */
   models?: readonly string[] | undefined;
 }
@@ -22,6 +24,8 @@ export interface Served extends PipelineEntry {
   models: readonly string[];
   /** The names of its own tools. */
   tools: ReadonlySet<string>;
+  /** Those of them that the client runs. */
+  clientTools: readonly string[];
 }
 
 /** The pipelines of a server, by their names and by the models that they offer. */
@@ -82,7 +86,9 @@ function servedOf(name: string, entry: Pipeline | PipelineEntry): Served {
       'invalid_options',
       `createServer(): ${name} is not a pipeline: give one, or { pipeline }.`,
     );
-  return { ...rest, name, pipeline, models, tools: new Set(toolsOf(pipeline.middleware).keys()) };
+  const tools = toolsOf(pipeline.middleware);
+  const clientTools = [...tools.values()].flatMap((tool) => (tool.run === undefined ? [tool.name] : []));
+  return { ...rest, name, pipeline, models, tools: new Set(tools.keys()), clientTools };
 }
 
 function isPipeline(value: unknown): value is Pipeline {

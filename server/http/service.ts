@@ -12,7 +12,6 @@ import { callerOfOwner } from '../callers/owners.ts';
 import { memoryLog } from '../log/memory-log.ts';
 import { resumable } from '../resumable/resumable.ts';
 import type { Resumable } from '../resumable/resumable.ts';
-import type { Format } from '../formats/format.ts';
 import { memoryTickets } from '../callers/tickets.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 import type { NodeResponse } from '../send/node-sink.ts';
@@ -38,8 +37,6 @@ export interface ServerEnv {
     caller: Caller;
     /** More headers of the answer. */
     headers: Record<string, string>;
-    /** The protocol of the route, for its errors. Default: that of the agent routes. */
-    format?: Format;
     /** The status of an answer that was written to Node's response. */
     directStatus?: number;
   };
@@ -86,6 +83,7 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
         values: typeof session === 'object' ? [RequestCaller.with(callerOfOwner(session.owner))] : [],
       }),
     }),
+    onEnd: (_start, end, { owner, id }) => settlements.ended(owner, id, end),
   });
   const turns = new Turns({
     ...{ counts, metrics, settlements, runs },

@@ -59,7 +59,8 @@ export class Settlements {
       });
     }
     if (latencyMs !== undefined) metrics.turnSeconds.add({ pipeline }, latencyMs / 1_000);
-    if (timeToFirstChunkMs !== undefined) metrics.firstChunkSeconds.add({ pipeline }, timeToFirstChunkMs / 1_000);
+    if (timeToFirstChunkMs !== undefined)
+      metrics.firstChunkSeconds.add({ pipeline }, timeToFirstChunkMs / 1_000);
     if (cost?.status === 'exact' || cost?.status === 'estimated')
       metrics.costUsd.add({ pipeline }, cost.totalUsd ?? 0);
     if (usage === undefined) return;

@@ -170,7 +170,10 @@ export class SocketSession {
   /** Stops one turn of the socket, or all that run over it. */
   #stop(stream: string | undefined): void {
     for (const [turnId, owner] of this.#running)
-      if (stream === undefined || stream === turnId) void stopTurn(this.#service, owner, turnId, 'stopped').catch((error: unknown) => logError(this.#c, this.#service, error));
+      if (stream === undefined || stream === turnId)
+        void stopTurn(this.#service, owner, turnId, 'stopped').catch((error: unknown) =>
+          logError(this.#c, this.#service, error),
+        );
   }
 
   /** An error that comes before a turn has begun, in the form of the format. */

@@ -1,9 +1,9 @@
-import type { ExecutionOptions, Input } from '../../src/index.ts';
+import type { ExecutionOptions, Input, Message } from '../../src/index.ts';
 import { isSluiceError, SluiceError } from '../../src/index.ts';
 import { Timer } from '../../src/kit/index.ts';
 import type { CallerCounts } from '../callers/caller-limits.ts';
 import type { Caller } from '../callers/caller.ts';
-import { RequestError } from '../requests/request-error.ts';
+import { fieldError, RequestError } from '../requests/request-error.ts';
 import type { Resumable } from '../resumable/resumable.ts';
 import { liveStream } from '../stream/live.ts';
 import type { PipelineStream } from '../stream/live.ts';
@@ -128,7 +128,11 @@ export class Turns {
     this.#running.set(stream, turn);
     stream.tap({
       end: ({ reply, error }) =>
-        this.#settings.settlements.settle(turn, reply === undefined ? endOfError(error) : endOfResult(reply), error),
+        this.#settings.settlements.settle(
+          turn,
+          reply === undefined ? endOfError(error) : endOfResult(reply),
+          error,
+        ),
     });
     return {
       stream: liveStream(stream, startOf(turn), { trace: this.#settings.showsTrace }),
@@ -176,8 +180,18 @@ function executionOf({ served, session, input, edit, turnId, options }: TurnRequ
   if (session === undefined) return pipeline.executeStream(input, options);
   const ofTurn = { ...options, turnId };
   if (edit === undefined) return pipeline.executeStreamWithContext(session, input, ofTurn);
-  const message = Array.isArray(input) ? input[0] : input;
-  return pipeline.edit(session, edit, message, ofTurn);
+  return pipeline.edit(session, edit, messageIn(input), ofTurn);
+}
+
+/** The message that replaces another one. */
+function messageIn(input: Input): Message {
+  const first: Input | undefined = isList(input) ? input[0] : input;
+  if (first !== undefined && 'role' in first) return first;
+  throw fieldError('message', 'give one message of the user');
+}
+
+function isList(input: Input): input is readonly Message[] {
+  return Array.isArray(input);
 }
 
 /** Everything that can be wrong when a turn is opened came with its request. The message names fields and kinds, never a value. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ContextEntry } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
-import type { ChunkLog, LoggedStart } from '../log/chunk-log.ts';
+import type { ChunkLog, LoggedStart, StreamKey } from '../log/chunk-log.ts';
 import type { SentEnd } from '../stream/parts.ts';
 
 /** What becomes of a turn whose process died. */
@@ -50,7 +50,7 @@ export interface ResumableOptions {
    * Called once for each run in this process, when it is over and stored: also for one that was stopped, that nobody read, or that lost its stream (`lease_lost`). For meters and
    * limits of callers. What it throws is left out.
    */
-  onEnd?: (start: LoggedStart, end: SentEnd) => void;
+  onEnd?: (start: LoggedStart, end: SentEnd, key: StreamKey) => void;
 }
 
 const schema = z.strictObject({
@@ -65,7 +65,7 @@ const schema = z.strictObject({
   maxTakeovers: option.count(0).default(2),
   maxRequestCharacters: option.count(0).default(262_144),
   runOptions: option.functionOf<(start: LoggedStart) => RunOptions>().optional(),
-  onEnd: option.functionOf<(start: LoggedStart, end: SentEnd) => void>().optional(),
+  onEnd: option.functionOf<(start: LoggedStart, end: SentEnd, key: StreamKey) => void>().optional(),
 });
 
 /** The options with their defaults. */

@@ -274,7 +274,7 @@ class Resumable implements AsyncDisposable {
     const { onEnd } = this.#settings;
     const ended = (end: SentEnd): void =>
       guarded(
-        () => onEnd?.(start, end),
+        () => onEnd?.(start, end, key),
         () => undefined,
       );
     const run = new Run({ log, key, start, opened, storeWaitMs, coalesceMs, orphanMs, ended, stream });

@@ -31,7 +31,8 @@ export function conversationRoutes(app: ServerApp, service: Service): void {
   app.get(one, async (c) => {
     const { key, store, session } = await existing(c, service);
     const branches = await store.branches(key);
-    return c.json(bodyOf(session, branches));
+    const [running] = await service.runs.running(key);
+    return c.json({ ...bodyOf(session, branches), running });
   });
 
   app.delete(one, async (c) => {

@@ -279,8 +279,8 @@ describe('S16 limits of a caller', () => {
   });
 
   test('count its open streams until they end or are left', async () => {
-    const { ask } = stage([{ hang: true }, 'Hi'], { limits: { concurrentStreams: 1 } });
-    const open = await ask('/api/v1/agent/stream', { body: hi, headers: {} }).then((response) => response);
+    const { ask } = stage([{ text: 'One', hang: true }, 'Hi'], { limits: { concurrentStreams: 1 } });
+    const open = await ask('/api/v1/agent/stream', { body: hi });
     expect(await codeOf(await ask(RUN, { body: hi }))).toEqual([429, 'rate_limited']);
     await open.body?.cancel();
     expect((await ask(RUN, { body: hi })).status).toBe(200);

@@ -1,0 +1,211 @@
+import { decide } from '../../../src/index.ts';
+import type { Decision, Input, Message } from '../../../src/index.ts';
+import { ToolLimits } from '../../../middleware/tools.ts';
+import { RequestCaller } from '../../callers/caller.ts';
+import { anthropicAnswer, anthropicFormat } from '../../formats/anthropic.ts';
+import { anthropicCount } from '../../formats/anthropic-count.ts';
+import { anthropicModel, anthropicModels } from '../../formats/anthropic-models.ts';
+import { chatCompletion, chatCompletions } from '../../formats/chat-completions.ts';
+import type { EncoderOptions, ErrorBody, Format } from '../../formats/format.ts';
+import { response, responses } from '../../formats/responses.ts';
+import { parseAnthropicCount, parseAnthropicMessages } from '../../requests/anthropic-messages.ts';
+import { parseChatCompletion } from '../../requests/chat-completions.ts';
+import { isRecord } from '../../requests/read.ts';
+import { fieldError } from '../../requests/request-error.ts';
+import type { ParsedRequest } from '../../requests/request.ts';
+import { parseResponse } from '../../requests/responses.ts';
+import type { SentItem } from '../../stream/sent-stream.ts';
+import { ownerOf, parsed, id } from '../agent-request.ts';
+import { limited } from '../guards.ts';
+import type { PipelineTable, Served } from '../pipelines.ts';
+import { readJson } from '../read-json.ts';
+import { answerStream, collected, retriesOf } from '../respond.ts';
+import type { ServerApp, ServerContext, Service } from '../service.ts';
+import type { TurnRequest } from '../turns.ts';
+
+/** A protocol of another service, which its clients speak with a changed address. */
+interface Protocol {
+  path: string;
+  format: Format;
+  parse: (body: unknown, c: ServerContext, served: Served, inSession: boolean) => ParsedRequest;
+  answer: (
+    items: readonly SentItem[],
+    options: EncoderOptions,
+    requestId: string,
+    retries: number,
+  ) => ErrorBody;
+}
+
+const PROTOCOLS: readonly Protocol[] = [
+  {
+    path: '/v1/chat/completions',
+    format: chatCompletions,
+    parse: (body, _c, { tools, provider }, session) =>
+      parseChatCompletion(body, { ownTools: tools, session, provider }),
+    answer: chatCompletion,
+  },
+  {
+    path: '/v1/responses',
+    format: responses,
+    parse: (body, _c, { tools, provider }, session) =>
+      parseResponse(body, { ownTools: tools, session, provider }),
+    answer: response,
+  },
+  {
+    path: '/v1/messages',
+    format: anthropicFormat,
+    parse: (body, c, { tools, provider }) =>
+      parseAnthropicMessages(body, c.req.raw.headers, {
+        ownTools: tools,
+        verbatim: provider === 'anthropic',
+      }),
+    answer: anthropicAnswer,
+  },
+];
+
+/** The header that makes a request a turn of a conversation: then only its new messages are taken. */
+const SESSION_HEADER = 'x-sluice-session';
+
+/** The protocol of a path, for errors that come before its route. */
+export function formatOfPath(path: string, headers: Headers): Format | undefined {
+  if (!path.startsWith('/v1/')) return undefined;
+  if (path.startsWith('/v1/messages') || headers.has('anthropic-version')) return anthropicFormat;
+  return path.startsWith('/v1/responses') ? responses : chatCompletions;
+}
+
+/** The routes of OpenAI and Anthropic. */
+export function compatibleRoutes(app: ServerApp, service: Service): void {
+  for (const protocol of PROTOCOLS)
+    app.post(protocol.path, limited(service), async (c) => {
+      const body = await readCompatible(c, service);
+      const { served, model } = servedFor(service.table, body);
+      const session = c.req.header(SESSION_HEADER);
+      const request = protocol.parse(body, c, served, session !== undefined);
+      const turn = await turnOf(c, service, { request, served, model, session });
+      const stream = service.turns.start(turn);
+      const { format } = protocol;
+      if (request.stream)
+        return answerStream(c, service, stream, { format, encoder: request.encoder, id: turn.turnId });
+      const { items } = await collected(c, stream);
+      return sent(protocol.answer(items, request.encoder, c.var.requestId, retriesOf(c.req.raw.headers)));
+    });
+
+  app.post('/v1/messages/count_tokens', async (c) => {
+    const body = await readCompatible(c, service);
+    const { served } = servedFor(service.table, body);
+    const settings = { ownTools: served.tools, verbatim: served.provider === 'anthropic' };
+    return sent(
+      anthropicCount(parseAnthropicCount(body, c.req.raw.headers, settings).encoder, c.var.requestId),
+    );
+  });
+
+  app.get('/v1/models', (c) => {
+    const names = modelsOf(service.table);
+    if (c.req.header('anthropic-version') !== undefined)
+      return sent(
+        anthropicModels(
+          names.map((name) => ({ id: name })),
+          new URL(c.req.url).searchParams,
+          c.var.requestId,
+        ),
+      );
+    return c.json({ object: 'list', data: names.map(openaiModel) });
+  });
+
+  app.get('/v1/models/:id{.+}', (c) => {
+    const names = modelsOf(service.table);
+    const name = c.req.param('id');
+    if (c.req.header('anthropic-version') !== undefined)
+      return sent(
+        anthropicModel(
+          names.map((one) => ({ id: one })),
+          name,
+          c.var.requestId,
+        ),
+      );
+    if (!names.includes(name)) service.table.forModel('');
+    return c.json(openaiModel(name));
+  });
+}
+
+function sent({ status, headers, body }: ErrorBody): Response {
+  return Response.json(body, { status, headers });
+}
+
+/** The body of a request to a compatible route: images make it large. */
+export function readCompatible(c: ServerContext, { settings }: Service): Promise<unknown> {
+  const { maxCompatibleBodyBytes: maxBytes, maxDepth, bodyTimeoutMs: timeoutMs } = settings;
+  return readJson(c.req.raw, { maxBytes, maxDepth, timeoutMs });
+}
+
+function servedFor(table: PipelineTable, body: unknown): { served: Served; model?: string } {
+  const model = isRecord(body) ? body['model'] : undefined;
+  if (typeof model !== 'string') throw fieldError('model', 'give the name of a model');
+  return table.forModel(model);
+}
+
+function modelsOf({ all }: PipelineTable): string[] {
+  return all.flatMap(({ name, models }) => [name, ...models]);
+}
+
+function openaiModel(name: string): Record<string, unknown> {
+  return { id: name, object: 'model', created: 0, owned_by: 'sluice' };
+}
+
+interface Asked {
+  request: ParsedRequest;
+  served: Served;
+  model: string | undefined;
+  session: string | undefined;
+}
+
+async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise<TurnRequest> {
+  const { request, served, model, session } = asked;
+  const { caller, requestId } = c.var;
+  const owner = ownerOf(c, service, undefined);
+  const key = session === undefined ? undefined : { owner, id: parsed(id, session) };
+  const given = c.req.header('idempotency-key');
+  // The tools of the client and ours in one round could not be answered without a store.
+  const hasBoth = session === undefined && (request.options.tools?.length ?? 0) > 0;
+  const { model: _asked, ...options } = request.options;
+  return {
+    ...{ served, caller, owner, requestId },
+    session: key,
+    turnId: given === undefined ? crypto.randomUUID() : parsed(id, given),
+    isNamed: given !== undefined,
+    // These clients do not come back to a stream.
+    mayDetach: given !== undefined,
+    model: request.encoder.model,
+    input: key === undefined ? request.input : await newInput(served, key, request.input),
+    options: {
+      ...options,
+      ...(model !== undefined && { model }),
+      values: [
+        RequestCaller.with(caller),
+        ...(hasBoth && !service.settings.ownTools ? [ToolLimits.with({ ownTools: false })] : []),
+      ],
+    },
+  };
+}
+
+/** What is new in a request that repeats the whole conversation: what follows the last reply. Results of calls that wait become decisions. */
+async function newInput(
+  { pipeline }: Served,
+  key: { owner: string; id: string },
+  input: Input,
+): Promise<Input> {
+  if (!Array.isArray(input)) return input;
+  const messages: readonly Message[] = input;
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  const news = messages.slice(last + 1).filter(({ role }) => role !== 'system');
+  const session = await pipeline.store.load(key, { last: 0, open: true });
+  const waiting = new Set(session?.openTurn?.pending.map(({ callId }) => callId));
+  if (waiting.size === 0) return news;
+  const on: Record<string, Decision> = {};
+  for (const part of news.flatMap(({ content }) => (typeof content === 'string' ? [] : content)))
+    if (part.type === 'tool_result' && waiting.has(part.id))
+      on[part.id] = { result: part.content, ...(part.isError === true && { isError: true }) };
+  if (Object.keys(on).length === 0) return news;
+  const said = news.find(({ role }) => role === 'user');
+  return decide(on, said === undefined ? {} : { message: said });
+}

@@ -1,0 +1,69 @@
+import * as z from 'zod';
+import { uiMessageFormat } from '../../formats/ui-message.ts';
+import { isRecord } from '../../requests/read.ts';
+import { RequestError } from '../../requests/request-error.ts';
+import { parseUiMessages } from '../../requests/ui-message.ts';
+import { id, ownerOf, parsed } from '../agent-request.ts';
+import { limited } from '../guards.ts';
+import { answerStream } from '../respond.ts';
+import type { ServerApp, Service } from '../service.ts';
+import type { TurnRequest } from '../turns.ts';
+import { RequestCaller } from '../../callers/caller.ts';
+import { readCompatible } from './compatible.ts';
+import { answerRead, cursorOf } from './streams.ts';
+
+const extra = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
+
+/** What `useChat` of the AI SDK calls by default: `POST /api/chat`, and `GET /api/chat/:id/stream` to come back. */
+export function uiMessageRoutes(app: ServerApp, service: Service): void {
+  const { settings, table, runs } = service;
+
+  app.post('/api/chat', limited(service), async (c) => {
+    const body = await readCompatible(c, service);
+    const asked = parsed(extra, body);
+    const served = table.named(asked.pipeline);
+    const { uiSessions: session } = settings;
+    const request = parseUiMessages(body, { session, clientTools: served.clientTools });
+    const owner = ownerOf(c, service, asked.org_id);
+    const key =
+      session && request.chatId !== undefined ? { owner, id: parsed(id, request.chatId) } : undefined;
+    const turn: TurnRequest = {
+      ...{ served, owner, session: key, caller: c.var.caller, requestId: c.var.requestId },
+      turnId: request.turnId ?? crypto.randomUUID(),
+      isNamed: request.turnId !== undefined,
+      mayDetach: true,
+      input: request.action === 'regenerate' && key !== undefined ? [] : request.input,
+      ...(request.action === 'edit' && key !== undefined && { edit: await editedId(served, key, body) }),
+      options: { ...request.options, values: [RequestCaller.with(c.var.caller)] },
+    };
+    return answerStream(c, service, service.turns.start(turn), {
+      format: uiMessageFormat,
+      encoder: request.encoder,
+      id: turn.turnId,
+    });
+  });
+
+  app.get('/api/chat/:id/stream', async (c) => {
+    const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: c.req.param('id') };
+    const after = cursorOf(c);
+    const answer = await runs.join(session, { after });
+    return answerRead(c, service, answer, { format: uiMessageFormat, include: new Set(), after, none: 204 });
+  });
+}
+
+/** The stored message that the client's last one replaces. The client's ids are its own: the message of the user at the same place is meant. */
+async function editedId(
+  { pipeline }: TurnRequest['served'],
+  key: { owner: string; id: string },
+  body: unknown,
+): Promise<string> {
+  const messages: unknown = isRecord(body) ? body['messages'] : undefined;
+  const said = Array.isArray(messages)
+    ? messages.filter((message) => isRecord(message) && message['role'] === 'user').length
+    : 0;
+  const session = await pipeline.store.load(key, { ids: true });
+  const ids = session?.messages.flatMap(({ role }, at) => (role === 'user' ? [session.ids?.[at]] : []));
+  const found = ids?.[said - 1];
+  if (found !== undefined) return found;
+  throw new RequestError('not_found', 'There is no such message.', { status: 404 });
+}

@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import { memoryLog } from 'sluice/server';
+import { manualGate } from 'sluice/testing';
+import { dataOf, eventsOf } from '../support.ts';
+import { BOB, codeOf, stage } from './stage.ts';
+
+const STREAM = '/api/v1/agent/stream';
+const RUN = '/api/v1/agent/run';
+const resumable = { resumable: true };
+
+describe('R40 a client that comes back', () => {
+  test('reads what it missed, once, whatever it had, and ends', async () => {
+    const { ask } = stage('One two three', resumable);
+    const all = await eventsOf(await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } }));
+    for (const [at, { id = '' }] of all.entries()) {
+      const response = await ask('/api/v1/streams/t1', { headers: { 'last-event-id': id } });
+      if (at === all.length - 1) expect(response.status).toBe(204);
+      else expect(await eventsOf(response)).toEqual(all.slice(at + 1));
+    }
+    expect(await eventsOf(await ask('/api/v1/streams/t1'))).toEqual(all);
+  });
+
+  test('finds its turn running, although it had left', async () => {
+    const pace = manualGate();
+    const { ask, model } = stage({ text: 'One two', gate: pace.gate }, resumable);
+    pace.release(1);
+    const response = await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    const again = await ask('/api/v1/streams/t1?format=sluice');
+    pace.open();
+    expect(dataOf(await eventsOf(again)).map(({ type }) => type)).toEqual([
+      'start',
+      'content',
+      'content',
+      'end',
+    ]);
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('is told if its place is not one of the stream', async () => {
+    const { ask } = stage('One', resumable);
+    await (await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } })).text();
+    const status = async (id: string): Promise<number> =>
+      (await ask('/api/v1/streams/t1', { headers: { 'last-event-id': id } })).status;
+    expect(await status('999.0')).toBe(409);
+    expect(await status('abc')).toBe(400);
+  });
+});
+
+describe('a turn starts once', () => {
+  test('a second request with its id joins it, in plain mode, too', async () => {
+    const pace = manualGate();
+    const { ask, model } = stage({ text: 'One', gate: pace.gate });
+    const body = { input: 'Hi', turn_id: 't1' };
+    const both = [ask(STREAM, { body }), ask(RUN, { body })];
+    await model.nextCall();
+    pace.open();
+    const [events, whole] = await Promise.all(both);
+    expect(await events?.text()).toContain('"content":"One"');
+    expect(await whole?.json()).toMatchObject({ output: 'One' });
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('the header Idempotency-Key is such an id', async () => {
+    const { ask, model } = stage(['One', 'Two']);
+    const headers = { 'idempotency-key': 'k1' };
+    for (let time = 0; time < 2; time++)
+      expect(await (await ask(RUN, { body: { input: 'Hi' }, headers })).json()).toMatchObject({
+        output: 'One',
+      });
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('another body under the same id is a conflict', async () => {
+    const { ask, model } = stage(['One', 'Two']);
+    await ask(RUN, { body: { input: 'Hi', turn_id: 't1' } });
+    expect(await codeOf(await ask(RUN, { body: { input: 'Other', turn_id: 't1' } }))).toEqual([
+      409,
+      'conflict',
+    ]);
+    expect(model.calls).toHaveLength(1);
+  });
+
+  test('the same id of another caller is another turn', async () => {
+    const { ask } = stage(['One', 'Two']);
+    const body = { input: 'Hi', turn_id: 't1' };
+    expect(await (await ask(RUN, { body })).json()).toMatchObject({ output: 'One' });
+    expect(await (await ask(RUN, { body, as: BOB })).json()).toMatchObject({ output: 'Two' });
+  });
+});
+
+describe('in plain mode', () => {
+  test('the last reader that leaves ends the turn', async () => {
+    const { ask, model } = stage({ text: 'One', hang: true });
+    const response = await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } });
+    const call = await model.nextCall();
+    const aborted = new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+    await response.body?.cancel();
+    await aborted;
+    expect(model.openCalls).toBe(0);
+  });
+});
+
+describe('a stop', () => {
+  test.each([true, false])(
+    'ends a stream, and its readers are told that it was stopped (resumable: %s)',
+    async (isResumable) => {
+      const { ask } = stage({ text: 'One', hang: true }, { resumable: isResumable });
+      const body = { input: 'Hi', ...(isResumable && { turn_id: 't1' }) };
+      const response = await ask(STREAM, { body });
+      const id = response.headers.get('x-sluice-stream') ?? '';
+      const stopped = await ask(`/api/v1/streams/${id}/stop`, { method: 'POST' });
+      expect(await stopped.json()).toEqual({ status: 'pending', stream: id });
+      const events = await eventsOf(response);
+      expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'error', 'done']);
+      expect(events[2]?.data).toContain('"reason":"stopped"');
+    },
+  );
+
+  test('ends what runs in a conversation', async () => {
+    const { ask } = stage({ text: 'One', hang: true }, resumable);
+    const response = await ask(STREAM, { body: { input: 'Hi', conversation_id: 'c1' } });
+    const stopped = await ask('/api/v1/conversations/c1/stop', { body: { reason: 'enough' } });
+    expect(stopped.status).toBe(200);
+    expect(await response.text()).toContain('"reason":"enough"');
+    expect((await ask('/api/v1/conversations/c1/stop', { method: 'POST' })).status).toBe(404);
+  });
+});
+
+test('a second page joins the turn that runs in a conversation', async () => {
+  const pace = manualGate();
+  const { ask } = stage({ text: 'One two', gate: pace.gate }, resumable);
+  pace.release(1);
+  const first = await ask(STREAM, { body: { input: 'Hi', conversation_id: 'c1' } });
+  const read = (await (await ask('/api/v1/conversations/c1')).json()) as { running?: string };
+  expect(read.running).toBe(first.headers.get('x-sluice-stream'));
+  const second = await ask('/api/v1/conversations/c1/stream');
+  pace.open();
+  expect(await eventsOf(second)).toEqual(await eventsOf(first));
+  expect((await ask('/api/v1/conversations/c1/stream')).status).toBe(204);
+});
+
+test('S2 the stream of a stranger is not there: it is neither read, nor joined, nor stopped', async () => {
+  const { ask, model } = stage({ text: 'One', hang: true }, resumable);
+  const response = await ask(STREAM, { body: { input: 'Hi', turn_id: 't1', conversation_id: 'c1' } });
+  expect((await ask('/api/v1/streams/t1', { as: BOB })).status).toBe(404);
+  expect((await ask('/api/v1/conversations/c1/stream', { as: BOB })).status).toBe(204);
+  expect((await ask('/api/v1/streams/t1/stop', { as: BOB, method: 'POST' })).status).toBe(404);
+  expect((await ask('/api/v1/conversations/c1/stop', { as: BOB, method: 'POST' })).status).toBe(404);
+  expect(model.openCalls).toBe(1);
+  await ask('/api/v1/streams/t1/stop', { method: 'POST' });
+  await response.text();
+});
+
+test('another process reads and stops the stream, if it has the same log', async () => {
+  const log = memoryLog();
+  const one = stage({ text: 'One', hang: true }, { ...resumable, log });
+  const two = stage('Other', { ...resumable, log });
+  await one.ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } });
+  const reading = await two.ask('/api/v1/streams/t1');
+  await two.ask('/api/v1/streams/t1/stop', { method: 'POST' });
+  expect((await eventsOf(reading)).map(({ event }) => event)).toEqual([
+    'connected',
+    'content',
+    'error',
+    'done',
+  ]);
+  expect(two.model.calls).toHaveLength(0);
+});
+
+test('tokens of a turn that nobody reads are counted all the same', async () => {
+  const { ask } = stage(['One', 'Two'], { ...resumable, limits: { tokensPerMinute: 20 } });
+  const response = await ask(STREAM, { body: { input: 'Hi' } });
+  await response.text();
+  expect((await ask(RUN, { body: { input: 'Hi' } })).status).toBe(429);
+});
