@@ -8,6 +8,8 @@ import type { Pipelines } from './http/pipelines.ts';
 import { answerError, isAlreadySent } from './http/respond.ts';
 import { compatibleRoutes, formatOfPath } from './http/routes/compatible.ts';
 import { uiMessageRoutes } from './http/routes/ui-message.ts';
+import { agUiRoutes } from './http/routes/ag-ui.ts';
+import { pageRoutes } from './http/routes/page.ts';
 import { streamRoutes } from './http/routes/streams.ts';
 import { agentRoutes } from './http/routes/agent.ts';
 import { conversationRoutes } from './http/routes/conversations.ts';
@@ -85,14 +87,16 @@ function appOf(service: Service): ServerApp {
   healthRoutes(app, service);
   const { basePath } = service.settings;
   for (const path of ['/ws', `${basePath}/*`, '/api/chat/*']) app.use(path, checkedOrigin(service));
-  for (const path of [`${basePath}/*`, '/v1/*', '/api/chat', '/api/chat/*', '/metrics', '/ws'])
+  for (const path of [`${basePath}/*`, '/v1/*', '/api/chat', '/api/chat/*', '/api/ag-ui', '/metrics', '/ws'])
     app.use(path, authenticated(service));
+  if (service.settings.page) pageRoutes(app);
   serviceRoutes(app, service);
   agentRoutes(app, service);
   conversationRoutes(app, service);
   streamRoutes(app, service);
   compatibleRoutes(app, service);
   uiMessageRoutes(app, service);
+  agUiRoutes(app, service);
   socketRoutes(app, service);
   return app;
 }

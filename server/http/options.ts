@@ -60,7 +60,9 @@ export interface ServerOptions {
   resumable?: boolean | undefined;
   /** How long a turn goes on that nobody reads, in milliseconds, if streams live apart from their connections. Default: 120,000. */
   orphanMs?: number | undefined;
-  /** Whether the page of `useChat` has a session on the server, under the id of its chat. Default: true. */
+  /** Whether the page for people is at `/`. Default: true. */
+  page?: boolean | undefined;
+  /** Whether the pages of `useChat` and AG-UI have sessions on the server, under the ids of their chats and threads. Default: true. */
   uiSessions?: boolean | undefined;
   /** Where tickets wait for their use. Default: in memory. */
   tickets?: TicketStore | undefined;
@@ -105,6 +107,7 @@ const schema = z.strictObject({
   log: option.methods<ChunkLog>('open', 'append', 'read', 'stop', 'settle', 'watch', 'running').optional(),
   resumable: z.boolean().default(false),
   orphanMs: option.milliseconds().default(120_000),
+  page: z.boolean().default(true),
   uiSessions: z.boolean().default(true),
   tickets: option.methods<TicketStore>('put', 'take').optional(),
   logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),

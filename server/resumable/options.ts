@@ -46,6 +46,8 @@ export interface ResumableOptions {
    * if there is this option.
    */
   runOptions?: (start: LoggedStart) => RunOptions;
+  /** Whether the spans of each execution are kept with its end, for clients that may see them. Default: false. */
+  keepTrace?: boolean;
   /**
    * Called once for each run in this process, when it is over and stored: also for one that was stopped, that nobody read, or that lost its stream (`lease_lost`). For meters and
    * limits of callers. What it throws is left out.
@@ -65,6 +67,7 @@ const schema = z.strictObject({
   maxTakeovers: option.count(0).default(2),
   maxRequestCharacters: option.count(0).default(262_144),
   runOptions: option.functionOf<(start: LoggedStart) => RunOptions>().optional(),
+  keepTrace: z.boolean().default(false),
   onEnd: option.functionOf<(start: LoggedStart, end: SentEnd, key: StreamKey) => void>().optional(),
 });
 

@@ -271,13 +271,24 @@ class Resumable implements AsyncDisposable {
   #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): void {
     const { log, storeWaitMs, orphanMs, coalesceMs = log.coalesceMs ?? 0 } = this.#settings;
     const name = nameOf(key);
-    const { onEnd } = this.#settings;
+    const { onEnd, keepTrace: keepsTrace } = this.#settings;
     const ended = (end: SentEnd): void =>
       guarded(
         () => onEnd?.(start, end, key),
         () => undefined,
       );
-    const run = new Run({ log, key, start, opened, storeWaitMs, coalesceMs, orphanMs, ended, stream });
+    const run = new Run({
+      log,
+      key,
+      start,
+      opened,
+      storeWaitMs,
+      coalesceMs,
+      orphanMs,
+      keepsTrace,
+      ended,
+      stream,
+    });
     this.#runs.set(name, run);
     void run.finished.then(() => {
       if (this.#runs.get(name) === run) this.#runs.delete(name);

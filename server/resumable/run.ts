@@ -18,6 +18,8 @@ export interface RunSetup {
   coalesceMs: number;
   /** 0: it runs to its end. */
   orphanMs: number;
+  /** Whether its end has the spans of the execution. */
+  keepsTrace: boolean;
   /** Called once, when it is over. Must not throw. */
   ended(this: void, end: SentEnd): void;
   /** Makes the stream of the execution. May throw. */
@@ -110,7 +112,9 @@ export class Run {
     }
     // What an earlier run has said does not stand, also if this one had nothing to say.
     this.#take([]);
-    return endOfResult(await stream.result);
+    const result = await stream.result;
+    const end = endOfResult(result);
+    return this.#setup.keepsTrace ? { ...end, trace: result.trace } : end;
   }
 
   #take(batch: readonly ExecutionChunk[]): void {

@@ -5,6 +5,8 @@ import { RequestCaller } from '../../callers/caller.ts';
 import { anthropicAnswer, anthropicFormat } from '../../formats/anthropic.ts';
 import { anthropicCount } from '../../formats/anthropic-count.ts';
 import { anthropicModel, anthropicModels } from '../../formats/anthropic-models.ts';
+import type { ListedModel } from '../../formats/anthropic-models.ts';
+import { openaiModel, openaiModels } from '../../formats/openai-models.ts';
 import { chatCompletion, chatCompletions } from '../../formats/chat-completions.ts';
 import type { EncoderOptions, ErrorBody, Format } from '../../formats/format.ts';
 import { response, responses } from '../../formats/responses.ts';
@@ -100,31 +102,16 @@ export function compatibleRoutes(app: ServerApp, service: Service): void {
   });
 
   app.get('/v1/models', (c) => {
-    const names = modelsOf(service.table);
-    if (c.req.header('anthropic-version') !== undefined)
-      return sent(
-        anthropicModels(
-          names.map((name) => ({ id: name })),
-          new URL(c.req.url).searchParams,
-          c.var.requestId,
-        ),
-      );
-    return c.json({ object: 'list', data: names.map(openaiModel) });
+    const { requestId } = c.var;
+    const models = modelsOf(service.table);
+    if (c.req.header('anthropic-version') === undefined) return sent(openaiModels(models, requestId));
+    return sent(anthropicModels(models, new URL(c.req.url).searchParams, requestId));
   });
 
   app.get('/v1/models/:id{.+}', (c) => {
-    const names = modelsOf(service.table);
     const name = c.req.param('id');
-    if (c.req.header('anthropic-version') !== undefined)
-      return sent(
-        anthropicModel(
-          names.map((one) => ({ id: one })),
-          name,
-          c.var.requestId,
-        ),
-      );
-    if (!names.includes(name)) service.table.forModel('');
-    return c.json(openaiModel(name));
+    const isAnthropic = c.req.header('anthropic-version') !== undefined;
+    return sent((isAnthropic ? anthropicModel : openaiModel)(modelsOf(service.table), name, c.var.requestId));
   });
 }
 
@@ -144,12 +131,8 @@ function servedFor(table: PipelineTable, body: unknown): { served: Served; model
   return table.forModel(model);
 }
 
-function modelsOf({ all }: PipelineTable): string[] {
-  return all.flatMap(({ name, models }) => [name, ...models]);
-}
-
-function openaiModel(name: string): Record<string, unknown> {
-  return { id: name, object: 'model', created: 0, owned_by: 'sluice' };
+function modelsOf({ all }: PipelineTable): ListedModel[] {
+  return all.flatMap(({ name, models }) => [name, ...models].map((id) => ({ id })));
 }
 
 interface Asked {
