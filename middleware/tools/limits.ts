@@ -6,6 +6,11 @@ export interface ToolLimit {
   maxRounds?: number | undefined;
   /** Whether the tools of `tools()` are offered at all. Default true. */
   ownTools?: boolean | undefined;
+  /**
+   * What becomes of a call that has to be approved. `wait` (default): the turn waits for a decision, which needs a session. `deny`: the call is not run, the model is told that nobody
+   * can approve it here, and the result has a warning.
+   */
+  approvals?: 'wait' | 'deny' | undefined;
 }
 
 /**

@@ -13,7 +13,9 @@ import type {
 import { approvalFor } from '../approval.ts';
 import type { Asked } from '../loop/asking.ts';
 import type { ReadyCall } from './calls.ts';
+import { deniedResult } from './claim.ts';
 import { judge } from './judge.ts';
+import { ToolLimits } from '../limits.ts';
 import type { LoopRecord } from '../loop/record.ts';
 import type { ToolsSettings } from '../options.ts';
 import { notRun } from './runner.ts';
@@ -131,9 +133,11 @@ async function sortedCalls(
     else sorted.results.push(notRun(call.id, `no more than ${settings.maxCalls} calls may be run`, settings));
   });
   const requests = await Promise.all(runnable.map(({ tool, input }) => approvalFor(tool, input, context)));
+  const denies = context.get(ToolLimits)?.approvals === 'deny';
   runnable.forEach((ready, at) => {
     const request = requests[at];
     if (request === undefined) sorted.ready.push(ready);
+    else if (denies) sorted.results.push(denied(ready, settings, context));
     else sorted.waits.push(approvalCall(ready, request, context.steps.time));
   });
   checkCanWait(sorted.waits, isDurable, context);
@@ -142,6 +146,18 @@ async function sortedCalls(
 
 function fingerprintsOf(ready: readonly ReadyCall[]): Record<string, string> {
   return Object.fromEntries(ready.map(({ call, tool }) => [call.id, tool.fingerprint]));
+}
+
+/** The result of a call that nobody can approve here. */
+function denied(
+  ready: ReadyCall,
+  { maxResultCharacters }: ToolsSettings,
+  context: ExecutionContext,
+): ResultStep {
+  const { call, tool } = ready;
+  context.warn(`tools(): a call of ${tool.name} was denied, because nobody can approve it here.`);
+  const waited = { callId: call.id, waitsFor: 'approval' as const };
+  return deniedResult(waited, 'Nobody can approve it here.', maxResultCharacters);
 }
 
 function replyStep(round: number, message: Message, { finishReason, model, provider }: Reply) {

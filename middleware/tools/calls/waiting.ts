@@ -1,6 +1,7 @@
 import { SluiceError } from '../../../src/index.ts';
 import type { ExecutionContext, PendingCall, ToolCallPart } from '../../../src/index.ts';
 import type { ApprovalRequest } from '../approval.ts';
+import { ToolLimits } from '../limits.ts';
 import type { ToolSet } from '../loop/asking.ts';
 import { plainCopy } from '../result.ts';
 import type { Tool } from '../tool.ts';
@@ -65,7 +66,10 @@ export function checkCanWait(
 }
 
 /** Throws `invalid_options` if the steps of the loop are not stored and have to be: in a session, and where calls have to be approved. Before the model is asked. */
-export function checkStored(context: ExecutionContext, { asksApproval, byName }: ToolSet): void {
+export function checkStored(context: ExecutionContext, set: ToolSet): void {
+  const { byName } = set;
+  const { ownTools = true, approvals = 'wait' } = context.get(ToolLimits) ?? {};
+  const asksApproval = set.asksApproval && ownTools && approvals === 'wait';
   if (context.session === undefined && !asksApproval) return;
   const { isDurable, path } = context.steps;
   if (isDurable || (path !== undefined && !asksApproval)) return;

@@ -1,6 +1,6 @@
 import { ToolLimits, tool, tools, toolsOf } from 'sluice/middleware/tools';
 import type { ToolLimit, ToolsOptions } from 'sluice/middleware/tools';
-import { Pipeline } from 'sluice';
+import { Pipeline, isSluiceError } from 'sluice';
 import type { ToolChoice } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { scripted } from 'sluice/testing';
@@ -231,4 +231,42 @@ test('calls that the provider has run are left alone', async () => {
     'done',
   ]);
   expect(model.requests).toHaveLength(1);
+});
+
+describe('approvals of a caller that cannot decide', () => {
+  const risky = tool({
+    name: 'risky',
+    description: 'Needs somebody to allow it',
+    input: z.object({}),
+    needsApproval: true,
+    execute: () => 'ran',
+  });
+
+  test('deny: the call is not run, the model is told why, and the result has a warning', async () => {
+    const model = scripted([calling(['risky', {}], ['one', {}]), 'Then not.']);
+    const pipeline = new Pipeline([tools([risky, one]), provider(model)]);
+    const values = [ToolLimits.with({ approvals: 'deny' })];
+    const result = await pipeline.execute('user', 'Do it', { values });
+    expect(resultsIn(model.requests[1]?.messages)).toEqual([
+      'ok 0_0 The call was denied, and the tool was not run. Nobody can approve it here.',
+      'ok 0_1 one',
+    ]);
+    expect(result.outcome).toBe('completed');
+    expect(result.warnings).toEqual([
+      'tools(): a call of risky was denied, because nobody can approve it here.',
+    ]);
+  });
+
+  test('wait: it needs a session, unless none of these tools is offered', async () => {
+    const run = (limit: ToolLimit) =>
+      new Pipeline([tools([risky]), provider(scripted('Hi.'))])
+        .execute('user', 'Do it', { values: [ToolLimits.with(limit)] })
+        .then(
+          ({ outcome }) => outcome,
+          (error: unknown) => (isSluiceError(error) ? error.code : error),
+        );
+    expect(await run({})).toBe('invalid_options');
+    expect(await run({ approvals: 'wait' })).toBe('invalid_options');
+    expect(await run({ ownTools: false })).toBe('completed');
+  });
 });
