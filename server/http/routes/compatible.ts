@@ -165,7 +165,10 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
       ...(model !== undefined && { model }),
       values: [
         RequestCaller.with(caller),
-        ...(hasBoth && !service.settings.ownTools ? [ToolLimits.with({ ownTools: false })] : []),
+        // Nobody can approve a call here.
+        ...(session === undefined
+          ? [ToolLimits.with({ approvals: 'deny', ownTools: !hasBoth || service.settings.ownTools })]
+          : []),
       ],
     },
   };
