@@ -15,14 +15,13 @@ import { openaiApp } from './app.ts';
 interface Stage extends AsyncDisposable {
   readonly baseURL: string;
   readonly model: ScriptedProvider;
-  readonly bodies: readonly unknown[];
 }
 
 async function served(...answers: ScriptedAnswer[]): Promise<Stage> {
   const model = scripted(answers);
   const app = await openaiApp(new Pipeline([provider(model)]));
-  const { baseURL, bodies } = app;
-  return { baseURL, model, bodies, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
+  const { baseURL } = app;
+  return { baseURL, model, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
 }
 
 // The AI SDK would print that its models are newer than the settings.
