@@ -15,6 +15,8 @@ const prints: Record<string, RegExp> = {
     /> mathematician .*6 \* 7[\s\S]*calls calculate[\s\S]*calculate says: 42\n4 model calls[\s\S]*tool mathematician\n {4}execution/,
   'approval.ts':
     /ask: interrupted: approval\nanswer: refund .*"amount":80\} \(More than 50\)\n(answer: completed: The money is on its way\.\n){2}answer: conflict/,
+  'chunk-log.ts':
+    /second open: reader\nmissed: run to \nstop: pending\nthe owner reads: stopped after 3 chunks\nend: stopped\nlate append: lease_lost/,
   'context-window.ts': /summarize\n.*\| Ada wants to travel[\s\S]*stored: 18 messages[\s\S]*context_length: /,
   'cost.ts': /\$|usd/i,
   'conversation.ts':

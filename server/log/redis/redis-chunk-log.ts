@@ -20,10 +20,10 @@ import { leaseLost, otherFingerprint, sessionOf } from '../refusals.ts';
 import { HINT_MS, PAGE_CHUNKS } from '../retention.ts';
 import type { Watched } from '../watchers.ts';
 import { Indexes } from './indexes.ts';
-import { LogKeys, memberOf } from './keys.ts';
+import { LogKeys, keyOfMember, memberOf } from './keys.ts';
 import { appendedOf, openedOf, pageOf, wordOf } from './replies.ts';
 import type { AppendReply, KnownStart } from './replies.ts';
-import { APPEND, FORGET, OPEN, READ, SETTLE, STOP } from './scripts.ts';
+import { APPEND, FORGET, OPEN, READ, REMOVE, SETTLE, STOP } from './scripts.ts';
 import { Subscription } from './subscription.ts';
 
 /** The checked options of `redisLog()`. */
@@ -78,6 +78,7 @@ export class RedisChunkLog implements ChunkLog {
   async open(key: StreamKey, start: LoggedStart, options: OpenOptions): Promise<Opened> {
     checkStreamKey(key);
     const { leaseMs, takeOver = false, graceMs = 0, again = false } = options;
+    const session = sessionOf(start);
     const args = [
       JSON.stringify(start),
       start.fingerprint ?? '',
@@ -85,10 +86,10 @@ export class RedisChunkLog implements ChunkLog {
       takeOver ? '1' : '0',
       milliseconds(graceMs),
       again ? '1' : '0',
+      session === undefined ? '' : memberOf(session),
       crypto.randomUUID(),
       ...this.#sender(key),
     ];
-    const session = sessionOf(start);
     const opened = await this.#call('open', (call) => this.#open(call, key, session, args));
     if (opened.word === 'other') throw otherFingerprint();
     if (opened.word === 'reader') return { as: 'reader' };
@@ -182,11 +183,7 @@ export class RedisChunkLog implements ChunkLog {
     await this.#call('forget', async (call) => {
       const index = this.#keys.ofOwner(owner);
       const streams = await this.#indexes.of(call, index);
-      await Promise.all(
-        streams.map(({ key }) =>
-          this.#server.run(call, FORGET, { keys: this.#keys.stream(key), args: this.#sender(key) }),
-        ),
-      );
+      await Promise.all(streams.map((stream) => this.#forget(call, stream)));
       await this.#indexes.unregister(call, index, streams);
       for (const { key } of streams) this.#wake(key);
     });
@@ -233,6 +230,14 @@ export class RedisChunkLog implements ChunkLog {
         ? []
         : [this.#indexes.register(call, this.#keys.ofSession(session), member, true)]),
     ]);
+  }
+
+  async #forget(call: StoreCall, { key, member }: { key: StreamKey; member: string }): Promise<void> {
+    const keys = this.#keys.stream(key);
+    const session = wordOf(await this.#server.run(call, FORGET, { keys, args: this.#sender(key) }));
+    if (session === '') return;
+    const index = this.#keys.ofSession(keyOfMember(session));
+    await this.#server.run(call, REMOVE, { keys: [index], args: [member] });
   }
 
   /** Keeps a stream that runs for hours in the indexes. */

@@ -8,7 +8,7 @@ const RENEW_TTL_AFTER_MS = 300_000;
 const INDEX_TTL_MS = 86_400_000;
 
 /**
- * The state of a stream is a hash. `print`: fingerprint. `began`: when it was opened first. `base`: the first token; entries keep theirs, and their times, as differences. `marks`: see
+ * The state of a stream is a hash. `print`: fingerprint. `session`: its session, or nothing. `began`: when it was opened first. `base`: the first token; entries keep theirs, and their times, as differences. `marks`: see
  * marks.ts. `watch`: which processes have readers, and until when. `process`: the owner's. `kept`: when the keys expire. A hash without a token is a stop that came early.
  */
 const STREAM = `
@@ -51,7 +51,7 @@ end
  */
 export const OPEN = script(`${PRELUDE}${STREAM}${REGISTERED}
 local start, print, leaseMs, takeOver, graceMs, again = arg(), arg(), number(arg()), arg(), number(arg()), arg()
-local nonce, own, channels, member = arg(), arg(), arg(), arg()
+local session, nonce, own, channels, member = arg(), arg(), arg(), arg(), arg()
 local is = fields('token', 'print', 'end', 'until', 'stop', 'next', 'began', 'takeovers', 'nonce', 'seen', 'watch')
 local token, stop, next, began, takeovers = tonumber(is[1]), is[5], is[6], is[7], number(is[8])
 if token and is[2] ~= print then return {'other'} end
@@ -59,7 +59,7 @@ if not token or is[9] ~= nonce then
   if not token then
     token, next, began, takeovers = -1, '0', whole(now), 0
     redis.call('DEL', entries)
-    set('start', start, 'print', print, 'began', began, 'base', whole(micros), 'next', '0', 'first', '0', 'bytes', '0')
+    set('start', start, 'print', print, 'began', began, 'base', whole(micros), 'session', session, 'next', '0', 'first', '0', 'bytes', '0')
   elseif is[3] then
     if again ~= '1' then return {'ended', is[3]} end
     takeovers, stop = 0, false
@@ -227,12 +227,18 @@ tell(is[4], channels, own, 'c' .. member)
 return {'1'}
 `);
 
-/** Deletes a stream, and tells its readers and its owner. */
+/** Removes a member from an index. */
+export const REMOVE = script(`${PRELUDE}
+redis.call('ZREM', KEYS[1], arg())
+return {}
+`);
+
+/** Deletes a stream, and tells its readers and its owner. Answers with its session, or nothing. */
 export const FORGET = script(`${PRELUDE}${STREAM}
 local own, channels, member = arg(), arg(), arg()
-local is = fields('watch', 'process')
+local is = fields('watch', 'process', 'session')
 redis.call('UNLINK', state, entries)
 tell(is[1], channels, own, 'c' .. member)
 if is[2] and is[2] ~= own then redis.call('PUBLISH', channels .. is[2], 's' .. member) end
-return {}
+return {is[3] or ''}
 `);

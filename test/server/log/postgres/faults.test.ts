@@ -31,7 +31,7 @@ await onPostgres('A chunk log in PostgreSQL', ({ database, pool, count }) => {
     const { hostname, port } = new URL(POSTGRES_URL);
     const proxy = await tcpProxy({ host: hostname, port: Number(port === '' ? 5432 : port) });
     onTestFinished(() => proxy.close());
-    return { proxy, log: opened({ pool: database.pool({ port: proxy.port }), timeoutMs: 500, ...options }) };
+    return { proxy, log: opened({ pool: database.pool({ port: proxy.port }), ...options }) };
   }
 
   /** The processes of the server that listen for hints. */
@@ -104,9 +104,9 @@ await onPostgres('A chunk log in PostgreSQL', ({ database, pool, count }) => {
   });
 
   test('R53 fails in time while the server does not answer, and goes on afterwards', async () => {
-    const { proxy, log } = await proxied();
+    const { proxy, log } = await proxied({ timeoutMs: 500 });
     const key = aKey();
-    const { held } = await own(log, key);
+    const { held } = await own(opened(), key);
     proxy.stall();
     const calls = {
       append: () => log.append(held, 0, texts(0, 'a')),
@@ -132,7 +132,7 @@ await onPostgres('A chunk log in PostgreSQL', ({ database, pool, count }) => {
     proxy.drop();
     proxy.resume();
     await insisting(() => log.append(held, 0, texts(0, 'a')));
-    expect(await textsOf(log, key)).toEqual(['a']);
+    expect(await textsOf(opened(), key)).toEqual(['a']);
   });
 
   test('waits for the disk at an end, and not at an append or a renewal', async () => {

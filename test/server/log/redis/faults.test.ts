@@ -22,7 +22,10 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
   }
 
   /** A log whose connection goes through a proxy. */
-  async function proxied(library: 'redis' | 'ioredis'): Promise<{ proxy: TcpProxy; log: ChunkLog }> {
+  async function proxied(
+    library: 'redis' | 'ioredis',
+    timeoutMs = 5_000,
+  ): Promise<{ proxy: TcpProxy; log: ChunkLog }> {
     const { hostname, port } = new URL(REDIS_URL);
     const proxy = await tcpProxy({ host: hostname, port: Number(port) });
     onTestFinished(() => proxy.close());
@@ -34,7 +37,7 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
             .connect()
         : new Redis(url);
     if (far instanceof Redis) far.on('error', () => undefined);
-    const log = redisLog({ client: far, prefix, timeoutMs: 300 });
+    const log = redisLog({ client: far, prefix, timeoutMs });
     onTestFinished(async () => {
       await log.close().catch(() => undefined);
       if (far instanceof Redis) far.disconnect();
@@ -58,9 +61,9 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
     });
 
     test(`R53 fails in time while the server does not answer, and goes on afterwards, by ${library}`, async () => {
-      const { proxy, log } = await proxied(library);
+      const { proxy, log } = await proxied(library, 300);
       const key = aKey();
-      const { held } = await own(log, key);
+      const { held } = await own(opened(), key);
       proxy.stall();
       const calls = {
         append: () => log.append(held, 0, texts(0, 'a')),
@@ -81,7 +84,7 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
       await Promise.all(failed);
       proxy.resume();
       await insisting(() => log.append(held, 0, texts(0, 'a')));
-      expect(await textsOf(log, key)).toEqual(['a']);
+      expect(await textsOf(opened(), key)).toEqual(['a']);
     });
   }
 
@@ -200,10 +203,16 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
     });
 
   test('leaves nothing in Redis after the owner is forgotten', async () => {
-    const log = opened();
+    const log = redisLog({ client: client('ioredis'), prefix });
+    onTestFinished(() => log.close());
     const owner = `gone-${crypto.randomUUID()}`;
-    const { held } = await own(log, { owner, id: 'one' });
-    await log.append(held, 0, texts(0, 'a'));
+    const opened = await log.open(
+      { owner, id: 'one' },
+      { turnId: 'one', session: { owner, id: 'talk' } },
+      { leaseMs: 60_000 },
+    );
+    if (opened.as !== 'owner') throw new Error('The stream is in use.');
+    await log.append(opened.held, 0, texts(0, 'a'));
     const ended = await own(log, { owner, id: 'two' });
     await log.append(ended.held, 0, texts(0, 'a'), done);
     expect((await keysOf(admin(), prefix)).filter((name) => name.includes(owner)).length).toBeGreaterThan(3);

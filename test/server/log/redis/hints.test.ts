@@ -1,9 +1,12 @@
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
 import { redisLog } from '../../../../server/redis-log.ts';
 import type { RedisLogOptions } from '../../../../server/redis-log.ts';
 import type { ChunkLog, StreamKey } from '../../../../server/index.ts';
 import { onRedis } from '../../../stores/redis/stage.ts';
 import type { Library, SingleStage } from '../../../stores/redis/stage.ts';
+import { REDIS_URL } from '../../../support/redis.ts';
 import { until } from '../../../support/redis-servers.ts';
 import { Waiter, own, texts } from '../stage.ts';
 
@@ -52,11 +55,19 @@ await onRedis('Hints through Redis', (stage) => {
     });
 
     test(`come again after the connection was killed, by ${library}`, async () => {
-      const [log, other, key] = [opened(library), opened(library), aKey()];
+      const name = `hints-${crypto.randomUUID()}`;
+      const far = library === 'redis' ? createClient({ url: REDIS_URL, name }) : named(name);
+      far.on('error', () => undefined);
+      if (!(far instanceof Redis)) await far.connect();
+      onTestFinished(() => {
+        if (far instanceof Redis) far.disconnect();
+        else far.destroy();
+      });
+      const [log, other, key] = [opened(library, { client: far }), opened(library), aKey()];
       await own(log, key);
       const owner = await waiting(log, key, 'stop');
       const again = owner.woken();
-      await killSubscribers(stage);
+      await killSubscriber(stage, name);
       await again;
       const stop = owner.woken();
       await other.stop(key, 'stopped');
@@ -104,30 +115,32 @@ await onRedis('Hints through Redis', (stage) => {
     expect((await log.append(held, 0, [])).stop).toBe('stopped');
   });
 
-  test('cost one connection a log, which is closed with it', async () => {
-    const before = await subscribers(stage);
+  test('cost one subscription a log, from the first waiter until it is closed', async () => {
+    const channels = async (): Promise<number> =>
+      ((await stage.admin().pubsub('CHANNELS', `${stage.prefix}*`)) as string[]).length;
+    await until(async () => (await channels()) === 0);
     const [log, other] = [opened('redis'), opened('ioredis')];
     await log.read(aKey(), { after: 0 });
-    expect(await subscribers(stage)).toHaveLength(before.length);
+    expect(await channels()).toBe(0);
     for (const one of [log, other]) {
       await waiting(one, aKey(), 'chunks');
       for (const what of ['chunks', 'stop'] as const) new Waiter(one, aKey(), what);
     }
-    expect(await subscribers(stage)).toHaveLength(before.length + 2);
+    expect(await channels()).toBe(2);
     await log.close();
     await other.close();
-    await until(async () => (await subscribers(stage)).length === before.length);
+    await until(async () => (await channels()) === 0);
   });
 });
 
-/** The ids of the connections that have subscribed to something. */
-async function subscribers({ admin, prefix }: SingleStage): Promise<string[]> {
-  const channels = await admin().pubsub('CHANNELS', `${prefix}*`);
-  const all = String(await admin().client('LIST', 'TYPE', 'PUBSUB'));
-  const ids = [...all.matchAll(/^id=(\d+) /gm)].map(([, id]) => id ?? '');
-  return channels.length === 0 ? [] : ids;
+/** A client of ioredis with a name, which its duplicate has, too. */
+function named(connectionName: string): Redis {
+  return new Redis(REDIS_URL, { connectionName });
 }
 
-async function killSubscribers(stage: SingleStage): Promise<void> {
-  for (const id of await subscribers(stage)) await stage.admin().client('KILL', 'ID', id);
+/** Kills the connection of this name that has subscribed to something. */
+async function killSubscriber({ admin }: SingleStage, name: string): Promise<void> {
+  const all = String(await admin().client('LIST', 'TYPE', 'PUBSUB'));
+  const [, id = ''] = new RegExp(`^id=(\\d+) .* name=${name} `, 'm').exec(all) ?? [];
+  await admin().client('KILL', 'ID', id);
 }
