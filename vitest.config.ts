@@ -16,6 +16,7 @@ const ofThePackage = ['test/package/**', 'test/examples/**', 'test/docs/**', 'te
  * their own, because they replace a module or need one that nobody has used before.
  */
 const slow = [
+  'test/browser/**',
   'test/cli/{process,pseudo-terminal,session}.test.ts',
   'test/faults/**',
   'test/fuzz/**',

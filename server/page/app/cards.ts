@@ -62,9 +62,14 @@ export class ToolCard implements View {
   readonly #name = el('b');
   readonly #note = el('span', { class: 'note' });
   readonly #badge = el('span', { class: 'badge' });
-  readonly #input = el('pre', { tabindex: 0, role: 'region', 'aria-label': 'Arguments' });
-  readonly #output = el('pre', { tabindex: 0, role: 'region', 'aria-label': 'Result' });
-  readonly #result = el('div', { class: 'result', hidden: true }, el('h4', { text: 'Result' }), this.#output);
+  readonly #input = el('pre', { tabindex: 0, role: 'group', 'aria-label': 'Arguments' });
+  readonly #output = el('pre', { tabindex: 0, role: 'group', 'aria-label': 'Result' });
+  readonly #result = el(
+    'div',
+    { class: 'result', hidden: true },
+    el('p', { class: 'title', text: 'Result' }),
+    this.#output,
+  );
   readonly #progress = el('p', { class: 'progress', hidden: true });
   readonly #why = el('input', {
     type: 'text',
@@ -91,7 +96,7 @@ export class ToolCard implements View {
       this.#note,
       this.#badge,
     ),
-    el('h4', { text: 'Arguments' }),
+    el('p', { class: 'title', text: 'Arguments' }),
     this.#input,
     this.#progress,
     this.#result,

@@ -14,6 +14,11 @@ const marked = new Marked({
       isDataImage(href)
         ? `<img src="${escaped(href)}" alt="${escaped(text)}">`
         : `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
+    // Below the heading of its message.
+    heading({ tokens, depth }) {
+      const level = Math.min(6, depth + 2);
+      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
+    },
     // A box that cannot be checked.
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
@@ -51,7 +56,7 @@ function elementsOf(token: Token): DocumentFragment {
   });
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeBlock(pre));
   for (const table of fragment.querySelectorAll('table')) {
-    const frame = el('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Table' });
+    const frame = el('div', { class: 'table', tabindex: 0, role: 'group', 'aria-label': 'Table' });
     table.replaceWith(frame);
     frame.append(table);
   }
@@ -71,7 +76,7 @@ function codeBlock(pre: Element): HTMLElement {
     el('figcaption', {}, el('span', { text: language }), button),
     el(
       'pre',
-      { tabindex: 0, role: 'region', 'aria-label': `Code, ${language}` },
+      { tabindex: 0, role: 'group', 'aria-label': `Code, ${language}` },
       el('code', { text: code.replace(/\n$/, '') }),
     ),
   );

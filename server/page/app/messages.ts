@@ -55,7 +55,7 @@ class MessageView {
     this.element = el(
       'li',
       { class: 'message', 'data-role': message.role },
-      el('h3', { class: 'hidden', text: isUser ? 'You' : 'Reply' }),
+      el('h2', { class: 'hidden', text: isUser ? 'You' : 'Reply' }),
       this.#body,
       this.#tools,
     );

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll } from 'vitest';
+
+/** Where the browser is. */
+const CHROMIUM = process.env['SLUICE_CHROMIUM'] ?? '/usr/bin/chromium';
+
+/** Whether there is a browser. If not, prints a warning, or throws if services are required. */
+export function hasChromium(): boolean {
+  if (existsSync(CHROMIUM)) return true;
+  const missing = `There is no Chromium at ${CHROMIUM}: set SLUICE_CHROMIUM. The tests in a browser are skipped.`;
+  if (process.env['SLUICE_REQUIRE_SERVICES'] === '1') throw new Error(missing);
+  console.warn(missing);
+  return false;
+}
+
+/** A page, and what went wrong in it: errors of scripts, and what its policy has refused. */
+export interface Opened extends AsyncDisposable {
+  page: Page;
+  problems: string[];
+}
+
+/** Starts one browser for the tests of a file. Returns what opens a page with a profile of its own. */
+export function browserForTests(): (url: string, options?: BrowserContextOptions) => Promise<Opened> {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  });
+  afterAll(() => browser?.close());
+  return async (url, options = {}) => {
+    if (browser === undefined) throw new Error('The browser has not been started.');
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text());
+    });
+    await page.goto(url);
+    return { page, problems, [Symbol.asyncDispose]: () => context.close() };
+  };
+}
