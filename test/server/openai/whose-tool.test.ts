@@ -117,7 +117,7 @@ describe('a tool of the pipeline', () => {
     expect(sent[1]).toMatchObject({
       content: [{ text: 'One moment.' }, { name: 'weather' }, { name: 'note' }],
     });
-    expect(sent.slice(2).flatMap(({ content }) => content)).toMatchObject([
+    expect(sent.slice(2).flatMap<unknown>(({ content }) => content)).toMatchObject([
       { name: 'weather', content: 'rain' },
       { name: 'note', content: 'noted' },
     ]);
