@@ -41,6 +41,9 @@ const prints: Record<string, RegExp> = {
   'rate-limit.ts': /./,
   'regenerate-and-edit.ts':
     /with another answer[\s\S]*<2\/2>[\s\S]*with another beginning\nuser +<2\/2> "My name is Grace[\s\S]*Grace[\s\S]*first branch again\nuser +<1\/2> "My name is Ada[\s\S]*assistant <1\/2>/,
+  // Two readers print side by side.
+  'resumable-stream.ts':
+    /^(?=[\s\S]*behind 2\.0\n {2}3\.0 content to)(?=[\s\S]*asked 1 time)(?=[\s\S]*turnId: 'turn-2')(?=[\s\S]*cancelled stopped)(?=[\s\S]*partial: true)/,
   'retry.ts': /./,
   'session-encrypted.ts':
     /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,

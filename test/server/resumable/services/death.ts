@@ -152,6 +152,7 @@ export function deaths(service: () => ServiceSpec, rounds: number): void {
         const owner = await ownerProcess({ service: service(), session, ...given });
         const reader = await readingOf(one, owner.key);
         if (count > 0) await words([reader], count);
+        else await until(async () => (await historyOf(one, session)).length > 0);
         const stopped = performance.now();
         await one.runs.stopTurn(session, { reason: 'changed my mind' });
         await reader.done;

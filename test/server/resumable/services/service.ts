@@ -2,11 +2,7 @@ import type { StateStore } from '../../../../src/index.ts';
 import type { ChunkLog } from '../../../../server/index.ts';
 
 /** A service for logs and sessions. Plain data, so that it can be passed to another process. */
-export interface ServiceSpec {
-  kind: 'redis';
-  url: string;
-  prefix: string;
-}
+export type ServiceSpec = { kind: 'redis'; url: string; prefix: string } | { kind: 'postgres'; url: string };
 
 /** A log and a store on a service, with connections of their own. */
 export interface OpenService extends AsyncDisposable {
@@ -16,5 +12,6 @@ export interface OpenService extends AsyncDisposable {
 
 /** Opens a service. Loads only what that service needs, because processes that are killed start often. */
 export async function openService(spec: ServiceSpec): Promise<OpenService> {
-  return (await import('./open-redis.ts')).openRedis(spec);
+  if (spec.kind === 'redis') return (await import('./open-redis.ts')).openRedis(spec);
+  return (await import('./open-postgres.ts')).openPostgres(spec);
 }
