@@ -217,7 +217,7 @@ function sentStart(logged: LoggedStart, startedAt: number): SentStart {
 }
 
 /** The error of a stream that the log does not have. */
-export function noStreamError({ id }: StreamKey): SluiceError {
+function noStreamError({ id }: StreamKey): SluiceError {
   return new SluiceError('not_found', `There is no stream "${id}" of this owner.`);
 }
 
