@@ -30,7 +30,6 @@ const slow = [
   'test/server/log/{redis,postgres}/**',
   'test/server/resumable/services/**',
   'test/server/log/{redis,postgres}/**',
-  'test/server/resumable/services/**',
   'test/session/{model,store-model}.test.ts',
   'test/stores/**',
   'test/testing/**',
