@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { Accumulator, Pipeline, SluiceError } from 'sluice';
+import type { StreamChunk } from 'sluice';
 import { constant } from 'sluice/kit';
 import { provider } from 'sluice/middleware/provider';
 import { retry } from 'sluice/middleware/retry';
@@ -17,6 +18,7 @@ import { keptItems } from '../../../../server/formats/kept-items.ts';
 import { parseAgUi } from '../../../../server/requests/ag-ui.ts';
 import { sseText } from '../../../../server/send/sse-text.ts';
 import { liveStream } from '../../../../server/stream/live.ts';
+import type { SentChunk } from '../../../../server/stream/parts.ts';
 import type { SentItem } from '../../../../server/stream/sent-stream.ts';
 import { dataOfFrames, framesOf } from '../folded.ts';
 import { formatServer, jsonOf, type FormatServer } from '../format-server.ts';
@@ -28,6 +30,7 @@ let running: FormatServer | undefined;
 let warnings: string[] = [];
 beforeEach(() => {
   warnings = [];
+  vi.spyOn(console, 'error').mockImplementation(() => undefined);
   vi.spyOn(console, 'warn').mockImplementation((text: unknown) => void warnings.push(String(text)));
 });
 afterEach(async () => {
@@ -136,6 +139,54 @@ describe('random streams', () => {
       { numRuns: 40 },
     );
   });
+});
+
+/** Items of chunks, with an end. */
+function itemsOf(...chunks: (StreamChunk & { call: number })[]): SentItem[] {
+  const items: SentItem[] = [{ type: 'start', start: { turnId: 't1', startedAt: 0 } }];
+  chunks.forEach((chunk, index) => {
+    items.push({ type: 'chunk', chunk: { ...chunk, index } as SentChunk, position: index + 1, at: 1 });
+  });
+  const end = { outcome: 'completed', finishReason: 'stop' } as const;
+  return [...items, { type: 'end', end, position: items.length, at: 1 }];
+}
+
+test.each([0, 4])(
+  'a snapshot has results after their call, in the order in which they came (joined at %i)',
+  async (joinAt) => {
+    const { messages } = await appliedBy(
+      itemsOf(
+        { type: 'tool_call', id: 'a', name: 'search', arguments: {}, call: 1 },
+        { type: 'tool_call', id: 'b', name: 'search', arguments: {}, call: 1 },
+        { type: 'tool_result', id: 'b', name: 'search', content: 'of b', isError: false, call: 1 },
+        { type: 'tool_result', id: 'a', name: 'search', content: 'of a', isError: false, call: 1 },
+        { type: 'content', content: 'Void.', call: 2 },
+        { type: 'reset', from: 2, calls: [2], reason: 'again', call: 2 },
+        { type: 'content', content: 'Good.', call: 3 },
+      ),
+      [],
+      joinAt,
+    );
+    const said = messages
+      .filter(({ role }) => role !== 'reasoning')
+      .map(({ role, content }) => [role, content]);
+    expect(said).toEqual([
+      ['assistant', undefined],
+      ['tool', 'of b'],
+      ['tool', 'of a'],
+      ['assistant', 'Good.'],
+    ]);
+  },
+);
+
+test('a call that a layer has changed after it was shown is corrected by a snapshot', async () => {
+  const { messages } = await appliedBy(
+    itemsOf(
+      { type: 'tool_call_delta', id: 'a', name: 'look', argumentsDelta: '{"at":1}', call: 1 },
+      { type: 'tool_call', id: 'a', name: 'look', arguments: { at: 2 }, call: 1 },
+    ),
+  );
+  expect(callsOf(messages)).toEqual([{ id: 'a', arguments: { at: 2 } }]);
 });
 
 const weather = tool({

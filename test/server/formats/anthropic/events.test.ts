@@ -3,11 +3,12 @@ import Anthropic0 from 'anthropic-sdk-0';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Accumulator } from 'sluice';
+import type { StreamChunk } from 'sluice';
 import { anthropicAnswer, anthropicFormat } from '../../../../server/formats/anthropic.ts';
 import { keptItems } from '../../../../server/formats/kept-items.ts';
 import { parseAnthropicMessages } from '../../../../server/requests/anthropic-messages.ts';
 import { sseText } from '../../../../server/send/sse-text.ts';
-import type { SentEnd } from '../../../../server/stream/parts.ts';
+import type { SentChunk, SentEnd } from '../../../../server/stream/parts.ts';
 import type { SentItem } from '../../../../server/stream/sent-stream.ts';
 import { dataOfFrames, framesOf } from '../folded.ts';
 import { CLIENT_TOOLS, randomItems } from '../random-items.ts';
@@ -128,6 +129,27 @@ test.each<[string, Partial<SentEnd>, string]>([
 ])('%s ends with its reason', (_name, more, reason) => {
   const events = dataOfFrames(framesOf([start, end(more)], anthropicFormat, options));
   expect(events.at(-2)).toMatchObject({ type: 'message_delta', delta: { stop_reason: reason } });
+});
+
+test('text after a tool of our own is a block of its own, and text that another call goes on with is not', () => {
+  const chunks: StreamChunk[] = [
+    { type: 'content', content: 'One', call: 1 },
+    { type: 'content', content: ' two.', call: 2 },
+    { type: 'tool_call', id: 'c1', name: 'search', arguments: {}, call: 2 },
+    { type: 'tool_result', id: 'c1', name: 'search', content: 'x', isError: false, call: 2 },
+    { type: 'content', content: 'Three.', call: 3 },
+  ];
+  const items = chunks.map((chunk, index): SentItem => {
+    return { type: 'chunk', chunk: { ...chunk, index } as SentChunk, position: index + 1, at: 1 };
+  });
+  const { body } = anthropicAnswer([start, ...items, end({ finishReason: 'tool_calls' })], options, 'r');
+  expect(body).toMatchObject({
+    content: [
+      { type: 'text', text: 'One two.' },
+      { type: 'text', text: 'Three.' },
+    ],
+    stop_reason: 'end_turn',
+  });
 });
 
 test('arguments that are not JSON reach the client in a way that it can give back to the model', () => {
