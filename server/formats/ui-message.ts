@@ -37,8 +37,9 @@ class UiMessageEncoder implements Encoder {
     this.#tools = new UiTools(options);
   }
 
+  /** The id of the turn may be that of the user's message, so it is not the reply's. */
   start({ turnId }: SentStart): Frame[] {
-    return framed([{ type: 'start', messageId: this.#options.continues?.messageId ?? turnId }]);
+    return framed([{ type: 'start', messageId: this.#options.continues?.messageId ?? `reply-${turnId}` }]);
   }
 
   chunk(chunk: SentChunk, position: number): Frame[] {

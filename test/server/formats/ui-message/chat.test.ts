@@ -71,7 +71,7 @@ async function serving(version: Version, ...answers: ScriptedAnswer[]): Promise<
           asked.action === 'regenerate'
             ? pipeline.executeStreamWithContext(key, [])
             : pipeline.executeStreamWithContext(key, asked.input, { ...asked.options, turnId });
-        last = await itemsOf(liveStream(stream, { turnId: `reply-to-${turnId}` }));
+        last = await itemsOf(liveStream(stream, { turnId }));
         return await sseResponse(again(last), {
           format: uiMessageFormat,
           encoder: asked.encoder,
@@ -196,6 +196,7 @@ describe.each([5, 6, 7] as const)('a chat of ai %i', (version) => {
       { type: 'step-start' },
       { type: 'text', text: 'You asked about Oslo.' },
     ]);
+    expect(new Set(chat.messages.map(({ id }) => id)).size).toBe(4);
     // Only the new message went into the session; the rest was there.
     const texts = model.requests[2]?.messages.flatMap(({ role, content }) =>
       role === 'user' ? [content] : [],
