@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { RequestCaller } from '../../callers/caller.ts';
 import { agUiFormat } from '../../formats/ag-ui.ts';
 import { parseAgUi } from '../../requests/ag-ui.ts';
+import { RequestError } from '../../requests/request-error.ts';
+import type { SentItem, SentStream } from '../../stream/sent-stream.ts';
 import { id, ownerOf, parsed } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { answerStream } from '../respond.ts';
@@ -10,7 +12,7 @@ import { readCompatible } from './compatible.ts';
 
 const query = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
 
-/** What an `HttpAgent` of AG-UI calls: `POST /api/ag-ui`. */
+/** What an `HttpAgent` of AG-UI calls: `POST /api/ag-ui` to run, and `POST /api/ag-ui/join`, with the same body, to join the run that is going on in a thread. */
 export function agUiRoutes(app: ServerApp, service: Service): void {
   app.post('/api/ag-ui', limited(service), async (c) => {
     const asked = parsed(query, c.req.query());
@@ -30,4 +32,34 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     });
     return answerStream(c, service, stream, { format: agUiFormat, encoder: request.encoder, id: turnId });
   });
+
+  app.post('/api/ag-ui/join', limited(service), async (c) => {
+    const request = parseAgUi(await readCompatible(c, service));
+    const owner = ownerOf(c, service, parsed(query, c.req.query()).org_id);
+    const answer = await service.runs.join({ owner, id: request.threadId });
+    if (answer.as !== 'stream')
+      throw new RequestError('not_found', 'Nothing runs in this thread.', { status: 404 });
+    const { key } = answer;
+    const { stream, joinAt } = await begun(service.turns.joined(answer.stream, key));
+    const { run } = request.encoder;
+    const encoder = { ...request.encoder, ...(run !== undefined && { run: { ...run, joinAt } }) };
+    return answerStream(c, service, stream, { format: agUiFormat, encoder, id: key.id });
+  });
+}
+
+/** Reads what there is of a stream, and gives it again. `joinAt`: up to here it is told as a snapshot. */
+async function begun(stream: SentStream): Promise<{ stream: SentStream; joinAt: number }> {
+  let first: SentItem[] | undefined = await stream.next();
+  const joinAt = (first ?? []).reduce((at, item) => (item.type === 'chunk' ? item.position : at), 0);
+  return {
+    joinAt,
+    stream: {
+      next() {
+        const given = first;
+        first = undefined;
+        return given === undefined ? stream.next() : Promise.resolve(given);
+      },
+      close: (reason) => stream.close(reason),
+    },
+  };
 }
