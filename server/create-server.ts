@@ -87,7 +87,16 @@ function appOf(service: Service): ServerApp {
   healthRoutes(app, service);
   const { basePath } = service.settings;
   for (const path of ['/ws', `${basePath}/*`, '/api/chat/*']) app.use(path, checkedOrigin(service));
-  for (const path of [`${basePath}/*`, '/v1/*', '/api/chat', '/api/chat/*', '/api/ag-ui', '/metrics', '/ws'])
+  for (const path of [
+    `${basePath}/*`,
+    '/v1/*',
+    '/api/chat',
+    '/api/chat/*',
+    '/api/ag-ui',
+    '/api/ag-ui/*',
+    '/metrics',
+    '/ws',
+  ])
     app.use(path, authenticated(service));
   if (service.settings.page) pageRoutes(app);
   serviceRoutes(app, service);

@@ -188,8 +188,10 @@ class Sending {
   }
 
   get headers(): Record<string, string> {
+    const { requestIdHeader } = this.format;
     return {
       ...EVENT_STREAM_HEADERS,
+      ...(requestIdHeader !== undefined && { [requestIdHeader]: this.#requestId }),
       [STREAM_ID_HEADER]: this.id,
       [REQUEST_ID_HEADER]: this.#requestId,
       ...this.format.headers,

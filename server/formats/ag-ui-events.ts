@@ -25,7 +25,10 @@ export class AgUiEvents {
   /** `turnId`: ids are made of it and of positions, so they are the same for every reader. */
   constructor(turnId: string, before: AgUiRun['messages']) {
     this.#prefix = turnId;
-    this.messages = new AgUiMessages(before);
+    // A client that joins may have a part of the run already, which is told again.
+    const own = `${turnId}:`;
+    const isOwn = (id: unknown): boolean => typeof id === 'string' && id.startsWith(own);
+    this.messages = new AgUiMessages(before.filter(({ id }) => !isOwn(id)));
   }
 
   content({ content, call }: Numbered<ContentChunk>, position: number, out: AgUiJson[]): void {

@@ -9,6 +9,8 @@ import { retryHeaders, wireError } from './errors.ts';
 import type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './format.ts';
 import { keptItems } from './kept-items.ts';
 
+const REQUEST_ID = 'request-id';
+
 /**
  * Anthropic's Messages API: the events of a stream.
  *
@@ -21,6 +23,7 @@ export const anthropicFormat: Format = {
   encoder: (options) => framed(new MessageEncoder(options)),
   heartbeat: 'event: ping\ndata: {"type":"ping"}\n\n',
   headers: {},
+  requestIdHeader: REQUEST_ID,
   error: anthropicError,
 };
 
@@ -41,14 +44,14 @@ export function anthropicAnswer(
       events.push(...encoder.end(item.end));
     }
   }
-  return { status: 200, headers: { 'request-id': requestId }, body: messageOf(events) };
+  return { status: 200, headers: { [REQUEST_ID]: requestId }, body: messageOf(events) };
 }
 
 function anthropicError(error: SentError, requestId: string, retries = 0): ErrorBody {
   const { status } = wireError(error, 'anthropic');
   return {
     status,
-    headers: { 'request-id': requestId, ...retryHeaders(error, retries) },
+    headers: { [REQUEST_ID]: requestId, ...retryHeaders(error, retries) },
     body: { ...errorEvent(error), request_id: requestId },
   };
 }

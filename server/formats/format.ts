@@ -99,6 +99,8 @@ export interface Format {
   readonly heartbeat: string;
   /** Headers of the response besides those of each stream of events. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The header in which clients of the protocol look for the server's id of the request, if there is one. */
+  readonly requestIdHeader?: string;
   /**
    * The error in the form of the protocol. `requestId` is the server's own id of the request. `retries`: how often the client says that it sent the request before, in
    * `x-stainless-retry-count`; default 0.
