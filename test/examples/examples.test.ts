@@ -11,6 +11,8 @@ const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsW
 
 /** A line that each example prints when it works; examples are checked in detail by the tests of what they show. */
 const prints: Record<string, RegExp> = {
+  'ag-ui.ts':
+    /asked: RUN_STARTED TOOL_CALL_START [\s\S]*RUN_FINISHED\nwaits: More than 50\nresult: paid 80\nsaid: The money is on its way\./,
   'agent.ts':
     /> mathematician .*6 \* 7[\s\S]*calls calculate[\s\S]*calculate says: 42\n4 model calls[\s\S]*tool mathematician\n {4}execution/,
   'approval.ts':
@@ -64,6 +66,8 @@ const prints: Record<string, RegExp> = {
   'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
   'weather-agent.ts':
     /find_city[\s\S]*error: The tool failed: There is no city Atlantis[\s\S]*Asking the station[\s\S]*60 tokens in 3 calls/,
+  'ui-message-stream.ts':
+    /asked: start start-step text-start [\s\S]*tool-approval-request finish-step finish\noutput: paid 80\nsaid: The money is on its way\./,
   'write-a-middleware.ts': /interrupted - long enough - One two three[\s\S]*permission - No tenant\./,
 };
 
