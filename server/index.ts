@@ -5,6 +5,8 @@
  */
 export { createServer } from './create-server.ts';
 export type { SluiceServer } from './create-server.ts';
+export { defineConfig } from './config.ts';
+export type { ServeConfig } from './config.ts';
 export type { Auth, Authenticate, Credentials } from './callers/auth.ts';
 export { RequestCaller, RequestContext } from './callers/caller.ts';
 export type { Caller, CallerLimits } from './callers/caller.ts';

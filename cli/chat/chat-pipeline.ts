@@ -64,7 +64,7 @@ function tally(onEnd: (end: ExecutionEnd) => void): Middleware {
 }
 
 /** Without the optional package of prices the chat works, but shows the cost as unknown. */
-async function costIfInstalled(): Promise<Middleware[]> {
+export async function costIfInstalled(): Promise<Middleware[]> {
   try {
     await import('@pydantic/genai-prices');
   } catch (error) {

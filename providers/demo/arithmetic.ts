@@ -43,9 +43,26 @@ const WORDS: readonly (readonly [word: RegExp, sign: string])[] = [
 
 const ASKING = /\b(?:calculate|compute|what(?:'s|’s| is)|how much|minus|subtract|work out|evaluate)\b/i;
 
+/** An amount, a rate in percent and a number of years. */
+const INTEREST =
+  /\bcompound interest (?:for|on|of) [$€£]?(\d[\d,.]{0,15}) at (\d{1,3}(?:\.\d{1,4})?) ?% .{0,40}?\bfor (\d{1,3}) years?\b/i;
+
+/** The interest of all years, as an expression. */
+function interest(text: string): Calculation | undefined {
+  const [, given, rate, years] = INTEREST.exec(text) ?? [];
+  if (given === undefined || rate === undefined || years === undefined) return undefined;
+  const amount = Number(given.replaceAll(',', '').replace(/\.$/, ''));
+  if (!Number.isFinite(amount)) return undefined;
+  const expression = `${amount} * (1 + ${rate} / 100) ^ ${years} - ${amount}`;
+  const operands = [amount, Number(rate), Number(years)];
+  return { expression, value: calculate(expression), operands, operator: '*' };
+}
+
 /** Finds the first arithmetic expression in a text and calculates it. Undefined if there is none. */
 export function calculation(text: string): Calculation | undefined {
   if (text.length > MAX_LENGTH) return undefined;
+  const asInterest = interest(text);
+  if (asInterest !== undefined) return asInterest;
   const signs = WORDS.reduce((written, [word, sign]) => written.replaceAll(word, sign), text);
   const isAsked = ASKING.test(text);
   for (const [run] of signs.matchAll(/[\d.+\-*/^%()\s]+/g)) {

@@ -1,9 +1,11 @@
 import { textOf, type Message, type ModelRequest, type Part, type ToolDefinition } from '../../src/index.ts';
 import { calculation, type Calculation } from './arithmetic.ts';
+import { explanation } from './explanation.ts';
 import { haiku } from './haiku.ts';
 import { recall } from './memory.ts';
 import { calculatorArguments, sample } from './schema-sample.ts';
 import { story } from './story.ts';
+import { wordProblem } from './word-problem.ts';
 
 /** A tool call that the model is going to make. */
 export interface PlannedCall {
@@ -32,7 +34,8 @@ const CLOCK = /(?:^|_)(?:time|clock|date)(?:$|_)/i;
 /** Decides on a reply from the conversation alone. */
 export function plan(request: ModelRequest): Plan {
   const prompt = lastUserText(request.messages);
-  const asked = calculation(prompt);
+  // The numbers of a word problem are no expression.
+  const asked = wordProblem(prompt) === undefined ? calculation(prompt) : undefined;
   const answer = answerOf(request, prompt, asked);
   const { reasoning } = request.parameters;
   const reasons = (reasoning !== undefined && reasoning.effort !== 'none') || REASONING.test(prompt);
@@ -145,6 +148,10 @@ function replyTo(messages: readonly Message[], prompt: string, asked: Calculatio
   if (tale !== null) return story((tale[1] ?? 'a river').trim());
   const remembered = recall(messages, prompt);
   if (remembered !== undefined) return remembered;
+  const solved = wordProblem(prompt);
+  if (solved !== undefined) return solved.answer;
+  const explained = explanation(prompt);
+  if (explained !== undefined) return explained;
   if (asked !== undefined) return `${asked.expression} is ${asked.value}.`;
   const echoed = /^(?:please\s+)?(?:repeat(?: after me)?|echo|say)\b[\s:,]*([^]+)$/i.exec(prompt)?.[1];
   if (echoed !== undefined) return unquoted(echoed);
@@ -176,6 +183,8 @@ function shortened(text: string): string {
 }
 
 function thoughts(prompt: string, asked: Calculation | undefined, answer: Plan): string {
+  const solved = wordProblem(prompt);
+  if (solved !== undefined) return solved.steps.join(' ');
   const steps = [`The question is: “${shortened(prompt)}”`];
   if (asked !== undefined) steps.push(`It asks for ${asked.expression}.`);
   if (answer.call !== undefined) steps.push(`The tool ${answer.call.name} can do this, so I call it.`);

@@ -1,0 +1,51 @@
+import { Option } from 'commander';
+import * as z from 'zod';
+import { keyNames, providerNames } from '../chat/choose-provider.ts';
+import type { AddCommand } from './command.ts';
+
+const optionsSchema = z.strictObject({
+  port: z.string().optional(),
+  host: z.string().optional(),
+  config: z.string().optional(),
+  provider: z.enum(providerNames).optional(),
+  model: z.string().optional(),
+  baseUrl: z.string().optional(),
+  api: z.enum(['chat', 'responses']).optional(),
+});
+
+/** `sluice serve`: a server with a page, for a model or for the pipelines of a configuration. */
+export const addServe: AddCommand = (program, terminal, done) => {
+  program
+    .command('serve')
+    .description('Serve a model, or the pipelines of sluice.config.ts, over HTTP, with a page.')
+    .option('--port <number>', 'the port (default: PORT, or 3000)')
+    .option('--host <address>', 'the address to listen on (default: HOST, or 127.0.0.1)')
+    .option('--config <path>', 'a configuration (default: sluice.config.ts, if there is one)')
+    .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
+    .option('--model <name>', 'the model')
+    .option('--base-url <url>', 'another server; without --provider, a server compatible with OpenAI')
+    .addOption(
+      new Option('--api <wire>', "which of OpenAI's APIs (default: chat)").choices(['chat', 'responses']),
+    )
+    .addHelpText('after', helpText())
+    .action(async (options: unknown) => {
+      // The server's packages are loaded only if they are needed.
+      const { serve } = await import('../serve/serve.ts');
+      done(await serve(optionsSchema.parse(options), terminal, process.cwd()));
+    });
+};
+
+function helpText(): string {
+  return `
+The environment:
+  PORT, HOST             where to listen
+  SLUICE_TOKENS          who may call: ada=token1,bob=token2; needed to listen on anything but this machine
+  CORS_ORIGINS           origins of pages that may call: https://chat.example.com,...
+  HOSTS                  host names that requests may be sent to (default: any with tokens, else this machine's)
+  REDIS_URL              streams, and sessions without DATABASE_URL, in Redis
+  DATABASE_URL           sessions, and streams without REDIS_URL, in PostgreSQL
+  LLM_PROVIDER           openai, anthropic or demo, with ${keyNames.openai} or ${keyNames.anthropic}
+  DEBUG                  log each turn, and show traces and warnings to clients
+
+Ctrl-C lets running turns finish; a second one ends at once.`;
+}

@@ -1,0 +1,96 @@
+import { createServer } from '../../server/index.ts';
+import type { ListenOptions, Pipelines, ServerOptions } from '../../server/index.ts';
+import type { LoggerLike } from '../../src/index.ts';
+import { chooseProvider, keyNames } from '../chat/choose-provider.ts';
+import type { ProviderWishes } from '../chat/choose-provider.ts';
+import { loadProvider } from '../chat/load-provider.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { outputWriter } from '../output-writer.ts';
+import type { Terminal } from '../terminal.ts';
+import { loadConfig } from './config-file.ts';
+import { servePipeline } from './serve-pipeline.ts';
+import { serveSettings } from './serve-settings.ts';
+import type { ServeWishes } from './serve-settings.ts';
+import { openServices } from './services.ts';
+
+/** What the command line says. */
+export interface ServeOptions extends ServeWishes, ProviderWishes {
+  config?: string | undefined;
+}
+
+/** How long `/ready` says that the server stops before it does, in milliseconds: a balancer looks every few seconds. */
+const DRAIN_MS = 5_000;
+
+/** Serves until a signal ends it. Returns the exit code. */
+export async function serve(options: ServeOptions, terminal: Terminal, folder: string): Promise<number> {
+  const { environment } = terminal;
+  const errors = outputWriter(terminal.errors);
+  const tell = (text: string): void => void errors.write(`${text}\n`);
+  const settings = serveSettings(options, environment);
+  const config = await loadConfig(options.config, folder);
+  await using services = await openServices(settings, tell);
+  const logger = settings.debug ? loggerTo(tell) : undefined;
+  const { pipelines, close } =
+    config?.pipelines === undefined
+      ? await defaultPipelines(options, terminal, services.store, logger, tell)
+      : { pipelines: config.pipelines, close: () => Promise.resolve() };
+  const { tokens, origins, hosts } = settings;
+  const serverOptions: ServerOptions = {
+    auth: false,
+    getStream: true,
+    resumable: true,
+    ...config?.server,
+    ...(tokens !== undefined && { auth: { tokens } }),
+    ...(origins !== undefined && { origins }),
+    ...(hosts !== undefined && { hosts }),
+    ...(settings.debug && { debug: true }),
+    ...(services.log !== undefined && { log: services.log }),
+    logger: config?.server?.logger ?? loggerTo(tell),
+  };
+  const listenOptions: ListenOptions = {
+    drainDelayMs: settings.host === undefined ? 0 : DRAIN_MS,
+    ...config?.listen,
+    ...(settings.port !== undefined && { port: settings.port }),
+    ...(settings.host !== undefined && { host: settings.host }),
+  };
+  const listening = await createServer(pipelines, serverOptions).listen(listenOptions);
+  const stop = (): void => void listening.close();
+  using _interrupts = terminal.onInterrupt(stop);
+  process.on('SIGTERM', stop);
+  await outputWriter(terminal.output).write(`The page is at ${listening.url}\n`);
+  try {
+    await listening.closed;
+  } finally {
+    process.off('SIGTERM', stop);
+    await close();
+  }
+  return exitCodes.ok;
+}
+
+async function defaultPipelines(
+  options: ProviderWishes,
+  { environment }: Terminal,
+  store: Parameters<typeof servePipeline>[0]['store'],
+  logger: LoggerLike | undefined,
+  tell: (text: string) => void,
+): Promise<{ pipelines: Pipelines; close: () => Promise<void> }> {
+  const choice = chooseProvider(options, environment);
+  const provider = await loadProvider(choice);
+  if (choice.note !== undefined) tell(`note: ${choice.note}`);
+  if (choice.name === 'demo')
+    tell(`note: this is the demo model, not a real one: set ${keyNames.openai} or ${keyNames.anthropic}.`);
+  const pipeline = await servePipeline({ provider, store, logger });
+  return {
+    pipelines: {
+      agent: { pipeline, model: provider.model, models: [provider.model], provider: provider.name },
+    },
+    close: () => pipeline.shutdown(),
+  };
+}
+
+/** Writes each entry as one line of JSON. */
+function loggerTo(tell: (text: string) => void): LoggerLike {
+  const write = (level: string) => (message: unknown, fields?: unknown) =>
+    tell(JSON.stringify({ level, message, ...(typeof fields === 'object' && fields !== null && fields) }));
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
