@@ -7,6 +7,7 @@ import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
 import * as z from 'zod';
 import { page } from '../../server/page/page.ts';
+import { scriptPage } from './script-page.ts';
 
 /** A server with a page, a tool that runs and one that needs an approval. */
 export interface BrowserStage extends AsyncDisposable {
@@ -16,10 +17,11 @@ export interface BrowserStage extends AsyncDisposable {
   ran: unknown[];
 }
 
-/** Serves a model that plays these answers. */
+/** Serves a model that plays these answers. `script`: the name of one in `pages/`, which is then at `/test`. */
 export async function browserStage(
   answers: ScriptedAnswer[],
   options: Partial<ServerOptions> = {},
+  script?: string,
 ): Promise<BrowserStage> {
   const ran: unknown[] = [];
   const calculate = tool({
@@ -44,6 +46,11 @@ export async function browserStage(
   const model = scripted(answers, { name: 'scripted', model: 'scripted-1' });
   const pipeline = new Pipeline([tools([calculate, refund]), provider(model)]);
   const server = createServer(pipeline, { auth: false, debug: true, name: 'Test agent', ...options });
+  if (script !== undefined) {
+    const built = await scriptPage(script);
+    server.app.get('/test', (c) => c.html(built.html));
+    server.app.get('/script.js', (c) => c.body(built.script, 200, { 'content-type': 'text/javascript' }));
+  }
   server.app.get('*', async (c, next) => {
     const file = await page(new URL(c.req.url).pathname);
     return file === undefined ? next() : new Response(file.body, { headers: file.headers });

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { Locator, Page } from 'playwright-core';
+import { manualGate } from 'sluice/testing';
+import { browserForTests, hasChromium } from './browser.ts';
+import { browserStage } from './stage.ts';
+
+const REFUND = { name: 'refund', arguments: { order: 'A-1042', amount: 80 } };
+
+const press = (page: Page, name: string): Promise<void> =>
+  page.getByRole('button', { name, exact: true }).first().click();
+const inState = (page: Page, state: string): Promise<void> =>
+  page.locator(`output[data-status=${state}]`).waitFor();
+const reply = (page: Page): Locator => page.locator('li[data-role=assistant]');
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('draft').fill(text);
+  await press(page, 'send');
+}
+
+describe.skipIf(!hasChromium())('useSluice in a page', () => {
+  const open = browserForTests();
+
+  test('shows the history and the reply as it grows, in strict mode', async () => {
+    const pace = manualGate();
+    await using stage = await browserStage(
+      ['Hello.', { text: ['One', ' two'], gate: pace.gate }],
+      {},
+      'use-sluice',
+    );
+    await using opened = await open(`${stage.url}/test`);
+    const { page, problems } = opened;
+    await inState(page, 'ready');
+    await say(page, 'Hi');
+    await reply(page).getByText('Hello.').waitFor();
+    await inState(page, 'ready');
+    await say(page, 'Count');
+    await inState(page, 'sending');
+    pace.release();
+    await reply(page).nth(1).getByText('One', { exact: true }).waitFor();
+    await inState(page, 'streaming');
+    pace.open();
+    await inState(page, 'ready');
+    expect(await page.locator('li span').allInnerTexts()).toEqual(['Hi', 'Hello.', 'Count', 'One two']);
+    await page.reload();
+    await reply(page).getByText('One two').waitFor();
+    expect(await page.locator('li span').allInnerTexts()).toEqual(['Hi', 'Hello.', 'Count', 'One two']);
+    await press(page, 'other');
+    await page.locator('li').first().waitFor({ state: 'detached' });
+    // A conversation that the server does not have yet.
+    expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
+  });
+
+  test('stops, regenerates and edits', async () => {
+    const pace = manualGate();
+    await using stage = await browserStage(
+      [{ text: ['Half', ' more'], gate: pace.gate }, 'Again.', 'Edited.'],
+      {},
+      'use-sluice',
+    );
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    await say(page, 'Hi');
+    pace.release();
+    await reply(page).getByText('Half', { exact: true }).waitFor();
+    await press(page, 'stop');
+    await inState(page, 'ready');
+    expect(await reply(page).getAttribute('data-state')).toBe('partial');
+    expect(await page.locator('#error').innerText()).toBe('');
+    await press(page, 'regenerate');
+    await reply(page).getByText('Again.').waitFor();
+    await inState(page, 'ready');
+    await page.getByLabel('draft').fill('Good day');
+    await press(page, 'edit');
+    await reply(page).getByText('Edited.').waitFor();
+    await inState(page, 'ready');
+    expect(await page.locator('li span').allInnerTexts()).toEqual(['Good day', 'Edited.']);
+  });
+
+  test('approves a call that waits', async () => {
+    await using stage = await browserStage([{ toolCalls: [REFUND] }, 'Paid.'], {}, 'use-sluice');
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    await say(page, 'My money back');
+    await inState(page, 'waiting');
+    expect(stage.ran).toEqual([]);
+    await press(page, 'approve');
+    await reply(page).getByText('Paid.').waitFor();
+    await inState(page, 'ready');
+    expect(stage.ran).toEqual([REFUND.arguments]);
+  });
+});
+
+describe.skipIf(!hasChromium())('useChat of the AI SDK in a page', () => {
+  const open = browserForTests();
+
+  test('shows a reply with thinking and a tool of the pipeline', async () => {
+    const call = { name: 'calculate', arguments: { expression: '1 + 1' } };
+    await using stage = await browserStage(
+      [{ thinking: 'Hm.', toolCalls: [call] }, 'It is 2.'],
+      {},
+      'use-chat',
+    );
+    await using opened = await open(`${stage.url}/test`);
+    const { page, problems } = opened;
+    await press(page, 'send');
+    await reply(page).getByText('It is 2.').waitFor();
+    await inState(page, 'ready');
+    expect(await page.locator('[data-type=reasoning]').innerText()).toBe('Hm.');
+    expect(await page.locator('[data-type=calculate]').getAttribute('data-state')).toBe('output-available');
+    expect(await page.locator('#error').innerText()).toBe('');
+    expect(problems).toEqual([]);
+  });
+
+  test('is stopped by its button', async () => {
+    const pace = manualGate();
+    await using stage = await browserStage([{ text: ['Half', ' more'], gate: pace.gate }], {}, 'use-chat');
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    await press(page, 'send');
+    pace.release();
+    await reply(page).getByText('Half', { exact: true }).waitFor();
+    await press(page, 'stop');
+    await inState(page, 'ready');
+    expect(await reply(page).innerText()).toBe('Half');
+  });
+});
