@@ -21,6 +21,7 @@ const config: KnipConfig = {
     'server/page/app/main.ts!',
     'test/server/agents/run.ts',
     'examples/*.ts',
+    'test/browser/pages/*.ts',
   ],
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],

@@ -55,7 +55,7 @@ export const emptyState: ChatState = {
 };
 
 /** The parts of a message's content. */
-export function partsOf({ content }: Message): readonly Part[] {
+function partsOf({ content }: Message): readonly Part[] {
   if (typeof content !== 'string') return content;
   return content === '' ? [] : [{ type: 'text', text: content }];
 }

@@ -29,7 +29,7 @@ const COMMON = {
 };
 
 /**
- * The page for a chat with the server, and for looking into its turns: `/`, `/page.css` and `/page.js`. Undefined for any other path. It is made of plain files without a word of the
+ * The page for a chat with the server, and for looking into its turns: `/`, `/page.css` and `/page.js`. Undefined for any other path. It is made of plain files with nothing of the
  * server's options, so anybody may see them; what it asks for goes through the server's routes, with the token that its user types in.
  */
 export async function page(path: string): Promise<PageAnswer | undefined> {

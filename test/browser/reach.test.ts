@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { source as axeSource } from 'axe-core';
 import { describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { root } from '../../scripts/entry-points.ts';
 import { browserForTests, hasChromium } from './browser.ts';
 import { browserStage } from './stage.ts';
 
@@ -13,7 +12,7 @@ const MARKDOWN =
 /** What axe finds wrong. */
 async function violations(page: Page): Promise<string[]> {
   // The policy of the page lets no script in: it is run by the browser's own interface.
-  await page.evaluate(await readFile(`${root}node_modules/axe-core/axe.min.js`, 'utf8'));
+  await page.evaluate(axeSource);
   return page.evaluate(async () => {
     const axe: {
       run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;

@@ -19,6 +19,8 @@ const prints: Record<string, RegExp> = {
     /ask: interrupted: approval\nanswer: refund .*"amount":80\} \(More than 50\)\n(answer: completed: The money is on its way\.\n){2}answer: conflict/,
   'chunk-log.ts':
     /second open: reader\nmissed: run to \nstop: pending\nthe owner reads: stopped after 3 chunks\nend: stopped\nlate append: lease_lost/,
+  'client.ts':
+    /text: quick\nconnection: lost\nconnection: connecting\nconnection: open\ntext: brown\ntext: fox\nstopped: aborted, enough, after "This"\nready, 4 messages[\s\S]*on the server: chat-1/,
   'context-window.ts': /summarize\n.*\| Ada wants to travel[\s\S]*stored: 18 messages[\s\S]*context_length: /,
   'cost.ts': /\$|usd/i,
   'conversation.ts':

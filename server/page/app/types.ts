@@ -1,10 +1,7 @@
-import type { Chat, ChatState, ClientStream } from '../../../client/index.ts';
+import type { ChatState, ClientStream } from '../../../client/index.ts';
 
 /** What a turn comes to. */
 export type ExecutionResult = NonNullable<ChatState['result']>;
 
 /** What a stream gives. */
 export type ExecutionChunk = Extract<Awaited<ReturnType<ClientStream['next']>>, { done?: false }>['value'];
-
-/** A chat that the page is about. */
-export type PageChat = Chat;
