@@ -123,4 +123,35 @@ describe.skipIf(!hasChromium())('useChat of the AI SDK in a page', () => {
     await inState(page, 'ready');
     expect(await reply(page).innerText()).toBe('Half');
   });
+
+  test('approves a call, which then runs once', async () => {
+    await using stage = await browserStage([{ toolCalls: [REFUND] }, 'Paid.'], {}, 'use-chat');
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    await press(page, 'send');
+    await page.locator('[data-type=refund][data-state=approval-requested]').waitFor();
+    expect(stage.ran).toEqual([]);
+    await press(page, 'approve');
+    await reply(page).getByText('Paid.').waitFor();
+    await inState(page, 'ready');
+    expect(stage.ran).toEqual([REFUND.arguments]);
+    expect(await page.locator('#error').innerText()).toBe('');
+  });
+
+  test('that is loaded again gets the whole message of the turn that runs', async () => {
+    const pace = manualGate();
+    const answer = { text: ['Half', ' and', ' whole'], gate: pace.gate };
+    await using stage = await browserStage([answer], { resumable: true }, 'use-chat');
+    await using opened = await open(`${stage.url}/test`);
+    const { page } = opened;
+    await press(page, 'send');
+    pace.release();
+    await reply(page).getByText('Half', { exact: true }).waitFor();
+    await page.reload();
+    await press(page, 'resume');
+    await reply(page).getByText('Half', { exact: true }).waitFor();
+    pace.open();
+    await inState(page, 'ready');
+    expect(await reply(page).innerText()).toBe('Half and whole');
+  });
 });

@@ -6,7 +6,6 @@ import type { ServerOptions } from 'sluice/server';
 import { scripted } from 'sluice/testing';
 import type { ScriptedAnswer } from 'sluice/testing';
 import * as z from 'zod';
-import { page } from '../../server/page/page.ts';
 import { scriptPage } from './script-page.ts';
 
 /** A server with a page, a tool that runs and one that needs an approval. */
@@ -51,10 +50,6 @@ export async function browserStage(
     server.app.get('/test', (c) => c.html(built.html));
     server.app.get('/script.js', (c) => c.body(built.script, 200, { 'content-type': 'text/javascript' }));
   }
-  server.app.get('*', async (c, next) => {
-    const file = await page(new URL(c.req.url).pathname);
-    return file === undefined ? next() : new Response(file.body, { headers: file.headers });
-  });
   const listening = await server.listen({ port: 0, shutdownTimeoutMs: 0 });
   return {
     url: listening.url,
