@@ -241,7 +241,8 @@ describe('a random stream', () => {
           expect(deltas.map((delta) => delta.role).filter(Boolean)).toEqual(['assistant']);
         }
         const { body } = chatCompletion(items, options, 'req');
-        expect(ofChat((body as { choices: { message: ChatMessage }[] }).choices[0]?.message!)).toEqual({
+        const [first] = (body as { choices: { message: ChatMessage }[] }).choices;
+        expect(first && ofChat(first.message)).toEqual({
           content: joined(chunks).content,
           refusal: joined(chunks).refusal,
           calls: joined(chunks).calls,

@@ -144,7 +144,7 @@ describe('a tool of the pipeline', () => {
 });
 
 describe('a client of OpenAI', () => {
-  it('lists models, and is told of one that is not there', async () => {
+  it('lists models, and learns that one is not there', async () => {
     await using stage = await served([]);
     const models = await stage.client.models.list();
     expect(models.data).toMatchObject([{ id: 'gpt-x', object: 'model' }]);
