@@ -19,7 +19,6 @@ const config: KnipConfig = {
     'test/histories/kills/{child,gated-child}.ts',
     'test/runtimes/{main.ts,command.js,worker.js}',
     'server/page/app/main.ts!',
-    'test/server/agents/run.ts',
     'examples/*.ts',
     'test/browser/pages/*.ts',
   ],

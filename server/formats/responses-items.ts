@@ -191,7 +191,7 @@ export function imageItem(id: string, data: string): OutputItem {
 }
 
 /** The text in the arguments of a tool that takes one; the arguments themselves if the model wrote something else. */
-export function textOfInput(json: string): string {
+function textOfInput(json: string): string {
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'string') return value;

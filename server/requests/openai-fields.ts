@@ -103,7 +103,7 @@ export function toolAt(fields: Fields, path: string, settings: OpenAISettings): 
 }
 
 /** A JSON Schema, or other fields that go on as they are. */
-export function objectOf(value: unknown, path: string): Record<string, unknown> {
+function objectOf(value: unknown, path: string): Record<string, unknown> {
   if (isRecord(value)) return value;
   throw wrong(path, value, 'give an object');
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { chatCompletion, chatCompletions } from '../../../server/formats/chat-completions.ts';
 import type { EncoderOptions, Format, Frame } from '../../../server/formats/format.ts';
 import { response, responses } from '../../../server/formats/responses.ts';
+import { parseCursor } from '../../../server/stream/cursor.ts';
 import { EventFold } from '../../../server/stream/event-fold.ts';
 import type { SentChunk, SentEnd } from '../../../server/stream/parts.ts';
 import type { SentItem } from '../../../server/stream/sent-stream.ts';
@@ -214,6 +215,29 @@ function ofResponse(output: readonly Item[]): Joined {
 }
 
 describe('a random stream', () => {
+  it.each([
+    ['Chat Completions', chatCompletions],
+    ['Responses', responses],
+  ])('of %s goes on after any of its events with what follows, and nothing twice', (_name, format) => {
+    fc.assert(
+      fc.property(script, fc.nat(), (made, seed) => {
+        const items = itemsOf(chunksOf(made));
+        const all: { data: string; id: string | undefined }[] = [];
+        const fold = new EventFold(format, options);
+        for (const item of items) fold.add(item, ({ data }, id) => all.push({ data, id }));
+        const cut = seed % all.length;
+        const last = all[cut]?.id;
+        // What ends a stream that was reset has no id: it is said again.
+        if (last === undefined) return;
+        const rest: string[] = [];
+        const again = new EventFold(format, options, parseCursor(last));
+        for (const item of items) again.add(item, ({ data }) => rest.push(data));
+        expect(rest).toEqual(all.slice(cut + 1).map(({ data }) => data));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('is joined to our response by the accumulator of Chat Completions, or ends with an error', async () => {
     let cut = 0;
     await fc.assert(
