@@ -13,6 +13,10 @@ export interface PipelineEntry {
   provider?: string | undefined;
   /** Models that a client may choose. The pipeline gets the name as the option `model`. Default: none, the pipeline's own model answers. */
   models?: readonly string[] | undefined;
+  /** On the routes of OpenAI: fields of a request that are passed on to the provider besides those that its API documents, such as `top_k`. Default: none. */
+  passFields?: readonly string[] | undefined;
+  /** On the route of Responses: types of tools that the provider runs itself and a client may ask for, such as `web_search`. Default: none, because they cost money. */
+  hostedTools?: readonly string[] | undefined;
 }
 
 /** One pipeline, or several by name. */

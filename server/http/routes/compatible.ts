@@ -12,6 +12,7 @@ import type { EncoderOptions, ErrorBody, Format } from '../../formats/format.ts'
 import { response, responses } from '../../formats/responses.ts';
 import { parseAnthropicCount, parseAnthropicMessages } from '../../requests/anthropic-messages.ts';
 import { parseChatCompletion } from '../../requests/chat-completions.ts';
+import type { OpenAISettings } from '../../requests/openai-fields.ts';
 import { isRecord } from '../../requests/read.ts';
 import { fieldError } from '../../requests/request-error.ts';
 import type { ParsedRequest } from '../../requests/request.ts';
@@ -42,15 +43,13 @@ const PROTOCOLS: readonly Protocol[] = [
   {
     path: '/v1/chat/completions',
     format: chatCompletions,
-    parse: (body, _c, { tools, provider }, session) =>
-      parseChatCompletion(body, { ownTools: tools, session, provider }),
+    parse: (body, _c, served, session) => parseChatCompletion(body, openaiSettings(served, session)),
     answer: chatCompletion,
   },
   {
     path: '/v1/responses',
     format: responses,
-    parse: (body, _c, { tools, provider }, session) =>
-      parseResponse(body, { ownTools: tools, session, provider }),
+    parse: (body, _c, served, session) => parseResponse(body, openaiSettings(served, session)),
     answer: response,
   },
   {
@@ -64,6 +63,13 @@ const PROTOCOLS: readonly Protocol[] = [
     answer: anthropicAnswer,
   },
 ];
+
+function openaiSettings(
+  { tools: ownTools, provider, passFields, hostedTools }: Served,
+  session: boolean,
+): OpenAISettings {
+  return { ownTools, session, provider, passFields, hostedTools };
+}
 
 /** The header that makes a request a turn of a conversation: then only its new messages are taken. */
 const SESSION_HEADER = 'x-sluice-session';

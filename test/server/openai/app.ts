@@ -1,6 +1,6 @@
 import type { Pipeline } from '../../../src/index.ts';
 import { createServer } from '../../../server/index.ts';
-import type { ServerOptions } from '../../../server/index.ts';
+import type { PipelineEntry, ServerOptions } from '../../../server/index.ts';
 
 /** A server with one pipeline, called `gpt-x`, on a real socket. */
 export interface OpenAIApp extends AsyncDisposable {
@@ -14,14 +14,14 @@ export interface OpenAIApp extends AsyncDisposable {
 export async function openaiApp(
   pipeline: Pipeline,
   options: Partial<ServerOptions> = {},
-  models: readonly string[] = [],
+  entry: Omit<PipelineEntry, 'pipeline'> = {},
 ): Promise<OpenAIApp> {
   let sent = 0;
   const auth = (): { id: string } => {
     sent++;
     return { id: 'ada' };
   };
-  const listening = await createServer({ 'gpt-x': { pipeline, models } }, { auth, ...options }).listen({
+  const listening = await createServer({ 'gpt-x': { ...entry, pipeline } }, { auth, ...options }).listen({
     port: 0,
   });
   return {

@@ -196,7 +196,7 @@ describe('a client of OpenAI', () => {
   it('gets back the name that it asked for, and may choose a model that the pipeline offers', async () => {
     const model = scripted(['One', 'Two']);
     const pipeline = new Pipeline([provider(model)]);
-    await using app = await openaiApp(pipeline, {}, ['big']);
+    await using app = await openaiApp(pipeline, {}, { models: ['big'] });
     const client = new OpenAI({ baseURL: app.baseURL, apiKey: 'key' });
     const { data, response } = await client.chat.completions
       .create({ ...asked, model: 'big' })
@@ -205,5 +205,20 @@ describe('a client of OpenAI', () => {
     const plain = await client.responses.create({ model: 'gpt-x', input: 'Hi' });
     expect(plain.model).toBe('gpt-x');
     expect(model.requests.map((request) => request.model)).toEqual(['big', undefined]);
+  });
+
+  it('reaches the provider with the fields and the tools that the server allows', async () => {
+    const model = scripted(['One', 'Two']);
+    const entry = { provider: 'groq', passFields: ['top_k'], hostedTools: ['web_search'] };
+    await using app = await openaiApp(new Pipeline([provider(model)]), {}, entry);
+    const client = new OpenAI({ baseURL: app.baseURL, apiKey: 'key' });
+    const fields: object = { top_k: 5, user: 'u' };
+    await client.chat.completions.create({ ...asked, ...fields });
+    const web = { type: 'web_search' as const };
+    await client.responses.create({ model: 'gpt-x', input: 'Hi', tools: [web] });
+    expect(model.requests.map(({ parameters }) => parameters.providerOptions)).toEqual([
+      { groq: { top_k: 5, user: 'u' } },
+      { groq: { tools: [web] } },
+    ]);
   });
 });
