@@ -18,6 +18,8 @@ import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
 import { keepHiddenClasses } from './execution/hidden-classes.ts';
+import { Running } from './execution/running.ts';
+import type { Entry } from './execution/running.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/store/check-key.ts';
 import type { Branch, SessionKey } from './session/store/store.ts';
@@ -49,7 +51,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #options: ReturnType<typeof pipelineOptions>;
   readonly #logger: LoggerLike | undefined;
   readonly #slots: Slots;
-  readonly #running = new Set<ExecutionStream>();
+  readonly #running = new Running<ExecutionStream>();
   #idle: PromiseWithResolvers<void> | undefined;
   #shutdown: Promise<void> | undefined;
 
@@ -222,29 +224,30 @@ export class Pipeline implements AsyncDisposable {
                 abort: (error) => stream.abort(error),
               }),
       onTurn: options.onTurn,
-      started: () => this.#started(stream, execution.around !== undefined),
-      finished: () => this.#finished(stream),
+      started: () => this.#started(running, execution.around !== undefined),
+      finished: () => this.#finished(running),
     });
     const stream = new ExecutionStream(source, streamBufferSize);
+    const running: Entry<ExecutionStream> = { one: stream, place: undefined };
     return stream;
   }
 
-  #started(stream: ExecutionStream, isInside: boolean): void {
-    this.#running.add(stream);
+  #started(running: Entry<ExecutionStream>, isInside: boolean): void {
+    this.#running.add(running);
     // One inside a call is part of an execution that may finish, unless the pipeline is closed already.
     const isRefused = this.#shutdown !== undefined && !(isInside && this.#running.size > 1);
     if (isRefused)
       throw new SluiceError('shutting_down', 'The pipeline is shutting down: no new execution is taken.');
   }
 
-  #finished(stream: ExecutionStream): void {
-    this.#running.delete(stream);
+  #finished(running: Entry<ExecutionStream>): void {
+    this.#running.delete(running);
     if (this.#running.size === 0) this.#idle?.resolve();
   }
 
   async #shutDown(signal: AbortSignal | undefined): Promise<void> {
     if (this.#running.size > 0 && signal?.aborted !== true) await this.#drained(signal);
-    await Promise.all([...this.#running].map((stream) => stream.shutDown()));
+    await Promise.all(this.#running.all.map((stream) => stream.shutDown()));
     while (this.#running.size > 0) await this.#nextIdle();
     const closes: Promise<void>[] = [];
     if (this.#options.own || this.#options.store === undefined) closes.push(this.store.close());

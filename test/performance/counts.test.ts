@@ -51,6 +51,7 @@ describe('memory', () => {
   test.each([
     { execution: 'execution', word: 'plain' },
     { execution: 'execution that ran a tool', word: 'tools' },
+    { execution: 'execution that ran beside others', word: 'together' },
   ])('of a finished $execution, less than a twentieth survives a minor collection', async ({ word }) => {
     const flags = [
       '--no-allocation-site-pretenuring',

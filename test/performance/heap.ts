@@ -2,7 +2,8 @@
  * Measures what executions leave to the garbage collector, in a process of its own.
  *
  * - `survivors` prints how much of the memory that an execution with five middleware allocates survives a minor collection after its end,
- *   `survivors tools` the same of one that runs a tool.
+ *   `survivors tools` the same of one that runs a tool,
+ *   `survivors together` of executions that run side by side.
  * - `tables N` prints the classes whose instances are hash tables (V8's slow form of an object) after N executions, a full collection and
  *   40 open streams.
  * - `open` prints how many bytes an open stream with five middleware holds.
@@ -22,7 +23,15 @@ const pipeline = new Pipeline([...theFive(), ...stack], { maxConcurrentExecution
 const { gc } = globalThis;
 if (gc === undefined) throw new Error('Run it with --expose-gc.');
 
+/** How many executions run at a time. */
+const atATime = word === 'together' ? 10 : 1;
+
 async function executions(count: number): Promise<void> {
+  const each = Array.from({ length: atATime }, () => inTurn(count / atATime));
+  await Promise.all(each);
+}
+
+async function inTurn(count: number): Promise<void> {
   for (let at = 0; at < count; at++) {
     for await (const chunk of pipeline.executeStream('user', 'Go on')) {
       if (chunk.type === 'done' && chunk.result.outcome !== 'completed')
