@@ -10,6 +10,19 @@ export function messageOf(thrown: unknown): string {
   return typeof message === 'string' && message !== '' ? message : 'it gave no reason';
 }
 
+/** A copy of the arguments of a call. Most are an object of nothing but texts and numbers, of which a structured clone takes fifty times as long. */
+export function copyOf(given: unknown): unknown {
+  const isFlat =
+    isRecord(given) &&
+    Object.getPrototypeOf(given) === Object.prototype &&
+    Object.values(given).every(isPrimitive);
+  return isFlat ? { ...given } : structuredClone(given);
+}
+
+function isPrimitive(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
+}
+
 /** Said of a call that had begun and whose end nobody knows. */
 export const UNKNOWN = 'It may have taken effect.';
 

@@ -5,7 +5,7 @@ import type { ToolsSettings } from '../options.ts';
 import { errorResult } from '../result.ts';
 import type { Checked } from '../schema.ts';
 import type { Tool } from '../tool.ts';
-import { isRecord, messageOf } from '../values.ts';
+import { copyOf, isRecord, messageOf } from '../values.ts';
 
 /** The tools that a round offers: ours, and those that the caller runs itself. */
 export interface Offered {
@@ -53,7 +53,7 @@ async function look(
 /** A schema that throws has found something wrong, too. The arguments are copied: a schema or a tool may change what it is given. */
 export async function checkOf(tool: Pick<Tool, 'check'>, given: unknown): Promise<Checked> {
   try {
-    return await tool.check(structuredClone(given));
+    return await tool.check(copyOf(given));
   } catch (thrown) {
     return { problem: scrub(messageOf(thrown)) };
   }
