@@ -6,8 +6,16 @@ const everybody = contestants
   .filter(({ onlyOverTls = false }: Contestant) => !onlyOverTls)
   .map(({ id }) => id);
 
-/** Those that have a loop of tools, and the OpenAI SDK with one by hand. */
-const withTools: ContestantId[] = ['sluice', 'openai-sdk', 'ai-sdk', 'langchain', 'mastra'];
+/** Those that have a loop of tools, and the OpenAI SDK and plain requests with one by hand. */
+const withTools: ContestantId[] = [
+  'sluice',
+  'sluice-alone',
+  'floor',
+  'openai-sdk',
+  'ai-sdk',
+  'langchain',
+  'mastra',
+];
 
 /** How much is measured: only what the table of ratios needs, or everything. */
 export type Size = 'quick' | 'full';
@@ -28,7 +36,7 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
     'burst-by-event': ['sluice', 'floor'],
     paced: ['sluice', 'openai-sdk', 'ai-sdk', 'langchain'],
     call: ['sluice', 'openai-sdk'],
-    'tool-turn': withTools,
+    'tool-turn': ['sluice', 'ai-sdk', 'langchain'],
     'first-chunk': ['sluice', 'openai-sdk'],
     memory: ['sluice', 'openai-sdk'],
   },

@@ -27,14 +27,14 @@ export const contestants = [
     label: 'Sluice, no middleware',
     wire: 'chat',
     packages: ['sluice', 'undici', 'openai'],
-    does: 'the same without the five middleware; the difference is what they cost',
+    does: 'the same without the five middleware; the difference is what they cost; for a tool with `tools()` alone',
   },
   {
     id: 'floor',
     label: 'fetch + JSON.parse, by hand',
     wire: 'chat',
     packages: [],
-    does: 'the built-in `fetch`, the body split at blank lines, each event parsed; no retries, no checks, no errors',
+    does: 'the built-in `fetch`, the body split at blank lines, each event parsed; no retries, no checks, no errors; for a tool two of these requests, whose bodies are read to their end',
   },
   {
     id: 'floor-to-end',

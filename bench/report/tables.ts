@@ -65,7 +65,7 @@ function toolTurnTable({ toolTurns }: Measured): Table {
   return {
     title: 'A turn with a tool in memory',
     unit: 'µs CPU',
-    how: 'a call that asks for a tool, the tool, and a call that answers in 20 chunks; one turn after the other, no network',
+    how: 'a call that asks for a tool in six pieces of its arguments, the tool with a schema of zod, and a call that answers in 20 pieces; each model gives one chunk at a time, of new objects; one turn after the other, no network',
     rows: IN_MEMORY.map((who) => ({ label: labels[who], runs: toolTurns.get(who) ?? [] })),
   };
 }
@@ -74,9 +74,14 @@ function idleTable({ idleTools }: Measured): Table {
   return {
     title: '`tools()` without a call',
     unit: 'CPU',
-    how: 'the difference between a pipeline with it and one without, which take turns, with a provider in memory',
+    how: 'the difference between a pipeline of nothing but it and a provider in memory and one without it, which take turns; it keeps the text of a reply, for a call that may follow',
     rows: [
       { label: 'a chunk, 16 per read, ns', runs: idleTools.map((run) => run.nsPerChunk) },
+      { label: 'a chunk, one per read, ns', runs: idleTools.map((run) => run.nsPerChunkOneByOne) },
+      {
+        label: 'a fused tap that counts characters in its place, 16 chunks per read, ns',
+        runs: idleTools.map((run) => run.tapNsPerChunk),
+      },
       { label: 'an execution of one chunk, µs', runs: idleTools.map((run) => run.usPerExecution) },
     ],
   };

@@ -1,5 +1,5 @@
-import { Stream } from 'sluice';
-import type { Middleware, Provider, Reply, StreamChunk } from 'sluice';
+import { Stream, end } from 'sluice';
+import type { BatchSource, Middleware, Provider, Reply, StreamChunk } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { tool, tools } from 'sluice/middleware/tools';
 import { openai } from 'sluice/providers/openai';
@@ -30,20 +30,49 @@ function modelInMemory(pieces: readonly string[]): Provider {
   const usage = { inputTokens: 12, outputTokens: 20, totalTokens: 32 };
   const details = { cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
   const reply = { provider: 'openai', model: MODEL, usage: { ...usage, ...details } };
-  const answer = pieces.map((content): StreamChunk => ({ type: 'content', content }));
-  const call = { id: 'call_1', name: TOOL.name };
-  const asks: StreamChunk[] = [
-    ...ARGUMENTS.map((argumentsDelta): StreamChunk => ({ type: 'tool_call_delta', ...call, argumentsDelta })),
-    { type: 'tool_call', ...call, arguments: { city: TOOL.city } },
+  const id = 'call_1';
+  const { name } = TOOL;
+  const asks = [
+    ...ARGUMENTS.map(
+      (argumentsDelta, at) => (): StreamChunk =>
+        at === 0
+          ? { type: 'tool_call_delta', id, name, argumentsDelta }
+          : { type: 'tool_call_delta', id, argumentsDelta },
+    ),
+    (): StreamChunk => ({ type: 'tool_call', id, name, arguments: { city: TOOL.city } }),
   ];
+  const answer = pieces.map((content) => (): StreamChunk => ({ type: 'content', content }));
   return {
     name: 'openai',
     model: MODEL,
     stream({ messages }) {
       const hasResult = messages.at(-1)?.role === 'tool';
-      return hasResult
-        ? Stream.from<StreamChunk, Reply>(answer, { finishReason: 'stop', ...reply })
-        : Stream.from<StreamChunk, Reply>(asks, { finishReason: 'tool_calls', ...reply });
+      return Stream.fromSource(
+        hasResult
+          ? new OneByOne(answer, { finishReason: 'stop', ...reply })
+          : new OneByOne(asks, { finishReason: 'tool_calls', ...reply }),
+      );
     },
   };
+}
+
+/** Gives one chunk at a time, as the models in memory of the others do: a new object behind a promise. */
+class OneByOne implements BatchSource<StreamChunk, Reply> {
+  readonly #make: readonly (() => StreamChunk)[];
+  readonly #reply: Reply;
+  #at = 0;
+
+  constructor(make: readonly (() => StreamChunk)[], reply: Reply) {
+    this.#make = make;
+    this.#reply = reply;
+  }
+
+  pull(): ReturnType<BatchSource<StreamChunk, Reply>['pull']> {
+    const make = this.#make[this.#at++];
+    return Promise.resolve(make === undefined ? end(this.#reply) : [make()]);
+  }
+
+  close(): void {
+    this.#at = this.#make.length;
+  }
 }
