@@ -7,7 +7,7 @@ import type { AgUiRun, Encoder, EncoderOptions, Format, Frame } from './format.t
 import { plainErrorBody } from './plain-error.ts';
 
 /** The version of the protocol that the events have. */
-export const AG_UI_VERSION = '1.0';
+const AG_UI_VERSION = '1.0';
 
 /**
  * AG-UI 1.0 over server-sent events. A reset is shown: what is open ends, and a snapshot has all messages without what is void.

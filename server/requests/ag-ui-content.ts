@@ -82,7 +82,7 @@ export function messagesOf(messages: readonly AgUiMessage[]): Message[] {
 }
 
 /** The content of a message of the user: a text, or parts. */
-export function userContent(content: unknown, path: string): string | Part[] {
+function userContent(content: unknown, path: string): string | Part[] {
   if (typeof content === 'string') return content;
   return listAt(content, path).map((part, at) => partAt(objectAt(part, `${path}[${at}]`), `${path}[${at}]`));
 }

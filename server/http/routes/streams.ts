@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Format } from '../../formats/format.ts';
+import type { EncoderOptions, Format } from '../../formats/format.ts';
 import { RequestError } from '../../requests/request-error.ts';
 import type { ReadAnswer, StopAnswer } from '../../resumable/resumable.ts';
 import { parseCursor } from '../../stream/cursor.ts';
@@ -81,6 +81,8 @@ export function cursorOf(c: ServerContext): Cursor | undefined {
 export interface ReadSettings {
   format: Format;
   include: ReadonlySet<string>;
+  /** What else the encoder has to know. */
+  encoder?: EncoderOptions;
   after: Cursor | undefined;
   /** The status if there is no such stream. */
   none: 204 | 404;
@@ -91,7 +93,7 @@ export async function answerRead(
   c: ServerContext,
   service: Service,
   answer: ReadAnswer,
-  { format, include, after, none }: ReadSettings,
+  { format, include, encoder: more, after, none }: ReadSettings,
 ): Promise<Response> {
   switch (answer.as) {
     case 'unknown':
@@ -112,7 +114,7 @@ export async function answerRead(
     case 'stream': {
       const { key, hasEnded } = answer;
       const stream = service.turns.joined(answer.stream, key);
-      const encoder = { include };
+      const encoder = { include, ...more };
       const lastEventId = after === undefined ? undefined : `${after.position}.${after.sub}`;
       if (!hasEnded || after === undefined)
         return answerStream(c, service, stream, { format, encoder, id: key.id, lastEventId });

@@ -14,6 +14,16 @@ import { answerRead, cursorOf } from './streams.ts';
 
 const extra = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
 
+/** A request that comes back has no body: its query says what the page has. */
+const resumed = z.object({
+  version: z.literal(['5', '6', '7']).transform(versionOf).optional(),
+  pipeline: z.string().optional(),
+});
+
+function versionOf(text: '5' | '6' | '7'): 5 | 6 | 7 {
+  return text === '5' ? 5 : text === '6' ? 6 : 7;
+}
+
 /** What `useChat` of the AI SDK calls by default: `POST /api/chat`, and `GET /api/chat/:id/stream` to come back. */
 export function uiMessageRoutes(app: ServerApp, service: Service): void {
   const { settings, table, runs } = service;
@@ -46,8 +56,13 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
   app.get('/api/chat/:id/stream', async (c) => {
     const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: c.req.param('id') };
     const after = cursorOf(c);
+    const { version, pipeline } = parsed(resumed, c.req.query());
+    const clientTools = new Set(table.named(pipeline).clientTools);
     const answer = await runs.join(session, { after });
-    return answerRead(c, service, answer, { format: uiMessageFormat, include: new Set(), after, none: 204 });
+    return answerRead(c, service, answer, {
+      ...{ format: uiMessageFormat, include: new Set<string>(), after, none: 204 },
+      encoder: { clientTools, ...(version !== undefined && { version }) },
+    });
   });
 }
 

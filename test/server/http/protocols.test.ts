@@ -132,6 +132,8 @@ describe('useChat at the server', () => {
     expect(textOf(other.messages.at(-1))).toBe('One two three');
     expect(other.messages.at(-1)?.id).toBe(chat.messages.at(-1)?.id);
     expect(model.calls).toHaveLength(3);
+    expect((await fetch(`${url}/api/chat/chat-1/stream?version=4`)).status).toBe(400);
+    expect((await fetch(`${url}/api/chat/chat-1/stream?version=7`)).status).toBe(204);
     const idle = chatOf(url, 'chat-1', chat.messages);
     await idle.resumeStream();
     expect(idle.messages).toEqual(chat.messages);

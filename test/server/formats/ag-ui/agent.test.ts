@@ -287,14 +287,14 @@ describe('the official agent', () => {
   test('runs a tool of its own: the call is named as pending, and the next run has the result', async () => {
     const { agent, model } = await serving(
       false,
-      { toolCalls: [{ id: 'c1', name: 'colour', arguments: { question: 'Which?' } }] },
+      { toolCalls: [{ id: 'c1', name: 'color', arguments: { question: 'Which?' } }] },
       'Blue it is.',
     );
     userSays(agent, 'Paint it.');
-    const colour = { name: 'colour', description: 'Asks', parameters: { type: 'object', properties: {} } };
+    const color = { name: 'color', description: 'Asks', parameters: { type: 'object', properties: {} } };
     let pending: readonly string[] = [];
     await agent.runAgent(
-      { tools: [colour] },
+      { tools: [color] },
       {
         onRunFinishedEvent: (finished) => {
           if (finished.outcome === 'success') pending = finished.pendingToolCallIds;
@@ -303,10 +303,10 @@ describe('the official agent', () => {
     );
     expect(pending).toEqual([callsOf(agent.messages)[0]?.id]);
     agent.addMessage({ id: 'r1', role: 'tool', toolCallId: String(pending[0]), content: 'blue' });
-    await agent.runAgent({ tools: [colour] });
+    await agent.runAgent({ tools: [color] });
     expect(said(agent).at(-1)).toMatchObject({ role: 'assistant', content: 'Blue it is.' });
-    expect(model.requests[0]?.tools?.map(({ name }) => name)).toContain('colour');
-    expect(model.requests[1]?.messages.at(-1)?.content).toMatchObject([{ name: 'colour', content: 'blue' }]);
+    expect(model.requests[0]?.tools?.map(({ name }) => name)).toContain('color');
+    expect(model.requests[1]?.messages.at(-1)?.content).toMatchObject([{ name: 'color', content: 'blue' }]);
   });
 
   test.each([true, false])('answers an interrupt, and the turn goes on (approved: %s)', async (approved) => {
@@ -360,7 +360,7 @@ describe('the official agent', () => {
     expect(textOf(agent.messages, 'user')).toBe('Go.');
   });
 
-  test('is told of an error by RUN_ERROR with its code, and of a wrong request by a status', async () => {
+  test('gets an error as RUN_ERROR with its code, and of a wrong request by a status', async () => {
     const { agent } = await serving(false, {
       ...{ text: 'One two', after: 1 },
       error: new SluiceError('permission', 'A secret.'),
