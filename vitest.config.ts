@@ -29,7 +29,6 @@ const slow = [
   'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/server/log/{redis,postgres}/**',
   'test/server/resumable/services/**',
-  'test/server/log/{redis,postgres}/**',
   'test/session/{model,store-model}.test.ts',
   'test/stores/**',
   'test/testing/**',
