@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
+import { root } from '../../../../scripts/entry-points.ts';
 import { redisLog } from '../../../../server/redis-log.ts';
 import type { ChunkLog, StreamKey } from '../../../../server/index.ts';
 import { onRedis } from '../../../stores/redis/stage.ts';
@@ -8,7 +11,7 @@ import { REDIS_URL, keysOf } from '../../../support/redis.ts';
 import { until } from '../../../support/redis-servers.ts';
 import { tcpProxy } from '../../../support/tcp-proxy.ts';
 import type { TcpProxy } from '../../../support/tcp-proxy.ts';
-import { done, insisting, lost, own, texts, textsOf } from '../stage.ts';
+import { Waiter, done, insisting, lost, own, texts, textsOf } from '../stage.ts';
 
 await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
   const aKey = (): StreamKey => ({ owner: 'faults', id: crypto.randomUUID() });
@@ -218,6 +221,39 @@ await onRedis('A chunk log in Redis', ({ client, admin, prefix }) => {
     expect((await keysOf(admin(), prefix)).filter((name) => name.includes(owner)).length).toBeGreaterThan(3);
     await log.forget(owner);
     expect((await keysOf(admin(), prefix)).filter((name) => name.includes(owner))).toEqual([]);
+  });
+
+  test('needs no more rights than the page about chunk logs names', async () => {
+    const page = readFileSync(join(root, 'docs/chunk-logs.md'), 'utf8');
+    const rights = [...page.matchAll(/`((?:\+[a-z]+ ?)+)`/g)].flatMap(([, found = '']) => found.split(' '));
+    expect(rights.length).toBeGreaterThan(15);
+    const user = `user-${crypto.randomUUID()}`;
+    const keys = ['resetkeys', `~${prefix}:*`, 'resetchannels', `&${prefix}:*`];
+    await admin().acl('SETUSER', user, 'on', '>secret', ...keys, '-@all', ...rights);
+    const { host } = new URL(REDIS_URL);
+    const limited = new Redis(`redis://${user}:secret@${host}`, { enableReadyCheck: false });
+    limited.on('error', () => undefined);
+    onTestFinished(async () => {
+      limited.disconnect();
+      await admin().acl('DELUSER', user);
+    });
+    const log = opened({ client: limited, pollMs: 1_000_000, maxStreamBytes: 200 });
+    const key = aKey();
+    const talk = { owner: key.owner, id: `talk-${key.id}` };
+    const waiter = new Waiter(log, key, 'chunks');
+    await waiter.woken();
+    waiter.end();
+    await log.stop(key, 'early');
+    const result = await log.open(key, { turnId: 'x', session: talk }, { leaseMs: 1 });
+    if (result.as !== 'owner') throw new Error('The stream is in use.');
+    const words = texts(0, ...Array.from({ length: 100 }, () => 'river '));
+    for (const word of words) await log.append(result.held, word.index, [word]);
+    expect((await log.read(key, { after: 0, presentMs: 1_000 }))?.first).toBeGreaterThan(50);
+    expect(await log.running(talk)).toEqual([key.id]);
+    await until(() => log.settle(key, lost, { graceMs: 0 }));
+    const again = await log.open(key, { turnId: 'x', session: talk }, { leaseMs: 1_000, again: true });
+    expect(again).toMatchObject({ as: 'owner', next: 100 });
+    await log.forget(key.owner);
   });
 
   test('says which option is wrong', () => {
