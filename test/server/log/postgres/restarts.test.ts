@@ -66,8 +66,9 @@ describe.skipIf(server === undefined)('A chunk log whose PostgreSQL crashes', ()
     await crash();
     await owner.woken();
     await start();
+    const stop = owner.woken();
     await insisting(() => other.stop(key, 'stopped'));
-    await owner.woken();
+    await stop;
     expect((await log.read(key, { after: 0 }))?.stop).toBe('stopped');
   });
 });
