@@ -43,7 +43,7 @@ test.each(['x', '-1', '65536', '1.5'])('a port %s is refused', (port) => {
 });
 
 test.each(['token', '=token-of-nobody', 'ada=short'])(
-  'tokens %s are refused, without a word of them',
+  'tokens %s are refused, and the error does not quote them',
   (tokens) => {
     expect(() => serveSettings({}, { SLUICE_TOKENS: tokens })).toThrow(
       /^SLUICE_TOKENS is not a list such as ada=a-long-token/,

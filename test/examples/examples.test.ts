@@ -49,6 +49,7 @@ const prints: Record<string, RegExp> = {
   'resumable-stream.ts':
     /^(?=[\s\S]*behind 2\.0\n {2}3\.0 content to)(?=[\s\S]*asked 1 time)(?=[\s\S]*turnId: 'turn-2')(?=[\s\S]*cancelled stopped)(?=[\s\S]*partial: true)/,
   'retry.ts': /./,
+  'server.ts': /^(?:connected, content, complete, done\n){2}401\n4 messages/,
   'session-encrypted.ts':
     /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,
   'session-sqlite.ts':

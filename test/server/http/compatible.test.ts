@@ -96,7 +96,7 @@ describe('a client of OpenAI with a changed address', () => {
     ).rejects.toMatchObject({ status: 400 });
   });
 
-  test('has our tools run inside, without a word of them', async () => {
+  test('has our tools run inside and is told nothing of them', async () => {
     model.enqueue({ toolCalls: [{ name: 'clock', arguments: {} }] }, 'It is noon');
     const { choices } = await openai.chat.completions.create({ model: 'helper', messages: [user] });
     expect(choices).toMatchObject([{ finish_reason: 'stop', message: { content: 'It is noon' } }]);
