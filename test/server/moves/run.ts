@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { between, randomOf } from '../../histories/random.ts';
+import type { Random } from '../../histories/random.ts';
+import { forkedServer } from '../../support/forked-server.ts';
+import type { ForkedServer } from '../../support/forked-server.ts';
+import { saidBy } from '../resumable/services/owner-process.ts';
+import type { ServiceSpec } from '../resumable/services/service.ts';
+import { move } from './move.ts';
+import type { Moved, Route } from './move.ts';
+import { SAID } from './process.ts';
+import type { ServingSpec } from './process.ts';
+
+/** The settings of a run of moves. */
+export interface MovesOptions {
+  service: ServiceSpec;
+  /** How many clients read a turn whose process is killed. */
+  runs: number;
+  /** How many of them read at the same time, and lose the same process. */
+  atOnce: number;
+  /** Decides when turns begin and when processes are killed. The machine decides the rest. */
+  seed: number;
+  /** Is told how many clients have ended. */
+  onEnded?: (count: number) => void;
+}
+
+/** What all clients saw. */
+export interface Moves {
+  /** How many clients there were. */
+  runs: number;
+  /** How many processes were killed. */
+  kills: number;
+  /** How often which end came, of turns with a session and of those without one. */
+  ends: Record<string, number>;
+  /** How many clients came back to the other server. */
+  moved: number;
+  /** The times of {@link Moved} of those that came back, in milliseconds. */
+  nextMs: number[];
+  aliveMs: number[];
+  violations: string[];
+}
+
+const WORDS = 100;
+const EVERY_MS = 20;
+
+/** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
+export async function runMoves({ service, runs, atOnce, seed, onEnded }: MovesOptions): Promise<Moves> {
+  const random = randomOf(seed);
+  const spec: ServingSpec = { service, words: WORDS, everyMs: EVERY_MS };
+  const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
+  const all: Moves = { runs: 0, kills: 0, ends: {}, moved: 0, nextMs: [], aliveMs: [], violations: [] };
+  const servers = await Promise.all([start(), start()]);
+  try {
+    while (all.runs < runs) {
+      const [here, there] = servers;
+      if (here === undefined || there === undefined) break;
+      const count = Math.min(atOnce, runs - all.runs);
+      const clients = await killed(here, there, { count, first: all.runs, random });
+      servers.shift();
+      for (const [at, client] of clients.entries()) add(all, client, all.runs + at);
+      all.runs += count;
+      all.kills += 1;
+      onEnded?.(all.runs);
+      if (all.runs < runs) servers.push(await start());
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.kill()));
+  }
+  return all;
+}
+
+/** Whether the turn of a client is one of a session. */
+const hasSession = (number: number): boolean => number % 2 === 0;
+
+/** Lets clients read from one server, kills it at a random moment, and waits for their ends. */
+async function killed(
+  here: ForkedServer,
+  there: ForkedServer,
+  { count, first, random }: { count: number; first: number; random: Random },
+): Promise<Moved[]> {
+  const route: Route = { url: here.url, killedAt: undefined };
+  // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
+  const killAfterMs = between(random, 0, WORDS * EVERY_MS);
+  const whole = saidBy(SAID, WORDS);
+  const clients = Array.from({ length: count }, async (_, at) => {
+    await delay(random() * killAfterMs);
+    return move(route, { whole, ...(hasSession(first + at) && { conversation: crypto.randomUUID() }) });
+  });
+  await delay(killAfterMs);
+  route.killedAt = performance.now();
+  route.url = there.url;
+  await here.kill();
+  return Promise.all(clients);
+}
+
+function add(all: Moves, client: Moved, number: number): void {
+  const end = `${hasSession(number) ? 'session' : 'no session'}: ${client.end}`;
+  all.ends[end] = (all.ends[end] ?? 0) + 1;
+  if (client.hasMoved) all.moved += 1;
+  if (client.nextMs !== undefined) all.nextMs.push(client.nextMs);
+  if (client.aliveMs !== undefined) all.aliveMs.push(client.aliveMs);
+  all.violations.push(...client.violations.map((violation) => `client ${number}: ${violation}`));
+}
