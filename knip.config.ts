@@ -16,6 +16,8 @@ const config: KnipConfig = {
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
     'test/server/agents/run.ts',
+    'test/soak/{main,process}.ts',
+    'test/server/moves/{main,process}.ts',
     'test/histories/kills/{child,gated-child}.ts',
     'test/runtimes/{main.ts,command.js,worker.js}',
     'server/page/app/main.ts!',

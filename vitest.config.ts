@@ -29,7 +29,9 @@ const slow = [
   'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
   'test/server/log/{redis,postgres}/**',
   'test/server/resumable/services/**',
+  'test/server/moves/**',
   'test/session/{model,store-model}.test.ts',
+  'test/soak/**',
   'test/stores/**',
   'test/testing/**',
 ];

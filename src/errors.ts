@@ -3,8 +3,8 @@ import type { ErrorCode, ErrorDetails, ErrorJson } from './coded-error.ts';
 import { asReason, asRequestId } from './kit/served-names.ts';
 import { runtimeProblem } from './runtime.ts';
 
-export { errorCodes, isErrorCode, kindOf } from './coded-error.ts';
-export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './coded-error.ts';
+export { isErrorCode, kindOf } from './coded-error.ts';
+export type { ErrorCode, ErrorDetails, ErrorJson } from './coded-error.ts';
 
 /** What a client may read, for each code. */
 const SENTENCES: Readonly<Record<ErrorCode, string>> = {

@@ -28,7 +28,7 @@ const BEARER = /^bearer +(\S+) *$/i;
 const MAX_TOKEN_CHARACTERS = 4_096;
 
 /** The token of a request: `Authorization: Bearer ...`, or `x-api-key`, as the clients of Anthropic send it. */
-export function tokenOf(headers: Headers): string | undefined {
+function tokenOf(headers: Headers): string | undefined {
   const token = BEARER.exec(headers.get('authorization') ?? '')?.[1] ?? headers.get('x-api-key') ?? undefined;
   return token === undefined || token.length > MAX_TOKEN_CHARACTERS ? undefined : token;
 }

@@ -12,7 +12,7 @@ interface Metric {
 const SECONDS: readonly number[] = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 /** A sum of what happened, or what is the case now. */
-export class Sum implements Metric {
+class Sum implements Metric {
   readonly type: 'counter' | 'gauge';
   readonly name: string;
   readonly help: string;
@@ -35,7 +35,7 @@ export class Sum implements Metric {
 }
 
 /** How long things took. */
-export class Times implements Metric {
+class Times implements Metric {
   readonly type = 'histogram';
   readonly name: string;
   readonly help: string;

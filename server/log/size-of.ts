@@ -4,7 +4,7 @@ import type { SentChunk } from '../stream/parts.ts';
 const OBJECT_BYTES = 100;
 
 /** About how much memory a chunk takes, in bytes. */
-export function sizeOf(chunk: SentChunk): number {
+function sizeOf(chunk: SentChunk): number {
   const isText = (chunk.type === 'content' || chunk.type === 'thinking') && chunk.block === undefined;
   if (isText && !('citations' in chunk)) return OBJECT_BYTES + 2 * chunk.content.length;
   return OBJECT_BYTES + 2 * JSON.stringify(chunk).length;

@@ -66,7 +66,7 @@ export function answerTurn(c: ServerContext, service: Service, turn: TurnRequest
 }
 
 /** Answers with the events of a stream, in the format that the query names. */
-export function answerEvents(
+function answerEvents(
   c: ServerContext,
   service: Service,
   stream: SentStream,
