@@ -132,11 +132,11 @@ async function asked({ process: child }: ForkedServer, order: Order): Promise<Fi
   const over = new AbortController();
   const { signal } = over;
   const answer = Promise.race([
-    once(child, 'message', { signal }),
-    once(child, 'exit', { signal }).then((): unknown[] => []),
+    once(child, 'message', { signal }).then(([told]: Figures[]) => told),
+    once(child, 'exit', { signal }).then(() => undefined),
   ]);
   child.send(order);
-  const [figures]: Figures[] = await answer.finally(() => over.abort());
+  const figures = await answer.finally(() => over.abort());
   if (figures === undefined) throw new Error('The server gave no figures.');
   return figures;
 }
