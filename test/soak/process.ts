@@ -54,7 +54,7 @@ async function serve({ ttlMs }: SoakServerSpec): Promise<void> {
     process.send?.(figures());
   };
   process.on('message', (order: Order) => {
-    // Without an answer the parent would wait for ever.
+    // Without an answer the parent would wait forever.
     answer(order).catch((error: unknown) => {
       console.error(error);
       process.exit(1);
