@@ -1,7 +1,7 @@
 // A chunk log by itself: one process writes a stream and dies, another reads it from where it was, and ends it.
 // With redisLog() or postgresLog() in place of memoryLog() the two are on different machines.
-import { memoryLog } from 'sluice/server';
-import type { ChunkLog, SentChunk, StreamKey } from 'sluice/server';
+import { memoryLog } from 'sluice/server/chunk-log';
+import type { ChunkLog, SentChunk, StreamKey } from 'sluice/server/chunk-log';
 
 const log: ChunkLog = memoryLog();
 const key: StreamKey = { owner: 'acme', id: 'turn-1' };

@@ -2,7 +2,8 @@
 // The two processes are two servers over one log in memory here. Real ones share a log in Redis or PostgreSQL.
 import { MemoryStore, Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware';
-import { memoryLog, resumable, sseResponse } from 'sluice/server';
+import { resumable, sseResponse } from 'sluice/server';
+import { memoryLog } from 'sluice/server/chunk-log';
 import { manualGate, scripted } from 'sluice/testing';
 
 const log = memoryLog();

@@ -18,22 +18,6 @@ export type { Listening, ListenOptions } from './node/listen.ts';
 export { RequestError } from './requests/request-error.ts';
 export type { RequestErrorDetails } from './requests/request-error.ts';
 export type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './formats/format.ts';
-export type {
-  Appended,
-  ChunkLog,
-  Entry,
-  LoggedStart,
-  Opened,
-  OpenedOwner,
-  OpenOptions,
-  Page,
-  ReadOptions,
-  SentReset,
-  StreamKey,
-  StreamLease,
-} from './log/chunk-log.ts';
-export { memoryLog } from './log/memory-log.ts';
-export type { MemoryLogOptions } from './log/memory-log.ts';
 export { agentFormat } from './formats/agent.ts';
 export { sluiceFormat } from './formats/sluice.ts';
 export type { FormatName } from './send/formats.ts';

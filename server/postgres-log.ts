@@ -11,21 +11,6 @@ import type { ChunkLog } from './log/chunk-log.ts';
 import { PostgresChunkLog } from './log/postgres/postgres-chunk-log.ts';
 import { DEFAULT_STREAM_BYTES, DEFAULT_TTL_MS } from './log/retention.ts';
 
-export type {
-  Appended,
-  ChunkLog,
-  Entry,
-  LoggedStart,
-  Opened,
-  OpenedOwner,
-  OpenOptions,
-  Page,
-  ReadOptions,
-  SentReset,
-  StreamKey,
-  StreamLease,
-} from './log/chunk-log.ts';
-export type { SentChunk, SentEnd } from './stream/parts.ts';
 export type { PostgresClient, PostgresPool } from '../stores/postgres/shared.ts';
 
 /** Options of {@link postgresLog}. */

@@ -11,21 +11,6 @@ import type { ChunkLog } from './log/chunk-log.ts';
 import { RedisChunkLog } from './log/redis/redis-chunk-log.ts';
 import { DEFAULT_STREAM_BYTES, DEFAULT_TTL_MS } from './log/retention.ts';
 
-export type {
-  Appended,
-  ChunkLog,
-  Entry,
-  LoggedStart,
-  Opened,
-  OpenedOwner,
-  OpenOptions,
-  Page,
-  ReadOptions,
-  SentReset,
-  StreamKey,
-  StreamLease,
-} from './log/chunk-log.ts';
-export type { SentChunk, SentEnd } from './stream/parts.ts';
 export type { RedisClient } from '../stores/redis/shared.ts';
 
 /** Options of {@link redisLog}. */

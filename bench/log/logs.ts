@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
-import { memoryLog } from '../../server/index.ts';
-import type { ChunkLog, StreamKey } from '../../server/index.ts';
+import { memoryLog } from '../../server/chunk-log.ts';
+import type { ChunkLog, StreamKey } from '../../server/chunk-log.ts';
 import { postgresLog } from '../../server/postgres-log.ts';
 import { redisLog } from '../../server/redis-log.ts';
 

@@ -3,7 +3,8 @@
  * sources, on the services that can be reached.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChunkLog, SentChunk, StreamKey, StreamLease } from '../../server/index.ts';
+import type { ChunkLog, StreamKey, StreamLease } from '../../server/chunk-log.ts';
+import type { SentChunk } from '../../server/index.ts';
 import { median } from '../harness/statistics.ts';
 import { openLogs } from './logs.ts';
 import type { MeasuredLog } from './logs.ts';

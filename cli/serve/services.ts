@@ -1,5 +1,5 @@
 import type { StateStore } from '../../src/index.ts';
-import type { ChunkLog } from '../../server/index.ts';
+import type { ChunkLog } from '../../server/chunk-log.ts';
 import { isMissing } from '../chat/load-provider.ts';
 import { UsageError } from '../usage-error.ts';
 import type { ServeSettings } from './serve-settings.ts';

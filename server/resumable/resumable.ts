@@ -58,7 +58,7 @@ export interface ResumableStream extends SentStream {
 }
 
 /** What `resumable()` returns. */
-export type { Resumable };
+export type Resumable = Pick<Runs, keyof Runs>;
 
 /**
  * Runs the turns of a pipeline apart from the connections of those who read them: their chunks go into a log, from which any process reads them, from any place, as often as it
@@ -81,10 +81,10 @@ export function resumable(
       'invalid_options',
       `resumable(): pipelines is ${kindOf(pipelines)}: give a pipeline, or several by name.`,
     );
-  return new Resumable(pipelines, settingsOf(options));
+  return new Runs(pipelines, settingsOf(options));
 }
 
-class Resumable implements AsyncDisposable {
+class Runs implements AsyncDisposable {
   readonly #pipelines: Pipeline | Readonly<Record<string, Pipeline>>;
   readonly #settings: Settings;
   readonly #runs = new Map<string, Run>();

@@ -35,6 +35,7 @@ describe("the packed package, installed in a user's project", () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'deploy',
       'dist',
       'docs',
       'examples',

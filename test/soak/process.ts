@@ -1,5 +1,6 @@
 // The server of the soak, and the figures of its process. Node must be started with --expose-gc. Its settings are its first message.
-import { memoryLog, createServer } from '../../server/index.ts';
+import { memoryLog } from '../../server/chunk-log.ts';
+import { createServer } from '../../server/index.ts';
 import { Pipeline } from '../../src/index.ts';
 import { wished } from './model.ts';
 

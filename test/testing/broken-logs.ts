@@ -7,11 +7,10 @@ import type {
   OpenOptions,
   Page,
   ReadOptions,
-  SentChunk,
-  SentEnd,
   StreamKey,
   StreamLease,
-} from '../../server/index.ts';
+} from '../../server/chunk-log.ts';
+import type { SentChunk, SentEnd } from '../../server/index.ts';
 
 type Patch = (log: ChunkLog) => void;
 

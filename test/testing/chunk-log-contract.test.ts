@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memoryLog } from '../../server/index.ts';
+import { memoryLog } from '../../server/chunk-log.ts';
 import { chunkLogCases, chunkLogContract } from '../../testing/index.ts';
 import { brokenLogs } from './broken-logs.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import type { SentChunk, SentEnd } from '../../server/redis-log.ts';
+import type { SentChunk, SentEnd } from '../../server/chunk-log.ts';
 import type { LogCase } from './contract.ts';
 import { chunksAfter, own, pageOf, refused, startOf, texts, textOf, LONG_MS } from './stage.ts';
 

@@ -1,5 +1,5 @@
 // Not of the entry of the whole server: whoever uses this suite need not have the types of its peers.
-import type { ChunkLog } from '../../server/redis-log.ts';
+import type { ChunkLog } from '../../server/chunk-log.ts';
 import { limited, register } from '../contract.ts';
 import type { ContractCase, TestRunner } from '../contract.ts';
 import { appendCases } from './appends.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { ChunkLog, StreamKey } from '../../server/redis-log.ts';
+import type { ChunkLog, StreamKey } from '../../server/chunk-log.ts';
 import { settled } from '../contract.ts';
 import { timersLeftBy, unhandledRejectionsOf } from '../leaks.ts';
 import { eventually } from '../store/stage.ts';

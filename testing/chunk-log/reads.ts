@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import type { SentChunk } from '../../server/redis-log.ts';
+import type { SentChunk } from '../../server/chunk-log.ts';
 import { clockMoves } from '../store/stage.ts';
 import type { LogCase } from './contract.ts';
 import { LONG_MS, TINY_MS, own, pageOf, takenOver, textOf, texts, written } from './stage.ts';

@@ -13,7 +13,7 @@ import type {
   SentEnd,
   StreamKey,
   StreamLease,
-} from '../../server/redis-log.ts';
+} from '../../server/chunk-log.ts';
 import { eventually } from '../store/stage.ts';
 import type { ChunkLogContractOptions } from './contract.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from 'sluice/server';
+import { memoryLog } from 'sluice/server/chunk-log';
 import { manualGate } from 'sluice/testing';
 import { dataOf, eventsOf } from '../support.ts';
 import { BOB, codeOf, stage } from './stage.ts';

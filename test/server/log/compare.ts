@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { SluiceError } from 'sluice';
-import { memoryLog } from '../../../server/index.ts';
-import type { ChunkLog, SentChunk, SentEnd, StreamKey, StreamLease } from '../../../server/index.ts';
+import { memoryLog } from '../../../server/chunk-log.ts';
+import type { ChunkLog, StreamKey, StreamLease } from '../../../server/chunk-log.ts';
+import type { SentChunk, SentEnd } from '../../../server/index.ts';
 
 /** One call. Places are relative to how many chunks there are. */
 type Step =

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryLog } from '../../../server/index.ts';
-import type { ChunkLog, Opened, SentChunk, StreamLease } from '../../../server/index.ts';
+import { memoryLog } from '../../../server/chunk-log.ts';
+import type { ChunkLog, Opened, StreamLease } from '../../../server/chunk-log.ts';
+import type { SentChunk } from '../../../server/index.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
 afterEach(() => void vi.useRealTimers());

@@ -1,5 +1,6 @@
 import { SluiceError } from 'sluice';
-import type { ChunkLog, OpenedOwner, SentChunk, StreamKey, StreamLease } from '../../../server/index.ts';
+import type { ChunkLog, OpenedOwner, StreamKey, StreamLease } from '../../../server/chunk-log.ts';
+import type { SentChunk } from '../../../server/index.ts';
 import { until } from '../../support/redis-servers.ts';
 
 /** How a stream ends. */

@@ -6,7 +6,7 @@ import { anthropicFormat } from '../../../server/formats/anthropic.ts';
 import type { Format } from '../../../server/formats/format.ts';
 import { sluiceFormat } from '../../../server/formats/sluice.ts';
 import { uiMessageFormat } from '../../../server/formats/ui-message.ts';
-import type { ChunkLog } from '../../../server/index.ts';
+import type { ChunkLog } from '../../../server/chunk-log.ts';
 import { resumable } from '../../../server/resumable/resumable.ts';
 import type { Resumable } from '../../../server/resumable/resumable.ts';
 import { parseCursor } from '../../../server/stream/cursor.ts';

@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { postgresLog } from '../../../../server/postgres-log.ts';
 import type { PostgresLog, PostgresLogOptions } from '../../../../server/postgres-log.ts';
-import type { StreamKey } from '../../../../server/index.ts';
+import type { StreamKey } from '../../../../server/chunk-log.ts';
 import { POSTGRES_URL } from '../../../support/postgres.ts';
 import { until } from '../../../support/redis-servers.ts';
 import { tcpProxy } from '../../../support/tcp-proxy.ts';

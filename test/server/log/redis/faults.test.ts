@@ -5,7 +5,7 @@ import { createClient } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
 import { root } from '../../../../scripts/entry-points.ts';
 import { redisLog } from '../../../../server/redis-log.ts';
-import type { ChunkLog, StreamKey } from '../../../../server/index.ts';
+import type { ChunkLog, StreamKey } from '../../../../server/chunk-log.ts';
 import { onRedis } from '../../../stores/redis/stage.ts';
 import { REDIS_URL, keysOf } from '../../../support/redis.ts';
 import { until } from '../../../support/redis-servers.ts';

@@ -3,7 +3,7 @@ import { createClient } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
 import { redisLog } from '../../../../server/redis-log.ts';
 import type { RedisLogOptions } from '../../../../server/redis-log.ts';
-import type { ChunkLog, StreamKey } from '../../../../server/index.ts';
+import type { ChunkLog, StreamKey } from '../../../../server/chunk-log.ts';
 import { onRedis } from '../../../stores/redis/stage.ts';
 import type { Library, SingleStage } from '../../../stores/redis/stage.ts';
 import { REDIS_URL } from '../../../support/redis.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { redisLog } from '../../../../server/redis-log.ts';
-import type { ChunkLog } from '../../../../server/index.ts';
+import type { ChunkLog } from '../../../../server/chunk-log.ts';
 import { durableRedis } from '../../../support/durable-redis.ts';
 import type { DurableRedis } from '../../../support/durable-redis.ts';
 import { ioRedis, nodeRedis } from '../../../support/redis.ts';

@@ -1,5 +1,5 @@
 import type { StateStore } from '../../../../src/index.ts';
-import type { ChunkLog } from '../../../../server/index.ts';
+import type { ChunkLog } from '../../../../server/chunk-log.ts';
 
 /** A service for logs and sessions. Plain data, so that it can be passed to another process. */
 export type ServiceSpec = { kind: 'redis'; url: string; prefix: string } | { kind: 'postgres'; url: string };

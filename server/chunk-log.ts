@@ -1,0 +1,22 @@
+/**
+ * What keeps the chunks of resumable streams: the contract of a chunk log, and the one in memory.
+ *
+ * @module
+ */
+export type {
+  Appended,
+  ChunkLog,
+  Entry,
+  LoggedStart,
+  Opened,
+  OpenedOwner,
+  OpenOptions,
+  Page,
+  ReadOptions,
+  SentReset,
+  StreamKey,
+  StreamLease,
+} from './log/chunk-log.ts';
+export { memoryLog } from './log/memory-log.ts';
+export type { MemoryLogOptions } from './log/memory-log.ts';
+export type { SentChunk, SentEnd } from './stream/parts.ts';
