@@ -45,7 +45,17 @@ export async function answerStream(
   if (direct === undefined) return sseResponse(stream, { ...options, signal: c.req.raw.signal });
   await pipeToNode(stream, direct, options);
   c.set('directStatus', direct.statusCode);
-  return new Response(null, { headers: { [ALREADY_SENT]: 'true' } });
+  return alreadySent();
+}
+
+/**
+ * The answer that tells the adapter of Node to write nothing. If the application lets the adapter replace the global `Response`, one without a body has a short form, whose headers
+ * the adapter sends without looking at them. To read the body makes it a full one.
+ */
+function alreadySent(): Response {
+  const response = new Response(null, { headers: { [ALREADY_SENT]: 'true' } });
+  Reflect.get(response, 'body');
+  return response;
 }
 
 /** Whether an answer has been written to Node's response. */

@@ -35,7 +35,7 @@ const ATTACKS = [
 describe.skipIf(!hasChromium())('what a model writes', () => {
   const open = browserForTests();
 
-  test('is never run, loaded or sent, wherever it stands', async () => {
+  test('S8 is never run, loaded or sent, wherever it stands', async () => {
     const evil = ATTACKS.join('\n\n');
     const name = '<img src=x onerror=globalThis.pwned=1>';
     await using stage = await browserStage([

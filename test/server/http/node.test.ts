@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
+import { createAdaptorServer } from '@hono/node-server';
 import { EventSource } from 'eventsource';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { createServer } from 'sluice/server';
@@ -53,6 +54,24 @@ describe('over a socket', () => {
     });
     const events = await eventsOf(response);
     expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'content', 'complete', 'done']);
+  });
+
+  test('a stream is written once, also if the adapter has replaced the global Response', async () => {
+    const { Request: request, Response: response } = globalThis;
+    const complaints: unknown[] = [];
+    const spy = vi.spyOn(console, 'error').mockImplementation((...line) => void complaints.push(...line));
+    try {
+      createAdaptorServer({ fetch: () => new Response(), overrideGlobalObjects: true });
+      const { post } = await serve('Hello');
+      const events = await eventsOf(await post(STREAM, { input: 'Hi' }));
+      expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'complete', 'done']);
+      await listening?.close();
+      expect(complaints).toEqual([]);
+    } finally {
+      spy.mockRestore();
+      Object.defineProperty(globalThis, 'Request', { value: request });
+      Object.defineProperty(globalThis, 'Response', { value: response });
+    }
   });
 
   test('curl -N shows each event as it comes', async () => {
