@@ -18,8 +18,8 @@ import { checkExecutionOptions, checkShutdownOptions, pipelineOptions } from './
 import type { ExecutionOptions, PipelineOptions } from './options.ts';
 import type { ExecutionResult } from './result.ts';
 import { keepHiddenClasses } from './execution/hidden-classes.ts';
-import { Running } from './execution/running.ts';
-import type { Entry } from './execution/running.ts';
+import { Running } from './kit/running.ts';
+import type { Entry } from './kit/running.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/store/check-key.ts';
 import type { Branch, SessionKey } from './session/store/store.ts';

@@ -5,6 +5,7 @@ import { option, parseOptions } from '../../src/kit/index.ts';
 import type { Auth } from '../callers/auth.ts';
 import type { Caller, CallerLimits } from '../callers/caller.ts';
 import type { ChunkLog } from '../log/chunk-log.ts';
+import type { OnOwnerLost } from '../resumable/options.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 
 /** Options of `createServer()`. */
@@ -60,6 +61,13 @@ export interface ServerOptions {
   resumable?: boolean | undefined;
   /** How long a turn goes on that nobody reads, in milliseconds, if streams live apart from their connections. Default: 120,000. */
   orphanMs?: number | undefined;
+  /**
+   * How long the log takes a turn for alive without hearing of it, in milliseconds: if its process dies, its readers go on, or learn of it, after that and half a second. At least
+   * 100. Default: 5,000.
+   */
+  leaseMs?: number | undefined;
+  /** What becomes of a turn whose process died: see the option of the same name of `resumable()`. Default: `resume`. */
+  onOwnerLost?: OnOwnerLost | undefined;
   /** Whether the page for people is at `/`. Default: true. */
   page?: boolean | undefined;
   /** Whether the pages of `useChat` and AG-UI have sessions on the server, under the ids of their chats and threads. Default: true. */
@@ -107,6 +115,8 @@ const schema = z.strictObject({
   log: option.methods<ChunkLog>('open', 'append', 'read', 'stop', 'settle', 'watch', 'running').optional(),
   resumable: z.boolean().default(false),
   orphanMs: option.milliseconds().default(120_000),
+  leaseMs: option.timerMs().min(100).default(5_000),
+  onOwnerLost: z.enum(['resume', 'restart', 'end']).default('resume'),
   page: z.boolean().default(true),
   uiSessions: z.boolean().default(true),
   tickets: option.methods<TicketStore>('put', 'take').optional(),

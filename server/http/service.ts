@@ -77,6 +77,8 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
   const runs = resumable(Object.fromEntries(table.all.map(({ name, pipeline }) => [name, pipeline])), {
     log: settings.log ?? memoryLog(),
     orphanMs: settings.orphanMs,
+    leaseMs: settings.leaseMs,
+    onOwnerLost: settings.onOwnerLost,
     keepTrace: settings.debug,
     // With an owner of the application's own making nobody knows whose a turn is, so that none is taken over.
     ...(settings.owner === undefined && {

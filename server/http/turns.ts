@@ -1,6 +1,7 @@
 import type { ExecutionOptions, Input, Message } from '../../src/index.ts';
 import { isSluiceError, SluiceError } from '../../src/index.ts';
-import { Timer } from '../../src/kit/index.ts';
+import { Running, Timer } from '../../src/kit/index.ts';
+import type { Entry } from '../../src/kit/index.ts';
 import type { CallerCounts } from '../callers/caller-limits.ts';
 import type { Caller } from '../callers/caller.ts';
 import { fieldError, RequestError } from '../requests/request-error.ts';
@@ -52,7 +53,7 @@ export interface TurnsSettings {
 
 /** Starts turns, and knows which ones run on their connections. */
 export class Turns {
-  readonly #running = new Map<PipelineStream, TurnRequest>();
+  readonly #running = new Running<Attached>();
   readonly #settings: TurnsSettings;
   readonly #readers: Readers;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -92,7 +93,7 @@ export class Turns {
 
   /** Ends a turn that runs on a connection of this process, as cancelled for this reason. False: the owner has no such turn here. */
   stop(owner: string, is: (turn: TurnRequest) => boolean, reason: string): boolean {
-    for (const [stream, turn] of this.#running) {
+    for (const { stream, turn } of this.#running.all) {
       if (turn.owner !== owner || !is(turn)) continue;
       // What it has received is still delivered.
       stream.abort(new SluiceError('aborted', 'The turn was stopped.', { reason }));
@@ -118,14 +119,15 @@ export class Turns {
   /** Ends all turns that run, with an error that says why. */
   end(): void {
     const error = new SluiceError('shutting_down', 'The server was shut down before the turn was done.');
-    for (const stream of this.#running.keys()) stream.abort(error);
+    for (const { stream } of this.#running.all) stream.abort(error);
     this.#deadline?.abort();
   }
 
   /** A turn that ends with its connection. */
   #attached(turn: TurnRequest): Opened {
     const stream = executionOf(turn);
-    this.#running.set(stream, turn);
+    const entry: Entry<Attached> = { one: { stream, turn }, place: undefined };
+    this.#running.add(entry);
     stream.tap({
       end: ({ reply, error }) =>
         this.#settings.settlements.settle(
@@ -137,7 +139,7 @@ export class Turns {
     return {
       stream: liveStream(stream, startOf(turn), { trace: this.#settings.showsTrace }),
       done: () => {
-        this.#running.delete(stream);
+        this.#running.delete(entry);
         if (this.#running.size === 0) this.#idle?.resolve();
       },
     };
@@ -158,6 +160,12 @@ export class Turns {
     });
     return { stream, done: this.#readers.enter({ owner, id: turnId }) };
   }
+}
+
+/** A turn that ends with its connection. */
+interface Attached {
+  stream: PipelineStream;
+  turn: TurnRequest;
 }
 
 interface Opened {

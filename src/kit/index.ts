@@ -9,6 +9,8 @@ export type { TimerOptions } from './timer.ts';
 export { abortReason, onAbort } from './abort.ts';
 export { abortable, delay, withDeadline } from './wait.ts';
 export type { DeadlineOptions } from './wait.ts';
+export { Running } from './running.ts';
+export type { Entry } from './running.ts';
 export { constant, exponential } from './backoff.ts';
 export type { Backoff, ConstantOptions, ExponentialOptions, Jitter } from './backoff.ts';
 export { loadPeer } from './peer.ts';

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { memoryLog } from 'sluice/server/chunk-log';
 import { manualGate } from 'sluice/testing';
 import { dataOf, eventsOf } from '../support.ts';
@@ -7,6 +7,15 @@ import { BOB, codeOf, stage } from './stage.ts';
 const STREAM = '/api/v1/agent/stream';
 const RUN = '/api/v1/agent/run';
 const resumable = { resumable: true };
+
+test('a stream is opened with the lease of the option, which is at least 100 ms', async () => {
+  const log = memoryLog();
+  const open = vi.spyOn(log, 'open');
+  const { ask } = stage('One', { ...resumable, log, leaseMs: 1_500 });
+  await eventsOf(await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } }));
+  expect(open.mock.calls.map(([key, , { leaseMs }]) => [key.id, leaseMs])).toEqual([['t1', 1_500]]);
+  expect(() => stage('One', { leaseMs: 99 })).toThrow('leaseMs');
+});
 
 describe('R40 a client that comes back', () => {
   test('reads what it missed, once, whatever it had, and ends', async () => {
