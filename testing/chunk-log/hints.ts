@@ -125,7 +125,7 @@ export const hintCases: readonly LogCase[] = [
     name: 'keeps no timer running and leaves no unhandled rejection after it is closed, also with a waiter',
     async run({ log, key }) {
       const reasons = await unhandledRejectionsOf(async () => {
-        const left = await timersLeftBy(async () => {
+        const work = async (): Promise<void> => {
           const waiters = (['chunks', 'stop'] as const).map((what) => new Waiter(log, key(), what));
           const held = await written(log, key(), 'a');
           await present(log, key());
@@ -134,7 +134,8 @@ export const hintCases: readonly LogCase[] = [
           await log.close();
           await log.close();
           for (const waiter of waiters) waiter.end();
-        });
+        };
+        const left = await timersLeftBy(work, { closingMs: 1_000 });
         assert.equal(left, 0, `${left} timers that keep the process alive are left`);
       });
       assert.deepEqual(reasons, []);
