@@ -7,14 +7,9 @@ import { parseArgs } from 'node:util';
 import { machine } from './harness/machine.ts';
 import { installLibrary, installPeers } from './harness/set-up.ts';
 import { startUpstream } from './harness/upstream.ts';
-import { measure } from './measure.ts';
 import { RUNS } from './plan.ts';
 import type { Size } from './plan.ts';
-import { chartOf } from './report/chart.ts';
-import { pageOf } from './report/page.ts';
 import type { Circumstances } from './report/page.ts';
-import { asObject, heldRow, ratios } from './report/ratios.ts';
-import { pictured } from './report/tables.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,6 +24,12 @@ if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs must be a whole
 
 installPeers();
 installLibrary();
+// Imported now, because their imports were only just installed.
+const { measure } = await import('./measure.ts');
+const { chartOf } = await import('./report/chart.ts');
+const { pageOf } = await import('./report/page.ts');
+const { asObject, heldRow, ratios } = await import('./report/ratios.ts');
+const { pictured } = await import('./report/tables.ts');
 
 const circumstances: Circumstances = {
   machine: machine(),
