@@ -240,7 +240,7 @@ function callJson({ id, name, args }: AgUiCall): AgUiJson {
   return { id, type: 'function', function: { name, arguments: args } };
 }
 
-/** A result stands behind its call and the results that are there already, as the client puts it. */
+/** A result follows its call, and the results of that reply that are there already: the client puts it there, too. */
 function insertResult(messages: AgUiJson[], toolCallId: string, result: AgUiJson): void {
   const owner = messages.findIndex((message) => callIdsOf(message).includes(toolCallId));
   if (owner < 0) {

@@ -57,6 +57,7 @@ export class Turns {
   readonly #settings: TurnsSettings;
   readonly #readers: Readers;
   #idle: PromiseWithResolvers<void> | undefined;
+  #deadline: AbortController | undefined;
   #isClosed = false;
 
   constructor(settings: TurnsSettings) {
@@ -113,8 +114,6 @@ export class Turns {
     if (this.#running.size === 0) this.#idle.resolve();
     await Promise.all([this.#idle.promise, this.#settings.runs.close({ signal: deadline.signal })]);
   }
-
-  #deadline: AbortController | undefined;
 
   /** Ends all turns that run, with an error that says why. */
   end(): void {
