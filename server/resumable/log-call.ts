@@ -7,10 +7,11 @@ const CALL_MS = 5_000;
 const WAIT_MS = 25;
 const MOST_WAIT_MS = 250;
 
-/** What a call of a log gave, and how often it was made. */
+/** What a call of a log gave, how often it was made, and how long that took in milliseconds. */
 export interface LogAnswer<T> {
   value: T;
   tries: number;
+  tookMs: number;
 }
 
 /**
@@ -23,13 +24,14 @@ export async function logCall<T>(
   waitMs: number,
   signal?: AbortSignal,
 ): Promise<LogAnswer<T>> {
-  const until = performance.now() + waitMs;
+  const begunAt = performance.now();
+  const until = begunAt + waitMs;
   let nextMs = WAIT_MS;
   for (let tries = 1; ; tries++) {
     try {
       const limitMs = Math.max(1, Math.min(CALL_MS, until - performance.now()));
       const value = await withDeadline(call(), limitMs, { signal, error: () => hangs(verb, limitMs) });
-      return { value, tries };
+      return { value, tries, tookMs: performance.now() - begunAt };
     } catch (error) {
       const known = isSluiceError(error) ? error : failed(verb, error);
       const leftMs = until - performance.now();

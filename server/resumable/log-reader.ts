@@ -4,6 +4,7 @@ import type { ChunkLog, Entry, LoggedStart, Page, StreamKey } from '../log/chunk
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 import type { SentStart } from '../stream/parts.ts';
 import { logCall } from './log-call.ts';
+import type { Outages } from './outages.ts';
 import type { Run } from './run.ts';
 
 /** How long a reader waits for a log that has less than the reader, in milliseconds: its run gives it again. */
@@ -15,6 +16,7 @@ export interface ReaderHost {
   readonly leaseMs: number;
   readonly graceMs: number;
   readonly storeWaitMs: number;
+  readonly outages: Outages;
   /** How long a reader counts as present after a read. */
   readonly presentMs: number;
   /** The run of a stream, if it is in this process. */
@@ -134,17 +136,19 @@ export class LogReader implements SentStream {
     const first = this.#page;
     this.#page = undefined;
     if (first !== undefined) return first;
-    const { log, presentMs, storeWaitMs } = this.#host;
+    const { log, presentMs, storeWaitMs, outages } = this.#host;
     const read = () => log.read(this.#key, { after: this.#after, presentMs });
-    const { value: page } = await logCall('read', read, storeWaitMs);
+    const answer = await logCall('read', read, storeWaitMs);
+    outages.note(answer);
+    const { value: page } = answer;
     if (page !== undefined) return page;
     throw this.#hasStarted ? goneError() : noStreamError(this.#key);
   }
 
   async #nothingNew(page: Page): Promise<SentItem[] | { waitMs: number }> {
     this.#checkAhead(page);
-    const { graceMs, leaseMs } = this.#host;
-    const leftMs = page.leaseLeftMs + graceMs;
+    const { graceMs, leaseMs, outages } = this.#host;
+    const leftMs = Math.max(page.leaseLeftMs + graceMs, outages.leftMs);
     if (page.end !== undefined) return { waitMs: Math.min(AHEAD_MS / 10, leaseMs) };
     if (leftMs > 0) return { waitMs: Math.min(leftMs + 1, leaseMs) };
     await this.#host.ownerLost(this.#key, page);

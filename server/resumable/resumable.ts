@@ -12,6 +12,7 @@ import { AHEAD_MS, LogReader } from './log-reader.ts';
 import type { ReaderHost } from './log-reader.ts';
 import { settingsOf } from './options.ts';
 import type { ResumableOptions, Settings } from './options.ts';
+import { Outages } from './outages.ts';
 import { OwnerLost } from './owner-lost.ts';
 import { Run } from './run.ts';
 import { fingerprintOf, requestOf, streamOf } from './run-request.ts';
@@ -104,6 +105,7 @@ class Runs implements AsyncDisposable {
     const { log, leaseMs, graceMs, storeWaitMs } = settings;
     this.#host = {
       ...{ log, leaseMs, graceMs, storeWaitMs },
+      outages: new Outages({ leaseMs, graceMs }),
       // A reader asks again when the lease is over at the latest.
       presentMs: 2 * (leaseMs + graceMs),
       runOf: (key) => {

@@ -73,6 +73,57 @@ describe('a process that dies', () => {
     await tick();
   });
 
+  test.each([
+    ['that finds it again later than the readers keeps its turn', true],
+    ['that does not come back is lost after one more lease', false],
+  ])('while the log is away for longer than the lease: a process %s', async (_what, comesBack) => {
+    const stage = new Stage();
+    const model = new Model().give(texts('a '));
+    const one = stage.process(model.middleware);
+    const other = new Model().give(texts('c'), stop());
+    const two = stage.process(other.middleware);
+    void reading(one.runs.stream(session, 'hi', { turnId: 't' }));
+    await tick();
+    const got = reading(await streamIn(two.runs.read(key)));
+    await tick();
+    const away = new SluiceError('store', 'The log is away.');
+    one.log.failure = away;
+    two.log.failure = away;
+    await tick(2 * LEASE_MS);
+    two.log.failure = undefined;
+    await tick(LEASE_MS / 2);
+    expect([got.text, got.end]).toEqual(['a ', undefined]);
+    if (comesBack) one.log.failure = undefined;
+    else one.log.halt();
+    model.give(texts('b'), stop());
+    await tick(LEASE_MS + GRACE_MS);
+    await tick(20);
+    expect([got.text, got.end?.outcome]).toEqual([comesBack ? 'a b' : 'c', 'completed']);
+    one.log.failure = undefined;
+    one.log.goOn();
+    await tick(LEASE_MS);
+  });
+
+  test('is found lost also if the log fails each second read', async () => {
+    const stage = new Stage();
+    const one = stage.process(new Model().give(texts('a ')).middleware);
+    const two = stage.process(new Model().give(texts('c'), stop()).middleware);
+    void reading(one.runs.stream(session, 'hi', { turnId: 't' }));
+    await tick();
+    const got = reading(await streamIn(two.runs.read(key)));
+    await tick();
+    one.log.halt();
+    const away = new SluiceError('store', 'The log is away.');
+    const read = two.log.read;
+    let calls = 0;
+    two.log.read = (...given) => (calls++ % 2 === 0 ? Promise.reject(away) : read(...given));
+    await tick(6 * LEASE_MS);
+    expect(calls).toBeGreaterThan(4);
+    expect([got.text, got.end?.outcome]).toEqual(['c', 'completed']);
+    one.log.goOn();
+    await tick();
+  });
+
   test('that goes on after that is refused at its first append, and stores nothing', async () => {
     const stage = new Stage();
     const old = new Model().give(texts('a '));
