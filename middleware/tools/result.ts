@@ -41,14 +41,6 @@ export function noted(
   return capped([{ type: 'text', text: note }, ...content], maxCharacters);
 }
 
-/** The text of a result, for chunks. Other parts are named. */
-export function textOfResult(content: NormalResult['content']): string {
-  if (typeof content === 'string') return content;
-  return content
-    .map((part) => (part.type === 'text' ? part.text : `(${part.type}: ${part.mediaType ?? 'unknown type'})`))
-    .join('\n');
-}
-
 /** A copy of a value that JSON can hold. Throws if it cannot. */
 export function plainCopy(value: unknown): unknown {
   return wellFormed(plain(value, [], new Set()) ?? null);

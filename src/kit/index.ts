@@ -20,7 +20,7 @@ export { option } from './option.ts';
 export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
-export { callsOf, chunksOf, saidAgain } from './messages.ts';
+export { callsOf, chunksOf, saidAgain, textOfResult } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
 export { decidedIn, isDecisions } from '../decide.ts';
 export type { Decided } from '../decide.ts';

@@ -1,6 +1,5 @@
 import type { StreamChunk } from '../chunks.ts';
-import type { Message, Part, ToolCallPart } from '../messages.ts';
-import { textOf } from '../messages.ts';
+import type { Message, Part, ToolCallPart, ToolResultPart } from '../messages.ts';
 
 /** The calls of a message that its provider has not run itself. */
 export function callsOf({ content }: Message): ToolCallPart[] {
@@ -29,6 +28,14 @@ export function saidAgain(chunk: StreamChunk): StreamChunk {
   return { ...chunk, replayed: true };
 }
 
+/** The text of the result of a tool, for its chunk. Parts that are no text are named. */
+export function textOfResult(content: ToolResultPart['content']): string {
+  if (typeof content === 'string') return content;
+  return content
+    .map((part) => (part.type === 'text' ? part.text : `(${part.type}: ${part.mediaType ?? 'unknown type'})`))
+    .join('\n');
+}
+
 function chunkOf(part: Part): StreamChunk | undefined {
   switch (part.type) {
     case 'text': {
@@ -46,7 +53,7 @@ function chunkOf(part: Part): StreamChunk | undefined {
       const parts = typeof content === 'string' ? undefined : { parts: content };
       return {
         ...part,
-        content: textOf({ role: 'tool', content }),
+        content: textOfResult(content),
         ...parts,
         isError: part.isError === true,
       };

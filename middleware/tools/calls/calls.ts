@@ -10,9 +10,9 @@ import type {
   ToolCallPart,
   TurnSteps,
 } from '../../../src/index.ts';
-import { Timer, kindOfThrown, scrub } from '../../../src/kit/index.ts';
+import { Timer, kindOfThrown, scrub, textOfResult } from '../../../src/kit/index.ts';
 import type { ToolsSettings } from '../options.ts';
-import { errorResult, normalResult, noted, plainCopy, textOfResult } from '../result.ts';
+import { errorResult, normalResult, noted, plainCopy } from '../result.ts';
 import type { NormalResult } from '../result.ts';
 import type { Approval, RunCall, Tool, ToolRun } from '../tool.ts';
 import { Unfinished } from '../unfinished.ts';

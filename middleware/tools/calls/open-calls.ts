@@ -1,4 +1,5 @@
 import { SluiceError } from '../../../src/index.ts';
+import { textOfResult } from '../../../src/kit/index.ts';
 import type {
   CallState,
   ExecutionContext,
@@ -21,7 +22,7 @@ import { judge } from './judge.ts';
 import type { Offered } from './judge.ts';
 import type { ToolsSettings } from '../options.ts';
 import type { LoopRecord } from '../loop/record.ts';
-import { errorResult, normalResult, textOfResult } from '../result.ts';
+import { errorResult, normalResult } from '../result.ts';
 import { takeStarts } from './schedule.ts';
 import { CANCELLED } from '../values.ts';
 import { checkCanWait, clientCall, unknownCall } from './waiting.ts';

@@ -12,14 +12,13 @@ import type {
   ToolDefinition,
   RoundState,
 } from '../../../src/index.ts';
-import { answerOf } from '../../../src/kit/index.ts';
+import { answerOf, textOfResult } from '../../../src/kit/index.ts';
 import { toolError } from '../calls/calls.ts';
 import type { Offered } from '../calls/judge.ts';
 import { ToolLimits } from '../limits.ts';
 import { messagesOf } from './round.ts';
 import type { ToolsSettings } from '../options.ts';
 import type { RecordsKey } from './record.ts';
-import { textOfResult } from '../result.ts';
 import type { Tool } from '../tool.ts';
 
 /** What one `tools()` was made with. */

@@ -10,7 +10,7 @@ import type {
   RoundState,
   SluiceError,
 } from '../../../src/index.ts';
-import { chunksOf, saidAgain, withDeadline } from '../../../src/kit/index.ts';
+import { chunksOf, saidAgain, textOfResult, withDeadline } from '../../../src/kit/index.ts';
 import { GRACE_MS } from '../calls/calls.ts';
 import type { RunningCall } from '../calls/calls.ts';
 import { decided } from '../calls/decide.ts';
@@ -21,7 +21,6 @@ import { openCalls } from '../calls/open-calls.ts';
 import { Reading } from './reading.ts';
 import { earlierRecord, newRecord, turnIdOf, willBeDurable } from './record.ts';
 import type { LoopRecord } from './record.ts';
-import { textOfResult } from '../result.ts';
 import { Runner } from '../calls/runner.ts';
 import type { RunnerEvents } from '../calls/runner.ts';
 import { checkStored } from '../calls/waiting.ts';

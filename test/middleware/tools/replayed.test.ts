@@ -52,6 +52,27 @@ describe('a turn that goes on', () => {
     ]);
   });
 
+  test.each([
+    ['that has finished', 'Done.'],
+    ['that goes on', broken],
+  ])('%s has the same chunk for a result with an image', async (_what, end) => {
+    const store = new MemoryStore();
+    const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' } as const;
+    const draw = tool({
+      ...{ name: 'draw', description: 'Draws', input: z.object({}) },
+      execute: () => [{ type: 'text', text: 'A tree:' }, image],
+    });
+    const resultOf = ({ chunks }: Awaited<ReturnType<typeof run>>) => {
+      const chunk = chunks.find(({ type }) => type === 'tool_result');
+      if (chunk?.type !== 'tool_result') throw new Error('expected a result');
+      return { content: chunk.content, parts: chunk.parts, isError: chunk.isError };
+    };
+    const live = await run(store, [tools([draw])], [calling(['draw', {}]), end]);
+    const later = await run(store, [tools([draw])], ['Done.']);
+    expect(resultOf(live).content).toBe('A tree:\n(image: image/png)');
+    expect(resultOf(later)).toEqual(resultOf(live));
+  });
+
   test.each(['fail', 'reset', 'continue'] as const)(
     'is tried again by a retry above with afterContent %s: what was said again is taken back and said once more',
     async (afterContent) => {
