@@ -1,4 +1,4 @@
-import { findSluiceError } from '../../src/index.ts';
+import { SluiceError, findSluiceError } from '../../src/index.ts';
 import type { ErrorCode, ErrorJson } from '../../src/index.ts';
 import { RequestError } from '../requests/request-error.ts';
 import type { SentError } from '../stream/parts.ts';
@@ -89,18 +89,51 @@ export function codeOfWire({ status, type, code }: Partial<WireError>): ErrorCod
   return codeOfStatus(status ?? 500);
 }
 
-/** The error as a client may see it, of whatever was thrown. What is not one of ours becomes `middleware`, without a word of it. */
+/**
+ * The error as a client may see it, of whatever was thrown. What is not one of ours becomes `middleware`, without a word of it. If a provider refuses the server itself, its key, its
+ * account or a model that it names, the client is told that the provider failed: a 401 would send it to look for what is wrong with its own token.
+ */
 export function sentError(error: unknown): SentError {
   const known = findSluiceError(error);
   if (known === undefined) return { ...UNKNOWN };
   const { code, retryable, retryAfterMs, attempts } = known;
+  if (refusesServer(known))
+    return {
+      ...new SluiceError('server', '', { requestId: known.requestId }).toJSON(),
+      retryable: false,
+      upstream: code,
+      ...(attempts !== undefined && { attempts }),
+    };
   return {
     ...known.toJSON(),
     retryable: retryable || NOT_BEGUN.has(code),
+    ...(code === 'rate_limited' && isOfProvider(known) && { upstream: code }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(attempts !== undefined && { attempts }),
     ...(known instanceof RequestError && known.field !== undefined && { field: known.field }),
   };
+}
+
+/** Whether a provider says that something is wrong with the server, and nothing with the request or with its caller. */
+function refusesServer(error: SluiceError): boolean {
+  if (error instanceof RequestError) return false;
+  switch (error.code) {
+    case 'authentication':
+      return true;
+    case 'permission':
+    case 'not_found':
+      return isOfProvider(error);
+    case 'rate_limited':
+      // No wait helps: the server's account has nothing left.
+      return !error.retryable && isOfProvider(error);
+    default:
+      return false;
+  }
+}
+
+/** A middleware or a store that throws the same code knows neither. */
+function isOfProvider({ provider, status }: SluiceError): boolean {
+  return provider !== undefined || status !== undefined;
 }
 
 /**
@@ -134,7 +167,7 @@ const UNKNOWN: SentError = {
   retryable: false,
 };
 
-/** The status of an error if it says the same as its code: that of a request which the server refuses itself, or that of the provider. */
+/** The status of an error if it says the same as its code: that of a request that the server refuses itself, or that the provider does not accept. */
 function ownStatus({ code, status }: ErrorJson): number | undefined {
   return status !== undefined && status >= 400 && status < 500 && codeOfStatus(status) === code
     ? status

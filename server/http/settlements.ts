@@ -48,7 +48,8 @@ export class Settlements {
     if (end.replayed !== true) this.#counts.spend(caller, usage, cost);
     metrics.turns.add({ pipeline, outcome });
     if (outcome === 'failed' && end.error !== undefined) {
-      const { code } = end.error;
+      // For whoever looks after the server, the key that is wrong is no failure of the provider.
+      const code = end.error.upstream ?? end.error.code;
       metrics.turnErrors.add({ pipeline, code });
       this.#log.error('turn failed', {
         requestId,

@@ -1,5 +1,6 @@
 import type {
   Cost,
+  ErrorCode,
   ErrorJson,
   FinishReason,
   Outcome,
@@ -40,6 +41,11 @@ export interface SentError extends ErrorJson {
   attempts?: number;
   /** The field of the request that is wrong. */
   field?: string;
+  /**
+   * What the provider said about the server, and not about the request or its caller: that its key is wrong (`authentication`), that it may not do this (`permission`), that there is
+   * no such model (`not_found`), or that its own limit is reached (`rate_limited`). `code` is `server` then, but for a limit that is over soon.
+   */
+  upstream?: ErrorCode;
 }
 
 /** How a stream ended, as a client may see it. */

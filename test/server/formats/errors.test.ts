@@ -13,7 +13,8 @@ import { statusError } from '../../../providers/wire/index.ts';
 import type { SentError } from '../../../server/stream/parts.ts';
 
 const sentOf = (code: (typeof errorCodes)[number], details: Partial<SentError> = {}): SentError => ({
-  ...sentError(new SluiceError(code, 'secret words')),
+  // A token that is wrong is refused by the server itself.
+  ...sentError(new (code === 'authentication' ? RequestError : SluiceError)(code, 'secret words')),
   ...details,
 });
 
@@ -121,7 +122,6 @@ describe('the table of errors', () => {
       wireError(sentError(new SluiceError(code, 'x', { status })), 'openai').status;
     expect(of('invalid_request', 422)).toBe(422);
     expect(of('invalid_request', 413)).toBe(413);
-    expect(of('permission', 402)).toBe(402);
     expect(of('context_length', 413)).toBe(400);
     expect(of('server', 500)).toBe(502);
     expect(of('server', 404)).toBe(502);

@@ -88,7 +88,8 @@ describe.each(officialClients)(
 
     it('knows what kind of error it is', async () => {
       const kinds: [ErrorCode, string][] = [
-        ['authentication', 'AuthenticationError 401 invalid_api_key'],
+        // The server's own key is wrong, and not the client's.
+        ['authentication', 'InternalServerError 502 server_error'],
         ['permission', 'PermissionDeniedError 403 permission_denied'],
         ['not_found', 'NotFoundError 404 not_found'],
         ['invalid_request', 'BadRequestError 400 invalid_request'],
