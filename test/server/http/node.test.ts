@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
-import { promisify } from 'node:util';
 import { createAdaptorServer } from '@hono/node-server';
 import { EventSource } from 'eventsource';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -72,19 +70,6 @@ describe('over a socket', () => {
       Object.defineProperty(globalThis, 'Request', { value: request });
       Object.defineProperty(globalThis, 'Response', { value: response });
     }
-  });
-
-  test('curl -N shows each event as it comes', async () => {
-    const { url } = await serve('Hello');
-    const args = ['-sN', '-d', '{"input":"Hi"}', '-H', 'content-type: application/json', url + STREAM];
-    const { stdout } = await promisify(execFile)('curl', args);
-    expect(stdout.split('\n\n').map((event) => /event: (\w+)/.exec(event)?.[1])).toEqual([
-      'connected',
-      'content',
-      'complete',
-      'done',
-      undefined,
-    ]);
   });
 
   test('an EventSource that is left open after the end starts no second turn', async () => {
