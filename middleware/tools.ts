@@ -1,9 +1,10 @@
-import type { Middleware, ToolDefinition } from '../src/index.ts';
-import type { ToolSet } from './tools/loop/asking.ts';
+import type { Middleware } from '../src/index.ts';
+import { ToolList } from './tools/list.ts';
 import { Loop } from './tools/loop/loop.ts';
-import { toolsByName, toolsSettings } from './tools/options.ts';
+import { toolsSettings } from './tools/options.ts';
 import type { ToolsOptions } from './tools/options.ts';
 import { recordsKey } from './tools/loop/record.ts';
+import type { ToolSource } from './tools/source.ts';
 import type { Tool } from './tools/tool.ts';
 import { withTools } from './tools/tools-of.ts';
 
@@ -24,6 +25,7 @@ export type { Check, Checked, InputOf, InputSchema, LibrarySchema, RawSchema } f
 export type { FinishedRound, NextRound, OnToolError, RepairedCall, ToolsOptions } from './tools/options.ts';
 export { ToolLimits } from './tools/limits.ts';
 export type { ToolLimit } from './tools/limits.ts';
+export type { ToolSource } from './tools/source.ts';
 export { toolsOf } from './tools/tools-of.ts';
 export { UnknownOutcome } from './tools/unknown-outcome.ts';
 export type { ResultPart } from './tools/result.ts';
@@ -33,6 +35,8 @@ export type { CallOutcome } from '../src/index.ts';
  * Offers tools to the model, runs the calls that it makes, and asks it again with their results, until it answers without a call. One execution then
  * makes several model calls, one for each round. `tool_call`, `tool_progress` and `tool_result` chunks come as they happen.
  *
+ * A source in the list, such as the tools of an MCP server, gives tools that may change: each round offers them as they are then.
+ *
  * Place `retry()` and `timeout()` below it, so that a model call is repeated and not the whole loop. A retry above it runs no tool twice either.
  *
  * Throws `invalid_options`.
@@ -40,17 +44,13 @@ export type { CallOutcome } from '../src/index.ts';
  * @example
  * new Pipeline([cost(), tools([weather], { maxRounds: 10 }), retry(), provider(openai())]);
  */
-export function tools(list: readonly Tool[], options: ToolsOptions = {}): Middleware {
+export function tools(list: readonly (Tool | ToolSource)[], options: ToolsOptions = {}): Middleware {
   const settings = toolsSettings(options);
-  const byName = toolsByName(list);
-  const definitions = [...byName.values()].map(definitionOf);
-  const asksApproval = [...byName.values()].some(({ needsApproval }) => needsApproval !== undefined);
-  const set: ToolSet = { settings, byName, definitions, asksApproval, key: recordsKey() };
-  return withTools(function tools(context, next) {
-    return new Loop(context, next, set).stream();
-  }, byName);
-}
-
-function definitionOf({ name, description, parameters }: Tool): ToolDefinition {
-  return { name, ...(description !== undefined && { description }), parameters };
+  const all = new ToolList(list, { settings, key: recordsKey() });
+  return withTools(
+    function tools(context, next) {
+      return new Loop(context, next, all).stream();
+    },
+    () => all.now.byName,
+  );
 }

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { SluiceError } from '../../src/index.ts';
 import type {
   ExecutionContext,
   Message,
@@ -9,7 +8,6 @@ import type {
   CallOutcome,
 } from '../../src/index.ts';
 import { option, parseOptions } from '../../src/kit/index.ts';
-import type { Tool } from './tool.ts';
 
 /** A round that is about to begin. */
 export interface NextRound {
@@ -114,30 +112,4 @@ const schema = z.strictObject({
 /** Checks the options of `tools()`. Throws `invalid_options`. */
 export function toolsSettings(options: ToolsOptions): ToolsSettings {
   return parseOptions('tools()', schema, options);
-}
-
-/** The tools by their names. Throws `invalid_options` for what is not a tool, and for two of one name. */
-export function toolsByName(list: readonly Tool[]): ReadonlyMap<string, Tool> {
-  if (!Array.isArray(list)) throw new SluiceError('invalid_options', 'tools() takes an array of tools.');
-  const byName = new Map<string, Tool>();
-  list.forEach((one: unknown, at) => {
-    if (!isTool(one))
-      throw new SluiceError('invalid_options', `tools(): number ${at} is not a tool: make one with tool().`);
-    if (byName.has(one.name))
-      throw new SluiceError('invalid_options', `tools(): two tools have the name ${one.name}: rename one.`);
-    byName.set(one.name, one);
-  });
-  return byName;
-}
-
-function isTool(value: unknown): value is Tool {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'name' in value &&
-    typeof value.name === 'string' &&
-    'check' in value &&
-    'run' in value &&
-    'parameters' in value
-  );
 }

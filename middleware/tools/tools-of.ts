@@ -10,13 +10,13 @@ interface WithTools extends Middleware {
 
 const NO_TOOLS: ReadonlyMap<string, Tool> = new Map();
 
-/** Marks a middleware as one that runs these tools. */
-export function withTools(middleware: Middleware, tools: ReadonlyMap<string, Tool>): Middleware {
-  return Object.defineProperty(middleware, TOOLS, { value: tools });
+/** Marks a middleware as one that runs these tools, as they are at each time. */
+export function withTools(middleware: Middleware, tools: () => ReadonlyMap<string, Tool>): Middleware {
+  return Object.defineProperty(middleware, TOOLS, { get: tools });
 }
 
 /**
- * The tools that the middleware of a pipeline runs, by their names.
+ * The tools that the middleware of a pipeline runs now, by their names.
  *
  * @example
  * const names = [...toolsOf(pipeline.middleware).keys()];

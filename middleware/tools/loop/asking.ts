@@ -21,7 +21,7 @@ import type { ToolsSettings } from '../options.ts';
 import type { RecordsKey } from './record.ts';
 import type { Tool } from '../tool.ts';
 
-/** What one `tools()` was made with. */
+/** What one `tools()` was made with, and its tools as they are in a round. */
 export interface ToolSet {
   readonly settings: ToolsSettings;
   readonly byName: ReadonlyMap<string, Tool>;
@@ -29,6 +29,10 @@ export interface ToolSet {
   /** Whether a call of some tool has to be approved. */
   readonly asksApproval: boolean;
   readonly key: RecordsKey;
+  /** Names of tools of sources that are not offered, because another tool has the name. */
+  readonly leftOut: readonly string[];
+  /** Whether tools come and go. */
+  readonly mayChange: boolean;
 }
 
 /** A round that the model was asked for. */
@@ -47,7 +51,7 @@ const NO_TOOLS: ReadonlyMap<string, Tool> = new Map();
 export class Asking {
   readonly #context: ExecutionContext;
   readonly #next: Next;
-  readonly #set: ToolSet;
+  #set: ToolSet;
   /** The names of the tools that the caller runs itself. */
   readonly #callers: ReadonlySet<string>;
   readonly #maxRounds: number;
@@ -61,6 +65,11 @@ export class Asking {
     const { maxRounds = Number.POSITIVE_INFINITY, ownTools = true } = context.get(ToolLimits) ?? {};
     this.#maxRounds = Math.min(set.settings.maxRounds, maxRounds);
     this.#offersOwn = ownTools;
+  }
+
+  /** From here on these are the tools. */
+  use(set: ToolSet): void {
+    this.#set = set;
   }
 
   /** Starts the next round. Throws if there have been too many and they are an error. */
@@ -119,7 +128,9 @@ export class Asking {
     const ours = new Map<string, Tool>();
     // In the order of the list, so that the provider's cache of the prompt holds.
     for (const [name, tool] of byName) if (names.includes(name)) ours.set(name, tool);
-    const unknown: unknown = names.find((name) => typeof name !== 'string' || !byName.has(name));
+    const isUnknown = (name: unknown): boolean =>
+      typeof name !== 'string' || !(byName.has(name) || this.#set.mayChange);
+    const unknown: unknown = names.find(isUnknown);
     if (unknown === undefined) return ours;
     throw new SluiceError(
       'invalid_options',

@@ -17,6 +17,7 @@ import { decided } from '../calls/decide.ts';
 import type { Decided } from '../calls/decide.ts';
 import { Asking } from './asking.ts';
 import type { Asked, ToolSet } from './asking.ts';
+import type { ToolList } from '../list.ts';
 import { openCalls } from '../calls/open-calls.ts';
 import { Reading } from './reading.ts';
 import { earlierRecord, newRecord, turnIdOf, willBeDurable } from './record.ts';
@@ -37,7 +38,8 @@ const MAX_PAUSES = 10;
  */
 export class Loop implements RunnerEvents {
   readonly #context: ExecutionContext;
-  readonly #set: ToolSet;
+  readonly #list: ToolList;
+  #set: ToolSet;
   readonly #asking: Asking;
   #record: LoopRecord | undefined;
   #runner: Runner | undefined;
@@ -51,18 +53,51 @@ export class Loop implements RunnerEvents {
   #work: Work | undefined;
   #isClosed = false;
 
-  constructor(context: ExecutionContext, next: Next, set: ToolSet) {
+  constructor(context: ExecutionContext, next: Next, list: ToolList) {
     this.#context = context;
-    this.#set = set;
-    this.#asking = new Asking(context, next, set);
+    this.#list = list;
+    this.#set = list.for(context.request);
+    this.#asking = new Asking(context, next, this.#set);
   }
 
   /** All of it as one stream. */
   stream(): Stream<StreamChunk, Reply> {
     checkStored(this.#context, this.#set);
+    this.#warnOf(this.#set);
     const record = (this.#record = earlierRecord(this.#context, this.#set.key));
-    const first = record === undefined ? this.#ask() : this.#doing(() => this.#goOn(record));
+    const renewed = this.#list.refresh(this.#context);
+    const first =
+      record === undefined && renewed === undefined
+        ? this.#ask()
+        : this.#doing(() => this.#begin(record, renewed));
     return first.followedBy((reply) => this.#following(reply));
+  }
+
+  /** Begins with the tools as they are now, where the record ends if there is one. */
+  async #begin(record: LoopRecord | undefined, renewed: Promise<void> | undefined): Promise<void> {
+    if (renewed !== undefined) {
+      await renewed;
+      this.#renew();
+    }
+    if (record !== undefined) await this.#goOn(record);
+    else this.#askNext({ finishReason: 'other' });
+  }
+
+  /** From here on the tools are those that there are now. */
+  #renew(): void {
+    const set = this.#list.for(this.#context.request);
+    if (set === this.#set) return;
+    checkStored(this.#context, set);
+    this.#warnOf(set);
+    this.#set = set;
+    this.#asking.use(set);
+  }
+
+  #warnOf({ leftOut }: ToolSet): void {
+    for (const name of leftOut)
+      this.#context.warn(
+        `tools(): a tool ${JSON.stringify(name)} of a list that changes is left out, because another tool has its name: give the list a prefix.`,
+      );
   }
 
   /** What follows a reply, or what was done after it. */
@@ -205,6 +240,10 @@ export class Loop implements RunnerEvents {
       this.#end(reply);
       return;
     }
+    const renewed = this.#list.refresh(this.#context);
+    if (renewed !== undefined) await renewed;
+    if (this.#isClosed) return;
+    this.#renew();
     this.#askNext(reply);
   }
 
