@@ -2,9 +2,8 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import type { Logger, SessionView, TurnSteps } from '../../src/index.ts';
-import { option, parseOptions } from '../../src/kit/index.ts';
+import { hashOf, option, parseOptions } from '../../src/kit/index.ts';
 import type { NeedsApproval } from './approval.ts';
-import { hashOf } from './hash.ts';
 import { checkBy, isLibrarySchema, prepared } from './schema.ts';
 import type { Check, InputOf, InputSchema, LibrarySchema } from './schema.ts';
 

@@ -1,6 +1,6 @@
 /**
  * What plugins need: timers, waits that can be aborted, deadlines, the parsing of options, optional packages, names for what was thrown, calls and chunks of
- * messages, estimates of tokens and waits between retries.
+ * messages, hashes, estimates of tokens and waits between retries.
  *
  * @module
  */
@@ -20,6 +20,7 @@ export { option } from './option.ts';
 export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
+export { hashOf } from './hash.ts';
 export { callsOf, chunksOf, saidAgain, textOfResult } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
 export { decidedIn, isDecisions } from '../decide.ts';

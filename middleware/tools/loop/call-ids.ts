@@ -1,5 +1,5 @@
 import type { StreamChunk } from '../../../src/index.ts';
-import { hashOf } from '../hash.ts';
+import { hashOf } from '../../../src/kit/index.ts';
 
 /**
  * Gives the calls of one round ids of ours, made of what the record is of, the round and the place: a provider's id may be missing, or come twice. A call gets its id
