@@ -5,7 +5,7 @@ import type { StateStore } from 'sluice';
 import { settled } from '../core/harness.ts';
 import { violationsOf, type KeptSession } from '../histories/check.ts';
 import { keptTurns } from '../histories/kept-turns.ts';
-import type { LogLine } from '../histories/log.ts';
+import type { Act, LogLine } from '../histories/log.ts';
 import { randomOf } from '../histories/random.ts';
 import type { Fate } from './scheduled-store.ts';
 import { seedOf } from './seed.ts';
@@ -15,7 +15,7 @@ const RUNS = 2_000;
 /** The number of steps in which every turn must finish. */
 const STEPS = 20_000;
 
-interface Asked extends Ask {
+interface Asked extends Omit<Ask, 'act'> {
   process: number;
 }
 
@@ -24,12 +24,12 @@ const plan = fc.record({
   asks: fc.array(
     fc.record<Asked>({
       process: fc.nat(1),
-      turn: fc.constantFrom('t1', 't2', 't3', 't4'),
+      turn: fc.constantFrom('t1', 't2', 't3', 't4', 'regenerate', 'edit', 'select'),
       session: fc.constant('s'),
       onBusy: fc.constantFrom('queue', 'queue', 'reject', 'supersede'),
       leaves: fc.boolean(),
     }),
-    { minLength: 1, maxLength: 6 },
+    { minLength: 1, maxLength: 7 },
   ),
   /** The results of the calls of the store, in order. All later calls succeed. */
   fates: fc.array(
@@ -55,6 +55,7 @@ describe('turns of two processes on one session', () => {
 
   test(`R31 R33 R34 R42 R43 nothing acknowledged is lost, doubled or interleaved, and every turn ends (${RUNS} schedules)`, async () => {
     const seed = seedOf('the model of turns');
+    const done = { say: 0, regenerate: 0, edit: 0, move: 0 };
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -67,22 +68,44 @@ describe('turns of two processes on one session', () => {
           const process = (): TurnProcess =>
             new TurnProcess({ store, scheduler, fate, log, random, historyLimit });
           const processes = [process(), process()];
-          const run = async (ask: Asked): Promise<void> => {
-            log.push({ what: 'begin', turn: ask.turn, session: ask.session, act: { does: 'say' } });
+          const acts = new Map<string, Act>();
+          const run = async ({ process: at, ...asked }: Asked): Promise<void> => {
+            const { turn, session } = asked;
+            if (turn === 'select') return processes[at]?.select(session);
+            // Whoever asks for a turn asks for the same.
+            const act = acts.get(turn) ?? (await actOf(store, turn));
+            acts.set(turn, act);
+            log.push({ what: 'begin', turn, session, act });
             // A caller of a dead process asks the other one.
-            if ((await processes[ask.process]?.ask(ask)) !== true) await processes[1]?.ask(ask);
+            const ask = { ...asked, act };
+            if ((await processes[at]?.ask(ask)) !== true) await processes[1]?.ask(ask);
           };
-          await drive(scheduler, Promise.all(asks.map(run)), ticks, (step) => {
+          // Branches are made when something was said, and selected when they are made.
+          const kinds = [['t1', 't2', 't3', 't4'], ['regenerate', 'edit'], ['select']];
+          let before: Promise<void> = Promise.resolve();
+          const all = kinds.flatMap((kind) => {
+            const runs = asks
+              .filter(({ turn }) => kind.includes(turn))
+              .map((ask) => before.then(() => run(ask)));
+            if (runs.length > 0) before = Promise.race(runs);
+            return runs;
+          });
+          await drive(scheduler, Promise.all(all), ticks, (step) => {
             if (step === death) processes[0]?.die();
           });
           vi.clearAllTimers();
-          const kept = await keptOf(store, [...new Set(asks.map(({ turn }) => turn))]);
+          const kept = await keptOf(store, log);
           const spend = await store.spend({ owner: 'o' });
           expect(violationsOf({ logs: log, sessions: kept, spend })).toEqual([]);
+          for (const line of log) {
+            if (line.what === 'ack') done[acts.get(line.turn)?.does ?? 'say']++;
+            if (line.what === 'move') done.move++;
+          }
         },
       ),
       { numRuns: RUNS, seed },
     );
+    for (const times of Object.values(done)) expect(times).toBeGreaterThan(RUNS / 40);
   }, 180_000);
 });
 
@@ -111,9 +134,29 @@ async function drive(
   throw new Error(`The turns are not at their end after ${STEPS} steps.`);
 }
 
-async function keptOf(store: StateStore, turns: readonly string[]): Promise<KeptSession[]> {
-  const key = { owner: 'o', id: 's' };
+const key = { owner: 'o', id: 's' };
+
+/** What a turn is to do. An edit is of the first message that was said. */
+async function actOf(store: StateStore, turn: string): Promise<Act> {
+  if (turn === 'regenerate') return { does: 'regenerate' };
+  const first = turn === 'edit' ? (await store.load(key, { ids: true }))?.ids?.[0] : undefined;
+  return first === undefined ? { does: 'say' } : { does: 'edit', of: first };
+}
+
+async function keptOf(store: StateStore, log: readonly LogLine[]): Promise<KeptSession[]> {
+  const turns = new Set(log.flatMap((line) => (line.what === 'begin' ? [line.turn] : [])));
+  const moves = log.flatMap((line) => (line.what === 'move' ? [line.id] : []));
   const state = await store.load(key);
   if (state === undefined) return [];
-  return [{ state, turns: await keptTurns(store, key, turns, state.version) }];
+  const branches = (await store.branches(key)).map(async ({ id }) => {
+    const { ids = [], messages = [] } = (await store.load(key, { leaf: id, ids: true })) ?? {};
+    return { ids, messages };
+  });
+  return [
+    {
+      state,
+      turns: await keptTurns(store, key, turns, state.version, moves),
+      branches: await Promise.all(branches),
+    },
+  ];
 }

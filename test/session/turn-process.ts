@@ -1,9 +1,10 @@
 import type fc from 'fast-check';
 import { Pipeline, Stream, isSluiceError, terminal } from 'sluice';
-import type { Middleware, Reply, StateStore, StreamChunk } from 'sluice';
+import type { ExecutionOptions, ExecutionResult, Middleware, Reply, StateStore, StreamChunk } from 'sluice';
 import { tokens } from '../core/harness.ts';
-import type { LogLine } from '../histories/log.ts';
-import { ASKED, END, inputFault, nameOf, stamped, textIn } from '../histories/stamp.ts';
+import type { Act, LogLine } from '../histories/log.ts';
+import { TurnId } from '../histories/model.ts';
+import { ASKED, END, inputFault, nameOf, stamped } from '../histories/stamp.ts';
 import { WatchedStore } from '../histories/watched-store.ts';
 import { ScheduledStore, type Fate } from './scheduled-store.ts';
 
@@ -13,6 +14,7 @@ const LEASE_MS = 15_000;
 export interface Ask {
   turn: string;
   session: string;
+  act: Act;
   onBusy: 'queue' | 'reject' | 'supersede';
   /** Whether its caller leaves once, at a time that the scheduler chooses. */
   leaves: boolean;
@@ -50,7 +52,9 @@ export class TurnProcess {
       this.#leasedAt.set(typeof key === 'string' ? key : key.id, log.length);
       return leased;
     };
-    const watched = new WatchedStore(this.#line, LEASE_MS);
+    const watched = new WatchedStore(this.#line, LEASE_MS, (session, id) =>
+      log.push({ what: 'move', session, id }),
+    );
     this.#pipeline = new Pipeline([this.#model(watched, historyLimit !== undefined)], {
       store: watched,
       executionTimeoutMs: 0,
@@ -70,18 +74,20 @@ export class TurnProcess {
     return Promise.race([this.#ask(ask), this.#died.promise]);
   }
 
-  async #ask({ turn, session, onBusy, leaves }: Ask): Promise<boolean> {
+  async #ask(ask: Ask): Promise<boolean> {
+    const { turn, session, onBusy, leaves } = ask;
     for (let tries = 0; !this.#dead; tries++) {
       const controller = new AbortController();
       if (leaves && tries === 0)
         void this.#scheduler
           .schedule(Promise.resolve(), `${turn}: its caller leaves`)
           .then(() => controller.abort());
-      const asked = this.#pipeline.executeWithContext({ owner: 'o', id: session }, 'user', turn, {
+      const asked = this.#send(ask, {
         turnId: turn,
         // Callers that always reject or supersede may keep each other out forever.
         onBusy: tries < 2 ? onBusy : 'queue',
         signal: controller.signal,
+        values: [TurnId.with(turn)],
       });
       try {
         const { response, replayed, unsaved } = await asked;
@@ -99,10 +105,38 @@ export class TurnProcess {
       } catch (error) {
         if (!isSluiceError(error)) throw error;
         if (error.code === 'middleware') throw error;
+        if (error.code === 'conflict' || error.code === 'not_found') {
+          // Another branch is loaded now, or there is nothing to answer anew.
+          this.#log.push({ what: 'abandon', turn, session });
+          return true;
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, 50 + 100 * this.#random()));
     }
     return false;
+  }
+
+  async #send({ turn, session, act }: Ask, options: ExecutionOptions): Promise<ExecutionResult> {
+    const key = { owner: 'o', id: session };
+    if (act.does === 'say') return this.#pipeline.executeWithContext(key, 'user', turn, options);
+    const stream =
+      act.does === 'edit'
+        ? this.#pipeline.edit(key, act.of, turn, options)
+        : this.#pipeline.regenerate(key, options);
+    await stream.text();
+    return stream.result;
+  }
+
+  /** Selects a branch. Nobody does that again if it fails. */
+  async select(session: string): Promise<void> {
+    const key = { owner: 'o', id: session };
+    try {
+      const branches = await this.#pipeline.branches(key);
+      const branch = branches[Math.floor(this.#random() * branches.length)];
+      if (branch !== undefined) await this.#pipeline.switchTo(key, branch.id);
+    } catch (error) {
+      if (!isSluiceError(error)) throw error;
+    }
   }
 
   #model(watched: WatchedStore, windowed: boolean): Middleware {
@@ -117,8 +151,7 @@ export class TurnProcess {
         const { messages } = context.request;
         const fault = inputFault(messages);
         if (fault !== undefined) log.push({ what: 'violation', text: `asked with ${fault}` });
-        const last = messages.at(-1);
-        const turn = last === undefined ? '' : textIn(last);
+        const turn = context.get(TurnId) ?? '';
         if (before.some((line) => line.what === 'ack' && line.turn === turn))
           log.push({ what: 'violation', text: `${turn} was acknowledged, and runs again` });
         const { version, inputOf } = watched.seen(session);
