@@ -11,6 +11,7 @@ export type { Auth, Authenticate, Credentials } from './callers/auth.ts';
 export { RequestCaller, RequestContext } from './callers/caller.ts';
 export type { Caller, CallerLimits } from './callers/caller.ts';
 export type { TicketStore } from './callers/tickets.ts';
+export type { Begun, CallerCounter, CountedLimits, Spent } from './callers/counter.ts';
 export type { ServerOptions } from './http/options.ts';
 export type { PipelineEntry, Pipelines } from './http/pipelines.ts';
 export type { ServerApp, ServerContext, ServerEnv } from './http/service.ts';

@@ -1,22 +1,11 @@
-import type { Cost, Usage } from '../../src/index.ts';
+import type { Cost, Logger, Usage } from '../../src/index.ts';
+import { findSluiceError } from '../../src/index.ts';
 import { RequestError } from '../requests/request-error.ts';
 import type { Caller, CallerLimits } from './caller.ts';
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
-
-/** Callers that are remembered. Beyond it, those without an open stream are forgotten, the oldest first. */
-const MAX_CALLERS = 10_000;
-
-/** What one caller has used in the current minute and day. */
-interface Used {
-  minute: number;
-  requests: number;
-  tokens: number;
-  day: number;
-  usd: number;
-  open: number;
-}
+import type { Begun, CallerCounter, CountedLimits } from './counter.ts';
+import { PLACE_WAIT_MS } from './memory-counter.ts';
+import { Places } from './places.ts';
+import type { Place } from './places.ts';
 
 /** What is left of the limit of requests, for the headers of an answer. */
 export interface RequestsLeft {
@@ -26,79 +15,103 @@ export interface RequestsLeft {
   resetMs: number;
 }
 
-/** Counts what each caller uses, keyed by the id that its token stands for and by nothing that a request says. */
+/** Holds callers to their limits, keyed by the id that a token stands for and by nothing that a request says. */
 export class CallerCounts {
-  readonly #used = new Map<string, Used>();
   readonly #defaults: CallerLimits;
-  readonly #now: () => number;
+  readonly #counter: CallerCounter;
+  readonly #places: Places;
+  readonly #log: Logger;
+  readonly #pending = new Set<Promise<void>>();
 
-  constructor(defaults: CallerLimits, now: () => number = Date.now) {
+  constructor(defaults: CallerLimits, counter: CallerCounter, log: Logger) {
     this.#defaults = defaults;
-    this.#now = now;
+    this.#counter = counter;
+    this.#log = log;
+    this.#places = new Places(counter, log);
   }
 
-  /** Counts a request that starts a turn. Throws `rate_limited` or `budget`, with the time to wait. */
-  begin(caller: Caller): RequestsLeft {
-    const used = this.#of(caller.id);
+  /**
+   * Counts a request that starts a turn, and takes a place for its answer, in one step. Throws `rate_limited` or `budget`, with the time to wait, and `store` if the counter does not
+   * answer.
+   */
+  async begin(caller: Caller): Promise<{ place: Place; left: RequestsLeft }> {
     const limits = this.#limitsOf(caller);
-    const now = this.#now();
-    const resetMs = MINUTE_MS - (now % MINUTE_MS);
-    const { requestsPerMinute = 600, concurrentStreams = 50, tokensPerMinute, usdPerDay } = limits;
-    if (usdPerDay !== undefined && used.usd >= usdPerDay)
-      throw new RequestError('budget', 'The budget of the day is used up.', {
-        retryAfterMs: DAY_MS - (now % DAY_MS),
-      });
-    if (used.requests >= requestsPerMinute) throw limited('requests in a minute', resetMs);
-    if (tokensPerMinute !== undefined && used.tokens >= tokensPerMinute)
-      throw limited('tokens in a minute', resetMs);
-    if (used.open >= concurrentStreams) throw limited('open streams', 1_000);
-    used.requests++;
-    return { limit: requestsPerMinute, remaining: requestsPerMinute - used.requests, resetMs };
+    const place = this.#places.of(caller.id, limits);
+    const begun = await this.#counter.begin(caller.id, place.id, limits, place.leaseMs);
+    if (begun.as === 'refused') throw refusalOf(begun);
+    place.hold();
+    const { requestsPerMinute: limit } = limits;
+    const { requests, resetMs } = begun;
+    return { place, left: { limit, remaining: Math.max(0, limit - requests), resetMs } };
   }
 
-  /** Counts an answer as open until the returned function is called. */
-  open(caller: Caller): () => void {
-    const used = this.#of(caller.id);
-    used.open++;
-    let isOpen = true;
-    return () => {
-      if (isOpen) used.open--;
-      isOpen = false;
-    };
+  /** Takes a place for a reader of a stream that was started before. Throws `rate_limited` and `store`. */
+  async enter(caller: Caller): Promise<Place> {
+    const limits = this.#limitsOf(caller);
+    const place = this.#places.of(caller.id, limits);
+    if (!(await this.#counter.hold(caller.id, place.id, limits, place.leaseMs)))
+      throw refusalOf({ as: 'refused', limit: 'streams', retryAfterMs: PLACE_WAIT_MS });
+    place.hold();
+    return place;
   }
 
-  /** Counts what a turn has used. */
+  /** Counts what a turn has used. A counter that does not answer is written to the log. */
   spend(caller: Caller, usage: Usage | undefined, cost: Cost | undefined): void {
-    const used = this.#of(caller.id);
-    used.tokens += usage?.totalTokens ?? 0;
-    if (cost?.status !== undefined && cost.status !== 'unknown') used.usd += cost.totalUsd ?? 0;
+    const isUnknown = cost?.status === 'unknown';
+    const tokens = usage?.totalTokens ?? 0;
+    const usd = isUnknown ? 0 : (cost?.totalUsd ?? 0);
+    if (isUnknown && this.#limitsOf(caller).usdPerDay !== undefined)
+      this.#log.warn('the cost of a turn is not known: is cost() in the pipeline?', { caller: caller.id });
+    if (tokens === 0 && usd === 0 && !isUnknown) return;
+    const spent = { tokens, usd, isUnknown };
+    const counted = this.#counter.spend(caller.id, crypto.randomUUID(), spent);
+    if (counted === undefined) return;
+    const pending: Promise<void> = Promise.resolve(counted).then(
+      () => void this.#pending.delete(pending),
+      (error: unknown) => {
+        this.#pending.delete(pending);
+        const code = findSluiceError(error)?.code;
+        this.#log.error('what a turn has used was not counted', { caller: caller.id, tokens, usd, code });
+      },
+    );
+    this.#pending.add(pending);
   }
 
-  #limitsOf(caller: Caller): CallerLimits {
-    return caller.limits === undefined ? this.#defaults : { ...this.#defaults, ...caller.limits };
+  /** Resolves when all that was used is counted, and all places are given back. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#pending, this.#places.settled()]);
   }
 
-  #of(id: string): Used {
-    const now = this.#now();
-    const minute = Math.floor(now / MINUTE_MS);
-    const day = Math.floor(now / DAY_MS);
-    let used = this.#used.get(id);
-    if (used === undefined) {
-      this.#forgetOld();
-      used = { minute, requests: 0, tokens: 0, day, usd: 0, open: 0 };
-      this.#used.set(id, used);
-    }
-    if (used.minute !== minute) Object.assign(used, { minute, requests: 0, tokens: 0 });
-    if (used.day !== day) Object.assign(used, { day, usd: 0 });
-    return used;
+  #limitsOf({ limits }: Caller): CountedLimits {
+    const {
+      requestsPerMinute = 600,
+      concurrentStreams = 50,
+      unknownCost = 'refuse',
+      ...sums
+    } = {
+      ...this.#defaults,
+      ...limits,
+    };
+    return { requestsPerMinute, concurrentStreams, unknownCost, ...sums };
   }
+}
 
-  #forgetOld(): void {
-    if (this.#used.size < MAX_CALLERS) return;
-    for (const [id, { open, usd }] of this.#used) {
-      if (this.#used.size < MAX_CALLERS) return;
-      if (open === 0 && usd === 0) this.#used.delete(id);
-    }
+type Refused = Extract<Begun, { as: 'refused' }>;
+
+function refusalOf({ limit, retryAfterMs }: Refused): RequestError {
+  switch (limit) {
+    case 'usd':
+      return new RequestError('budget', 'The budget of the day is used up.', { retryAfterMs });
+    case 'cost':
+      return new RequestError('budget', 'What was spent of the budget of the day is not known.', {
+        retryAfterMs,
+      });
+    case 'requests':
+      return limited('requests in a minute', retryAfterMs);
+    case 'tokens':
+      return limited('tokens in a minute', retryAfterMs);
+    case 'streams':
+      return limited('open streams', retryAfterMs);
   }
 }
 

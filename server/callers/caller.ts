@@ -1,15 +1,20 @@
 import { contextKey } from '../../src/index.ts';
 
-/** What one caller may use. The limits count in this process alone. */
+/** What one caller may use. The limits hold over all processes that have the same `counter`. */
 export interface CallerLimits {
   /** Requests that start a turn, in a minute. Default: 600. */
   requestsPerMinute?: number | undefined;
-  /** Streams and other answers that are open at the same time. Default: 50. */
+  /** Answers that are open at the same time: streams, readers that came back, and turns in one piece. Default: 50. */
   concurrentStreams?: number | undefined;
   /** Tokens of all turns, in a minute. A turn that runs is counted at its end. Default: no limit. */
   tokensPerMinute?: number | undefined;
-  /** Dollars of all turns, in a day of UTC. Needs `cost()` in the pipeline: an unknown cost counts as nothing. Default: no limit. */
+  /** Dollars of all turns, in a day of UTC. A turn that runs is counted at its end. Needs `cost()` in the pipeline. Default: no limit. */
   usdPerDay?: number | undefined;
+  /**
+   * With `usdPerDay`: what becomes of a caller if the cost of one of its turns is not known. `refuse`: its next requests are refused for the rest of the day, because nobody knows
+   * whether the limit is reached. `allow`: the turn counts as 0 dollars. Default: `refuse`.
+   */
+  unknownCost?: 'allow' | 'refuse' | undefined;
 }
 
 /** Who makes a request. */

@@ -90,7 +90,9 @@ export function checkedOrigin({ origins }: Service): Guard {
 /** Counts a request that starts a turn, and tells the caller what is left of its limit. */
 export function limited({ counts }: Service): Guard {
   return createMiddleware<ServerEnv>(async (c, next) => {
-    const { limit, remaining, resetMs } = counts.begin(c.var.caller);
+    const { place, left } = await counts.begin(c.var.caller);
+    c.set('place', place);
+    const { limit, remaining, resetMs } = left;
     const seconds = Math.ceil(resetMs / 1_000);
     Object.assign(
       c.var.headers,
@@ -106,7 +108,11 @@ export function limited({ counts }: Service): Guard {
             'x-ratelimit-reset-requests': `${seconds}s`,
           },
     );
-    await next();
+    try {
+      await next();
+    } finally {
+      place.end();
+    }
   });
 }
 

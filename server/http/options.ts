@@ -6,6 +6,7 @@ import type { Auth } from '../callers/auth.ts';
 import type { Caller, CallerLimits } from '../callers/caller.ts';
 import type { ChunkLog } from '../log/chunk-log.ts';
 import type { OnOwnerLost } from '../resumable/options.ts';
+import type { CallerCounter } from '../callers/counter.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 
 /** Options of `createServer()`. */
@@ -72,8 +73,10 @@ export interface ServerOptions {
   page?: boolean | undefined;
   /** Whether the pages of `useChat` and AG-UI have sessions on the server, under the ids of their chats and threads. Default: true. */
   uiSessions?: boolean | undefined;
-  /** Where tickets wait for their use. Default: in memory. */
+  /** Where tickets wait for their use. Default: in memory, for one process. Several processes share `redisTickets()`. */
   tickets?: TicketStore | undefined;
+  /** Counts what callers use. Default: in memory, for one process. Several processes share `redisCounter()`. */
+  counter?: CallerCounter | undefined;
   /** Where the server writes what went wrong, with the id of the request. Default: nowhere. */
   logger?: LoggerLike | undefined;
   /** Makes a WebSocket of a request, as hono has it for each runtime. Default: that of Node, if the server listens there. */
@@ -98,6 +101,7 @@ const schema = z.strictObject({
       concurrentStreams: option.count(1).optional(),
       tokensPerMinute: option.count(1).optional(),
       usdPerDay: z.number().positive().optional(),
+      unknownCost: z.enum(['allow', 'refuse']).optional(),
     })
     .default({}),
   maxBodyBytes: option.count(1).default(1_048_576),
@@ -120,6 +124,7 @@ const schema = z.strictObject({
   page: z.boolean().default(true),
   uiSessions: z.boolean().default(true),
   tickets: option.methods<TicketStore>('put', 'take').optional(),
+  counter: option.methods<CallerCounter>('begin', 'hold', 'leave', 'spend').optional(),
   logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
   upgradeWebSocket: option.functionOf<UpgradeWebSocket>().optional(),
 });

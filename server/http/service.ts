@@ -5,6 +5,8 @@ import type { Logger } from '../../src/index.ts';
 import { callerCheck } from '../callers/auth.ts';
 import type { CheckCaller } from '../callers/auth.ts';
 import { CallerCounts } from '../callers/caller-limits.ts';
+import { memoryCounter } from '../callers/memory-counter.ts';
+import type { Place } from '../callers/places.ts';
 import { RequestCaller } from '../callers/caller.ts';
 import type { Caller } from '../callers/caller.ts';
 import { LOOPBACK_HOSTS, Origins } from '../callers/origins.ts';
@@ -35,6 +37,8 @@ export interface ServerEnv {
     requestId: string;
     /** Set behind the check of the caller. */
     caller: Caller;
+    /** The place of the answer, set behind the check of the caller's limits. */
+    place: Place;
     /** More headers of the answer. */
     headers: Record<string, string>;
     /** The status of an answer that was written to Node's response. */
@@ -70,9 +74,9 @@ export interface Service {
 export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service {
   const settings = serverSettings(options);
   const table = new PipelineTable(pipelines, settings.name);
-  const counts = new CallerCounts(settings.limits);
   const metrics = new Metrics();
   const log = settings.logger === undefined ? silent : toLogger(settings.logger);
+  const counts = new CallerCounts(settings.limits, settings.counter ?? memoryCounter(), log);
   const settlements = new Settlements(table, counts, metrics, log);
   const runs = resumable(Object.fromEntries(table.all.map(({ name, pipeline }) => [name, pipeline])), {
     log: settings.log ?? memoryLog(),

@@ -1,6 +1,7 @@
 import type { WSContext, WSEvents } from 'hono/ws';
 import * as z from 'zod';
 import { Timer } from '../../src/kit/index.ts';
+import type { Place } from '../callers/places.ts';
 import { sentError } from '../formats/errors.ts';
 import type { Format } from '../formats/format.ts';
 import { RequestError } from '../requests/request-error.ts';
@@ -117,10 +118,14 @@ export class SocketSession {
         this.#stop(parsed(stopSchema, body).stream);
         return;
       }
-      this.#service.counts.begin(this.#c.var.caller);
-      const turn = this.#turnOf(body);
-      stream = turn.turnId;
-      await this.#send(turn, socket);
+      const { place } = await this.#service.counts.begin(this.#c.var.caller);
+      try {
+        const turn = this.#turnOf(body);
+        stream = turn.turnId;
+        await this.#send(turn, socket, place);
+      } finally {
+        place.end();
+      }
     } catch (error) {
       logError(this.#c, this.#service, error);
       this.#refuse(error, stream);
@@ -149,9 +154,9 @@ export class SocketSession {
     return turnOf(this.#c, this.#service, decodeURIComponent(id), body);
   }
 
-  async #send(turn: TurnRequest, socket: SocketLike): Promise<void> {
+  async #send(turn: TurnRequest, socket: SocketLike, place: Place): Promise<void> {
     const { slowClientMs } = this.#service.settings;
-    const stream = this.#service.turns.start(turn);
+    const stream = this.#service.turns.start(turn, place);
     this.#running.set(turn.turnId, turn.owner);
     this.#idle.stop();
     try {

@@ -4,6 +4,7 @@ import { Running, Timer } from '../../src/kit/index.ts';
 import type { Entry } from '../../src/kit/index.ts';
 import type { CallerCounts } from '../callers/caller-limits.ts';
 import type { Caller } from '../callers/caller.ts';
+import type { Place } from '../callers/places.ts';
 import { fieldError, RequestError } from '../requests/request-error.ts';
 import type { Resumable } from '../resumable/resumable.ts';
 import { liveStream } from '../stream/live.ts';
@@ -65,14 +66,17 @@ export class Turns {
     this.#readers = new Readers(settings.runs, settings.isResumable);
   }
 
-  /** Starts a turn, or joins it. Nothing runs before the first read. Throws `invalid_request` for what the pipeline does not accept. */
-  start(turn: TurnRequest): SentStream {
+  /**
+   * Starts a turn, or joins it, in a place of its caller, which it gives back. Nothing runs before the first read. Throws `invalid_request` for what the pipeline does not
+   * accept.
+   */
+  start(turn: TurnRequest, place: Place): SentStream {
     if (this.#isClosed)
       throw new RequestError('shutting_down', 'The server is shutting down.', { retryable: true });
-    const { counts, metrics, isResumable } = this.#settings;
+    const { metrics, isResumable } = this.#settings;
     const isDetached = turn.mayDetach && (isResumable || turn.isNamed);
     const opened = asRequest(() => (isDetached ? this.#detached(turn) : this.#attached(turn)));
-    const release = counts.open(turn.caller);
+    const release = place.take();
     metrics.openStreams.add({}, 1);
     return new CountedStream(opened.stream, () => {
       release();
@@ -81,12 +85,14 @@ export class Turns {
     });
   }
 
-  /** A reader of a stream that was started before. */
-  joined(stream: SentStream, key: { owner: string; id: string }): SentStream {
+  /** A reader of a stream that was started before, in a place of its caller. */
+  joined(stream: SentStream, key: { owner: string; id: string }, place: Place): SentStream {
     const { metrics } = this.#settings;
     metrics.openStreams.add({}, 1);
+    const release = place.take();
     const leave = this.#readers.enter(key);
     return new CountedStream(stream, () => {
+      release();
       metrics.openStreams.add({}, -1);
       leave();
     });
@@ -113,6 +119,7 @@ export class Turns {
     this.#idle ??= Promise.withResolvers<void>();
     if (this.#running.size === 0) this.#idle.resolve();
     await Promise.all([this.#idle.promise, this.#settings.runs.close({ signal: deadline.signal })]);
+    await this.#settings.counts.settled();
   }
 
   /** Ends all turns that run, with an error that says why. */

@@ -8,6 +8,7 @@ import { id, ownerOf, parsed } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { answerStream } from '../respond.ts';
 import type { ServerApp, Service } from '../service.ts';
+import type { TurnRequest } from '../turns.ts';
 import { readCompatible } from './compatible.ts';
 
 const query = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
@@ -22,14 +23,15 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     const request = parseAgUi(body, { session, ownTools: served.tools, clientTools: served.clientTools });
     const owner = ownerOf(c, service, asked.org_id);
     const turnId = request.turnId ?? crypto.randomUUID();
-    const stream = service.turns.start({
+    const turn: TurnRequest = {
       ...{ served, owner, turnId, caller: c.var.caller, requestId: c.var.requestId },
       session: session ? { owner, id: parsed(id, request.threadId) } : undefined,
       isNamed: request.turnId !== undefined,
       mayDetach: true,
       input: request.input,
       options: { ...request.options, values: [RequestCaller.with(c.var.caller)] },
-    });
+    };
+    const stream = service.turns.start(turn, c.var.place);
     return answerStream(c, service, stream, { format: agUiFormat, encoder: request.encoder, id: turnId });
   });
 
@@ -40,7 +42,7 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     if (answer.as !== 'stream')
       throw new RequestError('not_found', 'Nothing runs in this thread.', { status: 404 });
     const { key } = answer;
-    const { stream, joinAt } = await begun(service.turns.joined(answer.stream, key));
+    const { stream, joinAt } = await begun(service.turns.joined(answer.stream, key, c.var.place));
     const { run } = request.encoder;
     const encoder = { ...request.encoder, ...(run !== undefined && { run: { ...run, joinAt } }) };
     return answerStream(c, service, stream, { format: agUiFormat, encoder, id: key.id });

@@ -62,7 +62,7 @@ export function readBody(c: ServerContext, { settings }: Service): Promise<unkno
 
 /** Answers with the events of a turn, in the format that the query names. */
 export function answerTurn(c: ServerContext, service: Service, turn: TurnRequest): Promise<Response> {
-  return answerEvents(c, service, service.turns.start(turn), turn.turnId);
+  return answerEvents(c, service, service.turns.start(turn, c.var.place), turn.turnId);
 }
 
 /** Answers with the events of a stream, in the format that the query names. */
@@ -94,7 +94,7 @@ export function wanted(
 
 /** Answers with a turn in one piece. */
 export async function answerWhole(c: ServerContext, service: Service, turn: TurnRequest): Promise<Response> {
-  const whole = await collected(c, service.turns.start(turn));
+  const whole = await collected(c, service.turns.start(turn, c.var.place));
   const { end } = whole;
   if (end === undefined || end.error !== undefined) {
     const { status, headers, body } = agentFormat.error(

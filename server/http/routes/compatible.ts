@@ -90,7 +90,7 @@ export function compatibleRoutes(app: ServerApp, service: Service): void {
       const session = c.req.header(SESSION_HEADER);
       const request = protocol.parse(body, c, served, session !== undefined);
       const turn = await turnOf(c, service, { request, served, model, session });
-      const stream = service.turns.start(turn);
+      const stream = service.turns.start(turn, c.var.place);
       const { format } = protocol;
       if (request.stream)
         return answerStream(c, service, stream, { format, encoder: request.encoder, id: turn.turnId });

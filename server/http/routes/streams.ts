@@ -113,7 +113,7 @@ export async function answerRead(
       });
     case 'stream': {
       const { key, hasEnded } = answer;
-      const stream = service.turns.joined(answer.stream, key);
+      const stream = service.turns.joined(answer.stream, key, await service.counts.enter(c.var.caller));
       const encoder = { include, ...more };
       const lastEventId = after === undefined ? undefined : `${after.position}.${after.sub}`;
       if (!hasEnded || after === undefined)

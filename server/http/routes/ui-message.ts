@@ -46,7 +46,7 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
       ...(request.action === 'edit' && key !== undefined && { edit: await editedId(served, key, body) }),
       options: { ...request.options, values: [RequestCaller.with(c.var.caller)] },
     };
-    return answerStream(c, service, service.turns.start(turn), {
+    return answerStream(c, service, service.turns.start(turn, c.var.place), {
       format: uiMessageFormat,
       encoder: request.encoder,
       id: turn.turnId,

@@ -1,7 +1,8 @@
 import { expect, describe, test, vi } from 'vitest';
 import { SluiceError } from 'sluice';
 import { createServer } from 'sluice/server';
-import { scripted } from 'sluice/testing';
+import { manualGate, scripted } from 'sluice/testing';
+import { cost } from 'sluice/middleware/cost';
 import { provider } from 'sluice/middleware/provider';
 import { Pipeline } from 'sluice';
 import { eventsOf } from '../support.ts';
@@ -285,6 +286,82 @@ describe('S16 limits of a caller', () => {
     await open.body?.cancel();
     expect((await ask(RUN, { body: hi })).status).toBe(200);
   }, 10_000);
+
+  test('hold a place for a reader that comes back, too', async () => {
+    const { ask } = stage({ text: 'One', hang: true }, { limits: { concurrentStreams: 2 }, resumable: true });
+    const open = [
+      await ask('/api/v1/agent/stream', { body: { ...hi, turn_id: 't1' } }),
+      await ask('/api/v1/streams/t1'),
+    ];
+    expect(await codeOf(await ask('/api/v1/streams/t1'))).toEqual([429, 'rate_limited']);
+    await open[1]?.body?.cancel();
+    const again = await ask('/api/v1/streams/t1');
+    expect(again.status).toBe(200);
+    await ask('/api/v1/streams/t1/stop', { method: 'POST' });
+    await Promise.all([open[0]?.text(), again.text()]);
+  });
+
+  test('check and count open streams in one step, whatever comes at the same time', async () => {
+    const pace = manualGate();
+    const { ask, model } = stage(
+      Array.from({ length: 3 }, () => ({ text: 'One', gate: pace.gate })),
+      { limits: { concurrentStreams: 3 } },
+    );
+    const asking = Array.from({ length: 20 }, () => ask(RUN, { body: hi }));
+    const refused = new Set<Response>();
+    for (const one of asking)
+      void one.then((answer) => {
+        refused.add(answer);
+        if (refused.size === 17) pace.open();
+      });
+    const statuses = (await Promise.all(asking)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(3);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(17);
+    expect(model.calls).toHaveLength(3);
+  });
+
+  test('give the place back if a request fails before its turn', async () => {
+    const { ask } = stage('Hi', { limits: { concurrentStreams: 1 } });
+    for (const body of ['{', {}, { input: 'Hi', org_id: 'other' }, { input: 'Hi', pipeline: 'none' }])
+      expect((await ask(RUN, { body })).status).toBeLessThan(429);
+    expect((await ask(RUN, { body: hi })).status).toBe(200);
+  });
+
+  test('refuse a caller of whose costs one is not known, unless it may count as nothing', async () => {
+    const limits = { usdPerDay: 1 };
+    const lines: unknown[] = [];
+    const write = (...line: unknown[]): void => void lines.push(line);
+    const logger = { debug: write, info: write, warn: write, error: write };
+    const { ask } = stage(['1', '2'], { limits, logger });
+    expect((await ask(RUN, { body: hi })).status).toBe(200);
+    const refused = await ask(RUN, { body: hi });
+    expect(await codeOf(refused)).toEqual([429, 'budget']);
+    expect(JSON.stringify(lines)).toContain('the cost of a turn is not known');
+    const lenient = stage(['1', '2'], { limits: { ...limits, unknownCost: 'allow' } });
+    for (let time = 0; time < 2; time++) expect((await lenient.ask(RUN, { body: hi })).status).toBe(200);
+  });
+
+  test('count its dollars, and no call that was not made', async () => {
+    const prices = { 'scripted/*': { input: 0, output: 1_000_000 } };
+    const usage = { inputTokens: 0, outputTokens: 1 };
+    const error = new SluiceError('network', 'No answer came.');
+    const { ask } = stage(
+      [{ error }, { text: '1', usage }, { text: '2', usage }],
+      { limits: { usdPerDay: 2 } },
+      [cost({ prices })],
+    );
+    const statuses: number[] = [];
+    for (let time = 0; time < 4; time++) statuses.push((await ask(RUN, { body: hi })).status);
+    expect(statuses).toEqual([502, 200, 200, 429]);
+  });
+
+  test('are a 503 if the counter does not answer', async () => {
+    const fail = (): Promise<never> => Promise.reject(new SluiceError('store', 'away'));
+    const { ask, model } = stage('Hi', { counter: { begin: fail, hold: fail, leave: fail, spend: fail } });
+    expect(await codeOf(await ask(RUN, { body: hi }))).toEqual([503, 'store']);
+    expect(model.calls).toHaveLength(0);
+    expect((await ask('/api/v1/agent/metadata')).status).toBe(200);
+  });
 
   test('count its tokens', async () => {
     const { ask } = stage(['1', '2'], { limits: { tokensPerMinute: 20 } });

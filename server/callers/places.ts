@@ -1,0 +1,97 @@
+import type { Logger } from '../../src/index.ts';
+import { findSluiceError } from '../../src/index.ts';
+import type { CallerCounter, CountedLimits } from './counter.ts';
+
+/** How long a place is held without a renewal: so long a caller waits for the places of a process that has died. In milliseconds. */
+const LEASE_MS = 60_000;
+
+/** The places of this process, which are renewed while their streams are open. */
+export class Places {
+  readonly #counter: CallerCounter;
+  readonly #log: Logger;
+  readonly #held = new Set<Place>();
+  readonly #leaving = new Set<PromiseLike<void>>();
+  #renewals: ReturnType<typeof setInterval> | undefined;
+
+  constructor(counter: CallerCounter, log: Logger) {
+    this.#counter = counter;
+    this.#log = log;
+  }
+
+  /** A place that is not held yet. */
+  of(caller: string, limits: CountedLimits): Place {
+    return new Place(caller, limits, this);
+  }
+
+  /** From now on it is renewed. */
+  hold(place: Place): void {
+    this.#held.add(place);
+    this.#renewals ??= setInterval(() => this.#renew(), LEASE_MS / 3);
+  }
+
+  /** Gives it back. */
+  leave(place: Place): void {
+    if (!this.#held.delete(place)) return;
+    if (this.#held.size === 0) {
+      clearInterval(this.#renewals);
+      this.#renewals = undefined;
+    }
+    const left = this.#counter.leave(place.caller, place.id);
+    if (left === undefined) return;
+    const done = left.then(
+      () => void this.#leaving.delete(done),
+      (error: unknown) => {
+        this.#leaving.delete(done);
+        this.#failed(error);
+      },
+    );
+    this.#leaving.add(done);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving);
+  }
+
+  #renew(): void {
+    for (const { caller, id, limits, leaseMs } of this.#held)
+      // A place that was lost meanwhile is taken again if there is one. The stream goes on in any case.
+      Promise.resolve(this.#counter.hold(caller, id, limits, leaseMs)).catch((error: unknown) =>
+        this.#failed(error),
+      );
+  }
+
+  #failed(error: unknown): void {
+    this.#log.warn('the counter of callers does not answer', { code: findSluiceError(error)?.code });
+  }
+}
+
+/** A place of a caller: one of the streams that it may have open. */
+export class Place {
+  readonly id = crypto.randomUUID();
+  readonly leaseMs = LEASE_MS;
+  readonly caller: string;
+  readonly limits: CountedLimits;
+  readonly #places: Places;
+  #isTaken = false;
+
+  constructor(caller: string, limits: CountedLimits, places: Places) {
+    this.caller = caller;
+    this.limits = limits;
+    this.#places = places;
+  }
+
+  hold(): void {
+    this.#places.hold(this);
+  }
+
+  /** A stream has it from now on, and gives it back by calling what is returned. */
+  take(): () => void {
+    this.#isTaken = true;
+    return () => this.#places.leave(this);
+  }
+
+  /** The request is over: gives the place back, unless a stream has it. */
+  end(): void {
+    if (!this.#isTaken) this.#places.leave(this);
+  }
+}
