@@ -60,6 +60,8 @@ const prints: Record<string, RegExp> = {
   'session.ts': /user-123 -> .*Ada[\s\S]*\(partial\)[\s\S]*turns 3/,
   'session-postgres.ts': /skipped: |my name\? -> .*Ada[\s\S]*acme: 2 turns, \d+ tokens\nforgotten: 1 session/,
   'session-redis.ts': /skipped: |my name\? -> .*Ada[\s\S]*acme: 2 turns, \d+ tokens\nforgotten: 1 session/,
+  // A short answer may be over before the last request comes.
+  'shared-callers.ts': /skipped: |passed at once: [2-6]\nticket, first time: 200\nticket, second time: 401/,
   'shared-limits.ts':
     /skipped: |5 answered, 5 rate_limited[\s\S]*3 answered, 7 budget[\s\S]*4 answered, 6 budget/,
   'shutdown.ts': /refused: shutting_down\nfinished: I was already talking\.\nproviders closed: 1/,
