@@ -45,6 +45,8 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     ...(hosts !== undefined && { hosts }),
     ...(settings.debug && { debug: true }),
     ...(services.log !== undefined && { log: services.log }),
+    ...(services.counter !== undefined && { counter: services.counter }),
+    ...(services.tickets !== undefined && { tickets: services.tickets }),
     logger: config?.server?.logger ?? loggerTo(tell),
   };
   const listenOptions: ListenOptions = {

@@ -1,17 +1,21 @@
 import type { StateStore } from '../../src/index.ts';
 import type { ChunkLog } from '../../server/chunk-log.ts';
+import type { CallerCounter, TicketStore } from '../../server/index.ts';
 import { isMissing } from '../chat/load-provider.ts';
 import { UsageError } from '../usage-error.ts';
 import type { ServeSettings } from './serve-settings.ts';
 
-/** Where sessions and streams are kept. */
+/** Where sessions, streams, and what callers have used are kept. */
 export interface Services extends AsyncDisposable {
   store: StateStore | undefined;
   log: ChunkLog | undefined;
+  counter: CallerCounter | undefined;
+  tickets: TicketStore | undefined;
 }
 
 /**
- * Connects to what the environment names. Sessions: PostgreSQL if there is one, else Redis. Streams: Redis if there is one, else PostgreSQL. Without either, both are in memory.
+ * Connects to what the environment names. Sessions: PostgreSQL if there is one, else Redis. Streams: Redis if there is one, else PostgreSQL. Limits and tickets of callers:
+ * Redis. What has neither is in memory.
  */
 export async function openServices(
   { redisUrl, databaseUrl }: Pick<ServeSettings, 'redisUrl' | 'databaseUrl'>,
@@ -22,6 +26,8 @@ export async function openServices(
   return {
     store: postgres?.store ?? redis?.store,
     log: redis?.log ?? postgres?.log,
+    counter: redis?.counter,
+    tickets: redis?.tickets,
     async [Symbol.asyncDispose]() {
       await redis?.close();
       await postgres?.close();
@@ -35,17 +41,23 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function openRedis(url: string, tell: (text: string) => void): Promise<Opened> {
+async function openRedis(
+  url: string,
+  tell: (text: string) => void,
+): Promise<Opened & { counter: CallerCounter; tickets: TicketStore }> {
   const { createClient } = await needed('redis', () => import('redis'));
   const client = createClient({ url });
   client.on('error', () => tell('note: Redis does not answer at the moment.'));
   await client.connect();
   const { redisStore } = await import('../../stores/redis/index.ts');
   const { redisLog } = await import('../../server/redis-log.ts');
+  const { redisCounter, redisTickets } = await import('../../server/redis-callers.ts');
   const log = redisLog({ client });
   return {
     store: redisStore({ client }),
     log,
+    counter: redisCounter({ client }),
+    tickets: redisTickets({ client }),
     async close() {
       await log.close();
       await client.close();
