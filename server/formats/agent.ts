@@ -92,7 +92,7 @@ class AgentEncoder implements Encoder {
   }
 }
 
-/** The result in the metadata of `complete`, and of an answer in one piece. Cost and warnings only if they were asked for. */
+/** The result in the metadata of `complete`, and of an answer in one piece. Cost, warnings and the trace only if they were asked for. */
 export function summaryOf(end: SentEnd, include: ReadonlySet<string>): Record<string, unknown> {
   return {
     outcome: end.outcome,
@@ -106,6 +106,7 @@ export function summaryOf(end: SentEnd, include: ReadonlySet<string>): Record<st
     replayed: end.replayed,
     ...(include.has('cost') && { cost: end.cost }),
     ...(include.has('warnings') && { warnings: end.warnings }),
+    ...(include.has('trace') && { trace: end.trace }),
   };
 }
 
