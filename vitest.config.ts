@@ -18,6 +18,7 @@ const ofThePackage = ['test/package/**', 'test/examples/**', 'test/docs/**', 'te
 const slow = [
   'test/browser/**',
   'test/cli/{process,pseudo-terminal,session}.test.ts',
+  'test/cli/serve/{process,services}.test.ts',
   'test/faults/**',
   'test/fuzz/**',
   'test/histories/**',

@@ -11,6 +11,11 @@ const optionsSchema = z.strictObject({
   model: z.string().optional(),
   baseUrl: z.string().optional(),
   api: z.enum(['chat', 'responses']).optional(),
+  corsOrigins: z.string().optional(),
+  hosts: z.string().optional(),
+  redisUrl: z.string().optional(),
+  databaseUrl: z.string().optional(),
+  debug: z.boolean().optional(),
 });
 
 /** `sluice serve`: a server with a page, for a model or for the pipelines of a configuration. */
@@ -27,6 +32,11 @@ export const addServe: AddCommand = (program, terminal, done) => {
     .addOption(
       new Option('--api <wire>', "which of OpenAI's APIs (default: chat)").choices(['chat', 'responses']),
     )
+    .option('--cors-origins <list>', 'origins of pages that may call (default: CORS_ORIGINS)')
+    .option('--hosts <list>', 'host names that requests may be sent to (default: HOSTS)')
+    .option('--redis-url <url>', 'keep streams in Redis (default: REDIS_URL)')
+    .option('--database-url <url>', 'keep sessions in PostgreSQL (default: DATABASE_URL)')
+    .option('--debug', 'log each turn, and show traces and warnings to clients (default: DEBUG)')
     .addHelpText('after', helpText())
     .action(async (options: unknown) => {
       // The server's packages are loaded only if they are needed.
@@ -46,6 +56,8 @@ The environment:
   DATABASE_URL           sessions, and streams without REDIS_URL, in PostgreSQL
   LLM_PROVIDER           openai, anthropic or demo, with ${keyNames.openai} or ${keyNames.anthropic}
   DEBUG                  log each turn, and show traces and warnings to clients
+
+Tokens and keys have no flags: other users of a machine can read its command lines. The same holds for a password in a URL.
 
 Ctrl-C lets running turns finish; a second one ends at once.`;
 }

@@ -4,6 +4,11 @@ import { UsageError } from '../usage-error.ts';
 export interface ServeWishes {
   port?: string | undefined;
   host?: string | undefined;
+  corsOrigins?: string | undefined;
+  hosts?: string | undefined;
+  redisUrl?: string | undefined;
+  databaseUrl?: string | undefined;
+  debug?: boolean | undefined;
 }
 
 /** What the command line and the environment say about the server. */
@@ -28,11 +33,19 @@ export function serveSettings(wishes: ServeWishes, environment: Environment): Se
     port: portOf(wishes.port ?? text('PORT')),
     host: wishes.host ?? text('HOST'),
     tokens: tokensOf(text('SLUICE_TOKENS')),
-    origins: listOf(text('CORS_ORIGINS')),
-    hosts: listOf(text('HOSTS')),
-    debug: !['', '0', 'false', undefined].includes(text('DEBUG')?.toLowerCase()),
-    redisUrl: text('REDIS_URL'),
-    databaseUrl: text('DATABASE_URL'),
+    origins: originsOf(wishes.corsOrigins ?? text('CORS_ORIGINS')),
+    hosts: hostsOf(wishes.hosts ?? text('HOSTS')),
+    debug: wishes.debug ?? !['', '0', 'false', 'off', 'no', undefined].includes(text('DEBUG')?.toLowerCase()),
+    redisUrl: urlOf(wishes.redisUrl ?? text('REDIS_URL'), {
+      says: 'REDIS_URL or --redis-url',
+      schemes: ['redis:', 'rediss:'],
+      example: 'redis://127.0.0.1:6379',
+    }),
+    databaseUrl: urlOf(wishes.databaseUrl ?? text('DATABASE_URL'), {
+      says: 'DATABASE_URL or --database-url',
+      schemes: ['postgres:', 'postgresql:'],
+      example: 'postgres://user@127.0.0.1:5432/chat',
+    }),
   };
 }
 
@@ -48,6 +61,34 @@ function listOf(given: string | undefined): string[] | undefined {
     ?.split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '');
+}
+
+function originsOf(given: string | undefined): string[] | undefined {
+  const origins = listOf(given);
+  const wrong = origins?.find((one) => !URL.canParse(one) || !/^[a-z][\w+.-]*:\/\/[^/\s]+$/.test(one));
+  if (wrong === undefined) return origins;
+  throw new UsageError(
+    `CORS_ORIGINS or --cors-origins has ${JSON.stringify(wrong)}, which is not an origin: give a list such as https://chat.example.com,http://localhost:5173.`,
+  );
+}
+
+function hostsOf(given: string | undefined): string[] | undefined {
+  const hosts = listOf(given);
+  const wrong = hosts?.find((one) => !/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(one));
+  if (wrong === undefined) return hosts;
+  throw new UsageError(
+    `HOSTS or --hosts has ${JSON.stringify(wrong)}, which is not a host name: give a list such as chat.example.com,api.example.com:8443.`,
+  );
+}
+
+/** Checks the address of a service. The error does not quote it, because it may hold a password. */
+function urlOf(
+  given: string | undefined,
+  { says, schemes, example }: { says: string; schemes: readonly string[]; example: string },
+): string | undefined {
+  if (given === undefined) return undefined;
+  if (URL.canParse(given) && schemes.includes(new URL(given).protocol)) return given;
+  throw new UsageError(`${says} is not an address of such a service: give one such as ${example}.`);
 }
 
 /** `ada=token1,bob=token2`: who calls, and the token. The same caller may have several. */

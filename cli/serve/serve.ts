@@ -1,5 +1,5 @@
 import { createServer } from '../../server/index.ts';
-import type { ListenOptions, Pipelines, ServerOptions } from '../../server/index.ts';
+import type { Listening, ListenOptions, Pipelines, ServerOptions, SluiceServer } from '../../server/index.ts';
 import type { LoggerLike } from '../../src/index.ts';
 import { chooseProvider, keyNames } from '../chat/choose-provider.ts';
 import type { ProviderWishes } from '../chat/choose-provider.ts';
@@ -10,6 +10,7 @@ import type { Terminal } from '../terminal.ts';
 import { loadConfig } from './config-file.ts';
 import { servePipeline } from './serve-pipeline.ts';
 import { serveSettings } from './serve-settings.ts';
+import { UsageError } from '../usage-error.ts';
 import type { ServeWishes } from './serve-settings.ts';
 import { openServices } from './services.ts';
 
@@ -20,6 +21,9 @@ export interface ServeOptions extends ServeWishes, ProviderWishes {
 
 /** How long `/ready` says that the server stops before it does, in milliseconds: a balancer looks every few seconds. */
 const DRAIN_MS = 5_000;
+
+/** Where `listen()` listens without a port. */
+const DEFAULT_PORT = 3_000;
 
 /** Serves until a signal ends it. Returns the exit code. */
 export async function serve(options: ServeOptions, terminal: Terminal, folder: string): Promise<number> {
@@ -55,7 +59,7 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     ...(settings.port !== undefined && { port: settings.port }),
     ...(settings.host !== undefined && { host: settings.host }),
   };
-  const listening = await createServer(pipelines, serverOptions).listen(listenOptions);
+  const listening = await listen(createServer(pipelines, serverOptions), listenOptions);
   const stop = (): void => void listening.close();
   using _interrupts = terminal.onInterrupt(stop);
   process.on('SIGTERM', stop);
@@ -67,6 +71,27 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     await close();
   }
   return exitCodes.ok;
+}
+
+/** Says what to do about an address that cannot be listened on. */
+async function listen(server: SluiceServer, options: ListenOptions): Promise<Listening> {
+  try {
+    return await server.listen(options);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const { port = DEFAULT_PORT, host = '127.0.0.1' } = options;
+    if (code === 'EADDRINUSE')
+      throw new UsageError(`Port ${port} is in use: choose another one with --port or PORT.`);
+    if (code === 'EACCES')
+      throw new UsageError(
+        `This user may not listen on port ${port}: choose one above 1023 with --port or PORT.`,
+      );
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new UsageError(
+        `${host} is not an address of this machine: set --host or HOST to one, or to 0.0.0.0.`,
+      );
+    throw error;
+  }
 }
 
 async function defaultPipelines(

@@ -1,9 +1,13 @@
+import { isSluiceError, SluiceError } from '../../src/index.ts';
 import type { StateStore } from '../../src/index.ts';
 import type { ChunkLog } from '../../server/chunk-log.ts';
 import type { CallerCounter, TicketStore } from '../../server/index.ts';
 import { isMissing } from '../chat/load-provider.ts';
 import { UsageError } from '../usage-error.ts';
 import type { ServeSettings } from './serve-settings.ts';
+
+/** The longest wait between two attempts to reach Redis again, in milliseconds. */
+const REDIS_RETRY_MS = 2_000;
 
 /** Where sessions, streams, and what callers have used are kept. */
 export interface Services extends AsyncDisposable {
@@ -46,9 +50,26 @@ async function openRedis(
   tell: (text: string) => void,
 ): Promise<Opened & { counter: CallerCounter; tickets: TicketStore }> {
   const { createClient } = await needed('redis', () => import('redis'));
-  const client = createClient({ url });
-  client.on('error', () => tell('note: Redis does not answer at the moment.'));
-  await client.connect();
+  let isUp = false;
+  const client = createClient({
+    url,
+    socket: {
+      // A server that cannot be reached when the process starts is an error. One that is lost later comes back.
+      reconnectStrategy: (retries) => isUp && Math.min(50 * 2 ** retries, REDIS_RETRY_MS),
+    },
+  });
+  const note = outages('Redis', tell);
+  client.on('error', () => isUp && note.lost());
+  client.on('ready', () => note.back());
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new SluiceError(
+      'store',
+      `Redis cannot be reached (${reasonOf(error)}). Does it run, and is REDIS_URL right?`,
+    );
+  }
+  isUp = true;
   const { redisStore } = await import('../../stores/redis/index.ts');
   const { redisLog } = await import('../../server/redis-log.ts');
   const { redisCounter, redisTickets } = await import('../../server/redis-callers.ts');
@@ -68,13 +89,23 @@ async function openRedis(
 async function openPostgres(connectionString: string, tell: (text: string) => void): Promise<Opened> {
   const { Pool } = await needed('pg', () => import('pg'));
   const pool = new Pool({ connectionString });
-  pool.on('error', () => tell('note: PostgreSQL does not answer at the moment.'));
+  const note = outages('PostgreSQL', tell);
+  pool.on('error', () => note.lost());
+  pool.on('connect', () => note.back());
   const { postgresStore } = await import('../../stores/postgres/index.ts');
   const { postgresLog } = await import('../../server/postgres-log.ts');
   const store = postgresStore({ pool });
   const log = postgresLog({ pool });
-  await store.migrate();
-  await log.migrate();
+  try {
+    await store.migrate();
+    await log.migrate();
+  } catch (error) {
+    const cause = isSluiceError(error) ? error.cause : error;
+    throw new SluiceError(
+      'store',
+      `PostgreSQL cannot be used (${reasonOf(cause)}). Does it run, is DATABASE_URL right, and may its user create tables?`,
+    );
+  }
   return {
     store,
     log,
@@ -83,6 +114,27 @@ async function openPostgres(connectionString: string, tell: (text: string) => vo
       await pool.end();
     },
   };
+}
+
+/** Says once that a service is lost, and once that it is back. */
+function outages(name: string, tell: (text: string) => void): { lost(): void; back(): void } {
+  let isLost = false;
+  return {
+    lost() {
+      if (!isLost) tell(`note: the connection to ${name} is lost. Trying again.`);
+      isLost = true;
+    },
+    back() {
+      if (isLost) tell(`note: ${name} answers again.`);
+      isLost = false;
+    },
+  };
+}
+
+/** What a client says about a connection that failed: several addresses of one name are an error without a message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function needed<T>(name: string, load: () => Promise<T>): Promise<T> {

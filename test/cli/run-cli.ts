@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { childEnvironment } from '../support/child-environment.ts';
+import { endsWithUs } from '../support/ends-with-us.ts';
 
 /** The source of the command line; this version of Node runs it without a build. */
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -26,6 +27,8 @@ export interface RunOptions {
   input?: string | null;
   /** Options of Node itself. */
   nodeOptions?: readonly string[];
+  /** The folder that it runs in. Default: that of the tests. */
+  folder?: string;
 }
 
 /** Starts `sluice` with these arguments in a process of its own. */
@@ -34,6 +37,7 @@ export function startCli(args: readonly string[], options: RunOptions = {}): Run
     process.execPath,
     [...(options.nodeOptions ?? []), MAIN, ...args],
     options.environment,
+    options.folder,
   );
   const { input = '' } = options;
   if (input !== null) running.process.stdin.end(input);
@@ -78,9 +82,14 @@ export function startCliOnTerminal(
   return start(PSEUDO_TERMINAL, script, { TERM: 'xterm', SHELL: '/bin/sh', ...environment });
 }
 
-function start(file: string, args: readonly string[], environment: Record<string, string> = {}): RunningCli {
+function start(
+  file: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  folder?: string,
+): RunningCli {
   const env = { ...childEnvironment(), NODE_NO_WARNINGS: '1', ...environment };
-  const child = spawn(file, args, { env, stdio: 'pipe' });
+  const child = endsWithUs(spawn(file, args, { env, stdio: 'pipe', cwd: folder }));
   const text = { stdout: '', stderr: '', both: '' };
   const watchers = new Set<() => void>();
   let seen = 0;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { serveSettings } from '../../cli/serve/serve-settings.ts';
+import { serveSettings } from '../../../cli/serve/serve-settings.ts';
 
 test('the environment says where to listen, who may call and what is kept where', () => {
   const settings = serveSettings(
@@ -50,3 +50,59 @@ test.each(['token', '=token-of-nobody', 'ada=short'])(
     );
   },
 );
+
+test.each([
+  [
+    'CORS_ORIGINS',
+    '*',
+    'CORS_ORIGINS or --cors-origins has "*", which is not an origin: give a list such as ',
+  ],
+  [
+    'CORS_ORIGINS',
+    'https://a.example, b.example',
+    'CORS_ORIGINS or --cors-origins has "b.example", which is ',
+  ],
+  [
+    'CORS_ORIGINS',
+    'https://a.example/',
+    'CORS_ORIGINS or --cors-origins has "https://a.example/", which is ',
+  ],
+  ['HOSTS', 'https://a.example', 'HOSTS or --hosts has "https://a.example", which is not a host name: '],
+  ['REDIS_URL', '127.0.0.1:6379', 'REDIS_URL or --redis-url is not an address of such a service: '],
+  ['REDIS_URL', 'https://u:secret@r', 'REDIS_URL or --redis-url is not an address of such a service: '],
+  ['DATABASE_URL', 'mysql://u:secret@h/d', 'DATABASE_URL or --database-url is not an address of such a '],
+])('%s=%s is refused, and the error quotes no address that may hold a password', (name, value, message) => {
+  expect(() => serveSettings({}, { [name]: value })).toThrow(message);
+  expect(() => serveSettings({}, { [name]: value })).toThrow(/^(?!.*secret)/);
+});
+
+test.each(['a.example', 'a.example:8443', '127.0.0.1', '[::1]:3000', 'localhost'])(
+  'HOSTS=%s is taken',
+  (host) => {
+    expect(serveSettings({}, { HOSTS: host }).hosts).toEqual([host]);
+  },
+);
+
+test('each setting but tokens and keys has a flag, which comes before the environment', () => {
+  const environment = {
+    CORS_ORIGINS: 'https://env.example',
+    HOSTS: 'env.example',
+    REDIS_URL: 'redis://env',
+    DATABASE_URL: 'postgres://env',
+    DEBUG: '0',
+  };
+  const flags = {
+    corsOrigins: 'https://flag.example',
+    hosts: 'flag.example',
+    redisUrl: 'rediss://flag',
+    databaseUrl: 'postgresql://flag',
+    debug: true,
+  };
+  expect(serveSettings(flags, environment)).toMatchObject({
+    origins: ['https://flag.example'],
+    hosts: ['flag.example'],
+    redisUrl: 'rediss://flag',
+    databaseUrl: 'postgresql://flag',
+    debug: true,
+  });
+});
