@@ -37,7 +37,7 @@ export interface Listening extends AsyncDisposable {
   url: string;
   /** Closes it as a signal does. Idempotent: a second call ends at once. */
   close(): Promise<void>;
-  /** Resolves when it is closed. */
+  /** Resolves when it is closed: turns whose readers have left are stored, too. */
   closed: Promise<void>;
 }
 

@@ -25,7 +25,8 @@ export function shutDown(
   service: Service,
   { signals, drainDelayMs, shutdownTimeoutMs, sockets }: ShutdownSettings,
 ): { close: () => Promise<void>; closed: Promise<void> } {
-  const closed = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  const hasNoConnection = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  const { promise: closed, resolve: isClosed } = Promise.withResolvers<void>();
   const atOnce = new AbortController();
   let ending: Promise<void> | undefined;
 
@@ -40,9 +41,10 @@ export function shutDown(
     for (const socket of sockets?.clients ?? []) socket.close(GOING_AWAY, 'The server is shutting down.');
     server.closeIdleConnections();
     const cut = setTimeout(cutOff, LAST_WORDS_MS);
-    await closed;
+    await hasNoConnection;
     clearTimeout(cut);
     for (const signal of SIGNALS) process.off(signal, onSignal);
+    isClosed();
   };
   const cutOff = (): void => {
     for (const socket of sockets?.clients ?? []) socket.terminate();

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Pipeline } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { createServer } from 'sluice/server';
+import { memoryLog } from 'sluice/server/chunk-log';
 import type { Listening, ListenOptions, ServerOptions } from 'sluice/server';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
@@ -274,6 +275,34 @@ describe('the end of a server', () => {
     // The second time ends at once.
     await listening?.close();
     await closing;
+  });
+
+  test('is over when a turn whose reader has left is stored, not when the last connection closes', async () => {
+    const pace = manualGate();
+    const log = memoryLog();
+    const { post, model } = await serve({ text: 'One two', gate: pace.gate }, { log, resumable: true });
+    pace.release(1);
+    const leaving = new AbortController();
+    const response = await post(STREAM, { input: 'Hi', turn_id: 't1' });
+    void response.body?.pipeTo(new WritableStream(), { signal: leaving.signal }).catch(() => undefined);
+    await vi.waitFor(() => expect(model.calls).toHaveLength(1));
+    leaving.abort();
+    let isClosed = false;
+    void listening?.closed.then(() => (isClosed = true));
+    const closing = listening?.close();
+    // Nothing listens any more, the connection is gone, and the turn is not over.
+    await vi.waitFor(() => expect(fetch(listening?.url ?? '')).rejects.toThrow('fetch failed'));
+    for (let round = 0; round < 100; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect([isClosed, (await log.read({ owner: 'local', id: 't1' }, { after: 0 }))?.end]).toEqual([
+      false,
+      undefined,
+    ]);
+    pace.open();
+    await closing;
+    expect([isClosed, (await log.read({ owner: 'local', id: 't1' }, { after: 0 }))?.end?.outcome]).toEqual([
+      true,
+      'completed',
+    ]);
   });
 
   test('comes at once if it is asked for twice', async () => {
