@@ -10,7 +10,7 @@ import { chatStream } from '../../../testing/upstream/chat-stream.ts';
 import { faultServer } from '../../../testing/upstream/fault-server.ts';
 import { listAt, parseLine, textAt } from '../../support/json.ts';
 import { runCli, startCli } from '../run-cli.ts';
-import { allEvents, eventsOneByOne, serving, textOf, turn } from './serving.ts';
+import { allEvents, eventsOneByOne, restOf, serving, textOf, turn } from './serving.ts';
 
 const BEARER = { authorization: 'Bearer token-of-ada' };
 
@@ -222,7 +222,7 @@ describe('the end', () => {
       const events = eventsOneByOne(response);
       const first = (await events.next()).value;
       server.cli.process.kill(signal);
-      const rest = await Array.fromAsync(events);
+      const rest = await restOf(events);
       expect([first?.type, rest.at(-2)?.type, rest.at(-1)?.type]).toEqual(['connected', 'complete', 'done']);
       expect(await server.cli.ended).toBe(0);
       await expect(fetch(server.url)).rejects.toThrow('fetch failed');
@@ -246,7 +246,7 @@ describe('the end', () => {
       )
     );
     server.cli.process.kill('SIGTERM');
-    await expect(Array.fromAsync(events)).rejects.toThrow('terminated');
+    await expect(restOf(events)).rejects.toThrow('terminated');
     expect(await server.cli.ended).toBe(0);
   });
 

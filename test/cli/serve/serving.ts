@@ -25,7 +25,7 @@ export function turn(url: string, input: string, more: Record<string, unknown> =
   return fetch(`${url}/api/v1/agent/stream`, {
     ...init,
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...init.headers },
+    headers: [...new Headers(init.headers), ['content-type', 'application/json']],
     body: JSON.stringify({ input, ...more }),
   });
 }
@@ -48,7 +48,14 @@ export async function* eventsOneByOne(response: Response): AsyncGenerator<AgentE
 
 /** Reads all events of a response. */
 export function allEvents(response: Response): Promise<AgentEvent[]> {
-  return Array.fromAsync(eventsOneByOne(response));
+  return restOf(eventsOneByOne(response));
+}
+
+/** Reads what is left of a stream of events. */
+export async function restOf(events: AsyncIterable<AgentEvent>): Promise<AgentEvent[]> {
+  const all: AgentEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
 }
 
 /** The text of a reply. */
