@@ -9,6 +9,7 @@ import { checkId } from './session/store/check-key.ts';
 import { isInnerSteps } from './execution/inner-steps.ts';
 import type { TurnSteps } from './execution/turn-steps.ts';
 import type { OnBusy } from './session/session-queue.ts';
+import type { Part } from './messages.ts';
 import { LEASE_MS } from './session/turn-lease.ts';
 import { plainFault } from './plain-data.ts';
 import { parametersSchema, responseFormatSchema, toolSchema } from './request-schema.ts';
@@ -96,6 +97,10 @@ export interface ExecutionOptions {
   /** Tools offered to the model. */
   tools?: readonly ToolDefinition[];
   responseFormat?: ResponseFormat;
+  /**
+   * Instructions for this execution: a message of the system before all others. Like those of `system()` it is sent and not stored with the session, so give it with each turn.
+   */
+  system?: string | readonly Part[];
   /** Plain data of the caller, returned in the result. */
   metadata?: Record<string, unknown>;
   /** Typed values for the middleware: `[Tenant.with('acme')]`, or pairs of key and value. */
@@ -156,6 +161,12 @@ const executionSchema = z.strictObject({
   parameters: parametersSchema.optional(),
   tools: z.array(toolSchema).optional(),
   responseFormat: responseFormatSchema.optional(),
+  system: z
+    .custom(
+      (value) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0,
+      'give a text or an array of parts, which is not empty',
+    )
+    .optional(),
   metadata: z.record(z.string(), z.unknown()).superRefine(requirePlain).optional(),
   values: z
     .custom(

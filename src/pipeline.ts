@@ -174,6 +174,11 @@ export class Pipeline implements AsyncDisposable {
       );
     if (session === undefined && input.length === 0)
       throw new SluiceError('invalid_options', 'messages is an empty array: give at least one message.');
+    const { system } = options;
+    const instructions =
+      system === undefined
+        ? []
+        : checkMessages({ role: 'system', content: typeof system === 'string' ? system : [...system] });
     const { closeTimeoutMs, hookTimeoutMs, executionTimeoutMs, idleTimeoutMs, streamBufferSize } =
       this.#options;
     const { leaseMs, maxQueuedTurns, historyLimit, saveTimeoutMs } = this.#options;
@@ -190,6 +195,7 @@ export class Pipeline implements AsyncDisposable {
     const source = new ExecutionSource({
       execution,
       stack: this.#stack,
+      system: instructions,
       request: {
         messages: input,
         parameters: options.parameters ?? {},

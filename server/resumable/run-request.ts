@@ -14,7 +14,15 @@ import type { PipelineStream } from '../stream/live.ts';
 /** The options of an execution that are plain data. */
 export type PlainOptions = Pick<
   ExecutionOptions,
-  'timeoutMs' | 'deadline' | 'model' | 'parameters' | 'tools' | 'responseFormat' | 'metadata' | 'onBusy'
+  | 'timeoutMs'
+  | 'deadline'
+  | 'model'
+  | 'parameters'
+  | 'tools'
+  | 'responseFormat'
+  | 'system'
+  | 'metadata'
+  | 'onBusy'
 >;
 
 /** What is asked, as plain data: whoever takes the turn over runs it with this. */
@@ -44,7 +52,7 @@ export function requestOf(
   edit: string | undefined,
   options: ExecutionOptions,
 ): RunRequest {
-  const { timeoutMs, deadline, model, parameters, tools, responseFormat, metadata, onBusy } = options;
+  const { timeoutMs, deadline, model, parameters, tools, responseFormat, system, metadata, onBusy } = options;
   const plain: PlainOptions = {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(deadline !== undefined && { deadline: deadline instanceof Date ? deadline.getTime() : deadline }),
@@ -52,6 +60,7 @@ export function requestOf(
     ...(parameters !== undefined && { parameters }),
     ...(tools !== undefined && { tools }),
     ...(responseFormat !== undefined && { responseFormat }),
+    ...(system !== undefined && { system }),
     ...(metadata !== undefined && { metadata }),
     ...(onBusy !== undefined && { onBusy }),
   };
@@ -100,9 +109,9 @@ export function streamOf(
 /** What is asked, as a hash: the same id with another one is a conflict. Limits of time and metadata do not count. */
 export async function fingerprintOf(session: SessionKey | undefined, request: RunRequest): Promise<string> {
   const { input, decisions, edit, options } = request;
-  const { model, parameters, tools, responseFormat } = options;
+  const { model, parameters, tools, responseFormat, system } = options;
   const text = JSON.stringify([
-    ...[session, input, decisions, edit, model, parameters, tools, responseFormat],
+    ...[session, input, decisions, edit, model, parameters, tools, responseFormat, system],
   ]);
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -3,6 +3,7 @@ import type { ExecutionEnd } from '../context.ts';
 import type { ExecutionChunk, StampedChunk, StreamChunk } from '../chunks.ts';
 import { SluiceError, isSluiceError } from '../errors.ts';
 import { Timer } from '../kit/timer.ts';
+import type { Message } from '../messages.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { cutShort, withHeld } from '../partial.ts';
 import type { Partial as PartialReply } from '../partial.ts';
@@ -26,6 +27,8 @@ import { modelThatAnswered, resultOf } from './result-of.ts';
 /** What one execution needs of its pipeline. */
 export interface ExecutionSetup extends AdmissionSetup {
   stack: Layer;
+  /** What is sent before all messages, and not stored. */
+  system: readonly Message[];
   /** The request. The messages of a session are not in it. */
   request: ModelRequest;
   /** Called when the execution starts, for the pipeline's shutdown. May throw to refuse it. */
@@ -119,10 +122,10 @@ export class ExecutionSource
     // Over before it was let in: whoever ended it cleans up.
     if (execution.ending !== undefined) return;
     const { turn } = this.#admission;
-    const { request, stack } = this.#setup;
+    const { request, stack, system } = this.#setup;
     if (turn !== undefined) execution.session = turn.view;
     if (turn?.record !== undefined) execution.keepSteps(turn.record);
-    const messages = Object.freeze([...(turn?.messages ?? request.messages)]);
+    const messages = Object.freeze([...system, ...(turn?.messages ?? request.messages)]);
     const layer = turn?.replay?.layer ?? stack;
     this.#root = new LayerRun(execution, layer, { ...request, messages }, undefined);
     this.#state = 'running';

@@ -36,6 +36,7 @@ function instances(): readonly object[] {
   const source = new ExecutionSource({
     execution,
     stack,
+    system: [],
     request,
     signal: undefined,
     timeoutsMs: [],

@@ -53,6 +53,11 @@ describe('a wrong option of an execution is refused with its field and how to fi
       'responseFormat.schema is undefined: a JSON Schema as an object',
     ],
     [
+      'instructions that are empty',
+      { system: '' },
+      'system is a string: give a text or an array of parts, which is not empty',
+    ],
+    [
       'a controller as signal',
       { signal: new AbortController() },
       'signal is an object: give an AbortSignal, such as controller.signal',

@@ -42,7 +42,7 @@ describe('a process that dies', () => {
     const one = stage.process(new Model().give(texts('a ', 'b ')).middleware);
     const model = new Model().give(texts('c ', 'd'), stop());
     const two = stage.process(model.middleware);
-    const asked = { turnId: 't', parameters: { temperature: 0.5 }, model: 'm' };
+    const asked = { turnId: 't', parameters: { temperature: 0.5 }, model: 'm', system: 'Be short.' };
     void reading(one.runs.stream(session, 'hi', asked));
     await tick();
     const readers = [
@@ -58,6 +58,7 @@ describe('a process that dies', () => {
     expect(model.calls.map(({ request }) => [request.model, request.parameters])).toEqual([
       ['m', { temperature: 0.5 }],
     ]);
+    expect(model.calls[0]?.request.messages[0]).toEqual({ role: 'system', content: 'Be short.' });
     // Indexes go on, and one reset lies between the two runs.
     const chunks = readers[0]?.items.flatMap((item) => (item.type === 'chunk' ? [item] : [])) ?? [];
     expect(chunks.map(({ chunk, position }) => [chunk.type, chunk.index, position])).toEqual([
