@@ -1,5 +1,5 @@
 import { decide } from '../../../src/index.ts';
-import type { Decision, Input, Message } from '../../../src/index.ts';
+import type { Decision, Input, Message, Part } from '../../../src/index.ts';
 import { ToolLimits } from '../../../middleware/tools.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { anthropicAnswer, anthropicFormat } from '../../formats/anthropic.ts';
@@ -169,6 +169,7 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
     options: {
       ...options,
       ...(model !== undefined && { model }),
+      ...(key !== undefined && systemOf(request.input)),
       values: [
         RequestCaller.with(caller),
         // Nobody can approve a call here.
@@ -180,16 +181,26 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
   };
 }
 
+/** In a session the client's instructions are those of the request, and not part of what is stored: it repeats them with each one, and may change them. */
+function systemOf(input: Input): { system?: string | Part[] } {
+  if (!isMessages(input)) return {};
+  const all = input.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const given = all.filter((content) => content.length > 0);
+  const [only, ...more] = given;
+  if (only === undefined) return {};
+  if (more.length === 0) return { system: only };
+  return { system: given.flatMap((one) => (typeof one === 'string' ? { type: 'text', text: one } : one)) };
+}
+
 /** What is new in a request that repeats the whole conversation: what follows the last reply. Results of calls that wait become decisions. */
 async function newInput(
   { pipeline }: Served,
   key: { owner: string; id: string },
   input: Input,
 ): Promise<Input> {
-  if (!Array.isArray(input)) return input;
-  const messages: readonly Message[] = input;
-  const last = messages.findLastIndex(({ role }) => role === 'assistant');
-  const news = messages.slice(last + 1).filter(({ role }) => role !== 'system');
+  if (!isMessages(input)) return input;
+  const last = input.findLastIndex(({ role }) => role === 'assistant');
+  const news = input.slice(last + 1).filter(({ role }) => role !== 'system');
   const session = await pipeline.store.load(key, { last: 0, open: true });
   const waiting = new Set(session?.openTurn?.pending.map(({ callId }) => callId));
   if (waiting.size === 0) return news;
@@ -200,4 +211,8 @@ async function newInput(
   if (Object.keys(on).length === 0) return news;
   const said = news.find(({ role }) => role === 'user');
   return decide(on, said === undefined ? {} : { message: said });
+}
+
+function isMessages(input: Input): input is readonly Message[] {
+  return Array.isArray(input);
 }

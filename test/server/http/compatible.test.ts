@@ -128,6 +128,80 @@ describe('a client of OpenAI with a changed address', () => {
   });
 });
 
+describe('instructions in a session', () => {
+  const headers = { 'x-sluice-session': 'c2' };
+  const later = [user, { role: 'assistant', content: 'Hello' } as const, user];
+
+  /** What the model was sent in each turn, and what is stored. */
+  async function seen() {
+    const session = await pipeline.store.load({ owner: 'ada', id: 'c2' });
+    return {
+      sent: model.requests.map(({ messages }) => messages.map(({ role, content }) => [role, content])),
+      stored: session?.messages.map(({ role }) => role),
+    };
+  }
+
+  /** Two turns whose instructions are these, as the model gets them. */
+  const twoTurns = (first: unknown, second: unknown, said: unknown = 'Hi') => ({
+    sent: [
+      [
+        ['system', first],
+        ['user', said],
+      ],
+      [
+        ['system', second],
+        ['user', said],
+        ['assistant', expect.anything()],
+        ['user', said],
+      ],
+    ],
+    stored: ['user', 'assistant', 'user', 'assistant'],
+  });
+
+  test('hold on every turn of Chat Completions, also changed ones, and are not stored', async () => {
+    model.enqueue('Hello', 'Again');
+    const ask = (messages: OpenAI.ChatCompletionMessageParam[]) =>
+      openai.chat.completions.create({ model: 'helper', messages }, { headers });
+    await ask([{ role: 'system', content: 'Be short.' }, user]);
+    await ask([
+      { role: 'system', content: 'Be long.' },
+      { role: 'developer', content: 'Be kind.' },
+      ...later,
+    ]);
+    const both = [
+      { type: 'text', text: 'Be long.' },
+      { type: 'text', text: 'Be kind.' },
+    ];
+    expect(await seen()).toEqual(twoTurns('Be short.', both));
+  });
+
+  test('hold on every turn of Responses', async () => {
+    model.enqueue('Hello', 'Again');
+    for (let turn = 0; turn < 2; turn++)
+      await openai.responses.create(
+        { model: 'helper', instructions: 'Be short.', input: 'Hi', previous_response_id: 'r1' },
+        { headers },
+      );
+    expect(await seen()).toEqual(twoTurns('Be short.', 'Be short.'));
+  });
+
+  test('hold on every turn of Messages, wherever they are, in streams too', async () => {
+    model.enqueue('Hello', 'Again');
+    const ask = (messages: Anthropic.MessageParam[]) =>
+      anthropic.messages
+        .stream({ model: 'helper', max_tokens: 100, system: 'Be short.', messages }, { headers })
+        .finalText();
+    const place = { role: 'system', content: 'You are in Rome.' } as unknown as Anthropic.MessageParam;
+    expect(await ask([user, place])).toBe('Hello');
+    expect(await ask([user, place, ...later.slice(1)])).toBe('Again');
+    const both = [
+      { type: 'text', text: 'Be short.' },
+      { type: 'text', text: 'You are in Rome.' },
+    ];
+    expect(await seen()).toEqual(twoTurns(both, both));
+  });
+});
+
 describe('a client of Anthropic with a changed address', () => {
   const request = { model: 'helper', max_tokens: 100, messages: [user] };
 
