@@ -1,5 +1,6 @@
 import type { ContentChunk, ProviderBlock, ThinkingChunk, ToolCallChunk } from '../../src/index.ts';
 import { isRecord } from '../requests/read.ts';
+import { CitedText } from './citations.ts';
 import { sealedBlock } from './sealed-block.ts';
 
 /** One event of the Messages API, as plain JSON. */
@@ -19,15 +20,18 @@ export class AnthropicBlocks {
   /** Whether something that is not shown lies behind the open block, so that nothing is added to it. */
   #isPast = false;
   #next = 0;
+  readonly #cited = new CitedText();
 
   /** Text belongs to the open block of text. */
-  text(chunk: ContentChunk, out: AnthropicEvent[]): void {
-    if (chunk.content !== '') {
+  text({ content, citations = [], call = 0 }: ContentChunk, out: AnthropicEvent[]): void {
+    this.#cited.add(content, call);
+    if (content !== '') {
       this.#begin('text', out);
-      this.#delta({ type: 'text_delta', text: chunk.content }, out);
+      this.#delta({ type: 'text_delta', text: content }, out);
     }
-    for (const citation of chunk.citations ?? []) {
-      if (!isOwnCitation(citation)) continue;
+    for (const given of citations) {
+      const citation = isOwnCitation(given) ? given : this.#foreign(given);
+      if (citation === undefined) continue;
       this.#begin('text', out);
       this.#delta({ type: 'citations_delta', citation }, out);
     }
@@ -70,11 +74,21 @@ export class AnthropicBlocks {
   /** What comes next does not belong to the open block, whatever it is. */
   separate(): void {
     this.#isPast = true;
+    this.#cited.separate();
   }
 
   /** Ends the open block, if there is one. */
   close(out: AnthropicEvent[]): void {
     if (this.#open !== undefined) this.#stop(out);
+  }
+
+  /** A page that another API cites. There is no index that Anthropic's could take back. */
+  #foreign(citation: unknown): Record<string, unknown> | undefined {
+    const page = this.#cited.page(citation);
+    if (page === undefined) return undefined;
+    const { url, title } = page;
+    const cited_text = this.#cited.textOf(page);
+    return { type: 'web_search_result_location', url, title, cited_text, encrypted_index: '' };
   }
 
   #begin(kind: Kind, out: AnthropicEvent[]): void {
@@ -93,6 +107,7 @@ export class AnthropicBlocks {
   }
 
   #stop(out: AnthropicEvent[]): void {
+    this.#cited.separate();
     out.push({ type: 'content_block_stop', index: this.#next });
     this.#open = undefined;
     this.#isPast = false;

@@ -1,4 +1,7 @@
-import type { FinishReason } from '../../src/index.ts';
+import { isVoided } from '../../src/index.ts';
+import type { FinishReason, ResetChunk } from '../../src/index.ts';
+import { CitedText } from './citations.ts';
+import type { CitedPage } from './citations.ts';
 import { ClientCalls } from './client-calls.ts';
 import type { CallPiece } from './client-calls.ts';
 import { endKind } from './end-kind.ts';
@@ -43,6 +46,7 @@ const FINISH: Readonly<Record<Exclude<EndKind, 'error'>, FinishReason>> = {
 class ChatEncoder implements Encoder {
   readonly #options: EncoderOptions;
   readonly #calls: ClientCalls;
+  readonly #pages = new CitedPages();
   #base: Record<string, unknown> = {};
   #isOver = false;
 
@@ -59,6 +63,7 @@ class ChatEncoder implements Encoder {
 
   chunk(chunk: SentChunk, position: number): Frame[] {
     if (this.#isOver) return [];
+    this.#pages.take(chunk);
     switch (chunk.type) {
       case 'content':
         if (chunk.content === '') return [];
@@ -82,6 +87,10 @@ class ChatEncoder implements Encoder {
     }
   }
 
+  forget(reset: ResetChunk): void {
+    this.#pages.forget(reset);
+  }
+
   end(end: SentEnd): Frame[] {
     if (this.#isOver) return [];
     const kind = endKind(end, this.#calls.count);
@@ -90,7 +99,10 @@ class ChatEncoder implements Encoder {
     if ((kind === 'stop' || kind === 'tool_calls') && this.#calls.unfinished.length > 0)
       return this.#fail(CHANGED);
     this.#isOver = true;
-    const frames = [this.#chunk([{ index: 0, delta: {}, logprobs: null, finish_reason: FINISH[kind] }])];
+    const annotations = this.#pages.annotations();
+    // Once, and all of them: a client that adds up deltas keeps the last list.
+    const frames = annotations.length === 0 ? [] : [this.#delta({ annotations })];
+    frames.push(this.#chunk([{ index: 0, delta: {}, logprobs: null, finish_reason: FINISH[kind] }]));
     if (this.#options.includeUsage === true && end.usage !== undefined)
       frames.push(this.#chunk([], { usage: chatUsageOf(end.usage) }));
     return [...frames, { data: '[DONE]' }];
@@ -107,6 +119,36 @@ class ChatEncoder implements Encoder {
 
   #chunk(choices: unknown[], more?: Record<string, unknown>): Frame {
     return { data: JSON.stringify({ ...this.#base, choices, ...more }) };
+  }
+}
+
+/** The pages that an answer cites. */
+class CitedPages {
+  readonly #text = new CitedText();
+  #pages: { page: CitedPage; call: number }[] = [];
+
+  take(chunk: SentChunk): void {
+    if (chunk.type !== 'content') {
+      if (chunk.type !== 'thinking') this.#text.separate();
+      return;
+    }
+    const { content, refusal, citations, call } = chunk;
+    this.#text.add(refusal === true ? '' : content, call);
+    for (const citation of citations ?? []) {
+      const page = this.#text.page(citation);
+      if (page !== undefined) this.#pages.push({ page, call });
+    }
+  }
+
+  forget(reset: ResetChunk): void {
+    this.#pages = this.#pages.filter(({ call }) => !isVoided(reset, call));
+  }
+
+  annotations(): unknown[] {
+    return this.#pages.map(({ page: { url, title, start, end } }) => ({
+      type: 'url_citation',
+      url_citation: { url, title, start_index: start, end_index: end },
+    }));
   }
 }
 
@@ -149,7 +191,9 @@ function messageOf(
   const calls: unknown[] = [];
   const shown = new ClientCalls(clientTools);
   shown.prefix = prefix;
+  const pages = new CitedPages();
   for (const chunk of chunks) {
+    pages.take(chunk);
     if (chunk.type === 'content') said[chunk.refusal === true ? 'refusal' : 'content'] += chunk.content;
     else if (chunk.type === 'thinking') said.reasoning += chunk.content;
     else if (chunk.type === 'tool_call') {
@@ -157,12 +201,14 @@ function messageOf(
       if (piece !== undefined && piece !== 'changed') calls.push(wholeCall(piece));
     }
   }
+  const annotations = pages.annotations();
   const isSilent = said.content === '' && (calls.length > 0 || said.refusal !== '');
   const message = {
     role: 'assistant',
     content: isSilent ? null : said.content,
     refusal: said.refusal === '' ? null : said.refusal,
     ...(said.reasoning !== '' && thinking !== false && { reasoning_content: said.reasoning }),
+    ...(annotations.length > 0 && { annotations }),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
   return { message, calls: calls.length };

@@ -1,3 +1,4 @@
+import type { ResetChunk } from '../../src/index.ts';
 import type { SentChunk, SentError, SentEnd, SentStart } from '../stream/parts.ts';
 
 /** One event of a stream of server-sent events, or one message of a socket. */
@@ -80,6 +81,8 @@ export interface Encoder {
   /** `at`: when the chunk was kept, in milliseconds since the epoch. */
   chunk(chunk: SentChunk, position: number, at: number): Frame[];
   end(end: SentEnd, position: number, at: number): Frame[];
+  /** For a format that cannot take back what was sent: drops what a reset voids and the encoder still holds back. It is called if the client was shown nothing of it. */
+  forget?(reset: ResetChunk): void;
 }
 
 /** An error before the first byte of a stream, or of an answer in one piece. */

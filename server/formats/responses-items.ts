@@ -1,3 +1,5 @@
+import { isRecord } from '../requests/read.ts';
+import { CitedText, pageOf } from './citations.ts';
 import type { WireTool } from './format.ts';
 
 /** An item of a response's output, as JSON. */
@@ -21,13 +23,28 @@ export interface Opened {
   events: ResponseEvent[];
 }
 
+/** A message that is being written. */
+export interface OpenMessage extends OpenItem {
+  /** Adds what a provider cites, if the protocol has a form for it. `call`: the number of the model call. */
+  cite(citations: readonly unknown[], call: number): ResponseEvent[];
+  add(text: string, call?: number): ResponseEvent[];
+}
+
 /** A message of the assistant, with one part of text or of a refusal. */
-export function openMessage(id: string, index: number, kind: 'output_text' | 'refusal'): Opened {
+export function openMessage(
+  id: string,
+  index: number,
+  kind: 'output_text' | 'refusal',
+): { open: OpenMessage; events: ResponseEvent[] } {
   const of = { item_id: id, output_index: index, content_index: 0 };
   const isText = kind === 'output_text';
   const extra = isText ? { logprobs: [] } : {};
+  const annotations: Record<string, unknown>[] = [];
+  const cited = new CitedText();
   const part = (text: string): Record<string, unknown> =>
-    isText ? { type: kind, text, annotations: [], logprobs: [] } : { type: kind, refusal: text };
+    isText
+      ? { type: kind, text, annotations: [...annotations], logprobs: [] }
+      : { type: kind, refusal: text };
   const message = (status: string, content: unknown[]): OutputItem => ({
     ...{ id, type: 'message', status, role: 'assistant', content },
   });
@@ -39,9 +56,19 @@ export function openMessage(id: string, index: number, kind: 'output_text' | 're
     ],
     open: {
       index,
-      add(text) {
+      add(text, call = 0) {
         said += text;
+        cited.add(text, call);
         return [{ type: `response.${kind}.delta`, ...of, delta: text, ...extra }];
+      },
+      cite(citations, call) {
+        cited.add('', call);
+        return citations.flatMap((citation) => {
+          const annotation = annotationOf(citation, cited);
+          if (annotation === undefined) return [];
+          const annotation_index = annotations.push(annotation) - 1;
+          return { type: 'response.output_text.annotation.added', ...of, annotation_index, annotation };
+        });
       },
       close(status) {
         const item = message(status, [part(said)]);
@@ -56,6 +83,28 @@ export function openMessage(id: string, index: number, kind: 'output_text' | 're
       },
     },
   };
+}
+
+/** The other citations of the protocol, which its provider gives. */
+const FILE_CITATIONS: ReadonlySet<unknown> = new Set([
+  ...['file_citation', 'container_file_citation', 'file_path'],
+]);
+
+/** Whether the protocol has a form for a citation. */
+export function isAnnotation(citation: unknown): boolean {
+  return isFileCitation(citation) || pageOf(citation) !== undefined;
+}
+
+function isFileCitation(citation: unknown): citation is Record<string, unknown> {
+  return isRecord(citation) && FILE_CITATIONS.has(citation['type']);
+}
+
+function annotationOf(citation: unknown, text: CitedText): Record<string, unknown> | undefined {
+  if (isFileCitation(citation)) return citation;
+  const page = text.page(citation);
+  if (page === undefined) return undefined;
+  const { url, title, start, end } = page;
+  return { type: 'url_citation', url, title, start_index: start, end_index: end };
 }
 
 /** A reasoning item that is being written. */

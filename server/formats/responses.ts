@@ -13,8 +13,22 @@ import {
   wholeAnswer,
 } from './openai-answer.ts';
 import { responsesUsageOf } from './openai-usage.ts';
-import { imageItem, openCall, openMessage, openReasoning, openTextCall } from './responses-items.ts';
-import type { OpenItem, OpenReasoning, Opened, OutputItem, ResponseEvent } from './responses-items.ts';
+import {
+  imageItem,
+  isAnnotation,
+  openCall,
+  openMessage,
+  openReasoning,
+  openTextCall,
+} from './responses-items.ts';
+import type {
+  OpenItem,
+  OpenMessage,
+  OpenReasoning,
+  Opened,
+  OutputItem,
+  ResponseEvent,
+} from './responses-items.ts';
 import { sealedBlock } from './sealed-block.ts';
 import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
 import type { SentItem } from '../stream/sent-stream.ts';
@@ -38,7 +52,7 @@ export const ENCRYPTED = 'reasoning.encrypted_content';
 
 /** What is being written: one message or reasoning item at a time, and any number of calls beside it. */
 type Writing =
-  { kind: 'output_text' | 'refusal'; item: OpenItem } | { kind: 'reasoning'; item: OpenReasoning };
+  { kind: 'output_text' | 'refusal'; item: OpenMessage } | { kind: 'reasoning'; item: OpenReasoning };
 
 class ResponsesEncoder implements Encoder {
   readonly #options: EncoderOptions;
@@ -69,12 +83,8 @@ class ResponsesEncoder implements Encoder {
   chunk(chunk: SentChunk, position: number): Frame[] {
     if (this.#isOver) return [];
     switch (chunk.type) {
-      case 'content': {
-        if (chunk.content === '') return [];
-        const kind = chunk.refusal === true ? 'refusal' : 'output_text';
-        const events = this.#writing?.kind === kind ? [] : this.#begin(kind, position);
-        return this.#frames([...events, ...(this.#writing?.item.add(chunk.content) ?? [])]);
-      }
+      case 'content':
+        return this.#frames(this.#content(chunk, position));
       case 'thinking':
         return this.#options.thinking === false ? [] : this.#frames(this.#thinking(chunk, position));
       case 'tool_call_delta':
@@ -115,11 +125,27 @@ class ResponsesEncoder implements Encoder {
     return this.#response;
   }
 
-  #begin(kind: 'output_text' | 'refusal', position: number): ResponseEvent[] {
-    const closed = this.#close('completed');
-    const { open, events } = openMessage(`msg_${this.#tail}${position}`, this.#next(), kind);
-    this.#writing = { kind, item: open };
-    return [...closed, ...events];
+  #content(
+    { content, refusal, citations: given = [], call }: Extract<SentChunk, { type: 'content' }>,
+    position: number,
+  ): ResponseEvent[] {
+    const citations = given.filter(isAnnotation);
+    if (content === '' && citations.length === 0) return [];
+    const events: ResponseEvent[] = [];
+    const item = this.#message(refusal === true ? 'refusal' : 'output_text', position, events);
+    if (content !== '') events.push(...item.add(content, call));
+    if (citations.length > 0) events.push(...item.cite(citations, call));
+    return events;
+  }
+
+  /** The message that is open, or a new one. */
+  #message(kind: 'output_text' | 'refusal', position: number, events: ResponseEvent[]): OpenMessage {
+    if (this.#writing?.kind === kind) return this.#writing.item;
+    events.push(...this.#close('completed'));
+    const opened = openMessage(`msg_${this.#tail}${position}`, this.#next(), kind);
+    this.#writing = { kind, item: opened.open };
+    events.push(...opened.events);
+    return opened.open;
   }
 
   #thinking(chunk: Extract<SentChunk, { type: 'thinking' }>, position: number): ResponseEvent[] {

@@ -1,7 +1,7 @@
 import { isVoided } from '../../src/index.ts';
 import type { ContentChunk, FinishReason, ResetChunk } from '../../src/index.ts';
-import { isRecord } from '../requests/read.ts';
 import type { SentChunk, SentEnd, SentStart } from '../stream/parts.ts';
+import { pageOf } from './citations.ts';
 import { endingOf } from './ending.ts';
 import type { Encoder, EncoderOptions, Format, Frame } from './format.ts';
 import { plainErrorBody } from './plain-error.ts';
@@ -150,10 +150,10 @@ function framed(chunks: readonly UiChunk[]): Frame[] {
 
 /** A citation with an address, as a source of the message. */
 function sourceOf(citation: unknown, sourceId: string): UiChunk | undefined {
-  if (!isRecord(citation)) return undefined;
-  const { url, title } = citation;
-  if (typeof url !== 'string' || url === '') return undefined;
-  return { type: 'source-url', sourceId, url, ...(typeof title === 'string' && { title }) };
+  const page = pageOf(citation);
+  if (page === undefined) return undefined;
+  const { url, title } = page;
+  return { type: 'source-url', sourceId, url, ...(title !== '' && { title }) };
 }
 
 const FINISH: Readonly<Record<FinishReason, string>> = {

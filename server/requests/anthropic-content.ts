@@ -2,7 +2,18 @@ import type { FilePart, ImagePart, Part, ProviderPart, TextPart, ToolResultPart 
 import { openedBlock } from '../formats/sealed-block.ts';
 import { base64OfText } from './base64.ts';
 import { fieldError } from './request-error.ts';
-import { flagAt, isList, listAt, nameAt, objectAt, optionalAt, textAt, wrong, type Fields } from './read.ts';
+import {
+  flagAt,
+  isList,
+  isRecord,
+  listAt,
+  nameAt,
+  objectAt,
+  optionalAt,
+  textAt,
+  wrong,
+  type Fields,
+} from './read.ts';
 
 /** What the blocks of one request share. */
 export interface ContentContext {
@@ -42,11 +53,10 @@ export function userPart(block: Fields, path: string, context: ContentContext): 
 export function replyPart(block: Fields, path: string, { names }: ContentContext): Part {
   switch (block['type']) {
     case 'text': {
-      const citations = optionalAt(block, 'citations', path, listAt);
-      return {
-        ...textPart(block, path),
-        ...(citations !== undefined && citations.length > 0 && { citations: [...citations] }),
-      };
+      const given = optionalAt(block, 'citations', path, listAt) ?? [];
+      // Without its index a page was cited by another API, and Anthropic's takes no such citation.
+      const citations = given.filter((one) => !isRecord(one) || one['encrypted_index'] !== '');
+      return { ...textPart(block, path), ...(citations.length > 0 && { citations }) };
     }
     case 'thinking': {
       const text = textAt(block['thinking'], `${path}.thinking`);

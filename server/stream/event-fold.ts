@@ -121,6 +121,7 @@ export class EventFold {
       for (const frame of this.#encoder.end(CUT, position, at)) this.#emit(frame, undefined, emit);
       return;
     }
+    this.#encoder.forget?.(reset);
   }
 
   /** Whether a reset behind the cursor voids something that the client has. Asked first when all is folded that it has. */
