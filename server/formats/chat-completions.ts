@@ -2,7 +2,7 @@ import { isVoided } from '../../src/index.ts';
 import type { FinishReason, ResetChunk } from '../../src/index.ts';
 import { CitedText } from './citations.ts';
 import type { CitedPage } from './citations.ts';
-import { ClientCalls } from './client-calls.ts';
+import { ClientCalls, textOfInput } from './client-calls.ts';
 import type { CallPiece } from './client-calls.ts';
 import { endKind } from './end-kind.ts';
 import type { EndKind } from './end-kind.ts';
@@ -77,7 +77,8 @@ class ChatEncoder implements Encoder {
       case 'tool_call': {
         const piece = this.#calls.take(chunk, position);
         if (piece === 'changed') return this.#fail(CHANGED);
-        return piece === undefined ? [] : [this.#delta({ tool_calls: [callDelta(piece)] })];
+        const delta = piece === undefined ? undefined : this.#callDelta(piece);
+        return delta === undefined ? [] : [this.#delta({ tool_calls: [delta] })];
       }
       case 'tool_result':
       case 'tool_progress':
@@ -106,6 +107,18 @@ class ChatEncoder implements Encoder {
     if (this.#options.includeUsage === true && end.usage !== undefined)
       frames.push(this.#chunk([], { usage: chatUsageOf(end.usage) }));
     return [...frames, { data: '[DONE]' }];
+  }
+
+  /** A tool that takes a text gets it when the call is whole: what comes before is JSON with the text in it. */
+  #callDelta({ call, begins, text, ends }: CallPiece): Record<string, unknown> | undefined {
+    const { place, id, name } = call;
+    if (this.#options.wireTools?.get(name)?.takesText !== true) {
+      if (!begins) return { index: place, function: { arguments: text } };
+      return { index: place, id, type: 'function', function: { name, arguments: text } };
+    }
+    const input = ends ? textOfInput(call.text) : '';
+    if (begins) return { index: place, id, type: 'custom', custom: { name, input } };
+    return ends ? { index: place, custom: { input } } : undefined;
   }
 
   #fail(error: SentError): Frame[] {
@@ -152,11 +165,6 @@ class CitedPages {
   }
 }
 
-function callDelta({ call: { place, id, name }, begins, text }: CallPiece): Record<string, unknown> {
-  if (!begins) return { index: place, function: { arguments: text } };
-  return { index: place, id, type: 'function', function: { name, arguments: text } };
-}
-
 /** The answer in one piece. What was taken back is not in it. */
 export function chatCompletion(
   items: readonly SentItem[],
@@ -184,7 +192,7 @@ export function chatCompletion(
 
 function messageOf(
   chunks: readonly SentChunk[],
-  { clientTools, thinking }: EncoderOptions,
+  { clientTools, thinking, wireTools }: EncoderOptions,
   prefix: string,
 ): { message: Record<string, unknown>; calls: number } {
   const said = { content: '', refusal: '', reasoning: '' };
@@ -198,7 +206,7 @@ function messageOf(
     else if (chunk.type === 'thinking') said.reasoning += chunk.content;
     else if (chunk.type === 'tool_call') {
       const piece = shown.take(chunk, chunk.index + 1);
-      if (piece !== undefined && piece !== 'changed') calls.push(wholeCall(piece));
+      if (piece !== undefined && piece !== 'changed') calls.push(wholeCall(piece, wireTools));
     }
   }
   const annotations = pages.annotations();
@@ -214,7 +222,12 @@ function messageOf(
   return { message, calls: calls.length };
 }
 
-function wholeCall({ call: { id, name, text } }: CallPiece): Record<string, unknown> {
+function wholeCall(
+  { call: { id, name, text } }: CallPiece,
+  wireTools: EncoderOptions['wireTools'],
+): Record<string, unknown> {
+  if (wireTools?.get(name)?.takesText === true)
+    return { id, type: 'custom', custom: { name, input: textOfInput(text) } };
   return { id, type: 'function', function: { name, arguments: text } };
 }
 

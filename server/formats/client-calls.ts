@@ -124,3 +124,16 @@ function compact(json: string): string | undefined {
     return undefined;
   }
 }
+
+/** The text in the arguments of a tool that takes one; the arguments themselves if the model wrote something else. */
+export function textOfInput(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'string') return value;
+    if (typeof value === 'object' && value !== null && 'input' in value && typeof value.input === 'string')
+      return value.input;
+  } catch {
+    // The model wrote no JSON: the client's tool gets what it wrote.
+  }
+  return json;
+}

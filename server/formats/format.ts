@@ -9,7 +9,7 @@ export interface Frame {
   data: string;
 }
 
-/** A tool of the client as Responses has it. */
+/** A tool of the client as OpenAI's protocols have it. */
 export interface WireTool {
   name: string;
   /** The group of tools that it belongs to. */
@@ -26,7 +26,7 @@ export interface EncoderOptions {
   clientTools?: ReadonlySet<string>;
   /** The model as the client asked for it: it is given back unchanged. */
   model?: string;
-  /** Responses: how the protocol names those of them that are not plain functions. */
+  /** Chat completions, Responses: how the protocol names those of them that are not plain functions. */
   wireTools?: ReadonlyMap<string, WireTool>;
   /** Responses: fields of the request that each response repeats. */
   echo?: Readonly<Record<string, unknown>>;

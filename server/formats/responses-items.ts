@@ -1,5 +1,6 @@
 import { isRecord } from '../requests/read.ts';
 import { CitedText, pageOf } from './citations.ts';
+import { textOfInput } from './client-calls.ts';
 import type { WireTool } from './format.ts';
 
 /** An item of a response's output, as JSON. */
@@ -237,17 +238,4 @@ function nameOf({ name, namespace }: CallName): CallName {
 /** An image, whole. Other files have no item. */
 export function imageItem(id: string, data: string): OutputItem {
   return { id, type: 'image_generation_call', status: 'completed', result: data };
-}
-
-/** The text in the arguments of a tool that takes one; the arguments themselves if the model wrote something else. */
-function textOfInput(json: string): string {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'string') return value;
-    if (typeof value === 'object' && value !== null && 'input' in value && typeof value.input === 'string')
-      return value.input;
-  } catch {
-    // The model wrote no JSON: the client's tool gets what it wrote.
-  }
-  return json;
 }

@@ -1,4 +1,5 @@
 import type { Parameters, ResponseFormat, ToolChoice, ToolDefinition } from '../../src/index.ts';
+import type { WireTool } from '../formats/format.ts';
 import { chatMessages } from './chat-messages.ts';
 import {
   allowedTools,
@@ -10,10 +11,21 @@ import {
   oneOfAt,
   passedFields,
   sharedParameters,
+  textToolAt,
   toolAt,
 } from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
-import { countAt, flagAt, listAt, nameAt, numberAt, objectAt, optionalAt, textsAt } from './read.ts';
+import {
+  countAt,
+  flagAt,
+  isRecord,
+  listAt,
+  nameAt,
+  numberAt,
+  objectAt,
+  optionalAt,
+  textsAt,
+} from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
 import type { ParsedRequest } from './request.ts';
@@ -54,10 +66,8 @@ export function parseChatCompletion(value: unknown, settings: OpenAISettings = {
   const modalities = optionalAt(body, 'modalities', '', textsAt) ?? ['text'];
   if (modalities.some((one) => one !== 'text')) throw fieldError('modalities', 'give text alone');
   const input = chatMessages(body['messages']);
-  const all = (optionalAt(body, 'tools', '', listAt) ?? []).map((tool, at) => toolOf(tool, at, settings));
-  const names = all.map(({ name }) => name);
-  if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
-  const { tools, toolChoice } = chosen(body['tool_choice'], all);
+  const all = toolsAt(body, settings);
+  const { tools, toolChoice } = chosen(body['tool_choice'], all.tools);
   const responseFormat = formatAt(body['response_format']);
   const metadata = optionalAt(body, 'metadata', '', metadataAt);
   const streamOptions = optionalAt(body, 'stream_options', '', objectAt) ?? {};
@@ -74,7 +84,12 @@ export function parseChatCompletion(value: unknown, settings: OpenAISettings = {
       ...(responseFormat !== undefined && { responseFormat }),
       ...(metadata !== undefined && { metadata }),
     },
-    encoder: { model, clientTools: new Set(tools.map(({ name }) => name)), includeUsage },
+    encoder: {
+      model,
+      clientTools: new Set(tools.map(({ name }) => name)),
+      ...(all.wireTools.size > 0 && { wireTools: all.wireTools }),
+      includeUsage,
+    },
     stream: optionalAt(body, 'stream', '', flagAt) === true,
   };
 }
@@ -108,12 +123,34 @@ function stopAt(value: unknown): string[] | undefined {
   return stops.length === 0 ? undefined : stops;
 }
 
-function toolOf(value: unknown, at: number, settings: OpenAISettings): ToolDefinition {
-  const path = `tools[${at}]`;
-  const fields = objectAt(value, path);
-  if (fields['type'] !== 'function')
-    throw fieldError(`${path}.type`, 'only tools of type function are supported');
-  return toolAt(objectAt(fields['function'], `${path}.function`), `${path}.function`, settings);
+interface Tools {
+  tools: ToolDefinition[];
+  /** Those that take a text. */
+  wireTools: Map<string, WireTool>;
+}
+
+function toolsAt(body: Fields, settings: OpenAISettings): Tools {
+  const wireTools = new Map<string, WireTool>();
+  const tools = (optionalAt(body, 'tools', '', listAt) ?? []).map((one, at) => {
+    const path = `tools[${at}]`;
+    const fields = objectAt(one, path);
+    const type = oneOfAt(fields['type'], `${path}.type`, TYPES);
+    const of = objectAt(fields[type], `${path}.${type}`);
+    if (type === 'function') return toolAt(of, `${path}.function`, settings);
+    const tool = textToolAt(of, `${path}.custom`, definitionIn(of['format']), settings);
+    wireTools.set(tool.name, { name: tool.name, takesText: true });
+    return tool;
+  });
+  const names = tools.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
+  return { tools, wireTools };
+}
+
+const TYPES = ['function', 'custom'] as const;
+
+function definitionIn(format: unknown): unknown {
+  const grammar = isRecord(format) ? format['grammar'] : undefined;
+  return isRecord(grammar) ? grammar['definition'] : undefined;
 }
 
 function chosen(
@@ -124,14 +161,13 @@ function chosen(
   if (typeof value === 'string')
     return { tools, toolChoice: oneOfAt(value, 'tool_choice', ['auto', 'none', 'required']) };
   const fields = objectAt(value, 'tool_choice');
-  if (fields['type'] === 'function')
-    return { tools, toolChoice: choiceOf(functionAt(fields, 'tool_choice'), tools, 'tool_choice') };
-  if (fields['type'] !== 'allowed_tools')
-    throw fieldError('tool_choice.type', 'give one of function, allowed_tools');
+  const type = oneOfAt(fields['type'], 'tool_choice.type', [...TYPES, 'allowed_tools']);
+  if (type !== 'allowed_tools')
+    return { tools, toolChoice: choiceOf(namedIn(fields, 'tool_choice'), tools, 'tool_choice') };
   const allowed = objectAt(fields['allowed_tools'], 'tool_choice.allowed_tools');
   const path = 'tool_choice.allowed_tools.tools';
   const names = listAt(allowed['tools'], path).map((tool, at) =>
-    functionAt(objectAt(tool, `${path}[${at}]`), `${path}[${at}]`),
+    namedIn(objectAt(tool, `${path}[${at}]`), `${path}[${at}]`),
   );
   return {
     tools: allowedTools(tools, names, path),
@@ -139,8 +175,10 @@ function chosen(
   };
 }
 
-function functionAt(fields: Fields, path: string): string {
-  return nameAt(objectAt(fields['function'], `${path}.function`)['name'], `${path}.function.name`);
+/** The name of the tool that is meant. */
+function namedIn(fields: Fields, path: string): string {
+  const type = oneOfAt(fields['type'], `${path}.type`, TYPES);
+  return nameAt(objectAt(fields[type], `${path}.${type}`)['name'], `${path}.${type}.name`);
 }
 
 function formatAt(value: unknown): ResponseFormat | undefined {

@@ -108,9 +108,16 @@ function spokenAt(value: unknown, path: string): Part[] {
 
 function callAt(value: unknown, path: string, names: Map<string, string>): Part {
   const fields = objectAt(value, path);
-  if (fields['type'] !== undefined && fields['type'] !== 'function')
-    throw fieldError(`${path}.type`, 'give function');
   const id = nameAt(fields['id'], `${path}.id`);
+  if (fields['type'] === 'custom') {
+    const custom = objectAt(fields['custom'], `${path}.custom`);
+    const name = nameAt(custom['name'], `${path}.custom.name`);
+    names.set(id, name);
+    const input = textAt(custom['input'], `${path}.custom.input`);
+    return { type: 'tool_call', id, name, arguments: { input } };
+  }
+  if (fields['type'] !== undefined && fields['type'] !== 'function')
+    throw fieldError(`${path}.type`, 'give one of function, custom');
   const fn = objectAt(fields['function'], `${path}.function`);
   const name = nameAt(fn['name'], `${path}.function.name`);
   names.set(id, name);

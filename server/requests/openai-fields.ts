@@ -102,6 +102,33 @@ export function toolAt(fields: Fields, path: string, settings: OpenAISettings): 
   };
 }
 
+/**
+ * A tool that takes a text, for models of any provider: a function with one argument. Its grammar is part of the description, and is not enforced. `grammar`: its definition as it
+ * came, if there is one.
+ */
+export function textToolAt(
+  fields: Fields,
+  path: string,
+  grammar: unknown,
+  settings: OpenAISettings,
+): ToolDefinition {
+  const name = requireForeign(nameAt(fields['name'], `${path}.name`), `${path}.name`, settings);
+  const description = optionalAt(fields, 'description', path, textAt) ?? '';
+  const isGiven = typeof grammar === 'string' && grammar !== '';
+  const rule = isGiven ? `The input follows this grammar:\n${grammar}` : '';
+  const words = [description, rule].filter((text) => text !== '').join('\n\n');
+  return {
+    name,
+    ...(words !== '' && { description: words }),
+    parameters: {
+      type: 'object',
+      properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
+      required: ['input'],
+      additionalProperties: false,
+    },
+  };
+}
+
 /** A JSON Schema, or other fields that go on as they are. */
 function objectOf(value: unknown, path: string): Record<string, unknown> {
   if (isRecord(value)) return value;

@@ -12,13 +12,13 @@ import {
   oneOfAt,
   passedFields,
   sharedParameters,
+  textToolAt,
   toolAt,
 } from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
-import { countAt, flagAt, listAt, nameAt, objectAt, optionalAt, textAt, textsAt } from './read.ts';
+import { countAt, flagAt, isRecord, listAt, nameAt, objectAt, optionalAt, textAt, textsAt } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
-import { requireForeign } from './request.ts';
 import type { ParsedRequest } from './request.ts';
 import { responsesInput } from './responses-input.ts';
 
@@ -163,7 +163,10 @@ function addTools(
       const group = nameAt(fields['name'], `${where}.name`);
       addTools(found, listAt(fields['tools'], `${where}.tools`), `${where}.tools`, settings, group);
     } else if (type === 'function' || type === 'custom') {
-      const tool = type === 'function' ? toolAt(fields, where, settings) : textTool(fields, where, settings);
+      const tool =
+        type === 'function'
+          ? toolAt(fields, where, settings)
+          : textToolAt(fields, where, definitionIn(fields['format']), settings);
       const name = insideName(tool.name, namespace);
       found.tools.push({ ...tool, name });
       if (type === 'custom' || namespace !== undefined)
@@ -176,24 +179,8 @@ function addTools(
   });
 }
 
-/** A tool that takes a text, for models of any provider: a function with one argument. Its grammar is part of the description, and is not enforced. */
-function textTool(fields: Fields, path: string, settings: OpenAISettings): ToolDefinition {
-  const name = requireForeign(nameAt(fields['name'], `${path}.name`), `${path}.name`, settings);
-  const description = optionalAt(fields, 'description', path, textAt) ?? '';
-  const format = optionalAt(fields, 'format', path, objectAt) ?? {};
-  const grammar = typeof format['definition'] === 'string' ? format['definition'] : '';
-  const rule = grammar === '' ? '' : `The input follows this grammar:\n${grammar}`;
-  const words = [description, rule].filter((text) => text !== '').join('\n\n');
-  return {
-    name,
-    ...(words !== '' && { description: words }),
-    parameters: {
-      type: 'object',
-      properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-      required: ['input'],
-      additionalProperties: false,
-    },
-  };
+function definitionIn(format: unknown): unknown {
+  return isRecord(format) ? format['definition'] : undefined;
 }
 
 function chosen(
