@@ -2,6 +2,7 @@ import type { FinishReason, Usage } from '../../src/index.ts';
 import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
 import type { SentItem } from '../stream/sent-stream.ts';
 import { isRecord } from '../requests/read.ts';
+import { modelHeader } from '../send/headers.ts';
 import { AnthropicBlocks, type AnthropicEvent } from './anthropic-blocks.ts';
 import { messageOf } from './anthropic-message.ts';
 import { endingOf } from './ending.ts';
@@ -32,19 +33,27 @@ export function anthropicAnswer(
   items: readonly SentItem[],
   options: EncoderOptions,
   requestId: string,
+  retries = 0,
 ): ErrorBody {
   const encoder = new MessageEncoder(options);
   const events: AnthropicEvent[] = [];
+  let model: string | undefined;
   for (const item of keptItems(items)) {
     if (item.type === 'start') events.push(...encoder.start(item.start));
     else if (item.type === 'chunk') events.push(...encoder.chunk(item.chunk));
     else {
       const ending = endingOf(item.end);
-      if (ending === 'failed' || ending === 'cancelled') return anthropicError(errorOf(item.end), requestId);
+      if (ending === 'failed' || ending === 'cancelled')
+        return anthropicError(errorOf(item.end), requestId, retries);
       events.push(...encoder.end(item.end));
+      ({ model } = item.end);
     }
   }
-  return { status: 200, headers: { [REQUEST_ID]: requestId }, body: messageOf(events) };
+  return {
+    status: 200,
+    headers: { [REQUEST_ID]: requestId, ...modelHeader(model) },
+    body: messageOf(events),
+  };
 }
 
 function anthropicError(error: SentError, requestId: string, retries = 0): ErrorBody {

@@ -1,6 +1,7 @@
 import { openaiErrorBody, retryHeaders, wireError } from './errors.ts';
 import type { ErrorBody } from './format.ts';
 import { keptItems } from './kept-items.ts';
+import { modelHeader } from '../send/headers.ts';
 import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
 import type { SentItem } from '../stream/sent-stream.ts';
 
@@ -51,11 +52,11 @@ export const CHANGED: SentError = {
   retryable: false,
 };
 
-/** Headers of an answer in one piece. `x-sluice-model` names the model that answered; the body has the one that was asked for. */
+/** Headers of an answer in one piece. The body has the model that was asked for. */
 export function answerHeaders({ model, latencyMs }: SentEnd, requestId: string): Record<string, string> {
   return {
     'x-request-id': requestId,
-    ...(model !== undefined && /^[\x21-\x7e]{1,200}$/.test(model) && { 'x-sluice-model': model }),
+    ...modelHeader(model),
     ...(latencyMs !== undefined && { 'openai-processing-ms': String(Math.round(latencyMs)) }),
   };
 }

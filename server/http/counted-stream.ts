@@ -10,6 +10,10 @@ export class CountedStream implements SentStream {
     this.#done = done;
   }
 
+  get model(): string | undefined {
+    return this.#stream.model;
+  }
+
   async next(): Promise<SentItem[] | undefined> {
     let items: SentItem[] | undefined;
     try {

@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory';
 import type { MiddlewareHandler } from 'hono';
 import { unauthorized } from '../callers/auth.ts';
 import { RequestError } from '../requests/request-error.ts';
-import { REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
+import { MODEL_HEADER, REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
 import type { ServerContext, ServerEnv, Service } from './service.ts';
 
 type Guard = MiddlewareHandler<ServerEnv>;
@@ -123,6 +123,7 @@ const HEADER_NAMES = /^[\w-]+(?:\s*,\s*[\w-]+)*$/;
 const EXPOSED = [
   STREAM_ID_HEADER,
   REQUEST_ID_HEADER,
+  MODEL_HEADER,
   'retry-after',
   'retry-after-ms',
   'x-should-retry',

@@ -12,3 +12,11 @@ export const STREAM_ID_HEADER = 'x-sluice-stream';
 
 /** The header with the server's id of the request, which its log has, too. */
 export const REQUEST_ID_HEADER = 'x-request-id';
+
+/** The header with the model that answered, whatever the client has asked for. */
+export const MODEL_HEADER = 'x-sluice-model';
+
+/** The header with a model. Empty if it is not known, or has characters that a header cannot have. */
+export function modelHeader(model: string | undefined): Record<string, string> {
+  return model !== undefined && /^[\x21-\x7e]{1,200}$/.test(model) ? { [MODEL_HEADER]: model } : {};
+}

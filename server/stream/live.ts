@@ -1,4 +1,4 @@
-import type { ExecutionChunk, ExecutionResult, Stream } from '../../src/index.ts';
+import type { Call, ExecutionChunk, ExecutionResult, Stream } from '../../src/index.ts';
 import type { SentStart } from './parts.ts';
 import { endOfError, endOfResult } from './sent-end.ts';
 import type { SentItem, SentStream } from './sent-stream.ts';
@@ -34,11 +34,15 @@ class LiveStream implements SentStream {
   #count = 0;
   #ended = false;
   readonly #hasTrace: boolean;
+  /** The calls of the model until its first chunk has come. */
+  #calls: Call[] | undefined = [];
+  model: string | undefined;
 
   constructor(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>, hasTrace: boolean) {
     this.#stream = stream;
     this.#start = start;
     this.#hasTrace = hasTrace;
+    stream.tap({ call: (call) => void this.#calls?.push(call) });
   }
 
   async next(): Promise<SentItem[] | undefined> {
@@ -66,6 +70,11 @@ class LiveStream implements SentStream {
   #itemsOf(batch: readonly ExecutionChunk[]): SentItem[] {
     const at = Date.now();
     const items: SentItem[] = [];
+    const [first] = batch;
+    if (first !== undefined && this.#calls !== undefined) {
+      this.model = this.#calls.find(({ number }) => number === first.call)?.model;
+      this.#calls = undefined;
+    }
     for (const chunk of batch) {
       if (chunk.type === 'done') {
         this.#ended = true;

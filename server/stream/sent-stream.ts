@@ -18,6 +18,8 @@ export type SentItem =
 
 /** A turn as one reader gets it, straight from its execution or from a chunk log. */
 export interface SentStream {
+  /** The model that gave the first chunk, as soon as that has come. Undefined if nobody knows it: a log has no word of it before the end. */
+  readonly model?: string | undefined;
   /**
    * The items that are there, at least one; waits if there are none. Undefined after the end. It never rejects for an execution that failed, because that is an end; it rejects
    * with a `SluiceError` if the log cannot be read.

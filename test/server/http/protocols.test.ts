@@ -4,6 +4,7 @@ import { AbstractChat, DefaultChatTransport, type UIMessage } from 'ai';
 import { afterEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { Pipeline, SluiceError } from 'sluice';
+import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { tool, tools } from 'sluice/middleware/tools';
 import { createServer } from 'sluice/server';
@@ -81,6 +82,61 @@ describe("Anthropic's client at the server", () => {
       status: 404,
       error: { error: { type: 'not_found_error' } },
     });
+  });
+});
+
+describe("Anthropic's client with its own retries", () => {
+  const asks = {
+    'an answer': (client: Anthropic) => client.messages.create(ask),
+    'a stream': (client: Anthropic) => client.messages.stream(ask).finalMessage(),
+  };
+  test.each(Object.entries(asks))('sends a failing request once more, for %s', async (_name, send) => {
+    const error = new SluiceError('overloaded', 'A secret.', { retryAfterMs: 1 });
+    const { url, model } = await serve([{ error }, { error }, { error }]);
+    await expect(send(new Anthropic({ baseURL: url, apiKey: 'k' }))).rejects.toMatchObject({ status: 529 });
+    expect(model.calls.length).toBe(2);
+  });
+});
+
+describe('the model that answered', () => {
+  const chat = { model: 'fast', messages: ask.messages };
+  const asks: [path: string, body: object][] = [
+    ['/v1/chat/completions', chat],
+    ['/v1/responses', { model: 'fast', input: 'Hi' }],
+    ['/v1/messages', ask],
+  ];
+  test.each(asks.flatMap(([path, body]) => [true, false].map((stream) => ({ path, body, stream }))))(
+    'is in a header of $path, stream: $stream',
+    async ({ path, body, stream }) => {
+      const { url } = await serve('Hello');
+      const response = await fetch(url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...body, stream }),
+      });
+      expect(response.headers.get('x-sluice-model')).toBe('scripted');
+      expect(await response.text()).toContain('"model":"fast"');
+    },
+  );
+
+  test('is the one whose first chunk came, if another one had failed before', async () => {
+    const one = provider(scripted([{ error: new SluiceError('overloaded', 'No.') }], { model: 'one' }));
+    const fallback: Middleware = async function* fallback(context, next) {
+      try {
+        return yield* context.run(one);
+      } catch {
+        return yield* next();
+      }
+    };
+    const pipeline = new Pipeline([fallback, provider(scripted('Hello', { model: 'two' }))]);
+    listening = await createServer({ fast: pipeline }, { auth: false }).listen({ port: 0 });
+    const response = await fetch(`${listening.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...chat, stream: true }),
+    });
+    expect(response.headers.get('x-sluice-model')).toBe('two');
+    await response.text();
   });
 });
 
