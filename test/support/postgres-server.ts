@@ -12,6 +12,8 @@ import { freePort } from './free-port.ts';
 export interface PostgresServer {
   readonly url: string;
   start(): Promise<void>;
+  /** Ends it as an operator does. */
+  shutDown(): Promise<void>;
   /** Ends it at once, without a checkpoint. The next start recovers from the log. */
   crash(): Promise<void>;
   /** Ends it and deletes its data. */
@@ -55,16 +57,18 @@ export async function postgresServer(): Promise<PostgresServer | undefined> {
       }
     }
   };
-  const crash = async (): Promise<void> => {
+  const end = async (signal: 'SIGINT' | 'SIGQUIT'): Promise<void> => {
     if (server?.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, 'exit');
-    server.kill('SIGQUIT');
+    server.kill(signal);
     await ended;
   };
+  const crash = (): Promise<void> => end('SIGQUIT');
   await start();
   return {
     url,
     start,
+    shutDown: () => end('SIGINT'),
     crash,
     async stop() {
       await crash();

@@ -1,28 +1,31 @@
-// npm run moves -- [--runs 500] [--at-once 10] [--seed N] [--store redis|postgres]
+// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--seed N] [--store redis|postgres]
 // Prints the figures of docs/reliability.md. Without --store: both stores, one after the other.
 import { parseArgs } from 'node:util';
 import { percentile } from './percentile.ts';
 import { runMoves } from './run.ts';
 import type { Moves } from './run.ts';
-import { services } from './services.ts';
+import { ownServices } from './services.ts';
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '500' },
     'at-once': { type: 'string', default: '10' },
+    'restart-every': { type: 'string', default: '5' },
     seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 31)}` },
-    store: { type: 'string', multiple: true, default: Object.keys(services) },
+    store: { type: 'string', multiple: true, default: Object.keys(ownServices) },
   },
 });
 // The processes that it has started end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 console.log(`seed ${values.seed}`);
 
-for (const [name, open] of Object.entries(services)) {
+for (const [name, open] of Object.entries(ownServices)) {
   if (!values.store.includes(name)) continue;
   await using service = await open();
+  if (service === undefined) throw new Error(`A server of ${name} cannot be started here.`);
   const moves = await runMoves({
-    service: service.spec,
+    service,
+    restartEvery: Number(values['restart-every']),
     runs: Number(values.runs),
     atOnce: Number(values['at-once']),
     seed: Number(values.seed),
@@ -32,11 +35,14 @@ for (const [name, open] of Object.entries(services)) {
   if (moves.violations.length > 0) process.exitCode = 1;
 }
 
-function print(name: string, { runs, kills, moved, ends, nextMs, aliveMs, violations }: Moves): void {
-  console.log(`\n${name}: ${runs} clients, ${kills} processes killed, ${moved} clients moved`);
+function print(name: string, moves: Moves): void {
+  const { runs, kills, restarts, moved, ends, nextMs, aliveMs, restartedMs, violations } = moves;
+  const what = `${kills} processes killed, ${restarts} restarts of the database, ${moved} clients moved`;
+  console.log(`\n${name}: ${runs} clients, ${what}`);
   for (const [end, count] of Object.entries(ends)) console.log(`  ${end}: ${count}`);
   console.log(`  from the kill to the next token or the end: ${times(nextMs)}`);
   console.log(`  to a token of the run that took over, or the end: ${times(aliveMs)}`);
+  if (restarts > 0) console.log(`  the first of these in rounds with a restart: ${times(restartedMs)}`);
   for (const violation of violations) console.error(`VIOLATION ${name}: ${violation}`);
   console.log(`  violations: ${violations.length}`);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, isCodedError } from '../../../client/index.ts';
 import type { ClientStream } from '../../../client/index.ts';
 import type { ExecutionChunk } from '../../../src/index.ts';
@@ -25,6 +26,9 @@ export interface Moved {
 /** How long a client waits for its end, in milliseconds. More is silence. */
 const SILENT_MS = 60_000;
 
+/** How long a client asks for its session. */
+const PATIENT_MS = 10_000;
+
 /** The address in requests, which the route replaces. */
 const ANYWHERE = 'http://moves.invalid';
 
@@ -51,7 +55,7 @@ export async function move(
   });
   const end = await watch.read(stream);
   if (conversation !== undefined && end === 'completed') {
-    const { messages } = await client.conversations.read(conversation);
+    const { messages } = await patiently(() => client.conversations.read(conversation));
     const stored = messages.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`);
     if (stored.join('\n') !== `user: "hi"\nassistant: ${JSON.stringify(whole)}`)
       watch.violations.push(`the session has ${stored.join(', ')}`);
@@ -63,6 +67,19 @@ export async function move(
     aliveMs: watch.aliveMs,
     violations: watch.violations,
   };
+}
+
+/** Asks again for some seconds: the database may be away. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const until = performance.now() + PATIENT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await delay(100);
+    }
+  }
 }
 
 /** Reads a stream and compares each moment of it with the text that it must have. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { percentile } from './percentile.ts';
 import { runMoves } from './run.ts';
-import { isReached, services } from './services.ts';
+import { isReached, ownServices, services } from './services.ts';
 
 /** Different in each run. Set `SLUICE_SEED` to repeat one. */
 const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -13,12 +13,20 @@ describe(`clients whose server is killed (SLUICE_SEED=${seed})`, () => {
     test(`R40 ${name}: go on at the other server and end with the whole text or a typed error, never with silence or text twice`, async (context) => {
       if (!(await isReached[name]())) context.skip(`${name} cannot be reached`);
       await using service = await services[name]();
-      const moves = await runMoves({ service: service.spec, runs: RUNS, atOnce: RUNS, seed });
+      const moves = await runMoves({ service, runs: RUNS, atOnce: RUNS, seed });
       expect(moves.violations).toEqual([]);
       expect([moves.runs, moves.kills]).toEqual([RUNS, 1]);
       // Turns of a session survive their process.
       expect(moves.ends['session: completed']).toBe(RUNS / 2);
     }, 180_000);
+
+  test('R40 redis: the same if the database is started again', async (context) => {
+    await using service = await ownServices.redis();
+    if (service === undefined) return context.skip('redis-server is not installed');
+    const moves = await runMoves({ service, runs: RUNS, atOnce: RUNS, restartEvery: 1, seed });
+    expect(moves.violations).toEqual([]);
+    expect([moves.runs, moves.kills, moves.restarts]).toEqual([RUNS, 1, 1]);
+  }, 180_000);
 
   test('times are told as percentiles of all clients', () => {
     const values = Array.from({ length: 200 }, (_, at) => 200 - at);

@@ -4,15 +4,17 @@ import type { Random } from '../../histories/random.ts';
 import { forkedServer } from '../../support/forked-server.ts';
 import type { ForkedServer } from '../../support/forked-server.ts';
 import { saidBy } from '../resumable/services/owner-process.ts';
-import type { ServiceSpec } from '../resumable/services/service.ts';
 import { move } from './move.ts';
 import type { Moved, Route } from './move.ts';
 import { SAID } from './process.ts';
 import type { ServingSpec } from './process.ts';
+import type { SharedService } from './services.ts';
 
 /** The settings of a run of moves. */
 export interface MovesOptions {
-  service: ServiceSpec;
+  service: SharedService;
+  /** The database is started again in each round of this number: 1: in each, 5: in each fifth. Default: in none. Needs a service that can. */
+  restartEvery?: number;
   /** How many clients read a turn whose process is killed. */
   runs: number;
   /** How many of them read at the same time, and lose the same process. */
@@ -29,36 +31,49 @@ export interface Moves {
   runs: number;
   /** How many processes were killed. */
   kills: number;
+  /** How often the database was started again. */
+  restarts: number;
   /** How often which end came, of turns with a session and of those without one. */
   ends: Record<string, number>;
   /** How many clients came back to the other server. */
   moved: number;
-  /** The times of {@link Moved} of those that came back, in milliseconds. */
+  /** The times of {@link Moved} of those that came back, in milliseconds, of rounds without a restart of the database. */
   nextMs: number[];
   aliveMs: number[];
+  /** The same of rounds with one. */
+  restartedMs: number[];
   violations: string[];
 }
 
 const WORDS = 100;
 const EVERY_MS = 20;
 
+/** When a database is killed after the process whose turns it has, in milliseconds: what it had answered it has written by then. */
+const KILLED_MS = [1_000, 8_000] as const;
+
 /** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
-export async function runMoves({ service, runs, atOnce, seed, onEnded }: MovesOptions): Promise<Moves> {
+export async function runMoves(options: MovesOptions): Promise<Moves> {
+  const { service, runs, atOnce, seed, restartEvery = Infinity, onEnded } = options;
   const random = randomOf(seed);
-  const spec: ServingSpec = { service, words: WORDS, everyMs: EVERY_MS };
+  const spec: ServingSpec = { service: service.spec, words: WORDS, everyMs: EVERY_MS };
   const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
-  const all: Moves = { runs: 0, kills: 0, ends: {}, moved: 0, nextMs: [], aliveMs: [], violations: [] };
+  const all: Moves = {
+    ...{ runs: 0, kills: 0, restarts: 0, ends: {}, moved: 0 },
+    ...{ nextMs: [], aliveMs: [], restartedMs: [], violations: [] },
+  };
   const servers = await Promise.all([start(), start()]);
   try {
     while (all.runs < runs) {
       const [here, there] = servers;
       if (here === undefined || there === undefined) break;
       const count = Math.min(atOnce, runs - all.runs);
-      const clients = await killed(here, there, { count, first: all.runs, random });
+      const restart = (all.kills + 1) % restartEvery === 0 ? service.restart : undefined;
+      const clients = await killed(here, there, { count, first: all.runs, random, restart });
       servers.shift();
-      for (const [at, client] of clients.entries()) add(all, client, all.runs + at);
+      for (const [at, client] of clients.entries()) add(all, client, all.runs + at, restart !== undefined);
       all.runs += count;
       all.kills += 1;
+      if (restart !== undefined) all.restarts += 1;
       onEnded?.(all.runs);
       if (all.runs < runs) servers.push(await start());
     }
@@ -71,16 +86,26 @@ export async function runMoves({ service, runs, atOnce, seed, onEnded }: MovesOp
 /** Whether the turn of a client is one of a session. */
 const hasSession = (number: number): boolean => number % 2 === 0;
 
+/** One process and its clients. */
+interface Round {
+  count: number;
+  /** The number of the first client. */
+  first: number;
+  random: Random;
+  restart: SharedService['restart'];
+}
+
 /** Lets clients read from one server, kills it at a random moment, and waits for their ends. */
 async function killed(
   here: ForkedServer,
   there: ForkedServer,
-  { count, first, random }: { count: number; first: number; random: Random },
+  { count, first, random, restart }: Round,
 ): Promise<Moved[]> {
   const route: Route = { url: here.url, killedAt: undefined };
   // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
   const killAfterMs = between(random, 0, WORDS * EVERY_MS);
   const whole = saidBy(SAID, WORDS);
+  const restarted = restartOnce(restart, killAfterMs, random);
   const clients = Array.from({ length: count }, async (_, at) => {
     await delay(random() * killAfterMs);
     return move(route, { whole, ...(hasSession(first + at) && { conversation: crypto.randomUUID() }) });
@@ -89,14 +114,29 @@ async function killed(
   route.killedAt = performance.now();
   route.url = there.url;
   await here.kill();
-  return Promise.all(clients);
+  const moved = await Promise.all(clients);
+  await restarted;
+  return moved;
 }
 
-function add(all: Moves, client: Moved, number: number): void {
+/** Starts the database again: before the process is killed, as an operator does, or killed some time after it. */
+async function restartOnce(
+  restart: SharedService['restart'],
+  killAfterMs: number,
+  random: Random,
+): Promise<void> {
+  if (restart === undefined) return;
+  const isBefore = random() < 0.5;
+  const [from, to] = KILLED_MS;
+  await delay(isBefore ? random() * killAfterMs : killAfterMs + between(random, from, to));
+  await restart(isBefore ? 'shut down' : 'killed');
+}
+
+function add(all: Moves, client: Moved, number: number, hasRestarted: boolean): void {
   const end = `${hasSession(number) ? 'session' : 'no session'}: ${client.end}`;
   all.ends[end] = (all.ends[end] ?? 0) + 1;
   if (client.hasMoved) all.moved += 1;
-  if (client.nextMs !== undefined) all.nextMs.push(client.nextMs);
-  if (client.aliveMs !== undefined) all.aliveMs.push(client.aliveMs);
+  if (client.nextMs !== undefined) (hasRestarted ? all.restartedMs : all.nextMs).push(client.nextMs);
+  if (client.aliveMs !== undefined && !hasRestarted) all.aliveMs.push(client.aliveMs);
   all.violations.push(...client.violations.map((violation) => `client ${number}: ${violation}`));
 }
