@@ -1,66 +1,95 @@
-import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
+import type { EventSourceMessage } from 'eventsource-parser';
 import { pieceOf } from './model.ts';
 import type { Wish } from './model.ts';
+import { rawStream } from './raw-stream.ts';
+import type { RawRequest } from './raw-stream.ts';
 
 /** How a client of the soak reads. */
 export interface Reader {
   wish: Wish;
-  /** It leaves after so many pieces. Undefined: it reads to the end. */
+  /** It cuts its connection after so many pieces. Undefined: it reads to the end. */
   leavesAfter: number | undefined;
-  /** How long it waits after each read, in milliseconds. */
-  pauseMs: number;
+  /** If it has cut its connection: it comes back after so long, in milliseconds. Undefined: it does not. */
+  backAfterMs: number | undefined;
+  /** A slow one: it stops to read for so long, in milliseconds, before its first read and then after each of so many bytes. */
+  slow: { firstMs: number; everyBytes: number; pauseMs: number } | undefined;
 }
 
-/** Reads one stream. Resolves to `completed`, `left`, or what was wrong. Each stream has a connection of its own. */
-export async function readStream(url: string, { wish, leavesAfter, pauseMs }: Reader): Promise<string> {
-  const response = await answerTo(`${url}/api/v1/agent/stream?format=sluice`, {
-    input: JSON.stringify(wish),
-  });
-  let pieces = 0;
-  let wrong: string | undefined;
-  let outcome: unknown;
-  const parser = createParser({
-    onEvent({ data }) {
-      const item: unknown = JSON.parse(data);
-      const type: unknown = Reflect.get(Object(item), 'type');
-      if (type === 'end') outcome = Reflect.get(Object(item), 'outcome');
-      if (type !== 'content') return;
-      if (Reflect.get(Object(item), 'content') !== pieceOf(pieces, wish)) wrong ??= `other text at ${pieces}`;
-      pieces += 1;
-    },
-  });
-  const decoder = new TextDecoder();
-  try {
-    for await (const bytes of response) {
-      parser.feed(decoder.decode(bytes, { stream: true }));
-      if (leavesAfter !== undefined && pieces >= leavesAfter) {
-        response.destroy();
-        return wrong ?? 'left';
-      }
-      if (pauseMs > 0) await delay(pauseMs);
-    }
-  } catch (error) {
-    return `broken after ${pieces} of ${wish.pieces}: ${String(error)}`;
+const HEADERS = { 'content-type': 'application/json', accept: 'text/event-stream' };
+
+/** Reads one stream. Resolves to `completed`, `left`, or what was wrong. Each connection is its own. */
+export async function readStream(url: string, reader: Reader): Promise<string> {
+  const { wish, leavesAfter, backAfterMs } = reader;
+  const path = `${url}/api/v1/agent/stream?format=sluice`;
+  const body = JSON.stringify({ input: JSON.stringify(wish) });
+  const watch = new Watch(wish);
+  await watch.read({ url: path, method: 'POST', headers: HEADERS, body }, reader, leavesAfter);
+  if (watch.hasLeft) {
+    if (backAfterMs === undefined) return watch.wrong ?? 'left';
+    await delay(backAfterMs);
+    const again = `${url}/api/v1/streams/${watch.id}?format=sluice`;
+    const headers = { ...HEADERS, 'last-event-id': watch.lastId };
+    await watch.read({ url: again, method: 'GET', headers }, reader, undefined);
   }
-  if (wrong !== undefined) return wrong;
-  if (outcome === 'completed' && pieces === wish.pieces) return 'completed';
-  return `ended with ${String(outcome)} after ${pieces} of ${wish.pieces}`;
+  return watch.wrong ?? (backAfterMs === undefined ? 'completed' : 'completed after it came back');
 }
 
-function answerTo(url: string, body: object): Promise<IncomingMessage> {
-  const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
-  return new Promise((resolve, reject) => {
-    request(url, { method: 'POST', agent: false, headers }, (response) => {
-      if (response.statusCode === 200) resolve(response);
-      else {
-        response.resume();
-        reject(new Error(`status ${response.statusCode}`));
+/** What a client has got of its stream. */
+class Watch {
+  readonly #wish: Wish;
+  id = '';
+  lastId = '';
+  hasLeft = false;
+  /** The first thing that was not as it should be. */
+  wrong: string | undefined;
+  #pieces = 0;
+  #outcome: unknown;
+
+  constructor(wish: Wish) {
+    this.#wish = wish;
+  }
+
+  /** Reads to the end, or up to so many pieces. */
+  async read(request: RawRequest, { slow }: Reader, leavesAfter: number | undefined): Promise<void> {
+    this.hasLeft = false;
+    const { status, headers, pieces } = await rawStream(request);
+    this.id = headers.get('x-sluice-stream') ?? '';
+    if (status !== 200) this.wrong ??= `status ${status}`;
+    const decoder = new TextDecoder();
+    const parser = createParser({ onEvent: (event) => this.#take(event) });
+    let untilPause = slow === undefined ? Infinity : slow.everyBytes;
+    try {
+      if (slow !== undefined) await delay(slow.firstMs);
+      for await (const piece of pieces) {
+        parser.feed(decoder.decode(piece, { stream: true }));
+        if (leavesAfter !== undefined && this.#pieces >= leavesAfter) {
+          this.hasLeft = true;
+          return;
+        }
+        untilPause -= piece.length;
+        if (untilPause > 0 || slow === undefined) continue;
+        untilPause = slow.everyBytes;
+        await delay(slow.pauseMs);
       }
-    })
-      .once('error', reject)
-      .end(JSON.stringify(body));
-  });
+    } catch (error) {
+      this.wrong ??= `broken after ${this.#pieces} of ${this.#wish.pieces}: ${String(error)}`;
+    }
+    if (this.#outcome !== 'completed' || this.#pieces !== this.#wish.pieces)
+      this.wrong ??= `ended with ${String(this.#outcome)} after ${this.#pieces} of ${this.#wish.pieces}`;
+  }
+
+  #take({ data, id = '' }: EventSourceMessage): void {
+    const item: object = Object(JSON.parse(data));
+    this.lastId = id;
+    const type: unknown = Reflect.get(item, 'type');
+    if (type === 'end') this.#outcome = Reflect.get(item, 'outcome');
+    // What was said before does not count: the upstream failed, and was asked again.
+    if (type === 'reset') this.#pieces = 0;
+    if (type !== 'content') return;
+    const content: unknown = Reflect.get(item, 'content');
+    if (content !== pieceOf(this.#pieces, this.#wish)) this.wrong ??= `other text at ${this.#pieces}`;
+    this.#pieces += 1;
+  }
 }

@@ -2,11 +2,15 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { between, randomOf } from '../histories/random.ts';
 import type { Random } from '../histories/random.ts';
+import { faultServer } from '../../testing/index.ts';
+import type { FaultServer } from '../../testing/index.ts';
 import { forkedServer } from '../support/forked-server.ts';
 import type { ForkedServer } from '../support/forked-server.ts';
 import { readStream } from './client.ts';
 import type { Reader } from './client.ts';
-import type { Figures, Order } from './process.ts';
+import { upstream } from './model.ts';
+import type { Wish } from './model.ts';
+import type { Figures, Order, SoakServerSpec } from './process.ts';
 
 /** The settings of a soak. It ends after `total` streams, or after `seconds`. */
 export interface SoakOptions {
@@ -20,8 +24,12 @@ export interface SoakOptions {
   everyMs: number;
   /** The time between two looks at the process of the server, in milliseconds. */
   lookMs: number;
-  /** How long the server keeps a stream after its end, in milliseconds. */
+  /** How long the server keeps a resumable stream after its end, in milliseconds. */
   ttlMs: number;
+  /** How long a resumable stream goes on that nobody reads, in milliseconds. */
+  orphanMs: number;
+  /** How much a slow client gets, in bytes, and how long it does not read at first, in milliseconds. */
+  slow: { bytes: number; firstMs: number };
   /** Decides what clients ask for and how they read. */
   seed: number;
   /** Is told the figures of each look, and how many streams have begun. */
@@ -32,10 +40,18 @@ export interface SoakOptions {
 export interface Soak {
   /** How often which end came. */
   ends: Record<string, number>;
-  /** How many clients left, and how many read slowly, of those that have begun. */
   begun: number;
+  /** Of those: how many clients cut their connection, and how many of these came back. */
   leaving: number;
+  back: number;
+  /** How many clients stopped to read for some time. */
   slow: number;
+  /** How many streams could be resumed. */
+  resumable: number;
+  /** How many requests the upstream did not answer as it should. */
+  faults: number;
+  /** At each look: how many clients did not take what the server had for them. */
+  full: number[];
   /** The heap of the server at each look, in bytes. */
   heaps: number[];
   before: Figures;
@@ -46,21 +62,32 @@ export interface Soak {
 }
 
 /** How long the server may take to let go of its last streams, in milliseconds. */
-const LAST_MS = 20_000;
+const LAST_MS = 60_000;
 
-/** Keeps streams open on a server of its own. A fifth of the clients leaves, a tenth reads slowly. */
+/**
+ * Keeps streams open on a server of its own, whose model is a fault server. A fifth of the clients cuts its connection, a tenth reads slowly, and a third of the streams can be
+ * resumed: half of those who cut such a stream come back.
+ */
 export async function soak(options: SoakOptions): Promise<Soak> {
-  const { streams, seed, lookMs, ttlMs, onLook } = options;
-  const server = await forkedServer(new URL('process.ts', import.meta.url), { ttlMs }, ['--expose-gc']);
+  const { streams, seed, lookMs, ttlMs, orphanMs, onLook } = options;
+  const answer = upstream();
+  await using model = await faultServer({ always: answer });
+  const spec: SoakServerSpec = { ttlMs, orphanMs, baseURL: model.openaiBaseURL };
+  const server = await forkedServer(new URL('process.ts', import.meta.url), spec, ['--expose-gc']);
   try {
     const before = await asked(server, 'figures');
-    const load = new Load(server.url, options, randomOf(seed));
+    const urls = { plain: server.url, resumable: String(Reflect.get(server.told, 'resumable')) };
+    const load = new Load(urls, options, randomOf(seed));
     const heaps: number[] = [];
+    const full: number[] = [];
     const over = new AbortController();
     const looks = (async () => {
       while (await passed(lookMs, over.signal)) {
         const figures = await asked(server, 'figures');
         heaps.push(figures.heap);
+        full.push(figures.full);
+        // What it has recorded is not looked at.
+        forget(model);
         onLook?.(figures, load.begun);
       }
     })();
@@ -69,26 +96,34 @@ export async function soak(options: SoakOptions): Promise<Soak> {
     await looks;
     const after = await settled(server);
     const closed = await asked(server, 'close');
-    const { ends, begun, leaving, slow } = load;
-    return { ends, begun, leaving, slow, heaps, before, after, closed };
+    return { ...load.told(), full, heaps, before, after, closed };
   } finally {
     await server.kill();
   }
 }
 
+/** Empties the records of the upstream, which would grow. Requests that run go on. */
+function forget(model: FaultServer): void {
+  model.assertDrained();
+  model.reset();
+}
+
 /** The clients of a soak. */
 class Load {
   begun = 0;
-  leaving = 0;
-  slow = 0;
-  readonly ends: Record<string, number> = {};
-  readonly #url: string;
+  #leaving = 0;
+  #back = 0;
+  #slow = 0;
+  #resumable = 0;
+  #faults = 0;
+  readonly #ends: Record<string, number> = {};
+  readonly #urls: { plain: string; resumable: string };
   readonly #options: SoakOptions;
   readonly #random: Random;
   readonly #began = performance.now();
 
-  constructor(url: string, options: SoakOptions, random: Random) {
-    this.#url = url;
+  constructor(urls: { plain: string; resumable: string }, options: SoakOptions, random: Random) {
+    this.#urls = urls;
     this.#options = options;
     this.#random = random;
   }
@@ -96,10 +131,21 @@ class Load {
   /** One stream after the other. */
   async lane(): Promise<void> {
     while (!this.#isOver()) {
-      const reader = this.#reader();
-      const end = await readStream(this.#url, reader).catch((error: unknown) => `failed: ${String(error)}`);
-      this.ends[end] = (this.ends[end] ?? 0) + 1;
+      const number = this.begun++;
+      const isResumable = number % 3 === 0;
+      const reader = this.#reader(number, isResumable);
+      this.#count(reader, isResumable);
+      const url = isResumable ? this.#urls.resumable : this.#urls.plain;
+      const end = await readStream(url, reader).catch((error: unknown) => `failed: ${String(error)}`);
+      this.#ends[end] = (this.#ends[end] ?? 0) + 1;
     }
+  }
+
+  told(): Pick<Soak, 'ends' | 'begun' | 'leaving' | 'back' | 'slow' | 'resumable' | 'faults'> {
+    return {
+      ...{ ends: this.#ends, begun: this.begun, leaving: this.#leaving, back: this.#back },
+      ...{ slow: this.#slow, resumable: this.#resumable, faults: this.#faults },
+    };
   }
 
   #isOver(): boolean {
@@ -107,21 +153,45 @@ class Load {
     return this.begun >= total || performance.now() - this.#began >= seconds * 1_000;
   }
 
-  #reader(): Reader {
+  #reader(number: number, isResumable: boolean): Reader {
     const random = this.#random;
-    const number = this.begun++;
+    const { everyMs, slow } = this.#options;
     const pieces = Math.floor(between(random, 20, 120));
     const leaves = number % 5 === 0;
+    const comesBack = leaves && isResumable && number % 2 === 0;
     const isSlow = number % 10 === 1;
-    if (leaves) this.leaving += 1;
-    if (isSlow) this.slow += 1;
+    const fault = FAULTS[number % 37];
+    const bytes = isResumable ? Math.min(slow.bytes, MOST_KEPT) : slow.bytes;
+    const wish: Wish = { number, pieces, characters: 20, everyMs, ...(fault !== undefined && { fault }) };
     return {
-      wish: { pieces, characters: isSlow ? 4_000 : 20, everyMs: this.#options.everyMs },
+      // A slow one gets much at once, so that its connection is full.
+      wish: isSlow ? { ...wish, characters: Math.ceil(bytes / pieces), everyMs: 10 } : wish,
       leavesAfter: leaves ? Math.floor(random() * pieces) : undefined,
-      pauseMs: isSlow ? between(random, 0.5, 2.5) * this.#options.everyMs : 0,
+      backAfterMs: comesBack ? between(random, 0, this.#options.orphanMs / 10) : undefined,
+      slow: isSlow
+        ? {
+            firstMs: between(random, slow.firstMs / 2, slow.firstMs),
+            everyBytes: bytes / 4,
+            pauseMs: between(random, slow.firstMs / 20, slow.firstMs / 5),
+          }
+        : undefined,
     };
   }
+
+  #count({ wish, leavesAfter, backAfterMs, slow }: Reader, isResumable: boolean): void {
+    if (leavesAfter !== undefined) this.#leaving += 1;
+    if (backAfterMs !== undefined) this.#back += 1;
+    if (slow !== undefined) this.#slow += 1;
+    if (isResumable) this.#resumable += 1;
+    if (wish.fault !== undefined) this.#faults += 1;
+  }
 }
+
+/** How much a slow client of a resumable stream gets at most, in bytes: of more, a log drops the oldest part before the client has read it. */
+const MOST_KEPT = 3_000_000;
+
+/** The faults of the upstream, by the number of a stream. */
+const FAULTS: Readonly<Record<number, Wish['fault']>> = { 7: 'refused', 18: 'reset', 29: 'truncated' };
 
 /** Waits so long. Resolves to false if it was over before. */
 async function passed(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -10,18 +10,30 @@ const TOTAL = 200;
 
 describe(`a soak of a server (SLUICE_SEED=${seed})`, () => {
   test('leaves no socket, timer, listener or rejection behind: 200 streams, a fifth left by clients, a tenth read slowly', async () => {
-    const told = await soak({ streams: 40, total: TOTAL, everyMs: 2, lookMs: 1_000, ttlMs: 1_000, seed });
+    const told = await soak({
+      ...{ streams: 40, total: TOTAL, everyMs: 2, lookMs: 100, ttlMs: 30_000, orphanMs: 10_000, seed },
+      slow: { bytes: 8_000_000, firstMs: 1_000 },
+    });
     expect(problemsOf(told)).toEqual([]);
-    expect([told.begun, told.leaving, told.slow]).toEqual([TOTAL, TOTAL / 5, TOTAL / 10]);
-    expect(told.ends['completed']).toBeGreaterThanOrEqual(TOTAL - TOTAL / 5);
+    const { begun, leaving, back, slow, resumable, faults, ends } = told;
+    expect([begun, leaving, back, slow, resumable, faults]).toEqual([
+      TOTAL,
+      TOTAL / 5,
+      7,
+      TOTAL / 10,
+      67,
+      16,
+    ]);
+    expect(ends['completed after it came back']).toBe(7);
+    expect(ends['completed']).toBeGreaterThanOrEqual(TOTAL - TOTAL / 5);
   }, 180_000);
 });
 
 describe('the verdict of a soak', () => {
-  const none = { heap: 0, sockets: 0, timers: 0, listeners: 3, rejections: [] };
+  const none = { heap: 0, sockets: 0, timers: 0, listeners: 3, full: 0, rejections: [] };
   const good: Soak = {
     ends: { completed: 8, left: 2 },
-    ...{ begun: 10, leaving: 2, slow: 1 },
+    ...{ begun: 10, leaving: 2, back: 0, slow: 1, resumable: 0, faults: 0, full: [0, 1] },
     heaps: Array.from({ length: 9 }, () => 100_000_000),
     ...{ before: none, after: none, closed: none },
   };
@@ -37,6 +49,10 @@ describe('the verdict of a soak', () => {
       '1 timers after the end',
       'unhandled: Error: late',
     ]);
+  });
+
+  test('says so if the slow clients were too fast for their connections', () => {
+    expect(problemsOf({ ...good, full: [0, 0] })).toEqual(['no slow client was ever behind']);
   });
 
   test('compares the heap of the last third with that of the second, and only if there are enough looks', () => {

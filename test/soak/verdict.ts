@@ -7,6 +7,9 @@ const MARGIN_BYTES = 2 * 1024 * 1024;
 /** Fewer looks say nothing of the heap. */
 const FEWEST_LOOKS = 9;
 
+/** How a stream may end. */
+const GOOD_ENDS: ReadonlySet<string> = new Set(['completed', 'completed after it came back', 'left']);
+
 /** The mean heap of each third of a soak, in bytes. Undefined: there were too few looks. */
 export function thirdsOf(heaps: readonly number[]): [number, number, number] | undefined {
   if (heaps.length < FEWEST_LOOKS) return undefined;
@@ -18,9 +21,9 @@ export function thirdsOf(heaps: readonly number[]): [number, number, number] | u
 }
 
 /** What a soak did not keep to, as texts. */
-export function problemsOf({ ends, before, after, closed, heaps }: Soak): string[] {
+export function problemsOf({ ends, before, after, closed, heaps, full }: Soak): string[] {
   const problems = Object.entries(ends)
-    .filter(([end]) => end !== 'completed' && end !== 'left')
+    .filter(([end]) => !GOOD_ENDS.has(end))
     .map(([end, count]) => `${count} streams: ${end}`);
   for (const [when, figures] of Object.entries({ 'after the last stream': after, 'after the end': closed })) {
     if (figures.sockets > 0) problems.push(`${figures.sockets} sockets ${when}`);
@@ -29,6 +32,7 @@ export function problemsOf({ ends, before, after, closed, heaps }: Soak): string
       problems.push(`${figures.listeners - before.listeners} listeners more ${when}`);
   }
   problems.push(...closed.rejections.map((rejection) => `unhandled: ${rejection}`));
+  if (full.every((count) => count === 0)) problems.push('no slow client was ever behind');
   const [, second, third] = thirdsOf(heaps) ?? [0, Infinity, 0];
   if (third > second * (1 + MARGIN) + MARGIN_BYTES)
     problems.push(`the heap grew from ${Math.round(second)} to ${Math.round(third)} bytes`);

@@ -7,6 +7,8 @@ import { endsWithUs } from './ends-with-us.ts';
 export interface ForkedServer {
   /** Its address. */
   readonly url: string;
+  /** All that it answered. */
+  readonly told: object;
   readonly process: ChildProcess;
   /** Kills it (`SIGKILL`). Resolves when it is gone. */
   kill(): Promise<void>;
@@ -37,6 +39,7 @@ export async function forkedServer(
     throw new Error(`A server did not start: ${String(Reflect.get(Object(said), 'error'))}`);
   return {
     url,
+    told: Object(said),
     process: child,
     async kill() {
       child.kill('SIGKILL');
