@@ -45,6 +45,8 @@ class Watch {
   /** The first thing that was not as it should be. */
   wrong: string | undefined;
   #pieces = 0;
+  /** After so many it takes nothing more. */
+  #most = Infinity;
   #outcome: unknown;
 
   constructor(wish: Wish) {
@@ -54,6 +56,7 @@ class Watch {
   /** Reads to the end, or up to so many pieces. */
   async read(request: RawRequest, { slow }: Reader, leavesAfter: number | undefined): Promise<void> {
     this.hasLeft = false;
+    this.#most = leavesAfter ?? Infinity;
     const { status, headers, pieces } = await rawStream(request);
     this.id = headers.get('x-sluice-stream') ?? '';
     if (status !== 200) this.wrong ??= `status ${status}`;
@@ -64,10 +67,7 @@ class Watch {
       if (slow !== undefined) await delay(slow.firstMs);
       for await (const piece of pieces) {
         parser.feed(decoder.decode(piece, { stream: true }));
-        if (leavesAfter !== undefined && this.#pieces >= leavesAfter) {
-          this.hasLeft = true;
-          return;
-        }
+        if (this.hasLeft) return;
         untilPause -= piece.length;
         if (untilPause > 0 || slow === undefined) continue;
         untilPause = slow.everyBytes;
@@ -81,6 +81,7 @@ class Watch {
   }
 
   #take({ data, id = '' }: EventSourceMessage): void {
+    if (this.hasLeft) return;
     const item: object = Object(JSON.parse(data));
     this.lastId = id;
     const type: unknown = Reflect.get(item, 'type');
@@ -91,5 +92,6 @@ class Watch {
     const content: unknown = Reflect.get(item, 'content');
     if (content !== pieceOf(this.#pieces, this.#wish)) this.wrong ??= `other text at ${this.#pieces}`;
     this.#pieces += 1;
+    this.hasLeft = this.#pieces > this.#most;
   }
 }

@@ -29,13 +29,13 @@ const told = await soak({
   slow: { bytes: 8_000_000, firstMs: 20_000 },
   onLook: ({ heap, sockets, timers, listeners, full }, begun) =>
     console.log(
-      `${begun} streams begun: heap ${mb(heap)}, ${sockets} sockets, ${full} of them full, ${timers} timers, ${listeners} listeners`,
+      `${begun} streams begun: heap ${mb(heap)}, ${sockets} sockets, up to ${full} full, ${timers} timers, ${listeners} listeners`,
     ),
 });
 const { begun, leaving, back, slow, resumable, faults } = told;
 console.log(`\n${begun} streams, ${resumable} of them resumable, ${faults} with a fault upstream`);
 console.log(`  ${leaving} cut by their clients, ${back} of these came back; ${slow} read slowly`);
-console.log(`  connections that were full at a look: ${Math.max(...told.full)} at most`);
+console.log(`  connections that were full at once: ${Math.max(...told.full)} at most`);
 for (const [end, count] of Object.entries(told.ends)) console.log(`  ${end}: ${count}`);
 const thirds = thirdsOf(told.heaps)?.map(mb).join(', ') ?? 'too few looks';
 console.log(`  mean heap of each third: ${thirds}`);

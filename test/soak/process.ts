@@ -17,7 +17,7 @@ export interface Figures {
   timers: number;
   /** Listeners of the process. */
   listeners: number;
-  /** Connections of clients whose buffers are full: the system takes no more for them. */
+  /** Connections of clients whose buffers are full, so that the system takes no more for them: the most at once since the figures before. */
   full: number;
   /** Rejections that nobody handled, as texts. */
   rejections: string[];
@@ -40,19 +40,30 @@ const rejections: string[] = [];
 
 /** The connections of clients that have sent a request. */
 const clients = new Set<Socket>();
+let mostFull = 0;
+
+/** How often it is looked for connections that are full, in milliseconds. */
+const SAMPLE_MS = 50;
+
+function sample(): void {
+  const full = [...clients].filter(({ writableLength }) => writableLength > 0).length;
+  mostFull = Math.max(mostFull, full);
+}
 
 function figures(): Figures {
   const { gc } = globalThis;
   if (gc === undefined) throw new Error('Start node with --expose-gc.');
   gc();
   gc();
+  const full = mostFull;
+  mostFull = 0;
   const held = process.getActiveResourcesInfo();
   return {
     heap: process.memoryUsage().heapUsed,
     sockets: held.filter((kind) => kind === 'TCPSocketWrap').length,
     timers: held.filter((kind) => kind === 'Timeout').length,
     listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
-    full: [...clients].filter(({ writableLength }) => writableLength > 0).length,
+    full,
     rejections,
   };
 }
@@ -90,6 +101,7 @@ async function serve({ ttlMs, orphanMs, baseURL }: SoakServerSpec): Promise<void
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
   process.on('unhandledRejection', (reason) => rejections.push(String(reason)));
   process.on('disconnect', () => process.exit(0));
+  setInterval(sample, SAMPLE_MS).unref();
   subscribe('http.server.request.start', (told) => {
     const { socket } = told as { socket: Socket };
     clients.add(socket);

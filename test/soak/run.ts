@@ -50,7 +50,7 @@ export interface Soak {
   resumable: number;
   /** How many requests the upstream did not answer as it should. */
   faults: number;
-  /** At each look: how many clients did not take what the server had for them. */
+  /** Between looks: how many clients at once did not take what the server had for them. */
   full: number[];
   /** The heap of the server at each look, in bytes. */
   heaps: number[];
@@ -96,6 +96,7 @@ export async function soak(options: SoakOptions): Promise<Soak> {
     await looks;
     const after = await settled(server);
     const closed = await asked(server, 'close');
+    full.push(after.full);
     return { ...load.told(), full, heaps, before, after, closed };
   } finally {
     await server.kill();

@@ -11,7 +11,7 @@ const TOTAL = 200;
 describe(`a soak of a server (SLUICE_SEED=${seed})`, () => {
   test('leaves no socket, timer, listener or rejection behind: 200 streams, a fifth left by clients, a tenth read slowly', async () => {
     const told = await soak({
-      ...{ streams: 40, total: TOTAL, everyMs: 2, lookMs: 100, ttlMs: 30_000, orphanMs: 10_000, seed },
+      ...{ streams: 40, total: TOTAL, everyMs: 2, lookMs: 2_000, ttlMs: 30_000, orphanMs: 10_000, seed },
       slow: { bytes: 8_000_000, firstMs: 1_000 },
     });
     expect(problemsOf(told)).toEqual([]);
