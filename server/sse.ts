@@ -13,6 +13,7 @@ import type { NodeResponse } from './send/node-sink.ts';
 import { openStream } from './send/opening.ts';
 import type { Opening } from './send/opening.ts';
 import { sendStream } from './send/send-stream.ts';
+import type { Sink } from './send/send-stream.ts';
 import { socketSink } from './send/socket-sink.ts';
 import type { SocketLike } from './send/socket-sink.ts';
 import { webSink } from './send/web-sink.ts';
@@ -37,6 +38,11 @@ export interface SendOptions {
   headers?: Readonly<Record<string, string>> | undefined;
   /** The client has everything up to this event: the header `Last-Event-ID` as it came. */
   lastEventId?: string | undefined;
+  /**
+   * What the ids of events end with, such as `@turn-1`: an `EventSource` comes back with the last one and the same address, which does not name the stream. It begins with `@`, and has
+   * no line breaks. Default: nothing.
+   */
+  idSuffix?: string | undefined;
   /**
    * How long the status waits for the first chunk, in milliseconds. An error that comes before has a status of its own; after that the headers are sent, and errors are
    * events. Default: 5,000.
@@ -63,6 +69,10 @@ const sendSchema = z.strictObject({
   requestId: z.string().min(1).optional(),
   headers: z.record(z.string(), z.string()).optional(),
   lastEventId: z.string().optional(),
+  idSuffix: z
+    .string()
+    .regex(/^@[\w.!~*'()%-]+$/, 'give @ and a text as encodeURIComponent() makes it')
+    .optional(),
   statusWaitMs: option.timerMs().default(5_000),
   heartbeatMs: option.timerMs().min(1).default(8_000),
   slowClientMs: option.timerMs().default(30_000),
@@ -92,7 +102,7 @@ export async function sseResponse(stream: Sendable, options: SseOptions = {}): P
     return Response.json(body, { status, headers });
   }
   const { sink, body } = webSink(sending.format.heartbeat, () => sending.leave());
-  void sendStream(sending.stream, opening, sending.fold, sink, sending.settings);
+  void sendStream(sending.stream, opening, sending.fold, sending.named(sink), sending.settings);
   return new Response(body, { headers: sending.headers });
 }
 
@@ -125,7 +135,7 @@ export async function pipeToNode(
       sending.stream,
       opening,
       sending.fold,
-      nodeSink(response, sending.format.heartbeat),
+      sending.named(nodeSink(response, sending.format.heartbeat)),
       sending.settings,
     );
   } finally {
@@ -154,7 +164,7 @@ export async function pipeToWebSocket(
       sending.stream,
       { items: [] },
       sending.fold,
-      socketSink(socket, sending.id, sending.format.name === 'agent'),
+      sending.named(socketSink(socket, sending.id, sending.format.name === 'agent')),
       sending.settings,
     );
   } finally {
@@ -169,6 +179,7 @@ class Sending {
   readonly fold: EventFold;
   readonly id: string;
   readonly settings: { statusWaitMs: number; heartbeatMs: number; slowClientMs: number };
+  readonly #idSuffix: string | undefined;
   readonly #requestId: string;
   readonly #retries: number;
   readonly #headers: Readonly<Record<string, string>>;
@@ -182,6 +193,7 @@ class Sending {
     this.stream = isSent(stream) ? stream : liveStream(stream, { turnId: this.id });
     this.format = formatOf(options.format ?? 'sluice');
     this.fold = new EventFold(this.format, options.encoder ?? {}, after);
+    this.#idSuffix = settings.idSuffix;
     this.#requestId = settings.requestId ?? crypto.randomUUID();
     this.#retries = settings.retries;
     this.#headers = settings.headers ?? {};
@@ -198,6 +210,13 @@ class Sending {
       ...this.format.headers,
       ...this.#headers,
     };
+  }
+
+  /** The sink, with the ids that the client is to have. */
+  named(sink: Sink): Sink {
+    const suffix = this.#idSuffix;
+    if (suffix === undefined) return sink;
+    return { ...sink, event: (frame, id) => sink.event(frame, id === undefined ? id : id + suffix) };
   }
 
   async open(): Promise<Opening> {

@@ -13,6 +13,8 @@ export interface StreamAnswer {
   encoder: EncoderOptions;
   id: string;
   lastEventId?: string | undefined;
+  /** What the ids of events end with, for a client that comes back with nothing else than such an id. Default: nothing. */
+  idSuffix?: string | undefined;
 }
 
 /** Tells the adapter of Node that the answer was written already. */

@@ -1,13 +1,16 @@
 import type { WSContext, WSEvents } from 'hono/ws';
 import * as z from 'zod';
 import { Timer } from '../../src/kit/index.ts';
-import type { Place } from '../callers/places.ts';
 import { sentError } from '../formats/errors.ts';
 import type { Format } from '../formats/format.ts';
-import { RequestError } from '../requests/request-error.ts';
+import type { StreamKey } from '../log/chunk-log.ts';
+import { RequestError, fieldError } from '../requests/request-error.ts';
 import type { SocketLike } from '../send/socket-sink.ts';
 import { pipeToWebSocket } from '../sse.ts';
-import { agentTurn, decisionsTurn, editTurn, parsed, regenerateTurn } from './agent-request.ts';
+import type { SentStream } from '../stream/sent-stream.ts';
+import { agentTurn, decisionsTurn, editTurn, ownerOf, parsed, regenerateTurn } from './agent-request.ts';
+import { cursorIn } from './answer-read.ts';
+import { foundIn, joinedStream, textOfCursor } from './joined-stream.ts';
 import { logError } from './log-error.ts';
 import { stopTurn } from './stop-turn.ts';
 import { parseJson } from './read-json.ts';
@@ -24,8 +27,16 @@ const PING_EVERY_MS = 30_000;
 const TOO_LARGE = 1009;
 const NORMAL = 1000;
 
-const messageSchema = z.looseObject({ action: z.enum(['send_message', 'stop']) });
-const stopSchema = z.object({ stream: z.string().optional() });
+const messageSchema = z.looseObject({ action: z.enum(['send_message', 'join', 'stop']) });
+const org_id = z.string().max(200).optional();
+const id = z.string().min(1).max(200);
+const stopSchema = z.object({ stream: id.optional(), org_id });
+const joinSchema = z.object({
+  stream: id.optional(),
+  conversation_id: id.optional(),
+  last_event_id: z.string().optional(),
+  org_id,
+});
 const pathSchema = z.object({
   path: z
     .string()
@@ -46,8 +57,8 @@ export class SocketSession {
   readonly #service: Service;
   readonly #format: Format;
   readonly #include: ReadonlySet<string>;
-  /** The owners of the turns that run over the socket, by their ids. */
-  readonly #running = new Map<string, string>();
+  /** The streams that are sent over the socket. */
+  readonly #open = new Set<StreamKey>();
   readonly #idle: Timer;
   #pings: ReturnType<typeof setInterval> | undefined;
   #hasAnswered = true;
@@ -109,22 +120,26 @@ export class SocketSession {
   async #message(data: unknown): Promise<void> {
     const socket = this.#socket;
     if (socket === undefined) return;
-    this.#idle.start(IDLE_MS);
+    if (this.#open.size === 0) this.#idle.start(IDLE_MS);
     let stream: string | undefined;
     try {
       const body = this.#parse(data);
       if (body === undefined) return;
-      if (body.action === 'stop') {
-        this.#stop(parsed(stopSchema, body).stream);
-        return;
-      }
-      const { place } = await this.#service.counts.begin(this.#c.var.caller);
-      try {
-        const turn = this.#turnOf(body);
-        stream = turn.turnId;
-        await this.#send(turn, socket, place);
-      } finally {
-        place.end();
+      if (body.action === 'stop') await this.#stop(parsed(stopSchema, body));
+      else if (body.action === 'join') {
+        const asked = joinOf(body);
+        ({ stream } = asked);
+        await this.#join(asked, socket);
+      } else {
+        const { place } = await this.#service.counts.begin(this.#c.var.caller);
+        try {
+          const turn = this.#turnOf(body);
+          stream = turn.turnId;
+          const key = { owner: turn.owner, id: turn.turnId };
+          await this.#send(this.#service.turns.start(turn, place), key, socket);
+        } finally {
+          place.end();
+        }
       }
     } catch (error) {
       logError(this.#c, this.#service, error);
@@ -144,41 +159,73 @@ export class SocketSession {
 
   #turnOf(body: Record<string, unknown>): TurnRequest {
     const { path } = parsed(pathSchema, body);
-    const [kind, id = '', what] = path.split('/');
+    const [kind, segment = '', what] = path.split('/');
     if (kind === 'agent') {
       // The simplest message has the text as `message`.
       const { message, input = message } = body;
       return agentTurn(this.#c, this.#service, { ...body, input });
     }
     const turnOf = { regenerate: regenerateTurn, edit: editTurn }[what ?? ''] ?? decisionsTurn;
-    return turnOf(this.#c, this.#service, decodeURIComponent(id), body);
+    return turnOf(this.#c, this.#service, decodedSegment(segment), body);
   }
 
-  async #send(turn: TurnRequest, socket: SocketLike, place: Place): Promise<void> {
+  /** Sends a stream that was started before: one that is named, or the one that runs in a conversation. */
+  async #join(asked: z.output<typeof joinSchema>, socket: SocketLike): Promise<void> {
+    const { runs, turns, counts } = this.#service;
+    const owner = ownerOf(this.#c, this.#service, asked.org_id);
+    const after = cursorIn(asked.last_event_id, 'last_event_id');
+    const { stream: id, conversation_id: session } = asked;
+    if (id === undefined && session === undefined)
+      throw fieldError('stream', 'name the stream, or a conversation as conversation_id');
+    const answer =
+      id === undefined
+        ? await runs.join({ owner, id: session ?? '' }, { after })
+        : await runs.read({ owner, id }, { after });
+    const { key } = foundIn(answer);
+    const place = await counts.enter(this.#c.var.caller);
+    try {
+      const encoder = { include: this.#include };
+      const stream = await joinedStream(turns, answer, { format: this.#format, encoder, after, place });
+      if (stream === undefined)
+        throw new RequestError('not_found', 'The stream has ended, and there is no more of it.', {
+          status: 404,
+        });
+      await this.#send(stream, key, socket, textOfCursor(after));
+    } finally {
+      place.end();
+    }
+  }
+
+  async #send(stream: SentStream, key: StreamKey, socket: SocketLike, lastEventId?: string): Promise<void> {
     const { slowClientMs } = this.#service.settings;
-    const stream = this.#service.turns.start(turn, place);
-    this.#running.set(turn.turnId, turn.owner);
+    this.#open.add(key);
     this.#idle.stop();
     try {
       await pipeToWebSocket(stream, socket, {
         format: this.#format,
         encoder: { include: this.#include },
-        id: turn.turnId,
+        id: key.id,
         slowClientMs,
+        lastEventId,
       });
     } finally {
-      this.#running.delete(turn.turnId);
-      if (this.#running.size === 0 && this.#socket !== undefined) this.#idle.start(IDLE_MS);
+      this.#open.delete(key);
+      if (this.#open.size === 0 && this.#socket !== undefined) this.#idle.start(IDLE_MS);
     }
   }
 
-  /** Stops one turn of the socket, or all that run over it. */
-  #stop(stream: string | undefined): void {
-    for (const [turnId, owner] of this.#running)
-      if (stream === undefined || stream === turnId)
-        void stopTurn(this.#service, owner, turnId, 'stopped').catch((error: unknown) =>
-          logError(this.#c, this.#service, error),
-        );
+  /** Stops the turn that is named, wherever it runs, or all whose streams are sent over the socket. */
+  async #stop({ stream, org_id: organization }: z.output<typeof stopSchema>): Promise<void> {
+    const here = [...this.#open].filter(({ id }) => stream === undefined || id === stream);
+    const named =
+      stream === undefined || here.length > 0
+        ? []
+        : [{ owner: ownerOf(this.#c, this.#service, organization), id: stream }];
+    for (const key of [...here, ...named]) {
+      const { status } = await stopTurn(this.#service, key.owner, key.id, 'stopped');
+      if (status === 'unknown' && named.length > 0)
+        throw new RequestError('not_found', 'There is no such stream.', { status: 404 });
+    }
   }
 
   /** An error that comes before a turn has begun, in the form of the format. */
@@ -193,6 +240,31 @@ export class SocketSession {
         : [JSON.stringify({ type: 'error', ...bodyOf(this.#format, error, this.#c.var.requestId), stream })];
     for (const frame of frames) if (this.#socket?.readyState === 1) this.#socket.send(frame);
   }
+}
+
+/** What a message joins. The client of the package names the path of the stream instead, as it asks for it over HTTP. */
+function joinOf(body: Record<string, unknown>): z.output<typeof joinSchema> {
+  const { path, after, ...rest } = body;
+  if (path === undefined) return parsed(joinSchema, body);
+  const [, stream, conversation] = JOIN_PATH.exec(typeof path === 'string' ? path : '') ?? [];
+  const named =
+    stream === undefined
+      ? { conversation_id: decodedSegment(conversation) }
+      : { stream: decodedSegment(stream) };
+  return parsed(joinSchema, { ...rest, ...named, last_event_id: after });
+}
+
+/** The path of a stream, or of the stream of a conversation. */
+const JOIN_PATH = /^(?:streams\/([^/]{1,600})|conversations\/([^/]{1,600})\/stream)$/;
+
+/** A segment of a path as text. Throws `invalid_request`. */
+function decodedSegment(segment: string | undefined): string {
+  try {
+    if (segment !== undefined) return decodeURIComponent(segment);
+  } catch {
+    // It is not encoded as a path is.
+  }
+  throw fieldError('path', 'give the path of one of the routes, such as streams/<id>');
 }
 
 function bodyOf(format: Format, error: ReturnType<typeof sentError>, requestId: string): object {

@@ -2,14 +2,16 @@ import { RequestError } from '../../requests/request-error.ts';
 import { formatOf, isFormatName } from '../../send/formats.ts';
 import { agentFormat, summaryOf } from '../../formats/agent.ts';
 import type { SentEnd } from '../../stream/parts.ts';
-import type { SentItem, SentStream } from '../../stream/sent-stream.ts';
-import { agentTurn, parsed } from '../agent-request.ts';
+import { streamOfCursor, streamSuffix } from '../../stream/cursor.ts';
+import type { SentItem } from '../../stream/sent-stream.ts';
+import { agentTurn, ownerOf, parsed } from '../agent-request.ts';
 import { readJson } from '../read-json.ts';
 import { accumulated, answerStream, collected } from '../respond.ts';
 import type { Collected } from '../respond.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
 import type { TurnRequest } from '../turns.ts';
 import { limited } from '../guards.ts';
+import { answerRead, cursorOf } from '../answer-read.ts';
 import * as z from 'zod';
 
 /** What a client may ask for besides the usual events. */
@@ -36,13 +38,33 @@ export function agentRoutes(app: ServerApp, service: Service): void {
     return answerTurn(c, service, turn);
   });
   if (!getStream) return;
-  app.get(`${basePath}/agent/stream`, limited(service), async (c) => {
-    // A client that comes back must never start a turn again.
-    if (c.req.header('last-event-id') !== undefined) return new Response(null, { status: 204 });
-    const asked = parsed(getQuery, c.req.query());
-    const { prompt, ...rest } = asked;
-    return answerTurn(c, service, agentTurn(c, service, { ...rest, input: prompt }));
+  const path = `${basePath}/agent/stream`;
+  app.get(path, async (c, next) => {
+    const id = c.req.header('last-event-id') ?? c.req.query('last_event_id');
+    return id === undefined ? next() : answerAgain(c, service, id);
   });
+  app.get(path, limited(service), async (c) => {
+    const { prompt, ...rest } = parsed(getQuery, c.req.query());
+    const turn = agentTurn(c, service, { ...rest, input: prompt });
+    const { format, include } = wanted(c, service);
+    const stream = service.turns.start(turn, c.var.place);
+    const { turnId: id } = turn;
+    return answerStream(c, service, stream, { format, encoder: { include }, id, idSuffix: streamSuffix(id) });
+  });
+}
+
+/**
+ * A client that comes back to its stream never starts a turn again: it gets what it has missed, or 204 if there is nothing more. The id of its last event names the stream, because an
+ * `EventSource` has nothing else.
+ */
+async function answerAgain(c: ServerContext, service: Service, lastEventId: string): Promise<Response> {
+  const { turn_id, org_id } = parsed(getQuery.partial(), c.req.query());
+  const id = streamOfCursor(lastEventId) ?? turn_id;
+  const after = cursorOf(c);
+  if (id === undefined) return new Response(null, { status: 204 });
+  const { format, include } = wanted(c, service);
+  const answer = await service.runs.read({ owner: ownerOf(c, service, org_id), id }, { after });
+  return answerRead(c, service, answer, { format, include, after, none: 204, idSuffix: streamSuffix(id) });
 }
 
 const getQuery = z.object({
@@ -62,19 +84,10 @@ export function readBody(c: ServerContext, { settings }: Service): Promise<unkno
 
 /** Answers with the events of a turn, in the format that the query names. */
 export function answerTurn(c: ServerContext, service: Service, turn: TurnRequest): Promise<Response> {
-  return answerEvents(c, service, service.turns.start(turn, c.var.place), turn.turnId);
-}
-
-/** Answers with the events of a stream, in the format that the query names. */
-function answerEvents(
-  c: ServerContext,
-  service: Service,
-  stream: SentStream,
-  id: string,
-  lastEventId?: string,
-): Promise<Response> {
+  // First: a turn that was started has to be read.
   const { format, include } = wanted(c, service);
-  return answerStream(c, service, stream, { format, encoder: { include }, id, lastEventId });
+  const stream = service.turns.start(turn, c.var.place);
+  return answerStream(c, service, stream, { format, encoder: { include }, id: turn.turnId });
 }
 
 /** What the query says about the events: their format, and what is asked for besides the usual ones. */

@@ -10,7 +10,7 @@ import type { ServerApp, Service } from '../service.ts';
 import type { TurnRequest } from '../turns.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { readCompatible } from './compatible.ts';
-import { answerRead, cursorOf } from './streams.ts';
+import { answerRead, cursorOf } from '../answer-read.ts';
 
 const extra = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
 

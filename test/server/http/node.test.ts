@@ -9,8 +9,8 @@ import { memoryLog } from 'sluice/server/chunk-log';
 import type { Listening, ListenOptions, ServerOptions } from 'sluice/server';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
-import { WebSocket } from 'ws';
 import { eventsOf } from '../support.ts';
+import { talk } from './talk.ts';
 
 const STREAM = '/api/v1/agent/stream';
 
@@ -125,42 +125,6 @@ describe('over a socket', () => {
 });
 
 describe('WebSockets', () => {
-  interface Talk {
-    socket: WebSocket;
-    say: (message: unknown) => void;
-    /** The next message that has this type. */
-    heard: (type: string) => Promise<Record<string, unknown>>;
-  }
-
-  async function talk(
-    url: string,
-    protocols: string[] = [],
-    headers: Record<string, string> = {},
-  ): Promise<Talk> {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, protocols, { headers });
-    const messages: Record<string, unknown>[] = [];
-    const waiting: (() => void)[] = [];
-    socket.on('message', (data: Buffer) => {
-      messages.push(JSON.parse(data.toString()) as Record<string, unknown>);
-      for (const wake of waiting.splice(0)) wake();
-    });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve);
-      socket.once('error', reject);
-    });
-    return {
-      socket,
-      say: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-      async heard(type) {
-        for (;;) {
-          const at = messages.findIndex((message) => message['type'] === type);
-          if (at >= 0) return messages.splice(0, at + 1).at(-1) ?? {};
-          await new Promise<void>((resolve) => waiting.push(resolve));
-        }
-      },
-    };
-  }
-
   test('carry several turns on one connection', async () => {
     const { url, model } = await serve(['One', 'Two']);
     const { say, heard, socket } = await talk(url);
