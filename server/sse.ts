@@ -7,7 +7,13 @@ import type { Cursor } from './stream/cursor.ts';
 import { EventFold } from './stream/event-fold.ts';
 import { formatOf } from './send/formats.ts';
 import type { FormatName } from './send/formats.ts';
-import { EVENT_STREAM_HEADERS, REQUEST_ID_HEADER, STREAM_ID_HEADER, modelHeader } from './send/headers.ts';
+import {
+  EVENT_STREAM_HEADERS,
+  REQUEST_ID_HEADER,
+  STREAM_ID_HEADER,
+  modelHeader,
+  streamIdText,
+} from './send/headers.ts';
 import { nodeSink } from './send/node-sink.ts';
 import type { NodeResponse } from './send/node-sink.ts';
 import { openStream } from './send/opening.ts';
@@ -204,7 +210,7 @@ class Sending {
     return {
       ...EVENT_STREAM_HEADERS,
       ...(requestIdHeader !== undefined && { [requestIdHeader]: this.#requestId }),
-      [STREAM_ID_HEADER]: this.id,
+      [STREAM_ID_HEADER]: streamIdText(this.id),
       [REQUEST_ID_HEADER]: this.#requestId,
       ...modelHeader(this.stream.model),
       ...this.format.headers,

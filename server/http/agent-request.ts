@@ -9,8 +9,27 @@ import type { Served } from './pipelines.ts';
 import type { ServerContext, Service } from './service.ts';
 import type { TurnRequest } from './turns.ts';
 
+/** The longest id of a turn, and of a session, that a store takes, in bytes of UTF-8. */
+const MAX_TURN_ID_BYTES = 500;
+const MAX_SESSION_ID_BYTES = 512;
+
 /** Ids that clients make up. */
-export const id = z.string().min(1).max(200);
+export const id = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => isStorable(text, MAX_TURN_ID_BYTES), 'it is too long, or has half a character');
+
+/** The id in the path. Throws `not_found` if no store would keep anything under it. */
+export function idInPath(c: ServerContext): string {
+  const text = c.req.param('id') ?? '';
+  if (text !== '' && isStorable(text, MAX_SESSION_ID_BYTES)) return text;
+  throw new RequestError('not_found', 'There is nothing under this id.', { status: 404 });
+}
+
+function isStorable(text: string, maxBytes: number): boolean {
+  return text.isWellFormed() && new TextEncoder().encode(text).length <= maxBytes;
+}
 
 /** What every request that starts a turn may have. Unknown fields are left alone: clients send more than we read. */
 const common = z.object({

@@ -8,7 +8,7 @@ import { RequestError, fieldError } from '../requests/request-error.ts';
 import type { SocketLike } from '../send/socket-sink.ts';
 import { pipeToWebSocket } from '../sse.ts';
 import type { SentStream } from '../stream/sent-stream.ts';
-import { agentTurn, decisionsTurn, editTurn, ownerOf, parsed, regenerateTurn } from './agent-request.ts';
+import { agentTurn, decisionsTurn, editTurn, id, ownerOf, parsed, regenerateTurn } from './agent-request.ts';
 import { cursorIn } from './answer-read.ts';
 import { foundIn, joinedStream, textOfCursor } from './joined-stream.ts';
 import { logError } from './log-error.ts';
@@ -29,7 +29,6 @@ const NORMAL = 1000;
 
 const messageSchema = z.looseObject({ action: z.enum(['send_message', 'join', 'stop']) });
 const org_id = z.string().max(200).optional();
-const id = z.string().min(1).max(200);
 const stopSchema = z.object({ stream: id.optional(), org_id });
 const joinSchema = z.object({
   stream: id.optional(),

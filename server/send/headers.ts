@@ -7,8 +7,13 @@ export const EVENT_STREAM_HEADERS: Readonly<Record<string, string>> = {
   'x-accel-buffering': 'no',
 };
 
-/** The header with the id of the stream: what to ask for to come back, and to stop it. */
+/** The header with the id of the stream, as a part of a path has it: what to ask for to come back, and to stop it. */
 export const STREAM_ID_HEADER = 'x-sluice-stream';
+
+/** An id as a header may have it: clients make ids up, and a header takes few characters. */
+export function streamIdText(id: string): string {
+  return encodeURIComponent(id.toWellFormed());
+}
 
 /** The header with the server's id of the request, which its log has, too. */
 export const REQUEST_ID_HEADER = 'x-request-id';

@@ -24,7 +24,7 @@ export function parseCursor(id: string): Cursor {
 
 /** What the ids of a stream's events end with if they name it. */
 export function streamSuffix(id: string): string {
-  return `@${encodeURIComponent(id)}`;
+  return `@${encodeURIComponent(id.toWellFormed())}`;
 }
 
 /** The stream that the id of an event names. Undefined: it names none. */

@@ -38,7 +38,7 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
   app.post('/api/ag-ui/join', limited(service), async (c) => {
     const request = parseAgUi(await readCompatible(c, service));
     const owner = ownerOf(c, service, parsed(query, c.req.query()).org_id);
-    const answer = await service.runs.join({ owner, id: request.threadId });
+    const answer = await service.runs.join({ owner, id: parsed(id, request.threadId) });
     if (answer.as !== 'stream')
       throw new RequestError('not_found', 'Nothing runs in this thread.', { status: 404 });
     const { key } = answer;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { OpenSession, PipelineStore, SessionKey } from '../../../src/index.ts';
-import { RequestError } from '../../requests/request-error.ts';
-import { decisionsTurn, editTurn, ownerOf, parsed, regenerateTurn } from '../agent-request.ts';
+import { isSluiceError } from '../../../src/index.ts';
+import { RequestError, fieldError } from '../../requests/request-error.ts';
+import { decisionsTurn, editTurn, idInPath, ownerOf, parsed, regenerateTurn } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
 import { answerTurn, answerWhole, readBody } from './agent.ts';
@@ -21,7 +22,14 @@ export function conversationRoutes(app: ServerApp, service: Service): void {
   app.get(base, async (c) => {
     const { cursor, limit } = parsed(listQuery, c.req.query());
     const { store } = served(c, service).pipeline;
-    const { sessions, cursor: next } = await store.list({ owner: owner(c, service), limit, cursor });
+    const { sessions, cursor: next } = await store
+      .list({ owner: owner(c, service), limit, cursor })
+      .catch((error: unknown) => {
+        // It is made by the store, so nobody else knows what is wrong with it.
+        if (cursor !== undefined && isSluiceError(error) && error.code === 'invalid_options')
+          throw fieldError('cursor', 'give the one of the last answer, of the same caller');
+        throw error;
+      });
     return c.json({
       conversations: sessions.map(({ id, version, updatedAt }) => ({ id, version, updated_at: updatedAt })),
       cursor: next,
@@ -59,7 +67,7 @@ export function conversationRoutes(app: ServerApp, service: Service): void {
   for (const [name, turnOf] of Object.entries(turns))
     app.post(`${one}/${name}`, limited(service), async (c) => {
       const body = await readBody(c, service);
-      const turn = turnOf(c, service, c.req.param('id') ?? '', body);
+      const turn = turnOf(c, service, idInPath(c), body);
       await known(turn.served.pipeline.store, turn.session ?? '');
       return wantsWhole(c) ? answerWhole(c, service, turn) : answerTurn(c, service, turn);
     });
@@ -84,7 +92,7 @@ async function existing(
   c: ServerContext,
   service: Service,
 ): Promise<{ key: SessionKey; store: PipelineStore; session: OpenSession }> {
-  const id = c.req.param('id') ?? '';
+  const id = idInPath(c);
   const { store } = served(c, service).pipeline;
   const key = { owner: owner(c, service), id };
   return { key, store, session: await known(store, key) };

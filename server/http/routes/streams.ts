@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { RequestError } from '../../requests/request-error.ts';
 import type { StopAnswer } from '../../resumable/resumable.ts';
-import { ownerOf, parsed } from '../agent-request.ts';
+import { id, idInPath, ownerOf, parsed } from '../agent-request.ts';
 import { answerRead, cursorOf } from '../answer-read.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
 import { stopConversation, stopTurn } from '../stop-turn.ts';
@@ -12,7 +12,7 @@ const reason = z
   .regex(/^[\w .:,-]{1,100}$/, 'give one line of at most 100 plain characters')
   .default('stopped');
 const stopBody = z.object({ reason, org_id: z.string().optional() });
-const stopConversationBody = stopBody.extend({ stream: z.string().min(1).max(200).optional() });
+const stopConversationBody = stopBody.extend({ stream: id.optional() });
 
 /** Coming back to a stream, joining the one of a conversation, and stopping both. */
 export function streamRoutes(app: ServerApp, service: Service): void {
@@ -21,14 +21,14 @@ export function streamRoutes(app: ServerApp, service: Service): void {
 
   app.get(`${basePath}/streams/:id`, async (c) => {
     const { format, include } = wanted(c, service);
-    const key = { owner: ownerOf(c, service, c.req.query('org_id')), id: c.req.param('id') };
+    const key = { owner: ownerOf(c, service, c.req.query('org_id')), id: idInPath(c) };
     const after = cursorOf(c);
     return answerRead(c, service, await runs.read(key, { after }), { format, include, after, none: 404 });
   });
 
   app.get(`${basePath}/conversations/:id/stream`, async (c) => {
     const { format, include } = wanted(c, service);
-    const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: c.req.param('id') };
+    const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: idInPath(c) };
     const after = cursorOf(c);
     // Nothing runs: there is nothing to wait for.
     return answerRead(c, service, await runs.join(session, { after }), { format, include, after, none: 204 });
@@ -37,12 +37,12 @@ export function streamRoutes(app: ServerApp, service: Service): void {
   app.post(`${basePath}/streams/:id/stop`, async (c) => {
     const asked = parsed(stopBody, await optionalBody(c, service));
     const owner = ownerOf(c, service, asked.org_id);
-    return answerStop(c, await stopTurn(service, owner, c.req.param('id'), asked.reason));
+    return answerStop(c, await stopTurn(service, owner, idInPath(c), asked.reason));
   });
 
   app.post(`${basePath}/conversations/:id/stop`, async (c) => {
     const asked = parsed(stopConversationBody, await optionalBody(c, service));
-    const session = { owner: ownerOf(c, service, asked.org_id), id: c.req.param('id') };
+    const session = { owner: ownerOf(c, service, asked.org_id), id: idInPath(c) };
     return answerStop(c, await stopConversation(service, session, asked.stream, asked.reason));
   });
 }

@@ -3,7 +3,7 @@ import { uiMessageFormat } from '../../formats/ui-message.ts';
 import { isRecord } from '../../requests/read.ts';
 import { RequestError } from '../../requests/request-error.ts';
 import { parseUiMessages } from '../../requests/ui-message.ts';
-import { id, ownerOf, parsed } from '../agent-request.ts';
+import { id, idInPath, ownerOf, parsed } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { answerStream } from '../respond.ts';
 import type { ServerApp, Service } from '../service.ts';
@@ -54,7 +54,7 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
   });
 
   app.get('/api/chat/:id/stream', async (c) => {
-    const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: c.req.param('id') };
+    const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: idInPath(c) };
     const after = cursorOf(c);
     const { version, pipeline } = parsed(resumed, c.req.query());
     const clientTools = new Set(table.named(pipeline).clientTools);
