@@ -71,8 +71,16 @@ describe.skipIf(!hasChromium())('what a model writes', () => {
       .evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
     for (const link of links) expect(link).toMatch(/^(?:https?:|mailto:)|^$/);
     expect(
-      await page.locator('.message :is(script, iframe, style, form, svg, math, meta, base, link)').count(),
+      await page
+        .locator('.message :is(script, iframe, style, form, svg:not(.glyph), math, meta, base, link)')
+        .count(),
     ).toBe(0);
+    // The icons are the page's own.
+    for (const shape of await page.locator('.message svg.glyph > *').all())
+      expect(await shape.evaluate(({ tagName, attributes }) => [tagName, attributes.length])).toEqual([
+        'path',
+        expect.any(Number),
+      ]);
     expect(await page.locator('#prompt').count()).toBe(1);
     // The policy of the page has refused nothing, because nothing was tried.
     expect(problems).toEqual([]);

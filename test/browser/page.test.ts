@@ -213,10 +213,49 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await page.locator('#failure').waitFor();
     const said = await page.locator('#failure').innerText();
     expect(said).not.toContain('secret');
-    expect(said).toMatch(/\((middleware|server)/);
-    await ask(page, 'Again');
+    expect(said).toMatch(/^The .*\. (middleware|server) · \S+/);
+    expect(await page.locator('.waterfall li').allInnerTexts()).toEqual([
+      expect.stringMatching(/call 1[^]*failed/),
+    ]);
+    await page.getByRole('button', { name: 'Try again' }).click();
     await page.locator('#messages').getByText('Fine now.').waitFor();
     expect(await page.locator('#failure').isHidden()).toBe(true);
+    expect(await page.locator('.message').count()).toBe(2);
+  });
+
+  test('offers no second try where there is no message that could be answered again', async () => {
+    await using stage = await browserStage(['One', 'Two'], { limits: { requestsPerMinute: 1 } });
+    await using opened = await open(stage.url);
+    const { page } = opened;
+    await ask(page, 'Hi');
+    await page.locator('#messages').getByText('One').waitFor();
+    await ended(page);
+    await ask(page, 'Again');
+    await page.locator('#failure').waitFor();
+    expect(await page.locator('#failure').innerText()).toContain('rate_limited');
+    expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0);
+  });
+
+  test('shows a table that is wider than the chat with whole words, and a list with its numbers', async () => {
+    const wide = ['a rather long heading', 'one more of them', 'and yet another one', 'the last one'];
+    const table = `| cost | ${wide.join(' | ')} |\n|---:|${'---|'.repeat(4)}\n| $0.0123 | ${wide.join(' | ')} |`;
+    await using stage = await browserStage([`${table}\n\n7. seven\n8. eight`]);
+    await using opened = await open(stage.url, { viewport: { width: 390, height: 844 } });
+    const { page, problems } = opened;
+    await ask(page, 'Hi');
+    await ended(page);
+    const price = page.getByRole('cell', { name: '$0.0123' });
+    const { lines, align } = await price.evaluate((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return { lines: range.getClientRects().length, align: getComputedStyle(cell).textAlign };
+    });
+    expect({ lines, align }).toEqual({ lines: 1, align: 'right' });
+    const scrolls = await page.locator('.table').evaluate((frame) => frame.scrollWidth > frame.clientWidth);
+    expect(scrolls).toBe(true);
+    expect(await page.evaluate(() => document.body.scrollWidth)).toBe(390);
+    expect(await page.locator('.markdown ol').getAttribute('start')).toBe('7');
+    expect(problems).toEqual([]);
   });
 
   test('lists all events, filters them and copies what is left', async () => {
@@ -232,11 +271,13 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
       'connection',
       'thinking',
       'content',
-      'content',
       'done',
     ]);
+    // The pieces of one text are one row, which tells each of them with its time.
     await page.getByLabel('Kind of events').selectOption('content');
-    expect(await rows.count()).toBe(2);
+    expect(await rows.locator('summary').innerText()).toMatch(/content\s*×2\s*One two/);
+    await rows.locator('summary').click();
+    expect(await rows.locator('pre').innerText()).toMatch(/^[\d.]+ {2}"One"\n[\d.]+ {2}" two"$/);
     await page.getByLabel('Text in events').fill('TWO');
     expect(await rows.count()).toBe(1);
     await rows.locator('summary').click();

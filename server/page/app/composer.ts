@@ -1,12 +1,19 @@
 import type { ChatState } from '../../../client/index.ts';
-import { byId } from './dom.ts';
+import { byId, setText } from './dom.ts';
 
 /** What the composer asks for. */
 export interface ComposerActions {
   send(text: string): void;
   stop(): void;
   resume(): void;
+  again(): void;
 }
+
+/** Errors of requests that the server did not take: there is no message on it that could be answered again. */
+const UNANSWERABLE: ReadonlySet<string> = new Set([
+  ...['authentication', 'permission', 'invalid_request', 'not_found', 'conflict'],
+  ...['rate_limited', 'queue_full', 'session_busy', 'shutting_down'],
+]);
 
 /** The field for the prompt with its buttons. */
 export class Composer {
@@ -15,6 +22,7 @@ export class Composer {
   readonly #stop = byId('stop', HTMLButtonElement);
   readonly #resume = byId('resume', HTMLButtonElement);
   readonly #failure = byId('failure', HTMLElement);
+  readonly #again = byId('again', HTMLButtonElement);
   #isBusy = false;
 
   constructor(actions: ComposerActions) {
@@ -35,6 +43,7 @@ export class Composer {
     });
     this.#stop.addEventListener('click', () => actions.stop());
     this.#resume.addEventListener('click', () => actions.resume());
+    this.#again.addEventListener('click', () => actions.again());
     document.addEventListener('keydown', (event) => {
       const isTyping =
         event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
@@ -48,7 +57,7 @@ export class Composer {
     });
   }
 
-  show({ status, error, turnId }: ChatState): void {
+  show({ status, error, turnId, messages }: ChatState): void {
     const wasBusy = this.#isBusy;
     this.#isBusy = status === 'sending' || status === 'streaming' || status === 'reconnecting';
     const hadFocus = document.activeElement;
@@ -62,16 +71,18 @@ export class Composer {
     const wait =
       error?.retryAfterMs === undefined ? '' : ` Try again in ${Math.ceil(error.retryAfterMs / 1_000)} s.`;
     this.fail(
-      error === undefined
-        ? undefined
-        : `${error.message}${wait} (${error.code}${error.requestId === undefined ? '' : `, ${error.requestId}`})`,
+      error === undefined ? undefined : `${error.message}${wait}`,
+      error === undefined ? '' : [error.code, error.requestId].filter(Boolean).join(' · '),
     );
+    this.#again.hidden = error === undefined || UNANSWERABLE.has(error.code) || messages.length === 0;
   }
 
   /** Says what is wrong; undefined: nothing. */
-  fail(why: string | undefined): void {
+  fail(why: string | undefined, details = ''): void {
     this.#failure.hidden = why === undefined;
-    if (this.#failure.textContent !== (why ?? '')) this.#failure.textContent = why ?? '';
+    this.#again.hidden = true;
+    setText(byId('failure-text', HTMLElement), why ?? '');
+    setText(byId('failure-details', HTMLElement), details);
   }
 
   /** Puts a text into the field, for its user to send. */

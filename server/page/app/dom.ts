@@ -1,3 +1,6 @@
+import { icon } from './icons.ts';
+import type { IconName } from './icons.ts';
+
 type Child = Node | string | undefined | false;
 
 /** What an element has besides its children: `class`, `text`, and attributes. False and undefined leave an attribute out. */
@@ -33,17 +36,21 @@ export function setText(element: Element, text: string): void {
 
 /** Copies text, and says on the button that it is done. */
 export async function copy(text: string, button: HTMLButtonElement): Promise<void> {
-  const label = button.textContent;
+  const word = button.querySelector('span') ?? button;
+  let said = 'Copied';
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = 'Copied';
   } catch {
     // Not allowed, or the page has no TLS.
-    button.textContent = 'Cannot copy';
+    said = 'Cannot copy';
   }
-  setTimeout(() => {
-    button.textContent = label;
-  }, 1_500);
+  setText(word, said);
+  setTimeout(() => setText(word, 'Copy'), 1_500);
+}
+
+/** A small button with an icon and a word. */
+export function smallButton(name: IconName, word: string): HTMLButtonElement {
+  return el('button', { type: 'button', class: 'quiet small' }, icon(name), el('span', { text: word }));
 }
 
 /** Runs work at most once a frame, with what is known then. Also in a tab that is not seen, where there are no frames. */

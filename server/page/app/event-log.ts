@@ -2,8 +2,10 @@ import { copy, el, setText } from './dom.ts';
 import { brief, count, pretty } from './format.ts';
 import type { ExecutionChunk } from './types.ts';
 
-/** How many events are on the page; older ones leave it, but stay in the copy. */
+/** How many rows are on the page; older ones leave it, but stay in the copy. */
 const MOST_SHOWN = 1_000;
+/** How many pieces of a row are told when it is opened: the newest. */
+const MOST_PIECES = 500;
 /** How many events are kept. */
 const MOST_KEPT = 50_000;
 
@@ -14,6 +16,8 @@ interface LoggedEvent {
   type: string;
   text: string;
   data: unknown;
+  /** Events with the same one that follow each other are pieces of one row. */
+  joins: string | undefined;
 }
 
 /** The parts of the page that the log is made of. */
@@ -35,6 +39,8 @@ export class EventLog {
   #next = 0;
   #isFollowed = true;
   readonly #kinds = new Set<string>();
+  /** The newest row, which may grow. */
+  #row: Row | undefined;
 
   constructor(on: LogElements) {
     this.#on = on;
@@ -55,7 +61,7 @@ export class EventLog {
   }
 
   chunk(chunk: ExecutionChunk, now: number): void {
-    this.#add(chunk.type, textOfChunk(chunk), chunk, now);
+    this.#add(chunk.type, textOfChunk(chunk), chunk, now, joinOf(chunk));
   }
 
   note(type: string, text: string, now: number): void {
@@ -67,19 +73,29 @@ export class EventLog {
     const { list, frame, counter } = this.#on;
     for (; this.#next < this.#events.length; this.#next++) {
       const event = this.#events[this.#next];
-      if (event !== undefined && this.#matches(event)) list.append(rowOf(event));
+      if (event !== undefined && this.#matches(event)) this.#draw(event);
     }
     while (list.children.length > MOST_SHOWN) list.firstElementChild?.remove();
     setText(counter, count(this.#events.length));
     if (this.#isFollowed) frame.scrollTop = frame.scrollHeight;
   }
 
-  #add(type: string, text: string, data: unknown, now: number): void {
+  #draw(event: LoggedEvent): void {
+    if (this.#row?.takes(event) === true) {
+      this.#row.add(event);
+      return;
+    }
+    this.#row = new Row(event);
+    this.#on.list.append(this.#row.element);
+  }
+
+  #add(type: string, text: string, data: unknown, now: number, joins?: string): void {
     if (!this.#kinds.has(type)) {
       this.#kinds.add(type);
       this.#on.kind.append(el('option', { value: type, text: type }));
     }
-    if (this.#events.length < MOST_KEPT) this.#events.push({ at: now - this.#startedAt, type, text, data });
+    if (this.#events.length < MOST_KEPT)
+      this.#events.push({ at: now - this.#startedAt, type, text, data, joins });
   }
 
   #matches({ type, text }: LoggedEvent): boolean {
@@ -92,12 +108,9 @@ export class EventLog {
 
   #redraw(): void {
     this.#on.list.replaceChildren();
+    this.#row = undefined;
     this.#next = 0;
     this.#isFollowed = true;
-    // Only what will stay is drawn.
-    const matching = this.#events.filter((event) => this.#matches(event));
-    this.#on.list.append(...matching.slice(-MOST_SHOWN).map(rowOf));
-    this.#next = this.#events.length;
     this.show();
   }
 
@@ -112,32 +125,85 @@ export class EventLog {
   }
 }
 
-function rowOf({ at, type, text, data }: LoggedEvent): HTMLElement {
-  const details = el(
-    'details',
-    {},
-    el(
-      'summary',
-      {},
-      el('time', { text: (at / 1_000).toFixed(3) }),
-      el('b', { text: type }),
-      el('span', { text: brief(text, 160) }),
-    ),
-  );
-  details.dataset['type'] = type;
-  details.addEventListener('toggle', () => {
-    if (details.children.length === 1) details.append(el('pre', { text: pretty(data) }));
-  });
-  return el('li', {}, details);
+/** One row: an event, or the pieces of a text that came one after the other. */
+class Row {
+  readonly element: HTMLElement;
+  readonly #details = el('details');
+  readonly #count = el('i', { hidden: true });
+  readonly #text = el('span');
+  readonly #pieces: LoggedEvent[] = [];
+  #said = '';
+
+  constructor(event: LoggedEvent) {
+    const { at, type } = event;
+    this.#details.dataset['type'] = type;
+    this.#details.append(
+      el(
+        'summary',
+        {},
+        el('time', { text: seconds(at) }),
+        el('span', {}, el('b', { text: type }), this.#count),
+        this.#text,
+      ),
+    );
+    this.#details.addEventListener('toggle', () => this.#tell());
+    this.element = el('li', {}, this.#details);
+    this.add(event);
+  }
+
+  /** Whether an event is another piece of this row. */
+  takes({ joins }: LoggedEvent): boolean {
+    return joins !== undefined && this.#pieces[0]?.joins === joins;
+  }
+
+  add(event: LoggedEvent): void {
+    this.#pieces.push(event);
+    const count = this.#pieces.length;
+    this.#count.hidden = count === 1;
+    setText(this.#count, `×${count}`);
+    if (this.#said.length <= MOST_SAID) {
+      this.#said += event.text;
+      setText(this.#text, brief(this.#said, MOST_SAID));
+    }
+    if (this.#details.open) this.#tell();
+  }
+
+  /** Says all of it, if it is open. */
+  #tell(): void {
+    if (!this.#details.open) return;
+    const [first] = this.#pieces;
+    const text =
+      this.#pieces.length === 1
+        ? pretty(first?.data)
+        : this.#pieces
+            .slice(-MOST_PIECES)
+            .map(({ at, text: piece }) => `${seconds(at)}  ${JSON.stringify(piece)}`)
+            .join('\n');
+    if (this.#details.children.length === 1) this.#details.append(el('pre'));
+    setText(this.#details.children[1] ?? this.#details, text);
+  }
+}
+
+/** How much of a row's text is told while it is closed, in characters. */
+const MOST_SAID = 160;
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(3);
+}
+
+/** Pieces of one text follow each other. */
+function joinOf(chunk: ExecutionChunk): string | undefined {
+  if (chunk.type === 'content' || chunk.type === 'thinking') return `${chunk.type} ${chunk.call}`;
+  return chunk.type === 'tool_call_delta' ? `${chunk.type} ${chunk.id}` : undefined;
 }
 
 function textOfChunk(chunk: ExecutionChunk): string {
   switch (chunk.type) {
     case 'content':
     case 'thinking':
-      return JSON.stringify(chunk.content);
+      return chunk.content;
     case 'tool_call_delta':
-      return `${chunk.name ?? ''} ${chunk.argumentsDelta}`;
+      return chunk.name === undefined ? chunk.argumentsDelta : `${chunk.name} ${chunk.argumentsDelta}`;
     case 'tool_call':
       return `${chunk.name} ${JSON.stringify(chunk.arguments)}`;
     case 'tool_progress':

@@ -1,7 +1,8 @@
 import type { ExecutionResult } from './types.ts';
 
-/** A time: `480 ms`, `2.4 s`, `1 m 05 s`. */
+/** A time: `2.5 ms`, `480 ms`, `2.4 s`, `1 m 05 s`. */
 export function duration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   const seconds = Math.round(ms / 1_000);

@@ -28,12 +28,14 @@ class Page {
   readonly #announcer = byId('announcer', HTMLElement);
   readonly #scroll = byId('scroll', HTMLElement);
   readonly #welcome = byId('welcome', HTMLElement);
+  readonly #hint = byId('hint', HTMLElement);
   readonly #target = byId('target', HTMLElement);
   readonly #options = new OptionsDialog(() => this.#begin());
   readonly #composer = new Composer({
     send: (text) => this.#send(text),
     stop: () => void this.#chat?.stop(),
     resume: () => this.#do((chat) => chat.resume()),
+    again: () => this.#do((chat) => chat.regenerate()),
   });
   readonly #attachments = new Attachments((why) => this.#composer.fail(why));
   readonly #messages = new Messages(byId('messages', HTMLElement), {
@@ -126,7 +128,7 @@ class Page {
       this.#begin();
     } catch (error) {
       if (chat !== this.#chat || !isCodedError(error)) return;
-      this.#composer.fail(`${error.message} (${error.code})`);
+      this.#composer.fail(error.message, error.code);
       if (error.code === 'authentication') this.#options.open('token');
     }
   }
@@ -145,7 +147,8 @@ class Page {
     const chat = this.#chat;
     if (chat === undefined) return;
     work(chat).catch((error: unknown) => {
-      this.#composer.fail(isCodedError(error) ? `${error.message} (${error.code})` : String(error));
+      if (isCodedError(error)) this.#composer.fail(error.message, error.code);
+      else this.#composer.fail(String(error));
     });
   }
 
@@ -210,6 +213,7 @@ class Page {
     this.#state.dataset['state'] = state.status;
     setText(this.#state.lastElementChild ?? this.#state, WORDS[state.status]);
     this.#welcome.hidden = state.messages.length > 0 || state.status === 'loading';
+    this.#hint.hidden = this.#welcome.hidden;
     this.#messages.show(state);
     this.#composer.show(state);
     this.#meters.show(now);

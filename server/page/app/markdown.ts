@@ -1,7 +1,7 @@
 import DOMPurify from 'dompurify';
 import { Marked, Parser } from 'marked';
 import type { Token } from 'marked';
-import { copy, el } from './dom.ts';
+import { copy, el, smallButton } from './dom.ts';
 
 const marked = new Marked({
   gfm: true,
@@ -48,7 +48,9 @@ function elementsOf(token: Token): DocumentFragment {
   const html = Parser.parse([token], { ...marked.defaults });
   const fragment = DOMPurify.sanitize(html, {
     ALLOWED_TAGS: TAGS,
-    ALLOWED_ATTR: ['href', 'src', 'alt', 'title', 'start', 'class'],
+    ALLOWED_ATTR: ['align', 'href', 'src', 'alt', 'title', 'start', 'class'],
+    // The values of others are taken for addresses.
+    ADD_URI_SAFE_ATTR: ['align', 'start'],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
@@ -68,7 +70,7 @@ function codeBlock(pre: Element): HTMLElement {
   const code = pre.textContent;
   const language =
     /language-([\w+#.-]{1,24})/.exec(pre.querySelector('code')?.className ?? '')?.[1] ?? 'text';
-  const button = el('button', { type: 'button', class: 'quiet small', text: 'Copy' });
+  const button = smallButton('copy', 'Copy');
   button.addEventListener('click', () => void copy(code, button));
   return el(
     'figure',

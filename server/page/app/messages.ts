@@ -1,7 +1,7 @@
 import type { ChatMessage, ChatState } from '../../../client/index.ts';
 import { FileView, ThinkingCard, ToolCard } from './cards.ts';
 import type { Deciding, View } from './cards.ts';
-import { copy, el, setText } from './dom.ts';
+import { copy, el, setText, smallButton } from './dom.ts';
 import { Markdown } from './markdown.ts';
 import { sectionsOf } from './sections.ts';
 import type { Section } from './sections.ts';
@@ -41,7 +41,7 @@ class MessageView {
   readonly #body = el('div', { class: 'body' });
   readonly #tools = el('div', { class: 'tools' });
   readonly #actions: MessageActions;
-  readonly #again = el('button', { type: 'button', class: 'quiet small', text: 'Regenerate' });
+  readonly #again = smallButton('again', 'Regenerate');
   readonly #wait = el('div', { class: 'wait', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'));
   readonly #cut = el('p', { class: 'cut', text: 'This reply was cut short.' });
   readonly #views: View[] = [];
@@ -59,11 +59,11 @@ class MessageView {
       this.#body,
       this.#tools,
     );
-    const copied = el('button', { type: 'button', class: 'quiet small', text: 'Copy' });
+    const copied = smallButton('copy', 'Copy');
     copied.addEventListener('click', () => void copy(this.#text(), copied));
     this.#tools.append(copied);
     if (isUser) {
-      const edit = el('button', { type: 'button', class: 'quiet small', text: 'Edit' });
+      const edit = smallButton('edit', 'Edit');
       edit.addEventListener('click', () => this.#edit());
       this.#tools.append(edit);
     } else {

@@ -4,8 +4,10 @@ import type { ExecutionChunk, ExecutionResult } from './types.ts';
 
 /** The time over which the pace of chunks is measured, in milliseconds. */
 const WINDOW_MS = 1_000;
+/** The shortest time from the first chunk to the end that a pace is told of, in milliseconds. */
+const LEAST_MS = 50;
 /** How many bars the picture of the pace has. */
-const BARS = 40;
+const BARS = 72;
 
 const NAMES = {
   first: 'First chunk',
@@ -22,7 +24,7 @@ type Name = keyof typeof NAMES;
 /** What a turn costs and how fast it is, while it runs. */
 export class Meters {
   readonly #values: Readonly<Record<Name, HTMLElement>>;
-  readonly #spark = el('span', { class: 'spark', 'aria-hidden': 'true' });
+  readonly #spark = el('div', { class: 'spark', 'aria-hidden': 'true', hidden: true });
   readonly #model: HTMLElement;
   #startedAt = 0;
   #firstAt: number | undefined;
@@ -38,7 +40,6 @@ export class Meters {
     const value = (name: Name): HTMLElement => {
       const element = el('dd', { text: '–', 'data-meter': name });
       const box = el('div', { class: `meter ${name}` }, el('dt', { text: NAMES[name] }), element);
-      if (name === 'pace') box.append(this.#spark);
       list.append(box);
       return element;
     };
@@ -46,6 +47,7 @@ export class Meters {
       ...{ first: value('first'), elapsed: value('elapsed'), pace: value('pace'), chunks: value('chunks') },
       ...{ input: value('input'), output: value('output'), cost: value('cost') },
     };
+    list.after(this.#spark);
     this.#spark.append(...Array.from({ length: BARS }, () => el('i')));
   }
 
@@ -73,6 +75,7 @@ export class Meters {
   }
 
   show(now: number): void {
+    this.#spark.hidden = this.#times.length === 0;
     if (!this.#hasTurn) return;
     const { first, elapsed, pace, chunks, input, output, cost } = this.#values;
     const until = this.#endedAt ?? now;
@@ -100,8 +103,11 @@ export class Meters {
       const recent = this.#times.length - lowerBound(this.#times, now - seen);
       return ((recent / seen) * 1_000).toFixed(0);
     }
-    const ms = Math.max(1, this.#endedAt - this.#firstAt);
-    return ((this.#chunks / ms) * 1_000).toFixed(1);
+    const ms = this.#endedAt - this.#firstAt;
+    // What came at once has no pace.
+    if (ms < LEAST_MS) return '–';
+    const pace = (this.#chunks / ms) * 1_000;
+    return pace < 100 ? pace.toFixed(1) : count(Math.round(pace));
   }
 
   #showSpark(until: number): void {

@@ -1,6 +1,7 @@
+import { icon } from './icons.ts';
+
 const KEY = 'sluice.theme';
 const THEMES = ['system', 'light', 'dark'] as const;
-const SIGNS = { system: '◐', light: '☀', dark: '☾' } as const;
 
 /** Lets a button change between the theme of the system, light and dark. */
 export function themeButton(button: HTMLButtonElement): void {
@@ -8,7 +9,7 @@ export function themeButton(button: HTMLButtonElement): void {
   const show = (): void => {
     const theme = THEMES[at] ?? 'system';
     document.documentElement.dataset['theme'] = theme;
-    button.textContent = SIGNS[theme];
+    button.replaceChildren(icon(theme));
     button.setAttribute('aria-label', `Theme: ${theme === 'system' ? 'as the system' : theme}`);
     button.title = button.getAttribute('aria-label') ?? '';
   };

@@ -97,7 +97,10 @@ export class Timeline {
     // One that waits for its first chunk when the turn ends well was never made.
     if (result !== undefined) this.#bars = this.#bars.filter(({ first }) => first !== undefined);
     for (const bar of this.#bars) {
-      if (bar.end === undefined && result === undefined) bar.isFailed = true;
+      if (bar.end === undefined && result === undefined) {
+        bar.isFailed = true;
+        if (bar.first === undefined) bar.label = `call ${this.#calls.size + 1}`;
+      }
       bar.end ??= at;
     }
     const { trace = [] } = result ?? {};

@@ -48,7 +48,8 @@ export class Waterfall {
   #showRow(row: Row, bar: Bar, span: number): void {
     const { start, kind, isFailed } = bar;
     const end = bar.end ?? span;
-    const first = bar.first ?? end;
+    // A call that has failed before its first chunk is one red bar.
+    const first = bar.first ?? (isFailed ? start : end);
     row.element.dataset['kind'] = kind;
     row.element.dataset['failed'] = String(isFailed);
     row.element.dataset['live'] = String(bar.end === undefined);
@@ -69,7 +70,7 @@ export class Waterfall {
       if (!(mark instanceof HTMLElement)) return;
       mark.style.left = `${(ms / span) * 100}%`;
       setText(mark, ms === 0 ? '0' : duration(ms));
-      mark.hidden = ms / span > 0.92;
+      mark.hidden = ms / span > 0.85;
     });
   }
 }
