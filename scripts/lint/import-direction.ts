@@ -25,6 +25,8 @@ const composers = new Set(['cli', 'server', 'conversation', 'interop']);
 const readers = new Set(['testing']);
 /** The file in which a plugin's folder gives to composers what is not published. */
 const sharedFile = 'shared.ts';
+/** What all providers share. A model of another library is a provider, too. */
+const providerParts = { folder: 'interop', file: 'providers/wire/index.ts' };
 /** Folders that must also run without Node's modules. */
 const portable = new Set([core, 'client']);
 
@@ -66,6 +68,7 @@ function whyForbiddenFile(
   }
   if (!composers.has(folder)) return `${folder}/ may only import the core and its own files.`;
   if (options.entries.includes(target) || isShared(target, options.entries)) return undefined;
+  if (folder === providerParts.folder && target === providerParts.file) return undefined;
   return `${target} is not a public entry. ${folder}/ may only import the entries of other folders.`;
 }
 
