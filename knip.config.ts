@@ -15,6 +15,7 @@ const config: KnipConfig = {
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
+    'test/interop/mcp/hostile-process.ts',
     'test/server/agents/run.ts',
     'test/soak/{main,process}.ts',
     'test/server/moves/{main,process}.ts',
