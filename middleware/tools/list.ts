@@ -80,6 +80,7 @@ export class ToolList {
       definitions: all.map(definitionOf),
       asksApproval: all.some(({ needsApproval }) => needsApproval !== undefined),
       leftOut,
+      warnings: this.#sources.flatMap(({ warnings }) => warnings ?? []),
       mayChange: this.#sources.length > 0,
     };
   }

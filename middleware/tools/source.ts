@@ -7,6 +7,8 @@ import type { Tool } from './tool.ts';
 export interface ToolSource {
   /** The tools now. It has to be the same array until one of them changes. */
   readonly tools: readonly Tool[];
+  /** What is wrong with the list, such as tools that it had to leave out. They are warnings of each execution. */
+  readonly warnings?: readonly string[] | undefined;
   /**
    * Brings `tools` up to date; called before each round. Undefined: they are. A rejection is a warning of the execution, which goes on with the tools as they were.
    */

@@ -31,6 +31,8 @@ export interface ToolSet {
   readonly key: RecordsKey;
   /** Names of tools of sources that are not offered, because another tool has the name. */
   readonly leftOut: readonly string[];
+  /** What sources say is wrong with their lists. */
+  readonly warnings: readonly string[];
   /** Whether tools come and go. */
   readonly mayChange: boolean;
 }

@@ -93,7 +93,8 @@ export class Loop implements RunnerEvents {
     this.#asking.use(set);
   }
 
-  #warnOf({ leftOut }: ToolSet): void {
+  #warnOf({ leftOut, warnings }: ToolSet): void {
+    for (const warning of warnings) this.#context.warn(warning);
     for (const name of leftOut)
       this.#context.warn(
         `tools(): a tool ${JSON.stringify(name)} of a list that changes is left out, because another tool has its name: give the list a prefix.`,
