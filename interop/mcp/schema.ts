@@ -1,0 +1,66 @@
+import { Validator } from '@cfworker/json-schema';
+import { UnusableSchema, withoutReferences } from './references.ts';
+import { isRecord } from './values.ts';
+
+/** A schema of a server in the two forms that are needed. */
+export interface ServerSchema {
+  /** As it is sent to a model. */
+  readonly sent: Record<string, unknown>;
+  /** As values are checked with it. */
+  readonly checked: Record<string, unknown>;
+}
+
+/**
+ * Makes the schema of a tool's input ready. `{}` and a schema without `properties` are those of an object without any; local references are replaced by what they refer to.
+ * Patterns are sent to the model, but nothing is checked with them: one of a stranger may take forever. The server checks them itself.
+ *
+ * Throws {@link UnusableSchema}.
+ */
+export function inputSchema(given: unknown): ServerSchema {
+  if (given !== undefined && !isRecord(given)) throw new UnusableSchema('its schema is not an object');
+  const { $id: _id, $schema: _dialect, ...root } = given ?? {};
+  const { type = 'object', properties = {}, ...rest } = withoutReferences(root);
+  if (type !== 'object' && !(Array.isArray(type) && type.includes('object')))
+    throw new UnusableSchema('its schema is not that of an object');
+  if (!isRecord(properties)) throw new UnusableSchema('the properties of its schema are not an object');
+  const sent = { type: 'object', properties, ...rest };
+  return { sent, checked: withoutPatterns(sent) };
+}
+
+/** Says what is wrong with a value; undefined if nothing is. */
+export type Complaint = (value: unknown) => string | undefined;
+
+/** Makes a check of the schema of a tool's output. Undefined: it has none. Throws {@link UnusableSchema}. */
+export function outputCheck(given: unknown): Complaint | undefined {
+  if (given === undefined) return undefined;
+  if (!isRecord(given)) throw new UnusableSchema('its output schema is not an object');
+  const { $id: _id, $schema: _dialect, ...root } = given;
+  const validator = new Validator(withoutPatterns(withoutReferences(root)), '2020-12');
+  return (value) => {
+    const { valid, errors } = validator.validate(value);
+    if (valid) return undefined;
+    const last = errors.at(-1);
+    return last === undefined ? 'it does not match' : `${last.instanceLocation}: ${last.error}`;
+  };
+}
+
+/** Maps of names to schemas, in which `pattern` is the name of a property. */
+const MAPS: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+
+function withoutPatterns(schema: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([key, value]) => {
+      if (key === 'pattern' || key === 'patternProperties' || key === 'format') return [];
+      // What `patternProperties` allows is not known here.
+      if (key === 'additionalProperties' && 'patternProperties' in schema) return [];
+      if (key === 'unevaluatedProperties') return [];
+      if (!MAPS.has(key) || !isRecord(value)) return [[key, inside(value)]];
+      return [[key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inside(one)]))]];
+    }),
+  );
+}
+
+function inside(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inside);
+  return isRecord(value) ? withoutPatterns(value) : value;
+}
