@@ -187,7 +187,8 @@ const endpointSchema = z.strictObject({
 
 function isHttpUrl(value: unknown): boolean {
   if (typeof value !== 'string' && !(value instanceof URL)) return false;
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+  const url = String(value);
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
 
 /** Where a server is, checked. */
