@@ -14,7 +14,7 @@ const sluice = {
       published: publishedFolders,
       entries: entryPoints().map(({ source }) => source),
       packages: externalPackages(),
-      corePackages: ['zod'],
+      corePackages: ['zod', '@standard-schema/spec'],
     }),
   },
 };

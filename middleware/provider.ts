@@ -1,5 +1,13 @@
 import { SluiceError, checkParameters, terminal } from '../src/index.ts';
-import type { Call, ExecutionContext, Middleware, Parameters, Provider, ProviderCall } from '../src/index.ts';
+import type {
+  Call,
+  ExecutionContext,
+  Middleware,
+  OutputSupportOf,
+  Parameters,
+  Provider,
+  ProviderCall,
+} from '../src/index.ts';
 
 /**
  * The terminal middleware, the last one of a stack: each run of it makes one call of `model` and streams the answer.
@@ -17,7 +25,17 @@ export function provider(model: Provider, defaults?: Parameters): Middleware {
   if (defaults !== undefined) checkParameters('provider(), second argument', defaults);
   const close = model.close === undefined ? undefined : async () => model.close?.();
   const { name, server } = model;
-  const options = { name, provider: name, model: model.model, source: model, server, defaults, close };
+  const output: OutputSupportOf | undefined = model.output?.bind(model);
+  const options = {
+    name,
+    provider: name,
+    model: model.model,
+    source: model,
+    server,
+    defaults,
+    output,
+    close,
+  };
   return terminal(options, function provider(context, call) {
     return model.stream(context.request, new CallOfLayer(context, call));
   });

@@ -20,6 +20,26 @@ export type { PushSource, Receiver, BatchSource, Pulled, Readable } from './stre
 export { SluiceError, abortedError, findSluiceError, isSluiceError } from './errors.ts';
 export { CodedError, isCodedError } from './coded-error.ts';
 export type { ErrorCode, ErrorDetails, ErrorJson, TimeoutPhase } from './coded-error.ts';
+export { OutputError } from './output/output-error.ts';
+export type { OutputFault, OutputIssue } from './output/output-error.ts';
+export { checksOutput } from './output/checks-output.ts';
+export { OutputForms, WRAPPER } from './output/forms.ts';
+export type { CheckedElement, ElementCheck, OutputForm } from './output/forms.ts';
+export { JsonReader } from './output/json-reader.ts';
+export type { Nulls } from './output/nulls.ts';
+export type { RequestedOutput } from './output/requested.ts';
+export { outputPlanOf, withOutputPlan } from './output/plan.ts';
+export type { AskedModel, AskedOutput, OutputPlan } from './output/plan.ts';
+export type { OutputSupport, OutputSupportOf, SchemaDialect } from './output/support.ts';
+export type {
+  ArrayKey,
+  DeepPartial,
+  ElementAt,
+  OutputResult,
+  OutputTypes,
+  ResultFor,
+} from './output/types.ts';
+export type { OutputOf, OutputSchema, RawOutputSchema, WrittenOf } from './output/schema.ts';
 export { decide } from './decide.ts';
 export type { Decisions, DecisionsByCall, Input } from './decide.ts';
 export { contextKey } from './keys.ts';

@@ -8,6 +8,7 @@ import { checkNewMessages } from './check-messages.ts';
 import { checkId } from './session/store/check-key.ts';
 import { isInnerSteps } from './execution/inner-steps.ts';
 import type { TurnSteps } from './execution/turn-steps.ts';
+import type { OutputSchema } from './output/schema.ts';
 import type { OnBusy } from './session/session-queue.ts';
 import type { Part } from './messages.ts';
 import { LEASE_MS } from './session/turn-lease.ts';
@@ -101,6 +102,11 @@ export interface ExecutionOptions {
    * Instructions for this execution: a message of the system before all others. Like those of `system()` it is sent and not stored with the session, so give it with each turn.
    */
   system?: string | readonly Part[];
+  /**
+   * The schema of the answer: one of zod, Valibot, ArkType or another library of Standard Schema, or `{ jsonSchema, validate? }`. The result then has a checked `output`. It needs
+   * `output()` in the pipeline, and takes the place of `responseFormat`.
+   */
+  output?: OutputSchema | undefined;
   /** Plain data of the caller, returned in the result. */
   metadata?: Record<string, unknown>;
   /** Typed values for the middleware: `[Tenant.with('acme')]`, or pairs of key and value. */
@@ -167,6 +173,7 @@ const executionSchema = z.strictObject({
       'give a text or an array of parts, which is not empty',
     )
     .optional(),
+  output: z.custom(isOutputSchema, 'give a schema of zod, Valibot or ArkType, or { jsonSchema }').optional(),
   metadata: z.record(z.string(), z.unknown()).superRefine(requirePlain).optional(),
   values: z
     .custom(
@@ -224,8 +231,19 @@ const changesSchema = z.strictObject({
   model: z.string().min(1).optional(),
   tools: z.array(toolSchema).optional(),
   responseFormat: responseFormatSchema.optional(),
+  output: z.custom(isRequestedOutput, 'give context.request.output, or undefined').optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
+
+/** A schema of a library may be a function, as ArkType's are. What is in it is checked by who uses it. */
+function isOutputSchema(value: unknown): boolean {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return '~standard' in value || 'jsonSchema' in value;
+}
+
+function isRequestedOutput(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'schema' in value && 'forms' in value;
+}
 
 /** Tools that a layer has passed to `next()` before and that were found to be right. */
 const checkedTools = new WeakSet<object>();

@@ -20,6 +20,9 @@ import type { ExecutionResult } from './result.ts';
 import { keepHiddenClasses } from './execution/hidden-classes.ts';
 import { Running } from './kit/running.ts';
 import type { Entry } from './kit/running.ts';
+import { OutputForms } from './output/forms.ts';
+import type { OutputSchema } from './output/schema.ts';
+import type { ResultFor } from './output/types.ts';
 import { Slots } from './execution/slots.ts';
 import { checkSessionKey } from './session/store/check-key.ts';
 import type { Branch, SessionKey } from './session/store/store.ts';
@@ -29,6 +32,11 @@ import type { Stream } from './stream/stream.ts';
 import { switchBranch } from './session/switch-branch.ts';
 import { openTurn } from './session/turn.ts';
 
+/** Options with the schema of an output, from which the type of the result is inferred. */
+type OutputOptions<S extends OutputSchema> = ExecutionOptions & { output: S };
+/** The same as {@link Arguments}, with the schema of an output. */
+type OutputArguments<S extends OutputSchema> =
+  [role: Role, content: Content, options: OutputOptions<S>] | [input: Input, options: OutputOptions<S>];
 type Content = string | Part[];
 /** Role and content, or messages; then options. */
 type Arguments =
@@ -82,11 +90,17 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Runs an execution to its end. Resolves if it completed or was interrupted; rejects with a `SluiceError` otherwise. */
+  async execute<const S extends OutputSchema>(...call: OutputArguments<S>): Promise<ResultFor<S>>;
+  async execute(...call: Arguments): Promise<ExecutionResult>;
   async execute(...call: Arguments): Promise<ExecutionResult> {
     return readToEnd(this.#open(undefined, call));
   }
 
   /** The same as a stream. Nothing happens before its first read. */
+  executeStream<const S extends OutputSchema>(
+    ...call: OutputArguments<S>
+  ): Stream<ExecutionChunk, ResultFor<S>>;
+  executeStream(...call: Arguments): Stream<ExecutionChunk, ExecutionResult>;
   executeStream(...call: Arguments): Stream<ExecutionChunk, ExecutionResult> {
     return this.#open(undefined, call);
   }
@@ -95,12 +109,25 @@ export class Pipeline implements AsyncDisposable {
    * Runs one turn of a session to its end. `[]` in place of a message answers the last one anew (see {@link Pipeline.regenerate}), and `decide(...)` goes on with a turn whose
    * calls wait.
    */
+  async executeWithContext<const S extends OutputSchema>(
+    sessionId: SessionKey,
+    ...call: OutputArguments<S>
+  ): Promise<ResultFor<S>>;
+  async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult>;
   async executeWithContext(sessionId: SessionKey, ...call: Arguments): Promise<ExecutionResult> {
     checkSessionKey(sessionId);
     return readToEnd(this.#open(sessionId, call));
   }
 
   /** One turn of a session, as a stream. */
+  executeStreamWithContext<const S extends OutputSchema>(
+    sessionId: SessionKey,
+    ...call: OutputArguments<S>
+  ): Stream<ExecutionChunk, ResultFor<S>>;
+  executeStreamWithContext(
+    sessionId: SessionKey,
+    ...call: Arguments
+  ): Stream<ExecutionChunk, ExecutionResult>;
   executeStreamWithContext(
     sessionId: SessionKey,
     ...call: Arguments
@@ -113,6 +140,11 @@ export class Pipeline implements AsyncDisposable {
    * Answers the last message of a session anew, as a stream: the same as `[]` in place of a message. It replaces the whole last turn, with all its rounds of tools, which run
    * again. What it replaces stays as a branch. If the last message has no reply yet, it is just answered.
    */
+  regenerate<const S extends OutputSchema>(
+    key: SessionKey,
+    options: OutputOptions<S>,
+  ): Stream<ExecutionChunk, ResultFor<S>>;
+  regenerate(key: SessionKey, options?: ExecutionOptions): Stream<ExecutionChunk, ExecutionResult>;
   regenerate(key: SessionKey, options?: ExecutionOptions): Stream<ExecutionChunk, ExecutionResult> {
     return this.executeStreamWithContext(key, [], options);
   }
@@ -127,6 +159,18 @@ export class Pipeline implements AsyncDisposable {
    * const { ids = [] } = (await pipeline.store.load(key, { ids: true })) ?? {};
    * await using stream = pipeline.edit(key, ids[0], 'What is the capital of Italy?');
    */
+  edit<const S extends OutputSchema>(
+    key: SessionKey,
+    messageId: string,
+    message: string | Message,
+    options: OutputOptions<S>,
+  ): Stream<ExecutionChunk, ResultFor<S>>;
+  edit(
+    key: SessionKey,
+    messageId: string,
+    message: string | Message,
+    options?: ExecutionOptions,
+  ): Stream<ExecutionChunk, ExecutionResult>;
   edit(
     key: SessionKey,
     messageId: string,
@@ -192,6 +236,8 @@ export class Pipeline implements AsyncDisposable {
       logger: this.#logger,
       inside: isInnerSteps(options.steps) ? options.steps : undefined,
     });
+    const output =
+      options.output === undefined ? undefined : { schema: options.output, forms: new OutputForms() };
     const source = new ExecutionSource({
       execution,
       stack: this.#stack,
@@ -202,6 +248,7 @@ export class Pipeline implements AsyncDisposable {
         ...(options.model !== undefined && { model: options.model }),
         ...(options.tools !== undefined && { tools: options.tools }),
         ...(options.responseFormat !== undefined && { responseFormat: options.responseFormat }),
+        ...(output !== undefined && { output }),
         ...(options.metadata !== undefined && { metadata: options.metadata }),
       },
       signal: options.signal,

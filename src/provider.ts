@@ -1,6 +1,7 @@
 import type { StreamChunk } from './chunks.ts';
 import type { Call } from './call.ts';
 import type { ModelRequest, Reply } from './request.ts';
+import type { OutputSupport } from './output/support.ts';
 import type { Stream } from './stream/stream.ts';
 
 /** What a provider gets besides the request. */
@@ -33,6 +34,8 @@ export interface Provider {
    * Absent if the provider has no such endpoint.
    */
   countTokens?(request: ModelRequest, options: { signal: AbortSignal }): Promise<number>;
+  /** Says how the model of a request can be made to answer in a given shape. Absent: the schema is put into the prompt. */
+  output?(request: ModelRequest): OutputSupport;
   /** Frees what the provider itself created. */
   close?(): Promise<void>;
 }

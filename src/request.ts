@@ -1,4 +1,5 @@
 import type { Message } from './messages.ts';
+import type { RequestedOutput } from './output/requested.ts';
 import type { PendingCall } from './pending-call.ts';
 import type { Usage } from './usage.ts';
 
@@ -70,6 +71,8 @@ export interface ModelRequest {
   readonly parameters: Readonly<Parameters>;
   readonly tools?: readonly ToolDefinition[] | undefined;
   readonly responseFormat?: ResponseFormat | undefined;
+  /** The output that the execution was asked for. `output()` sees to it; a layer that asks the model something else passes `undefined`. */
+  readonly output?: RequestedOutput | undefined;
   /** The caller's own data, if there is any. It is never sent to a provider. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -102,6 +105,8 @@ export interface Reply {
   message?: Message | undefined;
   /** Tool calls that wait for a decision. An execution whose reply has some ends as interrupted, and its result lists them. */
   pending?: readonly PendingCall[] | undefined;
+  /** The checked output. */
+  output?: { readonly value: unknown } | undefined;
   /** Set with `includeRaw`. */
   raw?: { request: unknown; reply: unknown[] } | undefined;
 }

@@ -25,6 +25,8 @@ export interface ExecutionResult {
    */
   reason?: string;
   response: Response;
+  /** The checked output, if one was asked for and the execution completed. It is plain data if what the schema makes is. */
+  output?: unknown;
   /** Tool calls that wait for a decision, if there are any. */
   pending?: PendingCall[];
   /** What this turn adds to the conversation: the caller's messages and those of the reply. */

@@ -3,6 +3,7 @@ import type {
   BatchSource,
   End,
   ModelRequest,
+  OutputSupport,
   Provider,
   ProviderCall,
   Reply,
@@ -19,6 +20,8 @@ export interface ScriptedOptions {
   readonly name?: string;
   /** The model's name. Default `scripted`. */
   readonly model?: string;
+  /** How it can be made to answer in a given shape. Default: the schema is put into the prompt. */
+  readonly output?: OutputSupport;
   /** Whether the last reply also answers all further calls. Default false: a call without a reply is an error. */
   readonly repeat?: boolean;
 }
@@ -114,9 +117,11 @@ export function scripted(
 
   enqueue(...(isList(answers) ? answers : [answers]));
 
+  const { output } = options;
   return {
     name,
     model,
+    ...(output !== undefined && { output: () => output }),
     get requests() {
       return calls.map(({ request }) => request);
     },

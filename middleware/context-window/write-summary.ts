@@ -92,6 +92,7 @@ function requestFor(
     parameters: { toolChoice: 'none' as const, ...(includeRaw !== undefined && { includeRaw }) },
     tools: undefined,
     responseFormat: undefined,
+    output: undefined,
     ...(model !== undefined && { model }),
   };
   return { changes, isCut: transcript !== whole };

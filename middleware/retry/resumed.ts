@@ -119,7 +119,7 @@ export class Resumed implements BatchSource<StreamChunk, Reply> {
       { role: 'user', content: this.#prompt(text) } as const,
     ];
     // The rest of an answer cannot match the schema of the whole answer.
-    return { changes: { messages, responseFormat: undefined }, seam: new Seam(text) };
+    return { changes: { messages, responseFormat: undefined, output: undefined }, seam: new Seam(text) };
   }
 
   #prompt(text: string): string {

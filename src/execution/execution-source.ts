@@ -7,6 +7,8 @@ import type { Message } from '../messages.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { cutShort, withHeld } from '../partial.ts';
 import type { Partial as PartialReply } from '../partial.ts';
+import { OutputError } from '../output/output-error.ts';
+import type { RequestedOutput } from '../output/requested.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import type { ExecutionResult } from '../result.ts';
 import { chainOf } from '../stream/pump.ts';
@@ -19,6 +21,7 @@ import type { AdmissionSetup } from './admission.ts';
 import { placed } from './chunk-copies.ts';
 import { ChunkJoiner } from './chunk-joiner.ts';
 import type { Execution } from './execution.ts';
+import { replayLayer } from './layer.ts';
 import type { Layer } from './layer.ts';
 import { LayerRun } from './layer-run.ts';
 import { errorOfThisExecution } from './own-error.ts';
@@ -67,6 +70,11 @@ export class ExecutionSource
     this.#setup = setup;
     this.execution = setup.execution;
     this.#admission = new Admission(setup);
+  }
+
+  /** The output that it was asked for. */
+  get output(): RequestedOutput | undefined {
+    return this.#setup.request.output;
   }
 
   /** What has come so far. */
@@ -126,7 +134,9 @@ export class ExecutionSource
     if (turn !== undefined) execution.session = turn.view;
     if (turn?.record !== undefined) execution.keepSteps(turn.record);
     const messages = Object.freeze([...system, ...(turn?.messages ?? request.messages)]);
-    const layer = turn?.replay?.layer ?? stack;
+    const replay = turn?.replay?.layer;
+    const layer =
+      replay === undefined ? stack : this.output === undefined ? replay : replayLayer(replay, stack);
     this.#root = new LayerRun(execution, layer, { ...request, messages }, undefined);
     this.#state = 'running';
     this.#read();
@@ -231,7 +241,9 @@ export class ExecutionSource
   #rootEnded(reply: Reply): void {
     const unclaimed = this.execution.openRecord?.unclaimed;
     if (unclaimed !== undefined) return this.#failed(unclaimed);
-    if (!this.execution.complete(reply)) {
+    const waits = this.#waitsForCaller(reply);
+    if (waits === 'failed') return this.#failed(noOutputError());
+    if (waits ? !this.execution.interruptedBy('tool_calls') : !this.execution.complete(reply)) {
       if (this.execution.interrupted) void this.#deliverEnd();
       return;
     }
@@ -240,6 +252,14 @@ export class ExecutionSource
     this.#state = 'ending';
     if (rest.length > 0) this.#stampAndDeliver(rest);
     else void this.#deliverEnd();
+  }
+
+  /** Whether an output was asked for and the reply calls tools of the caller instead. `failed`: it has neither. */
+  #waitsForCaller(reply: Reply): boolean | 'failed' {
+    if (this.output === undefined || reply.output !== undefined || this.execution.ending !== undefined)
+      return false;
+    if ((reply.pending?.length ?? 0) > 0) return false;
+    return this.#accumulator.toolCalls.some((call) => call.providerExecuted !== true) ? true : 'failed';
   }
 
   #failed(error: unknown): void {
@@ -304,4 +324,10 @@ export class ExecutionSource
     });
     this.#state = 'ended';
   }
+}
+
+function noOutputError(): OutputError {
+  return new OutputError(
+    'The reply has no output: a layer above output() has answered by itself, or has made another reply.',
+  );
 }

@@ -27,6 +27,7 @@ class ExecutionSegment extends Segment<ExecutionChunk, ExecutionResult> {
       interrupted: false,
       deliveredBatch: [],
       warn: (text) => source.execution.warn(text),
+      output: source.output?.forms,
     };
     super(owner, 'execution');
     this.#source = source;

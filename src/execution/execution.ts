@@ -190,6 +190,11 @@ export class Execution implements StreamOwner, Around {
   complete({ pending }: Reply): boolean {
     const reason = reasonToWait(pending);
     if (reason === undefined) return this.end('completed');
+    return this.interruptedBy(reason);
+  }
+
+  /** Its outermost layer gave a reply that leaves something to the caller. */
+  interruptedBy(reason: string): boolean {
     const isFirst = this.end('interrupted');
     if (isFirst) this.reason = reason;
     return isFirst;

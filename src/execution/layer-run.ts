@@ -1,11 +1,12 @@
 import type { StreamChunk } from '../chunks.ts';
 import type { Middleware, Next } from '../context.ts';
-import { abortedError } from '../errors.ts';
+import { SluiceError, abortedError } from '../errors.ts';
 import { abortable } from '../kit/wait.ts';
-import type { SluiceError } from '../errors.ts';
 import { middlewareError } from '../middleware-error.ts';
 import { pendingError } from '../pending-call.ts';
 import { checkChanges } from '../options.ts';
+import { outputPlanOf } from '../output/plan.ts';
+import type { AskedOutput } from '../output/plan.ts';
 import type { ModelRequest, Reply } from '../request.ts';
 import { andThen } from '../stream/owner.ts';
 import type { MaybePromise } from '../stream/owner.ts';
@@ -21,7 +22,7 @@ import type { Execution } from './execution.ts';
 import { openBody } from './layer-body.ts';
 import { LayerContext } from './layer-context.ts';
 import { fold, requestOf } from './layer.ts';
-import type { Layer } from './layer.ts';
+import type { Layer, TerminalOptions } from './layer.ts';
 
 const NONE: readonly LayerRun[] = [];
 
@@ -32,7 +33,7 @@ const MAX_NESTED_RUNS = 100;
 export class LayerRun extends Segment<StreamChunk, Reply> {
   readonly execution: Execution;
   readonly layer: Layer;
-  readonly request: ModelRequest;
+  request: ModelRequest;
   readonly #parent: LayerRun | undefined;
   /** How many times `context.run` was called on the way from the consumer to here. */
   readonly #runs: number;
@@ -138,9 +139,13 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     const { terminal, middleware } = this.layer;
     const context = new LayerContext(this);
     if (terminal !== undefined) {
+      const read = this.#askForOutput(terminal);
       const call = this.#startCall(this.takeNumber());
       const send = (): MaybePromise<OpenedAs<StreamChunk, Reply>> =>
-        openBody(this, terminal.body(context, call));
+        openBody(
+          this,
+          read === undefined ? terminal.body(context, call) : read(terminal.body(context, call)),
+        );
       return call.ready === undefined ? send() : this.#whenReady(call, call.ready, send);
     }
     return openBody(
@@ -328,6 +333,21 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     }
   }
 
+  /** Has the request ask for the output, if one is wanted. Returns how the answer is read, if not as it comes. */
+  #askForOutput(terminal: TerminalOptions): AskedOutput['read'] {
+    const { output } = this.request;
+    if (output === undefined) return undefined;
+    const plan = outputPlanOf(output);
+    if (plan === undefined) throw noOutputLayerError();
+    const asked = plan.ask(this.request, {
+      provider: terminal.provider,
+      support: terminal.output?.(this.request),
+      warn: (message) => this.execution.warn(message),
+    });
+    this.request = asked.request;
+    return asked.read;
+  }
+
   #startCall(number: number): CallRecord {
     const { name, terminal } = this.layer;
     const call = this.execution.newCall(number, this, name, this.request);
@@ -353,6 +373,13 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
     call.refused = false;
     return send();
   }
+}
+
+function noOutputLayerError(): SluiceError {
+  return new SluiceError(
+    'invalid_options',
+    'options.output: no layer of the pipeline sees to it: put output() of sluice/middleware/output above provider().',
+  );
 }
 
 function runsWithoutEnd(from: Layer, to: Layer): string {

@@ -2,7 +2,9 @@ import type { Call } from '../call.ts';
 import type { StreamChunk } from '../chunks.ts';
 import type { ExecutionContext, Middleware } from '../context.ts';
 import { SluiceError, kindOf } from '../errors.ts';
+import { replayedCheckOf } from '../output/checks-output.ts';
 import type { ModelRequest, Parameters, Reply } from '../request.ts';
+import type { OutputSupportOf } from '../output/support.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /** The body of a terminal middleware: it makes one model call. */
@@ -22,6 +24,8 @@ export interface TerminalOptions {
   server?: string | undefined;
   /** Parameters for requests that do not set them. A key of the request replaces the whole default, unless it is `undefined`. */
   defaults?: Parameters | undefined;
+  /** How its model can be made to answer in a given shape. Default: the schema is put into the prompt. */
+  output?: OutputSupportOf | undefined;
   /** Frees what it holds; called at the shutdown of a pipeline that owns its parts. */
   close?: (() => Promise<void>) | undefined;
 }
@@ -70,6 +74,15 @@ export function requestOf({ terminal }: Layer, request: ModelRequest): ModelRequ
   if (defaults === undefined) return request;
   const set = Object.entries(request.parameters).filter(([, value]) => value !== undefined);
   return { ...request, parameters: { ...defaults, ...Object.fromEntries(set) } };
+}
+
+/** The layers that say a stored reply again, with the check of an output that is asked for. `stack` has it, if any. */
+export function replayLayer(replay: Layer, stack: Layer): Layer {
+  for (let at: Layer | undefined = stack; at !== undefined; at = at.below) {
+    const middleware = replayedCheckOf(at.middleware);
+    if (middleware !== undefined) return { name: at.name, middleware, terminal: undefined, below: replay };
+  }
+  return replay;
 }
 
 /** What `terminal()` was given, or undefined for any other middleware. */

@@ -40,6 +40,7 @@ export function resultOf(parts: ResultParts): ExecutionResult | undefined {
       finishReason: reply?.finishReason ?? 'other',
       parts: accumulator.parts,
     },
+    ...(reply?.output !== undefined && { output: reply.output.value }),
     ...(isWaiting && { pending: pending.map((call) => ({ ...call })) }),
     messages,
     usage,

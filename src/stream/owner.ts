@@ -1,3 +1,5 @@
+import type { OutputForms } from '../output/forms.ts';
+
 /** What a stream needs of the execution that it belongs to. */
 export interface StreamOwner {
   /** How long a cleanup waits for a body or a source that ignores its signal, in milliseconds. */
@@ -6,6 +8,8 @@ export interface StreamOwner {
   interrupted: boolean;
   /** The batch in which a tap interrupted the execution, up to that chunk. */
   deliveredBatch: readonly unknown[];
+  /** How the text of its calls is read, if it was asked for an output. */
+  readonly output?: OutputForms | undefined;
   warn(message: string): void;
 }
 

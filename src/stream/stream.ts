@@ -7,6 +7,10 @@ import type { Partial } from '../partial.ts';
 import type { Reply } from '../request.ts';
 import { handle } from '../views/handle.ts';
 import type { HandleOptions, Handler } from '../views/handle.ts';
+import { PartialOutputSource } from '../views/partial-output.ts';
+import { ElementSource } from '../views/elements.ts';
+import type { OutputForms } from '../output/forms.ts';
+import type { ArrayKey, DeepPartial, ElementAt, OutputTypes } from '../output/types.ts';
 import { LineSource } from '../views/lines.ts';
 import { checkTextOptions } from '../views/reset.ts';
 import type { TextOptions } from '../views/reset.ts';
@@ -15,7 +19,7 @@ import type { Branches, TeeOptions } from '../views/tee.ts';
 import { TextSource } from '../views/text-source.ts';
 import type { TextChunk } from '../views/text-pieces.ts';
 import { ThrottleSource, checkThrottle } from '../views/throttle.ts';
-import type { MaybePromise } from './owner.ts';
+import type { MaybePromise, StreamOwner } from './owner.ts';
 import { chainOf, sourceOver } from './pump.ts';
 import { JoinedSegment } from './joined-segment.ts';
 import { DROPPED, SourceSegment } from './segment.ts';
@@ -262,6 +266,47 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
   }
 
   /**
+   * What has come of the output that the execution was asked for, each time that there is more. Strings grow, and everything else appears when it is complete. It is not checked:
+   * the result has the checked one. What was given never changes; each value has all that came before.
+   *
+   * After a `reset` the next value has only what still stands, and so has one after a reply that calls a tool in the end: it was not the answer.
+   */
+  partialOutput<Written>(
+    this: Stream<ExecutionChunk, R & OutputTypes<Written, unknown>>,
+  ): Stream<DeepPartial<Written>, R>;
+  partialOutput(this: Stream<ExecutionChunk, R>): Stream<unknown, R> {
+    const segment = Stream.segmentOf(this);
+    const source = new PartialOutputSource(sourceOver(segment), formsOf('partialOutput', segment));
+    return new Stream(new ViewSegment(segment, source));
+  }
+
+  /**
+   * The elements of an array of the output, each when it is complete: of the array under `key`, or of the output itself if that is an array. Each is checked, and is what the schema
+   * makes of it. One that does not match is left out; the execution then fails, or the model is asked again.
+   *
+   * A `reset` has the same effect as in `textStream()`.
+   */
+  elements<Written, Output, K extends ArrayKey<Output>>(
+    this: Stream<ExecutionChunk, R & OutputTypes<Written, Output>>,
+    key: K,
+    options?: TextOptions<ElementAt<Output, K>[]>,
+  ): Stream<ElementAt<Output, K>, R>;
+  elements<Written, Element>(
+    this: Stream<ExecutionChunk, R & OutputTypes<Written, readonly Element[]>>,
+    options?: TextOptions<Element[]>,
+  ): Stream<Element, R>;
+  elements(
+    this: Stream<ExecutionChunk, R>,
+    ...given: [key: string, options?: TextOptions<never>] | [options?: TextOptions<never>]
+  ): Stream<unknown, R> {
+    const [key, options = {}] = typeof given[0] === 'string' ? [given[0], given[1]] : [undefined, given[0]];
+    checkTextOptions('elements', options);
+    const segment = Stream.segmentOf(this);
+    const source = new ElementSource(sourceOver(segment), formsOf('elements', segment), key, options);
+    return new Stream(new ViewSegment(segment, source));
+  }
+
+  /**
    * Joins pieces of text that come within `ms` milliseconds of each other into one chunk. Nothing is dropped or reordered. Text that is
    * held back is given when the time is over, before a chunk of another kind, and at the end.
    */
@@ -305,6 +350,15 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
       { highWaterMark: 0 },
     );
   }
+}
+
+/** How the text of an execution is read that was asked for an output. */
+function formsOf(name: string, { owner }: { owner: StreamOwner }): OutputForms {
+  if (owner.output !== undefined) return owner.output;
+  throw new SluiceError(
+    'invalid_options',
+    `${name}(): no output was asked for: give the option output, a schema.`,
+  );
 }
 
 type Source<C, R> = BatchSource<C, R> | PushSource<C, R>;

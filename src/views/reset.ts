@@ -15,7 +15,7 @@ export interface TextOptions<Kept> {
    * Says that the reader can take text back. It is called when text that it has got is void, before the text that follows. Default: the view
    * ends with the error of the attempt.
    */
-  onReset?: (reset: ViewReset<Kept>) => void;
+  onReset?(this: void, reset: ViewReset<Kept>): void;
 }
 
 /** Throws `invalid_options` unless `onReset` is a function or missing. */
