@@ -3,6 +3,7 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/sp
 import type * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import { sendable } from './sendable.ts';
+import type { SchemaRoot } from './sendable.ts';
 import { isRecord, messageOf } from './values.ts';
 
 /** A JSON Schema as it is sent, with a function that checks what the model wrote. */
@@ -29,8 +30,15 @@ export type InputOf<S extends InputSchema> = S extends LibrarySchema
     ? Awaited<T>
     : Record<string, unknown>;
 
-/** A value that a schema let through, or what is wrong with it, in words for the model. */
-export type Checked = { value: unknown } | { problem: string };
+/** What is wrong at one place of a value. */
+export interface Complaint {
+  /** Keys and indices, from the outside. Empty: the whole value. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** A value that a schema let through, or what is wrong with it: in words for the model, and place by place. */
+export type Checked = { value: unknown } | { problem: string; issues: readonly Complaint[] };
 
 /** Checks a value. */
 export type Check = (value: unknown) => Promise<Checked>;
@@ -42,13 +50,13 @@ export interface Prepared {
 }
 
 /** Makes a schema ready. Throws `invalid_options`, with the path, if it cannot be sent. `what` says whose it is. */
-export function prepared(what: string, schema: unknown): Prepared {
+export function prepared(what: string, schema: unknown, root: SchemaRoot = 'object'): Prepared {
   if (isLibrarySchema(schema))
-    return { jsonSchema: sendable(what, jsonSchemaOf(what, schema)), check: checkBy(schema) };
+    return { jsonSchema: sendable(what, jsonSchemaOf(what, schema), root), check: checkBy(schema) };
   if (!isRecord(schema) || schema['jsonSchema'] === undefined)
     throw wrong(what, 'give a schema of zod, Valibot or ArkType, or { jsonSchema }');
   const validate = schema['validate'];
-  const jsonSchema = sendable(what, schema['jsonSchema']);
+  const jsonSchema = sendable(what, schema['jsonSchema'], root);
   if (validate === undefined) return { jsonSchema, check: checkByJsonSchema(what, jsonSchema) };
   if (typeof validate !== 'function') throw wrong(what, 'its validate is not a function');
   return {
@@ -61,7 +69,9 @@ export function prepared(what: string, schema: unknown): Prepared {
 export function checkBy(schema: LibrarySchema): Check {
   return async (value) => {
     const result = await schema['~standard'].validate(value);
-    return result.issues === undefined ? { value: result.value } : { problem: complaint(result.issues) };
+    if (result.issues === undefined) return { value: result.value };
+    const issues = result.issues.map(({ path = [], message }) => ({ path: path.map(stepOf), message }));
+    return { problem: complaint(issues), issues };
   };
 }
 
@@ -119,17 +129,17 @@ function placeInZod(schema: WithJsonSchema): string | undefined {
   return found;
 }
 
-function complaint(issues: readonly StandardSchemaV1.Issue[]): string {
-  return issues
-    .map(({ path = [], message }) => [placeOf(path), message].filter(Boolean).join(': '))
-    .join('; ');
+function complaint(issues: readonly Complaint[]): string {
+  return issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': ')).join('; ');
 }
 
-function placeOf(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
-  return path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
+function stepOf(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {
+  const key = typeof step === 'object' ? step.key : step;
+  return typeof key === 'number' ? key : String(key);
 }
 
-function checkByJsonSchema(what: string, jsonSchema: Record<string, unknown>): Check {
+/** Checks values with a JSON Schema. Throws `invalid_options` if it is none. */
+export function checkByJsonSchema(what: string, jsonSchema: Record<string, unknown>): Check {
   let validator: Validator;
   try {
     validator = new Validator(jsonSchema, '2020-12', false);
@@ -144,8 +154,18 @@ function checkByJsonSchema(what: string, jsonSchema: Record<string, unknown>): C
     const said = (inner.length > 0 ? inner : errors).map(
       ({ instanceLocation, error }) => `${instanceLocation.slice(2) || 'the arguments'}: ${error}`,
     );
-    return Promise.resolve({ problem: said.join(' ') });
+    const issues = (inner.length > 0 ? inner : errors).map(({ instanceLocation, error }) => ({
+      path: instanceLocation.slice(2).split('/').filter(Boolean).map(unescaped),
+      message: error,
+    }));
+    return Promise.resolve({ problem: said.join(' '), issues });
   };
+}
+
+/** A step of a JSON pointer. */
+function unescaped(step: string): string | number {
+  if (/^\d+$/.test(step)) return Number(step);
+  return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 const AROUND: ReadonlySet<string> = new Set([
@@ -161,7 +181,8 @@ function checkByFunction(validate: (value: unknown) => unknown): Check {
     try {
       return { value: await validate(value) };
     } catch (thrown) {
-      return { problem: messageOf(thrown) };
+      const message = messageOf(thrown);
+      return { problem: message, issues: [{ path: [], message }] };
     }
   };
 }

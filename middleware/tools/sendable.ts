@@ -2,18 +2,25 @@ import { SluiceError } from '../../src/index.ts';
 import { kindOf } from '../../src/kit/index.ts';
 import { isRecord } from './values.ts';
 
+/** Which roots of a JSON Schema are taken. */
+export type SchemaRoot = 'object' | 'any';
+
 /**
- * A copy of a JSON Schema as it is sent as the parameters of a tool. Throws `invalid_options`, with the path, for what no wire takes: a root that is no
- * object, values that are not JSON, and references to other documents.
+ * A copy of a JSON Schema as it is sent, as the parameters of a tool if the root is an object. Throws `invalid_options`, with the path, for what no wire takes: a root that is no
+ * object where one is wanted, values that are not JSON, and references to other documents.
  */
-export function sendable(what: string, schema: unknown): Record<string, unknown> {
+export function sendable(
+  what: string,
+  schema: unknown,
+  root: SchemaRoot = 'object',
+): Record<string, unknown> {
   const fail = (path: readonly string[], why: string): never => {
     const place = path.length === 0 ? 'the root of its JSON Schema' : `${path.join('.')} of its JSON Schema`;
     throw new SluiceError('invalid_options', `${what}: ${place} ${why}.`);
   };
   const copy = copied(schema, [], [], fail);
   if (!isRecord(copy)) return fail([], `is ${kindOf(schema)}: give an object`);
-  if (copy['type'] !== 'object')
+  if (root === 'object' && copy['type'] !== 'object')
     return fail([], `is not of type object: put it into a property of an object`);
   const { $schema: _dialect, ...sent } = copy;
   return sent;

@@ -55,7 +55,8 @@ export async function checkOf(tool: Pick<Tool, 'check'>, given: unknown): Promis
   try {
     return await tool.check(copyOf(given));
   } catch (thrown) {
-    return { problem: scrub(messageOf(thrown)) };
+    const message = scrub(messageOf(thrown));
+    return { problem: message, issues: [{ path: [], message }] };
   }
 }
 

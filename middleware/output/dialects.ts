@@ -1,0 +1,143 @@
+import type { SchemaDialect } from '../../src/index.ts';
+
+/** What a server takes of JSON Schema, and how what it does not take is written instead. */
+export interface Dialect {
+  /** The keywords that it keeps an answer to. */
+  readonly keywords: ReadonlySet<string>;
+  /** The values of `format` among them. Absent: any, if it takes `format`. */
+  readonly formats?: ReadonlySet<string>;
+  /** The highest `minItems` that it takes. */
+  readonly maxMinItems?: number;
+  /** Whether each object has to be closed, so that one with keys that are not known cannot be said. */
+  readonly closed: boolean;
+  /** Whether each property has to be required, so that one that may be missing is written as null. */
+  readonly allRequired: boolean;
+  /** Whether a schema may refer to itself. */
+  readonly recursive: boolean;
+  /** Whether it wants the order of the properties in a keyword of its own. */
+  readonly propertyOrdering: boolean;
+}
+
+const NUMBERS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'] as const;
+const STRING_LENGTHS = ['minLength', 'maxLength'] as const;
+const ITEM_COUNTS = ['minItems', 'maxItems'] as const;
+
+const set = (...keywords: readonly string[]): ReadonlySet<string> => new Set(keywords);
+
+/** The formats of OpenAI and Anthropic, but for `uri`. */
+const FORMATS = [
+  'date-time',
+  'time',
+  'date',
+  'duration',
+  'email',
+  'hostname',
+  'ipv4',
+  'ipv6',
+  'uuid',
+] as const;
+
+/** Servers that turn the schema into a grammar take objects as they are. */
+const OPEN = { closed: false, allRequired: false, recursive: true, propertyOrdering: false } as const;
+
+/**
+ * The dialects. What all of them take is not listed: `type`, `properties`, `required`, `items`, `enum`, `anyOf`, local `$ref` with `$defs`, `title` and `description`.
+ *
+ * Sources, read in November 2026:
+ * - openai: developers.openai.com, guide "Structured outputs", "Supported schemas"; `toStrictJsonSchema` of the package openai 7
+ * - anthropic: platform.claude.com, "Structured outputs", "JSON Schema limitations"; `transformJSONSchema` of the package `@anthropic-ai/sdk` 1
+ * - gemini: ai.google.dev, "Structured output", "JSON Schema support"
+ * - llama.cpp and ollama: `grammars/README.md` of llama.cpp, "JSON Schemas → GBNF"; Ollama uses that converter
+ * - vllm: `vllm/v1/structured_output/backend_xgrammar.py`, `has_xgrammar_unsupported_json_features`
+ * - mistral: docs.mistral.ai, "Custom structured output": strict like that of OpenAI, without its constraints
+ */
+export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
+  openai: {
+    keywords: set('pattern', 'format', 'multipleOf', ...NUMBERS, ...ITEM_COUNTS),
+    formats: set(...FORMATS),
+    closed: true,
+    allRequired: true,
+    recursive: true,
+    propertyOrdering: false,
+  },
+  anthropic: {
+    keywords: set('const', 'format', 'minItems'),
+    formats: set(...FORMATS, 'uri'),
+    maxMinItems: 1,
+    closed: true,
+    allRequired: false,
+    recursive: false,
+    propertyOrdering: false,
+  },
+  gemini: {
+    keywords: set('format', 'minimum', 'maximum', 'prefixItems', ...ITEM_COUNTS, 'additionalProperties'),
+    formats: set('date-time', 'date', 'time'),
+    ...OPEN,
+    propertyOrdering: true,
+  },
+  mistral: {
+    keywords: set(),
+    closed: true,
+    allRequired: true,
+    recursive: true,
+    propertyOrdering: false,
+  },
+  ollama: {
+    keywords: set(
+      'const',
+      'oneOf',
+      'allOf',
+      'pattern',
+      'format',
+      'prefixItems',
+      'additionalProperties',
+      ...STRING_LENGTHS,
+      ...ITEM_COUNTS,
+    ),
+    formats: set('date-time', 'date', 'time', 'uuid'),
+    ...OPEN,
+  },
+  'llama.cpp': {
+    keywords: set(
+      'const',
+      'oneOf',
+      'allOf',
+      'pattern',
+      'format',
+      'prefixItems',
+      'additionalProperties',
+      ...STRING_LENGTHS,
+      ...ITEM_COUNTS,
+    ),
+    formats: set('date-time', 'date', 'time', 'uuid'),
+    ...OPEN,
+  },
+  vllm: {
+    keywords: set(
+      'const',
+      'oneOf',
+      'allOf',
+      'pattern',
+      'format',
+      'prefixItems',
+      'additionalProperties',
+      ...NUMBERS,
+      ...STRING_LENGTHS,
+      ...ITEM_COUNTS,
+    ),
+    formats: set(...FORMATS, 'uri'),
+    ...OPEN,
+  },
+  /** A server that is not known, or no mode of a server: nothing is taken away. */
+  other: {
+    keywords: set(
+      ...['const', 'oneOf', 'allOf', 'not', 'if', 'then', 'else', 'pattern', 'format', 'multipleOf'],
+      ...['prefixItems', 'uniqueItems', 'contains', 'minContains', 'maxContains', 'unevaluatedItems'],
+      ...['additionalProperties', 'patternProperties', 'propertyNames', 'minProperties', 'maxProperties'],
+      ...['dependentRequired', 'dependentSchemas', 'unevaluatedProperties', 'default', 'examples'],
+      ...[...NUMBERS, ...STRING_LENGTHS, ...ITEM_COUNTS],
+      ...['contentEncoding', 'contentMediaType', 'contentSchema'],
+    ),
+    ...OPEN,
+  },
+};

@@ -1,0 +1,78 @@
+import { isList, isRecord } from '../tools/values.ts';
+
+/** A JSON Schema. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** The schema under a local reference, if there is one. */
+export function referred(root: Schema, ref: unknown): Schema | undefined {
+  if (typeof ref !== 'string' || !ref.startsWith('#')) return undefined;
+  let at: unknown = root;
+  for (const step of ref.slice(1).split('/').slice(1)) {
+    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    at = typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined;
+  }
+  return isRecord(at) ? at : undefined;
+}
+
+/** A schema, or what it refers to. References are followed to their end; a circle of nothing but references has none. */
+export function resolved(root: Schema, schema: Schema): Schema {
+  let at = schema;
+  for (let steps = 0; typeof at['$ref'] === 'string' && steps < 100; steps++) {
+    const next = referred(root, at['$ref']);
+    if (next === undefined) break;
+    at = next;
+  }
+  return at;
+}
+
+/** Keywords with one schema in them. */
+const ONE = [
+  ...['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'],
+  ...['unevaluatedItems', 'unevaluatedProperties', 'contentSchema'],
+];
+/** Keywords with a list of schemas. */
+const LIST = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
+/** Keywords with schemas by names. */
+const NAMED = ['properties', '$defs', 'definitions', 'patternProperties', 'dependentSchemas'];
+
+/** The schemas directly in a schema, with the keyword that each is under. */
+export function* childrenOf(schema: Schema): Generator<{ keyword: string; path: string[]; child: Schema }> {
+  for (const keyword of ONE) {
+    const child = schema[keyword];
+    if (isRecord(child)) yield { keyword, path: [keyword], child };
+  }
+  for (const keyword of LIST) {
+    const list = schema[keyword];
+    if (!isList(list)) continue;
+    for (const [at, child] of list.entries())
+      if (isRecord(child)) yield { keyword, path: [keyword, String(at)], child };
+  }
+  for (const keyword of NAMED) {
+    const named = schema[keyword];
+    if (!isRecord(named)) continue;
+    for (const [name, child] of Object.entries(named))
+      if (isRecord(child)) yield { keyword, path: [keyword, name], child };
+  }
+}
+
+/** The types that a schema names. */
+export function typesOf({ type }: Schema): readonly unknown[] {
+  return isList(type) ? type : type === undefined ? [] : [type];
+}
+
+/** Whether a schema takes null. One that says nothing takes everything. */
+export function takesNull(root: Schema, given: Schema, depth = 0): boolean {
+  const schema = resolved(root, given);
+  if (depth > 20) return false;
+  const types = typesOf(schema);
+  if (types.length > 0 && !types.includes('null')) return false;
+  if (isList(schema['enum'])) return schema['enum'].includes(null);
+  if ('const' in schema) return schema['const'] === null;
+  const inside = (one: unknown): boolean =>
+    one === true || (isRecord(one) && takesNull(root, one, depth + 1));
+  for (const keyword of ['anyOf', 'oneOf']) {
+    const list = schema[keyword];
+    if (isList(list) && !list.some(inside)) return false;
+  }
+  return !isList(schema['allOf']) || schema['allOf'].every(inside);
+}
