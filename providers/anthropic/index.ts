@@ -5,6 +5,7 @@ import { countTokens } from './count-tokens.ts';
 import { MessagesDecoder } from './reply/decoder.ts';
 import { WIRE } from './request/messages.ts';
 import { anthropicSettings, type AnthropicOptions } from './options.ts';
+import { outputSupport } from './request/output-support.ts';
 import { wireRequest } from './request/request.ts';
 import { messageEvents } from './reply/message-events.ts';
 
@@ -57,6 +58,7 @@ export function anthropic(
         events: messageEvents,
       });
     },
+    output: (request) => outputSupport(request, settings),
     countTokens: (request, { signal }) => countTokens(connection, settings, request, signal),
     close,
     [Symbol.asyncDispose]: close,

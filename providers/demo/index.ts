@@ -30,6 +30,7 @@ export function demo(options: DemoOptions = {}): Provider {
   return {
     name: 'demo',
     model: 'demo',
+    output: () => ({ dialect: 'other', native: 'with-tools', tools: 'none' }),
     stream(request, call) {
       return Stream.fromSource(function start() {
         reportUnsupported(request, call);

@@ -44,13 +44,13 @@ export function plan(request: ModelRequest): Plan {
 
 function answerOf(request: ModelRequest, prompt: string, asked: Calculation | undefined): Plan {
   const results = toolResults(request.messages);
-  if (results.length > 0) return { text: spoken(reportOf(results)) };
-  const call = callFor(request, prompt, asked);
-  if (call !== undefined) return { text: '', call };
   const { responseFormat } = request;
+  const call = results.length > 0 ? undefined : callFor(request, prompt, asked);
+  if (call !== undefined) return { text: '', call };
   if (responseFormat?.type === 'json_schema') {
     return { text: JSON.stringify(sample(responseFormat.schema, prompt)) };
   }
+  if (results.length > 0) return { text: spoken(reportOf(results)) };
   const said = replyTo(request.messages, prompt, asked);
   if (responseFormat?.type === 'json') return { text: JSON.stringify({ answer: said, model: 'demo' }) };
   return { text: spoken(said) };

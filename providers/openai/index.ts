@@ -1,4 +1,12 @@
-import type { ModelRequest, Provider, ProviderCall, Reply, Stream, StreamChunk } from '../../src/index.ts';
+import type {
+  ModelRequest,
+  OutputSupport,
+  Provider,
+  ProviderCall,
+  Reply,
+  Stream,
+  StreamChunk,
+} from '../../src/index.ts';
 import { rememberLast, wireStream } from '../wire/index.ts';
 import type { ResponseInfo } from '../wire/index.ts';
 import { ChatDecoder, chatEvents } from './chat/reply/decoder.ts';
@@ -6,6 +14,7 @@ import { CHAT_WIRE } from './chat/request/messages.ts';
 import { chatRequest } from './chat/request/request.ts';
 import { connect, secretsOf } from './connection.ts';
 import { modelTraits } from './server/model-traits.ts';
+import { outputSupport } from './server/output-support.ts';
 import { openaiSettings } from './options.ts';
 import type { OpenAIOptions } from './options.ts';
 import { ResponsesDecoder } from './responses/reply/decoder.ts';
@@ -70,5 +79,6 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
   }
 
   const close = (): Promise<void> => connection.close();
-  return { name, model, server: settings.server, stream, close, [Symbol.asyncDispose]: close };
+  const output = (request: ModelRequest): OutputSupport => outputSupport(settings, request.model ?? model);
+  return { name, model, server: settings.server, stream, output, close, [Symbol.asyncDispose]: close };
 }

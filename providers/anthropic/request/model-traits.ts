@@ -10,6 +10,8 @@ export interface ModelTraits {
   readonly alwaysThinks: boolean;
   /** Whether it takes `output_config.effort`. */
   readonly effort: boolean;
+  /** Whether it takes `output_config.format`, a schema of the answer. */
+  readonly hasSchemas: boolean;
   /** The most tokens of one reply, if that is less than {@link DEFAULT_MAX_TOKENS}. */
   readonly maxTokens?: number;
 }
@@ -24,6 +26,7 @@ const UNKNOWN: ModelTraits = {
   thinking: 'budget',
   alwaysThinks: false,
   effort: true,
+  hasSchemas: false,
 };
 
 const VERSIONED = /claude-(?:([a-z]+)-)?v?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?:-([a-z]+))?/;
@@ -49,6 +52,7 @@ export function modelTraits(model: string): ModelTraits {
     thinking: version >= 406 ? 'either' : 'budget',
     alwaysThinks: false,
     effort: version >= 406 || (version === 405 && family === 'opus'),
+    hasSchemas: version >= 405 || (version >= 401 && family === 'opus'),
     ...(version < 307 && { maxTokens: 4096 }),
   };
 }
@@ -61,5 +65,6 @@ function adaptive(family: string, major: number, minor: number): ModelTraits {
     alwaysThinks:
       family === 'fable' || family === 'mythos' || (family === 'opus' && major * 100 + minor >= 505),
     effort: true,
+    hasSchemas: true,
   };
 }
