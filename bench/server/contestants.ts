@@ -1,7 +1,9 @@
 /**
- * The servers. Each answers the same request with server-sent events, one for each piece of text. A peer is read by the shortest way that it has for text, and its
- * pieces go through hono's own `streamSSE`.
+ * The servers. Each answers the same request with server-sent events, one for each piece of text, and listens as its documentation says. A peer is read by the shortest
+ * way that it has for text, and its pieces go through hono's own `streamSSE`.
  */
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { Pipeline } from 'sluice';
@@ -13,15 +15,16 @@ import type { Open, Reader } from '../contestants/reader.ts';
 import { API_KEY, MODEL, PROMPT } from '../contestants/reader.ts';
 import { logger, theFive } from '../contestants/the-five.ts';
 import { pathOf } from '../upstream/script.ts';
+import { listenFloor } from './floor.ts';
 import { SCRIPTS } from './plan.ts';
 import type { ServeTask, ServerName, Work } from './plan.ts';
 
 /** One caller makes the whole load. */
 const NO_LIMITS = { requestsPerMinute: 10_000_000, concurrentStreams: 20_000 };
 
-/** A server before it listens, and how it is asked. */
+/** A server that listens on loopback, and how it is asked. */
 export interface Contestant {
-  fetch: (request: Request, env?: object) => Response | Promise<Response>;
+  port: number;
   path: string;
   body: unknown;
 }
@@ -29,18 +32,20 @@ export interface Contestant {
 /** Sets up a server as a program does when it starts. */
 export async function contestantOf({ who, work, origin, concurrent }: ServeTask): Promise<Contestant> {
   const baseURL = `${origin}${pathOf(SCRIPTS[work])}/v1`;
+  const asked = { path: '/chat', body: { input: PROMPT } };
   if (who === 'sluice') return sluice(baseURL, work, concurrent);
+  if (who === 'floor') return { ...asked, port: await listenFloor(baseURL) };
   const open = await peerOf(who, work);
-  return behindHono(open({ baseURL, calls: concurrent }));
+  return { ...asked, port: await listenBehindHono(open({ baseURL, calls: concurrent })) };
 }
 
-async function peerOf(who: Exclude<ServerName, 'sluice'>, work: Work): Promise<Open> {
+async function peerOf(who: Exclude<ServerName, 'sluice' | 'floor'>, work: Work): Promise<Open> {
   const folder = work === 'tool' ? 'contestants/tools' : 'contestants';
   const { open } = (await import(`../${folder}/${who}.ts`)) as { open: Open };
   return open;
 }
 
-function behindHono(read: Reader): Contestant {
+async function listenBehindHono(read: Reader): Promise<number> {
   const app = new Hono();
   app.post('/chat', async (c) => {
     await c.req.json();
@@ -49,7 +54,11 @@ function behindHono(read: Reader): Contestant {
       await stream.writeSSE({ data: '{"done":true}' });
     });
   });
-  return { fetch: app.fetch, path: '/chat', body: { input: PROMPT } };
+  const serverOptions = { keepAliveTimeout: 65_000 };
+  const { port } = await new Promise<AddressInfo>((resolve) => {
+    serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', serverOptions }, resolve);
+  });
+  return port;
 }
 
 /** With the five middleware, which all do their work. */
@@ -61,6 +70,6 @@ async function sluice(baseURL: string, work: Work, concurrent: number): Promise<
     (one): one is Middleware => one !== undefined,
   );
   const pipeline = new Pipeline(stack, { logger, maxConcurrentExecutions: concurrent * 2 });
-  const { fetch } = createServer(pipeline, { auth: false, limits: NO_LIMITS });
-  return { fetch, path: '/api/v1/agent/stream', body: { input: PROMPT } };
+  const { port } = await createServer(pipeline, { auth: false, limits: NO_LIMITS }).listen({ port: 0 });
+  return { port, path: '/api/v1/agent/stream', body: { input: PROMPT } };
 }

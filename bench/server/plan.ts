@@ -12,8 +12,8 @@ export const SCRIPTS: Readonly<Record<Work, Script>> = {
 /** How long the tool takes, in milliseconds. */
 export const TOOL_MS = 500;
 
-/** Who serves. The peers stand behind hono, as Sluice's own server does. */
-export const SERVERS = ['sluice', 'openai-sdk', 'langchain', 'ai-sdk'] as const;
+/** Who serves. The peers stand behind hono, as Sluice's own server does; the floor is written by hand for this load alone. */
+export const SERVERS = ['sluice', 'openai-sdk', 'langchain', 'ai-sdk', 'floor'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
 export const LABELS: Readonly<Record<ServerName, string>> = {
@@ -21,6 +21,7 @@ export const LABELS: Readonly<Record<ServerName, string>> = {
   'openai-sdk': '`openai` SDK + hono',
   langchain: 'LangChain + hono',
   'ai-sdk': 'Vercel AI SDK + hono',
+  floor: '`node:http` + undici + `JSON.parse`, by hand',
 };
 
 /** One run of the load. */
@@ -36,6 +37,8 @@ export interface ServeTask extends Load {
   who: ServerName;
   /** Where the upstream is. */
   origin: string;
+  /** Whether its runs are profiled. */
+  profile?: boolean;
 }
 
 /** What a load saw. Times are in milliseconds. */
@@ -52,6 +55,8 @@ export interface Seen {
 /** What a run gave: what the load saw, and what the server's process used for it. */
 export interface ServedLoad extends Seen {
   cpuMsPerRequest: number;
+  /** How long its garbage collector held it up for each request. */
+  gcMsPerRequest: number;
   /** The largest resident memory of the process, in megabytes. */
   peakMb: number;
 }
