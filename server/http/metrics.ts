@@ -119,13 +119,19 @@ export class Metrics {
 }
 
 function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  let pairs = '';
+  for (const [name, value] of Object.entries(labels))
+    pairs += `${pairs === '' ? '{' : ','}${name}="${escaped(value)}"`;
+  return pairs === '' ? '' : `${pairs}}`;
 }
 
 function escaped(value: string): string {
+  if (!SPECIAL.test(value)) return value;
   return value
     .replaceAll('\\', '\\\\')
     .replaceAll('"', String.raw`\"`)
     .replaceAll('\n', String.raw`\n`);
 }
+
+/** What is escaped in the value of a label. */
+const SPECIAL = /[\\"\n]/;
