@@ -5,6 +5,16 @@ export class CountedStream implements SentStream {
   readonly #stream: SentStream;
   #done: (() => void) | undefined;
 
+  readonly #given = (items: SentItem[] | undefined): SentItem[] | undefined => {
+    if (items === undefined || items.at(-1)?.type === 'end') this.#over();
+    return items;
+  };
+
+  readonly #failed = (error: unknown): never => {
+    this.#over();
+    throw error;
+  };
+
   constructor(stream: SentStream, done: () => void) {
     this.#stream = stream;
     this.#done = done;
@@ -14,16 +24,9 @@ export class CountedStream implements SentStream {
     return this.#stream.model;
   }
 
-  async next(): Promise<SentItem[] | undefined> {
-    let items: SentItem[] | undefined;
-    try {
-      items = await this.#stream.next();
-    } catch (error) {
-      this.#over();
-      throw error;
-    }
-    if (items === undefined || items.at(-1)?.type === 'end') this.#over();
-    return items;
+  /** One promise more than its stream: it is called for each read. */
+  next(): Promise<SentItem[] | undefined> {
+    return this.#stream.next().then(this.#given, this.#failed);
   }
 
   async close(reason?: string): Promise<void> {

@@ -45,29 +45,30 @@ class LiveStream implements SentStream {
     stream.tap({ call: (call) => void this.#calls?.push(call) });
   }
 
-  async next(): Promise<SentItem[] | undefined> {
+  next(): Promise<SentItem[] | undefined> {
     const start = this.#start;
     if (start !== undefined) {
       this.#start = undefined;
-      return [{ type: 'start', start: { ...start, startedAt: Date.now() } }];
+      return Promise.resolve([{ type: 'start', start: { ...start, startedAt: Date.now() } }]);
     }
-    if (this.#ended) return undefined;
-    try {
-      const batch = await this.#stream.read();
-      if (batch !== undefined) return this.#itemsOf(batch);
-      this.#ended = true;
-      return undefined;
-    } catch (error) {
-      this.#ended = true;
-      return [{ type: 'end', end: endOfError(error), position: this.#count + 1, at: Date.now() }];
-    }
+    if (this.#ended) return Promise.resolve(undefined);
+    return this.#stream.read().then(this.#itemsOf, this.#failed);
   }
 
   async close(reason?: string): Promise<void> {
     await this.#stream.close(reason);
   }
 
-  #itemsOf(batch: readonly ExecutionChunk[]): SentItem[] {
+  readonly #failed = (error: unknown): SentItem[] => {
+    this.#ended = true;
+    return [{ type: 'end', end: endOfError(error), position: this.#count + 1, at: Date.now() }];
+  };
+
+  readonly #itemsOf = (batch: readonly ExecutionChunk[] | undefined): SentItem[] | undefined => {
+    if (batch === undefined) {
+      this.#ended = true;
+      return undefined;
+    }
     const at = Date.now();
     const items: SentItem[] = [];
     const [first] = batch;
@@ -89,5 +90,5 @@ class LiveStream implements SentStream {
       items.push({ type: 'chunk', chunk: dense, position: index + 1, at });
     }
     return items;
-  }
+  };
 }
