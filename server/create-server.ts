@@ -1,11 +1,11 @@
 import { Hono } from 'hono';
 import { agentFormat } from './formats/agent.ts';
-import { authenticated, checkedOrigin, checkedTarget, sharedWithOrigins } from './http/guards.ts';
+import { authenticated, checkTarget, preflight, shareWithOrigins } from './http/guards.ts';
 import { logError } from './http/log-error.ts';
-import { measured } from './http/measured.ts';
+import { countAnswer } from './http/measured.ts';
 import type { ServerOptions } from './http/options.ts';
 import type { Pipelines } from './http/pipelines.ts';
-import { answerError, isAlreadySent } from './http/respond.ts';
+import { answerError } from './http/respond.ts';
 import { compatibleRoutes, formatOfPath } from './http/routes/compatible.ts';
 import { uiMessageRoutes } from './http/routes/ui-message.ts';
 import { agUiRoutes } from './http/routes/ag-ui.ts';
@@ -63,16 +63,25 @@ export function createServer(pipelines: Pipelines, options: ServerOptions): Slui
 function appOf(service: Service): ServerApp {
   const app = new Hono<ServerEnv>();
   app.use(async (c, next) => {
-    c.set('requestId', crypto.randomUUID());
-    c.set('headers', service.isClosing ? { connection: 'close' } : {});
+    const started = performance.now();
+    const requestId = crypto.randomUUID();
+    const headers: Record<string, string> = service.isClosing ? { connection: 'close' } : {};
+    c.set('requestId', requestId);
+    c.set('headers', headers);
     await next();
-    if (isAlreadySent(c.res)) return;
-    const { headers } = c.res;
-    headers.set(REQUEST_ID_HEADER, c.var.requestId);
-    headers.set('x-content-type-options', 'nosniff');
-    for (const [name, value] of Object.entries(c.var.headers)) headers.set(name, value);
+    countAnswer(c, service, started);
+    if (c.get('sent') !== undefined) return;
+    const answered = c.res.headers;
+    answered.set(REQUEST_ID_HEADER, requestId);
+    answered.set('x-content-type-options', 'nosniff');
+    for (const [name, value] of Object.entries(headers)) answered.set(name, value);
   });
-  app.use(measured(service), checkedTarget(service), sharedWithOrigins(service));
+  // As few layers as there can be: hono keeps several promises and closures for each of them.
+  app.use((c, next) => {
+    checkTarget(c, service);
+    shareWithOrigins(c, service);
+    return c.req.method === 'OPTIONS' ? Promise.resolve(preflight(c, service)) : next();
+  });
   app.onError((error, c) => {
     logError(c, service, error);
     return answerError(c, formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat, error);
@@ -86,18 +95,9 @@ function appOf(service: Service): ServerApp {
   );
   healthRoutes(app, service);
   const { basePath } = service.settings;
-  for (const path of ['/ws', `${basePath}/*`, '/api/chat/*']) app.use(path, checkedOrigin(service));
-  for (const path of [
-    `${basePath}/*`,
-    '/v1/*',
-    '/api/chat',
-    '/api/chat/*',
-    '/api/ag-ui',
-    '/api/ag-ui/*',
-    '/metrics',
-    '/ws',
-  ])
-    app.use(path, authenticated(service));
+  for (const path of ['/ws', `${basePath}/*`, '/api/chat/*'])
+    app.use(path, authenticated(service, { checksOrigin: true }));
+  for (const path of ['/v1/*', '/api/ag-ui/*', '/metrics']) app.use(path, authenticated(service));
   if (service.settings.page) pageRoutes(app);
   serviceRoutes(app, service);
   agentRoutes(app, service);

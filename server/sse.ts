@@ -1,28 +1,11 @@
 import * as z from 'zod';
-import { onAbort, option, parseOptions } from '../src/kit/index.ts';
-import { sentError } from './formats/errors.ts';
-import type { EncoderOptions, ErrorBody, Format } from './formats/format.ts';
-import { parseCursor } from './stream/cursor.ts';
-import type { Cursor } from './stream/cursor.ts';
-import { EventFold } from './stream/event-fold.ts';
+import { option, parseOptions } from '../src/kit/index.ts';
+import type { EncoderOptions, Format } from './formats/format.ts';
 import { formatOf } from './send/formats.ts';
 import type { FormatName } from './send/formats.ts';
-import {
-  EVENT_STREAM_HEADERS,
-  REQUEST_ID_HEADER,
-  STREAM_ID_HEADER,
-  modelHeader,
-  streamIdText,
-} from './send/headers.ts';
-import { nodeSink } from './send/node-sink.ts';
 import type { NodeResponse } from './send/node-sink.ts';
-import { openStream } from './send/opening.ts';
-import type { Opening } from './send/opening.ts';
-import { sendStream } from './send/send-stream.ts';
-import type { Sink } from './send/send-stream.ts';
-import { socketSink } from './send/socket-sink.ts';
+import { Sending } from './send/sending.ts';
 import type { SocketLike } from './send/socket-sink.ts';
-import { webSink } from './send/web-sink.ts';
 import { liveStream } from './stream/live.ts';
 import type { PipelineStream } from './stream/live.ts';
 import type { SentStream } from './stream/sent-stream.ts';
@@ -99,17 +82,7 @@ const sendSchema = z.strictObject({
  * });
  */
 export async function sseResponse(stream: Sendable, options: SseOptions = {}): Promise<Response> {
-  const sending = new Sending('sseResponse()', stream, options);
-  const { signal } = options;
-  using _listening = signal && onAbort(signal, () => sending.leave());
-  const opening = await sending.open();
-  if (opening.error !== undefined) {
-    const { status, headers, body } = sending.refusal(opening);
-    return Response.json(body, { status, headers });
-  }
-  const { sink, body } = webSink(sending.format.heartbeat, () => sending.leave());
-  void sendStream(sending.stream, opening, sending.fold, sending.named(sink), sending.settings);
-  return new Response(body, { headers: sending.headers });
+  return sendingOf('sseResponse()', stream, options).respond(options.signal);
 }
 
 /**
@@ -124,29 +97,7 @@ export async function pipeToNode(
   response: NodeResponse,
   options: SendOptions = {},
 ): Promise<void> {
-  const sending = new Sending('pipeToNode()', stream, options);
-  const leave = (): void => sending.leave();
-  response.on('close', leave);
-  try {
-    const opening = await sending.open();
-    if (response.destroyed) return;
-    if (opening.error !== undefined) {
-      const { status, headers, body } = sending.refusal(opening);
-      response.writeHead(status, { 'content-type': 'application/json', ...headers });
-      response.end(JSON.stringify(body));
-      return;
-    }
-    response.writeHead(200, sending.headers);
-    await sendStream(
-      sending.stream,
-      opening,
-      sending.fold,
-      sending.named(nodeSink(response, sending.format.heartbeat)),
-      sending.settings,
-    );
-  } finally {
-    response.off('close', leave);
-  }
+  await sendingOf('pipeToNode()', stream, options).toNode(response);
 }
 
 /**
@@ -161,93 +112,21 @@ export async function pipeToWebSocket(
   socket: SocketLike,
   options: SendOptions = {},
 ): Promise<void> {
-  // There is no status to wait for.
-  const sending = new Sending('pipeToWebSocket()', stream, { ...options, statusWaitMs: 0 });
-  const leave = (): void => sending.leave();
-  socket.addEventListener('close', leave);
-  try {
-    await sendStream(
-      sending.stream,
-      { items: [] },
-      sending.fold,
-      sending.named(socketSink(socket, sending.id, sending.format.name === 'agent')),
-      sending.settings,
-    );
-  } finally {
-    socket.removeEventListener('close', leave);
-  }
+  await sendingOf('pipeToWebSocket()', stream, options).toSocket(socket);
 }
 
-/** One stream on its way to one client. */
-class Sending {
-  readonly stream: SentStream;
-  readonly format: Format;
-  readonly fold: EventFold;
-  readonly id: string;
-  readonly settings: { statusWaitMs: number; heartbeatMs: number; slowClientMs: number };
-  readonly #idSuffix: string | undefined;
-  readonly #requestId: string;
-  readonly #retries: number;
-  readonly #headers: Readonly<Record<string, string>>;
-
-  constructor(what: string, stream: Sendable, options: SseOptions) {
-    const settings = parseOptions(what, sendSchema, options);
-    const after: Cursor | undefined =
-      settings.lastEventId === undefined ? undefined : parseCursor(settings.lastEventId);
-    this.settings = settings;
-    this.id = settings.id ?? crypto.randomUUID();
-    this.stream = isSent(stream) ? stream : liveStream(stream, { turnId: this.id });
-    this.format = formatOf(options.format ?? 'sluice');
-    this.fold = new EventFold(this.format, options.encoder ?? {}, after);
-    this.#idSuffix = settings.idSuffix;
-    this.#requestId = settings.requestId ?? crypto.randomUUID();
-    this.#retries = settings.retries;
-    this.#headers = settings.headers ?? {};
-  }
-
-  get headers(): Record<string, string> {
-    const { requestIdHeader } = this.format;
-    return {
-      ...EVENT_STREAM_HEADERS,
-      ...(requestIdHeader !== undefined && { [requestIdHeader]: this.#requestId }),
-      [STREAM_ID_HEADER]: streamIdText(this.id),
-      [REQUEST_ID_HEADER]: this.#requestId,
-      ...modelHeader(this.stream.model),
-      ...this.format.headers,
-      ...this.#headers,
-    };
-  }
-
-  /** The sink, with the ids that the client is to have. */
-  named(sink: Sink): Sink {
-    const suffix = this.#idSuffix;
-    if (suffix === undefined) return sink;
-    return { ...sink, event: (frame, id) => sink.event(frame, id === undefined ? id : id + suffix) };
-  }
-
-  async open(): Promise<Opening> {
-    try {
-      return await openStream(this.stream, this.settings.statusWaitMs);
-    } catch (error) {
-      return { items: [], error: sentError(error) };
-    }
-  }
-
-  /** The answer in place of the stream. */
-  refusal({ error }: Opening): ErrorBody {
-    this.leave();
-    const { status, headers, body } = this.format.error(
-      error ?? sentError(undefined),
-      this.#requestId,
-      this.#retries,
-    );
-    return { status, body, headers: { [REQUEST_ID_HEADER]: this.#requestId, ...this.#headers, ...headers } };
-  }
-
-  /** The client has left, or gets an error in place of the stream. */
-  leave(): void {
-    this.stream.close().catch(() => undefined);
-  }
+/** Checks the options of a function and fills in what they leave out. */
+function sendingOf(what: string, stream: Sendable, options: SseOptions): Sending {
+  const settings = parseOptions(what, sendSchema, options);
+  const id = settings.id ?? crypto.randomUUID();
+  return new Sending(isSent(stream) ? stream : liveStream(stream, { turnId: id }), {
+    ...settings,
+    id,
+    requestId: settings.requestId ?? crypto.randomUUID(),
+    headers: settings.headers ?? {},
+    format: formatOf(options.format ?? 'sluice'),
+    encoder: options.encoder ?? {},
+  });
 }
 
 function isSent(stream: Sendable): stream is SentStream {

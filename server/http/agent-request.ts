@@ -77,7 +77,7 @@ export function parsed<S extends z.ZodType>(schema: S, body: unknown): z.output<
 
 /** Whose a request is: the caller, in the name of an organization if it names one that it may. */
 export function ownerOf(c: ServerContext, { settings }: Service, organization: string | undefined): string {
-  const { caller } = c.var;
+  const caller = c.get('caller');
   if (organization !== undefined && caller.organizations?.includes(organization) !== true)
     throw new RequestError('permission', 'org_id: the token does not allow this organization.', {
       field: 'org_id',
@@ -125,7 +125,8 @@ function baseTurn(
   asked: Common,
   key: string | undefined,
 ): Omit<TurnRequest, 'input'> {
-  const { caller, requestId } = c.var;
+  const caller = c.get('caller');
+  const requestId = c.get('requestId');
   const served = service.table.named(asked.pipeline);
   const owner = ownerOf(c, service, asked.org_id);
   const given = asked.turn_id ?? c.req.header('idempotency-key');

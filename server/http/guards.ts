@@ -1,4 +1,3 @@
-import { createMiddleware } from 'hono/factory';
 import type { MiddlewareHandler } from 'hono';
 import { unauthorized } from '../callers/auth.ts';
 import { RequestError } from '../requests/request-error.ts';
@@ -10,12 +9,16 @@ type Guard = MiddlewareHandler<ServerEnv>;
 /** Names under which clients like to put a token into a query, where logs and browsers would keep it. */
 const TOKEN_PARAMETERS: readonly string[] = ['token', 'access_token', 'api_key', 'apikey', 'key'];
 
-/** Finds out who calls, by a token or by a ticket; a request that does not say it is refused. */
-export function authenticated(service: Service): Guard {
-  return createMiddleware<ServerEnv>(async (c, next) => {
+/**
+ * Finds out who calls, by a token or by a ticket; a request that does not say it is refused. `checksOrigin`: refuses pages of other origins first, for what a browser sends with the
+ * credentials of its user without asking: GET streams and sockets. With other methods a browser asks first.
+ */
+export function authenticated(service: Service, { checksOrigin = false } = {}): Guard {
+  return async (c, next) => {
+    if (checksOrigin && c.req.method === 'GET') service.origins.checkOrigin(c.req.raw.headers);
     c.set('caller', await callerOf(c, service));
-    await next();
-  });
+    return next();
+  };
 }
 
 async function callerOf(c: ServerContext, service: Service): Promise<ServerEnv['Variables']['caller']> {
@@ -69,33 +72,21 @@ function decodedToken(encoded: string): string {
 }
 
 /** Refuses a token in the query, and a host that is not the server's. It comes before anything else. */
-export function checkedTarget({ origins }: Service): Guard {
-  return createMiddleware<ServerEnv>(async (c, next) => {
-    origins.checkHost(c.req.raw);
-    if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
-      throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
-    await next();
-  });
-}
-
-/** Refuses pages of other origins, for what a browser sends with the credentials of its user without asking: GET streams and sockets. */
-export function checkedOrigin({ origins }: Service): Guard {
-  return createMiddleware<ServerEnv>(async (c, next) => {
-    // With other methods a browser asks first.
-    if (c.req.method === 'GET') origins.checkOrigin(c.req.raw.headers);
-    await next();
-  });
+export function checkTarget(c: ServerContext, { origins }: Service): void {
+  origins.checkHost(c.req.raw);
+  if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
+    throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
 }
 
 /** Counts a request that starts a turn, and tells the caller what is left of its limit. */
 export function limited({ counts }: Service): Guard {
-  return createMiddleware<ServerEnv>(async (c, next) => {
-    const { place, left } = await counts.begin(c.var.caller);
+  return async (c, next) => {
+    const { place, left } = await counts.begin(c.get('caller'));
     c.set('place', place);
     const { limit, remaining, resetMs } = left;
     const seconds = Math.ceil(resetMs / 1_000);
     Object.assign(
-      c.var.headers,
+      c.get('headers'),
       c.req.path.startsWith('/v1/messages')
         ? {
             'anthropic-ratelimit-requests-limit': String(limit),
@@ -109,11 +100,11 @@ export function limited({ counts }: Service): Guard {
           },
     );
     try {
-      await next();
+      return await next();
     } finally {
       place.end();
     }
-  });
+  };
 }
 
 /** Methods and headers that pages of known origins may use. */
@@ -134,27 +125,27 @@ const EXPOSED = [
 ].join(', ');
 
 /** Lets pages of known origins call, without cookies. Others get no permission, so that their browsers show them nothing. */
-export function sharedWithOrigins({ origins }: Service): Guard {
-  return createMiddleware<ServerEnv>(async (c, next) => {
-    const origin = c.req.header('origin');
-    const isKnown = origin !== undefined && origins.knows(origin);
-    if (isKnown)
-      Object.assign(c.var.headers, {
-        'access-control-allow-origin': origin,
-        'access-control-expose-headers': EXPOSED,
-      });
-    if (origin !== undefined) c.var.headers['vary'] = 'origin';
-    if (c.req.method !== 'OPTIONS') return next();
-    const asked = c.req.header('access-control-request-headers') ?? '';
-    return new Response(null, {
-      status: 204,
-      headers: isKnown
-        ? {
-            'access-control-allow-methods': METHODS,
-            ...(HEADER_NAMES.test(asked) && { 'access-control-allow-headers': asked }),
-            'access-control-max-age': '600',
-          }
-        : {},
-    });
+export function shareWithOrigins(c: ServerContext, { origins }: Service): void {
+  const origin = c.req.header('origin');
+  if (origin === undefined) return;
+  const headers = c.get('headers');
+  headers['vary'] = 'origin';
+  if (!origins.knows(origin)) return;
+  headers['access-control-allow-origin'] = origin;
+  headers['access-control-expose-headers'] = EXPOSED;
+}
+
+/** Tells a browser which methods and headers a page may use. */
+export function preflight(c: ServerContext, { origins }: Service): Response {
+  const origin = c.req.header('origin');
+  if (origin === undefined || !origins.knows(origin)) return new Response(null, { status: 204 });
+  const asked = c.req.header('access-control-request-headers') ?? '';
+  return new Response(null, {
+    status: 204,
+    headers: {
+      'access-control-allow-methods': METHODS,
+      ...(HEADER_NAMES.test(asked) && { 'access-control-allow-headers': asked }),
+      'access-control-max-age': '600',
+    },
   });
 }

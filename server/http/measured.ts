@@ -1,22 +1,19 @@
-import type { MiddlewareHandler } from 'hono';
-import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
-import { isAlreadySent } from './respond.ts';
-import type { ServerEnv, Service } from './service.ts';
+import type { ServerContext, Service } from './service.ts';
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE', 'OPTIONS', 'HEAD']);
 
-/** Counts requests by the template of their route, never by their path: clients make up paths. */
-export function measured({ metrics }: Service): MiddlewareHandler<ServerEnv> {
-  return createMiddleware<ServerEnv>(async (c, next) => {
-    const started = performance.now();
-    await next();
-    const template = routePath(c, -1);
-    // Only the middleware of all paths has matched: there is no such route.
-    const route = template.endsWith('*') ? 'unknown' : template;
-    const status = isAlreadySent(c.res) ? (c.var.directStatus ?? 200) : c.res.status;
-    const method = METHODS.has(c.req.method) ? c.req.method : 'other';
+/** Counts an answer, when all of it is written. `started`: when its request came, by `performance.now()`. A request is counted by the template of its route, never by its path: clients make up paths. */
+export function countAnswer(c: ServerContext, { metrics }: Service, started: number): void {
+  const template = routePath(c, -1);
+  // Only the middleware of all paths has matched: there is no such route.
+  const route = template.endsWith('*') ? 'unknown' : template;
+  const method = METHODS.has(c.req.method) ? c.req.method : 'other';
+  const count = (status: number): void => {
     metrics.requests.add({ route, method, status: String(status) });
     metrics.requestSeconds.add({ route }, (performance.now() - started) / 1_000);
-  });
+  };
+  const sent = c.get('sent');
+  if (sent === undefined) count(c.res.status);
+  else void sent.then(count);
 }

@@ -4,7 +4,7 @@ import { sentError } from '../formats/errors.ts';
 import type { EncoderOptions, Format } from '../formats/format.ts';
 import type { SentEnd, SentStart } from '../stream/parts.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
-import { pipeToNode, sseResponse } from '../sse.ts';
+import { Sending } from '../send/sending.ts';
 import type { ServerContext, Service } from './service.ts';
 
 /** How a stream is answered. */
@@ -26,27 +26,30 @@ export function retriesOf(headers: Headers): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
-/** Answers with a stream of events. */
-export async function answerStream(
+/** Answers with a stream of events. On Node it is written to the response itself: the request is over for hono, with what it holds, before the first chunk is there. */
+export function answerStream(
   c: ServerContext,
   { settings }: Service,
   stream: SentStream,
   answer: StreamAnswer,
-): Promise<Response> {
+): Response | Promise<Response> {
   const { statusWaitMs, heartbeatMs, slowClientMs } = settings;
-  const options = {
+  const sending = new Sending(stream, {
     ...answer,
-    requestId: c.var.requestId,
-    headers: c.var.headers,
+    requestId: c.get('requestId'),
+    headers: c.get('headers'),
     retries: retriesOf(c.req.raw.headers),
     statusWaitMs,
     heartbeatMs,
     slowClientMs,
-  };
+  });
   const direct = c.env?.direct;
-  if (direct === undefined) return sseResponse(stream, { ...options, signal: c.req.raw.signal });
-  await pipeToNode(stream, direct, options);
-  c.set('directStatus', direct.statusCode);
+  if (direct === undefined) return sending.respond(c.req.raw.signal);
+  const sent = sending.toNode(direct).catch(() => void direct.destroy());
+  c.set(
+    'sent',
+    sent.then(() => direct.statusCode),
+  );
   return alreadySent();
 }
 
@@ -58,11 +61,6 @@ function alreadySent(): Response {
   const response = new Response(null, { headers: { [ALREADY_SENT]: 'true' } });
   Reflect.get(response, 'body');
   return response;
-}
-
-/** Whether an answer has been written to Node's response. */
-export function isAlreadySent(response: Response): boolean {
-  return response.headers.has(ALREADY_SENT);
 }
 
 /** A whole turn. */
@@ -99,6 +97,6 @@ export function accumulated(items: readonly SentItem[]): Accumulator {
 /** An error in the words of a format. */
 export function answerError(c: ServerContext, format: Format, thrown: unknown): Response {
   const error = sentError(thrown);
-  const { status, headers, body } = format.error(error, c.var.requestId, retriesOf(c.req.raw.headers));
+  const { status, headers, body } = format.error(error, c.get('requestId'), retriesOf(c.req.raw.headers));
   return Response.json(body, { status, headers });
 }

@@ -41,8 +41,8 @@ export interface ServerEnv {
     place: Place;
     /** More headers of the answer. */
     headers: Record<string, string>;
-    /** The status of an answer that was written to Node's response. */
-    directStatus?: number;
+    /** Resolves with the status of an answer that is written to Node's response, when all of it is written. */
+    sent?: Promise<number>;
   };
 }
 

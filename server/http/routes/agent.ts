@@ -24,7 +24,8 @@ const EVENTS: readonly string[] = [
   'cost',
 ];
 /** The same, if the server shows what is inside. */
-const DEBUG: readonly string[] = ['warnings', 'trace'];
+const DEBUG_EVENTS: readonly string[] = [...EVENTS, 'warnings', 'trace'];
+const NOTHING_MORE: ReadonlySet<string> = new Set();
 
 /** `POST {base}/agent/run`, `POST {base}/agent/stream` and, where it is switched on, `GET {base}/agent/stream`. */
 export function agentRoutes(app: ServerApp, service: Service): void {
@@ -83,10 +84,14 @@ export function readBody(c: ServerContext, { settings }: Service): Promise<unkno
 }
 
 /** Answers with the events of a turn, in the format that the query names. */
-export function answerTurn(c: ServerContext, service: Service, turn: TurnRequest): Promise<Response> {
+export function answerTurn(
+  c: ServerContext,
+  service: Service,
+  turn: TurnRequest,
+): Response | Promise<Response> {
   // First: a turn that was started has to be read.
   const { format, include } = wanted(c, service);
-  const stream = service.turns.start(turn, c.var.place);
+  const stream = service.turns.start(turn, c.get('place'));
   return answerStream(c, service, stream, { format, encoder: { include }, id: turn.turnId });
 }
 
@@ -100,9 +105,11 @@ export function wanted(
     throw new RequestError('invalid_request', 'format: there is no format of this name.', {
       field: 'format',
     });
-  const allowed = new Set(settings.debug ? [...EVENTS, ...DEBUG] : EVENTS);
-  const asked = (c.req.query('include') ?? '').split(',');
-  return { format: formatOf(name), include: new Set(asked.filter((what) => allowed.has(what))) };
+  const format = formatOf(name);
+  const asked = c.req.query('include');
+  if (asked === undefined) return { format, include: NOTHING_MORE };
+  const allowed = settings.debug ? DEBUG_EVENTS : EVENTS;
+  return { format, include: new Set(asked.split(',').filter((what) => allowed.includes(what))) };
 }
 
 /** Answers with a turn in one piece. */

@@ -150,7 +150,8 @@ interface Asked {
 
 async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise<TurnRequest> {
   const { request, served, model, session } = asked;
-  const { caller, requestId } = c.var;
+  const caller = c.get('caller');
+  const requestId = c.get('requestId');
   const owner = ownerOf(c, service, undefined);
   const key = session === undefined ? undefined : { owner, id: parsed(id, session) };
   const given = c.req.header('idempotency-key');
