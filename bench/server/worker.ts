@@ -13,8 +13,8 @@ serve(async (task: ServeTask): Promise<() => Promise<ServedLoad>> => {
   const { work, concurrent } = task;
   const load = (requests: number): Promise<Seen> =>
     loadOf({ url: `http://127.0.0.1:${port}${path}`, body, work, concurrent, requests });
-  // Compiles what the run needs.
-  await load(concurrent);
+  // Compiles what the run needs. With fewer requests than this, much of the run is the compiler's.
+  await load(task.requests);
   let gcMs = 0;
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) gcMs += duration;
