@@ -42,22 +42,14 @@ const posts = routes.filter(([, method]) => method === 'POST');
 const user = { role: 'user', content: 'Hi' };
 const BODIES: Record<string, Record<string, unknown>> = {
   '/api/v1/agent/run': {
-    ...{
-      input: 'Hi',
-      pipeline: 'agent',
-      model: 'fast',
-      org_id: 'acme',
-      conversation_id: 'c1',
-      turn_id: 't1',
-    },
-    ...{ context: {}, max_iterations: 1, decisions: {} },
+    ...{ input: 'Hi', pipeline: 'agent', model: 'fast', org_id: 'acme', context: {}, max_iterations: 1 },
   },
-  '/api/v1/agent/stream': { input: [user], pipeline: 'agent', conversation_id: 'c1', decisions: {} },
+  '/api/v1/agent/stream': { input: [user], pipeline: 'agent', conversation_id: 'c1' },
   '/api/v1/conversations/:id/fork': { at: 1 },
   '/api/v1/conversations/:id/branch': { leaf: 'x' },
   '/api/v1/conversations/:id/regenerate': { turn_id: 't1' },
   '/api/v1/conversations/:id/edit': { message_id: 'm1', message: 'Hi' },
-  '/api/v1/conversations/:id/decisions': { decisions: {}, message: 'Hi' },
+  '/api/v1/conversations/:id/decisions': { decisions: { call: { approve: true } }, message: 'Hi' },
   '/api/v1/conversations/:id/stop': { reason: 'enough', stream: 's', org_id: 'acme' },
   '/api/v1/streams/:id/stop': { reason: 'enough', org_id: 'acme' },
   '/api/v1/tickets': {},
@@ -83,7 +75,7 @@ const BODIES: Record<string, Record<string, unknown>> = {
   },
   '/v1/messages/count_tokens': { model: 'fast', messages: [user], system: 'x', tools: [] },
   '/api/chat': {
-    ...{ id: 'c1', trigger: 'submit-message', messageId: 'm1', pipeline: 'agent', org_id: 'acme' },
+    ...{ id: 'c1', trigger: 'submit-message', pipeline: 'agent', org_id: 'acme' },
     messages: [{ id: 'm1', role: 'user', parts: [{ type: 'text', text: 'Hi' }] }],
   },
   '/api/ag-ui': {
@@ -92,6 +84,20 @@ const BODIES: Record<string, Record<string, unknown>> = {
   },
 };
 BODIES['/api/ag-ui/join'] = BODIES['/api/ag-ui'] ?? {};
+
+/** Fields that some routes know, beside those of the bodies. */
+const MORE: readonly string[] = [
+  ...[
+    'turn_id',
+    'decisions',
+    'conversation_id',
+    'messageId',
+    'message_id',
+    'n',
+    'thread',
+    'previous_response_id',
+  ],
+];
 
 const HALF = '\ud800';
 const WRONG: readonly unknown[] = [
@@ -173,6 +179,7 @@ const QUERIES: readonly string[] = [
     'cursor=x',
     'last_event_id=x',
     'prompt=',
+    'prompt=Hi&format=none',
     'prompt=%ff',
     'ticket=x',
     'version=9',
@@ -285,8 +292,15 @@ describe.each(posts)('%s', (_name, method, path) => {
     expect(none).toBe(needsNone ? (path.endsWith('/tickets') ? 201 : 404) : 415);
   });
 
+  test('takes what is right', async () => {
+    const status = await statusOf({ path: url, method, body: JSON.stringify(takes) });
+    if (path.includes(':id') || path.endsWith('/join')) expect(status).toBe(404);
+    else expect(status).toBe(path.endsWith('/tickets') ? 201 : 200);
+  });
+
   test('takes no field of another kind for its own, and never fails', async () => {
-    for (const [field, good] of Object.entries(takes))
+    const more = Object.fromEntries(MORE.map((field) => [field, undefined]));
+    for (const [field, good] of Object.entries({ ...more, ...takes }))
       for (const wrong of WRONG) {
         await statusOf({ path: url, method, body: JSON.stringify({ ...takes, [field]: wrong }) });
         if (Array.isArray(good) && good.length > 0)
