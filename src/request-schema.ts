@@ -3,12 +3,15 @@ import * as z from 'zod';
 const text = z.string().min(1);
 const jsonSchema = z.record(z.string(), z.unknown(), 'a JSON Schema as an object');
 
+const providerOptions = z.record(z.string(), z.record(z.string(), z.unknown(), 'an object of fields'));
+
 /** A tool, exactly as in `ToolDefinition`. Providers translate it to their wires. */
 export const toolSchema = z.strictObject({
   name: text,
   description: z.string().optional(),
   parameters: jsonSchema,
   strict: z.boolean().optional(),
+  providerOptions: providerOptions.optional(),
 });
 
 /** The shapes of `ResponseFormat`. */
@@ -56,7 +59,7 @@ export const parametersSchema = z.strictObject({
       'give "auto" or an array of "tools", "system", the index of a message, or { at, ttl }',
     )
     .optional(),
-  providerOptions: z.record(z.string(), z.record(z.string(), z.unknown(), 'an object of fields')).optional(),
+  providerOptions: providerOptions.optional(),
   includeRaw: z.boolean().optional(),
   strict: z.boolean().optional(),
 });

@@ -10,6 +10,8 @@ export interface ToolDefinition {
   parameters: Record<string, unknown>;
   /** Asks the provider to enforce the schema, if it can. */
   strict?: boolean;
+  /** Fields of the tool that only one provider knows, under its name. Other providers leave them out. So far those of `anthropic` are sent. */
+  providerOptions?: Record<string, Record<string, unknown>>;
 }
 
 /** Which tools the model may, must or must not call. */

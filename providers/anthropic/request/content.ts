@@ -65,7 +65,7 @@ function inputBlock(part: Part, role: Message['role'], mapping: Mapping): Block 
     case 'provider':
       return keptBlock(part.block, mapping);
     case 'tool_result':
-      if (part.providerExecuted !== true && role !== 'system') return toolResultBlock(part, unsupported);
+      if (part.providerExecuted !== true && role !== 'system') return toolResultBlock(part, mapping);
       break;
     case 'image':
       if (role !== 'system') return imageBlock(part, unsupported);
@@ -121,10 +121,11 @@ function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
   };
 }
 
-/** The API takes a result without content. It refuses blank text in a result, and an error without content. */
-function toolResultBlock(part: ToolResultPart, unsupported: Unsupported): Block {
+/** Content that only the API knows, such as references to tools, goes back as it came. The API takes a result without content. It refuses blank text in a result, and an error without content. */
+function toolResultBlock(part: ToolResultPart, mapping: Mapping): Block {
   const isError = part.isError === true;
-  const content = resultContent(part.content, unsupported);
+  const own = ownBlock(mapping, part.block)?.['content'];
+  const content = Array.isArray(own) ? own : resultContent(part.content, mapping.unsupported);
   const sent = content.length === 0 && isError ? BLANK_ERROR : content;
   return {
     type: 'tool_result',

@@ -12,7 +12,7 @@ import { blocksOf, type Mapping } from './content.ts';
 
 /** A message of the API. */
 export interface WireMessage {
-  role: 'user' | 'assistant';
+  role: 'user' | 'assistant' | 'system';
   content: Block[];
 }
 
@@ -42,13 +42,15 @@ const ID_RULE: IdRule = { maxLength: Infinity, forbidden: /[^a-zA-Z0-9_-]/g };
 
 /**
  * Maps a conversation to `system` and `messages`. Consecutive messages of one role are joined, the tool results come first
- * in their user message, and blocks of this API (thinking, server tools) go back as they came.
+ * in their user message, and blocks of this API (thinking, server tools) go back as they came. Messages of the system that come later join the first ones, since not every model takes
+ * them, unless `systemInPlace` says that they stay.
  * Source: https://platform.claude.com/docs/en/api/messages
  */
 export function wireConversation(
   { messages, tools }: Pick<ModelRequest, 'messages' | 'tools'>,
   origin: Origin,
   unsupported: Unsupported,
+  systemInPlace = false,
 ): WireConversation {
   const mapping: Mapping = { origin, unsupported };
   const ownId = (part: Part): string | undefined => ownCallId(part, origin, 'id');
@@ -61,7 +63,8 @@ export function wireConversation(
       const blocks = blocksOf(message, mapping);
       lastBlocks.push(blocks.findLast(isCacheable));
       if (message.role === 'system') {
-        system.push(...blocks);
+        if (!systemInPlace || turns.length === 0) system.push(...blocks);
+        else if (blocks.length > 0) turns.push({ role: 'system', content: blocks });
         return;
       }
       const role = message.role === 'assistant' ? 'assistant' : 'user';

@@ -60,15 +60,15 @@ export function wireRequest(
   const model = request.model ?? settings.model;
   const traits = modelTraits(model);
   const own = providerOptionsOf(parameters, settings.name);
-  const { betas: ownBetas, tools: ownTools, ...ownFields } = own;
+  const { betas: ownBetas, tools: ownTools, systemInPlace, ...ownFields } = own;
 
-  const conversation = wireConversation(request, origin, unsupported);
+  const conversation = wireConversation(request, origin, unsupported, systemInPlace === true);
   const { container, emptyAt } = conversation;
   if ((emptyAt !== undefined || conversation.messages.length === 0) && !('messages' in ownFields)) {
     throw nothingToSend(settings.name, request.messages, emptyAt);
   }
   const serverTools = Array.isArray(ownTools) ? ownTools.filter(isRecord) : [];
-  const tools = [...(request.tools ?? []).map(wireTool), ...serverTools];
+  const tools = [...(request.tools ?? []).map((tool) => wireTool(tool, settings.name)), ...serverTools];
   if (parameters.promptCache !== undefined) {
     markBreakpoints(parameters.promptCache, tools, conversation, unsupported);
   }
@@ -127,12 +127,16 @@ function headersOf(body: Block, settings: RequestSettings, ownBetas: unknown): R
   return headers;
 }
 
-function wireTool(tool: ToolDefinition): Block {
+/** A tool with a type of its own is defined by the API, which has its schema. */
+function wireTool(tool: ToolDefinition, provider: string): Block {
+  const own = tool.providerOptions?.[provider];
+  if (own !== undefined && 'type' in own && own['type'] !== 'custom') return { ...own, name: tool.name };
   return {
     name: tool.name,
     ...(tool.description !== undefined && { description: tool.description }),
     input_schema: tool.parameters,
     ...(tool.strict === true && { strict: true }),
+    ...own,
   };
 }
 
