@@ -57,10 +57,17 @@ export class AnthropicBlocks {
   }
 
   /** A call, whole: its input is one delta, since what came before it was provisional. */
-  call({ id, name, arguments: args, invalid }: ToolCallChunk, out: AnthropicEvent[]): void {
+  call(
+    { id, name, arguments: args, invalid, block }: ToolCallChunk,
+    verbatim: boolean,
+    out: AnthropicEvent[],
+  ): void {
+    const own = verbatim && block?.provider === 'anthropic' && isRecord(block.data) ? block.data : {};
+    // The API knows the call by its own id. `tools()` gives calls other ones.
+    const caller = own['id'] === id ? own['caller'] : undefined;
     // The documentation of fine-grained tool streaming says how a client gives broken JSON back to the model.
     const input = invalid === undefined ? args : { INVALID_JSON: invalid.raw };
-    this.#start({ type: 'tool_use', id, name, input: {} }, out);
+    this.#start({ type: 'tool_use', id, name, input: {}, ...(isRecord(caller) && { caller }) }, out);
     this.#delta({ type: 'input_json_delta', partial_json: JSON.stringify(input ?? {}) }, out);
     this.#stop(out);
   }

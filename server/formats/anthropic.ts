@@ -131,13 +131,17 @@ class MessageEncoder {
         break;
       case 'thinking':
         this.#characters += chunk.content.length;
-        if (this.#options.thinking !== false) this.#blocks.thinking(chunk, out);
+        if (this.#options.thinking !== false)
+          this.#blocks.thinking(
+            this.#options.thinkingText === false ? { ...chunk, content: '' } : chunk,
+            out,
+          );
         break;
       case 'tool_call':
         if (chunk.providerExecuted === true) this.#verbatim(chunk.block?.data, out);
         else if (this.#options.clientTools?.has(chunk.name) === true) {
           this.#hasCalls = true;
-          this.#blocks.call(chunk, out);
+          this.#blocks.call(chunk, this.#options.verbatim === true, out);
         } else this.#blocks.separate();
         break;
       case 'tool_result':

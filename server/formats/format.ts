@@ -36,6 +36,8 @@ export interface EncoderOptions {
   includeUsage?: boolean;
   /** Whether thinking is shown. Default: as the format says. */
   thinking?: boolean;
+  /** Anthropic: whether the text of thinking is shown. Without it a block of thinking has its signature alone. Default: true. */
+  thinkingText?: boolean;
   /** UI message stream: the major version of `ai` that reads it. Default: 5. */
   version?: 5 | 6 | 7;
   /** Anthropic, Responses: an estimate of the input's tokens for the first event. */

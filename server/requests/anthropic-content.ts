@@ -50,7 +50,7 @@ export function userPart(block: Fields, path: string, context: ContentContext): 
 }
 
 /** A block of the assistant, as the client got it before. */
-export function replyPart(block: Fields, path: string, { names }: ContentContext): Part {
+export function replyPart(block: Fields, path: string, { names, verbatim }: ContentContext): Part {
   switch (block['type']) {
     case 'text': {
       const given = optionalAt(block, 'citations', path, listAt) ?? [];
@@ -72,7 +72,13 @@ export function replyPart(block: Fields, path: string, { names }: ContentContext
       const id = nameAt(block['id'], `${path}.id`);
       const name = nameAt(block['name'], `${path}.name`);
       names.set(id, name);
-      return { type: 'tool_call', id, name, arguments: block['input'] ?? {} };
+      // A program of the API that made the call waits for its result.
+      const isProgram = verbatim && isRecord(block['caller']) && block['caller']['type'] !== 'direct';
+      const { cache_control: _cache, ...data } = block;
+      return {
+        ...{ type: 'tool_call', id, name, arguments: block['input'] ?? {} },
+        ...(isProgram && { block: { provider: 'anthropic', data } }),
+      };
     }
     default:
       // What the API's own tools said. Another API leaves it out, and says so.
@@ -174,6 +180,13 @@ function resultPart(block: Fields, path: string, context: ContentContext): ToolR
         ? (content ?? '')
         : blocksAt(content, at).flatMap((one, index) => inResult(one, `${at}[${index}]`, context)),
     ...(isError && { isError }),
+    // References alone have no text that a layer could have to see.
+    ...(context.verbatim &&
+      isList(content) &&
+      content.length > 0 &&
+      content.every((one) => isRecord(one) && one['type'] === 'tool_reference') && {
+        block: { provider: 'anthropic', data: { content } },
+      }),
   };
 }
 

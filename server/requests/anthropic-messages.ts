@@ -70,7 +70,12 @@ function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): 
   const { messages } = conversation;
   const breakpoints = conversation.breakpoints();
   if (isCached) breakpoints.unshift('tools');
-  const own = verbatim ? ownFields(fields, headers, ownTools) : {};
+  const own = verbatim
+    ? {
+        ...ownFields(fields, headers, ownTools),
+        ...(conversation.hasLateSystem && { systemInPlace: true }),
+      }
+    : {};
   if (!verbatim) refuseOwn(fields);
   const responseFormat = formatOf(fields);
   const parameters: Parameters = {
@@ -95,6 +100,7 @@ function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): 
       inputTokens: estimateInputTokens({ messages, parameters, tools, responseFormat }),
       ...(verbatim && { verbatim }),
       ...(thinking?.['type'] === 'disabled' && { thinking: false }),
+      ...(!verbatim && thinking?.['display'] === 'omitted' && { thinkingText: false }),
     },
     stream: optionalAt(fields, 'stream', '', flagAt) === true,
   };
@@ -103,6 +109,8 @@ function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): 
 /** Makes messages of ours, and remembers where the client's cache breakpoints are. */
 class Conversation {
   readonly messages: Message[] = [];
+  /** Whether a message of the system follows others. */
+  hasLateSystem = false;
   readonly #context: ContentContext;
   /** The position of the message with a breakpoint, and how long it lasts. */
   readonly #cached: { at: 'system' | number; ttl: '5m' | '1h' | undefined }[] = [];
@@ -134,6 +142,8 @@ class Conversation {
         break;
       case 'user':
       case 'system': {
+        this.hasLateSystem ||=
+          role === 'system' && this.messages.some((message) => message.role !== 'system');
         const parts = blocks.flatMap((block, index) => userPart(block, at(index), this.#context));
         const results = parts.filter(({ type }) => type === 'tool_result');
         if (results.length > 0) this.#push('tool', results);

@@ -31,9 +31,13 @@ export function anthropicTools(value: unknown, settings: AnthropicSettings): Ant
           `${path}.type`,
           `${JSON.stringify(type.slice(0, 60))} is a tool of Anthropic's API, and this model is not asked there`,
         );
-      found.own.push(tool);
-      const name = optionalAt(tool, 'name', path, textAt);
-      if (name !== undefined) found.names.add(requireForeign(name, `${path}.name`, settings));
+      const own = optionalAt(tool, 'name', path, textAt);
+      const name = own === undefined ? undefined : requireForeign(own, `${path}.name`, settings);
+      if (name !== undefined) found.names.add(name);
+      // The client runs it, as it runs its own.
+      if (name !== undefined && CLIENT_RUN.test(type))
+        found.tools.push({ name, parameters: { type: 'object' }, ...ownFields(tool) });
+      else found.own.push(tool);
       return;
     }
     const name = requireForeign(nameAt(tool['name'], `${path}.name`), `${path}.name`, settings);
@@ -45,7 +49,22 @@ export function anthropicTools(value: unknown, settings: AnthropicSettings): Ant
       ...(description !== undefined && { description }),
       parameters: { ...objectAt(tool['input_schema'], `${path}.input_schema`) },
       ...(strict === true && { strict }),
+      ...(settings.verbatim === true && ownFields(tool)),
     });
   });
   return found;
+}
+
+/** Tools that Anthropic's API defines and the client runs. */
+const CLIENT_RUN = /^(?:bash|text_editor|computer|memory|browser)_/;
+
+/** Fields that have words of ours. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['name', 'description', 'input_schema', 'strict', 'cache_control'],
+]);
+
+/** What only Anthropic's API knows of a tool: its type, whether it is loaded later, who may call it. */
+function ownFields(tool: Fields): Pick<ToolDefinition, 'providerOptions'> {
+  const own = Object.entries(tool).filter(([field]) => !KNOWN.has(field));
+  return own.length === 0 ? {} : { providerOptions: { anthropic: Object.fromEntries(own) } };
 }
