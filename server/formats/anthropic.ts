@@ -67,7 +67,9 @@ function anthropicError(error: SentError, requestId: string, retries = 0): Error
 
 function errorEvent(error: SentError): AnthropicEvent {
   const { type } = wireError(error, 'anthropic');
-  return { type: 'error', error: { type, message: error.message, ...detailsOf(error) } };
+  // Clients of the API know this error by its words alone: coding agents then shorten the conversation.
+  const words = error.code === 'context_length' ? 'prompt is too long: ' : '';
+  return { type: 'error', error: { type, message: words + error.message, ...detailsOf(error) } };
 }
 
 /** The tool runner of the official client asks for a thread first. Told in these words that there are none, it sends whole conversations instead. */

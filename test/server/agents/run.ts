@@ -2,7 +2,8 @@
  * Runs coding agents from the npm registry against the compatible routes, with nothing changed but their base URL. Each is asked for a file: the scripted model thinks, calls the
  * agent's own shell tool, and says that it is done. Too heavy for each run of the tests (the agents are native programs of 350 to 425 MB), so it is run by hand:
  *
- *     npm install --prefix /some/folder @openai/codex opencode-ai
+ *     npm install --prefix /some/folder @openai/codex opencode-ai @anthropic-ai/claude-code
+ *     node /some/folder/node_modules/@anthropic-ai/claude-code/install.cjs   # if npm does not run scripts
  *     node test/server/agents/run.ts /some/folder
  */
 import { spawn } from 'node:child_process';
@@ -11,10 +12,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { provider } from '../../../middleware/index.ts';
+import { anthropic } from '../../../providers/anthropic/index.ts';
 import { Pipeline } from '../../../src/index.ts';
-import type { ModelRequest } from '../../../src/index.ts';
-import { scripted } from '../../../testing/index.ts';
-import type { ScriptedReply } from '../../../testing/index.ts';
+import { faultServer, messagesStream, scripted } from '../../../testing/index.ts';
+import type { FaultServer, ScriptedReply } from '../../../testing/index.ts';
 import { openaiApp } from '../openai/app.ts';
 
 const TASK = 'Make a file made.txt that says hello.';
@@ -24,9 +25,11 @@ const COMMAND = 'echo hello > made.txt';
 /** How an agent is run without a terminal. It may change only its own folder. */
 interface CodingAgent {
   name: string;
-  prepare(folder: string, baseURL: string): Promise<void>;
+  prepare?(folder: string, baseURL: string): Promise<void>;
   arguments: readonly string[];
-  environment(folder: string): Record<string, string>;
+  environment(folder: string, baseURL: string): Record<string, string>;
+  /** The provider `anthropic` is asked, and its API is played by a server. Default: a scripted model answers. */
+  behindAnthropic?: true;
 }
 
 const AGENTS: readonly CodingAgent[] = [
@@ -75,16 +78,41 @@ wire_api = "responses"
   },
 ];
 
+/** Nothing may leave the machine: requests to other addresses go to a port of it that nobody listens on, and fail at once. */
+const NO_NETWORK = {
+  HTTP_PROXY: 'http://127.0.0.1:9',
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '127.0.0.1',
+};
+
+const CLAUDE: CodingAgent = {
+  name: 'claude',
+  arguments: ['--print', TASK, '--model', 'gpt-x', '--allowedTools', 'Bash'],
+  environment: (folder, baseURL) => ({
+    HOME: folder,
+    CLAUDE_CONFIG_DIR: folder,
+    ANTHROPIC_BASE_URL: baseURL.slice(0, -'/v1'.length),
+    ANTHROPIC_API_KEY: 'none',
+    ANTHROPIC_DEFAULT_HAIKU_MODEL: 'gpt-x',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_TELEMETRY: '1',
+    DISABLE_ERROR_REPORTING: '1',
+    DISABLE_AUTOUPDATER: '1',
+    ...NO_NETWORK,
+  }),
+};
+
 /** The names of the agents' shell tools, and what each takes. */
 const SHELLS: Readonly<Record<string, object>> = {
   exec_command: { cmd: COMMAND },
   bash: { command: COMMAND, description: 'Makes the file' },
+  Bash: { command: COMMAND, description: 'Makes the file' },
 };
 
-function answer({ tools = [], messages }: ModelRequest): ScriptedReply {
+/** What the model says to a request with these tools. `isDone`: the shell has answered. */
+function answer(tools: readonly { name: string }[], isDone: boolean): ScriptedReply {
   const shell = tools.find(({ name }) => name in SHELLS);
-  if (shell === undefined || messages.some(({ role }) => role === 'tool'))
-    return { text: LAST, batchSize: 1 };
+  if (shell === undefined || isDone) return { text: LAST, batchSize: 1 };
   return {
     thinking: 'A file is wanted.',
     text: 'I make it now.',
@@ -93,10 +121,61 @@ function answer({ tools = [], messages }: ModelRequest): ScriptedReply {
   };
 }
 
-async function outputOf(program: string, agent: CodingAgent, folder: string): Promise<string> {
+/** What an agent asks, and how often it did. */
+interface Asked extends AsyncDisposable {
+  pipeline: Pipeline;
+  calls(): number;
+}
+
+function scriptedModel(): Asked {
+  const model = scripted(
+    ({ tools = [], messages }) =>
+      answer(
+        tools,
+        messages.some(({ role }) => role === 'tool'),
+      ),
+    { repeat: true },
+  );
+  return {
+    pipeline: new Pipeline([provider(model)]),
+    calls: () => model.calls.length,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+/** A request to Anthropic's API, as far as it matters here. */
+interface ApiRequest {
+  tools?: { name: string }[];
+  messages: { content: string | { type: string }[] }[];
+}
+
+async function playedApi(): Promise<Asked> {
+  const server: FaultServer = await faultServer();
+  server.always(({ body }) => {
+    const { tools = [], messages } = body as ApiRequest;
+    const isDone = messages.some(
+      ({ content }) => typeof content !== 'string' && content.some(({ type }) => type === 'tool_result'),
+    );
+    const { thinking, text, toolCalls } = answer(tools, isDone);
+    return { stream: messagesStream({ thinking, text, toolCalls }) };
+  });
+  const model = anthropic({ apiKey: 'none', baseURL: server.url });
+  return {
+    pipeline: new Pipeline([provider(model)]),
+    calls: () => server.requests.length,
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+async function outputOf(
+  program: string,
+  agent: CodingAgent,
+  folder: string,
+  baseURL: string,
+): Promise<string> {
   const child = spawn(program, agent.arguments, {
     cwd: join(folder, 'work'),
-    env: { PATH: process.env['PATH'], ...agent.environment(folder) },
+    env: { PATH: process.env['PATH'], ...agent.environment(folder, baseURL) },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 120_000,
   });
@@ -110,18 +189,22 @@ async function outputOf(program: string, agent: CodingAgent, folder: string): Pr
 async function run(program: string, agent: CodingAgent): Promise<string> {
   // Some agents refuse to work in the folder for temporary files.
   const folder = await mkdtemp(join(homedir(), '.sluice-agent-'));
-  const model = scripted(answer, { repeat: true });
-  await using app = await openaiApp(new Pipeline([provider(model)]));
+  await using asked = agent.behindAnthropic === true ? await playedApi() : scriptedModel();
+  await using app = await openaiApp(
+    asked.pipeline,
+    {},
+    agent.behindAnthropic === true ? { provider: 'anthropic' } : {},
+  );
   try {
     await mkdir(join(folder, 'work'));
-    await agent.prepare(folder, app.baseURL);
+    await agent.prepare?.(folder, app.baseURL);
     const started = performance.now();
-    const output = await outputOf(program, agent, folder);
+    const output = await outputOf(program, agent, folder, app.baseURL);
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
     const made = join(folder, 'work', 'made.txt');
     const content = existsSync(made) ? await readFile(made, 'utf8') : undefined;
     if (content !== 'hello\n' || !output.includes(LAST)) return `FAILED\n${output}`;
-    return `made the file in ${model.calls.length} model calls and ${seconds} s`;
+    return `made the file in ${asked.calls()} model calls and ${seconds} s`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -129,7 +212,8 @@ async function run(program: string, agent: CodingAgent): Promise<string> {
 
 const [installed] = process.argv.slice(2);
 if (installed === undefined) throw new Error('Give the folder in which the agents are installed.');
-for (const agent of AGENTS) {
+for (const agent of [...AGENTS, CLAUDE, { ...CLAUDE, behindAnthropic: true as const }]) {
   const program = join(installed, 'node_modules', '.bin', agent.name);
-  console.log(`${agent.name}: ${existsSync(program) ? await run(program, agent) : 'not installed'}`);
+  const behind = agent.behindAnthropic === true ? ", with Anthropic's API behind" : '';
+  console.log(`${agent.name}${behind}: ${existsSync(program) ? await run(program, agent) : 'not installed'}`);
 }

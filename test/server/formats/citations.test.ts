@@ -37,7 +37,7 @@ describe('where a citation belongs', () => {
       { url: RHINE.url, title: '', start: 10, end: 10 },
     ],
     ['an address alone', RHINE.url, { url: RHINE.url, title: '', start: 10, end: 10 }],
-    ['places that are none', { ...OF_RESPONSES, start_index: -1 }, { ...PAGE, start: 10, end: 10 }],
+    ['places that make no sense', { ...OF_RESPONSES, start_index: -1 }, { ...PAGE, start: 10, end: 10 }],
     ['a file', { type: 'file_citation', file_id: 'f', index: 1 }, undefined],
     ['an address that is a script', { ...OF_RESPONSES, url: 'javascript:alert(1)' }, undefined],
     ['nothing', null, undefined],

@@ -85,6 +85,18 @@ describe("Anthropic's client at the server", () => {
   });
 });
 
+test("a conversation that is too long is said in the words of Anthropic's API, which coding agents look for", async () => {
+  const error = new SluiceError('context_length', 'A secret.');
+  const { url } = await serve([{ error }, { text: ['Hel', 'lo'], after: 1, error }]);
+  await expect(anthropicOf(url).messages.create(ask)).rejects.toMatchObject({
+    status: 400,
+    error: {
+      error: { type: 'invalid_request_error', message: expect.stringMatching(/^prompt is too long: /) },
+    },
+  });
+  await expect(anthropicOf(url).messages.stream(ask).finalMessage()).rejects.toThrow('prompt is too long: ');
+});
+
 describe("Anthropic's client with its own retries", () => {
   const asks = {
     'an answer': (client: Anthropic) => client.messages.create(ask),
