@@ -26,6 +26,8 @@ import { requestContext } from './shared/request-context.ts';
 export type { CommonOptions, Http2Options, Limits, SdkCallOptions } from '../wire/index.ts';
 export { DEFAULT_MODEL } from './options.ts';
 export type { OpenAIOptions } from './options.ts';
+export { PRESETS, presetNames } from './server/presets.ts';
+export type { Preset, PresetName } from './server/presets.ts';
 export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.ts';
 
 /**
@@ -39,7 +41,8 @@ export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.t
  *
  * @example
  * openai({ model: 'gpt-6-luna' });
- * openai({ name: 'ollama', baseURL: 'http://127.0.0.1:11434/v1', model: 'llama3.2' });
+ * openai({ preset: 'groq', model: 'openai/gpt-oss-120b' });
+ * openai({ name: 'my-server', baseURL: 'http://127.0.0.1:9000/v1', model: 'llama3.2' });
  */
 export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable {
   const settings = openaiSettings(options);

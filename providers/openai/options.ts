@@ -4,12 +4,19 @@ import { parseOptions } from '../../src/kit/index.ts';
 import { checkCommonOptions, commonFields, commonSettings, headerLine } from '../wire/index.ts';
 import type { CommonOptions, CommonSettings, Vendor } from '../wire/index.ts';
 import type { OpenAIClient } from './client.ts';
+import { presetNames, presetOf } from './server/presets.ts';
+import type { Preset, PresetName } from './server/presets.ts';
 
 /** The model to ask if neither the options nor the request name one: OpenAI's small model of the current family. */
 export const DEFAULT_MODEL = 'gpt-6-luna';
 
 /** Options of `openai()`. */
 export interface OpenAIOptions extends CommonOptions<OpenAIClient> {
+  /**
+   * A service or a local server by its name: its address, the variable with its key (such as `GROQ_API_KEY`), its name for prices, and what is
+   * special about its requests. Each of them can be overridden. `model` is then required. Default: OpenAI.
+   */
+  preset?: PresetName | undefined;
   /** Which of OpenAI's two APIs to use. Default: `chat`, which all compatible servers have. */
   api?: 'chat' | 'responses' | undefined;
   /** Sent as `OpenAI-Organization`. */
@@ -52,6 +59,8 @@ export interface Settings extends CommonSettings<OpenAIClient> {
   reasoningField: 'reasoning_content' | 'reasoning' | 'none' | undefined;
   thinkTags: boolean | 'open' | undefined;
   encryptedReasoning: boolean | undefined;
+  /** The service, if the caller named one. */
+  preset: Preset | undefined;
 }
 
 const OPENAI: Vendor = {
@@ -65,9 +74,19 @@ const OPENAI: Vendor = {
   clientOwns: ['apiKey', 'baseURL', 'organization', 'project', 'headers', 'fetch', 'dispatcher', 'http2'],
 };
 
+/** The vendor of the options: OpenAI, or the service of a preset. */
+function vendorOf(preset: Preset | undefined): Vendor {
+  if (preset === undefined) return OPENAI;
+  const { name, baseURL = '', keyVariable, needsKey } = preset;
+  const isOwn = (address: string): boolean =>
+    needsKey && (address === baseURL || (baseURL === '' && isOpenAIAddress(address)));
+  return { ...OPENAI, name, baseURL, keyVariable, needsKey: isOwn };
+}
+
 const schema = z
   .strictObject({
     ...commonFields<OpenAIClient>(OPENAI),
+    preset: z.enum(presetNames).optional(),
     api: z.enum(['chat', 'responses']).optional(),
     organization: headerLine('give the id as one line').optional(),
     project: headerLine('give the id as one line').optional(),
@@ -77,24 +96,47 @@ const schema = z
     thinkTags: z.union([z.boolean(), z.literal('open')], 'give true, false or "open"').optional(),
     encryptedReasoning: z.boolean().optional(),
   })
-  .superRefine((given, context) => checkCommonOptions(given, OPENAI, context));
+  .superRefine((given, context) => {
+    const preset = given.preset === undefined ? undefined : presetOf(given.preset);
+    if (preset !== undefined) checkPreset(given, preset, context);
+    checkCommonOptions(given, vendorOf(preset), context);
+  });
+
+/** What a preset needs besides its name. */
+function checkPreset(
+  given: OpenAIOptions,
+  { title, baseURL, baseURLAdvice }: Preset,
+  context: z.RefinementCtx,
+): void {
+  const wrong = (field: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [field], message });
+  if (given.model === undefined) wrong('model', `give the name of a model of ${title}`);
+  if (given.client !== undefined) wrong('preset', 'client has its own address, leave one of the two out');
+  else if (given.baseURL === undefined && baseURL === undefined)
+    wrong('baseURL', baseURLAdvice ?? 'give an address');
+}
 
 /** Checks the options. Throws one `invalid_options` error that names every problem. It shows no value: one of them is a key. */
 export function openaiSettings(options: OpenAIOptions): Settings {
   const given = parseOptions('openai()', schema, options);
-  const common = commonSettings(given, OPENAI);
+  const preset = given.preset === undefined ? undefined : presetOf(given.preset);
+  const common = commonSettings(given, vendorOf(preset));
   const isOpenAI = isOpenAIAddress(common.baseURL);
   return {
     ...common,
+    // A preset names the service, whose prices hold then.
+    ...(preset !== undefined && { server: undefined }),
     isOpenAI,
     api: given.api ?? 'chat',
     organization: given.organization,
     project: given.project,
-    maxTokensField: given.maxTokensField ?? (isOpenAI ? 'max_completion_tokens' : 'max_tokens'),
-    includeUsage: given.includeUsage ?? true,
+    maxTokensField:
+      given.maxTokensField ?? preset?.maxTokensField ?? (isOpenAI ? 'max_completion_tokens' : 'max_tokens'),
+    includeUsage: given.includeUsage ?? preset?.includeUsage ?? true,
     reasoningField: given.reasoningField,
     thinkTags: given.thinkTags,
     encryptedReasoning: given.encryptedReasoning,
+    preset,
   };
 }
 

@@ -32,7 +32,12 @@ export function sampling(context: RequestContext, fields: Json, effort: unknown)
   return function take<Name extends keyof typeof REFUSABLE>(name: Name): Parameters[Name] | undefined {
     const value = request.parameters[name];
     const { field, kind, standard }: Refusable = REFUSABLE[name];
-    if (value === undefined || !settings.isOpenAI || field in fields) return value;
+    if (value === undefined || field in fields) return value;
+    if (settings.preset?.refuses?.includes(name) === true) {
+      context.unsupported(`${settings.preset.title} takes no ${name}, it is left out`);
+      return undefined;
+    }
+    if (!settings.isOpenAI) return value;
     if (!refusedParameters(model, typeof effort === 'string' ? effort : undefined)[kind]) return value;
     if (value !== standard) context.unsupported(`the model ${model} takes no ${name}, it is left out`);
     return undefined;

@@ -79,8 +79,8 @@ export interface Vendor {
   model: string;
   /** The default of `baseURL`. */
   baseURL: string;
-  /** The environment variable that holds the key. */
-  keyVariable: string;
+  /** The environment variable that holds the key. Undefined: no key is read from there. */
+  keyVariable: string | undefined;
   /** Whether an address is the vendor's own, which requires a key. */
   needsKey(baseURL: string): boolean;
   /** Properties that a client of the vendor's SDK has. */
@@ -143,9 +143,10 @@ export function checkCommonOptions(
   if (given.own === true) wrong('own', 'there is no client to close, give a client or leave own out');
   if (given.apiKey !== undefined) return;
   const { keyVariable } = vendor;
-  const apiKey = environmentValue(keyVariable);
+  const apiKey = keyOf(vendor);
   if (apiKey === undefined && vendor.needsKey(given.baseURL ?? vendor.baseURL)) {
-    wrong('apiKey', `give the key, or set ${keyVariable} in the environment`);
+    const orSet = keyVariable === undefined ? '' : `, or set ${keyVariable} in the environment`;
+    wrong('apiKey', `give the key${orSet}`);
   } else if (apiKey !== undefined && !isHeaderLine(apiKey)) {
     wrong('apiKey', `${keyVariable} in the environment cannot be sent in a header, set it to one line`);
   }
@@ -160,7 +161,7 @@ export function commonSettings<Client extends { readonly baseURL?: string }>(
   const baseURL = client === undefined ? (given.baseURL ?? vendor.baseURL) : client.baseURL;
   return {
     model: given.model ?? vendor.model,
-    apiKey: client === undefined ? (given.apiKey ?? environmentValue(vendor.keyVariable)) : undefined,
+    apiKey: client === undefined ? (given.apiKey ?? keyOf(vendor)) : undefined,
     baseURL,
     headers: given.headers ?? {},
     client,
@@ -174,6 +175,10 @@ export function commonSettings<Client extends { readonly baseURL?: string }>(
     name: given.name ?? vendor.name,
     server: given.name === undefined ? addressOf(baseURL) : undefined,
   };
+}
+
+function keyOf({ keyVariable }: Vendor): string | undefined {
+  return keyVariable === undefined ? undefined : environmentValue(keyVariable);
 }
 
 function isFunction(value: unknown): boolean {

@@ -15,7 +15,7 @@ export function chatMessages(
   message: Message,
   thinkingBack: ThinkingBack | undefined,
 ): Json[] {
-  const name = message.name === undefined ? {} : { name: message.name };
+  const name = nameOf(context, message);
   const parts: Part[] =
     typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
   switch (message.role) {
@@ -29,6 +29,13 @@ export function chatMessages(
     case 'tool':
       return inputMessages(context, parts, message.role, name);
   }
+}
+
+function nameOf({ settings, unsupported }: RequestContext, { name }: Message): Json {
+  if (name === undefined) return {};
+  if (settings.preset?.names !== false) return { name };
+  unsupported(`${settings.preset.title} takes no names of messages, they are left out`);
+  return {};
 }
 
 /**

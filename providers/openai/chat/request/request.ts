@@ -52,12 +52,12 @@ export function chatRequest(context: RequestContext): Json {
       tools: tools.length > 0 ? tools : undefined,
       tool_choice: toolChoice(choiceOfTools(context, fields)),
       parallel_tool_calls: parallelCalls(context, fields),
-      response_format: responseFormat(request.responseFormat),
+      response_format: responseFormat(context, request.responseFormat),
       temperature: take('temperature'),
       top_p: take('topP'),
       [settings.maxTokensField]: parameters.maxTokens,
       stop: parameters.stopSequences?.length === 0 ? undefined : take('stopSequences'),
-      seed: parameters.seed,
+      [settings.preset?.seedField ?? 'seed']: parameters.seed,
       frequency_penalty: take('frequencyPenalty'),
       presence_penalty: take('presencePenalty'),
       reasoning_effort: reasoning?.effort,
@@ -87,15 +87,21 @@ function toolChoice(choice: ToolChoice | undefined): unknown {
   return typeof choice === 'object' ? { type: 'function', function: { name: choice.name } } : choice;
 }
 
-function responseFormat(format: ResponseFormat | undefined): Json | undefined {
+function responseFormat(context: RequestContext, format: ResponseFormat | undefined): Json | undefined {
+  const { preset } = context.settings;
   switch (format?.type) {
     case undefined:
       return undefined;
     case 'text':
       return { type: 'text' };
     case 'json':
-      return { type: 'json_object' };
+      // A schema that takes any object asks for the same.
+      return preset?.json === 'json_schema'
+        ? { type: 'json_schema', json_schema: { name: 'answer', schema: { type: 'object' } } }
+        : { type: 'json_object' };
     case 'json_schema':
-      return { type: 'json_schema', json_schema: jsonSchema(format) };
+      if (preset?.json !== 'json_object') return { type: 'json_schema', json_schema: jsonSchema(format) };
+      context.unsupported(`${preset.title} takes no schema of the answer, only JSON is asked for`);
+      return { type: 'json_object' };
   }
 }

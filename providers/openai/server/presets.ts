@@ -1,0 +1,181 @@
+import type { Parameters } from '../../../src/index.ts';
+
+/** A service or a local server that speaks OpenAI's Chat Completions, and what is special about it. */
+export interface Preset {
+  /** Its name for people. */
+  readonly title: string;
+  /** The provider's name in prices, errors and `providerOptions`. */
+  readonly name: string;
+  /** Absent if every customer has an address of their own. */
+  readonly baseURL?: string;
+  /** What to give as `baseURL` if there is no default. */
+  readonly baseURLAdvice?: string;
+  /** The environment variable with the key. Absent if the server takes none. */
+  readonly keyVariable?: string;
+  /** Whether the server refuses requests without a key. */
+  readonly needsKey: boolean;
+  /** The field for `maxTokens`. Default: `max_tokens`. */
+  readonly maxTokensField?: 'max_completion_tokens';
+  /** False if the server refuses `stream_options`; it reports the usage all the same. */
+  readonly includeUsage?: false;
+  /** The field for `seed`. Default: `seed`. */
+  readonly seedField?: 'random_seed';
+  /** Parameters that it refuses: they are left out with a warning. */
+  readonly refuses?: readonly (keyof Parameters)[];
+  /** False if it refuses the names of messages. */
+  readonly names?: false;
+  /** The one form in which it takes a JSON answer. Default: it takes both. */
+  readonly json?: 'json_object' | 'json_schema';
+  /** A page that says so. */
+  readonly source: string;
+}
+
+/**
+ * The services that `openai({ preset })` knows. The table in docs/models.md is made of it.
+ * Prices: names are those of the price list, if it has the service.
+ */
+export const PRESETS = {
+  openrouter: {
+    title: 'OpenRouter',
+    name: 'openrouter',
+    baseURL: 'https://openrouter.ai/api/v1',
+    keyVariable: 'OPENROUTER_API_KEY',
+    needsKey: true,
+    source: 'https://openrouter.ai/docs/api/reference/overview',
+  },
+  groq: {
+    title: 'Groq',
+    name: 'groq',
+    baseURL: 'https://api.groq.com/openai/v1',
+    keyVariable: 'GROQ_API_KEY',
+    needsKey: true,
+    maxTokensField: 'max_completion_tokens',
+    names: false,
+    source: 'https://console.groq.com/docs/openai',
+  },
+  deepseek: {
+    title: 'DeepSeek',
+    name: 'deepseek',
+    baseURL: 'https://api.deepseek.com',
+    keyVariable: 'DEEPSEEK_API_KEY',
+    needsKey: true,
+    json: 'json_object',
+    source: 'https://api-docs.deepseek.com/guides/json_mode',
+  },
+  gemini: {
+    title: 'Gemini',
+    name: 'gemini',
+    baseURL: 'https://generativelanguage.googleapis.com/v1beta/openai',
+    keyVariable: 'GEMINI_API_KEY',
+    needsKey: true,
+    source: 'https://ai.google.dev/gemini-api/docs/openai',
+  },
+  mistral: {
+    title: 'Mistral',
+    name: 'mistral',
+    baseURL: 'https://api.mistral.ai/v1',
+    keyVariable: 'MISTRAL_API_KEY',
+    needsKey: true,
+    includeUsage: false,
+    seedField: 'random_seed',
+    source: 'https://docs.mistral.ai/api/endpoint/chat',
+  },
+  together: {
+    title: 'Together',
+    name: 'together',
+    baseURL: 'https://api.together.ai/v1',
+    keyVariable: 'TOGETHER_API_KEY',
+    needsKey: true,
+    source: 'https://docs.together.ai/docs/inference/openai-compatibility',
+  },
+  fireworks: {
+    title: 'Fireworks',
+    name: 'fireworks',
+    baseURL: 'https://api.fireworks.ai/inference/v1',
+    keyVariable: 'FIREWORKS_API_KEY',
+    needsKey: true,
+    source: 'https://docs.fireworks.ai/tools-sdks/openai-compatibility',
+  },
+  cerebras: {
+    title: 'Cerebras',
+    name: 'cerebras',
+    baseURL: 'https://api.cerebras.ai/v1',
+    keyVariable: 'CEREBRAS_API_KEY',
+    needsKey: true,
+    maxTokensField: 'max_completion_tokens',
+    refuses: ['frequencyPenalty', 'presencePenalty'],
+    source: 'https://inference-docs.cerebras.ai/resources/openai',
+  },
+  xai: {
+    title: 'xAI',
+    name: 'xai',
+    baseURL: 'https://api.x.ai/v1',
+    keyVariable: 'XAI_API_KEY',
+    needsKey: true,
+    source: 'https://docs.x.ai/developers/model-capabilities/text/comparison',
+  },
+  alibaba: {
+    title: 'Alibaba (Qwen)',
+    name: 'alibaba',
+    baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+    keyVariable: 'DASHSCOPE_API_KEY',
+    needsKey: true,
+    source: 'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',
+  },
+  azure: {
+    title: 'Azure',
+    name: 'azure',
+    baseURLAdvice: 'give the address of your resource, https://RESOURCE.openai.azure.com/openai/v1',
+    keyVariable: 'AZURE_OPENAI_API_KEY',
+    needsKey: true,
+    maxTokensField: 'max_completion_tokens',
+    source: 'https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle',
+  },
+  ollama: {
+    title: 'Ollama',
+    name: 'ollama',
+    baseURL: 'http://127.0.0.1:11434/v1',
+    needsKey: false,
+    source: 'https://docs.ollama.com/api/openai-compatibility',
+  },
+  lmstudio: {
+    title: 'LM Studio',
+    name: 'lmstudio',
+    baseURL: 'http://127.0.0.1:1234/v1',
+    needsKey: false,
+    json: 'json_schema',
+    source: 'https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189',
+  },
+  vllm: {
+    title: 'vLLM',
+    name: 'vllm',
+    baseURL: 'http://127.0.0.1:8000/v1',
+    keyVariable: 'VLLM_API_KEY',
+    needsKey: false,
+    source: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server',
+  },
+  llamacpp: {
+    title: 'llama.cpp',
+    name: 'llama.cpp',
+    baseURL: 'http://127.0.0.1:8080/v1',
+    keyVariable: 'LLAMA_API_KEY',
+    needsKey: false,
+    source: 'https://github.com/ggml-org/llama.cpp/tree/master/tools/server',
+  },
+} as const satisfies Record<string, Preset>;
+
+/** The name of a service that `openai({ preset })` knows. */
+export type PresetName = keyof typeof PRESETS;
+
+/** The names of all presets, in the order of the table. */
+export const presetNames: readonly PresetName[] = Object.keys(PRESETS).filter(isPresetName);
+
+/** Whether a text names a preset. */
+export function isPresetName(name: string): name is PresetName {
+  return Object.hasOwn(PRESETS, name);
+}
+
+/** The row of a preset. */
+export function presetOf(name: PresetName): Preset {
+  return PRESETS[name];
+}
