@@ -169,7 +169,9 @@ const commandSchema = z.strictObject({
 });
 
 const endpointSchema = z.strictObject({
-  url: z.custom<string | URL>(isHttpUrl, 'give an http: or https: URL').transform((url) => new URL(String(url))),
+  url: z
+    .custom<string | URL>(isHttpUrl, 'give an http: or https: URL')
+    .transform((url) => new URL(String(url))),
   headers: z
     .union(
       [z.record(z.string(), z.string()), option.functionOf<Extract<McpEndpoint['headers'], () => unknown>>()],
@@ -187,8 +189,8 @@ const endpointSchema = z.strictObject({
 
 function isHttpUrl(value: unknown): boolean {
   if (typeof value !== 'string' && !(value instanceof URL)) return false;
-  const url = String(value);
-  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  const text = String(value);
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 /** Where a server is, checked. */
