@@ -16,6 +16,7 @@ const config: KnipConfig = {
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
     'test/interop/mcp/hostile-process.ts',
+    'test/interop/mcp-server/process.ts',
     'test/server/agents/run.ts',
     'test/soak/{main,process}.ts',
     'test/server/moves/{main,process}.ts',
