@@ -9,7 +9,7 @@ export interface Told {
 }
 
 /**
- * Makes notifications of what tools tell of their progress. Numbers named `progress` and `total` are passed on as long as they grow; anything else is counted, and is the message as
+ * Makes notifications of what tools report. Numbers named `progress` and `total` are passed on as long as they grow; anything else is counted, and is the message as
  * text or JSON.
  */
 export function progressOf(): (data: unknown) => Told {

@@ -91,14 +91,8 @@ export class ToolServer implements McpToolServer {
   async fetch(request: Request, { authInfo }: { authInfo?: AuthInfo | undefined } = {}): Promise<Response> {
     const parts = await this.#loaded();
     if (this.#isClosed) throw closedError();
-    const { hosts = parts.localhostAllowedHostnames() } = this.#settings;
-    if (hosts !== '*') {
-      const allowed = [...hosts];
-      const refused =
-        parts.hostHeaderValidationResponse(request, allowed) ??
-        parts.originValidationResponse(request, allowed);
-      if (refused !== undefined) return refused;
-    }
+    const refused = this.#refusal(request, parts);
+    if (refused !== undefined) return refused;
     this.#http ??= this.#httpHandler();
     return (await this.#http).fetch(request, authInfo === undefined ? {} : { authInfo });
   }
@@ -131,6 +125,23 @@ export class ToolServer implements McpToolServer {
   #loaded(): Promise<ServerModule> {
     this.#parts ??= loadPeer(PEER, () => import('@modelcontextprotocol/server'));
     return this.#parts;
+  }
+
+  /** The answer to a request by a name, or from a page, that is not allowed. */
+  #refusal({ headers, url }: Request, parts: ServerModule): Response | undefined {
+    const { hosts = parts.localhostAllowedHostnames() } = this.#settings;
+    if (hosts === '*') return undefined;
+    const allowed = [...hosts];
+    // A request that was made in this process has no such header.
+    const host = headers.get('host') ?? new URL(url).host;
+    const checks = [
+      parts.validateHostHeader(host, allowed),
+      parts.validateOriginHeader(headers.get('origin'), allowed),
+    ];
+    const wrong = checks.find(({ ok }) => !ok);
+    if (wrong === undefined || wrong.ok) return undefined;
+    const error = { code: -32_000, message: wrong.message };
+    return Response.json({ jsonrpc: '2.0', id: null, error }, { status: 403 });
   }
 
   async #httpHandler(): Promise<McpHttpHandler> {
@@ -184,7 +195,7 @@ export class ToolServer implements McpToolServer {
             token === undefined
               ? undefined
               : (data) =>
-                  // A client that has gone is no failure of the tool.
+                  // A client that has gone does not fail the tool.
                   void mcpReq
                     .notify({
                       method: 'notifications/progress',

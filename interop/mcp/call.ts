@@ -31,7 +31,7 @@ const MAX_MESSAGE_CHARACTERS = 500;
 const anything = z.looseObject({});
 
 /**
- * Calls a tool of a server. Progress renews the time without a word, but not the time in all. When the run is aborted or a time is over, the server is told that the call is cancelled.
+ * Calls a tool of a server. Progress renews the idle time, but not the total time. When the run is aborted or a time is over, the server is told that the call is cancelled.
  *
  * Throws `UnknownOutcome` if the call may have taken effect, and else what went wrong.
  */

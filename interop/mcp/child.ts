@@ -99,7 +99,7 @@ export class ChildTransport implements Transport {
     if (this.#isClosed || stdin === null || stdin === undefined || stdin.destroyed)
       throw new SluiceError('network', `The server is gone: ${this.end ?? 'it was closed'}`);
     if (stdin.write(this.#parts.serialize(message))) return;
-    // The buffer is full. If the process ends meanwhile, the client hears of it by onclose.
+    // The buffer is full. If the process ends meanwhile, the client learns it by onclose.
     await Promise.race([new Promise((resolve) => stdin.once('drain', resolve)), this.#ended.promise]);
   }
 
@@ -144,7 +144,7 @@ export class ChildTransport implements Transport {
         if (message === null) return;
         this.onmessage?.(message);
       } catch (error) {
-        // A line that is no message is left out.
+        // A line that is not a message is left out.
         this.#failed(error);
       }
     }

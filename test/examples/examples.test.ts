@@ -35,6 +35,8 @@ const prints: Record<string, RegExp> = {
   'http-tool.ts':
     /^(?=[\s\S]*Tom%C3%A9\/weather\?units=metric","token":"\*\*\*","degrees":21)(?=[\s\S]*HTTP 404 Not Found: \{"error":"no such city"\})(?=[\s\S]*as a part of a path)(?=[\s\S]*the host 169\.254\.169\.254 is not allowed)/,
   'logging.ts': /attempt failed .*529[\s\S]*execution completed/,
+  'mcp-filesystem.ts':
+    /: files_read_text_file, files_write_file, files_list_directory\n[\s\S]*< "buy milk\\ncall Ada\\n"\n> files_write_file\napproved: files_write_file\n[\s\S]*there are 2\.\nwritten: 2 things to do/,
   'pack-tools.ts':
     /error: The arguments are wrong: order: [\s\S]*\{"order":"7","sent":"Monday"\}[\s\S]*offered: lookup\ninvalid_options - .*without a function \(lookup\)/,
   'prompt-pack.ts':

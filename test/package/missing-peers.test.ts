@@ -24,6 +24,21 @@ const PROGRAMS: Readonly<Record<string, { program: string; neededBy: string }>> 
     program: `import { cost } from 'sluice/middleware/cost';
       await new Pipeline([cost(), provider(demo())]).execute('user', 'Hi');`,
   },
+  '@modelcontextprotocol/client': {
+    neededBy: 'mcpTools()',
+    program: `import { mcpTools } from 'sluice/interop/mcp';
+      await mcpTools({ url: 'http://127.0.0.1:9/mcp' });`,
+  },
+  '@modelcontextprotocol/server': {
+    neededBy: 'mcpServer()',
+    program: `import { mcpServer } from 'sluice/interop/mcp-server';
+      await mcpServer([], { name: 'none', version: '1' }).stdio();`,
+  },
+  '@modelcontextprotocol/node': {
+    neededBy: 'mcpServer(): nodeHandler()',
+    program: `import { mcpServer } from 'sluice/interop/mcp-server';
+      await mcpServer([], { name: 'none', version: '1' }).nodeHandler();`,
+  },
 };
 
 /** What is made of a peer: it cannot even be imported without it. */

@@ -76,7 +76,7 @@ describe.each(['auto', 'legacy'] as const)('the official client (%s)', (mode) =>
     ]);
   });
 
-  test('hears of progress', async () => {
+  test('gets progress', async () => {
     await using at = await listen(served());
     await using client = await connect(at.url, mode);
     const progress: unknown[] = [];
@@ -173,6 +173,7 @@ describe('a request over HTTP', () => {
 
   test.each([
     ['of this machine', undefined, { host: 'localhost:80' }, 200],
+    ['of this process', undefined, {}, 200],
     ['by a name of a page that means this machine', undefined, { host: 'evil.example' }, 403],
     ['of a page of somebody else', undefined, { host: 'localhost', origin: 'https://evil.example' }, 403],
     [
@@ -207,7 +208,6 @@ describe('a request over HTTP', () => {
     });
     const fetch: typeof globalThis.fetch = (url, init) => {
       const headers = new Headers(init?.headers);
-      headers.set('host', 'localhost');
       headers.set('x-tenant', 'acme');
       const authInfo = { token: 't', clientId: 'ada', scopes: [] };
       return server.fetch(new Request(url, { ...init, headers }), { authInfo });

@@ -91,7 +91,7 @@ describe('a result', () => {
 });
 
 describe('time', () => {
-  test('progress renews the time without a word, and is passed on', async () => {
+  test('progress renews the idle time, and is passed on', async () => {
     vi.useFakeTimers();
     const it = await near('', { idleTimeoutMs: 1_000, totalTimeoutMs: 10_000 });
     const called = call(it.mcp, [['steps']]);
@@ -110,7 +110,7 @@ describe('time', () => {
     await it.mcp.close();
   });
 
-  test('no progress renews the time in all', async () => {
+  test('progress does not renew the total time', async () => {
     vi.useFakeTimers();
     const it = await near('', { idleTimeoutMs: 1_000, totalTimeoutMs: 2_500 });
     const called = call(it.mcp, [['steps']]);

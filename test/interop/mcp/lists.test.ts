@@ -25,7 +25,7 @@ describe('a list of tools over pages', () => {
     await mcp.close();
   });
 
-  test('that is no list is an error', async () => {
+  test('that is something else is an error', async () => {
     await expect(near('no-list')).rejects.toMatchObject({
       code: 'protocol',
       message: expect.stringContaining('list of tools'),
@@ -176,7 +176,7 @@ describe('each', () => {
     ],
     ['is async', async () => ({}), 'invalid_options', 'mcpTools(): each returned a promise'],
     [
-      'gives what is no option',
+      'gives an unknown option',
       () => ({ idempotant: true }),
       'invalid_options',
       'each.idempotant is not an option',
