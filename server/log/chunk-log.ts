@@ -45,8 +45,10 @@ export interface OpenedOwner {
   next: number;
   /** When the stream was opened for the first time, in milliseconds since the epoch, by the log's clock. */
   startedAt: number;
-  /** How often the stream has been taken over since it was opened, or opened again. */
+  /** How often the stream has been taken over since it was opened, or opened again. A takeover after a `release` does not count. */
   takeovers: number;
+  /** Its former owner has given it up. */
+  released?: true;
   /** It is to be stopped, for this reason: nothing may run. */
   stop?: string;
 }
@@ -97,9 +99,19 @@ export interface Page {
   takeovers: number;
   /** How long the owner's lease still lasts, in milliseconds; 0 or less if it is over. */
   leaseLeftMs: number;
+  /** Its owner has given it up: it can be taken over without a grace. */
+  released?: true;
   stop?: string;
   end?: SentEnd;
   endedAt?: number;
+}
+
+/** Options of {@link ChunkLog.unowned}. */
+export interface UnownedOptions {
+  /** For how long the leases have been over at least, in milliseconds. A stream that was released needs no grace. */
+  graceMs: number;
+  /** How many keys are given at most. */
+  most: number;
 }
 
 /** What an append gave. */
@@ -128,6 +140,8 @@ export interface ChunkLog {
    * How long the owner should wait between two appends, in milliseconds, so that more chunks go with each. The first append is made at once. Default: 0.
    */
   readonly coalesceMs?: number;
+  /** Whether other processes have the same streams, so that one can go on with those of another. Default: true. */
+  readonly isShared?: boolean;
   /** Opens a stream for its owner, or says that another owns it. Throws `conflict` if it has another fingerprint. */
   open(key: StreamKey, start: LoggedStart, options: OpenOptions): Promise<Opened>;
   /**
@@ -143,6 +157,11 @@ export interface ChunkLog {
    * is its. The first reason wins.
    */
   stop(key: StreamKey, reason: string): Promise<'pending' | 'stopped' | 'unknown'>;
+  /**
+   * Gives a stream up: its lease is over, for any grace, its token is raised, so that this owner is refused from then on, and its readers are woken. Whoever takes it over next does not
+   * count as a takeover. Throws `lease_lost` as `append` does.
+   */
+  release(held: StreamLease): Promise<void>;
   /** Ends a stream whose lease has been over for `graceMs`, and raises its token. False if that is not so. */
   settle(key: StreamKey, end: SentEnd, options: { graceMs: number }): Promise<boolean>;
   /**
@@ -152,6 +171,11 @@ export interface ChunkLog {
   watch(key: StreamKey, what: 'chunks' | 'stop', wake: () => void): () => void;
   /** The ids of the running streams of a session, the oldest first. */
   running(session: StreamKey): Promise<string[]>;
+  /**
+   * The keys of streams that run and have no owner: their leases have been over for `graceMs`. Whoever gets one may take it over or settle it. A log may leave out, for some seconds, what
+   * it has told to somebody else, so that not all processes do the same.
+   */
+  unowned(options: UnownedOptions): Promise<StreamKey[]>;
   /** Removes all streams of an owner. */
   forget(owner: string): Promise<void>;
   close(): Promise<void>;

@@ -15,6 +15,8 @@ export class KeptStream {
   end: SentEnd | undefined;
   endedAt: number | undefined;
   leasedUntil = 0;
+  /** Its owner has given it up. */
+  isReleased = false;
   /** About how much memory its chunks take, in bytes. */
   bytes = 0;
   #entries: Entry[] = [];
@@ -35,7 +37,8 @@ export class KeptStream {
   /** A new owner begins, with a token that no owner has had. */
   own(token: number, leaseMs: number, now: number): void {
     this.token = token;
-    this.takeovers++;
+    if (!this.isReleased) this.takeovers++;
+    this.isReleased = false;
     this.leasedUntil = now + leaseMs;
     this.#seenUntil = Math.max(this.#seenUntil, now);
   }
@@ -44,6 +47,18 @@ export class KeptStream {
   reopen(): void {
     this.end = this.endedAt = this.stop = undefined;
     this.takeovers = -1;
+  }
+
+  /** Its owner gives it up. */
+  release(token: number, now: number): void {
+    this.token = token;
+    this.isReleased = true;
+    this.leasedUntil = now;
+  }
+
+  /** Whether nobody has owned it for so long. */
+  isUnowned(graceMs: number, now: number): boolean {
+    return this.end === undefined && (this.isReleased || this.leasedUntil + graceMs <= now);
   }
 
   /** Adds those of the chunks that are not there yet. `from` must not be more than `next`. */
@@ -100,6 +115,7 @@ export class KeptStream {
       token,
       takeovers,
       leaseLeftMs: this.leasedUntil - now,
+      ...(this.isReleased && end === undefined && { released: true }),
       ...(stop !== undefined && { stop }),
       ...(end !== undefined && { end }),
       ...(endedAt !== undefined && { endedAt }),

@@ -3,6 +3,7 @@ import { option, parseOptions } from '../../src/kit/index.ts';
 import type { SentChunk, SentEnd } from '../stream/parts.ts';
 import { checkStreamKey } from './check-key.ts';
 import type { Appended, ChunkLog, LoggedStart, Opened, OpenOptions, Page, ReadOptions } from './chunk-log.ts';
+import type { UnownedOptions } from './chunk-log.ts';
 import type { StreamKey, StreamLease } from './chunk-log.ts';
 import { KeptStream } from './kept-stream.ts';
 import { leaseLost, otherFingerprint, sessionOf } from './refusals.ts';
@@ -43,6 +44,7 @@ export function memoryLog(options: MemoryLogOptions = {}): ChunkLog {
 }
 
 class MemoryLog implements ChunkLog {
+  readonly isShared = false;
   readonly #options: z.output<typeof schema>;
   readonly #running = new Map<string, KeptStream>();
   /** In the order of their ends. */
@@ -69,15 +71,23 @@ class MemoryLog implements ChunkLog {
     if (found?.end !== undefined) {
       if (!again) return { as: 'ended', end: found.end };
       found.reopen();
-    } else if (found !== undefined && !(takeOver && found.leasedUntil + graceMs <= now)) {
+    } else if (found !== undefined && !(takeOver && found.isUnowned(graceMs, now))) {
       return { as: 'reader' };
     }
     const stream = found ?? this.#begin(key, start, now);
+    const released = stream.isReleased ? { released: true as const } : {};
     stream.own(++this.#tokens, leaseMs, now);
     this.#run(stream);
     this.#watchers.wake(key, 'chunks');
     const { token, next, startedAt, takeovers, stop } = stream;
-    const opened = { as: 'owner' as const, held: { key, token, leaseMs }, next, startedAt, takeovers };
+    const opened = {
+      as: 'owner' as const,
+      held: { key, token, leaseMs },
+      next,
+      startedAt,
+      takeovers,
+      ...released,
+    };
     return stop === undefined ? opened : { ...opened, stop };
   }
 
@@ -88,9 +98,7 @@ class MemoryLog implements ChunkLog {
     end?: SentEnd,
   ): Promise<Appended> {
     const now = Date.now();
-    const stream = this.#find(held.key, now);
-    if (stream === undefined) throw leaseLost('gone');
-    if (stream.token !== held.token) throw leaseLost('owner');
+    const stream = this.#owned(held, now);
     if (stream.end !== undefined) {
       if (end === undefined) throw leaseLost('ended');
       return stream.answer(now);
@@ -126,11 +134,18 @@ class MemoryLog implements ChunkLog {
     return 'pending';
   }
 
+  async release(held: StreamLease): Promise<void> {
+    const now = Date.now();
+    const stream = this.#owned(held, now);
+    if (stream.end !== undefined) throw leaseLost('ended');
+    stream.release(++this.#tokens, now);
+    this.#watchers.wake(held.key, 'chunks');
+  }
+
   async settle(key: StreamKey, end: SentEnd, { graceMs }: { graceMs: number }): Promise<boolean> {
     const now = Date.now();
     const stream = this.#find(key, now);
-    if (stream === undefined || stream.end !== undefined) return false;
-    if (stream.leasedUntil + graceMs > now) return false;
+    if (stream?.isUnowned(graceMs, now) !== true) return false;
     stream.token = ++this.#tokens;
     this.#close(stream, end, now);
     this.#watchers.wake(key, 'chunks');
@@ -147,6 +162,15 @@ class MemoryLog implements ChunkLog {
     return [...streams]
       .filter((stream) => this.#find(stream.key, now) !== undefined)
       .map(({ key }) => key.id);
+  }
+
+  async unowned({ graceMs, most }: UnownedOptions): Promise<StreamKey[]> {
+    const now = Date.now();
+    return [...this.#running.values()]
+      .filter((stream) => stream.isUnowned(graceMs, now) && this.#find(stream.key, now) === stream)
+      .sort((a, b) => a.leasedUntil - b.leasedUntil)
+      .slice(0, most)
+      .map(({ key }) => key);
   }
 
   async forget(owner: string): Promise<void> {
@@ -171,6 +195,14 @@ class MemoryLog implements ChunkLog {
     if (stream === undefined || stream.keptUntil(this.#options.ttlMs) > now) return stream;
     this.#drop(stream);
     return undefined;
+  }
+
+  /** The stream of its owner. Throws `lease_lost`. */
+  #owned({ key, token }: StreamLease, now: number): KeptStream {
+    const stream = this.#find(key, now);
+    if (stream === undefined) throw leaseLost('gone');
+    if (stream.token !== token) throw leaseLost('owner');
+    return stream;
   }
 
   #begin(key: StreamKey, start: LoggedStart, now: number): KeptStream {

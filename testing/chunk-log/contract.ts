@@ -5,6 +5,7 @@ import type { ContractCase, TestRunner } from '../contract.ts';
 import { appendCases } from './appends.ts';
 import { contentCases } from './contents.ts';
 import { endCases } from './ends.ts';
+import { handoverCases } from './handovers.ts';
 import { hintCases } from './hints.ts';
 import { keepingCases } from './keeping.ts';
 import { openCases } from './opens.ts';
@@ -63,6 +64,7 @@ export function chunkLogCases(options: Omit<ChunkLogContractOptions, 'test'>): C
     ...readCases,
     ...endCases,
     ...ownerCases,
+    ...handoverCases,
     ...stopCases,
     ...hintCases,
     ...keepingCases,

@@ -63,6 +63,19 @@ export const hintCases: readonly LogCase[] = [
     },
   },
   {
+    name: 'wakes the readers when the owner gives the stream up',
+    async run({ log, other, key }) {
+      const { held } = await own(log, key());
+      const waiters = [log, other].map((one) => new Waiter(one, key(), 'chunks'));
+      await present(log, key());
+      await present(other, key());
+      const woken = waiters.map((waiter) => waiter.woken());
+      await log.release(held);
+      await Promise.all(woken);
+      for (const waiter of waiters) waiter.end();
+    },
+  },
+  {
     name: 'wakes the owner when a stop comes, from every process',
     async run({ log, other, key }) {
       for (const [at, one] of [log, other].entries()) {

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { Call } from '../../../stores/postgres/shared.ts';
 import type { Opened, OpenOptions, StreamKey } from '../chunk-log.ts';
 import { otherFingerprint } from '../refusals.ts';
-import { anyRow, endOf, lookRow, openedRow, stopOf } from './rows.ts';
+import { anyRow, endOf, lookRow, openedRow, releasedOf, stopOf } from './rows.ts';
 import type { LogStatements } from './statements.ts';
 
 /** How often it is tried if others are faster each time. */
@@ -43,7 +43,12 @@ export async function openStream(
     const refused = refusalOf(is, options);
     if (refused !== undefined) return refused;
     const [taken] = await call.anyones(openedRow, statements.take, [...place, is.token, ...take]);
-    if (taken !== undefined) return ownerOf(key, options, taken);
+    // A release raises the token, so what was looked at is what was taken.
+    if (taken !== undefined)
+      return {
+        ...ownerOf(key, options, taken),
+        ...(is.finish === null && releasedOf(is.released === 'true')),
+      };
   }
   return { as: 'reader' };
 }

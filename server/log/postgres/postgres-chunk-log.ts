@@ -12,6 +12,7 @@ import type {
   OpenOptions,
   Page,
   ReadOptions,
+  UnownedOptions,
 } from '../chunk-log.ts';
 import type { StreamKey, StreamLease } from '../chunk-log.ts';
 import { textOfChunks } from '../chunk-text.ts';
@@ -32,7 +33,7 @@ import type { KnownStart } from './rows.ts';
 import { logStatements } from './statements.ts';
 import type { LogStatements } from './statements.ts';
 import { stopStream } from './stop-stream.ts';
-import { logNames, makeLogTables } from './tables.ts';
+import { addRunningIndex, logNames, makeLogTables } from './tables.ts';
 import type { LogNames } from './tables.ts';
 
 /** The checked options of `postgresLog()`. */
@@ -97,7 +98,7 @@ export class PostgresChunkLog implements ChunkLog {
 
   async migrate(): Promise<void> {
     const { schema, migrations, streams } = this.#names;
-    const steps = [makeLogTables].map(
+    const steps = [makeLogTables, addRunningIndex].map(
       (step) => (queries: Parameters<typeof step>[0]) => step(queries, this.#names),
     );
     const tables = { schema, migrations, lock: `sluice ${streams}`, steps };
@@ -182,6 +183,16 @@ export class PostgresChunkLog implements ChunkLog {
     return answer;
   }
 
+  async release(held: StreamLease): Promise<void> {
+    const place = placeOf(held.key);
+    const values = [...place, held.token, this.#process, payloadOf('chunks', ...place)];
+    const [released] = await this.#call('release', (call) =>
+      call.anyones(row.anyRow, this.#statements.release, values),
+    );
+    if (released === undefined) await this.#refused(held, undefined);
+    this.#hints.watchers.wake(held.key, 'chunks');
+  }
+
   async settle(key: StreamKey, end: SentEnd, { graceMs }: { graceMs: number }): Promise<boolean> {
     const place = placeOf(key);
     const times = [milliseconds(graceMs), milliseconds(this.#settings.ttlMs)];
@@ -207,6 +218,13 @@ export class PostgresChunkLog implements ChunkLog {
       call.anyones(row.idRow, this.#statements.running, placeOf(session)),
     );
     return rows.map(({ id }) => plainText(id));
+  }
+
+  async unowned({ graceMs, most }: UnownedOptions): Promise<StreamKey[]> {
+    const rows = await this.#call('unowned', (call) =>
+      call.anyones(row.keyRow, this.#statements.unowned, [milliseconds(graceMs), most]),
+    );
+    return rows.map(({ owner, id }) => ({ owner: plainText(owner), id: plainText(id) }));
   }
 
   async forget(owner: string): Promise<void> {

@@ -25,6 +25,7 @@ export const lookRow = z.object({
   finish: text.nullable(),
   left: text,
   kept: text,
+  released: text,
 });
 
 /** What an append returns. */
@@ -47,6 +48,8 @@ export const pageRow = z.object({
 
 /** A row that is there, whatever it says. */
 export const anyRow = z.object({});
+/** The owner and the id of a stream. */
+export const keyRow = z.object({ owner: text, id: text });
 /** The id of a stream. */
 export const idRow = z.object({ id: text });
 /** How many there are. */
@@ -66,6 +69,7 @@ const state = z.tuple([
   text.nullable(),
   number.nullable(),
   text,
+  z.boolean(),
 ]);
 
 /** The start of a stream, and its key in the database. */
@@ -82,6 +86,11 @@ export function appendedOf({ next, now, unread, stop }: z.output<typeof appended
 /** A stop, if there is one. */
 export function stopOf(stop: string | null): { stop?: string } {
   return stop === null ? {} : { stop: plainText(stop) };
+}
+
+/** That the owner of a stream has given it up, if that is so. */
+export function releasedOf(released: boolean): { released?: true } {
+  return released ? { released: true } : {};
 }
 
 /** The page in the rows; undefined if there is no stream. The start is in it unless the caller knows it. Throws if the rows are not as they were written. */
@@ -103,8 +112,10 @@ function read(
   found: string,
   known: KnownStart | undefined,
 ): { page: Page; known: KnownStart } {
-  const [key, start, startedAt, first, next, token, takeovers, leaseLeftMs, stop, finish, finished, marks] =
-    state.parse(JSON.parse(found));
+  const [key, start, startedAt, first, next, token, takeovers, leaseLeftMs, ...more] = state.parse(
+    JSON.parse(found),
+  );
+  const [stop, finish, finished, marks, released] = more;
   const now = start === null ? known : { base: key, start: startOfText(start) };
   if (now === undefined) throw new MalformedRowError();
   const entries = rows.flatMap((row) => (row.stream === null ? [entryOf(row)] : []));
@@ -114,6 +125,7 @@ function read(
     entries: entries.sort((a, b) => a.from - b.from),
     ...{ first, next, token, takeovers, leaseLeftMs },
     resets: resetsOfMarks(marks),
+    ...(finish === null && releasedOf(released)),
     ...stopOf(stop),
     ...(finish !== null && { end: endOfText(finish) }),
     ...(finished !== null && { endedAt: finished }),

@@ -32,7 +32,7 @@ RETURNING ${opened}`,
 
     /** What is there. */
     look: `
-SELECT s.token::text, s.print, s.finish, (s.until - ${NOW})::text AS left, (s.kept - ${NOW})::text AS kept FROM ${streams} AS s WHERE ${mine}`,
+SELECT s.token::text, s.print, s.finish, (s.until - ${NOW})::text AS left, (s.kept - ${NOW})::text AS kept, (s.until = 0)::text AS released FROM ${streams} AS s WHERE ${mine}`,
 
     /** Deletes a stream that has expired, so that a new one can have its id. */
     expire: `DELETE FROM ${streams} AS s WHERE ${mine} AND NOT ${alive}`,
@@ -43,7 +43,7 @@ WITH s AS (
   UPDATE ${streams} AS s SET
     token = t.token,
     opened = CASE WHEN s.finish IS NULL THEN s.opened ELSE t.token END,
-    takeovers = CASE WHEN s.finish IS NULL THEN s.takeovers + 1 ELSE 0 END,
+    takeovers = CASE WHEN s.finish IS NOT NULL THEN 0 WHEN s.until = 0 THEN s.takeovers ELSE s.takeovers + 1 END,
     stop = CASE WHEN s.finish IS NULL THEN s.stop END,
     finish = NULL, finished = NULL, process = $6, until = t.now + $4::bigint, seen = greatest(s.seen, t.now),
     kept = t.now + $4::bigint + ${RUNNING_TTL_MS}
@@ -76,7 +76,7 @@ UPDATE ${streams} AS s SET first = cut.upto, bytes = cut.bytes FROM cut WHERE ${
 WITH s AS MATERIALIZED (SELECT * FROM ${streams} AS s WHERE ${mine} AND s.token > 0 AND ${alive})
 SELECT NULL AS upto, NULL AS epoch, NULL AS at, NULL AS chunks, json_build_array(s.key::text,
   CASE WHEN s.key = $5::bigint THEN NULL ELSE s.start END, s.started, s.first, s.next, s.token, s.takeovers,
-  s.until - ${NOW}, s.stop, s.finish, s.finished, s.marks)::text AS stream
+  s.until - ${NOW}, s.stop, s.finish, s.finished, s.marks, s.until = 0)::text AS stream
 FROM s
 UNION ALL
 SELECT e.* FROM s CROSS JOIN LATERAL (
@@ -105,6 +105,18 @@ SELECT CASE WHEN s.process <> $4 THEN pg_notify('sluice_' || s.process, $5)::tex
 INSERT INTO ${streams} AS s (owner, id, start, print, started, token, opened, until, seen, kept, stop)
 SELECT $1, $2, '', '', 0, 0, 0, 0, 0, ${NOW} + ${TOMBSTONE_MS}, $3
 ON CONFLICT (owner, id) DO NOTHING RETURNING 'buried' AS word`,
+
+    /** Gives a stream up; a lease until 0 says so. $3 token, $4 own process, $5 payload. */
+    release: `
+WITH s AS (
+  UPDATE ${streams} AS s SET token = ${token}, until = 0, kept = ${NOW} + ${RUNNING_TTL_MS} WHERE ${runs} AND s.token <= $3::bigint RETURNING s.watch
+)
+SELECT ${told('$4::text', '$5::text')}::text AS told FROM s`,
+
+    /** Streams that run and whose leases have been over for $1 milliseconds, $2 at most. */
+    unowned: `
+SELECT s.owner, s.id FROM ${streams} AS s
+WHERE s.finish IS NULL AND s.token > 0 AND s.until + $1::bigint <= ${NOW} AND ${alive} ORDER BY s.until LIMIT $2::int`,
 
     /** Ends a stream whose lease has been over for a grace. $3 end, $4 grace, $5 ttl, $6 own process, $7 payload. */
     settle: `

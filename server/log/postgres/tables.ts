@@ -74,3 +74,9 @@ CREATE TABLE ${names.entries} (
 );`;
   await queries.query({ text, values: [] });
 }
+
+/** Version 2: the streams that run are found without a look at those that have ended. */
+export async function addRunningIndex(queries: Queries, names: LogNames): Promise<void> {
+  const text = `CREATE INDEX ${names.index('streams_open')} ON ${names.streams} (key) WHERE finish IS NULL`;
+  await queries.query({ text, values: [] });
+}

@@ -1,13 +1,15 @@
 import type { Script, Server, StoreCall } from '../../../stores/redis/shared.ts';
-import type { StreamKey } from '../chunk-log.ts';
+import type { StreamKey, UnownedOptions } from '../chunk-log.ts';
 import { keyOfMember } from './keys.ts';
 import type { LogKeys } from './keys.ts';
 import { membersOf, wordOf } from './replies.ts';
 import type { Members } from './replies.ts';
-import { LOOK, MEMBERS, REGISTER, UNREGISTER } from './scripts.ts';
+import { DUE, LOOK, MEMBERS, REGISTER, UNREGISTER } from './scripts.ts';
 
 /** The most members that are looked at in one call. */
 const PAGE = 500;
+/** The most of the streams that run which are looked at in one call. */
+const LOOKS = 200;
 
 /**
  * The streams of an owner and of a session. In a cluster an index is on another node than the streams, so it may have members whose stream has ended or is gone: each open looks at
@@ -47,6 +49,24 @@ export class Indexes {
     return members.map(({ member, time }) => ({ key: keyOfMember(member), member, time }));
   }
 
+  /** Streams without an owner, of those that run and that nobody has looked at for some seconds. Those that do not run any more are removed. */
+  async unowned(call: StoreCall, index: string, { graceMs, most }: UnownedOptions): Promise<StreamKey[]> {
+    const found: StreamKey[] = [];
+    for (;;) {
+      const reply = await this.#run(call, DUE, index, [String(Math.min(LOOKS, most - found.length))]);
+      const due = membersOf(reply);
+      if (due.length === 0) return found;
+      const looks = await this.#looks(call, due, graceMs);
+      await this.unregister(
+        call,
+        index,
+        looks.filter(({ word }) => word === 'gone' || word === 'ended').map(({ one }) => one),
+      );
+      for (const { one, word } of looks) if (word === 'unowned') found.push(keyOfMember(one.member));
+      if (found.length >= most) return found;
+    }
+  }
+
   /** Removes members whose times have not changed. */
   async unregister(call: StoreCall, index: string, members: Members): Promise<void> {
     if (members.length === 0) return;
@@ -80,19 +100,31 @@ export class Indexes {
 
   /** The members whose stream is there, or runs. Those of the others are removed. */
   async #living(call: StoreCall, index: string, members: Members, isRunning: boolean): Promise<Members> {
-    const looks = await Promise.all(
-      members.map(async (one) => {
-        const keys = this.#keys.stream(keyOfMember(one.member));
-        const word = wordOf(await this.#server.run(call, LOOK, { keys, args: [] }));
-        return { one, isStale: isRunning ? word !== 'runs' : word === 'gone' };
-      }),
-    );
+    const words = await this.#looks(call, members, 0);
+    const looks = words.map(({ one, word }) => ({
+      one,
+      isStale: word === 'gone' || (isRunning && word === 'ended'),
+    }));
     await this.unregister(
       call,
       index,
       looks.filter(({ isStale }) => isStale).map(({ one }) => one),
     );
     return looks.filter(({ isStale }) => !isStale).map(({ one }) => one);
+  }
+
+  #looks(
+    call: StoreCall,
+    members: Members,
+    graceMs: number,
+  ): Promise<{ one: Members[number]; word: string }[]> {
+    const args = [String(Math.ceil(graceMs))];
+    return Promise.all(
+      members.map(async (one) => {
+        const keys = this.#keys.stream(keyOfMember(one.member));
+        return { one, word: wordOf(await this.#server.run(call, LOOK, { keys, args })) };
+      }),
+    );
   }
 
   #run(call: StoreCall, script: Script, index: string, args: string[]): Promise<unknown> {

@@ -27,6 +27,11 @@ export class LogKeys {
     return `${this.#prefix}:log-session:{${memberOf(session)}}`;
   }
 
+  /** The streams that run, a sorted set by the time at which they are to be looked at next. */
+  get running(): string {
+    return `${this.#prefix}:log-running`;
+  }
+
   /** The channel of a process. */
   channel(process: string): string {
     return `${this.#prefix}:log-hints:${process}`;

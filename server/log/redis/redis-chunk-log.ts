@@ -11,6 +11,7 @@ import type {
   OpenOptions,
   Page,
   ReadOptions,
+  UnownedOptions,
 } from '../chunk-log.ts';
 import type { StreamKey, StreamLease } from '../chunk-log.ts';
 import { textOfChunks } from '../chunk-text.ts';
@@ -23,7 +24,7 @@ import { Indexes } from './indexes.ts';
 import { LogKeys, keyOfMember, memberOf } from './keys.ts';
 import { appendedOf, openedOf, pageOf, wordOf } from './replies.ts';
 import type { AppendReply, KnownStart } from './replies.ts';
-import { APPEND, FORGET, OPEN, READ, REMOVE, SETTLE, STOP } from './scripts.ts';
+import { ADD_RUNNING, APPEND, FORGET, OPEN, READ, RELEASE, REMOVE, SETTLE, STOP } from './scripts.ts';
 import { Subscription } from './subscription.ts';
 
 /** The checked options of `redisLog()`. */
@@ -90,7 +91,7 @@ export class RedisChunkLog implements ChunkLog {
       crypto.randomUUID(),
       ...this.#sender(key),
     ];
-    const opened = await this.#call('open', (call) => this.#open(call, key, session, args));
+    const opened = await this.#call('open', (call) => this.#open(call, key, session, leaseMs, args));
     if (opened.word === 'other') throw otherFingerprint();
     if (opened.word === 'reader') return { as: 'reader' };
     if (opened.word === 'ended') return { as: 'ended', end: opened.end };
@@ -113,6 +114,7 @@ export class RedisChunkLog implements ChunkLog {
     const reply = await this.#append(held, from, chunks, marks.text, end);
     if (reply.word === 'rest') return this.append(held, reply.next, chunks.slice(reply.next - from), end);
     if (reply.word !== 'kept') throw leaseLost(reply.word);
+    if (end !== undefined && this.#split) this.#unlist(key);
     const { appended, extended } = reply;
     // With the newest chunks the log has lost their marks.
     if (appended.next < from) this.#valid.delete(held);
@@ -156,13 +158,28 @@ export class RedisChunkLog implements ChunkLog {
     return 'pending';
   }
 
+  async release(held: StreamLease): Promise<void> {
+    const { key } = held;
+    checkStreamKey(key);
+    const keys = [...this.#keys.stream(key), ...this.#withRunning];
+    const args = [String(held.token), ...this.#sender(key)];
+    const word = await this.#call('release', async (call) =>
+      wordOf(await this.#server.run(call, RELEASE, { keys, args })),
+    );
+    if (word === 'gone' || word === 'owner' || word === 'ended') throw leaseLost(word);
+    if (this.#split) this.#indexes.later(() => this.#server.call((call) => this.#addRunning(call, key, 0)));
+    this.#hints.watchers.wake(key, 'chunks');
+  }
+
   async settle(key: StreamKey, end: SentEnd, { graceMs }: { graceMs: number }): Promise<boolean> {
     checkStreamKey(key);
     const { ttlMs } = this.#settings;
     const args = [JSON.stringify(end), milliseconds(graceMs), milliseconds(ttlMs), ...this.#sender(key)];
     const isSettled = (await this.#word('settle', SETTLE, key, args)) === '1';
-    if (isSettled) this.#hints.watchers.wake(key, 'chunks');
-    return isSettled;
+    if (!isSettled) return false;
+    this.#hints.watchers.wake(key, 'chunks');
+    this.#unlist(key);
+    return true;
   }
 
   watch(key: StreamKey, what: Watched, wake: () => void): () => void {
@@ -176,6 +193,10 @@ export class RedisChunkLog implements ChunkLog {
   async running(session: StreamKey): Promise<string[]> {
     checkStreamKey(session);
     return this.#call('running', (call) => this.#indexes.running(call, this.#keys.ofSession(session)));
+  }
+
+  async unowned(options: UnownedOptions): Promise<StreamKey[]> {
+    return this.#call('unowned', (call) => this.#indexes.unowned(call, this.#keys.running, options));
   }
 
   async forget(owner: string): Promise<void> {
@@ -200,6 +221,7 @@ export class RedisChunkLog implements ChunkLog {
     call: StoreCall,
     key: StreamKey,
     session: StreamKey | undefined,
+    leaseMs: number,
     args: string[],
   ): Promise<ReturnType<typeof openedOf>['opened']> {
     const owners = this.#keys.ofOwner(key.owner);
@@ -207,7 +229,7 @@ export class RedisChunkLog implements ChunkLog {
     const keys = this.#keys.stream(key);
     if (!this.#split) {
       try {
-        const together = { keys: [...keys, owners, ...sessions], args };
+        const together = { keys: [...keys, owners, this.#keys.running, ...sessions], args };
         const found = openedOf(await this.#server.run(call, OPEN, together));
         this.#indexes.tidy(owners, found.owners);
         for (const index of sessions) this.#indexes.tidy(index, found.sessions, true);
@@ -218,14 +240,41 @@ export class RedisChunkLog implements ChunkLog {
       }
     }
     const { opened } = openedOf(await this.#server.run(call, OPEN, { keys, args }));
-    if (opened.word === 'owner') await this.#register(call, key, session);
+    if (opened.word === 'owner') await this.#register(call, key, session, leaseMs);
     return opened;
   }
 
-  async #register(call: StoreCall, key: StreamKey, session: StreamKey | undefined): Promise<void> {
+  /** The index of the streams that run, as one more key of a script, if it can be. */
+  get #withRunning(): string[] {
+    return this.#split ? [] : [this.#keys.running];
+  }
+
+  async #addRunning(call: StoreCall, key: StreamKey, leaseMs: number): Promise<void> {
+    const given = { keys: [this.#keys.running], args: [memberOf(key), milliseconds(leaseMs)] };
+    await this.#server.run(call, ADD_RUNNING, given);
+  }
+
+  /** Takes a stream off those that run. If that fails, whoever looks at it next does it. */
+  #unlist(key: StreamKey): void {
+    this.#indexes.later(() =>
+      this.#server.call((call) => this.#remove(call, this.#keys.running, memberOf(key))),
+    );
+  }
+
+  async #remove(call: StoreCall, index: string, member: string): Promise<void> {
+    await this.#server.run(call, REMOVE, { keys: [index], args: [member] });
+  }
+
+  async #register(
+    call: StoreCall,
+    key: StreamKey,
+    session: StreamKey | undefined,
+    leaseMs: number,
+  ): Promise<void> {
     const member = memberOf(key);
     await Promise.all([
       this.#indexes.register(call, this.#keys.ofOwner(key.owner), member),
+      this.#addRunning(call, key, leaseMs),
       ...(session === undefined
         ? []
         : [this.#indexes.register(call, this.#keys.ofSession(session), member, true)]),
@@ -235,15 +284,16 @@ export class RedisChunkLog implements ChunkLog {
   async #forget(call: StoreCall, { key, member }: { key: StreamKey; member: string }): Promise<void> {
     const keys = this.#keys.stream(key);
     const session = wordOf(await this.#server.run(call, FORGET, { keys, args: this.#sender(key) }));
-    if (session === '') return;
-    const index = this.#keys.ofSession(keyOfMember(session));
-    await this.#server.run(call, REMOVE, { keys: [index], args: [member] });
+    await this.#remove(call, this.#keys.running, member);
+    if (session !== '') await this.#remove(call, this.#keys.ofSession(keyOfMember(session)), member);
   }
 
   /** Keeps a stream that runs for hours in the indexes. */
   #registerAgain(held: StreamLease): void {
     const session = this.#sessions.get(held);
-    this.#indexes.later(() => this.#server.call((call) => this.#register(call, held.key, session)));
+    this.#indexes.later(() =>
+      this.#server.call((call) => this.#register(call, held.key, session, held.leaseMs)),
+    );
   }
 
   async #append(
@@ -266,7 +316,7 @@ export class RedisChunkLog implements ChunkLog {
       String(maxStreamBytes),
       ...this.#sender(held.key),
     ];
-    const keys = this.#keys.stream(held.key);
+    const keys = [...this.#keys.stream(held.key), ...(end === undefined ? [] : this.#withRunning)];
     return this.#call('append', async (call) =>
       appendedOf(await this.#server.run(call, APPEND, { keys, args })),
     );

@@ -1,19 +1,19 @@
 import * as z from 'zod';
 import { UnknownFormError } from '../../../stores/redis/shared.ts';
 import type { SentEnd } from '../../stream/parts.ts';
-import type { Appended, Entry, LoggedStart, Page } from '../chunk-log.ts';
+import type { Appended, Entry, LoggedStart, OpenedOwner, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
 import { resetsOfMarks } from '../marks.ts';
 import { endOfText, startOfText } from '../record-text.ts';
 
 const text = z.string();
 const texts = z.array(text);
-const opened = z.tuple([text, text, text, text, text, text, texts, texts]);
+const opened = z.tuple([text, text, text, text, text, text, text, texts, texts]);
 const entry = z.tuple([text, texts]);
 
 /** What the script `OPEN` answered. */
 export type OpenReply =
-  | { word: 'owner'; token: number; next: number; startedAt: number; takeovers: number; stop?: string }
+  | ({ word: 'owner'; token: number } & Omit<OpenedOwner, 'as' | 'held'>)
   | { word: 'ended'; end: SentEnd }
   | { word: 'reader' }
   | { word: 'other' };
@@ -30,10 +30,14 @@ export function openedOf(reply: unknown): { opened: OpenReply; owners: Members; 
     const [, end] = parsed(z.tuple([text, text]), reply);
     return { opened: { word, end: endOfText(end) }, ...none };
   }
-  const [, token, next, began, takeovers, stop, owners, sessions] = parsed(opened, reply);
+  const [, token, next, began, takeovers, released, stop, owners, sessions] = parsed(opened, reply);
   const numbers = { token: Number(token), next: Number(next), startedAt: Number(began) };
   return {
-    opened: { word: 'owner', ...numbers, takeovers: Number(takeovers), ...stopOf(stop) },
+    opened: {
+      ...{ word: 'owner', ...numbers, takeovers: Number(takeovers) },
+      ...releasedOf(released),
+      ...stopOf(stop),
+    },
     owners: membersOf(owners),
     sessions: membersOf(sessions),
   };
@@ -70,10 +74,11 @@ export function pageOf(
 ): { page: Page; known: KnownStart } | undefined {
   if (!Array.isArray(reply)) throw unknownForm();
   if (reply.length === 0) return undefined;
-  const rows: unknown = reply[12];
-  const fields = parsed(texts, reply.slice(0, 12));
+  const rows: unknown = reply[13];
+  const fields = parsed(texts, reply.slice(0, 13));
   const [began = '', base = '', next = '', first = '', token = '', takeovers = ''] = fields;
   const [left = '', stop = '', end = '', endedAt = '', marks = '', start = ''] = fields.slice(6);
+  const released = fields[12] ?? '';
   const now = start === '' ? known : { base, start: startOfText(start) };
   if (now === undefined) throw unknownForm();
   if (!Array.isArray(rows)) throw unknownForm();
@@ -90,6 +95,7 @@ export function pageOf(
     token: Number(token),
     takeovers: Number(takeovers),
     leaseLeftMs: Number(left),
+    ...(end === '' && releasedOf(released)),
     ...stopOf(stop),
     ...(end !== '' && { end: endOfText(end.slice(1)) }),
     ...(endedAt !== '' && { endedAt: Number(endedAt) }),
@@ -116,6 +122,10 @@ function entryOf(row: unknown, began: number, base: number): Entry {
   const { count, chunks } = chunksOfText(content);
   const from = Number.parseInt(id, 10) - count;
   return { from, epoch: base + Number(epoch), at: began + Number(at), chunks: chunks(from) };
+}
+
+function releasedOf(flag: string): { released?: true } {
+  return flag === '' ? {} : { released: true };
 }
 
 /** A stop is marked by a plus, because its reason may be empty. */

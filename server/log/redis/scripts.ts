@@ -36,6 +36,17 @@ local function tell(watch, channels, own, message)
 end
 `;
 
+/** Adds to the streams that run. Its owner renews it until then. */
+const RUNS = `
+local function runs(index, member, lookAt)
+  redis.call('ZADD', index, whole(lookAt), member)
+  redis.call('PEXPIRE', index, ${INDEX_TTL_MS})
+end
+`;
+
+/** For how long a stream is left to the process that was told to look at it, and how often one is looked at that its owner renews. */
+const LOOK_MS = 5_000;
+
 /** Adds to an index. Answers with its two oldest members and their times: they may be stale. */
 const REGISTERED = `
 local function register(index, member)
@@ -46,14 +57,15 @@ end
 `;
 
 /**
- * Opens a stream. A client that sends the command again gives the same nonce. Answers `owner` (token, next, time of the first open, takeovers, stop, stale members of either
- * index), `reader`, `ended` (the end), or `other` if the fingerprint is another one.
+ * Opens a stream. A client that sends the command again gives the same nonce. Answers `owner` (token, next, time of the first open, takeovers, whether it was given up, stop, stale
+ * members of either index), `reader`, `ended` (the end), or `other` if the fingerprint is another one.
  */
-export const OPEN = script(`${PRELUDE}${STREAM}${REGISTERED}
+export const OPEN = script(`${PRELUDE}${STREAM}${REGISTERED}${RUNS}
 local start, print, leaseMs, takeOver, graceMs, again = arg(), arg(), number(arg()), arg(), number(arg()), arg()
 local session, nonce, own, channels, member = arg(), arg(), arg(), arg(), arg()
 local is = fields('token', 'print', 'end', 'until', 'stop', 'next', 'began', 'takeovers', 'nonce', 'seen', 'watch')
 local token, stop, next, began, takeovers = tonumber(is[1]), is[5], is[6], is[7], number(is[8])
+local released = ''
 if token and is[2] ~= print then return {'other'} end
 if not token or is[9] ~= nonce then
   if not token then
@@ -66,6 +78,8 @@ if not token or is[9] ~= nonce then
     redis.call('HDEL', state, 'end', 'ended', 'stop')
   elseif takeOver ~= '1' or number(is[4]) + graceMs > now then
     return {'reader'}
+  elseif is[4] == '0' then
+    released = '1'
   else
     takeovers = takeovers + 1
   end
@@ -77,13 +91,34 @@ if not token or is[9] ~= nonce then
 end
 local owners, sessions = {}, {}
 if KEYS[3] then owners = register(KEYS[3], member) end
-if KEYS[4] then sessions = register(KEYS[4], member) end
-return {'owner', whole(token), next, began, whole(takeovers), maybe(stop), owners, sessions}
+if KEYS[4] then runs(KEYS[4], member, now + leaseMs) end
+if KEYS[5] then sessions = register(KEYS[5], member) end
+return {'owner', whole(token), next, began, whole(takeovers), released, maybe(stop), owners, sessions}
 `);
 
 /** Adds a stream to an index. */
 export const REGISTER = script(`${PRELUDE}${REGISTERED}
 return register(KEYS[1], arg())
+`);
+
+/** Adds a stream to those that run. */
+export const ADD_RUNNING = script(`${PRELUDE}${RUNS}
+local member, leaseMs = arg(), tonumber(arg())
+runs(KEYS[1], member, now + leaseMs)
+return {}
+`);
+
+/** Members of the streams that run which are to be looked at now, and their times, which are later from now on: nobody else looks at them in the meantime. */
+export const DUE = script(`${PRELUDE}
+local most = tonumber(arg())
+local due, told = redis.call('ZRANGE', KEYS[1], '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, most), {}
+for _, member in ipairs(due) do
+  local later = whole(now + ${LOOK_MS})
+  redis.call('ZADD', KEYS[1], later, member)
+  told[#told + 1] = member
+  told[#told + 1] = later
+end
+return told
 `);
 
 /** Removes members from an index whose time is still the one that was seen. */
@@ -102,11 +137,13 @@ local from, most = tonumber(arg()), tonumber(arg())
 return redis.call('ZRANGE', KEYS[1], whole(from), whole(from + most - 1), 'WITHSCORES')
 `);
 
-/** Whether a stream is there: \`gone\`, \`ended\` or \`runs\`. */
+/** Whether a stream is there: \`gone\`, \`ended\`, \`runs\`, or \`unowned\` if its lease has been over for so long. */
 export const LOOK = script(`${PRELUDE}${STREAM}
-local is = fields('token', 'end')
+local graceMs = tonumber(arg())
+local is = fields('token', 'end', 'until')
 if not is[1] then return {'gone'} end
-return {is[2] and 'ended' or 'runs'}
+if is[2] then return {'ended'} end
+return {number(is[3]) + graceMs <= now and 'unowned' or 'runs'}
 `);
 
 /**
@@ -160,6 +197,7 @@ end
 if ends ~= '' and from <= next then
   set('end', ends, 'ended', whole(now))
   expireAt(now + ttlMs)
+  if KEYS[3] then redis.call('ZREM', KEYS[3], member) end
 elseif number(is[6]) < now + leaseMs + ${RUNNING_TTL_MS - RENEW_TTL_AFTER_MS} then
   expireAt(now + leaseMs + ${RUNNING_TTL_MS})
   extended = '1'
@@ -172,7 +210,7 @@ return answer()
 
 /**
  * Reads a page. Answers with nothing if there is no stream, or with: time of the first open, base, next, first, token, takeovers, what is left of the lease, stop, end, time of the end,
- * marks, the start unless the caller has it, and the entries. A reader is noted, and the process that it is on, if a quarter of the noted time has passed.
+ * marks, the start unless the caller has it, whether its owner has given it up, and the entries. A reader is noted, and the process that it is on, if a quarter of the noted time has passed.
  */
 export const READ = script(`${PRELUDE}${STREAM}
 local after, most, presentMs, watchMs, own, known = number(arg()), number(arg()), number(arg()), number(arg()), arg(), arg()
@@ -199,7 +237,7 @@ if next > after then
   if last < next then page[#page + 1] = redis.call('XRANGE', entries, '(' .. whole(last) .. '-0', '+', 'COUNT', 1)[1] end
 end
 local start = known == is[3] and '' or fields('start')[1]
-return {is[2], is[3], is[4], is[5], is[1], is[6], whole(number(is[7]) - now), maybe(is[8]), maybe(is[9]), is[10] or '', is[11] or '', start, page}
+return {is[2], is[3], is[4], is[5], is[1], is[6], whole(number(is[7]) - now), maybe(is[8]), maybe(is[9]), is[10] or '', is[11] or '', start, is[7] == '0' and '1' or '', page}
 `);
 
 /** Records a stop, and tells the owner's process. Answers \`pending\`, \`stopped\` or \`unknown\`. */
@@ -214,6 +252,20 @@ if not is[1] then
 end
 if is[4] and is[4] ~= own then redis.call('PUBLISH', channels .. is[4], 's' .. member) end
 return {'pending'}
+`);
+
+/** Gives a stream up. A lease until 0 says so. Answers \`released\`, or \`gone\`, \`owner\` or \`ended\` if it refuses. */
+export const RELEASE = script(`${PRELUDE}${STREAM}
+local token, own, channels, member = arg(), arg(), arg(), arg()
+local is = fields('token', 'end', 'watch')
+if not is[1] then return {'gone'} end
+if tonumber(is[1]) > tonumber(token) then return {'owner'} end
+if is[2] then return {'ended'} end
+set('token', whole(math.max(token + 1, micros)), 'until', '0')
+expireAt(now + ${RUNNING_TTL_MS})
+if KEYS[3] then redis.call('ZADD', KEYS[3], whole(now), member) end
+tell(is[3], channels, own, 'c' .. member)
+return {'released'}
 `);
 
 /** Ends a stream whose lease has been over for a grace. Answers whether it did. */

@@ -90,6 +90,8 @@ export class ProcessLog implements ChunkLog {
   read: ChunkLog['read'] = (...given) => this.#pass('read', () => this.#log.read(...given));
   stop: ChunkLog['stop'] = (...given) => this.#pass('stop', () => this.#log.stop(...given));
   settle: ChunkLog['settle'] = (...given) => this.#pass('settle', () => this.#log.settle(...given));
+  release: ChunkLog['release'] = (...given) => this.#pass('release', () => this.#log.release(...given));
+  unowned: ChunkLog['unowned'] = (...given) => this.#pass('unowned', () => this.#log.unowned(...given));
   watch: ChunkLog['watch'] = (...given) => this.#log.watch(...given);
   running: ChunkLog['running'] = (...given) => this.#pass('running', () => this.#log.running(...given));
   forget: ChunkLog['forget'] = (...given) => this.#log.forget(...given);
