@@ -43,7 +43,9 @@ function credentialsOf(c: ServerContext): {
 } {
   const request = c.req.raw;
   const isSocket = c.req.header('upgrade')?.toLowerCase() === 'websocket';
-  const protocols = isSocket ? (c.req.header('sec-websocket-protocol') ?? '').split(/\s*,\s*/) : [];
+  // By text and not by a pattern, which would look for a comma again at each space of many.
+  const asked = isSocket ? (c.req.header('sec-websocket-protocol') ?? '') : '';
+  const protocols = asked.split(',').map((one) => one.trim());
   const token = protocols.find((one) => one.startsWith(TOKEN_PROTOCOL))?.slice(TOKEN_PROTOCOL.length);
   const ticket =
     protocols.find((one) => one.startsWith(TICKET_PROTOCOL))?.slice(TICKET_PROTOCOL.length) ??
