@@ -55,7 +55,7 @@ The environment:
   REDIS_URL              streams, and sessions without DATABASE_URL, in Redis
   DATABASE_URL           sessions, and streams without REDIS_URL, in PostgreSQL
   LLM_PROVIDER           openai, anthropic or demo, with ${keyNames.openai} or ${keyNames.anthropic}
-  DEBUG                  log each turn, and show traces and warnings to clients
+  DEBUG                  log each turn and the messages of errors, and show traces and warnings to clients
 
 Tokens and keys have no flags: other users of a machine can read its command lines. The same holds for a password in a URL.
 

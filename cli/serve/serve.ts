@@ -47,7 +47,7 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     ...(tokens !== undefined && { auth: { tokens } }),
     ...(origins !== undefined && { origins }),
     ...(hosts !== undefined && { hosts }),
-    ...(settings.debug && { debug: true }),
+    ...(settings.debug && { debug: true, logContent: true }),
     ...(services.log !== undefined && { log: services.log }),
     ...(services.counter !== undefined && { counter: services.counter }),
     ...(services.tickets !== undefined && { tickets: services.tickets }),

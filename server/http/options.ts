@@ -79,6 +79,11 @@ export interface ServerOptions {
   counter?: CallerCounter | undefined;
   /** Where the server writes what went wrong, with the id of the request. Default: nowhere. */
   logger?: LoggerLike | undefined;
+  /**
+   * Whether the log has the messages of errors, too. They may quote a provider, and with it what users and models said. Keys are left out in any case. Default: false, the log has codes,
+   * statuses and ids.
+   */
+  logContent?: boolean | undefined;
   /** Makes a WebSocket of a request, as hono has it for each runtime. Default: that of Node, if the server listens there. */
   upgradeWebSocket?: UpgradeWebSocket | undefined;
 }
@@ -126,6 +131,7 @@ const schema = z.strictObject({
   tickets: option.methods<TicketStore>('put', 'take').optional(),
   counter: option.methods<CallerCounter>('begin', 'hold', 'leave', 'spend').optional(),
   logger: option.methods<LoggerLike>('info', 'warn', 'error', 'debug').optional(),
+  logContent: z.boolean().default(false),
   upgradeWebSocket: option.functionOf<UpgradeWebSocket>().optional(),
 });
 

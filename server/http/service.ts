@@ -77,7 +77,7 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
   const metrics = new Metrics();
   const log = settings.logger === undefined ? silent : toLogger(settings.logger);
   const counts = new CallerCounts(settings.limits, settings.counter ?? memoryCounter(), log);
-  const settlements = new Settlements(table, counts, metrics, log);
+  const settlements = new Settlements({ table, counts, metrics, log, logsContent: settings.logContent });
   const runs = resumable(Object.fromEntries(table.all.map(({ name, pipeline }) => [name, pipeline])), {
     log: settings.log ?? memoryLog(),
     orphanMs: settings.orphanMs,

@@ -1,13 +1,23 @@
 import type { Logger } from '../../src/index.ts';
-import { scrub } from '../../src/kit/index.ts';
 import type { CallerCounts } from '../callers/caller-limits.ts';
 import type { SentEnd } from '../stream/parts.ts';
+import { errorFields } from './log-error.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineTable } from './pipelines.ts';
 import type { TurnRequest } from './turns.ts';
 
 /** Whose turn it was, for the sums. */
 type Settled = Pick<TurnRequest, 'served' | 'caller' | 'turnId' | 'requestId'>;
+
+/** What settlements are made with. */
+export interface SettlementsSettings {
+  table: PipelineTable;
+  counts: CallerCounts;
+  metrics: Metrics;
+  log: Logger;
+  /** Whether the messages of errors are written to the log. */
+  logsContent: boolean;
+}
 
 /** Counts what turns have used, once each, and writes to the log which ones failed. */
 export class Settlements {
@@ -17,8 +27,10 @@ export class Settlements {
   readonly #counts: CallerCounts;
   readonly #metrics: Metrics;
   readonly #log: Logger;
+  readonly #logsContent: boolean;
 
-  constructor(table: PipelineTable, counts: CallerCounts, metrics: Metrics, log: Logger) {
+  constructor({ table, counts, metrics, log, logsContent }: SettlementsSettings) {
+    this.#logsContent = logsContent;
     this.#table = table;
     this.#counts = counts;
     this.#metrics = metrics;
@@ -55,8 +67,8 @@ export class Settlements {
         requestId,
         turnId,
         pipeline,
+        ...(error !== undefined && errorFields(error, this.#logsContent)),
         code,
-        ...(error !== undefined && { error: scrub(error.message) }),
       });
     }
     if (latencyMs !== undefined) metrics.turnSeconds.add({ pipeline }, latencyMs / 1_000);
