@@ -23,9 +23,7 @@ async function loaded(): Promise<string[]> {
       name.startsWith('@') ? name.split('/').slice(0, 2).join('/') : (name.split('/')[0] ?? ''),
     ),
   );
-  return [...new Set(names)].filter(
-    (name) => !name.startsWith('node:') && !builtinModules.includes(name),
-  );
+  return [...new Set(names)].filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));
 }
 
 describe('S18 what a server is made of', () => {
