@@ -5,6 +5,7 @@ import { option, parseOptions } from '../../src/kit/index.ts';
 import type { Auth } from '../callers/auth.ts';
 import type { Caller, CallerLimits } from '../callers/caller.ts';
 import type { ChunkLog } from '../log/chunk-log.ts';
+import { LOG_VERBS } from '../resumable/options.ts';
 import type { OnOwnerLost } from '../resumable/options.ts';
 import type { CallerCounter } from '../callers/counter.ts';
 import type { TicketStore } from '../callers/tickets.ts';
@@ -121,7 +122,7 @@ const schema = z.strictObject({
   debug: z.boolean().default(false),
   ownTools: z.boolean().default(false),
   owner: option.functionOf<NonNullable<ServerOptions['owner']>>().optional(),
-  log: option.methods<ChunkLog>('open', 'append', 'read', 'stop', 'settle', 'watch', 'running').optional(),
+  log: option.methods<ChunkLog>(...LOG_VERBS).optional(),
   resumable: z.boolean().default(false),
   orphanMs: option.milliseconds().default(120_000),
   leaseMs: option.timerMs().min(100).default(5_000),

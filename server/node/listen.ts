@@ -92,6 +92,7 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
       resolve();
     });
   });
+  service.runs.start();
   return listening(server, service, { ...settings, sockets });
 }
 

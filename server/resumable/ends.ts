@@ -12,6 +12,16 @@ export function shutdownError(): SluiceError {
   return new SluiceError('shutting_down', 'The process shut down before the turn was done.');
 }
 
+/** The error that ends a run whose turn another process goes on with. Nothing of it is stored. */
+export function handedOverError(): SluiceError {
+  return new SluiceError('lease_lost', 'The process shuts down: another one may go on with the turn.', {
+    reason: HANDED_OVER,
+  });
+}
+
+/** Why a turn has another run: the process before has given it up. */
+export const HANDED_OVER = 'handed_over';
+
 /** The end of a stream that was stopped and whose run is not alive to say so. */
 export function endOfStopped(reason: string, by: 'owner' | 'finder'): SentEnd {
   return { ...endOfError(stoppedError(reason)), by };

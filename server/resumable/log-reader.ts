@@ -23,6 +23,8 @@ export interface ReaderHost {
   runOf(this: void, key: StreamKey): Run | undefined;
   /** The lease of a stream is over: ends it, or goes on with it. */
   ownerLost(this: void, key: StreamKey, page: Page): Promise<void>;
+  /** Whether this process goes on with no turn any more. */
+  isClosing(this: void): boolean;
 }
 
 /**
@@ -148,8 +150,11 @@ export class LogReader implements SentStream {
   async #nothingNew(page: Page): Promise<SentItem[] | { waitMs: number }> {
     this.#checkAhead(page);
     const { graceMs, leaseMs, outages } = this.#host;
-    const leftMs = Math.max(page.leaseLeftMs + graceMs, outages.leftMs);
     if (page.end !== undefined) return { waitMs: Math.min(AHEAD_MS / 10, leaseMs) };
+    // This process has given it up, too, or will not take it: whoever reads goes on at another one.
+    if (page.released === true && this.#host.isClosing()) this.#isOver = true;
+    if (this.#isOver) return { waitMs: 0 };
+    const leftMs = page.released === true ? 0 : Math.max(page.leaseLeftMs + graceMs, outages.leftMs);
     if (leftMs > 0) return { waitMs: Math.min(leftMs + 1, leaseMs) };
     await this.#host.ownerLost(this.#key, page);
     // Somebody else may be about to do it.

@@ -2,6 +2,7 @@ import { SluiceError, isSluiceError } from '../../src/index.ts';
 import { Timer, delay } from '../../src/kit/index.ts';
 import type { Appended, ChunkLog, OpenedOwner, StreamLease } from '../log/chunk-log.ts';
 import type { SentChunk, SentEnd } from '../stream/parts.ts';
+import { handedOverError } from './ends.ts';
 import { logCall } from './log-call.ts';
 import { Tail } from './tail.ts';
 
@@ -34,6 +35,7 @@ export class LogWriter {
   /** Set once it cannot write any more. */
   #lost: SluiceError | undefined;
   #isWriting = false;
+  #writing: Promise<void> | undefined;
   #isRenewalDue = false;
   #appendedAt: number | undefined;
   readonly #renewal: Timer;
@@ -91,6 +93,21 @@ export class LogWriter {
     this.#start();
   }
 
+  /**
+   * Gives the stream up, for another process. What waits is dropped: its run is to be void. If the log does not answer, others find out when the lease is over.
+   */
+  async release(): Promise<void> {
+    if (this.#lost !== undefined || this.#ended !== undefined) return;
+    // Nothing is written from now on.
+    this.#lost = handedOverError();
+    this.#waiting = [];
+    this.#renewal.stop();
+    await this.#writing;
+    const { log, storeWaitMs } = this.#setup;
+    await logCall('release', () => log.release(this.#held), storeWaitMs).catch(() => undefined);
+    this.#tell();
+  }
+
   /** Writes what waits, and the end. Resolves when the log has it, or when it cannot be written. */
   async finish(end: SentEnd): Promise<void> {
     this.#end = end;
@@ -105,7 +122,7 @@ export class LogWriter {
   #start(): void {
     if (this.#isWriting || this.#lost !== undefined || this.#ended !== undefined) return;
     this.#isWriting = true;
-    void this.#write();
+    this.#writing = this.#write();
   }
 
   async #write(): Promise<void> {

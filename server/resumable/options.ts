@@ -37,8 +37,13 @@ export interface ResumableOptions {
    * step; any other ends with `lease_lost`. `restart`: the same, and those without a session are asked again. `end`: all end with `lease_lost`. Default: `resume`.
    */
   onOwnerLost?: OnOwnerLost;
-  /** How often a turn is taken over at most. Default: 2. */
+  /** How often a turn is taken over at most. What a process that shuts down hands over does not count. Default: 2. */
   maxTakeovers?: number;
+  /**
+   * How often this process looks for turns whose processes died and that nobody reads, in milliseconds, give or take a half. It does so from the first turn or reader on, if other processes
+   * have the same log. 0: never. Default: 15,000.
+   */
+  sweepMs?: number;
   /** The largest request that is kept in the log, as characters of JSON. A turn whose request is larger is not taken over. Default: 262,144. */
   maxRequestCharacters?: number;
   /**
@@ -55,8 +60,13 @@ export interface ResumableOptions {
   onEnd?: (start: LoggedStart, end: SentEnd, key: StreamKey) => void;
 }
 
+/** The methods of a log that are used. */
+export const LOG_VERBS = [
+  ...(['open', 'append', 'read', 'stop', 'release', 'settle', 'watch', 'running', 'unowned'] as const),
+] as const;
+
 const schema = z.strictObject({
-  log: option.methods<ChunkLog>('open', 'append', 'read', 'stop', 'settle', 'watch', 'running'),
+  log: option.methods<ChunkLog>(...LOG_VERBS),
   leaseMs: option.timerMs().min(100).default(5_000),
   graceMs: option.timerMs().default(500),
   orphanMs: option.milliseconds().default(120_000),
@@ -65,6 +75,7 @@ const schema = z.strictObject({
   runTimeoutMs: option.milliseconds().optional(),
   onOwnerLost: z.enum(['resume', 'restart', 'end']).default('resume'),
   maxTakeovers: option.count(0).default(2),
+  sweepMs: option.milliseconds().default(15_000),
   maxRequestCharacters: option.count(0).default(262_144),
   runOptions: option.functionOf<(start: LoggedStart) => RunOptions>().optional(),
   keepTrace: z.boolean().default(false),

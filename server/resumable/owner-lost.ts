@@ -53,9 +53,9 @@ export class OwnerLost {
   }
 
   /** What to run if the turn may be taken over. */
-  #requestFor({ start, takeovers }: Page): RunRequest | undefined {
+  #requestFor({ start, takeovers, released }: Page): RunRequest | undefined {
     const { onOwnerLost, maxTakeovers } = this.#host.settings;
-    if (onOwnerLost === 'end' || takeovers >= maxTakeovers) return undefined;
+    if (onOwnerLost === 'end' || (released !== true && takeovers >= maxTakeovers)) return undefined;
     if (onOwnerLost === 'resume' && start.session === undefined) return undefined;
     return this.#host.canRun(start) ? keptRequest(start.request) : undefined;
   }

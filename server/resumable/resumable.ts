@@ -6,17 +6,22 @@ import { nameOf } from '../log/watchers.ts';
 import type { Cursor } from '../stream/cursor.ts';
 import type { PipelineStream } from '../stream/live.ts';
 import type { SentEnd } from '../stream/parts.ts';
-import type { SentItem, SentStream } from '../stream/sent-stream.ts';
+import type { SentStream } from '../stream/sent-stream.ts';
 import { logCall } from './log-call.ts';
 import { AHEAD_MS, LogReader } from './log-reader.ts';
 import type { ReaderHost } from './log-reader.ts';
 import { settingsOf } from './options.ts';
 import type { ResumableOptions, Settings } from './options.ts';
+import { OpeningStream } from './opening-stream.ts';
+import type { ResumableStream } from './opening-stream.ts';
 import { Outages } from './outages.ts';
 import { OwnerLost } from './owner-lost.ts';
 import { Run } from './run.ts';
 import { fingerprintOf, requestOf, streamOf } from './run-request.ts';
 import type { RunRequest } from './run-request.ts';
+import { Sweeper } from './sweeper.ts';
+
+export type { ResumableStream } from './opening-stream.ts';
 
 /** Options of one turn. There is no `signal`: a connection that ends does not end the turn. Use `stop()`. */
 export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | 'steps'> {
@@ -52,12 +57,6 @@ export interface StopAnswer {
   turnId?: string;
 }
 
-/** A turn of which the caller is a reader. */
-export interface ResumableStream extends SentStream {
-  /** Where the stream can be read again. */
-  readonly key: StreamKey;
-}
-
 /** What `resumable()` returns. */
 export type Resumable = Pick<Runs, keyof Runs>;
 
@@ -91,6 +90,7 @@ class Runs implements AsyncDisposable {
   readonly #runs = new Map<string, Run>();
   readonly #ownerLost: OwnerLost;
   readonly #host: ReaderHost;
+  readonly #sweeper: Sweeper;
   #isClosing = false;
 
   constructor(pipelines: Pipeline | Readonly<Record<string, Pipeline>>, settings: Settings) {
@@ -113,7 +113,11 @@ class Runs implements AsyncDisposable {
         return run?.writer.lost === undefined ? run : undefined;
       },
       ownerLost: (key, page) => this.#ownerLost.handle(key, page),
+      isClosing: () => this.#isClosing,
     };
+    // A process that shares its log with nobody has no turn that it does not run.
+    const sweepMs = log.isShared === false ? 0 : settings.sweepMs;
+    this.#sweeper = new Sweeper({ ...{ log, leaseMs, graceMs, sweepMs }, ownerLost: this.#host.ownerLost });
   }
 
   /**
@@ -128,6 +132,7 @@ class Runs implements AsyncDisposable {
     options: ResumableRunOptions = {},
   ): ResumableStream {
     if (this.#isClosing) throw closingError();
+    this.start();
     const { owner, name, shownModel, edit, again, fingerprint, ...given } = options;
     const { turnId = crypto.randomUUID(), values, onTurn } = given;
     const request = requestOf(input, edit, given);
@@ -160,6 +165,7 @@ class Runs implements AsyncDisposable {
 
   /** Reads a stream from its start: frames before the cursor are left out by whoever makes frames of it. Waits a moment for a log that has less than the client. */
   async read(key: StreamKey, options: { after?: Cursor | undefined } = {}): Promise<ReadAnswer> {
+    this.start();
     const position = options.after?.position ?? 0;
     const until = performance.now() + AHEAD_MS;
     for (;;) {
@@ -216,20 +222,37 @@ class Runs implements AsyncDisposable {
       : this.stop({ owner: ownerOf(session), id }, options.reason);
   }
 
+  /**
+   * Looks now and then for turns whose processes died and that nobody reads, as `sweepMs` says. The first turn or reader begins it, too: a process that is to do so before that calls
+   * this. Idempotent.
+   */
+  start(): void {
+    if (!this.#isClosing) this.#sweeper.start();
+  }
+
+  /** Looks once for such turns, and ends them or goes on with them. Resolves to how many there were, at most 100. Rejects with `store` if the log does not answer. */
+  async sweep(): Promise<number> {
+    if (this.#isClosing) throw closingError();
+    return this.#sweeper.sweep();
+  }
+
   /** How many turns run in this process. */
   get size(): number {
     return this.#runs.size;
   }
 
-  /** Begins no turn any more, and waits for those that run. When the signal aborts, it ends them with `shutting_down`. It closes neither the pipelines nor the log. */
+  /**
+   * Begins no turn any more, and waits for those that run. When the signal aborts, it gives up those that another process may go on with: their readers in this process are cut off, and
+   * come back elsewhere. It ends all others with `shutting_down`. It closes neither the pipelines nor the log.
+   */
   async close(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
     this.#isClosing = true;
     const runs = [...this.#runs.values()];
-    const end = (): void => runs.forEach((run) => run.shutDown());
+    const end = (): void => runs.forEach((run) => this.#shutDown(run));
     if (signal?.aborted === true) end();
     else signal?.addEventListener('abort', end, { once: true });
-    await Promise.all(runs.map(({ finished }) => finished));
+    await Promise.all([...runs.map(({ finished }) => finished), this.#sweeper.close()]);
     signal?.removeEventListener('abort', end);
   }
 
@@ -295,7 +318,13 @@ class Runs implements AsyncDisposable {
     void run.finished.then(() => {
       if (this.#runs.get(name) === run) this.#runs.delete(name);
     });
-    if (this.#isClosing) run.shutDown();
+    if (this.#isClosing) this.#shutDown(run);
+  }
+
+  #shutDown(run: Run): void {
+    const isTakeable = run.start.request !== undefined && this.#isTakeable(run.start);
+    if (isTakeable && this.#settings.log.isShared !== false) run.handOver();
+    else run.shutDown();
   }
 
   #execution(start: LoggedStart, request: RunRequest, more: ExecutionOptions): PipelineStream {
@@ -334,30 +363,6 @@ class Runs implements AsyncDisposable {
   #keepable(request: RunRequest): RunRequest | undefined {
     const text = JSON.stringify(request);
     return text.length <= this.#settings.maxRequestCharacters ? request : undefined;
-  }
-}
-
-/** A stream that is opened at the first read. */
-class OpeningStream implements ResumableStream {
-  readonly key: StreamKey;
-  readonly #open: () => Promise<SentStream>;
-  #stream: Promise<SentStream> | undefined;
-  #isClosed = false;
-
-  constructor(key: StreamKey, open: () => Promise<SentStream>) {
-    this.key = key;
-    this.#open = open;
-  }
-
-  async next(): Promise<SentItem[] | undefined> {
-    if (this.#isClosed) return undefined;
-    this.#stream ??= this.#open();
-    return (await this.#stream).next();
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await (await this.#stream?.catch(() => undefined))?.close();
   }
 }
 

@@ -4,7 +4,7 @@ import type { Appended, ChunkLog, LoggedStart, OpenedOwner, StreamKey } from '..
 import type { PipelineStream } from '../stream/live.ts';
 import type { SentChunk, SentEnd } from '../stream/parts.ts';
 import { endOfError, endOfResult } from '../stream/sent-end.ts';
-import { endOfStopped, shutdownError, stoppedError } from './ends.ts';
+import { HANDED_OVER, endOfStopped, handedOverError, shutdownError, stoppedError } from './ends.ts';
 import { LogWriter } from './log-writer.ts';
 import { callsIn } from './void-calls.ts';
 
@@ -36,6 +36,7 @@ export class Run {
   readonly finished: Promise<void>;
   readonly #setup: RunSetup;
   #stream: PipelineStream | undefined;
+  #isHandedOver = false;
   /** Why it ends before its stream does. */
   #ending: SluiceError | undefined;
   /** The numbers that another run before this one has used, until they are voided. */
@@ -73,6 +74,12 @@ export class Run {
     };
   }
 
+  /** Gives its turn up because its process shuts down: another process may go on with it. Nothing of it is stored here. */
+  handOver(): void {
+    this.#isHandedOver = true;
+    this.#end(handedOverError());
+  }
+
   /** Ends it because its process shuts down. */
   shutDown(): void {
     this.#end(shutdownError());
@@ -80,7 +87,9 @@ export class Run {
 
   async #run(): Promise<void> {
     const end = await this.#toEnd();
-    if (this.writer.lost === undefined) await this.writer.finish(end);
+    // It may have ended by itself in the meantime.
+    if (this.#isHandedOver && end.error?.code === 'lease_lost') await this.writer.release();
+    else if (this.writer.lost === undefined) await this.writer.finish(end);
     this.#setup.ended(end);
   }
 
@@ -132,7 +141,8 @@ export class Run {
   #void(chunks: SentChunk[]): void {
     const calls = this.#before;
     this.#before = [];
-    const reason = this.#setup.opened.takeovers > 0 ? 'owner_lost' : 'again';
+    const { takeovers, released } = this.#setup.opened;
+    const reason = released === true ? HANDED_OVER : takeovers > 0 ? 'owner_lost' : 'again';
     chunks.push({ type: 'reset', from: 0, calls, reason, call: 0, index: this.#next++ });
   }
 

@@ -145,7 +145,9 @@ export class Stage {
     const log = new ProcessLog(this.log);
     const store = new ProcessStore(this.store, log);
     const pipeline = new Pipeline([middleware], { store, ...pipelineOptions });
-    const runs = resumable(pipeline, { log, leaseMs: LEASE_MS, graceMs: GRACE_MS, ...options });
+    // Without sweeps, unless a test asks for them.
+    const times = { leaseMs: LEASE_MS, graceMs: GRACE_MS, sweepMs: 0 };
+    const runs = resumable(pipeline, { log, ...times, ...options });
     return { runs, log, pipeline };
   }
 }

@@ -181,7 +181,7 @@ describe('close()', () => {
 
   test('ends them when its signal aborts, and their readers learn why', async () => {
     const model = new Model().give(texts('a'));
-    const { runs } = new Stage().process(model.middleware);
+    const { runs } = new Stage().process(model.middleware, { onOwnerLost: 'end' });
     const got = reading(runs.stream(session, 'hi'));
     await tick();
     const controller = new AbortController();

@@ -105,6 +105,73 @@ export function deaths(service: () => ServiceSpec, rounds: number): void {
     });
   });
 
+  describe('R40 a process that shuts down', () => {
+    test('with a session: another one goes on at once, long before the lease is over', async () => {
+      const leaseMs = 60_000;
+      const servers = [await server(service(), 'b', { leaseMs }), await server(service(), 'b', { leaseMs })];
+      const session = newSession();
+      const owner = await ownerProcess({ service: service(), session, leaseMs });
+      const readers = await Promise.all(servers.map((one) => readingOf(one, owner.key)));
+      await words(readers);
+      owner.kill('SIGTERM');
+      const told = performance.now();
+      await Promise.all(readers.map(({ done }) => done));
+      expect(performance.now() - told).toBeLessThan(leaseMs / 4);
+      for (const reader of readers) {
+        expect([reader.text, reader.end?.outcome, resetsOf(reader)]).toEqual([
+          saidBy('b', 20),
+          'completed',
+          1,
+        ]);
+        expectDense(reader);
+      }
+      const [first] = servers;
+      if (first === undefined) return;
+      expect(await historyOf(first, session)).toEqual(['user: hi', `assistant: ${saidBy('b', 20)}`]);
+      await owner.gone();
+    });
+
+    test('and has no reader elsewhere: a sweep of any other process goes on', async () => {
+      const one = await server(service(), 'b', { sweepMs: 0 });
+      const session = newSession();
+      const owner = await ownerProcess({ service: service(), session });
+      await until(async () => owner.got > 5);
+      owner.kill('SIGTERM');
+      await owner.gone();
+      await until(async () => {
+        await one.runs.sweep();
+        return (await one.log.read(owner.key, { after: 0 }))?.end !== undefined;
+      });
+      expect(await historyOf(one, session)).toEqual(['user: hi', `assistant: ${saidBy('b', 20)}`]);
+    });
+  });
+
+  describe('R40 a dead turn that nobody reads', () => {
+    test('is ended, or gone on with, by one of two processes that sweep', async () => {
+      const servers = [
+        await server(service(), 'b', { sweepMs: 0 }),
+        await server(service(), 'b', { sweepMs: 0 }),
+      ];
+      const [one] = servers;
+      if (one === undefined) return;
+      const session = newSession();
+      const owners = await Promise.all([
+        ownerProcess({ service: service() }),
+        ownerProcess({ service: service(), session }),
+      ]);
+      await until(async () => owners.every(({ got }) => got > 5));
+      for (const owner of owners) owner.kill('SIGKILL');
+      const ends = (): Promise<(string | undefined)[]> =>
+        Promise.all(owners.map(async ({ key }) => (await one.log.read(key, { after: 0 }))?.end?.outcome));
+      await until(async () => {
+        await Promise.all(servers.map(({ runs }) => runs.sweep()));
+        return !(await ends()).includes(undefined);
+      });
+      expect(await ends()).toEqual(['failed', 'completed']);
+      expect(await historyOf(one, session)).toEqual(['user: hi', `assistant: ${saidBy('b', 20)}`]);
+    });
+  });
+
   describe('R40 a process that is paused', () => {
     test('beyond its lease, while another takes over: it is refused when it wakes up, and stores nothing', async () => {
       const one = await server(service(), 'b');

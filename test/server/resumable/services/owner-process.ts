@@ -3,6 +3,7 @@ import { Pipeline } from '../../../../src/index.ts';
 import type { Middleware, SessionKey } from '../../../../src/index.ts';
 import { delay } from '../../../../src/kit/index.ts';
 import { resumable } from '../../../../server/index.ts';
+import type { Resumable } from '../../../../server/index.ts';
 import { openService } from './service.ts';
 import type { ServiceSpec } from './service.ts';
 
@@ -52,6 +53,7 @@ async function run(spec: OwnerSpec): Promise<void> {
   const { leaseMs, graceMs, session, owner, turnId, orphanMs = 0 } = spec;
   const pipeline = new Pipeline([talks(spec)], { store });
   const runs = resumable(pipeline, { log, leaseMs, graceMs, orphanMs });
+  process.once('SIGTERM', () => void shutDown(runs));
   const options = { turnId, ...(session === undefined && { owner }) };
   const stream = runs.stream(session, 'hi', options);
   if (spec.leaves === true) {
@@ -60,6 +62,12 @@ async function run(spec: OwnerSpec): Promise<void> {
   }
   for (let items = await stream.next(); items !== undefined; items = await stream.next())
     for (const item of items) process.send?.(item.type === 'end' ? { end: item.end } : { got: item.type });
+}
+
+/** Shuts down as a server does that is told to: what runs is given up at once. */
+async function shutDown(runs: Resumable): Promise<void> {
+  await runs.close({ signal: AbortSignal.abort() });
+  process.exit(0);
 }
 
 const [, , given] = process.argv;
