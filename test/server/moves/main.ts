@@ -1,4 +1,4 @@
-// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--seed N] [--store redis|postgres]
+// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--signal SIGKILL|SIGTERM] [--seed N] [--store redis|postgres]
 // Prints the figures of docs/reliability.md. Without --store: both stores, one after the other.
 import { parseArgs } from 'node:util';
 import { percentile } from './percentile.ts';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '500' },
     'at-once': { type: 'string', default: '10' },
     'restart-every': { type: 'string', default: '5' },
+    signal: { type: 'string', default: 'SIGKILL' },
     seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 31)}` },
     store: { type: 'string', multiple: true, default: Object.keys(ownServices) },
   },
@@ -26,6 +27,7 @@ for (const [name, open] of Object.entries(ownServices)) {
   const moves = await runMoves({
     service,
     restartEvery: Number(values['restart-every']),
+    signal: values.signal === 'SIGTERM' ? 'SIGTERM' : 'SIGKILL',
     runs: Number(values.runs),
     atOnce: Number(values['at-once']),
     seed: Number(values.seed),
@@ -37,10 +39,10 @@ for (const [name, open] of Object.entries(ownServices)) {
 
 function print(name: string, moves: Moves): void {
   const { runs, kills, restarts, moved, ends, nextMs, aliveMs, restartedMs, violations } = moves;
-  const what = `${kills} processes killed, ${restarts} restarts of the database, ${moved} clients moved`;
+  const what = `${kills} processes ended, ${restarts} restarts of the database, ${moved} clients moved`;
   console.log(`\n${name}: ${runs} clients, ${what}`);
   for (const [end, count] of Object.entries(ends)) console.log(`  ${end}: ${count}`);
-  console.log(`  from the kill to the next token or the end: ${times(nextMs)}`);
+  console.log(`  from the signal to the next token or the end: ${times(nextMs)}`);
   console.log(`  to a token of the run that took over, or the end: ${times(aliveMs)}`);
   if (restarts > 0) console.log(`  the first of these in rounds with a restart: ${times(restartedMs)}`);
   for (const violation of violations) console.error(`VIOLATION ${name}: ${violation}`);

@@ -33,7 +33,7 @@ const PATIENT_MS = 10_000;
 const ANYWHERE = 'http://moves.invalid';
 
 /** Errors that say that a turn could not go on. Every other one is a violation. */
-const TYPED: ReadonlySet<string> = new Set(['lease_lost', 'network', 'store']);
+const TYPED: ReadonlySet<string> = new Set(['lease_lost', 'network', 'store', 'shutting_down']);
 
 /** Reads one turn to its end, wherever its server goes. `whole`: the text of the turn. `conversation`: the turn is one of a session, which survives its process. */
 export async function move(

@@ -20,6 +20,16 @@ describe(`clients whose server is killed (SLUICE_SEED=${seed})`, () => {
       expect(moves.ends['session: completed']).toBe(RUNS / 2);
     }, 180_000);
 
+  test('R40 redis: the same if it is told to end, without the wait for a lease', async (context) => {
+    if (!(await isReached.redis())) context.skip('redis cannot be reached');
+    await using service = await services.redis();
+    const moves = await runMoves({ service, runs: RUNS, atOnce: RUNS, signal: 'SIGTERM', seed });
+    expect(moves.violations).toEqual([]);
+    expect(moves.ends['session: completed']).toBe(RUNS / 2);
+    // A lease is 5 seconds.
+    expect(Math.max(...moves.nextMs)).toBeLessThan(4_000);
+  }, 180_000);
+
   test('R40 redis: the same if the database is started again', async (context) => {
     await using service = await ownServices.redis();
     if (service === undefined) return context.skip('redis-server is not installed');

@@ -20,7 +20,8 @@ async function serve({ service, words, everyMs }: ServingSpec): Promise<void> {
   const { log, store } = await openService(service);
   const pipeline = new Pipeline([talks({ name: SAID, words, everyMs, firstMs: everyMs })], { store });
   const server = createServer(pipeline, { auth: false, log, resumable: true, page: false });
-  const { url } = await server.listen({ port: 0 });
+  // What is told to end has no time to end its turns.
+  const { url } = await server.listen({ port: 0, signals: true, shutdownTimeoutMs: 50 });
   process.send?.({ url });
 }
 

@@ -19,6 +19,8 @@ export interface MovesOptions {
   runs: number;
   /** How many of them read at the same time, and lose the same process. */
   atOnce: number;
+  /** How processes end. `SIGTERM`: they are told to, and hand over what they run. Default: `SIGKILL`. */
+  signal?: 'SIGKILL' | 'SIGTERM';
   /** Decides when turns begin and when processes are killed. The machine decides the rest. */
   seed: number;
   /** Is told how many clients have ended. */
@@ -53,7 +55,7 @@ const KILLED_MS = [1_000, 8_000] as const;
 
 /** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
 export async function runMoves(options: MovesOptions): Promise<Moves> {
-  const { service, runs, atOnce, seed, restartEvery = Infinity, onEnded } = options;
+  const { service, runs, atOnce, seed, restartEvery = Infinity, signal = 'SIGKILL', onEnded } = options;
   const random = randomOf(seed);
   const spec: ServingSpec = { service: service.spec, words: WORDS, everyMs: EVERY_MS };
   const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
@@ -68,7 +70,7 @@ export async function runMoves(options: MovesOptions): Promise<Moves> {
       if (here === undefined || there === undefined) break;
       const count = Math.min(atOnce, runs - all.runs);
       const restart = (all.kills + 1) % restartEvery === 0 ? service.restart : undefined;
-      const clients = await killed(here, there, { count, first: all.runs, random, restart });
+      const clients = await killed(here, there, { count, first: all.runs, random, restart, signal });
       servers.shift();
       for (const [at, client] of clients.entries()) add(all, client, all.runs + at, restart !== undefined);
       all.runs += count;
@@ -93,13 +95,14 @@ interface Round {
   first: number;
   random: Random;
   restart: SharedService['restart'];
+  signal: NonNullable<MovesOptions['signal']>;
 }
 
 /** Lets clients read from one server, kills it at a random moment, and waits for their ends. */
 async function killed(
   here: ForkedServer,
   there: ForkedServer,
-  { count, first, random, restart }: Round,
+  { count, first, random, restart, signal }: Round,
 ): Promise<Moved[]> {
   const route: Route = { url: here.url, killedAt: undefined };
   // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
@@ -113,8 +116,9 @@ async function killed(
   await delay(killAfterMs);
   route.killedAt = performance.now();
   route.url = there.url;
-  await here.kill();
+  here.process.kill(signal);
   const moved = await Promise.all(clients);
+  await here.kill();
   await restarted;
   return moved;
 }
