@@ -7,16 +7,15 @@ import type { CheckCaller } from '../callers/auth.ts';
 import { CallerCounts } from '../callers/caller-limits.ts';
 import { memoryCounter } from '../callers/memory-counter.ts';
 import type { Place } from '../callers/places.ts';
-import { RequestCaller } from '../callers/caller.ts';
 import type { Caller } from '../callers/caller.ts';
 import { LOOPBACK_HOSTS, Origins } from '../callers/origins.ts';
-import { callerOfOwner } from '../callers/owners.ts';
 import { memoryLog } from '../log/memory-log.ts';
 import { resumable } from '../resumable/resumable.ts';
 import type { Resumable } from '../resumable/resumable.ts';
 import { memoryTickets } from '../callers/tickets.ts';
 import type { TicketStore } from '../callers/tickets.ts';
 import type { NodeResponse } from '../send/node-sink.ts';
+import { valuesOf } from './kept-values.ts';
 import { Metrics } from './metrics.ts';
 import { serverSettings } from './options.ts';
 import type { ServerOptions, ServerSettings } from './options.ts';
@@ -84,12 +83,7 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
     leaseMs: settings.leaseMs,
     onOwnerLost: settings.onOwnerLost,
     keepTrace: settings.debug,
-    // With an owner of the application's own making nobody knows whose a turn is, so that none is taken over.
-    ...(settings.owner === undefined && {
-      runOptions: ({ session }) => ({
-        values: typeof session === 'object' ? [RequestCaller.with(callerOfOwner(session.owner))] : [],
-      }),
-    }),
+    runOptions: (_start, kept) => ({ values: valuesOf(kept) }),
     onEnd: (_start, end, { owner, id }) => settlements.ended(owner, id, end),
   });
   const turns = new Turns({

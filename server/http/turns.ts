@@ -13,6 +13,7 @@ import type { SentStart } from '../stream/parts.ts';
 import { endOfError, endOfResult } from '../stream/sent-end.ts';
 import type { SentStream } from '../stream/sent-stream.ts';
 import { CountedStream } from './counted-stream.ts';
+import { keptValues } from './kept-values.ts';
 import type { Metrics } from './metrics.ts';
 import type { Served } from './pipelines.ts';
 import { Readers } from './readers.ts';
@@ -158,6 +159,7 @@ export class Turns {
     settlements.expect(turn);
     const stream = runs.stream(session, input, {
       ...options,
+      kept: keptValues(options.values ?? []),
       turnId,
       name: served.name,
       ...(session === undefined && { owner }),

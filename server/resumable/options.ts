@@ -47,10 +47,10 @@ export interface ResumableOptions {
   /** The largest request that is kept in the log, as characters of JSON. A turn whose request is larger is not taken over. Default: 262,144. */
   maxRequestCharacters?: number;
   /**
-   * What each run of a turn gets besides what was asked, also one that takes it over: such as the values of its tenant. A turn that was given `values` of its own is only taken over
-   * if there is this option.
+   * What each run of a turn gets besides what was asked, also one that takes it over: such as the values of its tenant. `kept` is what the turn was given under this name. A turn that was
+   * given `values` of its own is only taken over if there is this option.
    */
-  runOptions?: (start: LoggedStart) => RunOptions;
+  runOptions?: (start: LoggedStart, kept: unknown) => RunOptions;
   /** Whether the spans of each execution are kept with its end, for clients that may see them. Default: false. */
   keepTrace?: boolean;
   /**
@@ -77,7 +77,7 @@ const schema = z.strictObject({
   maxTakeovers: option.count(0).default(2),
   sweepMs: option.milliseconds().default(15_000),
   maxRequestCharacters: option.count(0).default(262_144),
-  runOptions: option.functionOf<(start: LoggedStart) => RunOptions>().optional(),
+  runOptions: option.functionOf<(start: LoggedStart, kept: unknown) => RunOptions>().optional(),
   keepTrace: z.boolean().default(false),
   onEnd: option.functionOf<(start: LoggedStart, end: SentEnd, key: StreamKey) => void>().optional(),
 });

@@ -33,6 +33,8 @@ export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | '
   shownModel?: string;
   /** The id of the message of the user that the input replaces, as in `pipeline.edit()`. */
   edit?: string;
+  /** Plain data that is kept in the log with what was asked, for `runOptions`: to make the values of the turn again in another process. */
+  kept?: unknown;
   /** Runs a turn that has ended before once more under its id, if it did not complete. Otherwise its end is read again. */
   again?: boolean;
   /** What tells two requests with one `turnId` apart. Default: a hash of the session, the input and the options. */
@@ -133,9 +135,9 @@ class Runs implements AsyncDisposable {
   ): ResumableStream {
     if (this.#isClosing) throw closingError();
     this.start();
-    const { owner, name, shownModel, edit, again, fingerprint, ...given } = options;
+    const { owner, name, shownModel, edit, again, fingerprint, kept, ...given } = options;
     const { turnId = crypto.randomUUID(), values, onTurn } = given;
-    const request = requestOf(input, edit, given);
+    const request = { ...requestOf(input, edit, given), ...(kept !== undefined && { kept }) };
     const key = { owner: session === undefined ? (owner ?? '') : ownerOf(session), id: turnId };
     const start: LoggedStart = {
       turnId,
@@ -151,11 +153,11 @@ class Runs implements AsyncDisposable {
       // A random id is used once.
       const isNamed = given.turnId !== undefined;
       const print = fingerprint ?? (isNamed ? await fingerprintOf(session, request) : undefined);
-      const kept = isComplete && this.#isTakeable(start) ? this.#keepable(request) : undefined;
+      const asked = isComplete && this.#isTakeable(start) ? this.#keepable(request) : undefined;
       const logged: LoggedStart = {
         ...start,
         ...(print !== undefined && { fingerprint: print }),
-        ...(kept !== undefined && { request: kept }),
+        ...(asked !== undefined && { request: asked }),
       };
       await this.#open(key, logged, again ?? false, () => execution);
       return new LogReader(this.#host, key);
@@ -338,7 +340,7 @@ class Runs implements AsyncDisposable {
     const { session, turnId } = start;
     const given = request.options.timeoutMs;
     const limits = [runTimeoutMs, given].filter((ms) => ms !== undefined && ms > 0);
-    const { values } = runOptions?.(start) ?? {};
+    const { values } = runOptions?.(start, request.kept) ?? {};
     return streamOf(pipeline, session, request, {
       ...(values !== undefined && { values }),
       ...more,

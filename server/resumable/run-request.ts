@@ -34,6 +34,8 @@ export interface RunRequest {
   /** The id of the message that the input replaces. */
   edit?: string | undefined;
   options: PlainOptions;
+  /** What the application keeps for `runOptions`, as plain data. */
+  kept?: unknown;
 }
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
@@ -44,6 +46,7 @@ const schema = z.object({
   decisions: z.object({ on: z.custom<DecisionsByCall>(isObject), message: message.optional() }).optional(),
   edit: z.string().optional(),
   options: z.custom<PlainOptions>(isObject),
+  kept: z.unknown().optional(),
 });
 
 /** The request of a turn as plain data. */

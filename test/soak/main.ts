@@ -24,8 +24,8 @@ const told = await soak({
   everyMs: Number(values['every-ms']),
   seed: Number(values.seed),
   lookMs: 10_000,
-  ttlMs: 60_000,
-  orphanMs: 20_000,
+  ttlMs: 120_000,
+  orphanMs: 60_000,
   slow: { bytes: 8_000_000, firstMs: 20_000 },
   onLook: ({ heap, sockets, timers, listeners, full }, begun) =>
     console.log(

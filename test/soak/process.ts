@@ -71,10 +71,13 @@ function figures(): Figures {
 async function serve({ ttlMs, orphanMs, baseURL }: SoakServerSpec): Promise<void> {
   const model = openai({ model: 'gpt-5-mini', apiKey: 'soak', baseURL });
   const again = retry({ afterContent: 'reset', backoff: constant(50), budget: { ratio: 0.5, floor: 20 } });
-  const pipeline = new Pipeline([again, provider(model)], { maxConcurrentExecutions: 2_000 });
+  const pipeline = new Pipeline([again, provider(model)], {
+    ...{ maxConcurrentExecutions: 2_000, executionTimeoutMs: 600_000 },
+  });
   // All clients are one caller.
   const limits = { requestsPerMinute: 1_000_000, concurrentStreams: 10_000 };
-  const shared = { auth: false, page: false, limits } as const;
+  // A busy machine is slow, too, and must not be the reason for an end.
+  const shared = { auth: false, page: false, limits, slowClientMs: 120_000 } as const;
   const servers = [
     createServer(pipeline, shared),
     createServer(pipeline, { ...shared, resumable: true, orphanMs, log: memoryLog({ ttlMs }) }),

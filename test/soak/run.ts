@@ -62,7 +62,7 @@ export interface Soak {
 }
 
 /** How long the server may take to let go of its last streams, in milliseconds. */
-const LAST_MS = 60_000;
+const LAST_MS = 120_000;
 
 /**
  * Keeps streams open on a server of its own, whose model is a fault server. A fifth of the clients cuts its connection, a tenth reads slowly, and a third of the streams can be
@@ -168,7 +168,7 @@ class Load {
       // A slow one gets much at once, so that its connection is full.
       wish: isSlow ? { ...wish, characters: Math.ceil(bytes / pieces), everyMs: 10 } : wish,
       leavesAfter: leaves ? Math.floor(random() * pieces) : undefined,
-      backAfterMs: comesBack ? between(random, 0, this.#options.orphanMs / 10) : undefined,
+      backAfterMs: comesBack ? between(random, 0, this.#options.orphanMs / 20) : undefined,
       slow: isSlow
         ? {
             firstMs: between(random, slow.firstMs / 2, slow.firstMs),
