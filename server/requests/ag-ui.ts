@@ -9,8 +9,8 @@ import { requireForeign, type ParsedRequest, type ParserSettings } from './reque
 export interface AgUiSettings extends ParserSettings {
   /** The thread is a session of the server: only what is new is taken of the messages. Default: false, the request has the whole thread. */
   session?: boolean;
-  /** Whether a message is in the session already, by the client's id. Default: all up to the newest one of the assistant are. */
-  isKnown?: (id: string) => boolean;
+  /** The ids of messages after the newest reply that the session has all the same, because a run with them has failed. Those before it are known in any case. */
+  known?: ReadonlySet<string>;
   /** The names of tools without `execute`: their results come in the messages. Those of the request need not be named. */
   clientTools?: Iterable<string>;
 }
@@ -32,7 +32,7 @@ export interface AgUiRequest extends ParsedRequest {
  */
 export function parseAgUi(body: unknown, settings: AgUiSettings = {}): AgUiRequest {
   const fields = objectAt(body, 'body');
-  const threadId = nameAt(fields['threadId'], 'threadId');
+  const threadId = threadIdOf(fields);
   const runId = nameAt(fields['runId'], 'runId');
   const messages = agUiMessagesAt(fields['messages']);
   const tools = toolsOf(fields, settings);
@@ -40,12 +40,16 @@ export function parseAgUi(body: unknown, settings: AgUiSettings = {}): AgUiReque
   const said =
     settings.session === true
       ? inSession(messages, fields, clientTools, settings)
-      : { input: [...contextOf(fields), ...messagesOf(messages)], turnId: undefined, continues: false };
+      : { input: messagesOf(messages), turnId: undefined, continues: false };
+  const context = contextOf(fields);
   if (settings.session !== true && (optionalAt(fields, 'resume', '', listAt) ?? []).length > 0)
     throw fieldError('resume', 'nothing waits here: interrupts need a session');
   return {
     input: said.input,
-    options: tools.length === 0 ? {} : { tools },
+    options: {
+      ...(tools.length > 0 && { tools }),
+      ...(context !== undefined && { system: context }),
+    },
     encoder: {
       clientTools,
       run: {
@@ -62,6 +66,11 @@ export function parseAgUi(body: unknown, settings: AgUiSettings = {}): AgUiReque
   };
 }
 
+/** The thread of a request. */
+export function threadIdOf(body: unknown): string {
+  return nameAt(objectAt(body, 'body')['threadId'], 'threadId');
+}
+
 interface Said {
   input: Input;
   turnId: string | undefined;
@@ -72,10 +81,9 @@ function inSession(
   messages: readonly AgUiMessage[],
   fields: Fields,
   clientTools: ReadonlySet<string>,
-  { isKnown }: AgUiSettings,
+  { known }: AgUiSettings,
 ): Said {
-  const last = messages.findLastIndex(({ role }) => role === 'assistant');
-  const news = messages.filter(({ id }, at) => (isKnown === undefined ? at > last : !isKnown(id)));
+  const news = newMessages(messages).filter(({ id }) => known?.has(id) !== true);
   const said = news.filter(({ role }) => role === 'user');
   const [message, ...more] = messagesOf(said);
   const on = { ...resultsIn(messages, news, clientTools), ...answersIn(fields) };
@@ -90,6 +98,20 @@ function inSession(
 }
 
 const MAX_ID = 500;
+
+function newMessages(messages: readonly AgUiMessage[]): readonly AgUiMessage[] {
+  return messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+}
+
+/** The ids of what the user has said after the newest reply, but for the last one, which begins the turn. A session may have them from runs that failed. */
+export function unansweredIds(body: unknown): string[] {
+  const messages = agUiMessagesAt(objectAt(body, 'body')['messages']);
+  const ids = newMessages(messages).flatMap(({ role, id }) => (role === 'user' ? [id] : []));
+  return ids.slice(-MAX_UNANSWERED, -1);
+}
+
+/** The most that a store is asked for. */
+const MAX_UNANSWERED = 20;
 
 /** Results of tools that the client runs. Those of the server's own tools are in the session. */
 function resultsIn(
@@ -153,12 +175,12 @@ function toolsOf(fields: Fields, settings: AgUiSettings): ToolDefinition[] {
   });
 }
 
-/** What the page knows, as a message before all others. A session would keep it with every turn, so it has none. */
-function contextOf(fields: Fields): { role: 'system'; content: string }[] {
+/** What the page knows: a message of the system, which is not part of the thread. */
+function contextOf(fields: Fields): string | undefined {
   const lines = (optionalAt(fields, 'context', '', listAt) ?? []).map((each, at) => {
     const path = `context[${at}]`;
     const entry = objectAt(each, path);
     return `${textAt(entry['description'], `${path}.description`)}: ${textAt(entry['value'], `${path}.value`)}`;
   });
-  return lines.length === 0 ? [] : [{ role: 'system', content: lines.join('\n') }];
+  return lines.length === 0 ? undefined : lines.join('\n');
 }

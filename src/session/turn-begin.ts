@@ -3,6 +3,7 @@ import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
 import { otherBranchError, laterTurnsError } from './branch-errors.ts';
 import { editedWay } from './edited-way.ts';
+import { inputIdOf } from './input-id.ts';
 import { hasOthersAfter, isCut, lastAsked, readTo } from './loaded-way.ts';
 import type { ReadMessages } from './loaded-way.ts';
 import type { TurnLease } from './turn-lease.ts';
@@ -75,7 +76,7 @@ export async function storedBegin(
   { store, key, turnId: named }: TurnRequest,
   turnId: string,
 ): Promise<StoredTurn | undefined> {
-  return named === undefined ? undefined : store.turn(key, beginIdOf(turnId));
+  return named === undefined ? undefined : store.turn(key, inputIdOf(turnId));
 }
 
 /** Throws a `conflict` if a turn that is sent again has other messages than those that are stored. */
@@ -108,10 +109,6 @@ export async function beginTurn(
   if (input.length === 0) return regenerate(request, turn, state);
   const sent = sentOf(request, state, readTo(state), input);
   return { ...sent, ...(await append(request, turn, state)) };
-}
-
-function beginIdOf(turnId: string): string {
-  return `${turnId}.input`;
 }
 
 /** The id of the message that a turn answers which was sent before. */
@@ -183,7 +180,7 @@ async function append(
     if (signal.aborted) throw abortReason(signal);
     try {
       // A turn may be moved back to its message several times, each at another version.
-      const id = which === 'input' ? beginIdOf(turnId) : `${turnId}.again.${expectedVersion}`;
+      const id = which === 'input' ? inputIdOf(turnId) : `${turnId}.again.${expectedVersion}`;
       const given = { turnId: id, after, expectedVersion, lease: lease.timed };
       return { metadata, version: await store.append(key, entries, given) };
     } catch (error) {

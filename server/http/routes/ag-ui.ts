@@ -1,11 +1,13 @@
 import * as z from 'zod';
+import { inputIdOf } from '../../../src/kit/index.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { agUiFormat } from '../../formats/ag-ui.ts';
-import { parseAgUi } from '../../requests/ag-ui.ts';
+import { parseAgUi, threadIdOf, unansweredIds } from '../../requests/ag-ui.ts';
 import { RequestError } from '../../requests/request-error.ts';
 import type { SentItem, SentStream } from '../../stream/sent-stream.ts';
 import { id, ownerOf, parsed } from '../agent-request.ts';
 import { limited } from '../guards.ts';
+import type { Served } from '../pipelines.ts';
 import { answerStream } from '../respond.ts';
 import type { ServerApp, Service } from '../service.ts';
 import type { TurnRequest } from '../turns.ts';
@@ -20,8 +22,10 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     const served = service.table.named(asked.pipeline);
     const { uiSessions: session } = service.settings;
     const body = await readCompatible(c, service);
-    const request = parseAgUi(body, { session, ownTools: served.tools, clientTools: served.clientTools });
     const owner = ownerOf(c, service, asked.org_id);
+    const { tools: ownTools, clientTools } = served;
+    const known = session ? await knownIds(served, owner, body) : new Set<string>();
+    const request = parseAgUi(body, { session, ownTools, clientTools, known });
     const turnId = request.turnId ?? crypto.randomUUID();
     const turn: TurnRequest = {
       ...{ served, owner, turnId, caller: c.var.caller, requestId: c.var.requestId },
@@ -47,6 +51,15 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     const encoder = { ...request.encoder, ...(run !== undefined && { run: { ...run, joinAt } }) };
     return answerStream(c, service, stream, { format: agUiFormat, encoder, id: key.id });
   });
+}
+
+/** What the user has said in runs that failed: a client sends it again, and the session has it. */
+async function knownIds({ pipeline }: Served, owner: string, body: unknown): Promise<Set<string>> {
+  const ids = unansweredIds(body);
+  if (ids.length === 0) return new Set();
+  const key = { owner, id: parsed(id, threadIdOf(body)) };
+  const turns = await Promise.all(ids.map((turnId) => pipeline.store.turn(key, inputIdOf(turnId))));
+  return new Set(ids.filter((_, at) => turns[at] !== undefined));
 }
 
 /** Reads what there is of a stream, and gives it again. `joinAt`: up to here it is told as a snapshot. */

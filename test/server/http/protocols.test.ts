@@ -1,7 +1,7 @@
 import { HttpAgent } from '@ag-ui/client';
 import Anthropic from '@anthropic-ai/sdk';
 import { AbstractChat, DefaultChatTransport, type UIMessage } from 'ai';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { Pipeline, SluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
@@ -231,6 +231,25 @@ describe('an AG-UI client at the server', () => {
       'tool',
       'assistant',
       'user',
+    ]);
+  });
+
+  test('has what the page knows in each turn, and sends no message twice to a session that has it from a run that failed', async () => {
+    const { url, model } = await serve([{ error: new SluiceError('server', 'No.') }, 'Hello.']);
+    const agent = agentOf(url);
+    const context = [{ description: 'The city', value: 'Rome' }];
+    agent.addMessage({ id: 'u1', role: 'user', content: 'Hi?' });
+    // The client prints the error.
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    await expect(agent.runAgent({ context })).rejects.toThrow('502');
+    printed.mockRestore();
+    agent.addMessage({ id: 'u2', role: 'user', content: 'Are you there?' });
+    await agent.runAgent({ context });
+    expect(agent.messages.at(-1)?.content).toBe('Hello.');
+    expect(model.requests[1]?.messages).toEqual([
+      { role: 'system', content: 'The city: Rome' },
+      { role: 'user', content: 'Hi?' },
+      { role: 'user', content: 'Are you there?' },
     ]);
   });
 
