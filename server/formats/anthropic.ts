@@ -5,7 +5,7 @@ import { isRecord } from '../requests/read.ts';
 import { modelHeader } from '../send/headers.ts';
 import { AnthropicBlocks, type AnthropicEvent } from './anthropic-blocks.ts';
 import { messageOf } from './anthropic-message.ts';
-import { endingOf } from './ending.ts';
+import { endError, endingOf } from './ending.ts';
 import { retryHeaders, wireError } from './errors.ts';
 import type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './format.ts';
 import { keptItems } from './kept-items.ts';
@@ -44,7 +44,7 @@ export function anthropicAnswer(
     else {
       const ending = endingOf(item.end);
       if (ending === 'failed' || ending === 'cancelled')
-        return anthropicError(errorOf(item.end), requestId, retries);
+        return anthropicError(endError(item.end), requestId, retries);
       events.push(...encoder.end(item.end));
       ({ model } = item.end);
     }
@@ -76,13 +76,6 @@ function errorEvent(error: SentError): AnthropicEvent {
 function detailsOf({ field }: SentError): { details?: Record<string, unknown> } {
   if (field !== 'thread') return {};
   return { details: { error_code: 'thread_unsupported_request', unsupported: [field] } };
-}
-
-function errorOf({ outcome, error }: SentEnd): SentError {
-  if (error !== undefined) return error;
-  return outcome === 'cancelled'
-    ? { code: 'aborted', message: 'The request was cancelled.', retryable: false }
-    : { code: 'server', message: 'The request failed.', retryable: false };
 }
 
 /** Each event is named after its type. */
@@ -164,7 +157,7 @@ class MessageEncoder {
   end(end: SentEnd): AnthropicEvent[] {
     const out: AnthropicEvent[] = [];
     const ending = endingOf(end);
-    if (ending === 'failed' || ending === 'cancelled') return [errorEvent(errorOf(end))];
+    if (ending === 'failed' || ending === 'cancelled') return [errorEvent(endError(end))];
     this.#blocks.close(out);
     const delta = { stop_reason: this.#stopReason(end), stop_sequence: null };
     out.push({ type: 'message_delta', delta, usage: this.#usage(end.usage) }, { type: 'message_stop' });

@@ -6,15 +6,16 @@ import { ClientCalls, textOfInput } from './client-calls.ts';
 import type { CallPiece } from './client-calls.ts';
 import { endKind } from './end-kind.ts';
 import type { EndKind } from './end-kind.ts';
+import { endError } from './ending.ts';
 import { openaiErrorBody } from './errors.ts';
-import type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './format.ts';
+import type { Encoder, EncoderOptions, ErrorBody, Frame } from './format.ts';
 import {
   CHANGED,
   answerHeaders,
-  endError,
   idTail,
   isSentError,
   openaiError,
+  openaiFormat,
   wholeAnswer,
 } from './openai-answer.ts';
 import { chatUsageOf } from './openai-usage.ts';
@@ -25,14 +26,7 @@ import type { SentItem } from '../stream/sent-stream.ts';
  * Chat Completions of OpenAI. Thinking is sent as `reasoning_content`, as DeepSeek, vLLM and others do. Files have no place in it.
  * Source: developers.openai.com, API reference, "Create chat completion" and "The chat completion chunk object" (read 2026-11).
  */
-export const chatCompletions: Format = {
-  name: 'openai',
-  showsResets: () => false,
-  encoder: (options) => new ChatEncoder(options),
-  heartbeat: ': heartbeat\n\n',
-  headers: {},
-  error: openaiError,
-};
+export const chatCompletions = openaiFormat('openai', (options) => new ChatEncoder(options));
 
 const FINISH: Readonly<Record<Exclude<EndKind, 'error'>, FinishReason>> = {
   stop: 'stop',

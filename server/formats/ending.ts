@@ -1,5 +1,5 @@
 import type { PendingCall } from '../../src/index.ts';
-import type { SentEnd } from '../stream/parts.ts';
+import type { SentEnd, SentError } from '../stream/parts.ts';
 
 /**
  * How a stream ended, as the protocols tell it apart: `calls` waits for results of tools that the client runs, `approval` for a decision, `guard` was stopped by a check of
@@ -24,4 +24,12 @@ export function pendingFor({ pending = [] }: SentEnd, who: PendingCall['waitsFor
 function isGuarded({ reason, finishReason }: SentEnd): boolean {
   if (finishReason === 'content_filter' || finishReason === 'refusal') return true;
   return reason === 'guard' || reason?.startsWith('guard:') === true;
+}
+
+/** The error of a stream that did not end as an answer. */
+export function endError(end: SentEnd | undefined): SentError {
+  if (end?.error !== undefined) return end.error;
+  if (end?.outcome === 'cancelled')
+    return { code: 'aborted', message: 'The request was cancelled.', retryable: false };
+  return { code: 'truncated', message: 'The answer stopped before its end.', retryable: true };
 }

@@ -1,9 +1,16 @@
+import { endError } from './ending.ts';
 import { openaiErrorBody, retryHeaders, wireError } from './errors.ts';
-import type { ErrorBody } from './format.ts';
+import type { Encoder, EncoderOptions, ErrorBody, Format } from './format.ts';
 import { keptItems } from './kept-items.ts';
 import { modelHeader } from '../send/headers.ts';
 import type { SentChunk, SentEnd, SentError, SentStart } from '../stream/parts.ts';
 import type { SentItem } from '../stream/sent-stream.ts';
+
+/** A format of OpenAI's APIs. Nothing that was sent can be taken back. */
+export function openaiFormat(name: string, encoder: (options: EncoderOptions) => Encoder): Format {
+  const heartbeat = ': heartbeat\n\n';
+  return { name, showsResets: () => false, encoder, heartbeat, headers: {}, error: openaiError };
+}
 
 /** An error in the form of OpenAI's APIs. */
 export function openaiError(error: SentError, requestId: string, retries = 0): ErrorBody {
@@ -35,14 +42,6 @@ export function wholeAnswer(items: readonly SentItem[]): WholeAnswer | SentError
   if (start === undefined || end === undefined || end.outcome === 'failed' || end.outcome === 'cancelled')
     return endError(end);
   return { start, end, chunks };
-}
-
-/** The error of a stream that did not end as an answer. */
-export function endError(end: SentEnd | undefined): SentError {
-  if (end?.error !== undefined) return end.error;
-  if (end?.outcome === 'cancelled')
-    return { code: 'aborted', message: 'The request was cancelled.', retryable: false };
-  return { code: 'truncated', message: 'The answer stopped before its end.', retryable: true };
 }
 
 /** A call that the client was shown is not the one that the pipeline let through in the end. */

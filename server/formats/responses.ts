@@ -1,15 +1,16 @@
 import { ClientCalls } from './client-calls.ts';
 import type { CallPiece, ShownCall } from './client-calls.ts';
 import { endKind } from './end-kind.ts';
+import { endError } from './ending.ts';
 import { openaiErrorBody } from './errors.ts';
-import type { Encoder, EncoderOptions, ErrorBody, Format, Frame } from './format.ts';
+import type { Encoder, EncoderOptions, ErrorBody, Frame } from './format.ts';
 import {
   CHANGED,
   answerHeaders,
-  endError,
   idTail,
   isSentError,
   openaiError,
+  openaiFormat,
   wholeAnswer,
 } from './openai-answer.ts';
 import { responsesUsageOf } from './openai-usage.ts';
@@ -38,14 +39,7 @@ import type { SentItem } from '../stream/sent-stream.ts';
  * `reasoning.encrypted_content` it has what the provider wants back.
  * Source: developers.openai.com, API reference, "Create a model response" and "Streaming events" (read 2026-11).
  */
-export const responses: Format = {
-  name: 'openai-responses',
-  showsResets: () => false,
-  encoder: (options) => new ResponsesEncoder(options),
-  heartbeat: ': heartbeat\n\n',
-  headers: {},
-  error: openaiError,
-};
+export const responses = openaiFormat('openai-responses', (options) => new ResponsesEncoder(options));
 
 /** The value of `include` that asks for what the provider wants back. */
 export const ENCRYPTED = 'reasoning.encrypted_content';

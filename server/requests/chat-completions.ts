@@ -1,19 +1,10 @@
-import type { Parameters, ResponseFormat, ToolChoice, ToolDefinition } from '../../src/index.ts';
+import type { Parameters } from '../../src/index.ts';
 import type { WireTool } from '../formats/format.ts';
 import { chatMessages } from './chat-messages.ts';
-import {
-  allowedTools,
-  choiceOf,
-  defined,
-  effortAt,
-  jsonSchemaAt,
-  metadataAt,
-  oneOfAt,
-  passedFields,
-  sharedParameters,
-  textToolAt,
-  toolAt,
-} from './openai-fields.ts';
+import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
+import { openaiRequest, responseFormatAt } from './openai-request.ts';
+import { chosenTools, requireDistinct, textToolAt, toolAt } from './openai-tools.ts';
+import type { FoundName, OpenAITools } from './openai-tools.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
 import {
   countAt,
@@ -67,31 +58,14 @@ export function parseChatCompletion(value: unknown, settings: OpenAISettings = {
   if (modalities.some((one) => one !== 'text')) throw fieldError('modalities', 'give text alone');
   const input = chatMessages(body['messages']);
   const all = toolsAt(body, settings);
-  const { tools, toolChoice } = chosen(body['tool_choice'], all.tools);
-  const responseFormat = formatAt(body['response_format']);
-  const metadata = optionalAt(body, 'metadata', '', metadataAt);
   const streamOptions = optionalAt(body, 'stream_options', '', objectAt) ?? {};
   const includeUsage = optionalAt(streamOptions, 'include_usage', 'stream_options', flagAt) === true;
-  return {
-    input,
-    options: {
-      parameters: {
-        ...parametersOf(body),
-        ...(toolChoice !== undefined && { toolChoice }),
-        ...(passed !== undefined && { providerOptions: { [settings.provider ?? 'openai']: { ...passed } } }),
-      },
-      ...(tools.length > 0 && { tools }),
-      ...(responseFormat !== undefined && { responseFormat }),
-      ...(metadata !== undefined && { metadata }),
-    },
-    encoder: {
-      model,
-      clientTools: new Set(tools.map(({ name }) => name)),
-      ...(all.wireTools.size > 0 && { wireTools: all.wireTools }),
-      includeUsage,
-    },
-    stream: optionalAt(body, 'stream', '', flagAt) === true,
+  const found = {
+    ...{ model, input, all, passed, parameters: parametersOf(body), encoder: { includeUsage } },
+    chosen: chosenTools(body['tool_choice'], all.tools, nameIn, 'allowed_tools'),
+    responseFormat: responseFormatAt(body['response_format'], 'response_format', 'json_schema'),
   };
+  return openaiRequest(body, found, settings);
 }
 
 function parametersOf(body: Fields): Parameters {
@@ -123,13 +97,7 @@ function stopAt(value: unknown): string[] | undefined {
   return stops.length === 0 ? undefined : stops;
 }
 
-interface Tools {
-  tools: ToolDefinition[];
-  /** Those that take a text. */
-  wireTools: Map<string, WireTool>;
-}
-
-function toolsAt(body: Fields, settings: OpenAISettings): Tools {
+function toolsAt(body: Fields, settings: OpenAISettings): OpenAITools {
   const wireTools = new Map<string, WireTool>();
   const tools = (optionalAt(body, 'tools', '', listAt) ?? []).map((one, at) => {
     const path = `tools[${at}]`;
@@ -141,8 +109,7 @@ function toolsAt(body: Fields, settings: OpenAISettings): Tools {
     wireTools.set(tool.name, { name: tool.name, takesText: true });
     return tool;
   });
-  const names = tools.map(({ name }) => name);
-  if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
+  requireDistinct(tools);
   return { tools, wireTools };
 }
 
@@ -153,45 +120,9 @@ function definitionIn(format: unknown): unknown {
   return isRecord(grammar) ? grammar['definition'] : undefined;
 }
 
-function chosen(
-  value: unknown,
-  tools: readonly ToolDefinition[],
-): { tools: readonly ToolDefinition[]; toolChoice?: ToolChoice } {
-  if (value === undefined || value === null) return { tools };
-  if (typeof value === 'string')
-    return { tools, toolChoice: oneOfAt(value, 'tool_choice', ['auto', 'none', 'required']) };
-  const fields = objectAt(value, 'tool_choice');
-  const type = oneOfAt(fields['type'], 'tool_choice.type', [...TYPES, 'allowed_tools']);
-  if (type !== 'allowed_tools')
-    return { tools, toolChoice: choiceOf(namedIn(fields, 'tool_choice'), tools, 'tool_choice') };
-  const allowed = objectAt(fields['allowed_tools'], 'tool_choice.allowed_tools');
-  const path = 'tool_choice.allowed_tools.tools';
-  const names = listAt(allowed['tools'], path).map((tool, at) =>
-    namedIn(objectAt(tool, `${path}[${at}]`), `${path}[${at}]`),
-  );
-  return {
-    tools: allowedTools(tools, names, path),
-    toolChoice: oneOfAt(allowed['mode'], 'tool_choice.allowed_tools.mode', ['auto', 'required']),
-  };
-}
-
-/** The name of the tool that is meant. */
-function namedIn(fields: Fields, path: string): string {
+/** The tool that is meant: its name is in a field of its type. */
+function nameIn(fields: Fields, path: string): FoundName {
   const type = oneOfAt(fields['type'], `${path}.type`, TYPES);
-  return nameAt(objectAt(fields[type], `${path}.${type}`)['name'], `${path}.${type}.name`);
-}
-
-function formatAt(value: unknown): ResponseFormat | undefined {
-  if (value === undefined || value === null) return undefined;
-  const fields = objectAt(value, 'response_format');
-  switch (oneOfAt(fields['type'], 'response_format.type', ['text', 'json_object', 'json_schema'])) {
-    case 'text':
-      return { type: 'text' };
-    case 'json_object':
-      return { type: 'json' };
-    case 'json_schema': {
-      const path = 'response_format.json_schema';
-      return jsonSchemaAt(objectAt(fields['json_schema'], path), path);
-    }
-  }
+  const at = `${path}.${type}.name`;
+  return { name: nameAt(objectAt(fields[type], `${path}.${type}`)['name'], at), path: at };
 }

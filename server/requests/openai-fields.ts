@@ -5,13 +5,10 @@ import type {
   Parameters,
   ResponseFormat,
   ToolCallPart,
-  ToolChoice,
-  ToolDefinition,
 } from '../../src/index.ts';
 import { isRecord, nameAt, objectAt, optionalAt, textAt, flagAt, numberAt, wrong } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
-import { requireForeign } from './request.ts';
 import type { ParserSettings } from './request.ts';
 
 /** What a parser of OpenAI's APIs has to know of the server. */
@@ -83,73 +80,10 @@ export function oneOfAt<const T extends string>(value: unknown, path: string, te
   throw fieldError(path, `give one of ${texts.join(', ')}`);
 }
 
-/** The name of a tool as a model is given it: a group of tools becomes a part of their names. */
-export function insideName(name: string, namespace: string | undefined): string {
-  return namespace === undefined ? name : `${namespace}__${name}`;
-}
-
-/** A function that the client runs. */
-export function toolAt(fields: Fields, path: string, settings: OpenAISettings): ToolDefinition {
-  const name = requireForeign(nameAt(fields['name'], `${path}.name`), `${path}.name`, settings);
-  return {
-    name,
-    parameters: { type: 'object', properties: {} },
-    ...defined({
-      description: optionalAt(fields, 'description', path, textAt),
-      parameters: optionalAt(fields, 'parameters', path, objectOf),
-      strict: optionalAt(fields, 'strict', path, flagAt),
-    }),
-  };
-}
-
-/**
- * A tool that takes a text, for models of any provider: a function with one argument. Its grammar is part of the description, and is not enforced. `grammar`: its definition as it
- * came, if there is one.
- */
-export function textToolAt(
-  fields: Fields,
-  path: string,
-  grammar: unknown,
-  settings: OpenAISettings,
-): ToolDefinition {
-  const name = requireForeign(nameAt(fields['name'], `${path}.name`), `${path}.name`, settings);
-  const description = optionalAt(fields, 'description', path, textAt) ?? '';
-  const isGiven = typeof grammar === 'string' && grammar !== '';
-  const rule = isGiven ? `The input follows this grammar:\n${grammar}` : '';
-  const words = [description, rule].filter((text) => text !== '').join('\n\n');
-  return {
-    name,
-    ...(words !== '' && { description: words }),
-    parameters: {
-      type: 'object',
-      properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-      required: ['input'],
-      additionalProperties: false,
-    },
-  };
-}
-
 /** A JSON Schema, or other fields that go on as they are. */
-function objectOf(value: unknown, path: string): Record<string, unknown> {
+export function objectOf(value: unknown, path: string): Record<string, unknown> {
   if (isRecord(value)) return value;
   throw wrong(path, value, 'give an object');
-}
-
-/** The tools and the choice that remain if the client allows only some of its tools. */
-export function allowedTools(
-  tools: readonly ToolDefinition[],
-  names: readonly string[],
-  path: string,
-): ToolDefinition[] {
-  const unknown = names.find((name) => tools.every((tool) => tool.name !== name));
-  if (unknown !== undefined) throw fieldError(path, 'it names a tool that is not among the tools');
-  return tools.filter(({ name }) => names.includes(name));
-}
-
-/** The choice of one tool by its name. It has to be among the tools. */
-export function choiceOf(name: string, tools: readonly ToolDefinition[], path: string): ToolChoice {
-  if (tools.some((tool) => tool.name === name)) return { name };
-  throw fieldError(path, 'it names a tool that is not among the tools');
 }
 
 /** A schema for the answer. */

@@ -1,6 +1,7 @@
 import type { Message, Part, Role, TextPart, ToolResultPart } from '../../src/index.ts';
 import { openedBlock } from '../formats/sealed-block.ts';
-import { audioAt, callOf, fileAt, imageAt, insideName } from './openai-fields.ts';
+import { audioAt, callOf, fileAt, imageAt } from './openai-fields.ts';
+import { insideName } from './openai-tools.ts';
 import { listAt, nameAt, objectAt, optionalAt, textAt, wrong } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';

@@ -1,22 +1,11 @@
-import type { Message, Parameters, ResponseFormat, ToolChoice, ToolDefinition } from '../../src/index.ts';
-import type { WireTool } from '../formats/format.ts';
+import type { Message, Parameters } from '../../src/index.ts';
 import { ENCRYPTED } from '../formats/responses.ts';
-import {
-  allowedTools,
-  choiceOf,
-  defined,
-  effortAt,
-  insideName,
-  jsonSchemaAt,
-  metadataAt,
-  oneOfAt,
-  passedFields,
-  sharedParameters,
-  textToolAt,
-  toolAt,
-} from './openai-fields.ts';
+import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
-import { countAt, flagAt, isRecord, listAt, nameAt, objectAt, optionalAt, textAt, textsAt } from './read.ts';
+import { openaiRequest, responseFormatAt } from './openai-request.ts';
+import { chosenTools, insideName, requireDistinct, textToolAt, toolAt } from './openai-tools.ts';
+import type { FoundName, OpenAITools } from './openai-tools.ts';
+import { countAt, isRecord, listAt, nameAt, objectAt, optionalAt, textAt, textsAt } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
 import type { ParsedRequest } from './request.ts';
@@ -65,35 +54,22 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
   const instructions = optionalAt(body, 'instructions', '', textAt) ?? '';
   const said: Message[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
   const all = toolsAt(body, settings);
-  const { tools, toolChoice } = chosen(body['tool_choice'], all.tools);
   const text = optionalAt(body, 'text', '', objectAt) ?? {};
-  const responseFormat = formatAt(text['format']);
-  const metadata = optionalAt(body, 'metadata', '', metadataAt);
   const include = new Set(optionalAt(body, 'include', '', textsAt) ?? []);
   if (include.has('message.output_text.logprobs'))
     throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
-  const extra = { ...passed, ...verbosityOf(text), ...(all.hosted.length > 0 && { tools: all.hosted }) };
-  return {
+  const found = {
+    ...{ model, all, parameters: parametersOf(body) },
     input: [...said, ...responsesInput(body['input'])],
-    options: {
-      parameters: {
-        ...parametersOf(body),
-        ...(toolChoice !== undefined && { toolChoice }),
-        ...(Object.keys(extra).length > 0 && { providerOptions: { [settings.provider ?? 'openai']: extra } }),
-      },
-      ...(tools.length > 0 && { tools }),
-      ...(responseFormat !== undefined && { responseFormat }),
-      ...(metadata !== undefined && { metadata }),
-    },
+    chosen: chosenTools(body['tool_choice'], all.tools, nameIn),
+    responseFormat: responseFormatAt(text['format'], 'text.format'),
+    passed: { ...passed, ...verbosityOf(text), ...(all.hosted.length > 0 && { tools: all.hosted }) },
     encoder: {
-      model,
-      clientTools: new Set(tools.map(({ name }) => name)),
-      ...(all.wireTools.size > 0 && { wireTools: all.wireTools }),
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
       echo: echoOf(body),
     },
-    stream: optionalAt(body, 'stream', '', flagAt) === true,
   };
+  return openaiRequest(body, found, settings);
 }
 
 const ECHOED = [
@@ -131,10 +107,7 @@ function verbosityOf(text: Fields): Record<string, unknown> {
   return verbosity === undefined || verbosity === null ? {} : { text: { verbosity } };
 }
 
-interface Tools {
-  tools: ToolDefinition[];
-  /** Those that are not plain functions, by the names that the model is given. */
-  wireTools: Map<string, WireTool>;
+interface Tools extends OpenAITools {
   /** Those that the provider runs itself, as they came. */
   hosted: Fields[];
 }
@@ -142,8 +115,7 @@ interface Tools {
 function toolsAt(body: Fields, settings: OpenAISettings): Tools {
   const found: Tools = { tools: [], wireTools: new Map(), hosted: [] };
   addTools(found, optionalAt(body, 'tools', '', listAt) ?? [], 'tools', settings);
-  const names = found.tools.map(({ name }) => name);
-  if (new Set(names).size < names.length) throw fieldError('tools', 'two tools have the same name');
+  requireDistinct(found.tools);
   return found;
 }
 
@@ -183,42 +155,6 @@ function definitionIn(format: unknown): unknown {
   return isRecord(format) ? format['definition'] : undefined;
 }
 
-function chosen(
-  value: unknown,
-  tools: readonly ToolDefinition[],
-): { tools: readonly ToolDefinition[]; toolChoice?: ToolChoice } {
-  if (value === undefined || value === null) return { tools };
-  if (typeof value === 'string')
-    return { tools, toolChoice: oneOfAt(value, 'tool_choice', ['auto', 'none', 'required']) };
-  const fields = objectAt(value, 'tool_choice');
-  switch (oneOfAt(fields['type'], 'tool_choice.type', ['function', 'custom', 'allowed_tools'])) {
-    case 'function':
-    case 'custom': {
-      const name = nameAt(fields['name'], 'tool_choice.name');
-      return { tools, toolChoice: choiceOf(name, tools, 'tool_choice.name') };
-    }
-    case 'allowed_tools': {
-      const names = listAt(fields['tools'], 'tool_choice.tools').map((tool, at) => {
-        const path = `tool_choice.tools[${at}]`;
-        return nameAt(objectAt(tool, path)['name'], `${path}.name`);
-      });
-      return {
-        tools: allowedTools(tools, names, 'tool_choice.tools'),
-        toolChoice: oneOfAt(fields['mode'], 'tool_choice.mode', ['auto', 'required']),
-      };
-    }
-  }
-}
-
-function formatAt(value: unknown): ResponseFormat | undefined {
-  if (value === undefined || value === null) return undefined;
-  const fields = objectAt(value, 'text.format');
-  switch (oneOfAt(fields['type'], 'text.format.type', ['text', 'json_object', 'json_schema'])) {
-    case 'text':
-      return { type: 'text' };
-    case 'json_object':
-      return { type: 'json' };
-    case 'json_schema':
-      return jsonSchemaAt(fields, 'text.format');
-  }
+function nameIn(fields: Fields, path: string): FoundName {
+  return { name: nameAt(fields['name'], `${path}.name`), path: `${path}.name` };
 }

@@ -105,13 +105,13 @@ it.each([
   [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
   [{ tools: [{ type: 'custom', custom: {} }] }, 'tools[0].custom.name'],
   [{ tools: [PATCH, PATCH] }, 'tools'],
-  [{ tools: [PATCH], tool_choice: { type: 'custom', custom: { name: 'other' } } }, 'tool_choice'],
+  [{ tools: [PATCH], tool_choice: { type: 'custom', custom: { name: 'other' } } }, 'tool_choice.custom.name'],
   [
     {
       tools: [PATCH],
       tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [WEATHER] } },
     },
-    'tool_choice.allowed_tools.tools',
+    'tool_choice.allowed_tools.tools[0].function.name',
   ],
   [{ n: 2 }, 'n'],
   [{ logprobs: true }, 'logprobs'],

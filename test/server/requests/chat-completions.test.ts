@@ -200,7 +200,7 @@ describe('a request to Chat Completions', () => {
       options.parameters?.toolChoice,
       encoder.clientTools,
     ]).toEqual([['time'], 'required', new Set(['time'])]);
-    expect(refused(allowed('auto', 'other'))).toBe('tool_choice.allowed_tools.tools');
+    expect(refused(allowed('auto', 'other'))).toBe('tool_choice.allowed_tools.tools[0].function.name');
   });
 
   it.each<[object, string | undefined, OpenAISettings?]>([
@@ -241,7 +241,7 @@ describe('a request to Chat Completions', () => {
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
     [{ tools: [weather, weather] }, 'tools'],
     [{ tools: [weather] }, 'tools[0].function.name', { ownTools: new Set(['weather']) }],
-    [{ tool_choice: { type: 'function', function: { name: 'x' } } }, 'tool_choice'],
+    [{ tool_choice: { type: 'function', function: { name: 'x' } } }, 'tool_choice.function.name'],
     [{ tool_choice: 'sometimes' }, 'tool_choice'],
     [{ response_format: { type: 'xml' } }, 'response_format.type'],
     [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema'],
