@@ -105,10 +105,12 @@ export class LogReader implements SentStream {
       this.#run = run;
       const leave = run.enter();
       const unlisten = run.writer.listen(this.#onWake);
-      this.#leaveRun = () => {
+      // A function that is assigned to a property right away is never young: see docs/decisions/0009-what-the-collector-sees.md.
+      const leaveRun = (): void => {
         leave();
         unlisten();
       };
+      this.#leaveRun = leaveRun;
     }
     return this.#run;
   }

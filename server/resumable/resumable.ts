@@ -2,7 +2,6 @@ import { SluiceError } from '../../src/index.ts';
 import type { ExecutionOptions, Input, Pipeline, SessionKey } from '../../src/index.ts';
 import { delay, guarded, kindOf } from '../../src/kit/index.ts';
 import type { LoggedStart, Opened, OpenedOwner, Page, StreamKey } from '../log/chunk-log.ts';
-import { nameOf } from '../log/watchers.ts';
 import type { Cursor } from '../stream/cursor.ts';
 import type { PipelineStream } from '../stream/live.ts';
 import type { SentEnd } from '../stream/parts.ts';
@@ -19,6 +18,7 @@ import { OwnerLost } from './owner-lost.ts';
 import { Run } from './run.ts';
 import { fingerprintOf, requestOf, streamOf } from './run-request.ts';
 import type { RunRequest } from './run-request.ts';
+import { RunsHere } from './runs-here.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type { ResumableStream } from './opening-stream.ts';
@@ -89,7 +89,7 @@ export function resumable(
 class Runs implements AsyncDisposable {
   readonly #pipelines: Pipeline | Readonly<Record<string, Pipeline>>;
   readonly #settings: Settings;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new RunsHere();
   readonly #ownerLost: OwnerLost;
   readonly #host: ReaderHost;
   readonly #sweeper: Sweeper;
@@ -110,10 +110,7 @@ class Runs implements AsyncDisposable {
       outages: new Outages({ leaseMs, graceMs }),
       // A reader asks again when the lease is over at the latest.
       presentMs: 2 * (leaseMs + graceMs),
-      runOf: (key) => {
-        const run = this.#runs.get(nameOf(key));
-        return run?.writer.lost === undefined ? run : undefined;
-      },
+      runOf: (key) => this.#runs.of(key),
       ownerLost: (key, page) => this.#ownerLost.handle(key, page),
       isClosing: () => this.#isClosing,
     };
@@ -250,7 +247,7 @@ class Runs implements AsyncDisposable {
   async close(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
     this.#isClosing = true;
-    const runs = [...this.#runs.values()];
+    const runs = this.#runs.all;
     const end = (): void => runs.forEach((run) => this.#shutDown(run));
     if (signal?.aborted === true) end();
     else signal?.addEventListener('abort', end, { once: true });
@@ -297,7 +294,6 @@ class Runs implements AsyncDisposable {
 
   #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): void {
     const { log, storeWaitMs, orphanMs, coalesceMs = log.coalesceMs ?? 0 } = this.#settings;
-    const name = nameOf(key);
     const { onEnd, keepTrace: keepsTrace } = this.#settings;
     const ended = (end: SentEnd): void =>
       guarded(
@@ -316,10 +312,7 @@ class Runs implements AsyncDisposable {
       ended,
       stream,
     });
-    this.#runs.set(name, run);
-    void run.finished.then(() => {
-      if (this.#runs.get(name) === run) this.#runs.delete(name);
-    });
+    this.#runs.add(run);
     if (this.#isClosing) this.#shutDown(run);
   }
 

@@ -21,6 +21,11 @@ export class Running<T> {
     return this.#entries.map(({ one }) => one);
   }
 
+  /** The entry of the first that fits. It looks at one after the other: for what is looked up rarely. */
+  find(fits: (one: T) => boolean): Entry<T> | undefined {
+    return this.#entries.find(({ one }) => fits(one));
+  }
+
   add(entry: Entry<T>): void {
     entry.place = this.#entries.push(entry) - 1;
   }
