@@ -19,6 +19,12 @@ async function printed<Result>(script: string, flags: string[], ...words: string
   return result;
 }
 
+const noPretenuring = [
+  '--no-allocation-site-pretenuring',
+  '--min-semi-space-size=64',
+  '--max-semi-space-size=64',
+];
+
 interface Counts {
   promises: number;
   timers: number;
@@ -53,14 +59,9 @@ describe('memory', () => {
     { execution: 'execution that ran a tool', word: 'tools' },
     { execution: 'execution that ran beside others', word: 'together' },
   ])('of a finished $execution, less than a twentieth survives a minor collection', async ({ word }) => {
-    const flags = [
-      '--no-allocation-site-pretenuring',
-      '--min-semi-space-size=64',
-      '--max-semi-space-size=64',
-    ];
     const { allocated, survived } = await printed<{ allocated: number; survived: number }>(
       'heap.ts',
-      flags,
+      noPretenuring,
       'survivors',
       word,
     );
@@ -76,6 +77,43 @@ describe('memory', () => {
     'no object of a stream is a hash table after %i executions and a full collection',
     async (first) => {
       expect(await printed<string[]>('heap.ts', [], 'tables', String(first))).toEqual([]);
+    },
+  );
+});
+
+interface ServerCounts {
+  chunk: { writes: number; promises: number; timers: number };
+  request: { writes: number; promises: number; timers: number; layers: number };
+}
+
+describe('a request to the server', () => {
+  test('creates at most 120 promises, 8 timers and 5 layers of hono; each of its chunks one write, at most 10 promises and no timer', async () => {
+    const { chunk, request } = await printed<ServerCounts>('server.ts', [], 'counts');
+    // Each chunk is an event, and each event is one write to the socket; the head, the last events and the end are written together with the first and the last chunk.
+    expect(chunk.writes).toBe(1);
+    expect(request.writes).toBe(1);
+    expect(chunk.promises).toBeLessThanOrEqual(10);
+    expect(chunk.timers).toBeLessThan(0.01);
+    expect(request.promises).toBeLessThanOrEqual(120);
+    expect(request.timers).toBeLessThan(8.1);
+    expect(request.layers).toBeLessThanOrEqual(5);
+  });
+
+  test('holds at most 29,500 bytes while it is open, with the sockets of both sides', async () => {
+    expect(await printed<number>('server.ts', [], 'held')).toBeLessThanOrEqual(29_500);
+  });
+
+  test.each(['attached', 'resumable'])(
+    'leaves less than a twentieth to a minor collection, if its stream is %s',
+    async (word) => {
+      const { allocated, survived } = await printed<{ allocated: number; survived: number }>(
+        'server.ts',
+        noPretenuring,
+        'survivors',
+        word,
+      );
+      expect(allocated).toBeGreaterThan(100_000);
+      expect(survived / allocated).toBeLessThan(0.05);
     },
   );
 });

@@ -3,7 +3,8 @@
  * `node:net` without promises and timers, so that what is counted is the server's. The counts do not depend on the speed of the machine.
  *
  * - `counts` prints, for each chunk, the writes to the socket, the promises and the timers, and for each request the promises, the timers and the layers of hono that come on top.
- * - `survivors` prints how much of the memory that requests side by side allocate survives a minor collection after their end.
+ * - `survivors` prints how many bytes each of the requests side by side allocates, and how many of them survive a minor collection after their end; `survivors resumable` the same of
+ *   streams that live apart from their connections.
  * - `held` prints how many bytes an open answer holds, with the sockets of both sides.
  *
  * Run as `node --expose-gc --no-concurrent-recompilation test/performance/server.ts counts`. Prints one line of JSON.
@@ -53,7 +54,11 @@ const { port } = await server.listen({ port: 0 });
 
 function requestFor(chunks: number): string {
   const body = JSON.stringify({ input: String(chunks) });
-  const head = ['POST /api/v1/agent/stream HTTP/1.1', `host: 127.0.0.1:${port}`, 'content-type: application/json'];
+  const head = [
+    'POST /api/v1/agent/stream HTTP/1.1',
+    `host: 127.0.0.1:${port}`,
+    'content-type: application/json',
+  ];
   return [...head, `content-length: ${body.length}`, '', body].join('\r\n');
 }
 
@@ -151,22 +156,29 @@ async function held(): Promise<number> {
   await requests(300, 20);
   const open = 500;
   const sockets = await Promise.all(
-    Array.from({ length: open }, () => new Promise<Socket>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(socket));
-    })),
+    Array.from(
+      { length: open },
+      () =>
+        new Promise<Socket>((resolve) => {
+          const socket = connect(port, '127.0.0.1', () => resolve(socket));
+        }),
+    ),
   );
   await collect();
   await collect();
   const before = process.memoryUsage().heapUsed;
   await Promise.all(
-    sockets.map((socket) => new Promise<void>((resolve) => {
-      let answer = '';
-      socket.on('data', (bytes) => {
-        answer += bytes.toString('latin1');
-        if (answer.includes('event: content')) resolve();
-      });
-      socket.write(requestFor(FOR_EVER));
-    })),
+    sockets.map(
+      (socket) =>
+        new Promise<void>((resolve) => {
+          let answer = '';
+          socket.on('data', (bytes) => {
+            answer += bytes.toString('latin1');
+            if (answer.includes('event: content')) resolve();
+          });
+          socket.write(requestFor(FOR_EVER));
+        }),
+    ),
   );
   await collect();
   await collect();
@@ -175,13 +187,7 @@ async function held(): Promise<number> {
   return Math.round(bytes);
 }
 
-if (what === 'cpu') {
-  await requests(1_000, 1);
-  for (let round = 0; round < 5; round++) {
-    const before = process.cpuUsage();
-    await requests(300, 1);
-    const { user, system } = process.cpuUsage(before);
-    console.log(((user + system) / 3_000).toFixed(1), 'us a request');
-  }
-} else console.log(JSON.stringify(await (what === 'counts' ? perChunkAndRequest() : what === 'survivors' ? survivors() : held())));
+if (what === 'counts') console.log(JSON.stringify(await perChunkAndRequest()));
+else if (what === 'survivors') console.log(JSON.stringify(await survivors()));
+else console.log(await held());
 process.exit();
