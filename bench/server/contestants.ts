@@ -30,10 +30,11 @@ export interface Contestant {
 }
 
 /** Sets up a server as a program does when it starts. */
-export async function contestantOf({ who, work, origin, concurrent }: ServeTask): Promise<Contestant> {
+export async function contestantOf(task: ServeTask): Promise<Contestant> {
+  const { who, work, origin, concurrent } = task;
   const baseURL = `${origin}${pathOf(SCRIPTS[work])}/v1`;
   const asked = { path: '/chat', body: { input: PROMPT } };
-  if (who === 'sluice') return sluice(baseURL, work, concurrent);
+  if (who === 'sluice') return sluice(baseURL, task);
   if (who === 'floor') return { ...asked, port: await listenFloor(baseURL) };
   const open = await peerOf(who, work);
   return { ...asked, port: await listenBehindHono(open({ baseURL, calls: concurrent })) };
@@ -62,7 +63,7 @@ async function listenBehindHono(read: Reader): Promise<number> {
 }
 
 /** With the five middleware, which all do their work. */
-async function sluice(baseURL: string, work: Work, concurrent: number): Promise<Contestant> {
+async function sluice(baseURL: string, { work, concurrent, log }: ServeTask): Promise<Contestant> {
   const [logging, cost, ...perCall] = theFive();
   const loop = work === 'tool' ? (await import('../contestants/tools/sluice.ts')).loop() : undefined;
   const model = provider(openai({ baseURL, apiKey: API_KEY, model: MODEL }));
@@ -70,6 +71,10 @@ async function sluice(baseURL: string, work: Work, concurrent: number): Promise<
     (one): one is Middleware => one !== undefined,
   );
   const pipeline = new Pipeline(stack, { logger, maxConcurrentExecutions: concurrent * 2 });
-  const { port } = await createServer(pipeline, { auth: false, limits: NO_LIMITS }).listen({ port: 0 });
+  // Loaded by those alone that need it, with its clients of databases.
+  const { openLog } = log === undefined ? {} : await import('./resumable.ts');
+  const kept = log && openLog && { resumable: true, log: await openLog(log.which, log.name) };
+  const server = createServer(pipeline, { auth: false, limits: NO_LIMITS, ...kept });
+  const { port } = await server.listen({ port: 0 });
   return { port, path: '/api/v1/agent/stream', body: { input: PROMPT } };
 }

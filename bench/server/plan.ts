@@ -16,6 +16,9 @@ export const TOOL_MS = 500;
 export const SERVERS = ['sluice', 'openai-sdk', 'langchain', 'ai-sdk', 'floor'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
+/** Where the streams of a server are kept that outlive their connections. */
+export type LogName = 'memory' | 'redis' | 'postgres';
+
 export const LABELS: Readonly<Record<ServerName, string>> = {
   sluice: 'Sluice, `createServer()`',
   'openai-sdk': '`openai` SDK + hono',
@@ -37,6 +40,8 @@ export interface ServeTask extends Load {
   who: ServerName;
   /** Where the upstream is. */
   origin: string;
+  /** Where its streams are kept, if they outlive their connections, and what is made there is called. */
+  log?: { which: LogName; name: string };
   /** Whether its runs are profiled. */
   profile?: boolean;
 }

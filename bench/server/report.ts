@@ -11,6 +11,8 @@ export interface Measured {
 interface Circumstances {
   where: readonly string[];
   runs: number;
+  /** Whole sections that follow. */
+  more: readonly string[];
 }
 
 /** The goals of the first load: CPU a request of a peer, and the requests in a second of another. */
@@ -29,7 +31,7 @@ export function asObject(measured: readonly Measured[]): Record<string, number> 
 }
 
 /** The page of a run, in Markdown. */
-export function pageOf(measured: readonly Measured[], { where, runs }: Circumstances): string {
+export function pageOf(measured: readonly Measured[], { where, runs, more }: Circumstances): string {
   return [
     '# The server under load',
     '',
@@ -44,6 +46,7 @@ export function pageOf(measured: readonly Measured[], { where, runs }: Circumsta
     '',
     ...measured.flatMap(tableOf),
     ...goalTable(measured),
+    ...more,
   ].join('\n');
 }
 
@@ -111,6 +114,34 @@ function goalTable(measured: readonly Measured[]): string[] {
       ({ what, goal, measured: ratio, isMet }) =>
         `| ${what} | ${goal} | ${ratio.toFixed(2)} | ${isMet ? 'met' : '**missed**'} |`,
     ),
+    '',
+  ];
+}
+
+/** The section about streams that outlive their connections, by where they are kept. */
+export function resumableSection(
+  { concurrent, requests }: Load,
+  results: ReadonlyMap<string, ServedLoad[]>,
+): string[] {
+  const rows = [...results].map(([name, runs]) => {
+    const of = (read: (run: ServedLoad) => number): string => median(runs.map(read)).toFixed(2);
+    const failed = runs.reduce((sum, run) => sum + run.failed, 0);
+    const cells = [
+      of(cpuOf),
+      of((run) => run.firstByteP50),
+      of((run) => run.firstByteP99),
+      of((run) => run.peakMb),
+    ];
+    return `| ${name} | ${cells.join(' | ')} | ${failed} |`;
+  });
+  return [
+    '## Streams that outlive their connections',
+    '',
+    `The same load of text with \`resumable: true\`, ${concurrent} at once, ${requests} requests a run: each chunk is in the log before its client gets it. CPU is that of the server alone, without the service.`,
+    '',
+    '| kept in | CPU a request, ms | first byte p50, ms | p99, ms | peak memory, MB | errors |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
+    ...rows,
     '',
   ];
 }
