@@ -1,14 +1,17 @@
 /**
- * The bench of chunk logs: what an append costs, what is stored, and how fast a stream is read. `node bench/log/main.ts` prints a table; `--quick` takes some seconds. It runs the
- * sources, on the services that can be reached.
+ * The bench of chunk logs: what an append costs, what is stored, and how fast a stream is read. `node bench/log/main.ts` writes LOGS.md; `--quick` takes some seconds and writes nothing. It
+ * runs the sources, on the services that can be reached.
  */
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChunkLog, StreamKey, StreamLease } from '../../server/chunk-log.ts';
 import type { SentChunk } from '../../server/index.ts';
+import { machine } from '../harness/machine.ts';
 import { median } from '../harness/statistics.ts';
 import { openLogs } from './logs.ts';
 import type { MeasuredLog } from './logs.ts';
 
+const where = machine();
 const isQuick = process.argv.includes('--quick');
 const OWNER = 'bench';
 const LEASE_MS = 60_000;
@@ -150,4 +153,19 @@ const head = [
   'appends of 131',
   `read ${isQuick ? '6,000' : '60,000'} chunks, ms`,
 ];
-for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+const table = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
+const page = [
+  '# What a chunk log costs',
+  '',
+  'Written by `node bench/log/main.ts`. Do not edit it.',
+  '',
+  'An append is one chunk of some letters. CPU is that of the process that appends; what the service behind it used is beside it. "100 streams": each gets a chunk every 20 ms, and',
+  'appends each of them, or what came in 60 ms at once. What whole streams cost over HTTP is in [SERVER.md](SERVER.md).',
+  '',
+  ...where.map((line) => `- ${line}`),
+  '',
+  ...table,
+  '',
+].join('\n');
+console.log(page);
+if (!isQuick) writeFileSync(new URL('../LOGS.md', import.meta.url), page);
