@@ -1,4 +1,4 @@
-import { Timer } from '../../src/kit/index.ts';
+import { withDeadline } from '../../src/kit/index.ts';
 import type { SentError } from '../stream/parts.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 
@@ -21,8 +21,13 @@ export async function openStream(stream: SentStream, waitMs: number): Promise<Op
   const until = Date.now() + waitMs;
   for (;;) {
     const pending = stream.next();
-    const read = await inTime(pending, until - Date.now());
-    if (read === LATE) return { items, pending };
+    let read: SentItem[] | undefined;
+    try {
+      read = await withDeadline(pending, until - Date.now(), { error: () => LATE });
+    } catch (error) {
+      if (error === LATE) return { items, pending };
+      throw error;
+    }
     if (read === undefined) return { items };
     items.push(...read);
     const first = read.find(({ type }) => type !== 'start');
@@ -32,21 +37,5 @@ export async function openStream(stream: SentStream, waitMs: number): Promise<Op
   }
 }
 
-const LATE = Symbol('late');
-
-function inTime<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
-  return new Promise((resolve, reject) => {
-    const timer = new Timer(() => resolve(LATE));
-    timer.start(ms);
-    promise.then(
-      (value) => {
-        timer.stop();
-        resolve(value);
-      },
-      (error: unknown) => {
-        timer.stop();
-        reject(error instanceof Error ? error : new Error('The stream failed.', { cause: error }));
-      },
-    );
-  });
-}
+/** Says that the time is over. */
+const LATE = new Error('The first chunk has not come yet.');
