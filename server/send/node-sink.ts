@@ -1,3 +1,4 @@
+import type { Frame } from '../formats/format.ts';
 import { sseText } from './sse-text.ts';
 import type { Sink } from './send-stream.ts';
 
@@ -15,18 +16,42 @@ export interface NodeResponse {
 }
 
 /** A sink that writes to a response of Node. Each event is one write. */
-export function nodeSink(response: NodeResponse, heartbeat: string): Sink {
-  const isOpen = (): boolean => !response.writableEnded && !response.destroyed;
-  const write = (text: string): boolean => !isOpen() || response.write(text);
-  return {
-    event: (frame, id) => write(sseText(frame, id)),
-    heartbeat: () => void write(heartbeat),
-    drained: () => drained(response),
-    end() {
-      if (isOpen()) response.end();
-    },
-    cut: () => void response.destroy(),
-  };
+export class NodeSink implements Sink {
+  readonly #response: NodeResponse;
+  readonly #heartbeat: string;
+
+  constructor(response: NodeResponse, heartbeat: string) {
+    this.#response = response;
+    this.#heartbeat = heartbeat;
+  }
+
+  event(frame: Frame, id: string | undefined): boolean {
+    return this.#write(sseText(frame, id));
+  }
+
+  heartbeat(): void {
+    this.#write(this.#heartbeat);
+  }
+
+  drained(): Promise<void> {
+    return drained(this.#response);
+  }
+
+  end(): void {
+    if (this.#isOpen) this.#response.end();
+  }
+
+  cut(): void {
+    this.#response.destroy();
+  }
+
+  get #isOpen(): boolean {
+    return !this.#response.writableEnded && !this.#response.destroyed;
+  }
+
+  #write(text: string): boolean {
+    return !this.#isOpen || this.#response.write(text);
+  }
 }
 
 function drained(response: NodeResponse): Promise<void> {

@@ -24,6 +24,8 @@ export interface SendSettings {
   heartbeatMs: number;
   /** How long a client that does not keep up has to take what waits for it, in milliseconds. */
   slowClientMs: number;
+  /** What the ids of events end with. */
+  idSuffix?: string | undefined;
 }
 
 /**
@@ -35,12 +37,12 @@ export async function sendStream(
   opening: Opening,
   fold: EventFold,
   sink: Sink,
-  { heartbeatMs, slowClientMs }: SendSettings,
+  { heartbeatMs, slowClientMs, idSuffix = '' }: SendSettings,
 ): Promise<void> {
   let last = Date.now();
   let keepsUp = true;
   const emit = (frame: Frame, id: string | undefined): void => {
-    keepsUp = sink.event(frame, id);
+    keepsUp = sink.event(frame, id && id + idSuffix);
   };
   const beat = (): void => {
     const idle = Date.now() - last;

@@ -11,12 +11,11 @@ import {
   modelHeader,
   streamIdText,
 } from './headers.ts';
-import { nodeSink } from './node-sink.ts';
+import { NodeSink } from './node-sink.ts';
 import type { NodeResponse } from './node-sink.ts';
 import { openStream } from './opening.ts';
 import type { Opening } from './opening.ts';
 import { sendStream } from './send-stream.ts';
-import type { Sink } from './send-stream.ts';
 import { socketSink } from './socket-sink.ts';
 import type { SocketLike } from './socket-sink.ts';
 import { webSink } from './web-sink.ts';
@@ -70,7 +69,7 @@ export class Sending {
       return Response.json(body, { status, headers });
     }
     const { sink, body } = webSink(format.heartbeat, () => this.#leave());
-    void sendStream(this.#stream, opening, this.#fold, this.#named(sink), this.#settings);
+    void sendStream(this.#stream, opening, this.#fold, sink, this.#settings);
     return new Response(body, { headers: this.#headers() });
   }
 
@@ -88,7 +87,7 @@ export class Sending {
         return;
       }
       response.writeHead(200, this.#headers());
-      const sink = this.#named(nodeSink(response, this.#settings.format.heartbeat));
+      const sink = new NodeSink(response, this.#settings.format.heartbeat);
       await sendStream(this.#stream, opening, this.#fold, sink, this.#settings);
     } finally {
       response.off('close', leave);
@@ -100,7 +99,7 @@ export class Sending {
     const { id, format } = this.#settings;
     const leave = (): void => this.#leave();
     socket.addEventListener('close', leave);
-    const sink = this.#named(socketSink(socket, id, format.name === 'agent'));
+    const sink = socketSink(socket, id, format.name === 'agent');
     await sendStream(this.#stream, { items: [] }, this.#fold, sink, this.#settings);
     socket.removeEventListener('close', leave);
   }
@@ -116,13 +115,6 @@ export class Sending {
       ...format.headers,
       ...headers,
     };
-  }
-
-  /** The sink, with the ids that the client is to have. */
-  #named(sink: Sink): Sink {
-    const suffix = this.#settings.idSuffix;
-    if (suffix === undefined) return sink;
-    return { ...sink, event: (frame, id) => sink.event(frame, id === undefined ? id : id + suffix) };
   }
 
   async #open(): Promise<Opening> {
