@@ -3,9 +3,12 @@ import type { Script } from '../upstream/script.ts';
 /** What each request asks for: an answer in text, or one for which the model calls a tool first. */
 export type Work = 'text' | 'tool';
 
+/** The pieces of an answer in text. Two lengths tell what a chunk costs, and what a request. */
+const CHUNKS = Number(process.env['SLUICE_BENCH_CHUNKS'] ?? 20);
+
 /** The answer of the load: 20 chunks, 100 ms to the first, 30 ms apart. */
 export const SCRIPTS: Readonly<Record<Work, Script>> = {
-  text: { chunks: 20, perWrite: 1, paceMs: 30, firstMs: 100 },
+  text: { chunks: CHUNKS, perWrite: 1, paceMs: 30, firstMs: 100 },
   tool: { chunks: 20, perWrite: 1, paceMs: 30, firstMs: 100, tool: true },
 };
 
