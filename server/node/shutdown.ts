@@ -1,10 +1,13 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { WebSocketServer } from 'ws';
 import { delay } from '../../src/kit/index.ts';
 import type { Service } from '../http/service.ts';
 
 /** How long connections have to close after the last turn, before they are cut off, in milliseconds. */
 const LAST_WORDS_MS = 1_000;
+
+/** How often connections that have become idle are closed while turns come to their end, in milliseconds. */
+const SWEEP_MS = 20;
 
 /** The code with which sockets are closed when a server stops. */
 const GOING_AWAY = 1001;
@@ -30,14 +33,22 @@ export function shutDown(
   const atOnce = new AbortController();
   let ending: Promise<void> | undefined;
 
+  // A balancer keeps connections and would send the next request over them.
+  const lastOfConnection = (_request: IncomingMessage, response: ServerResponse): void =>
+    void response.setHeader('connection', 'close');
+
   const end = async (): Promise<void> => {
     service.isDraining = true;
+    server.prependListener('request', lastOfConnection);
     // A second close ends the wait.
     await delay(drainDelayMs, atOnce.signal).catch(() => undefined);
     service.isClosing = true;
     server.close();
     server.closeIdleConnections();
+    // Streams that began before the drain leave connections that nothing is to come over.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     await service.turns.drained(atOnce.signal.aborted ? 0 : shutdownTimeoutMs);
+    clearInterval(sweep);
     for (const socket of sockets?.clients ?? []) socket.close(GOING_AWAY, 'The server is shutting down.');
     server.closeIdleConnections();
     const cut = setTimeout(cutOff, LAST_WORDS_MS);
