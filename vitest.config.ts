@@ -19,6 +19,7 @@ const slow = [
   'test/browser/**',
   'test/cli/{process,pseudo-terminal,session}.test.ts',
   'test/cli/serve/{process,services}.test.ts',
+  'test/deploy/**',
   'test/faults/**',
   'test/fuzz/**',
   'test/histories/**',

@@ -223,7 +223,7 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     expect(await page.locator('.message').count()).toBe(2);
   });
 
-  test('offers no second try where there is no message that could be answered again', async () => {
+  test('offers no second try if the server has no message to answer again', async () => {
     await using stage = await browserStage(['One', 'Two'], { limits: { requestsPerMinute: 1 } });
     await using opened = await open(stage.url);
     const { page } = opened;

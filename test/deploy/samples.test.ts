@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { exists, readManifest, root } from '../../scripts/entry-points.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { serving } from '../cli/serve/serving.ts';
+import { numberAt, parseLine, textAt } from '../support/json.ts';
+
+const run = promisify(execFile);
+const sample = (name: string): Promise<string> => readFile(join(root, 'deploy', name), 'utf8');
+
+test('the Dockerfile copies what is there, installs our optional packages, and starts our command', async () => {
+  const file = await sample('Dockerfile');
+  const { peerDependencies, bin } = readManifest();
+  for (const [, sources = ''] of file.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
+    for (const source of sources.split(' ')) expect([source, exists(source)]).toEqual([source, true]);
+
+  const [, installed = ''] = /npm install --no-save --ignore-scripts (.+)$/m.exec(file) ?? [];
+  const names = installed.split(' ');
+  expect(names).toEqual(
+    expect.arrayContaining(['hono', '@hono/node-server', 'ws', 'redis', 'pg', 'openai', '@anthropic-ai/sdk']),
+  );
+  expect(names.filter((name) => !(name in peerDependencies))).toEqual([]);
+
+  expect(file).toContain(`CMD ["node", "${bin.sluice}", "serve"]`);
+  const majors = [...file.matchAll(/^FROM node:(\d+)/gm)].map(([, major]) => Number(major));
+  expect(majors).toHaveLength(2);
+  const needed = textAt(parseLine(await readFile(join(root, 'package.json'), 'utf8')), 'engines', 'node');
+  for (const major of majors) expect(major).toBeGreaterThanOrEqual(Number(/\d+/.exec(needed)?.[0]));
+});
+
+test('the compose file sets variables that the server knows, and mounts files that are there', async () => {
+  const file = await sample('compose.yaml');
+  const { stdout: help } = await runCli(['serve', '--help']);
+  const variables = [...file.matchAll(/^ {6}([A-Z_]+): /gm)].map(([, name]) => name ?? '');
+  expect(variables).toEqual(expect.arrayContaining(['SLUICE_TOKENS', 'REDIS_URL', 'DATABASE_URL']));
+  expect(variables.filter((name) => !help.includes(name))).toEqual([]);
+  const [, mounted = ''] = /'\.\/(\S+?):\/etc/.exec(file) ?? [];
+  expect(exists(`deploy/${mounted}`)).toBe(true);
+});
+
+test('the health check of the compose file is well while the server is ready, and not without one', async () => {
+  const [, command = ''] = /'-e', "(.+?)"\]/.exec(await sample('compose.yaml')) ?? [];
+  expect(command).toContain(':3000/ready');
+  const check = (port: string): Promise<number | undefined> =>
+    run(process.execPath, ['-e', command.replace('3000', port)]).then(
+      () => 0,
+      (error: unknown) => numberAt(error, 'code'),
+    );
+  await using server = await serving();
+  expect(await check(new URL(server.url).port)).toBe(0);
+  expect(await check('1')).toBe(1);
+});
