@@ -42,7 +42,7 @@ test('the compose file sets variables that the server knows, and mounts files th
 });
 
 test('the health check of the compose file is well while the server is ready, and not without one', async () => {
-  const [, command = ''] = /'-e', "(.+?)"\]/.exec(await sample('compose.yaml')) ?? [];
+  const [, command = ''] = /'-e',\s+"(.+?)",?\s+\]/.exec(await sample('compose.yaml')) ?? [];
   expect(command).toContain(':3000/ready');
   const check = (port: string): Promise<number | undefined> =>
     run(process.execPath, ['-e', command.replace('3000', port)]).then(
