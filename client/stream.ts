@@ -1,5 +1,12 @@
 import { Accumulator, CodedError, noUsage } from '../src/index.ts';
-import type { ExecutionChunk, ExecutionResult, PartialReply, ResetChunk, TextOptions } from '../src/index.ts';
+import type {
+  ExecutionChunk,
+  ExecutionResult,
+  PartialReply,
+  ResetChunk,
+  TextOptions,
+  TurnStream,
+} from '../src/index.ts';
 import type { WireEvent } from './connection.ts';
 import { Link, placeOf } from './link.ts';
 import type { LinkOptions } from './link.ts';
@@ -33,7 +40,7 @@ export interface ClientStreamOptions extends LinkOptions {
  * `Stream.from(stream)` of `sluice` makes the whole `Stream` of it, with all views.
  */
 export class ClientStream
-  implements AsyncIterableIterator<ExecutionChunk, ExecutionResult | undefined>, AsyncDisposable
+  implements AsyncIterableIterator<ExecutionChunk, ExecutionResult | undefined>, TurnStream
 {
   /** Settles at the end, with the result or the error. It does not make the stream run. */
   readonly result: Promise<ExecutionResult>;

@@ -12,6 +12,7 @@ export { isVoided } from './chunks.ts';
 export { Accumulator } from './accumulator.ts';
 export { Stream } from './stream/stream.ts';
 export type { StreamEnd, Tap } from './stream/tap.ts';
+export type { TurnStream } from './turn-stream.ts';
 export type { HandleOptions, Handler, Progress } from './views/handle.ts';
 export type { TextOptions, ViewReset } from './views/reset.ts';
 export type { TeeOptions } from './views/tee.ts';

@@ -1,6 +1,8 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import { Stream } from 'sluice';
-import type { ExecutionChunk, ExecutionResult } from 'sluice';
+import { Pipeline, Stream } from 'sluice';
+import { provider } from 'sluice/middleware';
+import { scripted } from 'sluice/testing';
+import type { ExecutionChunk, ExecutionResult, TurnStream } from 'sluice';
 import { createClient } from '../../client/index.ts';
 import type { Client, ClientStream } from '../../client/index.ts';
 import type { WireEnd, WireItem, WireStart } from '../../client/wire.ts';
@@ -30,6 +32,27 @@ describe('a stream over the wire', () => {
     // The user's message is not sent back.
     expect(messages).toEqual(result.messages.slice(1));
     expect(await stream.next()).toEqual({ done: true, value: await stream.result });
+  });
+
+  test('is the same type as the stream of an execution: code that shows one shows the other', async () => {
+    const show = async (stream: TurnStream): Promise<unknown> => {
+      const types: string[] = [];
+      await stream.ready();
+      for await (const chunk of stream) types.push(chunk.type);
+      const { response } = await stream.result;
+      return { types, response, partial: stream.partial?.content, ended: stream.ended };
+    };
+    await using server = await turnServer((asked, response) =>
+      sendEvents(asked, response, eventsOf(saidItems('Hello ', 'world'))),
+    );
+    const here = new Pipeline([provider(scripted({ text: ['Hello ', 'world'] }))]).executeStream(
+      'user',
+      'Hi',
+    );
+    const there = createClient({ url: server.url }).stream('Hello', { id: 'turn-1' });
+    expectTypeOf(here).toExtend<TurnStream>();
+    expectTypeOf(there).toExtend<TurnStream>();
+    expect(await show(there)).toEqual(await show(here));
   });
 
   test('asks as the server expects it, with the token', async () => {
