@@ -138,6 +138,9 @@ class Converter {
       case 'definitions':
         return { [keyword]: this.#named(value, [...path, keyword]) };
       case 'items':
+        // What follows a tuple, which is written as a list where there are no tuples.
+        if ('prefixItems' in schema && !keywords.has('prefixItems')) return {};
+        if (typeof value === 'boolean') return { items: value };
         return { items: isRecord(value) ? this.#schema(value, [...path, keyword]) : {} };
       case 'anyOf':
         return { anyOf: this.#list(value, [...path, keyword]) };
@@ -211,7 +214,7 @@ class Converter {
     const names = Object.keys(properties);
     const more = schema['additionalProperties'];
     if (closed) {
-      const hasNames = names.length > 0 || more === false;
+      const hasNames = isRecord(schema['properties']) || more === false;
       if (!hasNames || (isRecord(more) && Object.keys(more).length > 0) || 'patternProperties' in schema)
         this.#unfit ??= `${placeOf(path)} has keys that are not known beforehand`;
       out['properties'] = properties;

@@ -5,25 +5,19 @@ export type Read = { readonly value: unknown } | { readonly problem: string };
 
 /**
  * Reads the JSON in a text, with prose and a fence around it, and with mistakes that leave no doubt: quotes of the wrong kind, commas too many, comments, names without
- * quotes, the constants of Python. What is open at the end is not closed, and what was left out is not made up.
+ * quotes, the constants of Python. What is open at the end is not closed, and what was left out is not made up. Of several objects or arrays, the longest is meant.
  */
 export function readTolerantly(text: string): Read {
   const strict = parsed(text);
   if (strict !== undefined) return strict;
-  let problem = text.trim() === '' ? 'it is empty' : 'it has no JSON in it';
-  for (const candidate of candidatesIn(text)) {
-    const plain = parsed(candidate);
-    if (plain !== undefined) return plain;
-    const fault = faultOf(candidate);
-    if (fault !== undefined) {
-      problem = fault;
-      continue;
-    }
-    const repaired = repairedJson(candidate);
-    if (repaired !== undefined) return repaired;
-    problem = 'its JSON cannot be read';
+  if (text.trim() === '') return { problem: 'it is empty' };
+  const found = spansIn(text);
+  if ('problem' in found) return found;
+  for (const span of found.spans.sort((one, other) => other.length - one.length)) {
+    const read = parsed(span) ?? repaired(span);
+    if (read !== undefined) return read;
   }
-  return { problem };
+  return { problem: found.spans.length === 0 ? 'it has no JSON in it' : 'its JSON cannot be read' };
 }
 
 function parsed(text: string): { value: unknown } | undefined {
@@ -35,7 +29,7 @@ function parsed(text: string): { value: unknown } | undefined {
   }
 }
 
-function repairedJson(text: string): { value: unknown } | undefined {
+function repaired(text: string): { value: unknown } | undefined {
   try {
     return parsed(jsonrepair(text));
   } catch {
@@ -43,46 +37,102 @@ function repairedJson(text: string): { value: unknown } | undefined {
   }
 }
 
-const FENCE = /```[\w-]*[^\S\n]*\n([\s\S]*?)\n?[^\S\n]*```/g;
-
-/** The parts of a text that may be the JSON, the likeliest first. */
-function* candidatesIn(text: string): Generator<string> {
-  for (const [, inside = ''] of text.matchAll(FENCE)) if (/[[{]/.test(inside)) yield inside.trim();
-  for (const [open, close] of [
-    ['{', '}'],
-    ['[', ']'],
-  ] as const) {
-    const from = text.indexOf(open);
-    const to = text.lastIndexOf(close);
-    if (from !== -1 && to > from) yield text.slice(from, to + 1);
-    else if (from !== -1) yield text.slice(from);
-  }
-}
-
-/** Why a text must not be repaired: something in it is open, or was left out. */
-function faultOf(text: string): string | undefined {
-  const open: string[] = [];
-  let quote = '';
-  for (let at = 0; at < text.length; at++) {
+/** The objects and arrays in a text, without their comments. Or why none of them is to be read: one is open at the end, or something was left out. */
+function spansIn(text: string): { spans: string[] } | { problem: string } {
+  const spans: string[] = [];
+  for (let at = 0; at < text.length;) {
     const char = text.charAt(at);
-    if (quote !== '') {
-      if (char === '\\') at++;
-      else if (char === quote) quote = '';
+    if (char !== '{' && char !== '[') {
+      at++;
       continue;
     }
-    if (char === '"' || (char === "'" && !/[\w]/.test(text.charAt(at - 1)))) quote = char;
-    else if (char === '/' && text.charAt(at + 1) === '/') at = endOf(text, '\n', at);
-    else if (char === '/' && text.charAt(at + 1) === '*') at = endOf(text, '*/', at);
-    else if (char === '{' || char === '[') open.push(char === '{' ? '}' : ']');
-    else if ((char === '}' || char === ']') && open.pop() !== char) return 'its brackets do not match';
-    else if (char === '.' && text.startsWith('...', at)) return 'a part of it is left out';
-    else if (char === '…') return 'a part of it is left out';
+    const span = new Span(text, at);
+    if (span.problem !== undefined) return { problem: span.problem };
+    spans.push(span.text);
+    at = span.end;
   }
-  if (quote !== '' || open.length > 0) return 'it stops before its end';
-  return undefined;
+  return { spans };
 }
 
-function endOf(text: string, mark: string, from: number): number {
-  const at = text.indexOf(mark, from);
-  return at === -1 ? text.length : at + mark.length - 1;
+/** An object or array, from its bracket to the one that closes it, without a comma too many. */
+class Span {
+  readonly #open: string[] = [];
+  #kept = '';
+  /** Where what is kept goes on. */
+  #from: number;
+  /** Where a comma is after which nothing has come yet. */
+  #comma: number | undefined;
+  end: number;
+  problem: string | undefined;
+
+  constructor(text: string, from: number) {
+    this.#from = from;
+    this.end = from;
+    this.#read(text);
+    this.#kept += text.slice(this.#from, this.end);
+  }
+
+  get text(): string {
+    return this.#kept;
+  }
+
+  #read(text: string): void {
+    for (let at = this.end; at < text.length; at++) {
+      const char = text.charAt(at);
+      if (/\s/.test(char)) continue;
+      const comment = endOfComment(text, at);
+      if (comment !== undefined) {
+        this.#kept += text.slice(this.#from, at);
+        this.#from = comment;
+        at = comment - 1;
+        continue;
+      }
+      const comma = this.#comma;
+      this.#comma = char === ',' ? at : undefined;
+      if (char === '"' || (char === "'" && !/\w/.test(text.charAt(at - 1)))) {
+        at = endOfString(text, at);
+        if (at === text.length) break;
+      } else if (char === '{' || char === '[') this.#open.push(char === '{' ? '}' : ']');
+      else if (char === '}' || char === ']') {
+        if (comma !== undefined) this.#dropComma(text, comma);
+        if (this.#open.pop() !== char) this.problem = 'its brackets do not match';
+        this.end = at + 1;
+        if (this.#open.length === 0 || this.problem !== undefined) return;
+      } else if (char === '…' || text.startsWith('...', at)) {
+        this.problem = 'a part of it is left out';
+        return;
+      }
+    }
+    this.problem = 'it stops before its end';
+  }
+
+  #dropComma(text: string, comma: number): void {
+    if (comma >= this.#from) {
+      this.#kept += text.slice(this.#from, comma);
+      this.#from = comma + 1;
+    } else {
+      // A comment came after it.
+      this.#kept = this.#kept.slice(0, this.#kept.lastIndexOf(','));
+    }
+  }
+}
+
+/** Where the quote is that ends a string; the end of the text if none does. */
+function endOfString(text: string, from: number): number {
+  const quote = text.charAt(from);
+  for (let at = from + 1; at < text.length; at++) {
+    if (text.charAt(at) === '\\') at++;
+    else if (text.charAt(at) === quote) return at;
+  }
+  return text.length;
+}
+
+/** Where a comment that begins at a place ends; undefined if none begins there. */
+function endOfComment(text: string, at: number): number | undefined {
+  if (text.charAt(at) !== '/') return undefined;
+  const next = text.charAt(at + 1);
+  const mark = next === '/' ? '\n' : next === '*' ? '*/' : undefined;
+  if (mark === undefined) return undefined;
+  const end = text.indexOf(mark, at + 2);
+  return end === -1 ? text.length : end + mark.length;
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 
+import type { OutputSupport, SchemaDialect } from '../../src/index.ts';
 import { parseOptions } from '../../src/kit/index.ts';
 import { checkCommonOptions, commonFields, commonSettings, headerLine } from '../wire/index.ts';
 import type { CommonOptions, CommonSettings, Vendor } from '../wire/index.ts';
@@ -45,6 +46,11 @@ export interface OpenAIOptions extends CommonOptions<OpenAIClient> {
    * Default: true for models whose name says that they reason. Other models refuse the field.
    */
   encryptedReasoning?: boolean | undefined;
+  /**
+   * How its models can be made to answer in a given shape, for `output()`. Default: what is known of OpenAI's models and of servers that are known by `name` or host; for any other
+   * server, a schema is sent and put into the prompt, too.
+   */
+  output?: OutputSupport | undefined;
 }
 
 /** The options after the check, with their defaults. */
@@ -61,6 +67,7 @@ export interface Settings extends CommonSettings<OpenAIClient> {
   encryptedReasoning: boolean | undefined;
   /** The service, if the caller named one. */
   preset: Preset | undefined;
+  output: OutputSupport | undefined;
 }
 
 const OPENAI: Vendor = {
@@ -83,6 +90,10 @@ function vendorOf(preset: Preset | undefined): Vendor {
   return { ...OPENAI, name, baseURL, keyVariable, needsKey: isOwn };
 }
 
+const DIALECTS: readonly SchemaDialect[] = [
+  ...(['openai', 'anthropic', 'gemini', 'mistral', 'ollama', 'llama.cpp', 'vllm', 'other'] as const),
+];
+
 const schema = z
   .strictObject({
     ...commonFields<OpenAIClient>(OPENAI),
@@ -95,6 +106,15 @@ const schema = z
     reasoningField: z.enum(['reasoning_content', 'reasoning', 'none']).optional(),
     thinkTags: z.union([z.boolean(), z.literal('open')], 'give true, false or "open"').optional(),
     encryptedReasoning: z.boolean().optional(),
+    output: z
+      .strictObject({
+        dialect: z.enum(DIALECTS),
+        native: z.enum(['with-tools', 'alone', 'none']),
+        tools: z.enum(['forced', 'unless-thinking', 'offered', 'none']),
+        thinks: z.boolean().optional(),
+        isKnown: z.boolean().optional(),
+      })
+      .optional(),
   })
   .superRefine((given, context) => {
     const preset = given.preset === undefined ? undefined : presetOf(given.preset);
@@ -137,6 +157,7 @@ export function openaiSettings(options: OpenAIOptions): Settings {
     thinkTags: given.thinkTags,
     encryptedReasoning: given.encryptedReasoning,
     preset,
+    output: given.output,
   };
 }
 

@@ -122,7 +122,8 @@ export class JsonReader {
     this.#isChanged = false;
     const value = this.#copy();
     if (value === NOTHING) return undefined;
-    this.#hasShown ||= !isEmpty(value);
+    // An empty object may be followed by any other.
+    this.#hasShown ||= this.#wrapped || !isEmpty(value);
     return { value };
   }
 

@@ -60,6 +60,7 @@ const UNKNOWN: OutputSupport = { dialect: 'other', native: 'alone', tools: 'offe
 /** How a model at the server of these settings can be made to answer in a given shape. */
 export function outputSupport(settings: Settings, model: string): OutputSupport {
   const { name, baseURL, isOpenAI } = settings;
+  if (settings.output !== undefined) return settings.output;
   const host = baseURL !== undefined && URL.canParse(baseURL) ? new URL(baseURL).host : '';
   const words = [name.toLowerCase().replace(/[\s_]/g, '-'), host];
   const service = SERVICES.find(({ known }) => words.some((word) => known.test(word)));
