@@ -32,7 +32,7 @@ export async function judged(
   const read = readTolerantly(text);
   if ('problem' in read) {
     const issues = [{ path: [], message: read.problem }];
-    const error = new OutputError(`The answer is no output: ${read.problem}.`, { issues, text });
+    const error = new OutputError(`The answer cannot be read: ${read.problem}.`, { issues, text });
     return { error, isFinal: false };
   }
   const checked = await checkedOutput(output, restore, read.value);

@@ -61,7 +61,7 @@ function checkOfJson(root: Readonly<Record<string, unknown>>, key: string | unde
   const list = isRecord(property) ? resolved(root, property) : undefined;
   if (list?.['type'] !== 'array') {
     const what = key === undefined ? 'the output' : JSON.stringify(key);
-    throw new SluiceError('invalid_options', `elements(): ${what} is no array in the schema.`);
+    throw new SluiceError('invalid_options', `elements(): ${what} is not an array in the schema.`);
   }
   const items = isRecord(list['items']) ? list['items'] : {};
   const { $defs, definitions } = root;

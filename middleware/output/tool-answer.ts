@@ -59,7 +59,7 @@ class ToolAnswer {
           this.hasOtherCalls ||= chunk.providerExecuted !== true;
           return chunk;
         }
-        // A second answer is none.
+        // Only the first answer counts.
         if (this.hasAnswered) return NOTHING;
         this.hasAnswered = true;
         if (this.#hasDeltas) return NOTHING;

@@ -138,7 +138,7 @@ function stepOf(step: PropertyKey | StandardSchemaV1.PathSegment): string | numb
   return typeof key === 'number' ? key : String(key);
 }
 
-/** Checks values with a JSON Schema. Throws `invalid_options` if it is none. */
+/** Checks values with a JSON Schema. Throws `invalid_options` if it cannot be used. */
 export function checkByJsonSchema(what: string, jsonSchema: Record<string, unknown>): Check {
   let validator: Validator;
   try {

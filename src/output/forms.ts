@@ -1,6 +1,6 @@
 import type { Nulls } from './nulls.ts';
 
-/** The key of an object around an answer that is none. */
+/** The key of an object around an answer that is not an object itself. */
 export const WRAPPER = 'value';
 
 /** How the text of one attempt is read. */
@@ -29,7 +29,7 @@ export class OutputForms {
     this.#forms.set(call, form);
   }
 
-  /** Undefined for a call whose text is no output. */
+  /** Undefined for a call whose text is not the output. */
   of(call: number): OutputForm | undefined {
     return this.#forms.get(call);
   }

@@ -215,7 +215,7 @@ export class JsonReader {
     else this.#fails(char);
   }
 
-  /** A mistake. An object of which nothing was shown was none: prose has braces, too. */
+  /** A mistake. An object of which nothing was shown may be part of the prose, which has braces, too. */
   #fails(char?: number): void {
     this.#state = 'failed';
     if (this.#hasShown) return;

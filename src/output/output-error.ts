@@ -7,7 +7,7 @@ export interface OutputIssue {
   readonly message: string;
 }
 
-/** What is known of an answer that is no output. */
+/** What is known of an answer that cannot be the output. */
 export interface OutputFault {
   /** The model's own word for why it ended early: `length`, `refusal` or `content_filter`. */
   reason?: string | undefined;

@@ -52,6 +52,8 @@ const prints: Record<string, RegExp> = {
     /^(?=[\s\S]*behind 2\.0\n {2}3\.0 content to)(?=[\s\S]*asked 1 time)(?=[\s\S]*turnId: 'turn-2')(?=[\s\S]*cancelled stopped)(?=[\s\S]*partial: true)/,
   'retry.ts': /./,
   'server.ts': /^(?:connected, content, complete, done\n){2}401\n4 messages/,
+  'structured-output.ts':
+    /so far: \{\}\n[\s\S]*so far: \{"customer":"Ada","on":""\}[\s\S]*Ada, in the year 2026, note: none\n2 x tea\n1 x cup\nrepaired: 2 items\noutput: on, items of/,
   'session-encrypted.ts':
     /database has: "\S+ sluice-sealed-1[\s\S]*my name\? -> .*Ada[\s\S]*store, retryable false: .*another key/,
   'session-sqlite.ts':

@@ -79,7 +79,7 @@ describe.each(dialects)('for %s', (dialect) => {
     expect(properties.a.propertyOrdering).toEqual(dialect === 'gemini' ? ['y', 'b'] : undefined);
   });
 
-  test('a root that is no object is put into one, and taken out of it again', () => {
+  test('a root that is not an object is put into one, and taken out of it again', () => {
     const list = convert({ type: 'array', items: { type: 'string' } }, dialect);
     expect(list).toMatchObject({ wrapped: true, schema: { type: 'object', required: ['value'] } });
     expect(list.restore({ value: ['a'] })).toEqual(['a']);

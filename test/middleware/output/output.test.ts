@@ -122,7 +122,7 @@ describe('the modes', () => {
     },
   );
 
-  test('prose before the call of the tool is no part of the answer', async () => {
+  test('prose before the call of the tool does not belong to the answer', async () => {
     const model = scripted(
       [{ text: 'Let me {"see":1}. ', toolCalls: [{ name: 'answer', arguments: '{"a":1}' }], batchSize: 1 }],
       { output: alone },
