@@ -1,5 +1,5 @@
-import { Pipeline } from 'sluice';
-import type { OutputSupport } from 'sluice';
+import { Pipeline, Stream } from 'sluice';
+import type { ExecutionContext, OutputSupport } from 'sluice';
 import { provider } from 'sluice/middleware';
 import { output } from 'sluice/middleware/output';
 import type { OutputOptions } from 'sluice/middleware/output';
@@ -136,4 +136,16 @@ describe('without a layer that sees to it', () => {
     const stream = new Pipeline([output(), provider(scripted(['{}']))]).executeStream('user', 'Hi');
     expect(() => stream.partialOutput()).toThrow('give the option output');
   });
+});
+
+test('a call without an output passes through as if output() were not there', () => {
+  const model = scripted(['Hello']);
+  const pipeline = new Pipeline([output(), provider(model)]);
+  const stream = Stream.from([{ type: 'content' as const, content: 'x' }], { finishReason: 'stop' as const });
+  const [layer] = pipeline.middleware;
+  const seen = layer?.(
+    { request: { messages: [], parameters: {} } } as unknown as ExecutionContext,
+    () => stream,
+  );
+  expect(seen).toBe(stream);
 });
