@@ -1,4 +1,4 @@
-import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { Client, ClientOptions, McpSubscription, Transport } from '@modelcontextprotocol/client';
 import { SluiceError } from '../../src/index.ts';
 import { loadPeer, withDeadline } from '../../src/kit/index.ts';
 import type { ChildTransport } from './child.ts';
@@ -30,6 +30,7 @@ export class Connection {
   #link: Link | undefined;
   #child: ChildTransport | undefined;
   #renewal: Promise<void> | undefined;
+  #subscription: McpSubscription | undefined;
   #isClosed = false;
 
   /** `listChanged` is called when the list of tools may be another one. */
@@ -53,6 +54,7 @@ export class Connection {
       const { client } = this.#source;
       client.setNotificationHandler('notifications/tools/list_changed', this.#listChanged);
       this.#link = { client, transport: undefined, open: 0 };
+      this.#subscription = await listening(client);
       return;
     }
     const parts = await loadPeer(PEER, () => import('@modelcontextprotocol/client'));
@@ -110,6 +112,7 @@ export class Connection {
     const link = this.#link;
     if (link === undefined) return;
     if (link.transport === undefined) {
+      await this.#subscription?.close();
       if (this.#settings.own) await link.client.close();
       else link.client.removeNotificationHandler('notifications/tools/list_changed');
       return;
@@ -149,7 +152,8 @@ export class Connection {
     this.#answers(client);
     const { connectTimeoutMs } = this.#settings;
     try {
-      await withDeadline(client.connect(transport, { timeout: connectTimeoutMs }), connectTimeoutMs);
+      const connecting = client.connect(transport, { timeout: connectTimeoutMs });
+      await withDeadline(connecting, connectTimeoutMs, { error: () => tooLate(connectTimeoutMs) });
     } catch (error) {
       await transport.close();
       throw this.#startError(error);
@@ -226,4 +230,18 @@ export class Connection {
     if (roots !== undefined)
       client.setRequestHandler('roots/list', () => ({ roots: roots.map((root) => ({ ...root })) }));
   }
+}
+
+/** Since 2026-07-28 a client has to say that it wants to be told of changes. Undefined: it need not, or the server does not tell. */
+async function listening(client: Client): Promise<McpSubscription | undefined> {
+  const tells = client.getServerCapabilities()?.tools?.listChanged === true;
+  if (!tells || client.getProtocolEra() !== 'modern') return undefined;
+  return client.listen({ toolsListChanged: true }).catch(() => undefined);
+}
+
+function tooLate(ms: number): SluiceError {
+  return new SluiceError('timeout', `mcpTools(): the server did not answer within ${ms} ms.`, {
+    phase: 'total',
+    retryable: false,
+  });
 }

@@ -1,4 +1,5 @@
 import type { Tool, ToolSource } from '../../middleware/tools.ts';
+import { SluiceError } from '../../src/index.ts';
 import { withDeadline } from '../../src/kit/index.ts';
 import { callOf } from './call.ts';
 import { Connection } from './connection.ts';
@@ -10,8 +11,9 @@ import { listOf } from './pages.ts';
 import { resultOf } from './result.ts';
 import { shown } from './values.ts';
 
-/** The longest text that a server says of itself. */
+/** The longest texts that a server says of itself. */
 const MAX_INSTRUCTIONS = 20_000;
+const MAX_NAME = 200;
 
 /** The tools of an MCP server, for the list of `tools()`. Close it when nobody needs it any more. */
 export interface McpTools extends ToolSource, AsyncDisposable {
@@ -39,6 +41,8 @@ export class ServerTools implements McpTools {
   #changes = 0;
   #seen = -1;
   #reading: Promise<void> | undefined;
+  #server: McpTools['server'];
+  #instructions: string | undefined;
   readonly #closing = new AbortController();
 
   constructor(source: CheckedSource, settings: McpSettings) {
@@ -55,21 +59,18 @@ export class ServerTools implements McpTools {
   }
 
   get server(): McpTools['server'] {
-    const { name, version } = this.#connection.client.getServerVersion() ?? {};
-    return name === undefined || version === undefined
-      ? undefined
-      : { name: shown(name, 200), version: shown(version, 200) };
+    return this.#server;
   }
 
   get instructions(): string | undefined {
-    const text = this.#connection.client.getInstructions();
-    return text === undefined ? undefined : shown(text, MAX_INSTRUCTIONS);
+    return this.#instructions;
   }
 
   /** Connects, and reads the list. Throws what went wrong, after everything is closed. */
   async start(): Promise<this> {
     await this.#connection.connect();
     try {
+      this.#introduce();
       await this.refresh();
       return this;
     } catch (error) {
@@ -93,6 +94,16 @@ export class ServerTools implements McpTools {
     return this.close();
   }
 
+  /** What the server says of itself at the start. */
+  #introduce(): void {
+    const { client } = this.#connection;
+    const { name, version } = client.getServerVersion() ?? {};
+    if (name !== undefined && version !== undefined)
+      this.#server = { name: shown(name, MAX_NAME), version: shown(version, MAX_NAME) };
+    const text = client.getInstructions();
+    if (text !== undefined) this.#instructions = shown(text, MAX_INSTRUCTIONS);
+  }
+
   async #read(): Promise<void> {
     const change = this.#changes;
     const { maxTools, connectTimeoutMs: timeoutMs } = this.#settings;
@@ -107,14 +118,17 @@ export class ServerTools implements McpTools {
           }),
         { repeats: true },
       );
-      const listed = await withDeadline(reading, timeoutMs);
+      const listed = await withDeadline(reading, timeoutMs, { error: () => tooLate(timeoutMs) });
       const made = toolsFrom(listed.tools, this.#settings, this.#run);
       this.#warnings = [...listed.warnings, ...made.warnings].map((warning) => `mcpTools(): ${warning}.`);
       this.#tools = unchanged(this.#tools, made.tools);
       this.#seen = change;
     } catch (error) {
       deadline.abort();
-      throw mcpError('mcpTools(): the list of tools could not be read', error);
+      const failure = mcpError('mcpTools(): the list of tools could not be read', error);
+      // A server that does not answer would hold up each round.
+      if (failure.code === 'timeout') this.#seen = change;
+      throw failure;
     }
   }
 
@@ -126,6 +140,17 @@ export class ServerTools implements McpTools {
       maxFileCharacters: Math.ceil(maxFileBytes / 3) * 4,
     });
   };
+}
+
+function tooLate(ms: number): SluiceError {
+  return new SluiceError(
+    'timeout',
+    `mcpTools(): the server did not give its list of tools within ${ms} ms.`,
+    {
+      phase: 'total',
+      retryable: false,
+    },
+  );
 }
 
 /** The list as it was, if none of its tools has changed. */

@@ -153,6 +153,27 @@ test('a list that changes is told to who listens', async () => {
   await expect.poll(async () => (await mcp.refresh(), mcp.tools.map(({ name }) => name))).toEqual(['new']);
 });
 
+test('a list that changes is told to a client that was passed in, in both protocols', async () => {
+  for (const mode of ['auto', 'legacy'] as const) {
+    const server = served();
+    await using at = await listen(server);
+    await using client = await connect(at.url, mode);
+    await using mcp = await mcpTools(client, { prefix: 'x_' });
+    expect(mcp.refresh()).toBeUndefined();
+    server.toolsChanged();
+    // Before 2026-07-28 each request stands for itself, and nothing can be told between them.
+    if (mode === 'auto')
+      await expect
+        .poll(async () => {
+          const reading = mcp.refresh();
+          await reading;
+          return reading !== undefined;
+        })
+        .toBe(true);
+    expect(mcp.tools.length).toBe(7);
+  }
+});
+
 describe('a request over HTTP', () => {
   const options = (hosts: McpServerOptions['hosts']) => ({ ...(hosts !== undefined && { hosts }) });
   const post = (url: string, headers: Record<string, string> = {}) =>

@@ -155,6 +155,9 @@ export class HostileServer {
         return this.#answer(id, {
           tools: [plain('stays'), plain('moves', { description: `Version ${this.#version}` })],
         });
+      case 'once':
+        if (this.received.filter(({ method }) => method === 'tools/list').length > 1) return undefined;
+        return this.#answer(id, { tools: [plain('echo')] });
       case 'no-list':
         return this.#answer(id, { tools: 'none' });
       default:

@@ -1,4 +1,5 @@
 import type { OAuthClientProvider, OAuthTokens } from '@modelcontextprotocol/client';
+import type { ServerResponse } from 'node:http';
 import { mcpTools } from 'sluice/interop/mcp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HttpServer } from './http-server.ts';
@@ -130,6 +131,30 @@ test('the stream of a call that was cancelled is closed', async () => {
   await call(mcp, [['silent']]);
   await isClosed.promise;
   expect(server.calls('notifications/cancelled').length).toBe(1);
+});
+
+test('closing ends the stream on which the server says what it likes, and what it said was taken', async () => {
+  await using server = await serve();
+  const opened = Promise.withResolvers<ServerResponse>();
+  const closed = Promise.withResolvers<void>();
+  server.before = ({ method }, response) => {
+    if (method !== 'GET') return false;
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    response.once('close', closed.resolve);
+    opened.resolve(response);
+    return true;
+  };
+  const mcp = await mcpTools({ url: server.url });
+  const changed = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+  (await opened.promise).write(`data: ${changed}\n\n`);
+  await expect
+    .poll(async () => {
+      await mcp.refresh();
+      return server.calls('tools/list').length;
+    })
+    .toBe(2);
+  await mcp.close();
+  await closed.promise;
 });
 
 describe('headers', () => {

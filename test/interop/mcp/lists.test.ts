@@ -140,6 +140,20 @@ describe('a list that changes', () => {
     await mcp.close();
   });
 
+  test('that does not come holds up one round, not each', async () => {
+    const { mcp, server } = await near('once', { connectTimeoutMs: 1 });
+    server.change();
+    await new Promise(setImmediate);
+    const run = () => new Pipeline([tools([mcp]), provider(scripted('Done.'))]).execute('user', 'Hello');
+    expect((await run()).warnings).toEqual([
+      'tools(): a list of tools could not be brought up to date: SluiceError.',
+    ]);
+    expect((await run()).warnings).toEqual([]);
+    expect(mcp.tools.map(({ name }) => name)).toEqual(['echo']);
+    await mcp.close();
+    expect(mcp.server?.name).toBe('hostile');
+  });
+
   test('a server that says so without end makes one request a round', async () => {
     const { mcp, server } = await near('changing');
     for (let at = 0; at < 1_000; at++) server.change();
