@@ -135,13 +135,17 @@ describe.each(['stdio', 'streamable HTTP'])('server-everything over %s', (over) 
     expect(progress[0]).toEqual({ progress: 1, total: 2 });
   });
 
-  test('is cancelled when the call takes too long, and goes on with others', async () => {
-    await using mcp = await mcpTools(source, { totalTimeoutMs: 20 });
-    const { results } = await call(mcp, [['trigger-long-running-operation', { duration: 3_600, steps: 1 }]]);
-    expect(results[0]?.content).toMatch(/longer than 20 ms, and was cancelled\. It may have taken effect/);
-    expect((await call(mcp, [['echo', { message: 'still here' }]])).results[0]?.content).toBe(
-      'Echo: still here',
-    );
+  test('is told that a call is cancelled, and goes on with others', async () => {
+    await using mcp = await mcpTools(source);
+    const endless = {
+      name: 'trigger-long-running-operation',
+      arguments: { duration: 3_600, steps: 1_000_000 },
+    };
+    const pipeline = new Pipeline([tools([mcp]), provider(scripted([{ toolCalls: [endless] }]))]);
+    for await (const chunk of pipeline.executeStream('user', 'Go on.'))
+      if (chunk.type === 'tool_progress') break;
+    const { results } = await call(mcp, [['echo', { message: 'still here' }]]);
+    expect(results[0]?.content).toBe('Echo: still here');
   });
 
   test('asks a person only if somebody answers', async () => {
