@@ -141,11 +141,12 @@ describe('time', () => {
   });
 
   test('a flood of progress does not become a flood of chunks, and the result comes', async () => {
+    // The clock by which progress is passed on stands still.
+    vi.useFakeTimers({ toFake: ['performance'] });
     const { mcp } = await near('');
     const { results, progress } = await call(mcp, [['flood']]);
     expect(results[0]).toMatchObject({ content: 'flooded', isError: false });
-    expect(progress.length).toBeGreaterThan(0);
-    expect(progress.length).toBeLessThan(2_000);
+    expect(progress.length).toBe(1);
     expect(JSON.stringify(progress[0]).length).toBeLessThan(700);
     await mcp.close();
   });

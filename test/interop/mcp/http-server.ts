@@ -20,6 +20,8 @@ export class HttpServer implements AsyncDisposable {
   readonly sessions = new Set<string>();
   /** Answers a request before it is looked at. True: it has. */
   before: (request: Came, response: ServerResponse, url: string) => boolean = () => false;
+  /** Holds up the beginning of another session. */
+  initializing: () => Promise<void> = () => Promise.resolve();
   readonly #server = createServer((request, response) => void this.#take(request, response));
   #begun = 0;
 
@@ -73,6 +75,7 @@ export class HttpServer implements AsyncDisposable {
     if (came.rpc !== 'initialize' && !known) return void response.writeHead(404).end('no such session');
     if (message.id !== undefined && came.rpc === undefined) this.answers.push(message);
     if (message.id === undefined || came.rpc === undefined) return void response.writeHead(202).end();
+    if (came.rpc === 'initialize') await this.initializing();
     const session =
       came.rpc === 'initialize' ? `session-${this.#begun++}` : String(headers['mcp-session-id']);
     this.sessions.add(session);

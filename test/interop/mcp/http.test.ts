@@ -42,6 +42,36 @@ describe('a session that the server has lost', () => {
     expect(again.results[0]?.isError).toBe(false);
   });
 
+  test('begins again once, also for a call that learns of it later, and a call in the meantime waits', async () => {
+    await using server = await serve();
+    await using mcp = await mcpTools(
+      { url: server.url },
+      { each: ({ name }) => ({ idempotent: name === 'echo' }) },
+    );
+    server.sessions.clear();
+    const [late, beginning] = [Promise.withResolvers<ServerResponse>(), Promise.withResolvers<() => void>()];
+    server.before = ({ tool }, response) => {
+      const isLate =
+        tool === 'echo' && server.calls('tools/call').filter((one) => one.tool === 'echo').length === 1;
+      if (isLate) late.resolve(response);
+      return isLate;
+    };
+    server.initializing = () => new Promise((resolve) => beginning.resolve(resolve));
+    const first = call(mcp, [['echo']]);
+    const refused = await late.promise;
+    const second = call(mcp, [['silent']], { tools: { maxParallel: 1 } });
+    const begin = await beginning.promise;
+    const third = call(mcp, [['parts']]);
+    // The call has come to where it waits.
+    await new Promise(setImmediate);
+    begin();
+    expect((await third).results[0]?.isError).toBe(false);
+    expect((await second).results[0]?.content).toMatch(/had lost the session/);
+    refused.writeHead(404).end();
+    expect((await first).results[0]?.isError).toBe(false);
+    expect(server.calls('initialize').length).toBe(2);
+  });
+
   test('is read the list of tools again before the next round', async () => {
     await using server = await serve();
     await using mcp = await mcpTools({ url: server.url }, { each: () => ({ idempotent: true }) });
@@ -191,6 +221,30 @@ describe('headers', () => {
     expect(server.came.every(({ headers }) => headers['x-key'] === 'secret')).toBe(true);
     expect(other.came).toEqual([]);
   });
+});
+
+test('headers do not go to who gives the tokens', async () => {
+  await using server = await serve();
+  await using tokens = await serve();
+  server.before = (_request, response) => {
+    const metadata = `Bearer resource_metadata="${tokens.origin}/.well-known/oauth-protected-resource"`;
+    response.writeHead(401, { 'www-authenticate': metadata }).end();
+    return true;
+  };
+  const provider: OAuthClientProvider = {
+    redirectUrl: undefined,
+    clientMetadata: { redirect_uris: [] },
+    clientInformation: () => ({ client_id: 'us' }),
+    tokens: () => undefined,
+    saveTokens: () => undefined,
+    redirectToAuthorization: () => undefined,
+    saveCodeVerifier: () => undefined,
+    codeVerifier: () => 'v',
+  };
+  const connecting = mcpTools({ url: server.url, auth: provider, headers: { 'x-key': 'secret' } });
+  await expect(connecting).rejects.toThrow();
+  expect(tokens.came.length).toBeGreaterThan(0);
+  expect(tokens.came.filter(({ headers }) => 'x-key' in headers)).toEqual([]);
 });
 
 describe('what does not connect', () => {

@@ -140,6 +140,17 @@ describe('a list that changes', () => {
     await mcp.close();
   });
 
+  test('that is still the same is the same array, so that nothing is made anew', async () => {
+    const { mcp, server } = await near('');
+    const before = mcp.tools;
+    server.change();
+    await new Promise(setImmediate);
+    await mcp.refresh();
+    expect(server.received.filter(({ method }) => method === 'tools/list').length).toBe(2);
+    expect(mcp.tools).toBe(before);
+    await mcp.close();
+  });
+
   test('that does not come holds up one round, not each', async () => {
     const { mcp, server } = await near('once', { connectTimeoutMs: 1 });
     server.change();

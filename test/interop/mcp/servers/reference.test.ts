@@ -136,7 +136,7 @@ describe.each(['stdio', 'streamable HTTP'])('server-everything over %s', (over) 
   });
 
   test('is told that a call is cancelled, and goes on with others', async () => {
-    await using mcp = await mcpTools(source);
+    await using mcp = await mcpTools(source, { closeTimeoutMs: 2 });
     const endless = {
       name: 'trigger-long-running-operation',
       arguments: { duration: 3_600, steps: 1_000_000 },
