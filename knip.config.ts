@@ -29,6 +29,8 @@ const config: KnipConfig = {
   // The bench is a package of its own.
   project: ['**/*.{ts,js}', '!bench/**'],
   ignore: ['test/package/*-fixture/**'],
+  // Programs that tests start by their paths.
+  ignoreDependencies: ['@modelcontextprotocol/server-everything', '@modelcontextprotocol/server-memory'],
   // Services that tests start.
   ignoreBinaries: ['pgbouncer', 'redis-server'],
   // A type that an exported function mentions is exported with it.

@@ -46,7 +46,7 @@ export function mcpError(what: string, thrown: unknown): SluiceError {
 }
 
 /** The HTTP status of an error of the official client. */
-export function statusOf(thrown: unknown): number | undefined {
+function statusOf(thrown: unknown): number | undefined {
   if (!isRecord(thrown) || !isRecord(thrown['data'])) return undefined;
   const { status } = thrown['data'];
   return typeof status === 'number' ? status : undefined;

@@ -17,7 +17,7 @@ export interface Heard {
 const PIXEL = 'iVBORw0KGgo=';
 
 /** The tools that are offered in these tests. */
-export function tools(heard?: Heard) {
+function tools(heard?: Heard) {
   const input = z.object({});
   return [
     tool({
