@@ -15,7 +15,7 @@ const config: KnipConfig = {
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
-    'test/interop/mcp/hostile-process.ts',
+    'test/interop/mcp/{hostile-process,leaving}.ts',
     'test/interop/mcp-server/process.ts',
     'test/server/agents/run.ts',
     'test/soak/{main,process}.ts',

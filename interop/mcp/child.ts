@@ -73,6 +73,7 @@ export class ChildTransport implements Transport {
       shell: false,
     });
     this.#child = child;
+    endsWithUs(child);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#said = (this.#said + text).slice(-MAX_SAID_CHARACTERS);
     });
@@ -159,6 +160,7 @@ export class ChildTransport implements Transport {
     this.#isClosed = true;
     const child = this.#child;
     if (child !== undefined) {
+      endedItself(child);
       // What it has started ends with it.
       kill(child, 'SIGTERM');
       child.stdin?.destroy();
@@ -169,6 +171,22 @@ export class ChildTransport implements Transport {
     this.#ended.resolve();
     this.onclose?.();
   }
+}
+
+/** The processes that run. They are in groups of their own, so that nothing ends them with this process but this. */
+const running = new Set<ChildProcess>();
+
+function endsWithUs(child: ChildProcess): void {
+  if (running.size === 0) process.once('exit', endAll);
+  running.add(child);
+}
+
+function endedItself(child: ChildProcess): void {
+  if (running.delete(child) && running.size === 0) process.removeListener('exit', endAll);
+}
+
+function endAll(): void {
+  for (const child of running) kill(child, 'SIGKILL');
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {

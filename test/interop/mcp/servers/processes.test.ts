@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +80,13 @@ test('a process that does not stop is killed', async () => {
   const [pid = 0] = await pids();
   expect(isThere(pid)).toBe(true);
   await mcp.close();
+  await gone();
+});
+
+test('a program that leaves without closing takes its servers with it', async () => {
+  const leaving = spawn(process.execPath, [join(root, 'test/interop/mcp/leaving.ts'), file]);
+  expect(await once(leaving, 'exit')).toEqual([0, null]);
+  expect((await pids()).length).toBe(1);
   await gone();
 });
 
