@@ -53,6 +53,8 @@ export interface MadeTools {
 
 /** How long a name of a server may be in a warning. */
 const NAME_CHARACTERS = 100;
+/** How long a reason may be. */
+const MAX_REASON = 300;
 /** How many warnings are kept. */
 const MAX_WARNINGS = 20;
 
@@ -96,44 +98,49 @@ function madeOf(given: unknown, settings: McpSettings, run: RunServerTool): Tool
   const offeredAs = offeredName(settings.prefix, name);
   const told = shown(description || title || '', settings.maxDescriptionCharacters);
   const chosen = chosenFor(
-    { name, offeredAs, title, description: told, inputSchema: schema.sent, annotations },
+    {
+      name,
+      offeredAs,
+      title: title && shown(title, NAME_CHARACTERS),
+      description: told,
+      inputSchema: schema.sent,
+      annotations,
+    },
     settings,
   );
   if (chosen === false) return undefined;
   const { description: said = told, idempotent = false, ...rest } = chosen;
   const called: ServerTool = { name, inputSchema: input, idempotent, checkOutput };
-  return withSchema(schema, (jsonSchema) =>
-    tool({
-      ...rest,
-      name: offeredAs,
-      description: said,
-      // Any change of the definition is one: also of the words that the model reads.
-      version: whole,
-      input: { jsonSchema },
-      idempotent,
-      execute: (arguments_, toolRun) => run(called, arguments_, toolRun),
-    }),
-  );
+  checkUsable(schema);
+  const made = tool({
+    ...rest,
+    name: offeredAs,
+    description: said,
+    // Any change of the definition is one: also of the words that the model reads.
+    version: whole,
+    input: { jsonSchema: schema.checked },
+    idempotent,
+    execute: (arguments_, toolRun) => run(called, arguments_, toolRun),
+  });
+  return { ...made, parameters: schema.sent };
+}
+
+/** Throws `UnusableSchema` if a schema cannot be sent, or nothing can be checked with it. */
+function checkUsable({ sent, checked }: ServerSchema): void {
+  const named = { name: 'schema', description: '' };
+  try {
+    tool({ ...named, input: { jsonSchema: sent, validate: (value) => value } });
+    tool({ ...named, input: { jsonSchema: checked } });
+  } catch (error) {
+    const why = error instanceof SluiceError ? error.message : 'its schema is not one';
+    throw new UnusableSchema(
+      shown(why.replace(/^The tool schema: input: /, '').replace(/\.$/, ''), MAX_REASON),
+    );
+  }
 }
 
 function chosenFor(definition: McpDefinition, { each }: McpSettings): McpToolSettings | false {
   if (each === undefined) return {};
   const answer: unknown = answerOf('mcpTools(): each', () => each(definition));
   return parseOptions('mcpTools()', asked, { each: answer }).each ?? {};
-}
-
-/** A tool that is sent with one form of its schema, and whose arguments are checked with the other. */
-function withSchema(
-  { sent, checked }: ServerSchema,
-  make: (jsonSchema: Record<string, unknown>) => Tool,
-): Tool {
-  try {
-    // What cannot be sent is found out before the other form hides it.
-    tool({ name: 'x', description: '', input: { jsonSchema: sent, validate: (value) => value } });
-    return { ...make(checked), parameters: sent };
-  } catch (error) {
-    if (error instanceof SluiceError && error.message.includes('JSON Schema'))
-      throw new UnusableSchema(error.message);
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { Validator } from '@cfworker/json-schema';
 import { UnusableSchema, withoutReferences } from './references.ts';
+import { MAPS, checkShape } from './shape.ts';
 import { isRecord } from './values.ts';
 
 /** A schema of a server in the two forms that are needed. */
@@ -19,7 +20,9 @@ export interface ServerSchema {
 export function inputSchema(given: unknown): ServerSchema {
   if (given !== undefined && !isRecord(given)) throw new UnusableSchema('its schema is not an object');
   const { $id: _id, $schema: _dialect, ...root } = given ?? {};
-  const { type = 'object', properties = {}, ...rest } = withoutReferences(root);
+  const whole = withoutReferences(root);
+  checkShape(whole);
+  const { type = 'object', properties = {}, ...rest } = whole;
   if (type !== 'object' && !(Array.isArray(type) && type.includes('object')))
     throw new UnusableSchema('its schema is not that of an object');
   if (!isRecord(properties)) throw new UnusableSchema('the properties of its schema are not an object');
@@ -35,7 +38,9 @@ export function outputCheck(given: unknown): Complaint | undefined {
   if (given === undefined) return undefined;
   if (!isRecord(given)) throw new UnusableSchema('its output schema is not an object');
   const { $id: _id, $schema: _dialect, ...root } = given;
-  const validator = new Validator(withoutPatterns(withoutReferences(root)), '2020-12');
+  const whole = withoutReferences(root);
+  checkShape(whole);
+  const validator = validatorOf(withoutPatterns(whole));
   return (value) => {
     const { valid, errors } = validator.validate(value);
     if (valid) return undefined;
@@ -44,8 +49,13 @@ export function outputCheck(given: unknown): Complaint | undefined {
   };
 }
 
-/** Maps of names to schemas, in which `pattern` is the name of a property. */
-const MAPS: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+function validatorOf(schema: Record<string, unknown>): Validator {
+  try {
+    return new Validator(schema, '2020-12');
+  } catch {
+    throw new UnusableSchema('nothing can be checked with its output schema');
+  }
+}
 
 function withoutPatterns(schema: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(

@@ -76,6 +76,13 @@ const EVIL: readonly unknown[] = [
   plain('long', { description: 'z'.repeat(50_000) }),
   plain('hidden', { description: 'Adds.\u{e0049}\u{e0067}\u202e\u0007 Numbers.' }),
   plain('bad_output', { outputSchema: 'text' }),
+  plain('twice_named', { inputSchema: { type: 'object', properties: { a: { $id: 'x' }, b: { $id: 'x' } } } }),
+  plain('twice_named_output', {
+    outputSchema: { type: 'object', properties: { a: { $id: 'x' }, b: { $id: 'x' } } },
+  }),
+  plain('odd_properties', { inputSchema: { type: 'object', properties: { a: null, b: 7, c: [] } } }),
+  plain('odd_required', { inputSchema: { type: 'object', required: 'a' } }),
+  plain('odd_all_of', { inputSchema: { type: 'object', allOf: 7, $defs: null } }),
 ];
 
 function deep(levels: number): object {
