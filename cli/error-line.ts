@@ -1,5 +1,7 @@
 import { isSluiceError, type SluiceError } from '../src/index.ts';
 import { scrub } from '../src/kit/index.ts';
+import { PRESETS, presetNames } from '../providers/openai/shared.ts';
+import type { Preset } from '../providers/openai/shared.ts';
 import { oneLine } from './clean-text.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { UsageError } from './usage-error.ts';
@@ -13,7 +15,11 @@ export interface ErrorSetting {
   baseURL?: string | undefined;
 }
 
-const KEY_NAMES = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const;
+const KEY_NAMES = [
+  'OPENAI_API_KEY',
+  'ANTHROPIC_API_KEY',
+  ...presetNames.map((name): Preset => PRESETS[name]).flatMap(({ keyVariable }) => keyVariable ?? []),
+];
 
 /** An error on one line: its code, its message, and what the user can do. Never a stack, never a key. */
 export function errorLine(error: unknown, setting: ErrorSetting): string {

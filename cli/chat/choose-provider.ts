@@ -1,3 +1,5 @@
+import { PRESETS } from '../../providers/openai/shared.ts';
+import type { Preset, PresetName } from '../../providers/openai/shared.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** The providers of the command line. */
@@ -22,6 +24,8 @@ export interface ProviderWishes {
   model?: string | undefined;
   baseUrl?: string | undefined;
   api?: 'chat' | 'responses' | undefined;
+  /** A service that speaks OpenAI's API. */
+  preset?: PresetName | undefined;
 }
 
 /** The provider to talk to. */
@@ -30,6 +34,7 @@ export interface ProviderChoice {
   model?: string | undefined;
   baseURL?: string | undefined;
   api?: 'chat' | 'responses' | undefined;
+  preset?: PresetName | undefined;
   /** Absent only for the demo, and for a server of the user's own that may not need one. */
   apiKey?: string | undefined;
   /** What the user should know about the choice. */
@@ -45,6 +50,7 @@ export function chooseProvider(
   wishes: ProviderWishes,
   environment: Readonly<Record<string, string | undefined>>,
 ): ProviderChoice {
+  if (wishes.preset !== undefined) return presetChoice(wishes, wishes.preset, environment);
   const keys = {
     openai: keyOf('openai', environment),
     anthropic: keyOf('anthropic', environment),
@@ -53,6 +59,27 @@ export function chooseProvider(
   const { name, note } = nameOf(wishes, keys, environment);
   check(wishes, name, keys[name]);
   return { name, model: wishes.model, baseURL: wishes.baseUrl, api: wishes.api, apiKey: keys[name], note };
+}
+
+/** The service of `--preset`, with the key of its own variable. */
+function presetChoice(
+  { provider, model, baseUrl, api }: ProviderWishes,
+  preset: PresetName,
+  environment: Readonly<Record<string, string | undefined>>,
+): ProviderChoice {
+  const { title, keyVariable, needsKey, baseURL, baseURLAdvice }: Preset = PRESETS[preset];
+  if (provider !== undefined)
+    throw new UsageError('--preset and --provider do not go together: leave one of the two out.');
+  if (model === undefined)
+    throw new UsageError(
+      `--preset ${preset} needs --model: sluice models --preset ${preset} lists those of ${title}.`,
+    );
+  if (baseUrl === undefined && baseURL === undefined)
+    throw new UsageError(`--preset ${preset} needs --base-url: ${baseURLAdvice ?? ''}.`);
+  const apiKey = (keyVariable === undefined ? undefined : environment[keyVariable]?.trim()) || undefined;
+  if (apiKey === undefined && needsKey && baseUrl === undefined)
+    throw new UsageError(`--preset ${preset} needs a key: set ${keyVariable ?? ''}.`);
+  return { name: 'openai', preset, model, baseURL: baseUrl, api, apiKey };
 }
 
 type Keys = Readonly<Record<ProviderName, string | undefined>>;

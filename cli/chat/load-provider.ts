@@ -5,14 +5,14 @@ import type { ProviderChoice } from './choose-provider.ts';
 
 /** Creates the chosen provider. Its SDK is loaded only now, so that the demo needs none. Throws if the options are wrong. */
 export async function loadProvider(choice: ProviderChoice): Promise<Provider> {
-  const { model, baseURL, api, apiKey } = choice;
+  const { model, baseURL, api, apiKey, preset } = choice;
   switch (choice.name) {
     case 'demo':
       return demo();
     case 'openai': {
       await needPackage('openai', () => import('openai'));
       const { openai } = await import('../../providers/openai/index.ts');
-      return openai({ model, baseURL, api, apiKey });
+      return openai({ preset, model, baseURL, api, apiKey });
     }
     case 'anthropic': {
       await needPackage('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));

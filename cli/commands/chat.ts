@@ -3,6 +3,8 @@ import * as z from 'zod';
 
 import { checkSessionKey, storeCall } from '../../src/index.ts';
 import type { Parameters, StateStore } from '../../src/index.ts';
+import { PRESETS, presetNames } from '../../providers/openai/shared.ts';
+import type { Preset } from '../../providers/openai/shared.ts';
 import { openChat } from '../chat/chat.ts';
 import {
   chooseProvider,
@@ -12,6 +14,7 @@ import {
   type ProviderChoice,
 } from '../chat/choose-provider.ts';
 import { converse } from '../chat/converse.ts';
+import { localChoice } from '../chat/local-choice.ts';
 import { loadProvider } from '../chat/load-provider.ts';
 import { answerOnce } from '../chat/once.ts';
 import { sessionStore } from '../chat/session-store.ts';
@@ -23,6 +26,7 @@ const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as 
 
 const optionsSchema = z.strictObject({
   provider: z.enum(providerNames).optional(),
+  preset: z.enum(presetNames).optional(),
   model: z.string().optional(),
   baseUrl: z.string().optional(),
   api: z.enum(['chat', 'responses']).optional(),
@@ -43,6 +47,7 @@ export const addChat: AddCommand = (program, terminal, done) => {
     .description('Talk to a model. With a prompt or piped input, answer once.')
     .argument('[prompt...]', 'what to ask; "-" means the piped input')
     .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
+    .addOption(new Option('--preset <name>', 'a service that speaks the API of OpenAI').choices(presetNames))
     .option('--model <name>', 'the model', filled)
     .option(
       '--base-url <url>',
@@ -72,7 +77,8 @@ export const addChat: AddCommand = (program, terminal, done) => {
 async function chat(words: readonly string[], options: ChatOptions, terminal: Terminal): Promise<number> {
   const { session = 'chat' } = options;
   checkSessionKey(session);
-  const choice = chooseProvider(options, terminal.environment);
+  const { environment } = terminal;
+  const choice = await localChoice(chooseProvider(options, environment), options, environment);
   const provider = await loadProvider(choice);
   const saved = options.session === undefined ? undefined : await sessionStore(terminal.environment);
   const store = saved?.store;
@@ -116,17 +122,20 @@ function parametersOf({ reasoning, maxTokens }: ChatOptions): Parameters {
   };
 }
 
-function banner({ name, baseURL }: ProviderChoice, model: string): string {
+function banner({ name, preset, baseURL }: ProviderChoice, model: string): string {
   const leave = 'Ctrl-C stops a reply, /exit exits.';
   if (name === 'demo') {
     return `This is the demo model, not a real one: set ${keyNames.openai} or ${keyNames.anthropic} to use a real one. ${leave}`;
   }
-  const where = baseURL === undefined ? name : `${name} at ${new URL(baseURL).origin}`;
+  const who = preset ?? name;
+  const where = baseURL === undefined ? who : `${who} at ${new URL(baseURL).origin}`;
   return `${model} by ${where}. ${leave}`;
 }
 
-function keyNameOf({ name, apiKey }: ProviderChoice): string | undefined {
-  return name === 'demo' || apiKey === undefined ? undefined : keyNames[name];
+function keyNameOf({ name, preset, apiKey }: ProviderChoice): string | undefined {
+  if (name === 'demo' || apiKey === undefined) return undefined;
+  const row: Preset | undefined = preset === undefined ? undefined : PRESETS[preset];
+  return row === undefined ? keyNames[name] : row.keyVariable;
 }
 
 function filled(value: string): string {
@@ -147,8 +156,9 @@ function helpText(): string {
 Default models:
 ${models.join('\n')}
 
-Without --provider, the keys in the environment decide (${keyNames.openai}, ${keyNames.anthropic}): without a key,
-the demo; with one key, its provider; with both, the one named by LLM_PROVIDER, or anthropic.
+Without --provider, the keys in the environment decide (${keyNames.openai}, ${keyNames.anthropic}): with one key,
+its provider; with both, the one named by LLM_PROVIDER, or anthropic; without a key, a model of Ollama or LM Studio
+if one of them runs on this machine (SLUICE_LOCAL_MODELS=0: do not look), else the demo.
 
 Exit codes: 0 answered, 1 failed, 2 a wrong option or setting, 130 interrupted.`;
 }

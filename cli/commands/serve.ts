@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import * as z from 'zod';
 import { keyNames, providerNames } from '../chat/choose-provider.ts';
+import { presetNames } from '../../providers/openai/shared.ts';
 import type { AddCommand } from './command.ts';
 
 const optionsSchema = z.strictObject({
@@ -8,6 +9,7 @@ const optionsSchema = z.strictObject({
   host: z.string().optional(),
   config: z.string().optional(),
   provider: z.enum(providerNames).optional(),
+  preset: z.enum(presetNames).optional(),
   model: z.string().optional(),
   baseUrl: z.string().optional(),
   api: z.enum(['chat', 'responses']).optional(),
@@ -27,6 +29,7 @@ export const addServe: AddCommand = (program, terminal, done) => {
     .option('--host <address>', 'the address to listen on (default: HOST, or 127.0.0.1)')
     .option('--config <path>', 'a configuration (default: sluice.config.ts, if there is one)')
     .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
+    .addOption(new Option('--preset <name>', 'a service that speaks the API of OpenAI').choices(presetNames))
     .option('--model <name>', 'the model')
     .option('--base-url <url>', 'another server; without --provider, a server compatible with OpenAI')
     .addOption(

@@ -37,7 +37,8 @@ export function fakeTerminal({ tty = false, environment = {} }: FakeTerminalOpti
     input,
     output,
     errors: tty ? output : written(false),
-    environment,
+    // What runs on the machine of the tests is nobody's business.
+    environment: { SLUICE_LOCAL_MODELS: '0', ...environment },
     onInterrupt(listener) {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
