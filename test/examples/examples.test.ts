@@ -72,6 +72,8 @@ const prints: Record<string, RegExp> = {
   'streams.ts': /line {4}"second line"[\s\S]*tee {5}true[\s\S]*partial "First line/,
   'streams-reset.ts':
     /"Paris is the cap"\nscreen {2}""\n[\s\S]*reset {3}network\nscreen {2}""\n[\s\S]*is Paris\."\nsent {4}"Paris is "[\s\S]*failed {2}network/,
+  'ten-models.ts':
+    /^(?=[\s\S]*groq\/llama-3\.3-70b-versatile: Paris is)(?=[\s\S]*google\/gemini-3-flash: Paris is the capital of France\. \(20 tokens\))[\s\S]*10 models, 10 requests/,
   'tools.ts': /calculate\(\{"expression":"6 \* 7"\}\)\nThe tool calculate says: 42/,
   'weather-agent.ts':
     /find_city[\s\S]*error: The tool failed: There is no city Atlantis[\s\S]*Asking the station[\s\S]*60 tokens in 3 calls/,
