@@ -30,6 +30,8 @@ export const plan: Record<Size, Partial<Record<ScenarioId, ContestantId[]>>> = {
       'ai-sdk',
       'langchain',
       'mastra',
+      'sluice-aisdk',
+      'ai-sdk-model',
       'sluice-anthropic',
       'anthropic-sdk',
     ],

@@ -94,6 +94,20 @@ export const contestants = [
     does: '`runner.run(agent, ..., { stream: true })` over Chat Completions without tracing, `toTextStream()` read and `completed` awaited',
   },
   {
+    id: 'sluice-aisdk',
+    label: 'Sluice over a model of the AI SDK',
+    wire: 'chat',
+    packages: ['sluice', '@ai-sdk/openai'],
+    does: 'a `Pipeline` of `provider(aisdk(openai.chat(...)))` alone, its `executeStream()` read with `for await`',
+  },
+  {
+    id: 'ai-sdk-model',
+    label: 'a model of the AI SDK, by hand',
+    wire: 'chat',
+    packages: ['@ai-sdk/openai'],
+    does: '`openai.chat(...).doStream()`, its stream read with a reader',
+  },
+  {
     id: 'sluice-anthropic',
     label: 'Sluice, five middleware (Anthropic)',
     wire: 'messages',

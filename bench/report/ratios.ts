@@ -53,6 +53,7 @@ export const ratios: readonly Ratio[] = [
   beside('burst_vs_ai_sdk', 'burst', 'ai-sdk', 'Vercel AI SDK', 0.08),
   beside('burst_vs_mastra', 'burst', 'mastra', 'Mastra', 0.11),
   beside('anthropic_burst_vs_sdk', 'burst', 'anthropic-sdk', 'Anthropic SDK', 0.7, 'sluice-anthropic'),
+  beside('aisdk_burst_vs_model', 'burst', 'ai-sdk-model', 'its own `doStream()`', 1.15, 'sluice-aisdk'),
   beside('paced_vs_openai', 'paced', 'openai-sdk', 'OpenAI SDK', 0.45),
   beside('paced_vs_ai_sdk', 'paced', 'ai-sdk', 'Vercel AI SDK', 0.22),
   beside('paced_vs_langchain', 'paced', 'langchain', 'LangChain.js', 0.32),
