@@ -95,10 +95,10 @@ export const contestants = [
   },
   {
     id: 'sluice-aisdk',
-    label: 'Sluice over a model of the AI SDK',
+    label: 'aisdk() over a model of the AI SDK',
     wire: 'chat',
     packages: ['sluice', '@ai-sdk/openai'],
-    does: 'a `Pipeline` of `provider(aisdk(openai.chat(...)))` alone, its `executeStream()` read with `for await`',
+    does: '`aisdk(openai.chat(...))` without a pipeline, its stream read with `for await`',
   },
   {
     id: 'ai-sdk-model',

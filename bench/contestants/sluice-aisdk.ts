@@ -1,15 +1,14 @@
 import { createOpenAI } from '@ai-sdk/openai';
-import { Pipeline } from 'sluice';
 import { aisdk } from 'sluice/interop/aisdk';
-import { provider } from 'sluice/middleware';
+import { directCall } from 'sluice/testing';
 import { API_KEY, MODEL, PROMPT } from './reader.ts';
 import type { Open } from './reader.ts';
 
-export const open: Open = ({ baseURL, calls }) => {
+export const open: Open = ({ baseURL }) => {
   const model = aisdk(createOpenAI({ baseURL, apiKey: API_KEY }).chat(MODEL));
-  const pipeline = new Pipeline([provider(model)], { maxConcurrentExecutions: Math.max(100, calls) });
+  const request = { messages: [{ role: 'user' as const, content: PROMPT }], parameters: {} };
   return async function read(seen) {
-    for await (const chunk of pipeline.executeStream('user', PROMPT)) {
+    for await (const chunk of model.stream(request, directCall(request))) {
       if (chunk.type === 'content') seen(chunk.content);
     }
   };
