@@ -153,14 +153,14 @@ export class PartDecoder {
     const content = text(part['delta']) ?? '';
     this.#blockOf(this.#texts, part).characters += content.length;
     this.#count(content);
-    if (content !== '') out.push({ type: 'content', content });
+    if (content !== '') out.push({ type: 'content', content, call: 0 });
   }
 
   #thinkingDelta(part: Fields, out: StreamChunk[]): void {
     const content = text(part['delta']) ?? '';
     this.#blockOf(this.#thoughts, part).characters += content.length;
     this.#count(content);
-    if (content !== '') out.push({ type: 'thinking', content });
+    if (content !== '') out.push({ type: 'thinking', content, call: 0 });
   }
 
   #textEnd(part: Fields, out: StreamChunk[]): void {
@@ -263,8 +263,14 @@ export class PartDecoder {
     if (this.#reply !== undefined) this.#meter.checkEnd(this.#reply);
   }
 
+  /** Counts what comes, also what waits behind a call and is not metered yet. */
   #count(delta: unknown): void {
-    if (typeof delta === 'string') this.#characters += delta.length;
+    if (typeof delta !== 'string') return;
+    this.#characters += delta.length;
+    const { provider, limits } = this.#context;
+    if (this.#characters <= limits.maxOutputCharacters) return;
+    const message = `The output exceeds limits.maxOutputCharacters (${limits.maxOutputCharacters}).`;
+    throw new SluiceError('protocol', message, { provider, retryable: false });
   }
 
   /** Warns once of each kind of part that is left out. */

@@ -65,7 +65,7 @@ describe('the end of a reply', () => {
   ])('%s is an error, and what came is kept', async (_name, parts, code, retryable) => {
     const { chunks, error } = await answer(...said('Hi'), ...parts);
     expect(error).toMatchObject({ code, retryable, provider: 'fake' });
-    expect(chunks).toEqual([{ type: 'content', content: 'Hi' }]);
+    expect(chunks).toMatchObject([{ type: 'content', content: 'Hi' }]);
   });
 
   test('a reply without any output is truncated', async () => {
@@ -161,6 +161,12 @@ describe('tool calls', () => {
     expect(chunks[1]).not.toHaveProperty('invalid');
   });
 
+  test('that wait for the finish reason do not let a reply grow without bound', async () => {
+    const model = fakeModel([[call('a', ''), ...said('x'.repeat(2_000)), FINISH]]);
+    const { error } = await outcomeOf(aisdk(model, { limits: { maxOutputCharacters: 1_000 } }));
+    expect(error).toMatchObject({ code: 'protocol', retryable: false });
+  });
+
   test('that the provider ran come with their results, and previews are progress', async () => {
     const ran = { providerExecuted: true, providerMetadata: { fake: { id: 'ws_1' } } };
     const result = { type: 'tool-result', toolCallId: 'a', toolName: 'look' };
@@ -223,7 +229,7 @@ describe('other parts', () => {
       FINISH,
     );
     expect(error).toBeUndefined();
-    expect(chunks).toEqual([{ type: 'content', content: 'Hi' }]);
+    expect(chunks).toMatchObject([{ type: 'content', content: 'Hi' }]);
     expect(call.warnings).toEqual([
       'fake: the model sent a part of the unknown type hologram, it is left out',
       'fake: the model sent a request to approve a tool that it runs itself, which cannot be answered here, it is left out',
