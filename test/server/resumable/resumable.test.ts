@@ -211,6 +211,33 @@ describe('R63 a second reader', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('reads each chunk once from a log whose pages begin before what was asked for', async () => {
+    const stage = new Stage();
+    const log = memoryLog();
+    const read = log.read.bind(log);
+    // A log may keep appends together, and gives whole entries.
+    log.read = async (key, options) => {
+      const page = await read(key, { ...options, after: 0 });
+      const chunks = page?.entries.flatMap((entry) => entry.chunks) ?? [];
+      const [first] = page?.entries ?? [];
+      if (page === undefined || first === undefined || chunks.length <= options.after) return page;
+      return { ...page, entries: [{ ...first, chunks }] };
+    };
+    const model = new Model().give(texts('a '));
+    const one = stage.process(model.middleware, { log });
+    const two = stage.process(says('never'), { log });
+    const first = reading(one.runs.stream(session, 'hi', { turnId: 't' }));
+    await tick();
+    const there = reading(await streamIn(two.runs.join(session)));
+    await tick();
+    model.give(texts('b ', 'c '));
+    await tick();
+    model.give(texts('d'), stop());
+    await tick(1_000);
+    expect([first.text, there.text]).toEqual(['a b c d', 'a b c d']);
+    expect(there.items.map((item) => item.type !== 'start' && item.position)).toEqual([false, 1, 2, 3, 4, 5]);
+  });
+
   test('the same turn sent again joins: one call of the model, one message in the session', async () => {
     const stage = new Stage();
     const model = new Model().give(texts('a '));
