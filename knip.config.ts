@@ -10,6 +10,7 @@ const config: KnipConfig = {
     'test/**/*.test.ts',
     // Run in a process of its own.
     'scripts/pack.ts',
+    'scripts/locked.ts',
     'scripts/mutate/{sample,vitest.config}.ts',
     'test/performance/{count,heap}.ts',
     'test/middleware/shared/process.ts',

@@ -73,11 +73,11 @@ await onPostgres('A server on PostgreSQL', ({ database, pool }) => {
         expect((await ask(at, `/conversations/${id}/fork?org_id=${id}`, {})).status).toBe(201);
         expect((await ask(at, `/conversations?org_id=${id}&cursor=${id}`)).status).toBe(400);
       }
-      await log.close();
       expect(statements.length).toBeGreaterThan(HOSTILE.length * 10);
       expect(statements.filter((statement) => statement.includes('canary'))).toEqual([]);
     } finally {
       spy.mockRestore();
+      await log.close();
     }
     const tables = await database
       .pool()
