@@ -330,7 +330,7 @@ describe.each(routes)('%s', (_name, method, path) => {
     const made = { input: 'Hi', conversation_id: id, turn_id: id };
     await statusOf({ path: '/api/v1/agent/run', method: 'POST', body: JSON.stringify(made) });
     const status = await statusOf({ path: withId(path, id), method, body, as: BOB });
-    // A page that asks for the stream of a chat where nothing runs gets nothing.
+    // A page that asks for the stream of a chat gets nothing if nothing runs in it.
     expect([204, 400, 403, 404]).toContain(status);
     const own = await statusOf({ path: withId('/api/v1/conversations/:id', id), method: 'GET' });
     expect(own).toBe(200);

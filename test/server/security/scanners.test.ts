@@ -94,7 +94,7 @@ describe('S15 the server scans in linear time', () => {
   test.each(HOSTILE)(
     'what a model says, and messages of a socket, with %s',
     async (_what, text) => {
-      const { server } = stage([{ text, batchSize: 1 }, { text: 'Hi' }], {
+      const { server } = stage([{ text: [text] }, { text: 'Hi' }], {
         auth: false,
         maxBodyBytes: 10_000_000,
       });
