@@ -17,7 +17,7 @@ const ofThePackage = ['test/package/**', 'test/examples/**', 'test/docs/**', 'te
  */
 const slow = [
   'test/browser/**',
-  'test/cli/{process,pseudo-terminal,session}.test.ts',
+  'test/cli/{process,pseudo-terminal,services,session}.test.ts',
   'test/cli/serve/{process,services}.test.ts',
   'test/deploy/**',
   'test/faults/**',
@@ -30,9 +30,11 @@ const slow = [
   'test/providers/{contract,recordings-by-byte,valid-histories}.test.ts',
   'test/server/openai/frameworks.test.ts',
   'test/providers/wire/transport/{proxy,transport,http2/*}.test.ts',
+  'test/server/callers/{cluster,redis-callers}.test.ts',
   'test/server/log/{redis,postgres}/**',
   'test/server/resumable/services/**',
   'test/server/moves/**',
+  'test/server/security/{redis-keys,scanners,sql}.test.ts',
   'test/session/{model,store-model}.test.ts',
   'test/soak/**',
   'test/stores/**',
