@@ -5,6 +5,7 @@ import { endOfLost, endOfStopped } from './ends.ts';
 import type { Settings } from './options.ts';
 import { keptRequest } from './run-request.ts';
 import type { RunRequest } from './run-request.ts';
+import { TakeoverBudget } from './takeover-budget.ts';
 
 /** What it needs to take a turn over. */
 export interface TakerHost {
@@ -20,6 +21,7 @@ export interface TakerHost {
 /** Does what is to be done about streams whose lease is over: each once at a time in this process, whoever asks. */
 export class OwnerLost {
   readonly #host: TakerHost;
+  readonly #budget = new TakeoverBudget();
   readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(host: TakerHost) {
@@ -43,13 +45,27 @@ export class OwnerLost {
     const { log, leaseMs, graceMs } = this.#host.settings;
     const { stop, start } = page;
     const request = stop === undefined ? this.#requestFor(page) : undefined;
-    if (request === undefined) {
+    // It has been taken over before, and its process died, too.
+    const isAgain = page.takeovers > 0 && page.released !== true;
+    if (request === undefined || (isAgain && !this.#budget.take())) {
       await log.settle(key, stop === undefined ? endOfLost() : endOfStopped(stop, 'finder'), { graceMs });
       return;
     }
-    if (this.#host.isClosing()) return;
-    const opened = await log.open(key, start, { leaseMs, graceMs, takeOver: true });
-    if (opened.as === 'owner') this.#host.begin(key, start, opened, request);
+    let isTaken = false;
+    try {
+      if (this.#host.isClosing()) return;
+      const opened = await log.open(key, start, { leaseMs, graceMs, takeOver: true });
+      if (opened.as !== 'owner') return;
+      isTaken = true;
+      this.#host.begin(key, start, opened, request);
+    } finally {
+      if (isAgain && !isTaken) this.#budget.giveBack();
+    }
+  }
+
+  /** A run of this process has completed. */
+  completed(): void {
+    this.#budget.succeeded();
   }
 
   /** What to run if the turn may be taken over. */

@@ -295,11 +295,13 @@ class Runs implements AsyncDisposable {
   #begin(key: StreamKey, start: LoggedStart, opened: OpenedOwner, stream: () => PipelineStream): void {
     const { log, storeWaitMs, orphanMs, coalesceMs = log.coalesceMs ?? 0 } = this.#settings;
     const { onEnd, keepTrace: keepsTrace } = this.#settings;
-    const ended = (end: SentEnd): void =>
+    const ended = (end: SentEnd): void => {
+      if (end.outcome === 'completed') this.#ownerLost.completed();
       guarded(
         () => onEnd?.(start, end, key),
         () => undefined,
       );
+    };
     const run = new Run({
       log,
       key,
