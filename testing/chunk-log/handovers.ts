@@ -9,7 +9,7 @@ import { startOf, textOf, texts, written } from './stage.ts';
 /** All of them: other cases may use the same database. */
 const MOST = 100_000;
 
-/** Whether the log tells of a stream as one without an owner. */
+/** Whether the log lists a stream as one without an owner. */
 async function isUnowned(log: ChunkLog, key: StreamKey, graceMs = 0): Promise<boolean> {
   const keys = await log.unowned({ graceMs, most: MOST });
   return keys.some(({ owner, id }) => owner === key.owner && id === key.id);
@@ -74,7 +74,7 @@ export const handoverCases: readonly LogCase[] = [
     },
   },
   {
-    name: 'tells of the streams without an owner, and of no other one',
+    name: 'lists the streams without an owner, and no other one',
     async run({ log, other, key }) {
       await own(log, key('alive'));
       const ended = await own(log, key('ended'), { leaseMs: TINY_MS });
@@ -82,7 +82,7 @@ export const handoverCases: readonly LogCase[] = [
       await own(log, key('dead'), { leaseMs: TINY_MS });
       await leaseOver(log, key('dead'));
       assert.equal(await isUnowned(other, key('alive')), false);
-      // The call before may have told of it already.
+      // The call before may have listed it already.
       await eventually(async () => ((await isUnowned(other, key('dead'))) ? true : undefined));
       assert.equal(await isUnowned(other, key('ended')), false);
       assert.equal(await other.settle(key('dead'), lost, { graceMs: 0 }), true);
@@ -90,7 +90,7 @@ export const handoverCases: readonly LogCase[] = [
     },
   },
   {
-    name: 'tells of a stream that was given up, whatever the grace, and of one whose lease is over only after it',
+    name: 'lists a stream that was given up, whatever the grace, and one whose lease is over only after it',
     async run({ log, other, key }) {
       await own(log, key('dead'), { leaseMs: 1 });
       await leaseOver(log, key('dead'));
@@ -104,7 +104,7 @@ export const handoverCases: readonly LogCase[] = [
     },
   },
   {
-    name: 'tells of as many streams as were asked for at most, and of the rest after that',
+    name: 'lists as many streams as were asked for at most, and the rest after that',
     async run({ log, other, key }) {
       const ids = ['a', 'b', 'c'];
       for (const id of ids) await own(log, key(id), { leaseMs: 1 });
@@ -115,7 +115,7 @@ export const handoverCases: readonly LogCase[] = [
         assert.ok(keys.length <= 1);
         for (const one of keys) {
           if (one.owner === key().owner) found.add(one.id);
-          // Those of other cases are theirs to end, but they must not stand in the way.
+          // Those of other cases are theirs to end, but they must not hide those of this case.
           if (one.owner === key().owner) await other.settle(one, lost, { graceMs: 0 });
         }
         if (keys.length === 1 && keys[0]?.owner !== key().owner) return true;

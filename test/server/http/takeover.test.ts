@@ -7,7 +7,7 @@ import type { ServerOptions, SluiceServer } from 'sluice/server';
 import { memoryLog } from 'sluice/server/chunk-log';
 import { eventsOf } from '../support.ts';
 
-/** Says whose turn it is, and with what, and goes on for ever if it is to. */
+/** Says whose turn it is, and with what, and goes on forever if it is to. */
 function tells(hangs: boolean): Middleware {
   return async function* tells(context) {
     const what = [RequestCaller, RequestContext, ToolLimits].map((key) => context.get<unknown>(key) ?? null);
