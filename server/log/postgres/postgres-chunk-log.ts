@@ -21,6 +21,7 @@ import { marksOf } from '../marks.ts';
 import { leaseLost, sessionOf } from '../refusals.ts';
 import { HINT_MS, PAGE_CHUNKS } from '../retention.ts';
 import { nameOf } from '../watchers.ts';
+import { WatchedStarts } from '../watched-starts.ts';
 import type { Watched } from '../watchers.ts';
 import { appendStatements } from './append-statement.ts';
 import type { AppendStatement, AppendStatements, AppendValues } from './append-statement.ts';
@@ -29,7 +30,6 @@ import { Notes } from './notes.ts';
 import { openStream } from './open-stream.ts';
 import { plainText, storedText } from './plain-text.ts';
 import * as row from './rows.ts';
-import type { KnownStart } from './rows.ts';
 import { logStatements } from './statements.ts';
 import type { LogStatements } from './statements.ts';
 import { stopStream } from './stop-stream.ts';
@@ -72,8 +72,7 @@ export class PostgresChunkLog implements ChunkLog {
   readonly #process = crypto.randomUUID().replaceAll('-', '');
   /** Which numbers each owner of this process has marks for. */
   readonly #valid = new WeakMap<StreamLease, ReadonlySet<number>>();
-  /** The starts of streams for which somebody waits. They may be large, and never change. */
-  readonly #starts = new Map<string, KnownStart>();
+  readonly #starts: WatchedStarts;
   readonly #notes = new Notes();
   #sweptAt = performance.now();
   #sweeping: Promise<unknown> | undefined;
@@ -92,6 +91,7 @@ export class PostgresChunkLog implements ChunkLog {
       (payload) => this.#tellMyself(payload),
     );
     this.#hints = new Hints(this.#listener, settings.pollMs);
+    this.#starts = new WatchedStarts(this.#hints);
     // An idle connection has broken. The pool opens another one, and if it cannot, the next statement reports it.
     if (settings.own) settings.pool.on('error', () => undefined);
   }
@@ -158,17 +158,15 @@ export class PostgresChunkLog implements ChunkLog {
   async read(key: StreamKey, options: ReadOptions): Promise<Page | undefined> {
     const place = placeOf(key);
     const { after, most = PAGE_CHUNKS, presentMs } = options;
-    const name = nameOf(key);
-    const watches = this.#hints.watchers.has(key, 'chunks');
-    const known = this.#starts.get(name);
+    const watches = this.#starts.isRead(key);
+    const known = this.#starts.get(key);
     const found = await this.#call('read', async (call) => {
       // Before the read: what is appended after it then causes a hint.
       await this.#note(call, key, presentMs, watches);
       const values = [...place, after, most, known?.base ?? null];
       return row.pageOf(await call.anyones(row.pageRow, this.#statements.read, values), known);
     });
-    if (found !== undefined && watches && this.#hints.watchers.has(key, 'chunks'))
-      this.#starts.set(name, found.known);
+    if (found !== undefined && watches) this.#starts.keep(key, found.known);
     return found?.page;
   }
 
@@ -206,11 +204,7 @@ export class PostgresChunkLog implements ChunkLog {
   }
 
   watch(key: StreamKey, what: Watched, wake: () => void): () => void {
-    const end = this.#hints.watch(key, what, wake);
-    return () => {
-      end();
-      if (!this.#hints.watchers.has(key, 'chunks')) this.#starts.delete(nameOf(key));
-    };
+    return this.#starts.watch(key, what, wake);
   }
 
   async running(session: StreamKey): Promise<string[]> {

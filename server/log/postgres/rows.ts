@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { MalformedRowError } from '../../../stores/postgres/shared.ts';
 import type { SentEnd } from '../../stream/parts.ts';
-import type { Appended, Entry, LoggedStart, Page } from '../chunk-log.ts';
+import type { Appended, Entry, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
 import { resetsOfMarks } from '../marks.ts';
 import { endOfText, startOfText } from '../record-text.ts';
+import type { KnownStart } from '../watched-starts.ts';
 import { plainText } from './plain-text.ts';
 
 const text = z.string();
@@ -71,12 +72,6 @@ const state = z.tuple([
   text,
   z.boolean(),
 ]);
-
-/** The start of a stream, and its key in the database. */
-export interface KnownStart {
-  base: string;
-  start: LoggedStart;
-}
 
 /** What an append answers. */
 export function appendedOf({ next, now, unread, stop }: z.output<typeof appendedRow>): Appended {

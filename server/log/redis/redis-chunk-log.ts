@@ -19,11 +19,12 @@ import { Hints } from '../hints.ts';
 import { marksOf } from '../marks.ts';
 import { leaseLost, otherFingerprint, sessionOf } from '../refusals.ts';
 import { HINT_MS, PAGE_CHUNKS } from '../retention.ts';
+import { WatchedStarts } from '../watched-starts.ts';
 import type { Watched } from '../watchers.ts';
 import { Indexes } from './indexes.ts';
 import { LogKeys, keyOfMember, memberOf } from './keys.ts';
 import { appendedOf, openedOf, pageOf, wordOf } from './replies.ts';
-import type { AppendReply, KnownStart } from './replies.ts';
+import type { AppendReply } from './replies.ts';
 import { ADD_RUNNING, APPEND, FORGET, OPEN, READ, RELEASE, REMOVE, SETTLE, STOP } from './scripts.ts';
 import { Subscription } from './subscription.ts';
 
@@ -56,8 +57,7 @@ export class RedisChunkLog implements ChunkLog {
   readonly #valid = new WeakMap<StreamLease, ReadonlySet<number>>();
   /** The sessions of the streams that this process owns. */
   readonly #sessions = new WeakMap<StreamLease, StreamKey>();
-  /** The starts of streams for which somebody waits. They may be large, and never change. */
-  readonly #starts = new Map<string, KnownStart>();
+  readonly #starts: WatchedStarts;
   /** Whether the keys of a stream and of an index cannot be in one script. Known after the first script that is refused. */
   #split = false;
 
@@ -74,6 +74,7 @@ export class RedisChunkLog implements ChunkLog {
       () => this.#hints,
     );
     this.#hints = new Hints(this.#subscription, settings.pollMs);
+    this.#starts = new WatchedStarts(this.#hints);
   }
 
   async open(key: StreamKey, start: LoggedStart, options: OpenOptions): Promise<Opened> {
@@ -129,9 +130,8 @@ export class RedisChunkLog implements ChunkLog {
   async read(key: StreamKey, options: ReadOptions): Promise<Page | undefined> {
     checkStreamKey(key);
     const { after, most = PAGE_CHUNKS, presentMs = 0 } = options;
-    const member = memberOf(key);
-    const known = this.#starts.get(member);
-    const watches = this.#hints.watchers.has(key, 'chunks');
+    const known = this.#starts.get(key);
+    const watches = this.#starts.isRead(key);
     const args = [
       String(after),
       String(most),
@@ -144,8 +144,7 @@ export class RedisChunkLog implements ChunkLog {
     const found = await this.#call('read', async (call) =>
       pageOf(await this.#server.run(call, READ, { keys, args }), after, known),
     );
-    if (found !== undefined && watches && this.#hints.watchers.has(key, 'chunks'))
-      this.#starts.set(member, found.known);
+    if (found !== undefined && watches) this.#starts.keep(key, found.known);
     return found?.page;
   }
 
@@ -183,11 +182,7 @@ export class RedisChunkLog implements ChunkLog {
   }
 
   watch(key: StreamKey, what: Watched, wake: () => void): () => void {
-    const end = this.#hints.watch(key, what, wake);
-    return () => {
-      end();
-      if (!this.#hints.watchers.has(key, 'chunks')) this.#starts.delete(memberOf(key));
-    };
+    return this.#starts.watch(key, what, wake);
   }
 
   async running(session: StreamKey): Promise<string[]> {

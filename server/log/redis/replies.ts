@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { UnknownFormError } from '../../../stores/redis/shared.ts';
 import type { SentEnd } from '../../stream/parts.ts';
-import type { Appended, Entry, LoggedStart, OpenedOwner, Page } from '../chunk-log.ts';
+import type { Appended, Entry, OpenedOwner, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
 import { resetsOfMarks } from '../marks.ts';
 import { endOfText, startOfText } from '../record-text.ts';
+import type { KnownStart } from '../watched-starts.ts';
 
 const text = z.string();
 const texts = z.array(text);
@@ -58,12 +59,6 @@ export function appendedOf(reply: unknown): AppendReply {
   if (word === 'rest') return { word, next: Number(next) };
   const appended = { next: Number(next), at: Number(at), unreadMs: Number(unread), ...stopOf(stop) };
   return { word: 'kept', appended, extended: extended === '1' };
-}
-
-/** The start of a stream, and the base that says whether another read has found the same stream. */
-export interface KnownStart {
-  base: string;
-  start: LoggedStart;
 }
 
 /** Reads the answer of `READ`; undefined if there is no stream. The start is in it unless the caller knows it. */
