@@ -46,6 +46,8 @@ export interface EncoderOptions {
   verbatim?: boolean;
   /** UI message stream: the client has the message so far, so what is said again is left out. */
   continues?: UiContinued;
+  /** UI message stream: files of more than 256 kB are told as addresses of the server. Default: all are data URLs. */
+  files?: UiFiles;
   /** AG-UI: the conversation, the run, and the messages that the client has. */
   run?: AgUiRun;
 }
@@ -58,6 +60,12 @@ export interface UiContinued {
   calls: ReadonlySet<string>;
   /** The ids of the calls that the client has denied. */
   denied: ReadonlySet<string>;
+}
+
+/** Where the server gives the files of a stream: the address is `before`, the id of the stream, `/`, the position of the chunk, and `after`. */
+export interface UiFiles {
+  before: string;
+  after: string;
 }
 
 /** AG-UI: what a client says of its run. */

@@ -1,5 +1,5 @@
 import { isVoided } from '../../src/index.ts';
-import type { ContentChunk, FinishReason, ResetChunk } from '../../src/index.ts';
+import type { ContentChunk, FileChunk, FinishReason, ResetChunk } from '../../src/index.ts';
 import type { SentChunk, SentEnd, SentStart } from '../stream/parts.ts';
 import { pageOf } from './citations.ts';
 import { endingOf } from './ending.ts';
@@ -23,6 +23,9 @@ export const uiMessageFormat: Format = {
   error: plainErrorBody,
 };
 
+/** 256 kB, in base64. */
+const MAX_INLINE_CHARACTERS = (256 * 1024 * 4) / 3;
+
 const DONE: Frame = { data: '[DONE]' };
 
 class UiMessageEncoder implements Encoder {
@@ -31,6 +34,7 @@ class UiMessageEncoder implements Encoder {
   readonly #tools: UiTools;
   /** A reset could not be shown: the stream has ended. */
   #isOver = false;
+  #turnId = '';
 
   constructor(options: EncoderOptions) {
     this.#options = options;
@@ -39,6 +43,7 @@ class UiMessageEncoder implements Encoder {
 
   /** The id of the turn may be that of the user's message, so it is not the reply's. */
   start({ turnId }: SentStart): Frame[] {
+    this.#turnId = turnId;
     return framed([{ type: 'start', messageId: this.#options.continues?.messageId ?? `reply-${turnId}` }]);
   }
 
@@ -95,14 +100,24 @@ class UiMessageEncoder implements Encoder {
         break;
       }
       case 'file': {
-        const url = chunk.url ?? `data:${chunk.mediaType};base64,${chunk.data ?? ''}`;
-        if (!isKnown) this.#parts.whole({ type: 'file', mediaType: chunk.mediaType, url }, chunk.call, out);
+        const { mediaType } = chunk;
+        if (!isKnown)
+          this.#parts.whole({ type: 'file', mediaType, url: this.#urlOf(chunk, position) }, chunk.call, out);
         break;
       }
       case 'reset':
         this.#reset(chunk, out);
         break;
     }
+  }
+
+  /** A page keeps its messages and sends them again with each request, so a large file is not part of them. */
+  #urlOf({ url, data = '', mediaType }: FileChunk, position: number): string {
+    const { files } = this.#options;
+    if (url !== undefined) return url;
+    if (files === undefined || data.length <= MAX_INLINE_CHARACTERS)
+      return `data:${mediaType};base64,${data}`;
+    return `${files.before}${encodeURIComponent(this.#turnId)}/${position}${files.after}`;
   }
 
   #content(chunk: ContentChunk & { call: number }, position: number, out: UiChunk[]): void {

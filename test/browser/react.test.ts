@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
 import { manualGate } from 'sluice/testing';
@@ -15,6 +17,25 @@ const reply = (page: Page): Locator => page.locator('li[data-role=assistant]');
 async function say(page: Page, text: string): Promise<void> {
   await page.getByLabel('draft').fill(text);
   await press(page, 'send');
+}
+
+/** A square image of random points, which no compression makes smaller. */
+function noisePng(size: number): Buffer {
+  const rows = Array.from({ length: size }, () => [Buffer.from([0]), randomBytes(size * 3)]).flat();
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(size, 0);
+  header.writeUInt32BE(size, 4);
+  header.set([8, 2], 8);
+  const block = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(data.length, 0);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const start = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+  const pixels = block('IDAT', deflateSync(Buffer.concat(rows)));
+  return Buffer.concat([start, block('IHDR', header), pixels, block('IEND', Buffer.alloc(0))]);
 }
 
 describe.skipIf(!hasChromium())('useSluice in a page', () => {
@@ -136,6 +157,26 @@ describe.skipIf(!hasChromium())('useChat of the AI SDK in a page', () => {
     await inState(page, 'ready');
     expect(stage.ran).toEqual([REFUND.arguments]);
     expect(await page.locator('#error').innerText()).toBe('');
+  });
+
+  test('shows an image that is too large for its messages from the server, and goes on after it', async () => {
+    const data = noisePng(400).toString('base64');
+    const made = {
+      chunks: [{ type: 'file' as const, mediaType: 'image/png', data }],
+      finishReason: 'stop' as const,
+    };
+    await using stage = await browserStage([made, 'More.'], {}, 'use-chat');
+    await using opened = await open(`${stage.url}/test`);
+    const { page, problems } = opened;
+    await press(page, 'send');
+    const image = reply(page).getByAltText('made');
+    await image.waitFor();
+    expect(await image.getAttribute('src')).toMatch(/^\/api\/chat\/files\//);
+    await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(400);
+    await inState(page, 'ready');
+    await press(page, 'send');
+    await reply(page).getByText('More.').waitFor();
+    expect(problems).toEqual([]);
   });
 
   test('that is loaded again gets the whole message of the turn that runs', async () => {

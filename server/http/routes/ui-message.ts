@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { UiFiles } from '../../formats/format.ts';
 import { uiMessageFormat } from '../../formats/ui-message.ts';
 import { isRecord } from '../../requests/read.ts';
 import { RequestError } from '../../requests/request-error.ts';
@@ -7,18 +8,38 @@ import { id, idInPath, ownerOf, parsed } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { answerStream } from '../respond.ts';
 import type { ServerApp, Service } from '../service.ts';
+import { streamFile } from '../stream-file.ts';
 import type { TurnRequest } from '../turns.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { readCompatible } from './compatible.ts';
 import { answerRead, cursorOf } from '../answer-read.ts';
 
-const extra = z.object({ pipeline: z.string().optional(), org_id: id.optional() });
+const extra = z.object({
+  pipeline: z.string().optional(),
+  org_id: id.optional(),
+  /** The page sends its credentials with its images, so that large files may be addresses of the server. */
+  file_urls: z.boolean().optional(),
+});
 
 /** A request that comes back has no body: its query says what the page has. */
 const resumed = z.object({
   version: z.literal(['5', '6', '7']).transform(versionOf).optional(),
   pipeline: z.string().optional(),
+  file_urls: z.literal('true').optional(),
 });
+
+const filePlace = z.object({
+  stream: z.string().max(500),
+  position: z.string().regex(/^\d{1,9}$/, 'give a number'),
+});
+
+const FILES = '/api/chat/files/';
+
+/** Where a page finds the files of its streams. */
+function filesOf(organization: string | undefined): UiFiles {
+  const after = organization === undefined ? '' : `?org_id=${encodeURIComponent(organization)}`;
+  return { before: FILES, after };
+}
 
 function versionOf(text: '5' | '6' | '7'): 5 | 6 | 7 {
   return text === '5' ? 5 : text === '6' ? 6 : 7;
@@ -46,9 +67,11 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
       ...(request.action === 'edit' && key !== undefined && { edit: await editedId(served, key, body) }),
       options: { ...request.options, values: [RequestCaller.with(c.var.caller)] },
     };
+    // Only a stream with a log has its files later.
+    const hasFiles = asked.file_urls === true && (turn.isNamed || settings.resumable);
     return answerStream(c, service, service.turns.start(turn, c.var.place), {
       format: uiMessageFormat,
-      encoder: request.encoder,
+      encoder: { ...request.encoder, ...(hasFiles && { files: filesOf(asked.org_id) }) },
       id: turn.turnId,
     });
   });
@@ -56,13 +79,23 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
   app.get('/api/chat/:id/stream', async (c) => {
     const session = { owner: ownerOf(c, service, c.req.query('org_id')), id: idInPath(c) };
     const after = cursorOf(c);
-    const { version, pipeline } = parsed(resumed, c.req.query());
+    const { version, pipeline, file_urls: hasFiles } = parsed(resumed, c.req.query());
     const clientTools = new Set(table.named(pipeline).clientTools);
     const answer = await runs.join(session, { after });
     return answerRead(c, service, answer, {
       ...{ format: uiMessageFormat, include: new Set<string>(), after, none: 204 },
-      encoder: { clientTools, ...(version !== undefined && { version }) },
+      encoder: {
+        clientTools,
+        ...(version !== undefined && { version }),
+        ...(hasFiles === 'true' && { files: filesOf(c.req.query('org_id')) }),
+      },
     });
+  });
+
+  app.get(`${FILES}:stream/:position`, (c) => {
+    const { stream, position } = parsed(filePlace, c.req.param());
+    const key = { owner: ownerOf(c, service, c.req.query('org_id')), id: stream };
+    return streamFile(runs, key, Number(position));
   });
 }
 

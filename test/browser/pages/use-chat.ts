@@ -7,7 +7,7 @@ import { createRoot } from 'react-dom/client';
 function App(): ReactNode {
   const { messages, status, sendMessage, stop, error, resumeStream, addToolApprovalResponse } = useChat({
     id: 'chat-1',
-    transport: new DefaultChatTransport({ api: '/api/chat', body: { version: 7 } }),
+    transport: new DefaultChatTransport({ api: '/api/chat', body: { version: 7, file_urls: true } }),
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
   });
   return h(
@@ -25,6 +25,7 @@ function App(): ReactNode {
           parts.map((part, at) => {
             if (part.type === 'text' || part.type === 'reasoning')
               return h('span', { key: at, 'data-type': part.type }, part.text);
+            if (part.type === 'file') return h('img', { key: at, alt: 'made', src: part.url });
             if (part.type !== 'dynamic-tool') return null;
             const { approval } = part;
             return h(
