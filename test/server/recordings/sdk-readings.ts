@@ -54,7 +54,7 @@ async function readChat({ url, tools, stream }: Asked): Promise<SdkReading> {
   // The accumulator keeps the last piece of a field that it does not know.
   let thinking = '';
   running.on('chunk', ({ choices }) => {
-    const delta = Object(choices[0]?.delta);
+    const delta = Object(choices[0]?.delta) as { reasoning_content?: string; reasoning?: string };
     thinking += delta.reasoning_content ?? delta.reasoning ?? '';
   });
   let usage: OpenAI.CompletionUsage | undefined;
@@ -62,7 +62,7 @@ async function readChat({ url, tools, stream }: Asked): Promise<SdkReading> {
   const { choices } = await running.finalChatCompletion().catch((error: unknown) => {
     const { currentChatCompletionSnapshot: snapshot } = running;
     // It throws for an answer that is not whole, but has it.
-    if (error instanceof OpenAI.APIError || snapshot?.choices[0]?.finish_reason == null) throw error;
+    if (error instanceof OpenAI.APIError || !snapshot?.choices[0]?.finish_reason) throw error;
     return snapshot;
   });
   const [choice] = choices;
@@ -114,7 +114,7 @@ async function readResponses({ url, tools, stream }: Asked): Promise<SdkReading>
     incomplete_details: incomplete,
     error,
   } = stream ? await client.responses.stream(body).finalResponse() : await client.responses.create(body);
-  if (error != null || status === 'failed') return { failed: true };
+  if (error || status === 'failed') return { failed: true };
   const parts = output.flatMap((item) => (item.type === 'message' ? item.content : []));
   return {
     text: parts.map((part) => (part.type === 'output_text' ? part.text : '')).join(''),
