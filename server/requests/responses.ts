@@ -147,8 +147,25 @@ function addTools(
           ...(namespace !== undefined && { namespace }),
           ...(type === 'custom' && { takesText: true }),
         });
-    } else if (settings.hostedTools?.includes(type) === true) found.hosted.push(fields);
+    } else if (settings.hostedTools?.includes(type) === true) {
+      // Its calls have a form of their own, which does not reach the client: the answer would be empty.
+      if (isClientRun(type, fields))
+        throw fieldError(`${where}.type`, 'a tool that the client runs is given as function or custom');
+      found.hosted.push(fields);
+    }
   });
+}
+
+/** Tools that OpenAI's API defines and the client runs. */
+const CLIENT_RUN: ReadonlySet<string> = new Set([
+  ...['apply_patch', 'computer', 'computer_use_preview', 'local_shell'],
+]);
+
+/** A shell runs in a container of the API, unless it is said to be the client's. */
+function isClientRun(type: string, { environment }: Fields): boolean {
+  return (
+    CLIENT_RUN.has(type) || (type === 'shell' && isRecord(environment) && environment['type'] === 'local')
+  );
 }
 
 function definitionIn(format: unknown): unknown {

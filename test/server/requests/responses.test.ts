@@ -225,3 +225,17 @@ describe('a request to Responses', () => {
     expect(refused(fields, settings)).toBe(field);
   });
 });
+
+it.each([{ type: 'apply_patch' }, { type: 'shell', environment: { type: 'local' } }])(
+  'a tool that the client would run in a form of its own is refused, and not asked for: %j',
+  (tool) => {
+    const hostedTools = ['apply_patch', 'shell'];
+    const parse = (one: object) => parseResponse({ model: 'm', input: 'Hi', tools: [one] }, { hostedTools });
+    expect(() => parse(tool)).toThrow(
+      'tools[0].type: a tool that the client runs is given as function or custom',
+    );
+    expect(parse({ type: 'shell' }).options.parameters?.providerOptions).toEqual({
+      openai: { tools: [{ type: 'shell' }] },
+    });
+  },
+);
