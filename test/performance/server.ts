@@ -128,7 +128,7 @@ async function counted(each: number, chunks: number): Promise<Counts> {
 }
 
 async function perChunkAndRequest(): Promise<object> {
-  await requests(300, 20);
+  await requests(100, 20);
   const few = await counted(100, 10);
   const many = await counted(100, 60);
   const chunk = (key: keyof Counts): number => (many[key] - few[key]) / (100 * 50);
@@ -141,7 +141,7 @@ async function perChunkAndRequest(): Promise<object> {
 }
 
 async function survivors(): Promise<object> {
-  await requests(300, 20);
+  await requests(100, 20);
   await collect();
   await collect();
   const before = process.memoryUsage().heapUsed;
@@ -153,7 +153,7 @@ async function survivors(): Promise<object> {
 }
 
 async function held(): Promise<number> {
-  await requests(300, 20);
+  await requests(100, 20);
   const open = 500;
   const sockets = await Promise.all(
     Array.from(
