@@ -15,6 +15,8 @@ import { logError } from './log-error.ts';
 import { stopTurn } from './stop-turn.ts';
 import { parseJson } from './read-json.ts';
 import type { ServerContext, Service } from './service.ts';
+import { socketOf } from './socket-of.ts';
+import type { SessionSocket } from './socket-of.ts';
 import type { TurnRequest } from './turns.ts';
 
 /** How long a socket may be silent without a turn that runs, in milliseconds. */
@@ -62,6 +64,7 @@ export class SocketSession {
   #pings: ReturnType<typeof setInterval> | undefined;
   #hasAnswered = true;
   #socket: (SocketLike & Partial<PingingSocket>) | undefined;
+  #session: SessionSocket | undefined;
 
   constructor(
     c: ServerContext,
@@ -89,8 +92,10 @@ export class SocketSession {
   }
 
   #opened(socket: WSContext): void {
-    if (this.#socket !== undefined || !isSocket(socket.raw)) return;
-    this.#socket = socket.raw;
+    if (this.#session !== undefined) return;
+    this.#session = socketOf(socket.raw);
+    if (this.#session === undefined) return;
+    this.#socket = this.#session.socket;
     this.#service.metrics.sockets.add({}, 1);
     this.#idle.start(IDLE_MS);
     const { ping, on } = this.#socket;
@@ -111,6 +116,7 @@ export class SocketSession {
   #closed(): void {
     if (this.#socket === undefined) return;
     this.#socket = undefined;
+    this.#session?.closed();
     this.#service.metrics.sockets.add({}, -1);
     this.#idle.stop();
     clearInterval(this.#pings);
@@ -269,8 +275,4 @@ function decodedSegment(segment: string | undefined): string {
 function bodyOf(format: Format, error: ReturnType<typeof sentError>, requestId: string): object {
   const { body } = format.error(error, requestId);
   return typeof body === 'object' && body !== null ? body : {};
-}
-
-function isSocket(value: unknown): value is SocketLike & Partial<PingingSocket> {
-  return typeof value === 'object' && value !== null && 'send' in value && 'addEventListener' in value;
 }
