@@ -20,6 +20,8 @@ import { upstream as startUpstream } from './upstream.ts';
 const run = promisify(execFile);
 const TIMEOUT_MS = 120_000;
 const here = fileURLToPath(new URL('.', import.meta.url));
+/** What runs in a runtime. */
+const FILES = ['check.js', 'smoke.js', 'serving.js', 'command.js', 'outside.js', 'worker.js'];
 const resultsSchema = z.record(z.string(), z.string().nullable());
 
 /** Where the providers send their requests. */
@@ -38,7 +40,7 @@ function userFolder(): string {
     symlinkSync(`${root}node_modules/${each}`, path);
   }
   symlinkSync(root, join(folder, 'node_modules', name));
-  for (const file of ['smoke.js', 'command.js', 'worker.js']) cpSync(join(here, file), join(folder, file));
+  for (const file of FILES) cpSync(join(here, file), join(folder, file));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', type: 'module' }));
   return folder;
 }
@@ -62,6 +64,13 @@ async function inOldNode(program: string, folder: string) {
     results[`import of ${specifier}`] = isRight ? null : stdout.trim();
   }
   return results;
+}
+
+/** What a client in Node sees of a server that runs elsewhere. */
+async function askedFromOutside(port: number, folder: string) {
+  const options = { cwd: folder, timeout: TIMEOUT_MS };
+  const { stdout } = await run(process.execPath, ['outside.js', `http://127.0.0.1:${port}`], options);
+  return resultsSchema.parse(JSON.parse(stdout));
 }
 
 /** Bundles the smoke file for Workers, serves it, and asks it to run. */
@@ -104,10 +113,10 @@ const config :Workerd.Config = (
     for (let attempt = 0; ; attempt++) {
       try {
         const body = JSON.stringify(upstream);
-        const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body });
+        const response = await fetch(`http://127.0.0.1:${port}/cases`, { method: 'POST', body });
         const text = await response.text();
         if (!response.ok) throw new TypeError(`the Worker answered ${response.status}: ${text}`);
-        return resultsSchema.parse(JSON.parse(text));
+        return { ...resultsSchema.parse(JSON.parse(text)), ...(await askedFromOutside(port, folder)) };
       } catch (error) {
         // It does not listen yet.
         if (attempt > 100 || serving.exitCode !== null || !String(error).includes('fetch failed'))

@@ -5,11 +5,7 @@ import { cost } from 'sluice/middleware/cost';
 import { anthropic } from 'sluice/providers/anthropic';
 import { demo } from 'sluice/providers/demo';
 import { openai } from 'sluice/providers/openai';
-
-function check(is, expected) {
-  const [got, wanted] = [JSON.stringify(is), JSON.stringify(expected)];
-  if (got !== wanted) throw new Error(`expected ${wanted}, got ${got}`);
-}
+import { check, resultsOf } from './check.js';
 
 // Made where the module starts: some runtimes allow neither timers nor random numbers there.
 const early = new Pipeline([retry(), timeout({ idleMs: 60_000 }), provider(demo({ wordDelayMs: 0 }))]);
@@ -82,18 +78,12 @@ function casesOf(models) {
 
 /** Runs all cases. Resolves to what went wrong in each, or null, by its name. */
 export async function smoke({ openaiBaseURL, anthropicBaseURL }) {
-  const results = {};
-  const cases = casesOf({
-    'openai, chat': () => openai({ apiKey: 'none', model: 'm', baseURL: openaiBaseURL }),
-    'openai, responses': () =>
-      openai({ apiKey: 'none', model: 'm', api: 'responses', baseURL: openaiBaseURL }),
-    anthropic: () => anthropic({ apiKey: 'none', model: 'm', baseURL: anthropicBaseURL }),
-  });
-  for (const [name, run] of Object.entries(cases)) {
-    results[name] = await run().then(
-      () => null,
-      (error) => `${error}${error?.cause === undefined ? '' : ` (${error.cause})`}`,
-    );
-  }
-  return results;
+  return resultsOf(
+    casesOf({
+      'openai, chat': () => openai({ apiKey: 'none', model: 'm', baseURL: openaiBaseURL }),
+      'openai, responses': () =>
+        openai({ apiKey: 'none', model: 'm', api: 'responses', baseURL: openaiBaseURL }),
+      anthropic: () => anthropic({ apiKey: 'none', model: 'm', baseURL: anthropicBaseURL }),
+    }),
+  );
 }
