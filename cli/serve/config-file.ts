@@ -7,7 +7,7 @@ import { parseOptions } from '../../src/kit/index.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** What is looked for if no file is named. */
-const NAMES = ['sluice.config.ts', 'sluice.config.js', 'sluice.config.mjs'] as const;
+const NAMES = ['sluice.config.ts', 'sluice.config.mts', 'sluice.config.js', 'sluice.config.mjs'] as const;
 
 /** Loads the default export of a configuration; undefined: there is no such file. Throws a `UsageError`, or `invalid_options` for a key that it does not know. */
 export async function loadConfig(path: string | undefined, folder: string): Promise<ServeConfig | undefined> {
