@@ -37,6 +37,8 @@ const prints: Record<string, RegExp> = {
   'logging.ts': /attempt failed .*529[\s\S]*execution completed/,
   'mcp-filesystem.ts':
     /: files_read_text_file, files_write_file, files_list_directory\n[\s\S]*< "buy milk\\ncall Ada\\n"\n> files_write_file\napproved: files_write_file\n[\s\S]*there are 2\.\nwritten: 2 things to do/,
+  'own-server.ts':
+    /node:http: 200, \d+ events[\s\S]*Express: 200[\s\S]*Fastify: 200[\s\S]*route handler: 200[\s\S]*fetch handler: 200/,
   'pack-tools.ts':
     /error: The arguments are wrong: order: [\s\S]*\{"order":"7","sent":"Monday"\}[\s\S]*offered: lookup\ninvalid_options - .*without a function \(lookup\)/,
   'prompt-pack.ts':
