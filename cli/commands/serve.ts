@@ -2,6 +2,8 @@ import { Option } from 'commander';
 import * as z from 'zod';
 import { keyNames, providerNames } from '../chat/choose-provider.ts';
 import { presetNames } from '../../providers/openai/shared.ts';
+import { isMissing } from '../chat/load-provider.ts';
+import { UsageError } from '../usage-error.ts';
 import type { AddCommand } from './command.ts';
 
 const optionsSchema = z.strictObject({
@@ -42,11 +44,22 @@ export const addServe: AddCommand = (program, terminal, done) => {
     .option('--debug', 'log each turn, and show traces and warnings to clients (default: DEBUG)')
     .addHelpText('after', helpText())
     .action(async (options: unknown) => {
-      // The server's packages are loaded only if they are needed.
+      await needServerPackages();
+      // Loaded only if it is needed.
       const { serve } = await import('../serve/serve.ts');
       done(await serve(optionsSchema.parse(options), terminal, process.cwd()));
     });
 };
+
+/** The server stands on optional packages. */
+async function needServerPackages(): Promise<void> {
+  try {
+    await Promise.all([import('hono'), import('@hono/node-server')]);
+  } catch (error) {
+    if (!isMissing('hono', error) && !isMissing('@hono/node-server', error)) throw error;
+    throw new UsageError('sluice serve needs more packages: run npm install hono @hono/node-server ws.');
+  }
+}
 
 function helpText(): string {
   return `

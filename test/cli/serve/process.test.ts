@@ -261,6 +261,25 @@ describe('the end', () => {
   });
 });
 
+test('without the packages of the server, it says how to install them', async () => {
+  const hides = `
+    import { registerHooks } from 'node:module';
+    registerHooks({
+      resolve(specifier, context, next) {
+        if (!/^(hono|@hono\\/node-server)($|\\/)/.test(specifier)) return next(specifier, context);
+        const error = new Error("Cannot find package '" + specifier + "' imported from " + context.parentURL);
+        throw Object.assign(error, { code: 'ERR_MODULE_NOT_FOUND' });
+      },
+    });
+  `;
+  const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(hides)}`];
+  expect(await runCli(['serve'], { nodeOptions })).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'error: sluice serve needs more packages: run npm install hono @hono/node-server ws.\n',
+  });
+});
+
 test('--help names each setting, and no flag takes a token', async () => {
   const { code, stdout } = await runCli(['serve', '--help']);
   expect(code).toBe(0);
