@@ -22,7 +22,7 @@ const config: KnipConfig = {
     'test/soak/{main,process}.ts',
     'test/server/moves/{main,process}.ts',
     'test/histories/kills/{child,gated-child}.ts',
-    'test/runtimes/{main.ts,command.js,worker.js}',
+    'test/runtimes/{main.ts,command.js,outside.js,worker.js}',
     'server/page/app/main.ts!',
     'examples/*.ts',
     'test/browser/pages/*.ts',

@@ -51,7 +51,7 @@ export const addServe: AddCommand = (program, terminal, done) => {
     });
 };
 
-/** The server stands on optional packages. */
+/** The server needs optional packages. */
 async function needServerPackages(): Promise<void> {
   try {
     await Promise.all([import('hono'), import('@hono/node-server')]);
