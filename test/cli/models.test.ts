@@ -63,14 +63,14 @@ describe('sluice models', () => {
       /--preset azure needs --base-url: .*RESOURCE/,
     ],
     [
-      'an address that is none',
+      'an address of another kind',
       ['models', '--base-url', 'ollama'],
       2,
       /--base-url is not an http or https URL/,
     ],
     ['no server on this machine', ['models'], 2, /Neither Ollama nor LM Studio runs/],
     [
-      'an address where nobody listens',
+      'an address that does not listen',
       ['models', '--base-url', 'http://127.0.0.1:1/v1'],
       1,
       /network: 127\.0\.0\.1:1 cannot be reached/,

@@ -9,7 +9,7 @@ const CALL_ERROR: unique symbol = Symbol.for('vercel.ai.error.AI_APICallError');
  * An error of an execution in the form that the AI SDK knows: its `APICallError.isInstance()` holds, and its `cause` is the `SluiceError`. It is
  * retryable only if nothing in the pipeline has retried it, so that one of both retries, not both.
  */
-export class PipelineCallError extends Error {
+class PipelineCallError extends Error {
   readonly url = 'sluice:pipeline';
   readonly requestBodyValues = {};
   readonly statusCode: number | undefined;

@@ -171,7 +171,7 @@ export type PresetName = keyof typeof PRESETS;
 export const presetNames: readonly PresetName[] = Object.keys(PRESETS).filter(isPresetName);
 
 /** Whether a text names a preset. */
-export function isPresetName(name: string): name is PresetName {
+function isPresetName(name: string): name is PresetName {
   return Object.hasOwn(PRESETS, name);
 }
 

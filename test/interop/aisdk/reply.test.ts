@@ -293,7 +293,7 @@ describe('errors', () => {
       made(200, '{"error":{"type":"overloaded_error","message":"busy"}}'),
       'overloaded',
     ],
-    ['a body that is none after 200', made(200, 'hello'), 'protocol'],
+    ['a body without an answer after 200', made(200, 'hello'), 'protocol'],
     [
       'no connection',
       new APICallError({
@@ -305,7 +305,7 @@ describe('errors', () => {
     ],
     ['a missing key', new LoadAPIKeyError({ message: 'no key' }), 'authentication'],
     ['a wrong prompt', new InvalidPromptError({ prompt: 'the prompt', message: 'no' }), 'invalid_request'],
-    ['data that is no JSON', new JSONParseError({ text: 'the prompt', cause: new Error('x') }), 'protocol'],
+    ['data that is not JSON', new JSONParseError({ text: 'the prompt', cause: new Error('x') }), 'protocol'],
     [
       'data of another form',
       new TypeValidationError({ value: { the: 'the prompt' }, cause: new Error('x') }),

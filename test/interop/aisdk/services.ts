@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib';
+
 import { createAmazonBedrock } from '@ai-sdk/amazon-bedrock';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogle } from '@ai-sdk/google';
@@ -6,8 +8,6 @@ import { createMistral } from '@ai-sdk/mistral';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { createXai } from '@ai-sdk/xai';
-import { EventStreamCodec } from '@smithy/eventstream-codec';
-import { fromUtf8, toUtf8 } from '@smithy/util-utf8';
 import { createGoogleGenerativeAI } from 'ai-sdk-google-3';
 import { createOpenAICompatible as createOfV3 } from 'ai-sdk-openai-compatible-2';
 import type { AISDKModel } from 'sluice/interop/aisdk';
@@ -62,17 +62,38 @@ function gemini(parts: object[]): FaultResponse {
 
 /** Events of Bedrock's ConverseStream. Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */
 function converse(...events: readonly (readonly [type: string, event: object])[]): FaultResponse {
-  const codec = new EventStreamCodec(toUtf8, fromUtf8);
   const frames = events.map(([type, event]) =>
-    codec.encode({
-      headers: {
-        ':event-type': { type: 'string', value: type },
-        ':message-type': { type: 'string', value: 'event' },
-      },
-      body: new TextEncoder().encode(JSON.stringify(event)),
-    }),
+    frame({ ':event-type': type, ':message-type': 'event' }, JSON.stringify(event)),
   );
   return { headers: { 'content-type': 'application/vnd.amazon.eventstream' }, body: Buffer.concat(frames) };
+}
+
+/** One message of AWS's event streams. Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html */
+function frame(headers: Record<string, string>, payload: string): Buffer {
+  const TEXT = 7;
+  const head = Buffer.concat(
+    Object.entries(headers).map(([name, value]) => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(value.length);
+      return Buffer.concat([
+        Buffer.from([name.length]),
+        Buffer.from(name),
+        Buffer.from([TEXT]),
+        length,
+        Buffer.from(value),
+      ]);
+    }),
+  );
+  const body = Buffer.from(payload);
+  const prelude = Buffer.concat([number(16 + head.length + body.length), number(head.length)]);
+  const message = Buffer.concat([prelude, number(crc32(prelude)), head, body]);
+  return Buffer.concat([message, number(crc32(message))]);
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }
 
 const converseEnd = (stopReason: string): readonly (readonly [string, object])[] => [
