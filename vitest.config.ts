@@ -23,6 +23,7 @@ const slow = [
   'test/faults/**',
   'test/fuzz/**',
   'test/histories/**',
+  'test/interop/aisdk/contract.test.ts',
   'test/interop/mcp/servers/**',
   'test/middleware/context-window/{counter,no-tokenizer}.test.ts',
   'test/middleware/module-start.test.ts',

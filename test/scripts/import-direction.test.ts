@@ -3,7 +3,7 @@ import { whyForbidden, type ImportDirectionOptions } from '../../scripts/lint/im
 
 const options: ImportDirectionOptions = {
   root: '/repository/',
-  published: ['src', 'middleware', 'providers', 'server', 'client', 'cli', 'testing'],
+  published: ['src', 'middleware', 'providers', 'server', 'client', 'cli', 'interop', 'testing'],
   entries: [
     'src/index.ts',
     'src/kit/index.ts',
@@ -33,6 +33,7 @@ const allowed: [file: string, specifier: string][] = [
   ['providers/anthropic/index.ts', '@anthropic-ai/sdk/core/error'],
   ['cli/main.ts', '../providers/openai/index.ts'],
   ['cli/main.ts', '../middleware/cost.ts'],
+  ['interop/aisdk/blocks.ts', '../../providers/wire/index.ts'],
   ['cli/main.ts', 'node:readline/promises'],
   ['server/shop.ts', '../providers/openai/shared.ts'],
   ['testing/server.ts', 'node:http'],
@@ -90,6 +91,16 @@ const forbidden: [file: string, specifier: string, reason: string][] = [
     'cli/main.ts',
     '../providers/wire/shared.ts',
     'providers/wire/shared.ts is not a public entry. cli/ may only import the entries of other folders.',
+  ],
+  [
+    'cli/main.ts',
+    '../providers/wire/index.ts',
+    'providers/wire/index.ts is not a public entry. cli/ may only import the entries of other folders.',
+  ],
+  [
+    'interop/aisdk/blocks.ts',
+    '../../providers/wire/json.ts',
+    'providers/wire/json.ts is not a public entry. interop/ may only import the entries of other folders.',
   ],
   [
     'providers/openai/chat.ts',
