@@ -1,3 +1,4 @@
+import { google } from '@ai-sdk/google';
 import type { LanguageModelV3, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Message, Part } from 'sluice';
 import { Pipeline } from 'sluice';
@@ -327,6 +328,8 @@ describe('the parameters', () => {
   test('have the tools that the provider defines beside those of the request', async () => {
     const model = fakeModel([[...said('Hi'), FINISH]]);
     const search = { type: 'provider' as const, id: 'fake.search', args: { deep: true } };
+    // The real ones fit.
+    aisdk(model, { providerTools: { google_search: google.tools.googleSearch({}) } });
     await outcomeOf(aisdk(model, { providerTools: { search } }));
     expect(model.asked[0]?.tools).toEqual([
       { type: 'provider', id: 'fake.search', name: 'search', args: { deep: true } },
