@@ -63,7 +63,7 @@ export interface Seen {
 /** What a run gave: what the load saw, and what the server's process used for it. */
 export interface ServedLoad extends Seen {
   cpuMsPerRequest: number;
-  /** How long its garbage collector held it up for each request. */
+  /** How long its garbage collector held it up for each request, by the clock. */
   gcMsPerRequest: number;
   /** The largest resident memory of the process, in megabytes. */
   peakMb: number;

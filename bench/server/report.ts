@@ -56,7 +56,7 @@ function tableOf(one: Measured): string[] {
   return [
     `## ${concurrent} at once: ${what}, ${requests} requests a run`,
     '',
-    '| server | CPU a request, ms | of it garbage collection | requests/s | first byte p50, ms | p99, ms | peak memory, MB | errors |',
+    '| server | CPU a request, ms | pauses of the collector a request, ms | requests/s | first byte p50, ms | p99, ms | peak memory, MB | errors |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...SERVERS.filter((who) => runsOf(one, who).length > 0).map((who) => rowOf(one, who)),
     '',
