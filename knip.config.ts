@@ -12,7 +12,7 @@ const config: KnipConfig = {
     'scripts/pack.ts',
     'scripts/locked.ts',
     'scripts/mutate/{sample,vitest.config}.ts',
-    'test/performance/{count,heap}.ts',
+    'test/performance/{count,heap,server}.ts',
     'test/middleware/shared/process.ts',
     'test/stores/**/*.ts',
     'test/histories/{main,worker}.ts',
