@@ -71,9 +71,7 @@ function figures(): Figures {
 async function serve({ ttlMs, orphanMs, baseURL }: SoakServerSpec): Promise<void> {
   const model = openai({ model: 'gpt-5-mini', apiKey: 'soak', baseURL });
   const again = retry({ afterContent: 'reset', backoff: constant(50), budget: { ratio: 0.5, floor: 20 } });
-  const pipeline = new Pipeline([again, provider(model)], {
-    ...{ maxConcurrentExecutions: 2_000, executionTimeoutMs: 600_000 },
-  });
+  const pipeline = new Pipeline([again, provider(model)], { maxConcurrentExecutions: 2_000 });
   // All clients are one caller.
   const limits = { requestsPerMinute: 1_000_000, concurrentStreams: 10_000 };
   // A busy machine is slow, too, and must not be the reason for an end.
