@@ -21,7 +21,7 @@ const sources = listed.filter(exists);
 function innerNames(code: string): { code: string } {
   return {
     code: code.replace(
-      /\b((?:async )?function\*? )([a-zA-Z]+)2(\(_?context(?:, (?:next|call))?\))/g,
+      /\b((?:async )?function\*? )([a-zA-Z]+)\d(\(_?context(?:, (?:next|call))?\))/g,
       '$1$2$3',
     ),
   };

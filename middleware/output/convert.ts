@@ -345,7 +345,7 @@ function areApart(root: Schema, value: unknown): boolean {
 }
 
 /** Whether a schema refers to itself, directly or through others. */
-export function isRecursive(root: Schema): boolean {
+function isRecursive(root: Schema): boolean {
   const done = new Set<Schema>();
   const visit = (schema: Schema, above: ReadonlySet<Schema>): boolean => {
     if (above.has(schema)) return true;

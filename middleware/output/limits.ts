@@ -66,7 +66,7 @@ export function aboveLimits(
 }
 
 /** Counts what the limits are about. */
-export function countsOf(schemas: readonly Schema[]): SchemaCounts {
+function countsOf(schemas: readonly Schema[]): SchemaCounts {
   const counts: SchemaCounts = {
     ...{ strictTools: 0, optional: 0, unions: 0, properties: 0 },
     ...{ levels: 0, enumValues: 0, nameCharacters: 0, enumCharacters: 0 },

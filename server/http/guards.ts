@@ -102,7 +102,7 @@ export function limited({ counts }: Service): Guard {
           },
     );
     try {
-      return await next();
+      await next();
     } finally {
       place.end();
     }
