@@ -17,22 +17,21 @@ test('the Dockerfile copies what is there, installs our optional packages, and s
   for (const [, sources = ''] of file.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
     for (const source of sources.split(' ')) expect([source, exists(source)]).toEqual([source, true]);
 
-  // Development packages are not installed there, so each has to be named, in the major version that we are tested with.
-  const [, installed = ''] = /npm install --ignore-scripts \.\/sluice\.tgz (.+)$/m.exec(file) ?? [];
-  const versions = new Map(
-    installed.split(' ').map((each): [string, string] => {
-      const at = each.lastIndexOf('@');
-      return [each.slice(0, at), each.slice(at + 1)];
-    }),
-  );
-  expect([...versions.keys()]).toEqual(
+  // Development packages are not installed there, so each has to be named.
+  const [, named = ''] = /^RUN node scripts\/locked\.ts (.+) > packages\.txt$/m.exec(file) ?? [];
+  const names = named.split(' ');
+  expect(names).toEqual(
     expect.arrayContaining(['hono', '@hono/node-server', 'ws', 'redis', 'pg', 'openai', '@anthropic-ai/sdk']),
   );
-  for (const [name, version] of versions)
-    expect([name, peerDependencies[name]?.split(' || ').at(-1)]).toEqual([
-      name,
-      expect.stringMatching(new RegExp(`^\\^${version}\\.`)),
-    ]);
+  const script = join(root, 'scripts/locked.ts');
+  const { stdout } = await run(process.execPath, [script, ...names]);
+  const locked = stdout.trim().split(' ');
+  expect(locked.map((each) => each.slice(0, each.lastIndexOf('@')))).toEqual(names);
+  for (const each of locked) {
+    const [, name = '', major = ''] = /^(.+)@(\d+)\./.exec(each) ?? [];
+    const range = peerDependencies[name]?.split(' || ').at(-1);
+    expect([name, range]).toEqual([name, expect.stringMatching(new RegExp(`^\\^${major}\\.`))]);
+  }
 
   expect(file).toContain(`CMD ["node", "node_modules/sluice/${bin['sluice']}", "serve"]`);
   const majors = [...file.matchAll(/^FROM node:(\d+)/gm)].map(([, major]) => Number(major));
