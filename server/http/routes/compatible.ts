@@ -1,5 +1,4 @@
-import { decide } from '../../../src/index.ts';
-import type { Decision, Input, Message, Part } from '../../../src/index.ts';
+import type { Input, Message, Part } from '../../../src/index.ts';
 import { ToolLimits } from '../../../middleware/tools.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { anthropicAnswer, anthropicFormat } from '../../formats/anthropic.ts';
@@ -20,6 +19,7 @@ import { parseResponse } from '../../requests/responses.ts';
 import type { SentItem } from '../../stream/sent-stream.ts';
 import { ownerOf, parsed, id } from '../agent-request.ts';
 import { limited } from '../guards.ts';
+import { newInput } from '../new-input.ts';
 import type { PipelineTable, Served } from '../pipelines.ts';
 import { readJson } from '../read-json.ts';
 import { answerStream, collected, retriesOf } from '../respond.ts';
@@ -166,7 +166,10 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
     // These clients do not come back to a stream.
     mayDetach: given !== undefined,
     model: request.encoder.model,
-    input: key === undefined ? request.input : await newInput(served, key, request.input),
+    input:
+      key === undefined || !isMessages(request.input)
+        ? request.input
+        : await newInput(served, key, request.input, given),
     options: {
       ...options,
       ...(model !== undefined && { model }),
@@ -191,27 +194,6 @@ function systemOf(input: Input): { system?: string | Part[] } {
   if (only === undefined) return {};
   if (more.length === 0) return { system: only };
   return { system: given.flatMap((one) => (typeof one === 'string' ? { type: 'text', text: one } : one)) };
-}
-
-/** What is new in a request that repeats the whole conversation: what follows the last reply. Results of calls that wait become decisions. */
-async function newInput(
-  { pipeline }: Served,
-  key: { owner: string; id: string },
-  input: Input,
-): Promise<Input> {
-  if (!isMessages(input)) return input;
-  const last = input.findLastIndex(({ role }) => role === 'assistant');
-  const news = input.slice(last + 1).filter(({ role }) => role !== 'system');
-  const session = await pipeline.store.load(key, { last: 0, open: true });
-  const waiting = new Set(session?.openTurn?.pending.map(({ callId }) => callId));
-  if (waiting.size === 0) return news;
-  const on: Record<string, Decision> = {};
-  for (const part of news.flatMap(({ content }) => (typeof content === 'string' ? [] : content)))
-    if (part.type === 'tool_result' && waiting.has(part.id))
-      on[part.id] = { result: part.content, ...(part.isError === true && { isError: true }) };
-  if (Object.keys(on).length === 0) return news;
-  const said = news.find(({ role }) => role === 'user');
-  return decide(on, said === undefined ? {} : { message: said });
 }
 
 function isMessages(input: Input): input is readonly Message[] {

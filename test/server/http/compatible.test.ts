@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { Pipeline } from 'sluice';
+import { Pipeline, SluiceError } from 'sluice';
 import type { Middleware } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { tool, tools } from 'sluice/middleware/tools';
@@ -125,6 +125,101 @@ describe('a client of OpenAI with a changed address', () => {
       { content: 'And?' },
       { content: 'Again' },
     ]);
+  });
+});
+
+describe('a session after turns that failed', () => {
+  const headers = { 'x-sluice-session': 'c3' };
+  type Messages = OpenAI.Chat.Completions.ChatCompletionMessageParam[];
+  const asked = (messages: Messages, more: Record<string, string> = {}) =>
+    openai.chat.completions.create({ model: 'helper', messages }, { headers: { ...headers, ...more } });
+  const said = (content: string) => ({ role: 'user', content }) as const;
+  const down = { error: new SluiceError('server', 'No.') };
+  const cut = { text: ['Hel', 'lo'], after: 1, ...down };
+
+  async function stored(): Promise<unknown[] | undefined> {
+    const session = await pipeline.store.load({ owner: 'ada', id: 'c3' });
+    return session?.messages.map(({ role, content }) => [role, content]);
+  }
+
+  test('has a message once that is sent again, and the model is sent it once', async () => {
+    model.enqueue(down, down, 'Hello');
+    await expect(asked([user])).rejects.toMatchObject({ status: 502 });
+    await expect(asked([user])).rejects.toMatchObject({ status: 502 });
+    await asked([user]);
+    expect(model.requests.map(({ messages }) => messages.length)).toEqual([1, 1, 1]);
+    expect(await stored()).toEqual([
+      ['user', 'Hi'],
+      ['assistant', 'Hello'],
+    ]);
+  });
+
+  test('has each of two messages once if the second follows a failure', async () => {
+    model.enqueue(down, down, 'Hello', 'Bye');
+    await expect(asked([user])).rejects.toMatchObject({ status: 502 });
+    await expect(asked([user, said('Hi')])).rejects.toMatchObject({ status: 502 });
+    await asked([user, said('Hi')]);
+    await asked([user, said('Hi'), { role: 'assistant', content: 'Hello' }, said('Hi')]);
+    expect(await stored()).toEqual([
+      ['user', 'Hi'],
+      ['user', 'Hi'],
+      ['assistant', 'Hello'],
+      ['user', 'Hi'],
+      ['assistant', 'Bye'],
+    ]);
+  });
+
+  test('answers a message anew whose reply was cut short, unless the client has that reply', async () => {
+    model.enqueue(cut, 'Hello', cut, 'On');
+    await expect(asked([user])).rejects.toMatchObject({ status: 502 });
+    await asked([user]);
+    expect(await stored()).toEqual([
+      ['user', 'Hi'],
+      ['assistant', 'Hello'],
+    ]);
+    const more: Messages = [user, { role: 'assistant', content: 'Hello' }, said('More')];
+    await expect(asked(more)).rejects.toMatchObject({ status: 502 });
+    await asked([...more, { role: 'assistant', content: 'Hel' }, said('More')]);
+    expect(await stored()).toMatchObject([
+      ['user', 'Hi'],
+      ['assistant', 'Hello'],
+      ['user', 'More'],
+      ['assistant', expect.anything()],
+      ['user', 'More'],
+      ['assistant', 'On'],
+    ]);
+  });
+
+  test('has the same turn again by its key', async () => {
+    model.enqueue(down, 'Hello', 'Again');
+    await expect(asked([user])).rejects.toMatchObject({ status: 502 });
+    const ask = () => asked([user, said('There?')], { 'idempotency-key': 'k1' });
+    expect((await ask()).choices[0]?.message.content).toBe('Hello');
+    expect((await ask()).choices[0]?.message.content).toBe('Hello');
+    expect(await stored()).toEqual([
+      ['user', 'Hi'],
+      ['user', 'There?'],
+      ['assistant', 'Hello'],
+    ]);
+  });
+
+  test("has the result of a client's tool once that is sent again", async () => {
+    const tool = { type: 'function', function: { name: 'look', parameters: { type: 'object' } } } as const;
+    const ask = (messages: Messages) =>
+      openai.chat.completions.create({ model: 'helper', messages, tools: [tool] }, { headers });
+    model.enqueue({ toolCalls: [{ name: 'look', arguments: {} }] }, down, 'Seen');
+    const call = (await ask([user])).choices[0]?.message;
+    const id = call?.tool_calls?.[0]?.id ?? '';
+    const again: Messages = [
+      user,
+      { ...call, role: 'assistant' },
+      { role: 'tool', tool_call_id: id, content: 'Rain' },
+    ];
+    await expect(ask(again)).rejects.toMatchObject({ status: 502 });
+    expect((await ask(again)).choices[0]?.message.content).toBe('Seen');
+    const roles = (await stored())?.map((one) => (Array.isArray(one) ? one[0] : one));
+    expect(roles).toEqual(['user', 'assistant', 'tool', 'assistant']);
+    expect(model.requests[2]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
   });
 });
 
