@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ContextEntry } from '../../src/index.ts';
 import { ToolLimits } from '../../middleware/tools.ts';
 import { RequestCaller, RequestContext } from '../callers/caller.ts';
+import type { Caller } from '../callers/caller.ts';
 
 const limit = z.number().optional();
 
@@ -17,6 +18,7 @@ const schema = z.object({
           concurrentStreams: limit,
           tokensPerMinute: limit,
           usdPerDay: limit,
+          unknownCost: z.enum(['allow', 'refuse']).optional(),
         })
         .optional(),
     })
@@ -48,4 +50,9 @@ export function valuesOf(kept: unknown): ContextEntry[] {
     ...(context === undefined ? [] : [RequestContext.with(context)]),
     ...(limits === undefined ? [] : [ToolLimits.with(limits)]),
   ];
+}
+
+/** Whose turn it is, from what was kept of its values; undefined if that is not known. */
+export function keptCaller(kept: unknown): Caller | undefined {
+  return schema.safeParse(kept ?? {}).data?.caller;
 }

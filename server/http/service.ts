@@ -84,7 +84,7 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
     onOwnerLost: settings.onOwnerLost,
     keepTrace: settings.debug,
     runOptions: (_start, kept) => ({ values: valuesOf(kept) }),
-    onEnd: (_start, end, { owner, id }) => settlements.ended(owner, id, end),
+    onEnd: (start, end, { owner }) => settlements.ended(owner, start, end),
   });
   const turns = new Turns({
     ...{ counts, metrics, settlements, runs },

@@ -1,13 +1,19 @@
 import type { Logger } from '../../src/index.ts';
 import type { CallerCounts } from '../callers/caller-limits.ts';
+import type { LoggedStart } from '../log/chunk-log.ts';
+import { keptRequest } from '../resumable/run-request.ts';
 import type { SentEnd } from '../stream/parts.ts';
+import { keptCaller } from './kept-values.ts';
 import { errorFields } from './log-error.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineTable } from './pipelines.ts';
 import type { TurnRequest } from './turns.ts';
 
 /** Whose turn it was, for the sums. */
-type Settled = Pick<TurnRequest, 'served' | 'caller' | 'turnId' | 'requestId'>;
+type Settled = Pick<TurnRequest, 'served' | 'caller' | 'turnId'> & {
+  /** Undefined for a turn that another process was asked for. */
+  requestId: string | undefined;
+};
 
 /** What settlements are made with. */
 export interface SettlementsSettings {
@@ -44,13 +50,21 @@ export class Settlements {
     if (!this.#expected.has(name)) this.#expected.set(name, { served, caller, turnId, requestId });
   }
 
-  /** The end of such a turn. */
-  ended(owner: string, turnId: string, end: SentEnd): void {
-    const name = nameOf(owner, turnId);
-    const turn = this.#expected.get(name);
+  /** The end of such a turn, or of one that this process has taken over. */
+  ended(owner: string, start: LoggedStart, end: SentEnd): void {
+    const name = nameOf(owner, start.turnId);
+    const turn = this.#expected.get(name) ?? this.#takenOver(start);
     if (turn === undefined) return;
     this.#expected.delete(name);
     this.settle(turn, end);
+  }
+
+  #takenOver({ name, turnId, request }: LoggedStart): Settled | undefined {
+    const served = this.#table.all.find((one) => one.name === name);
+    const caller = keptCaller(keptRequest(request)?.kept);
+    return served === undefined || caller === undefined
+      ? undefined
+      : { served, caller, turnId, requestId: undefined };
   }
 
   settle({ served, caller, turnId, requestId }: Settled, end: SentEnd, error?: Error): void {
@@ -64,7 +78,7 @@ export class Settlements {
       const code = end.error.upstream ?? end.error.code;
       metrics.turnErrors.add({ pipeline, code });
       this.#log.error('turn failed', {
-        requestId,
+        ...(requestId !== undefined && { requestId }),
         turnId,
         pipeline,
         ...(error !== undefined && errorFields(error, this.#logsContent)),

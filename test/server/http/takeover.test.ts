@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { MemoryStore, Pipeline } from 'sluice';
 import type { Middleware } from 'sluice';
+import { provider } from 'sluice/middleware/provider';
 import { ToolLimits } from 'sluice/middleware/tools';
 import { RequestCaller, RequestContext, createServer } from 'sluice/server';
 import type { ServerOptions, SluiceServer } from 'sluice/server';
 import { memoryLog } from 'sluice/server/chunk-log';
+import { scripted } from 'sluice/testing';
+import { memoryCounter } from '../../../server/callers/memory-counter.ts';
 import { eventsOf } from '../support.ts';
 
 /** Says whose turn it is, and with what, and goes on forever if it is to. */
@@ -24,17 +27,20 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Two processes that share a log and a store. The turns of the first one hang. */
-function processes(options: Partial<ServerOptions>): [SluiceServer, SluiceServer] {
+function processes(
+  options: Partial<ServerOptions>,
+  other: Middleware = tells(false),
+): [SluiceServer, SluiceServer] {
   const log = Object.assign(memoryLog(), { isShared: true });
   const store = new MemoryStore();
-  const limits = { concurrentStreams: 3 };
+  const limits = { concurrentStreams: 3, usdPerDay: 9, unknownCost: 'allow' as const };
   const tokens = { secret: { id: 'ada', organizations: ['acme'], limits } };
-  const server = (hangs: boolean): SluiceServer =>
-    createServer(new Pipeline([tells(hangs)], { store }), {
+  const server = (layer: Middleware): SluiceServer =>
+    createServer(new Pipeline([layer], { store }), {
       ...{ auth: { tokens }, resumable: true, log },
       ...options,
     });
-  return [server(true), server(false)];
+  return [server(tells(true)), server(other)];
 }
 
 function ask(server: SluiceServer, path: string, body?: object): Promise<Response> {
@@ -70,7 +76,11 @@ test.each<[string, Partial<ServerOptions>, object]>([
       return typeof content === 'string' ? [content] : [];
     });
     const whole = [
-      { id: 'ada', organizations: ['acme'], limits: { concurrentStreams: 3 } },
+      {
+        id: 'ada',
+        organizations: ['acme'],
+        limits: { concurrentStreams: 3, usdPerDay: 9, unknownCost: 'allow' },
+      },
       ...[{ page: 7 }, { maxRounds: 2 }],
     ];
     expect(texts.map((text): unknown => JSON.parse(text))).toEqual([whole, whole]);
@@ -80,3 +90,17 @@ test.each<[string, Partial<ServerOptions>, object]>([
     await two.close();
   },
 );
+
+test('what a turn uses at the process that goes on with it is counted there, for its caller', async () => {
+  const counter = memoryCounter();
+  const spent = vi.spyOn(counter, 'spend');
+  const [one, two] = processes({ counter }, provider(scripted(['Hello'])));
+  const first = await ask(one, 'agent/stream', { input: 'Hi', turn_id: 't', conversation_id: 'c' });
+  const reader = await ask(two, 'streams/t?format=sluice');
+  await one.close({ timeoutMs: 0 });
+  expect(await reader.text()).toContain('Hello');
+  await two.close();
+  const calls = spent.mock.calls.map(([caller, , { tokens }]) => [caller, tokens]);
+  expect(calls.filter(([, tokens]) => tokens !== 0)).toEqual([['ada', 20]]);
+  await first.text().catch(() => undefined);
+});
