@@ -1,5 +1,6 @@
 import type { ResultPart } from '../../middleware/tools.ts';
 import { SluiceError } from '../../src/index.ts';
+import { textOfResult } from '../../src/kit/index.ts';
 import type { Complaint } from './schema.ts';
 import { isRecord, isSame, shown } from './values.ts';
 
@@ -33,7 +34,7 @@ export function resultOf(
   if (isError === true)
     throw new SluiceError(
       'tool',
-      shown(textIn(parts), limits.maxErrorCharacters) || 'the server gave no reason',
+      shown(reasonIn(parts, structuredContent), limits.maxErrorCharacters) || 'the server gave no reason',
     );
   const data = checkedData(structuredContent, check);
   if (data !== undefined && !says(data, blocks, parts))
@@ -41,6 +42,12 @@ export function resultOf(
   const [first] = parts;
   if (first === undefined) return '';
   return parts.length === 1 && first.type === 'text' ? first.text : parts;
+}
+
+/** An error is text: Anthropic's API takes nothing else in a result that is an error. Other parts are named. */
+function reasonIn(parts: ResultPart[], data: unknown): string {
+  const said = textOfResult(parts);
+  return said === '' && data !== undefined ? JSON.stringify(data) : said;
 }
 
 function checkedData(data: unknown, check: Complaint | undefined): unknown {

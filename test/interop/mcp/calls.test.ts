@@ -82,6 +82,11 @@ describe('a result', () => {
   test.each([
     ['fails', /^The tool failed: It is broken: \*\*\*$/],
     ['refuses', /The server refused the call: .*No, thank you/],
+    [
+      'breaks',
+      /^The tool failed: Look:\n\(image: image\/png\)\n\(file: audio\/wav\)\nfile:.*\nnoted\n\(file: app/,
+    ],
+    ['explains', /^The tool failed: \{"reason":"full"\}$/],
   ])('that is an error is told to the model, without keys: %s', async (name, content) => {
     const { mcp } = await near('');
     const { results } = await call(mcp, [[name]]);

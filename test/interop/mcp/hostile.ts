@@ -181,6 +181,8 @@ export class HostileServer {
       'parts',
       'huge',
       'fails',
+      'breaks',
+      'explains',
       'refuses',
       'asks',
       'flood',
@@ -242,6 +244,10 @@ export class HostileServer {
         });
       case 'parts':
         return this.#answer(id, { content: PARTS });
+      case 'breaks':
+        return this.#answer(id, { content: PARTS, isError: true });
+      case 'explains':
+        return this.#answer(id, { content: [], structuredContent: { reason: 'full' }, isError: true });
       case 'counts':
         return text('{"n": 2}', { structuredContent: { n: 2 } });
       case 'miscounts':
