@@ -149,7 +149,6 @@ describe('results with parts', () => {
   test('are part of the result on anthropic, in one message with what the user says', async () => {
     const { body, warnings } = await sent(wireNamed('anthropic'), conversation);
     const png = { type: 'image', source: { type: 'base64', data: image.data, media_type: 'image/png' } };
-    const source = { type: 'base64', data: pdf.data, media_type: 'application/pdf' };
     expect(rest(body).slice(1)).toEqual([
       {
         role: 'user',
@@ -158,7 +157,7 @@ describe('results with parts', () => {
           {
             type: 'tool_result',
             tool_use_id: 'b',
-            content: [{ type: 'document', source, title: 'a.pdf' }],
+            content: [{ type: 'text', text: '(file: application/pdf)' }],
             is_error: true,
           },
           { type: 'tool_result', tool_use_id: 'c', content: [png] },
@@ -166,7 +165,9 @@ describe('results with parts', () => {
         ],
       },
     ]);
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([
+      'anthropic: an error of a tool takes only text: a part of type file is named in it',
+    ]);
   });
 
   test('come from a chunk, and stay in the messages, in the session and in its replay', async () => {

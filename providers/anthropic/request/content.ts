@@ -1,4 +1,13 @@
-import type { Message, Part, ProviderBlock, ToolCallPart, ToolResultPart } from '../../../src/index.ts';
+import type {
+  FilePart,
+  ImagePart,
+  Message,
+  Part,
+  ProviderBlock,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../../src/index.ts';
+import { textOfResult } from '../../../src/kit/index.ts';
 import {
   BLANK_ERROR,
   isRecord,
@@ -125,7 +134,7 @@ function toolUseBlock(part: ToolCallPart, mapping: Mapping): Block {
 function toolResultBlock(part: ToolResultPart, mapping: Mapping): Block {
   const isError = part.isError === true;
   const own = ownBlock(mapping, part.block)?.['content'];
-  const content = Array.isArray(own) ? own : resultContent(part.content, mapping.unsupported);
+  const content = Array.isArray(own) ? own : resultContent(part, mapping.unsupported);
   const sent = content.length === 0 && isError ? BLANK_ERROR : content;
   return {
     type: 'tool_result',
@@ -135,17 +144,25 @@ function toolResultBlock(part: ToolResultPart, mapping: Mapping): Block {
   };
 }
 
-function resultContent(content: ToolResultPart['content'], unsupported: Unsupported): string | Block[] {
+function resultContent({ content, isError }: ToolResultPart, unsupported: Unsupported): string | Block[] {
   if (typeof content === 'string') return content.trim() === '' ? '' : content;
   const blocks: Block[] = [];
   for (const part of content) {
     const block =
       part.type === 'text'
         ? textBlock(part.text)
-        : part.type === 'image'
-          ? imageBlock(part, unsupported)
-          : documentBlock(part, unsupported);
+        : isError === true
+          ? namedBlock(part, unsupported)
+          : part.type === 'image'
+            ? imageBlock(part, unsupported)
+            : documentBlock(part, unsupported);
     if (block !== undefined) blocks.push(block);
   }
   return blocks;
+}
+
+/** The API refuses everything but text in a result that is an error. */
+function namedBlock(part: ImagePart | FilePart, unsupported: Unsupported): Block {
+  unsupported(`an error of a tool takes only text: a part of type ${part.type} is named in it`);
+  return { type: 'text', text: textOfResult([part]) };
 }

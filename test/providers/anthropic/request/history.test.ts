@@ -143,6 +143,25 @@ describe('tool results on the Messages API', () => {
     ]);
   });
 
+  it('have only text if they are errors, because the API refuses anything else there', () => {
+    const image: Part = { type: 'image', data: 'aW1n', mediaType: 'image/png' };
+    const content = [{ type: 'text' as const, text: 'See:' }, image];
+    const failed: Part = { type: 'tool_result', id: 'a', name: 'add', isError: true, content };
+    const { body, warnings } = messagesOf([assistant(call('a')), tool(failed)]);
+    expect(at(body, 'messages', 1, 'content')).toEqual([
+      answer('a', {
+        content: [
+          { type: 'text', text: 'See:' },
+          { type: 'text', text: '(image: image/png)' },
+        ],
+        is_error: true,
+      }),
+    ]);
+    expect(warnings).toEqual([
+      'anthropic: an error of a tool takes only text: a part of type image is named in it',
+    ]);
+  });
+
   it('and calls in a message of the wrong role are left out with a warning', () => {
     const { body, warnings } = messagesOf([
       { role: 'user', content: [call('a'), { type: 'text', text: 'Hi' }] },

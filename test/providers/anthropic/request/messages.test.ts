@@ -112,7 +112,6 @@ describe('messages on the Messages API', () => {
             type: 'tool_result',
             id: 'call|2',
             name: 'now',
-            isError: true,
             content: [
               { type: 'text', text: 'No clock.' },
               { type: 'image', data: 'iVBORw0KGgoAAA' },
@@ -146,7 +145,6 @@ describe('messages on the Messages API', () => {
                 source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgoAAA' },
               },
             ],
-            is_error: true,
           },
           { type: 'text', text: 'Quick!' },
         ],
