@@ -16,30 +16,15 @@ import type { ResumableStream } from './opening-stream.ts';
 import { Outages } from './outages.ts';
 import { OwnerLost } from './owner-lost.ts';
 import { Run } from './run.ts';
+import { checkRunOptions } from './run-options.ts';
+import type { ResumableRunOptions } from './run-options.ts';
 import { fingerprintOf, requestOf, streamOf } from './run-request.ts';
 import type { RunRequest } from './run-request.ts';
 import { RunsHere } from './runs-here.ts';
 import { Sweeper } from './sweeper.ts';
 
 export type { ResumableStream } from './opening-stream.ts';
-
-/** Options of one turn. There is no `signal`: a connection that ends does not end the turn. Use `stop()`. */
-export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | 'steps'> {
-  /** Whose stream it is, if it is not a turn of a session: such a turn is its session's. Default: `''`. */
-  owner?: string;
-  /** Which pipeline answers. Needed if there are several. */
-  name?: string;
-  /** The model as the client asked for it, which its start says. `model` is the one that is asked. Default: `model`. */
-  shownModel?: string;
-  /** The id of the message of the user that the input replaces, as in `pipeline.edit()`. */
-  edit?: string;
-  /** Plain data that is kept in the log with what was asked, for `runOptions`: to make the values of the turn again in another process. */
-  kept?: unknown;
-  /** Runs a turn that has ended before once more under its id, if it did not complete. Otherwise its end is read again. */
-  again?: boolean;
-  /** What tells two requests with one `turnId` apart. Default: a hash of the session, the input and the options. */
-  fingerprint?: string;
-}
+export type { ResumableRunOptions } from './run-options.ts';
 
 /** What reading a stream gave. */
 export type ReadAnswer =
@@ -131,6 +116,7 @@ class Runs implements AsyncDisposable {
     options: ResumableRunOptions = {},
   ): ResumableStream {
     if (this.#isClosing) throw closingError();
+    checkRunOptions(options);
     this.start();
     const { owner, name, shownModel, edit, again, fingerprint, kept, ...given } = options;
     const { turnId = crypto.randomUUID(), values, onTurn } = given;

@@ -33,6 +33,27 @@ describe('a turn that runs apart from its connection', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test.each([
+    [
+      'output',
+      { jsonSchema: { type: 'object' } },
+      /^resumable\(\): output cannot be kept in a log, and no reader gets one: give responseFormat/,
+    ],
+    [
+      'signal',
+      new AbortController().signal,
+      /^resumable\(\): a turn does not end with its caller: take signal out, and call stop\(\)/,
+    ],
+    ['steps', {}, /^resumable\(\): steps is not an option: take it out or fix its name\.$/],
+    ['temperature', 0.5, /^resumable\(\): temperature is not an option/],
+  ])('leaves no option out without a word: %s', (name, value, message) => {
+    const { runs } = new Stage().process(says('a'));
+    const stream = (options: object): unknown => Reflect.apply(runs.stream, runs, [session, 'hi', options]);
+    const error = { code: 'invalid_options', message: expect.stringMatching(message) };
+    expect(() => stream({ [name]: value })).toThrow(expect.objectContaining(error));
+    expect(() => stream({ [name]: undefined })).not.toThrow();
+  });
+
   test('runs nothing before the first read', async () => {
     const model = new Model();
     const { runs, log } = new Stage().process(model.middleware);

@@ -1,0 +1,45 @@
+import { SluiceError } from '../../src/index.ts';
+import type { ExecutionOptions } from '../../src/index.ts';
+
+/**
+ * Options of one turn. There is no `signal`: a connection that ends does not end the turn. Use `stop()`. There is no `output`: a schema is code, which no log keeps for the process that
+ * takes the turn over, and readers get chunks and no result. Use `responseFormat`.
+ */
+export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | 'steps' | 'output'> {
+  /** Whose stream it is, if it is not a turn of a session: such a turn is its session's. Default: `''`. */
+  owner?: string;
+  /** Which pipeline answers. Needed if there are several. */
+  name?: string;
+  /** The model as the client asked for it, which its start says. `model` is the one that is asked. Default: `model`. */
+  shownModel?: string;
+  /** The id of the message of the user that the input replaces, as in `pipeline.edit()`. */
+  edit?: string;
+  /** Plain data that is kept in the log with what was asked, for `runOptions`: to make the values of the turn again in another process. */
+  kept?: unknown;
+  /** Runs a turn that has ended before once more under its id, if it did not complete. Otherwise its end is read again. */
+  again?: boolean;
+  /** What tells two requests with one `turnId` apart. Default: a hash of the session, the input and the options. */
+  fingerprint?: string;
+}
+
+/** The names of all options. */
+const NAMES: Readonly<Record<keyof ResumableRunOptions, true>> = {
+  ...{ timeoutMs: true, deadline: true, model: true, parameters: true, tools: true, responseFormat: true },
+  ...{ system: true, metadata: true, values: true, turnId: true, onBusy: true, onTurn: true },
+  ...{ owner: true, name: true, shownModel: true, edit: true, kept: true, again: true, fingerprint: true },
+};
+
+/** Options of an execution that a turn in a log does not have. */
+const REFUSED: Readonly<Record<string, string>> = {
+  output: 'output cannot be kept in a log, and no reader gets one: give responseFormat, and check the text',
+  signal: 'a turn does not end with its caller: take signal out, and call stop()',
+};
+
+/** Throws `invalid_options` for an option that would have no effect. */
+export function checkRunOptions(options: ResumableRunOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(NAMES, name)) continue;
+    const why = REFUSED[name] ?? `${name} is not an option: take it out or fix its name`;
+    throw new SluiceError('invalid_options', `resumable(): ${why}.`);
+  }
+}
