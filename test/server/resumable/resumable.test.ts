@@ -46,7 +46,7 @@ describe('a turn that runs apart from its connection', () => {
     ],
     ['steps', {}, /^resumable\(\): steps is not an option: take it out or fix its name\.$/],
     ['temperature', 0.5, /^resumable\(\): temperature is not an option/],
-  ])('leaves no option out without a word: %s', (name, value, message) => {
+  ])('refuses what it would leave out: %s', (name, value, message) => {
     const { runs } = new Stage().process(says('a'));
     const stream = (options: object): unknown => Reflect.apply(runs.stream, runs, [session, 'hi', options]);
     const error = { code: 'invalid_options', message: expect.stringMatching(message) };
