@@ -1,4 +1,5 @@
 import type { AudioPart, FilePart, Message, Part } from './messages.ts';
+import { schemaText } from './output/schema-text.ts';
 import type { ModelRequest } from './request.ts';
 
 /**
@@ -24,19 +25,22 @@ export function estimateTokens(text: string | number): number {
 }
 
 /**
- * A rough count of the input tokens of a request: messages, tools (those of `providerOptions` too), images, files and the schema of the answer. `textTokens` counts a text; pass
+ * A rough count of the input tokens of a request: messages, tools (those of `providerOptions` too), images, files and the schema of the answer, also that of an `output`. `textTokens` counts a text; pass
  * the count function of a tokenizer for a better estimate.
  */
 export function estimateInputTokens(
   request: ModelRequest,
   textTokens: (text: string) => number = estimateTokens,
 ): number {
-  const { messages, tools, responseFormat } = request;
+  const { messages, tools, responseFormat, output } = request;
   let tokens = 0;
   for (const message of messages) tokens += TOKENS_PER_MESSAGE + messageTokens(message, textTokens);
   if (tools !== undefined && tools.length > 0) tokens += textTokens(JSON.stringify(tools));
   tokens += providerTools(request.parameters, textTokens);
-  if (responseFormat?.type === 'json_schema') tokens += textTokens(JSON.stringify(responseFormat.schema));
+  // Whichever way it is asked for, its schema is sent.
+  if (output !== undefined) tokens += textTokens(schemaText(output.schema));
+  else if (responseFormat?.type === 'json_schema')
+    tokens += textTokens(JSON.stringify(responseFormat.schema));
   return tokens;
 }
 

@@ -1,6 +1,12 @@
 import { estimateInputTokens, estimateTokens } from 'sluice/kit';
-import type { ModelRequest, Part } from 'sluice';
+import { Pipeline } from 'sluice';
+import type { Middleware, ModelRequest, OutputSchema, Part } from 'sluice';
+import { output as outputLayer } from 'sluice/middleware/output';
+import { provider } from 'sluice/middleware/provider';
+import { scripted } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { OutputForms } from '../../src/output/forms.ts';
 
 const request = (content: string | Part[], more: Partial<ModelRequest> = {}): ModelRequest => ({
   messages: [{ role: 'user', content }],
@@ -30,6 +36,42 @@ describe('the rough count of tokens', () => {
     expect(estimateInputTokens(request('four', { responseFormat }))).toBe(
       5 + estimateTokens(JSON.stringify(schema)),
     );
+  });
+
+  describe('of a request with an output', () => {
+    const city = z.object({ name: z.string().describe('As its people call it'), inhabitants: z.number() });
+    const { $schema: _dialect, ...jsonSchema } = z.toJSONSchema(city, { io: 'input' });
+    const weight = estimateTokens(JSON.stringify(jsonSchema));
+    const bare = { version: 1, vendor: 'own', validate: (value: unknown) => ({ value }) } as const;
+    const output = (schema: OutputSchema): Partial<ModelRequest> => ({
+      output: { schema, forms: new OutputForms() },
+    });
+
+    test.each<[string, OutputSchema, number]>([
+      ['a library', city, weight],
+      ['a library, again', city, weight],
+      ['JSON Schema', { jsonSchema }, weight],
+      ['a library that cannot be sent', z.object({ at: z.date() }), 0],
+      ['a library without JSON Schema', { '~standard': bare }, 0],
+    ])('counts the schema of %s', (_what, schema, more) => {
+      expect(estimateInputTokens(request('four', output(schema)))).toBe(5 + more);
+    });
+
+    test('counts it once, in place of the format, above and below the layer that sees to it', async () => {
+      const seen: number[] = [];
+      const counts: Middleware = (context, next) => {
+        seen.push(estimateInputTokens(context.request));
+        return next();
+      };
+      const model = scripted('{"name":"Roma","inhabitants":2748109}');
+      const pipeline = new Pipeline([counts, outputLayer(), counts, provider(model)]);
+      const responseFormat = { type: 'json_schema', name: 'a', schema: {} } as const;
+      await pipeline.execute('user', 'four', { output: city, responseFormat });
+      expect(seen).toEqual([5 + weight, 5 + weight]);
+      const [sent = request('')] = model.requests;
+      const instructions = estimateInputTokens(sent) - 5 - weight;
+      expect([instructions > 0, instructions < 50]).toEqual([true, true]);
+    });
   });
 
   test('takes images by their detail, sound and documents by their size, not for text', () => {
