@@ -121,7 +121,7 @@ class Converter {
     }
     if (isRecord(out['properties']) || typesOf(out).includes('object')) this.#object(schema, out, path);
     if (said.length > 0) out['description'] = described(out['description'], said);
-    return out;
+    return this.#dialect.typeLists === false ? withOneType(out) : out;
   }
 
   /** What is sent for a keyword; undefined if it is not sent. */
@@ -131,7 +131,7 @@ class Converter {
     value: unknown,
     path: readonly string[],
   ): Record<string, unknown> | undefined {
-    const { keywords, formats, maxMinItems } = this.#dialect;
+    const { keywords, formats, patterns, maxMinItems } = this.#dialect;
     switch (keyword) {
       case 'properties':
       case '$defs':
@@ -161,6 +161,10 @@ class Converter {
       case 'format':
         return keywords.has('format') && (formats === undefined || formats.has(String(value)))
           ? { format: value }
+          : undefined;
+      case 'pattern':
+        return keywords.has('pattern') && (patterns === undefined || patterns.test(String(value)))
+          ? { pattern: value }
           : undefined;
       case 'minItems':
         return keywords.has('minItems') && Number(value) <= (maxMinItems ?? Number.POSITIVE_INFINITY)
@@ -320,6 +324,29 @@ function nullable(schema: Record<string, unknown>): Record<string, unknown> {
     type: [...typesOf(schema), 'null'],
     ...(isList(options) && { enum: [...options, null] }),
   };
+}
+
+/** A schema with several types as one of schemas with one type each. */
+function withOneType({ title, description, ...schema }: Record<string, unknown>): Record<string, unknown> {
+  const told = { ...(title !== undefined && { title }), ...(description !== undefined && { description }) };
+  const { type } = schema;
+  if (!isList(type)) return { ...told, ...schema };
+  const options = schema['enum'];
+  const anyOf = type.map((one: unknown) =>
+    one === 'null'
+      ? { type: one }
+      : {
+          ...schema,
+          type: one,
+          ...(isList(options) && { enum: options.filter((option) => isOfType(option, one)) }),
+        },
+  );
+  return { ...told, anyOf };
+}
+
+function isOfType(value: unknown, type: unknown): boolean {
+  const own = typeOfValue(value);
+  return own === type || (own === 'number' && type === 'integer' && Number.isInteger(value));
 }
 
 function typeOfValue(value: unknown): string {

@@ -6,12 +6,16 @@ export interface Dialect {
   readonly keywords: ReadonlySet<string>;
   /** The values of `format` among them. Absent: any, if it takes `format`. */
   readonly formats?: ReadonlySet<string>;
+  /** The values of `pattern` among them. Absent: any, if it takes `pattern`. */
+  readonly patterns?: RegExp;
   /** The highest `minItems` that it takes. */
   readonly maxMinItems?: number;
   /** Whether each object has to be closed, so that one with keys that are not known cannot be said. */
   readonly closed: boolean;
   /** Whether each property has to be required, so that one that may be missing is written as null. */
   readonly allRequired: boolean;
+  /** False if a schema has to have one type, so that several are written as `anyOf`. */
+  readonly typeLists?: false;
   /** Whether a schema may refer to itself. */
   readonly recursive: boolean;
   /** Whether it wants the order of the properties in a keyword of its own. */
@@ -37,8 +41,28 @@ const FORMATS = [
   'uuid',
 ] as const;
 
+/** Patterns without lookahead and lookbehind, which OpenAI refuses. */
+const WITHOUT_LOOKAROUND = /^(?!.*\(\?<?[=!])/s;
+
+/**
+ * Patterns that llama.cpp can turn into a grammar: from `^` to `$`, without classes such as `\d`, and without groups that
+ * begin with `(?`. Others are refused, or the whole answer goes unchecked.
+ */
+const PLAIN = /^\^(?:[^\\(]|\((?!\?)|\\[.^$[\](){}|*+?])*\$$/s;
+
 /** Servers that turn the schema into a grammar take objects as they are. */
 const OPEN = { closed: false, allRequired: false, recursive: true, propertyOrdering: false } as const;
+
+/** What the converter of llama.cpp takes. It refuses a tuple with `items: false`, so tuples are written as lists. */
+const LLAMA: Dialect = {
+  keywords: set(
+    ...['const', 'oneOf', 'allOf', 'pattern', 'format', 'additionalProperties'],
+    ...[...STRING_LENGTHS, ...ITEM_COUNTS],
+  ),
+  formats: set('date-time', 'date', 'time', 'uuid'),
+  patterns: PLAIN,
+  ...OPEN,
+};
 
 /**
  * The dialects. What all of them take is not listed: `type`, `properties`, `required`, `items`, `enum`, `anyOf`, local `$ref` with `$defs`, `title` and `description`.
@@ -55,6 +79,7 @@ export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
   openai: {
     keywords: set('pattern', 'format', 'multipleOf', ...NUMBERS, ...ITEM_COUNTS),
     formats: set(...FORMATS),
+    patterns: WITHOUT_LOOKAROUND,
     closed: true,
     allRequired: true,
     recursive: true,
@@ -75,6 +100,22 @@ export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
     ...OPEN,
     propertyOrdering: true,
   },
+  xai: {
+    keywords: set('format', 'multipleOf', ...NUMBERS),
+    formats: set(...FORMATS),
+    closed: true,
+    allRequired: true,
+    recursive: true,
+    propertyOrdering: false,
+  },
+  cerebras: {
+    keywords: set('const', 'multipleOf', ...NUMBERS),
+    closed: true,
+    allRequired: false,
+    typeLists: false,
+    recursive: false,
+    propertyOrdering: false,
+  },
   mistral: {
     keywords: set(),
     closed: true,
@@ -82,36 +123,8 @@ export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
     recursive: true,
     propertyOrdering: false,
   },
-  ollama: {
-    keywords: set(
-      'const',
-      'oneOf',
-      'allOf',
-      'pattern',
-      'format',
-      'prefixItems',
-      'additionalProperties',
-      ...STRING_LENGTHS,
-      ...ITEM_COUNTS,
-    ),
-    formats: set('date-time', 'date', 'time', 'uuid'),
-    ...OPEN,
-  },
-  'llama.cpp': {
-    keywords: set(
-      'const',
-      'oneOf',
-      'allOf',
-      'pattern',
-      'format',
-      'prefixItems',
-      'additionalProperties',
-      ...STRING_LENGTHS,
-      ...ITEM_COUNTS,
-    ),
-    formats: set('date-time', 'date', 'time', 'uuid'),
-    ...OPEN,
-  },
+  ollama: LLAMA,
+  'llama.cpp': LLAMA,
   vllm: {
     keywords: set(
       'const',

@@ -23,6 +23,9 @@ const NAME = 'answer';
 /** What is known of a model that says nothing about itself. */
 const UNKNOWN: OutputSupport = { dialect: 'other', native: 'none', tools: 'none', isKnown: false };
 
+/** The dialects of servers that keep to a schema only if it is sent as strict. */
+const STRICT: ReadonlySet<OutputSupport['dialect']> = new Set(['openai', 'xai', 'cerebras', 'mistral']);
+
 /** The modes in the order in which `auto` tries them. */
 const ORDER: readonly OutputMode[] = ['native', 'tool', 'prompt'];
 
@@ -92,7 +95,7 @@ export class Attempt implements OutputPlan {
 
   #native(request: ModelRequest, { dialect, isKnown = true }: OutputSupport): ModelRequest {
     const { schema } = this.#use(dialect, request);
-    const strict = dialect === 'openai' || dialect === 'mistral' ? true : undefined;
+    const strict = STRICT.has(dialect) ? true : undefined;
     return {
       ...request,
       responseFormat: { type: 'json_schema', name: NAME, schema, ...(strict !== undefined && { strict }) },

@@ -91,7 +91,8 @@ function vendorOf(preset: Preset | undefined): Vendor {
 }
 
 const DIALECTS: readonly SchemaDialect[] = [
-  ...(['openai', 'anthropic', 'gemini', 'mistral', 'ollama', 'llama.cpp', 'vllm', 'other'] as const),
+  ...(['openai', 'anthropic', 'gemini', 'xai', 'cerebras', 'mistral'] as const),
+  ...(['ollama', 'llama.cpp', 'vllm', 'other'] as const),
 ];
 
 const schema = z

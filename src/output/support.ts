@@ -2,7 +2,16 @@ import type { ModelRequest } from '../request.ts';
 
 /** Whose JSON Schema a server takes: each takes other keywords. */
 export type SchemaDialect =
-  'openai' | 'anthropic' | 'gemini' | 'ollama' | 'llama.cpp' | 'vllm' | 'mistral' | 'other';
+  | 'openai'
+  | 'anthropic'
+  | 'gemini'
+  | 'xai'
+  | 'cerebras'
+  | 'mistral'
+  | 'ollama'
+  | 'llama.cpp'
+  | 'vllm'
+  | 'other';
 
 /** How a model can be made to answer in a given shape. */
 export interface OutputSupport {

@@ -41,10 +41,10 @@ const SERVICES: readonly Service[] = [
       ...(/reasoner|r1/.test(model) && { thinks: true }),
     }),
   },
-  { known: /^xai$|(?:^|\.)x\.ai/, support: { dialect: 'openai', native: 'with-tools', tools: 'forced' } },
+  { known: /^xai$|(?:^|\.)x\.ai/, support: { dialect: 'xai', native: 'with-tools', tools: 'forced' } },
   {
     known: /^cerebras$|(?:^|\.)cerebras\.ai/,
-    support: { dialect: 'openai', native: 'alone', tools: 'forced' },
+    support: { dialect: 'cerebras', native: 'alone', tools: 'forced' },
   },
   { known: /ollama|:11434$/, support: { dialect: 'ollama', native: 'alone', tools: 'offered' } },
   {

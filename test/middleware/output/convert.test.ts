@@ -24,7 +24,7 @@ const dialects = Object.keys(DIALECTS).filter((name): name is SchemaDialect => n
 const limited: Record<string, Record<string, unknown>> = {
   minLength: { type: 'string', minLength: 2 },
   maxLength: { type: 'string', maxLength: 2 },
-  pattern: { type: 'string', pattern: '^a' },
+  pattern: { type: 'string', pattern: '^a$' },
   format: { type: 'string', format: 'date' },
   minimum: { type: 'number', minimum: 1 },
   maximum: { type: 'number', maximum: 1 },
@@ -144,7 +144,11 @@ describe('what is optional', () => {
 
 describe('what a server cannot be sent', () => {
   test.each([
-    ['keys that are not known', z.record(z.string(), z.number()), ['openai', 'anthropic', 'mistral']],
+    [
+      'keys that are not known',
+      z.record(z.string(), z.number()),
+      ['openai', 'anthropic', 'xai', 'cerebras', 'mistral'],
+    ],
     [
       'a schema that refers to itself',
       z.object({
@@ -160,7 +164,7 @@ describe('what a server cannot be sent', () => {
           );
         },
       }),
-      ['anthropic'],
+      ['anthropic', 'cerebras'],
     ],
   ])('%s', (_what, schema, unfit) => {
     const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
@@ -177,6 +181,72 @@ describe('what a server cannot be sent', () => {
       },
     });
     expect(lostIn(tuple, 'openai')).toEqual(['properties.t prefixItems widened']);
+  });
+
+  test('llama.cpp gets no tuples, which it refuses', () => {
+    const json = z.object({ t: z.tuple([z.string(), z.number()]) })['~standard'].jsonSchema.input({
+      target: 'draft-2020-12',
+    });
+    for (const dialect of ['llama.cpp', 'ollama'] as const)
+      expect(convert(json, dialect).schema).toMatchObject({
+        properties: { t: { items: { anyOf: [{ type: 'string' }, { type: 'number' }] }, minItems: 2 } },
+      });
+  });
+
+  test.each([
+    ['^[a-z]{2,3}-(a|b)+\\.$', true],
+    ['^a', false],
+    ['a$', false],
+    ['^a\\$', false],
+    ['^\\d+$', false],
+    ['^\\w$', false],
+    ['^a\\/b$', false],
+    ['^(?:a)$', false],
+    ['^(?!a).$', false],
+  ])('llama.cpp gets the pattern %s: %s', (pattern, isSent) => {
+    const { schema, lost } = convert(object({ x: { type: 'string', format: 'date', pattern } }), 'llama.cpp');
+    const property = (schema['properties'] as Record<string, Record<string, unknown>>)['x'];
+    expect([property?.['pattern'], property?.['format']]).toEqual([isSent ? pattern : undefined, 'date']);
+    expect(lost.map(({ how }) => how)).toEqual(isSent ? [] : ['described']);
+  });
+
+  test('llama.cpp gets the format of a date of zod without its pattern', () => {
+    const json = z.object({ day: z.iso.date() })['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
+    expect(json).toMatchObject({ properties: { day: { pattern: expect.stringContaining('\\d') } } });
+    const { schema } = convert(json, 'ollama');
+    expect(schema).toMatchObject({ properties: { day: { format: 'date' } } });
+    expect(schema['properties']).not.toHaveProperty('day.pattern');
+  });
+
+  test('several types are anyOf for Cerebras', () => {
+    const types = object({
+      a: { type: ['string', 'null'], description: 'A name', enum: ['x', null] },
+      b: { type: ['integer', 'string'], enum: [1, 'y'] },
+    });
+    expect(convert(types, 'cerebras').schema['properties']).toEqual({
+      a: { description: 'A name', anyOf: [{ type: 'string', enum: ['x'] }, { type: 'null' }] },
+      b: {
+        anyOf: [
+          { type: 'integer', enum: [1] },
+          { type: 'string', enum: ['y'] },
+        ],
+      },
+    });
+    expect(convert(types, 'openai').schema['properties']).toMatchObject({
+      b: { type: ['integer', 'string'] },
+    });
+  });
+
+  test.each([
+    ['^(?!a).*$', false],
+    ['(?<=a)b', false],
+    ['(?<!a)b\n', false],
+    ['^(?:a|b)\\d$', true],
+    ['(?<name>a)', true],
+  ])('OpenAI gets the pattern %s: %s', (pattern, isSent) => {
+    expect(lostIn(object({ x: { type: 'string', pattern } }), 'openai')).toEqual(
+      isSent ? [] : ['properties.x pattern described'],
+    );
   });
 
   test('oneOf becomes anyOf, which is a loss only if two can match', () => {
