@@ -44,6 +44,9 @@ const FORMATS = [
 /** Patterns without lookahead and lookbehind, which OpenAI refuses. */
 const WITHOUT_LOOKAROUND = /^(?!.*\(\?<?[=!])/s;
 
+/** Patterns that xAI takes: from `^` to `$`, since it matches whole strings, and without what its page excludes. */
+const WHOLE = /^\^(?:[^\\(]|\((?!\?)|\(\?:|\\[^1-9kpPbB])*\$$/s;
+
 /**
  * Patterns that llama.cpp can turn into a grammar: from `^` to `$`, without classes such as `\d`, and without groups that
  * begin with `(?`. Others are refused, or the whole answer goes unchecked.
@@ -67,13 +70,15 @@ const LLAMA: Dialect = {
 /**
  * The dialects. What all of them take is not listed: `type`, `properties`, `required`, `items`, `enum`, `anyOf`, local `$ref` with `$defs`, `title` and `description`.
  *
- * Sources, read in November 2026:
- * - openai: developers.openai.com, guide "Structured outputs", "Supported schemas"; `toStrictJsonSchema` of the package openai 7
- * - anthropic: platform.claude.com, "Structured outputs", "JSON Schema limitations"; `transformJSONSchema` of the package `@anthropic-ai/sdk` 1
- * - gemini: ai.google.dev, "Structured output", "JSON Schema support"
- * - llama.cpp and ollama: `grammars/README.md` of llama.cpp, "JSON Schemas → GBNF"; Ollama uses that converter
- * - vllm: `vllm/v1/structured_output/backend_xgrammar.py`, `has_xgrammar_unsupported_json_features`
- * - mistral: docs.mistral.ai, "Custom structured output": strict like that of OpenAI, without its constraints
+ * What they rest on (docs/structured-output.md has the addresses):
+ * - openai: copies of OpenAI's guide, "Supported schemas"; `toStrictJsonSchema` of the package openai 7; users' reports (patterns)
+ * - anthropic: `transformJSONSchema` of the package `@anthropic-ai/sdk` 1, which the page on structured outputs describes
+ * - gemini: a copy of the page on structured output, "JSON schema support". `propertyOrdering` is of older pages
+ * - xai, cerebras: copies of their pages on structured outputs
+ * - llama.cpp: `grammars/README.md`, `json-schema-to-grammar.cpp` and users' reports. It has minimum and maximum, but only for integers
+ * - ollama: the same, since it uses that converter (its users' reports); not verified for all of its engines
+ * - vllm: `vllm/v1/structured_output/backend_xgrammar.py`
+ * - mistral: not verified. Its page says only that there are schemas, so it gets the least
  */
 export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
   openai: {
@@ -101,12 +106,15 @@ export const DIALECTS: Readonly<Record<SchemaDialect, Dialect>> = {
     propertyOrdering: true,
   },
   xai: {
-    keywords: set('format', 'multipleOf', ...NUMBERS),
-    formats: set(...FORMATS),
-    closed: true,
-    allRequired: true,
-    recursive: true,
-    propertyOrdering: false,
+    keywords: set(
+      ...['const', 'pattern', 'format', 'prefixItems', 'additionalProperties'],
+      ...['minProperties', 'maxProperties'],
+      ...[...NUMBERS, ...STRING_LENGTHS, ...ITEM_COUNTS],
+    ),
+    formats: set('date-time', 'date', 'time', 'email', 'uuid', 'ipv4', 'ipv6', 'uri'),
+    patterns: WHOLE,
+    ...OPEN,
+    recursive: false,
   },
   cerebras: {
     keywords: set('const', 'multipleOf', ...NUMBERS),

@@ -23,7 +23,8 @@ export interface SchemaCounts {
 /**
  * How much each server takes.
  *
- * Sources: platform.claude.com, "Structured outputs", "Schema complexity limits"; developers.openai.com, "Structured outputs", "Supported schemas".
+ * Sources: https://platform.claude.com/docs/en/build-with-claude/structured-outputs, "Schema complexity limits" (a copy of September 2026), and OpenAI's guide "Structured outputs", "Supported schemas" (copies;
+ * older ones have lower numbers). Cerebras had limits in 2025; whether it still has is not verified, so none is counted.
  */
 export const LIMITS: Readonly<Partial<Record<SchemaDialect, Partial<SchemaCounts>>>> = {
   anthropic: { strictTools: 20, optional: 24, unions: 16 },

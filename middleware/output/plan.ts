@@ -128,7 +128,7 @@ export class Attempt implements OutputPlan {
 
   /** A tool whose schema the server keeps to, if it can; any other schema is taken for a tool that is not strict. */
   #dialectOfTool(request: ModelRequest, { dialect }: OutputSupport): OutputSupport['dialect'] {
-    if (dialect !== 'openai' && dialect !== 'anthropic') return 'other';
+    if (dialect !== 'openai' && dialect !== 'anthropic' && dialect !== 'xai') return 'other';
     const { unfit, schema } = this.#output.for(dialect);
     if (unfit !== undefined) return 'other';
     const strict = { name: NAME, parameters: schema, strict: true };

@@ -82,6 +82,7 @@ export function openai(options: OpenAIOptions = {}): Provider & AsyncDisposable 
   }
 
   const close = (): Promise<void> => connection.close();
-  const output = (request: ModelRequest): OutputSupport => outputSupport(settings, request.model ?? model);
+  const output = (request: ModelRequest): OutputSupport =>
+    outputSupport(settings, request.model ?? model, request);
   return { name, model, server: settings.server, stream, output, close, [Symbol.asyncDispose]: close };
 }

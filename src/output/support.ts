@@ -22,7 +22,7 @@ export interface OutputSupport {
   tools: 'forced' | 'unless-thinking' | 'offered' | 'none';
   /** Whether it thinks in this request. Default: if the request asks for it. */
   thinks?: boolean | undefined;
-  /** Whether the server is known to keep to what it is sent. If not, the schema is in the prompt, too. Default: true. */
+  /** Whether the server is known to keep to the schema that it is sent, and to show it to the model. If not, the schema is in the prompt, too. Default: true. */
   isKnown?: boolean | undefined;
 }
 

@@ -52,7 +52,7 @@ export function modelTraits(model: string): ModelTraits {
     thinking: version >= 406 ? 'either' : 'budget',
     alwaysThinks: false,
     effort: version >= 406 || (version === 405 && family === 'opus'),
-    hasSchemas: version >= 405 || (version >= 401 && family === 'opus'),
+    hasSchemas: version >= 405,
     ...(version < 307 && { maxTokens: 4096 }),
   };
 }

@@ -10,8 +10,8 @@ interface SupportSettings {
 /**
  * How a model can be made to answer in a given shape. A name that does not say which Claude it is counts as one of another server that imitates the API, which takes tools.
  *
- * Sources: platform.claude.com, "Structured outputs" (from Opus 4.1, Sonnet 4.5 and Haiku 4.5 on, together with tools) and "Extended thinking" ("tool_choice: any" and a named tool are
- * refused while the model thinks).
+ * Sources: https://platform.claude.com/docs/en/build-with-claude/structured-outputs, in a copy of September 2026 (models from 4.5 on; with strict tools in the same request). That a forced tool is refused while
+ * the model thinks is in the page "Extended thinking", which was not read again.
  */
 export function outputSupport(request: ModelRequest, settings: SupportSettings): OutputSupport {
   const model = request.model ?? settings.model;

@@ -147,7 +147,7 @@ describe('what a server cannot be sent', () => {
     [
       'keys that are not known',
       z.record(z.string(), z.number()),
-      ['openai', 'anthropic', 'xai', 'cerebras', 'mistral'],
+      ['openai', 'anthropic', 'cerebras', 'mistral'],
     ],
     [
       'a schema that refers to itself',
@@ -164,7 +164,7 @@ describe('what a server cannot be sent', () => {
           );
         },
       }),
-      ['anthropic', 'cerebras'],
+      ['anthropic', 'xai', 'cerebras'],
     ],
   ])('%s', (_what, schema, unfit) => {
     const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
@@ -235,6 +235,20 @@ describe('what a server cannot be sent', () => {
     expect(convert(types, 'openai').schema['properties']).toMatchObject({
       b: { type: ['integer', 'string'] },
     });
+  });
+
+  test.each([
+    ['^(?:a|b)\\d{2}\\.$', true],
+    ['a', false],
+    ['^(?=a).$', false],
+    ['^(a)\\1$', false],
+    ['^\\bword$', false],
+    ['^\\p{L}$', false],
+    ['^(?<name>a)$', false],
+  ])('xAI gets the pattern %s: %s', (pattern, isSent) => {
+    expect(lostIn(object({ x: { type: 'string', pattern } }), 'xai')).toEqual(
+      isSent ? [] : ['properties.x pattern described'],
+    );
   });
 
   test.each([

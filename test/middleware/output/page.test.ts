@@ -50,7 +50,7 @@ describe('the page about structured output', () => {
     ['Mistral', 'mistral', 'x'],
     ['Groq', 'groq', 'x'],
     ['DeepSeek', 'deepseek', 'deepseek-chat'],
-    ['xAI', 'xai', 'x'],
+    ['xAI', 'xai', 'grok-4.3'],
     ['Cerebras', 'cerebras', 'x'],
     ['Ollama', 'ollama', 'x'],
     ['LM Studio, llama.cpp', 'lm-studio', 'x'],
@@ -72,8 +72,35 @@ describe('the page about structured output', () => {
     );
   });
 
+  const supportOf = (name: string, model: string, providerOptions = {}) =>
+    openai({ name, model, baseURL: 'http://127.0.0.1:9/v1', apiKey: 'none' }).output?.({
+      messages: [],
+      parameters: { providerOptions },
+    });
+
   test.each([
-    ['claude-opus-4-1', 'with-tools'],
+    ['grok-3', 'alone'],
+    ['grok-4-1-fast', 'with-tools'],
+    ['grok-code-fast-1', 'with-tools'],
+  ])('says which model of xAI takes a schema beside tools: %s %s', (model, native) => {
+    expect(supportOf('xai', model)).toMatchObject({ dialect: 'xai', native });
+  });
+
+  test('DeepSeek thinks unless a request turns it off', () => {
+    expect(supportOf('deepseek', 'deepseek-flash')).toMatchObject({ thinks: true });
+    const off = { deepseek: { thinking: { type: 'disabled' } } };
+    expect(supportOf('deepseek', 'deepseek-flash', off)).toMatchObject({ thinks: false });
+    const on = { deepseek: { thinking: { type: 'enabled' } } };
+    expect(supportOf('deepseek', 'deepseek-flash', on)).toMatchObject({ thinks: true });
+  });
+
+  test.each(['ollama', 'lm-studio', 'llama.cpp'])('the schema is in the prompt, too, for %s', (name) => {
+    expect(supportOf(name, 'x')).toMatchObject({ isKnown: false });
+  });
+
+  test.each([
+    ['claude-opus-4-1', 'none'],
+    ['claude-opus-4-5', 'with-tools'],
     ['claude-sonnet-4-5', 'with-tools'],
     ['claude-haiku-4-5', 'with-tools'],
     ['claude-sonnet-4-0', 'none'],
