@@ -26,13 +26,16 @@ export interface Preset {
   readonly names?: false;
   /** The one form in which it takes a JSON answer. Default: it takes both. */
   readonly json?: 'json_object' | 'json_schema';
-  /** A page that says so. */
+  /** The page, or the report of users, that the row rests on. */
   readonly source: string;
 }
 
 /**
  * The services that `openai({ preset })` knows. The table in docs/models.md is made of it.
  * Prices: names are those of the price list, if it has the service.
+ *
+ * No live service was called. Addresses are those of `source`, unless a comment says otherwise. That a service takes all other fields,
+ * and both forms of JSON, is not verified.
  */
 export const PRESETS = {
   openrouter: {
@@ -41,9 +44,10 @@ export const PRESETS = {
     baseURL: 'https://openrouter.ai/api/v1',
     keyVariable: 'OPENROUTER_API_KEY',
     needsKey: true,
-    source: 'https://openrouter.ai/docs/api/reference/overview',
+    source: 'https://openrouter.ai/docs/community/openai-sdk',
   },
   groq: {
+    // The page refuses names of messages. `max_completion_tokens` is in Groq's own SDK, which calls `max_tokens` the old name.
     title: 'Groq',
     name: 'groq',
     baseURL: 'https://api.groq.com/openai/v1',
@@ -54,13 +58,14 @@ export const PRESETS = {
     source: 'https://console.groq.com/docs/openai',
   },
   deepseek: {
+    // The page has a JSON mode, and no page found has schemas.
     title: 'DeepSeek',
     name: 'deepseek',
     baseURL: 'https://api.deepseek.com',
     keyVariable: 'DEEPSEEK_API_KEY',
     needsKey: true,
     json: 'json_object',
-    source: 'https://api-docs.deepseek.com/guides/json_mode',
+    source: 'https://api-docs.deepseek.com/guides/json_mode.md',
   },
   gemini: {
     title: 'Gemini',
@@ -68,9 +73,11 @@ export const PRESETS = {
     baseURL: 'https://generativelanguage.googleapis.com/v1beta/openai',
     keyVariable: 'GEMINI_API_KEY',
     needsKey: true,
-    source: 'https://ai.google.dev/gemini-api/docs/openai',
+    source: 'https://ai.google.dev/api/compatibility',
   },
   mistral: {
+    // Users' reports of 2024 and 2025: `stream_options` is refused, and the usage comes all the same. `random_seed` is in clients made of Mistral's
+    // API description.
     title: 'Mistral',
     name: 'mistral',
     baseURL: 'https://api.mistral.ai/v1',
@@ -78,7 +85,7 @@ export const PRESETS = {
     needsKey: true,
     includeUsage: false,
     seedField: 'random_seed',
-    source: 'https://docs.mistral.ai/api/endpoint/chat',
+    source: 'https://github.com/avante-corp/avante.nvim/issues/2347',
   },
   together: {
     title: 'Together',
@@ -97,6 +104,8 @@ export const PRESETS = {
     source: 'https://docs.fireworks.ai/tools-sdks/openai-compatibility',
   },
   cerebras: {
+    // `max_completion_tokens` is in the API reference. The penalties are in a list of another client (ReqLLM) of fields that are refused; the page
+    // itself was read only in part.
     title: 'Cerebras',
     name: 'cerebras',
     baseURL: 'https://api.cerebras.ai/v1',
@@ -107,22 +116,25 @@ export const PRESETS = {
     source: 'https://inference-docs.cerebras.ai/resources/openai',
   },
   xai: {
+    // The page calls Chat Completions deprecated: `api: 'responses'` works, too.
     title: 'xAI',
     name: 'xai',
     baseURL: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
     needsKey: true,
-    source: 'https://docs.x.ai/developers/model-capabilities/text/comparison',
+    source: 'https://docs.x.ai/developers/model-capabilities/text/comparison.md',
   },
   alibaba: {
+    // The page calls this address old but available, and recommends one of your own workspace.
     title: 'Alibaba (Qwen)',
     name: 'alibaba',
     baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyVariable: 'DASHSCOPE_API_KEY',
     needsKey: true,
-    source: 'https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope',
+    source: 'https://www.alibabacloud.com/help/en/model-studio/base-url',
   },
   azure: {
+    // `max_completion_tokens` is not verified: it is what OpenAI's newer models want.
     title: 'Azure',
     name: 'azure',
     baseURLAdvice: 'give the address of your resource, https://RESOURCE.openai.azure.com/openai/v1',
@@ -139,6 +151,7 @@ export const PRESETS = {
     source: 'https://docs.ollama.com/api/openai-compatibility',
   },
   lmstudio: {
+    // `json_object` is refused: reports of 2024 to 2026.
     title: 'LM Studio',
     name: 'lmstudio',
     baseURL: 'http://127.0.0.1:1234/v1',
@@ -147,20 +160,22 @@ export const PRESETS = {
     source: 'https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189',
   },
   vllm: {
+    // The variable is the one from which the server takes its key, in copies of vLLM's own guide.
     title: 'vLLM',
     name: 'vllm',
     baseURL: 'http://127.0.0.1:8000/v1',
     keyVariable: 'VLLM_API_KEY',
     needsKey: false,
-    source: 'https://docs.vllm.ai/en/latest/serving/openai_compatible_server',
+    source: 'https://docs.vllm.ai/en/v0.8.1/serving/openai_compatible_server.html',
   },
   llamacpp: {
+    // The variable is the one of the server, in its README. The port becomes 9931: the pull request says so, and the README has it already.
     title: 'llama.cpp',
     name: 'llama.cpp',
     baseURL: 'http://127.0.0.1:8080/v1',
     keyVariable: 'LLAMA_API_KEY',
     needsKey: false,
-    source: 'https://github.com/ggml-org/llama.cpp/tree/master/tools/server',
+    source: 'https://github.com/ggml-org/llama.cpp/pull/26508',
   },
 } as const satisfies Record<string, Preset>;
 

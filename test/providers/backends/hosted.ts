@@ -269,7 +269,7 @@ export const hosted: readonly Backend[] = [
   },
   {
     name: 'Together: finish reason eos, usage in the last chunk',
-    make: chat('together', 'https://api.together.xyz/v1', 'meta-llama/Llama-3.3-70B-Instruct-Turbo'),
+    make: chat('together', 'https://api.together.ai/v1', 'meta-llama/Llama-3.3-70B-Instruct-Turbo'),
     body: sse(
       delta({ role: 'assistant', content: 'Sunny', token_id: 1 }, { token: { id: 1 } }),
       delta({ role: 'assistant', content: '.', token_id: 2 }),
