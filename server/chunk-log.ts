@@ -16,6 +16,7 @@ export type {
   SentReset,
   StreamKey,
   StreamLease,
+  UnownedOptions,
 } from './log/chunk-log.ts';
 export { memoryLog } from './log/memory-log.ts';
 export type { MemoryLogOptions } from './log/memory-log.ts';

@@ -9,6 +9,7 @@ import type {
   ReadOptions,
   StreamKey,
   StreamLease,
+  UnownedOptions,
 } from '../../server/chunk-log.ts';
 import type { SentChunk, SentEnd } from '../../server/index.ts';
 
@@ -124,6 +125,28 @@ const ownerOnly =
   (change: (answer: Extract<Opened, { as: 'owner' }>) => Opened): ((answer: Opened) => Opened) =>
   (answer) =>
     answer.as === 'owner' ? change(answer) : answer;
+
+/** Its owner keeps the stream that it gives up. */
+const keeping: Patch = (log) => {
+  log.release = async () => undefined;
+};
+
+/** Whoever has lost a stream may give it up, too. */
+const releasing: Patch = (log) => {
+  const release = log.release.bind(log);
+  log.release = async (held) => release(held).catch(() => undefined);
+};
+
+/** Changes what streams without an owner are asked for, and what is listed. */
+function listing(
+  ask: (options: UnownedOptions) => UnownedOptions,
+  change: (keys: StreamKey[]) => StreamKey[] = (keys) => keys,
+): Patch {
+  return (log) => {
+    const unowned = log.unowned.bind(log);
+    log.unowned = async (options) => change([...(await unowned(ask(options)))]);
+  };
+}
 
 /** For each case of the contract a log that breaks it. */
 export const brokenLogs: Readonly<Record<string, Patch>> = {
@@ -273,6 +296,7 @@ export const brokenLogs: Readonly<Record<string, Patch>> = {
 
   'wakes the readers of a stream on every process when chunks or its end come': deaf('chunks'),
   'wakes the readers when a stream is settled, and when it is opened again': deaf('chunks'),
+  'wakes the readers when the owner gives the stream up': deaf('chunks'),
   'wakes the owner when a stop comes, from every process': deaf('stop'),
   'an append wakes nobody who waits for a stop, and a stop nobody who waits for chunks': (log) => {
     const watch = log.watch.bind(log);
@@ -316,6 +340,29 @@ export const brokenLogs: Readonly<Record<string, Patch>> = {
   'lists a stream whose owner is gone until somebody ends it': (log) => {
     log.running = async () => [];
   },
+  'a stream that its owner gives up is taken over at once, also with a grace, and that does not count as a takeover':
+    opened(ownerOnly((answer) => ({ ...answer, takeovers: answer.takeovers + 1 }))),
+  'whoever has given a stream up is refused, and so is whoever does not have it': releasing,
+  'a stream that was given up is settled at once, and keeps its stop': reading(
+    ({ stop: _stop, ...page }) => page,
+  ),
+  'is taken over by one of many at once after it was given up': keeping,
+  'lists the streams without an owner, and no other one': (log) => {
+    const open = log.open.bind(log);
+    const keys: StreamKey[] = [];
+    log.open = async (key, ...rest) => {
+      keys.push(key);
+      return open(key, ...rest);
+    };
+    log.unowned = async () => keys;
+  },
+  'lists a stream that was given up, whatever the grace, and one whose lease is over only after it': listing(
+    (options) => ({ ...options, graceMs: 0 }),
+  ),
+  'lists as many streams as were asked for at most, and the rest after that': listing((options) => ({
+    ...options,
+    most: 100,
+  })),
   'forgets all streams of an owner, and no others': (log) => {
     log.forget = async () => undefined;
   },

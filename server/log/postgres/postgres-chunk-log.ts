@@ -33,7 +33,7 @@ import * as row from './rows.ts';
 import { logStatements } from './statements.ts';
 import type { LogStatements } from './statements.ts';
 import { stopStream } from './stop-stream.ts';
-import { addRunningIndex, logNames, makeLogTables } from './tables.ts';
+import { logNames, makeLogTables } from './tables.ts';
 import type { LogNames } from './tables.ts';
 
 /** The checked options of `postgresLog()`. */
@@ -98,9 +98,7 @@ export class PostgresChunkLog implements ChunkLog {
 
   async migrate(): Promise<void> {
     const { schema, migrations, streams } = this.#names;
-    const steps = [makeLogTables, addRunningIndex].map(
-      (step) => (queries: Parameters<typeof step>[0]) => step(queries, this.#names),
-    );
+    const steps = [(queries: Parameters<typeof makeLogTables>[0]) => makeLogTables(queries, this.#names)];
     const tables = { schema, migrations, lock: `sluice ${streams}`, steps };
     const ms = Math.max(MIGRATE_MS, this.#settings.timeoutMs);
     await this.#call('migrate', (call) => migrateTables(call, tables), ms);

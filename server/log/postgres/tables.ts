@@ -29,7 +29,7 @@ export function logNames({ schema, prefix }: { schema: string; prefix: string })
  *
  * A stream: `started` is when it was opened first; a token of 0 says that only its stop is there, which came early. `marks`: see marks.ts. `watch`: which processes have readers, and until
  * when. `process`: the owner's. `kept`: until when the row is there. `first`, `next`, `bytes`: of its entries. An append changes no column of an index, so that its update stays on
- * the page.
+ * the page. The index `streams_open` finds the streams that run without a look at those that have ended.
  *
  * An entry: `upto` is how many chunks there are with it.
  */
@@ -64,6 +64,7 @@ CREATE TABLE ${names.streams} (
 ) WITH (fillfactor = 50);
 CREATE INDEX ${names.index('streams_expiry')} ON ${names.streams} (kept);
 CREATE INDEX ${names.index('streams_running')} ON ${names.streams} (session_owner, session_id, opened) WHERE finish IS NULL AND session_id IS NOT NULL;
+CREATE INDEX ${names.index('streams_open')} ON ${names.streams} (key) WHERE finish IS NULL;
 CREATE TABLE ${names.entries} (
   stream bigint NOT NULL REFERENCES ${names.streams} ON DELETE CASCADE,
   upto bigint NOT NULL,
@@ -72,11 +73,5 @@ CREATE TABLE ${names.entries} (
   chunks text NOT NULL,
   PRIMARY KEY (stream, upto)
 );`;
-  await queries.query({ text, values: [] });
-}
-
-/** Version 2: the streams that run are found without a look at those that have ended. */
-export async function addRunningIndex(queries: Queries, names: LogNames): Promise<void> {
-  const text = `CREATE INDEX ${names.index('streams_open')} ON ${names.streams} (key) WHERE finish IS NULL`;
   await queries.query({ text, values: [] });
 }
