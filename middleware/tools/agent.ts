@@ -73,6 +73,7 @@ const schema = z
     result: option.functionOf<(result: ExecutionResult) => unknown>().optional(),
     needsApproval: z.custom<NeedsApproval>().optional(),
     parallel: z.boolean().optional(),
+    output: z.undefined('an agent answers in text: take it out, and read that text in result').optional(),
     timeoutMs: option.milliseconds().optional(),
     progress: z
       .union([z.boolean(), option.functionOf<AgentProgress>()], 'give true or a function')

@@ -70,6 +70,12 @@ describe('agentTool()', () => {
     ['a bad name', undefined, { name: 'a b', description: 'A' }, /the name of a tool/],
     ['an unknown option', undefined, { name: 'a', description: 'A', execute: 1 }, /execute is not an option/],
     [
+      'a schema of the output',
+      undefined,
+      { name: 'a', description: 'A', output: z.object({}) },
+      /output is an object: an agent answers in text: take it out, and read that text in result/,
+    ],
+    [
       'a schema without messages',
       undefined,
       { name: 'a', description: 'A', input: z.object({}) },
