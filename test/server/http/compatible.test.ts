@@ -154,6 +154,24 @@ describe('a session after turns that failed', () => {
     ]);
   });
 
+  test('has it once over the other protocols, too', async () => {
+    const options = { headers };
+    const asks = [
+      () => anthropic.messages.create({ model: 'helper', max_tokens: 9, messages: [user] }, options),
+      () => openai.responses.create({ model: 'helper', input: 'Hi' }, options),
+    ];
+    for (const ask of asks) {
+      model.enqueue(down, 'Hello');
+      await expect(ask()).rejects.toMatchObject({ status: 502 });
+      await ask();
+      expect(await stored()).toEqual([
+        ['user', 'Hi'],
+        ['assistant', 'Hello'],
+      ]);
+      await pipeline.store.delete({ owner: 'ada', id: 'c3' });
+    }
+  });
+
   test('has each of two messages once if the second follows a failure', async () => {
     model.enqueue(down, down, 'Hello', 'Bye');
     await expect(asked([user])).rejects.toMatchObject({ status: 502 });
@@ -203,22 +221,20 @@ describe('a session after turns that failed', () => {
     ]);
   });
 
-  test("has the result of a client's tool once that is sent again", async () => {
+  test("has the results of a client's tools once that are sent again", async () => {
     const tool = { type: 'function', function: { name: 'look', parameters: { type: 'object' } } } as const;
     const ask = (messages: Messages) =>
       openai.chat.completions.create({ model: 'helper', messages, tools: [tool] }, { headers });
-    model.enqueue({ toolCalls: [{ name: 'look', arguments: {} }] }, down, 'Seen');
+    const look = { name: 'look', arguments: {} };
+    model.enqueue({ toolCalls: [look, look] }, down, 'Seen');
     const call = (await ask([user])).choices[0]?.message;
-    const id = call?.tool_calls?.[0]?.id ?? '';
-    const again: Messages = [
-      user,
-      { ...call, role: 'assistant' },
-      { role: 'tool', tool_call_id: id, content: 'Rain' },
-    ];
+    const ids = call?.tool_calls?.map(({ id }) => id) ?? [];
+    const results = ids.map((id) => ({ role: 'tool', tool_call_id: id, content: 'Rain' }) as const);
+    const again: Messages = [user, { ...call, role: 'assistant' }, ...results];
     await expect(ask(again)).rejects.toMatchObject({ status: 502 });
     expect((await ask(again)).choices[0]?.message.content).toBe('Seen');
     const roles = (await stored())?.map((one) => (Array.isArray(one) ? one[0] : one));
-    expect(roles).toEqual(['user', 'assistant', 'tool', 'assistant']);
+    expect([results.length, roles]).toEqual([2, ['user', 'assistant', 'tool', 'assistant']]);
     expect(model.requests[2]?.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
   });
 });
