@@ -6,6 +6,8 @@ export interface ThinkingBack {
   field: 'reasoning_content' | 'reasoning';
   /** Whether it wants it only in turns with tool calls. */
   inToolTurns: boolean;
+  /** Whether a request with tools wants it in all turns. */
+  inAllWithTools?: true;
   /** What to send if a reply of such a turn has no thinking, because the server requires the field. */
   blank?: string;
 }
@@ -19,17 +21,19 @@ interface Service {
   host?: RegExp;
   model: RegExp;
   blank?: string;
+  inAllWithTools?: true;
 }
 
 /**
- * Sources: api-docs.deepseek.com, "Thinking Mode" ("for turns that do perform tool calls, the reasoning_content must be
- * fully passed back to the API in all subsequent requests", else status 400; that of other turns is ignored);
- * platform.moonshot.ai, "Use Kimi K2 thinking model" (status 400 without it, and kimi-k2.6 takes an empty one for none);
- * platform.xiaomimimo.com (the same since May 2026); docs.z.ai, "Thinking mode". A model named deepseek-r1 is an older one,
- * or a distilled one at a host that refuses the field.
+ * DeepSeek: https://api-docs.deepseek.com/guides/thinking_mode.md, as others quote it in September 2026 ("for
+ * requests carrying the tools parameter, the reasoning_content must be fully passed back to the API in all subsequent
+ * requests — even for turns where the model did not perform a tool call", else status 400; without tools it is
+ * ignored). An older text wanted it only in turns with tool calls, so those have it in each case. The rows of Kimi,
+ * MiMo and GLM were made from pages of Moonshot, Xiaomi and Z.ai, which were not read again. A model named
+ * deepseek-r1 is an older one, or a distilled one at a host that refuses the field.
  */
 const SERVICES: readonly Service[] = [
-  { host: /(?:^|\.)deepseek\.com$/, model: /^deepseek-(?!r1)/i, blank: '' },
+  { host: /(?:^|\.)deepseek\.com$/, model: /^deepseek-(?!r1)/i, blank: '', inAllWithTools: true },
   { model: /^kimi-/i, blank: ' ' },
   { host: /(?:^|\.)xiaomimimo\.com$/, model: /^mimo-/i, blank: ' ' },
   { host: /(?:^|\.)(?:z\.ai|bigmodel\.cn)$/, model: /^glm-/i },
@@ -47,8 +51,13 @@ export function thinkingBack(settings: Settings, model: string): ThinkingBack | 
   const host = baseURL !== undefined && URL.canParse(baseURL) ? new URL(baseURL).hostname : '';
   const service = SERVICES.find((each) => each.model.test(model) || each.host?.test(host) === true);
   if (service === undefined) return undefined;
-  const { blank } = service;
-  return { field: 'reasoning_content', inToolTurns: true, ...(blank !== undefined && { blank }) };
+  const { blank, inAllWithTools } = service;
+  return {
+    field: 'reasoning_content',
+    inToolTurns: true,
+    ...(blank !== undefined && { blank }),
+    ...(inAllWithTools === true && { inAllWithTools }),
+  };
 }
 
 /**

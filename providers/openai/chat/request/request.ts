@@ -77,7 +77,9 @@ function wireMessages(context: RequestContext): Json[][] {
     serverId: (part) => (context.settings.isOpenAI ? undefined : ownCallId(part, context.origin, 'id')),
   });
   const back = context.thinkingBack;
-  const inToolTurn = back?.inToolTurns === true ? toolTurns(messages) : undefined;
+  const hasTools = (context.request.tools?.length ?? 0) > 0;
+  const inAll = back?.inToolTurns !== true || (hasTools && back.inAllWithTools === true);
+  const inToolTurn = inAll ? undefined : toolTurns(messages);
   return messages.map((message, at) =>
     chatMessages(context, message, inToolTurn === undefined || inToolTurn[at] === true ? back : undefined),
   );

@@ -52,6 +52,18 @@ describe('the thinking of earlier replies', () => {
     expect(thoughts(options)).toEqual([undefined, 'look', 'noon it is', blank]);
   });
 
+  it('goes back to DeepSeek in all turns if the request has tools, and in no other turns to Kimi', () => {
+    const tools = [{ name: 'now', parameters: { type: 'object' } }];
+    const sent = (options: OpenAIOptions) => {
+      const { body } = bodyOf(ask({ messages: HISTORY.slice(0, 7), tools }), options);
+      return listAt(body, 'messages').map((message) => Reflect.get(Object(message), 'reasoning_content'));
+    };
+    const deepseek = { baseURL: 'https://api.deepseek.com', model: 'deepseek-v4-pro' };
+    expect(sent(deepseek).filter((one) => one !== undefined)).toEqual(['polite', 'look', 'noon it is']);
+    const kimi = { baseURL: 'https://api.moonshot.ai/v1', model: 'kimi-k2.6' };
+    expect(sent(kimi).filter((one) => one !== undefined)).toEqual(['look', 'noon it is']);
+  });
+
   it('is the same on later turns, so that the prompt cache still matches', () => {
     const options = { baseURL: 'https://api.deepseek.com', model: 'deepseek-chat' };
     const early = bodyOf(ask({ messages: HISTORY.slice(0, 7) }), options).body['messages'];
