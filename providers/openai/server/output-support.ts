@@ -64,6 +64,16 @@ const SERVICES: readonly Service[] = [
     support: { dialect: 'cerebras', native: 'alone', tools: 'offered' },
   },
   {
+    // Other models than Qwen were refused with a schema at Alibaba (a report). Which of Qwen take one is not verified.
+    known: /^alibaba$|(?:^|\.)aliyuncs\.com/,
+    support: (model) => ({
+      dialect: 'other',
+      native: /qwen/i.test(model) ? 'alone' : 'none',
+      tools: 'offered',
+      isKnown: false,
+    }),
+  },
+  {
     // Ollama's page: `tool_choice` is not among the fields that it takes.
     known: /ollama|:11434$/,
     support: { dialect: 'ollama', native: 'alone', tools: 'offered', isKnown: false },

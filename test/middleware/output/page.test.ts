@@ -52,6 +52,7 @@ describe('the page about structured output', () => {
     ['DeepSeek', 'deepseek', 'deepseek-chat'],
     ['xAI', 'xai', 'grok-4.3'],
     ['Cerebras', 'cerebras', 'x'],
+    ['Alibaba', 'alibaba', 'qwen3-max'],
     ['Ollama', 'ollama', 'x'],
     ['LM Studio, llama.cpp', 'lm-studio', 'x'],
     ['vLLM', 'vllm', 'x'],
@@ -84,6 +85,11 @@ describe('the page about structured output', () => {
     ['grok-code-fast-1', 'with-tools'],
   ])('says which model of xAI takes a schema beside tools: %s %s', (model, native) => {
     expect(supportOf('xai', model)).toMatchObject({ dialect: 'xai', native });
+  });
+
+  test('Alibaba is sent a schema only for Qwen', () => {
+    expect(supportOf('alibaba', 'qwen-plus')).toMatchObject({ native: 'alone', isKnown: false });
+    expect(supportOf('alibaba', 'deepseek-v4')).toMatchObject({ native: 'none' });
   });
 
   test('DeepSeek thinks unless a request turns it off', () => {
