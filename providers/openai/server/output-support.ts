@@ -16,8 +16,8 @@ const WITHOUT_SCHEMAS =
   /^(?:ft:)?(?:gpt-3\.5|gpt-4(?:-turbo|-vision|-32k|-\d{4}|$)|gpt-4o-2024-05-13|o1-(?:mini|preview))/;
 
 /**
- * What is known of servers that speak OpenAI's wire. No live service was called. Most pages were read in copies, of November 2026 or
- * older, so each line says what it rests on; docs/structured-output.md has the addresses.
+ * What is known of servers that speak OpenAI's wire. No live service was called, and most pages were read in copies that others keep.
+ * So each row says what it rests on; docs/structured-output.md has the addresses. Where nothing is said, it is not verified.
  */
 const SERVICES: readonly Service[] = [
   {
