@@ -17,7 +17,7 @@ const WITHOUT_SCHEMAS =
 
 /**
  * What is known of servers that speak OpenAI's wire. No live service was called, and most pages were read in copies that others keep.
- * So each row says what it rests on; docs/structured-output.md has the addresses. Where nothing is said, it is not verified.
+ * So each row says what it rests on; docs/structured-output.md has the addresses. Anything else is not verified.
  */
 const SERVICES: readonly Service[] = [
   {
