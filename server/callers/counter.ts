@@ -44,6 +44,8 @@ export interface Spent {
  * `SluiceError`s of code `store`.
  */
 export interface CallerCounter {
+  /** Whether other processes count, too. If not, places are held until they are given back: `leaseMs` is `Infinity`. Default: true. */
+  readonly isShared?: boolean;
   /** Checks all limits, counts a request, and holds one of the caller's places for `leaseMs`. */
   begin(caller: string, place: string, limits: CountedLimits, leaseMs: number): Begun | PromiseLike<Begun>;
   /** Holds a place for `leaseMs` from now, also one that is held already. False: all are taken. */

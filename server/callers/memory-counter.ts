@@ -29,6 +29,7 @@ export function memoryCounter(now: () => number = Date.now): CallerCounter {
 }
 
 class MemoryCounter implements CallerCounter {
+  readonly isShared = false;
   readonly #used = new Map<string, Used>();
   readonly #now: () => number;
 

@@ -8,6 +8,7 @@ const LEASE_MS = 60_000;
 /** The places of this process, which are renewed while their streams are open. */
 export class Places {
   readonly #counter: CallerCounter;
+  readonly #leaseMs: number;
   readonly #log: Logger;
   readonly #held = new Set<Place>();
   readonly #leaving = new Set<PromiseLike<void>>();
@@ -15,18 +16,19 @@ export class Places {
 
   constructor(counter: CallerCounter, log: Logger) {
     this.#counter = counter;
+    this.#leaseMs = counter.isShared === false ? Number.POSITIVE_INFINITY : LEASE_MS;
     this.#log = log;
   }
 
   /** A place that is not held yet. */
   of(caller: string, limits: CountedLimits): Place {
-    return new Place(caller, limits, this);
+    return new Place(caller, limits, this.#leaseMs, this);
   }
 
   /** From now on it is renewed. */
   hold(place: Place): void {
     this.#held.add(place);
-    this.#renewals ??= setInterval(() => this.#renew(), LEASE_MS / 3);
+    if (this.#leaseMs === LEASE_MS) this.#renewals ??= setInterval(() => this.#renew(), LEASE_MS / 3);
   }
 
   /** Gives it back. */
@@ -68,15 +70,16 @@ export class Places {
 /** A place of a caller: one of the streams that it may have open. */
 export class Place {
   readonly id = crypto.randomUUID();
-  readonly leaseMs = LEASE_MS;
+  readonly leaseMs: number;
   readonly caller: string;
   readonly limits: CountedLimits;
   readonly #places: Places;
   #isTaken = false;
 
-  constructor(caller: string, limits: CountedLimits, places: Places) {
+  constructor(caller: string, limits: CountedLimits, leaseMs: number, places: Places) {
     this.caller = caller;
     this.limits = limits;
+    this.leaseMs = leaseMs;
     this.#places = places;
   }
 
