@@ -125,7 +125,8 @@ const config :Workerd.Config = (
       }
     }
   } finally {
-    serving.kill();
+    // Asked to end, it would wait for connections that are still open.
+    serving.kill('SIGKILL');
   }
 }
 
