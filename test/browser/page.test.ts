@@ -28,7 +28,7 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await using stage = await browserStage([{ text: ['The sky', ' is **blue**.'], gate: pace.gate }]);
     await using opened = await open(stage.url);
     const { page, problems } = opened;
-    expect(await page.title()).toBe('Test agent');
+    await page.waitForFunction(() => document.title === 'Test agent');
     await ask(page, 'Why is the sky blue?');
     await page.locator('#state[data-state=sending]').waitFor();
     pace.release();
