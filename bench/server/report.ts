@@ -40,7 +40,7 @@ export function pageOf(measured: readonly Measured[], { where, runs, more }: Cir
     'A closed load from a process of its own: so many requests are open at once, and each one that ends is followed by the next. The upstream, in a third process, waits 100 ms before the first of 20',
     `chunks and 30 ms before each further one. In the load with tools, the model calls one first, which takes ${TOOL_MS} ms. Every answer is checked: what is not the whole text is an error.`,
     `Sluice runs its own server with logging, cost, retry, a rate limit and timeouts; the peers stand behind hono with nothing else. All share two cores with the load and the upstream, so that the times`,
-    `are those of a machine that has no time left. Medians of ${runs} runs, which take turns; a new process for each.`,
+    `are those of a machine that has no time left. ${runs === 1 ? 'One run' : `Medians of ${runs} runs, which take turns`}; a new process for each.`,
     '',
     ...where.map((line) => `- ${line}`),
     '',
