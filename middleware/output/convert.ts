@@ -175,7 +175,7 @@ class Converter {
     }
   }
 
-  /** A tuple where there are none: a list of any of its items. */
+  /** A tuple for a server that has no tuples: a list whose items may each be any of those of the tuple. */
   #tuple(schema: Schema, value: unknown, path: readonly string[]): Record<string, unknown> {
     const items = this.#list(value, [...path, 'prefixItems']);
     this.#lose(path, 'prefixItems', value, 'widened');

@@ -3,30 +3,15 @@ import type { ContextEntry } from '../../src/index.ts';
 import { ToolLimits } from '../../middleware/tools.ts';
 import { RequestCaller, RequestContext } from '../callers/caller.ts';
 import type { Caller } from '../callers/caller.ts';
-
-const limit = z.number().optional();
+import { callerFields } from '../callers/caller-fields.ts';
 
 /** The values that a server gives a turn, as plain data. They are kept in the log for a process that takes the turn over. */
 const schema = z.object({
-  caller: z
-    .object({
-      id: z.string(),
-      organizations: z.array(z.string()).optional(),
-      limits: z
-        .object({
-          requestsPerMinute: limit,
-          concurrentStreams: limit,
-          tokensPerMinute: limit,
-          usdPerDay: limit,
-          unknownCost: z.enum(['allow', 'refuse']).optional(),
-        })
-        .optional(),
-    })
-    .optional(),
+  caller: z.object(callerFields).optional(),
   context: z.record(z.string(), z.unknown()).optional(),
   limits: z
     .object({
-      maxRounds: limit,
+      maxRounds: z.number().optional(),
       ownTools: z.boolean().optional(),
       approvals: z.enum(['wait', 'deny']).optional(),
     })

@@ -43,7 +43,7 @@ function isParts(value: unknown): value is NonNullable<OwnData['parts']> {
   return Array.isArray(value) && value.every((part) => isRecord(part) && types.has(String(part['type'])));
 }
 
-/** A value as JSON data. Undefined for what is none. */
+/** A value as JSON data. Undefined if JSON cannot hold it. */
 export function plainObject(value: object): JSONObject | undefined {
   const plain = plainValue(value);
   return isObject(plain) ? plain : undefined;

@@ -1,24 +1,12 @@
 import * as z from 'zod';
 import type { Caller } from '../caller.ts';
+import { callerFields } from '../caller-fields.ts';
 import type { TicketStore } from '../tickets.ts';
 import { RedisCalls } from './redis-calls.ts';
 import type { RedisCallersSettings } from './redis-calls.ts';
 import { PUT, TAKE } from './scripts.ts';
 
-const limit = z.number().optional();
-const callerSchema: z.ZodType<Caller> = z.looseObject({
-  id: z.string(),
-  organizations: z.array(z.string()).optional(),
-  limits: z
-    .object({
-      requestsPerMinute: limit,
-      concurrentStreams: limit,
-      tokensPerMinute: limit,
-      usdPerDay: limit,
-      unknownCost: z.enum(['allow', 'refuse']).optional(),
-    })
-    .optional(),
-});
+const callerSchema: z.ZodType<Caller> = z.looseObject(callerFields);
 
 /** Tickets in Redis, under the hashes of their texts: whoever reads the keys has no ticket. */
 export class RedisTickets implements TicketStore {
