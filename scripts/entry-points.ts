@@ -16,6 +16,7 @@ const manifestSchema = z.object({
   name: z.string(),
   version: z.string(),
   allowScripts: z.record(z.string(), z.boolean()),
+  scripts: z.record(z.string(), z.string()),
   exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])),
   imports: z.record(z.string(), z.record(z.string(), z.string())),
   bin: z.record(z.string(), z.string()),

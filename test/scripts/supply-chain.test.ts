@@ -54,6 +54,11 @@ describe('S18 the lockfile', () => {
     expect(Object.keys(allowScripts).filter((name) => allowScripts[name])).toEqual(['node']);
   });
 
+  test('S18 is that of a package without a script of its own that npm would ask its users to allow', () => {
+    const asked = ['preinstall', 'install', 'postinstall', 'prepare'];
+    expect(Object.keys(readManifest().scripts).filter((name) => asked.includes(name))).toEqual([]);
+  });
+
   test('S18 is not changed by the checks: they install only with npm ci', async () => {
     const script = await readFile(`${root}.ci/run`, 'utf8');
     expect(script).toMatch(/\bnpm ci\b/);
