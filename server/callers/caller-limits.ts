@@ -1,8 +1,8 @@
 import type { Cost, Logger, Usage } from '../../src/index.ts';
-import { findSluiceError } from '../../src/index.ts';
 import { RequestError } from '../requests/request-error.ts';
 import type { Caller, CallerLimits } from './caller.ts';
 import type { Begun, CallerCounter, CountedLimits } from './counter.ts';
+import { Debts } from './debts.ts';
 import { PLACE_WAIT_MS } from './memory-counter.ts';
 import { Places } from './places.ts';
 import type { Place } from './places.ts';
@@ -21,13 +21,14 @@ export class CallerCounts {
   readonly #counter: CallerCounter;
   readonly #places: Places;
   readonly #log: Logger;
-  readonly #pending = new Set<Promise<void>>();
+  readonly #debts: Debts;
 
   constructor(defaults: CallerLimits, counter: CallerCounter, log: Logger) {
     this.#defaults = defaults;
     this.#counter = counter;
     this.#log = log;
     this.#places = new Places(counter, log);
+    this.#debts = new Debts(counter, log);
   }
 
   /**
@@ -55,7 +56,7 @@ export class CallerCounts {
     return place;
   }
 
-  /** Counts what a turn has used. A counter that does not answer is written to the log. */
+  /** Counts what a turn has used: now, or when a counter that does not answer is there again. */
   spend(caller: Caller, usage: Usage | undefined, cost: Cost | undefined): void {
     const isUnknown = cost?.status === 'unknown';
     const tokens = usage?.totalTokens ?? 0;
@@ -63,23 +64,12 @@ export class CallerCounts {
     if (isUnknown && this.#limitsOf(caller).usdPerDay !== undefined)
       this.#log.warn('the cost of a turn is not known: is cost() in the pipeline?', { caller: caller.id });
     if (tokens === 0 && usd === 0 && !isUnknown) return;
-    const spent = { tokens, usd, isUnknown };
-    const counted = this.#counter.spend(caller.id, crypto.randomUUID(), spent);
-    if (counted === undefined) return;
-    const pending: Promise<void> = Promise.resolve(counted).then(
-      () => void this.#pending.delete(pending),
-      (error: unknown) => {
-        this.#pending.delete(pending);
-        const code = findSluiceError(error)?.code;
-        this.#log.error('what a turn has used was not counted', { caller: caller.id, tokens, usd, code });
-      },
-    );
-    this.#pending.add(pending);
+    this.#debts.add(caller.id, { tokens, usd, isUnknown });
   }
 
-  /** Resolves when all that was used is counted, and all places are given back. */
+  /** Resolves when all that was used is counted, and all places are given back, or a counter that does not answer was asked once more. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#pending, this.#places.settled()]);
+    await Promise.all([this.#debts.settled(), this.#places.settled()]);
   }
 
   #limitsOf({ limits }: Caller): CountedLimits {

@@ -40,7 +40,8 @@ export interface Spent {
  * Counts what callers use. Minutes and days are those of UTC. A counter that several processes share makes limits hold over all of them: `redisCounter()` of
  * `sluice/server/redis-callers`. Each call is one step: nobody counts between its check and its count.
  *
- * `caller` is the id of a caller, any text. `place` and `id` are made at random: a second call with the same one, such as a command that a client sent again, counts once. Errors are
+ * `caller` is the id of a caller, any text. `place` and `id` are made at random: a second call with the same one, such as a command that a client sent again, counts once. `spend` that
+ * fails is called again with the same id until it succeeds. Errors are
  * `SluiceError`s of code `store`.
  */
 export interface CallerCounter {

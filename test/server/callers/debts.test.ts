@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SluiceError, toLogger } from 'sluice';
+import { Debts } from '../../../server/callers/debts.ts';
+import { memoryCounter } from '../../../server/callers/memory-counter.ts';
+import type { CallerCounter, Spent } from '../../../server/callers/counter.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const spent = (usd: number): Spent => ({ tokens: 10, usd, isUnknown: false });
+
+/** A counter that can be away, and what it and the log were told. */
+function stage() {
+  const state = { isAway: true, asked: 0, losesAnswers: false };
+  const counted: { caller: string; id: string; usd: number }[] = [];
+  const lines: { level: string; message: string; fields: unknown }[] = [];
+  const counter: CallerCounter = {
+    ...memoryCounter(),
+    async spend(caller, id, { usd }) {
+      state.asked++;
+      if (state.isAway && !state.losesAnswers) throw new SluiceError('store', 'It does not answer.');
+      if (!counted.some((one) => one.id === id)) counted.push({ caller, id, usd });
+      if (state.losesAnswers) throw new SluiceError('store', 'The answer was lost.');
+    },
+  };
+  const write = (level: string) => (message: string, fields?: object) =>
+    void lines.push({ level, message, fields });
+  const log = toLogger({
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+  });
+  const sums = (): [string, number][] => counted.map(({ caller, usd }) => [caller, usd]);
+  return { state, sums, lines, debts: new Debts(counter, log) };
+}
+
+test('what a counter does not take is counted when it is back, once each', async () => {
+  const { state, sums, lines, debts } = stage();
+  debts.add('ada', spent(1));
+  debts.add('bob', spent(2));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(sums()).toEqual([]);
+  state.isAway = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sums()).toEqual([
+    ['ada', 1],
+    ['bob', 2],
+  ]);
+  // Said once, however long it takes.
+  expect(lines.map(({ level }) => level)).toEqual(['warn']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a counter that is away is asked ever less often, and by one turn at a time', async () => {
+  const { state, debts } = stage();
+  for (let turn = 0; turn < 100; turn++) debts.add('ada', spent(1));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(state.asked).toBe(100);
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(state.asked - 100).toBeGreaterThan(50);
+  expect(state.asked - 100).toBeLessThan(130);
+});
+
+test('an answer that was lost counts nothing twice', async () => {
+  const { state, sums, debts } = stage();
+  state.losesAnswers = true;
+  debts.add('ada', spent(1));
+  await vi.advanceTimersByTimeAsync(1_000);
+  state.losesAnswers = state.isAway = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sums()).toEqual([['ada', 1]]);
+});
+
+test('the end tries once more, and writes what is lost to the log', async () => {
+  const back = stage();
+  back.debts.add('ada', spent(1));
+  await vi.advanceTimersByTimeAsync(0);
+  back.state.isAway = false;
+  await back.debts.settled();
+  expect(back.sums()).toEqual([['ada', 1]]);
+  const gone = stage();
+  gone.debts.add('ada', spent(1));
+  await gone.debts.settled();
+  expect(gone.lines.at(-1)).toEqual({
+    level: 'error',
+    message: 'what a turn has used was not counted',
+    fields: { caller: 'ada', tokens: 10, usd: 1 },
+  });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a counter that is never back does not fill the memory', async () => {
+  const { lines, debts } = stage();
+  for (let turn = 0; turn < 10_001; turn++) debts.add(`caller ${turn}`, spent(1));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(lines.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { caller: 'caller 0' } }]);
+});
