@@ -1,6 +1,13 @@
 import { Hono } from 'hono';
 import { agentFormat } from './formats/agent.ts';
-import { authenticated, checkTarget, preflight, shareWithOrigins } from './http/guards.ts';
+import {
+  authenticated,
+  checkTarget,
+  methodsOf,
+  preflight,
+  shareWithOrigins,
+  wrongMethod,
+} from './http/guards.ts';
 import { logError } from './http/log-error.ts';
 import { countAnswer } from './http/measured.ts';
 import type { ServerOptions } from './http/options.ts';
@@ -16,7 +23,7 @@ import { conversationRoutes } from './http/routes/conversations.ts';
 import { healthRoutes, serviceRoutes } from './http/routes/service.ts';
 import { socketRoutes } from './http/routes/socket.ts';
 import { serviceOf } from './http/service.ts';
-import type { ServerApp, ServerEnv, Service } from './http/service.ts';
+import type { ServerApp, ServerContext, ServerEnv, Service } from './http/service.ts';
 import type { Listening, ListenOptions } from './node/listen.ts';
 import { RequestError } from './requests/request-error.ts';
 import { REQUEST_ID_HEADER } from './send/headers.ts';
@@ -82,15 +89,22 @@ function appOf(service: Service): ServerApp {
     shareWithOrigins(c, service);
     return c.req.method === 'OPTIONS' ? Promise.resolve(preflight(c, service)) : next();
   });
+  const refused = (c: ServerContext, error: Error): Response => {
+    const { path } = c.req;
+    if (error instanceof RequestError && error.status === 405)
+      c.get('headers')['allow'] = methodsOf(app, path).join(', ');
+    return answerError(c, formatOfPath(path, c.req.raw.headers) ?? agentFormat, error);
+  };
   app.onError((error, c) => {
     logError(c, service, error);
-    return answerError(c, formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat, error);
+    return refused(c, error);
   });
   app.notFound((c) =>
-    answerError(
+    refused(
       c,
-      formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat,
-      new RequestError('not_found', 'There is no such address.', { status: 404 }),
+      methodsOf(app, c.req.path).length > 0
+        ? wrongMethod()
+        : new RequestError('not_found', 'There is no such address.', { status: 404 }),
     ),
   );
   healthRoutes(app, service);

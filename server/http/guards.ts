@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { unauthorized } from '../callers/auth.ts';
 import { RequestError } from '../requests/request-error.ts';
 import { MODEL_HEADER, REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
-import type { ServerContext, ServerEnv, Service } from './service.ts';
+import type { ServerApp, ServerContext, ServerEnv, Service } from './service.ts';
 
 type Guard = MiddlewareHandler<ServerEnv>;
 
@@ -10,12 +10,14 @@ type Guard = MiddlewareHandler<ServerEnv>;
 const TOKEN_PARAMETERS: readonly string[] = ['token', 'access_token', 'api_key', 'apikey', 'key'];
 
 /**
- * Finds out who calls, by a token or by a ticket; a request that does not say it is refused. `checksOrigin`: refuses pages of other origins first, for what a browser sends with the
- * credentials of its user without asking: GET streams and sockets. With other methods a browser asks first.
+ * Finds out who calls, by a token or by a ticket; a request that does not say it is refused. `checksOrigin`: refuses pages of other origins first, for what a browser sends without
+ * asking: GET streams, sockets, and a POST without a body. HEAD is refused: hono runs the handler of GET for it, which would begin or read a stream that nobody sees.
  */
 export function authenticated(service: Service, { checksOrigin = false } = {}): Guard {
   return async (c, next) => {
-    if (checksOrigin && c.req.method === 'GET') service.origins.checkOrigin(c.req.raw.headers);
+    const { method } = c.req;
+    if (method === 'HEAD') throw wrongMethod();
+    if (checksOrigin) service.origins.checkOrigin(method, c.req.raw.headers);
     c.set('caller', await callerOf(c, service));
     return next();
   };
@@ -30,6 +32,21 @@ async function callerOf(c: ServerContext, service: Service): Promise<ServerEnv['
   const caller = await tickets.take(ticket);
   if (caller === undefined) throw unauthorized();
   return caller;
+}
+
+/** The error for a method that an address does not take. The answer names those that it takes. */
+export function wrongMethod(): RequestError {
+  return new RequestError('invalid_request', 'This address does not take this method.', { status: 405 });
+}
+
+/** Methods that routes have. */
+const ROUTE_METHODS = ['GET', 'POST', 'DELETE'] as const;
+
+/** The methods that an address takes. */
+export function methodsOf(app: ServerApp, path: string): string[] {
+  return ROUTE_METHODS.filter((method) =>
+    app.router.match(method, path)[0].some(([[, route]]) => route.method === method),
+  );
 }
 
 /** A prefix of the subprotocols that carry a ticket or a token: a browser's WebSocket can send nothing else. */
@@ -73,9 +90,12 @@ function decodedToken(encoded: string): string {
   }
 }
 
+/** What balancers ask. They know a server by its address, and the answers have nothing that another page could use. */
+const PROBES: ReadonlySet<string> = new Set(['/health', '/ready']);
+
 /** Refuses a token in the query, and a host that is not the server's. It comes before anything else. */
 export function checkTarget(c: ServerContext, { origins }: Service): void {
-  origins.checkHost(c.req.raw);
+  if (!PROBES.has(c.req.path)) origins.checkHost(c.req.raw);
   if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
     throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
 }

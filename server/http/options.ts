@@ -20,7 +20,8 @@ export interface ServerOptions {
   /** Where the server's own routes are. Default: `/api/v1`. */
   basePath?: string | undefined;
   /**
-   * The host names that requests may be sent to, with a port or without. Default: those of loopback if `auth` is false, else any.
+   * The host names that requests may be sent to, with a port or without. `/health` and `/ready` answer under any: balancers ask by address. Default: those of loopback if `auth` is
+   * false, else any.
    */
   hosts?: readonly string[] | undefined;
   /**

@@ -15,11 +15,29 @@ const JSON_TYPE = /^application\/(?:json|[\w.-]+\+json)\s*(?:;|$)/i;
 
 /** Reads a body of JSON, and counts while it reads. Throws a `RequestError`: 400, 408, 413 or 415. */
 export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
-  if (!JSON_TYPE.test(request.headers.get('content-type') ?? ''))
-    throw new RequestError('invalid_request', 'The body must be JSON: send content-type: application/json.', {
-      status: 415,
-    });
+  checkType(request);
   return parseJson(await readText(request, limits), limits.maxDepth);
+}
+
+/** The same for a body that may be left out. Returns undefined if it is. Whether there is one is known when it is read: a client that sends none need not say so. */
+export async function readOptionalJson(request: Request, limits: BodyLimits): Promise<unknown> {
+  const text = await readText(request, limits);
+  if (text === '') return undefined;
+  checkType(request);
+  return parseJson(text, limits.maxDepth);
+}
+
+function checkType({ headers }: Request): void {
+  if (!JSON_TYPE.test(headers.get('content-type') ?? ''))
+    throw unsupported('The body must be JSON: send content-type: application/json.');
+  // A small body could become a large one.
+  const encoding = headers.get('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity')
+    throw unsupported('The body is compressed: send it without content-encoding.');
+}
+
+function unsupported(message: string): RequestError {
+  return new RequestError('invalid_request', message, { status: 415 });
 }
 
 /** Parses JSON that is at most so deep. Throws a `RequestError`. */

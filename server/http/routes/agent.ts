@@ -5,7 +5,8 @@ import type { SentEnd } from '../../stream/parts.ts';
 import { streamOfCursor, streamSuffix } from '../../stream/cursor.ts';
 import type { SentItem } from '../../stream/sent-stream.ts';
 import { agentTurn, ownerOf, parsed } from '../agent-request.ts';
-import { readJson } from '../read-json.ts';
+import { readJson, readOptionalJson } from '../read-json.ts';
+import type { BodyLimits } from '../read-json.ts';
 import { accumulated, answerStream, collected } from '../respond.ts';
 import type { Collected } from '../respond.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
@@ -78,9 +79,18 @@ const getQuery = z.object({
 });
 
 /** The body of a request to the server's own routes. */
-export function readBody(c: ServerContext, { settings }: Service): Promise<unknown> {
+export function readBody(c: ServerContext, service: Service): Promise<unknown> {
+  return readJson(c.req.raw, limitsOf(service));
+}
+
+/** The body of a request that needs none. */
+export async function readOptionalBody(c: ServerContext, service: Service): Promise<unknown> {
+  return (await readOptionalJson(c.req.raw, limitsOf(service))) ?? {};
+}
+
+function limitsOf({ settings }: Service): BodyLimits {
   const { maxBodyBytes: maxBytes, maxDepth, bodyTimeoutMs: timeoutMs } = settings;
-  return readJson(c.req.raw, { maxBytes, maxDepth, timeoutMs });
+  return { maxBytes, maxDepth, timeoutMs };
 }
 
 /** Answers with the events of a turn, in the format that the query names. */

@@ -5,7 +5,7 @@ import { id, idInPath, ownerOf, parsed } from '../agent-request.ts';
 import { answerRead, cursorOf } from '../answer-read.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
 import { stopConversation, stopTurn } from '../stop-turn.ts';
-import { readBody, wanted } from './agent.ts';
+import { readOptionalBody, wanted } from './agent.ts';
 
 const reason = z
   .string()
@@ -35,22 +35,16 @@ export function streamRoutes(app: ServerApp, service: Service): void {
   });
 
   app.post(`${basePath}/streams/:id/stop`, async (c) => {
-    const asked = parsed(stopBody, await optionalBody(c, service));
+    const asked = parsed(stopBody, await readOptionalBody(c, service));
     const owner = ownerOf(c, service, asked.org_id);
     return answerStop(c, await stopTurn(service, owner, idInPath(c), asked.reason));
   });
 
   app.post(`${basePath}/conversations/:id/stop`, async (c) => {
-    const asked = parsed(stopConversationBody, await optionalBody(c, service));
+    const asked = parsed(stopConversationBody, await readOptionalBody(c, service));
     const session = { owner: ownerOf(c, service, asked.org_id), id: idInPath(c) };
     return answerStop(c, await stopConversation(service, session, asked.stream, asked.reason));
   });
-}
-
-/** A stop needs no body. */
-async function optionalBody(c: ServerContext, service: Service): Promise<unknown> {
-  const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0';
-  return isEmpty ? {} : readBody(c, service);
 }
 
 function answerStop(c: ServerContext, { status, turnId }: StopAnswer): Response {
