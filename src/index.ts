@@ -158,6 +158,7 @@ export type { OpenSession, OpenTurn, PipelineStore } from './session/store/open-
 export { storeCall } from './session/store/store-call.ts';
 export type { StoreCallOptions } from './session/store/store-call.ts';
 export type { OnBusy } from './session/session-queue.ts';
+export type { LostTurn, LostTurnEnd } from './session/end-turn.ts';
 export { checkSessionKey } from './session/store/check-key.ts';
 export { sessionName } from './session/store/store-errors.ts';
 // For stores of one's own.

@@ -30,6 +30,8 @@ import type { PipelineStore } from './session/store/open-session.ts';
 import { TimedStore } from './session/store/timed-store.ts';
 import type { Stream } from './stream/stream.ts';
 import { switchBranch } from './session/switch-branch.ts';
+import { endLostTurn } from './session/end-turn.ts';
+import type { LostTurn, LostTurnEnd } from './session/end-turn.ts';
 import { openTurn } from './session/turn.ts';
 
 /** Options with the schema of an output, from which the type of the result is inferred. */
@@ -192,6 +194,19 @@ export class Pipeline implements AsyncDisposable {
    */
   switchTo(key: SessionKey, leafId: string): Promise<void> {
     return switchBranch(this.#store, key, leafId);
+  }
+
+  /**
+   * Stores what readers have seen of a turn whose process died, if nobody runs it again: `messages` as the partial reply of a turn that failed, or was cancelled. What that process would write
+   * later is refused from then on. It may be called again: the reply is stored once, and never behind messages that came later.
+   *
+   * Make sure that the process is dead, or was told that it is: a turn that still runs loses its session. Rejects with `store` if the store fails, and with `lease_lost` if somebody takes the
+   * session in the meantime.
+   */
+  endLostTurn(key: SessionKey, lost: LostTurn): Promise<LostTurnEnd> {
+    checkSessionKey(key);
+    const { leaseMs, saveTimeoutMs } = this.#options;
+    return endLostTurn({ store: this.#store, key, leaseMs, saveTimeoutMs }, lost);
   }
 
   /**

@@ -73,7 +73,7 @@ export async function foundWith(
 
 /** How the turn has begun, if it was sent before. Only of a turn that the caller named. */
 export async function storedBegin(
-  { store, key, turnId: named }: TurnRequest,
+  { store, key, turnId: named }: Pick<TurnRequest, 'store' | 'key' | 'turnId'>,
   turnId: string,
 ): Promise<StoredTurn | undefined> {
   return named === undefined ? undefined : store.turn(key, inputIdOf(turnId));
@@ -112,7 +112,7 @@ export async function beginTurn(
 }
 
 /** The id of the message that a turn answers which was sent before. */
-function beginOf({ ids, after = '' }: StoredTurn): string {
+export function beginOf({ ids, after = '' }: StoredTurn): string {
   return ids.at(-1) ?? after;
 }
 
@@ -125,8 +125,9 @@ async function regenerate(
   const { store, key } = request;
   let state = loaded;
   // Not if another branch, or a message after it, is the newest.
-  if (state?.metadata[PAUSED] === true && state.messages.at(-1)?.role === 'assistant') {
-    const { metadata, version } = state;
+  if (isPaused(state)) {
+    const { metadata, version } =
+      request.turnId === undefined ? state : await append(request, turn, state, state.ids?.at(-1));
     return { ...sentOf(request, state, readTo(state), [], 'paused'), metadata, version };
   }
   if (isCut(state) && readTo(state, lastAsked(state)).messages.length === 0)
@@ -144,10 +145,19 @@ async function goOn(
   const { key } = request;
   const at = state?.ids?.indexOf(beginOf(stored)) ?? -1;
   if (state === undefined || at < 0) throw otherBranchError(key);
+  if (isPaused(state) && at === state.messages.length - 1) {
+    const { metadata, version } = state;
+    return { ...sentOf(request, state, readTo(state), [], 'paused'), metadata, version };
+  }
   if (!hasOthersAfter(state, at)) return answer(request, turn, state, at, 'again');
   if (stored.messages.length === 0) throw laterTurnsError(key);
   const { metadata, version } = state;
   return { ...sentOf(request, state, readTo(state), stored.messages), metadata, version };
+}
+
+/** The id of the append with which a turn moves back to its message. `version`: that of the session before it. */
+export function againIdOf(turnId: string, version: number): string {
+  return `${turnId}.again.${version}`;
 }
 
 /** Answers a message anew. What followed it becomes a branch of its own, and an open turn keeps its place. */
@@ -161,8 +171,15 @@ async function answer(
   const { metadata, version, open } = state;
   const sent = sentOf(request, state, readTo(state, at), []);
   const isOthers = open !== undefined && open !== turn.turnId;
-  if (at === state.messages.length - 1 && !isOthers) return { ...sent, metadata, version };
+  // A turn that the caller names says where it begins, so that its end can be stored if its process dies.
+  const isSaid = which === 'again' || request.turnId === undefined;
+  if (at === state.messages.length - 1 && !isOthers && isSaid) return { ...sent, metadata, version };
   return { ...sent, ...(await append({ ...request, input: [] }, turn, state, state.ids?.[at], which)) };
+}
+
+/** Whether the newest message is a reply that the provider has paused. */
+function isPaused(state: SessionState | undefined): state is SessionState {
+  return state?.metadata[PAUSED] === true && state.messages.at(-1)?.role === 'assistant';
 }
 
 /** Stores the beginning of a turn, also after an `update` by somebody else. */
@@ -180,7 +197,7 @@ async function append(
     if (signal.aborted) throw abortReason(signal);
     try {
       // A turn may be moved back to its message several times, each at another version.
-      const id = which === 'input' ? inputIdOf(turnId) : `${turnId}.again.${expectedVersion}`;
+      const id = which === 'input' ? inputIdOf(turnId) : againIdOf(turnId, expectedVersion);
       const given = { turnId: id, after, expectedVersion, lease: lease.timed };
       return { metadata, version: await store.append(key, entries, given) };
     } catch (error) {

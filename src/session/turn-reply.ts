@@ -25,6 +25,9 @@ export interface ReplyEnd extends TurnEnd {
   lost?: SluiceError | undefined;
 }
 
+/** What the end of a turn needs of its request. */
+export type ReplyRequest = Pick<TurnRequest, 'store' | 'key' | 'warn'>;
+
 /** What is stored together with a reply. */
 export interface ReplyPlace extends BegunTurn {
   readonly replyId: string;
@@ -44,12 +47,12 @@ const LAST_MS = 1_000;
 
 /** Stores the reply of a turn: messages, values, usage and cost in one append, which also releases the lease. */
 export class TurnReply {
-  readonly #request: TurnRequest;
+  readonly #request: ReplyRequest;
   readonly #lease: TurnLease;
   readonly #place: ReplyPlace;
   #version: number;
 
-  constructor(request: TurnRequest, lease: TurnLease, place: ReplyPlace) {
+  constructor(request: ReplyRequest, lease: TurnLease, place: ReplyPlace) {
     this.#request = request;
     this.#lease = lease;
     this.#place = place;

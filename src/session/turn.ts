@@ -204,7 +204,10 @@ async function giveBack({ lease, leave }: Right): Promise<void> {
 }
 
 /** A turn that the caller named may have run before and failed. Each try stores its reply under an id of its own. */
-async function knownTurn({ store, key, turnId: named }: TurnRequest, turnId: string): Promise<KnownTurn> {
+export async function knownTurn(
+  { store, key, turnId: named }: Pick<TurnRequest, 'store' | 'key' | 'turnId'>,
+  turnId: string,
+): Promise<KnownTurn> {
   for (let number = 1; ; number++) {
     const replyId = number === 1 ? `${turnId}.reply` : `${turnId}.reply.${number}`;
     const stored: StoredTurn | undefined = named === undefined ? undefined : await store.turn(key, replyId);

@@ -9,6 +9,9 @@ import { wellFormed } from '../../well-formed.ts';
 const WAIT_MS = 50;
 const MOST_WAIT_MS = 500;
 
+/** Where steps are stored. */
+type StepsRequest = Pick<TurnRequest, 'store' | 'key'>;
+
 /** Which turn steps are stored of. */
 export interface StepsOfTurn {
   readonly turnId: string;
@@ -21,10 +24,10 @@ export interface StepsOfTurn {
 export class StepWrites implements StepStore {
   /** Told the version of the session, when a write has changed it. */
   onVersion: (version: number) => void = () => undefined;
-  readonly #request: TurnRequest;
+  readonly #request: StepsRequest;
   readonly #turn: StepsOfTurn;
 
-  constructor(request: TurnRequest, turn: StepsOfTurn) {
+  constructor(request: StepsRequest, turn: StepsOfTurn) {
     this.#request = request;
     this.#turn = turn;
   }
