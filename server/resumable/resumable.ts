@@ -86,7 +86,7 @@ class Runs implements AsyncDisposable {
     this.#ownerLost = new OwnerLost({
       settings,
       isClosing: () => this.#isClosing,
-      canRun: (start) => this.#find(start.name) !== undefined,
+      pipelineOf: (start) => this.#find(start.name),
       begin: (...given) => void this.#takeOver(...given),
     });
     const { log, leaseMs, graceMs, storeWaitMs } = settings;

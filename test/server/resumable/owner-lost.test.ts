@@ -3,7 +3,7 @@ import { SluiceError, contextKey } from 'sluice';
 import type { Middleware } from 'sluice';
 import { Model, failureOf, says, settled, stop, texts } from '../../core/harness.ts';
 import { linesOf } from '../../session/stage.ts';
-import { GRACE_MS, LEASE_MS, Stage, reading, streamIn, tick, virtualTime } from './stage.ts';
+import { GRACE_MS, LEASE_MS, STORED_MS, Stage, reading, streamIn, tick, virtualTime } from './stage.ts';
 
 const session = { owner: 'ada', id: 's' };
 const key = { owner: 'ada', id: 't' };
@@ -178,7 +178,7 @@ describe('a process that dies', () => {
     one.log.halt();
     expect(await two.runs.stop(key)).toMatchObject({ status: 'pending' });
     await tick(LEASE_MS + GRACE_MS + 5);
-    await tick(20);
+    await tick(STORED_MS);
     expect([got.text, got.end?.outcome, got.end?.reason, got.end?.by]).toEqual([
       ...['a ', 'cancelled', 'stopped', 'finder'],
     ]);
@@ -227,7 +227,7 @@ describe('a process that dies', () => {
       await tick();
       one.log.halt();
       await tick(LEASE_MS + GRACE_MS + 5);
-      await tick(20);
+      await tick(STORED_MS);
       expect(got.end?.outcome).toBe(expected);
       one.log.goOn();
       await tick();
@@ -252,7 +252,7 @@ describe('a process that dies', () => {
       await tick();
       one.log.halt();
       await tick(LEASE_MS + GRACE_MS + 5);
-      await tick(20);
+      await tick(STORED_MS);
       expect([got.text, got.end?.outcome]).toEqual(isKnown ? ['for ada', 'completed'] : ['a ', 'failed']);
       one.log.goOn();
       await tick();

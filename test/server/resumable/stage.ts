@@ -43,6 +43,8 @@ export async function tick(ms = 0): Promise<void> {
 
 export const LEASE_MS = 900;
 export const GRACE_MS = 100;
+/** How long it takes at most to store what was seen of a turn whose process is dead, in milliseconds. */
+export const STORED_MS = 300;
 
 /** A log as one process sees it: a process that is stopped gets no answer, and one whose connection is gone an error. */
 export class ProcessLog implements ChunkLog {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TakeoverBudget } from '../../../server/resumable/takeover-budget.ts';
 import { Model } from '../../core/harness.ts';
-import { GRACE_MS, LEASE_MS, Stage, reading, streamIn, tick, virtualTime } from './stage.ts';
+import { GRACE_MS, LEASE_MS, STORED_MS, Stage, reading, streamIn, tick, virtualTime } from './stage.ts';
 
 virtualTime();
 
@@ -26,7 +26,7 @@ describe('a process that dies', () => {
     await tick();
     two.log.halt();
     await tick(LEASE_MS + GRACE_MS + 5);
-    await tick(20);
+    await tick(STORED_MS);
     expect(last.runs.size).toBe(5);
     expect(readers.filter(({ end }) => end?.error?.code === 'lease_lost')).toHaveLength(3);
     for (const { log } of [one, two]) log.goOn();

@@ -101,7 +101,44 @@ export function deaths(service: () => ServiceSpec, rounds: number): void {
         'stopped',
         0,
       ]);
-      expect(await historyOf(one, session)).toEqual(['user: hi']);
+      expect(await historyOf(one, session)).toEqual(['user: hi', `assistant: ${reader.text} *`]);
+    });
+  });
+
+  describe('R40 a process that dies, and whose turns nobody runs again', () => {
+    const ends = { onOwnerLost: 'end' } as const;
+
+    test.each(some)('by a kill: the session has what every reader saw, once (round %d)', async () => {
+      const servers = [await server(service(), 'b', ends), await server(service(), 'b', ends)];
+      const [first] = servers;
+      const session = newSession();
+      const owner = await ownerProcess({ service: service(), session });
+      const readers = await Promise.all([...servers, ...servers].map((one) => readingOf(one, owner.key)));
+      await words(readers);
+      owner.kill('SIGKILL');
+      const killed = performance.now();
+      await Promise.all(readers.map(({ done }) => done));
+      expect(performance.now() - killed).toBeLessThan(LEASE_MS + GRACE_MS + SLACK_MS);
+      if (first === undefined) return;
+      for (const reader of readers) {
+        expect([reader.end?.error?.code, resetsOf(reader)]).toEqual(['lease_lost', 0]);
+        expect(await historyOf(first, session)).toEqual(['user: hi', `assistant: ${reader.text} *`]);
+      }
+    });
+
+    test('by a pause beyond its lease: it is refused when it wakes up, by the log and by the session', async () => {
+      const one = await server(service(), 'b', ends);
+      const session = newSession();
+      const owner = await ownerProcess({ service: service(), session });
+      const reader = await readingOf(one, owner.key);
+      await words([reader]);
+      owner.kill('SIGSTOP');
+      await reader.done;
+      owner.kill('SIGCONT');
+      await until(async () => owner.end !== undefined);
+      await delay(200);
+      expect([reader.end?.error?.code, owner.end?.by]).toEqual(['lease_lost', 'finder']);
+      expect(await historyOf(one, session)).toEqual(['user: hi', `assistant: ${reader.text} *`]);
     });
   });
 
