@@ -1,4 +1,4 @@
-// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--signal SIGKILL|SIGTERM] [--seed N] [--store redis|postgres]
+// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--signal SIGKILL|SIGTERM] [--owner-lost resume|end] [--kill-finder] [--seed N] [--store redis|postgres]
 // Prints the figures of docs/reliability.md. Without --store: both stores, one after the other.
 import { parseArgs } from 'node:util';
 import { percentile } from './percentile.ts';
@@ -12,6 +12,8 @@ const { values } = parseArgs({
     'at-once': { type: 'string', default: '10' },
     'restart-every': { type: 'string', default: '5' },
     signal: { type: 'string', default: 'SIGKILL' },
+    'owner-lost': { type: 'string', default: 'resume' },
+    'kill-finder': { type: 'boolean', default: false },
     seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 31)}` },
     store: { type: 'string', multiple: true, default: Object.keys(ownServices) },
   },
@@ -28,6 +30,8 @@ for (const [name, open] of Object.entries(ownServices)) {
     service,
     restartEvery: Number(values['restart-every']),
     signal: values.signal === 'SIGTERM' ? 'SIGTERM' : 'SIGKILL',
+    onOwnerLost: values['owner-lost'] === 'end' ? 'end' : 'resume',
+    killsFinder: values['kill-finder'],
     runs: Number(values.runs),
     atOnce: Number(values['at-once']),
     seed: Number(values.seed),
@@ -38,10 +42,11 @@ for (const [name, open] of Object.entries(ownServices)) {
 }
 
 function print(name: string, moves: Moves): void {
-  const { runs, kills, restarts, moved, ends, nextMs, aliveMs, restartedMs, violations } = moves;
+  const { runs, kills, restarts, moved, kept, ends, nextMs, aliveMs, restartedMs, violations } = moves;
   const what = `${kills} processes ended, ${restarts} restarts of the database, ${moved} clients moved`;
   console.log(`\n${name}: ${runs} clients, ${what}`);
   for (const [end, count] of Object.entries(ends)) console.log(`  ${end}: ${count}`);
+  console.log(`  sessions with a partial reply, as its reader saw it: ${kept}`);
   console.log(`  from the signal to the next token or the end: ${times(nextMs)}`);
   console.log(`  to a token of the run that took over, or the end: ${times(aliveMs)}`);
   if (restarts > 0) console.log(`  the first of these in rounds with a restart: ${times(restartedMs)}`);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, isCodedError } from '../../../client/index.ts';
-import type { ClientStream } from '../../../client/index.ts';
+import type { Client, ClientStream } from '../../../client/index.ts';
 import type { ExecutionChunk } from '../../../src/index.ts';
 
 /** Where requests go, as a balancer knows it. */
@@ -20,6 +20,8 @@ export interface Moved {
   nextMs: number | undefined;
   /** From the kill to the first token of the run that took over, or to the end without one, in milliseconds. */
   aliveMs: number | undefined;
+  /** Whether its session has a partial reply, which is what it saw. */
+  isKept: boolean;
   violations: string[];
 }
 
@@ -34,6 +36,9 @@ const ANYWHERE = 'http://moves.invalid';
 
 /** Errors that say that a turn could not go on. Every other one is a violation. */
 const TYPED: ReadonlySet<string> = new Set(['lease_lost', 'network', 'store', 'shutting_down']);
+
+/** Ends after which nothing more comes of a turn: its session has what was seen. */
+const DECIDED: ReadonlySet<string> = new Set(['completed', 'lease_lost', 'shutting_down']);
 
 /** Reads one turn to its end, wherever its server goes. `whole`: the text of the turn. `conversation`: the turn is one of a session, which survives its process. */
 export async function move(
@@ -54,19 +59,41 @@ export async function move(
     onConnection: (state) => (state === 'lost' ? watch.lost() : undefined),
   });
   const end = await watch.read(stream);
-  if (conversation !== undefined && end === 'completed') {
-    const { messages } = await patiently(() => client.conversations.read(conversation));
-    const stored = messages.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`);
-    if (stored.join('\n') !== `user: "hi"\nassistant: ${JSON.stringify(whole)}`)
-      watch.violations.push(`the session has ${stored.join(', ')}`);
+  let isKept = false;
+  if (conversation !== undefined && DECIDED.has(end)) {
+    const stored = await patiently(() => historyOf(client, conversation));
+    const seen = stream.partial.content;
+    const partial = `user: "hi"\nassistant: ${JSON.stringify(seen)} *`;
+    const complete = `user: "hi"\nassistant: ${JSON.stringify(whole)}`;
+    isKept = stored === partial;
+    // A process that died after it had stored the reply could not say so. One that had only the question, or not even that, has shown nothing.
+    const isRight = end === 'completed' ? stored === complete : isKept || stored === complete;
+    if (!isRight && !(end !== 'completed' && seen === '' && (stored === '' || stored === 'user: "hi"')))
+      watch.violations.push(`saw "${seen}" and ${end}, and the session has ${stored}`);
   }
   return {
     end,
+    isKept,
     hasMoved: watch.hasMoved,
     nextMs: watch.nextMs,
     aliveMs: watch.aliveMs,
     violations: watch.violations,
   };
+}
+
+/** The messages of a session, one per line, with a star if they are partial. Empty: there is no such session. */
+async function historyOf(client: Client, conversation: string): Promise<string> {
+  try {
+    const { messages } = await client.conversations.read(conversation);
+    return messages
+      .map(
+        ({ role, content, partial }) => `${role}: ${JSON.stringify(content)}${partial === true ? ' *' : ''}`,
+      )
+      .join('\n');
+  } catch (error) {
+    if (isCodedError(error) && error.code === 'not_found') return '';
+    throw error;
+  }
 }
 
 /** Asks again for some seconds: the database may be away. */

@@ -20,6 +20,23 @@ describe(`clients whose server is killed (SLUICE_SEED=${seed})`, () => {
       expect(moves.ends['session: completed']).toBe(RUNS / 2);
     }, 180_000);
 
+  for (const name of ['redis', 'postgres'] as const)
+    test(`R40 ${name}: if nobody runs a turn again, its session has what its client saw, once, also if the server that finds it is killed`, async (context) => {
+      if (!(await isReached[name]())) context.skip(`${name} cannot be reached`);
+      await using service = await services[name]();
+      const given = {
+        service,
+        runs: RUNS,
+        atOnce: RUNS,
+        seed,
+        onOwnerLost: 'end',
+        killsFinder: true,
+      } as const;
+      const moves = await runMoves(given);
+      expect(moves.violations).toEqual([]);
+      expect([moves.runs, moves.kills]).toEqual([RUNS, 2]);
+    }, 180_000);
+
   test('R40 redis: the same if it is told to end, without the wait for a lease', async (context) => {
     if (!(await isReached.redis())) context.skip('redis cannot be reached');
     await using service = await services.redis();

@@ -11,15 +11,17 @@ export interface ServingSpec {
   /** How many words its model says, and the time between them, in milliseconds. */
   words: number;
   everyMs: number;
+  /** What becomes of turns whose process died. */
+  onOwnerLost: 'resume' | 'end';
 }
 
 /** What the words of every process begin with: a client cannot tell them apart, so a text that comes twice is seen. */
 export const SAID = 'w';
 
-async function serve({ service, words, everyMs }: ServingSpec): Promise<void> {
+async function serve({ service, words, everyMs, onOwnerLost }: ServingSpec): Promise<void> {
   const { log, store } = await openService(service);
   const pipeline = new Pipeline([talks({ name: SAID, words, everyMs, firstMs: everyMs })], { store });
-  const server = createServer(pipeline, { auth: false, log, resumable: true, page: false });
+  const server = createServer(pipeline, { auth: false, log, resumable: true, onOwnerLost, page: false });
   // What is told to end has no time to end its turns.
   const { url } = await server.listen({ port: 0, signals: true, shutdownTimeoutMs: 50 });
   process.send?.({ url });

@@ -21,6 +21,10 @@ export interface MovesOptions {
   atOnce: number;
   /** How processes end. `SIGTERM`: they are told to, and hand over what they run. Default: `SIGKILL`. */
   signal?: 'SIGKILL' | 'SIGTERM';
+  /** What becomes of turns whose process died. Default: `resume`. */
+  onOwnerLost?: ServingSpec['onOwnerLost'];
+  /** Whether the process to which the clients move is killed, too, at about the moment at which it finds their turns. Default: false. */
+  killsFinder?: boolean;
   /** Decides when turns begin and when processes are killed. The machine decides the rest. */
   seed: number;
   /** Is told how many clients have ended. */
@@ -39,6 +43,8 @@ export interface Moves {
   ends: Record<string, number>;
   /** How many clients came back to the other server. */
   moved: number;
+  /** How many sessions have a partial reply, which is what their clients saw. */
+  kept: number;
   /** The times of {@link Moved} of those that came back, in milliseconds, of rounds without a restart of the database. */
   nextMs: number[];
   aliveMs: number[];
@@ -53,31 +59,35 @@ const EVERY_MS = 20;
 /** When a database is killed after the process whose turns it has, in milliseconds: what it had answered it has written by then. */
 const KILLED_MS = [1_000, 8_000] as const;
 
+/** When the turns of a dead process are found: after its lease, which its last append has renewed, and the grace. */
+const FOUND_MS = [5_300, 6_300] as const;
+
 /** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
 export async function runMoves(options: MovesOptions): Promise<Moves> {
   const { service, runs, atOnce, seed, restartEvery = Infinity, signal = 'SIGKILL', onEnded } = options;
+  const { onOwnerLost = 'resume', killsFinder = false } = options;
   const random = randomOf(seed);
-  const spec: ServingSpec = { service: service.spec, words: WORDS, everyMs: EVERY_MS };
+  const spec: ServingSpec = { service: service.spec, words: WORDS, everyMs: EVERY_MS, onOwnerLost };
   const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
   const all: Moves = {
-    ...{ runs: 0, kills: 0, restarts: 0, ends: {}, moved: 0 },
+    ...{ runs: 0, kills: 0, restarts: 0, ends: {}, moved: 0, kept: 0 },
     ...{ nextMs: [], aliveMs: [], restartedMs: [], violations: [] },
   };
-  const servers = await Promise.all([start(), start()]);
+  // How many are killed in a round.
+  const dying = killsFinder ? 2 : 1;
+  const servers = await Promise.all(Array.from({ length: dying + 1 }, start));
   try {
     while (all.runs < runs) {
-      const [here, there] = servers;
-      if (here === undefined || there === undefined) break;
       const count = Math.min(atOnce, runs - all.runs);
-      const restart = (all.kills + 1) % restartEvery === 0 ? service.restart : undefined;
-      const clients = await killed(here, there, { count, first: all.runs, random, restart, signal });
-      servers.shift();
+      const restart = (all.kills / dying + 1) % restartEvery === 0 ? service.restart : undefined;
+      const clients = await killed(servers, { count, first: all.runs, random, restart, signal });
+      servers.splice(0, dying);
       for (const [at, client] of clients.entries()) add(all, client, all.runs + at, restart !== undefined);
       all.runs += count;
-      all.kills += 1;
+      all.kills += dying;
       if (restart !== undefined) all.restarts += 1;
       onEnded?.(all.runs);
-      if (all.runs < runs) servers.push(await start());
+      if (all.runs < runs) servers.push(...(await Promise.all(Array.from({ length: dying }, start))));
     }
   } finally {
     await Promise.all(servers.map((server) => server.kill()));
@@ -98,13 +108,12 @@ interface Round {
   signal: NonNullable<MovesOptions['signal']>;
 }
 
-/** Lets clients read from one server, kills it at a random moment, and waits for their ends. */
+/** Lets clients read from the first server, kills it at a random moment, and later all others but the last, and waits for their ends. */
 async function killed(
-  here: ForkedServer,
-  there: ForkedServer,
+  servers: readonly ForkedServer[],
   { count, first, random, restart, signal }: Round,
 ): Promise<Moved[]> {
-  const route: Route = { url: here.url, killedAt: undefined };
+  const route: Route = { url: servers[0]?.url ?? '', killedAt: undefined };
   // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
   const killAfterMs = between(random, 0, WORDS * EVERY_MS);
   const whole = saidBy(SAID, WORDS);
@@ -113,12 +122,17 @@ async function killed(
     await delay(random() * killAfterMs);
     return move(route, { whole, ...(hasSession(first + at) && { conversation: crypto.randomUUID() }) });
   });
-  await delay(killAfterMs);
-  route.killedAt = performance.now();
-  route.url = there.url;
-  here.process.kill(signal);
-  const moved = await Promise.all(clients);
-  await here.kill();
+  const all = Promise.all(clients);
+  let afterMs = killAfterMs;
+  for (const [at, server] of servers.slice(0, -1).entries()) {
+    await delay(afterMs);
+    route.killedAt ??= performance.now();
+    route.url = servers[at + 1]?.url ?? '';
+    server.process.kill(signal);
+    afterMs = between(random, ...FOUND_MS);
+  }
+  const moved = await all;
+  await Promise.all(servers.slice(0, -1).map((server) => server.kill()));
   await restarted;
   return moved;
 }
@@ -140,6 +154,7 @@ function add(all: Moves, client: Moved, number: number, hasRestarted: boolean): 
   const end = `${hasSession(number) ? 'session' : 'no session'}: ${client.end}`;
   all.ends[end] = (all.ends[end] ?? 0) + 1;
   if (client.hasMoved) all.moved += 1;
+  if (client.isKept) all.kept += 1;
   if (client.nextMs !== undefined) (hasRestarted ? all.restartedMs : all.nextMs).push(client.nextMs);
   if (client.aliveMs !== undefined && !hasRestarted) all.aliveMs.push(client.aliveMs);
   all.violations.push(...client.violations.map((violation) => `client ${number}: ${violation}`));
