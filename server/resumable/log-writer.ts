@@ -98,14 +98,18 @@ export class LogWriter {
    */
   async release(): Promise<void> {
     if (this.#lost !== undefined || this.#ended !== undefined) return;
-    // Nothing is written from now on.
-    this.#lost = handedOverError();
-    this.#waiting = [];
-    this.#renewal.stop();
-    await this.#writing;
+    await this.leave();
     const { log, storeWaitMs } = this.#setup;
     await logCall('release', () => log.release(this.#held), storeWaitMs).catch(() => undefined);
     this.#tell();
+  }
+
+  /** Writes nothing any more, so that the lease runs out. What waits is dropped. */
+  async leave(): Promise<void> {
+    this.#lost ??= handedOverError();
+    this.#waiting = [];
+    this.#renewal.stop();
+    await this.#writing;
   }
 
   /** Writes what waits, and the end. Resolves when the log has it, or when it cannot be written. */

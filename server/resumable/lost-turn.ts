@@ -18,21 +18,29 @@ export interface TakenStream {
   opened: OpenedOwner;
 }
 
+/** What the end of it needs. */
+export interface EndingHost {
+  readonly settings: Pick<Settings, 'log' | 'storeWaitMs'>;
+  /** Whether this process shuts down. */
+  isClosing(this: void): boolean;
+}
+
 /**
  * Ends a turn that nobody goes on with. First the session gets what readers have seen of it, then the stream its end, so that whoever reads the end finds the session complete. If this process
  * dies in between, the next one finds a stream without an owner again, and does the same: what is stored already is not stored twice.
  */
 export async function endLost(
   pipeline: Pipeline,
-  { log, storeWaitMs }: Pick<Settings, 'log' | 'storeWaitMs'>,
+  { settings, isClosing }: EndingHost,
   { key, start, opened }: TakenStream,
 ): Promise<void> {
+  const { log, storeWaitMs } = settings;
   // It renews the lease until then.
   const nothing = (): void => undefined;
   const writer = new LogWriter({ log, opened, storeWaitMs, coalesceMs: 0, appended: nothing, lost: nothing });
   const { stop } = opened;
   const end = stop === undefined ? endOfLost() : endOfStopped(stop, 'finder');
-  const isStored = await stored(async () => {
+  const store = async (): Promise<void> => {
     const { outcome, reason } = end;
     const messages = await partialReply(log, key, storeWaitMs);
     const lost: LostTurn = {
@@ -41,12 +49,19 @@ export async function endLost(
     };
     if (start.session !== undefined && writer.lost === undefined)
       await pipeline.endLostTurn(start.session, lost);
-  }, storeWaitMs);
-  await writer.finish(isStored ? end : unsaved(end));
+  };
+  const isStored = await stored(store, storeWaitMs, isClosing);
+  // The store may be closed already. Another process finds the stream when the lease is over.
+  if (!isStored && isClosing() && log.isShared !== false) await writer.leave();
+  else await writer.finish(isStored ? end : unsaved(end));
 }
 
 /** Whether it was stored: tried again for so long if a store fails. */
-async function stored(store: () => Promise<void>, waitMs: number): Promise<boolean> {
+async function stored(
+  store: () => Promise<void>,
+  waitMs: number,
+  isClosing: () => boolean,
+): Promise<boolean> {
   const until = performance.now() + waitMs;
   for (;;) {
     try {
@@ -55,7 +70,7 @@ async function stored(store: () => Promise<void>, waitMs: number): Promise<boole
     } catch (error) {
       // Whoever has taken the session has it to write to it: then there is nothing to store any more.
       const isAgain = isSluiceError(error) && (error.retryable || error.code === 'lease_lost');
-      if (!isAgain || performance.now() >= until) return false;
+      if (!isAgain || isClosing() || performance.now() >= until) return false;
     }
     await delay(AGAIN_MS);
   }

@@ -60,7 +60,7 @@ export class OwnerLost {
       isTaken = true;
       const pipeline = this.#host.pipelineOf(start);
       if (opened.stop === undefined || pipeline === undefined) this.#host.begin(key, start, opened, request);
-      else await endLost(pipeline, this.#host.settings, { key, start, opened });
+      else await endLost(pipeline, this.#host, { key, start, opened });
     } finally {
       if (isAgain && !isTaken) this.#budget.giveBack();
     }
@@ -75,8 +75,9 @@ export class OwnerLost {
       await settings.log.settle(key, end, { graceMs: settings.graceMs });
       return;
     }
+    if (this.#host.isClosing() && settings.log.isShared !== false) return;
     const opened = await this.#taken(key, start);
-    if (opened !== undefined) await endLost(pipeline, settings, { key, start, opened });
+    if (opened !== undefined) await endLost(pipeline, this.#host, { key, start, opened });
   }
 
   /** Undefined: another process was faster, or the dead one is alive. */

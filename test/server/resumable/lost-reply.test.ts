@@ -192,6 +192,27 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     await tick();
   });
 
+  test('is left to another process by one that shuts down before it is stored', async () => {
+    const stage = new Stage();
+    const { one } = await dying(stage);
+    const two = finder(stage);
+    void readingOf(two);
+    await tick();
+    one.log.halt();
+    stage.store.load = () => Promise.reject(new SluiceError('store', 'The store is closed.'));
+    await tick(DEAD_MS);
+    await two.runs.close({ signal: AbortSignal.abort() });
+    await tick(STORED_MS);
+    stage.store.load = MemoryStore.prototype.load.bind(stage.store);
+    const got = await readingOf(finder(stage));
+    await tick(DEAD_MS);
+    await tick(STORED_MS);
+    expect([got.end?.outcome, got.end?.warnings]).toEqual(['failed', undefined]);
+    expect(await linesOf(stage.store, session)).toEqual(SEEN);
+    one.log.goOn();
+    await tick();
+  });
+
   test('is stored if the store fails for a while', async () => {
     const stage = new Stage();
     const { one } = await dying(stage);
