@@ -1,4 +1,4 @@
-// npm run moves -- [--runs 500] [--at-once 10] [--restart-every 5] [--signal SIGKILL|SIGTERM] [--owner-lost resume|end] [--kill-finder] [--seed N] [--store redis|postgres]
+// npm run moves -- [--runs 500] [--words 100] [--at-once 10] [--restart-every 5] [--signal SIGKILL|SIGTERM] [--owner-lost resume|end] [--kill-finder] [--seed N] [--store redis|postgres]
 // Prints the figures of docs/reliability.md. Without --store: both stores, one after the other.
 import { parseArgs } from 'node:util';
 import { percentile } from './percentile.ts';
@@ -9,6 +9,7 @@ import { ownServices } from './services.ts';
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '500' },
+    words: { type: 'string', default: '100' },
     'at-once': { type: 'string', default: '10' },
     'restart-every': { type: 'string', default: '5' },
     signal: { type: 'string', default: 'SIGKILL' },
@@ -32,6 +33,7 @@ for (const [name, open] of Object.entries(ownServices)) {
     signal: values.signal === 'SIGTERM' ? 'SIGTERM' : 'SIGKILL',
     onOwnerLost: values['owner-lost'] === 'end' ? 'end' : 'resume',
     killsFinder: values['kill-finder'],
+    words: Number(values.words),
     runs: Number(values.runs),
     atOnce: Number(values['at-once']),
     seed: Number(values.seed),

@@ -17,6 +17,8 @@ export interface MovesOptions {
   restartEvery?: number;
   /** How many clients read a turn whose process is killed. */
   runs: number;
+  /** How many words a turn has, one each 20 ms. A process is killed within the time that they take: on a busy machine, turns begin late. Default: 100. */
+  words?: number;
   /** How many of them read at the same time, and lose the same process. */
   atOnce: number;
   /** How processes end. `SIGTERM`: they are told to, and hand over what they run. Default: `SIGKILL`. */
@@ -53,7 +55,6 @@ export interface Moves {
   violations: string[];
 }
 
-const WORDS = 100;
 const EVERY_MS = 20;
 
 /** When a database is killed after the process whose turns it has, in milliseconds: what it had answered it has written by then. */
@@ -65,9 +66,9 @@ const FOUND_MS = [5_300, 6_300] as const;
 /** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
 export async function runMoves(options: MovesOptions): Promise<Moves> {
   const { service, runs, atOnce, seed, restartEvery = Infinity, signal = 'SIGKILL', onEnded } = options;
-  const { onOwnerLost = 'resume', killsFinder = false } = options;
+  const { onOwnerLost = 'resume', killsFinder = false, words = 100 } = options;
   const random = randomOf(seed);
-  const spec: ServingSpec = { service: service.spec, words: WORDS, everyMs: EVERY_MS, onOwnerLost };
+  const spec: ServingSpec = { service: service.spec, words, everyMs: EVERY_MS, onOwnerLost };
   const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
   const all: Moves = {
     ...{ runs: 0, kills: 0, restarts: 0, ends: {}, moved: 0, kept: 0 },
@@ -80,7 +81,7 @@ export async function runMoves(options: MovesOptions): Promise<Moves> {
     while (all.runs < runs) {
       const count = Math.min(atOnce, runs - all.runs);
       const restart = (all.kills / dying + 1) % restartEvery === 0 ? service.restart : undefined;
-      const clients = await killed(servers, { count, first: all.runs, random, restart, signal });
+      const clients = await killed(servers, { words, count, first: all.runs, random, restart, signal });
       servers.splice(0, dying);
       for (const [at, client] of clients.entries()) add(all, client, all.runs + at, restart !== undefined);
       all.runs += count;
@@ -100,6 +101,7 @@ const hasSession = (number: number): boolean => number % 2 === 0;
 
 /** One process and its clients. */
 interface Round {
+  words: number;
   count: number;
   /** The number of the first client. */
   first: number;
@@ -111,12 +113,12 @@ interface Round {
 /** Lets clients read from the first server, kills it at a random moment, and later all others but the last, and waits for their ends. */
 async function killed(
   servers: readonly ForkedServer[],
-  { count, first, random, restart, signal }: Round,
+  { words, count, first, random, restart, signal }: Round,
 ): Promise<Moved[]> {
   const route: Route = { url: servers[0]?.url ?? '', killedAt: undefined };
   // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
-  const killAfterMs = between(random, 0, WORDS * EVERY_MS);
-  const whole = saidBy(SAID, WORDS);
+  const killAfterMs = between(random, 0, words * EVERY_MS);
+  const whole = saidBy(SAID, words);
   const restarted = restartOnce(restart, killAfterMs, random);
   const clients = Array.from({ length: count }, async (_, at) => {
     await delay(random() * killAfterMs);
