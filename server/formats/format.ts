@@ -42,7 +42,7 @@ export interface EncoderOptions {
   version?: 5 | 6 | 7;
   /** Anthropic, Responses: an estimate of the input's tokens for the first event. */
   inputTokens?: number;
-  /** Anthropic: the request has tools or other things of Anthropic's API, so blocks of that API are shown as they came. */
+  /** Anthropic, Responses: the request has tools that the provider runs itself, or other things of that API alone, so blocks and items of the API are shown as they came. */
   verbatim?: boolean;
   /** UI message stream: the client has the message so far, so what is said again is left out. */
   continues?: UiContinued;

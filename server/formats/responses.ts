@@ -1,3 +1,4 @@
+import type { ProviderBlock } from '../../src/index.ts';
 import { ClientCalls } from './client-calls.ts';
 import type { CallPiece, ShownCall } from './client-calls.ts';
 import { endKind } from './end-kind.ts';
@@ -13,6 +14,7 @@ import {
   openaiFormat,
   wholeAnswer,
 } from './openai-answer.ts';
+import { hostedEvents, hostedItem } from './hosted-items.ts';
 import { responsesUsageOf } from './openai-usage.ts';
 import {
   imageItem,
@@ -78,11 +80,13 @@ class ResponsesEncoder implements Encoder {
     if (this.#isOver) return [];
     switch (chunk.type) {
       case 'content':
-        return this.#frames(this.#content(chunk, position));
+        return this.#frames([...this.#content(chunk, position), ...this.#hosted(chunk.block)]);
       case 'thinking':
         return this.#options.thinking === false ? [] : this.#frames(this.#thinking(chunk, position));
       case 'tool_call_delta':
       case 'tool_call': {
+        if (chunk.type === 'tool_call' && chunk.providerExecuted === true)
+          return this.#frames([...this.#close('completed'), ...this.#hosted(chunk.block)]);
         const piece = this.#calls.take(chunk, position);
         if (piece === 'changed') return this.#fail(CHANGED);
         if (piece !== undefined) return this.#frames(this.#call(piece, position));
@@ -203,6 +207,16 @@ class ResponsesEncoder implements Encoder {
       { type: 'response.image_generation_call.completed', output_index: index, item_id: item.id },
       { type: 'response.output_item.done', output_index: index, item },
     ];
+  }
+
+  /** What the provider's own tools did, as it came. */
+  #hosted(block: ProviderBlock | undefined): ResponseEvent[] {
+    const item = this.#options.verbatim === true ? hostedItem(block) : undefined;
+    if (item === undefined) return [];
+    const events = this.#close('completed');
+    const index = this.#next();
+    this.#output[index] = item;
+    return [...events, ...hostedEvents(item, index)];
   }
 
   /** The place of the next item. */

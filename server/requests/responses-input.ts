@@ -1,4 +1,5 @@
 import type { Message, Part, Role, TextPart, ToolResultPart } from '../../src/index.ts';
+import { HOSTED_ITEMS } from '../formats/hosted-items.ts';
 import { openedBlock } from '../formats/sealed-block.ts';
 import { audioAt, callOf, fileAt, imageAt } from './openai-fields.ts';
 import { insideName } from './openai-tools.ts';
@@ -7,9 +8,10 @@ import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
 
 /**
- * The input of a request to Responses: a text, or items. What the model said follows each other as items and is one message. Throws an error that names the field.
+ * The input of a request to Responses: a text, or items. What the model said follows each other as items and is one message. `inSession`: the server has what came before, so an
+ * item may be named by its id. Throws an error that names the field.
  */
-export function responsesInput(value: unknown): Message[] {
+export function responsesInput(value: unknown, inSession = false): Message[] {
   if (typeof value === 'string') return [{ role: 'user', content: value }];
   const list = listAt(value, 'input');
   if (list.length === 0) throw fieldError('input', 'give a text, or at least one item');
@@ -17,7 +19,11 @@ export function responsesInput(value: unknown): Message[] {
   const names = new Map<string, string>();
   list.forEach((one, at) => {
     const path = `input[${at}]`;
-    const { role, parts } = itemAt(objectAt(one, path), path, names);
+    const fields = objectAt(one, path);
+    // What the model said before, the session has. Only its place matters.
+    const isReference = inSession && fields['type'] === 'item_reference';
+    const item: Item = isReference ? { role: 'assistant', parts: [] } : itemAt(fields, path, names);
+    const { role, parts } = item;
     const last = messages.at(-1);
     const joins = (role === 'assistant' || role === 'tool') && last?.role === role;
     if (joins && typeof last.content !== 'string') last.content.push(...parts);
@@ -54,13 +60,24 @@ function itemAt(fields: Fields, path: string, names: Map<string, string>): Item 
     case 'image_generation_call':
       return { role: 'assistant', parts: imageOf(fields, path) };
     case 'item_reference':
-      throw fieldError(path, 'nothing is stored, so no item can be referred to: send the item itself');
+      throw fieldError(
+        path,
+        'nothing is stored, so no item can be referred to: send the item itself, as clients do if their request says "store": false',
+      );
     default:
+      if (HOSTED_ITEMS.has(type)) return { role: 'assistant', parts: [hostedPart(fields)] };
+      // It is an answer of the client.
+      if (type === 'mcp_approval_response') return { role: 'user', parts: [hostedPart(fields)] };
       throw fieldError(
         `${path}.type`,
-        'give one of message, reasoning, function_call, function_call_output, custom_tool_call, custom_tool_call_output, image_generation_call',
+        `give one of message, reasoning, function_call, function_call_output, custom_tool_call, custom_tool_call_output, image_generation_call, ${[...HOSTED_ITEMS].join(', ')}, mcp_approval_response`,
       );
   }
+}
+
+/** What belongs to a tool of OpenAI's API. Another API leaves it out, and says so. */
+function hostedPart(fields: Fields): Part {
+  return { type: 'provider', block: { provider: 'openai.responses', data: { ...fields } } };
 }
 
 function messageAt(fields: Fields, path: string): Item {

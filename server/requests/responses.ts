@@ -13,6 +13,8 @@ import { responsesInput } from './responses-input.ts';
 
 const NOT_STORED = 'responses are not stored: send all items with each request';
 
+const WHILE_WAITING = 'a response runs only while its client waits: leave it out';
+
 const RULES: FieldRules = {
   known: new Set([
     ...['model', 'input', 'instructions', 'stream', 'tools', 'tool_choice', 'parallel_tool_calls', 'text'],
@@ -26,7 +28,8 @@ const RULES: FieldRules = {
   refused: new Map([
     ['previous_response_id', NOT_STORED],
     ['conversation', NOT_STORED],
-    ['background', 'a response runs only while its client waits: leave it out'],
+    ['background', WHILE_WAITING],
+    ['background_options', WHILE_WAITING],
     ['prompt', 'templates of prompts are not supported: send instructions and input'],
     ['context_management', 'it is not supported: leave it out'],
     ['moderation', 'moderation is not supported: leave it out'],
@@ -58,14 +61,24 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
   const include = new Set(optionalAt(body, 'include', '', textsAt) ?? []);
   if (include.has('message.output_text.logprobs'))
     throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
+  const { tool_choice: choice } = body;
+  const hostedChoice = all.hosted.some(({ type }) => isRecord(choice) && choice['type'] === type)
+    ? choice
+    : undefined;
   const found = {
     ...{ model, all, parameters: parametersOf(body) },
-    input: [...said, ...responsesInput(body['input'])],
-    chosen: chosenTools(body['tool_choice'], all.tools, nameIn),
+    input: [...said, ...responsesInput(body['input'], settings.session === true)],
+    chosen: chosenTools(hostedChoice === undefined ? choice : undefined, all.tools, nameIn),
     responseFormat: responseFormatAt(text['format'], 'text.format'),
-    passed: { ...passed, ...verbosityOf(text), ...(all.hosted.length > 0 && { tools: all.hosted }) },
+    passed: {
+      ...passed,
+      ...verbosityOf(text),
+      ...(all.hosted.length > 0 && { tools: all.hosted }),
+      ...(hostedChoice !== undefined && { tool_choice: hostedChoice }),
+    },
     encoder: {
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
+      ...(all.hosted.length > 0 && { verbatim: true }),
       echo: echoOf(body),
     },
   };
