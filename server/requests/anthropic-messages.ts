@@ -10,6 +10,7 @@ import type {
 } from '../../src/index.ts';
 import { estimateInputTokens } from '../../src/kit/index.ts';
 import { anthropicTools } from './anthropic-tools.ts';
+import { ToolChanges } from './tool-changes.ts';
 import { blocksAt, replyPart, userPart, type ContentContext } from './anthropic-content.ts';
 import {
   countAt,
@@ -61,12 +62,14 @@ function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): 
     throw fieldError('thread', 'threads are not kept here: send the whole conversation');
   const verbatim = settings.verbatim === true;
   const model = nameAt(fields['model'], 'model');
-  const conversation = new Conversation({ verbatim, names: new Map() });
+  const changes = new ToolChanges(settings);
+  const conversation = new Conversation({ verbatim, names: new Map() }, changes);
   conversation.system(fields['system']);
   listAt(fields['messages'], 'messages').forEach((message, at) => {
     conversation.add(objectAt(message, `messages[${at}]`), `messages[${at}]`);
   });
-  const { tools, own: ownTools, names, isCached } = anthropicTools(fields['tools'], settings);
+  const given = anthropicTools(fields['tools'], settings);
+  const { tools, own: ownTools, names, isCached } = changes.applied(given);
   const { messages } = conversation;
   const breakpoints = conversation.breakpoints();
   if (isCached) breakpoints.unshift('tools');
@@ -112,11 +115,13 @@ class Conversation {
   /** Whether a message of the system follows others. */
   hasLateSystem = false;
   readonly #context: ContentContext;
+  readonly #changes: ToolChanges;
   /** The position of the message with a breakpoint, and how long it lasts. */
   readonly #cached: { at: 'system' | number; ttl: '5m' | '1h' | undefined }[] = [];
 
-  constructor(context: ContentContext) {
+  constructor(context: ContentContext, changes: ToolChanges) {
     this.#context = context;
+    this.#changes = changes;
   }
 
   system(system: unknown): void {
@@ -144,7 +149,12 @@ class Conversation {
       case 'system': {
         this.hasLateSystem ||=
           role === 'system' && this.messages.some((message) => message.role !== 'system');
-        const parts = blocks.flatMap((block, index) => userPart(block, at(index), this.#context));
+        const parts = blocks.flatMap((block, index) => {
+          const isChange = role === 'system' && this.#changes.take(block, at(index));
+          return isChange && !this.#context.verbatim ? [] : userPart(block, at(index), this.#context);
+        });
+        // It only changed the tools.
+        if (role === 'system' && parts.length === 0 && blocks.length > 0) break;
         const results = parts.filter(({ type }) => type === 'tool_result');
         if (results.length > 0) this.#push('tool', results);
         if (results.length < parts.length || parts.length === 0)
