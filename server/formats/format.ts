@@ -28,6 +28,8 @@ export interface EncoderOptions {
   model?: string;
   /** Chat completions, Responses: how the protocol names those of them that are not plain functions. */
   wireTools?: ReadonlyMap<string, WireTool>;
+  /** Responses: the names of the tools of OpenAI's API that came in the client's request, as `hostedName()` gives them. What others did stays inside. */
+  hostedTools?: ReadonlySet<string>;
   /** Responses: fields of the request that each response repeats. */
   echo?: Readonly<Record<string, unknown>>;
   /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`. */
@@ -42,7 +44,7 @@ export interface EncoderOptions {
   version?: 5 | 6 | 7;
   /** Anthropic, Responses: an estimate of the input's tokens for the first event. */
   inputTokens?: number;
-  /** Anthropic, Responses: the request has tools that the provider runs itself, or other things of that API alone, so blocks and items of the API are shown as they came. */
+  /** Anthropic: the request has tools or other things of Anthropic's API, so blocks of that API are shown as they came. */
   verbatim?: boolean;
   /** UI message stream: the client has the message so far, so what is said again is left out. */
   continues?: UiContinued;

@@ -209,9 +209,10 @@ class ResponsesEncoder implements Encoder {
     ];
   }
 
-  /** What the provider's own tools did, as it came. */
+  /** What tools of the provider did that the client asked for, as it came. */
   #hosted(block: ProviderBlock | undefined): ResponseEvent[] {
-    const item = this.#options.verbatim === true ? hostedItem(block) : undefined;
+    const { hostedTools } = this.#options;
+    const item = hostedTools === undefined ? undefined : hostedItem(block, hostedTools);
     if (item === undefined) return [];
     const events = this.#close('completed');
     const index = this.#next();

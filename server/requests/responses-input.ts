@@ -70,7 +70,7 @@ function itemAt(fields: Fields, path: string, names: Map<string, string>): Item 
       if (type === 'mcp_approval_response') return { role: 'user', parts: [hostedPart(fields)] };
       throw fieldError(
         `${path}.type`,
-        `give one of message, reasoning, function_call, function_call_output, custom_tool_call, custom_tool_call_output, image_generation_call, ${[...HOSTED_ITEMS].join(', ')}, mcp_approval_response`,
+        `give one of message, reasoning, function_call, function_call_output, custom_tool_call, custom_tool_call_output, image_generation_call, ${[...HOSTED_ITEMS.keys()].join(', ')}, mcp_approval_response`,
       );
   }
 }

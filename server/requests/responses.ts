@@ -1,4 +1,5 @@
 import type { Message, Parameters } from '../../src/index.ts';
+import { hostedName } from '../formats/hosted-items.ts';
 import { ENCRYPTED } from '../formats/responses.ts';
 import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
@@ -78,7 +79,7 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
     },
     encoder: {
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
-      ...(all.hosted.length > 0 && { verbatim: true }),
+      ...(all.hosted.length > 0 && { hostedTools: new Set(all.hosted.map(hostedName)) }),
       echo: echoOf(body),
     },
   };

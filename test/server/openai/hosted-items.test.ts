@@ -50,7 +50,7 @@ const TOOLS = [
   { type: 'web_search' as const },
   { type: 'code_interpreter' as const, container: { type: 'auto' as const } },
 ];
-const ENTRY = { hostedTools: ['web_search', 'code_interpreter', 'mcp'] };
+const ENTRY = { hostedTools: ['web_search', 'web_search_2025_08_26', 'code_interpreter', 'mcp'] };
 
 async function serving(...answers: ScriptedAnswer[]): Promise<OpenAIApp & { model: ScriptedProvider }> {
   const model = scripted(answers);
@@ -116,9 +116,14 @@ describe.each(officialClients)('openai %s', (_version, Client) => {
   });
 
   it('does not see those that the pipeline asked for itself', async () => {
-    await using app = await serving(searched);
-    const { output } = await of(app).responses.create({ model: 'gpt-x', input: 'How is the weather?' });
-    expect(output.map(({ type }) => type)).toEqual(['message', 'message']);
+    await using app = await serving(searched, searched, mayWait);
+    const seen = async (...tools: OpenAI.Responses.Tool[]): Promise<string[]> => {
+      const { output } = await of(app).responses.create({ ...ask, tools });
+      return output.map(({ type }) => type);
+    };
+    expect(await seen()).toEqual(['message', 'message']);
+    expect(await seen({ type: 'web_search_2025_08_26' })).toEqual(['message', 'web_search_call', 'message']);
+    expect(await seen({ type: 'mcp', server_label: 'mail', server_url: 'https://mail.example' })).toEqual([]);
   });
 
   it('may say that the model has to use one', async () => {

@@ -169,7 +169,7 @@ describe('a request to Responses', () => {
     const { echo, ...encoder } = parsed.encoder;
     expect(encoder).toEqual({
       model: 'gpt-x',
-      verbatim: true,
+      hostedTools: new Set(['code_interpreter']),
       clientTools: new Set(['weather', 'patch', 'crm__find']),
       wireTools: new Map([
         ['patch', { name: 'patch', takesText: true }],
