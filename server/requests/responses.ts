@@ -1,5 +1,5 @@
 import type { Message, Parameters } from '../../src/index.ts';
-import { hostedName } from '../formats/hosted-items.ts';
+import { HOSTED_ITEMS, hostedName } from '../formats/hosted-items.ts';
 import { ENCRYPTED } from '../formats/responses.ts';
 import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
@@ -62,21 +62,13 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
   const include = new Set(optionalAt(body, 'include', '', textsAt) ?? []);
   if (include.has('message.output_text.logprobs'))
     throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
-  const { tool_choice: choice } = body;
-  const hostedChoice = all.hosted.some(({ type }) => isRecord(choice) && choice['type'] === type)
-    ? choice
-    : undefined;
+  const hosted = hostedFields(all.hosted, body['tool_choice'], include);
   const found = {
     ...{ model, all, parameters: parametersOf(body) },
     input: [...said, ...responsesInput(body['input'], settings.session === true)],
-    chosen: chosenTools(hostedChoice === undefined ? choice : undefined, all.tools, nameIn),
+    chosen: chosenTools('tool_choice' in hosted ? undefined : body['tool_choice'], all.tools, nameIn),
     responseFormat: responseFormatAt(text['format'], 'text.format'),
-    passed: {
-      ...passed,
-      ...verbosityOf(text),
-      ...(all.hosted.length > 0 && { tools: all.hosted }),
-      ...(hostedChoice !== undefined && { tool_choice: hostedChoice }),
-    },
+    passed: { ...passed, ...verbosityOf(text), ...hosted },
     encoder: {
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
       ...(all.hosted.length > 0 && { hostedTools: new Set(all.hosted.map(hostedName)) }),
@@ -119,6 +111,26 @@ function summaryAt(value: unknown, path: string): 'auto' | 'concise' | 'detailed
 function verbosityOf(text: Fields): Record<string, unknown> {
   const { verbosity } = text;
   return verbosity === undefined || verbosity === null ? {} : { text: { verbosity } };
+}
+
+/** What the provider gets of the tools that it runs itself: their definitions, whether one has to be used, and what their items have to contain. */
+function hostedFields(
+  hosted: readonly Fields[],
+  choice: unknown,
+  include: ReadonlySet<string>,
+): Record<string, unknown> {
+  if (hosted.length === 0) return {};
+  const names = new Set(hosted.map(hostedName));
+  const wanted = [...include].filter((value) => {
+    const tool = HOSTED_ITEMS.get(value.split('.', 1)[0]);
+    return tool !== undefined && names.has(tool);
+  });
+  const isChosen = isRecord(choice) && hosted.some(({ type }) => choice['type'] === type);
+  return {
+    tools: hosted,
+    ...(isChosen && { tool_choice: choice }),
+    ...(wanted.length > 0 && { include: wanted }),
+  };
 }
 
 interface Tools extends OpenAITools {

@@ -146,13 +146,15 @@ it("reads them from OpenAI's wire and writes them there, with the API behind the
   await using app = await openaiApp(new Pipeline([provider(model)]), {}, ENTRY);
   const [[, Client]] = officialClients;
   const client = new Client({ baseURL: app.baseURL, apiKey: 'key', maxRetries: 0 });
-  const ask = { model: 'gpt-x', tools: TOOLS };
+  const include = ['web_search_call.action.sources' as const, 'file_search_call.results' as const];
+  const ask = { model: 'gpt-x', tools: TOOLS, include };
   const first = await client.responses.create({ ...ask, input: 'How is the weather?' });
   expect(first.output[0]).toEqual(search);
   const input = [...first.output, { role: 'user' as const, content: 'And tomorrow?' }];
   await client.responses.create({ ...ask, input: input as OpenAI.Responses.ResponseInput });
-  const sent = api.requests.map(({ body }) => body as { tools: unknown; input: unknown[] });
+  const sent = api.requests.map(({ body }) => body as { tools: unknown; include: unknown; input: unknown[] });
   expect(sent[1]?.tools).toEqual(TOOLS);
+  expect(sent[1]?.include).toEqual(['web_search_call.action.sources']);
   expect(sent[1]?.input[0]).toEqual(search);
 });
 
