@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
+import { page as builtPage } from '../../server/page/page.ts';
 
 /** Where the browser is. */
 const CHROMIUM = process.env['SLUICE_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -25,6 +26,8 @@ export interface Opened extends AsyncDisposable {
 export function browserForTests(): (url: string, options?: BrowserContextOptions) => Promise<Opened> {
   let browser: Browser | undefined;
   beforeAll(async () => {
+    // From the sources, it is built when it is first asked for.
+    await builtPage('/');
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   });
   afterAll(() => browser?.close());

@@ -33,6 +33,44 @@ describe.skipIf(!hasChromium())('a page whose network fails', () => {
     await proxy.close();
   });
 
+  test('resumes by a button once it has given up', async () => {
+    const pace = manualGate();
+    await using stage = await browserStage([{ text: ['Half', ' and', ' more'], gate: pace.gate }], {
+      resumable: true,
+    });
+    const proxy = await tcpProxy({ port: stage.port });
+    await using opened = await open(`http://127.0.0.1:${proxy.port}`);
+    const { page } = opened;
+    // The waits between its attempts are minutes, which are skipped.
+    await page.clock.install();
+    await page.getByLabel('Prompt').fill('Tell me');
+    await page.keyboard.press('Enter');
+    pace.release();
+    await page.locator('.markdown').getByText('Half', { exact: true }).waitFor();
+    await page.route('**/api/**', (route) => route.abort());
+    proxy.drop();
+    await page.locator('#state[data-state=reconnecting]').waitFor();
+    const resume = page.getByRole('button', { name: 'Resume' });
+    await expect
+      .poll(
+        async () => {
+          await page.clock.runFor(5_000);
+          return resume.isVisible();
+        },
+        { timeout: 50_000 },
+      )
+      .toBe(true);
+    expect(await page.locator('#failure').innerText()).toContain('network');
+    await page.unroute('**/api/**');
+    pace.open();
+    await resume.click();
+    await page.locator('.markdown').getByText('Half and more', { exact: true }).waitFor();
+    await page.locator('#state[data-state=ready]').waitFor();
+    expect(await page.locator('#failure').isHidden()).toBe(true);
+    expect(await resume.isHidden()).toBe(true);
+    await proxy.close();
+  });
+
   test('joins the turn that runs when it is loaded again, and another tab stops it', async () => {
     const pace = manualGate();
     await using stage = await browserStage([{ text: ['Half', ' and', ' more'], gate: pace.gate }], {

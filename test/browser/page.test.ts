@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { manualGate } from 'sluice/testing';
 import { browserForTests, hasChromium } from './browser.ts';
 import { browserStage } from './stage.ts';
@@ -107,6 +107,9 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await ended(page);
     expect(stage.ran).toEqual([REFUND.arguments]);
     expect(await card.getAttribute('data-state')).toBe('done');
+    // It was opened for the decision only.
+    expect(await card.getByLabel('Arguments').isVisible()).toBe(false);
+    expect(await card.locator('.note').innerText()).toBe('order: A-1042, amount: 80');
     expect(await replies(page).count()).toBe(1);
     expect(problems).toEqual([]);
   });
@@ -258,6 +261,37 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     expect(problems).toEqual([]);
   });
 
+  test('tells the parts of code apart, and copies code and arguments as they are', async () => {
+    const code = 'def f(x):\n    return "a # b" + str(12)  # why <b>';
+    await using stage = await browserStage([{ toolCalls: [CALL] }, `\`\`\`python\n${code}\n\`\`\``]);
+    await using opened = await open(stage.url, { permissions: ['clipboard-read', 'clipboard-write'] });
+    const { page, problems } = opened;
+    const copied = async (frame: Locator): Promise<string> => {
+      await frame.getByRole('button', { name: 'Copy' }).first().click();
+      await frame.getByRole('button', { name: 'Copied' }).waitFor();
+      return page.evaluate(() => navigator.clipboard.readText());
+    };
+    await ask(page, 'Hi');
+    await ended(page);
+    const block = page.locator('.code');
+    await block.waitFor();
+    const pieces = await block
+      .locator('code span')
+      .evaluateAll((all) => all.map((one) => [one.getAttribute('class'), one.textContent]));
+    expect(pieces).toEqual([
+      ['keyword', 'def'],
+      ['keyword', 'return'],
+      ['string', '"a # b"'],
+      ['number', '12'],
+      ['comment', '# why <b>'],
+    ]);
+    expect(await block.locator('code').textContent()).toBe(code);
+    expect((await copied(block)).trimEnd()).toBe(code);
+    await page.locator('.card.tool summary').click();
+    expect(JSON.parse(await copied(page.locator('.card.tool')))).toEqual(CALL.arguments);
+    expect(problems).toEqual([]);
+  });
+
   test('lists all events, filters them and copies what is left', async () => {
     await using stage = await browserStage([{ thinking: 'Hm.', text: ['One', ' two'] }]);
     await using opened = await open(stage.url, { permissions: ['clipboard-read', 'clipboard-write'] });
@@ -291,6 +325,30 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     expect(copied.split('\n').map((line) => JSON.parse(line))).toMatchObject([
       { type: 'content', content: ' two', atMs: expect.any(Number) },
     ]);
+  });
+
+  test('sends what is chosen in the options, and keeps it for the tab', async () => {
+    await using stage = await browserStage(['Hello!']);
+    await using opened = await open(stage.url);
+    const { page } = opened;
+    await page.waitForFunction(() => document.title === 'Test agent');
+    const chosen = { Model: 'scripted-1', Organization: 'acme', Conversation: 'case-7' };
+    await page.getByRole('button', { name: 'Options' }).click();
+    const options = page.getByRole('dialog', { name: 'Options' });
+    for (const [name, value] of Object.entries(chosen)) await options.getByLabel(name).fill(value);
+    await page.getByRole('button', { name: 'Done' }).click();
+    expect(await page.locator('#target').innerText()).toBe('Test agent · scripted-1');
+    const sent = page.waitForRequest(/\/agent\/stream/);
+    await page.getByLabel('Prompt').fill('Hi');
+    await page.keyboard.press('Enter');
+    expect((await sent).postDataJSON()).toMatchObject({
+      ...{ input: { role: 'user', content: 'Hi' }, pipeline: 'Test agent', model: 'scripted-1' },
+      ...{ org_id: 'acme', conversation_id: 'case-7' },
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Options' }).click();
+    for (const [name, value] of Object.entries(chosen))
+      expect(await options.getByLabel(name).inputValue()).toBe(value);
   });
 
   test('goes on after a token was asked for', async () => {

@@ -61,6 +61,10 @@ describe.skipIf(!hasChromium())('the page is for everybody', () => {
     }
     await page.getByRole('button', { name: 'Options' }).click();
     expect(await violations(page), 'the options').toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'History' }).click();
+    await page.locator('#history-list').getByText('Hello').waitFor();
+    expect(await violations(page), 'the history').toEqual([]);
   });
 
   test('everything is done with the keyboard alone', async () => {

@@ -1,5 +1,5 @@
-import { el, setText } from './dom.ts';
-import { brief, pretty, prettyJson } from './format.ts';
+import { copy, el, setText, smallButton } from './dom.ts';
+import { brief, inBrief, pretty, prettyJson } from './format.ts';
 import type { Section, ToolSection, ToolState } from './sections.ts';
 
 /** What somebody may decide about a call. */
@@ -56,6 +56,13 @@ const WORDS: Readonly<Record<ToolState, string>> = {
   cut: 'not finished',
 };
 
+/** The head of a text, with a button that copies it. */
+function titled(name: string, text: HTMLElement): HTMLElement {
+  const button = smallButton('copy', 'Copy');
+  button.addEventListener('click', () => void copy(text.textContent, button));
+  return el('div', { class: 'title' }, el('p', { text: name }), button);
+}
+
 /** A tool call with its arguments, its result, and the buttons that decide about it. */
 export class ToolCard implements View {
   readonly kind = 'tool';
@@ -67,7 +74,7 @@ export class ToolCard implements View {
   readonly #result = el(
     'div',
     { class: 'result', hidden: true },
-    el('p', { class: 'title', text: 'Result' }),
+    titled('Result', this.#output),
     this.#output,
   );
   readonly #progress = el('p', { class: 'progress', hidden: true });
@@ -96,13 +103,14 @@ export class ToolCard implements View {
       this.#note,
       this.#badge,
     ),
-    el('p', { class: 'title', text: 'Arguments' }),
+    titled('Arguments', this.#input),
     this.#input,
     this.#progress,
     this.#result,
   );
   readonly element = el('section', { class: 'card tool' }, this.#body, this.#decision);
   #id = '';
+  #isAsked = false;
 
   constructor(deciding: Deciding) {
     this.#approve.addEventListener('click', () => deciding.approve(this.#id));
@@ -115,7 +123,7 @@ export class ToolCard implements View {
     this.element.dataset['state'] = section.state;
     this.element.setAttribute('aria-label', `Tool ${section.name}, ${WORDS[section.state]}`);
     setText(this.#name, section.name === '' ? 'tool' : section.name);
-    setText(this.#note, brief(section.input, 60));
+    setText(this.#note, brief(inBrief(section.input), 80));
     setText(this.#badge, WORDS[section.state]);
     setText(this.#input, section.input);
     this.#showOutput(section);
@@ -134,13 +142,19 @@ export class ToolCard implements View {
   #showDecision({ pending, name }: ToolSection): void {
     const waits = pending?.waitsFor;
     this.#decision.hidden = pending === undefined || waits === 'client';
-    if (pending === undefined) return;
+    if (pending === undefined) {
+      // Once it is decided, what was opened for that is closed again.
+      if (this.#isAsked) this.#body.open = false;
+      this.#isAsked = false;
+      return;
+    }
     const question =
       waits === 'unknown'
         ? `“${name}” had begun when its run ended, and may have taken effect. Run it again?`
         : `May “${name}” run with these arguments?`;
     setText(this.#asked, pending.reason === undefined ? question : `${question} ${pending.reason}.`);
-    this.#body.open = true;
+    if (!this.#isAsked) this.#body.open = true;
+    this.#isAsked = true;
   }
 }
 

@@ -50,7 +50,12 @@ export async function copy(text: string, button: HTMLButtonElement): Promise<voi
 
 /** A small button with an icon and a word. */
 export function smallButton(name: IconName, word: string): HTMLButtonElement {
-  return el('button', { type: 'button', class: 'quiet small' }, icon(name), el('span', { text: word }));
+  return el(
+    'button',
+    { type: 'button', class: 'quiet small', title: word },
+    icon(name),
+    el('span', { text: word }),
+  );
 }
 
 /** Runs work at most once a frame, with what is known then. Also in a tab that is not seen, where there are no frames. */

@@ -10,7 +10,7 @@ const MOST_PIECES = 500;
 const MOST_KEPT = 50_000;
 
 /** One thing that happened: a chunk, or something about the connection. */
-interface LoggedEvent {
+export interface LoggedEvent {
   /** Milliseconds from the beginning of the turn. */
   at: number;
   type: string;
@@ -30,11 +30,32 @@ export interface LogElements {
   copy: HTMLButtonElement;
 }
 
+/** The events of one turn. */
+export class Events {
+  readonly all: LoggedEvent[] = [];
+  readonly #startedAt: number;
+
+  constructor(now: number) {
+    this.#startedAt = now;
+  }
+
+  chunk(chunk: ExecutionChunk, now: number): void {
+    this.#add(chunk.type, textOfChunk(chunk), chunk, now, joinOf(chunk));
+  }
+
+  note(type: string, text: string, now: number): void {
+    this.#add(type, text, { type, text }, now);
+  }
+
+  #add(type: string, text: string, data: unknown, now: number, joins?: string): void {
+    if (this.all.length < MOST_KEPT) this.all.push({ at: now - this.#startedAt, type, text, data, joins });
+  }
+}
+
 /** All events of a turn, with a filter. */
 export class EventLog {
   readonly #on: LogElements;
-  #startedAt = 0;
-  #events: LoggedEvent[] = [];
+  #events: readonly LoggedEvent[] = [];
   /** Which of them is drawn next. */
   #next = 0;
   #isFollowed = true;
@@ -54,26 +75,21 @@ export class EventLog {
     });
   }
 
-  begin(now: number): void {
-    this.#startedAt = now;
-    this.#events = [];
-    this.#redraw();
+  /** Draws what has come since, or another turn. */
+  show(events: Events | undefined): void {
+    const all = events?.all ?? [];
+    // Without a turn, each list is another one.
+    if (all !== this.#events && all.length + this.#events.length > 0) this.#begin(all);
+    this.#drawNew();
   }
 
-  chunk(chunk: ExecutionChunk, now: number): void {
-    this.#add(chunk.type, textOfChunk(chunk), chunk, now, joinOf(chunk));
-  }
-
-  note(type: string, text: string, now: number): void {
-    this.#add(type, text, { type, text }, now);
-  }
-
-  /** Draws what has come since. */
-  show(): void {
+  #drawNew(): void {
     const { list, frame, counter } = this.#on;
     for (; this.#next < this.#events.length; this.#next++) {
       const event = this.#events[this.#next];
-      if (event !== undefined && this.#matches(event)) this.#draw(event);
+      if (event === undefined) continue;
+      this.#offer(event.type);
+      if (this.#matches(event)) this.#draw(event);
     }
     while (list.children.length > MOST_SHOWN) list.firstElementChild?.remove();
     setText(counter, count(this.#events.length));
@@ -89,13 +105,19 @@ export class EventLog {
     this.#on.list.append(this.#row.element);
   }
 
-  #add(type: string, text: string, data: unknown, now: number, joins?: string): void {
-    if (!this.#kinds.has(type)) {
-      this.#kinds.add(type);
-      this.#on.kind.append(el('option', { value: type, text: type }));
-    }
-    if (this.#events.length < MOST_KEPT)
-      this.#events.push({ at: now - this.#startedAt, type, text, data, joins });
+  /** Lists a kind of events to choose. */
+  #offer(type: string): void {
+    if (this.#kinds.has(type)) return;
+    this.#kinds.add(type);
+    this.#on.kind.append(el('option', { value: type, text: type }));
+  }
+
+  #begin(events: readonly LoggedEvent[]): void {
+    this.#events = events;
+    this.#on.list.replaceChildren();
+    this.#row = undefined;
+    this.#next = 0;
+    this.#isFollowed = true;
   }
 
   #matches({ type, text }: LoggedEvent): boolean {
@@ -107,11 +129,8 @@ export class EventLog {
   }
 
   #redraw(): void {
-    this.#on.list.replaceChildren();
-    this.#row = undefined;
-    this.#next = 0;
-    this.#isFollowed = true;
-    this.show();
+    this.#begin(this.#events);
+    this.#drawNew();
   }
 
   /** Lines of JSON: what the filter lets through. */

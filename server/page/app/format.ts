@@ -1,3 +1,4 @@
+import type { ChatMessage, Conversation } from '../../../client/index.ts';
 import type { ExecutionResult } from './types.ts';
 
 /** A time: `2.5 ms`, `480 ms`, `2.4 s`, `1 m 05 s`. */
@@ -46,4 +47,40 @@ export function prettyJson(text: string): string {
 export function brief(text: string, most = 90): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
+/** How long ago something was: `just now`, `5 min ago`, `3 h ago`, `2 days ago`. */
+export function ago(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes} min ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ago`;
+  const days = Math.floor(hours / 24);
+  return days === 1 ? 'yesterday' : `${days} days ago`;
+}
+
+/** The arguments of a call on one line: `order: A-1042, amount: 80`, or the value alone if there is one. */
+export function inBrief(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return json;
+    const entries = Object.entries(value).map(([name, one]) => [
+      name,
+      typeof one === 'string' ? one : JSON.stringify(one),
+    ]);
+    return entries.length === 1
+      ? String(entries[0]?.[1])
+      : entries.map(([name, one]) => `${name}: ${one}`).join(', ');
+  } catch {
+    return json;
+  }
+}
+
+type Content = Conversation['messages'][number]['content'] | ChatMessage['parts'];
+
+/** The words of a message. */
+export function wordsOf(content: Content): string {
+  if (typeof content === 'string') return content;
+  return content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }

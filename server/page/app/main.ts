@@ -5,11 +5,14 @@ import { Composer } from './composer.ts';
 import { byId, perFrame, setText } from './dom.ts';
 import { EventLog } from './event-log.ts';
 import { showExamples } from './examples.ts';
+import { brief, wordsOf } from './format.ts';
+import { History } from './history.ts';
 import { Messages } from './messages.ts';
 import { Meters } from './meters.ts';
 import { OptionsDialog } from './options.ts';
+import { Scrolling } from './scrolling.ts';
 import { themeButton } from './theme.ts';
-import { Timeline } from './timeline.ts';
+import { Turns } from './turns.ts';
 import type { ExecutionChunk } from './types.ts';
 import { Waterfall } from './waterfall.ts';
 
@@ -26,7 +29,7 @@ const WORDS: Readonly<Record<ChatStatus, string>> = {
 class Page {
   readonly #state = byId('state', HTMLElement);
   readonly #announcer = byId('announcer', HTMLElement);
-  readonly #scroll = byId('scroll', HTMLElement);
+  readonly #title = byId('title', HTMLElement);
   readonly #welcome = byId('welcome', HTMLElement);
   readonly #hint = byId('hint', HTMLElement);
   readonly #target = byId('target', HTMLElement);
@@ -45,7 +48,6 @@ class Page {
     deny: (callId, why) => this.#do((chat) => chat.deny(callId, why === '' ? undefined : why)),
   });
   readonly #meters = new Meters(byId('meters', HTMLElement), byId('model', HTMLElement));
-  readonly #timeline = new Timeline();
   readonly #waterfall = new Waterfall(byId('waterfall', HTMLElement));
   readonly #log = new EventLog({
     list: byId('event-list', HTMLElement),
@@ -55,25 +57,35 @@ class Page {
     counter: byId('log-count', HTMLElement),
     copy: byId('log-copy', HTMLButtonElement),
   });
+  readonly #turns = new Turns(() => this.#draw());
+  readonly #scrolling = new Scrolling(() => this.#composer.field.focus());
   readonly #draw = perFrame(() => this.#show());
   #chat: Chat | undefined;
   #unsubscribe: (() => void) | undefined;
   #status: ChatStatus = 'ready';
   #key = '';
-  /** Whether the newest text is kept in view: until its reader scrolls away from it. */
-  #isFollowed = true;
+  /** What the server calls itself. */
+  #name = 'Sluice';
 
   constructor() {
     themeButton(byId('theme', HTMLButtonElement));
     showExamples(byId('examples', HTMLElement), (prompt) => this.#send(prompt));
-    byId('clear', HTMLButtonElement).addEventListener('click', () => {
-      this.#options.newConversation();
-      this.#begin();
-      this.#composer.field.focus();
-    });
-    this.#scroll.addEventListener('scroll', () => {
-      const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
-      this.#isFollowed = scrollHeight - scrollTop - clientHeight < 48;
+    byId('clear', HTMLButtonElement).addEventListener('click', () => this.#beginAnew());
+    new History({
+      client: () => this.#options.client(),
+      scope: () => {
+        const { pipeline, organization } = this.#options.values;
+        return { pipeline: pipeline || undefined, organization: organization || undefined };
+      },
+      current: () => this.#options.values.conversation,
+      choose: (conversation) => {
+        this.#options.goTo(conversation);
+        this.#begin();
+        this.#composer.field.focus();
+      },
+      deleted: (conversation) => {
+        if (conversation === this.#options.values.conversation) this.#beginAnew();
+      },
     });
     this.#views();
     this.#begin();
@@ -85,6 +97,12 @@ class Page {
 
   get #isBusy(): boolean {
     return this.#status === 'sending' || this.#status === 'streaming' || this.#status === 'reconnecting';
+  }
+
+  #beginAnew(): void {
+    this.#options.newConversation();
+    this.#begin();
+    this.#composer.field.focus();
   }
 
   /** Begins the chat that the options name, if it is not the one that is shown. */
@@ -110,7 +128,10 @@ class Page {
     this.#chat = chat;
     this.#unsubscribe = chat.subscribe(() => this.#changed(chat.state));
     this.#status = 'ready';
-    if (isAnother) this.#isFollowed = true;
+    if (isAnother) {
+      this.#turns.clear();
+      this.#scrolling.follow();
+    }
     this.#changed(chat.state);
     void this.#greet(chat);
     if (!this.#options.isFresh) void chat.load();
@@ -122,7 +143,8 @@ class Page {
       const metadata = await this.#options.client().metadata();
       if (chat !== this.#chat) return;
       setText(byId('name', HTMLElement), metadata.name);
-      document.title = metadata.name;
+      this.#name = metadata.name;
+      this.#draw();
       if (metadata.description !== undefined) setText(byId('about', HTMLElement), metadata.description);
       this.#options.offer(metadata);
       this.#begin();
@@ -137,7 +159,7 @@ class Page {
     if (this.#isBusy) return;
     this.#options.used();
     const images = this.#attachments.take();
-    this.#isFollowed = true;
+    this.#scrolling.follow();
     this.#do((chat) =>
       chat.send(images.length === 0 ? text : { role: 'user', content: [...images, { type: 'text', text }] }),
     );
@@ -157,17 +179,15 @@ class Page {
     this.#status = state.status;
     const now = performance.now();
     if (state.status === 'sending' && before !== 'sending') {
-      this.#meters.begin(now);
-      this.#timeline.begin(now);
-      this.#log.begin(now);
+      this.#turns.begin(now);
     }
     const wasBusy = before === 'sending' || before === 'streaming' || before === 'reconnecting';
     if (wasBusy && !this.#isBusy) {
-      this.#meters.end(now);
-      this.#timeline.end(now, state.result);
+      const turn = this.#turns.newest;
+      turn?.end(now, state.result);
       if (state.error !== undefined)
-        this.#log.note('error', `${state.error.code}: ${state.error.message}`, now);
-      for (const warning of state.result?.warnings ?? []) this.#log.note('warning', warning, now);
+        turn?.events.note('error', `${state.error.code}: ${state.error.message}`, now);
+      for (const warning of state.result?.warnings ?? []) turn?.events.note('warning', warning, now);
       this.#announce(state);
     }
     if (before !== state.status && state.status === 'sending')
@@ -176,15 +196,12 @@ class Page {
   }
 
   #chunk(chunk: ExecutionChunk): void {
-    const now = performance.now();
-    this.#meters.add(chunk, now);
-    this.#timeline.add(chunk, now);
-    this.#log.chunk(chunk, now);
+    this.#turns.newest?.add(chunk, performance.now());
     this.#draw();
   }
 
   #connection(state: ConnectionState): void {
-    this.#log.note('connection', state, performance.now());
+    this.#turns.newest?.events.note('connection', state, performance.now());
     if (state === 'lost') setText(this.#announcer, 'The connection was lost. Trying again.');
     this.#draw();
   }
@@ -193,7 +210,7 @@ class Page {
   #announce({ error, pending, messages }: ChatState): void {
     const [call] = pending;
     const last = messages.at(-1);
-    const words = (last?.parts ?? []).map((part) => (part.type === 'text' ? part.text : '')).join(' ');
+    const words = wordsOf(last?.parts ?? []);
     const isCut = last?.state === 'partial';
     setText(
       this.#announcer,
@@ -216,10 +233,21 @@ class Page {
     this.#hint.hidden = this.#welcome.hidden;
     this.#messages.show(state);
     this.#composer.show(state);
-    this.#meters.show(now);
-    this.#waterfall.show(this.#timeline, now);
-    this.#log.show();
-    if (this.#isFollowed) this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    const turn = this.#turns.shown;
+    this.#meters.show(turn?.counted, now);
+    this.#waterfall.show(turn?.timeline, now);
+    this.#log.show(turn?.events);
+    this.#showTitle(state);
+    this.#scrolling.show();
+  }
+
+  /** A conversation is called after its first message. */
+  #showTitle({ messages }: ChatState): void {
+    const first = messages.find(({ role }) => role === 'user');
+    const title = brief(wordsOf(first?.parts ?? []), 80);
+    setText(this.#title, title);
+    const full = title === '' ? this.#name : `${title} · ${this.#name}`;
+    if (document.title !== full) document.title = full;
   }
 
   /** On narrow screens, chat and inspector take turns. */

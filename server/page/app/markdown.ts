@@ -2,6 +2,7 @@ import DOMPurify from 'dompurify';
 import { Marked, Parser } from 'marked';
 import type { Token } from 'marked';
 import { copy, el, smallButton } from './dom.ts';
+import { highlighted } from './highlight.ts';
 
 const marked = new Marked({
   gfm: true,
@@ -79,7 +80,7 @@ function codeBlock(pre: Element): HTMLElement {
     el(
       'pre',
       { tabindex: 0, role: 'group', 'aria-label': `Code, ${language}` },
-      el('code', { text: code.replace(/\n$/, '') }),
+      el('code', {}, ...highlighted(code.replace(/\n$/, ''), language)),
     ),
   );
 }

@@ -2,6 +2,7 @@ import type { ChatMessage, ChatState } from '../../../client/index.ts';
 import { FileView, ThinkingCard, ToolCard } from './cards.ts';
 import type { Deciding, View } from './cards.ts';
 import { copy, el, setText, smallButton } from './dom.ts';
+import { wordsOf } from './format.ts';
 import { Markdown } from './markdown.ts';
 import { sectionsOf } from './sections.ts';
 import type { Section } from './sections.ts';
@@ -38,6 +39,8 @@ class TextView implements View {
 class MessageView {
   readonly role: ChatMessage['role'];
   readonly element: HTMLLIElement;
+  /** Whether it was the last one when it was shown. */
+  isLast = false;
   readonly #body = el('div', { class: 'body' });
   readonly #tools = el('div', { class: 'tools' });
   readonly #actions: MessageActions;
@@ -74,6 +77,7 @@ class MessageView {
 
   show(message: ChatMessage, state: ChatState, isLast: boolean): void {
     this.#message = message;
+    this.isLast = isLast;
     const sections = sectionsOf(message, state, isLast);
     sections.forEach((section, at) => {
       let view = this.#views[at];
@@ -108,7 +112,7 @@ class MessageView {
   }
 
   #text(): string {
-    return this.#message.parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+    return wordsOf(this.#message.parts);
   }
 
   /** Puts a field in the place of the message. */
@@ -162,8 +166,8 @@ export class Messages {
     messages.forEach((message, at) => {
       const isLast = at === messages.length - 1;
       let view = this.#views[at];
-      // What stays as it was is neither the last message nor near to it.
-      if (view?.role === message.role && isSame(this.#shown[at], message) && at < messages.length - 2) return;
+      // What stays as it was is not the last message, and was not the last one either.
+      if (view?.role === message.role && !isLast && !view.isLast && isSame(this.#shown[at], message)) return;
       if (view?.role !== message.role) {
         for (const old of this.#views.splice(at)) old.element.remove();
         view = new MessageView(message, this.#actions);

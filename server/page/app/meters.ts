@@ -21,19 +21,39 @@ const NAMES = {
 
 type Name = keyof typeof NAMES;
 
+/** What is counted of one turn. */
+export class Counted {
+  readonly startedAt: number;
+  firstAt: number | undefined;
+  endedAt: number | undefined;
+  readonly times: number[] = [];
+  characters = 0;
+  result: ExecutionResult | undefined;
+
+  constructor(now: number) {
+    this.startedAt = now;
+  }
+
+  add(chunk: ExecutionChunk, now: number): void {
+    if (chunk.type === 'done') {
+      this.result = chunk.result;
+      return;
+    }
+    this.firstAt ??= now;
+    this.times.push(now);
+    if (chunk.type === 'content' || chunk.type === 'thinking') this.characters += chunk.content.length;
+  }
+
+  end(now: number): void {
+    this.endedAt ??= now;
+  }
+}
+
 /** What a turn costs and how fast it is, while it runs. */
 export class Meters {
   readonly #values: Readonly<Record<Name, HTMLElement>>;
   readonly #spark = el('div', { class: 'spark', 'aria-hidden': 'true', hidden: true });
   readonly #model: HTMLElement;
-  #startedAt = 0;
-  #firstAt: number | undefined;
-  #endedAt: number | undefined;
-  #times: number[] = [];
-  #chunks = 0;
-  #characters = 0;
-  #result: ExecutionResult | undefined;
-  #hasTurn = false;
 
   constructor(list: HTMLElement, model: HTMLElement) {
     this.#model = model;
@@ -51,71 +71,35 @@ export class Meters {
     this.#spark.append(...Array.from({ length: BARS }, () => el('i')));
   }
 
-  begin(now: number): void {
-    this.#startedAt = now;
-    this.#firstAt = this.#endedAt = this.#result = undefined;
-    this.#times = [];
-    this.#chunks = this.#characters = 0;
-    this.#hasTurn = true;
-  }
-
-  add(chunk: ExecutionChunk, now: number): void {
-    if (chunk.type === 'done') {
-      this.#result = chunk.result;
+  show(turn: Counted | undefined, now: number): void {
+    const { first, elapsed, pace, chunks, input, output, cost } = this.#values;
+    this.#spark.hidden = turn === undefined || turn.times.length === 0;
+    setText(this.#model, turn?.result?.model ?? '');
+    if (turn === undefined) {
+      for (const value of Object.values(this.#values)) setText(value, '–');
       return;
     }
-    this.#firstAt ??= now;
-    this.#chunks += 1;
-    this.#times.push(now);
-    if (chunk.type === 'content' || chunk.type === 'thinking') this.#characters += chunk.content.length;
-  }
-
-  end(now: number): void {
-    this.#endedAt ??= now;
-  }
-
-  show(now: number): void {
-    this.#spark.hidden = this.#times.length === 0;
-    if (!this.#hasTurn) return;
-    const { first, elapsed, pace, chunks, input, output, cost } = this.#values;
-    const until = this.#endedAt ?? now;
-    const wait = this.#firstAt === undefined ? undefined : this.#firstAt - this.#startedAt;
-    setText(first, wait === undefined ? '–' : duration(wait));
-    setText(elapsed, duration(until - this.#startedAt));
-    setText(chunks, count(this.#chunks));
-    setText(pace, this.#paceAt(now));
-    const usage = this.#result?.usage;
+    const { startedAt, firstAt, endedAt, times, characters, result } = turn;
+    const until = endedAt ?? now;
+    setText(first, firstAt === undefined ? '–' : duration(firstAt - startedAt));
+    setText(elapsed, duration(until - startedAt));
+    setText(chunks, count(times.length));
+    setText(pace, paceOf(turn, now));
+    const usage = result?.usage;
     const about = usage?.estimated === true ? '≈ ' : '';
     setText(input, usage === undefined ? '–' : `${about}${count(usage.inputTokens)}`);
     // Until the model says how many there are: four characters are about one token.
-    const guess = this.#characters === 0 ? '–' : `≈ ${count(Math.ceil(this.#characters / 4))}`;
+    const guess = characters === 0 ? '–' : `≈ ${count(Math.ceil(characters / 4))}`;
     setText(output, usage === undefined ? guess : `${about}${count(usage.outputTokens)}`);
-    setText(cost, this.#result === undefined ? '–' : price(this.#result.cost));
-    setText(this.#model, this.#result?.model ?? '');
-    this.#showSpark(until);
+    setText(cost, result === undefined ? '–' : price(result.cost));
+    this.#showSpark(turn, until);
   }
 
-  /** The chunks of the last second; of a turn that has ended, their mean from the first to the end. */
-  #paceAt(now: number): string {
-    if (this.#firstAt === undefined) return '–';
-    if (this.#endedAt === undefined) {
-      const seen = Math.min(WINDOW_MS, Math.max(100, now - this.#firstAt));
-      const recent = this.#times.length - lowerBound(this.#times, now - seen);
-      return ((recent / seen) * 1_000).toFixed(0);
-    }
-    const ms = this.#endedAt - this.#firstAt;
-    // What came at once has no pace.
-    if (ms < LEAST_MS) return '–';
-    const pace = (this.#chunks / ms) * 1_000;
-    return pace < 100 ? pace.toFixed(1) : count(Math.round(pace));
-  }
-
-  #showSpark(until: number): void {
-    const from = this.#startedAt;
-    const each = Math.max(1, until - from) / BARS;
+  #showSpark({ startedAt, times }: Counted, until: number): void {
+    const each = Math.max(1, until - startedAt) / BARS;
     const amounts = Array.from({ length: BARS }, () => 0);
-    for (const time of this.#times) {
-      const at = Math.min(BARS - 1, Math.floor((time - from) / each));
+    for (const time of times) {
+      const at = Math.min(BARS - 1, Math.floor((time - startedAt) / each));
       amounts[at] = (amounts[at] ?? 0) + 1;
     }
     const most = Math.max(1, ...amounts);
@@ -124,6 +108,21 @@ export class Meters {
       if (bar instanceof HTMLElement) bar.style.height = `${Math.round((amount / most) * 100)}%`;
     });
   }
+}
+
+/** The chunks of the last second; of a turn that has ended, their mean from the first to the end. */
+function paceOf({ firstAt, endedAt, times }: Counted, now: number): string {
+  if (firstAt === undefined) return '–';
+  if (endedAt === undefined) {
+    const seen = Math.min(WINDOW_MS, Math.max(100, now - firstAt));
+    const recent = times.length - lowerBound(times, now - seen);
+    return ((recent / seen) * 1_000).toFixed(0);
+  }
+  const ms = endedAt - firstAt;
+  // What came at once has no pace.
+  if (ms < LEAST_MS) return '–';
+  const pace = (times.length / ms) * 1_000;
+  return pace < 100 ? pace.toFixed(1) : count(Math.round(pace));
 }
 
 /** The first place in sorted numbers that is not below a number. */

@@ -69,6 +69,12 @@ export class OptionsDialog {
     this.#keep();
   }
 
+  /** Goes to a conversation that the server knows. */
+  goTo(conversation: string): void {
+    this.#fill({ conversation });
+    this.used();
+  }
+
   /** Whether nothing was said yet in the conversation, so that the server does not know it. */
   get isFresh(): boolean {
     return this.values.conversation === this.#fresh;

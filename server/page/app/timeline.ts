@@ -5,8 +5,12 @@ export interface Bar {
   label: string;
   kind: 'call' | 'tool';
   start: number;
+  /** From when the turn paused before it, after an attempt that failed. Only a trace says so. */
+  pausedFrom: number | undefined;
   /** When its first chunk came: before that it waited. */
   first: number | undefined;
+  /** When the first chunk came that is not thinking. */
+  spoke: number | undefined;
   /** Undefined while it runs. */
   end: number | undefined;
   isFailed: boolean;
@@ -19,20 +23,15 @@ export interface Bar {
  * its trace, that takes their place at the end.
  */
 export class Timeline {
-  #startedAt = 0;
+  readonly #startedAt: number;
   #bars: Bar[] = [];
-  #calls = new Map<number, Bar>();
-  #tools = new Map<string, Bar>();
+  readonly #calls = new Map<number, Bar>();
+  readonly #tools = new Map<string, Bar>();
   #lastEnd = 0;
-  #isOver = true;
+  #isOver = false;
 
-  begin(now: number): void {
+  constructor(now: number) {
     this.#startedAt = now;
-    this.#bars = [];
-    this.#calls = new Map();
-    this.#tools = new Map();
-    this.#lastEnd = 0;
-    this.#isOver = false;
     this.#open();
   }
 
@@ -75,12 +74,13 @@ export class Timeline {
       default: {
         const call = this.#callOf(chunk.call, at);
         call.first ??= at;
+        if (chunk.type !== 'thinking') call.spoke ??= at;
         // Until more of it comes, the call has ended with the tool that it asks for.
         call.end = chunk.type === 'tool_call' ? at : undefined;
         if (chunk.type !== 'tool_call') return;
         const tool: Bar = {
-          ...{ label: chunk.name, kind: 'tool', start: at, first: at },
-          ...{ end: undefined, isFailed: false, note: '' },
+          ...{ label: chunk.name, kind: 'tool', start: at, pausedFrom: undefined },
+          ...{ first: at, spoke: at, end: undefined, isFailed: false, note: '' },
         };
         this.#tools.set(chunk.id, tool);
         this.#bars.push(tool);
@@ -115,8 +115,8 @@ export class Timeline {
     );
     if (waiting !== undefined) return waiting;
     const bar: Bar = {
-      ...{ label: 'call', kind: 'call', start: at, first: undefined },
-      ...{ end: undefined, isFailed: false, note: '' },
+      ...{ label: 'call', kind: 'call', start: at, pausedFrom: undefined },
+      ...{ first: undefined, spoke: undefined, end: undefined, isFailed: false, note: '' },
     };
     this.#bars.push(bar);
     return bar;
@@ -136,23 +136,26 @@ export class Timeline {
     const zero = root?.startMs ?? 0;
     const spans = trace.filter(({ kind }) => kind !== 'execution');
     if (spans.length === 0) return;
-    const firsts = [...this.#calls.values()].map(({ first }) => first);
     let calls = 0;
+    /** Until when an attempt ran that failed, and that nothing followed yet. */
+    let failedAt: number | undefined;
     this.#bars = spans.map((span): Bar => {
       const start = span.startMs - zero;
       const isCall = span.kind === 'call';
+      const isFailed = span.outcome === 'failed';
       const end = start + (span.durationMs ?? 0);
-      const first = isCall ? firsts[calls] : undefined;
-      if (isCall) calls += 1;
+      const seen = isCall ? this.#calls.get(Number(span.attributes['call'])) : undefined;
+      // When a chunk came here, at most: a layer may have held it back.
+      const within = (at: number): number => Math.min(end, Math.max(start, at));
+      const first = seen?.first === undefined ? undefined : within(seen.first);
+      // Of a call that gave nothing to see, it is not known what it waited for.
+      const spoke = first === undefined ? start : seen?.spoke === undefined ? end : within(seen.spoke);
+      const pausedFrom = isCall && failedAt !== undefined && failedAt < start ? failedAt : undefined;
+      if (isCall) failedAt = isFailed ? end : undefined;
       return {
-        label: isCall ? `call ${calls}` : span.name,
-        kind: isCall ? 'call' : 'tool',
-        start,
-        // When it came here, at most: a layer may have held it back.
-        first: first === undefined ? start : Math.min(end, Math.max(start, first)),
-        end,
-        isFailed: span.outcome === 'failed',
-        note: span.errorCode ?? '',
+        ...{ label: isCall ? `call ${++calls}` : span.name, kind: isCall ? 'call' : 'tool' },
+        ...{ start, pausedFrom, first: first ?? start, spoke, end },
+        ...{ isFailed, note: span.errorCode ?? '' },
       };
     });
     this.#lastEnd = Math.max(root?.durationMs ?? 0, ...this.#bars.map(({ end = 0 }) => end), 1);

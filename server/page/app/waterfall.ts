@@ -4,27 +4,33 @@ import type { Bar, Timeline } from './timeline.ts';
 
 interface Row {
   element: HTMLElement;
+  name: HTMLElement;
+  note: HTMLElement;
   label: HTMLElement;
+  pause: HTMLElement;
   wait: HTMLElement;
+  thought: HTMLElement;
   work: HTMLElement;
   time: HTMLElement;
 }
 
 /** The timeline as bars under each other. */
 export class Waterfall {
-  readonly #frame: HTMLElement;
   readonly #rows: Row[] = [];
   readonly #list = el('ol');
   readonly #axis = el('div', { class: 'axis', 'aria-hidden': 'true' });
+  readonly #chart = el('div', { class: 'chart', hidden: true }, this.#axis, this.#list);
+  readonly #empty = el('p', { class: 'empty', text: 'Waits, attempts and tools appear here.' });
 
   constructor(frame: HTMLElement) {
-    this.#frame = frame;
+    frame.append(this.#chart, this.#empty);
   }
 
-  show(timeline: Timeline, now: number): void {
-    const { bars } = timeline;
-    if (bars.length === 0) return;
-    if (this.#list.parentElement === null) this.#frame.replaceChildren(this.#axis, this.#list);
+  show(timeline: Timeline | undefined, now: number): void {
+    const bars = timeline?.bars ?? [];
+    this.#empty.hidden = bars.length > 0;
+    this.#chart.hidden = bars.length === 0;
+    if (timeline === undefined) return;
     const span = timeline.spanAt(now);
     this.#showAxis(span);
     bars.forEach((bar, at) => {
@@ -35,14 +41,18 @@ export class Waterfall {
   }
 
   #newRow(): Row {
-    const label = el('span', { class: 'label' });
+    const name = el('b');
+    const note = el('small');
+    const label = el('span', { class: 'label' }, name, ' ', note);
+    const pause = el('i', { class: 'pause' });
     const wait = el('i', { class: 'wait' });
+    const thought = el('i', { class: 'thought' });
     const work = el('i', { class: 'work' });
     const time = el('span', { class: 'time' });
-    const track = el('span', { class: 'track', 'aria-hidden': 'true' }, wait, work);
+    const track = el('span', { class: 'track', 'aria-hidden': 'true' }, pause, wait, thought, work);
     const element = el('li', {}, label, track, time);
     this.#list.append(element);
-    return { element, label, wait, work, time };
+    return { element, name, note, label, pause, wait, thought, work, time };
   }
 
   #showRow(row: Row, bar: Bar, span: number): void {
@@ -50,14 +60,18 @@ export class Waterfall {
     const end = bar.end ?? span;
     // A call that has failed before its first chunk is one red bar.
     const first = bar.first ?? (isFailed ? start : end);
+    const spoke = Math.max(first, isFailed ? first : (bar.spoke ?? end));
     row.element.dataset['kind'] = kind;
     row.element.dataset['failed'] = String(isFailed);
     row.element.dataset['live'] = String(bar.end === undefined);
-    setText(row.label, bar.label);
-    row.label.title = bar.label;
-    setText(row.time, `${duration(end - start)}${isFailed ? ` ${bar.note || 'failed'}` : ''}`);
+    setText(row.name, bar.label);
+    setText(row.note, isFailed ? bar.note || 'failed' : bar.note);
+    row.label.title = row.label.textContent.trim();
+    setText(row.time, duration(end - start));
+    place(row.pause, bar.pausedFrom ?? start, start, span);
     place(row.wait, start, first, span);
-    place(row.work, first, end, span);
+    place(row.thought, first, spoke, span);
+    place(row.work, spoke, end, span);
   }
 
   #showAxis(span: number): void {
