@@ -11,6 +11,7 @@ const config: KnipConfig = {
     // Run in a process of its own.
     'scripts/pack.ts',
     'scripts/locked.ts',
+    'scripts/page-pictures.ts',
     'scripts/mutate/{sample,vitest.config}.ts',
     'test/performance/{count,heap,server}.ts',
     'test/middleware/shared/process.ts',
