@@ -1,8 +1,9 @@
-import type { Message, Part, ToolResultPart } from '../../src/index.ts';
+import type { Message, Part, ToolCallPart, ToolResultPart } from '../../src/index.ts';
 import { openedBlock } from '../formats/sealed-block.ts';
 import { fromDataUrl } from './data-url.ts';
 import { fieldError } from './request-error.ts';
 import { isList, listAt, nameAt, objectAt, optionalAt, textAt, type Fields } from './read.ts';
+import { callOf } from './tool-call.ts';
 
 /** A message of a client, as it came. */
 export interface AgUiMessage {
@@ -103,30 +104,16 @@ export function resultOf({ fields, path }: AgUiMessage, names: ReadonlyMap<strin
   };
 }
 
-function callsIn({ role, fields, path }: AgUiMessage): (Part & { type: 'tool_call' })[] {
+function callsIn({ role, fields, path }: AgUiMessage): ToolCallPart[] {
   const calls = role === 'assistant' ? optionalAt(fields, 'toolCalls', path, listAt) : undefined;
   return (calls ?? []).map((each, at) => {
     const place = `${path}.toolCalls[${at}]`;
     const call = objectAt(each, place);
     const of = objectAt(call['function'], `${place}.function`);
-    const raw = textAt(of['arguments'], `${place}.function.arguments`);
-    return {
-      type: 'tool_call',
-      id: nameAt(call['id'], `${place}.id`),
-      name: nameAt(of['name'], `${place}.function.name`),
-      ...argumentsOf(raw),
-    };
+    const id = nameAt(call['id'], `${place}.id`);
+    const name = nameAt(of['name'], `${place}.function.name`);
+    return callOf(id, name, textAt(of['arguments'], `${place}.function.arguments`));
   });
-}
-
-function argumentsOf(raw: string): Pick<Part & { type: 'tool_call' }, 'arguments' | 'invalid'> {
-  if (raw.trim() === '') return { arguments: {} };
-  try {
-    const parsed: unknown = JSON.parse(raw);
-    return { arguments: parsed };
-  } catch {
-    return { arguments: {}, invalid: { raw, reason: 'The arguments are not valid JSON.' } };
-  }
 }
 
 function thoughtOf(fields: Fields, path: string): Part[] {

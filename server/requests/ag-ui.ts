@@ -1,6 +1,6 @@
-import { decide } from '../../src/index.ts';
 import type { Decision, Input, ToolDefinition } from '../../src/index.ts';
 import { agUiMessagesAt, callNames, messagesOf, resultOf, type AgUiMessage } from './ag-ui-content.ts';
+import { DENIED, decidedTurn, type DecidedCalls } from './decisions.ts';
 import { isRecord, listAt, nameAt, objectAt, optionalAt, textAt, type Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
 import { requireForeign, type ParsedRequest, type ParserSettings } from './request.ts';
@@ -85,19 +85,13 @@ function inSession(
 ): Said {
   const news = newMessages(messages).filter(({ id }) => known?.has(id) !== true);
   const said = news.filter(({ role }) => role === 'user');
-  const [message, ...more] = messagesOf(said);
-  const on = { ...resultsIn(messages, news, clientTools), ...answersIn(fields) };
-  const ids = Object.keys(on);
-  if (ids.length > 0) {
-    const input = decide(on, more.length === 0 && message !== undefined ? { message } : {});
-    return { input, turnId: `decide:${ids.sort().join(',')}`.slice(0, MAX_ID), continues: true };
-  }
-  if (message === undefined)
+  const input = messagesOf(said);
+  const decided = decidedTurn({ ...resultsIn(messages, news, clientTools), ...answersIn(fields) }, input);
+  if (decided !== undefined) return { ...decided, continues: true };
+  if (input.length === 0)
     throw fieldError('messages', 'there is no new message of the user, and no answer to what waits');
-  return { input: [message, ...more], turnId: said.at(-1)?.id, continues: false };
+  return { input, turnId: said.at(-1)?.id, continues: false };
 }
-
-const MAX_ID = 500;
 
 function newMessages(messages: readonly AgUiMessage[]): readonly AgUiMessage[] {
   return messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
@@ -118,9 +112,9 @@ function resultsIn(
   messages: readonly AgUiMessage[],
   news: readonly AgUiMessage[],
   clientTools: ReadonlySet<string>,
-): Record<string, Decision> {
+): DecidedCalls {
   const names = callNames(messages);
-  const on: Record<string, Decision> = {};
+  const on: DecidedCalls = {};
   for (const message of news) {
     if (message.role !== 'tool') continue;
     const { id, name, content, isError } = resultOf(message, names);
@@ -130,8 +124,8 @@ function resultsIn(
 }
 
 /** The answers to interrupts: `true`, `false`, `{ approved, arguments, reason }` or `{ result }`. */
-function answersIn(fields: Fields): Record<string, Decision> {
-  const on: Record<string, Decision> = {};
+function answersIn(fields: Fields): DecidedCalls {
+  const on: DecidedCalls = {};
   (optionalAt(fields, 'resume', '', listAt) ?? []).forEach((each, at) => {
     const path = `resume[${at}]`;
     const entry = objectAt(each, path);
@@ -161,8 +155,6 @@ function answerOf(payload: unknown, path: string): Decision {
   }
   throw fieldError(path, 'give { "approved": true }, { "approved": false } or { "result": ... }');
 }
-
-const DENIED = 'The user denied this call.';
 
 function toolsOf(fields: Fields, settings: AgUiSettings): ToolDefinition[] {
   return (optionalAt(fields, 'tools', '', listAt) ?? []).map((each, at) => {

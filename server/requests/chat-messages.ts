@@ -1,8 +1,9 @@
 import type { Message, Part, TextPart, ToolResultPart } from '../../src/index.ts';
-import { audioAt, callOf, fileAt, imageAt } from './openai-fields.ts';
+import { audioAt, fileAt, imageAt } from './openai-fields.ts';
 import { listAt, nameAt, objectAt, optionalAt, textAt, wrong } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
+import { callOf } from './tool-call.ts';
 
 /**
  * The messages of a request to Chat Completions. Fields of messages that have no meaning here are ignored, since clients send back what they got. Throws an error that names

@@ -91,11 +91,12 @@ export function chosenTools(
   if (value === undefined || value === null) return { tools };
   if (typeof value === 'string')
     return { tools, toolChoice: oneOfAt(value, 'tool_choice', ['auto', 'none', 'required']) };
+  const offered = new Set(tools.map(({ name }) => name));
   const fields = objectAt(value, 'tool_choice');
   const type = oneOfAt(fields['type'], 'tool_choice.type', ['function', 'custom', 'allowed_tools']);
   if (type !== 'allowed_tools') {
     const found = nameIn(fields, 'tool_choice');
-    requireOffered(found, tools);
+    requireOffered(found, offered);
     return { tools, toolChoice: { name: found.name } };
   }
   const path = listIn === undefined ? 'tool_choice' : `tool_choice.${listIn}`;
@@ -103,7 +104,7 @@ export function chosenTools(
   const names = new Set<string>();
   listAt(of['tools'], `${path}.tools`).forEach((tool, at) => {
     const found = nameIn(objectAt(tool, `${path}.tools[${at}]`), `${path}.tools[${at}]`);
-    requireOffered(found, tools);
+    requireOffered(found, offered);
     names.add(found.name);
   });
   return {
@@ -112,7 +113,6 @@ export function chosenTools(
   };
 }
 
-function requireOffered({ name, path }: FoundName, tools: readonly ToolDefinition[]): void {
-  if (!tools.some((tool) => tool.name === name))
-    throw fieldError(path, 'it names a tool that is not among the tools');
+function requireOffered({ name, path }: FoundName, offered: ReadonlySet<string>): void {
+  if (!offered.has(name)) throw fieldError(path, 'it names a tool that is not among the tools');
 }

@@ -1,11 +1,12 @@
 import type { Message, Part, Role, TextPart, ToolResultPart } from '../../src/index.ts';
 import { HOSTED_ITEMS } from '../formats/hosted-items.ts';
 import { openedBlock } from '../formats/sealed-block.ts';
-import { audioAt, callOf, fileAt, imageAt } from './openai-fields.ts';
+import { audioAt, fileAt, imageAt } from './openai-fields.ts';
 import { insideName } from './openai-tools.ts';
 import { listAt, nameAt, objectAt, optionalAt, textAt, wrong } from './read.ts';
 import type { Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
+import { callOf } from './tool-call.ts';
 
 /**
  * The input of a request to Responses: a text, or items. What the model said follows each other as items and is one message. `inSession`: the server has what came before, so an

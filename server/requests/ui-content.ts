@@ -19,6 +19,8 @@ export interface UiCall {
   name: string;
   state: string;
   part: Fields;
+  /** Which part of the message it is. */
+  at: number;
   path: string;
 }
 
@@ -39,7 +41,7 @@ export function uiMessagesAt(value: unknown): UiMessage[] {
 
 /** The tool calls of a message, in order. */
 export function uiCalls({ parts, path }: UiMessage): UiCall[] {
-  return parts.flatMap((part, at) => callOf(part, `${path}.parts[${at}]`) ?? []);
+  return parts.flatMap((part, at) => callOf(part, at, `${path}.parts[${at}]`) ?? []);
 }
 
 /**
@@ -64,7 +66,7 @@ export function messagesOf(message: UiMessage): Message[] {
   parts.forEach((part, at) => {
     const place = `${path}.parts[${at}]`;
     if (part['type'] === 'step-start') flush();
-    const call = callOf(part, place);
+    const call = callOf(part, at, place);
     if (call === undefined) {
       // What follows results was said after them.
       const more = replyPart(part, place);
@@ -86,7 +88,7 @@ export function messagesOf(message: UiMessage): Message[] {
   return messages;
 }
 
-function callOf(part: Fields, path: string): UiCall | undefined {
+function callOf(part: Fields, at: number, path: string): UiCall | undefined {
   const type = textAt(part['type'], `${path}.type`);
   const isDynamic = type === 'dynamic-tool';
   if (!isDynamic && !type.startsWith('tool-')) return undefined;
@@ -97,6 +99,7 @@ function callOf(part: Fields, path: string): UiCall | undefined {
       : nameAt(type.slice('tool-'.length), `${path}.type`),
     state: textAt(part['state'], `${path}.state`),
     part,
+    at,
     path,
   };
 }

@@ -1,6 +1,6 @@
-import { decide } from '../../src/index.ts';
 import type { Decision, Input } from '../../src/index.ts';
 import type { UiContinued } from '../formats/format.ts';
+import { DENIED, decidedTurn, type DecidedCalls } from './decisions.ts';
 import { flagAt, isRecord, nameAt, objectAt, optionalAt, textAt, type Fields } from './read.ts';
 import { fieldError } from './request-error.ts';
 import type { ParsedRequest } from './request.ts';
@@ -74,27 +74,21 @@ function said(
   if (!session) return { input: messages.flatMap(messagesOf), turnId: undefined };
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
   const news = messages.slice(last + 1).filter(({ role }) => role === 'user');
-  const [message, ...more] = news.flatMap(messagesOf);
-  const on = decisionsIn(messages, clientTools, fields);
-  const ids = Object.keys(on);
-  if (ids.length > 0) {
-    const input = decide(on, more.length === 0 && message !== undefined ? { message } : {});
-    return { input, turnId: `decide:${ids.sort().join(',')}`.slice(0, MAX_ID) };
-  }
-  if (message === undefined && fields['trigger'] !== 'regenerate-message')
+  const input = news.flatMap(messagesOf);
+  const decided = decidedTurn(decisionsIn(messages, clientTools, fields), input);
+  if (decided !== undefined) return decided;
+  if (input.length === 0 && fields['trigger'] !== 'regenerate-message')
     throw fieldError('messages', 'the last message is not one of the user, and decides nothing');
-  return { input: message === undefined ? [] : [message, ...more], turnId: news.at(-1)?.id };
+  return { input, turnId: news.at(-1)?.id };
 }
-
-const MAX_ID = 500;
 
 /** What the user has decided: approvals anywhere in the messages, and results of the page's tools in the newest one of the assistant. */
 function decisionsIn(
   messages: readonly UiMessage[],
   clientTools: ReadonlySet<string>,
   fields: Fields,
-): Record<string, Decision> {
-  const on: Record<string, Decision> = { ...givenDecisions(fields) };
+): DecidedCalls {
+  const on: DecidedCalls = { ...givenDecisions(fields) };
   for (const message of messages) {
     for (const { id, state, part, path } of uiCalls(message)) {
       if (state !== 'approval-responded') continue;
@@ -102,7 +96,7 @@ function decisionsIn(
       const reason = optionalAt(approval, 'reason', `${path}.approval`, textAt);
       on[id] = flagAt(approval['approved'], `${path}.approval.approved`)
         ? { approve: true, ...(reason !== undefined && { reason }) }
-        : { deny: reason ?? 'The user denied this call.' };
+        : { deny: reason ?? DENIED };
     }
   }
   const newest = messages.at(-1);
@@ -116,7 +110,7 @@ function decisionsIn(
 }
 
 /** Decisions in a field of their own: for pages with `ai` 5, whose messages have no place for them. */
-function givenDecisions(fields: Fields): Record<string, Decision> {
+function givenDecisions(fields: Fields): DecidedCalls {
   const given = optionalAt(fields, 'decisions', '', objectAt) ?? {};
   return Object.fromEntries(
     Object.entries(given).map(([id, value]): [string, Decision] => {
@@ -135,7 +129,7 @@ function givenDecisions(fields: Fields): Record<string, Decision> {
 
 function lastStep(message: UiMessage): ReturnType<typeof uiCalls> {
   const from = message.parts.findLastIndex((part) => part['type'] === 'step-start');
-  return uiCalls(message).filter(({ part }) => message.parts.indexOf(part) > from);
+  return uiCalls(message).filter(({ at }) => at > from);
 }
 
 /** If the newest message is the assistant's, the page adds to it. */

@@ -1,0 +1,28 @@
+import { decide } from '../../src/index.ts';
+import type { Decision, Input, Message } from '../../src/index.ts';
+import { hashOf } from '../../src/kit/index.ts';
+
+/** What the model is told of a call that was denied without a reason. */
+export const DENIED = 'The user denied this call.';
+
+/** The decisions of a request, by the ids of the calls. */
+export type DecidedCalls = Record<string, Decision>;
+
+/**
+ * The turn that goes on with decisions; undefined if there are none. `said`: what the user says besides, which is taken if it is one message. The id of the turn follows from
+ * the calls: a request that comes again is the same turn.
+ */
+export function decidedTurn(
+  on: DecidedCalls,
+  said: readonly Message[],
+): { input: Input; turnId: string } | undefined {
+  const ids = Object.keys(on);
+  if (ids.length === 0) return undefined;
+  const [message, ...more] = said;
+  const input = decide(on, more.length === 0 && message !== undefined ? { message } : {});
+  const all = ids.sort().join(',');
+  // A store takes only so many bytes.
+  return { input, turnId: `decide:${SHORT.test(all) ? all : hashOf(all)}` };
+}
+
+const SHORT = /^[ -~]{1,400}$/;
