@@ -38,7 +38,7 @@ export class Chat {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #toldAt = 0;
   #stopping = false;
-  /** How many times the history was asked for: an answer that comes late is not taken. */
+  /** Counts what was begun: an answer of the server that comes late is not taken. */
   #loads = 0;
 
   constructor(options: ChatOptions) {
@@ -88,15 +88,22 @@ export class Chat {
       throw new CodedError('invalid_request', 'Only a message of the user can be edited.');
     const { client, conversation, ...options } = this.#turn();
     const number = this.#state.messages.slice(0, at).filter(({ role }) => role === 'user').length;
-    const place = placeOfUser(this.#history, number);
-    this.#history = [...this.#history.slice(0, place), { role: 'user', content: text }];
+    const replace = (): void => {
+      const place = placeOfUser(this.#history, number);
+      this.#history = [...this.#history.slice(0, place), { role: 'user', content: text }];
+    };
     if (conversation === undefined) {
+      replace();
       await this.#read((stream) => client.stream(sendable(this.#history), { ...options, ...stream }));
       return;
     }
+    const load = ++this.#loads;
     const { messages, ids } = await client.conversations.read(conversation, options);
+    // Something else has begun meanwhile, or the chat was left.
+    if (load !== this.#loads) return;
     const id = ids[placeOfUser(messages, number)];
     if (id === undefined) throw new CodedError('not_found', 'The server does not have that message.');
+    replace();
     await this.#read((stream) =>
       client.conversations.edit(conversation, id, text, { ...options, ...stream }),
     );
@@ -139,7 +146,8 @@ export class Chat {
     this.#refuseIfBusy();
     if (turnId === undefined) return;
     this.#history = upToUser(this.#history);
-    await this.#read((stream) => this.#options.client.resume(turnId, stream));
+    const { client, organization } = this.#options;
+    await this.#read((stream) => client.resume(turnId, { ...stream, organization }));
   }
 
   /** Reads the history from the server, and joins the turn that runs, if there is one. */

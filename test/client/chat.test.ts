@@ -133,6 +133,39 @@ describe('a chat', () => {
     expect(told(chat.state)).toEqual(['user Hello', 'assistant Hi', 'user Or now?', 'assistant Hi']);
   });
 
+  test('keeps its history if the message to edit cannot be looked up', async () => {
+    let isAway = false;
+    await using server = await turnServer((asked, response) => {
+      if (asked.method === 'GET' && isAway) return void response.writeHead(503).end();
+      if (asked.method === 'GET')
+        json(response, { id: 'c', messages: [{ role: 'user', content: 'Hello' }], ids: ['m0'] });
+      else return says('Hi')(asked, response);
+    });
+    const chat = chatOf(server, 'c');
+    await chat.load();
+    isAway = true;
+    await expect(chat.edit('0', 'Other')).rejects.toMatchObject({ code: 'overloaded' });
+    await chat.send('More');
+    expect(told(chat.state)).toEqual(['user Hello', 'user More', 'assistant Hi']);
+  });
+
+  test('begins no edit after it was left', async () => {
+    let leave = (): void => undefined;
+    await using server = await turnServer((asked, response) => {
+      if (asked.method === 'GET') {
+        leave();
+        json(response, { id: 'c', messages: [{ role: 'user', content: 'Hello' }], ids: ['m0'] });
+      } else return says('Hi')(asked, response);
+    });
+    const chat = chatOf(server, 'c');
+    await chat.load();
+    // The page is closed while the server is asked for the ids.
+    leave = () => chat.leave();
+    await chat.edit('0', 'Other');
+    expect(server.asked.map(({ method }) => method)).toEqual(['GET', 'GET']);
+    expect(told(chat.state)).toEqual(['user Hello']);
+  });
+
   test('shows a reply with its tools as one message', async () => {
     const { items } = await turn();
     await using server = await turnServer((asked, response) => sendEvents(asked, response, eventsOf(items)));
