@@ -1,7 +1,7 @@
 import { CodedError } from '../src/index.ts';
 import type { ExecutionResult } from '../src/index.ts';
 import { Conversations } from './conversations.ts';
-import type { ClientInput, ClientOptions, StreamOptions, TurnOptions } from './options.ts';
+import type { ClientInput, ClientOptions, OwnedOptions, TurnOptions } from './options.ts';
 import { checkOptions } from './check-options.ts';
 import { fetchTransport, jsonOf, request, segment } from './requests.ts';
 import type { Requests } from './requests.ts';
@@ -59,19 +59,23 @@ export class Client<Pipelines = Record<string, unknown>> {
   /** Reads the stream of a turn again: from its first chunk, or behind the event `after`, which is the `cursor` of a stream. The server must keep streams. */
   resume(
     id: string,
-    { after, ...options }: Omit<StreamOptions, 'id'> & { after?: string } = {},
+    { after, ...options }: Omit<OwnedOptions, 'id'> & { after?: string } = {},
   ): ClientStream {
     return this.#open(undefined, undefined, { ...options, id }, { after });
   }
 
   /** Reads the running turn of a conversation from its first chunk. Rejects with `not_found` if none runs. */
-  join(conversation: string, options: Omit<StreamOptions, 'id'> = {}): ClientStream {
+  join(conversation: string, options: Omit<OwnedOptions, 'id'> = {}): ClientStream {
     return this.#open(undefined, undefined, options, { conversation });
   }
 
   /** Ends a turn, whichever process runs it. `stopped`: the end is stored. `pending`: it will end. */
-  stop(id: string, reason?: string): Promise<'stopped' | 'pending'> {
-    return this.#stop(`streams/${segment(id)}/stop`, reason);
+  stop(
+    id: string,
+    reason?: string,
+    { organization }: Pick<OwnedOptions, 'organization'> = {},
+  ): Promise<'stopped' | 'pending'> {
+    return this.#stop(`streams/${segment(id)}/stop`, reason, organization);
   }
 
   /** What the server says about itself. */
@@ -82,7 +86,7 @@ export class Client<Pipelines = Record<string, unknown>> {
   #open(
     path: string | undefined,
     body: Readonly<Record<string, unknown>> | undefined,
-    { signal, onConnection, id = newId() }: StreamOptions,
+    { signal, onConnection, organization, id = newId() }: OwnedOptions,
     { conversation, after }: { conversation?: string; after?: string | undefined } = {},
   ): ClientStream {
     const { reconnect, transport = fetchTransport } = this.#options;
@@ -90,17 +94,25 @@ export class Client<Pipelines = Record<string, unknown>> {
     return new ClientStream({
       id: joined === undefined ? id : undefined,
       transport: transport(this.#requests),
-      opening: { path, body: body && { ...body, turn_id: id }, join: `${joined}/stream`, after },
+      opening: {
+        path,
+        body: body && { ...body, turn_id: id },
+        join: `${joined}/stream`,
+        after,
+        organization,
+      },
       reconnect: { attempts: 8, initialMs: 250, maxMs: 10_000, ...reconnect },
       signal,
       onConnection,
       stop: (seen, reason) =>
-        seen === undefined ? this.#stop(`${joined}/stop`, reason) : this.stop(seen, reason),
+        seen === undefined
+          ? this.#stop(`${joined}/stop`, reason, organization)
+          : this.stop(seen, reason, { organization }),
     });
   }
 
-  async #stop(path: string, reason?: string): Promise<'stopped' | 'pending'> {
-    const response = await request(this.#requests, path, { body: { reason } });
+  async #stop(path: string, reason?: string, organization?: string): Promise<'stopped' | 'pending'> {
+    const response = await request(this.#requests, path, { body: { reason, org_id: organization } });
     return (await jsonOf<{ status: 'stopped' | 'pending' }>(response, 'status')).status;
   }
 }

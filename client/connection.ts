@@ -24,6 +24,8 @@ export interface Opening {
   join: string;
   /** The id of the last event that has come; undefined: from the first. */
   after?: string | undefined;
+  /** The organization that the stream belongs to. */
+  organization?: string | undefined;
   signal: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 import type { Cost, Decision, DecisionsByCall, Message, PendingCall, Usage } from '../src/index.ts';
-import type { StreamOptions } from './options.ts';
+import type { OwnedOptions, StreamOptions } from './options.ts';
 import { jsonOf, segment } from './requests.ts';
 import type { RequestOptions } from './requests.ts';
 import type { ClientStream } from './stream.ts';
@@ -57,7 +57,7 @@ export interface TurnOfConversation<Name extends string = string>
 /** What {@link Conversations} needs of its client. */
 export interface ConversationRoutes {
   request(path: string, init?: RequestOptions): Promise<Response>;
-  open(path: string, body: Readonly<Record<string, unknown>>, options: StreamOptions): ClientStream;
+  open(path: string, body: Readonly<Record<string, unknown>>, options: OwnedOptions): ClientStream;
 }
 
 /** The conversations that a server keeps for its caller. What belongs to somebody else is `not_found`. */
@@ -137,7 +137,8 @@ export class Conversations<Name extends string = string> {
     { pipeline, organization, model, ...options }: TurnOfConversation<Name>,
   ): ClientStream {
     const path = pathOf(id, `/${action}`);
-    return this.#routes.open(path, { ...body, ...wireScope({ pipeline, organization }), model }, options);
+    const all = { ...body, ...wireScope({ pipeline, organization }), model };
+    return this.#routes.open(path, all, { ...options, organization });
   }
 
   async #json<T>(path: string, key: keyof T & string, init?: RequestOptions): Promise<T> {

@@ -104,8 +104,14 @@ export class Link {
     const connection = await transport({
       ...(this.#began ? { join } : { join, path, body }),
       after: this.after,
+      organization: opening.organization,
       signal,
     });
+    if (signal.aborted) {
+      // The reader has left meanwhile, and nobody else closes it.
+      connection.close();
+      throw abortedBy(signal.reason);
+    }
     this.#began = true;
     onConnection?.('open');
     return connection;

@@ -39,16 +39,20 @@ export interface StreamOptions {
   onConnection?: ((state: ConnectionState) => void) | undefined;
 }
 
+/** Options of a stream, and whose it is. */
+export interface OwnedOptions extends StreamOptions {
+  /** The organization that it is done for. The server checks that the token allows it. */
+  organization?: string | undefined;
+}
+
 /** Options of one turn. */
-export interface TurnOptions<Name extends string = string> extends StreamOptions {
+export interface TurnOptions<Name extends string = string> extends OwnedOptions {
   /** Which of the server's pipelines answers. Default: the server's first. */
   pipeline?: Name | undefined;
   /** One of the models that the server allows. */
   model?: string | undefined;
   /** The conversation that it is a turn of. Without one, nothing is kept. */
   conversation?: string | undefined;
-  /** The organization that it is done for. The server checks that the token allows it. */
-  organization?: string | undefined;
   /** Plain data for the server's pipeline. */
   context?: Readonly<Record<string, unknown>> | undefined;
   /** The most rounds of tools. It can only lower the limit of the server. */

@@ -75,8 +75,10 @@ function hasKey<T>(value: unknown, key: keyof T & string): value is T {
 
 /** Opens connections with `fetch`: server-sent events. */
 export function fetchTransport(to: Requests): Transport {
-  return async ({ path, body, join, after, signal }: Opening): Promise<Connection> => {
-    const response = await request(to, `${path ?? join}${queryOf(to)}`, {
+  return async ({ path, body, join, after, organization, signal }: Opening): Promise<Connection> => {
+    // A body names it itself.
+    const owner = path === undefined && organization !== undefined ? `&org_id=${segment(organization)}` : '';
+    const response = await request(to, `${path ?? join}${queryOf(to)}${owner}`, {
       signal,
       ...(path !== undefined && { body }),
       headers: {

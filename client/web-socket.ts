@@ -2,7 +2,7 @@ import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, WireEvent } from './connection.ts';
 import { queryOf } from './requests.ts';
 import type { Requests } from './requests.ts';
-import { errorOf } from './wire-errors.ts';
+import { abortedBy, errorOf } from './wire-errors.ts';
 import { isRecord, parsed } from './wire.ts';
 
 /** Options of {@link webSocket}. */
@@ -34,6 +34,8 @@ export function webSocket(options: WebSocketOptions = {}): SocketTransport {
     url.pathname = path;
     url.search = queryOf(to);
     const given = typeof protocols === 'function' ? await protocols() : protocols;
+    // The reader has left meanwhile.
+    if (opening.signal.aborted) throw abortedBy(opening.signal.reason);
     return connect(new Socket(url.href, [...given]), opening, to.silenceMs);
   };
 }
@@ -45,13 +47,15 @@ function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promis
   let wake = (): void => undefined;
   const close = (): void => {
     clearTimeout(timer);
+    opening.signal.removeEventListener('abort', close);
     isOver = true;
     socket.close();
     wake();
   };
   let timer = setTimeout(close, silenceMs);
-  opening.signal.addEventListener('abort', close, { once: true });
+  opening.signal.addEventListener('abort', close);
   socket.addEventListener('message', ({ data }: { data: unknown }) => {
+    if (isOver) return;
     clearTimeout(timer);
     timer = setTimeout(close, silenceMs);
     const message = typeof data === 'string' ? parsed(data) : undefined;
@@ -61,6 +65,8 @@ function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promis
     wake();
   });
   socket.addEventListener('close', close);
+  // It closes after an error. The package `ws` throws one that nobody listens for.
+  socket.addEventListener('error', () => undefined);
   const connection: Connection = {
     async read() {
       while (events.length === 0) {
@@ -85,8 +91,8 @@ function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promis
   });
 }
 
-function messageOf({ path, body, join, after }: Opening): Record<string, unknown> {
+function messageOf({ path, body, join, after, organization }: Opening): Record<string, unknown> {
   return path === undefined
-    ? { action: 'join', path: join, after }
+    ? { action: 'join', path: join, after, org_id: organization }
     : { ...body, action: 'send_message', path, after };
 }

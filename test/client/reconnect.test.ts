@@ -29,6 +29,39 @@ describe('a connection that breaks', () => {
     }
   });
 
+  test('goes on in its organization, and is stopped there', async () => {
+    const events = eventsOf(saidItems('a', 'b'));
+    await using server = await turnServer((asked, response) => {
+      if (asked.url.endsWith('/stop')) {
+        response.end('{"status":"pending"}');
+        return;
+      }
+      sendEvents(asked, response, events, 1);
+    });
+    const client = createClient({ url: server.url, include: [], ...soon });
+    const stream = client.stream('Hello', { id: 't', organization: 'a/b' });
+    expect(await stream.text()).toBe('ab');
+    await stream.stop('enough');
+    expect(await client.resume('t', { organization: 'a/b' }).text()).toBe('ab');
+    expect(await client.join('chat', { organization: 'a/b' }).text()).toBe('ab');
+    expect(await client.conversations.regenerate('chat', { organization: 'a/b' }).text()).toBe('ab');
+    await client.stop('t', 'enough', { organization: 'a/b' });
+    for (const { method, url, body } of server.asked)
+      if (method === 'POST') expect(body, url).toMatchObject({ org_id: 'a/b' });
+      else expect(url).toMatch(/\?format=sluice&org_id=a%2Fb$/);
+    expect(
+      new Set(server.asked.map(({ url }) => url.replace(/\?.*/, '').replace(/streams\/[^/]+/, 'streams/t'))),
+    ).toEqual(
+      new Set([
+        '/api/v1/agent/stream',
+        '/api/v1/streams/t',
+        '/api/v1/streams/t/stop',
+        '/api/v1/conversations/chat/stream',
+        '/api/v1/conversations/chat/regenerate',
+      ]),
+    );
+  });
+
   test('goes on if each connection brings one event', async () => {
     const events = eventsOf(saidItems(...'The quick brown fox jumps over the lazy dog'.split(/(?= )/)));
     await using server = await turnServer((asked, response) => sendEvents(asked, response, events, 1));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { WebSocket as NodeSocket, WebSocketServer } from 'ws';
 import type { WebSocket as Socket } from 'ws';
 import { createClient, webSocket } from '../../client/index.ts';
 import type { Client } from '../../client/index.ts';
@@ -10,7 +10,7 @@ import { all, errorOf, turn } from './turn.ts';
 /** A server that answers each socket's first message. */
 async function socketServer(
   answer: (message: Record<string, unknown>, socket: Socket) => void,
-): Promise<{ client: Client; messages: Record<string, unknown>[] } & AsyncDisposable> {
+): Promise<{ url: string; client: Client; messages: Record<string, unknown>[] } & AsyncDisposable> {
   const messages: Record<string, unknown>[] = [];
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   server.on('connection', (socket, request) => {
@@ -23,9 +23,11 @@ async function socketServer(
   await new Promise((resolve) => server.on('listening', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const url = `http://127.0.0.1:${port}`;
   return {
+    url,
     client: createClient({
-      url: `http://127.0.0.1:${port}`,
+      url,
       transport: webSocket(),
       reconnect: { initialMs: 0, maxMs: 0 },
     }),
@@ -109,4 +111,65 @@ test('a server that cannot be reached is `network`', async () => {
     reconnect: { attempts: 0 },
   });
   expect(await errorOf(client.run('Hello'))).toMatchObject({ code: 'network' });
+});
+
+test('a socket of the package ws that cannot be opened is `network`, and no uncaught error', async () => {
+  const client = createClient({
+    url: 'http://127.0.0.1:1',
+    transport: webSocket({ WebSocket: asBrowsers(NodeSocket) }),
+    reconnect: { attempts: 0 },
+  });
+  expect(await errorOf(client.run('Hello'))).toMatchObject({ code: 'network' });
+});
+
+/** The two have the same methods as far as they are used. */
+function asBrowsers(socket: unknown): typeof WebSocket {
+  if (isSocketClass(socket)) return socket;
+  throw new TypeError('It is not a class.');
+}
+
+function isSocketClass(value: unknown): value is typeof WebSocket {
+  return typeof value === 'function';
+}
+
+test('a reader that leaves while a ticket is asked for opens no socket', async () => {
+  const asked = Promise.withResolvers<void>();
+  const given = Promise.withResolvers<string[]>();
+  let opened = 0;
+  class CountedSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      opened++;
+    }
+  }
+  await using server = await socketServer((_message, socket) => send(socket, saidItems('a')));
+  const protocols = (): Promise<string[]> => {
+    asked.resolve();
+    return given.promise;
+  };
+  const client = createClient({
+    url: server.url,
+    transport: webSocket({ WebSocket: asBrowsers(CountedSocket), protocols }),
+  });
+  const stream = client.stream('Hello');
+  const next = stream.next();
+  await asked.promise;
+  await stream.close();
+  given.resolve([]);
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(opened).toBe(0);
+});
+
+test('a stream of an organization is joined as one', async () => {
+  const items = saidItems('a', 'b');
+  await using server = await socketServer((message, socket) => {
+    if (message['action'] === 'join') return send(socket, items, 2);
+    send(socket, items, 0, 2);
+    socket.close();
+  });
+  expect(await server.client.stream('Hello', { organization: 'acme' }).text()).toBe('ab');
+  expect(server.messages).toMatchObject([
+    { action: 'send_message', org_id: 'acme' },
+    { action: 'join', org_id: 'acme' },
+  ]);
 });
