@@ -8,8 +8,11 @@ export const DAY_MS = 86_400_000;
 /** How long a caller should wait for a place. Nobody knows when a stream ends. In milliseconds. */
 export const PLACE_WAIT_MS = 1_000;
 
-/** Callers that are remembered. Beyond it, those without an open stream and without costs are forgotten, the oldest first. */
+/** Callers that are remembered. Beyond it, those without an open stream and without costs of the day are forgotten, the oldest first. */
 const MAX_CALLERS = 10_000;
+
+/** How many of the oldest are looked at for each new one, so that it costs the same however many are kept. */
+const LOOKS = 16;
 
 /** What one caller has used in the current minute and day. */
 interface Used {
@@ -79,7 +82,7 @@ class MemoryCounter implements CallerCounter {
     const day = Math.floor(now / DAY_MS);
     let used = this.#used.get(caller);
     if (used === undefined) {
-      this.#forgetOld();
+      this.#forgetOld(day);
       used = { minute, requests: 0, tokens: 0, day, usd: 0, isUnknown: false, places: new Map() };
       this.#used.set(caller, used);
     }
@@ -88,11 +91,14 @@ class MemoryCounter implements CallerCounter {
     return used;
   }
 
-  #forgetOld(): void {
-    if (this.#used.size < MAX_CALLERS) return;
-    for (const [caller, { places, usd, isUnknown }] of this.#used) {
-      if (this.#used.size < MAX_CALLERS) return;
-      if (places.size === 0 && usd === 0 && !isUnknown) this.#used.delete(caller);
+  #forgetOld(today: number): void {
+    let looks = 0;
+    for (const [caller, used] of this.#used) {
+      if (this.#used.size < MAX_CALLERS || ++looks > LOOKS) return;
+      const { places, day, usd, isUnknown } = used;
+      this.#used.delete(caller);
+      // It is looked at again after all others.
+      if (places.size > 0 || (day === today && (usd > 0 || isUnknown))) this.#used.set(caller, used);
     }
   }
 }

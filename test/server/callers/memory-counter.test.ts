@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { memoryCounter } from '../../../server/callers/memory-counter.ts';
 import { counterContract } from './contract.ts';
 
@@ -42,4 +42,25 @@ test('10,000 callers are remembered, and those with open streams or costs longer
   expect(mine.begin('spent', 'q', limits, 1)).toMatchObject({ limit: 'usd' });
   // The oldest of the others has been forgotten.
   expect(mine.begin('caller 0', 'q', limits, 1)).toMatchObject({ as: 'begun' });
+});
+
+test('costs of a past day keep nobody, and a new caller costs the same however many are kept', () => {
+  let at = 0;
+  const mine = memoryCounter(() => at);
+  const limits = { requestsPerMinute: 1, concurrentStreams: 1, unknownCost: 'refuse' as const };
+  const spend = (caller: string) => mine.spend(caller, 's', { tokens: 0, usd: 1, isUnknown: false });
+  const removed = (act: () => void): number => {
+    const spy = vi.spyOn(Map.prototype, 'delete');
+    act();
+    const { length } = spy.mock.calls;
+    spy.mockRestore();
+    return length;
+  };
+  for (let number = 0; number < 12_000; number++) void spend(`caller ${number}`);
+  expect(removed(() => void spend('one more'))).toBe(16);
+  at += 86_400_000;
+  // One is forgotten in each look, until so many are left as are remembered.
+  expect(removed(() => void mine.begin('new', 'p', limits, 1))).toBe(16);
+  for (let number = 0; number < 200; number++) void mine.begin(`new ${number}`, 'p', limits, 1);
+  expect(removed(() => void mine.begin('newest', 'p', limits, 1))).toBeLessThan(3);
 });
