@@ -11,7 +11,7 @@ export class Places {
   readonly #leaseMs: number;
   readonly #log: Logger;
   readonly #held = new Set<Place>();
-  readonly #leaving = new Set<PromiseLike<void>>();
+  readonly #leaving = new Set<Promise<void>>();
   #renewals: ReturnType<typeof setInterval> | undefined;
 
   constructor(counter: CallerCounter, log: Logger) {
@@ -38,16 +38,10 @@ export class Places {
       clearInterval(this.#renewals);
       this.#renewals = undefined;
     }
-    const left = this.#counter.leave(place.caller, place.id);
-    if (left === undefined) return;
-    const done = left.then(
-      () => void this.#leaving.delete(done),
-      (error: unknown) => {
-        this.#leaving.delete(done);
-        this.#failed(error);
-      },
-    );
+    const done = this.#asked(() => this.#counter.leave(place.caller, place.id));
+    if (done === undefined) return;
     this.#leaving.add(done);
+    void done.then(() => this.#leaving.delete(done));
   }
 
   async settled(): Promise<void> {
@@ -57,9 +51,22 @@ export class Places {
   #renew(): void {
     for (const { caller, id, limits, leaseMs } of this.#held)
       // A place that was lost meanwhile is taken again if there is one. The stream goes on in any case.
-      Promise.resolve(this.#counter.hold(caller, id, limits, leaseMs)).catch((error: unknown) =>
-        this.#failed(error),
+      void this.#asked(() => this.#counter.hold(caller, id, limits, leaseMs));
+  }
+
+  /** Asks the counter. Whatever it throws, at once or later, is written to the log. Undefined: it has answered at once. */
+  #asked(ask: () => boolean | void | PromiseLike<boolean | void>): Promise<void> | undefined {
+    try {
+      const answer = ask();
+      if (typeof answer !== 'object') return undefined;
+      return Promise.resolve(answer).then(
+        () => undefined,
+        (error: unknown) => this.#failed(error),
       );
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
   }
 
   #failed(error: unknown): void {
