@@ -25,6 +25,9 @@ const IDLE_MS = 300_000;
 /** How often a client is pinged, in milliseconds. One that has not answered until the next ping is gone. */
 const PING_EVERY_MS = 30_000;
 
+/** What the client of the package is told while nothing else is: it cannot see pings, and takes a socket that says nothing for lost. */
+const ALIVE = '{"type":"alive"}';
+
 /** The codes with which a socket is closed. */
 const TOO_LARGE = 1009;
 const NORMAL = 1000;
@@ -62,6 +65,7 @@ export class SocketSession {
   readonly #open = new Set<StreamKey>();
   readonly #idle: Timer;
   #pings: ReturnType<typeof setInterval> | undefined;
+  #beats: ReturnType<typeof setInterval> | undefined;
   #hasAnswered = true;
   #socket: (SocketLike & Partial<PingingSocket>) | undefined;
   #session: SessionSocket | undefined;
@@ -202,9 +206,10 @@ export class SocketSession {
   }
 
   async #send(stream: SentStream, key: StreamKey, socket: SocketLike, lastEventId?: string): Promise<void> {
-    const { slowClientMs } = this.#service.settings;
+    const { slowClientMs, heartbeatMs } = this.#service.settings;
     this.#open.add(key);
     this.#idle.stop();
+    if (this.#format.name === 'sluice') this.#beats ??= setInterval(() => this.#say(ALIVE), heartbeatMs);
     try {
       await pipeToWebSocket(stream, socket, {
         format: this.#format,
@@ -215,8 +220,19 @@ export class SocketSession {
       });
     } finally {
       this.#open.delete(key);
-      if (this.#open.size === 0 && this.#socket !== undefined) this.#idle.start(IDLE_MS);
+      if (this.#open.size === 0) this.#rest();
     }
+  }
+
+  /** Nothing is sent over the socket any more. */
+  #rest(): void {
+    clearInterval(this.#beats);
+    this.#beats = undefined;
+    if (this.#socket !== undefined) this.#idle.start(IDLE_MS);
+  }
+
+  #say(text: string): void {
+    if (this.#socket?.readyState === 1) this.#socket.send(text);
   }
 
   /** Stops the turn that is named, wherever it runs, or all whose streams are sent over the socket. */
@@ -243,7 +259,7 @@ export class SocketSession {
             .end({ outcome: 'failed', error }, 0, Date.now())
             .map(({ data }) => data)
         : [JSON.stringify({ type: 'error', ...bodyOf(this.#format, error, this.#c.var.requestId), stream })];
-    for (const frame of frames) if (this.#socket?.readyState === 1) this.#socket.send(frame);
+    for (const frame of frames) this.#say(frame);
   }
 }
 

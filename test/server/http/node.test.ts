@@ -138,6 +138,14 @@ describe('WebSockets', () => {
     socket.close();
   });
 
+  test('tell the client of the package that they are alive, which sees no pings', async () => {
+    const { url } = await serve({ text: ['Hi'], hang: true }, { heartbeatMs: 1 });
+    const { say, heard, socket } = await talk(url, [], {}, '?format=sluice');
+    say({ action: 'send_message', message: 'Hi' });
+    for (let beats = 0; beats < 2; beats++) expect(await heard('alive')).toEqual({ type: 'alive' });
+    socket.close();
+  });
+
   test('stop a turn, and its reader is told that it was stopped', async () => {
     const { url, model } = await serve([{ text: 'One', hang: true }, 'Two']);
     const { say, heard, socket } = await talk(url);

@@ -15,8 +15,9 @@ export async function talk(
   url: string,
   protocols: string[] = [],
   headers: Record<string, string> = {},
+  query = '',
 ): Promise<Talk> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, protocols, { headers });
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws${query}`, protocols, { headers });
   const messages: Record<string, unknown>[] = [];
   const waiting: (() => void)[] = [];
   socket.on('message', (data: Buffer) => {
