@@ -7,7 +7,7 @@ import type { SentItem } from '../../stream/sent-stream.ts';
 import { agentTurn, ownerOf, parsed } from '../agent-request.ts';
 import { readJson, readOptionalJson } from '../read-json.ts';
 import type { BodyLimits } from '../read-json.ts';
-import { accumulated, answerStream, collected } from '../respond.ts';
+import { accumulated, answerStream, collected, retriesOf } from '../respond.ts';
 import type { Collected } from '../respond.ts';
 import type { ServerApp, ServerContext, Service } from '../service.ts';
 import type { TurnRequest } from '../turns.ts';
@@ -130,6 +130,7 @@ export async function answerWhole(c: ServerContext, service: Service, turn: Turn
     const { status, headers, body } = agentFormat.error(
       end?.error ?? { code: 'truncated', message: 'The answer stopped before its end.', retryable: true },
       c.var.requestId,
+      retriesOf(c.req.raw.headers),
     );
     return Response.json(body, { status, headers });
   }

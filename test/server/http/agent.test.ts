@@ -172,6 +172,19 @@ describe('what a request may say', () => {
   });
 });
 
+test('a client that has tried before is told not to try again, in both routes', async () => {
+  for (const route of [RUN, STREAM]) {
+    const { ask } = stage([
+      { error: new SluiceError('overloaded', 'Full.') },
+      { error: new SluiceError('overloaded', 'Full.') },
+    ]);
+    const told = async (headers: Record<string, string>): Promise<string | null> =>
+      (await ask(route, { body: { input: 'Hi' }, headers })).headers.get('x-should-retry');
+    expect(await told({})).toBe('true');
+    expect(await told({ 'x-stainless-retry-count': '1' })).toBe('false');
+  }
+});
+
 test('a conversation goes on under its id', async () => {
   const { ask, model } = stage(['Hello', 'Again']);
   await ask(RUN, { body: { input: 'One', conversation_id: 'c1' } });
