@@ -1,4 +1,5 @@
 import type { ProviderBlock } from '../../src/index.ts';
+import { isRecord } from '../requests/read.ts';
 
 const MARK = 'sluice-1:';
 
@@ -45,8 +46,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,7 +11,7 @@ const listQuery = z.object({
   cursor: z.string().max(2_000).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(50),
 });
-const forkBody = z.object({ leaf: z.string().optional(), at: z.int().min(1).optional() });
+const forkBody = z.object({ at: z.int().min(1).optional() });
 const branchBody = z.object({ leaf: z.string().min(1) });
 
 /** The conversations of a caller: list, read, fork, delete, branches, and turns that go on with one. A stranger's conversation is not there: 404. */
