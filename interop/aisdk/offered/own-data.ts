@@ -55,12 +55,12 @@ export function plainValue(value: unknown): JSONValue | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (Array.isArray(value)) return value.map((one) => plainValue(one) ?? null);
   if (typeof value !== 'object') return undefined;
-  const plain: JSONObject = {};
-  for (const [key, inner] of Object.entries(value)) {
-    const known = plainValue(inner);
-    if (known !== undefined) plain[key] = known;
-  }
-  return plain;
+  // Not by assignment: a key `__proto__` is one like any other.
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([key, inner]) => [key, plainValue(inner)] as const)
+      .filter(([, known]) => known !== undefined),
+  );
 }
 
 function isObject(value: JSONValue | undefined): value is JSONObject {
