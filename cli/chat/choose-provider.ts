@@ -76,6 +76,7 @@ function presetChoice(
     );
   if (baseUrl === undefined && baseURL === undefined)
     throw new UsageError(`--preset ${preset} needs --base-url: ${baseURLAdvice ?? ''}.`);
+  checkBaseUrl(baseUrl);
   const apiKey = (keyVariable === undefined ? undefined : environment[keyVariable]?.trim()) || undefined;
   if (apiKey === undefined && needsKey && baseUrl === undefined)
     throw new UsageError(`--preset ${preset} needs a key: set ${keyVariable ?? ''}.`);
@@ -117,11 +118,7 @@ function check({ model, baseUrl, api }: ProviderWishes, name: ProviderName, key:
   if (api !== undefined && name !== 'openai') {
     throw new UsageError(`--api works only with openai and compatible servers, not with ${name}: remove it.`);
   }
-  if (baseUrl !== undefined && !isHttpUrl(baseUrl)) {
-    throw new UsageError(
-      '--base-url is not an http or https URL: give one such as http://127.0.0.1:11434/v1.',
-    );
-  }
+  checkBaseUrl(baseUrl);
   if (name !== 'demo') {
     if (key !== undefined || baseUrl !== undefined) return;
     throw new UsageError(`--provider ${name} needs a key: set ${keyNames[name]}.`);
@@ -143,6 +140,8 @@ function keyOf(
   return key === '' ? undefined : key;
 }
 
-function isHttpUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+/** Throws a `UsageError` for an address that cannot be asked. */
+export function checkBaseUrl(given: string | undefined): void {
+  if (given === undefined || (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol))) return;
+  throw new UsageError('--base-url is not an http or https URL: give one such as http://127.0.0.1:11434/v1.');
 }

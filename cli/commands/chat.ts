@@ -19,6 +19,7 @@ import { loadProvider } from '../chat/load-provider.ts';
 import { answerOnce } from '../chat/once.ts';
 import { sessionStore } from '../chat/session-store.ts';
 import { oneLine } from '../clean-text.ts';
+import { exitCodes } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 import type { AddCommand } from './command.ts';
 
@@ -102,7 +103,7 @@ async function chat(words: readonly string[], options: ChatOptions, terminal: Te
   if (soFar !== undefined) opened.tell(soFar);
   const code = await (converses ? converse(opened, terminal) : answerOnce(opened, words, terminal));
   // After a second interrupt the user does not wait for the cleanup: the process ends.
-  if (code !== 130) await opened.close();
+  if (code !== exitCodes.interrupted) await opened.close();
   return code;
 }
 

@@ -3,6 +3,7 @@ import * as z from 'zod';
 
 import { PRESETS, presetNames } from '../../providers/openai/shared.ts';
 import type { Preset } from '../../providers/openai/shared.ts';
+import { checkBaseUrl } from '../chat/choose-provider.ts';
 import { oneLine } from '../clean-text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { listModels } from '../models/list-models.ts';
@@ -51,11 +52,7 @@ async function listed({ preset, baseUrl }: ModelsOptions, terminal: Terminal): P
   const baseURL = baseUrl ?? row?.baseURL;
   if (baseURL === undefined)
     throw new UsageError(`--preset ${preset ?? ''} needs --base-url: ${row?.baseURLAdvice ?? ''}.`);
-  if (!URL.canParse(baseURL) || !/^https?:$/.test(new URL(baseURL).protocol)) {
-    throw new UsageError(
-      '--base-url is not an http or https URL: give one such as http://127.0.0.1:11434/v1.',
-    );
-  }
+  checkBaseUrl(baseURL);
   const keyName = row === undefined ? 'OPENAI_API_KEY' : row.keyVariable;
   const apiKey = (keyName === undefined ? undefined : environment[keyName]?.trim()) || undefined;
   if (apiKey === undefined && row?.needsKey === true)

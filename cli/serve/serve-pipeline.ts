@@ -1,12 +1,11 @@
-import * as z from 'zod';
 import { Pipeline } from '../../src/index.ts';
 import type { LoggerLike, Middleware, Provider, StateStore } from '../../src/index.ts';
 import { logging } from '../../middleware/logging.ts';
 import { provider as providerLayer } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
 import { timeout } from '../../middleware/timeout.ts';
-import { tool, tools } from '../../middleware/tools.ts';
-import { calculate } from '../../providers/demo/index.ts';
+import { tools } from '../../middleware/tools.ts';
+import { calculator } from '../chat/built-in-tools.ts';
 import { costIfInstalled } from '../chat/chat-pipeline.ts';
 
 /** What the pipeline of a server is made of. */
@@ -21,16 +20,10 @@ const IDLE_MS = 120_000;
 
 /** The pipeline of a server without a configuration: a model with a calculator, with retries, a time limit and its cost. */
 export async function servePipeline({ provider, store, logger }: ServePipelineOptions): Promise<Pipeline> {
-  const calculator = tool({
-    name: 'calculator',
-    description: 'Calculates an arithmetic expression of numbers, + - * / % ^ and parentheses.',
-    input: z.object({ expression: z.string() }),
-    execute: ({ expression }) => calculate(expression),
-  });
   const stack: Middleware[] = [
     ...(logger === undefined ? [] : [logging()]),
     ...(await costIfInstalled()),
-    tools([calculator]),
+    tools([calculator()]),
     retry(),
     timeout({ idleMs: IDLE_MS }),
     providerLayer(provider),

@@ -24,6 +24,13 @@ describe('chooseProvider', () => {
     ]);
   });
 
+  it('refuses an address that is not one of HTTP, also beside a preset', () => {
+    for (const wishes of [{}, { preset: 'ollama', model: 'm' }] as const)
+      expect(() => chooseProvider({ ...wishes, baseUrl: 'localhost' }, {})).toThrow(
+        '--base-url is not an http or https URL: give one such as http://127.0.0.1:11434/v1.',
+      );
+  });
+
   it('follows LLM_PROVIDER if both keys are set, in upper or lower case', () => {
     expect(chosen({ ...BOTH, LLM_PROVIDER: 'openai' })).toBe('openai');
     expect(chosen({ ...BOTH, LLM_PROVIDER: ' OpenAI ' })).toBe('openai');
