@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { newId } from '../src/kit/index.ts';
 import { agentFormat } from './formats/agent.ts';
 import {
   authenticated,
@@ -71,7 +72,7 @@ function appOf(service: Service): ServerApp {
   const app = new Hono<ServerEnv>();
   app.use(async (c, next) => {
     const started = performance.now();
-    const requestId = crypto.randomUUID();
+    const requestId = newId();
     const headers: Record<string, string> = service.isClosing ? { connection: 'close' } : {};
     c.set('requestId', requestId);
     c.set('headers', headers);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { option, parseOptions } from '../src/kit/index.ts';
+import { newId, option, parseOptions } from '../src/kit/index.ts';
 import type { EncoderOptions, Format } from './formats/format.ts';
 import { formatOf } from './send/formats.ts';
 import type { FormatName } from './send/formats.ts';
@@ -118,11 +118,11 @@ export async function pipeToWebSocket(
 /** Checks the options of a function and fills in what they leave out. */
 function sendingOf(what: string, stream: Sendable, options: SseOptions): Sending {
   const settings = parseOptions(what, sendSchema, options);
-  const id = settings.id ?? crypto.randomUUID();
+  const id = settings.id ?? newId();
   return new Sending(isSent(stream) ? stream : liveStream(stream, { turnId: id }), {
     ...settings,
     id,
-    requestId: settings.requestId ?? crypto.randomUUID(),
+    requestId: settings.requestId ?? newId(),
     headers: settings.headers ?? {},
     format: formatOf(options.format ?? 'sluice'),
     encoder: options.encoder ?? {},

@@ -1,5 +1,6 @@
 import type { Logger } from '../../src/index.ts';
 import { findSluiceError } from '../../src/index.ts';
+import { newId } from '../../src/kit/index.ts';
 import type { CallerCounter, CountedLimits } from './counter.ts';
 
 /** How long a place is held without a renewal: so long a caller waits for the places of a process that has died. In milliseconds. */
@@ -13,6 +14,9 @@ export class Places {
   readonly #held = new Set<Place>();
   readonly #leaving = new Set<Promise<void>>();
   #renewals: ReturnType<typeof setInterval> | undefined;
+  /** What the ids of its places begin with, and how many there were: together they are unique over all processes. */
+  readonly #process = newId();
+  #count = 0;
 
   constructor(counter: CallerCounter, log: Logger) {
     this.#counter = counter;
@@ -22,7 +26,7 @@ export class Places {
 
   /** A place that is not held yet. */
   of(caller: string, limits: CountedLimits): Place {
-    return new Place(caller, limits, this.#leaseMs, this);
+    return new Place(`${this.#process}.${this.#count++}`, caller, limits, this.#leaseMs, this);
   }
 
   /** From now on it is renewed. */
@@ -76,14 +80,15 @@ export class Places {
 
 /** A place of a caller: one of the streams that it may have open. */
 export class Place {
-  readonly id = crypto.randomUUID();
+  readonly id: string;
   readonly leaseMs: number;
   readonly caller: string;
   readonly limits: CountedLimits;
   readonly #places: Places;
   #isTaken = false;
 
-  constructor(caller: string, limits: CountedLimits, leaseMs: number, places: Places) {
+  constructor(id: string, caller: string, limits: CountedLimits, leaseMs: number, places: Places) {
+    this.id = id;
     this.caller = caller;
     this.limits = limits;
     this.leaseMs = leaseMs;

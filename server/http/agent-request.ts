@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { decide } from '../../src/index.ts';
+import { newId } from '../../src/kit/index.ts';
 import type { DecisionsByCall, ExecutionOptions, Input, Message } from '../../src/index.ts';
 import { ToolLimits } from '../../middleware/tools.ts';
 import { ownerOfCaller } from '../callers/owners.ts';
@@ -141,7 +142,7 @@ function baseTurn(
   return {
     ...{ served, caller, owner, requestId, options },
     session: key === undefined ? undefined : { owner, id: key },
-    turnId: given === undefined ? crypto.randomUUID() : parsed(id, given),
+    turnId: given === undefined ? newId() : parsed(id, given),
     isNamed: given !== undefined,
     mayDetach: true,
     model: asked.model,

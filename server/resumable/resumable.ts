@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/index.ts';
 import type { ExecutionOptions, Input, Pipeline, SessionKey } from '../../src/index.ts';
-import { delay, guarded, kindOf } from '../../src/kit/index.ts';
+import { delay, guarded, kindOf, newId } from '../../src/kit/index.ts';
 import type { LoggedStart, Opened, OpenedOwner, Page, StreamKey } from '../log/chunk-log.ts';
 import type { Cursor } from '../stream/cursor.ts';
 import type { PipelineStream } from '../stream/live.ts';
@@ -119,7 +119,7 @@ class Runs implements AsyncDisposable {
     checkRunOptions(options);
     this.start();
     const { owner, name, shownModel, edit, again, fingerprint, kept, ...given } = options;
-    const { turnId = crypto.randomUUID(), values, onTurn } = given;
+    const { turnId = newId(), values, onTurn } = given;
     const request = { ...requestOf(input, edit, given), ...(kept !== undefined && { kept }) };
     const key = { owner: session === undefined ? (owner ?? '') : ownerOf(session), id: turnId };
     const start: LoggedStart = {

@@ -6,6 +6,7 @@ import type { AfterTurn, EndHook, ExecutionEnd, SessionView } from '../context.t
 import { SluiceError, kindOf } from '../errors.ts';
 import { Values } from '../keys.ts';
 import { added } from '../kit/added.ts';
+import { newId } from '../kit/new-id.ts';
 import { guarded, kindOfThrown } from '../kit/thrown.ts';
 import type { ContextEntry } from '../keys.ts';
 import { silent, toLogger } from '../log.ts';
@@ -54,7 +55,7 @@ interface Stoppable {
 
 /** What all layers of one execution share, and how it ends: the first caller of `end()` decides. */
 export class Execution implements StreamOwner, Around {
-  readonly id: string = `exec_${crypto.randomUUID()}`;
+  readonly id: string = `exec_${newId()}`;
   readonly trace: Trace;
   readonly values: Values;
   readonly given: readonly ContextEntry[];

@@ -21,6 +21,7 @@ export { answerOf, callListener, guarded, kindOfThrown } from './thrown.ts';
 export { asModelName, asRequestId } from './served-names.ts';
 export { scrub } from './scrub.ts';
 export { hashOf } from './hash.ts';
+export { newId } from './new-id.ts';
 export { callsOf, chunksOf, saidAgain, textOfResult } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
 export { decidedIn, isDecisions } from '../decide.ts';

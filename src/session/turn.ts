@@ -4,6 +4,7 @@ import { isSluiceError } from '../errors.ts';
 import type { Message } from '../messages.ts';
 import { abortReason } from '../kit/abort.ts';
 import { otherBranchError } from './branch-errors.ts';
+import { newId } from '../kit/new-id.ts';
 import { withDeadline } from '../kit/wait.ts';
 import { takeLease } from './turn-lease.ts';
 import type { TurnLease } from './turn-lease.ts';
@@ -66,7 +67,7 @@ export async function openTurn(request: TurnRequest): Promise<Turn> {
 
 async function open(request: TurnRequest): Promise<Turn> {
   const { store, key, onBusy, maxQueuedTurns, signal, abort } = request;
-  const turnId = request.turnId ?? crypto.randomUUID();
+  const turnId = request.turnId ?? newId();
   for (;;) {
     // Decisions learn their turn when they have the lease.
     const known = request.decided === undefined ? await knownTurn(request, turnId) : undefined;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { inputIdOf } from '../../../src/kit/index.ts';
+import { inputIdOf, newId } from '../../../src/kit/index.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { agUiFormat } from '../../formats/ag-ui.ts';
 import { parseAgUi, threadIdOf, unansweredIds } from '../../requests/ag-ui.ts';
@@ -26,7 +26,7 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     const { tools: ownTools, clientTools } = served;
     const known = session ? await knownIds(served, owner, body) : new Set<string>();
     const request = parseAgUi(body, { session, ownTools, clientTools, known });
-    const turnId = request.turnId ?? crypto.randomUUID();
+    const turnId = request.turnId ?? newId();
     const turn: TurnRequest = {
       ...{ served, owner, turnId, caller: c.var.caller, requestId: c.var.requestId },
       session: session ? { owner, id: parsed(id, request.threadId) } : undefined,

@@ -1,4 +1,5 @@
 import type { Input, Message, Part } from '../../../src/index.ts';
+import { newId } from '../../../src/kit/index.ts';
 import { ToolLimits } from '../../../middleware/tools.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { anthropicAnswer, anthropicFormat } from '../../formats/anthropic.ts';
@@ -161,7 +162,7 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
   return {
     ...{ served, caller, owner, requestId },
     session: key,
-    turnId: given === undefined ? crypto.randomUUID() : parsed(id, given),
+    turnId: given === undefined ? newId() : parsed(id, given),
     isNamed: given !== undefined,
     // These clients do not come back to a stream.
     mayDetach: given !== undefined,
