@@ -10,8 +10,8 @@ export function countAnswer(c: ServerContext, { metrics }: Service, started: num
   const route = template.endsWith('*') ? 'unknown' : template;
   const method = METHODS.has(c.req.method) ? c.req.method : 'other';
   const count = (status: number): void => {
-    metrics.requests.add({ route, method, status: String(status) });
-    metrics.requestSeconds.add({ route }, (performance.now() - started) / 1_000);
+    metrics.requests.add(1, route, method, String(status));
+    metrics.requestSeconds.add((performance.now() - started) / 1_000, route);
   };
   const sent = c.get('sent');
   if (sent === undefined) count(c.res.status);

@@ -72,11 +72,11 @@ export class Settlements {
     const { usage, cost, outcome, latencyMs, timeToFirstChunkMs } = end;
     const metrics = this.#metrics;
     if (end.replayed !== true) this.#counts.spend(caller, usage, cost);
-    metrics.turns.add({ pipeline, outcome });
+    metrics.turns.add(1, pipeline, outcome);
     if (outcome === 'failed' && end.error !== undefined) {
       // For whoever looks after the server, the key that is wrong is no failure of the provider.
       const code = end.error.upstream ?? end.error.code;
-      metrics.turnErrors.add({ pipeline, code });
+      metrics.turnErrors.add(1, pipeline, code);
       this.#log.error('turn failed', {
         ...(requestId !== undefined && { requestId }),
         turnId,
@@ -85,15 +85,14 @@ export class Settlements {
         code,
       });
     }
-    if (latencyMs !== undefined) metrics.turnSeconds.add({ pipeline }, latencyMs / 1_000);
-    if (timeToFirstChunkMs !== undefined)
-      metrics.firstChunkSeconds.add({ pipeline }, timeToFirstChunkMs / 1_000);
+    if (latencyMs !== undefined) metrics.turnSeconds.add(latencyMs / 1_000, pipeline);
+    if (timeToFirstChunkMs !== undefined) metrics.firstChunkSeconds.add(timeToFirstChunkMs / 1_000, pipeline);
     if (cost?.status === 'exact' || cost?.status === 'estimated')
-      metrics.costUsd.add({ pipeline }, cost.totalUsd ?? 0);
+      metrics.costUsd.add(cost.totalUsd ?? 0, pipeline);
     if (usage === undefined) return;
     const model = this.#table.label(end.model);
-    metrics.tokens.add({ pipeline, model, kind: 'input' }, usage.inputTokens);
-    metrics.tokens.add({ pipeline, model, kind: 'output' }, usage.outputTokens);
+    metrics.tokens.add(usage.inputTokens, pipeline, model, 'input');
+    metrics.tokens.add(usage.outputTokens, pipeline, model, 'output');
   }
 }
 

@@ -100,7 +100,7 @@ export class SocketSession {
     this.#session = socketOf(socket.raw);
     if (this.#session === undefined) return;
     this.#socket = this.#session.socket;
-    this.#service.metrics.sockets.add({}, 1);
+    this.#service.metrics.sockets.add(1);
     this.#idle.start(IDLE_MS);
     const { ping, on } = this.#socket;
     if (ping === undefined || on === undefined) return;
@@ -121,7 +121,7 @@ export class SocketSession {
     if (this.#socket === undefined) return;
     this.#socket = undefined;
     this.#session?.closed();
-    this.#service.metrics.sockets.add({}, -1);
+    this.#service.metrics.sockets.add(-1);
     this.#idle.stop();
     clearInterval(this.#pings);
   }

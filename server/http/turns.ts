@@ -78,10 +78,10 @@ export class Turns {
     const isDetached = turn.mayDetach && (isResumable || turn.isNamed);
     const opened = asRequest(() => (isDetached ? this.#detached(turn) : this.#attached(turn)));
     const release = place.take();
-    metrics.openStreams.add({}, 1);
+    metrics.openStreams.add(1);
     return new CountedStream(opened.stream, () => {
       release();
-      metrics.openStreams.add({}, -1);
+      metrics.openStreams.add(-1);
       opened.done();
     });
   }
@@ -89,12 +89,12 @@ export class Turns {
   /** A reader of a stream that was started before, in a place of its caller. */
   joined(stream: SentStream, key: { owner: string; id: string }, place: Place): SentStream {
     const { metrics } = this.#settings;
-    metrics.openStreams.add({}, 1);
+    metrics.openStreams.add(1);
     const release = place.take();
     const leave = this.#readers.enter(key);
     return new CountedStream(stream, () => {
       release();
-      metrics.openStreams.add({}, -1);
+      metrics.openStreams.add(-1);
       leave();
     });
   }
