@@ -29,6 +29,9 @@ export interface ListenOptions {
   headersTimeoutMs?: number | undefined;
 }
 
+/** How many connections may wait to be taken. Node's own 511 makes the clients of a burst try again after seconds. The system has a limit of its own (`somaxconn` on Linux). */
+const BACKLOG = 4_096;
+
 /** A server that listens. */
 export interface Listening extends AsyncDisposable {
   port: number;
@@ -87,7 +90,7 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
     throw new SluiceError('invalid_options', 'listen(): the server is not one of HTTP/1.1.');
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
