@@ -29,7 +29,7 @@ class AgentEncoder implements Encoder {
   readonly #include: ReadonlySet<string>;
   readonly #thinking: boolean;
   /** The calls so far: an event of a result repeats its call. */
-  readonly #calls = new Map<string, ShownCall>();
+  #calls: Map<string, ShownCall> | undefined;
   #start: SentStart | undefined;
 
   constructor({ include = new Set(), thinking = true }: EncoderOptions) {
@@ -58,11 +58,11 @@ class AgentEncoder implements Encoder {
         return [textEvent('thinking', 'thinking_step', chunk.content, at)];
       case 'tool_call': {
         const call = { id: chunk.id, name: chunk.name, arguments: argumentsText(chunk) };
-        this.#calls.set(chunk.id, call);
+        (this.#calls ??= new Map()).set(chunk.id, call);
         return [event('tool_call', at, { tool_call: { ...call, status: 'running' } })];
       }
       case 'tool_result': {
-        const call = this.#calls.get(chunk.id) ?? { id: chunk.id, name: chunk.name, arguments: '{}' };
+        const call = this.#calls?.get(chunk.id) ?? { id: chunk.id, name: chunk.name, arguments: '{}' };
         const status = chunk.isError ? 'failed' : 'completed';
         return [event('tool_result', at, { tool_call: { ...call, result: chunk.content, status } })];
       }

@@ -1,4 +1,4 @@
-import { withDeadline } from '../../src/kit/index.ts';
+import { Timer } from '../../src/kit/index.ts';
 import type { SentError } from '../stream/parts.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 
@@ -16,26 +16,40 @@ export interface Opening {
  * Reads a stream up to its first chunk or its end, but for at most `waitMs`. An error that comes so early still has a status of its own. Rejects if the stream cannot be
  * read.
  */
-export async function openStream(stream: SentStream, waitMs: number): Promise<Opening> {
-  const items: SentItem[] = [];
-  const until = Date.now() + waitMs;
-  for (;;) {
-    const pending = stream.next();
-    let read: SentItem[] | undefined;
-    try {
-      read = await withDeadline(pending, until - Date.now(), { error: () => LATE });
-    } catch (error) {
-      if (error === LATE) return { items, pending };
-      throw error;
-    }
-    if (read === undefined) return { items };
-    items.push(...read);
-    const first = read.find(({ type }) => type !== 'start');
-    if (first === undefined) continue;
-    const error = first.type === 'end' ? first.end.error : undefined;
-    return error === undefined ? { items } : { items, error };
-  }
+export function openStream(stream: SentStream, waitMs: number): Promise<Opening> {
+  return new Promise((resolve, reject) => {
+    const items: SentItem[] = [];
+    let pending = stream.next();
+    let isLate = false;
+    const timer = new Timer(() => {
+      isLate = true;
+      resolve({ items, pending });
+    });
+    const failed = (error: unknown): void => {
+      timer.stop();
+      reject(error);
+    };
+    const opened = (read: SentItem[] | undefined): void => {
+      // Whoever has `pending` reads it.
+      if (isLate) return;
+      if (read !== undefined) {
+        items.push(...read);
+        const first = read.find(({ type }) => type !== 'start');
+        if (first === undefined) return goOn();
+        const error = first.type === 'end' ? first.end.error : undefined;
+        if (error !== undefined) {
+          timer.stop();
+          return resolve({ items, error });
+        }
+      }
+      timer.stop();
+      resolve({ items });
+    };
+    const goOn = (): void => {
+      pending = stream.next();
+      pending.then(opened, failed);
+    };
+    timer.start(waitMs);
+    pending.then(opened, failed);
+  });
 }
-
-/** Says that the time is over. */
-const LATE = new Error('The first chunk has not come yet.');

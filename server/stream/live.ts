@@ -27,6 +27,8 @@ export function liveStream(
   return new LiveStream(stream, start, options.trace === true);
 }
 
+const NONE: readonly Call[] = [];
+
 class LiveStream implements SentStream {
   readonly #stream: PipelineStream;
   #start: Omit<SentStart, 'startedAt'> | undefined;
@@ -35,14 +37,14 @@ class LiveStream implements SentStream {
   #ended = false;
   readonly #hasTrace: boolean;
   /** The calls of the model until its first chunk has come. */
-  #calls: Call[] | undefined = [];
+  #calls: readonly Call[] | undefined = NONE;
   model: string | undefined;
 
   constructor(stream: PipelineStream, start: Omit<SentStart, 'startedAt'>, hasTrace: boolean) {
     this.#stream = stream;
     this.#start = start;
     this.#hasTrace = hasTrace;
-    stream.tap({ call: (call) => void this.#calls?.push(call) });
+    stream.tap({ call: (call) => void (this.#calls &&= [...this.#calls, call]) });
   }
 
   next(): Promise<SentItem[] | undefined> {
