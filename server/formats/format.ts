@@ -64,7 +64,7 @@ export interface UiContinued {
   denied: ReadonlySet<string>;
 }
 
-/** Where the server gives the files of a stream: the address is `before`, the id of the stream, `/`, the position of the chunk, and `after`. */
+/** Where the server gives the files of a stream: the address is `before`, the id of the stream, `/files/`, the position of the chunk, and `after`. */
 export interface UiFiles {
   before: string;
   after: string;

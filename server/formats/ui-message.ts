@@ -117,7 +117,7 @@ class UiMessageEncoder implements Encoder {
     if (url !== undefined) return url;
     if (files === undefined || data.length <= MAX_INLINE_CHARACTERS)
       return `data:${mediaType};base64,${data}`;
-    return `${files.before}${encodeURIComponent(this.#turnId)}/${position}${files.after}`;
+    return `${files.before}${encodeURIComponent(this.#turnId)}/files/${position}${files.after}`;
   }
 
   #content(chunk: ContentChunk & { call: number }, position: number, out: UiChunk[]): void {

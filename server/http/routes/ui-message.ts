@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { newId } from '../../../src/kit/index.ts';
 import type { UiFiles } from '../../formats/format.ts';
 import { uiMessageFormat } from '../../formats/ui-message.ts';
 import { isRecord } from '../../requests/read.ts';
@@ -28,17 +29,16 @@ const resumed = z.object({
   file_urls: z.literal('true').optional(),
 });
 
+/** Where a file is: the id of its stream, and its position there. */
 const filePlace = z.object({
-  stream: z.string().max(500),
+  id: z.string().max(500),
   position: z.string().regex(/^\d{1,9}$/, 'give a number'),
 });
-
-const FILES = '/api/chat/files/';
 
 /** Where a page finds the files of its streams. */
 function filesOf(organization: string | undefined): UiFiles {
   const after = organization === undefined ? '' : `?org_id=${encodeURIComponent(organization)}`;
-  return { before: FILES, after };
+  return { before: '/api/chat/', after };
 }
 
 function versionOf(text: '5' | '6' | '7'): 5 | 6 | 7 {
@@ -60,7 +60,7 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
       session && request.chatId !== undefined ? { owner, id: parsed(id, request.chatId) } : undefined;
     const turn: TurnRequest = {
       ...{ served, owner, session: key, caller: c.var.caller, requestId: c.var.requestId },
-      turnId: request.turnId ?? crypto.randomUUID(),
+      turnId: request.turnId ?? newId(),
       isNamed: request.turnId !== undefined,
       mayDetach: true,
       input: request.action === 'regenerate' && key !== undefined ? [] : request.input,
@@ -92,8 +92,8 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
     });
   });
 
-  app.get(`${FILES}:stream/:position`, (c) => {
-    const { stream, position } = parsed(filePlace, c.req.param());
+  app.get('/api/chat/:id/files/:position', (c) => {
+    const { id: stream, position } = parsed(filePlace, c.req.param());
     const key = { owner: ownerOf(c, service, c.req.query('org_id')), id: stream };
     return streamFile(runs, key, Number(position));
   });

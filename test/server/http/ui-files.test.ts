@@ -34,7 +34,7 @@ async function drawn(
 describe('a file of more than 256 kB', () => {
   test('is an address of the server, which gives it to its owner alone', async () => {
     const { ask, url } = await drawn(made('image/png'));
-    expect(url).toBe('/api/chat/files/m1/2');
+    expect(url).toBe('/api/chat/m1/files/2');
     const given = await ask(url);
     expect(Buffer.from(await given.arrayBuffer()).toString('base64')).toBe(LARGE);
     expect(Object.fromEntries(given.headers)).toMatchObject({
@@ -49,7 +49,7 @@ describe('a file of more than 256 kB', () => {
   });
 
   test.each([
-    ['an organization has it', { body: { ...asked, org_id: 'acme' } }, '/api/chat/files/m1/2?org_id=acme'],
+    ['an organization has it', { body: { ...asked, org_id: 'acme' } }, '/api/chat/m1/files/2?org_id=acme'],
     [
       'a page does not ask for addresses',
       { body: { ...asked, file_urls: false } },
@@ -79,10 +79,10 @@ describe('a file of more than 256 kB', () => {
   );
 
   test.each([
-    '/api/chat/files/m1/1',
-    '/api/chat/files/m1/3',
-    '/api/chat/files/m1/99',
-    '/api/chat/files/m2/2',
+    '/api/chat/m1/files/1',
+    '/api/chat/m1/files/3',
+    '/api/chat/m1/files/99',
+    '/api/chat/m2/files/2',
   ])('is not at %s', async (path) => {
     const { ask } = await drawn(made('image/png'));
     expect(await codeOf(await ask(path))).toEqual([404, 'not_found']);
