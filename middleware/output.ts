@@ -1,6 +1,8 @@
 import { checksOutput, outputPlanOf } from '../src/index.ts';
 import type { Middleware } from '../src/index.ts';
 import { Answering } from './output/answering.ts';
+import { clientAnswer } from './output/client-answer.ts';
+import { clientFormat } from './output/client-format.ts';
 import { outputSettings } from './output/options.ts';
 import type { OutputOptions } from './output/options.ts';
 import { replayedOutput } from './output/replayed.ts';
@@ -28,7 +30,9 @@ export type { OutputMode, OutputOptions } from './output/options.ts';
 export function output(options: OutputOptions = {}): Middleware {
   const settings = outputSettings(options);
   return checksOutput(function output(context, next) {
-    const { output: requested } = context.request;
+    const { output: requested, responseFormat } = context.request;
+    const format = requested === undefined ? clientFormat(responseFormat) : undefined;
+    if (format !== undefined) return clientAnswer(context, next, { settings, format });
     // Another one above it may see to it.
     if (requested === undefined || outputPlanOf(requested) !== undefined) return next();
     return new Answering(context, next, settings, requested).stream();

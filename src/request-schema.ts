@@ -24,6 +24,7 @@ export const responseFormatSchema = z.discriminatedUnion('type', [
     schema: jsonSchema,
     description: z.string().optional(),
     strict: z.boolean().optional(),
+    dialect: z.enum(['openai', 'anthropic', 'other']).optional(),
   }),
 ]);
 

@@ -27,6 +27,11 @@ export type ResponseFormat =
       schema: Record<string, unknown>;
       description?: string;
       strict?: boolean;
+      /**
+       * Whose API the schema is written for, as a client of it has asked for it; `other`: for none. `output()` then sees to it: providers get it converted, but for that API's own, and the
+       * answer is checked. The text of the answer is the JSON itself. Providers do not send this.
+       */
+      dialect?: 'openai' | 'anthropic' | 'other';
     };
 
 /** How much the model thinks: `budgetTokens` for providers that take a number of tokens, `effort` for those that take a level. */

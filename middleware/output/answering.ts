@@ -3,21 +3,18 @@ import type {
   ExecutionContext,
   Message,
   Next,
-  OutputForms,
   Reply,
   RequestedOutput,
   StreamChunk,
 } from '../../src/index.ts';
 import { inWords, isRefusal, judged, readReply } from './answer.ts';
 import { elementCheck } from './elements.ts';
-import { repairPrompt } from './instructions.ts';
+import { repairMessages } from './instructions.ts';
 import type { OutputSettings } from './options.ts';
 import { Attempt } from './plan.ts';
 import { preparedOutput } from './prepared.ts';
 import type { PreparedOutput } from './prepared.ts';
-
-/** The warnings of an execution, each of which is given once. */
-const warned = new WeakMap<OutputForms, Set<string>>();
+import { warnOnce } from './warn-once.ts';
 
 /** Asks the model for an output, checks its answer, and asks once more if it may. */
 export class Answering {
@@ -50,14 +47,7 @@ export class Answering {
   }
 
   #newAttempt(): Attempt {
-    const { forms } = this.#requested;
-    const said = warned.get(forms) ?? new Set();
-    warned.set(forms, said);
-    return new Attempt(this.#output, this.#settings, (message) => {
-      if (said.has(message)) return;
-      said.add(message);
-      this.#context.warn(message);
-    });
+    return new Attempt(this.#output, this.#settings, warnOnce(this.#context, this.#requested.forms));
   }
 
   #ask(messages?: readonly Message[]): Stream<StreamChunk, Reply> {
@@ -89,7 +79,7 @@ export class Answering {
     const { text: whole, hasCalls } = readReply(reply.message);
     // What calls tools is not the answer, and what was paused goes on.
     if (this.#isDone || hasCalls || reply.finishReason === 'pause') return undefined;
-    const text = whole.slice(this.#attempt.form.start ?? 0);
+    const text = whole.slice(this.#attempt.form.start);
     const { finishReason } = reply;
     const judgment = await judged(this.#output, this.#attempt.restore, {
       ...{ finishReason, text, isRefusal: this.#isRefusal },
@@ -105,14 +95,10 @@ export class Answering {
       execution: this.#context.id,
       issues: error.issues.length,
     });
-    this.#repair = this.#repairMessages(whole, inWords(error.issues, 20));
+    const { messages } = this.#context.request;
+    this.#repair = repairMessages(messages, whole, inWords(error.issues, 20));
     this.#attempt = this.#newAttempt();
     this.#call = undefined;
     return Stream.from([{ type: 'reset', from: 0, reason: 'output' }], reply);
-  }
-
-  #repairMessages(text: string, problem: string): Message[] {
-    const said: Message[] = text === '' ? [] : [{ role: 'assistant', content: text }];
-    return [...this.#context.request.messages, ...said, { role: 'user', content: repairPrompt(problem) }];
   }
 }

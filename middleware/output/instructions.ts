@@ -21,7 +21,12 @@ export function instructed(messages: readonly Message[], text: string): readonly
   return [...messages.slice(0, before), { role: 'system', content: text }, ...messages.slice(before)];
 }
 
-/** What the model is told about an answer that does not match. */
-export function repairPrompt(problem: string): string {
+/** What the model is asked with after an answer that does not match. */
+export function repairMessages(messages: readonly Message[], text: string, problem: string): Message[] {
+  const said: Message[] = text === '' ? [] : [{ role: 'assistant', content: text }];
+  return [...messages, ...said, { role: 'user', content: repairPrompt(problem) }];
+}
+
+function repairPrompt(problem: string): string {
   return `That answer cannot be used. ${problem} Give the whole answer again, in the form that was asked for.`;
 }

@@ -6,6 +6,7 @@ import type {
   OutputForm,
   OutputPlan,
   OutputSupport,
+  ResponseFormat,
   ToolChoice,
 } from '../../src/index.ts';
 import type { Restore } from './answer.ts';
@@ -16,9 +17,12 @@ import { aboveLimits } from './limits.ts';
 import type { OutputMode, OutputSettings } from './options.ts';
 import type { PreparedOutput } from './prepared.ts';
 import { asText } from './tool-answer.ts';
+import type { ClientFormat } from './client-format.ts';
 
 /** The name of the tool that stands for the answer, and of the answer's schema. */
 const NAME = 'answer';
+/** Names of a format that a tool can have, with room to tell it from others. */
+const TOOL_NAME = /^[\w-]{1,60}$/;
 
 /** What is known of a model that says nothing about itself. */
 const UNKNOWN: OutputSupport = { dialect: 'other', native: 'none', tools: 'none', isKnown: false };
@@ -38,15 +42,33 @@ export class Attempt implements OutputPlan {
   /** How its text is read. It says what the last call of the attempt was asked for. */
   readonly form: OutputForm = { start: 0, wrapped: false, nulls: undefined };
   restore: Restore = (written) => written;
+  /** Whether the server keeps the answer to the schema. */
+  isKept = false;
+  /** Whether the client's own format was sent. */
+  isAsItCame = false;
+  readonly #client: ClientFormat | undefined;
 
-  constructor(output: PreparedOutput, settings: OutputSettings, warn: (message: string) => void) {
+  /** `client`: the format that the client of a gateway has asked with. */
+  constructor(
+    output: PreparedOutput,
+    settings: OutputSettings,
+    warn: (message: string) => void,
+    client?: ClientFormat,
+  ) {
     this.#output = output;
     this.#settings = settings;
     this.#warn = warn;
+    this.#client = client;
   }
 
   ask(request: ModelRequest, { provider = 'the provider', support = UNKNOWN }: AskedModel): AskedOutput {
     const { mode } = this.#settings;
+    const format = this.#sameFormat(request, support);
+    this.isAsItCame = format !== undefined;
+    if (format !== undefined) {
+      this.#takes({ wrapped: false, nulls: undefined, restore: (written) => written }, true);
+      return { request: { ...request, output: undefined, responseFormat: format } };
+    }
     const problems: string[] = [];
     for (const one of mode === 'auto' ? ORDER : [mode]) {
       const problem = this.#problemOf(one, request, support);
@@ -60,6 +82,14 @@ export class Attempt implements OutputPlan {
         throw new SluiceError('invalid_request', `output(): mode '${mode}': ${provider}: ${problem.why}.`);
     }
     return this.#ask('prompt', request, support);
+  }
+
+  /** The format of the client, if the model takes it as it came. */
+  #sameFormat(request: ModelRequest, { dialect, native }: OutputSupport): ResponseFormat | undefined {
+    const { mode } = this.#settings;
+    const isNative = native === 'with-tools' || (native === 'alone' && (request.tools?.length ?? 0) === 0);
+    if (this.#client?.dialect !== dialect || dialect === 'other' || !isNative) return undefined;
+    return mode === 'auto' || mode === 'native' ? this.#client.sent : undefined;
   }
 
   /** Why a mode cannot be used for a request. `isTold`: it is about the schema, of which somebody should know. */
@@ -87,18 +117,23 @@ export class Attempt implements OutputPlan {
       case 'tool':
         return this.#tool(request, support);
       case 'prompt': {
-        const { schema } = this.#use('other', request);
+        const { schema } = this.#use('other', request, false);
         return { request: { ...request, messages: instructed(request.messages, promptOf(schema)) } };
       }
     }
   }
 
   #native(request: ModelRequest, { dialect, isKnown = true }: OutputSupport): ModelRequest {
-    const { schema } = this.#use(dialect, request);
-    const strict = STRICT.has(dialect) ? true : undefined;
+    const { schema } = this.#use(dialect, request, isKnown);
+    const { name = NAME, description, strict: asked } = this.#client?.sent ?? {};
+    const strict = STRICT.has(dialect) ? true : asked;
     return {
       ...request,
-      responseFormat: { type: 'json_schema', name: NAME, schema, ...(strict !== undefined && { strict }) },
+      responseFormat: {
+        ...{ type: 'json_schema', name, schema },
+        ...(description !== undefined && { description }),
+        ...(strict !== undefined && { strict }),
+      },
       ...(!isKnown && { messages: instructed(request.messages, promptOf(schema)) }),
     };
   }
@@ -106,9 +141,8 @@ export class Attempt implements OutputPlan {
   #tool(request: ModelRequest, support: OutputSupport): AskedOutput {
     const { tools = [], parameters } = request;
     const dialect = this.#dialectOfTool(request, support);
-    const { schema } = this.#use(dialect, request);
-    this.form.start = undefined;
-    let name = NAME;
+    const { schema } = this.#use(dialect, request, dialect !== 'other');
+    let name = TOOL_NAME.test(this.#client?.sent.name ?? '') ? (this.#client?.sent.name ?? NAME) : NAME;
     while (tools.some((tool) => tool.name === name)) name += '_';
     const description = 'Gives the final answer. Call it when you have everything that it needs.';
     const tool = { name, description, parameters: schema, ...(dialect !== 'other' && { strict: true }) };
@@ -136,8 +170,8 @@ export class Attempt implements OutputPlan {
     return isAbove === undefined ? dialect : 'other';
   }
 
-  /** Takes the schema of a dialect, and says what of it is lost. */
-  #use(dialect: OutputSupport['dialect'], { parameters }: ModelRequest): Conversion {
+  /** Takes the schema of a dialect, and says what of it is lost. `isKept`: the server keeps the answer to it. */
+  #use(dialect: OutputSupport['dialect'], { parameters }: ModelRequest, isKept: boolean): Conversion {
     const conversion = this.#output.for(dialect);
     const lost = losses(conversion.lost);
     if (lost.length > 0) {
@@ -151,11 +185,19 @@ export class Attempt implements OutputPlan {
       if (parameters.strict === true) throw new SluiceError('invalid_request', message);
       this.#warn(message);
     }
-    this.form.start = 0;
-    this.form.wrapped = conversion.wrapped;
-    this.form.nulls = conversion.nulls;
-    this.restore = conversion.restore;
+    this.#takes(conversion, isKept);
     return conversion;
+  }
+
+  #takes(
+    { wrapped, nulls, restore }: Pick<Conversion, 'wrapped' | 'nulls' | 'restore'>,
+    isKept: boolean,
+  ): void {
+    this.form.start = 0;
+    this.form.wrapped = wrapped;
+    this.form.nulls = nulls;
+    this.restore = restore;
+    this.isKept = isKept;
   }
 }
 

@@ -21,22 +21,28 @@ export function preparedOutput(schema: OutputSchema): PreparedOutput {
   const before = known.get(schema);
   if (before !== undefined) return before;
   const { jsonSchema, check } = prepared('options.output', schema, 'any');
-  const conversions = new Map<SchemaDialect, Conversion>();
   // A function of the caller checks what it likes.
   const isChecked = isLibrarySchema(schema) || schema.validate === undefined;
   const checks = (keyword: string): boolean => isChecked && !UNCHECKED.has(keyword);
-  const output: PreparedOutput = {
-    ...{ schema, jsonSchema, check },
-    for(dialect) {
-      let conversion = conversions.get(dialect);
-      if (conversion === undefined)
-        conversions.set(dialect, (conversion = convert(jsonSchema, dialect, checks)));
-      return conversion;
-    },
-  };
+  const output = { schema, jsonSchema, check, for: conversions(jsonSchema, checks) };
   known.set(schema, output);
   return output;
 }
 
+/** Converts a schema, once for each dialect. `checks` says whether a keyword is checked after the answer has come. */
+export function conversions(
+  jsonSchema: Readonly<Record<string, unknown>>,
+  checks: (keyword: string) => boolean,
+): PreparedOutput['for'] {
+  const known = new Map<SchemaDialect, Conversion>();
+  return (dialect) => {
+    let conversion = known.get(dialect);
+    if (conversion === undefined) known.set(dialect, (conversion = convert(jsonSchema, dialect, checks)));
+    return conversion;
+  };
+}
+
 /** Keywords that no validator checks. */
-const UNCHECKED: ReadonlySet<string> = new Set(['contentEncoding', 'contentMediaType', 'contentSchema']);
+export const UNCHECKED: ReadonlySet<string> = new Set([
+  ...['contentEncoding', 'contentMediaType', 'contentSchema'],
+]);

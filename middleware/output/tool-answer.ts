@@ -31,6 +31,7 @@ class ToolAnswer {
   /** The id of the call. */
   #id: string | undefined;
   #hasDeltas = false;
+  #hasBegun = false;
   /** The length of the text before the call. */
   #length = 0;
   /** Whether the call has ended. */
@@ -71,7 +72,9 @@ class ToolAnswer {
   };
 
   #text(content: string, call: number | undefined): StreamChunk {
-    this.#form.start ??= this.#length;
+    // Text before it was not the answer, even if it has JSON. Without a call, it may be.
+    if (!this.#hasBegun) this.#form.start = this.#length;
+    this.#hasBegun = true;
     return { type: 'content', content, ...(call !== undefined && { call }) };
   }
 }

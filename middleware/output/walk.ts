@@ -55,6 +55,23 @@ export function* childrenOf(schema: Schema): Generator<{ keyword: string; path: 
   }
 }
 
+/** A copy of a schema with others in place of the schemas directly in it. Of its keywords it has those for which `keeps` returns true. */
+export function withChildren(
+  schema: Schema,
+  keeps: (keyword: string) => boolean,
+  change: (child: Schema) => unknown,
+): Record<string, unknown> {
+  const one = (child: unknown): unknown => (isRecord(child) ? change(child) : child);
+  const changed = (keyword: string, value: unknown): unknown => {
+    if (ONE.includes(keyword)) return one(value);
+    if (LIST.includes(keyword)) return isList(value) ? value.map(one) : value;
+    if (!NAMED.includes(keyword) || !isRecord(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, one(child)]));
+  };
+  const kept = Object.entries(schema).filter(([keyword]) => keeps(keyword));
+  return Object.fromEntries(kept.map(([keyword, value]) => [keyword, changed(keyword, value)]));
+}
+
 /** The types that a schema names. */
 export function typesOf({ type }: Schema): readonly unknown[] {
   return isList(type) ? type : type === undefined ? [] : [type];

@@ -257,6 +257,7 @@ function formatOf(fields: Fields): ResponseFormat | undefined {
     type: 'json_schema',
     name: 'answer',
     schema: { ...objectAt(format['schema'], 'output_config.format.schema') },
+    dialect: 'anthropic',
   };
 }
 

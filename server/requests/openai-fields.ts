@@ -85,6 +85,7 @@ export function jsonSchemaAt(fields: Fields, path: string): ResponseFormat {
     type: 'json_schema',
     name: nameAt(fields['name'], `${path}.name`),
     schema: optionalAt(fields, 'schema', path, objectOf) ?? {},
+    dialect: 'openai',
     ...defined({
       description: optionalAt(fields, 'description', path, textAt),
       strict: optionalAt(fields, 'strict', path, flagAt),

@@ -27,6 +27,8 @@ export class OutputText {
   /** Attempts whose text was no output after all. */
   readonly #others = new WeakSet<OutputForm>();
   #text = new Pieces();
+  /** Where the JSON was looked for so far. */
+  #start = 0;
   /** How many characters of the text were looked at. */
   #length = 0;
   reader: JsonReader | undefined;
@@ -58,8 +60,9 @@ export class OutputText {
     if (content === '') return undefined;
     const form = this.#forms.of(call);
     if (form === undefined || this.#others.has(form)) return undefined;
-    const isAfterAnother = form !== this.#form && !this.#text.isEmpty;
+    const isAfterAnother = (form !== this.#form || form.start !== this.#start) && !this.#text.isEmpty;
     if (form !== this.#form) this.#begin(form);
+    else if (form.start !== this.#start) this.#readAgain(form);
     this.#text.add({ call, text: content });
     this.#feed(content, form);
     return isAfterAnother ? ANOTHER_ATTEMPT : undefined;
@@ -72,6 +75,7 @@ export class OutputText {
   }
 
   #restart(form: OutputForm): void {
+    this.#start = form.start;
     this.#length = 0;
     this.#closed = 0;
     this.#elements = [];
@@ -81,10 +85,15 @@ export class OutputText {
   #feed(content: string, { start }: OutputForm): void {
     const before = this.#length;
     this.#length += content.length;
-    if (start === undefined || this.#length <= start) return;
+    if (this.#length <= start) return;
     this.reader?.add(before >= start ? content : content.slice(start - before));
     if (this.#watch === undefined) return;
     for (const value of this.reader?.takeElements() ?? []) this.#elements.push({ at: this.#closed++, value });
+  }
+
+  #readAgain(form: OutputForm): void {
+    this.#restart(form);
+    for (const { text } of this.#text) this.#feed(text, form);
   }
 
   /** Drops what a reset voids, and reads the rest again. */
@@ -92,8 +101,7 @@ export class OutputText {
     const form = this.#form;
     if (form === undefined || ![...this.#text].some(({ call }) => isVoided(reset, call))) return undefined;
     this.#text.drop(reset);
-    this.#restart(form);
-    for (const { text } of this.#text) this.#feed(text, form);
+    this.#readAgain(form);
     return reset;
   }
 
@@ -101,7 +109,7 @@ export class OutputText {
   #isOfCall(call: number): ResetChunk | undefined {
     const form = this.#forms.of(call);
     if (form === undefined || this.#others.has(form)) return undefined;
-    this.#others.add(form);
+    if (!this.#forms.isPlain) this.#others.add(form);
     if (form !== this.#form || this.#text.isEmpty) return undefined;
     this.#begin(form);
     return ANOTHER_ATTEMPT;

@@ -135,6 +135,41 @@ describe('the modes', () => {
     expect((await stream.result).output).toEqual({ a: 1 });
   });
 
+  test.each([
+    ['nothing else', ['{"a":', '[1,', '2]}']],
+    ['prose', ['I have it. {"a":', '[1,', '2]} Good?']],
+  ])('an answer in text in place of the call of the tool comes in parts, with %s', async (_with, text) => {
+    const model = scripted([{ text, batchSize: 1 }], { output: alone });
+    const pipeline = new Pipeline([output(), provider(model)], { streamBufferSize: 0 });
+    const stream = pipeline.executeStream('user', 'Hi', { output: z.object({ a: z.array(z.number()) }) });
+    const partials: unknown[] = [];
+    for await (const partial of stream.partialOutput()) partials.push(partial);
+    expect(partials).toEqual([{}, { a: [1] }, { a: [1, 2] }]);
+    expect((await stream.result).output).toEqual({ a: [1, 2] });
+    expect(model.requests[0]?.tools).toHaveLength(1);
+  });
+
+  test('text that was not the answer after all gives way to the call of the tool', async () => {
+    const said = ['Let me ', '{"a":[7', ',8]}.'];
+    const calls = [{ name: 'answer', arguments: '{"a":[1,2]}' }];
+    const stage = () => {
+      const model = scripted([{ text: said, toolCalls: calls, batchSize: 1 }], { output: alone });
+      return new Pipeline([output(), provider(model)], { streamBufferSize: 0 });
+    };
+    const schema = z.object({ a: z.array(z.number()) });
+    const stream = stage().executeStream('user', 'Hi', { output: schema });
+    const partials: unknown[] = [];
+    for await (const partial of stream.partialOutput()) partials.push(partial);
+    expect(partials).toEqual([{ a: [] }, { a: [7, 8] }, { a: [1] }, { a: [1, 2] }]);
+    expect((await stream.result).output).toEqual({ a: [1, 2] });
+    const voided: unknown[] = [];
+    const view = stage().executeStream('user', 'Hi', { output: schema });
+    const elements: number[] = [];
+    for await (const one of view.elements('a', { onReset: (reset) => void voided.push(reset) }))
+      elements.push(one);
+    expect([elements, voided]).toEqual([[7, 8, 1, 2], [{ kept: [], reason: 'output' }]]);
+  });
+
   test('an unknown model has the schema in its prompt, and its answer is found in prose', async () => {
     const text =
       'Here it is:\n```json\n{\n  // the cities\n  "cities": [\'Paris\', "Rome",],\n}\n```\nEnjoy!';

@@ -146,7 +146,10 @@ describe('a request to Chat Completions', () => {
           { name: 'weather', parameters: { type: 'object' }, strict: true },
           { name: 'time', parameters: { type: 'object', properties: {} } },
         ],
-        responseFormat: { type: 'json_schema', name: 'a', schema: { type: 'object' }, strict: true },
+        responseFormat: {
+          ...{ type: 'json_schema', name: 'a', schema: { type: 'object' } },
+          ...{ strict: true, dialect: 'openai' },
+        },
         metadata: { trace: 't' },
       },
       encoder: { model: 'gpt-x', clientTools: new Set(['weather', 'time']), includeUsage: true },

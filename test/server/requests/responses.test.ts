@@ -163,7 +163,9 @@ describe('a request to Responses', () => {
         },
       },
     });
-    expect(parsed.options.responseFormat).toEqual({ type: 'json_schema', name: 'a', schema: {} });
+    expect(parsed.options.responseFormat).toEqual({
+      ...{ type: 'json_schema', name: 'a', schema: {}, dialect: 'openai' },
+    });
     expect(parsed.options.metadata).toEqual({ a: 'b' });
     expect(parsed.stream).toBe(true);
     const { echo, ...encoder } = parsed.encoder;
