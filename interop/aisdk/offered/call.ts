@@ -132,6 +132,8 @@ function format(given: OfferedCallOptions['responseFormat']): ResponseFormat | u
     type: 'json_schema',
     name: name ?? 'response',
     schema,
+    // Not strict: the SDK checks the answer itself, and can correct it.
+    dialect: 'openai',
     ...(description !== undefined && { description }),
   };
 }

@@ -16,6 +16,7 @@ import { constant } from 'sluice/kit';
 import { toAISDK } from 'sluice/interop/aisdk';
 import type { OfferedModel } from 'sluice/interop/aisdk';
 import { provider, retry } from 'sluice/middleware';
+import { output } from 'sluice/middleware/output';
 import { tool, tools } from 'sluice/middleware/tools';
 import { anthropic } from 'sluice/providers/anthropic';
 import { openai } from 'sluice/providers/openai';
@@ -120,13 +121,13 @@ describe('toAISDK()', () => {
     const schema = z.object({ city: z.string() });
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- many programs still use it
     expect((await generateObject({ model, schema, prompt: 'A city' })).object).toEqual({ city: 'Oslo' });
-    const { output, partialOutputStream } = streamText({
+    const { output: object, partialOutputStream } = streamText({
       model,
       output: Output.object({ schema }),
       prompt: 'A city',
     });
     expect((await allOf(partialOutputStream)).at(-1)).toEqual({ city: 'Oslo' });
-    expect(await output).toEqual({ city: 'Oslo' });
+    expect(await object).toEqual({ city: 'Oslo' });
     for (const { body } of server.requests) {
       expect(body).toMatchObject({
         response_format: {
@@ -135,6 +136,18 @@ describe('toAISDK()', () => {
         },
       });
     }
+  });
+
+  test('makes objects with any model, if output() converts the schema for it', async () => {
+    const model = scripted(['Here: {"city":"Oslo"}', '{"city":7}'], {
+      output: { dialect: 'anthropic', native: 'none', tools: 'none' },
+    });
+    const offered = toAISDK(new Pipeline([output(), provider(model)]));
+    const asked = { model: offered, output: Output.object({ schema: z.object({ city: z.string() }) }) };
+    expect((await generateText({ ...asked, prompt: 'A city' })).output).toEqual({ city: 'Oslo' });
+    expect(model.requests[0]?.messages[0]).toMatchObject({ role: 'system' });
+    const wrong = generateText({ ...asked, prompt: 'A city' });
+    await expect(wrong.then((result) => result.output)).rejects.toMatchObject({ text: '{"city":7}' });
   });
 
   test('gives the caller its own tools to run, and goes on with their results', async () => {
