@@ -2,10 +2,10 @@ import { SluiceError } from '../../src/index.ts';
 import type { ExecutionOptions } from '../../src/index.ts';
 
 /**
- * Options of one turn. There is no `signal`: a connection that ends does not end the turn. Use `stop()`. There is no `output`: a schema is code, which no log keeps for the process that
- * takes the turn over, and readers get chunks and no result. Use `responseFormat`.
+ * Options of one turn. There is no `signal`: a connection that ends does not end the turn. Use `stop()`. Of `output` the log keeps the JSON Schema: the answer is checked against that by whatever
+ * process runs the turn, and its text is the JSON itself. Whoever reads it has the schema's own code run, for defaults, transforms and the like.
  */
-export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | 'steps' | 'output'> {
+export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | 'steps'> {
   /** Whose stream it is, if it is not a turn of a session: such a turn is its session's. Default: `''`. */
   owner?: string;
   /** Which pipeline answers. Needed if there are several. */
@@ -25,13 +25,13 @@ export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | '
 /** The names of all options. */
 const NAMES: Readonly<Record<keyof ResumableRunOptions, true>> = {
   ...{ timeoutMs: true, deadline: true, model: true, parameters: true, tools: true, responseFormat: true },
+  output: true,
   ...{ system: true, metadata: true, values: true, turnId: true, onBusy: true, onTurn: true },
   ...{ owner: true, name: true, shownModel: true, edit: true, kept: true, again: true, fingerprint: true },
 };
 
 /** Options of an execution that a turn in a log does not have. */
 const REFUSED: Readonly<Record<string, string>> = {
-  output: 'output cannot be kept in a log, and no reader gets one: give responseFormat, and check the text',
   signal: 'a turn does not end with its caller: take signal out, and call stop()',
 };
 

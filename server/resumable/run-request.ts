@@ -10,6 +10,7 @@ import type {
 } from '../../src/index.ts';
 import { decidedIn, isDecisions } from '../../src/kit/index.ts';
 import type { PipelineStream } from '../stream/live.ts';
+import { outputFormat } from './output-format.ts';
 
 /** The options of an execution that are plain data. */
 export type PlainOptions = Pick<
@@ -55,7 +56,8 @@ export function requestOf(
   edit: string | undefined,
   options: ExecutionOptions,
 ): RunRequest {
-  const { timeoutMs, deadline, model, parameters, tools, responseFormat, system, metadata, onBusy } = options;
+  const { timeoutMs, deadline, model, parameters, tools, system, metadata, onBusy, output } = options;
+  const responseFormat = output === undefined ? options.responseFormat : outputFormat(output);
   const plain: PlainOptions = {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(deadline !== undefined && { deadline: deadline instanceof Date ? deadline.getTime() : deadline }),

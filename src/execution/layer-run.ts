@@ -335,7 +335,10 @@ export class LayerRun extends Segment<StreamChunk, Reply> {
 
   /** Has the request ask for the output, if one is wanted. Returns how the answer is read, if not as it comes. */
   #askForOutput(terminal: TerminalOptions): AskedOutput['read'] {
-    const { output } = this.request;
+    const { output, responseFormat } = this.request;
+    // A format for no API: nobody has converted it.
+    if (responseFormat?.type === 'json_schema' && responseFormat.dialect === 'other' && output === undefined)
+      throw noOutputLayerError();
     if (output === undefined) return undefined;
     const plan = outputPlanOf(output);
     if (plan === undefined) throw noOutputLayerError();

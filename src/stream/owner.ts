@@ -1,3 +1,4 @@
+import { plainForms } from '../output/forms.ts';
 import type { OutputForms } from '../output/forms.ts';
 
 /** What a stream needs of the execution that it belongs to. */
@@ -13,9 +14,14 @@ export interface StreamOwner {
   warn(message: string): void;
 }
 
+const PLAIN = plainForms();
+
 /** The owner of a stream outside any execution. */
 export function noOwner(): StreamOwner {
-  return { closeTimeoutMs: 1_000, interrupted: false, deliveredBatch: [], warn: () => undefined };
+  return {
+    ...{ closeTimeoutMs: 1_000, interrupted: false, deliveredBatch: [], output: PLAIN },
+    warn: () => undefined,
+  };
 }
 
 /** A value or a promise of it. Code that meets a value goes on at once, without a promise in between. */

@@ -270,10 +270,13 @@ export class Stream<C, R> implements AsyncIterableIterator<C, R>, AsyncDisposabl
    * the result has the checked one. What was given never changes; each value has all that came before.
    *
    * After a `reset` the next value has only what still stands, and so has one after a reply that calls a tool in the end: it was not the answer.
+   *
+   * A stream that no execution of this process gives, such as one of `Stream.from()`, is read as the JSON itself.
    */
   partialOutput<Written>(
     this: Stream<ExecutionChunk, R & OutputTypes<Written, unknown>>,
   ): Stream<DeepPartial<Written>, R>;
+  partialOutput(this: Stream<ExecutionChunk, R>): Stream<unknown, R>;
   partialOutput(this: Stream<ExecutionChunk, R>): Stream<unknown, R> {
     const segment = Stream.segmentOf(this);
     const source = new PartialOutputSource(sourceOver(segment), formsOf('partialOutput', segment));

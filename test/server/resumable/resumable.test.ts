@@ -35,11 +35,6 @@ describe('a turn that runs apart from its connection', () => {
 
   test.each([
     [
-      'output',
-      { jsonSchema: { type: 'object' } },
-      /^resumable\(\): output cannot be kept in a log, and no reader gets one: give responseFormat/,
-    ],
-    [
       'signal',
       new AbortController().signal,
       /^resumable\(\): a turn does not end with its caller: take signal out, and call stop\(\)/,
