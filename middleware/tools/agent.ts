@@ -5,11 +5,14 @@ import type {
   ExecutionResult,
   FinishReason,
   Message,
+  OutputOf,
+  OutputSchema,
   PendingCall,
   Pipeline,
   TurnSteps,
 } from '../../src/index.ts';
 import { kindOf, option, parseOptions } from '../../src/kit/index.ts';
+import { prepared } from './schema.ts';
 import type { InputOf, InputSchema } from './schema.ts';
 import { tool } from './tool.ts';
 import type { NeedsApproval } from './approval.ts';
@@ -36,7 +39,9 @@ export interface AgentOptions<R = string, In = PromptInput> {
   description: string;
   /** Of the agent, as with `tool()`: an approval holds for one version. */
   version?: string | undefined;
-  /** What the call gets as its result. Default: the text of the last message. Called for a completed execution only. */
+  /** The schema of the answer, as in the option `output` of an execution. The pipeline needs `output()`. The call gets the checked output as its result. */
+  output?: OutputSchema | undefined;
+  /** What the call gets as its result. Default: the output if there is a schema of it, else the text of the last message. Called for a completed execution only. */
   result?: ((result: ExecutionResult) => R | Promise<R>) | undefined;
   /** Whether somebody has to approve a call before the agent is asked, as with `tool()`. Default false. */
   needsApproval?: NeedsApproval<In> | undefined;
@@ -56,6 +61,12 @@ export interface AgentToolOptions<S extends InputSchema, R = string> extends Age
   messages: (input: InputOf<S>) => AgentMessages;
 }
 
+/** Options with the schema of the answer, which is what the call gets. */
+type TypedAgent<Options extends object, O extends OutputSchema> = Omit<Options, 'output' | 'result'> & {
+  output: O;
+  result?: undefined;
+};
+
 /** How many agents may run inside each other. */
 const MAX_DEPTH = 3;
 
@@ -73,7 +84,7 @@ const schema = z
     result: option.functionOf<(result: ExecutionResult) => unknown>().optional(),
     needsApproval: z.custom<NeedsApproval>().optional(),
     parallel: z.boolean().optional(),
-    output: z.undefined('an agent answers in text: take it out, and read that text in result').optional(),
+    output: z.custom<OutputSchema>().optional(),
     timeoutMs: option.milliseconds().optional(),
     progress: z
       .union([z.boolean(), option.functionOf<AgentProgress>()], 'give true or a function')
@@ -90,6 +101,8 @@ const schema = z
  * sent again goes on inside the agent, and none of the agent's finished tools runs twice. Calls of the agent that wait for a decision make the outer execution
  * wait, which takes a session.
  *
+ * With `output`, a schema, the call gets the checked output as its result in place of text.
+ *
  * An agent that fails or is interrupted is an error result for the model. Agents may run three deep inside each other. `pipeline` may be a function, for a pipeline
  * that is a tool of itself.
  *
@@ -100,6 +113,14 @@ const schema = z
  * const researcher = agentTool(research, { name: 'researcher', description: 'Looks things up on the web' });
  * new Pipeline([cost(), tools([researcher]), provider(openai())]);
  */
+export function agentTool<S extends InputSchema, O extends OutputSchema>(
+  pipeline: Pipeline | (() => Pipeline),
+  options: TypedAgent<AgentToolOptions<S>, O>,
+): Tool<InputOf<S>, OutputOf<O>>;
+export function agentTool<O extends OutputSchema>(
+  pipeline: Pipeline | (() => Pipeline),
+  options: TypedAgent<AgentOptions, O>,
+): Tool<PromptInput, OutputOf<O>>;
 export function agentTool<S extends InputSchema, R = string>(
   pipeline: Pipeline | (() => Pipeline),
   options: AgentToolOptions<S, R>,
@@ -111,6 +132,7 @@ export function agentTool<R = string>(
 export function agentTool(pipeline: unknown, options: unknown): Tool {
   const {
     messages,
+    output,
     result,
     timeoutMs,
     progress,
@@ -118,11 +140,14 @@ export function agentTool(pipeline: unknown, options: unknown): Tool {
     ...rest
   } = parseOptions('agentTool()', schema, options);
   const { name } = rest;
+  // Told now, and not when the model calls it.
+  if (output !== undefined) prepared(`The agent ${name}: output`, output, 'any');
   const agent: Agent = {
     name,
     pipeline: pipelineOf(name, pipeline),
     messages: messages ?? promptOf,
-    result: result ?? textOfAnswer,
+    output,
+    result: result ?? (output === undefined ? textOfAnswer : (completed) => completed.output),
     timeoutMs,
     progress: progress === true ? whole : progress === false ? undefined : progress,
   };
@@ -140,6 +165,7 @@ interface Agent {
   readonly name: string;
   readonly pipeline: () => Pipeline;
   readonly messages: (input: unknown) => AgentMessages;
+  readonly output: OutputSchema | undefined;
   readonly result: (result: ExecutionResult) => unknown;
   readonly timeoutMs: number | undefined;
   readonly progress: AgentProgress | undefined;
@@ -172,7 +198,7 @@ function depthOf({ path = '' }: TurnSteps): number {
 }
 
 async function executed(
-  { pipeline, messages, timeoutMs, progress }: Agent,
+  { pipeline, messages, output, timeoutMs, progress }: Agent,
   input: unknown,
   { signal, progress: say }: ToolRun,
   steps: TurnSteps,
@@ -181,7 +207,7 @@ async function executed(
   const stream = pipeline().executeStream(
     typeof asked === 'string' ? { role: 'user', content: asked } : asked,
     {
-      ...{ signal, steps },
+      ...{ signal, steps, output },
       ...(timeoutMs !== undefined && { timeoutMs }),
     },
   );

@@ -1,6 +1,7 @@
 import { Pipeline, SluiceError, contextKey } from 'sluice';
 import type { ExecutionOptions, Middleware, Span } from 'sluice';
 import { provider } from 'sluice/middleware';
+import { output } from 'sluice/middleware/output';
 import { agentTool, tool, tools } from 'sluice/middleware/tools';
 import type { AgentOptions, Tool, ToolsOptions } from 'sluice/middleware/tools';
 import { scripted } from 'sluice/testing';
@@ -58,6 +59,39 @@ describe('agentTool()', () => {
     expect(told(played)).toBe('ok 0_0 {"said":"Four.","tokens":20}');
   });
 
+  test('gives the checked output of its schema', async () => {
+    const city = z.object({ name: z.string(), founded: z.iso.date().transform((day) => day.slice(0, 4)) });
+    const text = '{"name":"Rome","founded":"0753-04-21"}';
+    const model = scripted(['{"name":7}', text, text, '{"name":7}', '{"name":7}'], {
+      output: { dialect: 'openai', native: 'with-tools', tools: 'forced' },
+    });
+    const pipeline = new Pipeline([output({ repair: 1 }), provider(model)]);
+    const made = agentTool(pipeline, { name: 'agent', description: 'Knows', output: city });
+    expectTypeOf(made).toEqualTypeOf<Tool<{ prompt: string }, { name: string; founded: string }>>();
+    expect(told(await playAgent(made))).toBe('ok 0_0 {"name":"Rome","founded":"0753"}');
+    expect(model.requests[0]?.responseFormat).toMatchObject({ type: 'json_schema', strict: true });
+    const named = agentTool(pipeline, {
+      ...{ name: 'agent', description: 'Knows', output: city },
+      result: (result) => city.shape.name.parse(JSON.parse(result.response.content).name),
+    });
+    expectTypeOf(named).toEqualTypeOf<Tool<{ prompt: string }, string>>();
+    expect(told(await playAgent(named))).toBe('ok 0_0 Rome');
+    const failed = told(await playAgent(made));
+    expect(failed).toMatch(/^error 0_0 .*does not match the schema: name: /);
+    expect(failed).toContain('expected string');
+  });
+
+  test('takes an output only if its pipeline sees to it', async () => {
+    const pipeline = new Pipeline([provider(scripted(['{}']))]);
+    const made = agentTool(pipeline, { name: 'agent', description: 'Knows', output: z.object({}) });
+    expect(await playAgent(made)).toMatchObject({
+      error: {
+        code: 'invalid_options',
+        message: expect.stringContaining('put output() of sluice/middleware/output above provider()'),
+      },
+    });
+  });
+
   test('infers the types of the usual input and result', () => {
     expectTypeOf(agent(['.']).made).toEqualTypeOf<Tool>();
     const pipeline = new Pipeline([provider(scripted([]))]);
@@ -70,10 +104,16 @@ describe('agentTool()', () => {
     ['a bad name', undefined, { name: 'a b', description: 'A' }, /the name of a tool/],
     ['an unknown option', undefined, { name: 'a', description: 'A', execute: 1 }, /execute is not an option/],
     [
-      'a schema of the output',
+      'a schema of the output that cannot be sent',
       undefined,
-      { name: 'a', description: 'A', output: z.object({}) },
-      /output is an object: an agent answers in text: take it out, and read that text in result/,
+      { name: 'a', description: 'A', output: z.object({ at: z.date() }) },
+      /^The agent a: output: properties.at cannot be sent: Date/,
+    ],
+    [
+      'no schema of the output',
+      undefined,
+      { name: 'a', description: 'A', output: 1 },
+      /give a schema of zod/,
     ],
     [
       'a schema without messages',
