@@ -1,7 +1,9 @@
 // A gateway: the official client of OpenAI, with a changed base URL, against a pipeline with a retry and a tool of its own. The client brings another tool, which it runs itself.
 import OpenAI from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
 import { Pipeline } from 'sluice';
 import { provider, retry } from 'sluice/middleware';
+import { output } from 'sluice/middleware/output';
 import { tool, tools } from 'sluice/middleware/tools';
 import { createServer } from 'sluice/server';
 import { scripted } from 'sluice/testing';
@@ -19,8 +21,9 @@ const model = scripted([
   { text: ['It is ', '21 degrees ', 'in Rome.'] },
   { toolCalls: [{ name: 'note', arguments: { text: 'Pack light.' } }] },
   'I have noted it.',
+  'Here: {"city":"Rome","degrees":21}',
 ]);
-const pipeline = new Pipeline([tools([weather]), retry(), provider(model)]);
+const pipeline = new Pipeline([tools([weather]), output({ repair: 1 }), retry(), provider(model)]);
 const server = createServer({ assistant: pipeline }, { auth: { tokens: { 'secret-of-ada': 'ada' } } });
 await using listening = await server.listen({ port: 0 });
 
@@ -59,6 +62,15 @@ const runner = client.chat.completions.runTools({
   ],
 });
 console.log(await runner.finalContent());
+
+// A typed answer, whatever provider is behind the server: the schema is converted for it, and the answer is checked.
+const city = z.object({ city: z.string(), degrees: z.number() });
+const typed = await client.chat.completions.parse({
+  model: 'assistant',
+  messages: [{ role: 'user', content: 'How warm is it in Rome?' }],
+  response_format: zodResponseFormat(city, 'city'),
+});
+console.log('parsed:', typed.choices[0]?.message.parsed?.degrees);
 
 // What the server does not support it refuses by name.
 const refused = await client.chat.completions

@@ -1,6 +1,7 @@
 import { Pipeline } from '../../src/index.ts';
 import type { LoggerLike, Middleware, Provider, StateStore } from '../../src/index.ts';
 import { logging } from '../../middleware/logging.ts';
+import { output } from '../../middleware/output.ts';
 import { provider as providerLayer } from '../../middleware/provider.ts';
 import { retry } from '../../middleware/retry.ts';
 import { timeout } from '../../middleware/timeout.ts';
@@ -24,6 +25,7 @@ export async function servePipeline({ provider, store, logger }: ServePipelineOp
     ...(logger === undefined ? [] : [logging()]),
     ...(await costIfInstalled()),
     tools([calculator()]),
+    output({ repair: 1 }),
     retry(),
     timeout({ idleMs: IDLE_MS }),
     providerLayer(provider),

@@ -30,7 +30,7 @@ const prints: Record<string, RegExp> = {
     /killed, after: book_room set_reminder \nYour room is booked[\s\S]*book_room ran: 1\nset_reminder ran: 2\nthe model was asked here: 1\ntokens of the whole turn: 60 \(an estimate\)/,
   'first-pipeline.ts': /-- stop, \d+ tokens/,
   'gateway.ts':
-    /model: assistant\nIt is 21 degrees in Rome\.\nstop, 40 tokens in 2 model calls\nnoted: Pack light\.\nI have noted it\.\n400 n/,
+    /model: assistant\nIt is 21 degrees in Rome\.\nstop, 40 tokens in 2 model calls\nnoted: Pack light\.\nI have noted it\.\nparsed: 21\n400 n/,
   // The results come in any order.
   'http-tool.ts':
     /^(?=[\s\S]*Tom%C3%A9\/weather\?units=metric","token":"\*\*\*","degrees":21)(?=[\s\S]*HTTP 404 Not Found: \{"error":"no such city"\})(?=[\s\S]*as a part of a path)(?=[\s\S]*the host 169\.254\.169\.254 is not allowed)/,
