@@ -7,6 +7,7 @@ import { root } from '../../scripts/entry-points.ts';
 import { childEnvironment } from '../support/child-environment.ts';
 import { endsWithUs } from '../support/ends-with-us.ts';
 import { freePort } from '../support/free-port.ts';
+import { nginxConfig } from '../support/nginx.ts';
 
 /** The balancers that `deploy/` has samples for. */
 export const BALANCERS = ['nginx', 'caddy'] as const;
@@ -77,22 +78,7 @@ function forNginx(sample: string, port: number, ports: readonly number[], folder
     'listen 80;',
     `listen 127.0.0.1:${port};`,
   );
-  // A single process, so that killing it leaves no other behind.
-  return `
-daemon off;
-master_process off;
-pid ${folder}/nginx.pid;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-${inside}
-}
-`;
+  return nginxConfig(folder, 256, inside);
 }
 
 function forCaddy(sample: string, port: number, ports: readonly number[]): string {

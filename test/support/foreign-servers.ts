@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Certificate } from './certificate.ts';
 import { endsWithUs } from './ends-with-us.ts';
 import { freePort } from './free-port.ts';
+import { nginxConfig } from './nginx.ts';
 
 /** Servers of others that speak HTTP/2 and pass requests on over HTTP/1.1. */
 export const FOREIGN_SERVERS = ['nghttpx', 'nginx'] as const;
@@ -43,7 +44,7 @@ export async function inFrontOf(backend: number, name: ForeignServer, tls: Certi
   await writeFile(cert, tls.cert);
   const port = await freePort();
   const made = { folder, port, backend, key, cert };
-  await writeFile(config, name === 'nginx' ? nginxConfig(made) : nghttpxConfig(made));
+  await writeFile(config, name === 'nginx' ? http2Config(made) : nghttpxConfig(made));
   const given =
     name === 'nginx' ? ['-p', folder, '-c', config, '-e', 'stderr'] : [`--conf=${config}`, key, cert];
   const child = endsWithUs(spawn(name, given, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] }));
@@ -74,21 +75,8 @@ interface Made {
   readonly cert: string;
 }
 
-function nginxConfig({ folder, port, backend, key, cert }: Made): string {
-  // A single process, so that killing it leaves no other behind.
-  return `
-daemon off;
-master_process off;
-pid ${folder}/nginx.pid;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  keepalive_requests ${REQUESTS_PER_CONNECTION};
+function http2Config({ folder, port, backend, key, cert }: Made): string {
+  const inside = `  keepalive_requests ${REQUESTS_PER_CONNECTION};
   server {
     listen 127.0.0.1:${port} ssl http2;
     ssl_certificate ${cert};
@@ -99,9 +87,8 @@ http {
       proxy_buffering off;
       proxy_set_header X-Protocol $server_protocol;
     }
-  }
-}
-`;
+  }`;
+  return nginxConfig(folder, 1_024, inside);
 }
 
 function nghttpxConfig({ port, backend }: Made): string {
