@@ -43,7 +43,7 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     expect(await page.locator('#scroll').evaluate((frame) => frame.scrollTop)).toBe(top);
     await latest.click();
     await latest.waitFor({ state: 'hidden' });
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('prompt');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('scroll');
     pace.open();
     await page.getByText('last', { exact: true }).waitFor();
     await expect.poll(fromEnd, LONG).toBeLessThan(2);

@@ -58,7 +58,7 @@ class Page {
     copy: byId('log-copy', HTMLButtonElement),
   });
   readonly #turns = new Turns(() => this.#draw());
-  readonly #scrolling = new Scrolling(() => this.#composer.field.focus());
+  readonly #scrolling = new Scrolling();
   readonly #draw = perFrame(() => this.#show());
   #chat: Chat | undefined;
   #unsubscribe: (() => void) | undefined;

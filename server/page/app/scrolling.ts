@@ -10,8 +10,7 @@ export class Scrolling {
   #isFollowed = true;
   #top = 0;
 
-  /** `left`: is called when the button was pressed, which is gone then. */
-  constructor(left: () => void) {
+  constructor() {
     this.#frame.addEventListener('scroll', () => {
       const { scrollTop, scrollHeight, clientHeight } = this.#frame;
       const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
@@ -23,7 +22,8 @@ export class Scrolling {
     // The prompt grows, or a keyboard covers half of the screen.
     new ResizeObserver(() => this.show()).observe(this.#frame);
     this.#latest.addEventListener('click', () => {
-      left();
+      // The button is gone then. The prompt would bring up the keyboard of a phone.
+      this.#frame.focus();
       this.follow();
     });
   }
