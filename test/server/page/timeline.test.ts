@@ -4,17 +4,18 @@ import type { ExecutionChunk, ExecutionResult } from '../../../server/page/app/t
 
 type Span = ExecutionResult['trace'][number];
 
-const content = (call: number): ExecutionChunk => ({ type: 'content', content: 'Hi', call });
+/** A chunk with what the timeline looks at. */
+const made = (chunk: object): ExecutionChunk => chunk as ExecutionChunk;
+const content = (call: number): ExecutionChunk => made({ type: 'content', content: 'Hi', call });
 const span = (id: string, from: number, to: number, more: Partial<Span> = {}): Span => ({
   ...{ id, kind: 'call', name: 'demo', startMs: 5_000 + from, durationMs: to - from, outcome: 'completed' },
   ...{ attributes: { call: Number(id) }, ...more },
 });
-const endOf = (trace: Span[]): ExecutionChunk =>
-  ({ type: 'done', result: { trace } }) as unknown as ExecutionChunk;
+const endOf = (trace: Span[]): ExecutionChunk => made({ type: 'done', result: { trace } });
 
 test('shows attempts that failed in the trace, the pauses behind them, and what the last one waited for', () => {
   const timeline = new Timeline(1_000);
-  timeline.add({ type: 'thinking', content: 'Hm', call: 3 }, 1_800);
+  timeline.add(made({ type: 'thinking', content: 'Hm', call: 3 }), 1_800);
   timeline.add(content(3), 1_900);
   const failed = { outcome: 'failed', errorCode: 'overloaded' } as const;
   const root = span('0', 0, 1_000, { kind: 'execution' });
@@ -33,11 +34,14 @@ test('shows attempts that failed in the trace, the pauses behind them, and what 
 
 test('follows from the chunks when there is no trace', () => {
   const timeline = new Timeline(0);
-  timeline.add({ type: 'thinking', content: 'Hm', call: 1 }, 10);
-  timeline.add({ type: 'tool_call', id: 'a', name: 'look', arguments: {}, call: 1 }, 20);
-  timeline.add({ type: 'tool_result', id: 'a', name: 'look', content: 'x', isError: true, call: 1 }, 35);
+  timeline.add(made({ type: 'thinking', content: 'Hm', call: 1 }), 10);
+  timeline.add(made({ type: 'tool_call', id: 'a', name: 'look', arguments: {}, call: 1 }), 20);
+  timeline.add(
+    made({ type: 'tool_result', id: 'a', name: 'look', content: 'x', isError: true, call: 1 }),
+    35,
+  );
   timeline.add(content(2), 50);
-  timeline.add({ type: 'reset', reason: 'truncated', calls: [2], epoch: 1 }, 60);
+  timeline.add(made({ type: 'reset', reason: 'truncated', calls: [2], epoch: 1 }), 60);
   timeline.end(70);
   expect(
     timeline.bars.map(({ label, start, first, spoke, end, isFailed }) => [
