@@ -84,6 +84,8 @@ function appOf(service: Service): ServerApp {
     answered.set('x-content-type-options', 'nosniff');
     for (const [name, value] of Object.entries(headers)) answered.set(name, value);
   });
+  // Before the check of the host: balancers know a server by its address, and the answers have nothing that another page could use.
+  healthRoutes(app, service);
   // As few layers as there can be: hono keeps several promises and closures for each of them.
   app.use((c, next) => {
     checkTarget(c, service);
@@ -108,7 +110,6 @@ function appOf(service: Service): ServerApp {
         : new RequestError('not_found', 'There is no such address.', { status: 404 }),
     ),
   );
-  healthRoutes(app, service);
   const { basePath } = service.settings;
   for (const path of ['/ws', `${basePath}/*`, '/api/chat/*'])
     app.use(path, authenticated(service, { checksOrigin: true }));

@@ -90,12 +90,9 @@ function decodedToken(encoded: string): string {
   }
 }
 
-/** What balancers ask. They know a server by its address, and the answers have nothing that another page could use. */
-const PROBES: ReadonlySet<string> = new Set(['/health', '/ready']);
-
-/** Refuses a token in the query, and a host that is not the server's. It comes before anything else. */
+/** Refuses a token in the query, and a host that is not the server's. It comes before anything but probes. */
 export function checkTarget(c: ServerContext, { origins }: Service): void {
-  if (!PROBES.has(c.req.path)) origins.checkHost(c.req.raw);
+  origins.checkHost(c.req.raw);
   if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
     throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
 }

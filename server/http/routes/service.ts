@@ -1,13 +1,18 @@
+import { shareWithOrigins } from '../guards.ts';
 import type { ServerApp, Service } from '../service.ts';
 import { TICKET_TTL_MS, newTicket } from '../../callers/tickets.ts';
 
 /** `GET /health` and `GET /ready`, for whoever looks after the server. They need no token. */
 export function healthRoutes(app: ServerApp, service: Service): void {
   const { name } = service.settings;
-  app.get('/health', (c) => c.json({ status: 'ok', agent: name, time: new Date().toISOString() }));
-  app.get('/ready', (c) =>
-    service.isDraining ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ready' }),
-  );
+  app.get('/health', (c) => {
+    shareWithOrigins(c, service);
+    return c.json({ status: 'ok', agent: name, time: new Date().toISOString() });
+  });
+  app.get('/ready', (c) => {
+    shareWithOrigins(c, service);
+    return service.isDraining ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ready' });
+  });
 }
 
 /** `GET /metrics`, `GET {base}/agent/metadata` and `POST {base}/tickets`. */

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
 import { ADA, codeOf, stage } from './stage.ts';
 
@@ -61,6 +62,17 @@ describe('a probe', () => {
     expect(await ask('/health')).toBe(200);
     expect(await ask('/ready')).toBe(200);
     for (const path of ['/', '/metrics', '/v1/models', '/health/x']) expect(await ask(path)).toBe(421);
+    const outer = new Hono().route('/ai', server.app);
+    expect((await outer.fetch(new Request('http://10.0.0.7/ai/health'))).status).toBe(200);
+    expect((await outer.fetch(new Request('http://10.0.0.7/ai/v1/models'))).status).toBe(421);
+  });
+
+  test('can be read by a page of an origin that may call', async () => {
+    const { ask } = stage('Hi', { origins: ['https://status.example'] });
+    const shared = async (origin: string): Promise<string | null> =>
+      (await ask('/health', { headers: { origin } })).headers.get('access-control-allow-origin');
+    expect(await shared('https://status.example')).toBe('https://status.example');
+    expect(await shared('https://evil.example')).toBeNull();
   });
 });
 
