@@ -1,6 +1,6 @@
 import { decide, textOf } from '../../src/index.ts';
-import type { Decision, Input, Message } from '../../src/index.ts';
-import { callsOf, inputIdOf } from '../../src/kit/index.ts';
+import type { Decision, Input, Message, OpenSession, StoredTurn } from '../../src/index.ts';
+import { callsOf, inputIdOf, replyIdOf } from '../../src/kit/index.ts';
 import type { Served } from './pipelines.ts';
 
 /** How many of the newest messages of a session are looked through for what is sent again. */
@@ -18,20 +18,31 @@ export async function newInput(
 ): Promise<Input> {
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
   const news = messages.slice(last + 1).filter(({ role }) => role !== 'system');
-  const [session, begun] = await Promise.all([
-    store.load(key, { last: LOOKED_THROUGH, open: true }),
+  const [session, begun, replied] = await Promise.all([
+    store.load(key, { last: LOOKED_THROUGH, open: true, ids: true }),
     named === undefined ? undefined : store.turn(key, inputIdOf(named)),
+    named === undefined ? undefined : store.turn(key, replyIdOf(named)),
   ]);
   if (session === undefined) return news;
   const waiting = new Set(session.openTurn?.pending.map(({ callId }) => callId));
   const decided = decisionsIn(news, waiting);
   if (decided !== undefined) return decided;
-  const stored = begun?.messages ?? [];
   // The same turn again has the same input, whatever has become of it.
-  if (stored.length > 0 && isSame(news.slice(-stored.length), stored)) return stored;
-  // A turn with a name begins with a message of its own.
-  const most = named === undefined ? news.length : news.length - 1;
-  return news.slice(countKnown(news, session.messages, { last: messages[last], most }));
+  const own = begun?.messages ?? [];
+  if (own.length > 0 && isSame(news.slice(-own.length), own)) return own;
+  if (own.length === 0 && isSame(news.slice(-1), answeredAnew(session, begun, replied))) return [];
+  return news.slice(countKnown(news, session.messages, messages[last]));
+}
+
+/** The message that a turn without a message of its own has answered, if it is among those that were looked through. */
+function answeredAnew(
+  { ids = [], messages }: OpenSession,
+  begun: StoredTurn | undefined,
+  replied: StoredTurn | undefined,
+): Message[] {
+  const at = begun === undefined ? ids.indexOf(replied?.ids[0] ?? '') - 1 : ids.indexOf(begun.after ?? '');
+  const answered = messages[at];
+  return answered === undefined ? [] : [answered];
 }
 
 function decisionsIn(news: readonly Message[], waiting: ReadonlySet<string>): Input | undefined {
@@ -46,13 +57,9 @@ function decisionsIn(news: readonly Message[], waiting: ReadonlySet<string>): In
 }
 
 /** How many of the first messages are at the end of the session already. `last`: the last reply that the client has. */
-function countKnown(
-  news: readonly Message[],
-  stored: readonly Message[],
-  { last, most }: { last: Message | undefined; most: number },
-): number {
+function countKnown(news: readonly Message[], stored: readonly Message[], last: Message | undefined): number {
   const known = unansweredIn(stored, last);
-  for (let count = Math.min(most, known.length); count > 0; count--)
+  for (let count = Math.min(news.length, known.length); count > 0; count--)
     if (isSame(known.slice(-count), news.slice(0, count))) return count;
   return 0;
 }

@@ -26,5 +26,5 @@ export { callsOf, chunksOf, saidAgain, textOfResult } from './messages.ts';
 export { errorCodes, isErrorCode, kindOf } from '../coded-error.ts';
 export { decidedIn, isDecisions } from '../decide.ts';
 export type { Decided } from '../decide.ts';
-export { inputIdOf } from '../session/input-id.ts';
+export { inputIdOf, replyIdOf } from '../session/input-id.ts';
 export { estimateInputTokens, estimateTokens } from '../tokens.ts';

@@ -6,6 +6,7 @@ import { abortReason } from '../kit/abort.ts';
 import { otherBranchError } from './branch-errors.ts';
 import { newId } from '../kit/new-id.ts';
 import { withDeadline } from '../kit/wait.ts';
+import { replyIdOf } from './input-id.ts';
 import { takeLease } from './turn-lease.ts';
 import type { TurnLease } from './turn-lease.ts';
 import { SessionQueue } from './session-queue.ts';
@@ -210,7 +211,7 @@ export async function knownTurn(
   turnId: string,
 ): Promise<KnownTurn> {
   for (let number = 1; ; number++) {
-    const replyId = number === 1 ? `${turnId}.reply` : `${turnId}.reply.${number}`;
+    const replyId = replyIdOf(turnId, number);
     const stored: StoredTurn | undefined = named === undefined ? undefined : await store.turn(key, replyId);
     if (stored === undefined) return { finished: undefined, replyId };
     if (isFinished(stored)) return { finished: stored, replyId };

@@ -221,6 +221,19 @@ describe('a session after turns that failed', () => {
     ]);
   });
 
+  test('has a message once that is sent again under another key, and each key is a turn', async () => {
+    model.enqueue(down, 'Hello', 'Never');
+    const key = (name: string) => ({ 'idempotency-key': name });
+    await expect(asked([user], key('k2'))).rejects.toMatchObject({ status: 502 });
+    for (let time = 0; time < 2; time++)
+      expect((await asked([user], key('k3'))).choices[0]?.message.content).toBe('Hello');
+    expect(await stored()).toEqual([
+      ['user', 'Hi'],
+      ['assistant', 'Hello'],
+    ]);
+    await expect(asked([said('Other')], key('k3'))).rejects.toMatchObject({ status: 409 });
+  });
+
   test("has the results of a client's tools once that are sent again", async () => {
     const tool = { type: 'function', function: { name: 'look', parameters: { type: 'object' } } } as const;
     const ask = (messages: Messages) =>
