@@ -172,6 +172,7 @@ export class SocketSession {
     if (kind === 'agent') {
       // The simplest message has the text as `message`.
       const { message, input = message } = body;
+      if (input === undefined) throw fieldError('message', 'give a text or messages');
       return agentTurn(this.#c, this.#service, { ...body, input });
     }
     const turnOf = { regenerate: regenerateTurn, edit: editTurn }[what ?? ''] ?? decisionsTurn;

@@ -168,6 +168,8 @@ describe('WebSockets', () => {
       expect(await heard('error')).toMatchObject({ metadata: { code: 'invalid_request' } });
       await heard('done');
     }
+    say({ action: 'send_message' });
+    expect(await heard('error')).toMatchObject({ error: 'message: give a text or messages' });
     say({ action: 'send_message', message: 'Hi' });
     await heard('complete');
     socket.close();
