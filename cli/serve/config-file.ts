@@ -42,6 +42,11 @@ async function load(name: string, file: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {
+    // npm init writes "type": "commonjs".
+    if (error instanceof SyntaxError && /outside a module|token 'export'/.test(error.message))
+      throw new UsageError(
+        `${name} is an ES module, but the package.json of its folder says "commonjs": write "type": "module" there, or name the file sluice.config.m${name.endsWith('.ts') ? 'ts' : 'js'}.`,
+      );
     const why = error instanceof Error ? error.message : String(error);
     throw new UsageError(`${name} cannot be loaded: ${why}`);
   }

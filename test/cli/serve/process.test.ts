@@ -175,6 +175,14 @@ describe('a configuration', () => {
         'error: invalid_options: sluice.config.ts: pipeline is not an option: take it out or fix its name.\n',
     });
   });
+
+  test('in a folder that npm init has made says how it is loaded', async () => {
+    await using folder = await folderWith('sluice.config.ts', 'export default {};');
+    await writeFile(join(folder.path, 'package.json'), '{ "type": "commonjs" }');
+    const { code, stderr } = await runCli(['serve'], { folder: folder.path });
+    expect(code).toBe(2);
+    expect(stderr).toContain('write "type": "module" there, or name the file sluice.config.mts.\n');
+  });
 });
 
 describe('what is wrong ends with 2 and one line that names the setting', () => {
