@@ -51,6 +51,9 @@ const tests = (patterns: string[]): string[] =>
  */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
+/** What a test waits for comes late on a busy machine: one second, the default, is not enough. */
+const expect = { poll: { timeout: 30_000 } };
+
 export default defineConfig({
   test: {
     reporters: ['default', new SummaryReporter()],
@@ -70,6 +73,7 @@ export default defineConfig({
           setupFiles: ['./test/support/leaves-no-trace.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect,
         },
       },
       {
@@ -79,6 +83,7 @@ export default defineConfig({
           include: tests(slow),
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect,
         },
       },
       {
