@@ -14,10 +14,12 @@ export type {
   Page,
   ReadOptions,
   SentReset,
+  SnapshotRun,
   StreamKey,
   StreamLease,
   UnownedOptions,
 } from './log/chunk-log.ts';
+export { snapshotOf } from './log/snapshot.ts';
 export { memoryLog } from './log/memory-log.ts';
 export type { MemoryLogOptions } from './log/memory-log.ts';
 export type { SentChunk, SentEnd } from './stream/parts.ts';

@@ -67,6 +67,18 @@ export interface Entry {
   readonly chunks: readonly SentChunk[];
 }
 
+/**
+ * Chunks that were dropped, as one: pieces of one text, or reports about the progress of one call. Others may have come between them.
+ */
+export interface SnapshotRun {
+  /** The whole of it; `index` is that of the first. */
+  readonly chunk: SentChunk;
+  /** When the first was kept, in milliseconds since the epoch, by the log's clock. */
+  readonly at: number;
+  /** How long the text of each piece is, in characters; a number below 0: how many indices are skipped. Absent if it is one chunk. */
+  readonly pieces?: readonly number[];
+}
+
 /** A chunk that voids others. */
 export type SentReset = Extract<SentChunk, { type: 'reset' }>;
 
@@ -87,6 +99,10 @@ export interface Page {
   entries: Entry[];
   /** The index of the first chunk that is kept. */
   first: number;
+  /**
+   * What came before `first`, in the order in which it began, if the read begins before that and the log has it: see `snapshotOf()`. Without it the beginning of the stream is lost.
+   */
+  snapshot?: readonly SnapshotRun[];
   /** How many chunks there are. */
   next: number;
   /**

@@ -54,7 +54,7 @@ function chunkOf(item: unknown, call: number, index: number): SentChunk {
 }
 
 /** Checks what every reader relies on. The rest is as it was given to the log. */
-function isChunk(value: object): value is SentChunk {
+export function isChunk(value: object): value is SentChunk {
   const has = (name: string): boolean => typeof Reflect.get(value, name) === 'string';
   const type: unknown = Reflect.get(value, 'type');
   switch (type) {

@@ -1,8 +1,9 @@
 import type { SentChunk, SentEnd } from '../stream/parts.ts';
-import type { Appended, Entry, LoggedStart, Page, StreamKey } from './chunk-log.ts';
+import type { Appended, Entry, LoggedStart, Page, SnapshotRun, StreamKey } from './chunk-log.ts';
 import { Resets } from './resets.ts';
 import { PAGE_CHUNKS, RUNNING_TTL_MS, TRIM_TO } from './retention.ts';
-import { sizeOfAll } from './size-of.ts';
+import { sizeOfAll, sizeOfSnapshot } from './size-of.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** One stream in memory. Whether something is allowed is decided by the log. */
 export class KeptStream {
@@ -17,9 +18,12 @@ export class KeptStream {
   leasedUntil = 0;
   /** Its owner has given it up. */
   isReleased = false;
-  /** About how much memory its chunks take, in bytes. */
-  bytes = 0;
   #entries: Entry[] = [];
+  /** About how much memory its entries take, in bytes. */
+  #entryBytes = 0;
+  /** What was dropped. Undefined: it was too large. */
+  #snapshot: readonly SnapshotRun[] | undefined = [];
+  #snapshotBytes = 0;
   #next = 0;
   #seenUntil = 0;
   readonly #resets = new Resets();
@@ -32,6 +36,11 @@ export class KeptStream {
 
   get next(): number {
     return this.#next;
+  }
+
+  /** About how much memory its chunks take, in bytes. */
+  get bytes(): number {
+    return this.#entryBytes + this.#snapshotBytes;
   }
 
   /** A new owner begins, with a token that no owner has had. */
@@ -67,7 +76,7 @@ export class KeptStream {
     if (missing.length === 0) return;
     this.#entries.push({ from: this.#next, epoch: this.token, at: now, chunks: missing });
     this.#next += missing.length;
-    this.bytes += sizeOfAll(missing);
+    this.#entryBytes += sizeOfAll(missing);
     for (const chunk of missing) this.#resets.add(chunk);
   }
 
@@ -76,13 +85,20 @@ export class KeptStream {
     this.endedAt = now;
   }
 
-  /** Drops the oldest entries if the stream is larger than that. The newest is kept in any case. */
+  /** Drops the oldest entries if they are larger than that, and keeps a snapshot of them that is not. The newest is kept in any case. */
   trim(maxBytes: number): void {
-    if (this.bytes <= maxBytes) return;
-    let dropped = 0;
-    for (; dropped < this.#entries.length - 1 && this.bytes > maxBytes * TRIM_TO; dropped++)
-      this.bytes -= sizeOfAll(this.#entries[dropped]?.chunks ?? []);
-    this.#entries = this.#entries.slice(dropped);
+    if (this.#entryBytes <= maxBytes) return;
+    let count = 0;
+    for (; count < this.#entries.length - 1 && this.#entryBytes > maxBytes * TRIM_TO; count++)
+      this.#entryBytes -= sizeOfAll(this.#entries[count]?.chunks ?? []);
+    const dropped = this.#entries.slice(0, count);
+    this.#entries = this.#entries.slice(count);
+    if (this.#snapshot === undefined || count === 0) return;
+    this.#snapshot = snapshotOf(this.#snapshot, dropped);
+    this.#snapshotBytes = sizeOfSnapshot(this.#snapshot);
+    if (this.#snapshotBytes <= maxBytes) return;
+    this.#snapshot = undefined;
+    this.#snapshotBytes = 0;
   }
 
   /** A reader is here until then. */
@@ -105,11 +121,13 @@ export class KeptStream {
       entries.push(entry);
       given = entry.from + entry.chunks.length - after;
     }
+    const first = this.#entries[0]?.from ?? next;
     return {
       start,
       startedAt,
       entries,
-      first: this.#entries[0]?.from ?? next,
+      first,
+      ...(after < first && this.#snapshot !== undefined && { snapshot: this.#snapshot }),
       next,
       resets: [...this.#resets.list],
       token,

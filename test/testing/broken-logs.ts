@@ -13,7 +13,8 @@ import type {
 } from '../../server/chunk-log.ts';
 import type { SentChunk, SentEnd } from '../../server/index.ts';
 
-type Patch = (log: ChunkLog) => void;
+/** Breaks a log. */
+export type Patch = (log: ChunkLog) => void;
 
 /** What an append is given. */
 interface Append {
@@ -74,7 +75,7 @@ function asking(change: (options: ReadOptions) => ReadOptions): Patch {
 }
 
 /** Changes what a read answers. */
-function reading(change: (page: Page, options: ReadOptions) => Page): Patch {
+export function reading(change: (page: Page, options: ReadOptions) => Page): Patch {
   return (log) => {
     const read = log.read.bind(log);
     log.read = async (key, options) => {

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { memoryLog } from '../../server/chunk-log.ts';
 import { chunkLogCases, chunkLogContract } from '../../testing/index.ts';
 import { brokenLogs } from './broken-logs.ts';
+import { brokenSnapshots } from './broken-snapshots.ts';
+
+const broken = { ...brokenLogs, ...brokenSnapshots };
 
 chunkLogContract({ name: 'memory', makeLog: (options) => memoryLog(options), describe, test: it });
 
@@ -10,7 +13,7 @@ const sane = chunkLogCases({ name: 'memory', makeLog: (options) => memoryLog(opt
 );
 
 describe('the contract of a chunk log', () => {
-  for (const [name, breakIt] of Object.entries(brokenLogs)) {
+  for (const [name, breakIt] of Object.entries(broken)) {
     it(`fails if it breaks "${name}"`, async () => {
       const cases = chunkLogCases({
         name: 'broken',
@@ -26,7 +29,7 @@ describe('the contract of a chunk log', () => {
   }
 
   it('has a broken log for each case', () => {
-    expect(Object.keys(brokenLogs).sort()).toEqual([...sane].sort());
+    expect(Object.keys(broken).sort()).toEqual([...sane].sort());
   });
 
   it('closes every log it gets, even if a case fails', async () => {

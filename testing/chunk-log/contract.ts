@@ -14,6 +14,7 @@ import { readCases } from './reads.ts';
 import { onLog } from './stage.ts';
 import type { LogStage, MadeLogOptions } from './stage.ts';
 import { stopCases } from './stops.ts';
+import { trimmingCases } from './trimming.ts';
 
 /** Options of {@link chunkLogContract}. */
 export interface ChunkLogContractOptions extends TestRunner {
@@ -68,6 +69,7 @@ export function chunkLogCases(options: Omit<ChunkLogContractOptions, 'test'>): C
     ...stopCases,
     ...hintCases,
     ...keepingCases,
+    ...trimmingCases,
   ];
   return cases.map(({ name, log, run }) =>
     limited({ name, run: () => onLog(options, log, (stage) => run(stage)) }, timeoutMs),

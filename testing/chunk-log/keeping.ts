@@ -99,20 +99,4 @@ export const keepingCases: readonly LogCase[] = [
       assert.deepEqual([opened.next, await textOf(log, key('ended'))], [0, []]);
     },
   },
-  {
-    name: 'drops the oldest chunks of a stream that is too large, and says from which it is kept',
-    log: { maxStreamBytes: 20_000 },
-    async run({ log, other, key }) {
-      const { held } = await own(log, key());
-      const contents = Array.from({ length: 60 }, (_, at) => `${at} `.padEnd(2_000, 'x'));
-      for (const [at, content] of contents.entries()) await log.append(held, at, texts(at, content));
-      await log.append(held, 60, [], done);
-      const page = await pageOf(other, key());
-      assert.equal(page.next, 60);
-      assert.ok(page.first > 40 && page.first < 60, `it is kept from ${page.first}`);
-      assert.equal(page.entries[0]?.from, page.first);
-      assert.deepEqual(await textOf(other, key(), page.first), contents.slice(page.first));
-      assert.deepEqual(page.end, done);
-    },
-  },
 ];

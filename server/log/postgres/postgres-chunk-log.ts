@@ -149,7 +149,7 @@ export class PostgresChunkLog implements ChunkLog {
     if (appended.next < from) this.#valid.delete(held);
     else this.#valid.set(held, marks.valid);
     if (chunks.length > 0 || end !== undefined) this.#hints.watchers.wake(key, 'chunks');
-    if (Number(kept.bytes) > this.#settings.maxStreamBytes) await this.#trim(key);
+    if (Number(kept.bytes) > this.#settings.maxStreamBytes) await this.#trim(held);
     return appended;
   }
 
@@ -330,9 +330,22 @@ export class PostgresChunkLog implements ChunkLog {
     this.#notes.add(name, seenMs, watches, watchMs);
   }
 
-  async #trim(key: StreamKey): Promise<void> {
-    const values = [...placeOf(key), this.#settings.maxStreamBytes];
-    await this.#call('append', (call) => call.anyones(row.anyRow, this.#statements.trim, values));
+  /** Drops the oldest entries, and keeps a snapshot of them. It is made here, so that the server does not spend its time on it. */
+  async #trim({ key, token }: StreamLease): Promise<void> {
+    const { maxStreamBytes } = this.#settings;
+    const place = placeOf(key);
+    await this.#call('append', async (call) => {
+      const rows = await call.anyones(row.pageRow, this.#statements.oldest, [
+        ...place,
+        token,
+        maxStreamBytes,
+      ]);
+      const dropped = row.droppedOf(rows);
+      if (dropped === undefined) return;
+      const { first, upTo, snapshot } = dropped;
+      const values = [...place, token, first, upTo, snapshot, maxStreamBytes];
+      await call.anyones(row.anyRow, this.#statements.drop, values);
+    });
   }
 
   #tellMyself(payload: string): Promise<unknown> {

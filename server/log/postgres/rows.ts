@@ -5,6 +5,7 @@ import type { Appended, Entry, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
 import { resetsOfMarks } from '../marks.ts';
 import { endOfText, startOfText } from '../record-text.ts';
+import { snapshotOfText, snapshotText } from '../snapshot-text.ts';
 import type { KnownStart } from '../watched-starts.ts';
 import { plainText } from './plain-text.ts';
 
@@ -71,7 +72,11 @@ const state = z.tuple([
   number.nullable(),
   text,
   z.boolean(),
+  text.nullable(),
 ]);
+
+/** How many chunks of a stream were dropped, and their snapshot. */
+const dropped = z.tuple([number, text.nullable()]);
 
 /** What an append answers. */
 export function appendedOf({ next, now, unread, stop }: z.output<typeof appendedRow>): Appended {
@@ -97,6 +102,20 @@ export function pageOf(
   return found === undefined || found === null ? undefined : asWritten(() => read(rows, found, known));
 }
 
+/** What is dropped of a stream: up to how many chunks, and the snapshot of it all, or null if its beginning is lost. Undefined: nothing. */
+export function droppedOf(
+  rows: readonly z.output<typeof pageRow>[],
+): { first: number; upTo: number; snapshot: string | null } | undefined {
+  const head = rows.find(({ stream }) => stream !== null)?.stream;
+  if (head === undefined || head === null || rows.length < 2) return undefined;
+  return asWritten(() => {
+    const [first, before] = dropped.parse(JSON.parse(head));
+    const entries = entriesOf(rows);
+    const upTo = Math.max(...entries.map(({ from, chunks }) => from + chunks.length));
+    return { first, upTo, snapshot: snapshotText(first, before ?? '', entries) ?? null };
+  });
+}
+
 /** An end as it is kept. Throws if it is not as it was written. */
 export function endOf(finish: string): SentEnd {
   return asWritten(() => endOfText(finish));
@@ -110,15 +129,15 @@ function read(
   const [key, start, startedAt, first, next, token, takeovers, leaseLeftMs, ...more] = state.parse(
     JSON.parse(found),
   );
-  const [stop, finish, finished, marks, released] = more;
+  const [stop, finish, finished, marks, released, snapshot] = more;
   const now = start === null ? known : { base: key, start: startOfText(start) };
   if (now === undefined) throw new MalformedRowError();
-  const entries = rows.flatMap((row) => (row.stream === null ? [entryOf(row)] : []));
   const page: Page = {
     start: now.start,
     startedAt,
-    entries: entries.sort((a, b) => a.from - b.from),
+    entries: entriesOf(rows),
     ...{ first, next, token, takeovers, leaseLeftMs },
+    ...(snapshot !== null && { snapshot: snapshotOfText(snapshot) }),
     resets: resetsOfMarks(marks),
     ...(finish === null && releasedOf(released)),
     ...stopOf(stop),
@@ -135,6 +154,11 @@ function asWritten<T>(read: () => T): T {
   } catch {
     throw new MalformedRowError();
   }
+}
+
+function entriesOf(rows: readonly z.output<typeof pageRow>[]): Entry[] {
+  const entries = rows.flatMap((row) => (row.stream === null ? [entryOf(row)] : []));
+  return entries.sort((a, b) => a.from - b.from);
 }
 
 function entryOf({ upto, epoch, at, chunks }: z.output<typeof pageRow>): Entry {

@@ -53,20 +53,30 @@ WITH s AS (
 )
 SELECT ${opened}, ${told('$6::text', '$7::text')}::text AS told FROM s`,
 
-    /** Drops the oldest entries until the rest has so many bytes; the newest is kept. $3 bytes. */
-    trim: `
-WITH t AS MATERIALIZED (${QUICK}),
-s AS MATERIALIZED (SELECT s.key, s.next FROM ${streams} AS s, t WHERE ${mine}),
+    /**
+     * What is dropped of a stream that is too large: its oldest entries, so that the rest has so many bytes, but never the newest. The first row says how many chunks were dropped before,
+     * and has their snapshot. $3 token, $4 bytes.
+     */
+    oldest: `
+WITH s AS MATERIALIZED (SELECT s.key, s.first, s.next, s.snapshot FROM ${streams} AS s WHERE ${mine} AND s.token = $3::bigint),
 sizes AS (
   SELECT e.upto, sum(octet_length(e.chunks)) OVER (ORDER BY e.upto DESC) AS bytes FROM ${entries} AS e, s WHERE e.stream = s.key
-),
-cut AS (
-  SELECT max(sizes.upto) AS upto, (SELECT coalesce(sum(octet_length(e.chunks)), 0) FROM ${entries} AS e, s
-    WHERE e.stream = s.key AND e.upto > max(sizes.upto)) AS bytes
-  FROM sizes, s WHERE sizes.bytes > $3::bigint * ${TRIM_TO} AND sizes.upto < s.next
-),
-gone AS (DELETE FROM ${entries} AS e USING s, cut WHERE e.stream = s.key AND e.upto <= cut.upto)
-UPDATE ${streams} AS s SET first = cut.upto, bytes = cut.bytes FROM cut WHERE ${mine} AND cut.upto IS NOT NULL`,
+)
+SELECT NULL AS upto, NULL AS epoch, NULL AS at, NULL AS chunks, json_build_array(s.first, s.snapshot)::text AS stream FROM s
+UNION ALL
+SELECT ${page} FROM s JOIN ${entries} AS e ON e.stream = s.key JOIN sizes ON sizes.upto = e.upto
+WHERE sizes.bytes > $4::bigint * ${TRIM_TO} AND e.upto < s.next`,
+
+    /** Drops the entries up to $5, if those up to $4 were dropped before, and keeps the snapshot $6 if it has at most $7 bytes. $3 token. */
+    drop: `
+WITH t AS MATERIALIZED (${QUICK}),
+s AS (
+  UPDATE ${streams} AS s SET first = $5::bigint, snapshot = CASE WHEN octet_length($6::text) <= $7::bigint THEN $6::text END,
+    bytes = (SELECT coalesce(sum(octet_length(e.chunks)), 0) FROM ${entries} AS e WHERE e.stream = s.key AND e.upto > $5::bigint)
+  FROM t WHERE ${mine} AND s.token = $3::bigint AND s.first = $4::bigint
+  RETURNING s.key
+)
+DELETE FROM ${entries} AS e USING s WHERE e.stream = s.key AND e.upto <= $5::bigint`,
 
     /**
      * The state of a stream, and a page of its entries: one statement, so that both are of one moment. $3 after, $4 how many chunks, $5 the key of the stream whose start the caller
@@ -76,7 +86,7 @@ UPDATE ${streams} AS s SET first = cut.upto, bytes = cut.bytes FROM cut WHERE ${
 WITH s AS MATERIALIZED (SELECT * FROM ${streams} AS s WHERE ${mine} AND s.token > 0 AND ${alive})
 SELECT NULL AS upto, NULL AS epoch, NULL AS at, NULL AS chunks, json_build_array(s.key::text,
   CASE WHEN s.key = $5::bigint THEN NULL ELSE s.start END, s.started, s.first, s.next, s.token, s.takeovers,
-  s.until - ${NOW}, s.stop, s.finish, s.finished, s.marks, s.until = 0)::text AS stream
+  s.until - ${NOW}, s.stop, s.finish, s.finished, s.marks, s.until = 0, CASE WHEN s.first > $3::bigint THEN s.snapshot END)::text AS stream
 FROM s
 UNION ALL
 SELECT e.* FROM s CROSS JOIN LATERAL (

@@ -27,7 +27,7 @@ export function logNames({ schema, prefix }: { schema: string; prefix: string })
 /**
  * The tables of version 1. Times are milliseconds since the epoch.
  *
- * A stream: `started` is when it was opened first; a token of 0 says that only its stop is there, which came early. `marks`: see marks.ts. `watch`: which processes have readers, and until
+ * A stream: `started` is when it was opened first; a token of 0 says that only its stop is there, which came early. `marks`: see marks.ts. `snapshot`: of what was dropped, see snapshot.ts. `watch`: which processes have readers, and until
  * when. `process`: the owner's. `kept`: until when the row is there. `first`, `next`, `bytes`: of its entries. An append changes no column of an index, so that its update stays on
  * the page. The index `streams_open` finds the streams that run without a look at those that have ended.
  *
@@ -59,6 +59,7 @@ CREATE TABLE ${names.streams} (
   finish text,
   finished bigint,
   marks text NOT NULL DEFAULT '',
+  snapshot text,
   watch jsonb,
   UNIQUE (owner, id)
 ) WITH (fillfactor = 50);

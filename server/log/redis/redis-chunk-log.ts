@@ -27,6 +27,7 @@ import { appendedOf, openedOf, pageOf, wordOf } from './replies.ts';
 import type { AppendReply } from './replies.ts';
 import { ADD_RUNNING, APPEND, FORGET, OPEN, READ, RELEASE, REMOVE, SETTLE, STOP } from './scripts.ts';
 import { Subscription } from './subscription.ts';
+import { trimStream } from './trim.ts';
 
 /** The checked options of `redisLog()`. */
 export interface RedisLogSettings {
@@ -116,7 +117,7 @@ export class RedisChunkLog implements ChunkLog {
     if (reply.word === 'rest') return this.append(held, reply.next, chunks.slice(reply.next - from), end);
     if (reply.word !== 'kept') throw leaseLost(reply.word);
     if (end !== undefined && this.#split) this.#unlist(key);
-    const { appended, extended } = reply;
+    const { appended, extended, isLarge } = reply;
     // With the newest chunks the log has lost their marks.
     if (appended.next < from) this.#valid.delete(held);
     else {
@@ -124,6 +125,7 @@ export class RedisChunkLog implements ChunkLog {
       if (chunks.length > 0 || end !== undefined) this.#hints.watchers.wake(key, 'chunks');
     }
     if (extended) this.#registerAgain(held);
+    if (isLarge) await this.#trim(held);
     return appended;
   }
 
@@ -315,6 +317,12 @@ export class RedisChunkLog implements ChunkLog {
     return this.#call('append', async (call) =>
       appendedOf(await this.#server.run(call, APPEND, { keys, args })),
     );
+  }
+
+  async #trim(held: StreamLease): Promise<void> {
+    const keys = this.#keys.stream(held.key);
+    const { maxStreamBytes } = this.#settings;
+    await this.#call('append', (call) => trimStream(this.#server, call, keys, held, maxStreamBytes));
   }
 
   /** The last arguments of scripts that send hints. */

@@ -5,6 +5,7 @@ import type { Appended, Entry, OpenedOwner, Page } from '../chunk-log.ts';
 import { chunksOfText } from '../chunk-text.ts';
 import { resetsOfMarks } from '../marks.ts';
 import { endOfText, startOfText } from '../record-text.ts';
+import { snapshotOfText } from '../snapshot-text.ts';
 import type { KnownStart } from '../watched-starts.ts';
 
 const text = z.string();
@@ -46,7 +47,7 @@ export function openedOf(reply: unknown): { opened: OpenReply; owners: Members; 
 
 /** What the script `APPEND` answered. */
 export type AppendReply =
-  | { word: 'kept'; appended: Appended; extended: boolean }
+  | { word: 'kept'; appended: Appended; extended: boolean; isLarge: boolean }
   | { word: 'rest'; next: number }
   | { word: 'gone' }
   | { word: 'owner' }
@@ -54,11 +55,11 @@ export type AppendReply =
 
 /** Reads the answer of `APPEND`. */
 export function appendedOf(reply: unknown): AppendReply {
-  const [word = '', next = '', at = '', unread = '', stop = '', extended = ''] = parsed(texts, reply);
+  const [word = '', next = '', at = '', unread = '', stop = '', ...flags] = parsed(texts, reply);
   if (word === 'gone' || word === 'owner' || word === 'ended') return { word };
   if (word === 'rest') return { word, next: Number(next) };
   const appended = { next: Number(next), at: Number(at), unreadMs: Number(unread), ...stopOf(stop) };
-  return { word: 'kept', appended, extended: extended === '1' };
+  return { word: 'kept', appended, extended: flags[0] === '1', isLarge: flags[1] === '1' };
 }
 
 /** Reads the answer of `READ`; undefined if there is no stream. The start is in it unless the caller knows it. */
@@ -74,6 +75,7 @@ export function pageOf(
   const [began = '', base = '', next = '', first = '', token = '', takeovers = ''] = fields;
   const [left = '', stop = '', end = '', endedAt = '', marks = '', start = ''] = fields.slice(6);
   const released = fields[12] ?? '';
+  const snapshot = parsed(text, reply[14]);
   const now = start === '' ? known : { base, start: startOfText(start) };
   if (now === undefined) throw unknownForm();
   if (!Array.isArray(rows)) throw unknownForm();
@@ -85,6 +87,7 @@ export function pageOf(
     startedAt: Number(began),
     entries,
     first: lost > after ? lost : Number(first),
+    ...(snapshot !== '' && lost <= Number(first) && { snapshot: snapshotOfText(snapshot) }),
     next: Number(next),
     resets: resetsOfMarks(marks),
     token: Number(token),
@@ -112,7 +115,8 @@ export function wordOf(reply: unknown): string {
   return parsed(text, Array.isArray(reply) ? reply[0] : undefined);
 }
 
-function entryOf(row: unknown, began: number, base: number): Entry {
+/** An entry. Its time and its epoch are told as differences. */
+export function entryOf(row: unknown, began: number, base: number): Entry {
   const [id, [, at = '', , epoch = '', , content = '']] = parsed(entry, row);
   const { count, chunks } = chunksOfText(content);
   const from = Number.parseInt(id, 10) - count;

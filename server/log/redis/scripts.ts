@@ -9,7 +9,7 @@ const INDEX_TTL_MS = 86_400_000;
 
 /**
  * The state of a stream is a hash. `print`: fingerprint. `session`: its session, or nothing. `began`: when it was opened first. `base`: the first token; entries keep theirs, and their times, as differences. `marks`: see
- * marks.ts. `watch`: which processes have readers, and until when. `process`: the owner's. `kept`: when the keys expire. A hash without a token is a stop that came early.
+ * marks.ts. `snapshot`: see snapshot.ts. `watch`: which processes have readers, and until when. `process`: the owner's. `kept`: when the keys expire. A hash without a token is a stop that came early.
  */
 const STREAM = `
 local state, entries = KEYS[1], KEYS[2]
@@ -147,7 +147,7 @@ return {number(is[3]) + graceMs <= now and 'unowned' or 'runs'}
 `);
 
 /**
- * Appends. Answers \`kept\` (next, time, how long unread, stop, whether the time of the keys was extended), \`rest\` (next) if the log has only the first of the chunks, and \`gone\`,
+ * Appends. Answers \`kept\` (next, time, how long unread, stop, whether the time of the keys was extended, whether the stream is to be trimmed), \`rest\` (next) if the log has only the first of the chunks, and \`gone\`,
  * \`owner\` or \`ended\` if it refuses. A token that is higher than the stored one is the owner's: the server has lost the newest writes.
  */
 export const APPEND = script(`${PRELUDE}${STREAM}
@@ -160,8 +160,8 @@ if is[1] ~= token then
   if tonumber(is[1]) > tonumber(token) then return {'owner'} end
   set('token', token, 'process', own)
 end
-local next, extended = number(is[2]), '0'
-local function answer() return {'kept', whole(next), whole(now), whole(math.max(0, now - number(is[5]))), maybe(is[4]), extended} end
+local next, extended, large = number(is[2]), '0', '0'
+local function answer() return {'kept', whole(next), whole(now), whole(math.max(0, now - number(is[5]))), maybe(is[4]), extended, large} end
 if is[3] then
   if ends == '' then return {'ended'} end
   return answer()
@@ -172,23 +172,7 @@ if isNew then
   next = from + count
   redis.call('XADD', entries, whole(next) .. '-0', 'a', whole(now - number(is[8])), 'e', whole(token - number(is[9])), 'c', text)
   local bytes = number(is[10]) + #text
-  if bytes > maxBytes then
-    local first, isDone
-    while not isDone do
-      local oldest = redis.call('XRANGE', entries, first and '(' .. whole(first) .. '-0' or '-', '+', 'COUNT', 64)
-      isDone = #oldest == 0
-      for _, entry in ipairs(oldest) do
-        local place = placeOf(entry)
-        isDone = place == next or bytes <= maxBytes * ${TRIM_TO}
-        if isDone then break end
-        bytes, first = bytes - #entry[2][6], place
-      end
-    end
-    if first then
-      redis.call('XTRIM', entries, 'MINID', whole(first) .. '-1')
-      set('first', whole(first))
-    end
-  end
+  if bytes > maxBytes then large = '1' end
   set('next', whole(next), 'bytes', whole(bytes), 'until', whole(now + leaseMs))
   if marks ~= '' then set('marks', (fields('marks')[1] or '') .. marks) end
 else
@@ -209,8 +193,43 @@ return answer()
 `);
 
 /**
+ * What is dropped of a stream that is too large: its oldest entries, but never the newest. Answers with nothing if the token is another one by now, or with: first, the snapshot of what
+ * was dropped before, the size of the entries, time of the first open, base, and the entries.
+ */
+export const OLDEST = script(`${PRELUDE}${STREAM}
+local token, maxBytes = arg(), number(arg())
+local is = fields('token', 'first', 'snapshot', 'began', 'base', 'bytes', 'next')
+if is[1] ~= token then return {} end
+local left, next = number(is[6]), number(is[7])
+local found, size, last, isDone = {}, 0, nil, false
+while not isDone do
+  local oldest = redis.call('XRANGE', entries, last and '(' .. last or '-', '+', 'COUNT', 64)
+  isDone = #oldest == 0
+  for _, entry in ipairs(oldest) do
+    isDone = placeOf(entry) == next or left - size <= maxBytes * ${TRIM_TO}
+    if isDone then break end
+    size, last = size + #entry[2][6], entry[1]
+    found[#found + 1] = entry
+  end
+end
+return {is[2], is[3] or '', whole(size), is[4], is[5], found}
+`);
+
+/** Drops them, and keeps a snapshot if it is not too large. Changes nothing if the stream is another one than was looked at. */
+export const DROP = script(`${PRELUDE}${STREAM}
+local token, first, upTo, size, snapshot, maxBytes = arg(), arg(), arg(), number(arg()), arg(), number(arg())
+local is = fields('token', 'first', 'bytes')
+if is[1] ~= token or is[2] ~= first then return {} end
+redis.call('XTRIM', entries, 'MINID', upTo .. '-1')
+set('first', upTo, 'bytes', whole(number(is[3]) - size))
+if snapshot == '' or #snapshot > maxBytes then redis.call('HDEL', state, 'snapshot') else set('snapshot', snapshot) end
+return {}
+`);
+
+/**
  * Reads a page. Answers with nothing if there is no stream, or with: time of the first open, base, next, first, token, takeovers, what is left of the lease, stop, end, time of the end,
- * marks, the start unless the caller has it, whether its owner has given it up, and the entries. A reader is noted, and the process that it is on, if a quarter of the noted time has passed.
+ * marks, the start unless the caller has it, whether its owner has given it up, the entries, and the snapshot if the page begins before
+ * the first of them. A reader is noted, and the process that it is on, if a quarter of the noted time has passed.
  */
 export const READ = script(`${PRELUDE}${STREAM}
 local after, most, presentMs, watchMs, own, known = number(arg()), number(arg()), number(arg()), number(arg()), arg(), arg()
@@ -237,7 +256,7 @@ if next > after then
   if last < next then page[#page + 1] = redis.call('XRANGE', entries, '(' .. whole(last) .. '-0', '+', 'COUNT', 1)[1] end
 end
 local start = known == is[3] and '' or fields('start')[1]
-return {is[2], is[3], is[4], is[5], is[1], is[6], whole(number(is[7]) - now), maybe(is[8]), maybe(is[9]), is[10] or '', is[11] or '', start, is[7] == '0' and '1' or '', page}
+return {is[2], is[3], is[4], is[5], is[1], is[6], whole(number(is[7]) - now), maybe(is[8]), maybe(is[9]), is[10] or '', is[11] or '', start, is[7] == '0' and '1' or '', page, after < number(is[5]) and fields('snapshot')[1] or ''}
 `);
 
 /** Records a stop, and tells the owner's process. Answers \`pending\`, \`stopped\` or \`unknown\`. */
