@@ -4,7 +4,8 @@ import type { Encoder, EncoderOptions, Format, Frame } from './format.ts';
 
 /**
  * The events of the agent routes: `connected`, then `content`, `thinking`, `tool_call`, `tool_result`, then `complete` or `error`, and `done`, which always is the last.
- * Other events come only to a client that asked for them (`include`): `reset`, `tool_call_delta`, `tool_progress`, `file`, `interrupted`.
+ * Other events come only to a client that asked for them (`include`): `reset`, `tool_call_delta`, `tool_progress`, `file`, `interrupted`, `gap`. The last one has in `events` what
+ * the client missed of the part of a long stream that the log has dropped, with longer texts; without it these events come one by one.
  *
  * Each event has `type`, `metadata`, `is_final` and `timestamp` in milliseconds since the epoch. The arguments of a tool call are JSON text. `include: cost` adds the cost
  * to the metadata of `complete`, and `warnings` the warnings.
@@ -31,10 +32,17 @@ class AgentEncoder implements Encoder {
   /** The calls so far: an event of a result repeats its call. */
   #calls: Map<string, ShownCall> | undefined;
   #start: SentStart | undefined;
+  readonly gap?: NonNullable<Encoder['gap']>;
 
   constructor({ include = new Set(), thinking = true }: EncoderOptions) {
     this.#include = include;
     this.#thinking = thinking;
+    if (!include.has('gap')) return;
+    this.gap = (chunks, at) => {
+      const frames = chunks.flatMap((chunk) => this.chunk(chunk, chunk.index + 1, at));
+      const events: unknown[] = frames.map(({ data }) => JSON.parse(data));
+      return event('gap', at, { events });
+    };
   }
 
   start(start: SentStart): Frame[] {

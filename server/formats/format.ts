@@ -32,7 +32,7 @@ export interface EncoderOptions {
   hostedTools?: ReadonlySet<string>;
   /** Responses: fields of the request that each response repeats. */
   echo?: Readonly<Record<string, unknown>>;
-  /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`. */
+  /** Events that the client asked for beside the usual ones: `reset`, `tool_call_delta`, `interrupted`, `tool_progress`, `file`, `metadata`, `gap`. */
   include?: ReadonlySet<string>;
   /** Chat completions: usage in a last chunk (`stream_options.include_usage`). */
   includeUsage?: boolean;
@@ -93,6 +93,11 @@ export interface Encoder {
   /** `at`: when the chunk was kept, in milliseconds since the epoch. */
   chunk(chunk: SentChunk, position: number, at: number): Frame[];
   end(end: SentEnd, position: number, at: number): Frame[];
+  /**
+   * Only if the format has an event for it: tells in one event what the client does not have of the part of the stream that the log has dropped. The chunks were given to `chunk()`
+   * one by one before, whose frames the client does not get; here their texts are merged. `at`: when the last of them was kept.
+   */
+  gap?(chunks: readonly SentChunk[], at: number): Frame;
   /** For a format that cannot take back what was sent: drops what a reset voids and the encoder still holds back. It is called if the client was shown nothing of it. */
   forget?(reset: ResetChunk): void;
 }

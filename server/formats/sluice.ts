@@ -3,8 +3,8 @@ import type { EncoderOptions, Format } from './format.ts';
 import { plainErrorBody } from './plain-error.ts';
 
 /**
- * The server's own format: the start, each chunk and the end as they are, one JSON object an event. `type` is `start`, the type of the chunk, or `end`. Clients of
- * `sluice/client` read it. Cost, warnings and the trace are in the end only if they were asked for (`include`).
+ * The server's own format: the start, each chunk and the end as they are, one JSON object an event. `type` is `start`, the type of the chunk, or `end`; `gap` has
+ * `chunks` in one event. Clients of `sluice/client` read it. Cost, warnings and the trace are in the end only if they were asked for (`include`).
  */
 export const sluiceFormat: Format = {
   name: 'sluice',
@@ -20,6 +20,7 @@ export const sluiceFormat: Format = {
       ];
     },
     chunk: (chunk) => [{ data: JSON.stringify(chunk) }],
+    gap: (chunks) => ({ data: JSON.stringify({ type: 'gap', chunks }) }),
     end: (end) => [{ data: JSON.stringify({ type: 'end', ...shownEnd(end, include) }) }],
   }),
   error: plainErrorBody,

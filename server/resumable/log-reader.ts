@@ -1,6 +1,8 @@
 import { SluiceError } from '../../src/index.ts';
 import { Timer } from '../../src/kit/index.ts';
 import type { ChunkLog, Entry, LoggedStart, Page, StreamKey } from '../log/chunk-log.ts';
+import { PAGE_CHUNKS } from '../log/retention.ts';
+import { chunksOfSnapshot } from '../log/snapshot.ts';
 import type { SentItem, SentStream } from '../stream/sent-stream.ts';
 import type { SentStart } from '../stream/parts.ts';
 import { logCall } from './log-call.ts';
@@ -35,6 +37,9 @@ export class LogReader implements SentStream {
   readonly #host: ReaderHost;
   readonly #key: StreamKey;
   #page: Page | undefined;
+  /** What is left of a snapshot, and how many chunks the reader has behind it. */
+  #trimmed: ReturnType<typeof chunksOfSnapshot> | undefined;
+  #trimmedTo = 0;
   #hasStarted = false;
   /** How many chunks it has. */
   #after = 0;
@@ -119,14 +124,17 @@ export class LogReader implements SentStream {
 
   async #fromLog(): Promise<SentItem[] | { waitMs: number }> {
     if (this.#run === undefined) this.#unwatch ??= this.#host.log.watch(this.#key, 'chunks', this.#onWake);
+    if (this.#trimmed !== undefined) return this.#fromSnapshot(this.#trimmed);
     const page = await this.#read();
     if (this.#isOver) return [];
     const items: SentItem[] = [];
-    if (!this.#hasStarted) {
-      if (page.first > 0) throw droppedError();
-      items.push(this.#start(page.start, page.startedAt, page));
+    if (!this.#hasStarted) items.push(this.#start(page.start, page.startedAt, page));
+    if (page.first > this.#after && page.next > this.#after) {
+      if (page.snapshot === undefined) throw droppedError();
+      this.#trimmed = chunksOfSnapshot(page.snapshot, this.#after);
+      this.#trimmedTo = page.first;
+      return items;
     }
-    if (page.first > this.#after && page.next > this.#after) throw droppedError();
     items.push(...this.#itemsOf(page.entries));
     if (page.end !== undefined && this.#after === page.next) {
       items.push({ type: 'end', end: page.end, position: page.next + 1, at: page.endedAt ?? 0 });
@@ -134,6 +142,28 @@ export class LogReader implements SentStream {
     }
     if (items.length > 0) return items;
     return this.#nothingNew(page);
+  }
+
+  /** The next chunks of a snapshot. Each time the log hears that the reader is there. */
+  async #fromSnapshot(trimmed: ReturnType<typeof chunksOfSnapshot>): Promise<SentItem[]> {
+    const { log, presentMs, storeWaitMs } = this.#host;
+    const read = () => log.read(this.#key, { after: Number.MAX_SAFE_INTEGER, presentMs });
+    await logCall('read', read, storeWaitMs);
+    const items: SentItem[] = [];
+    while (items.length < PAGE_CHUNKS) {
+      const { value: next, done } = trimmed.next();
+      if (done === true) {
+        this.#trimmed = undefined;
+        this.#after = Math.max(this.#after, this.#trimmedTo);
+        break;
+      }
+      const { chunk, at } = next;
+      // A run in this process may have given it meanwhile.
+      if (chunk.index < this.#after) continue;
+      items.push({ type: 'chunk', chunk, position: chunk.index + 1, at, trimmed: true });
+      this.#after = chunk.index + 1;
+    }
+    return items;
   }
 
   async #read(): Promise<Page> {
@@ -239,7 +269,7 @@ function goneError(): SluiceError {
 function droppedError(): SluiceError {
   return new SluiceError(
     'truncated',
-    'The log has dropped chunks that this reader does not have: read the session instead.',
+    'The stream is too large for the log, which has lost chunks that this reader does not have. Read the session instead.',
     { retryable: false },
   );
 }

@@ -32,7 +32,7 @@ export type ReadAnswer =
   | { as: 'stream'; stream: SentStream; key: StreamKey; hasEnded: boolean }
   /** There is no such stream of this owner. */
   | { as: 'unknown' }
-  /** The log does not have the first chunks any more: read the session. `first`: the index of the first one that it has. */
+  /** The log has dropped the first chunks, and even a snapshot of them was too large: read the session. `first`: the index of the first one that it has. */
   | { as: 'gap'; first: number }
   /** The cursor is behind what the log has: it is of another stream, or the log has lost its newest chunks for good. */
   | { as: 'ahead' };
@@ -162,7 +162,7 @@ class Runs implements AsyncDisposable {
         storeWaitMs,
       );
       if (page === undefined) return { as: 'unknown' };
-      if (page.first > 0) return { as: 'gap', first: page.first };
+      if (page.first > 0 && page.snapshot === undefined) return { as: 'gap', first: page.first };
       const last = lastPosition(page);
       if (position <= last) {
         const hasEnded = page.end !== undefined && position === last;

@@ -1,10 +1,11 @@
 import { isVoided } from '../../src/index.ts';
 import type { Encoder, EncoderOptions, Format, Frame } from '../formats/format.ts';
 import type { SentReset } from '../log/chunk-log.ts';
+import { addMerged } from '../log/snapshot.ts';
 import { isAfter } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
 import type { SentChunk, SentEnd } from './parts.ts';
-import type { SentItem } from './sent-stream.ts';
+import type { ChunkItem, SentItem } from './sent-stream.ts';
 
 /** Takes a frame, and the id that a client may come back with. A frame without an id ends a stream that cannot be gone on with. */
 export type Emit = (frame: Frame, id: string | undefined) => void;
@@ -23,6 +24,8 @@ const CUT: SentEnd = {
  * The id of a frame is `position.sub`. A format that cannot take back what was sent is folded without what is void: then all that lies before the last reset which the log knew
  * when the reader joined has the position of that reset, so that its ids are the same for whoever joins later. A client that has been shown something which is void gets the end of
  * its stream as an error, without an id: if it comes back by itself, it is told the same again.
+ *
+ * What comes from the snapshot of a log is one frame in a format that has an event for it, with the id of its last chunk.
  */
 export class EventFold {
   readonly #encoder: Encoder;
@@ -43,6 +46,10 @@ export class EventFold {
   #isDoomed: boolean | undefined;
   #ended = false;
   #given = 0;
+  /** What is told in one event, the id of its last frame, and its time. */
+  #missed: SentChunk[] = [];
+  #missedId: string | undefined;
+  #missedAt = 0;
 
   constructor(format: Format, options: EncoderOptions, after: Cursor = NOTHING) {
     this.#encoder = format.encoder(options);
@@ -68,9 +75,14 @@ export class EventFold {
         this.#give(this.#encoder.start(item.start), 0, emit);
         return;
       case 'chunk':
-        this.#chunk(item.chunk, item.position, item.at, emit);
+        if (item.trimmed === true && this.#encoder.gap !== undefined) this.#miss(item, emit);
+        else {
+          this.#tellMissed(emit);
+          this.#chunk(item.chunk, item.position, item.at, emit);
+        }
         return;
       case 'end':
+        this.#tellMissed(emit);
         this.#ended = true;
         this.#give(this.#encoder.end(item.end, item.position, item.at), item.position, emit);
     }
@@ -84,6 +96,30 @@ export class EventFold {
       this.#foldedTo = position;
       if (position <= this.#after.position) this.#seenTo = position;
     }
+  }
+
+  /** Folds a chunk whose frames are told in one event with those of others. */
+  #miss({ chunk, position, at }: ChunkItem, emit: Emit): void {
+    const given = this.#given;
+    let last: string | undefined;
+    this.#chunk(chunk, position, at, (frame, id) => {
+      // Without an id the stream does not go on.
+      if (id === undefined) emit(frame, id);
+      else last = id;
+    });
+    if (last === undefined) return;
+    this.#given = given;
+    this.#missedId = last;
+    this.#missedAt = at;
+    addMerged(this.#missed, chunk);
+  }
+
+  #tellMissed(emit: Emit): void {
+    const id = this.#missedId;
+    const frame = id === undefined ? undefined : this.#encoder.gap?.(this.#missed, this.#missedAt);
+    this.#missedId = undefined;
+    this.#missed = [];
+    if (frame !== undefined) this.#emit(frame, id, emit);
   }
 
   #chunk(chunk: SentChunk, position: number, at: number, emit: Emit): void {

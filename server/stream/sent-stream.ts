@@ -10,11 +10,18 @@ export interface StartItem {
   count?: number;
 }
 
+/** A chunk that a reader gets. */
+export interface ChunkItem {
+  type: 'chunk';
+  chunk: SentChunk;
+  position: number;
+  at: number;
+  /** It comes from the snapshot of what the log has dropped: its time is that of the text which it is a piece of. */
+  trimmed?: true;
+}
+
 /** One thing that a reader of a turn gets. `position`: 0 for the start, index + 1 for a chunk, and the end follows the last chunk. `at`: milliseconds since the epoch. */
-export type SentItem =
-  | StartItem
-  | { type: 'chunk'; chunk: SentChunk; position: number; at: number }
-  | { type: 'end'; end: SentEnd; position: number; at: number };
+export type SentItem = StartItem | ChunkItem | { type: 'end'; end: SentEnd; position: number; at: number };
 
 /** A turn as one reader gets it, straight from its execution or from a chunk log. */
 export interface SentStream {

@@ -22,6 +22,7 @@ const EVENTS: readonly string[] = [
   'tool_progress',
   'file',
   'interrupted',
+  'gap',
   'cost',
 ];
 /** The same, if the server shows what is inside. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import { hasPostgres, testDatabase } from '../../../support/postgres.ts';
 import type { TestDatabase } from '../../../support/postgres.ts';
 import { cuts } from '../cuts.ts';
+import { trimmedCuts } from '../trimmed-cuts.ts';
 import { deaths } from './death.ts';
 import { openService } from './service.ts';
 import type { ServiceSpec } from './service.ts';
@@ -16,6 +17,11 @@ describe.skipIf(!(await hasPostgres()))('Turns over a log in PostgreSQL', () => 
 
   cuts(async () => {
     const { log, ...open } = await openService(spec());
+    onTestFinished(() => open[Symbol.asyncDispose]());
+    return log;
+  });
+  trimmedCuts(async () => {
+    const { log, ...open } = await openService(spec(), { maxStreamBytes: 12_000 });
     onTestFinished(() => open[Symbol.asyncDispose]());
     return log;
   });

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, describe, onTestFinished } from 'vitest';
 import { REDIS_URL, dropKeys, hasRedis, testPrefix } from '../../../support/redis.ts';
 import { cuts } from '../cuts.ts';
+import { trimmedCuts } from '../trimmed-cuts.ts';
 import { deaths } from './death.ts';
 import { openService } from './service.ts';
 import type { ServiceSpec } from './service.ts';
@@ -17,6 +18,11 @@ describe.skipIf(!(await hasRedis()))('Turns over a log in Redis', () => {
 
   cuts(async () => {
     const { log, ...open } = await openService(spec);
+    onTestFinished(() => open[Symbol.asyncDispose]());
+    return log;
+  });
+  trimmedCuts(async () => {
+    const { log, ...open } = await openService(spec, { maxStreamBytes: 12_000 });
     onTestFinished(() => open[Symbol.asyncDispose]());
     return log;
   });

@@ -11,7 +11,10 @@ export interface OpenService extends AsyncDisposable {
 }
 
 /** Opens a service. Loads only what that service needs, because processes that are killed start often. */
-export async function openService(spec: ServiceSpec): Promise<OpenService> {
-  if (spec.kind === 'redis') return (await import('./open-redis.ts')).openRedis(spec);
-  return (await import('./open-postgres.ts')).openPostgres(spec);
+export async function openService(
+  spec: ServiceSpec,
+  options: { maxStreamBytes?: number } = {},
+): Promise<OpenService> {
+  if (spec.kind === 'redis') return (await import('./open-redis.ts')).openRedis(spec, options);
+  return (await import('./open-postgres.ts')).openPostgres(spec, options);
 }
