@@ -13,13 +13,13 @@ import type { LinkOptions } from './link.ts';
 import { reasonOfReset, voids } from './resets.ts';
 import { abortedBy, errorOf } from './wire-errors.ts';
 import { itemOf } from './wire.ts';
-import type { WireEnd, WireItem, WireStart } from './wire.ts';
+import type { WireEnd, WireGap, WireItem, WireStart } from './wire.ts';
 
 type Read = IteratorResult<ExecutionChunk, ExecutionResult | undefined>;
 
 /** A chunk or the end, and the id of its event. */
 interface Item {
-  item: Exclude<WireItem, WireStart>;
+  item: Exclude<WireItem, WireStart | WireGap>;
   id: string | undefined;
 }
 
@@ -215,6 +215,13 @@ export class ClientStream
     if (item.type === 'start') {
       this.#start = item;
       this.#id = this.#link.id = item.turnId;
+    } else if (item.type === 'gap') {
+      // Each is given by itself. Behind it is the place before the next one, so that a reader who leaves between them misses nothing.
+      const { chunks } = item;
+      chunks.forEach((chunk, at) => {
+        const next = chunks[at + 1];
+        this.#items.push({ item: chunk, id: next === undefined ? id : `${next.index}.0` });
+      });
     } else {
       this.#items.push({ item, id });
     }

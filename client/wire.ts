@@ -55,8 +55,14 @@ export interface WireEnd {
   trace?: Span[];
 }
 
+/** What a reader missed of a long stream, whose beginning the server does not keep as it came: the chunks in order, with longer texts. */
+export interface WireGap {
+  type: 'gap';
+  chunks: readonly StampedChunk[];
+}
+
 /** One object on the wire, in the format `sluice`. */
-export type WireItem = WireStart | StampedChunk | WireEnd;
+export type WireItem = WireStart | WireGap | StampedChunk | WireEnd;
 
 /** Reads one object of the wire. Undefined for one that a newer server may have. Throws `protocol` for what is not an object. */
 export function itemOf(value: unknown): WireItem | undefined {
@@ -81,6 +87,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 /** Each chunk has its place in the stream. */
 function isItem(value: unknown): value is WireItem {
   if (!isRecord(value)) return false;
-  const { type, index } = value;
+  const { type, index, chunks } = value;
+  if (type === 'gap') return Array.isArray(chunks) && chunks.every(isItem);
   return typeof index === 'number' || type === 'start' || type === 'end';
 }

@@ -34,6 +34,30 @@ describe('a stream over the wire', () => {
     expect(await stream.next()).toEqual({ done: true, value: await stream.result });
   });
 
+  test('has each chunk of a gap, and goes on behind any of them', async () => {
+    const content = (text: string, index: number) =>
+      ({ type: 'content', content: text, call: 1, index }) as const;
+    const items: WireItem[] = [
+      { type: 'start', turnId: 'turn-1', startedAt: 0 },
+      { type: 'gap', chunks: [content('a b ', 0), { ...content('c ', 4), call: 2 }] },
+      content('d', 6),
+      { type: 'end', outcome: 'completed', finishReason: 'stop' },
+    ];
+    const ids = ['0.0', '6.0', '7.0', '8.0'];
+    const events = items.map((item, at) => `id: ${ids[at]}\ndata: ${JSON.stringify(item)}\n\n`);
+    await using server = await turnServer((asked, response) => sendEvents(asked, response, events));
+    const stream = createClient({ url: server.url }).stream('Hello', { id: 'turn-1' });
+    const got: unknown[] = [];
+    for await (const chunk of stream) got.push([chunk.type, chunk.index, stream.cursor]);
+    expect(got).toEqual([
+      ['content', 0, '4.0'],
+      ['content', 4, '6.0'],
+      ['content', 6, '7.0'],
+      ['done', 7, '8.0'],
+    ]);
+    expect((await stream.result).response.content).toBe('a b c d');
+  });
+
   test('is the same type as the stream of an execution: code that shows one shows the other', async () => {
     const show = async (stream: TurnStream): Promise<unknown> => {
       const types: string[] = [];
