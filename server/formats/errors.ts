@@ -182,6 +182,7 @@ function codeOfStatus(status: number): ErrorCode {
     case 403:
       return 'permission';
     case 404:
+    case 410:
       return 'not_found';
     case 408:
     case 504:

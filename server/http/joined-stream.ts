@@ -18,7 +18,7 @@ export interface JoinSettings {
 
 /**
  * What is left of a stream for a reader that comes back, or comes second. Undefined: it has ended, and the reader has all of it, which is known before anything is sent. Throws
- * `not_found` if there is no such stream, `conflict` if it does not have the event that was named, and `not_found` with the status 410 if its beginning is not kept any more.
+ * `not_found` if there is no such stream, `conflict` if it does not have the event that was named, and `not_found` with the status 410 if its beginning is lost.
  */
 export async function joinedStream(
   turns: Turns,
@@ -45,7 +45,7 @@ export function foundIn(answer: ReadAnswer): Extract<ReadAnswer, { as: 'stream' 
     case 'gap':
       throw new RequestError(
         'not_found',
-        'The beginning of the stream is not kept any more: read the conversation.',
+        'The stream has become too large: the server does not keep its beginning any more. Read the conversation instead.',
         { status: 410 },
       );
     case 'ahead':
