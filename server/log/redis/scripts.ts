@@ -193,7 +193,7 @@ return answer()
 `);
 
 /**
- * What is dropped of a stream that is too large: its oldest entries, but never the newest. Answers with nothing if the token is another one by now, or with: first, the snapshot of what
+ * What is dropped of a stream that is too large: its oldest entries, but never the newest. Answers with nothing if the token is another one, or with: first, the snapshot of what
  * was dropped before, the size of the entries, time of the first open, base, and the entries.
  */
 export const OLDEST = script(`${PRELUDE}${STREAM}

@@ -13,7 +13,7 @@ const oldest = z.union([
 
 /**
  * Drops the oldest entries of a stream that is larger than that, and keeps a snapshot of them. The snapshot is made here, so that the server does not spend its time on it. It changes
- * nothing if the stream has another owner by now.
+ * nothing if another owner has taken the stream.
  */
 export async function trimStream(
   server: Server,
