@@ -88,7 +88,7 @@ export function placesIn(id: string): [position: number, sub: number] {
   return [position, sub];
 }
 
-/** A frame without its time, and without what is only told of a call that runs. */
+/** A frame without its time, and without the data of a report about a call. */
 export function timeless({ event, data }: Frame): unknown {
   if (data === '[DONE]') return data;
   const value = JSON.parse(data) as Record<string, unknown>;
