@@ -27,7 +27,7 @@ const said: SentChunk[] = [
   { type: 'tool_result' as const, id: 'c1', name: 'look', content: '3', isError: false, call: 2 },
   ...Array.from({ length: 12 }, (_, at) => ({ type: 'content' as const, content: `word ${at} `, call: 3 })),
   // The order of the keys is that of the logs in databases.
-].map(({ call, ...chunk }, index) => ({ ...chunk, call, index }) as SentChunk);
+].map(({ call, ...chunk }, index) => ({ ...chunk, call, index }));
 
 /** That a stream in a log with room for 12,000 bytes goes on as if the log had room for all of it. */
 export function trimmedCuts(makeLog: () => Promise<ChunkLog>): void {
