@@ -3,7 +3,7 @@ import type { ExecutionResult } from '../src/index.ts';
 import { Conversations } from './conversations.ts';
 import type { ClientInput, ClientOptions, OwnedOptions, TurnOptions } from './options.ts';
 import { checkOptions } from './check-options.ts';
-import { fetchTransport, jsonOf, request, segment } from './requests.ts';
+import { fetchTransport, jsonOf, request, segment, streamPath } from './requests.ts';
 import type { Requests } from './requests.ts';
 import { ClientStream } from './stream.ts';
 
@@ -75,7 +75,7 @@ export class Client<Pipelines = Record<string, unknown>> {
     reason?: string,
     { organization }: Pick<OwnedOptions, 'organization'> = {},
   ): Promise<'stopped' | 'pending'> {
-    return this.#stop(`streams/${segment(id)}/stop`, reason, organization);
+    return this.#stop(streamPath(id), reason, organization);
   }
 
   /** What the server says about itself. */
@@ -105,14 +105,14 @@ export class Client<Pipelines = Record<string, unknown>> {
       signal,
       onConnection,
       stop: (seen, reason) =>
-        seen === undefined
-          ? this.#stop(`${joined}/stop`, reason, organization)
-          : this.stop(seen, reason, { organization }),
+        this.#stop(seen === undefined ? joined : streamPath(seen), reason, organization),
     });
   }
 
-  async #stop(path: string, reason?: string, organization?: string): Promise<'stopped' | 'pending'> {
-    const response = await request(this.#requests, path, { body: { reason, org_id: organization } });
+  async #stop(path?: string, reason?: string, organization?: string): Promise<'stopped' | 'pending'> {
+    const response = await request(this.#requests, `${path}/stop`, {
+      body: { reason, org_id: organization },
+    });
     return (await jsonOf<{ status: 'stopped' | 'pending' }>(response, 'status')).status;
   }
 }
@@ -133,7 +133,7 @@ export function createClient<Pipelines = Record<string, unknown>>(
 /** Refuses at once what would only be left out of the JSON. */
 function checked(input: ClientInput): ClientInput {
   if (typeof input === 'string' || (typeof input === 'object' && input !== null)) return input;
-  throw new CodedError('invalid_options', 'Give a text, a message or messages as the input.');
+  throw new CodedError('invalid_options', 'Give a text, a message or messages as input.');
 }
 
 function bodyOf(options: TurnOptions): Record<string, unknown> {
@@ -149,6 +149,5 @@ function bodyOf(options: TurnOptions): Record<string, unknown> {
 
 /** An id that nobody else has made. `crypto.randomUUID` is missing in pages without TLS and in React Native. */
 function newId(): string {
-  const part = (): string => Math.random().toString(36).slice(2, 12);
-  return globalThis.crypto?.randomUUID?.() ?? `${Date.now().toString(36)}-${part()}-${part()}`;
+  return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}${Math.random()}`.replace('.', '-');
 }

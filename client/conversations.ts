@@ -1,6 +1,6 @@
 import type { Cost, Decision, DecisionsByCall, Message, PendingCall, Usage } from '../src/index.ts';
 import type { OwnedOptions, StreamOptions } from './options.ts';
-import { jsonOf, segment } from './requests.ts';
+import { jsonOf, queryOf, segment } from './requests.ts';
 import type { RequestOptions } from './requests.ts';
 import type { ClientStream } from './stream.ts';
 
@@ -152,11 +152,4 @@ function pathOf(id: string, rest: string, scope: ConversationScope = {}): string
 
 function wireScope({ pipeline, organization }: ConversationScope): Record<string, string | undefined> {
   return { pipeline, org_id: organization };
-}
-
-function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
-  let query = '';
-  for (const [name, value] of Object.entries(values))
-    if (value !== undefined) query += `${query === '' ? '?' : '&'}${name}=${segment(String(value))}`;
-  return query;
 }

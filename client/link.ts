@@ -1,7 +1,7 @@
 import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, Transport, WireEvent } from './connection.ts';
-import { segment } from './requests.ts';
-import { abortedBy, lostError } from './wire-errors.ts';
+import { streamPath } from './requests.ts';
+import { abortedBy, errorOfThrown } from './wire-errors.ts';
 
 /** How a stream comes back after its connection broke. */
 export interface ReconnectOptions {
@@ -67,7 +67,7 @@ export class Link {
           this.#connection = undefined;
           if (this.#controller.signal.aborted) continue;
           onConnection?.('lost');
-          const error = lostError(thrown);
+          const error = errorOfThrown(thrown);
           // A server that does not keep streams has none to come back to.
           if (this.#began && error.code === 'not_found') throw this.#lost ?? error;
           this.#lost = error;
@@ -99,19 +99,18 @@ export class Link {
     const { transport, opening, onConnection } = this.#options;
     onConnection?.('connecting');
     const { path, body } = opening;
-    const join = this.id === undefined ? opening.join : `streams/${segment(this.id)}`;
+    const join = this.id === undefined ? opening.join : streamPath(this.id);
     const signal = this.#controller.signal;
     const connection = await transport({
-      ...(this.#began ? { join } : { join, path, body }),
+      ...(!this.#began && { path, body }),
+      join,
       after: this.after,
       organization: opening.organization,
       signal,
     });
-    if (signal.aborted) {
-      // The reader has left meanwhile, and nobody else closes it.
-      connection.close();
-      throw abortedBy(signal.reason);
-    }
+    // The reader has left meanwhile, and nobody else closes it.
+    if (signal.aborted) connection.close();
+    signal.throwIfAborted();
     this.#began = true;
     onConnection?.('open');
     return connection;

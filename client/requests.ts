@@ -1,7 +1,7 @@
 import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, Transport } from './connection.ts';
 import { readEvents } from './sse.ts';
-import { errorOf, lostError } from './wire-errors.ts';
+import { errorOf, errorOfThrown } from './wire-errors.ts';
 import { isRecord, parsed } from './wire.ts';
 
 /** What requests to the server need. */
@@ -17,9 +17,17 @@ export interface Requests {
   include: readonly string[];
 }
 
-/** The query of a stream in our format. */
-export function queryOf({ include }: Requests): string {
-  return `?format=sluice${include.length === 0 ? '' : `&include=${include.join(',')}`}`;
+/** The query of a stream in our format. `organization`: whose it is, where no body says it. */
+export function streamQuery({ include }: Requests, organization?: string): string {
+  return queryOf({ format: 'sluice', include: include.join(',') || undefined, org_id: organization });
+}
+
+/** A query of the values that there are. */
+export function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  let query = '';
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined) query += `${query === '' ? '?' : '&'}${name}=${segment(String(value))}`;
+  return query;
 }
 
 /** What a request has besides its path. */
@@ -30,6 +38,11 @@ export interface RequestOptions {
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
+}
+
+/** Where a stream is, by its id. */
+export function streamPath(id: string): string {
+  return `streams/${segment(id)}`;
 }
 
 /** Text as one segment of a path. */
@@ -50,11 +63,11 @@ export async function request(to: Requests, path: string, init: RequestOptions =
     response = await to.fetch(`${to.base}/${path}`, {
       method,
       headers: all,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
     });
   } catch (error) {
-    throw lostError(error);
+    throw errorOfThrown(error);
   }
   if (response.ok) return response;
   const answer = parsed(await response.text().catch(() => ''));
@@ -76,11 +89,10 @@ function hasKey<T>(value: unknown, key: keyof T & string): value is T {
 /** Opens connections with `fetch`: server-sent events. */
 export function fetchTransport(to: Requests): Transport {
   return async ({ path, body, join, after, organization, signal }: Opening): Promise<Connection> => {
-    // A body names it itself.
-    const owner = path === undefined && organization !== undefined ? `&org_id=${segment(organization)}` : '';
-    const response = await request(to, `${path ?? join}${queryOf(to)}${owner}`, {
+    const query = streamQuery(to, path === undefined ? organization : undefined);
+    const response = await request(to, `${path ?? join}${query}`, {
       signal,
-      ...(path !== undefined && { body }),
+      body,
       headers: {
         accept: 'text/event-stream',
         ...(after !== undefined && { 'last-event-id': after }),
@@ -88,7 +100,7 @@ export function fetchTransport(to: Requests): Transport {
     });
     // Nothing lies behind the place that was asked for.
     if (response.status === 204)
-      throw new CodedError('not_found', 'There is no stream to join, or no more of it.', { status: 204 });
+      throw new CodedError('not_found', 'There is no stream, or no more of it.', { status: 204 });
     return readEvents(response, to.silenceMs);
   };
 }

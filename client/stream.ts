@@ -11,7 +11,7 @@ import type { WireEvent } from './connection.ts';
 import { Link, placeOf } from './link.ts';
 import type { LinkOptions } from './link.ts';
 import { reasonOfReset, voids } from './resets.ts';
-import { abortedBy, errorOf } from './wire-errors.ts';
+import { abortedBy, errorOf, errorOfThrown } from './wire-errors.ts';
 import { itemOf } from './wire.ts';
 import type { WireEnd, WireGap, WireItem, WireStart } from './wire.ts';
 
@@ -57,7 +57,7 @@ export class ClientStream
   #last: Promise<unknown> = Promise.resolve();
   #end: { result: ExecutionResult } | { error: CodedError } | undefined;
   #closed = false;
-  #settle: { resolve: (result: ExecutionResult) => void; reject: (error: CodedError) => void };
+  #settle: undefined | { resolve: (result: ExecutionResult) => void; reject: (error: CodedError) => void };
 
   constructor(options: ClientStreamOptions) {
     this.#id = options.id;
@@ -65,7 +65,6 @@ export class ClientStream
     this.#link = new Link(options);
     this.#link.id = options.id;
     // Set by the promise before its constructor returns.
-    this.#settle = { resolve: () => undefined, reject: () => undefined };
     this.result = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -146,7 +145,7 @@ export class ClientStream
   async close(reason?: unknown): Promise<void> {
     if (this.#end !== undefined) return;
     this.#closed = true;
-    this.#fail(abortedBy(reason, 'The stream was closed before its end.'));
+    this.#fail(abortedBy(reason));
   }
 
   /** The same as `close()`, in the protocol of async iterators. `break` calls it. */
@@ -202,7 +201,8 @@ export class ClientStream
       try {
         for (const event of await this.#link.read()) this.#keep(event);
       } catch (error) {
-        if (this.#end === undefined) this.#fail(errorOfRead(error));
+        if (this.#end === undefined)
+          this.#fail(errorOfThrown(error, 'protocol', 'The stream could not be read.'));
       }
     }
     return undefined;
@@ -219,8 +219,8 @@ export class ClientStream
       // Each is given by itself. Behind it is the place before the next one, so that a reader who leaves between them misses nothing.
       const { chunks } = item;
       chunks.forEach((chunk, at) => {
-        const next = chunks[at + 1];
-        this.#items.push({ item: chunk, id: next === undefined ? id : `${next.index}.0` });
+        const next = chunks[at + 1]?.index;
+        this.#items.push({ item: chunk, id: next === undefined ? id : `${next}.0` });
       });
     } else {
       this.#items.push({ item, id });
@@ -244,7 +244,7 @@ export class ClientStream
     const result = this.#resultOf(item, item.outcome);
     this.#end = { result };
     this.#link.close();
-    this.#settle.resolve(result);
+    this.#settle?.resolve(result);
     return { type: 'done', result, call: 0, index: Math.max(0, placeOf(id)[0] - 1) };
   }
 
@@ -252,7 +252,7 @@ export class ClientStream
     error.partial ??= this.partial;
     this.#end = { error };
     this.#link.close();
-    this.#settle.reject(error);
+    this.#settle?.reject(error);
   }
 
   #resultOf(end: WireEnd, outcome: ExecutionResult['outcome']): ExecutionResult {
@@ -282,10 +282,4 @@ export class ClientStream
 
 function isGood(end: WireEnd): end is WireEnd & { outcome: ExecutionResult['outcome'] } {
   return end.outcome === 'completed' || end.outcome === 'interrupted';
-}
-
-function errorOfRead(thrown: unknown): CodedError {
-  return thrown instanceof CodedError
-    ? thrown
-    : new CodedError('protocol', 'The stream could not be read.', { cause: thrown });
 }

@@ -1,8 +1,8 @@
 import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, WireEvent } from './connection.ts';
-import { queryOf } from './requests.ts';
+import { streamQuery } from './requests.ts';
 import type { Requests } from './requests.ts';
-import { abortedBy, errorOf } from './wire-errors.ts';
+import { errorOf } from './wire-errors.ts';
 import { isRecord, parsed } from './wire.ts';
 
 /** Options of {@link webSocket}. */
@@ -32,10 +32,10 @@ export function webSocket(options: WebSocketOptions = {}): SocketTransport {
     const url = new URL(to.base);
     url.protocol = url.protocol.replace('http', 'ws');
     url.pathname = path;
-    url.search = queryOf(to);
+    url.search = streamQuery(to);
     const given = typeof protocols === 'function' ? await protocols() : protocols;
     // The reader has left meanwhile.
-    if (opening.signal.aborted) throw abortedBy(opening.signal.reason);
+    opening.signal.throwIfAborted();
     return connect(new Socket(url.href, [...given]), opening, to.silenceMs);
   };
 }
@@ -92,7 +92,6 @@ function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promis
 }
 
 function messageOf({ path, body, join, after, organization }: Opening): Record<string, unknown> {
-  return path === undefined
-    ? { action: 'join', path: join, after, org_id: organization }
-    : { ...body, action: 'send_message', path, after };
+  const action = path === undefined ? 'join' : 'send_message';
+  return { ...body, action, path: path ?? join, after, org_id: organization };
 }

@@ -18,11 +18,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 
 /** The error that an answer stands for: the server's own one, or one by its status. */
 export function errorOf(given: unknown, status = 500, retryAfter?: string | null): CodedError {
-  const waitMs = waitOf(retryAfter);
-  if (isWireError(given))
-    return new CodedError(given.code, given.message, { status, retryAfterMs: waitMs, ...given });
+  const details = { status, retryAfterMs: waitOf(retryAfter) };
+  if (isWireError(given)) return new CodedError(given.code, given.message, { ...details, ...given });
   const code = CODES[status] ?? (status < 500 ? 'invalid_request' : 'server');
-  return new CodedError(code, `The server answered with status ${status}.`, { status, retryAfterMs: waitMs });
+  return new CodedError(code, `The server answered with status ${status}.`, details);
 }
 
 function isWireError(value: unknown): value is WireError {
@@ -37,15 +36,17 @@ function waitOf(header: string | null | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** What was thrown, as a `SluiceError`: what is not one came of the connection. */
-export function lostError(thrown: unknown): CodedError {
-  return isCodedError(thrown)
-    ? thrown
-    : new CodedError('network', 'The connection to the server failed.', { cause: thrown });
+/** What was thrown, as a `SluiceError`. By default, what is none came of the connection. */
+export function errorOfThrown(
+  thrown: unknown,
+  code: ErrorCode = 'network',
+  message = 'The connection to the server failed.',
+): CodedError {
+  return isCodedError(thrown) ? thrown : new CodedError(code, message, { cause: thrown });
 }
 
 /** The error of what was ended on purpose. */
-export function abortedBy(reason: unknown, message = 'The stream was aborted.'): CodedError {
+export function abortedBy(reason: unknown, message = 'The stream was closed before its end.'): CodedError {
   if (isCodedError(reason)) return reason;
   return new CodedError('aborted', message, {
     cause: reason,

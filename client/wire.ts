@@ -66,7 +66,7 @@ export type WireItem = WireStart | WireGap | StampedChunk | WireEnd;
 
 /** Reads one object of the wire. Undefined for one that a newer server may have. Throws `protocol` for what is not an object. */
 export function itemOf(value: unknown): WireItem | undefined {
-  if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event that is not an object.');
+  if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event of another form.');
   return isItem(value) ? value : undefined;
 }
 

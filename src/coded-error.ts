@@ -142,12 +142,13 @@ export class CodedError extends Error {
 
   /** The part of the error that a client may see. */
   toJSON(): ErrorJson {
+    const { code, message, status, requestId, reason } = this;
     return {
-      code: this.code,
-      message: this.message,
-      ...(this.status !== undefined && { status: this.status }),
-      ...(this.requestId !== undefined && { requestId: this.requestId }),
-      ...(this.reason !== undefined && { reason: this.reason }),
+      code,
+      message,
+      ...(status !== undefined && { status }),
+      ...(requestId !== undefined && { requestId }),
+      ...(reason !== undefined && { reason }),
     };
   }
 }
@@ -157,11 +158,10 @@ export function isCodedError(value: unknown): value is CodedError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
-const KNOWN: ReadonlySet<unknown> = new Set(errorCodes);
-
 /** Whether a value is one of {@link errorCodes}. */
 export function isErrorCode(value: unknown): value is ErrorCode {
-  return KNOWN.has(value);
+  const codes: readonly unknown[] = errorCodes;
+  return codes.includes(value);
 }
 
 /** The kind of a value, for error messages: `null`, `undefined`, `an array`, `a string`, ... Never the value itself. */

@@ -18,10 +18,10 @@ describe('a connection that breaks', () => {
       expect((await all(stream)).slice(0, -1), `cut behind ${cut} events`).toEqual(chunks.slice(0, -1));
       expect(server.asked.map(({ method, url, headers }) => [method, url, headers['last-event-id']])).toEqual(
         [
-          ['POST', '/api/v1/agent/stream?format=sluice&include=cost,warnings', undefined],
+          ['POST', '/api/v1/agent/stream?format=sluice&include=cost%2Cwarnings', undefined],
           [
             'GET',
-            '/api/v1/streams/turn-1?format=sluice&include=cost,warnings',
+            '/api/v1/streams/turn-1?format=sluice&include=cost%2Cwarnings',
             cut === 0 ? undefined : `${cut - 1}.0`,
           ],
         ],

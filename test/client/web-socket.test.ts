@@ -53,7 +53,7 @@ test('a stream comes over a socket', async () => {
   expect(got.slice(0, -1)).toMatchObject(chunks.slice(0, -1));
   expect(server.messages).toMatchObject([
     {
-      url: '/ws?format=sluice&include=cost,warnings',
+      url: '/ws?format=sluice&include=cost%2Cwarnings',
       action: 'send_message',
       path: 'agent/stream',
       input: 'Hello',
