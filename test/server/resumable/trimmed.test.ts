@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Pipeline } from 'sluice';
 import { memoryLog } from '../../../server/log/memory-log.ts';
+import { partialReply } from '../../../server/resumable/partial-reply.ts';
 import { callsIn } from '../../../server/resumable/void-calls.ts';
 import { resumable } from '../../../server/resumable/resumable.ts';
 import { Model, stop, texts } from '../../core/harness.ts';
@@ -51,6 +52,18 @@ test('what another run of a trimmed turn has to void is known from the snapshot'
     await log.append(opened.held, index, [{ type: 'content', content: 'x', call: index < 9 ? 2 : 5, index }]);
   expect((await log.read(key, { after: 0 }))?.first).toBeGreaterThan(9);
   expect(await callsIn(log, key, 1_000)).toEqual([2, 5]);
+});
+
+test('what was seen of a trimmed turn is whole', async () => {
+  const log = memoryLog({ maxStreamBytes: 2_500 });
+  const key = { owner: 'ada', id: 't' };
+  const opened = await log.open(key, { turnId: 't' }, { leaseMs: 60_000 });
+  if (opened.as !== 'owner') throw new Error('expected the owner');
+  const pieces = Array.from({ length: 40 }, (_, index) => `${index} `);
+  for (const [index, content] of pieces.entries())
+    await log.append(opened.held, index, [{ type: 'content', content, call: 1, index }]);
+  expect((await log.read(key, { after: 0 }))?.first).toBeGreaterThan(9);
+  expect(await partialReply(log, key, 1_000)).toEqual([{ role: 'assistant', content: pieces.join('') }]);
 });
 
 test('a stream whose snapshot is too large has a gap', async () => {
