@@ -1,4 +1,4 @@
-import { Accumulator, CodedError, noUsage } from '../src/index.ts';
+import { Accumulator, noUsage } from '../src/index.ts';
 import type {
   ExecutionChunk,
   ExecutionResult,
@@ -6,6 +6,7 @@ import type {
   ResetChunk,
   TextOptions,
   TurnStream,
+  CodedError,
 } from '../src/index.ts';
 import type { WireEvent } from './connection.ts';
 import { Link, placeOf } from './link.ts';

@@ -40,7 +40,7 @@ class AgentEncoder implements Encoder {
     if (!include.has('gap')) return;
     this.gap = (chunks, at) => {
       const frames = chunks.flatMap((chunk) => this.chunk(chunk, chunk.index + 1, at));
-      const events: unknown[] = frames.map(({ data }) => JSON.parse(data));
+      const events = frames.map(({ data }): unknown => JSON.parse(data));
       return event('gap', at, { events });
     };
   }

@@ -11,7 +11,7 @@ import type { Entry, SentReset, SnapshotRun } from './chunk-log.ts';
 export function snapshotOf(before: readonly SnapshotRun[], dropped: Iterable<Entry>): SnapshotRun[] {
   const runs = new Runs(before);
   for (const { from, at, chunks } of dropped)
-    chunks.forEach((chunk, place) => void runs.add({ ...chunk, index: from + place }, at));
+    for (const [place, chunk] of chunks.entries()) runs.add({ ...chunk, index: from + place }, at);
   return runs.list();
 }
 

@@ -25,31 +25,27 @@ export function openStream(stream: SentStream, waitMs: number): Promise<Opening>
       isLate = true;
       resolve({ items, pending });
     });
-    const failed = (error: unknown): void => {
+    const opened = (error?: SentError): void => {
+      timer.stop();
+      resolve(error === undefined ? { items } : { items, error });
+    };
+    const took = (read: SentItem[] | undefined): void => {
+      // Whoever has `pending` reads it.
+      if (isLate) return;
+      items.push(...(read ?? []));
+      const first = read?.find(({ type }) => type !== 'start');
+      if (read !== undefined && first === undefined) goOn();
+      else opened(first?.type === 'end' ? first.end.error : undefined);
+    };
+    const failed = (error: Error): void => {
       timer.stop();
       reject(error);
     };
-    const opened = (read: SentItem[] | undefined): void => {
-      // Whoever has `pending` reads it.
-      if (isLate) return;
-      if (read !== undefined) {
-        items.push(...read);
-        const first = read.find(({ type }) => type !== 'start');
-        if (first === undefined) return goOn();
-        const error = first.type === 'end' ? first.end.error : undefined;
-        if (error !== undefined) {
-          timer.stop();
-          return resolve({ items, error });
-        }
-      }
-      timer.stop();
-      resolve({ items });
-    };
     const goOn = (): void => {
       pending = stream.next();
-      pending.then(opened, failed);
+      pending.then(took, failed);
     };
     timer.start(waitMs);
-    pending.then(opened, failed);
+    pending.then(took, failed);
   });
 }

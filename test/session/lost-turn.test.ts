@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { MemoryStore, Pipeline, SluiceError } from 'sluice';
-import type { Lease, LostTurnEnd } from 'sluice';
+import { Pipeline, SluiceError } from 'sluice';
+import type { Lease, LostTurnEnd, MemoryStore } from 'sluice';
 import { Model, failureOf, says, stop, texts } from '../core/harness.ts';
 import { TroubledStore, linesOf } from './stage.ts';
 
