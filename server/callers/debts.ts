@@ -33,9 +33,13 @@ export class Debts {
   /** Counts what a turn has used, now or later. */
   add(caller: string, spent: Spent): void {
     const debt = { caller, id: crypto.randomUUID(), spent };
-    const counted = this.#counter.spend(caller, debt.id, spent);
-    if (counted === undefined) return;
-    this.#run(Promise.resolve(counted).catch((error: unknown) => this.#keep(debt, error)));
+    try {
+      const counted = this.#counter.spend(caller, debt.id, spent);
+      if (counted === undefined) return;
+      this.#run(Promise.resolve(counted).catch((error: unknown) => this.#keep(debt, error)));
+    } catch (error) {
+      this.#keep(debt, error);
+    }
   }
 
   /** Resolves when all is counted, or was tried once more. What the counter does not take even then is written to the log. */

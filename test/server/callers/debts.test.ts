@@ -11,16 +11,20 @@ const spent = (usd: number): Spent => ({ tokens: 10, usd, isUnknown: false });
 
 /** A counter that can be away, and what it and the log were told. */
 function stage() {
-  const state = { isAway: true, asked: 0, losesAnswers: false };
+  const state = { isAway: true, asked: 0, losesAnswers: false, throwsAtOnce: false };
   const counted: { caller: string; id: string; usd: number }[] = [];
   const lines: { level: string; message: string; fields: unknown }[] = [];
+  const spend = async (caller: string, id: string, usd: number): Promise<void> => {
+    if (state.isAway && !state.losesAnswers) throw new SluiceError('store', 'It does not answer.');
+    if (!counted.some((one) => one.id === id)) counted.push({ caller, id, usd });
+    if (state.losesAnswers) throw new SluiceError('store', 'The answer was lost.');
+  };
   const counter: CallerCounter = {
     ...memoryCounter(),
-    async spend(caller, id, { usd }) {
+    spend(caller, id, { usd }) {
       state.asked++;
-      if (state.isAway && !state.losesAnswers) throw new SluiceError('store', 'It does not answer.');
-      if (!counted.some((one) => one.id === id)) counted.push({ caller, id, usd });
-      if (state.losesAnswers) throw new SluiceError('store', 'The answer was lost.');
+      if (state.throwsAtOnce) throw new SluiceError('store', 'It cannot be asked.');
+      return spend(caller, id, usd);
     },
   };
   const write = (level: string) => (message: string, fields?: object) =>
@@ -70,6 +74,17 @@ test('an answer that was lost counts nothing twice', async () => {
   state.losesAnswers = state.isAway = false;
   await vi.advanceTimersByTimeAsync(10_000);
   expect(sums()).toEqual([['ada', 1]]);
+});
+
+test('a counter that throws at once fails no turn, and gets what was used later', async () => {
+  const { state, sums, lines, debts } = stage();
+  state.throwsAtOnce = true;
+  debts.add('ada', spent(1));
+  await vi.advanceTimersByTimeAsync(1_000);
+  state.throwsAtOnce = state.isAway = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sums()).toEqual([['ada', 1]]);
+  expect(lines.map(({ level }) => level)).toEqual(['warn']);
 });
 
 test('the end tries once more, and writes what is lost to the log', async () => {
