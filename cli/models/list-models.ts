@@ -1,4 +1,4 @@
-import { SluiceError } from '../../src/index.ts';
+import { SluiceError, isSluiceError } from '../../src/index.ts';
 import { scrub } from '../../src/kit/index.ts';
 
 /** What an endpoint says of one model. */
@@ -18,8 +18,8 @@ export interface ListOptions {
   timeoutMs?: number;
 }
 
-/** A list longer than this is not one of models. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
+/** A list longer than this is not one of models. In millions of characters. */
+const MAX_MB = 16;
 
 /**
  * The models of an endpoint that is compatible with OpenAI's, in its own order. Source: OpenAI's API reference, "List models". Rejects with
@@ -38,31 +38,33 @@ export async function listModels({
   try {
     const response = await fetch(address, {
       headers,
-      redirect: 'error',
+      redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
     status = response.status;
-    body = await textOf(response);
+    body = await textOf(response, address);
   } catch (error) {
+    if (isSluiceError(error)) throw error;
     const isLate = error instanceof Error && error.name === 'TimeoutError';
     const why = isLate ? `gave no list within ${timeoutMs} ms` : 'cannot be reached';
     throw new SluiceError(isLate ? 'timeout' : 'network', `${hostOf(address)} ${why}.`, { cause: error });
   }
-  if (status >= 400) throw refusal(address, status, body, secrets);
+  if (status >= 300) throw refusal(address, status, body, secrets);
   const models = modelsIn(body);
   if (models !== undefined) return models;
   throw new SluiceError('protocol', `${hostOf(address)} answered something that is not a list of models.`);
 }
 
-/** The body, as far as it is not too long. */
-async function textOf(response: Response): Promise<string> {
+/** The body. Rejects if it is too long. */
+async function textOf(response: Response, address: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   const pieces: AsyncIterable<Uint8Array> | null = response.body;
   if (pieces === null) return text;
   for await (const piece of pieces) {
     text += decoder.decode(piece, { stream: true });
-    if (text.length > MAX_CHARACTERS) throw new Error('The list is too long.');
+    if (text.length > MAX_MB * 1_000_000)
+      throw new SluiceError('protocol', `${hostOf(address)} gave a list of more than ${MAX_MB} MB.`);
   }
   return text + decoder.decode();
 }
@@ -77,7 +79,9 @@ function refusal(address: string, status: number, body: string, secrets: readonl
           ? 'not_found'
           : status >= 500
             ? 'server'
-            : 'invalid_request';
+            : status >= 400
+              ? 'invalid_request'
+              : 'protocol';
   const message = scrub(messageIn(body), secrets).replace(/\s+/g, ' ').slice(0, 200);
   return new SluiceError(
     code,

@@ -93,6 +93,13 @@ describe('sluice models', () => {
     expect(errors).not.toContain(key);
   });
 
+  it('says that an answer is too long for a list', async () => {
+    await using server = await faultServer({ always: { body: 'x'.repeat(17 * 1024 * 1024) } });
+    const { code, errors } = await run(['models', '--base-url', server.openaiBaseURL]);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/protocol: 127\.0\.0\.1:\d+ gave a list of more than 16 MB\./);
+  });
+
   it('does not take a page, or a redirect, for a list', async () => {
     await using elsewhere = await faultServer({ always: { body: LIST } });
     await using server = await faultServer();
@@ -100,7 +107,9 @@ describe('sluice models', () => {
     expect((await run(['models', '--base-url', server.openaiBaseURL])).errors).toContain(
       'is not a list of models',
     );
-    expect((await run(['models', '--base-url', server.openaiBaseURL])).code).toBe(1);
+    expect((await run(['models', '--base-url', server.openaiBaseURL])).errors).toMatch(
+      /protocol: 127\.0\.0\.1:\d+ answered 302\./,
+    );
     expect(elsewhere.requests).toHaveLength(0);
   });
 });
