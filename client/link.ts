@@ -13,7 +13,7 @@ export interface ReconnectOptions {
   maxMs?: number;
 }
 
-/** What a stream tells about its connection. */
+/** What a stream tells about its connection. `lost`: it broke, or the server was not reached; not told if the server refused. */
 export type ConnectionState = 'connecting' | 'open' | 'lost';
 
 /** What a {@link Link} needs. */
@@ -66,8 +66,9 @@ export class Link {
           this.#connection?.close();
           this.#connection = undefined;
           if (this.#controller.signal.aborted) continue;
-          onConnection?.('lost');
           const error = errorOfThrown(thrown);
+          // A server that refuses has answered.
+          if (!error.status) onConnection?.('lost');
           // A server that does not keep streams has none to come back to.
           if (this.#began && error.code === 'not_found') throw this.#lost ?? error;
           this.#lost = error;
@@ -98,14 +99,13 @@ export class Link {
   async #open(): Promise<Connection> {
     const { transport, opening, onConnection } = this.#options;
     onConnection?.('connecting');
-    const { path, body } = opening;
     const join = this.id === undefined ? opening.join : streamPath(this.id);
     const signal = this.#controller.signal;
     const connection = await transport({
-      ...(!this.#began && { path, body }),
+      ...opening,
+      ...(this.#began && { path: undefined, body: undefined }),
       join,
       after: this.after,
-      organization: opening.organization,
       signal,
     });
     // The reader has left meanwhile, and nobody else closes it.
@@ -122,8 +122,7 @@ export class Link {
     // What the server has refused it refuses again. Only where it was not reached is it asked once more.
     const mayHelp = this.#began ? error.retryable : error.code === 'network';
     if (!mayHelp || this.#failures >= attempts) throw error;
-    const longestMs = Math.min(maxMs, initialMs * 2 ** this.#failures);
-    this.#failures += 1;
+    const longestMs = Math.min(maxMs, initialMs * 2 ** this.#failures++);
     await this.#pause(error.retryAfterMs ?? Math.random() * longestMs);
   }
 

@@ -35,7 +35,7 @@ export interface StreamOptions {
    * The id of the turn. The same id again does not begin a second turn: it joins the first. Default: a new one.
    */
   id?: string | undefined;
-  /** Is told how the connection is: `connecting`, `open`, `lost`. */
+  /** Is told how the connection is: `connecting`, `open`, `lost`. A server that refuses is an error of the stream and no lost connection. */
   onConnection?: ((state: ConnectionState) => void) | undefined;
 }
 

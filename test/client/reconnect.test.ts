@@ -142,7 +142,9 @@ describe('a connection that breaks', () => {
         }),
       );
     });
-    const error = await errorOf(createClient({ url: server.url, ...soon }).run('Hello'));
+    const states: string[] = [];
+    const client = createClient({ url: server.url, ...soon });
+    const error = await errorOf(client.run('Hello', { onConnection: (state) => states.push(state) }));
     expect(error).toMatchObject({
       code: 'queue_full',
       message: 'Too many.',
@@ -152,6 +154,8 @@ describe('a connection that breaks', () => {
       retryable: true,
     });
     expect(server.asked.length).toBe(1);
+    // The server has answered: nothing was lost.
+    expect(states).toEqual(['connecting']);
   });
 
   test('is tried again if a server that goes away refuses to go on with the stream', async () => {
@@ -161,12 +165,12 @@ describe('a connection that breaks', () => {
       if (requests === 2) response.writeHead(503, { 'retry-after': '0' }).end();
       else sendEvents(asked, response, eventsOf(saidItems('a', 'b')), requests === 1 ? 2 : undefined);
     });
-    expect(
-      await createClient({ url: server.url, ...soon })
-        .stream('Hello')
-        .text(),
-    ).toBe('ab');
+    const states: string[] = [];
+    const client = createClient({ url: server.url, ...soon });
+    const stream = client.stream('Hello', { onConnection: (state) => states.push(state) });
+    expect(await stream.text()).toBe('ab');
     expect(requests).toBe(3);
+    expect(states).toEqual(['connecting', 'open', 'lost', 'connecting', 'connecting', 'open']);
   });
 
   test.each([
