@@ -33,7 +33,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   session_busy: 'The session is in use.',
   conflict: 'The session was changed in the meantime.',
   lease_lost: 'The session was taken over.',
-  store: 'The session store failed.',
+  store: 'A store of the service failed.',
 };
 
 /**

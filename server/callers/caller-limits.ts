@@ -1,5 +1,6 @@
 import type { Cost, Logger, Usage } from '../../src/index.ts';
 import { RequestError } from '../requests/request-error.ts';
+import { askedOf } from './asked-of.ts';
 import type { Caller, CallerLimits } from './caller.ts';
 import type { Begun, CallerCounter, CountedLimits } from './counter.ts';
 import { Debts } from './debts.ts';
@@ -38,7 +39,9 @@ export class CallerCounts {
   async begin(caller: Caller): Promise<{ place: Place; left: RequestsLeft }> {
     const limits = this.#limitsOf(caller);
     const place = this.#places.of(caller.id, limits);
-    const begun = await this.#counter.begin(caller.id, place.id, limits, place.leaseMs);
+    const begun = await askedOf('counter of callers', () =>
+      this.#counter.begin(caller.id, place.id, limits, place.leaseMs),
+    );
     if (begun.as === 'refused') throw refusalOf(begun);
     place.hold();
     const { requestsPerMinute: limit } = limits;
@@ -50,8 +53,10 @@ export class CallerCounts {
   async enter(caller: Caller): Promise<Place> {
     const limits = this.#limitsOf(caller);
     const place = this.#places.of(caller.id, limits);
-    if (!(await this.#counter.hold(caller.id, place.id, limits, place.leaseMs)))
-      throw refusalOf({ as: 'refused', limit: 'streams', retryAfterMs: PLACE_WAIT_MS });
+    const isHeld = await askedOf('counter of callers', () =>
+      this.#counter.hold(caller.id, place.id, limits, place.leaseMs),
+    );
+    if (!isHeld) throw refusalOf({ as: 'refused', limit: 'streams', retryAfterMs: PLACE_WAIT_MS });
     place.hold();
     return place;
   }

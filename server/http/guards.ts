@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
+import { askedOf } from '../callers/asked-of.ts';
 import { unauthorized } from '../callers/auth.ts';
 import { RequestError } from '../requests/request-error.ts';
 import { MODEL_HEADER, REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
@@ -29,7 +30,7 @@ async function callerOf(c: ServerContext, service: Service): Promise<ServerEnv['
   if (settings.auth === false) return check(request);
   if (ticket === undefined) return check(request);
   if (!mayHaveTicket) throw unauthorized();
-  const caller = await tickets.take(ticket);
+  const caller = await askedOf('store of tickets', () => tickets.take(ticket));
   if (caller === undefined) throw unauthorized();
   return caller;
 }

@@ -24,7 +24,7 @@ describe('what a client gets of an error', () => {
 
   test('has the request id, and no status if there is none', () => {
     const json = new SluiceError('store', 'x', { requestId: 'req_1' }).toJSON();
-    expect(json).toEqual({ code: 'store', message: 'The session store failed.', requestId: 'req_1' });
+    expect(json).toEqual({ code: 'store', message: 'A store of the service failed.', requestId: 'req_1' });
   });
 });
 

@@ -1,5 +1,6 @@
 import { shareWithOrigins } from '../guards.ts';
 import type { ServerApp, Service } from '../service.ts';
+import { askedOf } from '../../callers/asked-of.ts';
 import { TICKET_TTL_MS, newTicket } from '../../callers/tickets.ts';
 
 /** `GET /health` and `GET /ready`, for whoever looks after the server. They need no token. */
@@ -48,7 +49,7 @@ export function serviceRoutes(app: ServerApp, service: Service): void {
   );
   app.post(`${basePath}/tickets`, async (c) => {
     const ticket = newTicket();
-    await tickets.put(ticket, c.var.caller, TICKET_TTL_MS);
+    await askedOf('store of tickets', () => tickets.put(ticket, c.var.caller, TICKET_TTL_MS));
     return c.json({ ticket, expires_in: TICKET_TTL_MS / 1_000 }, 201);
   });
 }

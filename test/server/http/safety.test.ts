@@ -81,6 +81,16 @@ describe('tickets', () => {
     expect(model.calls).toHaveLength(1);
   });
 
+  test('are a 503 that names their store if it does not answer', async () => {
+    const fail = (): Promise<never> => Promise.reject(new Error('The socket is closed.'));
+    const { ask } = stage('Hi', { getStream: true, tickets: { put: fail, take: fail } });
+    const issue = await ask('/api/v1/tickets', { method: 'POST' });
+    const use = await ask(`${GET_STREAM}&ticket=x`, { as: '' });
+    expect([issue.status, use.status]).toEqual([503, 503]);
+    expect(await issue.text()).toContain('The store of tickets failed.');
+    expect(await use.text()).toContain('The store of tickets failed.');
+  });
+
   test('are over after 30 seconds', async () => {
     vi.useFakeTimers();
     try {
@@ -358,7 +368,11 @@ describe('S16 limits of a caller', () => {
   test('are a 503 if the counter does not answer', async () => {
     const fail = (): Promise<never> => Promise.reject(new SluiceError('store', 'away'));
     const { ask, model } = stage('Hi', { counter: { begin: fail, hold: fail, leave: fail, spend: fail } });
-    expect(await codeOf(await ask(RUN, { body: hi }))).toEqual([503, 'store']);
+    const refused = await ask(RUN, { body: hi });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      503,
+      { error: { code: 'store', message: 'The counter of callers failed.', retryable: true } },
+    ]);
     expect(model.calls).toHaveLength(0);
     expect((await ask('/api/v1/agent/metadata')).status).toBe(200);
   });
