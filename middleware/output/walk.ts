@@ -1,3 +1,4 @@
+import { targetOf } from '../tools/references.ts';
 import { isList, isRecord } from '../tools/values.ts';
 
 /** A JSON Schema. */
@@ -5,13 +6,8 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 /** The schema under a local reference, if there is one. */
 export function referred(root: Schema, ref: unknown): Schema | undefined {
-  if (typeof ref !== 'string' || !ref.startsWith('#')) return undefined;
-  let at: unknown = root;
-  for (const step of ref.slice(1).split('/').slice(1)) {
-    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
-    at = typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined;
-  }
-  return isRecord(at) ? at : undefined;
+  const target = typeof ref === 'string' ? targetOf(root, ref) : undefined;
+  return isRecord(target) ? target : undefined;
 }
 
 /** A schema, or what it refers to. References are followed to their end; a circle of nothing but references has none. */

@@ -354,6 +354,21 @@ describe('a schema', () => {
     expect(new Validator(sent.schema, '2020-12').validate(JSON.parse(text)).valid).toBe(true);
   });
 
+  test.each(['#node', '#/$defs/50%', '#/$defs/none'])(
+    'with the reference %s fails, and says so',
+    async ($ref) => {
+      const jsonSchema = {
+        type: 'object',
+        properties: { a: { $ref } },
+        $defs: { node: { $anchor: 'node', type: 'string' } },
+      };
+      await expect(ask({ jsonSchema }, '{"a":"b"}')).rejects.toMatchObject({
+        code: 'invalid_options',
+        message: expect.stringContaining(`properties.a.$ref of its JSON Schema refers to "${$ref}"`),
+      });
+    },
+  );
+
   test('that cannot be sent fails with its path before anything is sent', async () => {
     await expect(ask(z.object({ a: z.object({ when: z.date() }) }), '')).rejects.toMatchObject({
       code: 'invalid_options',

@@ -119,6 +119,29 @@ describe('bad input fails when it is given', () => {
       { input: { jsonSchema: { type: 'object', properties: { n: { $ref: 'https://example.org/n' } } } } },
       'properties.n.$ref of its JSON Schema refers to another document',
     ],
+    [
+      'a reference to an anchor',
+      {
+        input: {
+          jsonSchema: {
+            type: 'object',
+            properties: { n: { $ref: '#node' } },
+            $defs: { node: { $anchor: 'node', type: 'string' } },
+          },
+        },
+      },
+      'properties.n.$ref of its JSON Schema refers to "#node": write the path of what is meant, such as "#/$defs/name".',
+    ],
+    [
+      'a reference that cannot be decoded',
+      { input: { jsonSchema: { type: 'object', properties: { n: { $ref: '#/$defs/50%' } } } } },
+      'properties.n.$ref of its JSON Schema refers to "#/$defs/50%": write the path',
+    ],
+    [
+      'a reference to what is not there',
+      { input: { jsonSchema: { type: 'object', properties: { n: { $ref: '#/$defs/n' } } } } },
+      'properties.n.$ref of its JSON Schema refers to "#/$defs/n": write the path',
+    ],
     ['an option that does not exist', { retries: 3 }, 'retries is not an option'],
   ])('%s', (_name, options, message) => {
     expect(make(options)).toThrow(message);

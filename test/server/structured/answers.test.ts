@@ -220,6 +220,7 @@ describe('the schema of a client', () => {
     ['that grows by its references', bomb],
     ['of another document', { type: 'object', properties: { a: { $ref: 'https://example.com/a' } } }],
     ['with a reference that cannot be read', { type: 'object', properties: { a: { $ref: '#/%' } } }],
+    ['with a reference to an anchor', { type: 'object', properties: { a: { $ref: '#a', $anchor: 'a' } } }],
   ])('%s is refused', async (_what, schema) => {
     await using stage = await clientsOf(saying('claude', '{}'));
     const failed = stage.openai.chat.completions.create({ ...asked, response_format: formatOf(schema) });
