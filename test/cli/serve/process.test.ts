@@ -98,7 +98,7 @@ test('SLUICE_TOKENS says who may call, CORS_ORIGINS which pages, HOSTS under whi
   await stranger.body?.cancel();
 
   const { port } = new URL(server.url);
-  expect((await fetch(`http://localhost:${port}/health`)).status).toBe(421);
+  expect((await fetch(`http://localhost:${port}/`)).status).toBe(421);
 
   await turn(server.url, 'Hello', { conversation_id: 'c1' }, { headers: BEARER }).then(allEvents);
   const read = (token: string): Promise<Response> =>
