@@ -31,7 +31,7 @@ export function serveSettings(wishes: ServeWishes, environment: Environment): Se
   const text = (name: string): string | undefined => environment[name]?.trim() || undefined;
   return {
     port: portOf(wishes.port ?? text('PORT')),
-    host: wishes.host ?? text('HOST'),
+    host: wishes.host?.trim() || text('HOST'),
     tokens: tokensOf(text('SLUICE_TOKENS')),
     origins: originsOf(wishes.corsOrigins ?? text('CORS_ORIGINS')),
     hosts: hostsOf(wishes.hosts ?? text('HOSTS')),

@@ -38,6 +38,11 @@ test('the command line comes first, and what is empty or off is not set', () => 
   });
 });
 
+test('an empty --host counts as not given: its variable may not be set', () => {
+  expect(serveSettings({ host: ' ' }, { HOST: '127.0.0.2' }).host).toBe('127.0.0.2');
+  expect(serveSettings({ host: '' }, {}).host).toBeUndefined();
+});
+
 test.each(['x', '-1', '65536', '1.5'])('a port %s is refused', (port) => {
   expect(() => serveSettings({ port }, {})).toThrow('The port is not a number from 0 to 65535');
 });
