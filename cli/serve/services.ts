@@ -26,23 +26,27 @@ export async function openServices(
   tell: (text: string) => void,
 ): Promise<Services> {
   const redis = redisUrl === undefined ? undefined : await openRedis(redisUrl, tell);
-  const postgres = databaseUrl === undefined ? undefined : await openPostgres(databaseUrl, tell);
-  return {
-    store: postgres?.store ?? redis?.store,
-    log: redis?.log ?? postgres?.log,
-    counter: redis?.counter,
-    tickets: redis?.tickets,
-    async [Symbol.asyncDispose]() {
-      await redis?.close();
-      await postgres?.close();
-    },
-  };
+  try {
+    const postgres = databaseUrl === undefined ? undefined : await openPostgres(databaseUrl, tell);
+    return {
+      store: postgres?.store ?? redis?.store,
+      log: redis?.log ?? postgres?.log,
+      counter: redis?.counter,
+      tickets: redis?.tickets,
+      async [Symbol.asyncDispose]() {
+        await using _first = redis;
+        await using _second = postgres;
+      },
+    };
+  } catch (error) {
+    await using _opened = redis;
+    throw error;
+  }
 }
 
-interface Opened {
+interface Opened extends AsyncDisposable {
   store: StateStore;
   log: ChunkLog;
-  close(): Promise<void>;
 }
 
 async function openRedis(
@@ -50,6 +54,9 @@ async function openRedis(
   tell: (text: string) => void,
 ): Promise<Opened & { counter: CallerCounter; tickets: TicketStore }> {
   const { createClient } = await needed('redis', () => import('redis'));
+  const { redisStore } = await import('../../stores/redis/index.ts');
+  const { redisLog } = await import('../../server/redis-log.ts');
+  const { redisCounter, redisTickets } = await import('../../server/redis-callers.ts');
   let isUp = false;
   const client = createClient({
     url,
@@ -70,36 +77,37 @@ async function openRedis(
     );
   }
   isUp = true;
-  const { redisStore } = await import('../../stores/redis/index.ts');
-  const { redisLog } = await import('../../server/redis-log.ts');
-  const { redisCounter, redisTickets } = await import('../../server/redis-callers.ts');
   const log = redisLog({ client });
   return {
     store: redisStore({ client }),
     log,
     counter: redisCounter({ client }),
     tickets: redisTickets({ client }),
-    async close() {
-      await log.close();
-      await client.close();
+    async [Symbol.asyncDispose]() {
+      try {
+        await log.close();
+      } finally {
+        await client.close();
+      }
     },
   };
 }
 
 async function openPostgres(connectionString: string, tell: (text: string) => void): Promise<Opened> {
   const { Pool } = await needed('pg', () => import('pg'));
+  const { postgresStore } = await import('../../stores/postgres/index.ts');
+  const { postgresLog } = await import('../../server/postgres-log.ts');
   const pool = new Pool({ connectionString });
   const note = outages('PostgreSQL', tell);
   pool.on('error', () => note.lost());
   pool.on('connect', () => note.back());
-  const { postgresStore } = await import('../../stores/postgres/index.ts');
-  const { postgresLog } = await import('../../server/postgres-log.ts');
   const store = postgresStore({ pool });
   const log = postgresLog({ pool });
   try {
     await store.migrate();
     await log.migrate();
   } catch (error) {
+    await pool.end();
     const cause = isSluiceError(error) ? error.cause : error;
     throw new SluiceError(
       'store',
@@ -109,9 +117,12 @@ async function openPostgres(connectionString: string, tell: (text: string) => vo
   return {
     store,
     log,
-    async close() {
-      await log.close();
-      await pool.end();
+    async [Symbol.asyncDispose]() {
+      try {
+        await log.close();
+      } finally {
+        await pool.end();
+      }
     },
   };
 }

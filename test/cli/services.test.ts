@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { Pool } from 'pg';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openServices } from '../../cli/serve/services.ts';
-import { hasRedis, REDIS_URL } from '../support/redis.ts';
+import { durableRedis } from '../support/durable-redis.ts';
+import { hasRedisServer } from '../support/redis-servers.ts';
+import { hasRedis, ioRedis, REDIS_URL } from '../support/redis.ts';
 
 describe.skipIf(!(await hasRedis()))('What `serve` opens with Redis', () => {
   test('keeps tickets and counts callers for all processes', async () => {
@@ -28,4 +31,28 @@ test('Without a service everything is in memory', async () => {
     undefined,
     undefined,
   ]);
+});
+
+test.skipIf(!hasRedisServer())('A PostgreSQL that cannot be used leaves no Redis open', async () => {
+  const server = await durableRedis();
+  onTestFinished(() => server.stop());
+  const admin = ioRedis(server.url);
+  onTestFinished(() => admin.disconnect());
+  const settings = { redisUrl: server.url, databaseUrl: 'postgres://u@127.0.0.1:1/d' };
+  await expect(openServices(settings, () => undefined)).rejects.toThrow('PostgreSQL cannot be used');
+  await expect
+    .poll(async () =>
+      String(await admin.client('LIST'))
+        .trim()
+        .split('\n'),
+    )
+    .toHaveLength(1);
+});
+
+test('A PostgreSQL that cannot be used is not left open', async () => {
+  const end = vi.spyOn(Pool.prototype, 'end');
+  onTestFinished(() => end.mockRestore());
+  const settings = { redisUrl: undefined, databaseUrl: 'postgres://u@127.0.0.1:1/d' };
+  await expect(openServices(settings, () => undefined)).rejects.toThrow('PostgreSQL cannot be used');
+  expect(end).toHaveBeenCalledOnce();
 });
