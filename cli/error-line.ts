@@ -34,6 +34,13 @@ export function errorLine(error: unknown, setting: ErrorSetting): string {
   return withoutKeys(line, setting.environment);
 }
 
+/** What failed first: closing what was open may have failed after it. */
+export function firstFailure(error: unknown): unknown {
+  // Node 22 has no class of this name.
+  const isLater = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
+  return isLater ? firstFailure(error.suppressed) : error;
+}
+
 /** The exit code of an error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return exitCodes.usage;

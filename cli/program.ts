@@ -5,7 +5,7 @@ import * as z from 'zod';
 
 import { commands } from './commands/index.ts';
 import { oneLine } from './clean-text.ts';
-import { errorLine, exitCodeOf, withoutKeys } from './error-line.ts';
+import { errorLine, exitCodeOf, firstFailure, withoutKeys } from './error-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { outputWriter } from './output-writer.ts';
 import type { Terminal } from './terminal.ts';
@@ -31,7 +31,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown);
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }

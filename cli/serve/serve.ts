@@ -22,29 +22,45 @@ export interface ServeOptions extends ServeWishes, ProviderWishes {
 /** How long `/ready` says that the server stops before it does, in milliseconds: a balancer looks every few seconds. */
 const DRAIN_MS = 5_000;
 
-/** Where `listen()` listens without a port. */
+/** Where `listen()` listens without a port and a host. */
 const DEFAULT_PORT = 3_000;
+const DEFAULT_HOST = '127.0.0.1';
 
-/** Serves until a signal ends it. Returns the exit code. */
+/** The addresses that only this machine reaches: those for which `listen()` needs no callers' tokens. */
+const OWN_HOSTS = [DEFAULT_HOST, 'localhost', '::1', '[::1]'];
+
+/** Serves until a signal ends it. Returns the exit code. What was opened is closed in reverse order, whatever fails. */
 export async function serve(options: ServeOptions, terminal: Terminal, folder: string): Promise<number> {
   const { environment } = terminal;
   const errors = outputWriter(terminal.errors);
   const tell = (text: string): void => void errors.write(`${text}\n`);
   const settings = serveSettings(options, environment);
   const config = await loadConfig(options.config, folder);
-  await using services = await openServices(settings, tell);
-  const logger = settings.debug ? loggerTo(tell) : undefined;
-  const { pipelines, close } =
-    config?.pipelines === undefined
-      ? await defaultPipelines(options, terminal, services.store, logger, tell)
-      : { pipelines: config.pipelines, close: () => Promise.resolve() };
   const { tokens, origins, hosts } = settings;
-  const serverOptions: ServerOptions = {
+  const base: ServerOptions = {
     auth: false,
     getStream: true,
     resumable: true,
     ...config?.server,
     ...(tokens !== undefined && { auth: { tokens } }),
+  };
+  const listenOptions: ListenOptions = {
+    drainDelayMs: settings.host === undefined ? 0 : DRAIN_MS,
+    ...config?.listen,
+    ...(settings.port !== undefined && { port: settings.port }),
+    ...(settings.host !== undefined && { host: settings.host }),
+    // The listeners for signals are below. With those of listen(), one signal would close twice, which ends turns at once.
+    signals: false,
+  };
+  checkReach(base, listenOptions);
+  await using services = await openServices(settings, tell);
+  const logger = settings.debug ? loggerTo(tell) : undefined;
+  await using served =
+    config?.pipelines === undefined
+      ? await defaultPipelines(options, terminal, services.store, logger, tell)
+      : { pipelines: config.pipelines, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const serverOptions: ServerOptions = {
+    ...base,
     ...(origins !== undefined && { origins }),
     ...(hosts !== undefined && { hosts }),
     ...(settings.debug && { debug: true, logContent: true }),
@@ -53,24 +69,25 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     ...(services.tickets !== undefined && { tickets: services.tickets }),
     logger: config?.server?.logger ?? loggerTo(tell),
   };
-  const listenOptions: ListenOptions = {
-    drainDelayMs: settings.host === undefined ? 0 : DRAIN_MS,
-    ...config?.listen,
-    ...(settings.port !== undefined && { port: settings.port }),
-    ...(settings.host !== undefined && { host: settings.host }),
-  };
-  const listening = await listen(createServer(pipelines, serverOptions), listenOptions);
+  await using listening = await listen(createServer(served.pipelines, serverOptions), listenOptions);
   const stop = (): void => void listening.close();
   using _interrupts = terminal.onInterrupt(stop);
   process.on('SIGTERM', stop);
-  await outputWriter(terminal.output).write(`The page is at ${listening.url}\n`);
   try {
+    await outputWriter(terminal.output).write(`The page is at ${listening.url}\n`);
     await listening.closed;
   } finally {
     process.off('SIGTERM', stop);
-    await close();
   }
   return exitCodes.ok;
+}
+
+/** Throws if other machines could reach a server that anybody may call. */
+function checkReach({ auth }: ServerOptions, { host = DEFAULT_HOST }: ListenOptions): void {
+  if (auth === false && !OWN_HOSTS.includes(host))
+    throw new UsageError(
+      `Other machines reach ${host}, and anybody there may call: set SLUICE_TOKENS to a list such as ada=a-long-token, or set --host or HOST to ${DEFAULT_HOST}.`,
+    );
 }
 
 /** Says what to do about an address that cannot be listened on. */
@@ -79,7 +96,7 @@ async function listen(server: SluiceServer, options: ListenOptions): Promise<Lis
     return await server.listen(options);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const { port = DEFAULT_PORT, host = '127.0.0.1' } = options;
+    const { port = DEFAULT_PORT, host = DEFAULT_HOST } = options;
     if (code === 'EADDRINUSE')
       throw new UsageError(`Port ${port} is in use: choose another one with --port or PORT.`);
     if (code === 'EACCES')
@@ -100,7 +117,7 @@ async function defaultPipelines(
   store: Parameters<typeof servePipeline>[0]['store'],
   logger: LoggerLike | undefined,
   tell: (text: string) => void,
-): Promise<{ pipelines: Pipelines; close: () => Promise<void> }> {
+): Promise<{ pipelines: Pipelines } & AsyncDisposable> {
   const choice = chooseProvider(options, environment);
   const provider = await loadProvider(choice);
   if (choice.note !== undefined) tell(`note: ${choice.note}`);
@@ -111,7 +128,7 @@ async function defaultPipelines(
     pipelines: {
       agent: { pipeline, model: provider.model, models: [provider.model], provider: provider.name },
     },
-    close: () => pipeline.shutdown(),
+    [Symbol.asyncDispose]: () => pipeline.shutdown(),
   };
 }
 

@@ -62,7 +62,7 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
   if (service.settings.auth === false && !isLoopback(host))
     throw new SluiceError(
       'invalid_options',
-      `listen(): auth is false, so that anybody may call, and host is not an address of this machine alone: listen on 127.0.0.1, or give auth: { tokens } (SLUICE_TOKENS of sluice serve).`,
+      `listen(): auth is false, so that anybody may call, and host is not an address of this machine alone: listen on 127.0.0.1, or give auth: { tokens }.`,
     );
   const adapter = await loadPeer(
     { neededBy: 'listen()', name: '@hono/node-server', range: '^2.1.9' },

@@ -188,7 +188,10 @@ describe('a configuration', () => {
 describe('what is wrong ends with 2 and one line that names the setting', () => {
   test.each([
     [{ PORT: 'abc' }, /^error: The port is not a number from 0 to 65535: set PORT or --port to one\.\n$/],
-    [{ HOST: '0.0.0.0' }, /error: invalid_options: listen\(\): auth is false, .*SLUICE_TOKENS.*\n$/],
+    [
+      { HOST: '0.0.0.0' },
+      /^error: Other machines reach 0\.0\.0\.0, and anybody there may call: set SLUICE_TOKENS to a list such as ada=a-long-token, or set --host or HOST to 127\.0\.0\.1\.\n$/,
+    ],
     [{ HOST: '192.0.2.1', SLUICE_TOKENS: 'ada=token-of-ada' }, /error: 192\.0\.2\.1 is not an address .*\n$/],
   ])('%o', async (environment, line) => {
     const { code, stdout, stderr } = await runCli(['serve'], { environment: { PORT: '0', ...environment } });
@@ -236,6 +239,17 @@ describe('the end', () => {
       await expect(fetch(server.url)).rejects.toThrow('fetch failed');
     },
   );
+
+  test('one signal is one if the configuration asks for signals, too', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'sluice-serve-'));
+    await writeFile(join(folder.path, 'sluice.config.mjs'), 'export default { listen: { signals: true } };');
+    await using server = await serving([], { folder: folder.path });
+    const events = eventsOneByOne(await turn(server.url, 'Write a haiku about rivers'));
+    await events.next();
+    server.cli.process.kill('SIGTERM');
+    expect((await restOf(events)).slice(-2).map(({ type }) => type)).toEqual(['complete', 'done']);
+    expect(await server.cli.ended).toBe(0);
+  });
 
   test('a second signal cuts off what runs: the reader sees a broken connection, not an end, and the exit code is 0', async () => {
     await using upstream = await faultServer();
