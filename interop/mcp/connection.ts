@@ -163,7 +163,9 @@ export class Connection {
 
   #startError(error: unknown): SluiceError {
     const { end, lastWords } = this.#child ?? {};
-    if (end === undefined) return mcpError('mcpTools(): connecting to the server failed', error);
+    const failed = mcpError('mcpTools(): connecting to the server failed', error);
+    // A process that did not answer in time was ended because of that.
+    if (end === undefined || failed.code === 'timeout') return failed;
     const said = lastWords === undefined || lastWords === '' ? '' : ` It said: ${lastWords}`;
     return new SluiceError('network', `mcpTools(): the server did not start: ${end}.${said}`, {
       cause: error,

@@ -171,7 +171,7 @@ describe.skipIf(!hasChromium())('useChat of the AI SDK in a page', () => {
     await press(page, 'send');
     const image = reply(page).getByAltText('made');
     await image.waitFor();
-    expect(await image.getAttribute('src')).toMatch(/^\/api\/chat\/files\//);
+    expect(await image.getAttribute('src')).toMatch(/^\/api\/chat\/[^/]+\/files\/\d+$/);
     await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(400);
     await inState(page, 'ready');
     await press(page, 'send');
