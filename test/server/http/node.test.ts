@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, Server } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { EventSource } from 'eventsource';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -53,6 +53,20 @@ describe('over a socket', () => {
     });
     const events = await eventsOf(response);
     expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'content', 'complete', 'done']);
+  });
+
+  test('thousands of connections may wait while the process is busy', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen');
+    await serve('Hello');
+    expect(listen.mock.calls[0]?.[0]).toMatchObject({ backlog: 4_096 });
+    listen.mockRestore();
+  });
+
+  test("hono's fast router takes the routes", async () => {
+    const { app, fetch } = createServer(new Pipeline([provider(scripted('Hello'))]), { auth: false });
+    await fetch(new Request('http://127.0.0.1/health'));
+    // It takes no two routes of which one request could mean either, and hono then goes on with a slow one.
+    expect(app.router.name).toBe('SmartRouter + RegExpRouter');
   });
 
   test('a stream is written once, also if the adapter has replaced the global Response', async () => {
