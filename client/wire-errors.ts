@@ -36,7 +36,7 @@ function waitOf(header: string | null | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** What was thrown, as a `SluiceError`. By default, what is none came of the connection. */
+/** What was thrown, as a `SluiceError`. Anything else gets this code and text, by default those of a broken connection. */
 export function errorOfThrown(
   thrown: unknown,
   code: ErrorCode = 'network',

@@ -41,7 +41,7 @@ export class EventFold {
   #folded = 0;
   #seen = 0;
   /** The calls of which the client was shown something that is not void. */
-  readonly #shown: number[] = [];
+  readonly #shown = new Set<number>();
   /** Whether something that the client has is void. Known as soon as all is folded that it has. */
   #isDoomed: boolean | undefined;
   #ended = false;
@@ -137,7 +137,7 @@ export class EventFold {
     if (this.#isVoid(chunk.call, position, isSeen ? this.#seenTo : this.#foldedTo)) return;
     const frames = this.#encoder.chunk(chunk, position, at);
     if (frames.length === 0) return;
-    if (this.#shown.at(-1) !== chunk.call) this.#shown.push(chunk.call);
+    this.#shown.add(chunk.call);
     for (let sub = 0; sub < frames.length; sub++) {
       const frame = frames[sub];
       const isFolded = position <= this.#foldedTo;
@@ -164,7 +164,7 @@ export class EventFold {
   #isLost(): boolean {
     this.#isDoomed ??= this.#resets.some(
       (reset) =>
-        positionOf(reset) > this.#after.position && this.#shown.some((call) => isVoided(reset, call)),
+        positionOf(reset) > this.#after.position && [...this.#shown].some((call) => isVoided(reset, call)),
     );
     return this.#isDoomed;
   }
