@@ -1,5 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateText, streamText } from 'ai';
+import type { LanguageModel, ModelMessage } from 'ai';
 import type OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { provider } from '../../../middleware/index.ts';
@@ -56,6 +57,16 @@ async function serving(...answers: ScriptedAnswer[]): Promise<OpenAIApp & { mode
   const model = scripted(answers);
   const app = await openaiApp(new Pipeline([provider(model)]), {}, ENTRY);
   return { ...app, model };
+}
+
+/** The messages of a second turn, after one that the model has answered. */
+async function secondTurn(model: LanguageModel): Promise<ModelMessage[]> {
+  const first = await generateText({ model, prompt: 'How is the weather?' });
+  return [
+    { role: 'user', content: 'How is the weather?' },
+    ...first.finalStep.response.messages,
+    { role: 'user', content: 'Tomorrow?' },
+  ];
 }
 
 describe.each(officialClients)('openai %s', (_version, Client) => {
@@ -178,16 +189,11 @@ describe('the AI SDK', () => {
     ]);
     expect(await answer.text).toBe('I look. It is 21 degrees.');
   });
+
   it('refers to items that nobody has, unless it is told that nothing is stored', async () => {
     await using app = await serving('It rains.', 'And tomorrow, too.');
     const model = sdkOf(app).responses('gpt-x');
-    const first = await generateText({ model, prompt: 'How is the weather?' });
-    const asked = { role: 'user' as const, content: 'How is the weather?' };
-    const messages = [
-      asked,
-      ...first.finalStep.response.messages,
-      { role: 'user' as const, content: 'Tomorrow?' },
-    ];
+    const messages = await secondTurn(model);
     await expect(generateText({ model, messages })).rejects.toThrow('"store": false');
     const providerOptions = { openai: { store: false } };
     const { text } = await generateText({ model, messages, providerOptions });
@@ -201,13 +207,7 @@ describe('the AI SDK', () => {
     await using app = await serving('It rains.', 'And tomorrow, too.');
     const headers = { 'x-sluice-session': 'weather' };
     const model = createOpenAI({ baseURL: app.baseURL, apiKey: 'key', headers }).responses('gpt-x');
-    const first = await generateText({ model, prompt: 'How is the weather?' });
-    const asked = { role: 'user' as const, content: 'How is the weather?' };
-    const messages = [
-      asked,
-      ...first.finalStep.response.messages,
-      { role: 'user' as const, content: 'Tomorrow?' },
-    ];
+    const messages = await secondTurn(model);
     expect((await generateText({ model, messages })).text).toBe('And tomorrow, too.');
     expect(app.model.requests[1]?.messages.map(textOf)).toEqual([
       ...['How is the weather?', 'It rains.', 'Tomorrow?'],
