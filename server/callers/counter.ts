@@ -1,3 +1,6 @@
+/** How long `spend` is called again with the same id until it succeeds, in milliseconds: a day. The limits that a use counts for are over then. */
+export const SPEND_AGAIN_MS = 86_400_000;
+
 /** The limits of one caller, as a counter checks them. */
 export interface CountedLimits {
   /** Requests that start a turn, in a minute. */
@@ -41,7 +44,7 @@ export interface Spent {
  * `sluice/server/redis-callers`. Each call is one step: nobody counts between its check and its count.
  *
  * `caller` is the id of a caller, any text. `place` and `id` are made at random: a second call with the same one, such as a command that a client sent again, counts once. `spend` that
- * fails is called again with the same id until it succeeds. Errors are
+ * fails is called again with the same id until it succeeds, for up to a day: it may have counted, and only its answer was lost. Errors are
  * `SluiceError`s of code `store`.
  */
 export interface CallerCounter {

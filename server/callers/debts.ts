@@ -1,6 +1,7 @@
 import { findSluiceError } from '../../src/index.ts';
 import type { Logger } from '../../src/index.ts';
 import { Timer, exponential } from '../../src/kit/index.ts';
+import { SPEND_AGAIN_MS } from './counter.ts';
 import type { CallerCounter, Spent } from './counter.ts';
 
 /** How many turns are kept that are not counted yet. Beyond it the oldest are given up. */
@@ -11,9 +12,11 @@ interface Debt {
   /** The same in each attempt: a counter counts it once, also if only its answer was lost. */
   id: string;
   spent: Spent;
+  /** When it was first given to the counter. */
+  sinceMs: number;
 }
 
-/** Counts what turns have used. What a counter does not take is kept, and given again until it does. */
+/** Counts what turns have used. What a counter does not take is kept, and given again until it does, or for a day: a counter knows an id for no longer. */
 export class Debts {
   readonly #counter: CallerCounter;
   readonly #log: Logger;
@@ -32,7 +35,7 @@ export class Debts {
 
   /** Counts what a turn has used, now or later. */
   add(caller: string, spent: Spent): void {
-    const debt = { caller, id: crypto.randomUUID(), spent };
+    const debt = { caller, id: crypto.randomUUID(), spent, sinceMs: Date.now() };
     try {
       const counted = this.#counter.spend(caller, debt.id, spent);
       if (counted === undefined) return;
@@ -81,6 +84,10 @@ export class Debts {
   /** One after the other, up to the first that is not taken: a counter that is away is asked once. */
   async #payAll(): Promise<void> {
     for (const debt of this.#kept) {
+      if (Date.now() - debt.sinceMs >= SPEND_AGAIN_MS) {
+        this.#giveUp(debt);
+        continue;
+      }
       try {
         await this.#counter.spend(debt.caller, debt.id, debt.spent);
       } catch {

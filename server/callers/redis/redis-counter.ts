@@ -14,10 +14,16 @@ const begunSchema = z.union([
     .transform(([as, limit, retryAfterMs]): Begun => ({ as, limit, retryAfterMs })),
 ]);
 
-/** Counts in Redis. A caller has two keys, in one slot of a Cluster. */
+/** How many uses one call says to be answered, and of how many callers they are remembered. The others are known for longer than they need to be. */
+const MAX_ANSWERED = 100;
+const MAX_CALLERS = 10_000;
+
+/** Counts in Redis. A caller has two keys, and one for each use of late, in one slot of a Cluster. */
 export class RedisCounter implements CallerCounter {
   readonly #calls: RedisCalls;
   readonly #prefix: string;
+  /** The keys of uses whose answers have come, by their callers. The next use of the caller takes them along. */
+  readonly #answered = new Map<string, string[]>();
 
   constructor(settings: RedisCallersSettings) {
     this.#calls = new RedisCalls(settings, 'counter of callers');
@@ -62,7 +68,19 @@ export class RedisCounter implements CallerCounter {
   async spend(caller: string, id: string, { tokens, usd, isUnknown }: Spent): Promise<void> {
     const once = `${this.#prefix}:caller-spent:${tagOf(caller)}:${encodeURIComponent(id)}`;
     const args = [String(tokens), String(usd), isUnknown ? '1' : '0'];
-    await this.#calls.run('spend', SPEND, [this.#used(caller), once], args);
+    const answered = this.#answered.get(caller)?.splice(0, MAX_ANSWERED) ?? [];
+    await this.#calls.run('spend', SPEND, [this.#used(caller), once, ...answered], args);
+    this.#hasAnswered(caller, once);
+  }
+
+  #hasAnswered(caller: string, once: string): void {
+    const keys = this.#answered.get(caller) ?? [];
+    keys.push(once);
+    // The caller is the newest now.
+    this.#answered.delete(caller);
+    this.#answered.set(caller, keys);
+    const [oldest] = this.#answered.keys();
+    if (this.#answered.size > MAX_CALLERS && oldest !== undefined) this.#answered.delete(oldest);
   }
 
   #used(caller: string): string {

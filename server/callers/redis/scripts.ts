@@ -1,8 +1,12 @@
 import { PRELUDE, script } from '../../../stores/redis/shared.ts';
+import { SPEND_AGAIN_MS } from '../counter.ts';
 import { DAY_MS, MINUTE_MS, PLACE_WAIT_MS } from '../memory-counter.ts';
 
-/** How long a resent command is told from a new one, in milliseconds. */
-const RESENT_MS = 60_000;
+/** How long a use is known whose process may not have got the answer, in milliseconds: an hour longer than it asks again, since its last command may wait for a connection. */
+const UNANSWERED_MS = SPEND_AGAIN_MS + 3_600_000;
+
+/** How long one is known whose answer has come, in milliseconds: a client may still send the command again that it has. */
+const ANSWERED_MS = 60_000;
 
 /**
  * What a caller has used is a hash: `minute` with its `requests` and `tokens`, `day` with its `usd`, and whether a cost of the day is `unknown`. It expires with the day. The places
@@ -66,9 +70,10 @@ export const LEAVE = script(`
 return redis.call('ZREM', KEYS[1], ARGV[1])
 `);
 
-/** The second key says that this was counted already. */
+/** The second key says that this was counted already. Those after it are of uses whose answers have come. */
 export const SPEND = script(`${PRELUDE}${USED}
-if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ${RESENT_MS}) then return 0 end
+if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ${UNANSWERED_MS}) then return 0 end
+for i = 3, #KEYS do redis.call('PEXPIRE', KEYS[i], ${ANSWERED_MS}) end
 tokens, usd = tokens + tonumber(arg()), usd + tonumber(arg())
 if arg() == '1' then unknown = true end
 save()

@@ -87,6 +87,19 @@ test('a counter that throws at once fails no turn, and gets what was used later'
   expect(lines.map(({ level }) => level)).toEqual(['warn']);
 });
 
+test('what is not counted within a day is given up, since counters know an id for no longer', async () => {
+  const { state, sums, lines, debts } = stage();
+  debts.add('ada', spent(1));
+  await vi.advanceTimersByTimeAsync(43_200_000);
+  debts.add('bob', spent(2));
+  await vi.advanceTimersByTimeAsync(43_200_000);
+  state.isAway = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sums()).toEqual([['bob', 2]]);
+  expect(lines.at(-1)).toMatchObject({ level: 'error', fields: { caller: 'ada', usd: 1 } });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('the end tries once more, and writes what is lost to the log', async () => {
   const back = stage();
   back.debts.add('ada', spent(1));

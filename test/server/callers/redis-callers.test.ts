@@ -67,6 +67,26 @@ await onRedis('Callers of servers that share a Redis', ({ client, prefix, admin 
     expect(await admin().hget(`${prefix}:caller:{@eve}`, 'usd')).toBe('1');
   });
 
+  test('a use is known for longer than a day, and for a minute after its answer has come', async () => {
+    const counter = redisCounter({ client: client('redis'), prefix });
+    const spend = (id: string, of = counter) => of.spend('mia', id, { tokens: 1, usd: 1, isUnknown: false });
+    const leftMs = (id: string): Promise<number> => admin().pttl(`${prefix}:caller-spent:{@mia}:${id}`);
+    const many = Array.from({ length: 150 }, (_, at) => `s${at}`);
+    await Promise.all(many.map(async (id) => spend(id)));
+    await spend('lost', redisCounter({ client: client('ioredis'), prefix }));
+    expect(await leftMs('s0')).toBeGreaterThan(86_400_000);
+    // The ids of many answers are said in several calls.
+    await spend('next');
+    await spend('last');
+    const answered = await Promise.all([...many, 'next'].map(leftMs));
+    expect(Math.min(...answered)).toBeGreaterThan(0);
+    expect(Math.max(...answered)).toBeLessThanOrEqual(60_000);
+    // Nobody got the answer to this one, as far as this process knows.
+    for (const id of ['lost', 'last']) expect(await leftMs(id)).toBeGreaterThan(86_400_000);
+    await spend('lost');
+    expect(await admin().hget(`${prefix}:caller:{@mia}`, 'usd')).toBe('153');
+  });
+
   describe('Two servers', () => {
     let listening: Listening[] = [];
     let me = '';
