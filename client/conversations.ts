@@ -69,7 +69,7 @@ export class Conversations<Name extends string = string> {
     this.#routes = routes;
   }
 
-  /** A page of the caller's conversations. `cursor`: that of the page before. */
+  /** A page of the caller's conversations, in an order of the store's own. `limit`: 1 to 1,000, 50 without it. `cursor`: that of the page before. */
   list({
     limit,
     cursor,

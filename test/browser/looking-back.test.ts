@@ -49,6 +49,41 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     await expect.poll(fromEnd, LONG).toBeLessThan(2);
   });
 
+  test('lists the newest of any number of conversations first, in whatever order the store has them', async () => {
+    await using stage = await browserStage([]);
+    await using opened = await open(stage.url);
+    const { page } = opened;
+    const COUNT = 5_432;
+    const held = Promise.withResolvers<void>();
+    const cursors: (string | null)[] = [];
+    await page.route('**/api/v1/conversations?*', async (route) => {
+      const { searchParams } = new URL(route.request().url());
+      const cursor = searchParams.get('cursor');
+      cursors.push(cursor);
+      if (cursors.length === 2) await held.promise;
+      const from = Number(cursor ?? 0);
+      const to = Math.min(COUNT, from + Number(searchParams.get('limit')));
+      const conversations = [];
+      for (let at = from; at < to; at++) conversations.push({ id: `talk-${at}`, version: 1, updated_at: at });
+      await route.fulfill({ json: { conversations, ...(to < COUNT && { cursor: String(to) }) } });
+    });
+    const drawer = page.getByRole('dialog', { name: 'Conversations' });
+    const titles = () => drawer.locator('li b').allInnerTexts();
+    const history = page.getByRole('button', { name: 'History' });
+    await history.click();
+    // Says how many there are so far.
+    await drawer.getByText('1,000').waitFor();
+    // One that is closed reads no more.
+    await page.keyboard.press('Escape');
+    held.resolve();
+    await history.click();
+    const newest = Array.from({ length: 40 }, (_, at) => `talk-${COUNT - 1 - at}`);
+    await expect.poll(titles, LONG).toEqual(newest.slice(0, 20));
+    expect(cursors).toEqual([null, '1000', null, '1000', '2000', '3000', '4000', '5000']);
+    await drawer.getByRole('button', { name: 'Show older ones' }).click();
+    await expect.poll(titles, LONG).toEqual(newest);
+  });
+
   test('lists the conversations by their first messages, opens one and deletes one', async () => {
     await using stage = await browserStage(['First.', 'Second.', 'Third.']);
     await using opened = await open(stage.url);

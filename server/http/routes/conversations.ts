@@ -9,7 +9,7 @@ import { answerTurn, answerWhole, readBody } from './agent.ts';
 
 const listQuery = z.object({
   cursor: z.string().max(2_000).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(50),
+  limit: z.coerce.number().int().min(1).max(1_000).default(50),
 });
 const forkBody = z.object({ at: z.int().min(1).optional() });
 const branchBody = z.object({ leaf: z.string().min(1) });

@@ -1,13 +1,12 @@
 import { isCodedError } from '../../../client/index.ts';
 import type { Client, ConversationPage } from '../../../client/index.ts';
 import { byId, el, setText } from './dom.ts';
-import { ago, brief, wordsOf } from './format.ts';
+import { ago, brief, count, wordsOf } from './format.ts';
 
 /** How many conversations are listed at once: the title of each is in its messages, which are read. */
 const LISTED = 20;
-/** How many are asked for at once, and how many at most. A store gives them in an order of its own, so all have to be known before the newest are. */
-const ASKED = 100;
-const MOST = 1_000;
+/** How many are asked for at once. A store gives them in an order of its own, so all have to be known before the newest are. */
+const ASKED = 1_000;
 const EMPTY = 'Conversations that you begin are kept here.';
 
 type Listed = ConversationPage['conversations'][number];
@@ -33,7 +32,7 @@ export class History {
   readonly #actions: HistoryActions;
   /** Those that are not shown yet. */
   #rest: readonly Listed[] = [];
-  /** How many times it was opened: an answer that comes late is not taken. */
+  /** How many times it was opened or closed: an answer that comes late is not taken. */
   #opened = 0;
 
   constructor(actions: HistoryActions) {
@@ -50,14 +49,17 @@ export class History {
     this.#dialog.addEventListener('click', (event) => {
       if (event.target === this.#dialog) this.#dialog.close();
     });
+    this.#dialog.addEventListener('close', () => {
+      this.#opened += 1;
+    });
   }
 
   async #read(): Promise<void> {
     const opened = this.#opened;
     this.#say('Loading');
     try {
-      const all = await this.#all();
-      if (opened !== this.#opened) return;
+      const all = await this.#all(() => opened === this.#opened);
+      if (all === undefined) return;
       this.#rest = all.sort((a, b) => b.updated_at - a.updated_at);
       this.#say(all.length === 0 ? EMPTY : undefined);
       this.#showMore();
@@ -66,7 +68,8 @@ export class History {
     }
   }
 
-  async #all(): Promise<Listed[]> {
+  /** Undefined if it was closed meanwhile. */
+  async #all(isOpen: () => boolean): Promise<Listed[] | undefined> {
     const { conversations } = this.#actions.client();
     const all: Listed[] = [];
     let cursor: string | undefined;
@@ -76,9 +79,11 @@ export class History {
         limit: ASKED,
         ...(cursor !== undefined && { cursor }),
       });
+      if (!isOpen()) return undefined;
       all.push(...page.conversations);
       cursor = page.cursor;
-    } while (cursor !== undefined && all.length < MOST);
+      if (cursor !== undefined) this.#say(`Loading: ${count(all.length)} so far`);
+    } while (cursor !== undefined);
     return all;
   }
 
