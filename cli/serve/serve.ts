@@ -70,7 +70,8 @@ export async function serve(options: ServeOptions, terminal: Terminal, folder: s
     logger: config?.server?.logger ?? loggerTo(tell),
   };
   await using listening = await listen(createServer(served.pipelines, serverOptions), listenOptions);
-  const stop = (): void => void listening.close();
+  // If it fails, `closed` says so.
+  const stop = (): void => void listening.close().catch(() => undefined);
   using _interrupts = terminal.onInterrupt(stop);
   process.on('SIGTERM', stop);
   try {

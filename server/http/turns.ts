@@ -110,7 +110,7 @@ export class Turns {
     return false;
   }
 
-  /** Takes no more turns, waits for those that run, and ends the rest after so many milliseconds, with an error that says why. */
+  /** Takes no more turns, waits for those that run, and ends the rest after so many milliseconds, with an error that says why. Whatever fails, it waits for all of them, and what they used is counted. */
   async drained(timeoutMs: number): Promise<void> {
     this.#isClosed = true;
     const deadline = new AbortController();
@@ -119,8 +119,10 @@ export class Turns {
     timer.start(timeoutMs);
     this.#idle ??= Promise.withResolvers<void>();
     if (this.#running.size === 0) this.#idle.resolve();
-    await Promise.all([this.#idle.promise, this.#settings.runs.close({ signal: deadline.signal })]);
-    await this.#settings.counts.settled();
+    const { runs, counts } = this.#settings;
+    const ends = await Promise.allSettled([this.#idle.promise, runs.close({ signal: deadline.signal })]);
+    await counts.settled();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** Ends all turns that run, with an error that says why. */

@@ -38,9 +38,9 @@ export interface Listening extends AsyncDisposable {
   host: string;
   /** The address to open. */
   url: string;
-  /** Closes it as a signal does. Idempotent: a second call ends at once. */
+  /** Closes it as a signal does. Idempotent: a second call ends at once. Rejects if something has failed at that; the connections are closed all the same, and the log says what. */
   close(): Promise<void>;
-  /** Resolves when it is closed: turns whose readers have left are stored, too. */
+  /** Resolves when it is closed: turns whose readers have left are stored, too. Rejects as `close()` does. */
   closed: Promise<void>;
 }
 

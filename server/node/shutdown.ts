@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { WebSocketServer } from 'ws';
 import { delay } from '../../src/kit/index.ts';
+import { errorFields } from '../http/log-error.ts';
 import type { Service } from '../http/service.ts';
 
 /** How long connections have to close after the last turn, before they are cut off, in milliseconds. */
@@ -21,7 +22,8 @@ interface ShutdownSettings {
 
 /**
  * The end of a server: readiness says so while requests are still taken; then idle connections close and no new ones are taken; turns end at the deadline, with an error that says
- * so; what is left is cut off. Closing a second time ends at once.
+ * so; what is left is cut off. Closing a second time ends at once. If turns cannot be ended as they should, the connections close all the same, the log says so, and both promises
+ * reject.
  */
 export function shutDown(
   server: Server,
@@ -29,7 +31,9 @@ export function shutDown(
   { signals, drainDelayMs, shutdownTimeoutMs, sockets }: ShutdownSettings,
 ): { close: () => Promise<void>; closed: Promise<void> } {
   const hasNoConnection = new Promise<void>((resolve) => server.once('close', () => resolve()));
-  const { promise: closed, resolve: isClosed } = Promise.withResolvers<void>();
+  const { promise: closed, resolve: isClosed, reject: isNotClosed } = Promise.withResolvers<void>();
+  // Nobody has to wait for it: the log says what failed.
+  closed.catch(() => undefined);
   const atOnce = new AbortController();
   let ending: Promise<void> | undefined;
 
@@ -47,22 +51,38 @@ export function shutDown(
     server.closeIdleConnections();
     // Streams that began before the drain leave connections that nothing is to come over.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-    await service.turns.drained(atOnce.signal.aborted ? 0 : shutdownTimeoutMs);
-    clearInterval(sweep);
+    try {
+      await service.turns.drained(atOnce.signal.aborted ? 0 : shutdownTimeoutMs);
+    } finally {
+      clearInterval(sweep);
+      await hangUp();
+    }
+  };
+  const hangUp = async (): Promise<void> => {
     for (const socket of sockets?.clients ?? []) socket.close(GOING_AWAY, 'The server is shutting down.');
     server.closeIdleConnections();
     const cut = setTimeout(cutOff, LAST_WORDS_MS);
     await hasNoConnection;
     clearTimeout(cut);
     for (const signal of SIGNALS) process.off(signal, onSignal);
-    isClosed();
+  };
+  const ended = async (): Promise<void> => {
+    try {
+      await end();
+      isClosed();
+    } catch (error) {
+      const fields = errorFields(error, service.settings.logContent);
+      service.log.error('the server has not ended as it should', fields);
+      isNotClosed(error);
+      throw error;
+    }
   };
   const cutOff = (): void => {
     for (const socket of sockets?.clients ?? []) socket.terminate();
     server.closeAllConnections();
   };
   const close = (): Promise<void> => {
-    if (ending === undefined) ending = end();
+    if (ending === undefined) ending = ended();
     else {
       atOnce.abort();
       service.turns.end();
@@ -70,7 +90,8 @@ export function shutDown(
     }
     return ending;
   };
-  const onSignal = (): void => void close();
+  // What fails is in the log.
+  const onSignal = (): void => void close().catch(() => undefined);
   if (signals) for (const signal of SIGNALS) process.on(signal, onSignal);
   return { close, closed };
 }

@@ -3,12 +3,14 @@ import { createAdaptorServer } from '@hono/node-server';
 import { EventSource } from 'eventsource';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Pipeline } from 'sluice';
+import type { Logger } from 'sluice';
 import { provider } from 'sluice/middleware/provider';
 import { createServer } from 'sluice/server';
 import { memoryLog } from 'sluice/server/chunk-log';
 import type { Listening, ListenOptions, ServerOptions } from 'sluice/server';
 import { manualGate, scripted } from 'sluice/testing';
 import type { ScriptedAnswer, ScriptedProvider } from 'sluice/testing';
+import { CallerCounts } from '../../../server/callers/caller-limits.ts';
 import { eventsOf } from '../support.ts';
 import { talk } from './talk.ts';
 
@@ -16,6 +18,7 @@ const STREAM = '/api/v1/agent/stream';
 
 let listening: Listening | undefined;
 afterEach(async () => {
+  vi.restoreAllMocks();
   await listening?.close();
   listening = undefined;
 });
@@ -293,6 +296,31 @@ describe('the end of a server', () => {
       true,
       'completed',
     ]);
+  });
+
+  test('comes also if its turns do not end as they should, and says so', async () => {
+    const gone = new Error('The counter is gone.');
+    vi.spyOn(CallerCounts.prototype, 'settled').mockRejectedValue(gone);
+    const lines: unknown[] = [];
+    const logger: Logger = {
+      ...{ debug: () => undefined, info: () => undefined, warn: () => undefined },
+      error: (message, fields) => void lines.push([message, fields]),
+    };
+    const listen = { signals: true };
+    const { url } = await serve('Hi', { logger, listen });
+    const { socket } = await talk(url);
+    const code = new Promise((resolve) => socket.once('close', resolve));
+    const before = process.listenerCount('SIGTERM');
+    const closed = listening?.closed.catch((error: unknown) => error);
+    // As the signal does, which nobody waits for.
+    process.emit('SIGTERM');
+    expect(await code).toBe(1001);
+    expect(await closed).toBe(gone);
+    await expect(listening?.close()).rejects.toBe(gone);
+    await expect(fetch(url)).rejects.toThrow('fetch failed');
+    expect(process.listenerCount('SIGTERM')).toBe(before - 1);
+    expect(lines).toEqual([['the server has not ended as it should', { error: 'Error' }]]);
+    listening = undefined;
   });
 
   test('comes at once if it is asked for twice', async () => {
