@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import * as z from 'zod';
 
 import { checkSessionKey, storeCall } from '../../src/index.ts';
@@ -22,6 +22,7 @@ import { oneLine } from '../clean-text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 import type { AddCommand } from './command.ts';
+import { filled, positive } from './option-values.ts';
 
 const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 
@@ -137,18 +138,6 @@ function keyNameOf({ name, preset, apiKey }: ProviderChoice): string | undefined
   if (name === 'demo' || apiKey === undefined) return undefined;
   const row: Preset | undefined = preset === undefined ? undefined : PRESETS[preset];
   return row === undefined ? keyNames[name] : row.keyVariable;
-}
-
-function filled(value: string): string {
-  if (value.trim() === '') throw new InvalidArgumentError('Give a text that is not empty.');
-  return value;
-}
-
-function positive(value: string): number {
-  const count = Number(value);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new InvalidArgumentError('Give a whole number of at least 1.');
-  return count;
 }
 
 function helpText(): string {

@@ -5,6 +5,7 @@ import { presetNames } from '../../providers/openai/shared.ts';
 import { isMissing } from '../chat/load-provider.ts';
 import { UsageError } from '../usage-error.ts';
 import type { AddCommand } from './command.ts';
+import { filled } from './option-values.ts';
 
 const optionsSchema = z.strictObject({
   port: z.string().optional(),
@@ -29,11 +30,11 @@ export const addServe: AddCommand = (program, terminal, done) => {
     .description('Serve a model, or the pipelines of sluice.config.ts, over HTTP, with a page.')
     .option('--port <number>', 'the port (default: PORT, or 3000)')
     .option('--host <address>', 'the address to listen on (default: HOST, or 127.0.0.1)')
-    .option('--config <path>', 'a configuration (default: sluice.config.ts, if there is one)')
+    .option('--config <path>', 'a configuration (default: sluice.config.ts, if there is one)', filled)
     .addOption(new Option('--provider <name>', 'the provider').choices(providerNames))
     .addOption(new Option('--preset <name>', 'a service that speaks the API of OpenAI').choices(presetNames))
-    .option('--model <name>', 'the model')
-    .option('--base-url <url>', 'another server; without --provider, a server compatible with OpenAI')
+    .option('--model <name>', 'the model', filled)
+    .option('--base-url <url>', 'another server; without --provider, a server compatible with OpenAI', filled)
     .addOption(
       new Option('--api <wire>', "which of OpenAI's APIs (default: chat)").choices(['chat', 'responses']),
     )

@@ -51,8 +51,9 @@ export function serveSettings(wishes: ServeWishes, environment: Environment): Se
 
 function portOf(given: string | undefined): number | undefined {
   if (given === undefined) return undefined;
-  const port = Number(given);
-  if (Number.isSafeInteger(port) && port >= 0 && port <= 65_535) return port;
+  // Number() takes an empty text for 0, which is any free port.
+  const port = /^\d{1,5}$/.test(given) ? Number(given) : Number.NaN;
+  if (port <= 65_535) return port;
   throw new UsageError('The port is not a number from 0 to 65535: set PORT or --port to one.');
 }
 
@@ -65,6 +66,10 @@ function listOf(given: string | undefined): string[] | undefined {
 
 function originsOf(given: string | undefined): string[] | undefined {
   const origins = listOf(given);
+  if (origins?.length === 0)
+    throw new UsageError(
+      'CORS_ORIGINS or --cors-origins names no origin: give a list such as https://chat.example.com,http://localhost:5173, or leave it out.',
+    );
   const wrong = origins?.find((one) => !URL.canParse(one) || !/^[a-z][\w+.-]*:\/\/[^/\s]+$/.test(one));
   if (wrong === undefined) return origins;
   throw new UsageError(
@@ -74,6 +79,10 @@ function originsOf(given: string | undefined): string[] | undefined {
 
 function hostsOf(given: string | undefined): string[] | undefined {
   const hosts = listOf(given);
+  if (hosts?.length === 0)
+    throw new UsageError(
+      'HOSTS or --hosts names no host: give a list such as chat.example.com,api.example.com:8443, or leave it out.',
+    );
   const wrong = hosts?.find((one) => !/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(one));
   if (wrong === undefined) return hosts;
   throw new UsageError(
@@ -95,15 +104,13 @@ function urlOf(
 function tokensOf(given: string | undefined): Record<string, string> | undefined {
   const pairs = listOf(given);
   if (pairs === undefined) return undefined;
-  return Object.fromEntries(
-    pairs.map((pair): [string, string] => {
-      const at = pair.indexOf('=');
-      const token = pair.slice(at + 1);
-      if (at < 1 || token.length < 8)
-        throw new UsageError(
-          'SLUICE_TOKENS is not a list such as ada=a-long-token,bob=another-token, with tokens of at least 8 characters.',
-        );
-      return [token, pair.slice(0, at)];
-    }),
+  const tokens = pairs.map((pair): [string, string] => {
+    const at = pair.indexOf('=');
+    return [pair.slice(at + 1), pair.slice(0, Math.max(0, at))];
+  });
+  if (tokens.length > 0 && tokens.every(([token, caller]) => token.length >= 8 && caller !== ''))
+    return Object.fromEntries(tokens);
+  throw new UsageError(
+    'SLUICE_TOKENS is not a list such as ada=a-long-token,bob=another-token, with tokens of at least 8 characters.',
   );
 }

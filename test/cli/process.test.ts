@@ -131,6 +131,11 @@ describe('sluice chat, as a process', () => {
       ['chat', '--max-tokens', 'many', 'Hi'],
       /^error: .*whole number of at least 1\.\n$/,
     ],
+    [
+      'an empty model of a server',
+      ['serve', '--port=0', '--model='],
+      /^error: .*Give a text that is not empty\.\n$/,
+    ],
     ['nothing to ask', ['chat'], /^error: There is nothing to ask: give a prompt, or pipe one in\.\n$/],
   ])('exits with 2 and one line for %s', async (_what, args, line) => {
     const { code, stdout, stderr } = await runCli(args);

@@ -43,11 +43,40 @@ test('an empty --host counts as not given: its variable may not be set', () => {
   expect(serveSettings({ host: '' }, {}).host).toBeUndefined();
 });
 
-test.each(['x', '-1', '65536', '1.5'])('a port %s is refused', (port) => {
+const NOT_PORTS = ['x', '-1', '65536', '1.5', '1e3', '0x50', '+80', '-0', '8080 8081', '٣'];
+
+test.each([...NOT_PORTS, '', ' '])('a port %o is refused', (port) => {
   expect(() => serveSettings({ port }, {})).toThrow('The port is not a number from 0 to 65535');
 });
 
-test.each(['token', '=token-of-nobody', 'ada=short'])(
+test.each(NOT_PORTS)('PORT=%s is refused', (port) => {
+  expect(() => serveSettings({}, { PORT: port })).toThrow('set PORT or --port to one.');
+});
+
+test.each(['', ' '])('PORT=%o is not set, and neither are the other variables', (empty) => {
+  const names = [
+    'PORT',
+    'HOST',
+    'SLUICE_TOKENS',
+    'CORS_ORIGINS',
+    'HOSTS',
+    'DEBUG',
+    'REDIS_URL',
+    'DATABASE_URL',
+  ];
+  const settings = serveSettings({}, Object.fromEntries(names.map((name) => [name, empty])));
+  expect(settings).toEqual({ ...serveSettings({}, {}), port: undefined });
+});
+
+test.each([
+  ['corsOrigins', 'CORS_ORIGINS', 'CORS_ORIGINS or --cors-origins names no origin'],
+  ['hosts', 'HOSTS', 'HOSTS or --hosts names no host'],
+] as const)('%s with nothing in the list is refused', (flag, variable, message) => {
+  for (const none of ['', ' , ']) expect(() => serveSettings({ [flag]: none }, {})).toThrow(message);
+  expect(() => serveSettings({}, { [variable]: ',' })).toThrow(message);
+});
+
+test.each(['token', '=token-of-nobody', 'ada=short', ','])(
   'tokens %s are refused, and the error does not quote them',
   (tokens) => {
     expect(() => serveSettings({}, { SLUICE_TOKENS: tokens })).toThrow(
