@@ -1,4 +1,6 @@
+import { SluiceError } from '../../src/index.ts';
 import { RequestError } from '../requests/request-error.ts';
+import { checkCaller } from './caller-fields.ts';
 import type { Caller } from './caller.ts';
 import { ANYBODY } from './caller.ts';
 
@@ -24,6 +26,8 @@ export type CheckCaller = (request: Request) => Promise<Caller>;
 /** The scheme of the header `Authorization`. */
 const BEARER = /^bearer +(\S+) *$/i;
 
+const TOKEN = /^\S+$/;
+
 /** A longer token is not looked at. */
 const MAX_TOKEN_CHARACTERS = 4_096;
 
@@ -44,26 +48,44 @@ export function unauthorized(): RequestError {
   );
 }
 
-/** Makes the check of the option `auth`. */
+/** Makes the check of the option `auth`. Throws `invalid_options` for tokens that no request can have, or that are of nobody. */
 export function callerCheck(auth: Auth): CheckCaller {
   if (auth === false) return () => Promise.resolve(ANYBODY);
-  const authenticate = typeof auth === 'function' ? auth : byTokens(auth.tokens);
+  if (typeof auth !== 'function') {
+    const find = byTokens(auth.tokens);
+    return async ({ headers }) => (await find(tokenOf(headers))) ?? refused();
+  }
   return async (request) => {
-    const caller = await authenticate({ token: tokenOf(request.headers), request });
-    if (caller === undefined) throw unauthorized();
+    const caller: unknown = await auth({ token: tokenOf(request.headers), request });
+    // What plain JavaScript gives for nobody, as in `token === known && caller`.
+    if (caller === undefined || caller === null || caller === false) return refused();
+    checkCaller('createServer(): auth', caller);
     return caller;
   };
 }
 
+function refused(): never {
+  throw unauthorized();
+}
+
 /** Tokens are found by their hashes, so that the time of a look-up says nothing about a token. */
-function byTokens(tokens: Readonly<Record<string, Caller | string>>): Authenticate {
+function byTokens(
+  tokens: Readonly<Record<string, Caller | string>>,
+): (token: string | undefined) => Promise<Caller | undefined> {
+  const callers = Object.entries(tokens).map(([token, given]): [string, Caller] => {
+    if (!TOKEN.test(token) || token.length > MAX_TOKEN_CHARACTERS)
+      throw new SluiceError(
+        'invalid_options',
+        `createServer(): auth.tokens has a token that no request can have: give one of 1 to ${MAX_TOKEN_CHARACTERS} characters, without spaces.`,
+      );
+    const caller: unknown = typeof given === 'string' ? { id: given } : given;
+    checkCaller('createServer(): a token of auth.tokens', caller);
+    return [token, caller];
+  });
   const hashed = Promise.all(
-    Object.entries(tokens).map(async ([token, caller]): Promise<[string, Caller]> => [
-      await hashOf(token),
-      typeof caller === 'string' ? { id: caller } : caller,
-    ]),
+    callers.map(async ([token, caller]): Promise<[string, Caller]> => [await hashOf(token), caller]),
   ).then((entries) => new Map(entries));
-  return async ({ token }) => (token === undefined ? undefined : (await hashed).get(await hashOf(token)));
+  return async (token) => (token === undefined ? undefined : (await hashed).get(await hashOf(token)));
 }
 
 async function hashOf(token: string): Promise<string> {

@@ -34,19 +34,22 @@ export class CallerCounts {
 
   /**
    * Counts a request that starts a turn, and takes a place for its answer, in one step. Throws `rate_limited` or `budget`, with the time to wait, and `store` if the counter does not
-   * answer.
+   * answer. `tell` learns what is left of the limit of requests, also if it is reached.
    */
-  async begin(caller: Caller): Promise<{ place: Place; left: RequestsLeft }> {
+  async begin(caller: Caller, tell?: (left: RequestsLeft) => void): Promise<Place> {
     const limits = this.#limitsOf(caller);
     const place = this.#places.of(caller.id, limits);
     const begun = await askedOf('counter of callers', () =>
       this.#counter.begin(caller.id, place.id, limits, place.leaseMs),
     );
-    if (begun.as === 'refused') throw refusalOf(begun);
-    place.hold();
     const { requestsPerMinute: limit } = limits;
-    const { requests, resetMs } = begun;
-    return { place, left: { limit, remaining: Math.max(0, limit - requests), resetMs } };
+    if (begun.as === 'refused') {
+      if (begun.limit === 'requests') tell?.({ limit, remaining: 0, resetMs: begun.retryAfterMs });
+      throw refusalOf(begun);
+    }
+    place.hold();
+    tell?.({ limit, remaining: Math.max(0, limit - begun.requests), resetMs: begun.resetMs });
+    return place;
   }
 
   /** Takes a place for a reader of a stream that was started before. Throws `rate_limited` and `store`. */
@@ -77,17 +80,16 @@ export class CallerCounts {
     await Promise.all([this.#debts.settled(), this.#places.settled()]);
   }
 
-  #limitsOf({ limits }: Caller): CountedLimits {
-    const {
-      requestsPerMinute = 600,
-      concurrentStreams = 50,
-      unknownCost = 'refuse',
-      ...sums
-    } = {
-      ...this.#defaults,
-      ...limits,
+  /** A limit that a caller has as undefined is the server's: it says nothing of it. */
+  #limitsOf({ limits: own = {} }: Caller): CountedLimits {
+    const all = this.#defaults;
+    return {
+      requestsPerMinute: own.requestsPerMinute ?? all.requestsPerMinute ?? 600,
+      concurrentStreams: own.concurrentStreams ?? all.concurrentStreams ?? 50,
+      tokensPerMinute: own.tokensPerMinute ?? all.tokensPerMinute,
+      usdPerDay: own.usdPerDay ?? all.usdPerDay,
+      unknownCost: own.unknownCost ?? all.unknownCost ?? 'refuse',
     };
-    return { requestsPerMinute, concurrentStreams, unknownCost, ...sums };
   }
 }
 

@@ -23,7 +23,7 @@ export interface Caller {
   id: string;
   /** The organizations that it may name as `org_id`. Default: none. */
   organizations?: readonly string[] | undefined;
-  /** Its own limits, in place of the server's. */
+  /** Its own limits, each in place of the server's. `Infinity`: none, also if the server has one. */
   limits?: CallerLimits | undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { askedOf } from '../callers/asked-of.ts';
 import { unauthorized } from '../callers/auth.ts';
+import type { RequestsLeft } from '../callers/caller-limits.ts';
 import { RequestError } from '../requests/request-error.ts';
 import { MODEL_HEADER, REQUEST_ID_HEADER, STREAM_ID_HEADER } from '../send/headers.ts';
 import type { ServerApp, ServerContext, ServerEnv, Service } from './service.ts';
@@ -8,7 +9,7 @@ import type { ServerApp, ServerContext, ServerEnv, Service } from './service.ts'
 type Guard = MiddlewareHandler<ServerEnv>;
 
 /** Names under which clients like to put a token into a query, where logs and browsers would keep it. */
-const TOKEN_PARAMETERS: readonly string[] = ['token', 'access_token', 'api_key', 'apikey', 'key'];
+const TOKEN_PARAMETER = /^(?:(?:access[_-]?)?token|(?:x-)?(?:api[_-]?)?key|authorization|bearer)$/i;
 
 /**
  * Finds out who calls, by a token or by a ticket; a request that does not say it is refused. `checksOrigin`: refuses pages of other origins first, for what a browser sends without
@@ -94,36 +95,39 @@ function decodedToken(encoded: string): string {
 /** Refuses a token in the query, and a host that is not the server's. It comes before anything but probes. */
 export function checkTarget(c: ServerContext, { origins }: Service): void {
   origins.checkHost(c.req.raw);
-  if (c.req.url.includes('?') && TOKEN_PARAMETERS.some((name) => c.req.query(name) !== undefined))
+  if (c.req.url.includes('?') && Object.keys(c.req.query()).some((name) => TOKEN_PARAMETER.test(name)))
     throw new RequestError('invalid_request', 'A token in the address is refused: send it in a header.');
 }
 
-/** Counts a request that starts a turn, and tells the caller what is left of its limit. */
+/** Counts a request that starts a turn, and tells the caller what is left of its limit, also if that is reached. */
 export function limited({ counts }: Service): Guard {
   return async (c, next) => {
-    const { place, left } = await counts.begin(c.get('caller'));
+    const place = await counts.begin(c.get('caller'), (left) => {
+      Object.assign(c.get('headers'), limitHeaders(c.req.path, left));
+    });
     c.set('place', place);
-    const { limit, remaining, resetMs } = left;
-    const seconds = Math.ceil(resetMs / 1_000);
-    Object.assign(
-      c.get('headers'),
-      c.req.path.startsWith('/v1/messages')
-        ? {
-            'anthropic-ratelimit-requests-limit': String(limit),
-            'anthropic-ratelimit-requests-remaining': String(remaining),
-            'anthropic-ratelimit-requests-reset': new Date(Date.now() + resetMs).toISOString(),
-          }
-        : {
-            'x-ratelimit-limit-requests': String(limit),
-            'x-ratelimit-remaining-requests': String(remaining),
-            'x-ratelimit-reset-requests': `${seconds}s`,
-          },
-    );
     try {
       await next();
     } finally {
       place.end();
     }
+  };
+}
+
+/** What is left of a limit, in the words of the route's protocol. */
+function limitHeaders(path: string, { limit, remaining, resetMs }: RequestsLeft): Record<string, string> {
+  // The caller has no limit.
+  if (limit === Number.POSITIVE_INFINITY) return {};
+  if (path.startsWith('/v1/messages'))
+    return {
+      'anthropic-ratelimit-requests-limit': String(limit),
+      'anthropic-ratelimit-requests-remaining': String(remaining),
+      'anthropic-ratelimit-requests-reset': new Date(Date.now() + resetMs).toISOString(),
+    };
+  return {
+    'x-ratelimit-limit-requests': String(limit),
+    'x-ratelimit-remaining-requests': String(remaining),
+    'x-ratelimit-reset-requests': `${Math.ceil(resetMs / 1_000)}s`,
   };
 }
 
@@ -141,6 +145,10 @@ const EXPOSED = [
   'x-ratelimit-limit-requests',
   'x-ratelimit-remaining-requests',
   'x-ratelimit-reset-requests',
+  'request-id',
+  'anthropic-ratelimit-requests-limit',
+  'anthropic-ratelimit-requests-remaining',
+  'anthropic-ratelimit-requests-reset',
   'x-vercel-ai-ui-message-stream',
 ].join(', ');
 

@@ -5,6 +5,7 @@ import { option, parseOptions } from '../../src/kit/index.ts';
 import type { Auth } from '../callers/auth.ts';
 import type { Caller, CallerLimits } from '../callers/caller.ts';
 import type { ChunkLog } from '../log/chunk-log.ts';
+import { isRecord } from '../requests/read.ts';
 import { LOG_VERBS } from '../resumable/options.ts';
 import type { OnOwnerLost } from '../resumable/options.ts';
 import type { CallerCounter } from '../callers/counter.ts';
@@ -147,5 +148,5 @@ export function serverSettings(options: ServerOptions): ServerSettings {
 
 function isAuth(value: unknown): boolean {
   if (value === false || typeof value === 'function') return true;
-  return typeof value === 'object' && value !== null && 'tokens' in value && typeof value.tokens === 'object';
+  return typeof value === 'object' && value !== null && 'tokens' in value && isRecord(value.tokens);
 }

@@ -140,7 +140,7 @@ export class SocketSession {
         ({ stream } = asked);
         await this.#join(asked, socket);
       } else {
-        const { place } = await this.#service.counts.begin(this.#c.var.caller);
+        const place = await this.#service.counts.begin(this.#c.var.caller);
         try {
           const turn = this.#turnOf(body);
           stream = turn.turnId;

@@ -25,7 +25,7 @@ test('a counter that throws at once does not end the process, and the log says s
     spend: () => undefined,
   };
   const counts = new CallerCounts({}, counter, log);
-  const { place } = await counts.begin({ id: 'ada' });
+  const place = await counts.begin({ id: 'ada' });
   await vi.advanceTimersByTimeAsync(20_000);
   expect(said).toEqual([['the counter of callers does not answer', { code: 'store' }]]);
   place.end();
