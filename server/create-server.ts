@@ -92,24 +92,23 @@ function appOf(service: Service): ServerApp {
     shareWithOrigins(c, service);
     return c.req.method === 'OPTIONS' ? Promise.resolve(preflight(c, service)) : next();
   });
-  const refused = (c: ServerContext, error: Error): Response => {
-    const { path } = c.req;
-    if (error instanceof RequestError && error.status === 405)
-      c.get('headers')['allow'] = methodsOf(app, path).join(', ');
-    return answerError(c, formatOfPath(path, c.req.raw.headers) ?? agentFormat, error);
+  const refused = (c: ServerContext, error: Error): Response =>
+    answerError(c, formatOfPath(c.req.path, c.req.raw.headers) ?? agentFormat, error);
+  const noRoute = (c: ServerContext): Response => {
+    const methods = methodsOf(app, c.req.path);
+    if (methods.length === 0)
+      return refused(c, new RequestError('not_found', 'There is no such address.', { status: 404 }));
+    c.get('headers')['allow'] = methods.join(', ');
+    return refused(c, wrongMethod());
   };
   app.onError((error, c) => {
     logError(c, service, error);
+    if (!(error instanceof RequestError)) return refused(c, error);
+    if (error.status === 405) return noRoute(c);
+    if (error.status === 401) c.get('headers')['www-authenticate'] = 'Bearer';
     return refused(c, error);
   });
-  app.notFound((c) =>
-    refused(
-      c,
-      methodsOf(app, c.req.path).length > 0
-        ? wrongMethod()
-        : new RequestError('not_found', 'There is no such address.', { status: 404 }),
-    ),
-  );
+  app.notFound(noRoute);
   const { basePath } = service.settings;
   for (const path of ['/ws', `${basePath}/*`, '/api/chat/*'])
     app.use(path, authenticated(service, { checksOrigin: true }));

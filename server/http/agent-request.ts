@@ -21,6 +21,20 @@ export const id = z
   .max(200)
   .refine((text) => isStorable(text, MAX_TURN_ID_BYTES), 'it is too long, or has half a character');
 
+/** An id that a client made up, outside of the body's own fields. `field`: where it was found, such as the name of a header. Throws `invalid_request`. */
+export function idFrom(field: string, given: string): string {
+  const { data, error } = id.safeParse(given);
+  if (data === undefined) throw fieldError(field, error?.issues[0]?.message ?? 'it is wrong');
+  return data;
+}
+
+/** The id of a turn that has that of the user's last message, so that the same message sent again is the same turn; a random one if there is none. Throws `invalid_request`. */
+export function turnIdOfMessage(given: string | undefined): string {
+  if (given === undefined) return newId();
+  if (isStorable(given, MAX_TURN_ID_BYTES)) return given;
+  throw fieldError('messages', 'the id of the last one is too long, or has half a character');
+}
+
 /** The id in the path. Throws `not_found` if no store would keep anything under it. */
 export function idInPath(c: ServerContext): string {
   const text = c.req.param('id') ?? '';
@@ -142,7 +156,7 @@ function baseTurn(
   return {
     ...{ served, caller, owner, requestId, options },
     session: key === undefined ? undefined : { owner, id: key },
-    turnId: given === undefined ? newId() : parsed(id, given),
+    turnId: given === undefined ? newId() : idFrom('idempotency-key', given),
     isNamed: given !== undefined,
     mayDetach: true,
     model: asked.model,

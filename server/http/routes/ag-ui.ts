@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { inputIdOf, newId } from '../../../src/kit/index.ts';
+import { inputIdOf } from '../../../src/kit/index.ts';
 import { RequestCaller } from '../../callers/caller.ts';
 import { agUiFormat } from '../../formats/ag-ui.ts';
 import { parseAgUi, threadIdOf, unansweredIds } from '../../requests/ag-ui.ts';
 import { RequestError } from '../../requests/request-error.ts';
 import type { SentItem, SentStream } from '../../stream/sent-stream.ts';
-import { id, ownerOf, parsed } from '../agent-request.ts';
+import { id, idFrom, ownerOf, parsed, turnIdOfMessage } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import type { Served } from '../pipelines.ts';
 import { answerStream } from '../respond.ts';
@@ -26,10 +26,10 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
     const { tools: ownTools, clientTools } = served;
     const known = session ? await knownIds(served, owner, body) : new Set<string>();
     const request = parseAgUi(body, { session, ownTools, clientTools, known });
-    const turnId = request.turnId ?? newId();
+    const turnId = turnIdOfMessage(request.turnId);
     const turn: TurnRequest = {
       ...{ served, owner, turnId, caller: c.var.caller, requestId: c.var.requestId },
-      session: session ? { owner, id: parsed(id, request.threadId) } : undefined,
+      session: session ? { owner, id: idFrom('threadId', request.threadId) } : undefined,
       isNamed: request.turnId !== undefined,
       mayDetach: true,
       input: request.input,
@@ -42,7 +42,7 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
   app.post('/api/ag-ui/join', limited(service), async (c) => {
     const request = parseAgUi(await readCompatible(c, service));
     const owner = ownerOf(c, service, parsed(query, c.req.query()).org_id);
-    const answer = await service.runs.join({ owner, id: parsed(id, request.threadId) });
+    const answer = await service.runs.join({ owner, id: idFrom('threadId', request.threadId) });
     if (answer.as !== 'stream')
       throw new RequestError('not_found', 'Nothing runs in this thread.', { status: 404 });
     const { key } = answer;
@@ -57,7 +57,7 @@ export function agUiRoutes(app: ServerApp, service: Service): void {
 async function knownIds({ pipeline }: Served, owner: string, body: unknown): Promise<Set<string>> {
   const ids = unansweredIds(body);
   if (ids.length === 0) return new Set();
-  const key = { owner, id: parsed(id, threadIdOf(body)) };
+  const key = { owner, id: idFrom('threadId', threadIdOf(body)) };
   const turns = await Promise.all(ids.map((turnId) => pipeline.store.turn(key, inputIdOf(turnId))));
   return new Set(ids.filter((_, at) => turns[at] !== undefined));
 }

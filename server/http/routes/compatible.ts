@@ -18,7 +18,7 @@ import { fieldError } from '../../requests/request-error.ts';
 import type { ParsedRequest } from '../../requests/request.ts';
 import { parseResponse } from '../../requests/responses.ts';
 import type { SentItem } from '../../stream/sent-stream.ts';
-import { ownerOf, parsed, id } from '../agent-request.ts';
+import { idFrom, ownerOf } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { newInput } from '../new-input.ts';
 import type { PipelineTable, Served } from '../pipelines.ts';
@@ -154,7 +154,7 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
   const caller = c.get('caller');
   const requestId = c.get('requestId');
   const owner = ownerOf(c, service, undefined);
-  const key = session === undefined ? undefined : { owner, id: parsed(id, session) };
+  const key = session === undefined ? undefined : { owner, id: idFrom(SESSION_HEADER, session) };
   const given = c.req.header('idempotency-key');
   // The tools of the client and ours in one round could not be answered without a store.
   const hasBoth = session === undefined && (request.options.tools?.length ?? 0) > 0;
@@ -162,7 +162,7 @@ async function turnOf(c: ServerContext, service: Service, asked: Asked): Promise
   return {
     ...{ served, caller, owner, requestId },
     session: key,
-    turnId: given === undefined ? newId() : parsed(id, given),
+    turnId: given === undefined ? newId() : idFrom('idempotency-key', given),
     isNamed: given !== undefined,
     // These clients do not come back to a stream.
     mayDetach: given !== undefined,

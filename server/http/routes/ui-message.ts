@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { newId } from '../../../src/kit/index.ts';
 import type { UiFiles } from '../../formats/format.ts';
 import { uiMessageFormat } from '../../formats/ui-message.ts';
 import { isRecord } from '../../requests/read.ts';
 import { RequestError } from '../../requests/request-error.ts';
 import { parseUiMessages } from '../../requests/ui-message.ts';
-import { id, idInPath, ownerOf, parsed } from '../agent-request.ts';
+import { id, idFrom, idInPath, ownerOf, parsed, turnIdOfMessage } from '../agent-request.ts';
 import { limited } from '../guards.ts';
 import { answerStream } from '../respond.ts';
 import type { ServerApp, Service } from '../service.ts';
@@ -57,10 +56,10 @@ export function uiMessageRoutes(app: ServerApp, service: Service): void {
     const request = parseUiMessages(body, { session, clientTools: served.clientTools });
     const owner = ownerOf(c, service, asked.org_id);
     const key =
-      session && request.chatId !== undefined ? { owner, id: parsed(id, request.chatId) } : undefined;
+      session && request.chatId !== undefined ? { owner, id: idFrom('id', request.chatId) } : undefined;
     const turn: TurnRequest = {
       ...{ served, owner, session: key, caller: c.var.caller, requestId: c.var.requestId },
-      turnId: request.turnId ?? newId(),
+      turnId: turnIdOfMessage(request.turnId),
       isNamed: request.turnId !== undefined,
       mayDetach: true,
       input: request.action === 'regenerate' && key !== undefined ? [] : request.input,
