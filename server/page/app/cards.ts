@@ -12,7 +12,10 @@ export interface Deciding {
 export interface View {
   readonly kind: Section['kind'];
   readonly element: HTMLElement;
-  show(section: Section): void;
+  /** False if there is more to show than there was time for. */
+  readonly isDone?: boolean;
+  /** Shows what can be shown before the time `until`. */
+  show(section: Section, until: number): void;
 }
 
 /** What the model thinks: open while it is written, then closed, unless its reader has said otherwise. */

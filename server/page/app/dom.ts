@@ -58,17 +58,25 @@ export function smallButton(name: IconName, word: string): HTMLButtonElement {
   );
 }
 
+/** What takes longer than this leaves as much time to its user, in milliseconds, and no more than `MOST_REST_MS`. */
+const SLOW_MS = 20;
+const MOST_REST_MS = 500;
+
 /** Runs work at most once a frame, with what is known then. Also in a tab that is not seen, where there are no frames. */
 export function perFrame(work: () => void): () => void {
   let isPlanned = false;
+  let tookMs = 0;
   const run = (): void => {
     isPlanned = false;
+    const begun = performance.now();
     work();
+    tookMs = performance.now() - begun;
   };
   return () => {
     if (isPlanned) return;
     isPlanned = true;
     if (document.hidden) setTimeout(run, 250);
-    else requestAnimationFrame(run);
+    else if (tookMs < SLOW_MS) requestAnimationFrame(run);
+    else setTimeout(() => requestAnimationFrame(run), Math.min(tookMs, MOST_REST_MS));
   };
 }

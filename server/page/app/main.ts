@@ -231,7 +231,8 @@ class Page {
     setText(this.#state.lastElementChild ?? this.#state, WORDS[state.status]);
     this.#welcome.hidden = state.messages.length > 0 || state.status === 'loading';
     this.#hint.hidden = this.#welcome.hidden;
-    this.#messages.show(state);
+    // The rest of a long text comes in the next frames.
+    if (!this.#messages.show(state)) this.#draw();
     this.#composer.show(state);
     const turn = this.#turns.shown;
     this.#meters.show(turn?.counted, now);

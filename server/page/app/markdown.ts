@@ -85,24 +85,98 @@ function codeBlock(pre: Element): HTMLElement {
   );
 }
 
-/** Text that grows, as markdown. Only the blocks that have changed are made again: as a rule the last one. */
+/** How many blocks at the end may still become others: a line below a paragraph makes a heading or a table of it, and a list goes on after an empty line. */
+const OPEN_BLOCKS = 2;
+
+/** How much of a text is read at a time, in characters. */
+const STEP = 10_000;
+
+/** A block of a text, or what lies between two. */
+interface Block {
+  token: Token;
+  /** Undefined until it is made. */
+  element?: HTMLElement;
+}
+
+/** Text that grows, as markdown. What has not changed is neither read nor made again, and a long text is made in steps. */
 export class Markdown {
   readonly element = el('div', { class: 'markdown' });
   #text = '';
-  #blocks: { raw: string; element: HTMLElement }[] = [];
+  readonly #blocks: Block[] = [];
+  /** How many blocks are made. */
+  #made = 0;
+  /** The addresses that the text has names for. They hold in all of it. */
+  #names = '{}';
 
-  show(text: string): void {
-    if (text === this.#text) return;
-    this.#text = text;
-    const tokens = marked.lexer(text).filter(({ type }) => type !== 'space' && type !== 'def');
-    tokens.forEach((token, at) => {
-      const block = this.#blocks[at];
-      if (block?.raw === token.raw) return;
-      const element = el('div', { class: 'block' }, elementsOf(token));
-      if (block === undefined) this.element.append(element);
-      else block.element.replaceWith(element);
-      this.#blocks[at] = { raw: token.raw, element };
-    });
-    for (const { element } of this.#blocks.splice(tokens.length)) element.remove();
+  #isDone = true;
+
+  /** Whether all of the text is shown. */
+  get isDone(): boolean {
+    return this.#isDone;
   }
+
+  /** Shows a text: at least one more step of it, and all that can be done before the time `until`. */
+  show(text: string, until = Infinity): void {
+    const given = text.replaceAll(/\r\n?/g, '\n');
+    do {
+      const goesOn = given.startsWith(this.#text);
+      const isMade = this.#made === this.#blocks.length;
+      if (!goesOn || (isMade && this.#text.length < given.length)) {
+        // With names, each reading is one of all that there is.
+        const length = this.#names === '{}' ? (goesOn ? this.#text.length : 0) + STEP : given.length;
+        this.#read(given.slice(0, length));
+      }
+      this.#make(until);
+      this.#isDone = this.#made === this.#blocks.length && this.#text.length === given.length;
+    } while (!this.#isDone && performance.now() < until);
+  }
+
+  #make(until: number): void {
+    while (this.#made < this.#blocks.length) {
+      const block = this.#blocks[this.#made++];
+      if (block === undefined || isSpace(block)) continue;
+      block.element = el('div', { class: 'block' }, elementsOf(block.token));
+      this.element.append(block.element);
+      if (performance.now() > until) return;
+    }
+  }
+
+  #read(text: string): void {
+    let from = this.#names === '{}' && text.startsWith(this.#text) ? this.#closed() : 0;
+    const at = this.#blocks.slice(0, from).reduce((sum, { token }) => sum + token.raw.length, 0);
+    let tokens = marked.lexer(text.slice(at));
+    this.#text = text;
+    const names = JSON.stringify(tokens.links);
+    if (names !== this.#names) {
+      // A name may be used before the line that gives it.
+      this.#names = names;
+      if (from > 0) tokens = marked.lexer(text);
+      from = 0;
+      this.#keep(0);
+    }
+    const changed = tokens.findIndex(({ raw }, index) => raw !== this.#blocks[from + index]?.token.raw);
+    const same = changed === -1 ? tokens.length : changed;
+    this.#keep(from + same);
+    for (const token of tokens.slice(same)) this.#blocks.push({ token });
+  }
+
+  /** How many blocks stay as they are if the text goes on. */
+  #closed(): number {
+    let at = this.#blocks.length;
+    for (let open = 0; at > 0 && open < OPEN_BLOCKS; at--) {
+      const block = this.#blocks[at - 1];
+      if (block !== undefined && !isSpace(block)) open += 1;
+    }
+    return at;
+  }
+
+  /** Keeps the first blocks, and takes away the others. */
+  #keep(count: number): void {
+    for (const { element } of this.#blocks.splice(count)) element?.remove();
+    this.#made = Math.min(this.#made, count);
+  }
+}
+
+function isSpace({ token }: Block): boolean {
+  return token.type === 'space' || token.type === 'def';
 }

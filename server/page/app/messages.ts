@@ -17,21 +17,21 @@ export interface MessageActions extends Deciding {
 class TextView implements View {
   readonly kind = 'text';
   readonly element: HTMLElement;
-  readonly #show: (text: string) => void;
+  readonly #markdown: Markdown | undefined;
 
   constructor(isMarkdown: boolean) {
-    if (isMarkdown) {
-      const markdown = new Markdown();
-      this.element = markdown.element;
-      this.#show = (text) => markdown.show(text);
-    } else {
-      this.element = el('p', { class: 'said' });
-      this.#show = (text) => setText(this.element, text);
-    }
+    this.#markdown = isMarkdown ? new Markdown() : undefined;
+    this.element = this.#markdown?.element ?? el('p', { class: 'said' });
   }
 
-  show(section: Section): void {
-    if (section.kind === 'text') this.#show(section.text);
+  get isDone(): boolean {
+    return this.#markdown?.isDone !== false;
+  }
+
+  show(section: Section, until: number): void {
+    if (section.kind !== 'text') return;
+    if (this.#markdown === undefined) setText(this.element, section.text);
+    else this.#markdown.show(section.text, until);
   }
 }
 
@@ -75,7 +75,11 @@ class MessageView {
     }
   }
 
-  show(message: ChatMessage, state: ChatState, isLast: boolean): void {
+  get isDone(): boolean {
+    return this.#views.every(({ isDone }) => isDone !== false);
+  }
+
+  show(message: ChatMessage, state: ChatState, isLast: boolean, until: number): void {
     this.#message = message;
     this.isLast = isLast;
     const sections = sectionsOf(message, state, isLast);
@@ -87,7 +91,7 @@ class MessageView {
         this.#views.push(view);
         this.#body.append(view.element);
       }
-      view.show(section);
+      view.show(section, until);
     });
     for (const old of this.#views.splice(sections.length)) old.element.remove();
     const isStreaming = message.state === 'streaming';
@@ -149,6 +153,9 @@ class MessageView {
   }
 }
 
+/** How long messages are made at a time, in milliseconds. */
+const STEP_MS = 24;
+
 /** The messages of the chat. Only what has changed is drawn again. */
 export class Messages {
   readonly #list: HTMLElement;
@@ -161,23 +168,27 @@ export class Messages {
     this.#actions = actions;
   }
 
-  show(state: ChatState): void {
+  /** Returns whether all is shown: if not, there is more to do in the next frame. */
+  show(state: ChatState): boolean {
     const { messages } = state;
+    const until = performance.now() + STEP_MS;
     messages.forEach((message, at) => {
       const isLast = at === messages.length - 1;
       let view = this.#views[at];
       // What stays as it was is not the last message, and was not the last one either.
-      if (view?.role === message.role && !isLast && !view.isLast && isSame(this.#shown[at], message)) return;
+      const isAsBefore = !isLast && view?.isLast === false && isSame(this.#shown[at], message);
+      if (view?.role === message.role && isAsBefore && view.isDone) return;
       if (view?.role !== message.role) {
         for (const old of this.#views.splice(at)) old.element.remove();
         view = new MessageView(message, this.#actions);
         this.#views.push(view);
         this.#list.append(view.element);
       }
-      view.show(message, state, isLast);
+      view.show(message, state, isLast, until);
     });
     for (const old of this.#views.splice(messages.length)) old.element.remove();
     this.#shown = messages;
+    return this.#views.every(({ isDone }) => isDone);
   }
 }
 
