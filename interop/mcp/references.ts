@@ -1,3 +1,5 @@
+import { partUnder } from './keywords.ts';
+import type { Part } from './keywords.ts';
 import { isRecord } from './values.ts';
 
 /** How deep a schema of a server may be. */
@@ -18,10 +20,10 @@ class Kept extends Error {}
  * Throws {@link UnusableSchema}, also for references to what is not there or elsewhere.
  */
 export function withoutReferences(root: Record<string, unknown>): Record<string, unknown> {
-  check(root, root, 0);
+  check(root, 'schema', root, 0);
   try {
     const { $defs: _defs, definitions: _definitions, ...rest } = root;
-    const whole = new Replacing(root).copy(rest, []);
+    const whole = new Replacing(root).copy(rest, 'schema', []);
     if (isRecord(whole)) return whole;
   } catch (error) {
     if (!(error instanceof Kept)) throw error;
@@ -31,11 +33,15 @@ export function withoutReferences(root: Record<string, unknown>): Record<string,
 }
 
 /** Throws if a reference leads nowhere, or if the schema is too deep. */
-function check(value: unknown, root: Record<string, unknown>, depth: number): void {
+function check(value: unknown, part: Part, root: Record<string, unknown>, depth: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (depth > MAX_DEPTH) throw new UnusableSchema(`its schema is deeper than ${MAX_DEPTH} levels`);
-  if (!Array.isArray(value) && '$ref' in value && typeof value.$ref === 'string') targetOf(root, value.$ref);
-  for (const one of Object.values(value)) check(one, root, depth + 1);
+  if (Array.isArray(value)) {
+    for (const one of value) check(one, part, root, depth + 1);
+    return;
+  }
+  if (part === 'schema' && '$ref' in value && typeof value.$ref === 'string') targetOf(root, value.$ref);
+  for (const [key, one] of Object.entries(value)) check(one, partUnder(part, key), root, depth + 1);
 }
 
 class Replacing {
@@ -47,19 +53,21 @@ class Replacing {
   }
 
   /** `inside`: the references that have led here. */
-  copy(value: unknown, inside: readonly string[]): unknown {
+  copy(value: unknown, part: Part, inside: readonly string[]): unknown {
     if (++this.#nodes > MAX_NODES || inside.length > MAX_DEPTH) throw new Kept();
-    if (Array.isArray(value)) return value.map((one) => this.copy(one, inside));
+    if (Array.isArray(value)) return value.map((one) => this.copy(one, part, inside));
     if (!isRecord(value)) return value;
     const { $ref: at, ...rest } = value;
-    if (typeof at !== 'string') return this.#fields(value, inside);
+    if (part !== 'schema' || typeof at !== 'string') return this.#fields(value, part, inside);
     if (inside.includes(at)) throw new Kept();
-    const target = this.copy(targetOf(this.#root, at), [...inside, at]);
-    return { ...(isRecord(target) && target), ...this.#fields(rest, inside) };
+    const target = this.copy(targetOf(this.#root, at), 'schema', [...inside, at]);
+    return { ...(isRecord(target) && target), ...this.#fields(rest, part, inside) };
   }
 
-  #fields(value: Record<string, unknown>, inside: readonly string[]): Record<string, unknown> {
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, this.copy(one, inside)]));
+  #fields(value: Record<string, unknown>, part: Part, inside: readonly string[]): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, this.copy(one, partUnder(part, key), inside)]),
+    );
   }
 }
 

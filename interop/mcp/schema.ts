@@ -1,6 +1,8 @@
 import { Validator } from '@cfworker/json-schema';
+import { partUnder } from './keywords.ts';
+import type { Part } from './keywords.ts';
 import { UnusableSchema, withoutReferences } from './references.ts';
-import { MAPS, checkShape } from './shape.ts';
+import { checkShape } from './shape.ts';
 import { isRecord } from './values.ts';
 
 /** A schema of a server in the two forms that are needed. */
@@ -64,13 +66,15 @@ function withoutPatterns(schema: Record<string, unknown>): Record<string, unknow
       // What `patternProperties` allows is not known here.
       if (key === 'additionalProperties' && 'patternProperties' in schema) return [];
       if (key === 'unevaluatedProperties') return [];
-      if (!MAPS.has(key) || !isRecord(value)) return [[key, inside(value)]];
-      return [[key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inside(one)]))]];
+      return [[key, inside(value, partUnder('schema', key))]];
     }),
   );
 }
 
-function inside(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inside);
-  return isRecord(value) ? withoutPatterns(value) : value;
+function inside(value: unknown, part: Part): unknown {
+  if (part === 'data') return value;
+  if (Array.isArray(value)) return value.map((one: unknown) => inside(one, part));
+  if (!isRecord(value)) return value;
+  if (part === 'schema') return withoutPatterns(value);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inside(one, 'schema')]));
 }

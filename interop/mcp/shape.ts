@@ -1,31 +1,6 @@
+import { LISTS, MAPS, SCHEMAS } from './keywords.ts';
 import { UnusableSchema } from './references.ts';
 import { isRecord } from './values.ts';
-
-/** Maps of names to schemas. */
-export const MAPS: ReadonlySet<string> = new Set([
-  'properties',
-  'patternProperties',
-  '$defs',
-  'definitions',
-  'dependentSchemas',
-]);
-
-/** Keywords with one schema. */
-const SCHEMAS: ReadonlySet<string> = new Set([
-  'additionalProperties',
-  'additionalItems',
-  'unevaluatedProperties',
-  'unevaluatedItems',
-  'propertyNames',
-  'contains',
-  'not',
-  'if',
-  'then',
-  'else',
-]);
-
-/** Keywords with a list of schemas. */
-const LISTS: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems']);
 
 const TEXTS: ReadonlySet<string> = new Set(['title', 'description', 'format', 'pattern', '$ref', '$id']);
 

@@ -5,7 +5,7 @@ import { DIALECTS } from './dialects.ts';
 import type { Dialect } from './dialects.ts';
 import { SchemaNulls, withoutNulls } from './nulls.ts';
 import { merged } from './merge.ts';
-import { childrenOf, referred, resolved, takesNull, typesOf } from './walk.ts';
+import { childrenOf, referred, resolved, takesNull, typesOf, withChildren } from './walk.ts';
 import type { Schema } from './walk.ts';
 
 /** What of a schema a server is not sent as it is. */
@@ -93,6 +93,10 @@ class Converter {
   }
 
   #wrap({ $defs, definitions, ...inner }: Record<string, unknown>): Record<string, unknown> {
+    const shared = {
+      ...($defs !== undefined && { $defs }),
+      ...(definitions !== undefined && { definitions }),
+    };
     const properties = { [WRAPPER]: moved(inner) };
     return {
       type: 'object',
@@ -100,8 +104,7 @@ class Converter {
       required: [WRAPPER],
       ...(this.#dialect.propertyOrdering && { propertyOrdering: [WRAPPER] }),
       additionalProperties: false,
-      ...($defs !== undefined && { $defs: moved($defs) }),
-      ...(definitions !== undefined && { definitions: moved(definitions) }),
+      ...moved(shared),
     };
   }
 
@@ -300,16 +303,13 @@ function unwrapped(written: unknown): unknown {
 }
 
 /** References to the root, for a schema that is put under the wrapper's key. Definitions stay at the root. */
-function moved<T>(value: T): T;
-function moved(value: unknown): unknown {
-  if (isList(value)) return value.map(moved);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => {
-      const isOfRoot = key === '$ref' && typeof one === 'string' && !/^#\/(?:\$defs|definitions)\//.test(one);
-      return [key, isOfRoot ? `#/properties/${WRAPPER}${one.slice(1)}` : moved(one)];
-    }),
-  );
+function moved(schema: Schema): Record<string, unknown> {
+  const { $ref } = schema;
+  const isOfRoot = typeof $ref === 'string' && !/^#\/(?:\$defs|definitions)\//.test($ref);
+  return {
+    ...withChildren(schema, () => true, moved),
+    ...(isOfRoot && { $ref: `#/properties/${WRAPPER}${$ref.slice(1)}` }),
+  };
 }
 
 /** A schema that takes null, too. */

@@ -1,4 +1,5 @@
 import { targetOf } from '../tools/references.ts';
+import { LIST, NAMED, ONE } from '../tools/schema-keywords.ts';
 import { isList, isRecord } from '../tools/values.ts';
 
 /** A JSON Schema. */
@@ -20,16 +21,6 @@ export function resolved(root: Schema, schema: Schema): Schema {
   }
   return at;
 }
-
-/** Keywords with one schema in them. */
-const ONE = [
-  ...['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'],
-  ...['unevaluatedItems', 'unevaluatedProperties', 'contentSchema'],
-];
-/** Keywords with a list of schemas. */
-const LIST = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
-/** Keywords with schemas by names. */
-const NAMED = ['properties', '$defs', 'definitions', 'patternProperties', 'dependentSchemas'];
 
 /** The schemas directly in a schema, with the keyword that each is under. */
 export function* childrenOf(schema: Schema): Generator<{ keyword: string; path: string[]; child: Schema }> {

@@ -1,6 +1,8 @@
 import { SluiceError } from '../../src/index.ts';
 import { kindOf } from '../../src/kit/index.ts';
 import { targetOf } from './references.ts';
+import { partUnder } from './schema-keywords.ts';
+import type { Part } from './schema-keywords.ts';
 import { isRecord } from './values.ts';
 
 /** Which roots of a JSON Schema are taken. */
@@ -28,7 +30,7 @@ export function sendable(
         `refers to ${JSON.stringify(reference.slice(0, 100))}: write the path of what is meant, such as "#/$defs/name"`,
       );
   };
-  const copy = copied(schema, [], [], fail, check);
+  const copy = copied(schema, 'schema', [], [], fail, check);
   if (!isRecord(copy)) return fail([], `is ${kindOf(schema)}: give an object`);
   if (root === 'object' && copy['type'] !== 'object')
     return fail([], `is not of type object: put it into a property of an object`);
@@ -41,6 +43,7 @@ type CheckReference = (path: readonly string[], reference: unknown) => void;
 
 function copied(
   value: unknown,
+  part: Part,
   path: readonly string[],
   above: readonly unknown[],
   fail: Fail,
@@ -52,15 +55,15 @@ function copied(
   if (above.includes(value)) return fail(path, 'contains itself');
   const inside = [...above, value];
   if (Array.isArray(value))
-    return value.map((one: unknown, at) => copied(one, [...path, String(at)], inside, fail, check));
+    return value.map((one: unknown, at) => copied(one, part, [...path, String(at)], inside, fail, check));
   if (!isPlainObject(value)) return fail(path, 'is an object of a class, which JSON does not have');
   const copy: Record<string, unknown> = {};
   for (const [key, one] of Object.entries(value)) {
     if (one === undefined) continue;
     const at = [...path, key];
-    if (key === '$ref') check(at, one);
+    if (part === 'schema' && key === '$ref') check(at, one);
     if (key === '__proto__') fail(at, 'cannot be a name');
-    copy[key] = copied(one, at, inside, fail, check);
+    copy[key] = copied(one, partUnder(part, key), at, inside, fail, check);
   }
   return copy;
 }
