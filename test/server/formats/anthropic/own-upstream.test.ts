@@ -9,6 +9,7 @@ import { createServer } from 'sluice/server';
 import type { Listening } from 'sluice/server';
 import { faultServer, messagesStream, scripted } from 'sluice/testing';
 import type { FaultServer } from 'sluice/testing';
+import { parseAnthropicMessages } from '../../../../server/requests/anthropic-messages.ts';
 
 let upstream: FaultServer;
 let listening: Listening;
@@ -109,6 +110,33 @@ describe("a pipeline in front of Anthropic's API", () => {
     expect(upstream.requests[0]?.headers['anthropic-beta']).toBe(
       'context-management-2025-06-27,advanced-tool-use-2025-11-20',
     );
+  });
+
+  test.each([
+    ['an empty signature', { signature: '' }],
+    ['no signature', {}],
+    ['null for a signature', { signature: null }],
+  ])('gets no thinking with %s, which the API refuses', async (_what, unsigned) => {
+    const thinking = { type: 'thinking', thinking: 'Of another model.', ...unsigned };
+    const said = (content: unknown): object[] => [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content },
+      { role: 'user', content: 'Well?' },
+    ];
+    const ask = { model: 'claude', max_tokens: 99, stream: true };
+    const { messages } = await sent({ ...ask, messages: said([thinking, { type: 'text', text: 'Yes.' }]) });
+    expect(messages).toMatchObject([
+      {},
+      { role: 'assistant', content: [{ type: 'text', text: 'Yes.' }] },
+      {},
+    ]);
+    // Nothing else in the answer: the two messages of the user are left.
+    const rest = await sent({ ...ask, messages: said([thinking]) });
+    expect(JSON.stringify(rest['messages'])).not.toContain('thinking');
+    // Another API is told the text alone.
+    const { input } = parseAnthropicMessages({ ...ask, messages: said([thinking]) }, new Headers());
+    expect(input).toMatchObject([{}, { content: [{ type: 'thinking', text: 'Of another model.' }] }, {}]);
+    expect(JSON.stringify(input)).not.toContain('block');
   });
 
   test('lets the client run the tools of the API that a client runs', async () => {
