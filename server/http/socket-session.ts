@@ -28,7 +28,11 @@ const PING_EVERY_MS = 30_000;
 /** What the client of the package is told while nothing else is: it cannot see pings, and takes a socket that says nothing for lost. */
 const ALIVE = '{"type":"alive"}';
 
+/** How much may wait for a client besides its streams, in characters. */
+const MAX_UNREAD = 262_144;
+
 /** The codes with which a socket is closed. */
+const POLICY = 1008;
 const TOO_LARGE = 1009;
 const NORMAL = 1000;
 
@@ -67,6 +71,8 @@ export class SocketSession {
   #pings: ReturnType<typeof setInterval> | undefined;
   #beats: ReturnType<typeof setInterval> | undefined;
   #hasAnswered = true;
+  /** How much was said since nothing waited for the client. */
+  #unread = 0;
   #socket: (SocketLike & Partial<PingingSocket>) | undefined;
   #session: SessionSocket | undefined;
 
@@ -232,8 +238,14 @@ export class SocketSession {
     if (this.#socket !== undefined) this.#idle.start(IDLE_MS);
   }
 
+  /** Sends what no stream has. Nothing slows it down, so a client that goes on asking and does not read is cut off. */
   #say(text: string): void {
-    if (this.#socket?.readyState === 1) this.#socket.send(text);
+    const socket = this.#socket;
+    if (socket?.readyState !== 1) return;
+    this.#unread = (socket.bufferedAmount ?? 0) === 0 ? text.length : this.#unread + text.length;
+    if (this.#unread <= MAX_UNREAD) socket.send(text);
+    else if (socket.terminate === undefined) socket.close(POLICY, 'The answers are not read.');
+    else socket.terminate();
   }
 
   /** Stops the turn that is named, wherever it runs, or all whose streams are sent over the socket. */
@@ -253,13 +265,14 @@ export class SocketSession {
   /** An error that comes before a turn has begun, in the form of the format. */
   #refuse(thrown: unknown, stream: string | undefined): void {
     const error = sentError(thrown);
+    const { requestId } = this.#c.var;
     const frames =
       this.#format.name === 'agent'
         ? this.#format
             .encoder({})
-            .end({ outcome: 'failed', error }, 0, Date.now())
+            .end({ outcome: 'failed', error: { ...error, requestId } }, 0, Date.now())
             .map(({ data }) => data)
-        : [JSON.stringify({ type: 'error', ...bodyOf(this.#format, error, this.#c.var.requestId), stream })];
+        : [JSON.stringify({ type: 'error', ...bodyOf(this.#format, error, requestId), stream })];
     for (const frame of frames) this.#say(frame);
   }
 }

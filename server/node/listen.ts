@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import { loadPeer, option, parseOptions } from '../../src/kit/index.ts';
@@ -31,6 +31,9 @@ export interface ListenOptions {
 
 /** How many connections may wait to be taken. Node's own 511 makes the clients of a burst try again after seconds. The system has a limit of its own (`somaxconn` on Linux). */
 const BACKLOG = 4_096;
+
+/** Stands for the host in a request of HTTP/1.0 that names none, as probes of balancers send it. Only `/health` and `/ready` answer under any name. */
+const NO_HOST = 'unknown.invalid';
 
 /** A server that listens. */
 export interface Listening extends AsyncDisposable {
@@ -70,6 +73,7 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
   );
   const sockets = await socketServer(service);
   const server = adapter.createAdaptorServer({
+    hostname: NO_HOST,
     // The environment is given back as it came: the adapter knows its sockets by it.
     fetch: (request, env) =>
       app.fetch(
@@ -86,6 +90,9 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
     },
     ...(sockets !== undefined && { websocket: { server: sockets } }),
   });
+  server.prependListener('request', (_request, response: ServerResponse) =>
+    response.once('prefinish', () => cutIfNotRead(response, service)),
+  );
   if (!isHttp1(server))
     throw new SluiceError('invalid_options', 'listen(): the server is not one of HTTP/1.1.');
   await new Promise<void>((resolve, reject) => {
@@ -135,6 +142,11 @@ async function socketServer({ settings }: Service): Promise<SocketServer | undef
     // Only the plain name is told back: the other subprotocols carry what nobody else is to see.
     handleProtocols: (protocols) => (protocols.has('sluice') ? 'sluice' : false),
   });
+}
+
+/** An answer that is complete may wait in memory for a client that does not read. As long as the client takes some of it, it is not cut off. */
+function cutIfNotRead(response: ServerResponse, { settings }: Service): void {
+  if ((response.socket?.writableLength ?? 0) > 0) response.setTimeout(Math.max(1, settings.slowClientMs));
 }
 
 function isHttp1(server: object): server is Server {
