@@ -11,7 +11,10 @@ import type { Entry, SentReset, SnapshotRun } from './chunk-log.ts';
 export function snapshotOf(before: readonly SnapshotRun[], dropped: Iterable<Entry>): SnapshotRun[] {
   const runs = new Runs(before);
   for (const { from, at, chunks } of dropped)
-    for (const [place, chunk] of chunks.entries()) runs.add({ ...chunk, index: from + place }, at);
+    for (const [place, chunk] of chunks.entries()) {
+      const index = from + place;
+      runs.add(chunk.index === index ? chunk : { ...chunk, index }, at);
+    }
   return runs.list();
 }
 
@@ -103,11 +106,18 @@ class Pieces {
 /** A run to which pieces are added. */
 interface OpenRun {
   chunk: SentChunk;
+  /** The newest report about the progress of a call. */
+  newest?: SentChunk;
   readonly at: number;
   text: string | undefined;
   pieces: number[];
   /** The index behind its last piece. */
   next: number;
+}
+
+function chunkOf({ chunk, newest, text }: OpenRun): SentChunk {
+  if (newest !== undefined) return { ...newest, index: chunk.index };
+  return text === undefined ? chunk : withText(chunk, text);
 }
 
 class Runs {
@@ -135,14 +145,14 @@ class Runs {
     run.pieces.push(lengthOf(chunk));
     run.next = chunk.index + 1;
     if (run.text !== undefined) run.text += textOf(chunk) ?? '';
-    if (chunk.type === 'tool_progress') run.chunk = { ...chunk, index: run.chunk.index };
+    if (chunk.type === 'tool_progress') run.newest = chunk;
   }
 
   list(): SnapshotRun[] {
-    return this.#runs.map(({ chunk, at, text, pieces }) => ({
-      chunk: text === undefined ? chunk : withText(chunk, text),
-      at,
-      ...(pieces.length > 1 && { pieces }),
+    return this.#runs.map((run) => ({
+      chunk: chunkOf(run),
+      at: run.at,
+      ...(run.pieces.length > 1 && { pieces: run.pieces }),
     }));
   }
 
@@ -172,6 +182,7 @@ class Runs {
  */
 function cut(run: OpenRun): void {
   run.chunk = emptied(run.chunk);
+  delete run.newest;
   const { text, pieces } = run;
   const left: number[] = [];
   let kept = '';
@@ -225,6 +236,8 @@ function keyOf(chunk: SentChunk): string | undefined {
   switch (chunk.type) {
     case 'content':
     case 'thinking': {
+      // Nearly all chunks have nothing else. Tens of thousands of them may be dropped at once.
+      if (isPlain(chunk, 'content')) return `${chunk.type}${chunk.call}`;
       const { content: _content, index: _index, ...rest } = chunk;
       return JSON.stringify(rest);
     }
@@ -239,6 +252,13 @@ function keyOf(chunk: SentChunk): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether a chunk has nothing but what it says, and of which call. */
+function isPlain(chunk: SentChunk, says: string): boolean {
+  for (const name in chunk)
+    if (name !== 'type' && name !== 'call' && name !== 'index' && name !== says) return false;
+  return true;
 }
 
 /** The text that pieces add up to. Undefined for chunks without one. */

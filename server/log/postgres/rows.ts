@@ -111,7 +111,7 @@ export function droppedOf(
   return asWritten(() => {
     const [first, before] = dropped.parse(JSON.parse(head));
     const entries = entriesOf(rows);
-    const upTo = Math.max(...entries.map(({ from, chunks }) => from + chunks.length));
+    const upTo = entries.reduce((most, { from, chunks }) => Math.max(most, from + chunks.length), 0);
     return { first, upTo, snapshot: snapshotText(first, before ?? '', entries) ?? null };
   });
 }

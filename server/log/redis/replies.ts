@@ -11,7 +11,6 @@ import type { KnownStart } from '../watched-starts.ts';
 const text = z.string();
 const texts = z.array(text);
 const opened = z.tuple([text, text, text, text, text, text, text, texts, texts]);
-const entry = z.tuple([text, texts]);
 
 /** What the script `OPEN` answered. */
 export type OpenReply =
@@ -115,9 +114,12 @@ export function wordOf(reply: unknown): string {
   return parsed(text, Array.isArray(reply) ? reply[0] : undefined);
 }
 
-/** An entry. Its time and its epoch are told as differences. */
+/** An entry. Its time and its epoch are told as differences. Tens of thousands may come at once, so they are checked by hand: a schema takes ten times as long. */
 export function entryOf(row: unknown, began: number, base: number): Entry {
-  const [id, [, at = '', , epoch = '', , content = '']] = parsed(entry, row);
+  const id: unknown = Array.isArray(row) ? row[0] : undefined;
+  const fields: unknown = Array.isArray(row) ? row[1] : undefined;
+  if (typeof id !== 'string' || !isTexts(fields)) throw unknownForm();
+  const [, at = '', , epoch = '', , content = ''] = fields;
   const { count, chunks } = chunksOfText(content);
   const from = Number.parseInt(id, 10) - count;
   return { from, epoch: base + Number(epoch), at: began + Number(at), chunks: chunks(from) };
@@ -125,6 +127,10 @@ export function entryOf(row: unknown, began: number, base: number): Entry {
 
 function releasedOf(flag: string): { released?: true } {
   return flag === '' ? {} : { released: true };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** A stop is marked by a plus, because its reason may be empty. */
