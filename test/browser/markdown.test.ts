@@ -63,7 +63,7 @@ describe.skipIf(!hasChromium())('markdown that grows', () => {
   test('becomes the same however it is cut', async () => {
     await call(async ({ ask }) => {
       const whole = await ask<string>('grown', TEXT, TEXT.length);
-      expect(whole).toContain('<h3>A paragraph');
+      expect(whole).toContain('<h3 dir="auto">A paragraph');
       for (const size of [1, 2, 3, 7, 40])
         expect(await ask('grown', TEXT, size), `pieces of ${size}`).toBe(whole);
       expect(await ask('grown', LONG, 1_000)).toBe(await ask('grown', LONG, LONG.length));
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('markdown that grows', () => {
     await call(async ({ ask }) => {
       const text = 'See [the page][1].\n\nMore.\n\nAnd more.\n\n[1]: https://example.com/\n\nEnd.';
       for (const size of [4, text.length])
-        expect(await ask('grown', text, size)).toContain('<p>See <a href="https://example.com/"');
+        expect(await ask('grown', text, size)).toContain('See <a href="https://example.com/"');
     });
   });
 });

@@ -15,9 +15,12 @@ async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axeSource);
   return page.evaluate(async () => {
     const axe: {
-      run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+      run(
+        document: Document,
+        options: object,
+      ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
     } = Reflect.get(globalThis, 'axe');
-    const { violations: found } = await axe.run();
+    const { violations: found } = await axe.run(document, { rules: { 'target-size': { enabled: true } } });
     return found.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
     );
@@ -162,5 +165,123 @@ describe.skipIf(!hasChromium())('the page is for everybody', () => {
     expect(dark).not.toBe(light);
     await page.reload();
     expect(await ground()).toBe(dark);
+  });
+
+  test('never loses the focus, whatever becomes of what had it', async () => {
+    await using stage = await browserStage(['One.', 'Two.', { toolCalls: [REFUND] }, 'Paid.']);
+    await using opened = await open(stage.url);
+    const { page } = opened;
+    const press = async (name: string | RegExp): Promise<void> => {
+      await page.getByRole('button', { name }).last().focus();
+      await page.keyboard.press('Enter');
+    };
+    const focused = (selector: string) => page.locator(`${selector}:focus`).waitFor();
+    await press(/^Explain/);
+    await page.locator('#messages').getByText('One.').waitFor();
+    await ended(page);
+    await focused('#prompt');
+    for (const leave of [() => page.keyboard.press('Escape'), () => press('Cancel')]) {
+      await press('Edit');
+      await focused('.edit textarea');
+      await leave();
+      await focused('button[title=Edit]');
+    }
+    await press('Edit');
+    await page.keyboard.type(' more');
+    await page.keyboard.press('Enter');
+    await page.locator('#messages').getByText('Two.').waitFor();
+    await ended(page);
+    await focused('#prompt');
+    await page.getByLabel('Prompt').fill('My money');
+    await page.keyboard.press('Enter');
+    await ended(page, 'waiting');
+    await press('Approve');
+    await page.locator('#messages').getByText('Paid.').waitFor();
+    await ended(page);
+    await focused('#prompt');
+    await page.setInputFiles('#attach', { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('png') });
+    await press('Remove image 1');
+    await focused('#attach');
+    // The script has no more answers.
+    await page.getByLabel('Prompt').fill('And now?');
+    await page.keyboard.press('Enter');
+    await press('Try again');
+    await focused('#prompt');
+  });
+
+  test.each([320, 480, 561, 640, 768, 901])('is no wider than a window of %i', async (width) => {
+    await using stage = await browserStage([{ toolCalls: [REFUND] }], {
+      name: 'An assistant with a long name',
+    });
+    await using opened = await open(stage.url, { viewport: { width, height: 640 } });
+    const { page } = opened;
+    await page.getByLabel('Prompt').fill('My money');
+    await page.keyboard.press('Enter');
+    await ended(page, 'waiting');
+    for (const id of ['#state', '#open-options', '#send']) {
+      const box = await page.locator(id).boundingBox();
+      expect((box?.x ?? Infinity) + (box?.width ?? 0), id).toBeLessThanOrEqual(width);
+    }
+    const scrolled = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(scrolled).toBe(width);
+  });
+
+  test('shows each text in the direction of its words', async () => {
+    await using stage = await browserStage(['שלום עולם, in English.\n\n- אחת\n\n> ציטוט\n\nEnglish, עברית.']);
+    await using opened = await open(stage.url);
+    const { page } = opened;
+    const direction = (selector: string) =>
+      page.locator(selector).evaluate((element) => getComputedStyle(element).direction);
+    await page.getByLabel('Prompt').fill('מה שלומך?');
+    expect(await direction('#prompt')).toBe('rtl');
+    await page.keyboard.press('Enter');
+    await page.locator('.markdown').waitFor();
+    await ended(page);
+    for (const rtl of ['.said', '.markdown p >> nth=0', '.markdown ul', '.markdown blockquote', '#title'])
+      expect(await direction(rtl), rtl).toBe('rtl');
+    expect(await direction('.markdown .block:last-child p')).toBe('ltr');
+  });
+
+  test('prints the whole conversation and nothing else, dark on white', async () => {
+    await using stage = await browserStage([
+      Array.from({ length: 90 }, (_, at) => `Line ${at}`).join('\n\n'),
+    ]);
+    await using opened = await open(stage.url, { colorScheme: 'dark' });
+    const { page } = opened;
+    await page.getByLabel('Prompt').fill('Lines');
+    await page.keyboard.press('Enter');
+    await page.locator('#messages').getByText('Line 89').waitFor();
+    await ended(page);
+    await page.getByRole('button', { name: /^Theme/ }).click();
+    await page.getByRole('button', { name: 'Theme: light' }).click();
+    await page.emulateMedia({ media: 'print' });
+    const { height, ink, ground } = await page.evaluate(() => ({
+      height:
+        document.documentElement.scrollHeight - (document.querySelector('.messages')?.scrollHeight ?? 0),
+      ink: getComputedStyle(document.body).color,
+      ground: getComputedStyle(document.body).backgroundColor,
+    }));
+    expect(height).toBeGreaterThan(0);
+    expect(ink).toBe('rgb(31, 30, 27)');
+    expect(ground).toBe('rgba(0, 0, 0, 0)');
+    for (const id of ['#composer', '.inspector', '#open-options'])
+      expect(await page.locator(id).isVisible(), id).toBe(false);
+  });
+
+  test('tells its bars apart also in the colors of the system', async () => {
+    await using stage = await browserStage(['Hi']);
+    await using opened = await open(stage.url, { forcedColors: 'active' });
+    const { page } = opened;
+    await page.getByLabel('Prompt').fill('Hello');
+    await page.keyboard.press('Enter');
+    await page.locator('.markdown').waitFor();
+    await ended(page);
+    const grounds = await page
+      .locator('.legend span')
+      .evaluateAll((all) => all.map((one) => getComputedStyle(one, '::before').backgroundColor));
+    expect(new Set(grounds).size).toBe(5);
+    expect(await page.locator('#state i').evaluate((dot) => getComputedStyle(dot).forcedColorAdjust)).toBe(
+      'none',
+    );
   });
 });

@@ -13,12 +13,13 @@ export interface AttachedImage {
 /** The images that are sent with the next message: chosen, pasted or dropped. */
 export class Attachments {
   readonly #frame = byId('attached', HTMLElement);
+  readonly #input = byId('attach', HTMLInputElement);
   readonly #failed: (why: string) => void;
   #images: AttachedImage[] = [];
 
   constructor(failed: (why: string) => void) {
     this.#failed = failed;
-    const input = byId('attach', HTMLInputElement);
+    const input = this.#input;
     input.addEventListener('change', () => {
       for (const file of input.files ?? []) void this.#add(file);
       input.value = '';
@@ -67,6 +68,8 @@ export class Attachments {
         remove.addEventListener('click', () => {
           this.#images = this.#images.filter((one) => one !== image);
           this.#show();
+          // The button is gone.
+          (this.#frame.querySelector('button') ?? this.#input).focus();
         });
         const src = `data:${image.mediaType};base64,${image.data}`;
         return el('figure', {}, el('img', { src, alt: `Image ${at + 1} to send` }), remove);

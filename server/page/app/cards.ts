@@ -21,7 +21,7 @@ export interface View {
 /** What the model thinks: open while it is written, then closed, unless its reader has said otherwise. */
 export class ThinkingCard implements View {
   readonly kind = 'thinking';
-  readonly #text = el('div', { class: 'thought' });
+  readonly #text = el('div', { class: 'thought', dir: 'auto' });
   readonly #title = el('span', { text: 'Thinking' });
   readonly #note = el('span', { class: 'note' });
   readonly element = el(

@@ -96,7 +96,7 @@ export class History {
   }
 
   #add(id: string, at: number): void {
-    const title = el('b', { text: '…' });
+    const title = el('b', { text: '…', dir: 'auto' });
     const isCurrent = id === this.#actions.current();
     const open = el(
       'button',

@@ -5,6 +5,7 @@ import { Composer } from './composer.ts';
 import { byId, perFrame, setText } from './dom.ts';
 import { EventLog } from './event-log.ts';
 import { showExamples } from './examples.ts';
+import { Focus } from './focus.ts';
 import { brief, wordsOf } from './format.ts';
 import { History } from './history.ts';
 import { Messages } from './messages.ts';
@@ -24,6 +25,9 @@ const WORDS: Readonly<Record<ChatStatus, string>> = {
   reconnecting: 'Reconnecting',
   waiting: 'Needs approval',
 };
+
+/** How much of a reply is read aloud at its end, in characters: who wants more reads it where it stands. */
+const MOST_ANNOUNCED = 2_000;
 
 /** The page: a chat, and beside it what happens in its turns. */
 class Page {
@@ -59,6 +63,7 @@ class Page {
   });
   readonly #turns = new Turns(() => this.#draw());
   readonly #scrolling = new Scrolling();
+  readonly #focus = new Focus(isTouched() ? byId('scroll', HTMLElement) : this.#composer.field);
   readonly #draw = perFrame(() => this.#show());
   #chat: Chat | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -210,7 +215,7 @@ class Page {
   #announce({ error, pending, messages }: ChatState): void {
     const [call] = pending;
     const last = messages.at(-1);
-    const words = wordsOf(last?.parts ?? []);
+    const words = brief(wordsOf(last?.parts ?? []), MOST_ANNOUNCED);
     const isCut = last?.state === 'partial';
     setText(
       this.#announcer,
@@ -240,6 +245,7 @@ class Page {
     this.#log.show(turn?.events);
     this.#showTitle(state);
     this.#scrolling.show();
+    this.#focus.show();
   }
 
   /** A conversation is called after its first message. */
@@ -264,6 +270,11 @@ class Page {
     chat.addEventListener('click', () => choose('chat'));
     inspector.addEventListener('click', () => choose('inspector'));
   }
+}
+
+/** Whether the prompt would bring up a keyboard that covers half of the screen. */
+function isTouched(): boolean {
+  return matchMedia('(pointer: coarse)').matches;
 }
 
 new Page();

@@ -57,6 +57,8 @@ function elementsOf(token: Token): DocumentFragment {
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
     RETURN_DOM_FRAGMENT: true,
   });
+  // It goes in the direction of its first words. What is in it must not have a direction of its own: its words would not count.
+  for (const block of fragment.children) block.setAttribute('dir', 'auto');
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeBlock(pre));
   for (const table of fragment.querySelectorAll('table')) {
     const frame = el('div', { class: 'table', tabindex: 0, role: 'group', 'aria-label': 'Table' });

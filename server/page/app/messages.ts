@@ -21,7 +21,7 @@ class TextView implements View {
 
   constructor(isMarkdown: boolean) {
     this.#markdown = isMarkdown ? new Markdown() : undefined;
-    this.element = this.#markdown?.element ?? el('p', { class: 'said' });
+    this.element = this.#markdown?.element ?? el('p', { class: 'said', dir: 'auto' });
   }
 
   get isDone(): boolean {
@@ -45,6 +45,7 @@ class MessageView {
   readonly #tools = el('div', { class: 'tools' });
   readonly #actions: MessageActions;
   readonly #again = smallButton('again', 'Regenerate');
+  readonly #edited = smallButton('edit', 'Edit');
   readonly #wait = el('div', { class: 'wait', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'));
   readonly #cut = el('p', { class: 'cut', text: 'This reply was cut short.' });
   readonly #views: View[] = [];
@@ -66,9 +67,8 @@ class MessageView {
     copied.addEventListener('click', () => void copy(this.#text(), copied));
     this.#tools.append(copied);
     if (isUser) {
-      const edit = smallButton('edit', 'Edit');
-      edit.addEventListener('click', () => this.#edit());
-      this.#tools.append(edit);
+      this.#edited.addEventListener('click', () => this.#edit());
+      this.#tools.append(this.#edited);
     } else {
       this.#again.addEventListener('click', () => actions.regenerate());
       this.#tools.append(this.#again);
@@ -121,7 +121,7 @@ class MessageView {
 
   /** Puts a field in the place of the message. */
   #edit(): void {
-    const field = el('textarea', { 'aria-label': 'Edit the message', rows: 3 });
+    const field = el('textarea', { 'aria-label': 'Edit the message', rows: 3, dir: 'auto' });
     field.value = this.#text();
     const cancel = el('button', { type: 'button', class: 'quiet', text: 'Cancel' });
     const form = el(
@@ -134,9 +134,17 @@ class MessageView {
       form.replaceWith(this.#body);
       this.#tools.hidden = false;
     };
-    cancel.addEventListener('click', leave);
+    const cancelled = (): void => {
+      leave();
+      this.#edited.focus();
+    };
+    cancel.addEventListener('click', cancelled);
     form.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') leave();
+      if (event.key === 'Escape') {
+        // It stops no reply.
+        event.stopPropagation();
+        cancelled();
+      }
       if (event.key === 'Enter' && !event.shiftKey && event.target === field && !event.isComposing) {
         event.preventDefault();
         form.requestSubmit();
