@@ -238,6 +238,8 @@ function keyOf(chunk: SentChunk): string | undefined {
     case 'thinking': {
       // Nearly all chunks have nothing else. Tens of thousands of them may be dropped at once.
       if (isPlain(chunk, 'content')) return `${chunk.type}${chunk.call}`;
+      // A block is a whole of its own: one that equals it is another one.
+      if (chunk.block !== undefined) return undefined;
       const { content: _content, index: _index, ...rest } = chunk;
       return JSON.stringify(rest);
     }

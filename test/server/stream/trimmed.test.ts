@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { Accumulator } from 'sluice';
+import { chunksOfSnapshot, snapshotOf } from '../../../server/log/snapshot.ts';
 import { isAfter, parseCursor } from '../../../server/stream/cursor.ts';
 import type { SentChunk } from '../../../server/stream/parts.ts';
 import type { SentItem } from '../../../server/stream/sent-stream.ts';
@@ -93,6 +94,15 @@ function told(sent: readonly SentFrame[], inside: 'chunks' | 'events'): Record<s
     return value['type'] === 'gap' ? (value[inside] as Record<string, unknown>[]) : [value];
   });
 }
+
+test('keeps each of two equal blocks of thinking that a reset voids', () => {
+  const block = { provider: 'anthropic', data: { type: 'redacted_thinking', data: 'r' } };
+  const thought = { type: 'thinking', content: '', block, call: 1 } as const;
+  const reset = { type: 'reset', from: 1, calls: [1], reason: 'again', call: 2, index: 2 } as const;
+  const chunks: SentChunk[] = [{ ...thought, index: 0 }, { ...thought, index: 1 }, reset];
+  const dropped = chunks.map((chunk, from) => ({ from, epoch: 1, at: from, chunks: [chunk] }));
+  expect([...chunksOfSnapshot(snapshotOf([], dropped), 0)].map(({ chunk }) => chunk)).toEqual(chunks);
+});
 
 const isGap = ({ frame }: SentFrame): boolean => frame.data.startsWith('{"type":"gap"');
 
