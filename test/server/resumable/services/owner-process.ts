@@ -1,4 +1,5 @@
 // A process that runs one turn, until it is killed.
+import { once } from 'node:events';
 import { Pipeline } from '../../../../src/index.ts';
 import type { Middleware, SessionKey } from '../../../../src/index.ts';
 import { delay } from '../../../../src/kit/index.ts';
@@ -23,20 +24,21 @@ export interface OwnerSpec {
   owner: string;
   turnId: string;
   orphanMs?: number;
+  /** Its model says the last word when it is told to. */
+  waits?: boolean;
   /** It does not read its own stream. */
   leaves?: boolean;
 }
 
 /** A model that says words, one after the other. */
-export function talks({
-  name,
-  words,
-  everyMs,
-  firstMs,
-}: Pick<OwnerSpec, 'name' | 'words' | 'everyMs' | 'firstMs'>): Middleware {
+export function talks(
+  { name, words, everyMs, firstMs }: Pick<OwnerSpec, 'name' | 'words' | 'everyMs' | 'firstMs'>,
+  last: Promise<unknown> = Promise.resolve(),
+): Middleware {
   return async function* talks(context) {
     await delay(firstMs, context.signal);
     for (let word = 0; word < words; word++) {
+      if (word === words - 1) await last;
       yield { type: 'content', content: `${name}${word} ` };
       await delay(everyMs, context.signal);
     }
@@ -51,7 +53,8 @@ export const saidBy = (name: string, words: number): string =>
 async function run(spec: OwnerSpec): Promise<void> {
   const { log, store } = await openService(spec.service);
   const { leaseMs, graceMs, session, owner, turnId, orphanMs = 0 } = spec;
-  const pipeline = new Pipeline([talks(spec)], { store });
+  const told = spec.waits === true ? once(process, 'message') : undefined;
+  const pipeline = new Pipeline([talks(spec, told)], { store });
   const runs = resumable(pipeline, { log, leaseMs, graceMs, orphanMs });
   process.once('SIGTERM', () => void shutDown(runs));
   const options = { turnId, ...(session === undefined && { owner }) };

@@ -5,7 +5,6 @@ import type { DurableRedis } from '../../../support/durable-redis.ts';
 import type { ServiceSpec } from './service.ts';
 import {
   GRACE_MS,
-  LEASE_MS,
   delay,
   expectDense,
   ownerProcess,
@@ -14,6 +13,9 @@ import {
   server,
   words,
 } from './stage.ts';
+
+/** A process that is slow to find Redis again must not lose its turn. */
+const LEASE_MS = 3_000;
 
 describe.skipIf(!hasRedisServer())('A log in a Redis that is started again in the middle of a turn', () => {
   const ways: [string, (redis: DurableRedis) => Promise<void>][] = [
@@ -40,13 +42,14 @@ describe.skipIf(!hasRedisServer())('A log in a Redis that is started again in th
     const redis = await durableRedis();
     onTestFinished(() => redis.stop());
     const spec: ServiceSpec = { kind: 'redis', url: redis.url, prefix: 'restarts' };
-    const one = await server(spec, 'b');
-    const owner = await ownerProcess({ service: spec, words: 400 });
+    const one = await server(spec, 'b', { leaseMs: LEASE_MS });
+    const owner = await ownerProcess({ service: spec, leaseMs: LEASE_MS, words: 400, waits: true });
     const reader = await readingOf(one, owner.key);
     // Redis may write what it has got up to two seconds later.
     await words([reader], 220);
     await down(redis);
     await redis.start();
+    owner.finish();
     await reader.done;
     expect([reader.error, reader.text, reader.end?.outcome]).toEqual([
       ...[undefined, saidBy('a', 400), 'completed'],

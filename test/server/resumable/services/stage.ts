@@ -19,6 +19,8 @@ import type { ServiceSpec } from './service.ts';
 export const LEASE_MS = 1_000;
 export const GRACE_MS = 200;
 export const OWNER = 'ada';
+/** So many words that a turn never ends by itself while a test runs, however long the test takes. */
+export const ENDLESS = 100_000;
 
 /** A process that runs a turn. */
 export interface OwnerProcess {
@@ -29,6 +31,8 @@ export interface OwnerProcess {
   /** How its stream has ended. */
   readonly end: SentEnd | undefined;
   kill(signal: NodeJS.Signals): void;
+  /** Lets its model say its last word, if `waits` is set. */
+  finish(): void;
   /** Resolves when it has ended. */
   gone(): Promise<void>;
 }
@@ -42,7 +46,7 @@ export async function ownerProcess(
   const turnId = crypto.randomUUID();
   const spec: OwnerSpec = {
     ...{ leaseMs: LEASE_MS, graceMs: GRACE_MS, owner: OWNER, turnId },
-    ...{ name: 'a', words: 200, everyMs: 10, firstMs: 0 },
+    ...{ name: 'a', words: ENDLESS, everyMs: 10, firstMs: 0 },
     ...given,
   };
   const child = endsWithUs(
@@ -70,6 +74,7 @@ export async function ownerProcess(
       return owner.end;
     },
     kill: (signal) => void child.kill(signal),
+    finish: () => void child.send('finish'),
     gone: () => gone,
   };
 }
