@@ -127,6 +127,13 @@ export default defineConfig(
   {
     files: ['test/**/*.ts', 'testing/**/*.ts'],
     rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['waitFor', 'waitUntil'].map((property) => ({
+          ...{ object: 'vi', property },
+          message: 'It gives up after a second, which is too early on a busy machine. Use expect.poll().',
+        })),
+      ],
       // expect(client.method).
       '@typescript-eslint/unbound-method': 'off',
       // JSON that a test has written itself, and expect.any(), which is typed so.

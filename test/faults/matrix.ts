@@ -45,7 +45,7 @@ export function faultMatrix(wire: Wire, name: string, options: MatrixOptions = {
       })),
     )(
       '$kind at $cells.length places: one outcome each, nothing delivered twice, nothing lost, no socket left open',
-      { timeout: 120_000 },
+      { timeout: 600_000 },
       async ({ kind, cells }) => {
         const problems: string[] = [];
         const rejections = await unhandledRejectionsOf(() =>

@@ -119,7 +119,7 @@ const config :Workerd.Config = (
         return { ...resultsSchema.parse(JSON.parse(text)), ...(await askedFromOutside(port, folder)) };
       } catch (error) {
         // It does not listen yet.
-        if (attempt > 100 || serving.exitCode !== null || !String(error).includes('fetch failed'))
+        if (attempt > 300 || serving.exitCode !== null || !String(error).includes('fetch failed'))
           throw error;
         await delay(200);
       }

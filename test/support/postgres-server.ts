@@ -44,7 +44,7 @@ export async function postgresServer(): Promise<PostgresServer | undefined> {
     });
     server = endsWithUs(started);
     for (;;) {
-      const pool = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 1_000 });
+      const pool = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 30_000 });
       pool.on('error', () => undefined);
       try {
         await pool.query('SELECT 1');

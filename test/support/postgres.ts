@@ -26,7 +26,7 @@ export interface TestDatabase {
 
 /** Whether PostgreSQL can be reached. If not, prints a warning, or throws if services are required. */
 export async function hasPostgres(): Promise<boolean> {
-  const pool = new Pool({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 2_000 });
+  const pool = new Pool({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 30_000 });
   try {
     await pool.query('SELECT 1');
     return true;

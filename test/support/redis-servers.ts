@@ -1,11 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
 
 /** A server that a test starts. */
 export interface RedisServer {
@@ -44,6 +45,8 @@ const HOST = '127.0.0.1';
 /** Nothing is written to disk, and only this machine can connect. */
 const SETTINGS = ['--bind', HOST, '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
 const SLOTS = 16_384;
+/** The nodes of a cluster talk to each other on ports that many above their own. */
+const CLUSTER_BUS = 10_000;
 /** How long a node may be silent before the others consider it dead, in milliseconds. */
 const NODE_TIMEOUT_MS = 1_000;
 
@@ -192,7 +195,7 @@ async function start(count: number, settings: string[]): Promise<RedisServers> {
 /** Starts a server on a free port and waits until it answers. */
 async function launch(folder: string, settings: string[]): Promise<Launched> {
   for (let tries = 0; tries < 10; tries++) {
-    const port = await freePort();
+    const port = await freePort(CLUSTER_BUS);
     const child = spawn('redis-server', [...settings, '--port', String(port)], {
       cwd: folder,
       stdio: 'ignore',
@@ -231,20 +234,4 @@ async function answers(port: number): Promise<boolean> {
       }),
   );
   return true;
-}
-
-/** A port that is free, as is the port 10,000 above it, which cluster nodes use among themselves. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, HOST, () => server.close(() => resolve(true)));
-  });
 }

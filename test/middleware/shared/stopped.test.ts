@@ -41,14 +41,14 @@ describe.skipIf(!hasRedisServer())('a limiter whose Redis server stops', () => {
         const ask = (): Promise<string> =>
           pipeline.execute('user', 'Hi').then(
             () => 'done',
-            (error: unknown) => (error instanceof SluiceError ? error.code : 'unknown'),
+            (error: unknown) =>
+              error instanceof SluiceError ? `${error.code}: ${String(error.cause)}` : 'unknown',
           );
         expect(await ask()).toBe('done');
         await server.kill();
-        const started = performance.now();
-        expect(await Promise.all([ask(), ask(), ask()])).toEqual(['store', 'store', 'store']);
-        // 700 ms on an idle machine; 6 to 25 s would be the client's own time limits.
-        expect(performance.now() - started).toBeLessThan(5_000);
+        // It is not the client that gives up, after a time limit of its own.
+        const late = expect.stringMatching(/^store: Error: The limiter did not answer /);
+        expect(await Promise.all([ask(), ask(), ask()])).toEqual([late, late, late]);
       } finally {
         end();
         await stop();

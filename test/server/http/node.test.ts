@@ -278,13 +278,15 @@ describe('the end of a server', () => {
     const leaving = new AbortController();
     const response = await post(STREAM, { input: 'Hi', turn_id: 't1' });
     void response.body?.pipeTo(new WritableStream(), { signal: leaving.signal }).catch(() => undefined);
-    await vi.waitFor(() => expect(model.calls).toHaveLength(1));
+    await expect.poll(() => model.calls).toHaveLength(1);
     leaving.abort();
     let isClosed = false;
     void listening?.closed.then(() => (isClosed = true));
     const closing = listening?.close();
     // Nothing listens any more, the connection is gone, and the turn is not over.
-    await vi.waitFor(() => expect(fetch(listening?.url ?? '')).rejects.toThrow('fetch failed'));
+    const asked = (): Promise<unknown> =>
+      fetch(listening?.url ?? '').then(({ status }) => status, String);
+    await expect.poll(asked).toBe('TypeError: fetch failed');
     for (let round = 0; round < 100; round++) await new Promise((resolve) => setImmediate(resolve));
     expect([isClosed, (await log.read({ owner: 'local', id: 't1' }, { after: 0 }))?.end]).toEqual([
       false,

@@ -295,7 +295,7 @@ describe('S16 limits of a caller', () => {
     expect(await codeOf(await ask(RUN, { body: hi }))).toEqual([429, 'rate_limited']);
     await open.body?.cancel();
     expect((await ask(RUN, { body: hi })).status).toBe(200);
-  }, 10_000);
+  });
 
   test('hold a place for a reader that comes back, too', async () => {
     const { ask } = stage({ text: 'One', hang: true }, { limits: { concurrentStreams: 2 }, resumable: true });

@@ -4,7 +4,7 @@ import { PostgresDriver } from '../../../stores/postgres/driver.ts';
 import { postgresStoreSettings } from '../../../stores/postgres/options.ts';
 import { keepsDriverPromises } from '../driver-cases.ts';
 import { watched } from './pools.ts';
-import { LONG, anOwner, end, entry, onPostgres } from './stage.ts';
+import { anOwner, end, entry, onPostgres } from './stage.ts';
 
 await onPostgres('the driver', ({ database, pool, open, count }) => {
   beforeAll(async () => {
@@ -26,9 +26,9 @@ await onPostgres('the driver', ({ database, pool, open, count }) => {
     await lock.query('SELECT 1 FROM sluice_sessions WHERE owner = $1 FOR UPDATE', [place.owner]);
     const waiting = `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     const appended = write('second');
-    await expect.poll(() => count(waiting), LONG).toBe(1);
+    await expect.poll(() => count(waiting)).toBe(1);
     const moved = driver.write(place, { rows: [], head, bump: true, release: false });
-    await expect.poll(() => count(waiting), LONG).toBe(2);
+    await expect.poll(() => count(waiting)).toBe(2);
     await lock.query('COMMIT');
     lock.release();
     await Promise.all([appended, moved]);

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { StateStore } from 'sluice';
 import { root } from '../../../scripts/entry-points.ts';
 import { failureOf } from '../../core/harness.ts';
 import { POSTGRES_URL } from '../../support/postgres.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
 import { fakePool } from './pools.ts';
-import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
+import { anOwner, contents, end, entry, onPostgres } from './stage.ts';
 
 await onPostgres('faults', ({ database, pool, open }) => {
   beforeAll(async () => {
@@ -80,7 +80,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
         proxy.stall('back');
         const append = store.append(key, [entry('b')], { expectedVersion: 1, turnId: 't2', end });
         const cut = failureOf(append);
-        await vi.waitUntil(async () => (await open().load(key, { last: 0 }))?.version === 2, LONG);
+        await expect.poll(async () => (await open().load(key, { last: 0 }))?.version).toBe(2);
         proxy.drop();
         proxy.resume();
         expect(await cut).toMatchObject(failed);
@@ -179,7 +179,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
           const waiting = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'`;
           // Not by the client: in a transaction it sees one state of the activity.
-          await vi.waitUntil(async () => ((await pool.query(waiting)).rowCount ?? 0) > 0, LONG);
+          await expect.poll(async () => (await pool.query(waiting)).rowCount).toBeGreaterThan(0);
           expect(await cut).toMatchObject(failed);
         } finally {
           await client.query('ROLLBACK');

@@ -1,6 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { failureOf } from '../../core/harness.ts';
-import { LONG, anOwner, contents, end, entry, grants, onPostgres } from './stage.ts';
+import { anOwner, contents, end, entry, grants, onPostgres } from './stage.ts';
 
 await onPostgres('migrate', ({ database, pool, open, count }) => {
   test('creates the tables once, however often and by however many callers it is called', async () => {
@@ -23,10 +23,7 @@ await onPostgres('migrate', ({ database, pool, open, count }) => {
     try {
       await other.query(lock);
       const migrated = open({ schema: 'locked' }).migrate();
-      await vi.waitUntil(
-        async () => (await count(`pg_locks WHERE locktype = 'advisory' AND NOT granted`)) === 1,
-        LONG,
-      );
+      await expect.poll(() => count(`pg_locks WHERE locktype = 'advisory' AND NOT granted`)).toBe(1);
       expect(await count(`pg_namespace WHERE nspname = 'locked'`)).toBe(0);
       await other.query('SELECT pg_advisory_unlock_all()');
       await migrated;

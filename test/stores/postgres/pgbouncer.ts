@@ -77,7 +77,7 @@ async function untilUp(port: number, isRunning: () => boolean): Promise<void> {
   const url = new URL(POSTGRES_URL);
   url.port = `${port}`;
   for (;;) {
-    const pool = new Pool({ connectionString: url.href, max: 1, connectionTimeoutMillis: 1_000 });
+    const pool = new Pool({ connectionString: url.href, max: 1, connectionTimeoutMillis: 30_000 });
     pool.on('error', () => undefined);
     try {
       await pool.query('SELECT 1');

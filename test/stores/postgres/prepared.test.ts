@@ -46,7 +46,7 @@ describe.each(['26000', '42P05'])('a pooler that answers a prepared statement wi
     });
     const store = postgresStore({ pool });
     const sweeps = [store.sweep(), store.sweep(), store.sweep()];
-    await vi.waitUntil(() => gates.length === 3);
+    await expect.poll(() => gates).toHaveLength(3);
     for (const open of gates) open();
     expect(await Promise.all(sweeps)).toEqual([3, 3, 3]);
     expect(asked).toEqual(['WITH named', 'WITH named', 'WITH named', 'WITH', 'WITH', 'WITH']);

@@ -14,8 +14,6 @@ export const end: TurnEnd = {
 };
 export const contents = (state: { messages: Message[] } | undefined): unknown[] =>
   state?.messages.map(({ content }) => content) ?? ['nothing'];
-/** How long a condition is waited for: the machine may be busy. */
-export const LONG = { timeout: 10_000 };
 /** A name that nobody else uses. */
 export const anOwner = (): string => `owner-${crypto.randomUUID()}`;
 

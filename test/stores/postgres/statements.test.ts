@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresPool, PostgresQuery } from 'sluice/stores/postgres';
 import { failureOf } from '../../core/harness.ts';
-import { LONG, anOwner, contents, end, entry, onPostgres } from './stage.ts';
+import { anOwner, contents, end, entry, onPostgres } from './stage.ts';
 import { watched } from './pools.ts';
 
 await onPostgres('statements', ({ pool, open, count }) => {
@@ -133,7 +133,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
       await client.query('DELETE FROM public.sluice_sessions WHERE owner = $1', [mine]);
       const forked = failureOf(store.fork(key));
       const waiting = `pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-      await vi.waitUntil(async () => (await count(waiting)) === 1, LONG);
+      await expect.poll(() => count(waiting)).toBe(1);
       await client.query('COMMIT');
       expect((await forked).code).toBe('not_found');
     } finally {
@@ -171,7 +171,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
       for (const id of ['a', 'b', 'c'])
         await store.append({ owner: mine, id }, [entry(id)], { expectedVersion: 0, turnId: 't', end });
       await open().append({ owner: mine, id: 'kept' }, [entry('d')], { expectedVersion: 0, turnId: 't' });
-      await vi.waitUntil(async () => (await store.list({ owner: mine })).sessions.length === 1, LONG);
+      await expect.poll(async () => (await store.list({ owner: mine })).sessions).toHaveLength(1);
       expect(await store.sweep({ owner: anOwner() })).toBe(0);
       expect(await store.sweep({ owner: mine, limit: 1 })).toBe(1);
       expect(await store.sweep()).toBeGreaterThanOrEqual(2);
@@ -186,7 +186,7 @@ await onPostgres('statements', ({ pool, open, count }) => {
       const now = vi.spyOn(performance, 'now');
       const store = open({ ttlMs: 1 });
       await store.append({ owner: mine, id: 'old' }, [entry('a')], { expectedVersion: 0, turnId: 't' });
-      await vi.waitUntil(async () => (await store.load({ owner: mine, id: 'old' })) === undefined, LONG);
+      await expect.poll(() => store.load({ owner: mine, id: 'old' })).toBeUndefined();
       const long = open({ ttlMs: 60_000 });
       now.mockReturnValue(performance.now() + 61_000);
       await long.append({ owner: mine, id: 'new' }, [entry('b')], { expectedVersion: 0, turnId: 't' });

@@ -86,7 +86,7 @@ describe('several processes', () => {
     const token = Number(holder.lines[0]);
     expect(await failureOf(store.lease('s', 60_000))).toMatchObject({ code: 'session_busy' });
     holder.child.kill('SIGSTOP');
-    await vi.waitUntil(() => isStopped(holder.child.pid));
+    await expect.poll(() => isStopped(holder.child.pid)).toBe(true);
     expect(await failureOf(store.lease('s', 60_000))).toMatchObject({ code: 'session_busy' });
     holder.child.kill('SIGKILL');
     await holder.ended;
