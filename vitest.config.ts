@@ -54,6 +54,9 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 /** What a test waits for comes late on a busy machine: one second, the default, is not enough. */
 const expect = { poll: { timeout: 30_000 } };
 
+/** For what hangs. What works is slow on a busy machine, and may be. */
+const limits = { testTimeout: 300_000, hookTimeout: 300_000 };
+
 export default defineConfig({
   test: {
     reporters: ['default', new SummaryReporter()],
@@ -71,8 +74,7 @@ export default defineConfig({
           // Files share processes and the modules they load. That halves the time: importing takes longer than most tests.
           isolate: false,
           setupFiles: ['./test/support/leaves-no-trace.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
           expect,
         },
       },
@@ -81,8 +83,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: tests(slow),
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
           expect,
         },
       },
@@ -92,8 +93,7 @@ export default defineConfig({
           include: tests(ofThePackage),
           globalSetup: ['./scripts/package-setup.ts'],
           setupFiles: ['./scripts/package-ready.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...limits,
         },
       },
     ],

@@ -26,6 +26,5 @@ describe('the blocks in the pages that import', () => {
       expect(blocks.length).toBeGreaterThan(programs.length);
       expect(await compilerSays(blocks, resolution)).toBe('');
     },
-    60_000,
   );
 });

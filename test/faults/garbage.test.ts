@@ -60,7 +60,6 @@ function beginningOf({ bytes, ends }: Subject): Buffer {
 describe('every kind of garbage at every byte', () => {
   it.each(SUBJECTS)(
     '$wire/$name: only a beginning of the reply is delivered, and it is complete if the stream completes',
-    { timeout: 60_000 },
     async ({ wire, name }) => {
       const recorded = subject(wire, name);
       const bytes = beginningOf(recorded);

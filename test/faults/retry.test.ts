@@ -30,7 +30,6 @@ describe.each([
 
   it.each(runs)(
     '$wire/$name, afterContent $afterContent: no text twice, one outcome, no extra request',
-    { timeout: 60_000 },
     async ({ wire, name, afterContent }) => {
       const recorded = subject(wire, name);
       const yardstick = await yardstickOf(recorded);

@@ -29,6 +29,5 @@ describe(`histories, seed ${seed}`, () => {
         await backend.stop();
       }
     },
-    300_000,
   );
 });

@@ -106,7 +106,7 @@ describe('turns of two processes on one session', () => {
       { numRuns: RUNS, seed },
     );
     for (const times of Object.values(done)) expect(times).toBeGreaterThan(RUNS / 40);
-  }, 180_000);
+  });
 });
 
 /** Does one step after the other: a task that the scheduler chooses, or the next timer. */

@@ -47,6 +47,5 @@ describe('a store compared with its model, for random calls of several clients i
         { numRuns: runs, seed: seedOf(`the model of ${name}`) },
       );
     },
-    60_000,
   );
 });

@@ -237,39 +237,35 @@ afterEach(() => {
 });
 
 describe('any views of any stream, read and closed in any order', () => {
-  test(
-    'R54 free the request once, as soon as no reader is left, and end once',
-    { timeout: 120_000 },
-    async () => {
-      const property = fc.asyncProperty(plans, async (plan) => {
-        const trial = new Trial(plan);
-        const [base] = trial.nodes;
-        for (const step of plan.steps) {
-          await trial.take(step);
-          const isRunning = trial.count('pull') > 0 && trial.count('end') === 0;
-          if (base?.isWanted === true) expect(trial.count('close')).toBe(0);
-          // No longer running, because it was closed or has come to its end by itself.
-          else expect(isRunning).toBe(false);
-        }
-        // The cancel of a web stream rejects if that has failed before.
-        for (const node of trial.nodes.toReversed())
-          await (node.reader?.leave('close') ?? node.stream.close()).catch(() => undefined);
-        await settled();
-        await Promise.all(trial.pending);
+  test('R54 free the request once, as soon as no reader is left, and end once', async () => {
+    const property = fc.asyncProperty(plans, async (plan) => {
+      const trial = new Trial(plan);
+      const [base] = trial.nodes;
+      for (const step of plan.steps) {
+        await trial.take(step);
+        const isRunning = trial.count('pull') > 0 && trial.count('end') === 0;
+        if (base?.isWanted === true) expect(trial.count('close')).toBe(0);
+        // No longer running, because it was closed or has come to its end by itself.
+        else expect(isRunning).toBe(false);
+      }
+      // The cancel of a web stream rejects if that has failed before.
+      for (const node of trial.nodes.toReversed())
+        await (node.reader?.leave('close') ?? node.stream.close()).catch(() => undefined);
+      await settled();
+      await Promise.all(trial.pending);
 
-        const started = trial.count('pull') > 0;
-        expect(trial.count('close')).toBeLessThanOrEqual(1);
-        expect(trial.count('end')).toBe(started ? 1 : 0);
-        if (plan.base === 'execution') {
-          expect(trial.count('hook')).toBe(started ? 1 : 0);
-          const outcome = trial.log.find((line) => line.startsWith('hook'))?.slice('hook '.length);
-          if (started) expect(base?.settledAs).toBe(outcome === 'completed' ? 'resolved' : 'rejected');
-        }
-        expect(trial.nodes.map(({ settledAs }) => settledAs)).not.toContain(undefined);
-        expect(unhandled).toEqual([]);
-        expect(vi.getTimerCount()).toBe(0);
-      });
-      await fc.assert(property, { numRuns: 200 });
-    },
-  );
+      const started = trial.count('pull') > 0;
+      expect(trial.count('close')).toBeLessThanOrEqual(1);
+      expect(trial.count('end')).toBe(started ? 1 : 0);
+      if (plan.base === 'execution') {
+        expect(trial.count('hook')).toBe(started ? 1 : 0);
+        const outcome = trial.log.find((line) => line.startsWith('hook'))?.slice('hook '.length);
+        if (started) expect(base?.settledAs).toBe(outcome === 'completed' ? 'resolved' : 'rejected');
+      }
+      expect(trial.nodes.map(({ settledAs }) => settledAs)).not.toContain(undefined);
+      expect(unhandled).toEqual([]);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+    await fc.assert(property, { numRuns: 200 });
+  });
 });

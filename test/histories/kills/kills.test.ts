@@ -29,6 +29,5 @@ describe(`kills in rounds of tools, seed ${seed}`, () => {
         await backend.stop();
       }
     },
-    120_000,
   );
 });

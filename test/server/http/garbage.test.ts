@@ -309,7 +309,7 @@ describe.each(posts)('%s', (_name, method, path) => {
             await statusOf({ path: url, method, body: JSON.stringify({ ...takes, [field]: [item] }) });
           }
       }
-  }, 60_000);
+  });
 });
 
 describe.each(routes)('%s', (_name, method, path) => {

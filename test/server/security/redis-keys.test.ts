@@ -97,5 +97,4 @@ test.skipIf(!hasRedisServer())(
       await redis.stop();
     }
   },
-  30_000,
 );

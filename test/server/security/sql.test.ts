@@ -83,7 +83,7 @@ await onPostgres('A server on PostgreSQL', ({ database, pool }) => {
       .pool()
       .query(`SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'`);
     expect(Reflect.get(Object(tables.rows[0]), 'n')).toBeGreaterThan(3);
-  }, 30_000);
+  });
 });
 
 interface Queried {

@@ -37,7 +37,7 @@ await onPostgres('faults', ({ database, pool, open }) => {
       }
       for (let at = 0; at < all.length; at += 2)
         expect(String(all[at]).slice(0, -1)).toBe(String(all[at + 1]).slice(0, -1));
-    }, 30_000);
+    });
 
     test('a database whose transactions are serializable makes them try again', async () => {
       const strict = database.pool({ options: '-c default_transaction_isolation=serializable' });

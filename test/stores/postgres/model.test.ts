@@ -25,5 +25,5 @@ await onPostgres('model', ({ open }) => {
       }),
       { numRuns: 100, seed: seedOf('the model of postgres') },
     );
-  }, 60_000);
+  });
 });

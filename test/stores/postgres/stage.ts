@@ -82,6 +82,7 @@ export function keepsContract(
       );
     },
     describe,
-    test: (title, body) => it(title, body, 30_000),
+    test: it,
+    timeoutMs: 300_000,
   });
 }

@@ -60,7 +60,7 @@ describe.skipIf(!hasRedisServer())('what calls cost', () => {
     expect(costs[2]).toEqual(costs[1]);
     // Seven calls, seven round trips.
     expect(costs[2]).toMatchObject({ evalsha: 7 });
-  }, 60_000);
+  });
 
   test('a record is one round trip, and a closed turn leaves nothing but its messages', async () => {
     const store = redisStore({ client });

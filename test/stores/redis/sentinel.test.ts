@@ -9,7 +9,7 @@ describe.skipIf(!hasRedisServer())('servers behind Sentinel', () => {
   let group: SentinelGroup;
   beforeAll(async () => {
     group = await sentinelGroup();
-  }, 60_000);
+  });
   afterAll(() => group.stop());
 
   test('both clients continue after the sentinel has promoted the replica', async () => {
@@ -44,5 +44,5 @@ describe.skipIf(!hasRedisServer())('servers behind Sentinel', () => {
     expect((await stores[0]?.spend({ owner: '' }))?.turns).toBe(4);
     ioredis.disconnect();
     await redis.destroy();
-  }, 60_000);
+  });
 });

@@ -122,7 +122,8 @@ export function keepsContract(
       await admin().hset(sessionKey(key), row, `${numbers.join(' ')} ${text}`);
     },
     describe,
-    test: (title, body) => it(title, body, 30_000),
+    test: it,
+    timeoutMs: 300_000,
   });
 }
 

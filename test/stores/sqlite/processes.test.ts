@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { sqliteStore } from 'sluice/stores/sqlite';
 import { root } from '../../../scripts/entry-points.ts';
 import { failureOf } from '../../core/harness.ts';
@@ -57,7 +57,7 @@ describe('several processes', () => {
       writers.flatMap(({ lines }) => lines.map((line) => `${line}a`)).sort(),
     );
     await store.close();
-  }, 60_000);
+  });
 
   test('what a killed process has stored is complete', async () => {
     const path = newPath();
@@ -76,7 +76,7 @@ describe('several processes', () => {
       expect(texts.length % 2).toBe(0);
       await store.close();
     }
-  }, 60_000);
+  });
 
   test('R42 the lease of a live process is kept, and that of a killed process is free at once', async () => {
     const path = newPath();
@@ -94,5 +94,5 @@ describe('several processes', () => {
     expect(lease.token).toBeGreaterThan(token);
     expect(await failureOf(store.lease('s', 60_000))).toMatchObject({ code: 'session_busy' });
     await store.close();
-  }, 60_000);
+  });
 });

@@ -9,5 +9,5 @@ await onPostgres('A chunk log in PostgreSQL beside one in memory', ({ pool }) =>
     await log.migrate();
     await sameAsInMemory(log, 100);
     await log.close();
-  }, 60_000);
+  });
 });

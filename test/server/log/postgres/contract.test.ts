@@ -18,6 +18,7 @@ await onPostgres('Chunk logs in PostgreSQL', ({ database }) => {
     },
     another: () => postgresLog({ pool: pools[1] ?? database.pool() }),
     describe,
-    test: (title, body) => it(title, body, 30_000),
+    test: it,
+    timeoutMs: 300_000,
   });
 });

@@ -36,7 +36,7 @@ describe.skipIf(server === undefined)('A chunk log whose PostgreSQL crashes', ()
       expect(value).toEqual(all);
       expect(await other.read(key, { after: 0 })).toMatchObject({ end: done, token: held.token });
     }
-  }, 60_000);
+  });
 
   test('still has an open, a takeover and an end that were answered', async () => {
     const log = await opened();

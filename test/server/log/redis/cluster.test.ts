@@ -13,7 +13,8 @@ onCluster('Chunk logs in a cluster of Redis', ({ client, admin }) => {
       makeLog: (options) => redisLog({ client: client(mine), ...options }),
       another: () => redisLog({ client: client(others) }),
       describe,
-      test: (title, body) => it(title, body, 30_000),
+      test: it,
+      timeoutMs: 300_000,
     });
 
   test('keeps both keys of a stream on one node, whatever characters owner and id have', async () => {

@@ -8,5 +8,5 @@ await onRedis('A chunk log in Redis beside one in memory', ({ client, prefix }) 
     const log = redisLog({ client: client('redis'), prefix });
     await sameAsInMemory(log, 150);
     await log.close();
-  }, 60_000);
+  });
 });

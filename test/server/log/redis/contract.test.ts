@@ -13,6 +13,7 @@ await onRedis('Chunk logs in Redis', ({ client, prefix }) => {
       makeLog: (options) => redisLog({ client: client(mine), prefix, ...options }),
       another: () => redisLog({ client: client(others), prefix }),
       describe,
-      test: (title, body) => it(title, body, 30_000),
+      test: it,
+      timeoutMs: 300_000,
     });
 });
