@@ -3,28 +3,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { stateStoreCases, stateStoreContract } from '../../testing/index.ts';
 import { brokenStores } from './broken-stores.ts';
 import { corrupt, sound } from './rot-store.ts';
+import { slowIn } from './slow-in.ts';
 
 const options = { name: 'one', makeStore: sound, corrupt, describe, test: it };
 
 stateStoreContract({ ...options, another: (store) => store });
 
-/** A sound store one of whose methods is slow: the clock has moved on by a second when it begins. */
-function slowIn(method: SlowMethod, ...given: Parameters<typeof sound>): ReturnType<typeof sound> {
-  const now = Date.now.bind(Date);
-  let waited = 0;
-  vi.spyOn(Date, 'now').mockImplementation(() => now() + waited);
-  const store = sound(...given);
-  return new Proxy(store, {
-    get(of, name) {
-      if (name === method) waited += 1_000;
-      const member: unknown = Reflect.get(of, name, of);
-      return typeof member === 'function' ? member.bind(of) : member;
-    },
-  });
-}
-
 const SLOW_METHODS = ['lease', 'append', 'record', 'update', 'load', 'fork', 'turn', 'steps'] as const;
-type SlowMethod = (typeof SLOW_METHODS)[number];
 
 const sane = stateStoreCases(options).map(({ name }) => name);
 
@@ -46,7 +31,8 @@ describe('the contract of a session store', () => {
 
   describe.each(SLOW_METHODS)('is kept by a store whose %s is slow', (method) => {
     afterEach(() => void vi.restoreAllMocks());
-    const makeStore = (given?: { ttlMs?: number }): ReturnType<typeof sound> => slowIn(method, given);
+    const makeStore = (given?: { ttlMs?: number }): ReturnType<typeof sound> =>
+      slowIn(method, () => sound(given));
     for (const { name, run } of stateStoreCases({ name: 'slow', makeStore }))
       if (/expire|life|lease/.test(name)) it(name, run);
   });
