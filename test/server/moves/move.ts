@@ -26,10 +26,10 @@ export interface Moved {
 }
 
 /** How long a client waits for its end, in milliseconds. More is silence. */
-const SILENT_MS = 60_000;
+const SILENT_MS = 120_000;
 
 /** How long a client asks for its session. */
-const PATIENT_MS = 10_000;
+const PATIENT_MS = 60_000;
 
 /** The address in requests, which the route replaces. */
 const ANYWHERE = 'http://moves.invalid';
@@ -40,11 +40,18 @@ const TYPED: ReadonlySet<string> = new Set(['lease_lost', 'network', 'store', 's
 /** Ends after which nothing more comes of a turn: its session has what was seen. */
 const DECIDED: ReadonlySet<string> = new Set(['completed', 'lease_lost', 'shutting_down']);
 
-/** Reads one turn to its end, wherever its server goes. `whole`: the text of the turn. `conversation`: the turn is one of a session, which survives its process. */
-export async function move(
-  route: Route,
-  { whole, conversation }: { whole: string; conversation?: string | undefined },
-): Promise<Moved> {
+/** A turn that a client reads. */
+interface Read {
+  /** The text of the turn. */
+  whole: string;
+  /** The turn is one of a session, which survives its process. */
+  conversation?: string | undefined;
+  /** Is called when the client has its stream. */
+  onOpen?: () => void;
+}
+
+/** Reads one turn to its end, wherever its server goes. */
+export async function move(route: Route, { whole, conversation, onOpen }: Read): Promise<Moved> {
   const client = createClient({
     url: ANYWHERE,
     fetch: (input, init) => {
@@ -56,7 +63,10 @@ export async function move(
   const stream = client.stream('hi', {
     conversation,
     signal: AbortSignal.timeout(SILENT_MS),
-    onConnection: (state) => (state === 'lost' ? watch.lost() : undefined),
+    onConnection(state) {
+      if (state === 'lost') watch.lost();
+      if (state === 'open') onOpen?.();
+    },
   });
   const end = await watch.read(stream);
   let isKept = false;

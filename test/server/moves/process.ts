@@ -13,15 +13,19 @@ export interface ServingSpec {
   everyMs: number;
   /** What becomes of turns whose process died. */
   onOwnerLost: 'resume' | 'end';
+  /** Default: that of the server. */
+  leaseMs?: number;
 }
 
 /** What the words of every process begin with: a client cannot tell them apart, so a text that comes twice is seen. */
 export const SAID = 'w';
 
-async function serve({ service, words, everyMs, onOwnerLost }: ServingSpec): Promise<void> {
+async function serve({ service, words, everyMs, onOwnerLost, leaseMs }: ServingSpec): Promise<void> {
   const { log, store } = await openService(service);
   const pipeline = new Pipeline([talks({ name: SAID, words, everyMs, firstMs: everyMs })], { store });
-  const server = createServer(pipeline, { auth: false, log, resumable: true, onOwnerLost, page: false });
+  const lease = leaseMs === undefined ? {} : { leaseMs };
+  const options = { auth: false, log, resumable: true, onOwnerLost, page: false, ...lease } as const;
+  const server = createServer(pipeline, options);
   // What is told to end has no time to end its turns.
   const { url } = await server.listen({ port: 0, signals: true, shutdownTimeoutMs: 50 });
   process.send?.({ url });

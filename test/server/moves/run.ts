@@ -27,6 +27,10 @@ export interface MovesOptions {
   onOwnerLost?: ServingSpec['onOwnerLost'];
   /** Whether the process to which the clients move is killed, too, at about the moment at which it finds their turns. Default: false. */
   killsFinder?: boolean;
+  /** How long the lease of a turn is, in milliseconds. Default: that of the server. */
+  leaseMs?: number;
+  /** Whether the first kill waits until each client has its stream, however late a busy machine is. Default: false. */
+  waits?: boolean;
   /** Decides when turns begin and when processes are killed. The machine decides the rest. */
   seed: number;
   /** Is told how many clients have ended. */
@@ -66,9 +70,10 @@ const FOUND_MS = [5_300, 6_300] as const;
 /** Kills processes whose turns clients read, and looks at what the clients see of it. Half of the turns are turns of a session. */
 export async function runMoves(options: MovesOptions): Promise<Moves> {
   const { service, runs, atOnce, seed, restartEvery = Infinity, signal = 'SIGKILL', onEnded } = options;
-  const { onOwnerLost = 'resume', killsFinder = false, words = 100 } = options;
+  const { onOwnerLost = 'resume', killsFinder = false, words = 100, waits = false, leaseMs } = options;
   const random = randomOf(seed);
-  const spec: ServingSpec = { service: service.spec, words, everyMs: EVERY_MS, onOwnerLost };
+  const lease = leaseMs === undefined ? {} : { leaseMs };
+  const spec: ServingSpec = { service: service.spec, words, everyMs: EVERY_MS, onOwnerLost, ...lease };
   const start = (): Promise<ForkedServer> => forkedServer(new URL('process.ts', import.meta.url), spec);
   const all: Moves = {
     ...{ runs: 0, kills: 0, restarts: 0, ends: {}, moved: 0, kept: 0 },
@@ -81,7 +86,8 @@ export async function runMoves(options: MovesOptions): Promise<Moves> {
     while (all.runs < runs) {
       const count = Math.min(atOnce, runs - all.runs);
       const restart = (all.kills / dying + 1) % restartEvery === 0 ? service.restart : undefined;
-      const clients = await killed(servers, { words, count, first: all.runs, random, restart, signal });
+      const round = { words, count, first: all.runs, random, restart, signal, waits };
+      const clients = await killed(servers, round);
       servers.splice(0, dying);
       for (const [at, client] of clients.entries()) add(all, client, all.runs + at, restart !== undefined);
       all.runs += count;
@@ -108,26 +114,30 @@ interface Round {
   random: Random;
   restart: SharedService['restart'];
   signal: NonNullable<MovesOptions['signal']>;
+  waits: boolean;
 }
 
 /** Lets clients read from the first server, kills it at a random moment, and later all others but the last, and waits for their ends. */
 async function killed(
   servers: readonly ForkedServer[],
-  { words, count, first, random, restart, signal }: Round,
+  { words, count, first, random, restart, signal, waits }: Round,
 ): Promise<Moved[]> {
   const route: Route = { url: servers[0]?.url ?? '', killedAt: undefined };
   // Turns begin one after the other, so that the kill meets each of them at another place: also before the first token.
   const killAfterMs = between(random, 0, words * EVERY_MS);
   const whole = saidBy(SAID, words);
   const restarted = restartOnce(restart, killAfterMs, random);
-  const clients = Array.from({ length: count }, async (_, at) => {
+  const begun = Array.from({ length: count }, () => Promise.withResolvers<void>());
+  const clients = begun.map(async ({ resolve }, at) => {
     await delay(random() * killAfterMs);
-    return move(route, { whole, ...(hasSession(first + at) && { conversation: crypto.randomUUID() }) });
+    const conversation = hasSession(first + at) ? crypto.randomUUID() : undefined;
+    return move(route, { whole, conversation, onOpen: resolve });
   });
   const all = Promise.all(clients);
   let afterMs = killAfterMs;
   for (const [at, server] of servers.slice(0, -1).entries()) {
     await delay(afterMs);
+    if (waits) await Promise.all(begun.map(({ promise }) => promise));
     route.killedAt ??= performance.now();
     route.url = servers[at + 1]?.url ?? '';
     server.process.kill(signal);

@@ -16,6 +16,9 @@ const source = {
   args: [join(root, 'test/interop/mcp-server/process.ts')],
 };
 
+/** By default it gives up after five seconds, in which a process may not have started on a busy machine. */
+const PATIENT = { clientSessionTimeoutSeconds: 120 };
+
 describe('mcpServer() over stdio', () => {
   test.each(['auto', 'legacy'] as const)('is used by the official client (%s)', async (mode) => {
     const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
@@ -35,7 +38,7 @@ describe('mcpServer() over stdio', () => {
   });
 
   test('is used by the client of OpenAI Agents', async () => {
-    const client = new MCPServerStdio(source);
+    const client = new MCPServerStdio({ ...source, ...PATIENT });
     await client.connect();
     try {
       expect(await client.callTool('weather', { city: 'Rome' })).toMatchObject([
@@ -58,7 +61,7 @@ describe('mcpServer() over stdio', () => {
 
 test('mcpServer() over streamable HTTP is used by the client of OpenAI Agents', async () => {
   await using at = await listen(served());
-  const client = new MCPServerStreamableHttp({ url: at.url.href });
+  const client = new MCPServerStreamableHttp({ url: at.url.href, ...PATIENT });
   await client.connect();
   try {
     expect((await client.listTools()).map(({ name }) => name)).toContain('weather');
