@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { memoryLog } from 'sluice/server/chunk-log';
 import { manualGate } from 'sluice/testing';
+import { inOneMinute } from '../callers/one-minute.ts';
 import { dataOf, eventsOf } from '../support.ts';
 import { BOB, codeOf, stage } from './stage.ts';
 
@@ -179,9 +180,12 @@ test('another process reads and stops the stream, if it has the same log', async
   expect(two.model.calls).toHaveLength(0);
 });
 
-test('tokens of a turn that nobody reads are counted all the same', async () => {
-  const { ask } = stage(['One', 'Two'], { ...resumable, limits: { tokensPerMinute: 20 } });
-  const response = await ask(STREAM, { body: { input: 'Hi' } });
-  await response.text();
-  expect((await ask(RUN, { body: { input: 'Hi' } })).status).toBe(429);
-});
+test(
+  'tokens of a turn that nobody reads are counted all the same',
+  inOneMinute(async () => {
+    const { ask } = stage(['One', 'Two'], { ...resumable, limits: { tokensPerMinute: 20 } });
+    const response = await ask(STREAM, { body: { input: 'Hi' } });
+    await response.text();
+    expect((await ask(RUN, { body: { input: 'Hi' } })).status).toBe(429);
+  }),
+);
