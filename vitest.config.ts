@@ -52,7 +52,7 @@ const tests = (patterns: string[]): string[] =>
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
 /** What a test waits for comes late on a busy machine: one second, the default, is not enough. */
-const expect = { poll: { timeout: 30_000 } };
+const expect = { poll: { timeout: 120_000 } };
 
 /** For what hangs. What works is slow on a busy machine, and may be. */
 const limits = { testTimeout: 300_000, hookTimeout: 300_000 };
@@ -94,6 +94,7 @@ export default defineConfig({
           globalSetup: ['./scripts/package-setup.ts'],
           setupFiles: ['./scripts/package-ready.ts'],
           ...limits,
+          expect,
         },
       },
     ],

@@ -11,7 +11,8 @@ import { Stream, compose, silent } from '../../src/index.ts';
 import type { Middleware } from '../../src/index.ts';
 import { middlewareContract } from '../../testing/index.ts';
 
-const runner = { describe, test: it };
+/** A busy machine is slow. */
+const runner = { describe, test: it, timeoutMs: 60_000 };
 const limits = { requestsPerMinute: 1_000, tokensPerMinute: 1_000_000, maxConcurrentRequests: 100 };
 
 middlewareContract({ ...runner, name: 'logging()', make: () => logging({ logger: silent }) });

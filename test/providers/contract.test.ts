@@ -6,7 +6,8 @@ import { openai } from '../../providers/openai/index.ts';
 import { providerContract } from '../../testing/provider/contract.ts';
 import { scripted } from '../../testing/scripted.ts';
 
-const runner = { describe, test: it };
+/** A busy machine is slow. */
+const runner = { describe, test: it, timeoutMs: 60_000 };
 
 providerContract({
   ...runner,

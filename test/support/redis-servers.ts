@@ -163,7 +163,7 @@ export async function sentinelGroup(): Promise<SentinelGroup> {
 }
 
 /** Polls until a condition is true. */
-export async function until(ask: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function until(ask: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
   const from = Date.now();
   while (!(await ask())) {
     if (Date.now() - from > timeoutMs) throw new Error(`The condition was not true within ${timeoutMs} ms.`);
