@@ -7,6 +7,16 @@ import { page as builtPage } from '../../server/page/page.ts';
 /** Where the browser is. */
 const CHROMIUM = process.env['SLUICE_CHROMIUM'] ?? '/usr/bin/chromium';
 
+/** For what does not come at all. On a busy machine all comes late. */
+const LONG_MS = 120_000;
+
+/** Waits until the page has drawn what it knows, which it does once a frame. Before that it shows the state of the turn before. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(
+    () => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))),
+  );
+}
+
 /** Whether there is a browser. If not, prints a warning, or throws if services are required. */
 export function hasChromium(): boolean {
   if (existsSync(CHROMIUM)) return true;
@@ -28,14 +38,19 @@ export function browserForTests(): (url: string, options?: BrowserContextOptions
   beforeAll(async () => {
     // From the sources, it is built when it is first asked for.
     await builtPage('/');
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: LONG_MS });
   });
   afterAll(() => browser?.close());
   return async (url, options = {}) => {
     if (browser === undefined) throw new Error('The browser has not been started.');
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(LONG_MS);
+    if (process.env['SLOW_FRAMES'])
+      await page.addInitScript((ms: number) => {
+        const raf = globalThis.requestAnimationFrame;
+        globalThis.requestAnimationFrame = (f) => setTimeout(() => raf(f), ms) as unknown as number;
+      }, Number(process.env['SLOW_FRAMES']));
     const problems: string[] = [];
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('console', (message) => {

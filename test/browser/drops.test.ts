@@ -52,13 +52,10 @@ describe.skipIf(!hasChromium())('a page whose network fails', () => {
     await page.locator('#state[data-state=reconnecting]').waitFor();
     const resume = page.getByRole('button', { name: 'Resume' });
     await expect
-      .poll(
-        async () => {
-          await page.clock.runFor(5_000);
-          return resume.isVisible();
-        },
-        { timeout: 50_000 },
-      )
+      .poll(async () => {
+        await page.clock.runFor(5_000);
+        return resume.isVisible();
+      })
       .toBe(true);
     expect(await page.locator('#failure').innerText()).toContain('network');
     await page.unroute('**/api/**');

@@ -4,8 +4,6 @@ import { manualGate } from 'sluice/testing';
 import { browserForTests, hasChromium } from './browser.ts';
 import { browserStage } from './stage.ts';
 
-/** As long as the browser is waited for. */
-const LONG = { timeout: 20_000 };
 const CALL = { name: 'calculate', arguments: { expression: '1 + 1' } };
 
 /** Asks, and waits for the end of the turn. */
@@ -32,21 +30,24 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     await page.keyboard.press('Enter');
     pace.release();
     await page.getByText('line 59').waitFor();
-    await expect.poll(fromEnd, LONG).toBeLessThan(2);
+    await expect.poll(fromEnd).toBeLessThan(2);
     expect(await latest.isHidden()).toBe(true);
+    const scrollTop = () => page.locator('#scroll').evaluate((frame) => frame.scrollTop);
+    const top = (await scrollTop()) - 40;
     await page.locator('#scroll').hover();
     await page.mouse.wheel(0, -40);
+    // It takes some frames to get there.
+    await expect.poll(scrollTop).toBe(top);
     await latest.waitFor();
-    const top = await page.locator('#scroll').evaluate((frame) => frame.scrollTop);
     pace.release();
     await page.getByText('next').waitFor();
-    expect(await page.locator('#scroll').evaluate((frame) => frame.scrollTop)).toBe(top);
+    expect(await scrollTop()).toBe(top);
     await latest.click();
     await latest.waitFor({ state: 'hidden' });
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('scroll');
     pace.open();
     await page.getByText('last', { exact: true }).waitFor();
-    await expect.poll(fromEnd, LONG).toBeLessThan(2);
+    await expect.poll(fromEnd).toBeLessThan(2);
   });
 
   test('lists the newest of any number of conversations first, in whatever order the store has them', async () => {
@@ -93,16 +94,16 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     await drawer.getByText('Conversations that you begin are kept here.').waitFor();
     await page.keyboard.press('Escape');
     await ask(page, 'What is a weir?', 'First.');
-    expect(await page.title()).toBe('What is a weir? · Test agent');
+    await expect.poll(() => page.title()).toBe('What is a weir? · Test agent');
     await page.getByRole('button', { name: 'New chat' }).click();
     await page.locator('#welcome').waitFor();
-    expect(await page.title()).toBe('Test agent');
+    await expect.poll(() => page.title()).toBe('Test agent');
     await ask(page, 'What is a lock?', 'Second.');
     await page.getByRole('button', { name: 'History' }).click();
     await drawer.getByRole('button', { name: /What is a lock\? ?just now/ }).waitFor();
     expect(await drawer.locator('[aria-current] b').innerText()).toBe('What is a lock?');
     const titles = () => drawer.locator('li b').allInnerTexts();
-    await expect.poll(titles, LONG).toEqual(['What is a lock?', 'What is a weir?']);
+    await expect.poll(titles).toEqual(['What is a lock?', 'What is a weir?']);
     await drawer.getByRole('button', { name: /What is a weir/ }).click();
     await page.locator('#messages').getByText('First.').waitFor();
     expect(await page.locator('#title').innerText()).toBe('What is a weir?');
@@ -110,7 +111,7 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     expect(await page.locator('.message').count()).toBe(4);
     await page.getByRole('button', { name: 'History' }).click();
     // The newest is the first.
-    await expect.poll(titles, LONG).toEqual(['What is a weir?', 'What is a lock?']);
+    await expect.poll(titles).toEqual(['What is a weir?', 'What is a lock?']);
     const item = drawer.getByRole('listitem').filter({ hasText: 'What is a weir?' });
     await item.getByRole('button', { name: 'Delete' }).click();
     await item.getByRole('button', { name: 'Delete?' }).click();
@@ -136,12 +137,12 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     expect(await turn.innerText()).toBe('Turn 2 of 2');
     await page.getByRole('button', { name: 'Turn before' }).click();
     await page.getByText('Turn 1 of 2').waitFor();
-    await expect.poll(() => bars.allInnerTexts(), LONG).toEqual(['call 1', 'calculate', 'call 2']);
+    await expect.poll(() => bars.allInnerTexts()).toEqual(['call 1', 'calculate', 'call 2']);
     expect(await page.locator('#event-list').innerText()).toContain('tool_result');
     await page.getByRole('button', { name: 'Turn after' }).click();
-    await expect.poll(() => bars.allInnerTexts(), LONG).toEqual(['call 1']);
+    await expect.poll(() => bars.allInnerTexts()).toEqual(['call 1']);
     await page.getByRole('button', { name: 'New chat' }).click();
-    await expect.poll(() => page.locator('[data-meter=elapsed]').innerText(), LONG).toBe('–');
+    await expect.poll(() => page.locator('[data-meter=elapsed]').innerText()).toBe('–');
     expect(await page.locator('#event-list li').count()).toBe(0);
   });
 

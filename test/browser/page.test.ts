@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
 import { manualGate } from 'sluice/testing';
-import { browserForTests, hasChromium } from './browser.ts';
+import { browserForTests, drawn, hasChromium } from './browser.ts';
 import { browserStage } from './stage.ts';
 
 const CALL = { name: 'calculate', arguments: { expression: '5000 * 1.035 ^ 8' } };
@@ -12,11 +12,18 @@ async function ask(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
+/** Lets the clock of the server stand. */
+function clockThatStands(): Disposable {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  return { [Symbol.dispose]: () => void vi.useRealTimers() };
+}
+
 const replies = (page: Page) => page.locator('.message[data-role=assistant]');
 const status = (page: Page) => page.locator('#state');
 
 /** Waits for the end of a turn. */
 async function ended(page: Page, state = 'ready'): Promise<void> {
+  await drawn(page);
   await page.locator(`#state[data-state=${state}]`).waitFor();
 }
 
@@ -227,6 +234,8 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
   });
 
   test('offers no second try if the server has no message to answer again', async () => {
+    // A new minute would let the second one through.
+    using _clock = clockThatStands();
     await using stage = await browserStage(['One', 'Two'], { limits: { requestsPerMinute: 1 } });
     await using opened = await open(stage.url);
     const { page } = opened;
@@ -266,8 +275,10 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await using stage = await browserStage([{ toolCalls: [CALL] }, `\`\`\`python\n${code}\n\`\`\``]);
     await using opened = await open(stage.url, { permissions: ['clipboard-read', 'clipboard-write'] });
     const { page, problems } = opened;
+    await page.clock.install();
     const copied = async (frame: Locator): Promise<string> => {
       await frame.getByRole('button', { name: 'Copy' }).first().click();
+      // The button says so until the clock of the page goes on.
       await frame.getByRole('button', { name: 'Copied' }).waitFor();
       return page.evaluate(() => navigator.clipboard.readText());
     };
@@ -275,6 +286,7 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await ended(page);
     const block = page.locator('.code');
     await block.waitFor();
+    await page.clock.pauseAt(Date.now() + 3_600_000);
     const pieces = await block
       .locator('code span')
       .evaluateAll((all) => all.map((one) => [one.getAttribute('class'), one.textContent]));
@@ -289,6 +301,8 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     expect((await copied(block)).trimEnd()).toBe(code);
     await page.locator('.card.tool summary').click();
     expect(JSON.parse(await copied(page.locator('.card.tool')))).toEqual(CALL.arguments);
+    await page.clock.runFor(1_500);
+    expect(await page.getByRole('button', { name: 'Copied' }).count()).toBe(0);
     expect(problems).toEqual([]);
   });
 
@@ -296,9 +310,11 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await using stage = await browserStage([{ thinking: 'Hm.', text: ['One', ' two'] }]);
     await using opened = await open(stage.url, { permissions: ['clipboard-read', 'clipboard-write'] });
     const { page } = opened;
+    await page.clock.install();
     await ask(page, 'Hi');
     await ended(page);
     await page.locator('#messages').getByText('One two').waitFor();
+    await page.clock.pauseAt(Date.now() + 3_600_000);
     const rows = page.locator('#event-list li');
     expect(await rows.locator('b').allInnerTexts()).toEqual([
       'connection',
@@ -311,7 +327,7 @@ describe.skipIf(!hasChromium())('the page in a browser', () => {
     await page.getByLabel('Kind of events').selectOption('content');
     expect(await rows.locator('summary').innerText()).toMatch(/content\s*×2\s*One two/);
     await rows.locator('summary').click();
-    expect(await rows.locator('pre').innerText()).toMatch(/^[\d.]+ {2}"One"\n[\d.]+ {2}" two"$/);
+    await expect.poll(() => rows.locator('pre').innerText()).toMatch(/^[\d.]+ {2}"One"\n[\d.]+ {2}" two"$/);
     await page.getByLabel('Text in events').fill('TWO');
     expect(await rows.count()).toBe(1);
     await rows.locator('summary').click();

@@ -1,7 +1,7 @@
 import { source as axeSource } from 'axe-core';
 import { describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { browserForTests, hasChromium } from './browser.ts';
+import { browserForTests, drawn, hasChromium } from './browser.ts';
 import { browserStage } from './stage.ts';
 
 const CALL = { name: 'calculate', arguments: { expression: '1 + 1' } };
@@ -27,7 +27,10 @@ async function violations(page: Page): Promise<string[]> {
   });
 }
 
-const ended = (page: Page, state = 'ready') => page.locator(`#state[data-state=${state}]`).waitFor();
+async function ended(page: Page, state = 'ready'): Promise<void> {
+  await drawn(page);
+  await page.locator(`#state[data-state=${state}]`).waitFor();
+}
 
 describe.skipIf(!hasChromium())('the page is for everybody', () => {
   const open = browserForTests();
