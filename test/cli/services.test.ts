@@ -16,8 +16,8 @@ describe.skipIf(!(await hasRedis()))('What `serve` opens with Redis', () => {
     expect(await two.tickets?.take(ticket)).toEqual({ id: 'ada' });
     const caller = `test-${ticket}`;
     const limits = { concurrentStreams: 1 };
-    expect(await one.counter?.hold(caller, 'p1', limits, 1_000)).toBe(true);
-    expect(await two.counter?.hold(caller, 'p2', limits, 1_000)).toBe(false);
+    expect(await one.counter?.hold(caller, 'p1', limits, 60_000)).toBe(true);
+    expect(await two.counter?.hold(caller, 'p2', limits, 60_000)).toBe(false);
     await one.counter?.leave(caller, 'p1');
     expect(notes).toEqual([]);
   });

@@ -284,8 +284,7 @@ describe('the end of a server', () => {
     void listening?.closed.then(() => (isClosed = true));
     const closing = listening?.close();
     // Nothing listens any more, the connection is gone, and the turn is not over.
-    const asked = (): Promise<unknown> =>
-      fetch(listening?.url ?? '').then(({ status }) => status, String);
+    const asked = (): Promise<unknown> => fetch(listening?.url ?? '').then(({ status }) => status, String);
     await expect.poll(asked).toBe('TypeError: fetch failed');
     for (let round = 0; round < 100; round++) await new Promise((resolve) => setImmediate(resolve));
     expect([isClosed, (await log.read({ owner: 'local', id: 't1' }, { after: 0 }))?.end]).toEqual([

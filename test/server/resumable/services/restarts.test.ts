@@ -3,16 +3,7 @@ import { hasRedisServer } from '../../../support/redis-servers.ts';
 import { durableRedis } from '../../../support/durable-redis.ts';
 import type { DurableRedis } from '../../../support/durable-redis.ts';
 import type { ServiceSpec } from './service.ts';
-import {
-  GRACE_MS,
-  delay,
-  expectDense,
-  ownerProcess,
-  readingOf,
-  saidBy,
-  server,
-  words,
-} from './stage.ts';
+import { GRACE_MS, delay, expectDense, ownerProcess, readingOf, saidBy, server, words } from './stage.ts';
 
 /** A process that is slow to find Redis again must not lose its turn. */
 const LEASE_MS = 3_000;
