@@ -42,7 +42,7 @@ const PARTS: Readonly<Record<Part['type'], Readonly<Record<string, Rule>>>> = {
     url: optional(URL_TEXT),
     data: optional(BASE64),
     mediaType: optional(MEDIA_TYPE),
-    detail: optional(oneOf('auto', 'low', 'high')),
+    detail: optional(oneOf('auto', 'low', 'high', 'original')),
   },
   audio: { data: BASE64, mediaType: [isFilled, 'give a media type such as "audio/wav"'] },
   file: {

@@ -40,7 +40,7 @@ export interface ImagePart {
   data?: string;
   mediaType?: string;
   /** How closely the model looks at it, if the provider supports that. */
-  detail?: 'auto' | 'low' | 'high';
+  detail?: 'auto' | 'low' | 'high' | 'original';
 }
 
 /** Sound, as base64 `data`; `mediaType` such as `audio/wav` or `audio/mpeg`. */

@@ -36,7 +36,7 @@ export type { OpenAICallOptions, OpenAIClient, OpenAIEndpoint } from './client.t
  *
  * A part of a request that cannot be sent is a warning or, with `strict`, an `invalid_request` error before anything is
  * sent. The fields of `providerOptions[name]` replace those of the body; objects are merged key by key, `tools` and
- * `include` are joined. `close()`, or the end of an `await using` scope, frees its connections; a `client` of your own is closed only
+ * `include` are joined. Those of `providerOptions['openai.chat']` and `['openai.responses']` are for one of the two APIs. `close()`, or the end of an `await using` scope, frees its connections; a `client` of your own is closed only
  * with `own: true`. Throws `invalid_options` with all problems at once.
  *
  * @example

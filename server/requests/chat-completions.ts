@@ -1,7 +1,14 @@
 import type { Parameters } from '../../src/index.ts';
 import type { WireTool } from '../formats/format.ts';
 import { chatMessages } from './chat-messages.ts';
-import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
+import {
+  defined,
+  effortAt,
+  oneOfAt,
+  passedFields,
+  passedOptions,
+  sharedParameters,
+} from './openai-fields.ts';
 import { openaiRequest, responseFormatAt } from './openai-request.ts';
 import { chosenTools, requireDistinct, textToolAt, toolAt } from './openai-tools.ts';
 import type { FoundName, OpenAITools } from './openai-tools.ts';
@@ -28,9 +35,10 @@ const RULES: FieldRules = {
     ...['frequency_penalty', 'presence_penalty', 'reasoning_effort', 'metadata', 'n', 'modalities'],
   ]),
   passed: new Set([
-    ...['user', 'safety_identifier', 'service_tier', 'verbosity', 'logit_bias', 'prediction'],
-    ...['prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'web_search_options'],
+    ...['user', 'safety_identifier', 'service_tier'],
+    ...['prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options'],
   ]),
+  passedInside: new Set(['verbosity', 'logit_bias', 'prediction', 'web_search_options']),
   // Nothing is stored at the provider, whatever the client asks for.
   idle: new Set(['store']),
   refused: new Map([
@@ -60,12 +68,16 @@ export function parseChatCompletion(value: unknown, settings: OpenAISettings = {
   const all = toolsAt(body, settings);
   const streamOptions = optionalAt(body, 'stream_options', '', objectAt) ?? {};
   const includeUsage = optionalAt(streamOptions, 'include_usage', 'stream_options', flagAt) === true;
+  const { inside: chat } = passed;
+  // The other API has it elsewhere.
+  const responses = chat['verbosity'] === undefined ? {} : { text: { verbosity: chat['verbosity'] } };
   const found = {
-    ...{ model, input, all, passed, parameters: parametersOf(body), encoder: { includeUsage } },
+    ...{ model, input, all, parameters: parametersOf(body), encoder: { includeUsage } },
+    providerOptions: passedOptions(passed, { chat, responses }, settings),
     chosen: chosenTools(body['tool_choice'], all.tools, nameIn, 'allowed_tools'),
     responseFormat: responseFormatAt(body['response_format'], 'response_format', 'json_schema'),
   };
-  return openaiRequest(body, found, settings);
+  return openaiRequest(body, found);
 }
 
 function parametersOf(body: Fields): Parameters {

@@ -20,26 +20,68 @@ export interface OpenAISettings extends ParserSettings {
 export interface FieldRules {
   /** Fields that the parser reads. */
   known: ReadonlySet<string>;
-  /** Fields that are passed on as they are. */
+  /** Fields that are passed on as they are, and that both of OpenAI's APIs have. */
   passed: ReadonlySet<string>;
+  /** The same for fields that only this API has. */
+  passedInside: ReadonlySet<string>;
   /** Fields that are accepted and have no effect. */
   idle: ReadonlySet<string>;
   /** Fields that are refused, and what to do instead. Null, false and 0 are the same as leaving them out. */
   refused: ReadonlyMap<string, string>;
 }
 
+/** Fields that are passed on to the provider. */
+export interface PassedFields {
+  /** Those that the entry of the pipeline names: for whatever provider there is. */
+  named: Fields;
+  /** Those that both of OpenAI's APIs have. */
+  both: Fields;
+  /** Those that only this API has. */
+  inside: Fields;
+}
+
 /** Refuses each field that would have no effect, by its name. Returns those that are passed on to the provider. */
-export function passedFields(body: Fields, rules: FieldRules, settings: OpenAISettings): Fields | undefined {
-  const passed: Record<string, unknown> = {};
+export function passedFields(body: Fields, rules: FieldRules, settings: OpenAISettings): PassedFields {
+  const named: Record<string, unknown> = {};
+  const both: Record<string, unknown> = {};
+  const inside: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(body)) {
     if (value === undefined || value === null || rules.known.has(name) || rules.idle.has(name)) continue;
     const advice = rules.refused.get(name);
-    if (settings.passFields?.includes(name) === true || rules.passed.has(name)) passed[name] = value;
+    if (settings.passFields?.includes(name) === true) named[name] = value;
+    else if (rules.passed.has(name)) both[name] = value;
+    else if (rules.passedInside.has(name)) inside[name] = value;
     else if (advice === undefined)
       throw fieldError(name, 'the server does not know this field: leave it out');
     else if (value !== false && value !== 0) throw fieldError(name, advice);
   }
-  return Object.keys(passed).length === 0 ? undefined : passed;
+  return { named, both, inside };
+}
+
+/**
+ * The fields as `providerOptions`. A provider may speak either of OpenAI's APIs, and each refuses the fields of the other: these are under its name and that of the API, as in
+ * `openai.chat`. `chat` and `responses`: fields of one API. Anthropic's API refuses them all, and gets only what the entry names.
+ */
+export function passedOptions(
+  { named, both }: PassedFields,
+  { chat = {}, responses = {} }: { chat?: Fields; responses?: Fields },
+  { provider = 'openai' }: OpenAISettings,
+): Record<string, Record<string, unknown>> {
+  const ofOpenAI = provider === 'anthropic' ? 'openai' : provider;
+  const options: Record<string, Record<string, unknown>> = {};
+  for (const [name, fields] of [
+    ...[[provider, named] as const, [ofOpenAI, both] as const],
+    ...[[`${ofOpenAI}.chat`, chat] as const, [`${ofOpenAI}.responses`, responses] as const],
+  ])
+    if (Object.keys(fields).length > 0) options[name] = { ...options[name], ...fields };
+  return options;
+}
+
+/** Refuses the fields of an object that would have no effect. */
+export function requireKnown(fields: Fields, path: string, known: readonly string[]): void {
+  const unknown = Object.keys(fields).find((name) => !known.includes(name) && fields[name] !== null);
+  if (unknown !== undefined)
+    throw fieldError(`${path}.${unknown}`, 'the server does not know this field: leave it out');
 }
 
 /** The settings that both APIs have under one name. */
@@ -98,11 +140,12 @@ export function imageAt(address: unknown, detail: unknown, path: string): ImageP
   const url = nameAt(address, path);
   if (!/^(?:https?:\/\/|data:image\/[\w.+-]+;base64,)/i.test(url))
     throw fieldError(path, 'give an https address, or a data: URL of an image in base64');
-  const known = detail === undefined || detail === null ? undefined : oneOfAt(detail, path, DETAILS);
+  const beside = path.replace(/[^.]*$/, 'detail');
+  const known = detail === undefined || detail === null ? undefined : oneOfAt(detail, beside, DETAILS);
   return { type: 'image', url, ...(known !== undefined && { detail: known }) };
 }
 
-const DETAILS = ['auto', 'low', 'high'] as const;
+const DETAILS = ['auto', 'low', 'high', 'original'] as const;
 
 /** Sound, in base64. */
 export function audioAt(value: unknown, path: string): AudioPart {

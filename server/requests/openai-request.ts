@@ -1,7 +1,6 @@
 import type { Input, Parameters, ResponseFormat } from '../../src/index.ts';
 import type { EncoderOptions } from '../formats/format.ts';
 import { jsonSchemaAt, metadataAt, oneOfAt } from './openai-fields.ts';
-import type { OpenAISettings } from './openai-fields.ts';
 import type { ChosenTools, OpenAITools } from './openai-tools.ts';
 import { flagAt, objectAt, optionalAt } from './read.ts';
 import type { Fields } from './read.ts';
@@ -15,15 +14,15 @@ export interface FoundRequest {
   all: OpenAITools;
   chosen: ChosenTools;
   responseFormat: ResponseFormat | undefined;
-  /** Fields that the provider gets as they are. */
-  passed: Fields | undefined;
+  /** Fields that the provider gets as they are, by its name. */
+  providerOptions: Record<string, Record<string, unknown>>;
   /** What the encoder has to know besides. */
   encoder: EncoderOptions;
 }
 
 /** A request of one of OpenAI's APIs. */
-export function openaiRequest(body: Fields, found: FoundRequest, settings: OpenAISettings): ParsedRequest {
-  const { model, input, parameters, all, chosen, responseFormat, passed = {} } = found;
+export function openaiRequest(body: Fields, found: FoundRequest): ParsedRequest {
+  const { model, input, parameters, all, chosen, responseFormat, providerOptions } = found;
   const { tools, toolChoice } = chosen;
   const metadata = optionalAt(body, 'metadata', '', metadataAt);
   return {
@@ -32,9 +31,7 @@ export function openaiRequest(body: Fields, found: FoundRequest, settings: OpenA
       parameters: {
         ...parameters,
         ...(toolChoice !== undefined && { toolChoice }),
-        ...(Object.keys(passed).length > 0 && {
-          providerOptions: { [settings.provider ?? 'openai']: { ...passed } },
-        }),
+        ...(Object.keys(providerOptions).length > 0 && { providerOptions }),
       },
       ...(tools.length > 0 && { tools }),
       ...(responseFormat !== undefined && { responseFormat }),

@@ -1,7 +1,15 @@
 import type { Message, Parameters } from '../../src/index.ts';
 import { HOSTED_ITEMS, hostedName } from '../formats/hosted-items.ts';
 import { ENCRYPTED } from '../formats/responses.ts';
-import { defined, effortAt, oneOfAt, passedFields, sharedParameters } from './openai-fields.ts';
+import {
+  defined,
+  effortAt,
+  oneOfAt,
+  passedFields,
+  passedOptions,
+  requireKnown,
+  sharedParameters,
+} from './openai-fields.ts';
 import type { FieldRules, OpenAISettings } from './openai-fields.ts';
 import { openaiRequest, responseFormatAt } from './openai-request.ts';
 import { chosenTools, insideName, requireDistinct, textToolAt, toolAt } from './openai-tools.ts';
@@ -22,9 +30,10 @@ const RULES: FieldRules = {
     ...['temperature', 'top_p', 'max_output_tokens', 'reasoning', 'include', 'metadata'],
   ]),
   passed: new Set([
-    ...['user', 'safety_identifier', 'service_tier', 'truncation', 'max_tool_calls'],
+    ...['user', 'safety_identifier', 'service_tier'],
     ...['prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options'],
   ]),
+  passedInside: new Set(['truncation', 'max_tool_calls']),
   idle: new Set(['store', 'stream_options', 'client_metadata']),
   refused: new Map([
     ['previous_response_id', NOT_STORED],
@@ -59,23 +68,29 @@ export function parseResponse(value: unknown, settings: OpenAISettings = {}): Pa
   const said: Message[] = instructions === '' ? [] : [{ role: 'system', content: instructions }];
   const all = toolsAt(body, settings);
   const text = optionalAt(body, 'text', '', objectAt) ?? {};
-  const include = new Set(optionalAt(body, 'include', '', textsAt) ?? []);
-  if (include.has('message.output_text.logprobs'))
-    throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
+  requireKnown(text, 'text', ['format', 'verbosity']);
+  const include = includeOf(body);
   const hosted = hostedFields(all.hosted, body['tool_choice'], include);
   const found = {
     ...{ model, all, parameters: parametersOf(body) },
     input: [...said, ...responsesInput(body['input'], settings.session === true)],
     chosen: chosenTools('tool_choice' in hosted ? undefined : body['tool_choice'], all.tools, nameIn),
     responseFormat: responseFormatAt(text['format'], 'text.format'),
-    passed: { ...passed, ...verbosityOf(text), ...hosted },
+    providerOptions: passedOptions(
+      { ...passed, both: { ...passed.both, ...hosted } },
+      {
+        chat: defined({ verbosity: text['verbosity'] ?? undefined }),
+        responses: { ...passed.inside, ...textOf(text), ...reasoningOf(body) },
+      },
+      settings,
+    ),
     encoder: {
       ...(include.has(ENCRYPTED) && { include: new Set([ENCRYPTED]) }),
       ...(all.hosted.length > 0 && { hostedTools: new Set(all.hosted.map(hostedName)) }),
       echo: echoOf(body),
     },
   };
-  return openaiRequest(body, found, settings);
+  return openaiRequest(body, found);
 }
 
 const ECHOED = [
@@ -90,8 +105,12 @@ function echoOf(body: Fields): Record<string, unknown> {
 
 function parametersOf(body: Fields): Parameters {
   const asked = optionalAt(body, 'reasoning', '', objectAt) ?? {};
+  requireKnown(asked, 'reasoning', ['effort', 'summary', 'generate_summary', 'mode', 'context']);
   const effort = optionalAt(asked, 'effort', 'reasoning', effortAt);
-  const summary = optionalAt(asked, 'summary', 'reasoning', summaryAt);
+  const summary =
+    optionalAt(asked, 'summary', 'reasoning', summaryAt) ??
+    // Its name of before.
+    optionalAt(asked, 'generate_summary', 'reasoning', summaryAt);
   const reasoning = defined({ effort, summary });
   return {
     ...sharedParameters(body),
@@ -108,9 +127,33 @@ function summaryAt(value: unknown, path: string): 'auto' | 'concise' | 'detailed
   return summary === 'none' ? undefined : summary;
 }
 
-function verbosityOf(text: Fields): Record<string, unknown> {
-  const { verbosity } = text;
+function textOf({ verbosity }: Fields): Fields {
   return verbosity === undefined || verbosity === null ? {} : { text: { verbosity } };
+}
+
+/** What only this API knows of reasoning. */
+function reasoningOf(body: Fields): Fields {
+  const { mode, context } = optionalAt(body, 'reasoning', '', objectAt) ?? {};
+  const reasoning = defined({ mode: mode ?? undefined, context: context ?? undefined });
+  return Object.keys(reasoning).length === 0 ? {} : { reasoning };
+}
+
+/** What answers may contain besides. Some of it is about tools or images that a request may not have. */
+const INCLUDABLE: ReadonlySet<string> = new Set([
+  ENCRYPTED,
+  ...['file_search_call.results', 'web_search_call.results', 'web_search_call.action.sources'],
+  ...['message.input_image.image_url', 'computer_call_output.output.image_url'],
+  'code_interpreter_call.outputs',
+]);
+
+function includeOf(body: Fields): ReadonlySet<string> {
+  const list = optionalAt(body, 'include', '', textsAt) ?? [];
+  list.forEach((one, at) => {
+    if (one === 'message.output_text.logprobs')
+      throw fieldError('include', 'probabilities of tokens are not supported: leave them out');
+    if (!INCLUDABLE.has(one)) throw fieldError(`include[${at}]`, 'there is nothing of this name to include');
+  });
+  return new Set(list);
 }
 
 /** What the provider gets of the tools that it runs itself: their definitions, whether one has to be used, and what their items have to contain. */

@@ -21,7 +21,7 @@ const TEXT_LIKE: ReadonlySet<string> = new Set([
 
 /** An image block, by URL or as base64. Source: https://platform.claude.com/docs/en/build-with-claude/vision */
 export function imageBlock(part: ImagePart, unsupported: Unsupported): Block | undefined {
-  if (part.detail === 'low' || part.detail === 'high') {
+  if (part.detail !== undefined && part.detail !== 'auto') {
     unsupported(`images have no detail on this API: '${part.detail}' has no effect`);
   }
   const content = contentOf(part);

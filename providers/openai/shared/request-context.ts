@@ -33,9 +33,13 @@ export function requestContext(
   return { ...parts, unsupported: unsupportedReporter(settings.name, strict, warn) };
 }
 
-/** The fields that the caller gave for this provider. */
-export function providerFields({ settings, request }: RequestContext): Json {
-  return { ...providerOptionsOf(request.parameters, settings.name) };
+/** The fields that the caller gave for this provider, and for the API that it speaks. */
+export function providerFields({ settings: { name, api }, request }: RequestContext): Json {
+  const { parameters } = request;
+  return withProviderFields(
+    { ...providerOptionsOf(parameters, name) },
+    providerOptionsOf(parameters, `${name}.${api}`),
+  );
 }
 
 /** Lists that a caller adds to, such as server tools to functions. */

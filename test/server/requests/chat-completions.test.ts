@@ -176,14 +176,19 @@ describe('a request to Chat Completions', () => {
   });
 
   it('passes on what only a provider knows', () => {
-    const fields = {
-      user: 'u',
-      service_tier: 'flex',
-      prompt_cache_key: 'k',
-      verbosity: 'low',
-      logit_bias: { 5: 1 },
+    const both = { user: 'u', service_tier: 'flex', prompt_cache_key: 'k' };
+    const chat = { verbosity: 'low', logit_bias: { 5: 1 }, prediction: { type: 'content', content: 'x' } };
+    const passed = {
+      openai: both,
+      'openai.chat': chat,
+      'openai.responses': { text: { verbosity: 'low' } },
     };
-    expect(parse(fields).options.parameters).toEqual({ providerOptions: { openai: fields } });
+    expect(parse({ ...both, ...chat }).options.parameters).toEqual({ providerOptions: passed });
+    // Its API refuses the fields of another one.
+    expect(
+      parse({ ...both, ...chat, top_k: 5 }, { provider: 'anthropic', passFields: ['top_k'] }).options
+        .parameters,
+    ).toEqual({ providerOptions: { anthropic: { top_k: 5 }, ...passed } });
     expect(parse({ top_k: 5 }, { provider: 'groq', passFields: ['top_k'] }).options.parameters).toEqual({
       providerOptions: { groq: { top_k: 5 } },
     });

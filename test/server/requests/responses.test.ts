@@ -101,6 +101,21 @@ describe('a request to Responses', () => {
     ]);
   });
 
+  it('refuses what would have no effect inside of its fields', () => {
+    expect(refused({ reasoning: { effort: 'low', depth: 5 } })).toBe('reasoning.depth');
+    expect(refused({ text: { verbosity: 'low', tone: 'kind' } })).toBe('text.tone');
+    const image = (detail: string): object => ({
+      input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'https://x.example/a', detail }] }],
+    });
+    expect(refused(image('huge'))).toBe('input[0].content[0].detail');
+    expect(refused(image('original'))).toBe('nothing');
+    expect(refused({ include: ['reasoning.encrypted_content', 'everything'] })).toBe('include[1]');
+    expect(refused({ include: ['file_search_call.results'], reasoning: { mode: null } })).toBe('nothing');
+    expect(parse({ reasoning: { generate_summary: 'concise' } }).options.parameters).toEqual({
+      reasoning: { summary: 'concise' },
+    });
+  });
+
   it('has settings, tools of each kind and a form of the answer', () => {
     const parsed = parse(
       {
@@ -156,11 +171,9 @@ describe('a request to Responses', () => {
       reasoning: { effort: 'high', summary: 'auto' },
       toolChoice: { name: 'patch' },
       providerOptions: {
-        openai: {
-          truncation: 'auto',
-          text: { verbosity: 'low' },
-          tools: [{ type: 'code_interpreter', container: { type: 'auto' } }],
-        },
+        openai: { tools: [{ type: 'code_interpreter', container: { type: 'auto' } }] },
+        'openai.chat': { verbosity: 'low' },
+        'openai.responses': { truncation: 'auto', text: { verbosity: 'low' } },
       },
     });
     expect(parsed.options.responseFormat).toEqual({
