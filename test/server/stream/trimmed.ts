@@ -88,11 +88,14 @@ export function placesIn(id: string): [position: number, sub: number] {
   return [position, sub];
 }
 
-/** A frame without its time, and without the data of a report about a call. */
+/** A frame without its time, and without the data of a report about a call: of several reports the newest is kept. */
 export function timeless({ event, data }: Frame): unknown {
   if (data === '[DONE]') return data;
-  const value = JSON.parse(data) as Record<string, unknown>;
+  const value = JSON.parse(data) as Record<string, unknown> &
+    Record<'metadata' | 'content', { data?: unknown }>;
   delete value['timestamp'];
   if (value['type'] === 'data-tool-progress') delete value['data'];
+  if (value['type'] === 'tool_progress') delete value.metadata.data;
+  if (value['activityType'] === 'tool_progress') delete value.content.data;
   return { event, ...value };
 }
