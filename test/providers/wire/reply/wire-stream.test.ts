@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,18 @@ import { endless, failure, handServer, limits, sse, TestDecoder, wireCall } from
 import { at, drained, foreign, stream, codeOf, pull } from './support.ts';
 
 const tellOf = (error: unknown) => (isSluiceError(error) ? [error.code, error.retryable] : error);
+
+/** Resolves when undici has read the next body to its end. */
+function readToEnd(): Promise<void> {
+  const channel = 'undici:request:trailers';
+  return new Promise((resolve) => {
+    const ended = (): void => {
+      unsubscribe(channel, ended);
+      resolve();
+    };
+    subscribe(channel, ended);
+  });
+}
 
 describe('a wire stream', () => {
   it('sends nothing before the first read, then delivers chunks and the reply', async () => {
@@ -58,10 +71,12 @@ describe('a wire stream', () => {
       answer = stream(response, sse({ say: 'a' }, '[DONE]', { boom: 'after the end' }));
     });
     for (let call = 0; call < 3; call++) {
+      const whole = readToEnd();
       expect(await drained(at(server.url))).toMatchObject({ said: ['a'], reply: { finishReason: 'stop' } });
       answer?.end(sse({ boom: 'late' }));
       // The rest is read after the reply was delivered.
-      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      await whole;
+      await new Promise(setImmediate);
     }
     expect(server.connections.made).toBe(1);
   });
