@@ -65,8 +65,6 @@ export interface Service {
   check: CheckCaller;
   /** The server is about to stop: `/ready` says so. */
   isDraining: boolean;
-  /** The server takes no more connections: answers close those that there are. */
-  isClosing: boolean;
 }
 
 /** Makes what the routes share. Throws `invalid_options`. */
@@ -105,6 +103,5 @@ export function serviceOf(pipelines: Pipelines, options: ServerOptions): Service
     tickets: settings.tickets ?? memoryTickets(),
     check: callerCheck(settings.auth),
     isDraining: false,
-    isClosing: false,
   };
 }

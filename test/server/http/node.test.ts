@@ -247,6 +247,16 @@ describe('the end of a server', () => {
     await closing;
   });
 
+  test('lets a slow reader have the rest of an answer that is complete', async () => {
+    const text = 'x'.repeat(20_000_000);
+    const { post } = await serve({ text: [text] }, { listen: { shutdownTimeoutMs: 120_000 } });
+    const response = await post('/api/v1/agent/run', { input: 'Hi' });
+    const closing = listening?.close();
+    // Its connection is not taken for an idle one.
+    expect(((await response.json()) as { output: string }).output).toHaveLength(text.length);
+    await closing;
+  });
+
   test('ends a turn at the deadline with an error that says so', async () => {
     const { post } = await serve({ text: 'One', hang: true }, { listen: { shutdownTimeoutMs: 50 } });
     const response = await post(STREAM, { input: 'Hi' });
