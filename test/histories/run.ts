@@ -53,7 +53,7 @@ export interface History {
 
 const LEASE_MS = 1_000;
 /** How long the workers may take for a turn, and to finish open turns after the last fault. */
-const DRAIN_MS = 60_000;
+const DRAIN_MS = 180_000;
 /** Where Node keeps what it has compiled. Workers are killed and started again, and would spend most of their time on that. */
 const compiled = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));

@@ -51,7 +51,7 @@ const KILLS_PER_FAULT = 25;
 /** Faults of a store that are over soon. */
 const FAULTS = ['answers of the server lost', 'connections dropped', 'file locked by another process'];
 /** How long a turn may take without being killed. */
-const STUCK_MS = 60_000;
+const STUCK_MS = 180_000;
 /** How decisions end that change nothing. */
 const REFUSED: ReadonlySet<string> = new Set(['failed: conflict', 'failed: invalid_request']);
 

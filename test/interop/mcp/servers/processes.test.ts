@@ -24,7 +24,8 @@ afterEach(async () => {
 const start = (mode: string, options: McpToolsOptions = {}): Promise<McpTools> =>
   mcpTools(
     { command: process.execPath, args: [join(root, 'test/interop/mcp/hostile-process.ts'), mode, file] },
-    options,
+    // A busy machine starts processes slowly.
+    { connectTimeoutMs: 120_000, ...options },
   );
 
 /** The processes that were started. */
