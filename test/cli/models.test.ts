@@ -3,7 +3,7 @@ import { localServers, runningServers } from '../../cli/models/local-servers.ts'
 import { chatStream, faultServer, manualGate } from 'sluice/testing';
 import type { FaultServer } from 'sluice/testing';
 import type { LocalServer } from '../../cli/models/local-servers.ts';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { fakeTerminal } from './fake-terminal.ts';
 
@@ -116,14 +116,18 @@ describe('sluice models', () => {
   });
 });
 
+/** Servers of this machine have 300 ms to answer, which is too little for a busy one. */
+function clockThatStands(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
 const asOllama = ({ openaiBaseURL }: FaultServer): LocalServer => ({
   ...{ preset: 'ollama', title: 'Ollama', baseURL: openaiBaseURL },
 });
 
 describe('servers on this machine', () => {
-  // They have 300 ms to answer, which is too little for a busy machine.
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
-  afterEach(() => void vi.useRealTimers());
+  beforeEach(clockThatStands);
 
   it('are found where OLLAMA_HOST says, if that is here', () => {
     const address = (host: string) => localServers({ OLLAMA_HOST: host })[0]?.baseURL;
@@ -171,6 +175,7 @@ describe('servers on this machine', () => {
 
 describe('sluice chat without a key', () => {
   it('talks to a model of Ollama if it runs, and says so', async () => {
+    clockThatStands();
     await using server = await faultServer();
     server.enqueue({ body: LIST }, { stream: chatStream({ text: 'Hello from here.' }) });
     const environment = { SLUICE_LOCAL_MODELS: '1', OLLAMA_HOST: `127.0.0.1:${server.port}` };
