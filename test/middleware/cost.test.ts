@@ -247,4 +247,5 @@ test('wrong options are refused at once, each by name', () => {
   }
 });
 
-middlewareContract({ name: 'cost()', make: () => cost(), changes: ['cost'], describe, test });
+const runner = { describe, test, timeoutMs: 60_000 };
+middlewareContract({ ...runner, name: 'cost()', make: () => cost(), changes: ['cost'] });

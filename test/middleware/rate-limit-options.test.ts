@@ -29,4 +29,5 @@ middlewareContract({
     rateLimit({ requestsPerMinute: 1_000, tokensPerMinute: 10_000_000, maxConcurrentRequests: 100 }),
   describe,
   test,
+  timeoutMs: 60_000,
 });

@@ -26,15 +26,18 @@ const plugins: Record<string, { make: () => Middleware; changes: MiddlewareChang
   'span a call': { make: () => callSpans(() => undefined), changes: [] },
 };
 
+/** A busy machine is slow. */
+const runner = { describe, test: it, timeoutMs: 60_000 };
+
 for (const [name, { make, changes }] of Object.entries(plugins)) {
-  middlewareContract({ name, make, changes, describe, test: it });
+  middlewareContract({ ...runner, name, make, changes });
   for (const afterContent of ['reset', 'continue'] as const) {
     const again = retry({ afterContent });
     const places = { inside: () => compose(again, make()), outside: () => compose(make(), again) };
     for (const [place, stack] of Object.entries(places)) {
       middlewareContract({
         name: `${name} ${place} retry with ${afterContent}`,
-        ...{ make: stack, changes, describe, test: it },
+        ...{ ...runner, make: stack, changes },
       });
     }
   }

@@ -11,7 +11,9 @@ const unsupported = { reasoning: { budgetTokens: 2_000 } };
 /** The packages follow redirects, with the key. This is what docs/models.md says to give them. */
 const fetch: typeof globalThis.fetch = (input, init) =>
   globalThis.fetch(input, { ...init, redirect: 'error' });
-const runner = { describe, test: it, unsupported };
+/** A busy machine is slow. */
+const timeoutMs = 60_000;
+const runner = { describe, test: it, unsupported, timeoutMs };
 
 // Its package does not read thinking of Chat Completions, because OpenAI sends none there.
 const THINKS = 'thinks before it answers, and gets its thinking back word for word';
@@ -22,6 +24,7 @@ describe('aisdk() with @ai-sdk/openai over chat completions keeps the contract o
     wire: 'openai-chat',
     make: (endpoint) => aisdk(createOpenAI({ ...endpoint, fetch }).chat('gpt-4.1-mini')),
     unsupported,
+    timeoutMs,
   });
   it.each(cases.filter(({ name }) => name !== THINKS))('$name', ({ run }) => run());
 });

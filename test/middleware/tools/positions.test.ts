@@ -14,6 +14,7 @@ import { calling, playOn, resultsIn } from './stage.ts';
 middlewareContract({
   describe,
   test,
+  timeoutMs: 60_000,
   name: 'tools()',
   make: () => tools([mockTool('work')]),
   changes: ['request', 'tools'],
