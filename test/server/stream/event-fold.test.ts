@@ -153,6 +153,14 @@ describe('resets, in a format that cannot show them', () => {
     ]);
   });
 
+  test.each([1, 2])('a reader that was shown calls in turns knows each of them: %d', (call) => {
+    const turns = [1, 2, 1, 2, 1].flatMap((one) => texts(one, `${one}`));
+    const [last, ...others] = read(placed(...turns, reset(call)), parts(false), undefined, 0).reverse();
+    expect([last?.id, last?.data, others[0]?.data]).toEqual([undefined, 'done', 'end truncated']);
+    // A call that was not among them voids nothing.
+    expect(datas(read(placed(...turns, reset(3)), parts(false), undefined, 0))).toContain('end completed');
+  });
+
   test('one that voids nothing that was shown is left out', () => {
     const hidden = placed(
       ...texts(1, 'a'),
