@@ -36,17 +36,21 @@ function stage() {
     error: write('error'),
   });
   const sums = (): [string, number][] => counted.map(({ caller, usd }) => [caller, usd]);
-  return { state, sums, lines, debts: new Debts(counter, log) };
+  /** It answers again, and is asked again. */
+  const isBack = async (): Promise<void> => {
+    state.isAway = state.losesAnswers = state.throwsAtOnce = false;
+    await vi.advanceTimersByTimeAsync(10_000);
+  };
+  return { state, sums, lines, isBack, debts: new Debts(counter, log) };
 }
 
 test('what a counter does not take is counted when it is back, once each', async () => {
-  const { state, sums, lines, debts } = stage();
+  const { sums, lines, isBack, debts } = stage();
   debts.add('ada', spent(1));
   debts.add('bob', spent(2));
   await vi.advanceTimersByTimeAsync(60_000);
   expect(sums()).toEqual([]);
-  state.isAway = false;
-  await vi.advanceTimersByTimeAsync(10_000);
+  await isBack();
   expect(sums()).toEqual([
     ['ada', 1],
     ['bob', 2],
@@ -67,34 +71,31 @@ test('a counter that is away is asked ever less often, and by one turn at a time
 });
 
 test('an answer that was lost counts nothing twice', async () => {
-  const { state, sums, debts } = stage();
+  const { state, sums, isBack, debts } = stage();
   state.losesAnswers = true;
   debts.add('ada', spent(1));
   await vi.advanceTimersByTimeAsync(1_000);
-  state.losesAnswers = state.isAway = false;
-  await vi.advanceTimersByTimeAsync(10_000);
+  await isBack();
   expect(sums()).toEqual([['ada', 1]]);
 });
 
 test('a counter that throws at once fails no turn, and gets what was used later', async () => {
-  const { state, sums, lines, debts } = stage();
+  const { state, sums, lines, isBack, debts } = stage();
   state.throwsAtOnce = true;
   debts.add('ada', spent(1));
   await vi.advanceTimersByTimeAsync(1_000);
-  state.throwsAtOnce = state.isAway = false;
-  await vi.advanceTimersByTimeAsync(10_000);
+  await isBack();
   expect(sums()).toEqual([['ada', 1]]);
   expect(lines.map(({ level }) => level)).toEqual(['warn']);
 });
 
 test('what is not counted within a day is given up, since counters know an id for no longer', async () => {
-  const { state, sums, lines, debts } = stage();
+  const { sums, lines, isBack, debts } = stage();
   debts.add('ada', spent(1));
   await vi.advanceTimersByTimeAsync(43_200_000);
   debts.add('bob', spent(2));
   await vi.advanceTimersByTimeAsync(43_200_000);
-  state.isAway = false;
-  await vi.advanceTimersByTimeAsync(10_000);
+  await isBack();
   expect(sums()).toEqual([['bob', 2]]);
   expect(lines.at(-1)).toMatchObject({ level: 'error', fields: { caller: 'ada', usd: 1 } });
   expect(vi.getTimerCount()).toBe(0);

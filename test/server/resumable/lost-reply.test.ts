@@ -25,6 +25,26 @@ async function dying(stage: Stage): Promise<{ one: Process; model: Model }> {
 
 const finder = (stage: Stage): Process => stage.process(says('never'), { onOwnerLost: 'end' });
 
+/** The death of a process is found, and what was seen is stored. */
+async function found(): Promise<void> {
+  await tick(DEAD_MS);
+  await tick(STORED_MS);
+}
+
+/** Dead processes wake up, and are refused. */
+async function wakeUp(...processes: Process[]): Promise<void> {
+  for (const { log } of processes) log.goOn();
+  await tick();
+}
+
+/** The store fails until the returned function is called. */
+function breakStore({ store }: Stage): () => void {
+  store.load = () => Promise.reject(new SluiceError('store', 'The store is down.'));
+  return () => {
+    store.load = MemoryStore.prototype.load.bind(store);
+  };
+}
+
 async function readingOf({ runs }: Process): Promise<Reading> {
   const got = reading(await streamIn(runs.read(key)));
   await tick();
@@ -52,13 +72,11 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const finders = [finder(stage), finder(stage)];
     const ends = await Promise.all(finders.map((process) => atTheEnd(stage, process)));
     one.log.halt();
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     for (const seen of ends) expect(seen()).toEqual(['failed', 'owner_lost', SEEN]);
     const { turns, cost } = (await stage.store.load(session)) ?? {};
     expect([turns, cost?.status]).toEqual([1, 'estimated']);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 
   test('after a stop is stored as a cancelled reply, also if the stop came last', async () => {
@@ -76,12 +94,10 @@ describe('what was seen of a turn whose process died and that nobody runs again'
           return open(...given);
         };
       }
-      await tick(DEAD_MS);
-      await tick(STORED_MS);
+      await found();
       expect(seen()).toEqual(['cancelled', 'stopped', SEEN]);
       expect((await stage.store.turn(session, 't.reply'))?.end?.outcome).toBe('cancelled');
-      one.log.goOn();
-      await tick();
+      await wakeUp(one);
     }
   });
 
@@ -96,8 +112,7 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     await tick(STORED_MS);
     expect(await sweep).toBe(1);
     expect(await linesOf(stage.store, session)).toEqual(SEEN);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 
   test('is what was not void: the text of the run that took over and died, too', async () => {
@@ -106,16 +121,14 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const two = stage.process(new Model().give(texts('b ')).middleware, { maxTakeovers: 1 });
     void readingOf(two);
     one.log.halt();
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     two.log.halt();
     await tick(DEAD_MS);
     const got = await readingOf(stage.process(says('never'), { maxTakeovers: 1 }));
     await tick(STORED_MS);
     expect([got.text, got.end?.outcome]).toEqual(['b ', 'failed']);
     expect(await linesOf(stage.store, session)).toEqual(['user: hi', 'assistant: b  *']);
-    for (const { log } of [one, two]) log.goOn();
-    await tick();
+    await wakeUp(one, two);
   });
 
   test.each([
@@ -136,13 +149,11 @@ describe('what was seen of a turn whose process died and that nobody runs again'
       },
     });
     if (verb === 'open') two.log.afterwards = (name) => (name === 'open' ? two.log.halt() : undefined);
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     expect(await linesOf(stage.store, session)).toEqual(verb === 'open' ? ['user: hi'] : SEEN);
     const got = await readingOf(finder(stage));
     expect(got.end).toBeUndefined();
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     expect([got.text, got.end?.outcome]).toEqual(['a ', 'failed']);
     expect(await linesOf(stage.store, session)).toEqual(SEEN);
     // Both wake up, and are refused.
@@ -161,8 +172,7 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     void readingOf(two);
     one.log.halt();
     model.give(texts('b '), stop());
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     one.log.goOn();
     await tick(STORED_MS);
     expect(await linesOf(stage.store, session)).toEqual(SEEN);
@@ -178,7 +188,7 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const two = stage.process(says('never'), { onOwnerLost: 'end', storeWaitMs: 3_000 });
     const got = await readingOf(two);
     one.log.halt();
-    stage.store.load = () => Promise.reject(new SluiceError('store', 'The store is down.'));
+    const mend = breakStore(stage);
     await tick(DEAD_MS + 2_000);
     expect(got.end).toBeUndefined();
     await tick(2_000);
@@ -186,10 +196,9 @@ describe('what was seen of a turn whose process died and that nobody runs again'
       'failed',
       ['What had come of the reply was not saved.'],
     ]);
-    stage.store.load = MemoryStore.prototype.load.bind(stage.store);
+    mend();
     expect(await linesOf(stage.store, session)).toEqual(['user: hi']);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 
   test('is left to another process by one that shuts down before it is stored', async () => {
@@ -199,18 +208,16 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     void readingOf(two);
     await tick();
     one.log.halt();
-    stage.store.load = () => Promise.reject(new SluiceError('store', 'The store is closed.'));
+    const mend = breakStore(stage);
     await tick(DEAD_MS);
     await two.runs.close({ signal: AbortSignal.abort() });
     await tick(STORED_MS);
-    stage.store.load = MemoryStore.prototype.load.bind(stage.store);
+    mend();
     const got = await readingOf(finder(stage));
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     expect([got.end?.outcome, got.end?.warnings]).toEqual(['failed', undefined]);
     expect(await linesOf(stage.store, session)).toEqual(SEEN);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 
   test('is stored if the store fails for a while', async () => {
@@ -218,13 +225,12 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     const { one } = await dying(stage);
     const seen = await atTheEnd(stage, finder(stage));
     one.log.halt();
-    stage.store.load = () => Promise.reject(new SluiceError('store', 'The store is down.'));
+    const mend = breakStore(stage);
     await tick(DEAD_MS + 2 * LEASE_MS);
-    stage.store.load = MemoryStore.prototype.load.bind(stage.store);
+    mend();
     await tick(DEAD_MS);
     expect(seen()).toEqual(['failed', 'owner_lost', SEEN]);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 
   test('and that was stored whole before is not changed', async () => {
@@ -238,11 +244,9 @@ describe('what was seen of a turn whose process died and that nobody runs again'
     };
     model.give(texts('b'), stop());
     await tick();
-    await tick(DEAD_MS);
-    await tick(STORED_MS);
+    await found();
     expect(got.end?.outcome).toBe('failed');
     expect(await linesOf(stage.store, session)).toEqual(['user: hi', 'assistant: a b']);
-    one.log.goOn();
-    await tick();
+    await wakeUp(one);
   });
 });
