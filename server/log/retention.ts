@@ -16,5 +16,11 @@ export const DEFAULT_STREAM_BYTES = 8 * 1024 * 1024;
 /** How much of a stream's maximum size is left after it has been trimmed: then not every append trims. */
 export const TRIM_TO = 0.75;
 
+/**
+ * About how many chunks of a stream are dropped at once. Their snapshot is made in the process of the owner, which does nothing else meanwhile. If the stream is still too large, more are
+ * dropped after that.
+ */
+export const TRIM_CHUNKS = 8_192;
+
 /** For how long a process gets hints of new chunks after a read, in milliseconds, if its reader does not say that it stays longer. */
 export const HINT_MS = 10_000;

@@ -15,6 +15,10 @@ export const brokenSnapshots: Readonly<Record<string, Patch>> = {
     chunk: run.chunk,
     at: run.at,
   })),
+  'drops any number of chunks, and keeps a snapshot of all of them': snapshots(({ pieces, ...run }) => ({
+    ...run,
+    ...(pieces !== undefined && { pieces: pieces.slice(0, 10_000) }),
+  })),
   'gives the snapshot to every read that begins before what is kept, and to no other': reading(
     ({ snapshot, ...page }, { after }) =>
       snapshot === undefined || after > 0 ? page : { ...page, snapshot },

@@ -86,6 +86,25 @@ export const trimmingCases: readonly LogCase[] = [
     },
   },
   {
+    name: 'drops any number of chunks, and keeps a snapshot of all of them',
+    log: { maxStreamBytes: 300_000 },
+    async run({ log, other, key }) {
+      const { held } = await own(log, key());
+      let next = 0;
+      for (const count of [10_000, 9_000, 1]) {
+        const piece = count === 1 ? 'x'.repeat(290_000) : 'é';
+        await log.append(held, next, texts(next, ...Array.from({ length: count }, () => piece)));
+        next += count;
+      }
+      const page = await pageOf(other, key());
+      assert.equal(page.first, 19_000);
+      const pieces = piecesOf(snapshotIn(page));
+      assert.equal(pieces.size, 19_000);
+      assert.ok([...pieces.values()].every((piece) => piece === 'é'));
+      assert.equal((await textOf(other, key(), 19_000)).join('').length, 290_000);
+    },
+  },
+  {
     name: 'gives the snapshot to every read that begins before what is kept, and to no other',
     log,
     async run({ log, other, key }) {

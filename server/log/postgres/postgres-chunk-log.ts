@@ -334,18 +334,18 @@ export class PostgresChunkLog implements ChunkLog {
   async #trim({ key, token }: StreamLease): Promise<void> {
     const { maxStreamBytes } = this.#settings;
     const place = placeOf(key);
-    await this.#call('append', async (call) => {
-      const rows = await call.anyones(row.pageRow, this.#statements.oldest, [
-        ...place,
-        token,
-        maxStreamBytes,
-      ]);
-      const dropped = row.droppedOf(rows);
-      if (dropped === undefined) return;
-      const { first, upTo, snapshot } = dropped;
-      const values = [...place, token, first, upTo, snapshot, maxStreamBytes];
-      await call.anyones(row.anyRow, this.#statements.drop, values);
-    });
+    const trim = (): Promise<boolean> =>
+      this.#call('append', async (call) => {
+        const of = [...place, token, maxStreamBytes];
+        const dropped = row.droppedOf(await call.anyones(row.pageRow, this.#statements.oldest, of));
+        if (dropped === undefined) return false;
+        const { first, upTo, snapshot } = dropped;
+        const values = [...place, token, first, upTo, snapshot, maxStreamBytes];
+        const [left] = await call.anyones(row.leftRow, this.#statements.drop, values);
+        return Number(left?.bytes ?? 0) > maxStreamBytes;
+      });
+    // A part at a time: other work of this process goes on between them.
+    while (await trim());
   }
 
   #tellMyself(payload: string): Promise<unknown> {

@@ -48,6 +48,8 @@ export const pageRow = z.object({
   stream: text.nullable(),
 });
 
+/** The size of what is left of a stream. */
+export const leftRow = z.object({ bytes: text });
 /** A row that is there, whatever it says. */
 export const anyRow = z.object({});
 /** The owner and the id of a stream. */

@@ -1,4 +1,4 @@
-import { RUNNING_TTL_MS, TOMBSTONE_MS, TRIM_TO } from '../retention.ts';
+import { RUNNING_TTL_MS, TOMBSTONE_MS, TRIM_CHUNKS, TRIM_TO } from '../retention.ts';
 import { CLOCK, NOW, QUICK, told } from './sql.ts';
 import type { LogNames } from './tables.ts';
 
@@ -54,29 +54,32 @@ WITH s AS (
 SELECT ${opened}, ${told('$6::text', '$7::text')}::text AS told FROM s`,
 
     /**
-     * What is dropped of a stream that is too large: its oldest entries, so that the rest has so many bytes, but never the newest. The first row says how many chunks were dropped before,
+     * What is dropped of a stream that is too large: its oldest entries, so that the rest has so many bytes, but never the newest, and not more than about so many chunks. The first row says how many chunks were dropped before,
      * and has their snapshot. $3 token, $4 bytes.
      */
     oldest: `
-WITH s AS MATERIALIZED (SELECT s.key, s.first, s.next, s.snapshot FROM ${streams} AS s WHERE ${mine} AND s.token = $3::bigint),
+WITH s AS MATERIALIZED (SELECT s.key, s.first, s.next, s.bytes, s.snapshot FROM ${streams} AS s WHERE ${mine} AND s.token = $3::bigint),
 sizes AS (
-  SELECT e.upto, sum(octet_length(e.chunks)) OVER (ORDER BY e.upto DESC) AS bytes FROM ${entries} AS e, s WHERE e.stream = s.key
+  SELECT e.upto, s.bytes - sum(octet_length(e.chunks)) OVER (ORDER BY e.upto) + octet_length(e.chunks) AS bytes
+  FROM ${entries} AS e, s WHERE e.stream = s.key
+    AND e.upto <= greatest(s.first + ${TRIM_CHUNKS}, (SELECT min(one.upto) FROM ${entries} AS one WHERE one.stream = s.key))
 )
 SELECT NULL AS upto, NULL AS epoch, NULL AS at, NULL AS chunks, json_build_array(s.first, s.snapshot)::text AS stream FROM s
 UNION ALL
 SELECT ${page} FROM s JOIN ${entries} AS e ON e.stream = s.key JOIN sizes ON sizes.upto = e.upto
 WHERE sizes.bytes > $4::bigint * ${TRIM_TO} AND e.upto < s.next`,
 
-    /** Drops the entries up to $5, if those up to $4 were dropped before, and keeps the snapshot $6 if it has at most $7 bytes. $3 token. */
+    /** Drops the entries up to $5, if those up to $4 were dropped before, and keeps the snapshot $6 if it has at most $7 bytes. $3 token. Answers with the size of the rest. */
     drop: `
 WITH t AS MATERIALIZED (${QUICK}),
 s AS (
   UPDATE ${streams} AS s SET first = $5::bigint, snapshot = CASE WHEN octet_length($6::text) <= $7::bigint THEN $6::text END,
-    bytes = (SELECT coalesce(sum(octet_length(e.chunks)), 0) FROM ${entries} AS e WHERE e.stream = s.key AND e.upto > $5::bigint)
+    bytes = s.bytes - (SELECT coalesce(sum(octet_length(e.chunks)), 0) FROM ${entries} AS e WHERE e.stream = s.key AND e.upto <= $5::bigint)
   FROM t WHERE ${mine} AND s.token = $3::bigint AND s.first = $4::bigint
-  RETURNING s.key
-)
-DELETE FROM ${entries} AS e USING s WHERE e.stream = s.key AND e.upto <= $5::bigint`,
+  RETURNING s.key, s.bytes
+),
+gone AS (DELETE FROM ${entries} AS e USING s WHERE e.stream = s.key AND e.upto <= $5::bigint)
+SELECT s.bytes::text FROM s`,
 
     /**
      * The state of a stream, and a page of its entries: one statement, so that both are of one moment. $3 after, $4 how many chunks, $5 the key of the stream whose start the caller

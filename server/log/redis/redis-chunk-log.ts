@@ -322,7 +322,10 @@ export class RedisChunkLog implements ChunkLog {
   async #trim(held: StreamLease): Promise<void> {
     const keys = this.#keys.stream(held.key);
     const { maxStreamBytes } = this.#settings;
-    await this.#call('append', (call) => trimStream(this.#server, call, keys, held, maxStreamBytes));
+    const trim = (): Promise<boolean> =>
+      this.#call('append', (call) => trimStream(this.#server, call, keys, held, maxStreamBytes));
+    // A part at a time: other work of this process goes on between them.
+    while (await trim());
   }
 
   /** The last arguments of scripts that send hints. */

@@ -1,5 +1,5 @@
 import { PRELUDE, script } from '../../../stores/redis/shared.ts';
-import { RUNNING_TTL_MS, TOMBSTONE_MS, TRIM_TO } from '../retention.ts';
+import { RUNNING_TTL_MS, TOMBSTONE_MS, TRIM_CHUNKS, TRIM_TO } from '../retention.ts';
 
 /** By how much less than its whole time a running stream is kept before an append extends it: most appends then do not. */
 const RENEW_TTL_AFTER_MS = 300_000;
@@ -193,26 +193,27 @@ return answer()
 `);
 
 /**
- * What is dropped of a stream that is too large: its oldest entries, but never the newest. Answers with nothing if the token is another one, or with: first, the snapshot of what
- * was dropped before, the size of the entries, time of the first open, base, and the entries.
+ * What is dropped of a stream that is too large: its oldest entries, but never the newest, and not more than about ${TRIM_CHUNKS} chunks. Answers with nothing if the token is another one,
+ * or with: first, the snapshot of what was dropped before, the size of the entries, that of all entries, time of the first open, base, and the entries.
  */
 export const OLDEST = script(`${PRELUDE}${STREAM}
 local token, maxBytes = arg(), number(arg())
 local is = fields('token', 'first', 'snapshot', 'began', 'base', 'bytes', 'next')
 if is[1] ~= token then return {} end
 local left, next = number(is[6]), number(is[7])
-local found, size, last, isDone = {}, 0, nil, false
+local found, size, last, isDone, from = {}, 0, nil, false, number(is[2])
 while not isDone do
   local oldest = redis.call('XRANGE', entries, last and '(' .. last or '-', '+', 'COUNT', 64)
   isDone = #oldest == 0
   for _, entry in ipairs(oldest) do
     isDone = placeOf(entry) == next or left - size <= maxBytes * ${TRIM_TO}
+    isDone = isDone or last and placeOf(entry) - from > ${TRIM_CHUNKS}
     if isDone then break end
     size, last = size + #entry[2][6], entry[1]
     found[#found + 1] = entry
   end
 end
-return {is[2], is[3] or '', whole(size), is[4], is[5], found}
+return {is[2], is[3] or '', whole(size), is[6], is[4], is[5], found}
 `);
 
 /** Drops them, and keeps a snapshot if it is not too large. Changes nothing if the stream is another one than was looked at. */
