@@ -78,7 +78,10 @@ export async function listen(app: ServerApp, service: Service, options: ListenOp
     fetch: (request, env) =>
       app.fetch(
         request,
-        Object.assign(env, { direct: env.outgoing, upgradeWebSocket: adapter.upgradeWebSocket }),
+        Object.assign(env, {
+          direct: env.outgoing,
+          ...(sockets !== undefined && { upgradeWebSocket: adapter.upgradeWebSocket }),
+        }),
       ),
     // The globals are the application's.
     overrideGlobalObjects: false,
@@ -131,9 +134,12 @@ function listening(
 type SocketServer = import('ws').WebSocketServer;
 
 /** Sockets, if the package is there. */
-async function socketServer({ settings }: Service): Promise<SocketServer | undefined> {
+async function socketServer({ settings, log }: Service): Promise<SocketServer | undefined> {
   const ws = await import('ws').catch(() => undefined);
-  if (ws === undefined) return undefined;
+  if (ws === undefined) {
+    log.warn('there are no WebSockets, because the package ws is not installed: run npm install ws');
+    return undefined;
+  }
   return new ws.WebSocketServer({
     noServer: true,
     maxPayload: settings.maxBodyBytes,

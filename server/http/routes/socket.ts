@@ -12,8 +12,12 @@ const PROTOCOL_HEADER = 'sec-websocket-protocol';
 export function socketRoutes(app: ServerApp, service: Service): void {
   app.get('/ws', async (c) => {
     const upgrade = service.settings.upgradeWebSocket ?? c.env?.upgradeWebSocket;
-    if (upgrade === undefined || c.req.header('upgrade')?.toLowerCase() !== 'websocket')
+    if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
       throw new RequestError('invalid_request', 'This address is for WebSockets.', { status: 426 });
+    if (upgrade === undefined)
+      throw new RequestError('not_found', 'This server has no WebSockets: take server-sent events.', {
+        status: 404,
+      });
     const session = new SocketSession(c, service, wanted(c, service));
     // Browsers hang up if they offer subprotocols and none is taken. Each runtime has another way to say which.
     const offered = c.req.header(PROTOCOL_HEADER)?.split(',') ?? [];
