@@ -9,6 +9,9 @@ import type { ServeSettings } from './serve-settings.ts';
 /** The longest wait between two attempts to reach Redis again, in milliseconds. */
 const REDIS_RETRY_MS = 2_000;
 
+/** How long a service may take to let us in when the process starts, in milliseconds: one that accepts a connection and says nothing would be waited for without end. */
+const OPEN_MS = 10_000;
+
 /** Where sessions, streams, and what callers have used are kept. */
 export interface Services extends AsyncDisposable {
   store: StateStore | undefined;
@@ -24,10 +27,11 @@ export interface Services extends AsyncDisposable {
 export async function openServices(
   { redisUrl, databaseUrl }: Pick<ServeSettings, 'redisUrl' | 'databaseUrl'>,
   tell: (text: string) => void,
+  openMs = OPEN_MS,
 ): Promise<Services> {
-  const redis = redisUrl === undefined ? undefined : await openRedis(redisUrl, tell);
+  const redis = redisUrl === undefined ? undefined : await openRedis(redisUrl, tell, openMs);
   try {
-    const postgres = databaseUrl === undefined ? undefined : await openPostgres(databaseUrl, tell);
+    const postgres = databaseUrl === undefined ? undefined : await openPostgres(databaseUrl, tell, openMs);
     return {
       store: postgres?.store ?? redis?.store,
       log: redis?.log ?? postgres?.log,
@@ -52,6 +56,7 @@ interface Opened extends AsyncDisposable {
 async function openRedis(
   url: string,
   tell: (text: string) => void,
+  openMs: number,
 ): Promise<Opened & { counter: CallerCounter; tickets: TicketStore }> {
   const { createClient } = await needed('redis', () => import('redis'));
   const { redisStore } = await import('../../stores/redis/index.ts');
@@ -69,8 +74,9 @@ async function openRedis(
   client.on('error', () => isUp && note.lost());
   client.on('ready', () => note.back());
   try {
-    await client.connect();
+    await within(client.connect(), openMs);
   } catch (error) {
+    if (client.isOpen) client.destroy();
     throw new SluiceError(
       'store',
       `Redis cannot be reached (${reasonOf(error)}). Does it run, and is REDIS_URL right?`,
@@ -93,11 +99,15 @@ async function openRedis(
   };
 }
 
-async function openPostgres(connectionString: string, tell: (text: string) => void): Promise<Opened> {
+async function openPostgres(
+  connectionString: string,
+  tell: (text: string) => void,
+  openMs: number,
+): Promise<Opened> {
   const { Pool } = await needed('pg', () => import('pg'));
   const { postgresStore } = await import('../../stores/postgres/index.ts');
   const { postgresLog } = await import('../../server/postgres-log.ts');
-  const pool = new Pool({ connectionString });
+  const pool = new Pool({ connectionString, connectionTimeoutMillis: openMs });
   const note = outages('PostgreSQL', tell);
   pool.on('error', () => note.lost());
   pool.on('connect', () => note.back());
@@ -125,6 +135,17 @@ async function openPostgres(connectionString: string, tell: (text: string) => vo
       }
     },
   };
+}
+
+/** What a promise gives, or an error if that takes too long. */
+async function within<T>(opening: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms / 1_000} s`)), ms);
+  try {
+    return await Promise.race([opening, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Says once that a service is lost, and once that it is back. */

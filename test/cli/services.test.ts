@@ -1,3 +1,5 @@
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { Pool } from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openServices } from '../../cli/serve/services.ts';
@@ -55,4 +57,33 @@ test('A PostgreSQL that cannot be used is not left open', async () => {
   const settings = { redisUrl: undefined, databaseUrl: 'postgres://u@127.0.0.1:1/d' };
   await expect(openServices(settings, () => undefined)).rejects.toThrow('PostgreSQL cannot be used');
   expect(end).toHaveBeenCalledOnce();
+});
+
+describe('A service that accepts connections and says nothing', () => {
+  test.each([
+    ['Redis', (port: number) => ({ redisUrl: `redis://127.0.0.1:${port}`, databaseUrl: undefined })],
+    [
+      'PostgreSQL',
+      (port: number) => ({ redisUrl: undefined, databaseUrl: `postgres://u@127.0.0.1:${port}/d` }),
+    ],
+  ])('is not waited for without end: %s', async (name, settingsFor) => {
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.resume();
+      socket.on('close', () => sockets.delete(socket));
+    });
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', resolve);
+    });
+    onTestFinished(() => void silent.close());
+    const address = silent.address();
+    if (typeof address !== 'object' || address === null) throw new Error('The server does not listen.');
+    const opening = openServices(settingsFor(address.port), () => undefined, 1);
+    await expect(opening).rejects.toThrow(
+      new RegExp(`^${name} cannot be (?:used|reached) \\(.*(?:timeout|no answer)`),
+    );
+    await expect.poll(() => sockets.size).toBe(0);
+  });
 });
