@@ -35,7 +35,7 @@ export function serveSettings(wishes: ServeWishes, environment: Environment): Se
     tokens: tokensOf(text('SLUICE_TOKENS')),
     origins: originsOf(wishes.corsOrigins ?? text('CORS_ORIGINS')),
     hosts: hostsOf(wishes.hosts ?? text('HOSTS')),
-    debug: wishes.debug ?? !['', '0', 'false', 'off', 'no', undefined].includes(text('DEBUG')?.toLowerCase()),
+    debug: wishes.debug ?? isDebug(text('DEBUG')),
     redisUrl: urlOf(wishes.redisUrl ?? text('REDIS_URL'), {
       says: 'REDIS_URL or --redis-url',
       schemes: ['redis:', 'rediss:'],
@@ -47,6 +47,12 @@ export function serveSettings(wishes: ServeWishes, environment: Environment): Se
       example: 'postgres://user@127.0.0.1:5432/chat',
     }),
   };
+}
+
+/** `DEBUG=1`. Many packages share the variable, each with names of its own: `DEBUG=express:*` is not meant for this one. */
+function isDebug(given: string | undefined): boolean {
+  const names = listOf(given?.toLowerCase()) ?? [];
+  return names.some((name) => ['1', 'true', 'on', 'yes', '*', 'sluice', 'sluice:*'].includes(name));
 }
 
 function portOf(given: string | undefined): number | undefined {
@@ -108,9 +114,16 @@ function tokensOf(given: string | undefined): Record<string, string> | undefined
     const at = pair.indexOf('=');
     return [pair.slice(at + 1), pair.slice(0, Math.max(0, at))];
   });
-  if (tokens.length > 0 && tokens.every(([token, caller]) => token.length >= 8 && caller !== ''))
-    return Object.fromEntries(tokens);
-  throw new UsageError(
-    'SLUICE_TOKENS is not a list such as ada=a-long-token,bob=another-token, with tokens of at least 8 characters.',
-  );
+  if (tokens.length === 0 || tokens.some(([token, caller]) => token.length < 8 || caller === ''))
+    throw new UsageError(
+      'SLUICE_TOKENS is not a list such as ada=a-long-token,bob=another-token, with tokens of at least 8 characters.',
+    );
+  if (tokens.some(([token]) => !/^[\x21-\x7e]+$/.test(token)))
+    throw new UsageError(
+      'SLUICE_TOKENS has a token that no header can carry: take letters, digits and signs of ASCII, without spaces.',
+    );
+  // The last one would speak for all of them.
+  if (new Set(tokens.map(([token]) => token)).size < tokens.length)
+    throw new UsageError('SLUICE_TOKENS has the same token twice: give each caller one of its own.');
+  return Object.fromEntries(tokens);
 }

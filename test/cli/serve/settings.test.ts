@@ -86,6 +86,31 @@ test.each(['token', '=token-of-nobody', 'ada=short', ','])(
 );
 
 test.each([
+  ['ada=token of ada', 'SLUICE_TOKENS has a token that no header can carry'],
+  ['ada=tökén-of-ada', 'SLUICE_TOKENS has a token that no header can carry'],
+  ['ada=shared-token,bob=shared-token', 'SLUICE_TOKENS has the same token twice'],
+  ['ada=shared-token,ada=shared-token', 'SLUICE_TOKENS has the same token twice'],
+])('tokens %s are refused', (tokens, message) => {
+  expect(() => serveSettings({}, { SLUICE_TOKENS: tokens })).toThrow(message);
+  expect(() => serveSettings({}, { SLUICE_TOKENS: tokens })).toThrow(/^(?!.*(?:shared|of.ada))/);
+});
+
+test.each([
+  ['1', true],
+  ['TRUE', true],
+  ['on', true],
+  ['*', true],
+  ['express:*, sluice', true],
+  ['sluice:*', true],
+  ['0', false],
+  ['off', false],
+  ['express:*', false],
+  ['-sluice', false],
+])('DEBUG=%s is read as %s', (DEBUG, expected) => {
+  expect(serveSettings({}, { DEBUG }).debug).toBe(expected);
+});
+
+test.each([
   [
     'CORS_ORIGINS',
     '*',
