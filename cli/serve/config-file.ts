@@ -48,6 +48,17 @@ async function load(name: string, file: string): Promise<unknown> {
         `${name} is an ES module, but the package.json of its folder says "commonjs": write "type": "module" there, or name the file sluice.config.m${name.endsWith('.ts') ? 'ts' : 'js'}.`,
       );
     const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${name} cannot be loaded: ${why}`);
+    throw new UsageError(`${name} cannot be loaded: ${why}${placeOf(error, file)}`);
   }
+}
+
+/** Where in the file an error is, if its stack says so: ` (line 12)`. Errors of its types name the path, others the address. */
+function placeOf(error: unknown, file: string): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const name of [pathToFileURL(file).href, file]) {
+    const [, behind = ''] = stack.split(`${name}:`, 2);
+    const line = /^\d+/.exec(behind);
+    if (line !== null) return ` (line ${line[0]})`;
+  }
+  return '';
 }

@@ -38,7 +38,17 @@ test.each([
   [
     'that throws',
     `throw new Error('KEY is not set'); export default {};`,
-    'sluice.config.ts cannot be loaded: KEY is not set',
+    'sluice.config.ts cannot be loaded: KEY is not set (line 1)',
+  ],
+  [
+    'that uses what it has not imported',
+    '\n\nexport default defineConfig({});',
+    'sluice.config.ts cannot be loaded: defineConfig is not defined (line 3)',
+  ],
+  [
+    'that needs a package that is missing',
+    "import 'a-package-that-is-not-there';\nexport default {};",
+    /^sluice\.config\.ts cannot be loaded: Cannot find package 'a-package-that-is-not-there' /,
   ],
 ])('a configuration %s is refused', async (_what, text, message) => {
   await using folder = await folderWith('sluice.config.ts', text);

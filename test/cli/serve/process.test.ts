@@ -199,6 +199,17 @@ describe('what is wrong ends with 2 and one line that names the setting', () => 
     expect(stderr).toMatch(line);
   });
 
+  test('a configuration with an error in its text: the line is named', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'sluice-serve-'));
+    await writeFile(
+      join(folder.path, 'sluice.config.mts'),
+      'const port = 8080;\nexport default { listen: { port }',
+    );
+    const { code, stderr } = await runCli(['serve'], { folder: folder.path });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: sluice\.config\.mts cannot be loaded: [^\n]+ \(line 2\)\n$/);
+  });
+
   test('a port that is in use', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
