@@ -46,8 +46,16 @@ test('the compose file sets variables that the server knows, and mounts files th
   const variables = [...file.matchAll(/^ {6}([A-Z_]+): /gm)].map(([, name]) => name ?? '');
   expect(variables).toEqual(expect.arrayContaining(['SLUICE_TOKENS', 'REDIS_URL', 'DATABASE_URL']));
   expect(variables.filter((name) => !help.includes(name))).toEqual([]);
+  // A browser tells a socket's server where its page is, and nothing else says that it is the server's own.
+  const [, published] = /ports: \['(\d+):80'\]/.exec(file) ?? [];
+  expect(file).toContain(`CORS_ORIGINS: \${CORS_ORIGINS:-http://localhost:${published}}`);
   const [, mounted = ''] = /'\.\/(\S+?):\/etc/.exec(file) ?? [];
   expect(exists(`deploy/${mounted}`)).toBe(true);
+});
+
+test('keys of this machine do not get into the image', async () => {
+  const ignored = (await readFile(join(root, '.dockerignore'), 'utf8')).split('\n');
+  expect(ignored).toEqual(expect.arrayContaining(['**/.env*', '**/node_modules', '.git']));
 });
 
 test('the health check of the compose file is well while the server is ready, and not without one', async () => {
