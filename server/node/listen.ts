@@ -3,7 +3,7 @@ import type { Server, ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { SluiceError } from '../../src/index.ts';
 import { loadPeer, option, parseOptions } from '../../src/kit/index.ts';
-import { isLoopback } from '../callers/origins.ts';
+import { LOOPBACK_HOSTS, isLoopback } from '../callers/origins.ts';
 import type { ServerApp, Service } from '../http/service.ts';
 import { shutDown } from './shutdown.ts';
 
@@ -117,10 +117,11 @@ function listening(
   const { port } = addressOf(server);
   const { host } = settings;
   const name = host.includes(':') ? `[${host}]` : host;
-  if (isLoopback(host) || isLoopback(name))
-    service.origins.addOwn(['localhost', '127.0.0.1', '[::1]'].map((own) => `http://${own}:${port}`));
-  const { close, closed } = shutDown(server, service, settings);
   const isEverywhere = host === '0.0.0.0' || host === '::';
+  // Where its own page is, as far as a server can know: not under the names that others have for it.
+  const own = isEverywhere || isLoopback(host) || isLoopback(name) ? LOOPBACK_HOSTS : [name.toLowerCase()];
+  service.origins.addOwn(own.map((each) => `http://${each}:${port}`));
+  const { close, closed } = shutDown(server, service, settings);
   return {
     port,
     host,

@@ -208,6 +208,15 @@ describe('WebSockets', () => {
     own.socket.close();
   });
 
+  test.each(['0.0.0.0', '127.0.0.2'])('are open to the page of a server that listens on %s', async (host) => {
+    const auth = { tokens: { 'token-of-ada': 'ada' } };
+    const { url } = await serve('Hi', { auth, listen: { host } });
+    const authorization = 'Bearer token-of-ada';
+    const own = await talk(url, [], { authorization, origin: url });
+    own.socket.close();
+    await expect(talk(url, [], { authorization, origin: 'https://evil.example' })).rejects.toThrow('403');
+  });
+
   test('need a token, a ticket or a token as a subprotocol, which is not told back', async () => {
     const token = 'a-secret-token';
     const { url } = await serve('Hi', { auth: { tokens: { [token]: 'ada' } } });
