@@ -212,7 +212,7 @@ describe.skipIf(!hasChromium())('the page is for everybody', () => {
     await focused('#prompt');
   });
 
-  test.each([320, 480, 561, 640, 768, 901])('is no wider than a window of %i', async (width) => {
+  test.each([320, 480, 561, 640, 768, 901])('is not wider than a window of %i', async (width) => {
     await using stage = await browserStage([{ toolCalls: [REFUND] }], {
       name: 'An assistant with a long name',
     });
