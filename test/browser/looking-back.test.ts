@@ -79,10 +79,10 @@ describe.skipIf(!hasChromium())('looking back on the page', () => {
     held.resolve();
     await history.click();
     const newest = Array.from({ length: 40 }, (_, at) => `talk-${COUNT - 1 - at}`);
-    await expect.poll(titles, LONG).toEqual(newest.slice(0, 20));
+    await expect.poll(titles).toEqual(newest.slice(0, 20));
     expect(cursors).toEqual([null, '1000', null, '1000', '2000', '3000', '4000', '5000']);
     await drawer.getByRole('button', { name: 'Show older ones' }).click();
-    await expect.poll(titles, LONG).toEqual(newest);
+    await expect.poll(titles).toEqual(newest);
   });
 
   test('lists the conversations by their first messages, opens one and deletes one', async () => {
