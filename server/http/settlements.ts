@@ -69,9 +69,11 @@ export class Settlements {
 
   settle({ served, caller, turnId, requestId }: Settled, end: SentEnd, error?: Error): void {
     const pipeline = served.name;
-    const { usage, cost, outcome, latencyMs, timeToFirstChunkMs } = end;
+    const { outcome, latencyMs, timeToFirstChunkMs } = end;
+    // A stored reply that is said again was counted when it was made.
+    const { usage, cost }: Pick<SentEnd, 'usage' | 'cost'> = end.replayed === true ? {} : end;
     const metrics = this.#metrics;
-    if (end.replayed !== true) this.#counts.spend(caller, usage, cost);
+    this.#counts.spend(caller, usage, cost);
     metrics.turns.add(1, pipeline, outcome);
     if (outcome === 'failed' && end.error !== undefined) {
       // For whoever looks after the server, the key that is wrong is no failure of the provider.

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { stage } from './stage.ts';
+import { createServer } from 'sluice/server';
+import { cost } from 'sluice/middleware/cost';
+import { ADA, stage } from './stage.ts';
 
 const RUN = '/api/v1/agent/run';
 
@@ -17,6 +19,38 @@ test('what happens is counted, by labels from closed sets', async () => {
     'sluice_open_streams 0',
   ])
     expect(text.split('\n')).toContain(line);
+});
+
+test('a stored reply that is said again costs nothing, and no other process counts it', async () => {
+  const usage = { inputTokens: 5, outputTokens: 7 };
+  const prices = { 'scripted/*': { input: 0, output: 1_000_000 } };
+  const one = stage({ text: 'One', usage }, {}, [cost({ prices })]);
+  const two = createServer(one.pipeline, {
+    auth: { tokens: { [ADA]: { id: 'ada' } } },
+    limits: { tokensPerMinute: 1, usdPerDay: 1 },
+  });
+  const body = { input: 'Hi', turn_id: 't1', conversation_id: 'c1' };
+  await one.ask(RUN, { body });
+  const onTwo = (path: string, asked?: object): Response | Promise<Response> =>
+    two.fetch(
+      new Request(`http://localhost${path}`, {
+        method: asked === undefined ? 'GET' : 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${ADA}` },
+        ...(asked !== undefined && { body: JSON.stringify(asked) }),
+      }),
+    );
+  expect(await (await onTwo(RUN, body)).json()).toMatchObject({
+    output: 'One',
+    usage: { totalTokens: 12 },
+  });
+  const metrics = await (await onTwo('/metrics')).text();
+  expect(metrics).toContain('sluice_turns_total{pipeline="agent",outcome="completed"} 1');
+  expect(metrics).not.toMatch(/^sluice_(?:tokens|cost_usd)_total\{/m);
+  // The caller may go on: neither its tokens nor its dollars are used up.
+  expect((await onTwo('/v1/models')).status).toBe(200);
+  one.model.enqueue('Two');
+  expect((await onTwo(RUN, { input: 'Hi' })).status).toBe(200);
+  expect(one.model.calls).toHaveLength(2);
 });
 
 test('made-up models and paths add no series', async () => {
