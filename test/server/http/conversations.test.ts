@@ -103,6 +103,23 @@ test('a call that waits is shown, decided, and the turn goes on', async () => {
   });
 });
 
+test.each([
+  ['the route of decisions', `${ONE}/decisions`, 'message'],
+  ['the route of turns', RUN, 'input'],
+])('what is said with a decision reaches the model, by %s', async (_which, path, field) => {
+  const pay = tool({
+    ...{ name: 'pay', description: 'Pays', input: z.object({}) },
+    ...{ needsApproval: true, execute: () => 'paid' },
+  });
+  const made = stage([{ toolCalls: [{ name: 'pay', arguments: {} }] }, 'Done'], {}, [tools([pay])]);
+  await made.ask(RUN, { body: { input: 'Pay', conversation_id: 'c1' } });
+  const [{ callId }] = (await read(made))['pending'] as [{ callId: string }];
+  const decisions = { [callId]: { approve: true } };
+  const body = { decisions, conversation_id: 'c1', [field]: 'And be quick.' };
+  expect((await made.ask(path, { body, headers: json })).status).toBe(200);
+  expect(JSON.stringify(made.model.calls[1]?.request)).toContain('And be quick.');
+});
+
 describe('S2 the conversation of a stranger', () => {
   test.each([
     ['read', '', undefined],

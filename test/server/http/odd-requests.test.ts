@@ -94,6 +94,14 @@ describe('a body', () => {
     expect(await response.text()).toContain('compressed');
   });
 
+  test('that is larger than it says, and than it may be, is refused', async () => {
+    const { ask, model } = stage('Hi', { maxBodyBytes: 100 });
+    const body = { input: 'x'.repeat(100) };
+    const response = await ask(RUN, { body, headers: { 'content-length': '10' } });
+    expect(await codeOf(response)).toEqual([413, 'invalid_request']);
+    expect(model.calls).toHaveLength(0);
+  });
+
   test('may be left out of a stop, without saying so', async () => {
     const { server } = stage('Hi');
     const ask = (body: ReadableStream | string | null): Response | Promise<Response> =>

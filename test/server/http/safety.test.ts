@@ -37,7 +37,7 @@ describe('who may call', () => {
 
   test('a token in the address is refused, even a right one', async () => {
     const { ask } = stage('Hi');
-    for (const name of ['token', 'access_token', 'api_key'])
+    for (const name of ['token', 'access_token', 'api_key', 'apikey', 'key'])
       expect((await ask(`${RUN}?${name}=${ADA}`, { body: hi })).status).toBe(400);
   });
 

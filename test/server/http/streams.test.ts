@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { SluiceError } from 'sluice';
 import { memoryLog } from 'sluice/server/chunk-log';
 import { manualGate } from 'sluice/testing';
 import { inOneMinute } from '../callers/one-minute.ts';
@@ -27,6 +28,9 @@ describe('R40 a client that comes back', () => {
       if (at === all.length - 1) expect(response.status).toBe(204);
       else expect(await eventsOf(response)).toEqual(all.slice(at + 1));
     }
+    // A client that cannot set headers.
+    const named = await ask(`/api/v1/streams/t1?last_event_id=${all[0]?.id}`);
+    expect(await eventsOf(named)).toEqual(all.slice(1));
     expect(await eventsOf(await ask('/api/v1/streams/t1'))).toEqual(all);
   });
 
@@ -111,6 +115,65 @@ describe('in plain mode', () => {
     await aborted;
     expect(model.openCalls).toBe(0);
   });
+
+  test('a reader that leaves ends nothing while another one reads', async () => {
+    const pace = manualGate();
+    const { ask, model } = stage({ text: 'One two', gate: pace.gate });
+    pace.release(1);
+    const first = await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } });
+    const second = await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } });
+    await first.body?.cancel();
+    pace.open();
+    expect((await eventsOf(second)).map(({ event }) => event)).toEqual([
+      ...['connected', 'content', 'content', 'complete', 'done'],
+    ]);
+    expect(model.calls).toHaveLength(1);
+  });
+});
+
+test('streams that ended, were left or failed are open no more', async () => {
+  const log = memoryLog();
+  const { ask } = stage(['One', { text: 'Two', hang: true }, 'Three', 'Four'], { log });
+  await (await ask(STREAM, { body: { input: 'Hi' } })).text();
+  const left = await ask(STREAM, { body: { input: 'Hi' } });
+  await left.body?.cancel();
+  vi.spyOn(log, 'open').mockRejectedValue(new SluiceError('store', 'away', { retryable: false }));
+  expect((await ask(RUN, { body: { input: 'Hi', turn_id: 't1' } })).status).toBe(503);
+  expect((await ask(STREAM, { body: { input: 'Hi', turn_id: 't2' } })).status).toBe(503);
+  expect(await (await ask('/metrics')).text()).toContain('\nsluice_open_streams 0\n');
+});
+
+test('a client that reads nothing is open no more when it is cut off', async () => {
+  vi.useFakeTimers();
+  try {
+    const text = Array.from({ length: 20 }, () => 'x'.repeat(10_000));
+    const { ask } = stage({ text, batchSize: 1 }, { slowClientMs: 1_000 });
+    const unread = await ask(STREAM, { body: { input: 'Hi' } });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await (await ask('/metrics')).text()).toContain('\nsluice_open_streams 0\n');
+    await expect(unread.text()).rejects.toThrow('cut');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a client that leaves before its answer in one piece is there cancels the turn', async () => {
+  const { ask, model } = stage({ text: 'One', hang: true });
+  const client = new AbortController();
+  const asking = ask(RUN, { body: { input: 'Hi' }, signal: client.signal });
+  const call = await model.nextCall();
+  client.abort();
+  await asking;
+  expect(call.state).toBe('closed');
+});
+
+test("a client of OpenAI's API that leaves cancels its turn, also if streams outlive connections", async () => {
+  const { ask, model } = stage({ text: 'One', hang: true }, resumable);
+  const body = { model: 'agent', stream: true, messages: [{ role: 'user', content: 'Hi' }] };
+  const response = await ask('/v1/chat/completions', { body });
+  const call = await model.nextCall();
+  await response.body?.cancel();
+  expect(call.state).toBe('closed');
 });
 
 describe('a stop', () => {
@@ -128,6 +191,18 @@ describe('a stop', () => {
       expect(events[2]?.data).toContain('"reason":"stopped"');
     },
   );
+
+  test('has a reason of one line that is not long, because others read it', async () => {
+    const { ask } = stage('One');
+    for (const reason of ['', 'x'.repeat(101), 'one\ntwo', '<b>'])
+      expect(await codeOf(await ask('/api/v1/streams/t1/stop', { body: { reason } }))).toEqual([
+        400,
+        'invalid_request',
+      ]);
+    expect((await ask('/api/v1/streams/t1/stop', { body: { reason: 'Not now, or later.' } })).status).toBe(
+      404,
+    );
+  });
 
   test('ends what runs in a conversation', async () => {
     const { ask } = stage({ text: 'One', hang: true }, resumable);
@@ -178,6 +253,16 @@ test('another process reads and stops the stream, if it has the same log', async
     'done',
   ]);
   expect(two.model.calls).toHaveLength(0);
+});
+
+test('a client that has all of a stream takes no place among the open ones', async () => {
+  const { ask } = stage(['One', 'Two'], { ...resumable, limits: { concurrentStreams: 1 } });
+  await (await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } })).text();
+  const again = (): Promise<Response> => ask('/api/v1/streams/t1', { headers: { 'last-event-id': '9' } });
+  for (let time = 0; time < 2; time++) expect((await again()).status).toBe(409);
+  const all = (): Promise<Response> => ask('/api/v1/streams/t1', { headers: { 'last-event-id': '2.1' } });
+  for (let time = 0; time < 2; time++) expect((await all()).status).toBe(204);
+  expect((await ask(RUN, { body: { input: 'Hi' } })).status).toBe(200);
 });
 
 test(
