@@ -85,6 +85,20 @@ describe('a chat', () => {
     expect(chat.state).toMatchObject({ status: 'ready', turnId: 'turn-1', error: undefined });
   });
 
+  test('is told nothing more of a reply once it has left it', async () => {
+    await using server = await turnServer(says('Hi', ' there', ' Ada'));
+    const seen: string[] = [];
+    const chat: Chat = new Chat({
+      client: createClient({ url: server.url, ...soon }),
+      onChunk: ({ type }) => {
+        seen.push(type);
+        chat.leave();
+      },
+    });
+    await chat.send('Hello');
+    expect([seen, chat.state.status]).toEqual([['content'], 'ready']);
+  });
+
   test('without a conversation sends its history along', async () => {
     await using server = await turnServer(says('Hi'));
     const chat = chatOf(server);

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { SluiceError } from 'sluice';
 import { tool, tools } from 'sluice/middleware/tools';
 import { eventsOf } from '../support.ts';
 import { BOB, codeOf, stage } from './stage.ts';
@@ -50,6 +51,15 @@ test('a conversation is forked and deleted', async () => {
   expect((await read(made, `${ALL}/${id}`))['messages']).toHaveLength(2);
   expect((await made.ask(ONE, { method: 'DELETE' })).status).toBe(204);
   expect((await made.ask(ONE)).status).toBe(404);
+});
+
+test('a conversation that the store does not delete is not said to be gone', async () => {
+  const made = await started();
+  const away = new SluiceError('store', 'The disk is full.', { retryable: false });
+  const deleting = vi.spyOn(made.pipeline.store, 'delete').mockRejectedValue(away);
+  expect(await codeOf(await made.ask(ONE, { method: 'DELETE' }))).toEqual([503, 'store']);
+  deleting.mockRestore();
+  expect((await made.ask(ONE)).status).toBe(200);
 });
 
 test('the last answer is made anew, as a stream or in one piece', async () => {

@@ -58,6 +58,11 @@ describe('over a socket', () => {
     expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'content', 'complete', 'done']);
   });
 
+  test('an idle connection is kept longer than a balancer keeps it', async () => {
+    const { url } = await serve('Hi');
+    expect((await fetch(`${url}/health`)).headers.get('keep-alive')).toBe('timeout=65');
+  });
+
   test('thousands of connections may wait while the process is busy', async () => {
     const listen = vi.spyOn(Server.prototype, 'listen');
     await serve('Hello');

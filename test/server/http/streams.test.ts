@@ -31,6 +31,9 @@ describe('R40 a client that comes back', () => {
     // A client that cannot set headers.
     const named = await ask(`/api/v1/streams/t1?last_event_id=${all[0]?.id}`);
     expect(await eventsOf(named)).toEqual(all.slice(1));
+    // All events of a position: the last one has two.
+    const whole = await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '4' } });
+    expect(whole.status).toBe(204);
     expect(await eventsOf(await ask('/api/v1/streams/t1'))).toEqual(all);
   });
 
@@ -237,6 +240,31 @@ test('S2 the stream of a stranger is not there: it is neither read, nor joined, 
   expect(model.openCalls).toBe(1);
   await ask('/api/v1/streams/t1/stop', { method: 'POST' });
   await response.text();
+});
+
+test('S2 the turn of a stranger that ends with its connection is not stopped, neither by its id nor by its conversation', async () => {
+  const { ask, model } = stage({ text: 'One', hang: true });
+  const response = await ask(STREAM, { body: { input: 'Hi', conversation_id: 'c1' } });
+  const id = response.headers.get('x-sluice-stream') ?? '';
+  for (const path of [`/api/v1/streams/${id}/stop`, '/api/v1/conversations/c1/stop'])
+    expect((await ask(path, { as: BOB, method: 'POST' })).status).toBe(404);
+  expect(model.openCalls).toBe(1);
+  const stopped = await ask('/api/v1/conversations/c1/stop', { method: 'POST' });
+  expect(await stopped.json()).toEqual({ status: 'pending', stream: id });
+  await response.text();
+});
+
+test('a page of AG-UI that joins a run and leaves gives its place back', async () => {
+  const { ask } = stage({ text: 'One', hang: true }, { ...resumable, limits: { concurrentStreams: 2 } });
+  const body = { threadId: 'c1', runId: 'r1', messages: [{ id: 'u1', role: 'user', content: 'Hi' }] };
+  const running = await ask('/api/ag-ui', { body });
+  for (let time = 0; time < 3; time++) {
+    const joined = await ask('/api/ag-ui/join', { body: { ...body, runId: 'r2' } });
+    expect(joined.status).toBe(200);
+    await joined.body?.cancel();
+  }
+  await ask('/api/v1/conversations/c1/stop', { method: 'POST' });
+  await running.text();
 });
 
 test('another process reads and stops the stream, if it has the same log', async () => {

@@ -60,11 +60,13 @@ describe('a response of Node that takes no more', () => {
     const stream = new Pipeline([provider(scripted(long))]).executeStream('user', 'Hi');
     const response = new SlowResponse();
     // As a socket that breaks at a write.
-    response.write = () => {
+    const write = vi.fn(() => {
       response.destroyed = true;
       return false;
-    };
+    });
+    response.write = write;
     await pipeToNode(stream, response);
+    expect(write).toHaveBeenCalledTimes(1);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
@@ -116,6 +118,16 @@ describe.each([
     await expect(stream.result).rejects.toMatchObject({ code: 'aborted' });
     expect([socket.sent.length, socket.listeners.size, vi.getTimerCount()]).toEqual([8, 0, 0]);
   });
+});
+
+test('a body that is left while it is full is not waited for', async () => {
+  const stream = new Pipeline([provider(scripted(long))]).executeStream('user', 'Hi');
+  const response = await sseResponse(stream, { slowClientMs: 30_000 });
+  await vi.advanceTimersByTimeAsync(0);
+  await response.body?.cancel();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(vi.getTimerCount()).toBe(0);
+  await expect(stream.result).rejects.toMatchObject({ code: 'aborted' });
 });
 
 test('a stream that begins after its headers were sent loses nothing, and repeats nothing', async () => {

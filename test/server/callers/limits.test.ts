@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { silent } from 'sluice';
+import { CallerCounts } from '../../../server/callers/caller-limits.ts';
+import { memoryCounter } from '../../../server/callers/memory-counter.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const ada = { id: 'ada' };
+
+test('a turn of which neither the tokens nor the cost are known is not one that cost nothing', async () => {
+  const counts = new CallerCounts({ usdPerDay: 1 }, memoryCounter(), silent);
+  counts.spend(ada, undefined, undefined);
+  (await counts.begin(ada)).place.end();
+  counts.spend(ada, undefined, { status: 'unknown' });
+  await expect(counts.begin(ada)).rejects.toMatchObject({ code: 'budget' });
+});
+
+test('places are renewed while a stream is open, and no timer is left behind', async () => {
+  const inMemory = memoryCounter();
+  const hold = vi.fn(inMemory.hold.bind(inMemory));
+  const counter = { ...counterOf(inMemory), hold };
+  const counts = new CallerCounts({ concurrentStreams: 1 }, counter, silent);
+  for (let time = 0; time < 2; time++) {
+    const { place } = await counts.begin(ada);
+    const leave = place.take();
+    // The request is over, and its stream is not.
+    place.end();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(hold).toHaveBeenCalledTimes(6 * (time + 1));
+    await expect(counts.begin(ada)).rejects.toMatchObject({ code: 'rate_limited' });
+    leave();
+    await counts.settled();
+    expect(vi.getTimerCount()).toBe(0);
+  }
+});
+
+function counterOf(inMemory: ReturnType<typeof memoryCounter>): ReturnType<typeof memoryCounter> {
+  return {
+    begin: inMemory.begin.bind(inMemory),
+    hold: inMemory.hold.bind(inMemory),
+    leave: inMemory.leave.bind(inMemory),
+    spend: inMemory.spend.bind(inMemory),
+  };
+}
