@@ -146,7 +146,6 @@ class AgUiEncoder implements Encoder {
     open.forEach((call, at) => {
       if (isClients(call)) return;
       const messageId = `${this.#turnId}:${position}:${at}`;
-      this.#events.messages.result(messageId, call.call, call.id, '');
       out.push({ type: 'TOOL_CALL_RESULT', messageId, toolCallId: call.id, content: '', role: 'tool' });
     });
     return open.filter(isClients).map(({ id }) => id);

@@ -85,6 +85,13 @@ describe('a chat', () => {
     expect(chat.state).toMatchObject({ status: 'ready', turnId: 'turn-1', error: undefined });
   });
 
+  test('without a conversation has no calls to decide about', async () => {
+    await using server = await turnServer(says('Hi'));
+    const chat = chatOf(server);
+    await expect(chat.approve('c1')).rejects.toMatchObject({ code: 'invalid_request' });
+    expect([server.asked, chat.state.status]).toEqual([[], 'ready']);
+  });
+
   test('is told nothing more of a reply once it has left it', async () => {
     await using server = await turnServer(says('Hi', ' there', ' Ada'));
     const seen: string[] = [];

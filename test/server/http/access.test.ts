@@ -111,3 +111,12 @@ test("what is left of a caller's limit is said in Anthropic's words on Anthropic
     vi.useRealTimers();
   }
 });
+
+test('a server that was closed takes no turn, whether its stream is kept or not', async () => {
+  const { ask, server, model } = stage('Hi');
+  await server.close();
+  expect((await ask('/ready')).status).toBe(503);
+  for (const body of [{ input: 'Hi' }, { input: 'Hi', turn_id: 't1' }])
+    expect(await codeOf(await ask(RUN, { body }))).toEqual([503, 'shutting_down']);
+  expect(model.calls).toHaveLength(0);
+});
