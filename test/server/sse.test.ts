@@ -173,6 +173,18 @@ describe('resets', () => {
   });
 });
 
+test.each([
+  ['sluice', '"type":"end"'],
+  ['agent', 'event: complete'],
+  ['openai', '"object":"chat.completion.chunk"'],
+  ['openai-responses', 'event: response.completed'],
+  ['anthropic', 'event: message_stop'],
+  ['ui-message', '"type":"finish"'],
+  ['ag-ui', '"type":"RUN_FINISHED"'],
+] as const)('the format %s is found by its name', async (format, part) => {
+  expect(await (await sseResponse(streamOf('Hi'), { format })).text()).toContain(part);
+});
+
 describe('a stream over a response of Node', () => {
   test('is the same bytes, one write an event', async () => {
     const writes: string[] = [];

@@ -179,6 +179,16 @@ test.each([0, 4])(
   },
 );
 
+test('a result of a call that was not shown is not shown', async () => {
+  const { messages } = await appliedBy(
+    itemsOf(
+      { type: 'tool_result', id: 'inner', name: 'look', content: 'secret', isError: false, call: 1 },
+      { type: 'content', content: 'Good.', call: 1 },
+    ),
+  );
+  expect(messages.map(({ role }) => role)).toEqual(['assistant']);
+});
+
 test('a call that a layer has changed after it was shown is corrected by a snapshot', async () => {
   const { messages } = await appliedBy(
     itemsOf(

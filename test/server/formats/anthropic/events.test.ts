@@ -204,3 +204,28 @@ test('a client cannot make anything but thinking of a signature', () => {
   const { block } = ((input as unknown as Json[])[0]?.['content'] as Json[])[0] as { block: Json };
   expect(block['provider']).toBe('anthropic');
 });
+
+test.each([
+  ['of the API', 'anthropic', (signature: string) => ({ type: 'thinking', thinking: '', signature })],
+  ['that the API has redacted', 'anthropic', (data: string) => ({ type: 'redacted_thinking', data })],
+  ['of another API', 'openai.responses', (id: string) => ({ type: 'reasoning', id })],
+])('each piece of thinking %s is a block with its own signature', async (_which, provider, blockOf) => {
+  const thought = (content: string, mark: string): Pick<SentItem & { type: 'chunk' }, 'chunk'> => ({
+    chunk: {
+      ...{ type: 'thinking', content, call: 1, index: 0 },
+      block: { provider, data: blockOf(mark) },
+    },
+  });
+  const pieces = [thought('One.', 's1'), thought('Two.', 's2')];
+  const items: SentItem[] = [
+    { type: 'start', start: { turnId: 't1', startedAt: 0 } },
+    ...pieces.map((piece, at) => ({ ...piece, type: 'chunk' as const, position: at + 1, at: 1 })),
+    { type: 'end', end: { outcome: 'completed', finishReason: 'stop' }, position: 3, at: 1 },
+  ];
+  const { content } = (await addedUp(Anthropic, items)) as { content: Json[] };
+  const thinking = content.filter(({ type }) => type === 'thinking');
+  expect(thinking.map((block) => block['thinking'])).toEqual(['One.', 'Two.']);
+  const marks = content.map(({ signature, data }) => String(signature ?? data));
+  for (const mark of ['s1', 's2']) expect(marks.filter((one) => one.includes(mark))).toHaveLength(1);
+  expect(content).toEqual((anthropicAnswer(items, options, 'req_1').body as Json)['content']);
+});
