@@ -1,6 +1,7 @@
 import { decide, textOf } from '../../src/index.ts';
 import type { Decision, Input, Message, OpenSession, StoredTurn } from '../../src/index.ts';
 import { callsOf, inputIdOf, replyIdOf } from '../../src/kit/index.ts';
+import { oneMessage } from '../requests/decisions.ts';
 import type { Served } from './pipelines.ts';
 
 /** How many of the newest messages of a session are looked through for what is sent again. */
@@ -52,7 +53,7 @@ function decisionsIn(news: readonly Message[], waiting: ReadonlySet<string>): In
     if (part.type === 'tool_result' && waiting.has(part.id))
       on[part.id] = { result: part.content, ...(part.isError === true && { isError: true }) };
   if (Object.keys(on).length === 0) return undefined;
-  const said = news.find(({ role }) => role === 'user');
+  const said = oneMessage(news.filter(({ role }) => role === 'user'));
   return decide(on, said === undefined ? {} : { message: said });
 }
 

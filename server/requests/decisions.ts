@@ -1,5 +1,5 @@
 import { decide } from '../../src/index.ts';
-import type { Decision, Input, Message } from '../../src/index.ts';
+import type { Decision, Input, Message, Part } from '../../src/index.ts';
 import { hashOf } from '../../src/kit/index.ts';
 
 /** What the model is told of a call that was denied without a reason. */
@@ -9,8 +9,8 @@ export const DENIED = 'The user denied this call.';
 export type DecidedCalls = Record<string, Decision>;
 
 /**
- * The turn that goes on with decisions; undefined if there are none. `said`: what the user says besides, which is taken if it is one message. The id of the turn follows from
- * the calls: a request that comes again is the same turn.
+ * The turn that goes on with decisions; undefined if there are none. `said`: what the user says besides. The id of the turn follows from the calls: a request that comes again is the
+ * same turn.
  */
 export function decidedTurn(
   on: DecidedCalls,
@@ -18,11 +18,20 @@ export function decidedTurn(
 ): { input: Input; turnId: string } | undefined {
   const ids = Object.keys(on);
   if (ids.length === 0) return undefined;
-  const [message, ...more] = said;
-  const input = decide(on, more.length === 0 && message !== undefined ? { message } : {});
+  const message = oneMessage(said);
+  const input = decide(on, message === undefined ? {} : { message });
   const all = ids.sort().join(',');
   // A store takes only so many bytes.
   return { input, turnId: `decide:${SHORT.test(all) ? all : hashOf(all)}` };
+}
+
+/** What the user has said in several messages, as one: decisions have room for no more. Undefined if nothing was said. */
+export function oneMessage(said: readonly Message[]): Message | undefined {
+  const [message, ...more] = said;
+  if (message === undefined || more.length === 0) return message;
+  const partsOf = ({ content }: Message): readonly Part[] =>
+    typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return { ...message, content: said.flatMap(partsOf) };
 }
 
 const SHORT = /^[ -~]{1,400}$/;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { decide } from 'sluice';
 import { sealedBlock } from '../../../server/formats/sealed-block.ts';
 import { RequestError } from '../../../server/requests/request-error.ts';
 import { parseUiMessages } from '../../../server/requests/ui-message.ts';
@@ -6,7 +7,9 @@ import type { Message } from '../../../src/index.ts';
 
 /** What a page without a session sends of its history, as messages of ours. */
 function inputOf(...messages: { role: string; parts: object[] }[]): readonly Message[] {
-  const { input } = parseUiMessages({ messages: messages.map((message, at) => ({ id: `m${at}`, ...message })) });
+  const { input } = parseUiMessages({
+    messages: messages.map((message, at) => ({ id: `m${at}`, ...message })),
+  });
   if (!Array.isArray(input)) throw new Error('expected messages');
   return input as readonly Message[];
 }
@@ -49,12 +52,16 @@ describe('a file of a page', () => {
     ]);
   });
 
-  test.each(['file:///etc/passwd', 'ftp://a.example/b', 'javascript:alert(1)', 'data:text/plain,Hi', 'b.png', ''])(
-    'at %s is refused',
-    (url) => {
-      expect(fieldOf({ ...png, url })).toBe('messages[0].parts[0].url');
-    },
-  );
+  test.each([
+    'file:///etc/passwd',
+    'ftp://a.example/b',
+    'javascript:alert(1)',
+    'data:text/plain,Hi',
+    'b.png',
+    '',
+  ])('at %s is refused', (url) => {
+    expect(fieldOf({ ...png, url })).toBe('messages[0].parts[0].url');
+  });
 });
 
 describe('a call in the history of a page', () => {
@@ -66,7 +73,10 @@ describe('a call in the history of a page', () => {
     [{ state: 'output-available', output: 'paid' }, { content: 'paid' }],
     [{ state: 'output-available', output: { paid: 2 } }, { content: '{"paid":2}' }],
     [{ state: 'output-available' }, { content: '' }],
-    [{ state: 'output-error', errorText: 'No money.' }, { content: 'No money.', isError: true }],
+    [
+      { state: 'output-error', errorText: 'No money.' },
+      { content: 'No money.', isError: true },
+    ],
     [{ state: 'output-error' }, { content: 'The tool failed.', isError: true }],
     [
       { state: 'output-denied', approval: { id: 'c1', approved: false, reason: 'too much' } },
@@ -80,6 +90,27 @@ describe('a call in the history of a page', () => {
   test('is left out as long as it has none', () => {
     expect(inputOf({ role: 'assistant', parts: [{ ...called, state: 'input-streaming' }] })).toEqual([]);
   });
+});
+
+test('all that the user says beside a decision goes with it', () => {
+  const approval = { id: 'c1', approved: true };
+  const part = { type: 'tool-pay', toolCallId: 'c1', state: 'approval-responded', input: {}, approval };
+  const said = [
+    { id: 'u1', role: 'user', parts: [{ type: 'text', text: 'Now.' }, png] },
+    { id: 'u2', role: 'user', parts: [{ type: 'text', text: 'It rains.' }] },
+  ];
+  const turn = (...more: object[]): unknown => {
+    const messages = [{ id: 'a1', role: 'assistant', parts: [part] }, ...more];
+    return parseUiMessages({ messages }, { session: true }).input;
+  };
+  const now = { type: 'text', text: 'Now.' };
+  const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' };
+  const on = { c1: { approve: true } };
+  expect(turn()).toEqual(decide(on));
+  expect(turn(said[1] ?? {})).toEqual(decide(on, { message: 'It rains.' }));
+  expect(turn(...said)).toEqual(
+    decide(on, { message: { role: 'user', content: [now, image, { type: 'text', text: 'It rains.' }] } }),
+  );
 });
 
 test('reasoning has the form of its provider again, if the page was given it', () => {
