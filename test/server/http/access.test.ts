@@ -112,6 +112,20 @@ test("what is left of a caller's limit is said in Anthropic's words on Anthropic
   }
 });
 
+test('an id under which no store would keep anything is refused, or is not there', async () => {
+  const { ask, model } = stage('Hi');
+  for (const id of ['\ud800', '\u6f22'.repeat(167), 'x'.repeat(201), ''])
+    for (const field of ['turn_id', 'conversation_id'])
+      expect(await codeOf(await ask(RUN, { body: { input: 'Hi', [field]: id } }))).toEqual([
+        400,
+        'invalid_request',
+      ]);
+  // 166 characters of three bytes each are fewer than 500 bytes.
+  expect((await ask(RUN, { body: { input: 'Hi', turn_id: '\u6f22'.repeat(166) } })).status).toBe(200);
+  expect((await ask(`/api/v1/conversations/${'x'.repeat(513)}`)).status).toBe(404);
+  expect(model.calls).toHaveLength(1);
+});
+
 test('a server that was closed takes no turn, whether its stream is kept or not', async () => {
   const { ask, server, model } = stage('Hi');
   await server.close();

@@ -53,6 +53,13 @@ test('a stored reply that is said again costs nothing, and no other process coun
   expect(one.model.calls).toHaveLength(2);
 });
 
+test('a name with characters that mean something to Prometheus is escaped', async () => {
+  const { ask } = stage('One', { name: 'my "best"\\one' });
+  await ask(RUN, { body: { input: 'Hi' } });
+  const line = String.raw`sluice_turns_total{pipeline="my \"best\"\\one",outcome="completed"} 1`;
+  expect((await (await ask('/metrics')).text()).split('\n')).toContain(line);
+});
+
 test('made-up models and paths add no series', async () => {
   const { ask } = stage([]);
   const count = async (): Promise<number> => (await (await ask('/metrics')).text()).split('\n').length;

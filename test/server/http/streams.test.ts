@@ -31,6 +31,8 @@ describe('R40 a client that comes back', () => {
     // A client that cannot set headers.
     const named = await ask(`/api/v1/streams/t1?last_event_id=${all[0]?.id}`);
     expect(await eventsOf(named)).toEqual(all.slice(1));
+    // A client that has had no event yet.
+    expect(await eventsOf(await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '' } }))).toEqual(all);
     // All events of a position: the last one has two.
     const whole = await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '4' } });
     expect(whole.status).toBe(204);
