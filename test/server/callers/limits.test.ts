@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silent } from 'sluice';
 import { CallerCounts } from '../../../server/callers/caller-limits.ts';
+import { memoryTickets } from '../../../server/callers/tickets.ts';
 import { memoryCounter } from '../../../server/callers/memory-counter.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -14,6 +15,16 @@ test('a turn of which neither the tokens nor the cost are known is not one that 
   (await counts.begin(ada)).place.end();
   counts.spend(ada, undefined, { status: 'unknown' });
   await expect(counts.begin(ada)).rejects.toMatchObject({ code: 'budget' });
+});
+
+test('10,000 tickets wait in one process, and the oldest make room for more', async () => {
+  const tickets = memoryTickets();
+  for (let ticket = 0; ticket < 10_001; ticket++) await tickets.put(String(ticket), ada, 30_000);
+  expect(await tickets.take('0')).toBeUndefined();
+  expect(await tickets.take('1')).toEqual(ada);
+  expect(await tickets.take('1')).toBeUndefined();
+  vi.advanceTimersByTime(30_000);
+  expect(await tickets.take('10000')).toBeUndefined();
 });
 
 test('places are renewed while a stream is open, and no timer is left behind', async () => {

@@ -83,20 +83,25 @@ describe('POST agent/stream', () => {
     expect(dataOf(events).at(-1)).toMatchObject({ trace: [{ kind: 'execution' }, { kind: 'call' }] });
   });
 
-  test.each(['sluice', 'agent'])('gives warnings in the format %s to whoever asks for them', async (format) => {
-    const careful: Middleware = function careful(context, next) {
-      context.warn('Careful.');
-      return next();
-    };
-    const { ask } = stage(['Hi', 'Hi', 'Hi'], { debug: true }, [careful]);
-    const textOf = async (include: string): Promise<string> =>
-      (await ask(`${STREAM}?format=${format}&include=${include}`, { body: { input: 'Hi' } })).text();
-    expect(await textOf('warnings')).toContain('"warnings":["Careful."]');
-    expect(await textOf('cost')).not.toContain('Careful.');
-    const closed = stage('Hi', {}, [careful]);
-    const response = await closed.ask(`${STREAM}?format=${format}&include=warnings`, { body: { input: 'Hi' } });
-    expect(await response.text()).not.toContain('Careful.');
-  });
+  test.each(['sluice', 'agent'])(
+    'gives warnings in the format %s to whoever asks for them',
+    async (format) => {
+      const careful: Middleware = function careful(context, next) {
+        context.warn('Careful.');
+        return next();
+      };
+      const { ask } = stage(['Hi', 'Hi', 'Hi'], { debug: true }, [careful]);
+      const textOf = async (include: string): Promise<string> =>
+        (await ask(`${STREAM}?format=${format}&include=${include}`, { body: { input: 'Hi' } })).text();
+      expect(await textOf('warnings')).toContain('"warnings":["Careful."]');
+      expect(await textOf('cost')).not.toContain('Careful.');
+      const closed = stage('Hi', {}, [careful]);
+      const response = await closed.ask(`${STREAM}?format=${format}&include=warnings`, {
+        body: { input: 'Hi' },
+      });
+      expect(await response.text()).not.toContain('Careful.');
+    },
+  );
 
   test('tells an unknown format by its name', async () => {
     expect(await codeOf(await stage('Hi').ask(`${STREAM}?format=xml`, { body: { input: 'Hi' } }))).toEqual([

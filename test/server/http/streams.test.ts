@@ -32,7 +32,9 @@ describe('R40 a client that comes back', () => {
     const named = await ask(`/api/v1/streams/t1?last_event_id=${all[0]?.id}`);
     expect(await eventsOf(named)).toEqual(all.slice(1));
     // A client that has had no event yet.
-    expect(await eventsOf(await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '' } }))).toEqual(all);
+    expect(await eventsOf(await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '' } }))).toEqual(
+      all,
+    );
     // All events of a position: the last one has two.
     const whole = await ask('/api/v1/streams/t1', { headers: { 'last-event-id': '4' } });
     expect(whole.status).toBe(204);
@@ -194,6 +196,20 @@ describe('a stop', () => {
       const events = await eventsOf(response);
       expect(events.map(({ event }) => event)).toEqual(['connected', 'content', 'error', 'done']);
       expect(events[2]?.data).toContain('"reason":"stopped"');
+    },
+  );
+
+  test.each([true, false])(
+    'of a turn that is named ends no other one of its conversation (resumable: %s)',
+    async (isResumable) => {
+      const { ask, model } = stage({ text: 'One', hang: true }, { resumable: isResumable });
+      const response = await ask(STREAM, { body: { input: 'Hi', conversation_id: 'c1' } });
+      const stop = (body: object): Promise<Response> => ask('/api/v1/conversations/c1/stop', { body });
+      expect((await stop({ stream: 'the one before' })).status).toBe(404);
+      expect(model.openCalls).toBe(1);
+      const stream = response.headers.get('x-sluice-stream');
+      expect(await (await stop({ stream })).json()).toEqual({ status: 'pending', stream });
+      await response.text();
     },
   );
 

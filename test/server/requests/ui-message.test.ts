@@ -92,6 +92,12 @@ describe('a call in the history of a page', () => {
   });
 });
 
+test('the version of a page is one that there is', () => {
+  const versionOf = (version: unknown): unknown => parseUiMessages({ messages: [], version }).encoder.version;
+  expect([5, 6, 7, undefined].map(versionOf)).toEqual([5, 6, 7, 5]);
+  for (const wrong of [4, 8, '7']) expect(() => versionOf(wrong)).toThrow('version');
+});
+
 test('all that the user says beside a decision goes with it', () => {
   const approval = { id: 'c1', approved: true };
   const part = { type: 'tool-pay', toolCallId: 'c1', state: 'approval-responded', input: {}, approval };
