@@ -111,7 +111,7 @@ test('all that the user says beside a decision goes with it', () => {
   };
   const now = { type: 'text', text: 'Now.' };
   const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' };
-  const on = { c1: { approve: true } };
+  const on = { c1: { approve: true } } as const;
   expect(turn()).toEqual(decide(on));
   expect(turn(said[1] ?? {})).toEqual(decide(on, { message: 'It rains.' }));
   expect(turn(...said)).toEqual(

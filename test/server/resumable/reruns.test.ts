@@ -63,10 +63,15 @@ test('what is kept of a request is plain data, so that another process reads wha
 
 test('a dead turn with more chunks than a page of the log has is stored whole', async () => {
   const stage = new Stage();
-  const model = new Model().give(texts(...Array.from({ length: 600 }, () => 'x')));
+  const model = new Model();
   const dying = stage.process(model.middleware);
   void reading(dying.runs.stream(session, 'hi', { turnId: 't' }));
   await tick();
+  // Each goes into the log by itself: a page has whole appends.
+  for (let append = 0; append < 3; append++) {
+    model.give(texts(...Array.from({ length: 200 }, () => 'x')));
+    await tick();
+  }
   const finder = stage.process(says('never'), { onOwnerLost: 'end' });
   const got = reading(await streamIn(finder.runs.read(key)));
   await tick();
