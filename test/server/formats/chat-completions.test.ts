@@ -274,6 +274,18 @@ describe('a chat completion in one piece', () => {
     });
   });
 
+  it('names calls without an id, or with one that came before, as the stream does', () => {
+    const said = [call('', 'weather', {}), call('c1', 'time', {}), call('c1', 'weather', {})];
+    type Calls = { tool_calls?: { id?: string }[] };
+    const streamed = log(said).flatMap(
+      (delta) => (delta as Calls).tool_calls?.flatMap(({ id }) => id ?? []) ?? [],
+    );
+    const { body } = chatCompletion(itemsOf(said, COMPLETED), options, 'req-1');
+    const { choices } = body as { choices: { message: Calls }[] };
+    expect(choices[0]?.message.tool_calls?.map(({ id }) => id)).toEqual(streamed);
+    expect(new Set(streamed).size).toBe(3);
+  });
+
   it('has no content if it is calls alone', () => {
     const { body } = chatCompletion(itemsOf([call('a', 'time', { x: 1 })], COMPLETED), options, 'req-1');
     expect(body).toMatchObject({

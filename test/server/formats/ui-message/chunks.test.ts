@@ -4,6 +4,7 @@ import * as ai6 from 'ai-6';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Accumulator } from 'sluice';
+import { noUsage } from '../../../../src/index.ts';
 import { keptItems } from '../../../../server/formats/kept-items.ts';
 import { uiMessageFormat } from '../../../../server/formats/ui-message.ts';
 import type { SentItem } from '../../../../server/stream/sent-stream.ts';
@@ -118,4 +119,27 @@ describe.each(MAJORS)('the UI message stream for ai $version', ({ version, schem
       { numRuns: 40 },
     );
   });
+});
+
+test('what a turn has used is told to a page that asks for it, as far as it is known', () => {
+  const end = {
+    outcome: 'completed',
+    finishReason: 'stop',
+    model: 'm',
+    provider: 'p',
+    latencyMs: 7,
+  } as const;
+  const finished = (include: string[], more: object = {}): unknown => {
+    const items: SentItem[] = [
+      { type: 'start', start: { turnId: 't1', startedAt: 0 } },
+      { type: 'end', end: { ...end, ...more }, position: 1, at: 1 },
+    ];
+    const chunks = dataOfFrames(framesOf(items, uiMessageFormat, { include: new Set(include) }));
+    return chunks.find(({ type }) => type === 'finish')?.['messageMetadata'];
+  };
+  const known = { model: 'm', provider: 'p', latencyMs: 7 };
+  expect(finished(['metadata'])).toEqual(known);
+  const spent = { usage: noUsage(), cost: { status: 'exact', totalUsd: 1 } };
+  expect(finished(['metadata'], spent)).toEqual({ ...known, ...spent });
+  expect(finished([], spent)).toBeUndefined();
 });
