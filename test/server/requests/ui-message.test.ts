@@ -109,8 +109,8 @@ test('all that the user says beside a decision goes with it', () => {
     const messages = [{ id: 'a1', role: 'assistant', parts: [part] }, ...more];
     return parseUiMessages({ messages }, { session: true }).input;
   };
-  const now = { type: 'text', text: 'Now.' };
-  const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' };
+  const now = { type: 'text', text: 'Now.' } as const;
+  const image = { type: 'image', data: 'AAAA', mediaType: 'image/png' } as const;
   const on = { c1: { approve: true } } as const;
   expect(turn()).toEqual(decide(on));
   expect(turn(said[1] ?? {})).toEqual(decide(on, { message: 'It rains.' }));
