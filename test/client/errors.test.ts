@@ -45,7 +45,7 @@ describe('an answer that says nothing itself, as that of a proxy', () => {
   test.each([
     ['of a code that this client does not know', { error: { code: 'new_code', message: 'New.' } }],
     ['without a message', { error: { code: 'budget' } }],
-    ['that is no object', { error: 'budget' }],
+    ['that is not an object', { error: 'budget' }],
   ])('or an error %s, is what its status says', async (_what, body) => {
     expect(await errorOf(429, body)).toMatchObject({
       code: 'rate_limited',

@@ -129,7 +129,7 @@ test('other events come only to a client that asked for them', () => {
   expect(agentFormat.showsResets({ include: new Set(['reset']) })).toBe(true);
 });
 
-test('a piece without text is no event, and a reason is told', () => {
+test('a piece without text is not an event, and a reason is told', () => {
   const block = { provider: 'anthropic', data: { type: 'thinking', thinking: '', signature: 's' } };
   const sealed: SentChunk = { type: 'thinking', content: '', block, ...at(0) };
   const [, ...rest] = events([sealed, { type: 'content', content: '', ...at(1) }], {

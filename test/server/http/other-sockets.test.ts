@@ -115,7 +115,7 @@ describe('a socket that has no listeners', () => {
     expect(call.state).toBe('closed');
   });
 
-  test('is closed if a message is too large, and refuses what is no text', async () => {
+  test('is closed if a message is too large, and refuses what is not text', async () => {
     const { socket, model } = await opened(new BunSocket(), 'One', { maxBodyBytes: 100 });
     socket.say(new Uint8Array(10));
     await vi.advanceTimersByTimeAsync(0);
