@@ -12,7 +12,7 @@ const ada = { id: 'ada' };
 test('a turn of which neither the tokens nor the cost are known is not one that cost nothing', async () => {
   const counts = new CallerCounts({ usdPerDay: 1 }, memoryCounter(), silent);
   counts.spend(ada, undefined, undefined);
-  (await counts.begin(ada)).place.end();
+  (await counts.begin(ada)).end();
   counts.spend(ada, undefined, { status: 'unknown' });
   await expect(counts.begin(ada)).rejects.toMatchObject({ code: 'budget' });
 });
@@ -33,7 +33,7 @@ test('places are renewed while a stream is open, and no timer is left behind', a
   const counter = { ...counterOf(inMemory), hold };
   const counts = new CallerCounts({ concurrentStreams: 1 }, counter, silent);
   for (let time = 0; time < 2; time++) {
-    const { place } = await counts.begin(ada);
+    const place = await counts.begin(ada);
     const leave = place.take();
     // The request is over, and its stream is not.
     place.end();
