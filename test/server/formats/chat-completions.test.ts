@@ -276,7 +276,9 @@ describe('a chat completion in one piece', () => {
 
   it('names calls without an id, or with one that came before, as the stream does', () => {
     const said = [call('', 'weather', {}), call('c1', 'time', {}), call('c1', 'weather', {})];
-    type Calls = { tool_calls?: { id?: string }[] };
+    interface Calls {
+      tool_calls?: { id?: string }[];
+    }
     const streamed = log(said).flatMap(
       (delta) => (delta as Calls).tool_calls?.flatMap(({ id }) => id ?? []) ?? [],
     );
