@@ -285,6 +285,22 @@ test('a page of AG-UI that joins a run and leaves gives its place back', async (
   await running.text();
 });
 
+test('S2 two callers whose turns have one id and run at the same time each get their own', async () => {
+  const pace = manualGate();
+  const { ask, model } = stage(
+    ['One', 'Two'].map((text) => ({ text, gate: pace.gate })),
+    resumable,
+  );
+  const body = { input: 'Hi', turn_id: 't1' };
+  const asking = [ask(RUN, { body })];
+  await model.nextCall();
+  asking.push(ask(RUN, { body, as: BOB }));
+  await model.nextCall();
+  pace.open();
+  const [ada, bob] = await Promise.all(asking);
+  expect([await ada?.json(), await bob?.json()]).toMatchObject([{ output: 'One' }, { output: 'Two' }]);
+});
+
 test('another process reads and stops the stream, if it has the same log', async () => {
   const log = memoryLog();
   const one = stage({ text: 'One', hang: true }, { ...resumable, log });

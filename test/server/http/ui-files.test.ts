@@ -100,3 +100,10 @@ test('a smaller file is part of the message', async () => {
   const { url } = await drawn(made('image/png', 'AAAA'));
   expect(url).toBe('data:image/png;base64,AAAA');
 });
+
+test('a page without a session sends all that was said, also to have the last reply made anew', async () => {
+  const { ask, model } = stage(['One', 'Two'], { uiSessions: false });
+  const body = { ...asked, trigger: 'regenerate-message', messageId: 'a1' };
+  expect(await (await ask('/api/chat', { body })).text()).toContain('"delta":"One"');
+  expect(model.requests[0]?.messages).toEqual([{ role: 'user', content: 'Draw.' }]);
+});
