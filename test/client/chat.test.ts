@@ -92,6 +92,21 @@ describe('a chat', () => {
     expect([server.asked, chat.state.status]).toEqual([[], 'ready']);
   });
 
+  test('shows no error of a reply that it has left', async () => {
+    const { answer, give } = byHand();
+    await using server = await turnServer(answer);
+    const chat = chatOf(server);
+    const sent = chat.send('Hello');
+    const [start, hi] = saidItems('Hi', ' there');
+    if (start === undefined || hi === undefined) return;
+    give(start, hi);
+    await until(chat, ({ status }) => status === 'streaming');
+    chat.leave();
+    const { state } = chat;
+    await sent;
+    expect([chat.state, state.status, state.error]).toEqual([state, 'ready', undefined]);
+  });
+
   test('is told nothing more of a reply once it has left it', async () => {
     await using server = await turnServer(says('Hi', ' there', ' Ada'));
     const seen: string[] = [];

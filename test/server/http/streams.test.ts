@@ -296,8 +296,10 @@ test('S2 two callers whose turns have one id and run at the same time each get t
   await model.nextCall();
   asking.push(ask(RUN, { body, as: BOB }));
   await model.nextCall();
+  const joined = await ask('/api/v1/streams/t1');
   pace.open();
   const [ada, bob] = await Promise.all(asking);
+  expect(await joined.text()).toMatch(/"content":"One"(?!.*"content":"Two")/s);
   expect([await ada?.json(), await bob?.json()]).toMatchObject([{ output: 'One' }, { output: 'Two' }]);
 });
 

@@ -38,6 +38,10 @@ describe('a file of a page', () => {
       { type: 'file', url: 'https://a.example/b.pdf', mediaType: 'application/pdf', filename: 'b.pdf' },
       { type: 'image', url: 'http://a.example/c.png', mediaType: 'image/png' },
     ]);
+    const odd = 'https://a.example/b;base64,AAAA';
+    expect(contentOf('user', { ...png, url: odd })).toEqual([
+      { type: 'image', url: odd, mediaType: 'image/png' },
+    ]);
     // Only the bytes of a recording can be sent on as one.
     expect(contentOf('user', { ...mp3, url: 'https://a.example/d.mp3' })).toEqual([
       { type: 'file', url: 'https://a.example/d.mp3', mediaType: 'audio/mpeg' },

@@ -56,6 +56,19 @@ describe('a response of Node that takes no more', () => {
     await expect(stream.result).rejects.toMatchObject({ code: 'aborted' });
   });
 
+  test('gets no head if its client has left before the first chunk', async () => {
+    const model = scripted({ hang: true });
+    const stream = new Pipeline([provider(model)]).executeStream('user', 'Hi');
+    const response = new SlowResponse();
+    const writeHead = vi.spyOn(response, 'writeHead');
+    const sending = pipeToNode(stream, response);
+    await model.nextCall();
+    response.destroy();
+    await sending;
+    expect([writeHead.mock.calls, response.written]).toEqual([[], []]);
+    await expect(stream.result).rejects.toMatchObject({ code: 'aborted' });
+  });
+
   test('is not waited for if it is gone', async () => {
     const stream = new Pipeline([provider(scripted(long))]).executeStream('user', 'Hi');
     const response = new SlowResponse();
