@@ -73,7 +73,7 @@ function appOf(service: Service): ServerApp {
   app.use(async (c, next) => {
     const started = performance.now();
     const requestId = newId();
-    const headers: Record<string, string> = service.isClosing ? { connection: 'close' } : {};
+    const headers: Record<string, string> = {};
     c.set('requestId', requestId);
     c.set('headers', headers);
     await next();

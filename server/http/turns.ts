@@ -159,9 +159,11 @@ export class Turns {
     const { runs, settlements } = this.#settings;
     const { owner, session, turnId, served, model, edit, input, options } = turn;
     settlements.expect(turn);
+    const kept = keptValues(options.values ?? []);
+    const { caller: _caller, ...besides } = kept;
     const stream = runs.stream(session, input, {
       ...options,
-      kept: keptValues(options.values ?? []),
+      ...{ kept, besides },
       turnId,
       name: served.name,
       ...(session === undefined && { owner }),

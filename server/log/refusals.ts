@@ -1,4 +1,5 @@
 import { SluiceError } from '../../src/index.ts';
+import type { ErrorJson } from '../../src/index.ts';
 import type { LoggedStart, StreamKey } from './chunk-log.ts';
 
 /** Why an append is refused. */
@@ -13,12 +14,24 @@ export function leaseLost(reason: keyof typeof REASONS): SluiceError {
   return new SluiceError('lease_lost', `append(): ${REASONS[reason]}: end the run.`);
 }
 
+/** The stream has another fingerprint. A client reads what it has to change. */
+class OtherFingerprint extends SluiceError {
+  constructor() {
+    super(
+      'conflict',
+      'open(): the stream was opened with another fingerprint: give each request an id of its own.',
+    );
+  }
+
+  override toJSON(): ErrorJson {
+    const message = 'The id of the turn was used for another request: give each request an id of its own.';
+    return { ...super.toJSON(), message };
+  }
+}
+
 /** The error of an open whose fingerprint is not the stream's. */
 export function otherFingerprint(): SluiceError {
-  return new SluiceError(
-    'conflict',
-    'open(): the stream was opened with another fingerprint: give each request an id of its own.',
-  );
+  return new OtherFingerprint();
 }
 
 /** The session of a stream as a key; undefined if it has none. */

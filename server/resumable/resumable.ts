@@ -118,7 +118,7 @@ class Runs implements AsyncDisposable {
     if (this.#isClosing) throw closingError();
     checkRunOptions(options);
     this.start();
-    const { owner, name, shownModel, edit, again, fingerprint, kept, ...given } = options;
+    const { owner, name, shownModel, edit, again, fingerprint, besides, kept, ...given } = options;
     const { turnId = newId(), values, onTurn } = given;
     const request = { ...requestOf(input, edit, given), ...(kept !== undefined && { kept }) };
     const key = { owner: session === undefined ? (owner ?? '') : ownerOf(session), id: turnId };
@@ -135,7 +135,8 @@ class Runs implements AsyncDisposable {
     const open = async (): Promise<LogReader> => {
       // A random id is used once.
       const isNamed = given.turnId !== undefined;
-      const print = fingerprint ?? (isNamed ? await fingerprintOf(session, request) : undefined);
+      const print =
+        fingerprint ?? (isNamed ? await fingerprintOf(session, request, name, besides) : undefined);
       const asked = isComplete && this.#isTakeable(start) ? this.#keepable(request) : undefined;
       const logged: LoggedStart = {
         ...start,

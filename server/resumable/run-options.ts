@@ -16,9 +16,11 @@ export interface ResumableRunOptions extends Omit<ExecutionOptions, 'signal' | '
   edit?: string;
   /** Plain data that is kept in the log with what was asked, for `runOptions`: to make the values of the turn again in another process. */
   kept?: unknown;
+  /** What else was asked, as plain data: the same `turnId` with another one is a conflict. It is not kept. */
+  besides?: unknown;
   /** Runs a turn that has ended before once more under its id, if it did not complete. Otherwise its end is read again. */
   again?: boolean;
-  /** What tells two requests with one `turnId` apart. Default: a hash of the session, the input and the options. */
+  /** What tells two requests with one `turnId` apart. Default: a hash of the session, the pipeline, the input, the options and `besides`. */
   fingerprint?: string;
 }
 
@@ -27,7 +29,16 @@ const NAMES: Readonly<Record<keyof ResumableRunOptions, true>> = {
   ...{ timeoutMs: true, deadline: true, model: true, parameters: true, tools: true, responseFormat: true },
   output: true,
   ...{ system: true, metadata: true, values: true, turnId: true, onBusy: true, onTurn: true },
-  ...{ owner: true, name: true, shownModel: true, edit: true, kept: true, again: true, fingerprint: true },
+  ...{
+    besides: true,
+    owner: true,
+    name: true,
+    shownModel: true,
+    edit: true,
+    kept: true,
+    again: true,
+    fingerprint: true,
+  },
 };
 
 /** Options of an execution that a turn in a log does not have. */

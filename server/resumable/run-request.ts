@@ -112,11 +112,16 @@ export function streamOf(
 }
 
 /** What is asked, as a hash: the same id with another one is a conflict. Limits of time and metadata do not count. */
-export async function fingerprintOf(session: SessionKey | undefined, request: RunRequest): Promise<string> {
+export async function fingerprintOf(
+  session: SessionKey | undefined,
+  request: RunRequest,
+  name: string | undefined,
+  besides: unknown,
+): Promise<string> {
   const { input, decisions, edit, options } = request;
   const { model, parameters, tools, responseFormat, system } = options;
   const text = JSON.stringify([
-    ...[session, input, decisions, edit, model, parameters, tools, responseFormat, system],
+    ...[session, input, decisions, edit, model, parameters, tools, responseFormat, system, name, besides],
   ]);
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');

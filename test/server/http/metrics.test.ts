@@ -9,9 +9,13 @@ test('what happens is counted, by labels from closed sets', async () => {
   const { ask } = stage(['One', { error: new Error('x') }]);
   await ask(RUN, { body: { input: 'Hi' } });
   await ask(RUN, { body: { input: 'Hi' } });
+  await ask('/health');
+  await ask('/ready');
   const text = await (await ask('/metrics')).text();
   for (const line of [
     'sluice_requests_total{route="/api/v1/agent/run",method="POST",status="200"} 1',
+    'sluice_requests_total{route="/health",method="GET",status="200"} 1',
+    'sluice_requests_total{route="/ready",method="GET",status="200"} 1',
     'sluice_turns_total{pipeline="agent",outcome="completed"} 1',
     'sluice_turns_total{pipeline="agent",outcome="failed"} 1',
     'sluice_turn_errors_total{pipeline="agent",code="middleware"} 1',

@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
-import { SluiceError } from 'sluice';
+import { Pipeline, SluiceError } from 'sluice';
+import { provider } from 'sluice/middleware/provider';
+import { createServer } from 'sluice/server';
 import { memoryLog } from 'sluice/server/chunk-log';
-import { manualGate } from 'sluice/testing';
+import { manualGate, scripted } from 'sluice/testing';
 import { inOneMinute } from '../callers/one-minute.ts';
 import { dataOf, eventsOf } from '../support.ts';
 import { BOB, codeOf, stage } from './stage.ts';
@@ -94,15 +96,29 @@ describe('a turn starts once', () => {
     expect(model.calls).toHaveLength(1);
   });
 
-  test('another body under the same id is a conflict', async () => {
-    const { ask, model } = stage(['One', 'Two']);
-    await ask(RUN, { body: { input: 'Hi', turn_id: 't1' } });
-    expect(await codeOf(await ask(RUN, { body: { input: 'Other', turn_id: 't1' } }))).toEqual([
-      409,
-      'conflict',
-    ]);
-    expect(model.calls).toHaveLength(1);
-  });
+  test.each([{ pipeline: 'other' }, { context: { plan: 'b' } }, { max_iterations: 2 }, { input: 'Ho' }])(
+    'another body under the same id is a conflict: %j',
+    async (change) => {
+      const [one, other] = [scripted('One'), scripted('Other')];
+      const pipelines = { one: new Pipeline([provider(one)]), other: new Pipeline([provider(other)]) };
+      const { fetch } = createServer(pipelines, { auth: false });
+      const ask = async (body: object): Promise<unknown> => {
+        const headers = { 'content-type': 'application/json' };
+        const request = { method: 'POST', headers, body: JSON.stringify(body) };
+        return (await fetch(new Request('http://localhost/api/v1/agent/run', request))).json();
+      };
+      const body = { input: 'Hi', turn_id: 't', context: { plan: 'a' }, max_iterations: 1 };
+      expect(await ask(body)).toMatchObject({ output: 'One' });
+      expect(await ask({ ...body, ...change })).toMatchObject({
+        error: {
+          code: 'conflict',
+          message: 'The id of the turn was used for another request: give each request an id of its own.',
+        },
+      });
+      expect(await ask(body)).toMatchObject({ output: 'One' });
+      expect([one.calls.length, other.calls.length]).toEqual([1, 0]);
+    },
+  );
 
   test('the same id of another caller is another turn', async () => {
     const { ask } = stage(['One', 'Two']);
