@@ -13,6 +13,9 @@ export interface BodyLimits {
 /** The types of JSON. A page cannot send them to another origin without being asked first. */
 const JSON_TYPE = /^application\/(?:json|[\w.-]+\+json)\s*(?:;|$)/i;
 
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
+const UTF_8 = /^(?:utf-?8|us-ascii)$/i;
+
 /** Reads a body of JSON, and counts while it reads. Throws a `RequestError`: 400, 408, 413 or 415. */
 export async function readJson(request: Request, limits: BodyLimits): Promise<unknown> {
   checkType(request);
@@ -28,8 +31,10 @@ export async function readOptionalJson(request: Request, limits: BodyLimits): Pr
 }
 
 function checkType({ headers }: Request): void {
-  if (!JSON_TYPE.test(headers.get('content-type') ?? ''))
-    throw unsupported('The body must be JSON: send content-type: application/json.');
+  const type = headers.get('content-type') ?? '';
+  if (!JSON_TYPE.test(type)) throw unsupported('The body must be JSON: send content-type: application/json.');
+  if (type.includes(';') && !UTF_8.test(CHARSET.exec(type)?.[1] ?? 'utf-8'))
+    throw unsupported('The body must be in UTF-8: send it without another charset.');
   // A small body could become a large one.
   const encoding = headers.get('content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity')
@@ -64,10 +69,10 @@ async function announcedText(
   announced: number,
 ): Promise<string> {
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  const text = await withDeadline(request.text(), timeoutMs, { error: tooLate });
+  const bytes = await withDeadline(request.arrayBuffer(), timeoutMs, { error: tooLate });
   // A request that was made in this process may announce anything.
-  if (text.length > maxBytes) throw tooLarge(maxBytes);
-  return text;
+  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
+  return decoded(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes));
 }
 
 /** A body of unknown length is counted while it is read. */
@@ -84,15 +89,24 @@ async function countedText(request: Request, { maxBytes, timeoutMs }: BodyLimits
 }
 
 async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
   let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done) return text + decoded(() => decoder.decode());
     bytes += value.byteLength;
     if (bytes > maxBytes) throw tooLarge(maxBytes);
-    text += decoder.decode(value, { stream: true });
+    text += decoded(() => decoder.decode(value, { stream: true }));
+  }
+}
+
+/** Bytes that are not UTF-8 would become other characters, which nobody has said. */
+function decoded(decode: () => string): string {
+  try {
+    return decode();
+  } catch {
+    throw new RequestError('invalid_request', 'The body is not UTF-8.');
   }
 }
 
