@@ -10,6 +10,7 @@ import type {
 } from '../../src/index.ts';
 import { estimateInputTokens } from '../../src/kit/index.ts';
 import { anthropicTools } from './anthropic-tools.ts';
+import { oneOfAt } from './openai-fields.ts';
 import { ToolChanges } from './tool-changes.ts';
 import { blocksAt, replyPart, userPart, type ContentContext } from './anthropic-content.ts';
 import {
@@ -60,6 +61,7 @@ export function parseAnthropicCount(
 function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): ParsedRequest {
   if (isRecord(fields['thread']))
     throw fieldError('thread', 'threads are not kept here: send the whole conversation');
+  requireKnown(fields);
   const verbatim = settings.verbatim === true;
   const model = nameAt(fields['model'], 'model');
   const changes = new ToolChanges(settings);
@@ -82,7 +84,7 @@ function parsed(fields: Fields, headers: Headers, settings: AnthropicSettings): 
   if (!verbatim) refuseOwn(fields);
   const responseFormat = formatOf(fields);
   const parameters: Parameters = {
-    ...parametersOf(fields),
+    ...parametersOf(fields, names),
     ...(breakpoints.length > 0 && { promptCache: breakpoints }),
     ...reasoningOf(fields, verbatim),
     ...(Object.keys(own).length > 0 && { providerOptions: { anthropic: own } }),
@@ -192,13 +194,13 @@ class Conversation {
   }
 }
 
-function parametersOf(fields: Fields): Parameters {
+function parametersOf(fields: Fields, names: ReadonlySet<string>): Parameters {
   const maxTokens = optionalAt(fields, 'max_tokens', '', countAt);
   const temperature = optionalAt(fields, 'temperature', '', numberAt);
   const topP = optionalAt(fields, 'top_p', '', numberAt);
   const stopSequences = optionalAt(fields, 'stop_sequences', '', textsAt);
   const choice = optionalAt(fields, 'tool_choice', '', objectAt);
-  const toolChoice = choice === undefined ? undefined : choiceOf(choice);
+  const toolChoice = choice === undefined ? undefined : choiceOf(choice, names);
   const isSingle =
     choice !== undefined && optionalAt(choice, 'disable_parallel_tool_use', 'tool_choice', flagAt) === true;
   return {
@@ -211,20 +213,24 @@ function parametersOf(fields: Fields): Parameters {
   };
 }
 
-function choiceOf(choice: Fields): ToolChoice {
+function choiceOf(choice: Fields, names: ReadonlySet<string>): ToolChoice {
   switch (choice['type']) {
     case 'auto':
     case 'none':
       return choice['type'];
     case 'any':
       return 'required';
-    case 'tool':
-      return { name: nameAt(choice['name'], 'tool_choice.name') };
+    case 'tool': {
+      const name = nameAt(choice['name'], 'tool_choice.name');
+      if (names.has(name)) return { name };
+      throw fieldError('tool_choice.name', 'it names a tool that is not among the tools');
+    }
     default:
       throw fieldError('tool_choice.type', 'give "auto", "any", "tool" or "none"');
   }
 }
 
+const THINKING = ['enabled', 'disabled', 'adaptive', 'between_tools'] as const;
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
 /** How much the model thinks, in words of ours, for whichever provider is asked. Anthropic's own gets the fields as they came. */
@@ -232,10 +238,14 @@ function reasoningOf(fields: Fields, verbatim: boolean): { reasoning?: Reasoning
   if (verbatim) return {};
   const thinking = optionalAt(fields, 'thinking', '', objectAt);
   const config = optionalAt(fields, 'output_config', '', objectAt);
-  const effort = EFFORTS.find((known) => known === config?.['effort']);
-  switch (thinking?.['type']) {
+  const effort =
+    config === undefined
+      ? undefined
+      : optionalAt(config, 'effort', 'output_config', (value, path) => oneOfAt(value, path, EFFORTS));
+  const type = thinking === undefined ? undefined : oneOfAt(thinking['type'], 'thinking.type', THINKING);
+  switch (type) {
     case 'enabled':
-      return { reasoning: { budgetTokens: countAt(thinking['budget_tokens'], 'thinking.budget_tokens') } };
+      return { reasoning: { budgetTokens: countAt(thinking?.['budget_tokens'], 'thinking.budget_tokens') } };
     case 'disabled':
       return { reasoning: { effort: 'none' } };
     case undefined:
@@ -292,6 +302,29 @@ function ownFields(fields: Fields, headers: Headers, tools: readonly Fields[]): 
     ...(tools.length > 0 && { tools }),
     ...(named.length > 0 && { betas: named }),
   };
+}
+
+/** Fields that have words of ours, or are read here. */
+const KNOWN: ReadonlySet<string> = new Set<string>([
+  ...['model', 'messages', 'system', 'max_tokens', 'stream', 'tools', 'tool_choice', 'temperature', 'top_p'],
+  ...['stop_sequences', 'output_config', 'output_format', ...OWN_FIELDS],
+  // Some clients send in the body what belongs into the header: it is of no use here.
+  ...['betas', 'anthropic_beta', 'anthropic_version'],
+]);
+
+/** Fields that are never passed on, and why. */
+const NEVER: ReadonlyMap<string, string> = new Map([
+  ['fallbacks', 'which models answer is up to the server: leave it out'],
+  ['billing_policy', 'who pays is up to the server: leave it out'],
+  ['fallback_credit_token', 'who pays is up to the server: leave it out'],
+  ['compaction', 'conversations are not summarized on request: leave it out'],
+]);
+
+/** Refuses each field that would have no effect, as the API does. */
+function requireKnown(fields: Fields): void {
+  for (const [name, value] of Object.entries(fields))
+    if (value !== null && value !== undefined && !KNOWN.has(name))
+      throw fieldError(name, NEVER.get(name) ?? 'the server does not know this field: leave it out');
 }
 
 /** Fields that change the answer. Without Anthropic's API nobody honors them. */
