@@ -1,3 +1,4 @@
+import type { ProviderBlock } from '../../src/index.ts';
 import { isRecord } from '../requests/read.ts';
 import { CitedText, pageOf } from './citations.ts';
 import { textOfInput } from './client-calls.ts';
@@ -29,6 +30,8 @@ export interface OpenMessage extends OpenItem {
   /** Adds what a provider cites, if the protocol has a form for it. `call`: the number of the model call. */
   cite(citations: readonly unknown[], call: number): ResponseEvent[];
   add(text: string, call?: number): ResponseEvent[];
+  /** What the message is for, as the model says: on the way, or the answer. Clients send it back. */
+  setPhase(phase: string): void;
 }
 
 /** A message of the assistant, with one part of text or of a refusal. */
@@ -42,12 +45,14 @@ export function openMessage(
   const extra = isText ? { logprobs: [] } : {};
   const annotations: Record<string, unknown>[] = [];
   const cited = new CitedText();
+  let phase: string | undefined;
   const part = (text: string): Record<string, unknown> =>
     isText
       ? { type: kind, text, annotations: [...annotations], logprobs: [] }
       : { type: kind, refusal: text };
   const message = (status: string, content: unknown[]): OutputItem => ({
     ...{ id, type: 'message', status, role: 'assistant', content },
+    ...(phase !== undefined && { phase }),
   });
   let said = '';
   return {
@@ -71,6 +76,7 @@ export function openMessage(
           return { type: 'response.output_text.annotation.added', ...of, annotation_index, annotation };
         });
       },
+      setPhase: (given) => void (phase = given),
       close(status) {
         const item = message(status, [part(said)]);
         return {
@@ -84,6 +90,13 @@ export function openMessage(
       },
     },
   };
+}
+
+/** The phase of a message of Responses, from what its provider wants back of it. */
+export function phaseOf(block: ProviderBlock | undefined): string | undefined {
+  if (block?.provider !== 'openai.responses' || !isRecord(block.data)) return undefined;
+  const { type, phase } = block.data;
+  return type === 'message' && typeof phase === 'string' ? phase : undefined;
 }
 
 /** The other citations of the protocol, which its provider gives. */

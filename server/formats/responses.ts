@@ -23,6 +23,7 @@ import {
   openMessage,
   openReasoning,
   openTextCall,
+  phaseOf,
 } from './responses-items.ts';
 import type {
   OpenItem,
@@ -124,10 +125,17 @@ class ResponsesEncoder implements Encoder {
   }
 
   #content(
-    { content, refusal, citations: given = [], call }: Extract<SentChunk, { type: 'content' }>,
+    { content, refusal, citations: given = [], call, block }: Extract<SentChunk, { type: 'content' }>,
     position: number,
   ): ResponseEvent[] {
     const citations = given.filter(isAnnotation);
+    const phase = phaseOf(block);
+    // It comes behind the text of its message, which is over then.
+    const written = this.#writing?.item;
+    if (phase !== undefined && written !== undefined && 'setPhase' in written) {
+      written.setPhase(phase);
+      return this.#close('completed');
+    }
     if (content === '' && citations.length === 0) return [];
     const events: ResponseEvent[] = [];
     const item = this.#message(refusal === true ? 'refusal' : 'output_text', position, events);

@@ -92,8 +92,11 @@ function messageAt(fields: Fields, path: string): Item {
       };
     case 'user':
       return { role: 'user', parts: partsAt(content, `${path}.content`) };
-    case 'assistant':
-      return { role: 'assistant', parts: partsAt(content, `${path}.content`) };
+    case 'assistant': {
+      const phase = optionalAt(fields, 'phase', path, nameAt);
+      const header = phase === undefined ? [] : [hostedPart({ type: 'message', role: 'assistant', phase })];
+      return { role: 'assistant', parts: [...partsAt(content, `${path}.content`), ...header] };
+    }
     default:
       throw fieldError(`${path}.role`, 'give one of system, developer, user, assistant');
   }
