@@ -144,7 +144,8 @@ export function retryHeaders(error: SentError, retries = 0): Record<string, stri
   const { retryable, attempts = 1, retryAfterMs } = error;
   const wait = retryAfterMs ?? DEFAULT_WAIT_MS;
   const mayRetry = retryable && attempts < 2 && retries === 0 && wait < MAX_CLIENT_WAIT_MS;
-  const isTold = mayRetry || (retryable && retryAfterMs !== undefined);
+  // A client that tries again by itself should not wait for a new day. Whoever reads the answer learns when there is one.
+  const isTold = mayRetry || (retryAfterMs !== undefined && (retryable || error.code === 'budget'));
   return {
     'x-should-retry': String(mayRetry),
     ...(isTold && {

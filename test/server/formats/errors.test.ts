@@ -202,7 +202,11 @@ describe('the headers about another attempt', () => {
     expect(retryHeaders(sentOf('server', { attempts: 3 }))).toEqual({ 'x-should-retry': 'false' });
     expect(retryHeaders(sentOf('server'), 1)).toEqual({ 'x-should-retry': 'false' });
     expect(retryHeaders(sentOf('authentication'))).toEqual({ 'x-should-retry': 'false' });
-    expect(retryHeaders(sentOf('budget', { retryAfterMs: 5_000 }))).toEqual({ 'x-should-retry': 'false' });
+    expect(retryHeaders(sentOf('budget', { retryAfterMs: 5_000 }))).toEqual({
+      'x-should-retry': 'false',
+      'retry-after': '5',
+      'retry-after-ms': '5000',
+    });
   });
 
   it('name a wait that is too long for a client, which would shorten it', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cost } from 'sluice/middleware/cost';
 import { ADA, codeOf, stage } from './stage.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -27,6 +28,22 @@ describe('a refusal', () => {
     const other = await ask('/v1/messages', { body: ofAnthropic });
     expect(other.headers.get('anthropic-ratelimit-requests-remaining')).toBe('0');
     expect(Date.parse(other.headers.get('anthropic-ratelimit-requests-reset') ?? '')).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [CHAT, chat, 429],
+    ['/v1/messages', ofAnthropic, 402],
+    ['/api/v1/agent/run', { input: 'Hi' }, 429],
+  ])('of a caller whose budget is used up says when there is a new one: %s', async (path, body, status) => {
+    const limits = { usdPerDay: 1, unknownCost: 'refuse' as const };
+    const { ask } = stage(['Hi', 'Hi'], { limits }, [cost()]);
+    // Nobody knows what the scripted model costs.
+    expect((await ask(CHAT, { body: chat })).status).toBe(200);
+    const refused = await ask(path, { body });
+    expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([status, 'false']);
+    const seconds = Number(refused.headers.get('retry-after') ?? Number.NaN);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(86_400);
   });
 
   test('of a caller without a token says how to give one', async () => {
