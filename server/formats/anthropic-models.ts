@@ -1,4 +1,4 @@
-import { RequestError } from '../requests/request-error.ts';
+import { RequestError, fieldError } from '../requests/request-error.ts';
 import { anthropicFormat } from './anthropic.ts';
 import { sentError } from './errors.ts';
 import type { ErrorBody } from './format.ts';
@@ -18,6 +18,7 @@ const MOST = 1_000;
 
 /**
  * The answer of `GET /v1/models` for a request that has the header `anthropic-version`, in pages: `limit`, `after_id` and `before_id` are parameters of the address.
+ * Throws `invalid_request` for one that is wrong.
  * Source: https://platform.claude.com/docs/en/api/models/list
  */
 export function anthropicModels(
@@ -25,10 +26,17 @@ export function anthropicModels(
   query: URLSearchParams,
   requestId: string,
 ): ErrorBody {
-  const asked = Number(query.get('limit') ?? DEFAULT_LIMIT);
-  const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, MOST) : DEFAULT_LIMIT;
-  const after = models.findIndex(({ id }) => id === query.get('after_id'));
-  const before = models.findIndex(({ id }) => id === query.get('before_id'));
+  const limit = Number(query.get('limit') ?? DEFAULT_LIMIT);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
+    throw fieldError('limit', `give a whole number from 1 to ${MOST}`);
+  const placeOf = (name: string): number => {
+    const asked = query.get(name);
+    const place = models.findIndex(({ id }) => id === asked);
+    // A client that goes through the pages would begin again.
+    if (asked !== null && place < 0) throw fieldError(name, 'there is no model of that name');
+    return place;
+  };
+  const [after, before] = [placeOf('after_id'), placeOf('before_id')];
   const rest = before >= 0 ? models.slice(Math.max(0, before - limit), before) : models.slice(after + 1);
   const page = rest.slice(0, limit);
   return answered(requestId, {

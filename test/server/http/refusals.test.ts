@@ -97,6 +97,21 @@ describe('an id that no store takes is refused under its own name', () => {
   });
 });
 
+test.each(['limit=0', 'limit=1001', 'limit=many', 'limit=1.5', 'after_id=nothing', 'before_id=nothing'])(
+  "a page of Anthropic's list of models that does not exist is refused: %s",
+  async (query) => {
+    const { ask } = stage('Hi');
+    const headers = { 'anthropic-version': '2023-06-01' };
+    const response = await ask(`/v1/models?${query}`, { headers });
+    const [field] = query.split('=');
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { type: 'error', error: { message: expect.stringContaining(`${field}: `) as string } },
+    ]);
+    expect((await ask('/v1/models?limit=1000&before_id=agent', { headers })).status).toBe(200);
+  },
+);
+
 test('pages of known origins may read what the clients of both protocols look for', async () => {
   const { ask } = stage('Hi', { origins: ['https://chat.example.com'] });
   const headers = { origin: 'https://chat.example.com' };
