@@ -29,7 +29,7 @@ export function checkOptions(options: ClientOptions): Requests {
   const { token, headers, silenceMs = 30_000, include = ['cost', 'warnings'] } = options;
   return {
     base: baseOf(options),
-    fetch: options.fetch ?? ownFetch(),
+    fetch: options.fetch ?? ownFetch(options),
     silenceMs,
     include,
     headers: async () => {
@@ -53,8 +53,8 @@ function baseOf({ url, path = '/api/v1' }: ClientOptions): string {
   }
 }
 
-/** The runtime's own `fetch`, if it can give a body while it comes: the `Response` of React Native has none. */
-function ownFetch(): typeof fetch {
-  if (typeof fetch !== 'function' || !('body' in Response.prototype)) throw noBodyError();
+/** The runtime's own `fetch`, if it can give a body while it comes, or streams do not come by it: the `Response` of React Native has none. */
+function ownFetch({ transport }: ClientOptions): typeof fetch {
+  if (typeof fetch !== 'function' || !(transport || 'body' in Response.prototype)) throw noBodyError();
   return (input, init) => fetch(input, init);
 }

@@ -2,7 +2,7 @@ import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, WireEvent } from './connection.ts';
 import { streamQuery } from './requests.ts';
 import type { Requests } from './requests.ts';
-import { errorOf } from './wire-errors.ts';
+import { abortedBy, errorOf } from './wire-errors.ts';
 import { isRecord, parsed } from './wire.ts';
 
 /** Options of {@link webSocket}. */
@@ -29,65 +29,59 @@ export function webSocket(options: WebSocketOptions = {}): SocketTransport {
   if (typeof Socket !== 'function')
     throw new CodedError('invalid_options', 'webSocket(): this runtime has no WebSocket: pass one.');
   return (to) => async (opening) => {
-    const url = new URL(to.base);
-    url.protocol = url.protocol.replace('http', 'ws');
-    url.pathname = path;
-    url.search = streamQuery(to);
+    // The URL of React Native cannot be changed.
+    const url = to.base.replace(/^http(s?:..[^/]+).*/, (_, host) => `ws${host}${path}${streamQuery(to)}`);
     const given = typeof protocols === 'function' ? await protocols() : protocols;
-    // The reader has left meanwhile.
-    opening.signal.throwIfAborted();
-    return connect(new Socket(url.href, [...given]), opening, to.silenceMs);
+    if (opening.signal.aborted) throw abortedBy('left');
+    return connect(new Socket(url, [...given]), opening, to.silenceMs);
   };
 }
 
+/** Resolves with the first message: until then nobody knows that the server has got what is asked. */
 function connect(socket: WebSocket, opening: Opening, silenceMs: number): Promise<Connection> {
-  let events: WireEvent[] = [];
-  let error: CodedError | undefined;
-  let isOver = false;
-  let wake = (): void => undefined;
-  const close = (): void => {
-    clearTimeout(timer);
-    opening.signal.removeEventListener('abort', close);
-    isOver = true;
-    socket.close();
-    wake();
-  };
-  let timer = setTimeout(close, silenceMs);
-  opening.signal.addEventListener('abort', close);
-  socket.addEventListener('message', ({ data }: { data: unknown }) => {
-    if (isOver) return;
-    clearTimeout(timer);
-    timer = setTimeout(close, silenceMs);
-    const message = typeof data === 'string' ? parsed(data) : undefined;
-    if (!isRecord(message)) return;
-    if (message['type'] === 'error') error = errorOf(message['error']);
-    else if (typeof message['id'] === 'string') events.push({ id: message['id'], data: message['item'] });
-    wake();
-  });
-  socket.addEventListener('close', close);
-  // It closes after an error. The package `ws` throws one that nobody listens for.
-  socket.addEventListener('error', () => undefined);
-  const connection: Connection = {
-    async read() {
-      while (events.length === 0) {
-        if (error !== undefined) throw error;
-        if (isOver) return undefined;
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-      const read = events;
-      events = [];
-      return read;
-    },
-    close,
-  };
   return new Promise((resolve, reject) => {
-    socket.addEventListener('open', () => {
-      socket.send(JSON.stringify(messageOf(opening)));
+    let events: WireEvent[] = [];
+    let error: CodedError | undefined;
+    let isOver = false;
+    let wake = (): void => undefined;
+    const close = (): void => {
+      clearTimeout(timer);
+      opening.signal.removeEventListener('abort', close);
+      isOver = true;
+      socket.close();
+      wake();
+      reject(new CodedError('network', 'The socket could not be opened.'));
+    };
+    let timer = setTimeout(close, silenceMs);
+    const connection: Connection = {
+      async read() {
+        while (events.length === 0) {
+          if (error !== undefined) throw error;
+          if (isOver) return undefined;
+          await new Promise<void>((woken) => (wake = woken));
+        }
+        const read = events;
+        events = [];
+        return read;
+      },
+      close,
+    };
+    opening.signal.addEventListener('abort', close);
+    socket.addEventListener('open', () => socket.send(JSON.stringify(messageOf(opening))));
+    socket.addEventListener('message', ({ data }: { data: unknown }) => {
+      if (isOver) return;
+      clearTimeout(timer);
+      timer = setTimeout(close, silenceMs);
+      const message = typeof data === 'string' ? parsed(data) : undefined;
+      if (!isRecord(message)) return;
+      if (message['type'] === 'error') reject((error = errorOf(message['error'], 500)));
+      else if (typeof message['id'] === 'string') events.push({ id: message['id'], data: message['item'] });
+      wake();
       resolve(connection);
     });
-    socket.addEventListener('close', () =>
-      reject(new CodedError('network', 'The socket could not be opened.')),
-    );
+    socket.addEventListener('close', close);
+    // It closes after an error. The package `ws` throws one that nobody listens for.
+    socket.addEventListener('error', () => undefined);
   });
 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { WebSocket as NodeSocket, WebSocketServer } from 'ws';
 import type { WebSocket as Socket } from 'ws';
 import { createClient, webSocket } from '../../client/index.ts';
@@ -172,4 +172,39 @@ test('a stream of an organization is joined as one', async () => {
     { action: 'send_message', org_id: 'acme' },
     { action: 'join', org_id: 'acme' },
   ]);
+});
+
+test('a turn is sent again if the socket broke before the server said anything', async () => {
+  let sockets = 0;
+  await using server = await socketServer((message, socket) => {
+    if (++sockets === 1) socket.terminate();
+    else if (message['action'] === 'join')
+      socket.send(
+        JSON.stringify({ type: 'error', error: { code: 'not_found', message: 'None.', status: 404 } }),
+      );
+    else send(socket, saidItems('a', 'b'));
+  });
+  expect(await server.client.stream('Hello', { id: 'turn-1' }).text()).toBe('ab');
+  expect(server.messages).toMatchObject([
+    { action: 'send_message', turn_id: 'turn-1' },
+    { action: 'send_message', turn_id: 'turn-1' },
+  ]);
+});
+
+test('an address with a path, and a runtime whose URL cannot be changed', async () => {
+  class FixedUrl extends URL {}
+  for (const name of ['protocol', 'pathname', 'search'])
+    Object.defineProperty(FixedUrl.prototype, name, { get: () => '' });
+  class LaterSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      vi.unstubAllGlobals();
+      super(url, protocols);
+    }
+  }
+  await using server = await socketServer((_message, socket) => send(socket, saidItems('a')));
+  vi.stubGlobal('URL', FixedUrl);
+  const transport = webSocket({ WebSocket: asBrowsers(LaterSocket) });
+  const client = createClient({ url: server.url, path: '/below/api', transport });
+  expect(await client.stream('Hello').text()).toBe('a');
+  expect(server.messages).toMatchObject([{ url: '/ws?format=sluice&include=cost%2Cwarnings' }]);
 });
