@@ -1,7 +1,7 @@
 import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, Transport, WireEvent } from './connection.ts';
 import { streamPath } from './requests.ts';
-import { abortedBy, errorOfThrown } from './wire-errors.ts';
+import { errorOfThrown } from './wire-errors.ts';
 
 /** How a stream comes back after its connection broke. */
 export interface ReconnectOptions {
@@ -21,8 +21,6 @@ export interface LinkOptions {
   transport: Transport;
   opening: Omit<Opening, 'signal'>;
   reconnect: Required<ReconnectOptions>;
-  /** Ends the stream as `aborted`. */
-  signal?: AbortSignal | undefined;
   /** Is told how the connection is. */
   onConnection?: ((state: ConnectionState) => void) | undefined;
 }
@@ -48,49 +46,38 @@ export class Link {
 
   /** The next events. Rejects with the error that ends the stream. */
   async read(): Promise<readonly WireEvent[]> {
-    const { signal, onConnection } = this.#options;
-    const leave = (): void => this.#controller.abort(signal?.reason);
-    if (signal?.aborted === true) leave();
-    else signal?.addEventListener('abort', leave);
-    try {
-      for (;;) {
-        if (this.#controller.signal.aborted) throw abortedBy(this.#controller.signal.reason);
-        try {
-          const connection = (this.#connection ??= await this.#open());
-          const events = await connection.read();
-          if (events === undefined)
-            throw new CodedError('truncated', 'The connection ended before the stream did.');
-          this.#failures = 0;
-          return events;
-        } catch (thrown) {
-          this.#connection?.close();
-          this.#connection = undefined;
-          if (this.#controller.signal.aborted) continue;
-          const error = errorOfThrown(thrown);
-          // A server that refuses has answered.
-          if (!error.status) onConnection?.('lost');
-          // A server that does not keep streams has none to come back to.
-          if (this.#began && error.code === 'not_found') throw this.#lost ?? error;
-          this.#lost = error;
-          await this.#wait(error);
-        }
+    for (;;) {
+      try {
+        const connection = (this.#connection ??= await this.#open());
+        const events = await connection.read();
+        if (events === undefined)
+          throw new CodedError('truncated', 'The connection ended before the stream did.');
+        this.#failures = 0;
+        return events;
+      } catch (thrown) {
+        this.#connection?.close();
+        this.#connection = undefined;
+        const error = errorOfThrown(thrown);
+        // A server that refuses has answered.
+        if (error.retryable && !error.status && !this.#controller.signal.aborted)
+          this.#options.onConnection?.('lost');
+        // A server that does not keep streams has none to come back to. One that kept it says 410.
+        if (this.#began && error.code === 'not_found' && error.status !== 410) throw this.#lost ?? error;
+        this.#lost = error;
+        if (!(await this.#mayReturn(error))) throw error;
       }
-    } finally {
-      signal?.removeEventListener('abort', leave);
     }
   }
 
   /** Whether an event has not been taken yet. A server that gives one again gives it the id that it had. */
   takes(id: string | undefined): boolean {
     if (id === undefined) return true;
-    const [position, sub] = placeOf(id);
-    const [last, lastSub] = placeOf(this.after);
-    if (position < last || (position === last && sub <= lastSub)) return false;
+    if (placeOf(id) <= placeOf(this.after)) return false;
     this.after = id;
     return true;
   }
 
-  /** Leaves. A read that waits ends. */
+  /** Leaves. A read that waits rejects. */
   close(): void {
     this.#controller.abort();
     this.#connection?.close();
@@ -108,45 +95,38 @@ export class Link {
       after: this.after,
       signal,
     });
+    this.#began = true;
     // The reader has left meanwhile, and nobody else closes it.
     if (signal.aborted) connection.close();
-    signal.throwIfAborted();
-    this.#began = true;
-    onConnection?.('open');
+    else onConnection?.('open');
     return connection;
   }
 
-  /** Waits before the next attempt. Throws if there is none. */
-  async #wait(error: CodedError): Promise<void> {
+  /** Waits before the next attempt: so long, or until the device is online again. False: there is none, or the reader has left. */
+  async #mayReturn(error: CodedError): Promise<boolean> {
     const { attempts, initialMs, maxMs } = this.#options.reconnect;
-    // What the server has refused it refuses again. Only where it was not reached is it asked once more.
-    const mayHelp = this.#began ? error.retryable : error.code === 'network';
-    if (!mayHelp || this.#failures >= attempts) throw error;
-    const longestMs = Math.min(maxMs, initialMs * 2 ** this.#failures++);
-    await this.#pause(error.retryAfterMs ?? Math.random() * longestMs);
-  }
-
-  /** Waits so long, or until the device is online again, or until the reader leaves. */
-  async #pause(ms: number): Promise<void> {
     const { signal } = this.#controller;
-    const device: unknown = globalThis;
-    const target = typeof EventTarget === 'function' && device instanceof EventTarget ? device : undefined;
+    // What the server has refused it refuses again. Only where it was not reached is it asked once more.
+    const mayHelp = this.#began ? error.retryable : error.code === 'network' && !error.status;
+    if (signal.aborted || !mayHelp || this.#failures >= attempts) return false;
+    const longestMs = Math.min(maxMs, initialMs * 2 ** this.#failures++);
+    const device: typeof globalThis & Partial<EventTarget> = globalThis;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
-        target?.removeEventListener('online', wake);
+        device.removeEventListener?.('online', wake);
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
-      target?.addEventListener('online', wake);
+      const timer = setTimeout(wake, Math.min(maxMs, error.retryAfterMs ?? Math.random() * longestMs));
+      device.addEventListener?.('online', wake);
       signal.addEventListener('abort', wake);
     });
+    return !signal.aborted;
   }
 }
 
-/** Where an event is in its stream: its position, and which of the events of that position it is. */
-export function placeOf(id = '-1'): [position: number, sub: number] {
-  const [position = 0, sub = 0] = id.split('.').map(Number);
-  return [position, sub];
+/** Where an event is in its stream. In the format of this client, no two events have one position. */
+export function placeOf(id = '-1'): number {
+  return parseInt(id, 10);
 }

@@ -2,7 +2,7 @@ import { CodedError } from '../src/index.ts';
 import type { Connection, Opening, Transport } from './connection.ts';
 import { readEvents } from './sse.ts';
 import { errorOf, errorOfThrown } from './wire-errors.ts';
-import { isRecord, parsed } from './wire.ts';
+import { isRecord, otherForm, parsed } from './wire.ts';
 
 /** What requests to the server need. */
 export interface Requests {
@@ -53,33 +53,39 @@ export function segment(text: string): string {
 /** One request. Resolves to an answer that is good; rejects with the error that the server tells. */
 export async function request(to: Requests, path: string, init: RequestOptions = {}): Promise<Response> {
   const { body, headers, signal, method = body === undefined ? 'GET' : 'POST' } = init;
-  let response: Response;
-  const all = {
-    ...(body !== undefined && { 'content-type': 'application/json' }),
-    ...(await to.headers()),
-    ...headers,
-  };
+  const controller = new AbortController();
+  const leave = (): void => controller.abort();
+  const timer = setTimeout(leave, to.silenceMs);
+  signal?.addEventListener('abort', leave);
   try {
-    response = await to.fetch(`${to.base}/${path}`, {
+    const all = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(await to.headers()),
+      ...headers,
+    };
+    const response = await to.fetch(`${to.base}/${path}`, {
       method,
       headers: all,
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: signal ?? null,
+      body: JSON.stringify(body),
+      signal: controller.signal,
     });
+    if (response.ok) return response;
+    const answer = parsed(await response.text().catch(() => ''));
+    const error = isRecord(answer) ? answer['error'] : undefined;
+    throw errorOf(error, response.status, response.headers.get('retry-after'));
   } catch (error) {
     throw errorOfThrown(error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', leave);
   }
-  if (response.ok) return response;
-  const answer = parsed(await response.text().catch(() => ''));
-  const error = isRecord(answer) ? answer['error'] : undefined;
-  throw errorOf(error, response.status, response.headers.get('retry-after'));
 }
 
 /** The JSON of an answer: an object with at least one key that it is known by. Throws `protocol` for anything else. */
 export async function jsonOf<T>(response: Response, key: keyof T & string): Promise<T> {
   const value = parsed(await response.text());
   if (hasKey<T>(value, key)) return value;
-  throw new CodedError('protocol', 'The server sent an answer of another form.');
+  throw otherForm();
 }
 
 function hasKey<T>(value: unknown, key: keyof T & string): value is T {

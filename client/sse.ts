@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { CodedError } from '../src/index.ts';
 import type { Connection, WireEvent } from './connection.ts';
-import { parsed } from './wire.ts';
+import { otherForm, parsed } from './wire.ts';
 
 /** How much text of one event is kept while its end has not come, in characters. A longer one is a `protocol` error. */
 const LONGEST_EVENT = 64 * 1024 * 1024;
@@ -18,6 +18,8 @@ export function noBodyError(): CodedError {
 export function readEvents(response: Response, silenceMs: number): Connection {
   const body: ReadableStream<Uint8Array> | null | undefined = response.body;
   if (typeof body?.getReader !== 'function') throw noBodyError();
+  // The page of a proxy, or of an application that answers every path with itself.
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) throw otherForm();
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let events: WireEvent[] = [];

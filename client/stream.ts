@@ -16,6 +16,8 @@ import { abortedBy, errorOf, errorOfThrown } from './wire-errors.ts';
 import { itemOf } from './wire.ts';
 import type { WireEnd, WireGap, WireItem, WireStart } from './wire.ts';
 
+/** How a stream ended. */
+type End = { result: ExecutionResult } | { error: CodedError };
 type Read = IteratorResult<ExecutionChunk, ExecutionResult | undefined>;
 
 /** A chunk or the end, and the id of its event. */
@@ -26,6 +28,8 @@ interface Item {
 
 /** What a {@link ClientStream} is made of. */
 export interface ClientStreamOptions extends LinkOptions {
+  /** Ends the stream as `aborted`. */
+  signal?: AbortSignal | undefined;
   /** The id of the turn, if it is known before the server says it. */
   id: string | undefined;
   /** Ends a turn on the server. Without an id: the one that the stream joins. */
@@ -47,6 +51,7 @@ export class ClientStream
   readonly result: Promise<ExecutionResult>;
   readonly #link: Link;
   readonly #stop: ClientStreamOptions['stop'];
+  readonly #signal: AbortSignal | undefined;
   #id: string | undefined;
   readonly #accumulator = new Accumulator();
   /** What has come and was not given yet. */
@@ -56,18 +61,19 @@ export class ClientStream
   #cursor: string | undefined;
   #start: WireStart | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #end: { result: ExecutionResult } | { error: CodedError } | undefined;
+  #end: End | undefined;
   #closed = false;
-  #settle: undefined | { resolve: (result: ExecutionResult) => void; reject: (error: CodedError) => void };
+  #settle: ((end: End) => void) | undefined;
 
   constructor(options: ClientStreamOptions) {
     this.#id = options.id;
     this.#stop = options.stop;
+    this.#signal = options.signal;
     this.#link = new Link(options);
     this.#link.id = options.id;
     // Set by the promise before its constructor returns.
     this.result = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#settle = (end) => ('result' in end ? resolve(end.result) : reject(end.error));
     });
     this.result.catch(() => undefined);
   }
@@ -199,11 +205,15 @@ export class ClientStream
       if (waiting !== undefined) return waiting;
       this.#items = [];
       this.#given = 0;
+      if (this.#signal?.aborted === true) {
+        this.#abort();
+        break;
+      }
+      this.#signal?.addEventListener('abort', this.#abort);
       try {
         for (const event of await this.#link.read()) this.#keep(event);
       } catch (error) {
-        if (this.#end === undefined)
-          this.#fail(errorOfThrown(error, 'protocol', 'The stream could not be read.'));
+        if (this.#end === undefined) this.#fail(errorOfThrown(error));
       }
     }
     return undefined;
@@ -243,18 +253,23 @@ export class ClientStream
       return undefined;
     }
     const result = this.#resultOf(item, item.outcome);
-    this.#end = { result };
-    this.#link.close();
-    this.#settle?.resolve(result);
-    return { type: 'done', result, call: 0, index: Math.max(0, placeOf(id)[0] - 1) };
+    this.#over({ result });
+    return { type: 'done', result, call: 0, index: Math.max(0, placeOf(id) - 1) };
   }
 
   #fail(error: CodedError): void {
     error.partial ??= this.partial;
-    this.#end = { error };
-    this.#link.close();
-    this.#settle?.reject(error);
+    this.#over({ error });
   }
+
+  #over(end: End): void {
+    this.#end = end;
+    this.#link.close();
+    this.#signal?.removeEventListener('abort', this.#abort);
+    this.#settle?.(end);
+  }
+
+  readonly #abort = (): void => this.#fail(abortedBy(this.#signal?.reason));
 
   #resultOf(end: WireEnd, outcome: ExecutionResult['outcome']): ExecutionResult {
     const { type: _type, error: _error, finishReason = 'other', ...told } = end;

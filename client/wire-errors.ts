@@ -17,11 +17,12 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** The error that an answer stands for: the server's own one, or one by its status. */
-export function errorOf(given: unknown, status = 500, retryAfter?: string | null): CodedError {
+export function errorOf(given: unknown, status?: number, retryAfter?: string | null): CodedError {
   const details = { status, retryAfterMs: waitOf(retryAfter) };
   if (isWireError(given)) return new CodedError(given.code, given.message, { ...details, ...given });
-  const code = CODES[status] ?? (status < 500 ? 'invalid_request' : 'server');
-  return new CodedError(code, `The server answered with status ${status}.`, details);
+  const known = status ?? 500;
+  const code = CODES[known] ?? (known < 500 ? 'invalid_request' : 'server');
+  return new CodedError(code, `The server answered with status ${known}.`, details);
 }
 
 function isWireError(value: unknown): value is WireError {
@@ -36,13 +37,11 @@ function waitOf(header: string | null | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** What was thrown, as a `SluiceError`. Anything else gets this code and text, by default those of a broken connection. */
-export function errorOfThrown(
-  thrown: unknown,
-  code: ErrorCode = 'network',
-  message = 'The connection to the server failed.',
-): CodedError {
-  return isCodedError(thrown) ? thrown : new CodedError(code, message, { cause: thrown });
+/** What was thrown, as a `SluiceError`: that of a broken connection if it is none. */
+export function errorOfThrown(thrown: unknown): CodedError {
+  return isCodedError(thrown)
+    ? thrown
+    : new CodedError('network', 'The connection to the server failed.', { cause: thrown });
 }
 
 /** The error of what was ended on purpose. */

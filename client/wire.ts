@@ -66,8 +66,13 @@ export type WireItem = WireStart | WireGap | StampedChunk | WireEnd;
 
 /** Reads one object of the wire. Undefined for one that a newer server may have. Throws `protocol` for what is not an object. */
 export function itemOf(value: unknown): WireItem | undefined {
-  if (!isRecord(value)) throw new CodedError('protocol', 'The server sent an event of another form.');
+  if (!isRecord(value)) throw otherForm();
   return isItem(value) ? value : undefined;
+}
+
+/** The error for an answer that is not what was asked for. */
+export function otherForm(): CodedError {
+  return new CodedError('protocol', 'The server sent an answer of another form.');
 }
 
 /** What JSON text says; undefined if it is not JSON. */

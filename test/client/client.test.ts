@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createClient } from '../../client/index.ts';
 import { saidItems } from './items.ts';
 import { errorOf } from './turn.ts';
-import { eventsOf, sendEvents, turnServer } from './turn-server.ts';
+import { eventsOf, eventStream, sendEvents, turnServer } from './turn-server.ts';
 import type { Answer } from './turn-server.ts';
 
 const answersJson =
@@ -138,47 +138,6 @@ describe('options', () => {
   });
 });
 
-describe('the fetch of React Native', () => {
-  /** What its `fetch` gives: the text only, when all of it is there. */
-  class WholeResponse {
-    readonly ok = true;
-    readonly status = 200;
-    readonly headers = new Headers();
-    text(): Promise<string> {
-      return Promise.resolve('');
-    }
-  }
-
-  beforeEach(() => vi.stubGlobal('Response', WholeResponse));
-  afterEach(() => vi.unstubAllGlobals());
-
-  test('is refused at once, with what to pass', () => {
-    expect(() => createClient({ url: 'http://localhost' })).toThrow(
-      expect.objectContaining({ code: 'invalid_options', message: expect.stringContaining('expo/fetch') }),
-    );
-  });
-
-  test('is refused at the first read if it was passed', async () => {
-    const whole: unknown = async () => new WholeResponse();
-    const isFetch = (given: unknown): given is typeof fetch => typeof given === 'function';
-    if (!isFetch(whole)) throw new Error('not a function');
-    const stream = createClient({ url: 'http://localhost', fetch: whole }).stream('Hello');
-    expect(await errorOf(stream.text())).toMatchObject({
-      code: 'invalid_options',
-      message: expect.stringContaining('expo/fetch'),
-    });
-  });
-
-  test('gives way to one that streams', async () => {
-    vi.unstubAllGlobals();
-    const fetched = async (): Promise<Response> => new Response(eventsOf(saidItems('Hi')).join(''));
-    vi.stubGlobal('Response', WholeResponse);
-    const client = createClient({ url: 'http://localhost', fetch: fetched });
-    vi.unstubAllGlobals();
-    expect(await client.stream('Hello').text()).toBe('Hi');
-  });
-});
-
 describe('silence', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
@@ -194,7 +153,7 @@ describe('silence', () => {
       reconnect: { initialMs: 0 },
       fetch: async (_input, init) => {
         asked.push(`${String(init?.method)} ${vi.getMockedSystemTime()?.getTime()}`);
-        return new Response(asked.length === 1 ? half() : events.join(''));
+        return eventStream(asked.length === 1 ? half() : events.join(''));
       },
     });
     vi.setSystemTime(0);
@@ -206,6 +165,29 @@ describe('silence', () => {
     expect(asked).toEqual(['POST 0', 'GET 20001']);
   });
 
+  test('before the headers of an answer is one, too', async () => {
+    const asked: unknown[] = [];
+    const answered = new Promise<Response>(() => undefined);
+    const client = createClient({
+      url: 'http://localhost',
+      silenceMs: 20_000,
+      reconnect: { initialMs: 0 },
+      // The process is stopped, or the network is gone, and nobody says so.
+      fetch: (_input, init) => {
+        asked.push(JSON.parse(String(init?.body)));
+        if (asked.length > 1) return Promise.resolve(eventStream(eventsOf(saidItems('Hi')).join('')));
+        const left = new Promise<never>((_resolve, reject) =>
+          init?.signal?.addEventListener('abort', () => reject(new Error('left'))),
+        );
+        return Promise.race([answered, left]);
+      },
+    });
+    const text = client.stream('Hello', { id: 'turn-1' }).text();
+    await vi.advanceTimersByTimeAsync(20_001);
+    expect(await text).toBe('Hi');
+    expect(asked).toMatchObject([{ turn_id: 'turn-1' }, { turn_id: 'turn-1' }]);
+  });
+
   test('is broken by comments', async () => {
     let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
     let connections = 0;
@@ -214,7 +196,7 @@ describe('silence', () => {
       silenceMs: 20_000,
       fetch: async () => {
         connections += 1;
-        return new Response(new ReadableStream<Uint8Array>({ start: (given) => void (controller = given) }));
+        return eventStream(new ReadableStream<Uint8Array>({ start: (given) => void (controller = given) }));
       },
     });
     const text = client.stream('Hello').text();

@@ -225,6 +225,34 @@ describe('a reader', () => {
     await gone.promise;
   });
 
+  test('whose signal aborts while nothing is read gets the error all the same, and the connection is freed', async () => {
+    const gone = Promise.withResolvers<void>();
+    await using server = await turnServer((_asked, response) => {
+      response.on('close', gone.resolve);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(
+        eventsOf(saidItems('Hi', 'there', 'never'))
+          .slice(0, 3)
+          .join(''),
+      );
+    });
+    const controller = new AbortController();
+    const stream = createClient({ url: server.url }).stream('Hello', { signal: controller.signal });
+    await stream.next();
+    controller.abort('away');
+    expect(await errorOf(stream.result)).toMatchObject({ code: 'aborted', reason: 'away' });
+    expect(await errorOf(stream.next())).toMatchObject({ code: 'aborted', reason: 'away' });
+    await gone.promise;
+  });
+
+  test('whose signal has aborted before sends nothing', async () => {
+    await using server = await turnServer(() => undefined);
+    const signal = AbortSignal.abort('away');
+    const stream = createClient({ url: server.url }).stream('Hello', { signal });
+    expect(await errorOf(stream.next())).toMatchObject({ code: 'aborted', reason: 'away' });
+    expect(server.asked).toEqual([]);
+  });
+
   test('that breaks out of the loop closes the stream', async () => {
     await using server = await turnServer((asked, response) =>
       sendEvents(asked, response, eventsOf(saidItems('a', 'b'))),

@@ -43,6 +43,11 @@ export function sendEvents(
   });
 }
 
+/** An answer with events, for a `fetch` of a test. */
+export function eventStream(body: string | ReadableStream<Uint8Array>): Response {
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+}
+
 /** Starts a server whose every answer is made by `answer`. */
 export async function turnServer(answer: Answer): Promise<TurnServer> {
   const asked: Asked[] = [];
