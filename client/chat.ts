@@ -40,6 +40,10 @@ export class Chat {
   #stopping = false;
   /** Counts what was begun: an answer of the server that comes late is not taken. */
   #loads = 0;
+  /** Set while the history is read. */
+  #loading: Promise<unknown> | undefined;
+  /** How often the chat was left. */
+  #leaves = 0;
 
   constructor(options: ChatOptions) {
     this.#options = options;
@@ -59,29 +63,34 @@ export class Chat {
   /** Says something. Resolves at the end of the turn, also of one that failed: `state.error` says so. */
   async send(input: string | Message): Promise<void> {
     const message: Message = typeof input === 'string' ? { role: 'user', content: input } : input;
-    this.#refuseIfBusy();
-    const before = this.#history;
-    this.#history = [...before, message];
-    const { client, conversation, ...options } = this.#turn();
-    const all = conversation === undefined ? [...sendable(before), message] : message;
-    await this.#read((stream) => client.stream(all, { ...options, ...stream, conversation }));
+    await this.#begin(() => {
+      const before = this.#history;
+      this.#history = [...before, message];
+      const { client, conversation, ...options } = this.#turn();
+      const all = conversation === undefined ? [...sendable(before), message] : message;
+      return this.#read((stream) => client.stream(all, { ...options, ...stream, conversation }));
+    });
   }
 
   /** Answers the last message anew. */
   async regenerate(): Promise<void> {
-    this.#refuseIfBusy();
-    this.#history = upToUser(this.#history);
-    const { client, conversation, ...options } = this.#turn();
-    await this.#read((stream) =>
-      conversation === undefined
-        ? client.stream(sendable(this.#history), { ...options, ...stream })
-        : client.conversations.regenerate(conversation, { ...options, ...stream }),
-    );
+    await this.#begin(() => {
+      this.#history = upToUser(this.#history);
+      const { client, conversation, ...options } = this.#turn();
+      return this.#read((stream) =>
+        conversation === undefined
+          ? client.stream(sendable(this.#history), { ...options, ...stream })
+          : client.conversations.regenerate(conversation, { ...options, ...stream }),
+      );
+    });
   }
 
   /** Says something else in the place of the message of the user with this key, and answers that. */
   async edit(key: string, text: string): Promise<void> {
-    this.#refuseIfBusy();
+    await this.#begin(() => this.#edit(key, text));
+  }
+
+  async #edit(key: string, text: string): Promise<void> {
     const at = this.#state.messages.findIndex((message) => message.key === key);
     const message = this.#state.messages[at];
     if (message?.role !== 'user')
@@ -111,15 +120,16 @@ export class Chat {
 
   /** Decides about calls that wait, and goes on with their turn. */
   async decide(decisions: DecisionsByCall | Readonly<Record<string, Decision>>): Promise<void> {
-    this.#refuseIfBusy();
-    const { client, conversation, ...options } = this.#turn();
-    if (conversation === undefined)
-      throw new CodedError('invalid_request', 'Only calls of a conversation can wait for a decision.');
-    // The turn is given again from its beginning.
-    this.#history = upToUser(this.#history);
-    await this.#read((stream) =>
-      client.conversations.decide(conversation, decisions, { ...options, ...stream }),
-    );
+    await this.#begin(() => {
+      const { client, conversation, ...options } = this.#turn();
+      if (conversation === undefined)
+        throw new CodedError('invalid_request', 'Only calls of a conversation can wait for a decision.');
+      // The turn is given again from its beginning.
+      this.#history = upToUser(this.#history);
+      return this.#read((stream) =>
+        client.conversations.decide(conversation, decisions, { ...options, ...stream }),
+      );
+    });
   }
 
   /** Lets a call run. */
@@ -143,35 +153,51 @@ export class Chat {
 
   /** Reads the stream of the last turn again, after its connection was lost for good, or that of another page. The server must keep streams. */
   async resume(turnId: string | undefined = this.#state.turnId): Promise<void> {
-    this.#refuseIfBusy();
+    await this.#begin(() => this.#join(turnId));
+  }
+
+  async #join(turnId: string | undefined): Promise<void> {
     if (turnId === undefined) return;
     this.#history = upToUser(this.#history);
     const { client, organization } = this.#options;
     await this.#read((stream) => client.resume(turnId, { ...stream, organization }));
   }
 
-  /** Reads the history from the server, and joins the turn that runs, if there is one. */
+  /** Reads the history from the server, and joins the turn that runs, if there is one. What is begun meanwhile waits for the history. */
   async load(): Promise<void> {
     this.#refuseIfBusy();
-    const { client, conversation } = this.#options;
+    const { conversation } = this.#options;
     if (conversation === undefined) return;
+    const loading = this.#load(conversation).finally(() => {
+      if (this.#loading === loading) this.#loading = undefined;
+    });
+    this.#loading = loading;
+    await (
+      await loading
+    ).joined;
+  }
+
+  /** Resolves with the history. `joined`: the end of the turn that runs. */
+  async #load(conversation: string): Promise<{ joined?: Promise<void> }> {
+    const { client } = this.#options;
     const load = ++this.#loads;
     this.#set({ status: 'loading', error: undefined });
     try {
       const scope = { pipeline: this.#options.pipeline, organization: this.#options.organization };
       const read = await client.conversations.read(conversation, scope);
-      if (load !== this.#loads) return;
+      if (load !== this.#loads) return {};
       const { pending = [], running, open_messages: open = [] } = read;
       const messages = [...read.messages, ...open];
       this.#history = messages;
       this.#set({ messages: shown(messages), status: pending.length > 0 ? 'waiting' : 'ready', pending });
-      if (running !== undefined) await this.resume(running);
+      if (running !== undefined) return { joined: this.#join(running) };
     } catch (error) {
-      if (load !== this.#loads) return;
+      if (load !== this.#loads) return {};
       // A conversation begins with its first message.
       const isNew = isCodedError(error) && error.code === 'not_found';
       this.#set({ status: 'ready', error: isNew ? undefined : asCoded(error) });
     }
+    return {};
   }
 
   /** Forgets all messages. A reply that grows is left. */
@@ -181,20 +207,31 @@ export class Chat {
     this.#set(emptyState);
   }
 
-  /** Leaves the reply that grows, as a page does that is closed. A server that keeps streams lets it run. */
+  /** Leaves the reply that grows, as a page does that is closed. What has come of it stays. A server that keeps streams lets it run. */
   leave(): void {
     const stream = this.#stream;
-    this.#stream = undefined;
     this.#loads += 1;
-    void stream?.close('left');
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (stream !== undefined) this.#set({ status: 'ready' });
+    this.#leaves += 1;
+    this.#loading = undefined;
+    if (stream !== undefined) {
+      void stream.close('left');
+      this.#keepPartial(stream);
+      this.#over({});
+    } else if (this.#state.status === 'loading') this.#set({ status: 'ready' });
   }
 
   #turn(): Omit<ChatOptions, 'everyMs' | 'onChunk' | 'onConnection'> {
     const { everyMs: _every, onChunk: _chunk, onConnection: _connection, ...turn } = this.#options;
     return turn;
+  }
+
+  /** Does something when the history is there, if it is being read. Not if the chat is left until then. */
+  async #begin(work: () => Promise<void>): Promise<void> {
+    const leaves = this.#leaves;
+    while (this.#loading !== undefined) await this.#loading;
+    if (leaves !== this.#leaves) return;
+    this.#refuseIfBusy();
+    await work();
   }
 
   #refuseIfBusy(): void {
@@ -224,21 +261,30 @@ export class Chat {
     } catch (thrown) {
       if (this.#stream !== stream) return;
       error = asCoded(thrown);
-      const { parts } = stream.partial;
-      if (parts.length > 0)
-        this.#history = [...this.#history, { role: 'assistant', content: parts, partial: true }];
+      this.#keepPartial(stream);
     }
+    // Also by another page, or another tab.
+    const isStopped = error?.code === 'aborted' && (this.#stopping || error.reason === 'stopped');
+    this.#over({ error: isStopped ? undefined : error, turnId: stream.id });
+  }
+
+  /** Keeps what has come of a reply. */
+  #keepPartial({ partial: { parts } }: ClientStream): void {
+    if (parts.length > 0)
+      this.#history = [...this.#history, { role: 'assistant', content: parts, partial: true }];
+  }
+
+  /** No reply grows any more. */
+  #over(change: Partial<ChatState>): void {
     this.#stream = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const isStopped = this.#stopping && error?.code === 'aborted';
     this.#set({
       messages: shown(this.#history),
       status: this.#state.pending.length > 0 ? 'waiting' : 'ready',
-      error: isStopped ? undefined : error,
       drafts: [],
       progress: {},
-      turnId: stream.id,
+      ...change,
     });
   }
 
@@ -306,7 +352,7 @@ function withDelta(drafts: ToolDraft[], { id, name, argumentsDelta }: ToolCallDe
   const at = drafts.findIndex((draft) => draft.id === id);
   const draft = drafts[at] ?? { id, name: '', text: '' };
   const more = { ...draft, name: name ?? draft.name, text: draft.text + argumentsDelta };
-  return at < 0 ? [...drafts, more] : drafts.with(at, more);
+  return at < 0 ? [...drafts, more] : drafts.map((one) => (one === draft ? more : one));
 }
 
 function asCoded(thrown: unknown): CodedError {

@@ -1,66 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Chat, createClient } from '../../client/index.ts';
-import type { ChatState } from '../../client/index.ts';
 import type { WireItem } from '../../client/wire.ts';
+import { byHand, chatOf, json, says, told, until } from './chat-stage.ts';
 import { saidItems } from './items.ts';
-import { soon, turn } from './turn.ts';
+import { turn } from './turn.ts';
 import { eventsOf, sendEvents, turnServer } from './turn-server.ts';
-import type { Answer, TurnServer } from './turn-server.ts';
-
-/** A chat that tells every change at once. */
-function chatOf(server: TurnServer, conversation?: string): Chat {
-  const client = createClient({ url: server.url, ...soon });
-  return new Chat({ client, conversation, everyMs: 0 });
-}
-
-const says =
-  (...texts: string[]): Answer =>
-  (asked, response) =>
-    sendEvents(asked, response, eventsOf(saidItems(...texts)));
-
-/** The messages in short: `user Hello`, `assistant* Hi` if it still grows. */
-function told({ messages }: ChatState): string[] {
-  return messages.map(({ role, parts, state }) => {
-    const text = parts.map((part) => (part.type === 'text' ? part.text : part.type)).join(' ');
-    return `${role}${{ streaming: '*', done: '', partial: '!' }[state]} ${text}`;
-  });
-}
-
-const json = (response: Parameters<Answer>[1], body: unknown): void =>
-  void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-
-/** An answer of which the test gives the events. */
-function byHand(): { answer: Answer; give: (...items: WireItem[]) => void; cut: () => void } {
-  let send: Parameters<Answer>[1] | undefined;
-  let at = 0;
-  const begun = Promise.withResolvers<void>();
-  return {
-    answer: (_asked, response) => {
-      send = response;
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.flushHeaders();
-      begun.resolve();
-    },
-    give: (...items) =>
-      void begun.promise.then(() => {
-        for (const item of items) send?.write(`id: ${at++}.0\ndata: ${JSON.stringify(item)}\n\n`);
-      }),
-    cut: () => void begun.promise.then(() => send?.destroy()),
-  };
-}
-
-/** Waits for a state of a chat. */
-function until(chat: Chat, is: (state: ChatState) => boolean): Promise<ChatState> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (!is(chat.state)) return;
-      leave();
-      resolve(chat.state);
-    };
-    const leave = chat.subscribe(look);
-    look();
-  });
-}
 
 describe('a chat', () => {
   test('shows the reply as it grows', async () => {
@@ -183,23 +127,6 @@ describe('a chat', () => {
     await expect(chat.edit('0', 'Other')).rejects.toMatchObject({ code: 'overloaded' });
     await chat.send('More');
     expect(told(chat.state)).toEqual(['user Hello', 'user More', 'assistant Hi']);
-  });
-
-  test('begins no edit after it was left', async () => {
-    let leave = (): void => undefined;
-    await using server = await turnServer((asked, response) => {
-      if (asked.method === 'GET') {
-        leave();
-        json(response, { id: 'c', messages: [{ role: 'user', content: 'Hello' }], ids: ['m0'] });
-      } else return says('Hi')(asked, response);
-    });
-    const chat = chatOf(server, 'c');
-    await chat.load();
-    // The page is closed while the server is asked for the ids.
-    leave = () => chat.leave();
-    await chat.edit('0', 'Other');
-    expect(server.asked.map(({ method }) => method)).toEqual(['GET', 'GET']);
-    expect(told(chat.state)).toEqual(['user Hello']);
   });
 
   test('shows a reply with its tools as one message', async () => {
@@ -332,33 +259,6 @@ describe('a chat', () => {
     await chat.resume();
     expect(told(chat.state)).toEqual(['user Hello', 'assistant Half and whole']);
     expect(chat.state.error).toBeUndefined();
-  });
-
-  test('that is loaded joins the turn that runs', async () => {
-    await using server = await turnServer((asked, response) => {
-      if (asked.url.startsWith('/api/v1/conversations/c'))
-        json(response, {
-          id: 'c',
-          messages: [{ role: 'user', content: 'Hello' }],
-          ids: ['m0'],
-          running: 'turn-1',
-        });
-      else return says('Hi')(asked, response);
-    });
-    const chat = chatOf(server, 'c');
-    await chat.load();
-    expect(server.asked.map(({ url }) => url.split('?')[0])).toEqual([
-      '/api/v1/conversations/c',
-      '/api/v1/streams/turn-1',
-    ]);
-    expect(told(chat.state)).toEqual(['user Hello', 'assistant Hi']);
-  });
-
-  test('of a conversation that does not exist yet is empty', async () => {
-    await using server = await turnServer((_asked, response) => void response.writeHead(404).end());
-    const chat = chatOf(server, 'new');
-    await chat.load();
-    expect(chat.state).toMatchObject({ status: 'ready', messages: [], error: undefined });
   });
 
   test('refuses a second message while a reply comes, and forgets all when it is cleared', async () => {
