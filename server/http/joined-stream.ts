@@ -57,7 +57,9 @@ export function foundIn(answer: ReadAnswer): Extract<ReadAnswer, { as: 'stream' 
 
 /** The id of an event as it came, without what is not needed. */
 export function textOfCursor(after: Cursor | undefined): string | undefined {
-  return after === undefined ? undefined : `${after.position}.${after.sub}`;
+  if (after === undefined) return undefined;
+  // Without an event within the position, all of them are meant, and no id of an event says so.
+  return after.sub === Number.MAX_SAFE_INTEGER ? `${after.position}` : `${after.position}.${after.sub}`;
 }
 
 async function readAll(stream: SentStream): Promise<SentItem[]> {

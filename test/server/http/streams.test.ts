@@ -43,6 +43,18 @@ describe('R40 a client that comes back', () => {
     expect(await eventsOf(await ask('/api/v1/streams/t1'))).toEqual(all);
   });
 
+  test('may name a position without the event within it, and has all events of that', async () => {
+    const { ask } = stage('One two three', resumable);
+    const all = await eventsOf(await ask(STREAM, { body: { input: 'Hi', turn_id: 't1' } }));
+    const position = (id = ''): string => id.replace(/\..*/, '');
+    for (const { id } of all) {
+      const last = all.findLastIndex((event) => position(event.id) === position(id));
+      const response = await ask('/api/v1/streams/t1', { headers: { 'last-event-id': position(id) } });
+      if (last === all.length - 1) expect(response.status).toBe(204);
+      else expect(await eventsOf(response)).toEqual(all.slice(last + 1));
+    }
+  });
+
   test('finds its turn running, although it had left', async () => {
     const pace = manualGate();
     const { ask, model } = stage({ text: 'One two', gate: pace.gate }, resumable);
